@@ -1,0 +1,7 @@
+"""`python -m energybench`."""
+
+import sys
+
+from energybench.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Workloads: real algorithms that count their work and verify their result. One file or folder each."""
