@@ -1,0 +1,154 @@
+"""The three doors (collector, workload, report) and their look-up by entry point.
+
+Built-ins come in by the same entry-point groups as anyone's plugin: `energybench.collectors`, `energybench.workloads`,
+`energybench.reports`. An entry point names a class (or a function) that is called without arguments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+from energybench.errors import BadInput
+from energybench.model import Channel, Distribution, Document, Gain, Gpu, Verification, Work
+
+Door = Literal["collectors", "workloads", "reports"]
+
+
+class Unavailable(Exception):
+    """A sensor that cannot work here. Absence is not failure: the reason and what would fix it are shown to the person."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        self.reason, self.remedy = reason, remedy
+        super().__init__(f"{reason}: {remedy}")
+
+
+class Clock(Protocol):
+    """Seconds on the host's CLOCK_MONOTONIC (real, or virtual in a replay)."""
+
+    def now(self) -> float: ...
+
+
+class Prior(NamedTuple):
+    """A row of data/priors.toml: a relative standard uncertainty of a sensor family, with its source."""
+
+    u_rel: float
+    distribution: Distribution
+    source: str
+
+
+class Context(NamedTuple):
+    """What a collector is given. `root` is prefixed to /sys, /proc and /dev, so that a test can hand it a tree of its own."""
+
+    clock: Clock
+    root: Path = Path("/")
+    visible_devices: str | None = None  # CUDA_VISIBLE_DEVICES of the work, as it stands; None: not set
+    device_order: str | None = None  # CUDA_DEVICE_ORDER of the work
+    work_pid: Callable[[], int | None] = lambda: None  # root of the measured process tree; None before it starts
+    priors: Mapping[str, Prior] = {}
+
+    def gain(self, prior: str, key: str) -> Gain:
+        """The named prior as the gain of one board or socket, whose stable id is `key`."""
+        row = self.priors.get(prior)
+        if row is None:
+            raise BadInput("data/priors.toml", f"has no prior [{prior}]", "name one that it has, or add a row with its source")
+        return Gain(u_rel=row.u_rel, distribution=row.distribution, key=f"gain:{key}", source=row.source)
+
+
+class Reading(NamedTuple):
+    """A raw value with the time it was read at (monotonic s), where the collector or the sensor knows better than the engine."""
+
+    raw: int
+    t_s: float
+
+
+@runtime_checkable
+class Collector(Protocol):
+    """One sensor family. Read-only, needs no root to start, never sleeps, never guesses; costs nothing where absent."""
+
+    name: str
+
+    def open(self, context: Context) -> Sequence[Channel]:
+        """Find the sensors; the channels in the order that `read` answers. Raises Unavailable(reason, remedy)."""
+
+    def read(self) -> Sequence[int | Reading | None]:
+        """One raw value a channel, in counts of its resolution; None where the read failed. Never raises for a failed sensor."""
+
+    def close(self) -> None:
+        """Give everything back. May be called twice, and without open."""
+
+
+@runtime_checkable
+class DescribesHost(Protocol):
+    """A collector that also knows accelerators' provenance; optional."""
+
+    def gpus(self) -> Sequence[Gpu]: ...
+
+    def doubts(self) -> Sequence[tuple[str, str, str]]:
+        """(code, message, remedy) of what could not be told apart when opening."""
+
+
+RegionFactory = Callable[[str], contextlib.AbstractContextManager[Any]]
+
+
+@runtime_checkable
+class Workload(Protocol):
+    """A piece of real work that knows its problem, its cost and its check.
+
+    The worker calls setup once, run many times, verify after each repeat, in a process of its own. `run` is the only measured
+    region: it moves its inputs to the device (in `region("transfer")`), computes, and has finished (synchronised) on return.
+    """
+
+    name: str
+    sizes: Sequence[str]
+
+    def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
+        """Make the problem on the host. `region("compile")` marks compilation. Raises BadInput for a wrong size or setting."""
+
+    def settings(self) -> Mapping[str, str | int | float | bool | None]:
+        """Every setting in force, defaults included."""
+
+    def run(self, region: RegionFactory) -> Work: ...
+
+    def verify(self) -> Sequence[Verification]:
+        """Checks of the last run's result."""
+
+
+@runtime_checkable
+class Report(Protocol):
+    """One format. `render` is pure: the same document gives the same bytes."""
+
+    name: str
+    suffix: str
+
+    def render(self, document: Document) -> bytes: ...
+
+
+def registered(door: Door) -> dict[str, EntryPoint]:
+    """The entry points of one door by name, not loaded yet. The first distribution that claims a name has it."""
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=f"energybench.{door}"):
+        found.setdefault(point.name, point)
+    return dict(sorted(found.items()))
+
+
+def load(door: Door, name: str) -> Any:
+    """A fresh instance of one plugin. Raises BadInput if there is none of that name or it does not load."""
+    points = registered(door)
+    singular = door.removesuffix("s")
+    if name not in points:
+        raise BadInput(f"{singular} {name!r}", "no such " + singular, f"have: {', '.join(points) or 'none'}")
+    point = points[name]
+    try:
+        made = point.load()()
+    except Exception as error:  # a plugin may fail in any way; it costs one line, not the session
+        origin = point.dist.name if point.dist else "unknown distribution"
+        raise BadInput(f"{singular} {name!r} ({point.value} of {origin})", f"does not load: {type(error).__name__}: {error}", "mend or uninstall it") from error
+    protocol = {"collectors": Collector, "workloads": Workload, "reports": Report}[door]
+    if not isinstance(made, protocol):
+        missing = sorted(part for part in protocol.__protocol_attrs__ if not hasattr(made, part))  # type: ignore[attr-defined]
+        raise BadInput(f"{singular} {name!r} ({point.value})", f"lacks {', '.join(missing)}", f"see energybench.plugins.{protocol.__name__}")
+    return made
