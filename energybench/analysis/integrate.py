@@ -1,0 +1,130 @@
+"""Energy of a window from a curve, with the effects of that window.
+
+`random` effects belong to this window alone (where its edges fell against the sensor's ticks, what the sensor did not see): with
+one repeat they enter by model, with several the scatter holds them already. `common` effects (lag, a lost sensor, a counter and a
+power reading that disagree) hit every repeat alike and never shrink with their number.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from energybench.analysis.curve import Curve
+from energybench.analysis.uncertainty import bound, normal, rectangular
+from energybench.model import Doubt, Effect, Window
+
+_FALLBACK_MAX_W = 1000.0  # largest board limit sold (data/priors.toml parts.gpu_w), where the channel states none
+_DISAGREE = 0.02  # a counter and a power integral that differ by more than this, beyond their own uncertainty, are a doubt
+
+
+class WindowEnergy(NamedTuple):
+    """Energy of one channel in one window; None where the sensor gave nothing at all in it."""
+
+    energy_j: float | None
+    random: tuple[Effect, ...] = ()
+    common: tuple[Effect, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+
+
+def energy(curve: Curve, window: Window) -> WindowEnergy:
+    """Energy between the window's edges, interpolated; what the sensor missed at either end becomes a bound, never a zero."""
+    slack = 2 * curve.period_s + 0.3  # one reading late at 10 Hz, and one tick
+    covered_from, covered_to = float(curve.t_s[0]) - slack, float(curve.t_s[-1]) + slack
+    if window.end_s <= covered_from or window.start_s >= covered_to:
+        return WindowEnergy(None, doubts=(_lost(curve, window.duration_s),))
+    start = max(window.start_s, covered_from) if window.start_s < covered_from else window.start_s
+    end = min(window.end_s, covered_to) if window.end_s > covered_to else window.end_s
+    value = curve.at(end) - curve.at(start)
+    random = _edges(curve, start, end) + _unseen(curve, start, end) + _resolution(curve)
+    common = _lag(curve, start, end)
+    doubts: list[Doubt] = []
+    lost_s = window.duration_s - (end - start)
+    if lost_s > 0:
+        common += (bound(f"{_name(curve)}: away for {lost_s:.1f} s", lost_s * _limit_w(curve)),)
+        doubts.append(_lost(curve, lost_s))
+    for span in curve.spans:
+        overlap = min(span.end_s, window.end_s) - max(span.start_s, window.start_s)
+        if overlap > 0:
+            extra = span.extra_j if span.extra_j is not None else overlap * _limit_w(curve)
+            common += (bound(f"{_name(curve)}: gap of {overlap:.1f} s", extra),)
+            doubts.append(_gap(curve, span.extra_j is None, overlap))
+    return WindowEnergy(max(value, 0.0), random, common, tuple(doubts))
+
+
+def cross_check(counter: WindowEnergy, power: WindowEnergy, device: str) -> WindowEnergy:
+    """The counter's energy, widened to the power integral's side where the two disagree (zeus issue 181: 187 J against 327 J)."""
+    if counter.energy_j is None or power.energy_j is None:
+        return counter
+    apart = power.energy_j - counter.energy_j
+    own = math.sqrt(sum(effect.u**2 for effect in counter.random + power.random + power.common))
+    if abs(apart) <= 3 * own + _DISAGREE * max(counter.energy_j, power.energy_j):
+        return counter
+    message = f"{device}: the energy counter says {counter.energy_j:.4g} J, its power readings {power.energy_j:.4g} J"
+    doubt = Doubt(code="counter-power-disagree", message=message, remedy="the interval covers both; calibrate the board against a node meter")
+    return counter._replace(common=(*counter.common, bound("counter against power", apart, f"counter-power:{device}")), doubts=(*counter.doubts, doubt))
+
+
+def _edges(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
+    """Interpolating between ticks is wrong by at most spacing·ΔP/4 where the power steps inside; plus the ticks' own fuzz."""
+    variance = 0.0
+    for t in (start, end):
+        i = curve.segment(t)
+        around = slice(max(i - 1, 0), min(i + 2, curve.t_s.size - 1) + 1)
+        powers = np.diff(curve.energy_j[around]) / np.diff(curve.t_s[around])
+        spacing = max(float(curve.t_s[i + 1] - curve.t_s[i]), abs(t - float(np.clip(t, curve.t_s[i], curve.t_s[i + 1]))))
+        swing = float(powers.max() - powers.min()) if powers.size else 0.0
+        variance += (spacing * swing / 4) ** 2 / 3 + (curve.power(t) * float(curve.fuzz_s[i])) ** 2 / 3
+    return (normal(f"{_name(curve)}: window edges", math.sqrt(variance)),) if variance else ()
+
+
+def _unseen(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
+    """A sensor that averages over W of each period T never sees the rest (arXiv 2312.02741).
+
+    Between two readings that differ by ΔP the step may have come anywhere in the unseen part: T·ΔP times a uniform ±1/2.
+    """
+    channel = curve.channel
+    if curve.period_s <= 0 or (channel.kind == "counter" and channel.window_s == 0) or channel.window_s >= curve.period_s:
+        return ()
+    steps = np.diff(curve.powers(start, end))
+    u = curve.period_s * (1 - channel.window_s / curve.period_s) * math.sqrt(float((steps**2).sum()) / 12)
+    return (normal(f"{_name(curve)}: power between its samples", u),) if u else ()
+
+
+def _resolution(curve: Curve) -> tuple[Effect, ...]:
+    """A counter is cut to whole counts at both edges (GUM F.2.2.1); a power reading's counts average out."""
+    if curve.channel.kind != "counter":
+        return ()
+    return (rectangular(f"{_name(curve)}: resolution", curve.channel.resolution / 2 * math.sqrt(2)),)
+
+
+def _lag(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
+    """A lag that is off by δ moves both edges: δ·(P(end) − P(start))."""
+    u = curve.channel.lag_u_s * (curve.power(end) - curve.power(start)) if curve.channel.lag_u_s else 0.0
+    return (normal(f"{_name(curve)}: lag", u, f"lag:{curve.channel.device}"),) if u else ()
+
+
+def _limit_w(curve: Curve) -> float:
+    return curve.channel.max_power_w or _FALLBACK_MAX_W
+
+
+def _name(curve: Curve) -> str:
+    return f"{curve.channel.component} {curve.channel.device}"
+
+
+def _lost(curve: Curve, lost_s: float) -> Doubt:
+    return Doubt(
+        code="sensor-lost",
+        message=f"{curve.channel.collector} gave nothing of {_name(curve)} for {lost_s:.1f} s of a window; what it drew then is a bound, not a zero",
+        remedy="see the system log for the device (XID, bus errors), then repeat the run",
+    )
+
+
+def _gap(curve: Curve, reset: bool, seconds: float) -> Doubt:
+    if reset:
+        what, remedy = f"started anew within {seconds:.1f} s", "do not reload drivers during a run; repeat it"
+    else:
+        what, remedy = f"was not read for {seconds:.1f} s and may have wrapped more than once", "sample without interruption; repeat the run"
+    return Doubt(code="counter-reset" if reset else "wrap-ambiguous", message=f"the counter of {_name(curve)} {what}", remedy=remedy)
