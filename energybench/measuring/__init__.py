@@ -1,0 +1,1 @@
+"""Sampling beside the work, never in its process."""

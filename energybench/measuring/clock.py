@@ -1,0 +1,25 @@
+"""The clocks: CLOCK_MONOTONIC, and a virtual one that a replay drives."""
+
+from __future__ import annotations
+
+import time
+
+
+class MonotonicClock:
+    """Seconds on CLOCK_MONOTONIC, which every process of the host shares."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+
+class VirtualClock:
+    """Time that passes only when somebody waits."""
+
+    def __init__(self, start_s: float = 0.0) -> None:
+        self._now_s = start_s
+
+    def now(self) -> float:
+        return self._now_s
+
+    def advance(self, until_s: float) -> None:
+        self._now_s = max(self._now_s, until_s)

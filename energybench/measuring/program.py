@@ -1,0 +1,78 @@
+"""A program as it is, started as a child and waited for while it is sampled."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Sequence
+from typing import IO
+
+from energybench.errors import BadInput
+from energybench.measuring.signals import Signals
+
+NOT_FOUND, NOT_EXECUTABLE, OWN_FAILURE = 127, 126, 125
+
+
+class CannotStart(Exception):
+    """The program could not be started; `code` is the shell's for it."""
+
+    def __init__(self, message: str, code: int) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class Program:
+    """One child. Its output, its signals and its exit code are its own."""
+
+    def __init__(self, argv: Sequence[str], stdout: IO[bytes] | int | None, signals: Signals) -> None:
+        self._argv, self._stdout, self._signals = list(argv), stdout, signals
+        self._child: subprocess.Popen[bytes] | None = None
+        self._poll = select.poll()
+        self._fd = -1
+
+    def start(self) -> None:
+        """Start it. Raises CannotStart."""
+        try:
+            with self._signals.open_for_child():
+                self._child = subprocess.Popen(self._argv, stdout=self._stdout)
+        except FileNotFoundError as error:
+            missing = "its interpreter was not found" if os.path.exists(self._argv[0]) else "no such program"
+            raise CannotStart(f"{error.filename or self._argv[0]}: {missing}", NOT_FOUND) from None
+        except (PermissionError, OSError) as error:
+            raise CannotStart(f"{self._argv[0]}: cannot be executed: {error.strerror}", NOT_EXECUTABLE) from None
+        except ValueError as error:
+            raise BadInput("PROGRAM", str(error)) from None
+        self._fd = os.pidfd_open(self._child.pid)
+        self._poll.register(self._fd, select.POLLIN)
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child is not None else None
+
+    def done(self) -> bool:
+        """Whether it has ended (it is not reaped yet, so that its CPU time can still be read)."""
+        return self._fd < 0 or bool(self._poll.poll(0))
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until it ends; pass pending signals on."""
+        number = self._signals.poll()
+        if number is not None and self._child is not None and self._child.returncode is None:
+            self._child.send_signal(number)
+        self._poll.poll(max(0.0, seconds * 1000))
+
+    def reap(self) -> int:
+        """Its exit code as a shell gives it: 128 + N for signal N."""
+        if self._child is None:
+            return OWN_FAILURE
+        code = self._child.wait()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        return 128 - code if code < 0 else code
+
+    def kill(self) -> None:
+        """End it where our own failure would leave it unwatched."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.send_signal(signal.SIGTERM)

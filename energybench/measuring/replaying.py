@@ -1,0 +1,132 @@
+"""`--replay FILE`: a recorded run or a synthetic trace through the same sampler, store and analysis, on a virtual clock.
+
+The windows are the recording's; the program or workload named on the command line is not run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from energybench.collectors.replay import RecordedChannel, Replay, Series
+from energybench.collectors.replay_file import load_synthetic
+from energybench.errors import BadInput
+from energybench.measuring.clock import VirtualClock
+from energybench.measuring.plan import Plan
+from energybench.measuring.sampler import Opened
+from energybench.measuring.sensors import Sensors
+from energybench.measuring.session import Session
+from energybench.model import Host, Measurement, Verification, Window, Work, WorkloadRef
+from energybench.plugins import Context
+from energybench.store import reader
+from energybench.store.layout import RUN
+
+_LEAD_S = 1.0  # sampled before the first window, so that its edge has ticks on both sides
+
+
+class Recording(NamedTuple):
+    """What is replayed: windows from virtual time 0, the sensors' series, and what the work was."""
+
+    label: str
+    series: tuple[Series, ...]
+    windows: tuple[Window, ...]
+    works: tuple[Work | None, ...]
+    verification: tuple[Verification, ...]
+    workload: WorkloadRef | None
+    command: tuple[str, ...] | None
+    host: Host
+
+
+def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
+    """Replay a run directory or a replay file (TOML). Raises BadInput where the file is neither."""
+    recording = _recorded(path) if path.is_dir() or path.name == RUN else _synthetic(path)
+    plan = plan._replace(
+        label=plan.label or recording.label, command=plan.command or recording.command, workload=recording.workload or plan.workload, idle_s=0.0
+    )
+    clock = VirtualClock()
+    with _ReplaySession(recording, plan, clock) as session:
+        edges = sorted(recording.windows, key=lambda window: window.start_s)
+        for window in edges:
+            if window.label in ("idle", "repeat"):
+                _window(session, clock, window)
+        for window in recording.windows:
+            if window.label not in ("idle", "repeat"):
+                session.writer.window(window)
+        for work in recording.works:
+            if work is not None:
+                session.writer.work(work)
+        if recording.verification:
+            session.writer.verification(recording.verification)
+        session.doubt("replayed", f"these are the readings of {path.name}, replayed on a virtual clock; nothing was run here", "measure it on the machine")
+        return session.finish()
+
+
+def _window(session: Session, clock: VirtualClock, window: Window) -> None:
+    """Sample one window with bursts at its edges, as a live run does; it begins and ends at the recording's own times."""
+    lead = session.sampler.edge_s
+    session.sampler.base(lambda: False, max(window.start_s - lead, clock.now()))
+    session.sampler.burst(max(window.start_s + lead - clock.now(), 0.0))
+    session.sampler.base(lambda: False, window.end_s)
+    session.sampler.burst(lead)
+    session.writer.window(window)
+
+
+class _ReplaySession(Session):
+    """A session whose sensors and host are the recording's."""
+
+    def __init__(self, recording: Recording, plan: Plan, clock: VirtualClock) -> None:
+        super().__init__(plan, clock, clock.advance, lambda: None, lambda text, fraction: None)
+        self._recording = recording
+
+    def open_sensors(self, context: Context) -> Sensors:
+        collector = Replay(self._recording.series)
+        opened = Opened(collector, tuple(collector.open(context)), 0)
+        return Sensors((opened,), (), (), self._recording.host.gpus, ())
+
+    def describe_host(self) -> Host:
+        return self._recording.host
+
+
+def _synthetic(path: Path) -> Recording:
+    spec = load_synthetic(path)
+    windows = (*((spec.idle,) if spec.idle else ()), *spec.repeats, *spec.regions)
+    moved = tuple(_moved(window, _LEAD_S) for window in windows)
+    series = tuple(_Later(series, _LEAD_S) for series in spec.series)
+    return Recording(spec.label, series, moved, (spec.work,) * len(spec.repeats), spec.verification, spec.workload, None, spec.host)
+
+
+def _recorded(path: Path) -> Recording:
+    directory, measured = reader.measurement(str(path))
+    traces, windows = reader.read_traces(directory)
+    start = min((float(trace.t_s[0]) for trace in traces if trace.t_s.size), default=0.0)
+    if not any(window.label == "repeat" for window in windows):
+        raise BadInput(str(path), "holds no repeat", "replay a finished run")
+    return Recording(
+        label=measured.label,
+        series=tuple(RecordedChannel.of(trace, start) for trace in traces),
+        windows=tuple(_moved(window, -start) for window in windows),
+        works=tuple(repeat.work for repeat in measured.repeats),
+        verification=measured.verification,
+        workload=measured.workload,
+        command=measured.command,
+        host=measured.host,
+    )
+
+
+def _moved(window: Window, by_s: float) -> Window:
+    return msgspec.structs.replace(window, start_s=window.start_s + by_s, end_s=window.end_s + by_s)
+
+
+class _Later(NamedTuple):
+    """A series that begins later: the lead before its time 0 shows its sensor at negative times."""
+
+    series: Series
+    by_s: float
+
+    def channel(self, context: Context):  # type: ignore[no-untyped-def]
+        return self.series.channel(context)
+
+    def at(self, t_s: float) -> int | None:
+        return self.series.at(t_s - self.by_s)

@@ -1,0 +1,103 @@
+"""The child that runs a workload: told what to do over a pipe, answers with times on the shared clock.
+
+Started as `python -m energybench.measuring.worker COMMANDS EVENTS` (two file descriptors). Its stdout is stderr. It ends when the
+commands end, so that it does not outlive a measuring side that was killed.
+
+    {"do": "setup", "workload", "size", "device", "settings"}   → {"ready": settings, "regions": […]}
+    {"do": "run", "times": k}                                   → {"start_s", "end_s", "work", "regions"}
+    {"do": "verify"}                                            → {"checks": […]}
+    anything that goes wrong                                    → {"bad": [where, what, remedy]} or {"failed": "one line"}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from energybench.errors import BadInput
+from energybench.model import Window, Work
+from energybench.plugins import Workload, load
+
+
+class Worker:
+    """Holds the workload between commands."""
+
+    def __init__(self) -> None:
+        self._workload: Workload | None = None
+        self._regions: list[Window] = []
+
+    @contextmanager
+    def region(self, label: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self._regions.append(Window(label=label, start_s=start, end_s=time.monotonic()))
+
+    def answer(self, command: dict[str, Any]) -> dict[str, Any]:
+        """What to send back for one command."""
+        self._regions = []
+        if command["do"] == "setup":
+            with self.region("setup"):
+                self._workload = load("workloads", command["workload"])
+                self._workload.setup(command["size"], command["device"], self.region, command["settings"])
+            return {"ready": dict(self._workload.settings()), "regions": self._taken()}
+        if self._workload is None:
+            raise BadInput("worker", "asked to work before it was set up")
+        if command["do"] == "run":
+            return self._run(self._workload, command["times"])
+        return {"checks": msgspec.to_builtins(list(self._workload.verify()))}
+
+    def _run(self, workload: Workload, times: int) -> dict[str, Any]:
+        start = time.monotonic()
+        works = [workload.run(self.region) for _ in range(times)]
+        end = time.monotonic()
+        return {"start_s": start, "end_s": end, "work": msgspec.to_builtins(_sum(works)), "regions": self._taken()}
+
+    def _taken(self) -> list[Any]:
+        return [msgspec.to_builtins(window) for window in self._regions]
+
+
+def _sum(works: list[Work]) -> Work:
+    """The work of several runs of one problem."""
+    first = works[0]
+    if any((work.unit, work.fingerprint) != (first.unit, first.fingerprint) for work in works):
+        raise BadInput("workload", "two runs of it did different work", "a workload's problem is fixed by its set-up")
+    flops = sum(work.flops for work in works if work.flops is not None) if first.flops is not None else None
+    moved = sum(work.bytes for work in works if work.bytes is not None) if first.bytes is not None else None
+    return msgspec.structs.replace(first, amount=sum(work.amount for work in works), flops=flops, bytes=moved)
+
+
+def _place(error: BaseException) -> str:
+    """'ValueError: text (file.py:12)': where a workload failed, in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}{at}"
+
+
+def main(commands_fd: int, events_fd: int) -> None:
+    """Serve until the commands end."""
+    worker = Worker()
+    with os.fdopen(commands_fd, "r", encoding="utf-8") as commands, os.fdopen(events_fd, "w", encoding="utf-8", buffering=1) as events:
+        for line in commands:
+            try:
+                reply = worker.answer(json.loads(line))
+            except BadInput as error:
+                reply = {"bad": [error.where, error.what, error.remedy]}
+            except KeyboardInterrupt:
+                return
+            except MemoryError:
+                reply = {"failed": "out of memory"}
+            except Exception as error:
+                reply = {"failed": _place(error)}
+            events.write(json.dumps(reply) + "\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

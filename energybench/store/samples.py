@@ -1,0 +1,186 @@
+"""Samples on disk: an Arrow stream while they come, Parquet when done; a row a reading, and back to traces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from energybench.analysis.measurement import SamplingStats
+from energybench.errors import BadInput
+from energybench.model import Channel, Trace
+
+_FLUSH_ROWS = 2000
+_FLUSH_S = 1.0
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("t_s", pa.float64(), nullable=False),  # when it was read, or when the sensor says it published
+            pa.field("channel", pa.int16(), nullable=False),
+            pa.field("raw", pa.int64()),  # counts; null: the read failed
+            pa.field("late_s", pa.float32(), nullable=False),  # of this poll against the schedule
+            pa.field("burst", pa.bool_(), nullable=False),
+            pa.field("missed", pa.int32(), nullable=False),  # scheduled polls skipped just before this one
+        ]
+    )
+
+
+class SampleLog:
+    """Collects rows and streams them out a batch a second, so that a kill costs the last second at most."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+
+        self._pa, self._schema = pa, _schema()
+        self._file: IO[bytes] = path.open("wb")
+        self._stream = pa.ipc.new_stream(self._file, self._schema)
+        self._rows: list[tuple[float, int, int | None, float, bool, int]] = []
+        self._kept: list[Any] = []
+        self._file.flush()
+
+    def append(self, values: Sequence[tuple[int, float, int | None]], late_s: float, burst: bool, missed: int) -> None:
+        """One poll's readings: (channel number, time, raw)."""
+        self._rows += [(t, channel, raw, late_s, burst, missed) for channel, t, raw in values]
+        if len(self._rows) >= _FLUSH_ROWS or (self._rows and self._rows[-1][0] - self._rows[0][0] >= _FLUSH_S):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held as one batch."""
+        if not self._rows:
+            return
+        t_s, channel, raw, late_s, burst, missed = zip(*self._rows, strict=True)
+        good = np.array([value is not None for value in raw])
+        arrays = [
+            self._column("t_s", np.array(t_s, dtype=np.float64)),
+            self._column("channel", np.array(channel, dtype=np.int16)),
+            self._column("raw", np.array([value or 0 for value in raw], dtype=np.int64), good),
+            self._column("late_s", np.array(late_s, dtype=np.float32)),
+            self._column("burst", np.packbits(np.array(burst), bitorder="little")),
+            self._column("missed", np.array(missed, dtype=np.int32)),
+        ]
+        batch = self._pa.record_batch(arrays, schema=self._schema)
+        self._stream.write_batch(batch)
+        self._file.flush()
+        self._kept.append(batch)
+        self._rows = []
+
+    def _column(self, name: str, data: Any, good: Any = None) -> Any:
+        """An array from its buffers: `pyarrow.array` would import pandas, which costs more than measuring a short program."""
+        valid = None if good is None or good.all() else self._pa.py_buffer(np.packbits(good, bitorder="little"))
+        return self._pa.Array.from_buffers(self._schema.field(name).type, len(self._rows), [valid, self._pa.py_buffer(data)])
+
+    def table(self) -> Any:
+        """Everything so far."""
+        self.flush()
+        return self._pa.Table.from_batches(self._kept, schema=self._schema)
+
+    def close(self) -> None:
+        self.flush()
+        self._stream.close()
+        self._file.close()
+
+
+def last_s(table: Any) -> float | None:
+    """Time of the last sample; None where there is none."""
+    return float(_numpy(table, "t_s")[0].max()) if table.num_rows else None
+
+
+def read_stream(path: Path) -> Any:
+    """The table of an Arrow stream, up to its last whole batch: after a kill the end is missing."""
+    import pyarrow as pa
+
+    batches: list[Any] = []
+    try:
+        with pa.OSFile(str(path)) as file:
+            reader = pa.ipc.open_stream(file)
+            while True:
+                batches.append(reader.read_next_batch())
+    except StopIteration:
+        pass
+    except FileNotFoundError:
+        raise BadInput(str(path), "no such file", "nothing was sampled in this run") from None
+    except (pa.ArrowInvalid, OSError):
+        pass  # cut off here; what came before is whole
+    if batches and batches[0].schema != _schema():
+        raise BadInput(str(path), "its columns are not those of energybench", "it is not ours")
+    return pa.Table.from_batches(batches, schema=_schema())
+
+
+def write_parquet(path: Path, table: Any, header: bytes) -> None:
+    """The samples for good, with the header (channels, windows) in the file's own metadata."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(table.replace_schema_metadata({"energybench": header}), path, compression="zstd")
+
+
+def read_parquet(path: Path) -> tuple[Any, bytes]:
+    """Table and header. Raises BadInput where the file is none of ours."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise BadInput(str(path), "no such file", "the run's samples are gone; its run.json still stands") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(str(path), f"cannot be read: {error}", "it was cut off, or is not ours") from None
+    header = (table.schema.metadata or {}).get(b"energybench")
+    if header is None or not set(_schema().names) <= set(table.column_names):
+        raise BadInput(str(path), "has no energybench header", "it is not ours")
+    return table, header
+
+
+def _numpy(table: Any, name: str) -> tuple[Any, Any]:
+    """A column's values and which of them are there, from its buffers (`to_numpy` would import pandas)."""
+    column = table[name].combine_chunks()
+    n, start = len(column), column.offset
+    if n == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_)
+    valid, data = column.buffers()
+    ok = np.ones(n, dtype=np.bool_) if valid is None else _bits(valid, start, n)
+    if str(column.type) == "bool":
+        return _bits(data, start, n), ok
+    return np.frombuffer(data, dtype=column.type.to_pandas_dtype())[start : start + n], ok
+
+
+def _bits(buffer: Any, start: int, n: int) -> Any:
+    return np.unpackbits(np.frombuffer(buffer, dtype=np.uint8), bitorder="little")[start : start + n].astype(np.bool_)
+
+
+def traces(table: Any, channels: Sequence[Channel]) -> tuple[Trace, ...]:
+    """One trace a channel, in the order of the channels; empty where nothing was read yet."""
+    (number, _), (t_s, _), (raw, ok) = (_numpy(table, name) for name in ("channel", "t_s", "raw"))
+    made = []
+    for i, channel in enumerate(channels):
+        mine = np.flatnonzero(number == i)
+        mine = mine[np.argsort(t_s[mine], kind="stable")]
+        made.append(Trace(channel=channel, t_s=t_s[mine], raw=raw[mine], ok=ok[mine]))
+    return tuple(made)
+
+
+def sampling(table: Any, channels: Sequence[Channel]) -> tuple[SamplingStats, ...]:
+    """Measured period, jitter and missed polls by collector, from the polls outside bursts."""
+    number, t_s, late_s, burst, missed = (_numpy(table, name)[0] for name in ("channel", "t_s", "late_s", "burst", "missed"))
+    made = []
+    for collector in dict.fromkeys(channel.collector for channel in channels):
+        first = next(i for i, channel in enumerate(channels) if channel.collector == collector)
+        mine = np.flatnonzero(number == first)
+        base = mine[~burst[mine].astype(np.bool_)]
+        steps = np.diff(t_s[base])
+        steps = steps[~_crosses(base, mine)] if steps.size else steps
+        period = float(np.median(steps)) if steps.size else None
+        jitter = float(np.std(late_s[base])) if base.size > 1 else None
+        made.append(SamplingStats(collector, period, jitter, int(missed[mine].sum())))
+    return tuple(made)
+
+
+def _crosses(base: Any, mine: Any) -> Any:
+    """Which steps between base polls have a burst in between."""
+    place = np.searchsorted(mine, base)
+    return np.diff(place) > 1

@@ -1,0 +1,118 @@
+"""Writing a run: header at once, windows and samples as they come, the finished directory renamed into place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from energybench.analysis.boundary import Ranges
+from energybench.analysis.measurement import Record, measure
+from energybench.errors import BadInput
+from energybench.model import Doubt, Measurement, Trace, Verification, Window, Work, WorkloadRef
+from energybench.store import samples
+from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS
+from energybench.store.run import Header, Line, Opening, encode, pretty, read_lines, record
+
+
+class RunWriter:
+    """A run directory while it is written. Use as a context manager: leaving it closes the files, finished or not."""
+
+    def __init__(self, store: Path, header: Header) -> None:
+        self._header, self._store = header, store
+        self.directory = store / (PARTIAL + header.id)
+        self._windows: IO[bytes] | None = None
+        self._samples: samples.SampleLog | None = None
+
+    def __enter__(self) -> RunWriter:
+        try:
+            self.directory.mkdir(parents=True)
+        except OSError as error:
+            raise BadInput(f"--out {self._store}", f"cannot be written: {error.strerror}", "name a folder that can") from None
+        (self.directory / HEADER).write_text(pretty(self._header), "utf-8")
+        self._windows = (self.directory / WINDOWS).open("ab", buffering=0)
+        self._samples = samples.SampleLog(self.directory / SAMPLES)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._samples is not None:
+            self._samples.close()
+        if self._windows is not None:
+            self._windows.close()
+        self._samples = self._windows = None
+
+    def _log(self) -> samples.SampleLog:
+        if self._samples is None:
+            raise RuntimeError("the run is not open")
+        return self._samples
+
+    def _line(self, line: Line) -> None:
+        if self._windows is None:
+            raise RuntimeError("the run is not open")
+        self._windows.write(encode(line) + b"\n")
+
+    def poll(self, values: list[tuple[int, float, int | None]], late_s: float, burst: bool, missed: int) -> None:
+        self._log().append(values, late_s, burst, missed)
+
+    def opening(self, label: str, start_s: float, repeat: int | None = None) -> None:
+        self._line(Line(opening=Opening(label=label, start_s=start_s, repeat=repeat)))
+
+    def window(self, window: Window) -> None:
+        self._line(Line(window=window))
+
+    def work(self, work: Work) -> None:
+        self._line(Line(work=work))
+
+    def verification(self, checks: tuple[Verification, ...]) -> None:
+        self._line(Line(verification=checks))
+
+    def workload(self, workload: WorkloadRef) -> None:
+        self._line(Line(workload=workload))
+
+    def doubt(self, doubt: Doubt) -> None:
+        self._line(Line(doubt=doubt))
+
+    def so_far(self) -> tuple[Record, tuple[Trace, ...]]:
+        """Record and traces as they stand."""
+        table = self._log().table()
+        return gather(self._header, read_lines(self.directory), table)
+
+    def discard(self) -> None:
+        """Remove the directory of a run in which nothing was measured."""
+        self.__exit__(None, None, None)
+        for name in (HEADER, WINDOWS, SAMPLES):
+            (self.directory / name).unlink(missing_ok=True)
+        self.directory.rmdir()
+
+    def finish(self, ranges: Ranges) -> tuple[Path, Measurement]:
+        """Analyse, write run.json and samples.parquet, rename into place. Raises ValueError where no repeat was completed."""
+        table = self._log().table()
+        self.__exit__(None, None, None)
+        return complete(self.directory, self._header, table, ranges)
+
+
+def gather(header: Header, lines: tuple[Line, ...], table: Any, last_s: float | None = None) -> tuple[Record, tuple[Trace, ...]]:
+    """Record and traces from what a run directory holds."""
+    return record(header, lines, samples.sampling(table, header.channels), last_s), samples.traces(table, header.channels)
+
+
+def complete(
+    directory: Path, header: Header, table: Any, ranges: Ranges, extra: tuple[Doubt, ...] = (), last_s: float | None = None
+) -> tuple[Path, Measurement]:
+    """Turn a partial directory into a finished run. What was written stays until the result stands."""
+    lines = read_lines(directory)
+    found, traces = gather(header, lines, table, last_s)
+    measurement = measure(found._replace(doubts=found.doubts + extra), traces, ranges)
+    whole = b"\n".join([encode(header), *(encode(Line(window=window)) for window in found.windows)])
+    samples.write_parquet(directory / PARQUET, table, whole)
+    temporary = directory / (RUN + ".new")
+    temporary.write_text(pretty(measurement), "utf-8")
+    os.replace(temporary, directory / RUN)
+    final = directory.with_name(directory.name.removeprefix(PARTIAL))
+    if final.exists():
+        raise BadInput(str(final), "exists already", "move it away; this run stays in " + str(directory))
+    os.rename(directory, final)
+    for name in (HEADER, WINDOWS, SAMPLES):
+        (final / name).unlink(missing_ok=True)
+    return final, measurement
