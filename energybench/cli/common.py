@@ -1,0 +1,72 @@
+"""What the subcommands share: their common options, one JSON document, progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from energybench.errors import BadInput
+
+OUT = typer.Option(Path("results"), "--out", help="Store that the run directory is made in.")
+JSON = typer.Option(False, "--json", help="Print one JSON document on stdout; all else goes to stderr.")
+LABEL = typer.Option(None, "--label", help="Name of the run; default: what ran and where.")
+IDLE_MEASURE = typer.Option(0.0, "--idle", min=0.0, help="Seconds of idle power to measure before the program.")
+BOUNDARY = typer.Option("compute", "--boundary", help="What the joules cover: compute, device, node-dc or node-ac.")
+COLLECTOR = typer.Option(None, "--collector", help="Use only this collector (may be repeated).")
+ROOT = typer.Option(Path("/"), "--root", help="Prefix of /sys, /proc and /dev: where a container sees its host's, say /host.")
+REPLAY = typer.Option(None, "--replay", help="Measure a recorded run or a synthetic trace (TOML) on a virtual clock instead.")
+
+_BOUNDARIES = ("compute", "device", "node-dc", "node-ac")
+_SHOW_AFTER_S = 2.0
+
+
+def boundary(name: str) -> Any:
+    """A boundary's name. Raises BadInput."""
+    if name not in _BOUNDARIES:
+        raise BadInput(f"--boundary {name}", "is no boundary", ", ".join(_BOUNDARIES))
+    return name
+
+
+def print_json(noun: Any) -> None:
+    """Exactly one JSON document on stdout."""
+    from energybench.store.run import pretty
+
+    sys.stdout.write(pretty(noun))
+
+
+def say(text: str) -> None:
+    """A line for the person, beside the result."""
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float | None], None]]:
+    """A progress line on stderr for whatever takes longer than two seconds; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda text, fraction: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    task = bar.add_task("starting", total=None)
+    begun, shown = time.monotonic(), False
+
+    def update(text: str, fraction: float | None) -> None:
+        nonlocal shown
+        if not shown and time.monotonic() - begun > _SHOW_AFTER_S / 2:
+            bar.start()
+            shown = True
+        bar.update(task, description=text, total=1.0 if fraction is not None else None, completed=fraction or 0.0)
+
+    try:
+        yield update
+    finally:
+        if shown:
+            bar.stop()

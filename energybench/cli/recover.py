@@ -1,0 +1,26 @@
+"""`energybench recover RUN`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from energybench.cli import common
+
+
+def recover(
+    run: Annotated[str, typer.Argument(help="An unfinished run's directory (.partial-…), or the store that holds one.")],
+    json: bool = common.JSON,
+) -> None:
+    """Complete a run whose measuring side was killed, from what it had written."""
+    from energybench.cli import summary
+    from energybench.measuring.session import ranges
+    from energybench.store import reader
+
+    directory, result = reader.recover(run, ranges())
+    if json:
+        common.print_json(result)
+    else:
+        print(summary.measurement(result))
+    common.say(f"  written to {directory}")

@@ -1,0 +1,48 @@
+"""`energybench report RUN|STORE…`"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from energybench.errors import BadInput
+
+
+def report(
+    what: Annotated[list[str], typer.Argument(help="Runs, stores, and files printed by compare --json or project --json.")],
+    form: Annotated[str, typer.Option("--format", help="See `energybench list reports`.")] = "terminal",
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; default: stdout.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Title of the report.")] = None,
+    note: Annotated[list[str] | None, typer.Option("--note", help="A note to print under the title (may be repeated).")] = None,
+    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path("results"),
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Render results: html, markdown, terminal or json."""
+    from energybench.plugins import load
+    from energybench.store.document import document, gather
+
+    renderer = load("reports", "json" if json else form)
+    results, timelines = gather(what, store)
+    made = renderer.render(document(title or _title(results), results, timelines, note or ()))
+    if out is None:
+        sys.stdout.buffer.write(made)
+        return
+    write(out, made)
+    print(f"written to {out}", file=sys.stderr)
+
+
+def write(out: Path, made: bytes) -> None:
+    """Write a report, its folder included. Raises BadInput where that cannot be."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(made)
+    except OSError as error:
+        raise BadInput(f"--out {out}", f"cannot be written: {error.strerror}") from None
+
+
+def _title(results: list) -> str:  # type: ignore[type-arg]
+    labels = [" → ".join(result.labels) if hasattr(result, "labels") else getattr(result, "label", getattr(result, "title", "")) for result in results]
+    return "energybench: " + ", ".join(dict.fromkeys(labels)) if labels else "energybench"

@@ -1,0 +1,43 @@
+"""A result in a few lines for a terminal."""
+
+from __future__ import annotations
+
+from energybench.model import Comparison, Doubt, Measurement
+from energybench.units import relative, show, show_value
+
+
+def measurement(result: Measurement) -> str:
+    """Energy first, then what it is made of, then what weakens it."""
+    word = {"measured": "", "mixed": " (partly modelled)", "estimated": " (estimated: time x assumed power)", None: ""}[result.quality]
+    lines = [f"{result.label}: energy per repeat {show(result.energy_j, 'J')}{word}"]
+    if result.energy_j is not None:
+        lines[0] += f"   {relative(result.energy_j)}"
+    lines.append(f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}   repeats {len(result.repeats)}")
+    if result.idle_power_w is not None:
+        lines.append(f"  idle {show(result.idle_power_w, 'W')}   net {show(result.net_energy_j, 'J')}")
+    if result.energy_per_work_j is not None and result.work is not None:
+        lines.append(f"  {show(result.energy_per_work_j, 'J')} per {result.work.unit}")
+    for name, energy in result.components_j.items():
+        lines.append(f"  {name:<18} {show(energy, 'J')}")
+    for check in result.verification:
+        value = "not a number" if check.value is None else f"{check.value:.3g}"
+        lines.append(f"  check {check.quantity}: {value} (tolerance {check.tolerance:.3g}) {'passed' if check.passed else 'FAILED'}")
+    return "\n".join(lines + doubts(result.doubts))
+
+
+def comparison(result: Comparison) -> str:
+    """The answer in one line, then its supports."""
+    baseline, candidate = result.labels
+    lines = [f"{baseline} → {candidate}: {result.title} {show(result.energy_ratio)}   speedup {show(result.speedup)}"]
+    lines.append(f"  verdict: {result.verdict or 'none: a side has no energy sensor'} (margin ±{result.margin:.0%}, boundary {result.boundary})")
+    lines += [f"  {second.label}: {show(second.energy_ratio)}" for second in result.second_lines]
+    if result.net_energy_ratio is not None:
+        lines.append(f"  net (idle subtracted): {show(result.net_energy_ratio)}")
+    hours = " → ".join(show_value(value * 3600, "s") for value in result.node_hours)
+    lines.append(f"  node time for the same work: {hours}   energy-delay ratio {show(result.energy_delay_ratio)}")
+    return "\n".join(lines + doubts(result.doubts))
+
+
+def doubts(found: tuple[Doubt, ...]) -> list[str]:
+    """One line each, with the remedy."""
+    return [f"  doubt [{doubt.code}] {doubt.message}" + (f" → {doubt.remedy}" if doubt.remedy else "") for doubt in found]

@@ -1,0 +1,157 @@
+"""Every wrong flag, file or run directory gets one line that names it, exit code 2, no traceback; nothing measured is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import REPLAYS, energybench, one_line
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two finished runs, replayed."""
+    made = tmp_path_factory.mktemp("store")
+    for name in ("cpu", "gpu"):
+        ran = energybench("measure", "--replay", str(REPLAYS / f"{name}-node.toml"), "--label", name, "--out", "results", "--json", cwd=made)
+        assert ran.code == 0, ran.err
+        (made / f"{name}.json").write_text(ran.out)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["measure"], "names no program"),
+        (["measure", "--repeats", "0", "--", "true"], "--repeats"),
+        (["measure", "--repeats", "x", "--", "true"], "--repeats"),
+        (["measure", "--nonsense", "--", "true"], "--nonsense"),
+        (["measure", "--boundary", "wall", "--", "true"], "--boundary wall"),
+        (["measure", "--boundary", "node-dc", "--", "true"], "no node meter"),
+        (["measure", "--collector", "nosuch", "--", "true"], "nosuch"),
+        (["measure", "--replay", "nosuch.toml"], "nosuch.toml"),
+        (["measure", "--idle", "-1", "--", "true"], "--idle"),
+        (["run", "nosuch"], "nosuch"),
+        (["run"], "'workload'"),
+        (["run", "milc", "--size", "huge"], "huge"),
+        (["run", "milc", "--device", "tpu"], "tpu"),
+        (["run", "milc", "--device", "cuda:"], "cuda:"),
+        (["run", "milc", "--set", "mass"], "mass"),
+        (["run", "milc", "--set", "nosuch=1"], "nosuch"),
+        (["run", "milc", "--repeats", "few"], "few"),
+        (["compare", "nosuch", "nosuch"], "nosuch"),
+        (["compare", "cpu"], "'candidate'"),
+        (["compare", "cpu", "gpu", "--margin", "7"], "--margin"),
+        (["list", "nosuch"], "nosuch"),
+        (["report", "nosuch"], "nosuch"),
+        (["report", "cpu", "--format", "nosuch"], "nosuch"),
+        (["project"], "--scenario"),
+        (["project", "--scenario", "nosuch"], "nosuch"),
+        (["recover", "nosuch"], "nosuch"),
+        (["nosuch"], "nosuch"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments(store: Path, arguments: list[str], says: str) -> None:
+    """One line that names what is wrong."""
+    assert says in one_line(energybench(*arguments, cwd=store))
+
+
+def damaged(text: str, kind: str) -> str:
+    document = json.loads(text)
+    if kind == "truncated":
+        return text[: len(text) // 2]
+    if kind == "empty":
+        return ""
+    if kind == "nan":
+        return text.replace(json.dumps(document["energy_j"]["value"]), "NaN", 1)
+    if kind == "duplicate":
+        return text.replace('"label":', '"label": "x",\n "label":', 1)
+    if kind == "unknown":
+        return json.dumps({**document, "surprise": 1})
+    if kind == "missing":
+        return json.dumps({key: value for key, value in document.items() if key != "energy_j"})
+    if kind == "foreign":
+        return json.dumps({"benchmarks": [], "version": "5.1.0"})
+    if kind == "type":
+        return json.dumps({**document, "energy_j": "many"})
+    if kind == "outside":
+        return json.dumps({**document, "energy_j": {**document["energy_j"], "low": document["energy_j"]["high"]}})
+    if kind == "later":
+        return json.dumps({**document, "schema": "energybench/2"})
+    assert kind == "list"
+    return "[1, 2]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("truncated", "cut off"), ("empty", "empty"), ("nan", "NaN"), ("duplicate", "'label' stands twice"), ("unknown", "surprise"),
+        ("missing", "energy_j"), ("foreign", "schema"), ("type", "energy_j"),
+        ("outside", "outside its interval"), ("later", "energybench/2"), ("list", "schema"),
+    ],
+)  # fmt: skip
+def test_a_damaged_run_is_reported_not_guessed_at(store: Path, tmp_path: Path, kind: str, says: str) -> None:
+    """Truncated, foreign, NaN, duplicate, unknown and missing keys: the line names the file and what is wrong in it."""
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text(damaged((store / "cpu.json").read_text(), kind))
+    before = (run / "run.json").read_bytes()
+    line = one_line(energybench("compare", str(run), str(run), cwd=tmp_path))
+    assert "run.json" in line
+    assert says in line
+    assert (run / "run.json").read_bytes() == before
+
+
+def test_other_work_is_refused_and_forced(store: Path, tmp_path: Path) -> None:
+    """The refusal says why and how to force it; forced, the doubt is there."""
+    document = json.loads((store / "gpu.json").read_text())
+    document["work"]["fingerprint"] = "another lattice"
+    run = tmp_path / "other"
+    run.mkdir()
+    (run / "run.json").write_text(json.dumps(document))
+    cpu = str(next((store / "results").glob("*_cpu_*")))
+    line = one_line(energybench("compare", cpu, str(run), cwd=tmp_path))
+    assert "other work" in line
+    assert "--force" in line
+    forced = energybench("compare", cpu, str(run), "--force", "--json", cwd=tmp_path)
+    assert forced.code == 0
+    assert "forced-work" in {doubt["code"] for doubt in forced.json["doubts"]}
+
+
+def test_an_ambiguous_id_is_asked_about(store: Path) -> None:
+    """An id that fits two runs is not guessed."""
+    assert "fits 2 runs" in one_line(energybench("compare", "20", "cpu", cwd=store))
+
+
+def test_a_report_that_cannot_be_written(store: Path) -> None:
+    """The file is named."""
+    (store / "plain").write_text("")
+    assert "plain/r.html" in one_line(energybench("report", "cpu", "--format", "terminal", "--out", "plain/r.html", cwd=store))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ('schema = "energybench-replay/1"', "schema"),
+        ("label = ", "label"),
+        ("repeats = [", "repeats"),
+    ],
+)
+def test_a_wrong_replay_file(tmp_path: Path, change: str, says: str) -> None:
+    """The key and the file."""
+    text = (REPLAYS / "cpu-node.toml").read_text().replace(change, change.replace(change.split(" ")[0], "wrong", 1), 1)
+    (tmp_path / "r.toml").write_text(text)
+    line = one_line(energybench("measure", "--replay", "r.toml", cwd=tmp_path))
+    assert "r.toml" in line
+    assert says in line or "wrong" in line
+
+
+def test_help_and_version(tmp_path: Path) -> None:
+    """Asked for or not, help is no error."""
+    for arguments in ([], ["--help"], ["measure", "--help"]):
+        ran = energybench(*arguments, cwd=tmp_path)
+        assert ran.code == 0
+        assert "Usage:" in ran.out
+    assert energybench("--version", cwd=tmp_path).out.startswith("energybench ")
