@@ -1,0 +1,169 @@
+"""RAPL energy counters through perf events, for machines whose powercap files may be read by root only.
+
+The same counters as powercap's, in units of 2^-32 J and 64 bits wide: the kernel unwraps them, from zero when opened.
+Source: Linux arch/x86/events/rapl.c, perf_event_open(2), Documentation/admin-guide/perf-security.rst.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import platform
+import re
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from energybench.collectors.rapl import LEAST_MAX_POWER_W, UPDATE_PERIOD_S, gain_key, package_readable
+from energybench.collectors.sysfs import hostname, text
+from energybench.model import Channel
+from energybench.plugins import Context, Unavailable
+
+PMU = "sys/bus/event_source/devices/power"
+
+# event → component, gain prior, and what it contains (energy-cores and energy-gpu lie inside the package and are left alone)
+_EVENTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "energy-pkg": ("cpu.package", "rapl.package", ()),
+    "energy-ram": ("cpu.dram", "rapl.dram", ()),
+    "energy-psys": ("platform", "rapl.psys", ("cpu.package", "cpu.dram")),
+}
+_SYSCALL = {"x86_64": 298, "i686": 336, "aarch64": 241}  # of perf_event_open: asm/unistd.h
+_ATTR_SIZE = 64  # PERF_ATTR_SIZE_VER0: all that an energy event needs
+_CLOSE_ON_EXEC = 8  # PERF_FLAG_FD_CLOEXEC
+
+OpenEvent = Callable[[int, int, int], int]
+
+
+def perf_event_open(kind: int, config: int, cpu: int) -> int:
+    """File descriptor of a counting event over all processes of one CPU. Raises OSError as the system call fails."""
+    number = _SYSCALL.get(platform.machine())
+    if number is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    attr = struct.pack("=IIQ", kind, _ATTR_SIZE, config).ljust(_ATTR_SIZE, b"\0")
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = int(libc.syscall(ctypes.c_long(number), attr, ctypes.c_int(-1), ctypes.c_int(cpu), ctypes.c_int(-1), ctypes.c_ulong(_CLOSE_ON_EXEC)))
+    if fd < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return fd
+
+
+class PerfRapl:
+    """One counter for each event and package. `open_event(type, config, cpu)` answers a file descriptor that gives 8 bytes a read."""
+
+    name = "perf_rapl"
+
+    def __init__(self, open_event: OpenEvent = perf_event_open) -> None:
+        self._open_event = open_event
+        self._fds: list[int] = []
+
+    def open(self, context: Context) -> Sequence[Channel]:
+        self.close()
+        pmu = context.root / PMU
+        kind = text(pmu / "type")
+        if kind is None or not kind.isdigit():
+            raise Unavailable(f"no perf events of RAPL under {pmu}", "on bare metal load the driver: modprobe rapl; a virtual machine has none")
+        if package_readable(context.root):
+            raise Unavailable("powercap is readable and holds the same counters", "nothing to do: collector rapl covers it")
+        cpus = _cpus(text(pmu / "cpumask") or "")
+        host = hostname(context.root)
+        channels: list[Channel] = []
+        failure: OSError | None = None
+        for event in _EVENTS:
+            config, scale = _config(text(pmu / "events" / event)), _scale(pmu / "events", event)
+            if config is None or scale is None:
+                continue
+            for cpu, device in zip(cpus, _devices(context.root, cpus), strict=True):
+                try:
+                    self._fds.append(self._open_event(int(kind), config, cpu))
+                except OSError as error:
+                    failure = error
+                    continue
+                channels.append(_channel(context, event, device, scale, host))
+        if not any(channel.component == "cpu.package" for channel in channels):
+            self.close()
+            raise _unavailable(failure)
+        return channels
+
+    def read(self) -> list[int | None]:
+        return [_read(fd) for fd in self._fds]
+
+    def close(self) -> None:
+        for fd in self._fds:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        self._fds = []
+
+
+def _read(fd: int) -> int | None:
+    try:
+        data = os.read(fd, 8)
+    except OSError:
+        return None
+    return int.from_bytes(data, "little") if len(data) == 8 else None  # end of file: the event's CPU went offline
+
+
+def _channel(context: Context, event: str, device: str, scale: float, host: str) -> Channel:
+    component, prior, contains = _EVENTS[event]
+    return Channel(
+        collector="perf_rapl",
+        device=device,
+        component=component,
+        kind="counter",
+        quantity="energy",
+        resolution=scale,
+        gain=context.gain(prior, gain_key(component, device, host)),
+        update_period_s=UPDATE_PERIOD_S,
+        max_power_w=LEAST_MAX_POWER_W,
+        counts=component != "platform",
+        contains=contains,
+    )
+
+
+def _unavailable(failure: OSError | None) -> Unavailable:
+    if failure is None:
+        return Unavailable("the perf events of RAPL have no energy-pkg in joules", "look at /sys/bus/event_source/devices/power/events")
+    if failure.errno in (errno.EACCES, errno.EPERM):
+        return Unavailable(
+            "perf events of RAPL need a privilege (perf_event_open: permission denied)",
+            "as root: setcap cap_perfmon+ep on the Python interpreter, or sysctl kernel.perf_event_paranoid=0; in a container allow perf_event_open",
+        )
+    return Unavailable(f"perf_event_open fails: {failure.strerror}", "look at dmesg; a hypervisor or a seccomp filter may hide the counters")
+
+
+def _config(written: str | None) -> int | None:
+    """Config of 'event=0x02'; None where an event says more than that, which would need the format files."""
+    found = re.fullmatch(r"event=(0x[0-9a-fA-F]+|\d+)", written or "")
+    return int(found[1], 0) if found else None
+
+
+def _scale(events: Path, event: str) -> float | None:
+    """Joules per count; None where the unit is another or the number is none."""
+    try:
+        scale = float(text(events / f"{event}.scale") or "")
+    except ValueError:
+        return None
+    return scale if text(events / f"{event}.unit") == "Joules" and scale > 0 else None
+
+
+def _cpus(mask: str) -> list[int]:
+    """'0,16-17' → [0, 16, 17]: one CPU for each package (or die) that has counters."""
+    cpus: list[int] = []
+    for part in filter(None, mask.split(",")):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or not (last or first).isdigit():
+            return []
+        cpus += range(int(first), int(last or first) + 1)
+    return cpus
+
+
+def _devices(root: Path, cpus: Sequence[int]) -> list[str]:
+    """'package-0' for each CPU, with '-die-1' where packages have several, as powercap names them."""
+    places = []
+    for cpu in cpus:
+        topology = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
+        places.append((text(topology / "physical_package_id") or str(cpu), text(topology / "die_id") or "0"))
+    packages = [package for package, _ in places]
+    return [f"package-{package}-die-{die}" if packages.count(package) > 1 else f"package-{package}" for package, die in places]

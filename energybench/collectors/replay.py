@@ -1,0 +1,236 @@
+"""Recorded or synthetic sensors on a virtual clock: the same path from trace to report, in no time and with a known truth.
+
+No entry point: whoever replays constructs it with its series. A series shows at virtual time t what its sensor would show then.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from energybench.collectors.waveforms import Const, Sine, Square, Steps, Wave
+from energybench.model import Channel, Kind, NonNegative, Positive, Trace
+from energybench.plugins import Clock, Context
+
+_SHORTEST_S = 1e-6  # of a period or window: below it, time itself has too few digits
+
+
+class Series(Protocol):
+    """One channel over virtual time."""
+
+    def channel(self, context: Context) -> Channel: ...
+
+    def at(self, t_s: float) -> int | None:
+        """What the sensor displays at t_s, in counts of the channel's resolution; None where a read would fail."""
+
+
+class Replay:
+    """A collector over the given series; what it shows follows the context's clock."""
+
+    name = "replay"
+
+    def __init__(self, series: Sequence[Series]) -> None:
+        self._series = tuple(series)
+        self._clock: Clock | None = None
+
+    def open(self, context: Context) -> Sequence[Channel]:
+        self._clock = context.clock
+        return [series.channel(context) for series in self._series]
+
+    def read(self) -> list[int | None]:
+        if self._clock is None:
+            return []
+        t_s = self._clock.now()
+        return [series.at(t_s) for series in self._series]
+
+    def close(self) -> None:
+        self._clock = None
+
+
+class RecordedChannel:
+    """Samples read before: at t the last sample at or before t; None before the first, and where that one had failed.
+
+    t_s [n] ascending seconds of virtual time, raw [n] counts, ok [n] whether the read worked.
+    """
+
+    def __init__(self, channel: Channel, t_s: npt.NDArray[np.float64], raw: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_]) -> None:
+        self._channel = channel
+        self._t_s: list[float] = t_s.tolist()
+        self._raw: list[int] = raw.tolist()
+        self._ok: list[bool] = ok.tolist()
+
+    @classmethod
+    def of(cls, trace: Trace, start_s: float = 0.0) -> RecordedChannel:
+        """A trace of an earlier run whose time `start_s` becomes virtual time 0."""
+        return cls(trace.channel, trace.t_s - start_s, trace.raw, trace.ok)
+
+    def channel(self, context: Context) -> Channel:
+        return self._channel
+
+    def at(self, t_s: float) -> int | None:
+        i = bisect.bisect_right(self._t_s, t_s) - 1
+        return self._raw[i] if i >= 0 and self._ok[i] else None
+
+
+class ConstWave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="const"):
+    watts: NonNegative
+
+    def wave(self) -> Wave:
+        return Const(self.watts)
+
+
+class SquareWave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="square"):
+    low_w: NonNegative
+    high_w: NonNegative
+    period_s: Positive
+    duty: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+
+    def wave(self) -> Wave:
+        return Square(self.low_w, self.high_w, self.period_s, self.duty)
+
+
+class SineWave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="sine"):
+    mean_w: NonNegative
+    amplitude_w: NonNegative
+    period_s: Positive
+
+    def __post_init__(self) -> None:
+        if self.amplitude_w > self.mean_w:
+            raise ValueError(f"amplitude {self.amplitude_w} W exceeds the mean: power would fall below 0")
+
+    def wave(self) -> Wave:
+        return Sine(self.mean_w, self.amplitude_w, self.period_s)
+
+
+class StepsWave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="steps"):
+    steps: tuple[tuple[float, NonNegative], ...]
+
+    def __post_init__(self) -> None:
+        times = [t_s for t_s, _ in self.steps]
+        if not times or any(later <= earlier for earlier, later in itertools.pairwise(times)):
+            raise ValueError("steps need at least one [seconds, watts] and ascending times")
+
+    def wave(self) -> Wave:
+        return Steps(self.steps)
+
+
+class SyntheticChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A sensor of known power. All times in s of virtual time, from 0.
+
+    period_s, phase_s  publishes at phase + k * period; 0: shows the present
+    window_s, lag_s    a power reading published at T is the mean over [T - lag - window, T - lag]; a counter is lag behind
+    gain               of the power reading; `energy_gain` of the counter (default: the same)
+    energy_from        truth: the counter integrates power; samples: only what the power sensor saw, the mean of `window_s`
+                       standing for each whole `sample_period_s`
+    wrap, start        counts at which the counter starts anew, and what it holds at time 0
+    outages            [from, to) in which every read fails
+    prior, key         of the gain's uncertainty: a row of data/priors.toml, and what the gain belongs to (default: this device)
+    """
+
+    device: str
+    component: str
+    kind: Kind
+    wave: ConstWave | SquareWave | SineWave | StepsWave
+    collector: str = "replay"
+    quantity: str = ""
+    resolution: Positive = 1e-3
+    period_s: NonNegative = 0.0
+    phase_s: float = 0.0
+    window_s: NonNegative = 0.0
+    lag_s: NonNegative = 0.0
+    lag_u_s: NonNegative = 0.0
+    gain: Positive = 1.0
+    energy_gain: Positive | None = None
+    energy_from: Literal["truth", "samples"] = "truth"
+    sample_period_s: Positive = 0.1
+    wrap: int | None = None
+    start: int = 0
+    outages: tuple[tuple[float, float], ...] = ()
+    prior: str = "replay.exact"
+    key: str | None = None
+    quality: Literal["measured", "estimated"] = "measured"
+    max_power_w: Positive | None = None
+    used: bool = True
+    counts: bool = True
+    contains: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, span_s in (("period_s", self.period_s), ("window_s", self.window_s)):
+            if 0 < span_s < _SHORTEST_S:
+                raise ValueError(f"{name} {span_s:g} is shorter than {_SHORTEST_S:g} s: give 0 for none")
+        if self.wrap is not None and not 0 <= self.start < self.wrap:
+            raise ValueError(f"start {self.start} is not within [0, wrap)")
+
+
+class SyntheticSeries:
+    """What a SyntheticChannel displays over time, and the energy that was really there."""
+
+    def __init__(self, definition: SyntheticChannel) -> None:
+        self.definition = definition
+        self._wave = definition.wave.wave()
+        self._sampled_j = [0.0]  # [k]: what the sampling counter has gathered up to its k-th sample
+
+    def channel(self, context: Context) -> Channel:
+        d = self.definition
+        return Channel(
+            collector=d.collector,
+            device=d.device,
+            component=d.component,
+            kind=d.kind,
+            quantity=d.quantity,
+            resolution=d.resolution,
+            gain=context.gain(d.prior, d.key or d.device),
+            update_period_s=d.period_s or None,
+            window_s=d.window_s if d.kind == "power" else 0.0,
+            lag_s=d.lag_s,
+            lag_u_s=d.lag_u_s,
+            wrap=d.wrap,
+            max_power_w=d.max_power_w,
+            quality=d.quality,
+            used=d.used,
+            counts=d.counts,
+            contains=d.contains,
+        )
+
+    def true_energy_j(self, start_s: float, end_s: float) -> float:
+        """Joules that the device really took, whatever its sensor says."""
+        return self._wave.energy_j(end_s) - self._wave.energy_j(start_s)
+
+    def at(self, t_s: float) -> int | None:
+        d = self.definition
+        if any(start_s <= t_s < end_s for start_s, end_s in d.outages):
+            return None
+        seen_s = self.published_s(t_s) - d.lag_s
+        if d.kind == "power":
+            return round(self._seen_w(seen_s) / d.resolution)
+        raw = d.start + math.floor(self._counted_j(seen_s) / d.resolution)
+        return raw % d.wrap if d.wrap is not None else raw
+
+    def published_s(self, t_s: float) -> float:
+        """When the value displayed at t_s was published."""
+        d = self.definition
+        return d.phase_s + math.floor((t_s - d.phase_s) / d.period_s) * d.period_s if d.period_s else t_s
+
+    def _seen_w(self, end_s: float) -> float:
+        d = self.definition
+        if not d.window_s:
+            return d.gain * self._wave.power_w(end_s)
+        return d.gain * self.true_energy_j(end_s - d.window_s, end_s) / d.window_s
+
+    def _counted_j(self, t_s: float) -> float:
+        d = self.definition
+        gain = d.gain if d.energy_gain is None else d.energy_gain
+        if d.energy_from == "truth":
+            return gain * self._wave.energy_j(t_s)
+        samples = max(0, math.floor((t_s - d.phase_s) / d.sample_period_s))
+        for k in range(len(self._sampled_j), samples + 1):
+            seen_w = self._seen_w(d.phase_s + k * d.sample_period_s) / d.gain
+            self._sampled_j.append(self._sampled_j[-1] + gain * seen_w * d.sample_period_s)
+        return self._sampled_j[samples]

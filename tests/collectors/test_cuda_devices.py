@@ -1,0 +1,84 @@
+"""CUDA_VISIBLE_DEVICES → boards, by CUDA's own rules."""
+
+import pytest
+
+from energybench.collectors.cuda_devices import Board, Instance, visible
+
+A, B, C = "GPU-aaaa1111-0000-0000-0000-000000000000", "GPU-aaaa2222-0000-0000-0000-000000000000", "GPU-bbbb3333-0000-0000-0000-000000000000"
+SAME = [Board(A, "A100"), Board(B, "A100"), Board(C, "A100")]
+MIXED = [Board(A, "A100"), Board(B, "T4"), Board(C, "A100")]
+MIG = [Board(A, "A100"), Board(B, "A100", True, (Instance("MIG-1f00-x", 7, 0, 14), Instance("MIG-2f00-y", 9, 0, 42)), 98)]
+
+
+@pytest.mark.parametrize(
+    ("value", "used", "codes"),
+    [
+        (None, {A, B, C}, []),
+        ("", set(), []),
+        ("-1", set(), []),
+        ("NoDevFiles", set(), []),
+        ("1", {B}, []),
+        ("2,0", {A, C}, []),
+        (" 2 , 0 ", {A, C}, []),
+        ("1gpu", {B}, []),
+        ("0,-1,2", {A}, []),
+        ("0,7,2", {A}, ["visible-device-unknown"]),
+        ("0,x,2", {A}, ["visible-device-unknown"]),
+        ("0,0", set(), ["visible-device-unknown"]),
+        (B, {B}, []),
+        (f"{C},{A}", {A, C}, []),
+        ("GPU-b", {C}, []),
+        ("GPU-aaaa2", {B}, []),
+        ("GPU-aaaa", set(), ["visible-device-unknown"]),
+        ("GPU-cccc", set(), ["visible-device-unknown"]),
+        (f"{A},GPU-cccc,{B}", {A}, ["visible-device-unknown"]),
+        ("MIG-0", set(), ["visible-device-unknown"]),
+    ],
+)
+def test_which_boards(value: str | None, used: set[str], codes: list[str]) -> None:
+    """Indices, UUIDs, unique abbreviations; cut at the first entry that names nothing; a repeated entry leaves nothing."""
+    found, doubts = visible(value, "PCI_BUS_ID", SAME)
+    assert found == used
+    assert [code for code, _, _ in doubts] == codes
+
+
+@pytest.mark.parametrize(
+    ("value", "order", "boards", "doubted"),
+    [
+        ("0", None, MIXED, True),
+        ("0", "FASTEST_FIRST", MIXED, True),
+        ("0", "PCI_BUS_ID", MIXED, False),
+        ("0", None, SAME, False),
+        ("0,1,2", None, MIXED, False),
+        (B, None, MIXED, False),
+        (None, None, MIXED, False),
+    ],
+)
+def test_an_index_is_safe_only_in_pci_order_or_among_equals(value: str | None, order: str | None, boards: list[Board], doubted: bool) -> None:
+    """CUDA counts fastest first by default: on unlike boards an index then names nobody knows which, unless all are taken anyway."""
+    assert [code for code, _, _ in visible(value, order, boards)[1]] == (["cuda-order"] if doubted else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "share"),
+    [
+        ("MIG-2f00-y", "42 of 98 multiprocessors (43 %)"),
+        ("MIG-2", "42 of 98 multiprocessors (43 %)"),
+        (f"MIG-{B}/7/0", "14 of 98 multiprocessors (14 %)"),
+        (f"MIG-{B}/3/0", "not known"),
+        (B, "not named"),
+        ("1", "not named"),
+    ],
+)
+def test_mig(value: str, share: str) -> None:
+    """New and old names of an instance mean its parent's joules, and say the share."""
+    used, doubts = visible(value, "PCI_BUS_ID", MIG)
+    assert used == {B}
+    assert [code for code, _, _ in doubts] == ["mig-parent"]
+    assert share in doubts[0][1]
+
+
+def test_two_instances_of_one_board() -> None:
+    """Both are told of; the board is used once."""
+    used, doubts = visible("MIG-1f00-x,MIG-2f00-y", None, MIG)
+    assert (used, len(doubts)) == ({B}, 2)

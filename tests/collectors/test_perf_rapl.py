@@ -1,0 +1,149 @@
+"""RAPL through perf events, with descriptors of our own and with the kernel's own clock event."""
+
+import errno
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from energybench.collectors.perf_rapl import PerfRapl, perf_event_open
+from energybench.plugins import Unavailable
+from tests.simulators import context, powercap_tree
+
+SCALE = "2.3283064365386962890625e-10"  # 2^-32 J, as the kernel writes it
+
+
+def pmu(root: Path, events: dict[str, str], cpumask: str = "0", kind: int = 9, unit: str = "Joules", scale: str = SCALE) -> None:
+    folder = root / "sys/bus/event_source/devices/power"
+    (folder / "events").mkdir(parents=True)
+    (folder / "type").write_text(f"{kind}\n")
+    (folder / "cpumask").write_text(f"{cpumask}\n")
+    for event, config in events.items():
+        (folder / "events" / event).write_text(f"{config}\n")
+        (folder / "events" / f"{event}.unit").write_text(f"{unit}\n")
+        (folder / "events" / f"{event}.scale").write_text(f"{scale}\n")
+
+
+def place(root: Path, cpu: int, package: int, die: int = 0) -> None:
+    topology = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
+    topology.mkdir(parents=True)
+    (topology / "physical_package_id").write_text(f"{package}\n")
+    (topology / "die_id").write_text(f"{die}\n")
+
+
+class Events:
+    """perf_event_open whose descriptors are pipes: each read gives the next of the values, then the end."""
+
+    def __init__(self, values: Sequence[int] = (), refuse: dict[int, int] | None = None) -> None:
+        self.asked: list[tuple[int, int, int]] = []
+        self._values, self._refuse = values, refuse or {}
+
+    def __call__(self, kind: int, config: int, cpu: int) -> int:
+        self.asked.append((kind, config, cpu))
+        if config in self._refuse:
+            raise OSError(self._refuse[config], os.strerror(self._refuse[config]))
+        reading, writing = os.pipe()
+        for value in self._values:
+            os.write(writing, (value + cpu).to_bytes(8, "little"))
+        os.close(writing)
+        return reading
+
+
+EVENTS = {"energy-pkg": "event=0x02", "energy-ram": "event=0x03", "energy-psys": "event=0x05", "energy-cores": "event=0x01"}
+
+
+def test_one_counter_for_each_event_and_package(tmp_path: Path) -> None:
+    """Package, memory and psys of both sockets, in counts of 2^-32 J that never wrap; cores are inside the package."""
+    pmu(tmp_path, EVENTS, "0,16")
+    place(tmp_path, 0, 0)
+    place(tmp_path, 16, 1)
+    events = Events([1000, 2000])
+    perf = PerfRapl(events)
+    channels = perf.open(context(tmp_path))
+    assert events.asked == [(9, 2, 0), (9, 2, 16), (9, 3, 0), (9, 3, 16), (9, 5, 0), (9, 5, 16)]
+    assert [(c.device, c.component, c.counts) for c in channels] == [
+        ("package-0", "cpu.package", True),
+        ("package-1", "cpu.package", True),
+        ("package-0", "cpu.dram", True),
+        ("package-1", "cpu.dram", True),
+        ("package-0", "platform", False),
+        ("package-1", "platform", False),
+    ]
+    assert {(c.resolution, c.wrap) for c in channels} == {(2.0**-32, None)}
+    assert perf.read() == [1000, 1016] * 3
+    assert perf.read() == [2000, 2016] * 3
+    assert perf.read() == [None] * 6  # the CPU went offline: end of file
+    perf.close()
+    perf.close()
+
+
+def test_a_key_shared_with_powercap(tmp_path: Path) -> None:
+    """It is the same sensor by another way: its gain cancels between a run by powercap and one by perf."""
+    from energybench.collectors.rapl import Rapl
+
+    pmu(tmp_path / "a", {"energy-pkg": "event=0x02"})
+    powercap_tree(tmp_path / "b", {"intel-rapl:0": ("package-0", 1)})
+    (by_perf,) = PerfRapl(Events()).open(context(tmp_path / "a"))
+    (by_powercap,) = Rapl().open(context(tmp_path / "b"))
+    assert by_perf.gain == by_powercap.gain
+
+
+def test_dies_and_ranges_of_cpus(tmp_path: Path) -> None:
+    """A mask may be a range; dies of one package get names of their own."""
+    pmu(tmp_path, {"energy-pkg": "event=0x02"}, "0-1,8")
+    for cpu, package, die in ((0, 0, 0), (1, 0, 1), (8, 1, 0)):
+        place(tmp_path, cpu, package, die)
+    assert [c.device for c in PerfRapl(Events()).open(context(tmp_path))] == ["package-0-die-0", "package-0-die-1", "package-1"]
+
+
+def test_powercap_comes_first(tmp_path: Path) -> None:
+    """Where powercap can be read, the same counters are not opened again; where it cannot, they are."""
+    pmu(tmp_path, EVENTS)
+    energy_uj = powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)})["intel-rapl:0"]
+    with pytest.raises(Unavailable, match="powercap is readable"):
+        PerfRapl(Events()).open(context(tmp_path))
+    energy_uj.write_text("")
+    assert PerfRapl(Events()).open(context(tmp_path))
+
+
+@pytest.mark.parametrize(("code", "word"), [(errno.EACCES, "cap_perfmon"), (errno.EPERM, "perf_event_paranoid"), (errno.ENOENT, "hypervisor")])
+def test_refused(tmp_path: Path, code: int, word: str) -> None:
+    """Each refusal names its remedy."""
+    pmu(tmp_path, EVENTS)
+    with pytest.raises(Unavailable) as caught:
+        PerfRapl(Events(refuse={2: code, 3: code, 5: code})).open(context(tmp_path))
+    assert word in caught.value.remedy
+
+
+def test_memory_refused_alone(tmp_path: Path) -> None:
+    """Partly refused: the package is read."""
+    pmu(tmp_path, EVENTS)
+    assert [c.component for c in PerfRapl(Events(refuse={3: errno.EINVAL, 5: errno.EINVAL})).open(context(tmp_path))] == ["cpu.package"]
+
+
+@pytest.mark.parametrize(("config", "unit", "scale"), [("event=0x02,umask=1", "Joules", SCALE), ("event=0x02", "Watts", SCALE), ("event=0x02", "Joules", "x")])
+def test_what_it_does_not_understand_it_does_not_open(tmp_path: Path, config: str, unit: str, scale: str) -> None:
+    """Another unit, scale or configuration is no joule counter."""
+    pmu(tmp_path, {"energy-pkg": config}, unit=unit, scale=scale)
+    with pytest.raises(Unavailable, match="no energy-pkg in joules"):
+        PerfRapl(Events()).open(context(tmp_path))
+
+
+def test_the_real_system_call(tmp_path: Path) -> None:
+    """With the kernel's cpu-clock event (ns) in place of energy, the descriptor counts as time passes."""
+    try:
+        os.close(perf_event_open(1, 0, 0))
+    except OSError as error:
+        pytest.skip(f"perf_event_open: {error.strerror}")
+    pmu(tmp_path, {"energy-pkg": "event=0x00"}, kind=1, scale="1e-9")
+    perf = PerfRapl()
+    (channel,) = perf.open(context(tmp_path))
+    (first,), start_s = perf.read(), time.monotonic()
+    time.sleep(0.2)
+    (last,), elapsed_s = perf.read(), time.monotonic() - start_s
+    perf.close()
+    assert first is not None
+    assert last is not None
+    assert abs((last - first) * channel.resolution - elapsed_s) < 0.05

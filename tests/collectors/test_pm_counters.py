@@ -1,0 +1,152 @@
+"""Cray pm_counters: files, their time stamps, and sets of one scan."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from energybench.collectors.pm_counters import PmCounters
+from energybench.collectors.sysfs import Line
+from energybench.plugins import Reading, Unavailable
+from tests.simulators import VirtualClock, context, live_node, pm_tree
+
+WALL_S = 1_734_094_386.5
+
+
+def stamped(value: int, unit: str = "J", age_s: float = 0.05) -> str:
+    return f"{value} {unit} {round((WALL_S - age_s) * 1e6)} us"
+
+
+def collector(root: Path, clock: VirtualClock) -> PmCounters:
+    """Its wall clock runs with the virtual one."""
+    return PmCounters(wall=lambda: WALL_S + clock.now() - 1000)
+
+
+def test_parts_of_a_node(tmp_path: Path) -> None:
+    """Counters count, power readings are recorded beside them; the node's holds all others."""
+    names = ("energy", "cpu_energy", "memory_energy", "accel0_energy", "accel10_energy", "accel2_energy")
+    pm_tree(tmp_path, dict.fromkeys(names, "5 J") | {"power": "9 W", "accel0_power": "3 W", "power_cap": "0 W", "raw_scan_hz": "5 Hz", "version": "2"})
+    channels = PmCounters().open(context(tmp_path))
+    assert [(c.device, c.component, c.kind, c.counts) for c in channels] == [
+        ("node", "node", "counter", True),
+        ("cpu", "cpu.package", "counter", True),
+        ("memory", "cpu.dram", "counter", True),
+        ("accel0", "gpu.board", "counter", True),
+        ("accel2", "gpu.board", "counter", True),
+        ("accel10", "gpu.board", "counter", True),
+        ("node", "node", "power", False),
+        ("accel0", "gpu.board", "power", False),
+    ]
+    assert {"cpu.package", "cpu.dram", "gpu.board"} <= set(channels[0].contains)
+    assert {(c.resolution, c.update_period_s) for c in channels} == {(1.0, 0.2)}
+
+
+def test_values_carry_the_time_they_were_published(tmp_path: Path) -> None:
+    """The sensor's stamp, on the context's clock: 50 ms before the read, whenever the read was."""
+    folder = pm_tree(tmp_path, {"energy": stamped(100), "freshness": "1"})
+    clock = VirtualClock(1000.0)
+    pm = collector(tmp_path, clock)
+    pm.open(context(tmp_path, clock=clock))
+    ((raw, t_s),) = pm.read()
+    assert (raw, t_s) == (100, pytest.approx(999.95))
+    clock.t_s = 1000.08
+    assert pm.read() == [Reading(raw, t_s)]  # nothing new: the same time, to the last digit
+    (folder / "energy").write_text(stamped(130, age_s=-0.05) + "\n")
+    assert pm.read() == [Reading(130, pytest.approx(1000.05))]
+
+
+def test_sites_without_stamps(tmp_path: Path) -> None:
+    """Old firmware: the value alone, timed by whoever reads."""
+    pm_tree(tmp_path, {"energy": "100 J"})
+    pm = PmCounters()
+    pm.open(context(tmp_path))
+    assert (pm.read(), pm.doubts()) == ([100], ())
+
+
+@pytest.mark.parametrize("stamp", ["7810213855886 us", f"{round((WALL_S + 30) * 1e6)} us"])
+def test_stamps_of_another_clock_are_not_believed(tmp_path: Path, stamp: str) -> None:
+    """Some controllers count from their own start, or run ahead: the value stands, its stamp does not, and a doubt says so."""
+    pm_tree(tmp_path, {"energy": f"12044825101 J {stamp}"})
+    clock = VirtualClock(1000.0)
+    pm = collector(tmp_path, clock)
+    pm.open(context(tmp_path, clock=clock))
+    assert pm.read() == [12044825101]
+    assert [code for code, _, _ in pm.doubts()] == ["pm-clock"]
+
+
+class Blade:
+    """A blade that publishes its next scan right after `energy` was read, the first `scans` times it is."""
+
+    def __init__(self, folder: Path, scans: int) -> None:
+        self.folder, self.scans, self.scan = folder, scans, 0
+
+    def line(self, path: Path) -> Line:
+        blade = self
+
+        class Scanned(Line):
+            def read(self) -> bytes | None:
+                data = super().read()
+                if self.path.name == "energy" and blade.scan < blade.scans and blade.opened:
+                    blade.publish()
+                return data
+
+        return Scanned(path)
+
+    opened = False
+
+    def publish(self) -> None:
+        self.scan += 1
+        for name, value in (("freshness", self.scan), ("energy", f"{100 + self.scan} J"), ("cpu_energy", f"{50 + self.scan} J")):
+            (self.folder / name).write_text(f"{value}\n")
+
+
+@pytest.mark.parametrize(("scans", "expected"), [(0, [100, 50]), (1, [101, 51]), (2, [102, 52]), (9, [102, 53])])
+def test_a_set_is_of_one_scan(tmp_path: Path, scans: int, expected: list[int]) -> None:
+    """If freshness changed meanwhile, all are read again; after three times the set is taken as it is."""
+    blade = Blade(pm_tree(tmp_path, {"energy": "100 J", "cpu_energy": "50 J", "freshness": "0"}), scans)
+    pm = PmCounters(line=blade.line)
+    pm.open(context(tmp_path))
+    blade.opened = True
+    assert pm.read() == expected
+
+
+def test_broken_lines_are_none(tmp_path: Path) -> None:
+    """A line cut off anywhere is no value."""
+    folder = pm_tree(tmp_path, {"energy": stamped(100), "power": stamped(7, "W")})
+    clock = VirtualClock(1000.0)
+    pm = collector(tmp_path, clock)
+    pm.open(context(tmp_path, clock=clock))
+    for line in ("", "10", "100 J 17340943", "-5 J", "abc"):
+        (folder / "energy").write_text(line)
+        first, second = pm.read()
+        assert first is None
+        assert second is not None
+        assert second.raw == 7
+
+
+def test_absent_and_unreadable(tmp_path: Path) -> None:
+    """No Cray, or files of another kind: said so."""
+    with pytest.raises(Unavailable, match="pm_counters"):
+        PmCounters().open(context(tmp_path))
+    pm_tree(tmp_path, {"energy": "?"})
+    with pytest.raises(Unavailable, match="cannot be read"):
+        PmCounters().open(context(tmp_path))
+
+
+def test_live_blade(tmp_path: Path) -> None:
+    """Against a blade that publishes at 10 Hz, value and time belong together: joules = watts x time, to the joule."""
+    with live_node(tmp_path, {}, {"": 1000, "accel0": 300}) as node:
+        pm = PmCounters()
+        channels = pm.open(context(node.root))
+        readings = []
+        for _ in range(12):
+            time.sleep(0.05)
+            readings.append(pm.read())
+        pm.close()
+        pm.close()
+    assert pm.doubts() == ()
+    for watts, at in ((1000, 0), (300, 1)):
+        assert channels[at].kind == "counter"
+        for reading in filter(None, (values[at] for values in readings)):
+            assert abs(reading.raw - watts * (reading.t_s - node.start_s)) < 2 + watts * 0.002
+    assert len({values[0] for values in readings}) > 4

@@ -1,0 +1,215 @@
+"""RAPL through powercap: which zones count, what a failed read is, and counters that wrap."""
+
+import contextlib
+import math
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from energybench.collectors.rapl import Rapl
+from energybench.plugins import Unavailable
+from tests.simulators import context, live_node, powercap_tree
+
+TWO_SOCKETS = {
+    "intel-rapl:0": ("package-0", 111),
+    "intel-rapl:0:0": ("core", 22),
+    "intel-rapl:0:1": ("dram", 33),
+    "intel-rapl:1": ("package-1", 444),
+    "intel-rapl:1:0": ("dram", 55),
+}
+
+
+def opened(root: Path) -> tuple[Rapl, dict[str, int | None]]:
+    rapl = Rapl()
+    channels = rapl.open(context(root))
+    return rapl, dict(zip([f"{c.device} {c.component}" for c in channels], rapl.read(), strict=True))
+
+
+def test_packages_and_memory_once_each(tmp_path: Path) -> None:
+    """Nested zones and their links are one; core and uncore lie inside the package and are left out; dram carries its package's name."""
+    powercap_tree(tmp_path, TWO_SOCKETS)
+    rapl, values = opened(tmp_path)
+    assert values == {"package-0 cpu.package": 111, "package-0 cpu.dram": 33, "package-1 cpu.package": 444, "package-1 cpu.dram": 55}
+    assert rapl.doubts() == ()
+
+
+def test_a_tree_whose_links_are_copies(tmp_path: Path) -> None:
+    """Where a container shows folders in place of links, the kernel's names still tell which are one."""
+    powercap_tree(tmp_path, TWO_SOCKETS)
+    links = tmp_path / "sys/class/powercap"
+    for zone in ("intel-rapl:0", "intel-rapl:0:1"):
+        target = (links / zone).resolve()
+        (links / zone).unlink()
+        (links / zone).mkdir()
+        for file in target.iterdir():
+            if file.is_file():
+                (links / zone / file.name).write_bytes(file.read_bytes())
+    assert set(opened(tmp_path)[1]) == {"package-0 cpu.package", "package-0 cpu.dram", "package-1 cpu.package", "package-1 cpu.dram"}
+
+
+def test_channel(tmp_path: Path) -> None:
+    """Counts of a microjoule, a millisecond's update, a limit four times the power limit, and a gain of this socket of this host."""
+    powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)}, limit_uw=350_000_000)
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/hostname").write_text("n17\n")
+    (channel,) = Rapl().open(context(tmp_path))
+    assert (channel.id, channel.resolution, channel.update_period_s, channel.max_power_w) == ("rapl/package-0/cpu.package/energy", 1e-6, 0.001, 1400.0)
+    assert (channel.gain.key, channel.gain.u_rel, channel.counts) == ("gain:rapl:package-0:package@n17", 0.03, True)
+    assert channel.wrap == 262_143_328_911  # 2^32 energy units of 61.035 µJ
+
+
+def test_dies_are_counters_of_their_own(tmp_path: Path) -> None:
+    """Both dies of a package add up: whether one mirrors the other is for the traces to show."""
+    powercap_tree(tmp_path, {"intel-rapl:0": ("package-0-die-0", 5), "intel-rapl:1": ("package-0-die-1", 7)})
+    assert opened(tmp_path)[1] == {"package-0-die-0 cpu.package": 5, "package-0-die-1 cpu.package": 7}
+
+
+def test_mmio_mirrors_are_left_out(tmp_path: Path) -> None:
+    """The MMIO zone shows the same package again; it stands in only where the MSR zone cannot be read."""
+    files = powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 100), "intel-rapl-mmio:0": ("package-0", 100), "intel-rapl-mmio:0:0": ("dram", 3)})
+    assert opened(tmp_path)[1] == {"package-0 cpu.package": 100, "package-0 cpu.dram": 3}
+    files["intel-rapl:0"].write_text("")
+    files["intel-rapl-mmio:0"].write_text("101\n")
+    rapl, values = opened(tmp_path)
+    assert values == {"package-0 cpu.package": 101, "package-0 cpu.dram": 3}
+    assert rapl.doubts() == ()
+
+
+def test_psys_is_recorded_and_not_summed(tmp_path: Path) -> None:
+    """It holds package and memory already."""
+    powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1), "intel-rapl:1": ("psys", 2)})
+    rapl = Rapl()
+    psys = {c.component: c for c in rapl.open(context(tmp_path))}["platform"]
+    assert (psys.device, psys.counts, psys.contains, psys.gain.u_rel) == ("psys", False, ("cpu.package", "cpu.dram"), 0.05)
+
+
+def test_two_zones_of_one_name_are_both_kept(tmp_path: Path) -> None:
+    """A firmware that calls both sockets package-0 loses none, and ids stay unique."""
+    powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1), "intel-rapl:1": ("package-0", 2)})
+    assert opened(tmp_path)[1] == {"package-0 cpu.package": 1, "package-0@intel-rapl:1 cpu.package": 2}
+
+
+@pytest.mark.parametrize("content", ["", "123", "12x\n", "-5\n", "\n", "1 2\n"])
+def test_a_broken_read_is_none_and_heals(tmp_path: Path, content: str) -> None:
+    """Empty, truncated, not a number, negative: no value, above all not a wrap; the next good read counts again."""
+    files = powercap_tree(tmp_path, TWO_SOCKETS)
+    rapl, _ = opened(tmp_path)
+    files["intel-rapl:0"].write_text(content)
+    assert rapl.read() == [None, 33, 444, 55]
+    files["intel-rapl:0"].write_text("112\n")
+    assert rapl.read() == [112, 33, 444, 55]
+
+
+def test_a_zone_that_goes_away_and_comes_back(tmp_path: Path) -> None:
+    """A file that fails to open or to read gives None each time, and is opened anew when it is back."""
+    files = powercap_tree(tmp_path, TWO_SOCKETS)
+    rapl, _ = opened(tmp_path)
+    file = files["intel-rapl:1"]
+    file.write_text("")
+    assert rapl.read()[2] is None
+    file.unlink()
+    assert rapl.read()[2] is None  # ENOENT
+    file.mkdir()
+    assert rapl.read()[2] is None  # EISDIR: opens, and does not read
+    file.rmdir()
+    file.write_text("445\n")
+    assert rapl.read() == [111, 33, 445, 55]
+
+
+@contextlib.contextmanager
+def unprivileged() -> Iterator[None]:
+    """Root may read everything: be nobody for a while."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter, unlike pytest's."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_permission_denied(open_folder: Path) -> None:
+    """Since Linux 5.10 root alone may read: the reason and the ways out are named."""
+    for file in powercap_tree(open_folder, TWO_SOCKETS).values():
+        file.chmod(0)
+    with unprivileged(), pytest.raises(Unavailable, match="CVE-2020-8694") as caught:
+        Rapl().open(context(open_folder))
+    for way in ("udev", "cap_dac_read_search", "perf"):
+        assert way in caught.value.remedy
+
+
+def test_permission_lost_in_mid_run(open_folder: Path) -> None:
+    """A counter that may not be opened any more gives None, and counts again when it may."""
+    file = powercap_tree(open_folder, TWO_SOCKETS)["intel-rapl:0"]
+    rapl, _ = opened(open_folder)
+    file.write_text("")
+    file.chmod(0)
+    with unprivileged():
+        assert [rapl.read()[0] for _ in range(2)] == [None, None]
+    file.write_text("112\n")
+    assert rapl.read()[0] == 112
+
+
+def test_partly_readable(tmp_path: Path) -> None:
+    """What can be read is read, and what cannot is told."""
+    powercap_tree(tmp_path, TWO_SOCKETS)["intel-rapl:1"].write_text("")
+    rapl, values = opened(tmp_path)
+    assert set(values) == {"package-0 cpu.package", "package-0 cpu.dram", "package-1 cpu.dram"}
+    ((code, message, remedy),) = rapl.doubts()
+    assert code == "rapl-unreadable"
+    assert "package-1 (cpu.package)" in message
+    assert remedy
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    """A machine without RAPL says so."""
+    with pytest.raises(Unavailable, match="no RAPL zone"):
+        Rapl().open(context(tmp_path))
+    powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)})["intel-rapl:0"].write_text("")
+    with pytest.raises(Unavailable, match="no RAPL package counter answers"):
+        Rapl().open(context(tmp_path))
+
+
+def test_live_counter_across_wraps(tmp_path: Path) -> None:
+    """Over several wraps of a small counter, differences modulo `wrap` add up to the true energy."""
+    with live_node(tmp_path, {"intel-rapl:0": {"name": "package-0", "watts": 60, "range_uj": 9_999_999, "start_uj": 9_000_000}}) as node:
+        rapl = Rapl()
+        (channel,) = rapl.open(context(node.root))
+        assert channel.wrap == 10_000_000
+        total, wraps, last, start_s = 0, 0, rapl.read()[0], time.monotonic()
+        while time.monotonic() - start_s < 1.0:
+            time.sleep(0.02)
+            raw = rapl.read()[0]
+            if raw is None:
+                continue
+            wraps += raw < last
+            total, last = total + (raw - last) % channel.wrap, raw
+        elapsed_s = time.monotonic() - start_s
+    assert wraps >= 5
+    assert math.isclose(total / 1e6, 60 * elapsed_s, rel_tol=0.05)
+
+
+def test_reading_is_cheap(tmp_path: Path) -> None:
+    """Four counters cost well under 50 µs a read: files stay open."""
+    powercap_tree(tmp_path, TWO_SOCKETS)
+    rapl, _ = opened(tmp_path)
+    start_s = time.process_time()
+    for _ in range(2000):
+        rapl.read()
+    assert (time.process_time() - start_s) / 2000 < 50e-6
+    rapl.close()
+    rapl.close()
+    assert rapl.read() == []

@@ -1,0 +1,121 @@
+"""Trees of files as the kernel and HPE Cray blades have them, still or kept up to date by a process of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+RANGE_UJ = 262_143_328_850  # max_energy_range_uj of most Intel servers
+
+
+def powercap_tree(root: Path, zones: Mapping[str, tuple[str, int]], range_uj: int = RANGE_UJ, limit_uw: int | None = 200_000_000) -> dict[str, Path]:
+    """Write zones {"intel-rapl:0:1": (name, energy_uj)} as the kernel lays them out; answers each zone's energy_uj.
+
+    The zones nest below /sys/devices, and each has a link beside its parent's in /sys/class/powercap.
+    """
+    files = {}
+    links = root / "sys/class/powercap"
+    links.mkdir(parents=True, exist_ok=True)
+    for zone, (name, energy_uj) in zones.items():
+        parts = zone.split(":")
+        nested = Path(parts[0], *(":".join(parts[:i]) for i in range(2, len(parts) + 1)))
+        folder = root / "sys/devices/virtual/powercap" / nested
+        folder.mkdir(parents=True, exist_ok=True)
+        for key, value in {"name": name, "energy_uj": energy_uj, "max_energy_range_uj": range_uj, "enabled": 1}.items():
+            (folder / key).write_text(f"{value}\n")
+        if limit_uw is not None:
+            (folder / "constraint_0_power_limit_uw").write_text(f"{limit_uw}\n")
+        for link, target in ((parts[0], parts[0]), (zone, str(nested))):
+            if not (links / link).is_symlink():
+                (links / link).symlink_to(Path("../../devices/virtual/powercap") / target)
+        files[zone] = folder / "energy_uj"
+    return files
+
+
+def pm_tree(root: Path, lines: Mapping[str, str]) -> Path:
+    """Write /sys/cray/pm_counters files {"energy": "100 J 1734094386462336 us"}; answers their folder."""
+    folder = root / "sys/cray/pm_counters"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, line in lines.items():
+        (folder / name).write_text(f"{line}\n")
+    return folder
+
+
+class LiveNode(NamedTuple):
+    """A running tree. True energy of anything in it: its watts x (t - start_s)."""
+
+    root: Path
+    start_s: float  # CLOCK_MONOTONIC
+    process: subprocess.Popen[str]
+
+
+@contextlib.contextmanager
+def live_node(root: Path, zones: Mapping[str, Mapping[str, Any]], meters: Mapping[str, float] | None = None, period_s: float = 0.001) -> Iterator[LiveNode]:
+    """Keep a tree up to date until the block ends.
+
+    zones   {"intel-rapl:0": {"name": "package-0", "watts": 60, "range_uj": 1_000_000, "start_uj": 0}}
+    meters  {"": 300, "cpu": 100, "accel0": 50}: W of the node and its parts, for pm_counters at 10 Hz
+    """
+    spec = json.dumps({"root": str(root), "zones": {k: dict(v) for k, v in zones.items()}, "meters": dict(meters or {}), "period_s": period_s})
+    process = subprocess.Popen([sys.executable, __file__, spec], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield LiveNode(root, float(process.stdout.readline()), process)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _write_forever(root: Path, zones: dict[str, dict[str, Any]], meters: dict[str, float], period_s: float) -> None:
+    files = {}
+    for zone, spec in zones.items():
+        range_uj = spec.get("range_uj", RANGE_UJ)
+        path = powercap_tree(root, {zone: (spec["name"], spec.get("start_uj", 0))}, range_uj)[zone]
+        wrap = range_uj + max(1, round(range_uj / (2**32 - 1)))  # one energy unit above the largest value
+        files[zone] = (os.open(path, os.O_WRONLY), float(spec["watts"]) * 1e6, int(spec.get("start_uj", 0)), wrap)
+    folder = pm_tree(root, {"raw_scan_hz": "10", "freshness": "0", "generation": "1", "version": "2"}) if meters else root
+    start_s, scan = time.monotonic(), 0
+    _tick(files, 0.0)
+    _scan(folder, meters, scan, time.time())
+    print(start_s, flush=True)
+    while True:
+        elapsed_s = time.monotonic() - start_s
+        _tick(files, elapsed_s)
+        if int(elapsed_s * 10) > scan:
+            scan = int(elapsed_s * 10)
+            _scan(folder, meters, scan, time.time() - (elapsed_s - scan / 10))
+        time.sleep(period_s)
+
+
+def _tick(files: dict[str, tuple[int, float, int, int]], elapsed_s: float) -> None:
+    for fd, uw, start_uj, wrap in files.values():
+        os.pwrite(fd, b"%018d\n" % ((start_uj + int(uw * elapsed_s)) % wrap), 0)  # one width: a reader never sees half a number
+
+
+def _scan(folder: Path, meters: dict[str, float], scan: int, wall_s: float) -> None:
+    if not meters:
+        return
+    for part, watts in meters.items():
+        prefix, stamp = f"{part}_" if part else "", int(wall_s * 1e6)
+        _replace(folder / f"{prefix}energy", f"{int(watts * scan / 10)} J {stamp} us\n")
+        _replace(folder / f"{prefix}power", f"{int(watts)} W {stamp} us\n")
+    _replace(folder / "freshness", f"{scan}\n")
+
+
+def _replace(path: Path, line: str) -> None:
+    with path.open("r+" if path.exists() else "w") as file:
+        file.write(line)
+        file.truncate()
+
+
+if __name__ == "__main__":
+    request = json.loads(sys.argv[1])
+    with contextlib.suppress(KeyboardInterrupt):
+        _write_forever(Path(request["root"]), request["zones"], request["meters"], request["period_s"])
