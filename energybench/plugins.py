@@ -127,6 +127,13 @@ class Report(Protocol):
     def render(self, document: Document) -> bytes: ...
 
 
+_WANTS: Mapping[Door, tuple[str, ...]] = {  # what a plugin of each door must have
+    "collectors": ("name", "open", "read", "close"),
+    "workloads": ("name", "sizes", "setup", "settings", "run", "verify"),
+    "reports": ("name", "suffix", "render"),
+}
+
+
 def registered(door: Door) -> dict[str, EntryPoint]:
     """The entry points of one door by name, not loaded yet. The first distribution that claims a name has it."""
     found: dict[str, EntryPoint] = {}
@@ -147,8 +154,7 @@ def load(door: Door, name: str) -> Any:
     except Exception as error:  # a plugin may fail in any way; it costs one line, not the session
         origin = point.dist.name if point.dist else "unknown distribution"
         raise BadInput(f"{singular} {name!r} ({point.value} of {origin})", f"does not load: {type(error).__name__}: {error}", "mend or uninstall it") from error
-    protocol = {"collectors": Collector, "workloads": Workload, "reports": Report}[door]
-    if not isinstance(made, protocol):
-        missing = sorted(part for part in protocol.__protocol_attrs__ if not hasattr(made, part))  # type: ignore[attr-defined]
-        raise BadInput(f"{singular} {name!r} ({point.value})", f"lacks {', '.join(missing)}", f"see energybench.plugins.{protocol.__name__}")
+    missing = [part for part in _WANTS[door] if not hasattr(made, part)]
+    if missing:
+        raise BadInput(f"{singular} {name!r} ({point.value})", f"lacks {', '.join(missing)}", f"see energybench.plugins.{singular.capitalize()}")
     return made

@@ -22,7 +22,7 @@ from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
 from energybench.model import Measurement, Verification, Window, Work, WorkloadRef
 
-MAX_REPEATS = 30
+MAX_REPEATS = 20
 TARGET_REL = 0.02
 MIN_WINDOW_S = 1.0  # a repeat shorter than this does its work several times over
 WARM_UP_S = 1.0

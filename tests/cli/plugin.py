@@ -1,0 +1,83 @@
+"""A third party's package with a workload, a collector and a report, put on a process's path: the same door as the built-ins'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SOURCE = '''
+import os, time
+from energybench.model import Verification, Work
+from energybench.plugins import Unavailable
+
+
+class Pause:
+    """Sleeps, and does as its settings say."""
+    name = "pause"
+    sizes = ("smoke",)
+
+    def setup(self, size, device, region, settings):
+        self.values = {"seconds": "0.1", "fail_at": "0", "wrong_at": "0", "die_at": "0", "spread": "0", **settings}
+        self.n = 0
+        with region("compile"):
+            time.sleep(0.2)
+
+    def settings(self):
+        return dict(self.values)
+
+    def run(self, region):
+        self.n += 1
+        if self.n == int(self.values["fail_at"]):
+            raise RuntimeError("it broke\\nin two lines")
+        if self.n == int(self.values["die_at"]):
+            os.kill(os.getpid(), 9)
+        print("chatter on stdout")
+        with region("transfer"):
+            time.sleep(0.01)
+        time.sleep(float(self.values["seconds"]) * (1 + float(self.values["spread"]) * (self.n % 3)))
+        return Work(amount=1.0, unit="nap", fingerprint="nap", precision="equal-accuracy")
+
+    def verify(self):
+        wrong = self.n == int(self.values["wrong_at"])
+        return [Verification(quantity="nap", value=None if wrong else 0.0, tolerance=1.0, passed=not wrong)]
+
+
+class Explodes:
+    def __init__(self):
+        raise ImportError("libnothing.so is missing")
+
+
+class Meter:
+    """Raises where it must not."""
+    name = "meter"
+
+    def open(self, context):
+        raise Unavailable("no meter here", "buy one")
+
+    def read(self):
+        return []
+
+    def close(self):
+        pass
+
+
+class Lacking:
+    name = "lacking"
+'''
+POINTS = """[energybench.workloads]
+pause = third_party:Pause
+explodes = third_party:Explodes
+
+[energybench.collectors]
+meter = third_party:Meter
+lacking = third_party:Lacking
+"""
+
+
+def install(folder: Path) -> dict[str, str]:
+    """The environment in which the package is installed."""
+    (folder / "third_party.py").write_text(SOURCE)
+    info = folder / "third_party-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(POINTS)
+    return {"PYTHONPATH": str(folder)}

@@ -1,0 +1,151 @@
+"""`energybench run WORKLOAD` through real processes: repeats, stopping, checks, and workloads that misbehave."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.plugin import install
+from tests.cli.process import command, energybench, one_line
+
+QUICK = ("--idle", "0.2", "--min-window", "0")
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return install(tmp_path_factory.mktemp("plugin"))
+
+
+def run(tmp: Path, env: dict[str, str], *arguments: str):  # type: ignore[no-untyped-def]
+    return energybench("run", "pause", "--json", *QUICK, *arguments, cwd=tmp, env=env)
+
+
+def codes(found) -> set[str]:  # type: ignore[no-untyped-def]
+    return {doubt["code"] for doubt in found["doubts"]}
+
+
+def test_milc_smoke(tmp_path: Path) -> None:
+    """The real thing: one JSON document with verified work, its cost, and energy per solve."""
+    found = energybench("run", "milc", "--device", "cpu", "--size", "smoke", "--repeats", "2", "--idle", "0.5", "--json", cwd=tmp_path, timeout=280).json
+    assert found["kind"] == "measurement"
+    assert found["workload"]["name"] == "milc"
+    assert found["work"]["unit"].startswith("solve to residual")
+    assert found["work"]["flops"] > 0
+    assert all(check["passed"] for check in found["verification"])
+    assert found["energy_per_work_j"]["value"] > 0
+    assert {"setup", "warm-up"} <= {region["label"] for region in found["regions"]}
+    assert len(found["repeats"]) == 2
+
+
+def test_a_plugin_comes_in_by_the_same_door(tmp_path: Path, env: dict[str, str]) -> None:
+    """A third party's workload runs like ours; its chatter goes to stderr; regions are its own and inside the repeats."""
+    ran = run(tmp_path, env, "--repeats", "3", "--set", "seconds=0.3")
+    found = ran.json
+    assert ran.code == 0
+    assert "chatter" in ran.err
+    assert found["workload"]["settings"]["seconds"] == "0.3"
+    regions = {region["label"]: region for region in found["regions"]}
+    assert not regions["compile"]["in_repeat"]
+    assert regions["transfer"]["in_repeat"]
+    assert regions["transfer"]["time_s"] == pytest.approx(0.01, abs=0.02)
+    assert found["time_s"]["value"] == pytest.approx(0.31, abs=0.1)
+    assert found["idle_power_w"]["value"] > 0
+
+
+def test_at_least_eight_repeats_unless_fixed(tmp_path: Path, env: dict[str, str]) -> None:
+    """A steady workload stops at 8; one that scatters goes on to the limit and says that it missed the target."""
+    assert len(run(tmp_path, env, "--target-rel", "0.9").json["repeats"]) == 8
+    wild = run(tmp_path, env, "--set", "spread=1", "--target-rel", "0.001", "--max-repeats", "10").json
+    assert len(wild["repeats"]) == 10
+    assert "target-missed" in codes(wild)
+
+
+def test_short_work_is_done_several_times_over(tmp_path: Path, env: dict[str, str]) -> None:
+    """A repeat of 0.1 s work lasts --min-window, and its amount says how often it was done."""
+    found = energybench("run", "pause", "--json", "--idle", "0", "--min-window", "0.5", "--repeats", "2", cwd=tmp_path, env=env).json
+    assert found["work"]["amount"] >= 4
+    assert found["energy_per_work_j"]["value"] == pytest.approx(found["energy_j"]["value"] / found["work"]["amount"])
+
+
+def test_a_failed_check_ends_with_one(tmp_path: Path, env: dict[str, str]) -> None:
+    """All repeats are measured and kept, the check is shown as failed (null: not a number), exit code 1, and comparing is refused."""
+    ran = run(tmp_path, env, "--repeats", "3", "--set", "seconds=1.2", "--set", "wrong_at=3")
+    assert ran.code == 1
+    assert len(ran.json["repeats"]) == 3
+    assert ran.json["verification"] == [{"quantity": "nap", "value": None, "tolerance": 1.0, "passed": False}]
+    assert "verification-failed" in codes(ran.json)
+    name = ran.json["id"]
+    assert "failed its check" in one_line(energybench("compare", name, name, cwd=tmp_path))
+
+
+def test_a_workload_that_fails_later_keeps_its_repeats(tmp_path: Path, env: dict[str, str]) -> None:
+    """Repeats before the failure stand; the doubt says where it failed; exit code 1."""
+    ran = run(tmp_path, env, "--repeats", "6", "--set", "seconds=1.2", "--set", "fail_at=4")
+    assert ran.code == 1, ran.err
+    assert len(ran.json["repeats"]) == 2
+    assert "work-failed" in codes(ran.json)
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(("setting", "says"), [("fail_at=1", "RuntimeError: it broke in two lines"), ("die_at=1", "signal 9")])
+def test_a_workload_that_fails_at_once_is_one_line(tmp_path: Path, env: dict[str, str], setting: str, says: str) -> None:
+    """Exit code 1, one line that says what failed, no run directory."""
+    ran = energybench("run", "pause", "--json", *QUICK, "--set", setting, cwd=tmp_path, env=env)
+    assert (ran.code, ran.out) == (1, "")
+    lines = [line for line in ran.err.splitlines() if line.startswith("energybench: ")]
+    assert len(lines) == 1
+    assert says in lines[0]
+    assert not list((tmp_path / "results").iterdir())
+
+
+def test_interrupted_between_repeats(tmp_path: Path, env: dict[str, str]) -> None:
+    """SIGINT: the repeats that were complete make the result, the code is 130, the worker is gone."""
+    ran = subprocess.Popen(
+        command("run", "pause", "--json", "--idle", "0", "--repeats", "20", "--set", "seconds=0.5"), cwd=tmp_path,
+        env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(7)
+    ran.send_signal(signal.SIGINT)
+    out, err = ran.communicate(timeout=20)
+    assert ran.returncode == 130, err
+    found = json.loads(out)
+    assert "interrupted" in codes(found)
+    assert 1 <= len(found["repeats"]) < 20
+
+
+def test_broken_plugins_are_named_and_cost_nothing(tmp_path: Path, env: dict[str, str]) -> None:
+    """One that does not load is one line where it is asked for, a row in the list, and a doubt where it was only there."""
+    assert "libnothing.so" in one_line(energybench("run", "explodes", cwd=tmp_path, env=env))
+    listed = energybench("list", "workloads", "--json", cwd=tmp_path, env=env).json["entries"]
+    assert {entry["name"]: entry["works"] for entry in listed}["explodes"] is False
+    found = energybench("measure", "--json", "--", "true", cwd=tmp_path, env=env).json
+    assert "broken-plugin" in codes(found)
+    doctor = energybench("doctor", cwd=tmp_path, env=env)
+    assert "no meter here" in doctor.out
+    assert "buy one" in doctor.out
+    assert "lacking" in doctor.out
+
+
+def test_a_killed_measuring_side_ends_its_worker(tmp_path: Path, env: dict[str, str]) -> None:
+    """A workload does not outlive the side that measures it."""
+    import psutil
+
+    ran = subprocess.Popen(
+        command("run", "pause", "--idle", "0", "--repeats", "20", "--set", "seconds=0.3"), cwd=tmp_path, env={**os.environ, **env},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    end = time.monotonic() + 15
+    children: list[psutil.Process] = []
+    while not children and time.monotonic() < end:
+        time.sleep(0.1)
+        children = psutil.Process(ran.pid).children()
+    ran.kill()
+    ran.wait()
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert not alive
