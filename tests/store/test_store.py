@@ -1,0 +1,139 @@
+"""Run directories: written as samples come, read back whole, refused when they are not ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from energybench.errors import BadInput
+from energybench.measuring.session import ranges
+from energybench.model import Host, Verification, Window, Work
+from energybench.store import layout, reader, samples, strict
+from energybench.store.run import Header
+from energybench.store.writer import RunWriter
+from tests.analysis.truth import channel
+
+CHANNELS = (channel(collector="rapl", device="package-0", component="cpu.package", resolution=1e-6, update_period_s=0.001),)
+
+
+def header(**changes: object) -> Header:
+    stated: dict[str, object] = {
+        "id": layout.new_id("a label/with spaces"),
+        "label": "a label/with spaces",
+        "workload": None,
+        "command": ("true",),
+        "boundary": "compute",
+        "host": Host(name="n", sockets=1, memory_bytes=10**9),
+        "channels": CHANNELS,
+        "pid": 1,
+        "pid_started": None,
+    }
+    return Header(**{**stated, **changes})  # type: ignore[arg-type]
+
+
+def fill(writer: RunWriter, seconds: float = 3.0, watts: float = 100.0) -> None:
+    """A constant load at 10 Hz, and one repeat from 1 s to 2 s."""
+    for i in range(int(seconds * 10)):
+        raw = None if i == 7 else int(watts * i * 0.1 * 1e6)
+        writer.poll([(0, i * 0.1, raw)], 0.001, False, 0)
+    writer.opening("repeat", 1.0, 0)
+    writer.window(Window(label="repeat", start_s=1.0, end_s=2.0, repeat=0))
+    writer.work(Work(amount=1.0, unit="nap", fingerprint="f", precision="equal-accuracy"))
+    writer.verification((Verification(quantity="q", value=0.0, tolerance=0.0, passed=True),))
+
+
+def test_a_run_is_renamed_into_place_and_reads_back(tmp_path: Path) -> None:
+    """While it runs it is hidden; when done it holds run.json and samples.parquet, and every sample is there."""
+    with RunWriter(tmp_path, header()) as writer:
+        fill(writer)
+        assert writer.directory.name.startswith(layout.PARTIAL)
+        final, measured = writer.finish(ranges())
+    assert sorted(path.name for path in final.iterdir()) == [layout.RUN, layout.PARQUET]
+    assert reader.read_run(final) == measured
+    assert measured.components_j["cpu.package"].value == pytest.approx(100, rel=0.01)
+    traces, windows = reader.read_traces(final)
+    assert traces[0].channel == CHANNELS[0]
+    assert traces[0].t_s.size == 30
+    assert (~traces[0].ok).sum() == 1
+    assert [window.label for window in windows] == ["repeat"]
+
+
+def test_samples_survive_a_cut_anywhere(tmp_path: Path) -> None:
+    """However much of the stream is missing, what comes back is a whole beginning of it."""
+    log = samples.SampleLog(tmp_path / "s.arrows")
+    for i in range(100):
+        log.append([(0, i * 0.1, i)], 0.0, False, 0)
+    log.close()
+    whole = (tmp_path / "s.arrows").read_bytes()
+    rows = []
+    for cut in range(0, len(whole), max(1, len(whole) // 40)):
+        (tmp_path / "cut.arrows").write_bytes(whole[:cut])
+        (trace,) = samples.traces(samples.read_stream(tmp_path / "cut.arrows"), CHANNELS)
+        assert trace.raw.tolist() == list(range(trace.raw.size))
+        rows.append(trace.raw.size)
+    assert rows == sorted(rows)
+    assert rows[-1] >= 50
+
+
+def test_a_cut_run_is_recovered_to_its_last_sample(tmp_path: Path) -> None:
+    """A repeat that was open ends at the last sample, with a doubt."""
+    with RunWriter(tmp_path, header()) as writer:
+        for i in range(31):
+            writer.poll([(0, i * 0.1, int(100 * i * 0.1 * 1e6))], 0.0, False, 0)
+        writer.opening("repeat", 1.0, 0)
+        left = writer.directory
+    with (left / layout.WINDOWS).open("ab") as file:
+        file.write(b'{"window": {"label": "rep')  # cut off in the middle of a line
+    directory, found = reader.recover(str(left), ranges())
+    assert directory.parent == tmp_path
+    assert not left.exists()
+    assert found.time_s.value == pytest.approx(2.0, abs=0.11)
+    assert found.doubts[0].code == "recovered"
+    assert "last repeat" in found.doubts[0].message
+
+
+def test_nothing_to_recover(tmp_path: Path) -> None:
+    """Cut off before the work began; no such run; a file: each said as what it is."""
+    with RunWriter(tmp_path, header()) as writer:
+        left = writer.directory
+    for name, says in ((str(left), "no repeat"), (str(tmp_path / "nosuch"), "no such run")):
+        with pytest.raises(BadInput, match=says):
+            reader.recover(name, ranges())
+    assert left.exists()
+
+
+def test_ids_sort_by_time_and_are_safe_names() -> None:
+    """No slash, no space, never two the same."""
+    ids = {layout.new_id("../a b/ü") for _ in range(50)}
+    assert len(ids) == 50
+    assert all("/" not in made and " " not in made and not made.startswith(".") for made in ids)
+
+
+def test_find_by_id_part_and_latest(tmp_path: Path) -> None:
+    """A path, a run.json, a part of an id, latest; several that fit are not guessed among."""
+    made = []
+    for label in ("one", "two"):
+        with RunWriter(tmp_path, header(id=f"2026-01-0{len(made) + 1}T00-00-00Z_{label}_abcd")) as writer:
+            fill(writer)
+            made.append(writer.finish(ranges())[0])
+    assert layout.find("one", tmp_path) == made[0]
+    assert layout.find("latest", tmp_path) == made[1]
+    assert layout.find(str(made[0] / layout.RUN), tmp_path) == made[0]
+    with pytest.raises(BadInput, match="fits 2 runs"):
+        layout.find("2026", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [('{"a": 1, "a": 2}', "stands twice"), ('{"a": NaN}', "NaN"), ('{"a": Infinity}', "Infinity"), ('{"a": 1', "line 1"), ("  ", "empty")]
+)
+def test_strict_json(text: str, says: str) -> None:
+    """Duplicate keys, NaN, cut off, empty."""
+    with pytest.raises(BadInput, match=says):
+        strict.loads(text, "file.json")
+
+
+def test_deep_nesting_is_refused() -> None:
+    """Not a crash."""
+    with pytest.raises(BadInput):
+        strict.loads("[" * 100_000, "file.json")
