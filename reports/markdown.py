@@ -1,0 +1,89 @@
+"""Markdown as GitHub renders it: for issues, pull requests and READMEs."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+from energybench.model import Document
+from energybench_reports.layout import Answer, Section, Table, View
+from energybench_reports.view import build
+from energybench_reports.wording import Cell
+
+SIDE_BY_SIDE = 4  # measurements; with more, each is a row
+# Brackets stay readable: they make a link only before "(", "[" or ":". An underscore within a word makes nothing.
+_INLINE = re.compile(r"[\\`*#|~$]|\](?=[(\[:])|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+_LEADING = re.compile(r"^(?:[-+=>]|\d+(?=[.)]))")
+
+
+class Markdown:
+    """GitHub-flavoured Markdown. Foreign text is escaped: no label can end a table, start markup or carry HTML."""
+
+    name = "markdown"
+    suffix = ".md"
+
+    def render(self, document: Document) -> bytes:
+        return ("\n".join(_page(build(document))).rstrip() + "\n").encode()
+
+
+def escape(text: str) -> str:
+    """Text that renders as itself: Markdown's punctuation gets a backslash, HTML's becomes entities."""
+    return html.escape(_INLINE.sub(lambda found: "\\" + found[0], text), quote=False)
+
+
+def _item(text: str) -> str:
+    """Escaped text that may begin a block: no nested list, no underline of a heading."""
+    return _LEADING.sub(lambda found: found[0] + "\\" if found[0].isdigit() else "\\" + found[0], escape(text))
+
+
+def _page(view: View) -> Iterator[str]:
+    yield f"# {escape(view.title)}\n"
+    for answer in view.answers:
+        yield from _answer(answer)
+    if not view.answers:
+        yield "This document holds no results.\n"
+    for note in view.notes:
+        yield f"- {_item(note)}"
+    yield ""
+    if view.weaknesses:
+        yield "## Doubts\n"
+        for weakness in view.weaknesses:
+            said = "; ".join(f"{escape(message)} ({escape(', '.join(subjects))})" for message, subjects in weakness.said)
+            yield f"- **{escape(weakness.code)}**: {said}. **Remedy:** {escape(weakness.remedy)}"
+        yield ""
+    for section in view.sections:
+        if not section.detail:
+            yield from _section(section)
+    yield f"<sub>{escape(view.imprint)}</sub>"
+
+
+def _answer(answer: Answer) -> Iterator[str]:
+    yield f"**{escape(answer.line)}**\n"
+    yield " ".join(escape(sentence) for sentence in (answer.sentence, answer.verdict_words) if sentence) + "\n"
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"## {escape(section.title)}\n"
+    yield f"{escape(section.about)}\n"
+    for table in section.tables:
+        if not table.rows:
+            continue
+        turned = table.transposed() if section.key == "measurements" and len(table.rows) <= SIDE_BY_SIDE else table
+        if turned.title:
+            yield f"### {escape(turned.title)}\n"
+        yield from _table(turned)
+        if turned.about:
+            yield f"{escape(turned.about)}\n"
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield "| " + " | ".join(escape(name) for name in table.head) + " |"
+    yield "| " + " | ".join("---:" if name in table.right else ":---" for name in table.head) + " |"
+    for row in table.rows:
+        yield "| " + " | ".join(_cell(cell) for cell in row) + " |"
+    yield ""
+
+
+def _cell(cell: Cell) -> str:
+    return escape(cell.line) or " "

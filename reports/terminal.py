@@ -1,0 +1,147 @@
+"""Plain text, 100 columns wide: what the command line shows and a log keeps."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from energybench.model import Document
+from energybench_reports.layout import Answer, Section, Table, View
+from energybench_reports.view import build
+from energybench_reports.wording import Cell
+
+WIDTH = 100
+SIDE_BY_SIDE = 3  # measurements; more of them follow below
+_GAP = 3  # between two columns of rich's SIMPLE_HEAD box
+# Stand-ins from the private use area, which foreign text has been cleaned of: rich would break a line at the spaces they stand for.
+_NARROW, _FIXED = "\ue000", "\ue001"
+_INTERVAL = re.compile(r"\[[^\[\]]{1,40}\]")
+
+Columns = Sequence[Sequence[Cell]]
+
+
+class Terminal:
+    """Text without colour codes. Foreign text is never read as markup."""
+
+    name = "terminal"
+    suffix = ".txt"
+
+    def render(self, document: Document) -> bytes:
+        page = io.StringIO()
+        # An empty environment and a fixed width: the bytes depend on the document alone.
+        console = Console(
+            file=page, width=WIDTH, color_system=None, force_terminal=False, force_jupyter=False, markup=False, emoji=False, highlight=False, _environ={}
+        )
+        _page(console, build(document))
+        text = page.getvalue().replace(_NARROW, "\u202f").replace(_FIXED, " ")
+        tidy = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.split("\n")))
+        return (tidy.strip("\n") + "\n").encode()
+
+
+def _page(console: Console, view: View) -> None:
+    _heading(console, view.title, "=")
+    for answer in view.answers:
+        _answer(console, answer)
+    if not view.answers:
+        _say(console, "This document holds no results.")
+    for note in view.notes:
+        _say(console, note)
+    if view.weaknesses:
+        _heading(console, "Doubts", "-")
+        for weakness in view.weaknesses:
+            for message, subjects in weakness.said:
+                _say(console, f"{weakness.code} ({', '.join(subjects)}): {message}", hang=2)
+            _say(console, f"remedy: {weakness.remedy}", indent=2, hang=8)
+    for section in view.sections:
+        if not section.detail:
+            _section(console, section)
+    console.print()
+    _say(console, view.imprint)
+
+
+def _answer(console: Console, answer: Answer) -> None:
+    _say(console, answer.line, hang=2)
+    for sentence in (answer.sentence, answer.verdict_words):
+        if sentence:
+            _say(console, sentence, indent=2)
+    console.print()
+
+
+def _section(console: Console, section: Section) -> None:
+    _heading(console, section.title, "-")
+    _say(console, section.about)
+    for table in section.tables:
+        pieces = tuple(piece.transposed() for piece in table.split(SIDE_BY_SIDE)) if section.key == "measurements" else (table,)
+        for piece in pieces:
+            if piece.rows:
+                _grid(console, piece)
+
+
+def _grid(console: Console, table: Table) -> None:
+    console.print()
+    if table.title:
+        _say(console, table.title)
+    columns = tuple(zip(*table.rows, strict=True))
+    stacked = sum(_floors(table, columns, stacked=False)) + _GAP * (len(columns) - 1) > WIDTH
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name, width in zip(table.head, _widths(table, columns, stacked), strict=True):
+        grid.add_column(_text(name), justify="right" if name in table.right else "left", overflow="fold", width=width)
+    for row in table.rows:
+        grid.add_row(*(_text("\n".join(_lines(cell, stacked))) for cell in row))
+    console.print(grid)
+    if table.about:
+        _say(console, table.about)
+
+
+def _lines(cell: Cell, stacked: bool) -> list[str]:
+    """The cell's text with its note beside it, or under it."""
+    return [cell.text, cell.aside] if stacked and cell.note else [cell.line]
+
+
+def _floors(table: Table, columns: Columns, stacked: bool) -> list[int]:
+    """Width under which a column is not squeezed for the others' sake: figures stay on one line, prose may wrap."""
+    floors = []
+    for name, column in zip(table.head, columns, strict=True):
+        figures = max((cell_len(line) for cell in column if cell.aside.startswith("[") for line in _lines(cell, stacked)), default=0)
+        floors.append(max(min(figures, WIDTH // 2), min(cell_len(name), 12), 14 if figures == 0 and not stacked else 6))
+    return floors
+
+
+def _widths(table: Table, columns: Columns, stacked: bool) -> list[int]:
+    """Column widths that fill at most the page: the widest gives way first, figures last. Nothing is ever cut off."""
+    widths = [
+        max(cell_len(name), *(cell_len(line) for cell in column for line in _lines(cell, stacked))) for name, column in zip(table.head, columns, strict=True)
+    ]
+    floors = _floors(table, columns, stacked)
+    while sum(widths) + _GAP * (len(widths) - 1) > WIDTH:
+        roomy = [i for i, width in enumerate(widths) if width > floors[i]] or range(len(widths))
+        widest = max(roomy, key=lambda i: widths[i])
+        if widths[widest] <= 1:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _text(text: str) -> Text:
+    """Text whose numbers and intervals are never broken."""
+    return Text(_INTERVAL.sub(lambda found: found[0].replace(" ", _FIXED), text).replace("\u202f", _NARROW))
+
+
+def _heading(console: Console, text: str, rule: str) -> None:
+    console.print()
+    _say(console, text)
+    console.print(Text(rule * min(WIDTH, cell_len(text))))
+
+
+def _say(console: Console, text: str, indent: int = 0, hang: int = 0) -> None:
+    """A paragraph, wrapped; continuation lines stand `hang` further in."""
+    for i, line in enumerate(_text(text).wrap(console, WIDTH - indent - hang)):
+        console.print(Padding(line, (0, 0, 0, indent + (hang if i else 0))))

@@ -1,0 +1,138 @@
+"""How values and foreign text are worded in every format: cleaned, with their interval, and never 0 for what was not measured."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from energybench.model import Estimate, Measurement, Part, Work
+from energybench.units import decimals, number, show, show_value
+
+NOT_MEASURED = "not measured"
+UNUSED = ".unused"  # suffix of a component's name: devices of the node that the work was not given
+Tone = Literal["", "muted", "good", "warn", "bad", "code"]
+
+_BIDI = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+_ORDER = ("node.ac", "node", "module", "cpu.package", "cpu.dram", "gpu.board", "gpu.board.unused")
+DASH = "–"
+
+
+class Cell(NamedTuple):
+    """One entry of a table. `note` stands beside or under the text (an interval, a reason); `bar` is a share between 0 and 1."""
+
+    text: str
+    note: str = ""
+    tone: Tone = ""
+    bar: float | None = None
+
+    @property
+    def aside(self) -> str:
+        """The note as it stands behind a text: intervals as they are, words in parentheses."""
+        return self.note if self.note[:1] in ("", "[", "(") else f"({self.note})"
+
+    @property
+    def line(self) -> str:
+        """Text and note on one line, for formats without a second size of type."""
+        return f"{self.text} {self.aside}".strip()
+
+
+def plain(text: object) -> str:
+    """Foreign text on one line: white space collapsed, control and direction-changing characters made visible as U+FFFD."""
+    joined = " ".join(str(text).split())
+    return "".join("\ufffd" if character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") else character for character in joined)
+
+
+def value(estimate: Estimate | None, unit: str = "", per: str = "") -> Cell:
+    """'12.35 kJ' with the note '[12.10, 12.60]'; 'not measured' for None."""
+    if estimate is None:
+        return Cell(NOT_MEASURED, tone="warn")
+    text = show(estimate, plain(unit))
+    head, mark, tail = text.partition(" [") if " [" in text else text.partition(" (")
+    return Cell(head + (f" per {plain(per)}" if per else ""), (mark + tail).strip())
+
+
+def bare(number_: float | None, unit: str = "", significant: int = 3) -> Cell:
+    """A reading without an interval of its own; 'not measured' for None."""
+    return Cell(show_value(number_, unit, significant), tone="warn" if number_ is None else "")
+
+
+def known(thing: object) -> Cell:
+    """A piece of provenance; a dash where it is not known."""
+    if thing is None or thing == "":
+        return Cell(DASH, tone="muted")
+    if isinstance(thing, bool):
+        return Cell("yes" if thing else "no")
+    return Cell(plain(thing))
+
+
+def published(claimed: float, unit: str = "") -> str:
+    """A figure as it was published: no digit more than it has."""
+    places = 0 if float(claimed).is_integer() else max(0, len(repr(claimed).partition(".")[2]))
+    text = number(claimed, min(places, 6)) if 1e-4 <= abs(claimed) < 1e16 or claimed == 0 else f"{claimed:g}"
+    return f"{text} {plain(unit)}".strip()
+
+
+def gibibytes(size: int | None) -> str | None:
+    return None if size is None else f"{size / 2**30:.0f} GiB"
+
+
+def percent(share: float) -> str:
+    """'0.62 %': a share to two significant digits, with no more than three decimal places."""
+    return f"{number(share * 100, max(0, min(decimals(abs(share) * 100), 3)) if share else 0)} %".replace("-", "−")
+
+
+def signed(x: float, unit: str = "") -> str:
+    """A contribution with its sign, to three significant digits."""
+    return ("−" if x < 0 else "") + show_value(abs(x), unit)
+
+
+def amount(work: Work) -> str:
+    """'1 solve to residual 1e-10', '4096 × token'."""
+    return f"{work.amount:g} {'' if work.amount == 1 else '× '}{plain(work.unit)}"
+
+
+def counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def listed(words: Iterable[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    items = list(words)
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
+
+
+def component(part: Part) -> str:
+    """The part's component as the energies name it."""
+    return part.component + ("" if part.used or part.component.endswith(UNUSED) else UNUSED)
+
+
+def component_words(name: str) -> str:
+    """'gpu.board.unused' → 'gpu.board, unused'."""
+    return plain(name.removesuffix(UNUSED)) + (", unused" if name.endswith(UNUSED) else "")
+
+
+def ordered(keys: Iterable[str]) -> list[str]:
+    """Components in one order everywhere: processors, memory, accelerators, the rest as given."""
+    found = list(dict.fromkeys(keys))
+    return sorted(found, key=lambda key: _ORDER.index(key) if key in _ORDER else len(_ORDER))
+
+
+def watts(part: Part) -> str:
+    """The range a modelled or missing part may draw."""
+    if part.low_w is None and part.high_w is None:
+        return "" if part.state == "measured" else "range not stated"
+    if part.low_w is None or part.high_w is None:
+        return f"up to {part.high_w:g} W" if part.high_w is not None else f"{part.low_w:g} W or more"
+    return f"{part.low_w:g} to {part.high_w:g} W"
+
+
+def labels(measurements: Iterable[Measurement]) -> dict[str, str]:
+    """Display label by measurement id. Those that would read the same are numbered."""
+    given = {measurement.id: plain(measurement.label) or plain(measurement.id) or "unnamed" for measurement in measurements}
+    seen: dict[str, int] = {}
+    made = {}
+    for key, label in given.items():
+        seen[label] = seen.get(label, 0) + 1
+        made[key] = label if list(given.values()).count(label) == 1 else f"{label} ({seen[label]})"
+    return made

@@ -1,0 +1,232 @@
+"""Two measured nodes for the samples: a CPU node, and a node with four A100. Synthetic numbers, measured nowhere."""
+
+from __future__ import annotations
+
+import math
+
+from energybench.model import Boundary, ChannelStats, Doubt, Effect, Estimate, Gpu, Host, Measurement, Part, Region, Repeat, Verification, Work, WorkloadRef
+
+A100 = tuple(f"GPU-6d1f0c7a-52e{i}-4b1c-9a77-0f3e5b2c88d{i}" for i in range(4))
+
+
+def interval(value: float, *effects: Effect, k: float = 2.0) -> Estimate:
+    """A value whose interval is k times its effects' root sum of squares; bounds stretch it upward only."""
+    both = k * math.sqrt(sum(e.u**2 for e in effects if e.distribution != "bound"))
+    up = sum(e.u * math.sqrt(12) for e in effects if e.distribution == "bound")
+    return Estimate(value=value, low=value - both, high=value + both + up, effects=effects)
+
+
+def about(value: float, low: float, high: float) -> Estimate:
+    return Estimate(value=value, low=low, high=high)
+
+
+def scatter(u: float, n: int = 8) -> Effect:
+    return Effect(name=f"scatter of {n} repeats", u=u, distribution="student", dof=n - 1)
+
+
+def repeats_of(mean_j: float, mean_s: float, offsets: tuple[float, ...], shares: dict[str, float], work: Work | None, start_s: float) -> tuple[Repeat, ...]:
+    made = []
+    for offset in offsets:
+        energy = mean_j * (1 + offset)
+        time = mean_s * (1 + offset / 3)
+        made.append(
+            Repeat(start_s=start_s, end_s=start_s + time, energy_j=energy, components_j={name: energy * share for name, share in shares.items()}, work=work)
+        )
+        start_s += time + 1.5
+    return tuple(made)
+
+
+SOLVE = Work(amount=1.0, unit="solve to residual 1e-10", fingerprint="milc-M-7f3a9c21e0b4", precision="equal-accuracy", flops=1.31e14, bytes=1.45e14)
+OFFSETS_CPU = (0.0061, -0.0042, 0.0009, 0.0035, -0.0071, 0.0018, -0.0034, 0.0024)
+OFFSETS_GPU = (0.0215, 0.0062, -0.0058, 0.0011, -0.0094, -0.0037, -0.0102, 0.0003)
+
+
+def cpu_node() -> Measurement:
+    shares = {"cpu.package": 0.862, "cpu.dram": 0.138}
+    energy = interval(
+        58_420.0,
+        scatter(92.0),
+        Effect(name="cpu.package package-0: gain", u=756.0, key="gain:nid001-package-0"),
+        Effect(name="cpu.package package-1: gain", u=749.0, key="gain:nid001-package-1"),
+        Effect(name="cpu.dram package-0: gain", u=243.0, key="gain:nid001-dram-0"),
+        Effect(name="cpu.dram package-1: gain", u=241.0, key="gain:nid001-dram-1"),
+    )
+    devices = ("package-0", "package-1")
+    return Measurement(
+        id="2026-03-02T10-15-02Z_milc_cpu_4f2a",
+        label="CPU node",
+        workload=WorkloadRef(name="milc", size="M", device="cpu", settings={"mass": 0.008, "threads": 64, "mixed": True}),
+        command=None,
+        boundary=Boundary(name="compute", parts=tuple(Part(component=c, device=d, state="measured") for c in ("cpu.package", "cpu.dram") for d in devices)),
+        quality="measured",
+        energy_j=energy,
+        components_j={
+            "cpu.package": interval(50_358.0, scatter(80.0), Effect(name="gain", u=1064.0, key="gain:packages")),
+            "cpu.dram": interval(8_062.0, scatter(12.0), Effect(name="gain", u=342.0, key="gain:dram")),
+        },
+        time_s=interval(124.31, scatter(0.09)),
+        power_w=about(469.96, 452.1, 487.8),
+        idle_power_w=about(172.4, 164.0, 180.8),
+        net_energy_j=about(36_989.0, 34_300.0, 39_700.0),
+        work=SOLVE,
+        energy_per_work_j=energy,
+        verification=(Verification(quantity="true residual", value=6.4e-11, tolerance=1e-10, passed=True),),
+        repeats=repeats_of(58_420.0, 124.31, OFFSETS_CPU, shares, SOLVE, 45.0),
+        regions=(Region(label="transfer", energy_j=None, time_s=0.004, count=8), Region(label="compile", energy_j=9_840.0, time_s=31.2, in_repeat=False)),
+        channels=tuple(
+            ChannelStats(collector="rapl", device=d, component=c, kind="counter", period_s=0.1, jitter_s=0.0008, samples=11_842, missed=3, failed=0)
+            for c in ("cpu.package", "cpu.dram")
+            for d in devices
+        ),
+        nodes=1,
+        host=Host(
+            name="nid001",
+            cpu="Intel Xeon Platinum 8358",
+            sockets=2,
+            cores=64,
+            threads=128,
+            threads_allowed=64,
+            memory_bytes=512 * 2**30,
+            governor="performance",
+            kernel="5.14.21",
+            os="SLES 15 SP5",
+            slurm_job="8812041",
+            python="3.11.7",
+            libraries={"torch": "2.13.0", "numpy": "2.4.6"},
+            started_utc="2026-03-02T10:15:02Z",
+            started_s=512_004.2,
+        ),
+        doubts=(),
+    )
+
+
+def gpu_node(used: int = 4) -> Measurement:
+    boards = tuple(Part(component="gpu.board", device=uuid, state="measured", used=i < used) for i, uuid in enumerate(A100))
+    shares = {"cpu.package": 0.093, "cpu.dram": 0.079, "gpu.board": 0.828 if used == 4 else 0.70}
+    components = {
+        "cpu.package": interval(1_085.0, Effect(name="gain", u=33.0, key="gain:nid101-package-0")),
+        "cpu.dram": interval(922.0, Effect(name="model, hardware", u=117.0, distribution="rectangular", key="memory@nid101")),
+        "gpu.board": interval(9_675.0 if used == 4 else 8_180.0, Effect(name="gain", u=194.0)),
+    }
+    if used < 4:
+        components["gpu.board.unused"] = interval(1_495.0, Effect(name="gain", u=31.0))
+    energy = interval(
+        11_682.0,
+        scatter(41.0),
+        *(Effect(name=f"gpu.board {uuid}: gain", u=97.0 - i, key=f"gain:{uuid}") for i, uuid in enumerate(A100)),
+        Effect(name="cpu.package package-0: gain", u=32.6, key="gain:nid101-package-0"),
+        Effect(name="cpu.dram: model, hardware", u=83.0, distribution="rectangular", key="cpu.dram@nid101"),
+        Effect(name="cpu.dram: model, load", u=83.0, distribution="rectangular"),
+        Effect(name="network: missing", u=52.0, distribution="bound"),
+    )
+    return Measurement(
+        id="2026-03-02T11-40-37Z_milc_node_91bc",
+        label="GPU node",
+        workload=WorkloadRef(name="milc", size="M", device="node", settings={"mass": 0.008, "gpus": used, "mixed": True}),
+        command=None,
+        boundary=Boundary(
+            name="compute",
+            parts=(
+                Part(component="cpu.package", device="package-0", state="measured"),
+                *boards,
+                Part(component="cpu.dram", device="256 GB", state="modelled", low_w=51.2, high_w=128.0),
+                Part(component="network", state="missing", low_w=0.0, high_w=17.5),
+            ),
+        ),
+        quality="mixed",
+        energy_j=energy,
+        components_j=components,
+        time_s=interval(10.358, scatter(0.021)),
+        power_w=about(1_127.8, 1_085.0, 1_198.0),
+        idle_power_w=about(398.0, 372.0, 441.0),
+        net_energy_j=about(7_559.0, 6_900.0, 8_260.0),
+        work=SOLVE,
+        energy_per_work_j=energy,
+        verification=(Verification(quantity="true residual", value=7.9e-11, tolerance=1e-10, passed=True),),
+        repeats=repeats_of(11_682.0, 10.358, OFFSETS_GPU, shares, SOLVE, 45.0),
+        regions=(
+            Region(label="transfer", energy_j=None, time_s=0.31, count=8),
+            Region(label="cg", energy_j=11_310.0, time_s=10.02, count=8),
+            Region(label="compile", energy_j=14_200.0, time_s=48.5, in_repeat=False),
+        ),
+        channels=(
+            ChannelStats(
+                collector="rapl", device="package-0", component="cpu.package", kind="counter", period_s=0.1, jitter_s=0.0011, samples=2_210, missed=1, failed=0
+            ),
+            *(
+                ChannelStats(
+                    collector="nvml",
+                    device=uuid,
+                    component="gpu.board",
+                    kind="counter",
+                    quantity="energy",
+                    period_s=0.1,
+                    jitter_s=0.0019,
+                    samples=2_204,
+                    missed=1,
+                    failed=6 * (i == 2),
+                )
+                for i, uuid in enumerate(A100)
+            ),
+        ),
+        nodes=1,
+        host=Host(
+            name="nid101",
+            cpu="AMD EPYC 7763",
+            sockets=1,
+            cores=64,
+            threads=128,
+            threads_allowed=128,
+            memory_bytes=256 * 2**30,
+            governor="performance",
+            kernel="5.14.21",
+            os="SLES 15 SP5",
+            slurm_job="8812077",
+            python="3.11.7",
+            libraries={"torch": "2.13.0", "numpy": "2.4.6"},
+            gpus=tuple(
+                Gpu(
+                    uuid=uuid,
+                    name="NVIDIA A100-SXM4-40GB",
+                    used=i < used,
+                    driver="550.54.15",
+                    cuda="12.4",
+                    pci_bus_id=f"0000:{0x03 + 0x40 * i:02x}:00.0",
+                    memory_bytes=40 * 2**30,
+                    power_limit_w=400.0,
+                    power_limit_default_w=400.0,
+                    power_limit_min_w=100.0,
+                    power_limit_max_w=400.0,
+                    sm_clock_mhz=1410,
+                    sm_clock_max_mhz=1410,
+                    memory_clock_mhz=1215,
+                    memory_clock_max_mhz=1215,
+                    persistence=True,
+                    ecc=True,
+                    mig=False,
+                    temperature_c=41 + i,
+                    throttle_reasons="none",
+                )
+                for i, uuid in enumerate(A100)
+            ),
+            started_utc="2026-03-02T11:40:37Z",
+            started_s=88_120.0,
+        ),
+        doubts=(
+            Doubt(
+                code="memory-modelled",
+                message="memory has no energy counter here: modelled at 51-128 W for what is installed",
+                remedy="a node meter, or a CPU with a DRAM counter",
+            ),
+            Doubt(
+                code="part-missing",
+                message="network has no working sensor: up to 18 W more, in the interval only",
+                remedy="see `energybench doctor` for what would make it measurable",
+            ),
+            Doubt(
+                code="failed-reads",
+                message=f"6 sensor reads failed, 6 of them nvml gpu.board {A100[2]}; they were passed over",
+                remedy="see `energybench doctor`",
+            ),
+        ),
+    )

@@ -1,0 +1,46 @@
+"""Documents that every report must be able to show: a comparison, a published claim, an estimate, a failed sensor, hostile text, nothing at all."""
+
+from __future__ import annotations
+
+from energybench.model import Document
+from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_odd import estimated, hostile, partial
+from tests.reports.sample_pair import compared, cpu_timeline, gpu_timeline
+from tests.reports.sample_published import claims_2023
+
+
+def comparison() -> Document:
+    """MILC on a CPU node and on a node with four A100, with a month of a fleet."""
+    cpu, gpu = cpu_node(), gpu_node()
+    return Document(
+        title="MILC on a CPU node and on a node with four A100",
+        results=(cpu, gpu, compared(cpu, gpu), claims_2023()),
+        timelines=(cpu_timeline(cpu), gpu_timeline(gpu)),
+        notes=(
+            "Lattice 36³ x 72, one solve to a true residual of 1e-10 at mass 0.008.",
+            "Synthetic numbers: a sample for the reports' tests, measured nowhere.",
+        ),
+        created_utc="2026-03-02T12:10:00Z",
+        version="0.1.0",
+    )
+
+
+def unused() -> Document:
+    """One GPU of four at work: the other three stay visible."""
+    gpu = gpu_node(used=1)
+    return Document(title="One GPU of four", results=(gpu,), timelines=(gpu_timeline(gpu),), created_utc="2026-03-02T12:10:00Z", version="0.1.0")
+
+
+def empty() -> Document:
+    return Document(title="Nothing yet", results=())
+
+
+SAMPLES = {
+    "comparison": comparison,
+    "claims": lambda: Document(title="The 2023 claims, derived again", results=(claims_2023(),), created_utc="2026-03-02T12:10:00Z", version="0.1.0"),
+    "unused": unused,
+    "estimated": estimated,
+    "partial": partial,
+    "hostile": hostile,
+    "empty": empty,
+}

@@ -1,0 +1,106 @@
+"""The HTML page in a real browser, without a network: every chart is drawn, nothing foreign runs, nothing is loaded."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from energybench_reports.html import Html
+from tests.reports.pages import Page
+from tests.reports.sample_odd import HOSTILE
+from tests.reports.samples import SAMPLES
+
+BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=10000",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--hide-scrollbars",
+)
+DARK = ("--window-size=1280,3000", "--blink-settings=preferredColorScheme=0")
+CHARTS = {"comparison": 4, "unused": 3, "estimated": 2, "partial": 0, "hostile": 3, "claims": 0, "empty": 0}
+pytestmark = [
+    pytest.mark.chromium,
+    pytest.mark.xdist_group("chromium"),
+    pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH"),
+]
+
+
+def browse(page: bytes, folder: Path, *flags: str) -> str:
+    """What the browser prints about the page."""
+    assert BROWSER is not None
+    file = folder / "page.html"
+    file.write_bytes(page)
+    command = [BROWSER, *FLAGS, f"--user-data-dir={folder / 'profile'}", *flags, file.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def rendered(sample: str) -> bytes:
+    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    return Html().render(SAMPLES[sample]())
+
+
+@pytest.mark.parametrize(("sample", "charts"), CHARTS.items())
+def test_draws_every_chart_without_an_error(sample: str, charts: int, tmp_path: Path) -> None:
+    """As many drawings as charts, no script error, no refusal by the page's own policy."""
+    page = Page(browse(rendered(sample), tmp_path, "--dump-dom"))
+    root = next(attributes for tag, attributes in page.tags if tag == "html")
+    assert root["data-charts"] == f"{charts}/{charts}"
+    assert "data-error" not in root
+    assert len([attributes for _, attributes in page.tags if attributes.get("data-drawn") == "yes"]) == charts
+    assert len([attributes for tag, attributes in page.tags if tag == "svg" and attributes.get("class") == "marks"]) == charts
+
+
+def test_hostile_labels_stay_text(tmp_path: Path) -> None:
+    """A label that is a script runs nowhere: not in the page, not in its data, not in a chart, not in an attribute."""
+    page = Page(browse(rendered("hostile"), tmp_path, "--dump-dom"))
+    assert HOSTILE[0] in page.text
+    assert "owned" not in page.title.replace(HOSTILE[0], "")
+    assert not [tag for tag, _ in page.tags if tag in ("img", "iframe", "object", "embed")]
+    assert len([attributes for attributes, _ in page.scripts if attributes.get("type") != "application/json"]) == 2
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+
+
+def test_policy_stops_what_escaping_would_miss(tmp_path: Path) -> None:
+    """Were a label to get through as markup, the page's policy would still not run it; without the policy it would."""
+    page = rendered("empty").replace(b"<main>", b"<main><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>")
+    for policy, title in ((b"Content-Security-Policy", "Nothing yet"), (b"x-none", "owned")):
+        folder = tmp_path / title
+        folder.mkdir()
+        assert Page(browse(page.replace(b"Content-Security-Policy", policy), folder, "--dump-dom")).title == title
+
+
+def test_no_address_on_the_web_in_the_drawn_page(tmp_path: Path) -> None:
+    """Drawing adds no link and no resource."""
+    page = Page(browse(rendered("comparison"), tmp_path, "--dump-dom"))
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "xlink:href", "action", "data"):
+            assert (attributes.get(name) or "#").startswith("#"), (tag, name)
+
+
+@pytest.mark.parametrize("flags", [("--window-size=1280,3000",), DARK, ("--window-size=420,3000",)], ids=["light", "dark", "narrow"])
+def test_can_be_seen(flags: tuple[str, ...], tmp_path: Path) -> None:
+    """A picture comes of it: light, dark, and on a narrow screen."""
+    browse(rendered("comparison"), tmp_path, *flags, f"--screenshot={tmp_path / 'page.png'}")
+    picture = (tmp_path / "page.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 50_000
+
+
+def test_prints(tmp_path: Path) -> None:
+    """Print gives pages with the folded tables open."""
+    browse(rendered("comparison"), tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer")
+    pages = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "page.pdf").read_bytes()))
+    assert pages >= 5

@@ -1,0 +1,75 @@
+"""Markdown that foreign text cannot break out of."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from energybench.model import Document
+from energybench_reports.markdown import Markdown, escape
+from tests.reports.samples import SAMPLES
+
+PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+MARKUP = {"html_inline", "link_open", "image", "code_inline", "em_open", "strong_open", "s_open", "softbreak", "hardbreak"}
+
+
+def tokens(text: str) -> list[Token]:
+    found = []
+    for token in PARSER.parse(text):
+        found += [token, *(token.children or ())]
+    return found
+
+
+def test_hostile_text_makes_no_markup() -> None:
+    """No HTML, link, image or code comes of a label; the only bold text is our own."""
+    found = tokens(Markdown().render(SAMPLES["hostile"]()).decode())
+    kinds = {token.type for token in found}
+    assert not kinds & {"html_block", "link_open", "image", "code_inline", "code_block", "fence", "em_open", "s_open"}
+    assert {token.content for token in found if token.type == "html_inline"} == {"<sub>", "</sub>"}
+
+
+def test_every_row_has_the_columns_of_its_table() -> None:
+    """A pipe or a line break in a label adds neither a column nor a row."""
+    for sample in SAMPLES.values():
+        widths: list[int] = []
+        for token in tokens(Markdown().render(sample()).decode()):
+            if token.type == "table_open":
+                widths = []
+            elif token.type == "tr_open":
+                widths.append(0)
+            elif token.type in ("th_open", "td_open"):
+                widths[-1] += 1
+            elif token.type == "table_close":
+                assert len(set(widths)) == 1
+
+
+@given(st.text(st.sampled_from("ab 1.-+=*_`~|[]()<>&#!$:\\/^\"'")))
+def test_escaped_text_renders_as_itself(text: str) -> None:
+    """In a cell, whatever punctuation a label has is what the reader sees."""
+    clean = " ".join(text.split())
+    page = f"| a | b |\n| --- | --- |\n| x{escape(clean)}x | y |\n"
+    found = tokens(page)
+    cells = [token for token in found if token.type == "inline"]
+    assert len(cells) == 4
+    assert not {child.type for cell in cells for child in cell.children or ()} & MARKUP
+    assert "".join(child.content for child in cells[2].children or ()) == f"x{clean}x"
+
+
+@given(st.text(st.sampled_from("ab 1.)-+=*_`~|[]<>&#:\\")))
+def test_a_note_begins_no_block(text: str) -> None:
+    """A note is one item of one list, whatever it begins with."""
+    page = Markdown().render(Document(title="t", results=(), notes=(text, "second"))).decode()
+    kinds = [token.type for token in PARSER.parse(page)]
+    assert kinds.count("bullet_list_open") == 1
+    assert not {"ordered_list_open", "blockquote_open", "hr", "html_block", "code_block", "fence"} & set(kinds)
+    assert kinds.count("heading_open") == 1
+
+
+def test_intervals_stay_readable_in_the_source() -> None:
+    """Brackets that make no link are left as they are."""
+    assert "energy ratio 5.00 [4.62, 5.38]" in Markdown().render(SAMPLES["comparison"]()).decode()
+    assert not re.search(r"\\[.\[]", "5.00 [4.62, 5.38]")

@@ -1,0 +1,49 @@
+"""Plain text for a terminal of 100 columns and for a log."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from rich.cells import cell_len
+
+from energybench_reports.terminal import WIDTH, Terminal
+from energybench_reports.view import build
+from tests.reports.samples import SAMPLES
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_fits_the_width_and_controls_nothing(sample: str) -> None:
+    """No line is wider than 100 columns, and no character drives the terminal, whatever a label holds."""
+    text = Terminal().render(SAMPLES[sample]()).decode()
+    assert max(cell_len(line) for line in text.split("\n")) <= WIDTH
+    assert {character for character in text if unicodedata.category(character) in ("Cc", "Co", "Cs")} == {"\n"}
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_nothing_is_cut_off(sample: str) -> None:
+    """Every character of every cell is there, however narrow its column: a truncated number would be a wrong one."""
+    view = build(SAMPLES[sample]())
+    for section in view.sections:
+        if section.detail:
+            continue
+        text = "".join(Terminal().render(SAMPLES[sample]()).decode().split())
+        for table in section.tables:
+            for row in table.rows:
+                for cell in row:
+                    for word in cell.text.split():
+                        assert word in text or len(word) > 12, word
+
+
+def test_intervals_are_not_broken() -> None:
+    """An interval stands on one line, thousands included."""
+    text = Terminal().render(SAMPLES["claims"]()).decode()
+    assert "[2\u202f900\u202f000, 5\u202f400\u202f000]" in text
+
+
+def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the width nor the colours of whoever renders it change a byte."""
+    before = Terminal().render(SAMPLES["comparison"]())
+    for name, value in (("COLUMNS", "40"), ("FORCE_COLOR", "1"), ("TERM", "dumb"), ("NO_COLOR", ""), ("JUPYTER_COLUMNS", "30")):
+        monkeypatch.setenv(name, value)
+    assert Terminal().render(SAMPLES["comparison"]()) == before
