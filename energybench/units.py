@@ -9,6 +9,7 @@ from energybench.model import Estimate
 J_PER_KWH = 3.6e6
 J_PER_MWH = 3.6e9
 S_PER_H = 3600.0
+G_PER_LB = 453.59237  # international pound, exact since 1959
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 _SCALED = {"J", "W", "s", "Wh", "flop/s", "B"}
@@ -28,6 +29,11 @@ def mwh_to_j(energy_mwh: float) -> float:
 
 def w_to_mw(power_w: float) -> float:
     return power_w / 1e6
+
+
+def lb_per_mwh_to_g_per_kwh(intensity: float) -> float:
+    """Carbon intensity as the U.S. EPA states it."""
+    return intensity * G_PER_LB / 1000
 
 
 def prefix(value: float, unit: str) -> tuple[float, str]:
@@ -56,16 +62,19 @@ def number(value: float, places: int) -> str:
 
 
 def show(estimate: Estimate | None, unit: str = "") -> str:
-    """'12.35 kJ [12.10, 12.60]': value and interval to two significant digits of the half-width; 'not measured' for None."""
+    """'12.35 kJ [12.10, 12.60]': value and interval to two significant digits of the half-width; 'not measured' for None.
+
+    A number that is exact by definition ('560 W') stands bare, without decimals it does not have.
+    """
     if estimate is None:
         return "not measured"
     factor, label = prefix(estimate.value, unit)
     value, low, high = estimate.value / factor, estimate.low / factor, estimate.high / factor
-    places = min(decimals((high - low) / 2), 6)
-    text = f"{number(value, places)}{' ' + label if label else ''}"
     if high == low:
-        return text + " (exact)"
-    return f"{text} [{number(low, places)}, {number(high, places)}]"
+        places = next((p for p in range(4) if round(value, p) == value), None)
+        return show_value(estimate.value, unit, 4) if places is None else f"{number(value, places)}{' ' + label if label else ''}"
+    places = min(decimals((high - low) / 2), 6)
+    return f"{number(value, places)}{' ' + label if label else ''} [{number(low, places)}, {number(high, places)}]"
 
 
 def show_value(value: float | None, unit: str = "", significant: int = 3) -> str:

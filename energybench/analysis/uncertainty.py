@@ -125,12 +125,14 @@ def _terms(inputs: Mapping[str, Estimate]) -> dict[_Term, _Parts]:
 
 
 def _slope(formula: Formula, central: Mapping[str, float], parts: _Parts) -> float:
-    """Change of the result for one standard uncertainty of the term (central difference; one-sided for a bound)."""
+    """Change of the result for one standard uncertainty of the term: central difference; of a bound, its whole way over √12."""
     is_bound = any(effect.distribution == "bound" for effect in parts.values())
+
+    def at(us: float) -> float:
+        return float(formula({**central, **{name: central[name] + us * effect.u for name, effect in parts.items()}}))
+
     with np.errstate(all="ignore"):
-        up = float(formula({**central, **{name: central[name] + effect.u for name, effect in parts.items()}}))
-        down = float(formula(central)) if is_bound else float(formula({**central, **{name: central[name] - effect.u for name, effect in parts.items()}}))
-    slope = up - down if is_bound else (up - down) / 2
+        slope = (at(_BOUND_SPAN) - at(0)) / _BOUND_SPAN if is_bound else (at(1) - at(-1)) / 2
     return slope if math.isfinite(slope) else 0.0
 
 

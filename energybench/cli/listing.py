@@ -53,7 +53,7 @@ def _plugins(door: Any) -> list[dict[str, Any]]:
 
 
 def _scenarios() -> list[dict[str, Any]]:
-    from energybench.data.scenarios import names, read
+    from energybench.data.scenario_files import names, read
 
     rows = []
     for name in names():
