@@ -1,0 +1,69 @@
+"""What every registered workload promises, ours and anyone's."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+
+import pytest
+
+from energybench.errors import BadInput
+from energybench.model import Work
+from energybench.plugins import Workload, load, registered
+
+NAMES = sorted(registered("workloads"))
+
+
+def region(label: str) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+def run_once(name: str) -> tuple[Workload, Work]:
+    workload: Workload = load("workloads", name)
+    workload.setup("smoke", "cpu", region, {})
+    return workload, workload.run(region)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_smoke_size_runs_and_passes_its_own_checks(name: str) -> None:
+    workload, work = run_once(name)
+    assert workload.name == name
+    assert "smoke" in workload.sizes
+    assert work.amount > 0
+    assert work.unit
+    assert work.fingerprint
+    checks = workload.verify()
+    assert checks
+    assert [check for check in checks if not check.passed] == []
+    _, again = run_once(name)
+    assert (again.fingerprint, again.amount, again.unit) == (work.fingerprint, work.amount, work.unit)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_are_plain_scalars_and_name_the_defaults(name: str) -> None:
+    workload, _ = run_once(name)
+    settings = workload.settings()
+    assert settings
+    for key, value in settings.items():
+        assert isinstance(key, str)
+        assert value is None or type(value) in (str, int, float, bool)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("size", "device", "settings"), [("gigantic", "cpu", {}), ("smoke", "abacus", {}), ("smoke", "cpu", {"no_such_setting": "1"})])
+def test_what_is_wrong_is_bad_input_with_a_remedy(name: str, size: str, device: str, settings: dict[str, str]) -> None:
+    workload: Workload = load("workloads", name)
+    with pytest.raises(BadInput) as caught:
+        workload.setup(size, device, region, settings)
+    assert caught.value.remedy
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_importing_costs_no_heavy_library(name: str) -> None:
+    """`energybench list workloads` loads every plugin; that must not take seconds."""
+    module = registered("workloads")[name].module
+    code = f"import sys, {module}; print([m for m in ('torch', 'scipy', 'transformers', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

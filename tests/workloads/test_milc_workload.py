@@ -1,0 +1,172 @@
+"""The workload milc: what it promises of work, fingerprints and checks, and that a wrong result fails."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+import torch
+
+from energybench.errors import BadInput
+from energybench.model import Verification, Work
+from energybench_workloads.milc import Milc, cost
+from energybench_workloads.milc.lattice import SIZES, Lattice
+from energybench_workloads.milc.operator import NormalOperator
+
+
+def region(label: str) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+def made(**settings: str) -> Milc:
+    workload = Milc()
+    workload.setup("smoke", "cpu", region, settings)
+    return workload
+
+
+def solved(**settings: str) -> tuple[Milc, Work]:
+    workload = made(**settings)
+    return workload, workload.run(region)
+
+
+def failed(workload: Milc) -> dict[str, Verification]:
+    return {check.quantity: check for check in workload.verify() if not check.passed}
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, tuple[Milc, Work]]:
+    return {precision: solved(precision=precision) for precision in ("fp64", "mixed", "fp32")}
+
+
+def test_every_precision_passes(runs: dict[str, tuple[Milc, Work]]) -> None:
+    for workload, _ in runs.values():
+        assert failed(workload) == {}
+
+
+def test_same_accuracy_is_the_same_work(runs: dict[str, tuple[Milc, Work]]) -> None:
+    """fp64 and mixed reach the same true residual of the same system; fp32 reaches another."""
+    fp64, mixed, fp32 = (runs[precision][1] for precision in ("fp64", "mixed", "fp32"))
+    assert fp64.fingerprint == mixed.fingerprint != fp32.fingerprint
+    assert fp64.unit == mixed.unit == "solve to residual 1e-10"
+    assert fp32.unit == "solve to residual 1e-6"
+    assert {work.precision for work in (fp64, mixed, fp32)} == {"equal-accuracy"}
+    assert {work.amount for work in (fp64, mixed, fp32)} == {1.0}
+
+
+def test_repeats_are_identical(runs: dict[str, tuple[Milc, Work]]) -> None:
+    workload, work = runs["fp64"]
+    assert workload.run(region) == work
+
+
+def test_fingerprint_follows_the_problem_and_nothing_else() -> None:
+    def mark(**settings: str) -> str:
+        return solved(max_iterations="1", **settings)[1].fingerprint
+
+    base = mark()
+    assert base == mark(precision="mixed") == mark(threads="1") == mark(precision="fp32", tolerance="1e-10")
+    others = [mark(mass="0.02"), mark(seed="2"), mark(tolerance="1e-9"), mark(spread="0.6")]
+    assert len({base, *others}) == 5
+
+
+def test_mixed_moves_fewer_bytes(runs: dict[str, tuple[Milc, Work]]) -> None:
+    fp64, mixed = runs["fp64"][1], runs["mixed"][1]
+    assert fp64.bytes is not None
+    assert mixed.bytes is not None
+    assert 0.5 * fp64.bytes < mixed.bytes < 0.6 * fp64.bytes
+
+
+def test_flops_and_bytes_per_site() -> None:
+    """MILC's counts, and the bytes of the roofline: 1146 and 1187 flops; 1200 B a Dslash and 1308 B an iteration in fp32, twice that in fp64."""
+    one = Lattice(1, 1, 1, 1)
+    assert cost.flops(one, 1, 0) == 1187
+    assert cost.flops(one, 0, 1) == 1146
+    assert cost.flops(SIZES["S"], 100, 1) == 18**3 * 36 * (1187 * 100 + 1146)
+    assert (cost.dslash_bytes(4), cost.dslash_bytes(8)) == (1200, 2400)
+    assert cost.moved_bytes(one, 1, 0, 4, 4) == 1308
+    assert cost.moved_bytes(one, 1, 0, 8, 8) == 2616
+    assert cost.moved_bytes(one, 0, 0, 4, 8) == 16 * 18 * 12
+
+
+def test_a_link_corrupted_after_the_solve_fails() -> None:
+    workload, _ = solved()
+    assert workload._problem is not None
+    workload._problem.links.fat[2, 3, 1, 4, 0, 0, 1] += 0.01
+    assert set(failed(workload)) == {"true residual"}
+
+
+def test_a_link_corrupted_before_the_solve_fails() -> None:
+    """One element of one folded link: no longer the operator of the problem, and no longer Hermitian."""
+    workload = made()
+    assert workload._problem is not None
+    workload._problem.operator.even.links[100, 0, 5] += 0.01
+    workload.run(region)
+    assert {"true residual", "hermiticity"} <= set(failed(workload))
+
+
+def test_the_wrong_boundary_fails() -> None:
+    """A periodic operator is Hermitian and solves well, but another problem: only the second implementation can tell."""
+    workload = made()
+    problem = workload._problem
+    assert problem is not None
+    periodic = problem.links._replace(fat=problem.links.fat.clone(), long=problem.links.long.clone())
+    periodic.fat[3, -1] *= -1
+    periodic.long[3, -3:] *= -1
+    workload._problem = problem._replace(operator=NormalOperator.on(problem.lattice, periodic, 0.01, torch.complex128))
+    workload.run(region)
+    assert set(failed(workload)) == {"true residual"}
+
+
+def test_a_solve_cut_short_fails() -> None:
+    workload, _ = solved(max_iterations="20")
+    assert set(failed(workload)) == {"true residual"}
+
+
+def test_a_result_that_is_not_a_number_has_no_value() -> None:
+    workload, _ = solved(max_iterations="5")
+    assert workload._solution is not None
+    workload._solution.x[7, 1] = torch.nan
+    check = failed(workload)["true residual"]
+    assert check.value is None
+
+
+def test_cpu_has_no_transfer_region() -> None:
+    labels: list[str] = []
+
+    def noted(label: str) -> contextlib.AbstractContextManager[None]:
+        labels.append(label)
+        return contextlib.nullcontext()
+
+    workload = Milc()
+    workload.setup("smoke", "cpu", noted, {"max_iterations": "2"})
+    workload.run(noted)
+    assert labels == []
+
+
+@pytest.mark.parametrize("settings", [{"precision": "half"}, {"mass": "-1"}, {"tolerance": "nan"}, {"quark": "up"}, {"max_iterations": "0"}])
+def test_wrong_settings(settings: dict[str, str]) -> None:
+    with pytest.raises(BadInput, match=next(iter(settings))):
+        made(**settings)
+
+
+def test_a_lattice_that_does_not_fit_is_refused_in_one_line() -> None:
+    """XL needs terabytes."""
+    with pytest.raises(BadInput, match=r"XL: needs [0-9.]+ GiB on host"):
+        Milc().setup("XL", "cpu", region, {})
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["fp64", "mixed", "fp32"])
+def test_gpu_does_the_same_work(precision: str, runs: dict[str, tuple[Milc, Work]]) -> None:
+    labels: list[str] = []
+
+    def noted(label: str) -> contextlib.AbstractContextManager[None]:
+        labels.append(label)
+        return contextlib.nullcontext()
+
+    workload = Milc()
+    workload.setup("smoke", "cuda", noted, {"precision": precision})
+    work = workload.run(noted)
+    assert failed(workload) == {}
+    assert work.fingerprint == runs[precision][1].fingerprint
+    assert labels == ["transfer", "transfer"]

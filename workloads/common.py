@@ -1,0 +1,171 @@
+"""What every workload needs: settings, devices, threads, reproducible inputs, fingerprints and honest checks. torch is imported late."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from energybench.errors import BadInput
+from energybench.model import Verification
+
+if TYPE_CHECKING:
+    import torch
+
+Scalar = str | int | float | bool | None
+
+
+class Settings:
+    """Reads the `--set key=value` strings of one workload. Raises BadInput that names the key and what is allowed."""
+
+    def __init__(self, given: Mapping[str, str], allowed: Sequence[str]) -> None:
+        for key in given:
+            if key not in allowed:
+                raise BadInput(f"--set {key}", "no such setting", f"have: {', '.join(allowed)}")
+        self._given = given
+
+    def choice(self, key: str, default: str, options: Sequence[str]) -> str:
+        value = self._given.get(key, default)
+        if value not in options:
+            raise self._bad(key, f"one of {', '.join(options)}")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        return self.choice(key, str(default).lower(), ("true", "false")) == "true"
+
+    def whole(self, key: str, default: int, low: int, high: int) -> int:
+        """An integer within [low, high]."""
+        text = self._given.get(key)
+        try:
+            value = default if text is None else int(text)
+        except ValueError:
+            raise self._bad(key, f"a whole number from {low} to {high}") from None
+        if text is not None and not low <= value <= high:
+            raise self._bad(key, f"a whole number from {low} to {high}")
+        return value
+
+    def number(self, key: str, default: float, low: float, high: float) -> float:
+        """A float within [low, high]; NaN is outside of every interval."""
+        text = self._given.get(key)
+        try:
+            value = default if text is None else float(text)
+        except ValueError:
+            raise self._bad(key, f"a number from {low:g} to {high:g}") from None
+        if not low <= value <= high:
+            raise self._bad(key, f"a number from {low:g} to {high:g}")
+        return value
+
+    def _bad(self, key: str, allowed: str) -> BadInput:
+        return BadInput(f"--set {key}={self._given.get(key)}", "not allowed", f"allowed: {allowed}")
+
+
+def check_size(workload: str, size: str, sizes: Sequence[str]) -> None:
+    if size not in sizes:
+        raise BadInput(f"{workload} --size {size}", "no such size", f"have: {', '.join(sizes)}")
+
+
+def require_torch() -> None:
+    """Raises BadInput where torch is not installed: the workloads are an optional extra."""
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise BadInput("torch", "is not installed", "pip install 'energybench[workloads]'") from error
+
+
+def torch_device(name: str) -> torch.device:
+    """The device that `--device` names: cpu, cuda or cuda:N. Raises BadInput where it is unknown or absent."""
+    import torch
+
+    if name == "cpu":
+        return torch.device("cpu")
+    if name == "node":
+        raise BadInput("--device node", "this workload does not use several GPUs yet", "use --device cuda, or cuda:N for one of them")
+    kind, colon, number = name.partition(":")
+    if kind != "cuda" or (colon and not number.isdecimal()):
+        raise BadInput(f"--device {name}", "no such device", "have: cpu, cuda, cuda:N")
+    if not torch.cuda.is_available():
+        why = "torch was built without CUDA" if torch.version.cuda is None else "torch sees no GPU"
+        raise BadInput(f"--device {name}", why, "use --device cpu, or install a CUDA build of torch on a node with a GPU and its driver")
+    count, index = torch.cuda.device_count(), int(number or 0)
+    if index >= count:
+        raise BadInput(f"--device {name}", f"torch sees {count} GPU(s)", f"have: {', '.join(f'cuda:{i}' for i in range(count))}")
+    return torch.device("cuda", index)
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has finished, so that a clock read next tells the truth."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def use_threads(asked: int) -> int:
+    """Let torch use `asked` CPU threads, or (0) every one that this process may run on: a CPU side with idle cores is no fair baseline."""
+    import torch
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(asked or allowed)
+    return torch.get_num_threads()
+
+
+def require_memory(workload: str, size: str, device: torch.device, host_bytes: float, device_bytes: float) -> None:
+    """Refuse in one line a problem that the machine cannot hold, before the kernel kills it in the middle."""
+    import torch
+
+    free: list[tuple[str, float, float]] = [("host", host_bytes, float(psutil.virtual_memory().available))]
+    if device.type == "cuda":
+        free.append((str(device), device_bytes, float(torch.cuda.mem_get_info(device)[0])))
+    for where, need, have in free:
+        if need > have:
+            raise BadInput(f"{workload} --size {size}", f"needs {need / 2**30:.1f} GiB on {where}, {have / 2**30:.1f} GiB are free", "use a smaller size")
+
+
+def uniforms(seed: int, stream: int, count: int, digest: hashlib._Hash | None = None) -> npt.NDArray[np.float64]:
+    """`count` uniforms in [0, 1) of Philox 4x64 (Salmon et al., SC 2011) under the key (seed, stream), the same on every machine.
+
+    Made of the raw 64-bit words (top 53 bits), whose stream NumPy guarantees across versions (NEP 19); its distributions it does not.
+    `digest` is fed these very bytes: what is computed from them later may differ in the last bit between two CPU models, the problem does not.
+    """
+    source = np.random.Philox(key=seed + (stream << 64))
+    out = np.empty(count, dtype=np.float64)
+    block = 1 << 20
+    for start in range(0, count, block):
+        part = out[start : start + block]
+        np.multiply(source.random_raw(len(part)) >> np.uint64(11), 2.0**-53, out=part)
+        if digest is not None:
+            digest.update(part.astype("<f8", copy=False).tobytes())
+    return out
+
+
+def normals(seed: int, stream: int, count: int, digest: hashlib._Hash | None = None) -> npt.NDArray[np.float64]:
+    """`count` standard normals by Box and Muller's transform of `uniforms` (1 - u keeps the logarithm finite)."""
+    pairs = (count + 1) // 2
+    u = uniforms(seed, stream, 2 * pairs, digest).reshape(2, pairs)
+    radius, angle = np.sqrt(-2.0 * np.log1p(-u[0])), 2.0 * math.pi * u[1]
+    return np.concatenate((radius * np.cos(angle), radius * np.sin(angle)))[:count]
+
+
+def fingerprint(problem: Mapping[str, Any], inputs: str) -> str:
+    """sha256 of the problem's definition and of its inputs' digest. Whatever only says *how* it is solved stays out."""
+    text = json.dumps({**problem, "inputs": inputs}, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def checked(quantity: str, value: float, tolerance: float) -> Verification:
+    """A check that passes where |value| is finite and within the tolerance; what is not finite has no value and fails."""
+    finite = math.isfinite(value)
+    return Verification(quantity=quantity, value=value if finite else None, tolerance=tolerance, passed=finite and abs(value) <= tolerance)
+
+
+def short(value: float) -> str:
+    """1e-10 as "1e-10" and 1e-6 as "1e-6": exponents without padding, for units and labels."""
+    mantissa, e, exponent = f"{value:g}".partition("e")
+    return mantissa + (f"e{int(exponent)}" if e else "")

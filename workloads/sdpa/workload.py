@@ -1,0 +1,134 @@
+"""sdpa: scaled-dot-product attention, eager against fused kernels, forward or with its gradients, on one device."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from energybench.model import Verification, Work
+from energybench.plugins import RegionFactory
+from energybench_workloads.common import (
+    Scalar,
+    Settings,
+    check_size,
+    fingerprint,
+    normals,
+    require_memory,
+    require_torch,
+    synchronise,
+    torch_device,
+    use_threads,
+)
+from energybench_workloads.sdpa import checks
+from energybench_workloads.sdpa.backends import BACKENDS, WRITTEN_OUT, Attention, allowed, attention, require_backend
+from energybench_workloads.sdpa.shape import SIZES, Shape, flops, memory, moved_bytes
+
+if TYPE_CHECKING:
+    import torch
+
+VERSION = 1  # of the problem: raise it when the same settings no longer give the same inputs
+DTYPES = {"fp32": ("float32", 4), "bf16": ("bfloat16", 2), "fp16": ("float16", 2)}
+SETTINGS = ("backend", "causal", "mode", "dtype", "batch", "seq", "heads", "head_dim", "iterations", "seed", "threads")
+
+
+class Sdpa:
+    """The workload "sdpa". See docs/workloads/sdpa.md."""
+
+    name = "sdpa"
+    sizes: Sequence[str] = tuple(SIZES)
+
+    def __init__(self) -> None:
+        self._read("smoke", {})
+        self._inputs: tuple[torch.Tensor, ...] = ()  # Q, K, V, and in training the output's gradient; on the CPU
+        self._results: dict[str, torch.Tensor] = {}  # "output", and in training "dQ", "dK", "dV"; on the CPU
+        self._fingerprint = ""
+
+    def _read(self, size: str, settings: Mapping[str, str]) -> None:
+        s = Settings(settings, SETTINGS)
+        preset, iterations = SIZES[size]
+        self._backend = s.choice("backend", "fused", BACKENDS)
+        self._causal = s.flag("causal", True)
+        self._mode = s.choice("mode", "forward", ("forward", "training"))
+        self._dtype = s.choice("dtype", "fp32", tuple(DTYPES))
+        self._shape = Shape(*(s.whole(key, default, 1, 2**20) for key, default in preset._asdict().items()))
+        self._iterations = s.whole("iterations", iterations, 1, 10**9)
+        self._seed = s.whole("seed", 1, 0, 2**63 - 1)
+        self._threads = s.whole("threads", 0, 1, 4096)
+
+    def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
+        check_size(self.name, size, self.sizes)
+        self._read(size, settings)
+        require_torch()
+        import torch
+
+        self._device = torch_device(device)
+        self._threads = use_threads(self._threads)
+        dtype_name, element = DTYPES[self._dtype]
+        dtype, training = getattr(torch, dtype_name), self._mode == "training"
+        require_backend(self._backend, self._causal, training, self._shape.head_dim, dtype, self._device)
+        needed = memory(self._shape, training, self._backend in WRITTEN_OUT, element)
+        host = needed if self._device.type == "cpu" else memory(self._shape, training, False, element)
+        require_memory(self.name, size, self._device, host, needed)
+        digest = hashlib.sha256()
+        extents = (self._shape.batch, self._shape.heads, self._shape.seq, self._shape.head_dim)
+        made = (torch.from_numpy(normals(self._seed, 1 + k, self._shape.vector, digest)) for k in range(4 if training else 3))
+        self._inputs = tuple(values.to(dtype).reshape(extents) for values in made)
+        self._results = {}
+        problem = {"workload": self.name, "version": VERSION, "shape": self._shape, "iterations": self._iterations, "seed": self._seed}
+        self._fingerprint = fingerprint({**problem, "causal": self._causal, "mode": self._mode, "dtype": self._dtype}, digest.hexdigest())
+
+    def settings(self) -> Mapping[str, Scalar]:
+        choices = {"backend": self._backend, "causal": self._causal, "mode": self._mode, "dtype": self._dtype}
+        return {**choices, **self._shape._asdict(), "iterations": self._iterations, "seed": self._seed, "threads": self._threads}
+
+    def run(self, region: RegionFactory) -> Work:
+        if not self._inputs:
+            raise RuntimeError("sdpa: run before setup")
+        self._results = {}
+        device, inputs = self._device, self._inputs
+        if device.type != "cpu":
+            with region("transfer"):
+                inputs = tuple(tensor.to(device) for tensor in inputs)
+                synchronise(device)
+        with allowed(self._backend, device):
+            results = self._iterate(attention(self._backend, self._causal, self._shape.seq, inputs[0].dtype, device), inputs)
+        synchronise(device)
+        if device.type != "cpu":
+            with region("transfer"):
+                results = {name: tensor.cpu() for name, tensor in results.items()}
+        self._results = results
+        training = self._mode == "training"
+        return Work(
+            amount=float(self._shape.batch * self._shape.seq * self._iterations),
+            unit="token",
+            fingerprint=self._fingerprint,
+            precision="equal-precision",
+            flops=flops(self._shape, self._causal, training) * self._iterations,
+            bytes=moved_bytes(self._shape, training, DTYPES[self._dtype][1]) * self._iterations,
+        )
+
+    def _iterate(self, attend: Attention, inputs: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The last iteration's results. Gradients are returned afresh by every iteration, so none adds to the one before."""
+        import torch
+
+        if self._mode == "forward":
+            with torch.no_grad():
+                for _ in range(self._iterations):
+                    output = attend(*inputs)
+            return {"output": output}
+        *qkv, given = inputs
+        leaves = [tensor.detach().requires_grad_() for tensor in qkv]
+        for _ in range(self._iterations):
+            output = attend(*leaves)
+            gradients = torch.autograd.grad(output, leaves, given)
+        return {"output": output.detach(), **dict(zip(("dQ", "dK", "dV"), gradients, strict=True))}
+
+    def verify(self) -> Sequence[Verification]:
+        if not self._results:
+            raise RuntimeError("sdpa: verify before run")
+        import torch
+
+        tolerance = checks.ROUNDINGS[self._dtype] * torch.finfo(self._inputs[0].dtype).eps
+        compared = checks.against_reference(self._inputs, self._results, self._causal, tolerance)
+        return [*compared, *checks.everywhere(self._inputs[2], self._results, tolerance)]
