@@ -153,7 +153,14 @@ def test_nersc_with_a_comparison_of_ones_own() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected", "within"),
-    [("cpu_energy_twh", 10.24, 0.005), ("gpu_energy_twh", 0.244, 0.0005), ("home_kwh_implied", 7143, 0.5), ("saved_energy_twh", 10, 0.005), ("homes_at_claimed_use", 1.4e6, 1000), ("saved_mwh", 833_333, 500)],
+    [
+        ("cpu_energy_twh", 10.24, 0.005),
+        ("gpu_energy_twh", 0.244, 0.0005),
+        ("home_kwh_implied", 7143, 0.5),
+        ("saved_energy_twh", 10, 0.005),
+        ("homes_at_claimed_use", 1.4e6, 1000),
+        ("saved_mwh", 833_333, 500),
+    ],
 )
 def test_inference_identity(inference: Projection, name: str, expected: float, within: float) -> None:
     """42x and 10 TWh imply 10.24 and 0.244 TWh, and back; 1.4 million homes 7 143 kWh each, and back."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from energybench.cli import common
+from energybench.errors import BadInput
 
 STORE = Path("results/quickstart")
 SCENARIO = "example-centre"
@@ -42,21 +45,22 @@ def quickstart(
     from energybench.plugins import load
     from energybench.store.document import document, timeline
 
+    _installed()
     found = doctor.examine()
     common.say(doctor.text(found) + "\n")
-    renderer = load("reports", "html")  # before anything is measured: a missing extra shows at once
     measurements, comparisons, timelines = [], [], []
-    for baseline, candidate in trials(any(gpu.used for gpu in found["host"].gpus)):
+    for baseline, candidate in _trials(any(gpu.used for gpu in found["host"].gpus), out):
         pair = []
         for trial in (baseline, candidate):
             directory, result = _run(trial, out, repeats)
-            common.say(summary.measurement(result) + "\n")
+            common.say(summary.measurement(result).split("\n")[0])
             timelines.append(timeline(directory, result))
             pair.append(result)
         compared = compare(pair[0], pair[1], force=True)
-        common.say(summary.comparison(compared) + "\n")
+        common.say(summary.answer(compared) + "\n")
         measurements += pair
         comparisons.append(compared)
+    renderer = load("reports", "html")
     projection = _project(comparisons)
     results: list[Any] = [*comparisons, projection, *measurements]
     notes = ["Made by `energybench quickstart`: small sizes, to see the instrument work. Claims need larger sizes and whole nodes."]
@@ -69,10 +73,29 @@ def quickstart(
     raise typer.Exit(0 if all(check.passed for result in measurements for check in result.verification) else 1)
 
 
-def trials(accelerator: bool) -> list[tuple[Trial, Trial]]:
-    """CPU against accelerator where there are both, else the two variants on the CPU."""
-    if not accelerator:
-        return list(VARIANTS)
+def _installed() -> None:
+    """What is missing is said before anything is measured."""
+    for module, extra in (("torch", "workloads"), ("altair", "report"), ("vl_convert", "report")):
+        if find_spec(module) is None:
+            raise BadInput(module, "is not installed", f"pip install 'energybench[{extra}]'")
+
+
+def _trials(accelerator: bool, out: Path) -> list[tuple[Trial, Trial]]:
+    """CPU against accelerator where the workloads can use one, else the two variants on the CPU."""
+    if accelerator:
+        probe = VARIANTS[1][1]._replace(label="probe", device="cuda")
+        try:
+            _run(probe, out / ".probe", 2)
+            return both_devices()
+        except BadInput as why:
+            common.say(f"the accelerator is measured but not used: {why}\n")
+        finally:
+            shutil.rmtree(out / ".probe", ignore_errors=True)
+    return list(VARIANTS)
+
+
+def both_devices() -> list[tuple[Trial, Trial]]:
+    """The second of each pair of variants, on either device."""
     pairs = []
     for _, chosen in VARIANTS:
         sides = [chosen._replace(label=f"{chosen.label}, {name}", device=device) for name, device in (("CPU", "cpu"), ("GPU", "cuda"))]
@@ -83,14 +106,21 @@ def trials(accelerator: bool) -> list[tuple[Trial, Trial]]:
 def _run(trial: Trial, out: Path, repeats: int) -> tuple[Path, Any]:
     from energybench.measuring.plan import Plan
     from energybench.measuring.signals import Signals
-    from energybench.measuring.workload import Request, run_workload
+    from energybench.measuring.workload import Request, WorkFailed, run_workload
     from energybench.model import WorkloadRef
 
     reference = WorkloadRef(name=trial.workload, size=trial.size, device=trial.device, settings=dict(trial.settings))
     plan = Plan(store=out, label=trial.label, boundary="compute", idle_s=3.0, workload=reference)
     request = Request(trial.workload, trial.size, trial.device, trial.settings, repeats=repeats)
     with Signals() as signals, common.progress() as update:
-        outcome = run_workload(request, plan, signals, update)
+        try:
+            outcome = run_workload(request, plan, signals, update)
+        except WorkFailed as error:
+            common.say(f"energybench: {trial.label}: {error}")
+            raise typer.Exit(128 + signals.received if signals.received else 1) from None
+    if signals.received:
+        common.say(f"energybench: interrupted; what was measured stands in {out}")
+        raise typer.Exit(outcome.code)
     return outcome.directory, outcome.measurement
 
 

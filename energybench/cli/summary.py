@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from energybench.model import Comparison, Doubt, Measurement
 from energybench.units import relative, show, show_value
 
@@ -35,7 +37,23 @@ def comparison(result: Comparison) -> str:
         lines.append(f"  net (idle subtracted): {show(result.net_energy_ratio)}")
     hours = " → ".join(show_value(value * 3600, "s") for value in result.node_hours)
     lines.append(f"  node time for the same work: {hours}   energy-delay ratio {show(result.energy_delay_ratio)}")
-    return "\n".join(lines + doubts(result.doubts))
+    return "\n".join(lines + doubts(_together(result)))
+
+
+def answer(result: Comparison) -> str:
+    """The comparison without its supports."""
+    return "\n".join(comparison(result).split("\n")[:2])
+
+
+def _together(result: Comparison) -> tuple[Doubt, ...]:
+    """What both sides carry is said once."""
+    prefixes = tuple(f"{label}: " for label in result.labels)
+    bare = [doubt.message.removeprefix(prefixes[0]).removeprefix(prefixes[1]) for doubt in result.doubts]
+    said: dict[tuple[str, str], Doubt] = {}
+    for doubt, message in zip(result.doubts, bare, strict=True):
+        twice = bare.count(message) > 1
+        said.setdefault((doubt.code, message), msgspec.structs.replace(doubt, message=f"both sides: {message}") if twice else doubt)
+    return tuple(said.values())
 
 
 def doubts(found: tuple[Doubt, ...]) -> list[str]:

@@ -1,0 +1,40 @@
+"""`energybench quickstart` on whatever this machine has: runs, comparisons, projection, report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from energybench.cli.quickstart import VARIANTS, _trials, both_devices
+from tests.cli.process import energybench
+
+
+def test_quickstart_ends_with_the_report(tmp_path: Path) -> None:
+    """Four verified runs, two comparisons, a projection, and one html file."""
+    ran = energybench("quickstart", "--repeats", "2", "--json", cwd=tmp_path, timeout=280)
+    assert ran.code == 0, ran.err
+    kinds = [result["kind"] for result in json.loads(ran.out)["results"]]
+    assert kinds == ["comparison", "comparison", "projection", *["measurement"] * 4]
+    page = (tmp_path / "results" / "quickstart" / "report.html").read_bytes()
+    assert b"<html" in page[:500]
+    assert len([path for path in (tmp_path / "results" / "quickstart").iterdir() if (path / "run.json").is_file()]) == 4
+
+
+def test_an_accelerator_that_torch_cannot_use_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A board that is measured but not usable falls back to two variants on the CPU, and leaves nothing behind."""
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("torch can use an accelerator here")
+    assert _trials(True, tmp_path) == list(VARIANTS)
+    assert "measured but not used" in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_devices_run_the_same_work() -> None:
+    """On two devices the sides of a pair differ in the device alone."""
+    for (cpu, gpu), (_, chosen) in zip(both_devices(), VARIANTS, strict=True):
+        assert (cpu.device, gpu.device) == ("cpu", "cuda")
+        assert cpu.settings == gpu.settings == chosen.settings
