@@ -314,6 +314,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
     time_s: Estimate
     power_w: Estimate | None
     idle_power_w: Estimate | None
+    idle_state: str | None = None  # which idle that is: what was held, and that the sensors were polled
     net_energy_j: Estimate | None
     work: Work | None
     energy_per_work_j: Estimate | None

@@ -104,6 +104,9 @@ def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
         f"Energy, time and power are arithmetic means over the repeats, each with its interval ({listed(confidences)} confidence). "
         "Gross is all that the boundary drew; net is gross less idle power x time."
     )
+    states = sorted({m.idle_state for m in measurements if m.idle_state})
+    if states:
+        about += f" Idle power was taken {listed(states)}."
     return Section("measurements", "Measurements", about, (Table("", head, rows),))
 
 

@@ -64,6 +64,14 @@ def _hosts(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
     if baseline.host.name != candidate.host.name:
         message = "these two nodes, not their partitions: identical GPUs differ by 8 % on average and 22 % at most (arXiv 2208.11035)"
         found.append(Doubt(code="one-node", message=message, remedy="five or more nodes of each kind"))
+    for side in (baseline, candidate):
+        capped = [
+            gpu for gpu in side.host.gpus if gpu.used and gpu.power_limit_w and gpu.power_limit_default_w and gpu.power_limit_w < gpu.power_limit_default_w
+        ]
+        if capped:
+            limits = f"{capped[0].power_limit_w:.0f} W instead of {capped[0].power_limit_default_w:.0f} W"
+            message = f"{side.label}: {len(capped)} accelerator(s) ran under a power cap, {limits}"
+            found.append(Doubt(code="power-capped", message=message, remedy="state the cap beside the ratio, or lift it"))
     differ = [
         f"{name} {baseline.host.libraries[name]} and {candidate.host.libraries[name]}"
         for name in _LIBRARIES

@@ -35,6 +35,7 @@ from energybench.model import (
 )
 
 IDLE, REPEAT = "idle", "repeat"
+IDLE_STATE = "before the work, no context held, sensors polled"
 _NOT_ENERGY = frozenset({IDLE, REPEAT})
 _TIME_HALF_WIDTH_S = 1e-3  # how late the end of a process is noticed; enters where no scatter holds it already
 
@@ -108,6 +109,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         time_s=time_s,
         power_w=power,
         idle_power_w=idle,
+        idle_state=IDLE_STATE if idle is not None else None,
         net_energy_j=net,
         work=_one_work(record.works),
         energy_per_work_j=_per_work(energy_j, energies, whole, record.works, rows),

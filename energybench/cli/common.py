@@ -45,6 +45,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def steps(text: str, fraction: float | None) -> None:
+    """Progress as plain lines, where a measured program has the terminal to itself; nothing where stderr is no terminal."""
+    if sys.stderr.isatty():
+        say(f"energybench: {text}" + (f" ({fraction:.0%})" if fraction else ""))
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str, float | None], None]]:
     """A progress line on stderr for whatever takes longer than two seconds; nothing where stderr is no terminal."""

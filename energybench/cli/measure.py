@@ -80,8 +80,7 @@ def _measure(command: tuple[str, ...], plan: Plan, repeats: int, signals: Signal
         what = "is a directory" if Path(name).is_dir() and exists else "is not executable" if exists else "no such program"
         return Outcome(None, None, NOT_EXECUTABLE if exists else NOT_FOUND, f"{name}: {what}")
     try:
-        with common.progress() as update:
-            return measure_program(command, plan, repeats, signals, stdout_to_stderr=json, progress=update)
+        return measure_program(command, plan, repeats, signals, stdout_to_stderr=json, progress=common.steps)
     except BadInput:
         raise
     except Exception as error:  # our own fault: said in one line, and told apart from the program's codes

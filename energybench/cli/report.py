@@ -25,8 +25,8 @@ def report(
     from energybench.store.document import document, gather
 
     renderer = load("reports", "json" if json else form)
-    results, timelines = gather(what, store)
-    made = renderer.render(document(title or _title(results), results, timelines, note or ()))
+    found = gather(what, store)
+    made = renderer.render(document(title or _title(found.results), found.results, found.timelines, [*(note or ()), *found.notes]))
     if out is None:
         sys.stdout.buffer.write(made)
         return

@@ -33,11 +33,14 @@ def run(
     from energybench.measuring.plan import Plan
     from energybench.measuring.signals import Signals
     from energybench.model import WorkloadRef
-    from energybench.plugins import registered
+    from energybench.plugins import load, registered
 
     known = registered("workloads")
     if workload not in known:
         raise BadInput(f"workload {workload!r}", "no such workload", f"have: {', '.join(known) or 'none'}")
+    sizes = load("workloads", workload).sizes
+    if size not in sizes:
+        raise BadInput(f"--size {size}", f"is no size of {workload}", ", ".join(sizes))
     settings = pairs(setting or [])
     plan = Plan(
         store=out,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,15 +14,24 @@ from energybench.analysis.curve import Curve, curve
 from energybench.errors import BadInput
 from energybench.model import Comparison, Document, Measurement, PowerSeries, Projection, Timeline, Window
 from energybench.store import reader
-from energybench.store.layout import PARQUET, RUN, find, runs
+from energybench.store.layout import RUN, find, runs
 
 _POINTS = 4000  # per series; a report thins further for its charts
 
 
-def gather(names: Sequence[str], store: Path) -> tuple[list[Measurement | Comparison | Projection], list[Timeline]]:
-    """Results and timelines of runs, stores and result files, in the order given."""
+class Gathered(NamedTuple):
+    """What a report is made of. notes: what could not be shown, and why."""
+
+    results: list[Measurement | Comparison | Projection]
+    timelines: list[Timeline]
+    notes: list[str]
+
+
+def gather(names: Sequence[str], store: Path) -> Gathered:
+    """Results and timelines of runs, stores and result files, in the order given. Damaged samples cost the chart, not the result."""
     results: list[Measurement | Comparison | Projection] = []
     timelines: list[Timeline] = []
+    notes: list[str] = []
     for name in names:
         path = Path(name)
         if path.is_file() and path.name != RUN:
@@ -31,10 +41,13 @@ def gather(names: Sequence[str], store: Path) -> tuple[list[Measurement | Compar
         if not directories:
             raise BadInput(name, "holds no finished run", f"a run has a {RUN}; unfinished ones: energybench recover")
         for directory in directories:
-            results.append(reader.read_run(directory))
-            if (directory / PARQUET).is_file():
-                timelines.append(timeline(directory, results[-1]))  # type: ignore[arg-type]
-    return results, timelines
+            measured = reader.read_run(directory)
+            results.append(measured)
+            try:
+                timelines.append(timeline(directory, measured))
+            except BadInput as why:
+                notes.append(f"Power over time of {measured.label} is not shown: {why}")
+    return Gathered(results, timelines, notes)
 
 
 def document(title: str, results: Sequence[Measurement | Comparison | Projection], timelines: Sequence[Timeline], notes: Sequence[str] = ()) -> Document:

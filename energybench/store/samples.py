@@ -40,8 +40,8 @@ class SampleLog:
         self._pa, self._schema = pa, _schema()
         self._file: IO[bytes] = path.open("wb")
         self._stream = pa.ipc.new_stream(self._file, self._schema)
+        self._path = path
         self._rows: list[tuple[float, int, int | None, float, bool, int]] = []
-        self._kept: list[Any] = []
         self._file.flush()
 
     def append(self, values: Sequence[tuple[int, float, int | None]], late_s: float, burst: bool, missed: int) -> None:
@@ -64,10 +64,8 @@ class SampleLog:
             self._column("burst", np.packbits(np.array(burst), bitorder="little")),
             self._column("missed", np.array(missed, dtype=np.int32)),
         ]
-        batch = self._pa.record_batch(arrays, schema=self._schema)
-        self._stream.write_batch(batch)
+        self._stream.write_batch(self._pa.record_batch(arrays, schema=self._schema))
         self._file.flush()
-        self._kept.append(batch)
         self._rows = []
 
     def _column(self, name: str, data: Any, good: Any = None) -> Any:
@@ -76,9 +74,9 @@ class SampleLog:
         return self._pa.Array.from_buffers(self._schema.field(name).type, len(self._rows), [valid, self._pa.py_buffer(data)])
 
     def table(self) -> Any:
-        """Everything so far."""
+        """Everything so far, read back from the file: a run of days is not kept in memory."""
         self.flush()
-        return self._pa.Table.from_batches(self._kept, schema=self._schema)
+        return read_stream(self._path)
 
     def close(self) -> None:
         self.flush()
@@ -97,10 +95,9 @@ def read_stream(path: Path) -> Any:
 
     batches: list[Any] = []
     try:
-        with pa.OSFile(str(path)) as file:
-            reader = pa.ipc.open_stream(file)
-            while True:
-                batches.append(reader.read_next_batch())
+        reader = pa.ipc.open_stream(pa.memory_map(str(path)))
+        while True:
+            batches.append(reader.read_next_batch())
     except StopIteration:
         pass
     except FileNotFoundError:
