@@ -17,7 +17,8 @@ from energybench.model import Channel, Trace
 Floats = npt.NDArray[np.float64]
 
 _LOCATED = 0.3  # a tick is located where the readings around it lie closer than this share of the update period
-_BEATS = 4  # how many periods away a located tick still tells where another one fell
+_BEATS = 4  # how many periods away a located tick still tells where another one fell,
+_FADING = 10  # and over how many more that knowledge fades
 _FAST = 0.5  # a counter that changes faster than this share of the readings' spacing needs no ticks: every reading is new
 
 
@@ -110,15 +111,14 @@ def _placed(points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period
     steps = steps[steps < 1.5 * period]
     if steps.size < 2 or float(np.abs(steps - period).max()) > 0.1 * period + 2 * float(fuzz[located].max()):
         return points, fuzz
-    placed, width = points.copy(), fuzz.copy()
     right = np.minimum(np.searchsorted(known, points), known.size - 1)
     left = np.maximum(right - 1, 0)
     nearest = np.where(np.abs(known[right] - points) < np.abs(known[left] - points), known[right], known[left])
-    for i in np.flatnonzero(~located & (np.abs(nearest - points) <= _BEATS * period)):
-        beat = nearest[i] + round((points[i] - nearest[i]) / period) * period
-        if abs(beat - points[i]) <= fuzz[i] + 0.05 * period:
-            placed[i], width[i] = beat, float(fuzz[located].mean())
-    return placed, width
+    beat = nearest + np.round((points - nearest) / period) * period
+    beat = np.clip(beat, points - fuzz, points + fuzz)
+    trust = np.exp(-np.maximum(np.abs(nearest - points) / period - _BEATS, 0) / _FADING)  # the period is known to a few percent only
+    sharp = float(fuzz[located].mean())
+    return np.where(located, points, points + trust * (beat - points)), np.where(located, fuzz, sharp + (1 - trust) * np.maximum(fuzz - sharp, 0))
 
 
 def _power(trace: Trace) -> Curve:
