@@ -159,7 +159,7 @@ def _common(rows: Sequence[Row], whole: Sequence[int]) -> tuple[Effect, ...]:
         if row.gain is not None and cells:
             u_rel, distribution, key, name = row.gain
             mean = sum(cell.energy_j or 0.0 for cell in cells) / len(cells)
-            effects.append(Effect(name=name, u=u_rel * mean, distribution=distribution, key=key))  # type: ignore[arg-type]
+            effects.append(Effect(name=name, u=u_rel * mean, distribution=distribution, key=key))
     return tuple(effects)
 
 

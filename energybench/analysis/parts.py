@@ -10,7 +10,7 @@ from energybench.analysis.boundary import Cover, Model, Source, component_name
 from energybench.analysis.curve import Curve
 from energybench.analysis.integrate import WindowEnergy, cross_check, energy
 from energybench.analysis.uncertainty import bound, rectangular
-from energybench.model import Effect, Part, Window
+from energybench.model import Distribution, Effect, Part, Window
 
 _FALLBACK_MAX_W = 1000.0
 
@@ -20,7 +20,7 @@ class Row(NamedTuple):
 
     part: Part
     cells: tuple[WindowEnergy, ...]
-    gain: tuple[float, str, str, str] | None  # (u_rel, distribution, key, name) of a sensor's scale; None for a modelled part
+    gain: tuple[float, Distribution, str, str] | None  # (u_rel, distribution, key, name) of a sensor's scale; None for a modelled part
 
     @property
     def component(self) -> str:
@@ -105,9 +105,9 @@ def _missing(part: Part, name: str, windows: Sequence[Window]) -> tuple[WindowEn
 
 def mean_effects(cells: Sequence[WindowEnergy]) -> tuple[Effect, ...]:
     """The common effects of a mean over windows: those of one name and key add up linearly, for they are the same error each time."""
-    gathered: dict[tuple[str, str, str | None], float] = {}
+    gathered: dict[tuple[str, Distribution, str | None], float] = {}
     for cell in cells:
         for effect in cell.common:
             place = (effect.name, effect.distribution, effect.key)
             gathered[place] = gathered.get(place, 0.0) + effect.u / len(cells)
-    return tuple(Effect(name=name, u=u, distribution=distribution, key=key) for (name, distribution, key), u in gathered.items())  # type: ignore[arg-type]
+    return tuple(Effect(name=name, u=u, distribution=distribution, key=key) for (name, distribution, key), u in gathered.items())

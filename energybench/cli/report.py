@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -43,6 +43,6 @@ def write(out: Path, made: bytes) -> None:
         raise BadInput(f"--out {out}", f"cannot be written: {error.strerror}") from None
 
 
-def _title(results: list) -> str:  # type: ignore[type-arg]
+def _title(results: list[Any]) -> str:
     labels = [" → ".join(result.labels) if hasattr(result, "labels") else getattr(result, "label", getattr(result, "title", "")) for result in results]
     return "energybench: " + ", ".join(dict.fromkeys(labels)) if labels else "energybench"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from energybench.plugins import Prior
 
@@ -19,16 +19,16 @@ class Range(NamedTuple):
     source: str
 
 
-def _priors() -> dict[str, dict[str, dict[str, object]]]:
+def _priors() -> dict[str, dict[str, dict[str, Any]]]:
     return tomllib.loads(files(__package__).joinpath("priors.toml").read_text("utf-8"))
 
 
 def priors() -> dict[str, Prior]:
     """Gain priors by 'family.row' ("nvml.gain", "rapl.package")."""
     table = _priors()
-    return {f"{family}.{name}": Prior(**row) for family in SENSORS for name, row in table[family].items()}  # type: ignore[arg-type]
+    return {f"{family}.{name}": Prior(row["u_rel"], row["distribution"], row["source"]) for family in SENSORS for name, row in table[family].items()}
 
 
 def part_ranges() -> dict[str, Range]:
     """Stated ranges of unmeasured parts by name."""
-    return {name: Range(**row) for name, row in _priors()["parts"].items()}  # type: ignore[arg-type]
+    return {name: Range(row["low"], row["high"], row["source"]) for name, row in _priors()["parts"].items()}

@@ -18,7 +18,7 @@ from energybench.measuring.plan import Plan
 from energybench.measuring.sampler import Opened
 from energybench.measuring.sensors import Sensors
 from energybench.measuring.session import Session
-from energybench.model import Host, Measurement, Verification, Window, Work, WorkloadRef
+from energybench.model import Channel, Host, Measurement, Verification, Window, Work, WorkloadRef
 from energybench.plugins import Context
 from energybench.store import reader
 from energybench.store.layout import RUN
@@ -125,7 +125,7 @@ class _Later(NamedTuple):
     series: Series
     by_s: float
 
-    def channel(self, context: Context):  # type: ignore[no-untyped-def]
+    def channel(self, context: Context) -> Channel:
         return self.series.channel(context)
 
     def at(self, t_s: float) -> int | None:

@@ -26,7 +26,7 @@ from energybench.store.writer import RunWriter
 
 def ranges() -> dict[str, tuple[float, float, str]]:
     """The stated ranges of parts without a sensor."""
-    return {name: tuple(row) for name, row in data.part_ranges().items()}  # type: ignore[misc]
+    return {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()}
 
 
 class Session:

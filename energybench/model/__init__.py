@@ -1,0 +1,84 @@
+"""The nouns of energybench, read downward: channel, trace, window → measurement → comparison → projection → document.
+
+All are frozen; unknown fields, NaN and infinities are refused. Units are SI and stand in the field's name (`_j`, `_w`, `_s`).
+No I/O and no import from outside this package: everything else stands on it. Read sensing, values, measured, derived, in that order.
+"""
+
+from energybench.model.base import (
+    SCHEMA,
+    BoundaryName,
+    Distribution,
+    Kind,
+    NonNegative,
+    Noun,
+    PartState,
+    Positive,
+    PrecisionPolicy,
+    Quality,
+    Verdict,
+)
+from energybench.model.derived import (
+    Claim,
+    Comparison,
+    Document,
+    Input,
+    Line,
+    PowerSeries,
+    Projection,
+    RatioLine,
+    Timeline,
+)
+from energybench.model.host import Gpu, Host
+from energybench.model.measured import ChannelStats, Measurement, Region, Repeat
+from energybench.model.sensing import Channel, Gain, Trace, Window
+from energybench.model.values import (
+    Boundary,
+    Doubt,
+    Effect,
+    Estimate,
+    Part,
+    Verification,
+    Work,
+    WorkloadRef,
+)
+
+__all__ = [
+    "SCHEMA",
+    "Boundary",
+    "BoundaryName",
+    "Channel",
+    "ChannelStats",
+    "Claim",
+    "Comparison",
+    "Distribution",
+    "Document",
+    "Doubt",
+    "Effect",
+    "Estimate",
+    "Gain",
+    "Gpu",
+    "Host",
+    "Input",
+    "Kind",
+    "Line",
+    "Measurement",
+    "NonNegative",
+    "Noun",
+    "Part",
+    "PartState",
+    "Positive",
+    "PowerSeries",
+    "PrecisionPolicy",
+    "Projection",
+    "Quality",
+    "RatioLine",
+    "Region",
+    "Repeat",
+    "Timeline",
+    "Trace",
+    "Verdict",
+    "Verification",
+    "Window",
+    "Work",
+    "WorkloadRef",
+]

@@ -1,0 +1,30 @@
+"""What every noun is: frozen, strict, finite; and the words that several nouns share."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import msgspec
+
+SCHEMA = "energybench/1"
+
+Kind = Literal["counter", "power"]
+Quality = Literal["measured", "estimated", "mixed"]
+Distribution = Literal["normal", "student", "rectangular", "bound"]
+BoundaryName = Literal["node-ac", "node-dc", "compute", "device"]
+PartState = Literal["measured", "modelled", "missing"]
+Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
+PrecisionPolicy = Literal["equal-precision", "equal-accuracy"]
+NonNegative = Annotated[float, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Noun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all nouns: refuses NaN and infinities, which JSON cannot carry and arithmetic would spread."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} is {value}, not a finite number")

@@ -1,0 +1,77 @@
+"""A measurement and what it is made of."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from energybench.model.base import Kind, Noun, Quality
+from energybench.model.host import Host
+from energybench.model.values import Boundary, Doubt, Estimate, Verification, Work, WorkloadRef
+
+
+class Repeat(Noun, frozen=True, kw_only=True):
+    """One repeat: this window's energy over the measured and modelled parts. None: not measured (a sensor was away)."""
+
+    start_s: float
+    end_s: float
+    energy_j: float | None
+    components_j: dict[str, float] = {}
+    work: Work | None = None
+
+    @property
+    def time_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+class Region(Noun, frozen=True, kw_only=True):
+    """Mean of `count` occurrences of a region. Energy is None where the region is too short for the sensors."""
+
+    label: str
+    energy_j: float | None
+    time_s: float
+    count: int = 1
+    in_repeat: bool = True  # False: set-up, compilation, warm-up; not part of energy-to-solution
+
+
+class ChannelStats(Noun, frozen=True, kw_only=True):
+    """How a channel was read: measured period and jitter (standard deviation against the schedule), and what went wrong."""
+
+    collector: str
+    device: str
+    component: str
+    kind: Kind
+    period_s: float | None
+    jitter_s: float | None
+    samples: int
+    missed: int
+    failed: int
+    quantity: str = ""
+
+
+class Measurement(Noun, frozen=True, kw_only=True):
+    """Energy-to-solution of one command or workload on one node. `energy_j` is that of one repeat (their mean), gross."""
+
+    schema: Literal["energybench/1"] = "energybench/1"
+    kind: Literal["measurement"] = "measurement"
+    id: str
+    label: str
+    workload: WorkloadRef | None
+    command: tuple[str, ...] | None
+    boundary: Boundary
+    quality: Quality | None  # None: nothing was measured or estimated at all
+    energy_j: Estimate | None
+    components_j: dict[str, Estimate]
+    time_s: Estimate
+    power_w: Estimate | None
+    idle_power_w: Estimate | None
+    idle_state: str | None = None  # which idle that is: what was held, and that the sensors were polled
+    net_energy_j: Estimate | None
+    work: Work | None
+    energy_per_work_j: Estimate | None
+    verification: tuple[Verification, ...]
+    repeats: tuple[Repeat, ...]
+    regions: tuple[Region, ...]
+    channels: tuple[ChannelStats, ...]
+    nodes: int
+    host: Host
+    doubts: tuple[Doubt, ...]
