@@ -42,7 +42,8 @@ def test_smoke_size_runs_and_passes_its_own_checks(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_are_plain_scalars_and_name_the_defaults(name: str) -> None:
-    workload, _ = run_once(name)
+    workload: Workload = load("workloads", name)
+    workload.setup("smoke", "cpu", region, {})
     settings = workload.settings()
     assert settings
     for key, value in settings.items():

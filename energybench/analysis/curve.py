@@ -111,13 +111,17 @@ def _placed(points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period
     steps = steps[steps < 1.5 * period]
     if steps.size < 2 or float(np.abs(steps - period).max()) > 0.1 * period + 2 * float(fuzz[located].max()):
         return points, fuzz
-    right = np.minimum(np.searchsorted(known, points), known.size - 1)
+    index = np.arange(points.size)
+    anchors = index[located]
+    right = np.minimum(np.searchsorted(anchors, index), anchors.size - 1)
     left = np.maximum(right - 1, 0)
-    nearest = np.where(np.abs(known[right] - points) < np.abs(known[left] - points), known[right], known[left])
-    beat = nearest + np.round((points - nearest) / period) * period
-    beat = np.clip(beat, points - fuzz, points + fuzz)
-    trust = np.exp(-np.maximum(np.abs(nearest - points) / period - _BEATS, 0) / _FADING)  # the period is known to a few percent only
+    nearest = np.where(np.abs(anchors[right] - index) < np.abs(anchors[left] - index), anchors[right], anchors[left])
+    away = points - points[nearest]
     sharp = float(fuzz[located].mean())
+    beats = index - nearest  # polled at least once a period, the next change is the next tick; else the nearest beat
+    beats = np.where(np.abs(beats * period - away) <= fuzz + sharp, beats, np.round(away / period))
+    beat = np.clip(points[nearest] + beats * period, points - fuzz, points + fuzz)
+    trust = np.exp(-np.maximum(np.abs(away) / period - _BEATS, 0) / _FADING)  # the period is known to a few percent only
     return np.where(located, points, points + trust * (beat - points)), np.where(located, fuzz, sharp + (1 - trust) * np.maximum(fuzz - sharp, 0))
 
 

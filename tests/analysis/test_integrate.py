@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from energybench.analysis.curve import curve
@@ -65,6 +65,7 @@ def test_the_stated_uncertainty_covers_the_error() -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(power_w=1.0, phase=0.01953125, period=0.1, seconds=1.0625)  # a tick just before a poll
 @given(
     power_w=st.floats(1, 1000),
     phase=st.floats(0, 0.1),

@@ -20,7 +20,7 @@ def region(label: str) -> contextlib.AbstractContextManager[None]:
 
 def made(**settings: str) -> Milc:
     workload = Milc()
-    workload.setup("smoke", "cpu", region, settings)
+    workload.setup("smoke", "cpu", region, {"threads": "1", **settings})
     return workload
 
 
@@ -63,7 +63,7 @@ def test_fingerprint_follows_the_problem_and_nothing_else() -> None:
         return solved(max_iterations="1", **settings)[1].fingerprint
 
     base = mark()
-    assert base == mark(precision="mixed") == mark(threads="1") == mark(precision="fp32", tolerance="1e-10")
+    assert base == mark(precision="mixed") == mark(threads="2") == mark(precision="fp32", tolerance="1e-10")
     others = [mark(mass="0.02"), mark(seed="2"), mark(tolerance="1e-9"), mark(spread="0.6")]
     assert len({base, *others}) == 5
 

@@ -13,7 +13,7 @@ from energybench_workloads.sdpa import Sdpa, shape
 from energybench_workloads.sdpa.backends import BACKENDS, ON_CPU, allowed, attention, causal_mask, require_backend
 from energybench_workloads.sdpa.checks import reference
 
-SMALL = {"batch": "2", "seq": "67", "heads": "3", "head_dim": "16", "iterations": "2"}  # a sequence that no tile divides
+SMALL = {"batch": "2", "seq": "67", "heads": "3", "head_dim": "16", "iterations": "2", "threads": "1"}  # a sequence that no tile divides
 CPU = torch.device("cpu")
 
 
