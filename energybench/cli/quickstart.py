@@ -28,7 +28,7 @@ class Trial(NamedTuple):
 
 # Variants on the one device: same problem, same check, another way to it. On two devices the second of each pair runs on both.
 VARIANTS = (
-    (Trial("milc fp64", "milc", "smoke", "cpu", {"precision": "fp64"}), Trial("milc mixed precision", "milc", "smoke", "cpu", {"precision": "mixed"})),
+    (Trial("milc fp64", "milc", "16", "cpu", {"precision": "fp64"}), Trial("milc mixed precision", "milc", "16", "cpu", {"precision": "mixed"})),
     (Trial("attention eager", "sdpa", "smoke", "cpu", {"backend": "eager"}), Trial("attention fused", "sdpa", "smoke", "cpu", {"backend": "fused"})),
 )
 
