@@ -50,7 +50,7 @@ def main() -> None:
     for seed in range(1, given.runs + 1):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            ahead = int(WATTS * 1e6 * rng.uniform(2.0, given.seconds))  # the counters wrap this many µJ from now
+            ahead = int(WATTS * 1e6 * (1.5 + rng.uniform(0, given.seconds)))  # the counters wrap this many µJ from now
             with node(folder, CONF, seed=seed, watts=WATTS, start_uj=RANGE_UJ - ahead) as made:
                 time.sleep(rng.uniform(0, PERIOD_S))
                 command = [ENERGYBENCH, "measure", "--json", "--root", str(made.root), "--collector", "rapl", "--collector", "nvml"]

@@ -33,6 +33,13 @@ def boundary(name: str) -> Any:
     return name
 
 
+def folder(root: Path) -> Path:
+    """A prefix that is there. Raises BadInput."""
+    if not root.is_dir():
+        raise BadInput(f"--root {root}", "is no folder", "the folder that /sys, /proc and /dev lie in")
+    return root
+
+
 def print_json(noun: Any) -> None:
     """Exactly one JSON document on stdout."""
     from energybench.store.run import pretty

@@ -13,7 +13,7 @@ from energybench.cli import common
 
 def doctor(boundary: str = common.BOUNDARY, root: Path = common.ROOT, json: bool = common.JSON) -> None:
     """Which sensors work here, what they cover, what is missing, and what would fix it."""
-    found = examine(common.boundary(boundary), root)
+    found = examine(common.boundary(boundary), common.folder(root))
     if json:
         common.print_json(found)
     else:

@@ -46,7 +46,7 @@ def measure(
         collectors=tuple(collector or ()),
         visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
         device_order=os.environ.get("CUDA_DEVICE_ORDER"),
-        root=root,
+        root=common.folder(root),
     )
     if replay is not None:
         from energybench.measuring.replaying import replay_run

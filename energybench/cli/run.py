@@ -49,7 +49,7 @@ def run(
         idle_s=idle,
         workload=WorkloadRef(name=workload, size=size, device=device, settings=dict(settings)),
         collectors=tuple(collector or ()),
-        root=root,
+        root=common.folder(root),
     )
     if replay is not None:
         from energybench.measuring.replaying import replay_run

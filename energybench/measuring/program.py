@@ -68,6 +68,7 @@ class Program:
             return OWN_FAILURE
         code = self._child.wait()
         if self._fd >= 0:
+            self._poll.unregister(self._fd)  # a closed descriptor would end every later wait at once
             os.close(self._fd)
             self._fd = -1
         return 128 - code if code < 0 else code

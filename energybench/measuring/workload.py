@@ -8,6 +8,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -106,7 +107,9 @@ class Child:
     def wait(self, seconds: float) -> None:
         """Wait so long, or until the worker says something or a signal has come."""
         self._signals.poll()
-        if self._signals.received is None and self._poll.poll(max(0.0, seconds * 1000)):
+        if self._ended or self._signals.received is not None:
+            time.sleep(max(0.0, min(seconds, 0.05)))  # nothing more will come: wait for the time alone
+        elif self._poll.poll(max(0.0, seconds * 1000)):
             chunk = os.read(self._events_fd, 65536)
             self._ended = not chunk
             self._held += chunk

@@ -45,6 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["compare", "cpu"], "'candidate'"),
         (["compare", "cpu", "gpu", "--margin", "7"], "--margin"),
         (["list", "nosuch"], "nosuch"),
+        (["doctor", "--root", "nosuch"], "--root nosuch"),
         (["report", "nosuch"], "nosuch"),
         (["report", "cpu", "--format", "nosuch"], "nosuch"),
         (["project"], "--scenario"),
