@@ -183,6 +183,7 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     assert not (tmp_path / "started").exists()
 
 
+@pytest.mark.root
 def test_no_privilege_is_needed(tmp_path: Path) -> None:
     """Without a single capability everything still works."""
     if shutil.which("setpriv") is None or os.geteuid() != 0:
