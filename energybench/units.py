@@ -57,7 +57,7 @@ def decimals(uncertainty: float, digits: int = 2) -> int:
 
 def number(value: float, places: int) -> str:
     """Fixed notation with thousands kept apart by a narrow no-break space; negative places round to tens, hundreds, …"""
-    rounded = round(value, places)
+    rounded = round(value, places) + 0.0  # no negative zero
     return f"{rounded:,.{max(places, 0)}f}".replace(",", "\u202f")
 
 

@@ -79,9 +79,12 @@ def cover(name: BoundaryName, channels: Sequence[Channel], host: Host, ranges: R
 
 
 def _node(name: BoundaryName, usable: Sequence[Channel], channels: Sequence[Channel]) -> Cover:
-    picked = _pick(usable, NODE_AC if name == "node-ac" else NODE)
+    wanted, other = (NODE_AC, NODE) if name == "node-ac" else (NODE, NODE_AC)
+    picked = _pick(usable, wanted)
     if not picked:
-        raise BadInput("--boundary", f"{name}: no node meter works here", "see `energybench doctor`, or use --boundary compute")
+        there = "node-dc" if other == NODE else "node-ac"
+        instead = there if _pick(usable, other) else "compute"
+        raise BadInput("--boundary", f"{name}: no node meter of that kind works here", f"see `energybench doctor`, or use --boundary {instead}")
     return Cover(name, tuple(_source(channel, channels) for channel in picked), ())
 
 

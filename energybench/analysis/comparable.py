@@ -41,6 +41,8 @@ def _reasons(baseline: Measurement, candidate: Measurement) -> list[tuple[str, s
 
 def _weak(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
     found = []
+    if baseline.id == candidate.id:
+        found.append(Doubt(code="same-run", message="a run is compared with itself", remedy="name two runs"))
     if baseline.work is None and candidate.work is None:
         said = "that both programs did the same work is taken on trust"
         found.append(Doubt(code="work-unproven", message=said, remedy="a workload with a fingerprint and a check"))

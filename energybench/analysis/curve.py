@@ -129,7 +129,9 @@ def _power(trace: Trace) -> Curve:
     channel = trace.channel
     t = trace.t_s[trace.ok]
     watts = trace.raw[trace.ok] * channel.resolution
-    implausible = watts > channel.max_power_w if channel.max_power_w is not None else np.zeros(t.size, dtype=np.bool_)
+    implausible = watts < 0  # no meter of ours sees power flow back
+    if channel.max_power_w is not None:
+        implausible |= watts > channel.max_power_w
     t, watts = t[~implausible], watts[~implausible]
     period = channel.update_period_s or (float(np.median(np.diff(t))) if t.size > 1 else 0.0)
     spacing = float(np.median(np.diff(t))) if t.size > 1 else 0.0

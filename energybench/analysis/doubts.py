@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from energybench.analysis.boundary import CPU, MEMORY, UNUSED
+from energybench.analysis.boundary import CPU, MEMORY, NODE, NODE_AC, UNUSED
 from energybench.analysis.parts import Row
 from energybench.analysis.stats import trend
-from energybench.model import ChannelStats, Doubt, Verification, Window
+from energybench.model import Channel, ChannelStats, Doubt, Verification, Window
 
 _SHORT_PERIODS = 10  # windows shorter than this many sensor periods lean on interpolation: SC24 asks for 5 s or 32 repeats of short ones
 _TREND = 0.9  # |Spearman| of energy against the repeats' order; 0.9 at n = 8 has p < 0.3 %
@@ -119,9 +119,27 @@ def of_channels(stats: Sequence[ChannelStats], dropped: int) -> list[Doubt]:
     return found
 
 
+def cpu_modelled(rows: Sequence[Row]) -> bool:
+    return any(row.part.component == CPU and row.part.state == "modelled" for row in rows)
+
+
+def of_unused_meters(boundary: str, quality: str | None, channels: Sequence[Channel]) -> list[Doubt]:
+    """A node meter that works, beside a boundary that had to be modelled without it."""
+    meters = {NODE: "node-dc", NODE_AC: "node-ac"}
+    found = sorted({(meters[c.component], c.collector) for c in channels if c.component in meters and c.counts})
+    if boundary != "compute" or quality == "measured" or not found:
+        return []
+    name, collector = found[0]
+    message = f"a node meter works here ({collector}) and is not part of this boundary"
+    return [Doubt(code="node-meter-unused", message=message, remedy=f"--boundary {name} measures with it")]
+
+
 def of_quality(quality: str | None, rows: Sequence[Row], virtual: str | None, said: Collection[str]) -> list[Doubt]:
     """No sensor behind the CPU's figure, unless its collector has said so already."""
     found: list[Doubt] = []
+    if quality is None:
+        remedy = "see `energybench doctor`, and the failed reads of the channels"
+        return [Doubt(code="not-measured", message="no part of the boundary gave a reading: there is no energy to report", remedy=remedy)]
     if "estimated-cpu" in said:
         return found
     if quality == "estimated":
@@ -129,11 +147,11 @@ def of_quality(quality: str | None, rows: Sequence[Row], virtual: str | None, sa
         found.append(
             Doubt(
                 code="estimated",
-                message=f"no sensor works here{where}: energies are time x assumed power, ±50 %",
+                message=f"no sensor of this boundary works here{where}: energies are time x assumed power, ±50 %",
                 remedy="`energybench doctor` names the sensors and what would open them",
             )
         )
-    elif any(row.part.component == CPU and row.part.state == "modelled" for row in rows):
+    elif cpu_modelled(rows):
         found.append(Doubt(code="cpu-estimated", message="the CPU's share is time x assumed power, ±50 %", remedy="`energybench doctor`: open RAPL"))
     return found
 

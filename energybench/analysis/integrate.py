@@ -14,9 +14,12 @@ import numpy as np
 
 from energybench.analysis.curve import Curve
 from energybench.analysis.uncertainty import bound, normal, rectangular
-from energybench.model import Doubt, Effect, Window
+from energybench.model import Channel, Doubt, Effect, Window
 
-_FALLBACK_MAX_W = 1000.0  # largest board limit sold (data/priors.toml parts.gpu_w), where the channel states none
+# What a device may draw where its channel states no limit: the largest board sold (data/priors.toml parts.gpu_w), a module of
+# several of them, a node of eight boards with its hosts.
+_FALLBACK_MAX_W = 1000.0
+_LARGER_W = {"module": 3000.0, "node": 15_000.0, "node.ac": 15_000.0, "platform": 2000.0}
 _DISAGREE = 0.02  # a counter and a power integral that differ by more than this, beyond their own uncertainty, are a doubt
 
 
@@ -43,12 +46,12 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
     doubts: list[Doubt] = []
     lost_s = window.duration_s - (end - start)
     if lost_s > 0:
-        common += (bound(f"{_name(curve)}: away for {lost_s:.1f} s", lost_s * _limit_w(curve)),)
+        common += (bound(f"{_name(curve)}: away for {lost_s:.1f} s", lost_s * limit_w(curve.channel)),)
         doubts.append(_lost(curve, lost_s))
     for span in curve.spans:
         overlap = min(span.end_s, window.end_s) - max(span.start_s, window.start_s)
         if overlap > 0:
-            extra = span.extra_j if span.extra_j is not None else overlap * _limit_w(curve)
+            extra = span.extra_j if span.extra_j is not None else overlap * limit_w(curve.channel)
             common += (bound(f"{_name(curve)}: gap of {overlap:.1f} s", extra),)
             doubts.append(_gap(curve, span.extra_j is None, overlap))
     return WindowEnergy(max(value, 0.0), random, common, tuple(doubts))
@@ -106,8 +109,9 @@ def _lag(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
     return (normal(f"{_name(curve)}: lag", u, f"lag:{curve.channel.device}"),) if u else ()
 
 
-def _limit_w(curve: Curve) -> float:
-    return curve.channel.max_power_w or _FALLBACK_MAX_W
+def limit_w(channel: Channel) -> float:
+    """Watts that no real reading of this channel exceeds."""
+    return channel.max_power_w or _LARGER_W.get(channel.component, _FALLBACK_MAX_W)
 
 
 def _name(curve: Curve) -> str:

@@ -78,9 +78,10 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
     energies = [total for total in totals if total is not None]
     times = [window.duration_s for window in repeats]
     time_s = _mean(times, (), (rectangular("start and end of the work", _TIME_HALF_WIDTH_S),))
-    energy_j = _mean(energies, _common(rows, whole), _random(rows, whole)) if energies and rows else None
+    known = any(row.part.state != "missing" for row in rows)  # where no part is, the sum of nothing is not 0 J
+    energy_j = _mean(energies, _common(rows, whole), _random(rows, whole)) if energies and known else None
     idle = _idle_power(chosen, curves, record.windows)
-    power = _mean([energies[k] / times[i] for k, i in enumerate(whole)], _scaled(_common(rows, whole), 1 / time_s.value), ()) if energy_j else None
+    power = _power(energies, [times[i] for i in whole], _common(rows, whole)) if energy_j else None
     net, net_doubts = _net(energy_j, idle, time_s)
     stats = _channel_stats(traces, record.sampling)
     quality = _quality(rows)
@@ -88,9 +89,10 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
     slowest = max((curves[name].period_s for name in counted if name in curves and curves[name].channel.quality == "measured"), default=0.0)
     dropped = sum(curves[name].dropped for name in counted if name in curves)
     found = (
-        *record.doubts,
+        *(doubt for doubt in record.doubts if doubt.code != "estimated-cpu" or weak.cpu_modelled(rows)),
         *weak.of_verification(record.verification),
         *weak.of_quality(quality, rows, record.host.virtual, {doubt.code for doubt in record.doubts}),
+        *weak.of_unused_meters(chosen.name, quality, [trace.channel for trace in traces]),
         *weak.of_parts(rows),
         *_once(doubt for row in rows for cell in row.cells for doubt in cell.doubts),
         *weak.of_repeats(repeats, energies, slowest),
@@ -118,7 +120,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
             Repeat(
                 start_s=window.start_s,
                 end_s=window.end_s,
-                energy_j=totals[i],
+                energy_j=totals[i] if known else None,
                 components_j=_cells(rows, i),
                 work=record.works[i] if i < len(record.works) else None,
             )
@@ -180,6 +182,14 @@ def _mean(values: Sequence[float], common: Sequence[Effect], single: Sequence[Ef
     return msgspec.structs.replace(found, low=max(found.low, 0.0))  # neither energy, power nor time can be negative
 
 
+def _power(energies: Sequence[float], times: Sequence[float], common: Sequence[Effect]) -> Estimate:
+    """Mean power as energy over time, so that R = S · P_baseline / P_candidate holds exactly; its scatter is that of the repeats' powers."""
+    seconds = sum(times)
+    scatter = scatter_effect([joules / time for joules, time in zip(energies, times, strict=True)])
+    found = combine(sum(energies) / seconds, (*((scatter,) if scatter else ()), *_scaled(common, len(times) / seconds)))
+    return msgspec.structs.replace(found, low=max(found.low, 0.0))
+
+
 def _components(rows: Sequence[Row], whole: Sequence[int]) -> dict[str, Estimate]:
     names = sorted({row.component for row in rows if row.part.state != "missing"})
     made = {}
@@ -197,7 +207,7 @@ def _idle_power(chosen: Cover, curves: dict[str, Curve], windows: Sequence[Windo
         return None
     rows = table(chosen, curves, idle[:1])
     total = _total(rows, 0)
-    if total is None or not rows:
+    if total is None or all(row.part.state == "missing" for row in rows):
         return None
     return scale(_mean([total], _common(rows, [0]), _random(rows, [0])), 1 / idle[0].duration_s)
 

@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 from energybench.analysis.boundary import Cover, Model, Source, component_name
 from energybench.analysis.curve import Curve
-from energybench.analysis.integrate import WindowEnergy, cross_check, energy
+from energybench.analysis.integrate import WindowEnergy, cross_check, energy, limit_w
 from energybench.analysis.uncertainty import bound, rectangular
 from energybench.model import Distribution, Effect, Part, Window
-
-_FALLBACK_MAX_W = 1000.0
 
 
 class Row(NamedTuple):
@@ -70,7 +68,7 @@ def _ranged(part: Part, cells: Sequence[WindowEnergy], windows: Sequence[Window]
 
 
 def _silent(source: Source, row: Row, windows: Sequence[Window]) -> Row:
-    high = source.channel.max_power_w or _FALLBACK_MAX_W
+    high = limit_w(source.channel)
     part = Part(component=source.part.component, device=source.part.device, used=source.part.used, state="missing", low_w=0.0, high_w=high)
     cells = _missing(part, f"{part.component} {part.device}: no reading", windows)
     doubts = row.cells[0].doubts if row.cells else ()

@@ -39,10 +39,10 @@ def measure(
     command = tuple(program or ())
     plan = Plan(
         store=out,
-        label=label or (Path(command[0]).name if command else ""),
+        label=label or (Path(command[0]).name if command and replay is None else ""),
         boundary=common.boundary(boundary),
         idle_s=idle,
-        command=command or None,
+        command=command if command and replay is None else None,
         collectors=tuple(collector or ()),
         visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
         device_order=os.environ.get("CUDA_DEVICE_ORDER"),
@@ -51,6 +51,8 @@ def measure(
     if replay is not None:
         from energybench.measuring.replaying import replay_run
 
+        if command:
+            common.say(f"energybench: replaying {replay}; {command[0]} is not run")
         directory, result = replay_run(replay, plan)
         code = 0 if all(check.passed for check in result.verification) else 1
     else:
@@ -78,7 +80,7 @@ def _measure(command: tuple[str, ...], plan: Plan, repeats: int, signals: Signal
     if shutil.which(name) is None:
         exists = Path(name).exists() and os.sep in name
         what = "is a directory" if Path(name).is_dir() and exists else "is not executable" if exists else "no such program"
-        return Outcome(None, None, NOT_EXECUTABLE if exists else NOT_FOUND, f"{name}: {what}")
+        return Outcome(None, None, NOT_EXECUTABLE if exists else NOT_FOUND, f"{name or repr(name)}: {what}")
     try:
         return measure_program(command, plan, repeats, signals, stdout_to_stderr=json, progress=common.steps)
     except BadInput:

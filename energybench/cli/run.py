@@ -19,8 +19,10 @@ def run(
     repeats: Annotated[str, typer.Option("--repeats", help="A number, or auto: at least 8, until the scatter is small enough.")] = "auto",
     target_rel: Annotated[float, typer.Option("--target-rel", min=1e-6, help="Half-width of the scatter's 95 % interval to stop at.")] = 0.02,
     max_repeats: Annotated[int, typer.Option("--max-repeats", min=1, help="Stop there in any case.")] = 20,
-    min_window: Annotated[float, typer.Option("--min-window", min=0.0, help="Shortest repeat in seconds; shorter work is done several times over.")] = 1.0,
-    idle: Annotated[float, typer.Option("--idle", min=0.0, help="Seconds of idle power to measure first.")] = 5.0,
+    min_window: Annotated[
+        float, typer.Option("--min-window", min=0.0, max=86400.0, help="Shortest repeat in seconds; shorter work is done several times over.")
+    ] = 1.0,
+    idle: Annotated[float, typer.Option("--idle", min=0.0, max=86400.0, help="Seconds of idle power to measure first.")] = 5.0,
     label: str | None = common.LABEL,
     boundary: str = common.BOUNDARY,
     out: Path = common.OUT,

@@ -67,7 +67,7 @@ def measure_program(argv: Sequence[str], plan: Plan, repeats: int, signals: Sign
             done += 1
         if interrupted() and signals.received is not None:
             name = signals.received.name
-            session.doubt("interrupted", f"{name} came after {done} of {repeats} repeat(s); what stands here was measured until then", "repeat the run")
+            session.doubt("interrupted", f"{name} came in repeat {done} of {repeats}; what stands here was measured until then", "repeat the run")
             code = code or 128 + signals.received
             if done == 0:
                 session.writer.discard()

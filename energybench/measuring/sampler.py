@@ -7,6 +7,7 @@ that came too late to be of use is counted as missed, not made up for.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -106,7 +107,16 @@ class Sampler:
             for i in range(len(entry.channels)):
                 value = read[i] if i < len(read) else None
                 if isinstance(value, Reading):
-                    values.append((entry.first + i, value.t_s, value.raw))
+                    values.append((entry.first + i, value.t_s, _counts(value.raw)))
                 else:
-                    values.append((entry.first + i, middle, value))
+                    values.append((entry.first + i, middle, _counts(value)))
         self._sink(Tick(due_s, late_s, burst, missed, values))
+
+
+def _counts(raw: object) -> int | None:
+    """Counts that a sample can hold; what is none (a float, a number beyond 64 bits) is a failed read."""
+    try:
+        found = operator.index(raw)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    return found if -(2**63) <= found < 2**63 else None

@@ -33,6 +33,7 @@ class Signals:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.poll()  # what came last is known to whoever asks `received` afterwards
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask or set())
         for number, handler in self._handlers.items():
             signal.signal(number, handler)  # type: ignore[arg-type]

@@ -89,7 +89,12 @@ class Child:
         command = [sys.executable, "-m", "energybench.measuring.worker", str(commands_read), str(events_write)]
         with signals.open_for_child():
             self._process = subprocess.Popen(
-                command, stdout=sys.stderr.fileno(), stdin=subprocess.DEVNULL, pass_fds=(commands_read, events_write), env={**os.environ, **environment}
+                command,
+                stdout=sys.stderr.fileno(),
+                stdin=subprocess.DEVNULL,
+                pass_fds=(commands_read, events_write),
+                env={**os.environ, **environment},
+                process_group=0,  # a Ctrl-C is ours to take: the worker is ended by us, and its end is not the work's failure
             )
         os.close(commands_read)
         os.close(events_write)

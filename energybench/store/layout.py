@@ -22,7 +22,7 @@ RUN, PARQUET = "run.json", "samples.parquet"
 def new_id(label: str) -> str:
     """'2026-11-23T10-15-02Z_milc_cpu_4f2a': sorts by time, safe on any file system, unlikely to meet another."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    safe = re.sub(r"[^A-Za-z0-9.-]+", "_", label).strip("_.")[:60] or "run"
+    safe = re.sub(r"[^\w.-]+", "_", label).strip("_.")[:60] or "run"
     return f"{stamp}_{safe}_{secrets.token_hex(2)}"
 
 
@@ -38,6 +38,8 @@ def find(name: str, store: Path = STORE) -> Path:
 
     Raises BadInput where there is none, or more than one.
     """
+    if name in ("", "-"):
+        raise BadInput(repr(name), "is no run", "name a run directory, its run.json, or a part of its id; stdin is not read here")
     path = Path(name)
     if path.name == RUN and path.is_file():
         return path.parent

@@ -99,7 +99,7 @@ def test_a_module_covers_what_it_contains() -> None:
 
 def test_a_node_boundary_needs_a_node_meter() -> None:
     """It is refused without one, with the remedy, and is the meter alone with one."""
-    with pytest.raises(BadInput, match="no node meter"):
+    with pytest.raises(BadInput, match="no node meter of that kind"):
         cover("node-dc", [rapl("package-0")], host(), RANGES)
     meter = channel(collector="pm_counters", device="node", component="node")
     assert summed(cover("node-dc", [meter, rapl("package-0")], host(), RANGES)) == {meter.id}
