@@ -6,7 +6,7 @@ from pathlib import Path
 
 SOURCE = '''
 import os, time
-from energybench.model import Verification, Work
+from energybench.model import Channel, Gain, Verification, Work
 from energybench.plugins import Unavailable
 
 
@@ -60,6 +60,26 @@ class Meter:
         pass
 
 
+class NodeMeter:
+    """A node's meter whose watts stand in a file."""
+    name = "nodemeter"
+
+    def open(self, context):
+        if "METER" not in os.environ:
+            raise Unavailable("METER is not set", "set it")
+        gain = Gain(u_rel=0.02, key="gain:meter")
+        return [Channel(collector=self.name, device="meter", component="node", kind="power", resolution=1e-3, gain=gain, update_period_s=0.1)]
+
+    def read(self):
+        try:
+            return [int(float(open(os.environ["METER"]).read()) * 1000)]
+        except (OSError, ValueError, OverflowError):
+            return [None]
+
+    def close(self):
+        pass
+
+
 class Lacking:
     name = "lacking"
 '''
@@ -69,6 +89,7 @@ explodes = third_party:Explodes
 
 [energybench.collectors]
 meter = third_party:Meter
+nodemeter = third_party:NodeMeter
 lacking = third_party:Lacking
 """
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from energybench.cli.quickstart import VARIANTS, _trials, both_devices
-from tests.cli.process import energybench
+from tests.cli.process import command, energybench
 
 
 def test_quickstart_ends_with_the_report(tmp_path: Path) -> None:
@@ -38,3 +42,14 @@ def test_two_devices_run_the_same_work() -> None:
     for (cpu, gpu), (_, chosen) in zip(both_devices(), VARIANTS, strict=True):
         assert (cpu.device, gpu.device) == ("cpu", "cuda")
         assert cpu.settings == gpu.settings == chosen.settings
+
+
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    """SIGINT to the whole group: 130, and no further run is started."""
+    ran = subprocess.Popen(command("quickstart"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    time.sleep(9)
+    os.killpg(ran.pid, signal.SIGINT)
+    _, err = ran.communicate(timeout=30)
+    assert ran.returncode == 130, err
+    assert "Traceback" not in err
+    assert not (tmp_path / "results" / "quickstart" / "report.html").exists()

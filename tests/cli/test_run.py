@@ -149,3 +149,47 @@ def test_a_killed_measuring_side_ends_its_worker(tmp_path: Path, env: dict[str, 
     ran.wait()
     _, alive = psutil.wait_procs(children, timeout=15)
     assert not alive
+
+
+@pytest.mark.parametrize("seconds", [1.5, 4.0, 8.0])
+def test_ctrl_c_reaches_the_whole_group_and_ends_the_run(tmp_path: Path, env: dict[str, str], seconds: float) -> None:
+    """A Ctrl-C at a terminal goes to every process of the group: code 130, no traceback, and the workload is not blamed."""
+    arguments = ("run", "pause", "--json", "--idle", "1", "--repeats", "20", "--set", "seconds=0.5")
+    ran = subprocess.Popen(
+        command(*arguments), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(seconds)
+    os.killpg(ran.pid, signal.SIGINT)
+    out, err = ran.communicate(timeout=20)
+    assert ran.returncode == 130, err
+    assert "Traceback" not in err
+    assert "work-failed" not in out
+
+
+def test_a_node_meter_that_reads_nothing_is_not_zero(tmp_path: Path, env: dict[str, str]) -> None:
+    """Failed, negative and impossible readings are no energy at all: null, never 0 J, and nothing to compare."""
+    meter = tmp_path / "watts"
+    for text in ("nan", "-5", "1e30", ""):
+        meter.write_text(text)
+        ran = energybench("measure", "--boundary", "node-dc", "--json", "--", "sleep", "1", cwd=tmp_path, env={**env, "METER": str(meter)})
+        assert ran.code == 0, ran.err
+        assert ran.json["energy_j"] is None
+        assert ran.json["quality"] is None
+        assert "not-measured" in codes(ran.json)
+        name = ran.json["id"]
+        assert "no energy" in one_line(energybench("compare", name, name, cwd=tmp_path))
+
+
+def test_a_node_meter_that_works_is_used_and_pointed_to(tmp_path: Path, env: dict[str, str]) -> None:
+    """At node-dc it is the energy, without a word of a CPU model; at compute a doubt says that it is there."""
+    meter = tmp_path / "watts"
+    meter.write_text("250")
+    with_meter = {**env, "METER": str(meter)}
+    node = energybench("measure", "--boundary", "node-dc", "--json", "--", "sleep", "2", cwd=tmp_path, env=with_meter).json
+    assert node["energy_j"]["value"] == pytest.approx(250 * node["time_s"]["value"], rel=0.01)
+    assert node["quality"] == "measured"
+    assert "estimated-cpu" not in codes(node)
+    compute = energybench("measure", "--json", "--", "sleep", "1", cwd=tmp_path, env=with_meter).json
+    assert "node-meter-unused" in codes(compute)
+    refused = one_line(energybench("measure", "--boundary", "node-ac", "--", "true", cwd=tmp_path, env=with_meter))
+    assert "--boundary node-dc" in refused
