@@ -44,6 +44,7 @@ def quickstart(
     from energybench.cli.report import write
     from energybench.plugins import load
     from energybench.store.document import document, timeline
+    from energybench.units import show
 
     _installed()
     found = doctor.examine()
@@ -53,7 +54,7 @@ def quickstart(
         pair = []
         for trial in (baseline, candidate):
             directory, result = _run(trial, out, repeats)
-            common.say(summary.measurement(result).split("\n")[0])
+            common.say(summary.per_work(result))
             timelines.append(timeline(directory, result))
             pair.append(result)
         compared = compare(pair[0], pair[1], force=True)
@@ -62,6 +63,7 @@ def quickstart(
         comparisons.append(compared)
     renderer = load("reports", "html")
     projection = _project(comparisons)
+    common.say(f"{projection.title}: saved a month {show(projection.saved_mwh_per_month, 'MWh')}\n")
     results: list[Any] = [*comparisons, projection, *measurements]
     notes = ["Made by `energybench quickstart`: small sizes, to see the instrument work. Claims need larger sizes and whole nodes."]
     made = document("energybench quickstart", results, timelines, notes)
@@ -112,6 +114,7 @@ def _run(trial: Trial, out: Path, repeats: int) -> tuple[Path, Any]:
     reference = WorkloadRef(name=trial.workload, size=trial.size, device=trial.device, settings=dict(trial.settings))
     plan = Plan(store=out, label=trial.label, boundary="compute", idle_s=3.0, workload=reference)
     request = Request(trial.workload, trial.size, trial.device, trial.settings, repeats=repeats)
+    common.say(f"measuring {trial.label}: {repeats} repeats")
     with Signals() as signals, common.progress() as update:
         try:
             outcome = run_workload(request, plan, signals, update)

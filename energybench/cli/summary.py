@@ -27,6 +27,14 @@ def measurement(result: Measurement) -> str:
     return "\n".join(lines + doubts(result.doubts))
 
 
+def per_work(result: Measurement) -> str:
+    """One line: energy for a unit of work, which is what comparing compares (repeats may hold other amounts of it)."""
+    if result.energy_per_work_j is None or result.work is None:
+        return measurement(result).split("\n")[0]
+    word = " (estimated: time x assumed power)" if result.quality == "estimated" else ""
+    return f"{result.label}: {show(result.energy_per_work_j, 'J')} per {result.work.unit}{word}"
+
+
 def comparison(result: Comparison) -> str:
     """The answer in one line, then its supports."""
     baseline, candidate = result.labels

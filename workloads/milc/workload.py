@@ -48,7 +48,7 @@ class Problem(NamedTuple):
 
 
 class Milc:
-    """The workload "milc". See docs/workloads/milc.md."""
+    """Lattice QCD: one staggered even-odd CG solve to a stated residual (docs/workloads/milc.md)."""
 
     name = "milc"
     sizes: Sequence[str] = tuple(SIZES)

@@ -33,7 +33,7 @@ SETTINGS = ("backend", "causal", "mode", "dtype", "batch", "seq", "heads", "head
 
 
 class Sdpa:
-    """The workload "sdpa". See docs/workloads/sdpa.md."""
+    """Scaled-dot-product attention, eager against fused kernels (docs/workloads/sdpa.md)."""
 
     name = "sdpa"
     sizes: Sequence[str] = tuple(SIZES)
