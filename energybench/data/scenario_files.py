@@ -10,7 +10,7 @@ import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -139,6 +139,22 @@ def parse(text: str, where: str) -> Scenario:
     )
 
 
+_WANTED = {
+    "float": "a number, without quotes",
+    "int": "a whole number, without quotes",
+    "str": "text in quotes",
+    "array": "a list, or [[…]] tables",
+    "object": "a table",
+}
+
+
+def _words(kind: type[Any], path: str) -> list[str]:
+    """The words that a key may hold."""
+    hint = get_type_hints(kind).get(re.sub(r"\W.*$", "", path.strip("`.")), Literal[""])
+    parts = [part for option in get_args(hint) for part in (get_args(option) or (option,))]
+    return [part for part in parts if isinstance(part, str)]
+
+
 def _convert(value: Any, kind: type[T], where: str) -> T:
     """The value as a struct. Raises BadInput with the key where it does not fit."""
     try:
@@ -151,6 +167,10 @@ def _convert(value: Any, kind: type[T], where: str) -> T:
         if unknown:
             close = difflib.get_close_matches(unknown[1], keys, 1, 0.5)
             said, remedy = f"unknown key {unknown[1]!r}", f"did you mean {close[0]}?" if close else f"known: {', '.join(keys)}"
+        elif said.startswith("Invalid enum value"):
+            remedy = f"one of {', '.join(_words(kind, path))}"
+        elif wanted := re.match(r"Expected `(\w+)", said):
+            remedy = _WANTED.get(wanted[1], "")
         said = said.replace("Object missing required field", "lacks the key").replace("`", "'")
         inner = path.strip("`").removesuffix(".share").replace(".", ": " if kind is _File else ".", 1)
         raise BadInput(where + inner, _lower(said), remedy) from None
