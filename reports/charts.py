@@ -14,7 +14,7 @@ from energybench.model import Measurement, Part, Timeline
 from energybench.units import prefix, show
 from energybench_reports.downsample import LIMIT, thin
 from energybench_reports.view_measurement import ASSUMED, mean_energy
-from energybench_reports.wording import UNUSED, component, component_words, listed, ordered, plain
+from energybench_reports.wording import UNUSED, amount, component, component_words, listed, ordered, plain
 
 # Okabe & Ito's colours, told apart by colour-blind readers too (Color Universal Design, 2008). report.css has a lighter set for dark pages, found by these
 # values; so each must be written as it stands here.
@@ -173,7 +173,8 @@ def energy(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, st
             )
             start = end
         if m.energy_j:
-            text = f"{names[m.id]}: {show(m.energy_j, 'J')}" + (f", {ASSUMED}" if m.quality == "estimated" else "")
+            did = f" for {amount(m.work)}" if m.work and m.work.amount != 1 else ""  # repeats may hold other amounts of the same work
+            text = f"{names[m.id]}: {show(m.energy_j, 'J')}{did}" + (f", {ASSUMED}" if m.quality == "estimated" else "")
             sums.append({"run": names[m.id], "low": m.energy_j.low / factor, "high": m.energy_j.high / factor, "text": text})
     x = alt.X("from:Q", title=f"energy of one repeat, gross ({unit})", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(tickCount=6))
     y = alt.Y("run:N", sort=[names[m.id] for m in shown], axis=None)
