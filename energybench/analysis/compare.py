@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from energybench.analysis import comparable
 from energybench.analysis.boundary import UNUSED
 from energybench.analysis.stats import SCATTER, verdict, welch_log
-from energybench.analysis.uncertainty import propagate, scale, student
+from energybench.analysis.uncertainty import propagate, scale, student, uncombined
 from energybench.errors import Refused
-from energybench.model import Comparison, Doubt, Effect, Estimate, Measurement, Quality, RatioLine
+from energybench.model import Comparison, Doubt, Estimate, Measurement, Quality, RatioLine
 from energybench.units import S_PER_H
 
 MARGIN = 0.05  # ±m within which two energies count as equal; the user's to change
@@ -66,12 +67,7 @@ def _amount(side: Measurement) -> float:
 
 def _bare(estimate: Estimate) -> Estimate:
     """Without its scatter, which enters the ratio by Welch."""
-    return estimate_of(estimate.value, [effect for effect in estimate.effects if effect.name != SCATTER])
-
-
-def estimate_of(value: float, effects: Sequence[Effect]) -> Estimate:
-    """A value that still has to be combined: its interval is only its own point."""
-    return Estimate(value=value, low=value, high=value, effects=tuple(effects))
+    return uncombined(estimate.value, [effect for effect in estimate.effects if effect.name != SCATTER])
 
 
 def _energies(side: Measurement) -> list[float]:
@@ -88,7 +84,7 @@ def _ratio(above: Estimate, below: Estimate, a: Sequence[float], b: Sequence[flo
     inputs = {"above": above, "below": below}
     found = welch_log(a, b)
     spread = (student(SCATTER, found.u, found.dof),) if found is not None and found.u else ()
-    inputs["scatter"] = estimate_of(0.0, spread)
+    inputs["scatter"] = uncombined(0.0, spread)
 
     def formula(x: Mapping[str, Any]) -> Any:
         return x["above"] / x["below"] * work * np.exp(x["scatter"])
@@ -142,9 +138,9 @@ def _strip(side: Measurement) -> tuple[Estimate, list[float]]:
     for effect in side.energy_j.effects:
         u = effect.u - out.get((effect.name, effect.key, effect.distribution), 0.0)
         if effect.name != SCATTER and abs(u) > 1e-12 * abs(effect.u):
-            kept.append(Effect(name=effect.name, u=u, distribution=effect.distribution, dof=effect.dof, key=effect.key))
+            kept.append(msgspec.structs.replace(effect, u=u))
     energies = [r.energy_j - sum(r.components_j.get(name, 0.0) for name in names) for r in side.repeats if r.energy_j is not None]
-    return estimate_of(sum(energies) / len(energies), kept), energies
+    return uncombined(sum(energies) / len(energies), kept), energies
 
 
 def _assumed(estimated: bool) -> list[Doubt]:

@@ -14,7 +14,7 @@ from energybench.analysis.curve import Curve, curve
 from energybench.analysis.mirrors import mirrors
 from energybench.analysis.parts import Row, mean_effects, table
 from energybench.analysis.stats import scatter_effect
-from energybench.analysis.uncertainty import combine, propagate, rectangular, scale
+from energybench.analysis.uncertainty import combine, propagate, rectangular, scale, scaled
 from energybench.model import (
     Boundary,
     BoundaryName,
@@ -65,11 +65,27 @@ class Record(NamedTuple):
     sampling: tuple[SamplingStats, ...] = ()
 
 
+def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> list[float | None]:
+    """Energy of each repeat, without its interval: what a stopping rule asks after every repeat."""
+    repeats = _repeats(record)
+    rows = table(*_covered(record, traces, ranges), repeats)
+    return [_total(rows, i) for i in range(len(repeats))]
+
+
+def _repeats(record: Record) -> list[Window]:
+    return [window for window in record.windows if window.label == REPEAT]
+
+
+def _covered(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[Cover, dict[str, Curve]]:
+    """What the boundary is made of here, and the curves of its channels."""
+    chosen = cover(record.boundary, [trace.channel for trace in traces], record.host, ranges, mirrors(traces))
+    return chosen, {trace.channel.id: made for trace in traces if (made := curve(trace)) is not None}
+
+
 def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurement:
     """The measurement of a record. Raises BadInput where the boundary cannot be had, ValueError where there is no repeat."""
-    chosen = cover(record.boundary, [trace.channel for trace in traces], record.host, ranges, mirrors(traces))
-    curves = {trace.channel.id: made for trace in traces if (made := curve(trace)) is not None}
-    repeats = [window for window in record.windows if window.label == REPEAT]
+    chosen, curves = _covered(record, traces, ranges)
+    repeats = _repeats(record)
     if not repeats:
         raise ValueError("no repeat was completed")
     rows = table(chosen, curves, repeats)
@@ -170,10 +186,6 @@ def _random(rows: Sequence[Row], whole: Sequence[int]) -> tuple[Effect, ...]:
     return tuple(effect for row in rows for effect in row.cells[whole[0]].random) if len(whole) == 1 else ()
 
 
-def _scaled(effects: Sequence[Effect], factor: float) -> tuple[Effect, ...]:
-    return tuple(Effect(name=e.name, u=e.u * factor, distribution=e.distribution, dof=e.dof, key=e.key) for e in effects)
-
-
 def _mean(values: Sequence[float], common: Sequence[Effect], single: Sequence[Effect]) -> Estimate:
     """Mean of the repeats with its scatter (or, at n = 1, the window's own effects) and what they all share."""
     scatter = scatter_effect(values)
@@ -186,7 +198,7 @@ def _power(energies: Sequence[float], times: Sequence[float], common: Sequence[E
     """Mean power as energy over time, so that R = S · P_baseline / P_candidate holds exactly; its scatter is that of the repeats' powers."""
     seconds = sum(times)
     scatter = scatter_effect([joules / time for joules, time in zip(energies, times, strict=True)])
-    found = combine(sum(energies) / seconds, (*((scatter,) if scatter else ()), *_scaled(common, len(times) / seconds)))
+    found = combine(sum(energies) / seconds, (*((scatter,) if scatter else ()), *scaled(common, len(times) / seconds)))
     return msgspec.structs.replace(found, low=max(found.low, 0.0))
 
 
@@ -233,7 +245,7 @@ def _per_work(energy: Estimate | None, energies: Sequence[float], whole: Sequenc
     amounts = [work.amount for i in whole if (work := works[i]) is not None]
     mean_amount = sum(amounts) / len(amounts)
     values = [joules / amount for joules, amount in zip(energies, amounts, strict=True)]
-    return _mean(values, _scaled(_common(rows, whole), 1 / mean_amount), _scaled(_random(rows, whole), 1 / mean_amount))
+    return _mean(values, scaled(_common(rows, whole), 1 / mean_amount), scaled(_random(rows, whole), 1 / mean_amount))
 
 
 def _quality(rows: Sequence[Row]) -> Quality | None:

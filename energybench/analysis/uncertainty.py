@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -66,17 +67,23 @@ def ranged(name: str, value: float, low: float, high: float, key: str | None = N
 
 def combine(value: float, effects: Iterable[Effect]) -> Estimate:
     """The estimate of a value that its effects act on additively."""
-    kept = tuple(effect for effect in effects if effect.u != 0.0)
-    return propagate(lambda x: x["x"], {"x": Estimate(value=value, low=value, high=value, effects=kept)})
+    return propagate(lambda x: x["x"], {"x": uncombined(value, (effect for effect in effects if effect.u != 0.0))})
+
+
+def uncombined(value: float, effects: Iterable[Effect]) -> Estimate:
+    """A value that still has to be combined: its interval is only its own point."""
+    return Estimate(value=value, low=value, high=value, effects=tuple(effects))
 
 
 def scale(estimate: Estimate, factor: float) -> Estimate:
     """The estimate times an exact factor."""
     low, high = sorted((estimate.low * factor, estimate.high * factor))
-    effects = tuple(
-        Effect(name=effect.name, u=effect.u * factor, distribution=effect.distribution, dof=effect.dof, key=effect.key) for effect in estimate.effects
-    )
-    return Estimate(value=estimate.value * factor, low=low, high=high, confidence=estimate.confidence, effects=effects)
+    return Estimate(value=estimate.value * factor, low=low, high=high, confidence=estimate.confidence, effects=scaled(estimate.effects, factor))
+
+
+def scaled(effects: Iterable[Effect], factor: float) -> tuple[Effect, ...]:
+    """The same effects on a value times an exact factor."""
+    return tuple(msgspec.structs.replace(effect, u=effect.u * factor) for effect in effects)
 
 
 def propagate(formula: Formula, inputs: Mapping[str, Estimate], extra: Iterable[Effect] = ()) -> Estimate:

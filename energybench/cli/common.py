@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import typer
 
 from energybench.errors import BadInput
+
+if TYPE_CHECKING:
+    from energybench.measuring.plan import Plan
+    from energybench.model import Measurement
 
 OUT = typer.Option(Path("results"), "--out", help="Store that the run directory is made in.")
 JSON = typer.Option(False, "--json", help="Print one JSON document on stdout; all else goes to stderr.")
@@ -45,6 +49,26 @@ def print_json(noun: Any) -> None:
     from energybench.store.run import pretty
 
     sys.stdout.write(pretty(noun))
+
+
+def replayed(replay: Path, plan: Plan) -> tuple[Path, Measurement, int]:
+    """A replay's run, result and exit code: 1 where a check of the recording had failed."""
+    from energybench.measuring.replaying import replay_run
+
+    directory, result = replay_run(replay, plan)
+    return directory, result, 0 if all(check.passed for check in result.verification) else 1
+
+
+def finish(directory: Path, result: Measurement, code: int, json: bool, stream: TextIO) -> NoReturn:
+    """Show a measurement and end: as the one JSON document on stdout, or as text on the stream."""
+    from energybench.cli import summary
+
+    if json:
+        print_json(result)
+    else:
+        print(summary.measurement(result), file=stream)
+    say(f"  written to {directory}")
+    raise typer.Exit(code)
 
 
 def say(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +12,11 @@ import typer
 
 from energybench.cli import common
 from energybench.errors import BadInput
+from energybench.measuring.plan import Plan
+from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
     from energybench.measuring.measure import Outcome
-    from energybench.measuring.plan import Plan
-    from energybench.measuring.signals import Signals
 
 
 def measure(
@@ -31,9 +32,6 @@ def measure(
     json: bool = common.JSON,
 ) -> None:
     """Measure any program as it is, its children included. Ends with the program's own exit code."""
-    from energybench.measuring.plan import Plan
-    from energybench.measuring.signals import Signals
-
     if replay is None and not program:
         raise BadInput("measure", "names no program", "energybench measure -- PROGRAM ARGS…")
     command = tuple(program or ())
@@ -49,12 +47,9 @@ def measure(
         root=common.folder(root),
     )
     if replay is not None:
-        from energybench.measuring.replaying import replay_run
-
         if command:
             common.say(f"energybench: replaying {replay}; {command[0]} is not run")
-        directory, result = replay_run(replay, plan)
-        code = 0 if all(check.passed for check in result.verification) else 1
+        directory, result, code = common.replayed(replay, plan)
     else:
         with Signals() as signals:
             outcome = _measure(command, plan, repeats, signals, json)
@@ -62,14 +57,7 @@ def measure(
             common.say(f"energybench: {outcome.error}")
             raise typer.Exit(outcome.code)
         directory, result, code = outcome.directory, outcome.measurement, outcome.code
-    from energybench.cli import summary
-
-    if json:
-        common.print_json(result)
-    else:
-        common.say(summary.measurement(result))
-    common.say(f"  written to {directory}")
-    raise typer.Exit(code)
+    common.finish(directory, result, code, json, sys.stderr)  # stdout is the program's
 
 
 def _measure(command: tuple[str, ...], plan: Plan, repeats: int, signals: Signals, json: bool) -> Outcome:

@@ -106,22 +106,15 @@ def both_devices() -> list[tuple[Trial, Trial]]:
 
 
 def _run(trial: Trial, out: Path, repeats: int) -> tuple[Path, Any]:
-    from energybench.measuring.plan import Plan
-    from energybench.measuring.signals import Signals
-    from energybench.measuring.workload import Request, WorkFailed, run_workload
+    from energybench.cli.run import execute
+    from energybench.measuring.plan import Plan, Request
     from energybench.model import WorkloadRef
 
     reference = WorkloadRef(name=trial.workload, size=trial.size, device=trial.device, settings=dict(trial.settings))
     plan = Plan(store=out, label=trial.label, boundary="compute", idle_s=3.0, workload=reference)
-    request = Request(trial.workload, trial.size, trial.device, trial.settings, repeats=repeats)
     common.say(f"measuring {trial.label}: {repeats} repeats")
-    with Signals() as signals, common.progress() as update:
-        try:
-            outcome = run_workload(request, plan, signals, update)
-        except WorkFailed as error:
-            common.say(f"energybench: {trial.label}: {error}")
-            raise typer.Exit(128 + signals.received if signals.received else 1) from None
-    if signals.received:
+    outcome, signalled = execute(plan, Request(trial.workload, trial.size, trial.device, trial.settings, repeats=repeats))
+    if signalled:
         common.say(f"energybench: interrupted; what was measured stands in {out}")
         raise typer.Exit(outcome.code)
     return outcome.directory, outcome.measurement

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from energybench.cli import common
 from energybench.errors import BadInput
+from energybench.measuring.plan import MAX_REPEATS, MIN_WINDOW_S, TARGET_REL, Plan, Request
+from energybench.measuring.signals import Signals
+
+if TYPE_CHECKING:
+    from energybench.measuring.workload import Outcome
 
 
 def run(
@@ -17,11 +23,11 @@ def run(
     size: Annotated[str, typer.Option("--size", help="One of the workload's sizes.")] = "smoke",
     setting: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the workload (may be repeated).")] = None,
     repeats: Annotated[str, typer.Option("--repeats", help="A number, or auto: at least 8, until the scatter is small enough.")] = "auto",
-    target_rel: Annotated[float, typer.Option("--target-rel", min=1e-6, help="Half-width of the scatter's 95 % interval to stop at.")] = 0.02,
-    max_repeats: Annotated[int, typer.Option("--max-repeats", min=1, help="Stop there in any case.")] = 20,
+    target_rel: Annotated[float, typer.Option("--target-rel", min=1e-6, help="Half-width of the scatter's 95 % interval to stop at.")] = TARGET_REL,
+    max_repeats: Annotated[int, typer.Option("--max-repeats", min=1, help="Stop there in any case.")] = MAX_REPEATS,
     min_window: Annotated[
         float, typer.Option("--min-window", min=0.0, max=86400.0, help="Shortest repeat in seconds; shorter work is done several times over.")
-    ] = 1.0,
+    ] = MIN_WINDOW_S,
     idle: Annotated[float, typer.Option("--idle", min=0.0, max=86400.0, help="Seconds of idle power to measure first.")] = 5.0,
     label: str | None = common.LABEL,
     boundary: str = common.BOUNDARY,
@@ -32,8 +38,6 @@ def run(
     json: bool = common.JSON,
 ) -> None:
     """Run and measure a workload: idle phase, warm-up, repeats with a check after each. Exit code 1 where a check failed."""
-    from energybench.measuring.plan import Plan
-    from energybench.measuring.signals import Signals
     from energybench.model import WorkloadRef
     from energybench.plugins import load, registered
 
@@ -54,30 +58,25 @@ def run(
         root=common.folder(root),
     )
     if replay is not None:
-        from energybench.measuring.replaying import replay_run
-
-        directory, result = replay_run(replay, plan)
-        code = 0 if all(check.passed for check in result.verification) else 1
+        directory, result, code = common.replayed(replay, plan)
     else:
-        with Signals() as signals:
-            from energybench.measuring.workload import Request, WorkFailed, run_workload
-
-            request = Request(workload, size, device, settings, count(repeats), target_rel, max_repeats, min_window)
-            try:
-                with common.progress() as update:
-                    outcome = run_workload(request, plan, signals, update)
-            except WorkFailed as error:
-                common.say(f"energybench: {workload}: {error}")
-                raise typer.Exit(128 + signals.received if signals.received else 1) from None
+        outcome, _ = execute(plan, Request(workload, size, device, settings, count(repeats), target_rel, max_repeats, min_window))
         directory, result, code = outcome.directory, outcome.measurement, outcome.code
-    from energybench.cli import summary
+    common.finish(directory, result, code, json, sys.stdout)
 
-    if json:
-        common.print_json(result)
-    else:
-        print(summary.measurement(result))
-    common.say(f"  written to {directory}")
-    raise typer.Exit(code)
+
+def execute(plan: Plan, request: Request) -> tuple[Outcome, bool]:
+    """Run a workload under a progress bar; whether a signal came. A failure is one line and exit code 1, or 128 + N after signal N."""
+    with Signals() as signals:
+        from energybench.measuring.workload import WorkFailed, run_workload
+
+        try:
+            with common.progress() as update:
+                outcome = run_workload(request, plan, signals, update)
+        except WorkFailed as error:
+            common.say(f"energybench: {plan.label}: {error}")
+            raise typer.Exit(128 + signals.received if signals.received else 1) from None
+    return outcome, signals.received is not None
 
 
 def count(repeats: str) -> int | None:

@@ -55,8 +55,12 @@ def measure_program(argv: Sequence[str], plan: Plan, repeats: int, signals: Sign
             try:
                 program.start()
             except CannotStart as error:
-                session.writer.discard()
-                return Outcome(None, None, error.code, str(error))
+                if done == 0:
+                    session.writer.discard()
+                    return Outcome(None, None, error.code, str(error))
+                session.doubt("program-gone", f"repeat {number + 1} could not be started: {error}", "the repeats before it stand")
+                code = code or error.code
+                break
             session.sampler.burst(session.sampler.edge_s, program.done)
             session.sampler.base(program.done)
             end = clock.now()

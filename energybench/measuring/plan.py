@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from energybench.model import BoundaryName, WorkloadRef
+
+MAX_REPEATS = 20
+TARGET_REL = 0.02
+MIN_WINDOW_S = 1.0  # a repeat shorter than this does its work several times over
 
 Progress = Callable[[str, float | None], None]  # what is going on, and how far it is (0…1; None: not known)
 
@@ -24,3 +28,16 @@ class Plan(NamedTuple):
     visible_devices: str | None = None
     device_order: str | None = None
     root: Path = Path("/")  # prefix of /sys, /proc and /dev
+
+
+class Request(NamedTuple):
+    """What to run. repeats: a fixed number, or None for at least 8 and until the scatter's half-width reaches target_rel."""
+
+    workload: str
+    size: str
+    device: str
+    settings: Mapping[str, str]
+    repeats: int | None = None
+    target_rel: float = TARGET_REL
+    max_repeats: int = MAX_REPEATS
+    min_window_s: float = MIN_WINDOW_S

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ from types import TracebackType
 
 from energybench import data
 from energybench.analysis.boundary import cover
-from energybench.analysis.measurement import IDLE, REPEAT, measure
+from energybench.analysis.measurement import IDLE, REPEAT, energies_so_far
 from energybench.errors import BadInput
 from energybench.measuring import host as provenance
 from energybench.measuring.plan import Plan, Progress
@@ -129,9 +128,9 @@ class Session:
     def energies(self) -> Sequence[float]:
         """Energies of the repeats so far (times, where nothing can be measured): what decides whether to go on."""
         record, traces = self.writer.so_far()
-        so_far = measure(record, traces, ranges())
-        energies = [repeat.energy_j for repeat in so_far.repeats if repeat.energy_j is not None]
-        return energies if len(energies) == len(so_far.repeats) else [repeat.time_s for repeat in so_far.repeats]
+        totals = energies_so_far(record, traces, ranges())
+        energies = [total for total in totals if total is not None]
+        return energies if len(energies) == len(totals) else [window.duration_s for window in record.windows if window.label == REPEAT]
 
     def finish(self) -> tuple[Path, Measurement]:
         """The finished run. Raises BadInput where no repeat was completed."""
@@ -140,8 +139,3 @@ class Session:
             return self.writer.finish(ranges())
         except ValueError as error:
             raise BadInput(str(self.writer.directory), str(error), "the samples stay there") from None
-
-
-def sleep_until(clock: Clock, until_s: float) -> None:
-    """Plain waiting, for a run with nothing to wait for."""
-    time.sleep(max(0.0, until_s - clock.now()))

@@ -18,29 +18,13 @@ import msgspec
 from energybench.analysis.stats import MIN_REPEATS, relative_half_width
 from energybench.errors import BadInput
 from energybench.measuring.clock import MonotonicClock
-from energybench.measuring.plan import Plan, Progress
+from energybench.measuring.plan import Plan, Progress, Request
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
 from energybench.model import Measurement, Verification, Window, Work, WorkloadRef
 
-MAX_REPEATS = 20
-TARGET_REL = 0.02
-MIN_WINDOW_S = 1.0  # a repeat shorter than this does its work several times over
 WARM_UP_S = 1.0
 LONG_RUN_S = 10.0  # a first run longer than this is warm-up enough; a shorter one is followed by a second
-
-
-class Request(NamedTuple):
-    """What to run. repeats: a fixed number, or None for at least 8 and until the scatter's half-width reaches target_rel."""
-
-    workload: str
-    size: str
-    device: str
-    settings: Mapping[str, str]
-    repeats: int | None = None
-    target_rel: float = TARGET_REL
-    max_repeats: int = MAX_REPEATS
-    min_window_s: float = MIN_WINDOW_S
 
 
 class Interrupted(Exception):
@@ -189,15 +173,12 @@ def run_workload(request: Request, plan: Plan, signals: Signals, progress: Progr
                 passed = _repeat(session, child, complete, times)
                 opened, complete = None, complete + 1
                 code = code if passed else 1
-        except WorkFailed as error:
+        except (WorkFailed, BadInput) as error:
             if complete == 0:
                 session.writer.discard()
                 raise
             session.doubt("work-failed", f"repeat {complete + 1} failed: {error}", "mend the workload; the repeats before it stand")
             code = 1
-        except BadInput:
-            session.writer.discard()
-            raise
         except Interrupted:
             pass
         finally:

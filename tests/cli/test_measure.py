@@ -192,3 +192,13 @@ def test_no_privilege_is_needed(tmp_path: Path) -> None:
     ran = subprocess.run([*bare, *command("measure", "--json", "--", "true")], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["kind"] == "measurement"
+
+
+def test_a_program_that_vanishes_keeps_its_repeats(tmp_path: Path) -> None:
+    """A repeat that cannot be started does not cost the ones before it; the code is the shell's for it."""
+    (tmp_path / "once").write_text('#!/bin/sh\nsleep 0.3; rm -- "$0"\n')
+    (tmp_path / "once").chmod(0o755)
+    ran = energybench("measure", "--json", "--repeats", "3", "--", "./once", cwd=tmp_path)
+    assert ran.code == 127
+    assert len(ran.json["repeats"]) == 1
+    assert "program-gone" in {doubt["code"] for doubt in ran.json["doubts"]}
