@@ -74,7 +74,7 @@ def _counter(trace: Trace) -> Curve:
     channel = trace.channel
     found = unwrap(trace)
     spans = found.ambiguous + found.resets
-    t, energy = found.t_s, found.energy_j
+    t, energy = found.t_s, found.energy_j / channel.gain.value
     changed = np.flatnonzero(np.diff(energy) > 0) + 1
     gaps = np.diff(t)[changed - 1] if changed.size else np.empty(0)
     period = _period(channel.update_period_s, t[changed], gaps)
@@ -128,7 +128,7 @@ def _placed(points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period
 def _power(trace: Trace) -> Curve:
     channel = trace.channel
     t = trace.t_s[trace.ok]
-    watts = trace.raw[trace.ok] * channel.resolution
+    watts = trace.raw[trace.ok] * (channel.resolution / channel.gain.value)
     implausible = watts < 0  # no meter of ours sees power flow back
     if channel.max_power_w is not None:
         implausible |= watts > channel.max_power_w

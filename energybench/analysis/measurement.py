@@ -19,11 +19,13 @@ from energybench.model import (
     Boundary,
     BoundaryName,
     ChannelStats,
+    Condition,
     Doubt,
     Effect,
     Estimate,
     Host,
     Measurement,
+    OtherLoad,
     Quality,
     Region,
     Repeat,
@@ -63,6 +65,9 @@ class Record(NamedTuple):
     verification: tuple[Verification, ...]
     doubts: tuple[Doubt, ...] = ()
     sampling: tuple[SamplingStats, ...] = ()
+    session: str | None = None
+    conditions: tuple[Condition, ...] = ()
+    others: tuple[OtherLoad, ...] = ()
 
 
 def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> list[float | None]:
@@ -139,6 +144,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
                 energy_j=totals[i] if known else None,
                 components_j=_cells(rows, i),
                 work=record.works[i] if i < len(record.works) else None,
+                block=window.block,
             )
             for i, window in enumerate(repeats)
         ),
@@ -146,6 +152,8 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         channels=stats,
         nodes=1,
         host=record.host,
+        session=record.session,
+        others=record.others,
         doubts=tuple(found),
     )
 
@@ -294,6 +302,10 @@ def _channel_stats(traces: Sequence[Trace], sampling: Sequence[SamplingStats]) -
                 samples=int(trace.ok.sum()),
                 missed=polled.missed if polled else 0,
                 failed=int(np.count_nonzero(~trace.ok)),
+                timing=trace.channel.timing,
+                calibrated_utc=trace.channel.calibrated_utc,
+                update_period_s=trace.channel.update_period_s,
+                window_s=trace.channel.window_s,
             )
         )
     return tuple(made)

@@ -15,8 +15,10 @@ from energybench.model.base import (
     Positive,
     PrecisionPolicy,
     Quality,
+    Timing,
     Verdict,
 )
+from energybench.model.calibration import ChannelProfile, Profile, SiteGain
 from energybench.model.derived import (
     Claim,
     Comparison,
@@ -28,8 +30,8 @@ from energybench.model.derived import (
     RatioLine,
     Timeline,
 )
-from energybench.model.host import Gpu, Host
-from energybench.model.measured import ChannelStats, Measurement, Region, Repeat
+from energybench.model.host import Condition, Gpu, Host, OtherLoad
+from energybench.model.measured import ChannelStats, Idle, Measurement, Region, Repeat
 from energybench.model.sensing import Channel, Gain, Trace, Window
 from energybench.model.values import (
     Boundary,
@@ -47,9 +49,11 @@ __all__ = [
     "Boundary",
     "BoundaryName",
     "Channel",
+    "ChannelProfile",
     "ChannelStats",
     "Claim",
     "Comparison",
+    "Condition",
     "Distribution",
     "Document",
     "Doubt",
@@ -58,23 +62,28 @@ __all__ = [
     "Gain",
     "Gpu",
     "Host",
+    "Idle",
     "Input",
     "Kind",
     "Line",
     "Measurement",
     "NonNegative",
     "Noun",
+    "OtherLoad",
     "Part",
     "PartState",
     "Positive",
     "PowerSeries",
     "PrecisionPolicy",
+    "Profile",
     "Projection",
     "Quality",
     "RatioLine",
     "Region",
     "Repeat",
+    "SiteGain",
     "Timeline",
+    "Timing",
     "Trace",
     "Verdict",
     "Verification",

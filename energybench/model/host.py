@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from energybench.model.base import Noun
+from energybench.model.base import NonNegative, Noun
 
 
 class Gpu(Noun, frozen=True, kw_only=True):
@@ -52,3 +52,24 @@ class Host(Noun, frozen=True, kw_only=True):
     gpus: tuple[Gpu, ...] = ()
     started_utc: str | None = None  # wall clock at `started_s` of the monotonic clock: the anchor for merging hosts
     started_s: float | None = None
+
+
+class Condition(Noun, frozen=True, kw_only=True):
+    """State of one device at one time, read about once a second: what a drift of its power would come from."""
+
+    t_s: float
+    device: str  # GPU UUID, "package-0"
+    temperature_c: float | None = None
+    clock_mhz: float | None = None  # SM clock of a GPU, mean core clock of a package
+    throttle: str | None = None  # "none", or the reasons; None: not known
+
+
+class OtherLoad(Noun, frozen=True, kw_only=True):
+    """Somebody else's work on this machine while ours was measured."""
+
+    name: str  # of the program
+    pid: int
+    device: str  # "cpu", or a GPU's UUID
+    busy: NonNegative  # cores it kept busy on average; of a GPU process, whose share is not known: 1 per process
+    start_s: float
+    end_s: float

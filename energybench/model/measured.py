@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from energybench.model.base import Kind, Noun, Quality
-from energybench.model.host import Host
+from energybench.model.base import Kind, Noun, Quality, Timing
+from energybench.model.host import Condition, Host, OtherLoad
 from energybench.model.values import Boundary, Doubt, Estimate, Verification, Work, WorkloadRef
 
 
@@ -17,6 +17,7 @@ class Repeat(Noun, frozen=True, kw_only=True):
     energy_j: float | None
     components_j: dict[str, float] = {}
     work: Work | None = None
+    block: int | None = None  # which block of interleaved runs it belongs to
 
     @property
     def time_s(self) -> float:
@@ -33,6 +34,15 @@ class Region(Noun, frozen=True, kw_only=True):
     in_repeat: bool = True  # False: set-up, compilation, warm-up; not part of energy-to-solution
 
 
+class Idle(Noun, frozen=True, kw_only=True):
+    """One idle phase: when, and which idle it was (what was held, and that the sensors were polled)."""
+
+    state: str
+    start_s: float
+    end_s: float
+    power_w: Estimate
+
+
 class ChannelStats(Noun, frozen=True, kw_only=True):
     """How a channel was read: measured period and jitter (standard deviation against the schedule), and what went wrong."""
 
@@ -46,6 +56,10 @@ class ChannelStats(Noun, frozen=True, kw_only=True):
     missed: int
     failed: int
     quantity: str = ""
+    timing: Timing = "prior"  # where the sensor's update period, averaging window and lag come from
+    calibrated_utc: str | None = None
+    update_period_s: float | None = None  # the sensor's own, as used
+    window_s: float = 0.0
 
 
 class Measurement(Noun, frozen=True, kw_only=True):
@@ -65,6 +79,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
     power_w: Estimate | None
     idle_power_w: Estimate | None
     idle_state: str | None = None  # which idle that is: what was held, and that the sensors were polled
+    idles: tuple[Idle, ...] = ()
     net_energy_j: Estimate | None
     work: Work | None
     energy_per_work_j: Estimate | None
@@ -74,4 +89,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
     channels: tuple[ChannelStats, ...]
     nodes: int
     host: Host
+    session: str | None = None  # runs that were interleaved with each other share it: they are compared as pairs, block by block
+    conditions: tuple[Condition, ...] = ()  # first and last of each device, and every change of its throttle reasons
+    others: tuple[OtherLoad, ...] = ()
     doubts: tuple[Doubt, ...]

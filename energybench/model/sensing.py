@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from energybench.model.base import Distribution, Kind, NonNegative, Noun, Positive
+from energybench.model.base import Distribution, Kind, NonNegative, Noun, Positive, Timing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 class Gain(Noun, frozen=True, kw_only=True):
     """How far a sensor's scale may be off: a relative standard uncertainty that belongs to one board or socket.
 
-    Two values that share `key` share the error, so it cancels in their ratio.
+    Two values that share `key` share the error, so it cancels in their ratio. `value`: what the sensor shows over the truth, where
+    a calibration knows it; readings are divided by it.
     """
 
+    value: Positive = 1.0
     u_rel: NonNegative
     key: str
     distribution: Distribution = "normal"
@@ -36,9 +38,11 @@ class Channel(Noun, frozen=True, kw_only=True):
     gain: Gain
     quantity: str = ""  # tells two channels of one device apart: "energy", "power_instant"
     update_period_s: NonNegative | None = None  # how often the sensor publishes; None: not known
-    window_s: NonNegative = 0.0  # a power reading at t is the mean over [t - lag - window, t - lag]
+    window_s: NonNegative = 0.0  # a power reading at t is the mean over [t - lag - window, t - lag]; of a counter: it sees only that of each period
     lag_s: NonNegative = 0.0
     lag_u_s: NonNegative = 0.0  # standard uncertainty of the lag
+    timing: Timing = "prior"  # where period, window and lag come from
+    calibrated_utc: str | None = None  # when the profile was made, where one was used
     wrap: Annotated[int, msgspec.Meta(gt=0)] | None = None  # counts at which a counter starts again; None: never
     max_power_w: Positive | None = None  # what no real reading exceeds; beyond it a sample is implausible
     quality: Literal["measured", "estimated"] = "measured"
@@ -68,6 +72,8 @@ class Window(Noun, frozen=True, kw_only=True):
     start_s: float
     end_s: float
     repeat: int | None = None  # which repeat a region lies in; None: outside the repeats
+    block: int | None = None  # which block of interleaved runs a repeat belongs to
+    note: str = ""  # of an idle phase: which idle it was ("before the work, no context held")
 
     def __post_init__(self) -> None:
         super().__post_init__()

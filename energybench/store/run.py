@@ -10,7 +10,7 @@ import msgspec
 
 from energybench.analysis.measurement import Record, SamplingStats
 from energybench.errors import BadInput
-from energybench.model import BoundaryName, Channel, Doubt, Host, Noun, Verification, Window, Work, WorkloadRef
+from energybench.model import BoundaryName, Channel, Condition, Doubt, Host, Noun, OtherLoad, Verification, Window, Work, WorkloadRef
 from energybench.store import strict
 from energybench.store.layout import HEADER, WINDOWS
 
@@ -27,6 +27,7 @@ class Header(Noun, frozen=True, kw_only=True):
     host: Host
     channels: tuple[Channel, ...]
     pid: int
+    session: str | None = None  # shared by runs that were interleaved
     pid_started: int | None  # clock ticks since boot, from /proc/PID/stat: tells a reused pid apart
     doubts: tuple[Doubt, ...] = ()
 
@@ -48,6 +49,8 @@ class Line(Noun, frozen=True, kw_only=True):
     verification: tuple[Verification, ...] | None = None
     workload: WorkloadRef | None = None
     doubt: Doubt | None = None
+    conditions: tuple[Condition, ...] | None = None
+    others: tuple[OtherLoad, ...] | None = None
 
 
 def process_started(pid: int) -> int | None:
@@ -111,6 +114,9 @@ def record(header: Header, lines: tuple[Line, ...], sampling: tuple[SamplingStat
         verification=_worst(lines),
         doubts=header.doubts + tuple(line.doubt for line in lines if line.doubt is not None),
         sampling=sampling,
+        session=header.session,
+        conditions=tuple(condition for line in lines for condition in line.conditions or ()),
+        others=tuple(other for line in lines for other in line.others or ()),
     )
 
 
