@@ -87,6 +87,22 @@ def _covered(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[C
     return chosen, {trace.channel.id: made for trace in traces if (made := curve(trace)) is not None}
 
 
+def energy_to_solution(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[Estimate | None, tuple[Doubt, ...]]:
+    """The gross energy of `measure` and the doubts about it, without all else that a measurement holds: for studies of thousands of them."""
+    chosen, curves = _covered(record, traces, ranges)
+    repeats = _repeats(record)
+    rows = table(chosen, curves, repeats)
+    return _gross(rows, len(repeats)), _once(doubt for row in rows for cell in row.cells for doubt in cell.doubts)
+
+
+def _gross(rows: Sequence[Row], n: int) -> Estimate | None:
+    """Energy of one repeat; None where no part was measured or modelled: the sum of nothing is not 0 J."""
+    whole = [i for i in range(n) if _total(rows, i) is not None]
+    if not whole or all(row.part.state == "missing" for row in rows):
+        return None
+    return _mean([total for i in whole if (total := _total(rows, i)) is not None], _common(rows, whole), _random(rows, whole))
+
+
 def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurement:
     """The measurement of a record. Raises BadInput where the boundary cannot be had, ValueError where there is no repeat."""
     chosen, curves = _covered(record, traces, ranges)
@@ -99,8 +115,8 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
     energies = [total for total in totals if total is not None]
     times = [window.duration_s for window in repeats]
     time_s = _mean(times, (), (rectangular("start and end of the work", _TIME_HALF_WIDTH_S),))
-    known = any(row.part.state != "missing" for row in rows)  # where no part is, the sum of nothing is not 0 J
-    energy_j = _mean(energies, _common(rows, whole), _random(rows, whole)) if energies and known else None
+    energy_j = _gross(rows, len(repeats))
+    known = energy_j is not None
     idle = _idle_power(chosen, curves, record.windows)
     power = _power(energies, [times[i] for i in whole], _common(rows, whole)) if energy_j else None
     net, net_doubts = _net(energy_j, idle, time_s)

@@ -54,6 +54,14 @@ def relative_half_width(values: Sequence[float]) -> float | None:
     return student_quantile(found.n - 1) * found.s / math.sqrt(found.n) / abs(found.mean)
 
 
+def wants_more(values: Sequence[float], target_rel: float, max_repeats: int) -> bool:
+    """The stopping rule: at least MIN_REPEATS, then until the scatter's half-width is within the target, at most max_repeats. On scatter alone."""
+    if len(values) < min(MIN_REPEATS, max_repeats):
+        return True
+    reached = relative_half_width(values)
+    return len(values) < max_repeats and (reached is None or reached > target_rel)
+
+
 class LogRatio(NamedTuple):
     """Scatter of ln(mean a / mean b): its standard error and Welch-Satterthwaite degrees of freedom; 0 and inf where neither scatters."""
 
