@@ -13,13 +13,17 @@ from typing import NamedTuple
 import numpy as np
 
 from energybench.analysis.curve import Curve
+from energybench.analysis.edges import Edge, edges
+from energybench.analysis.sampling import unseen_j
 from energybench.analysis.uncertainty import bound, normal, rectangular
 from energybench.model import Channel, Doubt, Effect, Window
 
 # What a device may draw where its channel states no limit: the largest board sold (data/priors.toml parts.gpu_w), a module of
 # several of them, a node of eight boards with its hosts.
+EDGES, UNSEEN, RESOLUTION = "window edges", "power between its samples", "resolution"  # how the random effects' names end
 _FALLBACK_MAX_W = 1000.0
 _LARGER_W = {"module": 3000.0, "node": 15_000.0, "node.ac": 15_000.0, "platform": 2000.0}
+_ALIKE = 0.6  # of an edge's uncertainty: what the shape of the load does at every edge; as `energybench simulate` finds it for loads of one shape
 _DISAGREE = 0.02  # a counter and a power integral that differ by more than this, beyond their own uncertainty, are a doubt
 
 
@@ -40,9 +44,11 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
         return WindowEnergy(None, doubts=(_lost(curve, window.duration_s),))
     start = max(window.start_s, covered_from) if window.start_s < covered_from else window.start_s
     end = min(window.end_s, covered_to) if window.end_s > covered_to else window.end_s
-    value = curve.at(end) - curve.at(start)
-    random = _edges(curve, start, end) + _unseen(curve, start, end) + _resolution(curve)
-    common = _lag(curve, start, end)
+    opened, closed = edges(curve, start, end)
+    value = closed.energy_j - opened.energy_j
+    at_edges, alike = _edges(curve, opened, closed)
+    random = at_edges + _unseen(curve, start, end) + _resolution(curve)
+    common = alike + _lag(curve, start, end)
     doubts: list[Doubt] = []
     lost_s = window.duration_s - (end - start)
     if lost_s > 0:
@@ -70,37 +76,28 @@ def cross_check(counter: WindowEnergy, power: WindowEnergy, device: str) -> Wind
     return counter._replace(common=(*counter.common, bound("counter against power", apart, f"counter-power:{device}")), doubts=(*counter.doubts, doubt))
 
 
-def _edges(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
-    """Interpolating between ticks is wrong by at most spacing·ΔP/4 where the power steps inside; plus the ticks' own fuzz."""
-    variance = 0.0
-    for t in (start, end):
-        i = curve.segment(t)
-        around = slice(max(i - 1, 0), min(i + 2, curve.t_s.size - 1) + 1)
-        powers = np.diff(curve.energy_j[around]) / np.diff(curve.t_s[around])
-        spacing = max(float(curve.t_s[i + 1] - curve.t_s[i]), abs(t - float(np.clip(t, curve.t_s[i], curve.t_s[i + 1]))))
-        swing = float(powers.max() - powers.min()) if powers.size else 0.0
-        variance += (spacing * swing / 4) ** 2 / 3 + (curve.power(t) * float(curve.fuzz_s[i])) ** 2 / 3
-    return (normal(f"{_name(curve)}: window edges", math.sqrt(variance)),) if variance else ()
+def _edges(curve: Curve, opened: Edge, closed: Edge) -> tuple[tuple[Effect, ...], tuple[Effect, ...]]:
+    """What belongs to this window's edges alone, and what repeats of the same work share: they begin and end in the same way."""
+    u = math.hypot(opened.u_j, closed.u_j)
+    if not u:
+        return (), ()
+    alone, alike = u * math.sqrt(1 - _ALIKE**2), u * _ALIKE
+    return (normal(f"{_name(curve)}: {EDGES}", alone),), (normal(f"{_name(curve)}: the load at all {EDGES}", alike),)
 
 
 def _unseen(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
-    """A sensor that averages over W of each period T never sees the rest (arXiv 2312.02741).
-
-    Between two readings that differ by ΔP the step may have come anywhere in the unseen part: T·ΔP times a uniform ±1/2.
-    """
-    channel = curve.channel
-    if curve.period_s <= 0 or (channel.kind == "counter" and channel.window_s == 0) or channel.window_s >= curve.period_s:
+    if not curve.part_time:
         return ()
-    steps = np.diff(curve.powers(start, end))
-    u = curve.period_s * (1 - channel.window_s / curve.period_s) * math.sqrt(float((steps**2).sum()) / 12)
-    return (normal(f"{_name(curve)}: power between its samples", u),) if u else ()
+    first, last = int(np.searchsorted(curve.t_s, start)), int(np.searchsorted(curve.t_s, end)) - 1
+    u = unseen_j(curve, first, last)
+    return (normal(f"{_name(curve)}: {UNSEEN}", u),) if u else ()
 
 
 def _resolution(curve: Curve) -> tuple[Effect, ...]:
     """A counter is cut to whole counts at both edges (GUM F.2.2.1); a power reading's counts average out."""
     if curve.channel.kind != "counter":
         return ()
-    return (rectangular(f"{_name(curve)}: resolution", curve.channel.resolution / 2 * math.sqrt(2)),)
+    return (rectangular(f"{_name(curve)}: {RESOLUTION}", curve.channel.resolution / 2 * math.sqrt(2)),)
 
 
 def _lag(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:

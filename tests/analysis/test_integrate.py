@@ -58,7 +58,7 @@ def test_the_stated_uncertainty_covers_the_error() -> None:
         found = curve(trace(channel(), t, sensor.counts(t, 1e-3)))
         assert found is not None
         cell = energy(found, Window(label="repeat", start_s=start, end_s=start + 2.0))
-        u = np.sqrt(sum(effect.u**2 for effect in cell.random))
+        u = np.sqrt(sum(effect.u**2 for effect in cell.random + cell.common))
         expected = float(truth(np.array(start + 2.0)) - truth(np.array(start)))
         covered += abs((cell.energy_j or 0) - expected) <= 1.96 * u
     assert covered >= 0.95 * 150
@@ -118,7 +118,7 @@ def test_an_outage_costs_nothing_on_a_counter() -> None:
     assert found is not None
     cell = energy(found, Window(label="repeat", start_s=3.0, end_s=13.0))
     assert cell.energy_j == pytest.approx(680, rel=1e-3)
-    assert not cell.common
+    assert all(effect.name.endswith("the load at all window edges") for effect in cell.common)  # no bound, no gap
 
 
 def test_a_lost_sensor_widens_the_interval_upward() -> None:

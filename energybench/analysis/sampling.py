@@ -1,0 +1,84 @@
+"""What a part-time sensor never saw, and what the samples themselves tell about the sensor.
+
+An A100's power reading is the mean of 25 of every 100 ms (arXiv 2312.02741). Between two readings that differ by ΔP the load may have
+stepped anywhere in the unseen part. Loads whose period is a multiple of the sensor's hide every step in the same place.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from energybench.analysis.beat import Floats
+from energybench.analysis.curve import Curve, as_samples
+
+_SAME = 0.1  # increments and readings that agree to this share of their changes are one and the same
+_FEW = 8  # readings from which a pattern can be told
+_MATCHES = 16  # pairs of an increment and a reading from which two sensors can be told apart or taken for one
+_MOST = 4096  # readings that a pattern is looked for in
+_PEAK = 0.5  # autocorrelation above which the readings repeat themselves
+_APART = 0.3  # of the readings' range: two of them differ
+
+
+def unseen_j(curve: Curve, start: int, end: int) -> float:
+    """Standard uncertainty of the energy between points start and end of a part-time sensor's curve, J.
+
+    Independent steps add in squares. Where the readings repeat with a period that slips by less than one sensor period over the
+    window, the steps hide alike in each of its K periods, and add up linearly: √K times as much.
+    """
+    if curve.power_w is None or end - start < 1:
+        return 0.0
+    watts, times = curve.power_w[start : end + 1], curve.t_s[start : end + 1]
+    gaps = np.diff(times)
+    blind = np.maximum(gaps - curve.window_s, 0.0)
+    spread = float(watts.std()) if watts.size > 2 else 0.0
+    change = np.abs(np.diff(watts))
+    change = np.where(gaps > 2.5 * curve.period_s, np.maximum(change, spread), change)  # a hole may hold whatever the rest held
+    alone = float(((blind * change) ** 2 * blind / gaps).sum() / 12)
+    grid = np.arange(times[0], times[-1], max(curve.period_s, (times[-1] - times[0]) / _MOST))
+    return math.sqrt(alone * (1 + _together(np.interp(grid, times, watts)) ** 2))
+
+
+def _together(watts: Floats) -> float:
+    """√K where the readings repeat themselves in step with the sensor, less as they slip, 0 where they do not repeat."""
+    n = watts.size
+    span = float(np.ptp(watts))
+    if n < _FEW or span == 0:
+        return 0.0
+    centred = watts - watts.mean()
+    spectrum = np.fft.rfft(centred, 2 * n)
+    r = np.fft.irfft(spectrum * np.conj(spectrum))[: n // 2 + 1] / np.arange(n, n - n // 2 - 1, -1)
+    r = r / max(float(r[0]), 1e-30)
+    below = np.flatnonzero(r < _PEAK)
+    if not below.size:
+        return 0.0
+    lag = int(below[0] + np.argmax(r[below[0] :]))
+    if r[lag] < _PEAK:
+        return 0.0
+    periods = n / lag
+    differ = float(np.mean(np.abs(watts[lag:] - watts[:-lag]) > _APART * span))
+    steps = float(np.mean(np.abs(np.diff(watts)) > _APART * span))
+    slip = n * differ / max(steps * lag, 1.0) / 1.0 if steps else 0.0  # steps that moved by a reading, per step of one period, over the window
+    return math.sqrt(periods) / max(1.0, slip)
+
+
+def informed(counter: Curve, power: Curve | None) -> Curve:
+    """A counter, told by the power sensor of the same board what it is: does it add up that sensor's readings, and what does it smooth over?"""
+    if power is None or power.power_w is None or counter.power_w is not None or counter.t_s.size < _FEW or power.t_s.size < _FEW:
+        return counter
+    ends, lengths = counter.t_s[1:], np.diff(counter.t_s)
+    means = np.diff(counter.energy_j) / lengths
+    centres = ends - power.window_s / 2 - power.channel.lag_s + counter.channel.lag_s
+    place = np.clip(np.searchsorted(power.t_s, centres), 1, power.t_s.size - 1)
+    nearer = np.where(np.abs(power.t_s[place] - centres) < np.abs(power.t_s[place - 1] - centres), place, place - 1)
+    regular = (lengths < 1.5 * counter.period_s) & (np.abs(power.t_s[nearer] - centres) < 0.2 * counter.period_s)
+    apart = (means - power.power_w[nearer])[regular]
+    if apart.size < _MATCHES:
+        return counter
+    rough = float(np.sqrt(np.mean(apart**2)))
+    moved = np.diff(power.power_w[nearer])[regular[1:]]
+    change = float(np.sqrt(np.mean(moved**2))) if moved.size else 0.0
+    if power.part_time and change > 0 and float(np.median(np.abs(apart))) <= _SAME * change and rough <= 3 * _SAME * change:
+        return as_samples(counter, power.window_s)
+    return counter._replace(rough_w=rough)
