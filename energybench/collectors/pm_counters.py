@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from energybench.collectors.sysfs import Line, hostname, text
 from energybench.model import Channel, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
@@ -22,6 +24,7 @@ _TRIES = 3  # reads of the whole set until it is of one scan
 _DEFAULT_SCAN_HZ = 10.0
 _OLDEST_STAMP_S = 1.0  # ten scans: a stamp older than that, or from the future, is of a clock that is not this host's
 _STAMP_SLACK_S = 0.01
+_JUMP_S = 0.1  # between two reads: far more than a slew, so the host's wall clock was set; the blade's own went on
 
 _LINE = re.compile(rb"(\d+) (J|W)(?: (\d+) us)?\s*")
 _FILE = re.compile(r"(?:(cpu|memory|accel\d+)_)?(energy|power)")
@@ -57,6 +60,8 @@ class PmCounters:
         self._freshness: Line | None = None
         self._last: list[tuple[_Value, Reading] | None] = []
         self._stamped = False
+        self._anchor_s: float | None = None
+        self._jumped_s = 0.0  # by which this host's wall clock was set while we read
         self._doubts: list[tuple[str, str, str]] = []
 
     def open(self, context: Context) -> Sequence[Channel]:
@@ -85,7 +90,8 @@ class PmCounters:
         self._freshness = self._line(folder / "freshness")
         self._last = [None] * len(channels)
         self._stamped, self._doubts = self._judge(stamps)
-        return channels
+        self._anchor_s, self._jumped_s = None, 0.0
+        return [msgspec.structs.replace(channel, stamped=self._stamped and stamp is not None) for channel, stamp in zip(channels, stamps, strict=True)]
 
     def _judge(self, stamps: Sequence[int | None]) -> tuple[bool, list[tuple[str, str, str]]]:
         """Whether the stamps are of this host's wall clock. Some controllers count from their own start."""
@@ -108,8 +114,15 @@ class PmCounters:
             if after == before:
                 break
             before, data = after, [line.read() for line in self._lines]
-        offset_s = self._clock.now() - self._wall()  # anchor of this read: wall clock to the context's clock
+        offset_s = self._offset_s(self._clock.now() - self._wall())
         return [self._reading(i, _parse(raw), offset_s) for i, raw in enumerate(data)]
+
+    def _offset_s(self, anchor_s: float) -> float:
+        """From the blade's clock to the context's, by this host's wall clock: slewed with it, but not set with it."""
+        if self._anchor_s is not None and abs(anchor_s - self._anchor_s) > _JUMP_S:
+            self._jumped_s += anchor_s - self._anchor_s
+        self._anchor_s = anchor_s
+        return anchor_s - self._jumped_s
 
     def _reading(self, i: int, value: _Value | None, offset_s: float) -> int | Reading | None:
         if value is None:

@@ -55,6 +55,19 @@ def test_values_carry_the_time_they_were_published(tmp_path: Path) -> None:
     assert pm.read() == [Reading(130, pytest.approx(1000.05))]
 
 
+def test_a_wall_clock_that_is_set_moves_no_reading(tmp_path: Path) -> None:
+    """The host's wall clock jumps by an hour; the blade's stamps go on, and so do the times of the readings."""
+    folder = pm_tree(tmp_path, {"energy": stamped(100), "freshness": "1"})
+    clock, jump_s = VirtualClock(1000.0), [0.0]
+    pm = PmCounters(wall=lambda: WALL_S + clock.now() - 1000 + jump_s[0])
+    (channel,) = pm.open(context(tmp_path, clock=clock))
+    assert channel.stamped
+    pm.read()
+    clock.t_s, jump_s[0] = 1000.08, 3600.0
+    (folder / "energy").write_text(stamped(130, age_s=-0.05) + "\n")
+    assert pm.read() == [Reading(130, pytest.approx(1000.05))]
+
+
 def test_sites_without_stamps(tmp_path: Path) -> None:
     """Old firmware: the value alone, timed by whoever reads."""
     pm_tree(tmp_path, {"energy": "100 J"})
