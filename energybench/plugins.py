@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from energybench.errors import BadInput
-from energybench.model import Channel, Distribution, Document, Gain, Gpu, Verification, Work
+from energybench.model import Channel, Condition, Distribution, Document, Gain, Gpu, Verification, Work
 
 Door = Literal["collectors", "workloads", "reports"]
 
@@ -89,6 +89,22 @@ class DescribesHost(Protocol):
 
     def doubts(self) -> Sequence[tuple[str, str, str]]:
         """(code, message, remedy) of what could not be told apart when opening."""
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """A collector that also knows the state of its devices; optional. Asked about once a second, from another thread than `read`."""
+
+    def conditions(self) -> Sequence[Condition]:
+        """The state of each device now; None for what is not known. Never raises for a failed sensor."""
+
+
+@runtime_checkable
+class ListsProcesses(Protocol):
+    """A collector that also knows who computes on its devices; optional. Asked from another thread than `read`, like `Watches`."""
+
+    def processes(self) -> Sequence[tuple[str, int]]:
+        """(device, pid) of each process on each device that the work was given."""
 
 
 RegionFactory = Callable[[str], contextlib.AbstractContextManager[Any]]

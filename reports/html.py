@@ -26,7 +26,7 @@ from energybench_reports.view import build
 
 TEMPLATES = Path(__file__).parent / "templates"
 SIDE_BY_SIDE = 4  # measurements; with more, each is a row
-FOLDED = frozenset({"repeats", "power", "work", "budget", "boundary", "channels", "provenance"})  # behind a click on the screen, open in print
+FOLDED = frozenset({"repeats", "power", "work", "checks", "budget", "boundary", "channels", "provenance"})  # behind a click on the screen, open in print
 
 
 class Html:
@@ -36,13 +36,14 @@ class Html:
     suffix = ".html"
 
     def render(self, document: Document) -> bytes:
-        figures = charts.figures(document.of(Measurement), document.timelines, build(document).labels)
+        view = build(document)
+        figures = charts.figures(document.of(Measurement), document.timelines, view.labels)
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         library, start = (for_script(text) for text in (bundle(), (TEMPLATES / "report.js").read_text("utf-8")))
         page = environment.get_template("report.html.j2").render(
-            view=build(document),
+            view=view,
             arranged=arranged,
             folded=FOLDED,
             figures=[(figure, for_json(figure.spec)) for figure in figures],

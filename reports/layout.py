@@ -85,13 +85,14 @@ class Weakness(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Tables under one heading. `detail`: for the full report only."""
+    """Tables under one heading. `detail`: for the full report only. `brief`: what a screen of text says instead of the tables."""
 
     key: str
     title: str
     about: str
     tables: tuple[Table, ...]
     detail: bool = False
+    brief: tuple[str, ...] = ()
 
 
 class View(NamedTuple):

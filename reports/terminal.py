@@ -77,6 +77,10 @@ def _answer(console: Console, answer: Answer) -> None:
 
 def _section(console: Console, section: Section) -> None:
     _heading(console, section.title, "-")
+    for line in section.brief:
+        _say(console, line, hang=2)
+    if section.brief:
+        return
     _say(console, section.about)
     for table in section.tables:
         pieces = tuple(piece.transposed() for piece in table.split(SIDE_BY_SIDE)) if section.key == "measurements" else (table,)

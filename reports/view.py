@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from energybench.model import Comparison, Document, Measurement, Projection
-from energybench_reports import view_comparison, view_details, view_doubts, view_measurement, view_projection
+from energybench_reports import view_comparison, view_details, view_doubts, view_grade, view_measurement, view_projection, view_shrink, view_state
 from energybench_reports.layout import View
 from energybench_reports.wording import labels, plain
 
@@ -21,10 +21,13 @@ def build(document: Document) -> View:
     sections = (
         view_comparison.ratios(comparisons),
         view_measurement.side_by_side(measurements, names),
+        view_shrink.section(measurements, comparisons, names),
         view_measurement.components(measurements, names),
         view_measurement.repeats(measurements, names),
         view_measurement.power(document.timelines, names),
+        view_state.section(measurements, names),
         *view_projection.sections(projections),
+        *view_grade.sections(measurements, names),
         *view_details.sections(measurements, comparisons, names),
     )
     return View(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from energybench.model import Comparison, Estimate
 from energybench.units import show
 from energybench_reports.layout import Answer, Section, Table, ratio_axis
-from energybench_reports.wording import NOT_MEASURED, Cell, Tone, percent, plain, value
+from energybench_reports.wording import NOT_MEASURED, Cell, Tone, counted, percent, plain, value
 
 MEASURED_TITLE = "energy ratio"
 _NOT_ENERGY = ("speedup", "energy-delay ratio")  # rows that stand off the axis of energy ratios
@@ -83,6 +83,8 @@ def _facts(comparison: Comparison) -> tuple[tuple[str, Cell], ...]:
     facts.append(
         ("ratio net of idle", value(comparison.net_energy_ratio)) if comparison.net_energy_ratio else ("ratio net of idle", Cell("not given", tone="muted"))
     )
+    if comparison.paired:
+        facts.append(("analysed as", Cell(counted(comparison.paired, "pair"), "interleaved runs, block by block")))
     baseline, candidate = comparison.node_hours
     facts.append(("node-hours", Cell(f"{baseline:.3g} → {candidate:.3g}")))
     return tuple(facts)
@@ -120,7 +122,8 @@ def table(comparison: Comparison) -> Table:
         f"{label} {show(power, 'W')}" + (f", idle {show(idle, 'W')}" if idle else "")
         for label, power, idle in zip((baseline, candidate), comparison.power_w, comparison.idle_power_w, strict=True)
     )
-    about = f"Boundary: {comparison.boundary}. Node-hours: {hours}. Power of a node: {powers}. Equivalent means within ±{percent(comparison.margin)}."
+    how = f" Analysed as {counted(comparison.paired, 'pair')} of interleaved runs." if comparison.paired else ""
+    about = f"Boundary: {comparison.boundary}.{how} Node-hours: {hours}. Power of a node: {powers}. Equivalent means within ±{percent(comparison.margin)}."
     return Table(f"{baseline} → {candidate}", ("ratio", "value"), cells, about, axis=axis, marks=marks)
 
 

@@ -9,6 +9,7 @@ from energybench.model import Comparison, Effect, Estimate, Gpu, Measurement
 from energybench.units import relative, show
 from energybench_reports.layout import Section, Table
 from energybench_reports.view_comparison import MEASURED_TITLE, pair
+from energybench_reports.view_state import milliseconds, timing
 from energybench_reports.wording import Cell, bare, component_words, gibibytes, known, percent, plain, signed, watts
 
 Names = Mapping[str, str]
@@ -133,7 +134,8 @@ def _boundary(measurements: Sequence[Measurement], names: Names) -> Section:
 
 
 def _channels(measurements: Sequence[Measurement], names: Names) -> Section:
-    head = ("measurement", "collector", "part", "device", "reads", "period", "jitter", "samples", "missed", "failed")
+    head = ("measurement", "collector", "part", "device", "reads", "timing", "updates every", "averages over", "period", "jitter", "samples",
+            "missed", "failed")  # fmt: skip
     rows = tuple(
         (
             Cell(names[m.id]),
@@ -141,6 +143,9 @@ def _channels(measurements: Sequence[Measurement], names: Names) -> Section:
             Cell(component_words(channel.component)),
             known(channel.device),
             Cell(plain(channel.quantity or channel.kind)),
+            timing(channel, m.host.started_utc),
+            milliseconds(channel.update_period_s),
+            milliseconds(channel.window_s or None),
             Cell(f"{channel.period_s * 1e3:.4g} ms") if channel.period_s is not None else known(None),
             Cell(f"{channel.jitter_s * 1e3:.2g} ms") if channel.jitter_s is not None else known(None),
             Cell(str(channel.samples), tone="" if channel.samples else "bad"),
@@ -150,8 +155,9 @@ def _channels(measurements: Sequence[Measurement], names: Names) -> Section:
         for m in measurements
         for channel in m.channels
     )
-    about = "How each sensor was read. Period and jitter (standard deviation against the schedule) are as measured; a failed read is a gap, never a 0."
-    return Section("channels", "Channels", about, (Table("", head, rows, right=frozenset(head[5:])),), detail=True)
+    about = "How each sensor was read. Period and jitter (standard deviation against the schedule) are as measured; a failed read is a gap, never a 0. "
+    about += "Timing: where the sensor's own update period, averaging window and lag come from: a prior, a profile of this device, or inferred from this run."
+    return Section("channels", "Channels", about, (Table("", head, rows, right=frozenset(head[6:])),), detail=True)
 
 
 def _provenance(measurements: Sequence[Measurement], names: Names) -> Section:

@@ -106,7 +106,7 @@ def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
     )
     states = sorted({m.idle_state for m in measurements if m.idle_state})
     if states:
-        about += f" Idle power was taken {listed(states)}."
+        about += f" Idle power was taken {'; or '.join(plain(state) for state in states)}."
     return Section("measurements", "Measurements", about, (Table("", head, rows),))
 
 

@@ -11,7 +11,7 @@ from energybench.units import decimals, number, show, show_value
 
 NOT_MEASURED = "not measured"
 UNUSED = ".unused"  # suffix of a component's name: devices of the node that the work was not given
-Tone = Literal["", "muted", "good", "warn", "bad", "code"]
+Tone = Literal["", "muted", "good", "warn", "bad", "code", "prose"]  # prose: words with `commands` in them
 
 _BIDI = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
 _ORDER = ("node.ac", "node", "module", "cpu.package", "cpu.dram", "gpu.board", "gpu.board.unused")

@@ -30,6 +30,7 @@ class Curve(NamedTuple):
     window_s        what of each period the sensor sees; 0: a counter that sees all of it, or a power sensor of one moment
     rough_w         how much power moves between two ticks of a counter, where a power sensor beside it tells
     inferred        period (and window) come from this run's own samples
+    told            False: a counter beside a part-time power sensor that may be adding up its readings; nothing changed that would tell
     wraps, dropped  what unwrapping did; spans: gaps it cannot vouch for
     """
 
@@ -45,6 +46,7 @@ class Curve(NamedTuple):
     dropped: int
     spans: tuple[Span, ...]
     inferred: bool = False
+    told: bool = True
 
     @property
     def part_time(self) -> bool:

@@ -6,19 +6,22 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from energybench.analysis import doubts as weak
+from energybench.analysis import idle as idling
+from energybench.analysis import seen
+from energybench.analysis import steadiness as steady
 from energybench.analysis.boundary import Cover, Ranges, cover
 from energybench.analysis.curve import Curve, curve
 from energybench.analysis.mirrors import mirrors
-from energybench.analysis.parts import Row, mean_effects, table
+from energybench.analysis.particulars import REPEAT, SamplingStats, channel_stats, regions
+from energybench.analysis.parts import Row, mean_effects, table, total_j
+from energybench.analysis.sampling import informed
 from energybench.analysis.stats import scatter_effect
-from energybench.analysis.uncertainty import combine, propagate, rectangular, scale, scaled
+from energybench.analysis.uncertainty import combine, propagate, rectangular, scaled
 from energybench.model import (
     Boundary,
     BoundaryName,
-    ChannelStats,
     Condition,
     Doubt,
     Effect,
@@ -27,7 +30,6 @@ from energybench.model import (
     Measurement,
     OtherLoad,
     Quality,
-    Region,
     Repeat,
     Trace,
     Verification,
@@ -36,19 +38,10 @@ from energybench.model import (
     WorkloadRef,
 )
 
-IDLE, REPEAT = "idle", "repeat"
-IDLE_STATE = "before the work, no context held, sensors polled"
-_NOT_ENERGY = frozenset({IDLE, REPEAT})
+__all__ = ["IDLE", "REPEAT", "Record", "SamplingStats", "energies_so_far", "energy_to_solution", "measure", "sampling_rel"]
+
+IDLE = idling.LABEL
 _TIME_HALF_WIDTH_S = 1e-3  # how late the end of a process is noticed; enters where no scatter holds it already
-
-
-class SamplingStats(NamedTuple):
-    """How one collector was polled: measured base period and jitter against the schedule (s), scheduled samples that were missed."""
-
-    collector: str
-    period_s: float | None
-    jitter_s: float | None
-    missed: int
 
 
 class Record(NamedTuple):
@@ -74,7 +67,7 @@ def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> 
     """Energy of each repeat, without its interval: what a stopping rule asks after every repeat."""
     repeats = _repeats(record)
     rows = table(*_covered(record, traces, ranges), repeats)
-    return [_total(rows, i) for i in range(len(repeats))]
+    return [total_j(rows, i) for i in range(len(repeats))]
 
 
 def _repeats(record: Record) -> list[Window]:
@@ -84,7 +77,9 @@ def _repeats(record: Record) -> list[Window]:
 def _covered(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[Cover, dict[str, Curve]]:
     """What the boundary is made of here, and the curves of its channels."""
     chosen = cover(record.boundary, [trace.channel for trace in traces], record.host, ranges, mirrors(traces))
-    return chosen, {trace.channel.id: made for trace in traces if (made := curve(trace)) is not None}
+    curves = {trace.channel.id: made for trace in traces if (made := curve(trace)) is not None}
+    checked = {source.channel.id: curves.get(source.check.id) for source in chosen.sources if source.check is not None}
+    return chosen, {name: informed(made, checked.get(name)) for name, made in curves.items()}
 
 
 def energy_to_solution(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[Estimate | None, tuple[Doubt, ...]]:
@@ -92,15 +87,23 @@ def energy_to_solution(record: Record, traces: Sequence[Trace], ranges: Ranges) 
     chosen, curves = _covered(record, traces, ranges)
     repeats = _repeats(record)
     rows = table(chosen, curves, repeats)
-    return _gross(rows, len(repeats)), _once(doubt for row in rows for cell in row.cells for doubt in cell.doubts)
+    own = _once(doubt for row in rows for cell in row.cells for doubt in cell.doubts)
+    return _gross(rows, len(repeats)), (*own, *seen.of_sensors(chosen.sources, curves, repeats))
+
+
+def sampling_rel(record: Record, traces: Sequence[Trace], ranges: Ranges) -> float | None:
+    """Relative standard uncertainty of the repeats' mean energy that sampling causes; None where nothing was measured."""
+    repeats = _repeats(record)
+    found = seen.sampling(table(*_covered(record, traces, ranges), repeats), len(repeats))
+    return found.rel if found else None
 
 
 def _gross(rows: Sequence[Row], n: int) -> Estimate | None:
     """Energy of one repeat; None where no part was measured or modelled: the sum of nothing is not 0 J."""
-    whole = [i for i in range(n) if _total(rows, i) is not None]
+    whole = [i for i in range(n) if total_j(rows, i) is not None]
     if not whole or all(row.part.state == "missing" for row in rows):
         return None
-    return _mean([total for i in whole if (total := _total(rows, i)) is not None], _common(rows, whole), _random(rows, whole))
+    return _mean([total for i in whole if (total := total_j(rows, i)) is not None], _common(rows, whole), _random(rows, whole))
 
 
 def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurement:
@@ -110,17 +113,18 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
     if not repeats:
         raise ValueError("no repeat was completed")
     rows = table(chosen, curves, repeats)
-    totals = [_total(rows, i) for i in range(len(repeats))]
+    totals = [total_j(rows, i) for i in range(len(repeats))]
     whole = [i for i, total in enumerate(totals) if total is not None]
     energies = [total for total in totals if total is not None]
     times = [window.duration_s for window in repeats]
     time_s = _mean(times, (), (rectangular("start and end of the work", _TIME_HALF_WIDTH_S),))
     energy_j = _gross(rows, len(repeats))
     known = energy_j is not None
-    idle = _idle_power(chosen, curves, record.windows)
+    phases = _idle_phases(chosen, curves, record.windows)
+    idle = idling.power(phases, record.session)
     power = _power(energies, [times[i] for i in whole], _common(rows, whole)) if energy_j else None
     net, net_doubts = _net(energy_j, idle, time_s)
-    stats = _channel_stats(traces, record.sampling)
+    stats = channel_stats(traces, record.sampling, curves)
     quality = _quality(rows)
     counted = {source.channel.id for source in chosen.sources}
     slowest = max((curves[name].period_s for name in counted if name in curves and curves[name].channel.quality == "measured"), default=0.0)
@@ -132,9 +136,15 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         *weak.of_unused_meters(chosen.name, quality, [trace.channel for trace in traces]),
         *weak.of_parts(rows),
         *_once(doubt for row in rows for cell in row.cells for doubt in cell.doubts),
+        *seen.of_sensors(chosen.sources, curves, repeats),
+        *seen.of_sampling(seen.sampling(rows, len(repeats)), repeats, slowest),
+        *seen.of_stuck(traces),
         *weak.of_repeats(repeats, energies, slowest),
+        *steady.of_conditions(record.conditions, repeats, energies),
+        *steady.of_others(record.others, repeats),
         *weak.of_channels(stats, dropped),
         *net_doubts,
+        *idling.doubts(phases),
     )
     return Measurement(
         id=record.id,
@@ -148,7 +158,8 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         time_s=time_s,
         power_w=power,
         idle_power_w=idle,
-        idle_state=IDLE_STATE if idle is not None else None,
+        idle_state=idling.state(phases),
+        idles=idling.idles(phases),
         net_energy_j=net,
         work=_one_work(record.works),
         energy_per_work_j=_per_work(energy_j, energies, whole, record.works, rows),
@@ -164,22 +175,18 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
             )
             for i, window in enumerate(repeats)
         ),
-        regions=_regions(chosen, curves, record.windows, slowest),
+        regions=regions(chosen, curves, record.windows, slowest),
         channels=stats,
         nodes=1,
         host=record.host,
         session=record.session,
+        conditions=steady.keep(record.conditions),
         others=record.others,
         doubts=tuple(found),
     )
 
 
 # ---------------------------------------------------------------- sums over parts
-
-
-def _total(rows: Sequence[Row], i: int) -> float | None:
-    cells = [row.cells[i].energy_j for row in rows]
-    return None if any(cell is None for cell in cells) else sum(cell for cell in cells if cell is not None)
 
 
 def _cells(rows: Sequence[Row], i: int) -> dict[str, float]:
@@ -231,21 +238,22 @@ def _components(rows: Sequence[Row], whole: Sequence[int]) -> dict[str, Estimate
     made = {}
     for name in names:
         mine = [row for row in rows if row.component == name]
-        values = [total for i in whole if (total := _total(mine, i)) is not None]
+        values = [total for i in whole if (total := total_j(mine, i)) is not None]
         if values:
             made[name] = _mean(values, _common(mine, whole), _random(mine, whole))
     return made
 
 
-def _idle_power(chosen: Cover, curves: dict[str, Curve], windows: Sequence[Window]) -> Estimate | None:
-    idle = [window for window in windows if window.label == IDLE and window.duration_s > 0]
-    if not idle:
-        return None
-    rows = table(chosen, curves, idle[:1])
-    total = _total(rows, 0)
-    if total is None or all(row.part.state == "missing" for row in rows):
-        return None
-    return scale(_mean([total], _common(rows, [0]), _random(rows, [0])), 1 / idle[0].duration_s)
+def _idle_phases(chosen: Cover, curves: dict[str, Curve], windows: Sequence[Window]) -> tuple[idling.Phase, ...]:
+    """Mean power of each idle window that was measured."""
+    made = []
+    for window in sorted((w for w in windows if w.label == IDLE and w.duration_s > 0), key=lambda w: w.start_s):
+        rows = table(chosen, curves, [window])
+        total = total_j(rows, 0)
+        if total is not None and any(row.part.state != "missing" for row in rows):
+            per_s = 1 / window.duration_s
+            made.append(idling.Phase(window, total * per_s, scaled(_random(rows, [0]), per_s), scaled(_common(rows, [0]), per_s)))
+    return tuple(made)
 
 
 def _net(energy: Estimate | None, idle: Estimate | None, time: Estimate) -> tuple[Estimate | None, tuple[Doubt, ...]]:
@@ -279,52 +287,6 @@ def _quality(rows: Sequence[Row]) -> Quality | None:
     if "measured" not in states:
         return "estimated"
     return "measured" if states == {"measured"} else "mixed"
-
-
-# ---------------------------------------------------------------- regions and channels
-
-
-def _regions(chosen: Cover, curves: dict[str, Curve], windows: Sequence[Window], slowest_s: float) -> tuple[Region, ...]:
-    """Means by label, in order of first appearance. Energy only where every occurrence outlasts two updates of the slowest sensor."""
-    labels = dict.fromkeys((window.label, window.repeat is not None) for window in windows if window.label not in _NOT_ENERGY)
-    made = []
-    for label, in_repeat in labels:
-        mine = [window for window in windows if window.label == label and (window.repeat is not None) == in_repeat]
-        joules: float | None = None
-        if all(window.duration_s >= 2 * slowest_s for window in mine):
-            rows = table(chosen, curves, mine)
-            totals = [_total(rows, i) for i in range(len(mine))]
-            if rows and all(total is not None for total in totals):
-                joules = sum(total for total in totals if total is not None) / len(mine)
-        seconds = sum(window.duration_s for window in mine) / len(mine)
-        made.append(Region(label=label, energy_j=joules, time_s=seconds, count=len(mine), in_repeat=in_repeat))
-    return tuple(made)
-
-
-def _channel_stats(traces: Sequence[Trace], sampling: Sequence[SamplingStats]) -> tuple[ChannelStats, ...]:
-    by_collector = {entry.collector: entry for entry in sampling}
-    made = []
-    for trace in traces:
-        polled = by_collector.get(trace.channel.collector)
-        made.append(
-            ChannelStats(
-                collector=trace.channel.collector,
-                device=trace.channel.device,
-                component=trace.channel.component,
-                kind=trace.channel.kind,
-                quantity=trace.channel.quantity,
-                period_s=polled.period_s if polled else None,
-                jitter_s=polled.jitter_s if polled else None,
-                samples=int(trace.ok.sum()),
-                missed=polled.missed if polled else 0,
-                failed=int(np.count_nonzero(~trace.ok)),
-                timing=trace.channel.timing,
-                calibrated_utc=trace.channel.calibrated_utc,
-                update_period_s=trace.channel.update_period_s,
-                window_s=trace.channel.window_s,
-            )
-        )
-    return tuple(made)
 
 
 def _once(found: Iterable[Doubt]) -> tuple[Doubt, ...]:

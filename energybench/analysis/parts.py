@@ -109,3 +109,9 @@ def mean_effects(cells: Sequence[WindowEnergy]) -> tuple[Effect, ...]:
             place = (effect.name, effect.distribution, effect.key)
             gathered[place] = gathered.get(place, 0.0) + effect.u / len(cells)
     return tuple(Effect(name=name, u=u, distribution=distribution, key=key) for (name, distribution, key), u in gathered.items())
+
+
+def total_j(rows: Sequence[Row], i: int) -> float | None:
+    """Joules of all parts in window i; None where one of them was not measured in it."""
+    cells = [row.cells[i].energy_j for row in rows]
+    return None if any(cell is None for cell in cells) else sum(cell for cell in cells if cell is not None)

@@ -15,8 +15,10 @@ from energybench.analysis.parts import Row
 from energybench.model import Doubt, Trace, Window
 
 TARGET_REL = 0.02  # of the 95 % interval's half-width that sampling may take: what `run` asks of the scatter by default
-_SMEARED = 1.5  # a window shorter than this many averaging windows is mostly what was smeared in from outside
-_READINGS = 10  # of a part-time sensor over all repeats: fewer tell neither the mean nor how much it varies
+_SMEARED = 0.9  # a window shorter than this many averaging windows is mostly what was smeared in from outside
+_READINGS = 9  # of a part-time sensor over all repeats: fewer tell neither the mean nor how much it varies
+_UPDATES = 5  # of a counter that may be adding up its samples: with fewer an edge is a large part of what it says
+_BRIEF = 3  # updates within one repeat: below, most of what a part-time sensor reads lies across an edge
 _STUCK = 20  # readings without any change: a real sensor's last digits move
 _HOLE = 0.5  # s, and three updates: a stretch without readings that an edge falls into is interpolated over
 
@@ -82,8 +84,13 @@ def of_sensors(sources: Sequence[Source], curves: Mapping[str, Curve], windows: 
             message = f"{name} averages over {curve.window_s:.3g} s: repeats of {shortest:.3g} s are mostly what came before and after them"
             found.append(_unusable(message, f"repeats of {2 * curve.window_s:.3g} s or more: --min-window, or more work"))
         readings = sum(window.duration_s for window in windows) / curve.period_s if curve.period_s else math.inf
-        if curve.part_time and readings < _READINGS:
-            message = f"{name} gave about {max(1, int(readings))} readings of {curve.window_s * 1e3:.3g} ms in all: too few to tell a mean"
+        if not curve.told and readings < _UPDATES:
+            message = f"whether the counter of {name} adds up samples or sees all cannot be told from {max(1, int(readings))} updates"
+            found.append(_unusable(message, f"at least {_UPDATES} updates: longer or more repeats; `energybench calibrate` settles it"))
+        if curve.part_time and (readings < _READINGS or shortest < _BRIEF * curve.period_s):
+            message = (
+                f"{name} gave about {max(1, int(readings))} readings of {curve.window_s * 1e3:.3g} ms in all: too few, or too near the edges, to tell a mean"
+            )
             found.append(_unusable(message, f"at least {_READINGS} readings: longer or more repeats"))
         found += _holes(curve, name, windows)
     return found

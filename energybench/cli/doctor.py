@@ -28,6 +28,7 @@ def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]
     from energybench.errors import BadInput
     from energybench.measuring import host as provenance
     from energybench.measuring.clock import MonotonicClock
+    from energybench.measuring.profiled import with_profiles
     from energybench.measuring.sensors import open_all
     from energybench.measuring.session import ranges
     from energybench.model import SCHEMA
@@ -44,6 +45,7 @@ def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]
     sensors = open_all(context)
     try:
         host = provenance.describe(clock, root, sensors.gpus)
+        sensors = with_profiles(sensors, lambda: host)
         channels = [_channel(channel, raw) for entry in sensors.opened for channel, raw in zip(entry.channels, entry.collector.read(), strict=True)]
         parts: list[Any] = []
         problem = None
@@ -76,10 +78,23 @@ def _channel(channel: Any, raw: Any) -> dict[str, Any]:
         "unit": "J" if channel.kind == "counter" else "W",
         "reads": None if value is None else value * channel.resolution,
         "update_period_s": channel.update_period_s,
+        "window_s": channel.window_s,
+        "lag_s": channel.lag_s,
+        "timing": channel.timing,
+        "calibrated_utc": channel.calibrated_utc,
         "quality": channel.quality,
         "used": channel.used,
         "summed": channel.counts,
     }
+
+
+def _timing(channel: dict[str, Any]) -> str:
+    """Where what is believed of the sensor's timing comes from, and how old that is."""
+    from energybench.analysis.profiles import age_days
+    from energybench.measuring.profiled import now_utc
+
+    days = age_days(channel["calibrated_utc"], now_utc()) if channel["calibrated_utc"] else None
+    return f"timing: {channel['timing']}" + (f", {days:.0f} days old" if days is not None else "")
 
 
 def text(found: dict[str, Any]) -> str:
@@ -94,7 +109,7 @@ def text(found: dict[str, Any]) -> str:
     for channel in found["channels"]:
         reads = "read failed" if channel["reads"] is None else f"{channel['reads']:.6g} {channel['unit']}"
         notes = [] if channel["summed"] else ["recorded, not summed"]
-        notes += ["estimated: no sensor"] if channel["quality"] == "estimated" else []
+        notes += ["estimated: no sensor"] if channel["quality"] == "estimated" else [_timing(channel)]
         note = f"   ({', '.join(notes)})" if notes else ""
         lines.append(f"  {channel['collector']:<12} {channel['component']:<12} {channel['device']:<42} {channel['quantity']:<14} {reads}{note}")
     if not found["channels"]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from energybench import __version__
-from energybench.cli import compare, doctor, listing, measure, project, quickstart, recover, report, run
+from energybench.cli import attach, calibrate, compare, doctor, grade, listing, measure, project, quickstart, recover, report, run, simulate
 from energybench.errors import BadInput
 
 app = typer.Typer(
@@ -21,14 +21,18 @@ app = typer.Typer(
 )
 
 app.command("doctor")(doctor.doctor)
+app.command("calibrate")(calibrate.calibrate)
 app.command("list")(listing.listing)
 app.command("run")(run.run)
 app.command("measure", context_settings={"allow_interspersed_args": False})(measure.measure)
+app.command("attach")(attach.attach)
 app.command("compare")(compare.compare)
+app.command("grade")(grade.grade)
 app.command("project")(project.project)
 app.command("report")(report.report)
 app.command("recover")(recover.recover)
 app.command("quickstart")(quickstart.quickstart)
+app.command("simulate")(simulate.simulate)
 
 
 def _version(wanted: bool) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from energybench.cli import common
 from energybench.errors import BadInput
 
+if TYPE_CHECKING:
+    from energybench.measuring.workload import Outcome
+
 STORE = Path("results/quickstart")
 SCENARIO = "example-centre"
+IDLE_S, MAX_WARM_UP_S = 2.0, 10.0  # shorter than `run`'s: this is to see the instrument work
 
 
 class Trial(NamedTuple):
@@ -52,11 +57,10 @@ def quickstart(
     measurements, comparisons, timelines = [], [], []
     for baseline, candidate in _trials(any(gpu.used for gpu in found["host"].gpus), out):
         pair = []
-        for trial in (baseline, candidate):
-            directory, result = _run(trial, out, repeats)
-            common.say(summary.per_work(result))
-            timelines.append(timeline(directory, result))
-            pair.append(result)
+        for outcome in _run([baseline, candidate], out, repeats):
+            common.say(summary.per_work(outcome.measurement))
+            timelines.append(timeline(outcome.directory, outcome.measurement))
+            pair.append(outcome.measurement)
         compared = compare(pair[0], pair[1], force=True)
         common.say(summary.answer(compared) + "\n")
         measurements += pair
@@ -87,7 +91,7 @@ def _trials(accelerator: bool, out: Path) -> list[tuple[Trial, Trial]]:
     if accelerator:
         probe = VARIANTS[1][1]._replace(label="probe", device="cuda")
         try:
-            _run(probe, out / ".probe", 2)
+            _run([probe], out / ".probe", 2)
             return both_devices()
         except BadInput as why:
             common.say(f"the accelerator is measured but not used: {why}\n")
@@ -105,19 +109,25 @@ def both_devices() -> list[tuple[Trial, Trial]]:
     return pairs
 
 
-def _run(trial: Trial, out: Path, repeats: int) -> tuple[Path, Any]:
-    from energybench.cli.run import execute
-    from energybench.measuring.plan import Plan, Request
+def _run(trials: Sequence[Trial], out: Path, repeats: int) -> list[Outcome]:
+    """Run trials interleaved; one outcome each. Raises typer.Exit where one of them, or a signal, leaves nothing to compare."""
+    from energybench.cli.variants import execute
+    from energybench.measuring.plan import Blocks, Plan, Request
     from energybench.model import WorkloadRef
 
-    reference = WorkloadRef(name=trial.workload, size=trial.size, device=trial.device, settings=dict(trial.settings))
-    plan = Plan(store=out, label=trial.label, boundary="compute", idle_s=3.0, workload=reference)
-    common.say(f"measuring {trial.label}: {repeats} repeats")
-    outcome, signalled = execute(plan, Request(trial.workload, trial.size, trial.device, trial.settings, repeats=repeats))
+    made = []
+    for trial in trials:
+        reference = WorkloadRef(name=trial.workload, size=trial.size, device=trial.device, settings=dict(trial.settings))
+        plan = Plan(store=out, label=trial.label, boundary="compute", idle_s=IDLE_S, workload=reference)
+        made.append((plan, Request(trial.workload, trial.size, trial.device, trial.settings, repeats=repeats, max_warm_up_s=MAX_WARM_UP_S)))
+    common.say(f"measuring {' and '.join(trial.label for trial in trials)}: {repeats} repeats" + (", taking turns" if len(trials) > 1 else ""))
+    together, signalled = execute(made, Blocks())
     if signalled:
         common.say(f"energybench: interrupted; what was measured stands in {out}")
-        raise typer.Exit(outcome.code)
-    return outcome.directory, outcome.measurement
+    outcomes = [outcome for outcome in together.outcomes if outcome is not None]
+    if signalled or len(outcomes) < len(trials):
+        raise typer.Exit(together.code)
+    return outcomes
 
 
 def _project(comparisons: list[Any]) -> Any:

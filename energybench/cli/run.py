@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from energybench.cli import common
+from energybench.cli.variants import choices, pairs
 from energybench.errors import BadInput
-from energybench.measuring.plan import MAX_REPEATS, MIN_WINDOW_S, TARGET_REL, Plan, Request
+from energybench.measuring.plan import MAX_REPEATS, MAX_WARM_UP_S, MIN_WINDOW_S, SEED, SETTLE_S, TARGET_REL, Blocks, Plan, Request
 from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
@@ -19,16 +20,26 @@ if TYPE_CHECKING:
 
 def run(
     workload: Annotated[str, typer.Argument(help="Name of a workload: see `energybench list workloads`.")],
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:N or node.")] = "cpu",
+    device: Annotated[list[str] | None, typer.Option("--device", help="cpu (default), cuda, cuda:N or node; several are interleaved and compared.")] = None,
     size: Annotated[str, typer.Option("--size", help="One of the workload's sizes.")] = "smoke",
     setting: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the workload (may be repeated).")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", help="KEY=VALUE,… on top of --set; several are interleaved in random blocks and compared with the first.")
+    ] = None,
     repeats: Annotated[str, typer.Option("--repeats", help="A number, or auto: at least 8, until the scatter is small enough.")] = "auto",
     target_rel: Annotated[float, typer.Option("--target-rel", min=1e-6, help="Half-width of the scatter's 95 % interval to stop at.")] = TARGET_REL,
     max_repeats: Annotated[int, typer.Option("--max-repeats", min=1, help="Stop there in any case.")] = MAX_REPEATS,
     min_window: Annotated[
         float, typer.Option("--min-window", min=0.0, max=86400.0, help="Shortest repeat in seconds; shorter work is done several times over.")
     ] = MIN_WINDOW_S,
-    idle: Annotated[float, typer.Option("--idle", min=0.0, max=86400.0, help="Seconds of idle power to measure first.")] = 5.0,
+    max_warm_up: Annotated[
+        float, typer.Option("--max-warm-up", min=1.0, max=86400.0, help="Warm up until the power has settled, so many seconds at most.")
+    ] = MAX_WARM_UP_S,
+    idle: Annotated[float, typer.Option("--idle", min=0.0, max=86400.0, help="Seconds of idle power to measure before and again after the work.")] = 5.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the order in which interleaved variants take turns.")] = SEED,
+    settle: Annotated[
+        float, typer.Option("--settle", min=0.0, max=3600.0, help="Seconds between two interleaved runs, up to three times that until the power has settled.")
+    ] = SETTLE_S,
     label: str | None = common.LABEL,
     boundary: str = common.BOUNDARY,
     out: Path = common.OUT,
@@ -37,7 +48,10 @@ def run(
     replay: Path | None = common.REPLAY,
     json: bool = common.JSON,
 ) -> None:
-    """Run and measure a workload: idle phase, warm-up, repeats with a check after each. Exit code 1 where a check failed."""
+    """Run and measure a workload: idle, warm-up, repeats with a check after each, idle again. Exit code 1 where a check failed.
+
+    Several devices or variants take turns in blocks, in random order, and are compared as pairs.
+    """
     from energybench.model import WorkloadRef
     from energybench.plugins import load, registered
 
@@ -47,22 +61,35 @@ def run(
     sizes = load("workloads", workload).sizes
     if size not in sizes:
         raise BadInput(f"--size {size}", f"is no size of {workload}", ", ".join(sizes))
-    settings = pairs(setting or [])
-    plan = Plan(
-        store=out,
-        label=label or f"{workload} {device}",
-        boundary=common.boundary(boundary),
-        idle_s=idle,
-        workload=WorkloadRef(name=workload, size=size, device=device, settings=dict(settings)),
-        collectors=tuple(collector or ()),
-        root=common.folder(root),
-    )
+    plan = Plan(store=out, label="", boundary=common.boundary(boundary), idle_s=idle, collectors=tuple(collector or ()), root=common.folder(root))
+    chosen = choices(device or ["cpu"], pairs(setting or []), variant or [])
+    several = len(chosen) > 1
+    made = []
+    for one in chosen:
+        plain = f"{workload} {one.words if several else one.device}"
+        name = f"{label} {one.words}" if label and several else label or plain
+        reference = WorkloadRef(name=workload, size=size, device=one.device, settings=dict(one.settings))
+        request = Request(workload, size, one.device, one.settings, count(repeats), target_rel, max_repeats, min_window, max_warm_up)
+        made.append((plan._replace(label=name, workload=reference), request))
+    if several:
+        if replay is not None:
+            raise BadInput("--replay", "is one recording", "one --device and at most one --variant")
+        _together(made, Blocks(seed, settle), f"{label or workload}: {len(made)} variants", json)
     if replay is not None:
-        directory, result, code = common.replayed(replay, plan)
+        directory, result, code = common.replayed(replay, made[0][0])
     else:
-        outcome, _ = execute(plan, Request(workload, size, device, settings, count(repeats), target_rel, max_repeats, min_window))
+        outcome, _ = execute(*made[0])
         directory, result, code = outcome.directory, outcome.measurement, outcome.code
     common.finish(directory, result, code, json, sys.stdout)
+
+
+def _together(made: list[tuple[Plan, Request]], blocks: Blocks, title: str, json: bool) -> None:
+    """Run variants interleaved, show them, and end."""
+    from energybench.cli.variants import execute as execute_together
+    from energybench.cli.variants import show
+
+    together, _ = execute_together(made, blocks)
+    show(title, together, json)
 
 
 def execute(plan: Plan, request: Request) -> tuple[Outcome, bool]:
@@ -86,16 +113,3 @@ def count(repeats: str) -> int | None:
     if not repeats.isdigit() or int(repeats) < 1:
         raise BadInput(f"--repeats {repeats}", "is no number of repeats", "a whole number from 1, or auto")
     return int(repeats)
-
-
-def pairs(settings: list[str]) -> dict[str, str]:
-    """KEY=VALUE options as a mapping. Raises BadInput."""
-    found: dict[str, str] = {}
-    for entry in settings:
-        key, equals, value = entry.partition("=")
-        if not equals or not key.strip():
-            raise BadInput(f"--set {entry}", "is not KEY=VALUE")
-        if key in found:
-            raise BadInput(f"--set {entry}", f"{key} was set already")
-        found[key.strip()] = value
-    return found

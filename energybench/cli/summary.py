@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from energybench.model import Comparison, Doubt, Measurement
+from energybench.model import Comparison, Doubt, Estimate, Measurement
 from energybench.units import relative, show, show_value
+
+_SHORT = 72  # characters of a repeated doubt: subject and first thought, one line of a terminal with its code
 
 
 def measurement(result: Measurement) -> str:
@@ -24,6 +26,7 @@ def measurement(result: Measurement) -> str:
     for check in result.verification:
         value = "not a number" if check.value is None else f"{check.value:.3g}"
         lines.append(f"  check {check.quantity}: {value} (tolerance {check.tolerance:.3g}) {'passed' if check.passed else 'FAILED'}")
+    lines += _largest(result.energy_j, "J")
     return "\n".join(lines + doubts(result.doubts))
 
 
@@ -39,13 +42,23 @@ def comparison(result: Comparison) -> str:
     """The answer in one line, then its supports."""
     baseline, candidate = result.labels
     lines = [f"{baseline} → {candidate}: {result.title} {show(result.energy_ratio)}   speedup {show(result.speedup)}"]
-    lines.append(f"  verdict: {result.verdict or 'none: a side has no energy sensor'} (margin ±{result.margin:.0%}, boundary {result.boundary})")
+    pairs = f", {result.paired} pairs" if result.paired else ""
+    lines.append(f"  verdict: {result.verdict or 'none: a side has no energy sensor'} (margin ±{result.margin:.0%}, boundary {result.boundary}{pairs})")
     lines += [f"  {second.label}: {show(second.energy_ratio)}" for second in result.second_lines]
     if result.net_energy_ratio is not None:
         lines.append(f"  net (idle subtracted): {show(result.net_energy_ratio)}")
     hours = " → ".join(show_value(value * 3600, "s") for value in result.node_hours)
     lines.append(f"  node time for the same work: {hours}   energy-delay ratio {show(result.energy_delay_ratio)}")
+    lines += _largest(result.energy_ratio, ratio=True)
     return "\n".join(lines + doubts(_together(result)))
+
+
+def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) -> list[str]:
+    """What widens the interval most, and what would mend that."""
+    from energybench.analysis.budget import largest, words  # late: `energybench --help` needs no numpy
+
+    first = largest(estimate, ratio=ratio) if estimate is not None else None
+    return [f"  widest part of the interval: {words(first, estimate, unit)}"] if first is not None and estimate is not None else []
 
 
 def answer(result: Comparison) -> str:
@@ -65,5 +78,20 @@ def _together(result: Comparison) -> tuple[Doubt, ...]:
 
 
 def doubts(found: tuple[Doubt, ...]) -> list[str]:
-    """One line each, with the remedy."""
-    return [f"  doubt [{doubt.code}] {doubt.message}" + (f" → {doubt.remedy}" if doubt.remedy else "") for doubt in found]
+    """One line each, with the remedy. A model's description and a long remedy are said in full the first time, and shortened after."""
+    lines: list[str] = []
+    said: set[tuple[str, str]] = set()
+    for doubt in found:
+        again = (doubt.code, doubt.remedy) in said
+        message = shortened(doubt.message) if again else doubt.message
+        lines.append(f"  doubt [{doubt.code}] {message}" + (" → as above" if again else f" → {doubt.remedy}") * bool(doubt.remedy))
+        said.add((doubt.code, doubt.remedy))
+    return lines
+
+
+def shortened(message: str) -> str:
+    """What a repeated doubt needs to be told from the first: up to the first full thought after its subject."""
+    if len(message) <= _SHORT:
+        return message
+    cut = max(message.rfind(mark, 0, _SHORT) for mark in (": ", ", ", "; ", " "))
+    return message[: cut if cut > 0 else _SHORT].rstrip(" ,;:") + " …"

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from energybench.collectors.cuda_devices import Board, Doubt, visible
-from energybench.collectors.nvml_board import ask, describe, instances, mig_on, partition_sms
-from energybench.model import Channel, Gpu
+from energybench.collectors.nvml_board import ask, condition, describe, instances, mig_on, partition_sms, processes
+from energybench.model import Channel, Condition, Gpu
 from energybench.plugins import Context, Reading, Unavailable
 
 _LIBRARY = "libnvidia-ml.so.1"
@@ -146,6 +146,14 @@ class Nvml:
 
     def doubts(self) -> Sequence[Doubt]:
         return tuple(self._doubts)
+
+    def conditions(self) -> Sequence[Condition]:
+        """Temperature, SM clock and throttle reasons of every board."""
+        return [condition(self._nvml, found.handle, found.board.uuid, self._now()) for found in self._found]
+
+    def processes(self) -> Sequence[tuple[str, int]]:
+        """Who computes on the boards that the work was given."""
+        return [(found.board.uuid, pid) for found in self._found if found.board.uuid in self._used for pid in processes(self._nvml, found.handle)]
 
     def _stop(self) -> None:
         if self._nvml is not None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from energybench.collectors.cuda_devices import Instance
-from energybench.model import Gpu
+from energybench.model import Condition, Gpu
 
 _CLOCK_SM, _CLOCK_MEMORY = 1, 2  # nvmlClockType_t
 _TEMPERATURE_GPU = 0  # nvmlTemperatureSensors_t
@@ -71,6 +71,27 @@ def describe(nvml: Any, handle: Any, uuid: str, name: str, used: bool) -> Gpu:
         temperature_c=_temperature(nvml, handle),
         throttle_reasons=_throttle(nvml, handle),
     )
+
+
+def condition(nvml: Any, handle: Any, uuid: str, t_s: float) -> Condition:
+    """State of one board now: three queries."""
+    celsius, mhz = _temperature(nvml, handle), ask(nvml, "nvmlDeviceGetClockInfo", handle, _CLOCK_SM)
+    return Condition(
+        t_s=t_s,
+        device=uuid,
+        temperature_c=None if celsius is None else float(celsius),
+        clock_mhz=None if mhz is None else float(mhz),
+        throttle=_throttle(nvml, handle),
+    )
+
+
+def processes(nvml: Any, handle: Any) -> list[int]:
+    """Process numbers, as the host counts them, of what computes on one board, its MIG instances included."""
+    for query in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetComputeRunningProcesses_v2"):
+        found = ask(nvml, query, handle)
+        if found is not None:
+            return sorted({int(entry.pid) for entry in found})
+    return []
 
 
 def mig_on(nvml: Any, handle: Any) -> bool | None:

@@ -49,6 +49,7 @@ def measure_program(argv: Sequence[str], plan: Plan, repeats: int, signals: Sign
             if interrupted():
                 break
             program = Program(argv, _stderr() if stdout_to_stderr else None, signals)
+            session.outside(interrupted)
             session.edge()
             progress(f"{plan.label}: repeat {number + 1} of {repeats}", number / repeats)
             start = session.open_repeat(number)
@@ -69,6 +70,7 @@ def measure_program(argv: Sequence[str], plan: Plan, repeats: int, signals: Sign
             session.writer.verification((Verification(quantity=_EXIT_STATUS, value=float(this), tolerance=0.0, passed=this == 0),))
             code = code or this
             done += 1
+        session.idle_after(interrupted)
         if interrupted() and signals.received is not None:
             name = signals.received.name
             session.doubt("interrupted", f"{name} came in repeat {done} of {repeats}; what stands here was measured until then", "repeat the run")

@@ -11,6 +11,8 @@ from energybench.model import BoundaryName, WorkloadRef
 MAX_REPEATS = 20
 TARGET_REL = 0.02
 MIN_WINDOW_S = 1.0  # a repeat shorter than this does its work several times over
+MAX_WARM_UP_S = 60.0  # EE HPC WG's shortest core phase: what has not settled in that long will not while anybody waits
+SEED, SETTLE_S = 1, 1.0
 
 Progress = Callable[[str, float | None], None]  # what is going on, and how far it is (0…1; None: not known)
 
@@ -28,6 +30,7 @@ class Plan(NamedTuple):
     visible_devices: str | None = None
     device_order: str | None = None
     root: Path = Path("/")  # prefix of /sys, /proc and /dev
+    session: str | None = None  # shared by runs that are interleaved
 
 
 class Request(NamedTuple):
@@ -41,3 +44,11 @@ class Request(NamedTuple):
     target_rel: float = TARGET_REL
     max_repeats: int = MAX_REPEATS
     min_window_s: float = MIN_WINDOW_S
+    max_warm_up_s: float = MAX_WARM_UP_S
+
+
+class Blocks(NamedTuple):
+    """How interleaved runs take turns: the order in each block is drawn with `seed`; at least `settle_s` lie between two runs."""
+
+    seed: int = SEED
+    settle_s: float = SETTLE_S

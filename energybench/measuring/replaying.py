@@ -14,6 +14,7 @@ from energybench.collectors.replay import RecordedChannel, Replay, Series
 from energybench.collectors.replay_file import load_synthetic
 from energybench.errors import BadInput
 from energybench.measuring.clock import VirtualClock
+from energybench.measuring.conditions import Watch
 from energybench.measuring.plan import Plan
 from energybench.measuring.sampler import Opened
 from energybench.measuring.sensors import Sensors
@@ -87,6 +88,9 @@ class _ReplaySession(Session):
 
     def describe_host(self) -> Host:
         return self._recording.host
+
+    def watch(self, context: Context) -> Watch:
+        return Watch((), None, self.clock)
 
 
 def _synthetic(path: Path) -> Recording:

@@ -53,11 +53,18 @@ def burst_s(channels: Sequence[Channel]) -> float:
     return min(_EDGE_PERIODS * longest, _LONGEST_BURST_S) if longest > BURST_PERIOD_S else 2 * BURST_PERIOD_S
 
 
-class Sampler:
-    """Polls the opened collectors and hands every tick to the sink."""
+def smear_s(channels: Sequence[Channel]) -> float:
+    """How far outside its window a repeat's power is still seen: by sensors that average over more than their period, where no counter stands beside."""
+    counted = {(channel.device, channel.component) for channel in channels if channel.kind == "counter" and channel.counts}
+    alone = [c for c in channels if c.kind == "power" and c.counts and c.quality == "measured" and (c.device, c.component) not in counted]
+    return max((c.window_s + c.lag_s for c in alone if c.window_s > (c.update_period_s or 0.0)), default=0.0)
 
-    def __init__(self, opened: Sequence[Opened], clock: Clock, sink: Sink, wait: Wait) -> None:
-        self._opened, self._clock, self._sink, self._wait = tuple(opened), clock, sink, wait
+
+class Sampler:
+    """Polls the opened collectors and hands every tick to the sink. `beside` is called after each tick at the base rate, when there is time."""
+
+    def __init__(self, opened: Sequence[Opened], clock: Clock, sink: Sink, wait: Wait, beside: Callable[[], None] = lambda: None) -> None:
+        self._opened, self._clock, self._sink, self._wait, self._beside = tuple(opened), clock, sink, wait, beside
         self._origin_s = clock.now()
         self.channels = tuple(channel for entry in opened for channel in entry.channels)
         self.edge_s = burst_s(self.channels)
@@ -87,6 +94,7 @@ class Sampler:
             self.missed += late
             k += late
             self._tick(self._origin_s + k * BASE_PERIOD_S, burst=False, missed=late)
+            self._beside()
             k += 1
 
     def _sleep(self, until_s: float, done: Done) -> None:

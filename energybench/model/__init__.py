@@ -20,14 +20,19 @@ from energybench.model.base import (
 )
 from energybench.model.calibration import ChannelProfile, Profile, SiteGain
 from energybench.model.derived import (
+    Aspect,
+    Check,
     Claim,
     Comparison,
     Document,
+    Grade,
     Input,
     Line,
+    Passed,
     PowerSeries,
     Projection,
     RatioLine,
+    RuleBook,
     Timeline,
 )
 from energybench.model.host import Condition, Gpu, Host, OtherLoad
@@ -46,11 +51,13 @@ from energybench.model.values import (
 
 __all__ = [
     "SCHEMA",
+    "Aspect",
     "Boundary",
     "BoundaryName",
     "Channel",
     "ChannelProfile",
     "ChannelStats",
+    "Check",
     "Claim",
     "Comparison",
     "Condition",
@@ -61,6 +68,7 @@ __all__ = [
     "Estimate",
     "Gain",
     "Gpu",
+    "Grade",
     "Host",
     "Idle",
     "Input",
@@ -72,6 +80,7 @@ __all__ = [
     "OtherLoad",
     "Part",
     "PartState",
+    "Passed",
     "Positive",
     "PowerSeries",
     "PrecisionPolicy",
@@ -81,6 +90,7 @@ __all__ = [
     "RatioLine",
     "Region",
     "Repeat",
+    "RuleBook",
     "SiteGain",
     "Timeline",
     "Timing",

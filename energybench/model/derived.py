@@ -1,4 +1,4 @@
-"""What measurements lead to: comparison, projection, and the document that a report renders."""
+"""What measurements lead to: comparison, projection, grade, and the document that a report renders."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from energybench.model.base import BoundaryName, NonNegative, Noun, Quality, Ver
 from energybench.model.measured import Measurement
 from energybench.model.sensing import Window
 from energybench.model.values import Doubt, Estimate
+
+Passed = Literal["pass", "fail", "unknown"]
 
 
 class RatioLine(Noun, frozen=True, kw_only=True):
@@ -38,6 +40,7 @@ class Comparison(Noun, frozen=True, kw_only=True):
     energy_delay_ratio: Estimate | None
     verdict: Verdict | None  # None: no energy verdict can be given
     margin: NonNegative
+    paired: int | None = None  # blocks of interleaved runs that were analysed as pairs; None: two runs on their own (Welch)
     second_lines: tuple[RatioLine, ...]
     power_w: tuple[Estimate | None, Estimate | None]
     idle_power_w: tuple[Estimate | None, Estimate | None]
@@ -92,6 +95,45 @@ class Projection(Noun, frozen=True, kw_only=True):
     doubts: tuple[Doubt, ...]
 
 
+class Check(Noun, frozen=True, kw_only=True):
+    """One thing that a rule book asks, and what the measurement has. Figures in `found` are never rounded across the limit."""
+
+    asked: str
+    found: str
+    result: Passed
+
+
+class Aspect(Noun, frozen=True, kw_only=True):
+    """What a rule book asks under one heading, at one of its levels ("" where it has none): fail if a check fails, else unknown if one is."""
+
+    name: str
+    level: str
+    result: Passed
+    checks: tuple[Check, ...]
+
+
+class RuleBook(Noun, frozen=True, kw_only=True):
+    """One rule book, by its edition, aspect by aspect. `gives`: the grade by the lowest aspect; None where an aspect is unknown."""
+
+    name: str
+    edition: str
+    source: str
+    aspects: tuple[Aspect, ...]
+    gives: str | None
+    why: str
+    notes: tuple[str, ...] = ()
+
+
+class Grade(Noun, frozen=True, kw_only=True):
+    """What the rule books of the field would say of a measurement."""
+
+    schema: Literal["energybench/1"] = "energybench/1"
+    kind: Literal["grade"] = "grade"
+    measurement: str
+    label: str
+    books: tuple[RuleBook, ...]
+
+
 class PowerSeries(Noun, frozen=True, kw_only=True):
     """Power over time of one device, for a chart: seconds since the run began, watts. Equal lengths; a gap is a None."""
 
@@ -113,6 +155,8 @@ class Timeline(Noun, frozen=True, kw_only=True):
 class Document(Noun, frozen=True, kw_only=True):
     """What a report renders: any results, in the order given, with title and notes."""
 
+    schema: Literal["energybench/1"] = "energybench/1"
+    kind: Literal["document"] = "document"
     title: str
     results: tuple[Measurement | Comparison | Projection, ...]
     timelines: tuple[Timeline, ...] = ()

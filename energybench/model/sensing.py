@@ -43,6 +43,7 @@ class Channel(Noun, frozen=True, kw_only=True):
     lag_u_s: NonNegative = 0.0  # standard uncertainty of the lag
     timing: Timing = "prior"  # where period, window and lag come from
     calibrated_utc: str | None = None  # when the profile was made, where one was used
+    stamped: bool = False  # the times are the sensor's own, of publishing: nothing of the update period is unknown about them
     wrap: Annotated[int, msgspec.Meta(gt=0)] | None = None  # counts at which a counter starts again; None: never
     max_power_w: Positive | None = None  # what no real reading exceeds; beyond it a sample is implausible
     quality: Literal["measured", "estimated"] = "measured"

@@ -57,7 +57,7 @@ def find(name: str, store: Path = STORE) -> Path:
     held = runs(store)
     if name == "latest" and held:
         return held[-1]
-    matching = [run for run in held if name in run.name]
+    matching = [run for run in held if run.name == name] or [run for run in held if name in run.name]
     if len(matching) == 1:
         return matching[0]
     if matching:

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.plugin import install
 from tests.cli.process import command, energybench, one_line
 
-QUICK = ("--idle", "0.2", "--min-window", "0")
+QUICK = ("--idle", "0.2", "--min-window", "0", "--max-warm-up", "1")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,9 @@ def codes(found) -> set[str]:  # type: ignore[no-untyped-def]
 
 def test_milc_smoke(tmp_path: Path) -> None:
     """The real thing: one JSON document with verified work, its cost, and energy per solve."""
-    found = energybench("run", "milc", "--device", "cpu", "--size", "smoke", "--repeats", "2", "--idle", "0.5", "--json", cwd=tmp_path, timeout=280).json
+    found = energybench(
+        "run", "milc", "--device", "cpu", "--size", "smoke", "--repeats", "2", "--idle", "0.5", "--max-warm-up", "1", "--json", cwd=tmp_path, timeout=280
+    ).json
     assert found["kind"] == "measurement"
     assert found["workload"]["name"] == "milc"
     assert found["work"]["unit"].startswith("solve to residual")
@@ -102,6 +104,36 @@ def test_a_workload_that_fails_at_once_is_one_line(tmp_path: Path, env: dict[str
     assert len(lines) == 1
     assert says in lines[0]
     assert not list((tmp_path / "results").iterdir())
+
+
+def test_idle_before_and_after(tmp_path: Path, env: dict[str, str]) -> None:
+    """Two phases of --idle seconds, one before the first repeat and one after the worker's end, each with its state and power; net uses their mean."""
+    found = run(tmp_path, env, "--repeats", "2").json
+    before, after = found["idles"]
+    assert before["state"] == "before the work, no context held, sensors polled"
+    assert after["state"] == "after the work, no context held, sensors polled"
+    assert before["end_s"] <= found["repeats"][0]["start_s"]
+    assert after["start_s"] >= found["repeats"][-1]["end_s"]
+    assert before["end_s"] - before["start_s"] == pytest.approx(0.2, abs=0.15)
+    mean = (before["power_w"]["value"] + after["power_w"]["value"]) / 2
+    assert found["idle_power_w"]["value"] == pytest.approx(mean)
+    program = energybench("measure", "--json", "--idle", "0.2", "--", "sleep", "0.3", cwd=tmp_path, env=env).json
+    assert len(program["idles"]) == 2
+
+
+def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(tmp_path: Path, env: dict[str, str]) -> None:
+    """After a failure the node is measured once more; after Ctrl-C nobody wants to wait for that."""
+    failed = run(tmp_path, env, "--repeats", "6", "--set", "seconds=1.2", "--set", "fail_at=4").json
+    assert len(failed["idles"]) == 2
+    ran = subprocess.Popen(
+        command("run", "pause", "--json", *QUICK, "--repeats", "20", "--set", "seconds=0.5"), cwd=tmp_path,
+        env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(8)
+    ran.send_signal(signal.SIGINT)
+    out, err = ran.communicate(timeout=20)
+    assert ran.returncode == 130, err
+    assert [idle["state"].split(",")[0] for idle in json.loads(out)["idles"]] == ["before the work"]
 
 
 def test_interrupted_between_repeats(tmp_path: Path, env: dict[str, str]) -> None:

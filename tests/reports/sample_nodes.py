@@ -4,7 +4,25 @@ from __future__ import annotations
 
 import math
 
-from energybench.model import Boundary, ChannelStats, Doubt, Effect, Estimate, Gpu, Host, Measurement, Part, Region, Repeat, Verification, Work, WorkloadRef
+from energybench.model import (
+    Boundary,
+    ChannelStats,
+    Condition,
+    Doubt,
+    Effect,
+    Estimate,
+    Gpu,
+    Host,
+    Idle,
+    Measurement,
+    OtherLoad,
+    Part,
+    Region,
+    Repeat,
+    Verification,
+    Work,
+    WorkloadRef,
+)
 
 A100 = tuple(f"GPU-6d1f0c7a-52e{i}-4b1c-9a77-0f3e5b2c88d{i}" for i in range(4))
 
@@ -75,7 +93,18 @@ def cpu_node() -> Measurement:
         repeats=repeats_of(58_420.0, 124.31, OFFSETS_CPU, shares, SOLVE, 45.0),
         regions=(Region(label="transfer", energy_j=None, time_s=0.004, count=8), Region(label="compile", energy_j=9_840.0, time_s=31.2, in_repeat=False)),
         channels=tuple(
-            ChannelStats(collector="rapl", device=d, component=c, kind="counter", period_s=0.1, jitter_s=0.0008, samples=11_842, missed=3, failed=0)
+            ChannelStats(
+                collector="rapl",
+                device=d,
+                component=c,
+                kind="counter",
+                period_s=0.1,
+                jitter_s=0.0008,
+                samples=11_842,
+                missed=3,
+                failed=0,
+                update_period_s=0.001,
+            )
             for c in ("cpu.package", "cpu.dram")
             for d in devices
         ),
@@ -140,7 +169,21 @@ def gpu_node(used: int = 4) -> Measurement:
         time_s=interval(10.358, scatter(0.021)),
         power_w=about(1_127.8, 1_085.0, 1_198.0),
         idle_power_w=about(398.0, 372.0, 441.0),
-        idle_state="before the work, no context held, sensors polled",
+        idle_state="before and after the work, no context held, sensors polled",
+        idles=(
+            Idle(state="before the work, no context held, sensors polled", start_s=2.0, end_s=32.0, power_w=about(395.0, 370.0, 437.0)),
+            Idle(state="after the work, no context held, sensors polled", start_s=141.0, end_s=171.0, power_w=about(401.0, 375.0, 444.0)),
+        ),
+        conditions=tuple(
+            Condition(t_s=t_s, device=uuid, temperature_c=41.0 + i + warmer, clock_mhz=clock, throttle=throttle)
+            for i, uuid in enumerate(A100)
+            for t_s, warmer, clock, throttle in (
+                (2.0, 0.0, 1410.0, "none"),
+                (60.0, 17.0, 1380.0, "SW power cap" if i == 2 else "none"),
+                (140.0, 22.0, 1395.0, "none"),
+            )
+        ),
+        others=(OtherLoad(name="backup-agent", pid=4411, device="cpu", busy=0.8, start_s=52.0, end_s=96.0),),
         net_energy_j=about(7_559.0, 6_900.0, 8_260.0),
         work=SOLVE,
         energy_per_work_j=energy,
@@ -153,7 +196,17 @@ def gpu_node(used: int = 4) -> Measurement:
         ),
         channels=(
             ChannelStats(
-                collector="rapl", device="package-0", component="cpu.package", kind="counter", period_s=0.1, jitter_s=0.0011, samples=2_210, missed=1, failed=0
+                collector="rapl",
+                device="package-0",
+                component="cpu.package",
+                kind="counter",
+                period_s=0.1,
+                jitter_s=0.0011,
+                samples=2_210,
+                missed=1,
+                failed=0,
+                timing="inferred",
+                update_period_s=0.00098,
             ),
             *(
                 ChannelStats(
@@ -167,6 +220,10 @@ def gpu_node(used: int = 4) -> Measurement:
                     samples=2_204,
                     missed=1,
                     failed=6 * (i == 2),
+                    timing="profile",
+                    calibrated_utc="2026-02-18T08:00:00Z",
+                    update_period_s=0.1003,
+                    window_s=0.025,
                 )
                 for i, uuid in enumerate(A100)
             ),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from energybench.model import (
     Boundary,
     ChannelStats,
     Comparison,
+    Condition,
     Document,
     Doubt,
     Effect,
     Host,
+    Idle,
     Measurement,
+    OtherLoad,
     Part,
     PowerSeries,
     Repeat,
@@ -168,6 +173,10 @@ def hostile() -> Document:
             "doubts": (bad,),
             "components_j": {script: m.components_j["cpu.package"], table: m.components_j["cpu.package"]},
             "host": Host(name=script, cpu=image, libraries={table: script}),
+            "idles": (Idle(state=script, start_s=0.0, end_s=1.0, power_w=about(1.0, 0.5, 1.5)),),
+            "conditions": (Condition(t_s=0.0, device=script, temperature_c=40.0, throttle=table),),
+            "others": (OtherLoad(name=image, pid=1, device=table, busy=1.0, start_s=0.0, end_s=1.0),),
+            "channels": (msgspec.structs.replace(m.channels[0], device=table, timing="profile", calibrated_utc=script),),
             "verification": (Verification(quantity=image, value=1.0, tolerance=1.0, passed=True),),
         }
         return Measurement(**fields)

@@ -77,7 +77,8 @@ def test_tables_hold_every_number(sample: str) -> None:
         for table in section.tables:
             for row in table.rows:
                 for cell in row:
-                    assert " ".join(cell.text.split()) in text
+                    said = cell.text.replace("`", "") if cell.tone == "prose" else cell.text  # `commands` are set as code
+                    assert " ".join(said.split()) in text
 
 
 def test_an_estimate_shows_no_verdict() -> None:

@@ -25,7 +25,7 @@ def test_nothing_is_cut_off(sample: str) -> None:
     """Every character of every cell is there, however narrow its column: a truncated number would be a wrong one."""
     view = build(SAMPLES[sample]())
     for section in view.sections:
-        if section.detail:
+        if section.detail or section.brief:
             continue
         text = "".join(Terminal().render(SAMPLES[sample]()).decode().split())
         for table in section.tables:
@@ -33,6 +33,15 @@ def test_nothing_is_cut_off(sample: str) -> None:
                 for cell in row:
                     for word in cell.text.split():
                         assert word in text or len(word) > 12, word
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_brief_section_says_its_lines(sample: str) -> None:
+    """Where a section is told in short, every word of each line is there."""
+    text = " ".join(Terminal().render(SAMPLES[sample]()).decode().split())
+    for section in build(SAMPLES[sample]()).sections:
+        for line in section.brief:
+            assert "".join(line.split()) in "".join(text.split())
 
 
 def test_intervals_are_not_broken() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from energybench.model import Comparison, Document, Doubt, Estimate, Measurement
-from energybench_reports.layout import ratio_axis
+from energybench_reports.layout import Section, ratio_axis
 from energybench_reports.view import build
+from energybench_reports.view_state import age_days
+from energybench_reports.wording import Cell
 from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_pair import compared
 from tests.reports.sample_published import claims_2023
@@ -131,3 +134,74 @@ def test_an_axis_holds_every_interval_and_one() -> None:
         assert mark is not None
         assert 0 <= mark.low <= mark.value <= mark.high <= 100
     assert ratio_axis("", [None])[0] is None
+
+
+def section(document: Document, key: str) -> Section:
+    return next(found for found in build(document).sections if found.key == key)
+
+
+def test_what_would_shrink_each_interval() -> None:
+    """A comparison and each measurement say which effect widens them most, what is left without it, and what to do."""
+    shrink = section(SAMPLES["comparison"](), "shrink")
+    assert [table.title for table in shrink.tables] == ["CPU node → GPU node: energy ratio", "CPU node: energy, gross", "GPU node: energy, gross"]
+    assert shrink.tables[2].rows[0][0] == Cell("gpu.board …: gain", "normal, 4 together")
+    assert "calibrate --against" in shrink.tables[2].rows[0][4].text
+    assert len(shrink.brief) == 3
+    assert "69 % of the variance; without it ±3.0 % instead of ±4.7 %" in shrink.brief[2]
+
+
+def test_every_run_is_graded_by_aspects() -> None:
+    """Each measurement has a table of the rule books, and an estimate fails for being one."""
+    grades = section(SAMPLES["estimated"](), "grade")
+    assert [table.title for table in grades.tables] == ["before", "after"]
+    point = next(row for row in grades.tables[0].rows if row[1].text == "4 point and accuracy")
+    assert point[2] == Cell("fail", tone="bad")
+    assert "no sensor: time x assumed power" in point[3].text
+    assert len(grades.brief) == 2
+
+
+def test_idle_phases_conditions_and_other_load() -> None:
+    """Which idle, before and after; first and last temperature and clock, every throttle reason; whose work ran beside ours."""
+    state = section(SAMPLES["comparison"](), "state")
+    idle, conditions, others = state.tables
+    assert [(row[1].text.split(",")[0], row[2].text, row[4].text) for row in idle.rows] == [
+        ("before the work", "−43.0 s", "395 W"),
+        ("after the work", "96.0 s", "401 W"),
+    ]
+    assert [cell.text for cell in conditions.rows[2][2:]] == ["43 → 65 °C", "1410 → 1395 MHz", "SW power cap"]
+    assert [cell.text for cell in others.rows[0][1:]] == ["backup-agent", "4411", "cpu", "0.8", "44.0 s"]
+    assert not [found for found in build(SAMPLES["estimated"]()).sections if found.key == "state"]
+
+
+def test_channels_say_how_well_their_timing_is_known() -> None:
+    """Prior, profile with its age when the run began, or inferred; with update period and averaging window."""
+    table = section(SAMPLES["comparison"](), "channels").tables[0]
+    at = table.head.index("timing")
+    rows = {(row[0].text, row[2].text): row for row in table.rows}
+    assert rows["CPU node", "cpu.dram"][at].text == "prior"
+    assert rows["GPU node", "cpu.package"][at].text == "inferred"
+    assert [cell.line for cell in rows["GPU node", "gpu.board"][at : at + 3]] == ["profile (12 days old)", "100.3 ms", "25 ms"]
+
+
+@pytest.mark.parametrize(
+    ("made", "began", "days"),
+    [
+        ("2026-02-18T08:00:00Z", "2026-02-19T08:00:00+00:00", 1.0),
+        ("2026-02-18T08:00:00", "2026-02-18T07:00:00Z", -1 / 24),
+        ("<script>", "2026-02-18T08:00:00Z", None),
+        (None, "2026-02-18T08:00:00Z", None),
+        ("2026-02-18T08:00:00Z", None, None),
+    ],
+)
+def test_the_age_of_a_profile(made: str | None, began: str | None, days: float | None) -> None:
+    """Age is by the run's own clock; what is no time has no age."""
+    assert age_days(made, began) == (pytest.approx(days) if days is not None else None)
+
+
+def test_paired_runs_say_so() -> None:
+    """A comparison of interleaved runs says how many pairs it stands on; one of separate runs says nothing of pairs."""
+    cpu, gpu = cpu_node(), gpu_node()
+    view = build(Document(title="", results=(changed(compared(cpu, gpu), paired=9),)))
+    assert ("analysed as", "9 pairs") in [(name, cell.text) for name, cell in view.answers[0].facts]
+    assert "Analysed as 9 pairs of interleaved runs." in next(found for found in view.sections if found.key == "ratios").tables[0].about
+    assert "analysed as" not in dict(build(Document(title="", results=(compared(cpu, gpu),))).answers[0].facts)

@@ -6,7 +6,8 @@
  *   count=4  init=RC              how many GPUs; what nvmlInit answers (18: driver and library differ, 9: no driver)
  *   name=  uuid=  serial=  cc=8.0  limit=400  mem_mib=40960  ecc=1  throttle=0
  *   wave=const,W | square,LO,HI,PERIOD_S,DUTY | sine,MEAN,AMPLITUDE,PERIOD_S
- *   trace=FILE                    lines "T WATTS", T in CLOCK_BOOTTIME seconds, ascending, may be appended while it runs
+ *   trace=FILE                    lines "T WATTS", T in CLOCK_BOOTTIME seconds, may be appended while it runs; a line takes back what
+ *                                 earlier ones said of its time and later
  *   period_ms=100 window_ms=25    the power sensor publishes each period the mean over the window before it
  *   phase_ms=N|random  lag_ms=0   random: from NVMLSIM_SEED, each GPU its own
  *   gain=1 offset_w=0             of the power reading
@@ -19,6 +20,10 @@
  *   unsupported=83:186 | all      fields (and their older queries) answer Not Supported      no_fields=1  the field query itself does
  *   refuse=1  denied=1            provenance queries, or the whole device, answer No Permission
  *   fault=RC,FROM_S,TO_S          power and energy answer RC (3 not supported, 4 no permission, 15 lost) so long after init
+ *   heat=C0,C1,FROM_S,TO_S        the temperature, 45 °C by default, rises so after init;   clock=M0,M1,FROM_S,TO_S  likewise the SM clock, MHz
+ *   throttle_during=MASK,FROM_S,TO_S    throttle reasons for so long, `throttle` otherwise
+ *   process=PID,FROM_S,TO_S       a compute process for so long (up to 4 of them)
+ *   state_latency_us=0            each query of temperature, clock, throttle reasons or processes sleeps so long
  *   field_fault=FIELD,RC,FROM_S,TO_S    one field only      zero=FROM_S,TO_S    power reads 0 mW
  */
 #define _GNU_SOURCE
@@ -46,6 +51,7 @@ typedef struct gpu {
     char name[96], uuid[96], serial[32], trace[512], unsupported[64];
     double cc, limit, mem_mib, period, window, phase, lag, gain, offset, energy_period, energy_gain, latency, module_w, memory_share;
     double fault[3], field_fault[4], zero[2];
+    double heat[4], clock[4], throttle_during[3], process[4][3], state_latency; unsigned processes;
     double ecc, throttle, ignores_scope, no_fields, refuse, denied;
     int from_samples, counter_of_module;
     unsigned instances; instance mig[MAX_INSTANCES];
@@ -85,7 +91,7 @@ static void set_mig(gpu *g, const char *value) {
 static const struct { const char *key; size_t at; double scale; } numbers[] = {
     #define NUMBER(key, field, scale) {key, offsetof(gpu, field), scale}
     NUMBER("period_ms", period, 1e-3), NUMBER("window_ms", window, 1e-3), NUMBER("lag_ms", lag, 1e-3), NUMBER("energy_ms", energy_period, 1e-3),
-    NUMBER("latency_us", latency, 1e-6), NUMBER("gain", gain, 1), NUMBER("energy_gain", energy_gain, 1), NUMBER("offset_w", offset, 1),
+    NUMBER("latency_us", latency, 1e-6), NUMBER("state_latency_us", state_latency, 1e-6), NUMBER("gain", gain, 1), NUMBER("energy_gain", energy_gain, 1), NUMBER("offset_w", offset, 1),
     NUMBER("limit", limit, 1), NUMBER("cc", cc, 1), NUMBER("mem_mib", mem_mib, 1), NUMBER("module_w", module_w, 1),
     NUMBER("memory_share", memory_share, 1), NUMBER("ecc", ecc, 1), NUMBER("throttle", throttle, 1), NUMBER("refuse", refuse, 1),
     NUMBER("denied", denied, 1), NUMBER("ignores_scope", ignores_scope, 1), NUMBER("no_fields", no_fields, 1),
@@ -105,6 +111,10 @@ static void set(gpu *g, const char *key, const char *value) {
     IS("counter_of") g->counter_of_module = !strcmp(value, "module");
     IS("mig") set_mig(g, value);
     IS("fault") sscanf(value, "%lf,%lf,%lf", g->fault, g->fault + 1, g->fault + 2);
+    IS("heat") sscanf(value, "%lf,%lf,%lf,%lf", g->heat, g->heat + 1, g->heat + 2, g->heat + 3);
+    IS("clock") sscanf(value, "%lf,%lf,%lf,%lf", g->clock, g->clock + 1, g->clock + 2, g->clock + 3);
+    IS("throttle_during") sscanf(value, "%lf,%lf,%lf", g->throttle_during, g->throttle_during + 1, g->throttle_during + 2);
+    IS("process") { double *p = g->process[g->processes++ % 4]; sscanf(value, "%lf,%lf,%lf", p, p + 1, p + 2); }
     IS("zero") sscanf(value, "%lf,%lf", g->zero, g->zero + 1);
     IS("field_fault") sscanf(value, "%lf,%lf,%lf,%lf", g->field_fault, g->field_fault + 1, g->field_fault + 2, g->field_fault + 3);
     else {
@@ -126,7 +136,7 @@ static void configure(void) {
     count = 4; init_answer = OK;
     for (unsigned i = 0; i < MAX_GPUS; i++) {
         gpus[i] = (gpu){.a = 60, .gain = 1, .energy_gain = -1, .limit = 400, .cc = 8.0, .mem_mib = 40960, .period = 0.1, .window = 0.025,
-                        .energy_period = 0.02, .wave_period = 1, .ecc = 1, .last_sample = -1, .name = "NVIDIA A100-SXM4-40GB (simulated)"};
+                        .energy_period = 0.02, .wave_period = 1, .ecc = 1, .heat = {45, 45, 0, 1}, .clock = {1095, 1095, 0, 1}, .last_sample = -1, .name = "NVIDIA A100-SXM4-40GB (simulated)"};
         snprintf(gpus[i].uuid, sizeof gpus[i].uuid, "GPU-5eed%04x-0000-0000-0000-%012x", i, i);
         snprintf(gpus[i].serial, sizeof gpus[i].serial, "15600000000%02u", i);
     }
@@ -162,6 +172,7 @@ static void take_in_trace(gpu *g) {
     while (fgets(line, sizeof line, file) && strchr(line, '\n')) {
         g->trace_at = ftell(file);
         if (sscanf(line, "%lf %lf", &t, &w) != 2) continue;
+        while (g->n && g->steps[g->n - 1].t >= t) g->n--;
         if (g->n == g->room) g->steps = realloc(g->steps, (g->room = g->room ? 2 * g->room : 256) * sizeof *g->steps);
         struct step *last = g->n ? &g->steps[g->n - 1] : NULL;
         g->steps[g->n++] = (struct step){t, w, last ? last->j + last->w * (t - last->t) : 0};
@@ -202,7 +213,7 @@ static uint64_t energy_mj(gpu *g) {
     double end = published(g, g->energy_period);
     double module_j = g->counter_of_module ? g->module_w * end : 0;
     if (!g->from_samples) return (uint64_t)((g->energy_gain * true_j(g, end) + module_j) * 1e3);
-    long long newest = (long long)floor((end - g->phase) / g->period);
+    long long newest = (long long)floor((end - g->phase) / g->period + 1e-6);  /* end may be that very tick, give or take a rounding */
     if (g->last_sample < 0) g->last_sample = (long long)floor((started_at - g->phase) / g->period);
     for (; g->last_sample < newest; g->last_sample++)
         g->sampled_j += g->energy_gain * mean_w(g, (g->last_sample + 1) * g->period + g->phase - g->lag, g->window) * g->period;
@@ -225,6 +236,20 @@ static unsigned shown_mw(gpu *g, double watts) { return within(g->zero[0], g->ze
 static void take_time(gpu *g) {
     struct timespec t = {0, (long)(g->latency * 1e9)};
     if (g->latency > 0) nanosleep(&t, NULL);
+}
+
+static double course(const double *c) {                            /* value, value, seconds after init, seconds after init */
+    double share = (now() - started_at - c[2]) / (c[3] - c[2]);
+    return c[0] + (c[1] - c[0]) * fmin(fmax(share, 0), 1);
+}
+
+static unsigned long long throttled(gpu *g) {
+    return (unsigned long long)(g->throttle_during[0] && within(g->throttle_during[1], g->throttle_during[2]) ? g->throttle_during[0] : g->throttle);
+}
+
+static void rest(double seconds) {
+    struct timespec t = {(time_t)seconds, (long)((seconds - (time_t)seconds) * 1e9)};
+    if (seconds > 0) nanosleep(&t, NULL);
 }
 
 /* ---------------------------------------------------------------- the library's functions */
@@ -252,6 +277,11 @@ static instance *part(device d) {
 /* Provenance: refused as a whole by `refuse=1`, and on a board that answers nothing. */
 #define PROVENANCE(name, arguments, body) \
     int name arguments { QUERY(d); if (g->refuse) rc = NO_PERMISSION; else if (!strcmp(g->unsupported, ":all:")) rc = UNSUPPORTED; else { body; } ANSWER; }
+
+/* What changes while it runs: it takes its time outside the lock, as a driver does that answers power meanwhile. */
+#define STATE(name, arguments, body) \
+    int name arguments { if (board(d)) rest(board(d)->state_latency); \
+        QUERY(d); if (g->refuse) rc = NO_PERMISSION; else if (!strcmp(g->unsupported, ":all:")) rc = UNSUPPORTED; else { body; } ANSWER; }
 
 int nvmlInitWithFlags(u32 flags) {
     (void)flags;
@@ -319,17 +349,29 @@ int nvmlDeviceGetTotalEnergyConsumption(device d, uint64_t *mj) { QUERY(d); take
 PROVENANCE(nvmlDeviceGetEnforcedPowerLimit, (device d, u32 *mw), *mw = (u32)(g->limit * 1e3))
 PROVENANCE(nvmlDeviceGetPowerManagementDefaultLimit, (device d, u32 *mw), *mw = (u32)(g->limit * 1e3))
 PROVENANCE(nvmlDeviceGetPowerManagementLimitConstraints, (device d, u32 *low, u32 *high), *low = 100000; *high = (u32)(g->limit * 1e3))
-PROVENANCE(nvmlDeviceGetTemperature, (device d, u32 sensor, u32 *celsius), (void)sensor; *celsius = 45)
-PROVENANCE(nvmlDeviceGetClockInfo, (device d, u32 kind, u32 *mhz), *mhz = kind == 2 ? 1215 : 1095)
+STATE(nvmlDeviceGetTemperature, (device d, u32 sensor, u32 *celsius), (void)sensor; *celsius = (u32)lround(course(g->heat)))
+STATE(nvmlDeviceGetClockInfo, (device d, u32 kind, u32 *mhz), *mhz = kind == 2 ? 1215 : (u32)lround(course(g->clock)))
 PROVENANCE(nvmlDeviceGetMaxClockInfo, (device d, u32 kind, u32 *mhz), *mhz = kind == 2 ? 1215 : 1410)
 PROVENANCE(nvmlDeviceGetMemoryInfo, (device d, uint64_t *m), m[0] = (uint64_t)(g->mem_mib * 1048576); m[2] = m[0] / 8; m[1] = m[0] - m[2])
 PROVENANCE(nvmlDeviceGetPersistenceMode, (device d, u32 *on), *on = 1)
 PROVENANCE(nvmlDeviceGetEccMode, (device d, u32 *current, u32 *pending), *current = *pending = (u32)g->ecc)
-PROVENANCE(nvmlDeviceGetCurrentClocksEventReasons, (device d, uint64_t *mask), *mask = (uint64_t)g->throttle)
+STATE(nvmlDeviceGetCurrentClocksEventReasons, (device d, uint64_t *mask), *mask = throttled(g))
 PROVENANCE(nvmlDeviceGetSerial, (device d, char *text, u32 size), snprintf(text, size, "%s", g->serial))
 PROVENANCE(nvmlDeviceGetCudaComputeCapability, (device d, int *major, int *minor), *major = (int)g->cc; *minor = (int)lround((g->cc - *major) * 10))
 PROVENANCE(nvmlDeviceGetPciInfo_v3, (device d, char *info),        /* busIdLegacy[16], five u32, busId[32] */
     memset(info, 0, 68); snprintf(info + 36, 32, "00000000:%02X:00.0", 0x10 + 0x10 * (u32)(g - gpus)))
+
+typedef struct { u32 pid; unsigned long long memory; u32 gpu_instance, compute_instance; } process_info;
+int nvmlDeviceGetComputeRunningProcesses_v3(device d, u32 *n, process_info *found) {
+    if (board(d)) rest(board(d)->state_latency);
+    QUERY(d);
+    u32 room = *n, there = 0;
+    for (u32 i = 0; i < g->processes && i < 4; i++)
+        if (within(g->process[i][1], g->process[i][2]) && there++ < room && found) found[there - 1] = (process_info){(u32)g->process[i][0], 1 << 20, ~0u, ~0u};
+    *n = there;
+    if (g->refuse) rc = NO_PERMISSION; else if (there > room) rc = 7; /* insufficient size */
+    ANSWER;
+}
 
 typedef struct { u32 field, scope; int64_t stamp, latency; u32 type; int rc; union { double f; u32 u; uint64_t ull; } value; } field_value;
 static void answer(gpu *g, field_value *f) {

@@ -49,7 +49,7 @@ def pm_tree(root: Path, lines: Mapping[str, str]) -> Path:
 
 
 class LiveNode(NamedTuple):
-    """A running tree. True energy of anything in it: its watts x (t - start_s)."""
+    """A running tree. True energy of anything in it that follows no load: its watts x (t - start_s)."""
 
     root: Path
     start_s: float  # CLOCK_MONOTONIC
@@ -60,7 +60,8 @@ class LiveNode(NamedTuple):
 def live_node(root: Path, zones: Mapping[str, Mapping[str, Any]], meters: Mapping[str, float] | None = None, period_s: float = 0.001) -> Iterator[LiveNode]:
     """Keep a tree up to date until the block ends.
 
-    zones   {"intel-rapl:0": {"name": "package-0", "watts": 60, "range_uj": 1_000_000, "start_uj": 0}}
+    zones   {"intel-rapl:0": {"name": "package-0", "watts": 60, "range_uj": 1_000_000, "start_uj": 0}}; with "core_watts" and "follows" it
+            draws that much more for each spinning core of a calibration whose environment holds the text `follows`
     meters  {"": 300, "cpu": 100, "accel0": 50}: W of the node and its parts, for pm_counters at 10 Hz
     """
     spec = json.dumps({"root": str(root), "zones": {k: dict(v) for k, v in zones.items()}, "meters": dict(meters or {}), "period_s": period_s})
@@ -80,23 +81,62 @@ def _write_forever(root: Path, zones: dict[str, dict[str, Any]], meters: dict[st
         path = powercap_tree(root, {zone: (spec["name"], spec.get("start_uj", 0))}, range_uj)[zone]
         wrap = range_uj + max(1, round(range_uj / (2**32 - 1)))  # one energy unit above the largest value
         files[zone] = (os.open(path, os.O_WRONLY), float(spec["watts"]) * 1e6, int(spec.get("start_uj", 0)), wrap)
+    spinning = {zone: Spinning(str(spec["follows"])) for zone, spec in zones.items() if "follows" in spec}
     folder = pm_tree(root, {"raw_scan_hz": "10", "freshness": "0", "generation": "1", "version": "2"}) if meters else root
-    start_s, scan = time.monotonic(), 0
-    _tick(files, 0.0)
+    start_s, scan, before_s = time.monotonic(), 0, 0.0
+    extra_uj = dict.fromkeys(files, 0.0)
+    _tick(files, 0.0, extra_uj)
     _scan(folder, meters, scan, time.time())
     print(start_s, flush=True)
     while True:
         elapsed_s = time.monotonic() - start_s
-        _tick(files, elapsed_s)
+        for zone, cores in spinning.items():
+            extra_uj[zone] += cores.count() * float(zones[zone]["core_watts"]) * 1e6 * (elapsed_s - before_s)
+        before_s = elapsed_s
+        _tick(files, elapsed_s, extra_uj)
         if int(elapsed_s * 10) > scan:
             scan = int(elapsed_s * 10)
             _scan(folder, meters, scan, time.time() - (elapsed_s - scan / 10))
         time.sleep(period_s)
 
 
-def _tick(files: dict[str, tuple[int, float, int, int]], elapsed_s: float) -> None:
-    for fd, uw, start_uj, wrap in files.values():
-        os.pwrite(fd, b"%018d\n" % ((start_uj + int(uw * elapsed_s)) % wrap), 0)  # one width: a reader never sees half a number
+class Spinning:
+    """The spinning children of a calibration, told from their sleeping by the kernel's word for their state."""
+
+    _EVERY_S = 0.3  # looking for new ones takes milliseconds, in which the tree stands still
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark.encode()
+        self._files: list[int] = []
+        self._looked_s = 0.0
+
+    def count(self) -> int:
+        """How many are spinning now."""
+        states = [self._state(fd) for fd in self._files]
+        if (len(states) < 2 or b"" in states) and time.monotonic() - self._looked_s > self._EVERY_S:
+            for fd in self._files:
+                os.close(fd)
+            self._files = [os.open(f"/proc/{pid}/stat", os.O_RDONLY) for pid in os.listdir("/proc") if pid.isdigit() and self._ours(pid)]
+            self._looked_s = time.monotonic()
+        return states.count(b"R")
+
+    def _ours(self, pid: str) -> bool:
+        try:
+            return b"measuring.loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes() and self._mark in Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
+
+    @staticmethod
+    def _state(fd: int) -> bytes:
+        try:
+            return os.pread(fd, 512, 0).rpartition(b") ")[2][:1]
+        except OSError:  # it has ended
+            return b""
+
+
+def _tick(files: dict[str, tuple[int, float, int, int]], elapsed_s: float, extra_uj: Mapping[str, float]) -> None:
+    for zone, (fd, uw, start_uj, wrap) in files.items():
+        os.pwrite(fd, b"%018d\n" % ((start_uj + int(uw * elapsed_s + extra_uj[zone])) % wrap), 0)  # one width: a reader never sees half a number
 
 
 def _scan(folder: Path, meters: dict[str, float], scan: int, wall_s: float) -> None:

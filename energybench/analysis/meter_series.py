@@ -1,0 +1,125 @@
+"""A meter's readings as a file gave them, and whether they are dense enough for a run. Times are the meter's own clock, in s since 1970."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from energybench.errors import BadInput
+from energybench.model import Kind, Window
+
+Floats = npt.NDArray[np.float64]
+
+_UNCOVERED_S = 10.0  # EE HPC WG methodology v2, level 3: at most 10 s of the run without a measurement
+_GAP_SPACINGS = 10.0  # a logger that leaves out ten readings in a row had stopped,
+_DENSE_S = 1.0  # where that is longer than the second that the methodology allows between two samples anyway
+_READINGS = 2.0  # a repeat shorter than two readings is interpolation alone (regions without energy: the same rule)
+_COUNTS = 3.0  # counts (or readings) that a difference of a coarse counter has to span: its rounding, √(1/6) count, is then 14 % of it
+
+
+class MeterSeries(NamedTuple):
+    """Shapes [n]: `t_s` strictly ascending; `raw` in counts of `resolution` (J of a counter, W of a power reading); `places` of the file.
+
+    where  the file; what: its column or series; word: what a place is called ("line", "value")
+    """
+
+    where: str
+    what: str
+    word: str
+    kind: Kind
+    resolution: float
+    t_s: Floats
+    raw: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+
+    def place(self, i: int) -> str:
+        """'meter.csv line 12'"""
+        return f"{self.where} {self.word} {self.places[i]}"
+
+    @property
+    def span(self) -> str:
+        """'2026-11-23T10:00:00Z (line 2) to …'"""
+        return " to ".join(f"{utc(float(self.t_s[i]))} ({self.word} {self.places[i]})" for i in (0, -1))
+
+
+class Steps(NamedTuple):
+    """What the readings say as mean powers. Shapes [n]: each is the mean over [start_s, end_s] of the meter's clock."""
+
+    start_s: Floats
+    end_s: Floats
+    power_w: Floats
+
+
+def utc(t_s: float) -> str:
+    """Seconds since 1970 for a person."""
+    return datetime.fromtimestamp(t_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def spacing_s(series: MeterSeries) -> float:
+    """Median time between two readings."""
+    return float(np.median(np.diff(series.t_s)))
+
+
+def steps(series: MeterSeries, averaging_s: float) -> Steps:
+    """Mean powers. Of a counter: between readings, as many together as it takes to hold a few counts."""
+    values: Floats = np.asarray(series.raw * series.resolution, dtype=np.float64)
+    if series.kind == "power":
+        width = max(averaging_s, 1e-3)  # of an instantaneous reading: shorter than any sensor of ours resolves
+        return Steps(series.t_s - width, series.t_s, values)
+    picked, late_s = _telling(series.t_s, series.raw)
+    t, energy = series.t_s[picked] - late_s, values[picked]
+    return Steps(t[:-1], t[1:], np.asarray(np.diff(energy) / np.diff(t), dtype=np.float64))
+
+
+def _telling(t_s: Floats, raw: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], float]:
+    """Which readings of a counter to take differences of, and how late each of them tells, on average.
+
+    Where a reading brings a few counts, all of them. Else those at which the count changed: when it did is known to a reading's spacing,
+    so either a few counts or a few readings have to lie in between.
+    """
+    everyone = np.arange(t_s.size)
+    if raw[-1] - raw[0] >= _COUNTS * (raw.size - 1):
+        return everyone, 0.0
+    changed = np.flatnonzero(np.diff(raw) > 0) + 1
+    if changed.size < 2:
+        return everyone, 0.0
+    spacing = float(np.median(np.diff(t_s)))
+    picked = [int(changed[0])]
+    for i in changed[1:].tolist():
+        if raw[i] - raw[picked[-1]] >= _COUNTS or t_s[i] - t_s[picked[-1]] >= _COUNTS * spacing:
+            picked.append(i)
+    return np.array(picked), spacing / 2
+
+
+def check_near(series: MeterSeries, start_s: float, end_s: float, reach_s: float) -> None:
+    """Some readings within reach of [start_s, end_s] (s since 1970). Raises BadInput."""
+    if series.t_s.size < 2:
+        raise BadInput(series.where, f"holds {series.t_s.size} reading(s)", "a series has at least two")
+    if not ((series.t_s >= start_s - reach_s) & (series.t_s <= end_s + reach_s)).any():
+        what = f"has no reading in the run, which lasted from {utc(start_s)} to {utc(end_s)}: it holds {series.span}"
+        raise BadInput(series.where, what, "another file, or another --timezone; clocks further apart need a larger --max-offset")
+
+
+def check_sampling(series: MeterSeries, t_s: Floats, repeats: Sequence[Window], start_s: float) -> None:
+    """Whether the readings cover the repeats, without long gaps from `start_s` on. `t_s`: their times on the run's clock. Raises BadInput."""
+    spacing = float(np.median(np.diff(t_s)))
+    first, last = repeats[0].start_s, max(window.end_s for window in repeats)
+    if t_s[0] > first or t_s[-1] < last:
+        late, early = float(t_s[0] - first), float(last - t_s[-1])
+        what = f"begins {late:.1f} s after the first repeat did" if late > 0 else f"ends {early:.1f} s before the last repeat did"
+        raise BadInput(series.place(0 if late > 0 else -1), what, "the meter's readings have to cover every repeat; log from before the run until after it")
+    shortest = min(window.duration_s for window in repeats)
+    if shortest < _READINGS * spacing:
+        what = f"readings come {spacing:.3g} s apart, the shortest repeat lasts {shortest:.3g} s"
+        raise BadInput(series.where, what, "log faster, or put more work into a repeat")
+    gaps = np.diff(t_s)
+    limit = max(min(_UNCOVERED_S + spacing, _GAP_SPACINGS * spacing), _DENSE_S)
+    inside = (t_s[1:] > max(start_s, float(t_s[0]))) & (t_s[:-1] < last) & (gaps > limit)
+    if inside.any():
+        i = int(np.flatnonzero(inside)[0])
+        what = f"no reading for {gaps[i]:.1f} s inside the run (after {series.word} {series.places[i]}; usual spacing {spacing:.3g} s)"
+        raise BadInput(series.place(i + 1), what, f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running")

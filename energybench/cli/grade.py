@@ -1,0 +1,65 @@
+"""`energybench grade RUN`"""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from energybench.cli import common
+
+if TYPE_CHECKING:
+    from energybench.model import Aspect, Grade, RuleBook
+
+_WIDTH = 120
+
+
+def grade(
+    run: Annotated[str, typer.Argument(help="Run directory, run.json or id.")],
+    machine_nodes: Annotated[
+        int | None, typer.Option("--machine-nodes", min=1, help="Compute nodes of the whole machine: what the fraction measured is taken of.")
+    ] = None,
+    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path("results"),
+    json: bool = common.JSON,
+) -> None:
+    """What EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference would say of a run, aspect by aspect. No submission is made."""
+    from energybench.analysis.grade import grade as grade_measurement
+    from energybench.errors import BadInput
+    from energybench.store import reader
+
+    result = reader.measurement(run, store)[1]
+    if machine_nodes is not None and machine_nodes < result.nodes:
+        raise BadInput(f"--machine-nodes {machine_nodes}", f"is less than the {result.nodes} node(s) measured", "the compute nodes of the whole machine")
+    made = grade_measurement(result, machine_nodes)
+    if json:
+        common.print_json(made)
+    else:
+        print(text(made))
+
+
+def text(made: Grade) -> str:
+    """Each book with its aspects; what is asked and what was found, a line a check."""
+    return "\n\n".join([f"{made.label} ({made.measurement})", *(_book(book) for book in made.books)])
+
+
+def _book(book: RuleBook) -> str:
+    lines = [f"{book.name}: {book.gives or 'no grade is given: an aspect is not known'}", *_wrapped(book.edition, "  "), *_wrapped(book.why, "  ")]
+    for aspect in book.aspects:
+        lines += _aspect(aspect)
+    for note in book.notes:
+        lines += _wrapped(note, "  note: ")
+    return "\n".join(lines)
+
+
+def _aspect(aspect: Aspect) -> list[str]:
+    name = f"level {aspect.level}, {aspect.name}" if aspect.level else aspect.name
+    lines = [f"  {aspect.result:<8}{name}"]
+    for check in aspect.checks:
+        lines += _wrapped(f"{check.asked}: {check.found}", f"    {check.result:<8}")
+    return lines
+
+
+def _wrapped(words: str, first: str) -> list[str]:
+    return textwrap.wrap(words, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_long_words=False, break_on_hyphens=False)

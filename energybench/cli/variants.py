@@ -1,0 +1,102 @@
+"""Several variants or devices in one `run`: interleaved, each shown with its result, each compared with the first."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from energybench.cli import common
+from energybench.errors import BadInput, Refused
+from energybench.measuring.plan import Blocks
+from energybench.measuring.signals import Signals
+
+if TYPE_CHECKING:
+    from energybench.measuring.interleaved import Together
+    from energybench.measuring.plan import Plan, Request
+    from energybench.model import Comparison, Measurement
+
+
+class Choice(NamedTuple):
+    """One variant: where, with which settings, and what to call it beside the others."""
+
+    device: str
+    settings: dict[str, str]
+    words: str
+
+
+def choices(devices: Sequence[str], base: Mapping[str, str], variants: Sequence[str]) -> list[Choice]:
+    """Devices x variants, in the order given; a variant's settings lie on top of `base`. Raises BadInput."""
+    made: list[Choice] = []
+    for device, variant in itertools.product(devices, variants or [""]):
+        own = pairs(variant.split(","), f"--variant {variant}") if variant else {}
+        words = " ".join([device, *(f"{key}={value}" for key, value in own.items())])
+        twice = sum(choice.words.split(" #")[0] == words for choice in made)
+        made.append(Choice(device, {**base, **own}, f"{words} #{twice + 1}" if twice else words))
+    return made
+
+
+def pairs(settings: Sequence[str], option: str | None = None) -> dict[str, str]:
+    """KEY=VALUE options as a mapping. Raises BadInput."""
+    found: dict[str, str] = {}
+    for entry in settings:
+        key, equals, value = entry.partition("=")
+        where = option or f"--set {entry}"
+        if not equals or not key.strip():
+            raise BadInput(where, f"{entry!r} is not KEY=VALUE" if option else "is not KEY=VALUE")
+        if key.strip() in found:
+            raise BadInput(where, f"{key.strip()} was set already")
+        found[key.strip()] = value
+    return found
+
+
+def execute(variants: Sequence[tuple[Plan, Request]], blocks: Blocks) -> tuple[Together, bool]:
+    """Run variants interleaved under a progress bar; whether a signal came. No result at all is one line and exit code 1, or 128 + N after signal N."""
+    with Signals() as signals:
+        from energybench.measuring.child import WorkFailed
+        from energybench.measuring.interleaved import run_interleaved
+
+        try:
+            with common.progress() as update:
+                together = run_interleaved(variants, blocks, signals, update)
+        except WorkFailed as error:
+            common.say(f"energybench: {error}")
+            raise typer.Exit(128 + signals.received if signals.received else 1) from None
+    for line in together.failures:
+        common.say(f"energybench: {line}")
+    return together, signals.received is not None
+
+
+def compared(results: Sequence[Measurement]) -> list[Comparison]:
+    """Each against the first; one that cannot be compared is said."""
+    from energybench.analysis.compare import compare
+
+    made = []
+    for result in results[1:]:
+        try:
+            made.append(compare(results[0], result, force=True))
+        except Refused as why:
+            common.say(f"energybench: not compared: {why}")
+    return made
+
+
+def show(title: str, together: Together, json: bool) -> None:
+    """Results and comparisons: as one JSON document on stdout, or as text. Ends with the exit code."""
+    from energybench.cli import summary
+    from energybench.store.document import document, timeline
+
+    outcomes = [outcome for outcome in together.outcomes if outcome is not None]
+    results = [outcome.measurement for outcome in outcomes]
+    comparisons = compared(results)
+    if json:
+        timelines = [timeline(outcome.directory, outcome.measurement) for outcome in outcomes]
+        common.print_json(document(title, [*comparisons, *results], timelines, together.failures))
+    else:
+        blocks = [*(summary.measurement(result) for result in results), *(summary.comparison(comparison) for comparison in comparisons)]
+        print("\n\n".join(blocks), file=sys.stdout)
+    for outcome in outcomes:
+        common.say(f"  written to {outcome.directory}")
+    raise typer.Exit(together.code)

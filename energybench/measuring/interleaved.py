@@ -1,0 +1,149 @@
+"""`run` with several variants or devices: blocks in which each runs once, in an order drawn anew for every block.
+
+Whatever drifts (temperature, clocks, other load) then hits all variants alike, and the runs are compared as pairs, block by block
+(randomised complete blocks: Fisher 1926). Each variant has its own worker, session and run directory, as if it had run alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from energybench.analysis.pairs import half_width, wants_more
+from energybench.errors import BadInput
+from energybench.measuring.child import Interrupted, WorkFailed
+from energybench.measuring.plan import Blocks, Plan, Progress, Request
+from energybench.measuring.signals import Signals
+from energybench.measuring.workload import Bench, Outcome
+from energybench.store.layout import new_id
+
+_LONGEST_REST = 3.0  # times the settle time: a board that goes on cooling for minutes would never let a block end
+
+
+class Together(NamedTuple):
+    """outcomes: in the order of the variants, None where nothing was measured. failures: one line each. code: 0, 1, or 128 + N after signal N."""
+
+    outcomes: tuple[Outcome | None, ...]
+    failures: tuple[str, ...]
+    code: int
+
+
+def run_interleaved(variants: Sequence[tuple[Plan, Request]], blocks: Blocks, signals: Signals, progress: Progress) -> Together:
+    """Run and measure all variants in blocks. How many blocks, and the rule to stop by, are the first request's.
+
+    Raises BadInput before anything is measured; WorkFailed where no variant completed a repeat.
+    """
+    session = new_id(f"seed-{blocks.seed}")
+    with ExitStack() as stack:
+        turns = _Turns([], blocks, signals)
+        try:
+            for plan, request in variants:
+                turns.benches.append(stack.enter_context(Bench(plan._replace(session=session), request, signals, progress)))
+            for bench in turns.benches:
+                bench.session.idle(turns.interrupted)
+            turns.prepare()
+        except BadInput:
+            for bench in turns.benches:
+                bench.session.writer.discard()
+            raise
+        try:
+            turns.run()
+        except Interrupted:
+            pass
+        return turns.finish()
+
+
+class _Turns:
+    """The benches and whose turn it is."""
+
+    def __init__(self, benches: list[Bench], blocks: Blocks, signals: Signals) -> None:
+        self.benches, self._blocks, self._signals = benches, blocks, signals
+        self._random = random.Random(blocks.seed)
+        self._alive: list[Bench] = []
+        self._failures: dict[int, str] = {}  # place in benches → what failed before there was a result
+
+    def interrupted(self) -> bool:
+        return self._signals.received is not None
+
+    def prepare(self) -> None:
+        """Set up and warm up one after the other. Raises BadInput."""
+        for bench in self.benches:
+            try:
+                bench.prepare()
+                self._alive.append(bench)
+            except WorkFailed as error:
+                self._lost(bench, error)
+            except Interrupted:
+                return
+        message = (
+            f"interleaved with {len(self._alive) - 1} other variant(s), whose processes held their memory; the order was drawn with seed {self._blocks.seed}"
+        )
+        for bench in self._alive if len(self._alive) > 1 else ():
+            bench.session.doubt("interleaved", message, "a run alone, for the energy of this variant rather than for a ratio")
+
+    def run(self) -> None:
+        """Block after block. Raises Interrupted."""
+        block = 0
+        while self._alive and not self.interrupted() and self._go_on(block):
+            for bench in self._random.sample(self._alive, len(self._alive)):
+                settle_s = self._blocks.settle_s
+                bench.session.rest(settle_s, _LONGEST_REST * settle_s, self.interrupted, bench.session.idle_w)
+                if self.interrupted():
+                    return
+                try:
+                    bench.repeat(bench.request.repeats, block)
+                except (WorkFailed, BadInput) as error:
+                    self._lost(bench, error)
+            block += 1
+
+    def _lost(self, bench: Bench, error: WorkFailed | BadInput) -> None:
+        """One that failed: what it has stands, and the others go on."""
+        bench.stop()
+        if bench.complete:
+            bench.failed(error)
+        else:
+            bench.session.writer.discard()
+            self._failures[self.benches.index(bench)] = f"{bench.session.plan.label}: {error}"
+        if bench in self._alive:
+            self._alive.remove(bench)
+
+    def _go_on(self, done: int) -> bool:
+        """Whether another block is wanted: the rule is on the pairs' ratios to the first variant."""
+        request = self.benches[0].request
+        if request.repeats is not None:
+            return done < request.repeats
+        if not done:
+            return True
+        sides = [bench.session.energies() for bench in self._alive]
+        if wants_more(sides, request.target_rel, request.max_repeats):
+            return True
+        for bench, side in zip(self._alive[1:], sides[1:], strict=True):
+            reached = half_width(sides[0], side)
+            if reached is not None and reached > request.target_rel:
+                message = (
+                    f"after {done} blocks the half-width of its ratio to {self._alive[0].session.plan.label} is {reached:.1%}, over {request.target_rel:.1%}"
+                )
+                bench.session.doubt("target-missed", message, "--max-repeats higher, or a quieter machine")
+        return False
+
+    def finish(self) -> Together:
+        """End the workers, measure the idle node again, write every result."""
+        for bench in self.benches:
+            bench.stop()
+        outcomes: list[Outcome | None] = [None] * len(self.benches)
+        left = [bench for i, bench in enumerate(self.benches) if i not in self._failures]
+        for i, bench in enumerate(left):
+            bench.session.idle_after(self.interrupted, rested=i > 0)
+        for bench in left:
+            if self._signals.received is not None and not bench.cut_short():
+                bench.session.writer.discard()
+            else:
+                outcomes[self.benches.index(bench)] = bench.finish()
+        if not any(outcomes):
+            if self._signals.received is not None:
+                raise WorkFailed(f"{self._signals.received.name} came before the first repeat; nothing was measured")
+            raise WorkFailed("; ".join(self._failures.values()))
+        code = 1 if self._failures else max((outcome.code for outcome in outcomes if outcome is not None), default=0)
+        return Together(tuple(outcomes), tuple(self._failures.values()), 128 + self._signals.received if self._signals.received is not None else code)

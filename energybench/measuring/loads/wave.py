@@ -1,0 +1,44 @@
+"""The square wave that a calibration drives: long phases for the levels, then phases of ever new lengths for window and lag.
+
+A sensor that publishes every T sees an edge at a random phase of T. Lengths from two golden-ratio sequences share no common
+measure with any T, so that the edges fall evenly over its phase (SC24, arXiv 2312.02741, spreads its start delays alike).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SHORTEST_S = 8.0  # about ten edges: below that window and lag are not told apart
+_LEAD_S = 1.0  # off before the first edge: as long as the longest average documented
+_TIGHT_S = 0.5  # the last on-phase, polled as fast as possible where a sensor needs it
+_LEAST_S, _SPAN_S = 0.23, 0.40  # of a phase: over two periods of a 100 ms sensor, under half a 1 s average, so that both are tried
+_GOLDEN, _PLASTIC = 0.6180339887, 0.7548776662  # the two most even fractions for one and for two sequences (R1, R2: Roberts 2018)
+
+Phase = tuple[float, float]  # from, to, on CLOCK_MONOTONIC
+
+
+class Wave(NamedTuple):
+    """on: when the load is to be on. tight: polled as fast as possible. end_s: when the recording ends."""
+
+    on: tuple[Phase, ...]
+    tight: Phase
+    end_s: float
+
+
+def wave(start_s: float, seconds: float) -> Wave:
+    """The wave for so many seconds, from start_s."""
+    level_s = min(2.0, seconds / 12)
+    t = start_s + _LEAD_S
+    on = [(t, t + level_s)]
+    t += 1.8 * level_s
+    last_s = start_s + seconds - 2 * _TIGHT_S
+    k = 0
+    while True:
+        k += 1
+        up, down = (_LEAST_S + _SPAN_S * (k * step % 1) for step in (_GOLDEN, _PLASTIC))
+        if t + up + down > last_s:
+            break
+        on.append((t, t + up))
+        t += up + down
+    on.append((last_s, last_s + _TIGHT_S))
+    return Wave(tuple(on), on[-1], start_s + seconds)

@@ -1,0 +1,52 @@
+"""`energybench simulate`, as a person runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import energybench, one_line
+
+SHORT = ("--experiments", "12", "--sensor", "rapl", "--wave", "constant", "--window", "0.35", "--jobs", "1")
+
+
+def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
+    """A line a cell, the marginals and the overall line; the document has the same figures and its schema."""
+    text, document = energybench("simulate", *SHORT, cwd=tmp_path), energybench("simulate", *SHORT, "--json", cwd=tmp_path)
+    assert (text.code, document.code) == (0, 0), text.err + document.err
+    found = document.json
+    assert found["schema"] == "energybench-simulation/1"
+    assert [cell["sensor"] for cell in found["cells"]] == ["rapl"]
+    assert found["overall"]["experiments"] == 12
+    assert {group["gain"] for group in found["apart"]} == {"wide"}
+    assert sum(group["figures"]["experiments"] for group in found["by_repeats"]) == 12
+    for title in ("rapl  constant  0.35 s", "by sensor", "by repeats", "apart", "overall", "A small study"):
+        assert title in text.out
+    assert f"{found['overall']['coverage']:.1%}" in text.out.splitlines()[-2]
+
+
+def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
+    """--gain 1: a constant load and a 1 ms counter leave next to nothing, and nothing stands apart."""
+    found = energybench("simulate", *SHORT, "--gain", "1", "--repeats", "1", "--json", cwd=tmp_path).json
+    assert found["apart"] == []
+    assert found["overall"]["half_width_rel"] < 0.01
+    assert found["repeats"] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (("--sensor", "h200"), "a100"),
+        (("--wave", "sine"), "square"),
+        (("--window", "long"), "0.35"),
+        (("--window", "1e9"), "600"),
+        (("--window", "nan"), "600"),
+        (("--repeats", "0"), "stop"),
+        (("--repeats", "many"), "stop"),
+        (("--gain", "2"), "biased"),
+    ],
+)
+def test_a_wrong_name_is_told_the_good_ones(wrong: tuple[str, str], told: str, tmp_path: Path) -> None:
+    """One line, exit 2, nothing run."""
+    assert told in one_line(energybench("simulate", *wrong, cwd=tmp_path))

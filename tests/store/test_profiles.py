@@ -1,0 +1,102 @@
+"""Profiles on disk: one file a device, merged by channel, and refused with the key that is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from energybench.errors import BadInput
+from energybench.model import ChannelProfile, SiteGain
+from energybench.store import profiles
+
+TIMING = ChannelProfile(
+    channel="nvml/GPU-1/gpu.board/energy",
+    device="GPU-1",
+    host="node1",
+    driver="550",
+    update_period_s=0.1,
+    window_s=0.0,
+    load="kernel",
+    made_utc="2026-01-01T00:00:00Z",
+)
+GAIN = SiteGain(value=0.97, u_rel=0.01, reference="meter", made_utc="2026-02-01T00:00:00Z")
+ONLY_GAIN = ChannelProfile(channel=TIMING.channel, device="GPU-1", host="node1", driver="560", gain=GAIN, made_utc="2026-02-01T00:00:00Z")
+
+
+def test_where_they_lie() -> None:
+    """$ENERGYBENCH_PROFILES, else $XDG_DATA_HOME where that is absolute, else ~/.local/share."""
+    assert profiles.folder({"ENERGYBENCH_PROFILES": "here", "XDG_DATA_HOME": "/x"}) == Path("here")
+    assert profiles.folder({"XDG_DATA_HOME": "/x", "HOME": "/h"}) == Path("/x/energybench/profiles")
+    assert profiles.folder({"XDG_DATA_HOME": "x", "HOME": "/h"}) == Path("/h/.local/share/energybench/profiles")
+    assert profiles.folder({"HOME": "/h"}) == Path("/h/.local/share/energybench/profiles")
+
+
+def test_what_was_saved_is_read(tmp_path: Path) -> None:
+    """One file a device and host, so that nodes share a home; no folder is no profiles."""
+    assert profiles.read(tmp_path / "none") == ()
+    socket = replace(TIMING, channel="rapl/package-0/cpu.package/energy", device="package-0")
+    other = replace(socket, host="node2")
+    written = profiles.save([TIMING, socket, other], tmp_path / "new")
+    assert sorted(path.name for path in written) == ["node1_GPU-1.json", "node1_package-0.json", "node2_package-0.json"]
+    assert set(profiles.read(tmp_path / "new")) == {TIMING, socket, other}
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(path.name for path in written)
+
+
+def test_a_new_timing_keeps_the_gain_and_a_new_gain_the_timing(tmp_path: Path) -> None:
+    """In either order; driver and date stay those of the timing, the gain has its own."""
+    profiles.save([TIMING], tmp_path)
+    profiles.save([ONLY_GAIN], tmp_path)
+    assert profiles.read(tmp_path) == (replace(TIMING, gain=GAIN),)
+    later = replace(TIMING, driver="570", window_s=0.02, made_utc="2026-03-01T00:00:00Z")
+    profiles.save([later], tmp_path)
+    assert profiles.read(tmp_path) == (replace(later, gain=GAIN),)
+    better = replace(GAIN, u_rel=0.005)
+    profiles.save([replace(ONLY_GAIN, gain=better)], tmp_path)
+    assert profiles.read(tmp_path) == (replace(later, gain=better),)
+
+
+def test_other_channels_of_the_file_are_kept(tmp_path: Path) -> None:
+    power = replace(TIMING, channel="nvml/GPU-1/gpu.board/power_instant")
+    profiles.save([TIMING], tmp_path)
+    profiles.save([power], tmp_path)
+    assert set(profiles.read(tmp_path)) == {TIMING, power}
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda text: text[:60], "is no JSON"),
+        (lambda text: "", "is empty"),
+        (lambda text: text.replace("energybench-profile/1", "energybench-profile/9"), "schema"),
+        (lambda text: "[]", "schema"),
+        (lambda text: text.replace('"window_s": 0.0', '"window_s": -1.0'), "channels[0].window_s"),
+        (lambda text: text.replace('"window_s": 0.0', '"window_s": "much"'), "channels[0].window_s"),
+        (lambda text: text.replace('"window_s": 0.0', '"window_s": NaN'), "NaN"),
+        (lambda text: text.replace('"window_s"', '"widow_s"'), "widow_s"),
+        (lambda text: text.replace('"device": "GPU-1"', '"device": "GPU-2"', 1), "channels[0]"),
+    ],
+)
+def test_a_broken_file_is_named_with_its_key(tmp_path: Path, change, where: str) -> None:  # type: ignore[no-untyped-def]
+    """Read: BadInput. Read by a run: what is sound, and what is wrong with the rest. Saved to: not overwritten."""
+    (path,) = profiles.save([TIMING], tmp_path)
+    profiles.save([replace(TIMING, host="node2")], tmp_path)
+    path.write_text(change(path.read_text()))
+    broken = path.read_text()
+    with pytest.raises(BadInput) as error:
+        profiles.read(tmp_path)
+    assert str(path) in str(error.value)
+    assert where in str(error.value)
+    sound, wrong = profiles.read_sound(tmp_path)
+    assert [one.host for one in sound] == ["node2"]
+    assert len(wrong) == 1
+    with pytest.raises(BadInput):
+        profiles.save([TIMING], tmp_path)
+    assert path.read_text() == broken
+
+
+def test_the_file_says_what_it_is(tmp_path: Path) -> None:
+    (path,) = profiles.save([TIMING], tmp_path)
+    assert json.loads(path.read_text())["schema"] == "energybench-profile/1"
