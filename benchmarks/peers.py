@@ -7,6 +7,8 @@ on the first run from peers/requirements.txt); energybench is the real command, 
 taken over the window that favours the tool: from before or after it was asked to begin, to before or after it was asked to end; for
 energybench it is the window that it states. Boards and packages count one by one, each with its own random phase. --json keeps what was
 measured: rows and tools that are asked for again replace what the file has, the rest of it is shown as it stands.
+
+On a busy machine a tool that waits for a core is late, and its figure is chance: run the whole with `nice -n -10` there (root).
 """
 
 from __future__ import annotations
@@ -26,7 +28,6 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 
 import ours
-import quiet
 from rows import BOARDS, PACKAGES, ROWS, Row, boot_offset_s, configuration, package_zones, waves
 from scene import blackout, gpu_environment, in_private_sys, no_private_sys, packages, plain_environment
 from table import OURS, Cell, Timed, cell, text
@@ -133,7 +134,7 @@ def absent(tool: str, row: Row) -> str | None:
 
 
 def measure(tool: str, row: Row, phases: int) -> Cell:
-    """At least so many windows of a tool in a row; more where the row says so. A run on a busy machine is repeated while there are tries left."""
+    """At least so many windows of a tool in a row; more where the row says so."""
     if (why := absent(tool, row)) is not None:
         return Cell(reason=why)
     wanted = phases * row.times
@@ -141,27 +142,21 @@ def measure(tool: str, row: Row, phases: int) -> Cell:
     made: list[Cell] = []
     for variant in VARIANTS.get(tool, ("",)) if row.power_only else ("",):
         windows: list[Window] = []
-        busy: list[Window] = []
-        stalls: list[float] = []
+        load: list[float] = []
         version = ""
         for seed in range(1, tries + 1):
             if len(energies_of(windows)) >= wanted:
                 break
-            quiet.wait()
-            before, start = quiet.stalled_s(), time.monotonic()
+            load.append(round(os.getloadavg()[0], 2))
             try:
                 run = gpu_run(tool, row, seed, row.windows if tool != OURS else 1, variant) if row.sensor == "gpu" else rapl_run(tool, row, seed)
             except (RuntimeError, subprocess.SubprocessError) as error:
-                return Cell(reason=f"failed: {error}")
-            stall = quiet.share(before, quiet.stalled_s(), time.monotonic() - start) or 0.0
-            (windows if stall < quiet.BUSY else busy).extend(run.windows)
-            stalls.append(round(stall, 3))
+                return Cell(reason=f"failed: {error}", load=load)
+            windows += run.windows
             version = run.version
-        if len(energies_of(windows)) < wanted:
-            windows += busy
         if not windows:
-            return Cell(reason="gave no energies")
-        made.append(cell(windows) | Cell(version=version, variant=variant, stalls=stalls, load=[round(one, 2) for one in os.getloadavg()]))
+            return Cell(reason="gave no energies", load=load)
+        made.append(cell(windows) | Cell(version=version, variant=variant, load=load))
     return min(made, key=lambda one: one["rms_rel"])
 
 
@@ -195,7 +190,7 @@ def main() -> None:
             done = measure(tool, row, given.phases)
             cells.setdefault(row.name, {})[tool] = done
             said = f"{done['rms_rel']:.3%}, worst {done['worst_rel']:+.2%}, {done['windows']} windows, {done['taken']}" if "rms_rel" in done else done["reason"]
-            print(f"{row.name:<12} {tool:<12} {said}  stalled {max(done.get('stalls', [0.0])):.0%}", file=sys.stderr, flush=True)
+            print(f"{row.name:<12} {tool:<12} {said}  load {max(done.get('load', [0.0])):.1f}", file=sys.stderr, flush=True)
             if given.json:
                 given.json.write_text(json.dumps({"rows": cells}, indent=1) + "\n", "utf-8")
     print(text(cells, {row.name: row.title for row in ROWS}, [OURS, *PEERS]))

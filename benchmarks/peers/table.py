@@ -31,8 +31,7 @@ class Cell(TypedDict, total=False):
     version: str
     taken: str  # which of the four pairs of times the truth was taken over: the one that favours the tool
     variant: str
-    stalls: list[float]  # share of each run in which some process waited for a core; busy runs are left out where there are others
-    load: list[float]  # load average afterwards
+    load: list[float]  # load average before each process
     errors_rel: list[float]
 
 

@@ -155,6 +155,7 @@ _METER = "calibrate against a meter: `energybench attach`, then `energybench cal
 _REMEDIES = (  # by what the effect's name says; the first that fits
     ("gain", _METER),
     ("window edges", "longer repeats (`--min-window`), or starts staggered over the sensor's period"),
+    ("the load at all window edges", "longer repeats (`--min-window`): repeats of one work begin and end alike"),
     ("power between its samples", "longer repeats (`--min-window`), or starts staggered over the sensor's period"),
     ("resolution", "longer repeats (`--min-window`)"),
     ("model", "a node meter (`--boundary node-dc` or `node-ac`), or a CPU with a DRAM counter"),

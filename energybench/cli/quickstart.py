@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 STORE = Path("results/quickstart")
 SCENARIO = "example-centre"
-IDLE_S, MAX_WARM_UP_S = 2.0, 10.0  # shorter than `run`'s: this is to see the instrument work
+IDLE_S, MAX_WARM_UP_S, SETTLE_S = 2.0, 5.0, 0.5  # shorter than `run`'s: this is to see the instrument work
 
 
 class Trial(NamedTuple):
@@ -121,7 +121,7 @@ def _run(trials: Sequence[Trial], out: Path, repeats: int) -> list[Outcome]:
         plan = Plan(store=out, label=trial.label, boundary="compute", idle_s=IDLE_S, workload=reference)
         made.append((plan, Request(trial.workload, trial.size, trial.device, trial.settings, repeats=repeats, max_warm_up_s=MAX_WARM_UP_S)))
     common.say(f"measuring {' and '.join(trial.label for trial in trials)}: {repeats} repeats" + (", taking turns" if len(trials) > 1 else ""))
-    together, signalled = execute(made, Blocks())
+    together, signalled = execute(made, Blocks(settle_s=SETTLE_S))
     if signalled:
         common.say(f"energybench: interrupted; what was measured stands in {out}")
     outcomes = [outcome for outcome in together.outcomes if outcome is not None]

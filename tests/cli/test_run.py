@@ -32,9 +32,8 @@ def codes(found) -> set[str]:  # type: ignore[no-untyped-def]
 
 def test_milc_smoke(tmp_path: Path) -> None:
     """The real thing: one JSON document with verified work, its cost, and energy per solve."""
-    found = energybench(
-        "run", "milc", "--device", "cpu", "--size", "smoke", "--repeats", "2", "--idle", "0.5", "--max-warm-up", "1", "--json", cwd=tmp_path, timeout=280
-    ).json
+    arguments = ("--device", "cpu", "--size", "smoke", "--repeats", "2", "--idle", "0.5", "--max-warm-up", "1", "--json")
+    found = energybench("run", "milc", *arguments, cwd=tmp_path, timeout=280).json
     assert found["kind"] == "measurement"
     assert found["workload"]["name"] == "milc"
     assert found["work"]["unit"].startswith("solve to residual")
