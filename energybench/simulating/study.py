@@ -6,7 +6,10 @@ A cell's outcomes depend on its name and the seed alone, whatever the number of 
 from __future__ import annotations
 
 import math
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -70,16 +73,25 @@ def _mapped(jobs: int) -> Iterator[Callable[[Callable[[_Task], Outcomes], Sequen
     if jobs == 1:
         yield lambda function, tasks: map(function, tasks)
         return
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_quiet)  # a fork would copy the thread that draws the progress line
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_follow, initargs=(os.getpid(),)
+    )  # a fork would copy the thread that draws the progress line
     try:
         yield lambda function, tasks: pool.map(function, tasks)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _quiet() -> None:
-    """A Ctrl-C is the parent's to take."""
+def _follow(parent: int) -> None:
+    """A Ctrl-C is the parent's to take; whatever ends the parent ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class Figures(Noun, frozen=True, kw_only=True):
