@@ -20,7 +20,7 @@ def runs(store: Path) -> list[Path]:
 
 
 def partial(store: Path) -> list[Path]:
-    return sorted(store.glob(".partial-*"))
+    return sorted(run for run in store.glob(".partial-*") if (run / "windows.jsonl").is_file())
 
 
 def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -147,7 +147,7 @@ def test_what_would_shrink_each_interval() -> None:
     assert shrink.tables[2].rows[0][0] == Cell("gpu.board …: gain", "normal, 4 together")
     assert "calibrate --against" in shrink.tables[2].rows[0][4].text
     assert len(shrink.brief) == 3
-    assert "69 % of the variance; without it ±3.0 % instead of ±4.7 %" in shrink.brief[2]
+    assert "69 % of the variance; without it ±2.9 % instead of ±4.7 %" in shrink.brief[2]
 
 
 def test_every_run_is_graded_by_aspects() -> None:
