@@ -14,6 +14,7 @@ import numpy.typing as npt
 from energybench.analysis.beat import Floats
 from energybench.analysis.curve import Curve, as_samples
 
+_HIDDEN = 0.5  # of its mean: how much power may move within an update where no sensor beside the counter tells (a load that is off for a fifth of the time)
 _SAME = 0.1  # of a change: an increment and a reading this close are one and the same
 _FEW = 8  # readings from which a pattern can be told
 _STEPS = 4  # changes of the readings from which the two kinds of counter can be told: one in a thousand is mistaken then (0.2^4)
@@ -68,6 +69,8 @@ def _together(watts: Floats) -> float:
 
 def informed(counter: Curve, power: Curve | None) -> Curve:
     """A counter, told by the power sensor of the same board what it is: does it add up that sensor's readings, and what does it smooth over?"""
+    if power is None and counter.power_w is None:
+        return counter._replace(rough_w=_HIDDEN * max(float(counter.energy_j[-1] - counter.energy_j[0]), 0.0) / float(counter.t_s[-1] - counter.t_s[0]))
     if power is None or power.power_w is None or counter.power_w is not None or counter.t_s.size < _FEW or power.t_s.size < _FEW:
         return counter
     ends, lengths = counter.t_s[1:], np.diff(counter.t_s)
