@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,13 +132,16 @@ def test_another_process_on_a_board_of_the_work(tmp_path: Path) -> None:
 def test_conditions_are_written_as_they_come(tmp_path: Path) -> None:
     """After kill -9 in mid-run, recovery has the conditions and what throttled until then."""
     env = nvml_environment(tmp_path, f"count=1\nthrottle={0x40}\n")
-    command = [sys.executable, "-m", "energybench", "measure", "--collector", "nvml", "--", "sleep", "3"]
-    ran = subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)
-    try:
-        ran.wait(2.5)
-    except subprocess.TimeoutExpired:
-        ran.kill()
-        ran.wait()
+    command = [sys.executable, "-m", "energybench", "measure", "--collector", "nvml", "--", "sleep", "30"]
+    ran = subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL, start_new_session=True)
+    lines = b""
+    until_s = time.monotonic() + 60
+    while (b'"repeat"' not in lines or b'"conditions"' not in lines) and time.monotonic() < until_s:
+        time.sleep(0.2)
+        lines = b"".join(path.read_bytes() for path in (tmp_path / "results").glob(".partial-*/windows.jsonl"))
+    time.sleep(2.0)  # some conditions within the repeat, and samples on disk after them
+    os.killpg(ran.pid, signal.SIGKILL)
+    ran.wait()
     (left,) = (tmp_path / "results").glob(".partial-*")
     found = energybench("recover", str(left), "--json", cwd=tmp_path).json
     assert found["conditions"][0]["throttle"] == "hw-thermal"
