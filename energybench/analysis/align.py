@@ -89,6 +89,14 @@ def fit(series: MeterSeries, seen: Steps, run: RunPower | None, spacing_s: float
     return _estimate(offsets, r, best, _independent(near, run, float(offsets[best])), step, run)
 
 
+def level(seen: Steps, run: RunPower | None, offset_s: float) -> tuple[float, float] | None:
+    """Mean power of the meter and of the run's own sensors over the readings that both have, W; None where they share none."""
+    if run is None:
+        return None
+    own_w, meter_w = _pair(seen, run, offset_s)
+    return (float(meter_w.mean()), float(own_w.mean())) if meter_w.size else None
+
+
 def _refuse(series: MeterSeries, offset: float, r: float, max_offset_s: float, step: float) -> None:
     lines = f"{series.word}s {series.places[0]}-{series.places[-1]}"
     if r < _FOLLOWS:

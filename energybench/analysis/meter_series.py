@@ -14,6 +14,7 @@ from energybench.model import Kind, Window
 
 Floats = npt.NDArray[np.float64]
 
+_OF_A_REPEAT = 0.5  # that no reading falls into: what it drew then is a guess, which every other repeat's scatter would be blamed for
 _UNCOVERED_S = 10.0  # EE HPC WG methodology v2, level 3: at most 10 s of the run without a measurement
 _GAP_SPACINGS = 10.0  # a logger that leaves out ten readings in a row had stopped,
 _DENSE_S = 1.0  # where that is longer than the second that the methodology allows between two samples anyway
@@ -123,3 +124,10 @@ def check_sampling(series: MeterSeries, t_s: Floats, repeats: Sequence[Window], 
         i = int(np.flatnonzero(inside)[0])
         what = f"no reading for {gaps[i]:.1f} s inside the run (after {series.word} {series.places[i]}; usual spacing {spacing:.3g} s)"
         raise BadInput(series.place(i + 1), what, f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running")
+    for number, window in enumerate(repeats, 1):
+        held = np.concatenate(([window.start_s], t_s[(t_s > window.start_s) & (t_s < window.end_s)], [window.end_s]))
+        hole_s = float(np.diff(held).max())
+        if hole_s > max(_OF_A_REPEAT * window.duration_s, _READINGS * spacing):
+            i = int(np.searchsorted(t_s, window.start_s))
+            what = f"no reading for {hole_s:.1f} s of repeat {number}, which lasts {window.duration_s:.3g} s"
+            raise BadInput(series.place(min(i, t_s.size - 1)), what, "the meter has to have seen each repeat; repeat the run with the logger running")

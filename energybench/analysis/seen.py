@@ -60,7 +60,8 @@ def of_sampling(found: Sampling | None, windows: Sequence[Window], period_s: flo
     longer_s = length_s * (found.unseen_rel**2 / allowed**2 if found.unseen_rel > found.edges_rel else factor)
     repeats = math.ceil(n * factor**2)
     message = f"what the sensors did not see leaves ±{1.96 * found.rel:.1%} open at {n} repeat(s) of {length_s:.3g} s"
-    remedy = f"about {_two(longer_s)} s of work in a repeat, or {repeats} repeats with starts spread over the sensor's {period_s:.2g} s, for ±{TARGET_REL:.0%}"
+    spread = f" with starts spread over the sensor's {period_s:.2g} s" if period_s >= 0.01 else ""
+    remedy = f"about {_two(longer_s)} s of work in a repeat, or {repeats} repeats{spread}, for ±{TARGET_REL:.0%}"
     return [Doubt(code="sampling-error", message=message, remedy=remedy)]
 
 
@@ -82,15 +83,13 @@ def of_sensors(sources: Sequence[Source], curves: Mapping[str, Curve], windows: 
             found.append(Doubt(code="sampling-counter", message=message, remedy="`energybench calibrate` settles it; spread the starts of repeats"))
         if curve.power_w is not None and curve.window_s >= curve.period_s and shortest < _SMEARED * curve.window_s:
             message = f"{name} averages over {curve.window_s:.3g} s: repeats of {shortest:.3g} s are mostly what came before and after them"
-            found.append(_unusable(message, f"repeats of {2 * curve.window_s:.3g} s or more: --min-window, or more work"))
+            found.append(_unusable(message, f"repeats of {2 * curve.window_s:.3g} s or more"))
         readings = sum(window.duration_s for window in windows) / curve.period_s if curve.period_s else math.inf
         if not curve.told and readings < _UPDATES:
             message = f"whether the counter of {name} adds up samples or sees all cannot be told from {max(1, int(readings))} updates"
             found.append(_unusable(message, f"at least {_UPDATES} updates: longer or more repeats; `energybench calibrate` settles it"))
         if curve.part_time and (readings < _READINGS or shortest < _BRIEF * curve.period_s):
-            message = (
-                f"{name} gave about {max(1, int(readings))} readings of {curve.window_s * 1e3:.3g} ms in all: too few, or too near the edges, to tell a mean"
-            )
+            message = f"{name} gave about {max(1, int(readings))} readings in all: too few, or too near the edges, to tell a mean"
             found.append(_unusable(message, f"at least {_READINGS} readings: longer or more repeats"))
         found += _holes(curve, name, windows)
     return found
@@ -107,7 +106,15 @@ def _holes(curve: Curve, name: str, windows: Sequence[Window]) -> list[Doubt]:
         low, high = float(curve.t_s[i]), float(curve.t_s[i + 1])
         if curve.mean_w(i) > 0 and any(window.start_s < high and window.end_s > low for window in windows):
             message = f"no reading of {name} for {high - low:.1f} s within the work"
-            return [Doubt(code="reading-gap", message=message, remedy="a counter has counted through it; leave a core to the sampler, repeat the run")]
+            return [
+                Doubt(
+                    code="reading-gap",
+                    message=message,
+                    remedy="leave a core to the sampler; repeat the run"
+                    if curve.channel.kind == "counter"
+                    else "repeat the run: what was drawn then is a guess",
+                )
+            ]
     return []
 
 

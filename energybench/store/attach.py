@@ -32,6 +32,8 @@ from energybench.store.run import Header, process_started
 from energybench.store.writer import RunWriter
 
 SUFFIX = "_attached"
+_LEAST_OF_INSIDE, _LEAST_OF_MODEL = 0.8, 0.3  # of what the sensors inside show: their gains are off by a few percent each, a CPU model by half
+_MOST_OF_INSIDE = 50.0  # a GPU node's fans, disks and losses are a few times its CPU at most; W taken for kW is a thousand
 _ANCHOR_S = 3600.0  # sensors are opened, and the node is left to come to rest, within an hour of describing the host
 
 
@@ -92,11 +94,24 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     t_s = series.t_s - zero_s - offset.offset_s
     check_sampling(series, t_s, run.repeats, min(window.start_s for window in run.windows))
     _check_unknown(series, seen, run, offset, meter)
+    if meter.scope == "node":
+        _check_level(series, align.level(seen, own, offset.offset_s), run.measurement)
     keep = (t_s >= start_s - 2 * spacing - averaging) & (t_s <= end_s + 2 * spacing)
     channel = _channel(series, meter, spacing, averaging, offset)
     header = _header(run, meter, channel, (_said(series, meter, spacing, averaging, offset, keep), *_doubts(run, ranges), *_unsure(offset, meter)))
     path, measured = _write(run, header, t_s[keep], series.raw[keep], ranges)
     return Attached(path, measured, offset, channel)
+
+
+def _check_level(series: MeterSeries, shown: tuple[float, float] | None, measured: Measurement) -> None:
+    """A node draws more than the sensors inside it show, and not a hundred times more: else the unit or the scale is another. Raises BadInput."""
+    if shown is None:
+        return
+    meter_w, inside_w = shown
+    least = _LEAST_OF_INSIDE if measured.quality in ("measured", "mixed") else _LEAST_OF_MODEL
+    if inside_w > 0 and not least * inside_w <= meter_w <= _MOST_OF_INSIDE * inside_w:
+        what = f"shows {meter_w:.4g} W where the run's own sensors show {inside_w:.4g} W inside the node"
+        raise BadInput(series.where, what, "the unit, the column or the node is another one")
 
 
 # ---------------------------------------------------------------- what the run says

@@ -135,6 +135,15 @@ def plain(t: Floats) -> MeterSeries:
 REPEATS = [Window(label="repeat", start_s=20.0, end_s=50.0, repeat=0), Window(label="repeat", start_s=55.0, end_s=80.0, repeat=1)]
 
 
+def test_a_repeat_that_the_meter_did_not_see_is_refused() -> None:
+    """A hole that swallows most of a short repeat, though no ten seconds long, costs the meter and not the repeat's energy."""
+    short = [Window(label="repeat", start_s=20.0 + 8 * k, end_s=25.0 + 8 * k, repeat=k) for k in range(4)]
+    t = np.concatenate((np.arange(36.0), np.arange(40.0, 100.0)))
+    with pytest.raises(BadInput, match=r"no reading for 4.0 s of repeat 3, which lasts 5 s"):
+        check_sampling(plain(t), t, short, 18.0)
+    check_sampling(plain(np.arange(100.0)), np.arange(100.0), short, 18.0)
+
+
 def test_sampling_that_covers_the_run_passes() -> None:
     """Nine readings left out are no gap at one a second, nor is anything before the run."""
     for t in (np.arange(100.0), np.concatenate((np.arange(31.0), np.arange(40.0, 100.0))), np.concatenate(([0.0], np.arange(15.0, 100.0)))):

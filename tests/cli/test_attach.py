@@ -246,6 +246,13 @@ def test_wrong_options_are_one_line(node: Run, options: tuple[str, ...], what: s
     assert what in one_line(energybench("attach", node.id, "--meter", str(file), *options, cwd=node.folder))
 
 
+@pytest.mark.parametrize("factor", [0.4, 1000.0])
+def test_a_meter_of_another_scale_is_refused(node: Run, factor: float) -> None:
+    """A node cannot draw less than the sensors inside it show, nor hundreds of times more: W taken for kW, or another node's meter."""
+    file = meter(node.folder / "pdu.csv", lambda t: factor * node_j(t))
+    assert "where the run's own sensors show" in one_line(attach(node, file))
+
+
 def test_a_run_without_an_anchor_cannot_be_tied_to_a_clock(tmp_path: Path) -> None:
     """A recording that says no wall-clock time is refused."""
     run = measured(tmp_path, anchor=None)
