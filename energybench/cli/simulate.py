@@ -125,7 +125,7 @@ def _text(found: Simulation) -> Iterable[str]:
     yield _line("overall", over)
     yield (
         f"coverage {_percent(over.coverage)} ({_percent(over.coverage_low)} to {_percent(over.coverage_high)}), flagged unusable {flagged:.1%}, "
-        f"median half-width {_ratio(over.ratio)} times the oracle's, {found.poor_cells} of {len(found.cells)} cells cover less than {POOR:.0%}"
+        f"{_against(over.ratio)}{found.poor_cells} of {len(found.cells)} cells cover less than {POOR:.0%}"
     )
     if found.experiments_per_cell < FEW:
         yield f"A small study: {found.experiments_per_cell} experiments a cell say little of one cell. A full one: --experiments 2000 --window all"
@@ -146,6 +146,11 @@ def _line(name: str, of: Figures) -> str:
 
 def _percent(share: float | None, places: int = 1) -> str:
     return "-" if share is None else f"{share:.{places}%}"
+
+
+def _against(ratio: float | None) -> str:
+    """Half-widths against the oracle's; nothing where too few experiments know one."""
+    return "" if ratio is None else f"median half-width {_ratio(ratio)} times the oracle's, "
 
 
 def _ratio(value: float | None) -> str:
