@@ -19,7 +19,7 @@ def command(seconds: float, collector: str, root: Path = Path("/")) -> list[str]
 def measured(argv: Sequence[str], folder: Path, env: dict[str, str]) -> tuple[float, float, dict[str, float]]:
     """Start and end of its window and joules by device. Raises where the parts do not add up to what it printed."""
     # here, so that peers alone can be measured while it changes
-    from energybench.analysis.measurement import Record, _covered
+    from energybench.analysis.measurement import Record, covered
     from energybench.analysis.parts import table
     from energybench.measuring.session import ranges
     from energybench.store.reader import measurement, read_traces
@@ -29,7 +29,7 @@ def measured(argv: Sequence[str], folder: Path, env: dict[str, str]) -> tuple[fl
     traces, windows = read_traces(directory)
     repeats = [window for window in windows if window.label == "repeat"]
     record = Record(found.id, found.label, None, found.command, found.boundary.name, found.host, windows, (None,), ())
-    rows = table(*_covered(record, traces, ranges()), repeats)
+    rows = table(*covered(record, traces, ranges()), repeats)
     energies = {row.part.device: row.cells[0].energy_j or 0.0 for row in rows if row.gain is not None}
     printed = sum(joules for name, joules in found.repeats[0].components_j.items() if name in ("cpu.package", "gpu.board"))
     if not math.isclose(sum(energies.values()), printed, rel_tol=1e-9):

@@ -38,7 +38,7 @@ from energybench.model import (
     WorkloadRef,
 )
 
-__all__ = ["IDLE", "REPEAT", "Record", "SamplingStats", "energies_so_far", "energy_to_solution", "measure", "sampling_rel"]
+__all__ = ["IDLE", "REPEAT", "Record", "SamplingStats", "covered", "energies_so_far", "energy_to_solution", "measure", "sampling_rel"]
 
 IDLE = idling.LABEL
 _TIME_HALF_WIDTH_S = 1e-3  # how late the end of a process is noticed; enters where no scatter holds it already
@@ -66,7 +66,7 @@ class Record(NamedTuple):
 def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> list[float | None]:
     """Energy of each repeat, without its interval: what a stopping rule asks after every repeat."""
     repeats = _repeats(record)
-    rows = table(*_covered(record, traces, ranges), repeats)
+    rows = table(*covered(record, traces, ranges), repeats)
     return [total_j(rows, i) for i in range(len(repeats))]
 
 
@@ -74,7 +74,7 @@ def _repeats(record: Record) -> list[Window]:
     return [window for window in record.windows if window.label == REPEAT]
 
 
-def _covered(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[Cover, dict[str, Curve]]:
+def covered(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[Cover, dict[str, Curve]]:
     """What the boundary is made of here, and the curves of its channels."""
     chosen = cover(record.boundary, [trace.channel for trace in traces], record.host, ranges, mirrors(traces))
     curves = {trace.channel.id: made for trace in traces if (made := curve(trace)) is not None}
@@ -84,7 +84,7 @@ def _covered(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[C
 
 def energy_to_solution(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[Estimate | None, tuple[Doubt, ...]]:
     """The gross energy of `measure` and the doubts about it, without all else that a measurement holds: for studies of thousands of them."""
-    chosen, curves = _covered(record, traces, ranges)
+    chosen, curves = covered(record, traces, ranges)
     repeats = _repeats(record)
     rows = table(chosen, curves, repeats)
     own = _once(doubt for row in rows for cell in row.cells for doubt in cell.doubts)
@@ -94,7 +94,7 @@ def energy_to_solution(record: Record, traces: Sequence[Trace], ranges: Ranges) 
 def sampling_rel(record: Record, traces: Sequence[Trace], ranges: Ranges) -> float | None:
     """Relative standard uncertainty of the repeats' mean energy that sampling causes; None where nothing was measured."""
     repeats = _repeats(record)
-    found = seen.sampling(table(*_covered(record, traces, ranges), repeats), len(repeats))
+    found = seen.sampling(table(*covered(record, traces, ranges), repeats), len(repeats))
     return found.rel if found else None
 
 
@@ -108,7 +108,7 @@ def _gross(rows: Sequence[Row], n: int) -> Estimate | None:
 
 def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurement:
     """The measurement of a record. Raises BadInput where the boundary cannot be had, ValueError where there is no repeat."""
-    chosen, curves = _covered(record, traces, ranges)
+    chosen, curves = covered(record, traces, ranges)
     repeats = _repeats(record)
     if not repeats:
         raise ValueError("no repeat was completed")
