@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from energybench.analysis.uncertainty import combine, rectangular
+from energybench.analysis.uncertainty import combine, not_negative, rectangular
 from energybench.model import Doubt, Effect, Estimate, Idle, Window
 
 LABEL = "idle"
@@ -33,7 +33,9 @@ class Phase(NamedTuple):
 def idles(phases: Sequence[Phase]) -> tuple[Idle, ...]:
     """Each phase with its own interval."""
     return tuple(
-        Idle(state=phase.state, start_s=phase.window.start_s, end_s=phase.window.end_s, power_w=_positive(combine(phase.power_w, phase.random + phase.common)))
+        Idle(
+            state=phase.state, start_s=phase.window.start_s, end_s=phase.window.end_s, power_w=not_negative(combine(phase.power_w, phase.random + phase.common))
+        )
         for phase in phases
     )
 
@@ -55,7 +57,7 @@ def power(phases: Sequence[Phase], session: str | None) -> Estimate | None:
     drift = (phases[-1].power_w - phases[0].power_w) / 2
     if drift:
         effects.append(rectangular("idle power: drift between its phases", drift, f"idle-drift:{session}" if session else None))
-    return _positive(combine(sum(phase.power_w for phase in phases) / n, (*effects, *shared.values())))
+    return not_negative(combine(sum(phase.power_w for phase in phases) / n, (*effects, *shared.values())))
 
 
 def state(phases: Sequence[Phase]) -> str | None:
@@ -81,10 +83,3 @@ def doubts(phases: Sequence[Phase]) -> tuple[Doubt, ...]:
 
 def _times(effect: Effect, factor: float, plus: float = 0.0) -> Effect:
     return Effect(name=effect.name, u=effect.u * factor + plus, distribution=effect.distribution, dof=effect.dof, key=effect.key)
-
-
-def _positive(estimate: Estimate) -> Estimate:
-    """Idle power cannot be negative."""
-    if estimate.low >= 0:
-        return estimate
-    return Estimate(value=estimate.value, low=0.0, high=estimate.high, confidence=estimate.confidence, effects=estimate.effects)

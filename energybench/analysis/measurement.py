@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from energybench.analysis import doubts as weak
 from energybench.analysis import idle as idling
 from energybench.analysis import seen
@@ -18,7 +16,7 @@ from energybench.analysis.particulars import REPEAT, SamplingStats, channel_stat
 from energybench.analysis.parts import Row, mean_effects, table, total_j
 from energybench.analysis.sampling import informed
 from energybench.analysis.stats import scatter_effect
-from energybench.analysis.uncertainty import combine, propagate, rectangular, scaled
+from energybench.analysis.uncertainty import combine, not_negative, propagate, rectangular, scaled
 from energybench.model import (
     Boundary,
     BoundaryName,
@@ -221,16 +219,14 @@ def _mean(values: Sequence[float], common: Sequence[Effect], single: Sequence[Ef
     """Mean of the repeats with its scatter (or, at n = 1, the window's own effects) and what they all share."""
     scatter = scatter_effect(values)
     own = (scatter,) if scatter else tuple(single)
-    found = combine(sum(values) / len(values), (*own, *common))
-    return msgspec.structs.replace(found, low=max(found.low, 0.0))  # neither energy, power nor time can be negative
+    return not_negative(combine(sum(values) / len(values), (*own, *common)))
 
 
 def _power(energies: Sequence[float], times: Sequence[float], common: Sequence[Effect]) -> Estimate:
     """Mean power as energy over time, so that R = S · P_baseline / P_candidate holds exactly; its scatter is that of the repeats' powers."""
     seconds = sum(times)
     scatter = scatter_effect([joules / time for joules, time in zip(energies, times, strict=True)])
-    found = combine(sum(energies) / seconds, (*((scatter,) if scatter else ()), *scaled(common, len(times) / seconds)))
-    return msgspec.structs.replace(found, low=max(found.low, 0.0))
+    return not_negative(combine(sum(energies) / seconds, (*((scatter,) if scatter else ()), *scaled(common, len(times) / seconds))))
 
 
 def _components(rows: Sequence[Row], whole: Sequence[int]) -> dict[str, Estimate]:

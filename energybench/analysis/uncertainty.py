@@ -107,6 +107,11 @@ def _sum_quantiles(effects: Sequence[Effect]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def not_negative(estimate: Estimate) -> Estimate:
+    """The estimate of what cannot be below 0: energy, power, time."""
+    return msgspec.structs.replace(estimate, low=max(estimate.low, 0.0))
+
+
 def uncombined(value: float, effects: Iterable[Effect]) -> Estimate:
     """A value that still has to be combined: its interval is only its own point."""
     return Estimate(value=value, low=value, high=value, effects=tuple(effects))

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import typer
 
 from energybench.errors import BadInput
+from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
-    from energybench.measuring.plan import Plan
+    from energybench.measuring.plan import Plan, Progress
     from energybench.model import Measurement
 
 OUT = typer.Option(Path("results"), "--out", help="Store that the run directory is made in.")
@@ -25,6 +26,8 @@ BOUNDARY = typer.Option("compute", "--boundary", help="What the joules cover: co
 COLLECTOR = typer.Option(None, "--collector", help="Use only this collector (may be repeated).")
 ROOT = typer.Option(Path("/"), "--root", help="Prefix of /sys, /proc and /dev: where a container sees its host's, say /host.")
 REPLAY = typer.Option(None, "--replay", help="Measure a recorded run or a synthetic trace (TOML) on a virtual clock instead.")
+
+T = TypeVar("T")
 
 _BOUNDARIES = ("compute", "device", "node-dc", "node-ac")
 _SHOW_AFTER_S = 2.0
@@ -107,3 +110,17 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
     finally:
         if shown:
             bar.stop()
+
+
+def watched(name: str, run: Callable[[Signals, Progress], T]) -> tuple[T, bool]:
+    """What `run` makes under a progress bar, with signals polled; whether one came. Work that failed is one line and exit code 1, or 128 + N after signal N."""
+    with Signals() as signals:
+        from energybench.measuring.child import WorkFailed  # late: signals are blocked before libraries start threads
+
+        try:
+            with progress() as update:
+                made = run(signals, update)
+        except WorkFailed as error:
+            say(f"energybench: {name}{error}")
+            raise typer.Exit(128 + signals.received if signals.received else 1) from None
+    return made, signals.received is not None

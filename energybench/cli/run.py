@@ -12,9 +12,10 @@ from energybench.cli import common
 from energybench.cli.variants import choices, pairs
 from energybench.errors import BadInput
 from energybench.measuring.plan import MAX_REPEATS, MAX_WARM_UP_S, MIN_WINDOW_S, SEED, SETTLE_S, TARGET_REL, Blocks, Plan, Request
-from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
+    from energybench.measuring.plan import Progress
+    from energybench.measuring.signals import Signals
     from energybench.measuring.workload import Outcome
 
 
@@ -93,17 +94,14 @@ def _together(made: list[tuple[Plan, Request]], blocks: Blocks, title: str, json
 
 
 def execute(plan: Plan, request: Request) -> tuple[Outcome, bool]:
-    """Run a workload under a progress bar; whether a signal came. A failure is one line and exit code 1, or 128 + N after signal N."""
-    with Signals() as signals:
-        from energybench.measuring.workload import WorkFailed, run_workload
+    """Run a workload; whether a signal came."""
 
-        try:
-            with common.progress() as update:
-                outcome = run_workload(request, plan, signals, update)
-        except WorkFailed as error:
-            common.say(f"energybench: {plan.label}: {error}")
-            raise typer.Exit(128 + signals.received if signals.received else 1) from None
-    return outcome, signals.received is not None
+    def alone(signals: Signals, update: Progress) -> Outcome:
+        from energybench.measuring.workload import run_workload
+
+        return run_workload(request, plan, signals, update)
+
+    return common.watched(f"{plan.label}: ", alone)
 
 
 def count(repeats: str) -> int | None:

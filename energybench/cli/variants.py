@@ -12,11 +12,11 @@ import typer
 from energybench.cli import common
 from energybench.errors import BadInput, Refused
 from energybench.measuring.plan import Blocks
-from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
     from energybench.measuring.interleaved import Together
-    from energybench.measuring.plan import Plan, Request
+    from energybench.measuring.plan import Plan, Progress, Request
+    from energybench.measuring.signals import Signals
     from energybench.model import Comparison, Measurement
 
 
@@ -54,20 +54,17 @@ def pairs(settings: Sequence[str], option: str | None = None) -> dict[str, str]:
 
 
 def execute(variants: Sequence[tuple[Plan, Request]], blocks: Blocks) -> tuple[Together, bool]:
-    """Run variants interleaved under a progress bar; whether a signal came. No result at all is one line and exit code 1, or 128 + N after signal N."""
-    with Signals() as signals:
-        from energybench.measuring.child import WorkFailed
+    """Run variants interleaved; whether a signal came."""
+
+    def in_turns(signals: Signals, update: Progress) -> Together:
         from energybench.measuring.interleaved import run_interleaved
 
-        try:
-            with common.progress() as update:
-                together = run_interleaved(variants, blocks, signals, update)
-        except WorkFailed as error:
-            common.say(f"energybench: {error}")
-            raise typer.Exit(128 + signals.received if signals.received else 1) from None
+        return run_interleaved(variants, blocks, signals, update)
+
+    together, signalled = common.watched("", in_turns)
     for line in together.failures:
         common.say(f"energybench: {line}")
-    return together, signals.received is not None
+    return together, signalled
 
 
 def compared(results: Sequence[Measurement]) -> list[Comparison]:

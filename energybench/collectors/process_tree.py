@@ -20,6 +20,24 @@ from typing import NamedTuple
 _DISCOVERY_S = 0.08  # new processes are looked for at most this often: listing /proc grows with the whole machine
 
 
+_LAST_FIELD = 19  # the start time is the last that anybody here asks for
+
+
+def stat(path: str) -> tuple[bytes, list[bytes]] | None:
+    """Name of a process, and the fields of its stat file from the state on (proc(5), index 0 is field 3); None where it has gone."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = os.read(fd, 1024)
+        finally:
+            os.close(fd)
+    except OSError:
+        return None
+    head, _, tail = data.rpartition(b")")  # the name before it may hold anything
+    fields = tail.split(None, _LAST_FIELD + 1)
+    return (head.partition(b"(")[2], fields) if len(fields) > _LAST_FIELD else None
+
+
 class _Process(NamedTuple):
     parent: int
     start: int  # clock ticks after boot: with the number it tells a process from a later one of the same number
@@ -134,15 +152,8 @@ class ProcessTree:
         self._others.discard(str(root))
 
     def _stat(self, pid: int) -> _Process | None:
-        try:
-            fd = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                data = os.read(fd, 1024)
-            finally:
-                os.close(fd)
-        except OSError:
+        found = stat(f"{self._proc}/{pid}/stat")
+        if found is None:
             return None
-        fields = data.rpartition(b")")[2].split()  # the name before it may hold anything
-        if len(fields) < 20:
-            return None
+        fields = found[1]
         return _Process(int(fields[1]), int(fields[19]), int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14]))

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from energybench.collectors.process_tree import stat
+
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD, linux/sched.h
 _INIT = 1  # collects everybody's orphans
 
@@ -113,19 +115,11 @@ class Processes:
 
 
 def _stat(path: str, pid: int) -> Process | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            data = os.read(fd, 1024)
-        finally:
-            os.close(fd)
-    except OSError:
+    found = stat(path)
+    if found is None:
         return None
-    head, _, tail = data.rpartition(b")")  # the name before it may hold anything
-    fields = tail.split(None, 20)
-    if len(fields) < 21:
-        return None
-    who = Who(pid, int(fields[19]), head.partition(b"(")[2].decode("utf-8", "replace"))
+    name, fields = found
+    who = Who(pid, int(fields[19]), name.decode("utf-8", "replace"))
     kernel = bool(int(fields[6]) & _KERNEL_THREAD)
     return Process(who, int(fields[1]), int(fields[2]), kernel, int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14]))
 
