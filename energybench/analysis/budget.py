@@ -157,6 +157,7 @@ _REMEDIES = (  # by what the effect's name says; the first that fits
     ("window edges", "longer repeats (`--min-window`), or starts staggered over the sensor's period"),
     ("the load at all window edges", "longer repeats (`--min-window`): repeats of one work begin and end alike"),
     ("power between its samples", "longer repeats (`--min-window`), or starts staggered over the sensor's period"),
+    ("a load in step with its samples", "several repeats with spread starts (`run`, or `measure --repeats 8`)"),
     ("resolution", "longer repeats (`--min-window`)"),
     ("model", "a node meter (`--boundary node-dc` or `node-ac`), or a CPU with a DRAM counter"),
     ("missing", "make the sensor work: `energybench doctor` says what it lacks"),

@@ -31,6 +31,7 @@ class Curve(NamedTuple):
     rough_w         how much power moves between two ticks of a counter, where a power sensor beside it tells
     inferred        period (and window) come from this run's own samples
     told            False: a counter beside a part-time power sensor that may be adding up its readings; nothing changed that would tell
+    missed          of a counter that may be adding up such readings: what share of each period it would miss, by how likely that is
     wraps, dropped  what unwrapping did; spans: gaps it cannot vouch for
     """
 
@@ -47,6 +48,12 @@ class Curve(NamedTuple):
     spans: tuple[Span, ...]
     inferred: bool = False
     told: bool = True
+    missed: float = 0.0
+
+    @property
+    def may_miss(self) -> float:
+        """Share of each period that goes unseen, or may do so."""
+        return 1 - self.window_s / self.period_s if self.part_time else self.missed
 
     @property
     def part_time(self) -> bool:

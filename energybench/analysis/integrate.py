@@ -14,13 +14,14 @@ import numpy as np
 
 from energybench.analysis.curve import Curve
 from energybench.analysis.edges import Edge, edges
-from energybench.analysis.sampling import unseen_j
+from energybench.analysis.sampling import in_step_j, unseen_j
 from energybench.analysis.uncertainty import bound, normal, rectangular
 from energybench.model import Channel, Doubt, Effect, Window
 
 # What a device may draw where its channel states no limit: the largest board sold (data/priors.toml parts.gpu_w), a module of
 # several of them, a node of eight boards with its hosts.
 EDGES, UNSEEN, RESOLUTION = "window edges", "power between its samples", "resolution"  # how the random effects' names end
+IN_STEP = "a load in step with its samples"  # likewise
 _FALLBACK_MAX_W = 1000.0
 _LARGER_W = {"module": 3000.0, "node": 15_000.0, "node.ac": 15_000.0, "platform": 2000.0}
 _ALIKE = 0.6  # of an edge's uncertainty: what the shape of the load does at every edge; as `energybench simulate` finds it for loads of one shape
@@ -86,11 +87,11 @@ def _edges(curve: Curve, opened: Edge, closed: Edge) -> tuple[tuple[Effect, ...]
 
 
 def _unseen(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
-    if not curve.part_time:
+    if not curve.may_miss:
         return ()
     first, last = int(np.searchsorted(curve.t_s, start)), int(np.searchsorted(curve.t_s, end)) - 1
-    u = unseen_j(curve, first, last)
-    return (normal(f"{_name(curve)}: {UNSEEN}", u),) if u else ()
+    found = {UNSEEN: unseen_j(curve, first, last) if curve.part_time else 0.0, IN_STEP: in_step_j(curve, start, end)}
+    return tuple(normal(f"{_name(curve)}: {what}", u) for what, u in found.items() if u)
 
 
 def _resolution(curve: Curve) -> tuple[Effect, ...]:

@@ -44,6 +44,18 @@ def unseen_j(curve: Curve, start: int, end: int) -> float:
     return math.sqrt(alone * (1 + _together(np.interp(grid, times, watts)) ** 2))
 
 
+def in_step_j(curve: Curve, start_s: float, end_s: float) -> float:
+    """Standard uncertainty of a single window's energy from a load in step with a sensor that sees a part of each period, J.
+
+    Such a load looks constant, and no reading shows it: naive single runs were off by up to 39 % (arXiv 2312.02741). Of each period the unseen part
+    may differ from the seen one by as much as `_HIDDEN` allows. A load must keep in step throughout to be missed throughout, the less likely the
+    longer the window: periods add up as independent ones do. Repeats with other phases hold it in their scatter.
+    """
+    length_s = end_s - start_s
+    periods = max(length_s / curve.period_s, 1.0) if curve.period_s > 0 else 1.0
+    return _HIDDEN * curve.may_miss * (curve.at(end_s) - curve.at(start_s)) / math.sqrt(periods)
+
+
 def _together(watts: Floats) -> float:
     """√K where the readings repeat themselves in step with the sensor, less as they slip, 0 where they do not repeat."""
     n = watts.size
@@ -81,13 +93,15 @@ def informed(counter: Curve, power: Curve | None) -> Curve:
     regular = (lengths < 1.5 * counter.period_s) & (np.abs(power.t_s[nearer] - centres) < 0.2 * counter.period_s)
     apart = np.abs(means - power.power_w[nearer])
     known = counter.channel.timing == "profile" or not power.part_time
+    untold = (1 - power.window_s / power.period_s) * math.sqrt(0.5) if not known else 0.0  # either kind is as likely (zeus issue 181): half the variance
     if int(regular.sum()) < _FEW:
-        return counter._replace(told=known)
+        return counter._replace(told=known, missed=untold)
     slack = means * (counter.fuzz_s[1:] + counter.fuzz_s[:-1]) / lengths
     sums = None if known else _adds_up(apart, power.power_w[nearer], slack, regular)
     if sums:
         return as_samples(counter, power.window_s)._replace(inferred=True)
-    return counter._replace(rough_w=float(np.sqrt(np.mean(apart[regular] ** 2))), told=known or sums is not None)
+    told = known or sums is not None
+    return counter._replace(rough_w=float(np.sqrt(np.mean(apart[regular] ** 2))), told=told, missed=0.0 if told else untold)
 
 
 def _adds_up(apart: Floats, readings: Floats, slack: Floats, regular: npt.NDArray[np.bool_]) -> bool | None:

@@ -125,7 +125,8 @@ def _text(found: Simulation) -> Iterable[str]:
     yield _line("overall", over)
     yield (
         f"coverage {_percent(over.coverage)} ({_percent(over.coverage_low)} to {_percent(over.coverage_high)}), flagged unusable {flagged:.1%}, "
-        f"{_against(over.ratio)}{found.poor_cells} of {len(found.cells)} cells cover less than {POOR:.0%}"
+        f"{_against(over.ratio)}{found.poor_cells} of {len(found.cells)} cells cover less than {POOR:.0%}, "
+        f"in {found.flagged_cells} most experiments are flagged"
     )
     if found.experiments_per_cell < FEW:
         yield f"A small study: {found.experiments_per_cell} experiments a cell say little of one cell. A full one: --experiments 2000 --window all"

@@ -10,6 +10,7 @@ from energybench.simulating.experiment import Settings
 from energybench.simulating.study import Figures, Table, figures, level_order
 
 FEW = 400  # experiments a cell, below which one cell's coverage is known to 2 % at best (binomial)
+FLAGGED = 0.5  # of its experiments that the analysis calls unusable: beyond it so is the cell
 POOR = 0.90  # coverage below which a cell is counted as poor
 
 
@@ -34,6 +35,7 @@ class Simulation(Noun, frozen=True, kw_only=True):
     repeats: tuple[str, ...]
     overall: Figures
     poor_cells: int
+    flagged_cells: int
     cells: tuple[Group, ...]
     by_sensor: tuple[Group, ...]
     by_wave: tuple[Group, ...]
@@ -54,6 +56,7 @@ def simulation(tables: Sequence[Table], settings: Settings, gain: str, count: in
         repeats=settings.levels,
         overall=figures(main),
         poor_cells=sum(cell.figures.coverage is not None and cell.figures.coverage < POOR for cell in cells),
+        flagged_cells=sum(cell.figures.flagged > FLAGGED * cell.figures.experiments for cell in cells),
         cells=cells,
         by_sensor=tuple(
             Group(sensor=name, gain=gain, figures=figures([t for t in main if t.cell.sensor == name])) for name in _once(t.cell.sensor for t in main)
