@@ -64,7 +64,8 @@ def number(value: float, places: int) -> str:
 def show(estimate: Estimate | None, unit: str = "") -> str:
     """'12.35 kJ [12.10, 12.60]': value and interval to two significant digits of the half-width; 'not measured' for None.
 
-    A number that is exact by definition ('560 W') stands bare, without decimals it does not have.
+    A number that is exact by definition ('560 W') stands bare, without decimals it does not have. Where the half-width is so large
+    that its digits would round the value to less than two ('12 [0.61, 29 000]'), value and edges have two significant digits each of their own.
     """
     if estimate is None:
         return "not measured"
@@ -74,7 +75,14 @@ def show(estimate: Estimate | None, unit: str = "") -> str:
         places = next((p for p in range(4) if round(value, p) == value), None)
         return show_value(estimate.value, unit, 4) if places is None else f"{number(value, places)}{' ' + label if label else ''}"
     places = min(decimals((high - low) / 2), 6)
-    return f"{number(value, places)}{' ' + label if label else ''} [{number(low, places)}, {number(high, places)}]"
+    lost = value != 0 and places < min(decimals(abs(value)), 6)
+    parts = [_own_digits(x) if lost and x else number(x, places) for x in (value, low, high)]
+    return f"{parts[0]}{' ' + label if label else ''} [{parts[1]}, {parts[2]}]"
+
+
+def _own_digits(x: float) -> str:
+    """To two significant digits of its own; with an exponent where that would be a row of zeros."""
+    return number(x, decimals(abs(x))) if 1e-4 <= abs(x) < 1e9 else f"{x:.2g}"
 
 
 def show_value(value: float | None, unit: str = "", significant: int = 3) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from energybench.analysis.compare import compare
+from energybench.cli.summary import comparison
 from energybench.errors import Refused
 from energybench.model import Verification
 from tests.analysis.runs import run, work
@@ -46,6 +49,17 @@ def test_a_run_against_itself_is_equivalent_and_its_gains_cancel() -> None:
     assert found.energy_ratio.value == 1
     assert found.verdict == "equivalent"
     assert not [e for e in found.energy_ratio.effects if e.key]
+
+
+def test_a_ratio_that_two_wild_repeats_leave_open_is_still_a_number_on_the_terminal() -> None:
+    """Two repeats whose times differ by half: the interval is huge, and the energy-delay ratio does not read 0."""
+    a = run("a", host="a", times_s=(4.0, 8.0))
+    b = run("b", host="b", times_s=(2.0, 4.0))
+    found = compare(a, b)
+    assert found.energy_delay_ratio is not None
+    assert found.energy_delay_ratio.half_width > 30 * found.energy_delay_ratio.value
+    (shown,) = re.findall(r"energy-delay ratio (\S+) \[", comparison(found))
+    assert float(shown) == pytest.approx(found.energy_delay_ratio.value, rel=0.1)
 
 
 def test_gains_of_two_nodes_do_not_cancel() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energybench.model import Estimate, Part, Work
+from energybench.units import show
 from energybench_reports.wording import Cell, amount, bare, component, component_words, known, listed, percent, plain, published, signed, value, watts
 
 
@@ -24,6 +25,21 @@ def test_a_value_has_its_interval() -> None:
     assert value(Estimate(value=12_345.0, low=12_100.0, high=12_600.0), "J") == Cell("12.35 kJ", "[12.10, 12.60]")
     assert value(Estimate(value=2.0, low=2.0, high=2.0), "h") == Cell("2 h", "")
     assert value(Estimate(value=5.0, low=4.5, high=5.5), "J", per="token").text == "5.00 J per token"
+
+
+@pytest.mark.parametrize(
+    ("low", "value_", "high", "words"),
+    [
+        (0.61, 12.3, 29_000.0, "12 [0.61, 29\u202f000]"),
+        (2e-9, 1.4, 3.1e30, "1.4 [2e-09, 3.1e+30]"),
+        (0.0, 12.3, 4e6, "12 J [0, 4\u202f000\u202f000]"),
+        (-40.0, -5.0, 30.0, "-5.0 W [-40, 30]"),
+    ],
+)
+def test_a_huge_interval_leaves_the_value_its_digits(low: float, value_: float, high: float, words: str) -> None:
+    """Rounded to the digits of its half-width a ratio of 12 would read 0: value and edges keep two significant digits each."""
+    unit = words.partition(" [")[0].partition(" ")[2]
+    assert show(Estimate(value=value_, low=low, high=high), unit) == words
 
 
 @given(st.text())
