@@ -34,7 +34,8 @@ def run(
         float, typer.Option("--min-window", min=0.0, max=86400.0, help="Shortest repeat in seconds; shorter work is done several times over.")
     ] = MIN_WINDOW_S,
     max_warm_up: Annotated[
-        float, typer.Option("--max-warm-up", min=1.0, max=86400.0, help="Warm up until the power has settled, so many seconds at most.")
+        float,
+        typer.Option("--max-warm-up", min=1.0, max=86400.0, help="Warm up until the power has settled; no further run that would end beyond so many seconds."),
     ] = MAX_WARM_UP_S,
     idle: Annotated[float, typer.Option("--idle", min=0.0, max=86400.0, help="Seconds of idle power to measure before and again after the work.")] = 5.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the order in which interleaved variants take turns.")] = SEED,

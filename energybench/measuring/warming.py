@@ -33,35 +33,57 @@ class _Series(NamedTuple):
         powers = [power for power in self.powers_w if power is not None]
         if len(powers) == len(self.powers_w):
             return judge(powers, enough), "power"
-        return judge(self.seconds, enough), "time"
+        return judge(self.seconds, enough), "run time"
 
 
 def warm_up(session: Session, request: Request, run: Run) -> int:
-    """Run until settled, `request.max_warm_up_s` at most; how many runs make one repeat. Not settled by then is a doubt."""
-    part_s = max(_PART_S, _UPDATES * session.slowest_s)
+    """Run until settled; how many runs make one repeat. Not settled by then is a doubt.
+
+    A run is not cut short, so the cap of `request.max_warm_up_s` is looked at between runs: the first is always made, and no other is begun
+    that would end beyond the cap if it took as long as those before it.
+    """
+    most_s, part_s = request.max_warm_up_s, max(_PART_S, _UPDATES * session.slowest_s)
     series = _Series([], [])
-    spent, shortest, runs, found, of = 0.0, math.inf, 0, Settling(None, None), "power"
+    spent, shortest, longest, runs, found, of = 0.0, math.inf, 0.0, 0, Settling(None, None), "power"
     start = end = 0.0
-    while not _enough(spent, runs, found, request.max_warm_up_s):
-        times = max(1, min(math.ceil(part_s / shortest), 10**6)) if runs else 1
+    times = 1
+    while times and not _enough(spent, runs, found):
         ran = run(times)
         start, end = ran["start_s"], ran["end_s"]
         session.region("warm-up", start, end)
-        spent, shortest, runs = spent + end - start, min(shortest, max((end - start) / times, 1e-6)), runs + times
+        each = max((end - start) / times, 1e-6)
+        spent, shortest, longest, runs = spent + end - start, min(shortest, each), max(longest, each), runs + times
         series.powers_w.append(session.power_w(start, end))
         series.seconds.append((end - start) / times)
         long = end - start >= LONG_RUN_S
         found, of = _inside(session, start, end) if long and runs == 1 else series.judged(2 if long else LAST)
-    if found.settled is False or (found.settled is None and abs(found.drift_rel or 0.0) > WITHIN_REL):
-        message = f"after {spent:.3g} s of warm-up its {of} still changed by {found.drift_rel or 0.0:+.1%} over the last part of it"
-        session.doubt("not-settled", message, "--max-warm-up higher; see clocks and temperature")
+        times = min(math.ceil(part_s / shortest), 10**6, int((most_s - spent) / shortest) if spent < most_s else 0)
+    lasts = f"a run lasts {_span(shortest, longest)}"
+    why = f"{lasts} and is not cut short" if spent > most_s else f"{lasts}, and another would end beyond that"
+    if runs == 1 and found == Settling(None, None) and spent < LONG_RUN_S:
+        message = f"the warm-up was a single run, which does not show whether its power had settled (--max-warm-up {most_s:g}: {why})"
+        session.doubt("not-settled", message, _remedy(most_s, LAST * longest))
+    elif found.settled is False or (found.settled is None and abs(found.drift_rel or 0.0) > WITHIN_REL):
+        changed = f"its {of} still changed by {found.drift_rel or 0.0:+.1%} over the last part of it"
+        message = f"after {spent:.3g} s of warm-up {changed} (--max-warm-up {most_s:g}: {why})"
+        session.doubt("not-settled", message, _remedy(most_s, spent + longest) + "; see clocks and temperature")
     return _times(session, request, shortest, start, end)
 
 
-def _enough(spent: float, runs: int, found: Settling, most_s: float) -> bool:
+def _enough(spent: float, runs: int, found: Settling) -> bool:
+    """Whether to leave off before the cap."""
     if spent < LEAST_S or (runs < 2 and spent < LONG_RUN_S):
         return False
-    return spent >= most_s or found.settled is True or (runs == 1 and found.settled is None)
+    return found.settled is True or (runs == 1 and found.settled is None)
+
+
+def _span(shortest_s: float, longest_s: float) -> str:
+    return f"{longest_s:.2g} s" if longest_s < 1.1 * shortest_s else f"{shortest_s:.2g} to {longest_s:.2g} s"
+
+
+def _remedy(most_s: float, wanted_s: float) -> str:
+    """A cap under which something more would have been done; twice the one there was, at least."""
+    return f"--max-warm-up {max(2 * most_s, math.ceil(wanted_s)):g}"
 
 
 def _inside(session: Session, start_s: float, end_s: float) -> tuple[Settling, str]:
@@ -79,4 +101,9 @@ def _times(session: Session, request: Request, shortest_s: float, start_s: float
     sampling = session.sampling_rel(start_s, end_s)
     if sampling is not None:
         wanted_s = max(wanted_s, min((end_s - start_s) * (sampling / (SAMPLING_RELS * request.target_rel)) ** 2, LONGEST_REPEAT_S))
-    return max(1, math.ceil(_FASTER * wanted_s / shortest_s))
+    return times_for(wanted_s, shortest_s)
+
+
+def times_for(window_s: float, run_s: float) -> int:
+    """Runs of so long each that fill a window, and a little more."""
+    return max(1, math.ceil(_FASTER * window_s / run_s))

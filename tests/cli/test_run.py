@@ -87,7 +87,7 @@ def test_a_failed_check_ends_with_one(tmp_path: Path, env: dict[str, str]) -> No
 
 def test_a_workload_that_fails_later_keeps_its_repeats(tmp_path: Path, env: dict[str, str]) -> None:
     """Repeats before the failure stand; the doubt says where it failed; exit code 1."""
-    ran = run(tmp_path, env, "--repeats", "6", "--set", "seconds=1.2", "--set", "fail_at=5")
+    ran = run(tmp_path, env, "--repeats", "6", "--set", "seconds=1.2", "--set", "fail_at=4")
     assert ran.code == 1, ran.err
     assert len(ran.json["repeats"]) == 2
     assert "work-failed" in codes(ran.json)

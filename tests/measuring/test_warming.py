@@ -57,11 +57,31 @@ def test_a_load_that_settles_late_is_warmed_up_long(tmp_path: Path, tau_s: float
 
 
 def test_the_cap_is_kept_and_said(tmp_path: Path) -> None:
-    """Not settled after --max-warm-up: the run goes on, with a doubt that names the drift and its direction."""
+    """Not settled after --max-warm-up: the run goes on, with a doubt that names the drift and its direction, the cap, and how long a run lasts."""
     _, spent, found = warmed(tmp_path, falling(8.0), 0.3, most_s=5.0)
     (message,) = [doubt.message for doubt in found.doubts if doubt.code == "not-settled"]
     assert "power still changed by -" in message
-    assert 5.0 <= spent < 6.0
+    assert "--max-warm-up 5: a run lasts 0.3 s, and another would end beyond that" in message
+    assert 4.7 <= spent <= 5.05
+
+
+@pytest.mark.parametrize(("run_s", "most_s", "runs"), [(3.0, 1.0, 1), (3.0, 5.0, 1), (3.0, 10.0, 3), (12.0, 20.0, 1)])
+def test_no_run_is_begun_that_would_end_beyond_the_cap(tmp_path: Path, run_s: float, most_s: float, runs: int) -> None:
+    """The first run is always made; another only where one as long as those before it ends within --max-warm-up."""
+    _, spent, _ = warmed(tmp_path, falling(30.0), run_s, most_s=most_s)
+    assert spent == pytest.approx(runs * run_s, abs=0.1)
+
+
+def test_a_warm_up_longer_than_its_cap_says_why(tmp_path: Path) -> None:
+    """One run of 3 s under a cap of 1 s: it is not cut short, it does not show whether the power has settled, and the remedy leaves room for three."""
+    _, _, found = warmed(tmp_path, [(0.0, 200.0)], 3.0, most_s=1.0)
+    (doubt,) = [doubt for doubt in found.doubts if doubt.code == "not-settled"]
+    assert "a single run" in doubt.message
+    assert "--max-warm-up 1: a run lasts 3 s and is not cut short" in doubt.message
+    assert doubt.remedy.startswith("--max-warm-up ")
+    _, spent, mended = warmed(tmp_path, [(0.0, 200.0)], 3.0, most_s=float(doubt.remedy.split()[1]))
+    assert spent == pytest.approx(9, abs=0.1)
+    assert "not-settled" not in codes(mended)
 
 
 def test_one_long_run_is_looked_into(tmp_path: Path) -> None:
