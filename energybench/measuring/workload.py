@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 from collections.abc import Mapping
@@ -19,10 +20,13 @@ from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Plan, Progress, Request
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
-from energybench.measuring.warming import warm_up
+from energybench.measuring.warming import times_for, warm_up
 from energybench.model import Measurement, Verification, Window, Work, WorkloadRef
 
 __all__ = ["Bench", "Interrupted", "Outcome", "WorkFailed", "devices", "run_workload"]
+
+
+_LENGTHENED = 5  # times at most that the first repeat is begun anew: work that is still faster then will not keep to any length
 
 
 class Outcome(NamedTuple):
@@ -45,6 +49,7 @@ class Bench:
         self._stack = ExitStack()
         self._child: Child | None = None
         self._times = 1
+        self._shortest_s = math.inf  # of the repeats
         self._opened_s: float | None = None  # when the repeat that is on began,
         self._stopped_s: float | None = None  # and when the worker was ended
         self.complete, self.code = 0, 0
@@ -82,22 +87,34 @@ class Bench:
 
     def repeat(self, of: int | None, block: int | None = None) -> None:
         """One repeat with its edges, its work and its check. `of`: how many there will be, where that is fixed. Raises as `prepare`."""
-        number, session, child = self.complete, self.session, self._running()
+        number, session = self.complete, self.session
         self.progress(f"{self.name}: repeat {number + 1}" + (f" of {of}" if of else ""), number / (of or self.request.max_repeats))
-        session.approach(number if block is None else block, of)
-        self._opened_s = session.open_repeat(number)
-        child.send(do="run", times=self._times)
-        session.sampler.burst(session.sampler.edge_s, child.answered)
-        session.sampler.base(child.answered)
-        ran = child.answer()
+        ran = self._work(number if block is None else block, of)
+        for _ in range(_LENGTHENED if number == 0 else 0):  # later ones keep the first one's amount of work: their scatter is to be that of one quantity
+            if _length_s(ran) >= self.request.min_window_s:
+                break
+            session.region("warm-up", ran["start_s"], ran["end_s"])  # faster than what was taken for its length: one more part of the warm-up
+            self._times = max(self._times + 1, times_for(self.request.min_window_s, _length_s(ran) / self._times))
+            ran = self._work(number if block is None else block, of)
         session.close_repeat(number, ran["start_s"], ran["end_s"], block)
         self._opened_s = None
+        self._shortest_s = min(self._shortest_s, _length_s(ran))
         session.writer.work(msgspec.convert(ran["work"], Work))
         self._regions(ran, number)
         checks = tuple(msgspec.convert(check, Verification) for check in self._ask(do="verify")["checks"])
         session.writer.verification(checks)
         self.complete += 1
         self.code = self.code if all(check.passed for check in checks) else 1
+
+    def _work(self, place: int, of: int | None) -> dict[str, Any]:
+        """The work of the repeat that comes next, up to its closing edge."""
+        session, child = self.session, self._running()
+        session.approach(place, of)
+        self._opened_s = session.open_repeat(self.complete)
+        child.send(do="run", times=self._times)
+        session.sampler.burst(session.sampler.edge_s, child.answered)
+        session.sampler.base(child.answered)
+        return child.answer()
 
     def stop(self) -> None:
         """End the worker."""
@@ -128,6 +145,11 @@ class Bench:
         return True
 
     def finish(self) -> Outcome:
+        wanted_s, shortest_s = self.request.min_window_s, self._shortest_s
+        if shortest_s < wanted_s:
+            of = f"the shortest of {self.complete} repeats" if self.complete > 1 else "the repeat"
+            message = f"{of} lasted {shortest_s:.3g} s, under the {wanted_s:g} s of --min-window: the same work does not always take as long"
+            self.session.doubt("min-window-missed", message, f"--min-window {_rounded_up(wanted_s**2 / shortest_s):g}, or a quieter machine")
         directory, measurement = self.session.finish()
         return Outcome(directory, measurement, self.code)
 
@@ -172,6 +194,16 @@ def run_workload(request: Request, plan: Plan, signals: Signals, progress: Progr
             session.writer.discard()
             raise WorkFailed(f"{signals.received.name} came before the first repeat; nothing was measured")
         return bench.finish()
+
+
+def _length_s(ran: Mapping[str, Any]) -> float:
+    return max(float(ran["end_s"] - ran["start_s"]), 1e-6)
+
+
+def _rounded_up(seconds: float) -> float:
+    """To two significant digits."""
+    step = 10.0 ** (math.floor(math.log10(seconds)) - 1)
+    return math.ceil(seconds / step) * step
 
 
 def _go_on(session: Session, request: Request, complete: int) -> bool:

@@ -16,7 +16,7 @@ class Pause:
     sizes = ("smoke",)
 
     def setup(self, size, device, region, settings):
-        self.values = {"seconds": "0.1", "fail_at": "0", "wrong_at": "0", "die_at": "0", "spread": "0", **settings}
+        self.values = {"seconds": "0.1", "fail_at": "0", "wrong_at": "0", "die_at": "0", "spread": "0", "slow": "0", **settings}
         self.n = 0
         with region("compile"):
             time.sleep(0.2)
@@ -33,7 +33,8 @@ class Pause:
         print("chatter on stdout")
         with region("transfer"):
             time.sleep(0.01)
-        time.sleep(float(self.values["seconds"]) * (1 + float(self.values["spread"]) * (self.n % 3)))
+        factor = 10 if self.n <= int(self.values["slow"]) else 1  # the first few runs: caches are cold, kernels are compiled
+        time.sleep(factor * float(self.values["seconds"]) * (1 + float(self.values["spread"]) * (self.n % 3)))
         return Work(amount=1.0, unit="nap", fingerprint="nap", precision="equal-accuracy")
 
     def verify(self):

@@ -74,6 +74,26 @@ def test_short_work_is_done_several_times_over(tmp_path: Path, env: dict[str, st
     assert found["energy_per_work_j"]["value"] == pytest.approx(found["energy_j"]["value"] / found["work"]["amount"])
 
 
+def test_a_slow_warm_up_does_not_make_short_repeats(tmp_path: Path, env: dict[str, str]) -> None:
+    """The one run of the warm-up takes ten times as long as the others: the first repeat shows it, counts as warm-up, and all repeats last --min-window."""
+    arguments = ("--json", "--idle", "0", "--min-window", "0.5", "--max-warm-up", "1", "--repeats", "3", "--set", "slow=1")
+    found = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
+    assert [repeat["work"]["amount"] for repeat in found["repeats"]] == [found["work"]["amount"]] * 3
+    assert all(0.5 <= repeat["end_s"] - repeat["start_s"] < 1 for repeat in found["repeats"])
+    assert "min-window-missed" not in codes(found)
+    assert {region["label"]: region["count"] for region in found["regions"]}["warm-up"] >= 2
+
+
+def test_repeats_that_turn_out_too_short_are_said(tmp_path: Path, env: dict[str, str]) -> None:
+    """Only after the first repeat the work becomes faster: the doubt names the shortest, what was asked for, and what to ask for."""
+    arguments = ("--json", "--idle", "0", "--min-window", "0.5", "--max-warm-up", "1", "--repeats", "3", "--set", "slow=2")
+    found = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
+    (doubt,) = [doubt for doubt in found["doubts"] if doubt["code"] == "min-window-missed"]
+    assert "the shortest of 3 repeats lasted 0.1" in doubt["message"]
+    assert "the 0.5 s of --min-window" in doubt["message"]
+    assert float(doubt["remedy"].split()[1].rstrip(",")) > 2
+
+
 def test_a_failed_check_ends_with_one(tmp_path: Path, env: dict[str, str]) -> None:
     """All repeats are measured and kept, the check is shown as failed (null: not a number), exit code 1, and comparing is refused."""
     ran = run(tmp_path, env, "--repeats", "3", "--set", "seconds=1.2", "--set", "wrong_at=3")
