@@ -71,7 +71,7 @@ def run(
         plain = f"{workload} {one.words if several else one.device}"
         name = f"{label} {one.words}" if label and several else label or plain
         reference = WorkloadRef(name=workload, size=size, device=one.device, settings=dict(one.settings))
-        request = Request(workload, size, one.device, one.settings, count(repeats), target_rel, max_repeats, min_window, max_warm_up)
+        request = Request(workload, size, one.device, one.settings, count(repeats), target_rel, max_repeats, min_window, max_warm_up, one.typed)
         made.append((plan._replace(label=name, workload=reference), request))
     if several:
         if replay is not None:

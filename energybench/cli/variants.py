@@ -26,6 +26,7 @@ class Choice(NamedTuple):
     device: str
     settings: dict[str, str]
     words: str
+    typed: dict[str, str] = {}  # as energybench.measuring.plan.Request has it
 
 
 def choices(devices: Sequence[str], base: Mapping[str, str], variants: Sequence[str]) -> list[Choice]:
@@ -35,7 +36,8 @@ def choices(devices: Sequence[str], base: Mapping[str, str], variants: Sequence[
         own = pairs(variant.split(","), f"--variant {variant}") if variant else {}
         words = " ".join([device, *(f"{key}={value}" for key, value in own.items())])
         twice = sum(choice.words.split(" #")[0] == words for choice in made)
-        made.append(Choice(device, {**base, **own}, f"{words} #{twice + 1}" if twice else words))
+        typed = dict.fromkeys(own, f"--variant {variant}")
+        made.append(Choice(device, {**base, **own}, f"{words} #{twice + 1}" if twice else words, typed))
     return made
 
 

@@ -45,8 +45,7 @@ def run_interleaved(variants: Sequence[tuple[Plan, Request]], blocks: Blocks, si
                 bench.session.idle(turns.interrupted)
             turns.prepare()
         except BadInput:
-            for bench in turns.benches:
-                bench.session.writer.discard()
+            turns.discard()
             raise
         try:
             turns.run()
@@ -82,6 +81,12 @@ class _Turns:
         )
         for bench in self._alive if len(self._alive) > 1 else ():
             bench.session.doubt("interleaved", message, "a run alone, for the energy of this variant rather than for a ratio")
+
+    def discard(self) -> None:
+        """Remove what the benches have begun to write; of one that failed that has been done."""
+        for i, bench in enumerate(self.benches):
+            if i not in self._failures:
+                bench.session.writer.discard()
 
     def run(self) -> None:
         """Block after block. Raises Interrupted."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from energybench.errors import BadInput
 from energybench.model import BoundaryName, WorkloadRef
 
 MAX_REPEATS = 20
@@ -45,6 +46,15 @@ class Request(NamedTuple):
     max_repeats: int = MAX_REPEATS
     min_window_s: float = MIN_WINDOW_S
     max_warm_up_s: float = MAX_WARM_UP_S
+    typed: Mapping[str, str] = {}  # settings that came by another option than --set KEY=VALUE: key → that option as it was typed
+
+    def as_typed(self, error: BadInput) -> BadInput:
+        """A workload's word on a setting names it as `--set KEY`; whoever typed it otherwise looks for what they typed."""
+        option, _, entry = error.where.partition(" ")
+        typed = self.typed.get(entry.partition("=")[0]) if option == "--set" else None
+        if typed is None:
+            return error
+        return BadInput(f"{typed}: {entry}" if "," in typed else typed, error.what, error.remedy)
 
 
 class Blocks(NamedTuple):

@@ -79,7 +79,10 @@ class Bench:
         request, session = self.request, self.session
         self._child = Child(self._environment, self.signals)
         self.progress(f"{self.name}: set-up", None)
-        ready = self._ask(do="setup", workload=request.workload, size=request.size, device=self._device, settings=dict(request.settings))
+        try:
+            ready = self._ask(do="setup", workload=request.workload, size=request.size, device=self._device, settings=dict(request.settings))
+        except BadInput as error:
+            raise request.as_typed(error) from None
         self._regions(ready, None)
         session.writer.workload(WorkloadRef(name=request.workload, size=request.size, device=request.device, settings=ready["ready"]))
         self.progress(f"{self.name}: warm-up", None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 SOURCE = '''
 import os, time
+from energybench.errors import BadInput
 from energybench.model import Channel, Gain, Verification, Work
 from energybench.plugins import Unavailable
 
@@ -18,6 +19,8 @@ class Pause:
     def setup(self, size, device, region, settings):
         self.values = {"seconds": "0.1", "fail_at": "0", "wrong_at": "0", "die_at": "0", "spread": "0", "slow": "0", **settings}
         self.n = 0
+        if "nosuch" in settings:
+            raise BadInput("--set nosuch", "no such setting", "leave it out")
         with region("compile"):
             time.sleep(0.2)
 

@@ -105,6 +105,21 @@ def test_a_damaged_run_is_reported_not_guessed_at(store: Path, tmp_path: Path, k
     assert (run / "run.json").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("variant", "says"),
+    [
+        ("precision=fp7", "--variant precision=fp7: not allowed (allowed: one of"),
+        ("precision=mixed,nosuch=1", "--variant precision=mixed,nosuch=1: nosuch: no such setting (have: "),
+        ("precision=mixed,mass=-3", "--variant precision=mixed,mass=-3: mass=-3: not allowed"),
+    ],
+)
+def test_a_wrong_variant_is_named_as_it_was_typed(tmp_path: Path, variant: str, says: str) -> None:
+    """The workload knows settings only; the line names the option that the person typed, and no --set that they did not."""
+    line = one_line(energybench("run", "milc", "--idle", "0", "--variant", variant, "--set", "threads=1", cwd=tmp_path))
+    assert says in line
+    assert "--set" not in line
+
+
 def test_other_work_is_refused_and_forced(store: Path, tmp_path: Path) -> None:
     """The refusal says why and how to force it; forced, the doubt is there."""
     document = json.loads((store / "gpu.json").read_text())

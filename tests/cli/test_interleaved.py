@@ -149,6 +149,8 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
     ("arguments", "says"),
     [
         (["--variant", "seconds", "--variant", "a=1"], "--variant seconds: 'seconds' is not KEY=VALUE"),
+        (["--variant", "nosuch=1,seconds=0.1", "--variant", "a=1"], "--variant nosuch=1,seconds=0.1: nosuch: no such setting"),
+        (["--variant", "die_at=1", "--variant", "nosuch=1"], "--variant nosuch=1: no such setting"),
         (["--variant", "a=1,a=2", "--variant", "a=1"], "a was set already"),
         (["--device", "cpu", "--device", "tpu"], "--device tpu"),
         (["--device", "cpu", "--device", "node", "--replay", "x.toml"], "--replay"),
