@@ -16,12 +16,14 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from energybench.analysis import site_remedies
 from energybench.analysis.boundary import GPU, NODE_AC, Cover
 from energybench.analysis.curve import Curve, curve
 from energybench.analysis.integrate import WindowEnergy, energy
 from energybench.analysis.measurement import IDLE, REPEAT
 from energybench.analysis.meter_series import Floats
 from energybench.analysis.sampling import informed
+from energybench.analysis.site_remedies import FOLLOWS, LIMIT, SLOPE, SUPPLY, UNSEEN
 from energybench.analysis.stats import scatter_effect, student_quantile
 from energybench.analysis.uncertainty import combine, normal, rectangular
 from energybench.errors import BadInput
@@ -73,7 +75,8 @@ def of_board(traces: Sequence[Trace], windows: Sequence[Window], reference: Chan
     meter = _seen(curves[reference.id], repeats) if reference.id in curves else None
     if meter is None or min(meter.joules) <= 0:
         raise BadInput(where, "the reference meter shows no energy in a repeat", "attach a meter that saw the load")
-    found = []
+    found: list[Finding] = []
+    gains: list[Estimate] = []
     for trace in traces:
         channel = trace.channel
         if channel.component != GPU or channel.device != reference.device or channel.collector == "meter" or channel.id not in curves:
@@ -85,10 +88,11 @@ def of_board(traces: Sequence[Trace], windows: Sequence[Window], reference: Chan
         own = (scatter,) if scatter else (*_relative(mine, mean, random=True), *_relative(meter, mean, random=True))
         shared = (*_relative(mine, mean), *_relative(meter, mean), _gain_effect(reference, mean))
         gain = combine(mean, (*own, *shared))
+        gains.append(gain)
         found.append(Finding(channel, _times(gain, channel.gain.value), _u_rel(gain), channel.gain.u_rel))
     if not found:
         raise BadInput(where, f"no sensor of {reference.device} was read in it", "measure with NVML, then attach")
-    _improves(found, min(one.u_rel for one in found), max(one.prior_rel for one in found), where)
+    _improves(min(gains, key=_u_rel), max(one.prior_rel for one in found), where, site_remedies.of_board)
     return Findings(tuple(one for one in found if one.u_rel < one.prior_rel), windows=len(repeats))
 
 
@@ -119,7 +123,7 @@ def of_node(traces: Sequence[Trace], windows: Sequence[Window], reference: Chann
     u_sum = _u_rel(scale)
     prior = _prior(sources, shares)
     found = [Finding(one, _times(scale, one.gain.value), u, one.gain.u_rel) for one, u in zip(sources, _alone(sources, shares, u_sum), strict=True)]
-    _improves(found, u_sum, prior, where)
+    _improves(scale, prior, where, site_remedies.of_node(chosen, rise))
     return Findings(tuple(found) + tuple(_beside(traces, curves, found, spans)), scale, fixed, len(spans))
 
 
@@ -150,7 +154,7 @@ def _relative(seen: _Seen, value: float, *, random: bool = False) -> tuple[Effec
 
 def _gain_effect(reference: Channel, value: float) -> Effect:
     gain = reference.gain
-    return Effect(name=f"meter {reference.quantity or reference.device}: limit of error", u=gain.u_rel * value, distribution=gain.distribution, key=gain.key)
+    return Effect(name=f"meter {reference.quantity or reference.device}: {LIMIT}", u=gain.u_rel * value, distribution=gain.distribution, key=gain.key)
 
 
 def _times(estimate: Estimate, factor: float) -> Estimate:
@@ -163,12 +167,12 @@ def _u_rel(gain: Estimate) -> float:
     return max(math.sqrt(sum(effect.u**2 for effect in gain.effects)), gain.half_width / Z95) / gain.value
 
 
-def _improves(found: Sequence[Finding], u_rel: float, prior_rel: float, where: str) -> None:
+def _improves(gain: Estimate, prior_rel: float, where: str, needs: site_remedies.Needs) -> None:
+    u_rel = _u_rel(gain)
     if u_rel < prior_rel:
         return
-    gain = found[0].gain
     what = f"this reference does not improve on the prior: {gain.value:.3f} ± {u_rel:.1%} (standard uncertainty) against ±{prior_rel:.1%} believed without it"
-    raise BadInput(where, what, "a better meter, more repeats, a longer idle phase, or --psu-efficiency where the meter sits before the supply")
+    raise BadInput(where, f"{what}; most is open in {site_remedies.largest(gain)}", site_remedies.remedies(gain, prior_rel, needs))
 
 
 # ---------------------------------------------------------------- a node's line
@@ -216,11 +220,11 @@ def _scale(slope: float, u_slope: float, reference: Channel, chosen: Cover, rise
         efficiency, half_psu = ((PSU_LOW + PSU_HIGH) / 2, (PSU_HIGH - PSU_LOW) / 2) if psu is None else (psu, PSU_STATED)
     value = (1 + follows) / (efficiency * slope)
     effects = (
-        normal("slope of the meter against the sensors", value * u_slope / slope),
+        normal(SLOPE, value * u_slope / slope),
         _gain_effect(reference, value),
-        rectangular("efficiency of the power supply", value * half_psu / efficiency),
-        rectangular("fans and regulators that follow the load", value * half_follows / (1 + follows)),
-        rectangular("parts without a sensor", value * unseen / rise / 2 / (1 + follows)),
+        rectangular(SUPPLY, value * half_psu / efficiency),
+        rectangular(FOLLOWS, value * half_follows / (1 + follows)),
+        rectangular(UNSEEN, value * unseen / rise / 2 / (1 + follows)),
     )
     return combine(value, effects)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -177,3 +178,46 @@ def test_a_meter_that_falls_while_the_sensors_rise_is_refused() -> None:
     other = meter(lambda t: 900 * t - energy(t), "node.ac", "m")
     with pytest.raises(BadInput, match="the meter falls while the sensors rise"):
         scale([traces[0], other], other.channel)
+
+
+def socket_with_memory(gigabytes: float, load_w: float = 400.0) -> Findings:
+    """One socket, a meter behind the supply, and memory that no counter sees."""
+    energy = load(50.0, load_w)
+    made = channel(collector="rapl", device="package-0", component="cpu.package", gain=Gain(u_rel=0.03, key="gain:p"))
+    package, plug = trace(made, T, Sensor(energy).counts(T, 1e-3)), meter(lambda t: 200 * t + energy(t), "node", "m")
+    chosen = cover("compute", [package.channel], Host(name="n", sockets=1, memory_bytes=int(gigabytes * 1e9)), RANGES)
+    return of_node([package, plug], WINDOWS, plug.channel, chosen, "run")
+
+
+def test_where_memory_dominates_the_remedy_is_a_larger_rise() -> None:
+    """512 GB may draw 154 W more or less while the socket rises by 350 W: no better meter and no longer idle phase would help, and the rise named does."""
+    with pytest.raises(BadInput) as error:
+        socket_with_memory(512)
+    assert "most is open in parts without a sensor ±1" in error.value.what
+    assert "memory without a counter may draw 102-256 W and the sensors rise by 350 W only" in error.value.remedy
+    assert not [word for word in ("better meter", "--idle", "--psu-efficiency", "attach") if word in error.value.remedy]
+    (wanted,) = re.findall(r"work that raises them by (\d+) W", error.value.remedy)
+    found = socket_with_memory(512, load_w=50.0 + float(wanted))
+    assert found.channels[0].u_rel < 0.03
+
+
+def test_the_remedy_is_that_of_the_largest_effect() -> None:
+    """An unknown supply wants its efficiency, a poor meter a better one; with memory beside the supply both are named, the larger first."""
+    for refused, most, remedy in (
+        (lambda: scale(*node([1.0] * 4)), "efficiency of the power supply ±2.8%", "--psu-efficiency"),
+        (lambda: against_board(0.93, limit=0.11), "limit of error ±6", "a better meter"),
+    ):
+        with pytest.raises(BadInput) as error:
+            refused()
+        assert most in error.value.what
+        assert error.value.remedy.startswith(remedy)
+    traces, reference = node([1.0] * 4)
+    boards = tuple(Gpu(uuid=f"GPU-{i}", name="board") for i in range(4))
+    package = trace(channel(collector="rapl", device="package-0", component="cpu.package"), T, Sensor(load(50.0, 400.0)).counts(T, 1e-3))
+    host = Host(name="n", sockets=1, gpus=boards, memory_bytes=int(1.5e12))
+    chosen = cover("compute", [*(t.channel for t in traces), package.channel], host, RANGES)
+    with pytest.raises(BadInput) as error:
+        of_node([*traces, package], WINDOWS, reference, chosen, "run")
+    memory, supply = error.value.remedy.split("; and ")
+    assert memory.startswith("memory without a counter may draw 300-750 W")
+    assert supply.startswith("--psu-efficiency")
