@@ -77,9 +77,6 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     """Make the new run. Raises BadInput; then nothing was written."""
     directory, measurement = reader.measurement(name, store)
     run = _Run(directory, measurement, *reader.read_traces(directory))
-    final = directory.with_name(measurement.id + SUFFIX)
-    if final.exists():
-        raise BadInput(str(final), "exists already", "move it away, or attach to it")
     _check_device(run, meter)
     series = read(meter.path, meter.choice)
     zero_s = _anchor(run)
@@ -97,6 +94,9 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     if meter.scope == "node":
         _check_level(series, align.level(seen, own, offset.offset_s), run.measurement)
     keep = (t_s >= start_s - 2 * spacing - averaging) & (t_s <= end_s + 2 * spacing)
+    final = directory.with_name(measurement.id + SUFFIX)
+    if final.exists():  # said last: whoever tries again after a mistake in the meter's file or options is told of that first
+        raise BadInput(str(final), "exists already", f"move it away, or attach a second meter to {final.name}")
     channel = _channel(series, meter, spacing, averaging, offset)
     header = _header(run, meter, channel, (_said(series, meter, spacing, averaging, offset, keep), *_doubts(run, ranges), *_unsure(offset, meter)))
     path, measured = _write(run, header, t_s[keep], series.raw[keep], ranges)

@@ -222,6 +222,19 @@ def test_nothing_is_left_behind_where_it_is_refused(node: Run) -> None:
     assert "exists already" in one_line(attach(node, node.folder / "pdu.csv"))
 
 
+def test_a_mistake_is_said_before_the_folder_that_exists(node: Run) -> None:
+    """After a first attachment: a file that is not there, a wrong column, another scale, a board that the run has not: each is named, not the old folder."""
+    file = meter(node.folder / "pdu.csv", node_j)
+    assert attach(node, file).code == 0
+    before = (node.attached() / RUN).read_bytes()
+    assert "nosuch.csv" in one_line(attach(node, node.folder / "nosuch.csv"))
+    assert "nosuch" in one_line(attach(node, file, "--column", "nosuch"))
+    assert "is no board that this run has read" in one_line(attach(node, file, "--device", "GPU-0", scope="gpu"))
+    assert "where the run's own sensors show" in one_line(attach(node, meter(node.folder / "kilo.csv", lambda t: 1000 * node_j(t))))
+    assert "exists already (move it away, or attach a second meter to" in one_line(attach(node, file))
+    assert (node.attached() / RUN).read_bytes() == before
+
+
 def _spoiled(path: Path) -> Path:
     lines = path.read_text("utf-8").splitlines()
     lines[2] = lines[2].split(",")[0] + ",x"
