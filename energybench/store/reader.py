@@ -60,10 +60,11 @@ def recover(name: str, ranges: Ranges) -> tuple[Path, Measurement]:
         raise BadInput(name, f"is still being measured by process {header.pid}", "wait for it, or end it first")
     table = samples.read_stream(directory / SAMPLES)
     last_s = samples.last_s(table)
-    closed = sum(line.window is not None and line.window.label == "repeat" for line in read_lines(directory))
-    opened = sum(line.opening is not None and line.opening.label == "repeat" for line in read_lines(directory))
+    lines = read_lines(directory)
+    closed = {line.window.repeat for line in lines if line.window is not None and line.window.label == "repeat"}
+    opened = {line.opening.repeat for line in lines if line.opening is not None and line.opening.label == "repeat"}
     message = "the measuring side was killed; this was completed from what it had written"
-    if opened > closed:
+    if opened - closed:
         message += ", and its last repeat ends at the last sample, not at the work's end"
     extra = (Doubt(code="recovered", message=message, remedy="repeat the run"),)
     try:

@@ -94,17 +94,21 @@ def test_a_cut_run_is_recovered_to_its_last_sample(tmp_path: Path) -> None:
 
 
 def test_of_a_repeat_begun_anew_the_last_beginning_counts(tmp_path: Path) -> None:
-    """Cut off in a first repeat that had been too short and was begun once more: one repeat, from there on."""
-    with RunWriter(tmp_path, header()) as writer:
-        for i in range(31):
-            writer.poll([(0, i * 0.1, int(100 * i * 0.1 * 1e6))], 0.0, False, 0)
-        writer.opening("repeat", 1.0, 0)
-        writer.window(Window(label="warm-up", start_s=1.0, end_s=1.2))
-        writer.opening("repeat", 1.5, 0)
-        left = writer.directory
-    _, found = reader.recover(str(left), ranges())
-    assert len(found.repeats) == 1
-    assert found.time_s.value == pytest.approx(1.5, abs=0.11)
+    """A first repeat had been too short and was begun once more. Cut off in it: one repeat, from there on; cut off after it: as it was."""
+    for done in (False, True):
+        with RunWriter(tmp_path / str(done), header()) as writer:
+            for i in range(31):
+                writer.poll([(0, i * 0.1, int(100 * i * 0.1 * 1e6))], 0.0, False, 0)
+            writer.opening("repeat", 1.0, 0)
+            writer.window(Window(label="warm-up", start_s=1.0, end_s=1.2))
+            writer.opening("repeat", 1.5, 0)
+            if done:
+                writer.window(Window(label="repeat", start_s=1.5, end_s=2.5, repeat=0))
+            left = writer.directory
+        _, found = reader.recover(str(left), ranges())
+        assert len(found.repeats) == 1
+        assert found.time_s.value == pytest.approx(1.0 if done else 1.5, abs=0.11)
+        assert ("last repeat ends at the last sample" in found.doubts[0].message) is not done
 
 
 def test_nothing_to_recover(tmp_path: Path) -> None:
