@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from energybench.errors import BadInput
 def report(
     what: Annotated[list[str], typer.Argument(help="Runs, stores, and files printed by compare --json or project --json.")],
     form: Annotated[str, typer.Option("--format", help="See `energybench list reports`.")] = "terminal",
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; default: stdout.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write, in a folder that exists; default: stdout.")] = None,
     title: Annotated[str | None, typer.Option("--title", help="Title of the report.")] = None,
     note: Annotated[list[str] | None, typer.Option("--note", help="A note to print under the title (may be repeated).")] = None,
     store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path("results"),
@@ -35,9 +36,10 @@ def report(
 
 
 def write(out: Path, made: bytes) -> None:
-    """Write a report, its folder included. Raises BadInput where that cannot be."""
+    """Write a report into a folder that is there: one that a slip of the hand names is not made. Raises BadInput where it cannot be written."""
+    if not out.parent.exists():
+        raise BadInput(f"--out {out}", f"there is no folder {out.parent}", f"mkdir -p {shlex.quote(str(out.parent))}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(made)
     except OSError as error:
         raise BadInput(f"--out {out}", f"cannot be written: {error.strerror}") from None

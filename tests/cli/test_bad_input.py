@@ -147,6 +147,16 @@ def test_a_report_that_cannot_be_written(store: Path) -> None:
     assert "plain/r.html" in one_line(energybench("report", "cpu", "--format", "terminal", "--out", "plain/r.html", cwd=store))
 
 
+def test_a_report_makes_no_folder(store: Path) -> None:
+    """A folder that does not exist is named with the command that makes it, and is not made; with it the report is written."""
+    line = one_line(energybench("report", "cpu", "--format", "markdown", "--out", "new/deep er/r.md", cwd=store))
+    assert "--out new/deep er/r.md: there is no folder new/deep er (mkdir -p 'new/deep er')" in line
+    assert not (store / "new").exists()
+    (store / "new" / "deep er").mkdir(parents=True)
+    assert energybench("report", "cpu", "--format", "markdown", "--out", "new/deep er/r.md", cwd=store).code == 0
+    assert (store / "new/deep er/r.md").stat().st_size > 500
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
