@@ -33,6 +33,7 @@ class Html:
     """A self-contained page: style, charts, library and data inside."""
 
     name = "html"
+    about = "For people who must be convinced: one page with charts that opens offline, prints, light and dark."
     suffix = ".html"
 
     def render(self, document: Document) -> bytes:

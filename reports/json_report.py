@@ -11,6 +11,7 @@ class Json:
     """One JSON document, indented, with a newline at its end. Timelines are for charts and stay in the run directory's samples."""
 
     name = "json"
+    about = "For programs: one JSON document with every result (docs/reports.md), without the samples."
     suffix = ".json"
 
     def render(self, document: Document) -> bytes:

@@ -21,6 +21,7 @@ class Markdown:
     """GitHub-flavoured Markdown. Foreign text is escaped: no label can end a table, start markup or carry HTML."""
 
     name = "markdown"
+    about = "For issues, pull requests and READMEs: GitHub-flavoured Markdown."
     suffix = ".md"
 
     def render(self, document: Document) -> bytes:

@@ -32,6 +32,7 @@ class Terminal:
     """Text without colour codes. Foreign text is never read as markup."""
 
     name = "terminal"
+    about = "For the screen and the log: plain text, 100 columns, no colour codes."
     suffix = ".txt"
 
     def render(self, document: Document) -> bytes:

@@ -26,9 +26,10 @@ def listing(
 
         common.print_json({"schema": SCHEMA, "kind": "list", "of": what, "entries": rows})
         return
+    width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
         state = "" if row.get("works", True) else "   does not load: " + row["error"]
-        print(f"{row['name']:<14} {row['about']}{state}")
+        print(f"{row['name']:<{width}}  {row['about']}{state}")
     if not rows:
         print("none", file=sys.stderr)
 
@@ -44,12 +45,18 @@ def _plugins(door: Any) -> list[dict[str, Any]]:
         except BadInput as error:
             rows.append({**row, "works": False, "error": str(error), "about": ""})
             continue
-        about = " ".join((type(made).__doc__ or "").strip().partition("\n")[0].split())
+        about = _about(made)
         extra = {"sizes": list(made.sizes)} if door == "workloads" else {"suffix": made.suffix} if door == "reports" else {}
         if "sizes" in extra:
             about += f"   sizes {', '.join(extra['sizes'])}"
         rows.append({**row, "works": True, "about": about, **extra})
     return rows
+
+
+def _about(made: Any) -> str:
+    """A plugin's own line for the person who chooses it; one without has its docstring's first."""
+    said = getattr(made, "about", None)
+    return " ".join((said if isinstance(said, str) else type(made).__doc__ or "").strip().partition("\n")[0].split())
 
 
 def _scenarios() -> list[dict[str, Any]]:

@@ -54,6 +54,7 @@ class CpuEstimate:
     """One counter of modelled joules of all packages. Its gain is rectangular, ±50 %, and belongs to the model on this host."""
 
     name = "estimate"
+    about = "CPU packages where no sensor of theirs answers: time x assumed power, ±50 %, marked estimated everywhere. No memory."
 
     def __init__(self) -> None:
         self._context: Context | None = None

@@ -73,6 +73,7 @@ class Nvml:
     """All GPUs of the node. After Unavailable and after `close`, `gpus()` and `doubts()` still tell what was found."""
 
     name = "nvml"
+    about = "NVIDIA boards (GH200: whole modules), used and idle ones, by the driver: energy counter and power. No part of the host."
 
     def __init__(self) -> None:
         self._nvml: Any = None

@@ -54,6 +54,7 @@ class PerfRapl:
     """One counter for each event and package. `open_event(type, config, cpu)` answers a file descriptor that gives 8 bytes a read."""
 
     name = "perf_rapl"
+    about = "CPU packages and memory by the same RAPL counters as rapl, through perf events: where powercap may not be read."
 
     def __init__(self, open_event: OpenEvent = perf_event_open) -> None:
         self._open_event = open_event

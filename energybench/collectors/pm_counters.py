@@ -52,6 +52,7 @@ class PmCounters:
     """
 
     name = "pm_counters"
+    about = "HPE Cray blades: the whole node behind its DC supply, and its CPUs, memory and accelerators."
 
     def __init__(self, wall: Callable[[], float] = time.time, line: Callable[[Path], Line] = Line) -> None:
         self._wall, self._line = wall, line

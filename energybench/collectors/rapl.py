@@ -99,6 +99,7 @@ class Rapl:
     """Counters of every package and memory zone. Constructing it reads nothing."""
 
     name = "rapl"
+    about = "CPU packages, Intel and AMD, and memory where it has a counter (no AMD), by RAPL counters in /sys/class/powercap."
 
     def __init__(self) -> None:
         self._lines: list[Line] = []
