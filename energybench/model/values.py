@@ -6,7 +6,10 @@ from energybench.model.base import BoundaryName, Distribution, NonNegative, Noun
 
 
 class Work(Noun, frozen=True, kw_only=True):
-    """Solved work. `flops` and `bytes` are the algorithm's own (its roofline), None where nobody has counted them."""
+    """Solved work. `flops` and `bytes` are the algorithm's own (its roofline), None where nobody has counted them.
+
+    `arithmetic`: format that most of the flops are done in ("fp64", "fp32", "bf16", …): which matrix rate is their limit. None: not stated.
+    """
 
     amount: Positive
     unit: str  # "solve to residual 1e-10", "token", "sample"
@@ -14,6 +17,7 @@ class Work(Noun, frozen=True, kw_only=True):
     precision: PrecisionPolicy
     flops: NonNegative | None = None
     bytes: NonNegative | None = None
+    arithmetic: str | None = None
 
 
 class Verification(Noun, frozen=True, kw_only=True):
