@@ -16,3 +16,11 @@ class BadInput(Exception):
 
 class Refused(BadInput):
     """Two results that are not comparable; `--force` turns it into a doubt."""
+
+
+class DoesNotFit(BadInput):
+    """Work that the machine's memory cannot hold: in a study, a result."""
+
+
+class NotHere(BadInput):
+    """Something that this device does not have: in a study, listed as absent."""

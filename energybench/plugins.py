@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from energybench.errors import BadInput
-from energybench.model import Channel, Condition, Distribution, Document, Gain, Gpu, Verification, Work
+from energybench.model import Channel, Condition, Distribution, Document, Gain, Gpu, Memory, StudyPlan, Verification, Work
 
 Door = Literal["collectors", "workloads", "reports"]
 
@@ -131,6 +131,24 @@ class Workload(Protocol):
 
     def verify(self) -> Sequence[Verification]:
         """Checks of the last run's result."""
+
+
+@runtime_checkable
+class OffersStudies(Protocol):
+    """A workload that also knows which questions it is run for: grids of cells, each with several variants of the same work; optional."""
+
+    studies: Mapping[str, str]  # name → what it asks, in one line
+
+    def plan(self, study: str, device: str, settings: Mapping[str, str]) -> StudyPlan:
+        """The study on this device. `settings` narrow or widen its grid (lists: "8,16"). Called in the worker: it may look at the device. Raises BadInput."""
+
+
+@runtime_checkable
+class CountsMemory(Protocol):
+    """A workload that also knows what memory a step takes; optional."""
+
+    def memory(self) -> Memory:
+        """Of one step, outside every repeat. Called after setup."""
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from energybench.model import Comparison, Document, Doubt, Measurement
+from energybench.model import Comparison, Document, Doubt, Measurement, Study
 from energybench_reports.layout import Weakness
 from energybench_reports.view_comparison import pair
 from energybench_reports.view_projection import heading
@@ -28,6 +28,8 @@ def _all(document: Document, names: Mapping[str, str]) -> Iterator[tuple[str, Do
             subject = names[result.id]
         elif isinstance(result, Comparison):
             subject = " → ".join(pair(result))
+        elif isinstance(result, Study):
+            subject = plain(result.label)
         else:
             subject = heading(result)
         for doubt in result.doubts:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, DoesNotFit
 from energybench.model import Verification
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def require_memory(workload: str, size: str, device: torch.device, host_bytes: f
         free.append((str(device), device_bytes, float(torch.cuda.mem_get_info(device)[0])))
     for where, need, have in free:
         if need > have:
-            raise BadInput(f"{workload} --size {size}", f"needs {need / 2**30:.1f} GiB on {where}, {have / 2**30:.1f} GiB are free", "use a smaller size")
+            raise DoesNotFit(f"{workload} --size {size}", f"needs {need / 2**30:.1f} GiB on {where}, {have / 2**30:.1f} GiB are free", "use a smaller size")
 
 
 def uniforms(seed: int, stream: int, count: int, digest: hashlib._Hash | None = None) -> npt.NDArray[np.float64]:

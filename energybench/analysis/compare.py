@@ -35,7 +35,6 @@ def compare(baseline: Measurement, candidate: Measurement, margin: float = MARGI
         raise Refused(side.id, "has no energy: nothing was measured", "see `energybench doctor`")
     estimated = "estimated" in (baseline.quality, candidate.quality) or None in (baseline.quality, candidate.quality)
     energy = _ratio(_bare(baseline.energy_j), _bare(candidate.energy_j), _energy, baseline, candidate)
-    speedup = _ratio(_bare(baseline.time_s), _bare(candidate.time_s), lambda repeat: repeat.time_s, baseline, candidate)
     return Comparison(
         title=ASSUMED if estimated else TITLE,
         baseline=baseline.id,
@@ -44,7 +43,7 @@ def compare(baseline: Measurement, candidate: Measurement, margin: float = MARGI
         boundary=baseline.boundary.name,
         quality=_quality(baseline, candidate),
         energy_ratio=energy,
-        speedup=speedup,
+        speedup=speedup(baseline, candidate),
         net_energy_ratio=_net(baseline, candidate),
         node_hours=_node_hours(baseline, candidate),
         energy_delay_ratio=_delay(baseline, candidate),
@@ -56,6 +55,11 @@ def compare(baseline: Measurement, candidate: Measurement, margin: float = MARGI
         idle_power_w=(baseline.idle_power_w, candidate.idle_power_w),
         doubts=tuple(pair) + tuple(_assumed(estimated)) + _carried(baseline) + _carried(candidate),
     )
+
+
+def speedup(baseline: Measurement, candidate: Measurement) -> Estimate:
+    """T_baseline / T_candidate for the same work; whether it is the same is the caller's to know."""
+    return _ratio(_bare(baseline.time_s), _bare(candidate.time_s), lambda repeat: repeat.time_s, baseline, candidate)
 
 
 def _quality(baseline: Measurement, candidate: Measurement) -> Quality | None:
@@ -175,4 +179,4 @@ def _carried(side: Measurement) -> tuple[Doubt, ...]:
     return tuple(Doubt(code=doubt.code, message=f"{side.label}: {doubt.message}", remedy=doubt.remedy) for doubt in side.doubts)
 
 
-__all__ = ["ASSUMED", "MARGIN", "TITLE", "compare"]
+__all__ = ["ASSUMED", "MARGIN", "TITLE", "compare", "speedup"]

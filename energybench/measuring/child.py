@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, DoesNotFit, NotHere
 from energybench.measuring.signals import Signals
+
+_KINDS: dict[str, type[BadInput]] = {kind.__name__: kind for kind in (DoesNotFit, NotHere)}
 
 
 class Interrupted(Exception):
@@ -46,6 +48,23 @@ def devices(device: str, environment: Mapping[str, str]) -> tuple[str, dict[str,
     return "cuda:0", {**order, "CUDA_VISIBLE_DEVICES": listed[chosen]}
 
 
+class Link(Protocol):
+    """How a bench speaks with whatever runs its workload."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def wait(self, seconds: float) -> None: ...
+
+    def answered(self) -> bool: ...
+
+    def send(self, **command: Any) -> None: ...
+
+    def answer(self) -> dict[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
 class Child:
     """The worker process and the two pipes to it."""
 
@@ -74,6 +93,15 @@ class Child:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._ended or self._process.poll() is not None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal has come: what is answered after it is not waited for."""
+        return self._signals.received is not None
 
     def wait(self, seconds: float) -> None:
         """Wait so long, or until the worker says something or a signal has come."""
@@ -104,7 +132,7 @@ class Child:
         line, _, self._held = self._held.partition(b"\n")
         reply: dict[str, Any] = json.loads(line)
         if "bad" in reply:
-            raise BadInput(*reply["bad"])
+            raise _KINDS.get(reply.get("kind", ""), BadInput)(*reply["bad"])
         if "failed" in reply:
             raise WorkFailed(reply["failed"])
         return reply

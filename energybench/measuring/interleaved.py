@@ -7,9 +7,9 @@ Whatever drifts (temperature, clocks, other load) then hits all variants alike, 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from energybench.analysis.pairs import half_width, wants_more
 from energybench.errors import BadInput
@@ -18,6 +18,8 @@ from energybench.measuring.plan import Blocks, Plan, Progress, Request
 from energybench.measuring.signals import Signals
 from energybench.measuring.workload import Bench, Outcome
 from energybench.store.layout import new_id
+
+T = TypeVar("T")
 
 _LONGEST_REST = 3.0  # times the settle time: a board that goes on cooling for minutes would never let a block end
 
@@ -37,7 +39,7 @@ def run_interleaved(variants: Sequence[tuple[Plan, Request]], blocks: Blocks, si
     """
     session = new_id(f"seed-{blocks.seed}")
     with ExitStack() as stack:
-        turns = _Turns([], blocks, signals)
+        turns = Turns([], blocks, signals)
         try:
             for plan, request in variants:
                 turns.benches.append(stack.enter_context(Bench(plan._replace(session=session), request, signals, progress)))
@@ -54,14 +56,14 @@ def run_interleaved(variants: Sequence[tuple[Plan, Request]], blocks: Blocks, si
         return turns.finish()
 
 
-class _Turns:
-    """The benches and whose turn it is."""
+class Turns:
+    """The benches and whose turn it is. `borne`: what in preparing costs only the variant that it happens to."""
 
-    def __init__(self, benches: list[Bench], blocks: Blocks, signals: Signals) -> None:
-        self.benches, self._blocks, self._signals = benches, blocks, signals
+    def __init__(self, benches: list[Bench], blocks: Blocks, signals: Signals, borne: tuple[type[WorkFailed | BadInput], ...] = (WorkFailed,)) -> None:
+        self.benches, self._blocks, self._signals, self._borne = benches, blocks, signals, borne
         self._random = random.Random(blocks.seed)
-        self._alive: list[Bench] = []
-        self._failures: dict[int, str] = {}  # place in benches → what failed before there was a result
+        self.alive: list[Bench] = []
+        self.failures: dict[int, WorkFailed | BadInput] = {}  # place in benches → what failed before there was a result
 
     def interrupted(self) -> bool:
         return self._signals.received is not None
@@ -71,28 +73,28 @@ class _Turns:
         for bench in self.benches:
             try:
                 bench.prepare()
-                self._alive.append(bench)
-            except WorkFailed as error:
+                self.alive.append(bench)
+            except self._borne as error:
                 self._lost(bench, error)
             except Interrupted:
                 return
         message = (
-            f"interleaved with {len(self._alive) - 1} other variant(s), whose processes held their memory; the order was drawn with seed {self._blocks.seed}"
+            f"interleaved with {len(self.alive) - 1} other variant(s), whose processes held their memory; the order was drawn with seed {self._blocks.seed}"
         )
-        for bench in self._alive if len(self._alive) > 1 else ():
+        for bench in self.alive if len(self.alive) > 1 else ():
             bench.session.doubt("interleaved", message, "a run alone, for the energy of this variant rather than for a ratio")
 
     def discard(self) -> None:
         """Remove what the benches have begun to write; of one that failed that has been done."""
         for i, bench in enumerate(self.benches):
-            if i not in self._failures:
+            if i not in self.failures:
                 bench.session.writer.discard()
 
     def run(self) -> None:
         """Block after block. Raises Interrupted."""
         block = 0
-        while self._alive and not self.interrupted() and self._go_on(block):
-            for bench in self._random.sample(self._alive, len(self._alive)):
+        while self.alive and not self.interrupted() and self._go_on(block):
+            for bench in self._random.sample(self.alive, len(self.alive)):
                 settle_s = self._blocks.settle_s
                 bench.session.rest(settle_s, _LONGEST_REST * settle_s, self.interrupted, bench.session.idle_w)
                 if self.interrupted():
@@ -110,9 +112,9 @@ class _Turns:
             bench.failed(error)
         else:
             bench.session.writer.discard()
-            self._failures[self.benches.index(bench)] = f"{bench.session.plan.label}: {error}"
-        if bench in self._alive:
-            self._alive.remove(bench)
+            self.failures[self.benches.index(bench)] = error
+        if bench in self.alive:
+            self.alive.remove(bench)
 
     def _go_on(self, done: int) -> bool:
         """Whether another block is wanted: the rule is on the pairs' ratios to the first variant."""
@@ -121,24 +123,35 @@ class _Turns:
             return done < request.repeats
         if not done:
             return True
-        sides = [bench.session.energies() for bench in self._alive]
+        sides = [bench.session.energies() for bench in self.alive]
         if wants_more(sides, request.target_rel, request.max_repeats):
             return True
-        for bench, side in zip(self._alive[1:], sides[1:], strict=True):
+        for bench, side in zip(self.alive[1:], sides[1:], strict=True):
             reached = half_width(sides[0], side)
             if reached is not None and reached > request.target_rel:
                 message = (
-                    f"after {done} blocks the half-width of its ratio to {self._alive[0].session.plan.label} is {reached:.1%}, over {request.target_rel:.1%}"
+                    f"after {done} blocks the half-width of its ratio to {self.alive[0].session.plan.label} is {reached:.1%}, over {request.target_rel:.1%}"
                 )
                 bench.session.doubt("target-missed", message, "--max-repeats higher, or a quieter machine")
         return False
 
-    def finish(self) -> Together:
-        """End the workers, measure the idle node again, write every result."""
+    def ask(self, place: int, question: Callable[[Bench], T]) -> T | None:
+        """Ask a bench that is still in it; None where it is not, or where asking costs it its place."""
+        bench = self.benches[place]
+        if bench not in self.alive:
+            return None
+        try:
+            return question(bench)
+        except (WorkFailed, BadInput) as error:
+            self._lost(bench, error)
+            return None
+
+    def results(self) -> list[Outcome | None]:
+        """End the workers, measure the idle node again, write every result; None where there is none."""
         for bench in self.benches:
             bench.stop()
         outcomes: list[Outcome | None] = [None] * len(self.benches)
-        left = [bench for i, bench in enumerate(self.benches) if i not in self._failures]
+        left = [bench for i, bench in enumerate(self.benches) if i not in self.failures]
         for i, bench in enumerate(left):
             bench.session.idle_after(self.interrupted, rested=i > 0)
         for bench in left:
@@ -146,9 +159,15 @@ class _Turns:
                 bench.session.writer.discard()
             else:
                 outcomes[self.benches.index(bench)] = bench.finish()
+        return outcomes
+
+    def finish(self) -> Together:
+        """As `results`. Raises WorkFailed where there are none."""
+        outcomes = self.results()
+        failures = tuple(f"{self.benches[i].session.plan.label}: {error}" for i, error in self.failures.items())
         if not any(outcomes):
             if self._signals.received is not None:
                 raise WorkFailed(f"{self._signals.received.name} came before the first repeat; nothing was measured")
-            raise WorkFailed("; ".join(self._failures.values()))
-        code = 1 if self._failures else max((outcome.code for outcome in outcomes if outcome is not None), default=0)
-        return Together(tuple(outcomes), tuple(self._failures.values()), 128 + self._signals.received if self._signals.received is not None else code)
+            raise WorkFailed("; ".join(failures))
+        code = 1 if self.failures else max((outcome.code for outcome in outcomes if outcome is not None), default=0)
+        return Together(tuple(outcomes), failures, 128 + self._signals.received if self._signals.received is not None else code)

@@ -6,11 +6,17 @@ commands end, so that it does not outlive a measuring side that was killed.
     {"do": "setup", "workload", "size", "device", "settings"}   → {"ready": settings, "regions": […]}
     {"do": "run", "times": k}                                   → {"start_s", "end_s", "work", "regions"}
     {"do": "verify"}                                            → {"checks": […]}
-    anything that goes wrong                                    → {"bad": [where, what, remedy]} or {"failed": "one line"}
+    {"do": "memory"}                                            → {"memory": … or null}
+    {"do": "release"}                                           → {"released": true}
+    {"do": "plan", "workload", "study", "device", "settings"}   → {"plan": …}
+    anything that goes wrong                                    → {"bad": [where, what, remedy], "kind"} or {"failed": "one line"}
+
+With a "slot", several workloads are held side by side: the variants of one cell of a study take turns in one process.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -22,16 +28,16 @@ from typing import Any
 
 import msgspec
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, DoesNotFit
 from energybench.model import Window, Work
-from energybench.plugins import Workload, load
+from energybench.plugins import CountsMemory, OffersStudies, Workload, load
 
 
 class Worker:
-    """Holds the workload between commands."""
+    """Holds the workloads between commands."""
 
     def __init__(self) -> None:
-        self._workload: Workload | None = None
+        self._held: dict[int, Workload] = {}
         self._regions: list[Window] = []
 
     @contextmanager
@@ -43,16 +49,28 @@ class Worker:
     def answer(self, command: dict[str, Any]) -> dict[str, Any]:
         """What to send back for one command."""
         self._regions = []
+        slot = command.get("slot", 0)
+        if command["do"] == "plan":
+            return _plan(command)
         if command["do"] == "setup":
+            self._held.pop(slot, None)
             with self.region("setup"):
-                self._workload = load("workloads", command["workload"])
-                self._workload.setup(command["size"], command["device"], self.region, command["settings"])
-            return {"ready": dict(self._workload.settings()), "regions": self._taken()}
-        if self._workload is None:
+                workload: Workload = load("workloads", command["workload"])
+                workload.setup(command["size"], command["device"], self.region, command["settings"])
+            self._held[slot] = workload
+            return {"ready": dict(workload.settings()), "regions": self._taken()}
+        if command["do"] == "release":
+            self._held.pop(slot, None)
+            gc.collect()
+            return {"released": True}
+        if slot not in self._held:
             raise BadInput("worker", "asked to work before it was set up")
+        held = self._held[slot]
         if command["do"] == "run":
-            return self._run(self._workload, command["times"])
-        return {"checks": msgspec.to_builtins(list(self._workload.verify()))}
+            return self._run(held, command["times"])
+        if command["do"] == "memory":
+            return {"memory": msgspec.to_builtins(held.memory()) if isinstance(held, CountsMemory) else None}
+        return {"checks": msgspec.to_builtins(list(held.verify()))}
 
     def _run(self, workload: Workload, times: int) -> dict[str, Any]:
         start = time.monotonic()
@@ -62,6 +80,16 @@ class Worker:
 
     def _taken(self) -> list[Any]:
         return [msgspec.to_builtins(window) for window in self._regions]
+
+
+def _plan(command: dict[str, Any]) -> dict[str, Any]:
+    """A study, as its workload offers it on this device."""
+    name, study = command["workload"], command["study"]
+    workload = load("workloads", name)
+    known = list(workload.studies) if isinstance(workload, OffersStudies) else []
+    if study not in known:
+        raise BadInput(f"--study {study}", f"{name} offers no such study", f"have: {', '.join(known)}" if known else "it offers none")
+    return {"plan": msgspec.to_builtins(workload.plan(study, command["device"], command["settings"]))}
 
 
 def _sum(works: list[Work]) -> Work:
@@ -89,11 +117,11 @@ def main(commands_fd: int, events_fd: int) -> None:
             try:
                 reply = worker.answer(json.loads(line))
             except BadInput as error:
-                reply = {"bad": [error.where, error.what, error.remedy]}
+                reply = {"bad": [error.where, error.what, error.remedy], "kind": type(error).__name__}
             except KeyboardInterrupt:
                 return
             except MemoryError:
-                reply = {"failed": "out of memory"}
+                reply = {"bad": ["worker", "ran out of memory", "a smaller problem"], "kind": DoesNotFit.__name__}
             except Exception as error:
                 reply = {"failed": _place(error)}
             events.write(json.dumps(reply) + "\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import select
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +15,13 @@ import msgspec
 
 from energybench.analysis.stats import relative_half_width, wants_more
 from energybench.errors import BadInput
-from energybench.measuring.child import Child, Interrupted, WorkFailed, devices
+from energybench.measuring.child import Child, Interrupted, Link, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Plan, Progress, Request
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
 from energybench.measuring.warming import times_for, warm_up
-from energybench.model import Measurement, Verification, Window, Work, WorkloadRef
+from energybench.model import Measurement, Memory, Verification, Window, Work, WorkloadRef
 
 __all__ = ["Bench", "Interrupted", "Outcome", "WorkFailed", "devices", "run_workload"]
 
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 class Bench:
     """One workload on its bench: a session that measures, a worker that runs, and how far they are."""
 
-    def __init__(self, plan: Plan, request: Request, signals: Signals, progress: Progress) -> None:
+    def __init__(self, plan: Plan, request: Request, signals: Signals, progress: Progress, link: Callable[[], Link] | None = None) -> None:
         self._device, self._environment = devices(request.device, os.environ)
         plan = plan._replace(
             visible_devices=self._environment.get("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES")),
@@ -47,7 +47,8 @@ class Bench:
         self.request, self.signals, self.progress = request, signals, progress
         self.name = f"{request.workload} {request.size} on {request.device}"
         self._stack = ExitStack()
-        self._child: Child | None = None
+        self._child: Link | None = None
+        self._start = link or (lambda: Child(self._environment, signals))  # a worker of its own, unless it is given a place in another
         self._times = 1
         self._shortest_s = math.inf  # of the repeats
         self._opened_s: float | None = None  # when the repeat that is on began,
@@ -77,7 +78,7 @@ class Bench:
     def prepare(self) -> None:
         """Start the worker, set up and warm up. Raises BadInput, WorkFailed, Interrupted."""
         request, session = self.request, self.session
-        self._child = Child(self._environment, self.signals)
+        self._child = self._start()
         self.progress(f"{self.name}: set-up", None)
         try:
             ready = self._ask(do="setup", workload=request.workload, size=request.size, device=self._device, settings=dict(request.settings))
@@ -119,6 +120,11 @@ class Bench:
         session.sampler.base(child.answered)
         return child.answer()
 
+    def memory(self) -> Memory | None:
+        """What memory a step takes, outside every repeat; None where the workload does not count it. Raises as `prepare`."""
+        reply = self._ask(do="memory")
+        return msgspec.convert(reply["memory"], Memory) if reply["memory"] is not None else None
+
     def stop(self) -> None:
         """End the worker."""
         if self._child is not None:
@@ -156,7 +162,7 @@ class Bench:
         directory, measurement = self.session.finish()
         return Outcome(directory, measurement, self.code)
 
-    def _running(self) -> Child:
+    def _running(self) -> Link:
         if self._child is None:
             raise WorkFailed("the worker was not started")
         return self._child

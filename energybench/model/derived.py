@@ -7,6 +7,7 @@ from typing import Any, Literal
 from energybench.model.base import BoundaryName, NonNegative, Noun, Quality, Verdict
 from energybench.model.measured import Measurement
 from energybench.model.sensing import Window
+from energybench.model.study import Study
 from energybench.model.values import Doubt, Estimate
 
 Passed = Literal["pass", "fail", "unknown"]
@@ -158,7 +159,7 @@ class Document(Noun, frozen=True, kw_only=True):
     schema: Literal["energybench/1"] = "energybench/1"
     kind: Literal["document"] = "document"
     title: str
-    results: tuple[Measurement | Comparison | Projection, ...]
+    results: tuple[Measurement | Comparison | Projection | Study, ...]
     timelines: tuple[Timeline, ...] = ()
     notes: tuple[str, ...] = ()
     created_utc: str = ""

@@ -1,0 +1,247 @@
+"""`run --study`: cell after cell, in each the variants in turns as `run --variant` does it, in one worker; an index is written after each cell.
+
+The idle node is measured once. A cell that does not fit, or a variant that fails its check, is a result; only a signal ends the study, and what
+it has then can be gone on with.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from energybench.analysis.claims import against_claims
+from energybench.analysis.study import ratios_of, run_of
+from energybench.errors import BadInput, DoesNotFit, NotHere
+from energybench.measuring import host as provenance
+from energybench.measuring.child import Interrupted, WorkFailed, devices
+from energybench.measuring.clock import MonotonicClock
+from energybench.measuring.interleaved import Turns
+from energybench.measuring.plan import Blocks, Plan, Progress, Request
+from energybench.measuring.signals import Signals
+from energybench.measuring.slots import SharedWorker, Slot
+from energybench.measuring.workload import Bench
+from energybench.model import Cell, Doubt, Host, Measurement, Memory, State, Study, StudyCell, StudyPlan, StudyRun
+from energybench.store.layout import new_id
+from energybench.store.study import StudyStore, directory_for, read_study
+
+_IDLE_RUN = "idle"
+
+
+class Asked(NamedTuple):
+    """Which study. `resume`: the directory of one that was cut off; its plan stands. `repeats`, `min_window_s`: None, the study's own."""
+
+    workload: str
+    study: str
+    device: str
+    settings: dict[str, str]
+    repeats: int | None = None
+    min_window_s: float | None = None
+    max_warm_up_s: float = 2.0
+    resume: Path | None = None
+
+
+class Ended(NamedTuple):
+    directory: Path
+    study: Study
+    kept: int  # cells that were there already
+    code: int  # 0, 1 where a check or a cell failed, 128 + N after signal N
+
+
+def run_study(asked: Asked, plan: Plan, blocks: Blocks, signals: Signals, progress: Progress) -> Ended:
+    """Run a study, or go on with it. Raises BadInput; WorkFailed where its worker cannot plan it."""
+    with ExitStack() as stack:
+        device, environment = devices(asked.device, os.environ)
+        worker = stack.enter_context(SharedWorker(environment, signals))
+        if asked.resume is not None:
+            store, offer = StudyStore(asked.resume), read_study(asked.resume).plan
+        else:
+            progress(f"{asked.workload} {asked.study}: planning", None)
+            try:
+                made = worker.ask(do="plan", workload=asked.workload, study=asked.study, device=device, settings=asked.settings)["plan"]
+            except Interrupted:
+                raise WorkFailed("a signal came before the first cell; nothing was measured") from None
+            offer = _wished(msgspec.convert(made, StudyPlan), asked)
+            store = StudyStore(directory_for(plan.store, asked.workload, asked.device, plan.boundary, offer))
+        running = _Running(asked, offer, plan._replace(store=store.runs), blocks, store, worker, signals, progress)
+        try:
+            return running.run()
+        finally:
+            store.discard_if_empty()
+
+
+def _wished(offer: StudyPlan, asked: Asked) -> StudyPlan:
+    repeats = offer.repeats if asked.repeats is None else asked.repeats
+    window_s = offer.min_window_s if asked.min_window_s is None else asked.min_window_s
+    return msgspec.structs.replace(offer, repeats=repeats, min_window_s=window_s)
+
+
+class _Running:
+    """A study on its way."""
+
+    def __init__(
+        self, asked: Asked, offer: StudyPlan, plan: Plan, blocks: Blocks, store: StudyStore, worker: SharedWorker, signals: Signals, progress: Progress
+    ) -> None:
+        self._asked, self._offer, self._plan, self._blocks = asked, offer, plan, blocks
+        self._store, self._worker, self._signals, self._progress = store, worker, signals, progress
+        host = provenance.describe(MonotonicClock(), plan.root)
+        self._study = Study(
+            id=store.directory.name,
+            workload=asked.workload,
+            device=asked.device,
+            plan=offer,
+            cells=(),
+            claims=(),
+            idle_power_w=None,
+            host=host,
+            doubts=(),
+            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def run(self) -> Ended:
+        earlier = self._earlier()
+        kept = len(self._study.cells)
+        if not self._study.complete and self._study.idle_power_w is None:
+            self._idle()
+        for number, cell in enumerate(self._offer.cells):
+            if self._signals.received is not None:
+                break
+            if all(done.cell.key != cell.key for done in self._study.cells):
+                self._progress(f"{cell.key} ({number + 1} of {len(self._offer.cells)})", number / len(self._offer.cells))
+                self._add(self._cell(cell))
+        if not self._study.cells and self._signals.received is not None:
+            if earlier is not None:
+                self._store.save(earlier)
+            raise WorkFailed(f"{self._signals.received.name} came before the first cell; nothing was measured")
+        self._save()
+        bad = any(run.state in ("check-failed", "failed") for cell in self._study.cells for run in cell.runs)
+        return Ended(self._store.directory, self._study, kept, 128 + self._signals.received if self._signals.received is not None else int(bad))
+
+    def _earlier(self) -> Study | None:
+        """Take over the finished cells of an earlier start. Raises BadInput where that was on another machine."""
+        earlier = self._store.earlier()
+        if earlier is None:
+            self._store.tidy(set())
+            return None
+        _check_same(earlier, self._asked, self._study.host, self._store.directory)
+        whole = tuple(cell for cell in earlier.cells if all(run.state != "cut" for run in cell.runs))
+        self._study = msgspec.structs.replace(earlier, cells=whole)
+        self._store.tidy({run.run for cell in whole for run in cell.runs if run.run is not None} | {_name(self._store, _IDLE_RUN)})
+        return earlier
+
+    # ------------------------------------------------------------ one cell
+
+    def _idle(self) -> None:
+        """The node at rest, as a run of its own: once, before the first cell."""
+        seconds = self._plan.idle_s
+        if seconds <= 0:
+            return
+        self._worker.close()  # it holds a context on the device, and idle is without
+        request = Request(self._asked.workload, "idle", self._asked.device, {})
+        plan = self._plan._replace(label=_IDLE_RUN, idle_s=0.0, command=("idle",))
+        with Bench(plan, request, self._signals, self._progress) as bench:
+            session = bench.session
+            self._progress(f"idle power, {seconds:g} s", None)
+            session.approach(0, 1)
+            start = session.open_repeat(0)
+            session.sampler.base(bench.interrupted, start + seconds)
+            end = session.clock.now()
+            if bench.interrupted() or end - start < seconds / 2:
+                session.writer.discard()
+                return
+            session.close_repeat(0, start, end)
+            _, measured = session.finish()
+        self._study = msgspec.structs.replace(self._study, idle_power_w=measured.power_w, host=measured.host)
+
+    def _cell(self, cell: Cell) -> StudyCell | None:
+        """Measure one cell; None where a signal came before it had two blocks of each variant."""
+        name = new_id(f"seed-{self._blocks.seed}")
+        with ExitStack() as stack:
+            turns = Turns([], self._blocks, self._signals, (WorkFailed, DoesNotFit, NotHere, BadInput))
+            for slot, variant in enumerate(cell.variants):
+                request = Request(
+                    cell.workload, cell.size, self._asked.device, variant.settings, self._offer.repeats, min_window_s=self._offer.min_window_s,
+                    max_warm_up_s=self._asked.max_warm_up_s,
+                )  # fmt: skip
+                plan = self._plan._replace(label=f"{cell.key} {variant.name}", idle_s=0.0, session=name)
+                turns.benches.append(stack.enter_context(Bench(plan, request, self._signals, self._progress, self._slot(slot))))
+            memories: dict[int, Memory | None] = {}
+            try:
+                turns.prepare()
+                memories = {i: turns.ask(i, Bench.memory) for i in range(len(turns.benches))}
+                turns.run()
+            except Interrupted:
+                pass
+            if self._signals.received is not None and min((bench.complete for bench in turns.alive), default=0) < 2:
+                turns.discard()
+                return None
+            return self._result(cell, turns, memories)
+
+    def _slot(self, number: int) -> Callable[[], Slot]:
+        return lambda: Slot(self._worker, number)
+
+    def _result(self, cell: Cell, turns: Turns, memories: dict[int, Memory | None]) -> StudyCell:
+        """What became of each variant."""
+        measured: dict[str, Measurement] = {}
+        runs = []
+        outcomes = turns.results()
+        for i, variant in enumerate(cell.variants):
+            outcome = outcomes[i]
+            if outcome is None:
+                runs.append(_without(variant.name, turns.failures[i]))
+                continue
+            measured[variant.name] = outcome.measurement
+            runs.append(run_of(cell, variant.name, outcome.measurement, memories.get(i)))
+        if measured:
+            self._known(next(iter(measured.values())).host, [doubt for one in measured.values() for doubt in one.doubts])
+        return StudyCell(cell=cell, runs=tuple(runs), ratios=ratios_of(runs, measured))
+
+    # ------------------------------------------------------------ the index
+
+    def _known(self, host: Host, doubts: list[Doubt]) -> None:
+        """Host and doubts of the runs; a doubt that many cells have is said once."""
+        held = {doubt.code for doubt in self._study.doubts}
+        new = {doubt.code: doubt for doubt in reversed(doubts) if doubt.code not in held}
+        host = host if not self._study.host.gpus else self._study.host
+        self._study = msgspec.structs.replace(self._study, host=host, doubts=(*self._study.doubts, *new.values()))
+
+    def _add(self, done: StudyCell | None) -> None:
+        if done is not None:
+            self._study = msgspec.structs.replace(self._study, cells=(*self._study.cells, done))
+            self._save()
+
+    def _save(self) -> None:
+        order = {cell.key: i for i, cell in enumerate(self._offer.cells)}
+        cells = tuple(sorted(self._study.cells, key=lambda done: order[done.cell.key]))
+        claims = against_claims(self._offer.claims, cells, self._study.host, self._asked.device)
+        self._study = msgspec.structs.replace(self._study, cells=cells, claims=claims)
+        self._store.save(self._study)
+
+
+def _without(variant: str, error: WorkFailed | BadInput) -> StudyRun:
+    """A variant of which there is no measurement, and why."""
+    states: tuple[tuple[type[Exception], State], ...] = ((DoesNotFit, "does-not-fit"), (NotHere, "absent"))
+    state: State = next((state for kind, state in states if isinstance(error, kind)), "failed")
+    return StudyRun(variant=variant, state=state, why=str(error))
+
+
+def _name(store: StudyStore, label: str) -> str:
+    """The finished run of that label, if there is one."""
+    return next((path.name for path in store.runs.iterdir() if f"_{label}_" in path.name and not path.name.startswith(".")), "")
+
+
+def _check_same(earlier: Study, asked: Asked, host: Host, directory: Path) -> None:
+    if (earlier.workload, earlier.device) != (asked.workload, asked.device):
+        raise BadInput(f"--resume {directory}", f"is a study of {earlier.workload} on {earlier.device}", "name that workload and device")
+    for what, there, here in (
+        ("host", earlier.host.name, host.name),
+        ("CPU", earlier.host.cpu, host.cpu),
+        ("torch", earlier.host.libraries.get("torch"), host.libraries.get("torch")),
+    ):
+        if there != here:
+            raise BadInput(str(directory), f"was begun with {what} {there}, and this is {here}", "another --out begins it anew")

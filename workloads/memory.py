@@ -1,0 +1,77 @@
+"""What memory a step takes, counted by torch's own allocators: every tensor and workspace that it hands out, to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from energybench.errors import DoesNotFit
+from energybench.model import Estimate, Memory
+
+if TYPE_CHECKING:
+    import torch
+
+STEPS = 2  # steps looked at: allocation is the same every time unless a library chooses its algorithm anew
+ON_CUDA = "torch.cuda.max_memory_allocated"
+ON_CPU = "allocations and releases of torch's CPU allocator (torch.profiler, profile_memory)"
+
+
+def counted(step: Callable[[], object], held_bytes: float, device: torch.device) -> Memory:
+    """Memory of one step after one that is not looked at. `held_bytes`: what lives on a CPU before it (inputs, parameters); a GPU's is read."""
+    step()
+    found = [_on_cuda(step, device) if device.type == "cuda" else _on_cpu(step, held_bytes) for _ in range(STEPS)]
+    peaks, extras = zip(*found, strict=True)
+    return Memory(peak_bytes=_range(peaks), extra_bytes=_range(extras), how=ON_CUDA if device.type == "cuda" else ON_CPU)
+
+
+def _range(values: tuple[float, ...]) -> Estimate:
+    return Estimate(value=sum(values) / len(values), low=min(values), high=max(values))
+
+
+def _on_cuda(step: Callable[[], object], device: torch.device) -> tuple[float, float]:
+    import torch
+
+    torch.cuda.synchronize(device)
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    result = step()
+    torch.cuda.synchronize(device)
+    del result
+    peak = torch.cuda.max_memory_allocated(device)
+    return float(peak), float(peak - before)
+
+
+def _on_cpu(step: Callable[[], object], held_bytes: float) -> tuple[float, float]:
+    """Running sum of what is allocated and given back, in the order of time; its highest point."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
+        result = step()
+    del result
+    events = profiled.profiler.kineto_results.events()
+    moves = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
+    level = top = 0
+    for _, size in moves:
+        level += size
+        top = max(top, level)
+    return held_bytes + top, float(top)
+
+
+@contextmanager
+def fits(what: str) -> Iterator[None]:
+    """Inside, an allocation that fails is what it is: a problem that does not fit, not a fault of the work. Raises DoesNotFit."""
+    import torch
+
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise DoesNotFit(what, f"ran out of memory: {_first_line(error)}", "a smaller problem") from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error) and "out of memory" not in str(error).lower():
+            raise
+        raise DoesNotFit(what, f"ran out of memory: {_first_line(error)}", "a smaller problem") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
