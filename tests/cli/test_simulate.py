@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,16 @@ def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
 def test_a_wrong_name_is_told_the_good_ones(wrong: tuple[str, str], told: str, tmp_path: Path) -> None:
     """One line, exit 2, nothing run."""
     assert told in one_line(energybench("simulate", *wrong, cwd=tmp_path))
+
+
+def test_the_page_names_all_there_is_to_choose(tmp_path: Path) -> None:
+    """docs/simulate.md has a row for each sensor, load and gain that the command takes, and the columns that it prints."""
+    page = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text("utf-8")
+    rows = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall(r"^\| `([^`]+)`", line)}
+    for option in ("--sensor", "--wave", "--gain"):
+        known = re.findall(r"\((.*)\)", one_line(energybench("simulate", option, "nosuch", cwd=tmp_path)))[0].split(", ")
+        assert set(known) <= rows, option
+        rows -= set(known)
+    assert rows == {"--sensor", "--wave", "--gain"}  # the tables' heads: no row of something there is none of
+    printed = energybench("simulate", *SHORT, "--experiments", "1", cwd=tmp_path).out.splitlines()[0]
+    assert all(column in printed and f"**{column}**" in page for column in ("flagged", "coverage", "error rms", "95 %", "half-width", "/ oracle"))
