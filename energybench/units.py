@@ -12,7 +12,7 @@ S_PER_H = 3600.0
 G_PER_LB = 453.59237  # international pound, exact since 1959
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
-_SCALED = {"J", "W", "s", "Wh", "flop/s", "B"}
+_SCALED = {"J", "W", "s", "Wh", "flop/s", "B", "B/s"}
 
 
 def j_to_kwh(energy_j: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from energybench.analysis import limits
 from energybench.errors import Refused
 from energybench.model import Doubt, Measurement
 
@@ -57,6 +58,7 @@ def _weak(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
         if host.threads and host.threads_allowed and host.threads_allowed < host.threads and not any(gpu.used for gpu in host.gpus):
             message = f"{side.label}: the work could use {host.threads_allowed} of the node's {host.threads} threads"
             found.append(Doubt(code="cores-unused", message=message, remedy="give a CPU-only run the whole node"))
+        found += limits.of_side(side) if side.work is not None else []  # of a program nothing is known at all: work-unproven says so
     found += _hosts(baseline, candidate)
     return found
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from energybench.analysis import doubts as weak
 from energybench.analysis import idle as idling
+from energybench.analysis import limits as limiting
 from energybench.analysis import seen
 from energybench.analysis import steadiness as steady
 from energybench.analysis.boundary import Cover, Ranges, cover
@@ -21,6 +22,7 @@ from energybench.model import (
     Boundary,
     BoundaryName,
     Condition,
+    DeviceLimits,
     Doubt,
     Effect,
     Estimate,
@@ -29,6 +31,7 @@ from energybench.model import (
     OtherLoad,
     Quality,
     Repeat,
+    Roofline,
     Trace,
     Verification,
     Window,
@@ -59,6 +62,7 @@ class Record(NamedTuple):
     session: str | None = None
     conditions: tuple[Condition, ...] = ()
     others: tuple[OtherLoad, ...] = ()
+    limits: DeviceLimits | None = None  # of the device that the work was given
 
 
 def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> list[float | None]:
@@ -127,6 +131,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
     counted = {source.channel.id for source in chosen.sources}
     slowest = max((curves[name].period_s for name in counted if name in curves and curves[name].channel.quality == "measured"), default=0.0)
     dropped = sum(curves[name].dropped for name in counted if name in curves)
+    roofline = _roofline(record, times, (energy_j, energies, whole), rows)
     found = (
         *(doubt for doubt in record.doubts if doubt.code != "estimated-cpu" or weak.cpu_modelled(rows)),
         *weak.of_verification(record.verification),
@@ -141,6 +146,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         *steady.of_conditions(record.conditions, repeats, energies),
         *steady.of_others(record.others, repeats),
         *weak.of_channels(stats, dropped),
+        *limiting.doubts(roofline, record.limits),
         *net_doubts,
         *idling.doubts(phases),
     )
@@ -160,7 +166,8 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         idles=idling.idles(phases),
         net_energy_j=net,
         work=_one_work(record.works),
-        energy_per_work_j=_per_work(energy_j, energies, whole, record.works, rows),
+        energy_per_work_j=_per_work((energy_j, energies, whole), record.works, rows, lambda work: work.amount),
+        roofline=roofline,
         verification=record.verification,
         repeats=tuple(
             Repeat(
@@ -267,13 +274,29 @@ def _one_work(works: Sequence[Work | None]) -> Work | None:
     return next((work for work in works if work is not None), None)
 
 
-def _per_work(energy: Estimate | None, energies: Sequence[float], whole: Sequence[int], works: Sequence[Work | None], rows: Sequence[Row]) -> Estimate | None:
-    if energy is None or not works or any(i >= len(works) or works[i] is None for i in whole):
+_Measured = tuple[Estimate | None, Sequence[float], Sequence[int]]  # energy of one repeat, of each that was measured, and which those are
+
+
+def _per_work(measured: _Measured, works: Sequence[Work | None], rows: Sequence[Row], of: Callable[[Work], float | None]) -> Estimate | None:
+    """Energy for a unit of what `of` counts; None where a repeat counted none of it."""
+    energy, energies, whole = measured
+    if energy is None or not works:
         return None
-    amounts = [work.amount for i in whole if (work := works[i]) is not None]
+    amounts = [amount for i in whole if i < len(works) and (work := works[i]) is not None and (amount := of(work))]
+    if len(amounts) < len(whole):
+        return None
     mean_amount = sum(amounts) / len(amounts)
     values = [joules / amount for joules, amount in zip(energies, amounts, strict=True)]
     return _mean(values, scaled(_common(rows, whole), 1 / mean_amount), scaled(_random(rows, whole), 1 / mean_amount))
+
+
+def _roofline(record: Record, times: Sequence[float], measured: _Measured, rows: Sequence[Row]) -> Roofline | None:
+    """The run beside its device's limits, where every repeat says what it did."""
+    works = [work for work in record.works[: len(times)] if work is not None]
+    if len(works) < len(times):
+        return None
+    joules = [_per_work(measured, record.works, rows, of) for of in (lambda work: work.flops, lambda work: work.bytes)]
+    return limiting.roofline(record.limits, limiting.Counted(works, times, _TIME_HALF_WIDTH_S, joules[0], joules[1]))
 
 
 def _quality(rows: Sequence[Row]) -> Quality | None:

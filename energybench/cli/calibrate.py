@@ -13,7 +13,7 @@ from energybench.errors import BadInput
 
 if TYPE_CHECKING:
     from energybench.measuring.calibrate import Driven, Found
-    from energybench.model import ChannelProfile, Host
+    from energybench.model import ChannelProfile, DeviceLimits, Host
 
 _SECONDS, _LEAST_S, _MOST_S = 24.0, 8.0, 600.0  # 24 s hold some 45 edges: a 25 ms window in 100 ms meets a quarter of them
 
@@ -30,10 +30,13 @@ def calibrate(
     psu_efficiency: Annotated[
         float | None, typer.Option("--psu-efficiency", help="With --against a node meter: the supply's efficiency, 0.94; default: 0.88 to 0.97.")
     ] = None,
+    no_limits: Annotated[bool, typer.Option("--no-limits", help="Leave out what the device reaches at most: bandwidth and matrix rates.")] = False,
+    limits_only: Annotated[bool, typer.Option("--limits-only", help="Only that, with or without a sensor.")] = False,
     store: Annotated[Path, typer.Option("--store", help="Where --against looks the run up.")] = Path("results"),
     json: bool = common.JSON,
 ) -> None:
-    """Find out how this machine's sensors behave (update period, averaging window, lag) by driving a known load; later runs use it."""
+    """Find out how this machine's sensors behave (update period, averaging window, lag) by driving a known load, and what its devices reach at most
+    (memory bandwidth, matrix rates); later runs use both."""
     from energybench.store import profiles
 
     folder = out or profiles.folder()
@@ -43,6 +46,8 @@ def calibrate(
         raise BadInput("--profile", "goes with --check", "energybench calibrate --check --profile FILE")
     if psu_efficiency is not None and against is None:
         raise BadInput("--psu-efficiency", "goes with --against", "energybench calibrate --against RUN --psu-efficiency 0.94")
+    if limits_only and (no_limits or check or against is not None):
+        raise BadInput("--limits-only", "goes with none of --no-limits, --check and --against", "one after the other")
     if against is not None:
         if check:
             raise BadInput("--against", "does not go with --check", "one after the other")
@@ -50,7 +55,9 @@ def calibrate(
 
         calibrate_against(against, store, folder, json, psu_efficiency)
         return
-    found = _check(profile, folder, tuple(collector or ()), common.folder(root)) if check else _drive(device, seconds, folder, tuple(collector or ()), root)
+    parts = (not limits_only, not no_limits)
+    chosen = tuple(collector or ())
+    found = _check(profile, folder, chosen, common.folder(root)) if check else _drive(device, seconds, folder, chosen, root, parts)
     if json:
         common.print_json(found)
     else:
@@ -58,9 +65,12 @@ def calibrate(
     raise typer.Exit(0)
 
 
-def _drive(device: str, seconds: float, folder: Path, collectors: tuple[str, ...], root: Path) -> dict[str, Any]:
+def _drive(device: str, seconds: float, folder: Path, collectors: tuple[str, ...], root: Path, parts: tuple[bool, bool]) -> dict[str, Any]:
+    """`parts`: whether to drive the sensors, whether to measure the limits."""
+    from energybench.cli.limits import ONLY_REMEDY, reach
     from energybench.measuring.calibrate import devices, drive
     from energybench.measuring.clock import MonotonicClock
+    from energybench.measuring.limits import boards
     from energybench.store import profiles
 
     common.folder(root)
@@ -70,7 +80,12 @@ def _drive(device: str, seconds: float, folder: Path, collectors: tuple[str, ...
     try:
         driven: list[Driven] = []
         saved: list[Path] = []
-        names = devices(sensors, device)
+        rows: list[dict[str, Any]] = []
+        try:
+            names = devices(sensors, device) if parts[0] else ()
+        except BadInput as error:
+            raise BadInput(error.where, error.what, f"{error.remedy}; {ONLY_REMEDY}") from None
+        bound = boards(sensors, device) if parts[1] else ()
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise BadInput(str(folder), "may not be written to", "--out FOLDER")
@@ -78,16 +93,23 @@ def _drive(device: str, seconds: float, folder: Path, collectors: tuple[str, ...
             for name in names:
                 driven.append(drive(sensors, name, host, seconds, clock, progress))
                 saved += profiles.save((found.profile for found in driven[-1].found), folder)  # a later device's failure does not cost this one
+        if bound:
+            rows, files = reach(bound, host, folder)
+            saved += files
     finally:
         sensors.close()
     if not saved:
-        refused = driven[0]
-        raise BadInput(f"calibrate {refused.device}", refused.reason or "gave no profile", refused.remedy)
+        refused = driven[0] if driven else None
+        missing = rows[0]["not_measured"][0] if rows else {"reason": "gave no profile", "remedy": ""}
+        if refused is None or not refused.reason:
+            raise BadInput(f"calibrate {device}", missing["reason"], missing["remedy"])
+        raise BadInput(f"calibrate {refused.device}", refused.reason, refused.remedy)
     return {
         "schema": "energybench/1",
         "kind": "calibration",
         "host": host.name,
         "devices": [_device(one) for one in driven],
+        "limits": rows,
         "written": [str(path) for path in dict.fromkeys(saved)],
     }
 
@@ -141,7 +163,9 @@ def _text(found: dict[str, Any]) -> str:
             if any((*told, levels)):
                 lines.append("    " + "   ".join(filter(None, (*told, levels))))
             lines += [f"    {note}" for note in channel["notes"] if note not in common_notes]
-    lines += ["", *(f"written to {path}" for path in found["written"])]
+    from energybench.cli.limits import text
+
+    lines += [*text(found["limits"]), "", *(f"written to {path}" for path in found["written"])]
     return "\n".join(lines)
 
 
@@ -158,15 +182,18 @@ def _figure(name: str, channel: dict[str, Any], key: str) -> str:
 
 def _check(file: Path | None, folder: Path, collectors: tuple[str, ...], root: Path) -> dict[str, Any]:
     """Every profile of the folder against this machine; or one file, which must fit."""
+    from energybench.analysis import limits as limiting
     from energybench.analysis.profiles import AGAIN, age_days, belongs, refusal
     from energybench.measuring.profiled import now_utc
     from energybench.store import profiles
 
     broken: tuple[BadInput, ...] = ()
+    reached: tuple[DeviceLimits, ...]
     if file is not None:
-        held = profiles.read_file(file).channels
+        one_file = profiles.read_file(file)
+        held, reached = one_file.channels, (one_file.limits,) if one_file.limits else ()
     else:
-        held, broken = profiles.read_sound(folder)
+        (held, broken), reached = profiles.read_sound(folder), profiles.read_limits(folder)
     sensors, host = _sensors(collectors, root)
     sensors.close()
     known = {channel.id for channel in sensors.channels}
@@ -179,6 +206,11 @@ def _check(file: Path | None, folder: Path, collectors: tuple[str, ...], root: P
     rows: list[dict[str, Any]] = [
         {"channel": one.channel, "device": one.device, "host": one.host, "refused": verdict(one), "age_days": age_days(one.made_utc, now_utc())} for one in held
     ]
+    for limits in reached:
+        ours = limits.host == host.name if limits.device == limiting.CPU else any(gpu.uuid == limits.device for gpu in host.gpus)
+        why = limiting.refusal(limits, host) if ours else f"are of {limits.device} on {limits.host}; this is {host.name}"
+        age = age_days(limits.made_utc, now_utc())
+        rows.append({"channel": f"limits of {limits.name}", "device": limits.device, "host": limits.host, "refused": why, "age_days": age})
     if file is not None:
         for row in rows:
             if row["refused"]:

@@ -1,4 +1,4 @@
-"""The sensors of this machine with their calibration profiles on them: what every run opens."""
+"""The sensors of this machine with their calibration profiles on them, and the limits of a device: what every run opens."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from energybench.analysis import limits as limiting
 from energybench.analysis.profiles import apply
 from energybench.measuring.sensors import Sensors
-from energybench.model import Doubt, Host
+from energybench.model import DeviceLimits, Doubt, Host
 from energybench.store import profiles
 
 
@@ -29,3 +30,8 @@ def with_profiles(sensors: Sensors, describe: Callable[[], Host], folder: Path |
         opened = [entry._replace(channels=channels[entry.first : entry.first + len(entry.channels)]) for entry in opened]
         doubts += said
     return sensors._replace(opened=tuple(opened), doubts=(*sensors.doubts, *doubts))
+
+
+def limits_of(device: str, host: Host, folder: Path | None = None) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
+    """What the folder's profiles (by default the user's) hold of a workload's device; a doubt where that no longer holds, or is old."""
+    return limiting.known(profiles.read_limits(folder or profiles.folder()), device, host, now_utc())

@@ -19,7 +19,7 @@ from energybench.measuring.plan import Plan
 from energybench.measuring.sampler import Opened
 from energybench.measuring.sensors import Sensors
 from energybench.measuring.session import Session
-from energybench.model import Channel, Host, Measurement, Verification, Window, Work, WorkloadRef
+from energybench.model import Channel, DeviceLimits, Doubt, Host, Measurement, Verification, Window, Work, WorkloadRef
 from energybench.plugins import Context
 from energybench.store import reader
 from energybench.store.layout import RUN
@@ -88,6 +88,9 @@ class _ReplaySession(Session):
 
     def describe_host(self) -> Host:
         return self._recording.host
+
+    def limits(self, host: Host) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
+        return None, ()
 
     def watch(self, context: Context) -> Watch:
         return Watch((), None, self.clock)

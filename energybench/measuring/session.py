@@ -19,12 +19,12 @@ from energybench.measuring import host as provenance
 from energybench.measuring.conditions import Watch
 from energybench.measuring.neighbours import Ledger, Neighbours
 from energybench.measuring.plan import Plan, Progress
-from energybench.measuring.profiled import with_profiles
+from energybench.measuring.profiled import limits_of, with_profiles
 from energybench.measuring.recent import Recent
 from energybench.measuring.sampler import BURST_PERIOD_S, Sampler, Tick, smear_s
 from energybench.measuring.sensors import Sensors, open_all
 from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s
-from energybench.model import Doubt, Host, Measurement, Trace, Window
+from energybench.model import DeviceLimits, Doubt, Host, Measurement, Trace, Window
 from energybench.plugins import Clock, Context, ListsProcesses, Watches
 from energybench.store.layout import new_id
 from energybench.store.run import Header, Line, process_started, record
@@ -76,6 +76,7 @@ class Session:
         except BadInput:
             self._stack.close()
             raise
+        limits, said = self.limits(host)
         header = Header(
             id=new_id(plan.label),
             label=plan.label,
@@ -86,8 +87,9 @@ class Session:
             channels=self.sensors.channels,
             pid=os.getpid(),
             pid_started=process_started(os.getpid()),
-            doubts=self.sensors.doubts,
+            doubts=(*self.sensors.doubts, *said),
             session=plan.session,
+            limits=limits,
         )
         self._header, self.recent = header, Recent(self.sensors.channels)
         try:
@@ -107,6 +109,10 @@ class Session:
     def describe_host(self) -> Host:
         """This machine; a replay has its recording's."""
         return provenance.describe(self.clock, self.plan.root, self.sensors.gpus)
+
+    def limits(self, host: Host) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
+        """What the device of a workload reaches at most, where that was measured; a replay has not been run here."""
+        return limits_of(self.plan.workload.device, host) if self.plan.workload is not None else (None, ())
 
     def watch(self, context: Context) -> Watch:
         """Of the devices and of other load; a replay has none."""

@@ -36,6 +36,7 @@ from energybench.model.derived import (
     Timeline,
 )
 from energybench.model.host import Condition, Gpu, Host, OtherLoad
+from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
 from energybench.model.measured import ChannelStats, Idle, Measurement, Region, Repeat
 from energybench.model.sensing import Channel, Gain, Trace, Window
 from energybench.model.study import (
@@ -71,6 +72,7 @@ __all__ = [
     "Absent",
     "Aspect",
     "Axes",
+    "Binding",
     "Boundary",
     "BoundaryName",
     "Cell",
@@ -81,6 +83,7 @@ __all__ = [
     "Claim",
     "Comparison",
     "Condition",
+    "DeviceLimits",
     "Distribution",
     "Document",
     "Doubt",
@@ -94,6 +97,8 @@ __all__ = [
     "Idle",
     "Input",
     "Kind",
+    "Limit",
+    "LimitName",
     "Line",
     "Measurement",
     "Memory",
@@ -113,6 +118,7 @@ __all__ = [
     "RatioLine",
     "Region",
     "Repeat",
+    "Roofline",
     "RuleBook",
     "Scalar",
     "SiteGain",

@@ -1,10 +1,11 @@
-"""What a calibration found out about a channel of this machine: timing by driving a known load, gain by a reference meter."""
+"""What a calibration found out about a device: timing of its channels by driving a known load, gain by a reference meter, and the device's limits."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from energybench.model.base import NonNegative, Noun, Positive
+from energybench.model.limits import DeviceLimits
 
 
 class SiteGain(Noun, frozen=True, kw_only=True):
@@ -36,9 +37,10 @@ class ChannelProfile(Noun, frozen=True, kw_only=True):
 
 
 class Profile(Noun, frozen=True, kw_only=True):
-    """All that is known about the channels of one device."""
+    """All that is known about one device: its channels, and what it reaches at most."""
 
     schema: Literal["energybench-profile/1"] = "energybench-profile/1"
     device: str
     host: str
-    channels: tuple[ChannelProfile, ...]
+    channels: tuple[ChannelProfile, ...] = ()
+    limits: DeviceLimits | None = None

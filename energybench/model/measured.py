@@ -6,6 +6,7 @@ from typing import Literal
 
 from energybench.model.base import Kind, Noun, Quality, Timing
 from energybench.model.host import Condition, Host, OtherLoad
+from energybench.model.limits import Roofline
 from energybench.model.values import Boundary, Doubt, Estimate, Verification, Work, WorkloadRef
 
 
@@ -83,6 +84,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
     net_energy_j: Estimate | None
     work: Work | None
     energy_per_work_j: Estimate | None
+    roofline: Roofline | None = None  # None: the work counts neither flops nor bytes
     verification: tuple[Verification, ...]
     repeats: tuple[Repeat, ...]
     regions: tuple[Region, ...]

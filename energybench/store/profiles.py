@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from energybench.errors import BadInput
-from energybench.model import ChannelProfile, Profile
+from energybench.model import ChannelProfile, DeviceLimits, Profile
 from energybench.store.run import pretty
 from energybench.store.strict import convert, load
 
@@ -45,6 +45,17 @@ def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput
     return tuple(sound), tuple(broken)
 
 
+def read_limits(folder: Path) -> tuple[DeviceLimits, ...]:
+    """Every device's limits; a file that cannot be read is passed over (`read_sound` says what is wrong with it)."""
+    found = []
+    for path in _files(folder):
+        try:
+            found.append(read_file(path).limits)
+        except BadInput:
+            continue
+    return tuple(limits for limits in found if limits is not None)
+
+
 def read_file(path: Path) -> Profile:
     """One file. Raises BadInput."""
     value: Any = load(path)
@@ -52,6 +63,9 @@ def read_file(path: Path) -> Profile:
     if schema != SCHEMA:
         raise BadInput(f"{path}: schema", f"{schema!r} is not {SCHEMA!r}", "it is no calibration profile, or another version wrote it: calibrate again")
     profile = convert(value, Profile, str(path))
+    limits = profile.limits
+    if limits is not None and (limits.device, limits.host) != (profile.device, profile.host):
+        raise BadInput(f"{path}: limits", f"are of {limits.device} on {limits.host}, the file of {profile.device} on {profile.host}", "it was edited")
     for i, channel in enumerate(profile.channels):
         if channel.device != profile.device or channel.host != profile.host:
             raise BadInput(
@@ -70,13 +84,26 @@ def save(profiles: Iterable[ChannelProfile], folder: Path) -> tuple[Path, ...]:
         devices.setdefault((profile.host, profile.device), []).append(profile)
     written = []
     for (host, device), new in devices.items():
-        path = folder / f"{_safe(host)}_{_safe(device)}.json"
-        held = {channel.channel: channel for channel in read_file(path).channels} if path.exists() else {}
+        path, before = _held(folder, host, device)
+        held = {channel.channel: channel for channel in before.channels}
         for profile in new:
             held[profile.channel] = merged(held.get(profile.channel), profile)
-        _replace(path, pretty(Profile(device=device, host=host, channels=tuple(held[name] for name in sorted(held)))))
+        _replace(path, pretty(msgspec.structs.replace(before, channels=tuple(held[name] for name in sorted(held)))))
         written.append(path)
     return tuple(written)
+
+
+def save_limits(limits: DeviceLimits, folder: Path) -> Path:
+    """Write a device's limits into its file, in place of older ones, and keep its channels. Raises BadInput as `save` does."""
+    path, before = _held(folder, limits.host, limits.device)
+    _replace(path, pretty(msgspec.structs.replace(before, limits=limits)))
+    return path
+
+
+def _held(folder: Path, host: str, device: str) -> tuple[Path, Profile]:
+    """A device's file, and what it holds so far."""
+    path = folder / f"{_safe(host)}_{_safe(device)}.json"
+    return path, read_file(path) if path.exists() else Profile(device=device, host=host)
 
 
 def merged(old: ChannelProfile | None, new: ChannelProfile) -> ChannelProfile:

@@ -10,7 +10,7 @@ import msgspec
 
 from energybench.analysis.measurement import Record, SamplingStats
 from energybench.errors import BadInput
-from energybench.model import BoundaryName, Channel, Condition, Doubt, Host, Noun, OtherLoad, Verification, Window, Work, WorkloadRef
+from energybench.model import BoundaryName, Channel, Condition, DeviceLimits, Doubt, Host, Noun, OtherLoad, Verification, Window, Work, WorkloadRef
 from energybench.store import strict
 from energybench.store.layout import HEADER, WINDOWS
 
@@ -30,6 +30,7 @@ class Header(Noun, frozen=True, kw_only=True):
     session: str | None = None  # shared by runs that were interleaved
     pid_started: int | None  # clock ticks since boot, from /proc/PID/stat: tells a reused pid apart
     doubts: tuple[Doubt, ...] = ()
+    limits: DeviceLimits | None = None  # of the device that the work was given
 
 
 class Opening(Noun, frozen=True, kw_only=True):
@@ -117,6 +118,7 @@ def record(header: Header, lines: tuple[Line, ...], sampling: tuple[SamplingStat
         session=header.session,
         conditions=tuple(condition for line in lines for condition in line.conditions or ()),
         others=tuple(other for line in lines for other in line.others or ()),
+        limits=header.limits,
     )
 
 

@@ -40,7 +40,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
     env = {**cuda_environment(folder, A100), "ENERGYBENCH_PROFILES": str(profiles)}
     zones = {"intel-rapl:0": {"name": "package-0", "watts": 50, "core_watts": 40, "follows": str(profiles)}, "intel-rapl:0:0": {"name": "dram", "watts": 9}}
     with live_node(folder / "root", zones):
-        ran = energybench("calibrate", "--json", "--seconds", "8", "--root", str(folder / "root"), cwd=folder, env=env)
+        ran = energybench("calibrate", "--json", "--no-limits", "--seconds", "8", "--root", str(folder / "root"), cwd=folder, env=env)
     return folder, env, ran
 
 
@@ -88,7 +88,7 @@ def test_one_file_a_device_and_where(calibrated: tuple[Path, dict[str, str], Ran
 def test_an_average_like_the_h100s_and_a_counter_of_samples(tmp_path: Path) -> None:
     """1 s of window where power_average says so; the counter sees a quarter; in words for a person."""
     env = {**cuda_environment(tmp_path, H100), "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
-    ran = energybench("calibrate", "--device", UUID, "--seconds", "8", "--collector", "nvml", cwd=tmp_path, env=env)
+    ran = energybench("calibrate", "--device", UUID, "--no-limits", "--seconds", "8", "--collector", "nvml", cwd=tmp_path, env=env)
     assert ran.code == 0, ran.err
     assert "counts samples: sees" in ran.out
     assert "written to" in ran.out
@@ -164,7 +164,7 @@ def test_a_board_that_cuda_does_not_show(calibrated: tuple[Path, dict[str, str],
     (missing,) = [device for device in ran.json["devices"] if device["not_driven"]]
     assert missing["device"] == HIDDEN
     assert "CUDA shows 1 board(s) and not this one" in missing["not_driven"]["reason"]
-    line = one_line(energybench("calibrate", "--device", HIDDEN, "--out", str(tmp_path), cwd=tmp_path, env=env))
+    line = one_line(energybench("calibrate", "--device", HIDDEN, "--no-limits", "--out", str(tmp_path), cwd=tmp_path, env=env))
     assert "CUDA_VISIBLE_DEVICES" in line
 
 
@@ -179,6 +179,7 @@ def test_a_board_that_cuda_does_not_show(calibrated: tuple[Path, dict[str, str],
         (["--profile", "x.json"], "goes with --check"),
         (["--check", "--profile", "missing.json"], "missing.json: no such file"),
         (["--check", "--against", "run"], "--against"),
+        (["--limits-only", "--no-limits"], "--limits-only"),
         (["--root", "nowhere"], "is no folder"),
         (["--out", "a-file"], "is no folder"),
     ],
@@ -193,4 +194,6 @@ def test_nonsense_is_one_line(tmp_path: Path, arguments: list[str], said: str) -
 def test_a_machine_without_sensors(tmp_path: Path) -> None:
     """Nothing to calibrate is said at once."""
     (tmp_path / "root").mkdir()
-    assert "no sensor" in one_line(energybench("calibrate", "--collector", "estimate", "--root", str(tmp_path / "root"), cwd=tmp_path))
+    line = one_line(energybench("calibrate", "--collector", "estimate", "--root", str(tmp_path / "root"), cwd=tmp_path))
+    assert "no sensor" in line
+    assert "--limits-only" in line

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from energybench.model import Verification
 from energybench.plugins import RegionFactory
@@ -49,7 +51,7 @@ def read(size: int, device: torch.device, kind: str, region: RegionFactory, once
     rows.view(-1, len(block)).copy_(block.expand(size // MIB, -1))
     expected = block.double().view(-1, ROW).sum(1)
     sums = _sums(rows, kind, region)
-    name = _fastest({key: (lambda call=call: call(rows)) for key, call in sums.items()}, device)
+    name = _fastest({key: functools.partial(call, rows) for key, call in sums.items()}, device)
 
     def check(found: torch.Tensor) -> Verification:
         """Every row's sum, however it was added up: float32 keeps 24 bits, and 4096 terms lose at most 12 of them."""
@@ -97,7 +99,7 @@ def product(form: str, sizes: Sequence[int], device: torch.device, once: bool) -
     best, best_rate = sizes[0], 0.0
     for tried in sizes:
         a, b, c = _matrices(tried, block)
-        seconds = _seconds(lambda a=a, b=b, c=c: torch.mm(a, b, out=c), device) if len(sizes) > 1 else 1.0
+        seconds = _seconds(functools.partial(torch.mm, a, b, out=c), device) if len(sizes) > 1 else 1.0
         rate = tried**3 / seconds
         if rate > best_rate:
             best, best_rate = tried, rate
@@ -130,7 +132,7 @@ def _matrices(n: int, block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, 
     return a, b, torch.empty_like(b)
 
 
-def torch_of(values: np.ndarray) -> torch.Tensor:  # type: ignore[type-arg]
+def torch_of(values: npt.NDArray[np.float64]) -> torch.Tensor:
     import torch
 
     return torch.from_numpy(values)
