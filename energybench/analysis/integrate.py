@@ -8,6 +8,7 @@ power reading that disagree) hit every repeat alike and never shrink with their 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,17 +65,47 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
     return WindowEnergy(max(value, 0.0), random, common, tuple(doubts))
 
 
-def cross_check(counter: WindowEnergy, power: WindowEnergy, device: str) -> WindowEnergy:
-    """The counter's energy, widened to the power integral's side where the two disagree (zeus issue 181: 187 J against 327 J)."""
-    if counter.energy_j is None or power.energy_j is None:
-        return counter
-    apart = power.energy_j - counter.energy_j
-    own = math.sqrt(sum(effect.u**2 for effect in counter.random + power.random + power.common))
-    if abs(apart) <= 3 * own + _DISAGREE * max(counter.energy_j, power.energy_j):
-        return counter
-    message = f"{device}: the energy counter says {counter.energy_j:.4g} J, its power readings {power.energy_j:.4g} J"
-    doubt = Doubt(code="counter-power-disagree", message=message, remedy="the interval covers both; calibrate the board against a node meter")
-    return counter._replace(common=(*counter.common, bound("counter against power", apart, f"counter-power:{device}")), doubts=(*counter.doubts, doubt))
+def cross_check(counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy], device: str) -> tuple[WindowEnergy, ...]:
+    """The counter's energies, window by window, widened to the power integral's side where the two disagree (zeus issue 181: 187 J against 327 J).
+
+    A power sensor that sees a part of each period is blind to a load in step with it, and then the disagreement is not the counter's. One window allows
+    for that by the power integral's own uncertainty only. Over several it differs from start to start, while a counter that is wrong is so each time:
+    there their mean decides, against their scatter.
+    """
+    checked = list(counter)
+    known = [i for i, (c, p) in enumerate(zip(counter, power, strict=True)) if c.energy_j is not None and p.energy_j is not None]
+    blind = any(effect.name.endswith(IN_STEP) for i in known for effect in power[i].random)
+    for group in [known] if blind and known else [[i] for i in known]:
+        joules = np.array([(counter[i].energy_j or 0.0, power[i].energy_j or 0.0) for i in group])
+        larger, n = np.maximum(joules.max(axis=1), 1e-9), len(group)
+        apart = joules[:, 1] - joules[:, 0]
+        apart_rel = float(apart.sum() / larger.sum())
+        own_rel = _own_j([counter[i] for i in group], [power[i] for i in group]) / float(larger.sum())
+        if n > 1:
+            own_rel = max(own_rel, float((apart / larger).std(ddof=1)) / math.sqrt(n))
+        if abs(apart_rel) <= 3 * own_rel + _DISAGREE:
+            continue
+        said = [f"{mean:.4g} J" for mean in joules.mean(axis=0).tolist()]
+        message = f"{device}: the energy counter says {said[0]}, its power readings {said[1]}" + (f" (means of {n} windows)" if n > 1 else "")
+        first = "several repeats tell whether the load ran in step with the power sensor; else " if blind and n == 1 else ""
+        doubt = Doubt(code="counter-power-disagree", message=message, remedy=f"the interval covers both; {first}calibrate the board against a node meter")
+        for i, most in zip(group, larger.tolist(), strict=True):
+            side = bound("counter against power", apart_rel * most, f"counter-power:{device}")
+            checked[i] = counter[i]._replace(common=(*counter[i].common, side), doubts=(*counter[i].doubts, doubt))
+    return tuple(checked)
+
+
+def _own_j(counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy]) -> float:
+    """Standard uncertainty that these windows state of how far the two are apart in all: effects of one window in squares, common ones added up.
+
+    What a load in step may hide is stated as a share of the readings; of readings at its lower end it is that share of what the counter saw.
+    """
+    alone = sum(effect.u**2 for cell in counter for effect in cell.random)
+    each_time = sum(math.sqrt(sum(effect.u**2 for effect in cell.common)) for cell in power)
+    for c, p in zip(counter, power, strict=True):
+        more = max(c.energy_j or 0.0, p.energy_j or 0.0) / p.energy_j if p.energy_j else 1.0
+        alone += sum((effect.u * (more if effect.name.endswith(IN_STEP) else 1.0)) ** 2 for effect in p.random)
+    return math.hypot(math.sqrt(alone), each_time)
 
 
 def _edges(curve: Curve, opened: Edge, closed: Edge) -> tuple[tuple[Effect, ...], tuple[Effect, ...]]:

@@ -39,16 +39,14 @@ def _measured(source: Source, curves: Mapping[str, Curve], windows: Sequence[Win
     channel = source.channel
     counter = curves.get(channel.id)
     check = curves.get(source.check.id) if source.check else None
-    cells = []
-    for window in windows:
-        cell = energy(counter, window) if counter else WindowEnergy(None)
-        if check is not None:
-            against = energy(check, window)
-            cell = cross_check(cell, against, f"{channel.component} {channel.device}") if cell.energy_j is not None else against
-        cells.append(cell)
+    cells = tuple(energy(counter, window) if counter else WindowEnergy(None) for window in windows)
+    if check is not None:
+        against = tuple(energy(check, window) for window in windows)
+        checked = cross_check(cells, against, f"{channel.component} {channel.device}")
+        cells = tuple(cell if cell.energy_j is not None else other for cell, other in zip(checked, against, strict=True))
     gain = channel.gain
     part = source.part if source.part.state == "measured" else _ranged(source.part, cells, windows, gain.u_rel * math.sqrt(3.0))
-    return Row(part, tuple(cells), (gain.u_rel, gain.distribution, gain.key, f"{channel.component} {channel.device}: gain"))
+    return Row(part, cells, (gain.u_rel, gain.distribution, gain.key, f"{channel.component} {channel.device}: gain"))
 
 
 def _ranged(part: Part, cells: Sequence[WindowEnergy], windows: Sequence[Window], half_rel: float) -> Part:

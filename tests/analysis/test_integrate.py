@@ -8,9 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from energybench.analysis.curve import curve
-from energybench.analysis.integrate import cross_check, energy
+from energybench.analysis.integrate import WindowEnergy, cross_check, energy
+from energybench.analysis.sampling import informed
 from energybench.model import Window
-from tests.analysis.truth import Sensor, channel, constant, polls, square, trace
+from tests.analysis.truth import Energy, Sensor, channel, constant, polls, square, trace
 
 RAPL_RANGE = 262_143_328_850
 
@@ -143,20 +144,64 @@ def test_a_window_without_any_reading_is_not_measured() -> None:
     assert energy(found, Window(label="repeat", start_s=10.0, end_s=20.0)).energy_j is None
 
 
-def test_counter_and_power_that_disagree_are_both_covered() -> None:
-    """187 J by counter against 327 J by power (zeus 181): the interval holds both, and a doubt says so."""
-    t = polls(3.0, 8.0)
-    counter = curve(trace(channel(), t, Sensor(constant(187 / 5)).counts(t, 1e-3)))
-    power = curve(trace(channel(kind="power", quantity="power_instant"), t, Sensor(constant(327 / 5)).watts(t, 1e-3)))
+def _both(truth: Energy, start_s: float, seconds: float, shown: Energy | None = None, window_s: float = 0.025) -> tuple[WindowEnergy, WindowEnergy]:
+    """A board's counter, which integrates all, and its power reading of `shown` (of the same load, unless told), over one window."""
+    t = polls(start_s, start_s + seconds)
+    counter = curve(trace(channel(), t, Sensor(truth).counts(t, 1e-3)))
+    made = channel(kind="power", quantity="power_instant", window_s=window_s)
+    power = curve(trace(made, t, Sensor(shown or truth, window_s=window_s or 0.025).watts(t, 1e-3)))
     assert counter is not None
     assert power is not None
-    window = Window(label="repeat", start_s=3.0, end_s=8.0)
-    cell = cross_check(energy(counter, window), energy(power, window), "gpu")
-    assert cell.energy_j == pytest.approx(187, rel=0.01)
-    assert sum(effect.u for effect in cell.common) * 12**0.5 == pytest.approx(140, rel=0.02)
-    assert cell.doubts[0].code == "counter-power-disagree"
-    agreed = cross_check(energy(counter, window), energy(counter, window), "gpu")
-    assert not agreed.doubts
+    window = Window(label="repeat", start_s=start_s, end_s=start_s + seconds)
+    return energy(informed(counter, power), window), energy(power, window)
+
+
+def _widened_j(cells: tuple[WindowEnergy, ...]) -> float:
+    """By how much the mean over the windows reaches to the power integral's side."""
+    return sum(effect.u for cell in cells for effect in cell.common if effect.distribution == "bound") * 12**0.5 / len(cells)
+
+
+@pytest.mark.parametrize("repeats", [1, 4])
+@pytest.mark.parametrize("window_s", [0.0, 0.025])
+def test_counter_and_power_that_disagree_are_both_covered(window_s: float, repeats: int) -> None:
+    """187 J by counter against 327 J by power (zeus 181), at rest: the interval holds both, and a doubt names them, whatever the power sensor sees."""
+    pairs = [_both(constant(187 / 5), 3.0 + 0.02 * i, 5.0, constant(327 / 5), window_s) for i in range(repeats)]
+    cells = cross_check([c for c, _ in pairs], [p for _, p in pairs], "gpu")
+    assert [cell.energy_j for cell in cells] == [pytest.approx(187, rel=0.01)] * repeats
+    assert _widened_j(cells) == pytest.approx(140, rel=0.02)
+    for cell in cells:
+        (doubt,) = cell.doubts
+        assert doubt.code == "counter-power-disagree"
+        assert "counter says 187" in doubt.message
+        assert "power readings 327" in doubt.message
+    agreed = cross_check([c for c, _ in pairs], [c for c, _ in pairs], "gpu")
+    assert not any(cell.doubts for cell in agreed)
+
+
+def _in_step(i: int, seconds: float, of: int = 8) -> tuple[WindowEnergy, WindowEnergy]:
+    """A square wave of the sensor's own period that begins with the repeat, which starts i/of of a period after the sensor's tick."""
+    start = 5.0 + 0.1 * i / of
+    return _both(square(150, 450, 0.1, phase_s=-start), start, seconds)
+
+
+def test_a_power_sensor_blind_to_its_load_does_not_widen_the_counter() -> None:
+    """25 of every 100 ms show one end of a load in step: in single repeats the readings are off by up to half, but not in eight together."""
+    pairs = [_in_step(i, 10.0) for i in range(8)]
+    off = [abs((power.energy_j or 0.0) / (counter.energy_j or 1.0) - 1) for counter, power in pairs]
+    assert max(off) > 0.4
+    cells = cross_check([c for c, _ in pairs], [p for _, p in pairs], "gpu")
+    assert cells == tuple(c for c, _ in pairs)  # no bound, no doubt
+
+
+def test_one_window_cannot_tell_a_blind_power_sensor_from_a_wrong_counter() -> None:
+    """Short, the power integral's own uncertainty allows for a load in step; long, it is a doubt whose remedy says what tells the two apart."""
+    for i in range(8):
+        counter, power = _in_step(i, 0.5)
+        assert cross_check([counter], [power], "gpu") == (counter,), i
+    counter, power = _in_step(0, 10.0)
+    (cell,) = cross_check([counter], [power], "gpu")
+    (doubt,) = cell.doubts
+    assert doubt.remedy.startswith("the interval covers both; several repeats tell whether the load ran in step with the power sensor")
 
 
 def test_unseen_power_between_samples_is_an_effect_of_a_changing_load_only() -> None:
