@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -79,12 +81,19 @@ def require_torch() -> None:
         raise BadInput("torch", "is not installed", "pip install 'energybench[workloads]'") from error
 
 
-def torch_device(name: str) -> torch.device:
-    """The device that `--device` names: cpu, cuda or cuda:N. Raises BadInput where it is unknown or absent."""
+def torch_device(name: str, several: bool = False) -> torch.device:
+    """The device that `--device` names: cpu, cuda or cuda:N; for a workload that uses `several` GPUs also node, all of them: cuda without a number.
+
+    Raises BadInput where it is unknown or absent.
+    """
     import torch
 
     if name == "cpu":
         return torch.device("cpu")
+    if name == "node" and several and torch.cuda.is_available():
+        return torch.device("cuda")
+    if name == "node" and several:
+        raise BadInput("--device node", "means every GPU of the node, and torch sees none", "use --device cpu")
     if name == "node":
         raise BadInput("--device node", "this workload does not use several GPUs yet", "use --device cuda, or cuda:N for one of them")
     kind, colon, number = name.partition(":")
@@ -107,12 +116,39 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+@functools.cache
+def cpus() -> tuple[int, ...]:
+    """The CPUs that this process may run on, as they were when first asked for: a pinned thread sees only its own."""
+    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else tuple(range(os.cpu_count() or 1))
+
+
+def pin_threads() -> None:
+    """Bind OpenMP's threads to cores, one each, unless the user has said otherwise. It takes effect where torch is not loaded yet."""
+    cpus()
+    if "torch" not in sys.modules:
+        os.environ.setdefault("OMP_PROC_BIND", "close")
+        os.environ.setdefault("OMP_PLACES", "cores")
+
+
+def affinity() -> str:
+    """'2 CPUs 0-1, OMP_PROC_BIND=close': where the threads may run, for the record."""
+    numbers = cpus()
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    listed = ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
+    bound = os.environ.get("OMP_PROC_BIND")
+    return f"{len(numbers)} CPU{'s' * (len(numbers) > 1)} {listed}, " + (f"OMP_PROC_BIND={bound}" if bound else "not bound")
+
+
 def use_threads(asked: int) -> int:
     """Let torch use `asked` CPU threads, or (0) every one that this process may run on: a CPU side with idle cores is no fair baseline."""
     import torch
 
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(asked or allowed)
+    torch.set_num_threads(asked or len(cpus()))
     return torch.get_num_threads()
 
 

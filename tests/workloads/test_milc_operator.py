@@ -10,11 +10,16 @@ import torch
 
 from energybench_workloads.milc import checks, gauge, reference
 from energybench_workloads.milc.gauge import C1, C3
+from energybench_workloads.milc.kernels import kernels
 from energybench_workloads.milc.lattice import HOPS, Lattice, neighbour, parities, sites
-from energybench_workloads.milc.operator import NormalOperator, fold
+from energybench_workloads.milc.layout import Lanes, choose
+from energybench_workloads.milc.operator import Format, NormalOperator, Slab, fold
 
 UNEVEN = Lattice(4, 6, 8, 10)  # four different extents, so that no two axes can be mistaken for each other
 MASS = 0.05
+FORMS: tuple[Format, ...] = ("fp64", "fp32", "bf16", "int16")
+# of identities: rounding over a few hundred operations; links in 16 bits are off by 2^-9 of themselves, or by 2^-16 of their block's largest
+IDENTITY = {"fp64": 1e-12, "fp32": 3e-6, "bf16": 1e-2, "int16": 3e-4}
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +60,52 @@ def test_both_implementations_equal_the_site_loop() -> None:
     v = checks.vector(lattice.volume, 5, 1).reshape(*lattice.shape, 3)
     expected = torch.from_numpy(site_loop(links, v.numpy()))
     assert float((reference.dslash(links, v) - expected).abs().max()) < 1e-14
+    slab = Slab(lattice, choose(lattice, 8))
     for parity in (0, 1):
-        hopping = fold(lattice, links, parity, torch.complex128)
-        source = v.reshape(-1, 3)[torch.from_numpy(sites(lattice, 1 - parity))]
-        result = (hopping.links @ source[hopping.neighbours].reshape(lattice.half, 48, 1))[:, :, 0]
-        assert float((result - expected.reshape(-1, 3)[torch.from_numpy(sites(lattice, parity))]).abs().max()) < 1e-14
+        hopping = fold(slab, links, parity)
+        flat = torch.zeros(slab.lanes.buffer_rows * slab.lanes.row_reals, dtype=torch.float64)
+        own, out = flat.view(-1, 3, 2, slab.lanes.width)[1:-1], torch.empty((slab.lanes.rows, 3, 2, slab.lanes.width), dtype=torch.float64)
+        source = torch.view_as_real(v.reshape(-1, 3)[torch.from_numpy(sites(lattice, 1 - parity))])
+        own.copy_(source[slab.natural(1 - parity)].permute(0, 2, 3, 1))
+        kernels("cpu", "eager").hop(hopping.links, None, flat, hopping.where, out)
+        here = expected.reshape(-1, 3)[torch.from_numpy(sites(lattice, parity))][slab.natural(parity)]
+        assert float((out - torch.view_as_real(here).permute(0, 2, 3, 1)).abs().max()) < 1e-14
 
 
-def test_normal_operator_equals_the_reference(links: gauge.Links) -> None:
+LATTICES = (UNEVEN, Lattice(4, 6, 10, 12), Lattice(6, 6, 6, 12), Lattice(4, 4, 8, 8))
+
+
+@pytest.mark.parametrize("lattice", LATTICES, ids=lambda lattice: lattice.name)
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16, 32])
+def test_every_cut_is_the_same_operator(lattice: Lattice, lanes: int) -> None:
+    """Sub-lattices of even and odd extents, hops that cross one or more of them, x cut or not: all equal the second implementation."""
+    thin = gauge.random_links(lattice, 7, 0.65)
+    links, v = gauge.smear(thin), checks.vector(lattice.half, 3, 1)
+    operator = checks.small(lattice, links, MASS, lanes=lanes)
+    assert float((checks.applied(operator, v) - reference.normal(lattice, links, MASS, v)).abs().max()) < 1e-13
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_compiled_kernels_equal_eager_ones(links: gauge.Links, form: Format) -> None:
+    """What torch.compile makes of the kernels computes what they say, in every format, up to the order of a sum."""
     v = checks.vector(UNEVEN.half, 3, 1)
-    operator = NormalOperator.on(UNEVEN, links, MASS, torch.complex128)
-    assert float((operator.apply(v, torch.empty_like(v)) - reference.normal(UNEVEN, links, MASS, v)).abs().max()) < 1e-13
+    eager = checks.small(UNEVEN, links, MASS, form)
+    compiled = NormalOperator(eager.slab, eager.even, eager.odd, form, MASS, kernels("cpu", "compiled"))
+    expected = checks.applied(eager, v)
+    assert float((checks.applied(compiled, v) - expected).abs().max() / expected.abs().max()) < (1e-14 if form == "fp64" else 2e-6)
+
+
+def test_lanes_of_the_named_sizes() -> None:
+    """All sixteen lanes on every named lattice; 18 is cut into odd halves."""
+    assert choose(Lattice(18, 18, 18, 36), 16) == Lanes(Lattice(18, 18, 18, 36), (1, 2, 2, 4))
+    for extents in ((16,) * 4, (24,) * 4, (32,) * 4, (36, 36, 36, 72), (48, 48, 48, 64), (72, 72, 72, 144), (144, 144, 144, 288)):
+        assert choose(Lattice(*extents), 16).width == 16
+    assert choose(Lattice(6, 10, 14, 22), 16).width == 8
+
+
+def test_vectors_survive_the_way_into_lanes_and_back(links: gauge.Links) -> None:
+    operator, v = checks.small(UNEVEN, links, MASS), checks.vector(UNEVEN.half, 3, 1)
+    assert torch.equal(operator.scatter(operator.gather(v), torch.empty_like(v)), v)
 
 
 def test_every_neighbour_has_the_other_parity_and_its_number() -> None:
@@ -83,16 +123,21 @@ def test_dirac_operator_is_anti_hermitian(links: gauge.Links) -> None:
     assert abs(complex(left + right)) < 1e-12 * abs(complex(left))
 
 
-@pytest.mark.parametrize("dtype", [torch.complex128, torch.complex64])
-def test_hermiticity(links: gauge.Links, dtype: torch.dtype) -> None:
-    operator = NormalOperator.on(UNEVEN, links, MASS, dtype)
+@pytest.mark.parametrize("form", FORMS)
+def test_hermiticity(links: gauge.Links, form: Format) -> None:
+    """In 16 bits too: backward links are the same numbers as the forward ones they mirror, or of another block's scale."""
+    operator = checks.small(UNEVEN, links, MASS, form)
+    if form == "int16":  # each block of links is rounded by its own scale, so a link and its mirror differ by a rounding of 2^-16
+        assert checks.hermiticity(operator, 1) < 1e-5
+        return
     assert checks.hermiticity(operator, 1) < checks.hermiticity_tolerance(operator)
 
 
-def test_free_field_eigenvalues() -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_free_field_eigenvalues(form: Format) -> None:
     """4 sum (c1 sin p + c3 sin 3p)² on plane waves, the lowest momenta and some from the middle and the end of the zone."""
     momenta = ((0, 0, 0, 0), (1, 0, 0, 0), (0, 2, 0, 4), (1, 2, 3, 1), (3, 5, 7, 9), (2, 3, 4, 5))
-    assert checks.free_field(UNEVEN, MASS, momenta) < 1e-12
+    assert checks.free_field(UNEVEN, MASS, momenta, form) < 10 * IDENTITY[form]
 
 
 def test_naik_improvement() -> None:
@@ -101,8 +146,9 @@ def test_naik_improvement() -> None:
     assert abs(C1 * math.sin(p) + C3 * math.sin(3 * p) - p) < 2 * p**5
 
 
-def test_gauge_covariance(thin: torch.Tensor) -> None:
-    assert checks.gauge_covariance(UNEVEN, thin, MASS, 3) < 1e-12
+@pytest.mark.parametrize("form", FORMS)
+def test_gauge_covariance(thin: torch.Tensor, form: Format) -> None:
+    assert checks.gauge_covariance(UNEVEN, thin, MASS, 3, form) < IDENTITY[form]
 
 
 def test_plaquette_of_unit_links_is_one_and_of_random_links_is_not(thin: torch.Tensor) -> None:
@@ -152,8 +198,9 @@ def test_antiperiodic_in_time() -> None:
     """On unit links, D on a constant vector is 0 inside, where forward and backward cancel; at the time boundary both add up: ∓2 (c1 + c3), ∓2 c3."""
     unit = torch.eye(3, dtype=torch.complex128).expand(4, *UNEVEN.shape, 3, 3)
     links = gauge.smear(unit)
-    even = fold(UNEVEN, links, 0, torch.complex128)
-    rows = even.links.sum(2).real
+    slab = Slab(UNEVEN, choose(UNEVEN, 4))
+    rows = torch.empty((UNEVEN.half, 3), dtype=torch.float64)
+    rows[slab.natural(0)] = fold(slab, links, 0).links[:, :, :, :, 0].sum((2, 3)).permute(0, 2, 1)
     time = torch.from_numpy(sites(UNEVEN, 0)) // (UNEVEN.volume // UNEVEN.t)
     expected = torch.zeros(UNEVEN.t, dtype=torch.float64)
     expected[:3] = 2 * C3

@@ -67,8 +67,8 @@ def test_the_missing_mask_and_the_missing_scale_fail() -> None:
     workload._results = solved(causal="false", backend="math")[0]._results
     assert failed(workload) == {"output against float64"}
     workload, _ = solved(backend="math")
-    q, *_ = workload._inputs
-    q *= 4  # as if the outputs had been made without 1 / √16
+    q, *others = workload._inputs
+    workload._inputs = (q * 4, *others)  # as if the outputs had been made without 1 / √16
     assert failed(workload) == {"output against float64"}
 
 

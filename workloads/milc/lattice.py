@@ -40,12 +40,13 @@ class Lattice(NamedTuple):
         return "x".join(str(extent) for extent in self)
 
 
-# S, M, L and XL are NERSC's and QUDA's benchmark lattices; 16 and 24 suit later vectorised layouts
+# S, M, L and XL are NERSC's and QUDA's benchmark lattices; 24 and 32 are beyond any cache and fit a small machine
 SIZES = {
     "smoke": Lattice(8, 8, 8, 16),
     "16": Lattice(16, 16, 16, 16),
     "S": Lattice(18, 18, 18, 36),
     "24": Lattice(24, 24, 24, 24),
+    "32": Lattice(32, 32, 32, 32),
     "M": Lattice(36, 36, 36, 72),
     "L": Lattice(72, 72, 72, 144),
     "XL": Lattice(144, 144, 144, 288),

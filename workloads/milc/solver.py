@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from energybench_workloads.milc.operator import NormalOperator
+from energybench_workloads.milc.sums import Totals
 
 if TYPE_CHECKING:
     import torch
 
-DELTA = 0.1  # a residual that has fallen by this factor is computed anew (QUDA's default: Clark et al., arXiv:0911.3191, section 5)
+DELTA = {"fp64": 0.1, "fp32": 0.1, "bf16": 0.3, "int16": 0.1}  # a residual that has fallen by this factor is computed anew, by the links' format:
+# QUDA's default is 0.1 (Clark et al., arXiv:0911.3191, section 5); bf16 links are off by 2e-3, and what they solve drifts away sooner
 STALLS = 6  # updates in a row that did not halve the true residual: the low precision has nothing more to give
 
 
 class Solution(NamedTuple):
-    """x: [half, 3] in the high precision; residual: |b - A x| / |b| as the solver last computed it, in the high precision."""
+    """x: own rows in the high precision; residual: |b - A x| / |b| as the solver last computed it, in the high precision."""
 
     x: torch.Tensor
     residual: float
@@ -22,55 +25,120 @@ class Solution(NamedTuple):
     updates: int
 
 
-def norm2(v: torch.Tensor) -> float:
-    return inner(v, v)
+class Problem(NamedTuple):
+    """A x = b: `high` judges the residual, `low` (perhaps the same) iterates. b: own rows in the high precision."""
+
+    high: NormalOperator
+    low: NormalOperator
+    b: torch.Tensor
 
 
-def inner(u: torch.Tensor, v: torch.Tensor) -> float:
-    """Re <u, v>; the imaginary part vanishes wherever CG needs it."""
-    import torch
-
-    return float(torch.dot(torch.view_as_real(u).view(-1), torch.view_as_real(v).view(-1)))
-
-
-def conjugate_gradient(high: NormalOperator, low: NormalOperator, b: torch.Tensor, tolerance: float, max_iterations: int) -> Solution:
-    """Solve A x = b from x = 0 until |b - A x| <= tolerance |b| holds in the high precision; b: [half, 3] of `high`'s dtype and device.
+def conjugate_gradient(problem: Problem, tolerance: float, max_iterations: int, start: torch.Tensor | None = None) -> Solution:
+    """Solve from x = `start` (0 unless given) until |b - A x| <= tolerance |b| holds in the high precision.
 
     With `low` the same operator as `high` this is plain CG, whose recursive residual is checked against the true one before it is believed.
     Ends early, with the residual it has, after max_iterations or where updates no longer help: the caller verifies.
     """
-    import torch
-
-    delta = 0.0 if low is high else DELTA
-    x, ax, residual = torch.zeros_like(b), torch.empty_like(b), b.clone()
-    size = true = norm2(b) ** 0.5
+    high, low, b = problem
+    kernels, totals = low.kernels, Totals(low.halo, low.device)
+    delta = 0.0 if low is high else DELTA[low.form]
+    solution, x = high.buffer()  # A x is wanted of it, so it needs a halo
+    residual, ax = b.clone(), high.rows()
+    size = true = _norm(high, b)
     target = tolerance * size
-    r = residual.to(low.dtype)
-    p, q, y = r.clone(), torch.empty_like(r), torch.zeros_like(r)
-    rr = norm2(r)
-    peak = rr**0.5
+    if start is not None:
+        x.copy_(start)
+        true = _residual(high, solution, x, b, ax, residual)
+    r, y, q = low.rows(), low.rows(), low.rows()
+    r.copy_(residual)
+    flat, p = low.buffer()
+    p.copy_(r)
+    rr, pp = (totals.of(name, lambda unit: kernels.norm2(r, unit)) for name in ("r", "p"))
+    peak = math.sqrt(rr)
     iterations = updates = stalls = 0
     while true > target and iterations < max_iterations and stalls < STALLS:
-        low.apply(p, q)
-        alpha = rr / inner(p, q)
-        y.add_(p, alpha=alpha)
-        r.add_(q, alpha=-alpha)
+        low.apply(flat, p, q)
+        alpha = low.scalar(rr / low.curvature(totals, pp))
+        old, rr = rr, totals.add("r", kernels.advance(y, r, p, q, alpha, totals.unit("r")))
         iterations += 1
-        rr_old, rr = rr, norm2(r)
-        peak = max(peak, rr**0.5)
-        if not rr**0.5 > max(target, delta * peak) or iterations == max_iterations:  # "not >" so that a NaN ends here too
+        peak = max(peak, math.sqrt(rr))
+        if not math.sqrt(rr) > max(target, delta * peak) or iterations == max_iterations:  # "not >" so that a NaN ends here too
             x.add_(y)
             y.zero_()
-            torch.sub(b, high.apply(x, ax), out=residual)
+            before, true = true, _residual(high, solution, x, b, ax, residual)
             updates += 1
-            before, true = true, norm2(residual) ** 0.5
             stalls = stalls + 1 if true > before / 2 else 0
             r.copy_(residual)
-            recursive, rr = rr, norm2(r)
-            peak = rr**0.5
+            recursive, rr = rr, totals.of("r", lambda unit: kernels.norm2(r, unit))
+            peak = math.sqrt(rr)
             if 0 < rr <= 4 * recursive:  # made orthogonal to the new residual (as QUDA does), the old direction keeps the Krylov space
-                p.add_(r, alpha=-inner(r, p) / rr)
+                p.sub_(r * low.scalar(totals.of("rp", lambda unit: kernels.dot(r, p, unit)) / rr))
             else:  # the recursion had lost the true residual; its direction would drown the new one
                 p.zero_()
-        torch.add(r, p, alpha=rr / rr_old, out=p)
+        pp = totals.add("p", kernels.turn(p, r, low.scalar(rr / old), totals.unit("p")))
     return Solution(x, true / size, iterations, updates)
+
+
+def _norm(operator: NormalOperator, v: torch.Tensor) -> float:
+    return math.sqrt(Totals(operator.halo, operator.device).of("v", lambda unit: operator.kernels.norm2(v, unit)))
+
+
+def _residual(high: NormalOperator, flat: torch.Tensor, x: torch.Tensor, b: torch.Tensor, ax: torch.Tensor, out: torch.Tensor) -> float:
+    """out = b - A x and its norm; x: the own rows of `flat`."""
+    import torch
+
+    torch.sub(b, high.apply(flat, x, ax), out=out)
+    return _norm(high, out)
+
+
+class _Shift:
+    """One shifted system of a multi-shift solve: its solution, its direction, and by how much its residual is ahead of the base one's (zeta)."""
+
+    def __init__(self, operator: NormalOperator, shift: float, b: torch.Tensor) -> None:
+        self.shift, self.x, self.p = shift, operator.rows(), b.clone()
+        self.zeta, self.zeta_before, self.done = 1.0, 1.0, False
+
+    def advance(self, operator: NormalOperator, r: torch.Tensor, alpha: float, alpha_before: float, beta: float, beta_next: float) -> None:
+        """x += alpha_s p; p = zeta r + beta_s p, once the base system's r is the new one (Jegerlehner, hep-lat/9612014, eqs. 2.42-2.44)."""
+        falling = alpha * beta * (self.zeta_before - self.zeta) + self.zeta_before * alpha_before * (1 + self.shift * alpha)
+        zeta = self.zeta * self.zeta_before * alpha_before / falling
+        ratio = zeta / self.zeta
+        factors = (operator.scalar(value) for value in (alpha * ratio, zeta, beta_next * ratio**2))
+        operator.kernels.shifted(self.x, self.p, r, *factors)
+        self.zeta_before, self.zeta = self.zeta, zeta
+
+
+class Family(NamedTuple):
+    """Solutions of (A + shift) x = b for each shift, in the order given, and how many iterations of the base system they took together."""
+
+    x: tuple[torch.Tensor, ...]
+    iterations: int
+
+
+def multi_shift(operator: NormalOperator, b: torch.Tensor, shifts: tuple[float, ...], tolerance: float, max_iterations: int) -> Family:
+    """All shifted systems in the iterations of the hardest one, the base system A x = b (shifts must not be negative), in the operator's precision.
+
+    Each ends where its recursive residual is below tolerance |b|; reliable updates do not exist for it, so the caller computes true residuals and refines.
+    """
+    kernels, totals = operator.kernels, Totals(operator.halo, operator.device)
+    systems = [_Shift(operator, shift, b) for shift in shifts]
+    r, q = b.clone(), operator.rows()
+    flat, p = operator.buffer()
+    p.copy_(b)
+    rr, pp = (totals.of(name, lambda unit: kernels.norm2(b, unit)) for name in ("r", "p"))
+    size = math.sqrt(rr)
+    unused = operator.rows()  # the base system's own solution is one of the shifts (0) or nobody's
+    alpha_before, beta, iterations = 1.0, 0.0, 0
+    while iterations < max_iterations and not all(system.done for system in systems):
+        operator.apply(flat, p, q)
+        alpha = rr / operator.curvature(totals, pp)
+        old, rr = rr, totals.add("r", kernels.advance(unused, r, p, q, operator.scalar(alpha), totals.unit("r")))
+        iterations += 1
+        beta_next = rr / old
+        for system in systems:
+            if not system.done:
+                system.advance(operator, r, alpha, alpha_before, beta, beta_next)
+                system.done = not system.zeta * math.sqrt(rr) > tolerance * size
+        alpha_before, beta = alpha, beta_next
+        pp = totals.add("p", kernels.turn(p, r, operator.scalar(beta_next), totals.unit("p")))
+    return Family(tuple(system.x for system in systems), iterations)

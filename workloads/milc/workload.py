@@ -3,47 +3,61 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from energybench.errors import BadInput
 from energybench.model import Verification, Work
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
     Scalar,
     Settings,
+    affinity,
     check_size,
     checked,
     fingerprint,
+    pin_threads,
     require_memory,
     require_torch,
     short,
-    synchronise,
     torch_device,
-    use_threads,
 )
-from energybench_workloads.milc import checks, cost, gauge
+from energybench_workloads.milc import checks, cost, gauge, heatbath
 from energybench_workloads.milc.gauge import Links
 from energybench_workloads.milc.lattice import SIZES, Lattice
-from energybench_workloads.milc.operator import NormalOperator
-from energybench_workloads.milc.solver import Solution, conjugate_gradient
+from energybench_workloads.milc.member import Spec
+from energybench_workloads.milc.operator import Format
 from energybench_workloads.milc.source import random_source
+from energybench_workloads.milc.team import Team, devices
 
 if TYPE_CHECKING:
     import torch
 
-VERSION = 1  # of the problem: raise it when the same settings no longer give the same A and b
-# bytes of a real number in (iterations, true residuals), and the true residual asked for unless told
-PRECISIONS = {"fp64": (8, 8, 1e-10), "fp32": (4, 4, 1e-6), "mixed": (4, 8, 1e-10)}
-SETTINGS = ("precision", "mass", "tolerance", "spread", "seed", "max_iterations", "threads")
+VERSION = 2  # of the problem: raise it when the same settings no longer give the same A and b
+PRECISIONS: Mapping[str, tuple[Format, float]] = {
+    "fp64": ("fp64", 1e-10),
+    "fp32": ("fp32", 1e-6),
+    "mixed": ("fp64", 1e-10),
+}  # true residual: its format and goal
+INNER: Mapping[str, Format] = {"fp32": "fp32", "bf16": "bf16", "int16": "int16"}
+GAUGES = ("random", "heatbath", "unit")
+SETTINGS = (
+    *("precision", "inner", "mass", "tolerance", "shifts", "gauge", "spread", "beta", "sweeps", "seed", "max_iterations"),
+    *("lattice", "ranks", "threads", "kernels"),
+)
+WARM_ITERATIONS = 2  # of the solve that compiles the kernels in set-up
+SHIFT_STEP = 4.0  # shifts rise by this factor from 4 m²: about what rational approximations of a determinant's root ask for (Clark, hep-lat/0610048)
 
 
 class Problem(NamedTuple):
-    """Made in set-up, on the host. links and b are complex128 and judge; operator is what run() uses, in the outer precision."""
+    """Made in set-up, on the host. links and b are complex128 and judge; x is where solutions go, [shifts or 1, half, 3]."""
 
     lattice: Lattice
     links: Links
     b: torch.Tensor
-    operator: NormalOperator
+    x: torch.Tensor
+    plaquette: float
     fingerprint: str
 
 
@@ -54,93 +68,137 @@ class Milc:
     sizes: Sequence[str] = tuple(SIZES)
 
     def __init__(self) -> None:
-        self._read({})
+        self._read("smoke", {})
         self._problem: Problem | None = None
-        self._used: NormalOperator | None = None  # stays on its device between run and verify
-        self._solution: Solution | None = None
+        self._team: Team | None = None
+        self._ran = False
 
-    def _read(self, settings: Mapping[str, str]) -> None:
+    def _read(self, size: str, settings: Mapping[str, str]) -> None:
         s = Settings(settings, SETTINGS)
         self._precision = s.choice("precision", "fp64", tuple(PRECISIONS))
-        self._low, self._high, tolerance = PRECISIONS[self._precision]
+        self._high, tolerance = PRECISIONS[self._precision]
+        inner = tuple(INNER) if self._precision == "mixed" else (self._precision,)
+        self._inner = s.choice("inner", inner[-1], inner)
+        self._low: Format = INNER[self._inner] if self._precision == "mixed" else self._high
         self._mass = s.number("mass", 0.01, 1e-4, 10)
         self._tolerance = s.number("tolerance", tolerance, 1e-14, 0.1)
-        self._spread = s.number("spread", 0.65, 0, 1)
+        self._shifts = s.whole("shifts", 0, 0, 32)
+        self._gauge = s.choice("gauge", "random", GAUGES)
+        self._spread = 0.0 if self._gauge == "unit" else s.number("spread", 0.65, 0, 1)
+        self._beta = s.number("beta", 6.0, 0.1, 100)
+        self._sweeps = s.whole("sweeps", 10, 1, 10_000)
         self._seed = s.whole("seed", 1, 0, 2**63 - 1)
         self._max_iterations = s.whole("max_iterations", 20_000, 1, 10**9)
+        self._lattice = _lattice(settings.get("lattice"), SIZES[size])
+        self._ranks = s.whole("ranks", 0, 1, 1024)
         self._threads = s.whole("threads", 0, 1, 4096)
+        self._kernels = s.choice("kernels", "auto", ("auto", "compiled", "eager"))
 
     def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
         check_size(self.name, size, self.sizes)
-        self._read(settings)
+        self._read(size, settings)
+        pin_threads()
         require_torch()
         import torch
 
-        self._device = torch_device(device)
-        lattice = SIZES[size]
-        require_memory(self.name, size, self._device, *cost.memory(lattice, self._low, self._high))
-        self._threads = use_threads(self._threads)
+        self._close()
+        lattice = self._lattice
+        first = torch_device(device, several=True)
+        names, cpus = devices(first, self._ranks, lattice)
+        self._ranks = len(names)
+        memory = cost.memory(lattice, cost.WIDTHS[self._low], cost.WIDTHS[self._high], self._shifts)
+        require_memory(self.name, lattice.name, torch.device(names[0]), memory[0], memory[1] / len(names))
         digest = hashlib.sha256()
-        thin = gauge.random_links(lattice, self._seed, self._spread, digest)
+        thin = self._thin(digest)
+        plaquette = gauge.plaquette(thin)
         links = gauge.smear(thin)
         del thin
         b = random_source(lattice, links, self._mass, self._seed, digest)
-        operator = NormalOperator.on(lattice, links, self._mass, torch.complex128 if self._high == 8 else torch.complex64)
-        self._used = self._solution = None
-        self._problem = Problem(lattice, links, b, operator, self._fingerprint(lattice, digest.hexdigest()))
+        x = torch.zeros((self._shifts or 1, lattice.half, 3), dtype=torch.complex128)
+        self._problem = Problem(lattice, links, b, x, plaquette, self._fingerprint(digest.hexdigest(), plaquette))
+        spec = Spec(lattice, self._mass, self._high, self._low, self.shifts(), self._tolerance, self._max_iterations, self._kernels, names, self._threads, cpus)
+        self._team = Team(spec, links, b, x)
+        with region("compile"):
+            self._team.solve(region, WARM_ITERATIONS)
+        self._ran = False
 
-    def _fingerprint(self, lattice: Lattice, inputs: str) -> str:
-        """Of A, b and the residual asked for; precision is left out, because any that reaches that residual did the same work."""
-        problem = {"workload": self.name, "version": VERSION, "lattice": lattice, "mass": self._mass, "tolerance": self._tolerance}
-        return fingerprint({**problem, "spread": self._spread, "seed": self._seed}, inputs)
+    def _thin(self, digest: hashlib._Hash) -> torch.Tensor:
+        if self._gauge != "heatbath":
+            return gauge.random_links(self._lattice, self._seed, self._spread, digest)
+        cold = gauge.random_links(self._lattice, self._seed, 0.0)
+        return heatbath.thermalise(cold, self._lattice, self._beta, self._sweeps, self._seed, digest)
+
+    def shifts(self) -> tuple[float, ...]:
+        """0 and then 4 m² · 4^k: the shifted systems of one multi-shift solve; none where `shifts` is 0."""
+        base = 4 * self._mass**2
+        return tuple(0.0 if k == 0 else base * SHIFT_STEP**k for k in range(self._shifts))
+
+    def _fingerprint(self, inputs: str, plaquette: float) -> str:
+        """Of A, b and the residual asked for; precision is left out, because any that reaches that residual did the same work.
+
+        A heat bath's links are computed from the inputs; its plaquette to eight digits says that two machines computed the same ones.
+        """
+        problem = {"workload": self.name, "version": VERSION, "lattice": self._lattice, "mass": self._mass, "tolerance": self._tolerance}
+        field: dict[str, object] = {"spread": self._spread}
+        if self._gauge == "heatbath":
+            field = {"beta": self._beta, "sweeps": self._sweeps, "plaquette": f"{plaquette:.8f}"}
+        return fingerprint({**problem, **field, "seed": self._seed, "shifts": self._shifts}, inputs)
 
     def settings(self) -> Mapping[str, Scalar]:
-        return {key: getattr(self, f"_{key}") for key in SETTINGS}
+        given: dict[str, Scalar] = {key: getattr(self, f"_{key}") for key in SETTINGS}
+        given["lattice"] = self._lattice.name
+        if self._problem is None or self._team is None:
+            return given
+        described: dict[str, Scalar] = {"plaquette": round(self._problem.plaquette, 8), "affinity": affinity()}
+        return {**given, **described, **self._team.first.describe()}
 
     def run(self, region: RegionFactory) -> Work:
-        problem, device = self._made(), self._device
-        self._used = self._solution = None  # give the last run's memory back before asking for more
-        b = problem.b.to(problem.operator.dtype) if self._high == 4 else problem.b
-        if device.type == "cpu":
-            high, low, solution = self._solve(problem.operator, b)
-        else:
-            with region("transfer"):
-                operator, b = problem.operator.to(device, problem.operator.dtype), b.to(device)
-                synchronise(device)
-            high, low, solution = self._solve(operator, b)
-            synchronise(device)
-            with region("transfer"):
-                solution = solution._replace(x=solution.x.cpu())
-        del low
-        self._used, self._solution = high, solution
+        problem, team = self._made()
+        counts = team.solve(region)
+        self._ran = True
+        low, high = cost.WIDTHS[self._low], cost.WIDTHS[self._high]
+        many = f"{self._shifts} shifts " if self._shifts else ""
         return Work(
             amount=1.0,
-            unit=f"solve to residual {short(self._tolerance)}",
+            unit=f"solve {'of ' + many if many else ''}to residual {short(self._tolerance)}",
             fingerprint=problem.fingerprint,
             precision="equal-accuracy",
-            flops=cost.flops(problem.lattice, solution.iterations, solution.updates),
-            bytes=cost.moved_bytes(problem.lattice, solution.iterations, solution.updates, self._low, self._high),
+            flops=cost.flops(problem.lattice, counts.iterations, counts.updates, counts.shifted, self._shifts),
+            bytes=cost.moved_bytes(problem.lattice, counts.iterations, counts.updates, low, high, counts.shifted, self._shifts),
         )
 
-    def _solve(self, high: NormalOperator, b: torch.Tensor) -> tuple[NormalOperator, NormalOperator, Solution]:
-        """The lower precision's copy of the operator is part of the solve: a code that keeps both has to make it too."""
-        import torch
-
-        low = high.to(high.device, torch.complex64) if self._low == 4 else high
-        return high, low, conjugate_gradient(high, low, b, self._tolerance, self._max_iterations)
-
     def verify(self) -> Sequence[Verification]:
-        problem = self._made()
-        if self._solution is None or self._used is None:
+        problem, team = self._made()
+        if not self._ran:
             raise RuntimeError("milc: verify before run")
-        residual = checks.true_residual(problem.lattice, problem.links, self._mass, problem.b, self._solution.x)
+        residuals = [
+            checks.true_residual(problem.lattice, problem.links, (self._mass**2 + shift / 4) ** 0.5, problem.b, x)
+            for shift, x in zip(self.shifts() or (0.0,), problem.x, strict=True)
+        ]
+        worst = max(residuals, key=lambda value: float("inf") if value != value else value)
         return [
-            checked("true residual", residual, self._tolerance),
-            checked("hermiticity", checks.hermiticity(self._used, self._seed), checks.hermiticity_tolerance(self._used)),
+            checked("true residual" + (", the worst of all shifts" if self._shifts else ""), worst, self._tolerance),
+            checked("hermiticity", team.hermiticity(self._seed), checks.hermiticity_tolerance(team.first.used)),
             *checks.identities(self._mass, self._spread, self._seed),
         ]
 
-    def _made(self) -> Problem:
-        if self._problem is None:
+    def _made(self) -> tuple[Problem, Team]:
+        if self._problem is None or self._team is None:
             raise RuntimeError("milc: run before setup")
-        return self._problem
+        return self._problem, self._team
+
+    def _close(self) -> None:
+        if self._team is not None:
+            self._team.close()
+            self._team = None
+
+
+def _lattice(text: str | None, preset: Lattice) -> Lattice:
+    """'24x24x24x48' or the size's own. Raises BadInput for extents that are odd or below 4."""
+    if text is None:
+        return preset
+    found = re.fullmatch(r"(\d+)x(\d+)x(\d+)x(\d+)", text)
+    extents = [int(part) for part in found.groups()] if found else []
+    if len(extents) != 4 or any(extent % 2 or not 4 <= extent <= 4096 for extent in extents):
+        raise BadInput(f"--set lattice={text}", "not allowed", "four even extents of 4 to 4096: XxYxZxT, such as 24x24x24x48")
+    return Lattice(*extents)

@@ -1,0 +1,94 @@
+"""Several processes on one lattice: real ones, joined by gloo."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from energybench.errors import BadInput
+from energybench_workloads.milc import Milc
+from energybench_workloads.milc.team import cpu_list, numa_domains
+
+SETTINGS = {"threads": "1", "kernels": "eager", "lattice": "4x4x4x16"}
+
+
+def region(label: str) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def made(**settings: str) -> Iterator[Milc]:
+    workload = Milc()
+    workload.setup("smoke", "cpu", region, {**SETTINGS, **settings})
+    try:
+        yield workload
+    finally:
+        workload._close()
+
+
+def iterate(workload: Milc, iterations: int) -> torch.Tensor:
+    """x after so many iterations."""
+    assert workload._team is not None
+    assert workload._problem is not None
+    workload._team.solve(region, iterations)
+    return workload._problem.x.clone()
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[Milc]:
+    with made() as workload:
+        yield workload
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_processes_give_one_processs_iterates(alone: Milc, ranks: int) -> None:
+    """In fp64 to 1e-12 at every stage of the solve, its end included; and the result passes all checks, hermiticity over all processes too."""
+    with made(ranks=str(ranks)) as workload:
+        for iterations in (1, 2, 10, 100, 20_000):
+            expected = iterate(alone, iterations)
+            found = iterate(workload, iterations)
+            assert float((found - expected).norm() / expected.norm()) < 1e-12
+        workload.run(region)
+        assert [check for check in workload.verify() if not check.passed] == []
+
+
+def test_mixed_precision_and_shifts_over_two_processes() -> None:
+    with made(ranks="2", precision="mixed", shifts="3") as workload:
+        workload.run(region)
+        assert [check for check in workload.verify() if not check.passed] == []
+
+
+def test_the_other_processes_end_with_the_first() -> None:
+    with made(ranks="2") as workload:
+        assert workload._team is not None
+        others = list(workload._team._processes)
+        assert all(process.is_alive() for process in others)
+    assert not any(process.is_alive() for process in others)
+
+
+def test_a_process_that_dies_is_said_and_not_waited_for() -> None:
+    with made(ranks="2") as workload:
+        assert workload._team is not None
+        workload._team._processes[0].kill()
+        workload._team._processes[0].join()
+        with pytest.raises(RuntimeError):
+            workload.run(region)
+
+
+def test_time_that_cannot_be_shared_evenly_is_refused() -> None:
+    with pytest.raises(BadInput, match="ranks 8"):
+        Milc().setup("smoke", "cpu", region, {**SETTINGS, "ranks": "8"})
+
+
+def test_numa_domains(tmp_path: Path) -> None:
+    """One process a domain by default; CPUs that this process may not use are none of it."""
+    (allowed,) = numa_domains(tmp_path)
+    for i, text in enumerate((f"{allowed[0]}\n", f"{allowed[-1]},4090-4095\n", "4000-4001\n")):
+        (tmp_path / f"node{i}").mkdir()
+        (tmp_path / f"node{i}" / "cpulist").write_text(text)
+    assert numa_domains(tmp_path) == ((allowed[0],), (allowed[-1],))
+    assert cpu_list("0-3,8") == (0, 1, 2, 3, 8)

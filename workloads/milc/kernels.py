@@ -1,0 +1,170 @@
+"""The kernels, one source for CPUs and GPUs: plain torch functions that torch.compile turns into C++ (OpenMP, vectorised over the lanes) or Triton.
+
+Without a compiler the same functions run eagerly, in blocks of rows. Every function writes into buffers that exist. Shapes: a vector's own rows
+[rows, 3, 2, lanes]; a buffer has guard and halo rows around them (layout.py); links [rows, 3, 16, 3, 2, lanes], or packed [rows, 3, 16, 3, lanes].
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from energybench.errors import BadInput
+from energybench_workloads.milc.sums import Parts, parts
+
+if TYPE_CHECKING:
+    import torch
+
+LARGEST = 32767.0
+EAGER_ROWS = 512  # of a block without a compiler: the gathered neighbours of more would not stay in the cache
+# A gather that is used three times would be written out first (realize_*): here it is two loads and a blend. Every index comes from our own tables.
+OPTIONS = {"realize_reads_threshold": 10**6, "realize_opcount_threshold": 10**6, "realize_acc_reads_threshold": 10**6, "assert_indirect_indexing": False}
+CPU_OPTIONS = {"cpp.enable_floating_point_contract_flag": "fast"}
+
+
+class Where(NamedTuple):
+    """A stencil as tensors on a device: ahead, back, kinds [rows, 16]; masks [kinds, lanes] of the vectors' dtype."""
+
+    ahead: torch.Tensor
+    back: torch.Tensor
+    kinds: torch.Tensor
+    masks: torch.Tensor
+
+
+def _neighbours(source: torch.Tensor, where: Where) -> torch.Tensor:
+    """[rows, 16, 3, 2, lanes] out of a flat buffer: two shifted loads, blended by a mask of ones and zeros, which is exact."""
+    import torch
+
+    ahead, back, kinds, masks = where
+    lanes = masks.shape[1]
+    view = source.as_strided((source.numel() - 6 * lanes + 1, 3, 2, lanes), (1, 2 * lanes, lanes, 1))
+    mask = masks[kinds][:, :, None, None, :]
+    return torch.mul(mask, view[ahead]) + (1 - mask) * view[back]
+
+
+def _multiply(re: torch.Tensor, im: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """The sum over neighbours and columns of complex products, [rows, 3, 2, lanes]."""
+    import torch
+
+    v_re, v_im = v[:, None, :, :, 0], v[:, None, :, :, 1]
+    return torch.stack(((re * v_re - im * v_im).sum((2, 3)), (re * v_im + im * v_re).sum((2, 3))), 2)
+
+
+def _hop(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where) -> torch.Tensor:
+    """D source. `scale` [rows, 16]: links are pairs of 16-bit integers in one word of 32, real part low, to be multiplied by it."""
+    v = _neighbours(source, where)
+    if scale is None:
+        wide = links.to(v.dtype)
+        return _multiply(wide[..., 0, :], wide[..., 1, :], v)
+    v = v * scale[:, :, None, None, None]
+    return _multiply(((links << 16) >> 16).to(v.dtype), (links >> 16).to(v.dtype), v)
+
+
+def hop(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where, out: torch.Tensor) -> None:
+    """out = D source; out: own rows."""
+    out.copy_(_hop(links, scale, source, where))
+
+
+def hop_from(
+    links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where, out: torch.Tensor, v: torch.Tensor, weight: torch.Tensor
+) -> None:
+    """out = weight · v - D source; v, out: own rows; weight: a scalar tensor, so that another mass is no other kernel."""
+    out.copy_(weight * v - _hop(links, scale, source, where))
+
+
+def _parts(product: torch.Tensor, unit: torch.Tensor) -> Parts:
+    return parts(product.sum((1, 2)), unit)
+
+
+def norm2(v: torch.Tensor, unit: torch.Tensor) -> Parts:
+    """|v|², as sums.py adds up."""
+    return _parts(v * v, unit)
+
+
+def dot(u: torch.Tensor, v: torch.Tensor, unit: torch.Tensor) -> Parts:
+    """Re <u, v>; the imaginary part vanishes wherever CG needs it."""
+    return _parts(u * v, unit)
+
+
+def advance(x: torch.Tensor, r: torch.Tensor, p: torch.Tensor, q: torch.Tensor, alpha: torch.Tensor, unit: torch.Tensor) -> Parts:
+    """x += alpha p; r -= alpha q; |r|²."""
+    x.add_(alpha * p)
+    r.sub_(alpha * q)
+    return _parts(r * r, unit)
+
+
+def turn(p: torch.Tensor, r: torch.Tensor, beta: torch.Tensor, unit: torch.Tensor) -> Parts:
+    """p = r + beta p; |p|²."""
+    p.copy_(r + beta * p)
+    return _parts(p * p, unit)
+
+
+def shifted(x: torch.Tensor, p: torch.Tensor, r: torch.Tensor, alpha: torch.Tensor, zeta: torch.Tensor, beta: torch.Tensor) -> None:
+    """x += alpha p; p = zeta r + beta p."""
+    x.add_(alpha * p)
+    p.copy_(zeta * r + beta * p)
+
+
+def pack(links: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Block-scaled 16-bit integers: the 9 x lanes matrices of a row and direction share one scale. Pairs in int32 [rows, 3, 16, 3, lanes], real part
+    low; scale [rows, 16] fp32."""
+    import torch
+
+    scale = (links.abs().amax((1, 3, 4, 5)) / LARGEST).clamp_min(torch.finfo(torch.float32).tiny)
+    per = (1 / scale)[:, None, :, None, None]
+    low, high = (torch.round(links[..., part, :] * per).to(torch.int32) for part in (0, 1))
+    return (high << 16) | (low & 0xFFFF), scale.to(torch.float32)
+
+
+Kernel = Callable[..., Any]
+
+
+class Kernels(NamedTuple):
+    """The functions above as they are called. how: 'compiled' or 'eager'."""
+
+    how: str
+    hop: Kernel
+    hop_from: Kernel
+    norm2: Kernel
+    dot: Kernel
+    advance: Kernel
+    turn: Kernel
+    shifted: Kernel
+    pack: Kernel
+
+
+def compiler() -> str | None:
+    """The C++ compiler that torch.compile would call; None where there is none."""
+    return shutil.which(os.environ.get("CXX") or "g++") or shutil.which("clang++")
+
+
+@functools.cache
+def kernels(device_type: str, asked: str = "auto") -> Kernels:
+    """compiled where `asked` is auto and there is a compiler. Raises BadInput where it is asked for and there is none."""
+    import torch
+
+    missing = device_type == "cpu" and compiler() is None
+    if asked == "compiled" and missing:
+        raise BadInput("--set kernels=compiled", "torch.compile needs a C++ compiler, and there is none", "install g++, or --set kernels=eager")
+    if asked == "eager" or missing:
+        return Kernels("eager", _in_blocks(hop, 1), _in_blocks(hop_from, 2), norm2, dot, advance, turn, shifted, pack)
+    options: dict[str, Any] = {**OPTIONS, **(CPU_OPTIONS if device_type == "cpu" else {})}
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)  # a new shape is a new kernel: lattices, precisions, ranks
+    made = [torch.compile(function, fullgraph=True, dynamic=False, options=options) for function in (hop, hop_from, norm2, dot, advance, turn, shifted, pack)]
+    return Kernels("compiled", *made)
+
+
+def _in_blocks(function: Kernel, own: int) -> Kernel:
+    """The same on blocks of rows, one after the other; the `own` tensors after the stencil are cut too."""
+
+    def run(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where, *rest: Any) -> None:
+        for start in range(0, links.shape[0], EAGER_ROWS):
+            part = slice(start, start + EAGER_ROWS)
+            here = Where(where.ahead[part], where.back[part], where.kinds[part], where.masks)
+            cut = [value[part] if i < own else value for i, value in enumerate(rest)]
+            function(links[part], None if scale is None else scale[part], source, here, *cut)
+
+    return run
