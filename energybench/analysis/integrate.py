@@ -25,7 +25,7 @@ EDGES, UNSEEN, RESOLUTION = "window edges", "power between its samples", "resolu
 IN_STEP = "a load in step with its samples"  # likewise
 _FALLBACK_MAX_W = 1000.0
 _LARGER_W = {"module": 3000.0, "node": 15_000.0, "node.ac": 15_000.0, "platform": 2000.0}
-_ALIKE = 0.6  # of an edge's uncertainty: what the shape of the load does at every edge; as `energybench simulate` finds it for loads of one shape
+_ALIKE = 0.75  # of an edge's uncertainty: what the shape of the load does at every edge; as `energybench simulate` finds it for loads of one shape
 _DISAGREE = 0.02  # a counter and a power integral that differ by more than this, beyond their own uncertainty, are a doubt
 
 

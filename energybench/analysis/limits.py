@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from energybench.analysis.profiles import OLD_DAYS, age_days, state
@@ -37,28 +38,49 @@ class Counted(NamedTuple):
 # ---------------------------------------------------------------- whose limits
 
 
-def device_of(device: str, host: Host) -> str | None:
-    """The device that a workload's `--device` was: "cpu", or the UUID of the one board it was given; None where that is several."""
-    if device == CPU:
-        return CPU
-    used = [gpu.uuid for gpu in host.gpus if gpu.used]
-    return used[0] if len(used) == 1 else None
+def devices_of(device: str, host: Host) -> tuple[str, ...]:
+    """The devices that a workload's `--device` was: the CPUs together, or the UUIDs of the boards it was given."""
+    return (CPU,) if device == CPU else tuple(gpu.uuid for gpu in host.gpus if gpu.used)
 
 
 def known(held: Iterable[DeviceLimits], device: str, host: Host, now_utc: str) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
-    """The limits of this host's device, or why those that there are do not hold; old ones are used with a doubt."""
-    wanted = device_of(device, host)
-    ours = [one for one in held if one.device == wanted and (one.device != CPU or one.host == host.name)]
-    if not ours:
-        return None, ()
-    limits = max(ours, key=lambda one: one.made_utc)
-    days = age_days(limits.made_utc, now_utc)
-    why = refusal(limits, host) or (f"their date {limits.made_utc!r} is none" if days is None else None)
-    if why is not None:
-        return None, (Doubt(code="limits-refused", message=f"the measured limits of {limits.device} are not used: {why}", remedy=_AGAIN),)
-    if days is not None and days > OLD_DAYS:
-        return limits, (Doubt(code="limits-old", message=f"the measured limits of {limits.device} are {days:.0f} days old", remedy=_AGAIN),)
-    return limits, ()
+    """The limits of what a workload was given, several boards' added up; or why those that there are do not hold. Old ones are used with a doubt."""
+    newest = {one.device: one for one in sorted(held, key=lambda one: one.made_utc) if one.device != CPU or one.host == host.name}
+    wanted = devices_of(device, host)
+    found: list[DeviceLimits] = []
+    said: list[Doubt] = []
+    for limits in (newest[name] for name in wanted if name in newest):
+        days = age_days(limits.made_utc, now_utc)
+        why = refusal(limits, host) or (f"their date {limits.made_utc!r} is none" if days is None else None)
+        if why is not None:
+            said.append(Doubt(code="limits-refused", message=f"the measured limits of {limits.device} are not used: {why}", remedy=_AGAIN))
+            continue
+        if days is not None and days > OLD_DAYS:
+            said.append(Doubt(code="limits-old", message=f"the measured limits of {limits.device} are {days:.0f} days old", remedy=_AGAIN))
+        found.append(limits)
+    whole = bool(found) and len(found) == len(wanted)
+    return (_together(found) if whole else None), tuple(said)
+
+
+def _together(boards: Sequence[DeviceLimits]) -> DeviceLimits:
+    """Boards that work at the same time: their rates add up, try by try."""
+    first = boards[0]
+    if len(boards) == 1:
+        return first
+    summed = []
+    for limit in first.limits:
+        others = [other for board in boards if (other := board.of(limit.name)) is not None]
+        if len(others) == len(boards):
+            summed.append(msgspec.structs.replace(limit, runs=tuple(sum(tries) for tries in zip(*(other.runs for other in others), strict=False))))
+    names = dict.fromkeys(board.name for board in boards)
+    return msgspec.structs.replace(
+        first,
+        device="+".join(board.device for board in boards),
+        name=f"{len(boards)} x {' and '.join(names)}",
+        limits=tuple(summed),
+        notes=tuple(note for board in boards for note in board.notes),
+        made_utc=min(board.made_utc for board in boards),
+    )
 
 
 def refusal(limits: DeviceLimits, host: Host) -> str | None:
@@ -201,4 +223,4 @@ def _unknown(side: Measurement) -> tuple[str, str]:
     return f"no limit of {side.roofline.arithmetic} was measured", "energybench calibrate --limits-only there, then run again"
 
 
-__all__ = ["CPU", "LOW", "RATES", "READ", "Counted", "device_of", "doubts", "known", "of_side", "refusal", "roofline"]
+__all__ = ["CPU", "LOW", "RATES", "READ", "Counted", "devices_of", "doubts", "known", "of_side", "refusal", "roofline"]

@@ -7,6 +7,7 @@ stepped anywhere in the unseen part. Loads whose period is a multiple of the sen
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,14 @@ import numpy.typing as npt
 from energybench.analysis.beat import Floats
 from energybench.analysis.curve import Curve, as_samples
 
-_HIDDEN = 0.5  # of its mean: how much power may move within an update where no sensor beside the counter tells (a load that is off for a fifth of the time)
+_HIDDEN = 0.5  # of its mean: how far power may be off in what a sensor never sees (a load that is off for a fifth of the time)
+_ALONE = 0.35  # of its mean: how much power moves within an update of a counter beside which no sensor tells, as `energybench simulate` finds it for all loads
 _SAME = 0.1  # of a change: an increment and a reading this close are one and the same
 _FEW = 8  # readings from which a pattern can be told
 _STEPS = 4  # changes of the readings from which the two kinds of counter can be told: one in a thousand is mistaken then (0.2^4)
 _CLEAR = 6.0  # times what a tick's fuzz moves an increment by: a change that tells
 _NEARLY_ALL = 0.9
+_BY_CHANCE = 0.2  # of the changes after which a counter that sees all shows the reading too: the load stepped where one update ended
 _MOST = 4096  # readings that a pattern is looked for in
 _PEAK = 0.5  # autocorrelation above which the readings repeat themselves
 _APART = 0.3  # of the readings' range: two of them differ
@@ -82,7 +85,7 @@ def _together(watts: Floats) -> float:
 def informed(counter: Curve, power: Curve | None) -> Curve:
     """A counter, told by the power sensor of the same board what it is: does it add up that sensor's readings, and what does it smooth over?"""
     if power is None and counter.power_w is None:
-        return counter._replace(rough_w=_HIDDEN * max(float(counter.energy_j[-1] - counter.energy_j[0]), 0.0) / float(counter.t_s[-1] - counter.t_s[0]))
+        return counter._replace(rough_w=_ALONE * max(float(counter.energy_j[-1] - counter.energy_j[0]), 0.0) / float(counter.t_s[-1] - counter.t_s[0]))
     if power is None or power.power_w is None or counter.power_w is not None or counter.t_s.size < _FEW or power.t_s.size < _FEW:
         return counter
     ends, lengths = counter.t_s[1:], np.diff(counter.t_s)
@@ -93,22 +96,51 @@ def informed(counter: Curve, power: Curve | None) -> Curve:
     regular = (lengths < 1.5 * counter.period_s) & (np.abs(power.t_s[nearer] - centres) < 0.2 * counter.period_s)
     apart = np.abs(means - power.power_w[nearer])
     known = counter.channel.timing == "profile" or not power.part_time
-    untold = (1 - power.window_s / power.period_s) * math.sqrt(0.5) if not known else 0.0  # either kind is as likely (zeus issue 181): half the variance
+    blind = 1 - power.window_s / power.period_s
+    counter = counter._replace(rough_w=_rough(counter, power))
     if int(regular.sum()) < _FEW:
-        return counter._replace(told=known, missed=untold)
+        return counter._replace(told=known, missed=0.0 if known else blind * math.sqrt(0.5))
     slack = means * (counter.fuzz_s[1:] + counter.fuzz_s[:-1]) / lengths
-    sums = None if known else _adds_up(apart, power.power_w[nearer], slack, regular)
-    if sums:
+    seen = _Telling(0, 0) if known else _telling(apart, power.power_w[nearer], slack, regular)
+    if seen.adds_up:
         return as_samples(counter, power.window_s)._replace(inferred=True)
-    told = known or sums is not None
-    return counter._replace(rough_w=float(np.sqrt(np.mean(apart[regular] ** 2))), told=told, missed=0.0 if told else untold)
+    told = known or seen.steps >= _STEPS
+    return counter._replace(told=told, missed=0.0 if told else blind * math.sqrt(seen.likely))
 
 
-def _adds_up(apart: Floats, readings: Floats, slack: Floats, regular: npt.NDArray[np.bool_]) -> bool | None:
-    """Whether each increment is the reading that ends it, wherever the readings change: a counter that saw the load step on its way from one
-    reading to the next would lie between the two in nine of ten cases. None: nothing changed enough to tell."""
+def _rough(counter: Curve, power: Curve) -> float:
+    """How far the readings are from the mean power of the update that they fall into, rms: what moves within an update of the counter."""
+    assert power.power_w is not None
+    within = (power.t_s > counter.t_s[0]) & (power.t_s < counter.t_s[-1])
+    at = np.searchsorted(counter.t_s, power.t_s[within]) - 1
+    lengths = np.diff(counter.t_s)
+    apart = power.power_w[within] - (np.diff(counter.energy_j) / lengths)[at]
+    whole = lengths[at] < 1.5 * counter.period_s
+    return float(np.sqrt(np.mean(apart[whole] ** 2))) if whole.any() else 0.0
+
+
+class _Telling(NamedTuple):
+    """How many changes of the readings could tell what the counter is, and after how many of them its increment was the reading itself."""
+
+    steps: int
+    same: int
+
+    @property
+    def adds_up(self) -> bool:
+        return self.steps >= _STEPS and self.same > _NEARLY_ALL * self.steps
+
+    @property
+    def likely(self) -> float:
+        """How likely the counter adds up readings: before anything changed as likely as not (zeus issue 181). One that does shows the reading at almost
+        every change; one that sees all lies between two readings in four of five."""
+        odds = (_NEARLY_ALL / _BY_CHANCE) ** self.same * ((1 - _NEARLY_ALL) / (1 - _BY_CHANCE)) ** (self.steps - self.same)
+        return odds / (1 + odds)
+
+
+def _telling(apart: Floats, readings: Floats, slack: Floats, regular: npt.NDArray[np.bool_]) -> _Telling:
+    """Each increment against the reading that ends it, wherever the readings change: a counter that saw the load step on its way from one reading to the
+    next would lie between the two in most cases."""
     change = np.abs(np.diff(readings, prepend=readings[:1]))
     telling = regular & (change > _CLEAR * slack) & (change > 0)
-    if int(telling.sum()) < _STEPS:
-        return None
-    return float(np.mean(apart[telling] <= _SAME * change[telling] + slack[telling])) > _NEARLY_ALL
+    same = apart[telling] <= _SAME * change[telling] + slack[telling]
+    return _Telling(int(telling.sum()), int(same.sum()))
