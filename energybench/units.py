@@ -11,7 +11,7 @@ J_PER_MWH = 3.6e9
 S_PER_H = 3600.0
 G_PER_LB = 453.59237  # international pound, exact since 1959
 
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _SCALED = {"J", "W", "s", "Wh", "flop/s", "B", "B/s"}
 
 
@@ -93,6 +93,11 @@ def show_value(value: float | None, unit: str = "", significant: int = 3) -> str
     scaled = value / factor
     places = decimals(abs(scaled), significant) if scaled else 0
     return f"{number(scaled, min(places, 6))}{' ' + label if label else ''}"
+
+
+def percent(share: Estimate) -> str:
+    """'50.1 % [48.3, 52.0]' of a share."""
+    return show(Estimate(value=100 * share.value, low=100 * share.low, high=100 * share.high), "%")
 
 
 def relative(estimate: Estimate) -> str:

@@ -77,7 +77,7 @@ def colour(keys: Sequence[str]) -> dict[str, str]:
     return {key: COLOURS.get(key) or next(others) for key in keys}
 
 
-def _finished(chart: Any, title: str) -> dict[str, Any]:
+def finished(chart: Any, title: str) -> dict[str, Any]:
     """The specification alone: free of altair's themes and options, and of anything that names a place on the web."""
     made = chart.to_dict()
     spec: dict[str, Any] = {key: made[key] for key in ("datasets", "layer", "width", "height") if key in made}
@@ -127,7 +127,7 @@ def power(alt: Any, timeline: Timeline, label: str, parts: Sequence[Part]) -> Fi
     text = f"Power over time of {count} device{'s' * (count != 1)} of {label}, with the windows of idle and repeats shaded."
     longest = max(len(series.t_s) for series in timeline.series)
     note = f" Drawn from at most {LIMIT} points a device, lowest and highest readings kept." if longest > LIMIT else ""
-    return Figure("power", _finished(chart, text), f"{label}. Shaded: repeats, by number, and what came before them. A gap is a failed reading.{note}", text)
+    return Figure("power", finished(chart, text), f"{label}. Shaded: repeats, by number, and what came before them. A gap is a failed reading.{note}", text)
 
 
 def _windows(alt: Any, timeline: Timeline, end: float) -> list[Any]:
@@ -198,7 +198,7 @@ def energy(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, st
     ]
     chart = alt.layer(*layers).properties(width="container", height=alt.Step(58))
     text = f"Energy of one repeat by component: {'; '.join(row['text'] for row in sums)}."
-    return Figure("components", _finished(chart, text), f"Whisker: interval of the sum. {_caption(shown, names)}".strip(), text)
+    return Figure("components", finished(chart, text), f"Whisker: interval of the sum. {_caption(shown, names)}".strip(), text)
 
 
 def _caption(shown: Sequence[Measurement], names: Mapping[str, str]) -> str:
@@ -242,4 +242,4 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, s
     )
     chart = alt.layer(zero, points).properties(width="container", height=180)
     text = f"Energy of each repeat relative to its mean, for {', '.join(runs)}."
-    return Figure("repeats", _finished(chart, text), "Each point is one repeat; the dashed line is the mean of its measurement.", text)
+    return Figure("repeats", finished(chart, text), "Each point is one repeat; the dashed line is the mean of its measurement.", text)

@@ -19,7 +19,7 @@ import msgspec
 from markupsafe import Markup
 
 from energybench.model import Document, Measurement
-from energybench_reports import charts
+from energybench_reports import chart_limits, charts
 from energybench_reports.json_report import envelope
 from energybench_reports.layout import Section, Table
 from energybench_reports.view import build
@@ -38,7 +38,9 @@ class Html:
 
     def render(self, document: Document) -> bytes:
         view = build(document)
-        figures = charts.figures(document.of(Measurement), document.timelines, view.labels)
+        figures = list(charts.figures(document.of(Measurement), document.timelines, view.labels))
+        roofline = chart_limits.roofline(charts.library("altair"), document.of(Measurement), view.labels)
+        figures += [roofline] if roofline is not None else []
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )

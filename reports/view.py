@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from energybench.model import Comparison, Document, Measurement, Projection
-from energybench_reports import view_comparison, view_details, view_doubts, view_grade, view_measurement, view_projection, view_shrink, view_state
+from energybench_reports import view_comparison, view_details, view_doubts, view_grade, view_limits, view_measurement, view_projection, view_shrink, view_state
 from energybench_reports.layout import View
 from energybench_reports.wording import labels, plain
 
@@ -22,6 +22,7 @@ def build(document: Document) -> View:
         view_comparison.ratios(comparisons),
         view_measurement.side_by_side(measurements, names),
         view_shrink.section(measurements, comparisons, names),
+        view_limits.section(measurements, names),
         view_measurement.components(measurements, names),
         view_measurement.repeats(measurements, names),
         view_measurement.power(document.timelines, names),

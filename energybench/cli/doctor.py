@@ -28,7 +28,7 @@ def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]
     from energybench.errors import BadInput
     from energybench.measuring import host as provenance
     from energybench.measuring.clock import MonotonicClock
-    from energybench.measuring.profiled import with_profiles
+    from energybench.measuring.profiled import limits_of, with_profiles
     from energybench.measuring.sensors import open_all
     from energybench.measuring.session import ranges
     from energybench.model import SCHEMA
@@ -46,6 +46,7 @@ def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]
     try:
         host = provenance.describe(clock, root, sensors.gpus)
         sensors = with_profiles(sensors, lambda: host)
+        reached = [limits_of(device, host) for device in ("cpu", *(["cuda"] if any(gpu.used for gpu in host.gpus) else []))]
         channels = [_channel(channel, raw) for entry in sensors.opened for channel, raw in zip(entry.channels, entry.collector.read(), strict=True)]
         parts: list[Any] = []
         problem = None
@@ -64,7 +65,8 @@ def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]
         "absent": [entry._asdict() for entry in sensors.absent],
         "broken": list(sensors.broken),
         "boundary": {"name": boundary, "parts": parts, "problem": problem},
-        "doubts": list(sensors.doubts),
+        "limits": [limits for limits, _ in reached if limits is not None],
+        "doubts": [*sensors.doubts, *(doubt for _, doubts in reached for doubt in doubts)],
     }
 
 
@@ -97,6 +99,17 @@ def _timing(channel: dict[str, Any]) -> str:
     return f"timing: {channel['timing']}" + (f", {days:.0f} days old" if days is not None else "")
 
 
+def _reached(limits: Any) -> str:
+    """A device's limits and how old they are."""
+    from energybench.analysis.profiles import age_days
+    from energybench.measuring.profiled import now_utc
+    from energybench.units import show_value
+
+    days = age_days(limits.made_utc, now_utc())
+    said = ", ".join(f"{limit.name} {show_value(limit.best, 'B/s' if limit.name == 'read' else 'flop/s')}" for limit in limits.limits)
+    return f"  {limits.device} ({limits.name}): {said}" + (f"   ({days:.0f} days old)" if days is not None else "")
+
+
 def text(found: dict[str, Any]) -> str:
     """What a person reads: the host, the sensors, the boundary part by part, and what would fix what is missing."""
     host = found["host"]
@@ -120,6 +133,8 @@ def text(found: dict[str, Any]) -> str:
         lines.append(f"  {part.state:<9} {part.component:<12} {part.device}{'' if part.used else '   (idle)'}{span}")
     if found["boundary"]["problem"]:
         lines.append(f"  {found['boundary']['problem']}")
+    lines.append("\nwhat the devices reach at most, as measured")
+    lines += [_reached(limits) for limits in found["limits"]] or ["  not known: energybench calibrate --limits-only"]
     lines.append("\nsensors that do not work, and what would fix them")
     lines += [f"  {entry['name']:<12} {entry['reason']}\n{'':<15}→ {entry['remedy']}" for entry in found["absent"]] or ["  none"]
     lines += [f"  broken plugin: {line}" for line in found["broken"]]

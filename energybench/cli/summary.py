@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from energybench.model import Comparison, Doubt, Estimate, Measurement
-from energybench.units import relative, show, show_value
+from energybench.model import Comparison, Doubt, Estimate, Measurement, Roofline
+from energybench.units import percent, relative, show, show_value
 
 _SHORT = 72  # characters of a repeated doubt: subject and first thought, one line of a terminal with its code
 
@@ -21,6 +21,7 @@ def measurement(result: Measurement) -> str:
         lines.append(f"  idle {show(result.idle_power_w, 'W')}   net {show(result.net_energy_j, 'J')}")
     if result.energy_per_work_j is not None and result.work is not None:
         lines.append(f"  {show(result.energy_per_work_j, 'J')} per {result.work.unit}")
+    lines += _roofline(result.roofline)
     for name, energy in result.components_j.items():
         lines.append(f"  {name:<18} {show(energy, 'J')}")
     for check in result.verification:
@@ -28,6 +29,20 @@ def measurement(result: Measurement) -> str:
         lines.append(f"  check {check.quantity}: {value} (tolerance {check.tolerance:.3g}) {'passed' if check.passed else 'FAILED'}")
     lines += _largest(result.energy_j, "J")
     return "\n".join(lines + doubts(result.doubts))
+
+
+def _roofline(found: Roofline | None) -> list[str]:
+    """How near to its machine's limit the run came, and what a flop and a byte of it cost."""
+    if found is None:
+        return []
+    words = []
+    if found.share is not None:
+        limit, unit = (found.bandwidth_byte_per_s, "B/s") if found.binds == "bandwidth" else (found.rate_flop_per_s, "flop/s")
+        name = "bandwidth" if found.binds == "bandwidth" else f"{found.arithmetic} matrix rate"
+        words.append(f"{percent(found.share)} of the {name} this device reaches ({show_value(limit.value if limit else None, unit)})")
+    words += [show(found.energy_per_flop_j, "J") + " per flop"] if found.energy_per_flop_j else []
+    words += [show(found.energy_per_byte_j, "J") + " per byte"] if found.energy_per_byte_j else []
+    return ["  " + "   ".join(words)] if words else []
 
 
 def per_work(result: Measurement) -> str:

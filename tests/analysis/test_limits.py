@@ -146,6 +146,10 @@ def test_of_this_machine_and_device_only() -> None:
     assert limits.known([known(host="other")], "cpu", host, NOW) == (None, ())
     assert limits.known([board], "cuda", msgspec.structs.replace(host, gpus=(gpu, msgspec.structs.replace(gpu, uuid="GPU-3"))), NOW) == (None, ())
     assert limits.known([board], "cuda", msgspec.structs.replace(host, gpus=(msgspec.structs.replace(gpu, driver="560"),)), NOW)[0] is None
+    second = msgspec.structs.replace(gpu, uuid="GPU-3")
+    both, _ = limits.known([board, msgspec.structs.replace(board, device="GPU-3")], "node", msgspec.structs.replace(host, gpus=(gpu, second)), NOW)
+    assert both is not None
+    assert (both.name, both.of("read").best) == ("2 x A100", 200e9)  # type: ignore[union-attr]
     old = known(made_utc="2025-05-01T00:00:00+00:00")
     assert limits.known([old, known()], "cpu", host, NOW) == (known(), ())
     found, (doubt,) = limits.known([old], "cpu", host, NOW)

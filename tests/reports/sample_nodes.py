@@ -54,7 +54,7 @@ def repeats_of(mean_j: float, mean_s: float, offsets: tuple[float, ...], shares:
     return tuple(made)
 
 
-SOLVE = Work(amount=1.0, unit="solve to residual 1e-10", fingerprint="milc-M-7f3a9c21e0b4", precision="equal-accuracy", flops=1.31e14, bytes=1.45e14)
+SOLVE = Work(amount=1.0, unit="solve to residual 1e-10", fingerprint="milc-M-7f3a9c21e0b4", precision="equal-accuracy", flops=2.62e13, bytes=2.9e13)
 OFFSETS_CPU = (0.0061, -0.0042, 0.0009, 0.0035, -0.0071, 0.0018, -0.0034, 0.0024)
 OFFSETS_GPU = (0.0215, 0.0062, -0.0058, 0.0011, -0.0094, -0.0037, -0.0102, 0.0003)
 

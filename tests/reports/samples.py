@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from energybench.model import Document
+from tests.reports.sample_limits import BOARDS, CPU, beside
 from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_odd import estimated, hostile, partial
 from tests.reports.sample_pair import compared, cpu_timeline, gpu_timeline
@@ -11,7 +12,7 @@ from tests.reports.sample_published import claims_2023
 
 def comparison() -> Document:
     """MILC on a CPU node and on a node with four A100, with a month of a fleet."""
-    cpu, gpu = cpu_node(), gpu_node()
+    cpu, gpu = beside(cpu_node(), CPU, "fp64"), beside(gpu_node(), BOARDS, "fp64")
     return Document(
         title="MILC on a CPU node and on a node with four A100",
         results=(cpu, gpu, compared(cpu, gpu), claims_2023()),
@@ -27,7 +28,7 @@ def comparison() -> Document:
 
 def unused() -> Document:
     """One GPU of four at work: the other three stay visible."""
-    gpu = gpu_node(used=1)
+    gpu = beside(gpu_node(used=1), None, None)
     return Document(title="One GPU of four", results=(gpu,), timelines=(gpu_timeline(gpu),), created_utc="2026-03-02T12:10:00Z", version="0.1.0")
 
 
