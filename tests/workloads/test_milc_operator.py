@@ -200,7 +200,7 @@ def test_antiperiodic_in_time() -> None:
     links = gauge.smear(unit)
     slab = Slab(UNEVEN, choose(UNEVEN, 4))
     rows = torch.empty((UNEVEN.half, 3), dtype=torch.float64)
-    rows[slab.natural(0)] = fold(slab, links, 0).links[:, :, :, :, 0].sum((2, 3)).permute(0, 2, 1)
+    rows[slab.natural(0)] = fold(slab, links, 0).links[:, :, :, :, 0].sum((1, 3)).permute(0, 2, 1)
     time = torch.from_numpy(sites(UNEVEN, 0)) // (UNEVEN.volume // UNEVEN.t)
     expected = torch.zeros(UNEVEN.t, dtype=torch.float64)
     expected[:3] = 2 * C3

@@ -131,7 +131,7 @@ def test_a_nan_ends_the_solve_soon(problem: tuple[gauge.Links, NormalOperator, t
     """Not after thousands of iterations that help nothing."""
     _, operator, b = problem
     broken = operator.to(CPU, "fp32")
-    getattr(broken, parity).links[1, 1, 7] = torch.nan
+    getattr(broken, parity).links[1, 7, 1] = torch.nan
     found, _ = solved(operator, broken, b, 1e-10)
     assert found.iterations < 10
     assert not found.residual <= 1e-10

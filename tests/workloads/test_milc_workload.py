@@ -117,7 +117,7 @@ def test_a_link_corrupted_before_the_solve_fails() -> None:
     """One element of one folded link: no longer the operator of the problem, and no longer Hermitian."""
     workload = made()
     assert workload._team is not None
-    workload._team.first.operator.even.links[10, 0, 5, 1] += 0.01
+    workload._team.first.operator.even.links[10, 5, 0, 1] += 0.01
     workload.run(region)
     assert {"true residual", "hermiticity"} <= set(failed(workload))
 

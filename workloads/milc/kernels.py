@@ -1,7 +1,7 @@
 """The kernels, one source for CPUs and GPUs: plain torch functions that torch.compile turns into C++ (OpenMP, vectorised over the lanes) or Triton.
 
 Without a compiler the same functions run eagerly, in blocks of rows. Every function writes into buffers that exist. Shapes: a vector's own rows
-[rows, 3, 2, lanes]; a buffer has guard and halo rows around them (layout.py); links [rows, 3, 16, 3, 2, lanes], or packed [rows, 3, 16, 3, lanes].
+[rows, 3, 2, lanes]; a buffer has guard and halo rows around them (layout.py); links [rows, 16, 3, 3, 2, lanes], or packed [rows, 16, 3, 3, lanes].
 """
 
 from __future__ import annotations
@@ -45,22 +45,31 @@ def _neighbours(source: torch.Tensor, where: Where) -> torch.Tensor:
     return torch.mul(mask, view[ahead]) + (1 - mask) * view[back]
 
 
-def _multiply(re: torch.Tensor, im: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """The sum over neighbours and columns of complex products, [rows, 3, 2, lanes]."""
+def _multiply(element: Callable[[int, int], tuple[torch.Tensor, torch.Tensor]], v: torch.Tensor) -> torch.Tensor:
+    """The sum over neighbours of matrices times vectors, [rows, 3, 2, lanes]. `element(row, column)`: that element of all matrices, real and imaginary.
+
+    The nine products of a matrix are written out, so that one pass over the neighbours makes all six sums and blends each neighbour once.
+    """
     import torch
 
-    v_re, v_im = v[:, None, :, :, 0], v[:, None, :, :, 1]
-    return torch.stack(((re * v_re - im * v_im).sum((2, 3)), (re * v_im + im * v_re).sum((2, 3))), 2)
+    made = []
+    for row in range(3):
+        re, im = torch.zeros((), dtype=v.dtype, device=v.device), torch.zeros((), dtype=v.dtype, device=v.device)
+        for column in range(3):
+            a, b = element(row, column)
+            re = re + (a * v[:, :, column, 0] - b * v[:, :, column, 1])
+            im = im + (a * v[:, :, column, 1] + b * v[:, :, column, 0])
+        made.append(torch.stack((re.sum(1), im.sum(1)), 1))
+    return torch.stack(made, 1)
 
 
 def _hop(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where) -> torch.Tensor:
     """D source. `scale` [rows, 16]: links are pairs of 16-bit integers in one word of 32, real part low, to be multiplied by it."""
     v = _neighbours(source, where)
     if scale is None:
-        wide = links.to(v.dtype)
-        return _multiply(wide[..., 0, :], wide[..., 1, :], v)
+        return _multiply(lambda i, j: (links[:, :, i, j, 0].to(v.dtype), links[:, :, i, j, 1].to(v.dtype)), v)
     v = v * scale[:, :, None, None, None]
-    return _multiply(((links << 16) >> 16).to(v.dtype), (links >> 16).to(v.dtype), v)
+    return _multiply(lambda i, j: (((links[:, :, i, j] << 16) >> 16).to(v.dtype), (links[:, :, i, j] >> 16).to(v.dtype)), v)
 
 
 def hop(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where, out: torch.Tensor) -> None:
@@ -109,12 +118,12 @@ def shifted(x: torch.Tensor, p: torch.Tensor, r: torch.Tensor, alpha: torch.Tens
 
 
 def pack(links: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Block-scaled 16-bit integers: the 9 x lanes matrices of a row and direction share one scale. Pairs in int32 [rows, 3, 16, 3, lanes], real part
+    """Block-scaled 16-bit integers: the 9 x lanes matrices of a row and direction share one scale. Pairs in int32 [rows, 16, 3, 3, lanes], real part
     low; scale [rows, 16] fp32."""
     import torch
 
-    scale = (links.abs().amax((1, 3, 4, 5)) / LARGEST).clamp_min(torch.finfo(torch.float32).tiny)
-    per = (1 / scale)[:, None, :, None, None]
+    scale = (links.abs().amax((2, 3, 4, 5)) / LARGEST).clamp_min(torch.finfo(torch.float32).tiny)
+    per = (1 / scale)[:, :, None, None, None]
     low, high = (torch.round(links[..., part, :] * per).to(torch.int32) for part in (0, 1))
     return (high << 16) | (low & 0xFFFF), scale.to(torch.float32)
 

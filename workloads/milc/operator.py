@@ -69,14 +69,14 @@ def fold(slab: Slab, links: Links, parity: int) -> Hopping:
 
     whole, lanes = slab.whole, slab.lanes
     here = sites(whole, parity)[slab.natural(parity).numpy()].reshape(-1)
-    folded = torch.empty((lanes.rows, 3, len(HOPS), 3, 2, lanes.width), dtype=torch.float64)
+    folded = torch.empty((lanes.rows, len(HOPS), 3, 3, 2, lanes.width), dtype=torch.float64)
     for k, (mu, hop) in enumerate(HOPS):
         there = neighbour(whole, mu, hop)[here]
         sign = torch.from_numpy(staggered_phase(whole, mu)[here] * crossing_sign(whole, mu, hop)[here])
         field = (links.fat if abs(hop) == 1 else links.long)[mu].reshape(-1, 3, 3)
         matrices = field[torch.from_numpy(here)] if hop > 0 else -field[torch.from_numpy(there)].mH
         inner = (matrices * sign[:, None, None]).reshape(lanes.rows, lanes.width, 3, 3).permute(0, 2, 3, 1)
-        folded[:, :, k] = torch.stack((inner.real, inner.imag), 3)
+        folded[:, k] = torch.stack((inner.real, inner.imag), 3)
     return Hopping(folded, None, _where(stencil(lanes, parity)))
 
 

@@ -163,6 +163,7 @@ class Milc:
             unit=f"solve {'of ' + many if many else ''}to residual {short(self._tolerance)}",
             fingerprint=problem.fingerprint,
             precision="equal-accuracy",
+            arithmetic="fp64" if self._low == "fp64" else "fp32",  # 16-bit links are widened before they are multiplied
             flops=cost.flops(problem.lattice, counts.iterations, counts.updates, counts.shifted, self._shifts),
             bytes=cost.moved_bytes(problem.lattice, counts.iterations, counts.updates, low, high, counts.shifted, self._shifts),
         )

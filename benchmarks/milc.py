@@ -1,0 +1,123 @@
+"""milc against the machine's own read bandwidth: Dslash with its halo, whole CG, and the mixed solvers against fp64. One process, everything in turn.
+
+    python benchmarks/milc.py [--lattice 24x24x24x24 --lattice 32x32x32x32] [--device cpu|cuda] [--rounds 9] [--iterations 60]
+
+Shares are of the byte model (docs/workloads/milc.md) over the median of its times, by the fastest read seen in the same run: a sum over 1 GiB in rows,
+compiled. The read is repeated in every round, for a shared machine's bandwidth comes and goes; its median stands beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from energybench_workloads.common import cpus, pin_threads
+from energybench_workloads.milc import cost, gauge
+from energybench_workloads.milc.kernels import kernels
+from energybench_workloads.milc.lattice import Lattice
+from energybench_workloads.milc.layout import choose
+from energybench_workloads.milc.member import CPU_LANES, GPU_LANES
+from energybench_workloads.milc.operator import Format, NormalOperator, Slab
+from energybench_workloads.milc.solver import Problem, conjugate_gradient
+from energybench_workloads.milc.source import random_source
+from energybench_workloads.milc.workload import _lattice
+
+FORMS: tuple[Format, ...] = ("fp64", "fp32", "bf16", "int16")
+MASS, TOLERANCE, SPREAD = 0.01, 1e-10, 0.65
+
+
+def seconds(device: torch.device, work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def reader(device: torch.device) -> tuple[Callable[[], Any], int]:
+    """A compiled read of 1 GiB (8 GiB on a GPU), and its bytes."""
+    big = torch.ones((2**28 if device.type == "cpu" else 2**31) // 4096 * 4096, device=device)
+    summed = torch.compile(lambda x: x.view(-1, 4096).sum(1))
+    return (lambda: summed(big)), big.nbytes
+
+
+def study(lattice: Lattice, device: torch.device, rounds: int, iterations: int, read: Callable[[], Any], read_bytes: int) -> None:
+    links = gauge.smear(gauge.random_links(lattice, 1, SPREAD))
+    natural = random_source(lattice, links, MASS, 1)
+    slab = Slab(lattice, choose(lattice, CPU_LANES if device.type == "cpu" else GPU_LANES))
+    made = kernels(device.type)
+    high = NormalOperator.on(slab, links, MASS, kernels("cpu")).to(device, "fp64", made)
+    b = high.gather(natural)
+    operators = {form: high if form == "fp64" else high.to(device, form) for form in FORMS}
+    problems = {form: Problem(high, operator, b) for form, operator in operators.items()}
+    plain = {form: Problem(operators[form], operators[form], b.to(operators[form].dtype)) for form in ("fp64", "fp32")}
+    sources = {}
+    for form, operator in operators.items():
+        flat, own = operator.buffer()
+        own.copy_(b)
+        sources[form] = (flat, own)
+    works: dict[str, Callable[[], Any]] = {"read": read}
+    works |= {f"dslash {form}": (lambda form=form: operators[form].hop_to_odd(*sources[form])) for form in FORMS}
+    works |= {f"cg {form}": (lambda form=form: conjugate_gradient(plain[form], 1e-14, iterations)) for form in plain}
+    for work in works.values():
+        work()  # compiles
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            times[name].append(seconds(device, work))
+    rates = sorted(read_bytes / t for t in times["read"])
+    limit = rates[-1]
+    print(
+        f"\n{lattice.name}, {slab.lanes.name}, {device}, {torch.get_num_threads()} threads: read bandwidth {limit / 1e9:.1f} GB/s (median {statistics.median(rates) / 1e9:.1f})"
+    )
+    for form in FORMS:
+        t = statistics.median(times[f"dslash {form}"])
+        moved = cost.dslash_bytes(*cost.WIDTHS[form]) * lattice.half
+        near = statistics.median(moved / a / (read_bytes / c) for a, c in zip(times[f"dslash {form}"], times["read"], strict=True))
+        print(
+            f"  Dslash {form:6} {cost.DSLASH_FLOPS * lattice.half / t / 1e9:7.1f} GF/s  {moved / t / limit:5.0%} of the read bandwidth ({near:.0%} of the read beside it)"
+        )
+    for form in plain:
+        t = statistics.median(times[f"cg {form}"])
+        moved = cost.moved_bytes(lattice, iterations, 0, cost.WIDTHS[form], cost.WIDTHS[form])
+        near = statistics.median(moved / a / (read_bytes / c) for a, c in zip(times[f"cg {form}"], times["read"], strict=True))
+        print(
+            f"  CG     {form:6} {cost.CG_FLOPS * lattice.volume * iterations / t / 1e9:7.1f} GF/s  {moved / t / limit:5.0%} of the read bandwidth ({near:.0%} of the read beside it)"
+        )
+    found = {form: [] for form in FORMS}
+    for _ in range(3):
+        for form, problem in problems.items():
+            start = time.perf_counter()
+            solution = conjugate_gradient(problem, TOLERANCE, 20_000)
+            found[form].append((time.perf_counter() - start, solution.iterations, solution.updates, solution.residual))
+    base = statistics.median(t for t, *_ in found["fp64"])
+    for form, runs in found.items():
+        t, (_, n, updates, residual) = statistics.median(t for t, *_ in runs), runs[-1]
+        pairs = statistics.median(a / c for (a, *_), (c, *_) in zip(found["fp64"], runs, strict=True))
+        print(
+            f"  to {TOLERANCE:g} with {form:6} inside: {t:6.2f} s, {base / t:4.2f}x fp64 (pairs {pairs:.2f}x), {n} iterations, {updates} residuals, reached {residual:.1e}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lattice", action="append")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--iterations", type=int, default=60)
+    given = parser.parse_args()
+    pin_threads()
+    torch.set_num_threads(len(cpus()))
+    device = torch.device(given.device)
+    read, read_bytes = reader(device)
+    for text in given.lattice or ["24x24x24x24", "32x32x32x32"]:
+        study(_lattice(text, Lattice(4, 4, 4, 4)), device, given.rounds, given.iterations, read, read_bytes)
+
+
+if __name__ == "__main__":
+    main()
