@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(
+    context: typer.Context,
     workload: Annotated[str, typer.Argument(help="Name of a workload: see `energybench list workloads`.")],
     device: Annotated[list[str] | None, typer.Option("--device", help="cpu (default), cuda, cuda:N or node; several are interleaved and compared.")] = None,
     size: Annotated[str, typer.Option("--size", help="One of the workload's sizes.")] = "smoke",
@@ -27,6 +28,8 @@ def run(
     variant: Annotated[
         list[str] | None, typer.Option("--variant", help="KEY=VALUE,… on top of --set; several are interleaved in random blocks and compared with the first.")
     ] = None,
+    study: Annotated[str | None, typer.Option("--study", help="One of the workload's studies: a grid of cells; --set narrows or widens it with lists.")] = None,
+    resume: Annotated[Path | None, typer.Option("--resume", help="Directory of a study that was cut off: go on with it.")] = None,
     repeats: Annotated[str, typer.Option("--repeats", help="A number, or auto: at least 8, until the scatter is small enough.")] = "auto",
     target_rel: Annotated[float, typer.Option("--target-rel", min=1e-6, help="Half-width of the scatter's 95 % interval to stop at.")] = TARGET_REL,
     max_repeats: Annotated[int, typer.Option("--max-repeats", min=1, help="Stop there in any case.")] = MAX_REPEATS,
@@ -52,7 +55,7 @@ def run(
 ) -> None:
     """Run and measure a workload: idle, warm-up, repeats with a check after each, idle again. Exit code 1 where a check failed.
 
-    Several devices or variants take turns in blocks, in random order, and are compared as pairs.
+    Several devices or variants take turns in blocks, in random order, and are compared as pairs. A study does so in each of its cells.
     """
     from energybench.model import WorkloadRef
     from energybench.plugins import load, registered
@@ -64,6 +67,23 @@ def run(
     if size not in sizes:
         raise BadInput(f"--size {size}", f"is no size of {workload}", ", ".join(sizes))
     plan = Plan(store=out, label="", boundary=common.boundary(boundary), idle_s=idle, collectors=tuple(collector or ()), root=common.folder(root))
+    if study is not None or resume is not None:
+        from energybench.cli import study as studies
+        from energybench.measuring.study import Asked
+
+        sources = {name: context.get_parameter_source(name) for name in ("repeats", "min_window", "max_warm_up", "settle")}
+        own = {name for name, source in sources.items() if source is not None and source.name != "DEFAULT"}
+        asked = Asked(
+            workload=workload,
+            study=study,
+            device=studies.check(variant, device, replay),
+            settings=pairs(setting or []),
+            repeats=count(repeats) if "repeats" in own else None,
+            min_window_s=min_window if "min_window" in own else None,
+            max_warm_up_s=max_warm_up if "max_warm_up" in own else studies.MAX_WARM_UP_S,
+            resume=resume,
+        )
+        studies.run(asked, plan, Blocks(seed, settle if "settle" in own else studies.SETTLE_S), json)
     chosen = choices(device or ["cpu"], pairs(setting or []), variant or [])
     several = len(chosen) > 1
     made = []

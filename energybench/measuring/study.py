@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -37,13 +37,21 @@ class Asked(NamedTuple):
     """Which study. `resume`: the directory of one that was cut off; its plan stands. `repeats`, `min_window_s`: None, the study's own."""
 
     workload: str
-    study: str
+    study: str | None
     device: str
     settings: dict[str, str]
     repeats: int | None = None
     min_window_s: float | None = None
     max_warm_up_s: float = 2.0
     resume: Path | None = None
+
+
+class Told(Protocol):
+    """Who is told how far the study is."""
+
+    def planned(self, plan: StudyPlan, kept: int, directory: Path) -> None: ...
+
+    def cell(self, number: int, of: int, done: StudyCell) -> None: ...
 
 
 class Ended(NamedTuple):
@@ -53,13 +61,16 @@ class Ended(NamedTuple):
     code: int  # 0, 1 where a check or a cell failed, 128 + N after signal N
 
 
-def run_study(asked: Asked, plan: Plan, blocks: Blocks, signals: Signals, progress: Progress) -> Ended:
+def run_study(asked: Asked, plan: Plan, blocks: Blocks, signals: Signals, progress: Progress, told: Told) -> Ended:
     """Run a study, or go on with it. Raises BadInput; WorkFailed where its worker cannot plan it."""
     with ExitStack() as stack:
         device, environment = devices(asked.device, os.environ)
         worker = stack.enter_context(SharedWorker(environment, signals))
         if asked.resume is not None:
-            store, offer = StudyStore(asked.resume), read_study(asked.resume).plan
+            offer = read_study(asked.resume).plan
+            store = StudyStore(asked.resume)
+            if asked.study not in (None, offer.name):
+                raise BadInput(f"--study {asked.study}", f"{asked.resume} is the study {offer.name}", "leave --study out")
         else:
             progress(f"{asked.workload} {asked.study}: planning", None)
             try:
@@ -68,7 +79,7 @@ def run_study(asked: Asked, plan: Plan, blocks: Blocks, signals: Signals, progre
                 raise WorkFailed("a signal came before the first cell; nothing was measured") from None
             offer = _wished(msgspec.convert(made, StudyPlan), asked)
             store = StudyStore(directory_for(plan.store, asked.workload, asked.device, plan.boundary, offer))
-        running = _Running(asked, offer, plan._replace(store=store.runs), blocks, store, worker, signals, progress)
+        running = _Running(asked, offer, plan._replace(store=store.runs), blocks, store, worker, signals, progress, told)
         try:
             return running.run()
         finally:
@@ -85,10 +96,19 @@ class _Running:
     """A study on its way."""
 
     def __init__(
-        self, asked: Asked, offer: StudyPlan, plan: Plan, blocks: Blocks, store: StudyStore, worker: SharedWorker, signals: Signals, progress: Progress
+        self,
+        asked: Asked,
+        offer: StudyPlan,
+        plan: Plan,
+        blocks: Blocks,
+        store: StudyStore,
+        worker: SharedWorker,
+        signals: Signals,
+        progress: Progress,
+        told: Told,
     ) -> None:
         self._asked, self._offer, self._plan, self._blocks = asked, offer, plan, blocks
-        self._store, self._worker, self._signals, self._progress = store, worker, signals, progress
+        self._store, self._worker, self._signals, self._progress, self._told = store, worker, signals, progress, told
         host = provenance.describe(MonotonicClock(), plan.root)
         self._study = Study(
             id=store.directory.name,
@@ -106,6 +126,7 @@ class _Running:
     def run(self) -> Ended:
         earlier = self._earlier()
         kept = len(self._study.cells)
+        self._told.planned(self._offer, kept, self._store.directory)
         if not self._study.complete and self._study.idle_power_w is None:
             self._idle()
         for number, cell in enumerate(self._offer.cells):
@@ -213,6 +234,7 @@ class _Running:
     def _add(self, done: StudyCell | None) -> None:
         if done is not None:
             self._study = msgspec.structs.replace(self._study, cells=(*self._study.cells, done))
+            self._told.cell(len(self._study.cells), len(self._offer.cells), done)
             self._save()
 
     def _save(self) -> None:

@@ -12,30 +12,39 @@ import numpy as np
 from energybench import __version__
 from energybench.analysis.curve import Curve, curve
 from energybench.errors import BadInput
-from energybench.model import Comparison, Document, Measurement, PowerSeries, Projection, Timeline, Window
+from energybench.model import Comparison, Document, Measurement, PowerSeries, Projection, Study, Timeline, Window
 from energybench.store import reader
 from energybench.store.layout import RUN, find, runs
+from energybench.store.study import INDEX, is_study, read_study, studies
 
+Result = Measurement | Comparison | Projection | Study
 _POINTS = 4000  # per series; a report thins further for its charts
 
 
 class Gathered(NamedTuple):
     """What a report is made of. notes: what could not be shown, and why."""
 
-    results: list[Measurement | Comparison | Projection]
+    results: list[Result]
     timelines: list[Timeline]
     notes: list[str]
 
 
 def gather(names: Sequence[str], store: Path) -> Gathered:
     """Results and timelines of runs, stores and result files, in the order given. Damaged samples cost the chart, not the result."""
-    results: list[Measurement | Comparison | Projection] = []
+    results: list[Result] = []
     timelines: list[Timeline] = []
     notes: list[str] = []
     for name in names:
         path = Path(name)
+        if is_study(path) or path.name == INDEX:
+            results.append(read_study(path))
+            continue
         if path.is_file() and path.name != RUN:
             results.append(reader.result(path))
+            continue
+        held = [read_study(found) for found in studies(path)]
+        results += held
+        if held and not runs(path):
             continue
         directories = runs(path) if path.is_dir() and not (path / RUN).is_file() else [find(name, store)]
         if not directories:
@@ -50,7 +59,7 @@ def gather(names: Sequence[str], store: Path) -> Gathered:
     return Gathered(results, timelines, notes)
 
 
-def document(title: str, results: Sequence[Measurement | Comparison | Projection], timelines: Sequence[Timeline], notes: Sequence[str] = ()) -> Document:
+def document(title: str, results: Sequence[Result], timelines: Sequence[Timeline], notes: Sequence[str] = ()) -> Document:
     """A document dated now."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Document(title=title, results=tuple(results), timelines=tuple(timelines), notes=tuple(notes), created_utc=created, version=__version__)

@@ -8,13 +8,13 @@ from typing import Any
 
 from energybench.analysis.boundary import Ranges
 from energybench.errors import BadInput
-from energybench.model import Comparison, Doubt, Measurement, Projection, Trace, Window
+from energybench.model import Comparison, Doubt, Measurement, Projection, Study, Trace, Window
 from energybench.store import samples, strict
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
 from energybench.store.run import Header, parse_line, process_started, read_header, read_lines
 from energybench.store.writer import complete
 
-_KINDS: dict[str, type[Any]] = {"measurement": Measurement, "comparison": Comparison, "projection": Projection}
+_KINDS: dict[str, type[Any]] = {"measurement": Measurement, "comparison": Comparison, "projection": Projection, "study": Study}
 
 
 def read_run(directory: Path) -> Measurement:
@@ -28,13 +28,13 @@ def measurement(name: str, store: Path = STORE) -> tuple[Path, Measurement]:
     return directory, read_run(directory)
 
 
-def result(path: Path) -> Measurement | Comparison | Projection:
+def result(path: Path) -> Measurement | Comparison | Projection | Study:
     """Any of our JSON documents by its own `kind`."""
     value = strict.load(path)
     kind = value.get("kind") if isinstance(value, dict) else None
     if kind not in _KINDS:
         raise BadInput(f"{path}: kind", f"is {kind!r}", f"expected one of {', '.join(_KINDS)}")
-    made: Measurement | Comparison | Projection = strict.convert(value, _KINDS[kind], str(path))
+    made: Measurement | Comparison | Projection | Study = strict.convert(value, _KINDS[kind], str(path))
     return made
 
 

@@ -36,6 +36,11 @@ def is_study(path: Path) -> bool:
     return (path / INDEX).is_file()
 
 
+def studies(store: Path) -> list[Path]:
+    """The study directories of a store."""
+    return sorted(path for path in store.iterdir() if is_study(path)) if store.is_dir() else []
+
+
 def read_study(path: Path) -> Study:
     """A study by its directory or its index. Raises BadInput."""
     index = path if path.name == INDEX else path / INDEX

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from energybench.errors import BadInput
+from energybench.errors import NotHere
 
 if TYPE_CHECKING:
     import torch
 
 Attention = Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 
-BACKENDS = ("eager", "math", "flash", "efficient", "cudnn", "fused")
-ON_CPU = ("eager", "math", "flash", "fused")  # torch has one fused CPU kernel, which it calls flash
+BACKENDS = ("eager", "math", "flash", "efficient", "cudnn", "flex", "fused")
+ON_CPU = ("eager", "math", "flash", "flex", "fused")  # torch has one fused CPU kernel, which it calls flash
 WRITTEN_OUT = ("eager", "math")  # these write the N x N scores to memory
 
 
@@ -37,10 +38,15 @@ def causal_mask(seq: int, dtype: torch.dtype, device: torch.device) -> torch.Ten
 
 
 def attention(backend: str, causal: bool, seq: int, dtype: torch.dtype, device: torch.device) -> Attention:
-    """f(Q, K, V) = softmax(Q Kᵀ / √d + mask) V, no dropout; call it inside `allowed`. Eager builds its mask here, once, as a model does."""
+    """f(Q, K, V) = softmax(Q Kᵀ / √d + mask) V, no dropout; call it inside `allowed`. Eager builds its mask here, once, as a model does.
+
+    FlexAttention is compiled by its first call.
+    """
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
+    if backend == "flex":
+        return _flex(causal, seq, device)
     if backend != "eager":
         return lambda q, k, v: scaled_dot_product_attention(q, k, v, is_causal=causal)
     mask = causal_mask(seq, dtype, device) if causal else None
@@ -54,12 +60,25 @@ def attention(backend: str, causal: bool, seq: int, dtype: torch.dtype, device: 
     return eager
 
 
+def _flex(causal: bool, seq: int, device: torch.device) -> Attention:
+    import torch
+    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+    compiled = torch.compile(flex_attention, dynamic=False)
+    mask = create_block_mask(lambda b, h, i, j: i >= j, None, None, seq, seq, device=str(device)) if causal else None
+    return lambda q, k, v: compiled(q, k, v, block_mask=mask)
+
+
 def require_backend(backend: str, causal: bool, training: bool, head_dim: int, dtype: torch.dtype, device: torch.device) -> None:
-    """Raises BadInput where torch has no such kernel for this device, dtype and head dim; found out by trying it on a few tokens."""
+    """Raises NotHere where torch has no such kernel for this device, dtype and head dim; found out by trying it on a few tokens."""
     import torch
 
+    where = f"--set backend={backend}"
     if device.type == "cpu" and backend not in ON_CPU:
-        raise BadInput(f"--set backend={backend}", "torch has no such kernel on a CPU", f"allowed there: {', '.join(ON_CPU)}")
+        raise NotHere(where, "torch has no such kernel on a CPU", f"allowed there: {', '.join(ON_CPU)}")
+    if backend == "flex":
+        require_flex(training, device)
+        return  # compiled for its real shape in set-up: a trial costs as much
     q, k, v = (torch.zeros((1, 1, 64, head_dim), dtype=dtype, device=device, requires_grad=training) for _ in range(3))
     try:
         with allowed(backend, device):
@@ -68,4 +87,18 @@ def require_backend(backend: str, causal: bool, training: bool, head_dim: int, d
                 out.sum().backward()  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         what = f"torch has no such kernel for {str(dtype).removeprefix('torch.')} and head dim {head_dim} on {device}"
-        raise BadInput(f"--set backend={backend}", what, "use backend=math or fused, or another dtype or head_dim") from error
+        raise NotHere(where, what, "use backend=math or fused, or another dtype or head_dim") from error
+
+
+def require_flex(training: bool, device: torch.device) -> None:
+    """Raises NotHere where FlexAttention cannot be compiled for this device, or has no gradients there."""
+    import importlib.util
+    import shutil
+
+    where = "--set backend=flex"
+    if device.type == "cpu" and training:
+        raise NotHere(where, "FlexAttention has no backward pass on a CPU", "mode=forward, or another backend")
+    if device.type == "cpu" and not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name):
+        raise NotHere(where, "FlexAttention is compiled for a CPU, and there is no C++ compiler", "install g++ or clang++, or set CXX")
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        raise NotHere(where, "FlexAttention is compiled by triton, which is not installed", "pip install triton")
