@@ -185,7 +185,9 @@ def doubts(found: Roofline | None, limits: DeviceLimits | None) -> list[Doubt]:
     if found is None or limits is None:
         return made
     if limits.notes:
-        message = f"the limits of {limits.device} may be too low: {limits.notes[0].partition(';')[0]}"
+        names = {"bandwidth": READ, "arithmetic": found.arithmetic, None: ""}
+        note = next((note for note in limits.notes if note.startswith(f"{names[found.binds]} ")), limits.notes[0])
+        message = f"the limits of {limits.device} may be too low: {note.partition(';')[0]}"
         made.append(Doubt(code="limits-disturbed", message=message, remedy=_AGAIN))
     for share, what in ((found.share_of_bandwidth, "memory bandwidth"), (found.share_of_rate, f"{found.arithmetic} matrix rate")):
         if share is not None and share.low > _ABOVE:

@@ -20,7 +20,7 @@ from energybench.model import DeviceLimits, Host, Limit, LimitName
 WORKLOAD = "limits"
 NAMES: tuple[LimitName, ...] = ("read", "fp64", "fp32", "bf16")
 TRIES, MOST = 5, 15  # runs that had their cores to themselves; runs in all, where somebody else is about
-_DISTURBED = 0.95  # share of its cores' time that a CPU's kernel had, below which somebody else (or a quota) had the rest
+_DISTURBED = 0.9  # share of its cores' time that a CPU's kernel had, below which somebody else (or a quota) had the rest; CPU times come in ticks of 10 ms
 _WAIT_S = 0.2
 
 

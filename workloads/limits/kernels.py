@@ -24,7 +24,7 @@ FORMATS = {"fp64": "float64", "fp32": "float32", "bf16": "bfloat16"}
 RUN_S = 0.25  # a run repeats its kernel so long: what a machine sustains, not what it does for a moment
 _LONGEST_S = 2.0  # one product, at most: larger ones are no longer tried
 SIZES = {"cpu": (256, 512, 1024, 2048, 4096, 8192), "cuda": (2048, 4096, 8192, 16384)}  # n of the products that are tried, by kind of device
-_TRIES, _TRY_S = 6, 0.15  # of one call: so often, or so long
+_TRIES, _BATCH_S = 5, 0.05  # batches of one kernel while tuning, and how long one lasts at least
 _ROUNDINGS = {"fp64": 16, "fp32": 16, "bf16": 4}  # largest error over the largest value in eps, at n = 256: sums are kept in fp64, fp32, fp32
 _BLOCK = 2**20 - 3  # uniforms that matrices are tiled with: coprime to every size, so that no two rows are the same
 
@@ -59,7 +59,7 @@ def read(size: int, device: torch.device, kind: str, region: RegionFactory, once
         return checked("sums of the rows", float(error), 1e-4)
 
     call = sums[name]
-    times = 1 if once else _times(lambda: call(rows), device)
+    times = 1 if once else _times(_seconds(functools.partial(call, rows), device))
     return Kernel("read", lambda: call(rows), check, times, float(rows.numel()), float(size), {"kernel": name, "mib": size // MIB})
 
 
@@ -96,13 +96,12 @@ def product(form: str, sizes: Sequence[int], device: torch.device, once: bool) -
         torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")  # and no bf16 passes on a CPU
     block = torch_of(uniforms(1, 2, _BLOCK) - 0.5).to(device, getattr(torch, FORMATS[form]))
-    best, best_rate = sizes[0], 0.0
-    for tried in sizes:
+    best, best_s = sizes[0], math.inf
+    for tried in () if once else sizes:
         a, b, c = _matrices(tried, block)
-        seconds = _seconds(functools.partial(torch.mm, a, b, out=c), device) if len(sizes) > 1 else 1.0
-        rate = tried**3 / seconds
-        if rate > best_rate:
-            best, best_rate = tried, rate
+        seconds = _seconds(functools.partial(torch.mm, a, b, out=c), device)
+        if tried**3 / seconds > best**3 / best_s:
+            best, best_s = tried, seconds
         if 8 * seconds > _LONGEST_S:
             break
     a, b, c = _matrices(best, block)
@@ -120,7 +119,7 @@ def product(form: str, sizes: Sequence[int], device: torch.device, once: bool) -
 
     moved = 3.0 * best**2 * a.element_size()
     how: dict[str, int | str] = {"kernel": f"{form} product", "n": best}
-    return Kernel(form, call, check, 1 if once else _times(call, device), 2.0 * best**3, moved, how)
+    return Kernel(form, call, check, 1 if once else _times(best_s), 2.0 * best**3, moved, how)
 
 
 def _matrices(n: int, block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -155,24 +154,23 @@ def _fastest(calls: dict[str, Callable[[], torch.Tensor]], device: torch.device)
 
 
 def _seconds(call: Callable[[], torch.Tensor], device: torch.device) -> float:
-    """Shortest time of one call after a first one, which loads libraries."""
+    """Time of one call in the fastest of a few batches: what it sustains. A first call, which loads libraries, does not count."""
     first = _once(call, device)
     if first > _LONGEST_S:
         return first
-    found, begun = [_once(call, device)], time.perf_counter()
-    while len(found) < _TRIES or time.perf_counter() - begun < _TRY_S:
-        found.append(_once(call, device))
-    return min(found)
+    batch = max(1, math.ceil(_BATCH_S / max(_once(call, device), 1e-6)))
+    return min(_once(call, device, batch) for _ in range(_TRIES if batch > 1 else 2)) / batch
 
 
-def _times(call: Callable[[], torch.Tensor], device: torch.device) -> int:
+def _times(seconds: float) -> int:
     """Calls that make a run of `RUN_S`."""
-    return max(1, math.ceil(RUN_S / max(_seconds(call, device), 1e-6)))
+    return max(1, math.ceil(RUN_S / max(seconds, 1e-6)))
 
 
-def _once(call: Callable[[], torch.Tensor], device: torch.device) -> float:
+def _once(call: Callable[[], torch.Tensor], device: torch.device, times: int = 1) -> float:
     synchronise(device)
     start = time.perf_counter()
-    call()
+    for _ in range(times):
+        call()
     synchronise(device)
     return time.perf_counter() - start
