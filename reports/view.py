@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from energybench.model import Comparison, Document, Measurement, Projection
-from energybench_reports import view_comparison, view_details, view_doubts, view_grade, view_limits, view_measurement, view_projection, view_shrink, view_state
+from energybench.model import Comparison, Document, Measurement, Projection, Study
+from energybench_reports import (
+    view_comparison,
+    view_details,
+    view_doubts,
+    view_grade,
+    view_limits,
+    view_measurement,
+    view_projection,
+    view_shrink,
+    view_state,
+    view_study,
+)
 from energybench_reports.layout import View
 from energybench_reports.wording import labels, plain
 
@@ -13,12 +24,15 @@ def build(document: Document) -> View:
     measurements: tuple[Measurement, ...] = document.of(Measurement)
     comparisons: tuple[Comparison, ...] = document.of(Comparison)
     projections: tuple[Projection, ...] = document.of(Projection)
+    studies: tuple[Study, ...] = document.of(Study)
     names = labels(measurements)
     answers = [view_comparison.answer(comparison) for comparison in comparisons]
     answers += [view_projection.answer(projection) for projection in projections]
+    answers += [view_study.answer(study) for study in studies]
     if not answers:
         answers = [view_measurement.answer(measurement, names[measurement.id]) for measurement in measurements]
     sections = (
+        *view_study.sections(studies),
         view_comparison.ratios(comparisons),
         view_measurement.side_by_side(measurements, names),
         view_shrink.section(measurements, comparisons, names),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ def _on_cpu(step: Callable[[], object], held_bytes: float) -> tuple[float, float
     """Running sum of what is allocated and given back, in the order of time; its highest point."""
     from torch.profiler import ProfilerActivity, profile
 
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
+    with _silent(), profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
         result = step()
     del result
     events = profiled.profiler.kineto_results.events()
@@ -56,6 +57,19 @@ def _on_cpu(step: Callable[[], object], held_bytes: float) -> tuple[float, float
         level += size
         top = max(top, level)
     return held_bytes + top, float(top)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """The profiler says on the process's own stderr that it starts and stops: inside, nobody hears it."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from energybench.analysis.uncertainty import propagate
 from energybench.model import Estimate, Expectation, Host, Published, StudyCell, Tested
-from energybench.units import show
+from energybench.units import show, show_value
 
 _NARROW = 0.1  # relative half-width up to which an interval that meets a range, but does not lie in it, counts as agreement
 
@@ -68,7 +68,8 @@ def _tested(claim: Published, cells: Mapping[str, StudyCell], where: str) -> Tes
 
 def _why(claim: Published, seen: Sequence[_Seen], agree: int, where: str) -> str:
     values = sorted((one.value for one in seen), key=lambda value: value.value)
-    span = f"{show(values[0])} to {show(values[-1])}" if len(values) > 1 else show(values[0])
+    unit = "s" if seen[0].expected.quantity == "time_s" else ""
+    span = f"{show(values[0], unit)} to {show(values[-1], unit)}" if len(values) > 1 else show(values[0], unit)
     asked = {_range(one.expected) for one in seen}
     against = f"within {asked.pop()}" if len(asked) == 1 else "within what is claimed for each"
     needs = "all must be" if claim.rule == "every" else "one is enough"
@@ -80,8 +81,12 @@ def _why(claim: Published, seen: Sequence[_Seen], agree: int, where: str) -> str
 
 def _range(expected: Expectation) -> str:
     if expected.low is None or expected.high is None:
-        return f"{expected.low:.4g} or more" if expected.low is not None else f"{expected.high:.4g} or less" if expected.high is not None else "any value"
-    return f"{expected.low:.4g} to {expected.high:.4g}"
+        return f"{_figure(expected.low, expected)} or more" if expected.low is not None else f"{_figure(expected.high, expected)} or less"
+    return f"{_figure(expected.low, expected)} to {_figure(expected.high, expected)}"
+
+
+def _figure(limit: float | None, expected: Expectation) -> str:
+    return show_value(limit, "s") if expected.quantity == "time_s" else f"{limit:.4g}"
 
 
 def _value(expected: Expectation, cells: Mapping[str, StudyCell]) -> Estimate | None:

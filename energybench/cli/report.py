@@ -13,7 +13,7 @@ from energybench.errors import BadInput
 
 
 def report(
-    what: Annotated[list[str], typer.Argument(help="Runs, stores, and files printed by compare --json or project --json.")],
+    what: Annotated[list[str], typer.Argument(help="Runs, studies, stores, and files printed by compare --json or project --json.")],
     form: Annotated[str, typer.Option("--format", help="See `energybench list reports`.")] = "terminal",
     out: Annotated[Path | None, typer.Option("--out", help="File to write, in a folder that exists; default: stdout.")] = None,
     title: Annotated[str | None, typer.Option("--title", help="Title of the report.")] = None,

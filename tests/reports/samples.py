@@ -8,6 +8,7 @@ from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_odd import estimated, hostile, partial
 from tests.reports.sample_pair import compared, cpu_timeline, gpu_timeline
 from tests.reports.sample_published import claims_2023
+from tests.reports.sample_study import document as study
 
 
 def comparison() -> Document:
@@ -43,5 +44,6 @@ SAMPLES = {
     "estimated": estimated,
     "partial": partial,
     "hostile": hostile,
+    "study": study,
     "empty": empty,
 }

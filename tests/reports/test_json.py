@@ -7,7 +7,7 @@ import json
 import msgspec
 import pytest
 
-from energybench.model import Comparison, Document, Measurement, Projection
+from energybench.model import Comparison, Document, Measurement, Projection, Study
 from energybench_reports.json_report import Json
 from tests.reports.samples import SAMPLES
 
@@ -18,7 +18,7 @@ def test_gives_back_the_same_results(sample: str) -> None:
     document = SAMPLES[sample]()
     held = json.loads(Json().render(document))
     results = [held] if len(document.results) == 1 else held["results"]
-    kinds = {"measurement": Measurement, "comparison": Comparison, "projection": Projection}
+    kinds = {"measurement": Measurement, "comparison": Comparison, "projection": Projection, "study": Study}
     assert tuple(msgspec.convert(result, kinds[result["kind"]]) for result in results) == document.results
 
 
