@@ -1,0 +1,175 @@
+"""`energybench run WORKLOAD --study NAME`: cells, ratios, claims; what fails is a result; cut off, it is gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.process import Ran, command, energybench, one_line
+from tests.cli.study_plugin import install
+
+QUICK = ("--idle", "0", "--max-warm-up", "1")
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return install(tmp_path_factory.mktemp("plugin"))
+
+
+def run(tmp: Path, env: dict[str, str], *arguments: str) -> Ran:
+    return energybench("run", "naps", "--json", *QUICK, *arguments, cwd=tmp, env=env)
+
+
+def runs_of(found: Any) -> dict[str, Any]:
+    """Of the first cell, by variant."""
+    return {run["variant"]: run for run in found["cells"][0]["runs"]}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> tuple[Path, Any]:
+    folder = tmp_path_factory.mktemp("whole")
+    ran = energybench("run", "naps", "--json", "--study", "grid", "--idle", "0.5", "--max-warm-up", "1", cwd=folder, env=env)
+    assert ran.code == 0, ran.err
+    return folder, ran.json
+
+
+def test_one_document_with_every_cell(whole: tuple[Path, Any]) -> None:
+    """Each variant with time, energy, memory and check; each against the first, as pairs; idle once; a run directory each."""
+    folder, found = whole
+    assert (found["schema"], found["kind"]) == ("energybench-study/1", "study")
+    assert [cell["cell"]["key"] for cell in found["cells"]] == ["nap 0.04", "nap 0.06"]
+    for cell in found["cells"]:
+        assert [run["state"] for run in cell["runs"]] == ["measured", "measured"]
+        (ratio,) = cell["ratios"]
+        assert ratio["variant"] == "short"
+        assert ratio["speedup"]["low"] <= ratio["speedup"]["value"] <= ratio["speedup"]["high"]
+        assert ratio["paired"] == 3
+        assert ratio["memory_ratio"]["value"] == 2
+        for ran in cell["runs"]:
+            assert ran["time_s"]["value"] > 0.01
+            assert ran["energy_j"]["value"] > 0
+            assert ran["verification"][0]["passed"]
+            assert (folder / "results" / found["id"] / "runs" / ran["run"] / "run.json").is_file()
+    assert found["idle_power_w"]["value"] > 0
+    assert len(list((folder / "results" / found["id"] / "runs").iterdir())) == 5  # idle, and two cells of two
+
+
+def test_the_claim_stands_beside_what_was_measured(whole: tuple[Path, Any]) -> None:
+    """With outcome, reason, the deciding interval and its cell; a busy machine may make it too wide to tell."""
+    (tested,) = whole[1]["claims"]
+    assert tested["held"] in ("confirmed", "not confirmed")
+    assert tested["tested"] == 2
+    assert "short" in tested["cell"]
+    assert "published on a bed" in tested["why"]
+    assert tested["measured"]["low"] <= tested["measured"]["high"]
+
+
+def test_the_same_command_again_measures_nothing_again(whole: tuple[Path, Any], env: dict[str, str]) -> None:
+    """Same --out, same plan: the finished cells are kept, to the last digit, and that is said."""
+    folder, found = whole
+    again = energybench("run", "naps", "--json", "--study", "grid", "--idle", "0.5", "--max-warm-up", "1", cwd=folder, env=env)
+    assert again.code == 0, again.err
+    assert again.json == found
+    assert "2 of 2 cells were there already" in again.err
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "terminal", "json"])
+def test_every_report_takes_a_study(whole: tuple[Path, Any], env: dict[str, str], form: str) -> None:
+    folder, found = whole
+    for what in (f"results/{found['id']}", f"results/{found['id']}/study.json", "results")[: 1 if form == "html" else 3]:
+        ran = energybench("report", what, "--format", form, cwd=folder, env=env)
+        assert ran.code == 0, ran.err
+        assert "nap 0.06" in ran.out
+
+
+def test_what_befalls_a_variant_is_its_result(tmp_path: Path, env: dict[str, str]) -> None:
+    """Does not fit (foretold, or met), not here, dead, wrong: each said with its reason, in no ratio, and none costs another. Exit code 1."""
+    names = "long,huge,greedy,foreign,mortal,wrong,short"
+    ran = run(tmp_path, env, "--study", "grid", "--set", f"variants={names}", "--set", "length=0.02")
+    assert ran.code == 1, ran.err
+    assert "Traceback" not in ran.err
+    found = runs_of(ran.json)
+    states = {"long": "measured", "huge": "does-not-fit", "greedy": "does-not-fit", "foreign": "absent", "mortal": "failed", "wrong": "check-failed"}
+    assert {name: run["state"] for name, run in found.items()} == {**states, "short": "measured"}
+    assert "9000 beds" in found["huge"]["why"]
+    assert "signal 9" in found["mortal"]["why"]
+    assert "rested" in found["wrong"]["why"]
+    assert [ratio["variant"] for ratio in ran.json["cells"][0]["ratios"]] == ["short"]
+    assert not [path for path in (tmp_path / "results" / ran.json["id"] / "runs").iterdir() if path.name.startswith(".")]
+
+
+def test_a_baseline_that_does_not_fit_leaves_the_others_measured(tmp_path: Path, env: dict[str, str]) -> None:
+    """No ratio, and no failure either: that eager does not fit where a fused kernel does is what a study is to find."""
+    ran = run(tmp_path, env, "--study", "grid", "--set", "variants=huge,short", "--set", "length=0.02")
+    assert ran.code == 0, ran.err
+    assert {name: run["state"] for name, run in runs_of(ran.json).items()} == {"huge": "does-not-fit", "short": "measured"}
+    assert ran.json["cells"][0]["ratios"] == []
+    assert ran.json["claims"][0]["held"] == "not testable here"
+
+
+LONG = ("--study", "grid", "--set", "length=0.05,0.06,0.07,0.08")
+
+
+@pytest.mark.parametrize("killed", [signal.SIGKILL, signal.SIGINT])
+def test_half_a_study_is_gone_on_with(tmp_path: Path, env: dict[str, str], killed: signal.Signals) -> None:
+    """Finished cells stay as they are, the rest is measured; no run is left over that the index does not name."""
+    first = subprocess.Popen(
+        command("run", "naps", "--json", *QUICK, *LONG), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    index = wait_for_cells(tmp_path, 2)
+    os.kill(first.pid, killed)
+    _, err = first.communicate(timeout=30)
+    assert first.returncode == (130 if killed == signal.SIGINT else -killed), err
+    held = json.loads(index.read_text())
+    assert 2 <= len(held["cells"]) < 4
+    if killed == signal.SIGINT:
+        assert f"--resume {index.parent.relative_to(tmp_path)}" in err
+        ran = run(tmp_path, env, "--resume", str(index.parent))
+    else:
+        ran = run(tmp_path, env, *LONG)
+    assert ran.code == 0, ran.err
+    found = ran.json
+    assert [cell["cell"]["key"] for cell in found["cells"]] == ["nap 0.05", "nap 0.06", "nap 0.07", "nap 0.08"]
+    finished = [cell for cell in held["cells"] if all(run["state"] == "measured" for run in cell["runs"])]
+    assert found["cells"][: len(finished)] == finished
+    assert all(run["state"] == "measured" for cell in found["cells"] for run in cell["runs"])
+    named = {run["run"] for cell in found["cells"] for run in cell["runs"]}
+    assert {path.name for path in (index.parent / "runs").iterdir()} == named
+
+
+def wait_for_cells(folder: Path, count: int) -> Path:
+    """The index of the study that is being measured, once it holds so many cells."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for index in folder.glob("results/study_*/study.json"):
+            if len(json.loads(index.read_text())["cells"]) >= count:
+                return index
+        time.sleep(0.05)
+    raise AssertionError("no cell was done")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--study", "nightmare"], "--study nightmare: naps offers no such study (have: grid)"),
+        (["--study", "grid", "--variant", "a=1"], "--variant: a study has its own variants"),
+        (["--study", "grid", "--device", "cpu", "--device", "node"], "a study is of one device"),
+        (["--resume", "nowhere"], "nowhere"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(tmp_path: Path, env: dict[str, str], arguments: list[str], says: str) -> None:
+    """Exit code 2, one line, no directory."""
+    assert says in one_line(energybench("run", "naps", *arguments, cwd=tmp_path, env=env))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_workload_without_studies_says_so(tmp_path: Path) -> None:
+    assert "milc offers no such study" in one_line(energybench("run", "milc", "--study", "kernel", cwd=tmp_path))
