@@ -28,7 +28,7 @@ from energybench_workloads.milc.source import random_source
 from energybench_workloads.milc.workload import _lattice
 
 FORMS: tuple[Format, ...] = ("fp64", "fp32", "bf16", "int16")
-MASS, TOLERANCE, SPREAD = 0.01, 1e-10, 0.65
+MASS, TOLERANCE, SPREAD, SOLVES = 0.01, 1e-10, 0.65, 3
 
 
 def seconds(device: torch.device, work: Callable[[], Any]) -> float:
@@ -70,37 +70,31 @@ def study(lattice: Lattice, device: torch.device, rounds: int, iterations: int, 
     for _ in range(rounds):
         for name, work in works.items():
             times[name].append(seconds(device, work))
-    rates = sorted(read_bytes / t for t in times["read"])
-    limit = rates[-1]
-    print(
-        f"\n{lattice.name}, {slab.lanes.name}, {device}, {torch.get_num_threads()} threads: read bandwidth {limit / 1e9:.1f} GB/s (median {statistics.median(rates) / 1e9:.1f})"
-    )
+    rates = [read_bytes / t for t in times["read"]]
+    limit = max(rates)
+    print(f"\n{lattice.name}, {slab.lanes.name}, {device}, {torch.get_num_threads()} threads")
+    print(f"  read bandwidth {limit / 1e9:.1f} GB/s, median {statistics.median(rates) / 1e9:.1f}")
+
+    def line(name: str, flops: float, moved: float) -> None:
+        t = statistics.median(times[name])
+        beside = statistics.median(moved / one / rate for one, rate in zip(times[name], rates, strict=True))
+        print(f"  {name:13} {flops / t / 1e9:7.1f} GF/s  {moved / t / limit:5.0%} of the read bandwidth, {beside:5.0%} of the read beside it")
+
     for form in FORMS:
-        t = statistics.median(times[f"dslash {form}"])
-        moved = cost.dslash_bytes(*cost.WIDTHS[form]) * lattice.half
-        near = statistics.median(moved / a / (read_bytes / c) for a, c in zip(times[f"dslash {form}"], times["read"], strict=True))
-        print(
-            f"  Dslash {form:6} {cost.DSLASH_FLOPS * lattice.half / t / 1e9:7.1f} GF/s  {moved / t / limit:5.0%} of the read bandwidth ({near:.0%} of the read beside it)"
-        )
+        line(f"dslash {form}", cost.DSLASH_FLOPS * lattice.half, cost.dslash_bytes(*cost.WIDTHS[form]) * lattice.half)
     for form in plain:
-        t = statistics.median(times[f"cg {form}"])
-        moved = cost.moved_bytes(lattice, iterations, 0, cost.WIDTHS[form], cost.WIDTHS[form])
-        near = statistics.median(moved / a / (read_bytes / c) for a, c in zip(times[f"cg {form}"], times["read"], strict=True))
-        print(
-            f"  CG     {form:6} {cost.CG_FLOPS * lattice.volume * iterations / t / 1e9:7.1f} GF/s  {moved / t / limit:5.0%} of the read bandwidth ({near:.0%} of the read beside it)"
-        )
-    found = {form: [] for form in FORMS}
-    for _ in range(3):
+        widths = cost.WIDTHS[form]
+        line(f"cg {form}", cost.flops(lattice, iterations, 0), cost.moved_bytes(lattice, iterations, 0, widths, widths))
+    solves: dict[str, list[float]] = {form: [] for form in FORMS}
+    last = {}
+    for _ in range(SOLVES):
         for form, problem in problems.items():
-            start = time.perf_counter()
-            solution = conjugate_gradient(problem, TOLERANCE, 20_000)
-            found[form].append((time.perf_counter() - start, solution.iterations, solution.updates, solution.residual))
-    base = statistics.median(t for t, *_ in found["fp64"])
-    for form, runs in found.items():
-        t, (_, n, updates, residual) = statistics.median(t for t, *_ in runs), runs[-1]
-        pairs = statistics.median(a / c for (a, *_), (c, *_) in zip(found["fp64"], runs, strict=True))
+            solves[form].append(seconds(device, lambda problem=problem, form=form: last.update({form: conjugate_gradient(problem, TOLERANCE, 20_000)})))
+    for form, took in solves.items():
+        solution, times_faster = last[form], statistics.median(a / c for a, c in zip(solves["fp64"], took, strict=True))
         print(
-            f"  to {TOLERANCE:g} with {form:6} inside: {t:6.2f} s, {base / t:4.2f}x fp64 (pairs {pairs:.2f}x), {n} iterations, {updates} residuals, reached {residual:.1e}"
+            f"  to {TOLERANCE:g}, iterating in {form:6} {statistics.median(took):6.2f} s, {times_faster:4.2f}x as fast as fp64; "
+            f"{solution.iterations} iterations, {solution.updates} true residuals, reached {solution.residual:.1e}"
         )
 
 
