@@ -13,7 +13,7 @@ from energybench import __version__
 from energybench.model import Gpu, Host
 from energybench.plugins import Clock
 
-_LIBRARIES = ("numpy", "scipy", "torch", "triton", "nvidia-ml-py", "codecarbon")
+_LIBRARIES = ("numpy", "scipy", "torch", "transformers", "triton", "nvidia-ml-py", "codecarbon")
 
 
 def describe(clock: Clock, root: Path = Path("/"), gpus: tuple[Gpu, ...] = ()) -> Host:

@@ -17,9 +17,6 @@ from energybench_workloads.sdpa.shape import Shape, flops
 if TYPE_CHECKING:
     import torch
 
-STUDIES = {
-    "kernel": "attention alone: eager against every fused backend, over batch, sequence length, head dim and heads",
-}
 BACKENDS = ("eager", "math", "flash", "efficient", "cudnn", "flex")  # "fused" is torch's choice among these
 LISTS = ("backend", "batch", "seq", "head_dim", "heads", "mode", "causal", "dtype", "seed", "threads", "iterations")
 _DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -135,8 +132,3 @@ def _absent(found: Sequence[tuple[str, str, str]], points: int) -> tuple[Absent,
     return tuple(
         Absent(variant=backend, reason=reason, where=", ".join(dict.fromkeys(place for place in where if place))) for (backend, reason), where in places.items()
     )
-
-
-def make_plan(study: str, device: str, settings: Mapping[str, str]) -> StudyPlan:
-    """The study of that name, which the worker has looked up."""
-    return {"kernel": kernel_plan}[study](device, settings)

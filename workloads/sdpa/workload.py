@@ -25,7 +25,8 @@ from energybench_workloads.common import (
 from energybench_workloads.memory import counted, fits
 from energybench_workloads.sdpa import checks
 from energybench_workloads.sdpa.backends import BACKENDS, WRITTEN_OUT, Attention, allowed, attention, require_backend
-from energybench_workloads.sdpa.kernel_study import STUDIES, make_plan
+from energybench_workloads.sdpa.kernel_study import kernel_plan
+from energybench_workloads.sdpa.model_study import model_plan
 from energybench_workloads.sdpa.shape import SIZES, Shape, flops, memory, moved_bytes
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ class Sdpa:
 
     name = "sdpa"
     sizes: Sequence[str] = tuple(SIZES)
-    studies: Mapping[str, str] = STUDIES
+    studies: Mapping[str, str] = {
+        "kernel": "attention alone: eager against every fused backend, over batch, sequence length, head dim and heads",
+        "model": "whole decoders: eager attention against sdpa, generating and training, over models and padding",
+    }
 
     def __init__(self) -> None:
         self._read("smoke", {})
@@ -118,7 +122,7 @@ class Sdpa:
             raise NotHere("--set backend=flex", what, "another backend") from error
 
     def plan(self, study: str, device: str, settings: Mapping[str, str]) -> StudyPlan:
-        return make_plan(study, device, settings)
+        return {"kernel": kernel_plan, "model": model_plan}[study](device, settings)
 
     def memory(self) -> Memory:
         """Of one iteration beside its inputs, with eager's mask made before."""
