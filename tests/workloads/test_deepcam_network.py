@@ -1,0 +1,135 @@
+"""DeepLabv3+ and LAMB: the network has the size that is published, and costs what its own count says."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from energybench_workloads.deepcam import cost
+from energybench_workloads.deepcam.fields import FREQUENCIES
+from energybench_workloads.deepcam.lamb import Lamb
+from energybench_workloads.deepcam.network import DeepLab, class_weights, initialise, loss
+
+HEIGHT, WIDTH = 32, 48
+
+
+@pytest.fixture(scope="module")
+def network() -> DeepLab:
+    made = DeepLab().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    initialise(made, 1)
+    return made  # type: ignore[no-any-return]
+
+
+def batch(count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    field = torch.randn((count, 16, HEIGHT, WIDTH), generator=generator)
+    return field.to(memory_format=torch.channels_last), torch.randint(0, 3, (count, HEIGHT, WIDTH), generator=generator, dtype=torch.uint8)
+
+
+def judged(network: nn.Module, autocast: bool = False) -> torch.Tensor:
+    field, label = batch()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        logits = network(field)
+    return loss(logits, label, torch.tensor(class_weights(FREQUENCIES)))
+
+
+def test_parameters_and_flops_are_the_published_ones(network: DeepLab) -> None:
+    """56.46 M parameters; 0.655 TFLOP forward and 1.97 in training for a sample of 768 x 1152: to the digits given."""
+    assert f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f}" == "56.46"
+    assert cost.parameters() == sum(p.numel() for p in network.parameters())
+    assert f"{cost.forward_flops(768 * 1152) / 1e12:.3f}" == "0.655"
+    assert f"{cost.training_flops(768 * 1152) / 1e12:.2f}" == "1.97"
+
+
+def test_every_convolution_is_counted_where_it_is_applied(network: DeepLab) -> None:
+    """The count by layers agrees with the shapes that the network's own convolutions meet, one by one."""
+    met: list[int] = []
+
+    def look(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        assert isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+        places = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
+        met.append(2 * module.weight.numel() * places.shape[2] * places.shape[3])
+
+    hooks = [module.register_forward_hook(look) for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)]
+    with torch.no_grad():
+        logits = network.eval()(batch(1)[0])
+    for hook in hooks:
+        hook.remove()
+    assert logits.shape == (1, 3, HEIGHT, WIDTH)
+    assert sorted(met) == sorted(layer.flops for layer in cost.layers(HEIGHT * WIDTH))
+
+
+def kept(network: DeepLab) -> int:
+    """Bytes that autograd keeps for the backward pass, each storage once, weights and their copies left out."""
+    own = {p.untyped_storage().data_ptr() for p in network.parameters()}
+    shapes = {tuple(p.shape) for p in network.parameters()}
+    held: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.untyped_storage().data_ptr() not in own and tuple(tensor.shape) not in shapes and not isinstance(tensor, nn.Parameter):
+            held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        judged(network.train(), autocast=True).backward()  # type: ignore[no-untyped-call]
+    network.zero_grad()
+    return sum(held.values())
+
+
+def test_memory_formula_agrees_with_what_autograd_keeps(network: DeepLab) -> None:
+    """Within 15 % in bf16: what decides whether a size is refused."""
+    expected = 2 * cost.kept_bytes(HEIGHT * WIDTH, 2)
+    assert kept(network) == pytest.approx(expected, rel=0.15)
+
+
+def test_large_size_fits_a_gpu_of_40_gb() -> None:
+    """Training of 768 x 1152 with the default batch, and with twice that, by the formula."""
+    for many in (2, 4):
+        assert cost.memory(cost.SIZES["L"], many, True, 2, False, 72)[1] < 40e9
+
+
+def test_recomputation_changes_nothing_but_memory(network: DeepLab) -> None:
+    """The same loss, gradients and running statistics, bit by bit."""
+    plain, again = copy.deepcopy(network).train(), copy.deepcopy(network).train()
+    again.recompute = True
+    losses = [judged(one, autocast=True) for one in (plain, again)]
+    for one in losses:
+        one.backward()  # type: ignore[no-untyped-call]
+    assert losses[0] == losses[1]
+    for a, b in zip(plain.parameters(), again.parameters(), strict=True):
+        assert a.grad is not None
+        assert b.grad is not None
+        assert torch.equal(a.grad, b.grad)
+    for (name, a), (_, b) in zip(plain.named_buffers(), again.named_buffers(), strict=True):
+        assert "tracked" in name or torch.equal(a, b), name
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cpu_and_gpu_logits_agree(network: DeepLab) -> None:
+    """In fp32 without TF32: 1e-3 of their root mean square."""
+    field, _ = batch()
+    torch.backends.cudnn.allow_tf32 = False
+    with torch.no_grad():
+        here = network.eval()(field)
+        there = copy.deepcopy(network).cuda()(field.cuda()).cpu()
+    assert float((here - there).pow(2).mean().sqrt() / here.pow(2).mean().sqrt()) < 1e-3
+
+
+def test_lamb_follows_its_formula() -> None:
+    """Two steps against You et al.'s algorithm 2 written out in float64 for one layer; a layer that is all zero moves too."""
+    start = torch.tensor([3.0, -4.0])
+    layers = [start.clone().requires_grad_(), torch.zeros(2, requires_grad=True)]
+    optimiser = Lamb(layers, lr=0.1, weight_decay=0.01)
+    x, m, v = start.double(), torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    for step, grad in enumerate((torch.tensor([1.0, 2.0]), torch.tensor([-3.0, 0.5])), 1):
+        for layer in layers:
+            layer.grad = grad.clone()
+        optimiser.step()
+        m, v = 0.9 * m + 0.1 * grad.double(), 0.999 * v + 0.001 * grad.double() ** 2
+        toward = (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-6) + 0.01 * x
+        x = x - 0.1 * x.norm() / toward.norm() * toward
+        assert torch.allclose(layers[0].detach().double(), x, rtol=1e-5)
+    assert float(layers[1].detach().abs().min()) > 0

@@ -1,0 +1,79 @@
+"""The real data where the user has it: CAM5 snapshots in HDF5 as the DeepCAM data set lays them out.
+
+    DIR/train/*.h5, DIR/validation/*.h5   climate/data [H, W, 16] float32, climate/labels_0 [H, W]
+    DIR/stats.h5                          climate/minval, climate/maxval [16]; fields are scaled by them to 0 … 1
+
+Larger fields are cut to the size's extents, at a place that follows from their number; smaller ones are refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from energybench.errors import BadInput
+from energybench_workloads.deepcam.cost import Size
+from energybench_workloads.deepcam.fields import Sample, to_bf16
+
+STATS = "stats.h5"
+
+
+class Cam5:
+    """Snapshots of one folder, read one at a time. Raises BadInput where the folder is not one of them."""
+
+    def __init__(self, folder: Path, part: str, size: Size) -> None:
+        require_h5py()
+        self.files = sorted((folder / part).glob("*.h5"))
+        self._size = size
+        if not self.files:
+            raise BadInput(f"--set data={folder}", f"has no {part}/*.h5", "the folder that holds train/, validation/ and stats.h5")
+        self._low, self._scale = _scale(folder / STATS)
+        height, width = _open_shape(self.files[0])
+        if height < size.height or width < size.width:
+            raise BadInput(f"--set data={folder}", f"its fields are {height} x {width}", "a size that is no larger than they are")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, index: int) -> Sample:
+        import h5py
+
+        with h5py.File(self.files[index], "r") as file:
+            field = np.asarray(file["climate/data"], dtype=np.float32)
+            label = np.asarray(file["climate/labels_0"]).astype(np.uint8)
+        top, left = (index * 7919) % (field.shape[0] - self._size.height + 1), (index * 104729) % (field.shape[1] - self._size.width + 1)
+        cut = (slice(top, top + self._size.height), slice(left, left + self._size.width))
+        return Sample(to_bf16((field[cut] - self._low) * self._scale), np.ascontiguousarray(label[cut]))
+
+
+def require_h5py() -> None:
+    try:
+        import h5py  # noqa: F401
+    except ImportError as error:
+        raise BadInput("--set data", "needs h5py, which is not installed", "pip install 'energybench[workloads]'") from error
+
+
+def _scale(stats: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """(smallest value, 1 / range) of each channel."""
+    import h5py
+
+    if not stats.is_file():
+        raise BadInput(f"--set data={stats.parent}", f"has no {STATS}", "the file with climate/minval and climate/maxval that comes with the data set")
+    with h5py.File(stats, "r") as file:
+        low, high = (np.asarray(file[f"climate/{name}"], dtype=np.float32) for name in ("minval", "maxval"))
+    return low, np.where(high > low, 1 / np.maximum(high - low, np.float32(1e-30)), np.float32(1)).astype(np.float32)
+
+
+def _open_shape(path: Path) -> tuple[int, int]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            shape, labels = file["climate/data"].shape, file["climate/labels_0"].shape
+    except (OSError, KeyError) as error:
+        raise BadInput(str(path), f"is not a CAM5 snapshot: {error}", "climate/data [H, W, 16] and climate/labels_0 [H, W] in HDF5") from error
+    if len(shape) != 3 or shape[2] != 16 or labels != shape[:2]:
+        raise BadInput(str(path), f"climate/data is {shape}, climate/labels_0 {labels}", "[H, W, 16] and [H, W]")
+    return int(shape[0]), int(shape[1])

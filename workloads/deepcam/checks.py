@@ -1,0 +1,62 @@
+"""What a run must show: a loss that falls, finite gradients, more than the baseline's IoU once it has seen enough, arithmetic that agrees with fp32."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from energybench.model import Verification
+from energybench_workloads.common import checked
+from energybench_workloads.deepcam import quality
+
+if TYPE_CHECKING:
+    import torch
+
+    from energybench_workloads.deepcam.member import Member
+
+JUDGED_STEPS = 4  # fewer losses say nothing of a trend
+LEARNED_SAMPLES = 2000  # after so many the held-out IoU is to beat the baseline: see docs/workloads/deepcam.md, how it was found
+LOGITS = {"bf16": 0.1, "fp32": 2e-3}  # relative, root mean square, over some 80 layers of 2^-9 (bf16) and of fp32 in another order (or TF32's 2^-11)
+
+
+def training(losses: Sequence[float], norm: float) -> list[Verification]:
+    """The last quarter's mean loss below the first quarter's; a loss and a gradient that are numbers."""
+    finite = math.isfinite(norm) and all(math.isfinite(value) for value in losses)
+    found = [Verification(quantity="norm of the last gradient", value=norm if finite else None, tolerance=1e30, passed=finite)]
+    if len(losses) >= JUDGED_STEPS and finite:
+        quarter = len(losses) // 4
+        ratio = (sum(losses[-quarter:]) / quarter) / (sum(losses[:quarter]) / quarter)
+        found.append(Verification(quantity="loss at the end over loss at the beginning", value=ratio, tolerance=1.0, passed=ratio < 1.0))
+    return found
+
+
+def learned(counts: torch.Tensor) -> Verification:
+    """How far the held-out mean IoU lies below that of calling everything background (negative: above)."""
+    short = quality.background_iou(counts) - quality.mean_iou(counts)
+    return Verification(quantity="background's IoU less the held-out IoU", value=short, tolerance=0.0, passed=short < 0)
+
+
+def reached(iou: float, goal: float) -> Verification:
+    return Verification(quantity=f"held-out IoU short of {goal:g}", value=max(goal - iou, 0.0), tolerance=0.0, passed=iou >= goal)
+
+
+def arithmetic(member: Member, index: int = 0) -> Verification:
+    """Logits of a held-out sample, as the run computes them on its device, against fp32 on the CPU with the same weights."""
+    found, expected = member.logits(index), in_fp32(member, index)
+    error = float((found - expected).double().pow(2).mean().sqrt() / expected.double().pow(2).mean().sqrt())
+    return checked(f"logits in {member.spec.precision} on {member.device} against fp32 on the CPU, relative", error, LOGITS[member.spec.precision])
+
+
+def in_fp32(member: Member, index: int) -> torch.Tensor:
+    """The same network on the CPU without autocast, in evaluation mode."""
+    import torch
+
+    from energybench_workloads.deepcam.network import DeepLab
+
+    network = DeepLab().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.load_state_dict(member.network.state_dict())
+    network.eval()
+    bits = torch.from_numpy(member.held.read(index).field[None])
+    with torch.no_grad():
+        return network(bits.view(torch.bfloat16).float().permute(0, 3, 1, 2))  # type: ignore[no-any-return]

@@ -1,0 +1,302 @@
+"""One process's part of training or inference: its network, its optimiser, its share of the samples, its device."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from energybench.plugins import RegionFactory
+from energybench_workloads.common import synchronise, use_threads
+from energybench_workloads.deepcam import quality
+from energybench_workloads.deepcam.cam5 import Cam5
+from energybench_workloads.deepcam.cost import Size
+from energybench_workloads.deepcam.fields import FREQUENCIES
+from energybench_workloads.deepcam.loader import Batch, Loader, Share, Source, Synthetic
+
+if TYPE_CHECKING:
+    import torch
+
+TYPES = {"bf16": "bfloat16", "fp32": "float32"}
+
+
+class Spec(NamedTuple):
+    """What all processes of a run are told. batch: of each process in one pass; accumulate: passes in a step."""
+
+    size: Size
+    mode: str
+    batch: int
+    accumulate: int
+    optimiser: str
+    lr: float
+    precision: str
+    recompute: bool
+    seed: int
+    samples: int
+    held: int
+    data: str  # folder of the real data; "" for synthetic fields
+    threads: int
+    regions: bool  # a device is waited for where one region ends and the next begins
+    world: int = 1
+
+    @property
+    def step_samples(self) -> int:
+        return self.batch * self.accumulate * self.world
+
+
+class Order(NamedTuple):
+    """Train from step `first` to step `last`; evaluate every so many steps (0: never) and stop at that IoU; save to `path` at the end.
+
+    With a path the network goes on where it stands; without one every run begins anew.
+    """
+
+    first: int
+    last: int
+    every: int = 0
+    goal: float = 0.0
+    path: str = ""
+
+
+class Trained(NamedTuple):
+    """losses: of each step, the mean over all processes; scores: (step, IoU); norm: of the last gradient."""
+
+    losses: tuple[float, ...]
+    scores: tuple[tuple[int, float], ...]
+    norm: float
+    waited_s: float
+    made_s: float
+
+
+def quiet(label: str) -> contextlib.AbstractContextManager[Any]:
+    """A region that nobody measures."""
+    return contextlib.nullcontext()
+
+
+class Member:
+    """`group`: the processes are joined by torch.distributed. Samples are made here: two processes' memories share nothing."""
+
+    def __init__(self, spec: Spec, rank: int, device: torch.device, own_cpus: int = 0) -> None:
+        import torch
+
+        from energybench_workloads.deepcam import network
+
+        self.spec, self.rank, self.device = spec, rank, device
+        self.threads = use_threads(spec.threads or own_cpus)
+        digest = hashlib.sha256()
+        self.source, self.held = sources(spec, digest)
+        self.inputs = digest.hexdigest()
+        if device.type == "cuda":
+            torch.backends.cudnn.benchmark = True
+        made = network.DeepLab(spec.recompute).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.initialise(made, spec.seed)
+        self.start = {name: value.clone() for name, value in made.state_dict().items()}  # on the host: every run begins from it
+        self.network = made.to(device)
+        self.trained: torch.nn.Module = self.network
+        if spec.world > 1 and spec.mode == "training":
+            ids = [device.index] if device.type == "cuda" else None
+            self.trained = torch.nn.parallel.DistributedDataParallel(made, ids, broadcast_buffers=False, gradient_as_bucket_view=True)
+        self.weights = torch.tensor(network.class_weights(FREQUENCIES), device=device)
+        self.begun: dict[str, Any] | None = None  # the optimiser's state that runs begin from
+        self.history: tuple[float, ...] = ()  # losses of the steps before
+        self.at = -1  # step that the network stands at, where the next run may go on from there
+        self.optimiser = self._optimiser()
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        import torch
+
+        from energybench_workloads.deepcam.lamb import Lamb
+
+        parameters = list(self.network.parameters())
+        return Lamb(parameters, self.spec.lr) if self.spec.optimiser == "lamb" else torch.optim.AdamW(parameters, self.spec.lr, fused=True)
+
+    def begin(self, path: str) -> None:
+        """Runs begin from a checkpoint."""
+        import torch
+
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.start, self.begun, self.history = state["network"], state["optimiser"], tuple(state["losses"])
+
+    def reset(self) -> None:
+        """Weights, statistics and moments as they were at the beginning."""
+        import copy
+
+        self.network.load_state_dict(self.start)
+        self.optimiser = self._optimiser()
+        if self.begun is not None:
+            self.optimiser.load_state_dict(copy.deepcopy(self.begun))
+
+    def train(self, order: Order, region: RegionFactory = quiet) -> Trained:
+        import torch
+
+        spec = self.spec
+        if not order.path or self.at != order.first:
+            with region("transfer"):
+                self.reset()
+                synchronise(self.device)
+        self.network.train()
+        losses: list[torch.Tensor] = []
+        scores: list[tuple[int, float]] = []
+        norm = torch.zeros(())
+        passes = (order.last - order.first) * spec.accumulate
+        with Loader(self.source, self.share(), order.first * spec.accumulate, passes) as loader:
+            for step in range(order.first, order.last):
+                losses.append(self._passes(loader, region))
+                with region("optimiser"):
+                    norm = torch.stack(torch._foreach_norm([p.grad for p in self.network.parameters()])).norm() if step + 1 == order.last else norm
+                    self.optimiser.step()
+                    self.optimiser.zero_grad()
+                    self._wait()
+                done = step + 1
+                if order.every and (done % order.every == 0 or done == order.last):
+                    with region("evaluation"):
+                        scores.append((done, quality.mean_iou(self.evaluate())))
+                    self.network.train()
+                if scores and scores[-1][1] >= order.goal > 0:
+                    break
+            waited_s, made_s = loader.waited_s, loader.made_s
+        if order.path:
+            with region("checkpoint"):
+                self._save(order, order.first + len(losses), losses)
+        found = self.history + self._mean(losses)
+        self.at = order.first + len(losses) if order.path else -1
+        self.history = found if order.path else self.history
+        return Trained(found, tuple(scores), float(norm), waited_s, made_s)
+
+    def _passes(self, loader: Loader, region: RegionFactory) -> torch.Tensor:
+        """Forward and backward over one step's samples; the gradients are added up, and averaged over all processes in the last pass."""
+        import torch
+
+        from energybench_workloads.deepcam.network import loss
+
+        spec = self.spec
+        total = torch.zeros((), device=self.device)
+        for i in range(spec.accumulate):
+            with region("data"):
+                ready = loader.take()
+            with region("transfer"):
+                field, label = self.put(ready)
+            last = i == spec.accumulate - 1
+            with contextlib.nullcontext() if last or spec.world == 1 else self.trained.no_sync():  # type: ignore[operator]
+                with region("forward"):
+                    with self.autocast():
+                        logits = self.trained(field)
+                    judged = loss(logits, label, self.weights) / spec.accumulate
+                    self._wait()
+                with region("backward"):
+                    judged.backward()  # type: ignore[no-untyped-call]
+                    self._wait()
+            total += judged.detach()
+        return total
+
+    def infer(self, steps: int, region: RegionFactory = quiet) -> tuple[float, float]:
+        """Classes of `steps` batches; what was waited for them, and what making them took (s)."""
+        import torch
+
+        with region("transfer"):
+            self.network.load_state_dict(self.start)
+            synchronise(self.device)
+        self.network.eval()
+        with torch.no_grad(), Loader(self.source, self.share(), 0, steps) as loader:
+            for _ in range(steps):
+                with region("data"):
+                    ready = loader.take()
+                with region("transfer"):
+                    field, _label = self.put(ready)
+                with region("forward"):
+                    with self.autocast():
+                        classes = self.network(field).argmax(1).to(torch.uint8)
+                    self._wait()
+                with region("transfer"):
+                    self.classes = classes.cpu()
+            return loader.waited_s, loader.made_s
+
+    def share(self) -> Share:
+        return Share(self.spec.seed, self.spec.batch, self.spec.world, self.rank)
+
+    def put(self, ready: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Field [B, 16, H, W], channels last, and labels, on the device."""
+        import torch
+
+        field = torch.from_numpy(ready.field).view(torch.bfloat16).to(self.device).permute(0, 3, 1, 2)
+        label = torch.from_numpy(ready.label).to(self.device)
+        return (field if self.spec.precision == "bf16" else field.float()), label
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        import torch
+
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bf16")
+
+    def logits(self, index: int) -> torch.Tensor:
+        """Of one held-out sample, as the run computes them; float32 on the host."""
+        import torch
+
+        self.network.eval()
+        sample = self.held.read(index)
+        with torch.no_grad(), self.autocast():
+            found = self.network(self.put(Batch(sample.field[None], sample.label[None]))[0])
+        result: torch.Tensor = found.float().cpu()
+        return result
+
+    def evaluate(self) -> torch.Tensor:
+        """Confusion matrix [true, predicted] over the held-out samples, each process a part. BatchNorm's statistics become all processes' mean."""
+        import torch
+        import torch.distributed as dist
+
+        if self.spec.world > 1:
+            for value in self.network.buffers():
+                if value.is_floating_point():
+                    dist.all_reduce(value)
+                    value /= self.spec.world
+        found = torch.zeros((3, 3), dtype=torch.int64)
+        for index in range(self.rank, min(self.spec.held, len(self.held)), self.spec.world):
+            found += quality.confusion(torch.from_numpy(self.held.read(index).label), self.logits(index).argmax(1)[0])
+        if self.spec.world > 1:
+            found = found.to(self.device)
+            dist.all_reduce(found)
+        return found.cpu()
+
+    def _mean(self, losses: list[torch.Tensor]) -> tuple[float, ...]:
+        import torch
+        import torch.distributed as dist
+
+        if not losses:
+            return ()
+        stacked = torch.stack(losses)
+        if self.spec.world > 1:
+            dist.all_reduce(stacked)
+            stacked /= self.spec.world
+        return tuple(stacked.tolist())
+
+    def _save(self, order: Order, step: int, losses: list[torch.Tensor]) -> None:
+        """By the first process alone: all have the same weights. A file that is whole replaces the one before."""
+        import torch
+
+        recent = self._mean(losses)
+        if self.rank == 0:
+            state = {
+                "step": step,
+                "inputs": self.inputs,
+                "losses": self.history + recent,
+                "network": self.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+            }
+            draft = Path(order.path + ".part")
+            torch.save(state, draft)
+            draft.replace(order.path)
+
+    def _wait(self) -> None:
+        if self.spec.regions:
+            synchronise(self.device)
+
+
+def sources(spec: Spec, digest: hashlib._Hash) -> tuple[Source, Source]:
+    """Training and held-out samples. The digest is fed what tells one problem from another."""
+    if spec.data:
+        folder = Path(spec.data)
+        found = Cam5(folder, "train", spec.size), Cam5(folder, "validation", spec.size)
+        for part in found:
+            digest.update("\n".join(path.name for path in part.files).encode())
+        return found
+    train = Synthetic(spec.size, spec.seed, 0, spec.samples, digest)
+    return train, Synthetic(spec.size, spec.seed, 1 << 32, spec.held, digest)
