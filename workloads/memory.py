@@ -18,10 +18,16 @@ ON_CUDA = "torch.cuda.max_memory_allocated"
 ON_CPU = "allocations and releases of torch's CPU allocator (torch.profiler, profile_memory)"
 
 
-def counted(step: Callable[[], object], held_bytes: float, device: torch.device) -> Memory:
-    """Memory of one step after one that is not looked at. `held_bytes`: what lives on a CPU before it (inputs, parameters); a GPU's is read."""
+def counted(step: Callable[[], object], held_bytes: float, device: torch.device, clear: Callable[[], object] = lambda: None) -> Memory:
+    """Memory of one step after one that is not looked at. `held_bytes`: what lives on a CPU before it (inputs, parameters); a GPU's is read.
+
+    `clear` gives back, before each step, what the one before it has left.
+    """
     step()
-    found = [_on_cuda(step, device) if device.type == "cuda" else _on_cpu(step, held_bytes) for _ in range(STEPS)]
+    found = []
+    for _ in range(STEPS):
+        clear()
+        found.append(_on_cuda(step, device) if device.type == "cuda" else _on_cpu(step, held_bytes))
     peaks, extras = zip(*found, strict=True)
     return Memory(peak_bytes=_range(peaks), extra_bytes=_range(extras), how=ON_CUDA if device.type == "cuda" else ON_CPU)
 

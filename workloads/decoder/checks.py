@@ -40,11 +40,15 @@ class Reference(NamedTuple):
         return "" if self.whole else f", first {_LAYERS} layers"
 
 
-def reference(model: Any, shape: Shape, places: int, attention: str, dtype: torch.dtype, device: torch.device) -> Reference:
-    """Built of the timed model's own weights."""
+def whole(shape: Shape) -> bool:
+    """Whether a float64 copy with its gradients is small enough for this machine."""
+    return 3 * 8.0 * shape.parameters < _WHOLE * psutil.virtual_memory().available
+
+
+def reference(model: Any, shape: Shape, places: int, attention: str, dtype: torch.dtype, device: torch.device, whole: bool) -> Reference:
+    """Built of the timed model's own weights: of all layers, or of the first."""
     import torch
 
-    whole = 3 * 8.0 * shape.parameters < _WHOLE * psutil.virtual_memory().available
     small = shape if whole else shape._replace(layers=min(_LAYERS, shape.layers))
     weights = model.state_dict()
     exact = build(small, places, exact_attention(shape), torch.float64, torch.device("cpu"), 0)

@@ -108,15 +108,11 @@ class Decoder:
     def memory(self) -> Memory:
         """Of one step beside the weights; a training step's gradients are its own."""
         held = sum(parameter.nbytes for parameter in self._model.parameters())
-
-        def step() -> None:
-            self._model.zero_grad(set_to_none=True)
-            self._step()
-
         with fits(self.name):
-            found = counted(step, held, self._device)
+            return counted(self._step, held, self._device, clear=self._clear)
+
+    def _clear(self) -> None:
         self._model.zero_grad(set_to_none=True)
-        return found
 
     def verify(self) -> Sequence[Verification]:
         if self._made is None or self._batch is None:
@@ -124,6 +120,7 @@ class Decoder:
         import torch
 
         if self._reference is None:
-            self._reference = checks.reference(self._model, self._shape, self._places, self._attention, getattr(torch, DTYPES[self._dtype][0]), self._device)
+            dtype, whole = getattr(torch, DTYPES[self._dtype][0]), checks.whole(self._shape)
+            self._reference = checks.reference(self._model, self._shape, self._places, self._attention, dtype, self._device, whole)
         judge = checks.trained if self._mode == "training" else checks.generated
         return judge(self._made, self._batch, self._reference, self._dtype)
