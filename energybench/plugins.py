@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from energybench.errors import BadInput
-from energybench.model import Channel, Condition, Distribution, Document, Gain, Gpu, Memory, StudyPlan, Verification, Work
+from energybench.model import Channel, Condition, Distribution, Document, Gain, Gpu, Memory, StudyPlan, Verification, Work, WorkRecord
 
 Door = Literal["collectors", "workloads", "reports"]
 
@@ -149,6 +149,14 @@ class CountsMemory(Protocol):
 
     def memory(self) -> Memory:
         """Of one step, outside every repeat. Called after setup."""
+
+
+@runtime_checkable
+class KeepsRecord(Protocol):
+    """A workload that also has something to say of its run: words, a statement, figures, curves, pictures; optional."""
+
+    def record(self) -> WorkRecord:
+        """Of the last run. Called after `verify`, outside every repeat; that of the last repeat stands in the measurement."""
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ import msgspec
 from markupsafe import Markup
 
 from energybench.model import Document, Measurement, Study
-from energybench_reports import chart_limits, chart_study, charts
+from energybench_reports import chart_limits, chart_record, chart_study, charts
 from energybench_reports.json_report import envelope
 from energybench_reports.layout import Section, Table
 from energybench_reports.view import build
@@ -41,6 +41,7 @@ class Html:
         figures = list(charts.figures(document.of(Measurement), document.timelines, view.labels))
         roofline = chart_limits.roofline(charts.library("altair"), document.of(Measurement), view.labels)
         figures += [roofline] if roofline is not None else []
+        figures += chart_record.figures(charts.library("altair"), document.of(Measurement), view.labels)
         figures += chart_study.figures(charts.library("altair"), document.of(Study))
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -84,8 +84,16 @@ class Weakness(NamedTuple):
     said: tuple[tuple[str, tuple[str, ...]], ...]
 
 
+class Picture(NamedTuple):
+    """A PNG in base64, what stands under it and what is read out instead of it."""
+
+    png: str
+    caption: str
+    alt: str
+
+
 class Section(NamedTuple):
-    """Tables under one heading. `detail`: for the full report only. `brief`: what a screen of text says instead of the tables."""
+    """Tables under one heading. `detail`: for the full report only. `brief`: what a screen of text says instead of the tables. Pictures: only in html."""
 
     key: str
     title: str
@@ -93,6 +101,7 @@ class Section(NamedTuple):
     tables: tuple[Table, ...]
     detail: bool = False
     brief: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 class View(NamedTuple):

@@ -37,6 +37,7 @@ from energybench.model import (
     Window,
     Work,
     WorkloadRef,
+    WorkRecord,
 )
 
 __all__ = ["IDLE", "REPEAT", "Record", "SamplingStats", "covered", "energies_so_far", "energy_to_solution", "measure", "sampling_rel"]
@@ -63,6 +64,7 @@ class Record(NamedTuple):
     conditions: tuple[Condition, ...] = ()
     others: tuple[OtherLoad, ...] = ()
     limits: DeviceLimits | None = None  # of the device that the work was given
+    kept: WorkRecord | None = None  # the workload's own
 
 
 def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> list[float | None]:
@@ -135,6 +137,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
     found = (
         *(doubt for doubt in record.doubts if doubt.code != "estimated-cpu" or weak.cpu_modelled(rows)),
         *weak.of_verification(record.verification),
+        *(record.kept.doubts if record.kept is not None else ()),
         *weak.of_quality(quality, rows, record.host.virtual, {doubt.code for doubt in record.doubts}),
         *weak.of_unused_meters(chosen.name, quality, [trace.channel for trace in traces]),
         *weak.of_parts(rows),
@@ -187,6 +190,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         session=record.session,
         conditions=steady.keep(record.conditions),
         others=record.others,
+        record=record.kept,
         doubts=tuple(found),
     )
 

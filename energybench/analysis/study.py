@@ -29,6 +29,7 @@ def run_of(cell: Cell, variant: str, measured: Measurement, memory: Memory | Non
         quality=measured.quality,
         memory=memory,
         verification=measured.verification,
+        figures=measured.record.figures if measured.record is not None else {},
         repeats=len(measured.repeats),
     )
     return msgspec.structs.replace(made, flops_per_s=_rate(measured))

@@ -5,7 +5,7 @@ commands end, so that it does not outlive a measuring side that was killed.
 
     {"do": "setup", "workload", "size", "device", "settings"}   → {"ready": settings, "regions": […]}
     {"do": "run", "times": k}                                   → {"start_s", "end_s", "work", "regions"}
-    {"do": "verify"}                                            → {"checks": […]}
+    {"do": "verify"}                                            → {"checks": […], "record": … or null}
     {"do": "memory"}                                            → {"memory": … or null}
     {"do": "release"}                                           → {"released": true}
     {"do": "plan", "workload", "study", "device", "settings"}   → {"plan": …}
@@ -30,7 +30,7 @@ import msgspec
 
 from energybench.errors import BadInput, DoesNotFit
 from energybench.model import Window, Work
-from energybench.plugins import CountsMemory, OffersStudies, Workload, load
+from energybench.plugins import CountsMemory, KeepsRecord, OffersStudies, Workload, load
 
 
 class Worker:
@@ -70,7 +70,8 @@ class Worker:
             return self._run(held, command["times"])
         if command["do"] == "memory":
             return {"memory": msgspec.to_builtins(held.memory()) if isinstance(held, CountsMemory) else None}
-        return {"checks": msgspec.to_builtins(list(held.verify()))}
+        checks = msgspec.to_builtins(list(held.verify()))
+        return {"checks": checks, "record": msgspec.to_builtins(held.record()) if isinstance(held, KeepsRecord) else None}
 
     def _run(self, workload: Workload, times: int) -> dict[str, Any]:
         start = time.monotonic()

@@ -21,7 +21,7 @@ from energybench.measuring.plan import Plan, Progress, Request
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
 from energybench.measuring.warming import times_for, warm_up
-from energybench.model import Measurement, Memory, Verification, Window, Work, WorkloadRef
+from energybench.model import Measurement, Memory, Verification, Window, Work, WorkloadRef, WorkRecord
 
 __all__ = ["Bench", "Interrupted", "Outcome", "WorkFailed", "devices", "run_workload"]
 
@@ -105,8 +105,11 @@ class Bench:
         self._shortest_s = min(self._shortest_s, _length_s(ran))
         session.writer.work(msgspec.convert(ran["work"], Work))
         self._regions(ran, number)
-        checks = tuple(msgspec.convert(check, Verification) for check in self._ask(do="verify")["checks"])
+        reply = self._ask(do="verify")
+        checks = tuple(msgspec.convert(check, Verification) for check in reply["checks"])
         session.writer.verification(checks)
+        if reply.get("record") is not None:
+            session.writer.record(msgspec.convert(reply["record"], WorkRecord))
         self.complete += 1
         self.code = self.code if all(check.passed for check in checks) else 1
 

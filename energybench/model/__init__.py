@@ -38,6 +38,7 @@ from energybench.model.derived import (
 from energybench.model.host import Condition, Gpu, Host, OtherLoad
 from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
 from energybench.model.measured import ChannelStats, Idle, Measurement, Region, Repeat
+from energybench.model.record import Image, Said, Series, WorkRecord
 from energybench.model.sensing import Channel, Gain, Trace, Window
 from energybench.model.study import (
     Absent,
@@ -95,6 +96,7 @@ __all__ = [
     "Grade",
     "Host",
     "Idle",
+    "Image",
     "Input",
     "Kind",
     "Limit",
@@ -120,7 +122,9 @@ __all__ = [
     "Repeat",
     "Roofline",
     "RuleBook",
+    "Said",
     "Scalar",
+    "Series",
     "SiteGain",
     "State",
     "Study",
@@ -137,5 +141,6 @@ __all__ = [
     "Verification",
     "Window",
     "Work",
+    "WorkRecord",
     "WorkloadRef",
 ]

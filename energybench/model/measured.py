@@ -7,6 +7,7 @@ from typing import Literal
 from energybench.model.base import Kind, Noun, Quality, Timing
 from energybench.model.host import Condition, Host, OtherLoad
 from energybench.model.limits import Roofline
+from energybench.model.record import WorkRecord
 from energybench.model.values import Boundary, Doubt, Estimate, Verification, Work, WorkloadRef
 
 
@@ -94,4 +95,5 @@ class Measurement(Noun, frozen=True, kw_only=True):
     session: str | None = None  # runs that were interleaved with each other share it: they are compared as pairs, block by block
     conditions: tuple[Condition, ...] = ()  # first and last of each device, and every change of its throttle reasons
     others: tuple[OtherLoad, ...] = ()
+    record: WorkRecord | None = None  # the workload's own, of the last repeat
     doubts: tuple[Doubt, ...]

@@ -118,6 +118,7 @@ class StudyRun(Noun, frozen=True, kw_only=True):
     memory: Memory | None = None
     flops_per_s: Estimate | None = None
     verification: tuple[Verification, ...] = ()
+    figures: dict[str, float] = {}  # of the workload's own record: exact for this run ("epsilon")
     repeats: int = 0
 
 

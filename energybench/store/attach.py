@@ -250,6 +250,8 @@ def _write(run: _Run, header: Header, t_s: align.Floats, raw: npt.NDArray[np.int
                 writer.conditions(measured.conditions)
             if measured.others:
                 writer.others(measured.others)
+            if measured.record is not None:
+                writer.record(measured.record)
             for window in run.windows:
                 writer.window(window)
             return writer.finish(ranges)
@@ -271,6 +273,7 @@ def _doubts(run: _Run, ranges: Ranges) -> tuple[Doubt, ...]:
         windows=run.windows,
         works=tuple(repeat.work for repeat in measured.repeats),
         verification=measured.verification,
+        kept=measured.record,
     )
     table, _ = samples.read_parquet(run.directory / PARQUET)
     bare = bare._replace(sampling=samples.sampling(table, [trace.channel for trace in run.traces]))

@@ -10,7 +10,7 @@ import msgspec
 
 from energybench.analysis.measurement import Record, SamplingStats
 from energybench.errors import BadInput
-from energybench.model import BoundaryName, Channel, Condition, DeviceLimits, Doubt, Host, Noun, OtherLoad, Verification, Window, Work, WorkloadRef
+from energybench.model import BoundaryName, Channel, Condition, DeviceLimits, Doubt, Host, Noun, OtherLoad, Verification, Window, Work, WorkloadRef, WorkRecord
 from energybench.store import strict
 from energybench.store.layout import HEADER, WINDOWS
 
@@ -52,6 +52,7 @@ class Line(Noun, frozen=True, kw_only=True):
     doubt: Doubt | None = None
     conditions: tuple[Condition, ...] | None = None
     others: tuple[OtherLoad, ...] | None = None
+    record: WorkRecord | None = None
 
 
 def process_started(pid: int) -> int | None:
@@ -119,6 +120,7 @@ def record(header: Header, lines: tuple[Line, ...], sampling: tuple[SamplingStat
         conditions=tuple(condition for line in lines for condition in line.conditions or ()),
         others=tuple(other for line in lines for other in line.others or ()),
         limits=header.limits,
+        kept=next((line.record for line in reversed(lines) if line.record is not None), None),
     )
 
 

@@ -10,7 +10,7 @@ from typing import IO, Any
 from energybench.analysis.boundary import Ranges
 from energybench.analysis.measurement import Record, measure
 from energybench.errors import BadInput
-from energybench.model import Condition, Doubt, Measurement, OtherLoad, Trace, Verification, Window, Work, WorkloadRef
+from energybench.model import Condition, Doubt, Measurement, OtherLoad, Trace, Verification, Window, Work, WorkloadRef, WorkRecord
 from energybench.store import samples
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS
 from energybench.store.run import Header, Line, Opening, encode, pretty, read_lines, record
@@ -78,6 +78,9 @@ class RunWriter:
 
     def others(self, others: tuple[OtherLoad, ...]) -> None:
         self._line(Line(others=others))
+
+    def record(self, record: WorkRecord) -> None:
+        self._line(Line(record=record))
 
     def so_far(self) -> tuple[Record, tuple[Trace, ...]]:
         """Record and traces as they stand."""

@@ -7,7 +7,7 @@ from pathlib import Path
 SOURCE = '''
 import os, time
 from energybench.errors import BadInput
-from energybench.model import Channel, Gain, Verification, Work
+from energybench.model import Channel, Doubt, Gain, Series, Verification, Work, WorkRecord
 from energybench.plugins import Unavailable
 
 
@@ -43,6 +43,12 @@ class Pause:
     def verify(self):
         wrong = self.n == int(self.values["wrong_at"])
         return [Verification(quantity="nap", value=None if wrong else 0.0, tolerance=1.0, passed=not wrong)]
+
+    def record(self):
+        curve = Series(name="rest", x=(0.0, 1.0), y=(0.0, float(self.n)), x_title="nap", y_title="rest (1)")
+        doubt = Doubt(code="light-sleep", message="it was a light sleep", remedy="a bed")
+        said = {"notes": ("slept",), "statement": {"unit": "nap"}, "figures": {"naps": float(self.n)}}
+        return WorkRecord(title="Statement of sleep", **said, series=(curve,), doubts=(doubt,))
 
 
 class Explodes:

@@ -44,6 +44,19 @@ def test_milc_smoke(tmp_path: Path) -> None:
     assert len(found["repeats"]) == 2
 
 
+def test_a_workloads_own_record_travels_into_the_run_and_every_report(tmp_path: Path, env: dict[str, str]) -> None:
+    """Statement, figures, curves and doubts of the last repeat stand in the result and are shown by each format."""
+    found = run(tmp_path, env, "--repeats", "2").json
+    assert found["record"]["statement"] == {"unit": "nap"}
+    assert found["record"]["figures"]["naps"] >= 2
+    assert found["record"]["series"][0]["y"][1] == found["record"]["figures"]["naps"]
+    assert "light-sleep" in codes(found)
+    for form in ("terminal", "markdown"):
+        text = energybench("report", "results", "--format", form, cwd=tmp_path, env=env).out
+        assert "Statement of sleep" in text
+        assert "a bed" in text
+
+
 def test_a_plugin_comes_in_by_the_same_door(tmp_path: Path, env: dict[str, str]) -> None:
     """A third party's workload runs like ours; its chatter goes to stderr; regions are its own and inside the repeats."""
     ran = run(tmp_path, env, "--repeats", "3", "--set", "seconds=0.3")

@@ -16,14 +16,17 @@ from energybench.model import (
     Effect,
     Host,
     Idle,
+    Image,
     Measurement,
     OtherLoad,
     Part,
     PowerSeries,
     Repeat,
+    Series,
     Timeline,
     Verification,
     Window,
+    WorkRecord,
 )
 from tests.reports.sample_nodes import A100, SOLVE, about, cpu_node, gpu_node, interval, repeats_of, scatter
 from tests.reports.sample_pair import compared
@@ -33,6 +36,9 @@ HOSTILE = (
     "<img src=x onerror=\"document.title='owned'\">",
     "a|b`c`\n| --- |\n# d [e](http://example.org) **f** \x1b[31mred\x1b[0m \u202egnp.exe",
 )
+
+
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 
 
 def estimated() -> Document:
@@ -177,6 +183,15 @@ def hostile() -> Document:
             "conditions": (Condition(t_s=0.0, device=script, temperature_c=40.0, throttle=table),),
             "others": (OtherLoad(name=image, pid=1, device=table, busy=1.0, start_s=0.0, end_s=1.0),),
             "channels": (msgspec.structs.replace(m.channels[0], device=table, timing="profile", calibrated_utc=script),),
+            "record": WorkRecord(
+                title=script,
+                notes=(table,),
+                statement={image: script, table: (image, table)},
+                figures={script: 1.0},
+                series=(Series(name=image, x=(0.0, 1.0, 2.0), y=(1.0, None, 0.5), x_title=script, y_title=table),),
+                images=(Image(name=script, png=DOT, alt=image),),
+                doubts=(bad,),
+            ),
             "verification": (Verification(quantity=image, value=1.0, tolerance=1.0, passed=True),),
         }
         return Measurement(**fields)

@@ -1,0 +1,44 @@
+"""The curves of workloads' own records (a loss by step): one chart a name of curve, one line a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from energybench.model import Measurement
+from energybench_reports import charts
+from energybench_reports.downsample import LIMIT, thin
+from energybench_reports.view_record import KEY
+from energybench_reports.wording import listed, plain
+
+_TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+
+def figures(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, str]) -> list[charts.Figure]:
+    """Every curve with two points or more; curves of one name and axes share a chart."""
+    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for m in measurements:
+        for series in m.record.series if m.record is not None else ():
+            if sum(y is not None for y in series.y) < 2:
+                continue
+            key = (plain(series.name), plain(series.x_title), plain(series.y_title))
+            found.setdefault(key, []).extend({"x": x, "y": y, "run": names[m.id]} for x, y in thin(series.x, series.y))
+    return [_figure(alt, key, rows) for key, rows in found.items()]
+
+
+def _figure(alt: Any, key: tuple[str, str, str], rows: Sequence[dict[str, Any]]) -> charts.Figure:
+    name, x_title, y_title = key
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    tones = (_TONES * (len(runs) // len(_TONES) + 1))[: len(runs)]
+    line = (
+        alt.Chart(alt.Data(values=list(rows)))
+        .mark_line(strokeWidth=1.8, invalid="break-paths-show-path-domains")
+        .encode(
+            x=alt.X("x:Q", title=x_title or None, axis=alt.Axis(tickCount=8)),
+            y=alt.Y("y:Q", title=y_title or name, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
+            color=alt.Color("run:N", title=None, sort=runs, scale=alt.Scale(domain=runs, range=list(tones))),
+            tooltip=[alt.Tooltip("run:N"), alt.Tooltip("x:Q", title=x_title or "x"), alt.Tooltip("y:Q", title=y_title or name)],
+        )
+    )
+    text = f"{name} of {listed(runs)}."
+    return charts.Figure(KEY, charts.finished(alt.layer(line).properties(width="container", height=220), text), f"{text} At most {LIMIT} points a curve.", text)

@@ -1,0 +1,63 @@
+"""What a workload says of its own run: its statement, notes, figures, curves and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from energybench.model import Measurement, Said, Series, WorkRecord
+from energybench.units import show
+from energybench_reports.layout import Picture, Section, Table
+from energybench_reports.wording import NOT_MEASURED, Cell, known, plain, value
+
+KEY = "record"
+
+
+def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Section:
+    """One table of words a run, one of figures and one of curves for all; empty where no workload keeps a record."""
+    kept = [(m, m.record) for m in measurements if m.record is not None]
+    tables = [_words(names[m.id], record) for m, record in kept]
+    tables += [_figures(kept, names), _curves(kept, names)]
+    images = [(names[m.id], image) for m, record in kept for image in record.images]
+    pictures = tuple(Picture(image.png, f"{name}: {plain(image.name)}. {plain(image.alt)}", plain(image.alt)) for name, image in images)
+    about = "What the workload itself states of its last repeat; figures in it are exact for that run. Energies stand beside them for one repeat, gross."
+    title = plain(kept[0][1].title) if kept and len({record.title for _, record in kept}) == 1 else "The workloads' records"
+    return Section(KEY, title, about, tuple(table for table in tables if table.rows), pictures=pictures)
+
+
+def _words(name: str, record: WorkRecord) -> Table:
+    rows = [(Cell("note"), Cell(plain(note), tone="prose")) for note in record.notes]
+    rows += [(Cell(plain(topic)), _said(said)) for topic, said in record.statement.items()]
+    rows += [(Cell("picture"), Cell(f"{plain(image.name)} (in the HTML report)", plain(image.alt))) for image in record.images]
+    return Table(name, ("topic", "stated"), tuple(rows))
+
+
+def _said(said: Said) -> Cell:
+    if isinstance(said, tuple):
+        return Cell("; ".join(plain(word) for word in said))
+    return Cell(f"{said:.6g}") if isinstance(said, float) else known(said)
+
+
+def _figures(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str, str]) -> Table:
+    """Runs as rows, so that figures of several runs stand under each other, with the energy that each took."""
+    keys = list(dict.fromkeys(key for _, record in kept for key in record.figures))
+    rows = tuple(
+        (Cell(names[m.id]), value(m.energy_j, "J"), *(Cell(f"{record.figures[key]:.6g}") if key in record.figures else known(None) for key in keys))
+        for m, record in kept
+        if record.figures
+    )
+    head = ("run", "energy of a repeat", *(plain(key) for key in keys))
+    return Table("Figures", head, rows, right=frozenset(head[2:]))
+
+
+def _curves(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str, str]) -> Table:
+    head = ("curve", "points", "first", "last", "lowest", "highest", "energy of the repeat")
+    rows = tuple(_curve(names[m.id], m, series) for m, record in kept for series in record.series if series.x)
+    return Table("Curves", head, rows, right=frozenset(head[1:6]))
+
+
+def _curve(name: str, measurement: Measurement, series: Series) -> tuple[Cell, ...]:
+    present = [y for y in series.y if y is not None]
+    energy = show(measurement.energy_j, "J") if measurement.energy_j is not None else NOT_MEASURED
+    ends = [f"{present[0]:.4g}", f"{present[-1]:.4g}", f"{min(present):.4g}", f"{max(present):.4g}"] if present else [NOT_MEASURED] * 4
+    axes = (f", {plain(series.y_title)}" if series.y_title else "") + (f" by {plain(series.x_title)}" if series.x_title else "")
+    return (Cell(f"{name}: {plain(series.name)}{axes}"), Cell(str(len(series.x))), *(Cell(end) for end in ends), Cell(energy))
