@@ -5,72 +5,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import synchronise, use_threads
 from energybench_workloads.deepcam import quality
-from energybench_workloads.deepcam.cam5 import Cam5
-from energybench_workloads.deepcam.cost import Size
 from energybench_workloads.deepcam.fields import FREQUENCIES
-from energybench_workloads.deepcam.loader import Batch, Loader, Share, Source, Synthetic
+from energybench_workloads.deepcam.loader import Batch, Loader, Share
+from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet, sources
 
 if TYPE_CHECKING:
     import torch
-
-TYPES = {"bf16": "bfloat16", "fp32": "float32"}
-
-
-class Spec(NamedTuple):
-    """What all processes of a run are told. batch: of each process in one pass; accumulate: passes in a step."""
-
-    size: Size
-    mode: str
-    batch: int
-    accumulate: int
-    optimiser: str
-    lr: float
-    precision: str
-    recompute: bool
-    seed: int
-    samples: int
-    held: int
-    data: str  # folder of the real data; "" for synthetic fields
-    threads: int
-    regions: bool  # a device is waited for where one region ends and the next begins
-    world: int = 1
-
-    @property
-    def step_samples(self) -> int:
-        return self.batch * self.accumulate * self.world
-
-
-class Order(NamedTuple):
-    """Train from step `first` to step `last`; evaluate every so many steps (0: never) and stop at that IoU; save to `path` at the end.
-
-    With a path the network goes on where it stands; without one every run begins anew.
-    """
-
-    first: int
-    last: int
-    every: int = 0
-    goal: float = 0.0
-    path: str = ""
-
-
-class Trained(NamedTuple):
-    """losses: of each step, the mean over all processes; scores: (step, IoU); norm: of the last gradient."""
-
-    losses: tuple[float, ...]
-    scores: tuple[tuple[int, float], ...]
-    norm: float
-    waited_s: float
-    made_s: float
-
-
-def quiet(label: str) -> contextlib.AbstractContextManager[Any]:
-    """A region that nobody measures."""
-    return contextlib.nullcontext()
 
 
 class Member:
@@ -94,8 +39,7 @@ class Member:
         self.network = made.to(device)
         self.trained: torch.nn.Module = self.network
         if spec.world > 1 and spec.mode == "training":
-            ids = [device.index] if device.type == "cuda" else None
-            self.trained = torch.nn.parallel.DistributedDataParallel(made, ids, broadcast_buffers=False, gradient_as_bucket_view=True)
+            self.trained = distributed(made, device)
         self.weights = torch.tensor(network.class_weights(FREQUENCIES), device=device)
         self.begun: dict[str, Any] | None = None  # the optimiser's state that runs begin from
         self.history: tuple[float, ...] = ()  # losses of the steps before
@@ -290,13 +234,12 @@ class Member:
             synchronise(self.device)
 
 
-def sources(spec: Spec, digest: hashlib._Hash) -> tuple[Source, Source]:
-    """Training and held-out samples. The digest is fed what tells one problem from another."""
-    if spec.data:
-        folder = Path(spec.data)
-        found = Cam5(folder, "train", spec.size), Cam5(folder, "validation", spec.size)
-        for part in found:
-            digest.update("\n".join(path.name for path in part.files).encode())
-        return found
-    train = Synthetic(spec.size, spec.seed, 0, spec.samples, digest)
-    return train, Synthetic(spec.size, spec.seed, 1 << 32, spec.held, digest)
+def distributed(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """Gradients are averaged over all processes while the backward pass runs; BatchNorm's statistics stay each process's own, as in the reference."""
+    import inspect
+
+    from torch.nn.parallel import DistributedDataParallel
+
+    name = "forward_sync_buffers" if "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters else "broadcast_buffers"
+    own: dict[str, Any] = {name: False}
+    return DistributedDataParallel(network, [device.index] if device.type == "cuda" else None, gradient_as_bucket_view=True, **own)

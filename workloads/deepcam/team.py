@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from energybench.errors import BadInput
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import cpus
-from energybench_workloads.deepcam.member import Member, Order, Spec, Trained
+from energybench_workloads.deepcam.member import Member
+from energybench_workloads.deepcam.spec import Order, Spec, Trained
 
 if TYPE_CHECKING:
     import torch

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energybench.errors import BadInput
-from energybench.model import Verification, Work
+from energybench.model import Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import Scalar, Settings, affinity, check_size, fingerprint, require_memory, require_torch, short, torch_device
-from energybench_workloads.deepcam import checks, cost, quality
+from energybench_workloads.deepcam import checks, cost, record
 from energybench_workloads.deepcam.cost import SIZES
-from energybench_workloads.deepcam.member import Order, Spec, Trained, quiet
+from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet
 from energybench_workloads.deepcam.team import Team, find_place
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Deepcam:
         self._trained: Trained | None = None
         self._counts: torch.Tensor | None = None  # confusion matrix of the held-out samples after the last run
         self._took = (0.0, 0.0)  # what was waited for batches, and what making them took (s)
+        self._samples_run = 0
         self._done = 0  # steps behind the checkpoint
         self._read("smoke", {})
 
@@ -159,6 +160,7 @@ class Deepcam:
             if self._checkpoint:
                 self._done += steps
         samples = float(steps * self._spec.step_samples // self._nodes)  # this node's own: the others' energy is counted there
+        self._samples_run = int(samples)
         of_one = cost.training_flops(self._size.pixels) if self._mode == "training" else cost.forward_flops(self._size.pixels)
         goal = self._iou > 0
         return Work(
@@ -175,28 +177,26 @@ class Deepcam:
         found: list[Verification] = []
         if self._trained is not None:
             found += checks.training(self._trained.losses, self._trained.norm)
-            seen = len(self._trained.losses) * self._spec.step_samples
+            steps = len(self._trained.losses)
             if self._iou:
                 found.append(checks.reached(self._trained.scores[-1][1], self._iou))
-            elif seen >= checks.LEARNED_SAMPLES:
+            elif steps >= checks.LEARNED_STEPS and steps * self._spec.step_samples >= checks.LEARNED_SAMPLES:
                 found.append(checks.learned(self.held_out()))
         found.append(checks.arithmetic(team.first))
         return found
+
+    def record(self) -> WorkRecord:
+        """How well the last run's network does on the held-out samples, its loss, and a picture."""
+        team = self._made()
+        judged = self._mode == "training" or self._checkpoint != ""
+        told = record.Told(self._trained, self.held_out() if judged else None, self._took, self._samples_run, bool(self._data))
+        return record.record(team.first, told)
 
     def held_out(self) -> torch.Tensor:
         """Confusion matrix of the held-out samples after the last run, counted once."""
         if self._counts is None:
             self._counts = self._made().evaluate()
         return self._counts
-
-    def score(self) -> tuple[float, float]:
-        """(held-out mean IoU, that of calling everything background)."""
-        counts = self.held_out()
-        return quality.mean_iou(counts), quality.background_iou(counts)
-
-    @property
-    def trained(self) -> Trained | None:
-        return self._trained
 
     def _made(self) -> Team:
         if self._team is None:

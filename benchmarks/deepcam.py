@@ -1,0 +1,151 @@
+"""deepcam's step against a bare torch loop of the same network and batches, its share of the matrix rate, and its data against what a step needs.
+
+    python benchmarks/deepcam.py [--size S] [--device cpu|cuda] [--batch 2] [--steps 4] [--rounds 5] [--threads N]
+
+One process; ours, the bare loop and a bf16 matrix product take turns, each in every round, in an order that alternates; medians, and the median of each round's
+ratio. Both sides begin from the same weights; ours has its loader thread, its regions and its record of losses, the bare loop has its batches on the device already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import statistics
+import time
+from collections.abc import Iterator
+
+import torch
+
+from energybench_workloads.common import pin_threads, synchronise
+from energybench_workloads.deepcam import cost, fields
+from energybench_workloads.deepcam.loader import batch
+from energybench_workloads.deepcam.member import Member
+from energybench_workloads.deepcam.network import loss
+from energybench_workloads.deepcam.spec import Order, Spec
+
+N = {"cpu": 2048, "cuda": 8192}  # of the matrix product
+AGREE = 0.02  # what ours may take longer
+
+
+class Watch:
+    """Regions' seconds; when the first transfer, which puts the weights back, was over."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.begun = 0.0
+
+    @contextlib.contextmanager
+    def __call__(self, label: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        end = time.perf_counter()
+        self.begun = self.begun or end
+        self.seconds[label] = self.seconds.get(label, 0.0) + end - start
+
+
+def ours(member: Member, steps: int) -> tuple[float, dict[str, float], float]:
+    """(seconds a step, regions, seconds waited for data)."""
+    watch = Watch()
+    trained = member.train(Order(0, steps), watch)
+    synchronise(member.device)
+    return (time.perf_counter() - watch.begun) / steps, watch.seconds, trained.waited_s
+
+
+class Bare:
+    """What anyone would write."""
+
+    def __init__(self, member: Member, steps: int) -> None:
+        self.member = member
+        self.network = copy.deepcopy(member.network)
+        self.batches = [member.put(batch(member.source, member.share(), i)) for i in range(steps)]
+
+    def __call__(self) -> float:
+        self.network.load_state_dict(self.member.start)
+        self.network.train()
+        optimiser = torch.optim.AdamW(self.network.parameters(), self.member.spec.lr, fused=True)
+        synchronise(self.member.device)
+        start = time.perf_counter()
+        for field, label in self.batches:
+            with self.member.autocast():
+                logits = self.network(field)
+            loss(logits, label, self.member.weights).backward()
+            optimiser.step()
+            optimiser.zero_grad()
+        synchronise(self.member.device)
+        return (time.perf_counter() - start) / len(self.batches)
+
+
+def matrix_rate(device: torch.device) -> float:
+    """flop/s of the best of five bf16 products, each long enough to be timed."""
+    n = N[device.type]
+    a, b = (torch.randn(n, n, device=device).bfloat16() for _ in range(2))
+    best = 0.0
+    for _ in range(5):
+        synchronise(device)
+        start = time.perf_counter()
+        for _ in range(4):
+            torch.mm(a, b)
+        synchronise(device)
+        best = max(best, 4 * 2.0 * n**3 / (time.perf_counter() - start))
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", default="S", choices=tuple(cost.SIZES))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=0)
+    given = parser.parse_args()
+    pin_threads()
+    size, device = cost.SIZES[given.size], torch.device("cuda", 0) if given.device.startswith("cuda") else torch.device("cpu")
+    start = time.perf_counter()
+    for index in range(8):
+        fields.make(size.height, size.width, 2, index)
+    made_per_s = 8 / (time.perf_counter() - start)
+    spec = Spec(size, "training", given.batch, 1, "adamw", 1e-3, "bf16", False, 1, 16, 2, "", given.threads, True)
+    member = Member(spec, 0, device)
+    bare = Bare(member, given.steps)
+    ours(member, 1), bare()
+    times: dict[str, list[float]] = {"ours": [], "bare": []}
+    rates, waits, parts = [], [], {}
+    for number in range(given.rounds):
+        rates.append(matrix_rate(device))
+        for name in ("ours", "bare") if number % 2 else ("bare", "ours"):
+            if name == "bare":
+                times[name].append(bare())
+                continue
+            seconds, parts, waited_s = ours(member, given.steps)
+            times[name].append(seconds)
+            waits.append(waited_s / given.steps)
+    middle = {name: statistics.median(found) for name, found in times.items()}
+    ratio = statistics.median(a / b for a, b in zip(times["ours"], times["bare"], strict=True))
+    flops, rate = given.batch * cost.training_flops(size.pixels), statistics.median(rates)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
+    print(f"{given.size} ({size.height} x {size.width}), batch {given.batch}, {where}, torch {torch.__version__}, {given.rounds} rounds of {given.steps} steps")
+    print(
+        f"step: ours {middle['ours']:.3f} s, bare {middle['bare']:.3f} s; ours / bare {ratio:.3f} ({'within' if ratio <= 1 + AGREE else 'OVER'} {1 + AGREE:g})"
+    )
+    print("parts of the last round, s a step: " + ", ".join(f"{name} {seconds / given.steps:.4f}" for name, seconds in parts.items()))
+    print(f"rate: {flops / middle['ours'] / 1e9:.0f} Gflop/s, {flops / middle['ours'] / rate:.0%} of the bf16 matrix product's {rate / 1e9:.0f} Gflop/s")
+    spread = ", ".join(f"{name} {min(found):.3f}-{max(found):.3f} s" for name, found in times.items())
+    print(f"spread: {spread}; matrix product {min(rates) / 1e9:.0f}-{max(rates) / 1e9:.0f} Gflop/s")
+    need = given.batch / middle["ours"]
+    start = time.perf_counter()
+    for i in range(8):
+        batch(member.source, member.share(), i)
+    given_per_s = 8 * given.batch / (time.perf_counter() - start)
+    print(
+        f"data: step needs {need:.2f} samples/s; loader gives {given_per_s:.0f} ({given_per_s / need:.0f} times), a core generates {made_per_s:.1f}", end="; "
+    )
+    print(f"waited {statistics.median(waits) * 1e3:.2f} ms a step, {statistics.median(waits) / middle['ours']:.2%}")
+    if device.type == "cuda":
+        needed = cost.memory(size, given.batch, True, 2, False, 18)[1]
+        print(f"memory: peak {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB allocated; the formula asks for {needed / 2**30:.2f} GiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Several processes, real ones, joined by gloo: half the batch on each of two is the whole batch on one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from energybench.errors import BadInput
+from energybench_workloads.deepcam import Deepcam, cost
+from energybench_workloads.deepcam.spec import Order, Spec, quiet
+from energybench_workloads.deepcam.team import Place, Team, find_place
+
+TINY = cost.SIZES["smoke"]._replace(height=32, width=48)
+CPU = torch.device("cpu")
+
+
+def spec(accumulate: int, world: int) -> Spec:
+    return Spec(TINY, "training", 1, accumulate, "adamw", 1e-3, "fp32", False, 1, 4, 2, "", 1, True, world)
+
+
+@contextlib.contextmanager
+def team(accumulate: int, place: Place) -> Iterator[Team]:
+    made = Team(spec(accumulate, place.world), place)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def gradient(made: Team) -> torch.Tensor:
+    """Of the only step so far: Adam's first moment is a tenth of it."""
+    return torch.cat([state["exp_avg"].flatten() for state in made.first.optimiser.state.values()]) * 10
+
+
+def compare(alone: Team, together: Team) -> None:
+    expected, found = (one.train(Order(0, 1), quiet) for one in (alone, together))
+    a, b = gradient(alone), gradient(together)
+    assert float((a - b).norm() / a.norm()) < 1e-5
+    assert found.losses == pytest.approx(expected.losses, rel=1e-6)
+    for name, x in alone.first.network.state_dict().items():
+        moved = float((x - alone.first.start[name]).norm()) if x.is_floating_point() else 0.0
+        if "running" not in name and moved > 0:
+            assert float((x - together.first.network.state_dict()[name]).norm()) < 0.05 * moved
+
+
+def test_two_processes_with_half_the_batch_do_what_one_does() -> None:
+    """The same gradients to rounding, the same weights within what Adam makes of rounding, and one confusion matrix over all held-out samples."""
+    with team(2, Place(("cpu",))) as alone, team(1, Place(("cpu", "cpu"))) as together:
+        compare(alone, together)
+        assert int(together.evaluate().sum()) == int(alone.evaluate().sum()) == 2 * TINY.pixels
+
+
+def test_two_nodes_by_the_environment_that_torchrun_sets() -> None:
+    """One process leads; `follow`, started with RANK 1, does as it says and ends when the first one has."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    env = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    command = [sys.executable, "-m", "energybench_workloads.deepcam.follow", "--device", "cpu", "--ranks", "1"]
+    other = subprocess.Popen(command, env={**os.environ, **env, "RANK": "1", "OMP_NUM_THREADS": "1"})
+    with team(2, Place(("cpu",))) as alone, team(1, find_place(CPU, 1, env)) as together:
+        compare(alone, together)
+    assert other.wait(60) == 0
+
+
+def test_the_workload_runs_over_two_processes() -> None:
+    """Training and the checks of the whole, by its settings."""
+    workload = Deepcam()
+    workload.setup("smoke", "cpu", lambda label: contextlib.nullcontext(), {"ranks": "2", "threads": "1", "batch": "1", "steps": "2", "samples": "4"})
+    try:
+        work = workload.run(lambda label: contextlib.nullcontext())
+        assert work.amount == 4
+        assert [check for check in workload.verify() if not check.passed] == []
+    finally:
+        workload._close()
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "environment", "word"),
+    [
+        ("cuda:0", 2, {}, "one GPU"),
+        ("cpu", 1, {"RANK": "0", "WORLD_SIZE": "4", "MASTER_ADDR": "a", "LOCAL_WORLD_SIZE": "4"}, "LOCAL_WORLD_SIZE"),
+        ("cpu", 1, {"RANK": "x", "WORLD_SIZE": "4", "MASTER_ADDR": "a"}, "whole numbers"),
+    ],
+)
+def test_a_launch_that_does_not_fit_is_one_line(device: str, asked: int, environment: dict[str, str], word: str) -> None:
+    with pytest.raises(BadInput, match=word):
+        find_place(torch.device(device), asked, environment)
+
+
+def test_a_node_that_does_not_lead_says_what_to_start_there() -> None:
+    with pytest.raises(BadInput, match="follow"):
+        Team(spec(1, 2), Place(("cpu",), 2, 1, "127.0.0.1", 1))
+
+
+def test_one_process_where_the_environment_says_nothing_or_of_one_node() -> None:
+    assert find_place(CPU, 0, {}) == Place(("cpu",))
+    assert find_place(CPU, 2, {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "a"}).world == 2
+    assert find_place(CPU, 2, {"RANK": "1", "WORLD_SIZE": "3", "MASTER_ADDR": "a"}).world == 6

@@ -1,0 +1,165 @@
+"""deepcam as a workload: the same run twice, to a goal, from a checkpoint, inference; what it says of itself."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from energybench.errors import BadInput
+from energybench_workloads.deepcam import Deepcam, cost, picture, quality
+from tests.workloads.test_deepcam_data import write_cam5
+
+FAST = {"threads": "1", "batch": "1", "samples": "4", "held": "1", "steps": "2"}
+
+
+class Regions(Counter[str]):
+    """Counts what it is asked to mark."""
+
+    @contextlib.contextmanager
+    def __call__(self, label: str) -> Iterator[None]:
+        yield
+        self[label] += 1
+
+
+def made(**settings: str) -> Deepcam:
+    workload = Deepcam()
+    workload.setup("smoke", "cpu", Regions(), {**FAST, **settings})
+    return workload
+
+
+def losses(workload: Deepcam) -> tuple[float, ...]:
+    assert workload._trained is not None
+    return workload._trained.losses
+
+
+def test_a_run_is_the_same_again_and_marks_its_parts() -> None:
+    """Bit by bit, in one process and in a fresh one: a run begins from the weights of its seed. Gradient accumulation has two passes a step."""
+    workload, regions = made(accumulate="2"), Regions()
+    work = workload.run(regions)
+    assert regions == {"transfer": 1 + 4, "data": 4, "forward": 4, "backward": 4, "optimiser": 2}
+    first = losses(workload)
+    workload.run(Regions())
+    again = made(accumulate="2", recompute="true")
+    assert again.run(Regions()) == work
+    assert losses(workload) == losses(again) == first
+    assert work.amount == 4
+    assert work.unit == "sample"
+    assert work.flops == 4 * cost.training_flops(64 * 96)
+    assert work.arithmetic == "bf16"
+    assert [check for check in workload.verify() if not check.passed] == []
+    record = workload.record()
+    assert record.series[0].y == first
+    assert 0 <= record.figures["held-out mean IoU"] <= 1
+    other = made(accumulate="2", seed="2", optimiser="lamb", precision="fp32")
+    assert other.run(Regions()).fingerprint != work.fingerprint
+    assert losses(other) != first
+
+
+def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
+    """Two runs of two steps, the second in a fresh process's place, train as one of four does; each counts its own samples; inference takes the weights."""
+    path = str(tmp_path / "state.pt")
+    whole = made(steps="4")
+    whole.run(Regions())
+    first = made(checkpoint=path)
+    begun = first.run(Regions())
+    second = made(checkpoint=path)
+    went_on = second.run(Regions())
+    assert losses(second) == losses(whole)
+    assert begun.amount == went_on.amount == 2
+    assert begun.fingerprint == went_on.fingerprint
+    second.run(Regions())
+    assert len(losses(second)) == 6
+    applied = made(mode="inference", checkpoint=path)
+    work = applied.run(Regions())
+    assert work.flops == 2 * cost.forward_flops(64 * 96)
+    assert torch.equal(applied._made().first.logits(0), second._made().first.logits(0))
+    assert "held-out mean IoU" in applied.record().figures
+    assert [check for check in applied.verify() if not check.passed] == []
+    with pytest.raises(BadInput, match="other samples"):
+        made(checkpoint=path, seed="2")
+
+
+def test_a_goal_ends_the_run_and_is_the_unit() -> None:
+    """A goal that anything reaches ends at the first look; one that nothing reaches fails its check at the last step. Precision is not part of the problem."""
+    easy = made(iou="0.01", every="1", steps="3")
+    work = easy.run(Regions())
+    assert work.unit == "training to IoU 0.01"
+    assert work.precision == "equal-accuracy"
+    assert len(losses(easy)) == 1
+    assert all(check.passed for check in easy.verify())
+    hard = made(iou="1", every="2", steps="2", precision="fp32")
+    assert hard.run(Regions()).fingerprint != work.fingerprint
+    assert [check.passed for check in hard.verify() if "short of" in check.quantity] == [False]
+
+
+def test_own_data_is_trained_on(tmp_path: Path) -> None:
+    write_cam5(tmp_path, 80, 96)
+    workload = made(data=str(tmp_path), batch="2")
+    assert workload.run(Regions()).amount == 4
+    assert "CAM5" in workload.record().notes[0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"iou": "0.5", "mode": "inference"},
+        {"iou": "0.5", "checkpoint": "x"},
+        {"iou": "0.5", "every": "0"},
+        {"mode": "inference", "accumulate": "2"},
+        {"mode": "inference", "checkpoint": "/no/such/file"},
+        {"data": "/no/such/folder"},
+        {"batch": "0"},
+        {"optimiser": "sgd"},
+    ],
+)
+def test_settings_that_do_not_go_together_are_one_line(settings: dict[str, str]) -> None:
+    with pytest.raises(BadInput) as caught:
+        made(**settings)
+    assert caught.value.remedy
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "state.pt").write_text("not one")
+    with pytest.raises(BadInput, match="no checkpoint"):
+        made(checkpoint=str(tmp_path / "state.pt"))
+
+
+def test_iou_is_over_all_pixels_and_the_baseline_finds_only_background() -> None:
+    """Worked by hand: 90 background of which 5 are called river, 4 cyclone all missed, 6 river all hit."""
+    counts = torch.tensor([[85, 0, 5], [4, 0, 0], [0, 0, 6]])
+    assert quality.class_iou(counts) == (85 / 94, 0.0, 6 / 11)
+    assert quality.mean_iou(counts) == pytest.approx((85 / 94 + 6 / 11) / 3)
+    assert quality.background_iou(counts) == pytest.approx(0.9 / 3)
+
+
+def test_the_picture_is_a_png_that_keeps_rare_pixels() -> None:
+    """Signature, checksums and size as the standard asks; one cyclone pixel in a field four times as wide as a panel is still there, at its place, north up."""
+    field = np.random.Generator(np.random.Philox(1)).standard_normal((768, 1152)).astype(np.float32)
+    label = np.zeros((768, 1152), np.uint8)
+    label[0, 5] = 1
+    drawn = picture.panels(field, label, label * 2)
+    data = base64.b64decode(picture.png(drawn, picture.palette()))
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    chunks, at = {}, 8
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0] == zlib.crc32(kind + body)
+        chunks[kind] = body
+        at += 12 + length
+    width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
+    assert (height, width) == drawn.shape == (192, 3 * 288 + 2 * picture.GAP)
+    pixels = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)[:, 1:]
+    first = 288 + picture.GAP
+    assert pixels[-1, first + 1] == picture.FIELD + picture.GREY
+    assert pixels[-1, first + 288 + picture.GAP + 1] == picture.FIELD + picture.GREY + 1

@@ -1,0 +1,78 @@
+"""What the processes of a run are told, what they answer, and the samples that they are given."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from energybench_workloads.deepcam.cam5 import Cam5
+from energybench_workloads.deepcam.cost import Size
+from energybench_workloads.deepcam.loader import Source, Synthetic
+
+HELD_OUT = 1 << 32  # number of the first held-out sample
+
+
+class Spec(NamedTuple):
+    """What all processes of a run are told. batch: of each process in one pass; accumulate: passes in a step."""
+
+    size: Size
+    mode: str
+    batch: int
+    accumulate: int
+    optimiser: str
+    lr: float
+    precision: str
+    recompute: bool
+    seed: int
+    samples: int
+    held: int
+    data: str  # folder of the real data; "" for synthetic fields
+    threads: int
+    regions: bool  # a device is waited for where one region ends and the next begins
+    world: int = 1
+
+    @property
+    def step_samples(self) -> int:
+        return self.batch * self.accumulate * self.world
+
+
+class Order(NamedTuple):
+    """Train from step `first` to step `last`; evaluate every so many steps (0: never) and stop at that IoU; save to `path` at the end.
+
+    With a path the network goes on where it stands; without one every run begins anew.
+    """
+
+    first: int
+    last: int
+    every: int = 0
+    goal: float = 0.0
+    path: str = ""
+
+
+class Trained(NamedTuple):
+    """losses: of each step, the mean over all processes; scores: (step, IoU); norm: of the last gradient."""
+
+    losses: tuple[float, ...]
+    scores: tuple[tuple[int, float], ...]
+    norm: float
+    waited_s: float
+    made_s: float
+
+
+def quiet(label: str) -> contextlib.AbstractContextManager[Any]:
+    """A region that nobody measures."""
+    return contextlib.nullcontext()
+
+
+def sources(spec: Spec, digest: hashlib._Hash) -> tuple[Source, Source]:
+    """Training and held-out samples. The digest is fed what tells one problem from another."""
+    if spec.data:
+        folder = Path(spec.data)
+        found = Cam5(folder, "train", spec.size), Cam5(folder, "validation", spec.size)
+        for part in found:
+            digest.update("\n".join(path.name for path in part.files).encode())
+        return found
+    train = Synthetic(spec.size, spec.seed, 0, spec.samples, digest)
+    return train, Synthetic(spec.size, spec.seed, HELD_OUT, spec.held, digest)
