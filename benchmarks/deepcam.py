@@ -2,8 +2,9 @@
 
     python benchmarks/deepcam.py [--size S] [--device cpu|cuda] [--batch 2] [--steps 4] [--rounds 5] [--threads N]
 
-One process; ours, the bare loop and a bf16 matrix product take turns, each in every round, in an order that alternates; medians, and the median of each round's
-ratio. Both sides begin from the same weights; ours has its loader thread, its regions and its record of losses, the bare loop has its batches on the device already.
+One process; ours, the bare loop and a bf16 matrix product take turns, each in every round, in an order that alternates; medians, and the median of each
+round's ratio. Both sides begin from the same weights; ours has its loader thread, its regions and its record of losses, the bare loop has
+its batches on the device already.
 """
 
 from __future__ import annotations

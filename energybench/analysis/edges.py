@@ -19,7 +19,9 @@ Side = Literal["start", "end"]
 _PLATEAU = 0.2  # a step stands between plateaus whose own roughness is below this share of it
 _SOFT = 0.05  # of a step: how far it may be from sharp (a load's ramp of some milliseconds, against a period of 100)
 _LINEAR = 1 / (4 * math.sqrt(3.0))  # linear interpolation of a step is off by at most period·ΔP/4; a third of it is rectangular
-_ROUGH = 0.15  # a wave of rms r within the period T puts an edge off by at most r·T/4 (a square of that period), by r·T/10 in the mean; a load in step does so alike at each repeat
+# A wave of rms r within the period T puts an edge off by at most r·T/4 (a square of that period), by r·T/10 in the mean; a load in step does so alike
+# at each repeat.
+_ROUGH = 0.15
 _LONG = 1.5  # updates further apart than this many periods are a gap: what happened in it is not a single step
 
 
