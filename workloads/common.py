@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,7 +75,8 @@ def check_size(workload: str, size: str, sizes: Sequence[str]) -> None:
 
 
 def require_torch() -> None:
-    """Raises BadInput where torch is not installed: the workloads are an optional extra."""
+    """Raises BadInput where torch is not installed: the workloads are an optional extra. Called before anything loads it, so that its threads are pinned."""
+    pin_threads()
     try:
         import torch  # noqa: F401
     except ImportError as error:
@@ -128,6 +130,26 @@ def pin_threads() -> None:
     if "torch" not in sys.modules:
         os.environ.setdefault("OMP_PROC_BIND", "close")
         os.environ.setdefault("OMP_PLACES", "cores")
+
+
+@contextlib.contextmanager
+def on_cpus(wanted: tuple[int, ...]) -> Iterator[None]:
+    """Processes begun here inherit these CPUs, before OpenMP looks which ones it has: our own thread may be bound to a single one."""
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, wanted)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+def shares(count: int) -> tuple[tuple[int, ...], ...]:
+    """The CPUs dealt out in equal blocks where there are enough; nothing where one process has all or there are fewer CPUs than processes."""
+    mine = cpus()
+    if count == 1 or len(mine) < count:
+        return ()
+    size = len(mine) // count
+    return tuple(mine[i * size : (i + 1) * size] for i in range(count))
 
 
 def affinity() -> str:

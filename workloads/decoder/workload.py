@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from energybench.model import Memory, Verification, Work
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import Scalar, Settings, check_size, fingerprint, require_memory, require_torch, synchronise, torch_device, use_threads
+from energybench_workloads.common import (
+    Scalar,
+    Settings,
+    affinity,
+    check_size,
+    fingerprint,
+    require_memory,
+    require_torch,
+    synchronise,
+    torch_device,
+    use_threads,
+)
 from energybench_workloads.decoder import checks
 from energybench_workloads.decoder.model import Batch, batch, build, generate, library, train
 from energybench_workloads.decoder.shapes import MODELS, SIZES, flops, memory, shape_of
@@ -82,7 +93,7 @@ class Decoder:
         shape = {"layers": self._shape.layers, "heads": self._shape.heads, "head_dim": self._shape.head_dim, "vocab": self._shape.vocab}
         work = {"padding": self._padding, "batch": self._rows, "prompt": self._prompt, "new_tokens": self._new}
         chosen = {"model": self._name, "attention": self._attention, "mode": self._mode, "dtype": self._dtype}
-        return {**chosen, **work, **shape, "seed": self._seed, "threads": self._threads}
+        return {**chosen, **work, **shape, "seed": self._seed, "threads": self._threads, "affinity": affinity()}
 
     def run(self, region: RegionFactory) -> Work:
         if self._batch is None:

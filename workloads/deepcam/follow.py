@@ -11,7 +11,7 @@ import sys
 
 from energybench.errors import BadInput
 from energybench_workloads.common import require_torch, torch_device
-from energybench_workloads.deepcam.team import find_place, serve, start_others
+from energybench_workloads.deepcam.team import find_place, serve, start_others, threads_each
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     others = start_others(place)
-    serve(place, 0)
+    serve(place, 0, threads_each(place))
     for process in others:
         process.join()
     return max((process.exitcode or 0 for process in others), default=0)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energybench.errors import BadInput
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import cpus
+from energybench_workloads.common import cpus, on_cpus, shares
 from energybench_workloads.deepcam.member import Member
 from energybench_workloads.deepcam.spec import Order, Spec, Trained
 
@@ -86,7 +86,7 @@ class Team:
             self._processes = start_others(place)
             self._group = join(place, 0)
             tell(self._group, spec)
-        own = len(cpus()) // len(place.devices) or 1
+        own = threads_each(place)
         try:
             self.first = Member(spec, 0, torch.device(place.devices[0]), own)
         except BaseException:
@@ -136,14 +136,21 @@ class Team:
         self._processes, self._group = [], None
 
 
+def threads_each(place: Place) -> int:
+    """The node's CPUs shared by its processes."""
+    return len(cpus()) // len(place.devices) or 1
+
+
 def start_others(place: Place) -> list[Any]:
     """The node's processes other than its first."""
     import torch.multiprocessing as mp
 
     context = mp.get_context("spawn")
-    made = [context.Process(target=serve, args=(place, local), daemon=True) for local in range(1, len(place.devices))]
-    for process in made:
-        process.start()
+    made = [context.Process(target=serve, args=(place, local, threads_each(place)), daemon=True) for local in range(1, len(place.devices))]
+    places = shares(len(place.devices))
+    for local, process in enumerate(made, 1):
+        with on_cpus(places[local] if places else cpus()):
+            process.start()
     return made
 
 
@@ -173,7 +180,7 @@ def tell(group: dist.ProcessGroup, what: object) -> Any:
     return said[0]
 
 
-def serve(place: Place, local: int) -> None:
+def serve(place: Place, local: int, threads: int) -> None:
     """A process other than the first: does what the first one does, until it is told None or the first is gone. A failure is one line on stderr."""
     import torch
     import torch.distributed as dist
@@ -182,7 +189,7 @@ def serve(place: Place, local: int) -> None:
     try:
         group = join(place, local)
         spec = tell(group, None)
-        member = Member(spec, rank, torch.device(place.devices[local]), len(cpus()) // len(place.devices) or 1)
+        member = Member(spec, rank, torch.device(place.devices[local]), threads)
         while (said := tell(group, None)) is not None:
             what, value = said
             if what == "evaluate":

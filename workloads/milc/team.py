@@ -6,15 +6,13 @@ Links, source and solution lie in shared memory: each process folds its own slab
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energybench.errors import BadInput
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import cpus
+from energybench_workloads.common import cpus, on_cpus, shares
 from energybench_workloads.milc.gauge import Links
 from energybench_workloads.milc.lattice import Lattice
 from energybench_workloads.milc.member import Counts, Member, Spec
@@ -71,7 +69,7 @@ class Team:
         for rank in range(1, self.spec.ranks):
             here, there = context.Pipe()
             process = context.Process(target=_serve, args=(self.spec, rank, store, links, b, x, there), daemon=True)
-            with _on(self.spec.cpus[rank] if self.spec.cpus else cpus()):
+            with on_cpus(self.spec.cpus[rank] if self.spec.cpus else cpus()):
                 process.start()
             there.close()
             self._pipes.append(here)
@@ -126,17 +124,6 @@ class Team:
         self._pipes, self._processes, self._folder = [], [], None
 
 
-@contextlib.contextmanager
-def _on(wanted: tuple[int, ...]) -> Iterator[None]:
-    """Processes begun here inherit these CPUs, before OpenMP looks which ones it has: our own thread may be bound to a single one."""
-    own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, wanted)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, own)
-
-
 def join(spec: Spec, rank: int, store: str) -> None:
     """Enter the process group, on this process's device and CPUs."""
     from datetime import timedelta
@@ -185,7 +172,7 @@ def devices(device: torch.device, asked: int, lattice: Lattice) -> tuple[tuple[s
         domains = numa_domains()
         count = asked or _fitting(lattice.t, len(domains))
         names = ("cpu",) * count
-        places = domains if count == len(domains) and count > 1 else _shares(count)
+        places = domains if count == len(domains) and count > 1 else shares(count)
     if lattice.t % (2 * len(names)) or lattice.t // len(names) < 4:
         raise BadInput(
             f"ranks {len(names)}", f"cannot share {lattice.t} slices of time evenly, an even number and four or more each", "--set ranks=N, or a longer lattice"
@@ -196,12 +183,3 @@ def devices(device: torch.device, asked: int, lattice: Lattice) -> tuple[tuple[s
 def _fitting(slices: int, domains: int) -> int:
     """As many processes as NUMA domains where time can be cut so, else the next fewer that it can."""
     return next(count for count in range(domains, 0, -1) if slices % (2 * count) == 0 and slices // count >= 4)
-
-
-def _shares(count: int) -> tuple[tuple[int, ...], ...]:
-    """The CPUs dealt out in equal blocks where there are enough; nothing where one process has all or there are fewer CPUs than processes."""
-    mine = cpus()
-    if count == 1 or len(mine) < count:
-        return ()
-    size = len(mine) // count
-    return tuple(mine[i * size : (i + 1) * size] for i in range(count))

@@ -17,7 +17,6 @@ from energybench_workloads.common import (
     check_size,
     checked,
     fingerprint,
-    pin_threads,
     require_memory,
     require_torch,
     short,
@@ -97,7 +96,6 @@ class Milc:
     def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
         check_size(self.name, size, self.sizes)
         self._read(size, settings)
-        pin_threads()
         require_torch()
         import torch
 

@@ -13,6 +13,7 @@ from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
     Scalar,
     Settings,
+    affinity,
     check_size,
     fingerprint,
     normals,
@@ -134,7 +135,11 @@ class Sdpa:
 
     def settings(self) -> Mapping[str, Scalar]:
         choices = {"backend": self._backend, "causal": self._causal, "mode": self._mode, "dtype": self._dtype}
-        return {**choices, **self._shape._asdict(), "iterations": self._iterations, "resident": self._resident, "seed": self._seed, "threads": self._threads}
+        return {**choices, **self._shape._asdict(), "iterations": self._iterations, "resident": self._resident, "seed": self._seed, **self._placed()}
+
+    def _placed(self) -> dict[str, Scalar]:
+        """Power depends on the values of the inputs too (an A100's by tens of percent): what they are belongs to the record."""
+        return {"inputs": "standard normal", "threads": self._threads, "affinity": affinity()}
 
     def run(self, region: RegionFactory) -> Work:
         if not self._inputs:
