@@ -51,6 +51,8 @@ def measure_program(argv: Sequence[str], plan: Plan, repeats: int, signals: Sign
             program = Program(argv, _stderr() if stdout_to_stderr else None, signals)
             session.outside(interrupted)
             session.edge()
+            if interrupted():  # a signal taken while nothing ran yet can no longer be passed on
+                break
             progress(f"{plan.label}: repeat {number + 1} of {repeats}", number / repeats)
             start = session.open_repeat(number)
             try:

@@ -174,6 +174,17 @@ def test_recover_refuses_what_still_runs(tmp_path: Path) -> None:
     ran.wait(timeout=20)
 
 
+@pytest.mark.parametrize("wait_s", [0.0, 0.02, 0.1])
+def test_a_signal_just_before_the_program_starts_is_not_lost(tmp_path: Path, wait_s: float) -> None:
+    """Taken before there was a program to pass it on to, it ends the run all the same; the program's 20 s are not waited for."""
+    ran = start(tmp_path, "measure", "--", "sleep", "20")
+    (left,) = until(lambda: partial(tmp_path / "results"))
+    until(lambda: (left / "header.json").exists())
+    time.sleep(wait_s)
+    ran.send_signal(signal.SIGTERM)
+    assert ran.wait(timeout=15) == 128 + signal.SIGTERM
+
+
 def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     """One line, before the program is started."""
     (tmp_path / "file").write_text("")
