@@ -1,0 +1,142 @@
+"""What one run is: its size's preset, the settings over it, and what does not go together. No torch: wrong settings cost no import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from energybench.errors import BadInput
+from energybench_workloads.common import Settings
+
+MODES = ("plain", "explicit", "ghost", "book-keeping")
+SETTINGS = (
+    *("mode", "steps", "accuracy", "every", "batch", "physical", "sampling", "unit", "records", "clip", "noise", "epsilon", "delta", "accountant"),
+    *("lr", "momentum", "norm", "data", "examples", "held", "seed", "threads", "regions", "checkpoint"),
+)
+MOST_STEPS = 2000  # of a run to an accuracy
+
+
+class Preset(NamedTuple):
+    """A size: its network and data, and how long it trains. `examples`, `held`: units in training, examples held out."""
+
+    network: str
+    data: str
+    steps: int
+    batch: int
+    physical: int
+    examples: int
+    held: int
+    classes: int = 10
+
+
+SIZES: Mapping[str, Preset] = {
+    "smoke": Preset("conv2", "digits", 8, 128, 128, 1500, 297),
+    "conv2": Preset("conv2", "digits", 60, 256, 256, 1500, 297),
+    "conv6": Preset("conv6", "synthetic", 8, 512, 128, 4096, 512),
+    "wrn16-4": Preset("wrn16-4", "synthetic", 3, 128, 32, 2048, 256),
+    "text": Preset("text", "text", 30, 128, 64, 4096, 256, 64),
+}
+
+
+class Spec(NamedTuple):
+    """Every setting in force. `noise`: the multiplier σ, None until it is found from `epsilon`, or in plain mode. `accuracy` 0: a fixed number of steps."""
+
+    size: Preset
+    mode: str
+    steps: int
+    accuracy: float
+    every: int
+    batch: int
+    physical: int
+    sampling: str
+    unit: str
+    records: int
+    clip: float
+    noise: float | None
+    epsilon: float | None
+    delta: float
+    accountant: str
+    lr: float
+    momentum: float
+    norm: str
+    data: str
+    examples: int
+    held: int
+    seed: int
+    threads: int
+    regions: bool
+    checkpoint: str
+
+    @property
+    def private(self) -> bool:
+        return self.mode != "plain"
+
+    @property
+    def rate(self) -> float:
+        """Sampling rate q: a unit's chance to be in a batch."""
+        return self.batch / self.examples
+
+
+def read(size: str, given: Mapping[str, str]) -> Spec:
+    """The settings over the size's preset. Raises BadInput."""
+    s, preset = Settings(given, SETTINGS), SIZES[size]
+    mode = s.choice("mode", "book-keeping", MODES)
+    private, accuracy = mode != "plain", s.number("accuracy", 0.0, 0.0, 1.0)
+    unit = s.choice("unit", "example", ("example", "user"))
+    records = s.whole("records", 4 if unit == "user" else 1, 1, 1024)
+    own = given.get("data", "")
+    epsilon = s.number("epsilon", 0.0, 1e-6, 1e6) if "epsilon" in given else None
+    spec = Spec(
+        size=preset,
+        mode=mode,
+        steps=s.whole("steps", MOST_STEPS if accuracy else preset.steps, 1, 10**9),
+        accuracy=accuracy,
+        every=s.whole("every", 10 if accuracy else 0, 0, 10**9),
+        batch=s.whole("batch", preset.batch, 1, 10**9),
+        physical=s.whole("physical", preset.physical, 1, 10**6),
+        sampling=s.choice("sampling", "poisson", ("poisson", "shuffle")),
+        unit=unit,
+        records=records,
+        clip=s.number("clip", 1.0, 1e-6, 1e6),
+        noise=(s.number("noise", 1.1, 0.0, 1e4) if epsilon is None else None) if private else None,
+        epsilon=epsilon,
+        delta=s.number("delta", 1e-5, 1e-12, 0.5),
+        accountant=s.choice("accountant", "pld", ("pld", "rdp")),
+        lr=s.number("lr", 1.0 if private else 0.1, 1e-8, 1e3),
+        momentum=s.number("momentum", 0.5, 0.0, 0.999),
+        norm=s.choice("norm", "group", ("group", "batch")),
+        data=own or preset.data,
+        examples=s.whole("examples", preset.examples, 1, 10**8),
+        held=s.whole("held", preset.held, 1, 10**7),
+        seed=s.whole("seed", 1, 0, 2**62),
+        threads=s.whole("threads", 0, 1, 4096),
+        regions=s.flag("regions", True),
+        checkpoint=given.get("checkpoint", ""),
+    )
+    _wrong(spec, given)
+    return spec
+
+
+def _wrong(spec: Spec, given: Mapping[str, str]) -> None:
+    """Raises BadInput for what does not go together, before any work."""
+    if not spec.private and (odd := [key for key in ("clip", "noise", "epsilon", "delta", "accountant") if key in given]):
+        raise BadInput(f"--set {', '.join(odd)}", "mode=plain has no privacy to set", "another mode, or leave it out")
+    if spec.epsilon is not None and "noise" in given:
+        raise BadInput("--set epsilon, noise", "either sets the noise", "leave one of them out")
+    if spec.private and spec.noise == 0:
+        raise BadInput("--set noise=0", "without noise there is no privacy: ε is infinite", "--set mode=plain for the baseline, or noise above 0")
+    if spec.private and spec.norm == "batch":
+        raise BadInput("--set norm=batch", "BatchNorm mixes the examples of a batch: none has a gradient of its own to clip", "--set norm=group, or mode=plain")
+    if spec.batch > spec.examples:
+        what = f"is more than the {spec.examples} units that there are: a sampling rate of {spec.rate:.3g} is over 1"
+        raise BadInput(f"--set batch={spec.batch}", what, f"at most {spec.examples}")
+    if spec.accuracy and spec.checkpoint:
+        raise BadInput("--set accuracy, checkpoint", "do not go together: a goal that a second run reaches is no run's own work", "--set steps=N every=N")
+    if spec.accuracy and not spec.every:
+        raise BadInput("--set every=0", "a goal is never looked at", "--set every=10")
+    if spec.unit == "example" and spec.records != 1:
+        raise BadInput(f"--set records={spec.records}", "are a user's", "--set unit=user")
+    if spec.unit == "user" and spec.mode == "ghost":
+        raise BadInput("--set unit=user", "Opacus' ghost clipping knows the norms of examples only", "--set mode=book-keeping or mode=explicit")
+    if spec.physical < spec.records:
+        raise BadInput(f"--set physical={spec.physical}", f"cannot hold a user's {spec.records} records", f"{spec.records} or more")
