@@ -46,9 +46,11 @@ def test_the_summary_names_what_widens_the_interval(folder: Path) -> None:
     assert " → " in line
 
 
-def test_a_repeated_doubt_is_shortened(folder: Path) -> None:
+def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
     """What a second side carries of the same kind is said in short, and its remedy not again."""
-    ran = energybench("compare", "_cpu_", "_gpu_", cwd=folder)
+    for label in ("cpu", "gpu"):
+        assert energybench("measure", "--replay", str(REPLAYS / f"{label}-node.toml"), "--label", label, cwd=tmp_path).code == 0
+    ran = energybench("compare", "_cpu_", "_gpu_", cwd=tmp_path)
     replayed = [line for line in ran.out.splitlines() if "doubt [replayed]" in line]
     assert len(replayed) == 2
     assert replayed[0].endswith("→ measure it on the machine")
