@@ -1,4 +1,4 @@
-"""The curves of workloads' own records (a loss by step): one chart a name of curve, one line a run."""
+"""The curves of workloads' own records (a loss by step, and by the energy it took): one chart a name of curve, one line a run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from energybench.model import Measurement
 from energybench_reports import charts
 from energybench_reports.downsample import LIMIT, thin
-from energybench_reports.view_record import KEY
+from energybench_reports.view_record import KEY, energy_at
 from energybench_reports.wording import listed, plain
 
-_TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
 def figures(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, str]) -> list[charts.Figure]:
@@ -21,15 +21,19 @@ def figures(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, s
         for series in m.record.series if m.record is not None else ():
             if sum(y is not None for y in series.y) < 2:
                 continue
-            key = (plain(series.name), plain(series.x_title), plain(series.y_title))
-            found.setdefault(key, []).extend({"x": x, "y": y, "run": names[m.id]} for x, y in thin(series.x, series.y))
+            points = [{"x": x, "y": y, "run": names[m.id]} for x, y in thin(series.x, series.y)]
+            found.setdefault((plain(series.name), plain(series.x_title), plain(series.y_title)), []).extend(points)
+            each = energy_at(m, series, 1.0)
+            if each is not None:
+                by_energy = (f"{plain(series.name)} by energy", "energy, gross (J)", plain(series.y_title))
+                found.setdefault(by_energy, []).extend({**point, "x": point["x"] * each.value} for point in points)
     return [_figure(alt, key, rows) for key, rows in found.items()]
 
 
 def _figure(alt: Any, key: tuple[str, str, str], rows: Sequence[dict[str, Any]]) -> charts.Figure:
     name, x_title, y_title = key
     runs = list(dict.fromkeys(row["run"] for row in rows))
-    tones = (_TONES * (len(runs) // len(_TONES) + 1))[: len(runs)]
+    tones = (TONES * (len(runs) // len(TONES) + 1))[: len(runs)]
     line = (
         alt.Chart(alt.Data(values=list(rows)))
         .mark_line(strokeWidth=1.8, invalid="break-paths-show-path-domains")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from energybench.model import Measurement, Said, Series, WorkRecord
-from energybench.units import show
+from energybench.model import Estimate, Measurement, Said, Series, WorkRecord
+from energybench_reports import view_training
 from energybench_reports.layout import Picture, Section, Table
 from energybench_reports.wording import NOT_MEASURED, Cell, known, plain, value
 
@@ -16,7 +16,7 @@ def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Se
     """One table of words a run, one of figures and one of curves for all; empty where no workload keeps a record."""
     kept = [(m, m.record) for m in measurements if m.record is not None]
     tables = [_words(names[m.id], record) for m, record in kept]
-    tables += [_figures(kept, names), _curves(kept, names)]
+    tables += [_figures(kept, names), _curves(kept, names), *view_training.tables(measurements, names)]
     images = [(names[m.id], image) for m, record in kept for image in record.images]
     pictures = tuple(Picture(image.png, f"{name}: {plain(image.name)}. {plain(image.alt)}", plain(image.alt)) for name, image in images)
     about = "What the workload itself states of its last repeat; figures in it are exact for that run. Energies stand beside them for one repeat, gross."
@@ -50,14 +50,38 @@ def _figures(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str,
 
 
 def _curves(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str, str]) -> Table:
-    head = ("curve", "points", "first", "last", "lowest", "highest", "energy of the repeat")
+    head = ("curve", "points", "first", "last", "lowest", "highest", "energy to the last point", "change per joule")
     rows = tuple(_curve(names[m.id], m, series) for m, record in kept for series in record.series if series.x)
-    return Table("Curves", head, rows, right=frozenset(head[1:6]))
+    about = "Energy to a point: its work at this run's energy per work, gross; of a training gone on with, from its first step. Change: last less first."
+    return Table("Curves", head, rows, about, right=frozenset(head[1:6]))
 
 
 def _curve(name: str, measurement: Measurement, series: Series) -> tuple[Cell, ...]:
     present = [y for y in series.y if y is not None]
-    energy = show(measurement.energy_j, "J") if measurement.energy_j is not None else NOT_MEASURED
     ends = [f"{present[0]:.4g}", f"{present[-1]:.4g}", f"{min(present):.4g}", f"{max(present):.4g}"] if present else [NOT_MEASURED] * 4
     axes = (f", {plain(series.y_title)}" if series.y_title else "") + (f" by {plain(series.x_title)}" if series.x_title else "")
-    return (Cell(f"{name}: {plain(series.name)}{axes}"), Cell(str(len(series.x))), *(Cell(end) for end in ends), Cell(energy))
+    spent = energy_at(measurement, series, series.x[-1])
+    gained = _per_joule(present[-1] - present[0], spent) if len(present) > 1 and spent is not None else None
+    return (
+        Cell(f"{name}: {plain(series.name)}{axes}"),
+        Cell(str(len(series.x))),
+        *(Cell(end) for end in ends),
+        value(spent, "J"),
+        value(gained, "/J") if gained is not None else Cell("not given", tone="muted"),
+    )
+
+
+def energy_at(measurement: Measurement, series: Series, x: float) -> Estimate | None:
+    """Gross energy (J) of the work up to x; None where the series does not tell its work, or nothing was measured."""
+    each = measurement.energy_per_work_j
+    if each is None or series.work_per_x is None:
+        return None
+    work = series.work_per_x * x
+    return Estimate(value=each.value * work, low=each.low * work, high=each.high * work)
+
+
+def _per_joule(change: float, energy: Estimate) -> Estimate | None:
+    if energy.low <= 0:
+        return None
+    low, high = sorted((change / energy.high, change / energy.low))
+    return Estimate(value=change / energy.value, low=low, high=high)

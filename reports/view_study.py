@@ -72,7 +72,7 @@ def _estimated(study: Study) -> bool:
 
 def sections(studies: Sequence[Study]) -> tuple[Section, ...]:
     """Claims first: what was asked. Then the ratios with their maps, every run, what is missing."""
-    return (_claims(studies), _ratios(studies), _runs(studies), _missing(studies)) if studies else ()
+    return (_claims(studies), _ratios(studies), _figures(studies), _runs(studies), _missing(studies)) if studies else ()
 
 
 def _titled(studies: Sequence[Study], study: Study) -> str:
@@ -148,14 +148,35 @@ def _said(ratio: StudyRatio) -> str:
     return f"{plain(ratio.variant)} {show(ratio.speedup)}x{energy}{memory}"
 
 
+def _figures(studies: Sequence[Study]) -> Section:
+    """What the workload said of its own runs, where a study asks for it, with the energy that it took."""
+    tables = []
+    for study in (study for study in studies if study.plan.curves):
+        names = study.plan.curves
+        head = ("cell", "variant", f"energy of a {plain(study.plan.step_name)}", *(plain(name) for name in names))
+        rows = tuple(
+            (Cell(plain(cell.cell.key)), Cell(plain(run.variant)), value(run.energy_j, "J"), *(_figure(run.figures.get(name)) for name in names))
+            for cell in study.cells
+            for run in cell.runs
+        )
+        tables.append(Table(_titled(studies, study), head, rows, right=frozenset(head[3:])))
+    about = "Figures that the workload states of its own last repeat; they are exact for that run."
+    return Section("study-figures", "What came of it", about, tuple(tables))
+
+
+def _figure(number: float | None) -> Cell:
+    return _NONE if number is None else Cell(f"{number:.6g}")
+
+
 def _known(estimate: Estimate | None, unit: str = "") -> Cell:
     return value(estimate, unit) if estimate is not None else _NONE
 
 
 def _runs(studies: Sequence[Study]) -> Section:
-    head = ("cell", "variant", "state", "time of a step", "energy of a step", "rate", "memory at the peak", "of a step's own", "check")
     tables = []
     for study in studies:
+        step = plain(study.plan.step_name)
+        head = ("cell", "variant", "state", f"time of a {step}", f"energy of a {step}", "rate", "memory at the peak", "of a step's own", "check")
         rows = tuple(_run(cell, run) for cell in study.cells for run in cell.runs)
         ways = list(dict.fromkeys(run.memory.how for cell in study.cells for run in cell.runs if run.memory is not None))
         about = (f"Memory: {'; '.join(plain(way) for way in ways)}. " if ways else "") + f"Run directories: {plain(study.id)}/runs."

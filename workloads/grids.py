@@ -26,6 +26,16 @@ class Lists:
             raise self._bad(key, f"whole numbers from {low} to {high}")
         return tuple(dict.fromkeys(values))
 
+    def numbers(self, key: str, default: Sequence[float], low: float, high: float) -> tuple[float, ...]:
+        """Floats within [low, high]."""
+        try:
+            values = [float(text) for text in self._texts(key, default)]
+        except ValueError:
+            raise self._bad(key, f"numbers from {low:g} to {high:g}") from None
+        if not all(low <= value <= high for value in values):
+            raise self._bad(key, f"numbers from {low:g} to {high:g}")
+        return tuple(dict.fromkeys(values))
+
     def shares(self, key: str, default: Sequence[float]) -> tuple[float, ...]:
         """Fractions within [0, 1)."""
         try:

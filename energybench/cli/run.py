@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,8 @@ def run(
     device: Annotated[list[str] | None, typer.Option("--device", help="cpu (default), cuda, cuda:N or node; several are interleaved and compared.")] = None,
     size: Annotated[str, typer.Option("--size", help="One of the workload's sizes.")] = "smoke",
     setting: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the workload (may be repeated).")] = None,
+    steps: Annotated[str | None, typer.Option("--steps", help="Of a training: --set steps=N.")] = None,
+    to_iou: Annotated[str | None, typer.Option("--to-iou", help="Of deepcam, train to this held-out IoU: --set iou=X.")] = None,
     variant: Annotated[
         list[str] | None, typer.Option("--variant", help="KEY=VALUE,… on top of --set; several are interleaved in random blocks and compared with the first.")
     ] = None,
@@ -66,6 +69,7 @@ def run(
     sizes = load("workloads", workload).sizes
     if size not in sizes:
         raise BadInput(f"--size {size}", f"is no size of {workload}", ", ".join(sizes))
+    settings, typed = own_settings(setting or [], {"steps": ("--steps", steps), "iou": ("--to-iou", to_iou)})
     plan = Plan(store=out, label="", boundary=common.boundary(boundary), idle_s=idle, collectors=tuple(collector or ()), root=common.folder(root))
     if study is not None or resume is not None:
         from energybench.cli import study as studies
@@ -77,21 +81,21 @@ def run(
             workload=workload,
             study=study,
             device=studies.check(variant, device, replay),
-            settings=pairs(setting or []),
+            settings=settings,
             repeats=count(repeats) if "repeats" in own else None,
             min_window_s=min_window if "min_window" in own else None,
             max_warm_up_s=max_warm_up if "max_warm_up" in own else studies.MAX_WARM_UP_S,
             resume=resume,
         )
         studies.run(asked, plan, Blocks(seed, settle if "settle" in own else studies.SETTLE_S), json)
-    chosen = choices(device or ["cpu"], pairs(setting or []), variant or [])
+    chosen = choices(device or ["cpu"], settings, variant or [])
     several = len(chosen) > 1
     made = []
     for one in chosen:
         plain = f"{workload} {one.words if several else one.device}"
         name = f"{label} {one.words}" if label and several else label or plain
         reference = WorkloadRef(name=workload, size=size, device=one.device, settings=dict(one.settings))
-        request = Request(workload, size, one.device, one.settings, count(repeats), target_rel, max_repeats, min_window, max_warm_up, one.typed)
+        request = Request(workload, size, one.device, one.settings, count(repeats), target_rel, max_repeats, min_window, max_warm_up, {**typed, **one.typed})
         made.append((plan._replace(label=name, workload=reference), request))
     if several:
         if replay is not None:
@@ -123,6 +127,18 @@ def execute(plan: Plan, request: Request) -> tuple[Outcome, bool]:
         return run_workload(request, plan, signals, update)
 
     return common.watched(f"{plan.label}: ", alone)
+
+
+def own_settings(given: Sequence[str], options: Mapping[str, tuple[str, str | None]]) -> tuple[dict[str, str], dict[str, str]]:
+    """What `--set` and the options that stand for settings say, and how each of the latter was typed. Raises BadInput for what is said twice."""
+    settings, typed = pairs(given), {}
+    for key, (option, value) in options.items():
+        if value is None:
+            continue
+        if key in settings:
+            raise BadInput(f"{option} {value}", f"--set {key}={settings[key]} says so already", "leave one of them out")
+        settings[key], typed[key] = value, f"{option} {value}"
+    return settings, typed
 
 
 def count(repeats: str) -> int | None:

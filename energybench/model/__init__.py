@@ -38,7 +38,7 @@ from energybench.model.derived import (
 from energybench.model.host import Condition, Gpu, Host, OtherLoad
 from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
 from energybench.model.measured import ChannelStats, Idle, Measurement, Region, Repeat
-from energybench.model.record import Image, Said, Series, WorkRecord
+from energybench.model.record import Image, Progress, Said, Series, WorkRecord
 from energybench.model.sensing import Channel, Gain, Trace, Window
 from energybench.model.study import (
     Absent,
@@ -114,6 +114,7 @@ __all__ = [
     "PowerSeries",
     "PrecisionPolicy",
     "Profile",
+    "Progress",
     "Projection",
     "Published",
     "Quality",

@@ -14,13 +14,17 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Series(Noun, frozen=True, kw_only=True):
-    """A curve of one run: x and y have the same length; y is None where there is no value. Titles carry the unit ("step", "loss (nat)")."""
+    """A curve of one run: x and y have the same length; y is None where there is no value. Titles carry the unit ("step", "loss (nat)").
+
+    `work_per_x`: the work (its amount) that a unit of x stands for, so that x can be told in joules; None where it cannot.
+    """
 
     name: str
     x: tuple[float, ...]
     y: tuple[float | None, ...]
     x_title: str = ""
     y_title: str = ""
+    work_per_x: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -28,6 +32,24 @@ class Series(Noun, frozen=True, kw_only=True):
             raise ValueError(f"series {self.name} has {len(self.x)} x and {len(self.y)} y")
         if not all(math.isfinite(number) for number in (*self.x, *self.y) if number is not None):
             raise ValueError(f"series {self.name} holds a number that is not finite")
+
+
+class Progress(Noun, frozen=True, kw_only=True):
+    """How far a training that goes over several runs has come in this one: from a checkpoint at `first` to `last`.
+
+    `training`: the same for all runs of one training, and no other's. `work_per_unit`: the work (its amount) that one of `unit` ("step") stands for.
+    """
+
+    training: str
+    first: float
+    last: float
+    unit: str
+    work_per_unit: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.first <= self.last:
+            raise ValueError(f"progress from {self.first} to {self.last} is none")
 
 
 class Image(Noun, frozen=True, kw_only=True):
@@ -52,6 +74,7 @@ class WorkRecord(Noun, frozen=True, kw_only=True):
 
     notes      sentences that a reader must have seen
     statement  topic → what is stated of it, in order ("unit of privacy" → "one example"); `title` names the whole
+    progress   of a training with a checkpoint: which steps were this run's
     figures    named numbers that are exact for this run and need no interval ("epsilon", "held-out accuracy")
     doubts     what weakens it; they stand beside the instrument's own
     """
@@ -62,6 +85,7 @@ class WorkRecord(Noun, frozen=True, kw_only=True):
     figures: dict[str, float] = {}
     series: tuple[Series, ...] = ()
     images: tuple[Image, ...] = ()
+    progress: Progress | None = None
     doubts: tuple[Doubt, ...] = ()
 
     def __post_init__(self) -> None:

@@ -79,7 +79,11 @@ class Published(Noun, frozen=True, kw_only=True):
 
 
 class StudyPlan(Noun, frozen=True, kw_only=True):
-    """What a workload offers as one study on one device, under the settings it was given."""
+    """What a workload offers as one study on one device, under the settings it was given.
+
+    curves     figures of the workload's own record that are drawn over the x axis, with the energy
+    step_name  what one step is to be called ("training")
+    """
 
     name: str
     title: str
@@ -90,6 +94,8 @@ class StudyPlan(Noun, frozen=True, kw_only=True):
     absent: tuple[Absent, ...] = ()
     claims: tuple[Published, ...] = ()
     notes: tuple[str, ...] = ()
+    curves: tuple[str, ...] = ()
+    step_name: str = "step"
     repeats: int = 5
     min_window_s: NonNegative = 0.5
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from energybench.model import Image, Said, Series, WorkRecord
+from energybench.model import Image, Progress, Said, Series, WorkRecord
 from energybench_workloads.deepcam import cost, picture, quality
 from energybench_workloads.deepcam.fields import CHANNELS
 from energybench_workloads.deepcam.member import Member
@@ -17,13 +17,18 @@ _CLASSES = ("background", "cyclone", "river")
 
 
 class Told(NamedTuple):
-    """Of the last run. counts: confusion matrix of the held-out samples, None where the weights were never trained; took: waited for, made in (s)."""
+    """Of the last run. counts: confusion matrix of the held-out samples, None where the weights were never trained; took: waited for, made in (s).
+
+    work_per_step: the work's amount that a step stands for.
+    """
 
     trained: Trained | None
     counts: torch.Tensor | None
     took: tuple[float, float]
     samples: int
+    work_per_step: float
     real: bool
+    progress: Progress | None
 
 
 def record(member: Member, told: Told) -> WorkRecord:
@@ -37,10 +42,13 @@ def record(member: Member, told: Told) -> WorkRecord:
     series = []
     if told.trained is not None:
         losses, scores = told.trained.losses, told.trained.scores
+        each = told.work_per_step
         figures["loss of the last step"] = losses[-1]
-        series.append(Series(name="loss", x=tuple(range(1, len(losses) + 1)), y=losses, x_title="step", y_title="loss (nat a pixel)"))
+        series.append(Series(name="loss", x=tuple(range(1, len(losses) + 1)), y=losses, x_title="step", y_title="loss (nat a pixel)", work_per_x=each))
         if scores:
-            series.append(Series(name="held-out IoU", x=tuple(s for s, _ in scores), y=tuple(i for _, i in scores), x_title="step", y_title="mean IoU"))
+            series.append(
+                Series(name="held-out IoU", x=tuple(s for s, _ in scores), y=tuple(i for _, i in scores), x_title="step", y_title="mean IoU", work_per_x=each)
+            )
     if told.counts is not None:
         figures |= {"held-out mean IoU": quality.mean_iou(told.counts), "IoU of all background": quality.background_iou(told.counts)}
         figures |= {f"IoU {name}": value for name, value in zip(_CLASSES, quality.class_iou(told.counts), strict=True) if value is not None}
@@ -51,7 +59,15 @@ def record(member: Member, told: Told) -> WorkRecord:
         "samples of the last run": f"{told.samples}, {member.spec.batch} in a pass, {member.spec.step_samples} in a step over {member.spec.world} process(es)",
         "arithmetic": f"{member.spec.precision} on {member.device}",
     }
-    return WorkRecord(title="Segmentation", notes=tuple(notes), statement=statement, figures=figures, series=tuple(series), images=(_image(member),))
+    return WorkRecord(
+        title="Segmentation",
+        notes=tuple(notes),
+        statement=statement,
+        figures=figures,
+        series=tuple(series),
+        images=(_image(member),),
+        progress=told.progress,
+    )
 
 
 def _image(member: Member) -> Image:

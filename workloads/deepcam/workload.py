@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energybench.errors import BadInput
-from energybench.model import Verification, Work, WorkRecord
+from energybench.model import Progress, Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import Scalar, Settings, affinity, check_size, fingerprint, require_memory, require_torch, short, torch_device
 from energybench_workloads.deepcam import checks, cost, record
@@ -42,7 +42,7 @@ class Deepcam:
         self._counts: torch.Tensor | None = None  # confusion matrix of the held-out samples after the last run
         self._took = (0.0, 0.0)  # what was waited for batches, and what making them took (s)
         self._samples_run = 0
-        self._done = 0  # steps behind the checkpoint
+        self._done = self._opened = 0  # steps behind the checkpoint, now and when it was opened
         self._read("smoke", {})
 
     def _read(self, size: str, settings: Mapping[str, str]) -> None:
@@ -105,6 +105,7 @@ class Deepcam:
         self._done, self._trained, self._took, self._counts = 0, None, (0.0, 0.0), None
         if self._checkpoint and Path(self._checkpoint).is_file():
             self._go_on(self._team)
+        self._opened = self._done
         with region("compile"):  # libraries choose their algorithms: as many steps as that takes, and the run begins anew
             if self._mode == "training":
                 self._team.train(Order(0, 1), quiet)
@@ -189,8 +190,17 @@ class Deepcam:
         """How well the last run's network does on the held-out samples, its loss, and a picture."""
         team = self._made()
         judged = self._mode == "training" or self._checkpoint != ""
-        told = record.Told(self._trained, self.held_out() if judged else None, self._took, self._samples_run, bool(self._data))
+        each = 1.0 / len(self._trained.losses) if self._iou and self._trained else float(self._spec.step_samples // self._nodes)
+        progress = self._progress(team, each)
+        told = record.Told(self._trained, self.held_out() if judged else None, self._took, self._samples_run, each, bool(self._data), progress)
         return record.record(team.first, told)
+
+    def _progress(self, team: Team, per_step: float) -> Progress | None:
+        if not self._checkpoint or self._mode == "inference":
+            return None
+        shared = {key: value for key, value in self._problem(self._spec).items() if key not in ("steps", "every")}
+        training = fingerprint(shared, f"{team.first.inputs} {Path(self._checkpoint).absolute()}")
+        return Progress(training=training, first=float(self._opened), last=float(self._done), unit="step", work_per_unit=per_step)
 
     def held_out(self) -> torch.Tensor:
         """Confusion matrix of the held-out samples after the last run, counted once."""

@@ -6,7 +6,8 @@ Batches arrive in parts (virtual batches): `backward` adds a part's clipped sum 
 from __future__ import annotations
 
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -16,8 +17,16 @@ from energybench_workloads.dpsgd.book_keeping import ROOM, BookKeeping
 from energybench_workloads.dpsgd.spec import Spec
 
 
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Opacus warns of torch's hooks and of its generator; neither concerns whoever runs this."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 class Mechanism:
-    """Plain SGD: the sum of the units' gradients over the expected batch. `norms`: of the last part's units before clipping, where they were made."""
+    """Plain SGD: the sum of the units' gradients over the expected batch."""
 
     def __init__(self, spec: Spec, network: nn.Module) -> None:
         self.spec, self.network = spec, network
@@ -47,14 +56,12 @@ class Private(Mechanism):
 
     def __init__(self, spec: Spec, network: nn.Module) -> None:
         super().__init__(spec, network)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with unwarned():
             from opacus.optimizers import DPOptimizer
 
             self.generator = torch.Generator(next(network.parameters()).device)
             noise = {"noise_multiplier": spec.noise, "max_grad_norm": spec.clip, "loss_reduction": "sum", "generator": self.generator}
             self.optimiser = DPOptimizer(self.inner, expected_batch_size=spec.batch, **noise)
-        self.norms = torch.zeros(0)
 
     def release(self, step: int) -> None:
         self.generator.manual_seed((self.spec.seed * 1_000_003 + step) % 2**63)
@@ -79,8 +86,7 @@ class Explicit(Private):
 
     def __init__(self, spec: Spec, network: nn.Module) -> None:
         super().__init__(spec, network)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with unwarned():
             from opacus.grad_sample import GradSampleModule
 
             self.forward = GradSampleModule(network, loss_reduction="sum")
@@ -89,17 +95,15 @@ class Explicit(Private):
         self.forward.to_standard_module()
 
     def backward(self, losses: torch.Tensor) -> None:
-        super().backward(losses)
+        with unwarned():
+            super().backward(losses)
         parameters: list[Any] = list(self.network.parameters())
         if self.spec.records > 1:
             for p in parameters:
                 p.grad_sample = p.grad_sample.unflatten(0, (-1, self.spec.records)).sum(1)
-        self.norms = torch.stack([p.grad_sample.flatten(1).norm(dim=1) for p in parameters]).norm(dim=0) if self.watched else self.norms
         self.optimiser.clip_and_accumulate()
         for p in parameters:
             p.grad_sample = p.grad = None
-
-    watched = False  # the checks want the norms; training does not pay for them
 
     def summed(self, p: Any) -> torch.Tensor | None:
         found: torch.Tensor | None = p.summed_grad
@@ -111,8 +115,7 @@ class Ghost(Private):
 
     def __init__(self, spec: Spec, network: nn.Module) -> None:
         super().__init__(spec, network)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with unwarned():
             from opacus.grad_sample import GradSampleModuleFastGradientClipping
 
             self.forward = GradSampleModuleFastGradientClipping(network, loss_reduction="sum", max_grad_norm=spec.clip)
@@ -122,15 +125,18 @@ class Ghost(Private):
 
     def backward(self, losses: torch.Tensor) -> None:
         """As Opacus' DPTensorFastGradientClipping.backward, with the parts before this one kept."""
-        before = [p.grad for p in self.network.parameters()]
-        losses.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
-        factors = self.forward.get_clipping_coef()
-        self.norms = self.forward.per_sample_gradient_norms
-        for p, grad in zip(self.network.parameters(), before, strict=True):
-            p.grad = grad
-        self.forward.disable_hooks()
-        (factors * losses).sum().backward()
-        self.forward.enable_hooks()
+        parameters = list(self.network.parameters())
+        before = [p.grad for p in parameters]
+        with unwarned():
+            for p in parameters:
+                p.grad = None  # the norms' pass would add to it
+            losses.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
+            factors = self.forward.get_clipping_coef()
+            for p, grad in zip(parameters, before, strict=True):
+                p.grad = grad
+            self.forward.disable_hooks()
+            (factors * losses).sum().backward()
+            self.forward.enable_hooks()
 
 
 class Booked(Private):
@@ -146,7 +152,6 @@ class Booked(Private):
 
     def backward(self, losses: torch.Tensor) -> None:
         self._books.backward(losses / self.spec.records)
-        self.norms = self._books.norms
 
 
 _KINDS: dict[str, type[Mechanism]] = {"plain": Mechanism, "explicit": Explicit, "ghost": Ghost, "book-keeping": Booked}

@@ -106,7 +106,7 @@ class TextNet(nn.Module):
         self.norm, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        at = torch.arange(x.shape[1], device=x.device).expand(x.shape)  # one row an example: each has its own gradient of the places
+        at = torch.arange(x.shape[1], device=x.device).repeat(len(x), 1)  # one row an example: each has its own gradient of the places
         logits: torch.Tensor = self.head(self.norm(self.blocks(self.tokens(x) + self.places(at))))
         return logits
 

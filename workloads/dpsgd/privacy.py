@@ -6,21 +6,26 @@ RDP: Rényi moments (Mironov et al., arXiv:1908.10530). PLD: numerical compositi
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import logging
 import math
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
 
 MOST_NOISE, LEAST_NOISE = 1000.0, 0.05
 TOLERANCE = 1e-4  # of σ
+STEP = 0.9  # from RDP's σ down to one that PLD finds too small: seldom more than one, and each smaller σ takes PLD longer
 
 
 class Spent(NamedTuple):
-    """ε at δ by each accountant after `steps` steps with sampling rate `rate`."""
+    """ε at δ by each accountant after `times` compositions with sampling rate `rate`."""
 
     rate: float
     noise: float
-    steps: int
+    times: int
     delta: float
     rdp: float
     pld: float
@@ -38,38 +43,59 @@ def require_libraries() -> None:
             raise BadInput(name, "is not installed", "pip install 'energybench[workloads]'") from error
 
 
-def epsilon(accountant: str, rate: float, noise: float, steps: int, delta: float) -> float:
+@functools.lru_cache(maxsize=256)
+def epsilon(accountant: str, rate: float, noise: float, times: int, delta: float) -> float:
     """Infinite where the accountant finds no bound."""
-    if steps == 0:
+    if times == 0:
         return 0.0
-    made = _accountant(accountant)
-    made.compose(_event(rate, noise, steps))
-    found = float(made.get_epsilon(delta))
+    with _quiet():
+        made = _accountant(accountant)
+        made.compose(_event(rate, noise, times))
+        found = float(made.get_epsilon(delta))
     return found if not math.isnan(found) else math.inf
 
 
-def spent(rate: float, noise: float, steps: int, delta: float) -> Spent:
-    return Spent(rate, noise, steps, delta, *(epsilon(name, rate, noise, steps, delta) for name in ("rdp", "pld")))
+def spent(rate: float, noise: float, times: int, delta: float) -> Spent:
+    return Spent(rate, noise, times, delta, *(epsilon(name, rate, noise, times, delta) for name in ("rdp", "pld")))
 
 
-def noise_for(target: float, accountant: str, rate: float, steps: int, delta: float) -> float:
+def noise_for(target: float, accountant: str, rate: float, times: int, delta: float) -> float:
     """The least noise multiplier whose ε is at most the target, to 1e-4, rounded up. Raises BadInput where none within reach does."""
-    low, high = LEAST_NOISE, MOST_NOISE
-    if epsilon("rdp", rate, high, steps, delta) > target and epsilon(accountant, rate, high, steps, delta) > target:
-        what = f"cannot be met in {steps} steps at a sampling rate of {rate:.4g}: noise of {high:g} C is not enough"
-        raise BadInput(f"--set epsilon={target:g}", what, "a larger ε, fewer steps, a smaller batch or more examples")
-    while high / low > 1 + TOLERANCE:  # ε falls with σ
+    if epsilon("rdp", rate, MOST_NOISE, times, delta) > target and epsilon(accountant, rate, MOST_NOISE, times, delta) > target:
+        what = f"cannot be met over {times} compositions at a sampling rate of {rate:.4g}: noise of {MOST_NOISE:g} C is not enough"
+        raise BadInput(f"--set epsilon={target:g}", what, "a larger ε, fewer steps, a smaller batch, more examples, or a larger δ")
+    found = _least(lambda noise: epsilon("rdp", rate, noise, times, delta) <= target, LEAST_NOISE, MOST_NOISE)  # quick, and never below PLD's
+    if accountant == "pld":
+        low = STEP * found
+        while low > LEAST_NOISE and epsilon("pld", rate, low, times, delta) <= target:
+            low, found = STEP * low, low
+        found = _least(lambda noise: epsilon("pld", rate, noise, times, delta) <= target, low, found)
+    return math.ceil(found * 1e5) / 1e5
+
+
+def _least(enough: Callable[[float], bool], low: float, high: float) -> float:
+    """The least noise within [low, high] that is enough, to 1e-4; `high` is. ε falls with σ."""
+    while high / low > 1 + TOLERANCE:
         middle = math.sqrt(low * high)
-        coarse = "rdp" if high / low > 2 else accountant  # RDP is quick, and above PLD: far from the answer it does
-        low, high = (low, middle) if epsilon(coarse, rate, middle, steps, delta) <= target else (middle, high)
-        if coarse != accountant and high / low <= 2:
-            low = max(low / 2, LEAST_NOISE)  # PLD needs less noise
-    return math.ceil(high * 1e5) / 1e5
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def tier(value: float) -> str:
     """Ponomareva et al., How to DP-fy ML, arXiv:2303.00654: strong, reasonable, weak."""
     return "1, strong (ε ≤ 1)" if value <= 1 else "2, reasonable (ε ≤ 10)" if value <= 10 else "3, weak (ε > 10): not by itself evidence of anonymity"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The RDP accountant leaves orders out whose series does not converge (its bound holds without them) and logs each of them."""
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _accountant(name: str) -> Any:
@@ -82,7 +108,7 @@ def _accountant(name: str) -> Any:
     return PLDAccountant()
 
 
-def _event(rate: float, noise: float, steps: int) -> Any:
+def _event(rate: float, noise: float, times: int) -> Any:
     from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent, SelfComposedDpEvent
 
-    return SelfComposedDpEvent(PoissonSampledDpEvent(rate, GaussianDpEvent(noise)), steps)
+    return SelfComposedDpEvent(PoissonSampledDpEvent(rate, GaussianDpEvent(noise)), times)

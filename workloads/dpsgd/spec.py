@@ -10,7 +10,7 @@ from energybench_workloads.common import Settings
 
 MODES = ("plain", "explicit", "ghost", "book-keeping")
 SETTINGS = (
-    *("mode", "steps", "accuracy", "every", "batch", "physical", "sampling", "unit", "records", "clip", "noise", "epsilon", "delta", "accountant"),
+    *("mode", "steps", "total", "accuracy", "every", "batch", "physical", "sampling", "unit", "records", "clip", "noise", "epsilon", "delta", "accountant"),
     *("lr", "momentum", "norm", "data", "examples", "held", "seed", "threads", "regions", "checkpoint"),
 )
 MOST_STEPS = 2000  # of a run to an accuracy
@@ -39,11 +39,16 @@ SIZES: Mapping[str, Preset] = {
 
 
 class Spec(NamedTuple):
-    """Every setting in force. `noise`: the multiplier σ, None until it is found from `epsilon`, or in plain mode. `accuracy` 0: a fixed number of steps."""
+    """Every setting in force. `batch`: units, expected; `physical`: examples on the device at once. `accuracy` 0: a fixed number of steps.
+
+    `noise`: the multiplier σ, None until it is found from `epsilon`, or in plain mode. `total`: steps that the noise is found for, over all runs from a
+    checkpoint.
+    """
 
     size: Preset
     mode: str
     steps: int
+    total: int
     accuracy: float
     every: int
     batch: int
@@ -76,6 +81,10 @@ class Spec(NamedTuple):
         """Sampling rate q: a unit's chance to be in a batch."""
         return self.batch / self.examples
 
+    def exposures(self, steps: int) -> tuple[float, int]:
+        """(sampling rate, how often it is composed) of so many steps. Shuffled batches are no samples: a unit is seen once a pass, without amplification."""
+        return (self.rate, steps) if self.sampling == "poisson" else (1.0, -(-steps // (self.examples // self.batch)))
+
 
 def read(size: str, given: Mapping[str, str]) -> Spec:
     """The settings over the size's preset. Raises BadInput."""
@@ -86,10 +95,12 @@ def read(size: str, given: Mapping[str, str]) -> Spec:
     records = s.whole("records", 4 if unit == "user" else 1, 1, 1024)
     own = given.get("data", "")
     epsilon = s.number("epsilon", 0.0, 1e-6, 1e6) if "epsilon" in given else None
+    steps = s.whole("steps", MOST_STEPS if accuracy else preset.steps, 1, 10**9)
     spec = Spec(
         size=preset,
         mode=mode,
-        steps=s.whole("steps", MOST_STEPS if accuracy else preset.steps, 1, 10**9),
+        steps=steps,
+        total=s.whole("total", steps, 1, 10**9),
         accuracy=accuracy,
         every=s.whole("every", 10 if accuracy else 0, 0, 10**9),
         batch=s.whole("batch", preset.batch, 1, 10**9),
@@ -120,7 +131,8 @@ def read(size: str, given: Mapping[str, str]) -> Spec:
 def _wrong(spec: Spec, given: Mapping[str, str]) -> None:
     """Raises BadInput for what does not go together, before any work."""
     if not spec.private and (odd := [key for key in ("clip", "noise", "epsilon", "delta", "accountant") if key in given]):
-        raise BadInput(f"--set {', '.join(odd)}", "mode=plain has no privacy to set", "another mode, or leave it out")
+        remedy = f"leave it out, or give it to the private variant alone: --variant mode=book-keeping,{odd[0]}={given[odd[0]]}"
+        raise BadInput(f"--set {', '.join(odd)}", "mode=plain has no privacy to set", remedy)
     if spec.epsilon is not None and "noise" in given:
         raise BadInput("--set epsilon, noise", "either sets the noise", "leave one of them out")
     if spec.private and spec.noise == 0:
@@ -130,10 +142,14 @@ def _wrong(spec: Spec, given: Mapping[str, str]) -> None:
     if spec.batch > spec.examples:
         what = f"is more than the {spec.examples} units that there are: a sampling rate of {spec.rate:.3g} is over 1"
         raise BadInput(f"--set batch={spec.batch}", what, f"at most {spec.examples}")
+    if spec.epsilon is not None and spec.checkpoint and "total" not in given:
+        raise BadInput(f"--set epsilon={spec.epsilon:g}, checkpoint", "the noise depends on the steps of all runs together", "--set total=N, of all of them")
     if spec.accuracy and spec.checkpoint:
         raise BadInput("--set accuracy, checkpoint", "do not go together: a goal that a second run reaches is no run's own work", "--set steps=N every=N")
     if spec.accuracy and not spec.every:
         raise BadInput("--set every=0", "a goal is never looked at", "--set every=10")
+    if spec.total < spec.steps:
+        raise BadInput(f"--set total={spec.total}", f"is less than one run's {spec.steps} steps", f"{spec.steps} or more")
     if spec.unit == "example" and spec.records != 1:
         raise BadInput(f"--set records={spec.records}", "are a user's", "--set unit=user")
     if spec.unit == "user" and spec.mode == "ghost":

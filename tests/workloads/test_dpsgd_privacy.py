@@ -1,0 +1,73 @@
+"""Accountants against published values; noise from a target; what cannot be met."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from energybench.errors import BadInput
+from energybench_workloads.dpsgd import privacy
+from energybench_workloads.dpsgd.spec import read
+from energybench_workloads.dpsgd.statement import doubts, statement
+
+
+def test_golden_values() -> None:
+    """The tutorial's MNIST run: q = 256/60000, σ = 1.1, 14040 steps, δ = 1e-5. Another rate by the same library is not looked up anywhere."""
+    spent = privacy.spent(256 / 60000, 1.1, 14040, 1e-5)
+    assert spent.rdp == pytest.approx(2.59436, abs=1e-4)
+    assert spent.pld == pytest.approx(2.37964, abs=1e-4)
+    assert privacy.epsilon("pld", 0.1, 1.1, 0, 1e-5) == 0.0
+
+
+def test_without_sampling_rdp_is_the_gaussian_closed_form() -> None:
+    """Of one Gaussian mechanism: RDP of order α is α/2σ², and ε ≤ that with log terms at its best order (Canonne et al., arXiv:2004.00010, prop. 12)."""
+    sigma, delta = 2.0, 1e-5
+    orders = [1 + k / 1000 for k in range(1, 60000)]
+    best = min(a / (2 * sigma**2) + math.log1p(-1 / a) - math.log(delta * a) / (a - 1) for a in orders)
+    assert privacy.epsilon("rdp", 1.0, sigma, 1, delta) == pytest.approx(best, rel=2e-3)
+
+
+@pytest.mark.parametrize("accountant", ["rdp", "pld"])
+@pytest.mark.parametrize("target", [1.0, 8.0])
+def test_noise_for_a_target_is_the_least_that_meets_it(accountant: str, target: float) -> None:
+    noise = privacy.noise_for(target, accountant, 0.1, 40, 1e-5)
+    assert privacy.epsilon(accountant, 0.1, noise, 40, 1e-5) <= target
+    assert privacy.epsilon(accountant, 0.1, noise * 0.999, 40, 1e-5) > target
+
+
+def test_an_epsilon_that_nothing_meets_is_one_line() -> None:
+    with pytest.raises(BadInput, match="cannot be met"):
+        privacy.noise_for(1e-4, "pld", 0.5, 100000, 1e-6)
+
+
+def test_the_statement_is_complete_and_says_what_does_not_hold() -> None:
+    """Poisson: amplified, no doubt. Shuffled: a unit is met once a pass at full rate, a doubt names the ε that does not hold, and the larger one is claimed."""
+    spec = read("conv2", {"steps": "30", "noise": "2"})
+    rate, times = spec.exposures(30)
+    assert (rate, times) == (256 / 1500, 30)
+    spent = privacy.spent(rate, 2.0, times, 1e-5)
+    said = statement(spec, spent, 30)
+    listed = {"setting", "accesses covered", "accesses not covered", "released", "unit of privacy", "adjacency", "mechanism", "sampling", "accountant"}
+    assert listed | {"assumptions", "formal statement", "tier", "versions"} == set(said)
+    assert f"({spent.pld:.4g}, 1e-05)-DP for an example" in str(said["formal statement"])
+    assert doubts(spec, spent, None) == ()
+
+    shuffled = read("conv2", {"steps": "30", "noise": "2", "sampling": "shuffle"})
+    rate, times = shuffled.exposures(30)
+    assert (rate, times) == (1.0, 6)  # five batches of 256 in 1500
+    owed = privacy.spent(rate, 2.0, times, 1e-5)
+    assert owed.pld > spent.pld
+    found = doubts(shuffled, owed, spent)
+    assert [doubt.code for doubt in found] == ["shuffled-batches"]
+    assert f"{owed.pld:.4g}" in str(statement(shuffled, owed, 30)["formal statement"])
+    assert "does not hold" in str(statement(shuffled, owed, 30)["assumptions"])
+
+
+def test_weak_and_careless_values_are_doubted() -> None:
+    spec = read("conv2", {"noise": "0.3", "delta": "0.01"})
+    spent = privacy.spent(spec.rate, 0.3, 60, 0.01)
+    assert spent.pld > 10
+    assert [doubt.code for doubt in doubts(spec, spent, None)] == ["delta-large", "weak-privacy"]
+    assert privacy.tier(spent.pld).startswith("3")
+    assert [privacy.tier(value)[0] for value in (1.0, 1.01, 10.0)] == ["1", "2", "2"]

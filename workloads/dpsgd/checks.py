@@ -1,0 +1,102 @@
+"""What a run must show: finite weights; under privacy clipped units, noise of the stated size, and the sum that one backward pass a unit would give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from energybench.model import Verification
+from energybench_workloads.common import checked
+from energybench_workloads.dpsgd import models
+from energybench_workloads.dpsgd.mechanisms import ROOM, Private
+from energybench_workloads.dpsgd.spec import Spec
+from energybench_workloads.dpsgd.training import Trained, Training
+
+UNITS = 4  # looked at one by one
+AGREE = 1e-4  # relative, of clipped sums: fp32 in another order gives 1e-6 to 1e-5
+SIGMAS = 6.0  # of a sample standard deviation's own scatter, 1/√(2N): once in 5e8
+
+
+def finite(training: Training, trained: Trained) -> Verification:
+    losses = all(value is None or math.isfinite(value) for value in trained.losses)
+    passed = losses and training.finite()
+    last = next((value for value in reversed(trained.losses) if value is not None), 0.0)
+    return Verification(quantity="loss of the last step, all weights finite (nat)", value=last if passed else None, tolerance=1e30, passed=passed)
+
+
+def reached(accuracy: float, goal: float) -> Verification:
+    return Verification(quantity=f"held-out accuracy short of {goal:g}", value=max(goal - accuracy, 0.0), tolerance=0.0, passed=accuracy >= goal)
+
+
+def private(training: Training) -> Sequence[Verification]:
+    """On the network as the run has left it, whose weights stay as they are. Raises nothing: what does not hold is a failed check."""
+    mechanism, spec = training.mechanism, training.spec
+    if not isinstance(mechanism, Private):
+        return ()
+    training.network.train()
+    rows = slice(0, UNITS * spec.records)
+    x, y = training.held.x[rows].to(training.device), training.held.y[rows].to(training.device)
+    largest = 0.0
+    for unit in range(UNITS):
+        part = slice(unit * spec.records, (unit + 1) * spec.records)
+        largest = max(largest, float(_clipped(training, x[part], y[part]).norm()))
+    together = _clipped(training, x, y)
+    expected = one_by_one(training, x, y)
+    error = float((together - expected).norm() / expected.norm())
+    noise = _noise(training)
+    assert spec.noise is not None  # found before the run
+    off = float(noise.double().std()) / (spec.noise * spec.clip) - 1
+    return (
+        checked("norm of a unit's clipped gradient, over C, less 1", max(largest / spec.clip - 1, 0.0), 1e-5),
+        checked(f"clipped sum of {UNITS} units against one backward pass a unit, relative", error, AGREE),
+        checked("noise's standard deviation over σC, less 1", off, SIGMAS / math.sqrt(2 * noise.numel())),
+    )
+
+
+def _clipped(training: Training, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """What the mechanism adds up for these examples, before noise: all parameters in a row."""
+    mechanism = training.mechanism
+    assert isinstance(mechanism, Private)
+    mechanism.backward(models.losses(mechanism.forward(x), y))
+    found = [grad for p in training.network.parameters() if (grad := mechanism.summed(p)) is not None]
+    row = torch.cat([grad.flatten() for grad in found]).clone()
+    _forget(training)
+    return row
+
+
+def _forget(training: Training) -> None:
+    p: torch.nn.Parameter
+    for p in training.network.parameters():
+        p.grad = None
+        p.summed_grad = None  # type: ignore[attr-defined]
+
+
+def one_by_one(training: Training, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The same by a plain backward pass a unit, through a copy of the network that no mechanism has touched."""
+    spec = training.spec
+    network = fresh(spec, training)
+    parameters = list(network.parameters())
+    total = torch.zeros(sum(p.numel() for p in parameters), device=training.device)
+    for start in range(0, len(x), spec.records):
+        part = slice(start, start + spec.records)
+        grads = torch.autograd.grad(models.losses(network(x[part]), y[part]).sum() / spec.records, parameters)
+        row = torch.cat([grad.flatten() for grad in grads])
+        total += row * (spec.clip / (row.norm() + ROOM)).clamp(max=1.0)
+    return total
+
+
+def fresh(spec: Spec, training: Training) -> torch.nn.Module:
+    made = models.network(spec.size.network, spec.size.classes, spec.norm, spec.seed).to(training.device)
+    made.load_state_dict(training.network.state_dict())
+    return made
+
+
+def _noise(training: Training) -> torch.Tensor:
+    """What is released where no unit was drawn: the noise alone, as it is before it is divided by the batch."""
+    mechanism = training.mechanism
+    mechanism.release(-1)
+    row = torch.cat([p.grad.flatten() for p in training.network.parameters() if p.grad is not None]) * training.spec.batch
+    _forget(training)
+    return row.clone()

@@ -1,0 +1,47 @@
+"""What a run says of itself beside its energy: its privacy, its loss and its accuracy."""
+
+from __future__ import annotations
+
+from energybench.model import Doubt, Progress, Said, Series, WorkRecord
+from energybench_workloads.dpsgd import privacy, statement
+from energybench_workloads.dpsgd.spec import Spec
+from energybench_workloads.dpsgd.training import Trained
+
+
+def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, progress: Progress | None) -> WorkRecord:
+    """Of the last run. `accuracy`: held-out, of the weights as they are. `work_per_step`: the work's amount that a step stands for."""
+    said: dict[str, Said] = dict(statement.PLAIN)
+    figures = {"steps": float(trained.steps), "examples drawn": float(trained.examples)}
+    doubts: tuple[Doubt, ...] = ()
+    if spec.noise is not None:
+        spent = privacy.spent(*_composed(spec, trained.steps))
+        amplified = privacy.spent(spec.rate, spec.noise, trained.steps, spec.delta) if spec.sampling == "shuffle" else None
+        said = statement.statement(spec, spent, trained.steps)
+        doubts = statement.doubts(spec, spent, amplified)
+        figures |= {"epsilon": spent.of(spec.accountant), "delta": spent.delta, "noise multiplier": spent.noise, "sampling rate": spent.rate}
+    figures["held-out accuracy"] = accuracy
+    drawn = [loss for loss in trained.losses if loss is not None]
+    if drawn:
+        figures["loss of the last step"] = drawn[-1]
+    steps = tuple(float(step) for step in range(1, trained.steps + 1))
+    series = [Series(name="loss", x=steps, y=trained.losses, x_title="step", y_title="training loss (nat)", work_per_x=work_per_step)]
+    if len(trained.scores) > 1:
+        at, scores = zip(*trained.scores, strict=True)
+        title = "held-out accuracy"
+        series.append(Series(name=title, x=at, y=scores, x_title="step", y_title=title, work_per_x=work_per_step))
+    return WorkRecord(
+        title="Differentially private training" if spec.private else "Training without privacy",
+        notes=statement.NOTES if spec.private else (),
+        statement=said,
+        figures=figures,
+        series=tuple(series),
+        progress=progress,
+        doubts=doubts,
+    )
+
+
+def _composed(spec: Spec, steps: int) -> tuple[float, float, int, float]:
+    """(sampling rate, noise, compositions, δ) of so many steps."""
+    rate, times = spec.exposures(steps)
+    assert spec.noise is not None  # asked of private runs only
+    return rate, spec.noise, times, spec.delta

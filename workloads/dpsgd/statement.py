@@ -1,0 +1,80 @@
+"""The privacy statement of a run, by the list of Ponomareva et al., How to DP-fy ML (arXiv:2303.00654, section 5.3): what is claimed, and where it ends."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from energybench.model import Doubt, Said
+from energybench_workloads.dpsgd import privacy
+from energybench_workloads.dpsgd.privacy import Spent
+from energybench_workloads.dpsgd.spec import Spec
+
+PLAIN: dict[str, Said] = {"privacy": "none: plain SGD, the baseline. Nothing is claimed of these weights"}
+NOTES = (
+    "The weights of a run whose seed is known carry no privacy: noise and sampling follow from it. The statement is the mechanism's, under a secret seed.",
+    "This report is no private release: its training loss, its numbers of drawn examples, its times and its energies come from the data without noise.",
+)
+
+
+def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
+    """Topic → what is stated, complete by the list. `steps`: since the beginning, over all runs from a checkpoint."""
+    poisson, claimed = spec.sampling == "poisson", spent.of(spec.accountant)
+    records = f"all {spec.records} records of one user" if spec.unit == "user" else "one example: its pixels or tokens and its label"
+    adjacency = "add or remove one unit" if poisson else "zero-out: one unit's gradients are replaced by zero, the batches stay as they are"
+    formal = f"({claimed:.4g}, {spent.delta:g})-DP for {'a user' if spec.unit == 'user' else 'an example'}, by {spec.accountant.upper()}"
+    return {
+        "setting": "central: a trusted party holds the data, and trains",
+        "accesses covered": f"all {steps} steps on the training set ({spec.examples} units)",
+        "accesses not covered": "the choice of network, rates, C, batch and number of steps, which is made before without the data and must be;"
+        " held-out examples, which count as public; what this report says beside the weights",
+        "released": "the weights after every step (noisy sums of clipped gradients, and whatever is computed from them)",
+        "unit of privacy": records,
+        "adjacency": adjacency,
+        "mechanism": f"DP-SGD: each unit's gradient clipped to C = {spec.clip:g} ({spec.mode}), Gaussian noise of deviation {spent.noise:g} C on the sum",
+        "sampling": f"Poisson, q = {spent.rate:.6g} ({spec.batch} of {spec.examples} units expected), {steps} steps"
+        if poisson
+        else f"shuffled batches of {spec.batch} of {spec.examples} units, {steps} steps in {spent.times} passes",
+        "accountant": f"{spec.accountant.upper()} of dp-accounting {version('dp-accounting')}; ε by RDP {_shown(spent.rdp)}, by PLD {_shown(spent.pld)}",
+        "assumptions": _assumptions(spec),
+        "formal statement": formal,
+        "tier": privacy.tier(claimed),
+        "versions": f"opacus {version('opacus')}, dp-accounting {version('dp-accounting')}, torch {version('torch')}",
+    }
+
+
+def _shown(epsilon: float) -> str:
+    return f"{epsilon:.5f}"
+
+
+def _assumptions(spec: Spec) -> tuple[str, ...]:
+    """Each with whether it holds."""
+    sampled = (
+        "batches are independent Poisson samples: holds, unit by unit from a counter-based generator"
+        if spec.sampling == "poisson"
+        else "batches are independent Poisson samples: does not hold (shuffled), so no amplification is counted: a unit is met once a pass, at full rate"
+    )
+    return (
+        sampled,
+        "one unit changes the sum by at most C: holds, and is checked on the trained network",
+        "noise is Gaussian, fresh in every step and unknown: holds under a secret seed; this run's seed is in its settings",
+        "noise is real-valued: holds up to fp32 rounding (Mironov, CCS 2012), against which nothing is done",
+        "no state but the weights passes between units: holds, no layer mixes the examples of a batch",
+    )
+
+
+def doubts(spec: Spec, spent: Spent, amplified: Spent | None) -> tuple[Doubt, ...]:
+    """What weakens the statement. `amplified`: what Poisson sampling would have given, where batches were shuffled."""
+    found = []
+    if amplified is not None:
+        message = (
+            f"batches were shuffled, which breaks amplification by sampling: ε = {amplified.of(spec.accountant):.3g} of Poisson sampling does not hold, "
+            f"ε = {spent.of(spec.accountant):.3g} does"
+        )
+        found.append(Doubt(code="shuffled-batches", message=message, remedy="--set sampling=poisson"))
+    if spent.delta > 1 / spec.examples:
+        message = f"δ = {spent.delta:g} is above one over the {spec.examples} units: publishing one unit whole would meet it"
+        found.append(Doubt(code="delta-large", message=message, remedy=f"--set delta={0.1 / spec.examples:.1g} or less"))
+    if spent.of(spec.accountant) > 10:
+        message = f"ε = {spent.of(spec.accountant):.3g} is over 10: a formal guarantee that says little by itself"
+        found.append(Doubt(code="weak-privacy", message=message, remedy="more noise, fewer steps, a smaller batch or more examples"))
+    return tuple(found)

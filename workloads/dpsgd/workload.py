@@ -1,0 +1,151 @@
+"""dpsgd: a network trained with and without differential privacy, the clipping done in four ways, and what the noise guarantees stated with every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from energybench.model import Memory, Progress, StudyPlan, Verification, Work, WorkRecord
+from energybench.plugins import RegionFactory
+from energybench_workloads.common import Scalar, affinity, check_size, fingerprint, require_memory, require_torch, short, torch_device, use_threads
+from energybench_workloads.dpsgd import privacy, studies
+from energybench_workloads.dpsgd.spec import SETTINGS, SIZES, Spec, read
+
+if TYPE_CHECKING:
+    from energybench_workloads.dpsgd.training import Trained, Training
+
+VERSION = 1  # of the problem: raise it when the same settings no longer give the same examples and network
+ROOM_BYTES = 64  # a parameter and an activation value each need so much, generously: weights, sums, what the backward pass keeps
+
+
+class Dpsgd:
+    """Training under differential privacy: DP-SGD against plain SGD, clipped by hooks, ghost norms or book-keeping (docs/workloads/dpsgd.md)."""
+
+    name = "dpsgd"
+    about = "training with differential privacy: what it costs beside plain SGD, clipped by hooks, ghost norms or book-keeping"
+    sizes: Sequence[str] = tuple(SIZES)
+    studies: Mapping[str, str] = studies.STUDIES
+
+    def __init__(self) -> None:
+        self._spec = read("smoke", {})
+        self._training: Training | None = None
+        self._trained: Trained | None = None
+        self._opened = 0  # steps behind the checkpoint when it was opened
+        self._flops = 0.0  # of one example's forward pass
+
+    def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
+        check_size(self.name, size, self.sizes)
+        spec = read(size, settings)
+        require_torch()
+        if spec.private:
+            privacy.require_libraries()
+        if spec.epsilon is not None:
+            rate, times = spec.exposures(spec.total)
+            spec = spec._replace(noise=privacy.noise_for(spec.epsilon, spec.accountant, rate, times, spec.delta))
+        self._close()
+        self._make(spec, device, region)
+
+    def _make(self, spec: Spec, device: str, region: RegionFactory) -> None:
+        from energybench_workloads.dpsgd.cost import forward_flops, values
+        from energybench_workloads.dpsgd.data import examples
+        from energybench_workloads.dpsgd.training import Training
+
+        chosen = torch_device(device)
+        use_threads(spec.threads)
+        held = examples(spec)
+        parameters, activations = values(spec, held.x[:1])
+        needed = float(ROOM_BYTES * (parameters + activations * spec.physical)) + (4.0 * parameters * spec.physical if spec.mode == "explicit" else 0.0)
+        require_memory(self.name, spec.size.network, chosen, needed if chosen.type == "cpu" else 0.0, needed)
+        training = Training(spec, held, chosen)
+        training.go_on()
+        self._opened = training.done
+        with region("compile"):  # libraries choose their algorithms; what it changes is put back by the run's own beginning
+            training.network.train()
+            training.step_once()
+        self._flops = forward_flops(spec, held.x[:1])
+        self._spec, self._training, self._trained = spec, training, None
+        self._fingerprint = fingerprint(self._problem(spec), held.digest)
+
+    def _problem(self, spec: Spec) -> dict[str, Any]:
+        """What makes two runs the same work: the same network shown the same examples. How they are clipped and stepped stays out: that is what is asked."""
+        problem: dict[str, Any] = {"workload": self.name, "version": VERSION, "network": spec.size.network, "norm": spec.norm, "seed": spec.seed}
+        problem |= {"unit": spec.unit, "records": spec.records, "examples": spec.examples, "held": spec.held}
+        if spec.accuracy:
+            return {**problem, "accuracy": spec.accuracy, "every": spec.every}
+        return {**problem, "batch": spec.batch, "steps": spec.steps, "sampling": spec.sampling, "every": spec.every}
+
+    def settings(self) -> Mapping[str, Scalar]:
+        spec = self._spec
+        given: dict[str, Scalar] = {key: getattr(spec, key) for key in SETTINGS}
+        if self._training is None:
+            return given
+        import torch
+
+        parameters = sum(p.numel() for p in self._training.network.parameters())
+        extra: dict[str, Scalar] = {"network": spec.size.network, "parameters": parameters, "sampling_rate": spec.rate, "affinity": affinity()}
+        return {**given, **extra, "threads": torch.get_num_threads(), "checkpoint": Path(spec.checkpoint).name}
+
+    def run(self, region: RegionFactory) -> Work:
+        training = self._made()
+        self._trained = trained = training.train(self._spec.steps, region)
+        goal = self._spec.accuracy > 0
+        return Work(
+            amount=1.0 if goal else float(max(trained.examples, 1)),
+            unit=f"training to accuracy {short(self._spec.accuracy)}" if goal else "example",
+            fingerprint=self._fingerprint,
+            precision="equal-accuracy" if goal else "equal-precision",
+            flops=3.0 * self._flops * trained.examples,
+            arithmetic="fp32",
+        )
+
+    def memory(self) -> Memory:
+        """Of one step, with weights, momentum and gradients."""
+        from energybench_workloads.memory import counted, fits
+
+        training = self._made()
+        training.network.train()
+        held = 2.0 * sum(p.nbytes for p in training.network.parameters())  # weights and momentum
+        with fits(self.name):
+            found = counted(training.step_once, held, training.device)
+        training.disturbed()
+        return found
+
+    def verify(self) -> Sequence[Verification]:
+        training, trained = self._made(), self._ran()
+        from energybench_workloads.dpsgd import checks
+
+        found = [checks.finite(training, trained), *checks.private(training)]
+        return [*found, checks.reached(trained.scores[-1][1], self._spec.accuracy)] if self._spec.accuracy else found
+
+    def record(self) -> WorkRecord:
+        """Its privacy statement, its accuracy and its curves."""
+        from energybench_workloads.dpsgd.record import record
+
+        training, trained = self._made(), self._ran()
+        steps = trained.steps - trained.first
+        per_step = (1.0 if self._spec.accuracy else max(trained.examples, 1)) / steps
+        return record(self._spec, trained, training.accuracy(), per_step, self._progress(training, trained, per_step))
+
+    def _progress(self, training: Training, trained: Trained, per_step: float) -> Progress | None:
+        if not self._spec.checkpoint:
+            return None
+        return Progress(training=training.identity(), first=float(self._opened), last=float(trained.steps), unit="step", work_per_unit=per_step)
+
+    def plan(self, study: str, device: str, settings: Mapping[str, str]) -> StudyPlan:
+        return studies.plan(study, settings)
+
+    def _made(self) -> Training:
+        if self._training is None:
+            raise RuntimeError("dpsgd: run before setup")
+        return self._training
+
+    def _ran(self) -> Trained:
+        if self._trained is None:
+            raise RuntimeError("dpsgd: verify before run")
+        return self._trained
+
+    def _close(self) -> None:
+        if self._training is not None:
+            self._training.close()
+            self._training = None
