@@ -12,7 +12,7 @@ from torch import nn
 
 from energybench_workloads.dpsgd.layers import KEEP, Book, add, ghost
 
-CHUNK, GROUPED = 16, 64  # examples at once: unfolded or as Gram matrices; as groups
+SHIFTED, UNFOLDED = 2**18, 64  # at once: values of Gram matrices of pixels (a megabyte); examples by patches or as groups
 UNFOLDED_CUDA = 256
 
 
@@ -32,10 +32,12 @@ class ConvBook(Book):
         if self.layer.bias is not None:
             self.keep(bias=back.flatten(2).sum(2))
         if ghost(back[0, 0].numel() * self.records, p, d):
-            self.count(torch.cat([self._gram(*part) for part in self._parts(x, back, CHUNK)]))
+            pixels = self._pixels(x, back)
+            size = UNFOLDED if pixels is None else min(max(SHIFTED // pixels**2, 8), 128)
+            self.count(torch.cat([self._gram(*part) for part in self._parts(x, back, size)]))
             self.x, self.back = x, back
             return
-        size = UNFOLDED_CUDA if x.is_cuda else GROUPED if x.shape[1] > 1 else CHUNK
+        size = UNFOLDED_CUDA if x.is_cuda else UNFOLDED
         fits = p * d <= KEEP * (x[0].numel() + back[0].numel()) * self.records
         made, squares = [], []
         for part in self._parts(x, back, size):
@@ -63,33 +65,57 @@ class ConvBook(Book):
         )
         return made
 
-    def _unfolded(self, x: torch.Tensor) -> torch.Tensor:
-        """Patches [n, T, D]: a copy of overlapping views, which for one channel is faster than F.unfold."""
+    def _patches(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Patches [n, T, D] in pieces of some columns each: of the rows of the kernel that lie a stride apart, I · sh + a, the I-th piece has all a.
+
+        Unfolded is along the width and within a stride only. Moved on by I rows of positions, what is unfolded is the next piece: a view, no copy.
+        A kernel whose height is no multiple of its stride is unfolded whole.
+        """
         layer = self.layer
         (kh, kw), (sh, sw), (ph, pw) = layer.kernel_size, layer.stride, _pair(layer)
-        views = F.pad(x, (pw, pw, ph, ph)).unfold(2, kh, sh).unfold(3, kw, sw)
-        return views.permute(0, 2, 3, 1, 4, 5).reshape(len(x), -1, x.shape[1] * kh * kw)
+        padded = F.pad(x, (pw, pw, ph, ph)) if ph or pw else x
+        deep = sh if kh % sh == 0 else kh
+        rows = padded.unfold(2, deep, sh).unfold(3, kw, sw).permute(0, 2, 3, 1, 4, 5)
+        height, width = rows.shape[1] - kh // deep + 1, rows.shape[2]
+        unfolded = rows.reshape(len(x), -1, x.shape[1] * deep * kw)
+        return [unfolded[:, i * width : (i + height) * width] for i in range(kh // deep)]
 
     def _direct(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
         """gᵤ [units, p, D] of a few examples."""
         n, channels, p = len(x), x.shape[1], back.shape[1]
         if x.is_cuda or channels == 1:
-            grads = torch.bmm(back.flatten(2), self._unfolded(x))
+            b = back.flatten(2)
+            grads = self._in_order([torch.bmm(b, piece) for piece in self._patches(x)])
         else:
             weight = x.new_empty(1).expand(n * p, channels, *self.layer.kernel_size)  # its values are not looked at
             grads = self._backward(x.reshape(1, -1, *x.shape[2:]), back.reshape(1, -1, *back.shape[2:]), weight, n, (False, True, False))[1].view(n, p, -1)
         return grads if self.records == 1 else grads.view(-1, self.records, *grads.shape[1:]).sum(1)
 
+    def _in_order(self, pieces: list[torch.Tensor]) -> torch.Tensor:
+        """Gradients by the columns of `_patches` as the weight has them: [n, p, D]."""
+        channels, kw = self.layer.weight.shape[1], self.layer.kernel_size[1]
+        stacked = torch.stack([piece.unflatten(2, (channels, -1, kw)) for piece in pieces], 3)  # [n, p, c, I, a, kw]
+        return stacked.flatten(2)
+
+    def _pixels(self, x: torch.Tensor, back: torch.Tensor) -> int | None:
+        """How many pixels (at a stride: blocks) there are, where Gram matrices of patches are best summed from theirs; None where they are not."""
+        (kh, kw), (sh, sw), (ph, pw) = self.layer.kernel_size, self.layer.stride, _pair(self.layer)
+        if kh % sh or kw % sw or self.records > 1:
+            return None
+        pixels = x[0, 0].numel() if (sh, sw) == (1, 1) else (x.shape[2] + 2 * ph) // sh * ((x.shape[3] + 2 * pw) // sw)
+        return pixels if pixels**2 <= kh // sh * (kw // sw) * back[0, 0].numel() ** 2 else None
+
     def _gram(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
         """‖gᵤ‖² [units] of a few examples, from Gram matrices of all positions of the unit."""
-        kernel, positions, pixels = self.layer.weight[0, 0].numel(), back[0, 0].numel(), x[0, 0].numel()
         b = self.together(back.flatten(2).transpose(1, 2))
         ours = torch.bmm(b, b.transpose(1, 2))
-        if self.records > 1 or pixels**2 > kernel * positions**2:
-            a = self.together(self._unfolded(x))
-            patches = torch.bmm(a, a.transpose(1, 2))
-        else:
+        if self._pixels(x, back) is not None:
             patches = self._shifted(x, back)
+        else:
+            first, *rest = (self.together(piece) for piece in self._patches(x))
+            patches = torch.bmm(first, first.transpose(1, 2))
+            for piece in rest:
+                patches.baddbmm_(piece, piece.transpose(1, 2))
         found: torch.Tensor = torch.linalg.vecdot(patches.flatten(1), ours.flatten(1))
         return found
 
@@ -97,15 +123,22 @@ class ConvBook(Book):
         """Gram matrices of patches [n, H', W', H', W']: Σ over the kernel's places of those of pixels, moved there at both ends."""
         (kh, kw), (sh, sw), (ph, pw) = self.layer.kernel_size, self.layer.stride, _pair(self.layer)
         height, width = back.shape[2:]
+        if (sh, sw) != (1, 1):
+            x, kh, kw, ph, pw = _blocks(F.pad(x, (pw, pw, ph, ph)), sh, sw), kh // sh, kw // sw, 0, 0
         pixels = x.flatten(2)
         gram = torch.bmm(pixels.transpose(1, 2), pixels).view(len(x), *x.shape[2:], *x.shape[2:])
         gram = F.pad(gram, (pw, pw, ph, ph, pw, pw, ph, ph)) if ph or pw else gram
-        total = gram.new_zeros(len(x), height, width, height, width)
-        for i in range(kh):
-            for j in range(kw):
-                rows, columns = slice(i, i + sh * (height - 1) + 1, sh), slice(j, j + sw * (width - 1) + 1, sw)
-                total += gram[:, rows, columns, rows, columns]
-        return total
+        rows = sum(gram[:, i : i + height, :, i : i + height] for i in range(1, kh)) + gram[:, :height, :, :height]
+        return sum(rows[:, :, j : j + width, :, j : j + width] for j in range(1, kw)) + rows[:, :, :width, :, :width]
+
+
+def _blocks(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Blocks of so many pixels as channels: [n, C, H, W] → [n, height · width · C, H // height, W // width]; what is left over at the end is in no patch."""
+    n, channels = x.shape[:2]
+    rows, columns = x.shape[2] // height, x.shape[3] // width
+    last = x[:, :, : rows * height, : columns * width].permute(0, 2, 3, 1).contiguous()  # channels last: what is moved next lies together
+    blocks = last.view(n, rows, height, columns, width, channels).permute(0, 1, 3, 2, 4, 5).reshape(n, rows, columns, -1)
+    return blocks.permute(0, 3, 1, 2)
 
 
 def _pair(layer: nn.Conv2d) -> tuple[int, int]:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from energybench_workloads.dpsgd.pooling import MaxPool
+
 VOCABULARY, CONTEXT, WIDTH, HEADS, BLOCKS = 64, 48, 64, 4, 2
 
 
@@ -25,8 +27,8 @@ class TwoConv(nn.Sequential):
 
     def __init__(self, classes: int, kind: str) -> None:
         super().__init__(
-            nn.Conv2d(1, 16, 8, stride=2, padding=3), norm(kind, 16, 4), nn.ReLU(), nn.MaxPool2d(2, 1),
-            nn.Conv2d(16, 32, 4, stride=2), norm(kind, 32, 4), nn.ReLU(), nn.MaxPool2d(2, 1),
+            nn.Conv2d(1, 16, 8, stride=2, padding=3), norm(kind, 16, 4), nn.ReLU(), MaxPool(),
+            nn.Conv2d(16, 32, 4, stride=2), norm(kind, 32, 4), nn.ReLU(), MaxPool(),
             nn.Flatten(), nn.Linear(512, 32), nn.ReLU(), nn.Linear(32, classes),
         )  # fmt: skip
 
