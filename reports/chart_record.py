@@ -21,12 +21,13 @@ def figures(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, s
         for series in m.record.series if m.record is not None else ():
             if sum(y is not None for y in series.y) < 2:
                 continue
-            points = [{"x": x, "y": y, "run": names[m.id]} for x, y in thin(series.x, series.y)]
-            found.setdefault((plain(series.name), plain(series.x_title), plain(series.y_title)), []).extend(points)
+            points = list(thin(series.x, series.y))
+            by_x = (plain(series.name), plain(series.x_title), plain(series.y_title))
+            found.setdefault(by_x, []).extend({"x": x, "y": y, "run": names[m.id]} for x, y in points)
             each = energy_at(m, series, 1.0)
             if each is not None:
                 by_energy = (f"{plain(series.name)} by energy", "energy, gross (J)", plain(series.y_title))
-                found.setdefault(by_energy, []).extend({**point, "x": point["x"] * each.value} for point in points)
+                found.setdefault(by_energy, []).extend({"x": x * each.value, "y": y, "run": names[m.id]} for x, y in points)
     return [_figure(alt, key, rows) for key, rows in found.items()]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from energybench.model import Estimate, Measurement, Said, Series, WorkRecord
+from energybench.units import prefix
 from energybench_reports import view_training
 from energybench_reports.layout import Picture, Section, Table
-from energybench_reports.wording import NOT_MEASURED, Cell, known, plain, value
+from energybench_reports.wording import DASH, NOT_MEASURED, Cell, known, plain, value
 
 KEY = "record"
 
@@ -50,7 +51,7 @@ def _figures(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str,
 
 
 def _curves(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str, str]) -> Table:
-    head = ("curve", "points", "first", "last", "lowest", "highest", "energy to the last point", "change per joule")
+    head = ("curve", "points", "first", "last", "lowest", "highest", "energy to the last point", "change for it")
     rows = tuple(_curve(names[m.id], m, series) for m, record in kept for series in record.series if series.x)
     about = "Energy to a point: its work at this run's energy per work, gross; of a training gone on with, from its first step. Change: last less first."
     return Table("Curves", head, rows, about, right=frozenset(head[1:6]))
@@ -61,13 +62,13 @@ def _curve(name: str, measurement: Measurement, series: Series) -> tuple[Cell, .
     ends = [f"{present[0]:.4g}", f"{present[-1]:.4g}", f"{min(present):.4g}", f"{max(present):.4g}"] if present else [NOT_MEASURED] * 4
     axes = (f", {plain(series.y_title)}" if series.y_title else "") + (f" by {plain(series.x_title)}" if series.x_title else "")
     spent = energy_at(measurement, series, series.x[-1])
-    gained = _per_joule(present[-1] - present[0], spent) if len(present) > 1 and spent is not None else None
+    gained = _gained(present[-1] - present[0], spent) if len(present) > 1 and spent is not None else Cell(DASH, tone="muted")
     return (
         Cell(f"{name}: {plain(series.name)}{axes}"),
         Cell(str(len(series.x))),
         *(Cell(end) for end in ends),
         value(spent, "J"),
-        value(gained, "/J") if gained is not None else Cell("not given", tone="muted"),
+        gained,
     )
 
 
@@ -80,8 +81,10 @@ def energy_at(measurement: Measurement, series: Series, x: float) -> Estimate | 
     return Estimate(value=each.value * work, low=each.low * work, high=each.high * work)
 
 
-def _per_joule(change: float, energy: Estimate) -> Estimate | None:
+def _gained(change: float, energy: Estimate) -> Cell:
+    """Change per energy, in the unit that the energy is shown in: '-1.21 [-1.3, -1.1] per kJ'."""
     if energy.low <= 0:
-        return None
-    low, high = sorted((change / energy.high, change / energy.low))
-    return Estimate(value=change / energy.value, low=low, high=high)
+        return Cell(NOT_MEASURED, tone="warn")
+    scale, unit = prefix(energy.value, "J")
+    low, high = sorted((change * scale / energy.high, change * scale / energy.low))
+    return value(Estimate(value=change * scale / energy.value, low=low, high=high), per=unit)

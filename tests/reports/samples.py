@@ -9,6 +9,7 @@ from tests.reports.sample_odd import estimated, hostile, partial
 from tests.reports.sample_pair import compared, cpu_timeline, gpu_timeline
 from tests.reports.sample_published import claims_2023
 from tests.reports.sample_study import document as study
+from tests.reports.sample_training import document as training
 
 
 def comparison() -> Document:
@@ -45,5 +46,6 @@ SAMPLES = {
     "partial": partial,
     "hostile": hostile,
     "study": study,
+    "training": training,
     "empty": empty,
 }

@@ -94,7 +94,7 @@ class ConvBook(Book):
     def _in_order(self, pieces: list[torch.Tensor]) -> torch.Tensor:
         """Gradients by the columns of `_patches` as the weight has them: [n, p, D]."""
         channels, kw = self.layer.weight.shape[1], self.layer.kernel_size[1]
-        stacked = torch.stack([piece.unflatten(2, (channels, -1, kw)) for piece in pieces], 3)  # [n, p, c, I, a, kw]
+        stacked = torch.stack([piece.view(*piece.shape[:2], channels, -1, kw) for piece in pieces], 3)  # [n, p, c, I, a, kw]
         return stacked.flatten(2)
 
     def _pixels(self, x: torch.Tensor, back: torch.Tensor) -> int | None:

@@ -94,7 +94,7 @@ class Training:
         with region("data"):
             units = drawn(spec, step)
         total = torch.zeros((), device=self.device)
-        for part in units.split(spec.physical // spec.records) if len(units) else ():
+        for part in torch.split(units, spec.physical // spec.records) if len(units) else ():
             with region("data"):
                 rows = (part.unsqueeze(1) * spec.records + torch.arange(spec.records)).flatten()
                 x, y = self.held.x[rows], self.held.y[rows]
@@ -127,7 +127,7 @@ class Training:
         self.network.eval()
         hits = total = 0
         with torch.no_grad():
-            for x, y in zip(self.held.held_x.split(self.spec.physical), self.held.held_y.split(self.spec.physical), strict=True):
+            for x, y in zip(*(torch.split(part, self.spec.physical) for part in (self.held.held_x, self.held.held_y)), strict=True):
                 found = self.network(x.to(self.device)).argmax(-1).cpu()
                 hits, total = hits + int((found == y).sum()), total + y.numel()
         self.network.train()
