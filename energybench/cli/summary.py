@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from energybench.model import Comparison, Doubt, Estimate, Measurement, Roofline
+from energybench.model import Comparison, Doubt, Estimate, Measurement, Roofline, WorkRecord
 from energybench.units import percent, relative, show, show_value
 
 _SHORT = 72  # characters of a repeated doubt: subject and first thought, one line of a terminal with its code
@@ -27,8 +27,17 @@ def measurement(result: Measurement) -> str:
     for check in result.verification:
         value = "not a number" if check.value is None else f"{check.value:.3g}"
         lines.append(f"  check {check.quantity}: {value} (tolerance {check.tolerance:.3g}) {'passed' if check.passed else 'FAILED'}")
-    lines += _largest(result.energy_j, "J")
+    lines += _record(result.record) + _largest(result.energy_j, "J")
     return "\n".join(lines + doubts(result.doubts))
+
+
+def _record(kept: WorkRecord | None) -> list[str]:
+    """What the workload states of its run, word for word: a privacy statement is to be read beside its energy."""
+    if kept is None:
+        return []
+    figures = ", ".join(f"{name} {value:.6g}" for name, value in kept.figures.items())
+    said = {topic: "; ".join(words) if isinstance(words, tuple) else words for topic, words in kept.statement.items()}
+    return [f"  figures {figures}"] * bool(figures) + [f"  stated {topic}: {words}" for topic, words in said.items()]
 
 
 def _roofline(found: Roofline | None) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from energybench.model import Doubt, Progress, Said, Series, WorkRecord
 from energybench_workloads.dpsgd import privacy, statement
 from energybench_workloads.dpsgd.spec import Spec
@@ -18,7 +20,8 @@ def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, 
         amplified = privacy.spent(spec.rate, spec.noise, trained.steps, spec.delta) if spec.sampling == "shuffle" else None
         said = statement.statement(spec, spent, trained.steps)
         doubts = statement.doubts(spec, spent, amplified)
-        figures |= {"epsilon": spent.of(spec.accountant), "delta": spent.delta, "noise multiplier": spent.noise, "sampling rate": spent.rate}
+        figures |= {"epsilon": spent.of(spec.accountant)} if math.isfinite(spent.of(spec.accountant)) else {}
+        figures |= {"delta": spent.delta, "noise multiplier": spent.noise, "sampling rate": spent.rate}
     figures["held-out accuracy"] = accuracy
     drawn = [loss for loss in trained.losses if loss is not None]
     if drawn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import version
 
 from energybench.model import Doubt, Said
@@ -21,7 +22,11 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
     poisson, claimed = spec.sampling == "poisson", spent.of(spec.accountant)
     records = f"all {spec.records} records of one user" if spec.unit == "user" else "one example: its pixels or tokens and its label"
     adjacency = "add or remove one unit" if poisson else "zero-out: one unit's gradients are replaced by zero, the batches stay as they are"
-    formal = f"({claimed:.4g}, {spent.delta:g})-DP for {'a user' if spec.unit == 'user' else 'an example'}, by {spec.accountant.upper()}"
+    formal = (
+        "none: no finite ε"
+        if math.isinf(claimed)
+        else f"({_rounded_up(claimed)}, {spent.delta:g})-DP for {'a user' if spec.unit == 'user' else 'an example'}, by {spec.accountant.upper()}"
+    )
     return {
         "setting": "central: a trusted party holds the data, and trains",
         "accesses covered": f"all {steps} steps on the training set ({spec.examples} units)",
@@ -34,7 +39,7 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
         "sampling": f"Poisson, q = {spent.rate:.6g} ({spec.batch} of {spec.examples} units expected), {steps} steps"
         if poisson
         else f"shuffled batches of {spec.batch} of {spec.examples} units, {steps} steps in {spent.times} passes",
-        "accountant": f"{spec.accountant.upper()} of dp-accounting {version('dp-accounting')}; ε by RDP {_shown(spent.rdp)}, by PLD {_shown(spent.pld)}",
+        "accountant": f"{spec.accountant.upper()} of dp-accounting {version('dp-accounting')}; ε by RDP {spent.rdp:.5f}, by PLD {_by_pld(spent)}",
         "assumptions": _assumptions(spec),
         "formal statement": formal,
         "tier": privacy.tier(claimed),
@@ -42,8 +47,16 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
     }
 
 
-def _shown(epsilon: float) -> str:
-    return f"{epsilon:.5f}"
+def _rounded_up(epsilon: float) -> str:
+    """Four digits, never less than what is guaranteed."""
+    if not 0 < epsilon < math.inf:
+        return f"{epsilon:g}"
+    unit = 10.0 ** (math.floor(math.log10(epsilon)) - 3)
+    return f"{math.ceil(epsilon / unit) * unit:.4g}"
+
+
+def _by_pld(spent: Spent) -> str:
+    return f"{spent.pld:.5f}" if spent.rdp <= privacy.MOST_PLD else f"not computed, being over {privacy.MOST_PLD:g}: RDP's stands for it"
 
 
 def _assumptions(spec: Spec) -> tuple[str, ...]:
