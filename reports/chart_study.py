@@ -1,4 +1,4 @@
-"""Heat maps of a study: speedup and energy ratio over its two axes, one figure a panel, one map a variant; curves of the workload's own figures."""
+"""Heat maps of a study: speedup and energy ratio over its two axes, one figure a panel, one map a variant"""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from energybench.model import Estimate, Study, StudyRatio
 from energybench.units import show
-from energybench_reports.chart_record import TONES
+from energybench_reports import chart_curves
 from energybench_reports.charts import INK, Figure, finished
-from energybench_reports.wording import listed, plain
+from energybench_reports.wording import plain
 
 SECTION = "study-ratios"
 _CELL, _ACROSS = 62, 3  # pixels of a cell; maps beside each other
@@ -38,48 +38,7 @@ def _of(alt: Any, study: Study) -> list[Figure]:
         made.append(_map(alt, study, found, "speedup", "speedup", where))
         energies = [(x, y, ratio) for x, y, ratio in found if ratio.energy_ratio is not None]
         made.append(_map(alt, study, energies, "energy_ratio", energies[0][2].energy_title if energies else "", where))
-    return [figure for figure in made if figure is not None] + _curves(alt, study)
-
-
-def _curves(alt: Any, study: Study) -> list[Figure]:
-    """Energy of a step and the workload's own figures over the x axis: a panel each, a line a variant; one figure for each other point of the grid."""
-    axes = study.plan.axes
-    if not study.plan.curves:
-        return []
-    groups: dict[tuple[tuple[str, Any], ...], list[dict[str, Any]]] = defaultdict(list)
-    for cell in study.cells:
-        at = {name: value for name, value in cell.cell.at.items() if name != axes.x}
-        for run in cell.runs:
-            shown = {name: run.figures[name] for name in study.plan.curves if name in run.figures}
-            if run.energy_j is not None:
-                shown[f"energy of a {study.plan.step_name} (J)"] = run.energy_j.value
-            x = cell.cell.at.get(axes.x)
-            groups[tuple(at.items())] += [{"x": x, "y": value, "of": plain(name), "variant": plain(run.variant)} for name, value in shown.items()]
-    return [_lines(alt, study, place, rows) for place, rows in groups.items() if rows]
-
-
-def _lines(alt: Any, study: Study, place: tuple[tuple[str, Any], ...], rows: list[dict[str, Any]]) -> Figure:
-    axes = study.plan.axes
-    variants, shown = (list(dict.fromkeys(row[key] for row in rows)) for key in ("variant", "of"))
-    x = plain(axes.x).replace("_", " ")
-    panels = [
-        alt.Chart(alt.Data(values=[row for row in rows if row["of"] == name]))
-        .mark_line(point=alt.OverlayMarkDef(size=46, filled=True), strokeWidth=1.8, opacity=0.85)
-        .encode(
-            x=alt.X("x:O", title=x, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("y:Q", title=name, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
-            color=alt.Color("variant:N", title=None, sort=variants, scale=alt.Scale(domain=variants, range=list(TONES[: len(variants)]))),
-            shape=alt.Shape("variant:N", title=None, sort=variants, scale=alt.Scale(domain=variants)),
-            tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("x:O", title=x), alt.Tooltip("y:Q", title=name, format=".4g")],
-        )
-        .properties(width=210, height=190)
-        for name in shown
-    ]
-    where = ", ".join(f"{plain(name)} {value}" for name, value in place)
-    title = plain(study.plan.title)
-    text = f"{title}, {where}: {listed(shown)} over {x}, for {listed(variants)}."
-    caption = f"{title}, {where}. Each variant over {x}; intervals of the energies are in the table."
-    return Figure(SECTION, finished(alt.hconcat(*panels), text), caption, text)
+    return [figure for figure in made if figure is not None] + chart_curves.figures(alt, study)
 
 
 def _worded(name: str, value: Any) -> str:
@@ -128,11 +87,12 @@ def _map(alt: Any, study: Study, found: Sequence[tuple[Any, Any, StudyRatio]], q
         .facet(facet=alt.Facet("variant:N", title=None, header=alt.Header(labelColor=INK, labelFontSize=13)), columns=_ACROSS)
     )
     first = plain(study.plan.cells[0].variants[0].name)
-    text = f"{plain(study.plan.title)}, {where}: {title}, {first} / variant, over {plain(axes.x)} and {plain(axes.y)}, from {_least(rows)} to {_most(rows)}."
+    place = f"{plain(study.plan.title)}{where and f', {where}'}"
+    text = f"{place}: {title}, {first} / variant, over {plain(axes.x)} and {plain(axes.y)}, from {_least(rows)} to {_most(rows)}."
     others = sorted({name for cell in study.cells for name in cell.cell.at} - {axes.x, axes.y, *axes.panels})
     several = [name for name in others if len({cell.cell.at.get(name) for cell in study.cells}) > 1]
     mean = f" Geometric mean over {' and '.join(plain(name) for name in several)}; each stands in the table." if several else ""
-    caption = f"{title[:1].upper()}{title[1:]}, {first} / variant; {where}. Above 1 is in the variant's favour. Intervals: in the table.{mean}"
+    caption = f"{title[:1].upper()}{title[1:]}, {first} / variant{where and f'; {where}'}. Above 1 is in the variant's favour. Intervals: in the table.{mean}"
     return Figure(SECTION, finished(chart, text), caption, text)
 
 

@@ -80,7 +80,7 @@ def colour(keys: Sequence[str]) -> dict[str, str]:
 def finished(chart: Any, title: str) -> dict[str, Any]:
     """The specification alone: free of altair's themes and options, and of anything that names a place on the web."""
     made = chart.to_dict()
-    spec: dict[str, Any] = {key: made[key] for key in ("datasets", "layer", "width", "height", "facet", "spec", "columns", "data") if key in made}
+    spec: dict[str, Any] = {key: made[key] for key in ("datasets", "layer", "hconcat", "width", "height", "facet", "spec", "columns", "data") if key in made}
     fit = {"autosize": {"type": "fit-x", "contains": "padding"}} if "layer" in spec else {}  # several charts side by side have each their own width
     return spec | {"config": _CONFIG, "description": title, **fit}
 

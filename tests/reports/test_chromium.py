@@ -29,7 +29,7 @@ FLAGS = (
     "--hide-scrollbars",
 )
 DARK = ("--window-size=1280,3000", "--blink-settings=preferredColorScheme=0")
-CHARTS = {"comparison": 5, "unused": 3, "estimated": 2, "partial": 0, "hostile": 4, "claims": 0, "empty": 0}
+CHARTS = {"comparison": 5, "unused": 3, "estimated": 2, "partial": 0, "hostile": 4, "claims": 0, "empty": 0, "study": 2, "training": 7}
 pytestmark = [
     pytest.mark.chromium,
     pytest.mark.xdist_group("chromium"),
