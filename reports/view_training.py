@@ -13,7 +13,7 @@ from energybench_reports.wording import NOT_MEASURED, Cell, plain, value
 _HEAD = ("run", "from", "to", "energy of these, gross")
 _ABOUT = (
     "Energy of a run's steps: their work at the run's own energy per work, warm-up included. Together: ends of the intervals added, as if all erred alike. "
-    "What a repeat that was cut off had done is done again and in no row."
+    "What a repeat that was cut off had done is done again; where it was saved already, it is a gap."
 )
 
 
@@ -47,7 +47,7 @@ def _table(legs: Sequence[Leg]) -> Table:
         first, last = leg.progress.first, leg.progress.last
         if first > at:
             whole = False
-            rows.append((Cell("in no run given here", tone="muted"), Cell(f"{at:g}"), Cell(f"{first:g}"), Cell(NOT_MEASURED)))
+            rows.append((Cell("in no repeat given here", tone="muted"), Cell(f"{at:g}"), Cell(f"{first:g}"), Cell(NOT_MEASURED)))
         overlap = overlap or first < at
         rows.append((Cell(leg.name), Cell(f"{first:g}"), Cell(f"{last:g}"), value(leg.energy_j, "J")))
         at = max(at, last)
