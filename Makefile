@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-JOBS ?= 2
+JOBS ?= 3
 
 .PHONY: quickstart test check install clean
 
