@@ -10,6 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,6 +109,13 @@ def torch_device(name: str, several: bool = False) -> torch.device:
     if index >= count:
         raise BadInput(f"--device {name}", f"torch sees {count} GPU(s)", f"have: {', '.join(f'cuda:{i}' for i in range(count))}")
     return torch.device("cuda", index)
+
+
+def check_checkpoint(path: str) -> None:
+    """Raises BadInput, before any work, where a checkpoint could not be written ("" is none)."""
+    if path and (not Path(path).absolute().parent.is_dir() or Path(path).is_dir()):
+        what = "is a folder" if Path(path).is_dir() else "lies in no folder that exists"
+        raise BadInput(f"--set checkpoint={path}", what, "a file in a folder that exists")
 
 
 def synchronise(device: torch.device) -> None:

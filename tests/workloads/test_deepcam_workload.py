@@ -116,6 +116,7 @@ def test_own_data_is_trained_on(tmp_path: Path) -> None:
         {"iou": "0.5", "every": "0"},
         {"mode": "inference", "accumulate": "2"},
         {"mode": "inference", "checkpoint": "/no/such/file"},
+        {"checkpoint": "/no/such/folder/state.pt"},
         {"data": "/no/such/folder"},
         {"batch": "0"},
         {"optimiser": "sgd"},

@@ -203,6 +203,8 @@ def test_it_learns_real_digits_with_and_without_privacy() -> None:
         ({"examples": "1700", "held": "200"}, "1797 digits"),
         ({"data": "/no/such/file.npz"}, "cannot be read"),
         ({"sampling": "sorted"}, "not allowed"),
+        ({"checkpoint": "/no/such/folder/state.pt"}, "no folder"),
+        ({"data": "text"}, "for --size text"),
     ],
 )
 def test_what_cannot_be_private_or_done_is_one_line(settings: dict[str, str], says: str) -> None:
@@ -210,6 +212,15 @@ def test_what_cannot_be_private_or_done_is_one_line(settings: dict[str, str], sa
         made(**settings)
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("size", "settings", "says"),
+    [("text", {"data": "digits"}, "makes itself"), ("text", {"mode": "plain", "norm": "batch"}, "LayerNorm"), ("conv6", {"data": "digits"}, "28 x 28")],
+)
+def test_data_that_do_not_suit_a_network_are_one_line(size: str, settings: dict[str, str], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        made(size, **settings)
 
 
 def test_batch_norm_trains_without_privacy() -> None:
@@ -259,5 +270,7 @@ def test_studies_plan_cells_that_their_variants_can_run(study: str) -> None:
             read(cell.size, variant.settings)
     with pytest.raises(BadInput, match="over 1"):
         Dpsgd().plan(study, "cpu", {"examples": "200", "batch": "500"})
+    with pytest.raises(BadInput, match="nothing to compare"):
+        Dpsgd().plan(study, "cpu", {"mode": "plain"})
     with pytest.raises(BadInput, match="no such setting"):
         Dpsgd().plan(study, "cpu", {"colour": "red"})

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 from energybench.errors import BadInput
 from energybench.model import Progress, Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import Scalar, Settings, affinity, check_size, fingerprint, require_memory, require_torch, short, torch_device
+from energybench_workloads.common import (
+    Scalar,
+    Settings,
+    affinity,
+    check_checkpoint,
+    check_size,
+    fingerprint,
+    require_memory,
+    require_torch,
+    short,
+    torch_device,
+)
 from energybench_workloads.deepcam import checks, cost, record
 from energybench_workloads.deepcam.cost import SIZES
 from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet
@@ -71,6 +82,7 @@ class Deepcam:
 
     def _wrong(self) -> None:
         """Raises BadInput for settings that contradict each other."""
+        check_checkpoint(self._checkpoint)
         inference = self._mode == "inference"
         if self._iou and (inference or self._checkpoint):
             other = "mode=inference" if inference else "checkpoint"

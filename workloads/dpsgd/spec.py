@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench_workloads.common import Settings
+from energybench_workloads.common import Settings, check_checkpoint
 
 MODES = ("plain", "explicit", "ghost", "book-keeping")
 SETTINGS = (
@@ -125,7 +125,22 @@ def read(size: str, given: Mapping[str, str]) -> Spec:
         checkpoint=given.get("checkpoint", ""),
     )
     _wrong(spec, given)
+    _no_such_data(spec)
+    check_checkpoint(spec.checkpoint)
     return spec
+
+
+def _no_such_data(spec: Spec) -> None:
+    """Raises BadInput for a network that the data do not suit. Users' records are always made up."""
+    network, where = spec.size.network, f"--set data={spec.data}"
+    if network == "text" and spec.data != "text":
+        raise BadInput(where, "this size trains on text that it makes itself", "leave it out, or a size of images: smoke, conv2, conv6 or wrn16-4")
+    if network == "text" and spec.norm == "batch":
+        raise BadInput("--set norm=batch", "the transformer has LayerNorm alone", "leave it out, or a size of images")
+    if network != "text" and spec.data == "text":
+        raise BadInput(where, "is for --size text", "synthetic, or a file of your own")
+    if network != "conv2" and spec.data == "digits":
+        raise BadInput(where, "has 28 x 28 pixels in grey: for smoke and conv2", "synthetic, or a file of your own")
 
 
 def _wrong(spec: Spec, given: Mapping[str, str]) -> None:

@@ -105,8 +105,11 @@ _PLANS: Mapping[str, Callable[[Mapping[str, str]], StudyPlan]] = {"cost": _cost,
 
 
 def _modes(lists: Lists, default: Sequence[str]) -> tuple[str, ...]:
-    """Plain SGD first: what the others are compared with."""
-    return ("plain", *(mode for mode in lists.choices("mode", default, MODES) if mode != "plain"))
+    """Plain SGD first: what the others are compared with. Raises BadInput where there are no others."""
+    others = tuple(mode for mode in lists.choices("mode", default, MODES) if mode != "plain")
+    if not others:
+        raise BadInput("--set mode=plain", "leaves nothing to compare plain SGD with", f"some of {', '.join(MODES[1:])}")
+    return ("plain", *others)
 
 
 def _cell(
