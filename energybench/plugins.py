@@ -160,6 +160,20 @@ class KeepsRecord(Protocol):
 
 
 @runtime_checkable
+class KeepsCheckpoint(Protocol):
+    """A workload that can go on, run after run, from a file that outlives them; optional. A repeat of it is then one run, and trains on."""
+
+    def checkpoint(self) -> str | None:
+        """That file, as it is set up; None: every run begins anew. Called after setup, before the two below."""
+
+    def rehearse(self, region: RegionFactory) -> Work:
+        """As `run`, but the next run begins where this one did and the file stays as it is: for the warm-up."""
+
+    def finished(self) -> bool:
+        """Whether the file holds all that was asked for: then there is no next run."""
+
+
+@runtime_checkable
 class Report(Protocol):
     """One format. `render` is pure: the same document gives the same bytes."""
 

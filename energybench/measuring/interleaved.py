@@ -73,6 +73,7 @@ class Turns:
         for bench in self.benches:
             try:
                 bench.prepare()
+                self._alone(bench)
                 self.alive.append(bench)
             except self._borne as error:
                 self._lost(bench, error)
@@ -84,6 +85,12 @@ class Turns:
         for bench in self.alive if len(self.alive) > 1 else ():
             bench.session.doubt("interleaved", message, "a run alone, for the energy of this variant rather than for a ratio")
 
+    def _alone(self, bench: Bench) -> None:
+        """Raises BadInput for two variants that go on in one file: each would undo what the other has done."""
+        if bench.checkpoint and any(bench.checkpoint == other.checkpoint for other in self.alive):
+            remedy = "one for each: --variant checkpoint=a.pt --variant checkpoint=b.pt"
+            raise BadInput(f"checkpoint {bench.checkpoint}", "two variants go on in the same file", remedy)
+
     def discard(self) -> None:
         """Remove what the benches have begun to write; of one that failed that has been done."""
         for i, bench in enumerate(self.benches):
@@ -93,7 +100,7 @@ class Turns:
     def run(self) -> None:
         """Block after block. Raises Interrupted."""
         block = 0
-        while self.alive and not self.interrupted() and self._go_on(block):
+        while self.alive and not self.interrupted() and self._go_on(block) and not any(bench.ended() for bench in self.alive):
             for bench in self._random.sample(self.alive, len(self.alive)):
                 settle_s = self._blocks.settle_s
                 bench.session.rest(settle_s, _LONGEST_REST * settle_s, self.interrupted, bench.session.idle_w)

@@ -3,8 +3,9 @@
 Started as `python -m energybench.measuring.worker COMMANDS EVENTS` (two file descriptors). Its stdout is stderr. It ends when the
 commands end, so that it does not outlive a measuring side that was killed.
 
-    {"do": "setup", "workload", "size", "device", "settings"}   → {"ready": settings, "regions": […]}
-    {"do": "run", "times": k}                                   → {"start_s", "end_s", "work", "regions"}
+    {"do": "setup", "workload", "size", "device", "settings"}   → {"ready": settings, "checkpoint": file or null, "regions": […]}
+    {"do": "run", "times": k}                                   → {"start_s", "end_s", "work", "finished", "regions"}
+    {"do": "rehearse", "times": k}                              → the same, of runs that leave a checkpoint as it is
     {"do": "verify"}                                            → {"checks": […], "record": … or null}
     {"do": "memory"}                                            → {"memory": … or null}
     {"do": "release"}                                           → {"released": true}
@@ -22,7 +23,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,7 +31,7 @@ import msgspec
 
 from energybench.errors import BadInput, DoesNotFit
 from energybench.model import Window, Work
-from energybench.plugins import CountsMemory, KeepsRecord, OffersStudies, Workload, load
+from energybench.plugins import CountsMemory, KeepsCheckpoint, KeepsRecord, OffersStudies, RegionFactory, Workload, load
 
 
 class Worker:
@@ -58,7 +59,8 @@ class Worker:
                 workload: Workload = load("workloads", command["workload"])
                 workload.setup(command["size"], command["device"], self.region, command["settings"])
             self._held[slot] = workload
-            return {"ready": dict(workload.settings()), "regions": self._taken()}
+            going_on = _going_on(workload)
+            return {"ready": dict(workload.settings()), "checkpoint": going_on.checkpoint() if going_on else None, "regions": self._taken()}
         if command["do"] == "release":
             self._held.pop(slot, None)
             gc.collect()
@@ -66,21 +68,28 @@ class Worker:
         if slot not in self._held:
             raise BadInput("worker", "asked to work before it was set up")
         held = self._held[slot]
-        if command["do"] == "run":
-            return self._run(held, command["times"])
+        if command["do"] in ("run", "rehearse"):
+            going_on = _going_on(held)
+            ran = self._run(going_on.rehearse if going_on and command["do"] == "rehearse" else held.run, command["times"])
+            return {**ran, "finished": going_on is not None and going_on.finished()}
         if command["do"] == "memory":
             return {"memory": msgspec.to_builtins(held.memory()) if isinstance(held, CountsMemory) else None}
         checks = msgspec.to_builtins(list(held.verify()))
         return {"checks": checks, "record": msgspec.to_builtins(held.record()) if isinstance(held, KeepsRecord) else None}
 
-    def _run(self, workload: Workload, times: int) -> dict[str, Any]:
+    def _run(self, once: Callable[[RegionFactory], Work], times: int) -> dict[str, Any]:
         start = time.monotonic()
-        works = [workload.run(self.region) for _ in range(times)]
+        works = [once(self.region) for _ in range(times)]
         end = time.monotonic()
         return {"start_s": start, "end_s": end, "work": msgspec.to_builtins(_sum(works)), "regions": self._taken()}
 
     def _taken(self) -> list[Any]:
         return [msgspec.to_builtins(window) for window in self._regions]
+
+
+def _going_on(workload: Workload) -> KeepsCheckpoint | None:
+    """The workload, where its runs go on from a file."""
+    return workload if isinstance(workload, KeepsCheckpoint) and workload.checkpoint() is not None else None
 
 
 def _plan(command: dict[str, Any]) -> dict[str, Any]:

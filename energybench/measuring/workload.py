@@ -50,6 +50,8 @@ class Bench:
         self._child: Link | None = None
         self._start = link or (lambda: Child(self._environment, signals))  # a worker of its own, unless it is given a place in another
         self._times = 1
+        self.checkpoint: str | None = None  # the file that the runs go on in: a repeat is then one of them
+        self.finished = False  # no next run
         self._shortest_s = math.inf  # of the repeats
         self._opened_s: float | None = None  # when the repeat that is on began,
         self._stopped_s: float | None = None  # and when the worker was ended
@@ -84,17 +86,20 @@ class Bench:
             ready = self._ask(do="setup", workload=request.workload, size=request.size, device=self._device, settings=dict(request.settings))
         except BadInput as error:
             raise request.as_typed(error) from None
+        self.checkpoint = ready["checkpoint"]
         self._regions(ready, None)
         session.writer.workload(WorkloadRef(name=request.workload, size=request.size, device=request.device, settings=ready["ready"]))
         self.progress(f"{self.name}: warm-up", None)
-        self._times = warm_up(session, request, lambda times: self._ask(do="run", times=times))
+        times = warm_up(session, request, lambda times: self._ask(do="rehearse", times=times))
+        self._times = 1 if self.checkpoint else times
 
     def repeat(self, of: int | None, block: int | None = None) -> None:
         """One repeat with its edges, its work and its check. `of`: how many there will be, where that is fixed. Raises as `prepare`."""
         number, session = self.complete, self.session
         self.progress(f"{self.name}: repeat {number + 1}" + (f" of {of}" if of else ""), number / (of or self.request.max_repeats))
         ran = self._work(number if block is None else block, of)
-        for _ in range(_LENGTHENED if number == 0 else 0):  # later ones keep the first one's amount of work: their scatter is to be that of one quantity
+        begun_anew = _LENGTHENED if number == 0 and not self.checkpoint else 0
+        for _ in range(begun_anew):  # later ones keep the first one's amount of work: their scatter is to be that of one quantity
             if _length_s(ran) >= self.request.min_window_s:
                 break
             session.region("warm-up", ran["start_s"], ran["end_s"])  # faster than what was taken for its length: one more part of the warm-up
@@ -102,6 +107,7 @@ class Bench:
             ran = self._work(number if block is None else block, of)
         session.close_repeat(number, ran["start_s"], ran["end_s"], block)
         self._opened_s = None
+        self.finished = ran["finished"]
         self._shortest_s = min(self._shortest_s, _length_s(ran))
         session.writer.work(msgspec.convert(ran["work"], Work))
         self._regions(ran, number)
@@ -122,6 +128,13 @@ class Bench:
         session.sampler.burst(session.sampler.edge_s, child.answered)
         session.sampler.base(child.answered)
         return child.answer()
+
+    def ended(self) -> bool:
+        """Whether another repeat is not to be had, though it is wanted."""
+        if self.finished:
+            message = f"its checkpoint holds all that was asked for after {self.complete} repeat(s); more were wanted, for a narrower interval"
+            self.session.doubt("finished", message, "shorter runs, such as fewer steps")
+        return self.finished
 
     def memory(self) -> Memory | None:
         """What memory a step takes, outside every repeat; None where the workload does not count it. Raises as `prepare`."""
@@ -160,8 +173,9 @@ class Bench:
         wanted_s, shortest_s = self.request.min_window_s, self._shortest_s
         if shortest_s < wanted_s:
             of = f"the shortest of {self.complete} repeats" if self.complete > 1 else "the repeat"
-            message = f"{of} lasted {shortest_s:.3g} s, under the {wanted_s:g} s of --min-window: the same work does not always take as long"
-            self.session.doubt("min-window-missed", message, f"--min-window {_rounded_up(wanted_s**2 / shortest_s):g}, or a quieter machine")
+            why = "with a checkpoint it is one run" if self.checkpoint else "the same work does not always take as long"
+            remedy = "longer runs, such as more steps" if self.checkpoint else f"--min-window {_rounded_up(wanted_s**2 / shortest_s):g}, or a quieter machine"
+            self.session.doubt("min-window-missed", f"{of} lasted {shortest_s:.3g} s, under the {wanted_s:g} s of --min-window: {why}", remedy)
         directory, measurement = self.session.finish()
         return Outcome(directory, measurement, self.code)
 
@@ -190,7 +204,7 @@ def run_workload(request: Request, plan: Plan, signals: Signals, progress: Progr
         session.idle(bench.interrupted)
         try:
             bench.prepare()
-            while not bench.interrupted() and _go_on(session, request, bench.complete):
+            while not bench.interrupted() and _go_on(session, request, bench.complete) and not bench.ended():
                 bench.repeat(request.repeats)
         except (WorkFailed, BadInput) as error:
             if bench.complete == 0:

@@ -88,6 +88,25 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
         made(checkpoint=path, seed="2")
 
 
+def test_a_rehearsal_leaves_no_trace_and_a_budget_is_kept(tmp_path: Path) -> None:
+    """Before the first run, and between two: same losses and file as without. Three steps in runs of two are two runs."""
+    path = tmp_path / "state.pt"
+    plain, rehearsed = made(checkpoint=str(tmp_path / "other.pt")), made(checkpoint=str(path), total="3")
+    for work, done in ((2, False), (1, True)):
+        before = path.read_bytes() if path.exists() else None
+        assert rehearsed.rehearse(Regions()).amount == work
+        assert (path.read_bytes() if path.exists() else None) == before
+        assert rehearsed.run(Regions()).amount == work
+        assert rehearsed.finished() is done
+        plain.run(Regions())
+    assert losses(rehearsed) == losses(plain)[:3]
+    progress = rehearsed.record().progress
+    assert progress is not None
+    assert (progress.first, progress.last) == (0, 3)
+    with pytest.raises(BadInput, match="holds 3 steps, these are done"):
+        made(checkpoint=str(path), total="3")
+
+
 def test_a_goal_ends_the_run_and_is_the_unit() -> None:
     """A goal that anything reaches ends at the first look; one that nothing reaches fails its check at the last step. Precision is not part of the problem."""
     easy = made(iou="0.01", every="1", steps="3")
@@ -117,6 +136,8 @@ def test_own_data_is_trained_on(tmp_path: Path) -> None:
         {"mode": "inference", "accumulate": "2"},
         {"mode": "inference", "checkpoint": "/no/such/file"},
         {"checkpoint": "/no/such/folder/state.pt"},
+        {"total": "10"},
+        {"total": "1", "checkpoint": "x"},
         {"data": "/no/such/folder"},
         {"batch": "0"},
         {"optimiser": "sgd"},

@@ -144,6 +144,26 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
         made(checkpoint=str(tmp_path / "other.pt"))
 
 
+def test_a_rehearsal_leaves_no_trace(tmp_path: Path) -> None:
+    """Before the first run, and between two: same bits, same file, same progress as without; it does a run's own work."""
+    path = tmp_path / "state.pt"
+    plain, rehearsed = made(checkpoint=str(tmp_path / "other.pt")), made(checkpoint=str(path))
+    for _ in range(2):
+        before = path.read_bytes() if path.exists() else None
+        regions = Regions()
+        assert rehearsed.rehearse(regions) == rehearsed.rehearse(Regions())
+        assert regions["checkpoint"] == 1
+        assert (path.read_bytes() if path.exists() else None) == before
+        assert rehearsed.run(Regions()) == plain.run(Regions())
+        assert torch.equal(weights(rehearsed), weights(plain))
+    ran, never = rehearsed.record(), plain.record()
+    assert ran.progress is not None
+    assert never.progress is not None
+    assert (ran.progress.first, ran.progress.last, ran.progress.work_per_unit) == (0, 4, never.progress.work_per_unit)
+    assert ran.series == never.series
+    assert not list(tmp_path.glob("*.part"))
+
+
 def test_a_budget_is_not_overdrawn(tmp_path: Path) -> None:
     """The noise is found for `total` steps; what would go beyond them is not trained."""
     workload = made(checkpoint=str(tmp_path / "state.pt"), epsilon="4", total="3", accountant="rdp")
@@ -151,7 +171,7 @@ def test_a_budget_is_not_overdrawn(tmp_path: Path) -> None:
     workload.run(Regions())
     assert workload._ran().steps == 3
     assert workload.record().figures["epsilon"] <= 4
-    with pytest.raises(BadInput, match="these steps are done"):
+    with pytest.raises(BadInput, match="these are done"):
         workload.run(Regions())
 
 

@@ -103,8 +103,9 @@ class Member:
             with region("checkpoint"):
                 self._save(order, order.first + len(losses), losses)
         found = self.history + self._mean(losses)
-        self.at = order.first + len(losses) if order.path else -1
-        self.history = found if order.path else self.history
+        goes_on = order.path and order.keep
+        self.at = order.first + len(losses) if goes_on else -1
+        self.history = found if goes_on else self.history
         return Trained(found, tuple(scores), float(norm), waited_s, made_s)
 
     def _passes(self, loader: Loader, region: RegionFactory) -> torch.Tensor:
@@ -227,7 +228,10 @@ class Member:
             }
             draft = Path(order.path + ".part")
             torch.save(state, draft)
-            draft.replace(order.path)
+            if order.keep:
+                draft.replace(order.path)
+            else:
+                draft.unlink()
 
     def _wait(self) -> None:
         if self.spec.regions:

@@ -41,7 +41,8 @@ class Spec(NamedTuple):
 class Order(NamedTuple):
     """Train from step `first` to step `last`; evaluate every so many steps (0: never) and stop at that IoU; save to `path` at the end.
 
-    With a path the network goes on where it stands; without one every run begins anew.
+    With a path the network goes on where it stands; without one every run begins anew. A path that is not to `keep` is left as it is, and so is what the
+    next run begins from.
     """
 
     first: int
@@ -49,6 +50,7 @@ class Order(NamedTuple):
     every: int = 0
     goal: float = 0.0
     path: str = ""
+    keep: bool = True
 
 
 class Trained(NamedTuple):

@@ -35,7 +35,7 @@ ELEMENT = {"bf16": 2, "fp32": 4}
 OPTIMISERS = {"adamw": 1e-3, "lamb": 4e-3}  # and their default learning rates
 MOST_STEPS, EVERY = 1000, 10  # of a run to a goal, and how often it looks
 SETTINGS = (
-    *("mode", "steps", "batch", "accumulate", "optimiser", "lr", "precision", "recompute", "iou", "every", "checkpoint"),
+    *("mode", "steps", "total", "batch", "accumulate", "optimiser", "lr", "precision", "recompute", "iou", "every", "checkpoint"),
     *("data", "samples", "held", "seed", "ranks", "threads", "regions"),
 )
 
@@ -62,6 +62,7 @@ class Deepcam:
         self._mode = s.choice("mode", "training", ("training", "inference"))
         self._iou = s.number("iou", 0.0, 0.0, 1.0)
         self._steps = s.whole("steps", MOST_STEPS if self._iou else preset.steps, 1, 10**9)
+        self._total = s.whole("total", 0, 1, 10**9)
         self._batch = s.whole("batch", 2, 1, 4096)
         self._accumulate = s.whole("accumulate", 1, 1, 4096)
         self._optimiser = s.choice("optimiser", "adamw", tuple(OPTIMISERS))
@@ -90,6 +91,10 @@ class Deepcam:
             raise BadInput(f"--set iou={self._iou:g}", f"does not go with {other}", remedy)
         if self._iou and not self._every:
             raise BadInput("--set every=0", "a goal is never looked at", "--set every=10")
+        if self._total and (inference or not self._checkpoint):
+            raise BadInput(f"--set total={self._total}", "is of all runs of a training from one checkpoint", "--set checkpoint=FILE with it, or leave it out")
+        if 0 < self._total < self._steps:
+            raise BadInput(f"--set total={self._total}", f"is less than one run's {self._steps} steps", f"{self._steps} or more")
         if inference and (self._accumulate > 1 or self._recompute):
             raise BadInput("--set accumulate, recompute", "are settings of training", "--set mode=training")
         if inference and self._checkpoint and not Path(self._checkpoint).is_file():
@@ -117,6 +122,7 @@ class Deepcam:
         self._done, self._trained, self._took, self._counts = 0, None, (0.0, 0.0), None
         if self._checkpoint and Path(self._checkpoint).is_file():
             self._go_on(self._team)
+        self._check_unfinished()
         self._opened = self._done
         with region("compile"):  # libraries choose their algorithms: as many steps as that takes, and the run begins anew
             if self._mode == "training":
@@ -141,6 +147,18 @@ class Deepcam:
         team.begin(self._checkpoint)
         self._done = step
 
+    def checkpoint(self) -> str | None:
+        return str(Path(self._checkpoint).absolute()) if self._checkpoint and self._mode == "training" else None
+
+    def finished(self) -> bool:
+        return 0 < self._total <= self._done
+
+    def _check_unfinished(self) -> None:
+        """Raises BadInput where there are no steps left."""
+        if self.finished():
+            remedy = "train no further, or begin anew with another file"
+            raise BadInput(f"--set total={self._total}", f"{self._checkpoint} holds {self._done} steps, these are done", remedy)
+
     def _problem(self, spec: Spec) -> dict[str, Any]:
         """What makes two runs the same work; how it is computed stays out. To a goal, precision and optimiser are ways to get there."""
         problem: dict[str, Any] = {"workload": self.name, "version": VERSION, "mode": self._mode, "height": self._size.height, "width": self._size.width}
@@ -160,18 +178,29 @@ class Deepcam:
         return {**given, "nodes": self._nodes, "step_samples": self._spec.step_samples, "parameters": cost.parameters(), "affinity": affinity()}
 
     def run(self, region: RegionFactory) -> Work:
-        team = self._made()
         self._counts = None
-        steps = self._steps
         if self._mode == "inference":
-            self._took = team.infer(steps, region)
-        else:
-            order = Order(self._done, self._done + self._steps, self._every, self._iou, self._checkpoint)
-            trained = team.train(order, region)
-            self._trained, self._took = trained, (trained.waited_s, trained.made_s)
-            steps = len(trained.losses) - (self._done if self._checkpoint else 0)
-            if self._checkpoint:
-                self._done += steps
+            self._took = self._made().infer(self._steps, region)
+            return self._work(self._steps)
+        self._trained, steps = self._train(region, keep=True)
+        self._took = self._trained.waited_s, self._trained.made_s
+        self._done += steps if self._checkpoint else 0
+        return self._work(steps)
+
+    def rehearse(self, region: RegionFactory) -> Work:
+        if self._done != self._opened:
+            self._made().begin(self._checkpoint)
+        return self._work(self._train(region, keep=False)[1])
+
+    def _train(self, region: RegionFactory, keep: bool) -> tuple[Trained, int]:
+        """One run's training, and how many steps it took."""
+        self._check_unfinished()
+        first = self._done if self._checkpoint else 0
+        last = min(first + self._steps, self._total or first + self._steps)
+        trained = self._made().train(Order(first, last, self._every, self._iou, self._checkpoint, keep), region)
+        return trained, len(trained.losses) - first
+
+    def _work(self, steps: int) -> Work:
         samples = float(steps * self._spec.step_samples // self._nodes)  # this node's own: the others' energy is counted there
         self._samples_run = int(samples)
         of_one = cost.training_flops(self._size.pixels) if self._mode == "training" else cost.forward_flops(self._size.pixels)

@@ -41,8 +41,7 @@ SIZES: Mapping[str, Preset] = {
 class Spec(NamedTuple):
     """Every setting in force. `batch`: units, expected; `physical`: examples on the device at once. `accuracy` 0: a fixed number of steps.
 
-    `noise`: the multiplier σ, None until it is found from `epsilon`, or in plain mode. `total`: steps that the noise is found for, over all runs from a
-    checkpoint.
+    `noise`: the multiplier σ, None until it is found from `epsilon`, or in plain mode. `total`: steps of all runs from a checkpoint, 0 for no end.
     """
 
     size: Preset
@@ -77,6 +76,11 @@ class Spec(NamedTuple):
         return self.mode != "plain"
 
     @property
+    def planned(self) -> int:
+        """Steps that the noise is found for."""
+        return self.total or self.steps
+
+    @property
     def rate(self) -> float:
         """Sampling rate q: a unit's chance to be in a batch."""
         return self.batch / self.examples
@@ -100,7 +104,7 @@ def read(size: str, given: Mapping[str, str]) -> Spec:
         size=preset,
         mode=mode,
         steps=steps,
-        total=s.whole("total", steps, 1, 10**9),
+        total=s.whole("total", 0, 1, 10**9),
         accuracy=accuracy,
         every=s.whole("every", 10 if accuracy else 0, 0, 10**9),
         batch=s.whole("batch", preset.batch, 1, 10**9),
@@ -163,7 +167,7 @@ def _wrong(spec: Spec, given: Mapping[str, str]) -> None:
         raise BadInput("--set accuracy, checkpoint", "do not go together: a goal that a second run reaches is no run's own work", "--set steps=N every=N")
     if spec.accuracy and not spec.every:
         raise BadInput("--set every=0", "a goal is never looked at", "--set every=10")
-    if spec.total < spec.steps:
+    if 0 < spec.total < spec.steps:
         raise BadInput(f"--set total={spec.total}", f"is less than one run's {spec.steps} steps", f"{spec.steps} or more")
     if spec.unit == "example" and spec.records != 1:
         raise BadInput(f"--set records={spec.records}", "are a user's", "--set unit=user")

@@ -31,7 +31,7 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
         "setting": "central: a trusted party holds the data, and trains",
         "accesses covered": f"all {steps} steps on the training set ({spec.examples} units)",
         "accesses not covered": "the choice of network, rates, C, batch and number of steps, which is made before without the data and must be;"
-        " held-out examples, which count as public; what this report says beside the weights",
+        " other runs on these data, each at its own ε; held-out examples, which count as public; what this report says beside the weights",
         "released": "the weights after every step (noisy sums of clipped gradients, and whatever is computed from them)",
         "unit of privacy": records,
         "adjacency": adjacency,

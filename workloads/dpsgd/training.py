@@ -44,6 +44,7 @@ class Training:
         self.done = 0  # steps behind the checkpoint
         self._losses: tuple[float | None, ...] = ()
         self._begun: dict[str, Any] | None = None  # the optimiser's state to begin with
+        self.drawn = 0  # examples, of the runs that have gone on since the checkpoint was opened
         self._stands = -1  # step at which the network stands, where the next run may go on from there
 
     def close(self) -> None:
@@ -57,12 +58,25 @@ class Training:
         if self._begun is not None:
             self.mechanism.inner.load_state_dict(copy.deepcopy(self._begun))
 
-    def train(self, steps: int, region: RegionFactory) -> Trained:
-        """Up to so many steps; fewer where the accuracy asked for is reached. Raises BadInput where the steps that the noise was found for are used up."""
+    def finished(self) -> bool:
+        """Whether the checkpoint holds all the steps that are to be."""
+        return bool(self.spec.checkpoint) and 0 < self.spec.total <= self.done
+
+    def check_unfinished(self) -> None:
+        """Raises BadInput where there are no steps left."""
+        if self.finished():
+            why = ": more would cost more than the ε asked for" if self.spec.epsilon is not None else ""
+            remedy = "train no further, or begin anew with another file"
+            raise BadInput(f"--set total={self.spec.total}", f"{self.spec.checkpoint} holds {self.done} steps, these are done{why}", remedy)
+
+    def train(self, steps: int, region: RegionFactory, keep: bool = True) -> Trained:
+        """Up to so many steps; fewer where the accuracy asked for is reached, or where `total` leaves fewer. Raises BadInput where it leaves none.
+
+        Without `keep` nothing of it stays: the checkpoint is as it was, and the next run begins where this one did.
+        """
+        self.check_unfinished()
         spec, first = self.spec, self.done
-        steps = min(steps, spec.total - first) if spec.checkpoint and spec.epsilon is not None else steps
-        if steps <= 0:
-            raise BadInput(f"--set total={spec.total}", "these steps are done: more would cost more than the ε asked for", "train no further, or begin anew")
+        steps = min(steps, spec.total - first) if spec.checkpoint and spec.total else steps
         if self._stands != first:
             with region("transfer"):
                 self.reset()
@@ -85,7 +99,7 @@ class Training:
         trained = Trained(self._losses + losses, tuple(scores), first, sum(counts))
         if spec.checkpoint:
             with region("checkpoint"):
-                self._save(trained)
+                self._save(trained, keep)
         return trained
 
     def _step(self, step: int, region: RegionFactory) -> tuple[torch.Tensor, int]:
@@ -136,15 +150,20 @@ class Training:
     def finite(self) -> bool:
         return all(bool(p.isfinite().all()) for p in self.network.parameters())
 
-    def _save(self, trained: Trained) -> None:
-        """A file that is whole replaces the one before."""
+    def _save(self, trained: Trained, keep: bool) -> None:
+        """A file that is whole replaces the one before; or it is thrown away, and so are the steps."""
         path = Path(self.spec.checkpoint)
         inner = self.mechanism.inner.state_dict()
         state = {"step": trained.steps, "problem": self._problem(), "losses": trained.losses, "network": self.network.state_dict(), "optimiser": inner}
         draft = path.with_name(path.name + ".part")
         torch.save(state, draft)
+        if not keep:
+            draft.unlink()
+            self.disturbed()
+            return
         draft.replace(path)
         self.done = self._stands = trained.steps
+        self.drawn += trained.examples
         self._losses = trained.losses
 
     def go_on(self) -> None:

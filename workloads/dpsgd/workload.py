@@ -41,7 +41,7 @@ class Dpsgd:
         if spec.private:
             privacy.require_libraries()
         if spec.epsilon is not None:
-            rate, times = spec.exposures(spec.total)
+            rate, times = spec.exposures(spec.planned)
             spec = spec._replace(noise=privacy.noise_for(spec.epsilon, spec.accountant, rate, times, spec.delta))
         self._close()
         self._make(spec, device, region)
@@ -59,6 +59,7 @@ class Dpsgd:
         require_memory(self.name, spec.size.network, chosen, needed if chosen.type == "cpu" else 0.0, needed)
         training = Training(spec, held, chosen)
         training.go_on()
+        training.check_unfinished()
         self._opened = training.done
         with region("compile"):  # libraries choose their algorithms; what it changes is put back by the run's own beginning
             training.network.train()
@@ -86,9 +87,20 @@ class Dpsgd:
         extra: dict[str, Scalar] = {"network": spec.size.network, "parameters": parameters, "sampling_rate": spec.rate, "affinity": affinity()}
         return {**given, **extra, "threads": torch.get_num_threads(), "checkpoint": Path(spec.checkpoint).name}
 
+    def checkpoint(self) -> str | None:
+        return str(Path(self._spec.checkpoint).absolute()) if self._spec.checkpoint else None
+
+    def finished(self) -> bool:
+        return self._made().finished()
+
     def run(self, region: RegionFactory) -> Work:
-        training = self._made()
-        self._trained = trained = training.train(self._spec.steps, region)
+        self._trained = self._made().train(self._spec.steps, region)
+        return self._work(self._trained)
+
+    def rehearse(self, region: RegionFactory) -> Work:
+        return self._work(self._made().train(self._spec.steps, region, keep=False))
+
+    def _work(self, trained: Trained) -> Work:
         goal = self._spec.accuracy > 0
         return Work(
             amount=1.0 if goal else float(max(trained.examples, 1)),
@@ -123,8 +135,8 @@ class Dpsgd:
         from energybench_workloads.dpsgd.record import record
 
         training, trained = self._made(), self._ran()
-        steps = trained.steps - trained.first
-        per_step = (1.0 if self._spec.accuracy else max(trained.examples, 1)) / steps
+        steps, drawn = (trained.steps - self._opened, training.drawn) if self._spec.checkpoint else (trained.steps, trained.examples)
+        per_step = (1.0 if self._spec.accuracy else max(drawn, 1)) / steps
         return record(self._spec, trained, training.accuracy(), per_step, self._progress(training, trained, per_step))
 
     def _progress(self, training: Training, trained: Trained, per_step: float) -> Progress | None:
