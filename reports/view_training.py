@@ -13,7 +13,8 @@ from energybench_reports.wording import NOT_MEASURED, Cell, plain, value
 _HEAD = ("run", "from", "to", "energy of these, gross")
 _ABOUT = (
     "Energy of a run's steps: their work at the run's own energy per work; rehearsals in its warm-up are not in it. "
-    "Together: ends of the intervals added, as if all erred alike. What a repeat that was cut off had done is done again; where it was saved already, it is a gap."
+    "Together: ends of the intervals added, as if all erred alike. "
+    "What a repeat that was cut off had done is done again; where it was saved already, it is a gap."
 )
 
 
