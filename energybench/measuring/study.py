@@ -129,6 +129,8 @@ class _Running:
         self._told.planned(self._offer, kept, self._store.directory)
         if not self._study.complete and self._study.idle_power_w is None:
             self._idle()
+            if self._study.idle_power_w is not None:
+                self._save()
         for number, cell in enumerate(self._offer.cells):
             if self._signals.received is not None:
                 break
@@ -138,7 +140,9 @@ class _Running:
         if not self._study.cells and self._signals.received is not None:
             if earlier is not None:
                 self._store.save(earlier)
-            raise WorkFailed(f"{self._signals.received.name} came before the first cell; nothing was measured")
+            idle = f"the idle power was measured (--resume {self._store.directory} goes on)"
+            kept_too = "nothing was measured" if self._study.idle_power_w is None else idle
+            raise WorkFailed(f"{self._signals.received.name} came before the first cell; {kept_too}")
         self._save()
         bad = any(run.state in ("check-failed", "failed") for cell in self._study.cells for run in cell.runs)
         return Ended(self._store.directory, self._study, kept, 128 + self._signals.received if self._signals.received is not None else int(bad))

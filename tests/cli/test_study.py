@@ -145,6 +145,23 @@ def test_half_a_study_is_gone_on_with(tmp_path: Path, env: dict[str, str], kille
     assert {path.name for path in (index.parent / "runs").iterdir()} == named
 
 
+def test_a_study_cut_off_before_its_first_cell_keeps_the_idle_power(tmp_path: Path, env: dict[str, str]) -> None:
+    """A line says how to go on, and there is a study to go on with."""
+    long = ("run", "naps", "--study", "grid", "--max-warm-up", "1", "--set", "length=20", "--set", "variants=long", "--idle", "0.5")
+    first = subprocess.Popen(command(*long), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    index = wait_for_cells(tmp_path, 0)
+    idle = json.loads(index.read_text())["idle_power_w"]
+    first.send_signal(signal.SIGINT)
+    _, err = first.communicate(timeout=30)
+    assert first.returncode == 130
+    assert (
+        err.splitlines()[-1]
+        == f"energybench: SIGINT came before the first cell; the idle power was measured (--resume {index.parent.relative_to(tmp_path)} goes on)"
+    )
+    assert json.loads(index.read_text())["idle_power_w"] == idle
+    assert energybench("report", str(index.parent), cwd=tmp_path, env=env).code == 0
+
+
 def wait_for_cells(folder: Path, count: int) -> Path:
     """The index of the study that is being measured, once it holds so many cells."""
     end = time.monotonic() + 60
