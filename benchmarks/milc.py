@@ -14,9 +14,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from energybench_workloads.common import ask_huge_pages, cpus, pin_threads
+
+pin_threads()  # before torch is loaded, as the workload does it
+ask_huge_pages()
+
 import torch
 
-from energybench_workloads.common import cpus, pin_threads
 from energybench_workloads.milc import cost, gauge
 from energybench_workloads.milc.kernels import kernels
 from energybench_workloads.milc.lattice import Lattice
@@ -105,7 +109,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--iterations", type=int, default=60)
     given = parser.parse_args()
-    pin_threads()
     torch.set_num_threads(len(cpus()))
     device = torch.device(given.device)
     read, read_bytes = reader(device)

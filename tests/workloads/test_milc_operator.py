@@ -10,7 +10,7 @@ import torch
 
 from energybench_workloads.milc import checks, gauge, reference
 from energybench_workloads.milc.gauge import C1, C3
-from energybench_workloads.milc.kernels import kernels
+from energybench_workloads.milc.kernels import kernels, planes
 from energybench_workloads.milc.lattice import HOPS, Lattice, neighbour, parities, sites
 from energybench_workloads.milc.layout import Lanes, choose
 from energybench_workloads.milc.operator import Format, NormalOperator, Slab, fold
@@ -67,7 +67,7 @@ def test_both_implementations_equal_the_site_loop() -> None:
         own, out = flat.view(-1, 3, 2, slab.lanes.width)[1:-1], torch.empty((slab.lanes.rows, 3, 2, slab.lanes.width), dtype=torch.float64)
         source = torch.view_as_real(v.reshape(-1, 3)[torch.from_numpy(sites(lattice, 1 - parity))])
         own.copy_(source[slab.natural(1 - parity)].permute(0, 2, 3, 1))
-        kernels("cpu", "eager").hop(hopping.links, None, flat, hopping.where, out)
+        kernels("cpu", "eager").hop(hopping.links, None, flat, hopping.where, planes(out))
         here = expected.reshape(-1, 3)[torch.from_numpy(sites(lattice, parity))][slab.natural(parity)]
         assert float((out - torch.view_as_real(here).permute(0, 2, 3, 1)).abs().max()) < 1e-14
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from energybench.errors import BadInput
-from energybench_workloads.common import Settings, checked, fingerprint, normals, short, torch_device, uniforms
+from energybench_workloads.common import Settings, checked, fingerprint, has_huge_pages, normals, short, torch_device, uniforms
 
 
 def test_uniforms_are_the_same_everywhere() -> None:
@@ -117,3 +118,21 @@ for name in ("milc", "sdpa"):
         raise SystemExit(name)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked", "has"),
+    [
+        ("[always] madvise never", "0", True),
+        ("always [madvise] never", "1", True),
+        ("always [madvise] never", "0", False),
+        ("always madvise [never]", "1", False),
+    ],
+)
+def test_huge_pages_are_said_where_torch_asks_and_the_kernel_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, asked: str, has: bool) -> None:
+    folder = tmp_path / "sys/kernel/mm/transparent_hugepage"
+    folder.mkdir(parents=True)
+    (folder / "enabled").write_text(mode)
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", asked)
+    assert has_huge_pages(tmp_path) is has
+    assert not has_huge_pages(tmp_path / "elsewhere")

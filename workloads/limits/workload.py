@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from energybench.errors import BadInput
 from energybench.model import Verification, Work
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import Scalar, Settings, check_size, fingerprint, require_memory, require_torch, synchronise, torch_device, use_threads
+from energybench_workloads.common import (
+    Scalar,
+    Settings,
+    check_size,
+    fingerprint,
+    has_huge_pages,
+    require_memory,
+    require_torch,
+    synchronise,
+    torch_device,
+    use_threads,
+)
 from energybench_workloads.limits.kernels import FORMATS, ROW, SIZES, Kernel, product, read
 from energybench_workloads.limits.machine import MIB, array_bytes
 
@@ -42,7 +53,7 @@ class Limits:
             raise BadInput("--set kernel, mib", f"are settings of size read, not of {size}", "--size read, or --set n=2048")
         if n and size in ("read", "smoke"):
             raise BadInput("--set n", f"is no setting of size {size}", f"--size {' or '.join(FORMATS)}")
-        require_torch()
+        require_torch(huge_pages=True)
         place = torch_device(device)
         used = use_threads(threads)
         self._kernel = self._result = None
@@ -56,7 +67,9 @@ class Limits:
             require_memory(self.name, size, place, *_memory(sizes[-1], element, place))
             kernel = product(form, sizes, place, once=size == "smoke")
         self._kernel, self._device = kernel, place
-        self._asked = {**kernel.how, "times": kernel.times, "threads": used, "tf32": False if size in ("smoke", "fp32") else None}
+        huge = has_huge_pages() if place.type == "cpu" else None
+        tf32 = False if size in ("smoke", "fp32") else None
+        self._asked = {**kernel.how, "times": kernel.times, "threads": used, "huge_pages": huge, "tf32": tf32}
 
     def _fitting(self, place: torch.device, element: int) -> Sequence[int]:
         """The sizes that are tried: those that the memory holds, and the smallest in any case."""

@@ -45,29 +45,26 @@ def _neighbours(source: torch.Tensor, where: Where) -> torch.Tensor:
     return torch.mul(mask, view[ahead]) + (1 - mask) * view[back]
 
 
-def _multiply(links: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """The sum over neighbours of matrices times vectors, [rows, 3, 2, lanes].
+def _multiply(links: torch.Tensor, v: torch.Tensor) -> list[torch.Tensor]:
+    """The sum over neighbours of matrices times vectors, real and imaginary part of each colour in turn, each [rows, lanes].
 
-    The nine products of a matrix are written out, so that one pass over the neighbours makes all six sums and blends each neighbour once.
+    The nine products of a matrix are written out as chains of multiply-adds, so that one pass over the neighbours makes all six sums and blends each
+    neighbour once.
     """
-    import torch
-
-    re, im = v[:, :, :, 0], v[:, :, :, 1]
+    re, im = v[:, :, :, 0].unbind(2), v[:, :, :, 1].unbind(2)
     made = []
     for row in range(3):
-        real, imaginary = torch.zeros_like(re[:, :, 0]), torch.zeros_like(im[:, :, 0])
-        for column in range(3):
-            a, b = links[:, :, row, column, 0].to(v.dtype), links[:, :, row, column, 1].to(v.dtype)
-            real = real + (a * re[:, :, column] - b * im[:, :, column])
-            imaginary = imaginary + (a * im[:, :, column] + b * re[:, :, column])
-        made.append(torch.stack((real.sum(1), imaginary.sum(1)), 1))
-    return torch.stack(made, 1)
+        a, b = (links[:, :, row, :, part].to(v.dtype).unbind(2) for part in (0, 1))
+        real, imaginary = a[0] * re[0] - b[0] * im[0], a[0] * im[0] + b[0] * re[0]
+        for column in (1, 2):
+            real = real + a[column] * re[column] - b[column] * im[column]
+            imaginary = imaginary + a[column] * im[column] + b[column] * re[column]
+        made += [real.sum(1), imaginary.sum(1)]
+    return made
 
 
-def _multiply_packed(words: torch.Tensor, scale: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+def _multiply_packed(words: torch.Tensor, scale: torch.Tensor, v: torch.Tensor) -> list[torch.Tensor]:
     """The same with links that `pack` made. Real parts are read with their bias, which is taken off once a vector and not once a matrix element."""
-    import torch
-
     low = v * scale[:, :, None, None, None]
     high, bias = low / HALF, BIAS * low.sum(2)
     made = []
@@ -76,28 +73,41 @@ def _multiply_packed(words: torch.Tensor, scale: torch.Tensor, v: torch.Tensor) 
         for column in range(3):
             word = words[:, :, row, column]
             a, b = (word & MASK).to(v.dtype), word.to(v.dtype)
-            real = real + (a * low[:, :, column, 0] - b * high[:, :, column, 1])
-            imaginary = imaginary + (a * low[:, :, column, 1] + b * high[:, :, column, 0])
-        made.append(torch.stack((real.sum(1), imaginary.sum(1)), 1))
-    return torch.stack(made, 1)
+            real = real + a * low[:, :, column, 0] - b * high[:, :, column, 1]
+            imaginary = imaginary + a * low[:, :, column, 1] + b * high[:, :, column, 0]
+        made += [real.sum(1), imaginary.sum(1)]
+    return made
 
 
-def _hop(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where) -> torch.Tensor:
-    """D source. `scale` [rows, 16]: links are packed in 16-bit integers, to be multiplied by it."""
+def planes(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The six parts of a vector's own rows, each a view [rows, lanes]: a hop writes its sums straight there. Into one tensor they would go by two copies."""
+    return rows.flatten(1, 2).unbind(1)
+
+
+def _hop(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where) -> list[torch.Tensor]:
+    """The planes of D source. `scale` [rows, 16]: links are packed in 16-bit integers, to be multiplied by it."""
     v = _neighbours(source, where)
     return _multiply(links, v) if scale is None else _multiply_packed(links, scale, v)
 
 
-def hop(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where, out: torch.Tensor) -> None:
-    """out = D source; out: own rows."""
-    out.copy_(_hop(links, scale, source, where))
+def hop(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where, out: tuple[torch.Tensor, ...]) -> None:
+    """out = D source; out: planes."""
+    for plane, made in zip(out, _hop(links, scale, source, where), strict=True):
+        plane.copy_(made)
 
 
 def hop_from(
-    links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where, out: torch.Tensor, v: torch.Tensor, weight: torch.Tensor
+    links: torch.Tensor,
+    scale: torch.Tensor | None,
+    source: torch.Tensor,
+    where: Where,
+    out: tuple[torch.Tensor, ...],
+    v: tuple[torch.Tensor, ...],
+    weight: torch.Tensor,
 ) -> None:
-    """out = weight · v - D source; v, out: own rows; weight: a scalar tensor, so that another mass is no other kernel."""
-    out.copy_(weight * v - _hop(links, scale, source, where))
+    """out = weight · v - D source; v, out: planes; weight: a scalar tensor, so that another mass is no other kernel."""
+    for plane, own, made in zip(out, v, _hop(links, scale, source, where), strict=True):
+        plane.copy_(weight * own - made)
 
 
 def _parts(product: torch.Tensor, unit: torch.Tensor) -> Parts:
@@ -187,13 +197,13 @@ def kernels(device_type: str, asked: str = "auto") -> Kernels:
 
 
 def _in_blocks(function: Kernel, own: int) -> Kernel:
-    """The same on blocks of rows, one after the other; the `own` tensors after the stencil are cut too."""
+    """The same on blocks of rows, one after the other; the `own` vectors after the stencil are cut too."""
 
     def run(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where, *rest: Any) -> None:
         for start in range(0, links.shape[0], EAGER_ROWS):
             part = slice(start, start + EAGER_ROWS)
             here = Where(where.ahead[part], where.back[part], where.kinds[part], where.masks)
-            cut = [value[part] if i < own else value for i, value in enumerate(rest)]
+            cut = [tuple(plane[part] for plane in value) if i < own else value for i, value in enumerate(rest)]
             function(links[part], None if scale is None else scale[part], source, here, *cut)
 
     return run

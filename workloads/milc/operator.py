@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from energybench_workloads.milc.gauge import Links
 from energybench_workloads.milc.halo import ALONE, Halo
-from energybench_workloads.milc.kernels import Kernels, Where
+from energybench_workloads.milc.kernels import Kernels, Where, planes
 from energybench_workloads.milc.lattice import HOPS, Lattice, crossing_sign, neighbour, sites, staggered_phase
 from energybench_workloads.milc.layout import Lanes, Stencil, natural, stencil
 from energybench_workloads.milc.sums import Totals
@@ -95,6 +95,7 @@ class NormalOperator:
         self.kernels, self.halo = kernels, halo
         self.device, self.dtype = even.links.device, vector_dtype(form)
         self._odd, self.odd_rows = self.buffer()
+        self._odd_planes = planes(self.odd_rows)
         self._weight = self.scalar(4 * mass**2)
 
     @classmethod
@@ -133,13 +134,13 @@ class NormalOperator:
         """out = A v for the v in the buffer `source`, whose own rows are `own`; out: own rows."""
         self.hop_to_odd(source, own)
         self.halo.exchange(self._odd, self.odd_rows, self.slab.lanes)
-        self.kernels.hop_from(self.even.links, self.even.scale, self._odd, self.even.where, out, own, self._weight)
+        self.kernels.hop_from(self.even.links, self.even.scale, self._odd, self.even.where, planes(out), planes(own), self._weight)
         return out
 
     def hop_to_odd(self, source: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
         """D_oe v, left in the scratch vector that is returned."""
         self.halo.exchange(source, own, self.slab.lanes)
-        self.kernels.hop(self.odd.links, self.odd.scale, source, self.odd.where, self.odd_rows)
+        self.kernels.hop(self.odd.links, self.odd.scale, source, self.odd.where, self._odd_planes)
         return self.odd_rows
 
     def curvature(self, totals: Totals, norm2: float) -> float:

@@ -17,6 +17,7 @@ from energybench_workloads.common import (
     check_size,
     checked,
     fingerprint,
+    has_huge_pages,
     require_memory,
     require_torch,
     short,
@@ -96,7 +97,7 @@ class Milc:
     def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
         check_size(self.name, size, self.sizes)
         self._read(size, settings)
-        require_torch()
+        require_torch(huge_pages=True)
         import torch
 
         self._close()
@@ -147,7 +148,7 @@ class Milc:
         given["lattice"] = self._lattice.name
         if self._problem is None or self._team is None:
             return given
-        described: dict[str, Scalar] = {"plaquette": round(self._problem.plaquette, 8), "affinity": affinity()}
+        described: dict[str, Scalar] = {"plaquette": round(self._problem.plaquette, 8), "affinity": affinity(), "huge_pages": has_huge_pages()}
         return {**given, **described, **self._team.first.describe()}
 
     def run(self, region: RegionFactory) -> Work:
