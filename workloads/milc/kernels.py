@@ -35,14 +35,13 @@ class Where(NamedTuple):
 
 
 def _neighbours(source: torch.Tensor, where: Where) -> torch.Tensor:
-    """[rows, 16, 3, 2, lanes] out of a flat buffer: two shifted loads, blended by a mask of ones and zeros, which is exact."""
+    """[rows, 16, 3, 2, lanes] out of a flat buffer: two shifted loads, blended lane by lane."""
     import torch
 
     ahead, back, kinds, masks = where
     lanes = masks.shape[1]
     view = source.as_strided((source.numel() - 6 * lanes + 1, 3, 2, lanes), (1, 2 * lanes, lanes, 1))
-    mask = masks[kinds][:, :, None, None, :]
-    return torch.mul(mask, view[ahead]) + (1 - mask) * view[back]
+    return torch.where(masks[kinds][:, :, None, None, :] > 0, view[ahead], view[back])
 
 
 def _multiply(links: torch.Tensor, v: torch.Tensor) -> list[torch.Tensor]:
