@@ -25,7 +25,7 @@ _NONE = Cell("–", tone="muted")
 def answer(study: Study) -> Answer:
     """The range of speedups, and how far the study came."""
     best = [(ratio, cell) for cell in study.cells for ratio in cell.ratios]
-    top = max(best, key=lambda pair: pair[0].speedup.value, default=None)
+    top = max(best, key=lambda pair: pair[0].speedup.low, default=None)  # by what is sure: a wide interval's middle says nothing
     first = _first(study)
     held = [tested.held for tested in study.claims]
     said = [f"{held.count(word)} {word}" for word in ("confirmed", "not confirmed", "not testable here") if word in held]
@@ -42,6 +42,8 @@ def answer(study: Study) -> Answer:
         facts.append(("check failed or failed", Cell(counted(bad, "run"), tone="bad")))
     figure = value(top[0].speedup) if top is not None else None
     where = f"{plain(top[0].variant)} at {plain(top[1].cell.key)}" if top is not None else "nothing was compared"
+    if top is not None and top[0].speedup.low <= 1 <= top[0].speedup.high:
+        where += "; its interval holds 1, so that nothing is decided"
     ratios = f"{show(top[0].speedup)} ({where})" if top is not None else "not measured"
     return Answer(
         kind="study",
@@ -125,7 +127,7 @@ def _ratios(studies: Sequence[Study]) -> Section:
         rows = tuple(_ratio(cell, ratio) for cell in study.cells for ratio in cell.ratios)
         about = f"{first} / variant: above 1 is in the variant's favour. Memory: at the peak, and of what a step takes beside what is held."
         tables.append(Table(_titled(studies, study), head, rows, about, right=frozenset(("pairs",))))
-        brief += [f"{plain(cell.cell.key)}: {', '.join(_said(ratio) for ratio in cell.ratios)}" for cell in study.cells if cell.ratios]
+        brief += [f"{plain(cell.cell.key)}: {', '.join(map(_said, cell.ratios)) or _alone(cell)}" for cell in study.cells if cell.ratios or _alone(cell)]
     about = "Each cell's variants took turns in blocks of random order and are compared as pairs. Variants that failed their check are in no ratio."
     return Section("study-ratios", "Speedup, energy and memory", about, tuple(tables), brief=tuple(brief))
 
@@ -146,6 +148,17 @@ def _said(ratio: StudyRatio) -> str:
     memory = f", memory {show(ratio.memory_ratio)}" if ratio.memory_ratio is not None else ""
     energy = f", {ratio.energy_title} {show(ratio.energy_ratio)}" if ratio.energy_ratio is not None else ""
     return f"{plain(ratio.variant)} {show(ratio.speedup)}x{energy}{memory}"
+
+
+def _alone(cell: StudyCell) -> str:
+    """Of a cell whose first variant was not measured: what the others took."""
+    first = cell.runs[0]
+    measured = [run for run in cell.runs[1:] if run.state == "measured" and run.time_s is not None]
+    said = [
+        f"{plain(run.variant)} {show(run.time_s, 's')}" + (f", {show(run.memory.peak_bytes, 'B')} at the peak" if run.memory is not None else "")
+        for run in measured
+    ]
+    return f"{plain(first.variant)} {_STATES[first.state][0]}; {', '.join(said)}" if said and first.state != "measured" else ""
 
 
 def _figures(studies: Sequence[Study]) -> Section:

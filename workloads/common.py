@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import hashlib
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 Scalar = str | int | float | bool | None
 
 
+_SET_PARENT_DEATH_SIGNAL = 1
 _HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # read once by torch's allocator
 
 
@@ -57,6 +60,13 @@ class Settings:
         if text is not None and not low <= value <= high:
             raise self._bad(key, f"a whole number from {low} to {high}")
         return value
+
+    def threads(self) -> int:
+        """`threads`, 0 where it is not set. Raises BadInput for more than there are CPUs: they would stand in each other's way."""
+        asked = self.whole("threads", 0, 1, 4096)
+        if asked > len(cpus()):
+            raise BadInput(f"--set threads={asked}", f"this process may run on {len(cpus())} CPU(s)", "as many, or leave it out")
+        return asked
 
     def number(self, key: str, default: float, low: float, high: float) -> float:
         """A float within [low, high]; NaN is outside of every interval."""
@@ -173,6 +183,11 @@ def on_cpus(wanted: tuple[int, ...]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, own)
+
+
+def end_with_parent() -> None:
+    """This process is ended when the one that began it is gone, in the middle of its work too (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def shares(count: int) -> tuple[tuple[int, ...], ...]:

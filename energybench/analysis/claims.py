@@ -1,7 +1,7 @@
 """Published claims beside what was measured: each with the cell that decides it, its interval, and why. Pure.
 
 A cell agrees where its interval lies within the claimed range, or meets it and is narrower than ±10 %: a wide one that only reaches into the range
-tells nothing. "every" asks that all cells agree, "any" that one does.
+tells nothing, and where all are so wide nothing was tested. "every" asks that all cells agree, "any" that one does.
 """
 
 from __future__ import annotations
@@ -53,12 +53,13 @@ def _tested(claim: Published, cells: Mapping[str, StudyCell], where: str) -> Tes
         why = "no cell of this study has it measured" if claim.expects else "this study's grid holds no such cell"
         return Tested(claim=claim, held="not testable here", why=why)
     agree = [one for one in seen if one.agrees]
+    vague = not agree and all(one.meets for one in seen)
     held = len(agree) == len(seen) if claim.rule == "every" else bool(agree)
     deciding = max(seen, key=lambda one: one.off) if claim.rule == "every" else min(agree or seen, key=lambda one: one.off)
     return Tested(
         claim=claim,
-        held="confirmed" if held else "not confirmed",
-        why=_why(claim, seen, len(agree), where),
+        held="confirmed" if held else "not testable here" if vague else "not confirmed",
+        why=("every interval is too wide to tell: " if vague else "") + _why(claim, seen, len(agree), where),
         measured=deciding.value,
         cell=f"{deciding.expected.cell}, {deciding.expected.variant}",
         agree=len(agree),

@@ -26,7 +26,9 @@ def _reasons(baseline: Measurement, candidate: Measurement) -> list[tuple[str, s
     if works[0] is not None and works[1] is not None:
         if works[0].unit != works[1].unit or works[0].fingerprint != works[1].fingerprint:
             names = [f"{w.unit} ({w.fingerprint[:12]})" for w in works if w is not None]
-            found.append(("work", f"they did other work: {names[0]} and {names[1]}", "run the same workload, size and settings on both"))
+            found.append(
+                ("work", f"they did other work: {names[0]} and {names[1]}{_apart(baseline, candidate)}", "run the same workload, size and settings on both")
+            )
         elif works[0].precision != works[1].precision:
             found.append(("precision", f"one is {works[0].precision}, the other {works[1].precision}", "use one precision policy"))
     elif works[0] is not works[1]:
@@ -38,6 +40,16 @@ def _reasons(baseline: Measurement, candidate: Measurement) -> list[tuple[str, s
     if baseline.boundary.name != candidate.boundary.name:
         found.append(("boundary", f"their boundaries differ: {baseline.boundary.name} and {candidate.boundary.name}", "measure both at one boundary"))
     return found
+
+
+def _apart(baseline: Measurement, candidate: Measurement) -> str:
+    """'; their settings differ in lattice (8x8x8x16, 8x8x8x32)': where one workload was set up in two ways."""
+    sides = (baseline.workload, candidate.workload)
+    if sides[0] is None or sides[1] is None or sides[0].name != sides[1].name:
+        return ""
+    first, second = sides[0].settings, sides[1].settings
+    apart = [f"{key} ({first.get(key)}, {second.get(key)})" for key in sorted({*first, *second}) if first.get(key) != second.get(key)]
+    return f"; their settings differ in {', '.join(apart)}" if apart else ""
 
 
 def _weak(baseline: Measurement, candidate: Measurement) -> list[Doubt]:

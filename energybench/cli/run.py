@@ -75,8 +75,13 @@ def run(
         from energybench.cli import study as studies
         from energybench.measuring.study import Asked
 
-        sources = {name: context.get_parameter_source(name) for name in ("repeats", "min_window", "max_warm_up", "settle")}
+        sources = {name: context.get_parameter_source(name) for name in ("size", "repeats", "min_window", "max_warm_up", "settle")}
         own = {name for name, source in sources.items() if source is not None and source.name != "DEFAULT"}
+        if "size" in own:
+            raise BadInput(f"--size {size}", "a study has its own sizes", "leave it out; --set narrows and widens the grid")
+        odd = [f"--set {key}" for key in settings] + [f"--{name.replace('_', '-')}" for name in sorted(own & {"repeats", "min_window"})]
+        if resume is not None and odd:
+            raise BadInput(", ".join(odd), f"the plan of {resume} stands", "leave it out, or begin another study")
         asked = Asked(
             workload=workload,
             study=study,
@@ -102,7 +107,8 @@ def run(
             raise BadInput("--replay", "is one recording", "one --device and at most one --variant")
         _together(made, Blocks(seed, settle), f"{label or workload}: {len(made)} variants", json)
     if replay is not None:
-        directory, result, code = common.replayed(replay, made[0][0])
+        common.say(f"energybench: replaying {replay}; {workload} is not run")
+        directory, result, code = common.replayed(replay, made[0][0]._replace(label=label or ""))
     else:
         outcome, _ = execute(*made[0])
         directory, result, code = outcome.directory, outcome.measurement, outcome.code

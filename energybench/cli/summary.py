@@ -16,11 +16,13 @@ def measurement(result: Measurement) -> str:
     lines = [f"{result.label}: energy per repeat {show(result.energy_j, 'J')}{word}"]
     if result.energy_j is not None:
         lines[0] += f"   {relative(result.energy_j)}"
+    if any(not check.passed for check in result.verification):
+        lines[0] += "   CHECK FAILED: not the work that was asked for"
     lines.append(f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}   repeats {len(result.repeats)}")
     if result.idle_power_w is not None:
         lines.append(f"  idle {show(result.idle_power_w, 'W')}   net {show(result.net_energy_j, 'J')}")
     if result.energy_per_work_j is not None and result.work is not None:
-        lines.append(f"  {show(result.energy_per_work_j, 'J')} per {result.work.unit}")
+        lines.append(f"  {show(result.energy_per_work_j, 'J')} per {result.work.unit}   a repeat holds {result.work.amount:g}")
     lines += _roofline(result.roofline)
     for name, energy in result.components_j.items():
         lines.append(f"  {name:<18} {show(energy, 'J')}")

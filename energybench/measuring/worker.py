@@ -134,7 +134,10 @@ def main(commands_fd: int, events_fd: int) -> None:
                 reply = {"bad": ["worker", "ran out of memory", "a smaller problem"], "kind": DoesNotFit.__name__}
             except Exception as error:
                 reply = {"failed": _place(error)}
-            events.write(json.dumps(reply) + "\n")
+            try:
+                events.write(json.dumps(reply) + "\n")
+            except BrokenPipeError:  # whoever asked has been killed
+                os._exit(0)
 
 
 if __name__ == "__main__":

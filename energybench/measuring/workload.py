@@ -56,6 +56,7 @@ class Bench:
         self._opened_s: float | None = None  # when the repeat that is on began,
         self._stopped_s: float | None = None  # and when the worker was ended
         self.complete, self.code = 0, 0
+        self._worked = 0  # repeats whose work is known: the last may lack its check
         self.session = Session(plan, MonotonicClock(), self._wait, lambda: self._child.pid if self._child else None, progress)
 
     def __enter__(self) -> Bench:
@@ -110,6 +111,7 @@ class Bench:
         self.finished = ran["finished"]
         self._shortest_s = min(self._shortest_s, _length_s(ran))
         session.writer.work(msgspec.convert(ran["work"], Work))
+        self._worked += 1
         self._regions(ran, number)
         reply = self._ask(do="verify")
         checks = tuple(msgspec.convert(check, Verification) for check in reply["checks"])
@@ -155,10 +157,11 @@ class Bench:
 
     def cut_short(self) -> bool:
         """After a signal: keep what there is. A first repeat that it cut is kept where it was long enough to mean anything. False: there is nothing."""
-        if self.signals.received is None or (self.complete == 0 and not self._cut()):
+        if self.signals.received is None or (self._worked == 0 and not self._cut()):
             return False
-        name = self.signals.received.name
-        self.session.doubt("interrupted", f"{name} came after {self.complete} complete repeat(s)", "repeat the run")
+        name, unchecked = self.signals.received.name, ", the last of them not checked" if self._worked > self.complete else ""
+        cut = "in the first repeat: this is the energy of a part of it, and of no known work"
+        self.session.doubt("interrupted", f"{name} came " + (f"after {self._worked} repeat(s){unchecked}" if self._worked else cut), "repeat the run")
         self.code = 128 + self.signals.received
         return True
 

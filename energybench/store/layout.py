@@ -47,6 +47,8 @@ def find(name: str, store: Path = STORE) -> Path:
         return path
     if (path / HEADER).is_file():
         raise BadInput(name, "this run was not finished", f"energybench recover {name}")
+    if (path / "study.json").is_file():
+        raise BadInput(name, "is a study, which compares its own variants", f"energybench report {name}, or name one of its runs")
     if path.is_dir():
         held = runs(path)
         if len(held) == 1:

@@ -97,7 +97,10 @@ def record(header: Header, lines: tuple[Line, ...], sampling: tuple[SamplingStat
     """Header and lines as the record that is analysed. `last_s`: the last sample's time, where a window left open ends."""
     windows = [line.window for line in lines if line.window is not None]
     openings = {(line.opening.label, line.opening.repeat): line.opening for line in lines if line.opening is not None}
+    worked = any(line.work is not None for line in lines)
     for opening in openings.values():  # of a first repeat that was begun anew, longer, the last beginning counts
+        if opening.label == "repeat" and worked:
+            continue  # a part of a repeat, beside whole ones: its work is not known
         closed = any(w.label == opening.label and w.repeat == opening.repeat for w in windows)
         if not closed and last_s is not None and last_s > opening.start_s:
             windows.append(Window(label=opening.label, start_s=opening.start_s, end_s=last_s, repeat=opening.repeat))

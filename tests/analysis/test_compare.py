@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
 from energybench.analysis.compare import compare
 from energybench.cli.summary import comparison
 from energybench.errors import Refused
-from energybench.model import Verification
+from energybench.model import Verification, WorkloadRef
 from tests.analysis.runs import run, work
 
 SCATTER = [1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99]
@@ -98,6 +99,16 @@ def test_what_is_not_comparable_is_refused_unless_forced(change: dict[str, objec
         compare(a, b)
     forced = compare(a, b, force=True)
     assert any(code.startswith("forced-") for code in codes(forced))
+
+
+def test_settings_that_make_other_work_are_named() -> None:
+    sides = [
+        msgspec.structs.replace(side, workload=WorkloadRef(name="milc", size="smoke", device="cpu", settings={"mass": mass, "seed": 1}))
+        for side, mass in zip(pair(), (0.01, 0.05), strict=True)
+    ]
+    other = msgspec.structs.replace(sides[1], work=work(fingerprint="other"))
+    with pytest.raises(Refused, match=r"their settings differ in mass \(0.01, 0.05\)"):
+        compare(sides[0], other)
 
 
 def test_programs_without_a_fingerprint_are_taken_on_trust() -> None:

@@ -64,7 +64,7 @@ def test_one_document_with_every_cell(whole: tuple[Path, Any]) -> None:
 def test_the_claim_stands_beside_what_was_measured(whole: tuple[Path, Any]) -> None:
     """With outcome, reason, the deciding interval and its cell; a busy machine may make it too wide to tell."""
     (tested,) = whole[1]["claims"]
-    assert tested["held"] in ("confirmed", "not confirmed")
+    assert tested["held"] in ("confirmed", "not confirmed", "not testable here")
     assert tested["tested"] == 2
     assert "short" in tested["cell"]
     assert "published on a bed" in tested["why"]

@@ -93,6 +93,23 @@ def test_a_cut_run_is_recovered_to_its_last_sample(tmp_path: Path) -> None:
     assert "last repeat" in found.doubts[0].message
 
 
+def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> None:
+    """Its work is not known: the whole ones keep their energy per work."""
+    with RunWriter(tmp_path, header()) as writer:
+        for i in range(41):
+            writer.poll([(0, i * 0.1, int(100 * i * 0.1 * 1e6))], 0.0, False, 0)
+        for k in range(2):
+            writer.opening("repeat", 1.0 + k, k)
+            writer.window(Window(label="repeat", start_s=1.0 + k, end_s=2.0 + k, repeat=k))
+            writer.work(Work(amount=2.0, unit="solve", fingerprint="x", precision="equal-precision"))
+        writer.opening("repeat", 3.0, 2)
+        left = writer.directory
+    _, found = reader.recover(str(left), ranges())
+    assert len(found.repeats) == 2
+    assert found.energy_per_work_j is not None
+    assert found.energy_per_work_j.value == pytest.approx(50, rel=0.02)
+
+
 def test_of_a_repeat_begun_anew_the_last_beginning_counts(tmp_path: Path) -> None:
     """A first repeat had been too short and was begun once more. Cut off in it: one repeat, from there on; cut off after it: as it was."""
     for done in (False, True):

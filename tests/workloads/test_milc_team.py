@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -68,6 +74,32 @@ def test_the_other_processes_end_with_the_first() -> None:
         others = list(workload._team._processes)
         assert all(process.is_alive() for process in others)
     assert not any(process.is_alive() for process in others)
+
+
+def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
+    """In the middle of a solve, when nobody reads their pipes."""
+    code = (
+        "import contextlib, multiprocessing, os, signal, threading\n"
+        "from energybench.plugins import load\n"
+        "def region(label): return contextlib.nullcontext()\n"
+        "if __name__ == '__main__':\n"
+        "    w = load('workloads', 'milc')\n"
+        "    w.setup('smoke', 'cpu', region, {'ranks': '2', 'threads': '1', 'kernels': 'eager', 'tolerance': '1e-14'})\n"
+        "    print(*(p.pid for p in multiprocessing.active_children()), flush=True)\n"
+        "    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
+        "    while True: w.run(region)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "solve.py"
+        script.write_text(code)
+        done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=100, check=False)
+    assert done.returncode == -signal.SIGKILL
+    others = [int(pid) for pid in done.stdout.split()]
+    assert others
+    until = time.monotonic() + 5
+    while time.monotonic() < until and any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in others):
+        time.sleep(0.05)
+    assert not [pid for pid in others if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
 
 
 def test_a_process_that_dies_is_said_and_not_waited_for() -> None:

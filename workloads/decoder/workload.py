@@ -59,7 +59,7 @@ class Decoder:
         self._prompt = s.whole("prompt", preset.prompt, 4, 2**20)
         self._new = s.whole("new_tokens", preset.new_tokens, 1, 2**20)
         self._seed = s.whole("seed", 1, 0, 2**63 - 1)
-        self._threads = s.whole("threads", 0, 1, 4096)
+        self._threads = s.threads()
         self._shape = shape_of(self._name, preset)
 
     def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energybench.errors import BadInput
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import cpus, on_cpus, shares
+from energybench_workloads.common import cpus, end_with_parent, on_cpus, shares
 from energybench_workloads.deepcam.member import Member
 from energybench_workloads.deepcam.spec import Order, Spec, Trained
 
@@ -146,7 +146,7 @@ def start_others(place: Place) -> list[Any]:
     import torch.multiprocessing as mp
 
     context = mp.get_context("spawn")
-    made = [context.Process(target=serve, args=(place, local, threads_each(place)), daemon=True) for local in range(1, len(place.devices))]
+    made = [context.Process(target=_other, args=(place, local, threads_each(place)), daemon=True) for local in range(1, len(place.devices))]
     places = shares(len(place.devices))
     for local, process in enumerate(made, 1):
         with on_cpus(places[local] if places else cpus()):
@@ -204,6 +204,11 @@ def serve(place: Place, local: int, threads: int) -> None:
     except Exception as error:
         print(f"deepcam process {rank} on {socket.gethostname()}: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
         os._exit(1)  # its group would wait for what cannot come
+
+
+def _other(place: Place, local: int, threads: int) -> None:
+    end_with_parent()
+    serve(place, local, threads)
 
 
 def _free_port() -> int:

@@ -76,7 +76,7 @@ class Deepcam:
         self._held = s.whole("held", preset.held, 1, 10**6)
         self._seed = s.whole("seed", 1, 0, 2**63 - 1)
         self._ranks = s.whole("ranks", 0, 1, 1024)
-        self._threads = s.whole("threads", 0, 1, 4096)
+        self._threads = s.threads()
         self._regions = s.flag("regions", True)
         self._size = preset
         self._wrong()

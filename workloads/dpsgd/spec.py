@@ -124,7 +124,7 @@ def read(size: str, given: Mapping[str, str]) -> Spec:
         examples=s.whole("examples", preset.examples, 1, 10**8),
         held=s.whole("held", preset.held, 1, 10**7),
         seed=s.whole("seed", 1, 0, 2**62),
-        threads=s.whole("threads", 0, 1, 4096),
+        threads=s.threads(),
         regions=s.flag("regions", True),
         checkpoint=given.get("checkpoint", ""),
     )

@@ -48,7 +48,7 @@ class Limits:
         check_size(self.name, size, self.sizes)
         s = Settings(settings, SETTINGS)
         kind = s.choice("kernel", "auto", ("auto", "compiled", "torch"))
-        mib, n, threads = s.whole("mib", 0, 1, 2**20), s.whole("n", 0, 16, 2**16), s.whole("threads", 0, 1, 4096)
+        mib, n, threads = s.whole("mib", 0, 1, 2**20), s.whole("n", 0, 16, 2**16), s.threads()
         if (kind != "auto" or mib) and size != "read":
             raise BadInput("--set kernel, mib", f"are settings of size read, not of {size}", "--size read, or --set n=2048")
         if n and size in ("read", "smoke"):

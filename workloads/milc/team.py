@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from energybench.errors import BadInput
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import cpus, on_cpus, shares
+from energybench_workloads.common import cpus, end_with_parent, on_cpus, shares
 from energybench_workloads.milc.gauge import Links
 from energybench_workloads.milc.lattice import Lattice
 from energybench_workloads.milc.member import Counts, Member, Spec
@@ -139,6 +139,7 @@ def join(spec: Spec, rank: int, store: str) -> None:
 
 def _serve(spec: Spec, rank: int, store: str, links: Links, b: torch.Tensor, x: torch.Tensor, pipe: Any) -> None:
     """A process other than the first: does what the first is told to, until the pipe ends."""
+    end_with_parent()
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         try:
             join(spec, rank, store)

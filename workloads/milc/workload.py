@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from energybench.errors import BadInput
-from energybench.model import Verification, Work
+from energybench.model import Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
     Scalar,
@@ -26,7 +26,7 @@ from energybench_workloads.common import (
 from energybench_workloads.milc import checks, cost, gauge, heatbath
 from energybench_workloads.milc.gauge import Links
 from energybench_workloads.milc.lattice import SIZES, Lattice
-from energybench_workloads.milc.member import Spec
+from energybench_workloads.milc.member import Counts, Spec
 from energybench_workloads.milc.operator import Format
 from energybench_workloads.milc.source import random_source
 from energybench_workloads.milc.team import Team, devices
@@ -71,13 +71,15 @@ class Milc:
         self._read("smoke", {})
         self._problem: Problem | None = None
         self._team: Team | None = None
-        self._ran = False
+        self._counts: Counts | None = None  # of the last solve
 
     def _read(self, size: str, settings: Mapping[str, str]) -> None:
         s = Settings(settings, SETTINGS)
         self._precision = s.choice("precision", "fp64", tuple(PRECISIONS))
         self._high, tolerance = PRECISIONS[self._precision]
         inner = tuple(INNER) if self._precision == "mixed" else (self._precision,)
+        if settings.get("inner", inner[-1]) in INNER.keys() - {self._precision} and self._precision != "mixed":
+            raise BadInput(f"--set inner={settings['inner']}", "is a setting of precision=mixed", "--set precision=mixed with it, or leave it out")
         self._inner = s.choice("inner", inner[-1], inner)
         self._low: Format = INNER[self._inner] if self._precision == "mixed" else self._high
         self._mass = s.number("mass", 0.01, 1e-4, 10)
@@ -91,7 +93,7 @@ class Milc:
         self._max_iterations = s.whole("max_iterations", 20_000, 1, 10**9)
         self._lattice = _lattice(settings.get("lattice"), SIZES[size])
         self._ranks = s.whole("ranks", 0, 1, 1024)
-        self._threads = s.whole("threads", 0, 1, 4096)
+        self._threads = s.threads()
         self._kernels = s.choice("kernels", "auto", ("auto", "compiled", "eager"))
 
     def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
@@ -119,7 +121,7 @@ class Milc:
         self._team = Team(spec, links, b, x)
         with region("compile"):
             self._team.solve(region, WARM_ITERATIONS)
-        self._ran = False
+        self._counts = None
 
     def _thin(self, digest: hashlib._Hash) -> torch.Tensor:
         if self._gauge != "heatbath":
@@ -154,7 +156,7 @@ class Milc:
     def run(self, region: RegionFactory) -> Work:
         problem, team = self._made()
         counts = team.solve(region)
-        self._ran = True
+        self._counts = counts
         low, high = cost.WIDTHS[self._low], cost.WIDTHS[self._high]
         many = f"{self._shifts} shifts " if self._shifts else ""
         return Work(
@@ -169,7 +171,7 @@ class Milc:
 
     def verify(self) -> Sequence[Verification]:
         problem, team = self._made()
-        if not self._ran:
+        if self._counts is None:
             raise RuntimeError("milc: verify before run")
         residuals = [
             checks.true_residual(problem.lattice, problem.links, (self._mass**2 + shift / 4) ** 0.5, problem.b, x)
@@ -181,6 +183,17 @@ class Milc:
             checked("hermiticity", team.hermiticity(self._seed), checks.hermiticity_tolerance(team.first.used)),
             *checks.identities(self._mass, self._spread, self._seed),
         ]
+
+    def record(self) -> WorkRecord:
+        """What was solved, and in how many iterations."""
+        problem, team = self._made()
+        if self._counts is None:
+            raise RuntimeError("milc: record before run")
+        counts, lattice = self._counts, problem.lattice
+        figures = {"iterations": float(counts.iterations + counts.shifted), "true residuals": float(counts.updates), "sites": float(lattice.volume)}
+        formats = self._low if self._low == self._high else f"{self._high} outside, {self._low} inside"
+        solver = f"CG on the even sites of {lattice.name} at mass {short(self._mass)}, {formats}, {team.first.spec.ranks} process(es)"
+        return WorkRecord(title="Solve", statement={"solver": solver}, figures=figures)
 
     def _made(self) -> tuple[Problem, Team]:
         if self._problem is None or self._team is None:

@@ -16,7 +16,6 @@ Attention = Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor"], "torch.Te
 
 BACKENDS = ("eager", "math", "flash", "efficient", "cudnn", "flex", "fused")
 ON_CPU = ("eager", "math", "flash", "flex", "fused")  # torch has one fused CPU kernel, which it calls flash
-WRITTEN_OUT = ("eager", "math")  # these write the N x N scores to memory
 
 
 @contextmanager

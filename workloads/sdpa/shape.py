@@ -47,10 +47,12 @@ def moved_bytes(shape: Shape, training: bool, element_bytes: int) -> float:
     return float(shape.vector) * element_bytes * (12 if training else 4)
 
 
-def memory(shape: Shape, training: bool, written_out: bool, element_bytes: int) -> float:
-    """Bytes needed at the peak; `written_out`: the backend keeps N x N scores (eager, math) instead of tiles.
+def memory(shape: Shape, training: bool, backend: str, element_bytes: int) -> float:
+    """Bytes needed at the peak: eager and math keep N x N scores, the others tiles of them.
 
-    Scores, masked scores and probabilities live together in a forward pass; a backward pass adds two of their kind.
+    Held at once, as torch's allocator counts them: scores and probabilities, in a backward pass the gradient of one of them too. math on a CPU holds them in
+    fp32 at least, with a third of one more.
     """
-    scores = shape.scores * (5 if training else 3) + shape.seq**2 if written_out else 0
-    return 1.1 * element_bytes * (scores + shape.vector * (12 if training else 5))
+    held = {"eager": (2.05, 3.1), "math": (2.45, 3.2)}.get(backend, (0.0, 0.0))[training]
+    wide = max(element_bytes, 4) if backend == "math" else element_bytes
+    return 1.1 * (wide * held * (shape.scores + shape.seq**2) + element_bytes * shape.vector * (12 if training else 5))

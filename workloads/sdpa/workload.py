@@ -25,7 +25,7 @@ from energybench_workloads.common import (
 )
 from energybench_workloads.memory import counted, fits
 from energybench_workloads.sdpa import checks
-from energybench_workloads.sdpa.backends import BACKENDS, WRITTEN_OUT, Attention, allowed, attention, require_backend
+from energybench_workloads.sdpa.backends import BACKENDS, Attention, allowed, attention, require_backend
 from energybench_workloads.sdpa.kernel_study import kernel_plan
 from energybench_workloads.sdpa.model_study import model_plan
 from energybench_workloads.sdpa.shape import SIZES, Shape, flops, memory, moved_bytes
@@ -77,7 +77,7 @@ class Sdpa:
         self._iterations = s.whole("iterations", iterations, 1, 10**9)
         self._resident = s.flag("resident", False)
         self._seed = s.whole("seed", 1, 0, 2**63 - 1)
-        self._threads = s.whole("threads", 0, 1, 4096)
+        self._threads = s.threads()
 
     def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
         check_size(self.name, size, self.sizes)
@@ -90,8 +90,8 @@ class Sdpa:
         dtype_name, element = DTYPES[self._dtype]
         dtype, training = getattr(torch, dtype_name), self._mode == "training"
         require_backend(self._backend, self._causal, training, self._shape.head_dim, dtype, self._device)
-        needed = memory(self._shape, training, self._backend in WRITTEN_OUT, element)
-        host = needed if self._device.type == "cpu" else memory(self._shape, training, False, element)
+        needed = memory(self._shape, training, self._backend, element)
+        host = needed if self._device.type == "cpu" else memory(self._shape, training, "flash", element)
         require_memory(self.name, size, self._device, host, needed)
         tensors, digest = problem_inputs(self._shape, 4 if training else 3, self._seed, dtype_name)
         self._inputs, self._results, self._attend = tensors, {}, None
