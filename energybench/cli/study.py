@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_WARM_UP_S, SETTLE_S = 2.0, 0.0  # in place of a run's own: a grid has many cells, and what drifts is cancelled by the pairs
 
+_RUN_S, _REPEAT_S = 4.0, 0.5  # beside the work itself: set-up, compilation, warm-up, memory; edges and check of a repeat
+
 
 def run(asked: Asked, plan: Plan, blocks: Blocks, json: bool) -> NoReturn:
     """Run the study, show it, and end with its exit code."""
@@ -50,10 +52,9 @@ class _Told:
 
     def planned(self, plan: StudyPlan, kept: int, directory: Path) -> None:
         runs = sum(len(cell.variants) for cell in plan.cells)
-        least_s = runs * (1.0 + plan.repeats * plan.min_window_s)
-        common.say(
-            f"energybench: {plan.title}: {len(plan.cells)} cells, {runs} runs, {_lasts(least_s)} or more" + (f"; {kept} cells are there" if kept else "")
-        )
+        about_s = runs * (1 - kept / max(len(plan.cells), 1)) * (_RUN_S + plan.repeats * (_REPEAT_S + plan.min_window_s))
+        left = f"; {kept} cells are there" if kept else ""
+        common.say(f"energybench: {plan.title}: {len(plan.cells)} cells, {runs} runs, about {_lasts(about_s)} on a quiet machine{left}")
         common.say(f"  index: {directory}")
         for absent in plan.absent:
             common.say(f"  not here: {absent.variant}" + (f" ({absent.where})" if absent.where else "") + f": {absent.reason}")

@@ -34,7 +34,7 @@ SETTINGS = ("model", "attention", "mode", "dtype", "padding", "batch", "prompt",
 
 
 class Decoder:
-    """Decoders shaped like published ones, random weights, eager attention or sdpa (docs/workloads/sdpa.md)."""
+    """Decoders shaped like published ones, random weights, eager attention or sdpa (docs/workloads/decoder.md)."""
 
     name = "decoder"
     about = "A language model that generates or trains, attention eager or fused: what attention is worth in a whole model."
