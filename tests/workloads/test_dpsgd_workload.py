@@ -164,13 +164,16 @@ def test_a_rehearsal_leaves_no_trace(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_budget_is_not_overdrawn(tmp_path: Path) -> None:
-    """The noise is found for `total` steps; what would go beyond them is not trained."""
-    workload = made(checkpoint=str(tmp_path / "state.pt"), epsilon="4", total="3", accountant="rdp")
+@pytest.mark.parametrize("settings", [{"epsilon": "4", "accountant": "rdp"}, {"mode": "plain"}])
+def test_a_budget_is_not_overdrawn(tmp_path: Path, settings: dict[str, str]) -> None:
+    """The noise is found for `total` steps; what would go beyond them is not trained, without privacy neither."""
+    workload = made(checkpoint=str(tmp_path / "state.pt"), total="3", **settings)
     workload.run(Regions())
+    assert not workload.finished()
     workload.run(Regions())
+    assert workload.finished()
     assert workload._ran().steps == 3
-    assert workload.record().figures["epsilon"] <= 4
+    assert workload.record().figures.get("epsilon", 0.0) <= 4
     with pytest.raises(BadInput, match="these are done"):
         workload.run(Regions())
 
