@@ -14,7 +14,7 @@ _HEAD = ("run", "from", "to", "energy of these, gross")
 _ABOUT = (
     "Energy of a run's steps: their work at the run's own energy per work; rehearsals in its warm-up are not in it. "
     "Together: ends of the intervals added, as if all erred alike. "
-    "What a repeat that was cut off had done is done again; where it was saved already, it is a gap."
+    "What a repeat that was cut off had done is done again, and its energy is not in this sum; where it was saved already, it is a gap."
 )
 
 

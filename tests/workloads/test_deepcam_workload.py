@@ -112,6 +112,9 @@ def test_a_goal_ends_the_run_and_is_the_unit() -> None:
     easy = made(iou="0.01", every="1", steps="3")
     work = easy.run(Regions())
     assert work.unit == "training to IoU 0.01"
+    assert easy._trained is not None
+    assert easy._trained.norm > 0
+    assert [doubt.code for doubt in easy.record().doubts] == ["goal-trivial"]
     assert work.precision == "equal-accuracy"
     assert len(losses(easy)) == 1
     assert all(check.passed for check in easy.verify())

@@ -53,7 +53,7 @@ def test_an_epsilon_that_nothing_meets_is_one_line() -> None:
 
 def test_the_statement_is_complete_and_says_what_does_not_hold() -> None:
     """Poisson: amplified, no doubt. Shuffled: a unit is met once a pass at full rate, a doubt names the ε that does not hold, and the larger one is claimed."""
-    spec = read("conv2", {"steps": "30", "noise": "2"})
+    spec = read("conv2", {"steps": "30", "noise": "2", "seed": "77"})
     rate, times = spec.exposures(30)
     assert (rate, times) == (256 / 1500, 30)
     spent = privacy.spent(rate, 2.0, times, 1e-5)
@@ -65,7 +65,10 @@ def test_the_statement_is_complete_and_says_what_does_not_hold() -> None:
     assert spent.pld <= float(formal[1]) <= spent.pld * 1.001
     assert doubts(spec, spent, None) == ()
 
-    shuffled = read("conv2", {"steps": "30", "noise": "2", "sampling": "shuffle"})
+    public = read("conv2", {"steps": "30", "noise": "2"})  # everybody knows its seed
+    assert [doubt.code for doubt in doubts(public, spent, None)] == ["known-seed"]
+    assert "does not hold, the seed is the default" in str(statement(public, spent, 30)["assumptions"])
+    shuffled = read("conv2", {"steps": "30", "noise": "2", "sampling": "shuffle", "seed": "77"})
     rate, times = shuffled.exposures(30)
     assert (rate, times) == (1.0, 6)  # five batches of 256 in 1500
     owed = privacy.spent(rate, 2.0, times, 1e-5)
@@ -77,7 +80,7 @@ def test_the_statement_is_complete_and_says_what_does_not_hold() -> None:
 
 
 def test_weak_and_careless_values_are_doubted() -> None:
-    spec = read("conv2", {"noise": "0.3", "delta": "0.01"})
+    spec = read("conv2", {"noise": "0.3", "delta": "0.01", "seed": "77"})
     spent = privacy.spent(spec.rate, 0.3, 60, 0.01)
     assert spent.pld > 10
     assert [doubt.code for doubt in doubts(spec, spent, None)] == ["delta-large", "weak-privacy"]

@@ -86,13 +86,14 @@ class Member:
         with Loader(self.source, self.share(), order.first * spec.accumulate, passes) as loader:
             for step in range(order.first, order.last):
                 losses.append(self._passes(loader, region))
+                done = step + 1
+                looked_at = done == order.last or (order.every > 0 and done % order.every == 0)
                 with region("optimiser"):
-                    norm = torch.stack(torch._foreach_norm([p.grad for p in self.network.parameters()])).norm() if step + 1 == order.last else norm
+                    norm = torch.stack(torch._foreach_norm([p.grad for p in self.network.parameters()])).norm() if looked_at else norm
                     self.optimiser.step()
                     self.optimiser.zero_grad()
                     self._wait()
-                done = step + 1
-                if order.every and (done % order.every == 0 or done == order.last):
+                if order.every and looked_at:
                     with region("evaluation"):
                         scores.append((done, quality.mean_iou(self.evaluate())))
                     self.network.train()

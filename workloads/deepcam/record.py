@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from energybench.model import Image, Progress, Said, Series, WorkRecord
+from energybench.model import Doubt, Image, Progress, Said, Series, WorkRecord
 from energybench_workloads.deepcam import cost, picture, quality
 from energybench_workloads.deepcam.fields import CHANNELS
 from energybench_workloads.deepcam.member import Member
@@ -29,6 +29,7 @@ class Told(NamedTuple):
     work_per_step: float
     real: bool
     progress: Progress | None
+    goal: float = 0.0  # IoU that the run was to reach; 0: none
 
 
 def record(member: Member, told: Told) -> WorkRecord:
@@ -40,6 +41,7 @@ def record(member: Member, told: Told) -> WorkRecord:
     ]
     figures = {"waited for data (s)": told.took[0], "batches made in (s)": told.took[1]}
     series = []
+    doubts: list[Doubt] = []
     if told.trained is not None:
         losses, scores = told.trained.losses, told.trained.scores
         each = told.work_per_step
@@ -50,6 +52,10 @@ def record(member: Member, told: Told) -> WorkRecord:
                 Series(name="held-out IoU", x=tuple(s for s, _ in scores), y=tuple(i for _, i in scores), x_title="step", y_title="mean IoU", work_per_x=each)
             )
     if told.counts is not None:
+        nothing = quality.background_iou(told.counts)
+        if 0 < told.goal <= nothing:
+            message = f"the goal of IoU {told.goal:g} is no more than the {nothing:.3g} of a network that finds nothing"
+            doubts.append(Doubt(code="goal-trivial", message=message, remedy=f"a goal above {nothing:.3g}"))
         figures |= {"held-out mean IoU": quality.mean_iou(told.counts), "IoU of all background": quality.background_iou(told.counts)}
         figures |= {f"IoU {name}": value for name, value in zip(_CLASSES, quality.class_iou(told.counts), strict=True) if value is not None}
     training = member.spec.mode == "training"
@@ -67,6 +73,7 @@ def record(member: Member, told: Told) -> WorkRecord:
         series=tuple(series),
         images=(_image(member),),
         progress=told.progress,
+        doubts=tuple(doubts),
     )
 
 

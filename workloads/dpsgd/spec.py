@@ -13,6 +13,7 @@ SETTINGS = (
     *("mode", "steps", "total", "accuracy", "every", "batch", "physical", "sampling", "unit", "records", "clip", "noise", "epsilon", "delta", "accountant"),
     *("lr", "momentum", "norm", "data", "examples", "held", "seed", "threads", "regions", "checkpoint"),
 )
+DEFAULT_SEED = 1
 MOST_STEPS = 2000  # of a run to an accuracy
 
 
@@ -123,7 +124,7 @@ def read(size: str, given: Mapping[str, str]) -> Spec:
         data=own or preset.data,
         examples=s.whole("examples", preset.examples, 1, 10**8),
         held=s.whole("held", preset.held, 1, 10**7),
-        seed=s.whole("seed", 1, 0, 2**62),
+        seed=s.whole("seed", DEFAULT_SEED, 0, 2**62),
         threads=s.threads(),
         regions=s.flag("regions", True),
         checkpoint=given.get("checkpoint", ""),

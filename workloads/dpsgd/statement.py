@@ -8,7 +8,7 @@ from importlib.metadata import version
 from energybench.model import Doubt, Said
 from energybench_workloads.dpsgd import privacy
 from energybench_workloads.dpsgd.privacy import Spent
-from energybench_workloads.dpsgd.spec import Spec
+from energybench_workloads.dpsgd.spec import DEFAULT_SEED, Spec
 
 PLAIN: dict[str, Said] = {"privacy": "none: plain SGD, the baseline. Nothing is claimed of these weights"}
 NOTES = (
@@ -22,11 +22,9 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
     poisson, claimed = spec.sampling == "poisson", spent.of(spec.accountant)
     records = f"all {spec.records} records of one user" if spec.unit == "user" else "one example: its pixels or tokens and its label"
     adjacency = "add or remove one unit" if poisson else "zero-out: one unit's gradients are replaced by zero, the batches stay as they are"
-    formal = (
-        "none: no finite ε"
-        if math.isinf(claimed)
-        else f"({_rounded_up(claimed)}, {spent.delta:g})-DP for {'a user' if spec.unit == 'user' else 'an example'}, by {spec.accountant.upper()}"
-    )
+    whose = "a user" if spec.unit == "user" else "an example"
+    bound = f"({_rounded_up(claimed)}, {spent.delta:g})-DP for {whose}, by {spec.accountant.upper()}, under a secret seed"
+    formal = "none: no finite ε" if math.isinf(claimed) else bound
     return {
         "setting": "central: a trusted party holds the data, and trains",
         "accesses covered": f"all {steps} steps on the training set ({spec.examples} units)",
@@ -69,7 +67,8 @@ def _assumptions(spec: Spec) -> tuple[str, ...]:
     return (
         sampled,
         "one unit changes the sum by at most C: holds, and is checked on the trained network",
-        "noise is Gaussian, fresh in every step and unknown: holds under a secret seed; this run's seed is in its settings",
+        "noise is Gaussian, fresh in every step and unknown: "
+        + ("does not hold, the seed is the default" if spec.seed == DEFAULT_SEED else "holds where this run's seed, which is in its settings, is kept secret"),
         "noise is real-valued: holds up to fp32 rounding (Mironov, CCS 2012), against which nothing is done",
         "no state but the weights passes between units: holds, no layer mixes the examples of a batch",
     )
@@ -90,4 +89,7 @@ def doubts(spec: Spec, spent: Spent, amplified: Spent | None) -> tuple[Doubt, ..
     if spent.of(spec.accountant) > 10:
         message = f"ε = {spent.of(spec.accountant):.3g} is over 10: a formal guarantee that says little by itself"
         found.append(Doubt(code="weak-privacy", message=message, remedy="more noise, fewer steps, a smaller batch or more examples"))
+    if spec.seed == DEFAULT_SEED:
+        message = f"these weights carry no privacy: noise and batches follow from the seed, {DEFAULT_SEED} by default; stated is what a secret one gives"
+        found.append(Doubt(code="known-seed", message=message, remedy="for a release, --set seed=SECRET, and delete it"))
     return tuple(found)
