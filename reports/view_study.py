@@ -127,7 +127,7 @@ def _ratios(studies: Sequence[Study]) -> Section:
         rows = tuple(_ratio(cell, ratio) for cell in study.cells for ratio in cell.ratios)
         about = f"{first} / variant: above 1 is in the variant's favour. Memory: at the peak, and of what a step takes beside what is held."
         tables.append(Table(_titled(studies, study), head, rows, about, right=frozenset(("pairs",))))
-        brief += [f"{plain(cell.cell.key)}: {', '.join(map(_said, cell.ratios)) or _alone(cell)}" for cell in study.cells if cell.ratios or _alone(cell)]
+        brief += [f"{plain(cell.cell.key)}: {said}" for cell in study.cells if (said := ", ".join(map(_said, cell.ratios)) or _alone(cell))]
     about = "Each cell's variants took turns in blocks of random order and are compared as pairs. Variants that failed their check are in no ratio."
     return Section("study-ratios", "Speedup, energy and memory", about, tuple(tables), brief=tuple(brief))
 

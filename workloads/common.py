@@ -136,6 +136,19 @@ def check_checkpoint(path: str) -> None:
         raise BadInput(f"--set checkpoint={path}", what, "a file in a folder that exists")
 
 
+def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "") -> int:
+    """Of a run's steps those that `total` of all runs from a checkpoint (0: no end) leaves. `why`: what more of them would do.
+
+    Raises BadInput where it leaves none.
+    """
+    if not checkpoint or not total:
+        return steps
+    if total <= done:
+        remedy = "train no further, or begin anew with another file"
+        raise BadInput(f"--set total={total}", f"{checkpoint} holds {done} steps, these are done{why}", remedy)
+    return min(steps, total - done)
+
+
 def synchronise(device: torch.device) -> None:
     """Wait until the device has finished, so that a clock read next tells the truth."""
     import torch

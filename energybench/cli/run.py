@@ -77,15 +77,11 @@ def run(
 
         sources = {name: context.get_parameter_source(name) for name in ("size", "repeats", "min_window", "max_warm_up", "settle")}
         own = {name for name, source in sources.items() if source is not None and source.name != "DEFAULT"}
-        if "size" in own:
-            raise BadInput(f"--size {size}", "a study has its own sizes", "leave it out; --set narrows and widens the grid")
-        odd = [f"--set {key}" for key in settings] + [f"--{name.replace('_', '-')}" for name in sorted(own & {"repeats", "min_window"})]
-        if resume is not None and odd:
-            raise BadInput(", ".join(odd), f"the plan of {resume} stands", "leave it out, or begin another study")
+        planned = [f"--set {key}" for key in settings] + [f"--{name.replace('_', '-')}" for name in sorted(own & {"repeats", "min_window"})]
         asked = Asked(
             workload=workload,
             study=study,
-            device=studies.check(variant, device, replay),
+            device=studies.check(variant, device, replay, size if "size" in own else None, resume, planned),
             settings=settings,
             repeats=count(repeats) if "repeats" in own else None,
             min_window_s=min_window if "min_window" in own else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -77,11 +78,17 @@ def _lasts(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if 90 <= seconds < 7200 else f"{seconds / 3600:.1f} h" if seconds >= 7200 else f"{seconds:.0f} s"
 
 
-def check(variant: list[str] | None, device: list[str] | None, replay: Path | None) -> str:
-    """The one device of a study. Raises BadInput for options that a study has no use for."""
-    for option, given in (("--variant", variant), ("--replay", replay)):
+def check(variant: list[str] | None, device: list[str] | None, replay: Path | None, size: str | None, resume: Path | None, planned: Sequence[str]) -> str:
+    """The one device of a study. Raises BadInput for options that a study has no use for; `planned`: those that made the plan of one that is gone on with."""
+    useless = (
+        ("--variant", variant, "a study has its own variants", "leave it out"),
+        ("--replay", replay, "a study is no recording", "leave it out"),
+        (f"--size {size}", size, "a study has its own sizes", "leave it out; --set narrows and widens the grid"),
+        (", ".join(planned), resume is not None and planned, f"the plan of {resume} stands", "leave it out, or begin another study"),
+    )
+    for option, given, why, remedy in useless:
         if given:
-            raise BadInput(option, "a study has its own variants" if option == "--variant" else "a study is no recording", "leave it out")
+            raise BadInput(option, why, remedy)
     devices = device or ["cpu"]
     if len(devices) > 1:
         raise BadInput(" ".join(f"--device {name}" for name in devices), "a study is of one device", "one study a device")

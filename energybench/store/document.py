@@ -14,8 +14,8 @@ from energybench.analysis.curve import Curve, curve
 from energybench.errors import BadInput
 from energybench.model import Comparison, Document, Measurement, PowerSeries, Projection, Study, Timeline, Window
 from energybench.store import reader
-from energybench.store.layout import RUN, find, runs
-from energybench.store.study import INDEX, is_study, read_study, studies
+from energybench.store.layout import INDEX, RUN, find, runs
+from energybench.store.study import is_study, read_study, studies
 
 Result = Measurement | Comparison | Projection | Study
 _POINTS = 4000  # per series; a report thins further for its charts

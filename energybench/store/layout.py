@@ -17,6 +17,7 @@ STORE = Path("results")
 PARTIAL = ".partial-"
 HEADER, WINDOWS, SAMPLES = "header.json", "windows.jsonl", "samples.arrows"
 RUN, PARQUET = "run.json", "samples.parquet"
+INDEX = "study.json"
 
 
 def new_id(label: str) -> str:
@@ -47,7 +48,7 @@ def find(name: str, store: Path = STORE) -> Path:
         return path
     if (path / HEADER).is_file():
         raise BadInput(name, "this run was not finished", f"energybench recover {name}")
-    if (path / "study.json").is_file():
+    if (path / INDEX).is_file():
         raise BadInput(name, "is a study, which compares its own variants", f"energybench report {name}, or name one of its runs")
     if path.is_dir():
         held = runs(path)

@@ -99,10 +99,9 @@ def record(header: Header, lines: tuple[Line, ...], sampling: tuple[SamplingStat
     openings = {(line.opening.label, line.opening.repeat): line.opening for line in lines if line.opening is not None}
     worked = any(line.work is not None for line in lines)
     for opening in openings.values():  # of a first repeat that was begun anew, longer, the last beginning counts
-        if opening.label == "repeat" and worked:
-            continue  # a part of a repeat, beside whole ones: its work is not known
         closed = any(w.label == opening.label and w.repeat == opening.repeat for w in windows)
-        if not closed and last_s is not None and last_s > opening.start_s:
+        a_part = opening.label == "repeat" and worked  # of a repeat, beside whole ones: its work is not known
+        if not closed and not a_part and last_s is not None and last_s > opening.start_s:
             windows.append(Window(label=opening.label, start_s=opening.start_s, end_s=last_s, repeat=opening.repeat))
     repeats = sum(window.label == "repeat" for window in windows)
     works: list[Work | None] = [line.work for line in lines if line.work is not None]

@@ -19,10 +19,10 @@ import msgspec
 from energybench.errors import BadInput
 from energybench.model import Study, StudyPlan
 from energybench.store import strict
-from energybench.store.layout import HEADER, PARTIAL, RUN
+from energybench.store.layout import HEADER, INDEX, PARTIAL, RUN
 from energybench.store.run import process_started, read_header
 
-INDEX, RUNS = "study.json", "runs"
+RUNS = "runs"
 
 
 def directory_for(store: Path, workload: str, device: str, boundary: str, plan: StudyPlan) -> Path:

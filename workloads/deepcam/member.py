@@ -104,7 +104,7 @@ class Member:
             with region("checkpoint"):
                 self._save(order, order.first + len(losses), losses)
         found = self.history + self._mean(losses)
-        goes_on = order.path and order.keep
+        goes_on = order.path != "" and order.keep
         self.at = order.first + len(losses) if goes_on else -1
         self.history = found if goes_on else self.history
         return Trained(found, tuple(scores), float(norm), waited_s, made_s)

@@ -56,7 +56,7 @@ def record(member: Member, told: Told) -> WorkRecord:
         if 0 < told.goal <= nothing:
             message = f"the goal of IoU {told.goal:g} is no more than the {nothing:.3g} of a network that finds nothing"
             doubts.append(Doubt(code="goal-trivial", message=message, remedy=f"a goal above {nothing:.3g}"))
-        figures |= {"held-out mean IoU": quality.mean_iou(told.counts), "IoU of all background": quality.background_iou(told.counts)}
+        figures |= {"held-out mean IoU": quality.mean_iou(told.counts), "IoU of all background": nothing}
         figures |= {f"IoU {name}": value for name, value in zip(_CLASSES, quality.class_iou(told.counts), strict=True) if value is not None}
     training = member.spec.mode == "training"
     of_one = cost.training_flops(pixels) if training else cost.forward_flops(pixels)

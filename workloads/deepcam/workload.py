@@ -20,6 +20,7 @@ from energybench_workloads.common import (
     require_memory,
     require_torch,
     short,
+    steps_due,
     torch_device,
 )
 from energybench_workloads.deepcam import checks, cost, record
@@ -122,7 +123,7 @@ class Deepcam:
         self._done, self._trained, self._took, self._counts = 0, None, (0.0, 0.0), None
         if self._checkpoint and Path(self._checkpoint).is_file():
             self._go_on(self._team)
-        self._check_unfinished()
+        self._due()
         self._opened = self._done
         with region("compile"):  # libraries choose their algorithms: as many steps as that takes, and the run begins anew
             if self._mode == "training":
@@ -153,11 +154,9 @@ class Deepcam:
     def finished(self) -> bool:
         return 0 < self._total <= self._done
 
-    def _check_unfinished(self) -> None:
-        """Raises BadInput where there are no steps left."""
-        if self.finished():
-            remedy = "train no further, or begin anew with another file"
-            raise BadInput(f"--set total={self._total}", f"{self._checkpoint} holds {self._done} steps, these are done", remedy)
+    def _due(self) -> int:
+        """Steps of the next run. Raises BadInput where there are none left."""
+        return steps_due(self._steps, self._checkpoint, self._total, self._done)
 
     def _problem(self, spec: Spec) -> dict[str, Any]:
         """What makes two runs the same work; how it is computed stays out. To a goal, precision and optimiser are ways to get there."""
@@ -194,10 +193,8 @@ class Deepcam:
 
     def _train(self, region: RegionFactory, keep: bool) -> tuple[Trained, int]:
         """One run's training, and how many steps it took."""
-        self._check_unfinished()
         first = self._done if self._checkpoint else 0
-        last = min(first + self._steps, self._total or first + self._steps)
-        trained = self._made().train(Order(first, last, self._every, self._iou, self._checkpoint, keep), region)
+        trained = self._made().train(Order(first, first + self._due(), self._every, self._iou, self._checkpoint, keep), region)
         return trained, len(trained.losses) - first
 
     def _work(self, steps: int) -> Work:

@@ -12,7 +12,7 @@ from torch import nn
 
 from energybench.errors import BadInput
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import fingerprint, synchronise
+from energybench_workloads.common import fingerprint, steps_due, synchronise
 from energybench_workloads.dpsgd import models
 from energybench_workloads.dpsgd.data import Examples, drawn
 from energybench_workloads.dpsgd.mechanisms import mechanism
@@ -62,21 +62,18 @@ class Training:
         """Whether the checkpoint holds all the steps that are to be."""
         return bool(self.spec.checkpoint) and 0 < self.spec.total <= self.done
 
-    def check_unfinished(self) -> None:
-        """Raises BadInput where there are no steps left."""
-        if self.finished():
-            why = ": more would cost more than the ε asked for" if self.spec.epsilon is not None else ""
-            remedy = "train no further, or begin anew with another file"
-            raise BadInput(f"--set total={self.spec.total}", f"{self.spec.checkpoint} holds {self.done} steps, these are done{why}", remedy)
+    def due(self, steps: int) -> int:
+        """Of a run's steps those that `total` leaves. Raises BadInput where it leaves none."""
+        why = ": more would cost more than the ε asked for" if self.spec.epsilon is not None else ""
+        return steps_due(steps, self.spec.checkpoint, self.spec.total, self.done, why)
 
     def train(self, steps: int, region: RegionFactory, keep: bool = True) -> Trained:
         """Up to so many steps; fewer where the accuracy asked for is reached, or where `total` leaves fewer. Raises BadInput where it leaves none.
 
         Without `keep` nothing of it stays: the checkpoint is as it was, and the next run begins where this one did.
         """
-        self.check_unfinished()
         spec, first = self.spec, self.done
-        steps = min(steps, spec.total - first) if spec.checkpoint and spec.total else steps
+        steps = self.due(steps)
         if self._stands != first:
             with region("transfer"):
                 self.reset()

@@ -59,7 +59,7 @@ class Dpsgd:
         require_memory(self.name, spec.size.network, chosen, needed if chosen.type == "cpu" else 0.0, needed)
         training = Training(spec, held, chosen)
         training.go_on()
-        training.check_unfinished()
+        training.due(spec.steps)
         self._opened = training.done
         with region("compile"):  # libraries choose their algorithms; what it changes is put back by the run's own beginning
             training.network.train()

@@ -78,8 +78,9 @@ class Milc:
         self._precision = s.choice("precision", "fp64", tuple(PRECISIONS))
         self._high, tolerance = PRECISIONS[self._precision]
         inner = tuple(INNER) if self._precision == "mixed" else (self._precision,)
-        if settings.get("inner", inner[-1]) in INNER.keys() - {self._precision} and self._precision != "mixed":
-            raise BadInput(f"--set inner={settings['inner']}", "is a setting of precision=mixed", "--set precision=mixed with it, or leave it out")
+        asked = settings.get("inner", inner[-1])
+        if asked in INNER and asked not in inner:
+            raise BadInput(f"--set inner={asked}", "is a setting of precision=mixed", "--set precision=mixed with it, or leave it out")
         self._inner = s.choice("inner", inner[-1], inner)
         self._low: Format = INNER[self._inner] if self._precision == "mixed" else self._high
         self._mass = s.number("mass", 0.01, 1e-4, 10)
@@ -155,8 +156,7 @@ class Milc:
 
     def run(self, region: RegionFactory) -> Work:
         problem, team = self._made()
-        counts = team.solve(region)
-        self._counts = counts
+        self._counts = counts = team.solve(region)
         low, high = cost.WIDTHS[self._low], cost.WIDTHS[self._high]
         many = f"{self._shifts} shifts " if self._shifts else ""
         return Work(
