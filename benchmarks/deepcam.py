@@ -16,12 +16,15 @@ import statistics
 import time
 from collections.abc import Iterator
 
+from energybench_workloads.common import pin_threads, synchronise
+
+pin_threads()  # before torch is loaded, as the workload does it
+
 import torch
 
-from energybench_workloads.common import pin_threads, synchronise
 from energybench_workloads.deepcam import cost, fields
 from energybench_workloads.deepcam.loader import batch
-from energybench_workloads.deepcam.member import Member
+from energybench_workloads.deepcam.member import Member, tensors
 from energybench_workloads.deepcam.network import loss
 from energybench_workloads.deepcam.spec import Order, Spec
 
@@ -59,7 +62,7 @@ class Bare:
     def __init__(self, member: Member, steps: int) -> None:
         self.member = member
         self.network = copy.deepcopy(member.network)
-        self.batches = [member.put(batch(member.source, member.share(), i)) for i in range(steps)]
+        self.batches = [member.put(tensors(batch(member.source, member.share(), i))) for i in range(steps)]
 
     def __call__(self) -> float:
         self.network.load_state_dict(self.member.start)
@@ -100,14 +103,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--no-graphs", action="store_true", help="on a GPU: launch ours kernel by kernel too")
     given = parser.parse_args()
-    pin_threads()
     size, device = cost.SIZES[given.size], torch.device("cuda", 0) if given.device.startswith("cuda") else torch.device("cpu")
     start = time.perf_counter()
     for index in range(8):
         fields.make(size.height, size.width, 2, index)
     made_per_s = 8 / (time.perf_counter() - start)
-    spec = Spec(size, "training", given.batch, 1, "adamw", 1e-3, "bf16", False, 1, 16, 2, "", given.threads, True)
+    spec = Spec(size, "training", given.batch, 1, "adamw", 1e-3, "bf16", False, 1, 16, 2, "", given.threads, True, 1, not given.no_graphs)
     member = Member(spec, 0, device)
     bare = Bare(member, given.steps)
     ours(member, 1), bare()

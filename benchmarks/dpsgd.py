@@ -19,9 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from energybench_workloads.common import pin_threads, synchronise, use_threads
+
+pin_threads()  # before torch is loaded, as the workload does it
+
 import torch
 
-from energybench_workloads.common import pin_threads, synchronise, use_threads
 from energybench_workloads.dpsgd import models, privacy
 from energybench_workloads.dpsgd.data import examples
 from energybench_workloads.dpsgd.mechanisms import mechanism
@@ -218,7 +221,6 @@ def main() -> int:
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    pin_threads()
     use_threads(given.threads)
     device = torch.device(given.device)
     if given.memory_of:

@@ -10,9 +10,13 @@ import pytest
 from energybench.errors import BadInput
 from energybench_workloads.deepcam import cost, fields
 from energybench_workloads.deepcam.cam5 import Cam5
-from energybench_workloads.deepcam.loader import Loader, Share, Synthetic, batch
+from energybench_workloads.deepcam.loader import Batch, Loader, Share, Synthetic, batch
 
 SIZE = cost.SIZES["smoke"]
+
+
+def as_it_is(made: Batch) -> Batch:
+    return made
 
 
 def values(field: np.ndarray) -> np.ndarray:
@@ -88,12 +92,12 @@ def test_an_epoch_takes_every_sample_once_whoever_takes_it() -> None:
 
 def test_loader_gives_the_batches_in_order_and_says_what_was_waited_for() -> None:
     source = Synthetic(SIZE, 1, 0, 4)
-    with Loader(source, Share(1, 2), 3, 5) as loader:
+    with Loader(source, Share(1, 2), 3, 5, as_it_is) as loader:
         for position in range(3, 8):
             assert np.array_equal(loader.take().label, batch(source, Share(1, 2), position).label)
         assert loader.waited_s >= 0
         assert loader.made_s > 0
-    with Loader(source, Share(1, 2), 0, 100) as loader:  # left early: its thread ends
+    with Loader(source, Share(1, 2), 0, 100, as_it_is) as loader:  # left early: its thread ends
         loader.take()
     assert not loader._thread.is_alive()
 
@@ -106,7 +110,7 @@ def test_an_error_in_reading_is_raised_where_the_batch_is_taken() -> None:
         def read(self, index: int) -> fields.Sample:
             raise OSError("truncated")
 
-    with Loader(Torn(), Share(1, 1), 0, 2) as loader, pytest.raises(OSError, match="truncated"):
+    with Loader(Torn(), Share(1, 1), 0, 2, as_it_is) as loader, pytest.raises(OSError, match="truncated"):
         loader.take()
 
 

@@ -11,7 +11,9 @@ from torch import nn
 from energybench_workloads.deepcam import cost
 from energybench_workloads.deepcam.fields import FREQUENCIES
 from energybench_workloads.deepcam.lamb import Lamb
+from energybench_workloads.deepcam.member import Member
 from energybench_workloads.deepcam.network import DeepLab, class_weights, initialise, loss
+from energybench_workloads.deepcam.spec import Order, Spec
 
 HEIGHT, WIDTH = 32, 48
 
@@ -116,6 +118,19 @@ def test_cpu_and_gpu_logits_agree(network: DeepLab) -> None:
         here = network.eval()(field)
         there = copy.deepcopy(network).cuda()(field.cuda()).cpu()
     assert float((here - there).pow(2).mean().sqrt() / here.pow(2).mean().sqrt()) < 1e-3
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("optimiser", ["adamw", "lamb"])
+def test_recorded_passes_train_as_launched_ones(optimiser: str) -> None:
+    """Losses of six steps in fp32, to what atomic additions in cuDNN's gradients leave; again after a reset, and the recording reads the weights it is given."""
+    told = (cost.SIZES["smoke"], "training", 2, 1, optimiser, 1e-3, "fp32", False, 1, 4, 2, "", 1, True, 1)
+    made = [Member(Spec(*told, graphs), 0, torch.device("cuda", 0)) for graphs in (True, False)]
+    recorded, launched = ([member.train(Order(0, 6)).losses for _ in range(2)] for member in made)
+    assert recorded[1] == pytest.approx(recorded[0], rel=1e-2)
+    assert recorded[1] == pytest.approx(launched[1], rel=1e-2)
+    assert len(set(recorded[1])) == 6
 
 
 def test_lamb_follows_its_formula() -> None:

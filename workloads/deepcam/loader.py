@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from energybench_workloads.common import uniforms
+from energybench_workloads.common import cpus, uniforms
 from energybench_workloads.deepcam import fields
 from energybench_workloads.deepcam.cost import Size
 from energybench_workloads.deepcam.fields import Sample
@@ -82,17 +83,21 @@ def batch(source: Source, share: Share, position: int) -> Batch:
     return made
 
 
-class Loader:
-    """Batches first, first + 1, … of a share. `waited_s`: what whoever asked has stood waiting for them; `made_s`: what making them took."""
+Made = TypeVar("Made")
 
-    def __init__(self, source: Source, share: Share, first: int, count: int) -> None:
-        self._source, self._share, self._numbers = source, share, range(first, first + count)
-        self._queue: queue.Queue[Batch | Exception] = queue.Queue(AHEAD)
+
+class Loader(Generic[Made]):
+    """Batches first, first + 1, … of a share, each as `prepare` makes it, in the thread. `waited_s`: what whoever asked has stood waiting for them;
+    `made_s`: what making them took."""
+
+    def __init__(self, source: Source, share: Share, first: int, count: int, prepare: Callable[[Batch], Made]) -> None:
+        self._source, self._share, self._numbers, self._prepare = source, share, range(first, first + count), prepare
+        self._queue: queue.Queue[Made | Exception] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._make, name="deepcam-loader", daemon=True)
         self.waited_s = self.made_s = 0.0
 
-    def __enter__(self) -> Loader:
+    def __enter__(self) -> Loader[Made]:
         self._thread.start()
         return self
 
@@ -104,7 +109,7 @@ class Loader:
             except queue.Empty:
                 self._thread.join(0.01)
 
-    def take(self) -> Batch:
+    def take(self) -> Made:
         """The next batch. Raises what reading it raised."""
         start = time.perf_counter()
         got = self._queue.get()
@@ -114,11 +119,13 @@ class Loader:
         return got
 
     def _make(self) -> None:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, cpus())  # of this thread: it would else share the one core that its maker is bound to
         for number in self._numbers:
             start = time.perf_counter()
-            made: Batch | Exception
+            made: Made | Exception
             try:
-                made = batch(self._source, self._share, number)
+                made = self._prepare(batch(self._source, self._share, number))
             except Exception as error:  # whoever takes the batch raises it
                 made = error
             self.made_s += time.perf_counter() - start

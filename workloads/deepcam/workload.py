@@ -37,7 +37,7 @@ OPTIMISERS = {"adamw": 1e-3, "lamb": 4e-3}  # and their default learning rates
 MOST_STEPS, EVERY = 1000, 10  # of a run to a goal, and how often it looks
 SETTINGS = (
     *("mode", "steps", "total", "batch", "accumulate", "optimiser", "lr", "precision", "recompute", "iou", "every", "checkpoint"),
-    *("data", "samples", "held", "seed", "ranks", "threads", "regions"),
+    *("data", "samples", "held", "seed", "ranks", "threads", "regions", "graphs"),
 )
 
 
@@ -79,6 +79,7 @@ class Deepcam:
         self._ranks = s.whole("ranks", 0, 1, 1024)
         self._threads = s.threads()
         self._regions = s.flag("regions", True)
+        self._graphs = s.flag("graphs", True)
         self._size = preset
         self._wrong()
 
@@ -117,7 +118,7 @@ class Deepcam:
         held = self._held
         spec = Spec(
             *(self._size, self._mode, self._batch, self._accumulate, self._optimiser, self._lr, self._precision, self._recompute, self._seed, self._samples),
-            *(held, self._data, self._threads, self._regions, place.world),
+            *(held, self._data, self._threads, self._regions, place.world, self._graphs),
         )
         self._team = Team(spec, place)
         self._done, self._trained, self._took, self._counts = 0, None, (0.0, 0.0), None

@@ -7,13 +7,14 @@ Without a compiler the same functions run eagerly, in blocks of rows. Every func
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energybench.errors import BadInput
-from energybench_workloads.milc.sums import Parts, parts
+from energybench_workloads.milc.sums import parts, settle, settle_here
 
 if TYPE_CHECKING:
     import torch
@@ -109,28 +110,28 @@ def hop_from(
         plane.copy_(weight * own - made)
 
 
-def _parts(product: torch.Tensor, unit: torch.Tensor) -> Parts:
+def _parts(product: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
     return parts(product.sum((1, 2)), unit)
 
 
-def norm2(v: torch.Tensor, unit: torch.Tensor) -> Parts:
+def norm2(v: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
     """|v|², as sums.py adds up."""
     return _parts(v * v, unit)
 
 
-def dot(u: torch.Tensor, v: torch.Tensor, unit: torch.Tensor) -> Parts:
+def dot(u: torch.Tensor, v: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
     """Re <u, v>; the imaginary part vanishes wherever CG needs it."""
     return _parts(u * v, unit)
 
 
-def advance(x: torch.Tensor, r: torch.Tensor, p: torch.Tensor, q: torch.Tensor, alpha: torch.Tensor, unit: torch.Tensor) -> Parts:
+def advance(x: torch.Tensor, r: torch.Tensor, p: torch.Tensor, q: torch.Tensor, alpha: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
     """x += alpha p; r -= alpha q; |r|²."""
     x.add_(alpha * p)
     r.sub_(alpha * q)
     return _parts(r * r, unit)
 
 
-def turn(p: torch.Tensor, r: torch.Tensor, beta: torch.Tensor, unit: torch.Tensor) -> Parts:
+def turn(p: torch.Tensor, r: torch.Tensor, beta: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
     """p = r + beta p; |p|²."""
     p.copy_(r + beta * p)
     return _parts(p * p, unit)
@@ -161,7 +162,7 @@ Kernel = Callable[..., Any]
 
 
 class Kernels(NamedTuple):
-    """The functions above as they are called. how: 'compiled' or 'eager'."""
+    """The functions above as they are called. how: 'compiled', 'compiled, hops in Triton' or 'eager'."""
 
     how: str
     hop: Kernel
@@ -172,6 +173,7 @@ class Kernels(NamedTuple):
     turn: Kernel
     shifted: Kernel
     pack: Kernel
+    settle: Kernel
 
 
 def compiler() -> str | None:
@@ -188,11 +190,19 @@ def kernels(device_type: str, asked: str = "auto") -> Kernels:
     if asked == "compiled" and missing:
         raise BadInput("--set kernels=compiled", "torch.compile needs a C++ compiler, and there is none", "install g++, or --set kernels=eager")
     if asked == "eager" or missing:
-        return Kernels("eager", _in_blocks(hop, 1), _in_blocks(hop_from, 2), norm2, dot, advance, turn, shifted, pack)
+        return Kernels("eager", _in_blocks(hop, 1), _in_blocks(hop_from, 2), norm2, dot, advance, turn, shifted, pack, settle_here)
     options: dict[str, Any] = {**OPTIONS, **(CPU_OPTIONS if device_type == "cpu" else {})}
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)  # a new shape is a new kernel: lattices, precisions, ranks
-    made = [torch.compile(function, fullgraph=True, dynamic=False, options=options) for function in (hop, hop_from, norm2, dot, advance, turn, shifted, pack)]
-    return Kernels("compiled", *made)
+    functions = (hop, hop_from, norm2, dot, advance, turn, shifted, pack, settle)
+    made = [torch.compile(function, fullgraph=True, dynamic=False, options=options) for function in functions]
+    found = Kernels("compiled", *made)
+    if device_type == "cpu":
+        return found._replace(settle=settle_here)
+    if importlib.util.find_spec("triton") is None:
+        return found
+    from energybench_workloads.milc import triton_hop
+
+    return found._replace(how="compiled, hops in Triton", hop=triton_hop.hop, hop_from=triton_hop.hop_from)
 
 
 def _in_blocks(function: Kernel, own: int) -> Kernel:

@@ -143,7 +143,7 @@ class NormalOperator:
         self.kernels.hop(self.odd.links, self.odd.scale, source, self.odd.where, self._odd_planes)
         return self.odd_rows
 
-    def curvature(self, totals: Totals, norm2: float) -> float:
+    def curvature(self, totals: Totals, norm2: torch.Tensor) -> torch.Tensor:
         """<v, A v> = 4m² |v|² + |D_oe v|² of the v last applied, whose |v|² is given: D_eo = -D_oe†, so one vector is read and not two."""
         return 4 * self.mass**2 * norm2 + totals.of("Dv", lambda unit: self.kernels.norm2(self.odd_rows, unit))
 

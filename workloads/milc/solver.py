@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from energybench_workloads.milc.operator import NormalOperator
+from energybench_workloads.milc.recursion import Recursion
 from energybench_workloads.milc.sums import Totals
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def conjugate_gradient(problem: Problem, tolerance: float, max_iterations: int, 
     Ends early, with the residual it has, after max_iterations or where updates no longer help: the caller verifies.
     """
     high, low, b = problem
-    kernels, totals = low.kernels, Totals(low.halo, low.device)
     delta = 0.0 if low is high else DELTA[low.form]
     solution, x = high.buffer()  # A x is wanted of it, so it needs a halo
     residual, ax = b.clone(), high.rows()
@@ -50,38 +50,30 @@ def conjugate_gradient(problem: Problem, tolerance: float, max_iterations: int, 
     if start is not None:
         x.copy_(start)
         true = _residual(high, solution, x, b, ax, residual)
-    r, y, q = low.rows(), low.rows(), low.rows()
+    r = low.rows()
     r.copy_(residual)
-    flat, p = low.buffer()
-    p.copy_(r)
-    rr, pp = (totals.of(name, lambda unit: kernels.norm2(r, unit)) for name in ("r", "p"))
-    peak = math.sqrt(rr)
+    recursion = Recursion(low, r)
+    peak = math.sqrt(float(recursion.rr))
     iterations = updates = stalls = 0
     while true > target and iterations < max_iterations and stalls < STALLS:
-        low.apply(flat, p, q)
-        alpha = low.scalar(rr / low.curvature(totals, pp))
-        old, rr = rr, totals.add("r", kernels.advance(y, r, p, q, alpha, totals.unit("r")))
+        recursion.step()
         iterations += 1
-        peak = max(peak, math.sqrt(rr))
-        if not math.sqrt(rr) > max(target, delta * peak) or iterations == max_iterations:  # "not >" so that a NaN ends here too
-            x.add_(y)
-            y.zero_()
+        found = math.sqrt(float(recursion.rr))
+        peak = max(peak, found)
+        if not found > max(target, delta * peak) or iterations == max_iterations:  # "not >" so that a NaN ends here too
+            x.add_(recursion.y)
+            recursion.y.zero_()
             before, true = true, _residual(high, solution, x, b, ax, residual)
             updates += 1
             stalls = stalls + 1 if true > before / 2 else 0
             r.copy_(residual)
-            recursive, rr = rr, totals.of("r", lambda unit: kernels.norm2(r, unit))
-            peak = math.sqrt(rr)
-            if 0 < rr <= 4 * recursive:  # made orthogonal to the new residual (as QUDA does), the old direction keeps the Krylov space
-                p.sub_(r * low.scalar(totals.of("rp", lambda unit: kernels.dot(r, p, unit)) / rr))
-            else:  # the recursion had lost the true residual; its direction would drown the new one
-                p.zero_()
-        pp = totals.add("p", kernels.turn(p, r, low.scalar(rr / old), totals.unit("p")))
+            peak = recursion.restart()
     return Solution(x, true / size, iterations, updates)
 
 
 def _norm(operator: NormalOperator, v: torch.Tensor) -> float:
-    return math.sqrt(Totals(operator.halo, operator.device).of("v", lambda unit: operator.kernels.norm2(v, unit)))
+    totals = Totals(operator.halo, operator.device, operator.kernels.settle)
+    return math.sqrt(float(totals.of("v", lambda unit: operator.kernels.norm2(v, unit))))
 
 
 def _residual(high: NormalOperator, flat: torch.Tensor, x: torch.Tensor, b: torch.Tensor, ax: torch.Tensor, out: torch.Tensor) -> float:
@@ -121,25 +113,19 @@ def multi_shift(operator: NormalOperator, b: torch.Tensor, shifts: tuple[float, 
 
     Each ends where its recursive residual is below tolerance |b|; reliable updates do not exist for it, so the caller computes true residuals and refines.
     """
-    kernels, totals = operator.kernels, Totals(operator.halo, operator.device)
+    import torch
+
     systems = [_Shift(operator, shift, b) for shift in shifts]
-    r, q = b.clone(), operator.rows()
-    flat, p = operator.buffer()
-    p.copy_(b)
-    rr, pp = (totals.of(name, lambda unit: kernels.norm2(b, unit)) for name in ("r", "p"))
-    size = math.sqrt(rr)
-    unused = operator.rows()  # the base system's own solution is one of the shifts (0) or nobody's
+    recursion = Recursion(operator, b.clone())  # the base system's own solution is one of the shifts (0) or nobody's
+    size = math.sqrt(float(recursion.rr))
     alpha_before, beta, iterations = 1.0, 0.0, 0
     while iterations < max_iterations and not all(system.done for system in systems):
-        operator.apply(flat, p, q)
-        alpha = rr / operator.curvature(totals, pp)
-        old, rr = rr, totals.add("r", kernels.advance(unused, r, p, q, operator.scalar(alpha), totals.unit("r")))
+        recursion.step()
         iterations += 1
-        beta_next = rr / old
+        alpha, beta_next, rr = torch.stack((recursion.alpha, recursion.beta, recursion.rr)).tolist()
         for system in systems:
             if not system.done:
-                system.advance(operator, r, alpha, alpha_before, beta, beta_next)
+                system.advance(operator, recursion.r, alpha, alpha_before, beta, beta_next)
                 system.done = not system.zeta * math.sqrt(rr) > tolerance * size
         alpha_before, beta = alpha, beta_next
-        pp = totals.add("p", kernels.turn(p, r, operator.scalar(beta_next), totals.unit("p")))
     return Family(tuple(system.x for system in systems), iterations)
