@@ -40,24 +40,31 @@ def answer(study: Study) -> Answer:
     bad = _counted(study, "check-failed") + _counted(study, "failed")
     if bad:
         facts.append(("check failed or failed", Cell(counted(bad, "run"), tone="bad")))
-    figure = value(top[0].speedup) if top is not None else None
+    slower = bool(best) and all(ratio.speedup.low > 0 and ratio.speedup.high < 1 for ratio, _ in best)
+    shown = None if top is None else _inverse(top[0].speedup) if slower else top[0].speedup
+    name = f"time over {first}'s, the least" if slower else f"largest speedup over {first}"
     where = f"{plain(top[0].variant)} at {plain(top[1].cell.key)}" if top is not None else "nothing was compared"
     if top is not None and top[0].speedup.low <= 1 <= top[0].speedup.high:
         where += "; its interval holds 1, so that nothing is decided"
-    ratios = f"{show(top[0].speedup)} ({where})" if top is not None else "not measured"
+    ratios = f"{show(shown)} ({where})" if shown is not None else "not measured"
     return Answer(
         kind="study",
         title=plain(study.label),
-        figure_name=f"largest speedup over {first}",
-        figure=figure,
-        sentence=f"{plain(study.plan.about)} Largest: {where}.",
+        figure_name=name,
+        figure=value(shown) if shown is not None else None,
+        sentence=f"{plain(study.plan.about)} {'Least' if slower else 'Largest'}: {where}.",
         verdict="energies estimated" if _estimated(study) else "",
         verdict_words="Times and memory were measured; energies are time x assumed power, and give no energy verdict." if _estimated(study) else "",
         tone="warn" if _estimated(study) else "",
         assumed=False,
         facts=tuple(facts),
-        line=f"{plain(study.label)}: {facts[0][1].text} cells, largest speedup over {first} {ratios}" + (f"; claims: {', '.join(said)}" if said else ""),
+        line=f"{plain(study.label)}: {facts[0][1].text} cells, {name} {ratios}" + (f"; claims: {', '.join(said)}" if said else ""),
     )
+
+
+def _inverse(ratio: Estimate) -> Estimate:
+    """How many times as long, of how many times as fast."""
+    return Estimate(value=1 / ratio.value, low=1 / ratio.high, high=1 / ratio.low)
 
 
 def _first(study: Study) -> str:

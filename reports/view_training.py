@@ -63,5 +63,7 @@ def _together(legs: Sequence[Leg], at: float, whole: bool, overlap: bool) -> tup
     if len(energies) < len(legs):
         return (Cell("together"), Cell("0"), Cell(f"{at:g}"), Cell(NOT_MEASURED))
     total = Estimate(value=sum(e.value for e in energies), low=sum(e.low for e in energies), high=sum(e.high for e in energies))
-    title = "together" if whole else "together, of the runs given"
-    return (Cell(title), Cell(f"{legs[0].progress.first:g}"), Cell(f"{at:g}"), value(total, "J"))
+    if not whole:
+        steps = sum(leg.progress.last - leg.progress.first for leg in legs)
+        return (Cell(f"together, {steps:g} {plain(legs[0].progress.unit)}s of the runs given"), Cell(""), Cell(""), value(total, "J"))
+    return (Cell("together"), Cell(f"{legs[0].progress.first:g}"), Cell(f"{at:g}"), value(total, "J"))

@@ -234,6 +234,15 @@ def use_threads(asked: int) -> int:
     return torch.get_num_threads()
 
 
+def native_bf16(device: torch.device) -> bool:
+    """Whether torch has kernels of its own for bf16 there; on a CPU without AVX-512 it loops over single elements, several times as slow as fp32."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)())
+
+
 def require_memory(workload: str, size: str, device: torch.device, host_bytes: float, device_bytes: float) -> None:
     """Refuse in one line a problem that the machine cannot hold, before the kernel kills it in the middle."""
     import torch

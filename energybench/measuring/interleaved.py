@@ -16,7 +16,7 @@ from energybench.errors import BadInput
 from energybench.measuring.child import Interrupted, WorkFailed
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
 from energybench.measuring.signals import Signals
-from energybench.measuring.workload import Bench, Outcome
+from energybench.measuring.workload import Bench, Outcome, nothing
 from energybench.store.layout import new_id
 
 T = TypeVar("T")
@@ -174,7 +174,7 @@ class Turns:
         failures = tuple(f"{self.benches[i].session.plan.label}: {error}" for i, error in self.failures.items())
         if not any(outcomes):
             if self._signals.received is not None:
-                raise WorkFailed(f"{self._signals.received.name} came before the first repeat; nothing was measured")
+                raise WorkFailed(nothing(self._signals.received.name, [bench.checkpoint for bench in self.benches]))
             raise WorkFailed("; ".join(failures))
         code = 1 if self.failures else max((outcome.code for outcome in outcomes if outcome is not None), default=0)
         return Together(tuple(outcomes), failures, 128 + self._signals.received if self._signals.received is not None else code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import select
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -221,8 +221,15 @@ def run_workload(request: Request, plan: Plan, signals: Signals, progress: Progr
         session.idle_after(bench.interrupted)
         if signals.received is not None and not bench.cut_short():
             session.writer.discard()
-            raise WorkFailed(f"{signals.received.name} came before the first repeat; nothing was measured")
+            raise WorkFailed(nothing(signals.received.name, [bench.checkpoint]))
         return bench.finish()
+
+
+def nothing(signal: str, checkpoints: Sequence[str | None]) -> str:
+    """What is said where a signal came before anything was measured. A repeat saves before it is recorded: its steps may be in the file all the same."""
+    saved = [Path(path).name for path in checkpoints if path is not None and Path(path).is_file()]
+    may = f"; steps of the repeat that it ended may be in {' and '.join(saved)}, and count in a training that goes on" if saved else ""
+    return f"{signal} came before the first repeat; nothing was measured{may}"
 
 
 def _length_s(ran: Mapping[str, Any]) -> float:

@@ -124,7 +124,7 @@ def test_cpu_and_gpu_logits_agree(network: DeepLab) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("optimiser", ["adamw", "lamb"])
 def test_recorded_passes_train_as_launched_ones(optimiser: str) -> None:
-    """Losses of six steps in fp32, to what atomic additions in cuDNN's gradients leave; again after a reset, and the recording reads the weights it is given."""
+    """Losses of six steps in fp32, to what cuDNN's atomic additions leave; again after a reset: the recording reads the weights it is given."""
     told = (cost.SIZES["smoke"], "training", 2, 1, optimiser, 1e-3, "fp32", False, 1, 4, 2, "", 1, True, 1)
     made = [Member(Spec(*told, graphs), 0, torch.device("cuda", 0)) for graphs in (True, False)]
     recorded, launched = ([member.train(Order(0, 6)).losses for _ in range(2)] for member in made)

@@ -11,6 +11,7 @@ from energybench.errors import BadInput
 from energybench_workloads.dpsgd import privacy
 from energybench_workloads.dpsgd.spec import read
 from energybench_workloads.dpsgd.statement import doubts, statement
+from energybench_workloads.dpsgd.studies import plan
 
 
 def test_golden_values() -> None:
@@ -59,7 +60,9 @@ def test_the_statement_is_complete_and_says_what_does_not_hold() -> None:
     spent = privacy.spent(rate, 2.0, times, 1e-5)
     said = statement(spec, spent, 30)
     listed = {"setting", "accesses covered", "accesses not covered", "released", "unit of privacy", "adjacency", "mechanism", "sampling", "accountant"}
-    assert listed | {"assumptions", "formal statement", "tier", "versions"} == set(said)
+    assert listed | {"data", "assumptions that hold", "assumptions that do not hold", "formal statement", "tier", "versions"} == set(said)
+    assert said["assumptions that do not hold"] == ("none",)
+    assert len(said["assumptions that hold"]) == 5
     formal = re.match(r"\((\S+), 1e-05\)-DP for an example, by PLD", str(said["formal statement"]))
     assert formal is not None
     assert spent.pld <= float(formal[1]) <= spent.pld * 1.001
@@ -67,7 +70,8 @@ def test_the_statement_is_complete_and_says_what_does_not_hold() -> None:
 
     public = read("conv2", {"steps": "30", "noise": "2"})  # everybody knows its seed
     assert [doubt.code for doubt in doubts(public, spent, None)] == ["known-seed"]
-    assert "does not hold, the seed is the default" in str(statement(public, spent, 30)["assumptions"])
+    (known,) = statement(public, spent, 30)["assumptions that do not hold"]
+    assert "the seed is the default" in known
     shuffled = read("conv2", {"steps": "30", "noise": "2", "sampling": "shuffle", "seed": "77"})
     rate, times = shuffled.exposures(30)
     assert (rate, times) == (1.0, 6)  # five batches of 256 in 1500
@@ -76,7 +80,8 @@ def test_the_statement_is_complete_and_says_what_does_not_hold() -> None:
     found = doubts(shuffled, owed, spent)
     assert [doubt.code for doubt in found] == ["shuffled-batches"]
     assert f"({math.ceil(owed.pld * 1000) / 1000:g}, 1e-05)" in str(statement(shuffled, owed, 30)["formal statement"])
-    assert "does not hold" in str(statement(shuffled, owed, 30)["assumptions"])
+    (mixed,) = statement(shuffled, owed, 30)["assumptions that do not hold"]
+    assert "shuffled" in mixed
 
 
 def test_weak_and_careless_values_are_doubted() -> None:
@@ -84,5 +89,15 @@ def test_weak_and_careless_values_are_doubted() -> None:
     spent = privacy.spent(spec.rate, 0.3, 60, 0.01)
     assert spent.pld > 10
     assert [doubt.code for doubt in doubts(spec, spent, None)] == ["delta-large", "weak-privacy"]
-    assert privacy.tier(spent.pld).startswith("3")
-    assert [privacy.tier(value)[0] for value in (1.0, 1.01, 10.0)] == ["1", "2", "2"]
+    assert privacy.tier(spent.pld, 1e-5, 1500).startswith("3")
+    assert [privacy.tier(value, 1e-5, 1500)[0] for value in (1.0, 1.01, 10.0)] == ["1", "2", "2"]
+    assert statement(spec, spent, 60)["tier"] == "none: δ = 0.01 is above one over the 1500 units, whatever ε is"
+
+
+def test_a_study_says_what_its_epsilon_is_of() -> None:
+    """δ, unit, adjacency, accountant, release and seed, once for all cells that share them; a network with other units has a sentence of its own."""
+    notes = plan("batch", {"batch": "64,128", "delta": "1e-6", "seed": "77"}).notes
+    (said,) = [note for note in notes if note.startswith("ε at")]
+    assert said.startswith("ε at δ = 1e-06 for one example, Poisson batches, add or remove, by PLD, of the weights after every step, under a secret seed. ")
+    assert "default seed 1 is not" in plan("cost", {"network": "conv2"}).notes[-1]
+    assert "all records of a user" in plan("cost", {"network": "conv2", "unit": "user", "mode": "explicit"}).notes[-1]

@@ -228,6 +228,8 @@ def test_it_learns_real_digits_with_and_without_privacy() -> None:
         ({"sampling": "sorted"}, "not allowed"),
         ({"checkpoint": "/no/such/folder/state.pt"}, "no folder"),
         ({"data": "text"}, "for --size text"),
+        ({"data": "digits", "unit": "user"}, "whose digits"),
+        ({"total": "100"}, "one checkpoint"),
     ],
 )
 def test_what_cannot_be_private_or_done_is_one_line(settings: dict[str, str], says: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from energybench.model import Doubt, Image, Progress, Said, Series, WorkRecord
+from energybench_workloads.common import native_bf16
 from energybench_workloads.deepcam import cost, picture, quality
 from energybench_workloads.deepcam.fields import CHANNELS
 from energybench_workloads.deepcam.member import Member
@@ -42,6 +43,9 @@ def record(member: Member, told: Told) -> WorkRecord:
     figures = {"waited for data (s)": told.took[0], "batches made in (s)": told.took[1]}
     series = []
     doubts: list[Doubt] = []
+    if member.spec.precision == "bf16" and not native_bf16(member.device):
+        message = "torch has no bf16 kernels for this processor: its step takes several times that in fp32, and is no fair side of a comparison"
+        doubts.append(Doubt(code="bf16-emulated", message=message, remedy="--set precision=fp32, on both sides"))
     if told.trained is not None:
         losses, scores = told.trained.losses, told.trained.scores
         each = told.work_per_step

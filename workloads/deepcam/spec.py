@@ -32,7 +32,7 @@ class Spec(NamedTuple):
     threads: int
     regions: bool  # a device is waited for where one region ends and the next begins
     world: int = 1
-    graphs: bool = True  # on one GPU a training pass is recorded once and replayed
+    graphs: bool = False  # on one GPU a training pass is recorded once and replayed
 
     @property
     def step_samples(self) -> int:

@@ -79,7 +79,7 @@ class Deepcam:
         self._ranks = s.whole("ranks", 0, 1, 1024)
         self._threads = s.threads()
         self._regions = s.flag("regions", True)
-        self._graphs = s.flag("graphs", True)
+        self._graphs = s.flag("graphs", False)
         self._size = preset
         self._wrong()
 
@@ -143,7 +143,7 @@ class Deepcam:
             state: dict[str, Any] = torch.load(self._checkpoint, map_location="cpu", weights_only=True, mmap=True)
             step, inputs = int(state["step"]), state["inputs"]
         except Exception as error:
-            raise BadInput(where, f"is no checkpoint of deepcam: {type(error).__name__}", "another path, or remove the file") from error
+            raise BadInput(where, "is no checkpoint of deepcam", "another path, or remove the file") from error
         if self._mode == "training" and inputs != team.first.inputs:
             raise BadInput(where, "was trained on other samples (size, seed, samples, data)", "the settings that it was begun with, or another path")
         team.begin(self._checkpoint)

@@ -32,11 +32,11 @@ class Examples(NamedTuple):
 def examples(spec: Spec) -> Examples:
     """Raises BadInput where the user's file is none, or there are too few examples."""
     count = spec.examples * spec.records
-    if spec.data == "digits" and spec.unit == "example":
+    if spec.data == "digits":
         return _digits(spec)
     if spec.data == "text":
         return _text(spec, count)
-    if spec.data in ("synthetic", "digits"):
+    if spec.data == "synthetic":
         return _images(spec, count)
     return _own(spec, count)
 

@@ -84,8 +84,10 @@ def _least(enough: Callable[[float], bool], low: float, high: float) -> float:
     return high
 
 
-def tier(value: float) -> str:
-    """Ponomareva et al., How to DP-fy ML, arXiv:2303.00654: strong, reasonable, weak."""
+def tier(value: float, delta: float, units: int) -> str:
+    """Ponomareva et al., How to DP-fy ML, arXiv:2303.00654: strong, reasonable, weak; none at a δ that publishing one unit whole would meet."""
+    if delta > 1 / units:
+        return f"none: δ = {delta:g} is above one over the {units} units, whatever ε is"
     return "1, strong (ε ≤ 1)" if value <= 1 else "2, reasonable (ε ≤ 10)" if value <= 10 else "3, weak (ε > 10): not by itself evidence of anonymity"
 
 

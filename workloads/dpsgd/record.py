@@ -13,7 +13,7 @@ from energybench_workloads.dpsgd.training import Trained
 def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, progress: Progress | None) -> WorkRecord:
     """Of the last run. `accuracy`: held-out, of the weights as they are. `work_per_step`: the work's amount that a step stands for."""
     said: dict[str, Said] = dict(statement.PLAIN)
-    figures = {"steps": float(trained.steps), "examples drawn": float(trained.examples)}
+    figures = {"steps": float(trained.steps), "examples of the last run": float(trained.examples)}
     doubts: tuple[Doubt, ...] = ()
     if spec.noise is not None:
         spent = privacy.spent(*_composed(spec, trained.steps))
@@ -21,7 +21,8 @@ def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, 
         said = statement.statement(spec, spent, trained.steps)
         doubts = statement.doubts(spec, spent, amplified)
         figures |= {"epsilon": spent.of(spec.accountant)} if math.isfinite(spent.of(spec.accountant)) else {}
-        figures |= {"delta": spent.delta, "noise multiplier": spent.noise, "sampling rate": spent.rate}
+        figures |= {f"epsilon by {name.upper()}": value for name, value in (("rdp", spent.rdp), ("pld", spent.pld)) if math.isfinite(value)}
+        figures |= {"delta": spent.delta, "noise multiplier": spent.noise, "sampling rate": spent.rate, "compositions": float(spent.times)}
     figures["held-out accuracy"] = accuracy
     drawn = [loss for loss in trained.losses if loss is not None]
     if drawn:

@@ -121,7 +121,7 @@ def read(size: str, given: Mapping[str, str]) -> Spec:
         lr=s.number("lr", 1.0 if private else 0.1, 1e-8, 1e3),
         momentum=s.number("momentum", 0.5, 0.0, 0.999),
         norm=s.choice("norm", "group", ("group", "batch")),
-        data=own or preset.data,
+        data=own or ("synthetic" if unit == "user" and preset.data == "digits" else preset.data),  # nobody says who wrote which digit
         examples=s.whole("examples", preset.examples, 1, 10**8),
         held=s.whole("held", preset.held, 1, 10**7),
         seed=s.whole("seed", DEFAULT_SEED, 0, 2**62),
@@ -136,7 +136,7 @@ def read(size: str, given: Mapping[str, str]) -> Spec:
 
 
 def _no_such_data(spec: Spec) -> None:
-    """Raises BadInput for a network that the data do not suit. Users' records are always made up."""
+    """Raises BadInput for a network or a unit that the data do not suit."""
     network, where = spec.size.network, f"--set data={spec.data}"
     if network == "text" and spec.data != "text":
         raise BadInput(where, "this size trains on text that it makes itself", "leave it out, or a size of images: smoke, conv2, conv6 or wrn16-4")
@@ -144,6 +144,8 @@ def _no_such_data(spec: Spec) -> None:
         raise BadInput("--set norm=batch", "the transformer has LayerNorm alone", "leave it out, or a size of images")
     if network != "text" and spec.data == "text":
         raise BadInput(where, "is for --size text", "synthetic, or a file of your own")
+    if spec.unit == "user" and spec.data == "digits":
+        raise BadInput(where, "does not say whose digits they are", "--set data=synthetic, whose users are made up, or a file of your own")
     if network != "conv2" and spec.data == "digits":
         raise BadInput(where, "has 28 x 28 pixels in grey: for smoke and conv2", "synthetic, or a file of your own")
 
@@ -168,6 +170,8 @@ def _wrong(spec: Spec, given: Mapping[str, str]) -> None:
         raise BadInput("--set accuracy, checkpoint", "do not go together: a goal that a second run reaches is no run's own work", "--set steps=N every=N")
     if spec.accuracy and not spec.every:
         raise BadInput("--set every=0", "a goal is never looked at", "--set every=10")
+    if spec.total and not spec.checkpoint:
+        raise BadInput(f"--set total={spec.total}", "is of all runs of a training from one checkpoint", "--set checkpoint=FILE with it, or leave it out")
     if 0 < spec.total < spec.steps:
         raise BadInput(f"--set total={spec.total}", f"is less than one run's {spec.steps} steps", f"{spec.steps} or more")
     if spec.unit == "example" and spec.records != 1:

@@ -11,6 +11,11 @@ from energybench_workloads.dpsgd.privacy import Spent
 from energybench_workloads.dpsgd.spec import DEFAULT_SEED, Spec
 
 PLAIN: dict[str, Said] = {"privacy": "none: plain SGD, the baseline. Nothing is claimed of these weights"}
+_DATA = {
+    "digits": "scikit-learn's handwritten digits (UCI), which are public",
+    "synthetic": "images made from the seed; where there are users, they are made up too",
+    "text": "sequences of tokens made from the seed",
+}
 NOTES = (
     "The weights of a run whose seed is known carry no privacy: noise and sampling follow from it. The statement is the mechanism's, under a secret seed.",
     "This report is no private release: its training loss, its numbers of drawn examples, its times and its energies come from the data without noise.",
@@ -27,9 +32,11 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
     formal = "none: no finite ε" if math.isinf(claimed) else bound
     return {
         "setting": "central: a trusted party holds the data, and trains",
+        "data": _DATA.get(spec.data, "a file of the user's"),
         "accesses covered": f"all {steps} steps on the training set ({spec.examples} units)",
         "accesses not covered": "the choice of network, rates, C, batch and number of steps, which is made before without the data and must be;"
-        " other runs on these data, each at its own ε; held-out examples, which count as public; what this report says beside the weights",
+        " other runs on these data, each at its own ε; held-out examples and the number of units (and so q), which count as public;"
+        " what this report says beside the weights",
         "released": "the weights after every step (noisy sums of clipped gradients, and whatever is computed from them)",
         "unit of privacy": records,
         "adjacency": adjacency,
@@ -38,9 +45,10 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
         if poisson
         else f"shuffled batches of {spec.batch} of {spec.examples} units, {steps} steps in {spent.times} passes",
         "accountant": f"{spec.accountant.upper()} of dp-accounting {version('dp-accounting')}; ε by RDP {spent.rdp:.5f}, by PLD {_by_pld(spent)}",
-        "assumptions": _assumptions(spec),
+        "assumptions that hold": tuple(said for said, holds in _assumptions(spec) if holds),
+        "assumptions that do not hold": tuple(said for said, holds in _assumptions(spec) if not holds) or ("none",),
         "formal statement": formal,
-        "tier": privacy.tier(claimed),
+        "tier": privacy.tier(claimed, spent.delta, spec.examples),
         "versions": f"opacus {version('opacus')}, dp-accounting {version('dp-accounting')}, torch {version('torch')}",
     }
 
@@ -57,20 +65,28 @@ def _by_pld(spent: Spent) -> str:
     return f"{spent.pld:.5f}" if spent.rdp <= privacy.MOST_PLD else f"not computed, being over {privacy.MOST_PLD:g}: RDP's stands for it"
 
 
-def _assumptions(spec: Spec) -> tuple[str, ...]:
-    """Each with whether it holds."""
-    sampled = (
-        "batches are independent Poisson samples: holds, unit by unit from a counter-based generator"
-        if spec.sampling == "poisson"
-        else "batches are independent Poisson samples: does not hold (shuffled), so no amplification is counted: a unit is met once a pass, at full rate"
-    )
+def _assumptions(spec: Spec) -> tuple[tuple[str, bool], ...]:
+    """What is assumed and why it holds or does not, and whether it does."""
+    poisson, secret = spec.sampling == "poisson", spec.seed != DEFAULT_SEED
+    sampled = "unit by unit from a counter-based generator" if poisson else "shuffled, so no amplification is counted: a unit is met once a pass, at full rate"
+    kept = "where this run's seed, which is in its settings, is kept secret" if secret else "the seed is the default"
     return (
-        sampled,
-        "one unit changes the sum by at most C: holds, and is checked on the trained network",
-        "noise is Gaussian, fresh in every step and unknown: "
-        + ("does not hold, the seed is the default" if spec.seed == DEFAULT_SEED else "holds where this run's seed, which is in its settings, is kept secret"),
-        "noise is real-valued: holds up to fp32 rounding (Mironov, CCS 2012), against which nothing is done",
-        "no state but the weights passes between units: holds, no layer mixes the examples of a batch",
+        (f"batches are independent Poisson samples: {sampled}", poisson),
+        ("one unit changes the sum by at most C: checked on the trained network", True),
+        (f"noise is Gaussian, fresh in every step and unknown: {kept}", secret),
+        ("noise is real-valued: up to fp32 rounding (Mironov, CCS 2012), against which nothing is done", True),
+        ("no state but the weights passes between units: no layer mixes the examples of a batch", True),
+    )
+
+
+def terms(spec: Spec) -> str:
+    """What an ε of this training is, in one sentence, for a table that shows it alone."""
+    whose = "all records of a user" if spec.unit == "user" else "one example"
+    how = "Poisson batches, add or remove" if spec.sampling == "poisson" else "shuffled batches without amplification, zero-out"
+    given = f", which the default seed {DEFAULT_SEED} is not" if spec.seed == DEFAULT_SEED else ""
+    return (
+        f"ε at δ = {spec.delta:g} for {whose}, {how}, by {spec.accountant.upper()}, of the weights after every step, under a secret seed{given}. "
+        "Each run's whole privacy statement: `energybench report STUDY/runs`."
     )
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from energybench.errors import BadInput
 from energybench.model import Axes, Cell, Scalar, StudyPlan, Variant
 from energybench_workloads.dpsgd.spec import MODES, SIZES, read
+from energybench_workloads.dpsgd.statement import terms
 from energybench_workloads.grids import Lists
 
 STUDIES: Mapping[str, str] = {
@@ -22,7 +25,9 @@ _EVERY = 5  # steps between two looks at the accuracy
 
 def plan(study: str, settings: Mapping[str, str]) -> StudyPlan:
     """The study under settings that narrow or widen its grid. Raises BadInput."""
-    return _PLANS[study](settings)
+    made = _PLANS[study](settings)
+    specs = (read(cell.size, {name: str(value) for name, value in variant.settings.items()}) for cell in made.cells for variant in cell.variants)
+    return replace(made, notes=(*made.notes, *dict.fromkeys(terms(spec) for spec in specs if spec.private)))
 
 
 def _cost(settings: Mapping[str, str]) -> StudyPlan:
@@ -91,7 +96,7 @@ def _batch(settings: Mapping[str, str]) -> StudyPlan:
     return StudyPlan(
         name="batch",
         title="privacy by batch and clipping",
-        about=f"Training over {passes} passes: energy, ε and held-out accuracy by batch size, for each clipping mode and plain SGD.",
+        about=f"Training over {passes} pass{'es' * (passes > 1)}: energy, ε and held-out accuracy by batch size, for each clipping mode and plain SGD.",
         settings=_asked(settings, network=(network,), batch=batches, noise=noises, mode=modes, passes=(passes,)),
         cells=tuple(cells),
         axes=Axes(x="batch", y="noise", panels=()),

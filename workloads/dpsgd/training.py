@@ -173,7 +173,7 @@ class Training:
             state: dict[str, Any] = torch.load(spec.checkpoint, map_location="cpu", weights_only=True)
             step, problem = int(state["step"]), dict(state["problem"])
         except Exception as error:
-            raise BadInput(where, f"is no checkpoint of dpsgd: {type(error).__name__}", "another path, or remove the file") from error
+            raise BadInput(where, "is no checkpoint of dpsgd", "another path, or remove the file") from error
         if other := [key for key, value in self._problem().items() if problem.get(key) != value]:
             raise BadInput(where, f"was begun with another {', '.join(other)}", "the settings that it was begun with, or another path")
         self.start, self._begun, self._losses, self.done = state["network"], state["optimiser"], tuple(state["losses"]), step

@@ -66,7 +66,8 @@ class Member:
         lanes = choose(spec.lattice._replace(t=depth), CPU_LANES if self.device.type == "cpu" else GPU_LANES, spec.ranks)
         slab, halo = Slab(spec.lattice, lanes, rank * depth), ALONE if spec.ranks == 1 else Ring(rank, spec.ranks)
         host = NormalOperator.on(slab, links, spec.mass, kernels("cpu", "eager") if self.device.type != "cpu" else self.kernels, halo)
-        self.operator = host if spec.high == "fp64" else host.to(host.device, spec.high)  # on the host: a run moves it to its device
+        made = host if spec.high == "fp64" else host.to(host.device, spec.high)
+        self.operator = made.pinned() if self.device.type == "cuda" else made  # on the host: a run moves it to its device
         self.used = self.operator
 
     def describe(self) -> dict[str, str | int]:

@@ -56,6 +56,10 @@ class Hopping(NamedTuple):
             return Hopping(links, scale, where)
         return Hopping(self.links.to(device=device, dtype=torch.bfloat16 if form == "bf16" else dtype), None, where)
 
+    def pinned(self) -> Hopping:
+        """Links in page-locked memory, out of which a GPU copies several times as fast."""
+        return self._replace(links=self.links.pin_memory())
+
 
 def vector_dtype(form: Format) -> torch.dtype:
     import torch
@@ -110,6 +114,9 @@ class NormalOperator:
         kernels = kernels or self.kernels
         even, odd = (hopping.to(device, form, kernels) for hopping in (self.even, self.odd))
         return NormalOperator(self.slab, even, odd, form, self.mass, kernels, self.halo)
+
+    def pinned(self) -> NormalOperator:
+        return NormalOperator(self.slab, self.even.pinned(), self.odd.pinned(), self.form, self.mass, self.kernels, self.halo)
 
     def shifted(self, shift: float) -> NormalOperator:
         """A + shift, with the same links: another quark mass."""

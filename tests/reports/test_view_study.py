@@ -1,0 +1,33 @@
+"""The headline of a study: what it asks, in the direction in which it comes out."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from energybench.model import Estimate, Study
+from energybench_reports.view_study import answer
+from tests.reports.sample_study import study
+
+
+def at(low: float, value: float, high: float) -> Study:
+    """A study all of whose speedups are the same."""
+    made = study()
+    speedup = Estimate(value=value, low=low, high=high)
+    return replace(made, cells=tuple(replace(cell, ratios=tuple(replace(ratio, speedup=speedup) for ratio in cell.ratios)) for cell in made.cells))
+
+
+@pytest.mark.parametrize(
+    ("edges", "name", "figure"),
+    [
+        ((1.5, 2.0, 2.5), "largest speedup over eager", "2.00 [1.50, 2.50]"),
+        ((0.8, 1.0, 1.2), "largest speedup over eager", "1.00 [0.80, 1.20]"),
+        ((0.4, 0.5, 0.625), "time over eager's, the least", "2.00 [1.60, 2.50]"),
+    ],
+)
+def test_where_every_variant_is_slower_the_cost_is_the_headline(edges: tuple[float, float, float], name: str, figure: str) -> None:
+    found = answer(at(*edges))
+    assert found.figure_name == name
+    assert found.figure is not None
+    assert f"{found.figure.text} {found.figure.note}".strip() == figure
+    assert name in found.line
