@@ -1,9 +1,9 @@
 """deepcam's step against a bare torch loop of the same network and batches, its share of the matrix rate, and its data against what a step needs.
 
-    python benchmarks/deepcam.py [--size S] [--device cpu|cuda] [--batch 2] [--steps 4] [--rounds 5] [--threads N]
+    python benchmarks/deepcam.py [--size S] [--device cpu|cuda] [--batch 2] [--steps 4] [--rounds 5] [--threads N] [--precision bf16|fp32]
 
-One process; ours, the bare loop and a bf16 matrix product take turns, each in every round, in an order that alternates; medians, and the median of each
-round's ratio. Both sides begin from the same weights; ours has its loader thread, its regions and its record of losses, the bare loop has
+One process; ours, the bare loop and a matrix product in the same format take turns, each in every round, in an order that alternates; medians, and the
+median of each round's ratio. Both sides begin from the same weights; ours has its loader thread, its regions and its record of losses, the bare loop has
 its batches on the device already.
 """
 
@@ -16,7 +16,7 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from energybench_workloads.common import pin_threads, synchronise
+from energybench_workloads.common import native_bf16, pin_threads, synchronise
 
 pin_threads()  # before torch is loaded, as the workload does it
 
@@ -81,11 +81,11 @@ class Bare:
         return (time.perf_counter() - start) / len(self.batches)
 
 
-def matrix_rate(device: torch.device) -> float:
-    """flop/s of the best of five bf16 products, each long enough to be timed; of a smaller one on a processor without bf16."""
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """flop/s of the best of five products, the fastest size's."""
     best = 0.0
     for n in N[device.type]:
-        a, b = (torch.randn(n, n, device=device).bfloat16() for _ in range(2))
+        a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
         for _ in range(5):
             synchronise(device)
             start = time.perf_counter()
@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--precision", choices=("bf16", "fp32"), help="default: bf16; fp32 on a processor that has no bf16")
     parser.add_argument("--no-graphs", action="store_true", help="on a GPU: launch ours kernel by kernel too")
     given = parser.parse_args()
     size, device = cost.SIZES[given.size], torch.device("cuda", 0) if given.device.startswith("cuda") else torch.device("cpu")
@@ -116,14 +117,16 @@ def main() -> None:
     for index in range(8):
         fields.make(size.height, size.width, 2, index)
     made_per_s = 8 / (time.perf_counter() - start)
-    spec = Spec(size, "training", given.batch, 1, "adamw", 1e-3, "bf16", False, 1, 16, 2, "", given.threads, True, 1, not given.no_graphs)
+    precision = given.precision or ("bf16" if native_bf16(device) else "fp32")
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    spec = Spec(size, "training", given.batch, 1, "adamw", 1e-3, precision, False, 1, 16, 2, "", given.threads, True, 1, not given.no_graphs)
     member = Member(spec, 0, device)
     bare = Bare(member, given.steps)
     ours(member, 1), bare()
     times: dict[str, list[float]] = {"ours": [], "bare": []}
     rates, waits, parts = [], [], {}
     for number in range(given.rounds):
-        rates.append(matrix_rate(device))
+        rates.append(matrix_rate(device, dtype))
         for name in ("ours", "bare") if number % 2 else ("bare", "ours"):
             if name == "bare":
                 times[name].append(bare())
@@ -135,12 +138,15 @@ def main() -> None:
     ratio = statistics.median(a / b for a, b in zip(times["ours"], times["bare"], strict=True))
     flops, rate = given.batch * cost.training_flops(size.pixels), statistics.median(rates)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
-    print(f"{given.size} ({size.height} x {size.width}), batch {given.batch}, {where}, torch {torch.__version__}, {given.rounds} rounds of {given.steps} steps")
+    print(
+        f"{given.size} ({size.height} x {size.width}), batch {given.batch}, {precision}, {where}, torch {torch.__version__}, "
+        f"{given.rounds} rounds of {given.steps} steps"
+    )
     print(
         f"step: ours {middle['ours']:.3f} s, bare {middle['bare']:.3f} s; ours / bare {ratio:.3f} ({'within' if ratio <= 1 + AGREE else 'OVER'} {1 + AGREE:g})"
     )
     print("parts of the last round, s a step: " + ", ".join(f"{name} {seconds / given.steps:.4f}" for name, seconds in parts.items()))
-    print(f"rate: {flops / middle['ours'] / 1e9:.0f} Gflop/s, {flops / middle['ours'] / rate:.0%} of the bf16 matrix product's {rate / 1e9:.0f} Gflop/s")
+    print(f"rate: {flops / middle['ours'] / 1e9:.0f} Gflop/s, {flops / middle['ours'] / rate:.0%} of the {precision} matrix product's {rate / 1e9:.0f} Gflop/s")
     spread = ", ".join(f"{name} {min(found):.3f}-{max(found):.3f} s" for name, found in times.items())
     print(f"spread: {spread}; matrix product {min(rates) / 1e9:.0f}-{max(rates) / 1e9:.0f} Gflop/s")
     need = given.batch / middle["ours"]

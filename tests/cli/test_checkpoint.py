@@ -18,7 +18,7 @@ QUICK = ("--idle", "0", "--min-window", "0", "--max-warm-up", "1")
 FILE = {"checkpoint": "ck.pt"}
 SMALL: Mapping[str, Mapping[str, str]] = {
     "dpsgd": {"batch": "16", "physical": "16", "examples": "200", "held": "20"},
-    "deepcam": {"batch": "1", "samples": "2", "held": "1"},
+    "deepcam": {"batch": "1", "samples": "2", "held": "1", "precision": "fp32"},
 }
 
 

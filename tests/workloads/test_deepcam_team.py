@@ -73,7 +73,9 @@ def test_two_nodes_by_the_environment_that_torchrun_sets() -> None:
 def test_the_workload_runs_over_two_processes() -> None:
     """Training and the checks of the whole, by its settings."""
     workload = Deepcam()
-    workload.setup("smoke", "cpu", lambda label: contextlib.nullcontext(), {"ranks": "2", "threads": "1", "batch": "1", "steps": "2", "samples": "4"})
+    workload.setup(
+        "smoke", "cpu", lambda label: contextlib.nullcontext(), {"ranks": "2", "threads": "1", "batch": "1", "steps": "2", "samples": "4", "precision": "fp32"}
+    )
     try:
         work = workload.run(lambda label: contextlib.nullcontext())
         assert work.amount == 4

@@ -17,6 +17,7 @@ from energybench_workloads.common import (
     check_checkpoint,
     check_size,
     fingerprint,
+    native_bf16,
     require_memory,
     require_torch,
     short,
@@ -68,7 +69,7 @@ class Deepcam:
         self._accumulate = s.whole("accumulate", 1, 1, 4096)
         self._optimiser = s.choice("optimiser", "adamw", tuple(OPTIMISERS))
         self._lr = s.number("lr", OPTIMISERS[self._optimiser], 1e-8, 10)
-        self._precision = s.choice("precision", "bf16", tuple(ELEMENT))
+        self._precision = s.choice("precision", "auto", ("auto", *ELEMENT))
         self._recompute = s.flag("recompute", False)
         self._every = s.whole("every", EVERY if self._iou else 0, 0, 10**9)
         self._checkpoint = settings.get("checkpoint", "")
@@ -112,6 +113,8 @@ class Deepcam:
         place = find_place(torch_device(device, several=True), self._ranks, os.environ)
         self._ranks, self._nodes = len(place.devices), place.nodes
         first, samples = torch.device(place.devices[0]), 2 if self._data else self._samples + self._held
+        if self._precision == "auto":
+            self._precision = "bf16" if native_bf16(first) else "fp32"
         host, on_device = cost.memory(self._size, self._batch, self._mode == "training", ELEMENT[self._precision], self._recompute, samples)
         each = host + on_device if first.type == "cpu" else host
         require_memory(self.name, size, first, each * self._ranks, on_device)
