@@ -63,7 +63,7 @@ def test_processes_give_one_processs_iterates(alone: Milc, ranks: int) -> None:
 
 
 def test_mixed_precision_and_shifts_over_two_processes() -> None:
-    with made(ranks="2", precision="mixed", shifts="3") as workload:
+    with made(ranks="2", precision="mixed", inner="int16", shifts="3") as workload:
         workload.run(region)
         assert [check for check in workload.verify() if not check.passed] == []
 

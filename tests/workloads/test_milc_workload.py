@@ -11,6 +11,7 @@ from energybench.errors import BadInput
 from energybench.model import Verification, Work
 from energybench_workloads.milc import Milc, checks, cost
 from energybench_workloads.milc.lattice import SIZES, Lattice
+from energybench_workloads.milc.workload import fastest_inner
 
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
@@ -34,7 +35,7 @@ def failed(workload: Milc) -> dict[str, Verification]:
 
 @pytest.fixture(scope="module")
 def runs() -> dict[str, tuple[Milc, Work]]:
-    return {precision: solved(precision=precision) for precision in ("fp64", "mixed", "fp32")}
+    return {precision: solved(precision=precision, **({"inner": "int16"} if precision == "mixed" else {})) for precision in ("fp64", "mixed", "fp32")}
 
 
 def test_every_precision_passes(runs: dict[str, tuple[Milc, Work]]) -> None:
@@ -186,6 +187,17 @@ def test_a_lattice_that_does_not_fit_is_refused_in_one_line() -> None:
     """XL needs terabytes."""
     with pytest.raises(BadInput, match=r"144x144x144x288: needs [0-9.]+ GiB on host"):
         Milc().setup("XL", "cpu", region, {})
+
+
+@pytest.mark.parametrize(("device", "capability", "inner"), [("cpu", "AVX2", "fp32"), ("cpu", "AVX512", "int16"), ("cuda", "AVX2", "int16")])
+def test_the_inner_format_is_the_fastest_there(monkeypatch: pytest.MonkeyPatch, device: str, capability: str, inner: str) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert fastest_inner(torch.device(device)) == inner
+
+
+def test_what_was_chosen_is_in_the_settings() -> None:
+    assert made(precision="mixed").settings()["inner"] == fastest_inner(torch.device("cpu"))
+    assert made(precision="fp64").settings()["inner"] == "fp64"
 
 
 @pytest.mark.gpu

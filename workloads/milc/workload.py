@@ -77,12 +77,11 @@ class Milc:
         s = Settings(settings, SETTINGS)
         self._precision = s.choice("precision", "fp64", tuple(PRECISIONS))
         self._high, tolerance = PRECISIONS[self._precision]
-        inner = tuple(INNER) if self._precision == "mixed" else (self._precision,)
-        asked = settings.get("inner", inner[-1])
+        inner = ("auto", *INNER) if self._precision == "mixed" else (self._precision,)
+        asked = settings.get("inner", inner[0])
         if asked in INNER and asked not in inner:
             raise BadInput(f"--set inner={asked}", "is a setting of precision=mixed", "--set precision=mixed with it, or leave it out")
-        self._inner = s.choice("inner", inner[-1], inner)
-        self._low: Format = INNER[self._inner] if self._precision == "mixed" else self._high
+        self._inner = s.choice("inner", inner[0], inner)
         self._mass = s.number("mass", 0.01, 1e-4, 10)
         self._tolerance = s.number("tolerance", tolerance, 1e-14, 0.1)
         self._shifts = s.whole("shifts", 0, 0, 32)
@@ -106,6 +105,9 @@ class Milc:
         self._close()
         lattice = self._lattice
         first = torch_device(device, several=True)
+        if self._inner == "auto":
+            self._inner = fastest_inner(first)
+        self._low: Format = INNER[self._inner] if self._precision == "mixed" else self._high
         names, cpus = devices(first, self._ranks, lattice)
         self._ranks = len(names)
         memory = cost.memory(lattice, cost.WIDTHS[self._low], cost.WIDTHS[self._high], self._shifts)
@@ -204,6 +206,13 @@ class Milc:
         if self._team is not None:
             self._team.close()
             self._team = None
+
+
+def fastest_inner(device: torch.device) -> Format:
+    """int16, but fp32 on a CPU without AVX-512: unpacking takes longer there than reading twice as much (docs/workloads/milc.md)."""
+    import torch
+
+    return "int16" if device.type == "cuda" or "AVX512" in torch.backends.cpu.get_cpu_capability() else "fp32"
 
 
 def _lattice(text: str | None, preset: Lattice) -> Lattice:
