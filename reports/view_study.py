@@ -42,7 +42,7 @@ def answer(study: Study) -> Answer:
         facts.append(("check failed or failed", Cell(counted(bad, "run"), tone="bad")))
     slower = bool(best) and all(ratio.speedup.low > 0 and ratio.speedup.high < 1 for ratio, _ in best)
     shown = None if top is None else _inverse(top[0].speedup) if slower else top[0].speedup
-    name = f"time over {first}'s, the least" if slower else f"largest speedup over {first}"
+    name = f"least time over {first}'s" if slower else f"largest speedup over {first}"
     where = f"{plain(top[0].variant)} at {plain(top[1].cell.key)}" if top is not None else "nothing was compared"
     if top is not None and top[0].speedup.low <= 1 <= top[0].speedup.high:
         where += "; its interval holds 1, so that nothing is decided"
