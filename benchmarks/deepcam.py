@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--precision", choices=("bf16", "fp32"), help="default: bf16; fp32 on a processor that has no bf16")
-    parser.add_argument("--no-graphs", action="store_true", help="on a GPU: launch ours kernel by kernel too")
+    parser.add_argument("--graphs", action="store_true", help="on a GPU: ours replays recorded passes")
     given = parser.parse_args()
     size, device = cost.SIZES[given.size], torch.device("cuda", 0) if given.device.startswith("cuda") else torch.device("cpu")
     start = time.perf_counter()
@@ -119,7 +119,7 @@ def main() -> None:
     made_per_s = 8 / (time.perf_counter() - start)
     precision = given.precision or ("bf16" if native_bf16(device) else "fp32")
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    spec = Spec(size, "training", given.batch, 1, "adamw", 1e-3, precision, False, 1, 16, 2, "", given.threads, True, 1, not given.no_graphs)
+    spec = Spec(size, "training", given.batch, 1, "adamw", 1e-3, precision, False, 1, 16, 2, "", given.threads, True, 1, given.graphs)
     member = Member(spec, 0, device)
     bare = Bare(member, given.steps)
     ours(member, 1), bare()
