@@ -27,9 +27,8 @@ from energybench_workloads.deepcam.loader import batch
 from energybench_workloads.deepcam.member import Member, tensors
 from energybench_workloads.deepcam.network import loss
 from energybench_workloads.deepcam.spec import Order, Spec
+from energybench_workloads.limits.kernels import SIZES, Kernel, product
 
-N = {"cpu": (256, 512, 1024, 2048), "cuda": (8192,)}  # of the matrix product: the largest that takes no longer than LONGEST_S
-LONGEST_S = 0.5
 AGREE = 0.02  # what ours may take longer
 
 
@@ -81,23 +80,16 @@ class Bare:
         return (time.perf_counter() - start) / len(self.batches)
 
 
-def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """flop/s of the best of five products, the fastest size's."""
+def matrix_rate(kernel: Kernel, device: torch.device) -> float:
+    """flop/s of the best of five runs of the product that `energybench calibrate` takes a device's rate from."""
     best = 0.0
-    for n in N[device.type]:
-        a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
-        for _ in range(5):
-            synchronise(device)
-            start = time.perf_counter()
-            for _ in range(4):
-                torch.mm(a, b)
-            synchronise(device)
-            took = (time.perf_counter() - start) / 4
-            best = max(best, 2.0 * n**3 / took)
-            if took > LONGEST_S / 20:
-                break
-        if 8 * took > LONGEST_S:
-            break
+    for _ in range(5):
+        synchronise(device)
+        start = time.perf_counter()
+        for _ in range(kernel.times):
+            kernel.call()
+        synchronise(device)
+        best = max(best, kernel.times * kernel.flops / (time.perf_counter() - start))
     return best
 
 
@@ -118,7 +110,7 @@ def main() -> None:
         fields.make(size.height, size.width, 2, index)
     made_per_s = 8 / (time.perf_counter() - start)
     precision = given.precision or ("bf16" if native_bf16(device) else "fp32")
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    kernel = product(precision, SIZES[device.type], device, once=False)
     spec = Spec(size, "training", given.batch, 1, "adamw", 1e-3, precision, False, 1, 16, 2, "", given.threads, True, 1, given.graphs)
     member = Member(spec, 0, device)
     bare = Bare(member, given.steps)
@@ -126,7 +118,7 @@ def main() -> None:
     times: dict[str, list[float]] = {"ours": [], "bare": []}
     rates, waits, parts = [], [], {}
     for number in range(given.rounds):
-        rates.append(matrix_rate(device, dtype))
+        rates.append(matrix_rate(kernel, device))
         for name in ("ours", "bare") if number % 2 else ("bare", "ours"):
             if name == "bare":
                 times[name].append(bare())

@@ -119,8 +119,7 @@ class Loader(Generic[Made]):
         return got
 
     def _make(self) -> None:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, cpus())  # of this thread: it would else share the one core that its maker is bound to
+        os.sched_setaffinity(0, cpus())  # of this thread: it would else share the one core that its maker is bound to
         for number in self._numbers:
             start = time.perf_counter()
             made: Made | Exception

@@ -137,8 +137,7 @@ class Member:
             with region("transfer"):
                 field, label = self.put(ready)
             if self._records:
-                judged = self._replayed(field, label, region)
-                total += judged
+                total += self._replayed(field, label, region)
                 continue
             last = i == spec.accumulate - 1
             with contextlib.nullcontext() if last or spec.world == 1 else self.trained.no_sync():  # type: ignore[operator]

@@ -24,7 +24,7 @@ NOTES = (
 
 def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
     """Topic → what is stated, complete by the list. `steps`: since the beginning, over all runs from a checkpoint."""
-    poisson, claimed = spec.sampling == "poisson", spent.of(spec.accountant)
+    poisson, claimed, assumed = spec.sampling == "poisson", spent.of(spec.accountant), _assumptions(spec)
     records = f"all {spec.records} records of one user" if spec.unit == "user" else "one example: its pixels or tokens and its label"
     adjacency = "add or remove one unit" if poisson else "zero-out: one unit's gradients are replaced by zero, the batches stay as they are"
     whose = "a user" if spec.unit == "user" else "an example"
@@ -45,8 +45,8 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
         if poisson
         else f"shuffled batches of {spec.batch} of {spec.examples} units, {steps} steps in {spent.times} passes",
         "accountant": f"{spec.accountant.upper()} of dp-accounting {version('dp-accounting')}; ε by RDP {spent.rdp:.5f}, by PLD {_by_pld(spent)}",
-        "assumptions that hold": tuple(said for said, holds in _assumptions(spec) if holds),
-        "assumptions that do not hold": tuple(said for said, holds in _assumptions(spec) if not holds) or ("none",),
+        "assumptions that hold": tuple(said for said, holds in assumed if holds),
+        "assumptions that do not hold": tuple(said for said, holds in assumed if not holds) or ("none",),
         "formal statement": formal,
         "tier": privacy.tier(claimed, spent.delta, spec.examples),
         "versions": f"opacus {version('opacus')}, dp-accounting {version('dp-accounting')}, torch {version('torch')}",

@@ -26,7 +26,7 @@ _EVERY = 5  # steps between two looks at the accuracy
 def plan(study: str, settings: Mapping[str, str]) -> StudyPlan:
     """The study under settings that narrow or widen its grid. Raises BadInput."""
     made = _PLANS[study](settings)
-    specs = (read(cell.size, {name: str(value) for name, value in variant.settings.items()}) for cell in made.cells for variant in cell.variants)
+    specs = (read(cell.size, variant.settings) for cell in made.cells for variant in cell.variants)
     return replace(made, notes=(*made.notes, *dict.fromkeys(terms(spec) for spec in specs if spec.private)))
 
 

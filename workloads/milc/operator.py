@@ -154,6 +154,10 @@ class NormalOperator:
         """<v, A v> = 4m² |v|² + |D_oe v|² of the v last applied, whose |v|² is given: D_eo = -D_oe†, so one vector is read and not two."""
         return 4 * self.mass**2 * norm2 + totals.of("Dv", lambda unit: self.kernels.norm2(self.odd_rows, unit))
 
+    def totals(self) -> Totals:
+        """For the sums of one solve on its device, over all processes."""
+        return Totals(self.halo, self.device, self.kernels.settle)
+
     def scalar(self, value: float) -> torch.Tensor:
         import torch
 

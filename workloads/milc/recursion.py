@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from energybench_workloads.milc.halo import ALONE
 from energybench_workloads.milc.operator import NormalOperator
-from energybench_workloads.milc.sums import Totals
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +22,7 @@ class Recursion:
     def __init__(self, operator: NormalOperator, r: torch.Tensor) -> None:
         self.r, self.y, self._q = r, operator.rows(), operator.rows()
         self._operator, self._kernels = operator, operator.kernels
-        self._totals = Totals(operator.halo, operator.device, operator.kernels.settle)
+        self._totals = operator.totals()
         self._flat, self.p = operator.buffer()
         self.rr = self._totals.of("r", lambda unit: self._kernels.norm2(r, unit)).clone()
         self._totals.begin("p", "r")  # the first direction is the residual

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from energybench_workloads.milc.operator import NormalOperator
 from energybench_workloads.milc.recursion import Recursion
-from energybench_workloads.milc.sums import Totals
 
 if TYPE_CHECKING:
     import torch
@@ -72,8 +71,7 @@ def conjugate_gradient(problem: Problem, tolerance: float, max_iterations: int, 
 
 
 def _norm(operator: NormalOperator, v: torch.Tensor) -> float:
-    totals = Totals(operator.halo, operator.device, operator.kernels.settle)
-    return math.sqrt(float(totals.of("v", lambda unit: operator.kernels.norm2(v, unit))))
+    return math.sqrt(float(operator.totals().of("v", lambda unit: operator.kernels.norm2(v, unit))))
 
 
 def _residual(high: NormalOperator, flat: torch.Tensor, x: torch.Tensor, b: torch.Tensor, ax: torch.Tensor, out: torch.Tensor) -> float:
