@@ -16,8 +16,9 @@ from energybench_reports import (
     view_state,
     view_study,
 )
+from energybench_reports.labels import labels
 from energybench_reports.layout import View
-from energybench_reports.wording import labels, plain
+from energybench_reports.wording import plain
 
 
 def build(document: Document) -> View:

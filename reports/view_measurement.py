@@ -18,12 +18,13 @@ def answer(measurement: Measurement, label: str) -> Answer:
     """The energy of one run's work; what a report says first where nothing is compared."""
     energy = measurement.energy_j
     estimated = measurement.quality == "estimated"
-    name = ASSUMED if estimated else "energy of one repeat, gross"
+    repeats, span = ("no whole repeat", "a part of a repeat") if measurement.partial else (counted(len(measurement.repeats), "repeat"), "one repeat")
+    name = ASSUMED if estimated else f"energy of {span}, gross"
     work = f" for {amount(measurement.work)}" if measurement.work else ""
     sentence = (
         f"The energy of this run was not measured; it took {show(measurement.time_s, 's')}{work}."
         if energy is None
-        else f"{counted(len(measurement.repeats), 'repeat')}{work}; boundary: {measurement.boundary.name}, {_coverage(measurement)}."
+        else f"{repeats}{work}; boundary: {measurement.boundary.name}, {_coverage(measurement)}."
     )
     facts = (
         ("time", value(measurement.time_s, "s")),

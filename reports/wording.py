@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from energybench.model import Estimate, Measurement, Part, Work
+from energybench.model import Estimate, Part, Work
 from energybench.units import decimals, number, show, show_value
 
 NOT_MEASURED = "not measured"
@@ -125,14 +125,3 @@ def watts(part: Part) -> str:
     if part.low_w is None or part.high_w is None:
         return f"up to {part.high_w:g} W" if part.high_w is not None else f"{part.low_w:g} W or more"
     return f"{part.low_w:g} to {part.high_w:g} W"
-
-
-def labels(measurements: Iterable[Measurement]) -> dict[str, str]:
-    """Display label by measurement id. Those that would read the same are numbered."""
-    given = {measurement.id: plain(measurement.label) or plain(measurement.id) or "unnamed" for measurement in measurements}
-    seen: dict[str, int] = {}
-    made = {}
-    for key, label in given.items():
-        seen[label] = seen.get(label, 0) + 1
-        made[key] = label if list(given.values()).count(label) == 1 else f"{label} ({seen[label]})"
-    return made

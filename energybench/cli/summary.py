@@ -13,12 +13,13 @@ _SHORT = 72  # characters of a repeated doubt: subject and first thought, one li
 def measurement(result: Measurement) -> str:
     """Energy first, then what it is made of, then what weakens it."""
     word = {"measured": "", "mixed": " (partly modelled)", "estimated": " (estimated: time x assumed power)", None: ""}[result.quality]
-    lines = [f"{result.label}: energy per repeat {show(result.energy_j, 'J')}{word}"]
+    span = "of a part of a repeat" if result.partial else "per repeat"
+    lines = [f"{result.label}: energy {span} {show(result.energy_j, 'J')}{word}"]
     if result.energy_j is not None:
         lines[0] += f"   {relative(result.energy_j)}"
     if any(not check.passed for check in result.verification):
         lines[0] += "   CHECK FAILED: not the work that was asked for"
-    lines.append(f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}   repeats {len(result.repeats)}")
+    lines.append(f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}   repeats {0 if result.partial else len(result.repeats)}")
     if result.idle_power_w is not None:
         lines.append(f"  idle {show(result.idle_power_w, 'W')}   net {show(result.net_energy_j, 'J')}")
     if result.energy_per_work_j is not None and result.work is not None:

@@ -97,3 +97,8 @@ class Measurement(Noun, frozen=True, kw_only=True):
     others: tuple[OtherLoad, ...] = ()
     record: WorkRecord | None = None  # the workload's own, of the last repeat
     doubts: tuple[Doubt, ...]
+
+    @property
+    def partial(self) -> bool:
+        """Whether its only repeat is a part of one, which a signal cut: energy of no known work."""
+        return len(self.repeats) == 1 and self.work is None and any(doubt.code == "interrupted" for doubt in self.doubts)

@@ -10,8 +10,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from energybench.cli import summary
+from energybench.model import Measurement
 from tests.cli.process import command, energybench
 
 
@@ -125,6 +128,7 @@ def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal
     found = json.loads(out)
     assert "interrupted" in {doubt["code"] for doubt in found["doubts"]}
     assert len(found["repeats"]) == 1
+    assert "energy of a part of a repeat" in summary.measurement(msgspec.convert(found, Measurement))
     assert 0.4 < found["time_s"]["value"] < 20
     assert not found["verification"][0]["passed"]
     assert not partial(tmp_path / "results")

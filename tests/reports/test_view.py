@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from energybench.model import Comparison, Document, Doubt, Estimate, Measurement
+from energybench.model import Comparison, Document, Doubt, Estimate, Measurement, WorkloadRef
 from energybench_reports.layout import Section, ratio_axis
 from energybench_reports.view import build
 from energybench_reports.view_state import age_days
@@ -113,6 +113,18 @@ def test_labels_that_read_the_same_are_numbered() -> None:
     one = cpu_node()
     two: Measurement = msgspec.structs.replace(one, id="another")
     assert list(build(Document(title="", results=(one, two))).labels.values()) == ["CPU node (1)", "CPU node (2)"]
+
+
+def test_labels_that_read_the_same_are_told_apart_by_what_differs() -> None:
+    """Training and inference of one workload say so in their names; runs of the same settings are numbered then."""
+    one = cpu_node()
+    modes = [("a", "training"), ("b", "inference"), ("c", "inference")]
+    runs = tuple(
+        msgspec.structs.replace(one, id=key, workload=WorkloadRef(name="deepcam", size="S", device="cpu", settings={"mode": mode, "seed": 1}))
+        for key, mode in modes
+    )
+    names = build(Document(title="", results=runs)).labels
+    assert names == {"a": "CPU node mode=training", "b": "CPU node mode=inference (1)", "c": "CPU node mode=inference (2)"}
 
 
 def test_the_shares_of_a_budget_sum_to_one() -> None:

@@ -13,7 +13,7 @@ from energybench_workloads.dpsgd.training import Trained
 def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, progress: Progress | None) -> WorkRecord:
     """Of the last run. `accuracy`: held-out, of the weights as they are. `work_per_step`: the work's amount that a step stands for."""
     said: dict[str, Said] = dict(statement.PLAIN)
-    figures = {"steps": float(trained.steps), "examples of the last run": float(trained.examples)}
+    figures = {"steps of all runs" if spec.checkpoint else "steps": float(trained.steps), "examples of the last run": float(trained.examples)}
     doubts: tuple[Doubt, ...] = ()
     if spec.noise is not None:
         spent = privacy.spent(*_composed(spec, trained.steps))
