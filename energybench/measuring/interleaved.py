@@ -7,8 +7,8 @@ Whatever drifts (temperature, clocks, other load) then hits all variants alike, 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple, TypeVar
 
 from energybench.analysis.pairs import half_width, wants_more
@@ -69,21 +69,30 @@ class Turns:
         return self._signals.received is not None
 
     def prepare(self) -> None:
-        """Set up and warm up one after the other. Raises BadInput."""
-        for bench in self.benches:
-            try:
-                bench.prepare()
-                self._alone(bench)
-                self.alive.append(bench)
-            except self._borne as error:
-                self._lost(bench, error)
-            except Interrupted:
-                return
+        """Set all up, so that a setting that is wrong shows before any work, and warm up one after the other. Raises BadInput."""
+        try:
+            for bench in self.benches:
+                with self._bearing(bench):
+                    bench.set_up()
+                    self._alone(bench)
+                    self.alive.append(bench)
+            for bench in tuple(self.alive):
+                with self._bearing(bench):
+                    bench.warm_up()
+        except Interrupted:
+            return
         message = (
             f"interleaved with {len(self.alive) - 1} other variant(s), whose processes held their memory; the order was drawn with seed {self._blocks.seed}"
         )
         for bench in self.alive if len(self.alive) > 1 else ():
             bench.session.doubt("interleaved", message, "a run alone, for the energy of this variant rather than for a ratio")
+
+    @contextmanager
+    def _bearing(self, bench: Bench) -> Iterator[None]:
+        try:
+            yield
+        except self._borne as error:
+            self._lost(bench, error)
 
     def _alone(self, bench: Bench) -> None:
         """Raises BadInput for two variants that go on in one file: each would undo what the other has done."""

@@ -79,7 +79,12 @@ class Bench:
         return self.signals.received is not None
 
     def prepare(self) -> None:
-        """Start the worker, set up and warm up. Raises BadInput, WorkFailed, Interrupted."""
+        """Set up and warm up. Raises BadInput, WorkFailed, Interrupted."""
+        self.set_up()
+        self.warm_up()
+
+    def set_up(self) -> None:
+        """Start the worker and make its problem. Raises as `prepare`."""
         request, session = self.request, self.session
         self._child = self._start()
         self.progress(f"{self.name}: set-up", None)
@@ -90,8 +95,11 @@ class Bench:
         self.checkpoint = ready["checkpoint"]
         self._regions(ready, None)
         session.writer.workload(WorkloadRef(name=request.workload, size=request.size, device=request.device, settings=ready["ready"]))
+
+    def warm_up(self) -> None:
+        """Run until the power has settled, and find how many runs a repeat takes. Raises as `prepare`."""
         self.progress(f"{self.name}: warm-up", None)
-        times = warm_up(session, request, lambda times: self._ask(do="rehearse", times=times))
+        times = warm_up(self.session, self.request, lambda times: self._ask(do="rehearse", times=times))
         self._times = 1 if self.checkpoint else times
 
     def repeat(self, of: int | None, block: int | None = None) -> None:

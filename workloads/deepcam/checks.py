@@ -54,8 +54,9 @@ def in_fp32(member: Member, index: int) -> torch.Tensor:
 
     from energybench_workloads.deepcam.network import DeepLab
 
-    network = DeepLab().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    network.load_state_dict(member.network.state_dict())
+    with torch.device("meta"):
+        network = DeepLab()
+    network.load_state_dict({name: value.cpu() for name, value in member.network.state_dict().items()}, assign=True)
     network.eval()
     bits = torch.from_numpy(member.held.read(index).field[None])
     with torch.no_grad():
