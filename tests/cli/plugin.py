@@ -7,7 +7,7 @@ from pathlib import Path
 SOURCE = '''
 import os, time
 from energybench.errors import BadInput
-from energybench.model import Channel, Doubt, Gain, Series, Verification, Work, WorkRecord
+from energybench.model import Channel, Doubt, Gain, Progress, Series, Verification, Work, WorkRecord
 from energybench.plugins import Unavailable
 
 
@@ -49,6 +49,47 @@ class Pause:
         doubt = Doubt(code="light-sleep", message="it was a light sleep", remedy="a bed")
         said = {"notes": ("slept",), "statement": {"unit": "nap"}, "figures": {"naps": float(self.n)}}
         return WorkRecord(title="Statement of sleep", **said, series=(curve,), doubts=(doubt,))
+
+
+class Tally:
+    """Counts steps in a file, and goes on from it."""
+    name = "tally"
+    sizes = ("smoke",)
+
+    def setup(self, size, device, region, settings):
+        self.path, self.steps, self.total = settings["checkpoint"], int(settings.get("steps", "2")), int(settings.get("total", "0"))
+        self.opened = self.done = int(open(self.path).read()) if os.path.exists(self.path) else 0
+        if self.finished():
+            raise BadInput(f"--set total={self.total}", f"holds {self.done} steps, these are done", "another file")
+
+    def settings(self):
+        return {"steps": self.steps}
+
+    def checkpoint(self):
+        return os.path.abspath(self.path)
+
+    def finished(self):
+        return 0 < self.total <= self.done
+
+    def rehearse(self, region):
+        due = min(self.steps, self.total - self.done) if self.total else self.steps
+        time.sleep(0.02 * due)
+        return Work(amount=float(due), unit="step", fingerprint="tally", precision="equal-accuracy")
+
+    def run(self, region):
+        work = self.rehearse(region)
+        self.done += int(work.amount)
+        with open(self.path + ".new", "w") as file:
+            file.write(str(self.done))
+        os.replace(self.path + ".new", self.path)
+        return work
+
+    def verify(self):
+        return []
+
+    def record(self):
+        progress = Progress(training="tally", first=float(self.opened), last=float(self.done), unit="step", work_per_unit=1.0)
+        return WorkRecord(title="Tally", progress=progress)
 
 
 class Explodes:
@@ -95,6 +136,7 @@ class Lacking:
 '''
 POINTS = """[energybench.workloads]
 pause = third_party:Pause
+tally = third_party:Tally
 explodes = third_party:Explodes
 
 [energybench.collectors]

@@ -26,8 +26,13 @@ class Ran(NamedTuple):
 
 def energybench(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120, stdin: str | None = None) -> Ran:
     """Run it to its end."""
-    done = subprocess.run(command(*arguments), cwd=cwd, env={**os.environ, **(env or {})}, timeout=timeout, capture_output=True, text=True, input=stdin)
+    done = subprocess.run(command(*arguments), cwd=cwd, env=with_env(env or {}), timeout=timeout, capture_output=True, text=True, input=stdin)
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def with_env(more: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment and more."""
+    return {**os.environ, **more}
 
 
 def command(*arguments: str) -> Sequence[str]:

@@ -79,10 +79,16 @@ class Member:
         """Weights, statistics and moments as they were at the beginning."""
         import copy
 
+        import torch
+
         self.network.load_state_dict(self.start)
-        self.optimiser = self._optimiser()
         if self.begun is not None:
+            self.optimiser = self._optimiser()
             self.optimiser.load_state_dict(copy.deepcopy(self.begun))
+            return
+        for moments in self.optimiser.state.values():
+            for name, moment in moments.items():
+                moments[name] = moment.zero_() if isinstance(moment, torch.Tensor) else 0  # steps may be a plain number
 
     def train(self, order: Order, region: RegionFactory = quiet) -> Trained:
         import torch
