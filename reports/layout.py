@@ -11,6 +11,7 @@ from energybench_reports.wording import Cell, Tone
 
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 _WIDEST = 1e4  # an axis of ratios spans at most 1/_WIDEST to _WIDEST; what lies outside stands at its end
+_BESIDE = 3  # results that stand side by side in any format
 
 
 class Tick(NamedTuple):
@@ -53,6 +54,10 @@ class Table(NamedTuple):
         """Columns as rows, so that a few results stand side by side."""
         rows = tuple((Cell(self.head[i]), *(row[i] for row in self.rows)) for i in range(1, len(self.head)))
         return Table(self.title, (self.head[0], *(row[0].text for row in self.rows)), rows, self.about)
+
+    def beside(self) -> Table:
+        """A few results side by side; more of them stay rows."""
+        return self.transposed() if 0 < len(self.rows) <= _BESIDE else self
 
     def split(self, size: int) -> tuple[Table, ...]:
         """Pieces of at most `size` rows."""

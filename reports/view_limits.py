@@ -11,7 +11,6 @@ from energybench_reports.view_state import age_days
 from energybench_reports.wording import DASH, Cell, counted, plain, value
 
 KEY = "limits"
-SIDE_BY_SIDE = 3  # runs; more of them are rows
 
 
 def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Section:
@@ -38,9 +37,7 @@ def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Se
         "Joules are those of the whole boundary, idle power included."
     )
     brief = tuple(f"{row[0].text}: {_brief(row)}" for row in rows)
-    table = Table("", head, rows)
-    tables = () if not rows else (table.transposed() if len(rows) <= SIDE_BY_SIDE else table,)
-    return Section(KEY, "Beside the machine's limits", about, tables, brief=brief)
+    return Section(KEY, "Beside the machine's limits", about, (Table("", head, rows).beside(),) if rows else (), brief=brief)
 
 
 def _brief(row: tuple[Cell, ...]) -> str:

@@ -39,7 +39,7 @@ def _said(said: Said) -> Cell:
 
 
 def _figures(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str, str]) -> Table:
-    """Runs as rows, so that figures of several runs stand under each other, with the energy that each took."""
+    """With the energy that each run took. A few runs stand side by side; more are rows, so that their figures stand under each other."""
     keys = list(dict.fromkeys(key for _, record in kept for key in record.figures))
     rows = tuple(
         (Cell(names[m.id]), value(m.energy_j, "J"), *(Cell(f"{record.figures[key]:.6g}") if key in record.figures else known(None) for key in keys))
@@ -47,7 +47,7 @@ def _figures(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str,
         if record.figures
     )
     head = ("run", "energy of a repeat", *(plain(key) for key in keys))
-    return Table("Figures", head, rows, right=frozenset(head[2:]))
+    return Table("Figures", head, rows, right=frozenset(head[2:])).beside()
 
 
 def _curves(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str, str]) -> Table:

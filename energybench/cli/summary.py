@@ -52,6 +52,8 @@ def _roofline(found: Roofline | None) -> list[str]:
         limit, unit = (found.bandwidth_byte_per_s, "B/s") if found.binds == "bandwidth" else (found.rate_flop_per_s, "flop/s")
         name = "bandwidth" if found.binds == "bandwidth" else f"{found.arithmetic} matrix rate"
         words.append(f"{percent(found.share)} of the {name} this device reaches ({show_value(limit.value if limit else None, unit)})")
+    elif found.device is None:
+        words.append("share of the machine's limit not known: energybench calibrate --limits-only")
     words += [show(found.energy_per_flop_j, "J") + " per flop"] if found.energy_per_flop_j else []
     words += [show(found.energy_per_byte_j, "J") + " per byte"] if found.energy_per_byte_j else []
     return ["  " + "   ".join(words)] if words else []
