@@ -1,10 +1,10 @@
 """deepcam's step against a bare torch loop of the same network and batches, its share of the matrix rate, and its data against what a step needs.
 
-    python benchmarks/deepcam.py [--size S] [--device cpu|cuda] [--batch 2] [--steps 4] [--rounds 5] [--threads N] [--precision bf16|fp32]
+    python benchmarks/deepcam.py [--size S] [--device cpu|cuda] [--batch 2] [--steps 2] [--rounds 12] [--threads N] [--precision bf16|fp32]
 
 One process; ours, the bare loop and a matrix product in the same format take turns, each in every round, in an order that alternates; medians, and the
-median of each round's ratio. Both sides begin from the same weights; ours has its loader thread, its regions and its record of losses, the bare loop has
-its batches on the device already.
+median of each round's ratio with its 95 % interval. Both sides begin from the same weights; ours has its loader thread, its regions and its record of
+losses, the bare loop has its batches on the device already.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from energybench_workloads.common import native_bf16, pin_threads, synchronise
 pin_threads()  # before torch is loaded, as the workload does it
 
 import torch
+from medians import ratios
 
 from energybench_workloads.deepcam import cost, fields
 from energybench_workloads.deepcam.loader import batch
@@ -98,8 +99,8 @@ def main() -> None:
     parser.add_argument("--size", default="S", choices=tuple(cost.SIZES))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--precision", choices=("bf16", "fp32"), help="default: bf16; fp32 on a processor that has no bf16")
     parser.add_argument("--graphs", action="store_true", help="on a GPU: ours replays recorded passes")
@@ -127,16 +128,15 @@ def main() -> None:
             times[name].append(seconds)
             waits.append(waited_s / given.steps)
     middle = {name: statistics.median(found) for name, found in times.items()}
-    ratio = statistics.median(a / b for a, b in zip(times["ours"], times["bare"], strict=True))
+    ratio = ratios(times["ours"], times["bare"])
     flops, rate = given.batch * cost.training_flops(size.pixels), statistics.median(rates)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
     print(
         f"{given.size} ({size.height} x {size.width}), batch {given.batch}, {precision}, {where}, torch {torch.__version__}, "
         f"{given.rounds} rounds of {given.steps} steps"
     )
-    print(
-        f"step: ours {middle['ours']:.3f} s, bare {middle['bare']:.3f} s; ours / bare {ratio:.3f} ({'within' if ratio <= 1 + AGREE else 'OVER'} {1 + AGREE:g})"
-    )
+    verdict = "within" if ratio.value <= 1 + AGREE else "OVER"
+    print(f"step: ours {middle['ours']:.3f} s, bare {middle['bare']:.3f} s; ours / bare {ratio.text(3)} ({verdict} {1 + AGREE:g})")
     print("parts of the last round, s a step: " + ", ".join(f"{name} {seconds / given.steps:.4f}" for name, seconds in parts.items()))
     print(f"rate: {flops / middle['ours'] / 1e9:.0f} Gflop/s, {flops / middle['ours'] / rate:.0%} of the {precision} matrix product's {rate / 1e9:.0f} Gflop/s")
     spread = ", ".join(f"{name} {min(found):.3f}-{max(found):.3f} s" for name, found in times.items())

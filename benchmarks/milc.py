@@ -4,6 +4,7 @@
 
 Shares are of the byte model (docs/workloads/milc.md) over the median of its times, by the fastest read seen in the same run: a sum over 1 GiB in rows,
 compiled. The read is repeated in every round, for a shared machine's bandwidth comes and goes; its median stands beside.
+Ratios have the 95 % interval of their median, or of a few rounds their range.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ pin_threads()  # before torch is loaded, as the workload does it
 ask_huge_pages()
 
 import torch
+from medians import median, ratios
 
 from energybench_workloads.milc import cost, gauge
 from energybench_workloads.milc.kernels import kernels
@@ -81,8 +83,8 @@ def study(lattice: Lattice, device: torch.device, rounds: int, iterations: int, 
 
     def line(name: str, flops: float, moved: float) -> None:
         t = statistics.median(times[name])
-        beside = statistics.median(moved / one / rate for one, rate in zip(times[name], rates, strict=True))
-        print(f"  {name:13} {flops / t / 1e9:7.1f} GF/s  {moved / t / limit:5.0%} of the read bandwidth, {beside:5.0%} of the read beside it")
+        beside = median(moved / one / rate for one, rate in zip(times[name], rates, strict=True))
+        print(f"  {name:13} {flops / t / 1e9:7.1f} GF/s  {moved / t / limit:5.0%} of the read bandwidth, {beside.text()} of the read beside it")
 
     for form in FORMS:
         line(f"dslash {form}", cost.DSLASH_FLOPS * lattice.half, cost.dslash_bytes(*cost.WIDTHS[form]) * lattice.half)
@@ -95,9 +97,9 @@ def study(lattice: Lattice, device: torch.device, rounds: int, iterations: int, 
         for form, problem in problems.items():
             solves[form].append(seconds(device, lambda problem=problem, form=form: last.update({form: conjugate_gradient(problem, TOLERANCE, 20_000)})))
     for form, took in solves.items():
-        solution, times_faster = last[form], statistics.median(a / c for a, c in zip(solves["fp64"], took, strict=True))
+        solution, times_faster = last[form], ratios(solves["fp64"], took)
         print(
-            f"  to {TOLERANCE:g}, iterating in {form:6} {statistics.median(took):6.2f} s, {times_faster:4.2f}x as fast as fp64; "
+            f"  to {TOLERANCE:g}, iterating in {form:6} {statistics.median(took):6.2f} s, {times_faster.text()}x as fast as fp64; "
             f"{solution.iterations} iterations, {solution.updates} true residuals, reached {solution.residual:.1e}"
         )
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from medians import Median, ratios
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -29,8 +30,8 @@ CALL, HARNESS = 1.03, 1.01  # the limits: our call within 3 % of torch's, a repe
 SHAPES = ((2, 12, 512, 64, 1), (1, 4, 128, 32, 40), (8, 12, 1024, 64, 1))  # batch, heads, seq, head dim, calls that one timing holds
 
 
-def ratio(ours: Callable[[], object], bare: Callable[[], object], rounds: int) -> tuple[float, float, float]:
-    """Median time of the bare side, median ratio, and the median's distance to the quartiles; who goes first alternates."""
+def ratio(ours: Callable[[], object], bare: Callable[[], object], rounds: int) -> tuple[float, Median]:
+    """Median time of the bare side, and the ratio; who goes first alternates."""
     times: list[tuple[float, float]] = []
     for n in range(rounds + 2):
         pair = {}
@@ -39,12 +40,11 @@ def ratio(ours: Callable[[], object], bare: Callable[[], object], rounds: int) -
             run()
             pair[name] = time.perf_counter() - start
         times.append((pair["ours"], pair["bare"]))
-    ratios = [mine / other for mine, other in times[2:]]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    return statistics.median(other for _, other in times[2:]), middle, (high - low) / 2
+    mine, other = zip(*times[2:], strict=True)
+    return statistics.median(other), ratios(mine, other)
 
 
-def call(shape: tuple[int, ...], rounds: int) -> tuple[float, float, float]:
+def call(shape: tuple[int, ...], rounds: int) -> tuple[float, Median]:
     """`attention` inside `allowed` against scaled_dot_product_attention inside sdpa_kernel: what Sdpa.run calls against what a person would."""
     batch, heads, seq, head_dim, calls = shape
     q, k, v = (torch.randn((batch, heads, seq, head_dim)) for _ in range(3))
@@ -64,7 +64,7 @@ def call(shape: tuple[int, ...], rounds: int) -> tuple[float, float, float]:
     return ratio(ours, bare, rounds)
 
 
-def repeat(times: int, rounds: int) -> tuple[float, float, float]:
+def repeat(times: int, rounds: int) -> tuple[float, Median]:
     """A repeat of the worker (`times` runs of the workload, their work summed, the answer made) against the same calls in a bare loop."""
     settings = {"backend": "flash", "batch": "2", "seq": "512", "heads": "12", "head_dim": "64", "iterations": "2", "resident": "true"}
     settings["threads"] = str(torch.get_num_threads())
@@ -93,12 +93,12 @@ def main() -> int:
     rows += [(f"repeat of {times} runs", *repeat(times, given.rounds), HARNESS) for times in (1, 4, 16)]
     print(f"torch {torch.__version__}, {given.threads} thread(s), {given.rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     found = []
-    for name, bare_s, middle, spread, limit in rows:
+    for name, bare_s, found_ratio, limit in rows:
         counts = limit == CALL or bare_s >= 0.01
-        held = middle <= limit or not counts
-        found.append({"what": name, "bare_s": bare_s, "ratio": middle, "half_quartile_range": spread, "limit": limit if counts else None, "held": held})
+        held = found_ratio.value <= limit or not counts
+        found.append({"what": name, "bare_s": bare_s, "ratio": found_ratio._asdict(), "limit": limit if counts else None, "held": held})
         against = f"limit {limit if counts else '-'}   {'ok' if held else 'MISSED'}"
-        print(f"{name:<28} bare {bare_s * 1e3:9.3f} ms   ours / bare {middle:.4f} ± {spread:.4f}   {against}")
+        print(f"{name:<28} bare {bare_s * 1e3:9.3f} ms   ours / bare {found_ratio.text(4)}   {against}")
     print(json.dumps(found))
     return 0 if all(row["held"] for row in found) else 1
 
