@@ -62,7 +62,7 @@ class Link(Protocol):
 
     def send(self, **command: Any) -> None: ...
 
-    def answer(self) -> dict[str, Any]: ...
+    def answer(self, late_s: float = 0.0) -> dict[str, Any]: ...
 
     def close(self) -> None: ...
 
@@ -110,7 +110,12 @@ class Child:
         self._signals.poll()
         if self._ended or self._signals.received is not None:
             time.sleep(max(0.0, min(seconds, 0.05)))  # nothing more will come: wait for the time alone
-        elif self._poll.poll(max(0.0, seconds * 1000)):
+        else:
+            self._read(seconds)
+
+    def _read(self, seconds: float) -> None:
+        """What the worker says within so long."""
+        if self._poll.poll(max(0.0, seconds * 1000)):
             chunk = os.read(self._events_fd, 65536)
             self._ended = not chunk
             self._held += chunk
@@ -124,8 +129,11 @@ class Child:
         except BrokenPipeError:
             self._ended = True
 
-    def answer(self) -> dict[str, Any]:
-        """The worker's reply. Raises Interrupted, WorkFailed, or BadInput as the worker met it."""
+    def answer(self, late_s: float = 0.0) -> dict[str, Any]:
+        """The worker's reply. Raises Interrupted, WorkFailed, or BadInput as the worker met it. `late_s`: how long it is waited for after a signal."""
+        until = time.monotonic() + late_s
+        while b"\n" not in self._held and not self._ended and (left := until - time.monotonic()) > 0:
+            self._read(left)
         if b"\n" not in self._held:
             if self._signals.received is not None:
                 raise Interrupted

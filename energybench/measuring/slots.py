@@ -48,10 +48,10 @@ class SharedWorker:
             child.wait(_WAIT_S)
         return self.answer()
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self, late_s: float = 0.0) -> dict[str, Any]:
         """The reply. Raises as `Child.answer`, and DoesNotFit where the kernel has killed a process for want of memory while this one died."""
         try:
-            return self.child().answer() if self._child is None else self._child.answer()
+            return (self._child or self.child()).answer(late_s)
         except WorkFailed as error:
             if self._child is not None and self._child.ended and oom_kills() > self._kills:
                 raise DoesNotFit("worker", "was killed for want of memory", "a smaller problem") from error
@@ -92,8 +92,8 @@ class Slot:
                 self._shared.ask(slot=self._number, **self._setup)
         self._child.send(slot=self._number, **command)
 
-    def answer(self) -> dict[str, Any]:
-        return self._shared.answer()
+    def answer(self, late_s: float = 0.0) -> dict[str, Any]:
+        return self._shared.answer(late_s)
 
     def close(self) -> None:
         """Give the slot's memory back; the worker lives on."""

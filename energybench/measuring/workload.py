@@ -26,6 +26,9 @@ from energybench.model import Measurement, Memory, Verification, Window, Work, W
 __all__ = ["Bench", "Interrupted", "Outcome", "WorkFailed", "devices", "run_workload"]
 
 
+_SAVED_S = (
+    20.0  # a repeat that stands in its checkpoint is checked and stated even after a signal, if it takes no longer: batch systems kill after 30 s or more
+)
 _LENGTHENED = 5  # times at most that the first repeat is begun anew: work that is still faster then will not keep to any length
 
 
@@ -121,7 +124,7 @@ class Bench:
         session.writer.work(msgspec.convert(ran["work"], Work))
         self._worked += 1
         self._regions(ran, number)
-        reply = self._ask(do="verify")
+        reply = self._ask(_SAVED_S if self.checkpoint else 0.0, do="verify")
         checks = tuple(msgspec.convert(check, Verification) for check in reply["checks"])
         session.writer.verification(checks)
         if reply.get("record") is not None:
@@ -169,7 +172,14 @@ class Bench:
             return False
         name, unchecked = self.signals.received.name, ", the last of them not checked" if self._worked > self.complete else ""
         cut = "in the first repeat: this is the energy of a part of it, and of no known work"
-        self.session.doubt("interrupted", f"{name} came " + (f"after {self._worked} repeat(s){unchecked}" if self._worked else cut), "repeat the run")
+        said = f"{name} came " + (f"after {self._worked} repeat(s){unchecked}" if self._worked else cut)
+        if not self.checkpoint:
+            self.session.doubt("interrupted", said, "repeat the run")
+        else:
+            file = Path(self.checkpoint).name
+            behind = self._opened_s is not None or self._worked > self.complete
+            said += f"; {file} may hold steps beyond those that are stated here, and what goes on from it counts them" * behind
+            self.session.doubt("interrupted", said, f"the same command again: it goes on from {file}")
         self.code = 128 + self.signals.received
         return True
 
@@ -195,12 +205,12 @@ class Bench:
             raise WorkFailed("the worker was not started")
         return self._child
 
-    def _ask(self, **command: Any) -> dict[str, Any]:
-        """Send a command and sample at the base rate until it is answered."""
+    def _ask(self, late_s: float = 0.0, **command: Any) -> dict[str, Any]:
+        """Send a command and sample at the base rate until it is answered; after a signal it may take so long."""
         child = self._running()
         child.send(**command)
         self.session.sampler.base(child.answered)
-        return child.answer()
+        return child.answer(late_s)
 
     def _regions(self, reply: Mapping[str, Any], repeat: int | None) -> None:
         for region in reply["regions"]:

@@ -58,6 +58,7 @@ class Tally:
 
     def setup(self, size, device, region, settings):
         self.path, self.steps, self.total = settings["checkpoint"], int(settings.get("steps", "2")), int(settings.get("total", "0"))
+        self.check_s = float(settings.get("check", "0"))
         self.opened = self.done = int(open(self.path).read()) if os.path.exists(self.path) else 0
         if self.finished():
             raise BadInput(f"--set total={self.total}", f"holds {self.done} steps, these are done", "another file")
@@ -85,6 +86,7 @@ class Tally:
         return work
 
     def verify(self):
+        time.sleep(self.check_s)
         return []
 
     def record(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -86,6 +87,23 @@ def test_a_time_limit_costs_the_repeat_that_was_on(tmp_path: Path, env: dict[str
     assert saved - measured in (0, 30)
     assert saved % 30 == 0
     assert span(energybench(*arguments, "1", "--json", cwd=tmp_path, env=env)) == (saved, saved + 30)
+
+
+def test_a_signal_in_the_check_of_what_is_saved_leaves_no_step_unstated(tmp_path: Path, env: dict[str, str]) -> None:
+    """The second repeat is in the file when the signal comes, and its check takes a second more: the record has its steps, and the remedy is to go on."""
+    ran = subprocess.Popen(command(*run("tally", "--repeats", "9", "--json", check="1.5")), cwd=tmp_path, env=with_env(env), stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 4) and time.monotonic() < until:
+        time.sleep(0.05)
+    ran.send_signal(signal.SIGTERM)
+    out, _ = ran.communicate(timeout=60)
+    assert ran.returncode == 128 + signal.SIGTERM
+    found = json.loads(out)
+    assert found["record"]["progress"]["last"] == steps(tmp_path / "ck") == 4
+    (doubt,) = [doubt for doubt in found["doubts"] if doubt["code"] == "interrupted"]
+    assert "may hold" not in doubt["message"]
+    assert "not checked" not in doubt["message"]
+    assert "goes on from ck" in doubt["remedy"]
 
 
 def test_two_variants_do_not_share_a_file(tmp_path: Path, env: dict[str, str]) -> None:
