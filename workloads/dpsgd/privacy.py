@@ -31,6 +31,11 @@ class Spent(NamedTuple):
     rdp: float
     pld: float
 
+    @property
+    def by_pld(self) -> bool:
+        """Whether `pld` is PLD's own, and not RDP's in its place."""
+        return self.rdp <= MOST_PLD
+
     def of(self, accountant: str) -> float:
         return self.pld if accountant == "pld" else self.rdp
 

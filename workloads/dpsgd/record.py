@@ -16,12 +16,14 @@ def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, 
     figures = {"steps of all runs" if spec.checkpoint else "steps": float(trained.steps), "examples of the last run": float(trained.examples)}
     doubts: tuple[Doubt, ...] = ()
     if spec.noise is not None:
-        spent = privacy.spent(*_composed(spec, trained.steps))
-        amplified = privacy.spent(spec.rate, spec.noise, trained.steps, spec.delta) if spec.sampling == "shuffle" else None
+        guaranteed = spec.guaranteed(trained.steps)
+        spent = privacy.spent(*_composed(spec, guaranteed))
+        amplified = privacy.spent(spec.rate, spec.noise, guaranteed, spec.delta) if spec.sampling == "shuffle" else None
         said = statement.statement(spec, spent, trained.steps)
         doubts = statement.doubts(spec, spent, amplified)
         figures |= {"epsilon": spent.of(spec.accountant)} if math.isfinite(spent.of(spec.accountant)) else {}
-        figures |= {f"epsilon by {name.upper()}": value for name, value in (("rdp", spent.rdp), ("pld", spent.pld)) if math.isfinite(value)}
+        by = {"epsilon by RDP": spent.rdp} | ({"epsilon by PLD": spent.pld} if spent.by_pld else {})
+        figures |= {name: value for name, value in by.items() if math.isfinite(value)}
         figures |= {"delta": spent.delta, "noise multiplier": spent.noise, "sampling rate": spent.rate, "compositions": float(spent.times)}
     figures["held-out accuracy"] = accuracy
     drawn = [loss for loss in trained.losses if loss is not None]

@@ -14,6 +14,7 @@ SETTINGS = (
     *("lr", "momentum", "norm", "data", "examples", "held", "seed", "threads", "regions", "checkpoint"),
 )
 DEFAULT_SEED = 1
+PLAIN_LR, PRIVATE_LR = 0.1, 1.0  # clipped gradients are small: SGD on them wants larger steps
 MOST_STEPS = 2000  # of a run to an accuracy
 
 
@@ -81,6 +82,11 @@ class Spec(NamedTuple):
         """Steps that the noise is found for."""
         return self.total or self.steps
 
+    def guaranteed(self, taken: int) -> int:
+        """Steps that ε is stated for, of so many taken. Where to stop depends on the accuracy, and so on the weights, only the most there may be is a guarantee
+        (Rogers et al., Privacy odometers and filters, arXiv:1605.08294)."""
+        return self.steps if self.accuracy else taken
+
     @property
     def rate(self) -> float:
         """Sampling rate q: a unit's chance to be in a batch."""
@@ -118,7 +124,7 @@ def read(size: str, given: Mapping[str, str]) -> Spec:
         epsilon=epsilon,
         delta=s.number("delta", 1e-5, 1e-12, 0.5),
         accountant=s.choice("accountant", "pld", ("pld", "rdp")),
-        lr=s.number("lr", 1.0 if private else 0.1, 1e-8, 1e3),
+        lr=s.number("lr", PRIVATE_LR if private else PLAIN_LR, 1e-8, 1e3),
         momentum=s.number("momentum", 0.5, 0.0, 0.999),
         norm=s.choice("norm", "group", ("group", "batch")),
         data=own or ("synthetic" if unit == "user" and preset.data == "digits" else preset.data),  # nobody says who wrote which digit

@@ -23,34 +23,51 @@ NOTES = (
 
 
 def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
-    """Topic → what is stated, complete by the list. `steps`: since the beginning, over all runs from a checkpoint."""
+    """Topic → what is stated, complete by the list. `steps`: taken since the beginning, over all runs from a checkpoint; `spent` is of those that are
+    guaranteed (`spec.guaranteed`).
+    """
     poisson, claimed, assumed = spec.sampling == "poisson", spent.of(spec.accountant), _assumptions(spec)
     records = f"all {spec.records} records of one user" if spec.unit == "user" else "one example: its pixels or tokens and its label"
     adjacency = "add or remove one unit" if poisson else "zero-out: one unit's gradients are replaced by zero, the batches stay as they are"
+    guaranteed = spec.guaranteed(steps)
     whose = "a user" if spec.unit == "user" else "an example"
-    bound = f"({_rounded_up(claimed)}, {spent.delta:g})-DP for {whose}, by {spec.accountant.upper()}, under a secret seed"
+    bound = f"({_rounded_up(claimed)}, {spent.delta:g})-DP for {whose}, by {_accountant(spec, spent)}, under a secret seed"
     formal = "none: no finite ε" if math.isinf(claimed) else bound
     return {
         "setting": "central: a trusted party holds the data, and trains",
         "data": _DATA.get(spec.data, "a file of the user's"),
-        "accesses covered": f"all {steps} steps on the training set ({spec.examples} units)",
-        "accesses not covered": "the choice of network, rates, C, batch and number of steps, which is made before without the data and must be;"
+        "accesses covered": f"{_covered(spec, steps)} on the training set ({spec.examples} units)",
+        "accesses not covered": "the choice of network, rates, C, batch and number of steps at most, which is made before without the data and must be;"
         " other runs on these data, each at its own ε; held-out examples and the number of units (and so q), which count as public;"
         " what this report says beside the weights",
         "released": "the weights after every step (noisy sums of clipped gradients, and whatever is computed from them)",
         "unit of privacy": records,
         "adjacency": adjacency,
         "mechanism": f"DP-SGD: each unit's gradient clipped to C = {spec.clip:g} ({spec.mode}), Gaussian noise of deviation {spent.noise:g} C on the sum",
-        "sampling": f"Poisson, q = {spent.rate:.6g} ({spec.batch} of {spec.examples} units expected), {steps} steps"
+        "sampling": f"Poisson, q = {spent.rate:.6g} ({spec.batch} of {spec.examples} units expected), {guaranteed} steps"
         if poisson
-        else f"shuffled batches of {spec.batch} of {spec.examples} units, {steps} steps in {spent.times} passes",
+        else f"shuffled batches of {spec.batch} of {spec.examples} units, {guaranteed} steps in {spent.times} passes",
         "accountant": f"{spec.accountant.upper()} of dp-accounting {version('dp-accounting')}; ε by RDP {spent.rdp:.5f}, by PLD {_by_pld(spent)}",
         "assumptions that hold": tuple(said for said, holds in assumed if holds),
-        "assumptions that do not hold": tuple(said for said, holds in assumed if not holds) or ("none",),
+        "assumptions that do not hold": tuple(said for said, holds in assumed if not holds),
         "formal statement": formal,
         "tier": privacy.tier(claimed, spent.delta, spec.examples),
         "versions": f"opacus {version('opacus')}, dp-accounting {version('dp-accounting')}, torch {version('torch')}",
     }
+
+
+def _covered(spec: Spec, steps: int) -> str:
+    if not spec.accuracy:
+        return f"all {steps} steps"
+    return (
+        f"{spec.steps} steps, which is the most it may take; it stopped at step {steps} by its accuracy, which depends on the weights, so that the ε of "
+        f"{steps} steps would be no guarantee (Rogers et al., arXiv:1605.08294)"
+    )
+
+
+def _accountant(spec: Spec, spent: Spent) -> str:
+    """Whose ε is stated."""
+    return "PLD" if spec.accountant == "pld" and spent.by_pld else "RDP"
 
 
 def _rounded_up(epsilon: float) -> str:
@@ -62,7 +79,7 @@ def _rounded_up(epsilon: float) -> str:
 
 
 def _by_pld(spent: Spent) -> str:
-    return f"{spent.pld:.5f}" if spent.rdp <= privacy.MOST_PLD else f"not computed, being over {privacy.MOST_PLD:g}: RDP's stands for it"
+    return f"{spent.pld:.5f}" if spent.by_pld else f"not computed, being over {privacy.MOST_PLD:g}: RDP's stands for it"
 
 
 def _assumptions(spec: Spec) -> tuple[tuple[str, bool], ...]:
@@ -74,7 +91,7 @@ def _assumptions(spec: Spec) -> tuple[tuple[str, bool], ...]:
         (f"batches are independent Poisson samples: {sampled}", poisson),
         ("one unit changes the sum by at most C: checked on the trained network", True),
         (f"noise is Gaussian, fresh in every step and unknown: {kept}", secret),
-        ("noise is real-valued: up to fp32 rounding (Mironov, CCS 2012), against which nothing is done", True),
+        ("noise is real-valued: it is fp32, whose rounding can betray what it hides (Mironov, CCS 2012), and nothing is done against that", False),
         ("no state but the weights passes between units: no layer mixes the examples of a batch", True),
     )
 
@@ -83,9 +100,10 @@ def terms(spec: Spec) -> str:
     """What an ε of this training is, in one sentence, for a table that shows it alone."""
     whose = "all records of a user" if spec.unit == "user" else "one example"
     how = "Poisson batches, add or remove" if spec.sampling == "poisson" else "shuffled batches without amplification, zero-out"
+    at_most = f" of the {spec.steps} steps that it may take at most" if spec.accuracy else ""
     given = f", which the default seed {DEFAULT_SEED} is not" if spec.seed == DEFAULT_SEED else ""
     return (
-        f"ε at δ = {spec.delta:g} for {whose}, {how}, by {spec.accountant.upper()}, of the weights after every step, under a secret seed{given}. "
+        f"ε at δ = {spec.delta:g} for {whose}, {how}, by {spec.accountant.upper()}, of the weights after every step{at_most}, under a secret seed{given}. "
         "Each run's whole privacy statement: `energybench report STUDY/runs`."
     )
 

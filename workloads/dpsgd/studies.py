@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from energybench.errors import BadInput
 from energybench.model import Axes, Cell, Scalar, StudyPlan, Variant
-from energybench_workloads.dpsgd.spec import MODES, SIZES, read
+from energybench_workloads.dpsgd.spec import MODES, PLAIN_LR, PRIVATE_LR, SIZES, read
 from energybench_workloads.dpsgd.statement import terms
 from energybench_workloads.grids import Lists
 
@@ -20,7 +20,7 @@ STUDIES: Mapping[str, str] = {
 }
 _SHARED = ("data", "seed", "threads", "clip", "delta", "accountant", "lr", "momentum", "physical", "unit", "records", "examples", "held", "sampling")
 _PRIVATE = ("clip", "delta", "accountant", "noise")
-_EVERY = 5  # steps between two looks at the accuracy
+_EVERY, _MOST = 5, 200  # steps between two looks at the accuracy; and the most that a side may take, for which ε is stated
 
 
 def plan(study: str, settings: Mapping[str, str]) -> StudyPlan:
@@ -58,23 +58,27 @@ def _accuracy(settings: Mapping[str, str]) -> StudyPlan:
     modes = _modes(lists, ("plain", "book-keeping"))
     (batch,) = lists.wholes("batch", (SIZES[network].batch,), 1, 10**6)[:1]
     (every,) = lists.wholes("every", (_EVERY,), 1, 10**6)[:1]
-    fixed = {"batch": batch, "every": every, **({"steps": settings["steps"]} if "steps" in settings else {})}
+    (most,) = lists.wholes("steps", (_MOST,), 1, 10**6)[:1]
+    fixed = {"batch": batch, "every": every, "steps": most}
     cells = [
         _cell(f"to {goal:g} at noise {noise:g}", {"accuracy": goal, "noise": noise}, network, modes, {"accuracy": goal, "noise": noise, **fixed}, settings, 1.0)
         for goal, noise in itertools.product(goals, noises)
     ]
+    rates = f"{settings['lr']} on both sides" if "lr" in settings else f"each side's default, plain {PLAIN_LR:g} and private {PRIVATE_LR:g}"
     return StudyPlan(
         name="accuracy",
         title="privacy at equal accuracy",
         about="Training until the held-out examples are found so often: DP-SGD against plain SGD, each in as many steps as it needs.",
-        settings=_asked(settings, network=(network,), accuracy=goals, noise=noises, batch=(batch,), mode=modes, every=(every,)),
+        settings=_asked(settings, network=(network,), accuracy=goals, noise=noises, batch=(batch,), mode=modes, every=(every,), steps=(most,)),
         cells=tuple(cells),
         axes=Axes(x="accuracy", y="noise", panels=()),
         curves=("epsilon", "steps"),
         step_name="training",
         notes=(
             f"The accuracy is looked at every {every} steps; looking is part of the work, on both sides alike.",
-            "A side that does not reach the goal within its steps fails its check and is in no ratio.",
+            f"ε is that of the {most} steps that a side may take at most: when it stops depends on its weights, so the ε of the steps it took is no guarantee.",
+            f"A side that does not reach the goal within {most} steps fails its check and is in no ratio.",
+            f"Learning rates: {rates}. A goal that is easy for one side's rate and not for the other's says more of the rates than of privacy.",
         ),
     )
 
