@@ -24,10 +24,10 @@ def figures(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, s
             points = list(thin(series.x, series.y))
             by_x = (plain(series.name), plain(series.x_title), plain(series.y_title))
             found.setdefault(by_x, []).extend({"x": x, "y": y, "run": names[m.id]} for x, y in points)
-            each = energy_at(m, series, 1.0)
-            if each is not None:
-                by_energy = (f"{plain(series.name)} by energy", "energy, gross (J)", plain(series.y_title))
-                found.setdefault(by_energy, []).extend({"x": x * each.value, "y": y, "run": names[m.id]} for x, y in points)
+            by_energy = (f"{plain(series.name)} by energy", "energy, gross (J)", plain(series.y_title))
+            spent = [(energy_at(m, series, x), y) for x, y in points]
+            if sum(energy is not None for energy, _ in spent) > 1:
+                found.setdefault(by_energy, []).extend({"x": energy.value, "y": y, "run": names[m.id]} for energy, y in spent if energy is not None)
     return [_figure(alt, key, rows) for key, rows in found.items()]
 
 

@@ -53,7 +53,10 @@ def _figures(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str,
 def _curves(kept: Sequence[tuple[Measurement, WorkRecord]], names: Mapping[str, str]) -> Table:
     head = ("curve", "points", "first", "last", "lowest", "highest", "energy to the last point", "change for it")
     rows = tuple(_curve(names[m.id], m, series) for m, record in kept for series in record.series if series.x)
-    about = "Energy to a point: its work at this run's energy per work, gross; of a training gone on with, from its first step. Change: last less first."
+    about = (
+        "Energy to a point: its work at this run's energy per work, gross; of a training gone on with, from where this run began, and so is the change "
+        "(its other runs have their own energy per work: what all of them took stands below). Change: last less first."
+    )
     return Table("Curves", head, rows, about, right=frozenset(head[1:6]))
 
 
@@ -62,7 +65,8 @@ def _curve(name: str, measurement: Measurement, series: Series) -> tuple[Cell, .
     ends = [f"{present[0]:.4g}", f"{present[-1]:.4g}", f"{min(present):.4g}", f"{max(present):.4g}"] if present else [NOT_MEASURED] * 4
     axes = (f", {plain(series.y_title)}" if series.y_title else "") + (f" by {plain(series.x_title)}" if series.x_title else "")
     spent = energy_at(measurement, series, series.x[-1])
-    gained = _gained(present[-1] - present[0], spent) if len(present) > 1 and spent is not None else Cell(DASH, tone="muted")
+    own = [y for x, y in zip(series.x, series.y, strict=True) if y is not None and x >= begun(measurement, series)]
+    gained = _gained(own[-1] - own[0], spent) if len(own) > 1 and spent is not None else Cell(DASH, tone="muted")
     return (
         Cell(f"{name}: {plain(series.name)}{axes}"),
         Cell(str(len(series.x))),
@@ -72,12 +76,18 @@ def _curve(name: str, measurement: Measurement, series: Series) -> tuple[Cell, .
     )
 
 
+def begun(measurement: Measurement, series: Series) -> float:
+    """The x at which this run's own work began: 0, or where a training was gone on with."""
+    progress = measurement.record.progress if measurement.record is not None else None
+    return progress.first if progress is not None and progress.unit == series.x_title else 0.0
+
+
 def energy_at(measurement: Measurement, series: Series, x: float) -> Estimate | None:
-    """Gross energy (J) of the work up to x; None where the series does not tell its work, or nothing was measured."""
-    each = measurement.energy_per_work_j
-    if each is None or series.work_per_x is None:
+    """Gross energy (J) of this run's work up to x; None where the series does not tell its work, nothing was measured, or x lies before it."""
+    each, done = measurement.energy_per_work_j, x - begun(measurement, series)
+    if each is None or series.work_per_x is None or done < 0:
         return None
-    work = series.work_per_x * x
+    work = series.work_per_x * done
     return Estimate(value=each.value * work, low=each.low * work, high=each.high * work)
 
 

@@ -25,7 +25,9 @@ _NONE = Cell("–", tone="muted")
 def answer(study: Study) -> Answer:
     """The range of speedups, and how far the study came."""
     best = [(ratio, cell) for cell in study.cells for ratio in cell.ratios]
-    top = max(best, key=lambda pair: pair[0].speedup.low, default=None)  # by what is sure: a wide interval's middle says nothing
+    sure = [pair for pair in best if not pair[0].speedup.low <= 1 <= pair[0].speedup.high]
+    slower = bool(sure) and all(ratio.speedup.low > 0 and ratio.speedup.high < 1 for ratio, _ in sure)
+    top = max(sure or best, key=lambda pair: pair[0].speedup.low, default=None)  # by what is sure: a wide interval's middle says nothing
     first = _first(study)
     held = [tested.held for tested in study.claims]
     said = [f"{held.count(word)} {word}" for word in ("confirmed", "not confirmed", "not testable here") if word in held]
@@ -40,12 +42,17 @@ def answer(study: Study) -> Answer:
     bad = _counted(study, "check-failed") + _counted(study, "failed")
     if bad:
         facts.append(("check failed or failed", Cell(counted(bad, "run"), tone="bad")))
-    slower = bool(best) and all(ratio.speedup.low > 0 and ratio.speedup.high < 1 for ratio, _ in best)
     shown = None if top is None else _inverse(top[0].speedup) if slower else top[0].speedup
     name = f"least time over {first}'s" if slower else f"largest speedup over {first}"
     where = f"{plain(top[0].variant)} at {plain(top[1].cell.key)}" if top is not None else "nothing was compared"
     if top is not None and top[0].speedup.low <= 1 <= top[0].speedup.high:
         where += "; its interval holds 1, so that nothing is decided"
+    elif len(sure) < len(best):
+        where += f"; of {counted(len(best), 'ratio')} {len(best) - len(sure)} have an interval that holds 1, and are not in it"
+    if top is not None and top[0].energy_ratio is not None and top[0].energy_ratio.low > 0:
+        title = plain(top[0].energy_title)
+        energy = (f"{title.removesuffix(' ratio')} over {first}'s there", _inverse(top[0].energy_ratio)) if slower else (f"{title} there", top[0].energy_ratio)
+        facts.append((energy[0], value(energy[1])))
     ratios = f"{show(shown)} ({where})" if shown is not None else "not measured"
     return Answer(
         kind="study",

@@ -31,3 +31,14 @@ def test_where_every_variant_is_slower_the_cost_is_the_headline(edges: tuple[flo
     assert found.figure is not None
     assert f"{found.figure.text} {found.figure.note}".strip() == figure
     assert name in found.line
+
+
+def test_a_ratio_that_decides_nothing_is_no_part_of_the_headline() -> None:
+    """One cell is slower for sure, the other's interval holds 1: the cost is that of the first, and the second is counted."""
+    made = at(0.4, 0.5, 0.625)
+    first, second, *rest = [cell for cell in made.cells if cell.ratios]
+    wide = Estimate(value=0.9, low=0.4, high=2.0)
+    unsure = replace(second, ratios=tuple(replace(ratio, speedup=wide) for ratio in second.ratios))
+    found = answer(replace(made, cells=(first, unsure, *rest)))
+    assert found.figure_name == "least time over eager's"
+    assert "have an interval that holds 1" in found.sentence
