@@ -1,4 +1,4 @@
-# The four commands of the project. Each makes the environment it needs; nothing has to be installed by hand.
+# The five commands of the project. Each makes the environment it needs; nothing has to be installed by hand.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
