@@ -30,8 +30,16 @@ def measurement(result: Measurement) -> str:
     for check in result.verification:
         value = "not a number" if check.value is None else f"{check.value:.3g}"
         lines.append(f"  check {check.quantity}: {value} (tolerance {check.tolerance:.3g}) {'passed' if check.passed else 'FAILED'}")
-    lines += _record(result.record) + _largest(result.energy_j, "J")
+    lines += _regions(result) + _record(result.record) + _largest(result.energy_j, "J")
     return "\n".join(lines + doubts(result.doubts))
+
+
+def _regions(result: Measurement) -> list[str]:
+    """What the workload's regions take of the repeats' time; their energies stand in reports."""
+    whole = sum(repeat.time_s for repeat in result.repeats)
+    shares = {region.label: region.count * region.time_s / whole for region in result.regions if region.in_repeat} if whole else {}
+    said = ", ".join(f"{label} {share:.0%}" for label, share in shares.items() if share >= 0.005)
+    return [f"  of a repeat's time: {said}"] if said else []
 
 
 def _record(kept: WorkRecord | None) -> list[str]:
@@ -40,7 +48,8 @@ def _record(kept: WorkRecord | None) -> list[str]:
         return []
     figures = ", ".join(f"{name} {value:.6g}" for name, value in kept.figures.items())
     said = {topic: "; ".join(words) if isinstance(words, tuple) else words for topic, words in kept.statement.items()}
-    return [f"  figures {figures}"] * bool(figures) + [f"  stated {topic}: {words}" for topic, words in said.items()]
+    notes = [f"  note {note}" for note in kept.notes]
+    return [f"  figures {figures}"] * bool(figures) + notes + [f"  stated {topic}: {words}" for topic, words in said.items()]
 
 
 def _roofline(found: Roofline | None) -> list[str]:

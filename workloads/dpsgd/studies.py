@@ -31,19 +31,20 @@ def plan(study: str, settings: Mapping[str, str]) -> StudyPlan:
 
 
 def _cost(settings: Mapping[str, str]) -> StudyPlan:
-    lists = Lists(settings, ("network", "batch", "mode", "steps", *_SHARED))
+    lists = Lists(settings, ("network", "batch", "mode", "steps", "noise", *_SHARED))
     networks = lists.choices("network", ("conv2", "conv6"), tuple(SIZES))
     batches, modes = lists.wholes("batch", (256,), 1, 10**6), _modes(lists, MODES)
-    (steps,) = lists.wholes("steps", (2,), 1, 10**6)[:1]
+    (steps,), (noise,) = lists.wholes("steps", (2,), 1, 10**6)[:1], lists.numbers("noise", (1.1,), 1e-3, 1e3)[:1]
+    fixed = {"steps": steps, "noise": noise}
     cells = [
-        _cell(f"{network} batch {batch}", {"network": network, "batch": batch}, network, modes, {"batch": batch, "steps": steps}, settings, float(batch))
+        _cell(f"{network} batch {batch}", {"network": network, "batch": batch}, network, modes, {"batch": batch, **fixed}, settings, float(batch))
         for network, batch in itertools.product(networks, batches)
     ]
     return StudyPlan(
         name="cost",
         title="privacy at equal steps",
         about="DP-SGD by each clipping mode against plain SGD: the same network, the same drawn examples, the same steps.",
-        settings=_asked(settings, network=networks, batch=batches, mode=modes, steps=(steps,)),
+        settings=_asked(settings, network=networks, batch=batches, mode=modes, steps=(steps,), noise=(noise,)),
         cells=tuple(cells),
         axes=Axes(x="batch", y="network", panels=()),
         curves=("epsilon",) if len(batches) > 1 else (),
