@@ -23,7 +23,7 @@ class Dpsgd:
     """Training under differential privacy: DP-SGD against plain SGD, clipped by hooks, ghost norms or book-keeping (docs/workloads/dpsgd.md)."""
 
     name = "dpsgd"
-    about = "training under differential privacy beside plain SGD: explicit (hooks), ghost norms or book-keeping"
+    about = "training under differential privacy beside plain SGD: explicit (hooks), ghost or book-keeping"
     sizes: Sequence[str] = tuple(SIZES)
     studies: Mapping[str, str] = studies.STUDIES
 
