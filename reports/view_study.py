@@ -141,7 +141,7 @@ def _ratios(studies: Sequence[Study]) -> Section:
         rows = tuple(_ratio(cell, ratio) for cell in study.cells for ratio in cell.ratios)
         about = f"{first} / variant: above 1 is in the variant's favour. Memory: at the peak, and of what a step takes beside what is held."
         tables.append(Table(_titled(studies, study), head, rows, about, right=frozenset(("pairs",))))
-        brief += [f"{plain(cell.cell.key)}: {said}" for cell in study.cells if (said := ", ".join(map(_said, cell.ratios)) or _alone(cell))]
+        brief += [f"{plain(cell.cell.key)}: {said}" for cell in study.cells if (said := _said(first, cell) or _alone(cell))]
     about = "Each cell's variants took turns in blocks of random order and are compared as pairs. Variants that failed their check are in no ratio."
     return Section("study-ratios", "Speedup, energy and memory", about, tuple(tables), brief=tuple(brief))
 
@@ -158,10 +158,14 @@ def _ratio(cell: StudyCell, ratio: StudyRatio) -> tuple[Cell, ...]:
     )
 
 
-def _said(ratio: StudyRatio) -> str:
-    memory = f", memory {show(ratio.memory_ratio)}" if ratio.memory_ratio is not None else ""
-    energy = f", {ratio.energy_title} {show(ratio.energy_ratio)}" if ratio.energy_ratio is not None else ""
-    return f"{plain(ratio.variant)} {show(ratio.speedup)}x{energy}{memory}"
+def _said(first: str, cell: StudyCell) -> str:
+    """'plain / book-keeping: speedup 0.9 [0.8, 1.0], energy ratio …, memory …'."""
+    found = []
+    for ratio in cell.ratios:
+        memory = f", memory {show(ratio.memory_ratio)}" if ratio.memory_ratio is not None else ""
+        energy = f", {plain(ratio.energy_title)} {show(ratio.energy_ratio)}" if ratio.energy_ratio is not None else ""
+        found.append(f"{first} / {plain(ratio.variant)}: speedup {show(ratio.speedup)}{energy}{memory}")
+    return "; ".join(found)
 
 
 def _alone(cell: StudyCell) -> str:
