@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.process import REPLAYS, energybench, one_line
 
+pytestmark = pytest.mark.xdist_group("bad_input")  # one run, which the module's tests share
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:

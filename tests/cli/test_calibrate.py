@@ -12,6 +12,8 @@ import pytest
 from tests.cli.process import Ran, energybench, one_line
 from tests.simulators import cuda_environment, live_node, nvml_environment
 
+pytestmark = pytest.mark.xdist_group("calibrate")  # one calibration, which the module's tests share
+
 UUID = "GPU-5eed0000-0000-0000-0000-000000000000"
 HIDDEN = "GPU-5eed0001-0000-0000-0000-000000000001"  # NVML has it, CUDA does not
 ENERGY, INSTANT, AVERAGE = (f"nvml/{UUID}/gpu.board/{name}" for name in ("energy", "power_instant", "power_average"))

@@ -17,6 +17,8 @@ import pytest
 from tests.cli.plugin import install
 from tests.cli.process import Ran, command, energybench, one_line
 
+pytestmark = pytest.mark.xdist_group("interleaved")  # one run, which the module's tests share
+
 QUICK = ("--json", "--idle", "0", "--min-window", "0", "--max-warm-up", "1", "--settle", "0")
 BOTH = ("--variant", "seconds=0.2", "--variant", "seconds=0.1")
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.process import REPLAYS, energybench
 
+pytestmark = pytest.mark.xdist_group("json_contract")  # runs that the module's tests share
+
 ESTIMATE = {"value", "low", "high", "confidence", "effects"}
 MEASUREMENT = {
     "schema", "kind", "id", "label", "workload", "command", "boundary", "quality", "energy_j", "components_j", "time_s", "power_w", "idle_power_w",

@@ -15,6 +15,8 @@ import pytest
 from tests.cli.process import Ran, command, energybench, one_line
 from tests.cli.study_plugin import install
 
+pytestmark = pytest.mark.xdist_group("study")  # one study, which the module's tests share
+
 QUICK = ("--idle", "0", "--max-warm-up", "1")
 
 

@@ -64,7 +64,7 @@ def test_a_run_is_the_same_again_and_marks_its_parts() -> None:
     assert losses(workload) == losses(again) == first
     assert work.amount == 4
     assert work.unit == "sample"
-    assert work.flops == 4 * cost.training_flops(64 * 96)
+    assert work.flops == 4 * cost.training_flops(32 * 48)
     assert work.arithmetic == "fp32"
     assert [check for check in workload.verify() if not check.passed] == []
     record = workload.record()
@@ -93,7 +93,7 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
     assert len(losses(second)) == 6
     applied = made(mode="inference", checkpoint=path)
     work = applied.run(Regions())
-    assert work.flops == 2 * cost.forward_flops(64 * 96)
+    assert work.flops == 2 * cost.forward_flops(32 * 48)
     assert torch.equal(applied._made().first.logits(0), second._made().first.logits(0))
     assert "held-out mean IoU" in applied.record().figures
     assert [check for check in applied.verify() if not check.passed] == []

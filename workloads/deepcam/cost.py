@@ -20,7 +20,7 @@ class Size(NamedTuple):
         return self.height * self.width
 
 
-SIZES = {"smoke": Size(64, 96, 4, 8, 2), "S": Size(192, 288, 10, 64, 8), "M": Size(384, 576, 10, 64, 8), "L": Size(768, 1152, 20, 64, 8)}
+SIZES = {"smoke": Size(32, 48, 4, 8, 2), "S": Size(192, 288, 10, 64, 8), "M": Size(384, 576, 10, 64, 8), "L": Size(768, 1152, 20, 64, 8)}
 
 
 class Layer(NamedTuple):
