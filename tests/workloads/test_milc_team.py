@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -92,7 +93,8 @@ def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "solve.py"
         script.write_text(code)
-        done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=100, check=False)
+        mine = {**os.environ, "TMPDIR": folder}  # a killed process clears nothing away
+        done = subprocess.run([sys.executable, str(script)], env=mine, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=100, check=False)
     assert done.returncode == -signal.SIGKILL
     others = [int(pid) for pid in done.stdout.split()]
     assert others

@@ -28,6 +28,15 @@ def tensors(made: Batch) -> Pair:
     return torch.from_numpy(made.field).view(torch.bfloat16), torch.from_numpy(made.label)
 
 
+def gradient_norm(network: torch.nn.Module) -> torch.Tensor:
+    """Over all parameters, as a scalar on the device."""
+    import torch
+
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    norm: torch.Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
+    return norm
+
+
 class Member:
     """`group`: the processes are joined by torch.distributed. Samples are made here: two processes' memories share nothing."""
 
@@ -109,7 +118,7 @@ class Member:
                 done = step + 1
                 looked_at = done == order.last or (order.every > 0 and done % order.every == 0)
                 with region("optimiser"):
-                    norm = torch.stack(torch._foreach_norm([p.grad for p in self.network.parameters()])).norm() if looked_at else norm
+                    norm = gradient_norm(self.network) if looked_at else norm
                     self.optimiser.step()
                     self.optimiser.zero_grad()
                     self._wait()
