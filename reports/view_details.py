@@ -10,7 +10,7 @@ from energybench.units import relative, show
 from energybench_reports.layout import Section, Table
 from energybench_reports.view_comparison import MEASURED_TITLE, pair
 from energybench_reports.view_state import milliseconds, timing
-from energybench_reports.wording import Cell, bare, component_words, gibibytes, known, percent, plain, signed, watts
+from energybench_reports.wording import Cell, bare, component_words, gibibytes, known, percent, plain, signed, value, watts
 
 Names = Mapping[str, str]
 _DISTRIBUTIONS = {"normal": "normal", "student": "Student t", "rectangular": "rectangular", "bound": "one-sided bound"}
@@ -59,7 +59,7 @@ def _work(measurements: Sequence[Measurement], names: Names) -> Section:
             Cell(plain(region.label), "" if region.in_repeat else "outside the repeats, not in the energy"),
             Cell(str(region.count)),
             bare(region.time_s, "s"),
-            bare(region.energy_j, "J"),
+            value(region.energy_j, "J"),
         )
         for m in measurements
         for region in m.regions

@@ -76,6 +76,11 @@ def spread(measurement: Measurement) -> Cell:
     return Cell(text, f"standard deviation {percent(statistics.stdev(energies) / abs(mean))}")
 
 
+def _rate(m: Measurement) -> str:
+    """Of repeats that hold several units of work: of one, the time says it."""
+    return show(m.work_per_s, f"{plain(m.work.unit)}/s") if m.work and m.work_per_s and m.work.amount != 1 else ""
+
+
 def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
     """One row a measurement; the formats turn it where few stand side by side."""
     head = (
@@ -91,7 +96,7 @@ def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
             value(m.power_w, "W"),
             value(m.idle_power_w, "W"),
             value(m.energy_per_work_j, "J", per=m.work.unit if m.work else "") if m.energy_per_work_j else Cell("not given", tone="muted"),
-            Cell(amount(m.work)) if m.work else Cell("not counted", tone="muted"),
+            Cell(amount(m.work), _rate(m)) if m.work else Cell("not counted", tone="muted"),
             spread(m),
             Cell(m.boundary.name, _coverage(m)),
             Cell(m.quality or NOT_MEASURED, tone="" if m.quality == "measured" else "warn"),

@@ -243,7 +243,7 @@ def native_bf16(device: torch.device) -> bool:
     return bool(getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)())
 
 
-def require_memory(workload: str, size: str, device: torch.device, host_bytes: float, device_bytes: float) -> None:
+def require_memory(workload: str, size: str, device: torch.device, host_bytes: float, device_bytes: float, remedy: str = "use a smaller size") -> None:
     """Refuse in one line a problem that the machine cannot hold, before the kernel kills it in the middle."""
     import torch
 
@@ -252,7 +252,7 @@ def require_memory(workload: str, size: str, device: torch.device, host_bytes: f
         free.append((str(device), device_bytes, float(torch.cuda.mem_get_info(device)[0])))
     for where, need, have in free:
         if need > have:
-            raise DoesNotFit(f"{workload} --size {size}", f"needs {need / 2**30:.1f} GiB on {where}, {have / 2**30:.1f} GiB are free", "use a smaller size")
+            raise DoesNotFit(f"{workload} --size {size}", f"needs {need / 2**30:.1f} GiB on {where}, {have / 2**30:.1f} GiB are free", remedy)
 
 
 def uniforms(seed: int, stream: int, count: int, digest: hashlib._Hash | None = None) -> npt.NDArray[np.float64]:

@@ -15,7 +15,7 @@ def check(baseline: Measurement, candidate: Measurement, force: bool) -> list[Do
     for code, reason, remedy in _reasons(baseline, candidate):
         if not force:
             raise Refused(f"{baseline.id} against {candidate.id}", reason, f"{remedy}; --force compares all the same, with that doubt")
-        found.append(Doubt(code=f"forced-{code}", message=f"compared by force although {reason}", remedy=remedy))
+        found.append(Doubt(code=f"forced-{code}", message=f"compared all the same although {reason}", remedy=remedy))
     return found + _weak(baseline, candidate)
 
 

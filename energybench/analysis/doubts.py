@@ -161,7 +161,7 @@ def of_verification(checks: Sequence[Verification]) -> list[Doubt]:
     if not failed:
         return []
     said = ", ".join(_said(check) for check in failed)
-    remedy = "do not use the energy of wrong work; mend the program"
+    remedy = "do not use this energy: the work is wrong or was not finished; mend the program, or give it what it lacks (more steps, another goal)"
     return [Doubt(code="verification-failed", message=f"the work did not pass its check: {said}", remedy=remedy)]
 
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from energybench.analysis import doubts as weak
 from energybench.analysis import idle as idling
 from energybench.analysis import limits as limiting
-from energybench.analysis import seen
+from energybench.analysis import seen, sums
 from energybench.analysis import steadiness as steady
 from energybench.analysis.boundary import Cover, Ranges, cover
 from energybench.analysis.curve import Curve, curve
 from energybench.analysis.mirrors import mirrors
 from energybench.analysis.particulars import REPEAT, SamplingStats, channel_stats, regions
-from energybench.analysis.parts import Row, mean_effects, table, total_j
+from energybench.analysis.parts import Row, table, total_j
 from energybench.analysis.sampling import informed
 from energybench.analysis.stats import scatter_effect
 from energybench.analysis.uncertainty import combine, not_negative, propagate, rectangular, scaled
@@ -92,7 +92,7 @@ def energy_to_solution(record: Record, traces: Sequence[Trace], ranges: Ranges) 
     repeats = _repeats(record)
     rows = table(chosen, curves, repeats)
     own = _once(doubt for row in rows for cell in row.cells for doubt in cell.doubts)
-    return _gross(rows, len(repeats)), (*own, *seen.of_sensors(chosen.sources, curves, repeats))
+    return sums.gross(rows, len(repeats)), (*own, *seen.of_sensors(chosen.sources, curves, repeats))
 
 
 def sampling_rel(record: Record, traces: Sequence[Trace], ranges: Ranges) -> float | None:
@@ -100,14 +100,6 @@ def sampling_rel(record: Record, traces: Sequence[Trace], ranges: Ranges) -> flo
     repeats = _repeats(record)
     found = seen.sampling(table(*covered(record, traces, ranges), repeats), len(repeats))
     return found.rel if found else None
-
-
-def _gross(rows: Sequence[Row], n: int) -> Estimate | None:
-    """Energy of one repeat; None where no part was measured or modelled: the sum of nothing is not 0 J."""
-    whole = [i for i in range(n) if total_j(rows, i) is not None]
-    if not whole or all(row.part.state == "missing" for row in rows):
-        return None
-    return _mean([total for i in whole if (total := total_j(rows, i)) is not None], _common(rows, whole), _random(rows, whole))
 
 
 def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurement:
@@ -121,12 +113,12 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
     whole = [i for i, total in enumerate(totals) if total is not None]
     energies = [total for total in totals if total is not None]
     times = [window.duration_s for window in repeats]
-    time_s = _mean(times, (), (rectangular("start and end of the work", _TIME_HALF_WIDTH_S),))
-    energy_j = _gross(rows, len(repeats))
+    time_s = sums.mean(times, (), (rectangular("start and end of the work", _TIME_HALF_WIDTH_S),))
+    energy_j = sums.gross(rows, len(repeats))
     known = energy_j is not None
     phases = _idle_phases(chosen, curves, record.windows)
     idle = idling.power(phases, record.session)
-    power = _power(energies, [times[i] for i in whole], _common(rows, whole)) if energy_j else None
+    power = _power(energies, [times[i] for i in whole], sums.common(rows, whole)) if energy_j else None
     net, net_doubts = _net(energy_j, idle, time_s)
     stats = channel_stats(traces, record.sampling, curves)
     quality = _quality(rows)
@@ -169,6 +161,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         idles=idling.idles(phases),
         net_energy_j=net,
         work=_one_work(record.works),
+        work_per_s=_rate(times, record.works),
         energy_per_work_j=_per_work((energy_j, energies, whole), record.works, rows, lambda work: work.amount),
         roofline=roofline,
         verification=record.verification,
@@ -200,37 +193,12 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
 
 def _cells(rows: Sequence[Row], i: int) -> dict[str, float]:
     """Joules by component in window i; a missing part has no entry."""
-    sums: dict[str, float] = {}
+    found: dict[str, float] = {}
     for row in rows:
         joules = row.cells[i].energy_j
         if joules is not None and row.part.state != "missing":
-            sums[row.component] = sums.get(row.component, 0.0) + joules
-    return sums
-
-
-def _common(rows: Sequence[Row], whole: Sequence[int]) -> tuple[Effect, ...]:
-    """Effects that every repeat shares: gains, lags, models, bounds. They never shrink with the number of repeats."""
-    effects: list[Effect] = []
-    for row in rows:
-        cells = [row.cells[i] for i in whole]
-        effects += mean_effects(cells)
-        if row.gain is not None and cells:
-            u_rel, distribution, key, name = row.gain
-            mean = sum(cell.energy_j or 0.0 for cell in cells) / len(cells)
-            effects.append(Effect(name=name, u=u_rel * mean, distribution=distribution, key=key))
-    return tuple(effects)
-
-
-def _random(rows: Sequence[Row], whole: Sequence[int]) -> tuple[Effect, ...]:
-    """Effects of a single window; with several, their scatter holds them."""
-    return tuple(effect for row in rows for effect in row.cells[whole[0]].random) if len(whole) == 1 else ()
-
-
-def _mean(values: Sequence[float], common: Sequence[Effect], single: Sequence[Effect]) -> Estimate:
-    """Mean of the repeats with its scatter (or, at n = 1, the window's own effects) and what they all share."""
-    scatter = scatter_effect(values)
-    own = (scatter,) if scatter else tuple(single)
-    return not_negative(combine(sum(values) / len(values), (*own, *common)))
+            found[row.component] = found.get(row.component, 0.0) + joules
+    return found
 
 
 def _power(energies: Sequence[float], times: Sequence[float], common: Sequence[Effect]) -> Estimate:
@@ -247,7 +215,7 @@ def _components(rows: Sequence[Row], whole: Sequence[int]) -> dict[str, Estimate
         mine = [row for row in rows if row.component == name]
         values = [total for i in whole if (total := total_j(mine, i)) is not None]
         if values:
-            made[name] = _mean(values, _common(mine, whole), _random(mine, whole))
+            made[name] = sums.mean(values, sums.common(mine, whole), sums.random(mine, whole))
     return made
 
 
@@ -259,7 +227,7 @@ def _idle_phases(chosen: Cover, curves: dict[str, Curve], windows: Sequence[Wind
         total = total_j(rows, 0)
         if total is not None and any(row.part.state != "missing" for row in rows):
             per_s = 1 / window.duration_s
-            made.append(idling.Phase(window, total * per_s, scaled(_random(rows, [0]), per_s), scaled(_common(rows, [0]), per_s)))
+            made.append(idling.Phase(window, total * per_s, scaled(sums.random(rows, [0]), per_s), scaled(sums.common(rows, [0]), per_s)))
     return tuple(made)
 
 
@@ -291,7 +259,18 @@ def _per_work(measured: _Measured, works: Sequence[Work | None], rows: Sequence[
         return None
     mean_amount = sum(amounts) / len(amounts)
     values = [joules / amount for joules, amount in zip(energies, amounts, strict=True)]
-    return _mean(values, scaled(_common(rows, whole), 1 / mean_amount), scaled(_random(rows, whole), 1 / mean_amount))
+    return sums.mean(values, scaled(sums.common(rows, whole), 1 / mean_amount), scaled(sums.random(rows, whole), 1 / mean_amount))
+
+
+def _rate(times: Sequence[float], works: Sequence[Work | None]) -> Estimate | None:
+    """Units of work a second: all work over all time, with the scatter of the repeats' rates."""
+    amounts = [work.amount for work in works[: len(times)] if work is not None]
+    if len(amounts) < len(times):
+        return None
+    rate = sum(amounts) / sum(times)
+    scatter = scatter_effect([amount / time for amount, time in zip(amounts, times, strict=True)])
+    edges = rectangular("start and end of the work", _TIME_HALF_WIDTH_S * rate / sum(times))
+    return not_negative(combine(rate, (scatter or edges,)))
 
 
 def _roofline(record: Record, times: Sequence[float], measured: _Measured, rows: Sequence[Row]) -> Roofline | None:

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from energybench.analysis import idle
+from energybench.analysis import idle, sums
 from energybench.analysis.boundary import Cover
 from energybench.analysis.curve import Curve
 from energybench.analysis.parts import table, total_j
-from energybench.model import ChannelStats, Region, Trace, Window
+from energybench.model import ChannelStats, Estimate, Region, Trace, Window
 
 REPEAT = "repeat"
 _NOT_REGIONS = frozenset({idle.LABEL, REPEAT})
@@ -32,12 +32,11 @@ def regions(chosen: Cover, curves: dict[str, Curve], windows: Sequence[Window], 
     made = []
     for label, in_repeat in labels:
         mine = [window for window in windows if window.label == label and (window.repeat is not None) == in_repeat]
-        joules: float | None = None
+        joules: Estimate | None = None
         if all(window.duration_s >= 2 * slowest_s for window in mine):
             rows = table(chosen, curves, mine)
-            totals = [total_j(rows, i) for i in range(len(mine))]
-            if rows and all(total is not None for total in totals):
-                joules = sum(total for total in totals if total is not None) / len(mine)
+            if all(total_j(rows, i) is not None for i in range(len(mine))):
+                joules = sums.gross(rows, len(mine))
         seconds = sum(window.duration_s for window in mine) / len(mine)
         made.append(Region(label=label, energy_j=joules, time_s=seconds, count=len(mine), in_repeat=in_repeat))
     return tuple(made)

@@ -23,7 +23,7 @@ def measurement(result: Measurement) -> str:
     if result.idle_power_w is not None:
         lines.append(f"  idle {show(result.idle_power_w, 'W')}   net {show(result.net_energy_j, 'J')}")
     if result.energy_per_work_j is not None and result.work is not None:
-        lines.append(f"  {show(result.energy_per_work_j, 'J')} per {result.work.unit}   a repeat holds {result.work.amount:g}")
+        lines.append(f"  {show(result.energy_per_work_j, 'J')} per {result.work.unit}   {_rate(result)}a repeat holds {result.work.amount:g}")
     lines += _roofline(result.roofline)
     for name, energy in result.components_j.items():
         lines.append(f"  {name:<18} {show(energy, 'J')}")
@@ -32,6 +32,13 @@ def measurement(result: Measurement) -> str:
         lines.append(f"  check {check.quantity}: {value} (tolerance {check.tolerance:.3g}) {'passed' if check.passed else 'FAILED'}")
     lines += _regions(result) + _record(result.record) + _largest(result.energy_j, "J")
     return "\n".join(lines + doubts(result.doubts))
+
+
+def _rate(result: Measurement) -> str:
+    """'3.23 sample/s [3.19, 3.27]   '; of a repeat that is one unit of work the time says it."""
+    if result.work is None or result.work_per_s is None or result.work.amount == 1:
+        return ""
+    return f"{show(result.work_per_s, f'{result.work.unit}/s')}   "
 
 
 def _regions(result: Measurement) -> list[str]:

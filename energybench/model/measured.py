@@ -30,7 +30,7 @@ class Region(Noun, frozen=True, kw_only=True):
     """Mean of `count` occurrences of a region. Energy is None where the region is too short for the sensors."""
 
     label: str
-    energy_j: float | None
+    energy_j: Estimate | None
     time_s: float
     count: int = 1
     in_repeat: bool = True  # False: set-up, compilation, warm-up; not part of energy-to-solution
@@ -85,6 +85,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
     net_energy_j: Estimate | None
     work: Work | None
     energy_per_work_j: Estimate | None
+    work_per_s: Estimate | None = None  # samples/s and the like; None where a repeat's work is not known
     roofline: Roofline | None = None  # None: the work counts neither flops nor bytes
     verification: tuple[Verification, ...]
     repeats: tuple[Repeat, ...]
@@ -100,5 +101,5 @@ class Measurement(Noun, frozen=True, kw_only=True):
 
     @property
     def partial(self) -> bool:
-        """Whether its only repeat is a part of one, which a signal cut: energy of no known work."""
-        return len(self.repeats) == 1 and self.work is None and any(doubt.code == "interrupted" for doubt in self.doubts)
+        """Whether its only repeat is a part of one, which a signal or the measuring side's end cut: energy of no known work."""
+        return len(self.repeats) == 1 and self.work is None and any(doubt.code in ("interrupted", "cut-off") for doubt in self.doubts)

@@ -63,12 +63,11 @@ def recover(name: str, ranges: Ranges) -> tuple[Path, Measurement]:
     lines = read_lines(directory)
     closed = {line.window.repeat for line in lines if line.window is not None and line.window.label == "repeat"}
     opened = {line.opening.repeat for line in lines if line.opening is not None and line.opening.label == "repeat"}
-    message = "the measuring side was killed; this was completed from what it had written"
+    extra = [Doubt(code="recovered", message="the measuring side was killed; this was completed from what it had written", remedy="repeat the run")]
     if opened - closed:
-        message += ", and its last repeat ends at the last sample, not at the work's end"
-    extra = (Doubt(code="recovered", message=message, remedy="repeat the run"),)
+        extra.append(Doubt(code="cut-off", message="its last repeat ends at the last sample, not at the work's end", remedy="repeat the run"))
     try:
-        return complete(directory, header, table, ranges, extra, last_s)
+        return complete(directory, header, table, ranges, tuple(extra), last_s)
     except ValueError as error:
         raise BadInput(name, f"cannot be completed: {error}", "it was cut off before the work began") from None
 
@@ -85,5 +84,7 @@ def _partial(path: Path) -> Path:
         held = sorted(inner for inner in path.iterdir() if inner.name.startswith(PARTIAL))
         if len(held) == 1:
             return held[0]
-        raise BadInput(str(path), f"holds {len(held)} unfinished runs", "name one of them" if held else "nothing to recover")
+        raise BadInput(
+            str(path), f"holds {len(held)} unfinished runs", f"one at a time: {', '.join(one.name for one in held)}" if held else "nothing to recover"
+        )
     raise BadInput(str(path), "no such run", f"unfinished runs are called {PARTIAL}…")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -33,8 +33,12 @@ def run(
     idle_share: float | None = None,
     boundary: str = "compute",
     quality: str = "measured",
+    parts: Mapping[str, tuple[float, float]] | None = None,
 ) -> Measurement:
-    """One package with DRAM and any boards at constant power; each repeat at its own factor of it. Idle at a share of it."""
+    """One package with DRAM and any boards at constant power; each repeat at its own factor of it. Idle at a share of it.
+
+    parts: regions, from and to which second of each repeat.
+    """
     factors = power_factor or [1.0] * len(times_s)
     windows, spans, at = [], [], 5.0
     if idle_share is not None:
@@ -43,6 +47,7 @@ def run(
         at += 12
     for i, (seconds, factor) in enumerate(zip(times_s, factors, strict=True)):
         windows.append(Window(label="repeat", start_s=at, end_s=at + seconds, repeat=i))
+        windows += [Window(label=label, start_s=at + first, end_s=at + last, repeat=i) for label, (first, last) in (parts or {}).items()]
         spans.append((at, at + seconds, factor))
         at += seconds + 2
     boards = [(f"GPU-{host}-{i}", power, True) for i, power in enumerate(gpu_w)]

@@ -44,6 +44,22 @@ def test_scatter_enters_with_several_repeats_and_edges_with_one() -> None:
     assert "single-repeat" in codes(one)
 
 
+def test_a_region_has_its_energy_and_interval() -> None:
+    """4 of 10 s at 820 W with gains of 3 % on every part: mean of the occurrences, with the gains that all share and their scatter; too short: none."""
+    parts = {"solve": (3.0, 7.0), "blink": (1.0, 1.05)}
+    found = run("r", gpu_w=[300, 300], gain_u=0.03, power_factor=[1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99], parts=parts)
+    regions = {region.label: region for region in found.regions}
+    solve = regions["solve"].energy_j
+    assert solve is not None
+    assert found.energy_j is not None
+    assert (regions["solve"].count, regions["solve"].in_repeat) == (8, True)
+    assert solve.value == pytest.approx(820 * 4, rel=0.005)
+    assert solve.half_width / solve.value == pytest.approx(found.energy_j.half_width / found.energy_j.value, rel=0.1)
+    assert any(effect.name == "run-to-run scatter" for effect in solve.effects)
+    assert {effect.key for effect in solve.effects} == {effect.key for effect in found.energy_j.effects}
+    assert regions["blink"].energy_j is None
+
+
 def test_idle_accelerators_are_included_and_named() -> None:
     """Boards the work was not given are in the energy, under a name of their own, with a doubt."""
     found = run("r", gpu_w=[300], unused_gpu_w=[60, 60])

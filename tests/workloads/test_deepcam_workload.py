@@ -99,6 +99,11 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
     assert [check for check in applied.verify() if not check.passed] == []
     with pytest.raises(BadInput, match="other samples"):
         made(checkpoint=path, seed="2")
+    with pytest.raises(BadInput, match="was trained with adamw"):
+        made(checkpoint=path, optimiser="lamb")
+    slower = made(checkpoint=path, lr="1e-5", steps="1")
+    slower.run(Regions())
+    assert {group["lr"] for group in slower._made().first.optimiser.param_groups} == {1e-5}
 
 
 def test_a_rehearsal_leaves_no_trace_and_a_budget_is_kept(tmp_path: Path) -> None:
@@ -153,6 +158,10 @@ def test_own_data_is_trained_on(tmp_path: Path) -> None:
         {"mode": "inference", "checkpoint": "/no/such/file"},
         {"checkpoint": "/no/such/folder/state.pt"},
         {"total": "10"},
+        {"graphs": "true"},
+        {"graphs": "true", "accumulate": "2"},
+        {"mode": "inference", "graphs": "true"},
+        {"ranks": "1000"},
         {"total": "1", "checkpoint": "x"},
         {"data": "/no/such/folder"},
         {"batch": "0"},
@@ -178,6 +187,12 @@ def test_iou_is_over_all_pixels_and_the_baseline_finds_only_background() -> None
     assert quality.class_iou(counts) == (85 / 94, 0.0, 6 / 11)
     assert quality.mean_iou(counts) == pytest.approx((85 / 94 + 6 / 11) / 3)
     assert quality.background_iou(counts) == pytest.approx(0.9 / 3)
+
+
+def test_a_small_picture_is_drawn_larger() -> None:
+    """Three panels of a 32 x 48 field would be a stamp: each pixel is drawn as 6 x 6."""
+    field, label = np.zeros((32, 48), np.float32), np.zeros((32, 48), np.uint8)
+    assert picture.panels(field, label, label).shape == (6 * 32, 6 * (3 * 48 + 2 * picture.GAP))
 
 
 def test_the_picture_is_a_png_that_keeps_rare_pixels() -> None:

@@ -28,7 +28,8 @@ class Cam5:
         self.files = sorted((folder / part).glob("*.h5"))
         self._size = size
         if not self.files:
-            raise BadInput(f"--set data={folder}", f"has no {part}/*.h5", "the folder that holds train/, validation/ and stats.h5")
+            why = f"has no {part}/*.h5" if folder.is_dir() else "no such folder"
+            raise BadInput(f"--set data={folder}", why, "the folder that holds train/, validation/ and stats.h5")
         self._low, self._scale = _scale(folder / STATS)
         height, width = _open_shape(self.files[0])
         if height < size.height or width < size.width:

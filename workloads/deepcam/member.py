@@ -82,6 +82,8 @@ class Member:
         import torch
 
         state = torch.load(path, map_location="cpu", weights_only=True)
+        for group in state["optimiser"]["param_groups"]:
+            group["lr"] = self.spec.lr  # this run's, not the file's
         self.start, self.begun, self.history = state["network"], state["optimiser"], tuple(state["losses"])
 
     def reset(self) -> None:
@@ -283,6 +285,7 @@ class Member:
         if self.rank == 0:
             state = {
                 "step": step,
+                "trained by": self.spec.optimiser,
                 "inputs": self.inputs,
                 "losses": self.history + recent,
                 "network": self.network.state_dict(),

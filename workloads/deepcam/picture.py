@@ -36,7 +36,9 @@ def panels(field: npt.NDArray[np.float32], label: Bytes, found: Bytes) -> Bytes:
         grey = FIELD + (level * (GREY - 1)).astype(np.uint8)
         maps.append(np.where(rare > 0, FIELD + GREY + rare - 1, grey).astype(np.uint8))
     gap = np.full((coloured.shape[0], GAP), FIELD + GREY + 2, np.uint8)
-    return np.concatenate((coloured, gap, maps[0], gap, maps[1]), axis=1)[::-1]
+    drawn = np.concatenate((coloured, gap, maps[0], gap, maps[1]), axis=1)[::-1]
+    larger = max(1, WIDEST // field.shape[1])
+    return drawn.repeat(larger, axis=0).repeat(larger, axis=1)
 
 
 def _coarse(classes: Bytes, step: int) -> Bytes:

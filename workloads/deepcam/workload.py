@@ -98,8 +98,10 @@ class Deepcam:
             raise BadInput(f"--set total={self._total}", "is of all runs of a training from one checkpoint", "--set checkpoint=FILE with it, or leave it out")
         if 0 < self._total < self._steps:
             raise BadInput(f"--set total={self._total}", f"is less than one run's {self._steps} steps", f"{self._steps} or more")
-        if inference and (self._accumulate > 1 or self._recompute):
-            raise BadInput("--set accumulate, recompute", "are settings of training", "--set mode=training")
+        if inference and (self._accumulate > 1 or self._recompute or self._graphs):
+            raise BadInput("--set accumulate, recompute, graphs", "are settings of training", "--set mode=training")
+        if self._graphs and (self._accumulate > 1 or self._recompute):
+            raise BadInput("--set graphs=true", "records whole passes: not with accumulate or recompute", "one of them")
         if inference and self._checkpoint and not Path(self._checkpoint).is_file():
             raise BadInput(f"--set checkpoint={self._checkpoint}", "no such file", "train with this setting first")
 
@@ -112,12 +114,15 @@ class Deepcam:
         self._close()
         place = find_place(torch_device(device, several=True), self._ranks, os.environ)
         self._ranks, self._nodes = len(place.devices), place.nodes
+        if self._graphs and (place.world > 1 or place.devices[0] == "cpu"):
+            raise BadInput("--set graphs=true", "is of one GPU", "--device cuda:0, or leave it out")
         first, samples = torch.device(place.devices[0]), 2 if self._data else self._samples + self._held
         if self._precision == "auto":
             self._precision = "bf16" if native_bf16(first) else "fp32"
         host, on_device = cost.memory(self._size, self._batch, self._mode == "training", ELEMENT[self._precision], self._recompute, samples)
         each = host + on_device if first.type == "cpu" else host
-        require_memory(self.name, size, first, each * self._ranks, on_device)
+        remedy = f"use fewer than {self._ranks} ranks, or a smaller batch or size" if self._ranks > 1 else "use a smaller batch or size"
+        require_memory(self.name, size, first, each * self._ranks, on_device, remedy)
         held = self._held
         spec = Spec(
             *(self._size, self._mode, self._batch, self._accumulate, self._optimiser, self._lr, self._precision, self._recompute, self._seed, self._samples),
@@ -144,11 +149,15 @@ class Deepcam:
         where = f"--set checkpoint={self._checkpoint}"
         try:
             state: dict[str, Any] = torch.load(self._checkpoint, map_location="cpu", weights_only=True, mmap=True)
-            step, inputs = int(state["step"]), state["inputs"]
+            step, inputs, optimiser = int(state["step"]), state["inputs"], state["trained by"]
         except Exception as error:
             raise BadInput(where, "is no checkpoint of deepcam", "another path, or remove the file") from error
         if self._mode == "training" and inputs != team.first.inputs:
             raise BadInput(where, "was trained on other samples (size, seed, samples, data)", "the settings that it was begun with, or another path")
+        if self._mode == "training" and optimiser != self._optimiser:
+            raise BadInput(
+                where, f"was trained with {optimiser}, whose moments {self._optimiser} cannot go on with", f"--set optimiser={optimiser}, or another path"
+            )
         team.begin(self._checkpoint)
         self._done = step
 
