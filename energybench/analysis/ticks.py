@@ -17,6 +17,7 @@ Integers = npt.NDArray[np.int64]
 
 _SAME_RATE = 4.0  # changes located four times worse than the best tenth were polled at another rate (bursts: 1:20)
 _LOCATED = 0.4  # a spacing is told where both its ends are known to this share of it
+_SHARP = 0.02  # of the period: a change located so well, or a beat kept so well, is
 _LEAST = 5  # spacings below which no period is claimed
 _JITTER = 0.05  # of the period: timers of drivers and firmware keep their beat to a few percent
 _IN_STEP = 0.9  # share of spacings that must be multiples of the period; the rest are stalls of the poller
@@ -116,20 +117,37 @@ def publications(trace: Trace, period_s: float | None) -> Publications:
     if period_s is None or period_s < 2 * spacing:
         return Publications(t, raw, spacing / 2)
     found = changes(trace)
-    counts = np.maximum(np.round(np.diff(found.t_s) / period_s), 1.0)
-    index = np.concatenate(([0.0], np.cumsum(counts)))
-    at = found.t_s
+    sure = found.half_s <= max(_SAME_RATE * float(np.median(found.half_s)), _SHARP * period_s)  # the poller stalled around the others
+    index = _numbers(found.t_s, sure, period_s)
+    known, at = index[sure], found.t_s[sure]
+    half_s = float(np.median(found.half_s[sure]))
     if at.size > 2:
-        slope, offset = np.polyfit(index, at, 1)
-        off = float(np.std(at - (slope * index + offset)))
-        if off <= max(float(np.median(found.half_s)), 0.02 * period_s):  # the beat was kept throughout: its line is sharper than each change
-            at = slope * index + offset
-    before, after = np.floor((at[0] - t[0]) / period_s), np.floor((t[-1] - at[-1]) / period_s)
-    every = np.arange(-before, index[-1] + after + 1)
-    times = np.interp(every, index, at)
-    times = np.where(every < 0, at[0] + every * period_s, np.where(every > index[-1], at[-1] + (every - index[-1]) * period_s, times))
+        slope, offset = np.polyfit(known, at, 1)
+        line = slope * known + offset
+        if float(np.std(at - line)) <= max(half_s, _SHARP * period_s):  # the beat was kept throughout: its line is sharper than each change
+            at = line
+    first, last = min(index[0], known[0]), max(index[-1], known[-1])
+    edges = at[0] + (first - known[0]) * period_s, at[-1] + (last - known[-1]) * period_s
+    before, after = np.floor((edges[0] - t[0]) / period_s), np.floor((t[-1] - edges[1]) / period_s)
+    every = np.arange(first - max(before, 0.0), last + max(after, 0.0) + 1)
+    times = np.interp(every, known, at)
+    times = np.where(every < known[0], at[0] + (every - known[0]) * period_s, np.where(every > known[-1], at[-1] + (every - known[-1]) * period_s, times))
     values = np.concatenate((raw[:1], found.raw))[np.searchsorted(index, every, side="right")]
-    return Publications(times, values, float(np.median(found.half_s)))
+    return Publications(times, values, half_s)
+
+
+def _numbers(t_s: Floats, sure: npt.NDArray[np.bool_], period_s: float) -> Floats:
+    """Which publication each change is, counted from the first one that was located well; others lie between their neighbours of that kind."""
+    at = np.flatnonzero(sure)
+    known = np.concatenate(([0.0], np.cumsum(np.maximum(np.round(np.diff(t_s[at]) / period_s), 1.0))))
+    place = np.clip(np.searchsorted(at, np.arange(t_s.size), side="right") - 1, 0, None)  # the last of them at or before a change; before all, the first
+    number = known[place] + np.round((t_s - t_s[at][place]) / period_s)
+    number[at] = known
+    following = np.concatenate((known[1:], [np.inf]))[place]
+    between = ~sure & (np.arange(t_s.size) > at[0])
+    number[between] = np.clip(number[between], known[place][between] + 1, np.maximum(following[between] - 1, known[place][between]))
+    ordered: Floats = np.maximum.accumulate(number)
+    return ordered
 
 
 def _readings(trace: Trace) -> tuple[Floats, Integers]:

@@ -199,6 +199,27 @@ def test_failed_reads_and_stalls_of_the_poller_do_no_harm() -> None:
     assert any("of the reads failed" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("seed", [2, 11, 19])
+def test_eight_seconds_of_a_poller_that_stalls_forty_times(seed: int) -> None:
+    """A change that fell into a stall of 5 to 60 ms is placed by its neighbours, not in the middle of the stall: with few edges each one counts."""
+    rng = np.random.default_rng(seed)
+    t = START_S + np.arange(0, 8, 0.001) + rng.uniform(0, 0.0009, 8000)
+    kept = np.ones(t.size, dtype=np.bool_)
+    for _ in range(40):
+        first = rng.integers(0, t.size)
+        kept[first : first + rng.integers(5, 60)] = False
+    short = SquareWave(*(np.array(edge) for edge in zip(*wave(START_S, 8.0).on, strict=True)), 2e-4)
+
+    def drawn(at: Floats) -> Floats:
+        return np.asarray(LOW_W * np.asarray(at) + (HIGH_W - LOW_W) * short.seconds_on(np.asarray(at, dtype=np.float64)))
+
+    sensor = truth.Sensor(drawn, period_s=0.1, phase_s=float(rng.uniform(0, 0.1)), window_s=0.025, lag_s=0.04)
+    watts = truth.trace(truth.channel(kind="power", quantity="power"), t[kept], sensor.watts(t[kept], 1e-3))
+    found = characterise(watts, short)
+    near(found.window_s, found.window_u_s, 0.025, 0.003)
+    near(found.lag_s, found.lag_u_s, 0.04, 0.003)
+
+
 def test_the_period_from_an_ordinary_run() -> None:
     """No known load, 10 Hz with bursts of 200 Hz: the bursts tell it, and where they do not nothing is said."""
     wobbly = truth.square(100, 500, 0.37)

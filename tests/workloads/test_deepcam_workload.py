@@ -104,6 +104,10 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
     slower = made(checkpoint=path, lr="1e-5", steps="1")
     slower.run(Regions())
     assert {group["lr"] for group in slower._made().first.optimiser.param_groups} == {1e-5}
+    same, before = slower.record().progress, second.record().progress
+    assert same is not None
+    assert before is not None
+    assert same.training == before.training
 
 
 def test_a_rehearsal_leaves_no_trace_and_a_budget_is_kept(tmp_path: Path) -> None:

@@ -249,7 +249,7 @@ class Deepcam:
     def _progress(self, team: Team, per_step: float) -> Progress | None:
         if not self._checkpoint or self._mode == "inference":
             return None
-        shared = {key: value for key, value in self._problem(self._spec).items() if key not in ("steps", "every")}
+        shared = {key: value for key, value in self._problem(self._spec).items() if key not in ("steps", "every", "lr")}
         training = fingerprint(shared, f"{team.first.inputs} {Path(self._checkpoint).absolute()}")
         return Progress(training=training, first=float(self._opened), last=float(self._done), unit="step", work_per_unit=per_step)
 
