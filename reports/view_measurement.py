@@ -5,13 +5,15 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from energybench.model import Measurement, Timeline, Verification
+from energybench.model import Measurement, Timeline
 from energybench.units import show
 from energybench_reports.layout import Answer, Section, Table
 from energybench_reports.wording import NOT_MEASURED, Cell, amount, bare, component, component_words, counted, listed, ordered, percent, plain, value, watts
 
 Names = Mapping[str, str]
 ASSUMED = "time x assumed power"  # what an estimate is called, for it is no measured energy
+_NO_SENSOR = "No sensor measured the power: the time was measured, the energy was not."
+_NOT_DONE = "This is not the energy of the work that was asked for: the check of"
 
 
 def answer(measurement: Measurement, label: str) -> Answer:
@@ -20,7 +22,8 @@ def answer(measurement: Measurement, label: str) -> Answer:
     estimated = measurement.quality == "estimated"
     repeats, span = ("no whole repeat", "a part of a repeat") if measurement.partial else (counted(len(measurement.repeats), "repeat"), "one repeat")
     name = ASSUMED if estimated else f"energy of {span}, gross"
-    work = f" for {amount(measurement.work)}" if measurement.work else ""
+    failed = not_passed(measurement)
+    work = f" for {amount(measurement.work)}" if measurement.work and not failed else ""
     sentence = (
         f"The energy of this run was not measured; it took {show(measurement.time_s, 's')}{work}."
         if energy is None
@@ -29,7 +32,7 @@ def answer(measurement: Measurement, label: str) -> Answer:
     facts = (
         ("time", value(measurement.time_s, "s")),
         ("mean power", value(measurement.power_w, "W")),
-        ("check of the result", verified(measurement.verification)),
+        ("check of the result", verified(measurement)),
     )
     return Answer(
         kind="measurement",
@@ -37,9 +40,9 @@ def answer(measurement: Measurement, label: str) -> Answer:
         figure_name=name,
         figure=value(energy, "J") if energy is not None else None,
         sentence=sentence,
-        verdict="estimated" if estimated else "",
-        verdict_words="No sensor measured the power: the time was measured, the energy was not." if estimated else "",
-        tone="warn" if estimated else "",
+        verdict=" and ".join(["check failed"] * bool(failed) + ["estimated"] * estimated),
+        verdict_words=" ".join([f"{_NOT_DONE} {listed(failed)} failed."] * bool(failed) + [_NO_SENSOR] * estimated),
+        tone="bad" if failed else "warn" if estimated else "",
         assumed=estimated,
         facts=facts,
         line=f"{label}: {name} {show(energy, 'J')}, time {show(measurement.time_s, 's')}, quality: {measurement.quality or NOT_MEASURED}",
@@ -56,14 +59,26 @@ def _coverage(measurement: Measurement) -> str:
     return f"{said} of {counted(len(states), 'part')}" if said else "no parts listed"
 
 
-def verified(checks: Sequence[Verification]) -> Cell:
+def verified(measurement: Measurement) -> Cell:
     """Passed, failed or not checked."""
+    checks = measurement.verification
     if not checks:
         return Cell("not checked", tone="warn")
-    failed = [plain(check.quantity) for check in checks if not check.passed]
-    if failed:
-        return Cell("failed", listed(failed), "bad")
-    return Cell("passed", listed(plain(check.quantity) for check in checks), "good")
+    failed = not_passed(measurement)
+    return Cell("failed", listed(failed), "bad") if failed else Cell("passed", listed(plain(check.quantity) for check in checks), "good")
+
+
+def not_passed(measurement: Measurement) -> list[str]:
+    """Quantities whose check failed: there is then no energy of a unit of the work, for it was not done."""
+    return [plain(check.quantity) for check in measurement.verification if not check.passed]
+
+
+def _per_work(measurement: Measurement) -> Cell:
+    if not_passed(measurement):
+        return Cell("not given", "the check of the result failed", "bad")
+    if measurement.energy_per_work_j is None or measurement.work is None:
+        return Cell("not given", tone="muted")
+    return value(measurement.energy_per_work_j, "J", per=measurement.work.unit)
 
 
 def spread(measurement: Measurement) -> Cell:
@@ -76,9 +91,12 @@ def spread(measurement: Measurement) -> Cell:
     return Cell(text, f"standard deviation {percent(statistics.stdev(energies) / abs(mean))}")
 
 
-def _rate(m: Measurement) -> str:
-    """Of repeats that hold several units of work: of one, the time says it."""
-    return show(m.work_per_s, f"{plain(m.work.unit)}/s") if m.work and m.work_per_s and m.work.amount != 1 else ""
+def _work(m: Measurement) -> Cell:
+    """Amount and rate; of repeats that hold one unit of work the time says the rate, and of work that was not done there is none."""
+    if m.work is None:
+        return Cell("not counted", tone="muted")
+    rate = show(m.work_per_s, f"{plain(m.work.unit)}/s") if m.work_per_s and m.work.amount != 1 and not not_passed(m) else ""
+    return Cell(amount(m.work), rate)
 
 
 def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
@@ -95,12 +113,12 @@ def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
             value(m.time_s, "s"),
             value(m.power_w, "W"),
             value(m.idle_power_w, "W"),
-            value(m.energy_per_work_j, "J", per=m.work.unit if m.work else "") if m.energy_per_work_j else Cell("not given", tone="muted"),
-            Cell(amount(m.work), _rate(m)) if m.work else Cell("not counted", tone="muted"),
+            _per_work(m),
+            _work(m),
             spread(m),
             Cell(m.boundary.name, _coverage(m)),
             Cell(m.quality or NOT_MEASURED, tone="" if m.quality == "measured" else "warn"),
-            verified(m.verification),
+            verified(m),
             Cell(str(m.nodes)),
         )
         for m in measurements

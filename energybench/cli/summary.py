@@ -17,13 +17,14 @@ def measurement(result: Measurement) -> str:
     lines = [f"{result.label}: energy {span} {show(result.energy_j, 'J')}{word}"]
     if result.energy_j is not None:
         lines[0] += f"   {relative(result.energy_j)}"
-    if any(not check.passed for check in result.verification):
+    if _failed(result):
         lines[0] += "   CHECK FAILED: not the work that was asked for"
     lines.append(f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}   repeats {0 if result.partial else len(result.repeats)}")
     if result.idle_power_w is not None:
         lines.append(f"  idle {show(result.idle_power_w, 'W')}   net {show(result.net_energy_j, 'J')}")
     if result.energy_per_work_j is not None and result.work is not None:
-        lines.append(f"  {show(result.energy_per_work_j, 'J')} per {result.work.unit}   {_rate(result)}a repeat holds {result.work.amount:g}")
+        each = f"no energy per {result.work.unit}: the check failed" if _failed(result) else f"{show(result.energy_per_work_j, 'J')} per {result.work.unit}"
+        lines.append(f"  {each}   {_rate(result)}a repeat holds {result.work.amount:g}")
     lines += _roofline(result.roofline)
     for name, energy in result.components_j.items():
         lines.append(f"  {name:<18} {show(energy, 'J')}")
@@ -34,9 +35,13 @@ def measurement(result: Measurement) -> str:
     return "\n".join(lines + doubts(result.doubts))
 
 
+def _failed(result: Measurement) -> bool:
+    return any(not check.passed for check in result.verification)
+
+
 def _rate(result: Measurement) -> str:
     """'3.23 sample/s [3.19, 3.27]   '; of a repeat that is one unit of work the time says it."""
-    if result.work is None or result.work_per_s is None or result.work.amount == 1:
+    if result.work is None or result.work_per_s is None or result.work.amount == 1 or _failed(result):
         return ""
     return f"{show(result.work_per_s, f'{result.work.unit}/s')}   "
 
@@ -77,7 +82,7 @@ def _roofline(found: Roofline | None) -> list[str]:
 
 def per_work(result: Measurement) -> str:
     """One line: energy for a unit of work, which is what comparing compares (repeats may hold other amounts of it)."""
-    if result.energy_per_work_j is None or result.work is None:
+    if result.energy_per_work_j is None or result.work is None or _failed(result):
         return measurement(result).split("\n")[0]
     word = " (estimated: time x assumed power)" if result.quality == "estimated" else ""
     return f"{result.label}: {show(result.energy_per_work_j, 'J')} per {result.work.unit}{word}"

@@ -115,6 +115,9 @@ def test_a_failed_check_ends_with_one(tmp_path: Path, env: dict[str, str]) -> No
     assert ran.json["verification"] == [{"quantity": "nap", "value": None, "tolerance": 1.0, "passed": False}]
     assert "verification-failed" in codes(ran.json)
     name = ran.json["id"]
+    text = energybench("report", name, "--format", "terminal", cwd=tmp_path).out
+    assert "the check of nap failed" in text
+    assert "J per nap" not in text
     assert "failed its check" in one_line(energybench("compare", name, name, cwd=tmp_path))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from energybench.model import Comparison, Document, Doubt, Estimate, Measurement, WorkloadRef
+from energybench.model import Comparison, Document, Doubt, Estimate, Measurement, Verification, WorkloadRef
 from energybench_reports.layout import Section, ratio_axis
 from energybench_reports.view import build
 from energybench_reports.view_state import age_days
@@ -106,6 +106,17 @@ def test_a_single_run_answers_with_its_energy() -> None:
     """Without a comparison the report begins with what was measured."""
     answer = build(SAMPLES["unused"]()).answers[0]
     assert answer.line.startswith("GPU node: energy of one repeat, gross 11.68 kJ [")
+
+
+def test_work_that_failed_its_check_has_no_price() -> None:
+    """Its energy was measured and is no energy of the work: said first, and no joules per unit, no rate."""
+    failed = Verification(quantity="true residual", value=1e-3, tolerance=1e-10, passed=False)
+    view = build(Document(title="", results=(msgspec.structs.replace(gpu_node(), verification=(failed,)),)))
+    assert view.answers[0].verdict == "check failed"
+    assert "not the energy of the work that was asked for: the check of true residual failed" in view.answers[0].verdict_words
+    row = next(dict(zip(t.head, t.rows[0], strict=True)) for s in view.sections if s.key == "measurements" for t in s.tables)
+    assert row["energy per work"] == Cell("not given", "the check of the result failed", "bad")
+    assert row["work"].note == ""
 
 
 def test_labels_that_read_the_same_are_numbered() -> None:

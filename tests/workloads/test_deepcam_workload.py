@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from energybench.errors import BadInput
-from energybench_workloads.common import native_bf16
-from energybench_workloads.deepcam import Deepcam, cost, picture, quality
+from energybench_workloads.common import cpus, native_bf16
+from energybench_workloads.deepcam import Deepcam, cost, picture, quality, record
 from tests.workloads.test_deepcam_data import write_cam5
 
 # fp32: a processor without AVX-512 takes six times as long in bf16
@@ -143,6 +143,14 @@ def test_a_goal_ends_the_run_and_is_the_unit() -> None:
     hard = made(iou="1", every="2", steps="2", precision="fp32")
     assert hard.run(Regions()).fingerprint != work.fingerprint
     assert [check.passed for check in hard.verify() if "short of" in check.quantity] == [False]
+
+
+def test_poor_settings_are_taken_and_doubted() -> None:
+    """More processes than cores, and more samples in a step than there are."""
+    member = made(batch="3", samples="2")._made().first
+    told = record.Told(None, None, (0.0, 0.0), 6, 3.0, False, None, ranks=len(cpus()) + 1)
+    assert [doubt.code for doubt in record.record(member, told).doubts] == ["crowded", "samples-repeat"]
+    assert record.record(made(batch="2", samples="2")._made().first, told._replace(ranks=len(cpus()))).doubts == ()
 
 
 def test_own_data_is_trained_on(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -66,8 +67,15 @@ def places(share: Share, count: int, position: int) -> Iterator[tuple[int, float
     start = (position * share.parts + share.part) * share.batch
     for slot in range(start, start + share.batch):
         epoch, at = divmod(slot, count)
-        drawn = uniforms(share.seed, _ORDER + (epoch + 1 << 41), 2 * count)
-        yield int(np.argsort(drawn[:count], kind="stable")[at]), float(drawn[count + at])
+        order, turns = _epoch(share.seed, epoch, count)
+        yield int(order[at]), float(turns[at])
+
+
+@lru_cache(maxsize=2)
+def _epoch(seed: int, epoch: int, count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Order and turns of one pass over all samples; a batch may lie in two."""
+    drawn = uniforms(seed, _ORDER + (epoch + 1 << 41), 2 * count)
+    return np.argsort(drawn[:count], kind="stable"), drawn[count:]
 
 
 def batch(source: Source, share: Share, position: int) -> Batch:

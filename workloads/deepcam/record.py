@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from energybench.model import Doubt, Image, Progress, Said, Series, WorkRecord
-from energybench_workloads.common import native_bf16
+from energybench_workloads.common import cpus, native_bf16
 from energybench_workloads.deepcam import cost, picture, quality
 from energybench_workloads.deepcam.fields import CHANNELS
 from energybench_workloads.deepcam.member import Member
@@ -31,6 +31,7 @@ class Told(NamedTuple):
     real: bool
     progress: Progress | None
     goal: float = 0.0  # IoU that the run was to reach; 0: none
+    ranks: int = 1  # processes of this node
 
 
 def record(member: Member, told: Told) -> WorkRecord:
@@ -42,10 +43,6 @@ def record(member: Member, told: Told) -> WorkRecord:
     ]
     figures = {"waited for data (s)": told.took[0], "batches made in (s)": told.took[1]}
     series = []
-    doubts: list[Doubt] = []
-    if member.spec.precision == "bf16" and not native_bf16(member.device):
-        message = "torch has no bf16 kernels for this processor: its step takes several times that in fp32, and is no fair side of a comparison"
-        doubts.append(Doubt(code="bf16-emulated", message=message, remedy="--set precision=fp32, on both sides"))
     if told.trained is not None:
         losses, scores = told.trained.losses, told.trained.scores
         each = told.work_per_step
@@ -56,11 +53,7 @@ def record(member: Member, told: Told) -> WorkRecord:
                 Series(name="held-out IoU", x=tuple(s for s, _ in scores), y=tuple(i for _, i in scores), x_title="step", y_title="mean IoU", work_per_x=each)
             )
     if told.counts is not None:
-        nothing = quality.background_iou(told.counts)
-        if 0 < told.goal <= nothing:
-            message = f"the goal of IoU {told.goal:g} is no more than the {nothing:.3g} of a network that finds nothing"
-            doubts.append(Doubt(code="goal-trivial", message=message, remedy=f"a goal above {nothing:.3g}"))
-        figures |= {"held-out mean IoU": quality.mean_iou(told.counts), "IoU of all background": nothing}
+        figures |= {"held-out mean IoU": quality.mean_iou(told.counts), "IoU of all background": quality.background_iou(told.counts)}
         figures |= {f"IoU {name}": value for name, value in zip(_CLASSES, quality.class_iou(told.counts), strict=True) if value is not None}
     training = member.spec.mode == "training"
     of_one = cost.training_flops(pixels) if training else cost.forward_flops(pixels)
@@ -77,8 +70,28 @@ def record(member: Member, told: Told) -> WorkRecord:
         series=tuple(series),
         images=(_image(member),),
         progress=told.progress,
-        doubts=tuple(doubts),
+        doubts=tuple(_doubts(member, told)),
     )
+
+
+def _doubts(member: Member, told: Told) -> list[Doubt]:
+    """Settings that are taken as they are and make the run a poor side of a comparison."""
+    spec, found = member.spec, []
+    if spec.precision == "bf16" and not native_bf16(member.device):
+        message = "torch has no bf16 kernels for this processor: its step takes several times that in fp32, and is no fair side of a comparison"
+        found.append(Doubt(code="bf16-emulated", message=message, remedy="--set precision=fp32, on both sides"))
+    if member.device.type == "cpu" and told.ranks > len(cpus()):
+        message = f"{told.ranks} processes share {len(cpus())} core(s): they wait for each other, and cost more than fewer would"
+        found.append(Doubt(code="crowded", message=message, remedy=f"--set ranks={len(cpus())} or fewer"))
+    have = len(member.source)
+    if spec.mode == "training" and spec.step_samples > have:
+        message = f"a step of {spec.step_samples} samples holds some of the {have} more than once: less is learned than of as many different ones"
+        found.append(Doubt(code="samples-repeat", message=message, remedy=f"--set samples={spec.step_samples} or more, or a smaller batch"))
+    nothing = quality.background_iou(told.counts) if told.counts is not None else 0.0
+    if 0 < told.goal <= nothing:
+        message = f"the goal of IoU {told.goal:g} is no more than the {nothing:.3g} of a network that finds nothing"
+        found.append(Doubt(code="goal-trivial", message=message, remedy=f"a goal above {nothing:.3g}"))
+    return found
 
 
 def _image(member: Member) -> Image:

@@ -243,7 +243,8 @@ class Deepcam:
         judged = self._mode == "training" or self._checkpoint != ""
         each = 1.0 / len(self._trained.losses) if self._iou and self._trained else float(self._spec.step_samples // self._nodes)
         progress = self._progress(team, each)
-        told = record.Told(self._trained, self.held_out() if judged else None, self._took, self._samples_run, each, bool(self._data), progress, self._iou)
+        counts = self.held_out() if judged else None
+        told = record.Told(self._trained, counts, self._took, self._samples_run, each, bool(self._data), progress, self._iou, self._ranks)
         return record.record(team.first, told)
 
     def _progress(self, team: Team, per_step: float) -> Progress | None:
