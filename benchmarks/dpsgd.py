@@ -10,6 +10,9 @@ see the same examples. Memory is of a process of its own for each mode. Prints t
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
+import gc
 import json
 import statistics
 import subprocess
@@ -173,6 +176,9 @@ def measure_memory(network: str, name: str, batch: int, part: int, device: torch
     step()
     resident = None
     if device.type == "cpu":
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # a C library without it
+            ctypes.CDLL(None).malloc_trim(0)  # what the first step has left in the heap is no memory of the second: else it hides there
         before = _status("VmRSS")
         Path("/proc/self/clear_refs").write_text("5")  # the highest point begins anew: man proc_pid_clear_refs
         step()

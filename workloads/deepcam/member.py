@@ -28,15 +28,6 @@ def tensors(made: Batch) -> Pair:
     return torch.from_numpy(made.field).view(torch.bfloat16), torch.from_numpy(made.label)
 
 
-def gradient_norm(network: torch.nn.Module) -> torch.Tensor:
-    """Over all parameters, as a scalar on the device."""
-    import torch
-
-    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-    norm: torch.Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
-    return norm
-
-
 class Member:
     """`group`: the processes are joined by torch.distributed. Samples are made here: two processes' memories share nothing."""
 
@@ -102,12 +93,10 @@ class Member:
                 moments[name] = moment.zero_() if isinstance(moment, torch.Tensor) else 0  # steps may be a plain number
 
     def train(self, order: Order, region: RegionFactory = quiet) -> Trained:
-        import torch
 
         spec = self.spec
         losses: list[torch.Tensor] = []
         scores: list[tuple[int, float]] = []
-        norm = torch.zeros(())
         passes = (order.last - order.first) * spec.accumulate
         with self._loader(order.first * spec.accumulate, passes) as loader:
             if not order.path or self.at != order.first:
@@ -117,14 +106,12 @@ class Member:
             self.network.train()
             for step in range(order.first, order.last):
                 losses.append(self._passes(loader, region))
-                done = step + 1
-                looked_at = done == order.last or (order.every > 0 and done % order.every == 0)
                 with region("optimiser"):
-                    norm = gradient_norm(self.network) if looked_at else norm
                     self.optimiser.step()
                     self.optimiser.zero_grad()
                     self._wait()
-                if order.every and looked_at:
+                done = step + 1
+                if order.every and (done == order.last or done % order.every == 0):
                     with region("evaluation"):
                         scores.append((done, quality.mean_iou(self.evaluate())))
                     self.network.train()
@@ -138,7 +125,7 @@ class Member:
         goes_on = order.path != "" and order.keep
         self.at = order.first + len(losses) if goes_on else -1
         self.history = found if goes_on else self.history
-        return Trained(found, tuple(scores), float(norm), waited_s, made_s)
+        return Trained(found, tuple(scores), waited_s, made_s)
 
     def _passes(self, loader: Loader[Pair], region: RegionFactory) -> torch.Tensor:
         """Forward and backward over one step's samples; the gradients are added up, and averaged over all processes in the last pass."""

@@ -55,11 +55,10 @@ class Order(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """losses: of each step, the mean over all processes; scores: (step, IoU); norm: of the last gradient."""
+    """losses: of each step, the mean over all processes; scores: (step, IoU)."""
 
     losses: tuple[float, ...]
     scores: tuple[tuple[int, float], ...]
-    norm: float
     waited_s: float
     made_s: float
 

@@ -228,7 +228,7 @@ class Deepcam:
         team = self._made()
         found: list[Verification] = []
         if self._trained is not None:
-            found += checks.training(self._trained.losses, self._trained.norm)
+            found += checks.training(self._trained.losses, team.first.network)
             steps = len(self._trained.losses)
             if self._iou:
                 found.append(checks.reached(self._trained.scores[-1][1], self._iou))
