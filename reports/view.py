@@ -36,7 +36,7 @@ def build(document: Document) -> View:
     sections = (
         *view_study.sections(studies),
         view_comparison.ratios(comparisons),
-        view_measurement.side_by_side(measurements, names),
+        view_measurement.side_by_side(measurements, names, compared=bool(comparisons or studies)),
         view_shrink.section(measurements, comparisons, names),
         view_record.section(measurements, names),
         view_limits.section(measurements, names),

@@ -99,7 +99,7 @@ def _work(m: Measurement) -> Cell:
     return Cell(amount(m.work), rate)
 
 
-def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
+def side_by_side(measurements: Sequence[Measurement], names: Names, compared: bool) -> Section:
     """One row a measurement; the formats turn it where few stand side by side."""
     head = (
         "measurement", "energy, gross", "energy, net of idle", "time", "mean power", "idle power", "energy per work", "work", "repeats", "boundary", "quality",
@@ -131,6 +131,8 @@ def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
     states = sorted({m.idle_state for m in measurements if m.idle_state})
     if states:
         about += f" Idle power was taken {'; or '.join(plain(state) for state in states)}."
+    if len(measurements) > 1 and not compared:
+        about += " Their ratio with its interval, where both did the same work: energybench compare BASELINE CANDIDATE."
     return Section("measurements", "Measurements", about, (Table("", head, rows),))
 
 

@@ -119,6 +119,13 @@ def test_work_that_failed_its_check_has_no_price() -> None:
     assert row["work"].note == ""
 
 
+def test_two_runs_side_by_side_point_to_their_ratio() -> None:
+    """Only where the document holds none."""
+    both = Document(title="", results=(cpu_node(), gpu_node()))
+    assert "energybench compare" in next(s.about for s in build(both).sections if s.key == "measurements")
+    assert "energybench compare" not in next(s.about for s in build(SAMPLES["comparison"]()).sections if s.key == "measurements")
+
+
 def test_labels_that_read_the_same_are_numbered() -> None:
     """Two runs of one label stay two columns."""
     one = cpu_node()
