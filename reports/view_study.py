@@ -91,6 +91,11 @@ def sections(studies: Sequence[Study]) -> tuple[Section, ...]:
     return (_claims(studies), _ratios(studies), _figures(studies), _runs(studies), _missing(studies)) if studies else ()
 
 
+def _notes(studies: Sequence[Study], curves: bool) -> str:
+    """What the plans have to say: beside the workload's own figures where a study has them, which it qualifies, else beside the ratios."""
+    return "".join(f" {plain(note)}" for study in studies if bool(study.plan.curves) is curves for note in study.plan.notes)
+
+
 def _titled(studies: Sequence[Study], study: Study) -> str:
     return plain(study.label) if len(studies) > 1 else ""
 
@@ -143,6 +148,7 @@ def _ratios(studies: Sequence[Study]) -> Section:
         tables.append(Table(_titled(studies, study), head, rows, about, right=frozenset(("pairs",))))
         brief += [f"{plain(cell.cell.key)}: {said}" for cell in study.cells if (said := _said(first, cell) or _alone(cell))]
     about = "Each cell's variants took turns in blocks of random order and are compared as pairs. Variants that failed their check are in no ratio."
+    about += _notes(studies, curves=False)
     return Section("study-ratios", "Speedup, energy and memory", about, tuple(tables), brief=tuple(brief))
 
 
@@ -191,7 +197,7 @@ def _figures(studies: Sequence[Study]) -> Section:
             for run in cell.runs
         )
         tables.append(Table(_titled(studies, study), head, rows, right=frozenset(head[3:])))
-    about = "Figures that the workload states of its own last repeat; they are exact for that run."
+    about = f"Figures that the workload states of its own last repeat; they are exact for that run.{_notes(studies, curves=True)}"
     return Section("study-figures", "What came of it", about, tuple(tables))
 
 
@@ -265,6 +271,5 @@ def _missing(studies: Sequence[Study]) -> Section:
                     rows.append((Cell(plain(run.variant)), Cell(plain(cell.cell.key)), Cell(words, tone=tone), Cell(plain(run.why))))
         tables.append(Table(_titled(studies, study), head, tuple(rows)))
     brief = [f"{row[0].text}, {row[1].text}: {row[2].text}: {row[3].text}" for table in tables for row in table.rows]
-    notes = " ".join(plain(note) for study in studies for note in study.plan.notes)
-    about = "Variants that this device does not have, what its memory cannot hold, and what failed: results too, in no ratio." + (f" {notes}" if notes else "")
+    about = "Variants that this device does not have, what its memory cannot hold, and what failed: results too, in no ratio."
     return Section("study-missing", "Not here, does not fit, failed", about, tuple(tables), brief=tuple(brief))

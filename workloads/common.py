@@ -129,26 +129,6 @@ def torch_device(name: str, several: bool = False) -> torch.device:
     return torch.device("cuda", index)
 
 
-def check_checkpoint(path: str) -> None:
-    """Raises BadInput, before any work, where a checkpoint could not be written ("" is none)."""
-    if path and (not Path(path).absolute().parent.is_dir() or Path(path).is_dir()):
-        what = "is a folder" if Path(path).is_dir() else "lies in no folder that exists"
-        raise BadInput(f"--set checkpoint={path}", what, "a file in a folder that exists")
-
-
-def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "") -> int:
-    """Of a run's steps those that `total` of all runs from a checkpoint (0: no end) leaves. `why`: what more of them would do.
-
-    Raises BadInput where it leaves none.
-    """
-    if not checkpoint or not total:
-        return steps
-    if total <= done:
-        remedy = "train no further, or begin anew with another file"
-        raise BadInput(f"--set total={total}", f"{checkpoint} holds {done} steps, these are done{why}", remedy)
-    return min(steps, total - done)
-
-
 def synchronise(device: torch.device) -> None:
     """Wait until the device has finished, so that a clock read next tells the truth."""
     import torch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from energybench.analysis.boundary import CPU, MEMORY, NODE, NODE_AC, UNUSED
 from energybench.analysis.parts import Row
@@ -154,6 +155,11 @@ def of_quality(quality: str | None, rows: Sequence[Row], virtual: str | None, sa
     elif cpu_modelled(rows):
         found.append(Doubt(code="cpu-estimated", message="the CPU's share is time x assumed power, ±50 %", remedy="`energybench doctor`: open RAPL"))
     return found
+
+
+def beyond(checkpoint: str) -> str:
+    """Where a run ended between saving and stating."""
+    return f"{Path(checkpoint).name} may hold steps beyond those that are stated here, and what goes on from it counts them"
 
 
 def of_verification(checks: Sequence[Verification]) -> list[Doubt]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from energybench.analysis import doubts as weak
 from energybench.analysis import idle as idling
@@ -243,7 +246,18 @@ def _net(energy: Estimate | None, idle: Estimate | None, time: Estimate) -> tupl
 
 
 def _one_work(works: Sequence[Work | None]) -> Work | None:
-    return next((work for work in works if work is not None), None)
+    """What a repeat holds; the mean of those that were counted, where they differ (batches drawn at random)."""
+    counted = [work for work in works if work is not None]
+    if not counted:
+        return None
+    amount = _mean([work.amount for work in counted])
+    flops, moved = _mean([work.flops for work in counted]), _mean([work.bytes for work in counted])
+    return msgspec.structs.replace(counted[0], amount=amount, flops=flops, bytes=moved)
+
+
+def _mean(numbers: Sequence[float | None]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return math.fsum(known) / len(known) if len(known) == len(numbers) else None
 
 
 _Measured = tuple[Estimate | None, Sequence[float], Sequence[int]]  # energy of one repeat, of each that was measured, and which those are

@@ -50,7 +50,7 @@ def pairs(settings: Sequence[str], option: str | None = None) -> dict[str, str]:
         if not equals or not key.strip():
             raise BadInput(where, f"{entry!r} is not KEY=VALUE" if option else "is not KEY=VALUE")
         if key.strip() in found:
-            raise BadInput(where, f"{key.strip()} was set already")
+            raise BadInput(where, f"{key.strip()} was set already", "once; a study takes lists: --set KEY=A,B")
         found[key.strip()] = value
     return found
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from energybench.analysis.doubts import beyond
 from energybench.analysis.stats import relative_half_width, wants_more
 from energybench.errors import BadInput
 from energybench.measuring.child import Child, Interrupted, Link, WorkFailed, devices
@@ -97,7 +98,8 @@ class Bench:
             raise request.as_typed(error) from None
         self.checkpoint = ready["checkpoint"]
         self._regions(ready, None)
-        session.writer.workload(WorkloadRef(name=request.workload, size=request.size, device=request.device, settings=ready["ready"]))
+        goes_on = {"checkpoint": Path(self.checkpoint).name} if self.checkpoint else {}  # a run that is recovered must know it
+        session.writer.workload(WorkloadRef(name=request.workload, size=request.size, device=request.device, settings={**goes_on, **ready["ready"]}))
 
     def warm_up(self) -> None:
         """Run until the power has settled, and find how many runs a repeat takes. Raises as `prepare`."""
@@ -164,6 +166,8 @@ class Bench:
     def failed(self, error: WorkFailed | BadInput) -> None:
         """Keep the repeats before a failure."""
         self.session.doubt("work-failed", f"repeat {self.complete + 1} failed: {error}", "mend the workload; the repeats before it stand")
+        if self.checkpoint and self._worked > self.complete:
+            self.session.doubt("interrupted", beyond(self.checkpoint), f"the same command again: it goes on from {Path(self.checkpoint).name}")
         self.code = 1
 
     def cut_short(self) -> bool:
@@ -176,10 +180,9 @@ class Bench:
         if not self.checkpoint:
             self.session.doubt("interrupted", said, "repeat the run")
         else:
-            file = Path(self.checkpoint).name
             behind = self._opened_s is not None or self._worked > self.complete
-            said += f"; {file} may hold steps beyond those that are stated here, and what goes on from it counts them" * behind
-            self.session.doubt("interrupted", said, f"the same command again: it goes on from {file}")
+            said += f"; {beyond(self.checkpoint)}" * behind
+            self.session.doubt("interrupted", said, f"the same command again: it goes on from {Path(self.checkpoint).name}")
         self.code = 128 + self.signals.received
         return True
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from energybench.analysis.boundary import Ranges
+from energybench.analysis.doubts import beyond
 from energybench.errors import BadInput
 from energybench.model import Comparison, Doubt, Measurement, Projection, Study, Trace, Window
 from energybench.store import samples, strict
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
-from energybench.store.run import Header, parse_line, process_started, read_header, read_lines
+from energybench.store.run import Header, Line, parse_line, process_started, read_header, read_lines
 from energybench.store.writer import complete
 
 _KINDS: dict[str, type[Any]] = {"measurement": Measurement, "comparison": Comparison, "projection": Projection, "study": Study}
@@ -66,10 +68,21 @@ def recover(name: str, ranges: Ranges) -> tuple[Path, Measurement]:
     extra = [Doubt(code="recovered", message="the measuring side was killed; this was completed from what it had written", remedy="repeat the run")]
     if opened - closed:
         extra.append(Doubt(code="cut-off", message="its last repeat ends at the last sample, not at the work's end", remedy="repeat the run"))
+    if file := _checkpoint(header, lines):
+        extra.append(Doubt(code="interrupted", message=beyond(file), remedy=f"the same command again: it goes on from {Path(file).name}"))
     try:
         return complete(directory, header, table, ranges, tuple(extra), last_s)
     except ValueError as error:
         raise BadInput(name, f"cannot be completed: {error}", "it was cut off before the work began") from None
+
+
+def _checkpoint(header: Header, lines: Sequence[Line]) -> str:
+    """The file that the run went on from and wrote; empty where it had none. What only reads its checkpoint states no progress."""
+    kept = [line.record for line in lines if line.record is not None]
+    if kept and kept[-1].progress is None:
+        return ""
+    workload = next((line.workload for line in reversed(lines) if line.workload is not None), header.workload)
+    return str(workload.settings.get("checkpoint") or "") if workload is not None else ""
 
 
 def _partial(path: Path) -> Path:

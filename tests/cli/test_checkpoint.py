@@ -105,6 +105,36 @@ def test_a_signal_in_the_check_of_what_is_saved_leaves_no_step_unstated(tmp_path
     assert "goes on from ck" in doubt["remedy"]
 
 
+def test_a_killed_run_says_that_the_file_may_be_further(tmp_path: Path, env: dict[str, str]) -> None:
+    """SIGKILL of the measuring side: what is recovered names the file that the training goes on from, which may hold a repeat that no record has."""
+    ran = subprocess.Popen(command(*run("tally", "--steps", "30", "--repeats", "99")), cwd=tmp_path, env=with_env(env), stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 90) and time.monotonic() < until:
+        time.sleep(0.05)
+    ran.kill()
+    ran.wait(60)
+    (cut,) = (tmp_path / "results").glob(".partial-*")
+    found = energybench("recover", str(cut), "--json", cwd=tmp_path, env=env).json
+    (doubt,) = [doubt for doubt in found["doubts"] if doubt["code"] == "interrupted"]
+    assert "ck may hold steps beyond those that are stated here" in doubt["message"]
+    assert found["record"]["progress"]["last"] <= steps(tmp_path / "ck")
+
+
+def test_a_training_that_diverges_leaves_its_checkpoint_whole(tmp_path: Path, env: dict[str, str]) -> None:
+    """What was trained before it stays; the next command says the same in one line, and writes nothing."""
+    wild = run("dpsgd", "--steps", "2", mode="plain", lr="0.1")
+    assert energybench(*wild, "--repeats", "1", cwd=tmp_path, env=env).code == 0
+    import torch
+
+    state = torch.load(tmp_path / "ck", weights_only=True)
+    state["network"] = {name: value * 1e30 if value.dtype == torch.float32 else value for name, value in state["network"].items()}
+    torch.save(state, tmp_path / "ck")
+    before = (tmp_path / "ck").read_bytes()
+    ran = energybench(*wild, "--repeats", "1", cwd=tmp_path, env=env)
+    assert "diverged by step 3: its loss or weights are not numbers; ck stays at step 2" in one_line(ran)
+    assert (tmp_path / "ck").read_bytes() == before
+
+
 def test_two_variants_do_not_share_a_file(tmp_path: Path, env: dict[str, str]) -> None:
     two = ("--variant", "steps=2", "--variant", "steps=3")
     ran = energybench(*run("tally", "--repeats", "2", *two), cwd=tmp_path, env=env)

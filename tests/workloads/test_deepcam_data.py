@@ -142,6 +142,30 @@ def test_cam5_files_are_read_and_scaled(tmp_path: Path) -> None:
     assert set(np.unique(sample.label)) == {0, 1}
 
 
+def test_a_bad_snapshot_is_named(tmp_path: Path) -> None:
+    """Torn: before any work. Labels and values: when its turn comes."""
+    write_cam5(tmp_path, 32, 48)
+    h5py = pytest.importorskip("h5py")
+    second = tmp_path / "train" / "data-2000-01-02-00-0.h5"
+    whole = second.read_bytes()
+    for wrong, says in (("climate/labels_0", "labels from 0 to 7"), ("climate/data", "not finite")):
+        with h5py.File(second, "a") as file:
+            values = file[wrong][...]
+            values.flat[3] = 7 if "labels" in wrong else np.nan
+            values.flat[4] = 0
+            file[wrong][...] = values
+        with pytest.raises(BadInput, match=f"{second.name}: .*{says}"):
+            Cam5(tmp_path, "train", SIZE).read(1)
+        second.write_bytes(whole)
+    second.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadInput, match=f"{second.name}: is not a CAM5 snapshot"):
+        Cam5(tmp_path, "train", SIZE)
+    second.write_bytes(whole)
+    (tmp_path / "stats.h5").write_text("torn")
+    with pytest.raises(BadInput, match=r"stats.h5: cannot be read"):
+        Cam5(tmp_path, "train", SIZE)
+
+
 @pytest.mark.parametrize("wrong", ["nothing", "no stats", "too small", "no snapshot"])
 def test_what_is_not_cam5_is_one_line(tmp_path: Path, wrong: str) -> None:
     if wrong != "nothing":

@@ -154,6 +154,19 @@ def test_poor_settings_are_taken_and_doubted() -> None:
     assert record.record(made(batch="2", samples="2")._made().first, told._replace(ranks=len(cpus()))).doubts == ()
 
 
+def test_a_training_that_diverges_is_a_failed_check_and_writes_no_checkpoint(tmp_path: Path) -> None:
+    wild = made()
+    next(iter(wild._made().first.start.values())).fill_(float("nan"))
+    wild.run(Regions())
+    assert [check.value for check in wild.verify() if "weights" in check.quantity] == [None]
+    assert wild.record().series[0].y == (None, None)
+    saved = made(checkpoint=str(tmp_path / "state.pt"), steps="1")
+    next(iter(saved._made().first.start.values())).fill_(float("nan"))
+    with pytest.raises(BadInput, match=r"diverged by step 1: .* was not written"):
+        saved.run(Regions())
+    assert not list(tmp_path.iterdir())
+
+
 def test_own_data_is_trained_on(tmp_path: Path) -> None:
     write_cam5(tmp_path, 80, 96)
     workload = made(data=str(tmp_path), batch="2")

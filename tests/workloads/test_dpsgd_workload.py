@@ -199,6 +199,21 @@ def test_a_batch_without_examples_is_noise_alone() -> None:
     assert workload.record().figures["steps"] == 6
 
 
+def test_a_training_that_diverges_fails_its_check_in_words() -> None:
+    """Weights that are no numbers: no internal error, a curve without the points that are none. A loss that is one, and far off, is a doubt."""
+    wild = made(mode="plain", lr="1000", steps="20")
+    wild.run(Regions())
+    assert [check.value for check in wild.verify() if not check.passed] == [None]
+    kept = wild.record()
+    assert "loss of the last step" not in kept.figures
+    assert kept.series[0].y[0] is not None
+    assert kept.series[0].y[-1] is None
+    far = made(clip="1e6")
+    far.run(Regions())
+    assert failed(far) == []
+    assert "diverging" in [doubt.code for doubt in far.record().doubts]
+
+
 def test_it_learns_real_digits_with_and_without_privacy() -> None:
     """Held-out accuracy far above chance (0.1) after 25 steps."""
     for mode in ("plain", "book-keeping"):
@@ -224,7 +239,7 @@ def test_it_learns_real_digits_with_and_without_privacy() -> None:
         ({"unit": "user", "mode": "ghost"}, "examples only"),
         ({"unit": "user", "records": "32"}, "cannot hold"),
         ({"examples": "1700", "held": "200"}, "1797 digits"),
-        ({"data": "/no/such/file.npz"}, "cannot be read"),
+        ({"data": "/no/such/file.npz"}, "no such file"),
         ({"sampling": "sorted"}, "not allowed"),
         ({"checkpoint": "/no/such/folder/state.pt"}, "no folder"),
         ({"data": "text"}, "for --size text"),
@@ -263,6 +278,18 @@ def test_labels_out_of_range_are_refused_and_own_data_is_trained_on(tmp_path: Pa
     np.savez(tmp_path / "bad.npz", x=x, y=np.where(np.arange(240) == 7, label, y))
     with pytest.raises(BadInput, match=says):
         made(data=str(tmp_path / "bad.npz"))
+    np.savez(tmp_path / "complex.npz", x=x + 1j, y=y)
+    np.savez(tmp_path / "objects.npz", x=x, y=y.astype(object))
+    np.save(tmp_path / "one.npy", x)
+    np.savez(tmp_path / "half.npz", x=x)
+    for name, why in (("complex.npz", "complex"), ("objects.npz", "Python objects"), ("one.npy", "no .npz file"), ("half.npz", "y is not")):
+        with pytest.raises(BadInput, match=why):
+            made(data=str(tmp_path / name))
+    np.savez(tmp_path / "raw.npz", x=(x * 255).astype(np.uint8), y=y)
+    raw = made(data=str(tmp_path / "raw.npz"))
+    raw.run(Regions())
+    assert "unscaled" in [doubt.code for doubt in raw.record().doubts]
+    assert "raw.npz (SHA-256" in str(raw.record().statement["data"])
     np.savez(tmp_path / "flat.npz", x=x[:, 0], y=y)
     with pytest.raises(BadInput, match=r"x \[240, 28, 28\]"):
         made(data=str(tmp_path / "flat.npz"))

@@ -8,7 +8,10 @@ Larger fields are cut to the size's extents, at a place that follows from their 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +21,8 @@ from energybench_workloads.deepcam.cost import Size
 from energybench_workloads.deepcam.fields import Sample, to_bf16
 
 STATS = "stats.h5"
+CLASSES = 3
+_LOOKED_AT = 1000  # files whose shapes are read before any work; of others a fault is found when their turn comes
 
 
 class Cam5:
@@ -31,22 +36,24 @@ class Cam5:
             why = f"has no {part}/*.h5" if folder.is_dir() else "no such folder"
             raise BadInput(f"--set data={folder}", why, "the folder that holds train/, validation/ and stats.h5")
         self._low, self._scale = _scale(folder / STATS)
-        height, width = _open_shape(self.files[0])
-        if height < size.height or width < size.width:
-            raise BadInput(f"--set data={folder}", f"its fields are {height} x {width}", "a size that is no larger than they are")
+        for path in self.files[:_LOOKED_AT]:
+            with _opened(path, size):
+                pass
 
     def __len__(self) -> int:
         return len(self.files)
 
     def read(self, index: int) -> Sample:
-        import h5py
-
-        with h5py.File(self.files[index], "r") as file:
-            field = np.asarray(file["climate/data"], dtype=np.float32)
-            label = np.asarray(file["climate/labels_0"]).astype(np.uint8)
-        top, left = (index * 7919) % (field.shape[0] - self._size.height + 1), (index * 104729) % (field.shape[1] - self._size.width + 1)
-        cut = (slice(top, top + self._size.height), slice(left, left + self._size.width))
-        return Sample(to_bf16((field[cut] - self._low) * self._scale), np.ascontiguousarray(label[cut]))
+        path, size = self.files[index], self._size
+        with _opened(path, size) as file:
+            field, label = np.asarray(file["climate/data"], dtype=np.float32), np.asarray(file["climate/labels_0"])
+        if not np.isfinite(field).all():
+            raise BadInput(str(path), "holds values that are not finite", "numbers only")
+        if not np.isin(label, range(CLASSES)).all():
+            raise BadInput(str(path), f"has labels from {label.min():g} to {label.max():g}", "0 background, 1 cyclone, 2 river")
+        top, left = (index * 7919) % (field.shape[0] - size.height + 1), (index * 104729) % (field.shape[1] - size.width + 1)
+        cut = (slice(top, top + size.height), slice(left, left + size.width))
+        return Sample(to_bf16((field[cut] - self._low) * self._scale), np.ascontiguousarray(label[cut].astype(np.uint8)))
 
 
 def require_h5py() -> None:
@@ -62,19 +69,29 @@ def _scale(stats: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32
 
     if not stats.is_file():
         raise BadInput(f"--set data={stats.parent}", f"has no {STATS}", "the file with climate/minval and climate/maxval that comes with the data set")
-    with h5py.File(stats, "r") as file:
-        low, high = (np.asarray(file[f"climate/{name}"], dtype=np.float32) for name in ("minval", "maxval"))
+    try:
+        with h5py.File(stats, "r") as file:
+            low, high = (np.asarray(file[f"climate/{name}"], dtype=np.float32) for name in ("minval", "maxval"))
+    except (OSError, KeyError) as error:
+        raise BadInput(str(stats), f"cannot be read: {' '.join(str(error).split())}", "climate/minval and climate/maxval, 16 numbers each, in HDF5") from error
+    if not low.shape == high.shape == (16,) or not np.isfinite([low, high]).all():
+        raise BadInput(str(stats), f"climate/minval is {low.shape}, climate/maxval {high.shape}", "16 finite numbers each, one a channel")
     return low, np.where(high > low, 1 / np.maximum(high - low, np.float32(1e-30)), np.float32(1)).astype(np.float32)
 
 
-def _open_shape(path: Path) -> tuple[int, int]:
+@contextmanager
+def _opened(path: Path, size: Size) -> Iterator[Any]:
+    """The file, whose fields are as large as is asked for. Raises BadInput that names it, also for what reading it raises inside."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
             shape, labels = file["climate/data"].shape, file["climate/labels_0"].shape
-    except (OSError, KeyError) as error:
-        raise BadInput(str(path), f"is not a CAM5 snapshot: {error}", "climate/data [H, W, 16] and climate/labels_0 [H, W] in HDF5") from error
-    if len(shape) != 3 or shape[2] != 16 or labels != shape[:2]:
-        raise BadInput(str(path), f"climate/data is {shape}, climate/labels_0 {labels}", "[H, W, 16] and [H, W]")
-    return int(shape[0]), int(shape[1])
+            if len(shape) != 3 or shape[2] != 16 or labels != shape[:2]:
+                raise BadInput(str(path), f"climate/data is {shape}, climate/labels_0 {labels}", "[H, W, 16] and [H, W]")
+            if shape[0] < size.height or shape[1] < size.width:
+                raise BadInput(str(path), f"its fields are {shape[0]} x {shape[1]}", "a size that is no larger than they are")
+            yield file
+    except (OSError, KeyError, AttributeError, ValueError) as error:
+        remedy = "climate/data [H, W, 16] and climate/labels_0 [H, W], numbers, in HDF5"
+        raise BadInput(str(path), f"is not a CAM5 snapshot: {' '.join(str(error).split())}", remedy) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from energybench_workloads.deepcam import quality
 from energybench_workloads.deepcam.fields import FREQUENCIES
 from energybench_workloads.deepcam.loader import Batch, Loader, Share
 from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet, sources
+from energybench_workloads.trainings import diverged
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +28,13 @@ def tensors(made: Batch) -> Pair:
     import torch
 
     return torch.from_numpy(made.field).view(torch.bfloat16), torch.from_numpy(made.label)
+
+
+def weights_norm(network: torch.nn.Module) -> float:
+    """Over all parameters; a gradient that is no number leaves weights, and so a norm, that are none."""
+    import torch
+
+    return float(torch.stack(torch._foreach_norm([parameter.detach() for parameter in network.parameters()])).norm())
 
 
 class Member:
@@ -270,6 +279,12 @@ class Member:
 
         recent = self._mean(losses)
         if self.rank == 0:
+            bad = next((i for i, loss in enumerate(recent, order.first + 1) if not math.isfinite(loss)), None)
+            if bad is None and not math.isfinite(weights_norm(self.network)):
+                bad = step
+            if bad is not None:
+                self.at = -1
+                raise diverged(bad, order.path, order.first)
             state = {
                 "step": step,
                 "trained by": self.spec.optimiser,

@@ -14,20 +14,19 @@ from energybench_workloads.common import (
     Scalar,
     Settings,
     affinity,
-    check_checkpoint,
     check_size,
     fingerprint,
     native_bf16,
     require_memory,
     require_torch,
     short,
-    steps_due,
     torch_device,
 )
 from energybench_workloads.deepcam import checks, cost, record
 from energybench_workloads.deepcam.cost import SIZES
 from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet
 from energybench_workloads.deepcam.team import Team, find_place
+from energybench_workloads.trainings import check_checkpoint, steps_due
 
 if TYPE_CHECKING:
     import torch

@@ -21,8 +21,7 @@ SIGMAS = 6.0  # of a sample standard deviation's own scatter, 1/√(2N): once in
 
 
 def finite(training: Training, trained: Trained) -> Verification:
-    losses = all(value is None or math.isfinite(value) for value in trained.losses)
-    passed = losses and training.finite()
+    passed = training.finite(trained)
     last = next((value for value in reversed(trained.losses) if value is not None), 0.0)
     return Verification(quantity="loss of the last step, all weights finite (nat)", value=last if passed else None, tolerance=1e30, passed=passed)
 

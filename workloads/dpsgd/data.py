@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -93,12 +94,19 @@ def _text(spec: Spec, count: int) -> Examples:
 def _own(spec: Spec, count: int) -> Examples:
     """An .npz file with x [n, C, H, W] and y [n] (whole numbers from 0), training examples first; a user's records behind each other."""
     where = f"--set data={spec.data}"
+    remedy = "numpy.savez(path, x=…, y=…), x [n, C, H, W] and y [n], numbers"
     try:
-        with np.load(spec.data, allow_pickle=False) as held:
-            x, y = np.asarray(held["x"], np.float32), np.asarray(held["y"])
-    except (OSError, KeyError, ValueError) as error:
-        remedy = "numpy.savez(path, x=…, y=…), x [n, C, H, W] and y [n]"
-        raise BadInput(where, f"cannot be read: {' '.join(str(error).split())[:200]}", remedy) from error
+        with zipfile.ZipFile(spec.data), np.load(spec.data, allow_pickle=False) as held:
+            x, y = held["x"], held["y"]
+    except (OSError, zipfile.BadZipFile) as error:
+        missing = isinstance(error, FileNotFoundError)
+        raise BadInput(where, "no such file" if missing else f"is no .npz file: {' '.join(str(error).split())[:200]}", remedy) from error
+    except (KeyError, ValueError) as error:
+        what = f"cannot be read: {error.args[0]}" if isinstance(error, KeyError) else "holds Python objects, which are not loaded"
+        raise BadInput(where, what, remedy) from error
+    if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
+        raise BadInput(where, f"holds x of {x.dtype} and y of {y.dtype}", remedy)
+    x = x.astype(np.float32)
     shape = SHAPES[spec.size.network]
     if x.ndim != 4 or x.shape[1:] != shape or y.shape != x.shape[:1]:
         raise BadInput(where, f"has x {list(x.shape)} and y {list(y.shape)}", f"x [n, {', '.join(map(str, shape))}] and y [n]")

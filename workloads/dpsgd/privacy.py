@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
 
-MOST_NOISE, LEAST_NOISE = 1000.0, 0.05
+MOST_NOISE, LEAST_NOISE = 1000.0, 1e-3
 MOST_PLD = 200.0  # PLD's grid grows with ε: 3 s here, gigabytes at a few thousand
 TOLERANCE = 1e-4  # of σ
 STEP = 0.9  # from RDP's σ down to one that PLD finds too small: seldom more than one, and each smaller σ takes PLD longer
@@ -72,13 +72,17 @@ def noise_for(target: float, accountant: str, rate: float, times: int, delta: fl
     if epsilon("rdp", rate, MOST_NOISE, times, delta) > target and epsilon(accountant, rate, MOST_NOISE, times, delta) > target:
         what = f"cannot be met over {times} compositions at a sampling rate of {rate:.4g}: noise of {MOST_NOISE:g} C is not enough"
         raise BadInput(f"--set epsilon={target:g}", what, "a larger ε, fewer steps, a smaller batch, more examples, or a larger δ")
+    if epsilon("rdp", rate, LEAST_NOISE, times, delta) <= target:
+        what = f"is met by noise of {LEAST_NOISE:g} C over {times} compositions, which hides nothing"
+        raise BadInput(f"--set epsilon={target:g}", what, f"an ε of some tens at most, or --set noise={LEAST_NOISE:g}")
     found = _least(lambda noise: epsilon("rdp", rate, noise, times, delta) <= target, LEAST_NOISE, MOST_NOISE)  # quick, and never below PLD's
     if accountant == "pld":
         low = STEP * found
         while low > LEAST_NOISE and epsilon("pld", rate, low, times, delta) <= target:
             low, found = STEP * low, low
         found = _least(lambda noise: epsilon("pld", rate, noise, times, delta) <= target, low, found)
-    return math.ceil(found * 1e5) / 1e5
+    unit = 10.0 ** (math.floor(math.log10(found)) - 5)
+    return round(math.ceil(found / unit) * unit, 12)
 
 
 def _least(enough: Callable[[float], bool], low: float, high: float) -> float:

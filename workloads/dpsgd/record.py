@@ -6,11 +6,13 @@ import math
 
 from energybench.model import Doubt, Progress, Said, Series, WorkRecord
 from energybench_workloads.dpsgd import privacy, statement
+from energybench_workloads.dpsgd.data import Examples
 from energybench_workloads.dpsgd.spec import Spec
 from energybench_workloads.dpsgd.training import Trained
+from energybench_workloads.trainings import grown
 
 
-def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, progress: Progress | None) -> WorkRecord:
+def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, progress: Progress | None, held: Examples) -> WorkRecord:
     """Of the last run. `accuracy`: held-out, of the weights as they are. `work_per_step`: the work's amount that a step stands for."""
     said: dict[str, Said] = dict(statement.PLAIN)
     figures = {"steps of all runs" if spec.checkpoint else "steps": float(trained.steps), "examples of the last run": float(trained.examples)}
@@ -19,18 +21,18 @@ def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, 
         guaranteed = spec.guaranteed(trained.steps)
         spent = privacy.spent(*_composed(spec, guaranteed))
         amplified = privacy.spent(spec.rate, spec.noise, guaranteed, spec.delta) if spec.sampling == "shuffle" else None
-        said = statement.statement(spec, spent, trained.steps)
+        said = statement.statement(spec, spent, trained.steps, held.digest)
         doubts = statement.doubts(spec, spent, amplified)
         figures |= {"epsilon": spent.of(spec.accountant)} if math.isfinite(spent.of(spec.accountant)) else {}
         by = {"epsilon by RDP": spent.rdp} | ({"epsilon by PLD": spent.pld} if spent.by_pld else {})
         figures |= {name: value for name, value in by.items() if math.isfinite(value)}
         figures |= {"delta": spent.delta, "noise multiplier": spent.noise, "sampling rate": spent.rate, "compositions": float(spent.times)}
     figures["held-out accuracy"] = accuracy
-    drawn = [loss for loss in trained.losses if loss is not None]
-    if drawn:
-        figures["loss of the last step"] = drawn[-1]
+    losses = tuple(loss if loss is not None and math.isfinite(loss) else None for loss in trained.losses)
+    if losses and losses[-1] is not None:
+        figures["loss of the last step"] = losses[-1]
     steps = tuple(float(step) for step in range(1, trained.steps + 1))
-    series = [Series(name="loss", x=steps, y=trained.losses, x_title="step", y_title="training loss (nat)", work_per_x=work_per_step)]
+    series = [Series(name="loss", x=steps, y=losses, x_title="step", y_title="training loss (nat)", work_per_x=work_per_step)]
     if len(trained.scores) > 1:
         at, scores = zip(*trained.scores, strict=True)
         title = "held-out accuracy"
@@ -42,7 +44,7 @@ def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, 
         figures=figures,
         series=tuple(series),
         progress=progress,
-        doubts=doubts,
+        doubts=(*doubts, *grown(trained.losses), *statement.of_data(spec, held)),
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench_workloads.common import Settings, check_checkpoint
+from energybench_workloads.common import Settings
+from energybench_workloads.trainings import check_checkpoint
 
 MODES = ("plain", "explicit", "ghost", "book-keeping")
 SETTINGS = (

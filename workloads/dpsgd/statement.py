@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from energybench.model import Doubt, Said
 from energybench_workloads.dpsgd import privacy
 from energybench_workloads.dpsgd.privacy import Spent
 from energybench_workloads.dpsgd.spec import DEFAULT_SEED, Spec
 
+if TYPE_CHECKING:
+    from energybench_workloads.dpsgd.data import Examples
+
 PLAIN: dict[str, Said] = {"privacy": "none: plain SGD, the baseline. Nothing is claimed of these weights"}
+GUESSED = 2**32  # seeds below can all be tried
+_SCALED = 20.0  # standard deviations that scaled pixels do not reach
+_SECRET = "for a release, --set seed=SECRET of 62 random bits, and delete it"
 _DATA = {
     "digits": "scikit-learn's handwritten digits (UCI), which are public",
     "synthetic": "images made from the seed; where there are users, they are made up too",
@@ -22,9 +30,9 @@ NOTES = (
 )
 
 
-def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
+def statement(spec: Spec, spent: Spent, steps: int, digest: str) -> dict[str, Said]:
     """Topic → what is stated, complete by the list. `steps`: taken since the beginning, over all runs from a checkpoint; `spent` is of those that are
-    guaranteed (`spec.guaranteed`).
+    guaranteed (`spec.guaranteed`). `digest`: of the data (SHA-256).
     """
     poisson, claimed, assumed = spec.sampling == "poisson", spent.of(spec.accountant), _assumptions(spec)
     records = f"all {spec.records} records of one user" if spec.unit == "user" else "one example: its pixels or tokens and its label"
@@ -35,7 +43,7 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
     formal = "none: no finite ε" if math.isinf(claimed) else bound
     return {
         "setting": "central: a trusted party holds the data, and trains",
-        "data": _DATA.get(spec.data, "a file of the user's"),
+        "data": _DATA.get(spec.data) or _own(spec, digest),
         "accesses covered": f"{_covered(spec, steps)} on the training set ({spec.examples} units)",
         "accesses not covered": "the choice of network, rates, C, batch and number of steps at most, which is made before without the data and must be;"
         " other runs on these data, each at its own ε; held-out examples and the number of units (and so q), which count as public;"
@@ -56,8 +64,14 @@ def statement(spec: Spec, spent: Spent, steps: int) -> dict[str, Said]:
     }
 
 
+def _own(spec: Spec, digest: str) -> str:
+    """Which file, told apart by what it holds, and who a user is in it."""
+    users = f"; each next {spec.records} examples are taken for one user's" if spec.unit == "user" else ""
+    return f"the file {Path(spec.data).name} (SHA-256 of x and y {digest[:16]}…), its first {spec.examples * spec.records} examples{users}"
+
+
 def _covered(spec: Spec, steps: int) -> str:
-    if not spec.accuracy:
+    if not spec.accuracy or steps >= spec.steps:
         return f"all {steps} steps"
     return (
         f"{spec.steps} steps, which is the most it may take; it stopped at step {steps} by its accuracy, which depends on the weights, so that the ε of "
@@ -84,9 +98,9 @@ def _by_pld(spent: Spent) -> str:
 
 def _assumptions(spec: Spec) -> tuple[tuple[str, bool], ...]:
     """What is assumed and why it holds or does not, and whether it does."""
-    poisson, secret = spec.sampling == "poisson", spec.seed != DEFAULT_SEED
+    poisson, secret = spec.sampling == "poisson", spec.seed >= GUESSED
     sampled = "unit by unit from a counter-based generator" if poisson else "shuffled, so no amplification is counted: a unit is met once a pass, at full rate"
-    kept = "where this run's seed, which is in its settings, is kept secret" if secret else "the seed is the default"
+    kept = "where this run's seed, which is in its settings, is kept secret" if secret else "the seed is the default, or small enough to be guessed"
     return (
         (f"batches are independent Poisson samples: {sampled}", poisson),
         ("one unit changes the sum by at most C: checked on the trained network", True),
@@ -101,7 +115,7 @@ def terms(spec: Spec) -> str:
     whose = "all records of a user" if spec.unit == "user" else "one example"
     how = "Poisson batches, add or remove" if spec.sampling == "poisson" else "shuffled batches without amplification, zero-out"
     at_most = f" of the {spec.steps} steps that it may take at most" if spec.accuracy else ""
-    given = f", which the default seed {DEFAULT_SEED} is not" if spec.seed == DEFAULT_SEED else ""
+    given = f", which {'the default' if spec.seed == DEFAULT_SEED else 'a'} seed of {spec.seed} is not" if spec.seed < GUESSED else ""
     return (
         f"ε at δ = {spec.delta:g} for {whose}, {how}, by {spec.accountant.upper()}, of the weights after every step{at_most}, under a secret seed{given}. "
         "Each run's whole privacy statement: `energybench report STUDY/runs`."
@@ -125,5 +139,16 @@ def doubts(spec: Spec, spent: Spent, amplified: Spent | None) -> tuple[Doubt, ..
         found.append(Doubt(code="weak-privacy", message=message, remedy="more noise, fewer steps, a smaller batch or more examples"))
     if spec.seed == DEFAULT_SEED:
         message = f"these weights carry no privacy: noise and batches follow from the seed, {DEFAULT_SEED} by default; stated is what a secret one gives"
-        found.append(Doubt(code="known-seed", message=message, remedy="for a release, --set seed=SECRET, and delete it"))
+        found.append(Doubt(code="known-seed", message=message, remedy=_SECRET))
+    elif spec.seed < GUESSED:
+        message = f"seeds as small as {spec.seed} can be tried one after the other: whoever finds it has noise and batches; stated is what a secret one gives"
+        found.append(Doubt(code="guessable-seed", message=message, remedy=_SECRET))
     return tuple(found)
+
+
+def of_data(spec: Spec, held: Examples) -> tuple[Doubt, ...]:
+    """Pixels as they come from a camera make the first layer's gradients hundreds of times too large: all are clipped, and little is learned."""
+    largest = float(held.x.abs().max()) if held.x.is_floating_point() else 0.0
+    if spec.data in _DATA or largest <= _SCALED:
+        return ()
+    return (Doubt(code="unscaled", message=f"x goes up to {largest:.3g} in size, where about 1 is meant", remedy="subtract its mean, divide by its deviation"),)

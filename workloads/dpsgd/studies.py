@@ -47,7 +47,7 @@ def _cost(settings: Mapping[str, str]) -> StudyPlan:
         settings=_asked(settings, network=networks, batch=batches, mode=modes, steps=(steps,), noise=(noise,)),
         cells=tuple(cells),
         axes=Axes(x="batch", y="network", panels=()),
-        curves=("epsilon",) if len(batches) > 1 else (),
+        curves=("epsilon",),
         notes=("A step is one of the optimiser's, of `batch` examples; Poisson sampling draws more or fewer, the same ones for all modes.",),
     )
 

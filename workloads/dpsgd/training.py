@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +13,12 @@ from torch import nn
 
 from energybench.errors import BadInput
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import fingerprint, steps_due, synchronise
+from energybench_workloads.common import fingerprint, synchronise
 from energybench_workloads.dpsgd import models
 from energybench_workloads.dpsgd.data import Examples, drawn
 from energybench_workloads.dpsgd.mechanisms import mechanism
 from energybench_workloads.dpsgd.spec import Spec
+from energybench_workloads.trainings import diverged, steps_due
 
 
 class Trained(NamedTuple):
@@ -95,6 +97,9 @@ class Training:
         losses = tuple(total / count if count else None for total, count in zip(torch.stack(sums).tolist(), counts, strict=True))
         trained = Trained(self._losses + losses, tuple(scores), first, sum(counts))
         if spec.checkpoint:
+            if not self.finite(trained):
+                steps = len(self._losses) + next((i for i, loss in enumerate(losses) if loss is not None and not math.isfinite(loss)), len(losses) - 1) + 1
+                raise diverged(steps, spec.checkpoint, self.done)
             with region("checkpoint"):
                 self._save(trained, keep)
         return trained
@@ -144,8 +149,9 @@ class Training:
         self.network.train()
         return hits / total
 
-    def finite(self) -> bool:
-        return all(bool(p.isfinite().all()) for p in self.network.parameters())
+    def finite(self, trained: Trained) -> bool:
+        """Whether all losses and weights are numbers."""
+        return all(loss is None or math.isfinite(loss) for loss in trained.losses) and all(bool(p.isfinite().all()) for p in self.network.parameters())
 
     def _save(self, trained: Trained, keep: bool) -> None:
         """A file that is whole replaces the one before; or it is thrown away, and so are the steps."""
@@ -175,7 +181,8 @@ class Training:
         except Exception as error:
             raise BadInput(where, "is no checkpoint of dpsgd", "another path, or remove the file") from error
         if other := [key for key, value in self._problem().items() if problem.get(key) != value]:
-            raise BadInput(where, f"was begun with another {', '.join(other)}", "the settings that it was begun with, or another path")
+            said = ", ".join(f"noise (found for epsilon, delta and total: now {spec.noise:g})" if key == "noise" and spec.epsilon else key for key in other)
+            raise BadInput(where, f"was begun with another {said}", "the settings that it was begun with, or another path")
         self.start, self._begun, self._losses, self.done = state["network"], state["optimiser"], tuple(state["losses"]), step
 
     def identity(self) -> str:

@@ -137,7 +137,7 @@ class Dpsgd:
         training, trained = self._made(), self._ran()
         steps, drawn = (trained.steps - self._opened, training.drawn) if self._spec.checkpoint else (trained.steps, trained.examples)
         per_step = (1.0 if self._spec.accuracy else max(drawn, 1)) / steps
-        return record(self._spec, trained, training.accuracy(), per_step, self._progress(training, trained, per_step))
+        return record(self._spec, trained, training.accuracy(), per_step, self._progress(training, trained, per_step), training.held)
 
     def _progress(self, training: Training, trained: Trained, per_step: float) -> Progress | None:
         if not self._spec.checkpoint:

@@ -1,0 +1,47 @@
+"""What trainings share: a checkpoint's path, the steps that are left of a budget, and a loss that runs away."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from energybench.errors import BadInput
+from energybench.model import Doubt
+
+_GROWN = 10.0  # times the first loss (or 1 nat): far beyond what noise does to a training that learns
+
+
+def check_checkpoint(path: str) -> None:
+    """Raises BadInput, before any work, where a checkpoint could not be written ("" is none)."""
+    if path and (not Path(path).absolute().parent.is_dir() or Path(path).is_dir()):
+        what = "is a folder" if Path(path).is_dir() else "lies in no folder that exists"
+        raise BadInput(f"--set checkpoint={path}", what, "a file in a folder that exists")
+
+
+def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "") -> int:
+    """Of a run's steps those that `total` of all runs from a checkpoint (0: no end) leaves. `why`: what more of them would do.
+
+    Raises BadInput where it leaves none.
+    """
+    if not checkpoint or not total:
+        return steps
+    if total <= done:
+        remedy = "train no further, or begin anew with another file"
+        raise BadInput(f"--set total={total}", f"{checkpoint} holds {done} steps, these are done{why}", remedy)
+    return min(steps, total - done)
+
+
+def diverged(step: int, checkpoint: str, kept: int) -> BadInput:
+    """A training whose weights or losses are no numbers from this step on; its checkpoint is not written."""
+    stays = f"{Path(checkpoint).name} stays at step {kept}" if kept else f"{Path(checkpoint).name} was not written"
+    return BadInput("training", f"diverged by step {step}: its loss or weights are not numbers; {stays}", "a lower --set lr")
+
+
+def grown(losses: Sequence[float | None]) -> tuple[Doubt, ...]:
+    """A doubt where the last loss is far above the first: numbers, but nothing that was learned."""
+    known = [loss for loss in losses if loss is not None and math.isfinite(loss)]
+    if len(known) < 2 or known[-1] <= _GROWN * max(known[0], 1.0):
+        return ()
+    message = f"the loss went from {known[0]:.3g} to {known[-1]:.3g}: the training diverges, and its energy bought nothing"
+    return (Doubt(code="diverging", message=message, remedy="a lower --set lr; under privacy less noise or a smaller --set clip"),)
