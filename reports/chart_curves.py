@@ -47,11 +47,13 @@ def _figure(alt: Any, study: Study, place: tuple[tuple[str, Any], ...], rows: li
 
 
 def _panel(alt: Any, x: str, name: str, rows: Sequence[dict[str, Any]], variants: Sequence[str]) -> Any:
+    """From 0 where all values are one: an axis of no length has wrong ticks."""
     tones = alt.Color("variant:N", title=None, sort=list(variants), scale=alt.Scale(domain=list(variants), range=list(TONES[: len(variants)])))
     across = alt.X("x:O", title=x, axis=alt.Axis(labelAngle=0))
     base = alt.Chart(alt.Data(values=list(rows))).encode(x=across, color=tones)
+    level = len({number for row in rows for number in (row["y"], row.get("low", row["y"]), row.get("high", row["y"]))}) == 1
     lines = base.mark_line(point=alt.OverlayMarkDef(size=46, filled=True), strokeWidth=1.8, opacity=0.85).encode(
-        y=alt.Y("y:Q", title=name, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
+        y=alt.Y("y:Q", title=name, scale=alt.Scale(zero=level), axis=alt.Axis(tickCount=5)),
         shape=alt.Shape("variant:N", title=None, sort=list(variants), scale=alt.Scale(domain=list(variants))),
         tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("x:O", title=x), alt.Tooltip("y:Q", title=name, format=".4g")],
     )

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from energybench.model import Estimate, Measurement, Progress, WorkRecord
+from energybench_reports.chart_curves import figures
 from energybench_reports.view_training import tables
+from tests.reports import sample_training
 from tests.reports.sample_nodes import cpu_node
 
 WORK = 2.0  # amount a step
@@ -57,3 +59,15 @@ def test_two_trainings_are_two_tables_and_a_run_without_one_is_none() -> None:
 def test_progress_that_goes_backwards_is_none() -> None:
     with pytest.raises(ValueError, match="from 5 to 4"):
         Progress(training="one", first=5, last=4, unit="step", work_per_unit=1)
+
+
+def test_a_curve_of_one_value_is_drawn_from_zero() -> None:
+    """ε of one private cell alone: an axis of no length would have its tick at 1."""
+    alt = pytest.importorskip("altair")
+    whole = sample_training.study()
+    one = msgspec.structs.replace(whole, cells=whole.cells[:1])
+    scales = {}
+    for panel in figures(alt, one)[0].spec["hconcat"]:
+        y = next(layer["encoding"]["y"] for layer in panel["layer"] if "title" in layer["encoding"]["y"])
+        scales[y["title"]] = y["scale"]["zero"]
+    assert scales == {"energy of a training (J)": False, "epsilon": True, "held-out accuracy": False}

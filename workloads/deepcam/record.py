@@ -60,7 +60,7 @@ def record(member: Member, told: Told) -> WorkRecord:
     training = member.spec.mode == "training"
     of_one = cost.training_flops(pixels) if training else cost.forward_flops(pixels)
     statement: dict[str, Said] = {
-        "network": f"DeepLabv3+ with Xception, {cost.parameters() / 1e6:.2f} M parameters, {of_one / 1e12:.3g} TFLOP a sample",
+        "network": f"DeepLabv3+ with Xception, {cost.parameters() / 1e6:.2f} M parameters, {of_one / 1e12:.3g} TFLOP a sample in {member.spec.mode}",
         "samples of the last run": f"{told.samples}, {member.spec.batch} in a pass, {member.spec.step_samples} in a step over {member.spec.world} process(es)",
         "arithmetic": f"{member.spec.precision} on {member.device}",
     }
