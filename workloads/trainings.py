@@ -19,6 +19,37 @@ def check_checkpoint(path: str) -> None:
         raise BadInput(f"--set checkpoint={path}", what, "a file in a folder that exists")
 
 
+class Kept:
+    """A checkpoint as this process has last seen it: two that go on from one file at a time would each lose the other's steps, and their ε."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._seen = self._now()
+
+    def _now(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def check(self) -> None:
+        """Raises BadInput where another process has written the file since."""
+        if self._now() != self._seen:
+            what = "was written or removed by another process meanwhile: this run's steps since are not in it"
+            raise BadInput(f"--set checkpoint={self._path}", what, "one command at a time for a file; for two trainings two files")
+
+    def replace(self, draft: Path) -> None:
+        """The draft takes the file's place. Raises as `check`."""
+        try:
+            self.check()
+        except BadInput:
+            draft.unlink()
+            raise
+        draft.replace(self._path)
+        self._seen = self._now()
+
+
 def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "") -> int:
     """Of a run's steps those that `total` of all runs from a checkpoint (0: no end) leaves. `why`: what more of them would do.
 

@@ -108,6 +108,9 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
     assert same is not None
     assert before is not None
     assert same.training == before.training
+    with pytest.raises(BadInput, match="by another process"):
+        second.run(Regions())
+    assert list(tmp_path.iterdir()) == [tmp_path / "state.pt"]
 
 
 def test_a_rehearsal_leaves_no_trace_and_a_budget_is_kept(tmp_path: Path) -> None:

@@ -144,6 +144,21 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
         made(checkpoint=str(tmp_path / "other.pt"))
 
 
+def test_two_trainings_do_not_write_one_file(tmp_path: Path) -> None:
+    """Each would lose the other's steps, which were trained on the data all the same: the second to save is told, and the file is the first one's."""
+    path = tmp_path / "state.pt"
+    one, two = made(checkpoint=str(path)), made(checkpoint=str(path))
+    one.run(Regions())
+    kept = path.read_bytes()
+    with pytest.raises(BadInput, match="by another process"):
+        two.run(Regions())
+    with pytest.raises(BadInput, match="by another process"):
+        two.rehearse(Regions())
+    one.run(Regions())
+    assert path.read_bytes() != kept
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_rehearsal_leaves_no_trace(tmp_path: Path) -> None:
     """Before the first run, and between two: same bits, same file, same progress as without; it does a run's own work."""
     path = tmp_path / "state.pt"

@@ -26,7 +26,7 @@ from energybench_workloads.deepcam import checks, cost, record
 from energybench_workloads.deepcam.cost import SIZES
 from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet
 from energybench_workloads.deepcam.team import Team, find_place
-from energybench_workloads.trainings import check_checkpoint, steps_due
+from energybench_workloads.trainings import Kept, check_checkpoint, steps_due
 
 if TYPE_CHECKING:
     import torch
@@ -129,8 +129,10 @@ class Deepcam:
         )
         self._team = Team(spec, place)
         self._done, self._trained, self._took, self._counts = 0, None, (0.0, 0.0), None
-        if self._checkpoint and Path(self._checkpoint).is_file():
-            self._go_on(self._team)
+        if self._checkpoint:
+            self._team.first.kept = Kept(self._checkpoint)
+            if Path(self._checkpoint).is_file():
+                self._go_on(self._team)
         self._due()
         self._opened = self._done
         with region("compile"):  # libraries choose their algorithms: as many steps as that takes, and the run begins anew
@@ -199,8 +201,11 @@ class Deepcam:
         return self._work(steps)
 
     def rehearse(self, region: RegionFactory) -> Work:
+        team = self._made()
         if self._done != self._opened:
-            self._made().begin(self._checkpoint)
+            if team.first.kept is not None:
+                team.first.kept.check()
+            team.begin(self._checkpoint)
         return self._work(self._train(region, keep=False)[1])
 
     def _train(self, region: RegionFactory, keep: bool) -> tuple[Trained, int]:

@@ -18,7 +18,7 @@ from energybench_workloads.dpsgd import models
 from energybench_workloads.dpsgd.data import Examples, drawn
 from energybench_workloads.dpsgd.mechanisms import mechanism
 from energybench_workloads.dpsgd.spec import Spec
-from energybench_workloads.trainings import diverged, steps_due
+from energybench_workloads.trainings import Kept, diverged, steps_due
 
 
 class Trained(NamedTuple):
@@ -47,6 +47,7 @@ class Training:
         self._losses: tuple[float | None, ...] = ()
         self._begun: dict[str, Any] | None = None  # the optimiser's state to begin with
         self.drawn = 0  # examples, of the runs that have gone on since the checkpoint was opened
+        self._kept = Kept(spec.checkpoint) if spec.checkpoint else None
         self._stands = -1  # step at which the network stands, where the next run may go on from there
 
     def close(self) -> None:
@@ -164,7 +165,8 @@ class Training:
             draft.unlink()
             self.disturbed()
             return
-        draft.replace(path)
+        assert self._kept is not None  # there is a checkpoint to save
+        self._kept.replace(draft)
         self.done = self._stands = trained.steps
         self.drawn += trained.examples
         self._losses = trained.losses
@@ -175,6 +177,8 @@ class Training:
         if not spec.checkpoint or not Path(spec.checkpoint).is_file():
             return
         where = f"--set checkpoint={spec.checkpoint}"
+        assert self._kept is not None  # there is a checkpoint to read
+        self._kept.check()
         try:
             state: dict[str, Any] = torch.load(spec.checkpoint, map_location="cpu", weights_only=True)
             step, problem = int(state["step"]), dict(state["problem"])
