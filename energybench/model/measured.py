@@ -83,7 +83,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
     idle_state: str | None = None  # which idle that is: what was held, and that the sensors were polled
     idles: tuple[Idle, ...] = ()
     net_energy_j: Estimate | None
-    work: Work | None
+    work: Work | None  # of one repeat; the mean where repeats did other amounts
     energy_per_work_j: Estimate | None
     work_per_s: Estimate | None = None  # samples/s and the like; None where a repeat's work is not known
     roofline: Roofline | None = None  # None: the work counts neither flops nor bytes
