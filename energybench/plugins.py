@@ -174,6 +174,14 @@ class KeepsCheckpoint(Protocol):
 
 
 @runtime_checkable
+class Closes(Protocol):
+    """A workload that has something to end, such as processes on other nodes; optional."""
+
+    def close(self) -> None:
+        """Called once it is no longer needed, or before the worker ends; 5 s later that is killed, with all that it started here."""
+
+
+@runtime_checkable
 class Report(Protocol):
     """One format. `render` is pure: the same document gives the same bytes."""
 

@@ -24,14 +24,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
 
 from energybench.errors import BadInput, DoesNotFit
 from energybench.model import Window, Work
-from energybench.plugins import CountsMemory, KeepsCheckpoint, KeepsRecord, OffersStudies, RegionFactory, Workload, load
+from energybench.plugins import Closes, CountsMemory, KeepsCheckpoint, KeepsRecord, OffersStudies, RegionFactory, Workload, load
 
 
 class Worker:
@@ -54,15 +54,18 @@ class Worker:
         if command["do"] == "plan":
             return _plan(command)
         if command["do"] == "setup":
-            self._held.pop(slot, None)
+            self._release(slot)
             with self.region("setup"):
-                workload: Workload = load("workloads", command["workload"])
-                workload.setup(command["size"], command["device"], self.region, command["settings"])
-            self._held[slot] = workload
+                workload = self._held[slot] = load("workloads", command["workload"])
+                try:
+                    workload.setup(command["size"], command["device"], self.region, command["settings"])
+                except BaseException:
+                    self._release(slot)
+                    raise
             going_on = _going_on(workload)
             return {"ready": dict(workload.settings()), "checkpoint": going_on.checkpoint() if going_on else None, "regions": self._taken()}
         if command["do"] == "release":
-            self._held.pop(slot, None)
+            self._release(slot)
             gc.collect()
             return {"released": True}
         if slot not in self._held:
@@ -76,6 +79,17 @@ class Worker:
             return {"memory": msgspec.to_builtins(held.memory()) if isinstance(held, CountsMemory) else None}
         checks = msgspec.to_builtins(list(held.verify()))
         return {"checks": checks, "record": msgspec.to_builtins(held.record()) if isinstance(held, KeepsRecord) else None}
+
+    def _release(self, slot: int) -> None:
+        held = self._held.pop(slot, None)
+        if isinstance(held, Closes):
+            with suppress(Exception):  # what it has measured stands
+                held.close()
+
+    def close(self) -> None:
+        """Let go of every workload."""
+        for slot in tuple(self._held):
+            self._release(slot)
 
     def _run(self, once: Callable[[RegionFactory], Work], times: int) -> dict[str, Any]:
         start = time.monotonic()
@@ -138,6 +152,7 @@ def main(commands_fd: int, events_fd: int) -> None:
                 events.write(json.dumps(reply) + "\n")
             except BrokenPipeError:  # whoever asked has been killed
                 os._exit(0)
+        worker.close()
 
 
 if __name__ == "__main__":

@@ -40,6 +40,10 @@ class Pause:
         time.sleep(factor * float(self.values["seconds"]) * (1 + float(self.values["spread"]) * (self.n % 3)))
         return Work(amount=1.0, unit="nap", fingerprint="nap", precision="equal-accuracy")
 
+    def close(self):
+        if "closed" in self.values:
+            open(self.values["closed"], "a").write("x")
+
     def verify(self):
         wrong = self.n == int(self.values["wrong_at"])
         return [Verification(quantity="nap", value=None if wrong else 0.0, tolerance=1.0, passed=not wrong)]

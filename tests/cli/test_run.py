@@ -121,6 +121,13 @@ def test_a_failed_check_ends_with_one(tmp_path: Path, env: dict[str, str]) -> No
     assert "failed its check" in one_line(energybench("compare", name, name, cwd=tmp_path))
 
 
+@pytest.mark.parametrize("setting", ["seconds=0.1", "nosuch=1", "fail_at=1"])
+def test_a_workload_is_closed_once_whatever_came_of_it(tmp_path: Path, env: dict[str, str], setting: str) -> None:
+    """What it has started elsewhere (another node's processes) is told that the run is over."""
+    run(tmp_path, env, "--repeats", "1", "--set", setting, "--set", f"closed={tmp_path / 'closed'}")
+    assert (tmp_path / "closed").read_text() == "x"
+
+
 def test_a_workload_that_fails_later_keeps_its_repeats(tmp_path: Path, env: dict[str, str]) -> None:
     """Repeats before the failure stand; the doubt says where it failed; exit code 1."""
     ran = run(tmp_path, env, "--repeats", "6", "--set", "seconds=1.2", "--set", "fail_at=4")

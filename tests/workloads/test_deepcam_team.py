@@ -81,7 +81,7 @@ def test_the_workload_runs_over_two_processes() -> None:
         assert work.amount == 4
         assert [check for check in workload.verify() if not check.passed] == []
     finally:
-        workload._close()
+        workload.close()
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def made(**settings: str) -> Iterator[Milc]:
     try:
         yield workload
     finally:
-        workload._close()
+        workload.close()
 
 
 def iterate(workload: Milc, iterations: int) -> torch.Tensor:

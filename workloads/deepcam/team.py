@@ -202,7 +202,9 @@ def serve(place: Place, local: int, threads: int) -> None:
     except KeyboardInterrupt:
         pass
     except Exception as error:
-        print(f"deepcam process {rank} on {socket.gethostname()}: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+        gone = "Connection" in str(error)  # gloo has no class of its own for it
+        said = "the process that leads has gone: its run was cut off" if gone else f"{type(error).__name__}: {error}"
+        print(f"deepcam process {rank} on {socket.gethostname()}: {said}", file=sys.stderr)  # noqa: T201
         os._exit(1)  # its group would wait for what cannot come
 
 

@@ -110,7 +110,7 @@ class Deepcam:
         require_torch()
         import torch
 
-        self._close()
+        self.close()
         place = find_place(torch_device(device, several=True), self._ranks, os.environ)
         self._ranks, self._nodes = len(place.devices), place.nodes
         if self._graphs and (place.world > 1 or place.devices[0] == "cpu"):
@@ -269,7 +269,8 @@ class Deepcam:
             raise RuntimeError("deepcam: run before setup")
         return self._team
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End what set-up started."""
         if self._team is not None:
             self._team.close()
             self._team = None

@@ -43,7 +43,7 @@ class Dpsgd:
         if spec.epsilon is not None:
             rate, times = spec.exposures(spec.planned)
             spec = spec._replace(noise=privacy.noise_for(spec.epsilon, spec.accountant, rate, times, spec.delta))
-        self._close()
+        self.close()
         self._make(spec, device, region)
 
     def _make(self, spec: Spec, device: str, region: RegionFactory) -> None:
@@ -157,7 +157,8 @@ class Dpsgd:
             raise RuntimeError("dpsgd: verify before run")
         return self._trained
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End what set-up started."""
         if self._training is not None:
             self._training.close()
             self._training = None

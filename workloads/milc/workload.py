@@ -102,7 +102,7 @@ class Milc:
         require_torch(huge_pages=True)
         import torch
 
-        self._close()
+        self.close()
         lattice = self._lattice
         first = torch_device(device, several=True)
         if self._inner == "auto":
@@ -202,7 +202,8 @@ class Milc:
             raise RuntimeError("milc: run before setup")
         return self._problem, self._team
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End what set-up started."""
         if self._team is not None:
             self._team.close()
             self._team = None
