@@ -61,7 +61,7 @@ def ours(member: Member, steps: int) -> tuple[float, dict[str, float], float]:
 
 
 class Bare:
-    """What anyone would write, over the same network and optimiser: a copy in other memory alone differs by a percent, to either side."""
+    """What anyone would write, over the same network and optimiser."""
 
     def __init__(self, member: Member, steps: int) -> None:
         self.member = member
