@@ -22,7 +22,7 @@ def answer(measurement: Measurement, label: str) -> Answer:
     estimated = measurement.quality == "estimated"
     repeats, span = ("no whole repeat", "a part of a repeat") if measurement.partial else (counted(len(measurement.repeats), "repeat"), "one repeat")
     name = ASSUMED if estimated else f"energy of {span}, gross"
-    failed = not_passed(measurement)
+    failed = [plain(quantity) for quantity in measurement.failed_checks]
     work = f" for {amount(measurement.work)}" if measurement.work and not failed else ""
     sentence = (
         f"The energy of this run was not measured; it took {show(measurement.time_s, 's')}{work}."
@@ -64,17 +64,13 @@ def verified(measurement: Measurement) -> Cell:
     checks = measurement.verification
     if not checks:
         return Cell("not checked", tone="warn")
-    failed = not_passed(measurement)
-    return Cell("failed", listed(failed), "bad") if failed else Cell("passed", listed(plain(check.quantity) for check in checks), "good")
-
-
-def not_passed(measurement: Measurement) -> list[str]:
-    """Quantities whose check failed: there is then no energy of a unit of the work, for it was not done."""
-    return [plain(check.quantity) for check in measurement.verification if not check.passed]
+    if measurement.failed_checks:
+        return Cell("failed", listed(plain(quantity) for quantity in measurement.failed_checks), "bad")
+    return Cell("passed", listed(plain(check.quantity) for check in checks), "good")
 
 
 def _per_work(measurement: Measurement) -> Cell:
-    if not_passed(measurement):
+    if measurement.failed_checks:
         return Cell("not given", "the check of the result failed", "bad")
     if measurement.energy_per_work_j is None or measurement.work is None:
         return Cell("not given", tone="muted")
@@ -95,7 +91,7 @@ def _work(m: Measurement) -> Cell:
     """Amount and rate; of repeats that hold one unit of work the time says the rate, and of work that was not done there is none."""
     if m.work is None:
         return Cell("not counted", tone="muted")
-    rate = show(m.work_per_s, f"{plain(m.work.unit)}/s") if m.work_per_s and m.work.amount != 1 and not not_passed(m) else ""
+    rate = show(m.work_per_s, f"{plain(m.work.unit)}/s") if m.work_per_s and m.work.amount != 1 and not m.failed_checks else ""
     return Cell(amount(m.work), rate)
 
 

@@ -63,10 +63,19 @@ def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "")
     return min(steps, total - done)
 
 
-def diverged(step: int, checkpoint: str, kept: int) -> BadInput:
-    """A training whose weights or losses are no numbers from this step on; its checkpoint is not written."""
-    stays = f"{Path(checkpoint).name} stays at step {kept}" if kept else f"{Path(checkpoint).name} was not written"
-    return BadInput("training", f"diverged by step {step}: its loss or weights are not numbers; {stays}", "a lower --set lr")
+def numbers(losses: Sequence[float | None]) -> tuple[float | None, ...]:
+    """The losses with None in place of what is no number, as a curve has them."""
+    return tuple(loss if loss is not None and math.isfinite(loss) else None for loss in losses)
+
+
+def require_numbers(losses: Sequence[float | None], weights: bool, first: int, checkpoint: str) -> None:
+    """Before a checkpoint at step `first` is replaced: losses of the steps since, and whether all weights are numbers. Raises BadInput where some are not."""
+    bad = [step for step, loss in enumerate(losses, first + 1) if loss is not None and not math.isfinite(loss)]
+    if weights and not bad:
+        return
+    by = bad[0] if bad else first + len(losses)
+    stays = f"{Path(checkpoint).name} stays at step {first}" if first else f"{Path(checkpoint).name} was not written"
+    raise BadInput("training", f"diverged by step {by}: its loss or weights are not numbers; {stays}", "a lower --set lr")
 
 
 def grown(losses: Sequence[float | None]) -> tuple[Doubt, ...]:

@@ -33,10 +33,11 @@ def _reasons(baseline: Measurement, candidate: Measurement) -> list[tuple[str, s
             found.append(("precision", f"one is {works[0].precision}, the other {works[1].precision}", "use one precision policy"))
     elif works[0] is not works[1]:
         found.append(("work", "only one of them says what work it did", "measure both in the same way"))
-    for side in (baseline, candidate):
-        failed = [check.quantity for check in side.verification if not check.passed]
-        if failed:
-            found.append(("verification", f"{side.label} failed its check of {', '.join(failed)}", "mend the work first"))
+    found += [
+        ("verification", f"{side.label} failed its check of {', '.join(side.failed_checks)}", "mend the work first")
+        for side in (baseline, candidate)
+        if side.failed_checks
+    ]
     if baseline.boundary.name != candidate.boundary.name:
         found.append(("boundary", f"their boundaries differ: {baseline.boundary.name} and {candidate.boundary.name}", "measure both at one boundary"))
     return found

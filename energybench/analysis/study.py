@@ -16,7 +16,7 @@ from energybench.model import Cell, Estimate, Measurement, Memory, StudyRatio, S
 def run_of(cell: Cell, variant: str, measured: Measurement, memory: Memory | None) -> StudyRun:
     """One variant's measurement, per step. A failed check or a failure in a later repeat is its state: it enters no ratio."""
     factor = cell.step_amount / measured.work.amount if measured.work is not None else 1.0
-    failed = [check.quantity for check in measured.verification if not check.passed]
+    failed = measured.failed_checks
     broken = next((doubt.message for doubt in measured.doubts if doubt.code == "work-failed"), None)
     cut = next((doubt.message for doubt in measured.doubts if doubt.code == "interrupted"), None)
     made = StudyRun(

@@ -59,7 +59,7 @@ def replayed(replay: Path, plan: Plan) -> tuple[Path, Measurement, int]:
     from energybench.measuring.replaying import replay_run
 
     directory, result = replay_run(replay, plan)
-    return directory, result, 0 if all(check.passed for check in result.verification) else 1
+    return directory, result, 1 if result.failed_checks else 0
 
 
 def finish(directory: Path, result: Measurement, code: int, json: bool, stream: TextIO) -> NoReturn:

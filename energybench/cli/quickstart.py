@@ -76,7 +76,7 @@ def quickstart(
     if json:
         common.print_json(made)
     common.say(f"report: {target}")
-    raise typer.Exit(0 if all(check.passed for result in measurements for check in result.verification) else 1)
+    raise typer.Exit(1 if any(result.failed_checks for result in measurements) else 0)
 
 
 def _installed() -> None:

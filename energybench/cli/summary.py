@@ -17,13 +17,14 @@ def measurement(result: Measurement) -> str:
     lines = [f"{result.label}: energy {span} {show(result.energy_j, 'J')}{word}"]
     if result.energy_j is not None:
         lines[0] += f"   {relative(result.energy_j)}"
-    if _failed(result):
+    if result.failed_checks:
         lines[0] += "   CHECK FAILED: not the work that was asked for"
     lines.append(f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}   repeats {0 if result.partial else len(result.repeats)}")
     if result.idle_power_w is not None:
         lines.append(f"  idle {show(result.idle_power_w, 'W')}   net {show(result.net_energy_j, 'J')}")
     if result.energy_per_work_j is not None and result.work is not None:
-        each = f"no energy per {result.work.unit}: the check failed" if _failed(result) else f"{show(result.energy_per_work_j, 'J')} per {result.work.unit}"
+        unit = result.work.unit
+        each = f"no energy per {unit}: the check failed" if result.failed_checks else f"{show(result.energy_per_work_j, 'J')} per {unit}"
         lines.append(f"  {each}   {_rate(result)}a repeat holds {result.work.amount:g}")
     lines += _roofline(result.roofline)
     for name, energy in result.components_j.items():
@@ -35,13 +36,9 @@ def measurement(result: Measurement) -> str:
     return "\n".join(lines + doubts(result.doubts))
 
 
-def _failed(result: Measurement) -> bool:
-    return any(not check.passed for check in result.verification)
-
-
 def _rate(result: Measurement) -> str:
     """'3.23 sample/s [3.19, 3.27]   '; of a repeat that is one unit of work the time says it."""
-    if result.work is None or result.work_per_s is None or result.work.amount == 1 or _failed(result):
+    if result.work is None or result.work_per_s is None or result.work.amount == 1 or result.failed_checks:
         return ""
     return f"{show(result.work_per_s, f'{result.work.unit}/s')}   "
 
@@ -82,7 +79,7 @@ def _roofline(found: Roofline | None) -> list[str]:
 
 def per_work(result: Measurement) -> str:
     """One line: energy for a unit of work, which is what comparing compares (repeats may hold other amounts of it)."""
-    if result.energy_per_work_j is None or result.work is None or _failed(result):
+    if result.energy_per_work_j is None or result.work is None or result.failed_checks:
         return measurement(result).split("\n")[0]
     word = " (estimated: time x assumed power)" if result.quality == "estimated" else ""
     return f"{result.label}: {show(result.energy_per_work_j, 'J')} per {result.work.unit}{word}"

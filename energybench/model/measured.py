@@ -100,6 +100,11 @@ class Measurement(Noun, frozen=True, kw_only=True):
     doubts: tuple[Doubt, ...]
 
     @property
+    def failed_checks(self) -> tuple[str, ...]:
+        """Quantities whose check failed: the work was then not done, and its energy is that of no unit of it."""
+        return tuple(check.quantity for check in self.verification if not check.passed)
+
+    @property
     def partial(self) -> bool:
         """Whether its only repeat is a part of one, which a signal or the measuring side's end cut: energy of no known work."""
         return len(self.repeats) == 1 and self.work is None and any(doubt.code in ("interrupted", "cut-off") for doubt in self.doubts)

@@ -14,7 +14,7 @@ from energybench_workloads.deepcam import quality
 from energybench_workloads.deepcam.fields import FREQUENCIES
 from energybench_workloads.deepcam.loader import Batch, Loader, Share
 from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet, sources
-from energybench_workloads.trainings import Kept, diverged
+from energybench_workloads.trainings import Kept, require_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +103,6 @@ class Member:
                 moments[name] = moment.zero_() if isinstance(moment, torch.Tensor) else 0  # steps may be a plain number
 
     def train(self, order: Order, region: RegionFactory = quiet) -> Trained:
-
         spec = self.spec
         losses: list[torch.Tensor] = []
         scores: list[tuple[int, float]] = []
@@ -280,12 +279,8 @@ class Member:
 
         recent = self._mean(losses)
         if self.rank == 0:
-            bad = next((i for i, loss in enumerate(recent, order.first + 1) if not math.isfinite(loss)), None)
-            if bad is None and not math.isfinite(weights_norm(self.network)):
-                bad = step
-            if bad is not None:
-                self.at = -1
-                raise diverged(bad, order.path, order.first)
+            self.at = -1  # until it is saved: where it is not, the next run begins from the file
+            require_numbers(recent, math.isfinite(weights_norm(self.network)), order.first, order.path)
             state = {
                 "step": step,
                 "trained by": self.spec.optimiser,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from energybench.model import Doubt, Image, Progress, Said, Series, WorkRecord
@@ -11,6 +10,7 @@ from energybench_workloads.deepcam import cost, picture, quality
 from energybench_workloads.deepcam.fields import CHANNELS
 from energybench_workloads.deepcam.member import Member
 from energybench_workloads.deepcam.spec import Trained
+from energybench_workloads.trainings import numbers
 
 if TYPE_CHECKING:
     import torch
@@ -45,11 +45,11 @@ def record(member: Member, told: Told) -> WorkRecord:
     figures = {"waited for data (s)": told.took[0], "batches made in (s)": told.took[1]}
     series = []
     if told.trained is not None:
-        losses, scores = [loss if math.isfinite(loss) else None for loss in told.trained.losses], told.trained.scores
+        losses, scores = numbers(told.trained.losses), told.trained.scores
         each = told.work_per_step
         if losses[-1] is not None:
             figures["loss of the last step"] = losses[-1]
-        series.append(Series(name="loss", x=tuple(range(1, len(losses) + 1)), y=tuple(losses), x_title="step", y_title="loss (nat a pixel)", work_per_x=each))
+        series.append(Series(name="loss", x=tuple(range(1, len(losses) + 1)), y=losses, x_title="step", y_title="loss (nat a pixel)", work_per_x=each))
         if scores:
             series.append(
                 Series(name="held-out IoU", x=tuple(s for s, _ in scores), y=tuple(i for _, i in scores), x_title="step", y_title="mean IoU", work_per_x=each)

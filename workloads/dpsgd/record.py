@@ -9,7 +9,7 @@ from energybench_workloads.dpsgd import privacy, statement
 from energybench_workloads.dpsgd.data import Examples
 from energybench_workloads.dpsgd.spec import Spec
 from energybench_workloads.dpsgd.training import Trained
-from energybench_workloads.trainings import grown
+from energybench_workloads.trainings import grown, numbers
 
 
 def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, progress: Progress | None, held: Examples) -> WorkRecord:
@@ -28,7 +28,7 @@ def record(spec: Spec, trained: Trained, accuracy: float, work_per_step: float, 
         figures |= {name: value for name, value in by.items() if math.isfinite(value)}
         figures |= {"delta": spent.delta, "noise multiplier": spent.noise, "sampling rate": spent.rate, "compositions": float(spent.times)}
     figures["held-out accuracy"] = accuracy
-    losses = tuple(loss if loss is not None and math.isfinite(loss) else None for loss in trained.losses)
+    losses = numbers(trained.losses)
     if losses and losses[-1] is not None:
         figures["loss of the last step"] = losses[-1]
     steps = tuple(float(step) for step in range(1, trained.steps + 1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from energybench_workloads.dpsgd import models
 from energybench_workloads.dpsgd.data import Examples, drawn
 from energybench_workloads.dpsgd.mechanisms import mechanism
 from energybench_workloads.dpsgd.spec import Spec
-from energybench_workloads.trainings import Kept, diverged, steps_due
+from energybench_workloads.trainings import Kept, require_numbers, steps_due
 
 
 class Trained(NamedTuple):
@@ -98,9 +97,7 @@ class Training:
         losses = tuple(total / count if count else None for total, count in zip(torch.stack(sums).tolist(), counts, strict=True))
         trained = Trained(self._losses + losses, tuple(scores), first, sum(counts))
         if spec.checkpoint:
-            if not self.finite(trained):
-                steps = len(self._losses) + next((i for i, loss in enumerate(losses) if loss is not None and not math.isfinite(loss)), len(losses) - 1) + 1
-                raise diverged(steps, spec.checkpoint, self.done)
+            require_numbers(losses, self.finite(), first, spec.checkpoint)
             with region("checkpoint"):
                 self._save(trained, keep)
         return trained
@@ -150,9 +147,9 @@ class Training:
         self.network.train()
         return hits / total
 
-    def finite(self, trained: Trained) -> bool:
-        """Whether all losses and weights are numbers."""
-        return all(loss is None or math.isfinite(loss) for loss in trained.losses) and all(bool(p.isfinite().all()) for p in self.network.parameters())
+    def finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(bool(p.isfinite().all()) for p in self.network.parameters())
 
     def _save(self, trained: Trained, keep: bool) -> None:
         """A file that is whole replaces the one before; or it is thrown away, and so are the steps."""
