@@ -19,10 +19,13 @@ import msgspec
 from markupsafe import Markup
 
 from energybench.model import Document, Measurement, Study
-from energybench_reports import chart_limits, chart_record, chart_study, charts
+from energybench_reports.charts import power_and_energy as charts
+from energybench_reports.charts import record as chart_record
+from energybench_reports.charts import roofline as chart_limits
+from energybench_reports.charts import study as chart_study
 from energybench_reports.json_report import envelope
-from energybench_reports.layout import Section, Table
-from energybench_reports.view import build
+from energybench_reports.view.document import build
+from energybench_reports.view.layout import Section, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 SIDE_BY_SIDE = 4  # measurements; with more, each is a row

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from energybench.model import Document
-from energybench_reports.layout import Answer, Section, Table, View
-from energybench_reports.view import build
-from energybench_reports.wording import Cell
+from energybench_reports.view.document import build
+from energybench_reports.view.layout import Answer, Section, Table, View
+from energybench_reports.view.wording import Cell
 
 SIDE_BY_SIDE = 4  # measurements; with more, each is a row
 # Brackets stay readable: they make a link only before "(", "[" or ":". An underscore within a word makes nothing.

@@ -14,9 +14,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from energybench.model import Document
-from energybench_reports.layout import Answer, Section, Table, View
-from energybench_reports.view import build
-from energybench_reports.wording import Cell
+from energybench_reports.view.document import build
+from energybench_reports.view.layout import Answer, Section, Table, View
+from energybench_reports.view.wording import Cell
 
 WIDTH = 100
 SIDE_BY_SIDE = 3  # measurements; more of them follow below

@@ -19,8 +19,8 @@ def command(seconds: float, collector: str, root: Path = Path("/")) -> list[str]
 def measured(argv: Sequence[str], folder: Path, env: dict[str, str]) -> tuple[float, float, dict[str, float]]:
     """Start and end of its window and joules by device. Raises where the parts do not add up to what it printed."""
     # here, so that peers alone can be measured while it changes
-    from energybench.analysis.measurement import Record, covered
-    from energybench.analysis.parts import table
+    from energybench.analysis.energy.boundary_parts import table
+    from energybench.analysis.measurement.measure import Record, covered
     from energybench.measuring.session import ranges
     from energybench.store.reader import measurement, read_traces
 

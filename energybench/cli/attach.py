@@ -45,9 +45,9 @@ def attach(
         raise BadInput(f"--name {name}", "is no name of a meter", "letters, digits and any of . @ : + - _")
     from energybench.cli import summary
     from energybench.measuring.session import ranges
-    from energybench.store.attach import Meter
-    from energybench.store.attach import attach as attach_meter
-    from energybench.store.meter_file import Choice
+    from energybench.meters.attach import Meter
+    from energybench.meters.attach import attach as attach_meter
+    from energybench.meters.readings import Choice
 
     given = Meter(
         path=meter,

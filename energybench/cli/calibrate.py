@@ -12,7 +12,7 @@ from energybench.cli import common
 from energybench.errors import BadInput
 
 if TYPE_CHECKING:
-    from energybench.measuring.calibrate import Driven, Found
+    from energybench.calibrating.calibrate import Driven, Found
     from energybench.model import ChannelProfile, DeviceLimits, Host
 
 _SECONDS, _LEAST_S, _MOST_S = 24.0, 8.0, 600.0  # 24 s hold some 45 edges: a 25 ms window in 100 ms meets a quarter of them
@@ -51,7 +51,7 @@ def calibrate(
     if against is not None:
         if check:
             raise BadInput("--against", "does not go with --check", "one after the other")
-        from energybench.cli.against import calibrate_against
+        from energybench.cli.calibrate_against import calibrate_against
 
         calibrate_against(against, store, folder, json, psu_efficiency)
         return
@@ -67,10 +67,10 @@ def calibrate(
 
 def _drive(device: str, seconds: float, folder: Path, collectors: tuple[str, ...], root: Path, parts: tuple[bool, bool]) -> dict[str, Any]:
     """`parts`: whether to drive the sensors, whether to measure the limits."""
+    from energybench.calibrating.calibrate import devices, drive
+    from energybench.calibrating.machine_limits import boards
     from energybench.cli.limits import ONLY_REMEDY, reach
-    from energybench.measuring.calibrate import devices, drive
     from energybench.measuring.clock import MonotonicClock
-    from energybench.measuring.limits import boards
     from energybench.store import profiles
 
     common.folder(root)
@@ -182,9 +182,9 @@ def _figure(name: str, channel: dict[str, Any], key: str) -> str:
 
 def _check(file: Path | None, folder: Path, collectors: tuple[str, ...], root: Path) -> dict[str, Any]:
     """Every profile of the folder against this machine; or one file, which must fit."""
-    from energybench.analysis import limits as limiting
-    from energybench.analysis.profiles import AGAIN, age_days, belongs, refusal
-    from energybench.measuring.profiled import now_utc
+    from energybench.analysis.measurement import roofline as limiting
+    from energybench.analysis.measurement.profiles import AGAIN, age_days, belongs, refusal
+    from energybench.measuring.calibrated_sensors import now_utc
     from energybench.store import profiles
 
     broken: tuple[BadInput, ...] = ()

@@ -19,7 +19,7 @@ def compare(
     json: bool = common.JSON,
 ) -> None:
     """Energy ratio = E_baseline / E_candidate and speedup, with intervals and a verdict. --json > FILE keeps it for `project`."""
-    from energybench.analysis.compare import compare as compare_measurements
+    from energybench.analysis.comparison.compare import compare as compare_measurements
     from energybench.cli import summary
     from energybench.store import reader
 

@@ -24,11 +24,11 @@ def doctor(boundary: str = common.BOUNDARY, root: Path = common.ROOT, json: bool
 def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]:
     """Open every collector, read it once, and lay its channels against the boundary."""
     from energybench import data
-    from energybench.analysis.boundary import cover
+    from energybench.analysis.energy.boundary import cover
     from energybench.errors import BadInput
     from energybench.measuring import host as provenance
+    from energybench.measuring.calibrated_sensors import limits_of, with_profiles
     from energybench.measuring.clock import MonotonicClock
-    from energybench.measuring.profiled import limits_of, with_profiles
     from energybench.measuring.sensors import open_all
     from energybench.measuring.session import ranges
     from energybench.model import SCHEMA
@@ -92,8 +92,8 @@ def _channel(channel: Any, raw: Any) -> dict[str, Any]:
 
 def _timing(channel: dict[str, Any]) -> str:
     """Where what is believed of the sensor's timing comes from, and how old that is."""
-    from energybench.analysis.profiles import age_days
-    from energybench.measuring.profiled import now_utc
+    from energybench.analysis.measurement.profiles import age_days
+    from energybench.measuring.calibrated_sensors import now_utc
 
     days = age_days(channel["calibrated_utc"], now_utc()) if channel["calibrated_utc"] else None
     return f"timing: {channel['timing']}" + (f", {days:.0f} days old" if days is not None else "")
@@ -101,8 +101,8 @@ def _timing(channel: dict[str, Any]) -> str:
 
 def _reached(limits: Any) -> str:
     """A device's limits and how old they are."""
-    from energybench.analysis.profiles import age_days
-    from energybench.measuring.profiled import now_utc
+    from energybench.analysis.measurement.profiles import age_days
+    from energybench.measuring.calibrated_sensors import now_utc
     from energybench.units import show_value
 
     days = age_days(limits.made_utc, now_utc())

@@ -25,8 +25,8 @@ def grade(
     json: bool = common.JSON,
 ) -> None:
     """What EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference would say of a run, aspect by aspect. No submission is made."""
-    from energybench.analysis.grade import grade as grade_measurement
     from energybench.errors import BadInput
+    from energybench.grading.rule_books import grade as grade_measurement
     from energybench.store import reader
 
     result = reader.measurement(run, store)[1]

@@ -10,7 +10,7 @@ import typer
 from energybench.cli import common
 
 if TYPE_CHECKING:
-    from energybench.measuring.limits import Reached
+    from energybench.calibrating.machine_limits import Reached
     from energybench.measuring.plan import Progress
     from energybench.measuring.signals import Signals
     from energybench.model import DeviceLimits, Host
@@ -26,7 +26,7 @@ def reach(names: tuple[str, ...], host: Host, folder: Path) -> tuple[list[dict[s
     saved: list[Path] = []
 
     def all_of(signals: Signals, update: Progress) -> None:
-        from energybench.measuring.limits import Interrupted, measure
+        from energybench.calibrating.machine_limits import Interrupted, measure
 
         for name in names:
             try:

@@ -60,7 +60,7 @@ def _about(made: Any) -> str:
 
 
 def _scenarios() -> list[dict[str, Any]]:
-    from energybench.data.scenario_files import names, read
+    from energybench.projecting.scenario_files import names, read
 
     rows = []
     for name in names():

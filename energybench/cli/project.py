@@ -22,8 +22,8 @@ def project(
     json: bool = common.JSON,
 ) -> None:
     """Carry comparisons, or a published claim, through a scenario: MWh, money and CO2e a month, line by line with formula and inputs."""
-    from energybench.analysis.project import project as project_comparisons
-    from energybench.data.scenario_files import read
+    from energybench.projecting.project import project as project_comparisons
+    from energybench.projecting.scenario_files import read
 
     found = read(scenario)
     result = project_comparisons(found, [_comparison(name) for name in _once(comparisons or [])], scenario)
@@ -117,7 +117,7 @@ def _lines(lines: Any) -> list[str]:
 
 def _inputs(lines: Any) -> list[str]:
     """Each base input once."""
-    from energybench.analysis.project import ABOVE
+    from energybench.projecting.project import ABOVE
 
     found = {used.name: used for line in lines for used in line.inputs if used.source != ABOVE}
     width = max((len(name) for name in found), default=0)

@@ -44,7 +44,7 @@ def quickstart(
     json: bool = common.JSON,
 ) -> None:
     """Look at the sensors, measure two workloads on every device (or two variants on one), compare, project, write the report."""
-    from energybench.analysis.compare import compare
+    from energybench.analysis.comparison.compare import compare
     from energybench.cli import doctor, summary
     from energybench.cli.report import write
     from energybench.plugins import load
@@ -131,7 +131,7 @@ def _run(trials: Sequence[Trial], out: Path, repeats: int) -> list[Outcome]:
 
 
 def _project(comparisons: list[Any]) -> Any:
-    from energybench.analysis.project import project
-    from energybench.data.scenario_files import read
+    from energybench.projecting.project import project
+    from energybench.projecting.scenario_files import read
 
     return project(read(SCENARIO), comparisons)

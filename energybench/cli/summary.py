@@ -102,7 +102,7 @@ def comparison(result: Comparison) -> str:
 
 def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) -> list[str]:
     """What widens the interval most, and what would mend that."""
-    from energybench.analysis.budget import largest, words  # late: `energybench --help` needs no numpy
+    from energybench.analysis.uncertainty.budget import largest, words  # late: `energybench --help` needs no numpy
 
     first = largest(estimate, ratio=ratio) if estimate is not None else None
     return [f"  widest part of the interval: {words(first, estimate, unit)}"] if first is not None and estimate is not None else []

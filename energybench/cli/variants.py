@@ -71,7 +71,7 @@ def execute(variants: Sequence[tuple[Plan, Request]], blocks: Blocks) -> tuple[T
 
 def compared(results: Sequence[Measurement]) -> list[Comparison]:
     """Each against the first; one that cannot be compared is said."""
-    from energybench.analysis.compare import compare
+    from energybench.analysis.comparison.compare import compare
 
     made = []
     for result in results[1:]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple, TypeVar
 
-from energybench.analysis.pairs import half_width, wants_more
+from energybench.analysis.comparison.pairs import half_width, wants_more
 from energybench.errors import BadInput
 from energybench.measuring.child import Interrupted, WorkFailed
 from energybench.measuring.plan import Blocks, Plan, Progress, Request

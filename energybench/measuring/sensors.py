@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from energybench.analysis.boundary import CPU, MODULE
+from energybench.analysis.energy.boundary import CPU, MODULE
 from energybench.errors import BadInput
 from energybench.measuring.sampler import Opened
 from energybench.model import Channel, Doubt, Gpu

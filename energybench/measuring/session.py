@@ -9,18 +9,18 @@ from pathlib import Path
 from types import TracebackType
 
 from energybench import data
-from energybench.analysis.boundary import cover
-from energybench.analysis.idle import AFTER, BEFORE
-from energybench.analysis.measurement import IDLE, REPEAT, Record, energies_so_far, sampling_rel
-from energybench.analysis.settling import settled
+from energybench.analysis.energy.boundary import cover
+from energybench.analysis.energy.idle_power import AFTER, BEFORE
+from energybench.analysis.measurement.measure import IDLE, REPEAT, Record, energies_so_far, sampling_rel
+from energybench.analysis.uncertainty.settling import settled
 from energybench.collectors.cpu_state import CpuState
 from energybench.errors import BadInput
 from energybench.measuring import host as provenance
+from energybench.measuring.calibrated_sensors import limits_of, with_profiles
 from energybench.measuring.conditions import Watch
 from energybench.measuring.neighbours import Ledger, Neighbours
 from energybench.measuring.plan import Plan, Progress
-from energybench.measuring.profiled import limits_of, with_profiles
-from energybench.measuring.recent import Recent
+from energybench.measuring.recent_samples import Recent
 from energybench.measuring.sampler import BURST_PERIOD_S, Sampler, Tick, smear_s
 from energybench.measuring.sensors import Sensors, open_all
 from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from energybench.analysis.beat import LOCATED, ticks
+from energybench.analysis.traces.ticks import LOCATED, ticks
 from energybench.model import Channel, Trace
 
 GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, are spread evenly however many there come to be (Weyl 1916)

@@ -15,16 +15,16 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from energybench.analysis.claims import against_claims
-from energybench.analysis.study import ratios_of, run_of
+from energybench.analysis.comparison.study_cells import ratios_of, run_of
+from energybench.analysis.comparison.study_claims import against_claims
 from energybench.errors import BadInput, DoesNotFit, NotHere
 from energybench.measuring import host as provenance
 from energybench.measuring.child import Interrupted, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.interleaved import Turns
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
+from energybench.measuring.shared_worker import SharedWorker, Slot
 from energybench.measuring.signals import Signals
-from energybench.measuring.slots import SharedWorker, Slot
 from energybench.measuring.workload import Bench
 from energybench.model import Cell, Doubt, Host, Measurement, Memory, State, Study, StudyCell, StudyPlan, StudyRun
 from energybench.store.layout import new_id

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from energybench.analysis.settling import LAST, WITHIN_REL, Settling, judge
+from energybench.analysis.uncertainty.settling import LAST, WITHIN_REL, Settling, judge
 from energybench.measuring.plan import Request
 from energybench.measuring.session import Session
 

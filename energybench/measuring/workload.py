@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from energybench.analysis.doubts import beyond
-from energybench.analysis.stats import relative_half_width, wants_more
+from energybench.analysis.measurement.doubts import beyond
+from energybench.analysis.uncertainty.repeats import relative_half_width, wants_more
 from energybench.errors import BadInput
 from energybench.measuring.child import Child, Interrupted, Link, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from energybench.analysis.boundary import Ranges
-from energybench.analysis.measurement import REPEAT, Record, energies_so_far, energy_to_solution
-from energybench.analysis.stats import wants_more
+from energybench.analysis.energy.boundary import Ranges
+from energybench.analysis.measurement.measure import REPEAT, Record, energies_so_far, energy_to_solution
+from energybench.analysis.uncertainty.repeats import wants_more
 from energybench.model import Host, Trace, Window
 from energybench.simulating.polling import BURST_PERIOD_S, Schedule, Stagger, edge_s, schedule
 from energybench.simulating.sensors import SENSORS, GainMode, Polled, Prior, Sensor, State, channels, draw_gain, outside_s, part_time, read, states

@@ -13,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from energybench.analysis.uncertainty import CONFIDENCE
+from energybench.analysis.uncertainty.effects import CONFIDENCE
 from energybench.simulating.experiment import FIELDS, Outcomes
 from energybench.simulating.sensors import GainMode, Prior
 

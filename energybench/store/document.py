@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from energybench import __version__
-from energybench.analysis.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve, curve
 from energybench.errors import BadInput
 from energybench.model import Comparison, Document, Measurement, PowerSeries, Projection, Study, Timeline, Window
 from energybench.store import reader

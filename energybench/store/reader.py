@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from energybench.analysis.boundary import Ranges
-from energybench.analysis.doubts import beyond
+from energybench.analysis.energy.boundary import Ranges
+from energybench.analysis.measurement.doubts import beyond
 from energybench.errors import BadInput
 from energybench.model import Comparison, Doubt, Measurement, Projection, Study, Trace, Window
 from energybench.store import samples, strict

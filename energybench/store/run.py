@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from energybench.analysis.measurement import Record, SamplingStats
+from energybench.analysis.measurement.measure import Record, SamplingStats
 from energybench.errors import BadInput
 from energybench.model import BoundaryName, Channel, Condition, DeviceLimits, Doubt, Host, Noun, OtherLoad, Verification, Window, Work, WorkloadRef, WorkRecord
 from energybench.store import strict

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from energybench.analysis.measurement import SamplingStats
+from energybench.analysis.measurement.measure import SamplingStats
 from energybench.errors import BadInput
 from energybench.model import Channel, Trace
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from energybench.analysis.boundary import Ranges
-from energybench.analysis.measurement import Record, measure
+from energybench.analysis.energy.boundary import Ranges
+from energybench.analysis.measurement.measure import Record, measure
 from energybench.errors import BadInput
 from energybench.model import Condition, Doubt, Measurement, OtherLoad, Trace, Verification, Window, Work, WorkloadRef, WorkRecord
 from energybench.store import samples

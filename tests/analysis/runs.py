@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from energybench.analysis.measurement import Record, measure
+from energybench.analysis.measurement.measure import Record, measure
 from energybench.model import Gpu, Host, Measurement, Trace, Verification, Window, Work, WorkloadRef
 from tests.analysis.truth import Sensor, channel, constant, gain, polls, trace
 

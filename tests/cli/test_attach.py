@@ -308,8 +308,8 @@ def test_a_board_calibrated_against_its_meter_gives_the_true_energy(tmp_path: Pa
 
 def _remeasured(run: Run, traces: Any, folder: Path) -> Any:
     """The run's own samples under the profiles."""
-    from energybench.analysis.measurement import Record, measure
-    from energybench.analysis.profiles import apply
+    from energybench.analysis.measurement.measure import Record, measure
+    from energybench.analysis.measurement.profiles import apply
     from energybench.measuring.session import ranges
     from energybench.store import profiles
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from energybench.model import Comparison, Projection
-from tests.analysis.test_project import comparison
 from tests.cli.process import energybench, one_line
+from tests.projecting.test_project import comparison
 
 
 def kept(path: Path, held: Comparison) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from energybench.measuring.recent import Recent
+from energybench.measuring.recent_samples import Recent
 from energybench.measuring.stagger import part_time, phase, start_s
 from energybench.model import Trace
 from tests.analysis.truth import Sensor, channel, square, trace

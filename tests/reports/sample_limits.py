@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from energybench.analysis.limits import Counted, roofline
-from energybench.analysis.uncertainty import scale
+from energybench.analysis.measurement.roofline import Counted, roofline
+from energybench.analysis.uncertainty.effects import scale
 from energybench.model import DeviceLimits, Limit, Measurement
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from energybench.analysis.claims import against_claims
+from energybench.analysis.comparison.study_claims import against_claims
 from energybench.model import (
     Absent,
     Axes,

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from energybench.model import Document, PowerSeries, Timeline
-from energybench_reports.charts import figures
+from energybench_reports.charts.power_and_energy import figures
 from energybench_reports.html import Html, bundle, for_json, for_script, policy
-from energybench_reports.view import build
+from energybench_reports.view.document import build
 from tests.reports.pages import Page
 from tests.reports.sample_nodes import cpu_node
 from tests.reports.samples import SAMPLES
@@ -127,7 +127,7 @@ def test_a_modelled_power_is_called_so() -> None:
 
 def test_every_colour_has_a_dark_one() -> None:
     """The style knows every colour that a chart writes."""
-    from energybench_reports import charts
+    from energybench_reports.charts import power_and_energy as charts
     from energybench_reports.html import TEMPLATES
 
     style = (TEMPLATES / "report.css").read_text()

@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from energybench_reports.terminal import WIDTH, Terminal
-from energybench_reports.view import build
+from energybench_reports.view.document import build
 from tests.reports.samples import SAMPLES
 
 

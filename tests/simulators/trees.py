@@ -122,7 +122,7 @@ class Spinning:
 
     def _ours(self, pid: str) -> bool:
         try:
-            return b"measuring.loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes() and self._mark in Path(f"/proc/{pid}/environ").read_bytes()
+            return b"calibrating.loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes() and self._mark in Path(f"/proc/{pid}/environ").read_bytes()
         except OSError:
             return False
 

@@ -1,0 +1,1 @@
+"""Baseline against candidate, pairs, studies."""

@@ -1,0 +1,1 @@
+"""Energy of a boundary and its parts in each window."""

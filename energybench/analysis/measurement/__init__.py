@@ -1,0 +1,1 @@
+"""Traces and windows to a measurement, and what weakens it."""

@@ -1,0 +1,1 @@
+"""From raw samples to a curve of energy over time."""

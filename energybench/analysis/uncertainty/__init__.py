@@ -1,0 +1,1 @@
+"""Effects, how they combine, and what repeats tell."""

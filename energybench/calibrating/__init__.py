@@ -1,0 +1,1 @@
+"""How this machine's sensors behave, and what its devices reach."""

@@ -1,0 +1,195 @@
+"""The GPU's load: an arithmetic kernel through the CUDA driver API, launched back to back through the on-phases.
+
+Run as `python -m energybench.calibrating.loads.cuda UUID/PCI-BUS-ID`; speaks the protocol of loads/child.py. Needs the driver's
+libcuda.so.1 and nothing else: the kernel is PTX text, which the driver compiles for whatever board it finds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import time
+from ctypes import byref, c_char_p, c_int, c_uint, c_void_p
+from typing import Any
+
+from energybench.calibrating.loads.serving import asked, die_with_parent, say
+
+_LIBRARY = "libcuda.so.1"
+_MULTIPROCESSORS = 16  # CUdevice_attribute: MULTIPROCESSOR_COUNT
+_DISABLE_TIMING = 2  # CUevent_flags
+_THREADS, _BLOCKS_PER_SM = 256, 8  # 2048 threads: as many as a multiprocessor holds at once
+_LAUNCH_S = 0.003  # so long one launch is to take,
+_QUEUED = 4  # and so many are queued: 12 ms in which this process may be kept from its core without a gap in the load
+_TARGETS = (("6.0", "sm_50"), ("6.3", "sm_75"))  # the oldest that a driver still takes compiles for every board after it
+
+# Eight independent chains of fused multiply-adds a thread, n turns each; the result is stored so that nothing is optimised away.
+_PTX = """
+.version {version}
+.target {target}
+.address_size 64
+.visible .entry load(.param .u64 out, .param .u32 turns)
+{{
+    .reg .pred %more;
+    .reg .b32 %left, %block, %size, %thread, %index;
+    .reg .b64 %base, %offset;
+    .reg .f32 %x<8>, %a, %b;
+    ld.param.u64 %base, [out];
+    ld.param.u32 %left, [turns];
+    mov.u32 %block, %ctaid.x;
+    mov.u32 %size, %ntid.x;
+    mov.u32 %thread, %tid.x;
+    mad.lo.u32 %index, %block, %size, %thread;
+    cvt.rn.f32.u32 %x0, %index;
+{copies}
+    mov.f32 %a, 0f3F7FFFFE;
+    mov.f32 %b, 0f3A83126F;
+again:
+{chains}
+    sub.u32 %left, %left, 1;
+    setp.ne.u32 %more, %left, 0;
+    @%more bra again;
+{sums}
+    mul.wide.u32 %offset, %index, 4;
+    cvta.to.global.u64 %base, %base;
+    add.u64 %base, %base, %offset;
+    st.global.f32 [%base], %x0;
+    ret;
+}}
+"""
+
+
+def ptx(version: str, target: str) -> bytes:
+    """The kernel's text for one PTX version and target."""
+    copies = "\n".join(f"    add.f32 %x{i}, %x0, 0f{0x3F800000 + (i << 16):08X};" for i in range(1, 8))
+    chains = "\n".join(f"    fma.rn.f32 %x{i}, %x{i}, %a, %b;" for _ in range(4) for i in range(8))
+    sums = "\n".join(f"    add.f32 %x0, %x0, %x{i};" for i in range(1, 8))
+    return _PTX.format(version=version, target=target, copies=copies, chains=chains, sums=sums).encode()
+
+
+class Missing(Exception):
+    """(reason, remedy) of why this board cannot be driven."""
+
+
+class Kernel:
+    """One board's context and the kernel in it."""
+
+    def __init__(self, uuid: str, pci_bus_id: str) -> None:
+        try:
+            self._cuda = ctypes.CDLL(_LIBRARY)
+        except OSError:
+            raise Missing(f"{_LIBRARY} was not found", "install the NVIDIA driver; in a container use --gpus all (Docker) or --nv (Apptainer)") from None
+        self._call("cuInit", c_uint(0))
+        self._device = self._find(uuid, pci_bus_id)
+        context = c_void_p()
+        self._call("cuDevicePrimaryCtxRetain", byref(context), self._device)
+        self._call("cuCtxSetCurrent", context)
+        self._function = self._compiled()
+        processors = c_int()
+        self._call("cuDeviceGetAttribute", byref(processors), c_int(_MULTIPROCESSORS), self._device)
+        self._blocks = processors.value * _BLOCKS_PER_SM
+        self._out, self._turns = ctypes.c_uint64(), c_uint(1000)
+        self._call("cuMemAlloc_v2", byref(self._out), ctypes.c_size_t(4 * self._blocks * _THREADS))
+        self._arguments = (c_void_p * 2)(ctypes.addressof(self._out), ctypes.addressof(self._turns))
+        self._events = [c_void_p() for _ in range(_QUEUED)]
+        for event in self._events:
+            self._call("cuEventCreate", byref(event), c_uint(_DISABLE_TIMING))
+        self._size()
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        """Call the driver. Raises Missing with its own words where it refuses."""
+        function = getattr(self._cuda, name, None)
+        if function is None:
+            raise Missing(f"{_LIBRARY} has no {name}", "a CUDA driver of version 9 or newer")
+        code = function(*arguments)
+        if code:
+            words = c_char_p()
+            self._cuda.cuGetErrorString(c_int(code), byref(words))
+            said = words.value.decode() if words.value else f"error {code}"
+            raise Missing(f"CUDA does not work here: {name}: {said}", "run nvidia-smi; the board may be another job's, in exclusive mode or lost")
+
+    def _find(self, uuid: str, pci_bus_id: str) -> c_int:
+        """The board by UUID, or by PCI bus id (a MIG instance has its own UUID and its board's bus id)."""
+        count = c_int()
+        self._call("cuDeviceGetCount", byref(count))
+        wanted = uuid.removeprefix("GPU-").replace("-", "").lower()
+        for i in range(count.value):
+            device, raw, bus = c_int(), (ctypes.c_ubyte * 16)(), ctypes.create_string_buffer(32)
+            self._call("cuDeviceGet", byref(device), c_int(i))
+            self._call("cuDeviceGetUuid", byref(raw), device)
+            self._call("cuDeviceGetPCIBusId", bus, c_int(32), device)
+            if bytes(raw).hex() == wanted or (pci_bus_id and _bus(bus.value.decode()) == _bus(pci_bus_id)):
+                return device
+        raise Missing(f"CUDA shows {count.value} board(s) and not this one", "name it in CUDA_VISIBLE_DEVICES, or ask for it in the job")
+
+    def _compiled(self) -> c_void_p:
+        module, function = c_void_p(), c_void_p()
+        for i, (version, target) in enumerate(_TARGETS):
+            try:
+                self._call("cuModuleLoadData", byref(module), c_char_p(ptx(version, target)))
+                break
+            except Missing:
+                if i == len(_TARGETS) - 1:
+                    raise
+        self._call("cuModuleGetFunction", byref(function), module, c_char_p(b"load"))
+        return function
+
+    def _size(self) -> None:
+        """Turns for launches of a few milliseconds; the first launch, which loads the code, is not timed."""
+        for _ in range(6):
+            self._launch(self._events[0])
+            self._call("cuCtxSynchronize")
+            began = time.monotonic()
+            self._launch(self._events[0])
+            self._call("cuCtxSynchronize")
+            took = time.monotonic() - began
+            if 0.5 * _LAUNCH_S < took < 2 * _LAUNCH_S:
+                return
+            self._turns.value = int(min(max(self._turns.value * _LAUNCH_S / max(took, 1e-6), 1), 1 << 30))
+
+    def _launch(self, event: c_void_p) -> None:
+        one, none = c_uint(1), c_void_p()
+        self._call("cuLaunchKernel", self._function, c_uint(self._blocks), one, one, c_uint(_THREADS), one, one, c_uint(0), none, self._arguments, none)
+        self._call("cuEventRecord", event, none)
+
+    def run(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Keep the board busy; when that really began and ended: the queue is let run empty, and waited for."""
+        time.sleep(max(0.0, start_s - time.monotonic()))
+        began = time.monotonic()
+        for event in self._events:
+            self._launch(event)
+        k = 0
+        while time.monotonic() < end_s - _QUEUED * _LAUNCH_S:
+            event = self._events[k % _QUEUED]
+            self._call("cuEventSynchronize", event)
+            self._launch(event)
+            k += 1
+        self._call("cuCtxSynchronize")
+        return began, time.monotonic()
+
+
+def _bus(text: str) -> str:
+    """'00000000:3B:00.0' (NVML) and '0000:3b:00.0' (CUDA) are one place."""
+    domain, _, rest = text.lower().partition(":")
+    return f"{int(domain or '0', 16):x}:{rest}"
+
+
+def main(board: str) -> None:
+    """Serve one wave."""
+    die_with_parent()
+    uuid, _, pci = board.partition("/")
+    try:
+        kernel = Kernel(uuid, pci)
+        say(ready="an arithmetic kernel on every multiprocessor")
+        phases = asked()
+        if phases:
+            taken = [kernel.run(start, end) for start, end in phases]
+            say(taken=taken, busy=1.0, spread_s=0.0)
+    except Missing as error:
+        say(unavailable=list(error.args))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except KeyboardInterrupt:
+        sys.exit(130)

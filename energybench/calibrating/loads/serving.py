@@ -1,0 +1,30 @@
+"""The child's side of loads/child.py."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import signal
+import sys
+from typing import Any
+
+from energybench.calibrating.loads.wave import Phase
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def die_with_parent() -> None:
+    """A load must not outlive whoever measures it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def say(**answer: Any) -> None:
+    """One line to the measuring side."""
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def asked() -> list[Phase]:
+    """The phases to be on; none where the measuring side has gone."""
+    line = sys.stdin.readline()
+    return [(float(on), float(off)) for on, off in json.loads(line)] if line else []

@@ -1,0 +1,1 @@
+"""What the rule books of the field would say of a measurement."""

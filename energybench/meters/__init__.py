@@ -1,0 +1,1 @@
+"""A meter of your own: read, aligned, attached, and turned into gains."""

@@ -1,0 +1,1 @@
+"""A comparison and a scenario to MWh, money and carbon a month."""

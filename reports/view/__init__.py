@@ -1,0 +1,1 @@
+"""A document in words: what every format shows."""

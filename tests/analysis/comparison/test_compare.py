@@ -1,0 +1,152 @@
+"""Fair comparisons: what is refused, what cancels, what is said beside the ratio."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+
+from energybench.analysis.comparison.compare import compare
+from energybench.cli.summary import comparison
+from energybench.errors import Refused
+from energybench.model import Verification, WorkloadRef
+from tests.analysis.runs import run, work
+
+SCATTER = [1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99]
+OK = Verification(quantity="residual", value=1e-11, tolerance=1e-10, passed=True)
+
+
+def codes(found) -> set[str]:  # type: ignore[no-untyped-def]
+    return {doubt.code for doubt in found.doubts}
+
+
+def pair(**candidate):  # type: ignore[no-untyped-def]
+    a = run("cpu", package_w=400, done=work(), checks=[OK], host="a", gain_u=0.03, power_factor=SCATTER)
+    stated = {"package_w": 100, "gpu_w": [300, 300], "times_s": (2.0,) * 8, "done": work(), "checks": [OK], "host": "b", "gain_u": 0.03}
+    return a, run("gpu", **{**stated, "power_factor": SCATTER, **candidate})
+
+
+def test_ratio_speedup_and_verdict() -> None:
+    """E_baseline / E_candidate and T_baseline / T_candidate, each inside its interval; clearly better."""
+    found = compare(*pair())
+    assert found.energy_ratio is not None
+    assert found.energy_ratio.value == pytest.approx(420 * 10 / (720 * 2), rel=0.01)
+    assert found.energy_ratio.low < found.energy_ratio.value < found.energy_ratio.high
+    assert found.speedup.value == pytest.approx(5)
+    assert found.energy_delay_ratio is not None
+    assert found.energy_delay_ratio.value == pytest.approx(found.energy_ratio.value * 5, rel=0.01)
+    assert found.node_hours == pytest.approx((10 / 3600, 2 / 3600))
+    assert found.verdict == "better"
+    assert found.title == "energy ratio"
+    assert "one-node" in codes(found)
+
+
+def test_a_run_against_itself_is_equivalent_and_its_gains_cancel() -> None:
+    """One node's gains are the same error on both sides: the interval is the scatter's alone."""
+    a, _ = pair()
+    found = compare(a, a)
+    assert found.energy_ratio is not None
+    assert found.energy_ratio.value == 1
+    assert found.verdict == "equivalent"
+    assert not [e for e in found.energy_ratio.effects if e.key]
+
+
+def test_a_ratio_that_two_wild_repeats_leave_open_is_still_a_number_on_the_terminal() -> None:
+    """Two repeats whose times differ by half: the interval is huge, and the energy-delay ratio does not read 0."""
+    a = run("a", host="a", times_s=(4.0, 8.0))
+    b = run("b", host="b", times_s=(2.0, 4.0))
+    found = compare(a, b)
+    assert found.energy_delay_ratio is not None
+    assert found.energy_delay_ratio.half_width > 30 * found.energy_delay_ratio.value
+    (shown,) = re.findall(r"energy-delay ratio (\S+) \[", comparison(found))
+    assert float(shown) == pytest.approx(found.energy_delay_ratio.value, rel=0.1)
+
+
+def test_gains_of_two_nodes_do_not_cancel() -> None:
+    """Package 0 of one node and package 0 of another are two sensors."""
+    found = compare(*pair())
+    assert found.energy_ratio is not None
+    assert len({e.key for e in found.energy_ratio.effects if e.key}) >= 4
+
+
+def test_the_same_work_in_other_portions_compares_per_unit() -> None:
+    """A repeat of four solves against a repeat of one."""
+    a, b = pair(done=work(amount=4.0), times_s=(8.0,) * 8)
+    found = compare(a, b)
+    assert found.speedup.value == pytest.approx(5)
+    assert found.energy_ratio is not None
+    assert found.energy_ratio.value == pytest.approx(420 * 10 / (720 * 2), rel=0.01)
+    assert found.energy_delay_ratio is not None
+    assert found.energy_delay_ratio.value == pytest.approx(found.energy_ratio.value * 5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"done": work(fingerprint="other")}, "other work"),
+        ({"done": work(unit="sample")}, "other work"),
+        ({"done": None}, "only one of them"),
+        ({"done": work(precision="equal-precision")}, "equal-precision"),
+        ({"checks": [Verification(quantity="residual", value=1.0, tolerance=1e-10, passed=False)]}, "failed its check"),
+        ({"boundary": "device"}, "boundaries differ"),
+    ],
+)
+def test_what_is_not_comparable_is_refused_unless_forced(change: dict[str, object], says: str) -> None:
+    """Other work, another precision policy, a failed check, another boundary: refused; by force it carries the doubt."""
+    a, b = pair(**change)
+    with pytest.raises(Refused, match=says):
+        compare(a, b)
+    forced = compare(a, b, force=True)
+    assert any(code.startswith("forced-") for code in codes(forced))
+
+
+def test_settings_that_make_other_work_are_named() -> None:
+    sides = [
+        msgspec.structs.replace(side, workload=WorkloadRef(name="milc", size="smoke", device="cpu", settings={"mass": mass, "seed": 1}))
+        for side, mass in zip(pair(), (0.01, 0.05), strict=True)
+    ]
+    other = msgspec.structs.replace(sides[1], work=work(fingerprint="other"))
+    with pytest.raises(Refused, match=r"their settings differ in mass \(0.01, 0.05\)"):
+        compare(sides[0], other)
+
+
+def test_programs_without_a_fingerprint_are_taken_on_trust() -> None:
+    """Two measured programs compare, with the doubt that nobody knows they did the same."""
+    found = compare(run("a", host="a"), run("b", host="b", times_s=(5.0,) * 8))
+    assert "work-unproven" in codes(found)
+
+
+def test_idle_accelerators_of_a_baseline_give_a_second_line() -> None:
+    """A CPU baseline on a GPU node includes its idle boards; the ratio without them is a second, labelled line."""
+    _, gpu = pair()
+    cpu = run("cpu", package_w=400, unused_gpu_w=[60, 60, 60, 60], done=work(), checks=[OK], host="a", gain_u=0.03, power_factor=SCATTER)
+    found = compare(cpu, gpu)
+    assert found.energy_ratio is not None
+    assert found.energy_ratio.value == pytest.approx((420 + 240) * 10 / 1440, rel=0.01)
+    (second,) = found.second_lines
+    assert "without the idle accelerators of cpu" in second.label
+    assert second.energy_ratio.value == pytest.approx(420 * 10 / 1440, rel=0.01)
+    assert "idle-accelerators" in codes(found)
+    assert not any(e.key and e.key.startswith("gain:GPU-a") for e in second.energy_ratio.effects)
+
+
+def test_an_estimated_side_gives_no_energy_verdict() -> None:
+    """No sensor: 'time x assumed power', and no verdict on energy."""
+    a = run("cpu", quality="estimated", done=work(), host="a")
+    from msgspec.structs import replace
+
+    found = compare(replace(a, quality="estimated"), run("b", done=work(), host="b"))
+    assert found.title == "time x assumed power"
+    assert found.verdict is None
+    assert "time-x-assumed-power" in codes(found)
+
+
+def test_net_ratio_only_where_both_have_a_net_energy() -> None:
+    """Gross is the headline; net is a second figure."""
+    a = run("a", done=work(), host="a", idle_share=0.5)
+    b = run("b", done=work(), host="b", idle_share=0.25, times_s=(5.0,) * 8)
+    found = compare(a, b)
+    assert found.net_energy_ratio is not None
+    assert found.net_energy_ratio.value == pytest.approx((0.5 * 10) / (0.75 * 5), rel=0.01)
+    assert compare(a, run("c", done=work(), host="b")).net_energy_ratio is None

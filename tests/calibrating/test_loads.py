@@ -1,0 +1,157 @@
+"""The loads: on when they were told to be, honest about it, gone with whoever started them; and clear words where there is no GPU."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from energybench.calibrating.loads.child import LoadChild
+from energybench.calibrating.loads.wave import SHORTEST_S, wave
+from energybench.plugins import Unavailable
+from tests.simulators import cuda_environment
+
+BOARD = "GPU-5eed0000-0000-0000-0000-000000000000"
+CORE = str(min(os.sched_getaffinity(0)))
+
+
+def phases(count: int = 3, length_s: float = 0.1) -> list[tuple[float, float]]:
+    start = time.monotonic() + 0.3
+    return [(start + 2 * k * length_s, start + (2 * k + 1) * length_s) for k in range(count)]
+
+
+@pytest.mark.parametrize("seconds", [SHORTEST_S, 24.0, 60.0])
+def test_the_wave(seconds: float) -> None:
+    """In order, inside its time, ends on the tightly polled phase; edges fall evenly over the phase of 100 ms and of 20 ms."""
+    made = wave(100.0, seconds)
+    edges = np.array(made.on).ravel()
+    assert (np.diff(edges) > 0.2).all()
+    assert edges[0] > 100
+    assert edges[-1] < made.end_s == 100 + seconds
+    assert made.tight == made.on[-1]
+    assert edges.size > 1.5 * seconds
+    for period_s in (0.1, 0.02):
+        around = np.abs(np.exp(2j * np.pi * edges / period_s).mean())
+        assert around < 0.55 if seconds < 20 else around < 0.3
+
+
+def test_the_cores_spin_when_told_and_sleep_otherwise() -> None:
+    """Phases are taken where they were asked for, and the cores' time is used in them."""
+    with LoadChild("cpu", CORE) as load:
+        asked = phases()
+        load.drive(asked)
+        taken = load.taken()
+    assert len(taken.phases) == len(asked)
+    for (on, off), (wanted_on, wanted_off) in zip(taken.phases, asked, strict=True):
+        assert on >= wanted_on
+        assert off >= max(wanted_off, on)
+    assert 0 < taken.busy <= 1.05
+    assert taken.spread_s == 0  # one core
+
+
+def children(mark: str) -> set[int]:
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes() and b"loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(int(pid))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_killed_calibration_leaves_nothing_spinning(tmp_path: Path) -> None:
+    """SIGKILL to whoever drives: the manager and its pinned children go with it."""
+    script = (
+        "import time\nfrom energybench.calibrating.loads.child import LoadChild\n"
+        f"with LoadChild('cpu', {CORE!r}) as load:\n    load.drive([(time.monotonic(), time.monotonic() + 60)])\n"
+        "    print('on', flush=True)\n    time.sleep(60)\n"
+    )
+    mark = f"TEST_MARK={tmp_path}"
+    driver = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env={**os.environ, "TEST_MARK": str(tmp_path)})
+    assert driver.stdout is not None
+    assert driver.stdout.readline() == b"on\n"
+    until = time.monotonic() + 20
+    while len(children(mark)) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert len(children(mark)) == 2
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    while children(mark) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not children(mark)
+
+
+def drive_board(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], board: str = f"{BOARD}/"
+) -> tuple[list[tuple[float, float]], tuple[tuple[float, float], ...]]:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with LoadChild("cuda", board) as load:
+        asked = phases()
+        load.drive(asked)
+        return asked, load.taken().phases
+
+
+@pytest.mark.parametrize("board", [f"{BOARD}/", "GPU-of-another-name/00000000:10:00.0"])
+def test_a_board_is_busy_when_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, board: str) -> None:
+    """By UUID, or by PCI bus id as NVML writes it. What the board really drew has the edges that the load says it took."""
+    env = cuda_environment(tmp_path, "", boards=2)
+    (tmp_path / "board-0.trace").write_text("")
+    asked, taken = drive_board(monkeypatch, env, board)
+    offset_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    lines = [line.split() for line in (tmp_path / "board-0.trace").read_text().splitlines()]
+    launches = [(float(on[0]) - offset_s, float(off[0]) - offset_s) for on, off in zip(lines[::2], lines[1::2], strict=True)]
+    launches = [launch for launch in launches if launch[0] >= asked[0][0] - 1e-3]  # those before found out how long one takes
+    for began, ended in launches:
+        assert any(on - 1e-3 <= began and ended <= off + 1e-3 for on, off in taken)
+    for (on, off), (wanted_on, wanted_off) in zip(taken, asked, strict=True):
+        assert on >= wanted_on
+        assert off >= wanted_off - 0.02
+        assert any(on <= began + 1e-3 for began, _ in launches)
+    assert (tmp_path / "board-1.trace").read_text() == "0 60\n"
+
+
+def test_a_driver_that_no_longer_takes_the_oldest_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is given a newer one."""
+    _, taken = drive_board(monkeypatch, cuda_environment(tmp_path, "", cuda="refuses=sm_50\n"))
+    assert len(taken) == 3
+
+
+@pytest.mark.parametrize(
+    ("cuda", "board", "said"),
+    [
+        ("init=100\n", f"{BOARD}/", "cuInit: no CUDA-capable device is detected"),
+        ("", "GPU-somebody-elses/0000:99:00.0", "CUDA shows 1 board(s) and not this one"),
+        ("refuses=.target\n", f"{BOARD}/", "cuModuleLoadData"),
+    ],
+)
+def test_a_board_that_cannot_be_driven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuda: str, board: str, said: str) -> None:
+    """One reason and one remedy."""
+    with pytest.raises(Unavailable) as why:
+        drive_board(monkeypatch, cuda_environment(tmp_path, "", cuda=cuda), board)
+    assert said in why.value.reason
+    assert why.value.remedy
+
+
+def test_no_libcuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", "")
+    with pytest.raises(Unavailable) as why, LoadChild("cuda", f"{BOARD}/"):
+        pytest.skip("this machine has a CUDA driver")
+    assert "libcuda.so.1 was not found" in why.value.reason or "CUDA" in why.value.reason
+
+
+def test_a_load_that_dies() -> None:
+    """Is not waited for."""
+    with LoadChild("cpu", CORE) as load:
+        load._child.kill()
+        load._child.wait()
+        with pytest.raises(Unavailable, match="ended early"):
+            load.taken()

@@ -1,0 +1,202 @@
+"""Meter files: what is read, and what is refused with its line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from energybench.errors import BadInput
+from energybench.meters.meter_file import read
+from energybench.meters.readings import Choice
+from energybench.meters.series import MeterSeries
+
+PLAIN = Choice()
+T0 = 1_772_359_200.0  # 2026-03-01T10:00:00Z
+
+
+def series(tmp_path: Path, text: str, choice: Choice = PLAIN, name: str = "meter.csv") -> MeterSeries:
+    path = tmp_path / name
+    path.write_text(text, "utf-8")
+    return read(path, choice)
+
+
+def refused(tmp_path: Path, text: str, choice: Choice = PLAIN, name: str = "meter.csv") -> str:
+    with pytest.raises(BadInput) as caught:
+        series(tmp_path, text, choice, name)
+    said = str(caught.value)
+    assert "\n" not in said
+    return said
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "second", "kind", "joules_or_watts"),
+    [
+        ("power_w", "100.5", "101.5", "power", 100.5),
+        ("power [W]", "100", "101", "power", 100.0),
+        ("Watts", "100", "101", "power", 100.0),
+        ("P (kW)", "0.1005", "0.2", "power", 100.5),
+        ("power_mw", "100500", "1", "power", 100.5),
+        ("node_power_watts", "1", "2", "power", 1.0),
+        ("energy_kwh", "1.001", "1.002", "counter", 3_603_600.0),
+        ("energy [Wh]", "10", "11", "counter", 36_000.0),
+        ("energy_joules_total", "7", "8", "counter", 7.0),
+        ("E/kJ", "7", "8", "counter", 7000.0),
+    ],
+)
+def test_the_unit_is_in_the_header(tmp_path: Path, header: str, first: str, second: str, kind: str, joules_or_watts: float) -> None:
+    """Power and energy in the units that meters use come out in W and J."""
+    found = read_two(tmp_path, header, first, second)
+    assert found.kind == kind
+    assert found.raw[0] * found.resolution == pytest.approx(joules_or_watts, rel=1e-12)
+
+
+def read_two(tmp_path: Path, header: str, first: str, second: str) -> MeterSeries:
+    return series(tmp_path, f"time,{header}\n2026-03-01T10:00:00Z,{first}\n2026-03-01T10:00:01Z,{second}\n")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "choice"),
+    [
+        ("2026-03-01T10:00:00Z", "2026-03-01T10:00:01.5Z", Choice()),
+        ("2026-03-01T11:00:00+01:00", "2026-03-01T11:00:01.5+01:00", Choice()),
+        ("1772359200", "1772359201.5", Choice()),
+        ("1772359200000", "1772359201500", Choice()),
+        ("2026-03-01 11:00:00", "2026-03-01 11:00:01.500", Choice(timezone="Europe/Berlin")),
+        ("2026-03-01T05:00:00", "2026-03-01T05:00:01.5", Choice(timezone="America/New_York")),
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_times_of_every_kind_are_the_same_moment(tmp_path: Path, first: str, second: str, choice: Choice, separator: str) -> None:
+    """ISO 8601 with a zone, s and ms since 1970, and local times of a named zone; with any separator."""
+    found = series(tmp_path, f"timestamp{separator}power_w\n{first}{separator}1\n{second}{separator}2\n", choice)
+    assert found.t_s.tolist() == [T0, T0 + 1.5]
+
+
+def test_counts_are_the_files_own_last_digit(tmp_path: Path) -> None:
+    """A kWh counter with three decimals has a resolution of 3600 J, and the counts give back what was written."""
+    found = series(tmp_path, "time,energy_kwh\n1772359200,12.500\n1772359260,12.501\n")
+    assert found.resolution == 3600
+    assert found.raw.tolist() == [12500, 12501]
+
+
+def test_comments_blank_lines_and_other_columns_are_passed_over(tmp_path: Path) -> None:
+    """Lines keep their numbers; the one column with a unit is taken."""
+    text = "# PDU 7\n\nnote,time,temperature,power_w\nok,1772359200,20,1\n\n# changed the fan\nok,1772359201,20,2\n"
+    found = series(tmp_path, text)
+    assert found.places.tolist() == [4, 7]
+    assert found.raw.tolist() == [1, 2]
+
+
+def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
+    """--column and --unit choose."""
+    text = "time,a_w,b\n1772359200,1,5\n1772359201,2,6\n"
+    assert series(tmp_path, text, Choice(column="b", unit="kW")).raw.tolist() == [5, 6]
+    assert "it has a_w, b" in refused(tmp_path, text, Choice(column="c"))
+    assert "--column, one of a_w, c_w" in refused(tmp_path, "time,a_w,c_w\n1,2,3\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "choice", "line", "what"),
+    [
+        ("time,power\n1772359200,1\n1772359201,2\n", Choice(), "line 1", "says no unit"),
+        ("time,power [hp]\n1772359200,1\n1772359201,2\n", Choice(), "line 1", "'hp' is no known unit"),
+        ("time,power [MW]\n1772359200,1\n1772359201,2\n", Choice(), "line 1", "'MW' is no known unit"),
+        ("time,power_w\n2026-03-01T10:00:00,1\n", Choice(), "line 2", "says no zone"),
+        ("time,power_w\n1772359200,1\n1772359202,1\n1772359201,2\n", Choice(), "line 4", "time goes back by 1 s"),
+        ("time,power_w\n1772359200,1\n1772359200,2\n", Choice(), "line 3", "stands twice"),
+        ("time,power_w\n1772359200,1\n1772359201,n/a\n", Choice(), "line 3", "'n/a' is no number"),
+        ("time;power_w\n1772359200;1,5\n1772359201;1,6\n", Choice(), "line 2", "write decimals with a point"),
+        ("time,power_w\n1772359200,1\n1772359201,NaN\n", Choice(), "line 3", "not a finite number"),
+        ("time,power_w\n1772359200,1\n1772359201,inf\n", Choice(), "line 3", "not a finite number"),
+        ("time,power_w\n1772359200,1\n1772359201,-2\n", Choice(), "line 3", "negative"),
+        ("time,power_w\n1772359200,1\n1772359201,\n", Choice(), "line 3", "is no number"),
+        ("time,energy_j\n1772359200,10\n1772359201,9\n", Choice(), "line 3", "the energy falls from 10 to 9"),
+        ("time,power_w\n2026-03-01T10:00:00Z,1\n2026-03-01T11:00:01+01:00,2\n", Choice(), "line 3", "times change from zone +0000 to zone +0100"),
+        ("time,power_w\n2026-03-01T10:00:00Z,1\n2026-03-01T10:00:01,2\n", Choice(timezone="UTC"), "line 3", "times change from zone +0000 to no zone"),
+        ("time,power_w\n1772359200,1\n1772359201000,2\n", Choice(), "line 3", "times change from s since 1970 to ms since 1970"),
+        ("time,power_w\n0.1,1\n0.2,2\n", Choice(), "line 2", "neither s nor ms since 1970"),
+        ("time,power_w\nnow,1\n", Choice(), "line 2", "'now' is no time"),
+        (
+            "time,power_w\n2026-10-25 02:30:00,1\n",
+            Choice(timezone="Europe/Berlin"),
+            "line 2",
+            "stood twice on the clock of Europe/Berlin: daylight saving changed",
+        ),
+        ("time,power_w\n2026-03-29 02:30:00,1\n", Choice(timezone="Europe/Berlin"), "line 2", "never stood on the clock of Europe/Berlin"),
+        ("time,power_w\n1772359200,1\n1772359201\n", Choice(), "line 3", "has 1 columns, the header 2"),
+        ("1772359200,1\n1772359201,2\n", Choice(), "line 1", "is no header but a reading"),
+        ("power_w\n1\n", Choice(), "line 1", "one column only"),
+        ('time,power_w\n1772359200,"1\n', Choice(), "line", "is no CSV"),
+    ],
+)
+def test_what_cannot_be_read_for_certain_is_refused_with_its_line(tmp_path: Path, text: str, choice: Choice, line: str, what: str) -> None:
+    """One line that names the file, the line in it, and what is wrong."""
+    said = refused(tmp_path, text, choice)
+    assert f"meter.csv {line}" in said
+    assert what in said
+
+
+@pytest.mark.parametrize(
+    ("choice", "what"),
+    [
+        (Choice(timezone="Mars/Olympus"), "is no time zone"),
+        (Choice(unit="hp"), "is no unit of power or energy"),
+        (Choice(select=("a", "b")), "this file is CSV"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path: Path, choice: Choice, what: str) -> None:
+    """The option is what is wrong, not the file."""
+    said = refused(tmp_path, "time,power_w\n1772359200,1\n1772359201,2\n", choice)
+    assert said.startswith("--")
+    assert what in said
+
+
+def test_files_that_hold_nothing(tmp_path: Path) -> None:
+    """Missing, empty, binary, header only."""
+    with pytest.raises(BadInput, match="No such file"):
+        read(tmp_path / "none.csv", Choice())
+    assert "is empty" in refused(tmp_path, "  \n")
+    assert "has no header" in refused(tmp_path, "# only\n")
+    assert "0 reading(s)" in refused(tmp_path, "time,power_w\n")
+    (tmp_path / "b.csv").write_bytes(b"time,power_w\n1772359200,\xff\xfe\n")
+    with pytest.raises(BadInput, match=r"b.csv line 2: is no text"):
+        read(tmp_path / "b.csv", Choice())
+
+
+def matrix(*series: tuple[dict[str, str], list[list[object]]], kind: str = "matrix") -> str:
+    return json.dumps({"status": "success", "data": {"resultType": kind, "result": [{"metric": m, "values": v} for m, v in series]}})
+
+
+def test_a_range_query_of_prometheus(tmp_path: Path) -> None:
+    """One series, or the one whose label is named; the unit is in the metric's name."""
+    one = ({"__name__": "node_power_watts", "instance": "n1"}, [[T0, "100.5"], [T0 + 1, "101"]])
+    two = ({"__name__": "node_power_watts", "instance": "n2"}, [[T0, "7"], [T0 + 1, "8"]])
+    found = series(tmp_path, matrix(one), name="m.json")
+    assert (found.raw * found.resolution).tolist() == [100.5, 101.0]
+    assert found.word == "value"
+    assert series(tmp_path, matrix(one, two), Choice(select=("instance", "n2")), "m.json").raw.tolist() == [7, 8]
+    assert "holds 2 series" in refused(tmp_path, matrix(one, two), name="m.json")
+    assert "0 of its 2 series fit instance=n3" in refused(tmp_path, matrix(one, two), Choice(select=("instance", "n3")), "m.json")
+
+
+def test_what_is_wrong_with_prometheus_is_said_with_the_value(tmp_path: Path) -> None:
+    """NaN, a vector, an error, a name without unit."""
+    name = {"__name__": "p_watts"}
+    assert "m.json value 2: the value is NaN" in refused(tmp_path, matrix((name, [[T0, "1"], [T0 + 1, "NaN"]])), name="m.json")
+    assert "m.json value 1: is not [seconds" in refused(tmp_path, matrix((name, [[T0, 1]])), name="m.json")
+    assert "not a matrix" in refused(tmp_path, matrix((name, []), kind="vector"), name="m.json")
+    assert "says no unit" in refused(tmp_path, matrix(({"__name__": "p"}, [[T0, "1"], [T0 + 1, "2"]])), name="m.json")
+    assert "Prometheus answered with an error: bad" in refused(tmp_path, '{"status":"error","error":"bad"}', name="m.json")
+    assert "is no answer of Prometheus" in refused(tmp_path, '{"a": 1}', name="m.json")
+    assert "is no JSON" in refused(tmp_path, '{"a": ', name="m.json")
+    assert "is no answer" in refused(tmp_path, "[1, 2]", name="m.json")
+    assert "this file is JSON" in refused(tmp_path, matrix((name, [])), Choice(column="p"), "m.json")
+
+
+def test_long_decimals_keep_their_value(tmp_path: Path) -> None:
+    """Floats as programs print them fit whole counts of a microwatt."""
+    found = series(tmp_path, "time,power_w\n1772359200,123.45678901234567\n1772359201,1.2e3\n")
+    assert np.allclose(found.raw * found.resolution, [123.456789, 1200.0], rtol=1e-9)

@@ -1,0 +1,44 @@
+"""The headline of a study: what it asks, in the direction in which it comes out."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from energybench.model import Estimate, Study
+from energybench_reports.view.study import answer
+from tests.reports.sample_study import study
+
+
+def at(low: float, value: float, high: float) -> Study:
+    """A study all of whose speedups are the same."""
+    made = study()
+    speedup = Estimate(value=value, low=low, high=high)
+    return replace(made, cells=tuple(replace(cell, ratios=tuple(replace(ratio, speedup=speedup) for ratio in cell.ratios)) for cell in made.cells))
+
+
+@pytest.mark.parametrize(
+    ("edges", "name", "figure"),
+    [
+        ((1.5, 2.0, 2.5), "largest speedup over eager", "2.00 [1.50, 2.50]"),
+        ((0.8, 1.0, 1.2), "largest speedup over eager", "1.00 [0.80, 1.20]"),
+        ((0.4, 0.5, 0.625), "least time over eager's", "2.00 [1.60, 2.50]"),
+    ],
+)
+def test_where_every_variant_is_slower_the_cost_is_the_headline(edges: tuple[float, float, float], name: str, figure: str) -> None:
+    found = answer(at(*edges))
+    assert found.figure_name == name
+    assert found.figure is not None
+    assert f"{found.figure.text} {found.figure.note}".strip() == figure
+    assert name in found.line
+
+
+def test_a_ratio_that_decides_nothing_is_no_part_of_the_headline() -> None:
+    """One cell is slower for sure, the other's interval holds 1: the cost is that of the first, and the second is counted."""
+    made = at(0.4, 0.5, 0.625)
+    first, second, *rest = [cell for cell in made.cells if cell.ratios]
+    wide = Estimate(value=0.9, low=0.4, high=2.0)
+    unsure = replace(second, ratios=tuple(replace(ratio, speedup=wide) for ratio in second.ratios))
+    found = answer(replace(made, cells=(first, unsure, *rest)))
+    assert found.figure_name == "least time over eager's"
+    assert "have an interval that holds 1" in found.sentence

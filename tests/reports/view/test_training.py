@@ -1,0 +1,73 @@
+"""Trainings over several runs: whose steps, and the sum of their energy, where there is one."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from energybench.model import Estimate, Measurement, Progress, WorkRecord
+from energybench_reports.charts.curves import figures
+from energybench_reports.view.training import tables
+from tests.reports import sample_training
+from tests.reports.sample_nodes import cpu_node
+
+WORK = 2.0  # amount a step
+
+
+def leg(name: str, first: float, last: float, training: str = "one", measured: bool = True) -> Measurement:
+    progress = Progress(training=training, first=first, last=last, unit="step", work_per_unit=WORK)
+    each = Estimate(value=10.0, low=9.0, high=12.0) if measured else None
+    return msgspec.structs.replace(cpu_node(), id=name, energy_per_work_j=each, record=WorkRecord(progress=progress))
+
+
+def shown(*legs: Measurement) -> list[list[str]]:
+    (table,) = tables(legs, {m.id: m.id for m in legs})
+    return [[cell.line for cell in row] for row in table.rows]
+
+
+def test_energies_of_the_runs_add_up_from_the_first_step() -> None:
+    """Whatever order they are given in: 30 steps of 2 at 10 [9, 12] J."""
+    assert shown(leg("second", 10, 30), leg("first", 0, 10)) == [
+        ["first", "0", "10", "200 J [180, 240]"],
+        ["second", "10", "30", "400 J [360, 480]"],
+        ["together", "0", "30", "600 J [540, 720]"],
+    ]
+
+
+def test_steps_that_no_run_covers_are_said() -> None:
+    rows = shown(leg("first", 0, 10), leg("third", 20, 30))
+    assert rows[1] == ["in no repeat given here", "10", "20", "not measured"]
+    assert rows[-1] == ["together, 20 steps of the runs given", "", "", "400 J [360, 480]"]
+
+
+@pytest.mark.parametrize(
+    ("legs", "says"),
+    [
+        ((leg("first", 0, 10), leg("again", 0, 20)), "no sum: runs did the same steps"),
+        ((leg("first", 0, 10), leg("blind", 10, 20, measured=False)), "not measured"),
+    ],
+)
+def test_no_sum_is_better_than_a_wrong_one(legs: tuple[Measurement, ...], says: str) -> None:
+    assert shown(*legs)[-1][-1] == says
+
+
+def test_two_trainings_are_two_tables_and_a_run_without_one_is_none() -> None:
+    legs = (leg("a", 0, 10), leg("b", 0, 10, training="two"), cpu_node())
+    assert len(tables(legs, {m.id: m.id for m in legs})) == 2
+
+
+def test_progress_that_goes_backwards_is_none() -> None:
+    with pytest.raises(ValueError, match="from 5 to 4"):
+        Progress(training="one", first=5, last=4, unit="step", work_per_unit=1)
+
+
+def test_a_curve_of_one_value_is_drawn_from_zero() -> None:
+    """ε of one private cell alone: an axis of no length would have its tick at 1."""
+    alt = pytest.importorskip("altair")
+    whole = sample_training.study()
+    one = msgspec.structs.replace(whole, cells=whole.cells[:1])
+    scales = {}
+    for panel in figures(alt, one)[0].spec["hconcat"]:
+        y = next(layer["encoding"]["y"] for layer in panel["layer"] if "title" in layer["encoding"]["y"])
+        scales[y["title"]] = y["scale"]["zero"]
+    assert scales == {"energy of a training (J)": False, "epsilon": True, "held-out accuracy": False}
