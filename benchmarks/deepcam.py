@@ -1,10 +1,14 @@
-"""deepcam's step against a bare torch loop of the same network and batches, its share of the matrix rate, and its data against what a step needs.
+"""deepcam's step against a bare torch loop of the same network and batches, its share of the matrix
+rate, and its data against what a step needs.
 
-    python benchmarks/deepcam.py [--size S] [--device cpu|cuda] [--batch 2] [--steps 2] [--rounds 20] [--threads N] [--precision bf16|fp32]
+    python benchmarks/deepcam.py [--size S] [--device cpu|cuda] [--batch 2] [--steps 2] [--rounds
+    20] [--threads N] [--precision bf16|fp32]
 
-One process; ours, the bare loop and a matrix product in the same format take turns, each in every round, in an order that alternates; medians, and the
-median of each round's ratio with its 95 % interval. Both sides begin from the same weights, with the optimiser's
-memory there before the clock starts; ours has its loader thread, its regions and its record of losses, the bare loop has its batches on the device already.
+One process; ours, the bare loop and a matrix product in the same format take turns, each in every
+round, in an order that alternates; medians, and the median of each round's ratio with its 95 %
+interval. Both sides begin from the same weights, with the optimiser's memory there before the clock
+starts; ours has its loader thread, its regions and its record of losses, the bare loop has its
+batches on the device already.
 """
 
 from __future__ import annotations
@@ -35,7 +39,9 @@ ENOUGH = 6  # rounds that a 95 % interval of a median takes
 
 
 class Watch:
-    """When the first transfer, which puts the weights back, was over; regions' seconds from then on."""
+    """When the first transfer, which puts the weights back, was over; regions' seconds from then
+    on.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -65,7 +71,9 @@ class Bare:
 
     def __init__(self, member: Member, steps: int) -> None:
         self.member = member
-        self.batches = [member.put(tensors(batch(member.source, member.share(), i))) for i in range(steps)]
+        self.batches = [
+            member.put(tensors(batch(member.source, member.share(), i))) for i in range(steps)
+        ]
 
     def __call__(self) -> float:
         member, network, optimiser = self.member, self.member.network, self.member.optimiser
@@ -84,7 +92,9 @@ class Bare:
 
 
 def more(member: Member) -> dict[str, float]:
-    """Seconds a step of what only ours does, each measured alone: far below the scatter of whole steps. A batch is put together by a thread of its own."""
+    """Seconds a step of what only ours does, each measured alone: far below the scatter of whole
+    steps. A batch is put together by a thread of its own.
+    """
 
     def timed(act: Callable[[], object]) -> float:
         found = []
@@ -104,7 +114,9 @@ def more(member: Member) -> dict[str, float]:
 
 
 def matrix_rate(kernel: Kernel, device: torch.device) -> float:
-    """flop/s of the best of five runs of the product that `energybench calibrate` takes a device's rate from."""
+    """flop/s of the best of five runs of the product that `energybench calibrate` takes a device's
+    rate from.
+    """
     best = 0.0
     for _ in range(5):
         synchronise(device)
@@ -117,24 +129,52 @@ def matrix_rate(kernel: Kernel, device: torch.device) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", default="S", choices=tuple(cost.SIZES))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--precision", choices=("bf16", "fp32"), help="default: bf16; fp32 on a processor that has no bf16")
-    parser.add_argument("--graphs", action="store_true", help="on a GPU: ours replays recorded passes")
+    parser.add_argument(
+        "--precision",
+        choices=("bf16", "fp32"),
+        help="default: bf16; fp32 on a processor that has no bf16",
+    )
+    parser.add_argument(
+        "--graphs", action="store_true", help="on a GPU: ours replays recorded passes"
+    )
     given = parser.parse_args()
-    size, device = cost.SIZES[given.size], torch.device("cuda", 0) if given.device.startswith("cuda") else torch.device("cpu")
+    size, device = (
+        cost.SIZES[given.size],
+        torch.device("cuda", 0) if given.device.startswith("cuda") else torch.device("cpu"),
+    )
     start = time.perf_counter()
     for index in range(8):
         fields.make(size.height, size.width, 2, index)
     made_per_s = 8 / (time.perf_counter() - start)
     precision = given.precision or ("bf16" if native_bf16(device) else "fp32")
     kernel = product(precision, SIZES[device.type], device, once=False)
-    spec = Spec(size, "training", given.batch, 1, "adamw", 1e-3, precision, False, 1, 16, 2, "", given.threads, True, 1, given.graphs)
+    spec = Spec(
+        size,
+        "training",
+        given.batch,
+        1,
+        "adamw",
+        1e-3,
+        precision,
+        False,
+        1,
+        16,
+        2,
+        "",
+        given.threads,
+        True,
+        1,
+        given.graphs,
+    )
     member = Member(spec, 0, device)
     bare = Bare(member, given.steps)
     ours(member, 1), bare()
@@ -152,21 +192,46 @@ def main() -> None:
     middle = {name: statistics.median(found) for name, found in times.items()}
     ratio = ratios(times["ours"], times["bare"])
     flops, rate = given.batch * cost.training_flops(size.pixels), statistics.median(rates)
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
+    where = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"CPU, {torch.get_num_threads()} thread(s)"
+    )
     print(
-        f"{given.size} ({size.height} x {size.width}), batch {given.batch}, {precision}, {where}, torch {torch.__version__}, "
+        f"{given.size} ({size.height} x {size.width}), batch {given.batch}, {precision}, {where}, "
+        f"torch {torch.__version__}, "
         f"{given.rounds} rounds of {given.steps} steps"
     )
     limit = 1 + AGREE
     undecided = given.rounds < ENOUGH or ratio.low <= limit < ratio.high
-    verdict = "these rounds do not decide against" if undecided else "within" if ratio.high <= limit else "OVER"
-    print(f"step: ours {middle['ours']:.3f} s, bare {middle['bare']:.3f} s; ours / bare {ratio.text(3)} ({verdict} {limit:g})")
+    verdict = (
+        "these rounds do not decide against"
+        if undecided
+        else "within"
+        if ratio.high <= limit
+        else "OVER"
+    )
+    print(
+        f"step: ours {middle['ours']:.3f} s, bare {middle['bare']:.3f} s; ours / bare "
+        f"{ratio.text(3)} ({verdict} {limit:g})"
+    )
     added = more(member)
     told = ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in added.items())
-    print(f"what ours does beside the bare loop, by itself, a step: {told}; {sum(added.values()) / middle['bare']:.2%} of a step")
-    print("parts of the last round, s a step: " + ", ".join(f"{name} {seconds / given.steps:.4f}" for name, seconds in parts.items()))
-    print(f"rate: {flops / middle['ours'] / 1e9:.0f} Gflop/s, {flops / middle['ours'] / rate:.0%} of the {precision} matrix product's {rate / 1e9:.0f} Gflop/s")
-    spread = ", ".join(f"{name} {min(found):.3f}-{max(found):.3f} s" for name, found in times.items())
+    print(
+        f"what ours does beside the bare loop, by itself, a step: {told}; "
+        f"{sum(added.values()) / middle['bare']:.2%} of a step"
+    )
+    print(
+        "parts of the last round, s a step: "
+        + ", ".join(f"{name} {seconds / given.steps:.4f}" for name, seconds in parts.items())
+    )
+    print(
+        f"rate: {flops / middle['ours'] / 1e9:.0f} Gflop/s, {flops / middle['ours'] / rate:.0%} of "
+        f"the {precision} matrix product's {rate / 1e9:.0f} Gflop/s"
+    )
+    spread = ", ".join(
+        f"{name} {min(found):.3f}-{max(found):.3f} s" for name, found in times.items()
+    )
     print(f"spread: {spread}; matrix product {min(rates) / 1e9:.0f}-{max(rates) / 1e9:.0f} Gflop/s")
     need = given.batch / middle["ours"]
     start = time.perf_counter()
@@ -174,12 +239,20 @@ def main() -> None:
         batch(member.source, member.share(), i)
     given_per_s = 8 * given.batch / (time.perf_counter() - start)
     print(
-        f"data: step needs {need:.2f} samples/s; loader gives {given_per_s:.0f} ({given_per_s / need:.0f} times), a core generates {made_per_s:.1f}", end="; "
+        f"data: step needs {need:.2f} samples/s; loader gives {given_per_s:.0f} "
+        f"({given_per_s / need:.0f} times), a core generates {made_per_s:.1f}",
+        end="; ",
     )
-    print(f"waited {statistics.median(waits) * 1e3:.2f} ms a step, {statistics.median(waits) / middle['ours']:.2%}")
+    print(
+        f"waited {statistics.median(waits) * 1e3:.2f} ms a step, "
+        f"{statistics.median(waits) / middle['ours']:.2%}"
+    )
     if device.type == "cuda":
         needed = cost.memory(size, given.batch, True, 2, False, 18)[1]
-        print(f"memory: peak {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB allocated; the formula asks for {needed / 2**30:.2f} GiB")
+        print(
+            f"memory: peak {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB allocated; "
+            f"the formula asks for {needed / 2**30:.2f} GiB"
+        )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""What clipping costs: plain SGD, Opacus as its users write it (hooks, ghost), and book-keeping; speed, gradients, memory, golden ε.
+"""What clipping costs: plain SGD, Opacus as its users write it (hooks, ghost), and book-keeping;
+speed, gradients, memory, golden ε.
 
-    python benchmarks/dpsgd.py [--network conv2 --network conv6] [--batch 512] [--parts 64] [--rounds N] [--device cpu|cuda] [--threads N]
+    python benchmarks/dpsgd.py [--network conv2 --network conv6] [--batch 512] [--parts 64]
+    [--rounds N] [--device cpu|cuda] [--threads N]
 
-One process: every round times all modes in turn, in an order that moves on; medians of each round's ratio to Opacus' hooks, with their 95 %
-intervals. All begin from the same weights and
-see the same examples. Memory is of a process of its own for each mode. Prints tables and one line of JSON; exit code 1 where a goal is missed.
+One process: every round times all modes in turn, in an order that moves on; medians of each round's
+ratio to Opacus' hooks, with their 95 % intervals. All begin from the same weights and see the same
+examples. Memory is of a process of its own for each mode. Prints tables and one line of JSON; exit
+code 1 where a goal is missed.
 """
 
 from __future__ import annotations
@@ -36,14 +39,21 @@ from energybench_workloads.dpsgd.mechanisms import mechanism
 from energybench_workloads.dpsgd.spec import MODES, Spec, read
 
 PEERS = ("Opacus hooks", "Opacus ghost")
-FASTER, ERROR, ROOM, ROOM_PARTS = 2.0, 1e-4, 2.0, 1.3  # goals: over hooks; of a gradient; of memory over plain SGD's
+FASTER, ERROR, ROOM, ROOM_PARTS = (
+    2.0,
+    1e-4,
+    2.0,
+    1.3,
+)  # goals: over hooks; of a gradient; of memory over plain SGD's
 GOLDEN = {"rdp": 2.59436, "pld": 2.37964}  # q = 256/60000, σ = 1.1, 14040 steps, δ = 1e-5
 CALLS = {"conv2": 4, "conv6": 1, "wrn16-4": 1, "text": 2}  # steps that one timing holds
 ROUNDS = {"conv2": 25, "conv6": 7, "wrn16-4": 6, "text": 12}
 
 
 class Side(NamedTuple):
-    """One mode: a step over the whole batch in parts, and the gradient that the last one released (before noise)."""
+    """One mode: a step over the whole batch in parts, and the gradient that the last one released
+    (before noise).
+    """
 
     step: Callable[[], object]
     gradient: Callable[[], torch.Tensor]
@@ -51,7 +61,19 @@ class Side(NamedTuple):
 
 def spec(network: str, mode: str, batch: int, noise: str = "1.1") -> Spec:
     private = {} if mode == "plain" else {"noise": noise, "clip": "1"}
-    return read(network, {"mode": mode, "batch": str(batch), "examples": str(batch), "held": "1", "data": "", "lr": "0.01", "momentum": "0"} | private)
+    return read(
+        network,
+        {
+            "mode": mode,
+            "batch": str(batch),
+            "examples": str(batch),
+            "held": "1",
+            "data": "",
+            "lr": "0.01",
+            "momentum": "0",
+        }
+        | private,
+    )
 
 
 def ours(network: str, mode: str, batch: int, part: int, device: torch.device) -> Side:
@@ -92,9 +114,18 @@ def peer(network: str, mode: str, batch: int, device: torch.device) -> Side:
     net.train()
     x, y = held.x.to(device), held.y.to(device)
     ghost = mode == "Opacus ghost"
-    module: Any = GradSampleModuleFastGradientClipping(net, max_grad_norm=1.0, use_ghost_clipping=True) if ghost else GradSampleModule(net)
+    module: Any = (
+        GradSampleModuleFastGradientClipping(net, max_grad_norm=1.0, use_ghost_clipping=True)
+        if ghost
+        else GradSampleModule(net)
+    )
     kind: Any = DPOptimizerFastGradientClipping if ghost else DPOptimizer
-    optimiser = kind(torch.optim.SGD(net.parameters(), 0.01), noise_multiplier=1.1, max_grad_norm=1.0, expected_batch_size=batch)
+    optimiser = kind(
+        torch.optim.SGD(net.parameters(), 0.01),
+        noise_multiplier=1.1,
+        max_grad_norm=1.0,
+        expected_batch_size=batch,
+    )
     criterion: Any = torch.nn.CrossEntropyLoss()
     if ghost:
         criterion = DPLossFastGradientClipping(module, optimiser, criterion)
@@ -129,7 +160,11 @@ def _forget(net: torch.nn.Module) -> None:
 
 
 def side(network: str, name: str, batch: int, part: int, device: torch.device) -> Side:
-    return peer(network, name, batch, device) if name in PEERS else ours(network, name, batch, part, device)
+    return (
+        peer(network, name, batch, device)
+        if name in PEERS
+        else ours(network, name, batch, part, device)
+    )
 
 
 def speed(network: str, batch: int, rounds: int, device: torch.device) -> dict[str, list[float]]:
@@ -152,12 +187,24 @@ def speed(network: str, batch: int, rounds: int, device: torch.device) -> dict[s
 def gradients(network: str, batch: int, part: int, device: torch.device) -> dict[str, float]:
     """Relative error of the clipped sum against Opacus' hooks."""
     expected = side(network, "Opacus hooks", batch, batch, device).gradient()
-    found = {f"{name}{'' if size == batch else f', parts of {size}'}": (name, size) for name in MODES[1:] for size in (batch, part)}
-    return {title: float((side(network, name, batch, size, device).gradient() - expected).norm() / expected.norm()) for title, (name, size) in found.items()}
+    found = {
+        f"{name}{'' if size == batch else f', parts of {size}'}": (name, size)
+        for name in MODES[1:]
+        for size in (batch, part)
+    }
+    return {
+        title: float(
+            (side(network, name, batch, size, device).gradient() - expected).norm()
+            / expected.norm()
+        )
+        for title, (name, size) in found.items()
+    }
 
 
 class Peak(NamedTuple):
-    """Bytes of a step above what was there before it: torch's own count, and resident memory at its highest (None on a GPU)."""
+    """Bytes of a step above what was there before it: torch's own count, and resident memory at its
+    highest (None on a GPU).
+    """
 
     counted: float
     resident: float | None
@@ -165,8 +212,27 @@ class Peak(NamedTuple):
 
 def memory(network: str, name: str, batch: int, part: int, device: str) -> Peak:
     """In a process of its own: allocators keep what one mode has left to the next."""
-    command = [sys.executable, __file__, "--memory-of", name, "--network", network, "--batch", str(batch), "--parts", str(part), "--device", device]
-    return Peak(*json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]))
+    command = [
+        sys.executable,
+        __file__,
+        "--memory-of",
+        name,
+        "--network",
+        network,
+        "--batch",
+        str(batch),
+        "--parts",
+        str(part),
+        "--device",
+        device,
+    ]
+    return Peak(
+        *json.loads(
+            subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[
+                -1
+            ]
+        )
+    )
 
 
 def measure_memory(network: str, name: str, batch: int, part: int, device: torch.device) -> Peak:
@@ -178,33 +244,59 @@ def measure_memory(network: str, name: str, batch: int, part: int, device: torch
     if device.type == "cpu":
         gc.collect()
         with contextlib.suppress(OSError, AttributeError):  # a C library without it
-            ctypes.CDLL(None).malloc_trim(0)  # what the first step has left in the heap is no memory of the second: else it hides there
+            ctypes.CDLL(None).malloc_trim(
+                0
+                # what the first step has left in the heap is no memory of the second: else it hides
+                # there
+            )
         before = _status("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5")  # the highest point begins anew: man proc_pid_clear_refs
+        Path("/proc/self/clear_refs").write_text(
+            "5"
+        )  # the highest point begins anew: man proc_pid_clear_refs
         step()
         resident = _status("VmHWM") - before
     return Peak(counted(step, 0.0, device).extra_bytes.value, resident)
 
 
 def _status(key: str) -> float:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
+    line = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key)
+    )
     return float(line.split()[1]) * 1024
 
 
-def report(network: str, given: argparse.Namespace, device: torch.device) -> tuple[dict[str, Any], bool]:
+def report(
+    network: str, given: argparse.Namespace, device: torch.device
+) -> tuple[dict[str, Any], bool]:
     batch, part = given.batch, given.parts
     rounds = given.rounds or ROUNDS[network]
     times = speed(network, batch, rounds, device)
     ratio = {name: ratios(times["Opacus hooks"], found) for name, found in times.items()}
-    print(f"{network}, batch {batch}, {device.type}, {torch.get_num_threads()} thread(s), {rounds} rounds: step, examples/s, speed over Opacus' hooks")
+    print(
+        f"{network}, batch {batch}, {device.type}, {torch.get_num_threads()} thread(s), {rounds} "
+        "rounds: step, examples/s, speed over Opacus' hooks"
+    )
     for name, found in times.items():
         middle = statistics.median(found)
-        print(f"  {name:14} {middle * 1e3:8.1f} ms ({min(found) * 1e3:.1f}-{max(found) * 1e3:.1f})  {batch / middle:8.0f}/s  {ratio[name].text()}x")
+        print(
+            f"  {name:14} {middle * 1e3:8.1f} ms ({min(found) * 1e3:.1f}-{max(found) * 1e3:.1f})  "
+            f"{batch / middle:8.0f}/s  {ratio[name].text()}x"
+        )
     errors = gradients(network, batch, part, device)
-    print("  clipped sum against Opacus' hooks, relative: " + ", ".join(f"{name} {value:.1e}" for name, value in errors.items()))
-    cases = {(name, size): memory(network, name, batch, size, given.device) for name in ("plain", "explicit", "book-keeping") for size in (batch, part)}
+    print(
+        "  clipped sum against Opacus' hooks, relative: "
+        + ", ".join(f"{name} {value:.1e}" for name, value in errors.items())
+    )
+    cases = {
+        (name, size): memory(network, name, batch, size, given.device)
+        for name in ("plain", "explicit", "book-keeping")
+        for size in (batch, part)
+    }
     plain = {size: cases["plain", size] for size in (batch, part)}
-    print(f"  memory of a step (MiB) and over plain SGD's, counted by torch / resident: at {batch} at once; in parts of {part}, beside plain SGD at {batch}")
+    print(
+        f"  memory of a step (MiB) and over plain SGD's, counted by torch / resident: at {batch} "
+        f"at once; in parts of {part}, beside plain SGD at {batch}"
+    )
     over: dict[str, dict[str, float]] = {}
     for (name, size), peak in cases.items():
         base = plain[batch] if size == part else plain[size]
@@ -212,20 +304,36 @@ def report(network: str, given: argparse.Namespace, device: torch.device) -> tup
             {"resident": peak.resident / base.resident} if peak.resident and base.resident else {}
         )
         resident = f" / {peak.resident / 2**20:.0f}" if peak.resident is not None else ""
-        print(f"    {name:14} {size:5}: {peak.counted / 2**20:7.1f}{resident}, {' / '.join(f'{value:.2f}x' for value in over[f'{name} {size}'].values())}")
+        print(
+            f"    {name:14} {size:5}: {peak.counted / 2**20:7.1f}{resident}, "
+            f"{' / '.join(f'{value:.2f}x' for value in over[f'{name} {size}'].values())}"
+        )
     equal = cases["book-keeping", part].counted / plain[part].counted
     print(f"    book-keeping over plain SGD, both in parts of {part}: {equal:.2f}x")
     met = ratio["book-keeping"].value >= FASTER and max(errors.values()) <= ERROR
-    met = met and over[f"book-keeping {batch}"]["counted"] <= ROOM and over[f"book-keeping {part}"]["counted"] <= ROOM_PARTS
-    return {"speed": {name: found._asdict() for name, found in ratio.items()}, "errors": errors, "memory": over, "memory equal parts": equal}, met
+    met = (
+        met
+        and over[f"book-keeping {batch}"]["counted"] <= ROOM
+        and over[f"book-keeping {part}"]["counted"] <= ROOM_PARTS
+    )
+    return {
+        "speed": {name: found._asdict() for name, found in ratio.items()},
+        "errors": errors,
+        "memory": over,
+        "memory equal parts": equal,
+    }, met
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--network", action="append", choices=tuple(CALLS))
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--parts", type=int, default=64, help="virtual batches: examples at once")
-    parser.add_argument("--rounds", type=int, default=0, help="default: as many as a minute or two hold")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help="default: as many as a minute or two hold"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
@@ -234,15 +342,24 @@ def main() -> int:
     use_threads(given.threads)
     device = torch.device(given.device)
     if given.memory_of:
-        print(json.dumps(measure_memory(given.network[0], given.memory_of, given.batch, given.parts, device)))
+        print(
+            json.dumps(
+                measure_memory(given.network[0], given.memory_of, given.batch, given.parts, device)
+            )
+        )
         return 0
     found, good = {}, True
     for network in given.network or ["conv2", "conv6"]:
         found[network], met = report(network, given, device)
         good = good and met
     spent = privacy.spent(256 / 60000, 1.1, 14040, 1e-5)
-    print(f"golden ε: RDP {spent.rdp:.5f} (expected {GOLDEN['rdp']}), PLD {spent.pld:.5f} (expected {GOLDEN['pld']})")
-    good = good and abs(spent.rdp - GOLDEN["rdp"]) <= 1e-4 and abs(spent.pld - GOLDEN["pld"]) <= 1e-4
+    print(
+        f"golden ε: RDP {spent.rdp:.5f} (expected {GOLDEN['rdp']}), PLD {spent.pld:.5f} (expected "
+        f"{GOLDEN['pld']})"
+    )
+    good = (
+        good and abs(spent.rdp - GOLDEN["rdp"]) <= 1e-4 and abs(spent.pld - GOLDEN["pld"]) <= 1e-4
+    )
     print(json.dumps({**found, "all met": good}))
     return 0 if good else 1
 

@@ -1,4 +1,6 @@
-"""The median of the rounds' ratios and how sure it is, whatever distribution a shared machine makes of them."""
+"""The median of the rounds' ratios and how sure it is, whatever distribution a shared machine makes
+of them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ CONFIDENCE = 0.95
 
 
 class Median(NamedTuple):
-    """low … high: values of the sample between which the median lies with 95 % confidence; of five values or fewer their range, which holds it with less."""
+    """low … high: values of the sample between which the median lies with 95 % confidence; of five
+    values or fewer their range, which holds it with less.
+    """
 
     value: float
     low: float
@@ -22,10 +26,17 @@ class Median(NamedTuple):
 
 
 def median(values: Iterable[float]) -> Median:
-    """With the distribution-free interval by order statistics (Conover, Practical Nonparametric Statistics, section 3.2)."""
+    """With the distribution-free interval by order statistics (Conover, Practical Nonparametric
+    Statistics, section 3.2).
+    """
     found = sorted(values)
-    outside, below = 0, 0.0  # how many values to leave out at each end, and the chance that the median lies beyond them
-    while (below := below + math.comb(len(found), outside) / 2 ** len(found)) <= (1 - CONFIDENCE) / 2:
+    outside, below = (
+        0,
+        0.0,
+    )  # how many values to leave out at each end, and the chance that the median lies beyond them
+    while (below := below + math.comb(len(found), outside) / 2 ** len(found)) <= (
+        1 - CONFIDENCE
+    ) / 2:
         outside += 1
     outside = max(outside - 1, 0)
     return Median(statistics.median(found), found[outside], found[-1 - outside])

@@ -1,10 +1,13 @@
-"""milc against the machine's own read bandwidth: Dslash with its halo, whole CG, and the mixed solvers against fp64. One process, everything in turn.
+"""milc against the machine's own read bandwidth: Dslash with its halo, whole CG, and the mixed
+solvers against fp64. One process, everything in turn.
 
-    python benchmarks/milc.py [--lattice 24x24x24x24 --lattice 32x32x32x32] [--device cpu|cuda] [--rounds 9] [--iterations 60]
+    python benchmarks/milc.py [--lattice 24x24x24x24 --lattice 32x32x32x32] [--device cpu|cuda]
+    [--rounds 9] [--iterations 60]
 
-Shares are of the byte model (docs/workloads/milc.md) over the median of its times, by the fastest read seen in the same run: a sum over 1 GiB in rows,
-compiled. The read is repeated in every round, for a shared machine's bandwidth comes and goes; its median stands beside.
-Ratios have the 95 % interval of their median, or of a few rounds their range.
+Shares are of the byte model (docs/workloads/milc.md) over the median of its times, by the fastest
+read seen in the same run: a sum over 1 GiB in rows, compiled. The read is repeated in every round,
+for a shared machine's bandwidth comes and goes; its median stands beside. Ratios have the 95 %
+interval of their median, or of a few rounds their range.
 """
 
 from __future__ import annotations
@@ -52,7 +55,14 @@ def reader(device: torch.device) -> tuple[Callable[[], Any], int]:
     return (lambda: summed(big)), big.nbytes
 
 
-def study(lattice: Lattice, device: torch.device, rounds: int, iterations: int, read: Callable[[], Any], read_bytes: int) -> None:
+def study(
+    lattice: Lattice,
+    device: torch.device,
+    rounds: int,
+    iterations: int,
+    read: Callable[[], Any],
+    read_bytes: int,
+) -> None:
     links = gauge.smear(gauge.random_links(lattice, 1, SPREAD))
     natural = random_source(lattice, links, MASS, 1)
     slab = Slab(lattice, choose(lattice, CPU_LANES if device.type == "cpu" else GPU_LANES))
@@ -61,15 +71,24 @@ def study(lattice: Lattice, device: torch.device, rounds: int, iterations: int, 
     b = high.gather(natural)
     operators = {form: high if form == "fp64" else high.to(device, form) for form in FORMS}
     problems = {form: Problem(high, operator, b) for form, operator in operators.items()}
-    plain = {form: Problem(operators[form], operators[form], b.to(operators[form].dtype)) for form in ("fp64", "fp32")}
+    plain = {
+        form: Problem(operators[form], operators[form], b.to(operators[form].dtype))
+        for form in ("fp64", "fp32")
+    }
     sources = {}
     for form, operator in operators.items():
         flat, own = operator.buffer()
         own.copy_(b)
         sources[form] = (flat, own)
     works: dict[str, Callable[[], Any]] = {"read": read}
-    works |= {f"dslash {form}": (lambda form=form: operators[form].hop_to_odd(*sources[form])) for form in FORMS}
-    works |= {f"cg {form}": (lambda form=form: conjugate_gradient(plain[form], 1e-14, iterations)) for form in plain}
+    works |= {
+        f"dslash {form}": (lambda form=form: operators[form].hop_to_odd(*sources[form]))
+        for form in FORMS
+    }
+    works |= {
+        f"cg {form}": (lambda form=form: conjugate_gradient(plain[form], 1e-14, iterations))
+        for form in plain
+    }
     for work in works.values():
         work()  # compiles
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -84,28 +103,50 @@ def study(lattice: Lattice, device: torch.device, rounds: int, iterations: int, 
     def line(name: str, flops: float, moved: float) -> None:
         t = statistics.median(times[name])
         beside = median(moved / one / rate for one, rate in zip(times[name], rates, strict=True))
-        print(f"  {name:13} {flops / t / 1e9:7.1f} GF/s  {moved / t / limit:5.0%} of the read bandwidth, {beside.text()} of the read beside it")
+        print(
+            f"  {name:13} {flops / t / 1e9:7.1f} GF/s  {moved / t / limit:5.0%} of the read "
+            f"bandwidth, {beside.text()} of the read beside it"
+        )
 
     for form in FORMS:
-        line(f"dslash {form}", cost.DSLASH_FLOPS * lattice.half, cost.dslash_bytes(*cost.WIDTHS[form]) * lattice.half)
+        line(
+            f"dslash {form}",
+            cost.DSLASH_FLOPS * lattice.half,
+            cost.dslash_bytes(*cost.WIDTHS[form]) * lattice.half,
+        )
     for form in plain:
         widths = cost.WIDTHS[form]
-        line(f"cg {form}", cost.flops(lattice, iterations, 0), cost.moved_bytes(lattice, iterations, 0, widths, widths))
+        line(
+            f"cg {form}",
+            cost.flops(lattice, iterations, 0),
+            cost.moved_bytes(lattice, iterations, 0, widths, widths),
+        )
     solves: dict[str, list[float]] = {form: [] for form in FORMS}
     last = {}
     for _ in range(SOLVES):
         for form, problem in problems.items():
-            solves[form].append(seconds(device, lambda problem=problem, form=form: last.update({form: conjugate_gradient(problem, TOLERANCE, 20_000)})))
+            solves[form].append(
+                seconds(
+                    device,
+                    lambda problem=problem, form=form: last.update(
+                        {form: conjugate_gradient(problem, TOLERANCE, 20_000)}
+                    ),
+                )
+            )
     for form, took in solves.items():
         solution, times_faster = last[form], ratios(solves["fp64"], took)
         print(
-            f"  to {TOLERANCE:g}, iterating in {form:6} {statistics.median(took):6.2f} s, {times_faster.text()}x as fast as fp64; "
-            f"{solution.iterations} iterations, {solution.updates} true residuals, reached {solution.residual:.1e}"
+            f"  to {TOLERANCE:g}, iterating in {form:6} {statistics.median(took):6.2f} s, "
+            f"{times_faster.text()}x as fast as fp64; "
+            f"{solution.iterations} iterations, {solution.updates} true residuals, reached "
+            f"{solution.residual:.1e}"
         )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lattice", action="append")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=9)
@@ -115,7 +156,14 @@ def main() -> None:
     device = torch.device(given.device)
     read, read_bytes = reader(device)
     for text in given.lattice or ["24x24x24x24", "32x32x32x32"]:
-        study(_lattice(text, Lattice(4, 4, 4, 4)), device, given.rounds, given.iterations, read, read_bytes)
+        study(
+            _lattice(text, Lattice(4, 4, 4, 4)),
+            device,
+            given.rounds,
+            given.iterations,
+            read,
+            read_bytes,
+        )
 
 
 if __name__ == "__main__":

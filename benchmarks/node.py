@@ -1,4 +1,6 @@
-"""A simulated node for the benchmarks: two sockets with DRAM on a live powercap tree, GPUs behind a simulated NVML."""
+"""A simulated node for the benchmarks: two sockets with DRAM on a live powercap tree, GPUs behind a
+simulated NVML.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,23 @@ class Node(NamedTuple):
 
 
 @contextmanager
-def node(folder: Path, conf: str, *, seed: int = 1, watts: float = 180.0, start_uj: int = 0, period_s: float = 0.001) -> Iterator[Node]:
+def node(
+    folder: Path,
+    conf: str,
+    *,
+    seed: int = 1,
+    watts: float = 180.0,
+    start_uj: int = 0,
+    period_s: float = 0.001,
+) -> Iterator[Node]:
     """Two packages at `watts` and two DRAM zones at 20 W; GPUs as in `conf`."""
     zones = {}
     for package in range(2):
-        zones[f"intel-rapl:{package}"] = {"name": f"package-{package}", "watts": watts, "start_uj": start_uj}
+        zones[f"intel-rapl:{package}"] = {
+            "name": f"package-{package}",
+            "watts": watts,
+            "start_uj": start_uj,
+        }
         zones[f"intel-rapl:{package}:0"] = {"name": "dram", "watts": 20.0}
     root = folder / "root"
     with live_node(root, zones, period_s=period_s) as live:

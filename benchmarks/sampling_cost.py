@@ -1,9 +1,10 @@
-"""What sampling costs: CPU seconds a second of the measuring side, at 10 Hz, of 2 sockets and 8 simulated GPUs of 200 µs a call.
+"""What sampling costs: CPU seconds a second of the measuring side, at 10 Hz, of 2 sockets and 8
+simulated GPUs of 200 µs a call.
 
     python benchmarks/sampling_cost.py [--seconds 20] [--times 5]
 
-CPU time is read from /proc/PID/task/*/schedstat while the run is under way, so that start, bursts and result do not count.
-Goal: under 1 % of a core.
+CPU time is read from /proc/PID/task/*/schedstat while the run is under way, so that start, bursts
+and result do not count. Goal: under 1 % of a core.
 """
 
 from __future__ import annotations
@@ -23,13 +24,33 @@ LEAD_S = 3.0  # after which the start and the burst are over
 
 def cpu_s(pid: int) -> float:
     """Seconds on a CPU of all threads of a process (scheduler's own count, in ns)."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+    return (
+        sum(
+            int((task / "schedstat").read_text().split()[0])
+            for task in Path(f"/proc/{pid}/task").iterdir()
+        )
+        / 1e9
+    )
 
 
 def share(node: Node, seconds: float, folder: Path) -> float:
     """CPU seconds a second of the measuring side while it samples."""
-    command = [ENERGYBENCH, "measure", "--root", str(node.root), "--collector", "rapl", "--collector", "nvml", "--", "sleep", str(seconds + 2 * LEAD_S)]
-    child = subprocess.Popen(command, cwd=folder, env=node.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [
+        ENERGYBENCH,
+        "measure",
+        "--root",
+        str(node.root),
+        "--collector",
+        "rapl",
+        "--collector",
+        "nvml",
+        "--",
+        "sleep",
+        str(seconds + 2 * LEAD_S),
+    ]
+    child = subprocess.Popen(
+        command, cwd=folder, env=node.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     time.sleep(LEAD_S)
     start, before = time.monotonic(), cpu_s(child.pid)
     time.sleep(seconds)
@@ -40,14 +61,19 @@ def share(node: Node, seconds: float, folder: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--times", type=int, default=5)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, node(Path(name), CONF, period_s=0.01) as made:
         shares = [share(made, given.seconds, Path(name)) for _ in range(given.times)]
     print("   ".join(f"{value:.2%}" for value in shares))
-    print(f"median {median(shares):.2%} of a core at 10 Hz: 2 sockets with DRAM, 8 GPUs, 200 µs a call")
+    print(
+        f"median {median(shares):.2%} of a core at 10 Hz: 2 sockets with DRAM, 8 GPUs, 200 µs a "
+        "call"
+    )
 
 
 if __name__ == "__main__":

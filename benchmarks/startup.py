@@ -1,4 +1,5 @@
-"""Seconds of `energybench --help` and `energybench measure -- true`, each a process of its own, beside Python's own start.
+"""Seconds of `energybench --help` and `energybench measure -- true`, each a process of its own,
+beside Python's own start.
 
     python benchmarks/startup.py [--times 15]
 
@@ -19,7 +20,12 @@ COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "import numpy": [sys.executable, "-c", "import numpy"],
     "energybench --help": [str(Path(sys.executable).with_name("energybench")), "--help"],
-    "energybench measure -- true": [str(Path(sys.executable).with_name("energybench")), "measure", "--", "true"],
+    "energybench measure -- true": [
+        str(Path(sys.executable).with_name("energybench")),
+        "measure",
+        "--",
+        "true",
+    ],
 }
 
 
@@ -30,7 +36,9 @@ def seconds(command: list[str], cwd: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--times", type=int, default=15)
     times = parser.parse_args().times
     with tempfile.TemporaryDirectory() as folder:
@@ -42,7 +50,10 @@ def main() -> None:
                 found[name].append(seconds(command, folder))
     base = median(found["python -c pass"])
     for name, values in found.items():
-        print(f"{name:<30} median {median(values):.3f} s   worst {max(values):.3f} s   {median(values) / base:5.1f} x python")
+        print(
+            f"{name:<30} median {median(values):.3f} s   worst {max(values):.3f} s   "
+            f"{median(values) / base:5.1f} x python"
+        )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,10 @@ class BadInput(Exception):
 
     def __init__(self, where: str, what: str, remedy: str = "") -> None:
         self.where, self.what, self.remedy = where, what, remedy
-        super().__init__(": ".join(part.replace("\n", " ") for part in (where, what) if part) + (f" ({remedy})" if remedy else ""))
+        super().__init__(
+            ": ".join(part.replace("\n", " ") for part in (where, what) if part)
+            + (f" ({remedy})" if remedy else "")
+        )
 
 
 class Refused(BadInput):

@@ -1,7 +1,8 @@
 """The three doors (collector, workload, report) and their look-up by entry point.
 
-Built-ins come in by the same entry-point groups as anyone's plugin: `energybench.collectors`, `energybench.workloads`,
-`energybench.reports`. An entry point names a class (or a function) that is called without arguments.
+Built-ins come in by the same entry-point groups as anyone's plugin: `energybench.collectors`,
+`energybench.workloads`, `energybench.reports`. An entry point names a class (or a function) that is
+called without arguments.
 """
 
 from __future__ import annotations
@@ -13,13 +14,28 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from energybench.errors import BadInput
-from energybench.model import Channel, Condition, Distribution, Document, Gain, Gpu, Memory, StudyPlan, Verification, Work, WorkRecord
+from energybench.model import (
+    Channel,
+    Condition,
+    Distribution,
+    Document,
+    Gain,
+    Gpu,
+    Memory,
+    StudyPlan,
+    Verification,
+    Work,
+    WorkRecord,
+)
 
 Door = Literal["collectors", "workloads", "reports"]
 
 
 class Unavailable(Exception):
-    """A sensor that cannot work here. Absence is not failure: the reason and what would fix it are shown to the person."""
+    """A sensor that cannot work here.
+
+    Absence is not failure: the reason and what would fix it are shown to the person.
+    """
 
     def __init__(self, reason: str, remedy: str) -> None:
         self.reason, self.remedy = reason, remedy
@@ -33,7 +49,9 @@ class Clock(Protocol):
 
 
 class Prior(NamedTuple):
-    """A row of data/priors.toml: a relative standard uncertainty of a sensor family, with its source."""
+    """A row of data/priors.toml: a relative standard uncertainty of a sensor family, with its
+    source.
+    """
 
     u_rel: float
     distribution: Distribution
@@ -41,25 +59,40 @@ class Prior(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What a collector is given. `root` is prefixed to /sys, /proc and /dev, so that a test can hand it a tree of its own."""
+    """What a collector is given.
+
+    `root` is prefixed to /sys, /proc and /dev, so that a test can hand it a tree of its own.
+    """
 
     clock: Clock
     root: Path = Path("/")
-    visible_devices: str | None = None  # CUDA_VISIBLE_DEVICES of the work, as it stands; None: not set
+    visible_devices: str | None = (
+        None  # CUDA_VISIBLE_DEVICES of the work, as it stands; None: not set
+    )
     device_order: str | None = None  # CUDA_DEVICE_ORDER of the work
-    work_pid: Callable[[], int | None] = lambda: None  # root of the measured process tree; None before it starts
+    work_pid: Callable[[], int | None] = lambda: (
+        None
+    )  # root of the measured process tree; None before it starts
     priors: Mapping[str, Prior] = {}
 
     def gain(self, prior: str, key: str) -> Gain:
         """The named prior as the gain of one board or socket, whose stable id is `key`."""
         row = self.priors.get(prior)
         if row is None:
-            raise BadInput("data/priors.toml", f"has no prior [{prior}]", "name one that it has, or add a row with its source")
-        return Gain(u_rel=row.u_rel, distribution=row.distribution, key=f"gain:{key}", source=row.source)
+            raise BadInput(
+                "data/priors.toml",
+                f"has no prior [{prior}]",
+                "name one that it has, or add a row with its source",
+            )
+        return Gain(
+            u_rel=row.u_rel, distribution=row.distribution, key=f"gain:{key}", source=row.source
+        )
 
 
 class Reading(NamedTuple):
-    """A raw value with the time it was read at (monotonic s), where the collector or the sensor knows better than the engine."""
+    """A raw value with the time it was read at (monotonic s), where the collector or the sensor
+    knows better than the engine.
+    """
 
     raw: int
     t_s: float
@@ -67,15 +100,23 @@ class Reading(NamedTuple):
 
 @runtime_checkable
 class Collector(Protocol):
-    """One sensor family. Read-only, needs no root to start, never sleeps, never guesses; costs nothing where absent."""
+    """One sensor family.
+
+    Read-only, needs no root to start, never sleeps, never guesses; costs nothing where absent.
+    """
 
     name: str
 
     def open(self, context: Context) -> Sequence[Channel]:
-        """Find the sensors; the channels in the order that `read` answers. Raises Unavailable(reason, remedy)."""
+        """Find the sensors; the channels in the order that `read` answers.
+
+        Raises Unavailable(reason, remedy).
+        """
 
     def read(self) -> Sequence[int | Reading | None]:
-        """One raw value a channel, in counts of its resolution; None where the read failed. Never raises for a failed sensor."""
+        """One raw value a channel, in counts of its resolution; None where the read failed. Never
+        raises for a failed sensor.
+        """
 
     def close(self) -> None:
         """Give everything back. May be called twice, and without open."""
@@ -93,15 +134,23 @@ class DescribesHost(Protocol):
 
 @runtime_checkable
 class Watches(Protocol):
-    """A collector that also knows the state of its devices; optional. Asked about once a second, from another thread than `read`."""
+    """A collector that also knows the state of its devices; optional.
+
+    Asked about once a second, from another thread than `read`.
+    """
 
     def conditions(self) -> Sequence[Condition]:
-        """The state of each device now; None for what is not known. Never raises for a failed sensor."""
+        """The state of each device now; None for what is not known. Never raises for a failed
+        sensor.
+        """
 
 
 @runtime_checkable
 class ListsProcesses(Protocol):
-    """A collector that also knows who computes on its devices; optional. Asked from another thread than `read`, like `Watches`."""
+    """A collector that also knows who computes on its devices; optional.
+
+    Asked from another thread than `read`, like `Watches`.
+    """
 
     def processes(self) -> Sequence[tuple[str, int]]:
         """(device, pid) of each process on each device that the work was given."""
@@ -114,15 +163,21 @@ RegionFactory = Callable[[str], contextlib.AbstractContextManager[Any]]
 class Workload(Protocol):
     """A piece of real work that knows its problem, its cost and its check.
 
-    The worker calls setup once, run many times, verify after each repeat, in a process of its own. `run` is the only measured
-    region: it moves its inputs to the device (in `region("transfer")`), computes, and has finished (synchronised) on return.
+    The worker calls setup once, run many times, verify after each repeat, in a process of its own.
+    `run` is the only measured region: it moves its inputs to the device (in `region("transfer")`),
+    computes, and has finished (synchronised) on return.
     """
 
     name: str
     sizes: Sequence[str]
 
-    def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
-        """Make the problem on the host. `region("compile")` marks compilation. Raises BadInput for a wrong size or setting."""
+    def setup(
+        self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]
+    ) -> None:
+        """Make the problem on the host.
+
+        `region("compile")` marks compilation. Raises BadInput for a wrong size or setting.
+        """
 
     def settings(self) -> Mapping[str, str | int | float | bool | None]:
         """Every setting in force, defaults included."""
@@ -135,12 +190,18 @@ class Workload(Protocol):
 
 @runtime_checkable
 class OffersStudies(Protocol):
-    """A workload that also knows which questions it is run for: grids of cells, each with several variants of the same work; optional."""
+    """A workload that also knows which questions it is run for: grids of cells, each with several
+    variants of the same work; optional.
+    """
 
     studies: Mapping[str, str]  # name → what it asks, in one line
 
     def plan(self, study: str, device: str, settings: Mapping[str, str]) -> StudyPlan:
-        """The study on this device. `settings` narrow or widen its grid (lists: "8,16"). Called in the worker: it may look at the device. Raises BadInput."""
+        """The study on this device.
+
+        `settings` narrow or widen its grid (lists: "8,16"). Called in the worker: it may look at
+        the device. Raises BadInput.
+        """
 
 
 @runtime_checkable
@@ -153,21 +214,34 @@ class CountsMemory(Protocol):
 
 @runtime_checkable
 class KeepsRecord(Protocol):
-    """A workload that also has something to say of its run: words, a statement, figures, curves, pictures; optional."""
+    """A workload that also has something to say of its run: words, a statement, figures, curves,
+    pictures; optional.
+    """
 
     def record(self) -> WorkRecord:
-        """Of the last run. Called after `verify`, outside every repeat; that of the last repeat stands in the measurement."""
+        """Of the last run.
+
+        Called after `verify`, outside every repeat; that of the last repeat stands in the
+        measurement.
+        """
 
 
 @runtime_checkable
 class KeepsCheckpoint(Protocol):
-    """A workload that can go on, run after run, from a file that outlives them; optional. A repeat of it is then one run, and trains on."""
+    """A workload that can go on, run after run, from a file that outlives them; optional.
+
+    A repeat of it is then one run, and trains on.
+    """
 
     def checkpoint(self) -> str | None:
-        """That file, as it is set up; None: every run begins anew. Called after setup, before the two below."""
+        """That file, as it is set up; None: every run begins anew. Called after setup, before the
+        two below.
+        """
 
     def rehearse(self, region: RegionFactory) -> Work:
-        """As `run`, but the next run begins where this one did and the file stays as it is: for the warm-up."""
+        """As `run`, but the next run begins where this one did and the file stays as it is: for the
+        warm-up.
+        """
 
     def finished(self) -> bool:
         """Whether the file holds all that was asked for: then there is no next run."""
@@ -178,7 +252,9 @@ class Closes(Protocol):
     """A workload that has something to end, such as processes on other nodes; optional."""
 
     def close(self) -> None:
-        """Called once it is no longer needed, or before the worker ends; 5 s later that is killed, with all that it started here."""
+        """Called once it is no longer needed, or before the worker ends; 5 s later that is killed,
+        with all that it started here.
+        """
 
 
 @runtime_checkable
@@ -199,7 +275,10 @@ _WANTS: Mapping[Door, tuple[str, ...]] = {  # what a plugin of each door must ha
 
 
 def registered(door: Door) -> dict[str, EntryPoint]:
-    """The entry points of one door by name, not loaded yet. The first distribution that claims a name has it."""
+    """The entry points of one door by name, not loaded yet.
+
+    The first distribution that claims a name has it.
+    """
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=f"energybench.{door}"):
         found.setdefault(point.name, point)
@@ -207,18 +286,31 @@ def registered(door: Door) -> dict[str, EntryPoint]:
 
 
 def load(door: Door, name: str) -> Any:
-    """A fresh instance of one plugin. Raises BadInput if there is none of that name or it does not load."""
+    """A fresh instance of one plugin.
+
+    Raises BadInput if there is none of that name or it does not load.
+    """
     points = registered(door)
     singular = door.removesuffix("s")
     if name not in points:
-        raise BadInput(f"{singular} {name!r}", "no such " + singular, f"have: {', '.join(points) or 'none'}")
+        raise BadInput(
+            f"{singular} {name!r}", "no such " + singular, f"have: {', '.join(points) or 'none'}"
+        )
     point = points[name]
     try:
         made = point.load()()
     except Exception as error:  # a plugin may fail in any way; it costs one line, not the session
         origin = point.dist.name if point.dist else "unknown distribution"
-        raise BadInput(f"{singular} {name!r} ({point.value} of {origin})", f"does not load: {type(error).__name__}: {error}", "mend or uninstall it") from error
+        raise BadInput(
+            f"{singular} {name!r} ({point.value} of {origin})",
+            f"does not load: {type(error).__name__}: {error}",
+            "mend or uninstall it",
+        ) from error
     missing = [part for part in _WANTS[door] if not hasattr(made, part)]
     if missing:
-        raise BadInput(f"{singular} {name!r} ({point.value})", f"lacks {', '.join(missing)}", f"see energybench.plugins.{singular.capitalize()}")
+        raise BadInput(
+            f"{singular} {name!r} ({point.value})",
+            f"lacks {', '.join(missing)}",
+            f"see energybench.plugins.{singular.capitalize()}",
+        )
     return made

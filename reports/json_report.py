@@ -1,4 +1,7 @@
-"""JSON: a single result as the contract has it, several in one document. What any other program reads."""
+"""JSON: a single result as the contract has it, several in one document.
+
+What any other program reads.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,15 @@ from energybench.model import SCHEMA, Document
 
 
 class Json:
-    """One JSON document, indented, with a newline at its end. Timelines are for charts and stay in the run directory's samples."""
+    """One JSON document, indented, with a newline at its end.
+
+    Timelines are for charts and stay in the run directory's samples.
+    """
 
     name = "json"
-    about = "For programs: one JSON document with every result (docs/reports.md), without the samples."
+    about = (
+        "For programs: one JSON document with every result (docs/reports.md), without the samples."
+    )
     suffix = ".json"
 
     def render(self, document: Document) -> bytes:

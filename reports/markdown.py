@@ -12,13 +12,17 @@ from energybench_reports.view.layout import Answer, Section, Table, View
 from energybench_reports.view.wording import Cell
 
 SIDE_BY_SIDE = 4  # measurements; with more, each is a row
-# Brackets stay readable: they make a link only before "(", "[" or ":". An underscore within a word makes nothing.
+# Brackets stay readable: they make a link only before "(", "[" or ":". An underscore within a word
+# makes nothing.
 _INLINE = re.compile(r"[\\`*#|~$]|\](?=[(\[:])|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _LEADING = re.compile(r"^(?:[-+=>]|\d+(?=[.)]))")
 
 
 class Markdown:
-    """GitHub-flavoured Markdown. Foreign text is escaped: no label can end a table, start markup or carry HTML."""
+    """GitHub-flavoured Markdown.
+
+    Foreign text is escaped: no label can end a table, start markup or carry HTML.
+    """
 
     name = "markdown"
     about = "For issues, pull requests and READMEs: GitHub-flavoured Markdown."
@@ -29,13 +33,17 @@ class Markdown:
 
 
 def escape(text: str) -> str:
-    """Text that renders as itself: Markdown's punctuation gets a backslash, HTML's becomes entities."""
+    """Text that renders as itself: Markdown's punctuation gets a backslash, HTML's becomes
+    entities.
+    """
     return html.escape(_INLINE.sub(lambda found: "\\" + found[0], text), quote=False)
 
 
 def _item(text: str) -> str:
     """Escaped text that may begin a block: no nested list, no underline of a heading."""
-    return _LEADING.sub(lambda found: found[0] + "\\" if found[0].isdigit() else "\\" + found[0], escape(text))
+    return _LEADING.sub(
+        lambda found: found[0] + "\\" if found[0].isdigit() else "\\" + found[0], escape(text)
+    )
 
 
 def _page(view: View) -> Iterator[str]:
@@ -50,7 +58,10 @@ def _page(view: View) -> Iterator[str]:
     if view.weaknesses:
         yield "## Doubts\n"
         for weakness in view.weaknesses:
-            said = "; ".join(f"{escape(message)} ({escape(', '.join(subjects))})" for message, subjects in weakness.said)
+            said = "; ".join(
+                f"{escape(message)} ({escape(', '.join(subjects))})"
+                for message, subjects in weakness.said
+            )
             yield f"- **{escape(weakness.code)}**: {said}. **Remedy:** {escape(weakness.remedy)}"
         yield ""
     for section in view.sections:
@@ -61,7 +72,12 @@ def _page(view: View) -> Iterator[str]:
 
 def _answer(answer: Answer) -> Iterator[str]:
     yield f"**{escape(answer.line)}**\n"
-    yield " ".join(escape(sentence) for sentence in (answer.sentence, answer.verdict_words) if sentence) + "\n"
+    yield (
+        " ".join(
+            escape(sentence) for sentence in (answer.sentence, answer.verdict_words) if sentence
+        )
+        + "\n"
+    )
 
 
 def _section(section: Section) -> Iterator[str]:
@@ -70,7 +86,11 @@ def _section(section: Section) -> Iterator[str]:
     for table in section.tables:
         if not table.rows:
             continue
-        turned = table.transposed() if section.key == "measurements" and len(table.rows) <= SIDE_BY_SIDE else table
+        turned = (
+            table.transposed()
+            if section.key == "measurements" and len(table.rows) <= SIDE_BY_SIDE
+            else table
+        )
         if turned.title:
             yield f"### {escape(turned.title)}\n"
         yield from _table(turned)

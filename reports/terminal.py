@@ -21,7 +21,8 @@ from energybench_reports.view.wording import Cell
 WIDTH = 100
 SIDE_BY_SIDE = 3  # measurements; more of them follow below
 _GAP = 3  # between two columns of rich's SIMPLE_HEAD box
-# Stand-ins from the private use area, which foreign text has been cleaned of: rich would break a line at the spaces they stand for.
+# Stand-ins from the private use area, which foreign text has been cleaned of: rich would break a
+# line at the spaces they stand for.
 _NARROW, _FIXED = "\ue000", "\ue001"
 _INTERVAL = re.compile(r"\[[^\[\]]{1,40}\]")
 
@@ -39,7 +40,15 @@ class Terminal:
         page = io.StringIO()
         # An empty environment and a fixed width: the bytes depend on the document alone.
         console = Console(
-            file=page, width=WIDTH, color_system=None, force_terminal=False, force_jupyter=False, markup=False, emoji=False, highlight=False, _environ={}
+            file=page,
+            width=WIDTH,
+            color_system=None,
+            force_terminal=False,
+            force_jupyter=False,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            _environ={},
         )
         _page(console, build(document))
         text = page.getvalue().replace(_NARROW, "\u202f").replace(_FIXED, " ")
@@ -84,7 +93,11 @@ def _section(console: Console, section: Section) -> None:
         return
     _say(console, section.about)
     for table in section.tables:
-        pieces = tuple(piece.transposed() for piece in table.split(SIDE_BY_SIDE)) if section.key == "measurements" else (table,)
+        pieces = (
+            tuple(piece.transposed() for piece in table.split(SIDE_BY_SIDE))
+            if section.key == "measurements"
+            else (table,)
+        )
         for piece in pieces:
             if piece.rows:
                 _grid(console, piece)
@@ -98,7 +111,12 @@ def _grid(console: Console, table: Table) -> None:
     stacked = sum(_floors(table, columns, stacked=False)) + _GAP * (len(columns) - 1) > WIDTH
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name, width in zip(table.head, _widths(table, columns, stacked), strict=True):
-        grid.add_column(_text(name), justify="right" if name in table.right else "left", overflow="fold", width=width)
+        grid.add_column(
+            _text(name),
+            justify="right" if name in table.right else "left",
+            overflow="fold",
+            width=width,
+        )
     for row in table.rows:
         grid.add_row(*(_text("\n".join(_lines(cell, stacked))) for cell in row))
     console.print(grid)
@@ -112,18 +130,38 @@ def _lines(cell: Cell, stacked: bool) -> list[str]:
 
 
 def _floors(table: Table, columns: Columns, stacked: bool) -> list[int]:
-    """Width under which a column is not squeezed for the others' sake: figures stay on one line, prose may wrap."""
+    """Width under which a column is not squeezed for the others' sake: figures stay on one line,
+    prose may wrap.
+    """
     floors = []
     for name, column in zip(table.head, columns, strict=True):
-        figures = max((cell_len(line) for cell in column if cell.aside.startswith("[") for line in _lines(cell, stacked)), default=0)
-        floors.append(max(min(figures, WIDTH // 2), min(cell_len(name), 12), 14 if figures == 0 and not stacked else 6))
+        figures = max(
+            (
+                cell_len(line)
+                for cell in column
+                if cell.aside.startswith("[")
+                for line in _lines(cell, stacked)
+            ),
+            default=0,
+        )
+        floors.append(
+            max(
+                min(figures, WIDTH // 2),
+                min(cell_len(name), 12),
+                14 if figures == 0 and not stacked else 6,
+            )
+        )
     return floors
 
 
 def _widths(table: Table, columns: Columns, stacked: bool) -> list[int]:
-    """Column widths that fill at most the page: the widest gives way first, figures last. Nothing is ever cut off."""
+    """Column widths that fill at most the page: the widest gives way first, figures last.
+
+    Nothing is ever cut off.
+    """
     widths = [
-        max(cell_len(name), *(cell_len(line) for cell in column for line in _lines(cell, stacked))) for name, column in zip(table.head, columns, strict=True)
+        max(cell_len(name), *(cell_len(line) for cell in column for line in _lines(cell, stacked)))
+        for name, column in zip(table.head, columns, strict=True)
     ]
     floors = _floors(table, columns, stacked)
     while sum(widths) + _GAP * (len(widths) - 1) > WIDTH:
@@ -137,7 +175,9 @@ def _widths(table: Table, columns: Columns, stacked: bool) -> list[int]:
 
 def _text(text: str) -> Text:
     """Text whose numbers and intervals are never broken."""
-    return Text(_INTERVAL.sub(lambda found: found[0].replace(" ", _FIXED), text).replace("\u202f", _NARROW))
+    return Text(
+        _INTERVAL.sub(lambda found: found[0].replace(" ", _FIXED), text).replace("\u202f", _NARROW)
+    )
 
 
 def _heading(console: Console, text: str, rule: str) -> None:

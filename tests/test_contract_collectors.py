@@ -41,10 +41,16 @@ def test_opens_or_says_why_not(name: str, root: str, tmp_path: Path) -> None:
         assert channels
         assert len(values) == len(channels)
         assert len({channel.id for channel in channels}) == len(channels)
-        assert all(value is None or isinstance(value if isinstance(value, int) else value.raw, int) for value in values)
+        assert all(
+            value is None or isinstance(value if isinstance(value, int) else value.raw, int)
+            for value in values
+        )
         assert {channel.collector for channel in channels} == {name}
     if isinstance(collector, DescribesHost):
-        assert all(code and message and remedy and "\n" not in message + remedy for code, message, remedy in collector.doubts())
+        assert all(
+            code and message and remedy and "\n" not in message + remedy
+            for code, message, remedy in collector.doubts()
+        )
         list(collector.gpus())
     collector.close()
     collector.close()
@@ -88,7 +94,8 @@ def test_importing_collectors_imports_nothing_heavy() -> None:
     code = (
         "import sys; from energybench.plugins import load, registered\n"
         "for name in registered('collectors'): load('collectors', name)\n"
-        "print([m for m in ('pynvml', 'codecarbon', 'pandas', 'torch', 'scipy', 'psutil') if m in sys.modules])"
+        "print([m for m in ('pynvml', 'codecarbon', 'pandas', 'torch', 'scipy', 'psutil') if m in "
+        "sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

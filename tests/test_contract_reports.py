@@ -1,4 +1,6 @@
-"""What every registered report promises, built-in or not: it is pure, shows every document, and costs nothing until it renders."""
+"""What every registered report promises, built-in or not: it is pure, shows every document, and
+costs nothing until it renders.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def test_has_name_and_suffix(name: str) -> None:
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("name", NAMES)
 def test_renders_every_document_and_is_pure(name: str, sample: str) -> None:
-    """The same document gives the same bytes, from one instance, from another, and from an equal document made anew."""
+    """The same document gives the same bytes, from one instance, from another, and from an equal
+    document made anew.
+    """
     report = load("reports", name)
     try:
         first = report.render(SAMPLES[sample]())
@@ -46,7 +50,14 @@ def test_renders_every_document_and_is_pure(name: str, sample: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_loading_imports_no_charting_library(name: str) -> None:
-    """Listing the reports stays quick: altair and vl-convert are imported by render, never by import."""
-    code = f"import sys; from energybench.plugins import load; load('reports', {name!r}); print({{'altair', 'vl_convert', 'pandas'}} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    """Listing the reports stays quick: altair and vl-convert are imported by render, never by
+    import.
+    """
+    code = (
+        f"import sys; from energybench.plugins import load; load('reports', {name!r}); "
+        f"print({{'altair', 'vl_convert', 'pandas'}} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout == "set()\n"

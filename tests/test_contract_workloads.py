@@ -37,7 +37,11 @@ def test_smoke_size_runs_and_passes_its_own_checks(name: str) -> None:
     assert checks
     assert [check for check in checks if not check.passed] == []
     _, again = run_once(name)
-    assert (again.fingerprint, again.amount, again.unit) == (work.fingerprint, work.amount, work.unit)
+    assert (again.fingerprint, again.amount, again.unit) == (
+        work.fingerprint,
+        work.amount,
+        work.unit,
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,8 +56,13 @@ def test_settings_are_plain_scalars_and_name_the_defaults(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("size", "device", "settings"), [("gigantic", "cpu", {}), ("smoke", "abacus", {}), ("smoke", "cpu", {"no_such_setting": "1"})])
-def test_what_is_wrong_is_bad_input_with_a_remedy(name: str, size: str, device: str, settings: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("size", "device", "settings"),
+    [("gigantic", "cpu", {}), ("smoke", "abacus", {}), ("smoke", "cpu", {"no_such_setting": "1"})],
+)
+def test_what_is_wrong_is_bad_input_with_a_remedy(
+    name: str, size: str, device: str, settings: dict[str, str]
+) -> None:
     workload: Workload = load("workloads", name)
     with pytest.raises(BadInput) as caught:
         workload.setup(size, device, region, settings)
@@ -65,6 +74,9 @@ def test_what_is_wrong_is_bad_input_with_a_remedy(name: str, size: str, device: 
 def test_importing_costs_no_heavy_library(name: str) -> None:
     """`energybench list workloads` loads every plugin; that must not take seconds."""
     module = registered("workloads")[name].module
-    code = f"import sys, {module}; print([m for m in ('torch', 'scipy', 'transformers', 'pandas') if m in sys.modules])"
+    code = (
+        f"import sys, {module}; print([m for m in ('torch', 'scipy', 'transformers', 'pandas') if "
+        "m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -12,20 +12,36 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = {"energybench": "energybench", "workloads": "energybench_workloads", "reports": "energybench_reports"}
+FOLDERS = {
+    "energybench": "energybench",
+    "workloads": "energybench_workloads",
+    "reports": "energybench_reports",
+}
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of the tree as it stands, built beside it from a copy, with the setuptools that is here."""
+    """A wheel of the tree as it stands, built beside it from a copy, with the setuptools that is
+    here.
+    """
     out = tmp_path_factory.mktemp("wheel")
     source = out / "source"
-    tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
     for name in tracked:
         if (ROOT / name).is_file() and not name.startswith((".typing", "tests/")):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(out), str(source)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(out), str(source)],
+        check=True,
+        capture_output=True,
+    )
     return next(out.glob("*.whl"))
 
 
@@ -43,24 +59,51 @@ def test_the_wheel_holds_what_the_tree_holds(wheel: Path) -> None:
 
 
 def test_the_wheel_runs_from_another_directory(wheel: Path, tmp_path: Path) -> None:
-    """Installed in a clean environment (its dependencies are this one's), from elsewhere, with templates and data."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    """Installed in a clean environment (its dependencies are this one's), from elsewhere, with
+    templates and data.
+    """
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True
+    )
     python = tmp_path / "venv" / "bin" / "python"
-    target = subprocess.run([str(python), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"], capture_output=True, text=True, check=True)
+    target = subprocess.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     packages = Path(target.stdout.strip())
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)
     dependencies = next(path for path in sys.path if path.endswith("site-packages"))
-    # The editable install of the tree must not answer for the wheel: dependencies are seen through links, energybench is not among them.
+    # The editable install of the tree must not answer for the wheel: dependencies are seen through
+    # links, energybench is not among them.
     for entry in Path(dependencies).iterdir():
-        if "energybench" not in entry.name and not (packages / entry.name).exists() and entry.suffix != ".pth":
+        if (
+            "energybench" not in entry.name
+            and not (packages / entry.name).exists()
+            and entry.suffix != ".pth"
+        ):
             (packages / entry.name).symlink_to(entry)
     env = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(python), "-m", "energybench", *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            [str(python), "-m", "energybench", *arguments],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
-    where = subprocess.run([str(python), "-c", "import energybench; print(energybench.__file__)"], cwd=tmp_path, env=env, capture_output=True, text=True)
+    where = subprocess.run(
+        [str(python), "-c", "import energybench; print(energybench.__file__)"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
     assert str(packages) in where.stdout
     for what in ("workloads", "collectors", "reports", "scenarios"):
         listed = run("list", what, "--json")
@@ -82,8 +125,14 @@ def test_dependencies_are_few_and_pinned() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
-    wanted = {requirement.split(">")[0].split("[")[0].lower() for requirement in project["dependencies"]}
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    wanted = {
+        requirement.split(">")[0].split("[")[0].lower() for requirement in project["dependencies"]
+    }
     assert len(wanted) <= 12
     assert wanted <= pinned
     assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text()
@@ -95,4 +144,7 @@ def test_version_is_said_once() -> None:
 
     import energybench
 
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == energybench.__version__
+    assert (
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+        == energybench.__version__
+    )

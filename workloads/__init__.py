@@ -1,1 +1,4 @@
-"""Workloads: real algorithms that count their work and verify their result. One file or folder each."""
+"""Workloads: real algorithms that count their work and verify their result.
+
+One file or folder each.
+"""

@@ -1,4 +1,6 @@
-"""What every workload needs: settings, devices, threads, reproducible inputs, fingerprints and honest checks. torch is imported late."""
+"""What every workload needs: settings, devices, threads, reproducible inputs, fingerprints and
+honest checks. torch is imported late.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ _HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # read once by torch's allocator
 
 
 class Settings:
-    """Reads the `--set key=value` strings of one workload. Raises BadInput that names the key and what is allowed."""
+    """Reads the `--set key=value` strings of one workload.
+
+    Raises BadInput that names the key and what is allowed.
+    """
 
     def __init__(self, given: Mapping[str, str], allowed: Sequence[str]) -> None:
         for key in given:
@@ -62,10 +67,17 @@ class Settings:
         return value
 
     def threads(self) -> int:
-        """`threads`, 0 where it is not set. Raises BadInput for more than there are CPUs: they would stand in each other's way."""
+        """`threads`, 0 where it is not set.
+
+        Raises BadInput for more than there are CPUs: they would stand in each other's way.
+        """
         asked = self.whole("threads", 0, 1, 4096)
         if asked > len(cpus()):
-            raise BadInput(f"--set threads={asked}", f"this process may run on {len(cpus())} CPU(s)", "as many, or leave it out")
+            raise BadInput(
+                f"--set threads={asked}",
+                f"this process may run on {len(cpus())} CPU(s)",
+                "as many, or leave it out",
+            )
         return asked
 
     def number(self, key: str, default: float, low: float, high: float) -> float:
@@ -89,7 +101,8 @@ def check_size(workload: str, size: str, sizes: Sequence[str]) -> None:
 
 
 def require_torch(huge_pages: bool = False) -> None:
-    """Raises BadInput where torch is not installed: the workloads are an optional extra. Called before anything loads it, so that its threads are pinned.
+    """Raises BadInput where torch is not installed: the workloads are an optional extra. Called
+    before anything loads it, so that its threads are pinned.
 
     `huge_pages`: for work that streams through memory.
     """
@@ -99,11 +112,14 @@ def require_torch(huge_pages: bool = False) -> None:
     try:
         import torch  # noqa: F401
     except ImportError as error:
-        raise BadInput("torch", "is not installed", "pip install 'energybench[workloads]'") from error
+        raise BadInput(
+            "torch", "is not installed", "pip install 'energybench[workloads]'"
+        ) from error
 
 
 def torch_device(name: str, several: bool = False) -> torch.device:
-    """The device that `--device` names: cpu, cuda or cuda:N; for a workload that uses `several` GPUs also node, all of them: cuda without a number.
+    """The device that `--device` names: cpu, cuda or cuda:N; for a workload that uses `several`
+    GPUs also node, all of them: cuda without a number.
 
     Raises BadInput where it is unknown or absent.
     """
@@ -114,18 +130,32 @@ def torch_device(name: str, several: bool = False) -> torch.device:
     if name == "node" and several and torch.cuda.is_available():
         return torch.device("cuda")
     if name == "node" and several:
-        raise BadInput("--device node", "means every GPU of the node, and torch sees none", "use --device cpu")
+        raise BadInput(
+            "--device node", "means every GPU of the node, and torch sees none", "use --device cpu"
+        )
     if name == "node":
-        raise BadInput("--device node", "this workload does not use several GPUs yet", "use --device cuda, or cuda:N for one of them")
+        raise BadInput(
+            "--device node",
+            "this workload does not use several GPUs yet",
+            "use --device cuda, or cuda:N for one of them",
+        )
     kind, colon, number = name.partition(":")
     if kind != "cuda" or (colon and not number.isdecimal()):
         raise BadInput(f"--device {name}", "no such device", "have: cpu, cuda, cuda:N")
     if not torch.cuda.is_available():
         why = "torch was built without CUDA" if torch.version.cuda is None else "torch sees no GPU"
-        raise BadInput(f"--device {name}", why, "use --device cpu, or install a CUDA build of torch on a node with a GPU and its driver")
+        raise BadInput(
+            f"--device {name}",
+            why,
+            "use --device cpu, or install a CUDA build of torch on a node with a GPU and its driver",
+        )
     count, index = torch.cuda.device_count(), int(number or 0)
     if index >= count:
-        raise BadInput(f"--device {name}", f"torch sees {count} GPU(s)", f"have: {', '.join(f'cuda:{i}' for i in range(count))}")
+        raise BadInput(
+            f"--device {name}",
+            f"torch sees {count} GPU(s)",
+            f"have: {', '.join(f'cuda:{i}' for i in range(count))}",
+        )
     return torch.device("cuda", index)
 
 
@@ -139,12 +169,21 @@ def synchronise(device: torch.device) -> None:
 
 @functools.cache
 def cpus() -> tuple[int, ...]:
-    """The CPUs that this process may run on, as they were when first asked for: a pinned thread sees only its own."""
-    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else tuple(range(os.cpu_count() or 1))
+    """The CPUs that this process may run on, as they were when first asked for: a pinned thread
+    sees only its own.
+    """
+    return (
+        tuple(sorted(os.sched_getaffinity(0)))
+        if hasattr(os, "sched_getaffinity")
+        else tuple(range(os.cpu_count() or 1))
+    )
 
 
 def pin_threads() -> None:
-    """Bind OpenMP's threads to cores, one each, unless the user has said otherwise. It takes effect where torch is not loaded yet."""
+    """Bind OpenMP's threads to cores, one each, unless the user has said otherwise.
+
+    It takes effect where torch is not loaded yet.
+    """
     cpus()
     if "torch" not in sys.modules:
         os.environ.setdefault("OMP_PROC_BIND", "close")
@@ -152,14 +191,18 @@ def pin_threads() -> None:
 
 
 def ask_huge_pages() -> None:
-    """torch's larger allocations on the CPU in pages of 2 MiB, where the kernel gives them, unless the user has said otherwise: a stream then waits for fewer
-    address translations. It takes effect where torch is not loaded yet."""
+    """torch's larger allocations on the CPU in pages of 2 MiB, where the kernel gives them, unless
+    the user has said otherwise: a stream then waits for fewer address translations. It takes effect
+    where torch is not loaded yet.
+    """
     if "torch" not in sys.modules:
         os.environ.setdefault(_HUGE_PAGES, "1")
 
 
 def has_huge_pages(root: Path = Path("/")) -> bool:
-    """Whether torch asks for them and the kernel gives them (Documentation/admin-guide/mm/transhuge.rst)."""
+    """Whether torch asks for them and the kernel gives them
+    (Documentation/admin-guide/mm/transhuge.rst).
+    """
     try:
         mode = (root / "sys/kernel/mm/transparent_hugepage/enabled").read_text("ascii")
     except OSError:
@@ -169,7 +212,9 @@ def has_huge_pages(root: Path = Path("/")) -> bool:
 
 @contextlib.contextmanager
 def on_cpus(wanted: tuple[int, ...]) -> Iterator[None]:
-    """Processes begun here inherit these CPUs, before OpenMP looks which ones it has: our own thread may be bound to a single one."""
+    """Processes begun here inherit these CPUs, before OpenMP looks which ones it has: our own
+    thread may be bound to a single one.
+    """
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, wanted)
     try:
@@ -179,12 +224,16 @@ def on_cpus(wanted: tuple[int, ...]) -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """This process is ended when the one that began it is gone, in the middle of its work too (prctl(2), PR_SET_PDEATHSIG)."""
+    """This process is ended when the one that began it is gone, in the middle of its work too
+    (prctl(2), PR_SET_PDEATHSIG).
+    """
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def shares(count: int) -> tuple[tuple[int, ...], ...]:
-    """The CPUs dealt out in equal blocks where there are enough; nothing where one process has all or there are fewer CPUs than processes."""
+    """The CPUs dealt out in equal blocks where there are enough; nothing where one process has all
+    or there are fewer CPUs than processes.
+    """
     mine = cpus()
     if count == 1 or len(mine) < count:
         return ()
@@ -203,11 +252,15 @@ def affinity() -> str:
             runs.append([number, number])
     listed = ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
     bound = os.environ.get("OMP_PROC_BIND")
-    return f"{len(numbers)} CPU{'s' * (len(numbers) > 1)} {listed}, " + (f"OMP_PROC_BIND={bound}" if bound else "not bound")
+    return f"{len(numbers)} CPU{'s' * (len(numbers) > 1)} {listed}, " + (
+        f"OMP_PROC_BIND={bound}" if bound else "not bound"
+    )
 
 
 def use_threads(asked: int) -> int:
-    """Let torch use `asked` CPU threads, or (0) every one that this process may run on: a CPU side with idle cores is no fair baseline."""
+    """Let torch use `asked` CPU threads, or (0) every one that this process may run on: a CPU side
+    with idle cores is no fair baseline.
+    """
     import torch
 
     torch.set_num_threads(asked or len(cpus()))
@@ -215,7 +268,9 @@ def use_threads(asked: int) -> int:
 
 
 def native_bf16(device: torch.device) -> bool:
-    """Whether torch has kernels of its own for bf16 there; on a CPU without AVX-512 it loops over single elements, several times as slow as fp32."""
+    """Whether torch has kernels of its own for bf16 there; on a CPU without AVX-512 it loops over
+    single elements, several times as slow as fp32.
+    """
     import torch
 
     if device.type == "cuda":
@@ -223,23 +278,42 @@ def native_bf16(device: torch.device) -> bool:
     return bool(getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)())
 
 
-def require_memory(workload: str, size: str, device: torch.device, host_bytes: float, device_bytes: float, remedy: str = "use a smaller size") -> None:
-    """Refuse in one line a problem that the machine cannot hold, before the kernel kills it in the middle."""
+def require_memory(
+    workload: str,
+    size: str,
+    device: torch.device,
+    host_bytes: float,
+    device_bytes: float,
+    remedy: str = "use a smaller size",
+) -> None:
+    """Refuse in one line a problem that the machine cannot hold, before the kernel kills it in the
+    middle.
+    """
     import torch
 
-    free: list[tuple[str, float, float]] = [("host", host_bytes, float(psutil.virtual_memory().available))]
+    free: list[tuple[str, float, float]] = [
+        ("host", host_bytes, float(psutil.virtual_memory().available))
+    ]
     if device.type == "cuda":
         free.append((str(device), device_bytes, float(torch.cuda.mem_get_info(device)[0])))
     for where, need, have in free:
         if need > have:
-            raise DoesNotFit(f"{workload} --size {size}", f"needs {need / 2**30:.1f} GiB on {where}, {have / 2**30:.1f} GiB are free", remedy)
+            raise DoesNotFit(
+                f"{workload} --size {size}",
+                f"needs {need / 2**30:.1f} GiB on {where}, {have / 2**30:.1f} GiB are free",
+                remedy,
+            )
 
 
-def uniforms(seed: int, stream: int, count: int, digest: hashlib._Hash | None = None) -> npt.NDArray[np.float64]:
-    """`count` uniforms in [0, 1) of Philox 4x64 (Salmon et al., SC 2011) under the key (seed, stream), the same on every machine.
+def uniforms(
+    seed: int, stream: int, count: int, digest: hashlib._Hash | None = None
+) -> npt.NDArray[np.float64]:
+    """`count` uniforms in [0, 1) of Philox 4x64 (Salmon et al., SC 2011) under the key (seed,
+    stream), the same on every machine.
 
-    Made of the raw 64-bit words (top 53 bits), whose stream NumPy guarantees across versions (NEP 19); its distributions it does not.
-    `digest` is fed these very bytes: what is computed from them later may differ in the last bit between two CPU models, the problem does not.
+    Made of the raw 64-bit words (top 53 bits), whose stream NumPy guarantees across versions (NEP
+    19); its distributions it does not. `digest` is fed these very bytes: what is computed from them
+    later may differ in the last bit between two CPU models, the problem does not.
     """
     source = np.random.Philox(key=seed + (stream << 64))
     out = np.empty(count, dtype=np.float64)
@@ -252,8 +326,12 @@ def uniforms(seed: int, stream: int, count: int, digest: hashlib._Hash | None = 
     return out
 
 
-def normals(seed: int, stream: int, count: int, digest: hashlib._Hash | None = None) -> npt.NDArray[np.float64]:
-    """`count` standard normals by Box and Muller's transform of `uniforms` (1 - u keeps the logarithm finite)."""
+def normals(
+    seed: int, stream: int, count: int, digest: hashlib._Hash | None = None
+) -> npt.NDArray[np.float64]:
+    """`count` standard normals by Box and Muller's transform of `uniforms` (1 - u keeps the
+    logarithm finite).
+    """
     pairs = (count + 1) // 2
     u = uniforms(seed, stream, 2 * pairs, digest).reshape(2, pairs)
     radius, angle = np.sqrt(-2.0 * np.log1p(-u[0])), 2.0 * math.pi * u[1]
@@ -261,15 +339,25 @@ def normals(seed: int, stream: int, count: int, digest: hashlib._Hash | None = N
 
 
 def fingerprint(problem: Mapping[str, Any], inputs: str) -> str:
-    """sha256 of the problem's definition and of its inputs' digest. Whatever only says *how* it is solved stays out."""
+    """sha256 of the problem's definition and of its inputs' digest.
+
+    Whatever only says *how* it is solved stays out.
+    """
     text = json.dumps({**problem, "inputs": inputs}, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def checked(quantity: str, value: float, tolerance: float) -> Verification:
-    """A check that passes where |value| is finite and within the tolerance; what is not finite has no value and fails."""
+    """A check that passes where |value| is finite and within the tolerance; what is not finite has
+    no value and fails.
+    """
     finite = math.isfinite(value)
-    return Verification(quantity=quantity, value=value if finite else None, tolerance=tolerance, passed=finite and abs(value) <= tolerance)
+    return Verification(
+        quantity=quantity,
+        value=value if finite else None,
+        tolerance=tolerance,
+        passed=finite and abs(value) <= tolerance,
+    )
 
 
 def short(value: float) -> str:

@@ -1,4 +1,6 @@
-"""Grids of a study: lists that `--set KEY=A,B` narrows or widens, and the settings that every cell shares."""
+"""Grids of a study: lists that `--set KEY=A,B` narrows or widens, and the settings that every cell
+shares.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,17 @@ from energybench.errors import BadInput
 
 
 class Lists:
-    """Reads the `--set key=a,b` lists of one study. Raises BadInput that names the key and what is allowed."""
+    """Reads the `--set key=a,b` lists of one study.
+
+    Raises BadInput that names the key and what is allowed.
+    """
 
     def __init__(self, given: Mapping[str, str], allowed: Sequence[str]) -> None:
         for key in given:
             if key not in allowed:
-                raise BadInput(f"--set {key}", "no such setting of this study", f"have: {', '.join(allowed)}")
+                raise BadInput(
+                    f"--set {key}", "no such setting of this study", f"have: {', '.join(allowed)}"
+                )
         self._given = given
 
     def wholes(self, key: str, default: Sequence[int], low: int, high: int) -> tuple[int, ...]:
@@ -26,7 +33,9 @@ class Lists:
             raise self._bad(key, f"whole numbers from {low} to {high}")
         return tuple(dict.fromkeys(values))
 
-    def numbers(self, key: str, default: Sequence[float], low: float, high: float) -> tuple[float, ...]:
+    def numbers(
+        self, key: str, default: Sequence[float], low: float, high: float
+    ) -> tuple[float, ...]:
         """Floats within [low, high]."""
         try:
             values = [float(text) for text in self._texts(key, default)]
@@ -54,10 +63,18 @@ class Lists:
 
     def _texts(self, key: str, default: Sequence[object]) -> list[str]:
         given = self._given.get(key)
-        values = [str(value) for value in default] if given is None else [text.strip() for text in given.split(",") if text.strip()]
+        values = (
+            [str(value) for value in default]
+            if given is None
+            else [text.strip() for text in given.split(",") if text.strip()]
+        )
         if not values:
             raise self._bad(key, "a list with at least one entry")
         return values
 
     def _bad(self, key: str, allowed: str) -> BadInput:
-        return BadInput(f"--set {key}={self._given.get(key)}", "not allowed in this study", f"allowed: {allowed}, with commas between")
+        return BadInput(
+            f"--set {key}={self._given.get(key)}",
+            "not allowed in this study",
+            f"allowed: {allowed}, with commas between",
+        )

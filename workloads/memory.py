@@ -1,4 +1,6 @@
-"""What memory a step takes, counted by torch's own allocators: every tensor and workspace that it hands out, to the byte."""
+"""What memory a step takes, counted by torch's own allocators: every tensor and workspace that it
+hands out, to the byte.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,20 @@ from energybench.model import Estimate, Memory
 if TYPE_CHECKING:
     import torch
 
-STEPS = 2  # steps looked at: allocation is the same every time unless a library chooses its algorithm anew
+# steps looked at: allocation is the same every time unless a library chooses its algorithm anew
+STEPS = 2
 ON_CUDA = "torch.cuda.max_memory_allocated"
 ON_CPU = "allocations and releases of torch's CPU allocator (torch.profiler, profile_memory)"
 
 
-def counted(step: Callable[[], object], held_bytes: float, device: torch.device, clear: Callable[[], object] = lambda: None) -> Memory:
-    """Memory of one step after one that is not looked at. `held_bytes`: what lives on a CPU before it (inputs, parameters); a GPU's is read.
+def counted(
+    step: Callable[[], object],
+    held_bytes: float,
+    device: torch.device,
+    clear: Callable[[], object] = lambda: None,
+) -> Memory:
+    """Memory of one step after one that is not looked at. `held_bytes`: what lives on a CPU before
+    it (inputs, parameters); a GPU's is read.
 
     `clear` gives back, before each step, what the one before it has left.
     """
@@ -29,7 +38,11 @@ def counted(step: Callable[[], object], held_bytes: float, device: torch.device,
         clear()
         found.append(_on_cuda(step, device) if device.type == "cuda" else _on_cpu(step, held_bytes))
     peaks, extras = zip(*found, strict=True)
-    return Memory(peak_bytes=_range(peaks), extra_bytes=_range(extras), how=ON_CUDA if device.type == "cuda" else ON_CPU)
+    return Memory(
+        peak_bytes=_range(peaks),
+        extra_bytes=_range(extras),
+        how=ON_CUDA if device.type == "cuda" else ON_CPU,
+    )
 
 
 def _range(values: tuple[float, ...]) -> Estimate:
@@ -53,11 +66,18 @@ def _on_cpu(step: Callable[[], object], held_bytes: float) -> tuple[float, float
     """Running sum of what is allocated and given back, in the order of time; its highest point."""
     from torch.profiler import ProfilerActivity, profile
 
-    with _silent(), profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
+    with (
+        _silent(),
+        profile(
+            activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
+        ) as profiled,
+    ):
         result = step()
     del result
     events = profiled.profiler.kineto_results.events()
-    moves = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
+    moves = sorted(
+        (event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"
+    )
     level = top = 0
     for _, size in moves:
         level += size
@@ -67,7 +87,9 @@ def _on_cpu(step: Callable[[], object], held_bytes: float) -> tuple[float, float
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """The profiler says on the process's own stderr that it starts and stops: inside, nobody hears it."""
+    """The profiler says on the process's own stderr that it starts and stops: inside, nobody hears
+    it.
+    """
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -80,17 +102,23 @@ def _silent() -> Iterator[None]:
 
 @contextmanager
 def fits(what: str) -> Iterator[None]:
-    """Inside, an allocation that fails is what it is: a problem that does not fit, not a fault of the work. Raises DoesNotFit."""
+    """Inside, an allocation that fails is what it is: a problem that does not fit, not a fault of
+    the work. Raises DoesNotFit.
+    """
     import torch
 
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise DoesNotFit(what, f"ran out of memory: {_first_line(error)}", "a smaller problem") from error
+        raise DoesNotFit(
+            what, f"ran out of memory: {_first_line(error)}", "a smaller problem"
+        ) from error
     except RuntimeError as error:
         if "can't allocate memory" not in str(error) and "out of memory" not in str(error).lower():
             raise
-        raise DoesNotFit(what, f"ran out of memory: {_first_line(error)}", "a smaller problem") from error
+        raise DoesNotFit(
+            what, f"ran out of memory: {_first_line(error)}", "a smaller problem"
+        ) from error
 
 
 def _first_line(error: BaseException) -> str:

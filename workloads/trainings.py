@@ -1,4 +1,6 @@
-"""What trainings share: a checkpoint's path, the steps that are left of a budget, and a loss that runs away."""
+"""What trainings share: a checkpoint's path, the steps that are left of a budget, and a loss that
+runs away.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from pathlib import Path
 from energybench.errors import BadInput
 from energybench.model import Doubt
 
-_GROWN = 10.0  # times the first loss (or 1 nat): far beyond what noise does to a training that learns
+_GROWN = (
+    10.0  # times the first loss (or 1 nat): far beyond what noise does to a training that learns
+)
 
 
 def check_checkpoint(path: str) -> None:
@@ -20,7 +24,9 @@ def check_checkpoint(path: str) -> None:
 
 
 class Kept:
-    """A checkpoint as this process has last seen it: two that go on from one file at a time would each lose the other's steps, and their ε."""
+    """A checkpoint as this process has last seen it: two that go on from one file at a time would
+    each lose the other's steps, and their ε.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
@@ -36,8 +42,15 @@ class Kept:
     def check(self) -> None:
         """Raises BadInput where another process has written the file since."""
         if self._now() != self._seen:
-            what = "was written or removed by another process meanwhile: this run's steps since are not in it"
-            raise BadInput(f"--set checkpoint={self._path}", what, "one command at a time for a file; for two trainings two files")
+            what = (
+                "was written or removed by another process meanwhile: this run's steps since are "
+                "not in it"
+            )
+            raise BadInput(
+                f"--set checkpoint={self._path}",
+                what,
+                "one command at a time for a file; for two trainings two files",
+            )
 
     def replace(self, draft: Path) -> None:
         """The draft takes the file's place. Raises as `check`."""
@@ -51,7 +64,8 @@ class Kept:
 
 
 def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "") -> int:
-    """Of a run's steps those that `total` of all runs from a checkpoint (0: no end) leaves. `why`: what more of them would do.
+    """Of a run's steps those that `total` of all runs from a checkpoint (0: no end) leaves. `why`:
+    what more of them would do.
 
     Raises BadInput where it leaves none.
     """
@@ -59,7 +73,9 @@ def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "")
         return steps
     if total <= done:
         remedy = "train no further, or begin anew with another file"
-        raise BadInput(f"--set total={total}", f"{checkpoint} holds {done} steps, these are done{why}", remedy)
+        raise BadInput(
+            f"--set total={total}", f"{checkpoint} holds {done} steps, these are done{why}", remedy
+        )
     return min(steps, total - done)
 
 
@@ -68,14 +84,30 @@ def numbers(losses: Sequence[float | None]) -> tuple[float | None, ...]:
     return tuple(loss if loss is not None and math.isfinite(loss) else None for loss in losses)
 
 
-def require_numbers(losses: Sequence[float | None], weights: bool, first: int, checkpoint: str) -> None:
-    """Before a checkpoint at step `first` is replaced: losses of the steps since, and whether all weights are numbers. Raises BadInput where some are not."""
-    bad = [step for step, loss in enumerate(losses, first + 1) if loss is not None and not math.isfinite(loss)]
+def require_numbers(
+    losses: Sequence[float | None], weights: bool, first: int, checkpoint: str
+) -> None:
+    """Before a checkpoint at step `first` is replaced: losses of the steps since, and whether all
+    weights are numbers. Raises BadInput where some are not.
+    """
+    bad = [
+        step
+        for step, loss in enumerate(losses, first + 1)
+        if loss is not None and not math.isfinite(loss)
+    ]
     if weights and not bad:
         return
     by = bad[0] if bad else first + len(losses)
-    stays = f"{Path(checkpoint).name} stays at step {first}" if first else f"{Path(checkpoint).name} was not written"
-    raise BadInput("training", f"diverged by step {by}: its loss or weights are not numbers; {stays}", "a lower --set lr")
+    stays = (
+        f"{Path(checkpoint).name} stays at step {first}"
+        if first
+        else f"{Path(checkpoint).name} was not written"
+    )
+    raise BadInput(
+        "training",
+        f"diverged by step {by}: its loss or weights are not numbers; {stays}",
+        "a lower --set lr",
+    )
 
 
 def grown(losses: Sequence[float | None]) -> tuple[Doubt, ...]:
@@ -83,5 +115,14 @@ def grown(losses: Sequence[float | None]) -> tuple[Doubt, ...]:
     known = [loss for loss in losses if loss is not None and math.isfinite(loss)]
     if len(known) < 2 or known[-1] <= _GROWN * max(known[0], 1.0):
         return ()
-    message = f"the loss went from {known[0]:.3g} to {known[-1]:.3g}: the training diverges, and its energy bought nothing"
-    return (Doubt(code="diverging", message=message, remedy="a lower --set lr; under privacy less noise or a smaller --set clip"),)
+    message = (
+        f"the loss went from {known[0]:.3g} to {known[-1]:.3g}: the training diverges, and its "
+        "energy bought nothing"
+    )
+    return (
+        Doubt(
+            code="diverging",
+            message=message,
+            remedy="a lower --set lr; under privacy less noise or a smaller --set clip",
+        ),
+    )

@@ -1,6 +1,7 @@
 """codecarbon: OfflineEmissionsTracker.start_task … stop_task.
 
-A task's GPU (CPU) energy is one sum; what each board (package) had in it is read beside, and must add up to it.
+A task's GPU (CPU) energy is one sum; what each board (package) had in it is read beside, and must
+add up to it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ _J_PER_KWH = 3.6e6
 
 def main() -> None:
     request = Request()
-    tracker = OfflineEmissionsTracker(country_iso_code="DEU", measure_power_secs=1, tracking_mode="machine", save_to_file=False, log_level="error")
+    tracker = OfflineEmissionsTracker(
+        country_iso_code="DEU",
+        measure_power_secs=1,
+        tracking_mode="machine",
+        save_to_file=False,
+        log_level="error",
+    )
     number = itertools.count()
 
     def measure(work: Work) -> Energies:
@@ -26,13 +33,21 @@ def main() -> None:
         kind = "GPU" if request.gpu else "CPU"
         hardware = next(one for one in tracker._hardware if type(one).__name__ == kind)
         if request.gpu:
-            deltas = {str(device.gpu_index): device.energy_delta.kWh for device in hardware.devices.devices}
+            deltas = {
+                str(device.gpu_index): device.energy_delta.kWh
+                for device in hardware.devices.devices
+            }
             total = found.gpu_energy
         else:
-            deltas = {one.path.split("intel-rapl:")[-1].split("/")[0]: one.energy_delta.kWh for one in hardware._intel_interface._rapl_files}
+            deltas = {
+                one.path.split("intel-rapl:")[-1].split("/")[0]: one.energy_delta.kWh
+                for one in hardware._intel_interface._rapl_files
+            }
             total = found.cpu_energy
         if abs(sum(deltas.values()) - total) > 1e-6 * total + 1e-12:
-            raise SystemExit(f"codecarbon: its {kind} parts are {sum(deltas.values())} kWh, its task {total} kWh")
+            raise SystemExit(
+                f"codecarbon: its {kind} parts are {sum(deltas.values())} kWh, its task {total} kWh"
+            )
         return {key: kwh * _J_PER_KWH for key, kwh in deltas.items()}
 
     drive(request, measure, "codecarbon")

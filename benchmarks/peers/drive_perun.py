@@ -1,4 +1,6 @@
-"""perun: its decorator at 0.1 s, the shortest sampling period that it takes; the windows are the rounds of one call."""
+"""perun: its decorator at 0.1 s, the shortest sampling period that it takes; the windows are the
+rounds of one call.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ def main() -> None:
             print(f"perun: {-wait_s:.1f} s late", file=sys.stderr)
         time.sleep(max(wait_s, 0.0))
     call(work, request.windows)
-    found = [window(begin, (begin, end), end, joules) for (begin, end), joules in zip(work.times, rounds, strict=True)]
+    found = [
+        window(begin, (begin, end), end, joules)
+        for (begin, end), joules in zip(work.times, rounds, strict=True)
+    ]
     write(request, "perun", found)
 
 
@@ -54,7 +59,11 @@ def energies(node: object) -> Energies:
     if not node.nodes:  # type: ignore[attr-defined]
         name = str(node.id)  # type: ignore[attr-defined]
         if "energy" in metrics:
-            key = name.split(":")[1].split("_")[0] if name.startswith("CUDA") else name.rpartition("-")[2]
+            key = (
+                name.split(":")[1].split("_")[0]
+                if name.startswith("CUDA")
+                else name.rpartition("-")[2]
+            )
             found[key] = float(metrics["energy"].value)
     for below in node.nodes.values():  # type: ignore[attr-defined]
         found |= energies(below)

@@ -1,6 +1,8 @@
-"""zeus: ZeusMonitor.begin_window … end_window; counters at both edges. Boards without a counter: its power monitor.
+"""zeus: ZeusMonitor.begin_window … end_window; counters at both edges. Boards without a counter:
+its power monitor.
 
-variant "power50": PowerMonitor(update_period=0.05).get_energy, the shortest period that zeus does not warn of, in place of the one it infers.
+variant "power50": PowerMonitor(update_period=0.05).get_energy, the shortest period that zeus does
+not warn of, in place of the one it infers.
 """
 
 from __future__ import annotations
@@ -45,7 +47,10 @@ def windows(request: Request) -> None:
         monitor.begin_window("work", sync_execution=False)
         work()
         found = monitor.end_window("work", sync_execution=False)
-        return {str(i): joules for i, joules in (found.gpu_energy if request.gpu else found.cpu_energy or {}).items()}
+        return {
+            str(i): joules
+            for i, joules in (found.gpu_energy if request.gpu else found.cpu_energy or {}).items()
+        }
 
     drive(request, measure, "zeus")
 

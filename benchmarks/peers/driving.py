@@ -1,9 +1,11 @@
 """What the drivers share: they run in the peers' own environment, one process a tool.
 
-    python drive_TOOL.py '{"seconds": 10, "windows": 2, "at_s": null, "sensor": "gpu", "variant": "", "out": "FILE"}'
+    python drive_TOOL.py '{"seconds": 10, "windows": 2, "at_s": null, "sensor": "gpu", "variant":
+    "", "out": "FILE"}'
 
-A driver opens a window with its tool, sleeps in it, closes it, and writes what the tool said of every board or package with the four
-times around it: CLOCK_MONOTONIC just before and just after the tool was asked to begin, and to end.
+A driver opens a window with its tool, sleeps in it, closes it, and writes what the tool said of
+every board or package with the four times around it: CLOCK_MONOTONIC just before and just after the
+tool was asked to begin, and to end.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from pathlib import Path
 Energies = dict[str, float]  # joules by the index of the board or package
 Measure = Callable[["Work"], Energies]  # opens a window, calls the work, closes the window
 
-_LONGEST_GAP_S = 0.5  # windows of one process start after a random wait, so that each has its own phase
+_LONGEST_GAP_S = (
+    0.5  # windows of one process start after a random wait, so that each has its own phase
+)
 
 
 class Request:
@@ -29,7 +33,9 @@ class Request:
         given = json.loads(sys.argv[1])
         self.seconds = float(given["seconds"])
         self.windows = int(given["windows"])
-        self.at_s = given["at_s"]  # CLOCK_MONOTONIC at which the only window shall begin; None: at once
+        self.at_s = given[
+            "at_s"
+        ]  # CLOCK_MONOTONIC at which the only window shall begin; None: at once
         self.gpu = given["sensor"] == "gpu"
         self.variant = given["variant"]
         self.out = Path(given["out"])
@@ -49,7 +55,11 @@ class Work:
 
 
 def drive(request: Request, measure: Measure, distribution: str) -> None:
-    """Measure the windows one by one. Two short ones before are thrown away: they load what is loaded late, and show how long beginning takes."""
+    """Measure the windows one by one.
+
+    Two short ones before are thrown away: they load what is loaded late, and show how long
+    beginning takes.
+    """
     lead_s = 0.0
     for _ in range(2):
         warm = Work(0.15)
@@ -72,9 +82,13 @@ def drive(request: Request, measure: Measure, distribution: str) -> None:
     write(request, distribution, found)
 
 
-def window(before: float, inner: tuple[float, float], after: float, energies: Energies) -> dict[str, object]:
+def window(
+    before: float, inner: tuple[float, float], after: float, energies: Energies
+) -> dict[str, object]:
     return {"begin_s": [before, inner[0]], "end_s": [inner[1], after], "energy_j": energies}
 
 
 def write(request: Request, distribution: str, windows: list[dict[str, object]]) -> None:
-    request.out.write_text(json.dumps({"version": version(distribution), "windows": windows}), "utf-8")
+    request.out.write_text(
+        json.dumps({"version": version(distribution), "windows": windows}), "utf-8"
+    )

@@ -1,4 +1,6 @@
-"""energybench itself: the real command, its own window, and the energies of the parts that its figure is summed from."""
+"""energybench itself: the real command, its own window, and the energies of the parts that its
+figure is summed from.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,27 @@ ENERGYBENCH = str(Path(sys.executable).with_name("energybench"))
 
 
 def command(seconds: float, collector: str, root: Path = Path("/")) -> list[str]:
-    return [ENERGYBENCH, "measure", "--json", "--root", str(root), "--collector", collector, "--", "sleep", str(seconds)]
+    return [
+        ENERGYBENCH,
+        "measure",
+        "--json",
+        "--root",
+        str(root),
+        "--collector",
+        collector,
+        "--",
+        "sleep",
+        str(seconds),
+    ]
 
 
-def measured(argv: Sequence[str], folder: Path, env: dict[str, str]) -> tuple[float, float, dict[str, float]]:
-    """Start and end of its window and joules by device. Raises where the parts do not add up to what it printed."""
+def measured(
+    argv: Sequence[str], folder: Path, env: dict[str, str]
+) -> tuple[float, float, dict[str, float]]:
+    """Start and end of its window and joules by device.
+
+    Raises where the parts do not add up to what it printed.
+    """
     # here, so that peers alone can be measured while it changes
     from energybench.analysis.energy.boundary_parts import table
     from energybench.analysis.measurement.measure import Record, covered
@@ -28,10 +46,28 @@ def measured(argv: Sequence[str], folder: Path, env: dict[str, str]) -> tuple[fl
     directory, found = measurement(json.loads(ran.stdout)["id"], folder / "results")
     traces, windows = read_traces(directory)
     repeats = [window for window in windows if window.label == "repeat"]
-    record = Record(found.id, found.label, None, found.command, found.boundary.name, found.host, windows, (None,), ())
+    record = Record(
+        found.id,
+        found.label,
+        None,
+        found.command,
+        found.boundary.name,
+        found.host,
+        windows,
+        (None,),
+        (),
+    )
     rows = table(*covered(record, traces, ranges()), repeats)
-    energies = {row.part.device: row.cells[0].energy_j or 0.0 for row in rows if row.gain is not None}
-    printed = sum(joules for name, joules in found.repeats[0].components_j.items() if name in ("cpu.package", "gpu.board"))
+    energies = {
+        row.part.device: row.cells[0].energy_j or 0.0 for row in rows if row.gain is not None
+    }
+    printed = sum(
+        joules
+        for name, joules in found.repeats[0].components_j.items()
+        if name in ("cpu.package", "gpu.board")
+    )
     if not math.isclose(sum(energies.values()), printed, rel_tol=1e-9):
-        raise SystemExit(f"energybench: its parts are {sum(energies.values())} J, it printed {printed} J")
+        raise SystemExit(
+            f"energybench: its parts are {sum(energies.values())} J, it printed {printed} J"
+        )
     return repeats[0].start_s, repeats[0].end_s, energies

@@ -9,14 +9,21 @@ from typing import Literal, NamedTuple
 
 BOARDS, PACKAGES = 16, 6
 RANGE_UJ = 262_143_328_850  # max_energy_range_uj of most Intel servers
-_SPREAD = 0.04  # boards' waves differ by ±2 % in period: hours after boot each has a phase of its own
+_SPREAD = (
+    0.04  # boards' waves differ by ±2 % in period: hours after boot each has a phase of its own
+)
 
 A100 = "energy_ms=100\nperiod_ms=100\nwindow_ms=25\nphase_ms=random\ncc=8.0\n"
-V100 = "name=Tesla V100-SXM2-16GB (simulated)\nenergy_ms=20\nperiod_ms=20\nwindow_ms=10\nphase_ms=random\ncc=7.0\nlimit=600\n"
+V100 = (
+    "name=Tesla V100-SXM2-16GB "
+    "(simulated)\nenergy_ms=20\nperiod_ms=20\nwindow_ms=10\nphase_ms=random\ncc=7.0\nlimit=600\n"
+)
 
 
 class Row(NamedTuple):
-    """low_w, high_w, period_s: a square wave of duty 1/2 (period 0: constant low_w). event: what happens to the counters meanwhile."""
+    """low_w, high_w, period_s: a square wave of duty 1/2 (period 0: constant low_w). event: what
+    happens to the counters meanwhile.
+    """
 
     name: str
     title: str
@@ -28,7 +35,9 @@ class Row(NamedTuple):
     sensor: Literal["gpu", "rapl"] = "gpu"
     event: Literal["", "wrap", "outage"] = ""
     windows: int = 1  # windows a process, for peers that can have several
-    times: int = 1  # how many times as many phases: short windows vary more, and where tools are close their figures must not be chance
+    # how many times as many phases: short windows vary more, and where tools are close their
+    # figures must not be chance
+    times: int = 1
 
     @property
     def power_only(self) -> bool:
@@ -42,9 +51,21 @@ ROWS: tuple[Row, ...] = (
     Row("a100-const", "A100 counter, constant 300 W, 5 s", 5.0, A100, low_w=300.0, period_s=0.0),
     Row("a100-steps", "A100 counter, 8 s steps, 20 s", 20.0, A100, period_s=8.0),
     Row("v100-1s", "V100 counter (20 ms), 1.3 s square wave, 1 s", 1.0, V100, windows=3, times=3),
-    Row("power-10s", "power readings alone (100 ms, 25 ms of each seen), 10 s", 10.0, A100 + "unsupported=83\n", times=4),
+    Row(
+        "power-10s",
+        "power readings alone (100 ms, 25 ms of each seen), 10 s",
+        10.0,
+        A100 + "unsupported=83\n",
+        times=4,
+    ),
     Row("power-1s", "the same, 1 s", 1.0, A100 + "unsupported=83\n", windows=3, times=9),
-    Row("samples-10s", "A100 counter that adds up its samples, 10 s", 10.0, A100 + "energy_from=samples\n", times=4),
+    Row(
+        "samples-10s",
+        "A100 counter that adds up its samples, 10 s",
+        10.0,
+        A100 + "energy_from=samples\n",
+        times=4,
+    ),
     Row("rapl-wrap", "RAPL across a wrap, 10 s", 10.0, sensor="rapl", event="wrap"),
     Row("rapl-outage", "RAPL unreadable for 1.2 s, 10 s", 10.0, sensor="rapl", event="outage"),
 )
@@ -59,7 +80,11 @@ class Wave(NamedTuple):
 
     @property
     def line(self) -> str:
-        return f"square,{self.low_w:g},{self.high_w:g},{self.period_s:.9f},0.5" if self.period_s else f"const,{self.low_w:g}"
+        return (
+            f"square,{self.low_w:g},{self.high_w:g},{self.period_s:.9f},0.5"
+            if self.period_s
+            else f"const,{self.low_w:g}"
+        )
 
     def joules(self, start_s: float, end_s: float, offset_s: float) -> float:
         """Energy between two times on CLOCK_MONOTONIC, which is `offset_s` behind."""
@@ -70,7 +95,9 @@ class Wave(NamedTuple):
             return self.low_w * t
         half = self.period_s / 2
         whole, rest = divmod(t, self.period_s)
-        return whole * half * (self.low_w + self.high_w) + (rest * self.high_w if rest < half else half * self.high_w + (rest - half) * self.low_w)
+        return whole * half * (self.low_w + self.high_w) + (
+            rest * self.high_w if rest < half else half * self.high_w + (rest - half) * self.low_w
+        )
 
 
 def boot_offset_s() -> float:
@@ -80,12 +107,19 @@ def boot_offset_s() -> float:
 
 def waves(row: Row, seed: int) -> list[Wave]:
     rng = random.Random(seed)
-    return [Wave(row.low_w, row.high_w, round(row.period_s * (1 + rng.uniform(-_SPREAD, _SPREAD) / 2), 9)) for _ in range(BOARDS)]
+    return [
+        Wave(
+            row.low_w, row.high_w, round(row.period_s * (1 + rng.uniform(-_SPREAD, _SPREAD) / 2), 9)
+        )
+        for _ in range(BOARDS)
+    ]
 
 
 def configuration(row: Row, boards: Sequence[Wave]) -> str:
     """Lines for the simulated library."""
-    return f"count={len(boards)}\n{row.conf}" + "".join(f"gpu{i}.wave={wave.line}\n" for i, wave in enumerate(boards))
+    return f"count={len(boards)}\n{row.conf}" + "".join(
+        f"gpu{i}.wave={wave.line}\n" for i, wave in enumerate(boards)
+    )
 
 
 class Package(NamedTuple):
@@ -96,12 +130,18 @@ class Package(NamedTuple):
 
 
 def package_zones(row: Row, seed: int, until_window_s: float) -> list[Package]:
-    """Packages of differing power; in the wrap row each counter wraps at its own random moment inside the window that begins so much later."""
+    """Packages of differing power; in the wrap row each counter wraps at its own random moment
+    inside the window that begins so much later.
+    """
     rng = random.Random(seed)
     made = []
     for _ in range(PACKAGES):
         watts = rng.uniform(120, 240)
         wraps_in_s = until_window_s + rng.uniform(0.05, 0.95) * row.seconds
-        start = RANGE_UJ - int(watts * 1e6 * wraps_in_s) if row.event == "wrap" else rng.randrange(RANGE_UJ // 2)
+        start = (
+            RANGE_UJ - int(watts * 1e6 * wraps_in_s)
+            if row.event == "wrap"
+            else rng.randrange(RANGE_UJ // 2)
+        )
         made.append(Package(watts, start))
     return made

@@ -1,4 +1,6 @@
-"""What the tools are put in front of: the simulated NVML with what peers ask of it besides, and a powercap tree in a /sys of their own."""
+"""What the tools are put in front of: the simulated NVML with what peers ask of it besides, and a
+powercap tree in a /sys of their own.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ exec "$@"
 
 
 def gpu_environment(folder: Path, conf: str, seed: int) -> dict[str, str]:
-    """An environment with the simulated boards, an nvidia-smi that runs (codecarbon looks for one) and a home of its own."""
+    """An environment with the simulated boards, an nvidia-smi that runs (codecarbon looks for one)
+    and a home of its own.
+    """
     env = nvml_environment(folder, conf, seed)
     shutil.copy(_library(), folder / "libnvidia-ml.so.1")
     shell = folder / "bin/nvidia-smi"
@@ -54,7 +58,9 @@ def gpu_environment(folder: Path, conf: str, seed: int) -> dict[str, str]:
 
 def plain_environment(folder: Path) -> dict[str, str]:
     """An environment without any board."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("CUDA_")} | {"HOME": str(folder)}
+    return {key: value for key, value in os.environ.items() if not key.startswith("CUDA_")} | {
+        "HOME": str(folder)
+    }
 
 
 @functools.cache
@@ -64,13 +70,28 @@ def _library() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     library = folder / "libnvidia-ml.so.1"
     compiler = shutil.which("gcc") or shutil.which("cc") or "cc"
-    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(HERE / "nvmlsim_peers.c"), "-lm", "-lpthread"], check=True)
+    subprocess.run(
+        [
+            compiler,
+            "-O2",
+            "-shared",
+            "-fPIC",
+            "-o",
+            str(library),
+            str(HERE / "nvmlsim_peers.c"),
+            "-lm",
+            "-lpthread",
+        ],
+        check=True,
+    )
     return library
 
 
 @contextmanager
 def packages(folder: Path, zones: Mapping[str, Mapping[str, Any]]) -> Iterator[LiveNode]:
-    """A live powercap tree with the `subsystem` link that the kernel has and codecarbon starts from."""
+    """A live powercap tree with the `subsystem` link that the kernel has and codecarbon starts
+    from.
+    """
     with live_node(folder / "root", zones) as live:
         link = live.root / "sys/devices/virtual/powercap/intel-rapl/subsystem"
         link.symlink_to("../../../../class/powercap")
@@ -86,7 +107,9 @@ def no_private_sys() -> str | None:
     with tempfile.TemporaryDirectory() as name:
         for part in ("sys/class/powercap", "sys/devices/virtual/powercap"):
             (Path(name) / part).mkdir(parents=True)
-        done = subprocess.run(in_private_sys(Path(name), ["true"]), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            in_private_sys(Path(name), ["true"]), capture_output=True, text=True, check=False
+        )
     return None if done.returncode == 0 else f"no mount namespace: {' '.join(done.stderr.split())}"
 
 

@@ -1,1 +1,4 @@
-"""Pure functions: traces → energies → measurement → comparison → projection. No file access, no clock, no sensor."""
+"""Pure functions: traces → energies → measurement → comparison → projection.
+
+No file access, no clock, no sensor.
+"""

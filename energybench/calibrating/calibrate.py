@@ -1,4 +1,6 @@
-"""`calibrate`: drive a known load on one device after the other, poll its sensors as fast as they change, fit what they do to it."""
+"""`calibrate`: drive a known load on one device after the other, poll its sensors as fast as they
+change, fit what they do to it.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,15 @@ from energybench.model import Channel, ChannelProfile, Host, Trace
 from energybench.plugins import Clock, Reading, Unavailable
 
 CPU = "cpu"
-_POLL_S = 0.001  # ten times the fastest update of an NVML board (10 ms): a publication is located to half a millisecond
-_EVERY_POLL = 0.3  # a sensor whose value changes in so many polls may be faster than them: the last phase is polled without a pause
-_EDGE_U_S = 2e-4  # between the clock's answer and the load's first instruction: waking takes 0.05-0.2 ms, a launch 0.02 ms
+# ten times the fastest update of an NVML board (10 ms): a publication is located to half a
+# millisecond
+_POLL_S = 0.001
+# a sensor whose value changes in so many polls may be faster than them: the last phase is polled
+# without a pause
+_EVERY_POLL = 0.3
+# between the clock's answer and the load's first instruction: waking takes 0.05-0.2 ms, a launch
+# 0.02 ms
+_EDGE_U_S = 2e-4
 _DISTURBED = 0.95  # share of the on-phases below which somebody else (or a quota) had the cores
 _FASTEST = 500  # polls without a pause between two looks at whether the load is still there
 
@@ -48,39 +56,64 @@ class Driven(NamedTuple):
 
 
 def devices(sensors: Sensors, wanted: str) -> tuple[str, ...]:
-    """What `--device` names: cpu, a GPU's UUID (or a part of it that one board has), or all. Raises BadInput."""
+    """What `--device` names: cpu, a GPU's UUID (or a part of it that one board has), or all.
+
+    Raises BadInput.
+    """
     boards = [gpu.uuid for gpu in sensors.gpus if channels_of(sensors, gpu.uuid)]
     if wanted == "all":
         given = [gpu.uuid for gpu in sensors.gpus if gpu.used and gpu.uuid in boards]
         found = [CPU, *given] if channels_of(sensors, CPU) else given
         if not found:
-            raise BadInput("calibrate", "no sensor of a CPU or GPU works here", "energybench doctor says what would fix that")
+            raise BadInput(
+                "calibrate",
+                "no sensor of a CPU or GPU works here",
+                "energybench doctor says what would fix that",
+            )
         return tuple(found)
     if wanted == CPU:
         if not channels_of(sensors, CPU):
-            raise BadInput("--device cpu", "no sensor of the CPU or the node works here", "energybench doctor says what would fix that")
+            raise BadInput(
+                "--device cpu",
+                "no sensor of the CPU or the node works here",
+                "energybench doctor says what would fix that",
+            )
         return (CPU,)
-    fitting = [uuid for uuid in boards if uuid == wanted] or [uuid for uuid in boards if len(wanted) >= 8 and wanted in uuid]
+    fitting = [uuid for uuid in boards if uuid == wanted] or [
+        uuid for uuid in boards if len(wanted) >= 8 and wanted in uuid
+    ]
     if len(fitting) != 1:
         raise BadInput(
-            f"--device {wanted}", "fits no board" if not fitting else "fits several boards", f"cpu, all, or one of: {', '.join(boards) or 'no GPU here'}"
+            f"--device {wanted}",
+            "fits no board" if not fitting else "fits several boards",
+            f"cpu, all, or one of: {', '.join(boards) or 'no GPU here'}",
         )
     return (fitting[0],)
 
 
 def channels_of(sensors: Sensors, device: str) -> tuple[Channel, ...]:
-    """The channels that the load of a device drives: a board's own; for the CPU those of packages, memory and the node."""
+    """The channels that the load of a device drives: a board's own; for the CPU those of packages,
+    memory and the node.
+    """
     boards = {gpu.uuid for gpu in sensors.gpus}
     measured = [channel for channel in sensors.channels if channel.quality == "measured"]
     if device != CPU:
         return tuple(channel for channel in measured if channel.device == device)
-    return tuple(channel for channel in measured if channel.device not in boards and not channel.component.startswith("gpu"))
+    return tuple(
+        channel
+        for channel in measured
+        if channel.device not in boards and not channel.component.startswith("gpu")
+    )
 
 
-def drive(sensors: Sensors, device: str, host: Host, seconds: float, clock: Clock, progress: Progress) -> Driven:
+def drive(
+    sensors: Sensors, device: str, host: Host, seconds: float, clock: Clock, progress: Progress
+) -> Driven:
     """Calibrate one device. Where it cannot be driven, the reason and what would fix it."""
     wanted = {channel.id for channel in channels_of(sensors, device)}
-    opened = [entry for entry in sensors.opened if any(channel.id in wanted for channel in entry.channels)]
+    opened = [
+        entry for entry in sensors.opened if any(channel.id in wanted for channel in entry.channels)
+    ]
     if device == CPU:
         child = LoadChild("cpu", ",".join(str(core) for core in sorted(os.sched_getaffinity(0))))
     else:
@@ -90,7 +123,13 @@ def drive(sensors: Sensors, device: str, host: Host, seconds: float, clock: Cloc
         with child:
             plan = wave(clock.now() + 0.2, seconds)
             child.drive(plan.on)
-            traces = _record(opened, wanted, plan, clock, lambda share: progress(f"{device}: {child.words}", share))
+            traces = _record(
+                opened,
+                wanted,
+                plan,
+                clock,
+                lambda share: progress(f"{device}: {child.words}", share),
+            )
             taken = child.taken()
             words = child.words
     except Unavailable as why:
@@ -101,7 +140,10 @@ def drive(sensors: Sensors, device: str, host: Host, seconds: float, clock: Cloc
     for trace in traces:
         figures = characterise(trace, load)
         if taken.busy < _DISTURBED:
-            lost = f"the load had its cores for {taken.busy:.0%} of the time: another program, or a quota; calibrate on an idle machine"
+            lost = (
+                f"the load had its cores for {taken.busy:.0%} of the time: another program, or a "
+                "quota; calibrate on an idle machine"
+            )
             figures = figures._replace(notes=(*figures.notes, lost))
         found.append(Found(trace.channel, _profile(trace.channel, figures, host, said), figures))
     return Driven(device, said, tuple(found))
@@ -147,16 +189,34 @@ class _Column:
 
     def fast(self) -> bool:
         """Whether the value changes nearly as often as it is read."""
-        changed = sum(1 for before, after in zip(self.raw, self.raw[1:], strict=False) if before != after)
+        changed = sum(
+            1 for before, after in zip(self.raw, self.raw[1:], strict=False) if before != after
+        )
         return changed > _EVERY_POLL * len(self.raw)
 
     def trace(self) -> Trace:
-        return Trace(channel=self.channel, t_s=np.array(self.t_s), raw=np.array(self.raw, dtype=np.int64), ok=np.array(self.ok, dtype=np.bool_))
+        return Trace(
+            channel=self.channel,
+            t_s=np.array(self.t_s),
+            raw=np.array(self.raw, dtype=np.int64),
+            ok=np.array(self.ok, dtype=np.bool_),
+        )
 
 
-def _record(opened: Sequence[Opened], wanted: set[str], plan: Wave, clock: Clock, share: Callable[[float], None]) -> list[Trace]:
-    """Poll at 1 kHz until the wave is over; in its last on-phase without a pause where a sensor needs that."""
-    columns = [[_Column(channel) if channel.id in wanted else None for channel in entry.channels] for entry in opened]
+def _record(
+    opened: Sequence[Opened],
+    wanted: set[str],
+    plan: Wave,
+    clock: Clock,
+    share: Callable[[float], None],
+) -> list[Trace]:
+    """Poll at 1 kHz until the wave is over; in its last on-phase without a pause where a sensor
+    needs that.
+    """
+    columns = [
+        [_Column(channel) if channel.id in wanted else None for channel in entry.channels]
+        for entry in opened
+    ]
     kept = [column for entry in columns for column in entry if column is not None]
     begun = due = clock.now()
     tight: bool | None = None
@@ -182,7 +242,9 @@ def _inside(t: float, phase: Phase) -> bool:
     return phase[0] <= t < phase[1]
 
 
-def _poll(opened: Sequence[Opened], columns: Sequence[Sequence[_Column | None]], clock: Clock) -> None:
+def _poll(
+    opened: Sequence[Opened], columns: Sequence[Sequence[_Column | None]], clock: Clock
+) -> None:
     for entry, row in zip(opened, columns, strict=True):
         before = clock.now()
         try:

@@ -1,4 +1,6 @@
-"""`calibrate`: what a device reaches at most, by the workload `limits` in a worker of its own, as `run` has it: no library of it is known here."""
+"""`calibrate`: what a device reaches at most, by the workload `limits` in a worker of its own, as
+`run` has it: no library of it is known here.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,21 @@ from energybench.model import DeviceLimits, Host, Limit, LimitName
 
 WORKLOAD = "limits"
 NAMES: tuple[LimitName, ...] = ("read", "fp64", "fp32", "bf16")
-TRIES, MOST = 5, 15  # runs that had their cores to themselves; runs in all, where somebody else is about
-_DISTURBED = 0.9  # share of its cores' time that a CPU's kernel had, below which somebody else (or a quota) had the rest; CPU times come in ticks of 10 ms
+TRIES, MOST = (
+    5,
+    15,
+)  # runs that had their cores to themselves; runs in all, where somebody else is about
+# share of its cores' time that a CPU's kernel had, below which somebody else (or a quota) had the
+# rest; CPU times come in ticks of 10 ms
+_DISTURBED = 0.9
 _WAIT_S = 0.2
 
 
 class Reached(NamedTuple):
-    """One device: its limits, or why there are none. `missing`: (limit, reason, remedy) of those that could not be measured."""
+    """One device: its limits, or why there are none.
+
+    `missing`: (limit, reason, remedy) of those that could not be measured.
+    """
 
     device: str
     limits: DeviceLimits | None
@@ -33,19 +43,28 @@ class Reached(NamedTuple):
 
 
 def boards(sensors: Sensors, wanted: str) -> tuple[str, ...]:
-    """What `--device` names, whether or not a sensor of it works: cpu, a board's UUID (or a part of it), or all that the work may use."""
+    """What `--device` names, whether or not a sensor of it works: cpu, a board's UUID (or a part of
+    it), or all that the work may use.
+    """
     known = [gpu.uuid for gpu in sensors.gpus]
     if wanted in (CPU, "all"):
         return (CPU,) if wanted == CPU else (CPU, *(gpu.uuid for gpu in sensors.gpus if gpu.used))
-    fitting = [uuid for uuid in known if uuid == wanted] or [uuid for uuid in known if len(wanted) >= 8 and wanted in uuid]
+    fitting = [uuid for uuid in known if uuid == wanted] or [
+        uuid for uuid in known if len(wanted) >= 8 and wanted in uuid
+    ]
     if len(fitting) != 1:
         why = "fits no board" if not fitting else "fits several boards"
-        raise BadInput(f"--device {wanted}", why, f"cpu, all, or one of: {', '.join(known) or 'no GPU here'}")
+        raise BadInput(
+            f"--device {wanted}", why, f"cpu, all, or one of: {', '.join(known) or 'no GPU here'}"
+        )
     return (fitting[0],)
 
 
 def measure(device: str, host: Host, signals: Signals, progress: Progress) -> Reached:
-    """Each kernel alone on the device, one after the other, `TRIES` undisturbed runs of each. Raises Interrupted."""
+    """Each kernel alone on the device, one after the other, `TRIES` undisturbed runs of each.
+
+    Raises Interrupted.
+    """
     found: list[Limit] = []
     missing: list[tuple[str, str, str]] = []
     notes: list[str] = []
@@ -61,7 +80,10 @@ def measure(device: str, host: Host, signals: Signals, progress: Progress) -> Re
             continue
         found.append(limit)
         if busy is not None and busy < _DISTURBED:
-            notes.append(f"{name} had its cores for {busy:.0%} of the time: another program, or a quota; calibrate on an idle machine")
+            notes.append(
+                f"{name} had its cores for {busy:.0%} of the time: another program, or a quota; "
+                "calibrate on an idle machine"
+            )
     return Reached(device, _stated(device, host, found, notes) if found else None, tuple(missing))
 
 
@@ -83,14 +105,24 @@ def _stated(device: str, host: Host, found: list[Limit], notes: list[str]) -> De
 
 
 def _limit(name: LimitName, device: str, signals: Signals) -> tuple[Limit, float | None]:
-    """One kernel in a worker of its own, checked; of a CPU also the share of its cores' time that it had. Raises BadInput, WorkFailed, Interrupted."""
-    given, environment = devices(CPU, os.environ) if device == CPU else ("cuda:0", {"CUDA_VISIBLE_DEVICES": device})
+    """One kernel in a worker of its own, checked; of a CPU also the share of its cores' time that
+    it had. Raises BadInput, WorkFailed, Interrupted.
+    """
+    given, environment = (
+        devices(CPU, os.environ) if device == CPU else ("cuda:0", {"CUDA_VISIBLE_DEVICES": device})
+    )
     child = Child(environment, signals)
     try:
-        ready = _ask(child, do="setup", workload=WORKLOAD, size=name, device=given, settings={})["ready"]
+        ready = _ask(child, do="setup", workload=WORKLOAD, size=name, device=given, settings={})[
+            "ready"
+        ]
         rates: list[float] = []
         spent: list[float] = []  # of a CPU: share of its cores' time that each run had
-        while len(rates) < TRIES or (len(rates) < MOST and len(spent) == len(rates) and sum(share >= _DISTURBED for share in spent) < TRIES):
+        while len(rates) < TRIES or (
+            len(rates) < MOST
+            and len(spent) == len(rates)
+            and sum(share >= _DISTURBED for share in spent) < TRIES
+        ):
             before = _cpu_s(child.pid)
             ran = _ask(child, do="run", times=1)
             seconds = ran["end_s"] - ran["start_s"]
@@ -102,7 +134,9 @@ def _limit(name: LimitName, device: str, signals: Signals) -> tuple[Limit, float
     finally:
         child.close()
     if failed:
-        raise WorkFailed(f"its result is wrong: {', '.join(str(check['quantity']) for check in failed)}")
+        raise WorkFailed(
+            f"its result is wrong: {', '.join(str(check['quantity']) for check in failed)}"
+        )
     return Limit(name=name, runs=tuple(rates), how=_words(ready)), max(spent, default=None)
 
 

@@ -15,39 +15,96 @@ if TYPE_CHECKING:
     from energybench.calibrating.calibrate import Driven, Found
     from energybench.model import ChannelProfile, DeviceLimits, Host
 
-_SECONDS, _LEAST_S, _MOST_S = 24.0, 8.0, 600.0  # 24 s hold some 45 edges: a 25 ms window in 100 ms meets a quarter of them
+_SECONDS, _LEAST_S, _MOST_S = (
+    24.0,
+    8.0,
+    600.0,
+)  # 24 s hold some 45 edges: a 25 ms window in 100 ms meets a quarter of them
 
 
 def calibrate(
-    device: Annotated[str, typer.Option("--device", help="What to drive: cpu, a GPU's UUID, or all.")] = "all",
-    seconds: Annotated[float, typer.Option("--seconds", min=_LEAST_S, max=_MOST_S, help="How long to drive each device.")] = _SECONDS,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder of the profiles; default: $ENERGYBENCH_PROFILES, else your data directory.")] = None,
+    device: Annotated[
+        str, typer.Option("--device", help="What to drive: cpu, a GPU's UUID, or all.")
+    ] = "all",
+    seconds: Annotated[
+        float,
+        typer.Option("--seconds", min=_LEAST_S, max=_MOST_S, help="How long to drive each device."),
+    ] = _SECONDS,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder of the profiles; default: $ENERGYBENCH_PROFILES, else your data directory.",
+        ),
+    ] = None,
     collector: list[str] | None = common.COLLECTOR,
     root: Path = common.ROOT,
-    check: Annotated[bool, typer.Option("--check", help="Drive nothing: say for each profile whether it fits this machine.")] = False,
-    profile: Annotated[Path | None, typer.Option("--profile", help="With --check: this file only; exit 2 where it does not fit.")] = None,
-    against: Annotated[str | None, typer.Option("--against", help="Drive nothing: compare this run with its reference meter, for the sensors' gains.")] = None,
-    psu_efficiency: Annotated[
-        float | None, typer.Option("--psu-efficiency", help="With --against a node meter: the supply's efficiency, 0.94; default: 0.88 to 0.97.")
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Drive nothing: say for each profile whether it fits this machine."
+        ),
+    ] = False,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            "--profile", help="With --check: this file only; exit 2 where it does not fit."
+        ),
     ] = None,
-    no_limits: Annotated[bool, typer.Option("--no-limits", help="Leave out what the device reaches at most: bandwidth and matrix rates.")] = False,
-    limits_only: Annotated[bool, typer.Option("--limits-only", help="Only that, with or without a sensor.")] = False,
-    store: Annotated[Path, typer.Option("--store", help="Where --against looks the run up.")] = Path("results"),
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            help="Drive nothing: compare this run with its reference meter, for the sensors' gains.",
+        ),
+    ] = None,
+    psu_efficiency: Annotated[
+        float | None,
+        typer.Option(
+            "--psu-efficiency",
+            help="With --against a node meter: the supply's efficiency, 0.94; default: 0.88 to 0.97.",
+        ),
+    ] = None,
+    no_limits: Annotated[
+        bool,
+        typer.Option(
+            "--no-limits",
+            help="Leave out what the device reaches at most: bandwidth and matrix rates.",
+        ),
+    ] = False,
+    limits_only: Annotated[
+        bool, typer.Option("--limits-only", help="Only that, with or without a sensor.")
+    ] = False,
+    store: Annotated[
+        Path, typer.Option("--store", help="Where --against looks the run up.")
+    ] = Path("results"),
     json: bool = common.JSON,
 ) -> None:
-    """Find out how this machine's sensors behave (update period, averaging window, lag) by driving a known load, and what its devices reach at most
-    (memory bandwidth, matrix rates); later runs use both."""
+    """Find out how this machine's sensors behave (update period, averaging window, lag) by driving
+    a known load, and what its devices reach at most (memory bandwidth, matrix rates); later runs
+    use both.
+    """
     from energybench.store import profiles
 
     folder = out or profiles.folder()
     if folder.exists() and not folder.is_dir():
         raise BadInput(str(folder), "is no folder", "--out FOLDER, or ENERGYBENCH_PROFILES=FOLDER")
     if profile is not None and not check:
-        raise BadInput("--profile", "goes with --check", "energybench calibrate --check --profile FILE")
+        raise BadInput(
+            "--profile", "goes with --check", "energybench calibrate --check --profile FILE"
+        )
     if psu_efficiency is not None and against is None:
-        raise BadInput("--psu-efficiency", "goes with --against", "energybench calibrate --against RUN --psu-efficiency 0.94")
+        raise BadInput(
+            "--psu-efficiency",
+            "goes with --against",
+            "energybench calibrate --against RUN --psu-efficiency 0.94",
+        )
     if limits_only and (no_limits or check or against is not None):
-        raise BadInput("--limits-only", "goes with none of --no-limits, --check and --against", "one after the other")
+        raise BadInput(
+            "--limits-only",
+            "goes with none of --no-limits, --check and --against",
+            "one after the other",
+        )
     if against is not None:
         if check:
             raise BadInput("--against", "does not go with --check", "one after the other")
@@ -57,7 +114,11 @@ def calibrate(
         return
     parts = (not limits_only, not no_limits)
     chosen = tuple(collector or ())
-    found = _check(profile, folder, chosen, common.folder(root)) if check else _drive(device, seconds, folder, chosen, root, parts)
+    found = (
+        _check(profile, folder, chosen, common.folder(root))
+        if check
+        else _drive(device, seconds, folder, chosen, root, parts)
+    )
     if json:
         common.print_json(found)
     else:
@@ -65,7 +126,14 @@ def calibrate(
     raise typer.Exit(0)
 
 
-def _drive(device: str, seconds: float, folder: Path, collectors: tuple[str, ...], root: Path, parts: tuple[bool, bool]) -> dict[str, Any]:
+def _drive(
+    device: str,
+    seconds: float,
+    folder: Path,
+    collectors: tuple[str, ...],
+    root: Path,
+    parts: tuple[bool, bool],
+) -> dict[str, Any]:
     """`parts`: whether to drive the sensors, whether to measure the limits."""
     from energybench.calibrating.calibrate import devices, drive
     from energybench.calibrating.machine_limits import boards
@@ -92,7 +160,9 @@ def _drive(device: str, seconds: float, folder: Path, collectors: tuple[str, ...
         with common.progress() as progress:
             for name in names:
                 driven.append(drive(sensors, name, host, seconds, clock, progress))
-                saved += profiles.save((found.profile for found in driven[-1].found), folder)  # a later device's failure does not cost this one
+                saved += profiles.save(
+                    (found.profile for found in driven[-1].found), folder
+                )  # a later device's failure does not cost this one
         if bound:
             rows, files = reach(bound, host, folder)
             saved += files
@@ -100,7 +170,9 @@ def _drive(device: str, seconds: float, folder: Path, collectors: tuple[str, ...
         sensors.close()
     if not saved:
         refused = driven[0] if driven else None
-        missing = rows[0]["not_measured"][0] if rows else {"reason": "gave no profile", "remedy": ""}
+        missing = (
+            rows[0]["not_measured"][0] if rows else {"reason": "gave no profile", "remedy": ""}
+        )
         if refused is None or not refused.reason:
             raise BadInput(f"calibrate {device}", missing["reason"], missing["remedy"])
         raise BadInput(f"calibrate {refused.device}", refused.reason, refused.remedy)
@@ -124,7 +196,16 @@ def _sensors(collectors: tuple[str, ...], root: Path) -> tuple[Any, Host]:
 
     clock = MonotonicClock()
     visible, order = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER")
-    sensors = open_all(Context(clock=clock, root=root, visible_devices=visible, device_order=order, priors=data.priors()), collectors)
+    sensors = open_all(
+        Context(
+            clock=clock,
+            root=root,
+            visible_devices=visible,
+            device_order=order,
+            priors=data.priors(),
+        ),
+        collectors,
+    )
     return sensors, provenance.describe(clock, root, sensors.gpus)
 
 
@@ -141,14 +222,23 @@ def _channel(found: Found) -> dict[str, Any]:
     figures = found.figures._asdict()
     counter = found.channel.kind == "counter"
     whole = None if not counter or found.figures.window_s is None else found.figures.window_s == 0
-    return {"channel": found.channel.id, "device": found.channel.device, "kind": found.channel.kind, "integrates_all": whole, **figures}
+    return {
+        "channel": found.channel.id,
+        "device": found.channel.device,
+        "kind": found.channel.kind,
+        "integrates_all": whole,
+        **figures,
+    }
 
 
 def _text(found: dict[str, Any]) -> str:
     lines = [f"{found['host']}"]
     for device in found["devices"]:
         if device["not_driven"]:
-            lines.append(f"\n{device['device']}: not calibrated: {device['not_driven']['reason']}\n  → {device['not_driven']['remedy']}")
+            lines.append(
+                f"\n{device['device']}: not calibrated: {device['not_driven']['reason']}\n  → "
+                f"{device['not_driven']['remedy']}"
+            )
             continue
         lines.append(f"\n{device['device']}: {device['load']}")
         common_notes = set.intersection(*(set(channel["notes"]) for channel in device["channels"]))
@@ -156,10 +246,17 @@ def _text(found: dict[str, Any]) -> str:
         lines += [f"  {note}" for note in sorted(common_notes)]
         for channel in device["channels"]:
             lines.append(f"  {channel['channel']}")
-            told = [_figure(name, channel, key) for name, key in (("period", "update_period"), ("window", "window"), ("lag", "lag"))]
+            told = [
+                _figure(name, channel, key)
+                for name, key in (("period", "update_period"), ("window", "window"), ("lag", "lag"))
+            ]
             if channel["integrates_all"]:
                 told[1] = ""
-            levels = "" if channel["low_w"] is None else f"{channel['low_w']:.4g} → {channel['high_w']:.4g} W"
+            levels = (
+                ""
+                if channel["low_w"] is None
+                else f"{channel['low_w']:.4g} → {channel['high_w']:.4g} W"
+            )
             if any((*told, levels)):
                 lines.append("    " + "   ".join(filter(None, (*told, levels))))
             lines += [f"    {note}" for note in channel["notes"] if note not in common_notes]
@@ -170,17 +267,26 @@ def _text(found: dict[str, Any]) -> str:
 
 
 def _figure(name: str, channel: dict[str, Any], key: str) -> str:
-    """'window 25.0 ± 0.4 ms'; nothing where it could not be told. The uncertainty is one standard deviation."""
+    """'window 25.0 ± 0.4 ms'; nothing where it could not be told.
+
+    The uncertainty is one standard deviation.
+    """
     from energybench.units import decimals
 
     value, u = channel[f"{key}_s"], channel[f"{key}_u_s"]
     if value is None:
         return ""
     places = min(max(decimals(1e3 * u) if u else 1, 0), 3)
-    return f"{name} {1e3 * value:.{places}f} ± {1e3 * u:.{places}f} ms" if u is not None else f"{name} {1e3 * value:.{places}f} ms"
+    return (
+        f"{name} {1e3 * value:.{places}f} ± {1e3 * u:.{places}f} ms"
+        if u is not None
+        else f"{name} {1e3 * value:.{places}f} ms"
+    )
 
 
-def _check(file: Path | None, folder: Path, collectors: tuple[str, ...], root: Path) -> dict[str, Any]:
+def _check(
+    file: Path | None, folder: Path, collectors: tuple[str, ...], root: Path
+) -> dict[str, Any]:
     """Every profile of the folder against this machine; or one file, which must fit."""
     from energybench.analysis.measurement import roofline as limiting
     from energybench.analysis.measurement.profiles import AGAIN, age_days, belongs, refusal
@@ -200,17 +306,44 @@ def _check(file: Path | None, folder: Path, collectors: tuple[str, ...], root: P
 
     def verdict(profile: ChannelProfile) -> str | None:
         if not belongs(profile, host):
-            return f"is of {profile.device} on {profile.host}; this is {host.name}" + (" and has no such board" if profile.device.startswith("GPU-") else "")
-        return refusal(profile, host) or (None if profile.channel in known else "no sensor here has that channel")
+            return f"is of {profile.device} on {profile.host}; this is {host.name}" + (
+                " and has no such board" if profile.device.startswith("GPU-") else ""
+            )
+        return refusal(profile, host) or (
+            None if profile.channel in known else "no sensor here has that channel"
+        )
 
     rows: list[dict[str, Any]] = [
-        {"channel": one.channel, "device": one.device, "host": one.host, "refused": verdict(one), "age_days": age_days(one.made_utc, now_utc())} for one in held
+        {
+            "channel": one.channel,
+            "device": one.device,
+            "host": one.host,
+            "refused": verdict(one),
+            "age_days": age_days(one.made_utc, now_utc()),
+        }
+        for one in held
     ]
     for limits in reached:
-        ours = limits.host == host.name if limits.device == limiting.CPU else any(gpu.uuid == limits.device for gpu in host.gpus)
-        why = limiting.refusal(limits, host) if ours else f"are of {limits.device} on {limits.host}; this is {host.name}"
+        ours = (
+            limits.host == host.name
+            if limits.device == limiting.CPU
+            else any(gpu.uuid == limits.device for gpu in host.gpus)
+        )
+        why = (
+            limiting.refusal(limits, host)
+            if ours
+            else f"are of {limits.device} on {limits.host}; this is {host.name}"
+        )
         age = age_days(limits.made_utc, now_utc())
-        rows.append({"channel": f"limits of {limits.name}", "device": limits.device, "host": limits.host, "refused": why, "age_days": age})
+        rows.append(
+            {
+                "channel": f"limits of {limits.name}",
+                "device": limits.device,
+                "host": limits.host,
+                "refused": why,
+                "age_days": age,
+            }
+        )
     if file is not None:
         for row in rows:
             if row["refused"]:
@@ -229,7 +362,10 @@ def _check_text(found: dict[str, Any], folder: Path) -> str:
     lines = [f"{found['host']}, profiles in {found['folder']}"]
     for row in found["profiles"]:
         age = "age not known" if row["age_days"] is None else f"{row['age_days']:.0f} days old"
-        lines.append(f"  {'refused' if row['refused'] else 'fits':<8} {row['channel']} ({age})" + (f"\n{'':11}{row['refused']}" if row["refused"] else ""))
+        lines.append(
+            f"  {'refused' if row['refused'] else 'fits':<8} {row['channel']} ({age})"
+            + (f"\n{'':11}{row['refused']}" if row["refused"] else "")
+        )
     lines += [f"  broken   {error}" for error in found["broken"]]
     if len(lines) == 1:
         lines.append(f"  none: energybench calibrate writes them to {folder}")

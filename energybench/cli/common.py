@@ -19,13 +19,31 @@ if TYPE_CHECKING:
     from energybench.model import Measurement
 
 OUT = typer.Option(Path("results"), "--out", help="Store that the run directory is made in.")
-JSON = typer.Option(False, "--json", help="Print one JSON document on stdout; all else goes to stderr.")
+JSON = typer.Option(
+    False, "--json", help="Print one JSON document on stdout; all else goes to stderr."
+)
 LABEL = typer.Option(None, "--label", help="Name of the run; default: what ran and where.")
-IDLE_MEASURE = typer.Option(0.0, "--idle", min=0.0, max=86400.0, help="Seconds of idle power to measure before and again after the program.")
-BOUNDARY = typer.Option("compute", "--boundary", help="What the joules cover: compute, device, node-dc or node-ac.")
+IDLE_MEASURE = typer.Option(
+    0.0,
+    "--idle",
+    min=0.0,
+    max=86400.0,
+    help="Seconds of idle power to measure before and again after the program.",
+)
+BOUNDARY = typer.Option(
+    "compute", "--boundary", help="What the joules cover: compute, device, node-dc or node-ac."
+)
 COLLECTOR = typer.Option(None, "--collector", help="Use only this collector (may be repeated).")
-ROOT = typer.Option(Path("/"), "--root", help="Prefix of /sys, /proc and /dev: where a container sees its host's, say /host.")
-REPLAY = typer.Option(None, "--replay", help="Measure a recorded run or a synthetic trace (TOML) on a virtual clock instead.")
+ROOT = typer.Option(
+    Path("/"),
+    "--root",
+    help="Prefix of /sys, /proc and /dev: where a container sees its host's, say /host.",
+)
+REPLAY = typer.Option(
+    None,
+    "--replay",
+    help="Measure a recorded run or a synthetic trace (TOML) on a virtual clock instead.",
+)
 
 T = TypeVar("T")
 
@@ -43,7 +61,9 @@ def boundary(name: str) -> Any:
 def folder(root: Path) -> Path:
     """A prefix that is there. Raises BadInput."""
     if not root.is_dir():
-        raise BadInput(f"--root {root}", "is no folder", "the folder that /sys, /proc and /dev lie in")
+        raise BadInput(
+            f"--root {root}", "is no folder", "the folder that /sys, /proc and /dev lie in"
+        )
     return root
 
 
@@ -80,21 +100,31 @@ def say(text: str) -> None:
 
 
 def steps(text: str, fraction: float | None) -> None:
-    """Progress as plain lines, where a measured program has the terminal to itself; nothing where stderr is no terminal."""
+    """Progress as plain lines, where a measured program has the terminal to itself; nothing where
+    stderr is no terminal.
+    """
     if sys.stderr.isatty():
         say(f"energybench: {text}" + (f" ({fraction:.0%})" if fraction else ""))
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, float | None], None]]:
-    """A progress line on stderr for whatever takes longer than two seconds; nothing where stderr is no terminal."""
+    """A progress line on stderr for whatever takes longer than two seconds; nothing where stderr is
+    no terminal.
+    """
     if not sys.stderr.isatty():
         yield lambda text, fraction: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
     task = bar.add_task("starting", total=None)
     begun, shown = time.monotonic(), False
 
@@ -103,7 +133,12 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
         if not shown and time.monotonic() - begun > _SHOW_AFTER_S / 2:
             bar.start()
             shown = True
-        bar.update(task, description=text, total=1.0 if fraction is not None else None, completed=fraction or 0.0)
+        bar.update(
+            task,
+            description=text,
+            total=1.0 if fraction is not None else None,
+            completed=fraction or 0.0,
+        )
 
     try:
         yield update
@@ -113,9 +148,14 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
 
 
 def watched(name: str, run: Callable[[Signals, Progress], T]) -> tuple[T, bool]:
-    """What `run` makes under a progress bar, with signals polled; whether one came. Work that failed is one line and exit code 1, or 128 + N after signal N."""
+    """What `run` makes under a progress bar, with signals polled; whether one came.
+
+    Work that failed is one line and exit code 1, or 128 + N after signal N.
+    """
     with Signals() as signals:
-        from energybench.measuring.child import WorkFailed  # late: signals are blocked before libraries start threads
+        from energybench.measuring.child import (
+            WorkFailed,
+        )  # late: signals are blocked before libraries start threads
 
         try:
             with progress() as update:

@@ -13,12 +13,23 @@ from energybench.cli import common
 def compare(
     baseline: Annotated[str, typer.Argument(help="Run directory, run.json or id.")],
     candidate: Annotated[str, typer.Argument(help="Run directory, run.json or id.")],
-    margin: Annotated[float, typer.Option("--margin", min=0.0, max=1.0, help="Ratios within 1/(1+m) … 1+m are equivalent.")] = 0.05,
-    force: Annotated[bool, typer.Option("--force", help="Compare what is not comparable, with that doubt.")] = False,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path("results"),
+    margin: Annotated[
+        float,
+        typer.Option(
+            "--margin", min=0.0, max=1.0, help="Ratios within 1/(1+m) … 1+m are equivalent."
+        ),
+    ] = 0.05,
+    force: Annotated[
+        bool, typer.Option("--force", help="Compare what is not comparable, with that doubt.")
+    ] = False,
+    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
+        "results"
+    ),
     json: bool = common.JSON,
 ) -> None:
-    """Energy ratio = E_baseline / E_candidate and speedup, with intervals and a verdict. --json > FILE keeps it for `project`."""
+    """Energy ratio = E_baseline / E_candidate and speedup, with intervals and a verdict. --json >
+    FILE keeps it for `project`.
+    """
     from energybench.analysis.comparison.compare import compare as compare_measurements
     from energybench.cli import summary
     from energybench.store import reader

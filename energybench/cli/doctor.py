@@ -11,7 +11,9 @@ import typer
 from energybench.cli import common
 
 
-def doctor(boundary: str = common.BOUNDARY, root: Path = common.ROOT, json: bool = common.JSON) -> None:
+def doctor(
+    boundary: str = common.BOUNDARY, root: Path = common.ROOT, json: bool = common.JSON
+) -> None:
     """Which sensors work here, what they cover, what is missing, and what would fix it."""
     found = examine(common.boundary(boundary), common.folder(root))
     if json:
@@ -46,8 +48,15 @@ def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]
     try:
         host = provenance.describe(clock, root, sensors.gpus)
         sensors = with_profiles(sensors, lambda: host)
-        reached = [limits_of(device, host) for device in ("cpu", *(["cuda"] if any(gpu.used for gpu in host.gpus) else []))]
-        channels = [_channel(channel, raw) for entry in sensors.opened for channel, raw in zip(entry.channels, entry.collector.read(), strict=True)]
+        reached = [
+            limits_of(device, host)
+            for device in ("cpu", *(["cuda"] if any(gpu.used for gpu in host.gpus) else []))
+        ]
+        channels = [
+            _channel(channel, raw)
+            for entry in sensors.opened
+            for channel, raw in zip(entry.channels, entry.collector.read(), strict=True)
+        ]
         parts: list[Any] = []
         problem = None
         try:
@@ -106,37 +115,78 @@ def _reached(limits: Any) -> str:
     from energybench.units import show_value
 
     days = age_days(limits.made_utc, now_utc())
-    said = ", ".join(f"{limit.name} {show_value(limit.best, 'B/s' if limit.name == 'read' else 'flop/s')}" for limit in limits.limits)
-    return f"  {limits.device} ({limits.name}): {said}" + (f"   ({days:.0f} days old)" if days is not None else "")
+    said = ", ".join(
+        f"{limit.name} {show_value(limit.best, 'B/s' if limit.name == 'read' else 'flop/s')}"
+        for limit in limits.limits
+    )
+    return f"  {limits.device} ({limits.name}): {said}" + (
+        f"   ({days:.0f} days old)" if days is not None else ""
+    )
 
 
 def text(found: dict[str, Any]) -> str:
-    """What a person reads: the host, the sensors, the boundary part by part, and what would fix what is missing."""
+    """What a person reads: the host, the sensors, the boundary part by part, and what would fix
+    what is missing.
+    """
     host = found["host"]
     gibibytes = f"{host.memory_bytes / 2**30:.0f} GiB" if host.memory_bytes else "memory not known"
-    lines = [f"{host.name}: {host.cpu or 'CPU not known'}, {host.sockets or '?'} socket(s), {host.threads or '?'} threads, {gibibytes}"]
+    lines = [
+        f"{host.name}: {host.cpu or 'CPU not known'}, {host.sockets or '?'} socket(s), "
+        f"{host.threads or '?'} threads, {gibibytes}"
+    ]
     if host.virtual:
-        lines.append(f"  virtual machine ({host.virtual}): its host's sensors are out of reach unless passed through")
-    lines += [f"  GPU {gpu.name} {gpu.uuid}{'' if gpu.used else ' (not given to the work)'}" for gpu in host.gpus] or ["  no accelerator that a sensor knows"]
+        lines.append(
+            f"  virtual machine ({host.virtual}): its host's sensors are out of reach unless "
+            "passed through"
+        )
+    lines += [
+        f"  GPU {gpu.name} {gpu.uuid}{'' if gpu.used else ' (not given to the work)'}"
+        for gpu in host.gpus
+    ] or ["  no accelerator that a sensor knows"]
     lines.append("\nsensors that work")
     for channel in found["channels"]:
-        reads = "read failed" if channel["reads"] is None else f"{channel['reads']:.6g} {channel['unit']}"
+        reads = (
+            "read failed"
+            if channel["reads"] is None
+            else f"{channel['reads']:.6g} {channel['unit']}"
+        )
         notes = [] if channel["summed"] else ["recorded, not summed"]
-        notes += ["estimated: no sensor"] if channel["quality"] == "estimated" else [_timing(channel)]
+        notes += (
+            ["estimated: no sensor"] if channel["quality"] == "estimated" else [_timing(channel)]
+        )
         note = f"   ({', '.join(notes)})" if notes else ""
-        lines.append(f"  {channel['collector']:<12} {channel['component']:<12} {channel['device']:<42} {channel['quantity']:<14} {reads}{note}")
+        lines.append(
+            f"  {channel['collector']:<12} {channel['component']:<12} {channel['device']:<42} "
+            f"{channel['quantity']:<14} {reads}{note}"
+        )
     if not found["channels"]:
         lines.append("  none")
     lines.append(f"\nboundary {found['boundary']['name']}")
     for part in found["boundary"]["parts"]:
-        span = f"   {part.low_w:.0f}-{part.high_w:.0f} W" if part.high_w is not None and part.low_w is not None else ""
-        lines.append(f"  {part.state:<9} {part.component:<12} {part.device}{'' if part.used else '   (idle)'}{span}")
+        span = (
+            f"   {part.low_w:.0f}-{part.high_w:.0f} W"
+            if part.high_w is not None and part.low_w is not None
+            else ""
+        )
+        lines.append(
+            f"  {part.state:<9} {part.component:<12} "
+            f"{part.device}{'' if part.used else '   (idle)'}{span}"
+        )
     if found["boundary"]["problem"]:
         lines.append(f"  {found['boundary']['problem']}")
     lines.append("\nwhat the devices reach at most, as measured")
-    lines += [_reached(limits) for limits in found["limits"]] or ["  not known: energybench calibrate --limits-only"]
+    lines += [_reached(limits) for limits in found["limits"]] or [
+        "  not known: energybench calibrate --limits-only"
+    ]
     lines.append("\nsensors that do not work, and what would fix them")
-    lines += [f"  {entry['name']:<12} {entry['reason']}\n{'':<15}→ {entry['remedy']}" for entry in found["absent"]] or ["  none"]
+    lines += [
+        f"  {entry['name']:<12} {entry['reason']}\n{'':<15}→ {entry['remedy']}"
+        for entry in found["absent"]
+    ] or ["  none"]
     lines += [f"  broken plugin: {line}" for line in found["broken"]]
-    lines += [f"  doubt [{doubt.code}] {doubt.message} → {doubt.remedy}" for doubt in found["doubts"] if doubt.code != "broken-plugin"]
+    lines += [
+        f"  doubt [{doubt.code}] {doubt.message} → {doubt.remedy}"
+        for doubt in found["doubts"]
+        if doubt.code != "broken-plugin"
+    ]
     return "\n".join(lines)

@@ -19,19 +19,32 @@ _WIDTH = 120
 def grade(
     run: Annotated[str, typer.Argument(help="Run directory, run.json or id.")],
     machine_nodes: Annotated[
-        int | None, typer.Option("--machine-nodes", min=1, help="Compute nodes of the whole machine: what the fraction measured is taken of.")
+        int | None,
+        typer.Option(
+            "--machine-nodes",
+            min=1,
+            help="Compute nodes of the whole machine: what the fraction measured is taken of.",
+        ),
     ] = None,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path("results"),
+    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
+        "results"
+    ),
     json: bool = common.JSON,
 ) -> None:
-    """What EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference would say of a run, aspect by aspect. No submission is made."""
+    """What EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference would say of a run,
+    aspect by aspect. No submission is made.
+    """
     from energybench.errors import BadInput
     from energybench.grading.rule_books import grade as grade_measurement
     from energybench.store import reader
 
     result = reader.measurement(run, store)[1]
     if machine_nodes is not None and machine_nodes < result.nodes:
-        raise BadInput(f"--machine-nodes {machine_nodes}", f"is less than the {result.nodes} node(s) measured", "the compute nodes of the whole machine")
+        raise BadInput(
+            f"--machine-nodes {machine_nodes}",
+            f"is less than the {result.nodes} node(s) measured",
+            "the compute nodes of the whole machine",
+        )
     made = grade_measurement(result, machine_nodes)
     if json:
         common.print_json(made)
@@ -41,11 +54,17 @@ def grade(
 
 def text(made: Grade) -> str:
     """Each book with its aspects; what is asked and what was found, a line a check."""
-    return "\n\n".join([f"{made.label} ({made.measurement})", *(_book(book) for book in made.books)])
+    return "\n\n".join(
+        [f"{made.label} ({made.measurement})", *(_book(book) for book in made.books)]
+    )
 
 
 def _book(book: RuleBook) -> str:
-    lines = [f"{book.name}: {book.gives or 'no grade is given: an aspect is not known'}", *_wrapped(book.edition, "  "), *_wrapped(book.why, "  ")]
+    lines = [
+        f"{book.name}: {book.gives or 'no grade is given: an aspect is not known'}",
+        *_wrapped(book.edition, "  "),
+        *_wrapped(book.why, "  "),
+    ]
     for aspect in book.aspects:
         lines += _aspect(aspect)
     for note in book.notes:
@@ -62,4 +81,11 @@ def _aspect(aspect: Aspect) -> list[str]:
 
 
 def _wrapped(words: str, first: str) -> list[str]:
-    return textwrap.wrap(words, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        words,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 ONLY_REMEDY = "energybench calibrate --limits-only measures what the device reaches all the same"
 
 
-def reach(names: tuple[str, ...], host: Host, folder: Path) -> tuple[list[dict[str, Any]], list[Path]]:
-    """Measure and save the limits of each device: the rows that are shown, the files written. Ends the command after a signal; what was saved stays."""
+def reach(
+    names: tuple[str, ...], host: Host, folder: Path
+) -> tuple[list[dict[str, Any]], list[Path]]:
+    """Measure and save the limits of each device: the rows that are shown, the files written.
+
+    Ends the command after a signal; what was saved stays.
+    """
     from energybench.store import profiles
 
     rows: list[dict[str, Any]] = []
@@ -52,7 +57,10 @@ def _row(reached: Reached, host: Host) -> dict[str, Any]:
         "limits": _beside(limits, host) if limits else [],
         "sheet": _sheet(limits, host) if limits else None,
         "notes": list(limits.notes) if limits else [],
-        "not_measured": [{"limit": name, "reason": reason, "remedy": remedy} for name, reason, remedy in reached.missing],
+        "not_measured": [
+            {"limit": name, "reason": reason, "remedy": remedy}
+            for name, reason, remedy in reached.missing
+        ],
     }
 
 
@@ -83,7 +91,9 @@ def _stated(limits: DeviceLimits, host: Host) -> dict[str, float]:
 
 
 def _sheet(limits: DeviceLimits, host: Host) -> dict[str, Any] | None:
-    """Where the sheet's figures come from, and what they are of where that is more than this machine was given."""
+    """Where the sheet's figures come from, and what they are of where that is more than this
+    machine was given.
+    """
     from energybench.data.datasheets import sheet
 
     found = sheet(limits.name)
@@ -94,8 +104,15 @@ def _sheet(limits: DeviceLimits, host: Host) -> dict[str, Any] | None:
         if host.virtual:
             partial = f"a virtual machine ({host.virtual}): the sheet is the whole socket's"
         elif host.threads and host.threads_allowed and host.threads_allowed < host.threads:
-            partial = f"{host.threads_allowed} of {host.threads} threads: the sheet is the whole socket's"
-    return {"source": found.source, "per": found.per, "sockets": host.sockets if found.per == "socket" else None, "partial": partial}
+            partial = (
+                f"{host.threads_allowed} of {host.threads} threads: the sheet is the whole socket's"
+            )
+    return {
+        "source": found.source,
+        "per": found.per,
+        "sockets": host.sockets if found.per == "socket" else None,
+        "partial": partial,
+    }
 
 
 def text(rows: list[dict[str, Any]]) -> list[str]:
@@ -107,12 +124,26 @@ def text(rows: list[dict[str, Any]]) -> list[str]:
         lines.append(f"\n{row['device']}: limits of {row['name'] or 'this device'}")
         for limit in row["limits"]:
             best, middle, unit = limit["best"], limit["median"], limit["unit"]
-            share = f"   {limit['share_of_sheet']:.0%} of {show_value(limit['sheet'], unit)}" if limit["sheet"] else ""
+            share = (
+                f"   {limit['share_of_sheet']:.0%} of {show_value(limit['sheet'], unit)}"
+                if limit["sheet"]
+                else ""
+            )
             tries = f"best of {len(limit['runs'])}, median {show_value(middle, unit)}"
-            lines.append(f"  {limit['limit']:<5} {show_value(best, unit):>13}   {tries}   {limit['how']}{share}")
-        lines += [f"  {missing['limit']:<5} not measured: {missing['reason']}\n        → {missing['remedy']}" for missing in row["not_measured"]]
+            lines.append(
+                f"  {limit['limit']:<5} {show_value(best, unit):>13}   {tries}   "
+                f"{limit['how']}{share}"
+            )
+        lines += [
+            f"  {missing['limit']:<5} not measured: {missing['reason']}\n        → "
+            f"{missing['remedy']}"
+            for missing in row["not_measured"]
+        ]
         if row["sheet"]:
-            lines.append(f"  data sheet: {row['sheet']['source']}" + (f"; {row['sheet']['partial']}" if row["sheet"]["partial"] else ""))
+            lines.append(
+                f"  data sheet: {row['sheet']['source']}"
+                + (f"; {row['sheet']['partial']}" if row["sheet"]["partial"] else "")
+            )
         elif row["limits"]:
             lines.append("  no data sheet row fits this name: the limits stand for themselves")
         lines += [f"  {note}" for note in row["notes"]]

@@ -39,14 +39,24 @@ def _plugins(door: Any) -> list[dict[str, Any]]:
 
     rows: list[dict[str, Any]] = []
     for name, point in registered(door).items():
-        row: dict[str, Any] = {"name": name, "from": point.dist.name if point.dist else None, "entry": point.value}
+        row: dict[str, Any] = {
+            "name": name,
+            "from": point.dist.name if point.dist else None,
+            "entry": point.value,
+        }
         try:
             made = load(door, name)
         except BadInput as error:
             rows.append({**row, "works": False, "error": str(error), "about": ""})
             continue
         about = _about(made)
-        extra = {"sizes": list(made.sizes)} if door == "workloads" else {"suffix": made.suffix} if door == "reports" else {}
+        extra = (
+            {"sizes": list(made.sizes)}
+            if door == "workloads"
+            else {"suffix": made.suffix}
+            if door == "reports"
+            else {}
+        )
         if "sizes" in extra:
             about += f"   sizes {', '.join(extra['sizes'])}"
         rows.append({**row, "works": True, "about": about, **extra})
@@ -56,7 +66,12 @@ def _plugins(door: Any) -> list[dict[str, Any]]:
 def _about(made: Any) -> str:
     """A plugin's own line for the person who chooses it; one without has its docstring's first."""
     said = getattr(made, "about", None)
-    return " ".join((said if isinstance(said, str) else type(made).__doc__ or "").strip().partition("\n")[0].split())
+    return " ".join(
+        (said if isinstance(said, str) else type(made).__doc__ or "")
+        .strip()
+        .partition("\n")[0]
+        .split()
+    )
 
 
 def _scenarios() -> list[dict[str, Any]]:

@@ -9,12 +9,27 @@ from collections.abc import Sequence
 import typer
 
 from energybench import __version__
-from energybench.cli import attach, calibrate, compare, doctor, grade, listing, measure, project, quickstart, recover, report, run, simulate
+from energybench.cli import (
+    attach,
+    calibrate,
+    compare,
+    doctor,
+    grade,
+    listing,
+    measure,
+    project,
+    quickstart,
+    recover,
+    report,
+    run,
+    simulate,
+)
 from energybench.errors import BadInput
 
 app = typer.Typer(
     name="energybench",
-    help="How much energy the same work costs on two nodes, how sure that is, and what it means per month in MWh, money and carbon.",
+    help="How much energy the same work costs on two nodes, how sure that is, and what it means per "
+    "month in MWh, money and carbon.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -43,7 +58,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _top(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     del version
 
@@ -58,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInput as error:
         return _fail(str(error), 2)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python's own flush at exit stays quiet
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 1
+        )  # so that Python's own flush at exit stays quiet
         return 0
     except KeyboardInterrupt:
         return _fail("interrupted", 130)

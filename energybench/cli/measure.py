@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 
 
 def measure(
-    program: Annotated[list[str] | None, typer.Argument(help="The program and its arguments, after --.")] = None,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="How many times to run it; 8 or more for a run-to-run interval.")] = 1,
+    program: Annotated[
+        list[str] | None, typer.Argument(help="The program and its arguments, after --.")
+    ] = None,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            "--repeats",
+            min=1,
+            help="How many times to run it; 8 or more for a run-to-run interval.",
+        ),
+    ] = 1,
     label: str | None = common.LABEL,
     idle: float = common.IDLE_MEASURE,
     boundary: str = common.BOUNDARY,
@@ -31,7 +40,10 @@ def measure(
     replay: Path | None = common.REPLAY,
     json: bool = common.JSON,
 ) -> None:
-    """Measure any program as it is, its children included. Ends with the program's own exit code."""
+    """Measure any program as it is, its children included.
+
+    Ends with the program's own exit code.
+    """
     if replay is None and not program:
         raise BadInput("measure", "names no program", "energybench measure -- PROGRAM ARGS…")
     command = tuple(program or ())
@@ -60,20 +72,38 @@ def measure(
     common.finish(directory, result, code, json, sys.stderr)  # stdout is the program's
 
 
-def _measure(command: tuple[str, ...], plan: Plan, repeats: int, signals: Signals, json: bool) -> Outcome:
+def _measure(
+    command: tuple[str, ...], plan: Plan, repeats: int, signals: Signals, json: bool
+) -> Outcome:
     from energybench.measuring.measure import Outcome, measure_program
     from energybench.measuring.program import NOT_EXECUTABLE, NOT_FOUND, OWN_FAILURE
 
     name = command[0]
     if shutil.which(name) is None:
         exists = Path(name).exists() and os.sep in name
-        what = "is a directory" if Path(name).is_dir() and exists else "is not executable" if exists else "no such program"
-        return Outcome(None, None, NOT_EXECUTABLE if exists else NOT_FOUND, f"{name or repr(name)}: {what}")
+        what = (
+            "is a directory"
+            if Path(name).is_dir() and exists
+            else "is not executable"
+            if exists
+            else "no such program"
+        )
+        return Outcome(
+            None, None, NOT_EXECUTABLE if exists else NOT_FOUND, f"{name or repr(name)}: {what}"
+        )
     try:
-        return measure_program(command, plan, repeats, signals, stdout_to_stderr=json, progress=common.steps)
+        return measure_program(
+            command, plan, repeats, signals, stdout_to_stderr=json, progress=common.steps
+        )
     except BadInput:
         raise
-    except Exception as error:  # our own fault: said in one line, and told apart from the program's codes
+    except (
+        Exception
+    ) as error:  # our own fault: said in one line, and told apart from the program's codes
         return Outcome(
-            None, None, OWN_FAILURE, f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}; what was written: {plan.store}/.partial-*"
+            None,
+            None,
+            OWN_FAILURE,
+            f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}; what was "
+            f"written: {plan.store}/.partial-*",
         )

@@ -17,16 +17,26 @@ _EFFECTS = 3  # largest effects that are named
 
 
 def project(
-    scenario: Annotated[str, typer.Option("--scenario", help="Name (see `energybench list scenarios`) or a .toml file.")],
-    comparisons: Annotated[list[str] | None, typer.Argument(metavar="COMPARISON", help="Files printed by compare --json; - for stdin.")] = None,
+    scenario: Annotated[
+        str,
+        typer.Option("--scenario", help="Name (see `energybench list scenarios`) or a .toml file."),
+    ],
+    comparisons: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMPARISON", help="Files printed by compare --json; - for stdin."),
+    ] = None,
     json: bool = common.JSON,
 ) -> None:
-    """Carry comparisons, or a published claim, through a scenario: MWh, money and CO2e a month, line by line with formula and inputs."""
+    """Carry comparisons, or a published claim, through a scenario: MWh, money and CO2e a month,
+    line by line with formula and inputs.
+    """
     from energybench.projecting.project import project as project_comparisons
     from energybench.projecting.scenario_files import read
 
     found = read(scenario)
-    result = project_comparisons(found, [_comparison(name) for name in _once(comparisons or [])], scenario)
+    result = project_comparisons(
+        found, [_comparison(name) for name in _once(comparisons or [])], scenario
+    )
     if json:
         common.print_json(result)
     else:
@@ -48,12 +58,18 @@ def _comparison(name: str) -> Any:
         try:
             given = sys.stdin.read()
         except (UnicodeDecodeError, ValueError):
-            raise BadInput("stdin", "is no UTF-8 text", "energybench compare A B --json | energybench project … -") from None
+            raise BadInput(
+                "stdin",
+                "is no UTF-8 text",
+                "energybench compare A B --json | energybench project … -",
+            ) from None
         value = strict.loads(given, "stdin")
         _refuse(value.get("kind") if isinstance(value, dict) else None, "stdin")
         return strict.convert(value, Comparison, "stdin")
     if Path(name).is_dir():
-        raise BadInput(name, "is a folder, not a comparison", "energybench compare A B --json > FILE")
+        raise BadInput(
+            name, "is a folder, not a comparison", "energybench compare A B --json > FILE"
+        )
     found = reader.result(Path(name))
     _refuse(found.kind, name)
     return found
@@ -61,7 +77,9 @@ def _comparison(name: str) -> Any:
 
 def _refuse(kind: object, where: str) -> None:
     if kind is not None and kind != "comparison":
-        raise BadInput(where, f"is a {kind}, not a comparison", "energybench compare A B --json > FILE")
+        raise BadInput(
+            where, f"is a {kind}, not a comparison", "energybench compare A B --json > FILE"
+        )
 
 
 # ---------------------------------------------------------------- text
@@ -94,7 +112,10 @@ def _answer(result: Any) -> list[str]:
     energy = result.saved_mwh_per_month
     if energy is not None and energy.effects:
         largest = sorted(energy.effects, key=lambda effect: -abs(effect.u))[:_EFFECTS]
-        rows.append("  its largest effects, as standard uncertainty: " + ", ".join(f"{effect.name} {abs(effect.u):.2g} MWh" for effect in largest))
+        rows.append(
+            "  its largest effects, as standard uncertainty: "
+            + ", ".join(f"{effect.name} {abs(effect.u):.2g} MWh" for effect in largest)
+        )
     return rows
 
 
@@ -103,7 +124,11 @@ def _claim(claim: Any) -> list[str]:
     places = 0 if float(claim.claimed).is_integer() else len(repr(claim.claimed).partition(".")[2])
     word = {True: "fits", False: "does not fit", None: "not derivable"}[claim.fits]
     derived = f", derived {show(claim.derived, claim.unit)}" if claim.derived is not None else ""
-    return [f"  {claim.name}: claimed {number(claim.claimed, places)} {claim.unit}".rstrip() + f"{derived}: {word}", f"      {claim.why}"]
+    return [
+        f"  {claim.name}: claimed {number(claim.claimed, places)} {claim.unit}".rstrip()
+        + f"{derived}: {word}",
+        f"      {claim.why}",
+    ]
 
 
 def _lines(lines: Any) -> list[str]:
@@ -121,4 +146,7 @@ def _inputs(lines: Any) -> list[str]:
 
     found = {used.name: used for line in lines for used in line.inputs if used.source != ABOVE}
     width = max((len(name) for name in found), default=0)
-    return [f"  {name:<{width}}  {show(used.value, used.unit)}   {used.source}" for name, used in found.items()]
+    return [
+        f"  {name:<{width}}  {show(used.value, used.unit)}   {used.source}"
+        for name, used in found.items()
+    ]

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 STORE = Path("results/quickstart")
 SCENARIO = "example-centre"
-IDLE_S, MAX_WARM_UP_S, SETTLE_S = 2.0, 5.0, 0.5  # shorter than `run`'s: this is to see the instrument work
+IDLE_S, MAX_WARM_UP_S, SETTLE_S = (
+    2.0,
+    5.0,
+    0.5,
+)  # shorter than `run`'s: this is to see the instrument work
 
 
 class Trial(NamedTuple):
@@ -31,10 +35,17 @@ class Trial(NamedTuple):
     settings: dict[str, str]
 
 
-# Variants on the one device: same problem, same check, another way to it. On two devices the second of each pair runs on both.
+# Variants on the one device: same problem, same check, another way to it. On two devices the second
+# of each pair runs on both.
 VARIANTS = (
-    (Trial("milc fp64", "milc", "16", "cpu", {"precision": "fp64"}), Trial("milc mixed precision", "milc", "16", "cpu", {"precision": "mixed"})),
-    (Trial("attention eager", "sdpa", "smoke", "cpu", {"backend": "eager"}), Trial("attention fused", "sdpa", "smoke", "cpu", {"backend": "fused"})),
+    (
+        Trial("milc fp64", "milc", "16", "cpu", {"precision": "fp64"}),
+        Trial("milc mixed precision", "milc", "16", "cpu", {"precision": "mixed"}),
+    ),
+    (
+        Trial("attention eager", "sdpa", "smoke", "cpu", {"backend": "eager"}),
+        Trial("attention fused", "sdpa", "smoke", "cpu", {"backend": "fused"}),
+    ),
 )
 
 
@@ -43,7 +54,9 @@ def quickstart(
     repeats: Annotated[int, typer.Option("--repeats", min=2, help="Repeats of each run.")] = 8,
     json: bool = common.JSON,
 ) -> None:
-    """Look at the sensors, measure two workloads on every device (or two variants on one), compare, project, write the report."""
+    """Look at the sensors, measure two workloads on every device (or two variants on one), compare,
+    project, write the report.
+    """
     from energybench.analysis.comparison.compare import compare
     from energybench.cli import doctor, summary
     from energybench.cli.report import write
@@ -69,7 +82,10 @@ def quickstart(
     projection = _project(comparisons)
     common.say(f"{projection.title}: saved a month {show(projection.saved_mwh_per_month, 'MWh')}\n")
     results: list[Any] = [*comparisons, projection, *measurements]
-    notes = ["Made by `energybench quickstart`: small sizes, to see the instrument work. Claims need larger sizes and whole nodes."]
+    notes = [
+        "Made by `energybench quickstart`: small sizes, to see the instrument work. Claims need "
+        "larger sizes and whole nodes."
+    ]
     made = document("energybench quickstart", results, timelines, notes)
     target = out / "report.html"
     write(target, renderer.render(made))
@@ -104,23 +120,48 @@ def both_devices() -> list[tuple[Trial, Trial]]:
     """The second of each pair of variants, on either device."""
     pairs = []
     for _, chosen in VARIANTS:
-        sides = [chosen._replace(label=f"{chosen.label}, {name}", device=device) for name, device in (("CPU", "cpu"), ("GPU", "cuda"))]
+        sides = [
+            chosen._replace(label=f"{chosen.label}, {name}", device=device)
+            for name, device in (("CPU", "cpu"), ("GPU", "cuda"))
+        ]
         pairs.append((sides[0], sides[1]))
     return pairs
 
 
 def _run(trials: Sequence[Trial], out: Path, repeats: int) -> list[Outcome]:
-    """Run trials interleaved; one outcome each. Raises typer.Exit where one of them, or a signal, leaves nothing to compare."""
+    """Run trials interleaved; one outcome each.
+
+    Raises typer.Exit where one of them, or a signal, leaves nothing to compare.
+    """
     from energybench.cli.variants import execute
     from energybench.measuring.plan import Blocks, Plan, Request
     from energybench.model import WorkloadRef
 
     made = []
     for trial in trials:
-        reference = WorkloadRef(name=trial.workload, size=trial.size, device=trial.device, settings=dict(trial.settings))
-        plan = Plan(store=out, label=trial.label, boundary="compute", idle_s=IDLE_S, workload=reference)
-        made.append((plan, Request(trial.workload, trial.size, trial.device, trial.settings, repeats=repeats, max_warm_up_s=MAX_WARM_UP_S)))
-    common.say(f"measuring {' and '.join(trial.label for trial in trials)}: {repeats} repeats" + (", taking turns" if len(trials) > 1 else ""))
+        reference = WorkloadRef(
+            name=trial.workload, size=trial.size, device=trial.device, settings=dict(trial.settings)
+        )
+        plan = Plan(
+            store=out, label=trial.label, boundary="compute", idle_s=IDLE_S, workload=reference
+        )
+        made.append(
+            (
+                plan,
+                Request(
+                    trial.workload,
+                    trial.size,
+                    trial.device,
+                    trial.settings,
+                    repeats=repeats,
+                    max_warm_up_s=MAX_WARM_UP_S,
+                ),
+            )
+        )
+    common.say(
+        f"measuring {' and '.join(trial.label for trial in trials)}: {repeats} repeats"
+        + (", taking turns" if len(trials) > 1 else "")
+    )
     together, signalled = execute(made, Blocks(settle_s=SETTLE_S))
     if signalled:
         common.say(f"energybench: interrupted; what was measured stands in {out}")

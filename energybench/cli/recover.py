@@ -10,7 +10,12 @@ from energybench.cli import common
 
 
 def recover(
-    run: Annotated[str, typer.Argument(help="An unfinished run's directory (.partial-…), or the store that holds one.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="An unfinished run's directory (.partial-…), or the store that holds one."
+        ),
+    ],
     json: bool = common.JSON,
 ) -> None:
     """Complete a run whose measuring side was killed, from what it had written."""

@@ -13,12 +13,27 @@ from energybench.errors import BadInput
 
 
 def report(
-    what: Annotated[list[str], typer.Argument(help="Runs, studies, stores, and files printed by compare --json or project --json.")],
-    form: Annotated[str, typer.Option("--format", help="See `energybench list reports`.")] = "terminal",
-    out: Annotated[Path | None, typer.Option("--out", help="File to write, in a folder that exists; default: stdout.")] = None,
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            help="Runs, studies, stores, and files printed by compare --json or project --json."
+        ),
+    ],
+    form: Annotated[
+        str, typer.Option("--format", help="See `energybench list reports`.")
+    ] = "terminal",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="File to write, in a folder that exists; default: stdout."),
+    ] = None,
     title: Annotated[str | None, typer.Option("--title", help="Title of the report.")] = None,
-    note: Annotated[list[str] | None, typer.Option("--note", help="A note to print under the title (may be repeated).")] = None,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path("results"),
+    note: Annotated[
+        list[str] | None,
+        typer.Option("--note", help="A note to print under the title (may be repeated)."),
+    ] = None,
+    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
+        "results"
+    ),
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Render results: html, markdown, terminal or json."""
@@ -27,7 +42,14 @@ def report(
 
     renderer = load("reports", "json" if json else form)
     found = gather(what, store)
-    made = renderer.render(document(title or _title(found.results), found.results, found.timelines, [*(note or ()), *found.notes]))
+    made = renderer.render(
+        document(
+            title or _title(found.results),
+            found.results,
+            found.timelines,
+            [*(note or ()), *found.notes],
+        )
+    )
     if out is None:
         sys.stdout.buffer.write(made)
         return
@@ -36,9 +58,16 @@ def report(
 
 
 def write(out: Path, made: bytes) -> None:
-    """Write a report into a folder that is there: one that a slip of the hand names is not made. Raises BadInput where it cannot be written."""
+    """Write a report into a folder that is there: one that a slip of the hand names is not made.
+
+    Raises BadInput where it cannot be written.
+    """
     if not out.parent.exists():
-        raise BadInput(f"--out {out}", f"there is no folder {out.parent}", f"mkdir -p {shlex.quote(str(out.parent))}")
+        raise BadInput(
+            f"--out {out}",
+            f"there is no folder {out.parent}",
+            f"mkdir -p {shlex.quote(str(out.parent))}",
+        )
     try:
         out.write_bytes(made)
     except OSError as error:
@@ -46,5 +75,10 @@ def write(out: Path, made: bytes) -> None:
 
 
 def _title(results: list[Any]) -> str:
-    labels = [" → ".join(result.labels) if hasattr(result, "labels") else getattr(result, "label", getattr(result, "title", "")) for result in results]
+    labels = [
+        " → ".join(result.labels)
+        if hasattr(result, "labels")
+        else getattr(result, "label", getattr(result, "title", ""))
+        for result in results
+    ]
     return "energybench: " + ", ".join(dict.fromkeys(labels)) if labels else "energybench"

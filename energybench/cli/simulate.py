@@ -15,27 +15,67 @@ if TYPE_CHECKING:
     from energybench.simulating.result import Group, Simulation
     from energybench.simulating.study import Figures
 
-SMALL = 40  # experiments a cell of the default run: half a minute on two cores, and enough for the marginals
+# experiments a cell of the default run: half a minute on two cores, and enough for the marginals
+SMALL = 40
 WINDOWS_S = (0.2, 0.35, 1.0, 5.0, 10.0, 60.0, 600.0)
 _DEFAULT_WINDOWS_S = (0.35, 1.0, 10.0)
 REPEATS = ("1", "2", "3", "5", "8", "20", "stop")
 _GAINS = ("prior", "1", "wide", "biased")
 _APART_WINDOW_S = 10.0  # long enough that the gain, and not the window's edges, decides
-_MOST = (1000.0, 3600.0)  # repeats of a run; seconds of a window: beyond them one experiment takes minutes
+_MOST = (
+    1000.0,
+    3600.0,
+)  # repeats of a run; seconds of a window: beyond them one experiment takes minutes
 
 
 def simulate(
-    experiments: Annotated[int, typer.Option("--experiments", min=1, max=1_000_000, help="Experiments a cell; 2000 tell a coverage to 1 %.")] = SMALL,
-    sensor: Annotated[list[str] | None, typer.Option("--sensor", help="Only this sensor (may be repeated); a name there is none of lists them.")] = None,
-    wave: Annotated[list[str] | None, typer.Option("--wave", help="Only this kind of load (may be repeated); likewise.")] = None,
-    window: Annotated[list[str] | None, typer.Option("--window", help="Seconds of a window (may be repeated), or all; default 0.35, 1 and 10.")] = None,
-    repeats: Annotated[list[str] | None, typer.Option("--repeats", help="Repeats of a run: a number or stop (may be repeated).")] = None,
-    gain: Annotated[str, typer.Option("--gain", help="prior: gains as stated; 1: none off, stated exact; wide, biased: stated wrongly.")] = "prior",
+    experiments: Annotated[
+        int,
+        typer.Option(
+            "--experiments",
+            min=1,
+            max=1_000_000,
+            help="Experiments a cell; 2000 tell a coverage to 1 %.",
+        ),
+    ] = SMALL,
+    sensor: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sensor",
+            help="Only this sensor (may be repeated); a name there is none of lists them.",
+        ),
+    ] = None,
+    wave: Annotated[
+        list[str] | None,
+        typer.Option("--wave", help="Only this kind of load (may be repeated); likewise."),
+    ] = None,
+    window: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--window",
+            help="Seconds of a window (may be repeated), or all; default 0.35, 1 and 10.",
+        ),
+    ] = None,
+    repeats: Annotated[
+        list[str] | None,
+        typer.Option("--repeats", help="Repeats of a run: a number or stop (may be repeated)."),
+    ] = None,
+    gain: Annotated[
+        str,
+        typer.Option(
+            "--gain",
+            help="prior: gains as stated; 1: none off, stated exact; wide, biased: stated wrongly.",
+        ),
+    ] = "prior",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")] = 1,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, max=1024, help="Processes; default: one a CPU.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, max=1024, help="Processes; default: one a CPU.")
+    ] = None,
     json: bool = common.JSON,
 ) -> None:
-    """Thousands of made-up experiments through the real analysis: how far off, and do the intervals hold the truth?"""
+    """Thousands of made-up experiments through the real analysis: how far off, and do the intervals
+    hold the truth?
+    """
     from energybench import data
     from energybench.simulating import study
     from energybench.simulating.experiment import Cell, Settings
@@ -46,13 +86,26 @@ def simulate(
     sensors, waves = _named("--sensor", sensor, SENSORS), _named("--wave", wave, FAMILIES)
     windows, levels = _windows(window), _levels(repeats)
     mode: Any = _named("--gain", [gain], dict.fromkeys(_GAINS))[0]
-    cells = [Cell(name, kind, seconds, mode) for name in sensors for kind in waves for seconds in windows]
+    cells = [
+        Cell(name, kind, seconds, mode) for name in sensors for kind in waves for seconds in windows
+    ]
     if mode == "prior":
         cells += _apart(sensors, waves[0], Cell)
-    priors = {name: Prior(row.u_rel, row.distribution) for name, row in data.priors().items() if row.distribution in ("normal", "rectangular")}
-    settings = Settings(levels, seed, priors, {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()})
+    priors = {
+        name: Prior(row.u_rel, row.distribution)
+        for name, row in data.priors().items()
+        if row.distribution in ("normal", "rectangular")
+    }
+    settings = Settings(
+        levels,
+        seed,
+        priors,
+        {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()},
+    )
     with common.progress() as progress:
-        tables = study.run(cells, settings, experiments, jobs or len(os.sched_getaffinity(0)), progress)
+        tables = study.run(
+            cells, settings, experiments, jobs or len(os.sched_getaffinity(0)), progress
+        )
         found = simulation(tables, settings, mode, experiments)
     if json:
         common.print_json(found)
@@ -79,7 +132,11 @@ def _windows(given: list[str] | None) -> list[float]:
         except ValueError:
             seconds = 0.0
         if not 0.05 <= seconds <= _MOST[1]:
-            raise BadInput(f"--window {text}", "is no window's length", f"0.05 to {_MOST[1]:g} seconds, or all: {', '.join(f'{s:g}' for s in WINDOWS_S)}")
+            raise BadInput(
+                f"--window {text}",
+                "is no window's length",
+                f"0.05 to {_MOST[1]:g} seconds, or all: {', '.join(f'{s:g}' for s in WINDOWS_S)}",
+            )
         found.append(seconds)
     return list(dict.fromkeys(found)) or list(_DEFAULT_WINDOWS_S)
 
@@ -87,20 +144,33 @@ def _windows(given: list[str] | None) -> list[float]:
 def _levels(given: list[str] | None) -> tuple[str, ...]:
     for text in given or ():
         if text != "stop" and not (text.isdecimal() and 1 <= int(text) <= _MOST[0]):
-            raise BadInput(f"--repeats {text}", "is no number of repeats", f"1 to {_MOST[0]:g}, or stop (the rule of `run`); default: {', '.join(REPEATS)}")
-    return tuple(dict.fromkeys(text if text == "stop" else str(int(text)) for text in given or REPEATS))
+            raise BadInput(
+                f"--repeats {text}",
+                "is no number of repeats",
+                f"1 to {_MOST[0]:g}, or stop (the rule of `run`); default: {', '.join(REPEATS)}",
+            )
+    return tuple(
+        dict.fromkeys(text if text == "stop" else str(int(text)) for text in given or REPEATS)
+    )
 
 
 def _apart(sensors: list[str], wave: str, cell: Any) -> list[Any]:
     """The same sensors with a prior that is wrong: spread twice as wide, and for the boards a bias."""
     boards = [name for name in sensors if name not in ("rapl", "pm_counters")]
-    return [cell(name, wave, _APART_WINDOW_S, mode) for mode, names in (("wide", sensors), ("biased", boards)) for name in names]
+    return [
+        cell(name, wave, _APART_WINDOW_S, mode)
+        for mode, names in (("wide", sensors), ("biased", boards))
+        for name in names
+    ]
 
 
 # ---------------------------------------------------------------- text
 
 _NAME = 44  # columns of a row's name
-_HEAD = f"{'experiments':>11} {'flagged':>8} {'coverage':>9} {'error rms':>10} {'95 %':>8} {'half-width':>11} {'/ oracle':>9}"
+_HEAD = (
+    f"{'experiments':>11} {'flagged':>8} {'coverage':>9} {'error rms':>10} {'95 %':>8} "
+    f"{'half-width':>11} {'/ oracle':>9}"
+)
 
 
 def _text(found: Simulation) -> Iterable[str]:
@@ -124,8 +194,10 @@ def _text(found: Simulation) -> Iterable[str]:
     yield ""
     yield _line("overall", over)
     yield (
-        f"coverage {_percent(over.coverage)} ({_percent(over.coverage_low)} to {_percent(over.coverage_high)}), flagged unusable {flagged:.1%}, "
-        f"{_against(over.ratio)}{found.poor_cells} of {len(found.cells)} cells cover less than {POOR:.0%}, "
+        f"coverage {_percent(over.coverage)} ({_percent(over.coverage_low)} to "
+        f"{_percent(over.coverage_high)}), flagged unusable {flagged:.1%}, "
+        f"{_against(over.ratio)}{found.poor_cells} of {len(found.cells)} cells cover less than "
+        f"{POOR:.0%}, "
         f"in {found.flagged_cells} most experiments are flagged"
     )
     if found.experiments_per_cell < FEW:
@@ -134,13 +206,24 @@ def _text(found: Simulation) -> Iterable[str]:
 
 def _name(group: Group) -> str:
     window = f"{group.window_s:g} s" if group.window_s is not None else None
-    words = [word for word in (group.sensor, group.wave, window, group.repeats, group.gain if group.gain in ("wide", "biased") else None) if word]
+    words = [
+        word
+        for word in (
+            group.sensor,
+            group.wave,
+            window,
+            group.repeats,
+            group.gain if group.gain in ("wide", "biased") else None,
+        )
+        if word
+    ]
     return "  ".join(words)
 
 
 def _line(name: str, of: Figures) -> str:
     return (
-        f"{name:<{_NAME}} {of.experiments:>11} {of.flagged / of.experiments:>8.1%} {_percent(of.coverage):>9} {_percent(of.rms_rel, 2):>10} "
+        f"{name:<{_NAME}} {of.experiments:>11} {of.flagged / of.experiments:>8.1%} "
+        f"{_percent(of.coverage):>9} {_percent(of.rms_rel, 2):>10} "
         f"{_percent(of.p95_rel, 2):>8} {_percent(of.half_width_rel, 2):>11} {_ratio(of.ratio):>9}"
     )
 

@@ -1,4 +1,6 @@
-"""Several variants or devices in one `run`: interleaved, each shown with its result, each compared with the first."""
+"""Several variants or devices in one `run`: interleaved, each shown with its result, each compared
+with the first.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,22 @@ class Choice(NamedTuple):
     typed: dict[str, str] = {}  # as energybench.measuring.plan.Request has it
 
 
-def choices(devices: Sequence[str], base: Mapping[str, str], variants: Sequence[str]) -> list[Choice]:
-    """Devices x variants, in the order given; a variant's settings lie on top of `base`. Raises BadInput."""
+def choices(
+    devices: Sequence[str], base: Mapping[str, str], variants: Sequence[str]
+) -> list[Choice]:
+    """Devices x variants, in the order given; a variant's settings lie on top of `base`.
+
+    Raises BadInput.
+    """
     made: list[Choice] = []
     for device, variant in itertools.product(devices, variants or [""]):
         own = pairs(variant.split(","), f"--variant {variant}") if variant else {}
         words = " ".join([device, *(f"{key}={value}" for key, value in own.items())])
         twice = sum(choice.words.split(" #")[0] == words for choice in made)
         typed = dict.fromkeys(own, f"--variant {variant}")
-        made.append(Choice(device, {**base, **own}, f"{words} #{twice + 1}" if twice else words, typed))
+        made.append(
+            Choice(device, {**base, **own}, f"{words} #{twice + 1}" if twice else words, typed)
+        )
     return made
 
 
@@ -50,7 +59,9 @@ def pairs(settings: Sequence[str], option: str | None = None) -> dict[str, str]:
         if not equals or not key.strip():
             raise BadInput(where, f"{entry!r} is not KEY=VALUE" if option else "is not KEY=VALUE")
         if key.strip() in found:
-            raise BadInput(where, f"{key.strip()} was set already", "once; a study takes lists: --set KEY=A,B")
+            raise BadInput(
+                where, f"{key.strip()} was set already", "once; a study takes lists: --set KEY=A,B"
+            )
         found[key.strip()] = value
     return found
 
@@ -83,7 +94,10 @@ def compared(results: Sequence[Measurement]) -> list[Comparison]:
 
 
 def show(title: str, together: Together, json: bool) -> None:
-    """Results and comparisons: as one JSON document on stdout, or as text. Ends with the exit code."""
+    """Results and comparisons: as one JSON document on stdout, or as text.
+
+    Ends with the exit code.
+    """
     from energybench.cli import summary
     from energybench.store.document import document, timeline
 
@@ -94,7 +108,10 @@ def show(title: str, together: Together, json: bool) -> None:
         timelines = [timeline(outcome.directory, outcome.measurement) for outcome in outcomes]
         common.print_json(document(title, [*comparisons, *results], timelines, together.failures))
     else:
-        blocks = [*(summary.measurement(result) for result in results), *(summary.comparison(comparison) for comparison in comparisons)]
+        blocks = [
+            *(summary.measurement(result) for result in results),
+            *(summary.comparison(comparison) for comparison in comparisons),
+        ]
         print("\n\n".join(blocks), file=sys.stdout)
     for outcome in outcomes:
         common.say(f"  written to {outcome.directory}")

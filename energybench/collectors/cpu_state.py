@@ -1,7 +1,9 @@
-"""Temperature, clock and thermal throttling of each CPU package, as the kernel tells them. No channel: nothing here is energy.
+"""Temperature, clock and thermal throttling of each CPU package, as the kernel tells them. No
+channel: nothing here is energy.
 
-Sources: kernel docs hwmon/coretemp and hwmon/k10temp (labels, m°C), thermal/sysfs-api (x86_pkg_temp), cpufreq (scaling_cur_freq, kHz),
-ABI/testing/sysfs-devices-system-cpu (thermal_throttle/*_count), proc_stat(5).
+Sources: kernel docs hwmon/coretemp and hwmon/k10temp (labels, m°C), thermal/sysfs-api
+(x86_pkg_temp), cpufreq (scaling_cur_freq, kHz), ABI/testing/sysfs-devices-system-cpu
+(thermal_throttle/*_count), proc_stat(5).
 """
 
 from __future__ import annotations
@@ -15,16 +17,23 @@ from energybench.collectors.sysfs import Line, text
 from energybench.model import Condition
 from energybench.plugins import Context
 
-# Cores asked for their clock and their throttle count, of each package: asking wakes a core on kernels before 5.18 (up to 20 ms of waiting for each
-# that slept), and sixteen of them have the package's mean to a quarter of what single cores scatter by.
+# Cores asked for their clock and their throttle count, of each package: asking wakes a core on
+# kernels before 5.18 (up to 20 ms of waiting for each that slept), and sixteen of them have the
+# package's mean to a quarter of what single cores scatter by.
 _ASKED = 16
-_BUSY = 0.5  # of the time since the last reading: a core's clock while it sleeps says nothing about the work
-_SAME = 3  # readings of /proc/cpuinfo without any change after which its MHz are a label, not a clock
+# of the time since the last reading: a core's clock while it sleeps says nothing about the work
+_BUSY = 0.5
+_SAME = (
+    3  # readings of /proc/cpuinfo without any change after which its MHz are a label, not a clock
+)
 _HZ_PER_KHZ = 1e3
 
 
 class CpuState:
-    """The packages below `context.root`. What is not there is None; a machine that shows nothing has no conditions."""
+    """The packages below `context.root`.
+
+    What is not there is None; a machine that shows nothing has no conditions.
+    """
 
     def __init__(self) -> None:
         self._context: Context | None = None
@@ -42,14 +51,28 @@ class CpuState:
         self._context = context
         cpus = context.root / "sys/devices/system/cpu"
         self._packages = _packages(cpus)
-        self._temperatures = {name: Line(path) for name, path in _temperatures(context.root / "sys/class", list(self._packages)).items()}
+        self._temperatures = {
+            name: Line(path)
+            for name, path in _temperatures(
+                context.root / "sys/class", list(self._packages)
+            ).items()
+        }
         self._throttles = {}
         for name, members in self._packages.items():
             files = [cpus / f"cpu{members[0]}/thermal_throttle/package_throttle_count"]
-            files += [cpus / f"cpu{number}/thermal_throttle/core_throttle_count" for number in _spread(members)]
+            files += [
+                cpus / f"cpu{number}/thermal_throttle/core_throttle_count"
+                for number in _spread(members)
+            ]
             self._throttles[name] = [Line(path) for path in files if path.exists()]
-        self._counts = {name: [line.integer() for line in lines] for name, lines in self._throttles.items()}
-        paths = {number: cpus / f"cpu{number}/cpufreq/scaling_cur_freq" for members in self._packages.values() for number in members}
+        self._counts = {
+            name: [line.integer() for line in lines] for name, lines in self._throttles.items()
+        }
+        paths = {
+            number: cpus / f"cpu{number}/cpufreq/scaling_cur_freq"
+            for members in self._packages.values()
+            for number in members
+        }
         self._clocks = {number: Line(path) for number, path in paths.items() if path.exists()}
         self._busy()
 
@@ -61,20 +84,34 @@ class CpuState:
         made = []
         for name in self._packages:
             hot = self._temperatures[name].integer() if name in self._temperatures else None
-            found = Condition(t_s=t_s, device=name, temperature_c=None if hot is None else hot / 1e3, clock_mhz=mhz.get(name), throttle=self._throttle(name))
+            found = Condition(
+                t_s=t_s,
+                device=name,
+                temperature_c=None if hot is None else hot / 1e3,
+                clock_mhz=mhz.get(name),
+                throttle=self._throttle(name),
+            )
             if (found.temperature_c, found.clock_mhz, found.throttle) != (None, None, None):
                 made.append(found)
         return made
 
     def close(self) -> None:
-        for line in (*self._temperatures.values(), *(line for lines in self._throttles.values() for line in lines), *self._clocks.values()):
+        for line in (
+            *self._temperatures.values(),
+            *(line for lines in self._throttles.values() for line in lines),
+            *self._clocks.values(),
+        ):
             line.close()
 
     def _throttle(self, name: str) -> str | None:
         """Whether a count rose since the last reading."""
         before, now = self._counts[name], [line.integer() for line in self._throttles[name]]
         self._counts[name] = now
-        pairs = [(old, new) for old, new in zip(before, now, strict=True) if old is not None and new is not None]
+        pairs = [
+            (old, new)
+            for old, new in zip(before, now, strict=True)
+            if old is not None and new is not None
+        ]
         if not pairs:
             return None
         return "thermal" if any(new > old for old, new in pairs) else "none"
@@ -83,9 +120,17 @@ class CpuState:
         """Mean clock of the packages' busy cores, or of some of them."""
         if not busy or self._context is None:
             return {}
-        asked = {name: _spread([number for number in members if number in busy]) for name, members in self._packages.items()}
+        asked = {
+            name: _spread([number for number in members if number in busy])
+            for name, members in self._packages.items()
+        }
         if self._clocks:
-            found = {number: self._clocks[number].integer() for members in asked.values() for number in members if number in self._clocks}
+            found = {
+                number: self._clocks[number].integer()
+                for members in asked.values()
+                for number in members
+                if number in self._clocks
+            }
             mhz = {number: khz * _HZ_PER_KHZ / 1e6 for number, khz in found.items() if khz}
         else:
             mhz = self._labelled_mhz()
@@ -97,7 +142,10 @@ class CpuState:
         return means
 
     def _labelled_mhz(self) -> dict[int, float]:
-        """MHz of /proc/cpuinfo, where they are a clock at all: a virtual machine's stand still. Not read again once that is clear."""
+        """MHz of /proc/cpuinfo, where they are a clock at all: a virtual machine's stand still.
+
+        Not read again once that is clear.
+        """
         if self._unchanged >= _SAME or self._context is None:
             return {}
         found = text(self._context.root / "proc/cpuinfo") or ""
@@ -116,7 +164,11 @@ class CpuState:
             return set()
         before, now = self._spent, _spent(self._context.root / "proc/stat")
         self._spent = now
-        both = [(number, at_work - before[number][0], whole - before[number][1]) for number, (at_work, whole) in now.items() if number in before]
+        both = [
+            (number, at_work - before[number][0], whole - before[number][1])
+            for number, (at_work, whole) in now.items()
+            if number in before
+        ]
         return {number for number, at_work, whole in both if whole > 0 and at_work / whole >= _BUSY}
 
 
@@ -125,7 +177,9 @@ def _packages(cpus: Path) -> dict[str, list[int]]:
     found: dict[str, list[int]] = defaultdict(list)
     seconds: dict[str, list[int]] = defaultdict(list)
     cores: set[tuple[str, str]] = set()
-    numbers = sorted(int(path.name[3:]) for path in cpus.glob("cpu[0-9]*") if path.name[3:].isdigit())
+    numbers = sorted(
+        int(path.name[3:]) for path in cpus.glob("cpu[0-9]*") if path.name[3:].isdigit()
+    )
     for number in numbers:
         package = text(cpus / f"cpu{number}/topology/physical_package_id")
         if package is None or not package.isdigit():
@@ -139,7 +193,9 @@ def _packages(cpus: Path) -> dict[str, list[int]]:
 
 
 def _temperatures(classes: Path, packages: Sequence[str]) -> dict[str, Path]:
-    """Files with each package's temperature in m°C: coretemp by its label, k10temp (Tdie, else Tctl) and thermal zones in their order."""
+    """Files with each package's temperature in m°C: coretemp by its label, k10temp (Tdie, else
+    Tctl) and thermal zones in their order.
+    """
     if not packages:
         return {}
     labelled, ordered = {}, []
@@ -150,18 +206,28 @@ def _temperatures(classes: Path, packages: Sequence[str]) -> dict[str, Path]:
             if driver == "coretemp" and (match := re.fullmatch(r"Package id (\d+)", label or "")):
                 labelled[f"package-{match[1]}"] = _input(path)
         if driver == "k10temp":
-            # Tctl is what the fans follow: on some models above the die's temperature by a constant, which no drift sees.
+            # Tctl is what the fans follow: on some models above the die's temperature by a
+            # constant, which no drift sees.
             chosen = labels.get("Tdie") or labels.get("Tctl")
             ordered.append(_input(chosen) if chosen else folder / "temp1_input")
     if not labelled and not ordered:
-        zones = sorted((classes / "thermal").glob("thermal_zone*"), key=lambda zone: int("0" + zone.name.removeprefix("thermal_zone")))
+        zones = sorted(
+            (classes / "thermal").glob("thermal_zone*"),
+            key=lambda zone: int("0" + zone.name.removeprefix("thermal_zone")),
+        )
         ordered = [zone / "temp" for zone in zones if text(zone / "type") == "x86_pkg_temp"]
-    dies = max(1, len(ordered) // len(packages))  # the first Zen has a sensor on each die: the package's first one stands for it
-    return {name: path for name, path in labelled.items() if name in packages} or dict(zip(packages, ordered[::dies], strict=False))
+    dies = max(
+        1, len(ordered) // len(packages)
+    )  # the first Zen has a sensor on each die: the package's first one stands for it
+    return {name: path for name, path in labelled.items() if name in packages} or dict(
+        zip(packages, ordered[::dies], strict=False)
+    )
 
 
 def _device(folder: Path) -> str:
-    """What the sensor sits on: PCI devices 18.3, 19.3, … are AMD's packages in order, while hwmon numbers come as modules load."""
+    """What the sensor sits on: PCI devices 18.3, 19.3, … are AMD's packages in order, while hwmon
+    numbers come as modules load.
+    """
     return str((folder / "device").resolve())
 
 

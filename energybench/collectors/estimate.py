@@ -1,7 +1,9 @@
-"""CPU power where no sensor answers: a stated model, P = P_idle + (P_max - P_idle) * load, of the measured process tree's load.
+"""CPU power where no sensor answers: a stated model, P = P_idle + (P_max - P_idle) * load, of the
+measured process tree's load.
 
-Linear in CPU utilisation: Fan, Weber, Barroso, "Power provisioning for a warehouse-sized computer", ISCA 2007. P_max is the TDP of the
-model; the core opens this collector only where no sensor of the CPU opened, and everything made from it is called estimated.
+Linear in CPU utilisation: Fan, Weber, Barroso, "Power provisioning for a warehouse-sized computer",
+ISCA 2007. P_max is the TDP of the model; the core opens this collector only where no sensor of the
+CPU opened, and everything made from it is called estimated.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from energybench.collectors.tdp import W_PER_THREAD, Cpu, cpu, table_path, tdp_w
 from energybench.model import Channel, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
 
-# Idle over full power of x86 servers: 0.6 in 2006, 0.16 at best in 2017, 0.2-0.4 again since (Tröpgen et al., "16 years of SPEC Power",
-# CLUSTER Workshops 2024). A stated middle; the ±50 % of the model hold it.
+# Idle over full power of x86 servers: 0.6 in 2006, 0.16 at best in 2017, 0.2-0.4 again since
+# (Tröpgen et al., "16 years of SPEC Power", CLUSTER Workshops 2024). A stated middle; the ±50 % of
+# the model hold it.
 IDLE_FRACTION = 0.3
-_THREADS_PER_CORE = 2  # of a virtual machine's hidden CPU; the share is halved where SMT is off, which the ±50 % hold
+# of a virtual machine's hidden CPU; the share is halved where SMT is off, which the ±50 % hold
+_THREADS_PER_CORE = 2
 _RESOLUTION_J = 1e-6
 
 
@@ -32,15 +36,24 @@ class PowerModel(NamedTuple):
 
 
 def power_model(machine: Cpu, tdp: float | None) -> PowerModel:
-    """The model of what this system sees of a machine. `tdp` in W of one socket; None: not known."""
+    """The model of what this system sees of a machine.
+
+    `tdp` in W of one socket; None: not known.
+    """
     threads, sockets = machine.threads, machine.sockets
     if tdp is None:
         power = W_PER_THREAD * threads
-        words = f"TDP of {machine.name!r} not known, {W_PER_THREAD:.0f} W for each of {threads} threads assumed"
+        words = (
+            f"TDP of {machine.name!r} not known, {W_PER_THREAD:.0f} W for each of {threads} "
+            "threads assumed"
+        )
     elif machine.virtual and machine.cores_named is not None:
         whole = machine.cores_named * _THREADS_PER_CORE
         power = tdp * threads / whole
-        words = f"virtual machine: {threads} threads of {whole} a socket, so {threads}/{whole} of the TDP of {tdp:.0f} W ({machine.name}, codecarbon's table)"
+        words = (
+            f"virtual machine: {threads} threads of {whole} a socket, so {threads}/{whole} of the "
+            f"TDP of {tdp:.0f} W ({machine.name}, codecarbon's table)"
+        )
     else:
         power = tdp * sockets
         words = f"{sockets} x TDP {tdp:.0f} W ({machine.name}, codecarbon's table)"
@@ -51,10 +64,16 @@ def power_model(machine: Cpu, tdp: float | None) -> PowerModel:
 
 
 class CpuEstimate:
-    """One counter of modelled joules of all packages. Its gain is rectangular, ±50 %, and belongs to the model on this host."""
+    """One counter of modelled joules of all packages.
+
+    Its gain is rectangular, ±50 %, and belongs to the model on this host.
+    """
 
     name = "estimate"
-    about = "CPU packages where no sensor of theirs answers: time x assumed power, ±50 %, marked estimated everywhere. No memory."
+    about = (
+        "CPU packages where no sensor of theirs answers: time x assumed power, ±50 %, marked "
+        "estimated everywhere. No memory."
+    )
 
     def __init__(self) -> None:
         self._context: Context | None = None
@@ -69,7 +88,10 @@ class CpuEstimate:
         proc = context.root / "proc"
         cpuinfo = text(proc / "cpuinfo")
         if not cpuinfo:
-            raise Unavailable(f"{proc}/cpuinfo cannot be read", "mount /proc; the estimate needs the CPU's name and the processes' CPU times")
+            raise Unavailable(
+                f"{proc}/cpuinfo cannot be read",
+                "mount /proc; the estimate needs the CPU's name and the processes' CPU times",
+            )
         machine = cpu(cpuinfo)
         self._model = power_model(machine, tdp_w(machine.name, table_path()))
         self._context, self._clock = context, context.clock
@@ -84,19 +106,30 @@ class CpuEstimate:
                 kind="counter",
                 quantity="energy",
                 resolution=_RESOLUTION_J,
-                gain=context.gain("estimate.cpu", f"tdp-model:{machine.name}@{hostname(context.root)}"),
+                gain=context.gain(
+                    "estimate.cpu", f"tdp-model:{machine.name}@{hostname(context.root)}"
+                ),
                 quality="estimated",
             )
         ]
 
     def read(self) -> list[int | Reading | None]:
-        if self._context is None or self._clock is None or self._tree is None or self._model is None:
+        if (
+            self._context is None
+            or self._clock is None
+            or self._tree is None
+            or self._model is None
+        ):
             return []
         t_s = self._clock.now()
         busy_s = self._tree.cpu_s(self._context.work_pid(), t_s)
         model = self._model
-        # The model is linear, so its integral needs the cumulated CPU time only: whatever happened between two reads is in it.
-        energy_j = model.idle_w * (t_s - self._started_s) + (model.max_w - model.idle_w) * busy_s / model.threads
+        # The model is linear, so its integral needs the cumulated CPU time only: whatever happened
+        # between two reads is in it.
+        energy_j = (
+            model.idle_w * (t_s - self._started_s)
+            + (model.max_w - model.idle_w) * busy_s / model.threads
+        )
         return [Reading(int(energy_j / _RESOLUTION_J), t_s)]
 
     def close(self) -> None:
@@ -111,11 +144,13 @@ class CpuEstimate:
             return ()
         model = self._model
         message = (
-            f"CPU energy is a model, not a measurement: {model.idle_w:.1f} W + {model.max_w - model.idle_w:.1f} W x load ±50 %, load = CPU time of the "
+            f"CPU energy is a model, not a measurement: {model.idle_w:.1f} W + "
+            f"{model.max_w - model.idle_w:.1f} W x load ±50 %, load = CPU time of the "
             f"work's processes over {model.threads} threads ({model.words})"
         )
         remedy = (
-            "measure on bare metal with RAPL: modprobe intel_rapl_msr, and read access to /sys/class/powercap/intel-rapl*/energy_uj or CAP_PERFMON "
+            "measure on bare metal with RAPL: modprobe intel_rapl_msr, and read access to "
+            "/sys/class/powercap/intel-rapl*/energy_uj or CAP_PERFMON "
             "(energybench doctor names what is missing)"
         )
         return (("estimated-cpu", message, remedy),)

@@ -1,6 +1,8 @@
-"""What NVML says of a board, apart from its readings. The library comes as an argument: collectors/nvml.py alone imports it.
+"""What NVML says of a board, apart from its readings. The library comes as an argument:
+collectors/nvml.py alone imports it.
 
-Every query may be refused on its own (not supported, no permission, a function that an old library lacks): the answer is then None.
+Every query may be refused on its own (not supported, no permission, a function that an old library
+lacks): the answer is then None.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from energybench.model import Condition, Gpu
 
 _CLOCK_SM, _CLOCK_MEMORY = 1, 2  # nvmlClockType_t
 _TEMPERATURE_GPU = 0  # nvmlTemperatureSensors_t
-_PROFILES_WHOLE = (4, 3)  # NVML_GPU_INSTANCE_PROFILE_7_SLICE, _4_SLICE (A30): all that MIG can hand out
+_PROFILES_WHOLE = (
+    4,
+    3,
+)  # NVML_GPU_INSTANCE_PROFILE_7_SLICE, _4_SLICE (A30): all that MIG can hand out
 _THROTTLE = {  # nvmlClocksThrottleReason*, nvml.h
     0x001: "gpu-idle",
     0x002: "applications-clocks",
@@ -30,7 +35,9 @@ _THROTTLE = {  # nvmlClocksThrottleReason*, nvml.h
 
 
 def ask(nvml: Any, name: str, *arguments: Any) -> Any:
-    """The answer of one NVML query; None where it is refused or this version of the binding has no such function."""
+    """The answer of one NVML query; None where it is refused or this version of the binding has no
+    such function.
+    """
     function: Callable[..., Any] | None = getattr(nvml, name, None)
     if function is None:
         return None
@@ -75,7 +82,10 @@ def describe(nvml: Any, handle: Any, uuid: str, name: str, used: bool) -> Gpu:
 
 def condition(nvml: Any, handle: Any, uuid: str, t_s: float) -> Condition:
     """State of one board now: three queries."""
-    celsius, mhz = _temperature(nvml, handle), ask(nvml, "nvmlDeviceGetClockInfo", handle, _CLOCK_SM)
+    celsius, mhz = (
+        _temperature(nvml, handle),
+        ask(nvml, "nvmlDeviceGetClockInfo", handle, _CLOCK_SM),
+    )
     return Condition(
         t_s=t_s,
         device=uuid,
@@ -86,8 +96,13 @@ def condition(nvml: Any, handle: Any, uuid: str, t_s: float) -> Condition:
 
 
 def processes(nvml: Any, handle: Any) -> list[int]:
-    """Process numbers, as the host counts them, of what computes on one board, its MIG instances included."""
-    for query in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetComputeRunningProcesses_v2"):
+    """Process numbers, as the host counts them, of what computes on one board, its MIG instances
+    included.
+    """
+    for query in (
+        "nvmlDeviceGetComputeRunningProcesses",
+        "nvmlDeviceGetComputeRunningProcesses_v2",
+    ):
         found = ask(nvml, query, handle)
         if found is not None:
             return sorted({int(entry.pid) for entry in found})
@@ -107,10 +122,20 @@ def instances(nvml: Any, handle: Any) -> tuple[Instance, ...]:
         uuid = ask(nvml, "nvmlDeviceGetUUID", instance) if instance is not None else None
         if uuid is None:
             continue  # numbers have gaps
-        place, within = (ask(nvml, query, instance) for query in ("nvmlDeviceGetGpuInstanceId", "nvmlDeviceGetComputeInstanceId"))
+        place, within = (
+            ask(nvml, query, instance)
+            for query in ("nvmlDeviceGetGpuInstanceId", "nvmlDeviceGetComputeInstanceId")
+        )
         attributes = ask(nvml, "nvmlDeviceGetAttributes", instance)
         sms = int(attributes.multiprocessorCount) if attributes is not None else None
-        found.append(Instance(str(_text(uuid)), -1 if place is None else int(place), -1 if within is None else int(within), sms))
+        found.append(
+            Instance(
+                str(_text(uuid)),
+                -1 if place is None else int(place),
+                -1 if within is None else int(within),
+                sms,
+            )
+        )
     return tuple(found)
 
 
@@ -124,7 +149,8 @@ def partition_sms(nvml: Any, handle: Any) -> int | None:
 
 
 def _temperature(nvml: Any, handle: Any) -> int | None:
-    # nvmlDeviceGetTemperature is deprecated in favour of TemperatureV, which bindings before 12.570 and older drivers lack.
+    # nvmlDeviceGetTemperature is deprecated in favour of TemperatureV, which bindings before 12.570
+    # and older drivers lack.
     for query in ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature"):
         celsius = ask(nvml, query, handle, _TEMPERATURE_GPU)
         if celsius is not None:
@@ -133,7 +159,10 @@ def _temperature(nvml: Any, handle: Any) -> int | None:
 
 
 def _throttle(nvml: Any, handle: Any) -> str | None:
-    for query in ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"):
+    for query in (
+        "nvmlDeviceGetCurrentClocksEventReasons",
+        "nvmlDeviceGetCurrentClocksThrottleReasons",
+    ):
         mask = ask(nvml, query, handle)
         if mask is not None:
             return ", ".join(word for bit, word in _THROTTLE.items() if mask & bit) or "none"

@@ -1,7 +1,9 @@
-"""RAPL energy counters through perf events, for machines whose powercap files may be read by root only.
+"""RAPL energy counters through perf events, for machines whose powercap files may be read by root
+only.
 
-The same counters as powercap's, in units of 2^-32 J and 64 bits wide: the kernel unwraps them, from zero when opened.
-Source: Linux arch/x86/events/rapl.c, perf_event_open(2), Documentation/admin-guide/perf-security.rst.
+The same counters as powercap's, in units of 2^-32 J and 64 bits wide: the kernel unwraps them, from
+zero when opened. Source: Linux arch/x86/events/rapl.c, perf_event_open(2),
+Documentation/admin-guide/perf-security.rst.
 """
 
 from __future__ import annotations
@@ -16,14 +18,20 @@ import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energybench.collectors.rapl import LEAST_MAX_POWER_W, UPDATE_PERIOD_S, gain_key, package_readable
+from energybench.collectors.rapl import (
+    LEAST_MAX_POWER_W,
+    UPDATE_PERIOD_S,
+    gain_key,
+    package_readable,
+)
 from energybench.collectors.sysfs import hostname, text
 from energybench.model import Channel
 from energybench.plugins import Context, Unavailable
 
 PMU = "sys/bus/event_source/devices/power"
 
-# event → component, gain prior, and what it contains (energy-cores and energy-gpu lie inside the package and are left alone)
+# event → component, gain prior, and what it contains (energy-cores and energy-gpu lie inside the
+# package and are left alone)
 _EVENTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "energy-pkg": ("cpu.package", "rapl.package", ()),
     "energy-ram": ("cpu.dram", "rapl.dram", ()),
@@ -37,13 +45,25 @@ OpenEvent = Callable[[int, int, int], int]
 
 
 def perf_event_open(kind: int, config: int, cpu: int) -> int:
-    """File descriptor of a counting event over all processes of one CPU. Raises OSError as the system call fails."""
+    """File descriptor of a counting event over all processes of one CPU.
+
+    Raises OSError as the system call fails.
+    """
     number = _SYSCALL.get(platform.machine())
     if number is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     attr = struct.pack("=IIQ", kind, _ATTR_SIZE, config).ljust(_ATTR_SIZE, b"\0")
     libc = ctypes.CDLL(None, use_errno=True)
-    fd = int(libc.syscall(ctypes.c_long(number), attr, ctypes.c_int(-1), ctypes.c_int(cpu), ctypes.c_int(-1), ctypes.c_ulong(_CLOSE_ON_EXEC)))
+    fd = int(
+        libc.syscall(
+            ctypes.c_long(number),
+            attr,
+            ctypes.c_int(-1),
+            ctypes.c_int(cpu),
+            ctypes.c_int(-1),
+            ctypes.c_ulong(_CLOSE_ON_EXEC),
+        )
+    )
     if fd < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
@@ -51,10 +71,16 @@ def perf_event_open(kind: int, config: int, cpu: int) -> int:
 
 
 class PerfRapl:
-    """One counter for each event and package. `open_event(type, config, cpu)` answers a file descriptor that gives 8 bytes a read."""
+    """One counter for each event and package.
+
+    `open_event(type, config, cpu)` answers a file descriptor that gives 8 bytes a read.
+    """
 
     name = "perf_rapl"
-    about = "CPU packages and memory by the same RAPL counters as rapl, through perf events: where powercap may not be read."
+    about = (
+        "CPU packages and memory by the same RAPL counters as rapl, through perf events: where "
+        "powercap may not be read."
+    )
 
     def __init__(self, open_event: OpenEvent = perf_event_open) -> None:
         self._open_event = open_event
@@ -65,9 +91,15 @@ class PerfRapl:
         pmu = context.root / PMU
         kind = text(pmu / "type")
         if kind is None or not kind.isdigit():
-            raise Unavailable(f"no perf events of RAPL under {pmu}", "on bare metal load the driver: modprobe rapl; a virtual machine has none")
+            raise Unavailable(
+                f"no perf events of RAPL under {pmu}",
+                "on bare metal load the driver: modprobe rapl; a virtual machine has none",
+            )
         if package_readable(context.root):
-            raise Unavailable("powercap is readable and holds the same counters", "nothing to do: collector rapl covers it")
+            raise Unavailable(
+                "powercap is readable and holds the same counters",
+                "nothing to do: collector rapl covers it",
+            )
         cpus = _cpus(text(pmu / "cpumask") or "")
         host = hostname(context.root)
         channels: list[Channel] = []
@@ -103,7 +135,9 @@ def _read(fd: int) -> int | None:
         data = os.read(fd, 8)
     except OSError:
         return None
-    return int.from_bytes(data, "little") if len(data) == 8 else None  # end of file: the event's CPU went offline
+    return (
+        int.from_bytes(data, "little") if len(data) == 8 else None
+    )  # end of file: the event's CPU went offline
 
 
 def _channel(context: Context, event: str, device: str, scale: float, host: str) -> Channel:
@@ -125,17 +159,26 @@ def _channel(context: Context, event: str, device: str, scale: float, host: str)
 
 def _unavailable(failure: OSError | None) -> Unavailable:
     if failure is None:
-        return Unavailable("the perf events of RAPL have no energy-pkg in joules", "look at /sys/bus/event_source/devices/power/events")
+        return Unavailable(
+            "the perf events of RAPL have no energy-pkg in joules",
+            "look at /sys/bus/event_source/devices/power/events",
+        )
     if failure.errno in (errno.EACCES, errno.EPERM):
         return Unavailable(
             "perf events of RAPL need a privilege (perf_event_open: permission denied)",
-            "as root: setcap cap_perfmon+ep on the Python interpreter, or sysctl kernel.perf_event_paranoid=0; in a container allow perf_event_open",
+            "as root: setcap cap_perfmon+ep on the Python interpreter, or sysctl "
+            "kernel.perf_event_paranoid=0; in a container allow perf_event_open",
         )
-    return Unavailable(f"perf_event_open fails: {failure.strerror}", "look at dmesg; a hypervisor or a seccomp filter may hide the counters")
+    return Unavailable(
+        f"perf_event_open fails: {failure.strerror}",
+        "look at dmesg; a hypervisor or a seccomp filter may hide the counters",
+    )
 
 
 def _config(written: str | None) -> int | None:
-    """Config of 'event=0x02'; None where an event says more than that, which would need the format files."""
+    """Config of 'event=0x02'; None where an event says more than that, which would need the format
+    files.
+    """
     found = re.fullmatch(r"event=(0x[0-9a-fA-F]+|\d+)", written or "")
     return int(found[1], 0) if found else None
 
@@ -165,6 +208,11 @@ def _devices(root: Path, cpus: Sequence[int]) -> list[str]:
     places = []
     for cpu in cpus:
         topology = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
-        places.append((text(topology / "physical_package_id") or str(cpu), text(topology / "die_id") or "0"))
+        places.append(
+            (text(topology / "physical_package_id") or str(cpu), text(topology / "die_id") or "0")
+        )
     packages = [package for package, _ in places]
-    return [f"package-{package}-die-{die}" if packages.count(package) > 1 else f"package-{package}" for package, die in places]
+    return [
+        f"package-{package}-die-{die}" if packages.count(package) > 1 else f"package-{package}"
+        for package, die in places
+    ]

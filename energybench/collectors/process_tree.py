@@ -1,10 +1,11 @@
 """CPU time of a process and all its descendants, dead ones included, as a number that never falls.
 
-A process's own time stands in /proc/PID/stat. When it dies its parent collects it, and its whole life's time moves into the parent's
-"children" time: what had not been seen before then still counts, what had been must not count twice. A process that outlives its
-parent stays known. Not seen: time that a process spends after it was last looked at, if whoever collects it is outside the tree
-(a daemon taken over by init), and a daemon that was never seen inside the tree.
-Source: proc_pid_stat(5) (utime, stime, cutime, cstime, starttime), getrusage(2) RUSAGE_CHILDREN.
+A process's own time stands in /proc/PID/stat. When it dies its parent collects it, and its whole
+life's time moves into the parent's "children" time: what had not been seen before then still
+counts, what had been must not count twice. A process that outlives its parent stays known. Not
+seen: time that a process spends after it was last looked at, if whoever collects it is outside the
+tree (a daemon taken over by init), and a daemon that was never seen inside the tree. Source:
+proc_pid_stat(5) (utime, stime, cutime, cstime, starttime), getrusage(2) RUSAGE_CHILDREN.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-_DISCOVERY_S = 0.08  # new processes are looked for at most this often: listing /proc grows with the whole machine
+# new processes are looked for at most this often: listing /proc grows with the whole machine
+_DISCOVERY_S = 0.08
 
 
 _LAST_FIELD = 19  # the start time is the last that anybody here asks for
 
 
 def stat(path: str) -> tuple[bytes, list[bytes]] | None:
-    """Name of a process, and the fields of its stat file from the state on (proc(5), index 0 is field 3); None where it has gone."""
+    """Name of a process, and the fields of its stat file from the state on (proc(5), index 0 is
+    field 3); None where it has gone.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -40,7 +44,8 @@ def stat(path: str) -> tuple[bytes, list[bytes]] | None:
 
 class _Process(NamedTuple):
     parent: int
-    start: int  # clock ticks after boot: with the number it tells a process from a later one of the same number
+    # clock ticks after boot: with the number it tells a process from a later one of the same number
+    start: int
     own: int  # ticks of CPU time, all threads, dead ones too
     collected: int  # ticks of the children it has waited for, and theirs
 
@@ -57,28 +62,37 @@ def children_s() -> float:
 
 
 class ProcessTree:
-    """Cumulated CPU time of one tree after another. Construct it before the work starts: time spent until then does not count.
+    """Cumulated CPU time of one tree after another. Construct it before the work starts: time spent
+    until then does not count.
 
     proc       where /proc is
     collected  CPU time of this process's own dead children: how the root's last moments are told
     """
 
-    def __init__(self, proc: Path = Path("/proc"), collected: Callable[[], float] = children_s) -> None:
+    def __init__(
+        self, proc: Path = Path("/proc"), collected: Callable[[], float] = children_s
+    ) -> None:
         self._proc = str(proc)
         self._collected = collected
         self._ticks = os.sysconf("SC_CLK_TCK")
-        self._opened = int(time.clock_gettime(time.CLOCK_BOOTTIME) * self._ticks)  # starttime of a process born now
+        self._opened = int(
+            time.clock_gettime(time.CLOCK_BOOTTIME) * self._ticks
+        )  # starttime of a process born now
         self._self = os.getpid()
         self._ours = collected()
         self._total = 0.0  # ticks
         self._known: dict[int, _Process] = {}
         self._others: set[str] = set()  # numbers in /proc that are not of the tree
-        self._carried: dict[int, float] = {}  # by collector: counted of the dead, and not yet seen in what it has collected
+        self._carried: dict[
+            int, float
+        ] = {}  # by collector: counted of the dead, and not yet seen in what it has collected
         self._root: int | None = None
         self._looked_s = float("-inf")
 
     def cpu_s(self, root: int | None, now_s: float) -> float:
-        """Seconds of CPU time since construction of `root` and its descendants, of former roots, and of what this process has collected."""
+        """Seconds of CPU time since construction of `root` and its descendants, of former roots,
+        and of what this process has collected.
+        """
         self._refresh(root)
         if root != self._root:
             self._root = root
@@ -91,9 +105,10 @@ class ProcessTree:
     def _refresh(self, root: int | None) -> None:
         """Take in what known processes have done since the last look, and settle the dead.
 
-        Collectors are read before what they collect: parents stand before their children in `_known`, this process before all. A child
-        that dies in between is then missing from both readings, and what was counted of it is carried to the next look, not further:
-        a collector that ignores SIGCHLD never accounts for its dead.
+        Collectors are read before what they collect: parents stand before their children in
+        `_known`, this process before all. A child that dies in between is then missing from both
+        readings, and what was counted of it is carried to the next look, not further: a collector
+        that ignores SIGCHLD never accounts for its dead.
         """
         grown: dict[int, float] = {}
         if root != self._self:  # else its own children time stands in /proc already
@@ -108,7 +123,9 @@ class ProcessTree:
             self._total += max(0, new.own - old.own)
             grown[pid] = new.collected - old.collected
             self._known[pid] = new
-        counted: dict[int, float] = defaultdict(float)  # by collector: ticks of the dead that were counted while they lived
+        counted: dict[int, float] = defaultdict(
+            float
+        )  # by collector: ticks of the dead that were counted while they lived
         for pid, old in gone.items():
             del self._known[pid]
             parent = old.parent
@@ -133,7 +150,11 @@ class ProcessTree:
             pid = int(name)
             if pid not in self._known and (found := self._stat(pid)) is not None:
                 fresh[pid] = found
-        if root not in self._known and root not in fresh and (found := self._stat(root)) is not None:
+        if (
+            root not in self._known
+            and root not in fresh
+            and (found := self._stat(root)) is not None
+        ):
             fresh[root] = found  # it was somebody else's until now
         family = set(self._known)
         pending = sorted(fresh, key=lambda pid: fresh[pid].start)
@@ -141,12 +162,16 @@ class ProcessTree:
         while grew:
             grew = False
             for pid in pending:
-                if pid in family or not (pid == root or (fresh[pid].parent in family and pid != self._self)):
+                if pid in family or not (
+                    pid == root or (fresh[pid].parent in family and pid != self._self)
+                ):
                     continue
                 family.add(pid)
                 grew = True
                 self._known[pid] = fresh[pid]
-                if fresh[pid].start >= self._opened:  # else it lived before we came: only what follows counts
+                if (
+                    fresh[pid].start >= self._opened
+                ):  # else it lived before we came: only what follows counts
                     self._total += fresh[pid].whole
         self._others |= {str(pid) for pid in fresh if pid not in family}
         self._others.discard(str(root))
@@ -156,4 +181,9 @@ class ProcessTree:
         if found is None:
             return None
         fields = found[1]
-        return _Process(int(fields[1]), int(fields[19]), int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14]))
+        return _Process(
+            int(fields[1]),
+            int(fields[19]),
+            int(fields[11]) + int(fields[12]),
+            int(fields[13]) + int(fields[14]),
+        )

@@ -1,8 +1,9 @@
 """RAPL energy counters of CPU packages and memory through powercap, Intel and AMD.
 
-What adds up: every package (and every die of one) and every dram zone. core and uncore lie inside the package and are not opened;
-psys contains package and dram and is recorded without being summed; `intel-rapl-mmio` and `intel-rapl-tpmi` mirror the MSR zones.
-Source: Linux Documentation/power/powercap/powercap.rst and drivers/powercap/intel_rapl_common.c.
+What adds up: every package (and every die of one) and every dram zone. core and uncore lie inside
+the package and are not opened; psys contains package and dram and is recorded without being summed;
+`intel-rapl-mmio` and `intel-rapl-tpmi` mirror the MSR zones. Source: Linux
+Documentation/power/powercap/powercap.rst and drivers/powercap/intel_rapl_common.c.
 """
 
 from __future__ import annotations
@@ -19,18 +20,25 @@ from energybench.model import Channel, Gpu
 from energybench.plugins import Context, Unavailable
 
 POWERCAP = "sys/class/powercap"
-UPDATE_PERIOD_S = 0.001  # Intel SDM vol. 3B 16.10.3 "updated every ~1 msec"; AMD alike: Linux Documentation/hwmon/amd_energy
-LEAST_MAX_POWER_W = 1000.0  # twice the largest TDP sold (500 W); a limit of 4x the long-term limit where that is higher
+# Intel SDM vol. 3B 16.10.3 "updated every ~1 msec"; AMD alike: Linux Documentation/hwmon/amd_energy
+UPDATE_PERIOD_S = 0.001
+# twice the largest TDP sold (500 W); a limit of 4x the long-term limit where that is higher
+LEAST_MAX_POWER_W = 1000.0
 REMEDY = (
     "as root, give a group read access with a udev rule (docs/sensors/rapl.md), or run: "
-    "chgrp GROUP /sys/class/powercap/intel-rapl*/energy_uj && chmod g+r /sys/class/powercap/intel-rapl*/energy_uj "
+    "chgrp GROUP /sys/class/powercap/intel-rapl*/energy_uj && chmod g+r "
+    "/sys/class/powercap/intel-rapl*/energy_uj "
     "(until the next boot); or setcap cap_dac_read_search+ep on the Python interpreter; "
     "or use perf events (collector perf_rapl: CAP_PERFMON, or kernel.perf_event_paranoid <= 0)"
 )
 
 _ZONE = re.compile(r"(intel-rapl(?:-[a-z]+)?)(:\d+)*")
 _PACKAGE = re.compile(r"package-\d+(-die-\d+)?")
-_ORDER = ("intel-rapl", "intel-rapl-tpmi", "intel-rapl-mmio")  # the first that is readable stands for its mirrors
+_ORDER = (
+    "intel-rapl",
+    "intel-rapl-tpmi",
+    "intel-rapl-mmio",
+)  # the first that is readable stands for its mirrors
 _PARTS = {"cpu.package": "rapl.package", "cpu.dram": "rapl.dram", "platform": "rapl.psys"}
 
 
@@ -48,9 +56,11 @@ class Zone(NamedTuple):
 
 
 def zones(root: Path) -> list[Zone]:
-    """Package, dram and psys zones under `root`, each once, those of the preferred control type first.
+    """Package, dram and psys zones under `root`, each once, those of the preferred control type
+    first.
 
-    A zone is reachable by a link beside its parent and by its place inside it; the kernel's name tells that both are one.
+    A zone is reachable by a link beside its parent and by its place inside it; the kernel's name
+    tells that both are one.
     """
     paths = dict(_walk(root / POWERCAP, depth=3))
     names = {zone: text(path / "name") or "" for zone, path in paths.items()}
@@ -64,7 +74,13 @@ def zones(root: Path) -> list[Zone]:
         elif name == "dram" and parent in names:
             found.append(Zone(zone, path, "cpu.dram", names[parent]))
     rank = {control: i for i, control in enumerate(_ORDER)}
-    return sorted(found, key=lambda zone: (rank.get(zone.control_type, len(rank)), [int(part) for part in zone.id.split(":")[1:]]))
+    return sorted(
+        found,
+        key=lambda zone: (
+            rank.get(zone.control_type, len(rank)),
+            [int(part) for part in zone.id.split(":")[1:]],
+        ),
+    )
 
 
 def _walk(folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
@@ -99,7 +115,10 @@ class Rapl:
     """Counters of every package and memory zone. Constructing it reads nothing."""
 
     name = "rapl"
-    about = "CPU packages, Intel and AMD, and memory where it has a counter (no AMD), by RAPL counters in /sys/class/powercap."
+    about = (
+        "CPU packages, Intel and AMD, and memory where it has a counter (no AMD), by RAPL counters "
+        "in /sys/class/powercap."
+    )
 
     def __init__(self) -> None:
         self._lines: list[Line] = []
@@ -112,7 +131,8 @@ class Rapl:
         if not found:
             raise Unavailable(
                 f"no RAPL zone under {context.root / POWERCAP}",
-                "on bare metal load the driver: modprobe intel_rapl_msr (Intel since Sandy Bridge, AMD since Zen); a virtual machine has none",
+                "on bare metal load the driver: modprobe intel_rapl_msr (Intel since Sandy Bridge, "
+                "AMD since Zen); a virtual machine has none",
             )
         host = hostname(context.root)
         channels: list[Channel] = []
@@ -132,14 +152,32 @@ class Rapl:
             self._lines.append(line)
             channels.append(_channel(context, zone, device, host))
         missing = {part: error for part, error in refused.items() if part not in taken}
-        denied = any(error is not None and error.errno in (errno.EACCES, errno.EPERM) for error in missing.values())
-        remedy = REMEDY if denied else "look at dmesg for intel_rapl; another reader or a firmware setting may hold the counter"
+        denied = any(
+            error is not None and error.errno in (errno.EACCES, errno.EPERM)
+            for error in missing.values()
+        )
+        remedy = (
+            REMEDY
+            if denied
+            else (
+                "look at dmesg for intel_rapl; another reader or a firmware setting may hold the "
+                "counter"
+            )
+        )
         if not any(channel.component == "cpu.package" for channel in channels):
             self.close()
-            reason = "RAPL counters may be read by root only (Linux 5.10 and newer, CVE-2020-8694)" if denied else "no RAPL package counter answers"
+            reason = (
+                "RAPL counters may be read by root only (Linux 5.10 and newer, CVE-2020-8694)"
+                if denied
+                else "no RAPL package counter answers"
+            )
             raise Unavailable(reason, remedy)
         self._doubts = [
-            ("rapl-unreadable", f"RAPL counter {device} ({component}) is there and cannot be read: {_why(error)}", remedy)
+            (
+                "rapl-unreadable",
+                f"RAPL counter {device} ({component}) is there and cannot be read: {_why(error)}",
+                remedy,
+            )
             for (component, device), error in missing.items()
         ]
         return channels
@@ -182,15 +220,18 @@ def _channel(context: Context, zone: Zone, device: str, host: str) -> Channel:
 
 
 def gain_key(component: str, device: str, host: str) -> str:
-    """What a RAPL gain belongs to: this part of this socket of this host, by whichever way it is read."""
+    """What a RAPL gain belongs to: this part of this socket of this host, by whichever way it is
+    read.
+    """
     return f"rapl:{device}:{component.rpartition('.')[2]}@{host}"
 
 
 def _wrap(written: str | None) -> int | None:
     """Microjoules at which the counter starts anew.
 
-    The register counts 2^32 energy units; `max_energy_range_uj` is the value of 2^32 - 1 of them (get_max_energy_counter hands
-    ENERGY_STATUS_MASK to rapl_unit_xlate), so that zero follows one unit, and not one microjoule, above it.
+    The register counts 2^32 energy units; `max_energy_range_uj` is the value of 2^32 - 1 of them
+    (get_max_energy_counter hands ENERGY_STATUS_MASK to rapl_unit_xlate), so that zero follows one
+    unit, and not one microjoule, above it.
     """
     if written is None or not written.isdigit() or int(written) == 0:
         return None
@@ -200,4 +241,9 @@ def _wrap(written: str | None) -> int | None:
 
 def _max_power_w(zone: Path) -> float:
     limits = [text(path) for path in zone.glob("constraint_*_power_limit_uw")]
-    return max([LEAST_MAX_POWER_W, *(4 * int(limit) / 1e6 for limit in limits if limit and limit.isdigit())])
+    return max(
+        [
+            LEAST_MAX_POWER_W,
+            *(4 * int(limit) / 1e6 for limit in limits if limit and limit.isdigit()),
+        ]
+    )

@@ -1,6 +1,8 @@
-"""Recorded or synthetic sensors on a virtual clock: the same path from trace to report, in no time and with a known truth.
+"""Recorded or synthetic sensors on a virtual clock: the same path from trace to report, in no time
+and with a known truth.
 
-No entry point: whoever replays constructs it with its series. A series shows at virtual time t what its sensor would show then.
+No entry point: whoever replays constructs it with its series. A series shows at virtual time t what
+its sensor would show then.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ class Series(Protocol):
     def channel(self, context: Context) -> Channel: ...
 
     def at(self, t_s: float) -> int | None:
-        """What the sensor displays at t_s, in counts of the channel's resolution; None where a read would fail."""
+        """What the sensor displays at t_s, in counts of the channel's resolution; None where a read
+        would fail.
+        """
 
 
 class Replay:
@@ -55,12 +59,19 @@ class Replay:
 
 
 class RecordedChannel:
-    """Samples read before: at t the last sample at or before t; None before the first, and where that one had failed.
+    """Samples read before: at t the last sample at or before t; None before the first, and where
+    that one had failed.
 
     t_s [n] ascending seconds of virtual time, raw [n] counts, ok [n] whether the read worked.
     """
 
-    def __init__(self, channel: Channel, t_s: npt.NDArray[np.float64], raw: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        t_s: npt.NDArray[np.float64],
+        raw: npt.NDArray[np.int64],
+        ok: npt.NDArray[np.bool_],
+    ) -> None:
         self._channel = channel
         self._t_s: list[float] = t_s.tolist()
         self._raw: list[int] = raw.tolist()
@@ -79,14 +90,18 @@ class RecordedChannel:
         return self._raw[i] if i >= 0 and self._ok[i] else None
 
 
-class ConstWave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="const"):
+class ConstWave(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="const"
+):
     watts: NonNegative
 
     def wave(self) -> Wave:
         return Const(self.watts)
 
 
-class SquareWave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="square"):
+class SquareWave(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="square"
+):
     low_w: NonNegative
     high_w: NonNegative
     period_s: Positive
@@ -96,20 +111,26 @@ class SquareWave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         return Square(self.low_w, self.high_w, self.period_s, self.duty)
 
 
-class SineWave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="sine"):
+class SineWave(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="sine"
+):
     mean_w: NonNegative
     amplitude_w: NonNegative
     period_s: Positive
 
     def __post_init__(self) -> None:
         if self.amplitude_w > self.mean_w:
-            raise ValueError(f"amplitude {self.amplitude_w} W exceeds the mean: power would fall below 0")
+            raise ValueError(
+                f"amplitude {self.amplitude_w} W exceeds the mean: power would fall below 0"
+            )
 
     def wave(self) -> Wave:
         return Sine(self.mean_w, self.amplitude_w, self.period_s)
 
 
-class StepsWave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="steps"):
+class StepsWave(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="steps"
+):
     steps: tuple[tuple[float, NonNegative], ...]
 
     def __post_init__(self) -> None:
@@ -125,13 +146,15 @@ class SyntheticChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """A sensor of known power. All times in s of virtual time, from 0.
 
     period_s, phase_s  publishes at phase + k * period; 0: shows the present
-    window_s, lag_s    a power reading published at T is the mean over [T - lag - window, T - lag]; a counter is lag behind
+    window_s, lag_s    a power reading published at T is the mean over [T - lag - window, T - lag];
+                       a counter is lag behind
     gain               of the power reading; `energy_gain` of the counter (default: the same)
-    energy_from        truth: the counter integrates power; samples: only what the power sensor saw, the mean of `window_s`
-                       standing for each whole `sample_period_s`
+    energy_from        truth: the counter integrates power; samples: only what the power sensor saw,
+                       the mean of `window_s` standing for each whole `sample_period_s`
     wrap, start        counts at which the counter starts anew, and what it holds at time 0
     outages            [from, to) in which every read fails
-    prior, key         of the gain's uncertainty: a row of data/priors.toml, and what the gain belongs to (default: this device)
+    prior, key         of the gain's uncertainty: a row of data/priors.toml, and what the gain
+                       belongs to (default: this device)
     """
 
     device: str
@@ -164,7 +187,9 @@ class SyntheticChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     def __post_init__(self) -> None:
         for name, span_s in (("period_s", self.period_s), ("window_s", self.window_s)):
             if 0 < span_s < _SHORTEST_S:
-                raise ValueError(f"{name} {span_s:g} is shorter than {_SHORTEST_S:g} s: give 0 for none")
+                raise ValueError(
+                    f"{name} {span_s:g} is shorter than {_SHORTEST_S:g} s: give 0 for none"
+                )
         if self.wrap is not None and not 0 <= self.start < self.wrap:
             raise ValueError(f"start {self.start} is not within [0, wrap)")
 
@@ -216,7 +241,11 @@ class SyntheticSeries:
     def published_s(self, t_s: float) -> float:
         """When the value displayed at t_s was published."""
         d = self.definition
-        return d.phase_s + math.floor((t_s - d.phase_s) / d.period_s) * d.period_s if d.period_s else t_s
+        return (
+            d.phase_s + math.floor((t_s - d.phase_s) / d.period_s) * d.period_s
+            if d.period_s
+            else t_s
+        )
 
     def _seen_w(self, end_s: float) -> float:
         d = self.definition

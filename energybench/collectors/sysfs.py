@@ -17,7 +17,9 @@ def text(path: Path) -> str | None:
 
 
 def hostname(root: Path) -> str:
-    """Name of the host whose sensors stand under `root`: what tells package-0 of one node from package-0 of another."""
+    """Name of the host whose sensors stand under `root`: what tells package-0 of one node from
+    package-0 of another.
+    """
     return text(root / "proc/sys/kernel/hostname") or os.uname().nodename
 
 
@@ -30,7 +32,9 @@ class Line:
         self._fd = -1
 
     def read(self) -> bytes | None:
-        """The line as it stands now, its end included; None where it cannot be read (see `error`) or is empty."""
+        """The line as it stands now, its end included; None where it cannot be read (see `error`)
+        or is empty.
+        """
         try:
             if self._fd < 0:
                 self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -45,7 +49,9 @@ class Line:
         return data
 
     def integer(self) -> int | None:
-        """The line as a non-negative integer; None where it is truncated (no line end), signed or no number."""
+        """The line as a non-negative integer; None where it is truncated (no line end), signed or
+        no number.
+        """
         data = self.read()
         if data is None:
             return None

@@ -1,6 +1,8 @@
-"""Thermal design power of a CPU by its name, from codecarbon's table, and what /proc/cpuinfo says of a machine.
+"""Thermal design power of a CPU by its name, from codecarbon's table, and what /proc/cpuinfo says
+of a machine.
 
-codecarbon itself is not imported: that would start loggers, look for GPUs and cost most of a second.
+codecarbon itself is not imported: that would start loggers, look for GPUs and cost most of a
+second.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-W_PER_THREAD = 4.0  # of a CPU that no table knows: codecarbon's own fallback (core/cpu.py, DEFAULT_POWER_PER_CORE)
+# of a CPU that no table knows: codecarbon's own fallback (core/cpu.py, DEFAULT_POWER_PER_CORE)
+W_PER_THREAD = 4.0
 
 # What a maker or a firmware adds to a model's name without making it another model.
 _NOISE = (
@@ -26,7 +29,10 @@ _NOISE = (
 
 
 class Cpu(NamedTuple):
-    """What /proc/cpuinfo says. `cores_named`: cores of one socket where the model's name tells ("64-Core Processor")."""
+    """What /proc/cpuinfo says.
+
+    `cores_named`: cores of one socket where the model's name tells ("64-Core Processor").
+    """
 
     name: str
     sockets: int
@@ -75,10 +81,12 @@ def table_path() -> Path | None:
 
 
 def tdp_w(name: str, table: Path | None) -> float | None:
-    """TDP in W of one socket; None for a CPU that the table does not have under exactly this name (after `normal`).
+    """TDP in W of one socket; None for a CPU that the table does not have under exactly this name
+    (after `normal`).
 
-    No likeness is tried: "Xeon Gold 6248" and "6248R" differ by 55 W. Rows that hold no positive number are passed over (four read
-    like "27.29.5"), and so are names that the table gives two values.
+    No likeness is tried: "Xeon Gold 6248" and "6248R" differ by 55 W. Rows that hold no positive
+    number are passed over (four read like "27.29.5"), and so are names that the table gives two
+    values.
     """
     wanted = normal(name)
     if table is None or not re.search(r"\d", wanted):

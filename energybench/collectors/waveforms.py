@@ -1,6 +1,7 @@
 """Power waveforms whose energy is known in closed form: the truth behind a synthetic sensor.
 
-Each answers power_w(t) and energy_j(t), the exact integral of power from time 0 (negative before it).
+Each answers power_w(t) and energy_j(t), the exact integral of power from time 0 (negative before
+it).
 """
 
 from __future__ import annotations
@@ -36,10 +37,19 @@ class Square:
     """`high_w` for the first `duty` of each period, `low_w` for the rest; a period starts at 0."""
 
     def __init__(self, low_w: float, high_w: float, period_s: float, duty: float = 0.5) -> None:
-        self._low_w, self._high_w, self._period_s, self._on_s = low_w, high_w, period_s, duty * period_s
+        self._low_w, self._high_w, self._period_s, self._on_s = (
+            low_w,
+            high_w,
+            period_s,
+            duty * period_s,
+        )
 
     def power_w(self, t_s: float) -> float:
-        return self._high_w if t_s - math.floor(t_s / self._period_s) * self._period_s < self._on_s else self._low_w
+        return (
+            self._high_w
+            if t_s - math.floor(t_s / self._period_s) * self._period_s < self._on_s
+            else self._low_w
+        )
 
     def energy_j(self, t_s: float) -> float:
         periods = math.floor(t_s / self._period_s)
@@ -58,18 +68,25 @@ class Sine:
         return self._mean_w + self._amplitude_w * math.sin(self._omega * t_s)
 
     def energy_j(self, t_s: float) -> float:
-        return self._mean_w * t_s + self._amplitude_w / self._omega * (1 - math.cos(self._omega * t_s))
+        return self._mean_w * t_s + self._amplitude_w / self._omega * (
+            1 - math.cos(self._omega * t_s)
+        )
 
 
 class Steps:
-    """W from each of the given times on; the first value also before the first time. Times ascend strictly."""
+    """W from each of the given times on; the first value also before the first time.
+
+    Times ascend strictly.
+    """
 
     def __init__(self, steps: Sequence[tuple[float, float]]) -> None:
         self._t_s = [t_s for t_s, _ in steps]
         self._watts = [watts for _, watts in steps]
         since_first_j = [0.0]
         for i in range(1, len(steps)):
-            since_first_j.append(since_first_j[-1] + self._watts[i - 1] * (self._t_s[i] - self._t_s[i - 1]))
+            since_first_j.append(
+                since_first_j[-1] + self._watts[i - 1] * (self._t_s[i] - self._t_s[i - 1])
+            )
         self._since_first_j = since_first_j
         self._at_zero_j = self._integral_j(0.0)
 

@@ -26,9 +26,16 @@ def _priors() -> dict[str, dict[str, dict[str, Any]]]:
 def priors() -> dict[str, Prior]:
     """Gain priors by 'family.row' ("nvml.gain", "rapl.package")."""
     table = _priors()
-    return {f"{family}.{name}": Prior(row["u_rel"], row["distribution"], row["source"]) for family in SENSORS for name, row in table[family].items()}
+    return {
+        f"{family}.{name}": Prior(row["u_rel"], row["distribution"], row["source"])
+        for family in SENSORS
+        for name, row in table[family].items()
+    }
 
 
 def part_ranges() -> dict[str, Range]:
     """Stated ranges of unmeasured parts by name."""
-    return {name: Range(row["low"], row["high"], row["source"]) for name, row in _priors()["parts"].items()}
+    return {
+        name: Range(row["low"], row["high"], row["source"])
+        for name, row in _priors()["parts"].items()
+    }

@@ -1,4 +1,6 @@
-"""What makers state of a processor or board, by its name as the machine gives it: data/datasheets.toml."""
+"""What makers state of a processor or board, by its name as the machine gives it:
+data/datasheets.toml.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,18 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-_SCALE = {"read": ("read_gb_s", 1e9), "fp64": ("fp64_tflop_s", 1e12), "fp32": ("fp32_tflop_s", 1e12), "bf16": ("bf16_tflop_s", 1e12)}
+_SCALE = {
+    "read": ("read_gb_s", 1e9),
+    "fp64": ("fp64_tflop_s", 1e12),
+    "fp32": ("fp32_tflop_s", 1e12),
+    "bf16": ("bf16_tflop_s", 1e12),
+}
 
 
 class Sheet(NamedTuple):
-    """`values`: by a limit's name, B/s of "read", else flop/s; what the sheet does not state is not in it. `per`: "board" or "socket"."""
+    """`values`: by a limit's name, B/s of "read", else flop/s; what the sheet does not state is not
+    in it. `per`: "board" or "socket".
+    """
 
     values: dict[str, float]
     per: str
@@ -20,14 +29,22 @@ class Sheet(NamedTuple):
 
 
 def sheet(name: str) -> Sheet | None:
-    """The row that the name fits; None where there is none: a virtual machine often hides the model."""
+    """The row that the name fits; None where there is none: a virtual machine often hides the
+    model.
+    """
     row = next((row for row in _rows() if re.fullmatch(row["match"], name.strip())), None)
     if row is None:
         return None
-    return Sheet({limit: row[key] * factor for limit, (key, factor) in _SCALE.items() if key in row}, row["per"], row["source"])
+    return Sheet(
+        {limit: row[key] * factor for limit, (key, factor) in _SCALE.items() if key in row},
+        row["per"],
+        row["source"],
+    )
 
 
 @cache
 def _rows() -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = tomllib.loads(files(__package__).joinpath("datasheets.toml").read_text("utf-8"))["row"]
+    rows: list[dict[str, Any]] = tomllib.loads(
+        files(__package__).joinpath("datasheets.toml").read_text("utf-8")
+    )["row"]
     return rows

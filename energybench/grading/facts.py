@@ -9,8 +9,15 @@ from typing import NamedTuple
 from energybench.analysis.energy.boundary import PREFERENCE
 from energybench.model import ChannelStats, Measurement, Part, Passed
 
-_GAPS = frozenset({"sensor-lost", "wrap-ambiguous", "counter-reset", "recovered"})  # doubts that leave part of a window uncovered
-_LIMIT = {"normal": 1.96, "student": 1.96, "rectangular": math.sqrt(3.0), "bound": math.sqrt(12.0)}  # limit of error over u: 95 %, or the half-width
+_GAPS = frozenset(
+    {"sensor-lost", "wrap-ambiguous", "counter-reset", "recovered"}
+)  # doubts that leave part of a window uncovered
+_LIMIT = {
+    "normal": 1.96,
+    "student": 1.96,
+    "rectangular": math.sqrt(3.0),
+    "bound": math.sqrt(12.0),
+}  # limit of error over u: 95 %, or the half-width
 _MOST_DIGITS = 12
 
 
@@ -23,7 +30,8 @@ class Facts(NamedTuple):
     partial      what is read as power, or by a counter that sees only a part of each period
     modelled     components whose power is a model's
     gaps         doubts that leave a part of a window uncovered
-    error_rel, u_rel, worst   limit of error of the sensor with the widest gain, its standard uncertainty, its component
+    error_rel, u_rel, worst   limit of error of the sensor with the widest gain, its standard
+                              uncertainty, its component
     """
 
     unmeasured: str
@@ -39,18 +47,41 @@ class Facts(NamedTuple):
 
 def facts(measurement: Measurement) -> Facts:
     """Gather them."""
-    read = {f"{part.component} {part.device}".strip(): _channel(measurement, part) for part in measurement.boundary.parts if part.state == "measured"}
+    read = {
+        f"{part.component} {part.device}".strip(): _channel(measurement, part)
+        for part in measurement.boundary.parts
+        if part.state == "measured"
+    }
     intervals = [_interval_s(channel) for channel in read.values()]
     known = [interval for interval in intervals if interval is not None]
-    gains = sorted((error for name in measurement.components_j if (error := _gain(measurement, name)) is not None), reverse=True)
+    gains = sorted(
+        (
+            error
+            for name in measurement.components_j
+            if (error := _gain(measurement, name)) is not None
+        ),
+        reverse=True,
+    )
     stated = len(gains) == len(measurement.components_j) and bool(gains)
     return Facts(
         unmeasured=_unmeasured(measurement),
-        shortest_s=min(repeat.time_s for repeat in measurement.repeats) if measurement.repeats else 0.0,
+        shortest_s=min(repeat.time_s for repeat in measurement.repeats)
+        if measurement.repeats
+        else 0.0,
         interval_s=max(known) if known and len(known) == len(intervals) else None,
-        partial=tuple(_partly(name, channel) for name, channel in read.items() if channel is not None and (channel.kind == "power" or channel.window_s > 0)),
-        modelled=tuple(dict.fromkeys(part.component for part in measurement.boundary.parts if part.state == "modelled")),
-        gaps=tuple(dict.fromkeys(doubt.message for doubt in measurement.doubts if doubt.code in _GAPS)),
+        partial=tuple(
+            _partly(name, channel)
+            for name, channel in read.items()
+            if channel is not None and (channel.kind == "power" or channel.window_s > 0)
+        ),
+        modelled=tuple(
+            dict.fromkeys(
+                part.component for part in measurement.boundary.parts if part.state == "modelled"
+            )
+        ),
+        gaps=tuple(
+            dict.fromkeys(doubt.message for doubt in measurement.doubts if doubt.code in _GAPS)
+        ),
         error_rel=gains[0][0] if stated else None,
         u_rel=gains[0][1] if stated else None,
         worst=gains[0][2] if stated else "",
@@ -66,34 +97,63 @@ def _unmeasured(measurement: Measurement) -> str:
 
 
 def _channel(measurement: Measurement, part: Part) -> ChannelStats | None:
-    """The channel that a part's energy came from: the preferred collector's, a counter before a power reading."""
-    found = [channel for channel in measurement.channels if (channel.component, channel.device) == (part.component, part.device)]
+    """The channel that a part's energy came from: the preferred collector's, a counter before a
+    power reading.
+    """
+    found = [
+        channel
+        for channel in measurement.channels
+        if (channel.component, channel.device) == (part.component, part.device)
+    ]
 
     def rank(channel: ChannelStats) -> tuple[int, bool]:
-        known = PREFERENCE.index(channel.collector) if channel.collector in PREFERENCE else len(PREFERENCE)
+        known = (
+            PREFERENCE.index(channel.collector)
+            if channel.collector in PREFERENCE
+            else len(PREFERENCE)
+        )
         return known, channel.kind != "counter"
 
     return min(found, key=rank) if found else None
 
 
 def _interval_s(channel: ChannelStats | None) -> float | None:
-    """Seconds between two fresh readings: the sampler's period or the sensor's own, whichever is longer."""
-    if channel is None or channel.period_s is None or channel.update_period_s is None or not channel.samples:
+    """Seconds between two fresh readings: the sampler's period or the sensor's own, whichever is
+    longer.
+    """
+    if (
+        channel is None
+        or channel.period_s is None
+        or channel.update_period_s is None
+        or not channel.samples
+    ):
         return None
-    return round(max(channel.period_s, channel.update_period_s), 9)  # to the nanosecond: 0.1 s as it comes from a sum of ticks is 0.1 s
+    return round(
+        max(channel.period_s, channel.update_period_s), 9
+    )  # to the nanosecond: 0.1 s as it comes from a sum of ticks is 0.1 s
 
 
 def _partly(name: str, channel: ChannelStats) -> str:
     if channel.kind == "power":
         return f"{name} is read as power"
-    period = f" of every {channel.update_period_s * 1e3:g} ms" if channel.update_period_s else " of each period"
+    period = (
+        f" of every {channel.update_period_s * 1e3:g} ms"
+        if channel.update_period_s
+        else " of each period"
+    )
     return f"the counter of {name} sees {channel.window_s * 1e3:g} ms{period}"
 
 
 def _gain(measurement: Measurement, component: str) -> tuple[float, float, str] | None:
-    """(limit of error, standard uncertainty, component): the mean over a component's devices, weighted by energy; None where no gain is stated."""
+    """(limit of error, standard uncertainty, component): the mean over a component's devices,
+    weighted by energy; None where no gain is stated.
+    """
     estimate = measurement.components_j[component]
-    effects = [effect for effect in estimate.effects if effect.name == "gain" or effect.name.endswith(": gain")]
+    effects = [
+        effect
+        for effect in estimate.effects
+        if effect.name == "gain" or effect.name.endswith(": gain")
+    ]
     if not effects or estimate.value <= 0:
         return None
     limit = sum(abs(effect.u) * _LIMIT[effect.distribution] for effect in effects) / estimate.value
@@ -104,9 +164,11 @@ def _gain(measurement: Measurement, component: str) -> tuple[float, float, str] 
 
 
 def figure(value: float, limit: float, *, least: bool, digits: int = 3) -> str:
-    """A figure that must not flatter: rounded down where a least value is asked, up where a most value is.
+    """A figure that must not flatter: rounded down where a least value is asked, up where a most
+    value is.
 
-    Digits are added until it stands on the same side of the limit as the value itself: 59.96 is not 60, and 4.9995 stays below 5.
+    Digits are added until it stands on the same side of the limit as the value itself: 59.96 is not
+    60, and 4.9995 stays below 5.
     """
     exact, bar = Decimal(repr(float(value))), Decimal(repr(float(limit)))
     if exact == 0:

@@ -28,7 +28,8 @@ class WorkFailed(Exception):
 
 
 def devices(device: str, environment: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """The worker's device and the environment that shows it just that: ('cuda:0', {'CUDA_VISIBLE_DEVICES': …}).
+    """The worker's device and the environment that shows it just that: ('cuda:0',
+    {'CUDA_VISIBLE_DEVICES': …}).
 
     Raises BadInput for a device that is none.
     """
@@ -41,12 +42,20 @@ def devices(device: str, environment: Mapping[str, str]) -> tuple[str, dict[str,
     if kind != "cuda" or (index and not index.isdigit()) or (":" in device and not index):
         raise BadInput(f"--device {device}", "is no device", "cpu, cuda, cuda:N or node")
     visible = environment.get("CUDA_VISIBLE_DEVICES")
-    listed = [entry.strip() for entry in visible.split(",") if entry.strip()] if visible is not None else None
+    listed = (
+        [entry.strip() for entry in visible.split(",") if entry.strip()]
+        if visible is not None
+        else None
+    )
     chosen = int(index or 0)
     if listed is None:
         return "cuda:0", {**order, "CUDA_VISIBLE_DEVICES": str(chosen)}
     if chosen >= len(listed):
-        raise BadInput(f"--device {device}", f"CUDA_VISIBLE_DEVICES shows {len(listed)} device(s)", "name one of those")
+        raise BadInput(
+            f"--device {device}",
+            f"CUDA_VISIBLE_DEVICES shows {len(listed)} device(s)",
+            "name one of those",
+        )
     return "cuda:0", {**order, "CUDA_VISIBLE_DEVICES": listed[chosen]}
 
 
@@ -73,7 +82,13 @@ class Child:
     def __init__(self, environment: Mapping[str, str], signals: Signals) -> None:
         commands_read, commands_write = os.pipe()
         events_read, events_write = os.pipe()
-        command = [sys.executable, "-m", "energybench.measuring.worker", str(commands_read), str(events_write)]
+        command = [
+            sys.executable,
+            "-m",
+            "energybench.measuring.worker",
+            str(commands_read),
+            str(events_write),
+        ]
         with signals.open_for_child():
             self._process = subprocess.Popen(
                 command,
@@ -81,7 +96,9 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(commands_read, events_write),
                 env={**os.environ, **environment},
-                process_group=0,  # a Ctrl-C is ours to take: the worker is ended by us, and its end is not the work's failure
+                # a Ctrl-C is ours to take: the worker is ended by us, and its end is not the work's
+                # failure
+                process_group=0,
             )
         os.close(commands_read)
         os.close(events_write)
@@ -109,7 +126,9 @@ class Child:
         """Wait so long, or until the worker says something or a signal has come."""
         self._signals.poll()
         if self._ended or self._signals.received is not None:
-            time.sleep(max(0.0, min(seconds, 0.05)))  # nothing more will come: wait for the time alone
+            time.sleep(
+                max(0.0, min(seconds, 0.05))
+            )  # nothing more will come: wait for the time alone
         else:
             self._read(seconds)
 
@@ -130,15 +149,25 @@ class Child:
             self._ended = True
 
     def answer(self, late_s: float = 0.0) -> dict[str, Any]:
-        """The worker's reply. Raises Interrupted, WorkFailed, or BadInput as the worker met it. `late_s`: how long it is waited for after a signal."""
+        """The worker's reply.
+
+        Raises Interrupted, WorkFailed, or BadInput as the worker met it. `late_s`: how long it is
+        waited for after a signal.
+        """
         until = time.monotonic() + late_s
-        while b"\n" not in self._held and not self._ended and (left := until - time.monotonic()) > 0:
+        while (
+            b"\n" not in self._held and not self._ended and (left := until - time.monotonic()) > 0
+        ):
             self._read(left)
         if b"\n" not in self._held:
             if self._signals.received is not None:
                 raise Interrupted
             code = self._process.wait()
-            raise WorkFailed(f"the worker ended by signal {-code}" if code < 0 else f"the worker ended with exit code {code}")
+            raise WorkFailed(
+                f"the worker ended by signal {-code}"
+                if code < 0
+                else f"the worker ended with exit code {code}"
+            )
         line, _, self._held = self._held.partition(b"\n")
         reply: dict[str, Any] = json.loads(line)
         if "bad" in reply:
@@ -161,5 +190,10 @@ class Child:
             self._process.kill()
             self._process.wait()
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # what it had begun (ranks, compilers) and did not end: nothing goes on computing after a run
+            os.killpg(
+                self._process.pid,
+                signal.SIGKILL,
+                # what it had begun (ranks, compilers) and did not end: nothing goes on computing
+                # after a run
+            )
         os.close(self._events_fd)

@@ -1,8 +1,11 @@
-"""Beside the sampler, about once a second: temperature, clock and throttling of each device, and what others do on this machine.
+"""Beside the sampler, about once a second: temperature, clock and throttling of each device, and
+what others do on this machine.
 
-A thread of its own: a driver that takes its time, or a large /proc, holds up no sample and is not in the way when the work ends. The sampler
-wakes it just after a sample at the base rate, so that it has the time until the next, never in a burst, and soon after each edge of a repeat. A
-source that turns out slow is asked less often. What was found waits until the sampling side takes it, which alone writes.
+A thread of its own: a driver that takes its time, or a large /proc, holds up no sample and is not
+in the way when the work ends. The sampler wakes it just after a sample at the base rate, so that it
+has the time until the next, never in a burst, and soon after each edge of a repeat. A source that
+turns out slow is asked less often. What was found waits until the sampling side takes it, which
+alone writes.
 """
 
 from __future__ import annotations
@@ -17,21 +20,28 @@ from energybench.measuring.neighbours import Neighbours, Slice
 from energybench.model import Condition
 from energybench.plugins import Clock, Watches
 
-PERIOD_S = 1.0  # the time constant of a heat sink is tens of seconds; and EE HPC WG and MLPerf ask for power itself no more often
-# Share of the time that asking may take: devices half of the 1 % of a core that measuring may cost, /proc a fifth of it. Ten times that at edges.
+# the time constant of a heat sink is tens of seconds; and EE HPC WG and MLPerf ask for power itself
+# no more often
+PERIOD_S = 1.0
+# Share of the time that asking may take: devices half of the 1 % of a core that measuring may cost,
+# /proc a fifth of it. Ten times that at edges.
 _DEVICES, _PROCESSES, _AT_EDGE = 0.005, 0.002, 10
 _PATIENCE_S = 1.0  # for the last reading of a run; a driver that hangs is left alone then
 
 
 class Found(NamedTuple):
-    """One reading: what the devices said, and what others did since the last look (None: nothing new)."""
+    """One reading: what the devices said, and what others did since the last look (None: nothing
+    new).
+    """
 
     conditions: tuple[Condition, ...]
     piece: Slice | None
 
 
 class Source:
-    """When one source is asked: every PERIOD_S, or less often where it takes its time; at an edge sooner."""
+    """When one source is asked: every PERIOD_S, or less often where it takes its time; at an edge
+    sooner.
+    """
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -48,13 +58,19 @@ class Source:
 class Watch:
     """Reads from entering to `stop`. Without anything to watch there is no thread."""
 
-    def __init__(self, devices: Sequence[Watches], neighbours: Neighbours | None, clock: Clock) -> None:
+    def __init__(
+        self, devices: Sequence[Watches], neighbours: Neighbours | None, clock: Clock
+    ) -> None:
         self._devices, self._neighbours, self._clock = tuple(devices), neighbours, clock
         self._sources = (Source(_DEVICES), Source(_PROCESSES))
         self._wake = threading.Event()
         self._edge = self._over = False
         self._found: deque[Found] = deque()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True) if devices or neighbours else None
+        self._thread = (
+            threading.Thread(target=self._run, name="watch", daemon=True)
+            if devices or neighbours
+            else None
+        )
 
     def __enter__(self) -> Watch:
         if self._thread is not None:
@@ -124,6 +140,8 @@ class Watch:
                 piece = self._neighbours.look() if self._neighbours is not None else None
             except Exception:  # a /proc that nobody foresaw: others are then not known
                 self._neighbours = None
-            processes.took(start_s, time.thread_time() - before_s)  # on a CPU: on a busy machine it waits, which costs nothing
+            processes.took(
+                start_s, time.thread_time() - before_s
+            )  # on a CPU: on a busy machine it waits, which costs nothing
         if conditions or piece is not None:
             self._found.append(Found(tuple(conditions), piece))

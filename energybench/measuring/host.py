@@ -21,7 +21,10 @@ def describe(clock: Clock, root: Path = Path("/"), gpus: tuple[Gpu, ...] = ()) -
     cpuinfo = _text(root / "proc/cpuinfo") or ""
     return Host(
         name=platform.node() or "unknown",
-        cpu=_field(cpuinfo, "model name") or _field(cpuinfo, "cpu model") or platform.processor() or None,
+        cpu=_field(cpuinfo, "model name")
+        or _field(cpuinfo, "cpu model")
+        or platform.processor()
+        or None,
         sockets=len(set(re.findall(r"^physical id\s*:\s*(\d+)", cpuinfo, re.M))) or None,
         cores=_cores(cpuinfo),
         threads=len(re.findall(r"^processor\s*:", cpuinfo, re.M)) or os.cpu_count(),
@@ -29,7 +32,9 @@ def describe(clock: Clock, root: Path = Path("/"), gpus: tuple[Gpu, ...] = ()) -
         memory_bytes=_memory(root),
         governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         kernel=platform.release() or None,
-        os=_field((_text(root / "etc/os-release") or "").replace("=", ":"), "PRETTY_NAME", quotes=True),
+        os=_field(
+            (_text(root / "etc/os-release") or "").replace("=", ":"), "PRETTY_NAME", quotes=True
+        ),
         virtual=_virtual(cpuinfo, root),
         container=_container(root),
         slurm_job=_slurm(),
@@ -80,7 +85,11 @@ def _memory(root: Path) -> int | None:
 def _virtual(cpuinfo: str, root: Path) -> str | None:
     if " hypervisor" not in (_field(cpuinfo, "flags") or ""):
         return None
-    return _text(root / "sys/class/dmi/id/sys_vendor") or _text(root / "sys/hypervisor/type") or "unknown hypervisor"
+    return (
+        _text(root / "sys/class/dmi/id/sys_vendor")
+        or _text(root / "sys/hypervisor/type")
+        or "unknown hypervisor"
+    )
 
 
 def _container(root: Path) -> str | None:
@@ -93,7 +102,9 @@ def _container(root: Path) -> str | None:
 
 
 def _slurm() -> str | None:
-    """Array tasks by array id and index: the last task of an array has the array's own id as SLURM_JOB_ID."""
+    """Array tasks by array id and index: the last task of an array has the array's own id as
+    SLURM_JOB_ID.
+    """
     if os.environ.get("SLURM_ARRAY_JOB_ID"):
         return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ.get('SLURM_ARRAY_TASK_ID', '?')}"
     return os.environ.get("SLURM_JOB_ID") or None

@@ -1,7 +1,9 @@
-"""`run` with several variants or devices: blocks in which each runs once, in an order drawn anew for every block.
+"""`run` with several variants or devices: blocks in which each runs once, in an order drawn anew
+for every block.
 
-Whatever drifts (temperature, clocks, other load) then hits all variants alike, and the runs are compared as pairs, block by block
-(randomised complete blocks: Fisher 1926). Each variant has its own worker, session and run directory, as if it had run alone.
+Whatever drifts (temperature, clocks, other load) then hits all variants alike, and the runs are
+compared as pairs, block by block (randomised complete blocks: Fisher 1926). Each variant has its
+own worker, session and run directory, as if it had run alone.
 """
 
 from __future__ import annotations
@@ -21,19 +23,25 @@ from energybench.store.layout import new_id
 
 T = TypeVar("T")
 
-_LONGEST_REST = 3.0  # times the settle time: a board that goes on cooling for minutes would never let a block end
+# times the settle time: a board that goes on cooling for minutes would never let a block end
+_LONGEST_REST = 3.0
 
 
 class Together(NamedTuple):
-    """outcomes: in the order of the variants, None where nothing was measured. failures: one line each. code: 0, 1, or 128 + N after signal N."""
+    """outcomes: in the order of the variants, None where nothing was measured. failures: one line
+    each. code: 0, 1, or 128 + N after signal N.
+    """
 
     outcomes: tuple[Outcome | None, ...]
     failures: tuple[str, ...]
     code: int
 
 
-def run_interleaved(variants: Sequence[tuple[Plan, Request]], blocks: Blocks, signals: Signals, progress: Progress) -> Together:
-    """Run and measure all variants in blocks. How many blocks, and the rule to stop by, are the first request's.
+def run_interleaved(
+    variants: Sequence[tuple[Plan, Request]], blocks: Blocks, signals: Signals, progress: Progress
+) -> Together:
+    """Run and measure all variants in blocks. How many blocks, and the rule to stop by, are the
+    first request's.
 
     Raises BadInput before anything is measured; WorkFailed where no variant completed a repeat.
     """
@@ -42,7 +50,11 @@ def run_interleaved(variants: Sequence[tuple[Plan, Request]], blocks: Blocks, si
         turns = Turns([], blocks, signals)
         try:
             for plan, request in variants:
-                turns.benches.append(stack.enter_context(Bench(plan._replace(session=session), request, signals, progress)))
+                turns.benches.append(
+                    stack.enter_context(
+                        Bench(plan._replace(session=session), request, signals, progress)
+                    )
+                )
             for bench in turns.benches:
                 bench.session.idle(turns.interrupted)
             turns.prepare()
@@ -57,19 +69,32 @@ def run_interleaved(variants: Sequence[tuple[Plan, Request]], blocks: Blocks, si
 
 
 class Turns:
-    """The benches and whose turn it is. `borne`: what in preparing costs only the variant that it happens to."""
+    """The benches and whose turn it is.
 
-    def __init__(self, benches: list[Bench], blocks: Blocks, signals: Signals, borne: tuple[type[WorkFailed | BadInput], ...] = (WorkFailed,)) -> None:
+    `borne`: what in preparing costs only the variant that it happens to.
+    """
+
+    def __init__(
+        self,
+        benches: list[Bench],
+        blocks: Blocks,
+        signals: Signals,
+        borne: tuple[type[WorkFailed | BadInput], ...] = (WorkFailed,),
+    ) -> None:
         self.benches, self._blocks, self._signals, self._borne = benches, blocks, signals, borne
         self._random = random.Random(blocks.seed)
         self.alive: list[Bench] = []
-        self.failures: dict[int, WorkFailed | BadInput] = {}  # place in benches → what failed before there was a result
+        self.failures: dict[
+            int, WorkFailed | BadInput
+        ] = {}  # place in benches → what failed before there was a result
 
     def interrupted(self) -> bool:
         return self._signals.received is not None
 
     def prepare(self) -> None:
-        """Set all up, so that a setting that is wrong shows before any work, and warm up one after the other. Raises BadInput."""
+        """Set all up, so that a setting that is wrong shows before any work, and warm up one after
+        the other. Raises BadInput.
+        """
         try:
             for bench in self.benches:
                 with self._bearing(bench):
@@ -82,10 +107,15 @@ class Turns:
         except Interrupted:
             return
         message = (
-            f"interleaved with {len(self.alive) - 1} other variant(s), whose processes held their memory; the order was drawn with seed {self._blocks.seed}"
+            f"interleaved with {len(self.alive) - 1} other variant(s), whose processes held their "
+            f"memory; the order was drawn with seed {self._blocks.seed}"
         )
         for bench in self.alive if len(self.alive) > 1 else ():
-            bench.session.doubt("interleaved", message, "a run alone, for the energy of this variant rather than for a ratio")
+            bench.session.doubt(
+                "interleaved",
+                message,
+                "a run alone, for the energy of this variant rather than for a ratio",
+            )
 
     @contextmanager
     def _bearing(self, bench: Bench) -> Iterator[None]:
@@ -95,10 +125,14 @@ class Turns:
             self._lost(bench, error)
 
     def _alone(self, bench: Bench) -> None:
-        """Raises BadInput for two variants that go on in one file: each would undo what the other has done."""
+        """Raises BadInput for two variants that go on in one file: each would undo what the other
+        has done.
+        """
         if bench.checkpoint and any(bench.checkpoint == other.checkpoint for other in self.alive):
             remedy = "one for each: --variant checkpoint=a.pt --variant checkpoint=b.pt"
-            raise BadInput(f"checkpoint {bench.checkpoint}", "two variants go on in the same file", remedy)
+            raise BadInput(
+                f"checkpoint {bench.checkpoint}", "two variants go on in the same file", remedy
+            )
 
     def discard(self) -> None:
         """Remove what the benches have begun to write; of one that failed that has been done."""
@@ -109,10 +143,17 @@ class Turns:
     def run(self) -> None:
         """Block after block. Raises Interrupted."""
         block = 0
-        while self.alive and not self.interrupted() and self._go_on(block) and not any(bench.ended() for bench in self.alive):
+        while (
+            self.alive
+            and not self.interrupted()
+            and self._go_on(block)
+            and not any(bench.ended() for bench in self.alive)
+        ):
             for bench in self._random.sample(self.alive, len(self.alive)):
                 settle_s = self._blocks.settle_s
-                bench.session.rest(settle_s, _LONGEST_REST * settle_s, self.interrupted, bench.session.idle_w)
+                bench.session.rest(
+                    settle_s, _LONGEST_REST * settle_s, self.interrupted, bench.session.idle_w
+                )
                 if self.interrupted():
                     return
                 try:
@@ -146,13 +187,19 @@ class Turns:
             reached = half_width(sides[0], side)
             if reached is not None and reached > request.target_rel:
                 message = (
-                    f"after {done} blocks the half-width of its ratio to {self.alive[0].session.plan.label} is {reached:.1%}, over {request.target_rel:.1%}"
+                    f"after {done} blocks the half-width of its ratio to "
+                    f"{self.alive[0].session.plan.label} is {reached:.1%}, over "
+                    f"{request.target_rel:.1%}"
                 )
-                bench.session.doubt("target-missed", message, "--max-repeats higher, or a quieter machine")
+                bench.session.doubt(
+                    "target-missed", message, "--max-repeats higher, or a quieter machine"
+                )
         return False
 
     def ask(self, place: int, question: Callable[[Bench], T]) -> T | None:
-        """Ask a bench that is still in it; None where it is not, or where asking costs it its place."""
+        """Ask a bench that is still in it; None where it is not, or where asking costs it its
+        place.
+        """
         bench = self.benches[place]
         if bench not in self.alive:
             return None
@@ -163,7 +210,9 @@ class Turns:
             return None
 
     def results(self) -> list[Outcome | None]:
-        """End the workers, measure the idle node again, write every result; None where there is none."""
+        """End the workers, measure the idle node again, write every result; None where there is
+        none.
+        """
         for bench in self.benches:
             bench.stop()
         outcomes: list[Outcome | None] = [None] * len(self.benches)
@@ -180,10 +229,24 @@ class Turns:
     def finish(self) -> Together:
         """As `results`. Raises WorkFailed where there are none."""
         outcomes = self.results()
-        failures = tuple(f"{self.benches[i].session.plan.label}: {error}" for i, error in self.failures.items())
+        failures = tuple(
+            f"{self.benches[i].session.plan.label}: {error}" for i, error in self.failures.items()
+        )
         if not any(outcomes):
             if self._signals.received is not None:
-                raise WorkFailed(nothing(self._signals.received.name, [bench.checkpoint for bench in self.benches]))
+                raise WorkFailed(
+                    nothing(
+                        self._signals.received.name, [bench.checkpoint for bench in self.benches]
+                    )
+                )
             raise WorkFailed("; ".join(failures))
-        code = 1 if self.failures else max((outcome.code for outcome in outcomes if outcome is not None), default=0)
-        return Together(tuple(outcomes), failures, 128 + self._signals.received if self._signals.received is not None else code)
+        code = (
+            1
+            if self.failures
+            else max((outcome.code for outcome in outcomes if outcome is not None), default=0)
+        )
+        return Together(
+            tuple(outcomes),
+            failures,
+            128 + self._signals.received if self._signals.received is not None else code,
+        )

@@ -19,7 +19,9 @@ _EXIT_STATUS = "exit status"
 
 
 class Outcome(NamedTuple):
-    """The run's directory and result (None where nothing could be measured), and the exit code that is the program's own."""
+    """The run's directory and result (None where nothing could be measured), and the exit code that
+    is the program's own.
+    """
 
     directory: Path | None
     measurement: Measurement | None
@@ -27,8 +29,17 @@ class Outcome(NamedTuple):
     error: str | None = None
 
 
-def measure_program(argv: Sequence[str], plan: Plan, repeats: int, signals: Signals, *, stdout_to_stderr: bool, progress: Progress) -> Outcome:
-    """Run the program `repeats` times and measure each. The first exit code that is not zero is the outcome's.
+def measure_program(
+    argv: Sequence[str],
+    plan: Plan,
+    repeats: int,
+    signals: Signals,
+    *,
+    stdout_to_stderr: bool,
+    progress: Progress,
+) -> Outcome:
+    """Run the program `repeats` times and measure each. The first exit code that is not zero is the
+    outcome's.
 
     Raises BadInput; a program that cannot be started gives 126 or 127 and an error line.
     """
@@ -61,7 +72,11 @@ def measure_program(argv: Sequence[str], plan: Plan, repeats: int, signals: Sign
                 if done == 0:
                     session.writer.discard()
                     return Outcome(None, None, error.code, str(error))
-                session.doubt("program-gone", f"repeat {number + 1} could not be started: {error}", "the repeats before it stand")
+                session.doubt(
+                    "program-gone",
+                    f"repeat {number + 1} could not be started: {error}",
+                    "the repeats before it stand",
+                )
                 code = code or error.code
                 break
             session.sampler.burst(session.sampler.edge_s, program.done)
@@ -69,17 +84,33 @@ def measure_program(argv: Sequence[str], plan: Plan, repeats: int, signals: Sign
             end = clock.now()
             this = program.reap()
             session.close_repeat(number, start, end)
-            session.writer.verification((Verification(quantity=_EXIT_STATUS, value=float(this), tolerance=0.0, passed=this == 0),))
+            session.writer.verification(
+                (
+                    Verification(
+                        quantity=_EXIT_STATUS, value=float(this), tolerance=0.0, passed=this == 0
+                    ),
+                )
+            )
             code = code or this
             done += 1
         session.idle_after(interrupted)
         if interrupted() and signals.received is not None:
             name = signals.received.name
-            session.doubt("interrupted", f"{name} came in repeat {done} of {repeats}; what stands here was measured until then", "repeat the run")
+            session.doubt(
+                "interrupted",
+                f"{name} came in repeat {done} of {repeats}; what stands here was measured until "
+                "then",
+                "repeat the run",
+            )
             code = code or 128 + signals.received
             if done == 0:
                 session.writer.discard()
-                return Outcome(None, None, code, f"{name} came before the program was started; nothing was measured")
+                return Outcome(
+                    None,
+                    None,
+                    code,
+                    f"{name} came before the program was started; nothing was measured",
+                )
         directory, measurement = session.finish()
         return Outcome(directory, measurement, code)
 

@@ -1,4 +1,8 @@
-"""What a run is to be. Imports next to nothing: signals are blocked before the libraries with threads of their own are loaded."""
+"""What a run is to be.
+
+Imports next to nothing: signals are blocked before the libraries with threads of their own are
+loaded.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,13 @@ from energybench.model import BoundaryName, WorkloadRef
 MAX_REPEATS = 20
 TARGET_REL = 0.02
 MIN_WINDOW_S = 1.0  # a repeat shorter than this does its work several times over
-MAX_WARM_UP_S = 60.0  # EE HPC WG's shortest core phase: what has not settled in that long will not while anybody waits
+# EE HPC WG's shortest core phase: what has not settled in that long will not while anybody waits
+MAX_WARM_UP_S = 60.0
 SEED, SETTLE_S = 1, 1.0
 
-Progress = Callable[[str, float | None], None]  # what is going on, and how far it is (0…1; None: not known)
+Progress = Callable[
+    [str, float | None], None
+]  # what is going on, and how far it is (0…1; None: not known)
 
 
 class Plan(NamedTuple):
@@ -35,7 +42,9 @@ class Plan(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What to run. repeats: a fixed number, or None for at least 8 and until the scatter's half-width reaches target_rel."""
+    """What to run. repeats: a fixed number, or None for at least 8 and until the scatter's
+    half-width reaches target_rel.
+    """
 
     workload: str
     size: str
@@ -46,10 +55,16 @@ class Request(NamedTuple):
     max_repeats: int = MAX_REPEATS
     min_window_s: float = MIN_WINDOW_S
     max_warm_up_s: float = MAX_WARM_UP_S
-    typed: Mapping[str, str] = {}  # settings that came by another option than --set KEY=VALUE: key → that option as it was typed
+    typed: Mapping[
+        str, str
+        # settings that came by another option than --set KEY=VALUE: key → that option as it was
+        # typed
+    ] = {}
 
     def as_typed(self, error: BadInput) -> BadInput:
-        """A workload's word on a setting names it as `--set KEY`; whoever typed it otherwise looks for what they typed."""
+        """A workload's word on a setting names it as `--set KEY`; whoever typed it otherwise looks
+        for what they typed.
+        """
         option, _, entry = error.where.partition(" ")
         typed = self.typed.get(entry.partition("=")[0]) if option == "--set" else None
         if typed is None:
@@ -58,7 +73,9 @@ class Request(NamedTuple):
 
 
 class Blocks(NamedTuple):
-    """How interleaved runs take turns: the order in each block is drawn with `seed`; at least `settle_s` lie between two runs."""
+    """How interleaved runs take turns: the order in each block is drawn with `seed`; at least
+    `settle_s` lie between two runs.
+    """
 
     seed: int = SEED
     settle_s: float = SETTLE_S

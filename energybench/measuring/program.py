@@ -26,7 +26,9 @@ class CannotStart(Exception):
 class Program:
     """One child. Its output, its signals and its exit code are its own."""
 
-    def __init__(self, argv: Sequence[str], stdout: IO[bytes] | int | None, signals: Signals) -> None:
+    def __init__(
+        self, argv: Sequence[str], stdout: IO[bytes] | int | None, signals: Signals
+    ) -> None:
         self._argv, self._stdout, self._signals = list(argv), stdout, signals
         self._child: subprocess.Popen[bytes] | None = None
         self._poll = select.poll()
@@ -38,10 +40,16 @@ class Program:
             with self._signals.open_for_child():
                 self._child = subprocess.Popen(self._argv, stdout=self._stdout)
         except FileNotFoundError as error:
-            missing = "its interpreter was not found" if os.path.exists(self._argv[0]) else "no such program"
+            missing = (
+                "its interpreter was not found"
+                if os.path.exists(self._argv[0])
+                else "no such program"
+            )
             raise CannotStart(f"{error.filename or self._argv[0]}: {missing}", NOT_FOUND) from None
         except (PermissionError, OSError) as error:
-            raise CannotStart(f"{self._argv[0]}: cannot be executed: {error.strerror}", NOT_EXECUTABLE) from None
+            raise CannotStart(
+                f"{self._argv[0]}: cannot be executed: {error.strerror}", NOT_EXECUTABLE
+            ) from None
         except ValueError as error:
             raise BadInput("PROGRAM", str(error)) from None
         self._fd = os.pidfd_open(self._child.pid)
@@ -68,7 +76,9 @@ class Program:
             return OWN_FAILURE
         code = self._child.wait()
         if self._fd >= 0:
-            self._poll.unregister(self._fd)  # a closed descriptor would end every later wait at once
+            self._poll.unregister(
+                self._fd
+            )  # a closed descriptor would end every later wait at once
             os.close(self._fd)
             self._fd = -1
         return 128 - code if code < 0 else code

@@ -1,4 +1,6 @@
-"""The last readings, kept in memory: what deciding about the run needs while it runs (the power of a moment ago, a sensor's last tick)."""
+"""The last readings, kept in memory: what deciding about the run needs while it runs (the power of
+a moment ago, a sensor's last tick).
+"""
 
 from __future__ import annotations
 
@@ -31,11 +33,15 @@ class Recent:
         """What was read from then on, one trace a channel."""
         held: list[list[tuple[float, int | None]]] = [[] for _ in self._channels]
         for channel, t_s, raw in reversed(self._readings):
-            if t_s < since_s - 1.0:  # a reading may carry its sensor's own time, a little before its neighbours'
+            if (
+                t_s < since_s - 1.0
+            ):  # a reading may carry its sensor's own time, a little before its neighbours'
                 break
             if t_s >= since_s:
                 held[channel].append((t_s, raw))
-        return tuple(_trace(channel, found) for channel, found in zip(self._channels, held, strict=True))
+        return tuple(
+            _trace(channel, found) for channel, found in zip(self._channels, held, strict=True)
+        )
 
 
 def _trace(channel: Channel, readings: list[tuple[float, int | None]]) -> Trace:

@@ -1,4 +1,5 @@
-"""`--replay FILE`: a recorded run or a synthetic trace through the same sampler, store and analysis, on a virtual clock.
+"""`--replay FILE`: a recorded run or a synthetic trace through the same sampler, store and
+analysis, on a virtual clock.
 
 The windows are the recording's; the program or workload named on the command line is not run.
 """
@@ -19,7 +20,17 @@ from energybench.measuring.plan import Plan
 from energybench.measuring.sampler import Opened
 from energybench.measuring.sensors import Sensors
 from energybench.measuring.session import Session
-from energybench.model import Channel, DeviceLimits, Doubt, Host, Measurement, Verification, Window, Work, WorkloadRef
+from energybench.model import (
+    Channel,
+    DeviceLimits,
+    Doubt,
+    Host,
+    Measurement,
+    Verification,
+    Window,
+    Work,
+    WorkloadRef,
+)
 from energybench.plugins import Context
 from energybench.store import reader
 from energybench.store.layout import RUN
@@ -44,7 +55,10 @@ def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
     """Replay a run directory or a replay file (TOML). Raises BadInput where the file is neither."""
     recording = _recorded(path) if path.is_dir() or path.name == RUN else _synthetic(path)
     plan = plan._replace(
-        label=plan.label or recording.label, command=plan.command or recording.command, workload=recording.workload or plan.workload, idle_s=0.0
+        label=plan.label or recording.label,
+        command=plan.command or recording.command,
+        workload=recording.workload or plan.workload,
+        idle_s=0.0,
     )
     clock = VirtualClock()
     with _ReplaySession(recording, plan, clock) as session:
@@ -60,12 +74,19 @@ def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
                 session.writer.work(work)
         if recording.verification:
             session.writer.verification(recording.verification)
-        session.doubt("replayed", f"these are the readings of {path.name}, replayed on a virtual clock; nothing was run here", "measure it on the machine")
+        session.doubt(
+            "replayed",
+            f"these are the readings of {path.name}, replayed on a virtual clock; nothing was run "
+            "here",
+            "measure it on the machine",
+        )
         return session.finish()
 
 
 def _window(session: Session, clock: VirtualClock, window: Window) -> None:
-    """Sample one window with bursts at its edges, as a live run does; it begins and ends at the recording's own times."""
+    """Sample one window with bursts at its edges, as a live run does; it begins and ends at the
+    recording's own times.
+    """
     lead = session.sampler.edge_s
     session.sampler.base(lambda: False, max(window.start_s - lead, clock.now()))
     session.sampler.burst(max(window.start_s + lead - clock.now(), 0.0))
@@ -101,7 +122,16 @@ def _synthetic(path: Path) -> Recording:
     windows = (*((spec.idle,) if spec.idle else ()), *spec.repeats, *spec.regions)
     moved = tuple(_moved(window, _LEAD_S) for window in windows)
     series = tuple(_Later(series, _LEAD_S) for series in spec.series)
-    return Recording(spec.label, series, moved, (spec.work,) * len(spec.repeats), spec.verification, spec.workload, None, spec.host)
+    return Recording(
+        spec.label,
+        series,
+        moved,
+        (spec.work,) * len(spec.repeats),
+        spec.verification,
+        spec.workload,
+        None,
+        spec.host,
+    )
 
 
 def _recorded(path: Path) -> Recording:

@@ -1,7 +1,9 @@
-"""The polling loop: a drift-free schedule, bursts around window edges, every value stamped and handed on.
+"""The polling loop: a drift-free schedule, bursts around window edges, every value stamped and
+handed on.
 
-One thread, no sleep inside a collector. Ticks lie on a fixed grid (start + k · period), so that lateness never adds up; a tick
-that came too late to be of use is counted as missed, not made up for.
+One thread, no sleep inside a collector. Ticks lie on a fixed grid (start + k · period), so that
+lateness never adds up; a tick that came too late to be of use is counted as missed, not made up
+for.
 """
 
 from __future__ import annotations
@@ -14,9 +16,13 @@ from typing import NamedTuple, Protocol
 from energybench.model import Channel
 from energybench.plugins import Clock, Collector, Reading
 
-BASE_PERIOD_S = 0.1  # 10 Hz: pm_counters' own rate, and over the 1 Hz that EE HPC WG and MLPerf ask for
+BASE_PERIOD_S = (
+    0.1  # 10 Hz: pm_counters' own rate, and over the 1 Hz that EE HPC WG and MLPerf ask for
+)
 BURST_PERIOD_S = 0.005  # 200 Hz: locates the ticks of a 100 ms counter to 5 ms
-_EDGE_PERIODS = 2.2  # sensor updates in a burst: one tick on either side of the edge, whatever the phase
+_EDGE_PERIODS = (
+    2.2  # sensor updates in a burst: one tick on either side of the edge, whatever the phase
+)
 _LONGEST_BURST_S = 0.35
 
 
@@ -47,24 +53,62 @@ class Done(Protocol):
 
 
 def burst_s(channels: Sequence[Channel]) -> float:
-    """How long to burst at an edge: a few updates of the slowest sensor; nothing where no sensor has ticks to find."""
+    """How long to burst at an edge: a few updates of the slowest sensor; nothing where no sensor
+    has ticks to find.
+    """
     slow = [channel.update_period_s or 0.0 for channel in channels if channel.quality == "measured"]
     longest = max(slow, default=0.0)
-    return min(_EDGE_PERIODS * longest, _LONGEST_BURST_S) if longest > BURST_PERIOD_S else 2 * BURST_PERIOD_S
+    return (
+        min(_EDGE_PERIODS * longest, _LONGEST_BURST_S)
+        if longest > BURST_PERIOD_S
+        else 2 * BURST_PERIOD_S
+    )
 
 
 def smear_s(channels: Sequence[Channel]) -> float:
-    """How far outside its window a repeat's power is still seen: by sensors that average over more than their period, where no counter stands beside."""
-    counted = {(channel.device, channel.component) for channel in channels if channel.kind == "counter" and channel.counts}
-    alone = [c for c in channels if c.kind == "power" and c.counts and c.quality == "measured" and (c.device, c.component) not in counted]
-    return max((c.window_s + c.lag_s for c in alone if c.window_s > (c.update_period_s or 0.0)), default=0.0)
+    """How far outside its window a repeat's power is still seen: by sensors that average over more
+    than their period, where no counter stands beside.
+    """
+    counted = {
+        (channel.device, channel.component)
+        for channel in channels
+        if channel.kind == "counter" and channel.counts
+    }
+    alone = [
+        c
+        for c in channels
+        if c.kind == "power"
+        and c.counts
+        and c.quality == "measured"
+        and (c.device, c.component) not in counted
+    ]
+    return max(
+        (c.window_s + c.lag_s for c in alone if c.window_s > (c.update_period_s or 0.0)),
+        default=0.0,
+    )
 
 
 class Sampler:
-    """Polls the opened collectors and hands every tick to the sink. `beside` is called after each tick at the base rate, when there is time."""
+    """Polls the opened collectors and hands every tick to the sink.
 
-    def __init__(self, opened: Sequence[Opened], clock: Clock, sink: Sink, wait: Wait, beside: Callable[[], None] = lambda: None) -> None:
-        self._opened, self._clock, self._sink, self._wait, self._beside = tuple(opened), clock, sink, wait, beside
+    `beside` is called after each tick at the base rate, when there is time.
+    """
+
+    def __init__(
+        self,
+        opened: Sequence[Opened],
+        clock: Clock,
+        sink: Sink,
+        wait: Wait,
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._opened, self._clock, self._sink, self._wait, self._beside = (
+            tuple(opened),
+            clock,
+            sink,
+            wait,
+            beside,
+        )
         self._origin_s = clock.now()
         self.channels = tuple(channel for entry in opened for channel in entry.channels)
         self.edge_s = burst_s(self.channels)
@@ -80,7 +124,10 @@ class Sampler:
             self._sleep(due, done)
 
     def base(self, done: Done, until_s: float = math.inf) -> None:
-        """Poll at 10 Hz until done(), or until a time. What wakes `wait` early is asked for, and costs no tick."""
+        """Poll at 10 Hz until done(), or until a time.
+
+        What wakes `wait` early is asked for, and costs no tick.
+        """
         k = math.floor((self._clock.now() - self._origin_s) / BASE_PERIOD_S) + 1
         while not done():
             due = self._origin_s + k * BASE_PERIOD_S
@@ -122,7 +169,9 @@ class Sampler:
 
 
 def _counts(raw: object) -> int | None:
-    """Counts that a sample can hold; what is none (a float, a number beyond 64 bits) is a failed read."""
+    """Counts that a sample can hold; what is none (a float, a number beyond 64 bits) is a failed
+    read.
+    """
     try:
         found = operator.index(raw)  # type: ignore[arg-type]
     except TypeError:

@@ -23,7 +23,10 @@ class Absent(NamedTuple):
 
 
 class Sensors(NamedTuple):
-    """The collectors of a run. `broken`: plugins that failed, which is a fault and not an absence."""
+    """The collectors of a run.
+
+    `broken`: plugins that failed, which is a fault and not an absence.
+    """
 
     opened: tuple[Opened, ...]
     absent: tuple[Absent, ...]
@@ -41,11 +44,15 @@ class Sensors(NamedTuple):
 
 
 def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
-    """Open every registered collector (or those named), the CPU model only where no sensor covers the CPU.
+    """Open every registered collector (or those named), the CPU model only where no sensor covers
+    the CPU.
 
     Raises BadInput where a collector that was asked for by name does not exist or does not load.
     """
-    names = list(only) or [*(name for name in registered("collectors") if name != LAST_RESORT), LAST_RESORT]
+    names = list(only) or [
+        *(name for name in registered("collectors") if name != LAST_RESORT),
+        LAST_RESORT,
+    ]
     made: list[Collector] = []
     absent: list[Absent] = []
     broken: list[str] = []
@@ -72,11 +79,21 @@ def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
         opened.append(Opened(collector, channels, sum(len(entry.channels) for entry in opened)))
         made.append(collector)
     told = [collector for collector in made if isinstance(collector, DescribesHost)]
-    doubts = [Doubt(code=code, message=message, remedy=remedy) for collector in told for code, message, remedy in collector.doubts()]
-    doubts += [Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it") for line in broken]
+    doubts = [
+        Doubt(code=code, message=message, remedy=remedy)
+        for collector in told
+        for code, message, remedy in collector.doubts()
+    ]
+    doubts += [
+        Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it") for line in broken
+    ]
     gpus = tuple(gpu for collector in told for gpu in collector.gpus())
     return Sensors(tuple(opened), tuple(absent), tuple(broken), gpus, tuple(doubts))
 
 
 def _cpu_covered(opened: Sequence[Opened]) -> bool:
-    return any(channel.component in (CPU, MODULE) and channel.counts for entry in opened for channel in entry.channels)
+    return any(
+        channel.component in (CPU, MODULE) and channel.counts
+        for entry in opened
+        for channel in entry.channels
+    )

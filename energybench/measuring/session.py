@@ -1,4 +1,6 @@
-"""One run from opening the sensors to the finished directory: idle phases, repeats with bursts at their edges, saving after each."""
+"""One run from opening the sensors to the finished directory: idle phases, repeats with bursts at
+their edges, saving after each.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,13 @@ from types import TracebackType
 from energybench import data
 from energybench.analysis.energy.boundary import cover
 from energybench.analysis.energy.idle_power import AFTER, BEFORE
-from energybench.analysis.measurement.measure import IDLE, REPEAT, Record, energies_so_far, sampling_rel
+from energybench.analysis.measurement.measure import (
+    IDLE,
+    REPEAT,
+    Record,
+    energies_so_far,
+    sampling_rel,
+)
 from energybench.analysis.uncertainty.settling import settled
 from energybench.collectors.cpu_state import CpuState
 from energybench.errors import BadInput
@@ -30,7 +38,8 @@ from energybench.store.layout import new_id
 from energybench.store.run import Header, Line, process_started, record
 from energybench.store.writer import RunWriter
 
-REST_S = 10.0  # after the work, at most: a board's clocks and its 1 s averages are down again in a few seconds
+# after the work, at most: a board's clocks and its 1 s averages are down again in a few seconds
+REST_S = 10.0
 _REST_PART_S = 0.5
 _UPDATES = 10  # of the slowest sensor, whose mean power is then good to some percent without bursts
 _NEAR_IDLE = 1.1
@@ -43,9 +52,19 @@ def ranges() -> dict[str, tuple[float, float, str]]:
 
 
 class Session:
-    """Sensors, sampler and run directory of one run. Leaving it closes all three; what was written stays."""
+    """Sensors, sampler and run directory of one run.
 
-    def __init__(self, plan: Plan, clock: Clock, wait: Callable[[float], None], pid: Callable[[], int | None], progress: Progress) -> None:
+    Leaving it closes all three; what was written stays.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        clock: Clock,
+        wait: Callable[[float], None],
+        pid: Callable[[], int | None],
+        progress: Progress,
+    ) -> None:
         self.plan, self.clock, self.progress = plan, clock, progress
         self._wait, self._pid = wait, pid
         self._stack = ExitStack()
@@ -72,7 +91,9 @@ class Session:
         self._stack.callback(self.sensors.close)
         host = self.describe_host()
         try:
-            cover(plan.boundary, self.sensors.channels, host, ranges())  # a boundary that cannot be had is said before the work starts
+            cover(
+                plan.boundary, self.sensors.channels, host, ranges()
+            )  # a boundary that cannot be had is said before the work starts
         except BadInput:
             self._stack.close()
             raise
@@ -95,7 +116,9 @@ class Session:
         try:
             self.writer = self._stack.enter_context(RunWriter(plan.store, header))
             self._watch = self._stack.enter_context(self.watch(context))
-            self.sampler = Sampler(self.sensors.opened, self.clock, self._sink, self._wait, self._watch.sampled)
+            self.sampler = Sampler(
+                self.sensors.opened, self.clock, self._sink, self._wait, self._watch.sampled
+            )
         except BaseException:
             self._stack.close()
             raise
@@ -104,15 +127,23 @@ class Session:
     def open_sensors(self, context: Context) -> Sensors:
         """Whatever works here, with its calibration profiles; a replay has its own."""
         sensors = open_all(context, self.plan.collectors)
-        return with_profiles(sensors, lambda: provenance.describe(self.clock, self.plan.root, sensors.gpus))
+        return with_profiles(
+            sensors, lambda: provenance.describe(self.clock, self.plan.root, sensors.gpus)
+        )
 
     def describe_host(self) -> Host:
         """This machine; a replay has its recording's."""
         return provenance.describe(self.clock, self.plan.root, self.sensors.gpus)
 
     def limits(self, host: Host) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
-        """What the device of a workload reaches at most, where that was measured; a replay has not been run here."""
-        return limits_of(self.plan.workload.device, host) if self.plan.workload is not None else (None, ())
+        """What the device of a workload reaches at most, where that was measured; a replay has not
+        been run here.
+        """
+        return (
+            limits_of(self.plan.workload.device, host)
+            if self.plan.workload is not None
+            else (None, ())
+        )
 
     def watch(self, context: Context) -> Watch:
         """Of the devices and of other load; a replay has none."""
@@ -121,10 +152,21 @@ class Session:
         self._stack.callback(cpu.close)
         collectors = [entry.collector for entry in self.sensors.opened]
         boards = [collector for collector in collectors if isinstance(collector, ListsProcesses)]
-        neighbours = Neighbours(context.root, self.clock, self._pid, boards, os.environ.get("SLURM_JOB_ID"))
-        return Watch([cpu, *(collector for collector in collectors if isinstance(collector, Watches))], neighbours, self.clock)
+        neighbours = Neighbours(
+            context.root, self.clock, self._pid, boards, os.environ.get("SLURM_JOB_ID")
+        )
+        return Watch(
+            [cpu, *(collector for collector in collectors if isinstance(collector, Watches))],
+            neighbours,
+            self.clock,
+        )
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stack.close()
 
     def _sink(self, tick: Tick) -> None:
@@ -158,20 +200,34 @@ class Session:
             self.idle_w = self.idle_w or self.power_w(max(start, end - _IDLE_LOOK_S), end)
 
     def idle_after(self, done: Callable[[], bool] = lambda: False, *, rested: bool = False) -> None:
-        """The same once the work has ended and the node has come to rest: its difference to the idle before is a drift."""
+        """The same once the work has ended and the node has come to rest: its difference to the
+        idle before is a drift.
+        """
         if self.plan.idle_s > 0:
             if not rested:
                 self.rest(0.0, REST_S, done, self.idle_w, both=True)
             self.idle(done, AFTER)
 
-    def rest(self, least_s: float, most_s: float, done: Callable[[], bool] = lambda: False, near_w: float | None = None, *, both: bool = False) -> None:
-        """Sample until the power has come to rest, or is down near `near_w` (`both`: and): at least, at most so long. The least where it is not measured."""
+    def rest(
+        self,
+        least_s: float,
+        most_s: float,
+        done: Callable[[], bool] = lambda: False,
+        near_w: float | None = None,
+        *,
+        both: bool = False,
+    ) -> None:
+        """Sample until the power has come to rest, or is down near `near_w` (`both`: and): at
+        least, at most so long. The least where it is not measured.
+        """
         begun, part_s = self.clock.now(), max(_REST_PART_S, _UPDATES * self.slowest_s)
         powers: list[float] = []
         known = True
         while not done() and (spent := self.clock.now() - begun) < most_s:
             near = bool(powers) and near_w is not None and powers[-1] <= _NEAR_IDLE * near_w
-            rested = settled(powers) and (near or near_w is None) if both else settled(powers) or near
+            rested = (
+                settled(powers) and (near or near_w is None) if both else settled(powers) or near
+            )
             if spent >= least_s and (rested or not known):
                 return
             start = self.clock.now()
@@ -182,14 +238,22 @@ class Session:
 
     def power_w(self, start_s: float, end_s: float) -> float | None:
         """Mean power of a moment ago; None where nothing is measured."""
-        if end_s <= start_s or not any(channel.counts and channel.quality == "measured" for channel in self.sensors.channels):
+        if end_s <= start_s or not any(
+            channel.counts and channel.quality == "measured" for channel in self.sensors.channels
+        ):
             return None
         found = energies_so_far(*self._moment(start_s, end_s), ranges())
         return found[0] / (end_s - start_s) if found[0] else None
 
     def sampling_rel(self, start_s: float, end_s: float) -> float | None:
-        """What a sensor that sees only a part of its period leaves open in the energy of a moment ago; None where nothing is known of it."""
-        return sampling_rel(*self._moment(start_s, end_s), ranges()) if part_time(self.sensors.channels) is not None else None
+        """What a sensor that sees only a part of its period leaves open in the energy of a moment
+        ago; None where nothing is known of it.
+        """
+        return (
+            sampling_rel(*self._moment(start_s, end_s), ranges())
+            if part_time(self.sensors.channels) is not None
+            else None
+        )
 
     def _moment(self, start_s: float, end_s: float) -> tuple[Record, tuple[Trace, ...]]:
         window = Window(label=REPEAT, start_s=start_s, end_s=end_s)
@@ -198,10 +262,19 @@ class Session:
     @property
     def slowest_s(self) -> float:
         """Update period of the slowest sensor that counts."""
-        return max((channel.update_period_s or 0.0 for channel in self.sensors.channels if channel.counts and channel.quality == "measured"), default=0.0)
+        return max(
+            (
+                channel.update_period_s or 0.0
+                for channel in self.sensors.channels
+                if channel.counts and channel.quality == "measured"
+            ),
+            default=0.0,
+        )
 
     def approach(self, number: int, repeats: int | None) -> None:
-        """Sample fast up to the moment that repeat `number` is to start at: spread over the period of a sensor that sees only a part of it."""
+        """Sample fast up to the moment that repeat `number` is to start at: spread over the period
+        of a sensor that sees only a part of it.
+        """
         self.outside()
         edge, never = self.sampler.edge_s, lambda: False
         staggered = part_time(self.sensors.channels)
@@ -223,7 +296,9 @@ class Session:
         self.sampler.burst(self.sampler.edge_s)
 
     def outside(self, done: Callable[[], bool] = lambda: False) -> None:
-        """Sample as long as a sensor that averages smears the work out beyond its window; no time where a counter needs none of it."""
+        """Sample as long as a sensor that averages smears the work out beyond its window; no time
+        where a counter needs none of it.
+        """
         if smeared_s := smear_s(self.sensors.channels):
             self.sampler.base(done, self.clock.now() + smeared_s + 2 * self.slowest_s)
 
@@ -235,11 +310,15 @@ class Session:
         self._watch.opened()
         return start
 
-    def close_repeat(self, number: int, start_s: float, end_s: float, block: int | None = None) -> None:
+    def close_repeat(
+        self, number: int, start_s: float, end_s: float, block: int | None = None
+    ) -> None:
         """Sample over the edge, then save: a later failure does not cost this repeat."""
         self.edge()
         self.outside()
-        self.writer.window(Window(label=REPEAT, start_s=start_s, end_s=end_s, repeat=number, block=block))
+        self.writer.window(
+            Window(label=REPEAT, start_s=start_s, end_s=end_s, repeat=number, block=block)
+        )
         self._others.close(start_s, end_s)
         self._watch.closed()
 
@@ -250,11 +329,17 @@ class Session:
         self.writer.doubt(Doubt(code=code, message=message, remedy=remedy))
 
     def energies(self) -> Sequence[float]:
-        """Energies of the repeats so far (times, where nothing can be measured): what decides whether to go on."""
+        """Energies of the repeats so far (times, where nothing can be measured): what decides
+        whether to go on.
+        """
         record, traces = self.writer.so_far()
         totals = energies_so_far(record, traces, ranges())
         energies = [total for total in totals if total is not None]
-        return energies if len(energies) == len(totals) else [window.duration_s for window in record.windows if window.label == REPEAT]
+        return (
+            energies
+            if len(energies) == len(totals)
+            else [window.duration_s for window in record.windows if window.label == REPEAT]
+        )
 
     def finish(self) -> tuple[Path, Measurement]:
         """The finished run. Raises BadInput where no repeat was completed."""
@@ -264,4 +349,6 @@ class Session:
         try:
             return self.writer.finish(ranges())
         except ValueError as error:
-            raise BadInput(str(self.writer.directory), str(error), "the samples stay there") from None
+            raise BadInput(
+                str(self.writer.directory), str(error), "the samples stay there"
+            ) from None

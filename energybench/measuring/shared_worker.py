@@ -1,6 +1,8 @@
-"""One worker for many cells: it imports its libraries once and holds the variants of a cell side by side, each in a slot.
+"""One worker for many cells: it imports its libraries once and holds the variants of a cell side by
+side, each in a slot.
 
-A worker that dies costs the variant that it died in; whoever works next finds a new one, set up again.
+A worker that dies costs the variant that it died in; whoever works next finds a new one, set up
+again.
 """
 
 from __future__ import annotations
@@ -49,12 +51,18 @@ class SharedWorker:
         return self.answer()
 
     def answer(self, late_s: float = 0.0) -> dict[str, Any]:
-        """The reply. Raises as `Child.answer`, and DoesNotFit where the kernel has killed a process for want of memory while this one died."""
+        """The reply.
+
+        Raises as `Child.answer`, and DoesNotFit where the kernel has killed a process for want of
+        memory while this one died.
+        """
         try:
             return (self._child or self.child()).answer(late_s)
         except WorkFailed as error:
             if self._child is not None and self._child.ended and oom_kills() > self._kills:
-                raise DoesNotFit("worker", "was killed for want of memory", "a smaller problem") from error
+                raise DoesNotFit(
+                    "worker", "was killed for want of memory", "a smaller problem"
+                ) from error
             raise
 
     def close(self) -> None:
@@ -97,7 +105,11 @@ class Slot:
 
     def close(self) -> None:
         """Give the slot's memory back; the worker lives on."""
-        if self._generation != self._shared.generation or self._child.ended or self._child.interrupted:
+        if (
+            self._generation != self._shared.generation
+            or self._child.ended
+            or self._child.interrupted
+        ):
             return
         try:
             self._shared.ask(do="release", slot=self._number)
@@ -106,7 +118,9 @@ class Slot:
 
 
 def oom_kills() -> int:
-    """Processes that the kernel has killed for want of memory since boot (proc_vmstat(5)); 0 where it does not say."""
+    """Processes that the kernel has killed for want of memory since boot (proc_vmstat(5)); 0 where
+    it does not say.
+    """
     try:
         lines = Path("/proc/vmstat").read_text("ascii").splitlines()
     except OSError:

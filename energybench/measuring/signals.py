@@ -1,8 +1,10 @@
-"""SIGINT, SIGTERM and SIGHUP while a run is on: taken between two samples, told apart by who sent them, passed on to the work.
+"""SIGINT, SIGTERM and SIGHUP while a run is on: taken between two samples, told apart by who sent
+them, passed on to the work.
 
-They are blocked and asked for at each tick, so that none of them can cut a write in two. A Ctrl-C at a terminal reaches the whole
-foreground group, the work included, by itself; one that somebody sent to us alone is passed on. Enter before numpy is imported: its
-threads take over the mask, and a signal that one of them could receive would come without its sender.
+They are blocked and asked for at each tick, so that none of them can cut a write in two. A Ctrl-C
+at a terminal reaches the whole foreground group, the work included, by itself; one that somebody
+sent to us alone is passed on. Enter before numpy is imported: its threads take over the mask, and a
+signal that one of them could receive would come without its sender.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ _SI_KERNEL = 0x80  # si_code of a signal that the kernel (the terminal) sent: si
 
 
 class Signals:
-    """Use as a context manager around a run. `received`: the first signal, None where there was none."""
+    """Use as a context manager around a run.
+
+    `received`: the first signal, None where there was none.
+    """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -39,7 +44,9 @@ class Signals:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _late(self, number: int, _frame: object) -> None:
-        """A signal that came while a child was being started, or to a thread that does not block it."""
+        """A signal that came while a child was being started, or to a thread that does not block
+        it.
+        """
         self._caught.append(signal.Signals(number))
 
     @contextmanager
@@ -68,7 +75,9 @@ class Signals:
 
 
 def _at_terminal() -> bool:
-    """Whether a Ctrl-C would have reached the work by itself: we are the foreground group of a terminal."""
+    """Whether a Ctrl-C would have reached the work by itself: we are the foreground group of a
+    terminal.
+    """
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

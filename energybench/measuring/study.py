@@ -1,7 +1,8 @@
-"""`run --study`: cell after cell, in each the variants in turns as `run --variant` does it, in one worker; an index is written after each cell.
+"""`run --study`: cell after cell, in each the variants in turns as `run --variant` does it, in one
+worker; an index is written after each cell.
 
-The idle node is measured once. A cell that does not fit, or a variant that fails its check, is a result; only a signal ends the study, and what
-it has then can be gone on with.
+The idle node is measured once. A cell that does not fit, or a variant that fails its check, is a
+result; only a signal ends the study, and what it has then can be gone on with.
 """
 
 from __future__ import annotations
@@ -26,7 +27,18 @@ from energybench.measuring.plan import Blocks, Plan, Progress, Request
 from energybench.measuring.shared_worker import SharedWorker, Slot
 from energybench.measuring.signals import Signals
 from energybench.measuring.workload import Bench
-from energybench.model import Cell, Doubt, Host, Measurement, Memory, State, Study, StudyCell, StudyPlan, StudyRun
+from energybench.model import (
+    Cell,
+    Doubt,
+    Host,
+    Measurement,
+    Memory,
+    State,
+    Study,
+    StudyCell,
+    StudyPlan,
+    StudyRun,
+)
 from energybench.store.layout import new_id
 from energybench.store.study import StudyStore, directory_for, read_study
 
@@ -34,7 +46,11 @@ _IDLE_RUN = "idle"
 
 
 class Asked(NamedTuple):
-    """Which study. `resume`: the directory of one that was cut off; its plan stands. `repeats`, `min_window_s`: None, the study's own."""
+    """Which study.
+
+    `resume`: the directory of one that was cut off; its plan stands. `repeats`, `min_window_s`:
+    None, the study's own.
+    """
 
     workload: str
     study: str | None
@@ -61,8 +77,13 @@ class Ended(NamedTuple):
     code: int  # 0, 1 where a check or a cell failed, 128 + N after signal N
 
 
-def run_study(asked: Asked, plan: Plan, blocks: Blocks, signals: Signals, progress: Progress, told: Told) -> Ended:
-    """Run a study, or go on with it. Raises BadInput; WorkFailed where its worker cannot plan it."""
+def run_study(
+    asked: Asked, plan: Plan, blocks: Blocks, signals: Signals, progress: Progress, told: Told
+) -> Ended:
+    """Run a study, or go on with it.
+
+    Raises BadInput; WorkFailed where its worker cannot plan it.
+    """
     with ExitStack() as stack:
         device, environment = devices(asked.device, os.environ)
         worker = stack.enter_context(SharedWorker(environment, signals))
@@ -70,16 +91,40 @@ def run_study(asked: Asked, plan: Plan, blocks: Blocks, signals: Signals, progre
             offer = read_study(asked.resume).plan
             store = StudyStore(asked.resume)
             if asked.study not in (None, offer.name):
-                raise BadInput(f"--study {asked.study}", f"{asked.resume} is the study {offer.name}", "leave --study out")
+                raise BadInput(
+                    f"--study {asked.study}",
+                    f"{asked.resume} is the study {offer.name}",
+                    "leave --study out",
+                )
         else:
             progress(f"{asked.workload} {asked.study}: planning", None)
             try:
-                made = worker.ask(do="plan", workload=asked.workload, study=asked.study, device=device, settings=asked.settings)["plan"]
+                made = worker.ask(
+                    do="plan",
+                    workload=asked.workload,
+                    study=asked.study,
+                    device=device,
+                    settings=asked.settings,
+                )["plan"]
             except Interrupted:
-                raise WorkFailed("a signal came before the first cell; nothing was measured") from None
+                raise WorkFailed(
+                    "a signal came before the first cell; nothing was measured"
+                ) from None
             offer = _wished(msgspec.convert(made, StudyPlan), asked)
-            store = StudyStore(directory_for(plan.store, asked.workload, asked.device, plan.boundary, offer))
-        running = _Running(asked, offer, plan._replace(store=store.runs), blocks, store, worker, signals, progress, told)
+            store = StudyStore(
+                directory_for(plan.store, asked.workload, asked.device, plan.boundary, offer)
+            )
+        running = _Running(
+            asked,
+            offer,
+            plan._replace(store=store.runs),
+            blocks,
+            store,
+            worker,
+            signals,
+            progress,
+            told,
+        )
         try:
             return running.run()
         finally:
@@ -108,7 +153,13 @@ class _Running:
         told: Told,
     ) -> None:
         self._asked, self._offer, self._plan, self._blocks = asked, offer, plan, blocks
-        self._store, self._worker, self._signals, self._progress, self._told = store, worker, signals, progress, told
+        self._store, self._worker, self._signals, self._progress, self._told = (
+            store,
+            worker,
+            signals,
+            progress,
+            told,
+        )
         host = provenance.describe(MonotonicClock(), plan.root)
         self._study = Study(
             id=store.directory.name,
@@ -135,28 +186,50 @@ class _Running:
             if self._signals.received is not None:
                 break
             if all(done.cell.key != cell.key for done in self._study.cells):
-                self._progress(f"{cell.key} ({number + 1} of {len(self._offer.cells)})", number / len(self._offer.cells))
+                self._progress(
+                    f"{cell.key} ({number + 1} of {len(self._offer.cells)})",
+                    number / len(self._offer.cells),
+                )
                 self._add(self._cell(cell))
         if not self._study.cells and self._signals.received is not None:
             if earlier is not None:
                 self._store.save(earlier)
             idle = f"the idle power was measured (--resume {self._store.directory} goes on)"
             kept_too = "nothing was measured" if self._study.idle_power_w is None else idle
-            raise WorkFailed(f"{self._signals.received.name} came before the first cell; {kept_too}")
+            raise WorkFailed(
+                f"{self._signals.received.name} came before the first cell; {kept_too}"
+            )
         self._save()
-        bad = any(run.state in ("check-failed", "failed") for cell in self._study.cells for run in cell.runs)
-        return Ended(self._store.directory, self._study, kept, 128 + self._signals.received if self._signals.received is not None else int(bad))
+        bad = any(
+            run.state in ("check-failed", "failed")
+            for cell in self._study.cells
+            for run in cell.runs
+        )
+        return Ended(
+            self._store.directory,
+            self._study,
+            kept,
+            128 + self._signals.received if self._signals.received is not None else int(bad),
+        )
 
     def _earlier(self) -> Study | None:
-        """Take over the finished cells of an earlier start. Raises BadInput where that was on another machine."""
+        """Take over the finished cells of an earlier start.
+
+        Raises BadInput where that was on another machine.
+        """
         earlier = self._store.earlier()
         if earlier is None:
             self._store.tidy(set())
             return None
         _check_same(earlier, self._asked, self._study.host, self._store.directory)
-        whole = tuple(cell for cell in earlier.cells if all(run.state != "cut" for run in cell.runs))
+        whole = tuple(
+            cell for cell in earlier.cells if all(run.state != "cut" for run in cell.runs)
+        )
         self._study = msgspec.structs.replace(earlier, cells=whole)
-        self._store.tidy({run.run for cell in whole for run in cell.runs if run.run is not None} | {_name(self._store, _IDLE_RUN)})
+        self._store.tidy(
+            {run.run for cell in whole for run in cell.runs if run.run is not None}
+            | {_name(self._store, _IDLE_RUN)}
+        )
         return earlier
 
     # ------------------------------------------------------------ one cell
@@ -181,20 +254,30 @@ class _Running:
                 return
             session.close_repeat(0, start, end)
             _, measured = session.finish()
-        self._study = msgspec.structs.replace(self._study, idle_power_w=measured.power_w, host=measured.host)
+        self._study = msgspec.structs.replace(
+            self._study, idle_power_w=measured.power_w, host=measured.host
+        )
 
     def _cell(self, cell: Cell) -> StudyCell | None:
         """Measure one cell; None where a signal came before it had two blocks of each variant."""
         name = new_id(f"seed-{self._blocks.seed}")
         with ExitStack() as stack:
-            turns = Turns([], self._blocks, self._signals, (WorkFailed, DoesNotFit, NotHere, BadInput))
+            turns = Turns(
+                [], self._blocks, self._signals, (WorkFailed, DoesNotFit, NotHere, BadInput)
+            )
             for slot, variant in enumerate(cell.variants):
                 request = Request(
                     cell.workload, cell.size, self._asked.device, variant.settings, self._offer.repeats, min_window_s=self._offer.min_window_s,
                     max_warm_up_s=self._asked.max_warm_up_s,
                 )  # fmt: skip
-                plan = self._plan._replace(label=f"{cell.key} {variant.name}", idle_s=0.0, session=name)
-                turns.benches.append(stack.enter_context(Bench(plan, request, self._signals, self._progress, self._slot(slot))))
+                plan = self._plan._replace(
+                    label=f"{cell.key} {variant.name}", idle_s=0.0, session=name
+                )
+                turns.benches.append(
+                    stack.enter_context(
+                        Bench(plan, request, self._signals, self._progress, self._slot(slot))
+                    )
+                )
             memories: dict[int, Memory | None] = {}
             try:
                 turns.prepare()
@@ -202,7 +285,10 @@ class _Running:
                 turns.run()
             except Interrupted:
                 pass
-            if self._signals.received is not None and min((bench.complete for bench in turns.alive), default=0) < 2:
+            if (
+                self._signals.received is not None
+                and min((bench.complete for bench in turns.alive), default=0) < 2
+            ):
                 turns.discard()
                 return None
             return self._result(cell, turns, memories)
@@ -223,7 +309,10 @@ class _Running:
             measured[variant.name] = outcome.measurement
             runs.append(run_of(cell, variant.name, outcome.measurement, memories.get(i)))
         if measured:
-            self._known(next(iter(measured.values())).host, [doubt for one in measured.values() for doubt in one.doubts])
+            self._known(
+                next(iter(measured.values())).host,
+                [doubt for one in measured.values() for doubt in one.doubts],
+            )
         return StudyCell(cell=cell, runs=tuple(runs), ratios=ratios_of(runs, measured))
 
     # ------------------------------------------------------------ the index
@@ -233,7 +322,9 @@ class _Running:
         held = {doubt.code for doubt in self._study.doubts}
         new = {doubt.code: doubt for doubt in reversed(doubts) if doubt.code not in held}
         host = host if not self._study.host.gpus else self._study.host
-        self._study = msgspec.structs.replace(self._study, host=host, doubts=(*self._study.doubts, *new.values()))
+        self._study = msgspec.structs.replace(
+            self._study, host=host, doubts=(*self._study.doubts, *new.values())
+        )
 
     def _add(self, done: StudyCell | None) -> None:
         if done is not None:
@@ -251,23 +342,41 @@ class _Running:
 
 def _without(variant: str, error: WorkFailed | BadInput) -> StudyRun:
     """A variant of which there is no measurement, and why."""
-    states: tuple[tuple[type[Exception], State], ...] = ((DoesNotFit, "does-not-fit"), (NotHere, "absent"))
+    states: tuple[tuple[type[Exception], State], ...] = (
+        (DoesNotFit, "does-not-fit"),
+        (NotHere, "absent"),
+    )
     state: State = next((state for kind, state in states if isinstance(error, kind)), "failed")
     return StudyRun(variant=variant, state=state, why=str(error))
 
 
 def _name(store: StudyStore, label: str) -> str:
     """The finished run of that label, if there is one."""
-    return next((path.name for path in store.runs.iterdir() if f"_{label}_" in path.name and not path.name.startswith(".")), "")
+    return next(
+        (
+            path.name
+            for path in store.runs.iterdir()
+            if f"_{label}_" in path.name and not path.name.startswith(".")
+        ),
+        "",
+    )
 
 
 def _check_same(earlier: Study, asked: Asked, host: Host, directory: Path) -> None:
     if (earlier.workload, earlier.device) != (asked.workload, asked.device):
-        raise BadInput(f"--resume {directory}", f"is a study of {earlier.workload} on {earlier.device}", "name that workload and device")
+        raise BadInput(
+            f"--resume {directory}",
+            f"is a study of {earlier.workload} on {earlier.device}",
+            "name that workload and device",
+        )
     for what, there, here in (
         ("host", earlier.host.name, host.name),
         ("CPU", earlier.host.cpu, host.cpu),
         ("torch", earlier.host.libraries.get("torch"), host.libraries.get("torch")),
     ):
         if there != here:
-            raise BadInput(str(directory), f"was begun with {what} {there}, and this is {here}", "another --out begins it anew")
+            raise BadInput(
+                str(directory),
+                f"was begun with {what} {there}, and this is {here}",
+                "another --out begins it anew",
+            )

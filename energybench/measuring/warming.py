@@ -1,4 +1,6 @@
-"""The warm-up: runs that are not measured, until the power has come to rest; then how often a repeat does its work."""
+"""The warm-up: runs that are not measured, until the power has come to rest; then how often a
+repeat does its work.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,23 @@ from energybench.measuring.plan import Request
 from energybench.measuring.session import Session
 
 LEAST_S = 1.0
-LONG_RUN_S = 10.0  # a run longer than this is a warm-up by itself if its own power settles; a shorter one is followed by a second
+# a run longer than this is a warm-up by itself if its own power settles; a shorter one is followed
+# by a second
+LONG_RUN_S = 10.0
 _PART_S = 1 / 3  # short work is warmed up in parts at least so long,
-_UPDATES = 10  # and so many updates of the slowest sensor: the mean power over fewer is not good to the 2 % that settling asks
-_INSIDE, _LOOK_BACK_S = 12, 100.0  # parts that a long run is looked at in, and how far back: what `Recent` still holds
-SAMPLING_RELS = 5.0  # what one repeat's sampling may be off by, in targets: some 20 repeats then average it down to the target
+# and so many updates of the slowest sensor: the mean power over fewer is not good to the 2 % that
+# settling asks
+_UPDATES = 10
+_INSIDE, _LOOK_BACK_S = (
+    12,
+    100.0,
+)  # parts that a long run is looked at in, and how far back: what `Recent` still holds
+# what one repeat's sampling may be off by, in targets: some 20 repeats then average it down to the
+# target
+SAMPLING_RELS = 5.0
 LONGEST_REPEAT_S = 60.0  # beyond that, more repeats
-_FASTER = 1.05  # what runs on may still get faster by: a repeat is not to end up just short of what was asked for
+# what runs on may still get faster by: a repeat is not to end up just short of what was asked for
+_FASTER = 1.05
 
 Run = Callable[[int], dict[str, Any]]  # run the work so many times; the worker's answer
 
@@ -39,8 +51,9 @@ class _Series(NamedTuple):
 def warm_up(session: Session, request: Request, run: Run) -> int:
     """Run until settled; how many runs make one repeat. Not settled by then is a doubt.
 
-    A run is not cut short, so the cap of `request.max_warm_up_s` is looked at between runs: the first is always made, and no other is begun
-    that would end beyond the cap if it took as long as those before it.
+    A run is not cut short, so the cap of `request.max_warm_up_s` is looked at between runs: the
+    first is always made, and no other is begun that would end beyond the cap if it took as long as
+    those before it.
     """
     most_s, part_s = request.max_warm_up_s, max(_PART_S, _UPDATES * session.slowest_s)
     series = _Series([], [])
@@ -52,21 +65,49 @@ def warm_up(session: Session, request: Request, run: Run) -> int:
         start, end = ran["start_s"], ran["end_s"]
         session.region("warm-up", start, end)
         each = max((end - start) / times, 1e-6)
-        spent, shortest, longest, runs = spent + end - start, min(shortest, each), max(longest, each), runs + times
+        spent, shortest, longest, runs = (
+            spent + end - start,
+            min(shortest, each),
+            max(longest, each),
+            runs + times,
+        )
         series.powers_w.append(session.power_w(start, end))
         series.seconds.append((end - start) / times)
         long = end - start >= LONG_RUN_S
-        found, of = _inside(session, start, end) if long and runs == 1 else series.judged(2 if long else LAST)
-        times = min(math.ceil(part_s / shortest), 10**6, int((most_s - spent) / shortest) if spent < most_s else 0)
+        found, of = (
+            _inside(session, start, end)
+            if long and runs == 1
+            else series.judged(2 if long else LAST)
+        )
+        times = min(
+            math.ceil(part_s / shortest),
+            10**6,
+            int((most_s - spent) / shortest) if spent < most_s else 0,
+        )
     lasts = f"a run lasts {_span(shortest, longest)}"
-    why = f"{lasts} and is not cut short" if spent > most_s else f"{lasts}, and another would end beyond that"
+    why = (
+        f"{lasts} and is not cut short"
+        if spent > most_s
+        else f"{lasts}, and another would end beyond that"
+    )
     if runs == 1 and found == Settling(None, None) and spent < LONG_RUN_S:
-        message = f"the warm-up was a single run, which does not show whether its power had settled (--max-warm-up {most_s:g}: {why})"
+        message = (
+            "the warm-up was a single run, which does not show whether its power had settled "
+            f"(--max-warm-up {most_s:g}: {why})"
+        )
         session.doubt("not-settled", message, _remedy(most_s, LAST * longest))
-    elif found.settled is False or (found.settled is None and abs(found.drift_rel or 0.0) > WITHIN_REL):
-        changed = f"its {of} still changed by {found.drift_rel or 0.0:+.1%} over the last part of it"
+    elif found.settled is False or (
+        found.settled is None and abs(found.drift_rel or 0.0) > WITHIN_REL
+    ):
+        changed = (
+            f"its {of} still changed by {found.drift_rel or 0.0:+.1%} over the last part of it"
+        )
         message = f"after {spent:.3g} s of warm-up {changed} (--max-warm-up {most_s:g}: {why})"
-        session.doubt("not-settled", message, _remedy(most_s, spent + longest) + "; see clocks and temperature")
+        session.doubt(
+            "not-settled",
+            message,
+            _remedy(most_s, spent + longest) + "; see clocks and temperature",
+        )
     return _times(session, request, shortest, start, end)
 
 
@@ -78,7 +119,11 @@ def _enough(spent: float, runs: int, found: Settling) -> bool:
 
 
 def _span(shortest_s: float, longest_s: float) -> str:
-    return f"{longest_s:.2g} s" if longest_s < 1.1 * shortest_s else f"{shortest_s:.2g} to {longest_s:.2g} s"
+    return (
+        f"{longest_s:.2g} s"
+        if longest_s < 1.1 * shortest_s
+        else f"{shortest_s:.2g} to {longest_s:.2g} s"
+    )
 
 
 def _remedy(most_s: float, wanted_s: float) -> str:
@@ -95,12 +140,22 @@ def _inside(session: Session, start_s: float, end_s: float) -> tuple[Settling, s
     return (judge(known) if len(known) == len(powers) else Settling(None, None)), "power"
 
 
-def _times(session: Session, request: Request, shortest_s: float, start_s: float, end_s: float) -> int:
-    """Runs in one repeat: the shortest repeat that was asked for, longer where a part-time sensor would miss too much of it."""
+def _times(
+    session: Session, request: Request, shortest_s: float, start_s: float, end_s: float
+) -> int:
+    """Runs in one repeat: the shortest repeat that was asked for, longer where a part-time sensor
+    would miss too much of it.
+    """
     wanted_s = request.min_window_s
     sampling = session.sampling_rel(start_s, end_s)
     if sampling is not None:
-        wanted_s = max(wanted_s, min((end_s - start_s) * (sampling / (SAMPLING_RELS * request.target_rel)) ** 2, LONGEST_REPEAT_S))
+        wanted_s = max(
+            wanted_s,
+            min(
+                (end_s - start_s) * (sampling / (SAMPLING_RELS * request.target_rel)) ** 2,
+                LONGEST_REPEAT_S,
+            ),
+        )
     return times_for(wanted_s, shortest_s)
 
 

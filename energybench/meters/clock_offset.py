@@ -1,8 +1,9 @@
 """The offset of a meter's clock, from how well its power follows the run's own.
 
-The meter's mean powers are regressed on the run's mean power over the same intervals, moved by every offset of a search. With slope
-and intercept free (fans, losses, whatever else the meter sees), the likelihood of an offset depends on the correlation r alone:
-L = -n/2 · log(1 - r²) (profile likelihood, normal errors), n reduced for residuals that resemble their neighbours.
+The meter's mean powers are regressed on the run's mean power over the same intervals, moved by
+every offset of a search. With slope and intercept free (fans, losses, whatever else the meter
+sees), the likelihood of an offset depends on the correlation r alone: L = -n/2 · log(1 - r²)
+(profile likelihood, normal errors), n reduced for residuals that resemble their neighbours.
 """
 
 from __future__ import annotations
@@ -23,16 +24,22 @@ from energybench.model import Window
 Floats = npt.NDArray[np.float64]
 
 MAX_OFFSET_S = 120.0  # clocks of BMCs and PDUs without NTP are seen minutes off
-_VARIES = 0.02  # a run whose power varies by less than this (standard deviation over mean) moves no meter beyond its own steps
+# a run whose power varies by less than this (standard deviation over mean) moves no meter beyond
+# its own steps
+_VARIES = 0.02
 _FOLLOWS = 0.7  # correlation: below it the run explains less than half of the meter's variance
 _ENOUGH = 5  # readings: slope, intercept and offset take three
 _MOST = 2000  # readings that the coarse search looks at; the fine one looks at all
-_PEAKS = 4  # local maxima of the coarse search that are refined: a run of equal repeats has one at every beat
+# local maxima of the coarse search that are refined: a run of equal repeats has one at every beat
+_PEAKS = 4
 _ANCHOR_S = 1e-3  # the run's wall clock is kept to a millisecond
 
 
 class RunPower(NamedTuple):
-    """What the run's own sensors add up to. Shapes [n]: joules at t_s; fuzz_s: half-width of what they do not know about time."""
+    """What the run's own sensors add up to.
+
+    Shapes [n]: joules at t_s; fuzz_s: half-width of what they do not know about time.
+    """
 
     t_s: Floats
     energy_j: Floats
@@ -40,18 +47,27 @@ class RunPower(NamedTuple):
 
 
 class Offset(NamedTuple):
-    """The meter's clock less the true time. determined: found in the data; else 0 with what --max-offset allows."""
+    """The meter's clock less the true time. determined: found in the data; else 0 with what
+    --max-offset allows.
+    """
 
     offset_s: float
     u_s: float
     correlation: float | None
     determined: bool
-    distinct: bool = True  # False: other offsets, a reading or more away, fit nearly as well; u_s then spans them
+    # False: other offsets, a reading or more away, fit nearly as well; u_s then spans them
+    distinct: bool = True
 
 
 def run_power(curves: Sequence[Curve], start_s: float, end_s: float) -> RunPower | None:
-    """The sum of the curves over the time they share; one that is away for most of [start_s, end_s] is left out. None: no curve."""
-    whole = [c for c in curves if min(c.t_s[-1], end_s) - max(c.t_s[0], start_s) >= 0.8 * (end_s - start_s)]
+    """The sum of the curves over the time they share; one that is away for most of [start_s, end_s]
+    is left out. None: no curve.
+    """
+    whole = [
+        c
+        for c in curves
+        if min(c.t_s[-1], end_s) - max(c.t_s[0], start_s) >= 0.8 * (end_s - start_s)
+    ]
     if not whole:
         return None
     first, last = max(float(c.t_s[0]) for c in whole), min(float(c.t_s[-1]) for c in whole)
@@ -62,8 +78,12 @@ def run_power(curves: Sequence[Curve], start_s: float, end_s: float) -> RunPower
     return RunPower(points, energy, max(float(np.median(c.fuzz_s)) for c in whole))
 
 
-def fit(series: MeterSeries, seen: Steps, run: RunPower | None, spacing_s: float, max_offset_s: float) -> Offset:
-    """The offset that aligns the meter with the run; `seen` on the run's clock. Raises BadInput where the meter does not follow the run."""
+def fit(
+    series: MeterSeries, seen: Steps, run: RunPower | None, spacing_s: float, max_offset_s: float
+) -> Offset:
+    """The offset that aligns the meter with the run; `seen` on the run's clock. Raises BadInput
+    where the meter does not follow the run.
+    """
     unknown = Offset(0.0, max_offset_s / math.sqrt(3), None, False)
     if run is None or max_offset_s == 0:
         return unknown
@@ -74,7 +94,9 @@ def fit(series: MeterSeries, seen: Steps, run: RunPower | None, spacing_s: float
     coarse = np.arange(-max_offset_s, max_offset_s + coarse_step / 2, coarse_step)
     thinned = _thinned(seen, run, max_offset_s)
     share = thinned.start_s.size / max(_near(seen, run, max_offset_s).start_s.size, 1)
-    rough = np.array([_correlation(thinned, run, offset, max(_ENOUGH, int(needed * share))) for offset in coarse])
+    rough = np.array(
+        [_correlation(thinned, run, offset, max(_ENOUGH, int(needed * share))) for offset in coarse]
+    )
     vary = _variation(thinned, run)
     if vary < _VARIES or not np.isfinite(rough).any():
         return unknown
@@ -90,7 +112,9 @@ def fit(series: MeterSeries, seen: Steps, run: RunPower | None, spacing_s: float
 
 
 def level(seen: Steps, run: RunPower | None, offset_s: float) -> tuple[float, float] | None:
-    """Mean power of the meter and of the run's own sensors over the readings that both have, W; None where they share none."""
+    """Mean power of the meter and of the run's own sensors over the readings that both have, W;
+    None where they share none.
+    """
     if run is None:
         return None
     own_w, meter_w = _pair(seen, run, offset_s)
@@ -100,15 +124,30 @@ def level(seen: Steps, run: RunPower | None, offset_s: float) -> tuple[float, fl
 def _refuse(series: MeterSeries, offset: float, r: float, max_offset_s: float, step: float) -> None:
     lines = f"{series.word}s {series.places[0]}-{series.places[-1]}"
     if r < _FOLLOWS:
-        what = f"{lines}: does not follow this run: best correlation {r:.2f}, at a clock offset of {offset:+.1f} s"
-        raise BadInput(series.where, what, "another node's meter, another column, or a clock further off than --max-offset")
+        what = (
+            f"{lines}: does not follow this run: best correlation {r:.2f}, at a clock offset of "
+            f"{offset:+.1f} s"
+        )
+        raise BadInput(
+            series.where,
+            what,
+            "another node's meter, another column, or a clock further off than --max-offset",
+        )
     if abs(offset) > max_offset_s - step:
         what = f"{lines}: the best clock offset lies at the end of the search ({offset:+.1f} s)"
-        raise BadInput(series.where, what, f"a --max-offset larger than {max_offset_s:g}, or the right --timezone")
+        raise BadInput(
+            series.where,
+            what,
+            f"a --max-offset larger than {max_offset_s:g}, or the right --timezone",
+        )
 
 
-def _estimate(offsets: Floats, r: Floats, best: int, n: float, step: float, run: RunPower) -> Offset:
-    """Mean and standard deviation of the likelihood: of its peak where that holds 95 % of it, else of the whole search about the best."""
+def _estimate(
+    offsets: Floats, r: Floats, best: int, n: float, step: float, run: RunPower
+) -> Offset:
+    """Mean and standard deviation of the likelihood: of its peak where that holds 95 % of it, else
+    of the whole search about the best.
+    """
     log = -n / 2 * np.log(np.maximum(1 - np.maximum(r, 0.0) ** 2, 1e-12))
     weight = np.exp(log - log.max()) * np.gradient(offsets)
     weight /= weight.sum()
@@ -139,7 +178,9 @@ def _pair(seen: Steps, run: RunPower, offset: float) -> tuple[Floats, Floats]:
     start, end = seen.start_s - offset, seen.end_s - offset
     keep = (start >= run.t_s[0]) & (end <= run.t_s[-1])
     start, end = start[keep], end[keep]
-    own = (np.interp(end, run.t_s, run.energy_j) - np.interp(start, run.t_s, run.energy_j)) / (end - start)
+    own = (np.interp(end, run.t_s, run.energy_j) - np.interp(start, run.t_s, run.energy_j)) / (
+        end - start
+    )
     return np.asarray(own), seen.power_w[keep]
 
 
@@ -174,7 +215,9 @@ def _refined(coarse: Floats, r: Floats, coarse_step: float, step: float) -> Floa
 
 
 def _independent(seen: Steps, run: RunPower, offset: float) -> float:
-    """How many independent residuals there are: n·(1 - ρ)/(1 + ρ) with the lag-1 autocorrelation ρ (Bayley & Hammersley 1946)."""
+    """How many independent residuals there are: n·(1 - ρ)/(1 + ρ) with the lag-1 autocorrelation ρ
+    (Bayley & Hammersley 1946).
+    """
     own, meter = _pair(seen, run, offset)
     slope, level = np.polyfit(own, meter, 1)
     rest = meter - slope * own - level
@@ -185,12 +228,23 @@ def _independent(seen: Steps, run: RunPower, offset: float) -> float:
 
 
 def swing(seen: Steps, repeats: Sequence[Window], offset_s: float, reach_s: float) -> float:
-    """By how much (half-range over middle) the repeats' energy depends on an offset within reach of `offset_s`, as far as the readings go."""
+    """By how much (half-range over middle) the repeats' energy depends on an offset within reach of
+    `offset_s`, as far as the readings go.
+    """
     edges = np.concatenate((seen.start_s[:1], seen.end_s))
     energy = np.concatenate(([0.0], np.cumsum(seen.power_w * np.diff(edges))))
     first, last = repeats[0].start_s, max(window.end_s for window in repeats)
-    low, high = max(offset_s - reach_s, float(edges[0]) - first), min(offset_s + reach_s, float(edges[-1]) - last)
+    low, high = (
+        max(offset_s - reach_s, float(edges[0]) - first),
+        min(offset_s + reach_s, float(edges[-1]) - last),
+    )
     if high <= low:
         return 0.0
-    found = [sum(float(np.diff(np.interp((w.start_s + d, w.end_s + d), edges, energy))[0]) for w in repeats) for d in np.linspace(low, high, 201)]
+    found = [
+        sum(
+            float(np.diff(np.interp((w.start_s + d, w.end_s + d), edges, energy))[0])
+            for w in repeats
+        )
+        for d in np.linspace(low, high, 201)
+    ]
     return (max(found) - min(found)) / max(max(found) + min(found), 1e-300)

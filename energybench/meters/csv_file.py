@@ -24,7 +24,11 @@ class _Row(NamedTuple):
 def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[Reading]]:
     """Column's name, unit and readings. Raises BadInput."""
     if choice.select is not None:
-        raise BadInput("--select", "chooses a series of a Prometheus answer; this file is CSV", "--column NAME chooses a column")
+        raise BadInput(
+            "--select",
+            "chooses a series of a Prometheus answer; this file is CSV",
+            "--column NAME chooses a column",
+        )
     rows = _rows(path, text)
     header = next(rows, None)
     if header is None:
@@ -32,9 +36,17 @@ def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[Reading]
     names = [cell.strip() for cell in header.cells]
     where = f"{path} line {header.line}"
     if len(names) < 2:
-        raise BadInput(where, f"one column only ({names[0][:40]!r})", "a time column and a value column, separated by , ; or tab")
+        raise BadInput(
+            where,
+            f"one column only ({names[0][:40]!r})",
+            "a time column and a value column, separated by , ; or tab",
+        )
     if all(re.fullmatch(r"[-\d.:TZ+ eE]+", name) for name in names):
-        raise BadInput(where, "is no header but a reading", "a first line that names the columns and their units, say time,power_w")
+        raise BadInput(
+            where,
+            "is no header but a reading",
+            "a first line that names the columns and their units, say time,power_w",
+        )
     clock = next((i for i, name in enumerate(names) if _TIME.search(name)), 0)
     value = _value(names, clock, choice, where)
     unit = unit_of(names[value], choice.unit, where)
@@ -42,15 +54,21 @@ def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[Reading]
     for row in rows:
         if len(row.cells) != len(names):
             raise BadInput(
-                f"{path} line {row.line}", f"has {len(row.cells)} columns, the header {len(names)}", "the file was cut off, or a value holds the separator"
+                f"{path} line {row.line}",
+                f"has {len(row.cells)} columns, the header {len(names)}",
+                "the file was cut off, or a value holds the separator",
             )
-        readings.append(Reading(row.line, times.of(row.cells[clock].strip(), row.line), row.cells[value]))
+        readings.append(
+            Reading(row.line, times.of(row.cells[clock].strip(), row.line), row.cells[value])
+        )
     return f"column {names[value]!r}", unit, readings
 
 
 def _rows(path: str, text: str) -> Iterator[_Row]:
     """Rows that say something, with the line each ends on. The separator is the header's."""
-    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    first = next(
+        (line for line in text.splitlines() if line.strip() and not line.startswith("#")), ""
+    )
     separator = max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
@@ -58,7 +76,11 @@ def _rows(path: str, text: str) -> Iterator[_Row]:
             if any(cell.strip() for cell in cells) and not cells[0].startswith("#"):
                 yield _Row(reader.line_num, cells)
     except csv.Error as error:
-        raise BadInput(f"{path} line {reader.line_num}", f"is no CSV: {error}", "export the meter's readings anew") from None
+        raise BadInput(
+            f"{path} line {reader.line_num}",
+            f"is no CSV: {error}",
+            "export the meter's readings anew",
+        ) from None
 
 
 def _value(names: list[str], clock: int, choice: Choice, where: str) -> int:
@@ -68,7 +90,11 @@ def _value(names: list[str], clock: int, choice: Choice, where: str) -> int:
     if choice.column is not None:
         found = [i for i in others if names[i] == choice.column]
         if len(found) != 1:
-            raise BadInput(f"--column {choice.column}", f"{where} has {len(found) or 'no'} such column{'s' if found else ''}", f"it has {shown}")
+            raise BadInput(
+                f"--column {choice.column}",
+                f"{where} has {len(found) or 'no'} such column{'s' if found else ''}",
+                f"it has {shown}",
+            )
         return found[0]
     if len(others) == 1:
         return others[0]

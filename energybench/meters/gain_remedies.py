@@ -1,4 +1,6 @@
-"""What would make a reference tell more of a sensor's gain than is believed: a remedy for each effect that has to shrink, the largest first. Pure."""
+"""What would make a reference tell more of a sensor's gain than is believed: a remedy for each
+effect that has to shrink, the largest first. Pure.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,23 @@ _FIXED = (
     (SCATTER, "more repeats"),
     (SLOPE, "more repeats, and --idle 60 or more"),
     (LIMIT, "a better meter"),
-    (SUPPLY, "--psu-efficiency with what its certificate says, or a meter behind the supply (`attach --dc`)"),
+    (
+        SUPPLY,
+        "--psu-efficiency with what its certificate says, or a meter behind the supply (`attach "
+        "--dc`)",
+    ),
     (": lag", "--idle 30, whose step tells the offset of the meter's clock"),
 )
-_OPEN: Mapping[str, tuple[str, str]] = {CPU: ("CPU package(s)", "open RAPL (`energybench doctor`)"), GPU: ("board(s)", "open NVML (`energybench doctor`)")}
+_OPEN: Mapping[str, tuple[str, str]] = {
+    CPU: ("CPU package(s)", "open RAPL (`energybench doctor`)"),
+    GPU: ("board(s)", "open NVML (`energybench doctor`)"),
+}
 
-Needs = Callable[[str, float], str]  # the remedy for an effect, by its name and by what it may be at most (relative) for the gain to be worth having
+Needs = Callable[
+    [str, float], str
+    # the remedy for an effect, by its name and by what it may be at most (relative) for the gain to
+    # be worth having
+]
 
 
 def largest(gain: Estimate) -> str:
@@ -35,21 +48,32 @@ def largest(gain: Estimate) -> str:
 
 
 def remedies(gain: Estimate, prior_rel: float, needs: Needs) -> str:
-    """Of the fewest effects without which the gain would be better known than it was believed: what mends a smaller one does not help."""
+    """Of the fewest effects without which the gain would be better known than it was believed: what
+    mends a smaller one does not help.
+    """
     left = _u_rels(gain)
     large: list[str] = []
     while left and _squares(left) >= prior_rel**2:
         large.append(name := next(iter(left)))
         del left[name]
     allowed = math.sqrt((prior_rel**2 - _squares(left)) / len(large)) if large else prior_rel
-    return "; and ".join(dict.fromkeys(remedy for name in large if (remedy := needs(name, allowed)))) or "a better meter"
+    return (
+        "; and ".join(dict.fromkeys(remedy for name in large if (remedy := needs(name, allowed))))
+        or "a better meter"
+    )
 
 
 def _u_rels(gain: Estimate) -> dict[str, float]:
-    """Relative standard uncertainties by effect, the largest first; of a scatter from few repeats what its interval needs as a normal one."""
+    """Relative standard uncertainties by effect, the largest first; of a scatter from few repeats
+    what its interval needs as a normal one.
+    """
     found: dict[str, float] = {}
     for effect in gain.effects:
-        factor = student_quantile(effect.dof) / _Z95 if effect.distribution == "student" and effect.dof else 1.0
+        factor = (
+            student_quantile(effect.dof) / _Z95
+            if effect.distribution == "student" and effect.dof
+            else 1.0
+        )
         found[effect.name] = math.hypot(found.get(effect.name, 0.0), factor * effect.u / gain.value)
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
@@ -77,16 +101,34 @@ def of_node(chosen: Cover, rise_w: float) -> Needs:
 
 
 def _unseen(models: Sequence[Model], rise_w: float, allowed: float, boards: bool) -> str:
-    """What nobody counts may rise by its whole range while the sensors rise by theirs: it is the one against the other that decides."""
+    """What nobody counts may rise by its whole range while the sensors rise by theirs: it is the
+    one against the other that decides.
+    """
     opened = sorted({model.part.component for model in models} & set(_OPEN))
     if opened:
-        return "; ".join(f"{_OPEN[component][0]} without a sensor: {_OPEN[component][1]}" for component in opened)
-    low, high = (sum(getattr(model.part, side) or 0.0 for model in models) for side in ("low_w", "high_w"))
-    what = f"{'memory' if any(model.part.component == MEMORY for model in models) else 'what'} without a counter may draw {low:.0f}-{high:.0f} W"
-    wanted_w = (high - low) / (2 * math.sqrt(3.0) * allowed) if allowed else math.inf  # rectangular, half its range
-    more = f"work that raises them by {_rounded_up(wanted_w)} W" if math.isfinite(wanted_w) and wanted_w > rise_w else "work that raises them by more"
+        return "; ".join(
+            f"{_OPEN[component][0]} without a sensor: {_OPEN[component][1]}" for component in opened
+        )
+    low, high = (
+        sum(getattr(model.part, side) or 0.0 for model in models) for side in ("low_w", "high_w")
+    )
+    what = (
+        f"{'memory' if any(model.part.component == MEMORY for model in models) else 'what'} "
+        f"without a counter may draw {low:.0f}-{high:.0f} W"
+    )
+    wanted_w = (
+        (high - low) / (2 * math.sqrt(3.0) * allowed) if allowed else math.inf
+    )  # rectangular, half its range
+    more = (
+        f"work that raises them by {_rounded_up(wanted_w)} W"
+        if math.isfinite(wanted_w) and wanted_w > rise_w
+        else "work that raises them by more"
+    )
     else_ = f", or {_BOARD}" if boards else "; where the node cannot, the prior stands"
-    return f"{what} and the sensors rise by {rise_w:.0f} W only: measure {more} (every socket and board at work){else_}"
+    return (
+        f"{what} and the sensors rise by {rise_w:.0f} W only: measure {more} (every socket and "
+        f"board at work){else_}"
+    )
 
 
 def _rounded_up(watts: float) -> str:

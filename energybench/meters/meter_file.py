@@ -1,7 +1,9 @@
-"""A meter's file (CSV, or Prometheus' answer to a range query) as a series. Whatever cannot be read for certain is refused with its line.
+"""A meter's file (CSV, or Prometheus' answer to a range query) as a series. Whatever cannot be read
+for certain is refused with its line.
 
-CSV: a header with one time column and one value column; separators , ; and tab. Lines that begin with # are passed over.
-Values become whole counts of the file's own last digit: what was written can be read back.
+CSV: a header with one time column and one value column; separators , ; and tab. Lines that begin
+with # are passed over. Values become whole counts of the file's own last digit: what was written
+can be read back.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from energybench.meters import csv_file, prometheus_answer
 from energybench.meters.readings import Choice, Reading, Unit
 from energybench.meters.series import MeterSeries
 
-_FINEST = Decimal("1e-6")  # W or J of one count: below it lies only the writer's arithmetic, and counts have to fit 63 bits
+_FINEST = Decimal(
+    "1e-6"
+)  # W or J of one count: below it lies only the writer's arithmetic, and counts have to fit 63 bits
 _LARGEST = Decimal(2) ** 62
 
 
@@ -27,10 +31,18 @@ def read(path: Path, choice: Choice) -> MeterSeries:
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:
-        raise BadInput(f"--meter {path}", f"cannot be read: {error.strerror}", "name the meter's CSV or JSON file") from None
+        raise BadInput(
+            f"--meter {path}",
+            f"cannot be read: {error.strerror}",
+            "name the meter's CSV or JSON file",
+        ) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path} line {line}", "is no text (UTF-8)", "export the meter's readings as CSV or JSON") from None
+        raise BadInput(
+            f"{path} line {line}",
+            "is no text (UTF-8)",
+            "export the meter's readings as CSV or JSON",
+        ) from None
     if not text.strip():
         raise BadInput(str(path), "is empty", "name a file with the meter's readings")
     if text.lstrip().startswith(("{", "[")):
@@ -40,17 +52,32 @@ def read(path: Path, choice: Choice) -> MeterSeries:
     return _series(str(path), word, column, unit, readings)
 
 
-def _series(path: str, word: str, column: str, unit: Unit, readings: Sequence[Reading]) -> MeterSeries:
+def _series(
+    path: str, word: str, column: str, unit: Unit, readings: Sequence[Reading]
+) -> MeterSeries:
     """Checked and as whole counts. Raises BadInput."""
     values: list[Decimal] = []
     for i, (place, t_s, text) in enumerate(readings):
         where = f"{path} {word} {place}"
         values.append(number(text, where))
         if i and t_s <= readings[i - 1].t_s:
-            what = "the time of the one before stands twice" if t_s == readings[i - 1].t_s else f"time goes back by {readings[i - 1].t_s - t_s:.6g} s"
-            raise BadInput(where, what, "a clock that was set, or two files in one: cut the file to one unbroken stretch; log in UTC")
+            what = (
+                "the time of the one before stands twice"
+                if t_s == readings[i - 1].t_s
+                else f"time goes back by {readings[i - 1].t_s - t_s:.6g} s"
+            )
+            raise BadInput(
+                where,
+                what,
+                "a clock that was set, or two files in one: cut the file to one unbroken stretch; "
+                "log in UTC",
+            )
         if unit.kind == "counter" and i and values[i] < values[i - 1]:
-            raise BadInput(where, f"the energy falls from {values[i - 1]} to {values[i]}", "the counter started anew: cut the file, or repeat the run")
+            raise BadInput(
+                where,
+                f"the energy falls from {values[i - 1]} to {values[i]}",
+                "the counter started anew: cut the file, or repeat the run",
+            )
     if len(values) < 2:
         raise BadInput(path, f"holds {len(values)} reading(s)", "a series has at least two")
     digits = min((int(value.as_tuple().exponent) for value in values if value), default=0)
@@ -65,7 +92,10 @@ def _series(path: str, word: str, column: str, unit: Unit, readings: Sequence[Re
         kind=unit.kind,
         resolution=float(resolution),
         t_s=np.array([reading.t_s for reading in readings], dtype=np.float64),
-        raw=np.array([int((value * unit.factor / resolution).to_integral_value()) for value in values], dtype=np.int64),
+        raw=np.array(
+            [int((value * unit.factor / resolution).to_integral_value()) for value in values],
+            dtype=np.int64,
+        ),
         places=np.array([reading.place for reading in readings], dtype=np.int64),
     )
 
@@ -75,10 +105,22 @@ def number(text: str, where: str) -> Decimal:
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
-        remedy = "write decimals with a point" if re.fullmatch(r"\s*-?\d+,\d+\s*", text) else "one number a line; cut out what is no reading"
+        remedy = (
+            "write decimals with a point"
+            if re.fullmatch(r"\s*-?\d+,\d+\s*", text)
+            else "one number a line; cut out what is no reading"
+        )
         raise BadInput(where, f"{text.strip()[:40]!r} is no number", remedy) from None
     if not value.is_finite():
-        raise BadInput(where, f"the value is {text.strip()[:40]}, not a finite number", "a reading that failed is no reading: cut the line out")
+        raise BadInput(
+            where,
+            f"the value is {text.strip()[:40]}, not a finite number",
+            "a reading that failed is no reading: cut the line out",
+        )
     if value < 0:
-        raise BadInput(where, f"the value is negative ({value})", "a load draws no negative power: exchange the meter's terminals, or name another column")
+        raise BadInput(
+            where,
+            f"the value is negative ({value})",
+            "a load draws no negative power: exchange the meter's terminals, or name another column",
+        )
     return value

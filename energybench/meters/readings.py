@@ -1,4 +1,6 @@
-"""What a meter's file holds before it is a series: units, what the person chose, readings as they are written."""
+"""What a meter's file holds before it is a series: units, what the person chose, readings as they
+are written.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ _WORDS = {name.lower(): name for name in UNITS} | {
 
 
 class Choice(NamedTuple):
-    """What the person said about a file; None: the file says it. select: (label, value) of a Prometheus series."""
+    """What the person said about a file; None: the file says it. select: (label, value) of a
+    Prometheus series.
+    """
 
     unit: str | None = None
     column: str | None = None
@@ -56,7 +60,9 @@ class Reading(NamedTuple):
 
 
 def unit_of(name: str, stated: str | None, where: str) -> Unit:
-    """The unit in a column's name ('power_w', 'power [W]', 'Watts', 'energy_kwh'), or the stated one. Raises BadInput."""
+    """The unit in a column's name ('power_w', 'power [W]', 'Watts', 'energy_kwh'), or the stated
+    one. Raises BadInput.
+    """
     if stated is not None:
         if stated not in UNITS:
             raise BadInput(f"--unit {stated}", "is no unit of power or energy", ", ".join(UNITS))
@@ -66,7 +72,11 @@ def unit_of(name: str, stated: str | None, where: str) -> Unit:
     if found is not None:
         return UNITS[found]
     if bracketed:
-        raise BadInput(where, f"column {name!r}: {bracketed[1]!r} is no known unit", f"--unit, one of {', '.join(UNITS)}")
+        raise BadInput(
+            where,
+            f"column {name!r}: {bracketed[1]!r} is no known unit",
+            f"--unit, one of {', '.join(UNITS)}",
+        )
     raise BadInput(where, f"column {name!r} says no unit", f"--unit, one of {', '.join(UNITS)}")
 
 
@@ -75,7 +85,11 @@ def known_unit(name: str) -> str | None:
     bracketed = re.search(r"[\[(]\s*([^\])]*?)\s*[\])]", name)
     if bracketed:
         return _known(bracketed[1])
-    words = [word for word in re.split(r"[^A-Za-z]+", name) if word and word.lower() not in ("total", "sum", "avg", "average", "mean", "raw")]
+    words = [
+        word
+        for word in re.split(r"[^A-Za-z]+", name)
+        if word and word.lower() not in ("total", "sum", "avg", "average", "mean", "raw")
+    ]
     return _known(words[-1]) if words else None
 
 

@@ -1,4 +1,7 @@
-"""A meter's readings as a file gave them, and whether they are dense enough for a run. Times are the meter's own clock, in s since 1970."""
+"""A meter's readings as a file gave them, and whether they are dense enough for a run.
+
+Times are the meter's own clock, in s since 1970.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,25 @@ from energybench.model import Kind, Window
 
 Floats = npt.NDArray[np.float64]
 
-_OF_A_REPEAT = 0.5  # that no reading falls into: what it drew then is a guess, which every other repeat's scatter would be blamed for
-_UNCOVERED_S = 10.0  # EE HPC WG methodology v2, level 3: at most 10 s of the run without a measurement
+# that no reading falls into: what it drew then is a guess, which every other repeat's scatter would
+# be blamed for
+_OF_A_REPEAT = 0.5
+_UNCOVERED_S = (
+    10.0  # EE HPC WG methodology v2, level 3: at most 10 s of the run without a measurement
+)
 _GAP_SPACINGS = 10.0  # a logger that leaves out ten readings in a row had stopped,
-_DENSE_S = 1.0  # where that is longer than the second that the methodology allows between two samples anyway
-_READINGS = 2.0  # a repeat shorter than two readings is interpolation alone (regions without energy: the same rule)
-_COUNTS = 3.0  # counts (or readings) that a difference of a coarse counter has to span: its rounding, √(1/6) count, is then 14 % of it
+# where that is longer than the second that the methodology allows between two samples anyway
+_DENSE_S = 1.0
+# a repeat shorter than two readings is interpolation alone (regions without energy: the same rule)
+_READINGS = 2.0
+# counts (or readings) that a difference of a coarse counter has to span: its rounding, √(1/6)
+# count, is then 14 % of it
+_COUNTS = 3.0
 
 
 class MeterSeries(NamedTuple):
-    """Shapes [n]: `t_s` strictly ascending; `raw` in counts of `resolution` (J of a counter, W of a power reading); `places` of the file.
+    """Shapes [n]: `t_s` strictly ascending; `raw` in counts of `resolution` (J of a counter, W of a
+    power reading); `places` of the file.
 
     where  the file; what: its column or series; word: what a place is called ("line", "value")
     """
@@ -44,11 +56,16 @@ class MeterSeries(NamedTuple):
     @property
     def span(self) -> str:
         """'2026-11-23T10:00:00Z (line 2) to …'"""
-        return " to ".join(f"{utc(float(self.t_s[i]))} ({self.word} {self.places[i]})" for i in (0, -1))
+        return " to ".join(
+            f"{utc(float(self.t_s[i]))} ({self.word} {self.places[i]})" for i in (0, -1)
+        )
 
 
 class Steps(NamedTuple):
-    """What the readings say as mean powers. Shapes [n]: each is the mean over [start_s, end_s] of the meter's clock."""
+    """What the readings say as mean powers.
+
+    Shapes [n]: each is the mean over [start_s, end_s] of the meter's clock.
+    """
 
     start_s: Floats
     end_s: Floats
@@ -66,10 +83,15 @@ def spacing_s(series: MeterSeries) -> float:
 
 
 def steps(series: MeterSeries, averaging_s: float) -> Steps:
-    """Mean powers. Of a counter: between readings, as many together as it takes to hold a few counts."""
+    """Mean powers.
+
+    Of a counter: between readings, as many together as it takes to hold a few counts.
+    """
     values: Floats = np.asarray(series.raw * series.resolution, dtype=np.float64)
     if series.kind == "power":
-        width = max(averaging_s, 1e-3)  # of an instantaneous reading: shorter than any sensor of ours resolves
+        width = max(
+            averaging_s, 1e-3
+        )  # of an instantaneous reading: shorter than any sensor of ours resolves
         return Steps(series.t_s - width, series.t_s, values)
     picked, late_s = _telling(series.t_s, series.raw)
     t, energy = series.t_s[picked] - late_s, values[picked]
@@ -77,10 +99,12 @@ def steps(series: MeterSeries, averaging_s: float) -> Steps:
 
 
 def _telling(t_s: Floats, raw: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], float]:
-    """Which readings of a counter to take differences of, and how late each of them tells, on average.
+    """Which readings of a counter to take differences of, and how late each of them tells, on
+    average.
 
-    Where a reading brings a few counts, all of them. Else those at which the count changed: when it did is known to a reading's spacing,
-    so either a few counts or a few readings have to lie in between.
+    Where a reading brings a few counts, all of them. Else those at which the count changed: when it
+    did is known to a reading's spacing, so either a few counts or a few readings have to lie in
+    between.
     """
     everyone = np.arange(t_s.size)
     if raw[-1] - raw[0] >= _COUNTS * (raw.size - 1):
@@ -99,20 +123,43 @@ def _telling(t_s: Floats, raw: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.in
 def check_near(series: MeterSeries, start_s: float, end_s: float, reach_s: float) -> None:
     """Some readings within reach of [start_s, end_s] (s since 1970). Raises BadInput."""
     if series.t_s.size < 2:
-        raise BadInput(series.where, f"holds {series.t_s.size} reading(s)", "a series has at least two")
+        raise BadInput(
+            series.where, f"holds {series.t_s.size} reading(s)", "a series has at least two"
+        )
     if not ((series.t_s >= start_s - reach_s) & (series.t_s <= end_s + reach_s)).any():
-        what = f"has no reading in the run, which lasted from {utc(start_s)} to {utc(end_s)}: it holds {series.span}"
-        raise BadInput(series.where, what, "another file, or another --timezone; clocks further apart need a larger --max-offset")
+        what = (
+            f"has no reading in the run, which lasted from {utc(start_s)} to {utc(end_s)}: it "
+            f"holds {series.span}"
+        )
+        raise BadInput(
+            series.where,
+            what,
+            "another file, or another --timezone; clocks further apart need a larger --max-offset",
+        )
 
 
-def check_sampling(series: MeterSeries, t_s: Floats, repeats: Sequence[Window], start_s: float) -> None:
-    """Whether the readings cover the repeats, without long gaps from `start_s` on. `t_s`: their times on the run's clock. Raises BadInput."""
+def check_sampling(
+    series: MeterSeries, t_s: Floats, repeats: Sequence[Window], start_s: float
+) -> None:
+    """Whether the readings cover the repeats, without long gaps from `start_s` on.
+
+    `t_s`: their times on the run's clock. Raises BadInput.
+    """
     spacing = float(np.median(np.diff(t_s)))
     first, last = repeats[0].start_s, max(window.end_s for window in repeats)
     if t_s[0] > first or t_s[-1] < last:
         late, early = float(t_s[0] - first), float(last - t_s[-1])
-        what = f"begins {late:.1f} s after the first repeat did" if late > 0 else f"ends {early:.1f} s before the last repeat did"
-        raise BadInput(series.place(0 if late > 0 else -1), what, "the meter's readings have to cover every repeat; log from before the run until after it")
+        what = (
+            f"begins {late:.1f} s after the first repeat did"
+            if late > 0
+            else f"ends {early:.1f} s before the last repeat did"
+        )
+        raise BadInput(
+            series.place(0 if late > 0 else -1),
+            what,
+            "the meter's readings have to cover every repeat; log from before the run until after "
+            "it",
+        )
     shortest = min(window.duration_s for window in repeats)
     if shortest < _READINGS * spacing:
         what = f"readings come {spacing:.3g} s apart, the shortest repeat lasts {shortest:.3g} s"
@@ -122,12 +169,28 @@ def check_sampling(series: MeterSeries, t_s: Floats, repeats: Sequence[Window], 
     inside = (t_s[1:] > max(start_s, float(t_s[0]))) & (t_s[:-1] < last) & (gaps > limit)
     if inside.any():
         i = int(np.flatnonzero(inside)[0])
-        what = f"no reading for {gaps[i]:.1f} s inside the run (after {series.word} {series.places[i]}; usual spacing {spacing:.3g} s)"
-        raise BadInput(series.place(i + 1), what, f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running")
+        what = (
+            f"no reading for {gaps[i]:.1f} s inside the run (after {series.word} "
+            f"{series.places[i]}; usual spacing {spacing:.3g} s)"
+        )
+        raise BadInput(
+            series.place(i + 1),
+            what,
+            f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running",
+        )
     for number, window in enumerate(repeats, 1):
-        held = np.concatenate(([window.start_s], t_s[(t_s > window.start_s) & (t_s < window.end_s)], [window.end_s]))
+        held = np.concatenate(
+            ([window.start_s], t_s[(t_s > window.start_s) & (t_s < window.end_s)], [window.end_s])
+        )
         hole_s = float(np.diff(held).max())
         if hole_s > max(_OF_A_REPEAT * window.duration_s, _READINGS * spacing):
             i = int(np.searchsorted(t_s, window.start_s))
-            what = f"no reading for {hole_s:.1f} s of repeat {number}, which lasts {window.duration_s:.3g} s"
-            raise BadInput(series.place(min(i, t_s.size - 1)), what, "the meter has to have seen each repeat; repeat the run with the logger running")
+            what = (
+                f"no reading for {hole_s:.1f} s of repeat {number}, which lasts "
+                f"{window.duration_s:.3g} s"
+            )
+            raise BadInput(
+                series.place(min(i, t_s.size - 1)),
+                what,
+                "the meter has to have seen each repeat; repeat the run with the logger running",
+            )

@@ -1,4 +1,7 @@
-"""Times as meters write them, to seconds since 1970. A time whose zone is not known, or that the zone's clock showed twice or never, is refused."""
+"""Times as meters write them, to seconds since 1970.
+
+A time whose zone is not known, or that the zone's clock showed twice or never, is refused.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,16 @@ from zoneinfo import ZoneInfo
 from energybench.errors import BadInput
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
-_EARLIEST_S, _LATEST_S = 946_684_800.0, 4_102_444_800.0  # 2000 to 2100: tells epoch s from ms, and both from elapsed time
+_EARLIEST_S, _LATEST_S = (
+    946_684_800.0,
+    4_102_444_800.0,
+)  # 2000 to 2100: tells epoch s from ms, and both from elapsed time
 
 
 class Times:
-    """Reads the times of one file, which all have to be of one kind and zone. timezone: of times that name none (IANA name)."""
+    """Reads the times of one file, which all have to be of one kind and zone. timezone: of times
+    that name none (IANA name).
+    """
 
     def __init__(self, path: str, timezone: str | None, word: str = "line") -> None:
         self._path, self._word, self._name = path, word, timezone
@@ -28,7 +36,11 @@ class Times:
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            raise BadInput(where, f"{text[:40]!r} is no time", "ISO 8601 (2026-11-23T10:00:00Z), or s or ms since 1970") from None
+            raise BadInput(
+                where,
+                f"{text[:40]!r} is no time",
+                "ISO 8601 (2026-11-23T10:00:00Z), or s or ms since 1970",
+            ) from None
         offset = moment.utcoffset()
         if offset is None:
             self._same("no zone", where)
@@ -41,25 +53,40 @@ class Times:
             if _EARLIEST_S <= value / divisor <= _LATEST_S:
                 self._same(kind, where)
                 return value / divisor
-        raise BadInput(where, f"{text[:40]} is neither s nor ms since 1970 (2000 to 2100)", "times of the clock, not since the log began")
+        raise BadInput(
+            where,
+            f"{text[:40]} is neither s nor ms since 1970 (2000 to 2100)",
+            "times of the clock, not since the log began",
+        )
 
     def _same(self, kind: str, where: str) -> None:
         if self._kind is None:
             self._kind = kind
         elif kind != self._kind:
             raise BadInput(
-                where, f"times change from {self._kind} to {kind}", "one zone throughout the file: log in UTC, or cut the file where daylight saving changes"
+                where,
+                f"times change from {self._kind} to {kind}",
+                "one zone throughout the file: log in UTC, or cut the file where daylight saving "
+                "changes",
             )
 
     def _local(self, moment: datetime, text: str, where: str) -> float:
         if self._zone is None:
-            raise BadInput(where, f"{text[:40]!r} says no zone", "--timezone NAME (Europe/Berlin, UTC), or log with Z")
+            raise BadInput(
+                where,
+                f"{text[:40]!r} says no zone",
+                "--timezone NAME (Europe/Berlin, UTC), or log with Z",
+            )
         early, late = (moment.replace(tzinfo=self._zone, fold=fold) for fold in (0, 1))
         if early.utcoffset() != late.utcoffset():
             back = early.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None)
             twice = abs(back - moment) < timedelta(microseconds=1)
             what = "stood twice on the clock" if twice else "never stood on the clock"
-            raise BadInput(where, f"{text[:40]} {what} of {self._name}: daylight saving changed", "log in UTC, or cut these lines out")
+            raise BadInput(
+                where,
+                f"{text[:40]} {what} of {self._name}: daylight saving changed",
+                "log in UTC, or cut these lines out",
+            )
         return early.timestamp()
 
 
@@ -69,4 +96,8 @@ def _zone(name: str | None) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        raise BadInput(f"--timezone {name}", "is no time zone", "an IANA name: UTC, Europe/Berlin, America/New_York") from None
+        raise BadInput(
+            f"--timezone {name}",
+            "is no time zone",
+            "an IANA name: UTC, Europe/Berlin, America/New_York",
+        ) from None

@@ -1,7 +1,9 @@
-"""The nouns of energybench, read downward: channel, trace, window → measurement → comparison → projection → document.
+"""The nouns of energybench, read downward: channel, trace, window → measurement → comparison →
+projection → document.
 
-All are frozen; unknown fields, NaN and infinities are refused. Units are SI and stand in the field's name (`_j`, `_w`, `_s`).
-No I/O and no import from outside this package: everything else stands on it. Read sensing, values, measured, derived, in that order.
+All are frozen; unknown fields, NaN and infinities are refused. Units are SI and stand in the
+field's name (`_j`, `_w`, `_s`). No I/O and no import from outside this package: everything else
+stands on it. Read sensing, values, measured, derived, in that order.
 """
 
 from energybench.model.base import (

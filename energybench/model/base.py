@@ -22,7 +22,9 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Noun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all nouns: refuses NaN and infinities, which JSON cannot carry and arithmetic would spread."""
+    """Base of all nouns: refuses NaN and infinities, which JSON cannot carry and arithmetic would
+    spread.
+    """
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:

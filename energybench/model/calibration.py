@@ -1,4 +1,6 @@
-"""What a calibration found out about a device: timing of its channels by driving a known load, gain by a reference meter, and the device's limits."""
+"""What a calibration found out about a device: timing of its channels by driving a known load, gain
+by a reference meter, and the device's limits.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from energybench.model.limits import DeviceLimits
 
 
 class SiteGain(Noun, frozen=True, kw_only=True):
-    """A sensor's scale against a reference meter: `value` = shown / true, with its relative standard uncertainty."""
+    """A sensor's scale against a reference meter: `value` = shown / true, with its relative
+    standard uncertainty.
+    """
 
     value: Positive
     u_rel: NonNegative
@@ -18,7 +22,10 @@ class SiteGain(Noun, frozen=True, kw_only=True):
 
 
 class ChannelProfile(Noun, frozen=True, kw_only=True):
-    """One channel of one board or socket under one driver and one setting of its clocks. None: could not be found out."""
+    """One channel of one board or socket under one driver and one setting of its clocks.
+
+    None: could not be found out.
+    """
 
     channel: str  # Channel.id
     device: str  # Channel.device: GPU UUID, "package-0"
@@ -27,7 +34,9 @@ class ChannelProfile(Noun, frozen=True, kw_only=True):
     clocks: str | None = None  # power limit and maximum clocks, in words
     update_period_s: NonNegative | None = None
     update_period_u_s: NonNegative | None = None
-    window_s: NonNegative | None = None  # of a counter: what it integrates of each period; 0: all of it
+    window_s: NonNegative | None = (
+        None  # of a counter: what it integrates of each period; 0: all of it
+    )
     lag_s: float | None = None
     lag_u_s: NonNegative | None = None
     gain: SiteGain | None = None

@@ -21,7 +21,8 @@ class RatioLine(Noun, frozen=True, kw_only=True):
 
 
 class Comparison(Noun, frozen=True, kw_only=True):
-    """Baseline against candidate: energy_ratio = E_baseline / E_candidate, speedup = T_baseline / T_candidate, for the same work.
+    """Baseline against candidate: energy_ratio = E_baseline / E_candidate, speedup = T_baseline /
+    T_candidate, for the same work.
 
     `power_w` and `idle_power_w` are (baseline, candidate), per node: what projecting needs.
     """
@@ -41,7 +42,11 @@ class Comparison(Noun, frozen=True, kw_only=True):
     energy_delay_ratio: Estimate | None
     verdict: Verdict | None  # None: no energy verdict can be given
     margin: NonNegative
-    paired: int | None = None  # blocks of interleaved runs that were analysed as pairs; None: two runs on their own (Welch)
+    paired: int | None = (
+        # blocks of interleaved runs that were analysed as pairs; None: two runs on their own
+        # (Welch)
+        None
+    )
     second_lines: tuple[RatioLine, ...]
     power_w: tuple[Estimate | None, Estimate | None]
     idle_power_w: tuple[Estimate | None, Estimate | None]
@@ -97,7 +102,10 @@ class Projection(Noun, frozen=True, kw_only=True):
 
 
 class Check(Noun, frozen=True, kw_only=True):
-    """One thing that a rule book asks, and what the measurement has. Figures in `found` are never rounded across the limit."""
+    """One thing that a rule book asks, and what the measurement has.
+
+    Figures in `found` are never rounded across the limit.
+    """
 
     asked: str
     found: str
@@ -105,7 +113,9 @@ class Check(Noun, frozen=True, kw_only=True):
 
 
 class Aspect(Noun, frozen=True, kw_only=True):
-    """What a rule book asks under one heading, at one of its levels ("" where it has none): fail if a check fails, else unknown if one is."""
+    """What a rule book asks under one heading, at one of its levels ("" where it has none): fail if
+    a check fails, else unknown if one is.
+    """
 
     name: str
     level: str
@@ -114,7 +124,10 @@ class Aspect(Noun, frozen=True, kw_only=True):
 
 
 class RuleBook(Noun, frozen=True, kw_only=True):
-    """One rule book, by its edition, aspect by aspect. `gives`: the grade by the lowest aspect; None where an aspect is unknown."""
+    """One rule book, by its edition, aspect by aspect.
+
+    `gives`: the grade by the lowest aspect; None where an aspect is unknown.
+    """
 
     name: str
     edition: str
@@ -136,7 +149,10 @@ class Grade(Noun, frozen=True, kw_only=True):
 
 
 class PowerSeries(Noun, frozen=True, kw_only=True):
-    """Power over time of one device, for a chart: seconds since the run began, watts. Equal lengths; a gap is a None."""
+    """Power over time of one device, for a chart: seconds since the run began, watts.
+
+    Equal lengths; a gap is a None.
+    """
 
     run: str
     component: str

@@ -32,7 +32,10 @@ class Gpu(Noun, frozen=True, kw_only=True):
 
 
 class Host(Noun, frozen=True, kw_only=True):
-    """Where it ran. Read on the machine that measured, never filled in from the reader's; what is not known is None."""
+    """Where it ran.
+
+    Read on the machine that measured, never filled in from the reader's; what is not known is None.
+    """
 
     name: str
     cpu: str | None = None
@@ -50,12 +53,16 @@ class Host(Noun, frozen=True, kw_only=True):
     python: str | None = None
     libraries: dict[str, str] = {}
     gpus: tuple[Gpu, ...] = ()
-    started_utc: str | None = None  # wall clock at `started_s` of the monotonic clock: the anchor for merging hosts
+    started_utc: str | None = (
+        None  # wall clock at `started_s` of the monotonic clock: the anchor for merging hosts
+    )
     started_s: float | None = None
 
 
 class Condition(Noun, frozen=True, kw_only=True):
-    """State of one device at one time, read about once a second: what a drift of its power would come from."""
+    """State of one device at one time, read about once a second: what a drift of its power would
+    come from.
+    """
 
     t_s: float
     device: str  # GPU UUID, "package-0"
@@ -70,6 +77,7 @@ class OtherLoad(Noun, frozen=True, kw_only=True):
     name: str  # of the program
     pid: int
     device: str  # "cpu", or a GPU's UUID
-    busy: NonNegative  # cores it kept busy on average; of a GPU process, whose share is not known: 1 per process
+    # cores it kept busy on average; of a GPU process, whose share is not known: 1 per process
+    busy: NonNegative
     start_s: float
     end_s: float

@@ -12,7 +12,9 @@ Binding = Literal["bandwidth", "arithmetic"]
 
 
 class Limit(Noun, frozen=True, kw_only=True):
-    """One limit: bytes read from memory a second, or operations of a matrix product in one format a second."""
+    """One limit: bytes read from memory a second, or operations of a matrix product in one format a
+    second.
+    """
 
     name: LimitName
     runs: tuple[Positive, ...]  # of each try, in their order; B/s of "read", else flop/s
@@ -29,7 +31,10 @@ class Limit(Noun, frozen=True, kw_only=True):
 
 
 class DeviceLimits(Noun, frozen=True, kw_only=True):
-    """The limits of one device: all CPUs of a host together ("cpu"), or one board by its UUID. They hold for what is stated here."""
+    """The limits of one device: all CPUs of a host together ("cpu"), or one board by its UUID.
+
+    They hold for what is stated here.
+    """
 
     device: str
     name: str  # of the processor or board
@@ -48,9 +53,11 @@ class DeviceLimits(Noun, frozen=True, kw_only=True):
 
 
 class Roofline(Noun, frozen=True, kw_only=True):
-    """A run beside its device's limits (Williams et al., CACM 52, 2009). None: cannot be told, of what the work does not count or nobody measured.
+    """A run beside its device's limits (Williams et al., CACM 52, 2009). None: cannot be told, of
+    what the work does not count or nobody measured.
 
-    Times are those of whole repeats, transfers included. A limit's interval reaches from its best try down to its median.
+    Times are those of whole repeats, transfers included. A limit's interval reaches from its best
+    try down to its median.
     """
 
     device: str | None = None  # whose limits these are; None: no limits are known

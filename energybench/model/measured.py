@@ -12,7 +12,10 @@ from energybench.model.values import Boundary, Doubt, Estimate, Verification, Wo
 
 
 class Repeat(Noun, frozen=True, kw_only=True):
-    """One repeat: this window's energy over the measured and modelled parts. None: not measured (a sensor was away)."""
+    """One repeat: this window's energy over the measured and modelled parts.
+
+    None: not measured (a sensor was away).
+    """
 
     start_s: float
     end_s: float
@@ -27,7 +30,10 @@ class Repeat(Noun, frozen=True, kw_only=True):
 
 
 class Region(Noun, frozen=True, kw_only=True):
-    """Mean of `count` occurrences of a region. Energy is None where the region is too short for the sensors."""
+    """Mean of `count` occurrences of a region.
+
+    Energy is None where the region is too short for the sensors.
+    """
 
     label: str
     energy_j: Estimate | None
@@ -37,7 +43,9 @@ class Region(Noun, frozen=True, kw_only=True):
 
 
 class Idle(Noun, frozen=True, kw_only=True):
-    """One idle phase: when, and which idle it was (what was held, and that the sensors were polled)."""
+    """One idle phase: when, and which idle it was (what was held, and that the sensors were
+    polled).
+    """
 
     state: str
     start_s: float
@@ -46,7 +54,9 @@ class Idle(Noun, frozen=True, kw_only=True):
 
 
 class ChannelStats(Noun, frozen=True, kw_only=True):
-    """How a channel was read: measured period and jitter (standard deviation against the schedule), and what went wrong."""
+    """How a channel was read: measured period and jitter (standard deviation against the schedule),
+    and what went wrong.
+    """
 
     collector: str
     device: str
@@ -65,7 +75,10 @@ class ChannelStats(Noun, frozen=True, kw_only=True):
 
 
 class Measurement(Noun, frozen=True, kw_only=True):
-    """Energy-to-solution of one command or workload on one node. `energy_j` is that of one repeat (their mean), gross."""
+    """Energy-to-solution of one command or workload on one node.
+
+    `energy_j` is that of one repeat (their mean), gross.
+    """
 
     schema: Literal["energybench/1"] = "energybench/1"
     kind: Literal["measurement"] = "measurement"
@@ -80,12 +93,16 @@ class Measurement(Noun, frozen=True, kw_only=True):
     time_s: Estimate
     power_w: Estimate | None
     idle_power_w: Estimate | None
-    idle_state: str | None = None  # which idle that is: what was held, and that the sensors were polled
+    idle_state: str | None = (
+        None  # which idle that is: what was held, and that the sensors were polled
+    )
     idles: tuple[Idle, ...] = ()
     net_energy_j: Estimate | None
     work: Work | None  # of one repeat; the mean where repeats did other amounts
     energy_per_work_j: Estimate | None
-    work_per_s: Estimate | None = None  # samples/s and the like; None where a repeat's work is not known
+    work_per_s: Estimate | None = (
+        None  # samples/s and the like; None where a repeat's work is not known
+    )
     roofline: Roofline | None = None  # None: the work counts neither flops nor bytes
     verification: tuple[Verification, ...]
     repeats: tuple[Repeat, ...]
@@ -93,18 +110,32 @@ class Measurement(Noun, frozen=True, kw_only=True):
     channels: tuple[ChannelStats, ...]
     nodes: int
     host: Host
-    session: str | None = None  # runs that were interleaved with each other share it: they are compared as pairs, block by block
-    conditions: tuple[Condition, ...] = ()  # first and last of each device, and every change of its throttle reasons
+    session: str | None = (
+        # runs that were interleaved with each other share it: they are compared as pairs, block by
+        # block
+        None
+    )
+    conditions: tuple[
+        Condition, ...
+    ] = ()  # first and last of each device, and every change of its throttle reasons
     others: tuple[OtherLoad, ...] = ()
     record: WorkRecord | None = None  # the workload's own, of the last repeat
     doubts: tuple[Doubt, ...]
 
     @property
     def failed_checks(self) -> tuple[str, ...]:
-        """Quantities whose check failed: the work was then not done, and its energy is that of no unit of it."""
+        """Quantities whose check failed: the work was then not done, and its energy is that of no
+        unit of it.
+        """
         return tuple(check.quantity for check in self.verification if not check.passed)
 
     @property
     def partial(self) -> bool:
-        """Whether its only repeat is a part of one, which a signal or the measuring side's end cut: energy of no known work."""
-        return len(self.repeats) == 1 and self.work is None and any(doubt.code in ("interrupted", "cut-off") for doubt in self.doubts)
+        """Whether its only repeat is a part of one, which a signal or the measuring side's end cut:
+        energy of no known work.
+        """
+        return (
+            len(self.repeats) == 1
+            and self.work is None
+            and any(doubt.code in ("interrupted", "cut-off") for doubt in self.doubts)
+        )

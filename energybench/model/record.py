@@ -1,4 +1,6 @@
-"""What a workload says of its own run beside its work and its checks: words, a statement, figures, curves, pictures."""
+"""What a workload says of its own run beside its work and its checks: words, a statement, figures,
+curves, pictures.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,11 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Series(Noun, frozen=True, kw_only=True):
-    """A curve of one run: x and y have the same length; y is None where there is no value. Titles carry the unit ("step", "loss (nat)").
+    """A curve of one run: x and y have the same length; y is None where there is no value. Titles
+    carry the unit ("step", "loss (nat)").
 
-    `work_per_x`: the work (its amount) that a unit of x stands for, so that x can be told in joules; None where it cannot.
+    `work_per_x`: the work (its amount) that a unit of x stands for, so that x can be told in
+    joules; None where it cannot.
     """
 
     name: str
@@ -35,9 +39,11 @@ class Series(Noun, frozen=True, kw_only=True):
 
 
 class Progress(Noun, frozen=True, kw_only=True):
-    """How far a training that goes over several runs has come in this one: from a checkpoint at `first` to `last`.
+    """How far a training that goes over several runs has come in this one: from a checkpoint at
+    `first` to `last`.
 
-    `training`: the same for all runs of one training, and no other's. `work_per_unit`: the work (its amount) that one of `unit` ("step") stands for.
+    `training`: the same for all runs of one training, and no other's. `work_per_unit`: the work
+    (its amount) that one of `unit` ("step") stands for.
     """
 
     training: str
@@ -73,9 +79,11 @@ class WorkRecord(Noun, frozen=True, kw_only=True):
     """A workload's own record of its last run.
 
     notes      sentences that a reader must have seen
-    statement  topic → what is stated of it, in order ("unit of privacy" → "one example"); `title` names the whole
+    statement  topic → what is stated of it, in order ("unit of privacy" → "one example"); `title`
+               names the whole
     progress   of a training with a checkpoint: which steps were this run's
-    figures    named numbers that are exact for this run and need no interval ("epsilon", "held-out accuracy")
+    figures    named numbers that are exact for this run and need no interval ("epsilon", "held-out
+               accuracy")
     doubts     what weakens it; they stand beside the instrument's own
     """
 

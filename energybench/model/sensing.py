@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class Gain(Noun, frozen=True, kw_only=True):
-    """How far a sensor's scale may be off: a relative standard uncertainty that belongs to one board or socket.
+    """How far a sensor's scale may be off: a relative standard uncertainty that belongs to one
+    board or socket.
 
-    Two values that share `key` share the error, so it cancels in their ratio. `value`: what the sensor shows over the truth, where
-    a calibration knows it; readings are divided by it.
+    Two values that share `key` share the error, so it cancels in their ratio. `value`: what the
+    sensor shows over the truth, where a calibration knows it; readings are divided by it.
     """
 
     value: Positive = 1.0
@@ -38,18 +39,29 @@ class Channel(Noun, frozen=True, kw_only=True):
     gain: Gain
     quantity: str = ""  # tells two channels of one device apart: "energy", "power_instant"
     update_period_s: NonNegative | None = None  # how often the sensor publishes; None: not known
-    window_s: NonNegative = 0.0  # a power reading at t is the mean over [t - lag - window, t - lag]; of a counter: it sees only that of each period
+    # a power reading at t is the mean over [t - lag - window, t - lag]; of a counter: it sees only
+    # that of each period
+    window_s: NonNegative = 0.0
     lag_s: NonNegative = 0.0
     lag_u_s: NonNegative = 0.0  # standard uncertainty of the lag
     timing: Timing = "prior"  # where period, window and lag come from
     calibrated_utc: str | None = None  # when the profile was made, where one was used
-    stamped: bool = False  # the times are the sensor's own, of publishing: nothing of the update period is unknown about them
-    wrap: Annotated[int, msgspec.Meta(gt=0)] | None = None  # counts at which a counter starts again; None: never
-    max_power_w: Positive | None = None  # what no real reading exceeds; beyond it a sample is implausible
+    # the times are the sensor's own, of publishing: nothing of the update period is unknown about
+    # them
+    stamped: bool = False
+    wrap: Annotated[int, msgspec.Meta(gt=0)] | None = (
+        None  # counts at which a counter starts again; None: never
+    )
+    max_power_w: Positive | None = (
+        None  # what no real reading exceeds; beyond it a sample is implausible
+    )
     quality: Literal["measured", "estimated"] = "measured"
     used: bool = True  # False: a device of this node that the work was not given
-    counts: bool = True  # False: recorded for cross-checks, never summed (psys, a mirror, a second power average)
-    contains: tuple[str, ...] = ()  # components whose energy is inside this one ("module" contains "gpu.board")
+    # False: recorded for cross-checks, never summed (psys, a mirror, a second power average)
+    counts: bool = True
+    contains: tuple[
+        str, ...
+    ] = ()  # components whose energy is inside this one ("module" contains "gpu.board")
 
     @property
     def id(self) -> str:
@@ -58,7 +70,10 @@ class Channel(Noun, frozen=True, kw_only=True):
 
 
 class Trace(Noun, frozen=True, kw_only=True):
-    """Raw samples of one channel, as read. Shapes: all [n]; `ok` is False where the read failed (raw is then meaningless)."""
+    """Raw samples of one channel, as read.
+
+    Shapes: all [n]; `ok` is False where the read failed (raw is then meaningless).
+    """
 
     channel: Channel
     t_s: npt.NDArray[np.float64]
@@ -67,7 +82,9 @@ class Trace(Noun, frozen=True, kw_only=True):
 
 
 class Window(Noun, frozen=True, kw_only=True):
-    """A span on the host's monotonic clock; label "idle", "repeat", "setup", "warm-up" or a region of the workload."""
+    """A span on the host's monotonic clock; label "idle", "repeat", "setup", "warm-up" or a region
+    of the workload.
+    """
 
     label: str
     start_s: float

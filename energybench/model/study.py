@@ -1,6 +1,8 @@
-"""A study: one question asked over a grid of cells. What is planned (variant, cell, claim), and what came of it.
+"""A study: one question asked over a grid of cells. What is planned (variant, cell, claim), and
+what came of it.
 
-In each cell several variants do the same work; all are compared with the first. Everything per step: one call of what is studied.
+In each cell several variants do the same work; all are compared with the first. Everything per
+step: one call of what is studied.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ class Variant(Noun, frozen=True, kw_only=True):
 
 
 class Cell(Noun, frozen=True, kw_only=True):
-    """A point of the grid. `at`: where it lies, by axis. The first variant is what the others are compared with."""
+    """A point of the grid.
+
+    `at`: where it lies, by axis. The first variant is what the others are compared with.
+    """
 
     key: str
     at: dict[str, Scalar]
@@ -46,7 +51,10 @@ class Axes(Noun, frozen=True, kw_only=True):
 
 
 class Absent(Noun, frozen=True, kw_only=True):
-    """A variant that this device does not have, with the reason. `where`: of which part of the grid; "" everywhere."""
+    """A variant that this device does not have, with the reason.
+
+    `where`: of which part of the grid; "" everywhere.
+    """
 
     variant: str
     reason: str
@@ -55,7 +63,10 @@ class Absent(Noun, frozen=True, kw_only=True):
 
 
 class Expectation(Noun, frozen=True, kw_only=True):
-    """What a claim says of one variant in one cell: between low and high (None: no limit). `over`: of the quantity divided by that of another cell."""
+    """What a claim says of one variant in one cell: between low and high (None: no limit).
+
+    `over`: of the quantity divided by that of another cell.
+    """
 
     cell: str
     variant: str
@@ -66,7 +77,11 @@ class Expectation(Noun, frozen=True, kw_only=True):
 
 
 class Published(Noun, frozen=True, kw_only=True):
-    """A published claim. `rule`: whether every cell or any one must agree. `only_on`: a word in the name of the only device on which it can be tested."""
+    """A published claim.
+
+    `rule`: whether every cell or any one must agree. `only_on`: a word in the name of the only
+    device on which it can be tested.
+    """
 
     name: str
     says: str
@@ -104,7 +119,10 @@ class StudyPlan(Noun, frozen=True, kw_only=True):
 
 
 class Memory(Noun, frozen=True, kw_only=True):
-    """Of one step: what was held at the peak, and how much of it came and went within the step. The interval is the range over the steps looked at."""
+    """Of one step: what was held at the peak, and how much of it came and went within the step.
+
+    The interval is the range over the steps looked at.
+    """
 
     peak_bytes: Estimate
     extra_bytes: Estimate
@@ -129,7 +147,10 @@ class StudyRun(Noun, frozen=True, kw_only=True):
 
 
 class StudyRatio(Noun, frozen=True, kw_only=True):
-    """First variant / this one; above 1 is in this one's favour. A ratio of energies is None where a side has none."""
+    """First variant / this one; above 1 is in this one's favour.
+
+    A ratio of energies is None where a side has none.
+    """
 
     variant: str
     speedup: Estimate
@@ -178,7 +199,9 @@ class Study(Noun, frozen=True, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        return len(self.cells) == len(self.plan.cells) and not any(run.state == "cut" for cell in self.cells for run in cell.runs)
+        return len(self.cells) == len(self.plan.cells) and not any(
+            run.state == "cut" for cell in self.cells for run in cell.runs
+        )
 
     @property
     def label(self) -> str:

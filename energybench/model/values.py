@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from energybench.model.base import BoundaryName, Distribution, NonNegative, Noun, PartState, Positive, PrecisionPolicy
+from energybench.model.base import (
+    BoundaryName,
+    Distribution,
+    NonNegative,
+    Noun,
+    PartState,
+    Positive,
+    PrecisionPolicy,
+)
 
 
 class Work(Noun, frozen=True, kw_only=True):
-    """Solved work. `flops` and `bytes` are the algorithm's own (its roofline), None where nobody has counted them.
+    """Solved work. `flops` and `bytes` are the algorithm's own (its roofline), None where nobody
+    has counted them.
 
-    `arithmetic`: format that most of the flops are done in ("fp64", "fp32", "bf16", …): which matrix rate is their limit. None: not stated.
+    `arithmetic`: format that most of the flops are done in ("fp64", "fp32", "bf16", …): which
+    matrix rate is their limit. None: not stated.
     """
 
     amount: Positive
@@ -41,10 +51,13 @@ class WorkloadRef(Noun, frozen=True, kw_only=True):
 class Effect(Noun, frozen=True, kw_only=True):
     """One source of uncertainty of a value, in the value's own unit.
 
-    u             signed contribution c·u(x) (GUM 5.1.3); its sign matters only against other values that share the key
+    u             signed contribution c·u(x) (GUM 5.1.3); its sign matters only against other values
+                  that share the key
     distribution  normal; student (scale u, `dof`); rectangular (half-width u·√3);
-                  bound: the truth lies anywhere from the value to the value + u·√12, to that side only, and intervals take all of it
-    key           what the effect belongs to (sensor, model, site). Values that share a key share the error; None: nobody else's
+                  bound: the truth lies anywhere from the value to the value + u·√12, to that side
+                  only, and intervals take all of it
+    key           what the effect belongs to (sensor, model, site). Values that share a key share
+                  the error; None: nobody else's
     """
 
     name: str
@@ -66,7 +79,9 @@ class Estimate(Noun, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.low <= self.value <= self.high:
-            raise ValueError(f"value {self.value} lies outside its interval [{self.low}, {self.high}]")
+            raise ValueError(
+                f"value {self.value} lies outside its interval [{self.low}, {self.high}]"
+            )
 
     @property
     def half_width(self) -> float:
@@ -82,7 +97,10 @@ class Doubt(Noun, frozen=True, kw_only=True):
 
 
 class Part(Noun, frozen=True, kw_only=True):
-    """A part of a boundary. `low_w`, `high_w`: the range a modelled or missing part may draw; None where measured."""
+    """A part of a boundary.
+
+    `low_w`, `high_w`: the range a modelled or missing part may draw; None where measured.
+    """
 
     component: str
     state: PartState
@@ -93,7 +111,9 @@ class Part(Noun, frozen=True, kw_only=True):
 
 
 class Boundary(Noun, frozen=True, kw_only=True):
-    """What the joules cover. compute = every package + all memory + every accelerator present, used or idle."""
+    """What the joules cover. compute = every package + all memory + every accelerator present, used
+    or idle.
+    """
 
     name: BoundaryName
     parts: tuple[Part, ...]

@@ -1,4 +1,6 @@
-"""Dated tables that scenarios look values up in: prices.csv, equivalences.toml and the carbon intensities that ship with codecarbon."""
+"""Dated tables that scenarios look values up in: prices.csv, equivalences.toml and the carbon
+intensities that ship with codecarbon.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,11 @@ def price(sku: str, where: str) -> Row:
     """Price of an instance per hour, USD. Raises BadInput that names what there is."""
     table = _prices()
     if sku not in table:
-        raise BadInput(where, f"{sku!r} is not in data/prices.csv", _near(sku, table) + "; or state value, unit and source")
+        raise BadInput(
+            where,
+            f"{sku!r} is not in data/prices.csv",
+            _near(sku, table) + "; or state value, unit and source",
+        )
     return table[sku]
 
 
@@ -49,9 +55,11 @@ def equivalence(name: str, where: str) -> Row:
 
 
 def carbon(region: str, where: str) -> Row:
-    """Grid carbon intensity, g CO2e/kWh: a country by name or ISO code (USA), a U.S. state by name or code (US-CA), or world.
+    """Grid carbon intensity, g CO2e/kWh: a country by name or ISO code (USA), a U.S. state by name
+    or code (US-CA), or world.
 
-    Location-based annual means; each row has its own year. Raises BadInput where the region is unknown or means two places.
+    Location-based annual means; each row has its own year. Raises BadInput where the region is
+    unknown or means two places.
     """
     table = _intensities(where)
     found = dict.fromkeys(row for key, row in table if key == region.strip().casefold())
@@ -59,7 +67,9 @@ def carbon(region: str, where: str) -> Row:
         raise BadInput(where, f"{region!r} is a country and a U.S. state", "a code: GEO, or US-GA")
     if not found:
         raise BadInput(
-            where, f"no carbon intensity of {region!r} is known", _near(region.casefold(), [key for key, _ in table]) + "; or state value and source"
+            where,
+            f"no carbon intensity of {region!r} is known",
+            _near(region.casefold(), [key for key, _ in table]) + "; or state value and source",
         )
     return next(iter(found))
 
@@ -67,14 +77,23 @@ def carbon(region: str, where: str) -> Row:
 def _near(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, 5, 0.6)
-    return f"did you mean {' or '.join(close)}?" if close else f"have {', '.join(names[:12])}" + (", …" if len(names) > 12 else "")
+    return (
+        f"did you mean {' or '.join(close)}?"
+        if close
+        else f"have {', '.join(names[:12])}" + (", …" if len(names) > 12 else "")
+    )
 
 
 @cache
 def _prices() -> dict[str, Row]:
     text = files(__package__).joinpath("prices.csv").read_text("utf-8")
     return {
-        row["sku"]: Row(float(row["usd_per_h"]), "USD/h", f"{row['provider']} {row['sku']}, region {row['region']}: {row['source']}", row["date"])
+        row["sku"]: Row(
+            float(row["usd_per_h"]),
+            "USD/h",
+            f"{row['provider']} {row['sku']}, region {row['region']}: {row['source']}",
+            row["date"],
+        )
         for row in csv.DictReader(io.StringIO(text))
     }
 
@@ -82,22 +101,33 @@ def _prices() -> dict[str, Row]:
 @cache
 def _equivalences() -> dict[str, Row]:
     table = tomllib.loads(files(__package__).joinpath("equivalences.toml").read_text("utf-8"))
-    return {name: Row(float(row["value"]), row["unit"], row["source"], str(row["year"])) for name, row in table.items()}
+    return {
+        name: Row(float(row["value"]), row["unit"], row["source"], str(row["year"]))
+        for name, row in table.items()
+    }
 
 
 @cache
 def _intensities(where: str) -> tuple[tuple[str, Row], ...]:
-    """(name or code in lower case, row), codes first. codecarbon itself is never imported: that would initialise NVML."""
+    """(name or code in lower case, row), codes first. codecarbon itself is never imported: that
+    would initialise NVML.
+    """
     spec = find_spec("codecarbon")
     if spec is None or spec.origin is None:
         raise BadInput(
-            where, "needs the carbon intensities that ship with codecarbon, which is not installed", "pip install codecarbon; or state value and source"
+            where,
+            "needs the carbon intensities that ship with codecarbon, which is not installed",
+            "pip install codecarbon; or state value and source",
         )
     folder = Path(spec.origin).parent / _CARBON
     try:
         rows = [*_countries(folder), *_world(folder), *_states(folder)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(where, f"the carbon intensities of codecarbon {_version()} cannot be read: {error!r}", "state value and source instead") from None
+        raise BadInput(
+            where,
+            f"the carbon intensities of codecarbon {_version()} cannot be read: {error!r}",
+            "state value and source instead",
+        ) from None
     return tuple((key.casefold(), row) for key, row in rows)
 
 
@@ -118,13 +148,20 @@ def _row(value: Any, file: str, what: str, year: Any) -> Row:
     number = float(value)
     if not math.isfinite(number) or number < 0:
         raise ValueError(f"{what} is {value!r}")
-    return Row(number, "g/kWh", f"{what}, {year}, location-based: codecarbon {_version()}, {file}", str(year))
+    return Row(
+        number,
+        "g/kWh",
+        f"{what}, {year}, location-based: codecarbon {_version()}, {file}",
+        str(year),
+    )
 
 
 def _countries(folder: Path) -> Iterable[tuple[str, Row]]:
     file = "global_energy_mix.json"
     for code, entry in _load(folder / file).items():
-        row = _row(entry["carbon_intensity"], file, f"grid of {entry['country_name']}", entry["year"])
+        row = _row(
+            entry["carbon_intensity"], file, f"grid of {entry['country_name']}", entry["year"]
+        )
         yield from ((code, row), (entry["country_name"], row))
 
 
@@ -133,7 +170,15 @@ def _world(folder: Path) -> Iterable[tuple[str, Row]]:
     table = _load(folder / file)
     if "g" not in table["unit"] or "kWh" not in table["unit"]:
         raise ValueError(f"unit {table['unit']!r}")
-    yield "world", _row(table["world_average"], file, "world mean (IEA Global Energy and CO2 Status Report 2019)", "2018")
+    yield (
+        "world",
+        _row(
+            table["world_average"],
+            file,
+            "world mean (IEA Global Energy and CO2 Status Report 2019)",
+            "2018",
+        ),
+    )
 
 
 def _states(folder: Path) -> Iterable[tuple[str, Row]]:
@@ -147,6 +192,13 @@ def _states(folder: Path) -> Iterable[tuple[str, Row]]:
         raise ValueError(f"unit {table['_unit']!r}")
     year = table.get("_source", {}).get("year", paths[-1].parent.name)
     for name, entry in table.items():
-        if not name.startswith("_") and len(entry["regionCode"]) == 2:  # "usa" stands there too: the country's row is the one
-            row = _row(lb_per_mwh_to_g_per_kwh(entry["emissions"]), file, f"{name.title()} ({_STATES})", year)
+        if (
+            not name.startswith("_") and len(entry["regionCode"]) == 2
+        ):  # "usa" stands there too: the country's row is the one
+            row = _row(
+                lb_per_mwh_to_g_per_kwh(entry["emissions"]),
+                file,
+                f"{name.title()} ({_STATES})",
+                year,
+            )
             yield from ((name, row), (f"US-{entry['regionCode']}", row))

@@ -1,7 +1,9 @@
-"""A small, safe language for the formulas of scenarios: numbers, names, + - * / **, parentheses, ceil floor sqrt min max.
+"""A small, safe language for the formulas of scenarios: numbers, names, + - * / **, parentheses,
+ceil floor sqrt min max.
 
-Nothing else is understood: no attribute, index, comparison, string or call of anything else; no text is ever handed to `eval`. A formula is checked
-once and then works alike on numbers and on arrays of draws (shape [draws]).
+Nothing else is understood: no attribute, index, comparison, string or call of anything else; no
+text is ever handed to `eval`. A formula is checked once and then works alike on numbers and on
+arrays of draws (shape [draws]).
 """
 
 from __future__ import annotations
@@ -28,7 +30,15 @@ _Node = Callable[[Values], Any]
 
 _ALLOWED = re.compile(r"[A-Za-z0-9_+\-*/().,\s]*")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_HINTS = {"·": "write *", "×": "write *", "^": "write **", "−": "write -", "÷": "write /", "²": "write **2", "=": "give the right-hand side only"}
+_HINTS = {
+    "·": "write *",
+    "×": "write *",
+    "^": "write **",
+    "−": "write -",
+    "÷": "write /",
+    "²": "write **2",
+    "=": "give the right-hand side only",
+}
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
@@ -36,8 +46,15 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: np.divide,
     ast.Pow: np.power,
 }
-_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.UAdd: np.positive, ast.USub: np.negative}
-_MEANT = {"divide": "divides by 0", "invalid": "takes the root or power of a negative number, or 0/0", "overflow": "gives a number too large"}
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.UAdd: np.positive,
+    ast.USub: np.negative,
+}
+_MEANT = {
+    "divide": "divides by 0",
+    "invalid": "takes the root or power of a negative number, or 0/0",
+    "overflow": "gives a number too large",
+}
 
 
 def _ceil(x: Any) -> Any:
@@ -83,7 +100,9 @@ class Formula(NamedTuple):
     compute: _Node
 
     def __call__(self, values: Values) -> Any:
-        """On numbers or draws; a draw that divides by zero becomes infinite or NaN, for quantiles to outlive."""
+        """On numbers or draws; a draw that divides by zero becomes infinite or NaN, for quantiles
+        to outlive.
+        """
         with np.errstate(all="ignore"):
             return self.compute(values)
 
@@ -94,7 +113,9 @@ class Formula(NamedTuple):
                 found = float(self.compute({name: np.float64(values[name]) for name in self.names}))
         except FloatingPointError as error:
             said = next((words for word, words in _MEANT.items() if word in str(error)), str(error))
-            raise BadInput(where, f"{self.text!r} {said}", "an input is 0 or out of range") from None
+            raise BadInput(
+                where, f"{self.text!r} {said}", "an input is 0 or out of range"
+            ) from None
         if not math.isfinite(found):
             raise BadInput(where, f"{self.text!r} gives {found}", "an input is out of range")
         return found
@@ -102,7 +123,12 @@ class Formula(NamedTuple):
 
 def is_name(text: str) -> bool:
     """Whether an input or a line may be called so."""
-    return bool(_NAME.fullmatch(text)) and text not in _FUNCTIONS and text not in ("None", "True", "False") and _parses(text)
+    return (
+        bool(_NAME.fullmatch(text))
+        and text not in _FUNCTIONS
+        and text not in ("None", "True", "False")
+        and _parses(text)
+    )
 
 
 def _parses(text: str) -> bool:
@@ -114,23 +140,40 @@ def _parses(text: str) -> bool:
 
 
 def parse(text: str, where: str) -> Formula:
-    """The formula of a text. Raises BadInput that says `where`, what is wrong, and what to write instead."""
+    """The formula of a text.
+
+    Raises BadInput that says `where`, what is wrong, and what to write instead.
+    """
     joined = " ".join(text.split())
     if not joined:
         raise BadInput(where, "is empty", "a formula such as nodes * power_w * hours / 1e6")
     if len(joined) > MAX_LENGTH:
-        raise BadInput(where, f"is {len(joined)} characters long", f"at most {MAX_LENGTH}; split it into lines")
+        raise BadInput(
+            where, f"is {len(joined)} characters long", f"at most {MAX_LENGTH}; split it into lines"
+        )
     foreign = _ALLOWED.sub("", joined)
     if foreign:
-        raise BadInput(where, f"holds {foreign[0]!r}", _HINTS.get(foreign[0], f"only numbers, names, + - * / ** ( ) and {', '.join(FUNCTIONS)}"))
+        raise BadInput(
+            where,
+            f"holds {foreign[0]!r}",
+            _HINTS.get(
+                foreign[0], f"only numbers, names, + - * / ** ( ) and {', '.join(FUNCTIONS)}"
+            ),
+        )
     try:
-        with warnings.catch_warnings():  # '1if' and the like would warn on stderr before they are refused here
+        with (
+            warnings.catch_warnings()
+        ):  # '1if' and the like would warn on stderr before they are refused here
             warnings.simplefilter("ignore")
             tree = ast.parse(joined, mode="eval").body
     except SyntaxError as error:
-        raise BadInput(where, f"{_short(joined)} is no formula: {(error.msg or '').partition(';')[0].lower()}") from None
+        raise BadInput(
+            where, f"{_short(joined)} is no formula: {(error.msg or '').partition(';')[0].lower()}"
+        ) from None
     except (ValueError, MemoryError, RecursionError, OverflowError):
-        raise BadInput(where, "is nested too deeply, or holds a number too long", "split it into lines") from None
+        raise BadInput(
+            where, "is nested too deeply, or holds a number too long", "split it into lines"
+        ) from None
     _check_depth(tree, where)
     names: dict[str, None] = {}
     compute = _build(tree, where, names)
@@ -148,7 +191,11 @@ def _check_depth(tree: ast.expr, where: str) -> None:
         node, depth = held.pop()
         if depth > MAX_DEPTH:
             raise BadInput(where, f"is nested more than {MAX_DEPTH} deep", "split it into lines")
-        held += [(child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+        held += [
+            (child, depth + 1)
+            for child in ast.iter_child_nodes(node)
+            if isinstance(child, ast.expr)
+        ]
 
 
 def _build(node: ast.expr, where: str, names: dict[str, None]) -> _Node:
@@ -161,13 +208,21 @@ def _build(node: ast.expr, where: str, names: dict[str, None]) -> _Node:
         change, inner = _UNARY[type(node.op)], _build(node.operand, where, names)
         return lambda values: change(inner(values))
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        join, left, right = _BINARY[type(node.op)], _build(node.left, where, names), _build(node.right, where, names)
+        join, left, right = (
+            _BINARY[type(node.op)],
+            _build(node.left, where, names),
+            _build(node.right, where, names),
+        )
         if isinstance(node.op, ast.Pow):
             _check_exponent(node.right, where)
         return lambda values: join(left(values), right(values))
     if isinstance(node, ast.Call):
         return _call(node, where, names)
-    raise BadInput(where, f"{_short(ast.unparse(node))} is not understood", f"only numbers, names, + - * / ** ( ) and {', '.join(FUNCTIONS)}")
+    raise BadInput(
+        where,
+        f"{_short(ast.unparse(node))} is not understood",
+        f"only numbers, names, + - * / ** ( ) and {', '.join(FUNCTIONS)}",
+    )
 
 
 def _constant(node: ast.Constant, where: str) -> _Node:
@@ -192,8 +247,16 @@ def _named(name: str, where: str, names: dict[str, None]) -> _Node:
 def _check_exponent(node: ast.expr, where: str) -> None:
     """Of exponents that are written as a number; others overflow to 'too large' when computed."""
     inner = node.operand if isinstance(node, ast.UnaryOp) else node
-    if isinstance(inner, ast.Constant) and isinstance(inner.value, int | float) and abs(inner.value) > MAX_EXPONENT:
-        raise BadInput(where, f"the exponent {_short(ast.unparse(node))} is beyond {MAX_EXPONENT:g}", "write the number out")
+    if (
+        isinstance(inner, ast.Constant)
+        and isinstance(inner.value, int | float)
+        and abs(inner.value) > MAX_EXPONENT
+    ):
+        raise BadInput(
+            where,
+            f"the exponent {_short(ast.unparse(node))} is beyond {MAX_EXPONENT:g}",
+            "write the number out",
+        )
 
 
 def _call(node: ast.Call, where: str, names: dict[str, None]) -> _Node:
@@ -204,6 +267,10 @@ def _call(node: ast.Call, where: str, names: dict[str, None]) -> _Node:
     if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
         raise BadInput(where, f"{called} takes plain values only", f"{called}(a)")
     if (len(node.args) < 2) if several else (len(node.args) != 1):
-        raise BadInput(where, f"{called} was given {len(node.args)} values", "two or more" if several else "one")
+        raise BadInput(
+            where,
+            f"{called} was given {len(node.args)} values",
+            "two or more" if several else "one",
+        )
     inner = [_build(argument, where, names) for argument in node.args]
     return lambda values: function(*(argument(values) for argument in inner))

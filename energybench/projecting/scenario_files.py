@@ -1,4 +1,5 @@
-"""Scenario files (TOML, schema energybench-scenario/1): found by name or path, read strictly, values looked up in the dated tables.
+"""Scenario files (TOML, schema energybench-scenario/1): found by name or path, read strictly,
+values looked up in the dated tables.
 
 What is wrong is said in one line: file, key, what, remedy. See docs/projecting.md for every key.
 """
@@ -28,7 +29,9 @@ T = TypeVar("T")
 
 
 class _File(Noun, frozen=True, kw_only=True):
-    """The top level of a file; its tables are converted one by one, so that a message can name the entry."""
+    """The top level of a file; its tables are converted one by one, so that a message can name the
+    entry.
+    """
 
     schema: str
     name: str
@@ -70,18 +73,29 @@ class _Share(Noun, frozen=True, kw_only=True):
 def names() -> tuple[str, ...]:
     """Built-in scenarios."""
     folder = files(__package__).joinpath("scenarios")
-    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
+    return tuple(
+        sorted(
+            entry.name.removesuffix(".toml")
+            for entry in folder.iterdir()
+            if entry.name.endswith(".toml")
+        )
+    )
 
 
 def read(name: str) -> Scenario:
     """A built-in scenario by name, or one from a file. Raises BadInput."""
     if name in names():
-        return parse(files(__package__).joinpath("scenarios", f"{name}.toml").read_text("utf-8"), name)
+        return parse(
+            files(__package__).joinpath("scenarios", f"{name}.toml").read_text("utf-8"), name
+        )
     path = Path(name)
     if not (name.endswith(".toml") or "/" in name or path.is_file()):
         close = difflib.get_close_matches(name, names(), 1, 0.5)
         raise BadInput(
-            f"scenario {name!r}", "no such scenario", (f"did you mean {close[0]}? " if close else "") + f"have {', '.join(names())}; or a .toml file"
+            f"scenario {name!r}",
+            "no such scenario",
+            (f"did you mean {close[0]}? " if close else "")
+            + f"have {', '.join(names())}; or a .toml file",
         )
     return parse(_text(path), str(path))
 
@@ -93,7 +107,9 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
-            raise BadInput(str(path), f"is larger than {MAX_BYTES // 1000} kB", "a scenario is a page or two")
+            raise BadInput(
+                str(path), f"is larger than {MAX_BYTES // 1000} kB", "a scenario is a page or two"
+            )
         return raw.decode("utf-8-sig")
     except FileNotFoundError:
         raise BadInput(str(path), "no such file", f"built in: {', '.join(names())}") from None
@@ -104,24 +120,49 @@ def _text(path: Path) -> str:
 
 
 def parse(text: str, where: str) -> Scenario:
-    """The scenario of a text that came from `where`. Raises BadInput; formulas are checked when the scenario is projected."""
+    """The scenario of a text that came from `where`.
+
+    Raises BadInput; formulas are checked when the scenario is projected.
+    """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(
-            where, f"is no TOML: {_lower(str(error))}", "a key or table that stands twice cannot be overwritten" if "overwrite" in str(error) else ""
+            where,
+            f"is no TOML: {_lower(str(error))}",
+            "a key or table that stands twice cannot be overwritten"
+            if "overwrite" in str(error)
+            else "",
         ) from None
     except (RecursionError, ValueError) as error:
-        raise BadInput(where, "is nested too deeply" if isinstance(error, RecursionError) else f"is no TOML: {error}") from None
+        raise BadInput(
+            where,
+            "is nested too deeply" if isinstance(error, RecursionError) else f"is no TOML: {error}",
+        ) from None
     if table.get("schema") != SCHEMA:
-        raise BadInput(f"{where}: schema", f"is {table['schema']!r}" if "schema" in table else "is missing", f'schema = "{SCHEMA}"')
+        raise BadInput(
+            f"{where}: schema",
+            f"is {table['schema']!r}" if "schema" in table else "is missing",
+            f'schema = "{SCHEMA}"',
+        )
     raw = _convert(table, _File, where)
-    doubts = [_convert(doubt, Doubt, f"{where}: doubts[{i}]") for i, doubt in enumerate(raw.doubts, 1)]
+    doubts = [
+        _convert(doubt, Doubt, f"{where}: doubts[{i}]") for i, doubt in enumerate(raw.doubts, 1)
+    ]
     dated: dict[str, None] = {}
-    inputs = tuple(_given(name, entry, raw.currency, f"{where}: inputs.{name}", dated) for name, entry in raw.inputs.items())
+    inputs = tuple(
+        _given(name, entry, raw.currency, f"{where}: inputs.{name}", dated)
+        for name, entry in raw.inputs.items()
+    )
     if dated:
         message = f"list prices of a day that has passed, none of them current: {'; '.join(dated)}"
-        doubts.append(Doubt(code="dated-prices", message=message, remedy="state the price you pay, as value with unit and source"))
+        doubts.append(
+            Doubt(
+                code="dated-prices",
+                message=message,
+                remedy="state the price you pay, as value with unit and source",
+            )
+        )
     return Scenario(
         name=raw.name,
         title=raw.title,
@@ -134,7 +175,10 @@ def parse(text: str, where: str) -> Scenario:
         lines=tuple(_step(entry, i, where) for i, entry in enumerate(raw.lines, 1)),
         claims=tuple(_published(entry, i, where) for i, entry in enumerate(raw.claims, 1)),
         results=_convert(raw.results, Results, f"{where}: results"),
-        mix={name: _convert({"share": share}, _Share, f"{where}: mix.{name}").share for name, share in raw.mix.items()},
+        mix={
+            name: _convert({"share": share}, _Share, f"{where}: mix.{name}").share
+            for name, share in raw.mix.items()
+        },
         doubts=tuple(doubts),
     )
 
@@ -166,13 +210,18 @@ def _convert(value: Any, kind: type[T], where: str) -> T:
         remedy = ""
         if unknown:
             close = difflib.get_close_matches(unknown[1], keys, 1, 0.5)
-            said, remedy = f"unknown key {unknown[1]!r}", f"did you mean {close[0]}?" if close else f"known: {', '.join(keys)}"
+            said, remedy = (
+                f"unknown key {unknown[1]!r}",
+                f"did you mean {close[0]}?" if close else f"known: {', '.join(keys)}",
+            )
         elif said.startswith("Invalid enum value"):
             remedy = f"one of {', '.join(_words(kind, path))}"
         elif wanted := re.match(r"Expected `(\w+)", said):
             remedy = _WANTED.get(wanted[1], "")
         said = said.replace("Object missing required field", "lacks the key").replace("`", "'")
-        inner = path.strip("`").removesuffix(".share").replace(".", ": " if kind is _File else ".", 1)
+        inner = (
+            path.strip("`").removesuffix(".share").replace(".", ": " if kind is _File else ".", 1)
+        )
         raise BadInput(where + inner, _lower(said), remedy) from None
     except OverflowError:
         raise BadInput(where, "holds a number too large") from None
@@ -195,7 +244,12 @@ def _step(entry: Any, i: int, where: str) -> Step:
 
 def _checked_name(step: Step, key: str) -> Step:
     if not is_name(step.name):
-        raise BadInput(key, f"{step.name!r} cannot be a name", "a letter, then letters, digits and _; no function's name and none of Python's own words")
+        raise BadInput(
+            key,
+            f"{step.name!r} cannot be a name",
+            "a letter, then letters, digits and _; no function's name and none of Python's own "
+            "words",
+        )
     return step
 
 
@@ -206,16 +260,36 @@ def _published(entry: Any, i: int, where: str) -> Published:
 # ---------------------------------------------------------------- inputs
 
 
-def _given(name: str, entry: Any, currency: str | None, where: str, dated: dict[str, None]) -> Given:
-    """An input. Values that are looked up bring their unit and source; prices are noted in `dated`."""
+def _given(
+    name: str, entry: Any, currency: str | None, where: str, dated: dict[str, None]
+) -> Given:
+    """An input.
+
+    Values that are looked up bring their unit and source; prices are noted in `dated`.
+    """
     if not is_name(name):
-        raise BadInput(where, f"{name!r} cannot be a name", "a letter, then letters, digits and _; no function's name and none of Python's own words")
+        raise BadInput(
+            where,
+            f"{name!r} cannot be a name",
+            "a letter, then letters, digits and _; no function's name and none of Python's own "
+            "words",
+        )
     raw = _convert(entry, _Input, where)
     if raw.measured is not None and raw.measured not in QUANTITIES:
-        raise BadInput(f"{where}.measured", f"{raw.measured!r} is nothing a comparison has", "one of " + ", ".join(QUANTITIES))
-    ways = [way for way in ("value", "sku", "carbon", "equivalence") if getattr(raw, way) is not None]
+        raise BadInput(
+            f"{where}.measured",
+            f"{raw.measured!r} is nothing a comparison has",
+            "one of " + ", ".join(QUANTITIES),
+        )
+    ways = [
+        way for way in ("value", "sku", "carbon", "equivalence") if getattr(raw, way) is not None
+    ]
     if len(ways) > 1 or (not ways and raw.measured is None):
-        raise BadInput(where, f"has {' and '.join(ways) or 'no value'}", "exactly one of value, sku, carbon, equivalence; or measured alone")
+        raise BadInput(
+            where,
+            f"has {' and '.join(ways) or 'no value'}",
+            "exactly one of value, sku, carbon, equivalence; or measured alone",
+        )
     if ways and ways[0] != "value":
         return _looked_up(name, raw, ways[0], currency, where, dated)
     if raw.among is not None:
@@ -223,47 +297,96 @@ def _given(name: str, entry: Any, currency: str | None, where: str, dated: dict[
     unit = raw.unit
     if raw.measured is not None:
         if unit is not None and unit != QUANTITIES[raw.measured]:
-            raise BadInput(f"{where}.unit", f"is {unit!r}", f"{raw.measured} is in {QUANTITIES[raw.measured]!r}")
+            raise BadInput(
+                f"{where}.unit",
+                f"is {unit!r}",
+                f"{raw.measured} is in {QUANTITIES[raw.measured]!r}",
+            )
         unit = QUANTITIES[raw.measured]
     if unit is None:
         raise BadInput(f"{where}.unit", "is missing", 'such as "W"; "" for a plain number')
     if raw.value is None:
         if raw.low is not None or raw.high is not None:
-            raise BadInput(where, "has a range and no value", "give value, low and high; the comparison replaces all three")
+            raise BadInput(
+                where,
+                "has a range and no value",
+                "give value, low and high; the comparison replaces all three",
+            )
         return Given(name=name, value=None, unit=unit, source="", measured=raw.measured)
     if not raw.source:
-        raise BadInput(f"{where}.source", "is missing", "where the number was read, or how it was inferred")
+        raise BadInput(
+            f"{where}.source", "is missing", "where the number was read, or how it was inferred"
+        )
     value = _range(name, raw.value, raw, where)
-    return Given(name=name, value=value, unit=unit, source=raw.source, evidence=raw.evidence, measured=raw.measured)
+    return Given(
+        name=name,
+        value=value,
+        unit=unit,
+        source=raw.source,
+        evidence=raw.evidence,
+        measured=raw.measured,
+    )
 
 
-def _looked_up(name: str, raw: _Input, way: str, currency: str | None, where: str, dated: dict[str, None]) -> Given:
+def _looked_up(
+    name: str, raw: _Input, way: str, currency: str | None, where: str, dated: dict[str, None]
+) -> Given:
     for key in ("unit", "source", "evidence", "measured"):
         if getattr(raw, key) is not None:
-            raise BadInput(f"{where}.{key}", f"does not go with {way}, which brings its own", "leave it out, or state value, unit and source")
+            raise BadInput(
+                f"{where}.{key}",
+                f"does not go with {way}, which brings its own",
+                "leave it out, or state value, unit and source",
+            )
     if raw.among is not None and way != "sku":
         raise BadInput(f"{where}.among", "belongs to a sku", "low and high give a value its range")
     wanted = getattr(raw, way)
-    row = {"sku": tables.price, "carbon": tables.carbon, "equivalence": tables.equivalence}[way](wanted, f"{where}.{way}")
-    low, high, source = raw.low, raw.high, f"{row.source} ({row.date})" if row.date not in row.source else row.source
+    row = {"sku": tables.price, "carbon": tables.carbon, "equivalence": tables.equivalence}[way](
+        wanted, f"{where}.{way}"
+    )
+    low, high, source = (
+        raw.low,
+        raw.high,
+        f"{row.source} ({row.date})" if row.date not in row.source else row.source,
+    )
     if way == "sku":
         if currency != "USD":
-            raise BadInput(f"{where}.sku", f"prices.csv is in USD, the scenario's currency is {currency or 'not stated'}", "state value, unit and source")
+            raise BadInput(
+                f"{where}.sku",
+                f"prices.csv is in USD, the scenario's currency is {currency or 'not stated'}",
+                "state value, unit and source",
+            )
         dated.setdefault(f"{wanted} ({row.date})")
         if raw.among is not None:
             prices = [tables.price(sku, f"{where}.among").value for sku in (wanted, *raw.among)]
-            low, high = (min(prices) if low is None else low), (max(prices) if high is None else high)
+            low, high = (
+                (min(prices) if low is None else low),
+                (max(prices) if high is None else high),
+            )
             source += f"; range over {', '.join(raw.among)}"
     value = _range(name, row.value, raw, where, low, high)
     return Given(name=name, value=value, unit=row.unit, source=source, evidence="seen")
 
 
-def _range(name: str, value: float, raw: _Input, where: str, low: float | None = None, high: float | None = None) -> Estimate:
+def _range(
+    name: str,
+    value: float,
+    raw: _Input,
+    where: str,
+    low: float | None = None,
+    high: float | None = None,
+) -> Estimate:
     """The value with its stated range; a side that is not stated ends at the value."""
     low = raw.low if low is None else low
     high = raw.high if high is None else high
     if low is not None and low > value:
-        raise BadInput(f"{where}.low", f"{low:g} lies above the value {value:g}", "low ≤ value ≤ high")
+        raise BadInput(
+            f"{where}.low", f"{low:g} lies above the value {value:g}", "low ≤ value ≤ high"
+        )
     if high is not None and high < value:
-        raise BadInput(f"{where}.high", f"{high:g} lies below the value {value:g}", "low ≤ value ≤ high")
-    return ranged(name, value, value if low is None else low, value if high is None else high, raw.key)
+        raise BadInput(
+            f"{where}.high", f"{high:g} lies below the value {value:g}", "low ≤ value ≤ high"
+        )
+    return ranged(
+        name, value, value if low is None else low, value if high is None else high, raw.key
+    )

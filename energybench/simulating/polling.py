@@ -1,6 +1,8 @@
-"""When `run` polls, as arrays: base grid, bursts around the edges, each poll a little late. No clock is asked.
+"""When `run` polls, as arrays: base grid, bursts around the edges, each poll a little late. No
+clock is asked.
 
-The numbers are those of measuring/sampler.py, session.py and stagger.py, which this package does not import; a test holds the two together.
+The numbers are those of measuring/sampler.py, session.py and stagger.py, which this package does
+not import; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -22,12 +24,17 @@ GOLDEN = (math.sqrt(5) - 1) / 2  # spreads the starts of the repeats evenly over
 LATE_S = 1e-3  # mean lateness of a poll: a wake-up on a busy host takes 0.1-2 ms
 LATEST_S = 4.5e-3  # below the burst's period, so that no poll is skipped
 LEAD_S = 1.0  # set-up and warm-up before the first repeat, polled at the base rate
-NOTICE_S = 3e-4  # at most so much passes between the worker's clock and ours at either end of the work
+NOTICE_S = (
+    3e-4  # at most so much passes between the worker's clock and ours at either end of the work
+)
 CHECK_S = 0.3  # at most so long the check after a repeat takes
 
 
 class Schedule(NamedTuple):
-    """When the sensors were read, and when each repeat began and ended. All s of virtual time; polls_s ascends, shape [n]; the others [repeats]."""
+    """When the sensors were read, and when each repeat began and ended.
+
+    All s of virtual time; polls_s ascends, shape [n]; the others [repeats].
+    """
 
     polls_s: Floats
     starts_s: Floats
@@ -36,11 +43,17 @@ class Schedule(NamedTuple):
 
 def edge_s(update_period_s: float) -> float:
     """How long a burst lasts for this slowest stated update period."""
-    return min(EDGE_PERIODS * update_period_s, LONGEST_BURST_S) if update_period_s > BURST_PERIOD_S else 2 * BURST_PERIOD_S
+    return (
+        min(EDGE_PERIODS * update_period_s, LONGEST_BURST_S)
+        if update_period_s > BURST_PERIOD_S
+        else 2 * BURST_PERIOD_S
+    )
 
 
 class Stagger(NamedTuple):
-    """A part-time sensor's ticks, over whose period the starts are spread. repeats: how many there will be, None where a rule stops them."""
+    """A part-time sensor's ticks, over whose period the starts are spread. repeats: how many there
+    will be, None where a rule stops them.
+    """
 
     period_s: float
     tick_s: float
@@ -54,7 +67,9 @@ class Stagger(NamedTuple):
 
 
 class Poller:
-    """A sampler without a clock: takes times, gives the polls of a burst or of the base grid, and the time it ends at."""
+    """A sampler without a clock: takes times, gives the polls of a burst or of the base grid, and
+    the time it ends at.
+    """
 
     def __init__(self, origin_s: float, rng: np.random.Generator) -> None:
         self.origin_s, self._rng = origin_s, rng
@@ -78,15 +93,29 @@ class Poller:
     def base(self, now_s: float, done_s: float, until_s: float = math.inf) -> float:
         """Polls at 10 Hz on the fixed grid until the work is done, or until a time."""
         first = math.floor((now_s - self.origin_s) / BASE_PERIOD_S) + 1
-        due = self.origin_s + np.arange(first, math.ceil((min(done_s, until_s) - self.origin_s) / BASE_PERIOD_S) + 1) * BASE_PERIOD_S
+        due = (
+            self.origin_s
+            + np.arange(
+                first, math.ceil((min(done_s, until_s) - self.origin_s) / BASE_PERIOD_S) + 1
+            )
+            * BASE_PERIOD_S
+        )
         times = due[due < until_s] + self._late(due.size)[: int((due < until_s).sum())]
         times = times[times < done_s]
         self.polls.append(times)
         return max(now_s, min(done_s, until_s), float(times[-1]) if times.size else now_s)
 
 
-def schedule(durations_s: Floats, edge: float, stagger: Stagger | None, rng: np.random.Generator, outside_s: float = 0.0) -> Schedule:
-    """The polls of a `run` whose repeats last so long, from virtual time 0. outside_s: polled before and after each, where a sensor smears."""
+def schedule(
+    durations_s: Floats,
+    edge: float,
+    stagger: Stagger | None,
+    rng: np.random.Generator,
+    outside_s: float = 0.0,
+) -> Schedule:
+    """The polls of a `run` whose repeats last so long, from virtual time 0. outside_s: polled
+    before and after each, where a sensor smears.
+    """
     poller = Poller(0.0, rng)
     now = poller.base(0.0, LEAD_S * rng.uniform(0.5, 1.5))
     starts, ends = [], []
@@ -106,8 +135,12 @@ def schedule(durations_s: Floats, edge: float, stagger: Stagger | None, rng: np.
     return Schedule(np.concatenate(poller.polls), np.array(starts), np.array(ends))
 
 
-def approach(poller: Poller, now: float, number: int, edge: float, stagger: Stagger | None) -> float:
-    """Fast up to the start of repeat `number`, which is spread over the period of a part-time sensor."""
+def approach(
+    poller: Poller, now: float, number: int, edge: float, stagger: Stagger | None
+) -> float:
+    """Fast up to the start of repeat `number`, which is spread over the period of a part-time
+    sensor.
+    """
     if stagger is None:
         return poller.burst(now, edge * (1 + (number * GOLDEN) % 1 / 2))
     now = poller.burst(now, edge)

@@ -1,4 +1,6 @@
-"""What a study found, as one document: cells, what they show together, and what is only for comparison."""
+"""What a study found, as one document: cells, what they show together, and what is only for
+comparison.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ POOR = 0.90  # coverage below which a cell is counted as poor
 
 
 class Group(Noun, frozen=True, kw_only=True):
-    """Figures of one cell or of several together. Relative to the truth; None: does not apply, or nothing usable."""
+    """Figures of one cell or of several together.
+
+    Relative to the truth; None: does not apply, or nothing usable.
+    """
 
     sensor: str | None = None
     wave: str | None = None
@@ -26,7 +31,10 @@ class Group(Noun, frozen=True, kw_only=True):
 
 
 class Simulation(Noun, frozen=True, kw_only=True):
-    """A study. `apart`: sensors whose stated prior is wrong; they are in none of the other figures."""
+    """A study.
+
+    `apart`: sensors whose stated prior is wrong; they are in none of the other figures.
+    """
 
     schema: Literal["energybench-simulation/1"] = "energybench-simulation/1"
     seed: int
@@ -48,22 +56,39 @@ def simulation(tables: Sequence[Table], settings: Settings, gain: str, count: in
     """The document of these cells: those with another gain than `gain` stand apart."""
     main = [table for table in tables if table.cell.gain == gain]
     cells = tuple(_cell(table) for table in main)
-    by_repeats = [Group(repeats=level, gain=gain, figures=figures(main, level, settings.levels)) for level in sorted(settings.levels, key=level_order)]
+    by_repeats = [
+        Group(repeats=level, gain=gain, figures=figures(main, level, settings.levels))
+        for level in sorted(settings.levels, key=level_order)
+    ]
     return Simulation(
         seed=settings.seed,
         gain=gain,
         experiments_per_cell=count,
         repeats=settings.levels,
         overall=figures(main),
-        poor_cells=sum(cell.figures.coverage is not None and cell.figures.coverage < POOR for cell in cells),
-        flagged_cells=sum(cell.figures.flagged > FLAGGED * cell.figures.experiments for cell in cells),
+        poor_cells=sum(
+            cell.figures.coverage is not None and cell.figures.coverage < POOR for cell in cells
+        ),
+        flagged_cells=sum(
+            cell.figures.flagged > FLAGGED * cell.figures.experiments for cell in cells
+        ),
         cells=cells,
         by_sensor=tuple(
-            Group(sensor=name, gain=gain, figures=figures([t for t in main if t.cell.sensor == name])) for name in _once(t.cell.sensor for t in main)
+            Group(
+                sensor=name, gain=gain, figures=figures([t for t in main if t.cell.sensor == name])
+            )
+            for name in _once(t.cell.sensor for t in main)
         ),
-        by_wave=tuple(Group(wave=name, gain=gain, figures=figures([t for t in main if t.cell.wave == name])) for name in _once(t.cell.wave for t in main)),
+        by_wave=tuple(
+            Group(wave=name, gain=gain, figures=figures([t for t in main if t.cell.wave == name]))
+            for name in _once(t.cell.wave for t in main)
+        ),
         by_window=tuple(
-            Group(window_s=window, gain=gain, figures=figures([t for t in main if t.cell.window_s == window]))
+            Group(
+                window_s=window,
+                gain=gain,
+                figures=figures([t for t in main if t.cell.window_s == window]),
+            )
             for window in sorted({t.cell.window_s for t in main})
         ),
         by_repeats=tuple(group for group in by_repeats if group.figures.experiments),
@@ -73,7 +98,13 @@ def simulation(tables: Sequence[Table], settings: Settings, gain: str, count: in
 
 def _cell(table: Table) -> Group:
     cell = table.cell
-    return Group(sensor=cell.sensor, wave=cell.wave, window_s=cell.window_s, gain=cell.gain, figures=figures([table]))
+    return Group(
+        sensor=cell.sensor,
+        wave=cell.wave,
+        window_s=cell.window_s,
+        gain=cell.gain,
+        figures=figures([table]),
+    )
 
 
 def _once(names: Iterable[str]) -> list[str]:

@@ -1,4 +1,5 @@
-"""Cells of experiments over a pool of processes, and their figures: error, coverage, width, and width against an oracle's.
+"""Cells of experiments over a pool of processes, and their figures: error, coverage, width, and
+width against an oracle's.
 
 A cell's outcomes depend on its name and the seed alone, whatever the number of processes.
 """
@@ -23,9 +24,14 @@ from energybench.simulating.experiment import FIELDS, STOP, Cell, Outcomes, Sett
 from energybench.simulating.oracle import oracle_half_widths
 
 _CHUNK = 100  # experiments handed to a process at once: about a second of work
-_LONG_S, _LONG_CHUNK = 60.0, 20  # of windows as long as this an experiment takes up to half a second
+_LONG_S, _LONG_CHUNK = (
+    60.0,
+    20,
+)  # of windows as long as this an experiment takes up to half a second
 
-ROUNDING_REL = 1e-5  # a constant load and an exact gain give an interval of no width: the sensor's whole counts are no error of it
+# a constant load and an exact gain give an interval of no width: the sensor's whole counts are no
+# error of it
+ROUNDING_REL = 1e-5
 
 Progress = Callable[[str, float | None], None]
 
@@ -41,9 +47,15 @@ class Table(NamedTuple):
         return np.asarray(self.outcomes[:, FIELDS.index(name)])
 
 
-def run(cells: Sequence[Cell], settings: Settings, count: int, jobs: int, progress: Progress) -> list[Table]:
+def run(
+    cells: Sequence[Cell], settings: Settings, count: int, jobs: int, progress: Progress
+) -> list[Table]:
     """All cells, `count` experiments each, in the order given."""
-    tasks = [(cell, settings, first, min(first + _chunk(cell), count)) for cell in cells for first in range(0, count, _chunk(cell))]
+    tasks = [
+        (cell, settings, first, min(first + _chunk(cell), count))
+        for cell in cells
+        for first in range(0, count, _chunk(cell))
+    ]
     gathered: dict[Cell, list[Outcomes]] = {}
     with _mapped(jobs) as mapped:
         for done, (task, found) in enumerate(zip(tasks, mapped(_task, tasks), strict=True)):
@@ -52,7 +64,13 @@ def run(cells: Sequence[Cell], settings: Settings, count: int, jobs: int, progre
     tables = []
     for cell, parts in gathered.items():
         outcomes = np.concatenate(parts)
-        tables.append(Table(cell, outcomes, oracle_half_widths(outcomes, settings.levels, settings.prior(cell), cell.gain)))
+        tables.append(
+            Table(
+                cell,
+                outcomes,
+                oracle_half_widths(outcomes, settings.levels, settings.prior(cell), cell.gain),
+            )
+        )
     return tables
 
 
@@ -68,7 +86,9 @@ def _task(task: _Task) -> Outcomes:
 
 
 @contextmanager
-def _mapped(jobs: int) -> Iterator[Callable[[Callable[[_Task], Outcomes], Sequence[_Task]], Iterator[Outcomes]]]:
+def _mapped(
+    jobs: int,
+) -> Iterator[Callable[[Callable[[_Task], Outcomes], Sequence[_Task]], Iterator[Outcomes]]]:
     """map() in order, over so many processes; in this one where one is enough."""
     if jobs == 1:
         yield lambda function, tasks: map(function, tasks)
@@ -95,7 +115,8 @@ def _follow(parent: int) -> None:
 
 
 class Figures(Noun, frozen=True, kw_only=True):
-    """What a group of experiments shows. Errors and widths are relative to the truth; None where there was nothing to say it of.
+    """What a group of experiments shows. Errors and widths are relative to the truth; None where
+    there was nothing to say it of.
 
     coverage    share of the usable intervals that hold the truth, and its own 95 % range (Wilson)
     ratio       median of half-width over the oracle's
@@ -112,10 +133,19 @@ class Figures(Noun, frozen=True, kw_only=True):
     ratio: float | None = None
 
 
-def figures(tables: Sequence[Table], level: str | None = None, levels: Sequence[str] = ()) -> Figures:
+def figures(
+    tables: Sequence[Table], level: str | None = None, levels: Sequence[str] = ()
+) -> Figures:
     """The figures of these cells together; of one level of repeats where it is named."""
-    kept = [(table.outcomes[mask], table.oracle_j[mask]) for table in tables for mask in [_of_level(table, level, levels)]]
-    rows, oracle = np.concatenate([row for row, _ in kept]), np.concatenate([half for _, half in kept])
+    kept = [
+        (table.outcomes[mask], table.oracle_j[mask])
+        for table in tables
+        for mask in [_of_level(table, level, levels)]
+    ]
+    rows, oracle = (
+        np.concatenate([row for row, _ in kept]),
+        np.concatenate([half for _, half in kept]),
+    )
     of = {name: rows[:, i] for i, name in enumerate(FIELDS)}
     usable = of["flagged"] == 0
     count = int(usable.sum())
@@ -142,7 +172,11 @@ def figures(tables: Sequence[Table], level: str | None = None, levels: Sequence[
 
 def _of_level(table: Table, level: str | None, levels: Sequence[str]) -> Outcomes:
     column = table.column("level")
-    return np.asarray(column == levels.index(level)) if level is not None else np.ones(column.size, dtype=np.bool_)
+    return (
+        np.asarray(column == levels.index(level))
+        if level is not None
+        else np.ones(column.size, dtype=np.bool_)
+    )
 
 
 def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:

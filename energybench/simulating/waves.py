@@ -1,7 +1,8 @@
 """Power over time with its exact energy, as arrays: the truth that the simulated sensors look at.
 
-`energy(t)` is the integral of power from time 0, in J, shape of t; time 0 is the start of the work. Families draw their
-parameters anew for every experiment; powers are those of one accelerator board and are scaled by the sensor's own size.
+`energy(t)` is the integral of power from time 0, in J, shape of t; time 0 is the start of the work.
+Families draw their parameters anew for every experiment; powers are those of one accelerator board
+and are scaled by the sensor's own size.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-MARGIN_S = 2.0  # how far beyond the work's edges a drawn profile reaches; further out its last level goes on
-SENSOR_PERIOD_S = 0.1  # of the boards' power sensors (arXiv 2312.02741): the period that a load must not share
+# how far beyond the work's edges a drawn profile reaches; further out its last level goes on
+MARGIN_S = 2.0
+SENSOR_PERIOD_S = (
+    0.1  # of the boards' power sensors (arXiv 2312.02741): the period that a load must not share
+)
 
 
 class Wave(Protocol):
@@ -26,7 +30,10 @@ class Wave(Protocol):
 
 
 class Steps(NamedTuple):
-    """Constant `power_w[i]` from `edges_s[i]` on; the first level holds before the first edge. Shapes [n]; `sums_j[i]`: energy at edge i."""
+    """Constant `power_w[i]` from `edges_s[i]` on; the first level holds before the first edge.
+
+    Shapes [n]; `sums_j[i]`: energy at edge i.
+    """
 
     edges_s: Floats
     power_w: Floats
@@ -44,7 +51,9 @@ class Steps(NamedTuple):
 
 
 class Square(NamedTuple):
-    """`high_w` for the first `duty` of each period, `low_w` for the rest; at time 0 the wave is `phase_s` into a period."""
+    """`high_w` for the first `duty` of each period, `low_w` for the rest; at time 0 the wave is
+    `phase_s` into a period.
+    """
 
     low_w: float
     high_w: float
@@ -89,7 +98,9 @@ class Constant(NamedTuple):
         return self.power_w * np.asarray(t)
 
 
-Draw = Callable[[np.random.Generator, float, float], Wave]  # (random, seconds of work, scale of power) → one wave
+Draw = Callable[
+    [np.random.Generator, float, float], Wave
+]  # (random, seconds of work, scale of power) → one wave
 
 
 class Family(NamedTuple):
@@ -124,7 +135,13 @@ def _in_step(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
     """A third exactly the sensor's period, a third its half or double, a third within 5 % of it."""
     low, high = _levels(rng, scale)
     kind = int(rng.integers(3))
-    factor = 1.0 if kind == 0 else float(rng.choice((0.5, 2.0))) if kind == 1 else 1 + float(rng.choice((-1, 1))) * _log_uniform(rng, 1e-3, 0.05)
+    factor = (
+        1.0
+        if kind == 0
+        else float(rng.choice((0.5, 2.0)))
+        if kind == 1
+        else 1 + float(rng.choice((-1, 1))) * _log_uniform(rng, 1e-3, 0.05)
+    )
     period = SENSOR_PERIOD_S * factor
     return Square(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
 
@@ -143,29 +160,42 @@ def _bursts(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
     count = int((seconds + 2 * MARGIN_S) / apart * 1.2 + 20)
     starts = np.cumsum(rng.exponential(apart, count) + width) - MARGIN_S
     edges = np.column_stack((starts, starts + width)).ravel()
-    return Steps.of(np.concatenate(([-MARGIN_S - 1], edges)), np.concatenate(([low], np.tile((high, low), count))))
+    return Steps.of(
+        np.concatenate(([-MARGIN_S - 1], edges)),
+        np.concatenate(([low], np.tile((high, low), count))),
+    )
 
 
 def _noise(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
-    """Steps of random lengths (mean 30 ms to 1 s) whose levels remember the one before (first-order autoregression)."""
+    """Steps of random lengths (mean 30 ms to 1 s) whose levels remember the one before (first-order
+    autoregression).
+    """
     edges, levels = _noise_steps(rng, -MARGIN_S, seconds + MARGIN_S, scale)
     return Steps.of(edges, levels)
 
 
-def _noise_steps(rng: np.random.Generator, start: float, end: float, scale: float) -> tuple[Floats, Floats]:
+def _noise_steps(
+    rng: np.random.Generator, start: float, end: float, scale: float
+) -> tuple[Floats, Floats]:
     low, high = _levels(rng, scale)
     mean, memory = _log_uniform(rng, 0.03, 1), rng.uniform(0, 0.95)
-    lengths = rng.exponential(mean, int((end - start) / mean * 1.1 + 6 * math.sqrt((end - start) / mean) + 10))
+    lengths = rng.exponential(
+        mean, int((end - start) / mean * 1.1 + 6 * math.sqrt((end - start) / mean) + 10)
+    )
     edges = start + np.concatenate(([0.0], np.cumsum(lengths)))
     edges = edges[: max(int(np.searchsorted(edges, end)), 1)]
-    taps = memory ** np.arange(1 + int(math.log(1e-3) / math.log(max(memory, 1e-3))))  # what is left after them is under 0.1 %
+    taps = memory ** np.arange(
+        1 + int(math.log(1e-3) / math.log(max(memory, 1e-3)))
+    )  # what is left after them is under 0.1 %
     shocks = rng.standard_normal(edges.size + taps.size - 1)
     unit = np.convolve(shocks, taps, "valid") * math.sqrt(1 - memory**2)
     return edges, np.clip((low + high) / 2 + (high - low) / 4 * unit, low, high)
 
 
 def _work(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
-    """Idle, then work that begins and ends with the window, then idle; inside constant, a square wave or noise."""
+    """Idle, then work that begins and ends with the window, then idle; inside constant, a square
+    wave or noise.
+    """
     idle = scale * rng.uniform(40, 110)
     low, high = _levels(rng, scale)
     low = max(low, idle)
@@ -178,7 +208,9 @@ def _work(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
         levels = np.where(np.arange(edges.size) % 2 == 0, high, low)
     else:
         edges, levels = _noise_steps(rng, 0.0, seconds, scale)
-    return Steps.of(np.concatenate(([-MARGIN_S], edges, [seconds])), np.concatenate(([idle], levels, [idle])))
+    return Steps.of(
+        np.concatenate(([-MARGIN_S], edges, [seconds])), np.concatenate(([idle], levels, [idle]))
+    )
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -186,20 +218,27 @@ FAMILIES: Mapping[str, Family] = {
     for family in (
         Family("constant", "one power all along", _constant),
         Family("square", "square waves of 0.02-10 s, duty 10-90 %", _square),
-        Family("in-step", "square waves at or near the period of the boards' sensors, half of it or twice", _in_step),
+        Family(
+            "in-step",
+            "square waves at or near the period of the boards' sensors, half of it or twice",
+            _in_step,
+        ),
         Family("ramp", "power that rises or falls evenly over 0.5-100 s, again and again", _ramp),
         Family("bursts", "peaks of 5-50 ms, 0.3-5 s apart", _bursts),
         Family("noise", "steps of random lengths (30 ms to 1 s) and autoregressive levels", _noise),
-        Family("work", "idle, work within exactly the window (constant, square or noise), idle", _work),
+        Family(
+            "work", "idle, work within exactly the window (constant, square or noise), idle", _work
+        ),
     )
 }
 
 
 class Load(NamedTuple):
-    """One wave repeated: repeat r starts at starts_s[r], is stretched by stretch[r] and draws strength[r] times the power.
+    """One wave repeated: repeat r starts at starts_s[r], is stretched by stretch[r] and draws
+    strength[r] times the power.
 
-    Between two repeats each goes on up to the middle of the gap. Shapes [n]; `bounds_s[r]` is where repeat r takes over, `sums_j[r]` the
-    energy there.
+    Between two repeats each goes on up to the middle of the gap. Shapes [n]; `bounds_s[r]` is where
+    repeat r takes over, `sums_j[r]` the energy there.
     """
 
     wave: Wave
@@ -210,16 +249,35 @@ class Load(NamedTuple):
     sums_j: Floats
 
     @classmethod
-    def of(cls, wave: Wave, starts_s: Floats, ends_s: Floats, stretch: Floats, strength: Floats) -> Load:
+    def of(
+        cls, wave: Wave, starts_s: Floats, ends_s: Floats, stretch: Floats, strength: Floats
+    ) -> Load:
         middles = (ends_s[:-1] + starts_s[1:]) / 2
         bounds = np.concatenate(([starts_s[0]], middles))
         till = np.concatenate((middles, [starts_s[-1]]))
-        spent = strength * stretch * (wave.energy((till - starts_s) / stretch) - wave.energy((bounds - starts_s) / stretch))
-        return cls(wave, starts_s, stretch, strength, bounds, np.concatenate(([0.0], np.cumsum(spent[:-1]))))
+        spent = (
+            strength
+            * stretch
+            * (
+                wave.energy((till - starts_s) / stretch)
+                - wave.energy((bounds - starts_s) / stretch)
+            )
+        )
+        return cls(
+            wave,
+            starts_s,
+            stretch,
+            strength,
+            bounds,
+            np.concatenate(([0.0], np.cumsum(spent[:-1]))),
+        )
 
     def energy(self, t: Floats) -> Floats:
         """True joules since the first repeat began."""
         r = np.maximum(np.searchsorted(self.bounds_s, t, side="right") - 1, 0)
         stretch, start = self.stretch[r], self.starts_s[r]
         base = self.wave.energy((self.bounds_s - self.starts_s) / self.stretch)[r]
-        return np.asarray(self.sums_j[r] + self.strength[r] * stretch * (self.wave.energy((t - start) / stretch) - base))
+        return np.asarray(
+            self.sums_j[r]
+            + self.strength[r] * stretch * (self.wave.energy((t - start) / stretch) - base)
+        )

@@ -1,1 +1,4 @@
-"""Run directories: the only place that writes them. No database, no lock: a shared parallel file system will do."""
+"""Run directories: the only place that writes them.
+
+No database, no lock: a shared parallel file system will do.
+"""

@@ -1,4 +1,6 @@
-"""Calibration profiles on disk: one JSON file a device, HOST_DEVICE.json, so that hosts may share a home directory."""
+"""Calibration profiles on disk: one JSON file a device, HOST_DEVICE.json, so that hosts may share a
+home directory.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,26 @@ def folder(environment: Mapping[str, str] = os.environ) -> Path:
     if given:
         return Path(given)
     data = environment.get("XDG_DATA_HOME") or ""
-    base = Path(data) if os.path.isabs(data) else Path(environment.get("HOME") or "/") / ".local" / "share"  # the specification ignores relative ones
+    base = (
+        Path(data)
+        if os.path.isabs(data)
+        else Path(environment.get("HOME") or "/") / ".local" / "share"
+    )  # the specification ignores relative ones
     return base / "energybench" / "profiles"
 
 
 def read(folder: Path) -> tuple[ChannelProfile, ...]:
-    """Every channel's profile; none where there is no such folder. Raises BadInput that names the file and its key."""
+    """Every channel's profile; none where there is no such folder.
+
+    Raises BadInput that names the file and its key.
+    """
     return tuple(channel for path in _files(folder) for channel in read_file(path).channels)
 
 
 def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput, ...]]:
-    """What can be read, and what is wrong with the other files: another host's broken profile must not cost this one's run."""
+    """What can be read, and what is wrong with the other files: another host's broken profile must
+    not cost this one's run.
+    """
     sound: list[ChannelProfile] = []
     broken = []
     for path in _files(folder):
@@ -46,7 +57,9 @@ def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput
 
 
 def read_limits(folder: Path) -> tuple[DeviceLimits, ...]:
-    """Every device's limits; a file that cannot be read is passed over (`read_sound` says what is wrong with it)."""
+    """Every device's limits; a file that cannot be read is passed over (`read_sound` says what is
+    wrong with it).
+    """
     found = []
     for path in _files(folder):
         try:
@@ -61,23 +74,37 @@ def read_file(path: Path) -> Profile:
     value: Any = load(path)
     schema = value.get("schema") if isinstance(value, dict) else None
     if schema != SCHEMA:
-        raise BadInput(f"{path}: schema", f"{schema!r} is not {SCHEMA!r}", "it is no calibration profile, or another version wrote it: calibrate again")
+        raise BadInput(
+            f"{path}: schema",
+            f"{schema!r} is not {SCHEMA!r}",
+            "it is no calibration profile, or another version wrote it: calibrate again",
+        )
     profile = convert(value, Profile, str(path))
     limits = profile.limits
     if limits is not None and (limits.device, limits.host) != (profile.device, profile.host):
-        raise BadInput(f"{path}: limits", f"are of {limits.device} on {limits.host}, the file of {profile.device} on {profile.host}", "it was edited")
+        raise BadInput(
+            f"{path}: limits",
+            f"are of {limits.device} on {limits.host}, the file of {profile.device} on "
+            f"{profile.host}",
+            "it was edited",
+        )
     for i, channel in enumerate(profile.channels):
         if channel.device != profile.device or channel.host != profile.host:
             raise BadInput(
-                f"{path}: channels[{i}]", f"is of {channel.device} on {channel.host}, the file of {profile.device} on {profile.host}", "it was edited"
+                f"{path}: channels[{i}]",
+                f"is of {channel.device} on {channel.host}, the file of {profile.device} on "
+                f"{profile.host}",
+                "it was edited",
             )
     return profile
 
 
 def save(profiles: Iterable[ChannelProfile], folder: Path) -> tuple[Path, ...]:
-    """Write profiles into their devices' files and keep what those hold besides; a new timing keeps an older gain and vice versa.
+    """Write profiles into their devices' files and keep what those hold besides; a new timing keeps
+    an older gain and vice versa.
 
-    The files written. Raises BadInput where a file that is there cannot be read: it is not overwritten.
+    The files written. Raises BadInput where a file that is there cannot be read: it is not
+    overwritten.
     """
     devices: dict[tuple[str, str], list[ChannelProfile]] = {}
     for profile in profiles:
@@ -88,13 +115,21 @@ def save(profiles: Iterable[ChannelProfile], folder: Path) -> tuple[Path, ...]:
         held = {channel.channel: channel for channel in before.channels}
         for profile in new:
             held[profile.channel] = merged(held.get(profile.channel), profile)
-        _replace(path, pretty(msgspec.structs.replace(before, channels=tuple(held[name] for name in sorted(held)))))
+        _replace(
+            path,
+            pretty(
+                msgspec.structs.replace(before, channels=tuple(held[name] for name in sorted(held)))
+            ),
+        )
         written.append(path)
     return tuple(written)
 
 
 def save_limits(limits: DeviceLimits, folder: Path) -> Path:
-    """Write a device's limits into its file, in place of older ones, and keep its channels. Raises BadInput as `save` does."""
+    """Write a device's limits into its file, in place of older ones, and keep its channels.
+
+    Raises BadInput as `save` does.
+    """
     path, before = _held(folder, limits.host, limits.device)
     _replace(path, pretty(msgspec.structs.replace(before, limits=limits)))
     return path
@@ -107,7 +142,10 @@ def _held(folder: Path, host: str, device: str) -> tuple[Path, Profile]:
 
 
 def merged(old: ChannelProfile | None, new: ChannelProfile) -> ChannelProfile:
-    """The new profile, with what it says nothing about taken from the old one. Driver and clocks stay those of the timing."""
+    """The new profile, with what it says nothing about taken from the old one.
+
+    Driver and clocks stay those of the timing.
+    """
     if old is None:
         return new
     if has_timing(new):
@@ -119,11 +157,17 @@ def merged(old: ChannelProfile | None, new: ChannelProfile) -> ChannelProfile:
 
 def has_timing(profile: ChannelProfile) -> bool:
     """Whether a load was driven for it (which may have told nothing), or it states a timing."""
-    return bool(profile.load) or any(figure is not None for figure in (profile.update_period_s, profile.window_s, profile.lag_s))
+    return bool(profile.load) or any(
+        figure is not None for figure in (profile.update_period_s, profile.window_s, profile.lag_s)
+    )
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.json") if not path.name.startswith(".")) if folder.is_dir() else []
+    return (
+        sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+        if folder.is_dir()
+        else []
+    )
 
 
 def _safe(name: str) -> str:

@@ -16,7 +16,12 @@ from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, STO
 from energybench.store.run import Header, Line, parse_line, process_started, read_header, read_lines
 from energybench.store.writer import complete
 
-_KINDS: dict[str, type[Any]] = {"measurement": Measurement, "comparison": Comparison, "projection": Projection, "study": Study}
+_KINDS: dict[str, type[Any]] = {
+    "measurement": Measurement,
+    "comparison": Comparison,
+    "projection": Projection,
+    "study": Study,
+}
 
 
 def read_run(directory: Path) -> Measurement:
@@ -36,7 +41,9 @@ def result(path: Path) -> Measurement | Comparison | Projection | Study:
     kind = value.get("kind") if isinstance(value, dict) else None
     if kind not in _KINDS:
         raise BadInput(f"{path}: kind", f"is {kind!r}", f"expected one of {', '.join(_KINDS)}")
-    made: Measurement | Comparison | Projection | Study = strict.convert(value, _KINDS[kind], str(path))
+    made: Measurement | Comparison | Projection | Study = strict.convert(
+        value, _KINDS[kind], str(path)
+    )
     return made
 
 
@@ -46,7 +53,9 @@ def read_traces(directory: Path) -> tuple[tuple[Trace, ...], tuple[Window, ...]]
     table, blob = samples.read_parquet(path)
     first, *rest = blob.decode("utf-8").split("\n")
     header = strict.convert(strict.loads(first, str(path)), Header, str(path))
-    windows = tuple(window for line in rest if (window := parse_line(line, str(path)).window) is not None)
+    windows = tuple(
+        window for line in rest if (window := parse_line(line, str(path)).window) is not None
+    )
     return samples.traces(table, header.channels), windows
 
 
@@ -59,29 +68,64 @@ def recover(name: str, ranges: Ranges) -> tuple[Path, Measurement]:
     header = read_header(directory)
     started = process_started(header.pid)
     if started is not None and started == header.pid_started and header.pid != os.getpid():
-        raise BadInput(name, f"is still being measured by process {header.pid}", "wait for it, or end it first")
+        raise BadInput(
+            name, f"is still being measured by process {header.pid}", "wait for it, or end it first"
+        )
     table = samples.read_stream(directory / SAMPLES)
     last_s = samples.last_s(table)
     lines = read_lines(directory)
-    closed = {line.window.repeat for line in lines if line.window is not None and line.window.label == "repeat"}
-    opened = {line.opening.repeat for line in lines if line.opening is not None and line.opening.label == "repeat"}
-    extra = [Doubt(code="recovered", message="the measuring side was killed; this was completed from what it had written", remedy="repeat the run")]
+    closed = {
+        line.window.repeat
+        for line in lines
+        if line.window is not None and line.window.label == "repeat"
+    }
+    opened = {
+        line.opening.repeat
+        for line in lines
+        if line.opening is not None and line.opening.label == "repeat"
+    }
+    extra = [
+        Doubt(
+            code="recovered",
+            message="the measuring side was killed; this was completed from what it had written",
+            remedy="repeat the run",
+        )
+    ]
     if opened - closed:
-        extra.append(Doubt(code="cut-off", message="its last repeat ends at the last sample, not at the work's end", remedy="repeat the run"))
+        extra.append(
+            Doubt(
+                code="cut-off",
+                message="its last repeat ends at the last sample, not at the work's end",
+                remedy="repeat the run",
+            )
+        )
     if file := _checkpoint(header, lines):
-        extra.append(Doubt(code="interrupted", message=beyond(file), remedy=f"the same command again: it goes on from {Path(file).name}"))
+        extra.append(
+            Doubt(
+                code="interrupted",
+                message=beyond(file),
+                remedy=f"the same command again: it goes on from {Path(file).name}",
+            )
+        )
     try:
         return complete(directory, header, table, ranges, tuple(extra), last_s)
     except ValueError as error:
-        raise BadInput(name, f"cannot be completed: {error}", "it was cut off before the work began") from None
+        raise BadInput(
+            name, f"cannot be completed: {error}", "it was cut off before the work began"
+        ) from None
 
 
 def _checkpoint(header: Header, lines: Sequence[Line]) -> str:
-    """The file that the run went on from and wrote; empty where it had none. What only reads its checkpoint states no progress."""
+    """The file that the run went on from and wrote; empty where it had none.
+
+    What only reads its checkpoint states no progress.
+    """
     kept = [line.record for line in lines if line.record is not None]
     if kept and kept[-1].progress is None:
         return ""
-    workload = next((line.workload for line in reversed(lines) if line.workload is not None), header.workload)
+    workload = next(
+        (line.workload for line in reversed(lines) if line.workload is not None), header.workload
+    )
     return str(workload.settings.get("checkpoint") or "") if workload is not None else ""
 
 
@@ -98,6 +142,10 @@ def _partial(path: Path) -> Path:
         if len(held) == 1:
             return held[0]
         raise BadInput(
-            str(path), f"holds {len(held)} unfinished runs", f"one at a time: {', '.join(one.name for one in held)}" if held else "nothing to recover"
+            str(path),
+            f"holds {len(held)} unfinished runs",
+            f"one at a time: {', '.join(one.name for one in held)}"
+            if held
+            else "nothing to recover",
         )
     raise BadInput(str(path), "no such run", f"unfinished runs are called {PARTIAL}…")

@@ -1,4 +1,6 @@
-"""What a run directory says beside its samples: the header, and the lines that were added while it ran."""
+"""What a run directory says beside its samples: the header, and the lines that were added while it
+ran.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,21 @@ import msgspec
 
 from energybench.analysis.measurement.measure import Record, SamplingStats
 from energybench.errors import BadInput
-from energybench.model import BoundaryName, Channel, Condition, DeviceLimits, Doubt, Host, Noun, OtherLoad, Verification, Window, Work, WorkloadRef, WorkRecord
+from energybench.model import (
+    BoundaryName,
+    Channel,
+    Condition,
+    DeviceLimits,
+    Doubt,
+    Host,
+    Noun,
+    OtherLoad,
+    Verification,
+    Window,
+    Work,
+    WorkloadRef,
+    WorkRecord,
+)
 from energybench.store import strict
 from energybench.store.layout import HEADER, WINDOWS
 
@@ -34,7 +50,9 @@ class Header(Noun, frozen=True, kw_only=True):
 
 
 class Opening(Noun, frozen=True, kw_only=True):
-    """A window that has begun; without a Window of its label after it, the run was cut off inside it."""
+    """A window that has begun; without a Window of its label after it, the run was cut off inside
+    it.
+    """
 
     label: str
     start_s: float
@@ -93,19 +111,44 @@ def parse_line(text: str, where: str) -> Line:
         raise BadInput(where, str(error), "it is not ours, or was edited") from None
 
 
-def record(header: Header, lines: tuple[Line, ...], sampling: tuple[SamplingStats, ...] = (), last_s: float | None = None) -> Record:
-    """Header and lines as the record that is analysed. `last_s`: the last sample's time, where a window left open ends."""
+def record(
+    header: Header,
+    lines: tuple[Line, ...],
+    sampling: tuple[SamplingStats, ...] = (),
+    last_s: float | None = None,
+) -> Record:
+    """Header and lines as the record that is analysed.
+
+    `last_s`: the last sample's time, where a window left open ends.
+    """
     windows = [line.window for line in lines if line.window is not None]
-    openings = {(line.opening.label, line.opening.repeat): line.opening for line in lines if line.opening is not None}
+    openings = {
+        (line.opening.label, line.opening.repeat): line.opening
+        for line in lines
+        if line.opening is not None
+    }
     worked = any(line.work is not None for line in lines)
-    for opening in openings.values():  # of a first repeat that was begun anew, longer, the last beginning counts
+    for opening in (
+        openings.values()
+    ):  # of a first repeat that was begun anew, longer, the last beginning counts
         closed = any(w.label == opening.label and w.repeat == opening.repeat for w in windows)
-        a_part = opening.label == "repeat" and worked  # of a repeat, beside whole ones: its work is not known
+        a_part = (
+            opening.label == "repeat" and worked
+        )  # of a repeat, beside whole ones: its work is not known
         if not closed and not a_part and last_s is not None and last_s > opening.start_s:
-            windows.append(Window(label=opening.label, start_s=opening.start_s, end_s=last_s, repeat=opening.repeat))
+            windows.append(
+                Window(
+                    label=opening.label,
+                    start_s=opening.start_s,
+                    end_s=last_s,
+                    repeat=opening.repeat,
+                )
+            )
     repeats = sum(window.label == "repeat" for window in windows)
     works: list[Work | None] = [line.work for line in lines if line.work is not None]
-    workload = next((line.workload for line in reversed(lines) if line.workload is not None), header.workload)
+    workload = next(
+        (line.workload for line in reversed(lines) if line.workload is not None), header.workload
+    )
     return Record(
         id=header.id,
         label=header.label,
@@ -127,12 +170,17 @@ def record(header: Header, lines: tuple[Line, ...], sampling: tuple[SamplingStat
 
 
 def _worst(lines: tuple[Line, ...]) -> tuple[Verification, ...]:
-    """Of each quantity over the repeats: the first check that failed, else the one that came closest to failing."""
+    """Of each quantity over the repeats: the first check that failed, else the one that came
+    closest to failing.
+    """
     worst: dict[str, Verification] = {}
     for line in lines:
         for check in line.verification or ():
             held = worst.get(check.quantity)
-            if held is None or (held.passed and (not check.passed or abs(check.value or 0.0) > abs(held.value or 0.0))):
+            if held is None or (
+                held.passed
+                and (not check.passed or abs(check.value or 0.0) > abs(held.value or 0.0))
+            ):
                 worst[check.quantity] = check
     return tuple(worst.values())
 
@@ -144,4 +192,6 @@ def encode(noun: Any) -> bytes:
 
 def pretty(noun: Any) -> str:
     """A noun as indented JSON with a final newline."""
-    return json.dumps(msgspec.to_builtins(noun), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return (
+        json.dumps(msgspec.to_builtins(noun), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )

@@ -1,4 +1,6 @@
-"""Samples on disk: an Arrow stream while they come, Parquet when done; a row a reading, and back to traces."""
+"""Samples on disk: an Arrow stream while they come, Parquet when done; a row a reading, and back to
+traces.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +23,24 @@ def _schema() -> Any:
 
     return pa.schema(
         [
-            pa.field("t_s", pa.float64(), nullable=False),  # when it was read, or when the sensor says it published
+            pa.field(
+                "t_s", pa.float64(), nullable=False
+            ),  # when it was read, or when the sensor says it published
             pa.field("channel", pa.int16(), nullable=False),
             pa.field("raw", pa.int64()),  # counts; null: the read failed
             pa.field("late_s", pa.float32(), nullable=False),  # of this poll against the schedule
             pa.field("burst", pa.bool_(), nullable=False),
-            pa.field("missed", pa.int32(), nullable=False),  # scheduled polls skipped just before this one
+            pa.field(
+                "missed", pa.int32(), nullable=False
+            ),  # scheduled polls skipped just before this one
         ]
     )
 
 
 class SampleLog:
-    """Collects rows and streams them out a batch a second, so that a kill costs the last second at most."""
+    """Collects rows and streams them out a batch a second, so that a kill costs the last second at
+    most.
+    """
 
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
@@ -44,10 +52,18 @@ class SampleLog:
         self._rows: list[tuple[float, int, int | None, float, bool, int]] = []
         self._file.flush()
 
-    def append(self, values: Sequence[tuple[int, float, int | None]], late_s: float, burst: bool, missed: int) -> None:
+    def append(
+        self,
+        values: Sequence[tuple[int, float, int | None]],
+        late_s: float,
+        burst: bool,
+        missed: int,
+    ) -> None:
         """One poll's readings: (channel number, time, raw)."""
         self._rows += [(t, channel, raw, late_s, burst, missed) for channel, t, raw in values]
-        if len(self._rows) >= _FLUSH_ROWS or (self._rows and self._rows[-1][0] - self._rows[0][0] >= _FLUSH_S):
+        if len(self._rows) >= _FLUSH_ROWS or (
+            self._rows and self._rows[-1][0] - self._rows[0][0] >= _FLUSH_S
+        ):
             self.flush()
 
     def flush(self) -> None:
@@ -69,9 +85,17 @@ class SampleLog:
         self._rows = []
 
     def _column(self, name: str, data: Any, good: Any = None) -> Any:
-        """An array from its buffers: `pyarrow.array` would import pandas, which costs more than measuring a short program."""
-        valid = None if good is None or good.all() else self._pa.py_buffer(np.packbits(good, bitorder="little"))
-        return self._pa.Array.from_buffers(self._schema.field(name).type, len(self._rows), [valid, self._pa.py_buffer(data)])
+        """An array from its buffers: `pyarrow.array` would import pandas, which costs more than
+        measuring a short program.
+        """
+        valid = (
+            None
+            if good is None or good.all()
+            else self._pa.py_buffer(np.packbits(good, bitorder="little"))
+        )
+        return self._pa.Array.from_buffers(
+            self._schema.field(name).type, len(self._rows), [valid, self._pa.py_buffer(data)]
+        )
 
     def table(self) -> Any:
         """Everything so far, read back from the file: a run of days is not kept in memory."""
@@ -124,9 +148,13 @@ def read_parquet(path: Path) -> tuple[Any, bytes]:
     try:
         table = pq.read_table(path)
     except FileNotFoundError:
-        raise BadInput(str(path), "no such file", "the run's samples are gone; its run.json still stands") from None
+        raise BadInput(
+            str(path), "no such file", "the run's samples are gone; its run.json still stands"
+        ) from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise BadInput(str(path), f"cannot be read: {error}", "it was cut off, or is not ours") from None
+        raise BadInput(
+            str(path), f"cannot be read: {error}", "it was cut off, or is not ours"
+        ) from None
     header = (table.schema.metadata or {}).get(b"energybench")
     if header is None or not set(_schema().names) <= set(table.column_names):
         raise BadInput(str(path), "has no energybench header", "it is not ours")
@@ -134,7 +162,9 @@ def read_parquet(path: Path) -> tuple[Any, bytes]:
 
 
 def _numpy(table: Any, name: str) -> tuple[Any, Any]:
-    """A column's values and which of them are there, from its buffers (`to_numpy` would import pandas)."""
+    """A column's values and which of them are there, from its buffers (`to_numpy` would import
+    pandas).
+    """
     column = table[name].combine_chunks()
     n, start = len(column), column.offset
     if n == 0:
@@ -147,7 +177,9 @@ def _numpy(table: Any, name: str) -> tuple[Any, Any]:
 
 
 def _bits(buffer: Any, start: int, n: int) -> Any:
-    return np.unpackbits(np.frombuffer(buffer, dtype=np.uint8), bitorder="little")[start : start + n].astype(np.bool_)
+    return np.unpackbits(np.frombuffer(buffer, dtype=np.uint8), bitorder="little")[
+        start : start + n
+    ].astype(np.bool_)
 
 
 def traces(table: Any, channels: Sequence[Channel]) -> tuple[Trace, ...]:
@@ -163,7 +195,9 @@ def traces(table: Any, channels: Sequence[Channel]) -> tuple[Trace, ...]:
 
 def sampling(table: Any, channels: Sequence[Channel]) -> tuple[SamplingStats, ...]:
     """Measured period, jitter and missed polls by collector, from the polls outside bursts."""
-    number, t_s, late_s, burst, missed = (_numpy(table, name)[0] for name in ("channel", "t_s", "late_s", "burst", "missed"))
+    number, t_s, late_s, burst, missed = (
+        _numpy(table, name)[0] for name in ("channel", "t_s", "late_s", "burst", "missed")
+    )
     made = []
     for collector in dict.fromkeys(channel.collector for channel in channels):
         first = next(i for i, channel in enumerate(channels) if channel.collector == collector)

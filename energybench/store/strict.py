@@ -1,4 +1,6 @@
-"""Reading JSON that was written by us: truncated, foreign, NaN, duplicate or unknown keys are reported, not guessed at."""
+"""Reading JSON that was written by us: truncated, foreign, NaN, duplicate or unknown keys are
+reported, not guessed at.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,11 @@ def loads(text: str, where: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise BadInput(where, f"is no JSON at line {error.lineno}: {error.msg}", "it was cut off, or is not ours") from None
+        raise BadInput(
+            where,
+            f"is no JSON at line {error.lineno}: {error.msg}",
+            "it was cut off, or is not ours",
+        ) from None
     except _Wrong as error:
         raise BadInput(where, str(error), "it is not ours, or was edited") from None
     except RecursionError:
@@ -59,12 +65,22 @@ def loads(text: str, where: str) -> Any:
 def convert(value: Any, kind: type[T], where: str) -> T:
     """The value as a noun. Raises BadInput with the key where it does not fit."""
     schema = value.get("schema") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or (schema is None and "schema" in getattr(kind, "__struct_fields__", ())):
+    if not isinstance(value, dict) or (
+        schema is None and "schema" in getattr(kind, "__struct_fields__", ())
+    ):
         raise BadInput(where, "has no 'schema'", f"it is not ours: expected {SCHEMA!r}")
     if isinstance(schema, str) and schema.startswith("energybench/") and schema != SCHEMA:
-        raise BadInput(f"{where}: schema", f"{schema!r} is not {SCHEMA!r}", "read it with the version that wrote it")
+        raise BadInput(
+            f"{where}: schema",
+            f"{schema!r} is not {SCHEMA!r}",
+            "read it with the version that wrote it",
+        )
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         said, _, key = str(error).partition(" - at `$")
-        raise BadInput(f"{where}: {key.strip('`').lstrip('.')}" if key else where, said[:1].lower() + said[1:], "it is not ours, or was edited") from None
+        raise BadInput(
+            f"{where}: {key.strip('`').lstrip('.')}" if key else where,
+            said[:1].lower() + said[1:],
+            "it is not ours, or was edited",
+        ) from None

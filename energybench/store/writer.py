@@ -1,4 +1,6 @@
-"""Writing a run: header at once, windows and samples as they come, the finished directory renamed into place."""
+"""Writing a run: header at once, windows and samples as they come, the finished directory renamed
+into place.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,28 @@ from typing import IO, Any
 from energybench.analysis.energy.boundary import Ranges
 from energybench.analysis.measurement.measure import Record, measure
 from energybench.errors import BadInput
-from energybench.model import Condition, Doubt, Measurement, OtherLoad, Trace, Verification, Window, Work, WorkloadRef, WorkRecord
+from energybench.model import (
+    Condition,
+    Doubt,
+    Measurement,
+    OtherLoad,
+    Trace,
+    Verification,
+    Window,
+    Work,
+    WorkloadRef,
+    WorkRecord,
+)
 from energybench.store import samples
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS
 from energybench.store.run import Header, Line, Opening, encode, pretty, read_lines, record
 
 
 class RunWriter:
-    """A run directory while it is written. Use as a context manager: leaving it closes the files, finished or not."""
+    """A run directory while it is written.
+
+    Use as a context manager: leaving it closes the files, finished or not.
+    """
 
     def __init__(self, store: Path, header: Header) -> None:
         self._header, self._store = header, store
@@ -29,13 +45,22 @@ class RunWriter:
         try:
             self.directory.mkdir(parents=True)
         except OSError as error:
-            raise BadInput(f"--out {self._store}", f"cannot be written: {error.strerror}", "name a folder that can") from None
+            raise BadInput(
+                f"--out {self._store}",
+                f"cannot be written: {error.strerror}",
+                "name a folder that can",
+            ) from None
         (self.directory / HEADER).write_text(pretty(self._header), "utf-8")
         self._windows = (self.directory / WINDOWS).open("ab", buffering=0)
         self._samples = samples.SampleLog(self.directory / SAMPLES)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._samples is not None:
             self._samples.close()
         if self._windows is not None:
@@ -52,7 +77,9 @@ class RunWriter:
             raise RuntimeError("the run is not open")
         self._windows.write(encode(line) + b"\n")
 
-    def poll(self, values: list[tuple[int, float, int | None]], late_s: float, burst: bool, missed: int) -> None:
+    def poll(
+        self, values: list[tuple[int, float, int | None]], late_s: float, burst: bool, missed: int
+    ) -> None:
         self._log().append(values, late_s, burst, missed)
 
     def opening(self, label: str, start_s: float, repeat: int | None = None) -> None:
@@ -95,21 +122,36 @@ class RunWriter:
         self.directory.rmdir()
 
     def finish(self, ranges: Ranges) -> tuple[Path, Measurement]:
-        """Analyse, write run.json and samples.parquet, rename into place. Raises ValueError where no repeat was completed."""
+        """Analyse, write run.json and samples.parquet, rename into place.
+
+        Raises ValueError where no repeat was completed.
+        """
         table = self._log().table()
         self.__exit__(None, None, None)
         return complete(self.directory, self._header, table, ranges)
 
 
-def gather(header: Header, lines: tuple[Line, ...], table: Any, last_s: float | None = None) -> tuple[Record, tuple[Trace, ...]]:
+def gather(
+    header: Header, lines: tuple[Line, ...], table: Any, last_s: float | None = None
+) -> tuple[Record, tuple[Trace, ...]]:
     """Record and traces from what a run directory holds."""
-    return record(header, lines, samples.sampling(table, header.channels), last_s), samples.traces(table, header.channels)
+    return record(header, lines, samples.sampling(table, header.channels), last_s), samples.traces(
+        table, header.channels
+    )
 
 
 def complete(
-    directory: Path, header: Header, table: Any, ranges: Ranges, extra: tuple[Doubt, ...] = (), last_s: float | None = None
+    directory: Path,
+    header: Header,
+    table: Any,
+    ranges: Ranges,
+    extra: tuple[Doubt, ...] = (),
+    last_s: float | None = None,
 ) -> tuple[Path, Measurement]:
-    """Turn a partial directory into a finished run. What was written stays until the result stands."""
+    """Turn a partial directory into a finished run.
+
+    What was written stays until the result stands.
+    """
     lines = read_lines(directory)
     found, traces = gather(header, lines, table, last_s)
     measurement = measure(found._replace(doubts=found.doubts + extra), traces, ranges)
@@ -120,7 +162,9 @@ def complete(
     os.replace(temporary, directory / RUN)
     final = directory.with_name(directory.name.removeprefix(PARTIAL))
     if final.exists():
-        raise BadInput(str(final), "exists already", "move it away; this run stays in " + str(directory))
+        raise BadInput(
+            str(final), "exists already", "move it away; this run stays in " + str(directory)
+        )
     os.rename(directory, final)
     for name in (HEADER, WINDOWS, SAMPLES):
         (final / name).unlink(missing_ok=True)

@@ -1,4 +1,5 @@
-"""Charts as Vega-Lite specifications, made with altair. Labels travel as data only, never as markup or expression.
+"""Charts as Vega-Lite specifications, made with altair. Labels travel as data only, never as markup
+or expression.
 
 altair is imported late: a person without it can still have every other format.
 """
@@ -14,10 +15,19 @@ from energybench.model import Measurement, Part, Timeline
 from energybench.units import prefix, show
 from energybench_reports.charts.downsample import LIMIT, thin
 from energybench_reports.view.measurement import ASSUMED, mean_energy
-from energybench_reports.view.wording import UNUSED, amount, component, component_words, listed, ordered, plain
+from energybench_reports.view.wording import (
+    UNUSED,
+    amount,
+    component,
+    component_words,
+    listed,
+    ordered,
+    plain,
+)
 
-# Okabe & Ito's colours, told apart by colour-blind readers too (Color Universal Design, 2008). report.css has a lighter set for dark pages, found by these
-# values; so each must be written as it stands here.
+# Okabe & Ito's colours, told apart by colour-blind readers too (Color Universal Design, 2008).
+# report.css has a lighter set for dark pages, found by these values; so each must be written as it
+# stands here.
 COLOURS = {
     "cpu.package": "#0072b2",
     "cpu.dram": "#56b4e9",
@@ -46,7 +56,9 @@ _CONFIG = {
 
 
 class Figure(NamedTuple):
-    """A chart of one section: its specification, what stands under it, and what is read out instead of it."""
+    """A chart of one section: its specification, what stands under it, and what is read out instead
+    of it.
+    """
 
     section: str
     spec: dict[str, Any]
@@ -62,12 +74,19 @@ def library(name: str) -> Any:
         raise BadInput(name, "is not installed", "pip install 'energybench[report]'") from error
 
 
-def figures(measurements: Sequence[Measurement], timelines: Sequence[Timeline], names: Mapping[str, str]) -> tuple[Figure, ...]:
+def figures(
+    measurements: Sequence[Measurement], timelines: Sequence[Timeline], names: Mapping[str, str]
+) -> tuple[Figure, ...]:
     """Every chart that the document has data for."""
     alt = library("altair")
     parts = {m.id: m.boundary.parts for m in measurements}
     made = [energy(alt, measurements, names), repeats(alt, measurements, names)]
-    made += [power(alt, timeline, names.get(timeline.run, plain(timeline.run)), parts.get(timeline.run, ())) for timeline in timelines]
+    made += [
+        power(
+            alt, timeline, names.get(timeline.run, plain(timeline.run)), parts.get(timeline.run, ())
+        )
+        for timeline in timelines
+    ]
     return tuple(figure for figure in made if figure is not None)
 
 
@@ -78,21 +97,44 @@ def colour(keys: Sequence[str]) -> dict[str, str]:
 
 
 def finished(chart: Any, title: str) -> dict[str, Any]:
-    """The specification alone: free of altair's themes and options, and of anything that names a place on the web."""
+    """The specification alone: free of altair's themes and options, and of anything that names a
+    place on the web.
+    """
     made = chart.to_dict()
-    spec: dict[str, Any] = {key: made[key] for key in ("datasets", "layer", "hconcat", "width", "height", "facet", "spec", "columns", "data") if key in made}
-    fit = {"autosize": {"type": "fit-x", "contains": "padding"}} if "layer" in spec else {}  # several charts side by side have each their own width
+    spec: dict[str, Any] = {
+        key: made[key]
+        for key in (
+            "datasets",
+            "layer",
+            "hconcat",
+            "width",
+            "height",
+            "facet",
+            "spec",
+            "columns",
+            "data",
+        )
+        if key in made
+    }
+    fit = (
+        {"autosize": {"type": "fit-x", "contains": "padding"}} if "layer" in spec else {}
+    )  # several charts side by side have each their own width
     return spec | {"config": _CONFIG, "description": title, **fit}
 
 
 def power(alt: Any, timeline: Timeline, label: str, parts: Sequence[Part]) -> Figure | None:
-    """Power of every device over time, with the windows behind it. What no sensor measured is called modelled and dashed."""
+    """Power of every device over time, with the windows behind it.
+
+    What no sensor measured is called modelled and dashed.
+    """
     rows: list[dict[str, Any]] = []
     palette: dict[str, str] = {}
     dashes: dict[str, list[int]] = {}
     unused = {part.device for part in parts if not part.used}
     modelled = {(part.component, part.device) for part in parts if part.state == "modelled"}
-    tones = colour(list(dict.fromkeys(series.component.removesuffix(UNUSED) for series in timeline.series)))
+    tones = colour(
+        list(dict.fromkeys(series.component.removesuffix(UNUSED) for series in timeline.series))
+    )
     for series in timeline.series:
         key = series.component.removesuffix(UNUSED)
         idle = series.device in unused or series.component.endswith(UNUSED)
@@ -107,41 +149,94 @@ def power(alt: Any, timeline: Timeline, label: str, parts: Sequence[Part]) -> Fi
     if all(row["w"] is None for row in rows):
         return None
     end = max(row["t"] for row in rows)
-    top = 1.14 * max(row["w"] for row in rows if row["w"] is not None)  # room above the lines for the windows' labels
+    top = 1.14 * max(
+        row["w"] for row in rows if row["w"] is not None
+    )  # room above the lines for the windows' labels
     x = alt.X(
-        "t:Q", title="seconds since the run began", scale=alt.Scale(domain=[0, end], nice=False), axis=alt.Axis(tickCount=8, format="~r" if end > 10 else "")
+        "t:Q",
+        title="seconds since the run began",
+        scale=alt.Scale(domain=[0, end], nice=False),
+        axis=alt.Axis(tickCount=8, format="~r" if end > 10 else ""),
     )
     lines = (
         alt.Chart(alt.Data(values=rows))
         .mark_line(strokeWidth=1.6, interpolate="linear", invalid="break-paths-show-path-domains")
         .encode(
             x=x,
-            y=alt.Y("w:Q", title="power of a device (W)", scale=alt.Scale(domain=[0, top or 1], nice=False), axis=alt.Axis(tickCount=5)),
-            color=alt.Color("part:N", title=None, scale=alt.Scale(domain=list(palette), range=list(palette.values()))),
-            strokeDash=alt.StrokeDash("part:N", title=None, scale=alt.Scale(domain=list(dashes), range=list(dashes.values()))),
+            y=alt.Y(
+                "w:Q",
+                title="power of a device (W)",
+                scale=alt.Scale(domain=[0, top or 1], nice=False),
+                axis=alt.Axis(tickCount=5),
+            ),
+            color=alt.Color(
+                "part:N",
+                title=None,
+                scale=alt.Scale(domain=list(palette), range=list(palette.values())),
+            ),
+            strokeDash=alt.StrokeDash(
+                "part:N",
+                title=None,
+                scale=alt.Scale(domain=list(dashes), range=list(dashes.values())),
+            ),
             detail="device:N",
-            tooltip=[alt.Tooltip("device:N"), alt.Tooltip("part:N"), alt.Tooltip("t:Q", title="s"), alt.Tooltip("w:Q", title="W")],
+            tooltip=[
+                alt.Tooltip("device:N"),
+                alt.Tooltip("part:N"),
+                alt.Tooltip("t:Q", title="s"),
+                alt.Tooltip("w:Q", title="W"),
+            ],
         )
     )
-    chart = alt.layer(*_windows(alt, timeline, end), lines).properties(width="container", height=240)
+    chart = alt.layer(*_windows(alt, timeline, end), lines).properties(
+        width="container", height=240
+    )
     count = len(timeline.series)
-    text = f"Power over time of {count} device{'s' * (count != 1)} of {label}, with the windows of idle and repeats shaded."
+    text = (
+        f"Power over time of {count} device{'s' * (count != 1)} of {label}, with the windows of "
+        "idle and repeats shaded."
+    )
     longest = max(len(series.t_s) for series in timeline.series)
-    note = f" Drawn from at most {LIMIT} points a device, lowest and highest readings kept." if longest > LIMIT else ""
-    return Figure("power", finished(chart, text), f"{label}. Shaded: repeats, by number, and what came before them. A gap is a failed reading.{note}", text)
+    note = (
+        f" Drawn from at most {LIMIT} points a device, lowest and highest readings kept."
+        if longest > LIMIT
+        else ""
+    )
+    return Figure(
+        "power",
+        finished(chart, text),
+        f"{label}. Shaded: repeats, by number, and what came before them. A gap is a failed "
+        f"reading.{note}",
+        text,
+    )
 
 
 def _windows(alt: Any, timeline: Timeline, end: float) -> list[Any]:
     """Bands for windows outside regions, with a label where there is room."""
-    drawn = [window for window in timeline.windows if window.label in ("idle", "repeat", "warm-up", "setup") or window.repeat is None]
+    drawn = [
+        window
+        for window in timeline.windows
+        if window.label in ("idle", "repeat", "warm-up", "setup") or window.repeat is None
+    ]
     rows = []
     number = 0
     for window in drawn:
         number += window.label == "repeat"
-        text = str(number if window.repeat is None else window.repeat + 1) if window.label == "repeat" else plain(window.label)
+        text = (
+            str(number if window.repeat is None else window.repeat + 1)
+            if window.label == "repeat"
+            else plain(window.label)
+        )
         wide = window.duration_s >= _LETTER * (len(text) + 1) * end
         tint = BAND if window.label == "repeat" else IDLE_BAND
-        rows.append({"from": round(window.start_s, 3), "to": round(min(window.end_s, end), 3), "label": text if wide else "", "tint": tint})
+        rows.append(
+            {
+                "from": round(window.start_s, 3),
+                "to": round(min(window.end_s, end), 3),
+                "label": text if wide else "",
+                "tint": tint,
+            }
+        )
     if not rows:
         return []
     base = alt.Chart(alt.Data(values=rows))
@@ -154,8 +249,13 @@ def _windows(alt: Any, timeline: Timeline, end: float) -> list[Any]:
     ]
 
 
-def energy(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, str]) -> Figure | None:
-    """Energy by component, one bar a measurement, with the interval of the sum. Missing parts are named below, never drawn."""
+def energy(
+    alt: Any, measurements: Sequence[Measurement], names: Mapping[str, str]
+) -> Figure | None:
+    """Energy by component, one bar a measurement, with the interval of the sum.
+
+    Missing parts are named below, never drawn.
+    """
     shown = [m for m in measurements if m.energy_j is not None and m.components_j]
     if not shown:
         return None
@@ -170,16 +270,41 @@ def energy(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, st
             estimate = m.components_j[key]
             end = start + estimate.value / factor
             bars.append(
-                {"run": names[m.id], "part": component_words(key), "from": start, "to": end, "energy": show(estimate, "J"), "modelled": key in modelled}
+                {
+                    "run": names[m.id],
+                    "part": component_words(key),
+                    "from": start,
+                    "to": end,
+                    "energy": show(estimate, "J"),
+                    "modelled": key in modelled,
+                }
             )
             start = end
         if m.energy_j:
-            did = f" for {amount(m.work)}" if m.work and m.work.amount != 1 else ""  # repeats may hold other amounts of the same work
-            text = f"{names[m.id]}: {show(m.energy_j, 'J')}{did}" + (f", {ASSUMED}" if m.quality == "estimated" else "")
-            sums.append({"run": names[m.id], "low": m.energy_j.low / factor, "high": m.energy_j.high / factor, "text": text})
-    x = alt.X("from:Q", title=f"energy of one repeat, gross ({unit})", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(tickCount=6))
+            did = (
+                f" for {amount(m.work)}" if m.work and m.work.amount != 1 else ""
+            )  # repeats may hold other amounts of the same work
+            text = f"{names[m.id]}: {show(m.energy_j, 'J')}{did}" + (
+                f", {ASSUMED}" if m.quality == "estimated" else ""
+            )
+            sums.append(
+                {
+                    "run": names[m.id],
+                    "low": m.energy_j.low / factor,
+                    "high": m.energy_j.high / factor,
+                    "text": text,
+                }
+            )
+    x = alt.X(
+        "from:Q",
+        title=f"energy of one repeat, gross ({unit})",
+        scale=alt.Scale(zero=True, nice=True),
+        axis=alt.Axis(tickCount=6),
+    )
     y = alt.Y("run:N", sort=[names[m.id] for m in shown], axis=None)
-    scale = alt.Scale(domain=[component_words(key) for key in palette], range=list(palette.values()))
+    scale = alt.Scale(
+        domain=[component_words(key) for key in palette], range=list(palette.values())
+    )
     tip = [alt.Tooltip("run:N"), alt.Tooltip("part:N"), alt.Tooltip("energy:N")]
     base = alt.Chart(alt.Data(values=bars))
     over = alt.Chart(alt.Data(values=sums))
@@ -191,30 +316,56 @@ def energy(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, st
             color=alt.Color("part:N", title=None, scale=scale),
             tooltip=tip,
         ),
-        base.transform_filter("datum.modelled").mark_bar(height=20, color=HATCH).encode(x=x, x2="to:Q", y=y),
+        base.transform_filter("datum.modelled")
+        .mark_bar(height=20, color=HATCH)
+        .encode(x=x, x2="to:Q", y=y),
         over.mark_rule(strokeWidth=1.5, color=INK).encode(x="low:Q", x2="high:Q", y=y),
         over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="low:Q", y=y),
         over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="high:Q", y=y),
-        over.mark_text(align="left", baseline="bottom", dy=-15, dx=0, fontSize=12, color=INK).encode(x=alt.value(0), y=y, text="text:N"),
+        over.mark_text(
+            align="left", baseline="bottom", dy=-15, dx=0, fontSize=12, color=INK
+        ).encode(x=alt.value(0), y=y, text="text:N"),
     ]
     chart = alt.layer(*layers).properties(width="container", height=alt.Step(58))
     text = f"Energy of one repeat by component: {'; '.join(row['text'] for row in sums)}."
-    return Figure("components", finished(chart, text), f"Whisker: interval of the sum. {_caption(shown, names)}".strip(), text)
+    return Figure(
+        "components",
+        finished(chart, text),
+        f"Whisker: interval of the sum. {_caption(shown, names)}".strip(),
+        text,
+    )
 
 
 def _caption(shown: Sequence[Measurement], names: Mapping[str, str]) -> str:
     """Which parts are modelled, and which are in no bar."""
     said = []
     keys = ordered(component(part) for m in shown for part in m.boundary.parts)
-    for state, words in (("modelled", "Hatched, modelled from a stated range"), ("missing", "In no bar, missing")):
-        having = {key: [names[m.id] for m in shown if any(component(part) == key and part.state == state for part in m.boundary.parts)] for key in keys}
-        found = [f"{component_words(key)} of {'every run' if 1 < len(runs) == len(shown) else listed(runs)}" for key, runs in having.items() if runs]
+    for state, words in (
+        ("modelled", "Hatched, modelled from a stated range"),
+        ("missing", "In no bar, missing"),
+    ):
+        having = {
+            key: [
+                names[m.id]
+                for m in shown
+                if any(component(part) == key and part.state == state for part in m.boundary.parts)
+            ]
+            for key in keys
+        }
+        found = [
+            f"{component_words(key)} of "
+            f"{'every run' if 1 < len(runs) == len(shown) else listed(runs)}"
+            for key, runs in having.items()
+            if runs
+        ]
         if found:
             said.append(f"{words}: {', '.join(found)}.")
     return " ".join(said)
 
 
-def repeats(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, str]) -> Figure | None:
+def repeats(
+    alt: Any, measurements: Sequence[Measurement], names: Mapping[str, str]
+) -> Figure | None:
     """Each repeat's distance from its measurement's mean, so that spread and drift are seen."""
     rows: list[dict[str, Any]] = [
         {"run": names[m.id], "repeat": k, "off": round((repeat.energy_j / mean - 1) * 100, 4)}
@@ -228,7 +379,11 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, s
     runs = list(dict.fromkeys(row["run"] for row in rows))
     tones = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
     cycle = len(runs) // len(tones) + 1
-    zero = alt.Chart(alt.Data(values=[{"off": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="off:Q")
+    zero = (
+        alt.Chart(alt.Data(values=[{"off": 0}]))
+        .mark_rule(color=INK, strokeDash=[4, 3])
+        .encode(y="off:Q")
+    )
     points = (
         alt.Chart(alt.Data(values=rows))
         .mark_point(size=70, filled=True, opacity=0.9)
@@ -236,11 +391,30 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Mapping[str, s
             x=alt.X("repeat:O", title="repeat", axis=alt.Axis(labelAngle=0)),
             xOffset=alt.XOffset("run:N", sort=runs),
             y=alt.Y("off:Q", title="energy, % from the mean", axis=alt.Axis(tickCount=5)),
-            color=alt.Color("run:N", title=None, sort=runs, scale=alt.Scale(domain=runs, range=list(tones * cycle)[: len(runs)])),
-            shape=alt.Shape("run:N", title=None, sort=runs, scale=alt.Scale(domain=runs, range=list(SHAPES * cycle)[: len(runs)])),
-            tooltip=[alt.Tooltip("run:N"), alt.Tooltip("repeat:O"), alt.Tooltip("off:Q", title="% from the mean", format="+.2f")],
+            color=alt.Color(
+                "run:N",
+                title=None,
+                sort=runs,
+                scale=alt.Scale(domain=runs, range=list(tones * cycle)[: len(runs)]),
+            ),
+            shape=alt.Shape(
+                "run:N",
+                title=None,
+                sort=runs,
+                scale=alt.Scale(domain=runs, range=list(SHAPES * cycle)[: len(runs)]),
+            ),
+            tooltip=[
+                alt.Tooltip("run:N"),
+                alt.Tooltip("repeat:O"),
+                alt.Tooltip("off:Q", title="% from the mean", format="+.2f"),
+            ],
         )
     )
     chart = alt.layer(zero, points).properties(width="container", height=180)
     text = f"Energy of each repeat relative to its mean, for {', '.join(runs)}."
-    return Figure("repeats", finished(chart, text), "Each point is one repeat; the dashed line is the mean of its measurement.", text)
+    return Figure(
+        "repeats",
+        finished(chart, text),
+        "Each point is one repeat; the dashed line is the mean of its measurement.",
+        text,
+    )

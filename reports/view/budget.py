@@ -13,10 +13,17 @@ from energybench_reports.view.wording import Cell, percent, plain, signed
 
 LINES = 6  # a reader acts on one or two; every effect stands under Uncertainty budgets
 HEAD = ("effect", "u", "share of the variance", "without it", "what would shrink it")
-_NAMES = {"normal": "normal", "student": "Student t", "rectangular": "rectangular", "bound": "one-sided bound"}
+_NAMES = {
+    "normal": "normal",
+    "student": "Student t",
+    "rectangular": "rectangular",
+    "bound": "one-sided bound",
+}
 
 
-def section(measurements: Sequence[Measurement], comparisons: Sequence[Comparison], names: Mapping[str, str]) -> Section:
+def section(
+    measurements: Sequence[Measurement], comparisons: Sequence[Comparison], names: Mapping[str, str]
+) -> Section:
     """A table a comparison and a measurement; in a text, the first line of each."""
     tables: list[Table] = []
     brief: list[str] = []
@@ -26,24 +33,41 @@ def section(measurements: Sequence[Measurement], comparisons: Sequence[Compariso
             tables.append(_table(title, estimate, unit, lines))
             brief.append(f"{title}: {plain(words(lines[0], estimate, unit))}")
     about = (
-        "Each line is an effect, or one of a kind on several devices. Without it: the half-width of the interval, recombined with the effect left out, "
-        "which is what a perfect remedy could gain at most. A bound is no probability and has no share of the variance."
+        "Each line is an effect, or one of a kind on several devices. Without it: the half-width "
+        "of the interval, recombined with the effect left out, "
+        "which is what a perfect remedy could gain at most. A bound is no probability and has no "
+        "share of the variance."
     )
-    return Section("shrink", "What would shrink this interval most", about, tuple(tables), brief=tuple(brief))
+    return Section(
+        "shrink", "What would shrink this interval most", about, tuple(tables), brief=tuple(brief)
+    )
 
 
-def _values(measurements: Sequence[Measurement], comparisons: Sequence[Comparison], names: Mapping[str, str]) -> list[tuple[str, Estimate, str, bool]]:
+def _values(
+    measurements: Sequence[Measurement], comparisons: Sequence[Comparison], names: Mapping[str, str]
+) -> list[tuple[str, Estimate, str, bool]]:
     """(title, value, unit, whether it is a ratio) of everything that has an interval to shrink."""
     found = [
-        (f"{' → '.join(pair(comparison))}: {plain(comparison.title) or MEASURED_TITLE}", comparison.energy_ratio, "", True)
+        (
+            f"{' → '.join(pair(comparison))}: {plain(comparison.title) or MEASURED_TITLE}",
+            comparison.energy_ratio,
+            "",
+            True,
+        )
         for comparison in comparisons
         if comparison.energy_ratio is not None
     ]
-    return found + [(f"{names[m.id]}: energy, gross", m.energy_j, "J", False) for m in measurements if m.energy_j is not None]
+    return found + [
+        (f"{names[m.id]}: energy, gross", m.energy_j, "J", False)
+        for m in measurements
+        if m.energy_j is not None
+    ]
 
 
 def _table(title: str, estimate: Estimate, unit: str, lines: Sequence[Contribution]) -> Table:
-    now = show_value(estimate.half_width, unit) + (f" ({percent(estimate.half_width / abs(estimate.value))})" if estimate.value else "")
+    now = show_value(estimate.half_width, unit) + (
+        f" ({percent(estimate.half_width / abs(estimate.value))})" if estimate.value else ""
+    )
     return Table(
         title,
         HEAD,
@@ -56,9 +80,17 @@ def _table(title: str, estimate: Estimate, unit: str, lines: Sequence[Contributi
 def _row(line: Contribution, estimate: Estimate, unit: str) -> tuple[Cell, ...]:
     width = line.half_width_without
     return (
-        Cell(plain(line.effect), _NAMES[line.distribution] + (f", {line.devices} together" if line.devices > 1 else "")),
+        Cell(
+            plain(line.effect),
+            _NAMES[line.distribution] + (f", {line.devices} together" if line.devices > 1 else ""),
+        ),
         Cell(signed(line.u, unit), percent(abs(line.u_rel)) if line.u_rel is not None else ""),
-        Cell(percent(line.share), bar=min(line.share, 1.0)) if line.share is not None else Cell("a bound", tone="muted"),
-        Cell(f"±{show_value(width, unit)}", percent(width / abs(estimate.value)) if estimate.value else ""),
+        Cell(percent(line.share), bar=min(line.share, 1.0))
+        if line.share is not None
+        else Cell("a bound", tone="muted"),
+        Cell(
+            f"±{show_value(width, unit)}",
+            percent(width / abs(estimate.value)) if estimate.value else "",
+        ),
         Cell(line.remedy, tone="prose") if line.remedy else Cell("–", tone="muted"),
     )

@@ -30,7 +30,10 @@ def build(document: Document) -> View:
     answers += [view_projection.answer(projection) for projection in projections]
     answers += [view_study.answer(study) for study in studies]
     if not answers:
-        answers = [view_measurement.answer(measurement, names[measurement.id]) for measurement in measurements]
+        answers = [
+            view_measurement.answer(measurement, names[measurement.id])
+            for measurement in measurements
+        ]
     sections = (
         *view_study.sections(studies),
         view_comparison.ratios(comparisons),
@@ -49,11 +52,18 @@ def build(document: Document) -> View:
     return View(
         title=plain(document.title) or "Untitled",
         imprint=" · ".join(
-            word for word in (f"energybench {plain(document.version)}" if document.version else "energybench", plain(document.created_utc)) if word
+            word
+            for word in (
+                f"energybench {plain(document.version)}" if document.version else "energybench",
+                plain(document.created_utc),
+            )
+            if word
         ),
         notes=tuple(plain(note) for note in document.notes if plain(note)),
         answers=tuple(answers),
         weaknesses=view_doubts.weaknesses(document, names),
-        sections=tuple(section for section in sections if any(table.rows for table in section.tables)),
+        sections=tuple(
+            section for section in sections if any(table.rows for table in section.tables)
+        ),
         labels=names,
     )

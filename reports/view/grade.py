@@ -12,23 +12,39 @@ from energybench_reports.view.wording import Cell, Tone, plain
 _TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn"}
 
 
-def sections(measurements: Sequence[Measurement], names: Mapping[str, str]) -> tuple[Section, Section]:
+def sections(
+    measurements: Sequence[Measurement], names: Mapping[str, str]
+) -> tuple[Section, Section]:
     """A compact table a measurement; and every check, for the full report."""
     graded = [(names[m.id], grade(m).books) for m in measurements]
     about = (
-        "Aspect by aspect, for there is no one level to print: a grade is given only where every aspect is known. Figures are never rounded across a limit. "
+        "Aspect by aspect, for there is no one level to print: a grade is given only where every "
+        "aspect is known. Figures are never rounded across a limit. "
         "`energybench grade` prints every check."
     )
     brief = [f"{name}: {'; '.join(_line(book) for book in books)}." for name, books in graded]
-    compact = tuple(Table(name, ("rule book", "aspect", "result", "what decides"), _rows(books), _given(books)) for name, books in graded)
+    compact = tuple(
+        Table(name, ("rule book", "aspect", "result", "what decides"), _rows(books), _given(books))
+        for name, books in graded
+    )
     head = ("measurement", "rule book", "aspect", "level", "asked", "found", "result")
-    rows = tuple((Cell(name), *cells) for name, books in graded for book in books for cells in _checks(book))
-    notes = " ".join(dict.fromkeys(note for _, books in graded for book in books for note in book.notes))
+    rows = tuple(
+        (Cell(name), *cells) for name, books in graded for book in books for cells in _checks(book)
+    )
+    notes = " ".join(
+        dict.fromkeys(note for _, books in graded for book in books for note in book.notes)
+    )
     editions = "; ".join(dict.fromkeys(book.edition for _, books in graded for book in books))
     checks = Table("", head, rows, f"Editions: {editions}. {notes}")
     return (
         Section("grade", "Rule books", about, compact, brief=tuple(brief)),
-        Section("checks", "Rule books, check by check", "What each asks and what the measurement has.", (checks,), detail=True),
+        Section(
+            "checks",
+            "Rule books, check by check",
+            "What each asks and what the measurement has.",
+            (checks,),
+            detail=True,
+        ),
     )
 
 
@@ -37,7 +53,9 @@ def _line(book: RuleBook) -> str:
 
 
 def _given(books: Sequence[RuleBook]) -> str:
-    return " ".join(f"{book.name}: {book.gives or 'no grade is given'} ({plain(book.why)})." for book in books)
+    return " ".join(
+        f"{book.name}: {book.gives or 'no grade is given'} ({plain(book.why)})." for book in books
+    )
 
 
 def _rows(books: Sequence[RuleBook]) -> tuple[tuple[Cell, ...], ...]:
@@ -55,18 +73,25 @@ def _result(levels: Sequence[Aspect]) -> Cell:
     results = [aspect.result for aspect in levels]
     if len(set(results)) == 1:
         return Cell(results[0], tone=_TONES[results[0]])
-    return Cell("level " + ", ".join(f"{aspect.level} {aspect.result}" for aspect in levels), tone="warn")
+    return Cell(
+        "level " + ", ".join(f"{aspect.level} {aspect.result}" for aspect in levels), tone="warn"
+    )
 
 
 def _decides(levels: Sequence[Aspect]) -> Cell:
-    """What does not pass at the lowest level, with what is asked there, and else at the next; what was found where all passes."""
+    """What does not pass at the lowest level, with what is asked there, and else at the next; what
+    was found where all passes.
+    """
     for aspect in levels:
         odd = [check for check in aspect.checks if check.result != "pass"]
         asked: dict[str, list[str]] = {}
         for check in odd:
             asked.setdefault(plain(check.found), []).append(plain(check.asked))
         if asked:
-            return Cell("; ".join(f"{found} (asked: {'; '.join(what)})" for found, what in asked.items()), tone="prose")
+            return Cell(
+                "; ".join(f"{found} (asked: {'; '.join(what)})" for found, what in asked.items()),
+                tone="prose",
+            )
     return Cell("; ".join(plain(check.found) for check in levels[0].checks), tone="muted")
 
 

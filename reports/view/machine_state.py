@@ -1,4 +1,6 @@
-"""What the machine was doing beside the work: idle phases, temperature and clocks, other people's programs, and how well its sensors are known."""
+"""What the machine was doing beside the work: idle phases, temperature and clocks, other people's
+programs, and how well its sensors are known.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +17,50 @@ _DAY_S = 86_400.0
 def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Section:
     """Idle phases, conditions, other load; nothing where a run has recorded none of them."""
     idle = tuple((Cell(names[m.id]), *cells) for m in measurements for cells in _idles(m))
-    conditions = tuple((Cell(names[m.id]), *cells) for m in measurements for cells in _conditions(m))
+    conditions = tuple(
+        (Cell(names[m.id]), *cells) for m in measurements for cells in _conditions(m)
+    )
     others = tuple((Cell(names[m.id]), *cells) for m in measurements for cells in _others(m))
     tables = (
-        Table("Idle phases", ("measurement", "which idle", "began", "lasted", "power"), idle, right=frozenset(("began", "lasted"))),
-        Table("Temperature and clocks, first → last", ("measurement", "device", "temperature", "clock", "throttling"), conditions),
-        Table("Other load", ("measurement", "program", "process", "device", "busy", "for"), others, right=frozenset(("busy", "for"))),
+        Table(
+            "Idle phases",
+            ("measurement", "which idle", "began", "lasted", "power"),
+            idle,
+            right=frozenset(("began", "lasted")),
+        ),
+        Table(
+            "Temperature and clocks, first → last",
+            ("measurement", "device", "temperature", "clock", "throttling"),
+            conditions,
+        ),
+        Table(
+            "Other load",
+            ("measurement", "program", "process", "device", "busy", "for"),
+            others,
+            right=frozenset(("busy", "for")),
+        ),
     )
-    about = "Begin: seconds before (−) or after the first repeat. Clocks and temperatures were read about once a second; every change of throttling is kept."
+    about = (
+        "Begin: seconds before (−) or after the first repeat. Clocks and temperatures were read "
+        "about once a second; every change of throttling is kept."
+    )
     brief = [f"{row[0].text}: idle {row[1].text}: {row[4].line}" for row in idle]
-    brief += [f"{row[0].text}: {row[1].text}: {row[2].text}, {row[3].text}, throttling: {row[4].text}" for row in conditions]
-    brief += [f"{row[0].text}: other load: {row[1].text} ({row[2].text}) on {row[3].text}, {row[4].line} for {row[5].text}" for row in others]
-    return Section("state", "Idle, conditions and other load", about, tuple(table for table in tables if table.rows), brief=tuple(brief))
+    brief += [
+        f"{row[0].text}: {row[1].text}: {row[2].text}, {row[3].text}, throttling: {row[4].text}"
+        for row in conditions
+    ]
+    brief += [
+        f"{row[0].text}: other load: {row[1].text} ({row[2].text}) on {row[3].text}, {row[4].line} "
+        f"for {row[5].text}"
+        for row in others
+    ]
+    return Section(
+        "state",
+        "Idle, conditions and other load",
+        about,
+        tuple(table for table in tables if table.rows),
+        brief=tuple(brief),
+    )
 
 
 def _idles(m: Measurement) -> list[tuple[Cell, ...]]:
@@ -95,7 +129,9 @@ def timing(channel: ChannelStats, started_utc: str | None) -> Cell:
     days = age_days(channel.calibrated_utc, started_utc)
     if days is None:
         return Cell("profile", "age not known", "warn")
-    return Cell("profile", f"{counted(round(days), 'day')} old" if days >= 0 else "made after the run")
+    return Cell(
+        "profile", f"{counted(round(days), 'day')} old" if days >= 0 else "made after the run"
+    )
 
 
 def age_days(calibrated_utc: str | None, started_utc: str | None) -> float | None:

@@ -34,7 +34,11 @@ def answer(measurement: Measurement, label: str) -> Answer:
     """The energy of one run's work; what a report says first where nothing is compared."""
     energy = measurement.energy_j
     estimated = measurement.quality == "estimated"
-    repeats, span = ("no whole repeat", "a part of a repeat") if measurement.partial else (counted(len(measurement.repeats), "repeat"), "one repeat")
+    repeats, span = (
+        ("no whole repeat", "a part of a repeat")
+        if measurement.partial
+        else (counted(len(measurement.repeats), "repeat"), "one repeat")
+    )
     name = ASSUMED if estimated else f"energy of {span}, gross"
     failed = [plain(quantity) for quantity in measurement.failed_checks]
     work = f" for {amount(measurement.work)}" if measurement.work and not failed else ""
@@ -55,11 +59,14 @@ def answer(measurement: Measurement, label: str) -> Answer:
         figure=value(energy, "J") if energy is not None else None,
         sentence=sentence,
         verdict=" and ".join(["check failed"] * bool(failed) + ["estimated"] * estimated),
-        verdict_words=" ".join([f"{_NOT_DONE} {listed(failed)} failed."] * bool(failed) + [_NO_SENSOR] * estimated),
+        verdict_words=" ".join(
+            [f"{_NOT_DONE} {listed(failed)} failed."] * bool(failed) + [_NO_SENSOR] * estimated
+        ),
         tone="bad" if failed else "warn" if estimated else "",
         assumed=estimated,
         facts=facts,
-        line=f"{label}: {name} {show(energy, 'J')}, time {show(measurement.time_s, 's')}, quality: {measurement.quality or NOT_MEASURED}",
+        line=f"{label}: {name} {show(energy, 'J')}, time {show(measurement.time_s, 's')}, quality: "
+        f"{measurement.quality or NOT_MEASURED}",
     )
 
 
@@ -79,7 +86,9 @@ def verified(measurement: Measurement) -> Cell:
     if not checks:
         return Cell("not checked", tone="warn")
     if measurement.failed_checks:
-        return Cell("failed", listed(plain(quantity) for quantity in measurement.failed_checks), "bad")
+        return Cell(
+            "failed", listed(plain(quantity) for quantity in measurement.failed_checks), "bad"
+        )
     return Cell("passed", listed(plain(check.quantity) for check in checks), "good")
 
 
@@ -102,10 +111,16 @@ def spread(measurement: Measurement) -> Cell:
 
 
 def _work(m: Measurement) -> Cell:
-    """Amount and rate; of repeats that hold one unit of work the time says the rate, and of work that was not done there is none."""
+    """Amount and rate; of repeats that hold one unit of work the time says the rate, and of work
+    that was not done there is none.
+    """
     if m.work is None:
         return Cell("not counted", tone="muted")
-    rate = show(m.work_per_s, f"{plain(m.work.unit)}/s") if m.work_per_s and m.work.amount != 1 and not m.failed_checks else ""
+    rate = (
+        show(m.work_per_s, f"{plain(m.work.unit)}/s")
+        if m.work_per_s and m.work.amount != 1 and not m.failed_checks
+        else ""
+    )
     return Cell(amount(m.work), rate)
 
 
@@ -133,16 +148,27 @@ def side_by_side(measurements: Sequence[Measurement], names: Names, compared: bo
         )
         for m in measurements
     )
-    confidences = sorted({f"{estimate.confidence * 100:g} %" for m in measurements for estimate in (m.energy_j, m.time_s) if estimate})
+    confidences = sorted(
+        {
+            f"{estimate.confidence * 100:g} %"
+            for m in measurements
+            for estimate in (m.energy_j, m.time_s)
+            if estimate
+        }
+    )
     about = (
-        f"Energy, time and power are arithmetic means over the repeats, each with its interval ({listed(confidences)} confidence). "
+        "Energy, time and power are arithmetic means over the repeats, each with its interval "
+        f"({listed(confidences)} confidence). "
         "Gross is all that the boundary drew; net is gross less idle power x time."
     )
     states = sorted({m.idle_state for m in measurements if m.idle_state})
     if states:
         about += f" Idle power was taken {'; or '.join(plain(state) for state in states)}."
     if len(measurements) > 1 and not compared:
-        about += " Their ratio with its interval, where both did the same work: energybench compare BASELINE CANDIDATE."
+        about += (
+            " Their ratio with its interval, where both did the same work: energybench compare "
+            "BASELINE CANDIDATE."
+        )
     return Section("measurements", "Measurements", about, (Table("", head, rows),))
 
 
@@ -155,27 +181,52 @@ def _gross(measurement: Measurement) -> Cell:
 
 
 def components(measurements: Sequence[Measurement], names: Names) -> Section:
-    """Energy of each component, one column a measurement; a missing part is named with its range, never summed as 0."""
-    keys = ordered(key for m in measurements for key in (*m.components_j, *(component(part) for part in m.boundary.parts)))
-    rows = tuple((Cell(component_words(key)), *(_component(m, key) for m in measurements)) for key in keys)
+    """Energy of each component, one column a measurement; a missing part is named with its range,
+    never summed as 0.
+    """
+    keys = ordered(
+        key
+        for m in measurements
+        for key in (*m.components_j, *(component(part) for part in m.boundary.parts))
+    )
+    rows = tuple(
+        (Cell(component_words(key)), *(_component(m, key) for m in measurements)) for key in keys
+    )
     about = (
-        "Joules of one repeat by component, gross. Modelled parts have a range instead of a sensor; "
+        "Joules of one repeat by component, gross. Modelled parts have a range instead of a "
+        "sensor; "
         "missing parts are in no sum and only widen the interval upward."
     )
-    return Section("components", "Energy by component", about, (Table("", ("component", *(names[m.id] for m in measurements)), rows),), detail=True)
+    return Section(
+        "components",
+        "Energy by component",
+        about,
+        (Table("", ("component", *(names[m.id] for m in measurements)), rows),),
+        detail=True,
+    )
 
 
 def _component(measurement: Measurement, key: str) -> Cell:
     parts = [part for part in measurement.boundary.parts if component(part) == key]
     missing = [part for part in parts if part.state == "missing"]
-    gone = f"{counted(len(missing), 'part')} missing: {listed(watts(part) for part in missing)}" if missing else ""
+    gone = (
+        f"{counted(len(missing), 'part')} missing: {listed(watts(part) for part in missing)}"
+        if missing
+        else ""
+    )
     estimate = measurement.components_j.get(key)
     if estimate is None:
-        return Cell(NOT_MEASURED, gone, "warn") if parts else Cell("none on this node", tone="muted")
+        return (
+            Cell(NOT_MEASURED, gone, "warn") if parts else Cell("none on this node", tone="muted")
+        )
     cell = value(estimate, "J")
     states = [
         word
-        for word in ("modelled" if any(part.state == "modelled" for part in parts) else "", f"{len(parts)} devices" if len(parts) > 1 else "", gone)
+        for word in (
+            "modelled" if any(part.state == "modelled" for part in parts) else "",
+            f"{len(parts)} devices" if len(parts) > 1 else "",
+            gone,
+        )
         if word
     ]
     return cell._replace(note="; ".join([cell.note, *states]), tone="warn" if missing else "")
@@ -188,13 +239,33 @@ def repeats(measurements: Sequence[Measurement], names: Names) -> Section:
     for m in measurements:
         mean = mean_energy(m)
         for k, repeat in enumerate(m.repeats, 1):
-            off = Cell(signed_percent(repeat.energy_j / mean - 1)) if repeat.energy_j is not None and mean else Cell(NOT_MEASURED, tone="warn")
+            off = (
+                Cell(signed_percent(repeat.energy_j / mean - 1))
+                if repeat.energy_j is not None and mean
+                else Cell(NOT_MEASURED, tone="warn")
+            )
             began = repeat.start_s - m.repeats[0].start_s
-            rows.append((Cell(names[m.id]), Cell(str(k)), Cell(f"{began:.1f} s"), bare(repeat.time_s, "s", 4), bare(repeat.energy_j, "J", 4), off))
+            rows.append(
+                (
+                    Cell(names[m.id]),
+                    Cell(str(k)),
+                    Cell(f"{began:.1f} s"),
+                    bare(repeat.time_s, "s", 4),
+                    bare(repeat.energy_j, "J", 4),
+                    off,
+                )
+            )
     about = (
-        "The energy of each window; it has no scatter of its own. The interval of the mean stands under Measurements. Begin: seconds after the first repeat."
+        "The energy of each window; it has no scatter of its own. The interval of the mean stands "
+        "under Measurements. Begin: seconds after the first repeat."
     )
-    return Section("repeats", "Repeats", about, (Table("", head, tuple(rows), right=frozenset(head[2:])),), detail=True)
+    return Section(
+        "repeats",
+        "Repeats",
+        about,
+        (Table("", head, tuple(rows), right=frozenset(head[2:])),),
+        detail=True,
+    )
 
 
 def mean_energy(measurement: Measurement) -> float | None:
@@ -227,5 +298,14 @@ def power(timelines: Sequence[Timeline], names: Names) -> Section:
                     bare(max(read) if read else None, "W"),
                 )
             )
-    about = "Power of each device as its sensor gave it, or its model where it is called modelled. Where a reading failed there is a gap, not a line."
-    return Section("power", "Power over time", about, (Table("", head, tuple(rows), right=frozenset(head[3:])),), detail=True)
+    about = (
+        "Power of each device as its sensor gave it, or its model where it is called modelled. "
+        "Where a reading failed there is a gap, not a line."
+    )
+    return Section(
+        "power",
+        "Power over time",
+        about,
+        (Table("", head, tuple(rows), right=frozenset(head[3:])),),
+        detail=True,
+    )

@@ -1,4 +1,6 @@
-"""How values and foreign text are worded in every format: cleaned, with their interval, and never 0 for what was not measured."""
+"""How values and foreign text are worded in every format: cleaned, with their interval, and never 0
+for what was not measured.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,23 @@ from energybench.units import decimals, number, show, show_value
 
 NOT_MEASURED = "not measured"
 UNUSED = ".unused"  # suffix of a component's name: devices of the node that the work was not given
-Tone = Literal["", "muted", "good", "warn", "bad", "code", "prose"]  # prose: words with `commands` in them
+Tone = Literal[
+    "", "muted", "good", "warn", "bad", "code", "prose"
+]  # prose: words with `commands` in them
 
-_BIDI = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+_BIDI = frozenset(
+    "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
 _ORDER = ("node.ac", "node", "module", "cpu.package", "cpu.dram", "gpu.board", "gpu.board.unused")
 DASH = "–"
 
 
 class Cell(NamedTuple):
-    """One entry of a table. `note` stands beside or under the text (an interval, a reason); `bar` is a share between 0 and 1."""
+    """One entry of a table.
+
+    `note` stands beside or under the text (an interval, a reason); `bar` is a share between 0 and
+    1.
+    """
 
     text: str
     note: str = ""
@@ -38,9 +48,16 @@ class Cell(NamedTuple):
 
 
 def plain(text: object) -> str:
-    """Foreign text on one line: white space collapsed, control and direction-changing characters made visible as U+FFFD."""
+    """Foreign text on one line: white space collapsed, control and direction-changing characters
+    made visible as U+FFFD.
+    """
     joined = " ".join(str(text).split())
-    return "".join("\ufffd" if character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") else character for character in joined)
+    return "".join(
+        "\ufffd"
+        if character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn")
+        else character
+        for character in joined
+    )
 
 
 def value(estimate: Estimate | None, unit: str = "", per: str = "") -> Cell:
@@ -69,7 +86,11 @@ def known(thing: object) -> Cell:
 def published(claimed: float, unit: str = "") -> str:
     """A figure as it was published: no digit more than it has."""
     places = 0 if float(claimed).is_integer() else max(0, len(repr(claimed).partition(".")[2]))
-    text = number(claimed, min(places, 6)) if 1e-4 <= abs(claimed) < 1e16 or claimed == 0 else f"{claimed:g}"
+    text = (
+        number(claimed, min(places, 6))
+        if 1e-4 <= abs(claimed) < 1e16 or claimed == 0
+        else f"{claimed:g}"
+    )
     return f"{text} {plain(unit)}".strip()
 
 
@@ -79,7 +100,9 @@ def gibibytes(size: int | None) -> str | None:
 
 def percent(share: float) -> str:
     """'0.62 %': a share to two significant digits, with no more than three decimal places."""
-    return f"{number(share * 100, max(0, min(decimals(abs(share) * 100), 3)) if share else 0)} %".replace("-", "−")
+    return f"{number(share * 100, max(0, min(decimals(abs(share) * 100), 3)) if share else 0)} %".replace(
+        "-", "−"
+    )
 
 
 def signed(x: float, unit: str = "") -> str:
@@ -99,7 +122,13 @@ def counted(n: int, noun: str) -> str:
 def listed(words: Iterable[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     items = list(words)
-    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
+    return (
+        items[0]
+        if len(items) == 1
+        else ", ".join(items[:-1]) + " and " + items[-1]
+        if items
+        else ""
+    )
 
 
 def component(part: Part) -> str:
@@ -123,5 +152,7 @@ def watts(part: Part) -> str:
     if part.low_w is None and part.high_w is None:
         return "" if part.state == "measured" else "range not stated"
     if part.low_w is None or part.high_w is None:
-        return f"up to {part.high_w:g} W" if part.high_w is not None else f"{part.low_w:g} W or more"
+        return (
+            f"up to {part.high_w:g} W" if part.high_w is not None else f"{part.low_w:g} W or more"
+        )
     return f"{part.low_w:g} to {part.high_w:g} W"

@@ -10,11 +10,20 @@ from energybench.analysis.measurement.measure import Record, measure
 from energybench.model import Gpu, Host, Measurement, Trace, Verification, Window, Work, WorkloadRef
 from tests.analysis.truth import Sensor, channel, constant, gain, polls, trace
 
-RANGES = {"memory_w_per_gb": (0.2, 0.5, "s"), "gpu_w": (0.0, 1000.0, "s"), "package_w": (20.0, 500.0, "s")}
+RANGES = {
+    "memory_w_per_gb": (0.2, 0.5, "s"),
+    "gpu_w": (0.0, 1000.0, "s"),
+    "package_w": (20.0, 500.0, "s"),
+}
 
 
 def work(**changes: object) -> Work:
-    stated: dict[str, object] = {"amount": 1.0, "unit": "solve", "fingerprint": "f", "precision": "equal-accuracy"}
+    stated: dict[str, object] = {
+        "amount": 1.0,
+        "unit": "solve",
+        "fingerprint": "f",
+        "precision": "equal-accuracy",
+    }
     return Work(**{**stated, **changes})  # type: ignore[arg-type]
 
 
@@ -35,7 +44,8 @@ def run(
     quality: str = "measured",
     parts: Mapping[str, tuple[float, float]] | None = None,
 ) -> Measurement:
-    """One package with DRAM and any boards at constant power; each repeat at its own factor of it. Idle at a share of it.
+    """One package with DRAM and any boards at constant power; each repeat at its own factor of it.
+    Idle at a share of it.
 
     parts: regions, from and to which second of each repeat.
     """
@@ -47,7 +57,10 @@ def run(
         at += 12
     for i, (seconds, factor) in enumerate(zip(times_s, factors, strict=True)):
         windows.append(Window(label="repeat", start_s=at, end_s=at + seconds, repeat=i))
-        windows += [Window(label=label, start_s=at + first, end_s=at + last, repeat=i) for label, (first, last) in (parts or {}).items()]
+        windows += [
+            Window(label=label, start_s=at + first, end_s=at + last, repeat=i)
+            for label, (first, last) in (parts or {}).items()
+        ]
         spans.append((at, at + seconds, factor))
         at += seconds + 2
     boards = [(f"GPU-{host}-{i}", power, True) for i, power in enumerate(gpu_w)]
@@ -56,8 +69,13 @@ def run(
         _trace("rapl", "package-0", "cpu.package", package_w, spans, gain_u, host, quality=quality),
         _trace("rapl", "package-0", "cpu.dram", 20.0, spans, gain_u, host),
     ]
-    traces += [_trace("nvml", uuid, "gpu.board", power, spans, gain_u, host, used=used) for uuid, power, used in boards]
-    gpus = tuple(Gpu(uuid=uuid, name="A100", used=used, power_limit_max_w=400.0) for uuid, _, used in boards)
+    traces += [
+        _trace("nvml", uuid, "gpu.board", power, spans, gain_u, host, used=used)
+        for uuid, power, used in boards
+    ]
+    gpus = tuple(
+        Gpu(uuid=uuid, name="A100", used=used, power_limit_max_w=400.0) for uuid, _, used in boards
+    )
     record = Record(
         id=name,
         label=name,
@@ -72,7 +90,16 @@ def run(
     return measure(record, traces, RANGES)
 
 
-def _trace(collector: str, device: str, component: str, power_w: float, spans, gain_u: float, host: str, **changes: object) -> Trace:  # type: ignore[no-untyped-def]
+def _trace(
+    collector: str,
+    device: str,
+    component: str,
+    power_w: float,
+    spans,
+    gain_u: float,
+    host: str,
+    **changes: object,
+) -> Trace:  # type: ignore[no-untyped-def]
     def energy(t):  # type: ignore[no-untyped-def]
         total = power_w * np.asarray(t)
         for start, end, factor in spans:

@@ -1,4 +1,6 @@
-"""Simulated sensors with a known truth, as arrays: what a poller would have read, without any process."""
+"""Simulated sensors with a known truth, as arrays: what a poller would have read, without any
+process.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,18 @@ def square(low_w: float, high_w: float, period_s: float, phase_s: float = 0.0) -
         x = np.asarray(t) + phase_s
         whole, rest = np.divmod(x, period_s)
         half = period_s / 2
-        return np.asarray(whole * half * (low_w + high_w) + np.where(rest < half, rest * high_w, half * high_w + (rest - half) * low_w))
+        return np.asarray(
+            whole * half * (low_w + high_w)
+            + np.where(rest < half, rest * high_w, half * high_w + (rest - half) * low_w)
+        )
 
     return energy
 
 
 class Sensor(NamedTuple):
-    """A counter (update period, phase, resolution, wrap) or a power reading (window, lag) over a true energy."""
+    """A counter (update period, phase, resolution, wrap) or a power reading (window, lag) over a
+    true energy.
+    """
 
     energy: Energy
     period_s: float = 0.1
@@ -43,15 +50,26 @@ class Sensor(NamedTuple):
     def tick(self, t: Floats) -> Floats:
         if self.period_s == 0:
             return np.asarray(t)
-        return np.floor((np.asarray(t) - self.phase_s) / self.period_s) * self.period_s + self.phase_s
+        return (
+            np.floor((np.asarray(t) - self.phase_s) / self.period_s) * self.period_s + self.phase_s
+        )
 
-    def counts(self, t: Floats, resolution: float, start: int = 0, wrap: int | None = None) -> npt.NDArray[np.int64]:
-        counts = start + np.floor(self.gain * self.energy(self.tick(t)) / resolution).astype(np.int64)
+    def counts(
+        self, t: Floats, resolution: float, start: int = 0, wrap: int | None = None
+    ) -> npt.NDArray[np.int64]:
+        counts = start + np.floor(self.gain * self.energy(self.tick(t)) / resolution).astype(
+            np.int64
+        )
         return counts % wrap if wrap else counts
 
     def watts(self, t: Floats, resolution: float) -> npt.NDArray[np.int64]:
         end = self.tick(t) - self.lag_s
-        return np.round(self.gain * (self.energy(end) - self.energy(end - self.window_s)) / self.window_s / resolution).astype(np.int64)
+        return np.round(
+            self.gain
+            * (self.energy(end) - self.energy(end - self.window_s))
+            / self.window_s
+            / resolution
+        ).astype(np.int64)
 
 
 def polls(start_s: float, end_s: float, edge_s: float = 0.22, before_s: float = 0.25) -> Floats:
@@ -83,5 +101,12 @@ def channel(**changes: object) -> Channel:
     return Channel(**{**stated, **changes})  # type: ignore[arg-type]
 
 
-def trace(made: Channel, t: Floats, raw: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_] | None = None) -> Trace:
-    return Trace(channel=made, t_s=np.asarray(t, dtype=np.float64), raw=raw, ok=np.ones(t.size, dtype=np.bool_) if ok is None else ok)
+def trace(
+    made: Channel, t: Floats, raw: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_] | None = None
+) -> Trace:
+    return Trace(
+        channel=made,
+        t_s=np.asarray(t, dtype=np.float64),
+        raw=raw,
+        ok=np.ones(t.size, dtype=np.bool_) if ok is None else ok,
+    )

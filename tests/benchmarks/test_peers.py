@@ -1,4 +1,6 @@
-"""The arithmetic of the table against the peers (benchmarks/peers.py); the measuring itself takes an hour and is not tested."""
+"""The arithmetic of the table against the peers (benchmarks/peers.py); the measuring itself takes
+an hour and is not tested.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def rows() -> Iterator[ModuleType]:
 def test_the_truth_is_taken_over_the_window_that_favours_the_tool(table: ModuleType) -> None:
     """Of the four pairs of times the one with the smallest RMS error stands, and the cell names it."""
     timed = table.Timed((0.0, 0.2), (10.2, 10.5), {"0": 1000.0, "1": 2020.0})
-    made = table.cell([(timed, lambda index, start, end: (100.0 if index == "0" else 200.0) * (end - start))])
+    made = table.cell(
+        [(timed, lambda index, start, end: (100.0 if index == "0" else 200.0) * (end - start))]
+    )
     assert made["taken"] == "after begin … before end"
     assert made["windows"] == 2
     assert made["errors_rel"] == pytest.approx([0.0, 0.01])
@@ -57,26 +61,40 @@ def _cells(**tools: dict[str, float | None]) -> dict[str, dict[str, dict[str, ob
     found: dict[str, dict[str, dict[str, object]]] = {}
     for tool, by_row in tools.items():
         for row, size in by_row.items():
-            one: dict[str, object] = {"reason": "has none"} if size is None else {"rms_rel": size, "worst_rel": size, "windows": 32}
+            one: dict[str, object] = (
+                {"reason": "has none"}
+                if size is None
+                else {"rms_rel": size, "worst_rel": size, "windows": 32}
+            )
             found.setdefault(row, {})[tool] = one
     return found
 
 
 def test_a_row_is_lost_beyond_a_fifth_of_a_point(table: ModuleType) -> None:
-    """Ours may be 0.2 points worse than the best peer, not more; rows that no peer did are not lost."""
-    cells = _cells(energybench={"a": 0.0119, "b": 0.0121, "c": 0.5}, zeus={"a": 0.01, "b": 0.01, "c": None}, jpwr={"a": 0.3, "b": 0.3})
+    """Ours may be 0.2 points worse than the best peer, not more; rows that no peer did are not
+    lost.
+    """
+    cells = _cells(
+        energybench={"a": 0.0119, "b": 0.0121, "c": 0.5},
+        zeus={"a": 0.01, "b": 0.01, "c": None},
+        jpwr={"a": 0.3, "b": 0.3},
+    )
     assert table.lost_rows(cells) == {"b": ("zeus", 0.0121, 0.01)}
 
 
 def test_all_rows_are_compared_where_both_measured(table: ModuleType) -> None:
     """A row that a peer cannot do burdens neither side."""
-    cells = _cells(energybench={"a": 0.03, "b": 0.04, "c": 0.9}, zeus={"a": 0.05, "b": 0.05, "c": None})
+    cells = _cells(
+        energybench={"a": 0.03, "b": 0.04, "c": 0.9}, zeus={"a": 0.05, "b": 0.05, "c": None}
+    )
     assert table.overall(cells) == {"zeus": (pytest.approx(0.05 / 2**0.5), pytest.approx(0.05), 2)}
 
 
 def test_the_table_gives_reasons_for_its_dashes(table: ModuleType) -> None:
     """A dash has its reason below, and each goal says whether it is met."""
-    text = table.text(_cells(energybench={"a": 0.01}, jpwr={"a": None}), {"a": "A row"}, ["energybench", "jpwr"])
+    text = table.text(
+        _cells(energybench={"a": 0.01}, jpwr={"a": None}), {"a": "A row"}, ["energybench", "jpwr"]
+    )
     assert "- jpwr, a: has none" in text
     assert "1.00% (+1.0%; 32)" in text
     assert "in every row: met (1 rows)" in text
@@ -84,7 +102,9 @@ def test_the_table_gives_reasons_for_its_dashes(table: ModuleType) -> None:
 
 
 def test_the_truth_of_a_wave_is_its_integral(rows: ModuleType) -> None:
-    """Over whole periods the mean of both levels; inside a half the level itself; the clock's offset moves the wave."""
+    """Over whole periods the mean of both levels; inside a half the level itself; the clock's
+    offset moves the wave.
+    """
     wave = rows.Wave(100.0, 500.0, 2.0)
     assert wave.joules(0.0, 20.0, 0.0) == pytest.approx(6000.0)
     assert wave.joules(0.25, 0.75, 0.0) == pytest.approx(250.0)

@@ -1,11 +1,19 @@
-"""Sensors with a known period, window, lag and phase, polled at 1 kHz while a known square wave is driven: what the fits make of them."""
+"""Sensors with a known period, window, lag and phase, polled at 1 kHz while a known square wave is
+driven: what the fits make of them.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from energybench.calibrating.characterise import Figures, SquareWave, characterise, publications, update_period
+from energybench.calibrating.characterise import (
+    Figures,
+    SquareWave,
+    characterise,
+    publications,
+    update_period,
+)
 from energybench.calibrating.loads.wave import wave
 from energybench.model import Channel, Trace
 from tests.analysis import truth
@@ -20,7 +28,10 @@ def load() -> SquareWave:
 
 
 def energy(t: Floats) -> Floats:
-    return np.asarray(LOW_W * np.asarray(t) + (HIGH_W - LOW_W) * load().seconds_on(np.asarray(t, dtype=np.float64)))
+    return np.asarray(
+        LOW_W * np.asarray(t)
+        + (HIGH_W - LOW_W) * load().seconds_on(np.asarray(t, dtype=np.float64))
+    )
 
 
 def polls(seed: int = 1, every_s: float = 0.001) -> Floats:
@@ -30,20 +41,28 @@ def polls(seed: int = 1, every_s: float = 0.001) -> Floats:
     return t + rng.uniform(0, 0.9 * every_s, t.size)
 
 
-def power(noise_w: float = 0.0, gain: float = 1.0, channel: Channel | None = None, **sensor: float) -> Trace:
+def power(
+    noise_w: float = 0.0, gain: float = 1.0, channel: Channel | None = None, **sensor: float
+) -> Trace:
     made = truth.Sensor(energy, gain=gain, **sensor)
     t = polls()
     raw = made.watts(t, 1e-3)
     if noise_w:
         number = np.unique(made.tick(t), return_inverse=True)[1]
-        raw = raw + np.random.default_rng(2).normal(0, noise_w * 1e3, number.max() + 1)[number].astype(np.int64)
+        raw = raw + np.random.default_rng(2).normal(0, noise_w * 1e3, number.max() + 1)[
+            number
+        ].astype(np.int64)
     return truth.trace(channel or truth.channel(kind="power", quantity="power"), t, raw)
 
 
 def counter(lag_s: float = 0.0, **sensor: float) -> Trace:
     """Integrates all that there is."""
     t = polls()
-    return truth.trace(truth.channel(), t, np.floor(energy(truth.Sensor(energy, **sensor).tick(t) - lag_s) * 1e3).astype(np.int64))
+    return truth.trace(
+        truth.channel(),
+        t,
+        np.floor(energy(truth.Sensor(energy, **sensor).tick(t) - lag_s) * 1e3).astype(np.int64),
+    )
 
 
 def sampling_counter(period_s: float, window_s: float, phase_s: float, lag_s: float = 0.0) -> Trace:
@@ -67,8 +86,12 @@ def near(value: float | None, u: float | None, expected: float, at_most_u: float
 @pytest.mark.parametrize("lag_s", [0.0, 0.04])
 @pytest.mark.parametrize("noise_w", [0.0, 3.0])
 def test_a_sensor_like_the_a100s(lag_s: float, noise_w: float) -> None:
-    """25 ms of each 100 ms: period, window and lag come apart, with noise and without it, where plateaus hide the updates."""
-    found = characterise(power(noise_w, period_s=0.1, phase_s=0.0371, window_s=0.025, lag_s=lag_s), load())
+    """25 ms of each 100 ms: period, window and lag come apart, with noise and without it, where
+    plateaus hide the updates.
+    """
+    found = characterise(
+        power(noise_w, period_s=0.1, phase_s=0.0371, window_s=0.025, lag_s=lag_s), load()
+    )
     near(found.update_period_s, found.update_period_u_s, 0.1, 0.001)
     near(found.window_s, found.window_u_s, 0.025, 0.002)
     near(found.lag_s, found.lag_u_s, lag_s, 0.002)
@@ -79,7 +102,9 @@ def test_a_sensor_like_the_a100s(lag_s: float, noise_w: float) -> None:
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.04])
 def test_an_average_like_the_h100s(lag_s: float) -> None:
-    """A mean over 1 s, published every 100 ms, though no phase but the first is long enough to be shown whole."""
+    """A mean over 1 s, published every 100 ms, though no phase but the first is long enough to be
+    shown whole.
+    """
     found = characterise(power(3.0, period_s=0.1, phase_s=0.02, window_s=1.0, lag_s=lag_s), load())
     near(found.window_s, found.window_u_s, 1.0, 0.02)
     near(found.lag_s, found.lag_u_s, lag_s, 0.015)
@@ -95,7 +120,9 @@ def test_a_window_of_the_whole_period() -> None:
 
 def test_the_gain_does_not_matter() -> None:
     """Timing is that of the step, whatever the scale it is shown in."""
-    found = characterise(power(gain=0.8, period_s=0.1, phase_s=0.0371, window_s=0.025, lag_s=0.04), load())
+    found = characterise(
+        power(gain=0.8, period_s=0.1, phase_s=0.0371, window_s=0.025, lag_s=0.04), load()
+    )
     near(found.window_s, found.window_u_s, 0.025, 0.002)
     near(found.lag_s, found.lag_u_s, 0.04, 0.002)
 
@@ -103,7 +130,9 @@ def test_the_gain_does_not_matter() -> None:
 @pytest.mark.parametrize("period_s", [0.02, 0.1])
 @pytest.mark.parametrize("lag_s", [0.0, 0.04])
 def test_a_counter_of_all_its_power(period_s: float, lag_s: float) -> None:
-    """An increment in which the load stepped is the mix of both levels: the window is all of the period, written as 0."""
+    """An increment in which the load stepped is the mix of both levels: the window is all of the
+    period, written as 0.
+    """
     found = characterise(counter(period_s=period_s, phase_s=0.0137, lag_s=lag_s), load())
     near(found.update_period_s, found.update_period_u_s, period_s, 0.001)
     near(found.lag_s, found.lag_u_s, lag_s, 0.002)
@@ -151,25 +180,36 @@ def test_a_counter_that_wraps() -> None:
 def test_a_sensor_that_stamps_its_readings() -> None:
     """pm_counters: ten a second with the blade's own time, 1 J of resolution."""
     ticks = np.floor(polls() / 0.1) * 0.1
-    made = truth.channel(collector="pm_counters", component="node", device="node", resolution=1.0, stamped=True)
+    made = truth.channel(
+        collector="pm_counters", component="node", device="node", resolution=1.0, stamped=True
+    )
     found = characterise(truth.trace(made, ticks, np.floor(energy(ticks)).astype(np.int64)), load())
     assert found.update_period_s == pytest.approx(0.1, abs=1e-4)
     assert found.window_s == 0
     near(found.lag_s, found.lag_u_s, 0.0, 0.005)
 
 
-@pytest.mark.parametrize(("value", "note"), [(0, "always zero"), (61_500, "always the same value (61.5 W)")])
+@pytest.mark.parametrize(
+    ("value", "note"), [(0, "always zero"), (61_500, "always the same value (61.5 W)")]
+)
 def test_a_value_that_never_changes(value: int, note: str) -> None:
     """Is named as that, in one line, and nothing is claimed."""
     t = polls()
-    found = characterise(truth.trace(truth.channel(kind="power"), t, np.full(t.size, value)), load())
+    found = characterise(
+        truth.trace(truth.channel(kind="power"), t, np.full(t.size, value)), load()
+    )
     assert found == Figures(notes=(note,))
 
 
 def test_a_sensor_that_never_answers() -> None:
     """Not supported, in one line."""
     t = polls()
-    found = characterise(truth.trace(truth.channel(), t, np.zeros(t.size, dtype=np.int64), np.zeros(t.size, dtype=np.bool_)), load())
+    found = characterise(
+        truth.trace(
+            truth.channel(), t, np.zeros(t.size, dtype=np.int64), np.zeros(t.size, dtype=np.bool_)
+        ),
+        load(),
+    )
     assert found._replace(notes=()) == Figures()
     assert len(found.notes) == 1
     assert "every read failed" in found.notes[0]
@@ -180,19 +220,30 @@ def test_a_channel_that_does_not_follow_the_load() -> None:
     t = polls()
     ticks = np.floor(t / 0.1) * 0.1
     noise = np.random.default_rng(3).normal(9, 0.2, 100_000)
-    found = characterise(truth.trace(truth.channel(kind="power"), t, (noise[np.round(ticks * 10).astype(int) % 100_000] * 1e3).astype(np.int64)), load())
+    found = characterise(
+        truth.trace(
+            truth.channel(kind="power"),
+            t,
+            (noise[np.round(ticks * 10).astype(int) % 100_000] * 1e3).astype(np.int64),
+        ),
+        load(),
+    )
     near(found.update_period_s, found.update_period_u_s, 0.1, 0.001)
     assert found.window_s is found.lag_s is None
     assert any("does not follow" in note for note in found.notes)
 
 
 def test_failed_reads_and_stalls_of_the_poller_do_no_harm() -> None:
-    """A tenth of the reads refused and 60 ms lost now and then: the same figures, and the failures are told."""
+    """A tenth of the reads refused and 60 ms lost now and then: the same figures, and the failures
+    are told.
+    """
     whole = power(3.0, period_s=0.1, phase_s=0.0371, window_s=0.025, lag_s=0.04)
     rng = np.random.default_rng(5)
     ok = rng.uniform(size=whole.t_s.size) > 0.1
     stalled = (whole.t_s % 1.7) < 0.06
-    found = characterise(truth.trace(whole.channel, whole.t_s[~stalled], whole.raw[~stalled], ok[~stalled]), load())
+    found = characterise(
+        truth.trace(whole.channel, whole.t_s[~stalled], whole.raw[~stalled], ok[~stalled]), load()
+    )
     near(found.update_period_s, found.update_period_u_s, 0.1, 0.001)
     near(found.window_s, found.window_u_s, 0.025, 0.004)
     near(found.lag_s, found.lag_u_s, 0.04, 0.004)
@@ -201,7 +252,9 @@ def test_failed_reads_and_stalls_of_the_poller_do_no_harm() -> None:
 
 @pytest.mark.parametrize("seed", [2, 11, 19])
 def test_eight_seconds_of_a_poller_that_stalls_forty_times(seed: int) -> None:
-    """A change that fell into a stall of 5 to 60 ms is placed by its neighbours, not in the middle of the stall: with few edges each one counts."""
+    """A change that fell into a stall of 5 to 60 ms is placed by its neighbours, not in the middle
+    of the stall: with few edges each one counts.
+    """
     rng = np.random.default_rng(seed)
     t = START_S + np.arange(0, 8, 0.001) + rng.uniform(0, 0.0009, 8000)
     kept = np.ones(t.size, dtype=np.bool_)
@@ -211,17 +264,26 @@ def test_eight_seconds_of_a_poller_that_stalls_forty_times(seed: int) -> None:
     short = SquareWave(*(np.array(edge) for edge in zip(*wave(START_S, 8.0).on, strict=True)), 2e-4)
 
     def drawn(at: Floats) -> Floats:
-        return np.asarray(LOW_W * np.asarray(at) + (HIGH_W - LOW_W) * short.seconds_on(np.asarray(at, dtype=np.float64)))
+        return np.asarray(
+            LOW_W * np.asarray(at)
+            + (HIGH_W - LOW_W) * short.seconds_on(np.asarray(at, dtype=np.float64))
+        )
 
-    sensor = truth.Sensor(drawn, period_s=0.1, phase_s=float(rng.uniform(0, 0.1)), window_s=0.025, lag_s=0.04)
-    watts = truth.trace(truth.channel(kind="power", quantity="power"), t[kept], sensor.watts(t[kept], 1e-3))
+    sensor = truth.Sensor(
+        drawn, period_s=0.1, phase_s=float(rng.uniform(0, 0.1)), window_s=0.025, lag_s=0.04
+    )
+    watts = truth.trace(
+        truth.channel(kind="power", quantity="power"), t[kept], sensor.watts(t[kept], 1e-3)
+    )
     found = characterise(watts, short)
     near(found.window_s, found.window_u_s, 0.025, 0.003)
     near(found.lag_s, found.lag_u_s, 0.04, 0.003)
 
 
 def test_the_period_from_an_ordinary_run() -> None:
-    """No known load, 10 Hz with bursts of 200 Hz: the bursts tell it, and where they do not nothing is said."""
+    """No known load, 10 Hz with bursts of 200 Hz: the bursts tell it, and where they do not nothing
+    is said.
+    """
     wobbly = truth.square(100, 500, 0.37)
     made = truth.Sensor(wobbly, period_s=0.1, phase_s=0.03)
     t = np.concatenate([truth.polls(k * 5.0 + 0.013, k * 5.0 + 3.9) for k in range(1, 6)])
@@ -230,7 +292,9 @@ def test_the_period_from_an_ordinary_run() -> None:
     assert found[0] == pytest.approx(0.1, rel=0.02)
     slow = np.arange(0, 30, 0.1)
     assert update_period(truth.trace(truth.channel(), slow, made.counts(slow, 1e-3))) is None
-    assert update_period(truth.trace(truth.channel(), slow[:3], made.counts(slow[:3], 1e-3))) is None
+    assert (
+        update_period(truth.trace(truth.channel(), slow[:3], made.counts(slow[:3], 1e-3))) is None
+    )
 
 
 def test_publications_that_changed_nothing_are_there_all_the_same() -> None:
@@ -239,4 +303,6 @@ def test_publications_that_changed_nothing_are_there_all_the_same() -> None:
     made = publications(trace, 0.1)
     assert np.diff(made.t_s) == pytest.approx(0.1, abs=1e-3)
     assert made.t_s.size == pytest.approx(SECONDS / 0.1, abs=2)
-    assert (made.t_s - 0.0371) % 0.1 == pytest.approx(np.round((made.t_s - 0.0371) % 0.1 / 0.1) * 0.1, abs=2e-3)
+    assert (made.t_s - 0.0371) % 0.1 == pytest.approx(
+        np.round((made.t_s - 0.0371) % 0.1 / 0.1) * 0.1, abs=2e-3
+    )

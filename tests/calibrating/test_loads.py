@@ -1,4 +1,6 @@
-"""The loads: on when they were told to be, honest about it, gone with whoever started them; and clear words where there is no GPU."""
+"""The loads: on when they were told to be, honest about it, gone with whoever started them; and
+clear words where there is no GPU.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def phases(count: int = 3, length_s: float = 0.1) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("seconds", [SHORTEST_S, 24.0, 60.0])
 def test_the_wave(seconds: float) -> None:
-    """In order, inside its time, ends on the tightly polled phase; edges fall evenly over the phase of 100 ms and of 20 ms."""
+    """In order, inside its time, ends on the tightly polled phase; edges fall evenly over the phase
+    of 100 ms and of 20 ms.
+    """
     made = wave(100.0, seconds)
     edges = np.array(made.on).ravel()
     assert (np.diff(edges) > 0.2).all()
@@ -59,7 +63,10 @@ def children(mark: str) -> set[int]:
     found = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes() and b"loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if (
+                mark.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+                and b"loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            ):
                 found.add(int(pid))
         except OSError:
             continue
@@ -70,11 +77,16 @@ def test_a_killed_calibration_leaves_nothing_spinning(tmp_path: Path) -> None:
     """SIGKILL to whoever drives: the manager and its pinned children go with it."""
     script = (
         "import time\nfrom energybench.calibrating.loads.child import LoadChild\n"
-        f"with LoadChild('cpu', {CORE!r}) as load:\n    load.drive([(time.monotonic(), time.monotonic() + 60)])\n"
+        f"with LoadChild('cpu', {CORE!r}) as load:\n    load.drive([(time.monotonic(), "
+        "time.monotonic() + 60)])\n"
         "    print('on', flush=True)\n    time.sleep(60)\n"
     )
     mark = f"TEST_MARK={tmp_path}"
-    driver = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env={**os.environ, "TEST_MARK": str(tmp_path)})
+    driver = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TEST_MARK": str(tmp_path)},
+    )
     assert driver.stdout is not None
     assert driver.stdout.readline() == b"on\n"
     until = time.monotonic() + 20
@@ -101,15 +113,25 @@ def drive_board(
 
 
 @pytest.mark.parametrize("board", [f"{BOARD}/", "GPU-of-another-name/00000000:10:00.0"])
-def test_a_board_is_busy_when_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, board: str) -> None:
-    """By UUID, or by PCI bus id as NVML writes it. What the board really drew has the edges that the load says it took."""
+def test_a_board_is_busy_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, board: str
+) -> None:
+    """By UUID, or by PCI bus id as NVML writes it.
+
+    What the board really drew has the edges that the load says it took.
+    """
     env = cuda_environment(tmp_path, "", boards=2)
     (tmp_path / "board-0.trace").write_text("")
     asked, taken = drive_board(monkeypatch, env, board)
     offset_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
     lines = [line.split() for line in (tmp_path / "board-0.trace").read_text().splitlines()]
-    launches = [(float(on[0]) - offset_s, float(off[0]) - offset_s) for on, off in zip(lines[::2], lines[1::2], strict=True)]
-    launches = [launch for launch in launches if launch[0] >= asked[0][0] - 1e-3]  # those before found out how long one takes
+    launches = [
+        (float(on[0]) - offset_s, float(off[0]) - offset_s)
+        for on, off in zip(lines[::2], lines[1::2], strict=True)
+    ]
+    launches = [
+        launch for launch in launches if launch[0] >= asked[0][0] - 1e-3
+    ]  # those before found out how long one takes
     for began, ended in launches:
         assert any(on - 1e-3 <= began and ended <= off + 1e-3 for on, off in taken)
     for (on, off), (wanted_on, wanted_off) in zip(taken, asked, strict=True):
@@ -119,7 +141,9 @@ def test_a_board_is_busy_when_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "board-1.trace").read_text() == "0 60\n"
 
 
-def test_a_driver_that_no_longer_takes_the_oldest_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_no_longer_takes_the_oldest_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Is given a newer one."""
     _, taken = drive_board(monkeypatch, cuda_environment(tmp_path, "", cuda="refuses=sm_50\n"))
     assert len(taken) == 3
@@ -133,7 +157,9 @@ def test_a_driver_that_no_longer_takes_the_oldest_target(tmp_path: Path, monkeyp
         ("refuses=.target\n", f"{BOARD}/", "cuModuleLoadData"),
     ],
 )
-def test_a_board_that_cannot_be_driven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuda: str, board: str, said: str) -> None:
+def test_a_board_that_cannot_be_driven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuda: str, board: str, said: str
+) -> None:
     """One reason and one remedy."""
     with pytest.raises(Unavailable) as why:
         drive_board(monkeypatch, cuda_environment(tmp_path, "", cuda=cuda), board)

@@ -1,4 +1,6 @@
-"""A third party's package with a workload, a collector and a report, put on a process's path: the same door as the built-ins'."""
+"""A third party's package with a workload, a collector and a report, put on a process's path: the
+same door as the built-ins'.
+"""
 
 from __future__ import annotations
 

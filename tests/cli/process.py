@@ -24,9 +24,23 @@ class Ran(NamedTuple):
         return json.loads(self.out)
 
 
-def energybench(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120, stdin: str | None = None) -> Ran:
+def energybench(
+    *arguments: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 120,
+    stdin: str | None = None,
+) -> Ran:
     """Run it to its end."""
-    done = subprocess.run(command(*arguments), cwd=cwd, env=with_env(env or {}), timeout=timeout, capture_output=True, text=True, input=stdin)
+    done = subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=with_env(env or {}),
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+        input=stdin,
+    )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

@@ -1,4 +1,6 @@
-"""A third party's workload that offers a study: everything that can happen to a variant happens to one of its."""
+"""A third party's workload that offers a study: everything that can happen to a variant happens to
+one of its.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Attaching a meter's file to a run and calibrating against it, as a person does, on replayed sensors whose truth is known."""
+"""Attaching a meter's file to a run and calibrating against it, as a person does, on replayed
+sensors whose truth is known.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,19 @@ PSU, FIXED_W = 0.94, 90.0
 
 def levels(idle_w: float, load_w: float) -> Wave:
     """Idle for 40 s, then three repeats of 20 s with breaks of 5 s."""
-    return Steps([(0.0, idle_w)] + [(t, w) for start, end in REPEATS for t, w in ((start, load_w), (end, idle_w))])
+    return Steps(
+        [(0.0, idle_w)]
+        + [(t, w) for start, end in REPEATS for t, w in ((start, load_w), (end, idle_w))]
+    )
 
 
 CPU, MEMORY, GPU = levels(60.0, 250.0), levels(10.0, 30.0), levels(50.0, 400.0)
 
 
 def energybench(*arguments: str, cwd: Path) -> Ran:
-    """The command line in this process, from its arguments to what it prints: a start of Python each would be most of the time."""
+    """The command line in this process, from its arguments to what it prints: a start of Python
+    each would be most of the time.
+    """
     out, err = io.StringIO(), io.StringIO()
     with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(arguments)
@@ -66,7 +73,14 @@ def node_j(t: float) -> float:
     return (FIXED_W * t + CPU.energy_j(t) + MEMORY.energy_j(t)) / PSU
 
 
-def toml(path: Path, gain: float, *, gpu: bool = False, anchor: str | None = "2026-03-01T10:00:00.000+00:00", wave: str | None = None) -> Path:
+def toml(
+    path: Path,
+    gain: float,
+    *,
+    gpu: bool = False,
+    anchor: str | None = "2026-03-01T10:00:00.000+00:00",
+    wave: str | None = None,
+) -> Path:
     """A replay file. Its virtual time 0 is the run's 1 s, which the anchor ties to 10:00:00 UTC."""
     head = f"""schema = "energybench-replay/1"
 label = "solver"
@@ -82,13 +96,54 @@ memory_bytes = 1000000000
         head += f'started_utc = "{anchor}"\nstarted_s = 1.0\n'
     if gpu:
         head += f'gpus = [{{ uuid = "{BOARD}", name = "board", driver = "570.1" }}]\n'
-    made = [("rapl", "package-0", "cpu.package", "counter", "", 1e-6, "rapl.package", 60.0, 250.0, 0.001)]
+    made = [
+        (
+            "rapl",
+            "package-0",
+            "cpu.package",
+            "counter",
+            "",
+            1e-6,
+            "rapl.package",
+            60.0,
+            250.0,
+            0.001,
+        )
+    ]
     made += [("rapl", "package-0", "cpu.dram", "counter", "", 1e-6, "rapl.dram", 10.0, 30.0, 0.001)]
     if gpu:
-        made += [("nvml", BOARD, "gpu.board", "counter", "energy", 1e-3, "nvml.gain", 50.0, 400.0, 0.1)]
-        made += [("nvml", BOARD, "gpu.board", "power", "power_instant", 1e-3, "nvml.gain", 50.0, 400.0, 0.1)]
-    for collector, device, component, kind, quantity, resolution, prior, idle_w, load_w, period_s in made:
-        steps = wave or [[0.0, idle_w]] + [[t, w] for start, end in REPEATS for t, w in ((start, load_w), (end, idle_w))]
+        made += [
+            ("nvml", BOARD, "gpu.board", "counter", "energy", 1e-3, "nvml.gain", 50.0, 400.0, 0.1)
+        ]
+        made += [
+            (
+                "nvml",
+                BOARD,
+                "gpu.board",
+                "power",
+                "power_instant",
+                1e-3,
+                "nvml.gain",
+                50.0,
+                400.0,
+                0.1,
+            )
+        ]
+    for (
+        collector,
+        device,
+        component,
+        kind,
+        quantity,
+        resolution,
+        prior,
+        idle_w,
+        load_w,
+        period_s,
+    ) in made:
+        steps = wave or [[0.0, idle_w]] + [
+            [t, w] for start, end in REPEATS for t, w in ((start, load_w), (end, idle_w))
+        ]
         shape = f'{{ kind = "steps", steps = {steps} }}' if wave is None else wave
         head += f"""[[channels]]
 collector = "{collector}"
@@ -109,17 +164,32 @@ wave = {shape}
 
 
 def measured(folder: Path, gain: float = 1.0, **changes: Any) -> Run:
-    ran = energybench("measure", "--replay", str(toml(folder / "node.toml", gain, **changes)), "--json", cwd=folder)
+    ran = energybench(
+        "measure",
+        "--replay",
+        str(toml(folder / "node.toml", gain, **changes)),
+        "--json",
+        cwd=folder,
+    )
     assert ran.code == 0, ran.err
     return Run(folder, ran.json["id"])
 
 
-def meter(path: Path, energy_j: Callable[[float], float], offset_s: float = 0.0, spacing: float = 1.0, first: float = -40.3, last: float = 150.0) -> Path:
+def meter(
+    path: Path,
+    energy_j: Callable[[float], float],
+    offset_s: float = 0.0,
+    spacing: float = 1.0,
+    first: float = -40.3,
+    last: float = 150.0,
+) -> Path:
     """A meter's CSV, its clock `offset_s` ahead."""
     lines, t = ["time,power_w"], first
     while t < last:
         watts = (energy_j(t) - energy_j(t - spacing)) / spacing
-        lines.append(f"{(STARTED + timedelta(seconds=t + offset_s)).isoformat(timespec='milliseconds')},{watts:.1f}")
+        lines.append(
+            f"{(STARTED + timedelta(seconds=t + offset_s)).isoformat(timespec='milliseconds')},{watts:.1f}"
+        )
         t += spacing
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
@@ -138,11 +208,24 @@ def node(finished: Run, tmp_path: Path) -> Run:
 
 
 def attach(run: Run, file: Path, *more: str, scope: str = "node") -> Any:
-    return energybench("attach", run.id, "--meter", str(file), "--scope", scope, "--accuracy", "1%", *more, cwd=run.folder)
+    return energybench(
+        "attach",
+        run.id,
+        "--meter",
+        str(file),
+        "--scope",
+        scope,
+        "--accuracy",
+        "1%",
+        *more,
+        cwd=run.folder,
+    )
 
 
 def test_a_node_meter_becomes_a_run_of_its_own(node: Run) -> None:
-    """The node's energy is right within its interval, the clock's offset is found, and the old run has not changed by a byte."""
+    """The node's energy is right within its interval, the clock's offset is found, and the old run
+    has not changed by a byte.
+    """
     before = {path.name: path.read_bytes() for path in node.directory.iterdir()}
     ran = attach(node, meter(node.folder / "pdu.csv", node_j, 2.37), "--json")
     assert ran.code == 0, ran.err
@@ -161,7 +244,9 @@ def test_a_node_meter_becomes_a_run_of_its_own(node: Run) -> None:
     assert sorted(path.name for path in node.attached().iterdir()) == [RUN, PARQUET]
     traces, _ = reader.read_traces(node.attached())
     assert traces[-1].channel.id == "meter/pdu/node.ac/power"
-    assert {trace.channel.id for trace in traces[:-1]} == {trace.channel.id for trace in reader.read_traces(node.directory)[0]}
+    assert {trace.channel.id for trace in traces[:-1]} == {
+        trace.channel.id for trace in reader.read_traces(node.directory)[0]
+    }
 
 
 def test_the_readings_of_the_old_run_are_kept_to_the_count(node: Run) -> None:
@@ -176,16 +261,26 @@ def test_the_readings_of_the_old_run_are_kept_to_the_count(node: Run) -> None:
 
 
 def test_energy_counters_and_prometheus_do_as_well(node: Run) -> None:
-    """A Wh counter in ms since 1970, and a range query's answer with a BMC's power behind the supply."""
+    """A Wh counter in ms since 1970, and a range query's answer with a BMC's power behind the
+    supply.
+    """
     at = STARTED.timestamp()
-    rows = [f"{round((at + t - 5.2) * 1000)};{1000 + node_j(t) / 3600:.3f}" for t in range(-30, 140)]
+    rows = [
+        f"{round((at + t - 5.2) * 1000)};{1000 + node_j(t) / 3600:.3f}" for t in range(-30, 140)
+    ]
     (node.folder / "wh.csv").write_text("ts_ms;E [Wh]\n" + "\n".join(rows), "utf-8")
     ran = attach(node, node.folder / "wh.csv", "--json")
     assert ran.code == 0, ran.err
     assert ran.json["energy_j"]["value"] == pytest.approx(mean_j(node_j), rel=0.003)
     shutil.rmtree(node.attached())
     values = [[at + t, f"{(node_j(t) - node_j(t - 1)) * PSU:.2f}"] for t in range(-30, 140)]
-    answer = {"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {"__name__": "bmc_watts"}, "values": values}]}}
+    answer = {
+        "status": "success",
+        "data": {
+            "resultType": "matrix",
+            "result": [{"metric": {"__name__": "bmc_watts"}, "values": values}],
+        },
+    }
     (node.folder / "bmc.json").write_text(json.dumps(answer), "utf-8")
     ran = attach(node, node.folder / "bmc.json", "--dc", "--json")
     assert ran.code == 0, ran.err
@@ -194,7 +289,9 @@ def test_energy_counters_and_prometheus_do_as_well(node: Run) -> None:
 
 
 def test_a_wall_clock_that_jumped_changes_no_energy(node: Run) -> None:
-    """Only the anchor ties clocks together: what else bears a date (the run's id, files' times) may say anything."""
+    """Only the anchor ties clocks together: what else bears a date (the run's id, files' times) may
+    say anything.
+    """
     file = meter(node.folder / "pdu.csv", node_j, 1.5)
     first = attach(node, file, "--json").json["energy_j"]
     moved = node.directory.with_name("2031-12-31T23-59-59Z_solver_0000")
@@ -206,32 +303,62 @@ def test_a_wall_clock_that_jumped_changes_no_energy(node: Run) -> None:
 
 
 def test_nothing_is_left_behind_where_it_is_refused(node: Run) -> None:
-    """A meter that ends too early, one of another day, one that does not follow, an even one, a second attachment: one line, no directory."""
+    """A meter that ends too early, one of another day, one that does not follow, an even one, a
+    second attachment: one line, no directory.
+    """
     short = meter(node.folder / "short.csv", node_j, last=100.0)
     assert "before the last repeat did" in one_line(attach(node, short))
-    assert "no reading in the run, which lasted from 2026-03-01T09:59:5" in one_line(attach(node, meter(node.folder / "late.csv", node_j, 3600.0)))
-    wave = Steps([(-100.0, 100.0), (0.0, 300.0), (7.0, 100.0), (31.0, 500.0), (50.0, 90.0), (75.0, 300.0), (100.0, 90.0)])
-    assert "does not follow this run" in one_line(attach(node, meter(node.folder / "other.csv", wave.energy_j)))
+    assert "no reading in the run, which lasted from 2026-03-01T09:59:5" in one_line(
+        attach(node, meter(node.folder / "late.csv", node_j, 3600.0))
+    )
+    wave = Steps(
+        [
+            (-100.0, 100.0),
+            (0.0, 300.0),
+            (7.0, 100.0),
+            (31.0, 500.0),
+            (50.0, 90.0),
+            (75.0, 300.0),
+            (100.0, 90.0),
+        ]
+    )
+    assert "does not follow this run" in one_line(
+        attach(node, meter(node.folder / "other.csv", wave.energy_j))
+    )
     rows = meter(node.folder / "gap.csv", node_j).read_text("utf-8").splitlines()
     (node.folder / "gap.csv").write_text("\n".join(rows[:90] + rows[103:]), "utf-8")
-    assert "gap.csv line 91: no reading for 14.0 s inside the run" in one_line(attach(node, node.folder / "gap.csv"))
-    assert "gap.csv line 3: 'x' is no number" in one_line(attach(node, _spoiled(node.folder / "gap.csv")))
-    assert "readings come 15 s apart" in one_line(attach(node, meter(node.folder / "coarse.csv", node_j, spacing=15.0)))
+    assert "gap.csv line 91: no reading for 14.0 s inside the run" in one_line(
+        attach(node, node.folder / "gap.csv")
+    )
+    assert "gap.csv line 3: 'x' is no number" in one_line(
+        attach(node, _spoiled(node.folder / "gap.csv"))
+    )
+    assert "readings come 15 s apart" in one_line(
+        attach(node, meter(node.folder / "coarse.csv", node_j, spacing=15.0))
+    )
     assert [path.name for path in (node.folder / "results").iterdir()] == [node.id]
     assert attach(node, meter(node.folder / "pdu.csv", node_j)).code == 0
     assert "exists already" in one_line(attach(node, node.folder / "pdu.csv"))
 
 
 def test_a_mistake_is_said_before_the_folder_that_exists(node: Run) -> None:
-    """After a first attachment: a file that is not there, a wrong column, another scale, a board that the run has not: each is named, not the old folder."""
+    """After a first attachment: a file that is not there, a wrong column, another scale, a board
+    that the run has not: each is named, not the old folder.
+    """
     file = meter(node.folder / "pdu.csv", node_j)
     assert attach(node, file).code == 0
     before = (node.attached() / RUN).read_bytes()
     assert "nosuch.csv" in one_line(attach(node, node.folder / "nosuch.csv"))
     assert "nosuch" in one_line(attach(node, file, "--column", "nosuch"))
-    assert "is no board that this run has read" in one_line(attach(node, file, "--device", "GPU-0", scope="gpu"))
-    assert "where the run's own sensors show" in one_line(attach(node, meter(node.folder / "kilo.csv", lambda t: 1000 * node_j(t))))
-    assert "exists already (move it away, or attach a second meter to" in one_line(attach(node, file))
+    assert "is no board that this run has read" in one_line(
+        attach(node, file, "--device", "GPU-0", scope="gpu")
+    )
+    assert "where the run's own sensors show" in one_line(
+        attach(node, meter(node.folder / "kilo.csv", lambda t: 1000 * node_j(t)))
+    )
+    assert "exists already (move it away, or attach a second meter to" in one_line(
+        attach(node, file)
+    )
     assert (node.attached() / RUN).read_bytes() == before
 
 
@@ -248,20 +375,30 @@ def _spoiled(path: Path) -> Path:
         (("--scope", "rack", "--accuracy", "1%"), "--scope rack: is no scope"),
         (("--scope", "node", "--accuracy", "0.01"), "--accuracy 0.01: is no limit of error"),
         (("--scope", "gpu", "--accuracy", "1%"), "--scope gpu: needs --device UUID"),
-        (("--scope", "gpu", "--accuracy", "1%", "--device", "GPU-0"), "--device GPU-0: is no board that this run has read"),
-        (("--scope", "node", "--accuracy", "1%", "--select", "a"), "--select a: is not LABEL=VALUE"),
+        (
+            ("--scope", "gpu", "--accuracy", "1%", "--device", "GPU-0"),
+            "--device GPU-0: is no board that this run has read",
+        ),
+        (
+            ("--scope", "node", "--accuracy", "1%", "--select", "a"),
+            "--select a: is not LABEL=VALUE",
+        ),
         (("--scope", "node", "--accuracy", "1%", "--unit", "hp"), "--unit hp: is no unit"),
     ],
 )
 def test_wrong_options_are_one_line(node: Run, options: tuple[str, ...], what: str) -> None:
     """The option is named, with what it takes."""
     file = meter(node.folder / "pdu.csv", node_j)
-    assert what in one_line(energybench("attach", node.id, "--meter", str(file), *options, cwd=node.folder))
+    assert what in one_line(
+        energybench("attach", node.id, "--meter", str(file), *options, cwd=node.folder)
+    )
 
 
 @pytest.mark.parametrize("factor", [0.4, 1000.0])
 def test_a_meter_of_another_scale_is_refused(node: Run, factor: float) -> None:
-    """A node cannot draw less than the sensors inside it show, nor hundreds of times more: W taken for kW, or another node's meter."""
+    """A node cannot draw less than the sensors inside it show, nor hundreds of times more: W taken
+    for kW, or another node's meter.
+    """
     file = meter(node.folder / "pdu.csv", lambda t: factor * node_j(t))
     assert "where the run's own sensors show" in one_line(attach(node, file))
 
@@ -273,7 +410,10 @@ def test_a_run_without_an_anchor_cannot_be_tied_to_a_clock(tmp_path: Path) -> No
 
 
 def test_an_even_run_needs_a_clock_that_is_known(tmp_path: Path) -> None:
-    """Its sensors show one power throughout. A meter that is even too serves, with a doubt; else the clocks' agreement has to be stated."""
+    """Its sensors show one power throughout.
+
+    A meter that is even too serves, with a doubt; else the clocks' agreement has to be stated.
+    """
     run = measured(tmp_path, wave='{ kind = "const", watts = 100.0 }')
     said = one_line(attach(run, meter(tmp_path / "pdu.csv", node_j)))
     assert "does not tell the offset of the meter's clock (its own power is too even)" in said
@@ -285,14 +425,28 @@ def test_an_even_run_needs_a_clock_that_is_known(tmp_path: Path) -> None:
 
 
 def test_a_board_calibrated_against_its_meter_gives_the_true_energy(tmp_path: Path) -> None:
-    """The sensors show 0.9 of the truth. Attach the board's meter, calibrate, measure again: the board's joules are right, and narrower."""
+    """The sensors show 0.9 of the truth.
+
+    Attach the board's meter, calibrate, measure again: the board's joules are right, and narrower.
+    """
     run = measured(tmp_path, 0.9, gpu=True)
-    ran = attach(run, meter(tmp_path / "riser.csv", GPU.energy_j, -7.4, 0.1), "--device", BOARD, "--json", scope="gpu")
+    ran = attach(
+        run,
+        meter(tmp_path / "riser.csv", GPU.energy_j, -7.4, 0.1),
+        "--device",
+        BOARD,
+        "--json",
+        scope="gpu",
+    )
     assert ran.code == 0, ran.err
     assert ran.json["boundary"]["name"] == "compute"
-    assert ran.json["components_j"]["gpu.board"]["value"] == pytest.approx(0.9 * mean_j(GPU.energy_j), rel=0.003)
+    assert ran.json["components_j"]["gpu.board"]["value"] == pytest.approx(
+        0.9 * mean_j(GPU.energy_j), rel=0.003
+    )
     env = {"ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
-    found = process.energybench("calibrate", "--against", f"{run.id}_attached", "--json", cwd=tmp_path, env=env)
+    found = process.energybench(
+        "calibrate", "--against", f"{run.id}_attached", "--json", cwd=tmp_path, env=env
+    )
     assert found.code == 0, found.err
     gains = {channel["channel"].split("/")[-1]: channel for channel in found.json["channels"]}
     assert set(gains) == {"energy", "power_instant"}
@@ -315,19 +469,41 @@ def _remeasured(run: Run, traces: Any, folder: Path) -> Any:
 
     old = reader.read_run(run.directory)
     _, windows = reader.read_traces(run.directory)
-    channels, doubts = apply(profiles.read(folder), [trace.channel for trace in traces], old.host, datetime.now(UTC).isoformat())
+    channels, doubts = apply(
+        profiles.read(folder),
+        [trace.channel for trace in traces],
+        old.host,
+        datetime.now(UTC).isoformat(),
+    )
     assert not doubts
-    assert {channel.gain.value != 1.0 for channel in channels if channel.collector == "nvml"} == {True}
-    made = tuple(Trace(channel=channel, t_s=trace.t_s, raw=trace.raw, ok=trace.ok) for trace, channel in zip(traces, channels, strict=True))
+    assert {channel.gain.value != 1.0 for channel in channels if channel.collector == "nvml"} == {
+        True
+    }
+    made = tuple(
+        Trace(channel=channel, t_s=trace.t_s, raw=trace.raw, ok=trace.ok)
+        for trace, channel in zip(traces, channels, strict=True)
+    )
     works = tuple(repeat.work for repeat in old.repeats)
     record = Record(old.id, old.label, None, None, "compute", old.host, windows, works, ())
     return measure(record, made, ranges()).components_j["gpu.board"]
 
 
 def test_a_node_meter_tells_the_common_scale_where_the_supply_is_known(node: Run) -> None:
-    """The sensors' sum shows 1.06 of the truth; with the supply's efficiency stated the scale's interval holds it, and both channels have it."""
+    """The sensors' sum shows 1.06 of the truth; with the supply's efficiency stated the scale's
+    interval holds it, and both channels have it.
+    """
     assert attach(node, meter(node.folder / "pdu.csv", node_j, 0.8)).code == 0
-    ran = energybench("calibrate", "--against", f"{node.id}_attached", "--psu-efficiency", "0.94", "--out", "profiles", "--json", cwd=node.folder)
+    ran = energybench(
+        "calibrate",
+        "--against",
+        f"{node.id}_attached",
+        "--psu-efficiency",
+        "0.94",
+        "--out",
+        "profiles",
+        "--json",
+        cwd=node.folder,
+    )
     assert ran.code == 0, ran.err
     scale = ran.json["scale"]
     assert scale["low"] <= 1.06 <= scale["high"]
@@ -335,16 +511,33 @@ def test_a_node_meter_tells_the_common_scale_where_the_supply_is_known(node: Run
     assert ran.json["fixed_w"] == pytest.approx(FIXED_W / PSU, rel=0.02)
     by = {channel["channel"].split("/")[2]: channel for channel in ran.json["channels"]}
     assert by["cpu.package"]["u_rel"] < by["cpu.package"]["prior_rel"]
-    assert by["cpu.dram"]["u_rel"] > by["cpu.package"]["u_rel"]  # a small part of the sum is hardly known better
+    assert (
+        by["cpu.dram"]["u_rel"] > by["cpu.package"]["u_rel"]
+    )  # a small part of the sum is hardly known better
     assert [path.name for path in (node.folder / "profiles").iterdir()] == ["n1_package-0.json"]
-    text = energybench("calibrate", "--against", f"{node.id}_attached", "--psu-efficiency", "0.94", "--out", "profiles", cwd=node.folder).out
+    text = energybench(
+        "calibrate",
+        "--against",
+        f"{node.id}_attached",
+        "--psu-efficiency",
+        "0.94",
+        "--out",
+        "profiles",
+        cwd=node.folder,
+    ).out
     assert "sum of the sensors: shown / true" in text
 
 
 def test_a_reference_that_tells_nothing_new_is_refused(node: Run) -> None:
-    """An unknown supply hides what RAPL is believed to know; a run without a meter has nothing to compare with."""
-    assert "has no reference meter" in one_line(energybench("calibrate", "--against", node.id, "--out", "p", cwd=node.folder))
+    """An unknown supply hides what RAPL is believed to know; a run without a meter has nothing to
+    compare with.
+    """
+    assert "has no reference meter" in one_line(
+        energybench("calibrate", "--against", node.id, "--out", "p", cwd=node.folder)
+    )
     assert attach(node, meter(node.folder / "pdu.csv", node_j)).code == 0
-    said = one_line(energybench("calibrate", "--against", f"{node.id}_attached", "--out", "p", cwd=node.folder))
+    said = one_line(
+        energybench("calibrate", "--against", f"{node.id}_attached", "--out", "p", cwd=node.folder)
+    )
     assert "this reference does not improve on the prior: 1.1" in said
     assert not (node.folder / "p").exists()

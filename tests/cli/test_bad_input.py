@@ -1,4 +1,6 @@
-"""Every wrong flag, file or run directory gets one line that names it, exit code 2, no traceback; nothing measured is lost."""
+"""Every wrong flag, file or run directory gets one line that names it, exit code 2, no traceback;
+nothing measured is lost.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two finished runs, replayed."""
     made = tmp_path_factory.mktemp("store")
     for name in ("cpu", "gpu"):
-        ran = energybench("measure", "--replay", str(REPLAYS / f"{name}-node.toml"), "--label", name, "--out", "results", "--json", cwd=made)
+        ran = energybench(
+            "measure",
+            "--replay",
+            str(REPLAYS / f"{name}-node.toml"),
+            "--label",
+            name,
+            "--out",
+            "results",
+            "--json",
+            cwd=made,
+        )
         assert ran.code == 0, ran.err
         (made / f"{name}.json").write_text(ran.out)
     return made
@@ -80,7 +92,9 @@ def damaged(text: str, kind: str) -> str:
     if kind == "type":
         return json.dumps({**document, "energy_j": "many"})
     if kind == "outside":
-        return json.dumps({**document, "energy_j": {**document["energy_j"], "low": document["energy_j"]["high"]}})
+        return json.dumps(
+            {**document, "energy_j": {**document["energy_j"], "low": document["energy_j"]["high"]}}
+        )
     if kind == "later":
         return json.dumps({**document, "schema": "energybench/2"})
     assert kind == "list"
@@ -95,8 +109,12 @@ def damaged(text: str, kind: str) -> str:
         ("outside", "outside its interval"), ("later", "energybench/2"), ("list", "schema"),
     ],
 )  # fmt: skip
-def test_a_damaged_run_is_reported_not_guessed_at(store: Path, tmp_path: Path, kind: str, says: str) -> None:
-    """Truncated, foreign, NaN, duplicate, unknown and missing keys: the line names the file and what is wrong in it."""
+def test_a_damaged_run_is_reported_not_guessed_at(
+    store: Path, tmp_path: Path, kind: str, says: str
+) -> None:
+    """Truncated, foreign, NaN, duplicate, unknown and missing keys: the line names the file and
+    what is wrong in it.
+    """
     run = tmp_path / "run"
     run.mkdir()
     (run / "run.json").write_text(damaged((store / "cpu.json").read_text(), kind))
@@ -111,13 +129,22 @@ def test_a_damaged_run_is_reported_not_guessed_at(store: Path, tmp_path: Path, k
     ("variant", "says"),
     [
         ("precision=fp7", "--variant precision=fp7: not allowed (allowed: one of"),
-        ("precision=mixed,nosuch=1", "--variant precision=mixed,nosuch=1: nosuch: no such setting (have: "),
+        (
+            "precision=mixed,nosuch=1",
+            "--variant precision=mixed,nosuch=1: nosuch: no such setting (have: ",
+        ),
         ("precision=mixed,mass=-3", "--variant precision=mixed,mass=-3: mass=-3: not allowed"),
     ],
 )
 def test_a_wrong_variant_is_named_as_it_was_typed(tmp_path: Path, variant: str, says: str) -> None:
-    """The workload knows settings only; the line names the option that the person typed, and no --set that they did not."""
-    line = one_line(energybench("run", "milc", "--idle", "0", "--variant", variant, "--set", "threads=1", cwd=tmp_path))
+    """The workload knows settings only; the line names the option that the person typed, and no
+    --set that they did not.
+    """
+    line = one_line(
+        energybench(
+            "run", "milc", "--idle", "0", "--variant", variant, "--set", "threads=1", cwd=tmp_path
+        )
+    )
     assert says in line
     assert "--set" not in line
 
@@ -146,16 +173,27 @@ def test_an_ambiguous_id_is_asked_about(store: Path) -> None:
 def test_a_report_that_cannot_be_written(store: Path) -> None:
     """The file is named."""
     (store / "plain").write_text("")
-    assert "plain/r.html" in one_line(energybench("report", "cpu", "--format", "terminal", "--out", "plain/r.html", cwd=store))
+    assert "plain/r.html" in one_line(
+        energybench("report", "cpu", "--format", "terminal", "--out", "plain/r.html", cwd=store)
+    )
 
 
 def test_a_report_makes_no_folder(store: Path) -> None:
-    """A folder that does not exist is named with the command that makes it, and is not made; with it the report is written."""
-    line = one_line(energybench("report", "cpu", "--format", "markdown", "--out", "new/deep er/r.md", cwd=store))
+    """A folder that does not exist is named with the command that makes it, and is not made; with
+    it the report is written.
+    """
+    line = one_line(
+        energybench("report", "cpu", "--format", "markdown", "--out", "new/deep er/r.md", cwd=store)
+    )
     assert "--out new/deep er/r.md: there is no folder new/deep er (mkdir -p 'new/deep er')" in line
     assert not (store / "new").exists()
     (store / "new" / "deep er").mkdir(parents=True)
-    assert energybench("report", "cpu", "--format", "markdown", "--out", "new/deep er/r.md", cwd=store).code == 0
+    assert (
+        energybench(
+            "report", "cpu", "--format", "markdown", "--out", "new/deep er/r.md", cwd=store
+        ).code
+        == 0
+    )
     assert (store / "new/deep er/r.md").stat().st_size > 500
 
 
@@ -169,7 +207,11 @@ def test_a_report_makes_no_folder(store: Path) -> None:
 )
 def test_a_wrong_replay_file(tmp_path: Path, change: str, says: str) -> None:
     """The key and the file."""
-    text = (REPLAYS / "cpu-node.toml").read_text().replace(change, change.replace(change.split(" ")[0], "wrong", 1), 1)
+    text = (
+        (REPLAYS / "cpu-node.toml")
+        .read_text()
+        .replace(change, change.replace(change.split(" ")[0], "wrong", 1), 1)
+    )
     (tmp_path / "r.toml").write_text(text)
     line = one_line(energybench("measure", "--replay", "r.toml", cwd=tmp_path))
     assert "r.toml" in line

@@ -1,4 +1,6 @@
-"""`energybench calibrate` on simulated boards that follow what is launched on them, and on a socket that follows the spinning cores."""
+"""`energybench calibrate` on simulated boards that follow what is launched on them, and on a socket
+that follows the spinning cores.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ pytestmark = pytest.mark.xdist_group("calibrate")  # one calibration, which the 
 
 UUID = "GPU-5eed0000-0000-0000-0000-000000000000"
 HIDDEN = "GPU-5eed0001-0000-0000-0000-000000000001"  # NVML has it, CUDA does not
-ENERGY, INSTANT, AVERAGE = (f"nvml/{UUID}/gpu.board/{name}" for name in ("energy", "power_instant", "power_average"))
+ENERGY, INSTANT, AVERAGE = (
+    f"nvml/{UUID}/gpu.board/{name}" for name in ("energy", "power_instant", "power_average")
+)
 PACKAGE = "rapl/package-0/cpu.package/energy"
 A100 = "count=2\ngpu1.wave=const,60\nphase_ms=37\nenergy_ms=20\nlag_ms=40\n"
 H100 = "cc=9.0\nname=NVIDIA H100 (simulated)\nphase_ms=61\nenergy_ms=100\nenergy_from=samples\n"
@@ -24,30 +28,58 @@ H100 = "cc=9.0\nname=NVIDIA H100 (simulated)\nphase_ms=61\nenergy_ms=100\nenergy
 
 def channels(ran: Ran) -> dict[str, Any]:
     assert ran.code == 0, ran.err
-    return {channel["channel"]: channel for device in ran.json["devices"] for channel in device["channels"]}
+    return {
+        channel["channel"]: channel
+        for device in ran.json["devices"]
+        for channel in device["channels"]
+    }
 
 
 def near(channel: dict[str, Any], name: str, expected_s: float, at_most_u_s: float) -> None:
-    """Within five standard uncertainties, which are as small as eight seconds on a busy machine allow."""
+    """Within five standard uncertainties, which are as small as eight seconds on a busy machine
+    allow.
+    """
     assert channel[f"{name}_u_s"] <= at_most_u_s, channel
     assert abs(channel[f"{name}_s"] - expected_s) <= 5 * channel[f"{name}_u_s"], channel
 
 
 @pytest.fixture(scope="module")
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str], Ran]:
-    """An A100-like board with a lag of 40 ms, one that cannot be driven, and a socket, calibrated once for all tests: folder, environment, what was said."""
+    """An A100-like board with a lag of 40 ms, one that cannot be driven, and a socket, calibrated
+    once for all tests: folder, environment, what was said.
+    """
     folder = tmp_path_factory.mktemp("calibrated")
     (folder / "root").mkdir()
     profiles = folder / "profiles"
     env = {**cuda_environment(folder, A100), "ENERGYBENCH_PROFILES": str(profiles)}
-    zones = {"intel-rapl:0": {"name": "package-0", "watts": 50, "core_watts": 40, "follows": str(profiles)}, "intel-rapl:0:0": {"name": "dram", "watts": 9}}
+    zones = {
+        "intel-rapl:0": {
+            "name": "package-0",
+            "watts": 50,
+            "core_watts": 40,
+            "follows": str(profiles),
+        },
+        "intel-rapl:0:0": {"name": "dram", "watts": 9},
+    }
     with live_node(folder / "root", zones):
-        ran = energybench("calibrate", "--json", "--no-limits", "--seconds", "8", "--root", str(folder / "root"), cwd=folder, env=env)
+        ran = energybench(
+            "calibrate",
+            "--json",
+            "--no-limits",
+            "--seconds",
+            "8",
+            "--root",
+            str(folder / "root"),
+            cwd=folder,
+            env=env,
+        )
     return folder, env, ran
 
 
 @pytest.fixture
-def own(calibrated: tuple[Path, dict[str, str], Ran], tmp_path: Path) -> tuple[Path, dict[str, str]]:
+def own(
+    calibrated: tuple[Path, dict[str, str], Ran], tmp_path: Path
+) -> tuple[Path, dict[str, str]]:
     """A copy of the profiles that a test may spoil: its folder, and the environment that names it."""
     folder, env, _ = calibrated
     shutil.copytree(folder / "profiles", tmp_path / "profiles")
@@ -66,7 +98,9 @@ def test_a_board_like_an_a100(calibrated: tuple[Path, dict[str, str], Ran]) -> N
 
 
 def test_a_socket_that_follows_the_cores(calibrated: tuple[Path, dict[str, str], Ran]) -> None:
-    """Its step is seen, its millisecond is found, its lag is none; the memory's counter, which follows nothing, says so."""
+    """Its step is seen, its millisecond is found, its lag is none; the memory's counter, which
+    follows nothing, says so.
+    """
     found = channels(calibrated[2])
     package, memory = found[PACKAGE], found["rapl/package-0/cpu.dram/energy"]
     assert package["low_w"] == pytest.approx(50, rel=0.3)
@@ -90,7 +124,18 @@ def test_one_file_a_device_and_where(calibrated: tuple[Path, dict[str, str], Ran
 def test_an_average_like_the_h100s_and_a_counter_of_samples(tmp_path: Path) -> None:
     """1 s of window where power_average says so; the counter sees a quarter; in words for a person."""
     env = {**cuda_environment(tmp_path, H100), "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
-    ran = energybench("calibrate", "--device", UUID, "--no-limits", "--seconds", "8", "--collector", "nvml", cwd=tmp_path, env=env)
+    ran = energybench(
+        "calibrate",
+        "--device",
+        UUID,
+        "--no-limits",
+        "--seconds",
+        "8",
+        "--collector",
+        "nvml",
+        cwd=tmp_path,
+        env=env,
+    )
     assert ran.code == 0, ran.err
     assert "counts samples: sees" in ran.out
     assert "written to" in ran.out
@@ -102,15 +147,33 @@ def test_an_average_like_the_h100s_and_a_counter_of_samples(tmp_path: Path) -> N
 
 
 def measured(env: dict[str, str], cwd: Path) -> Any:
-    ran = energybench("measure", "--json", "--collector", "nvml", "--boundary", "device", "--", "sleep", "0.5", cwd=cwd, env=env)
+    ran = energybench(
+        "measure",
+        "--json",
+        "--collector",
+        "nvml",
+        "--boundary",
+        "device",
+        "--",
+        "sleep",
+        "0.5",
+        cwd=cwd,
+        env=env,
+    )
     assert ran.code == 0, ran.err
     return ran.json
 
 
 def test_a_run_picks_the_profile_up(own: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    """Timing from the profile, with its date, period and window; doctor shows the same with its age; an empty folder turns it off."""
+    """Timing from the profile, with its date, period and window; doctor shows the same with its
+    age; an empty folder turns it off.
+    """
     _, env = own
-    found = {channel["quantity"]: channel for channel in measured(env, tmp_path)["channels"] if channel["device"] == UUID}
+    found = {
+        channel["quantity"]: channel
+        for channel in measured(env, tmp_path)["channels"]
+        if channel["device"] == UUID
+    }
     assert found["power_instant"]["timing"] == found["energy"]["timing"] == "profile"
     assert found["energy"]["calibrated_utc"].startswith("20")
     assert found["energy"]["update_period_s"] == pytest.approx(0.02, abs=0.003)
@@ -123,9 +186,14 @@ def test_a_run_picks_the_profile_up(own: tuple[Path, dict[str, str]], tmp_path: 
 
 
 def test_another_power_limit_refuses_it(own: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    """The run goes on with the prior and says why; --check says it too, and is an error where the file was named."""
+    """The run goes on with the prior and says why; --check says it too, and is an error where the
+    file was named.
+    """
     profiles, env = own
-    changed = {**nvml_environment(tmp_path, "count=1\nlimit=300\n"), "ENERGYBENCH_PROFILES": str(profiles)}
+    changed = {
+        **nvml_environment(tmp_path, "count=1\nlimit=300\n"),
+        "ENERGYBENCH_PROFILES": str(profiles),
+    }
     run = measured(changed, tmp_path)
     (doubt,) = [doubt for doubt in run["doubts"] if doubt["code"] == "profile-refused"]
     assert "made at power limit 400 W" in doubt["message"]
@@ -133,13 +201,22 @@ def test_another_power_limit_refuses_it(own: tuple[Path, dict[str, str]], tmp_pa
     said = energybench("calibrate", "--check", cwd=tmp_path, env=changed)
     assert (said.code, said.out.count("refused  nvml/")) == (0, 2)
     file = next(path for path in profiles.iterdir() if UUID in path.name)
-    assert "power limit 300 W" in one_line(energybench("calibrate", "--check", "--profile", str(file), cwd=tmp_path, env=changed))
-    said = energybench("calibrate", "--check", "--profile", str(file), "--collector", "nvml", cwd=tmp_path, env=env)
+    assert "power limit 300 W" in one_line(
+        energybench("calibrate", "--check", "--profile", str(file), cwd=tmp_path, env=changed)
+    )
+    said = energybench(
+        "calibrate", "--check", "--profile", str(file), "--collector", "nvml", cwd=tmp_path, env=env
+    )
     assert (said.code, said.out.count("fits     nvml/")) == (0, 2)
 
 
-def test_a_profile_of_another_board_driver_or_version(own: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    """Named explicitly: exit 2, one line, the file and what is wrong. Found in the folder: a doubt, or none of ours."""
+def test_a_profile_of_another_board_driver_or_version(
+    own: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """Named explicitly: exit 2, one line, the file and what is wrong.
+
+    Found in the folder: a doubt, or none of ours.
+    """
     profiles, env = own
     file = next(path for path in profiles.iterdir() if UUID in path.name)
     sound = file.read_text()
@@ -151,22 +228,43 @@ def test_a_profile_of_another_board_driver_or_version(own: tuple[Path, dict[str,
         ("}", "", "is no JSON"),
     ):
         file.write_text(sound.replace(old, new))
-        line = one_line(energybench("calibrate", "--check", "--profile", str(file), cwd=tmp_path, env=env))
+        line = one_line(
+            energybench("calibrate", "--check", "--profile", str(file), cwd=tmp_path, env=env)
+        )
         assert said in line
         assert file.name in line
-    assert [doubt["code"] for doubt in measured(env, tmp_path)["doubts"] if doubt["code"].startswith("profile")] == ["profile-broken"]
+    assert [
+        doubt["code"]
+        for doubt in measured(env, tmp_path)["doubts"]
+        if doubt["code"].startswith("profile")
+    ] == ["profile-broken"]
     checked = energybench("calibrate", "--check", "--json", cwd=tmp_path, env=env)
     assert checked.code == 0
     assert len(checked.json["broken"]) == 1
 
 
-def test_a_board_that_cuda_does_not_show(calibrated: tuple[Path, dict[str, str], Ran], tmp_path: Path) -> None:
-    """Is named with the reason and the remedy, and costs the other devices nothing; asked for alone it is a mistake of one line."""
+def test_a_board_that_cuda_does_not_show(
+    calibrated: tuple[Path, dict[str, str], Ran], tmp_path: Path
+) -> None:
+    """Is named with the reason and the remedy, and costs the other devices nothing; asked for alone
+    it is a mistake of one line.
+    """
     _, env, ran = calibrated
     (missing,) = [device for device in ran.json["devices"] if device["not_driven"]]
     assert missing["device"] == HIDDEN
     assert "CUDA shows 1 board(s) and not this one" in missing["not_driven"]["reason"]
-    line = one_line(energybench("calibrate", "--device", HIDDEN, "--no-limits", "--out", str(tmp_path), cwd=tmp_path, env=env))
+    line = one_line(
+        energybench(
+            "calibrate",
+            "--device",
+            HIDDEN,
+            "--no-limits",
+            "--out",
+            str(tmp_path),
+            cwd=tmp_path,
+            env=env,
+        )
+    )
     assert "CUDA_VISIBLE_DEVICES" in line
 
 
@@ -188,7 +286,10 @@ def test_a_board_that_cuda_does_not_show(calibrated: tuple[Path, dict[str, str],
 )
 def test_nonsense_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
     (tmp_path / "a-file").write_text("")
-    env = {**nvml_environment(tmp_path, "count=1\n"), "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
+    env = {
+        **nvml_environment(tmp_path, "count=1\n"),
+        "ENERGYBENCH_PROFILES": str(tmp_path / "profiles"),
+    }
     assert said in one_line(energybench("calibrate", *arguments, cwd=tmp_path, env=env))
     assert not (tmp_path / "profiles").exists()
 
@@ -196,6 +297,10 @@ def test_nonsense_is_one_line(tmp_path: Path, arguments: list[str], said: str) -
 def test_a_machine_without_sensors(tmp_path: Path) -> None:
     """Nothing to calibrate is said at once."""
     (tmp_path / "root").mkdir()
-    line = one_line(energybench("calibrate", "--collector", "estimate", "--root", str(tmp_path / "root"), cwd=tmp_path))
+    line = one_line(
+        energybench(
+            "calibrate", "--collector", "estimate", "--root", str(tmp_path / "root"), cwd=tmp_path
+        )
+    )
     assert "no sensor" in line
     assert "--limits-only" in line

@@ -1,4 +1,6 @@
-"""A training in several commands, by a checkpoint: what is measured is what is trained, no step twice, none beyond the budget."""
+"""A training in several commands, by a checkpoint: what is measured is what is trained, no step
+twice, none beyond the budget.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from tests.cli.process import Ran, command, energybench, one_line, with_env
 QUICK = ("--idle", "0", "--min-window", "0", "--max-warm-up", "1")
 SMALL: Mapping[str, Mapping[str, str]] = {
     "dpsgd": {"batch": "16", "physical": "16", "examples": "200", "held": "20"},
-    "tally": {},  # the measuring side alone: it counts steps in a file; deepcam's own is in test_deepcam_workload.py
+    # the measuring side alone: it counts steps in a file; deepcam's own is in
+    # test_deepcam_workload.py
+    "tally": {},
 }
 
 
@@ -28,7 +32,11 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(workload: str, *more: str, **settings: str) -> tuple[str, ...]:
-    given = [part for key, value in {**SMALL[workload], "checkpoint": "ck", **settings}.items() for part in ("--set", f"{key}={value}")]
+    given = [
+        part
+        for key, value in {**SMALL[workload], "checkpoint": "ck", **settings}.items()
+        for part in ("--set", f"{key}={value}")
+    ]
     return ("run", workload, *given, *QUICK, *more)
 
 
@@ -47,8 +55,12 @@ def span(ran: Ran) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(("workload", "commands"), [("tally", 2), ("dpsgd", 1)])
-def test_every_repeat_trains_on_and_the_warm_up_does_not(tmp_path: Path, env: dict[str, str], workload: str, commands: int) -> None:
-    """Commands of two repeats of two steps: four steps each in record and file, whatever the warm-up did; their energies add up."""
+def test_every_repeat_trains_on_and_the_warm_up_does_not(
+    tmp_path: Path, env: dict[str, str], workload: str, commands: int
+) -> None:
+    """Commands of two repeats of two steps: four steps each in record and file, whatever the
+    warm-up did; their energies add up.
+    """
     arguments = run(workload, "--steps", "2", "--repeats", "2", "--json")
     for begun in range(0, 4 * commands, 4):
         assert span(energybench(*arguments, cwd=tmp_path, env=env)) == (begun, begun + 4)
@@ -59,40 +71,75 @@ def test_every_repeat_trains_on_and_the_warm_up_does_not(tmp_path: Path, env: di
     assert "no sum" not in text
 
 
-def test_a_budget_ends_the_repeats_and_what_they_measured_stays(tmp_path: Path, env: dict[str, str]) -> None:
-    """Five steps in runs of two: three repeats, the last of one step; then there is nothing left to do."""
+def test_a_budget_ends_the_repeats_and_what_they_measured_stays(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """Five steps in runs of two: three repeats, the last of one step; then there is nothing left to
+    do.
+    """
     arguments = run("tally", "--steps", "2", total="5")
     ran = energybench(*arguments, "--json", cwd=tmp_path, env=env)
     assert span(ran) == (0, 5)
     assert steps(tmp_path / "ck") == 5
     assert [repeat["work"]["amount"] for repeat in ran.json["repeats"]] == [2, 2, 1]
     assert "finished" in {doubt["code"] for doubt in ran.json["doubts"]}
-    assert "holds 5 steps, these are done" in one_line(energybench(*arguments, cwd=tmp_path, env=env))
+    assert "holds 5 steps, these are done" in one_line(
+        energybench(*arguments, cwd=tmp_path, env=env)
+    )
     assert steps(tmp_path / "ck") == 5
 
 
 def test_a_time_limit_costs_the_repeat_that_was_on(tmp_path: Path, env: dict[str, str]) -> None:
-    """SIGTERM in the middle: the record ends where the last whole repeat did, the next command goes on from the file."""
+    """SIGTERM in the middle: the record ends where the last whole repeat did, the next command goes
+    on from the file.
+    """
     arguments = run("tally", "--steps", "30", "--repeats")
-    ran = subprocess.Popen(command(*arguments, "1000"), cwd=tmp_path, env=with_env(env), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    ran = subprocess.Popen(
+        command(*arguments, "1000"),
+        cwd=tmp_path,
+        env=with_env(env),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     until = time.monotonic() + 90
-    while not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 60) and time.monotonic() < until:  # the first repeat is checked, the second done
+    while (
+        not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 60)
+        and time.monotonic() < until
+    ):  # the first repeat is checked, the second done
         time.sleep(0.05)
     ran.send_signal(signal.SIGTERM)
     assert ran.wait(60) == 128 + signal.SIGTERM
     saved = steps(tmp_path / "ck")
-    begun, measured = span(energybench("report", "results", "--format", "json", cwd=tmp_path, env=env))
+    begun, measured = span(
+        energybench("report", "results", "--format", "json", cwd=tmp_path, env=env)
+    )
     assert begun == 0
     assert saved - measured in (0, 30)
     assert saved % 30 == 0
-    assert span(energybench(*arguments, "1", "--json", cwd=tmp_path, env=env)) == (saved, saved + 30)
+    assert span(energybench(*arguments, "1", "--json", cwd=tmp_path, env=env)) == (
+        saved,
+        saved + 30,
+    )
 
 
-def test_a_signal_in_the_check_of_what_is_saved_leaves_no_step_unstated(tmp_path: Path, env: dict[str, str]) -> None:
-    """The second repeat is in the file when the signal comes, and its check takes a second more: the record has its steps, and the remedy is to go on."""
-    ran = subprocess.Popen(command(*run("tally", "--repeats", "9", "--json", check="1.5")), cwd=tmp_path, env=with_env(env), stdout=subprocess.PIPE, text=True)
+def test_a_signal_in_the_check_of_what_is_saved_leaves_no_step_unstated(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """The second repeat is in the file when the signal comes, and its check takes a second more:
+    the record has its steps, and the remedy is to go on.
+    """
+    ran = subprocess.Popen(
+        command(*run("tally", "--repeats", "9", "--json", check="1.5")),
+        cwd=tmp_path,
+        env=with_env(env),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     until = time.monotonic() + 60
-    while not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 4) and time.monotonic() < until:
+    while (
+        not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 4)
+        and time.monotonic() < until
+    ):
         time.sleep(0.05)
     ran.send_signal(signal.SIGTERM)
     out, _ = ran.communicate(timeout=60)
@@ -105,11 +152,23 @@ def test_a_signal_in_the_check_of_what_is_saved_leaves_no_step_unstated(tmp_path
     assert "goes on from ck" in doubt["remedy"]
 
 
-def test_a_killed_run_says_that_the_file_may_be_further(tmp_path: Path, env: dict[str, str]) -> None:
-    """SIGKILL of the measuring side: what is recovered names the file that the training goes on from, which may hold a repeat that no record has."""
-    ran = subprocess.Popen(command(*run("tally", "--steps", "30", "--repeats", "99")), cwd=tmp_path, env=with_env(env), stderr=subprocess.DEVNULL)
+def test_a_killed_run_says_that_the_file_may_be_further(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """SIGKILL of the measuring side: what is recovered names the file that the training goes on
+    from, which may hold a repeat that no record has.
+    """
+    ran = subprocess.Popen(
+        command(*run("tally", "--steps", "30", "--repeats", "99")),
+        cwd=tmp_path,
+        env=with_env(env),
+        stderr=subprocess.DEVNULL,
+    )
     until = time.monotonic() + 60
-    while not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 90) and time.monotonic() < until:
+    while (
+        not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 90)
+        and time.monotonic() < until
+    ):
         time.sleep(0.05)
     ran.kill()
     ran.wait(60)
@@ -120,18 +179,28 @@ def test_a_killed_run_says_that_the_file_may_be_further(tmp_path: Path, env: dic
     assert found["record"]["progress"]["last"] <= steps(tmp_path / "ck")
 
 
-def test_a_training_that_diverges_leaves_its_checkpoint_whole(tmp_path: Path, env: dict[str, str]) -> None:
-    """What was trained before it stays; the next command says the same in one line, and writes nothing."""
+def test_a_training_that_diverges_leaves_its_checkpoint_whole(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """What was trained before it stays; the next command says the same in one line, and writes
+    nothing.
+    """
     wild = run("dpsgd", "--steps", "2", mode="plain", lr="0.1")
     assert energybench(*wild, "--repeats", "1", cwd=tmp_path, env=env).code == 0
     import torch
 
     state = torch.load(tmp_path / "ck", weights_only=True)
-    state["network"] = {name: value * 1e30 if value.dtype == torch.float32 else value for name, value in state["network"].items()}
+    state["network"] = {
+        name: value * 1e30 if value.dtype == torch.float32 else value
+        for name, value in state["network"].items()
+    }
     torch.save(state, tmp_path / "ck")
     before = (tmp_path / "ck").read_bytes()
     ran = energybench(*wild, "--repeats", "1", cwd=tmp_path, env=env)
-    assert "diverged by step 3: its loss or weights are not numbers; ck stays at step 2" in one_line(ran)
+    assert (
+        "diverged by step 3: its loss or weights are not numbers; ck stays at step 2"
+        in one_line(ran)
+    )
     assert (tmp_path / "ck").read_bytes() == before
 
 

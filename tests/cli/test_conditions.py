@@ -1,4 +1,6 @@
-"""Heat, clocks, throttling and other load through the command line: real processes, simulated boards and sockets."""
+"""Heat, clocks, throttling and other load through the command line: real processes, simulated
+boards and sockets.
+"""
 
 from __future__ import annotations
 
@@ -54,20 +56,43 @@ def doubts(found: Any) -> dict[str, str]:
 def boards(folder: Path, conf: str, *arguments: str, repeats: int = 6) -> Any:
     """A measurement of some sleeps beside simulated boards."""
     env = nvml_environment(folder, conf)
-    return energybench("measure", "--json", *arguments, "--collector", "nvml", "--repeats", str(repeats), "--", "sleep", "0.6", cwd=folder, env=env).json
+    return energybench(
+        "measure",
+        "--json",
+        *arguments,
+        "--collector",
+        "nvml",
+        "--repeats",
+        str(repeats),
+        "--",
+        "sleep",
+        "0.6",
+        cwd=folder,
+        env=env,
+    ).json
 
 
 def test_a_busy_neighbour_is_named_and_the_works_own_children_are_not(tmp_path: Path) -> None:
-    """With process number, program and cores, for each repeat; a busy child of the program is the work."""
+    """With process number, program and cores, for each repeat; a busy child of the program is the
+    work.
+    """
     child = (
-        f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {BUSY!r}]); open('child', 'w').write(str(p.pid)); time.sleep(1.2); p.kill()"
+        f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {BUSY!r}]); "
+        "open('child', 'w').write(str(p.pid)); time.sleep(1.2); p.kill()"
     )
     with beside() as pid:
-        found = energybench("measure", "--json", "--repeats", "2", "--", sys.executable, "-c", child, cwd=tmp_path).json
+        found = energybench(
+            "measure", "--json", "--repeats", "2", "--", sys.executable, "-c", child, cwd=tmp_path
+        ).json
     mine = [load for load in found["others"] if load["pid"] == pid]
     assert len(mine) == 2
-    assert all(0.1 < load["busy"] < 1.1 and load["device"] == "cpu" and load["name"].startswith("python") for load in mine)
-    assert [(load["start_s"], load["end_s"]) for load in mine] == [(repeat["start_s"], repeat["end_s"]) for repeat in found["repeats"]]
+    assert all(
+        0.1 < load["busy"] < 1.1 and load["device"] == "cpu" and load["name"].startswith("python")
+        for load in mine
+    )
+    assert [(load["start_s"], load["end_s"]) for load in mine] == [
+        (repeat["start_s"], repeat["end_s"]) for repeat in found["repeats"]
+    ]
     assert int((tmp_path / "child").read_text()) not in {load["pid"] for load in found["others"]}
     assert "during 2 of 2 repeats" in doubts(found)["other-load"]
 
@@ -80,65 +105,135 @@ def test_the_worker_of_run_is_no_neighbour(tmp_path: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: spinning\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[energybench.workloads]\nspin = spinning:Spin\n")
     with beside() as pid:
-        ran = energybench("run", "spin", "--json", "--repeats", "2", "--max-warm-up", "1", "--idle", "0", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+        ran = energybench(
+            "run",
+            "spin",
+            "--json",
+            "--repeats",
+            "2",
+            "--max-warm-up",
+            "1",
+            "--idle",
+            "0",
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(tmp_path)},
+        )
     loads = ran.json["others"]
     assert len([load for load in loads if load["pid"] == pid and load["busy"] > 0.1]) == 2
     assert int((tmp_path / "worker").read_text()) not in {load["pid"] for load in loads}
 
 
 def test_a_board_that_heats_up_and_throttles(tmp_path: Path) -> None:
-    """The doubts name the board and both values of its temperature and clock, and the reason with the repeats it was there in."""
+    """The doubts name the board and both values of its temperature and clock, and the reason with
+    the repeats it was there in.
+    """
     conf = f"count=2\ngpu0.heat=45,75,2.9,3.9\ngpu0.clock=1410,1200,2.9,3.9\ngpu0.throttle_during={0x20},3.5,1e9\n"
     found = boards(tmp_path, conf)
     said = doubts(found)
     assert f"{UUIDS[0]} 45 → 75 °C" in said["temperature-drift"]
     assert f"{UUIDS[0]} 1410 → 1200 MHz" in said["clock-drift"]
     assert f"{UUIDS[0]} by sw-thermal in " in said["throttled"]
-    assert not any(UUIDS[1] in said[code] for code in ("temperature-drift", "clock-drift", "throttled"))
+    assert not any(
+        UUIDS[1] in said[code] for code in ("temperature-drift", "clock-drift", "throttled")
+    )
     course = [each for each in found["conditions"] if each["device"] == UUIDS[0]]
     assert [each["throttle"] for each in course] == ["none", "sw-thermal", "sw-thermal"]
     assert (course[0]["temperature_c"], course[-1]["temperature_c"]) == (45, 75)
 
 
 def test_a_steady_board_gives_no_doubt(tmp_path: Path) -> None:
-    """First and last condition of each board, and nothing to say of them. A machine that shows no CPU temperature has no such condition."""
+    """First and last condition of each board, and nothing to say of them.
+
+    A machine that shows no CPU temperature has no such condition.
+    """
     (tmp_path / "empty").mkdir()
     found = boards(tmp_path, "count=2\n", "--root", str(tmp_path / "empty"), repeats=3)
-    assert not {"temperature-drift", "clock-drift", "throttled", "power-capped", "other-load"} & set(doubts(found))
-    assert [(each["device"], each["temperature_c"], each["clock_mhz"], each["throttle"]) for each in found["conditions"]] == [
-        (uuid, 45, 1095, "none") for uuid in (*UUIDS, *UUIDS)
-    ]
+    assert not {
+        "temperature-drift",
+        "clock-drift",
+        "throttled",
+        "power-capped",
+        "other-load",
+    } & set(doubts(found))
+    assert [
+        (each["device"], each["temperature_c"], each["clock_mhz"], each["throttle"])
+        for each in found["conditions"]
+    ] == [(uuid, 45, 1095, "none") for uuid in (*UUIDS, *UUIDS)]
     assert found["others"] == []
 
 
 def test_refused_queries_leave_no_figure(tmp_path: Path) -> None:
-    """A driver that refuses temperature, clock and reasons: nothing is known, nothing is doubted, and the energy is there."""
+    """A driver that refuses temperature, clock and reasons: nothing is known, nothing is doubted,
+    and the energy is there.
+    """
     env = nvml_environment(tmp_path, "count=1\nrefuse=1\n")
-    found = energybench("measure", "--json", "--collector", "nvml", "--repeats", "2", "--", "sleep", "0.6", cwd=tmp_path, env=env).json
-    assert {(each["temperature_c"], each["clock_mhz"], each["throttle"]) for each in found["conditions"] if each["device"] == UUIDS[0]} <= {(None, None, None)}
-    assert not {"temperature-drift", "clock-drift", "throttled", "power-capped"} & set(doubts(found))
+    found = energybench(
+        "measure",
+        "--json",
+        "--collector",
+        "nvml",
+        "--repeats",
+        "2",
+        "--",
+        "sleep",
+        "0.6",
+        cwd=tmp_path,
+        env=env,
+    ).json
+    assert {
+        (each["temperature_c"], each["clock_mhz"], each["throttle"])
+        for each in found["conditions"]
+        if each["device"] == UUIDS[0]
+    } <= {(None, None, None)}
+    assert not {"temperature-drift", "clock-drift", "throttled", "power-capped"} & set(
+        doubts(found)
+    )
     assert found["components_j"]["gpu.board"]["value"] > 0
 
 
 def test_another_process_on_a_board_of_the_work(tmp_path: Path) -> None:
     """Named with the board; one on a board that the work was not given is not."""
     conf = f"count=2\ngpu0.process={os.getpid()},0,1e9\ngpu1.process={os.getppid()},0,1e9\n"
-    env = {**nvml_environment(tmp_path, conf), "CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-    found = energybench("measure", "--json", "--repeats", "2", "--", "sleep", "0.6", cwd=tmp_path, env=env).json
-    assert [(load["pid"], load["device"], load["busy"]) for load in found["others"] if load["device"] != "cpu"] == [(os.getpid(), UUIDS[0], 1.0)] * 2
+    env = {
+        **nvml_environment(tmp_path, conf),
+        "CUDA_VISIBLE_DEVICES": "0",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    }
+    found = energybench(
+        "measure", "--json", "--repeats", "2", "--", "sleep", "0.6", cwd=tmp_path, env=env
+    ).json
+    assert [
+        (load["pid"], load["device"], load["busy"])
+        for load in found["others"]
+        if load["device"] != "cpu"
+    ] == [(os.getpid(), UUIDS[0], 1.0)] * 2
     assert f"was at work on {UUIDS[0]} during 2 of 2 repeats" in doubts(found)["other-load"]
 
 
 def test_conditions_are_written_as_they_come(tmp_path: Path) -> None:
     """After kill -9 in mid-run, recovery has the conditions and what throttled until then."""
     env = nvml_environment(tmp_path, f"count=1\nthrottle={0x40}\n")
-    command = [sys.executable, "-m", "energybench", "measure", "--collector", "nvml", "--", "sleep", "30"]
-    ran = subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL, start_new_session=True)
+    command = [
+        sys.executable,
+        "-m",
+        "energybench",
+        "measure",
+        "--collector",
+        "nvml",
+        "--",
+        "sleep",
+        "30",
+    ]
+    ran = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     lines = b""
     until_s = time.monotonic() + 60
     while (b'"repeat"' not in lines or b'"conditions"' not in lines) and time.monotonic() < until_s:
         time.sleep(0.2)
-        lines = b"".join(path.read_bytes() for path in (tmp_path / "results").glob(".partial-*/windows.jsonl"))
+        lines = b"".join(
+            path.read_bytes() for path in (tmp_path / "results").glob(".partial-*/windows.jsonl")
+        )
     time.sleep(2.0)  # some conditions within the repeat, and samples on disk after them
     os.killpg(ran.pid, signal.SIGKILL)
     ran.wait()

@@ -13,18 +13,28 @@ from tests.cli.process import REPLAYS, energybench, one_line
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one replayed run of a CPU node, whose shortest repeat is just under a minute."""
     made = tmp_path_factory.mktemp("grade")
-    ran = energybench("measure", "--replay", str(REPLAYS / "cpu-node.toml"), "--label", "cpu", cwd=made)
+    ran = energybench(
+        "measure", "--replay", str(REPLAYS / "cpu-node.toml"), "--label", "cpu", cwd=made
+    )
     assert ran.code == 0
     return made
 
 
 def test_prints_every_aspect_and_no_level(folder: Path) -> None:
-    """Three books, three levels, each aspect with figure and rule; no level while the machine's size is unknown."""
+    """Three books, three levels, each aspect with figure and rule; no level while the machine's
+    size is unknown.
+    """
     ran = energybench("grade", "latest", cwd=folder)
     assert ran.code == 0
     assert "EE HPC WG: no grade is given" in ran.out
     assert "2.0 RC 1.0" in ran.out
-    for words in ("level 1, 1 granularity", "level 2, 2 machine fraction", "level 3, 4 point and accuracy", "MLPerf Training power", "MLPerf Inference power"):
+    for words in (
+        "level 1, 1 granularity",
+        "level 2, 2 machine fraction",
+        "level 3, 4 point and accuracy",
+        "MLPerf Training power",
+        "MLPerf Inference power",
+    ):
         assert words in ran.out
     assert "core phase of at least 60 s: shortest repeat 59.8 s" in ran.out
     assert max(len(line) for line in ran.out.splitlines()) <= 120
@@ -35,12 +45,19 @@ def test_json_is_one_document(folder: Path) -> None:
     found = energybench("grade", "latest", "--machine-nodes", "5860", "--json", cwd=folder).json
     assert (found["schema"], found["kind"], found["label"]) == ("energybench/1", "grade", "cpu")
     assert found["books"][0]["gives"] == "no level"
-    assert {check["result"] for book in found["books"] for aspect in book["aspects"] for check in aspect["checks"]} <= {"pass", "fail", "unknown"}
+    assert {
+        check["result"]
+        for book in found["books"]
+        for aspect in book["aspects"]
+        for check in aspect["checks"]
+    } <= {"pass", "fail", "unknown"}
 
 
 def test_the_summary_names_what_widens_the_interval(folder: Path) -> None:
     """A measurement's text says which effect to work on, by how much, and how."""
-    ran = energybench("measure", "--replay", str(REPLAYS / "gpu-node.toml"), "--label", "gpu", cwd=folder)
+    ran = energybench(
+        "measure", "--replay", str(REPLAYS / "gpu-node.toml"), "--label", "gpu", cwd=folder
+    )
     line = next(line for line in ran.err.splitlines() if "widest part of the interval" in line)
     assert "of the variance; without it ±" in line
     assert " → " in line
@@ -49,7 +66,17 @@ def test_the_summary_names_what_widens_the_interval(folder: Path) -> None:
 def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
     """What a second side carries of the same kind is said in short, and its remedy not again."""
     for label in ("cpu", "gpu"):
-        assert energybench("measure", "--replay", str(REPLAYS / f"{label}-node.toml"), "--label", label, cwd=tmp_path).code == 0
+        assert (
+            energybench(
+                "measure",
+                "--replay",
+                str(REPLAYS / f"{label}-node.toml"),
+                "--label",
+                label,
+                cwd=tmp_path,
+            ).code
+            == 0
+        )
     ran = energybench("compare", "_cpu_", "_gpu_", cwd=tmp_path)
     replayed = [line for line in ran.out.splitlines() if "doubt [replayed]" in line]
     assert len(replayed) == 2
@@ -58,7 +85,14 @@ def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("grade", "nowhere"), ("grade", ""), ("grade",), ("grade", "latest", "--machine-nodes", "0"), ("grade", "latest", "--machine-nodes", "many")]
+    "arguments",
+    [
+        ("grade", "nowhere"),
+        ("grade", ""),
+        ("grade",),
+        ("grade", "latest", "--machine-nodes", "0"),
+        ("grade", "latest", "--machine-nodes", "many"),
+    ],
 )
 def test_mistakes_are_one_line(folder: Path, arguments: tuple[str, ...]) -> None:
     """A run that is not there, or a machine of no nodes, costs one line."""

@@ -1,4 +1,6 @@
-"""`energybench run` with several variants or devices: blocks in a seeded random order, a run directory each, pairs."""
+"""`energybench run` with several variants or devices: blocks in a seeded random order, a run
+directory each, pairs.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,11 @@ def measured(document: Any) -> list[Any]:
 
 def order(runs: list[Any]) -> list[list[int]]:
     """Of each block, which variant came when."""
-    times = sorted((repeat["start_s"], repeat["block"], i) for i, found in enumerate(runs) for repeat in found["repeats"])
+    times = sorted(
+        (repeat["start_s"], repeat["block"], i)
+        for i, found in enumerate(runs)
+        for repeat in found["repeats"]
+    )
     blocks: dict[int, list[int]] = {}
     for _, block, i in times:
         blocks.setdefault(block, []).append(i)
@@ -49,36 +55,52 @@ def order(runs: list[Any]) -> list[list[int]]:
 def together(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> tuple[Path, Any]:
     """Two variants in four blocks, with idle phases and a settle time."""
     folder = tmp_path_factory.mktemp("together")
-    ran = run(folder, env, *BOTH, "--repeats", "4", "--seed", "7", "--idle", "0.3", "--settle", "0.2")
+    ran = run(
+        folder, env, *BOTH, "--repeats", "4", "--seed", "7", "--idle", "0.3", "--settle", "0.2"
+    )
     assert ran.code == 0, ran.err
     return folder, ran.json
 
 
 def test_one_document_with_both_results_and_their_comparison(together: tuple[Path, Any]) -> None:
-    """kind "document"; a comparison with the first variant by pairs; the speedup is that of the settings."""
+    """kind "document"; a comparison with the first variant by pairs; the speedup is that of the
+    settings.
+    """
     folder, found = together
     assert (found["schema"], found["kind"]) == ("energybench/1", "document")
-    assert [result["kind"] for result in found["results"]] == ["comparison", "measurement", "measurement"]
+    assert [result["kind"] for result in found["results"]] == [
+        "comparison",
+        "measurement",
+        "measurement",
+    ]
     comparison, first, second = found["results"]
     assert (comparison["baseline"], comparison["candidate"]) == (first["id"], second["id"])
     assert comparison["paired"] == 4
     assert comparison["speedup"]["value"] == pytest.approx(0.21 / 0.11, rel=0.3)
     assert first["session"] == second["session"]
     assert "seed-7" in first["session"]
-    assert sorted(path.name for path in (folder / "results").iterdir()) == sorted([first["id"], second["id"]])
+    assert sorted(path.name for path in (folder / "results").iterdir()) == sorted(
+        [first["id"], second["id"]]
+    )
 
 
-def test_every_block_holds_every_variant_once_in_the_seed_s_order(together: tuple[Path, Any]) -> None:
+def test_every_block_holds_every_variant_once_in_the_seed_s_order(
+    together: tuple[Path, Any],
+) -> None:
     """The order of each block is that of the seeded generator, and nothing overlaps."""
     runs = measured(together[1])
     drawn = random.Random(7)
     assert order(runs) == [drawn.sample([0, 1], 2) for _ in range(4)]
-    spans = sorted((repeat["start_s"], repeat["end_s"]) for found in runs for repeat in found["repeats"])
+    spans = sorted(
+        (repeat["start_s"], repeat["end_s"]) for found in runs for repeat in found["repeats"]
+    )
     assert all(later[0] - earlier[1] >= 0.2 for earlier, later in itertools.pairwise(spans))
 
 
 def test_each_is_a_run_of_its_own(together: tuple[Path, Any], env: dict[str, str]) -> None:
-    """Settings, idle phases, samples and doubts as of a run alone; that the other's memory was held is said; `compare` finds the pairs again."""
+    """Settings, idle phases, samples and doubts as of a run alone; that the other's memory was held
+    is said; `compare` finds the pairs again.
+    """
     folder, found = together
     runs = measured(found)
     assert [result["workload"]["settings"]["seconds"] for result in runs] == ["0.2", "0.1"]
@@ -88,7 +110,9 @@ def test_each_is_a_run_of_its_own(together: tuple[Path, Any], env: dict[str, str
         codes = {doubt["code"] for doubt in result["doubts"]}
         assert "interleaved" in codes
         assert not codes & {"wrap-ambiguous", "sensor-lost", "counter-reset", "missed-samples"}
-        (message,) = [doubt["message"] for doubt in result["doubts"] if doubt["code"] == "interleaved"]
+        (message,) = [
+            doubt["message"] for doubt in result["doubts"] if doubt["code"] == "interleaved"
+        ]
         assert "1 other variant(s), whose processes held their memory" in message
     again = energybench("compare", runs[0]["id"], runs[1]["id"], "--json", cwd=folder, env=env).json
     assert again["paired"] == 4
@@ -99,15 +123,34 @@ def test_it_stops_by_the_pairs(tmp_path: Path, env: dict[str, str]) -> None:
     """Auto: 8 blocks where the ratio is steady; the limit, with a doubt, where it is not."""
     ran = run(tmp_path, env, *BOTH, "--target-rel", "0.9")
     assert [len(result["repeats"]) for result in measured(ran.json)] == [8, 8]
-    wild = run(tmp_path, env, "--variant", "seconds=0.1", "--variant", "seconds=0.05,spread=1", "--target-rel", "0.0001", "--max-repeats", "3").json
+    wild = run(
+        tmp_path,
+        env,
+        "--variant",
+        "seconds=0.1",
+        "--variant",
+        "seconds=0.05,spread=1",
+        "--target-rel",
+        "0.0001",
+        "--max-repeats",
+        "3",
+    ).json
     assert [len(result["repeats"]) for result in measured(wild)] == [3, 3]
     assert "target-missed" in {doubt["code"] for doubt in measured(wild)[1]["doubts"]}
 
 
 def test_a_variant_that_fails_does_not_cost_the_others(tmp_path: Path, env: dict[str, str]) -> None:
-    """One that fails in its second block keeps that result; one that never starts is a line; the third has all blocks. Exit code 1."""
+    """One that fails in its second block keeps that result; one that never starts is a line; the
+    third has all blocks. Exit code 1.
+    """
     variants = ("seconds=0.6", "seconds=0.6,fail_at=3", "seconds=0.6,die_at=1")
-    ran = run(tmp_path, env, *(part for variant in variants for part in ("--variant", variant)), "--repeats", "3")
+    ran = run(
+        tmp_path,
+        env,
+        *(part for variant in variants for part in ("--variant", variant)),
+        "--repeats",
+        "3",
+    )
     assert ran.code == 1, ran.err
     whole, cut = measured(ran.json)
     assert (len(whole["repeats"]), len(cut["repeats"])) == (3, 1)
@@ -132,7 +175,9 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
     while time.monotonic() < end:
         time.sleep(0.2)
         workers = psutil.Process(ran.pid).children() or workers
-        logs = [path.read_text() for path in (tmp_path / "results").glob(".partial-*/windows.jsonl")]
+        logs = [
+            path.read_text() for path in (tmp_path / "results").glob(".partial-*/windows.jsonl")
+        ]
         if len(logs) == 2 and all('"work":{' in log for log in logs):
             break
     os.killpg(ran.pid, signal.SIGINT)
@@ -150,8 +195,14 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--variant", "seconds", "--variant", "a=1"], "--variant seconds: 'seconds' is not KEY=VALUE"),
-        (["--variant", "nosuch=1,seconds=0.1", "--variant", "a=1"], "--variant nosuch=1,seconds=0.1: nosuch: no such setting"),
+        (
+            ["--variant", "seconds", "--variant", "a=1"],
+            "--variant seconds: 'seconds' is not KEY=VALUE",
+        ),
+        (
+            ["--variant", "nosuch=1,seconds=0.1", "--variant", "a=1"],
+            "--variant nosuch=1,seconds=0.1: nosuch: no such setting",
+        ),
         (["--variant", "die_at=1", "--variant", "nosuch=1"], "--variant nosuch=1: no such setting"),
         (["--variant", "a=1,a=2", "--variant", "a=1"], "a was set already"),
         (["--device", "cpu", "--device", "tpu"], "--device tpu"),
@@ -159,7 +210,9 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
         (["--device", "cpu", "--device", "node", "--boundary", "node-dc"], "node-dc"),
     ],
 )
-def test_mistakes_are_one_line_and_leave_nothing(tmp_path: Path, env: dict[str, str], arguments: list[str], says: str) -> None:
+def test_mistakes_are_one_line_and_leave_nothing(
+    tmp_path: Path, env: dict[str, str], arguments: list[str], says: str
+) -> None:
     """Exit code 2, one line, no unfinished run."""
     assert says in one_line(energybench("run", "pause", *arguments, cwd=tmp_path, env=env))
     store = tmp_path / "results"

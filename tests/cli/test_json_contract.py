@@ -1,4 +1,6 @@
-"""The JSON contract "energybench/1": the keys that a reader may rely on, in documents printed by the real commands."""
+"""The JSON contract "energybench/1": the keys that a reader may rely on, in documents printed by
+the real commands.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,22 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("contract")
     found: dict[str, Any] = {}
     for name in ("cpu", "gpu"):
-        ran = energybench("measure", "--replay", str(REPLAYS / f"{name}-node.toml"), "--label", name, "--json", cwd=folder)
+        ran = energybench(
+            "measure",
+            "--replay",
+            str(REPLAYS / f"{name}-node.toml"),
+            "--label",
+            name,
+            "--json",
+            cwd=folder,
+        )
         found[name] = ran.json
     compared = energybench("compare", found["cpu"]["id"], found["gpu"]["id"], "--json", cwd=folder)
     found["comparison"] = compared.json
     (folder / "ratio.json").write_text(compared.out)
-    found["projection"] = energybench("project", "--scenario", "example-centre", "ratio.json", "--json", cwd=folder).json
+    found["projection"] = energybench(
+        "project", "--scenario", "example-centre", "ratio.json", "--json", cwd=folder
+    ).json
     found["claims"] = energybench("project", "--scenario", "nersc-2023", "--json", cwd=folder).json
     return found
 
@@ -45,7 +57,10 @@ def is_estimate(value: Any) -> bool:
         set(value) == ESTIMATE
         and value["low"] <= value["value"] <= value["high"]
         and value["confidence"] == 0.95
-        and all(set(effect) == {"name", "u", "distribution", "dof", "key"} for effect in value["effects"])
+        and all(
+            set(effect) == {"name", "u", "distribution", "dof", "key"}
+            for effect in value["effects"]
+        )
     )
 
 
@@ -55,17 +70,41 @@ def test_measurement(documents: dict[str, Any], name: str) -> None:
     found = documents[name]
     assert set(found) >= MEASUREMENT
     assert (found["schema"], found["kind"]) == ("energybench/1", "measurement")
-    for key in ("energy_j", "time_s", "power_w", "idle_power_w", "net_energy_j", "energy_per_work_j"):
+    for key in (
+        "energy_j",
+        "time_s",
+        "power_w",
+        "idle_power_w",
+        "net_energy_j",
+        "energy_per_work_j",
+    ):
         assert is_estimate(found[key]), key
     assert all(is_estimate(value) for value in found["components_j"].values())
-    assert sum(value["value"] for value in found["components_j"].values()) == pytest.approx(found["energy_j"]["value"])
+    assert sum(value["value"] for value in found["components_j"].values()) == pytest.approx(
+        found["energy_j"]["value"]
+    )
     assert {"name", "parts"} <= set(found["boundary"])
-    assert all({"component", "state", "low_w", "high_w"} <= set(part) for part in found["boundary"]["parts"])
-    assert all({"start_s", "end_s", "energy_j", "components_j", "work"} <= set(repeat) for repeat in found["repeats"])
-    assert sum(r["energy_j"] for r in found["repeats"]) / len(found["repeats"]) == pytest.approx(found["energy_j"]["value"])
+    assert all(
+        {"component", "state", "low_w", "high_w"} <= set(part)
+        for part in found["boundary"]["parts"]
+    )
+    assert all(
+        {"start_s", "end_s", "energy_j", "components_j", "work"} <= set(repeat)
+        for repeat in found["repeats"]
+    )
+    assert sum(r["energy_j"] for r in found["repeats"]) / len(found["repeats"]) == pytest.approx(
+        found["energy_j"]["value"]
+    )
     assert all({"label", "energy_j", "time_s"} <= set(region) for region in found["regions"])
-    assert all({"collector", "device", "component", "kind", "period_s", "samples", "missed", "failed"} <= set(c) for c in found["channels"])
-    assert all({"quantity", "value", "tolerance", "passed"} == set(check) for check in found["verification"])
+    assert all(
+        {"collector", "device", "component", "kind", "period_s", "samples", "missed", "failed"}
+        <= set(c)
+        for c in found["channels"]
+    )
+    assert all(
+        {"quantity", "value", "tolerance", "passed"} == set(check)
+        for check in found["verification"]
+    )
     assert {"amount", "unit", "flops", "bytes", "fingerprint", "precision"} <= set(found["work"])
 
 
@@ -73,22 +112,41 @@ def test_comparison(documents: dict[str, Any]) -> None:
     """energy_ratio = E_baseline / E_candidate, speedup = T_baseline / T_candidate."""
     found = documents["comparison"]
     assert set(found) >= COMPARISON
-    assert all(is_estimate(found[key]) for key in ("energy_ratio", "speedup", "net_energy_ratio", "energy_delay_ratio"))
-    assert found["energy_ratio"]["value"] == pytest.approx(documents["cpu"]["energy_j"]["value"] / documents["gpu"]["energy_j"]["value"])
-    assert found["speedup"]["value"] == pytest.approx(documents["cpu"]["time_s"]["value"] / documents["gpu"]["time_s"]["value"])
-    assert found["node_hours"] == pytest.approx([documents[name]["time_s"]["value"] / 3600 for name in ("cpu", "gpu")])
+    assert all(
+        is_estimate(found[key])
+        for key in ("energy_ratio", "speedup", "net_energy_ratio", "energy_delay_ratio")
+    )
+    assert found["energy_ratio"]["value"] == pytest.approx(
+        documents["cpu"]["energy_j"]["value"] / documents["gpu"]["energy_j"]["value"]
+    )
+    assert found["speedup"]["value"] == pytest.approx(
+        documents["cpu"]["time_s"]["value"] / documents["gpu"]["time_s"]["value"]
+    )
+    assert found["node_hours"] == pytest.approx(
+        [documents[name]["time_s"]["value"] / 3600 for name in ("cpu", "gpu")]
+    )
     assert found["verdict"] in ("better", "worse", "equivalent", "inconclusive")
-    assert (found["baseline"], found["candidate"]) == (documents["cpu"]["id"], documents["gpu"]["id"])
+    assert (found["baseline"], found["candidate"]) == (
+        documents["cpu"]["id"],
+        documents["gpu"]["id"],
+    )
 
 
 @pytest.mark.parametrize("name", ["projection", "claims"])
 def test_projection(documents: dict[str, Any], name: str) -> None:
-    """Line by line with formula and inputs, each an Estimate; claims with what is claimed, derived, and whether it fits."""
+    """Line by line with formula and inputs, each an Estimate; claims with what is claimed, derived,
+    and whether it fits.
+    """
     found = documents[name]
     assert set(found) >= PROJECTION
     assert is_estimate(found["saved_mwh_per_month"])
-    assert all({"name", "value", "unit", "formula", "inputs"} <= set(line) and is_estimate(line["value"]) for line in found["lines"])
+    assert all(
+        {"name", "value", "unit", "formula", "inputs"} <= set(line) and is_estimate(line["value"])
+        for line in found["lines"]
+    )
     assert all(is_estimate(used["value"]) for line in found["lines"] for used in line["inputs"])
-    assert all({"name", "claimed", "derived", "fits", "why"} <= set(claim) for claim in found["claims"])
+    assert all(
+        {"name", "claimed", "derived", "fits", "why"} <= set(claim) for claim in found["claims"]
+    )
     assert bool(found["claims"]) == (name == "claims")
     assert all({"code", "message", "remedy"} == set(doubt) for doubt in found["doubts"])

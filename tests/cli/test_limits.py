@@ -1,4 +1,6 @@
-"""`energybench calibrate --limits-only`, and what a run and a comparison make of the limits; kernels that take no time, through the plugin door."""
+"""`energybench calibrate --limits-only`, and what a run and a comparison make of the limits;
+kernels that take no time, through the plugin door.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +60,22 @@ class Streams:
     def verify(self):
         return [Verification(quantity="nap", value=0.0, tolerance=1.0, passed=True)]
 '''
-POINTS = "[energybench.workloads]\nlimits = kernels_package:Kernels\nstreams = kernels_package:Streams\n"
-RUN = ("run", "streams", "--repeats", "2", "--min-window", "0", "--max-warm-up", "1", "--idle", "0", "--json")
+POINTS = (
+    "[energybench.workloads]\nlimits = kernels_package:Kernels\nstreams = kernels_package:Streams\n"
+)
+RUN = (
+    "run",
+    "streams",
+    "--repeats",
+    "2",
+    "--min-window",
+    "0",
+    "--max-warm-up",
+    "1",
+    "--idle",
+    "0",
+    "--json",
+)
 
 
 @pytest.fixture
@@ -70,17 +86,25 @@ def env(tmp_path: Path) -> dict[str, str]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kernels-package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(POINTS)
-    return {"PYTHONPATH": str(tmp_path), "ENERGYBENCH_PROFILES": str(tmp_path / "profiles"), "CUDA_VISIBLE_DEVICES": ""}
+    return {
+        "PYTHONPATH": str(tmp_path),
+        "ENERGYBENCH_PROFILES": str(tmp_path / "profiles"),
+        "CUDA_VISIBLE_DEVICES": "",
+    }
 
 
 def calibrated(env: dict[str, str], tmp_path: Path, *arguments: str) -> Any:
-    ran = energybench("calibrate", "--limits-only", "--device", "cpu", "--json", *arguments, cwd=tmp_path, env=env)
+    ran = energybench(
+        "calibrate", "--limits-only", "--device", "cpu", "--json", *arguments, cwd=tmp_path, env=env
+    )
     assert ran.code == 0, ran.err
     return ran.json
 
 
 def test_limits_are_measured_shown_and_kept(env: dict[str, str], tmp_path: Path) -> None:
-    """Four kernels, five runs of each at least, each in a worker of its own; one file; for a person the kernel beside the figure."""
+    """Four kernels, five runs of each at least, each in a worker of its own; one file; for a person
+    the kernel beside the figure.
+    """
     found = calibrated(env, tmp_path)
     (row,) = found["limits"]
     assert [limit["limit"] for limit in row["limits"]] == ["read", "fp64", "fp32", "bf16"]
@@ -98,13 +122,22 @@ def test_limits_are_measured_shown_and_kept(env: dict[str, str], tmp_path: Path)
 
 
 def test_a_run_stands_beside_them(env: dict[str, str], tmp_path: Path) -> None:
-    """A quarter of the bandwidth, which binds; two runs compared say so as a doubt. On another number of threads they are refused with the reason."""
+    """A quarter of the bandwidth, which binds; two runs compared say so as a doubt.
+
+    On another number of threads they are refused with the reason.
+    """
     calibrated(env, tmp_path)
     one = energybench(*RUN, "--label", "one", cwd=tmp_path, env=env).json
     found = one["roofline"]
-    assert (found["device"], found["binds"], found["intensity_flop_per_byte"]) == ("cpu", "bandwidth", 0.5)
+    assert (found["device"], found["binds"], found["intensity_flop_per_byte"]) == (
+        "cpu",
+        "bandwidth",
+        0.5,
+    )
     assert 0.1 < found["share"]["value"] < 0.5
-    assert found["energy_per_flop_j"]["value"] == pytest.approx(2 * found["energy_per_byte_j"]["value"])
+    assert found["energy_per_flop_j"]["value"] == pytest.approx(
+        2 * found["energy_per_byte_j"]["value"]
+    )
     two = energybench(*RUN, "--label", "two", cwd=tmp_path, env=env).json
     compared = energybench("compare", one["id"], two["id"], "--json", cwd=tmp_path, env=env).json
     assert [doubt["code"] for doubt in compared["doubts"]].count("limit-low") == 2
@@ -120,8 +153,12 @@ def test_a_run_stands_beside_them(env: dict[str, str], tmp_path: Path) -> None:
     assert "refused  limits of CPU of another make" in checked.out
 
 
-def test_what_cannot_be_measured_costs_the_others_nothing(env: dict[str, str], tmp_path: Path) -> None:
-    """No bf16 here, and a product that was wrong: both are named with the reason, neither is a limit."""
+def test_what_cannot_be_measured_costs_the_others_nothing(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    """No bf16 here, and a product that was wrong: both are named with the reason, neither is a
+    limit.
+    """
     (row,) = calibrated({**env, "LACKS": "bf16", "WRONG": "fp32"}, tmp_path)["limits"]
     assert [limit["limit"] for limit in row["limits"]] == ["read", "fp64"]
     assert {missing["limit"]: missing["reason"] for missing in row["not_measured"]} == {
@@ -131,7 +168,9 @@ def test_what_cannot_be_measured_costs_the_others_nothing(env: dict[str, str], t
 
 
 def test_data_sheets_are_found_by_the_whole_name() -> None:
-    """A board by its name in NVML, a processor by its name in /proc/cpuinfo; a name that hides the model has none."""
+    """A board by its name in NVML, a processor by its name in /proc/cpuinfo; a name that hides the
+    model has none.
+    """
     for name, limit, expected in (
         ("NVIDIA A100-SXM4-80GB", "read", 2.039e12),
         ("NVIDIA A100-SXM4-40GB", "bf16", 312e12),
@@ -147,4 +186,7 @@ def test_data_sheets_are_found_by_the_whole_name() -> None:
         assert found is not None, name
         assert found.values[limit] == pytest.approx(expected)
         assert found.source
-    assert [sheet(name) for name in ("AMD EPYC", "NVIDIA H100", "Intel(R) Xeon(R) Platinum 8380H CPU @ 2.90GHz", "")] == [None] * 4
+    assert [
+        sheet(name)
+        for name in ("AMD EPYC", "NVIDIA H100", "Intel(R) Xeon(R) Platinum 8380H CPU @ 2.90GHz", "")
+    ] == [None] * 4

@@ -12,7 +12,9 @@ from tests.cli.plugin import install
 from tests.cli.process import energybench
 
 # Words of those who write collectors and reports, not of those who choose one.
-_INSIDE = re.compile(r"`|\(\)|\b(Unavailable|close|open_event|descriptor|[Cc]onstruct\w*|escaped|markup|render\w*|newline)\b")
+_INSIDE = re.compile(
+    r"`|\(\)|\b(Unavailable|close|open_event|descriptor|[Cc]onstruct\w*|escaped|markup|render\w*|newline)\b"
+)
 
 
 def entries(tmp: Path, what: str, env: dict[str, str] | None = None) -> list[Any]:
@@ -24,7 +26,9 @@ def entries(tmp: Path, what: str, env: dict[str, str] | None = None) -> list[Any
 
 @pytest.mark.parametrize("what", ["collectors", "reports", "workloads"])
 def test_each_has_a_line_that_a_person_understands(tmp_path: Path, what: str) -> None:
-    """What it reads and covers, what it is for: one line that fits a wide terminal, without the words of its code."""
+    """What it reads and covers, what it is for: one line that fits a wide terminal, without the
+    words of its code.
+    """
     for entry in entries(tmp_path, what):
         assert 30 <= len(entry["about"]) <= 140, entry
         assert not _INSIDE.search(entry["about"]), entry
@@ -41,6 +45,11 @@ def test_a_collector_says_what_it_covers(tmp_path: Path) -> None:
 def test_a_plugin_without_such_a_line_has_its_docstring_s_first(tmp_path: Path) -> None:
     """`about` is optional; in the text the names stand in a column of their own."""
     env = install(tmp_path)
-    assert {entry["name"]: entry["about"] for entry in entries(tmp_path, "workloads", env)}["pause"].startswith("Sleeps, and does as its settings say.")
+    assert {entry["name"]: entry["about"] for entry in entries(tmp_path, "workloads", env)}[
+        "pause"
+    ].startswith("Sleeps, and does as its settings say.")
     lines = energybench("list", "workloads", cwd=tmp_path, env=env).out.splitlines()
-    assert len({re.match(r"\S+\s+", line).end() for line in lines if line.split()[0] != "explodes"}) == 1  # type: ignore[union-attr]
+    assert (
+        len({re.match(r"\S+\s+", line).end() for line in lines if line.split()[0] != "explodes"})
+        == 1
+    )  # type: ignore[union-attr]

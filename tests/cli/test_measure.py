@@ -19,7 +19,11 @@ from tests.cli.process import command, energybench
 
 
 def runs(store: Path) -> list[Path]:
-    return sorted(path for path in store.iterdir() if not path.name.startswith(".")) if store.is_dir() else []
+    return (
+        sorted(path for path in store.iterdir() if not path.name.startswith("."))
+        if store.is_dir()
+        else []
+    )
 
 
 def partial(store: Path) -> list[Path]:
@@ -27,7 +31,14 @@ def partial(store: Path) -> list[Path]:
 
 
 def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(command(*arguments), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def until(found, seconds: float = 20.0):  # type: ignore[no-untyped-def]
@@ -43,7 +54,9 @@ def until(found, seconds: float = 20.0):  # type: ignore[no-untyped-def]
 
 def test_json_is_one_document_and_the_programs_output_goes_to_stderr(tmp_path: Path) -> None:
     """--json: exactly one JSON document on stdout, the program's own stdout beside it on stderr."""
-    ran = energybench("measure", "--json", "--", "sh", "-c", "echo from-the-program; sleep 0.3", cwd=tmp_path)
+    ran = energybench(
+        "measure", "--json", "--", "sh", "-c", "echo from-the-program; sleep 0.3", cwd=tmp_path
+    )
     assert ran.code == 0
     assert ran.json["kind"] == "measurement"
     assert ran.json["command"][0] == "sh"
@@ -60,7 +73,18 @@ def test_without_json_the_programs_stdout_is_its_own(tmp_path: Path) -> None:
 
 def test_the_run_directory_is_whole_and_reads_back(tmp_path: Path) -> None:
     """run.json is the document that was printed, beside the samples; nothing partial is left."""
-    ran = energybench("measure", "--json", "--label", "my run", "--out", "store", "--", "sleep", "0.2", cwd=tmp_path)
+    ran = energybench(
+        "measure",
+        "--json",
+        "--label",
+        "my run",
+        "--out",
+        "store",
+        "--",
+        "sleep",
+        "0.2",
+        cwd=tmp_path,
+    )
     (run,) = runs(tmp_path / "store")
     assert json.loads((run / "run.json").read_text()) == ran.json
     assert sorted(path.name for path in run.iterdir()) == ["run.json", "samples.parquet"]
@@ -68,18 +92,35 @@ def test_the_run_directory_is_whole_and_reads_back(tmp_path: Path) -> None:
     assert "my_run" in run.name
 
 
-@pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 143), ("kill -9 $$", 137)])
+@pytest.mark.parametrize(
+    ("script", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 143), ("kill -9 $$", 137)]
+)
 def test_exit_code_is_the_programs(tmp_path: Path, script: str, code: int) -> None:
-    """Its own code, 128 + N for signal N; a failed program is a failed check, not a failed measurement."""
+    """Its own code, 128 + N for signal N; a failed program is a failed check, not a failed
+    measurement.
+    """
     ran = energybench("measure", "--json", "--", "sh", "-c", script, cwd=tmp_path)
     assert ran.code == code
-    assert ran.json["verification"][0] == {"quantity": "exit status", "value": float(code), "tolerance": 0.0, "passed": code == 0}
+    assert ran.json["verification"][0] == {
+        "quantity": "exit status",
+        "value": float(code),
+        "tolerance": 0.0,
+        "passed": code == 0,
+    }
 
 
 def test_first_nonzero_code_of_the_repeats(tmp_path: Path) -> None:
     """With repeats, the first code that is not zero; all repeats are measured."""
     ran = energybench(
-        "measure", "--json", "--repeats", "3", "--", "sh", "-c", "n=$(cat n 2>/dev/null || echo 0); echo $((n+1)) > n; exit $((n*4))", cwd=tmp_path
+        "measure",
+        "--json",
+        "--repeats",
+        "3",
+        "--",
+        "sh",
+        "-c",
+        "n=$(cat n 2>/dev/null || echo 0); echo $((n+1)) > n; exit $((n*4))",
+        cwd=tmp_path,
     )
     assert ran.code == 4
     assert len(ran.json["repeats"]) == 3
@@ -88,7 +129,12 @@ def test_first_nonzero_code_of_the_repeats(tmp_path: Path) -> None:
 def test_programs_that_cannot_start(tmp_path: Path) -> None:
     """127 not found, 126 not executable, with one line and no run directory."""
     (tmp_path / "data.txt").write_text("no program")
-    for name, code in (("no-such-program", 127), ("./no/such/path", 127), ("./data.txt", 126), (str(tmp_path), 126)):
+    for name, code in (
+        ("no-such-program", 127),
+        ("./no/such/path", 127),
+        ("./data.txt", 126),
+        (str(tmp_path), 126),
+    ):
         ran = energybench("measure", "--", name, cwd=tmp_path)
         assert (ran.code, ran.out) == (code, "")
         assert len(ran.err.strip().splitlines()) == 1
@@ -97,13 +143,26 @@ def test_programs_that_cannot_start(tmp_path: Path) -> None:
 
 
 def test_children_are_measured_with_the_program(tmp_path: Path) -> None:
-    """Load that a program's children cause is its load: their second of CPU time costs as much, however long a busy machine makes them wait for it."""
+    """Load that a program's children cause is its load: their second of CPU time costs as much,
+    however long a busy machine makes them wait for it.
+    """
     spin = "t=time.process_time()\n    while time.process_time()-t<0.5: pass\n    os._exit(0)"
-    busy = f"import os,time\nfor _ in range(2):\n  if os.fork()==0:\n    {spin}\nos.wait();os.wait()"
-    work = energybench("measure", "--json", "--collector", "estimate", "--", "python3", "-c", busy, cwd=tmp_path).json
-    rest = energybench("measure", "--json", "--collector", "estimate", "--", "sleep", "0.5", cwd=tmp_path).json
+    busy = (
+        f"import os,time\nfor _ in range(2):\n  if os.fork()==0:\n    {spin}\nos.wait();os.wait()"
+    )
+    work = energybench(
+        "measure", "--json", "--collector", "estimate", "--", "python3", "-c", busy, cwd=tmp_path
+    ).json
+    rest = energybench(
+        "measure", "--json", "--collector", "estimate", "--", "sleep", "0.5", cwd=tmp_path
+    ).json
 
-    joules, seconds = (tuple(found[key] if key == "time_s" else found["components_j"][key] for found in (work, rest)) for key in ("cpu.package", "time_s"))
+    joules, seconds = (
+        tuple(
+            found[key] if key == "time_s" else found["components_j"][key] for found in (work, rest)
+        )
+        for key in ("cpu.package", "time_s")
+    )
     idle_w = joules[1]["value"] / seconds[1]["value"]
     assert joules[0]["value"] - idle_w * seconds[0]["value"] > 0.5 * idle_w
     assert work["quality"] == "estimated"
@@ -111,16 +170,26 @@ def test_children_are_measured_with_the_program(tmp_path: Path) -> None:
 
 def test_idle_phase(tmp_path: Path) -> None:
     """--idle measures the node before the program, and shows it."""
-    found = energybench("measure", "--json", "--idle", "0.5", "--", "sleep", "0.2", cwd=tmp_path).json
+    found = energybench(
+        "measure", "--json", "--idle", "0.5", "--", "sleep", "0.2", cwd=tmp_path
+    ).json
     assert found["idle_power_w"]["value"] > 0
     assert found["energy_j"]["low"] <= found["energy_j"]["value"] <= found["energy_j"]["high"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal.Signals) -> None:
-    """SIGINT and SIGTERM reach the program; the result stands, says that it was interrupted, and the code is 128 + N."""
+    """SIGINT and SIGTERM reach the program; the result stands, says that it was interrupted, and
+    the code is 128 + N.
+    """
     ran = start(tmp_path, "measure", "--json", "--repeats", "5", "--", "sleep", "30")
-    until(lambda: [p for p in partial(tmp_path / "results") if b'"repeat"' in (p / "windows.jsonl").read_bytes()])
+    until(
+        lambda: [
+            p
+            for p in partial(tmp_path / "results")
+            if b'"repeat"' in (p / "windows.jsonl").read_bytes()
+        ]
+    )
     time.sleep(0.5)
     ran.send_signal(number)
     out, err = ran.communicate(timeout=20)
@@ -128,7 +197,9 @@ def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal
     found = json.loads(out)
     assert "interrupted" in {doubt["code"] for doubt in found["doubts"]}
     assert len(found["repeats"]) == 1
-    assert "energy of a part of a repeat" in summary.measurement(msgspec.convert(found, Measurement))
+    assert "energy of a part of a repeat" in summary.measurement(
+        msgspec.convert(found, Measurement)
+    )
     assert 0.4 < found["time_s"]["value"] < 20
     assert not found["verification"][0]["passed"]
     assert not partial(tmp_path / "results")
@@ -136,7 +207,15 @@ def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal
 
 def test_a_program_that_handles_the_signal_ends_as_it_likes(tmp_path: Path) -> None:
     """The signal is passed on, not forced: a program that cleans up and exits 7 exits 7."""
-    ran = start(tmp_path, "measure", "--json", "--", "sh", "-c", "trap 'exit 7' TERM; touch ready; while :; do sleep 0.05; done")
+    ran = start(
+        tmp_path,
+        "measure",
+        "--json",
+        "--",
+        "sh",
+        "-c",
+        "trap 'exit 7' TERM; touch ready; while :; do sleep 0.05; done",
+    )
     until(lambda: (tmp_path / "ready").exists())
     ran.send_signal(signal.SIGTERM)
     out, _ = ran.communicate(timeout=20)
@@ -145,9 +224,17 @@ def test_a_program_that_handles_the_signal_ends_as_it_likes(tmp_path: Path) -> N
 
 
 def test_kill_nine_leaves_the_program_running_and_recover_completes(tmp_path: Path) -> None:
-    """After kill -9 of the measuring side the program goes on unmeasured, and recover makes a result of what was written."""
+    """After kill -9 of the measuring side the program goes on unmeasured, and recover makes a
+    result of what was written.
+    """
     ran = start(tmp_path, "measure", "--", "sh", "-c", "sleep 4; touch finished")
-    (left,) = until(lambda: [p for p in partial(tmp_path / "results") if b'"repeat"' in (p / "windows.jsonl").read_bytes()])
+    (left,) = until(
+        lambda: [
+            p
+            for p in partial(tmp_path / "results")
+            if b'"repeat"' in (p / "windows.jsonl").read_bytes()
+        ]
+    )
     time.sleep(2.2)
     ran.kill()
     ran.wait()
@@ -179,7 +266,9 @@ def test_recover_refuses_what_still_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.02, 0.1])
 def test_a_signal_just_before_the_program_starts_is_not_lost(tmp_path: Path, wait_s: float) -> None:
-    """Taken before there was a program to pass it on to, it ends the run all the same; the program's 20 s are not waited for."""
+    """Taken before there was a program to pass it on to, it ends the run all the same; the
+    program's 20 s are not waited for.
+    """
     ran = start(tmp_path, "measure", "--", "sleep", "20")
     (left,) = until(lambda: partial(tmp_path / "results"))
     until(lambda: (left / "header.json").exists())
@@ -201,15 +290,26 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
 def test_no_privilege_is_needed(tmp_path: Path) -> None:
     """Without a single capability everything still works."""
     if shutil.which("setpriv") is None or os.geteuid() != 0:
-        pytest.skip("needs root and setpriv to give capabilities up; without root every other test is this test")
+        pytest.skip(
+            "needs root and setpriv to give capabilities up; without root every other test is this "
+            "test"
+        )
     bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
-    ran = subprocess.run([*bare, *command("measure", "--json", "--", "true")], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        [*bare, *command("measure", "--json", "--", "true")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["kind"] == "measurement"
 
 
 def test_a_program_that_vanishes_keeps_its_repeats(tmp_path: Path) -> None:
-    """A repeat that cannot be started does not cost the ones before it; the code is the shell's for it."""
+    """A repeat that cannot be started does not cost the ones before it; the code is the shell's for
+    it.
+    """
     (tmp_path / "once").write_text('#!/bin/sh\nsleep 0.3; rm -- "$0"\n')
     (tmp_path / "once").chmod(0o755)
     ran = energybench("measure", "--json", "--repeats", "3", "--", "./once", cwd=tmp_path)

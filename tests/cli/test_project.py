@@ -1,4 +1,6 @@
-"""`energybench project` as a person runs it: one document, the answer first, one line for a mistake."""
+"""`energybench project` as a person runs it: one document, the answer first, one line for a
+mistake.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,12 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     ran = energybench("project", "--scenario", "nersc-2023", "--json", cwd=tmp_path)
     assert (ran.code, ran.err) == (0, "")
     made = msgspec.json.decode(ran.out.encode(), type=Projection)
-    assert (made.schema, made.kind, made.scenario, made.currency) == ("energybench/1", "projection", "nersc-2023", "USD")
+    assert (made.schema, made.kind, made.scenario, made.currency) == (
+        "energybench/1",
+        "projection",
+        "nersc-2023",
+        "USD",
+    )
     assert made.saved_mwh_per_month is not None
     assert made.saved_mwh_per_month.value == pytest.approx(588, abs=1)
     assert set(ran.json) == {
@@ -44,7 +51,9 @@ def test_json_is_one_document(tmp_path: Path) -> None:
 
 
 def test_text_begins_with_the_answer(tmp_path: Path) -> None:
-    """Saved MWh, money and carbon with their intervals come first; claims, lines, inputs and doubts follow."""
+    """Saved MWh, money and carbon with their intervals come first; claims, lines, inputs and doubts
+    follow.
+    """
     ran = energybench("project", "--scenario", "nersc-2023", cwd=tmp_path)
     assert (ran.code, ran.err) == (0, "")
     rows = ran.out.splitlines()
@@ -52,16 +61,25 @@ def test_text_begins_with_the_answer(tmp_path: Path) -> None:
     sections = [row for row in rows if row in ("claims", "lines", "inputs", "doubts")]
     assert sections == ["claims", "lines", "inputs", "doubts"]
     assert "      = cpu_energy_mwh * (1 - 1 / mean_ratio)   (E_cpu · (1 − 1/R), a month)" in rows
-    assert any(row.startswith("  energy ratio of DeepCAM: claimed 9.8, derived 3.57 [3.43, 3.72]: does not fit") for row in rows)
+    assert any(
+        row.startswith(
+            "  energy ratio of DeepCAM: claimed 9.8, derived 3.57 [3.43, 3.72]: does not fit"
+        )
+        for row in rows
+    )
     assert any(row.startswith("  speedup of up to: claimed 12: not derivable") for row in rows)
     assert any("seen: docs.nersc.gov" in row for row in rows)
 
 
 def test_comparisons_from_files_and_stdin(tmp_path: Path) -> None:
-    """Two applications, one of them piped; the mix is in the title, the comparison's doubts in the document."""
+    """Two applications, one of them piped; the mix is in the title, the comparison's doubts in the
+    document.
+    """
     first = kept(tmp_path / "a.json", comparison(title="time x assumed power"))
     second = msgspec.json.encode(comparison("sdpa")).decode()
-    ran = energybench("project", "--scenario", "example-centre", first, "-", "--json", cwd=tmp_path, stdin=second)
+    ran = energybench(
+        "project", "--scenario", "example-centre", first, "-", "--json", cwd=tmp_path, stdin=second
+    )
     assert (ran.code, ran.err) == (0, "")
     assert ran.json["title"].endswith("mix of 2 applications (time x assumed power)")
     assert "ratio_energy_weighted" in [entry["name"] for entry in ran.json["lines"]]
@@ -84,7 +102,10 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     cut = tmp_path / "cut.json"
     cut.write_text('{"schema": "energybench/1", "kind": "comp')
     bad = tmp_path / "bad.toml"
-    bad.write_text('schema = "energybench-scenario/1"\nname = "b"\ntitle = "B"\nabout = ""\n[[lines]]\nname = "a"\nformula = "1 / 0"\n')
+    bad.write_text(
+        'schema = "energybench-scenario/1"\nname = "b"\ntitle = "B"\nabout = ""\n[[lines]]\nname = '
+        '"a"\nformula = "1 / 0"\n'
+    )
     good = kept(tmp_path / "g.json", comparison())
     for arguments, said in (
         (["--scenario", "nersc"], "scenario 'nersc': no such scenario (did you mean nersc-2023?"),
@@ -92,18 +113,27 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (["--scenario", "example-centre", "no.json"], "no.json: no such file"),
         (["--scenario", "example-centre", "."], ".: is a folder, not a comparison"),
         (["--scenario", "example-centre", str(cut)], "cut.json: is no JSON at line 1"),
-        (["--scenario", "example-centre", good, good], "was given the comparison milc cpu → milc cuda twice"),
+        (
+            ["--scenario", "example-centre", good, good],
+            "was given the comparison milc cpu → milc cuda twice",
+        ),
         (["--scenario", str(bad)], "bad.toml: lines.a: '1 / 0' divides by 0"),
         (["--scenario", str(bad), good], "bad.toml: takes no comparison"),
     ):
         assert said in one_line(energybench("project", *arguments, cwd=tmp_path))
     for name, text in (("-", measured.read_text()), ("-", ""), (str(measured), None)):
-        line = one_line(energybench("project", "--scenario", "example-centre", name, cwd=tmp_path, stdin=text))
+        line = one_line(
+            energybench("project", "--scenario", "example-centre", name, cwd=tmp_path, stdin=text)
+        )
         assert "measurement" in line or "is empty" in line or "m.json" in line
 
 
 def test_listing(tmp_path: Path) -> None:
     """The scenarios are listed with their titles."""
     ran = energybench("list", "scenarios", "--json", cwd=tmp_path)
-    assert [entry["name"] for entry in ran.json["entries"]] == ["ai-inference-2023", "example-centre", "nersc-2023"]
+    assert [entry["name"] for entry in ran.json["entries"]] == [
+        "ai-inference-2023",
+        "example-centre",
+        "nersc-2023",
+    ]
     assert all(entry["about"] for entry in ran.json["entries"])

@@ -23,11 +23,24 @@ def test_quickstart_ends_with_the_report(tmp_path: Path) -> None:
     assert kinds == ["comparison", "comparison", "projection", *["measurement"] * 4]
     page = (tmp_path / "results" / "quickstart" / "report.html").read_bytes()
     assert b"<html" in page[:500]
-    assert len([path for path in (tmp_path / "results" / "quickstart").iterdir() if (path / "run.json").is_file()]) == 4
+    assert (
+        len(
+            [
+                path
+                for path in (tmp_path / "results" / "quickstart").iterdir()
+                if (path / "run.json").is_file()
+            ]
+        )
+        == 4
+    )
 
 
-def test_an_accelerator_that_torch_cannot_use_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A board that is measured but not usable falls back to two variants on the CPU, and leaves nothing behind."""
+def test_an_accelerator_that_torch_cannot_use_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A board that is measured but not usable falls back to two variants on the CPU, and leaves
+    nothing behind.
+    """
     import torch
 
     if torch.cuda.is_available():
@@ -46,7 +59,14 @@ def test_two_devices_run_the_same_work() -> None:
 
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     """SIGINT to the whole group: 130, and no further run is started."""
-    ran = subprocess.Popen(command("quickstart"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    ran = subprocess.Popen(
+        command("quickstart"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     time.sleep(9)
     os.killpg(ran.pid, signal.SIGINT)
     _, err = ran.communicate(timeout=30)

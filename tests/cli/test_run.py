@@ -1,4 +1,6 @@
-"""`energybench run WORKLOAD` through real processes: repeats, stopping, checks, and workloads that misbehave."""
+"""`energybench run WORKLOAD` through real processes: repeats, stopping, checks, and workloads that
+misbehave.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,19 @@ def codes(found) -> set[str]:  # type: ignore[no-untyped-def]
 
 def test_milc_smoke(tmp_path: Path) -> None:
     """The real thing: one JSON document with verified work, its cost, and energy per solve."""
-    arguments = ("--device", "cpu", "--size", "smoke", "--repeats", "2", "--idle", "0.5", "--max-warm-up", "1", "--json")
+    arguments = (
+        "--device",
+        "cpu",
+        "--size",
+        "smoke",
+        "--repeats",
+        "2",
+        "--idle",
+        "0.5",
+        "--max-warm-up",
+        "1",
+        "--json",
+    )
     found = energybench("run", "milc", *arguments, cwd=tmp_path, timeout=280).json
     assert found["kind"] == "measurement"
     assert found["workload"]["name"] == "milc"
@@ -44,8 +58,12 @@ def test_milc_smoke(tmp_path: Path) -> None:
     assert len(found["repeats"]) == 2
 
 
-def test_a_workloads_own_record_travels_into_the_run_and_every_report(tmp_path: Path, env: dict[str, str]) -> None:
-    """Statement, figures, curves and doubts of the last repeat stand in the result and are shown by each format."""
+def test_a_workloads_own_record_travels_into_the_run_and_every_report(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """Statement, figures, curves and doubts of the last repeat stand in the result and are shown by
+    each format.
+    """
     found = run(tmp_path, env, "--repeats", "2").json
     assert found["record"]["statement"] == {"unit": "nap"}
     assert found["record"]["figures"]["naps"] >= 2
@@ -58,7 +76,9 @@ def test_a_workloads_own_record_travels_into_the_run_and_every_report(tmp_path: 
 
 
 def test_a_plugin_comes_in_by_the_same_door(tmp_path: Path, env: dict[str, str]) -> None:
-    """A third party's workload runs like ours; its chatter goes to stderr; regions are its own and inside the repeats."""
+    """A third party's workload runs like ours; its chatter goes to stderr; regions are its own and
+    inside the repeats.
+    """
     ran = run(tmp_path, env, "--repeats", "3", "--set", "seconds=0.3")
     found = ran.json
     assert ran.code == 0
@@ -73,33 +93,81 @@ def test_a_plugin_comes_in_by_the_same_door(tmp_path: Path, env: dict[str, str])
 
 
 def test_at_least_eight_repeats_unless_fixed(tmp_path: Path, env: dict[str, str]) -> None:
-    """A steady workload stops at 8; one that scatters goes on to the limit and says that it missed the target."""
+    """A steady workload stops at 8; one that scatters goes on to the limit and says that it missed
+    the target.
+    """
     assert len(run(tmp_path, env, "--target-rel", "0.9").json["repeats"]) == 8
-    wild = run(tmp_path, env, "--set", "spread=1", "--target-rel", "0.001", "--max-repeats", "10").json
+    wild = run(
+        tmp_path, env, "--set", "spread=1", "--target-rel", "0.001", "--max-repeats", "10"
+    ).json
     assert len(wild["repeats"]) == 10
     assert "target-missed" in codes(wild)
 
 
 def test_short_work_is_done_several_times_over(tmp_path: Path, env: dict[str, str]) -> None:
     """A repeat of 0.1 s work lasts --min-window, and its amount says how often it was done."""
-    found = energybench("run", "pause", "--json", "--idle", "0", "--min-window", "0.5", "--repeats", "2", cwd=tmp_path, env=env).json
+    found = energybench(
+        "run",
+        "pause",
+        "--json",
+        "--idle",
+        "0",
+        "--min-window",
+        "0.5",
+        "--repeats",
+        "2",
+        cwd=tmp_path,
+        env=env,
+    ).json
     assert found["work"]["amount"] >= 4
-    assert found["energy_per_work_j"]["value"] == pytest.approx(found["energy_j"]["value"] / found["work"]["amount"])
+    assert found["energy_per_work_j"]["value"] == pytest.approx(
+        found["energy_j"]["value"] / found["work"]["amount"]
+    )
 
 
 def test_a_slow_warm_up_does_not_make_short_repeats(tmp_path: Path, env: dict[str, str]) -> None:
-    """The one run of the warm-up takes ten times as long as the others: the first repeat shows it, counts as warm-up, and all repeats last --min-window."""
-    arguments = ("--json", "--idle", "0", "--min-window", "0.5", "--max-warm-up", "1", "--repeats", "3", "--set", "slow=1")
+    """The one run of the warm-up takes ten times as long as the others: the first repeat shows it,
+    counts as warm-up, and all repeats last --min-window.
+    """
+    arguments = (
+        "--json",
+        "--idle",
+        "0",
+        "--min-window",
+        "0.5",
+        "--max-warm-up",
+        "1",
+        "--repeats",
+        "3",
+        "--set",
+        "slow=1",
+    )
     found = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
-    assert [repeat["work"]["amount"] for repeat in found["repeats"]] == [found["work"]["amount"]] * 3
+    assert [repeat["work"]["amount"] for repeat in found["repeats"]] == [
+        found["work"]["amount"]
+    ] * 3
     assert all(0.5 <= repeat["end_s"] - repeat["start_s"] < 1 for repeat in found["repeats"])
     assert "min-window-missed" not in codes(found)
     assert {region["label"]: region["count"] for region in found["regions"]}["warm-up"] >= 2
 
 
 def test_repeats_that_turn_out_too_short_are_said(tmp_path: Path, env: dict[str, str]) -> None:
-    """Only after the first repeat the work becomes faster: the doubt names the shortest, what was asked for, and what to ask for."""
-    arguments = ("--json", "--idle", "0", "--min-window", "0.5", "--max-warm-up", "1", "--repeats", "3", "--set", "slow=2")
+    """Only after the first repeat the work becomes faster: the doubt names the shortest, what was
+    asked for, and what to ask for.
+    """
+    arguments = (
+        "--json",
+        "--idle",
+        "0",
+        "--min-window",
+        "0.5",
+        "--max-warm-up",
+        "1",
+        "--repeats",
+        "3",
+        "--set",
+        "slow=2",
+    )
     found = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
     (doubt,) = [doubt for doubt in found["doubts"] if doubt["code"] == "min-window-missed"]
     assert "the shortest of 3 repeats lasted 0.1" in doubt["message"]
@@ -108,11 +176,15 @@ def test_repeats_that_turn_out_too_short_are_said(tmp_path: Path, env: dict[str,
 
 
 def test_a_failed_check_ends_with_one(tmp_path: Path, env: dict[str, str]) -> None:
-    """All repeats are measured and kept, the check is shown as failed (null: not a number), exit code 1, and comparing is refused."""
+    """All repeats are measured and kept, the check is shown as failed (null: not a number), exit
+    code 1, and comparing is refused.
+    """
     ran = run(tmp_path, env, "--repeats", "3", "--set", "seconds=1.2", "--set", "wrong_at=3")
     assert ran.code == 1
     assert len(ran.json["repeats"]) == 3
-    assert ran.json["verification"] == [{"quantity": "nap", "value": None, "tolerance": 1.0, "passed": False}]
+    assert ran.json["verification"] == [
+        {"quantity": "nap", "value": None, "tolerance": 1.0, "passed": False}
+    ]
     assert "verification-failed" in codes(ran.json)
     name = ran.json["id"]
     text = energybench("report", name, "--format", "terminal", cwd=tmp_path).out
@@ -122,7 +194,9 @@ def test_a_failed_check_ends_with_one(tmp_path: Path, env: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("setting", ["seconds=0.1", "nosuch=1", "fail_at=1"])
-def test_a_workload_is_closed_once_whatever_came_of_it(tmp_path: Path, env: dict[str, str], setting: str) -> None:
+def test_a_workload_is_closed_once_whatever_came_of_it(
+    tmp_path: Path, env: dict[str, str], setting: str
+) -> None:
     """What it has started elsewhere (another node's processes) is told that the run is over."""
     run(tmp_path, env, "--repeats", "1", "--set", setting, "--set", f"closed={tmp_path / 'closed'}")
     assert (tmp_path / "closed").read_text() == "x"
@@ -137,8 +211,13 @@ def test_a_workload_that_fails_later_keeps_its_repeats(tmp_path: Path, env: dict
     assert "Traceback" not in ran.err
 
 
-@pytest.mark.parametrize(("setting", "says"), [("fail_at=1", "RuntimeError: it broke in two lines"), ("die_at=1", "signal 9")])
-def test_a_workload_that_fails_at_once_is_one_line(tmp_path: Path, env: dict[str, str], setting: str, says: str) -> None:
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [("fail_at=1", "RuntimeError: it broke in two lines"), ("die_at=1", "signal 9")],
+)
+def test_a_workload_that_fails_at_once_is_one_line(
+    tmp_path: Path, env: dict[str, str], setting: str, says: str
+) -> None:
     """Exit code 1, one line that says what failed, no run directory."""
     ran = energybench("run", "pause", "--json", *QUICK, "--set", setting, cwd=tmp_path, env=env)
     assert (ran.code, ran.out) == (1, "")
@@ -149,7 +228,9 @@ def test_a_workload_that_fails_at_once_is_one_line(tmp_path: Path, env: dict[str
 
 
 def test_idle_before_and_after(tmp_path: Path, env: dict[str, str]) -> None:
-    """Two phases of --idle seconds, one before the first repeat and one after the worker's end, each with its state and power; net uses their mean."""
+    """Two phases of --idle seconds, one before the first repeat and one after the worker's end,
+    each with its state and power; net uses their mean.
+    """
     found = run(tmp_path, env, "--repeats", "2").json
     before, after = found["idles"]
     assert before["state"] == "before the work, no context held, sensors polled"
@@ -159,11 +240,15 @@ def test_idle_before_and_after(tmp_path: Path, env: dict[str, str]) -> None:
     assert before["end_s"] - before["start_s"] == pytest.approx(0.2, abs=0.15)
     mean = (before["power_w"]["value"] + after["power_w"]["value"]) / 2
     assert found["idle_power_w"]["value"] == pytest.approx(mean)
-    program = energybench("measure", "--json", "--idle", "0.2", "--", "sleep", "0.3", cwd=tmp_path, env=env).json
+    program = energybench(
+        "measure", "--json", "--idle", "0.2", "--", "sleep", "0.3", cwd=tmp_path, env=env
+    ).json
     assert len(program["idles"]) == 2
 
 
-def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(tmp_path: Path, env: dict[str, str]) -> None:
+def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
     """After a failure the node is measured once more; after Ctrl-C nobody wants to wait for that."""
     failed = run(tmp_path, env, "--repeats", "6", "--set", "seconds=1.2", "--set", "fail_at=4").json
     assert len(failed["idles"]) == 2
@@ -194,7 +279,9 @@ def test_interrupted_between_repeats(tmp_path: Path, env: dict[str, str]) -> Non
 
 
 def test_broken_plugins_are_named_and_cost_nothing(tmp_path: Path, env: dict[str, str]) -> None:
-    """One that does not load is one line where it is asked for, a row in the list, and a doubt where it was only there."""
+    """One that does not load is one line where it is asked for, a row in the list, and a doubt
+    where it was only there.
+    """
     assert "libnothing.so" in one_line(energybench("run", "explodes", cwd=tmp_path, env=env))
     listed = energybench("list", "workloads", "--json", cwd=tmp_path, env=env).json["entries"]
     assert {entry["name"]: entry["works"] for entry in listed}["explodes"] is False
@@ -226,11 +313,21 @@ def test_a_killed_measuring_side_ends_its_worker(tmp_path: Path, env: dict[str, 
 
 
 @pytest.mark.parametrize("seconds", [1.5, 4.0, 8.0])
-def test_ctrl_c_reaches_the_whole_group_and_ends_the_run(tmp_path: Path, env: dict[str, str], seconds: float) -> None:
-    """A Ctrl-C at a terminal goes to every process of the group: code 130, no traceback, and the workload is not blamed."""
+def test_ctrl_c_reaches_the_whole_group_and_ends_the_run(
+    tmp_path: Path, env: dict[str, str], seconds: float
+) -> None:
+    """A Ctrl-C at a terminal goes to every process of the group: code 130, no traceback, and the
+    workload is not blamed.
+    """
     arguments = ("run", "pause", "--json", "--idle", "1", "--repeats", "20", "--set", "seconds=0.5")
     ran = subprocess.Popen(
-        command(*arguments), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(*arguments),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     time.sleep(seconds)
     os.killpg(ran.pid, signal.SIGINT)
@@ -241,11 +338,23 @@ def test_ctrl_c_reaches_the_whole_group_and_ends_the_run(tmp_path: Path, env: di
 
 
 def test_a_node_meter_that_reads_nothing_is_not_zero(tmp_path: Path, env: dict[str, str]) -> None:
-    """Failed, negative and impossible readings are no energy at all: null, never 0 J, and nothing to compare."""
+    """Failed, negative and impossible readings are no energy at all: null, never 0 J, and nothing
+    to compare.
+    """
     meter = tmp_path / "watts"
     for text in ("nan", "-5", "1e30", ""):
         meter.write_text(text)
-        ran = energybench("measure", "--boundary", "node-dc", "--json", "--", "sleep", "1", cwd=tmp_path, env={**env, "METER": str(meter)})
+        ran = energybench(
+            "measure",
+            "--boundary",
+            "node-dc",
+            "--json",
+            "--",
+            "sleep",
+            "1",
+            cwd=tmp_path,
+            env={**env, "METER": str(meter)},
+        )
         assert ran.code == 0, ran.err
         assert ran.json["energy_j"] is None
         assert ran.json["quality"] is None
@@ -254,16 +363,34 @@ def test_a_node_meter_that_reads_nothing_is_not_zero(tmp_path: Path, env: dict[s
         assert "no energy" in one_line(energybench("compare", name, name, cwd=tmp_path))
 
 
-def test_a_node_meter_that_works_is_used_and_pointed_to(tmp_path: Path, env: dict[str, str]) -> None:
-    """At node-dc it is the energy, without a word of a CPU model; at compute a doubt says that it is there."""
+def test_a_node_meter_that_works_is_used_and_pointed_to(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """At node-dc it is the energy, without a word of a CPU model; at compute a doubt says that it
+    is there.
+    """
     meter = tmp_path / "watts"
     meter.write_text("250")
     with_meter = {**env, "METER": str(meter)}
-    node = energybench("measure", "--boundary", "node-dc", "--json", "--", "sleep", "2", cwd=tmp_path, env=with_meter).json
+    node = energybench(
+        "measure",
+        "--boundary",
+        "node-dc",
+        "--json",
+        "--",
+        "sleep",
+        "2",
+        cwd=tmp_path,
+        env=with_meter,
+    ).json
     assert node["energy_j"]["value"] == pytest.approx(250 * node["time_s"]["value"], rel=0.01)
     assert node["quality"] == "measured"
     assert "estimated-cpu" not in codes(node)
-    compute = energybench("measure", "--json", "--", "sleep", "1", cwd=tmp_path, env=with_meter).json
+    compute = energybench(
+        "measure", "--json", "--", "sleep", "1", cwd=tmp_path, env=with_meter
+    ).json
     assert "node-meter-unused" in codes(compute)
-    refused = one_line(energybench("measure", "--boundary", "node-ac", "--", "true", cwd=tmp_path, env=with_meter))
+    refused = one_line(
+        energybench("measure", "--boundary", "node-ac", "--", "true", cwd=tmp_path, env=with_meter)
+    )
     assert "--boundary node-dc" in refused

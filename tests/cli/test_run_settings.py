@@ -12,7 +12,9 @@ from tests.cli.process import energybench, one_line
 
 
 def test_an_option_is_its_setting_and_is_named_as_it_was_typed() -> None:
-    settings, typed = own_settings(["lr=0.1"], {"steps": ("--steps", "20"), "iou": ("--to-iou", None)})
+    settings, typed = own_settings(
+        ["lr=0.1"], {"steps": ("--steps", "20"), "iou": ("--to-iou", None)}
+    )
     assert settings == {"lr": "0.1", "steps": "20"}
     assert typed == {"steps": "--steps 20"}
 
@@ -30,7 +32,9 @@ def test_said_twice_is_refused() -> None:
         (("sdpa", "--steps", "3"), "--steps 3: no such"),
     ],
 )
-def test_what_a_workload_does_not_take_names_the_option(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+def test_what_a_workload_does_not_take_names_the_option(
+    tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
     ran = energybench("run", *arguments, "--idle", "0", cwd=tmp_path)
     assert ran.code == 2
     assert says in one_line(ran)

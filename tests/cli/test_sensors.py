@@ -1,4 +1,6 @@
-"""The whole command on simulated sensors whose truth is known: what is summed, what failed, what was lost."""
+"""The whole command on simulated sensors whose truth is known: what is summed, what failed, what
+was lost.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,26 @@ SOCKETS = {
     "intel-rapl:1:0": {"name": "dram", "watts": 10.0},
     "intel-rapl:2": {"name": "psys", "watts": 300.0},
 }
-CPUINFO = "".join(f"processor\t: {i}\nmodel name\t: Simulated CPU\nphysical id\t: {i // 4}\ncore id\t: {i % 4}\nflags\t: fpu\n\n" for i in range(8))
+CPUINFO = "".join(
+    f"processor\t: {i}\nmodel name\t: Simulated CPU\nphysical id\t: {i // 4}\ncore id\t: "
+    f"{i % 4}\nflags\t: fpu\n\n"
+    for i in range(8)
+)
 
 
 def measure(tmp: Path, env: dict[str, str], root: Path, *arguments: str, seconds: float = 2.0):  # type: ignore[no-untyped-def]
-    ran = energybench("measure", "--json", "--root", str(root), *arguments, "--", "sleep", str(seconds), cwd=tmp, env=env)
+    ran = energybench(
+        "measure",
+        "--json",
+        "--root",
+        str(root),
+        *arguments,
+        "--",
+        "sleep",
+        str(seconds),
+        cwd=tmp,
+        env=env,
+    )
     assert ran.code == 0, ran.err
     return ran.json
 
@@ -43,7 +60,9 @@ def machine(tmp_path: Path) -> Path:
 
 
 def test_a_node_of_two_sockets_and_two_gpus(tmp_path: Path, machine: Path) -> None:
-    """Packages + DRAM + both boards, psys not; each within 1 % of its truth; quality measured; every channel's sampling told."""
+    """Packages + DRAM + both boards, psys not; each within 1 % of its truth; quality measured;
+    every channel's sampling told.
+    """
     env = nvml_environment(tmp_path, "count=2\nwave=const,250\nphase_ms=random\nenergy_ms=100\n")
     with live_node(machine, SOCKETS):
         found = measure(tmp_path, env, machine, seconds=3.0)
@@ -65,27 +84,43 @@ def test_a_node_of_two_sockets_and_two_gpus(tmp_path: Path, machine: Path) -> No
 
 def test_across_a_wrap(tmp_path: Path, machine: Path) -> None:
     """A counter that wraps inside the window counts on."""
-    zones = {"intel-rapl:0": {"name": "package-0", "watts": 120.0, "start_uj": RANGE_UJ - 200_000_000}}
+    zones = {
+        "intel-rapl:0": {"name": "package-0", "watts": 120.0, "start_uj": RANGE_UJ - 200_000_000}
+    }
     with live_node(machine, zones):
         found = measure(tmp_path, {}, machine, "--collector", "rapl", seconds=3.0)
-    assert found["components_j"]["cpu.package"]["value"] == pytest.approx(120 * found["time_s"]["value"], rel=0.01)
+    assert found["components_j"]["cpu.package"]["value"] == pytest.approx(
+        120 * found["time_s"]["value"], rel=0.01
+    )
 
 
-def test_only_the_visible_gpu_is_used_and_the_others_are_listed(tmp_path: Path, machine: Path) -> None:
-    """By index and by UUID: the node's other boards stand apart with their idle energy, and belong to the boundary."""
+def test_only_the_visible_gpu_is_used_and_the_others_are_listed(
+    tmp_path: Path, machine: Path
+) -> None:
+    """By index and by UUID: the node's other boards stand apart with their idle energy, and belong
+    to the boundary.
+    """
     for visible in ("1", "GPU-5eed0001-0000-0000-0000-000000000001"):
         env = nvml_environment(tmp_path, "count=3\nwave=const,60\ngpu1.wave=const,300\n")
         with live_node(machine, SOCKETS):
-            found = measure(tmp_path, {**env, "CUDA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, machine)
+            found = measure(
+                tmp_path,
+                {**env, "CUDA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
+                machine,
+            )
         seconds = found["time_s"]["value"]
         assert found["components_j"]["gpu.board"]["value"] == pytest.approx(300 * seconds, rel=0.03)
-        assert found["components_j"]["gpu.board.unused"]["value"] == pytest.approx(120 * seconds, rel=0.03)
+        assert found["components_j"]["gpu.board.unused"]["value"] == pytest.approx(
+            120 * seconds, rel=0.03
+        )
         assert "idle-accelerators" in codes(found)
         assert [gpu["used"] for gpu in found["host"]["gpus"]] == [False, True, False]
 
 
 def test_a_gpu_lost_in_mid_run(tmp_path: Path, machine: Path) -> None:
-    """From the loss on a bound and a doubt; what was measured before stands; failed reads are counted."""
+    """From the loss on a bound and a doubt; what was measured before stands; failed reads are
+    counted.
+    """
     env = nvml_environment(tmp_path, "count=1\nwave=const,300\nlimit=400\nfault=15,1.5,1e9\n")
     with live_node(machine, SOCKETS):
         found = measure(tmp_path, env, machine, seconds=4.0)
@@ -93,15 +128,21 @@ def test_a_gpu_lost_in_mid_run(tmp_path: Path, machine: Path) -> None:
     board = found["components_j"]["gpu.board"]
     assert 300 < board["value"] < 300 * 2.5
     assert board["high"] - board["value"] > 300 * 1.5
-    assert any(channel["failed"] > 10 for channel in found["channels"] if channel["collector"] == "nvml")
+    assert any(
+        channel["failed"] > 10 for channel in found["channels"] if channel["collector"] == "nvml"
+    )
 
 
 def test_an_outage_in_mid_run_costs_nothing(tmp_path: Path, machine: Path) -> None:
-    """Reads refused for a second: the counter went on, the failures are counted, no energy is invented."""
+    """Reads refused for a second: the counter went on, the failures are counted, no energy is
+    invented.
+    """
     env = nvml_environment(tmp_path, "count=1\nwave=const,300\nenergy_ms=20\nfault=4,1.0,2.0\n")
     with live_node(machine, SOCKETS):
         found = measure(tmp_path, env, machine, seconds=4.0)
-    assert found["components_j"]["gpu.board"]["value"] == pytest.approx(300 * found["time_s"]["value"], rel=0.02)
+    assert found["components_j"]["gpu.board"]["value"] == pytest.approx(
+        300 * found["time_s"]["value"], rel=0.02
+    )
     assert "failed-reads" in codes(found)
     assert "sensor-lost" not in codes(found)
 
@@ -113,26 +154,40 @@ def test_a_counter_that_disagrees_with_its_power(tmp_path: Path, machine: Path) 
         found = measure(tmp_path, env, machine)
     board = found["components_j"]["gpu.board"]
     assert "counter-power-disagree" in codes(found)
-    assert board["low"] < 0.6 * 300 * found["time_s"]["value"] < 300 * found["time_s"]["value"] < board["high"]
+    assert (
+        board["low"]
+        < 0.6 * 300 * found["time_s"]["value"]
+        < 300 * found["time_s"]["value"]
+        < board["high"]
+    )
 
 
 def test_power_only_boards_are_integrated(tmp_path: Path, machine: Path) -> None:
-    """No energy counter (field 83 unsupported): power is integrated with the sensor's lag and window."""
+    """No energy counter (field 83 unsupported): power is integrated with the sensor's lag and
+    window.
+    """
     env = nvml_environment(tmp_path, "count=1\nwave=const,300\nunsupported=83\n")
     with live_node(machine, SOCKETS):
         found = measure(tmp_path, env, machine)
-    assert found["components_j"]["gpu.board"]["value"] == pytest.approx(300 * found["time_s"]["value"], rel=0.02)
+    assert found["components_j"]["gpu.board"]["value"] == pytest.approx(
+        300 * found["time_s"]["value"], rel=0.02
+    )
 
 
 def test_a_gpu_that_answers_nothing_is_missing_not_zero(tmp_path: Path, machine: Path) -> None:
-    """One board of two refuses every query: a missing part up to its limit widens the interval upward."""
+    """One board of two refuses every query: a missing part up to its limit widens the interval
+    upward.
+    """
     env = nvml_environment(tmp_path, "count=2\nwave=const,100\ngpu1.unsupported=all\n")
     with live_node(machine, SOCKETS):
         found = measure(tmp_path, env, machine)
     missing = [part for part in found["boundary"]["parts"] if part["state"] == "missing"]
     assert len(missing) == 1
     assert missing[0]["high_w"] > 0
-    assert found["energy_j"]["high"] - found["energy_j"]["value"] > 0.9 * missing[0]["high_w"] * found["time_s"]["value"]
+    assert (
+        found["energy_j"]["high"] - found["energy_j"]["value"]
+        > 0.9 * missing[0]["high_w"] * found["time_s"]["value"]
+    )
     assert "part-missing" in codes(found)
 
 
@@ -144,12 +199,16 @@ def test_pm_counters_as_node_meter(tmp_path: Path, machine: Path) -> None:
         parts = measure(tmp_path, {}, machine, seconds=4.0)
     assert found["boundary"]["name"] == "node-dc"
     assert found["energy_j"]["value"] == pytest.approx(640 * found["time_s"]["value"], rel=0.02)
-    assert parts["components_j"]["gpu.board"]["value"] == pytest.approx(150 * parts["time_s"]["value"], rel=0.03)
+    assert parts["components_j"]["gpu.board"]["value"] == pytest.approx(
+        150 * parts["time_s"]["value"], rel=0.03
+    )
     assert parts["energy_j"]["value"] == pytest.approx(410 * parts["time_s"]["value"], rel=0.03)
 
 
 def test_doctor_names_what_works_and_what_would_fix_the_rest(tmp_path: Path, machine: Path) -> None:
-    """Sensors with a first reading, the boundary part by part, each absent collector with reason and remedy."""
+    """Sensors with a first reading, the boundary part by part, each absent collector with reason
+    and remedy.
+    """
     env = nvml_environment(tmp_path, "count=1\nwave=const,60\n")
     with live_node(machine, SOCKETS):
         found = energybench("doctor", "--json", "--root", str(machine), cwd=tmp_path, env=env)
@@ -157,7 +216,9 @@ def test_doctor_names_what_works_and_what_would_fix_the_rest(tmp_path: Path, mac
     document = json.loads(found.out)
     assert {"nvml", "rapl"} <= set(document["works"])
     assert all(entry["reason"] and entry["remedy"] for entry in document["absent"])
-    assert {"pm_counters", "perf_rapl", "estimate"} <= {entry["name"] for entry in document["absent"]}
+    assert {"pm_counters", "perf_rapl", "estimate"} <= {
+        entry["name"] for entry in document["absent"]
+    }
     assert "package-0" in text.out
     assert "pm_counters" in text.out
 
@@ -170,12 +231,17 @@ def test_kill_nine_of_a_sensor_run_keeps_its_samples(tmp_path: Path, machine: Pa
     from tests.cli.process import command
 
     with live_node(machine, SOCKETS):
-        ran = subprocess.Popen(command("measure", "--root", str(machine), "--collector", "rapl", "--", "sleep", "6"), cwd=tmp_path)
+        ran = subprocess.Popen(
+            command("measure", "--root", str(machine), "--collector", "rapl", "--", "sleep", "6"),
+            cwd=tmp_path,
+        )
         time.sleep(4.5)
         ran.send_signal(signal.SIGKILL)
         ran.wait()
     recovered = energybench("recover", "results", "--json", cwd=tmp_path)
     assert recovered.code == 0, recovered.err
     found = recovered.json
-    assert found["components_j"]["cpu.package"]["value"] == pytest.approx(200 * found["time_s"]["value"], rel=0.02)
+    assert found["components_j"]["cpu.package"]["value"] == pytest.approx(
+        200 * found["time_s"]["value"], rel=0.02
+    )
     assert 1.5 < found["time_s"]["value"] < 4.6

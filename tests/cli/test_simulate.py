@@ -9,12 +9,28 @@ import pytest
 
 from tests.cli.process import energybench, one_line
 
-SHORT = ("--experiments", "12", "--sensor", "rapl", "--wave", "constant", "--window", "0.35", "--jobs", "1")
+SHORT = (
+    "--experiments",
+    "12",
+    "--sensor",
+    "rapl",
+    "--wave",
+    "constant",
+    "--window",
+    "0.35",
+    "--jobs",
+    "1",
+)
 
 
 def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
-    """A line a cell, the marginals and the overall line; the document has the same figures and its schema."""
-    text, document = energybench("simulate", *SHORT, cwd=tmp_path), energybench("simulate", *SHORT, "--json", cwd=tmp_path)
+    """A line a cell, the marginals and the overall line; the document has the same figures and its
+    schema.
+    """
+    text, document = (
+        energybench("simulate", *SHORT, cwd=tmp_path),
+        energybench("simulate", *SHORT, "--json", cwd=tmp_path),
+    )
     assert (text.code, document.code) == (0, 0), text.err + document.err
     found = document.json
     assert found["schema"] == "energybench-simulation/1"
@@ -22,14 +38,23 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
     assert found["overall"]["experiments"] == 12
     assert {group["gain"] for group in found["apart"]} == {"wide"}
     assert sum(group["figures"]["experiments"] for group in found["by_repeats"]) == 12
-    for title in ("rapl  constant  0.35 s", "by sensor", "by repeats", "apart", "overall", "A small study"):
+    for title in (
+        "rapl  constant  0.35 s",
+        "by sensor",
+        "by repeats",
+        "apart",
+        "overall",
+        "A small study",
+    ):
         assert title in text.out
     assert f"{found['overall']['coverage']:.1%}" in text.out.splitlines()[-2]
 
 
 def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
     """--gain 1: a constant load and a 1 ms counter leave next to nothing, and nothing stands apart."""
-    found = energybench("simulate", *SHORT, "--gain", "1", "--repeats", "1", "--json", cwd=tmp_path).json
+    found = energybench(
+        "simulate", *SHORT, "--gain", "1", "--repeats", "1", "--json", cwd=tmp_path
+    ).json
     assert found["apart"] == []
     assert found["overall"]["half_width_rel"] < 0.01
     assert found["repeats"] == ["1"]
@@ -48,19 +73,39 @@ def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
         (("--gain", "2"), "biased"),
     ],
 )
-def test_a_wrong_name_is_told_the_good_ones(wrong: tuple[str, str], told: str, tmp_path: Path) -> None:
+def test_a_wrong_name_is_told_the_good_ones(
+    wrong: tuple[str, str], told: str, tmp_path: Path
+) -> None:
     """One line, exit 2, nothing run."""
     assert told in one_line(energybench("simulate", *wrong, cwd=tmp_path))
 
 
 def test_the_page_names_all_there_is_to_choose(tmp_path: Path) -> None:
-    """docs/simulate.md has a row for each sensor, load and gain that the command takes, and the columns that it prints."""
+    """docs/simulate.md has a row for each sensor, load and gain that the command takes, and the
+    columns that it prints.
+    """
     page = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text("utf-8")
-    rows = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall(r"^\| `([^`]+)`", line)}
+    rows = {
+        name
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"^\| `([^`]+)`", line)
+    }
     for option in ("--sensor", "--wave", "--gain"):
-        known = re.findall(r"\((.*)\)", one_line(energybench("simulate", option, "nosuch", cwd=tmp_path)))[0].split(", ")
+        known = re.findall(
+            r"\((.*)\)", one_line(energybench("simulate", option, "nosuch", cwd=tmp_path))
+        )[0].split(", ")
         assert set(known) <= rows, option
         rows -= set(known)
-    assert rows == {"--sensor", "--wave", "--gain"}  # the tables' heads: no row of something there is none of
-    printed = energybench("simulate", *SHORT, "--experiments", "1", cwd=tmp_path).out.splitlines()[0]
-    assert all(column in printed and f"**{column}**" in page for column in ("flagged", "coverage", "error rms", "95 %", "half-width", "/ oracle"))
+    assert rows == {
+        "--sensor",
+        "--wave",
+        "--gain",
+    }  # the tables' heads: no row of something there is none of
+    printed = energybench("simulate", *SHORT, "--experiments", "1", cwd=tmp_path).out.splitlines()[
+        0
+    ]
+    assert all(
+        column in printed and f"**{column}**" in page
+        for column in ("flagged", "coverage", "error rms", "95 %", "half-width", "/ oracle")
+    )

@@ -1,4 +1,6 @@
-"""`energybench run WORKLOAD --study NAME`: cells, ratios, claims; what fails is a result; cut off, it is gone on with."""
+"""`energybench run WORKLOAD --study NAME`: cells, ratios, claims; what fails is a result; cut off,
+it is gone on with.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +39,27 @@ def runs_of(found: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> tuple[Path, Any]:
     folder = tmp_path_factory.mktemp("whole")
-    ran = energybench("run", "naps", "--json", "--study", "grid", "--idle", "0.5", "--max-warm-up", "1", cwd=folder, env=env)
+    ran = energybench(
+        "run",
+        "naps",
+        "--json",
+        "--study",
+        "grid",
+        "--idle",
+        "0.5",
+        "--max-warm-up",
+        "1",
+        cwd=folder,
+        env=env,
+    )
     assert ran.code == 0, ran.err
     return folder, ran.json
 
 
 def test_one_document_with_every_cell(whole: tuple[Path, Any]) -> None:
-    """Each variant with time, energy, memory and check; each against the first, as pairs; idle once; a run directory each."""
+    """Each variant with time, energy, memory and check; each against the first, as pairs; idle
+    once; a run directory each.
+    """
     folder, found = whole
     assert (found["schema"], found["kind"]) == ("energybench-study/1", "study")
     assert [cell["cell"]["key"] for cell in found["cells"]] == ["nap 0.04", "nap 0.06"]
@@ -60,11 +76,15 @@ def test_one_document_with_every_cell(whole: tuple[Path, Any]) -> None:
             assert ran["verification"][0]["passed"]
             assert (folder / "results" / found["id"] / "runs" / ran["run"] / "run.json").is_file()
     assert found["idle_power_w"]["value"] > 0
-    assert len(list((folder / "results" / found["id"] / "runs").iterdir())) == 5  # idle, and two cells of two
+    assert (
+        len(list((folder / "results" / found["id"] / "runs").iterdir())) == 5
+    )  # idle, and two cells of two
 
 
 def test_the_claim_stands_beside_what_was_measured(whole: tuple[Path, Any]) -> None:
-    """With outcome, reason, the deciding interval and its cell; a busy machine may make it too wide to tell."""
+    """With outcome, reason, the deciding interval and its cell; a busy machine may make it too wide
+    to tell.
+    """
     (tested,) = whole[1]["claims"]
     assert tested["held"] in ("confirmed", "not confirmed", "not testable here")
     assert tested["tested"] == 2
@@ -73,45 +93,87 @@ def test_the_claim_stands_beside_what_was_measured(whole: tuple[Path, Any]) -> N
     assert tested["measured"]["low"] <= tested["measured"]["high"]
 
 
-def test_the_same_command_again_measures_nothing_again(whole: tuple[Path, Any], env: dict[str, str]) -> None:
+def test_the_same_command_again_measures_nothing_again(
+    whole: tuple[Path, Any], env: dict[str, str]
+) -> None:
     """Same --out, same plan: the finished cells are kept, to the last digit, and that is said."""
     folder, found = whole
-    again = energybench("run", "naps", "--json", "--study", "grid", "--idle", "0.5", "--max-warm-up", "1", cwd=folder, env=env)
+    again = energybench(
+        "run",
+        "naps",
+        "--json",
+        "--study",
+        "grid",
+        "--idle",
+        "0.5",
+        "--max-warm-up",
+        "1",
+        cwd=folder,
+        env=env,
+    )
     assert again.code == 0, again.err
     assert again.json == found
     assert "2 of 2 cells were there already" in again.err
 
 
 @pytest.mark.parametrize("form", ["html", "markdown", "terminal", "json"])
-def test_every_report_takes_a_study(whole: tuple[Path, Any], env: dict[str, str], form: str) -> None:
+def test_every_report_takes_a_study(
+    whole: tuple[Path, Any], env: dict[str, str], form: str
+) -> None:
     folder, found = whole
-    for what in (f"results/{found['id']}", f"results/{found['id']}/study.json", "results")[: 1 if form == "html" else 3]:
+    for what in (f"results/{found['id']}", f"results/{found['id']}/study.json", "results")[
+        : 1 if form == "html" else 3
+    ]:
         ran = energybench("report", what, "--format", form, cwd=folder, env=env)
         assert ran.code == 0, ran.err
         assert "nap 0.06" in ran.out
 
 
 def test_what_befalls_a_variant_is_its_result(tmp_path: Path, env: dict[str, str]) -> None:
-    """Does not fit (foretold, or met), not here, dead, wrong: each said with its reason, in no ratio, and none costs another. Exit code 1."""
+    """Does not fit (foretold, or met), not here, dead, wrong: each said with its reason, in no
+    ratio, and none costs another. Exit code 1.
+    """
     names = "long,huge,greedy,foreign,mortal,wrong,short"
-    ran = run(tmp_path, env, "--study", "grid", "--set", f"variants={names}", "--set", "length=0.02")
+    ran = run(
+        tmp_path, env, "--study", "grid", "--set", f"variants={names}", "--set", "length=0.02"
+    )
     assert ran.code == 1, ran.err
     assert "Traceback" not in ran.err
     found = runs_of(ran.json)
-    states = {"long": "measured", "huge": "does-not-fit", "greedy": "does-not-fit", "foreign": "absent", "mortal": "failed", "wrong": "check-failed"}
+    states = {
+        "long": "measured",
+        "huge": "does-not-fit",
+        "greedy": "does-not-fit",
+        "foreign": "absent",
+        "mortal": "failed",
+        "wrong": "check-failed",
+    }
     assert {name: run["state"] for name, run in found.items()} == {**states, "short": "measured"}
     assert "9000 beds" in found["huge"]["why"]
     assert "signal 9" in found["mortal"]["why"]
     assert "rested" in found["wrong"]["why"]
     assert [ratio["variant"] for ratio in ran.json["cells"][0]["ratios"]] == ["short"]
-    assert not [path for path in (tmp_path / "results" / ran.json["id"] / "runs").iterdir() if path.name.startswith(".")]
+    assert not [
+        path
+        for path in (tmp_path / "results" / ran.json["id"] / "runs").iterdir()
+        if path.name.startswith(".")
+    ]
 
 
-def test_a_baseline_that_does_not_fit_leaves_the_others_measured(tmp_path: Path, env: dict[str, str]) -> None:
-    """No ratio, and no failure either: that eager does not fit where a fused kernel does is what a study is to find."""
-    ran = run(tmp_path, env, "--study", "grid", "--set", "variants=huge,short", "--set", "length=0.02")
+def test_a_baseline_that_does_not_fit_leaves_the_others_measured(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """No ratio, and no failure either: that eager does not fit where a fused kernel does is what a
+    study is to find.
+    """
+    ran = run(
+        tmp_path, env, "--study", "grid", "--set", "variants=huge,short", "--set", "length=0.02"
+    )
     assert ran.code == 0, ran.err
-    assert {name: run["state"] for name, run in runs_of(ran.json).items()} == {"huge": "does-not-fit", "short": "measured"}
+    assert {name: run["state"] for name, run in runs_of(ran.json).items()} == {
+        "huge": "does-not-fit",
+        "short": "measured",
+    }
     assert ran.json["cells"][0]["ratios"] == []
     assert ran.json["claims"][0]["held"] == "not testable here"
 
@@ -120,8 +182,12 @@ LONG = ("--study", "grid", "--set", "length=0.05,0.06,0.07,0.08")
 
 
 @pytest.mark.parametrize("killed", [signal.SIGKILL, signal.SIGINT])
-def test_half_a_study_is_gone_on_with(tmp_path: Path, env: dict[str, str], killed: signal.Signals) -> None:
-    """Finished cells stay as they are, the rest is measured; no run is left over that the index does not name."""
+def test_half_a_study_is_gone_on_with(
+    tmp_path: Path, env: dict[str, str], killed: signal.Signals
+) -> None:
+    """Finished cells stay as they are, the rest is measured; no run is left over that the index
+    does not name.
+    """
     first = subprocess.Popen(
         command("run", "naps", "--json", *QUICK, *LONG), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
@@ -139,26 +205,55 @@ def test_half_a_study_is_gone_on_with(tmp_path: Path, env: dict[str, str], kille
         ran = run(tmp_path, env, *LONG)
     assert ran.code == 0, ran.err
     found = ran.json
-    assert [cell["cell"]["key"] for cell in found["cells"]] == ["nap 0.05", "nap 0.06", "nap 0.07", "nap 0.08"]
-    finished = [cell for cell in held["cells"] if all(run["state"] == "measured" for run in cell["runs"])]
+    assert [cell["cell"]["key"] for cell in found["cells"]] == [
+        "nap 0.05",
+        "nap 0.06",
+        "nap 0.07",
+        "nap 0.08",
+    ]
+    finished = [
+        cell for cell in held["cells"] if all(run["state"] == "measured" for run in cell["runs"])
+    ]
     assert found["cells"][: len(finished)] == finished
     assert all(run["state"] == "measured" for cell in found["cells"] for run in cell["runs"])
     named = {run["run"] for cell in found["cells"] for run in cell["runs"]}
     assert {path.name for path in (index.parent / "runs").iterdir()} == named
 
 
-def test_a_study_cut_off_before_its_first_cell_keeps_the_idle_power(tmp_path: Path, env: dict[str, str]) -> None:
+def test_a_study_cut_off_before_its_first_cell_keeps_the_idle_power(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
     """A line says how to go on, and there is a study to go on with."""
-    long = ("run", "naps", "--study", "grid", "--max-warm-up", "1", "--set", "length=20", "--set", "variants=long", "--idle", "0.5")
-    first = subprocess.Popen(command(*long), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    long = (
+        "run",
+        "naps",
+        "--study",
+        "grid",
+        "--max-warm-up",
+        "1",
+        "--set",
+        "length=20",
+        "--set",
+        "variants=long",
+        "--idle",
+        "0.5",
+    )
+    first = subprocess.Popen(
+        command(*long),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     index = wait_for_cells(tmp_path, 0)
     idle = json.loads(index.read_text())["idle_power_w"]
     first.send_signal(signal.SIGINT)
     _, err = first.communicate(timeout=30)
     assert first.returncode == 130
-    assert (
-        err.splitlines()[-1]
-        == f"energybench: SIGINT came before the first cell; the idle power was measured (--resume {index.parent.relative_to(tmp_path)} goes on)"
+    assert err.splitlines()[-1] == (
+        "energybench: SIGINT came before the first cell; the idle power was measured "
+        f"(--resume {index.parent.relative_to(tmp_path)} goes on)"
     )
     assert json.loads(index.read_text())["idle_power_w"] == idle
     assert energybench("report", str(index.parent), cwd=tmp_path, env=env).code == 0
@@ -184,11 +279,15 @@ def wait_for_cells(folder: Path, count: int) -> Path:
         (["--resume", "nowhere"], "nowhere"),
     ],
 )
-def test_mistakes_are_one_line_and_leave_nothing(tmp_path: Path, env: dict[str, str], arguments: list[str], says: str) -> None:
+def test_mistakes_are_one_line_and_leave_nothing(
+    tmp_path: Path, env: dict[str, str], arguments: list[str], says: str
+) -> None:
     """Exit code 2, one line, no directory."""
     assert says in one_line(energybench("run", "naps", *arguments, cwd=tmp_path, env=env))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_workload_without_studies_says_so(tmp_path: Path) -> None:
-    assert "milc offers no such study" in one_line(energybench("run", "milc", "--study", "kernel", cwd=tmp_path))
+    assert "milc offers no such study" in one_line(
+        energybench("run", "milc", "--study", "kernel", cwd=tmp_path)
+    )

@@ -4,10 +4,19 @@ import pytest
 
 from energybench.collectors.cuda_devices import Board, Instance, visible
 
-A, B, C = "GPU-aaaa1111-0000-0000-0000-000000000000", "GPU-aaaa2222-0000-0000-0000-000000000000", "GPU-bbbb3333-0000-0000-0000-000000000000"
+A, B, C = (
+    "GPU-aaaa1111-0000-0000-0000-000000000000",
+    "GPU-aaaa2222-0000-0000-0000-000000000000",
+    "GPU-bbbb3333-0000-0000-0000-000000000000",
+)
 SAME = [Board(A, "A100"), Board(B, "A100"), Board(C, "A100")]
 MIXED = [Board(A, "A100"), Board(B, "T4"), Board(C, "A100")]
-MIG = [Board(A, "A100"), Board(B, "A100", True, (Instance("MIG-1f00-x", 7, 0, 14), Instance("MIG-2f00-y", 9, 0, 42)), 98)]
+MIG = [
+    Board(A, "A100"),
+    Board(
+        B, "A100", True, (Instance("MIG-1f00-x", 7, 0, 14), Instance("MIG-2f00-y", 9, 0, 42)), 98
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +45,9 @@ MIG = [Board(A, "A100"), Board(B, "A100", True, (Instance("MIG-1f00-x", 7, 0, 14
     ],
 )
 def test_which_boards(value: str | None, used: set[str], codes: list[str]) -> None:
-    """Indices, UUIDs, unique abbreviations; cut at the first entry that names nothing; a repeated entry leaves nothing."""
+    """Indices, UUIDs, unique abbreviations; cut at the first entry that names nothing; a repeated
+    entry leaves nothing.
+    """
     found, doubts = visible(value, "PCI_BUS_ID", SAME)
     assert found == used
     assert [code for code, _, _ in doubts] == codes
@@ -54,9 +65,15 @@ def test_which_boards(value: str | None, used: set[str], codes: list[str]) -> No
         (None, None, MIXED, False),
     ],
 )
-def test_an_index_is_safe_only_in_pci_order_or_among_equals(value: str | None, order: str | None, boards: list[Board], doubted: bool) -> None:
-    """CUDA counts fastest first by default: on unlike boards an index then names nobody knows which, unless all are taken anyway."""
-    assert [code for code, _, _ in visible(value, order, boards)[1]] == (["cuda-order"] if doubted else [])
+def test_an_index_is_safe_only_in_pci_order_or_among_equals(
+    value: str | None, order: str | None, boards: list[Board], doubted: bool
+) -> None:
+    """CUDA counts fastest first by default: on unlike boards an index then names nobody knows
+    which, unless all are taken anyway.
+    """
+    assert [code for code, _, _ in visible(value, order, boards)[1]] == (
+        ["cuda-order"] if doubted else []
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ def test_tdp(name: str, watts: float | None) -> None:
 def test_the_table_is_found_without_importing_its_package() -> None:
     """codecarbon's import costs a second and looks for GPUs."""
     code = (
-        "import sys; from energybench.collectors.tdp import table_path, tdp_w; print(tdp_w('AMD EPYC 7742', table_path())); "
+        "import sys; from energybench.collectors.tdp import table_path, tdp_w; print(tdp_w('AMD "
+        "EPYC 7742', table_path())); "
         "print([m for m in ('codecarbon', 'pandas', 'torch', 'pynvml') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -68,20 +69,32 @@ def test_no_table(tmp_path: Path) -> None:
 def test_a_table_that_contradicts_itself(tmp_path: Path) -> None:
     """Two values for one name are none."""
     table = tmp_path / "t.csv"
-    table.write_text("Name,TDP\nAMD EPYC 1,100\nAMD EPYC 1 64-Core Processor,200\nAMD EPYC 2,100\nAMD EPYC 2,100.0\nAMD EPYC 3,0\n")
+    table.write_text(
+        "Name,TDP\nAMD EPYC 1,100\nAMD EPYC 1 64-Core Processor,200\nAMD EPYC 2,100\nAMD EPYC "
+        "2,100.0\nAMD EPYC 3,0\n"
+    )
     assert [tdp_w(f"AMD EPYC {i}", table) for i in (1, 2, 3)] == [None, 100, None]
 
 
 def test_cpuinfo() -> None:
     """Sockets, threads, hypervisor and named cores as the kernel writes them."""
-    one = "processor\t: {}\nmodel name\t: AMD EPYC 7763 64-Core Processor\nphysical id\t: {}\nflags\t\t: fpu hypervisor sse\n\n"
-    assert cpu("".join(one.format(i, i % 2) for i in range(4))) == Cpu("AMD EPYC 7763 64-Core Processor", 2, 4, True, 64)
-    assert cpu("processor\t: 0\nBogoMIPS\t: 2000.00\nFeatures\t: fp asimd\nCPU part\t: 0xd4f\n") == Cpu("unknown CPU", 1, 1, False, None)
+    one = (
+        "processor\t: {}\nmodel name\t: AMD EPYC 7763 64-Core Processor\nphysical id\t: "
+        "{}\nflags\t\t: fpu hypervisor sse\n\n"
+    )
+    assert cpu("".join(one.format(i, i % 2) for i in range(4))) == Cpu(
+        "AMD EPYC 7763 64-Core Processor", 2, 4, True, 64
+    )
+    assert cpu(
+        "processor\t: 0\nBogoMIPS\t: 2000.00\nFeatures\t: fp asimd\nCPU part\t: 0xd4f\n"
+    ) == Cpu("unknown CPU", 1, 1, False, None)
     assert normal("Intel(R) Xeon(R) Gold 6248R CPU @ 3.00GHz") == "intel xeon gold 6248r"
 
 
 def test_power_model() -> None:
-    """Sockets x TDP on metal; the visible threads' share of it in a virtual machine that tells its CPU; 4 W a thread of an unknown one."""
+    """Sockets x TDP on metal; the visible threads' share of it in a virtual machine that tells its
+    CPU; 4 W a thread of an unknown one.
+    """
     metal = power_model(Cpu("AMD EPYC 7763 64-Core Processor", 2, 256, False, 64), 280)
     assert (metal.max_w, metal.idle_w, metal.threads) == (560, pytest.approx(168), 256)
     assert power_model(Cpu("AMD EPYC 7763 64-Core Processor", 1, 16, True, 64), 280).max_w == 35
@@ -97,24 +110,41 @@ def proc_root(tmp_path: Path) -> Path:
 
 
 def test_idle_floor_and_full_load(tmp_path: Path) -> None:
-    """Before the work starts the model's idle power; then the share of the threads that the work's processes keep busy."""
+    """Before the work starts the model's idle power; then the share of the threads that the work's
+    processes keep busy.
+    """
     child = None
     clock = SystemClock()
     estimate = CpuEstimate()
-    (channel,) = estimate.open(context(proc_root(tmp_path), clock=clock, work_pid=lambda: child.pid if child else None))
+    (channel,) = estimate.open(
+        context(proc_root(tmp_path), clock=clock, work_pid=lambda: child.pid if child else None)
+    )
     (code, message, remedy), *_ = estimate.doubts()
-    model = power_model(cpu(Path("/proc/cpuinfo").read_text()), tdp_w(cpu(Path("/proc/cpuinfo").read_text()).name, table_path()))
+    model = power_model(
+        cpu(Path("/proc/cpuinfo").read_text()),
+        tdp_w(cpu(Path("/proc/cpuinfo").read_text()).name, table_path()),
+    )
     first = estimate.read()[0]
     time.sleep(0.2)
     second = estimate.read()[0]
-    assert (second.raw - first.raw) * channel.resolution / (second.t_s - first.t_s) == pytest.approx(model.idle_w, rel=0.05)
+    assert (second.raw - first.raw) * channel.resolution / (
+        second.t_s - first.t_s
+    ) == pytest.approx(model.idle_w, rel=0.05)
     child = subprocess.Popen([sys.executable, "-c", BUSY.format(0.5)])
     child.wait()
     third = estimate.read()[0]
     busy_w = (model.max_w - model.idle_w) / model.threads
-    extra_j = (third.raw - second.raw) * channel.resolution - model.idle_w * (third.t_s - second.t_s)
-    assert extra_j / busy_w == pytest.approx(0.5, abs=0.15)  # the interpreter's start counts as well
-    assert (channel.quality, channel.gain.u_rel, channel.gain.distribution) == ("estimated", 0.2887, "rectangular")
+    extra_j = (third.raw - second.raw) * channel.resolution - model.idle_w * (
+        third.t_s - second.t_s
+    )
+    assert extra_j / busy_w == pytest.approx(
+        0.5, abs=0.15
+    )  # the interpreter's start counts as well
+    assert (channel.quality, channel.gain.u_rel, channel.gain.distribution) == (
+        "estimated",
+        0.2887,
+        "rectangular",
+    )
     assert channel.gain.key.startswith("gain:tdp-model:")
     assert code == "estimated-cpu"
     assert "±50 %" in message
@@ -137,7 +167,9 @@ def own_children() -> float:
 
 
 class Watch:
-    """A tree watched on a virtual clock that is always late enough for a discovery; keeps every value it gave."""
+    """A tree watched on a virtual clock that is always late enough for a discovery; keeps every
+    value it gave.
+    """
 
     def __init__(self) -> None:
         self.clock, self.tree, self.seen = VirtualClock(), ProcessTree(), [0.0]
@@ -159,11 +191,17 @@ def watch() -> Iterator[Watch]:
 
 
 def shell(script: str, **more) -> subprocess.Popen:
-    return subprocess.Popen(["sh", "-c", script], env=os.environ | {"PY": sys.executable, "BUSY": BUSY.format(0.3)}, **more)
+    return subprocess.Popen(
+        ["sh", "-c", script],
+        env=os.environ | {"PY": sys.executable, "BUSY": BUSY.format(0.3)},
+        **more,
+    )
 
 
 def test_a_shell_whose_children_come_and_go(watch: Watch) -> None:
-    """Three busy children one after another, collected by their shell, looked at often: their time counts once each."""
+    """Three busy children one after another, collected by their shell, looked at often: their time
+    counts once each.
+    """
     before_s = own_children()
     process = shell('for i in 1 2 3; do "$PY" -c "$BUSY"; done')
     while process.poll() is None:
@@ -205,8 +243,14 @@ def test_a_child_that_outlives_its_parent(watch: Watch, tmp_path: Path) -> None:
 
 def test_threads_count(watch: Watch) -> None:
     """A process's time is that of all its threads, ended ones too."""
-    code = "import hashlib, threading\nwork = lambda: [hashlib.sha256(bytes(1 << 20)).digest() for _ in range(150)]\n"
-    code += "threads = [threading.Thread(target=work) for _ in range(2)]\n[t.start() for t in threads]\n[t.join() for t in threads]\ninput()"
+    code = (
+        "import hashlib, threading\nwork = lambda: [hashlib.sha256(bytes(1 << 20)).digest() for _ "
+        "in range(150)]\n"
+    )
+    code += (
+        "threads = [threading.Thread(target=work) for _ in range(2)]\n[t.start() for t in "
+        "threads]\n[t.join() for t in threads]\ninput()"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
     deadline_s = time.monotonic() + 5
     while watch(process.pid) < 0.15 and time.monotonic() < deadline_s:
@@ -218,7 +262,9 @@ def test_threads_count(watch: Watch) -> None:
 def test_a_process_that_was_there_before() -> None:
     """What it had used before the watch began is not the work's."""
     code = f"{BUSY.format(0.3)}input('ready')\n{BUSY.format(0.2)}input('done')"
-    process = subprocess.Popen([sys.executable, "-u", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert process.stdout.read(5) == b"ready"
     watch = Watch()
     assert watch(process.pid) == 0

@@ -1,4 +1,6 @@
-"""The NVML collector in processes of their own, against a simulated libnvidia-ml.so.1 whose true power is known."""
+"""The NVML collector in processes of their own, against a simulated libnvidia-ml.so.1 whose true
+power is known.
+"""
 
 import math
 import os
@@ -17,7 +19,9 @@ UUIDS = [f"GPU-5eed{i:04x}-0000-0000-0000-{i:012x}" for i in range(4)]
 def values(answer, channel_id):
     """(t_s, raw) of one channel's good samples."""
     at = [channel["id"] for channel in answer["channels"]].index(channel_id)
-    return [(sample[at][1], sample[at][0]) for sample in answer["samples"] if sample[at] is not None]
+    return [
+        (sample[at][1], sample[at][0]) for sample in answer["samples"] if sample[at] is not None
+    ]
 
 
 def column(answer, channel_id):
@@ -32,27 +36,47 @@ def mean_power_w(samples):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_counter_follows_true_power_whatever_the_phase(tmp_path: Path, seed: int) -> None:
-    """Over a second of a square wave the counter's mean is the true mean, up to a tick's worth of energy at each end."""
-    env = nvml_environment(tmp_path, "count=2\nwave=square,100,300,0.1,0.5\nphase_ms=random\nenergy_ms=20\n", seed)
+    """Over a second of a square wave the counter's mean is the true mean, up to a tick's worth of
+    energy at each end.
+    """
+    env = nvml_environment(
+        tmp_path, "count=2\nwave=square,100,300,0.1,0.5\nphase_ms=random\nenergy_ms=20\n", seed
+    )
     answer = run_nvml(env, reads=21, every_s=0.05)
     for uuid in UUIDS[:2]:
-        assert math.isclose(mean_power_w(values(answer, f"nvml/{uuid}/gpu.board/energy")), 200, abs_tol=200 * 0.04)
+        assert math.isclose(
+            mean_power_w(values(answer, f"nvml/{uuid}/gpu.board/energy")), 200, abs_tol=200 * 0.04
+        )
 
 
 def test_every_board_is_open_and_says_whether_it_was_used(tmp_path: Path) -> None:
     """Unused boards of the node are read as well: their idle energy belongs to the boundary."""
     answer = run_nvml(nvml_environment(tmp_path, "count=4\n"), visible="2", order="PCI_BUS_ID")
-    assert {channel["device"]: channel["used"] for channel in answer["channels"]} == {uuid: uuid == UUIDS[2] for uuid in UUIDS}
+    assert {channel["device"]: channel["used"] for channel in answer["channels"]} == {
+        uuid: uuid == UUIDS[2] for uuid in UUIDS
+    }
     assert [gpu["used"] for gpu in answer["gpus"]] == [False, False, True, False]
     assert answer["doubts"] == []
 
 
 def test_channels_of_an_a100(tmp_path: Path) -> None:
-    """A counter in mJ and a part-time power sensor, both of the board; its gain belongs to that board alone."""
+    """A counter in mJ and a part-time power sensor, both of the board; its gain belongs to that
+    board alone.
+    """
     answer = run_nvml(nvml_environment(tmp_path, "count=1\nlimit=400\n"))
     counter, power = answer["channels"]
-    assert (counter["kind"], counter["quantity"], counter["resolution"], counter["update_period_s"]) == ("counter", "energy", 1e-3, 0.1)
-    assert (power["kind"], power["quantity"], power["window_s"], power["update_period_s"]) == ("power", "power_instant", 0.025, 0.1)
+    assert (
+        counter["kind"],
+        counter["quantity"],
+        counter["resolution"],
+        counter["update_period_s"],
+    ) == ("counter", "energy", 1e-3, 0.1)
+    assert (power["kind"], power["quantity"], power["window_s"], power["update_period_s"]) == (
+        "power",
+        "power_instant",
+        0.025,
+        0.1,
+    )
     assert counter["max_power_w"] == power["max_power_w"] == 1200
     assert counter["gain"]["key"] == power["gain"]["key"] == f"gain:{UUIDS[0]}"
     assert all(isinstance(sample[0], int) for sample in answer["samples"][0])
@@ -63,31 +87,63 @@ def test_lag_and_averaging_are_left_to_the_core(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     trace.write_text(f"0 100\n{now_s - 50} 300\n")
-    answer = run_nvml(nvml_environment(tmp_path, f"count=2\ngpu0.trace={trace}\ngpu1.trace={trace}\ngpu1.lag_ms=100000\n"))
-    assert [sample[0] for sample in (answer["samples"][0][1], answer["samples"][0][3])] == [300000, 100000]
+    answer = run_nvml(
+        nvml_environment(
+            tmp_path, f"count=2\ngpu0.trace={trace}\ngpu1.trace={trace}\ngpu1.lag_ms=100000\n"
+        )
+    )
+    assert [sample[0] for sample in (answer["samples"][0][1], answer["samples"][0][3])] == [
+        300000,
+        100000,
+    ]
 
 
 def test_counter_and_power_may_disagree(tmp_path: Path) -> None:
     """Both are recorded as read, so that the core can cross-check them: nothing is corrected here."""
-    answer = run_nvml(nvml_environment(tmp_path, "count=1\nwave=const,200\ngain=1.1\nenergy_gain=0.9\n"), reads=11, every_s=0.05)
-    assert math.isclose(mean_power_w(values(answer, f"nvml/{UUIDS[0]}/gpu.board/energy")), 180, rel_tol=0.05)
-    assert {raw for _, raw in values(answer, f"nvml/{UUIDS[0]}/gpu.board/power_instant")} == {220000}
+    answer = run_nvml(
+        nvml_environment(tmp_path, "count=1\nwave=const,200\ngain=1.1\nenergy_gain=0.9\n"),
+        reads=11,
+        every_s=0.05,
+    )
+    assert math.isclose(
+        mean_power_w(values(answer, f"nvml/{UUIDS[0]}/gpu.board/energy")), 180, rel_tol=0.05
+    )
+    assert {raw for _, raw in values(answer, f"nvml/{UUIDS[0]}/gpu.board/power_instant")} == {
+        220000
+    }
     assert all(channel["counts"] for channel in answer["channels"])
 
 
 def test_counter_that_integrates_its_samples_only(tmp_path: Path) -> None:
-    """A 25 ms sensor locked to a 100 ms wave sees the top of it only; so does the counter behind it."""
-    wave_end_s = 0.1  # the window [T - 25 ms, T] of each publication T = k * 100 ms lies in the high quarter
-    answer = run_nvml(
-        nvml_environment(tmp_path, f"count=1\nwave=square,500,100,{wave_end_s},0.75\nenergy_from=samples\nenergy_ms=100\n"), reads=12, every_s=0.1
+    """A 25 ms sensor locked to a 100 ms wave sees the top of it only; so does the counter behind
+    it.
+    """
+    wave_end_s = (
+        0.1  # the window [T - 25 ms, T] of each publication T = k * 100 ms lies in the high quarter
     )
-    assert math.isclose(mean_power_w(values(answer, f"nvml/{UUIDS[0]}/gpu.board/energy")), 500, rel_tol=0.12)
+    answer = run_nvml(
+        nvml_environment(
+            tmp_path,
+            f"count=1\nwave=square,500,100,{wave_end_s},0.75\nenergy_from=samples\nenergy_ms=100\n",
+        ),
+        reads=12,
+        every_s=0.1,
+    )
+    assert math.isclose(
+        mean_power_w(values(answer, f"nvml/{UUIDS[0]}/gpu.board/energy")), 500, rel_tol=0.12
+    )
 
 
 @pytest.mark.parametrize("rc", [3, 4, 15])
 def test_a_fault_in_mid_run_costs_that_gpu_alone(tmp_path: Path, rc: int) -> None:
-    """Not supported, no permission, GPU lost: None for as long as it lasts, never a zero, never an exception; the other board goes on."""
-    answer = run_nvml(nvml_environment(tmp_path, f"count=2\nwave=const,100\ngpu1.fault={rc},0.3,0.6\n"), reads=18, every_s=0.05)
+    """Not supported, no permission, GPU lost: None for as long as it lasts, never a zero, never an
+    exception; the other board goes on.
+    """
+    answer = run_nvml(
+        nvml_environment(tmp_path, f"count=2\nwave=const,100\ngpu1.fault={rc},0.3,0.6\n"),
+        reads=18,
+        every_s=0.05,
+    )
     for quantity in ("energy", "power_instant"):
         lost = column(answer, f"nvml/{UUIDS[1]}/gpu.board/{quantity}")
         assert None in lost
@@ -99,7 +155,9 @@ def test_a_fault_in_mid_run_costs_that_gpu_alone(tmp_path: Path, rc: int) -> Non
 
 def test_a_fault_of_one_field_costs_that_field_alone(tmp_path: Path) -> None:
     """Each value's own return code is looked at."""
-    answer = run_nvml(nvml_environment(tmp_path, "count=1\nfield_fault=186,3,0.2,9\n"), reads=10, every_s=0.05)
+    answer = run_nvml(
+        nvml_environment(tmp_path, "count=1\nfield_fault=186,3,0.2,9\n"), reads=10, every_s=0.05
+    )
     assert column(answer, f"nvml/{UUIDS[0]}/gpu.board/power_instant")[-1] is None
     assert None not in column(answer, f"nvml/{UUIDS[0]}/gpu.board/energy")
 
@@ -113,21 +171,38 @@ def test_zero_milliwatts_is_no_reading(tmp_path: Path) -> None:
 
 
 def test_older_queries_where_fields_are_missing(tmp_path: Path) -> None:
-    """Without fields 83 and 186 the old energy and power queries are read. On GA100 (8.0) the latter is not averaged."""
+    """Without fields 83 and 186 the old energy and power queries are read.
+
+    On GA100 (8.0) the latter is not averaged.
+    """
     conf = "count=1\nwave=const,150\n"
     answer = run_nvml(nvml_environment(tmp_path, conf + "ignores_scope=0\n"), reads=2, every_s=0.1)
     assert [channel["quantity"] for channel in answer["channels"]] == ["energy", "power_instant"]
-    library_without_fields = run_nvml(nvml_environment(tmp_path, conf + "no_fields=1\n", 2), reads=3, every_s=0.1)
-    assert [(c["quantity"], c["window_s"], c["counts"]) for c in library_without_fields["channels"]] == [("energy", 0.0, True), ("power_usage", 0.025, True)]
+    library_without_fields = run_nvml(
+        nvml_environment(tmp_path, conf + "no_fields=1\n", 2), reads=3, every_s=0.1
+    )
+    assert [
+        (c["quantity"], c["window_s"], c["counts"]) for c in library_without_fields["channels"]
+    ] == [("energy", 0.0, True), ("power_usage", 0.025, True)]
     assert column(library_without_fields, f"nvml/{UUIDS[0]}/gpu.board/power_usage")[0][0] == 150000
     newer = run_nvml(nvml_environment(tmp_path, conf + "no_fields=1\ncc=8.6\nname=NVIDIA A40\n", 3))
-    assert [(c["quantity"], c["window_s"]) for c in newer["channels"]] == [("energy", 0.0), ("power_usage", 1.0)]
+    assert [(c["quantity"], c["window_s"]) for c in newer["channels"]] == [
+        ("energy", 0.0),
+        ("power_usage", 1.0),
+    ]
 
 
 def test_power_average_is_recorded_and_not_summed(tmp_path: Path) -> None:
     """A second view of the same power counts for nothing by itself."""
-    answer = run_nvml(nvml_environment(tmp_path, "count=1\ncc=9.0\nname=NVIDIA H100 80GB HBM3\nmemory_share=0.2\n"))
-    found = {(c["component"], c["quantity"]): (c["counts"], c["window_s"], c["contains"]) for c in answer["channels"]}
+    answer = run_nvml(
+        nvml_environment(
+            tmp_path, "count=1\ncc=9.0\nname=NVIDIA H100 80GB HBM3\nmemory_share=0.2\n"
+        )
+    )
+    found = {
+        (c["component"], c["quantity"]): (c["counts"], c["window_s"], c["contains"])
+        for c in answer["channels"]
+    }
     assert found == {
         ("gpu.board", "energy"): (True, 0.0, []),
         ("gpu.board", "power_instant"): (True, 0.025, []),
@@ -139,25 +214,40 @@ def test_power_average_is_recorded_and_not_summed(tmp_path: Path) -> None:
 
 def test_gh200_counts_its_module(tmp_path: Path) -> None:
     """Its energy counter covers CPU, GPU and memory; the GPU's own power stays the board's."""
-    conf = "count=1\ncc=9.0\nname=NVIDIA GH200 480GB\nwave=const,400\nmodule_w=150\ncounter_of=module\n"
+    conf = (
+        "count=1\ncc=9.0\nname=NVIDIA GH200 "
+        "480GB\nwave=const,400\nmodule_w=150\ncounter_of=module\n"
+    )
     answer = run_nvml(nvml_environment(tmp_path, conf), reads=6, every_s=0.1)
     parts = {c["quantity"] + "/" + c["component"]: c for c in answer["channels"]}
-    assert {key for key, c in parts.items() if c["counts"]} == {"energy/module", "power_instant/gpu.board", "power_instant/module"}
+    assert {key for key, c in parts.items() if c["counts"]} == {
+        "energy/module",
+        "power_instant/gpu.board",
+        "power_instant/module",
+    }
     assert {"gpu.board", "cpu.package", "cpu.dram"} <= set(parts["energy/module"]["contains"])
-    assert math.isclose(mean_power_w(values(answer, f"nvml/{UUIDS[0]}/module/energy")), 550, rel_tol=0.1)
+    assert math.isclose(
+        mean_power_w(values(answer, f"nvml/{UUIDS[0]}/module/energy")), 550, rel_tol=0.1
+    )
     assert column(answer, f"nvml/{UUIDS[0]}/module/power_instant")[0][0] == 550000
     assert answer["doubts"] == []
 
 
 def test_other_superchips_are_doubted(tmp_path: Path) -> None:
-    """Where two boards may share one module, its power is recorded and not summed, and the counter's cover is called unknown."""
-    answer = run_nvml(nvml_environment(tmp_path, "count=2\ncc=10.0\nname=NVIDIA GB200\nmodule_w=300\n"))
+    """Where two boards may share one module, its power is recorded and not summed, and the
+    counter's cover is called unknown.
+    """
+    answer = run_nvml(
+        nvml_environment(tmp_path, "count=2\ncc=10.0\nname=NVIDIA GB200\nmodule_w=300\n")
+    )
     assert not any(c["counts"] for c in answer["channels"] if c["component"] == "module")
     assert [code for code, _, _ in answer["doubts"]] == ["counter-scope"] * 2
 
 
 def test_a_driver_that_ignores_scopes_has_no_module(tmp_path: Path) -> None:
-    """Old drivers answer every scope with the GPU's power: taken for a module it would be counted twice."""
+    """Old drivers answer every scope with the GPU's power: taken for a module it would be counted
+    twice.
+    """
     answer = run_nvml(nvml_environment(tmp_path, "count=1\ncc=9.0\nignores_scope=1\n"))
     assert {c["component"] for c in answer["channels"]} == {"gpu.board"}
 
@@ -181,12 +271,26 @@ def test_no_board_answers_anything(tmp_path: Path) -> None:
 
 def test_a_board_of_another_job_is_listed_and_shifts_no_index(tmp_path: Path) -> None:
     """CUDA numbers only the boards that may be opened."""
-    answer = run_nvml(nvml_environment(tmp_path, "count=3\ngpu0.denied=1\n"), visible="0", order="PCI_BUS_ID")
-    assert [(gpu["uuid"], gpu["used"]) for gpu in answer["gpus"]] == [(UUIDS[1], True), (UUIDS[2], False), ("unreadable-0", False)]
+    answer = run_nvml(
+        nvml_environment(tmp_path, "count=3\ngpu0.denied=1\n"), visible="0", order="PCI_BUS_ID"
+    )
+    assert [(gpu["uuid"], gpu["used"]) for gpu in answer["gpus"]] == [
+        (UUIDS[1], True),
+        (UUIDS[2], False),
+        ("unreadable-0", False),
+    ]
     assert [code for code, _, _ in answer["doubts"]] == ["gpu-unreadable"]
 
 
-@pytest.mark.parametrize(("rc", "word"), [(18, "different versions"), (9, "driver is not loaded"), (4, "no permission"), (999, "does not start")])
+@pytest.mark.parametrize(
+    ("rc", "word"),
+    [
+        (18, "different versions"),
+        (9, "driver is not loaded"),
+        (4, "no permission"),
+        (999, "does not start"),
+    ],
+)
 def test_each_failure_to_start_has_its_own_reason(tmp_path: Path, rc: int, word: str) -> None:
     """Version mismatch, missing driver and missing rights are told apart, each with its remedy."""
     unavailable = run_nvml(nvml_environment(tmp_path, f"init={rc}\n"))["unavailable"]
@@ -247,12 +351,25 @@ def test_refused_provenance_is_none(tmp_path: Path) -> None:
     """What the driver refuses is unknown, and the readings are there all the same."""
     answer = run_nvml(nvml_environment(tmp_path, "count=1\nrefuse=1\n"))
     gpu = answer["gpus"][0]
-    assert [gpu[key] for key in ("serial", "ecc", "power_limit_max_w", "sm_clock_mhz", "temperature_c", "throttle_reasons", "persistence")] == [None] * 7
+    assert [
+        gpu[key]
+        for key in (
+            "serial",
+            "ecc",
+            "power_limit_max_w",
+            "sm_clock_mhz",
+            "temperature_c",
+            "throttle_reasons",
+            "persistence",
+        )
+    ] == [None] * 7
     assert [c["max_power_w"] for c in answer["channels"]] == [None, None]
 
 
 def test_mig_instance_charges_the_whole_board_and_says_so(tmp_path: Path) -> None:
-    """Power exists for the parent only: it is marked as used, and the doubt names the instance's share of multiprocessors."""
+    """Power exists for the parent only: it is marked as used, and the doubt names the instance's
+    share of multiprocessors.
+    """
     instance = "MIG-5eed0001-0000-0000-0001-000000000001"
     answer = run_nvml(nvml_environment(tmp_path, "count=2\ngpu1.mig=14,28\n"), visible=instance)
     assert [gpu["used"] for gpu in answer["gpus"]] == [False, True]
@@ -264,6 +381,8 @@ def test_mig_instance_charges_the_whole_board_and_says_so(tmp_path: Path) -> Non
 
 def test_sampling_costs_far_below_a_percent(tmp_path: Path) -> None:
     """8 boards whose driver takes 200 µs a call, read at 10 Hz: under 1 % of a core."""
-    answer = run_nvml(nvml_environment(tmp_path, "count=8\nlatency_us=200\ncc=9.0\n"), reads=20, every_s=0.1)
+    answer = run_nvml(
+        nvml_environment(tmp_path, "count=8\nlatency_us=200\ncc=9.0\n"), reads=20, every_s=0.1
+    )
     assert len(answer["samples"][0]) == 24
     assert answer["cpu_s"] / answer["wall_s"] < 0.01

@@ -15,7 +15,14 @@ from tests.simulators import context, powercap_tree
 SCALE = "2.3283064365386962890625e-10"  # 2^-32 J, as the kernel writes it
 
 
-def pmu(root: Path, events: dict[str, str], cpumask: str = "0", kind: int = 9, unit: str = "Joules", scale: str = SCALE) -> None:
+def pmu(
+    root: Path,
+    events: dict[str, str],
+    cpumask: str = "0",
+    kind: int = 9,
+    unit: str = "Joules",
+    scale: str = SCALE,
+) -> None:
     folder = root / "sys/bus/event_source/devices/power"
     (folder / "events").mkdir(parents=True)
     (folder / "type").write_text(f"{kind}\n")
@@ -34,7 +41,9 @@ def place(root: Path, cpu: int, package: int, die: int = 0) -> None:
 
 
 class Events:
-    """perf_event_open whose descriptors are pipes: each read gives the next of the values, then the end."""
+    """perf_event_open whose descriptors are pipes: each read gives the next of the values, then the
+    end.
+    """
 
     def __init__(self, values: Sequence[int] = (), refuse: dict[int, int] | None = None) -> None:
         self.asked: list[tuple[int, int, int]] = []
@@ -51,11 +60,18 @@ class Events:
         return reading
 
 
-EVENTS = {"energy-pkg": "event=0x02", "energy-ram": "event=0x03", "energy-psys": "event=0x05", "energy-cores": "event=0x01"}
+EVENTS = {
+    "energy-pkg": "event=0x02",
+    "energy-ram": "event=0x03",
+    "energy-psys": "event=0x05",
+    "energy-cores": "event=0x01",
+}
 
 
 def test_one_counter_for_each_event_and_package(tmp_path: Path) -> None:
-    """Package, memory and psys of both sockets, in counts of 2^-32 J that never wrap; cores are inside the package."""
+    """Package, memory and psys of both sockets, in counts of 2^-32 J that never wrap; cores are
+    inside the package.
+    """
     pmu(tmp_path, EVENTS, "0,16")
     place(tmp_path, 0, 0)
     place(tmp_path, 16, 1)
@@ -80,7 +96,9 @@ def test_one_counter_for_each_event_and_package(tmp_path: Path) -> None:
 
 
 def test_a_key_shared_with_powercap(tmp_path: Path) -> None:
-    """It is the same sensor by another way: its gain cancels between a run by powercap and one by perf."""
+    """It is the same sensor by another way: its gain cancels between a run by powercap and one by
+    perf.
+    """
     from energybench.collectors.rapl import Rapl
 
     pmu(tmp_path / "a", {"energy-pkg": "event=0x02"})
@@ -95,11 +113,17 @@ def test_dies_and_ranges_of_cpus(tmp_path: Path) -> None:
     pmu(tmp_path, {"energy-pkg": "event=0x02"}, "0-1,8")
     for cpu, package, die in ((0, 0, 0), (1, 0, 1), (8, 1, 0)):
         place(tmp_path, cpu, package, die)
-    assert [c.device for c in PerfRapl(Events()).open(context(tmp_path))] == ["package-0-die-0", "package-0-die-1", "package-1"]
+    assert [c.device for c in PerfRapl(Events()).open(context(tmp_path))] == [
+        "package-0-die-0",
+        "package-0-die-1",
+        "package-1",
+    ]
 
 
 def test_powercap_comes_first(tmp_path: Path) -> None:
-    """Where powercap can be read, the same counters are not opened again; where it cannot, they are."""
+    """Where powercap can be read, the same counters are not opened again; where it cannot, they
+    are.
+    """
     pmu(tmp_path, EVENTS)
     energy_uj = powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)})["intel-rapl:0"]
     with pytest.raises(Unavailable, match="powercap is readable"):
@@ -108,7 +132,14 @@ def test_powercap_comes_first(tmp_path: Path) -> None:
     assert PerfRapl(Events()).open(context(tmp_path))
 
 
-@pytest.mark.parametrize(("code", "word"), [(errno.EACCES, "cap_perfmon"), (errno.EPERM, "perf_event_paranoid"), (errno.ENOENT, "hypervisor")])
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        (errno.EACCES, "cap_perfmon"),
+        (errno.EPERM, "perf_event_paranoid"),
+        (errno.ENOENT, "hypervisor"),
+    ],
+)
 def test_refused(tmp_path: Path, code: int, word: str) -> None:
     """Each refusal names its remedy."""
     pmu(tmp_path, EVENTS)
@@ -120,11 +151,23 @@ def test_refused(tmp_path: Path, code: int, word: str) -> None:
 def test_memory_refused_alone(tmp_path: Path) -> None:
     """Partly refused: the package is read."""
     pmu(tmp_path, EVENTS)
-    assert [c.component for c in PerfRapl(Events(refuse={3: errno.EINVAL, 5: errno.EINVAL})).open(context(tmp_path))] == ["cpu.package"]
+    assert [
+        c.component
+        for c in PerfRapl(Events(refuse={3: errno.EINVAL, 5: errno.EINVAL})).open(context(tmp_path))
+    ] == ["cpu.package"]
 
 
-@pytest.mark.parametrize(("config", "unit", "scale"), [("event=0x02,umask=1", "Joules", SCALE), ("event=0x02", "Watts", SCALE), ("event=0x02", "Joules", "x")])
-def test_what_it_does_not_understand_it_does_not_open(tmp_path: Path, config: str, unit: str, scale: str) -> None:
+@pytest.mark.parametrize(
+    ("config", "unit", "scale"),
+    [
+        ("event=0x02,umask=1", "Joules", SCALE),
+        ("event=0x02", "Watts", SCALE),
+        ("event=0x02", "Joules", "x"),
+    ],
+)
+def test_what_it_does_not_understand_it_does_not_open(
+    tmp_path: Path, config: str, unit: str, scale: str
+) -> None:
     """Another unit, scale or configuration is no joule counter."""
     pmu(tmp_path, {"energy-pkg": config}, unit=unit, scale=scale)
     with pytest.raises(Unavailable, match="no energy-pkg in joules"):
@@ -132,7 +175,9 @@ def test_what_it_does_not_understand_it_does_not_open(tmp_path: Path, config: st
 
 
 def test_the_real_system_call(tmp_path: Path) -> None:
-    """With the kernel's cpu-clock event (ns) in place of energy, the descriptor counts as time passes."""
+    """With the kernel's cpu-clock event (ns) in place of energy, the descriptor counts as time
+    passes.
+    """
     try:
         os.close(perf_event_open(1, 0, 0))
     except OSError as error:

@@ -24,8 +24,25 @@ def collector(root: Path, clock: VirtualClock) -> PmCounters:
 
 def test_parts_of_a_node(tmp_path: Path) -> None:
     """Counters count, power readings are recorded beside them; the node's holds all others."""
-    names = ("energy", "cpu_energy", "memory_energy", "accel0_energy", "accel10_energy", "accel2_energy")
-    pm_tree(tmp_path, dict.fromkeys(names, "5 J") | {"power": "9 W", "accel0_power": "3 W", "power_cap": "0 W", "raw_scan_hz": "5 Hz", "version": "2"})
+    names = (
+        "energy",
+        "cpu_energy",
+        "memory_energy",
+        "accel0_energy",
+        "accel10_energy",
+        "accel2_energy",
+    )
+    pm_tree(
+        tmp_path,
+        dict.fromkeys(names, "5 J")
+        | {
+            "power": "9 W",
+            "accel0_power": "3 W",
+            "power_cap": "0 W",
+            "raw_scan_hz": "5 Hz",
+            "version": "2",
+        },
+    )
     channels = PmCounters().open(context(tmp_path))
     assert [(c.device, c.component, c.kind, c.counts) for c in channels] == [
         ("node", "node", "counter", True),
@@ -56,7 +73,9 @@ def test_values_carry_the_time_they_were_published(tmp_path: Path) -> None:
 
 
 def test_a_wall_clock_that_is_set_moves_no_reading(tmp_path: Path) -> None:
-    """The host's wall clock jumps by an hour; the blade's stamps go on, and so do the times of the readings."""
+    """The host's wall clock jumps by an hour; the blade's stamps go on, and so do the times of the
+    readings.
+    """
     folder = pm_tree(tmp_path, {"energy": stamped(100), "freshness": "1"})
     clock, jump_s = VirtualClock(1000.0), [0.0]
     pm = PmCounters(wall=lambda: WALL_S + clock.now() - 1000 + jump_s[0])
@@ -78,7 +97,9 @@ def test_sites_without_stamps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stamp", ["7810213855886 us", f"{round((WALL_S + 30) * 1e6)} us"])
 def test_stamps_of_another_clock_are_not_believed(tmp_path: Path, stamp: str) -> None:
-    """Some controllers count from their own start, or run ahead: the value stands, its stamp does not, and a doubt says so."""
+    """Some controllers count from their own start, or run ahead: the value stands, its stamp does
+    not, and a doubt says so.
+    """
     pm_tree(tmp_path, {"energy": f"12044825101 J {stamp}"})
     clock = VirtualClock(1000.0)
     pm = collector(tmp_path, clock)
@@ -88,7 +109,9 @@ def test_stamps_of_another_clock_are_not_believed(tmp_path: Path, stamp: str) ->
 
 
 class Blade:
-    """A blade that publishes its next scan right after `energy` was read, the first `scans` times it is."""
+    """A blade that publishes its next scan right after `energy` was read, the first `scans` times
+    it is.
+    """
 
     def __init__(self, folder: Path, scans: int) -> None:
         self.folder, self.scans, self.scan = folder, scans, 0
@@ -109,14 +132,24 @@ class Blade:
 
     def publish(self) -> None:
         self.scan += 1
-        for name, value in (("freshness", self.scan), ("energy", f"{100 + self.scan} J"), ("cpu_energy", f"{50 + self.scan} J")):
+        for name, value in (
+            ("freshness", self.scan),
+            ("energy", f"{100 + self.scan} J"),
+            ("cpu_energy", f"{50 + self.scan} J"),
+        ):
             (self.folder / name).write_text(f"{value}\n")
 
 
-@pytest.mark.parametrize(("scans", "expected"), [(0, [100, 50]), (1, [101, 51]), (2, [102, 52]), (9, [102, 53])])
+@pytest.mark.parametrize(
+    ("scans", "expected"), [(0, [100, 50]), (1, [101, 51]), (2, [102, 52]), (9, [102, 53])]
+)
 def test_a_set_is_of_one_scan(tmp_path: Path, scans: int, expected: list[int]) -> None:
-    """If freshness changed meanwhile, all are read again; after three times the set is taken as it is."""
-    blade = Blade(pm_tree(tmp_path, {"energy": "100 J", "cpu_energy": "50 J", "freshness": "0"}), scans)
+    """If freshness changed meanwhile, all are read again; after three times the set is taken as it
+    is.
+    """
+    blade = Blade(
+        pm_tree(tmp_path, {"energy": "100 J", "cpu_energy": "50 J", "freshness": "0"}), scans
+    )
     pm = PmCounters(line=blade.line)
     pm.open(context(tmp_path))
     blade.opened = True
@@ -147,7 +180,9 @@ def test_absent_and_unreadable(tmp_path: Path) -> None:
 
 
 def test_live_blade(tmp_path: Path) -> None:
-    """Against a blade that publishes at 10 Hz, value and time belong together: joules = watts x time, to the joule."""
+    """Against a blade that publishes at 10 Hz, value and time belong together: joules = watts x
+    time, to the joule.
+    """
     with live_node(tmp_path, {}, {"": 1000, "accel0": 300}) as node:
         pm = PmCounters()
         channels = pm.open(context(node.root))

@@ -26,19 +26,30 @@ TWO_SOCKETS = {
 def opened(root: Path) -> tuple[Rapl, dict[str, int | None]]:
     rapl = Rapl()
     channels = rapl.open(context(root))
-    return rapl, dict(zip([f"{c.device} {c.component}" for c in channels], rapl.read(), strict=True))
+    return rapl, dict(
+        zip([f"{c.device} {c.component}" for c in channels], rapl.read(), strict=True)
+    )
 
 
 def test_packages_and_memory_once_each(tmp_path: Path) -> None:
-    """Nested zones and their links are one; core and uncore lie inside the package and are left out; dram carries its package's name."""
+    """Nested zones and their links are one; core and uncore lie inside the package and are left
+    out; dram carries its package's name.
+    """
     powercap_tree(tmp_path, TWO_SOCKETS)
     rapl, values = opened(tmp_path)
-    assert values == {"package-0 cpu.package": 111, "package-0 cpu.dram": 33, "package-1 cpu.package": 444, "package-1 cpu.dram": 55}
+    assert values == {
+        "package-0 cpu.package": 111,
+        "package-0 cpu.dram": 33,
+        "package-1 cpu.package": 444,
+        "package-1 cpu.dram": 55,
+    }
     assert rapl.doubts() == ()
 
 
 def test_a_tree_whose_links_are_copies(tmp_path: Path) -> None:
-    """Where a container shows folders in place of links, the kernel's names still tell which are one."""
+    """Where a container shows folders in place of links, the kernel's names still tell which are
+    one.
+    """
     powercap_tree(tmp_path, TWO_SOCKETS)
     links = tmp_path / "sys/class/powercap"
     for zone in ("intel-rapl:0", "intel-rapl:0:1"):
@@ -48,29 +59,59 @@ def test_a_tree_whose_links_are_copies(tmp_path: Path) -> None:
         for file in target.iterdir():
             if file.is_file():
                 (links / zone / file.name).write_bytes(file.read_bytes())
-    assert set(opened(tmp_path)[1]) == {"package-0 cpu.package", "package-0 cpu.dram", "package-1 cpu.package", "package-1 cpu.dram"}
+    assert set(opened(tmp_path)[1]) == {
+        "package-0 cpu.package",
+        "package-0 cpu.dram",
+        "package-1 cpu.package",
+        "package-1 cpu.dram",
+    }
 
 
 def test_channel(tmp_path: Path) -> None:
-    """Counts of a microjoule, a millisecond's update, a limit four times the power limit, and a gain of this socket of this host."""
+    """Counts of a microjoule, a millisecond's update, a limit four times the power limit, and a
+    gain of this socket of this host.
+    """
     powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)}, limit_uw=350_000_000)
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/hostname").write_text("n17\n")
     (channel,) = Rapl().open(context(tmp_path))
-    assert (channel.id, channel.resolution, channel.update_period_s, channel.max_power_w) == ("rapl/package-0/cpu.package/energy", 1e-6, 0.001, 1400.0)
-    assert (channel.gain.key, channel.gain.u_rel, channel.counts) == ("gain:rapl:package-0:package@n17", 0.03, True)
+    assert (channel.id, channel.resolution, channel.update_period_s, channel.max_power_w) == (
+        "rapl/package-0/cpu.package/energy",
+        1e-6,
+        0.001,
+        1400.0,
+    )
+    assert (channel.gain.key, channel.gain.u_rel, channel.counts) == (
+        "gain:rapl:package-0:package@n17",
+        0.03,
+        True,
+    )
     assert channel.wrap == 262_143_328_911  # 2^32 energy units of 61.035 µJ
 
 
 def test_dies_are_counters_of_their_own(tmp_path: Path) -> None:
     """Both dies of a package add up: whether one mirrors the other is for the traces to show."""
-    powercap_tree(tmp_path, {"intel-rapl:0": ("package-0-die-0", 5), "intel-rapl:1": ("package-0-die-1", 7)})
-    assert opened(tmp_path)[1] == {"package-0-die-0 cpu.package": 5, "package-0-die-1 cpu.package": 7}
+    powercap_tree(
+        tmp_path, {"intel-rapl:0": ("package-0-die-0", 5), "intel-rapl:1": ("package-0-die-1", 7)}
+    )
+    assert opened(tmp_path)[1] == {
+        "package-0-die-0 cpu.package": 5,
+        "package-0-die-1 cpu.package": 7,
+    }
 
 
 def test_mmio_mirrors_are_left_out(tmp_path: Path) -> None:
-    """The MMIO zone shows the same package again; it stands in only where the MSR zone cannot be read."""
-    files = powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 100), "intel-rapl-mmio:0": ("package-0", 100), "intel-rapl-mmio:0:0": ("dram", 3)})
+    """The MMIO zone shows the same package again; it stands in only where the MSR zone cannot be
+    read.
+    """
+    files = powercap_tree(
+        tmp_path,
+        {
+            "intel-rapl:0": ("package-0", 100),
+            "intel-rapl-mmio:0": ("package-0", 100),
+            "intel-rapl-mmio:0:0": ("dram", 3),
+        },
+    )
     assert opened(tmp_path)[1] == {"package-0 cpu.package": 100, "package-0 cpu.dram": 3}
     files["intel-rapl:0"].write_text("")
     files["intel-rapl-mmio:0"].write_text("101\n")
@@ -84,18 +125,28 @@ def test_psys_is_recorded_and_not_summed(tmp_path: Path) -> None:
     powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1), "intel-rapl:1": ("psys", 2)})
     rapl = Rapl()
     psys = {c.component: c for c in rapl.open(context(tmp_path))}["platform"]
-    assert (psys.device, psys.counts, psys.contains, psys.gain.u_rel) == ("psys", False, ("cpu.package", "cpu.dram"), 0.05)
+    assert (psys.device, psys.counts, psys.contains, psys.gain.u_rel) == (
+        "psys",
+        False,
+        ("cpu.package", "cpu.dram"),
+        0.05,
+    )
 
 
 def test_two_zones_of_one_name_are_both_kept(tmp_path: Path) -> None:
     """A firmware that calls both sockets package-0 loses none, and ids stay unique."""
     powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1), "intel-rapl:1": ("package-0", 2)})
-    assert opened(tmp_path)[1] == {"package-0 cpu.package": 1, "package-0@intel-rapl:1 cpu.package": 2}
+    assert opened(tmp_path)[1] == {
+        "package-0 cpu.package": 1,
+        "package-0@intel-rapl:1 cpu.package": 2,
+    }
 
 
 @pytest.mark.parametrize("content", ["", "123", "12x\n", "-5\n", "\n", "1 2\n"])
 def test_a_broken_read_is_none_and_heals(tmp_path: Path, content: str) -> None:
-    """Empty, truncated, not a number, negative: no value, above all not a wrap; the next good read counts again."""
+    """Empty, truncated, not a number, negative: no value, above all not a wrap; the next good read
+    counts again.
+    """
     files = powercap_tree(tmp_path, TWO_SOCKETS)
     rapl, _ = opened(tmp_path)
     files["intel-rapl:0"].write_text(content)
@@ -105,7 +156,9 @@ def test_a_broken_read_is_none_and_heals(tmp_path: Path, content: str) -> None:
 
 
 def test_a_zone_that_goes_away_and_comes_back(tmp_path: Path) -> None:
-    """A file that fails to open or to read gives None each time, and is opened anew when it is back."""
+    """A file that fails to open or to read gives None each time, and is opened anew when it is
+    back.
+    """
     files = powercap_tree(tmp_path, TWO_SOCKETS)
     rapl, _ = opened(tmp_path)
     file = files["intel-rapl:1"]
@@ -185,7 +238,17 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_live_counter_across_wraps(tmp_path: Path) -> None:
     """Over several wraps of a small counter, differences modulo `wrap` add up to the true energy."""
-    with live_node(tmp_path, {"intel-rapl:0": {"name": "package-0", "watts": 60, "range_uj": 9_999_999, "start_uj": 9_000_000}}) as node:
+    with live_node(
+        tmp_path,
+        {
+            "intel-rapl:0": {
+                "name": "package-0",
+                "watts": 60,
+                "range_uj": 9_999_999,
+                "start_uj": 9_000_000,
+            }
+        },
+    ) as node:
         rapl = Rapl()
         (channel,) = rapl.open(context(node.root))
         assert channel.wrap == 10_000_000

@@ -32,14 +32,32 @@ periods = st.floats(0.01, 20)
 times = st.floats(0, 200)
 waves = st.one_of(
     st.builds(ConstWave, watts),
-    st.builds(lambda a, b, period, duty: SquareWave(min(a, b), max(a, b), period, duty), watts, watts, periods, st.floats(0, 1)),
-    st.builds(lambda mean, share, period: SineWave(mean, mean * share, period), watts, st.floats(0, 1), periods),
-    st.lists(st.tuples(times, watts), min_size=1, max_size=8, unique_by=lambda step: step[0]).map(lambda steps: StepsWave(tuple(sorted(steps)))),
+    st.builds(
+        lambda a, b, period, duty: SquareWave(min(a, b), max(a, b), period, duty),
+        watts,
+        watts,
+        periods,
+        st.floats(0, 1),
+    ),
+    st.builds(
+        lambda mean, share, period: SineWave(mean, mean * share, period),
+        watts,
+        st.floats(0, 1),
+        periods,
+    ),
+    st.lists(st.tuples(times, watts), min_size=1, max_size=8, unique_by=lambda step: step[0]).map(
+        lambda steps: StepsWave(tuple(sorted(steps)))
+    ),
 )
 
 
 def series(kind="counter", **more) -> SyntheticSeries:
-    return SyntheticSeries(SyntheticChannel(**{"device": "d", "component": "cpu.package", "kind": kind, "wave": ConstWave(100.0)} | more))
+    return SyntheticSeries(
+        SyntheticChannel(
+            **{"device": "d", "component": "cpu.package", "kind": kind, "wave": ConstWave(100.0)}
+            | more
+        )
+    )
 
 
 def by_sum(wave, start_s: float, end_s: float, n: int = 20_000) -> float:
@@ -53,17 +71,33 @@ def by_sum(wave, start_s: float, end_s: float, n: int = 20_000) -> float:
 def test_closed_form_energy_is_the_integral_of_power(wave, start_s: float, span_s: float) -> None:
     """Every waveform's energy is that of its power, to what 20 000 strips can tell."""
     made = wave.wave()
-    edges = 2 * span_s / min(getattr(wave, "period_s", span_s), span_s) + 8  # each costs at most half a strip
+    edges = (
+        2 * span_s / min(getattr(wave, "period_s", span_s), span_s) + 8
+    )  # each costs at most half a strip
     assert made.energy_j(start_s + span_s) - made.energy_j(start_s) == pytest.approx(
         by_sum(made, start_s, start_s + span_s), rel=1e-6, abs=2000 * edges * span_s / 20_000 + 1e-9
     )
 
 
 @settings(deadline=None)
-@given(waves, times, times, st.one_of(st.just(0.0), st.floats(1e-6, 0.5)), st.floats(-1, 1), st.floats(0, 1), st.integers(0, 10**12))
-def test_counter_differences_are_true_energy(wave, t0: float, t1: float, period_s: float, phase_s: float, lag_s: float, start: int) -> None:
-    """What a counter shows between two publications is the energy between them, to a count; nothing is shown before it is published."""
-    sensor = series(wave=wave, period_s=period_s, phase_s=phase_s, lag_s=lag_s, start=start, resolution=1e-3)
+@given(
+    waves,
+    times,
+    times,
+    st.one_of(st.just(0.0), st.floats(1e-6, 0.5)),
+    st.floats(-1, 1),
+    st.floats(0, 1),
+    st.integers(0, 10**12),
+)
+def test_counter_differences_are_true_energy(
+    wave, t0: float, t1: float, period_s: float, phase_s: float, lag_s: float, start: int
+) -> None:
+    """What a counter shows between two publications is the energy between them, to a count; nothing
+    is shown before it is published.
+    """
+    sensor = series(
+        wave=wave, period_s=period_s, phase_s=phase_s, lag_s=lag_s, start=start, resolution=1e-3
+    )
     shown = (sensor.at(t1) - sensor.at(t0)) * 1e-3
     from_s, to_s = (sensor.published_s(t) - lag_s for t in (t0, t1))
     assert shown == pytest.approx(sensor.true_energy_j(from_s, to_s), rel=1e-9, abs=1.1e-3)
@@ -72,18 +106,25 @@ def test_counter_differences_are_true_energy(wave, t0: float, t1: float, period_
 
 @settings(deadline=None)
 @given(waves, times, st.floats(0.001, 2), st.floats(0, 1), st.floats(0.5, 1.5))
-def test_power_is_the_mean_over_its_window(wave, t_s: float, window_s: float, lag_s: float, gain: float) -> None:
+def test_power_is_the_mean_over_its_window(
+    wave, t_s: float, window_s: float, lag_s: float, gain: float
+) -> None:
     """A reading published at T is gain x energy over [T - lag - window, T - lag] / window."""
     sensor = series("power", wave=wave, period_s=0.1, window_s=window_s, lag_s=lag_s, gain=gain)
     end_s = sensor.published_s(t_s) - lag_s
-    assert sensor.at(t_s) * 1e-3 == pytest.approx(gain * sensor.true_energy_j(end_s - window_s, end_s) / window_s, rel=1e-6, abs=1e-3)
+    assert sensor.at(t_s) * 1e-3 == pytest.approx(
+        gain * sensor.true_energy_j(end_s - window_s, end_s) / window_s, rel=1e-6, abs=1e-3
+    )
 
 
 @settings(deadline=None)
 @given(waves, st.integers(10**5, 10**9), st.lists(st.floats(0.001, 1), min_size=1, max_size=20))
 def test_wrapped_counter_adds_up_again(wave, wrap: int, steps_s: list[float]) -> None:
     """Reads more frequent than its wraps recover the energy modulo `wrap`."""
-    sensor, whole = series(wave=wave, wrap=wrap, resolution=0.1, start=wrap - 1), series(wave=wave, resolution=0.1, start=wrap - 1)
+    sensor, whole = (
+        series(wave=wave, wrap=wrap, resolution=0.1, start=wrap - 1),
+        series(wave=wave, resolution=0.1, start=wrap - 1),
+    )
     t_s, last, total = 0.0, sensor.at(0.0), 0
     for step_s in steps_s:
         t_s += step_s
@@ -101,9 +142,14 @@ def test_outages_and_energy_gain() -> None:
 
 
 def test_counter_of_samples() -> None:
-    """A counter that integrates a 25 ms sensor locked to a 100 ms wave counts the sampled quarter for the whole."""
+    """A counter that integrates a 25 ms sensor locked to a 100 ms wave counts the sampled quarter
+    for the whole.
+    """
     wave = SquareWave(100.0, 500.0, 0.1, 0.25)
-    sampled, truth = series(wave=wave, energy_from="samples", window_s=0.025, phase_s=0.025), series(wave=wave)
+    sampled, truth = (
+        series(wave=wave, energy_from="samples", window_s=0.025, phase_s=0.025),
+        series(wave=wave),
+    )
     assert sampled.at(10.03) * 1e-3 == pytest.approx(5000, rel=0.01)
     assert truth.at(10.0) * 1e-3 == pytest.approx(2000, rel=1e-6)
     assert sampled.at(5.03) < sampled.at(10.03)  # read backwards it is the same counter
@@ -111,8 +157,20 @@ def test_counter_of_samples() -> None:
 
 def test_recorded_channel_shows_the_last_sample() -> None:
     """Nothing before the first, the last at or before now, None where that read had failed."""
-    channel = Channel(collector="rapl", device="package-0", component="cpu.package", kind="counter", resolution=1e-6, gain=Gain(u_rel=0.03, key="k"))
-    trace = Trace(channel=channel, t_s=np.array([10.0, 10.1, 10.2]), raw=np.array([5, 0, 7]), ok=np.array([True, False, True]))
+    channel = Channel(
+        collector="rapl",
+        device="package-0",
+        component="cpu.package",
+        kind="counter",
+        resolution=1e-6,
+        gain=Gain(u_rel=0.03, key="k"),
+    )
+    trace = Trace(
+        channel=channel,
+        t_s=np.array([10.0, 10.1, 10.2]),
+        raw=np.array([5, 0, 7]),
+        ok=np.array([True, False, True]),
+    )
     recorded = RecordedChannel.of(trace, start_s=9.0)
     assert [recorded.at(t) for t in (0.9, 1.0, 1.05, 1.1001, 1.3, 99)] == [None, 5, 5, None, 7, 7]
     clock = VirtualClock(1.0)
@@ -128,7 +186,9 @@ def test_recorded_channel_shows_the_last_sample() -> None:
 
 @pytest.mark.parametrize("name", ["cpu-node", "gpu-node"])
 def test_example_files(name: str) -> None:
-    """They load, open, and their sensors show their truth to 0.1 % over each repeat; the two did the same work."""
+    """They load, open, and their sensors show their truth to 0.1 % over each repeat; the two did
+    the same work.
+    """
     spec = load_synthetic(EXAMPLES / f"{name}.toml")
     clock = VirtualClock()
     replay = Replay(spec.series)
@@ -136,7 +196,9 @@ def test_example_files(name: str) -> None:
     assert len({channel.id for channel in channels}) == len(channels)
     assert (len(spec.repeats), spec.idle.start_s, spec.idle.label) == (8, 0.0, "idle")
     assert all(region.repeat is not None for region in spec.regions if region.label == "solve")
-    assert {gpu.uuid for gpu in spec.host.gpus} == {c.device for c in channels if c.component == "gpu.board"}
+    assert {gpu.uuid for gpu in spec.host.gpus} == {
+        c.device for c in channels if c.component == "gpu.board"
+    }
     for repeat in spec.repeats:
         shown = []
         for t_s in (repeat.start_s, repeat.end_s):
@@ -147,7 +209,9 @@ def test_example_files(name: str) -> None:
                 counts = shown[1][i] - shown[0][i]
                 energy_j = (counts % channel.wrap if channel.wrap else counts) * channel.resolution
                 edge_j = 400 * (channel.update_period_s or 0)
-                assert energy_j == pytest.approx(spec.series[i].true_energy_j(repeat.start_s, repeat.end_s), rel=1e-3, abs=edge_j)
+                assert energy_j == pytest.approx(
+                    spec.series[i].true_energy_j(repeat.start_s, repeat.end_s), rel=1e-3, abs=edge_j
+                )
     assert spec.work.fingerprint == load_synthetic(EXAMPLES / "cpu-node.toml").work.fingerprint
 
 
@@ -157,7 +221,9 @@ def test_examples_differ_by_a_factor_of_five() -> None:
     for name in ("cpu-node", "gpu-node"):
         spec = load_synthetic(EXAMPLES / f"{name}.toml")
         counters = [each for each in spec.series if each.definition.kind == "counter"]
-        mean_j[name] = math.fsum(each.true_energy_j(w.start_s, w.end_s) for each in counters for w in spec.repeats) / len(spec.repeats)
+        mean_j[name] = math.fsum(
+            each.true_energy_j(w.start_s, w.end_s) for each in counters for w in spec.repeats
+        ) / len(spec.repeats)
         keys[name] = {each.definition.key for each in spec.series}
     assert mean_j["cpu-node"] / mean_j["gpu-node"] == pytest.approx(5, rel=0.05)
     assert not keys["cpu-node"] & keys["gpu-node"]
@@ -171,21 +237,43 @@ GOOD = (EXAMPLES / "cpu-node.toml").read_text("utf-8")
     [
         ('label = "solver on two CPUs"', 'label = "solver', "", "is not TOML"),
         ("energybench-replay/1", "energybench-replay/9", "schema", "Invalid enum value"),
-        ('label = "solver on two CPUs"', 'label = "x"\ncolour = "red"', "", "unknown field `colour`"),
+        (
+            'label = "solver on two CPUs"',
+            'label = "x"\ncolour = "red"',
+            "",
+            "unknown field `colour`",
+        ),
         ("period_s = 0.001", "perod_s = 0.001", "channels[0]", "unknown field `perod_s`"),
         ("period_s = 0.001", "period_s = 1e-9", "channels[0]", "shorter than 1e-06 s"),
         ("period_s = 0.001", 'period_s = "fast"', "channels[0].period_s", "Expected `float`"),
         ("period_s = 0.001", "period_s = -1.0", "channels[0].period_s", "Expected `float` >= 0"),
-        ('wave.kind = "steps"', 'wave.kind = "saw"', "channels[0].wave.kind", "Invalid value 'saw'"),
+        (
+            'wave.kind = "steps"',
+            'wave.kind = "saw"',
+            "channels[0].wave.kind",
+            "Invalid value 'saw'",
+        ),
         ("wrap = 262143328911", "wrap = 5", "channels[0]", "not within [0, wrap)"),
         ("idle = [0.0, 30.0]", "idle = [30.0, 0.0]", "idle", "no span"),
-        ("[[regions]]", '[[regions]]\nlabel = "x"\nstart_s = 9.0\nend_s = 9.0\n[[regions]]', "regions[0]", "no span"),
+        (
+            "[[regions]]",
+            '[[regions]]\nlabel = "x"\nstart_s = 9.0\nend_s = 9.0\n[[regions]]',
+            "regions[0]",
+            "no span",
+        ),
         ("amount = 1.0", "amount = 0", "work.amount", "Expected `float` > 0"),
         ("sockets = 2", "sockets = 2\nshoes = 2", "host", "unknown field `shoes`"),
-        ('device = "package-1"\ncomponent = "cpu.package"', 'device = "package-0"\ncomponent = "cpu.package"', "channels[2]", "comes twice"),
+        (
+            'device = "package-1"\ncomponent = "cpu.package"',
+            'device = "package-0"\ncomponent = "cpu.package"',
+            "channels[2]",
+            "comes twice",
+        ),
     ],
 )
-def test_a_wrong_file_is_told_in_one_line(tmp_path: Path, old: str, new: str, where: str, what: str) -> None:
+def test_a_wrong_file_is_told_in_one_line(
+    tmp_path: Path, old: str, new: str, where: str, what: str
+) -> None:
     """File, key and what is wrong with it."""
     assert old in GOOD
     path = tmp_path / "replay.toml"

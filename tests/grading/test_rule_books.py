@@ -13,17 +13,42 @@ from hypothesis import strategies as st
 from energybench.analysis.uncertainty.effects import combine, normal, rectangular
 from energybench.grading.facts import figure
 from energybench.grading.rule_books import grade
-from energybench.model import Aspect, Boundary, ChannelStats, Check, Doubt, Grade, Host, Measurement, Part, Repeat, RuleBook, Work, WorkloadRef
+from energybench.model import (
+    Aspect,
+    Boundary,
+    ChannelStats,
+    Check,
+    Doubt,
+    Grade,
+    Host,
+    Measurement,
+    Part,
+    Repeat,
+    RuleBook,
+    Work,
+    WorkloadRef,
+)
 
 
 def metered(
-    seconds: float = 90.0, boundary: str = "node-ac", u_rel: float = 0.004, distribution: str = "rectangular", interval_s: float = 0.5, **changes: Any
+    seconds: float = 90.0,
+    boundary: str = "node-ac",
+    u_rel: float = 0.004,
+    distribution: str = "rectangular",
+    interval_s: float = 0.5,
+    **changes: Any,
 ) -> Measurement:
     """A node with one meter, three repeats of a workload."""
     component = {"node-ac": "node.ac", "node-dc": "node"}.get(boundary, "cpu.package")
     power_w = 1000.0
-    gain = normal if distribution == "normal" else (lambda name, u, key: rectangular(name, u * math.sqrt(3.0), key))
-    energy = combine(power_w * seconds, [gain(f"{component} n1: gain", u_rel * power_w * seconds, "gain:n1")])
+    gain = (
+        normal
+        if distribution == "normal"
+        else (lambda name, u, key: rectangular(name, u * math.sqrt(3.0), key))
+    )
+    energy = combine(
+        power_w * seconds, [gain(f"{component} n1: gain", u_rel * power_w * seconds, "gain:n1")]
+    )
     stated: dict[str, Any] = {
         "id": "r",
         "label": "r",
@@ -60,7 +85,11 @@ def book(made: Grade, name: str) -> RuleBook:
 
 
 def aspect(made: Grade, number: str, level: str = "1") -> Aspect:
-    return next(found for found in book(made, "EE HPC WG").aspects if found.name.startswith(number) and found.level == level)
+    return next(
+        found
+        for found in book(made, "EE HPC WG").aspects
+        if found.name.startswith(number) and found.level == level
+    )
 
 
 def check(found: Aspect, word: str) -> Check:
@@ -81,14 +110,25 @@ def check(found: Aspect, word: str) -> Check:
         (0.0, 2.0, True, "0"),
     ],
 )
-def test_no_figure_is_rounded_across_its_limit(value: float, limit: float, least: bool, shown: str) -> None:
+def test_no_figure_is_rounded_across_its_limit(
+    value: float, limit: float, least: bool, shown: str
+) -> None:
     """59.96 s is not 60 s, and 4.9995 % stays below 5 %."""
     assert figure(value, limit, least=least) == shown
 
 
-@given(st.floats(1e-6, 1e6), st.sampled_from([1.0, 2.0, 5.0, 10.0, 60.0]), st.booleans(), st.floats(-1e-7, 1e-7))
-def test_a_figure_stands_on_its_own_side(value: float, limit: float, least: bool, near: float) -> None:
-    """Whatever the value, far from the limit or next to it, the figure says what the value says, and never more than it."""
+@given(
+    st.floats(1e-6, 1e6),
+    st.sampled_from([1.0, 2.0, 5.0, 10.0, 60.0]),
+    st.booleans(),
+    st.floats(-1e-7, 1e-7),
+)
+def test_a_figure_stands_on_its_own_side(
+    value: float, limit: float, least: bool, near: float
+) -> None:
+    """Whatever the value, far from the limit or next to it, the figure says what the value says,
+    and never more than it.
+    """
     for x in (value, limit * (1 + near)):
         shown = float(figure(x, limit, least=least))
         assert (shown > limit, shown < limit) == (x > limit, x < limit)
@@ -96,7 +136,9 @@ def test_a_figure_stands_on_its_own_side(value: float, limit: float, least: bool
 
 
 def test_a_wall_meter_passes_level_one() -> None:
-    """Every aspect of level 1 passes for a good meter at the wall on the whole of a machine; the levels beyond hold what nothing here can know."""
+    """Every aspect of level 1 passes for a good meter at the wall on the whole of a machine; the
+    levels beyond hold what nothing here can know.
+    """
     made = grade(metered(), machine_nodes=1)
     assert [aspect(made, number).result for number in "1234"] == ["pass"] * 4
     assert book(made, "EE HPC WG").gives is None
@@ -105,14 +147,18 @@ def test_a_wall_meter_passes_level_one() -> None:
 
 
 def test_a_level_needs_every_aspect_known() -> None:
-    """The machine's size is not known to a measurement: no level is given, though the aspects that fail are named."""
+    """The machine's size is not known to a measurement: no level is given, though the aspects that
+    fail are named.
+    """
     short = metered(seconds=59.96)
     unknown = book(grade(short), "EE HPC WG")
     assert unknown.gives is None
     assert unknown.why.startswith("fails level 1 in 1 granularity")
     assert "not known" in unknown.why
     coarse = metered(seconds=59.96, boundary="node-dc", u_rel=0.09, channels=())
-    assert book(grade(coarse, machine_nodes=100), "EE HPC WG").gives is None  # how often it updates is not known
+    assert (
+        book(grade(coarse, machine_nodes=100), "EE HPC WG").gives is None
+    )  # how often it updates is not known
 
 
 def test_the_lowest_aspect_decides() -> None:
@@ -129,7 +175,9 @@ def test_a_core_phase_of_less_than_a_minute_fails() -> None:
 
 
 def test_sensors_behind_the_conversion_never_pass_its_point() -> None:
-    """RAPL and NVML alone fail aspect 4 at every level, and so does a DC meter without a modelled loss."""
+    """RAPL and NVML alone fail aspect 4 at every level, and so does a DC meter without a modelled
+    loss.
+    """
     for boundary in ("compute", "device", "node-dc"):
         made = grade(metered(boundary=boundary), machine_nodes=1)
         assert {aspect(made, "4", level).result for level in "123"} == {"fail"}
@@ -138,12 +186,21 @@ def test_sensors_behind_the_conversion_never_pass_its_point() -> None:
 
 @pytest.mark.parametrize(
     ("u_rel", "distribution", "levels"),
-    [(0.05 / math.sqrt(3), "rectangular", "1"), (0.0500001 / math.sqrt(3), "rectangular", ""), (0.004, "rectangular", "123"), (0.011, "normal", "1")],
+    [
+        (0.05 / math.sqrt(3), "rectangular", "1"),
+        (0.0500001 / math.sqrt(3), "rectangular", ""),
+        (0.004, "rectangular", "123"),
+        (0.011, "normal", "1"),
+    ],
 )
 def test_accuracy_is_the_limit_of_error(u_rel: float, distribution: str, levels: str) -> None:
-    """A gain's standard uncertainty becomes a limit: √3·u of a rectangle, 1.96·u of a normal; 5, 2 and 1 % by level."""
+    """A gain's standard uncertainty becomes a limit: √3·u of a rectangle, 1.96·u of a normal; 5, 2
+    and 1 % by level.
+    """
     made = grade(metered(u_rel=u_rel, distribution=distribution))
-    passed = "".join(level for level in "123" if check(aspect(made, "4", level), "a meter").result == "pass")
+    passed = "".join(
+        level for level in "123" if check(aspect(made, "4", level), "a meter").result == "pass"
+    )
     assert passed == levels
 
 
@@ -154,7 +211,10 @@ def test_machine_fraction() -> None:
     assert aspect(grade(metered(nodes=15, **big), machine_nodes=151), "2").result == "fail"
     assert aspect(grade(metered(nodes=14, **big), machine_nodes=20), "2").result == "fail"
     assert aspect(grade(metered(nodes=15, **big), machine_nodes=100), "2", "2").result == "fail"
-    assert aspect(grade(metered(nodes=2, power_w=combine(40e3, [])), machine_nodes=900), "2").result == "pass"
+    assert (
+        aspect(grade(metered(nodes=2, power_w=combine(40e3, [])), machine_nodes=900), "2").result
+        == "pass"
+    )
     assert aspect(grade(metered(), machine_nodes=1), "2", "3").result == "pass"
     assert "1 node, 1.00 kW" in aspect(grade(metered()), "2").checks[0].found
 
@@ -169,9 +229,14 @@ def test_an_estimate_fails_for_that_reason() -> None:
 
 def test_a_modelled_part_has_no_meter() -> None:
     """Where memory is a model, neither the node nor an accuracy was measured."""
-    parts = (Part(component="node.ac", device="n1", state="measured"), Part(component="cpu.dram", device="n1", state="modelled", low_w=1.0, high_w=2.0))
+    parts = (
+        Part(component="node.ac", device="n1", state="measured"),
+        Part(component="cpu.dram", device="n1", state="modelled", low_w=1.0, high_w=2.0),
+    )
     made = grade(metered())
-    mixed = msgspec.structs.replace(metered(quality="mixed"), boundary=Boundary(name="node-ac", parts=parts))
+    mixed = msgspec.structs.replace(
+        metered(quality="mixed"), boundary=Boundary(name="node-ac", parts=parts)
+    )
     assert aspect(made, "3").result == "pass"
     assert aspect(grade(mixed), "3").result == "fail"
     assert check(aspect(grade(mixed), "4"), "a meter").found == "cpu.dram: modelled, no meter"
@@ -185,20 +250,36 @@ def test_a_lost_sensor_leaves_the_core_phase_uncovered() -> None:
 
 
 def test_what_is_not_known_is_not_passed() -> None:
-    """A sensor whose update period nobody knows passes no sampling rule; a program may have used other nodes."""
-    channels = tuple(msgspec.structs.replace(channel, update_period_s=None) for channel in metered().channels)
-    assert check(aspect(grade(metered(channels=channels)), "1"), "sample a second").result == "unknown"
+    """A sensor whose update period nobody knows passes no sampling rule; a program may have used
+    other nodes.
+    """
+    channels = tuple(
+        msgspec.structs.replace(channel, update_period_s=None) for channel in metered().channels
+    )
+    assert (
+        check(aspect(grade(metered(channels=channels)), "1"), "sample a second").result == "unknown"
+    )
     program = grade(metered(workload=None, command=("./a",)))
     assert aspect(program, "3").result == "unknown"
     assert book(grade(metered()), "MLPerf Inference power").gives is None
 
 
 def test_level_three_wants_integrated_energy() -> None:
-    """A power reading, or a counter that sees a part of each period, is not integrated energy; a counter's inside is unknown."""
+    """A power reading, or a counter that sees a part of each period, is not integrated energy; a
+    counter's inside is unknown.
+    """
     results = {}
-    for name, changes in (("counter", {}), ("power", {"kind": "power"}), ("partial", {"window_s": 0.025})):
-        channels = tuple(msgspec.structs.replace(channel, **changes) for channel in metered().channels)
-        results[name] = check(aspect(grade(metered(channels=channels)), "1", "3"), "integrated").result
+    for name, changes in (
+        ("counter", {}),
+        ("power", {"kind": "power"}),
+        ("partial", {"window_s": 0.025}),
+    ):
+        channels = tuple(
+            msgspec.structs.replace(channel, **changes) for channel in metered().channels
+        )
+        results[name] = check(
+            aspect(grade(metered(channels=channels)), "1", "3"), "integrated"
+        ).result
     assert results == {"counter": "unknown", "power": "fail", "partial": "fail"}
 
 
@@ -206,7 +287,9 @@ def test_sixty_samples() -> None:
     """MLPerf Training wants 60 samples of the slowest sensor in a run."""
     for seconds, result in ((59.9, "fail"), (60.0, "pass")):
         found = book(grade(metered(seconds=seconds, interval_s=1.0)), "MLPerf Training power")
-        assert next(aspect.result for aspect in found.aspects if aspect.name == "sampling") == result
+        assert (
+            next(aspect.result for aspect in found.aspects if aspect.name == "sampling") == result
+        )
 
 
 def test_a_grade_is_one_document() -> None:

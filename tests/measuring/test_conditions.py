@@ -29,15 +29,28 @@ def cpus(root: Path, packages: list[int], khz: list[int] | None = None) -> None:
     """One core a CPU: the package of each, and its clock."""
     for i, package in enumerate(packages):
         folder = f"sys/devices/system/cpu/cpu{i}"
-        write(root, {f"{folder}/topology/physical_package_id": package, f"{folder}/topology/core_id": i})
+        write(
+            root,
+            {f"{folder}/topology/physical_package_id": package, f"{folder}/topology/core_id": i},
+        )
         if khz:
             write(root, {f"{folder}/cpufreq/scaling_cur_freq": khz[i]})
 
 
 def stat(root: Path, busy: list[int], idle: list[int]) -> None:
     """/proc/stat with so many ticks at work and idle of each CPU."""
-    lines = [f"cpu{i} {at_work} 0 0 {rest} 0 0 0 0 0 0" for i, (at_work, rest) in enumerate(zip(busy, idle, strict=True))]
-    write(root, {"proc/stat": "\n".join([f"cpu {sum(busy)} 0 0 {sum(idle)} 0 0 0 0 0 0", *lines, "intr 5"])})
+    lines = [
+        f"cpu{i} {at_work} 0 0 {rest} 0 0 0 0 0 0"
+        for i, (at_work, rest) in enumerate(zip(busy, idle, strict=True))
+    ]
+    write(
+        root,
+        {
+            "proc/stat": "\n".join(
+                [f"cpu {sum(busy)} 0 0 {sum(idle)} 0 0 0 0 0 0", *lines, "intr 5"]
+            )
+        },
+    )
 
 
 def opened(root: Path) -> CpuState:
@@ -47,7 +60,10 @@ def opened(root: Path) -> CpuState:
 
 
 def by_device(state: CpuState) -> dict[str, tuple[float | None, float | None, str | None]]:
-    return {each.device: (each.temperature_c, each.clock_mhz, each.throttle) for each in state.conditions()}
+    return {
+        each.device: (each.temperature_c, each.clock_mhz, each.throttle)
+        for each in state.conditions()
+    }
 
 
 # ---------------------------------------------------------------- CPU packages
@@ -58,7 +74,13 @@ def test_what_is_not_there_is_none(tmp_path: Path) -> None:
     assert by_device(opened(tmp_path)) == {}
     cpus(tmp_path, [0, 0])
     assert by_device(opened(tmp_path)) == {}
-    write(tmp_path, {"sys/class/thermal/thermal_zone0/type": "x86_pkg_temp", "sys/class/thermal/thermal_zone0/temp": 51000})
+    write(
+        tmp_path,
+        {
+            "sys/class/thermal/thermal_zone0/type": "x86_pkg_temp",
+            "sys/class/thermal/thermal_zone0/temp": 51000,
+        },
+    )
     assert by_device(opened(tmp_path)) == {"package-0": (51.0, None, None)}
 
 
@@ -67,26 +89,44 @@ def test_coretemp_belongs_to_the_package_of_its_label(tmp_path: Path) -> None:
     cpus(tmp_path, [0, 1])
     for number, package in ((3, 1), (4, 0)):
         folder = f"sys/class/hwmon/hwmon{number}"
-        write(tmp_path, {f"{folder}/name": "coretemp", f"{folder}/temp1_label": f"Package id {package}", f"{folder}/temp1_input": 40000 + 1000 * package})
+        write(
+            tmp_path,
+            {
+                f"{folder}/name": "coretemp",
+                f"{folder}/temp1_label": f"Package id {package}",
+                f"{folder}/temp1_input": 40000 + 1000 * package,
+            },
+        )
         write(tmp_path, {f"{folder}/temp2_label": "Core 0", f"{folder}/temp2_input": 90000})
-    assert by_device(opened(tmp_path)) == {"package-0": (40.0, None, None), "package-1": (41.0, None, None)}
+    assert by_device(opened(tmp_path)) == {
+        "package-0": (40.0, None, None),
+        "package-1": (41.0, None, None),
+    }
 
 
 def test_k10temp_is_read_at_the_die_where_it_says_so(tmp_path: Path) -> None:
     """Tdie before Tctl, packages in the order of their PCI devices."""
     cpus(tmp_path, [0, 1])
-    for number, device, labels in ((1, "0000:00:19.3", {"Tctl": 62000}), (2, "0000:00:18.3", {"Tctl": 77000, "Tdie": 50000})):
+    for number, device, labels in (
+        (1, "0000:00:19.3", {"Tctl": 62000}),
+        (2, "0000:00:18.3", {"Tctl": 77000, "Tdie": 50000}),
+    ):
         folder = f"sys/class/hwmon/hwmon{number}"
         write(tmp_path, {f"{folder}/name": "k10temp"})
         for i, (label, value) in enumerate(labels.items(), 1):
             write(tmp_path, {f"{folder}/temp{i}_label": label, f"{folder}/temp{i}_input": value})
         (tmp_path / "sys/devices" / device).mkdir(parents=True)
         (tmp_path / folder / "device").symlink_to(tmp_path / "sys/devices" / device)
-    assert by_device(opened(tmp_path)) == {"package-0": (50.0, None, None), "package-1": (62.0, None, None)}
+    assert by_device(opened(tmp_path)) == {
+        "package-0": (50.0, None, None),
+        "package-1": (62.0, None, None),
+    }
 
 
 def test_the_clock_is_that_of_busy_cores(tmp_path: Path) -> None:
-    """Cores that slept since the last reading are not asked; a package without a busy core has no clock."""
+    """Cores that slept since the last reading are not asked; a package without a busy core has no
+    clock.
+    """
     cpus(tmp_path, [0, 0, 0, 1], [3_000_000, 2_800_000, 800_000, 900_000])
     stat(tmp_path, [0, 0, 0, 0], [0, 0, 0, 0])
     state = opened(tmp_path)
@@ -99,11 +139,18 @@ def test_the_clock_is_that_of_busy_cores(tmp_path: Path) -> None:
 def test_thermal_throttling_is_a_count_that_rises(tmp_path: Path) -> None:
     """What was counted before the run is not ours; each event is told once."""
     cpus(tmp_path, [0, 1])
-    counts = {f"sys/devices/system/cpu/cpu{i}/thermal_throttle/{kind}_throttle_count": 7 for i in (0, 1) for kind in ("core", "package")}
+    counts = {
+        f"sys/devices/system/cpu/cpu{i}/thermal_throttle/{kind}_throttle_count": 7
+        for i in (0, 1)
+        for kind in ("core", "package")
+    }
     write(tmp_path, counts)
     state = opened(tmp_path)
     write(tmp_path, {"sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count": 8})
-    assert by_device(state) == {"package-0": (None, None, "none"), "package-1": (None, None, "thermal")}
+    assert by_device(state) == {
+        "package-0": (None, None, "none"),
+        "package-1": (None, None, "thermal"),
+    }
     assert by_device(state)["package-1"] == (None, None, "none")
 
 
@@ -111,7 +158,14 @@ def test_mhz_of_cpuinfo_only_where_they_move(tmp_path: Path) -> None:
     """A virtual machine's label is no clock; what changes from reading to reading is one."""
 
     def mhz(value: float) -> None:
-        write(tmp_path, {"proc/cpuinfo": "".join(f"processor\t: {i}\ncpu MHz\t\t: {value}\n\n" for i in (0, 1))})
+        write(
+            tmp_path,
+            {
+                "proc/cpuinfo": "".join(
+                    f"processor\t: {i}\ncpu MHz\t\t: {value}\n\n" for i in (0, 1)
+                )
+            },
+        )
 
     cpus(tmp_path, [0, 0])
     for moves in (False, True):
@@ -121,7 +175,9 @@ def test_mhz_of_cpuinfo_only_where_they_move(tmp_path: Path) -> None:
             stat(tmp_path, [100 * i, 100 * i], [0, 0])
             mhz(2500.0 + (10 * i if moves else 0))
             clocks.append(by_device(state).get("package-0"))
-        assert clocks == ([None, *((None, 2500.0 + 10 * i, None) for i in range(2, 5))] if moves else [None] * 4)
+        assert clocks == (
+            [None, *((None, 2500.0 + 10 * i, None) for i in range(2, 5))] if moves else [None] * 4
+        )
 
 
 # ---------------------------------------------------------------- the watch beside the sampler
@@ -162,12 +218,23 @@ def wait(until_s: float) -> None:
     time.sleep(max(0.0, until_s - time.monotonic()))
 
 
-def sampled(devices: list[Device], script: Callable[[Sampler, Watch], None]) -> tuple[Watch, list[Tick]]:
+def sampled(
+    devices: list[Device], script: Callable[[Sampler, Watch], None]
+) -> tuple[Watch, list[Tick]]:
     """A sampler and a watch on the real clock, driven by a script."""
     clock, ticks = MonotonicClock(), []
     made = Fast()
     with Watch(devices, None, clock) as watch:
-        script(Sampler([Opened(made, tuple(made.open(context())), 0)], clock, ticks.append, wait, watch.sampled), watch)
+        script(
+            Sampler(
+                [Opened(made, tuple(made.open(context())), 0)],
+                clock,
+                ticks.append,
+                wait,
+                watch.sampled,
+            ),
+            watch,
+        )
     return watch, ticks
 
 
@@ -176,16 +243,22 @@ def never() -> bool:
 
 
 def test_a_slow_device_holds_up_no_sample() -> None:
-    """While it takes three sampling periods to answer, the samples come as ever; it is asked less often then."""
+    """While it takes three sampling periods to answer, the samples come as ever; it is asked less
+    often then.
+    """
     slow, failing = Device(3 * BASE_PERIOD_S), Device(fails=True)
-    _, ticks = sampled([slow, failing], lambda sampler, watch: sampler.base(never, time.monotonic() + 2.5))
+    _, ticks = sampled(
+        [slow, failing], lambda sampler, watch: sampler.base(never, time.monotonic() + 2.5)
+    )
     first_s, answered_s = slow.asked[0]
     assert sum(first_s < tick.due_s < answered_s for tick in ticks) >= 2
     assert len(slow.asked) <= 2
 
 
 def test_about_once_a_second_and_never_in_a_burst() -> None:
-    """Asked at the start, and a second later just after a sample; a burst of two seconds is left alone."""
+    """Asked at the start, and a second later just after a sample; a burst of two seconds is left
+    alone.
+    """
     device = Device()
 
     def script(sampler: Sampler, watch: Watch) -> None:
@@ -202,7 +275,9 @@ def test_about_once_a_second_and_never_in_a_burst() -> None:
 
 
 def test_each_edge_of_a_repeat_is_read() -> None:
-    """Once inside a repeat after its opening burst, once after its closing burst, however short it is."""
+    """Once inside a repeat after its opening burst, once after its closing burst, however short it
+    is.
+    """
     device = Device()
     edges = []
 
@@ -250,7 +325,9 @@ class Unwatched(Session):
 
 
 def test_a_short_run_takes_as_long_as_without(tmp_path: Path) -> None:
-    """From opening the sensors to the end of one empty repeat: the quickest of several rounds with the watch and without differ by little."""
+    """From opening the sensors to the end of one empty repeat: the quickest of several rounds with
+    the watch and without differ by little.
+    """
 
     def once(kind: type[Session]) -> float:
         start_s = time.monotonic()

@@ -18,14 +18,23 @@ from energybench.measuring.workload import devices
         ("cuda", {"CUDA_VISIBLE_DEVICES": " 3 , 1"}, "cuda:0", "3"),
     ],
 )
-def test_the_worker_sees_just_its_device(device: str, environment: dict[str, str], worker: str, visible: str) -> None:
+def test_the_worker_sees_just_its_device(
+    device: str, environment: dict[str, str], worker: str, visible: str
+) -> None:
     """Of the visible ones, by their order; a CPU run sees none."""
     found, env = devices(device, environment)
     assert (found, env["CUDA_VISIBLE_DEVICES"]) == (worker, visible)
 
 
 @pytest.mark.parametrize(
-    ("device", "environment"), [("gpu", {}), ("cuda:", {}), ("cuda:x", {}), ("cuda:2", {"CUDA_VISIBLE_DEVICES": "0,1"}), ("cuda", {"CUDA_VISIBLE_DEVICES": ""})]
+    ("device", "environment"),
+    [
+        ("gpu", {}),
+        ("cuda:", {}),
+        ("cuda:x", {}),
+        ("cuda:2", {"CUDA_VISIBLE_DEVICES": "0,1"}),
+        ("cuda", {"CUDA_VISIBLE_DEVICES": ""}),
+    ],
 )
 def test_a_device_that_is_none(device: str, environment: dict[str, str]) -> None:
     """Named, with what there is."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from energybench.measuring.clock import VirtualClock
-from energybench.measuring.sampler import BASE_PERIOD_S, BURST_PERIOD_S, Opened, Sampler, Tick, burst_s
+from energybench.measuring.sampler import (
+    BASE_PERIOD_S,
+    BURST_PERIOD_S,
+    Opened,
+    Sampler,
+    Tick,
+    burst_s,
+)
 from energybench.model import Channel
 from energybench.plugins import Context, Reading
 from tests.analysis.truth import channel
@@ -44,7 +51,9 @@ def test_the_schedule_does_not_drift() -> None:
     """Reads that take 30 ms do not add up: tick k is due at start + k periods."""
     made, _, _, ticks = sampler(takes_s=0.03)
     made.base(lambda: False, 110.0)
-    assert [tick.due_s for tick in ticks] == pytest.approx([100 + BASE_PERIOD_S * k for k in range(1, len(ticks) + 1)])
+    assert [tick.due_s for tick in ticks] == pytest.approx(
+        [100 + BASE_PERIOD_S * k for k in range(1, len(ticks) + 1)]
+    )
     assert len(ticks) == pytest.approx(99, abs=1)
     assert max(tick.late_s for tick in ticks) < 1e-6
 
@@ -85,7 +94,9 @@ def test_a_reading_keeps_the_sensors_own_time() -> None:
 
 
 def test_how_long_a_burst_lasts() -> None:
-    """Two sensor periods and a bit, at most a third of a second; next to nothing without slow sensors."""
+    """Two sensor periods and a bit, at most a third of a second; next to nothing without slow
+    sensors.
+    """
     assert burst_s([channel(update_period_s=0.1)]) == pytest.approx(0.22)
     assert burst_s([channel(update_period_s=5.0)]) == pytest.approx(0.35)
     assert burst_s([channel(update_period_s=0.001)]) < 0.05

@@ -1,4 +1,6 @@
-"""Repeats start at phases that are spread over a part-time sensor's period, counted from its latest tick."""
+"""Repeats start at phases that are spread over a part-time sensor's period, counted from its latest
+tick.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,29 @@ PERIOD_S = 0.1
 INSTANT = channel(kind="power", quantity="power_instant", window_s=0.025, update_period_s=PERIOD_S)
 
 
-def seen(true_period_s: float, phase_s: float, *, update_period_s: float | None = PERIOD_S, end_s: float = 10.0) -> Trace:
+def seen(
+    true_period_s: float,
+    phase_s: float,
+    *,
+    update_period_s: float | None = PERIOD_S,
+    end_s: float = 10.0,
+) -> Trace:
     """What a burst of 0.25 s shows of a sensor with this period and phase."""
     t = np.arange(end_s - 0.25, end_s, 0.005)
     sensor = Sensor(square(100, 200, 0.37), period_s=true_period_s, phase_s=phase_s)
-    return trace(channel(kind="power", window_s=0.025, update_period_s=update_period_s), t, sensor.watts(t, 1e-3))
+    return trace(
+        channel(kind="power", window_s=0.025, update_period_s=update_period_s),
+        t,
+        sensor.watts(t, 1e-3),
+    )
 
 
 @pytest.mark.parametrize("wanted", [0.0, 0.25, 0.5, 0.9])
 @pytest.mark.parametrize("at", [0.0, 0.031, 0.099])
 def test_the_start_is_at_the_phase_that_was_asked_for(wanted: float, at: float) -> None:
-    """Counted from the sensor's true tick, to half the burst's spacing, and within one period from now, though the period is 1 % off what is stated."""
+    """Counted from the sensor's true tick, to half the burst's spacing, and within one period from
+    now, though the period is 1 % off what is stated.
+    """
     true_s = PERIOD_S * 1.01
     found = start_s(seen(true_s, at), 10.0, wanted)
     assert found is not None
@@ -40,17 +54,23 @@ def test_the_start_is_at_the_phase_that_was_asked_for(wanted: float, at: float) 
 
 
 def test_an_unknown_period_is_that_of_the_ticks() -> None:
-    """A sensor that does not say how often it publishes is staggered by what the readings of the last seconds show."""
+    """A sensor that does not say how often it publishes is staggered by what the readings of the
+    last seconds show.
+    """
     t = np.arange(9.0, 10.0, 0.005)
     sensor = Sensor(lambda x: 150 * x - 3 * np.cos(17 * x), period_s=0.04, phase_s=0.013)
-    made = trace(channel(kind="power", window_s=0.01, update_period_s=None), t, sensor.watts(t, 1e-3))
+    made = trace(
+        channel(kind="power", window_s=0.01, update_period_s=None), t, sensor.watts(t, 1e-3)
+    )
     found = start_s(made, 10.0, 0.5)
     assert found is not None
     assert abs((((found - 0.013) / 0.04) - 0.5 + 0.5) % 1 - 0.5) < 0.15
 
 
 def test_ticks_that_do_not_show_give_no_start() -> None:
-    """Constant power, no readings, or a tick of long ago: the caller spreads its starts without them."""
+    """Constant power, no readings, or a tick of long ago: the caller spreads its starts without
+    them.
+    """
     flat = trace(INSTANT, np.arange(9.75, 10, 0.005), np.full(50, 100_000))
     assert start_s(flat, 10.0, 0.5) is None
     assert start_s(trace(INSTANT, np.empty(0), np.empty(0, dtype=np.int64)), 10.0, 0.5) is None
@@ -58,7 +78,9 @@ def test_ticks_that_do_not_show_give_no_start() -> None:
 
 
 def test_phases_are_evenly_spread() -> None:
-    """k/n where their number is fixed; by the golden ratio the largest gap stays under twice the even one."""
+    """k/n where their number is fixed; by the golden ratio the largest gap stays under twice the
+    even one.
+    """
     assert [phase(k, 4) for k in range(4)] == [0, 0.25, 0.5, 0.75]
     for n in (8, 13, 20):
         points = np.sort([phase(k, None) for k in range(n)])
@@ -66,8 +88,19 @@ def test_phases_are_evenly_spread() -> None:
 
 
 def test_only_a_part_time_sensor_that_counts_is_staggered_for() -> None:
-    """A counter of everything, a 1 s average and a cross-check are not; a counter of samples is; the work's own board comes first."""
-    assert part_time([channel(), channel(kind="power", window_s=1.0), channel(kind="power", window_s=0.025, counts=False)]) is None
+    """A counter of everything, a 1 s average and a cross-check are not; a counter of samples is;
+    the work's own board comes first.
+    """
+    assert (
+        part_time(
+            [
+                channel(),
+                channel(kind="power", window_s=1.0),
+                channel(kind="power", window_s=0.025, counts=False),
+            ]
+        )
+        is None
+    )
     sampled = channel(window_s=0.025)
     assert part_time([channel(), sampled]) == sampled
     idle = channel(device="GPU-1", kind="power", window_s=0.01, used=False)
@@ -87,14 +120,23 @@ def test_recent_readings_move_on() -> None:
 
 
 def test_starts_of_a_real_run_are_spread_over_the_sensor_s_period(tmp_path: Path) -> None:
-    """Eight repeats against a simulated board (25 of every 100 ms): their phases leave no gap of a third of the period, and follow k/8."""
-    env = nvml_environment(tmp_path, "count=1\nwave=sine,200,50,1.37\nperiod_ms=100\nwindow_ms=25\nenergy_ms=100\nphase_ms=0") | install(tmp_path)
+    """Eight repeats against a simulated board (25 of every 100 ms): their phases leave no gap of a
+    third of the period, and follow k/8.
+    """
+    env = nvml_environment(
+        tmp_path,
+        "count=1\nwave=sine,200,50,1.37\nperiod_ms=100\nwindow_ms=25\nenergy_ms=100\nphase_ms=0",
+    ) | install(tmp_path)
     found = energybench(
         "run", "pause", "--device", "cuda", "--boundary", "device", "--json", "--idle", "0", "--min-window", "0", "--max-warm-up", "1", "--repeats", "8",
         cwd=tmp_path, env=env,
     ).json  # fmt: skip
-    boot_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()  # the simulated board ticks by the former
-    phases = np.array([((repeat["start_s"] + boot_s) / PERIOD_S) % 1 for repeat in found["repeats"]])
+    boot_s = (
+        time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    )  # the simulated board ticks by the former
+    phases = np.array(
+        [((repeat["start_s"] + boot_s) / PERIOD_S) % 1 for repeat in found["repeats"]]
+    )
     ordered = np.sort(phases)
     assert np.diff(np.append(ordered, ordered[0] + 1)).max() < 1 / 3
     off = (phases - np.arange(8) / 8 + 0.5) % 1 - 0.5

@@ -1,4 +1,6 @@
-"""The warm-up ends when the power has settled, not before and not long after; a part-time sensor lengthens the repeats."""
+"""The warm-up ends when the power has settled, not before and not long after; a part-time sensor
+lengthens the repeats.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,26 @@ from tests.measuring.virtual import VirtualSession, board
 from tests.simulators import nvml_environment
 
 
-def falling(tau_s: float, high_w: float = 500.0, low_w: float = 200.0, seconds: float = 200.0) -> list[tuple[float, float]]:
-    """Power that approaches a level from above, as a board's does whose fans start or whose clocks give way."""
-    return [(0.02 * i, low_w + (high_w - low_w) * math.exp(-0.02 * i / tau_s)) for i in range(int(seconds / 0.02))]
+def falling(
+    tau_s: float, high_w: float = 500.0, low_w: float = 200.0, seconds: float = 200.0
+) -> list[tuple[float, float]]:
+    """Power that approaches a level from above, as a board's does whose fans start or whose clocks
+    give way.
+    """
+    return [
+        (0.02 * i, low_w + (high_w - low_w) * math.exp(-0.02 * i / tau_s))
+        for i in range(int(seconds / 0.02))
+    ]
 
 
-def warmed(tmp: Path, steps: Sequence[tuple[float, float]], run_s: float, *, most_s: float = 60.0, **sensor: object) -> tuple[int, float, Measurement]:
+def warmed(
+    tmp: Path,
+    steps: Sequence[tuple[float, float]],
+    run_s: float,
+    *,
+    most_s: float = 60.0,
+    **sensor: object,
+) -> tuple[int, float, Measurement]:
     """Runs in a repeat, seconds of warm-up, and the measurement of one repeat after it."""
     request = Request("w", "s", "cuda", {}, min_window_s=0.0, max_warm_up_s=most_s)
     with VirtualSession(tmp, [board(steps, **sensor)]) as session:
@@ -40,7 +56,9 @@ def codes(found: Measurement) -> set[str]:
 
 @pytest.mark.parametrize("run_s", [0.01, 0.3, 2.0])
 def test_a_steady_load_is_warm_after_three_parts(tmp_path: Path, run_s: float) -> None:
-    """At least a second and three parts, and no more: parts are runs, or as many of them as last a third of a second."""
+    """At least a second and three parts, and no more: parts are runs, or as many of them as last a
+    third of a second.
+    """
     _, spent, found = warmed(tmp_path, [(0.0, 200.0)], run_s)
     assert 1.0 <= spent <= max(1.8, 3 * run_s + 0.1)
     assert "not-settled" not in codes(found)
@@ -48,7 +66,9 @@ def test_a_steady_load_is_warm_after_three_parts(tmp_path: Path, run_s: float) -
 
 @pytest.mark.parametrize("tau_s", [1.0, 3.0, 8.0])
 def test_a_load_that_settles_late_is_warmed_up_long(tmp_path: Path, tau_s: float) -> None:
-    """From 500 W down to 200 W: what is measured then lies within 10 % of where it settles, and the first part of the fall is not in it."""
+    """From 500 W down to 200 W: what is measured then lies within 10 % of where it settles, and the
+    first part of the fall is not in it.
+    """
     _, spent, found = warmed(tmp_path, falling(tau_s), 0.3)
     assert found.power_w is not None
     assert spent > 1.5 * tau_s
@@ -57,7 +77,9 @@ def test_a_load_that_settles_late_is_warmed_up_long(tmp_path: Path, tau_s: float
 
 
 def test_the_cap_is_kept_and_said(tmp_path: Path) -> None:
-    """Not settled after --max-warm-up: the run goes on, with a doubt that names the drift and its direction, the cap, and how long a run lasts."""
+    """Not settled after --max-warm-up: the run goes on, with a doubt that names the drift and its
+    direction, the cap, and how long a run lasts.
+    """
     _, spent, found = warmed(tmp_path, falling(8.0), 0.3, most_s=5.0)
     (message,) = [doubt.message for doubt in found.doubts if doubt.code == "not-settled"]
     assert "power still changed by -" in message
@@ -65,15 +87,23 @@ def test_the_cap_is_kept_and_said(tmp_path: Path) -> None:
     assert 4.7 <= spent <= 5.05
 
 
-@pytest.mark.parametrize(("run_s", "most_s", "runs"), [(3.0, 1.0, 1), (3.0, 5.0, 1), (3.0, 10.0, 3), (12.0, 20.0, 1)])
-def test_no_run_is_begun_that_would_end_beyond_the_cap(tmp_path: Path, run_s: float, most_s: float, runs: int) -> None:
-    """The first run is always made; another only where one as long as those before it ends within --max-warm-up."""
+@pytest.mark.parametrize(
+    ("run_s", "most_s", "runs"), [(3.0, 1.0, 1), (3.0, 5.0, 1), (3.0, 10.0, 3), (12.0, 20.0, 1)]
+)
+def test_no_run_is_begun_that_would_end_beyond_the_cap(
+    tmp_path: Path, run_s: float, most_s: float, runs: int
+) -> None:
+    """The first run is always made; another only where one as long as those before it ends within
+    --max-warm-up.
+    """
     _, spent, _ = warmed(tmp_path, falling(30.0), run_s, most_s=most_s)
     assert spent == pytest.approx(runs * run_s, abs=0.1)
 
 
 def test_a_warm_up_longer_than_its_cap_says_why(tmp_path: Path) -> None:
-    """One run of 3 s under a cap of 1 s: it is not cut short, it does not show whether the power has settled, and the remedy leaves room for three."""
+    """One run of 3 s under a cap of 1 s: it is not cut short, it does not show whether the power
+    has settled, and the remedy leaves room for three.
+    """
     _, _, found = warmed(tmp_path, [(0.0, 200.0)], 3.0, most_s=1.0)
     (doubt,) = [doubt for doubt in found.doubts if doubt.code == "not-settled"]
     assert "a single run" in doubt.message
@@ -109,10 +139,14 @@ def test_time_decides_where_nothing_is_measured(tmp_path: Path) -> None:
 
 
 def test_repeats_are_long_enough_for_their_window_and_their_sensor(tmp_path: Path) -> None:
-    """--min-window decides where the sensor sees everything; one that sees a quarter of a swinging load wants longer repeats, up to 60 s."""
+    """--min-window decides where the sensor sees everything; one that sees a quarter of a swinging
+    load wants longer repeats, up to 60 s.
+    """
     swinging = [(0.185 * i, 500.0 if i % 2 else 100.0) for i in range(1500)]
     whole, _, _ = warmed(tmp_path, swinging, 0.1, most_s=3.0)
-    quarter, _, _ = warmed(tmp_path, swinging, 0.1, most_s=3.0, kind="power", period_s=0.1, window_s=0.025)
+    quarter, _, _ = warmed(
+        tmp_path, swinging, 0.1, most_s=3.0, kind="power", period_s=0.1, window_s=0.025
+    )
     assert whole == 1
     assert 1 < quarter <= 660
 
@@ -122,9 +156,25 @@ def test_a_simulated_board_that_settles_late(tmp_path: Path) -> None:
     start_s = time.clock_gettime(time.CLOCK_BOOTTIME) + 1.0  # about when the work begins
     lines = [(start_s - 100, 500.0), *((start_s + t, watts) for t, watts in falling(2.0))]
     (tmp_path / "watts").write_text("".join(f"{t:.3f} {watts:.3f}\n" for t, watts in lines))
-    env = nvml_environment(tmp_path, f"count=1\nperiod_ms=20\nwindow_ms=10\nenergy_ms=20\ntrace={tmp_path / 'watts'}") | install(tmp_path)
+    env = nvml_environment(
+        tmp_path, f"count=1\nperiod_ms=20\nwindow_ms=10\nenergy_ms=20\ntrace={tmp_path / 'watts'}"
+    ) | install(tmp_path)
     ran = energybench(
-        "run", "pause", "--device", "cuda", "--boundary", "device", "--json", "--repeats", "1", "--idle", "0", "--min-window", "0", cwd=tmp_path, env=env
+        "run",
+        "pause",
+        "--device",
+        "cuda",
+        "--boundary",
+        "device",
+        "--json",
+        "--repeats",
+        "1",
+        "--idle",
+        "0",
+        "--min-window",
+        "0",
+        cwd=tmp_path,
+        env=env,
     )
     found = json.loads(ran.out)
     assert found["power_w"]["value"] == pytest.approx(200, rel=0.1)

@@ -1,4 +1,6 @@
-"""A session on a virtual clock: the real sampler, store and analysis over sensors of known power; hours pass in a second."""
+"""A session on a virtual clock: the real sampler, store and analysis over sensors of known power;
+hours pass in a second.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,30 @@ from energybench.plugins import Context
 
 def board(steps: Sequence[tuple[float, float]], **changes: Any) -> SyntheticChannel:
     """An exact counter of a board whose power follows these steps, (s, W)."""
-    stated = {"device": "GPU-0", "component": "gpu.board", "kind": "counter", "period_s": 0.02, "wave": StepsWave(steps=tuple(steps))}
+    stated = {
+        "device": "GPU-0",
+        "component": "gpu.board",
+        "kind": "counter",
+        "period_s": 0.02,
+        "wave": StepsWave(steps=tuple(steps)),
+    }
     return SyntheticChannel(**{**stated, **changes})
 
 
 class VirtualSession(Session):
     """Measures `channels` from virtual time 0 on."""
 
-    def __init__(self, store: Path, channels: Sequence[SyntheticChannel], idle_s: float = 0.0) -> None:
+    def __init__(
+        self, store: Path, channels: Sequence[SyntheticChannel], idle_s: float = 0.0
+    ) -> None:
         clock = VirtualClock()
-        super().__init__(Plan(store=store, label="v", boundary="device", idle_s=idle_s, command=("p",)), clock, clock.advance, lambda: None, lambda *_: None)
+        super().__init__(
+            Plan(store=store, label="v", boundary="device", idle_s=idle_s, command=("p",)),
+            clock,
+            clock.advance,
+            lambda: None,
+            lambda *_: None,
+        )
         self._series = tuple(SyntheticSeries(channel) for channel in channels)
 
     def open_sensors(self, context: Context) -> Sensors:

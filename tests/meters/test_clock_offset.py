@@ -1,4 +1,6 @@
-"""The offset of a meter's clock: recovered from how its power follows the run's, and honest about what it does not know."""
+"""The offset of a meter's clock: recovered from how its power follows the run's, and honest about
+what it does not know.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ import pytest
 from energybench.analysis.traces.curve import curve
 from energybench.errors import BadInput
 from energybench.meters.clock_offset import Offset, RunPower, fit, run_power, swing
-from energybench.meters.series import MeterSeries, Steps, check_near, check_sampling, spacing_s, steps
+from energybench.meters.series import (
+    MeterSeries,
+    Steps,
+    check_near,
+    check_sampling,
+    spacing_s,
+    steps,
+)
 from energybench.model import Window
 from tests.analysis.truth import Energy, Floats, Sensor, channel, constant, square, trace
 
@@ -21,7 +30,14 @@ def work(idle_w: float = 70.0, load_w: float = 280.0) -> Energy:
     """30 s idle, then three repeats of about a minute with breaks."""
     times = np.array([-1000.0, 40.0, 100.2, 105.2, 165.3, 170.3, 230.4, 1000.0])
     levels = [idle_w, load_w] * 3 + [idle_w]
-    joules = np.concatenate(([0.0], np.cumsum([w * (b - a) for w, (a, b) in zip(levels, pairwise(times.tolist()), strict=True)])))
+    joules = np.concatenate(
+        (
+            [0.0],
+            np.cumsum(
+                [w * (b - a) for w, (a, b) in zip(levels, pairwise(times.tolist()), strict=True)]
+            ),
+        )
+    )
     return lambda t: np.asarray(np.interp(t, times, joules))
 
 
@@ -50,9 +66,19 @@ def meter(
     t = np.arange(-around_s + 0.37 * spacing, SPAN_S + around_s, spacing)
     joules = (90 * t + energy(t)) / 0.94
     before = (90 * (t - spacing) + energy(t - spacing)) / 0.94
-    values = joules - joules[0] if kind == "counter" else (joules - before) / spacing + np.random.default_rng(seed).normal(0, noise_w, t.size)
-    raw = np.floor(values / resolution).astype(np.int64) if kind == "counter" else np.round(values / resolution).astype(np.int64)
-    return MeterSeries("m.csv", "column 'p'", "line", kind, resolution, t + offset_s, raw, np.arange(2, t.size + 2))  # type: ignore[arg-type]
+    values = (
+        joules - joules[0]
+        if kind == "counter"
+        else (joules - before) / spacing + np.random.default_rng(seed).normal(0, noise_w, t.size)
+    )
+    raw = (
+        np.floor(values / resolution).astype(np.int64)
+        if kind == "counter"
+        else np.round(values / resolution).astype(np.int64)
+    )
+    return MeterSeries(
+        "m.csv", "column 'p'", "line", kind, resolution, t + offset_s, raw, np.arange(2, t.size + 2)
+    )  # type: ignore[arg-type]
 
 
 def found(series: MeterSeries, energy: Energy, max_offset_s: float = 120.0) -> Offset:
@@ -63,7 +89,9 @@ def found(series: MeterSeries, energy: Energy, max_offset_s: float = 120.0) -> O
 @pytest.mark.parametrize("offset_s", [-97.3, -3.21, 0.0, 0.4, 2.37, 61.9])
 @pytest.mark.parametrize("spacing", [0.1, 1.0, 5.0])
 def test_the_offset_is_found_to_a_fraction_of_the_spacing(offset_s: float, spacing: float) -> None:
-    """With noise of 2 % and fixed losses: within a tenth of the spacing (of 0.6 s: the run's own sensors know no better) and four of its own u."""
+    """With noise of 2 % and fixed losses: within a tenth of the spacing (of 0.6 s: the run's own
+    sensors know no better) and four of its own u.
+    """
     energy = work()
     got = found(meter(energy, offset_s, spacing, noise_w=5.0), energy)
     assert got.determined
@@ -73,7 +101,9 @@ def test_the_offset_is_found_to_a_fraction_of_the_spacing(offset_s: float, spaci
 
 
 def test_the_uncertainty_is_that_of_the_error() -> None:
-    """Over 40 meters with their own noise, errors beyond two standard uncertainties are as rare as they should be."""
+    """Over 40 meters with their own noise, errors beyond two standard uncertainties are as rare as
+    they should be.
+    """
     energy = work()
     errors = []
     for seed in range(40):
@@ -110,17 +140,26 @@ def test_repeats_that_all_look_alike_are_told_as_such() -> None:
 
 
 def test_another_nodes_meter_is_refused() -> None:
-    """Its power has nothing to do with this run: said with the file, its lines and the best correlation."""
-    with pytest.raises(BadInput, match=r"^m\.csv: lines 2-\d+: does not follow this run: best correlation"):
+    """Its power has nothing to do with this run: said with the file, its lines and the best
+    correlation.
+    """
+    with pytest.raises(
+        BadInput, match=r"^m\.csv: lines 2-\d+: does not follow this run: best correlation"
+    ):
         found(meter(constant(200.0), 0.0, 1.0, noise_w=20.0), work())
     with pytest.raises(BadInput, match="does not follow this run"):
-        found(meter(lambda t: -0.5 * work()(t), 0.0, 1.0, noise_w=1.0), work())  # falls where the run rises
+        found(
+            meter(lambda t: -0.5 * work()(t), 0.0, 1.0, noise_w=1.0), work()
+        )  # falls where the run rises
 
 
 def test_an_offset_beyond_the_search_is_refused() -> None:
     """Whether the best fit lies at the end, or nothing fits at all."""
     energy = work()
-    with pytest.raises(BadInput, match=r"m\.csv: lines 2-\d+: (the best clock offset lies at the end|does not follow)"):
+    with pytest.raises(
+        BadInput,
+        match=r"m\.csv: lines 2-\d+: (the best clock offset lies at the end|does not follow)",
+    ):
         found(meter(energy, 31.0, 1.0), energy, 30.0)
 
 
@@ -129,15 +168,31 @@ def times(changes: dict[int, float] | None = None, n: int = 100) -> Floats:
 
 
 def plain(t: Floats) -> MeterSeries:
-    return MeterSeries("m.csv", "column 'p'", "line", "power", 1.0, t, np.ones(t.size, dtype=np.int64), np.arange(2, t.size + 2))
+    return MeterSeries(
+        "m.csv",
+        "column 'p'",
+        "line",
+        "power",
+        1.0,
+        t,
+        np.ones(t.size, dtype=np.int64),
+        np.arange(2, t.size + 2),
+    )
 
 
-REPEATS = [Window(label="repeat", start_s=20.0, end_s=50.0, repeat=0), Window(label="repeat", start_s=55.0, end_s=80.0, repeat=1)]
+REPEATS = [
+    Window(label="repeat", start_s=20.0, end_s=50.0, repeat=0),
+    Window(label="repeat", start_s=55.0, end_s=80.0, repeat=1),
+]
 
 
 def test_a_repeat_that_the_meter_did_not_see_is_refused() -> None:
-    """A hole that swallows most of a short repeat, though no ten seconds long, costs the meter and not the repeat's energy."""
-    short = [Window(label="repeat", start_s=20.0 + 8 * k, end_s=25.0 + 8 * k, repeat=k) for k in range(4)]
+    """A hole that swallows most of a short repeat, though no ten seconds long, costs the meter and
+    not the repeat's energy.
+    """
+    short = [
+        Window(label="repeat", start_s=20.0 + 8 * k, end_s=25.0 + 8 * k, repeat=k) for k in range(4)
+    ]
     t = np.concatenate((np.arange(36.0), np.arange(40.0, 100.0)))
     with pytest.raises(BadInput, match=r"no reading for 4.0 s of repeat 3, which lasts 5 s"):
         check_sampling(plain(t), t, short, 18.0)
@@ -146,7 +201,11 @@ def test_a_repeat_that_the_meter_did_not_see_is_refused() -> None:
 
 def test_sampling_that_covers_the_run_passes() -> None:
     """Nine readings left out are no gap at one a second, nor is anything before the run."""
-    for t in (np.arange(100.0), np.concatenate((np.arange(31.0), np.arange(40.0, 100.0))), np.concatenate(([0.0], np.arange(15.0, 100.0)))):
+    for t in (
+        np.arange(100.0),
+        np.concatenate((np.arange(31.0), np.arange(40.0, 100.0))),
+        np.concatenate(([0.0], np.arange(15.0, 100.0))),
+    ):
         check_sampling(plain(t), t, REPEATS, 18.0)
 
 
@@ -155,9 +214,18 @@ def test_sampling_that_covers_the_run_passes() -> None:
     [
         (np.arange(25.0, 100.0), r"^m\.csv line 2: begins 5.0 s after the first repeat did"),
         (np.arange(0.0, 75.0), r"^m\.csv line 76: ends 6.0 s before the last repeat did"),
-        (np.concatenate((np.arange(31.0), np.arange(42.0, 100.0))), r"^m\.csv line 33: no reading for 12.0 s inside the run \(after line 32"),
-        (np.concatenate((np.arange(0.0, 30.0, 0.1), np.arange(31.5, 100.0, 0.1))), r"no reading for 1.6 s inside the run"),
-        (np.arange(0.0, 100.0, 20.0), r"^m\.csv: readings come 20 s apart, the shortest repeat lasts 25 s"),
+        (
+            np.concatenate((np.arange(31.0), np.arange(42.0, 100.0))),
+            r"^m\.csv line 33: no reading for 12.0 s inside the run \(after line 32",
+        ),
+        (
+            np.concatenate((np.arange(0.0, 30.0, 0.1), np.arange(31.5, 100.0, 0.1))),
+            r"no reading for 1.6 s inside the run",
+        ),
+        (
+            np.arange(0.0, 100.0, 20.0),
+            r"^m\.csv: readings come 20 s apart, the shortest repeat lasts 25 s",
+        ),
     ],
 )
 def test_sampling_that_does_not_is_refused_with_its_line(t: Floats, what: str) -> None:
@@ -169,7 +237,11 @@ def test_sampling_that_does_not_is_refused_with_its_line(t: Floats, what: str) -
 def test_a_file_of_another_day_says_what_it_holds() -> None:
     """The most common mistake: an hour off by a wrong zone."""
     t = np.arange(100.0) + 1_772_362_800
-    with pytest.raises(BadInput, match=r"has no reading in the run, which lasted from 2026-03-01T10:00:00Z to .*: it holds 2026-03-01T11:00:00Z \(line 2\) to"):
+    with pytest.raises(
+        BadInput,
+        match=r"has no reading in the run, which lasted from 2026-03-01T10:00:00Z to .*: it holds "
+        r"2026-03-01T11:00:00Z \(line 2\) to",
+    ):
         check_near(plain(t), 1_772_359_200.0, 1_772_359_300.0, 120.0)
 
 

@@ -17,7 +17,9 @@ PLAIN = Choice()
 T0 = 1_772_359_200.0  # 2026-03-01T10:00:00Z
 
 
-def series(tmp_path: Path, text: str, choice: Choice = PLAIN, name: str = "meter.csv") -> MeterSeries:
+def series(
+    tmp_path: Path, text: str, choice: Choice = PLAIN, name: str = "meter.csv"
+) -> MeterSeries:
     path = tmp_path / name
     path.write_text(text, "utf-8")
     return read(path, choice)
@@ -46,7 +48,9 @@ def refused(tmp_path: Path, text: str, choice: Choice = PLAIN, name: str = "mete
         ("E/kJ", "7", "8", "counter", 7000.0),
     ],
 )
-def test_the_unit_is_in_the_header(tmp_path: Path, header: str, first: str, second: str, kind: str, joules_or_watts: float) -> None:
+def test_the_unit_is_in_the_header(
+    tmp_path: Path, header: str, first: str, second: str, kind: str, joules_or_watts: float
+) -> None:
     """Power and energy in the units that meters use come out in W and J."""
     found = read_two(tmp_path, header, first, second)
     assert found.kind == kind
@@ -54,7 +58,9 @@ def test_the_unit_is_in_the_header(tmp_path: Path, header: str, first: str, seco
 
 
 def read_two(tmp_path: Path, header: str, first: str, second: str) -> MeterSeries:
-    return series(tmp_path, f"time,{header}\n2026-03-01T10:00:00Z,{first}\n2026-03-01T10:00:01Z,{second}\n")
+    return series(
+        tmp_path, f"time,{header}\n2026-03-01T10:00:00Z,{first}\n2026-03-01T10:00:01Z,{second}\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,14 +75,24 @@ def read_two(tmp_path: Path, header: str, first: str, second: str) -> MeterSerie
     ],
 )
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_times_of_every_kind_are_the_same_moment(tmp_path: Path, first: str, second: str, choice: Choice, separator: str) -> None:
-    """ISO 8601 with a zone, s and ms since 1970, and local times of a named zone; with any separator."""
-    found = series(tmp_path, f"timestamp{separator}power_w\n{first}{separator}1\n{second}{separator}2\n", choice)
+def test_times_of_every_kind_are_the_same_moment(
+    tmp_path: Path, first: str, second: str, choice: Choice, separator: str
+) -> None:
+    """ISO 8601 with a zone, s and ms since 1970, and local times of a named zone; with any
+    separator.
+    """
+    found = series(
+        tmp_path,
+        f"timestamp{separator}power_w\n{first}{separator}1\n{second}{separator}2\n",
+        choice,
+    )
     assert found.t_s.tolist() == [T0, T0 + 1.5]
 
 
 def test_counts_are_the_files_own_last_digit(tmp_path: Path) -> None:
-    """A kWh counter with three decimals has a resolution of 3600 J, and the counts give back what was written."""
+    """A kWh counter with three decimals has a resolution of 3600 J, and the counts give back what
+    was written.
+    """
     found = series(tmp_path, "time,energy_kwh\n1772359200,12.500\n1772359260,12.501\n")
     assert found.resolution == 3600
     assert found.raw.tolist() == [12500, 12501]
@@ -84,7 +100,10 @@ def test_counts_are_the_files_own_last_digit(tmp_path: Path) -> None:
 
 def test_comments_blank_lines_and_other_columns_are_passed_over(tmp_path: Path) -> None:
     """Lines keep their numbers; the one column with a unit is taken."""
-    text = "# PDU 7\n\nnote,time,temperature,power_w\nok,1772359200,20,1\n\n# changed the fan\nok,1772359201,20,2\n"
+    text = (
+        "# PDU 7\n\nnote,time,temperature,power_w\nok,1772359200,20,1\n\n# changed the "
+        "fan\nok,1772359201,20,2\n"
+    )
     found = series(tmp_path, text)
     assert found.places.tolist() == [4, 7]
     assert found.raw.tolist() == [1, 2]
@@ -102,21 +121,61 @@ def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
     ("text", "choice", "line", "what"),
     [
         ("time,power\n1772359200,1\n1772359201,2\n", Choice(), "line 1", "says no unit"),
-        ("time,power [hp]\n1772359200,1\n1772359201,2\n", Choice(), "line 1", "'hp' is no known unit"),
-        ("time,power [MW]\n1772359200,1\n1772359201,2\n", Choice(), "line 1", "'MW' is no known unit"),
+        (
+            "time,power [hp]\n1772359200,1\n1772359201,2\n",
+            Choice(),
+            "line 1",
+            "'hp' is no known unit",
+        ),
+        (
+            "time,power [MW]\n1772359200,1\n1772359201,2\n",
+            Choice(),
+            "line 1",
+            "'MW' is no known unit",
+        ),
         ("time,power_w\n2026-03-01T10:00:00,1\n", Choice(), "line 2", "says no zone"),
-        ("time,power_w\n1772359200,1\n1772359202,1\n1772359201,2\n", Choice(), "line 4", "time goes back by 1 s"),
+        (
+            "time,power_w\n1772359200,1\n1772359202,1\n1772359201,2\n",
+            Choice(),
+            "line 4",
+            "time goes back by 1 s",
+        ),
         ("time,power_w\n1772359200,1\n1772359200,2\n", Choice(), "line 3", "stands twice"),
         ("time,power_w\n1772359200,1\n1772359201,n/a\n", Choice(), "line 3", "'n/a' is no number"),
-        ("time;power_w\n1772359200;1,5\n1772359201;1,6\n", Choice(), "line 2", "write decimals with a point"),
+        (
+            "time;power_w\n1772359200;1,5\n1772359201;1,6\n",
+            Choice(),
+            "line 2",
+            "write decimals with a point",
+        ),
         ("time,power_w\n1772359200,1\n1772359201,NaN\n", Choice(), "line 3", "not a finite number"),
         ("time,power_w\n1772359200,1\n1772359201,inf\n", Choice(), "line 3", "not a finite number"),
         ("time,power_w\n1772359200,1\n1772359201,-2\n", Choice(), "line 3", "negative"),
         ("time,power_w\n1772359200,1\n1772359201,\n", Choice(), "line 3", "is no number"),
-        ("time,energy_j\n1772359200,10\n1772359201,9\n", Choice(), "line 3", "the energy falls from 10 to 9"),
-        ("time,power_w\n2026-03-01T10:00:00Z,1\n2026-03-01T11:00:01+01:00,2\n", Choice(), "line 3", "times change from zone +0000 to zone +0100"),
-        ("time,power_w\n2026-03-01T10:00:00Z,1\n2026-03-01T10:00:01,2\n", Choice(timezone="UTC"), "line 3", "times change from zone +0000 to no zone"),
-        ("time,power_w\n1772359200,1\n1772359201000,2\n", Choice(), "line 3", "times change from s since 1970 to ms since 1970"),
+        (
+            "time,energy_j\n1772359200,10\n1772359201,9\n",
+            Choice(),
+            "line 3",
+            "the energy falls from 10 to 9",
+        ),
+        (
+            "time,power_w\n2026-03-01T10:00:00Z,1\n2026-03-01T11:00:01+01:00,2\n",
+            Choice(),
+            "line 3",
+            "times change from zone +0000 to zone +0100",
+        ),
+        (
+            "time,power_w\n2026-03-01T10:00:00Z,1\n2026-03-01T10:00:01,2\n",
+            Choice(timezone="UTC"),
+            "line 3",
+            "times change from zone +0000 to no zone",
+        ),
+        (
+            "time,power_w\n1772359200,1\n1772359201000,2\n",
+            Choice(),
+            "line 3",
+            "times change from s since 1970 to ms since 1970",
+        ),
         ("time,power_w\n0.1,1\n0.2,2\n", Choice(), "line 2", "neither s nor ms since 1970"),
         ("time,power_w\nnow,1\n", Choice(), "line 2", "'now' is no time"),
         (
@@ -125,14 +184,26 @@ def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
             "line 2",
             "stood twice on the clock of Europe/Berlin: daylight saving changed",
         ),
-        ("time,power_w\n2026-03-29 02:30:00,1\n", Choice(timezone="Europe/Berlin"), "line 2", "never stood on the clock of Europe/Berlin"),
-        ("time,power_w\n1772359200,1\n1772359201\n", Choice(), "line 3", "has 1 columns, the header 2"),
+        (
+            "time,power_w\n2026-03-29 02:30:00,1\n",
+            Choice(timezone="Europe/Berlin"),
+            "line 2",
+            "never stood on the clock of Europe/Berlin",
+        ),
+        (
+            "time,power_w\n1772359200,1\n1772359201\n",
+            Choice(),
+            "line 3",
+            "has 1 columns, the header 2",
+        ),
         ("1772359200,1\n1772359201,2\n", Choice(), "line 1", "is no header but a reading"),
         ("power_w\n1\n", Choice(), "line 1", "one column only"),
         ('time,power_w\n1772359200,"1\n', Choice(), "line", "is no CSV"),
     ],
 )
-def test_what_cannot_be_read_for_certain_is_refused_with_its_line(tmp_path: Path, text: str, choice: Choice, line: str, what: str) -> None:
+def test_what_cannot_be_read_for_certain_is_refused_with_its_line(
+    tmp_path: Path, text: str, choice: Choice, line: str, what: str
+) -> None:
     """One line that names the file, the line in it, and what is wrong."""
     said = refused(tmp_path, text, choice)
     assert f"meter.csv {line}" in said
@@ -167,7 +238,12 @@ def test_files_that_hold_nothing(tmp_path: Path) -> None:
 
 
 def matrix(*series: tuple[dict[str, str], list[list[object]]], kind: str = "matrix") -> str:
-    return json.dumps({"status": "success", "data": {"resultType": kind, "result": [{"metric": m, "values": v} for m, v in series]}})
+    return json.dumps(
+        {
+            "status": "success",
+            "data": {"resultType": kind, "result": [{"metric": m, "values": v} for m, v in series]},
+        }
+    )
 
 
 def test_a_range_query_of_prometheus(tmp_path: Path) -> None:
@@ -177,23 +253,37 @@ def test_a_range_query_of_prometheus(tmp_path: Path) -> None:
     found = series(tmp_path, matrix(one), name="m.json")
     assert (found.raw * found.resolution).tolist() == [100.5, 101.0]
     assert found.word == "value"
-    assert series(tmp_path, matrix(one, two), Choice(select=("instance", "n2")), "m.json").raw.tolist() == [7, 8]
+    assert series(
+        tmp_path, matrix(one, two), Choice(select=("instance", "n2")), "m.json"
+    ).raw.tolist() == [7, 8]
     assert "holds 2 series" in refused(tmp_path, matrix(one, two), name="m.json")
-    assert "0 of its 2 series fit instance=n3" in refused(tmp_path, matrix(one, two), Choice(select=("instance", "n3")), "m.json")
+    assert "0 of its 2 series fit instance=n3" in refused(
+        tmp_path, matrix(one, two), Choice(select=("instance", "n3")), "m.json"
+    )
 
 
 def test_what_is_wrong_with_prometheus_is_said_with_the_value(tmp_path: Path) -> None:
     """NaN, a vector, an error, a name without unit."""
     name = {"__name__": "p_watts"}
-    assert "m.json value 2: the value is NaN" in refused(tmp_path, matrix((name, [[T0, "1"], [T0 + 1, "NaN"]])), name="m.json")
-    assert "m.json value 1: is not [seconds" in refused(tmp_path, matrix((name, [[T0, 1]])), name="m.json")
+    assert "m.json value 2: the value is NaN" in refused(
+        tmp_path, matrix((name, [[T0, "1"], [T0 + 1, "NaN"]])), name="m.json"
+    )
+    assert "m.json value 1: is not [seconds" in refused(
+        tmp_path, matrix((name, [[T0, 1]])), name="m.json"
+    )
     assert "not a matrix" in refused(tmp_path, matrix((name, []), kind="vector"), name="m.json")
-    assert "says no unit" in refused(tmp_path, matrix(({"__name__": "p"}, [[T0, "1"], [T0 + 1, "2"]])), name="m.json")
-    assert "Prometheus answered with an error: bad" in refused(tmp_path, '{"status":"error","error":"bad"}', name="m.json")
+    assert "says no unit" in refused(
+        tmp_path, matrix(({"__name__": "p"}, [[T0, "1"], [T0 + 1, "2"]])), name="m.json"
+    )
+    assert "Prometheus answered with an error: bad" in refused(
+        tmp_path, '{"status":"error","error":"bad"}', name="m.json"
+    )
     assert "is no answer of Prometheus" in refused(tmp_path, '{"a": 1}', name="m.json")
     assert "is no JSON" in refused(tmp_path, '{"a": ', name="m.json")
     assert "is no answer" in refused(tmp_path, "[1, 2]", name="m.json")
-    assert "this file is JSON" in refused(tmp_path, matrix((name, [])), Choice(column="p"), "m.json")
+    assert "this file is JSON" in refused(
+        tmp_path, matrix((name, [])), Choice(column="p"), "m.json"
+    )
 
 
 def test_long_decimals_keep_their_value(tmp_path: Path) -> None:

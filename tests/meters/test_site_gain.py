@@ -1,4 +1,6 @@
-"""Gains against a reference: the truth is recovered with an honest interval, and what cannot be told is refused."""
+"""Gains against a reference: the truth is recovered with an honest interval, and what cannot be
+told is refused.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,22 @@ from energybench.meters.site_gain import Findings, of_board, of_node
 from energybench.model import Channel, Gain, Gpu, Host, Trace, Window
 from tests.analysis.truth import Energy, Sensor, channel, trace
 
-RANGES = {"package_w": (20.0, 500.0, "x"), "memory_w_per_gb": (0.2, 0.5, "x"), "gpu_w": (0.0, 1000.0, "x")}
-WINDOWS = [Window(label="idle", start_s=5.0, end_s=35.0)] + [Window(label="repeat", start_s=40 + 25 * i, end_s=60 + 25 * i, repeat=i) for i in range(3)]
+RANGES = {
+    "package_w": (20.0, 500.0, "x"),
+    "memory_w_per_gb": (0.2, 0.5, "x"),
+    "gpu_w": (0.0, 1000.0, "x"),
+}
+WINDOWS = [Window(label="idle", start_s=5.0, end_s=35.0)] + [
+    Window(label="repeat", start_s=40 + 25 * i, end_s=60 + 25 * i, repeat=i) for i in range(3)
+]
 T = np.arange(0.0, 130.0, 0.05)
 
 
 def load(idle_w: float, load_w: float) -> Energy:
     """Power of the idle phase and of the repeats, as joules since 0."""
-    times = [-100.0] + [t for window in WINDOWS[1:] for t in (window.start_s, window.end_s)] + [300.0]
+    times = (
+        [-100.0] + [t for window in WINDOWS[1:] for t in (window.start_s, window.end_s)] + [300.0]
+    )
     watts = [idle_w] + [load_w, idle_w] * 3
     joules = np.concatenate(([0.0], np.cumsum(np.diff(times) * watts)))
     return lambda t: np.asarray(np.interp(t, times, joules))
@@ -30,10 +40,14 @@ def load(idle_w: float, load_w: float) -> Energy:
 def board(i: int, energy: Energy, gain: float, u_rel: float = 0.04, **changes: object) -> Trace:
     made = channel(device=f"GPU-{i}", gain=Gain(u_rel=u_rel, key=f"gain:GPU-{i}"), **changes)
     sensor = Sensor(energy, gain=gain)
-    return trace(made, T, sensor.counts(T, 1e-3) if made.kind == "counter" else sensor.watts(T, 1e-3))
+    return trace(
+        made, T, sensor.counts(T, 1e-3) if made.kind == "counter" else sensor.watts(T, 1e-3)
+    )
 
 
-def meter(energy: Energy, component: str, device: str, limit: float = 0.01, lag_u_s: float = 0.0) -> Trace:
+def meter(
+    energy: Energy, component: str, device: str, limit: float = 0.01, lag_u_s: float = 0.0
+) -> Trace:
     made = Channel(
         collector="meter",
         device=device,
@@ -49,16 +63,31 @@ def meter(energy: Energy, component: str, device: str, limit: float = 0.01, lag_
     return trace(made, t, np.round((energy(t) + 1e6) / 1e-3).astype(np.int64))
 
 
-def against_board(gain: float, limit: float = 0.01, windows: list[Window] = WINDOWS, u_rel: float = 0.04) -> Findings:
+def against_board(
+    gain: float, limit: float = 0.01, windows: list[Window] = WINDOWS, u_rel: float = 0.04
+) -> Findings:
     energy = load(50.0, 400.0)
-    traces = [board(0, energy, gain, u_rel), board(0, energy, gain * 1.02, kind="power", quantity="power_instant", window_s=0.025, counts=False)]
+    traces = [
+        board(0, energy, gain, u_rel),
+        board(
+            0,
+            energy,
+            gain * 1.02,
+            kind="power",
+            quantity="power_instant",
+            window_s=0.025,
+            counts=False,
+        ),
+    ]
     reference = meter(energy, "gpu.board", "GPU-0", limit)
     return of_board([*traces, reference], windows, reference.channel, "run")
 
 
 @pytest.mark.parametrize("gain", [0.9, 0.945, 1.0, 1.11])
 def test_a_boards_gain_is_recovered(gain: float) -> None:
-    """Of its counter and its power reading, each its own; most of what is unknown is the meter's limit of error."""
+    """Of its counter and its power reading, each its own; most of what is unknown is the meter's
+    limit of error.
+    """
     counter, power = against_board(gain).channels
     assert counter.gain.low <= gain <= counter.gain.high
     assert counter.gain.value == pytest.approx(gain, rel=0.003)
@@ -76,40 +105,78 @@ def test_a_gain_that_was_taken_off_before_is_counted_in() -> None:
     """The profile says shown / true, whatever the run had believed."""
     energy = load(50.0, 400.0)
     made = board(0, energy, 0.9)
-    held = Trace(channel=channel(device="GPU-0", gain=Gain(value=0.95, u_rel=0.04, key="k")), t_s=made.t_s, raw=made.raw, ok=made.ok)
+    held = Trace(
+        channel=channel(device="GPU-0", gain=Gain(value=0.95, u_rel=0.04, key="k")),
+        t_s=made.t_s,
+        raw=made.raw,
+        ok=made.ok,
+    )
     reference = meter(energy, "gpu.board", "GPU-0")
-    assert of_board([held, reference], WINDOWS, reference.channel, "run").channels[0].gain.value == pytest.approx(0.9, rel=0.003)
+    assert of_board([held, reference], WINDOWS, reference.channel, "run").channels[
+        0
+    ].gain.value == pytest.approx(0.9, rel=0.003)
 
 
 def test_a_meter_no_better_than_the_prior_is_refused() -> None:
     """10 % of error tells nothing about a sensor believed to 4 %."""
-    with pytest.raises(BadInput, match=r"^run: this reference does not improve on the prior: 0\.9\d\d ± 6\.\d% .* against ±4\.0%"):
+    with pytest.raises(
+        BadInput,
+        match=r"^run: this reference does not improve on the prior: 0\.9\d\d ± 6\.\d% .* against "
+        r"±4\.0%",
+    ):
         against_board(0.93, limit=0.11)
 
 
 def node(
-    gains: list[float], shown: list[Trace] | None = None, *, component: str = "node.ac", efficiency: float = 0.94, idle_w: float = 50.0, fans: float = 0.0
+    gains: list[float],
+    shown: list[Trace] | None = None,
+    *,
+    component: str = "node.ac",
+    efficiency: float = 0.94,
+    idle_w: float = 50.0,
+    fans: float = 0.0,
 ) -> tuple[list[Trace], Channel]:
-    """Boards whose sensors have these gains, and a node meter over them: 200 W of fixed power, fans that follow the load."""
+    """Boards whose sensors have these gains, and a node meter over them: 200 W of fixed power, fans
+    that follow the load.
+    """
     energy = load(idle_w, 400.0)
     boards = [board(i, energy, gain) for i, gain in enumerate(gains)]
-    plug = meter(lambda t: (200 * t + (1 + fans) * len(gains) * energy(t)) / efficiency, component, "m")
+    plug = meter(
+        lambda t: (200 * t + (1 + fans) * len(gains) * energy(t)) / efficiency, component, "m"
+    )
     return [*boards, *(shown or []), plug], plug.channel
 
 
-def scale(traces: list[Trace], reference: Channel, psu: float | None = None, memory_gb: float = 0.0) -> Findings:
-    boards = tuple(Gpu(uuid=t.channel.device, name="board") for t in traces if t.channel.component == "gpu.board")
-    chosen = cover("device", [t.channel for t in traces], Host(name="n", gpus=boards, memory_bytes=int(memory_gb * 1e9)), RANGES)
+def scale(
+    traces: list[Trace], reference: Channel, psu: float | None = None, memory_gb: float = 0.0
+) -> Findings:
+    boards = tuple(
+        Gpu(uuid=t.channel.device, name="board")
+        for t in traces
+        if t.channel.component == "gpu.board"
+    )
+    chosen = cover(
+        "device",
+        [t.channel for t in traces],
+        Host(name="n", gpus=boards, memory_bytes=int(memory_gb * 1e9)),
+        RANGES,
+    )
     return of_node(traces, WINDOWS, reference, chosen, "run", psu)
 
 
 def test_the_common_scale_of_a_node_is_recovered() -> None:
-    """Over nodes of any gain, with any supply and any fans that are allowed for, 95 % intervals hold the truth."""
+    """Over nodes of any gain, with any supply and any fans that are allowed for, 95 % intervals
+    hold the truth.
+    """
     random = np.random.default_rng(5)
     held = {"supply unknown": 0, "supply stated": 0}
     n = 60
     for _ in range(n):
-        gain, efficiency, fans = random.normal(1.0, 0.04), random.uniform(0.88, 0.97), random.uniform(0.0, 0.05)
+        gain, efficiency, fans = (
+            random.normal(1.0, 0.04),
+            random.uniform(0.88, 0.97),
+            random.uniform(0.0, 0.05),
+        )
         traces, reference = node([gain], efficiency=efficiency, fans=fans)
         for name, psu in (("supply unknown", None), ("supply stated", efficiency)):
             found = scale(traces, reference, psu).scale
@@ -144,19 +211,25 @@ def test_four_boards_share_a_scale_and_each_is_known_less_well() -> None:
 def test_a_power_reading_beside_a_counter_keeps_its_ratio() -> None:
     """Else the cross-check of a later run would find that the two disagree."""
     energy = load(50.0, 400.0)
-    beside = board(0, energy, 0.95 * 1.03, kind="power", quantity="power_instant", window_s=0.025, counts=False)
+    beside = board(
+        0, energy, 0.95 * 1.03, kind="power", quantity="power_instant", window_s=0.025, counts=False
+    )
     counter, power = scale(*node([0.95], [beside]), psu=0.94).channels
     assert power.gain.value / counter.gain.value == pytest.approx(1.03, rel=0.005)
 
 
 def test_windows_of_one_power_are_refused() -> None:
     """The slope is what tells the gain; without an idle phase there is none."""
-    with pytest.raises(BadInput, match=r"its windows do not differ enough in power \(370 to 400 W by its sensors\)"):
+    with pytest.raises(
+        BadInput, match=r"its windows do not differ enough in power \(370 to 400 W by its sensors\)"
+    ):
         scale(*node([1.0], idle_w=370.0))
 
 
 def test_an_unknown_supply_hides_what_is_believed_of_a_sum() -> None:
-    """Four boards of 4 % each are believed to 2 % together; a supply between 0.88 and 0.97 is known to 2.8 %."""
+    """Four boards of 4 % each are believed to 2 % together; a supply between 0.88 and 0.97 is known
+    to 2.8 %.
+    """
     with pytest.raises(BadInput, match=r"does not improve on the prior: .* against ±2\.0%"):
         scale(*node([1.0] * 4))
 
@@ -164,7 +237,13 @@ def test_an_unknown_supply_hides_what_is_believed_of_a_sum() -> None:
 def test_a_model_is_not_calibrated() -> None:
     """A CPU by its TDP has no gain."""
     energy = load(50.0, 400.0)
-    model = trace(channel(collector="estimate", device="package-0", component="cpu.package", quality="estimated"), T, Sensor(energy).counts(T, 1e-3))
+    model = trace(
+        channel(
+            collector="estimate", device="package-0", component="cpu.package", quality="estimated"
+        ),
+        T,
+        Sensor(energy).counts(T, 1e-3),
+    )
     traces, reference = node([1.0], [model])
     chosen = cover("compute", [t.channel for t in traces], Host(name="n", memory_bytes=1), RANGES)
     with pytest.raises(BadInput, match=r"cpu\.package is a model here, no sensor"):
@@ -183,28 +262,56 @@ def test_a_meter_that_falls_while_the_sensors_rise_is_refused() -> None:
 def socket_with_memory(gigabytes: float, load_w: float = 400.0) -> Findings:
     """One socket, a meter behind the supply, and memory that no counter sees."""
     energy = load(50.0, load_w)
-    made = channel(collector="rapl", device="package-0", component="cpu.package", gain=Gain(u_rel=0.03, key="gain:p"))
-    package, plug = trace(made, T, Sensor(energy).counts(T, 1e-3)), meter(lambda t: 200 * t + energy(t), "node", "m")
-    chosen = cover("compute", [package.channel], Host(name="n", sockets=1, memory_bytes=int(gigabytes * 1e9)), RANGES)
+    made = channel(
+        collector="rapl",
+        device="package-0",
+        component="cpu.package",
+        gain=Gain(u_rel=0.03, key="gain:p"),
+    )
+    package, plug = (
+        trace(made, T, Sensor(energy).counts(T, 1e-3)),
+        meter(lambda t: 200 * t + energy(t), "node", "m"),
+    )
+    chosen = cover(
+        "compute",
+        [package.channel],
+        Host(name="n", sockets=1, memory_bytes=int(gigabytes * 1e9)),
+        RANGES,
+    )
     return of_node([package, plug], WINDOWS, plug.channel, chosen, "run")
 
 
 def test_where_memory_dominates_the_remedy_is_a_larger_rise() -> None:
-    """512 GB may draw 154 W more or less while the socket rises by 350 W: no better meter and no longer idle phase would help, and the rise named does."""
+    """512 GB may draw 154 W more or less while the socket rises by 350 W: no better meter and no
+    longer idle phase would help, and the rise named does.
+    """
     with pytest.raises(BadInput) as error:
         socket_with_memory(512)
     assert "most is open in parts without a sensor ±1" in error.value.what
-    assert "memory without a counter may draw 102-256 W and the sensors rise by 350 W only" in error.value.remedy
-    assert not [word for word in ("better meter", "--idle", "--psu-efficiency", "attach") if word in error.value.remedy]
+    assert (
+        "memory without a counter may draw 102-256 W and the sensors rise by 350 W only"
+        in error.value.remedy
+    )
+    assert not [
+        word
+        for word in ("better meter", "--idle", "--psu-efficiency", "attach")
+        if word in error.value.remedy
+    ]
     (wanted,) = re.findall(r"work that raises them by (\d+) W", error.value.remedy)
     found = socket_with_memory(512, load_w=50.0 + float(wanted))
     assert found.channels[0].u_rel < 0.03
 
 
 def test_the_remedy_is_that_of_the_largest_effect() -> None:
-    """An unknown supply wants its efficiency, a poor meter a better one; with memory beside the supply both are named, the larger first."""
+    """An unknown supply wants its efficiency, a poor meter a better one; with memory beside the
+    supply both are named, the larger first.
+    """
     for refused, most, remedy in (
-        (lambda: scale(*node([1.0] * 4)), "efficiency of the power supply ±2.8%", "--psu-efficiency"),
+        (
+            lambda: scale(*node([1.0] * 4)),
+            "efficiency of the power supply ±2.8%",
+            "--psu-efficiency",
+        ),
         (lambda: against_board(0.93, limit=0.11), "limit of error ±6", "a better meter"),
     ):
         with pytest.raises(BadInput) as error:
@@ -213,7 +320,11 @@ def test_the_remedy_is_that_of_the_largest_effect() -> None:
         assert error.value.remedy.startswith(remedy)
     traces, reference = node([1.0] * 4)
     boards = tuple(Gpu(uuid=f"GPU-{i}", name="board") for i in range(4))
-    package = trace(channel(collector="rapl", device="package-0", component="cpu.package"), T, Sensor(load(50.0, 400.0)).counts(T, 1e-3))
+    package = trace(
+        channel(collector="rapl", device="package-0", component="cpu.package"),
+        T,
+        Sensor(load(50.0, 400.0)).counts(T, 1e-3),
+    )
     host = Host(name="n", sockets=1, gpus=boards, memory_bytes=int(1.5e12))
     chosen = cover("compute", [*(t.channel for t in traces), package.channel], host, RANGES)
     with pytest.raises(BadInput) as error:

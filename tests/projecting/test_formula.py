@@ -1,4 +1,6 @@
-"""The formula language computes what it says, on numbers and on draws alike, and understands nothing else."""
+"""The formula language computes what it says, on numbers and on draws alike, and understands
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ WHERE = "f.toml: lines.x"
 )
 def test_arithmetic(text: str, expected: float) -> None:
     """Precedence and functions are those of arithmetic."""
-    assert parse(text, WHERE).value({"a": 3.0, "b": 2.0}, WHERE) == pytest.approx(expected, rel=1e-15)
+    assert parse(text, WHERE).value({"a": 3.0, "b": 2.0}, WHERE) == pytest.approx(
+        expected, rel=1e-15
+    )
 
 
 def test_names_in_order() -> None:
@@ -72,7 +76,9 @@ def test_ceil_forgives_binary_rounding() -> None:
     ],
 )
 def test_no_finite_result(text: str, said: str) -> None:
-    """A result that is no finite number is one line that names the formula; draws outlive it quietly."""
+    """A result that is no finite number is one line that names the formula; draws outlive it
+    quietly.
+    """
     formula = parse(text, WHERE)
     with pytest.raises(BadInput, match=said) as caught:
         formula.value({"a": 3.0, "b": 2.0}, WHERE)
@@ -155,7 +161,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:24]))
 def test_hostile(text: str) -> None:
-    """What is not arithmetic is refused in one line, without a warning, and nothing of it is ever run."""
+    """What is not arithmetic is refused in one line, without a warning, and nothing of it is ever
+    run.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if text == "0b1":  # a number all the same
@@ -179,7 +187,15 @@ def test_any_text(text: str) -> None:
         pass
 
 
-@pytest.mark.parametrize(("text", "remedy"), [("a · b", r"write \*"), ("a ^ 2", r"write \*\*"), ("e = m", "right-hand side"), ("a − b", "write -")])
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("a · b", r"write \*"),
+        ("a ^ 2", r"write \*\*"),
+        ("e = m", "right-hand side"),
+        ("a − b", "write -"),
+    ],
+)
 def test_hints(text: str, remedy: str) -> None:
     """Signs that people write are answered with the one that is meant."""
     with pytest.raises(BadInput, match=remedy):
@@ -194,7 +210,10 @@ def test_long_sum() -> None:
 def test_is_name() -> None:
     """Names are letters, digits and _, and nobody else's words."""
     assert all(is_name(name) for name in ("a", "P_gpu", "saved_2"))
-    assert not any(is_name(name) for name in ("", "2a", "_a", "a-b", "a b", "é", "lambda", "True", "None", *FUNCTIONS))
+    assert not any(
+        is_name(name)
+        for name in ("", "2a", "_a", "a-b", "a b", "é", "lambda", "True", "None", *FUNCTIONS)
+    )
 
 
 def test_value_is_a_float() -> None:

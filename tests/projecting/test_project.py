@@ -1,4 +1,6 @@
-"""Projecting keeps what inputs share, names what is wrong, and tests claims against their own inputs."""
+"""Projecting keeps what inputs share, names what is wrong, and tests claims against their own
+inputs.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,21 @@ def given(name: str, value: Estimate | float | None, unit: str = "", **more: Any
 
 def scenario(*inputs: Given, lines: Sequence[tuple[str, ...]] = (), **more: Any) -> Scenario:
     """lines: (name, formula, unit)."""
-    steps = tuple(Step(name=name, formula=formula, unit=unit[0] if unit else "") for name, formula, *unit in lines)
-    return Scenario(**{"name": "s", "title": "S", "about": "", "mode": "throughput", "inputs": inputs, "lines": steps, **more})
+    steps = tuple(
+        Step(name=name, formula=formula, unit=unit[0] if unit else "")
+        for name, formula, *unit in lines
+    )
+    return Scenario(
+        **{
+            "name": "s",
+            "title": "S",
+            "about": "",
+            "mode": "throughput",
+            "inputs": inputs,
+            "lines": steps,
+            **more,
+        }
+    )
 
 
 def comparison(
@@ -80,18 +95,45 @@ def codes(doubts: Sequence[Doubt]) -> list[str]:
 
 def test_a_line_lists_formula_and_inputs() -> None:
     """Each line shows what it was computed from, and where that comes from."""
-    made = project(scenario(given("n", 3, "nodes", evidence="seen"), given("p", 200, "W"), lines=[("power", "n * p", "W"), ("twice", "2 * power + n", "W")]))
+    made = project(
+        scenario(
+            given("n", 3, "nodes", evidence="seen"),
+            given("p", 200, "W"),
+            lines=[("power", "n * p", "W"), ("twice", "2 * power + n", "W")],
+        )
+    )
     power, twice = made.lines
     assert (power.value.value, power.unit, power.formula) == (600.0, "W", "n * p")
-    assert [(used.name, used.unit, used.source) for used in power.inputs] == [("n", "nodes", "seen: a test"), ("p", "W", "a test")]
-    assert [(used.name, used.value.value, used.source) for used in twice.inputs] == [("power", 600.0, ABOVE), ("n", 3.0, "seen: a test")]
+    assert [(used.name, used.unit, used.source) for used in power.inputs] == [
+        ("n", "nodes", "seen: a test"),
+        ("p", "W", "a test"),
+    ]
+    assert [(used.name, used.value.value, used.source) for used in twice.inputs] == [
+        ("power", 600.0, ABOVE),
+        ("n", 3.0, "seen: a test"),
+    ]
 
 
 def test_shared_inputs_cancel() -> None:
-    """Lines are computed from the base inputs: what they share has no part in their ratio or difference."""
+    """Lines are computed from the base inputs: what they share has no part in their ratio or
+    difference.
+    """
     x = combine(10.0, [normal("x", 1.0)])
-    made = project(scenario(given("x", x), lines=[("a", "2 * x"), ("b", "3 * x"), ("ratio", "b / a"), ("nothing", "a + x - b"), ("same", "a - 2 * x + 5")]))
-    assert (made.lines[2].value.low, made.lines[2].value.high) == pytest.approx((1.5, 1.5), rel=1e-12)
+    made = project(
+        scenario(
+            given("x", x),
+            lines=[
+                ("a", "2 * x"),
+                ("b", "3 * x"),
+                ("ratio", "b / a"),
+                ("nothing", "a + x - b"),
+                ("same", "a - 2 * x + 5"),
+            ],
+        )
+    )
+    assert (made.lines[2].value.low, made.lines[2].value.high) == pytest.approx(
+        (1.5, 1.5), rel=1e-12
+    )
     assert made.lines[2].value.effects == ()
     assert (made.lines[4].value.low, made.lines[4].value.high) == pytest.approx((5, 5), rel=1e-12)
     assert made.lines[0].value.half_width == pytest.approx(2 * 1.96, rel=1e-3)
@@ -101,29 +143,44 @@ def test_shared_keys_cancel() -> None:
     """Two inputs of one board share its gain; of two boards they do not."""
 
     def ratio(keys: tuple[str, str]) -> Estimate:
-        inputs = [given(name, combine(100.0, [rectangular("gain", 5.0, key)])) for name, key in zip("ab", keys, strict=True)]
+        inputs = [
+            given(name, combine(100.0, [rectangular("gain", 5.0, key)]))
+            for name, key in zip("ab", keys, strict=True)
+        ]
         return project(scenario(*inputs, lines=[("r", "a / b")])).lines[0].value
 
     assert ratio(("board 1", "board 1")).half_width < 1e-9
-    assert ratio(("board 1", "board 2")).half_width == pytest.approx(0.078, abs=0.002)  # two rectangular ±5 %: ±7.8 %
+    assert ratio(("board 1", "board 2")).half_width == pytest.approx(
+        0.078, abs=0.002
+    )  # two rectangular ±5 %: ±7.8 %
 
 
 def test_ceil_over_draws() -> None:
     """A whole number of nodes stays whole at both ends of its interval."""
-    made = project(scenario(given("s", ranged("s", 12.0, 10.0, 14.0)), lines=[("n", "ceil(100 / s)")]))
+    made = project(
+        scenario(given("s", ranged("s", 12.0, 10.0, 14.0)), lines=[("n", "ceil(100 / s)")])
+    )
     found = made.lines[0].value
     assert (found.low, found.value, found.high) == (8.0, 9.0, 10.0)
 
 
 def test_bounds_go_to_their_own_side() -> None:
     """A range that is not even about the value takes all of it, to either side."""
-    made = project(scenario(given("p", ranged("p", 428.0, 373.0, 504.0)), lines=[("less", "1000 - p"), ("more", "2 * p")]))
+    made = project(
+        scenario(
+            given("p", ranged("p", 428.0, 373.0, 504.0)),
+            lines=[("less", "1000 - p"), ("more", "2 * p")],
+        )
+    )
     assert (made.lines[0].value.low, made.lines[0].value.high) == pytest.approx((496, 627))
     assert (made.lines[1].value.low, made.lines[1].value.high) == pytest.approx((746, 1008))
 
 
 BAD_LINES = [
-    ([("a", "b + 1"), ("b", "x")], "lines.a: refers to b, which stands further down (move that line up"),
+    (
+        [("a", "b + 1"), ("b", "x")],
+        "lines.a: refers to b, which stands further down (move that line up",
+    ),
     ([("a", "b"), ("b", "a")], "lines.a: refers to b, which stands further down"),
     ([("a", "a + x")], "lines.a: refers to itself"),
     ([("a", "xx")], "lines.a: refers to xx, which is no input and no line"),
@@ -156,7 +213,12 @@ def test_an_input_that_nothing_uses_is_a_mistake() -> None:
 
 def test_results_are_lines_in_their_unit() -> None:
     """The three answers are named lines; one in another unit is refused."""
-    lines = [("e", "x", "MWh"), ("kilo", "1000 * x", "kWh"), ("m", "x", "EUR"), ("c", "x", "t CO2e")]
+    lines = [
+        ("e", "x", "MWh"),
+        ("kilo", "1000 * x", "kWh"),
+        ("m", "x", "EUR"),
+        ("c", "x", "t CO2e"),
+    ]
     results = Results(saved_mwh_per_month="e", saved_cost_per_month="m", saved_tco2e_per_month="c")
     made = project(scenario(given("x", 4), lines=lines, results=results, currency="EUR"))
     assert made.saved_mwh_per_month == line(made.lines, "e").value
@@ -174,7 +236,13 @@ def test_results_are_lines_in_their_unit() -> None:
 
 def test_a_saving_that_is_not_shown() -> None:
     """An interval that holds 0 is a doubt."""
-    made = project(scenario(given("x", ranged("x", 1, -1, 3)), lines=[("e", "x", "MWh")], results=Results(saved_mwh_per_month="e")))
+    made = project(
+        scenario(
+            given("x", ranged("x", 1, -1, 3)),
+            lines=[("e", "x", "MWh")],
+            results=Results(saved_mwh_per_month="e"),
+        )
+    )
     assert "saving-not-shown" in codes(made.doubts)
 
 
@@ -183,11 +251,20 @@ def test_a_saving_that_is_not_shown() -> None:
 
 @pytest.mark.parametrize(
     ("claimed", "tolerance", "fits"),
-    [(10.0, 0.0, True), (11.9, 0.0, True), (12.5, 0.0, False), (12.5, 0.2, True), (8.05, 0.0, True), (7.5, 0.0, False)],
+    [
+        (10.0, 0.0, True),
+        (11.9, 0.0, True),
+        (12.5, 0.0, False),
+        (12.5, 0.2, True),
+        (8.05, 0.0, True),
+        (7.5, 0.0, False),
+    ],
 )
 def test_claims_fit_by_interval_or_tolerance(claimed: float, tolerance: float, fits: bool) -> None:
     """A claim fits where the derived interval holds it, or within its own rounding."""
-    claim = Published(name="c", claimed=claimed, derived="x", tolerance=tolerance, why_fits="yes", why_not="no")
+    claim = Published(
+        name="c", claimed=claimed, derived="x", tolerance=tolerance, why_fits="yes", why_not="no"
+    )
     made = project(scenario(given("x", ranged("x", 10.0, 8.0, 12.1)), claims=(claim,)))
     assert made.claims[0].fits is fits
     assert made.claims[0].why == ("yes" if fits else "no")
@@ -196,20 +273,42 @@ def test_claims_fit_by_interval_or_tolerance(claimed: float, tolerance: float, f
 
 def test_a_claim_that_cannot_be_derived() -> None:
     """Without its inputs a claim neither fits nor not."""
-    made = project(scenario(given("x", 1), lines=[("a", "x")], claims=(Published(name="c", claimed=12, why_not="times were not published"),)))
-    assert (made.claims[0].derived, made.claims[0].fits, made.claims[0].why) == (None, None, "times were not published")
+    made = project(
+        scenario(
+            given("x", 1),
+            lines=[("a", "x")],
+            claims=(Published(name="c", claimed=12, why_not="times were not published"),),
+        )
+    )
+    assert (made.claims[0].derived, made.claims[0].fits, made.claims[0].why) == (
+        None,
+        None,
+        "times were not published",
+    )
 
 
 def test_a_bad_claim_is_named() -> None:
     """The key of a claim's formula stands in the message."""
     with pytest.raises(BadInput, match=r"s: claims\.c\.derived: refers to zz"):
-        project(scenario(given("x", 1), lines=[("a", "x")], claims=(Published(name="c", claimed=1, derived="zz"),)))
+        project(
+            scenario(
+                given("x", 1),
+                lines=[("a", "x")],
+                claims=(Published(name="c", claimed=1, derived="zz"),),
+            )
+        )
 
 
 def test_claims_with_a_comparison() -> None:
-    """With an input of one's own the scenario's reasons, which are about its inputs, are not repeated."""
+    """With an input of one's own the scenario's reasons, which are about its inputs, are not
+    repeated.
+    """
     own = scenario(
-        given("r", 5, measured="energy_ratio"), given("x", 1), claims=tuple(Published(name=n, claimed=5, derived=n, why_fits="as published") for n in "rx")
+        given("r", 5, measured="energy_ratio"),
+        given("x", 1),
+        claims=tuple(
+            Published(name=n, claimed=5, derived=n, why_fits="as published") for n in "rx"
+        ),
     )
     assert project(own).claims[0].why == "as published"
     made = project(own, [comparison()])
@@ -223,7 +322,11 @@ def test_claims_with_a_comparison() -> None:
 
 def test_a_comparison_replaces_measured_inputs() -> None:
     """The measured value, its unit and its source stand in place of the scenario's own."""
-    own = scenario(given("r", 2, measured="energy_ratio"), given("p", None, "W", measured="power_candidate_w"), lines=[("a", "r * p", "W")])
+    own = scenario(
+        given("r", 2, measured="energy_ratio"),
+        given("p", None, "W", measured="power_candidate_w"),
+        lines=[("a", "r * p", "W")],
+    )
     made = project(own, [comparison()])
     ratio, power = made.lines[0].inputs
     assert (ratio.value.value, power.value.value) == (5.0, 1440.0)
@@ -233,32 +336,55 @@ def test_a_comparison_replaces_measured_inputs() -> None:
 
 
 def test_speedup_is_node_for_node() -> None:
-    """Eight baseline nodes against two candidate nodes: the speedup of one node is four times that of the job."""
+    """Eight baseline nodes against two candidate nodes: the speedup of one node is four times that
+    of the job.
+    """
     own = scenario(given("s", None, measured="speedup"), lines=[("a", "s")])
-    assert project(own, [comparison(speedup=3.0, nodes=(8, 2))]).lines[0].value.value == pytest.approx(12.0)
+    assert project(own, [comparison(speedup=3.0, nodes=(8, 2))]).lines[
+        0
+    ].value.value == pytest.approx(12.0)
 
 
 def test_without_its_comparison() -> None:
     """What only a comparison can give is asked for; a scenario without measured inputs takes none."""
-    with pytest.raises(BadInput, match=r"inputs\.s: comes from a comparison, and none was given \(energybench compare"):
+    with pytest.raises(
+        BadInput,
+        match=r"inputs\.s: comes from a comparison, and none was given \(energybench compare",
+    ):
         project(scenario(given("s", None, measured="speedup"), lines=[("a", "s")]))
     with pytest.raises(BadInput, match="takes no comparison"):
         project(scenario(given("s", 1), lines=[("a", "s")]), [comparison()])
     with pytest.raises(BadInput, match="the comparison has no idle_power_baseline_w"):
-        project(scenario(given("i", None, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]), [comparison(idle_w=(None, None))])
+        project(
+            scenario(given("i", None, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]),
+            [comparison(idle_w=(None, None))],
+        )
 
 
 def test_fallback_is_a_doubt() -> None:
     """An idle power the comparison lacks is the scenario's own, and says so."""
-    made = project(scenario(given("i", 150, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]), [comparison(idle_w=(None, 1.0))])
+    made = project(
+        scenario(given("i", 150, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]),
+        [comparison(idle_w=(None, 1.0))],
+    )
     assert made.lines[0].value.value == 150
     assert "not-measured" in codes(made.doubts)
 
 
-@pytest.mark.parametrize("changes", [{"title": "time x assumed power", "quality": "mixed"}, {"quality": "estimated"}, {"quality": None}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": "time x assumed power", "quality": "mixed"},
+        {"quality": "estimated"},
+        {"quality": None},
+    ],
+)
 def test_estimated_sides(changes: dict[str, Any]) -> None:
     """Where a side has no sensor, title, source and a doubt say: time x assumed power."""
-    made = project(scenario(given("r", None, measured="energy_ratio"), lines=[("a", "r")]), [comparison(**changes)])
+    made = project(
+        scenario(given("r", None, measured="energy_ratio"), lines=[("a", "r")]),
+        [comparison(**changes)],
+    )
     assert "(time x assumed power)" in made.title
     assert "time-x-assumed-power" in codes(made.doubts)
     assert made.lines[0].inputs[0].source.startswith("time x assumed power: ")
@@ -269,8 +395,13 @@ def test_doubts_are_carried_once() -> None:
     doubt = Doubt(code="one-node", message="these nodes", remedy="more nodes")
     own = scenario(given("r", None, measured="energy_ratio"), lines=[("a", "r")])
     assert doubt in project(own, [comparison(doubts=(doubt, doubt))]).doubts
-    several = project(own, [comparison(doubts=(doubt,)), comparison("sdpa", doubts=(doubt,))]).doubts
-    assert [d.message for d in several if d.code == "one-node"] == ["milc cpu → milc cuda: these nodes", "sdpa cpu → sdpa cuda: these nodes"]
+    several = project(
+        own, [comparison(doubts=(doubt,)), comparison("sdpa", doubts=(doubt,))]
+    ).doubts
+    assert [d.message for d in several if d.code == "one-node"] == [
+        "milc cpu → milc cuda: these nodes",
+        "sdpa cpu → sdpa cuda: these nodes",
+    ]
 
 
 def test_inconsistent_comparison() -> None:
@@ -282,9 +413,23 @@ def test_inconsistent_comparison() -> None:
 
 def test_evidence_of_the_answer() -> None:
     """Inferred and assumed inputs that an answer rests on are named."""
-    inputs = [given("a", 1, evidence="inferred"), given("b", 1, evidence="assumed"), given("c", 1, evidence="assumed"), given("d", 1, evidence="seen")]
-    made = project(scenario(*inputs, lines=[("e", "a * b * d", "MWh"), ("f", "c")], results=Results(saved_mwh_per_month="e")))
-    assert {doubt.code: doubt.message.rpartition(": ")[2] for doubt in made.doubts} == {"inferred-inputs": "a", "assumed-inputs": "b"}
+    inputs = [
+        given("a", 1, evidence="inferred"),
+        given("b", 1, evidence="assumed"),
+        given("c", 1, evidence="assumed"),
+        given("d", 1, evidence="seen"),
+    ]
+    made = project(
+        scenario(
+            *inputs,
+            lines=[("e", "a * b * d", "MWh"), ("f", "c")],
+            results=Results(saved_mwh_per_month="e"),
+        )
+    )
+    assert {doubt.code: doubt.message.rpartition(": ")[2] for doubt in made.doubts} == {
+        "inferred-inputs": "a",
+        "assumed-inputs": "b",
+    }
 
 
 def test_no_input_at_all() -> None:

@@ -1,4 +1,6 @@
-"""Every identity of the published claims, the tables they stand on, and what the documentation says of them."""
+"""Every identity of the published claims, the tables they stand on, and what the documentation says
+of them.
+"""
 
 from __future__ import annotations
 
@@ -76,13 +78,18 @@ def test_nersc_identity(nersc: Projection, name: str, expected: float, within: f
 
 def test_saving_is_derived_without_the_claim(nersc: Projection) -> None:
     """588 MWh does not enter the line that derives it, nor $4 million its own."""
-    for start, claimed in (("saved_energy_mwh", "claimed_mwh"), ("saved_instance_cost", "claimed_money")):
+    for start, claimed in (
+        ("saved_energy_mwh", "claimed_mwh"),
+        ("saved_instance_cost", "claimed_money"),
+    ):
         pending, seen = [start], set()
         while pending:
             name = pending.pop()
             seen.add(name)
             found = [entry for entry in nersc.lines if entry.name == name]
-            pending += [used.name for entry in found for used in entry.inputs if used.name not in seen]
+            pending += [
+                used.name for entry in found for used in entry.inputs if used.name not in seen
+            ]
         assert claimed not in seen
         assert len(seen) > 3
 
@@ -92,9 +99,17 @@ def test_nersc_results(nersc: Projection) -> None:
     assert nersc.saved_mwh_per_month is not None
     assert nersc.saved_mwh_per_month.low < 588 < nersc.saved_mwh_per_month.high
     assert nersc.saved_cost_per_month is not None
-    assert (nersc.saved_cost_per_month.low, nersc.saved_cost_per_month.high) == pytest.approx((2.1e6, 4.8e6), rel=0.02)  # over the five CPU instances
+    assert (nersc.saved_cost_per_month.low, nersc.saved_cost_per_month.high) == pytest.approx(
+        (2.1e6, 4.8e6), rel=0.02
+    )  # over the five CPU instances
     assert nersc.currency == "USD"
-    assert {"fleet-not-published", "full-load", "largest-speedup", "dated-prices", "inferred-inputs"} <= set(codes(nersc.doubts))
+    assert {
+        "fleet-not-published",
+        "full-load",
+        "largest-speedup",
+        "dated-prices",
+        "inferred-inputs",
+    } <= set(codes(nersc.doubts))
 
 
 FITS = {
@@ -127,24 +142,42 @@ def test_reasons_quote_what_is_derived(nersc: Projection, inference: Projection)
     def value(made: Projection, name: str) -> float:
         return line(made.lines, name).value.value
 
-    assert f"{value(nersc, 'needed_cpu_node_w'):.0f} W" in why(nersc, "TDP of a CPU node against what 107 GPU nodes imply")
-    assert f"{value(nersc, 'needed_cpu_node_b_w'):.0f} W" in why(nersc, "TDP of a CPU node against what 128 GPU nodes imply")
+    assert f"{value(nersc, 'needed_cpu_node_w'):.0f} W" in why(
+        nersc, "TDP of a CPU node against what 107 GPU nodes imply"
+    )
+    assert f"{value(nersc, 'needed_cpu_node_b_w'):.0f} W" in why(
+        nersc, "TDP of a CPU node against what 128 GPU nodes imply"
+    )
     assert f"{value(nersc, 'ratio_at_tdp'):.2f}x" in why(nersc, "energy ratio on average")
     for name in ("energy ratio of DeepCAM", "energy ratio of EXAALT"):
         assert f"TDPs give {value(nersc, 'power_ratio_at_tdp'):.2f}" in why(nersc, name)
-    assert f"≤ {value(nersc, 'deepcam_power_ratio_most'):.2f} P_cpu" in why(nersc, "energy ratio of DeepCAM")
-    assert f"≤ {value(nersc, 'exaalt_power_ratio_most'):.2f} P_cpu" in why(nersc, "energy ratio of EXAALT")
-    assert f"{value(inference, 'home_kwh_implied'):,.0f} kWh".replace(",", " ") in why(inference, "homes, as the post counts them")
+    assert f"≤ {value(nersc, 'deepcam_power_ratio_most'):.2f} P_cpu" in why(
+        nersc, "energy ratio of DeepCAM"
+    )
+    assert f"≤ {value(nersc, 'exaalt_power_ratio_most'):.2f} P_cpu" in why(
+        nersc, "energy ratio of EXAALT"
+    )
+    assert f"{value(inference, 'home_kwh_implied'):,.0f} kWh".replace(",", " ") in why(
+        inference, "homes, as the post counts them"
+    )
     assert f"{value(inference, 'cpu_energy_twh'):.2f} TWh" in why(inference, "energy saved a year")
-    assert f"{value(inference, 'servers_implied') / 1e6:.1f} million" in why(inference, "energy saved a year")
-    assert f"{value(inference, 'homes_at_us_mean') / 1e6:.2f} million" in why(inference, "homes of the mean U.S. customer")
+    assert f"{value(inference, 'servers_implied') / 1e6:.1f} million" in why(
+        inference, "energy saved a year"
+    )
+    assert f"{value(inference, 'homes_at_us_mean') / 1e6:.2f} million" in why(
+        inference, "homes of the mean U.S. customer"
+    )
 
 
 def test_nersc_with_a_comparison_of_ones_own() -> None:
     """The published fleet with a measured ratio: the claims are tested against what was measured."""
     made = project(read("nersc-2023"), [comparison(speedup=8.0, power_w=(450.0, 1200.0))])
-    assert line(made.lines, "saved_energy_mwh").value.value == pytest.approx(107 * 1.88 * 0.73 * (3 - 1))
-    assert next(claim for claim in made.claims if claim.name == "energy saved a month").fits is False
+    assert line(made.lines, "saved_energy_mwh").value.value == pytest.approx(
+        107 * 1.88 * 0.73 * (3 - 1)
+    )
+    assert (
+        next(claim for claim in made.claims if claim.name == "energy saved a month").fits is False
+    )
     assert "claims-with-own-inputs" in codes(made.doubts)
 
 
@@ -162,13 +195,19 @@ def test_nersc_with_a_comparison_of_ones_own() -> None:
         ("saved_mwh", 833_333, 500),
     ],
 )
-def test_inference_identity(inference: Projection, name: str, expected: float, within: float) -> None:
-    """42x and 10 TWh imply 10.24 and 0.244 TWh, and back; 1.4 million homes 7 143 kWh each, and back."""
+def test_inference_identity(
+    inference: Projection, name: str, expected: float, within: float
+) -> None:
+    """42x and 10 TWh imply 10.24 and 0.244 TWh, and back; 1.4 million homes 7 143 kWh each, and
+    back.
+    """
     assert line(inference.lines, name).value.value == pytest.approx(expected, abs=within)
 
 
 def test_homes_do_not_fit(inference: Projection) -> None:
-    """Energy and homes follow from their own quotients; 7 143 kWh is not the mean U.S. home; the ratio itself cannot be derived."""
+    """Energy and homes follow from their own quotients; 7 143 kWh is not the mean U.S. home; the
+    ratio itself cannot be derived.
+    """
     assert {claim.name: claim.fits for claim in inference.claims} == {
         "energy saved a year": True,
         "homes, as the post counts them": True,
@@ -188,12 +227,20 @@ def test_example_centre_with_and_without() -> None:
         assert made.saved_mwh_per_month is not None
         assert made.saved_mwh_per_month.value > 0
         assert "not-measured" not in codes(made.doubts)
-    project(read("example-centre"), [comparison(idle_w=(None, None), boundary="compute"), comparison("sdpa", boundary="compute")])
+    project(
+        read("example-centre"),
+        [
+            comparison(idle_w=(None, None), boundary="compute"),
+            comparison("sdpa", boundary="compute"),
+        ],
+    )
 
 
 @pytest.mark.parametrize("name", names())
 def test_built_in_scenarios(name: str) -> None:
-    """Each is called like its file, has a title and a source for every input, and no line without use of its inputs."""
+    """Each is called like its file, has a title and a source for every input, and no line without
+    use of its inputs.
+    """
     scenario = read(name)
     assert scenario.name == name
     assert scenario.title
@@ -213,7 +260,10 @@ def test_carbon_rows() -> None:
     assert tables.carbon("US-CA", "w") == tables.carbon("California", "w")
     assert tables.carbon("world", "w").value == 475
     assert tables.carbon("DEU", "w") == tables.carbon("germany", "w")
-    assert all(tables.carbon(region, "w").date in tables.carbon(region, "w").source for region in ("USA", "US-TX", "FRA"))
+    assert all(
+        tables.carbon(region, "w").date in tables.carbon(region, "w").source
+        for region in ("USA", "US-TX", "FRA")
+    )
     with pytest.raises(BadInput, match=r"a country and a U\.S\. state"):
         tables.carbon("Georgia", "w")
     assert tables.carbon("GEO", "w") != tables.carbon("US-GA", "w")
@@ -224,7 +274,10 @@ def test_carbon_rows() -> None:
 def test_codecarbon_is_not_imported() -> None:
     """Its tables are read beside it: importing it would initialise NVML."""
     loaded = "any(m.partition('.')[0] in ('codecarbon', 'pynvml') for m in sys.modules)"
-    code = f"import sys; from energybench.data import tables; tables.carbon('USA', 'w'); sys.exit({loaded})"
+    code = (
+        "import sys; from energybench.data import tables; tables.carbon('USA', 'w'); "
+        f"sys.exit({loaded})"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -244,7 +297,10 @@ def test_a_copied_file_is_read_like_the_built_in(tmp_path: Path) -> None:
     from importlib.resources import files
 
     copy = tmp_path / "centre.toml"
-    copy.write_text(files("energybench.data").joinpath("scenarios", "example-centre.toml").read_text("utf-8"), "utf-8")
+    copy.write_text(
+        files("energybench.data").joinpath("scenarios", "example-centre.toml").read_text("utf-8"),
+        "utf-8",
+    )
     assert project(read(str(copy))) == project(read("example-centre"))
 
 
@@ -255,11 +311,15 @@ def test_documented_table_is_what_is_derived(nersc: Projection) -> None:
     assert len(rows) == 20
     for name, stated in rows:
         found = line(nersc.lines, name)
-        assert show(found.value, found.unit).replace("\u202f", " ") == stated.replace("\u202f", " "), name
+        assert show(found.value, found.unit).replace("\u202f", " ") == stated.replace(
+            "\u202f", " "
+        ), name
 
 
 def test_documented_keys() -> None:
-    """Every standard input of the fleet model, every quantity and every function stands in docs/projecting.md."""
+    """Every standard input of the fleet model, every quantity and every function stands in
+    docs/projecting.md.
+    """
     text = (Path(__file__).parents[2] / "docs" / "projecting.md").read_text("utf-8")
     for name in (*STANDARD, *QUANTITIES, *FUNCTIONS, *Results.__struct_fields__):
         assert re.search(rf"[` ]{name}[` ]", text), name

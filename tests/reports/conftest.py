@@ -1,4 +1,7 @@
-"""Golden files: what a report rendered when somebody last looked at it. `pytest --update-golden` writes them anew; read the diff."""
+"""Golden files: what a report rendered when somebody last looked at it.
+
+`pytest --update-golden` writes them anew; read the diff.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], str]:
         file = GOLDEN / name
         if request.config.getoption("--update-golden"):
             file.write_bytes(actual.encode())
-        assert file.exists(), f"no golden file {name}: run pytest --update-golden and read what it wrote"
+        assert file.exists(), (
+            f"no golden file {name}: run pytest --update-golden and read what it wrote"
+        )
         return file.read_bytes().decode()
 
     return expected

@@ -1,4 +1,7 @@
-"""Two measured nodes for the samples: a CPU node, and a node with four A100. Synthetic numbers, measured nowhere."""
+"""Two measured nodes for the samples: a CPU node, and a node with four A100.
+
+Synthetic numbers, measured nowhere.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ A100 = tuple(f"GPU-6d1f0c7a-52e{i}-4b1c-9a77-0f3e5b2c88d{i}" for i in range(4))
 
 
 def interval(value: float, *effects: Effect, k: float = 2.0) -> Estimate:
-    """A value whose interval is k times its effects' root sum of squares; bounds stretch it upward only."""
+    """A value whose interval is k times its effects' root sum of squares; bounds stretch it upward
+    only.
+    """
     both = k * math.sqrt(sum(e.u**2 for e in effects if e.distribution != "bound"))
     up = sum(e.u * math.sqrt(12) for e in effects if e.distribution == "bound")
     return Estimate(value=value, low=value - both, high=value + both + up, effects=effects)
@@ -42,19 +47,39 @@ def scatter(u: float, n: int = 8) -> Effect:
     return Effect(name=f"scatter of {n} repeats", u=u, distribution="student", dof=n - 1)
 
 
-def repeats_of(mean_j: float, mean_s: float, offsets: tuple[float, ...], shares: dict[str, float], work: Work | None, start_s: float) -> tuple[Repeat, ...]:
+def repeats_of(
+    mean_j: float,
+    mean_s: float,
+    offsets: tuple[float, ...],
+    shares: dict[str, float],
+    work: Work | None,
+    start_s: float,
+) -> tuple[Repeat, ...]:
     made = []
     for offset in offsets:
         energy = mean_j * (1 + offset)
         time = mean_s * (1 + offset / 3)
         made.append(
-            Repeat(start_s=start_s, end_s=start_s + time, energy_j=energy, components_j={name: energy * share for name, share in shares.items()}, work=work)
+            Repeat(
+                start_s=start_s,
+                end_s=start_s + time,
+                energy_j=energy,
+                components_j={name: energy * share for name, share in shares.items()},
+                work=work,
+            )
         )
         start_s += time + 1.5
     return tuple(made)
 
 
-SOLVE = Work(amount=1.0, unit="solve to residual 1e-10", fingerprint="milc-M-7f3a9c21e0b4", precision="equal-accuracy", flops=2.62e13, bytes=2.9e13)
+SOLVE = Work(
+    amount=1.0,
+    unit="solve to residual 1e-10",
+    fingerprint="milc-M-7f3a9c21e0b4",
+    precision="equal-accuracy",
+    flops=2.62e13,
+    bytes=2.9e13,
+)
 OFFSETS_CPU = (0.0061, -0.0042, 0.0009, 0.0035, -0.0071, 0.0018, -0.0034, 0.0024)
 OFFSETS_GPU = (0.0215, 0.0062, -0.0058, 0.0011, -0.0094, -0.0037, -0.0102, 0.0003)
 
@@ -73,14 +98,30 @@ def cpu_node() -> Measurement:
     return Measurement(
         id="2026-03-02T10-15-02Z_milc_cpu_4f2a",
         label="CPU node",
-        workload=WorkloadRef(name="milc", size="M", device="cpu", settings={"mass": 0.008, "threads": 64, "mixed": True}),
+        workload=WorkloadRef(
+            name="milc",
+            size="M",
+            device="cpu",
+            settings={"mass": 0.008, "threads": 64, "mixed": True},
+        ),
         command=None,
-        boundary=Boundary(name="compute", parts=tuple(Part(component=c, device=d, state="measured") for c in ("cpu.package", "cpu.dram") for d in devices)),
+        boundary=Boundary(
+            name="compute",
+            parts=tuple(
+                Part(component=c, device=d, state="measured")
+                for c in ("cpu.package", "cpu.dram")
+                for d in devices
+            ),
+        ),
         quality="measured",
         energy_j=energy,
         components_j={
-            "cpu.package": interval(50_358.0, scatter(80.0), Effect(name="gain", u=1064.0, key="gain:packages")),
-            "cpu.dram": interval(8_062.0, scatter(12.0), Effect(name="gain", u=342.0, key="gain:dram")),
+            "cpu.package": interval(
+                50_358.0, scatter(80.0), Effect(name="gain", u=1064.0, key="gain:packages")
+            ),
+            "cpu.dram": interval(
+                8_062.0, scatter(12.0), Effect(name="gain", u=342.0, key="gain:dram")
+            ),
         },
         time_s=interval(124.31, scatter(0.09)),
         power_w=about(469.96, 452.1, 487.8),
@@ -89,11 +130,18 @@ def cpu_node() -> Measurement:
         net_energy_j=about(36_989.0, 34_300.0, 39_700.0),
         work=SOLVE,
         energy_per_work_j=energy,
-        verification=(Verification(quantity="true residual", value=6.4e-11, tolerance=1e-10, passed=True),),
+        verification=(
+            Verification(quantity="true residual", value=6.4e-11, tolerance=1e-10, passed=True),
+        ),
         repeats=repeats_of(58_420.0, 124.31, OFFSETS_CPU, shares, SOLVE, 45.0),
         regions=(
             Region(label="transfer", energy_j=None, time_s=0.004, count=8),
-            Region(label="compile", energy_j=about(9_840.0, 9_480.0, 10_200.0), time_s=31.2, in_repeat=False),
+            Region(
+                label="compile",
+                energy_j=about(9_840.0, 9_480.0, 10_200.0),
+                time_s=31.2,
+                in_repeat=False,
+            ),
         ),
         channels=tuple(
             ChannelStats(
@@ -134,11 +182,19 @@ def cpu_node() -> Measurement:
 
 
 def gpu_node(used: int = 4) -> Measurement:
-    boards = tuple(Part(component="gpu.board", device=uuid, state="measured", used=i < used) for i, uuid in enumerate(A100))
+    boards = tuple(
+        Part(component="gpu.board", device=uuid, state="measured", used=i < used)
+        for i, uuid in enumerate(A100)
+    )
     shares = {"cpu.package": 0.093, "cpu.dram": 0.079, "gpu.board": 0.828 if used == 4 else 0.70}
     components = {
         "cpu.package": interval(1_085.0, Effect(name="gain", u=33.0, key="gain:nid101-package-0")),
-        "cpu.dram": interval(922.0, Effect(name="model, hardware", u=117.0, distribution="rectangular", key="memory@nid101")),
+        "cpu.dram": interval(
+            922.0,
+            Effect(
+                name="model, hardware", u=117.0, distribution="rectangular", key="memory@nid101"
+            ),
+        ),
         "gpu.board": interval(9_675.0 if used == 4 else 8_180.0, Effect(name="gain", u=194.0)),
     }
     if used < 4:
@@ -146,23 +202,42 @@ def gpu_node(used: int = 4) -> Measurement:
     energy = interval(
         11_682.0,
         scatter(41.0),
-        *(Effect(name=f"gpu.board {uuid}: gain", u=97.0 - i, key=f"gain:{uuid}") for i, uuid in enumerate(A100)),
+        *(
+            Effect(name=f"gpu.board {uuid}: gain", u=97.0 - i, key=f"gain:{uuid}")
+            for i, uuid in enumerate(A100)
+        ),
         Effect(name="cpu.package package-0: gain", u=32.6, key="gain:nid101-package-0"),
-        Effect(name="cpu.dram: model, hardware", u=83.0, distribution="rectangular", key="cpu.dram@nid101"),
+        Effect(
+            name="cpu.dram: model, hardware",
+            u=83.0,
+            distribution="rectangular",
+            key="cpu.dram@nid101",
+        ),
         Effect(name="cpu.dram: model, load", u=83.0, distribution="rectangular"),
         Effect(name="network: missing", u=52.0, distribution="bound"),
     )
     return Measurement(
         id="2026-03-02T11-40-37Z_milc_node_91bc",
         label="GPU node",
-        workload=WorkloadRef(name="milc", size="M", device="node", settings={"mass": 0.008, "gpus": used, "mixed": True}),
+        workload=WorkloadRef(
+            name="milc",
+            size="M",
+            device="node",
+            settings={"mass": 0.008, "gpus": used, "mixed": True},
+        ),
         command=None,
         boundary=Boundary(
             name="compute",
             parts=(
                 Part(component="cpu.package", device="package-0", state="measured"),
                 *boards,
-                Part(component="cpu.dram", device="256 GB", state="modelled", low_w=51.2, high_w=128.0),
+                Part(
+                    component="cpu.dram",
+                    device="256 GB",
+                    state="modelled",
+                    low_w=51.2,
+                    high_w=128.0,
+                ),
                 Part(component="network", state="missing", low_w=0.0, high_w=17.5),
             ),
         ),
@@ -174,11 +249,27 @@ def gpu_node(used: int = 4) -> Measurement:
         idle_power_w=about(398.0, 372.0, 441.0),
         idle_state="before and after the work, no context held, sensors polled",
         idles=(
-            Idle(state="before the work, no context held, sensors polled", start_s=2.0, end_s=32.0, power_w=about(395.0, 370.0, 437.0)),
-            Idle(state="after the work, no context held, sensors polled", start_s=141.0, end_s=171.0, power_w=about(401.0, 375.0, 444.0)),
+            Idle(
+                state="before the work, no context held, sensors polled",
+                start_s=2.0,
+                end_s=32.0,
+                power_w=about(395.0, 370.0, 437.0),
+            ),
+            Idle(
+                state="after the work, no context held, sensors polled",
+                start_s=141.0,
+                end_s=171.0,
+                power_w=about(401.0, 375.0, 444.0),
+            ),
         ),
         conditions=tuple(
-            Condition(t_s=t_s, device=uuid, temperature_c=41.0 + i + warmer, clock_mhz=clock, throttle=throttle)
+            Condition(
+                t_s=t_s,
+                device=uuid,
+                temperature_c=41.0 + i + warmer,
+                clock_mhz=clock,
+                throttle=throttle,
+            )
             for i, uuid in enumerate(A100)
             for t_s, warmer, clock, throttle in (
                 (2.0, 0.0, 1410.0, "none"),
@@ -186,16 +277,27 @@ def gpu_node(used: int = 4) -> Measurement:
                 (140.0, 22.0, 1395.0, "none"),
             )
         ),
-        others=(OtherLoad(name="backup-agent", pid=4411, device="cpu", busy=0.8, start_s=52.0, end_s=96.0),),
+        others=(
+            OtherLoad(
+                name="backup-agent", pid=4411, device="cpu", busy=0.8, start_s=52.0, end_s=96.0
+            ),
+        ),
         net_energy_j=about(7_559.0, 6_900.0, 8_260.0),
         work=SOLVE,
         energy_per_work_j=energy,
-        verification=(Verification(quantity="true residual", value=7.9e-11, tolerance=1e-10, passed=True),),
+        verification=(
+            Verification(quantity="true residual", value=7.9e-11, tolerance=1e-10, passed=True),
+        ),
         repeats=repeats_of(11_682.0, 10.358, OFFSETS_GPU, shares, SOLVE, 45.0),
         regions=(
             Region(label="transfer", energy_j=None, time_s=0.31, count=8),
             Region(label="cg", energy_j=about(11_310.0, 10_880.0, 11_740.0), time_s=10.02, count=8),
-            Region(label="compile", energy_j=about(14_200.0, 13_650.0, 14_750.0), time_s=48.5, in_repeat=False),
+            Region(
+                label="compile",
+                energy_j=about(14_200.0, 13_650.0, 14_750.0),
+                time_s=48.5,
+                in_repeat=False,
+            ),
         ),
         channels=(
             ChannelStats(
@@ -287,7 +389,8 @@ def gpu_node(used: int = 4) -> Measurement:
             ),
             Doubt(
                 code="failed-reads",
-                message=f"6 sensor reads failed, 6 of them nvml gpu.board {A100[2]}; they were passed over",
+                message=f"6 sensor reads failed, 6 of them nvml gpu.board {A100[2]}; they were passed "
+                "over",
                 remedy="see `energybench doctor`",
             ),
         ),

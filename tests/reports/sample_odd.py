@@ -28,7 +28,16 @@ from energybench.model import (
     Window,
     WorkRecord,
 )
-from tests.reports.sample_nodes import A100, SOLVE, about, cpu_node, gpu_node, interval, repeats_of, scatter
+from tests.reports.sample_nodes import (
+    A100,
+    SOLVE,
+    about,
+    cpu_node,
+    gpu_node,
+    interval,
+    repeats_of,
+    scatter,
+)
 from tests.reports.sample_pair import compared
 
 HOSTILE = (
@@ -50,13 +59,29 @@ def estimated() -> Document:
     )
 
     def run(name: str, time_s: float, watts: float) -> Measurement:
-        effect = Effect(name="cpu.package: assumed power", u=0.2887 * watts * time_s, distribution="rectangular", key="model:AMD EPYC")
+        effect = Effect(
+            name="cpu.package: assumed power",
+            u=0.2887 * watts * time_s,
+            distribution="rectangular",
+            key="model:AMD EPYC",
+        )
         return Measurement(
             id=name,
             label=name,
             workload=None,
             command=("./solve", "--threads", "2"),
-            boundary=Boundary(name="compute", parts=(Part(component="cpu.package", device="package-0", state="modelled", low_w=0.0, high_w=2 * watts),)),
+            boundary=Boundary(
+                name="compute",
+                parts=(
+                    Part(
+                        component="cpu.package",
+                        device="package-0",
+                        state="modelled",
+                        low_w=0.0,
+                        high_w=2 * watts,
+                    ),
+                ),
+            ),
             quality="estimated",
             energy_j=interval(watts * time_s, effect, k=math.sqrt(3)),
             components_j={"cpu.package": interval(watts * time_s, effect, k=math.sqrt(3))},
@@ -67,7 +92,9 @@ def estimated() -> Document:
             work=None,
             energy_per_work_j=None,
             verification=(),
-            repeats=repeats_of(watts * time_s, time_s, (0.01, -0.02, 0.01), {"cpu.package": 1.0}, None, 0.0),
+            repeats=repeats_of(
+                watts * time_s, time_s, (0.01, -0.02, 0.01), {"cpu.package": 1.0}, None, 0.0
+            ),
             regions=(),
             channels=(),
             nodes=1,
@@ -95,14 +122,29 @@ def estimated() -> Document:
         idle_power_w=(None, None),
         doubts=(doubt,),
     )
-    return Document(title="An optimisation on a virtual machine", results=(before, after, both), created_utc="2026-03-02T12:10:00Z", version="0.1.0")
+    return Document(
+        title="An optimisation on a virtual machine",
+        results=(before, after, both),
+        created_utc="2026-03-02T12:10:00Z",
+        version="0.1.0",
+    )
 
 
 def partial() -> Document:
     """The sensor was lost in mid-run: the energy is None, one repeat was still measured."""
     whole = gpu_node()
-    lost = Doubt(code="sensor-lost", message=f"{A100[1]} stopped answering in repeat 2 (GPU is lost)", remedy="see the kernel log (Xid), then run again")
-    repeats = (whole.repeats[0], *(Repeat(start_s=r.start_s, end_s=r.end_s, energy_j=None, work=r.work) for r in whole.repeats[1:3]))
+    lost = Doubt(
+        code="sensor-lost",
+        message=f"{A100[1]} stopped answering in repeat 2 (GPU is lost)",
+        remedy="see the kernel log (Xid), then run again",
+    )
+    repeats = (
+        whole.repeats[0],
+        *(
+            Repeat(start_s=r.start_s, end_s=r.end_s, energy_j=None, work=r.work)
+            for r in whole.repeats[1:3]
+        ),
+    )
     measurement = Measurement(
         id="2026-03-03T09-00-00Z_milc_node_0c0c",
         label="GPU node, sensor lost",
@@ -112,7 +154,9 @@ def partial() -> Document:
             name="compute",
             parts=(
                 Part(component="cpu.package", device="package-0", state="measured"),
-                Part(component="gpu.board", device=A100[1], state="missing", low_w=0.0, high_w=400.0),
+                Part(
+                    component="gpu.board", device=A100[1], state="missing", low_w=0.0, high_w=400.0
+                ),
             ),
         ),
         quality=None,
@@ -124,13 +168,23 @@ def partial() -> Document:
         net_energy_j=None,
         work=SOLVE,
         energy_per_work_j=None,
-        verification=(Verification(quantity="true residual", value=None, tolerance=1e-10, passed=False),),
+        verification=(
+            Verification(quantity="true residual", value=None, tolerance=1e-10, passed=False),
+        ),
         repeats=repeats,
         regions=(),
         nodes=1,
         channels=(
             ChannelStats(
-                collector="nvml", device=A100[1], component="gpu.board", kind="counter", period_s=None, jitter_s=None, samples=0, missed=0, failed=412
+                collector="nvml",
+                device=A100[1],
+                component="gpu.board",
+                kind="counter",
+                period_s=None,
+                jitter_s=None,
+                samples=0,
+                missed=0,
+                failed=412,
             ),
         ),
         host=Host(name="nid102"),
@@ -155,9 +209,25 @@ def partial() -> Document:
         idle_power_w=(None, None),
         doubts=(lost,),
     )
-    silent = PowerSeries(run=measurement.id, component="gpu.board", device=A100[1], t_s=(0.0, 1.0, 2.0), power_w=(None, None, None))
-    line = Timeline(run=measurement.id, series=(silent,), windows=(Window(label="repeat", start_s=0.5, end_s=1.5, repeat=0),))
-    return Document(title="A run that lost its sensor", results=(measurement, both), timelines=(line,), created_utc="2026-03-03T09:10:00Z", version="0.1.0")
+    silent = PowerSeries(
+        run=measurement.id,
+        component="gpu.board",
+        device=A100[1],
+        t_s=(0.0, 1.0, 2.0),
+        power_w=(None, None, None),
+    )
+    line = Timeline(
+        run=measurement.id,
+        series=(silent,),
+        windows=(Window(label="repeat", start_s=0.5, end_s=1.5, repeat=0),),
+    )
+    return Document(
+        title="A run that lost its sensor",
+        results=(measurement, both),
+        timelines=(line,),
+        created_utc="2026-03-03T09:10:00Z",
+        version="0.1.0",
+    )
 
 
 def hostile() -> Document:
@@ -168,7 +238,13 @@ def hostile() -> Document:
 
     def renamed(m: Measurement, label: str) -> Measurement:
         parts = tuple(
-            Part(component=table if p.component == "cpu.dram" else p.component, device=script, state=p.state, low_w=p.low_w, high_w=p.high_w)
+            Part(
+                component=table if p.component == "cpu.dram" else p.component,
+                device=script,
+                state=p.state,
+                low_w=p.low_w,
+                high_w=p.high_w,
+            )
             for p in m.boundary.parts
         )
         fields = {name: getattr(m, name) for name in m.__struct_fields__}
@@ -177,18 +253,35 @@ def hostile() -> Document:
             "command": (script, image),
             "boundary": Boundary(name="compute", parts=parts),
             "doubts": (bad,),
-            "components_j": {script: m.components_j["cpu.package"], table: m.components_j["cpu.package"]},
+            "components_j": {
+                script: m.components_j["cpu.package"],
+                table: m.components_j["cpu.package"],
+            },
             "host": Host(name=script, cpu=image, libraries={table: script}),
             "idles": (Idle(state=script, start_s=0.0, end_s=1.0, power_w=about(1.0, 0.5, 1.5)),),
             "conditions": (Condition(t_s=0.0, device=script, temperature_c=40.0, throttle=table),),
-            "others": (OtherLoad(name=image, pid=1, device=table, busy=1.0, start_s=0.0, end_s=1.0),),
-            "channels": (msgspec.structs.replace(m.channels[0], device=table, timing="profile", calibrated_utc=script),),
+            "others": (
+                OtherLoad(name=image, pid=1, device=table, busy=1.0, start_s=0.0, end_s=1.0),
+            ),
+            "channels": (
+                msgspec.structs.replace(
+                    m.channels[0], device=table, timing="profile", calibrated_utc=script
+                ),
+            ),
             "record": WorkRecord(
                 title=script,
                 notes=(table,),
                 statement={image: script, table: (image, table)},
                 figures={script: 1.0},
-                series=(Series(name=image, x=(0.0, 1.0, 2.0), y=(1.0, None, 0.5), x_title=script, y_title=table),),
+                series=(
+                    Series(
+                        name=image,
+                        x=(0.0, 1.0, 2.0),
+                        y=(1.0, None, 0.5),
+                        x_title=script,
+                        y_title=table,
+                    ),
+                ),
                 images=(Image(name=script, png=DOT, alt=image),),
                 doubts=(bad,),
             ),
@@ -197,7 +290,9 @@ def hostile() -> Document:
         return Measurement(**fields)
 
     one, two = renamed(cpu, script), renamed(gpu, image)
-    series = (PowerSeries(run=one.id, component=script, device=image, t_s=(0.0, 1.0), power_w=(1.0, 2.0)),)
+    series = (
+        PowerSeries(run=one.id, component=script, device=image, t_s=(0.0, 1.0), power_w=(1.0, 2.0)),
+    )
     window = Window(label=image, start_s=0.0, end_s=1.0)
     return Document(
         title=script,

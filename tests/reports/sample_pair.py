@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import math
 
-from energybench.model import Comparison, Doubt, Effect, Estimate, Measurement, PowerSeries, RatioLine, Timeline, Window
+from energybench.model import (
+    Comparison,
+    Doubt,
+    Effect,
+    Estimate,
+    Measurement,
+    PowerSeries,
+    RatioLine,
+    Timeline,
+    Window,
+)
 from tests.reports.sample_nodes import A100, about, scatter
 
 
@@ -24,8 +34,16 @@ def compared(baseline: Measurement, candidate: Measurement) -> Comparison:
                 scatter(0.019),
                 Effect(name="cpu.package package-0: gain", u=0.065, key="gain:nid001-package-0"),
                 Effect(name="cpu.package package-1: gain", u=0.064, key="gain:nid001-package-1"),
-                *(Effect(name=f"gpu.board {uuid}: gain", u=-0.042, key=f"gain:{uuid}") for uuid in A100),
-                Effect(name="cpu.dram: model, hardware", u=-0.036, distribution="rectangular", key="cpu.dram@nid101"),
+                *(
+                    Effect(name=f"gpu.board {uuid}: gain", u=-0.042, key=f"gain:{uuid}")
+                    for uuid in A100
+                ),
+                Effect(
+                    name="cpu.dram: model, hardware",
+                    u=-0.036,
+                    distribution="rectangular",
+                    key="cpu.dram@nid101",
+                ),
                 Effect(name="network: missing", u=-0.022, distribution="bound"),
             ),
         ),
@@ -35,7 +53,11 @@ def compared(baseline: Measurement, candidate: Measurement) -> Comparison:
         energy_delay_ratio=about(60.0, 55.4, 64.7),
         verdict="better",
         margin=0.05,
-        second_lines=(RatioLine(label="over gpu.board and cpu.package alone", energy_ratio=about(5.43, 5.11, 5.77)),),
+        second_lines=(
+            RatioLine(
+                label="over gpu.board and cpu.package alone", energy_ratio=about(5.43, 5.11, 5.77)
+            ),
+        ),
         power_w=(baseline.power_w, candidate.power_w),
         idle_power_w=(baseline.idle_power_w, candidate.idle_power_w),
         doubts=(
@@ -46,23 +68,44 @@ def compared(baseline: Measurement, candidate: Measurement) -> Comparison:
             ),
             Doubt(
                 code="memory-modelled",
-                message="GPU node: memory has no energy counter here: modelled at 51-128 W for what is installed",
+                message="GPU node: memory has no energy counter here: modelled at 51-128 W for what is "
+                "installed",
                 remedy="a node meter, or a CPU with a DRAM counter",
             ),
         ),
     )
 
 
-def _power(t_s: float, windows: tuple[Window, ...], idle_w: float, busy_w: float, ripple_w: float, phase: float) -> float:
-    busy = any(window.label == "repeat" and window.start_s <= t_s < window.end_s for window in windows)
-    return round((busy_w if busy else idle_w) + ripple_w * math.sin(t_s * 2.9 + phase) * math.cos(t_s * 0.7), 2)
+def _power(
+    t_s: float,
+    windows: tuple[Window, ...],
+    idle_w: float,
+    busy_w: float,
+    ripple_w: float,
+    phase: float,
+) -> float:
+    busy = any(
+        window.label == "repeat" and window.start_s <= t_s < window.end_s for window in windows
+    )
+    return round(
+        (busy_w if busy else idle_w) + ripple_w * math.sin(t_s * 2.9 + phase) * math.cos(t_s * 0.7),
+        2,
+    )
 
 
-def timeline(measurement: Measurement, devices: tuple[tuple[str, str, float, float], ...], step_s: float, gap: str = "") -> Timeline:
+def timeline(
+    measurement: Measurement,
+    devices: tuple[tuple[str, str, float, float], ...],
+    step_s: float,
+    gap: str = "",
+) -> Timeline:
     """Power of (component, device, idle W, busy W); the device `gap` gives nothing for a while."""
     windows = (
         Window(label="idle", start_s=2.0, end_s=32.0),
-        *(Window(label="repeat", start_s=repeat.start_s, end_s=repeat.end_s, repeat=k) for k, repeat in enumerate(measurement.repeats)),
+        *(
+            Window(label="repeat", start_s=repeat.start_s, end_s=repeat.end_s, repeat=k)
+            for k, repeat in enumerate(measurement.repeats)
+        ),
     )
     end_s = measurement.repeats[-1].end_s + 4
     times = tuple(round(k * step_s, 3) for k in range(int(end_s / step_s)))
@@ -75,7 +118,12 @@ def timeline(measurement: Measurement, devices: tuple[tuple[str, str, float, flo
                 component=component,
                 device=device,
                 t_s=times,
-                power_w=tuple(None if device == gap and 92 < t < 99 else _power(t, windows, idle, busy, 0.02 * busy, i) for t in times),
+                power_w=tuple(
+                    None
+                    if device == gap and 92 < t < 99
+                    else _power(t, windows, idle, busy, 0.02 * busy, i)
+                    for t in times
+                ),
             )
             for i, (component, device, idle, busy) in enumerate(devices)
         ),
@@ -93,5 +141,15 @@ def cpu_timeline(measurement: Measurement) -> Timeline:
 
 
 def gpu_timeline(measurement: Measurement) -> Timeline:
-    boards = tuple(("gpu.board", uuid, 52.0 + i, 233.0 + 4 * i if measurement.boundary.parts[1 + i].used else 53.0) for i, uuid in enumerate(A100))
-    return timeline(measurement, (("cpu.package", "package-0", 92.0, 105.0), *boards), 1.5, gap=A100[2])
+    boards = tuple(
+        (
+            "gpu.board",
+            uuid,
+            52.0 + i,
+            233.0 + 4 * i if measurement.boundary.parts[1 + i].used else 53.0,
+        )
+        for i, uuid in enumerate(A100)
+    )
+    return timeline(
+        measurement, (("cpu.package", "package-0", 92.0, 105.0), *boards), 1.5, gap=A100[2]
+    )

@@ -1,4 +1,6 @@
-"""A projection like that of a published claim: lines with inputs, and claims that fit, do not fit, or cannot be derived."""
+"""A projection like that of a published claim: lines with inputs, and claims that fit, do not fit,
+or cannot be derived.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +10,76 @@ _POST = "NVIDIA blog post of May 2023"
 
 
 def _given(name: str, value: float, low: float, high: float, unit: str, source: str) -> Input:
-    return Input(name=name, value=Estimate(value=value, low=low, high=high, effects=(Effect(name=name, u=(high - low) / 4),)), unit=unit, source=source)
+    return Input(
+        name=name,
+        value=Estimate(
+            value=value, low=low, high=high, effects=(Effect(name=name, u=(high - low) / 4),)
+        ),
+        unit=unit,
+        source=source,
+    )
 
 
-def _line(name: str, value: float, low: float, high: float, unit: str, formula: str, inputs: tuple[Input, ...], note: str = "") -> Line:
-    return Line(name=name, value=Estimate(value=value, low=low, high=high), unit=unit, formula=formula, inputs=inputs, note=note)
+def _line(
+    name: str,
+    value: float,
+    low: float,
+    high: float,
+    unit: str,
+    formula: str,
+    inputs: tuple[Input, ...],
+    note: str = "",
+) -> Line:
+    return Line(
+        name=name,
+        value=Estimate(value=value, low=low, high=high),
+        unit=unit,
+        formula=formula,
+        inputs=inputs,
+        note=note,
+    )
 
 
 def claims_2023() -> Projection:
     """588 MWh a month at a mean ratio of 5; figures as published, intervals for the samples."""
     speedup = _given("speedup", 12.0, 10.8, 12.0, "", f"{_POST}: up to 12x")
-    hours = Input(name="hours_per_month", value=Estimate(value=730.0, low=730.0, high=730.0), unit="h", source="365 d x 24 h / 12")
-    nodes = _given("nodes_baseline", 1536.0, 1290.0, 1680.0, "nodes", "inferred: the post gives no fleet")
-    power = _given("power_baseline_w", 656.0, 560.0, 784.0, "W", "inferred from the fleet; TDP of two sockets is 560 W")
-    candidate = _given("power_candidate_w", 1574.0, 1400.0, 1780.0, "W", f"{_POST}: 5x on average, mean not named; taken as weighted by the baseline's energy")
+    hours = Input(
+        name="hours_per_month",
+        value=Estimate(value=730.0, low=730.0, high=730.0),
+        unit="h",
+        source="365 d x 24 h / 12",
+    )
+    nodes = _given(
+        "nodes_baseline", 1536.0, 1290.0, 1680.0, "nodes", "inferred: the post gives no fleet"
+    )
+    power = _given(
+        "power_baseline_w",
+        656.0,
+        560.0,
+        784.0,
+        "W",
+        "inferred from the fleet; TDP of two sockets is 560 W",
+    )
+    candidate = _given(
+        "power_candidate_w",
+        1574.0,
+        1400.0,
+        1780.0,
+        "W",
+        f"{_POST}: 5x on average, mean not named; taken as weighted by the baseline's energy",
+    )
     used = _given("utilisation_baseline", 1.0, 1.0, 1.0, "", "as published: full utilisation")
-    price = _given("energy_price_per_kwh", 0.10, 0.07, 0.14, "USD/kWh", "data/prices.csv, industrial mean of 2023")
-    carbon = _given("carbon_g_per_kwh", 179.0, 150.0, 208.0, "g/kWh", "eGRID 2023, California, location-based")
+    price = _given(
+        "energy_price_per_kwh",
+        0.10,
+        0.07,
+        0.14,
+        "USD/kWh",
+        "data/prices.csv, industrial mean of 2023",
+    )
+    carbon = _given(
+        "carbon_g_per_kwh", 179.0, 150.0, 208.0, "g/kWh", "eGRID 2023, California, location-based"
+    )
     lines = (
         _line(
             "nodes_busy",
@@ -36,12 +91,55 @@ def claims_2023() -> Projection:
             (nodes, used, speedup),
             "candidate nodes busy all month",
         ),
-        _line("baseline_energy_mwh", 735.0, 640.0, 830.0, "MWh", "hours_per_month * nodes_baseline * power_baseline_w / 1e6", (hours, nodes, power)),
-        _line("candidate_energy_mwh", 147.0, 120.0, 175.0, "MWh", "hours_per_month * nodes_busy * power_candidate_w / 1e6", (hours, candidate)),
-        _line("saved_energy_mwh", 588.0, 498.0, 679.0, "MWh", "baseline_energy_mwh - candidate_energy_mwh", (), "gross, a month"),
+        _line(
+            "baseline_energy_mwh",
+            735.0,
+            640.0,
+            830.0,
+            "MWh",
+            "hours_per_month * nodes_baseline * power_baseline_w / 1e6",
+            (hours, nodes, power),
+        ),
+        _line(
+            "candidate_energy_mwh",
+            147.0,
+            120.0,
+            175.0,
+            "MWh",
+            "hours_per_month * nodes_busy * power_candidate_w / 1e6",
+            (hours, candidate),
+        ),
+        _line(
+            "saved_energy_mwh",
+            588.0,
+            498.0,
+            679.0,
+            "MWh",
+            "baseline_energy_mwh - candidate_energy_mwh",
+            (),
+            "gross, a month",
+        ),
         _line("ratio_fleet", 5.0, 4.5, 5.5, "", "baseline_energy_mwh / candidate_energy_mwh", ()),
-        _line("saved_energy_cost", 58_800.0, 38_500.0, 84_000.0, "USD", "saved_energy_mwh * 1000 * energy_price_per_kwh", (price,), "electricity alone"),
-        _line("saved_tco2e", 105.3, 83.0, 129.0, "t CO2e", "saved_energy_mwh * carbon_g_per_kwh / 1000", (carbon,), "location-based, operation only"),
+        _line(
+            "saved_energy_cost",
+            58_800.0,
+            38_500.0,
+            84_000.0,
+            "USD",
+            "saved_energy_mwh * 1000 * energy_price_per_kwh",
+            (price,),
+            "electricity alone",
+        ),
+        _line(
+            "saved_tco2e",
+            105.3,
+            83.0,
+            129.0,
+            "t CO2e",
+            "saved_energy_mwh * carbon_g_per_kwh / 1000",
+            (carbon,),
+            "location-based, operation only",
+        ),
     )
     claims = (
         Claim(
@@ -60,7 +158,8 @@ def claims_2023() -> Projection:
             fits=False,
             unit="W",
             source="comparable nodes in production: ARCHER2, August 2022",
-            why="the fleet that saves 588 MWh needs CPU nodes above the 560 W of their two sockets; production nodes average 428 W",
+            why="the fleet that saves 588 MWh needs CPU nodes above the 560 W of their two "
+            "sockets; production nodes average 428 W",
         ),
         Claim(
             name="DeepCAM's ratio",
@@ -68,7 +167,8 @@ def claims_2023() -> Projection:
             derived=Estimate(value=3.36, low=3.0, high=5.1),
             fits=False,
             source=_POST,
-            why="R = 9.8 with S ≤ 12 needs P_gpu ≤ 1.22 P_cpu, TDPs give 3.57: the GPU nodes drew far less, or the speedup had another denominator",
+            why="R = 9.8 with S ≤ 12 needs P_gpu ≤ 1.22 P_cpu, TDPs give 3.57: the GPU nodes drew "
+            "far less, or the speedup had another denominator",
         ),
         Claim(
             name="money saved a month",

@@ -1,4 +1,6 @@
-"""A study of six cells with everything that can come of one: ratios, an estimate, a failed check, what does not fit, what is not here, claims."""
+"""A study of six cells with everything that can come of one: ratios, an estimate, a failed check,
+what does not fit, what is not here, claims.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,15 @@ from energybench.model import (
     Verification,
 )
 
-HOST = Host(name="nid001", cpu="AMD EPYC 7763", gpus=(Gpu(uuid="GPU-1", name="NVIDIA A100-SXM4-80GB"),))
-PASSED = (Verification(quantity="output against float64", value=3e-4, tolerance=7.8e-3, passed=True),)
-FAILED = (Verification(quantity="output against float64", value=0.4, tolerance=7.8e-3, passed=False),)
+HOST = Host(
+    name="nid001", cpu="AMD EPYC 7763", gpus=(Gpu(uuid="GPU-1", name="NVIDIA A100-SXM4-80GB"),)
+)
+PASSED = (
+    Verification(quantity="output against float64", value=3e-4, tolerance=7.8e-3, passed=True),
+)
+FAILED = (
+    Verification(quantity="output against float64", value=0.4, tolerance=7.8e-3, passed=False),
+)
 
 
 def about(value: float, rel: float = 0.02) -> Estimate:
@@ -37,14 +45,22 @@ def exact(value: float) -> Estimate:
 
 
 def cell(seq: int, head_dim: int) -> Cell:
-    variants = tuple(Variant(name=name, settings={"backend": name}) for name in ("eager", "flash", "flex"))
+    variants = tuple(
+        Variant(name=name, settings={"backend": name}) for name in ("eager", "flash", "flex")
+    )
     key = f"forward n{seq} d{head_dim}"
     at = {"mode": "forward", "causal": False, "seq": seq, "head_dim": head_dim}
-    return Cell(key=key, at=at, workload="sdpa", size="smoke", variants=variants, step_amount=8.0 * seq)
+    return Cell(
+        key=key, at=at, workload="sdpa", size="smoke", variants=variants, step_amount=8.0 * seq
+    )
 
 
 def run(variant: str, seconds: float, eager_mib: float) -> StudyRun:
-    memory = Memory(peak_bytes=exact(eager_mib * 2**20), extra_bytes=exact(eager_mib * 2**20 / 2), how="torch.cuda.max_memory_allocated")
+    memory = Memory(
+        peak_bytes=exact(eager_mib * 2**20),
+        extra_bytes=exact(eager_mib * 2**20 / 2),
+        how="torch.cuda.max_memory_allocated",
+    )
     return StudyRun(
         variant=variant, state="measured", run=f"2026-03-02T12-00-00Z_{variant}", time_s=about(seconds),
         energy_j=about(seconds * 300, 0.06), quality="measured",
@@ -53,7 +69,11 @@ def run(variant: str, seconds: float, eager_mib: float) -> StudyRun:
 
 
 def measured(seq: int, head_dim: int, eager_s: float, flash_s: float) -> StudyCell:
-    runs = (run("eager", eager_s, 900.0), run("flash", flash_s, 60.0), StudyRun(variant="flex", state="check-failed", why="check failed", verification=FAILED))
+    runs = (
+        run("eager", eager_s, 900.0),
+        run("flash", flash_s, 60.0),
+        StudyRun(variant="flex", state="check-failed", why="check failed", verification=FAILED),
+    )
     ratio = StudyRatio(
         variant="flash", speedup=about(eager_s / flash_s, 0.03), energy_ratio=about(eager_s / flash_s, 0.05), energy_title="energy ratio",
         memory_ratio=exact(15.0), extra_memory_ratio=exact(30.0), paired=5,
@@ -63,10 +83,21 @@ def measured(seq: int, head_dim: int, eager_s: float, flash_s: float) -> StudyCe
 
 def unfit(seq: int) -> StudyCell:
     runs = tuple(
-        StudyRun(variant=name, state="does-not-fit", why="needs 98.0 GiB on cuda:0, 79.1 GiB are free") if name == "eager" else run(name, 0.02, 300.0)
+        StudyRun(
+            variant=name, state="does-not-fit", why="needs 98.0 GiB on cuda:0, 79.1 GiB are free"
+        )
+        if name == "eager"
+        else run(name, 0.02, 300.0)
         for name in ("eager", "flash")
     )
-    return StudyCell(cell=cell(seq, 32), runs=(*runs, StudyRun(variant="flex", state="absent", why="does not compile for this shape")), ratios=())
+    return StudyCell(
+        cell=cell(seq, 32),
+        runs=(
+            *runs,
+            StudyRun(variant="flex", state="absent", why="does not compile for this shape"),
+        ),
+        ratios=(),
+    )
 
 
 CLAIMS = (
@@ -90,7 +121,12 @@ CLAIMS = (
 
 
 def study() -> Study:
-    cells = (measured(256, 32, 1.2e-4, 5e-5), measured(1024, 32, 1.184e-3, 3.9e-4), measured(256, 128, 1.8e-4, 1.46e-4), measured(1024, 128, 1.656e-3, 1.36e-3))
+    cells = (
+        measured(256, 32, 1.2e-4, 5e-5),
+        measured(1024, 32, 1.184e-3, 3.9e-4),
+        measured(256, 128, 1.8e-4, 1.46e-4),
+        measured(1024, 128, 1.656e-3, 1.36e-3),
+    )
     plan = StudyPlan(
         name="kernel",
         title="sdpa kernels",
@@ -98,7 +134,9 @@ def study() -> Study:
         settings={"seq": "256,1024,65536"},
         cells=(*(done.cell for done in cells), cell(65536, 32), cell(65536, 128)),
         axes=Axes(x="seq", y="head_dim", panels=("mode", "causal")),
-        absent=(Absent(variant="cudnn", reason="torch has no such kernel for fp32", where="training"),),
+        absent=(
+            Absent(variant="cudnn", reason="torch has no such kernel for fp32", where="training"),
+        ),
         claims=CLAIMS,
         notes=("Synthetic numbers: a sample for the reports' tests, measured nowhere.",),
     )
@@ -110,4 +148,9 @@ def study() -> Study:
 
 
 def document() -> Document:
-    return Document(title="A study of attention", results=(study(),), created_utc="2026-03-02T12:10:00Z", version="0.1.0")
+    return Document(
+        title="A study of attention",
+        results=(study(),),
+        created_utc="2026-03-02T12:10:00Z",
+        version="0.1.0",
+    )

@@ -1,17 +1,40 @@
-"""A private training: two runs that go on from one checkpoint, and a study of its energy, ε and accuracy by batch size."""
+"""A private training: two runs that go on from one checkpoint, and a study of its energy, ε and
+accuracy by batch size.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-from energybench.model import Axes, Cell, Document, Measurement, Progress, Series, Study, StudyCell, StudyPlan, StudyRatio, StudyRun, Variant, WorkRecord
+from energybench.model import (
+    Axes,
+    Cell,
+    Document,
+    Measurement,
+    Progress,
+    Series,
+    Study,
+    StudyCell,
+    StudyPlan,
+    StudyRatio,
+    StudyRun,
+    Variant,
+    WorkRecord,
+)
 from tests.reports.sample_nodes import cpu_node
 from tests.reports.sample_study import HOST, about, exact
 
 
 def leg(number: int, first: int, last: int) -> Measurement:
     steps = tuple(float(step) for step in range(1, last + 1))
-    loss = Series(name="loss", x=steps, y=tuple(2.3 / (1 + step / 4) for step in steps), x_title="step", y_title="training loss (nat)", work_per_x=0.1)
+    loss = Series(
+        name="loss",
+        x=steps,
+        y=tuple(2.3 / (1 + step / 4) for step in steps),
+        x_title="step",
+        y_title="training loss (nat)",
+        work_per_x=0.1,
+    )
     record = WorkRecord(
         title="Differentially private training",
         statement={
@@ -22,7 +45,12 @@ def leg(number: int, first: int, last: int) -> Measurement:
         series=(loss,),
         progress=Progress(training="one", first=first, last=last, unit="step", work_per_unit=0.1),
     )
-    return msgspec.structs.replace(cpu_node(), id=f"2026-03-0{number}T12-00-00Z_training", label=f"training, night {number}", record=record)
+    return msgspec.structs.replace(
+        cpu_node(),
+        id=f"2026-03-0{number}T12-00-00Z_training",
+        label=f"training, night {number}",
+        record=record,
+    )
 
 
 def cell(batch: int) -> StudyCell:
@@ -40,7 +68,14 @@ def cell(batch: int) -> StudyCell:
         variant="book-keeping", speedup=about(0.5, 0.03), energy_ratio=about(0.5, 0.05), energy_title="energy ratio",
         memory_ratio=exact(0.95), extra_memory_ratio=exact(0.95), paired=5,
     )  # fmt: skip
-    made = Cell(key=f"batch {batch}", at=at, workload="dpsgd", size="conv2", variants=variants, step_amount=4500.0)
+    made = Cell(
+        key=f"batch {batch}",
+        at=at,
+        workload="dpsgd",
+        size="conv2",
+        variants=variants,
+        step_amount=4500.0,
+    )
     return StudyCell(cell=made, runs=runs, ratios=(ratio,))
 
 
@@ -64,4 +99,9 @@ def study() -> Study:
 
 
 def document() -> Document:
-    return Document(title="A private training", results=(leg(1, 0, 10), leg(2, 10, 20), study()), created_utc="2026-03-02T12:10:00Z", version="0.1.0")
+    return Document(
+        title="A private training",
+        results=(leg(1, 0, 10), leg(2, 10, 20), study()),
+        created_utc="2026-03-02T12:10:00Z",
+        version="0.1.0",
+    )

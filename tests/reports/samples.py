@@ -1,4 +1,6 @@
-"""Documents that every report must be able to show: a comparison, a published claim, an estimate, a failed sensor, hostile text, nothing at all."""
+"""Documents that every report must be able to show: a comparison, a published claim, an estimate, a
+failed sensor, hostile text, nothing at all.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,13 @@ def comparison() -> Document:
 def unused() -> Document:
     """One GPU of four at work: the other three stay visible."""
     gpu = beside(gpu_node(used=1), None, None)
-    return Document(title="One GPU of four", results=(gpu,), timelines=(gpu_timeline(gpu),), created_utc="2026-03-02T12:10:00Z", version="0.1.0")
+    return Document(
+        title="One GPU of four",
+        results=(gpu,),
+        timelines=(gpu_timeline(gpu),),
+        created_utc="2026-03-02T12:10:00Z",
+        version="0.1.0",
+    )
 
 
 def empty() -> Document:
@@ -40,7 +48,12 @@ def empty() -> Document:
 
 SAMPLES = {
     "comparison": comparison,
-    "claims": lambda: Document(title="The 2023 claims, derived again", results=(claims_2023(),), created_utc="2026-03-02T12:10:00Z", version="0.1.0"),
+    "claims": lambda: Document(
+        title="The 2023 claims, derived again",
+        results=(claims_2023(),),
+        created_utc="2026-03-02T12:10:00Z",
+        version="0.1.0",
+    ),
     "unused": unused,
     "estimated": estimated,
     "partial": partial,

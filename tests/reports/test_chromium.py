@@ -1,4 +1,6 @@
-"""The HTML page in a real browser, without a network: every chart is drawn, nothing foreign runs, nothing is loaded."""
+"""The HTML page in a real browser, without a network: every chart is drawn, nothing foreign runs,
+nothing is loaded.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,14 @@ from tests.reports.pages import Page
 from tests.reports.sample_odd import HOSTILE
 from tests.reports.samples import SAMPLES
 
-BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+BROWSER = next(
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
+)
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -29,11 +38,23 @@ FLAGS = (
     "--hide-scrollbars",
 )
 DARK = ("--window-size=1280,3000", "--blink-settings=preferredColorScheme=0")
-CHARTS = {"comparison": 5, "unused": 3, "estimated": 2, "partial": 0, "hostile": 4, "claims": 0, "empty": 0, "study": 2, "training": 7}
+CHARTS = {
+    "comparison": 5,
+    "unused": 3,
+    "estimated": 2,
+    "partial": 0,
+    "hostile": 4,
+    "claims": 0,
+    "empty": 0,
+    "study": 2,
+    "training": 7,
+}
 pytestmark = [
     pytest.mark.chromium,
     pytest.mark.xdist_group("chromium"),
-    pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH"),
+    pytest.mark.skipif(
+        BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH"
+    ),
 ]
 
 
@@ -59,28 +80,66 @@ def test_draws_every_chart_without_an_error(sample: str, charts: int, tmp_path: 
     root = next(attributes for tag, attributes in page.tags if tag == "html")
     assert root["data-charts"] == f"{charts}/{charts}"
     assert "data-error" not in root
-    assert len([attributes for _, attributes in page.tags if attributes.get("data-drawn") == "yes"]) == charts
-    assert len([attributes for tag, attributes in page.tags if tag == "svg" and attributes.get("class") == "marks"]) == charts
+    assert (
+        len([attributes for _, attributes in page.tags if attributes.get("data-drawn") == "yes"])
+        == charts
+    )
+    assert (
+        len(
+            [
+                attributes
+                for tag, attributes in page.tags
+                if tag == "svg" and attributes.get("class") == "marks"
+            ]
+        )
+        == charts
+    )
 
 
 def test_hostile_labels_stay_text(tmp_path: Path) -> None:
-    """A label that is a script runs nowhere: not in the page, not in its data, not in a chart, not in an attribute."""
+    """A label that is a script runs nowhere: not in the page, not in its data, not in a chart, not
+    in an attribute.
+    """
     page = Page(browse(rendered("hostile"), tmp_path, "--dump-dom"))
     assert HOSTILE[0] in page.text
     assert "owned" not in page.title.replace(HOSTILE[0], "")
     assert not [tag for tag, _ in page.tags if tag in ("iframe", "object", "embed")]
-    assert all((attributes.get("src") or "").startswith("data:image/png;base64,") for tag, attributes in page.tags if tag == "img")
-    assert len([attributes for attributes, _ in page.scripts if attributes.get("type") != "application/json"]) == 2
+    assert all(
+        (attributes.get("src") or "").startswith("data:image/png;base64,")
+        for tag, attributes in page.tags
+        if tag == "img"
+    )
+    assert (
+        len(
+            [
+                attributes
+                for attributes, _ in page.scripts
+                if attributes.get("type") != "application/json"
+            ]
+        )
+        == 2
+    )
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
 
 
 def test_policy_stops_what_escaping_would_miss(tmp_path: Path) -> None:
-    """Were a label to get through as markup, the page's policy would still not run it; without the policy it would."""
-    page = rendered("empty").replace(b"<main>", b"<main><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>")
+    """Were a label to get through as markup, the page's policy would still not run it; without the
+    policy it would.
+    """
+    page = rendered("empty").replace(
+        b"<main>",
+        b"<main><img src=x "
+        b"onerror=\"document.title='owned'\"><script>document.title='owned'</script>",
+    )
     for policy, title in ((b"Content-Security-Policy", "Nothing yet"), (b"x-none", "owned")):
         folder = tmp_path / title
         folder.mkdir()
-        assert Page(browse(page.replace(b"Content-Security-Policy", policy), folder, "--dump-dom")).title == title
+        assert (
+            Page(
+                browse(page.replace(b"Content-Security-Policy", policy), folder, "--dump-dom")
+            ).title
+            == title
+        )
 
 
 def test_no_address_on_the_web_in_the_drawn_page(tmp_path: Path) -> None:
@@ -91,7 +150,11 @@ def test_no_address_on_the_web_in_the_drawn_page(tmp_path: Path) -> None:
             assert (attributes.get(name) or "#").startswith("#"), (tag, name)
 
 
-@pytest.mark.parametrize("flags", [("--window-size=1280,3000",), DARK, ("--window-size=420,3000",)], ids=["light", "dark", "narrow"])
+@pytest.mark.parametrize(
+    "flags",
+    [("--window-size=1280,3000",), DARK, ("--window-size=420,3000",)],
+    ids=["light", "dark", "narrow"],
+)
 def test_can_be_seen(flags: tuple[str, ...], tmp_path: Path) -> None:
     """A picture comes of it: light, dark, and on a narrow screen."""
     browse(rendered("comparison"), tmp_path, *flags, f"--screenshot={tmp_path / 'page.png'}")
@@ -102,6 +165,11 @@ def test_can_be_seen(flags: tuple[str, ...], tmp_path: Path) -> None:
 
 def test_prints(tmp_path: Path) -> None:
     """Print gives pages with the folded tables open."""
-    browse(rendered("comparison"), tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer")
+    browse(
+        rendered("comparison"),
+        tmp_path,
+        f"--print-to-pdf={tmp_path / 'page.pdf'}",
+        "--no-pdf-header-footer",
+    )
     pages = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "page.pdf").read_bytes()))
     assert pages >= 5

@@ -15,14 +15,20 @@ from tests.reports.samples import SAMPLES
 
 
 def without_library(page: str) -> str:
-    """The page without the JavaScript library and its hash, which belong to a version of vl-convert and not to us."""
+    """The page without the JavaScript library and its hash, which belong to a version of vl-convert
+    and not to us.
+    """
     lean = page.replace(for_script(bundle()), "/* the library */")
     return re.sub(r"script-src 'sha256-[^']+'", "script-src 'sha256-LIBRARY'", lean)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-@pytest.mark.parametrize("report", [Json(), Markdown(), Terminal(), Html()], ids=lambda report: report.name)
-def test_renders_as_it_was_read(report: Json | Markdown | Terminal | Html, sample: str, golden: Callable[[str, str], str]) -> None:
+@pytest.mark.parametrize(
+    "report", [Json(), Markdown(), Terminal(), Html()], ids=lambda report: report.name
+)
+def test_renders_as_it_was_read(
+    report: Json | Markdown | Terminal | Html, sample: str, golden: Callable[[str, str], str]
+) -> None:
     """A change in what people see is a change of a golden file, and is looked at."""
     actual = report.render(SAMPLES[sample]()).decode()
     if report.name == "html":

@@ -28,13 +28,31 @@ def page(request: pytest.FixtureRequest) -> Page:
 
 
 def test_loads_nothing(page: Page) -> None:
-    """No attribute names a place on the web (a record's pictures stand in the page), and the policy allows none."""
-    loading = {"src", "href", "data", "action", "poster", "srcset", "xlink:href", "background", "formaction"}
+    """No attribute names a place on the web (a record's pictures stand in the page), and the policy
+    allows none.
+    """
+    loading = {
+        "src",
+        "href",
+        "data",
+        "action",
+        "poster",
+        "srcset",
+        "xlink:href",
+        "background",
+        "formaction",
+    }
     for tag, attributes in page.tags:
         for name, value in attributes.items():
             if name in loading:
-                assert (value or "").startswith(("#", "data:image/png;base64,") if tag == "img" else "#"), (tag, name, value)
-    given = next(attributes["content"] for tag, attributes in page.tags if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy")
+                assert (value or "").startswith(
+                    ("#", "data:image/png;base64,") if tag == "img" else "#"
+                ), (tag, name, value)
+    given = next(
+        attributes["content"]
+        for tag, attributes in page.tags
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    )
     assert given is not None
     assert given.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe-eval" not in given
@@ -42,17 +60,27 @@ def test_loads_nothing(page: Page) -> None:
 
 
 def test_runs_its_own_two_scripts(page: Page) -> None:
-    """Beside data there are the library and the page's own script, both by their hash, and no handler in an attribute."""
-    code = [text for attributes, text in page.scripts if attributes.get("type") != "application/json"]
+    """Beside data there are the library and the page's own script, both by their hash, and no
+    handler in an attribute.
+    """
+    code = [
+        text for attributes, text in page.scripts if attributes.get("type") != "application/json"
+    ]
     assert len(code) == 2
-    given = next(attributes["content"] for _, attributes in page.tags if attributes.get("http-equiv") == "Content-Security-Policy")
+    given = next(
+        attributes["content"]
+        for _, attributes in page.tags
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
     assert given == policy(code)
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
 
 
 def test_embedded_data_is_json(page: Page) -> None:
     """Every data block is JSON and holds no character that HTML knows."""
-    blocks = [text for attributes, text in page.scripts if attributes.get("type") == "application/json"]
+    blocks = [
+        text for attributes, text in page.scripts if attributes.get("type") == "application/json"
+    ]
     for block in blocks:
         assert not re.search("[<>&\u2028\u2029]", block)
         json.loads(block)
@@ -77,7 +105,9 @@ def test_tables_hold_every_number(sample: str) -> None:
         for table in section.tables:
             for row in table.rows:
                 for cell in row:
-                    said = cell.text.replace("`", "") if cell.tone == "prose" else cell.text  # `commands` are set as code
+                    said = (
+                        cell.text.replace("`", "") if cell.tone == "prose" else cell.text
+                    )  # `commands` are set as code
                     assert " ".join(said.split()) in text
 
 
@@ -102,7 +132,11 @@ def test_code_and_data_cannot_end_their_script() -> None:
 def test_a_missing_part_has_no_bar() -> None:
     """The chart has bars for what has joules only; what is missing stands in the caption."""
     document = SAMPLES["comparison"]()
-    chart = next(figure for figure in figures(document.results[:2], (), build(document).labels) if figure.section == "components")
+    chart = next(
+        figure
+        for figure in figures(document.results[:2], (), build(document).labels)
+        if figure.section == "components"
+    )
     assert "network" not in json.dumps(chart.spec)
     assert "In no bar, missing: network of GPU node" in chart.caption
 
@@ -119,8 +153,20 @@ def test_unused_boards_have_a_colour_of_their_own() -> None:
 def test_a_modelled_power_is_called_so() -> None:
     """The line of a device that no sensor measured is dashed and named."""
     run = SAMPLES["estimated"]().results[0]
-    series = PowerSeries(run=run.id, component="cpu.package", device="package-0", t_s=(0.0, 1.0), power_w=(90.0, 90.0))
-    (chart,) = [figure for figure in figures((run,), (Timeline(run=run.id, series=(series,), windows=()),), {run.id: "run"}) if figure.section == "power"]
+    series = PowerSeries(
+        run=run.id,
+        component="cpu.package",
+        device="package-0",
+        t_s=(0.0, 1.0),
+        power_w=(90.0, 90.0),
+    )
+    (chart,) = [
+        figure
+        for figure in figures(
+            (run,), (Timeline(run=run.id, series=(series,), windows=()),), {run.id: "run"}
+        )
+        if figure.section == "power"
+    ]
     assert "cpu.package, modelled" in json.dumps(chart.spec)
     assert "[5, 3]" in json.dumps(chart.spec)
 
@@ -131,7 +177,14 @@ def test_every_colour_has_a_dark_one() -> None:
     from energybench_reports.html import TEMPLATES
 
     style = (TEMPLATES / "report.css").read_text()
-    for tone in (*charts.COLOURS.values(), *charts.OTHERS, charts.HATCH, charts.BAND, charts.IDLE_BAND, charts.INK):
+    for tone in (
+        *charts.COLOURS.values(),
+        *charts.OTHERS,
+        charts.HATCH,
+        charts.BAND,
+        charts.IDLE_BAND,
+        charts.INK,
+    ):
         assert f'[fill="{tone}"]' in style
     assert f'[stroke="{charts.GRID}"]' in style
 
@@ -139,7 +192,13 @@ def test_every_colour_has_a_dark_one() -> None:
 def test_long_series_are_thinned_and_say_so() -> None:
     """A million readings do not make a gigabyte, and the caption tells."""
     times = tuple(i / 10 for i in range(30_000))
-    series = PowerSeries(run=cpu_node().id, component="cpu.package", device="package-0", t_s=times, power_w=tuple(100.0 + i % 7 for i in range(30_000)))
+    series = PowerSeries(
+        run=cpu_node().id,
+        component="cpu.package",
+        device="package-0",
+        t_s=times,
+        power_w=tuple(100.0 + i % 7 for i in range(30_000)),
+    )
     line = Timeline(run=cpu_node().id, series=(series,), windows=())
     (chart,) = [figure for figure in figures((), (line,), {}) if figure.section == "power"]
     assert len(json.dumps(chart.spec)) < 300_000
@@ -159,13 +218,17 @@ def test_a_theme_of_the_user_changes_nothing() -> None:
 
 def test_many_measurements_become_rows() -> None:
     """With more than four, each measurement is a row of the table."""
-    runs = tuple(msgspec.structs.replace(cpu_node(), id=str(i), label=f"node {i}") for i in range(6))
+    runs = tuple(
+        msgspec.structs.replace(cpu_node(), id=str(i), label=f"node {i}") for i in range(6)
+    )
     text = Html().render(Document(title="a campaign", results=runs)).decode()
     assert text.count('<th scope="row"><span>node 5</span>') >= 1
 
 
 def test_without_altair_there_is_a_remedy() -> None:
-    """A person without the charting library is told what to install, and the other formats still work."""
+    """A person without the charting library is told what to install, and the other formats still
+    work.
+    """
     code = (
         "import sys; sys.modules[{0!r}] = None\n"
         "from energybench.errors import BadInput\n"
@@ -177,5 +240,11 @@ def test_without_altair_there_is_a_remedy() -> None:
         "except BadInput as error: print(error)\n"
     )
     for name in ("altair", "vl_convert"):
-        done = subprocess.run([sys.executable, "-c", code.format(name)], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(name)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
         assert done.stdout == f"{name}: is not installed (pip install 'energybench[report]')\n"

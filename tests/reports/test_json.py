@@ -18,8 +18,16 @@ def test_gives_back_the_same_results(sample: str) -> None:
     document = SAMPLES[sample]()
     held = json.loads(Json().render(document))
     results = [held] if len(document.results) == 1 else held["results"]
-    kinds = {"measurement": Measurement, "comparison": Comparison, "projection": Projection, "study": Study}
-    assert tuple(msgspec.convert(result, kinds[result["kind"]]) for result in results) == document.results
+    kinds = {
+        "measurement": Measurement,
+        "comparison": Comparison,
+        "projection": Projection,
+        "study": Study,
+    }
+    assert (
+        tuple(msgspec.convert(result, kinds[result["kind"]]) for result in results)
+        == document.results
+    )
 
 
 def test_one_result_is_itself() -> None:
@@ -31,5 +39,10 @@ def test_several_stand_in_one_document() -> None:
     """Several results, or none, keep their order, title and notes."""
     held = json.loads(Json().render(SAMPLES["comparison"]()))
     assert (held["schema"], held["kind"], len(held["notes"])) == ("energybench/1", "document", 2)
-    assert [result["kind"] for result in held["results"]] == ["measurement", "measurement", "comparison", "projection"]
+    assert [result["kind"] for result in held["results"]] == [
+        "measurement",
+        "measurement",
+        "comparison",
+        "projection",
+    ]
     assert json.loads(Json().render(Document(title="t", results=())))["results"] == []

@@ -14,7 +14,17 @@ from energybench_reports.markdown import Markdown, escape
 from tests.reports.samples import SAMPLES
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-MARKUP = {"html_inline", "link_open", "image", "code_inline", "em_open", "strong_open", "s_open", "softbreak", "hardbreak"}
+MARKUP = {
+    "html_inline",
+    "link_open",
+    "image",
+    "code_inline",
+    "em_open",
+    "strong_open",
+    "s_open",
+    "softbreak",
+    "hardbreak",
+}
 
 
 def tokens(text: str) -> list[Token]:
@@ -28,7 +38,16 @@ def test_hostile_text_makes_no_markup() -> None:
     """No HTML, link, image or code comes of a label; the only bold text is our own."""
     found = tokens(Markdown().render(SAMPLES["hostile"]()).decode())
     kinds = {token.type for token in found}
-    assert not kinds & {"html_block", "link_open", "image", "code_inline", "code_block", "fence", "em_open", "s_open"}
+    assert not kinds & {
+        "html_block",
+        "link_open",
+        "image",
+        "code_inline",
+        "code_block",
+        "fence",
+        "em_open",
+        "s_open",
+    }
     assert {token.content for token in found if token.type == "html_inline"} == {"<sub>", "</sub>"}
 
 
@@ -65,7 +84,14 @@ def test_a_note_begins_no_block(text: str) -> None:
     page = Markdown().render(Document(title="t", results=(), notes=(text, "second"))).decode()
     kinds = [token.type for token in PARSER.parse(page)]
     assert kinds.count("bullet_list_open") == 1
-    assert not {"ordered_list_open", "blockquote_open", "hr", "html_block", "code_block", "fence"} & set(kinds)
+    assert not {
+        "ordered_list_open",
+        "blockquote_open",
+        "hr",
+        "html_block",
+        "code_block",
+        "fence",
+    } & set(kinds)
     assert kinds.count("heading_open") == 1
 
 

@@ -1,4 +1,6 @@
-"""The measurements that are kept with the project: today's reader reads them, and their numbers are those that the texts beside them state."""
+"""The measurements that are kept with the project: today's reader reads them, and their numbers are
+those that the texts beside them state.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +18,42 @@ RUN = FOLDER / "milc-32-h200"
 def test_the_run_is_read_and_says_what_is_written_of_it() -> None:
     joules = reader.read_run(RUN).energy_per_work_j
     assert joules is not None
-    assert f"{joules.value:.0f} J [{joules.low:.0f}, {joules.high:.0f}] a solve" in (FOLDER / "README.md").read_text()
+    assert (
+        f"{joules.value:.0f} J [{joules.low:.0f}, {joules.high:.0f}] a solve"
+        in (FOLDER / "README.md").read_text()
+    )
 
 
 def test_the_boards_counter_and_its_power_tell_one_story() -> None:
-    """What a real board's counter rose by over all its samples, and the sum of its instantaneous power: within the 2 % that a sampled power may be off."""
-    traces = {trace.channel.quantity: trace for trace in reader.read_traces(RUN)[0] if trace.channel.component == "gpu.board"}
+    """What a real board's counter rose by over all its samples, and the sum of its instantaneous
+    power: within the 2 % that a sampled power may be off.
+    """
+    traces = {
+        trace.channel.quantity: trace
+        for trace in reader.read_traces(RUN)[0]
+        if trace.channel.component == "gpu.board"
+    }
     energy, power = traces["energy"], traces["power_instant"]
-    counted_j = float(energy.raw[energy.ok][-1] - energy.raw[energy.ok][0]) * energy.channel.resolution
+    counted_j = (
+        float(energy.raw[energy.ok][-1] - energy.raw[energy.ok][0]) * energy.channel.resolution
+    )
     watts = power.raw * power.channel.resolution
-    assert counted_j == pytest.approx(float(np.trapezoid(watts[power.ok], power.t_s[power.ok])), rel=0.02)
+    assert counted_j == pytest.approx(
+        float(np.trapezoid(watts[power.ok], power.t_s[power.ok])), rel=0.02
+    )
 
 
 @pytest.mark.parametrize("name", ["h200-sensors.json", "milc-32-h200-sensors.json"])
 def test_a_real_boards_profile_is_read(name: str) -> None:
-    """An H200's counter is written every 100 ms and integrates; its instantaneous power sees 36 to 41 % of the time."""
+    """An H200's counter is written every 100 ms and integrates; its instantaneous power sees 36 to
+    41 % of the time.
+    """
     profile = profiles.read_file(FOLDER / name)
-    found = {channel.channel.rsplit("/", 1)[-1]: channel for channel in profile.channels if "gpu.board" in channel.channel}
+    found = {
+        channel.channel.rsplit("/", 1)[-1]: channel
+        for channel in profile.channels
+        if "gpu.board" in channel.channel
+    }
     assert found["energy"].update_period_s == pytest.approx(0.1, rel=0.01)
     instant = found["power_instant"]
     assert instant.window_s is not None

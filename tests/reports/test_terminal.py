@@ -14,15 +14,21 @@ from tests.reports.samples import SAMPLES
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_fits_the_width_and_controls_nothing(sample: str) -> None:
-    """No line is wider than 100 columns, and no character drives the terminal, whatever a label holds."""
+    """No line is wider than 100 columns, and no character drives the terminal, whatever a label
+    holds.
+    """
     text = Terminal().render(SAMPLES[sample]()).decode()
     assert max(cell_len(line) for line in text.split("\n")) <= WIDTH
-    assert {character for character in text if unicodedata.category(character) in ("Cc", "Co", "Cs")} == {"\n"}
+    assert {
+        character for character in text if unicodedata.category(character) in ("Cc", "Co", "Cs")
+    } == {"\n"}
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_nothing_is_cut_off(sample: str) -> None:
-    """Every character of every cell is there, however narrow its column: a truncated number would be a wrong one."""
+    """Every character of every cell is there, however narrow its column: a truncated number would
+    be a wrong one.
+    """
     view = build(SAMPLES[sample]())
     for section in view.sections:
         if section.detail or section.brief:
@@ -53,6 +59,12 @@ def test_intervals_are_not_broken() -> None:
 def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the width nor the colours of whoever renders it change a byte."""
     before = Terminal().render(SAMPLES["comparison"]())
-    for name, value in (("COLUMNS", "40"), ("FORCE_COLOR", "1"), ("TERM", "dumb"), ("NO_COLOR", ""), ("JUPYTER_COLUMNS", "30")):
+    for name, value in (
+        ("COLUMNS", "40"),
+        ("FORCE_COLOR", "1"),
+        ("TERM", "dumb"),
+        ("NO_COLOR", ""),
+        ("JUPYTER_COLUMNS", "30"),
+    ):
         monkeypatch.setenv(name, value)
     assert Terminal().render(SAMPLES["comparison"]()) == before

@@ -45,7 +45,9 @@ def real(late_s: float = 0.0) -> Real:
     clock, times, wakes = VirtualClock(0.0), [], [np.inf]
 
     def wait(until_s: float) -> None:
-        clock.advance(min(until_s + late_s, wakes[0]) if wakes[0] > clock.now() else until_s + late_s)
+        clock.advance(
+            min(until_s + late_s, wakes[0]) if wakes[0] > clock.now() else until_s + late_s
+        )
 
     def works_until(end_s: float) -> Callable[[], bool]:
         wakes[0] = end_s
@@ -61,7 +63,9 @@ def real(late_s: float = 0.0) -> Real:
 
 @pytest.mark.parametrize("seconds", [0.35, 1.0, 12.3])
 def test_the_schedule_is_the_real_samplers(seconds: float) -> None:
-    """Poll for poll the times of three repeats are those of the real sampler, driven as `run` drives it."""
+    """Poll for poll the times of three repeats are those of the real sampler, driven as `run`
+    drives it.
+    """
     rng = np.random.Generator(np.random.Philox(int(seconds * 100)))
     durations = seconds * np.array([1.0, 1.01, 0.97])
     made = polling.schedule(durations, polling.edge_s(0.1), None, rng)
@@ -80,7 +84,9 @@ def test_the_schedule_is_the_real_samplers(seconds: float) -> None:
         drive.burst(drive.edge_s)
         ours = made.polls_s[(made.polls_s >= start - 1e-9) & (made.polls_s < end + drive.edge_s)]
         theirs = np.asarray(other.times)
-        assert abs(ours.size - theirs.size) <= 3  # at either end of a burst one poll may fall to this side or to that
+        assert (
+            abs(ours.size - theirs.size) <= 3
+        )  # at either end of a burst one poll may fall to this side or to that
         nearest = np.abs(ours[:, None] - theirs[None, :]).min(axis=1)
         assert nearest.max() <= 2 * polling.LATEST_S
 
@@ -102,13 +108,18 @@ def test_lateness_neither_adds_up_nor_skips() -> None:
 
 def test_the_constants_are_the_real_ones() -> None:
     """This package does not import the measuring side; its copies of numbers must not part from it."""
-    assert (polling.BASE_PERIOD_S, polling.BURST_PERIOD_S) == (sampler.BASE_PERIOD_S, sampler.BURST_PERIOD_S)
-    for period in (0.001, 0.02, 0.1, 5.0):
-        assert polling.edge_s(period) == pytest.approx(sampler.burst_s([channel(update_period_s=period)]))
-    assert pytest.approx(stagger.GOLDEN) == polling.GOLDEN
-    assert [polling.Stagger(1.0, 0.0, n).start_s(k, 0.0) % 1 for n in (None, 8) for k in range(8)] == pytest.approx(
-        [stagger.phase(k, n) for n in (None, 8) for k in range(8)]
+    assert (polling.BASE_PERIOD_S, polling.BURST_PERIOD_S) == (
+        sampler.BASE_PERIOD_S,
+        sampler.BURST_PERIOD_S,
     )
+    for period in (0.001, 0.02, 0.1, 5.0):
+        assert polling.edge_s(period) == pytest.approx(
+            sampler.burst_s([channel(update_period_s=period)])
+        )
+    assert pytest.approx(stagger.GOLDEN) == polling.GOLDEN
+    assert [
+        polling.Stagger(1.0, 0.0, n).start_s(k, 0.0) % 1 for n in (None, 8) for k in range(8)
+    ] == pytest.approx([stagger.phase(k, n) for n in (None, 8) for k in range(8)])
     assert (experiment.TARGET_REL, experiment.MAX_REPEATS) == (plan.TARGET_REL, plan.MAX_REPEATS)
 
 

@@ -10,7 +10,19 @@ import pytest
 from energybench import data
 from energybench.analysis.traces.unwrap import unwrap
 from energybench.collectors import nvml, rapl
-from energybench.simulating.sensors import BIAS, LAG_U_S, SENSORS, Polled, Prior, State, channels, draw_gain, part_time, read, states
+from energybench.simulating.sensors import (
+    BIAS,
+    LAG_U_S,
+    SENSORS,
+    Polled,
+    Prior,
+    State,
+    channels,
+    draw_gain,
+    part_time,
+    read,
+    states,
+)
 from energybench.simulating.waves import Load, Square
 
 WAVE = Square(100.0, 500.0, 1.3, 0.5)
@@ -22,13 +34,25 @@ def load() -> Load:
     return Load.of(WAVE, np.zeros(1), np.array([3.0]), one, one)
 
 
-def shown(name: str, gain: float = 1.0, phase_s: float = 0.03, lag_s: float = 0.0) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def shown(
+    name: str, gain: float = 1.0, phase_s: float = 0.03, lag_s: float = 0.0
+) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """What each dial shows, in its unit, counters from their first reading."""
     sensor = SENSORS[name]
     prior = Prior(0.04, "normal")
     drawn = [State(phase_s, lag_s, 0.5) for _ in sensor.dials]
-    traces = read(sensor, channels(sensor, prior, "prior"), drawn, Polled(load(), POLLS, np.ones(POLLS.size, dtype=np.bool_), gain))
-    return [unwrap(trace).energy_j if trace.channel.kind == "counter" else trace.raw * trace.channel.resolution for trace in traces]
+    traces = read(
+        sensor,
+        channels(sensor, prior, "prior"),
+        drawn,
+        Polled(load(), POLLS, np.ones(POLLS.size, dtype=np.bool_), gain),
+    )
+    return [
+        unwrap(trace).energy_j
+        if trace.channel.kind == "counter"
+        else trace.raw * trace.channel.resolution
+        for trace in traces
+    ]
 
 
 def ticks(period_s: float, phase_s: float = 0.03) -> list[float]:
@@ -40,8 +64,13 @@ def joules(start_s: float, end_s: float) -> float:
     return float(at[1] - at[0])
 
 
-@pytest.mark.parametrize(("name", "period_s", "resolution_j"), [("a100", 0.1, 1e-3), ("v100", 0.02, 1e-3), ("rapl", 0.001, 1e-6), ("pm_counters", 0.1, 1.0)])
-def test_a_counter_shows_the_energy_at_its_last_tick(name: str, period_s: float, resolution_j: float) -> None:
+@pytest.mark.parametrize(
+    ("name", "period_s", "resolution_j"),
+    [("a100", 0.1, 1e-3), ("v100", 0.02, 1e-3), ("rapl", 0.001, 1e-6), ("pm_counters", 0.1, 1.0)],
+)
+def test_a_counter_shows_the_energy_at_its_last_tick(
+    name: str, period_s: float, resolution_j: float
+) -> None:
     """In whole counts, with its gain; through a wrap where it has one."""
     phase = 0.3 * period_s
     at = ticks(period_s, phase)
@@ -49,7 +78,9 @@ def test_a_counter_shows_the_energy_at_its_last_tick(name: str, period_s: float,
     assert shown(name, 1.04, phase)[0] == pytest.approx(expected, abs=2 * resolution_j)
 
 
-@pytest.mark.parametrize(("name", "sees_s"), [("a100-power", 0.025), ("h100-instant", 0.025), ("h100-average", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "sees_s"), [("a100-power", 0.025), ("h100-instant", 0.025), ("h100-average", 1.0)]
+)
 def test_a_power_reading_is_the_mean_of_its_window(name: str, sees_s: float) -> None:
     """Of the last sees_s before the tick, less the lag."""
     expected = [joules(t - 0.02 - sees_s, t - 0.02) / sees_s for t in ticks(0.1)]
@@ -69,7 +100,12 @@ def test_rapl_wraps_within_the_run() -> None:
     sensor = SENSORS["rapl"]
     stated = channels(sensor, Prior(0.03, "normal"), "prior")
     for filled in (0.0, 0.5, 0.99):
-        trace = read(sensor, stated, [State(0.0, 0.0, filled)], Polled(load(), POLLS, np.ones(POLLS.size, dtype=np.bool_), 1.0))[0]
+        trace = read(
+            sensor,
+            stated,
+            [State(0.0, 0.0, filled)],
+            Polled(load(), POLLS, np.ones(POLLS.size, dtype=np.bool_), 1.0),
+        )[0]
         assert np.count_nonzero(np.diff(trace.raw) < 0) == 1
         assert unwrap(trace).wraps == 1
 
@@ -78,7 +114,12 @@ def test_failed_reads_are_marked() -> None:
     """An outage leaves raw values that mean nothing, marked as such, in every channel at once."""
     sensor = SENSORS["a100"]
     ok = (POLLS < 1.0) | (POLLS > 1.7)
-    for trace in read(sensor, channels(sensor, Prior(0.04, "normal"), "prior"), [State(0.0, 0.0, 0.0)] * 2, Polled(load(), POLLS, ok, 1.0)):
+    for trace in read(
+        sensor,
+        channels(sensor, Prior(0.04, "normal"), "prior"),
+        [State(0.0, 0.0, 0.0)] * 2,
+        Polled(load(), POLLS, ok, 1.0),
+    ):
         assert (trace.ok == ok).all()
         assert (trace.raw[~ok] == 0).all()
 
@@ -110,11 +151,18 @@ def test_gains_are_drawn_from_what_is_stated_or_plainly_not() -> None:
 
 
 def test_lags_lie_within_what_is_stated() -> None:
-    """Rectangular with the stated standard uncertainty; none where none is stated. Only part-time power sensors are staggered for."""
+    """Rectangular with the stated standard uncertainty; none where none is stated.
+
+    Only part-time power sensors are staggered for.
+    """
     rng = np.random.Generator(np.random.Philox(6))
     lags = [states(SENSORS["a100"], rng)[1].lag_s for _ in range(2000)]
     assert max(np.abs(lags)) <= math.sqrt(3) * LAG_U_S
     assert float(np.std(lags)) == pytest.approx(LAG_U_S, rel=0.05)
     assert {states(SENSORS["rapl"], rng)[0].lag_s for _ in range(5)} == {0.0}
-    staggered = {name for name, sensor in SENSORS.items() if part_time(sensor, states(sensor, rng)) is not None}
+    staggered = {
+        name
+        for name, sensor in SENSORS.items()
+        if part_time(sensor, states(sensor, rng)) is not None
+    }
     assert staggered == {"a100", "a100-power", "h100-instant", "sampled-counter"}

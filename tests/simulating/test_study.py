@@ -16,8 +16,17 @@ from energybench.simulating.study import Figures, figures, run, wilson
 
 
 def settings(levels: Sequence[str] = ("1", "3", "8"), seed: int = 1) -> Settings:
-    priors = {name: Prior(row.u_rel, row.distribution) for name, row in data.priors().items() if row.distribution in ("normal", "rectangular")}
-    return Settings(tuple(levels), seed, priors, {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()})
+    priors = {
+        name: Prior(row.u_rel, row.distribution)
+        for name, row in data.priors().items()
+        if row.distribution in ("normal", "rectangular")
+    }
+    return Settings(
+        tuple(levels),
+        seed,
+        priors,
+        {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()},
+    )
 
 
 def study(cell: Cell, count: int, levels: Sequence[str] = ("1", "3", "8")) -> Figures:
@@ -31,7 +40,9 @@ def binomial(count: int, share: float = 0.95, sigmas: float = 3.5) -> tuple[floa
 
 
 def test_a_good_cell_covers_what_it_claims() -> None:
-    """A RAPL counter under a constant load: 95 % intervals hold the truth in 95 % of the experiments, and are as wide as an oracle's."""
+    """A RAPL counter under a constant load: 95 % intervals hold the truth in 95 % of the
+    experiments, and are as wide as an oracle's.
+    """
     found = study(Cell("rapl", "constant", 5.0), 300)
     low, high = binomial(300)
     assert found.flagged < 6
@@ -50,7 +61,9 @@ def test_a_prior_that_is_wrong_does_not_cover(gain: str) -> None:
 
 @pytest.mark.parametrize(("window_s", "limit"), [(10.0, 0.003), (1.0, 0.03), (0.35, 0.12)])
 def test_what_a_100_ms_counter_cannot_know_of_a_square_wave(window_s: float, limit: float) -> None:
-    """One window, gain exact: 95 % of the errors stay within the limit that interpolating between ticks allows."""
+    """One window, gain exact: 95 % of the errors stay within the limit that interpolating between
+    ticks allows.
+    """
     outcomes = experiments(Cell("a100", "square", window_s, "1"), settings(("1",)), 0, 600)
     of = {name: outcomes[:, i] for i, name in enumerate(FIELDS)}
     whole = of["outage"] == 0  # a sensor that was away is another matter
@@ -58,7 +71,9 @@ def test_what_a_100_ms_counter_cannot_know_of_a_square_wave(window_s: float, lim
 
 
 def test_staggered_repeats_show_what_a_part_time_sensor_hides() -> None:
-    """25 ms of every 100 under square waves: the mean of 8 windows of 10 s is within 3 % RMS of what it should be, scatter included."""
+    """25 ms of every 100 under square waves: the mean of 8 windows of 10 s is within 3 % RMS of
+    what it should be, scatter included.
+    """
     outcomes = experiments(Cell("a100-power", "square", 10.0, "1"), settings(("8",)), 0, 100)
     of = {name: outcomes[:, i] for i, name in enumerate(FIELDS)}
     error = (of["value_j"] / of["truth_j"] - 1)[of["outage"] == 0]
@@ -68,12 +83,20 @@ def test_staggered_repeats_show_what_a_part_time_sensor_hides() -> None:
 def test_the_outcomes_depend_on_the_seed_alone() -> None:
     """One process or two, in one piece or several: the same numbers; another seed gives others."""
     cells = [Cell("v100", "noise", 0.35), Cell("rapl", "work", 0.35)]
-    alone, shared = (run(cells, settings(("1", "2", "stop")), 110, jobs, lambda text, fraction: None) for jobs in (1, 2))
+    alone, shared = (
+        run(cells, settings(("1", "2", "stop")), 110, jobs, lambda text, fraction: None)
+        for jobs in (1, 2)
+    )
     for one, two in zip(alone, shared, strict=True):
         np.testing.assert_array_equal(one.outcomes, two.outcomes)
         np.testing.assert_array_equal(one.oracle_j, two.oracle_j)
-    np.testing.assert_array_equal(alone[0].outcomes[7:9], experiments(cells[0], settings(("1", "2", "stop")), 7, 9))
-    assert (experiments(cells[0], settings(("1", "2", "stop"), seed=2), 0, 5)[:, 2] != alone[0].outcomes[:5, 2]).all()
+    np.testing.assert_array_equal(
+        alone[0].outcomes[7:9], experiments(cells[0], settings(("1", "2", "stop")), 7, 9)
+    )
+    assert (
+        experiments(cells[0], settings(("1", "2", "stop"), seed=2), 0, 5)[:, 2]
+        != alone[0].outcomes[:5, 2]
+    ).all()
 
 
 def test_the_stopping_rule_decides_how_often() -> None:
@@ -85,15 +108,28 @@ def test_the_stopping_rule_decides_how_often() -> None:
 
 
 def test_the_oracle_is_as_wide_as_what_it_knows() -> None:
-    """Gain alone: 1.96 u. Scatter alone: Student's factor. Both and the sensor's own errors add in squares."""
+    """Gain alone: 1.96 u.
+
+    Scatter alone: Student's factor. Both and the sensor's own errors add in squares.
+    """
     rng = np.random.Generator(np.random.Philox(1))
 
     def widths(level: int, scatter: float, sensor: float, u_rel: float) -> float:
         n = (1, 4)[level]
         rows = np.zeros((400, len(FIELDS)))
-        rows[:, FIELDS.index("repeats")], rows[:, FIELDS.index("level")], rows[:, FIELDS.index("truth_j")] = n, level, 200.0
-        rows[:, FIELDS.index("sensor_rel")], rows[:, FIELDS.index("scatter_rel")] = sensor * rng.standard_normal(400), scatter
-        return float(np.median(oracle_half_widths(rows, ("1", "4"), Prior(u_rel, "normal"), "prior"))) / 200.0
+        (
+            rows[:, FIELDS.index("repeats")],
+            rows[:, FIELDS.index("level")],
+            rows[:, FIELDS.index("truth_j")],
+        ) = n, level, 200.0
+        rows[:, FIELDS.index("sensor_rel")], rows[:, FIELDS.index("scatter_rel")] = (
+            sensor * rng.standard_normal(400),
+            scatter,
+        )
+        return (
+            float(np.median(oracle_half_widths(rows, ("1", "4"), Prior(u_rel, "normal"), "prior")))
+            / 200.0
+        )
 
     assert widths(0, 0.5, 0.0, 0.04) == pytest.approx(1.96 * 0.04, rel=0.02)
     assert widths(1, 0.02, 0.0, 0.0) == pytest.approx(3.182 * 0.02 / 2, rel=0.02)

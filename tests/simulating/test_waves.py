@@ -23,10 +23,16 @@ def integral(power_w: Floats, step_s: float) -> Floats:
     ("wave", "power"),
     [
         (Constant(300.0), lambda t: np.full(t.size, 300.0)),
-        (Square(100.0, 500.0, 0.13, 0.3, 0.05), lambda t: np.where((t + 0.05) % 0.13 < 0.3 * 0.13, 500.0, 100.0)),
+        (
+            Square(100.0, 500.0, 0.13, 0.3, 0.05),
+            lambda t: np.where((t + 0.05) % 0.13 < 0.3 * 0.13, 500.0, 100.0),
+        ),
         (Ramp(100.0, 400.0, 0.7, 0.2), lambda t: 100.0 + 300.0 * ((t + 0.2) % 0.7) / 0.7),
         (Ramp(400.0, 100.0, 3.0), lambda t: 400.0 - 300.0 * (t % 3.0) / 3.0),
-        (Steps.of(np.array([-1.0, 0.25, 1.5]), np.array([50.0, 450.0, 80.0])), lambda t: np.where(t < 0.25, 50.0, np.where(t < 1.5, 450.0, 80.0))),
+        (
+            Steps.of(np.array([-1.0, 0.25, 1.5]), np.array([50.0, 450.0, 80.0])),
+            lambda t: np.where(t < 0.25, 50.0, np.where(t < 1.5, 450.0, 80.0)),
+        ),
     ],
 )
 def test_the_energy_is_the_integral_of_the_power(wave: Wave, power: object) -> None:
@@ -39,7 +45,9 @@ def test_the_energy_is_the_integral_of_the_power(wave: Wave, power: object) -> N
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_family_draws_powers_of_a_board(name: str) -> None:
-    """Energy is 0 where the work begins; power stays between idle and the largest board's limit, at any time around the work."""
+    """Energy is 0 where the work begins; power stays between idle and the largest board's limit, at
+    any time around the work.
+    """
     for seed in range(20):
         wave = FAMILIES[name].draw(rng(seed), 2.0, 1.0)
         t = np.linspace(-1.5, 3.5, 20_001)
@@ -53,18 +61,29 @@ def test_the_works_steps_are_the_windows_edges() -> None:
     """Idle before 0 and after the end, more in between."""
     for seed in range(10):
         wave = FAMILIES["work"].draw(rng(seed), 1.0, 1.0)
-        before, after = np.diff(wave.energy(np.array([-0.5, -1e-9]))), np.diff(wave.energy(np.array([1 + 1e-9, 1.5])))
+        before, after = (
+            np.diff(wave.energy(np.array([-0.5, -1e-9]))),
+            np.diff(wave.energy(np.array([1 + 1e-9, 1.5]))),
+        )
         assert before == pytest.approx(after, rel=1e-6)
         assert wave.energy(np.ones(1))[0] > before[0]
 
 
 def test_a_load_repeats_its_wave_stretched_and_stronger() -> None:
-    """Each repeat takes strength x stretch of the wave's energy, and the load is one continuous curve over all repeats."""
+    """Each repeat takes strength x stretch of the wave's energy, and the load is one continuous
+    curve over all repeats.
+    """
     wave = Square(100.0, 500.0, 0.3, 0.4, 0.1)
-    starts, stretch, strength = np.array([1.0, 3.5, 6.0]), np.array([1.0, 0.9, 1.1]), np.array([1.0, 1.05, 0.95])
+    starts, stretch, strength = (
+        np.array([1.0, 3.5, 6.0]),
+        np.array([1.0, 0.9, 1.1]),
+        np.array([1.0, 1.05, 0.95]),
+    )
     ends = starts + 1.5 * stretch
     load = Load.of(wave, starts, ends, stretch, strength)
-    assert load.energy(ends) - load.energy(starts) == pytest.approx(strength * stretch * wave.energy(np.array([1.5]))[0])
+    assert load.energy(ends) - load.energy(starts) == pytest.approx(
+        strength * stretch * wave.energy(np.array([1.5]))[0]
+    )
     steps = np.diff(load.energy(np.linspace(0, 9, 90_001))) / 1e-4
     assert steps.min() > 94
     assert steps.max() < 526

@@ -1,7 +1,10 @@
-"""The nvml collector in a process of its own: nvml_session.py '{"reads": 3, "every_s": 0.1, "visible": "0"}' prints one JSON document.
+"""The nvml collector in a process of its own: nvml_session.py '{"reads": 3, "every_s": 0.1,
+"visible": "0"}' prints one JSON document.
 
-channels  model.Channel each, with its id      samples  [read][channel] = null or [raw, t_s]      gpus, doubts
-unavailable  {reason, remedy} or null          cpu_s, wall_s  of the reads                         imported  whether pynvml was
+channels  model.Channel each, with its id      samples  [read][channel] = null or [raw, t_s]
+          gpus, doubts
+unavailable  {reason, remedy} or null          cpu_s, wall_s  of the reads
+             imported  whether pynvml was
 """
 
 import json
@@ -25,12 +28,19 @@ class Clock:
 def main() -> None:
     request = json.loads(sys.argv[1])
     clock, nvml = Clock(), Nvml()
-    context = Context(clock=clock, priors=priors(), visible_devices=request.get("visible"), device_order=request.get("order"))
+    context = Context(
+        clock=clock,
+        priors=priors(),
+        visible_devices=request.get("visible"),
+        device_order=request.get("order"),
+    )
     answer = {"channels": [], "samples": [], "unavailable": None}
     before_import = "pynvml" in sys.modules
     try:
         channels = nvml.open(context)
-        answer["channels"] = [msgspec.to_builtins(channel) | {"id": channel.id} for channel in channels]
+        answer["channels"] = [
+            msgspec.to_builtins(channel) | {"id": channel.id} for channel in channels
+        ]
     except Unavailable as error:
         answer["unavailable"] = {"reason": error.reason, "remedy": error.remedy}
     start_s, start_cpu_s = clock.now(), time.process_time()
@@ -39,7 +49,11 @@ def main() -> None:
             time.sleep(max(0.0, start_s + i * request.get("every_s", 0.0) - clock.now()))
             answer["samples"].append(nvml.read())
     answer |= {"wall_s": clock.now() - start_s, "cpu_s": time.process_time() - start_cpu_s}
-    answer |= {"gpus": msgspec.to_builtins(nvml.gpus()), "doubts": nvml.doubts(), "imported": [before_import, "pynvml" in sys.modules]}
+    answer |= {
+        "gpus": msgspec.to_builtins(nvml.gpus()),
+        "doubts": nvml.doubts(),
+        "imported": [before_import, "pynvml" in sys.modules],
+    }
     nvml.close()
     nvml.close()
     print(json.dumps(answer))

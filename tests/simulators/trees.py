@@ -1,4 +1,6 @@
-"""Trees of files as the kernel and HPE Cray blades have them, still or kept up to date by a process of their own."""
+"""Trees of files as the kernel and HPE Cray blades have them, still or kept up to date by a process
+of their own.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,17 @@ from typing import Any, NamedTuple
 RANGE_UJ = 262_143_328_850  # max_energy_range_uj of most Intel servers
 
 
-def powercap_tree(root: Path, zones: Mapping[str, tuple[str, int]], range_uj: int = RANGE_UJ, limit_uw: int | None = 200_000_000) -> dict[str, Path]:
-    """Write zones {"intel-rapl:0:1": (name, energy_uj)} as the kernel lays them out; answers each zone's energy_uj.
+def powercap_tree(
+    root: Path,
+    zones: Mapping[str, tuple[str, int]],
+    range_uj: int = RANGE_UJ,
+    limit_uw: int | None = 200_000_000,
+) -> dict[str, Path]:
+    """Write zones {"intel-rapl:0:1": (name, energy_uj)} as the kernel lays them out; answers each
+    zone's energy_uj.
 
-    The zones nest below /sys/devices, and each has a link beside its parent's in /sys/class/powercap.
+    The zones nest below /sys/devices, and each has a link beside its parent's in
+    /sys/class/powercap.
     """
     files = {}
     links = root / "sys/class/powercap"
@@ -28,7 +37,12 @@ def powercap_tree(root: Path, zones: Mapping[str, tuple[str, int]], range_uj: in
         nested = Path(parts[0], *(":".join(parts[:i]) for i in range(2, len(parts) + 1)))
         folder = root / "sys/devices/virtual/powercap" / nested
         folder.mkdir(parents=True, exist_ok=True)
-        for key, value in {"name": name, "energy_uj": energy_uj, "max_energy_range_uj": range_uj, "enabled": 1}.items():
+        for key, value in {
+            "name": name,
+            "energy_uj": energy_uj,
+            "max_energy_range_uj": range_uj,
+            "enabled": 1,
+        }.items():
             (folder / key).write_text(f"{value}\n")
         if limit_uw is not None:
             (folder / "constraint_0_power_limit_uw").write_text(f"{limit_uw}\n")
@@ -40,7 +54,9 @@ def powercap_tree(root: Path, zones: Mapping[str, tuple[str, int]], range_uj: in
 
 
 def pm_tree(root: Path, lines: Mapping[str, str]) -> Path:
-    """Write /sys/cray/pm_counters files {"energy": "100 J 1734094386462336 us"}; answers their folder."""
+    """Write /sys/cray/pm_counters files {"energy": "100 J 1734094386462336 us"}; answers their
+    folder.
+    """
     folder = root / "sys/cray/pm_counters"
     folder.mkdir(parents=True, exist_ok=True)
     for name, line in lines.items():
@@ -49,7 +65,10 @@ def pm_tree(root: Path, lines: Mapping[str, str]) -> Path:
 
 
 class LiveNode(NamedTuple):
-    """A running tree. True energy of anything in it that follows no load: its watts x (t - start_s)."""
+    """A running tree.
+
+    True energy of anything in it that follows no load: its watts x (t - start_s).
+    """
 
     root: Path
     start_s: float  # CLOCK_MONOTONIC
@@ -57,15 +76,31 @@ class LiveNode(NamedTuple):
 
 
 @contextlib.contextmanager
-def live_node(root: Path, zones: Mapping[str, Mapping[str, Any]], meters: Mapping[str, float] | None = None, period_s: float = 0.001) -> Iterator[LiveNode]:
+def live_node(
+    root: Path,
+    zones: Mapping[str, Mapping[str, Any]],
+    meters: Mapping[str, float] | None = None,
+    period_s: float = 0.001,
+) -> Iterator[LiveNode]:
     """Keep a tree up to date until the block ends.
 
-    zones   {"intel-rapl:0": {"name": "package-0", "watts": 60, "range_uj": 1_000_000, "start_uj": 0}}; with "core_watts" and "follows" it
-            draws that much more for each spinning core of a calibration whose environment holds the text `follows`
-    meters  {"": 300, "cpu": 100, "accel0": 50}: W of the node and its parts, for pm_counters at 10 Hz
+    zones   {"intel-rapl:0": {"name": "package-0", "watts": 60, "range_uj": 1_000_000, "start_uj":
+            0}}; with "core_watts" and "follows" it draws that much more for each spinning core of a
+            calibration whose environment holds the text `follows`
+    meters  {"": 300, "cpu": 100, "accel0": 50}: W of the node and its parts, for pm_counters at 10
+            Hz
     """
-    spec = json.dumps({"root": str(root), "zones": {k: dict(v) for k, v in zones.items()}, "meters": dict(meters or {}), "period_s": period_s})
-    process = subprocess.Popen([sys.executable, __file__, spec], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    spec = json.dumps(
+        {
+            "root": str(root),
+            "zones": {k: dict(v) for k, v in zones.items()},
+            "meters": dict(meters or {}),
+            "period_s": period_s,
+        }
+    )
+    process = subprocess.Popen(
+        [sys.executable, __file__, spec], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         yield LiveNode(root, float(process.stdout.readline()), process)
@@ -74,15 +109,30 @@ def live_node(root: Path, zones: Mapping[str, Mapping[str, Any]], meters: Mappin
         process.wait()
 
 
-def _write_forever(root: Path, zones: dict[str, dict[str, Any]], meters: dict[str, float], period_s: float) -> None:
+def _write_forever(
+    root: Path, zones: dict[str, dict[str, Any]], meters: dict[str, float], period_s: float
+) -> None:
     files = {}
     for zone, spec in zones.items():
         range_uj = spec.get("range_uj", RANGE_UJ)
         path = powercap_tree(root, {zone: (spec["name"], spec.get("start_uj", 0))}, range_uj)[zone]
-        wrap = range_uj + max(1, round(range_uj / (2**32 - 1)))  # one energy unit above the largest value
-        files[zone] = (os.open(path, os.O_WRONLY), float(spec["watts"]) * 1e6, int(spec.get("start_uj", 0)), wrap)
-    spinning = {zone: Spinning(str(spec["follows"])) for zone, spec in zones.items() if "follows" in spec}
-    folder = pm_tree(root, {"raw_scan_hz": "10", "freshness": "0", "generation": "1", "version": "2"}) if meters else root
+        wrap = range_uj + max(
+            1, round(range_uj / (2**32 - 1))
+        )  # one energy unit above the largest value
+        files[zone] = (
+            os.open(path, os.O_WRONLY),
+            float(spec["watts"]) * 1e6,
+            int(spec.get("start_uj", 0)),
+            wrap,
+        )
+    spinning = {
+        zone: Spinning(str(spec["follows"])) for zone, spec in zones.items() if "follows" in spec
+    }
+    folder = (
+        pm_tree(root, {"raw_scan_hz": "10", "freshness": "0", "generation": "1", "version": "2"})
+        if meters
+        else root
+    )
     start_s, scan, before_s = time.monotonic(), 0, 0.0
     extra_uj = dict.fromkeys(files, 0.0)
     _tick(files, 0.0, extra_uj)
@@ -91,7 +141,9 @@ def _write_forever(root: Path, zones: dict[str, dict[str, Any]], meters: dict[st
     while True:
         elapsed_s = time.monotonic() - start_s
         for zone, cores in spinning.items():
-            extra_uj[zone] += cores.count() * float(zones[zone]["core_watts"]) * 1e6 * (elapsed_s - before_s)
+            extra_uj[zone] += (
+                cores.count() * float(zones[zone]["core_watts"]) * 1e6 * (elapsed_s - before_s)
+            )
         before_s = elapsed_s
         _tick(files, elapsed_s, extra_uj)
         if int(elapsed_s * 10) > scan:
@@ -101,7 +153,9 @@ def _write_forever(root: Path, zones: dict[str, dict[str, Any]], meters: dict[st
 
 
 class Spinning:
-    """The spinning children of a calibration, told from their sleeping by the kernel's word for their state."""
+    """The spinning children of a calibration, told from their sleeping by the kernel's word for
+    their state.
+    """
 
     _EVERY_S = 0.3  # looking for new ones takes milliseconds, in which the tree stands still
 
@@ -116,13 +170,20 @@ class Spinning:
         if (len(states) < 2 or b"" in states) and time.monotonic() - self._looked_s > self._EVERY_S:
             for fd in self._files:
                 os.close(fd)
-            self._files = [os.open(f"/proc/{pid}/stat", os.O_RDONLY) for pid in os.listdir("/proc") if pid.isdigit() and self._ours(pid)]
+            self._files = [
+                os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+                for pid in os.listdir("/proc")
+                if pid.isdigit() and self._ours(pid)
+            ]
             self._looked_s = time.monotonic()
         return states.count(b"R")
 
     def _ours(self, pid: str) -> bool:
         try:
-            return b"calibrating.loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes() and self._mark in Path(f"/proc/{pid}/environ").read_bytes()
+            return (
+                b"calibrating.loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                and self._mark in Path(f"/proc/{pid}/environ").read_bytes()
+            )
         except OSError:
             return False
 
@@ -134,9 +195,13 @@ class Spinning:
             return b""
 
 
-def _tick(files: dict[str, tuple[int, float, int, int]], elapsed_s: float, extra_uj: Mapping[str, float]) -> None:
+def _tick(
+    files: dict[str, tuple[int, float, int, int]], elapsed_s: float, extra_uj: Mapping[str, float]
+) -> None:
     for zone, (fd, uw, start_uj, wrap) in files.items():
-        os.pwrite(fd, b"%018d\n" % ((start_uj + int(uw * elapsed_s + extra_uj[zone])) % wrap), 0)  # one width: a reader never sees half a number
+        os.pwrite(
+            fd, b"%018d\n" % ((start_uj + int(uw * elapsed_s + extra_uj[zone])) % wrap), 0
+        )  # one width: a reader never sees half a number
 
 
 def _scan(folder: Path, meters: dict[str, float], scan: int, wall_s: float) -> None:
@@ -158,4 +223,6 @@ def _replace(path: Path, line: str) -> None:
 if __name__ == "__main__":
     request = json.loads(sys.argv[1])
     with contextlib.suppress(KeyboardInterrupt):
-        _write_forever(Path(request["root"]), request["zones"], request["meters"], request["period_s"])
+        _write_forever(
+            Path(request["root"]), request["zones"], request["meters"], request["period_s"]
+        )

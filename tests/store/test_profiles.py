@@ -23,14 +23,23 @@ TIMING = ChannelProfile(
     made_utc="2026-01-01T00:00:00Z",
 )
 GAIN = SiteGain(value=0.97, u_rel=0.01, reference="meter", made_utc="2026-02-01T00:00:00Z")
-ONLY_GAIN = ChannelProfile(channel=TIMING.channel, device="GPU-1", host="node1", driver="560", gain=GAIN, made_utc="2026-02-01T00:00:00Z")
+ONLY_GAIN = ChannelProfile(
+    channel=TIMING.channel,
+    device="GPU-1",
+    host="node1",
+    driver="560",
+    gain=GAIN,
+    made_utc="2026-02-01T00:00:00Z",
+)
 
 
 def test_where_they_lie() -> None:
     """$ENERGYBENCH_PROFILES, else $XDG_DATA_HOME where that is absolute, else ~/.local/share."""
     assert profiles.folder({"ENERGYBENCH_PROFILES": "here", "XDG_DATA_HOME": "/x"}) == Path("here")
     assert profiles.folder({"XDG_DATA_HOME": "/x", "HOME": "/h"}) == Path("/x/energybench/profiles")
-    assert profiles.folder({"XDG_DATA_HOME": "x", "HOME": "/h"}) == Path("/h/.local/share/energybench/profiles")
+    assert profiles.folder({"XDG_DATA_HOME": "x", "HOME": "/h"}) == Path(
+        "/h/.local/share/energybench/profiles"
+    )
     assert profiles.folder({"HOME": "/h"}) == Path("/h/.local/share/energybench/profiles")
 
 
@@ -40,9 +49,15 @@ def test_what_was_saved_is_read(tmp_path: Path) -> None:
     socket = replace(TIMING, channel="rapl/package-0/cpu.package/energy", device="package-0")
     other = replace(socket, host="node2")
     written = profiles.save([TIMING, socket, other], tmp_path / "new")
-    assert sorted(path.name for path in written) == ["node1_GPU-1.json", "node1_package-0.json", "node2_package-0.json"]
+    assert sorted(path.name for path in written) == [
+        "node1_GPU-1.json",
+        "node1_package-0.json",
+        "node2_package-0.json",
+    ]
     assert set(profiles.read(tmp_path / "new")) == {TIMING, socket, other}
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(path.name for path in written)
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(
+        path.name for path in written
+    )
 
 
 def test_a_new_timing_keeps_the_gain_and_a_new_gain_the_timing(tmp_path: Path) -> None:
@@ -73,14 +88,19 @@ def test_other_channels_of_the_file_are_kept(tmp_path: Path) -> None:
         (lambda text: text.replace("energybench-profile/1", "energybench-profile/9"), "schema"),
         (lambda text: "[]", "schema"),
         (lambda text: text.replace('"window_s": 0.0', '"window_s": -1.0'), "channels[0].window_s"),
-        (lambda text: text.replace('"window_s": 0.0', '"window_s": "much"'), "channels[0].window_s"),
+        (
+            lambda text: text.replace('"window_s": 0.0', '"window_s": "much"'),
+            "channels[0].window_s",
+        ),
         (lambda text: text.replace('"window_s": 0.0', '"window_s": NaN'), "NaN"),
         (lambda text: text.replace('"window_s"', '"widow_s"'), "widow_s"),
         (lambda text: text.replace('"device": "GPU-1"', '"device": "GPU-2"', 1), "channels[0]"),
     ],
 )
 def test_a_broken_file_is_named_with_its_key(tmp_path: Path, change, where: str) -> None:  # type: ignore[no-untyped-def]
-    """Read: BadInput. Read by a run: what is sound, and what is wrong with the rest. Saved to: not overwritten."""
+    """Read: BadInput. Read by a run: what is sound, and what is wrong with the rest. Saved to: not
+    overwritten.
+    """
     (path,) = profiles.save([TIMING], tmp_path)
     profiles.save([replace(TIMING, host="node2")], tmp_path)
     path.write_text(change(path.read_text()))

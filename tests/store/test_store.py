@@ -14,7 +14,15 @@ from energybench.store.run import Header
 from energybench.store.writer import RunWriter
 from tests.analysis.truth import channel
 
-CHANNELS = (channel(collector="rapl", device="package-0", component="cpu.package", resolution=1e-6, update_period_s=0.001),)
+CHANNELS = (
+    channel(
+        collector="rapl",
+        device="package-0",
+        component="cpu.package",
+        resolution=1e-6,
+        update_period_s=0.001,
+    ),
+)
 
 
 def header(**changes: object) -> Header:
@@ -44,7 +52,9 @@ def fill(writer: RunWriter, seconds: float = 3.0, watts: float = 100.0) -> None:
 
 
 def test_a_run_is_renamed_into_place_and_reads_back(tmp_path: Path) -> None:
-    """While it runs it is hidden; when done it holds run.json and samples.parquet, and every sample is there."""
+    """While it runs it is hidden; when done it holds run.json and samples.parquet, and every sample
+    is there.
+    """
     with RunWriter(tmp_path, header()) as writer:
         fill(writer)
         assert writer.directory.name.startswith(layout.PARTIAL)
@@ -102,7 +112,9 @@ def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> No
         for k in range(2):
             writer.opening("repeat", 1.0 + k, k)
             writer.window(Window(label="repeat", start_s=1.0 + k, end_s=2.0 + k, repeat=k))
-            writer.work(Work(amount=2.0, unit="solve", fingerprint="x", precision="equal-precision"))
+            writer.work(
+                Work(amount=2.0, unit="solve", fingerprint="x", precision="equal-precision")
+            )
         writer.opening("repeat", 3.0, 2)
         left = writer.directory
     _, found = reader.recover(str(left), ranges())
@@ -112,7 +124,10 @@ def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> No
 
 
 def test_of_a_repeat_begun_anew_the_last_beginning_counts(tmp_path: Path) -> None:
-    """A first repeat had been too short and was begun once more. Cut off in it: one repeat, from there on; cut off after it: as it was."""
+    """A first repeat had been too short and was begun once more.
+
+    Cut off in it: one repeat, from there on; cut off after it: as it was.
+    """
     for done in (False, True):
         with RunWriter(tmp_path / str(done), header()) as writer:
             for i in range(31):
@@ -150,7 +165,9 @@ def test_find_by_id_part_and_latest(tmp_path: Path) -> None:
     """A path, a run.json, a part of an id, latest; several that fit are not guessed among."""
     made = []
     for label in ("one", "two"):
-        with RunWriter(tmp_path, header(id=f"2026-01-0{len(made) + 1}T00-00-00Z_{label}_abcd")) as writer:
+        with RunWriter(
+            tmp_path, header(id=f"2026-01-0{len(made) + 1}T00-00-00Z_{label}_abcd")
+        ) as writer:
             fill(writer)
             made.append(writer.finish(ranges())[0])
     assert layout.find("one", tmp_path) == made[0]
@@ -161,7 +178,14 @@ def test_find_by_id_part_and_latest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [('{"a": 1, "a": 2}', "stands twice"), ('{"a": NaN}', "NaN"), ('{"a": Infinity}', "Infinity"), ('{"a": 1', "line 1"), ("  ", "empty")]
+    ("text", "says"),
+    [
+        ('{"a": 1, "a": 2}', "stands twice"),
+        ('{"a": NaN}', "NaN"),
+        ('{"a": Infinity}', "Infinity"),
+        ('{"a": 1', "line 1"),
+        ("  ", "empty"),
+    ],
 )
 def test_strict_json(text: str, says: str) -> None:
     """Duplicate keys, NaN, cut off, empty."""

@@ -1,4 +1,6 @@
-"""One thread: on a busy machine, threads that wait for each other after every small tensor make a test of one second take a minute."""
+"""One thread: on a busy machine, threads that wait for each other after every small tensor make a
+test of one second take a minute.
+"""
 
 from __future__ import annotations
 

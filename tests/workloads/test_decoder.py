@@ -1,4 +1,6 @@
-"""The workload decoder: the same work by both attentions, judged by float64; what public scripts got wrong would not pass."""
+"""The workload decoder: the same work by both attentions, judged by float64; what public scripts
+got wrong would not pass.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ def failed(workload: Decoder) -> set[str]:
 @pytest.mark.parametrize("model", HAVE_SDPA)
 def test_both_attentions_do_the_same_work_and_pass(model: str, mode: str, padding: str) -> None:
     """Generated tokens and logits, or loss and gradients, against float64; one fingerprint."""
-    pair = [solved(model=model, mode=mode, padding=padding, attention=attention) for attention in ("eager", "sdpa")]
+    pair = [
+        solved(model=model, mode=mode, padding=padding, attention=attention)
+        for attention in ("eager", "sdpa")
+    ]
     assert [failed(workload) for workload in pair] == [set(), set()]
     assert len({workload.run(region).fingerprint for workload in pair}) == 1
 
@@ -59,7 +64,11 @@ def test_a_model_without_sdpa_is_not_here() -> None:
 def test_cut_down_models_keep_head_dim_and_kind(model: str) -> None:
     """Fewer layers and heads; head dim, rotary dimensions and type stay."""
     small = shape_of(model, SIZES["smoke"])
-    assert (small.kind, small.head_dim, small.rotary) == (MODELS[model].kind, MODELS[model].head_dim, MODELS[model].rotary)
+    assert (small.kind, small.head_dim, small.rotary) == (
+        MODELS[model].kind,
+        MODELS[model].head_dim,
+        MODELS[model].rotary,
+    )
     assert shape_of(model, SIZES["full"]) == MODELS[model]
 
 
@@ -69,8 +78,15 @@ def test_nothing_drops_out(model: str) -> None:
     import transformers
 
     told = config(transformers, shape_of(model, SIZES["smoke"]), 64).to_dict()
-    dropping = {key: value for key, value in told.items() if ("drop" in key or key.endswith("pdrop")) and value}
-    assert dropping.keys() <= {"classifier_dropout", "summary_first_dropout"}  # of heads that no decoder has
+    dropping = {
+        key: value
+        for key, value in told.items()
+        if ("drop" in key or key.endswith("pdrop")) and value
+    }
+    assert dropping.keys() <= {
+        "classifier_dropout",
+        "summary_first_dropout",
+    }  # of heads that no decoder has
     workload = made(model=model, mode="training", attention="eager")
     assert workload._model.training
     losses = {float(workload._step()) for _ in range(3)}
@@ -102,7 +118,11 @@ def test_a_wrong_mask_fails() -> None:
     workload._batch = batch._replace(mask=torch.ones_like(batch.mask))
     workload.run(region)
     workload._batch = batch
-    assert {"loss against float64", "gradients against float64", "gradients of attention against float64"} <= failed(workload)
+    assert {
+        "loss against float64",
+        "gradients against float64",
+        "gradients of attention against float64",
+    } <= failed(workload)
 
 
 def test_a_wrong_token_fails() -> None:
@@ -114,11 +134,15 @@ def test_a_wrong_token_fails() -> None:
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_a_large_model_is_judged_by_its_first_layers(mode: str) -> None:
-    """Where a float64 copy would be too large: the same code with the first layers' weights, on the first and the last sequence."""
+    """Where a float64 copy would be too large: the same code with the first layers' weights, on the
+    first and the last sequence.
+    """
     workload = made(mode=mode, batch="3")
     deep = workload._shape._replace(layers=3)
     workload._model = build(deep, workload._places, "sdpa", torch.float32, CPU, 1)
-    workload._reference = checks.reference(workload._model, deep, workload._places, "sdpa", torch.float32, CPU, whole=False)
+    workload._reference = checks.reference(
+        workload._model, deep, workload._places, "sdpa", torch.float32, CPU, whole=False
+    )
     workload.run(region)
     checked = workload.verify()
     assert all(check.passed for check in checked)
@@ -132,10 +156,19 @@ def test_work_is_tokens_that_are_no_padding() -> None:
 
 
 def test_memory_of_a_step() -> None:
-    """Weights are held; scores written out are in what a step takes; both steps looked at take the same."""
-    eager, sdpa = (made(mode="training", attention=attention, prompt="256").memory() for attention in ("eager", "sdpa"))
+    """Weights are held; scores written out are in what a step takes; both steps looked at take the
+    same.
+    """
+    eager, sdpa = (
+        made(mode="training", attention=attention, prompt="256").memory()
+        for attention in ("eager", "sdpa")
+    )
     assert eager.extra_bytes.value > sdpa.extra_bytes.value
-    assert eager.peak_bytes.value - eager.extra_bytes.value == sdpa.peak_bytes.value - sdpa.extra_bytes.value > 0
+    assert (
+        eager.peak_bytes.value - eager.extra_bytes.value
+        == sdpa.peak_bytes.value - sdpa.extra_bytes.value
+        > 0
+    )
     assert math.isclose(eager.extra_bytes.low, eager.extra_bytes.high, rel_tol=0.05)
 
 
@@ -144,7 +177,16 @@ def test_what_does_not_fit_is_foretold() -> None:
         made(prompt="1000000", mode="training", attention="eager")
 
 
-@pytest.mark.parametrize("settings", [{"model": "gpt-5"}, {"padding": "1"}, {"attention": "flash"}, {"dtype": "fp8"}, {"prompt": "2"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": "gpt-5"},
+        {"padding": "1"},
+        {"attention": "flash"},
+        {"dtype": "fp8"},
+        {"prompt": "2"},
+    ],
+)
 def test_wrong_settings(settings: dict[str, str]) -> None:
     with pytest.raises(BadInput, match=next(iter(settings))):
         made(**settings)

@@ -1,4 +1,6 @@
-"""Fields, labels and the loader: the classes' true frequencies, the same samples everywhere, and CAM5's own files."""
+"""Fields, labels and the loader: the classes' true frequencies, the same samples everywhere, and
+CAM5's own files.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +27,21 @@ def values(field: np.ndarray) -> np.ndarray:
 
 
 def test_classes_have_their_true_frequencies() -> None:
-    """Over 400 fields each rare class's share of the pixels is that of the real training set within 7 %, four standard errors of such a mean."""
+    """Over 400 fields each rare class's share of the pixels is that of the real training set within
+    7 %, four standard errors of such a mean.
+    """
     counts = np.zeros(3)
     for index in range(400):
-        counts += np.bincount(fields.make(SIZE.height, SIZE.width, 1, index).label.ravel(), minlength=3)
+        counts += np.bincount(
+            fields.make(SIZE.height, SIZE.width, 1, index).label.ravel(), minlength=3
+        )
     assert counts[1:] / counts.sum() == pytest.approx(np.array(fields.FREQUENCIES[1:]), rel=0.07)
 
 
 def test_cyclones_are_warm_moist_and_low_and_turn_with_their_hemisphere() -> None:
-    """Inside the labels: more vapour, less pressure, a warm core than outside; winds turn counter-clockwise north of the equator and the other way south."""
+    """Inside the labels: more vapour, less pressure, a warm core than outside; winds turn
+    counter-clockwise north of the equator and the other way south.
+    """
     height, width = 192, 288
     turns = []
     inside = np.zeros(16)
@@ -75,14 +83,20 @@ def test_bfloat16_is_rounded_to_nearest_even() -> None:
     import torch
 
     numbers = np.random.Generator(np.random.Philox(1)).standard_normal(10_000).astype(np.float32)
-    assert np.array_equal(values(fields.to_bf16(numbers.copy())), torch.from_numpy(numbers).bfloat16().float().numpy())
+    assert np.array_equal(
+        values(fields.to_bf16(numbers.copy())), torch.from_numpy(numbers).bfloat16().float().numpy()
+    )
 
 
 def test_an_epoch_takes_every_sample_once_whoever_takes_it() -> None:
-    """Two processes with batches of two see what one sees in two passes; the turn round the globe loses no pixel."""
+    """Two processes with batches of two see what one sees in two passes; the turn round the globe
+    loses no pixel.
+    """
     source = Synthetic(SIZE, 1, 0, 8)
     one = [batch(source, Share(1, 2), position) for position in range(8)]
-    two = [batch(source, Share(1, 2, 2, part), position) for position in range(4) for part in range(2)]
+    two = [
+        batch(source, Share(1, 2, 2, part), position) for position in range(4) for part in range(2)
+    ]
     for a, b in zip(one, two, strict=True):
         assert np.array_equal(a.field, b.field)
         assert np.array_equal(a.label, b.label)
@@ -110,7 +124,10 @@ def test_an_error_in_reading_is_raised_where_the_batch_is_taken() -> None:
         def read(self, index: int) -> fields.Sample:
             raise OSError("truncated")
 
-    with Loader(Torn(), Share(1, 1), 0, 2, as_it_is) as loader, pytest.raises(OSError, match="truncated"):
+    with (
+        Loader(Torn(), Share(1, 1), 0, 2, as_it_is) as loader,
+        pytest.raises(OSError, match="truncated"),
+    ):
         loader.take()
 
 

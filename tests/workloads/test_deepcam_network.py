@@ -1,4 +1,6 @@
-"""DeepLabv3+ and LAMB: the network has the size that is published, and costs what its own count says."""
+"""DeepLabv3+ and LAMB: the network has the size that is published, and costs what its own count
+says.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def network() -> DeepLab:
 def batch(count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     field = torch.randn((count, 16, HEIGHT, WIDTH), generator=generator)
-    return field.to(memory_format=torch.channels_last), torch.randint(0, 3, (count, HEIGHT, WIDTH), generator=generator, dtype=torch.uint8)
+    return field.to(memory_format=torch.channels_last), torch.randint(
+        0, 3, (count, HEIGHT, WIDTH), generator=generator, dtype=torch.uint8
+    )
 
 
 def judged(network: nn.Module, autocast: bool = False) -> torch.Tensor:
@@ -39,7 +43,9 @@ def judged(network: nn.Module, autocast: bool = False) -> torch.Tensor:
 
 
 def test_parameters_and_flops_are_the_published_ones(network: DeepLab) -> None:
-    """56.46 M parameters; 0.655 TFLOP forward and 1.97 in training for a sample of 768 x 1152: to the digits given."""
+    """56.46 M parameters; 0.655 TFLOP forward and 1.97 in training for a sample of 768 x 1152: to
+    the digits given.
+    """
     assert f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f}" == "56.46"
     assert cost.parameters() == sum(p.numel() for p in network.parameters())
     assert f"{cost.forward_flops(768 * 1152) / 1e12:.3f}" == "0.655"
@@ -47,7 +53,9 @@ def test_parameters_and_flops_are_the_published_ones(network: DeepLab) -> None:
 
 
 def test_every_convolution_is_counted_where_it_is_applied(network: DeepLab) -> None:
-    """The count by layers agrees with the shapes that the network's own convolutions meet, one by one."""
+    """The count by layers agrees with the shapes that the network's own convolutions meet, one by
+    one.
+    """
     met: list[int] = []
 
     def look(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -55,7 +63,11 @@ def test_every_convolution_is_counted_where_it_is_applied(network: DeepLab) -> N
         places = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
         met.append(2 * module.weight.numel() * places.shape[2] * places.shape[3])
 
-    hooks = [module.register_forward_hook(look) for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)]
+    hooks = [
+        module.register_forward_hook(look)
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+    ]
     with torch.no_grad():
         logits = network.eval()(batch(1)[0])
     for hook in hooks:
@@ -65,13 +77,19 @@ def test_every_convolution_is_counted_where_it_is_applied(network: DeepLab) -> N
 
 
 def kept(network: DeepLab) -> int:
-    """Bytes that autograd keeps for the backward pass, each storage once, weights and their copies left out."""
+    """Bytes that autograd keeps for the backward pass, each storage once, weights and their copies
+    left out.
+    """
     own = {p.untyped_storage().data_ptr() for p in network.parameters()}
     shapes = {tuple(p.shape) for p in network.parameters()}
     held: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.untyped_storage().data_ptr() not in own and tuple(tensor.shape) not in shapes and not isinstance(tensor, nn.Parameter):
+        if (
+            tensor.untyped_storage().data_ptr() not in own
+            and tuple(tensor.shape) not in shapes
+            and not isinstance(tensor, nn.Parameter)
+        ):
             held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
@@ -124,8 +142,26 @@ def test_cpu_and_gpu_logits_agree(network: DeepLab) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("optimiser", ["adamw", "lamb"])
 def test_recorded_passes_train_as_launched_ones(optimiser: str) -> None:
-    """Losses of six steps in fp32, to what cuDNN's atomic additions leave; again after a reset: the recording reads the weights it is given."""
-    told = (cost.SIZES["smoke"], "training", 2, 1, optimiser, 1e-3, "fp32", False, 1, 4, 2, "", 1, True, 1)
+    """Losses of six steps in fp32, to what cuDNN's atomic additions leave; again after a reset: the
+    recording reads the weights it is given.
+    """
+    told = (
+        cost.SIZES["smoke"],
+        "training",
+        2,
+        1,
+        optimiser,
+        1e-3,
+        "fp32",
+        False,
+        1,
+        4,
+        2,
+        "",
+        1,
+        True,
+        1,
+    )
     made = [Member(Spec(*told, graphs), 0, torch.device("cuda", 0)) for graphs in (True, False)]
     recorded, launched = ([member.train(Order(0, 6)).losses for _ in range(2)] for member in made)
     assert recorded[1] == pytest.approx(recorded[0], rel=1e-2)
@@ -134,11 +170,17 @@ def test_recorded_passes_train_as_launched_ones(optimiser: str) -> None:
 
 
 def test_lamb_follows_its_formula() -> None:
-    """Two steps against You et al.'s algorithm 2 written out in float64 for one layer; a layer that is all zero moves too."""
+    """Two steps against You et al.'s algorithm 2 written out in float64 for one layer; a layer that
+    is all zero moves too.
+    """
     start = torch.tensor([3.0, -4.0])
     layers = [start.clone().requires_grad_(), torch.zeros(2, requires_grad=True)]
     optimiser = Lamb(layers, lr=0.1, weight_decay=0.01)
-    x, m, v = start.double(), torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    x, m, v = (
+        start.double(),
+        torch.zeros(2, dtype=torch.float64),
+        torch.zeros(2, dtype=torch.float64),
+    )
     for step, grad in enumerate((torch.tensor([1.0, 2.0]), torch.tensor([-3.0, 0.5])), 1):
         for layer in layers:
             layer.grad = grad.clone()

@@ -1,4 +1,6 @@
-"""Several processes, real ones, joined by gloo: half the batch on each of two is the whole batch on one."""
+"""Several processes, real ones, joined by gloo: half the batch on each of two is the whole batch on
+one.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ CPU = torch.device("cpu")
 
 
 def spec(accumulate: int, world: int) -> Spec:
-    return Spec(TINY, "training", 1, accumulate, "adamw", 1e-3, "fp32", False, 1, 4, 2, "", 1, True, world)
+    return Spec(
+        TINY, "training", 1, accumulate, "adamw", 1e-3, "fp32", False, 1, 4, 2, "", 1, True, world
+    )
 
 
 @contextlib.contextmanager
@@ -36,7 +40,10 @@ def team(accumulate: int, place: Place) -> Iterator[Team]:
 
 def gradient(made: Team) -> torch.Tensor:
     """Of the only step so far: Adam's first moment is a tenth of it."""
-    return torch.cat([state["exp_avg"].flatten() for state in made.first.optimiser.state.values()]) * 10
+    return (
+        torch.cat([state["exp_avg"].flatten() for state in made.first.optimiser.state.values()])
+        * 10
+    )
 
 
 def compare(alone: Team, together: Team) -> None:
@@ -51,20 +58,34 @@ def compare(alone: Team, together: Team) -> None:
 
 
 def test_two_processes_with_half_the_batch_do_what_one_does() -> None:
-    """The same gradients to rounding, the same weights within what Adam makes of rounding, and one confusion matrix over all held-out samples."""
+    """The same gradients to rounding, the same weights within what Adam makes of rounding, and one
+    confusion matrix over all held-out samples.
+    """
     with team(2, Place(("cpu",))) as alone, team(1, Place(("cpu", "cpu"))) as together:
         compare(alone, together)
         assert int(together.evaluate().sum()) == int(alone.evaluate().sum()) == 2 * TINY.pixels
 
 
 def test_two_nodes_by_the_environment_that_torchrun_sets() -> None:
-    """One process leads; `follow`, started with RANK 1, does as it says and ends when the first one has."""
+    """One process leads; `follow`, started with RANK 1, does as it says and ends when the first one
+    has.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     env = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    command = [sys.executable, "-m", "energybench_workloads.deepcam.follow", "--device", "cpu", "--ranks", "1"]
-    other = subprocess.Popen(command, env={**os.environ, **env, "RANK": "1", "OMP_NUM_THREADS": "1"})
+    command = [
+        sys.executable,
+        "-m",
+        "energybench_workloads.deepcam.follow",
+        "--device",
+        "cpu",
+        "--ranks",
+        "1",
+    ]
+    other = subprocess.Popen(
+        command, env={**os.environ, **env, "RANK": "1", "OMP_NUM_THREADS": "1"}
+    )
     with team(2, Place(("cpu",))) as alone, team(1, find_place(CPU, 1, env)) as together:
         compare(alone, together)
     assert other.wait(60) == 0
@@ -74,7 +95,17 @@ def test_the_workload_runs_over_two_processes() -> None:
     """Training and the checks of the whole, by its settings."""
     workload = Deepcam()
     workload.setup(
-        "smoke", "cpu", lambda label: contextlib.nullcontext(), {"ranks": "2", "threads": "1", "batch": "1", "steps": "2", "samples": "4", "precision": "fp32"}
+        "smoke",
+        "cpu",
+        lambda label: contextlib.nullcontext(),
+        {
+            "ranks": "2",
+            "threads": "1",
+            "batch": "1",
+            "steps": "2",
+            "samples": "4",
+            "precision": "fp32",
+        },
     )
     try:
         work = workload.run(lambda label: contextlib.nullcontext())
@@ -88,11 +119,18 @@ def test_the_workload_runs_over_two_processes() -> None:
     ("device", "asked", "environment", "word"),
     [
         ("cuda:0", 2, {}, "one GPU"),
-        ("cpu", 1, {"RANK": "0", "WORLD_SIZE": "4", "MASTER_ADDR": "a", "LOCAL_WORLD_SIZE": "4"}, "LOCAL_WORLD_SIZE"),
+        (
+            "cpu",
+            1,
+            {"RANK": "0", "WORLD_SIZE": "4", "MASTER_ADDR": "a", "LOCAL_WORLD_SIZE": "4"},
+            "LOCAL_WORLD_SIZE",
+        ),
         ("cpu", 1, {"RANK": "x", "WORLD_SIZE": "4", "MASTER_ADDR": "a"}, "whole numbers"),
     ],
 )
-def test_a_launch_that_does_not_fit_is_one_line(device: str, asked: int, environment: dict[str, str], word: str) -> None:
+def test_a_launch_that_does_not_fit_is_one_line(
+    device: str, asked: int, environment: dict[str, str], word: str
+) -> None:
     with pytest.raises(BadInput, match=word):
         find_place(torch.device(device), asked, environment)
 

@@ -1,4 +1,6 @@
-"""deepcam as a workload: the same run twice, to a goal, from a checkpoint, inference; what it says of itself."""
+"""deepcam as a workload: the same run twice, to a goal, from a checkpoint, inference; what it says
+of itself.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,14 @@ from energybench_workloads.deepcam import Deepcam, cost, picture, quality, recor
 from tests.workloads.test_deepcam_data import write_cam5
 
 # fp32: a processor without AVX-512 takes six times as long in bf16
-FAST = {"threads": "1", "batch": "1", "samples": "4", "held": "1", "steps": "2", "precision": "fp32"}
+FAST = {
+    "threads": "1",
+    "batch": "1",
+    "samples": "4",
+    "held": "1",
+    "steps": "2",
+    "precision": "fp32",
+}
 
 
 class Regions(Counter[str]):
@@ -53,7 +62,10 @@ def losses(workload: Deepcam) -> tuple[float, ...]:
 
 
 def test_a_run_is_the_same_again_and_marks_its_parts() -> None:
-    """Bit by bit, in one process and in a fresh one: a run begins from the weights of its seed. Gradient accumulation has two passes a step."""
+    """Bit by bit, in one process and in a fresh one: a run begins from the weights of its seed.
+
+    Gradient accumulation has two passes a step.
+    """
     workload, regions = made(accumulate="2"), Regions()
     work = workload.run(regions)
     assert regions == {"transfer": 1 + 4, "data": 4, "forward": 4, "backward": 4, "optimiser": 2}
@@ -78,7 +90,9 @@ def test_a_run_is_the_same_again_and_marks_its_parts() -> None:
 
 
 def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
-    """Two runs of two steps, the second in a fresh process's place, train as one of four does; each counts its own samples; inference takes the weights."""
+    """Two runs of two steps, the second in a fresh process's place, train as one of four does; each
+    counts its own samples; inference takes the weights.
+    """
     path = str(tmp_path / "state.pt")
     whole = made(steps="4")
     whole.run(Regions())
@@ -114,9 +128,15 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_a_rehearsal_leaves_no_trace_and_a_budget_is_kept(tmp_path: Path) -> None:
-    """Before the first run, and between two: same losses and file as without. Three steps in runs of two are two runs."""
+    """Before the first run, and between two: same losses and file as without.
+
+    Three steps in runs of two are two runs.
+    """
     path = tmp_path / "state.pt"
-    plain, rehearsed = made(checkpoint=str(tmp_path / "other.pt")), made(checkpoint=str(path), total="3")
+    plain, rehearsed = (
+        made(checkpoint=str(tmp_path / "other.pt")),
+        made(checkpoint=str(path), total="3"),
+    )
     for work, done in ((2, False), (1, True)):
         before = path.read_bytes() if path.exists() else None
         assert rehearsed.rehearse(Regions()).amount == work
@@ -133,7 +153,9 @@ def test_a_rehearsal_leaves_no_trace_and_a_budget_is_kept(tmp_path: Path) -> Non
 
 
 def test_a_goal_ends_the_run_and_is_the_unit() -> None:
-    """A goal that anything reaches ends at the first look; one that nothing reaches fails its check at the last step. Precision is not part of the problem."""
+    """A goal that anything reaches ends at the first look; one that nothing reaches fails its check
+    at the last step. Precision is not part of the problem.
+    """
     easy = made(iou="0.01", every="1", steps="3")
     work = easy.run(Regions())
     assert work.unit == "training to IoU 0.01"
@@ -146,18 +168,30 @@ def test_a_goal_ends_the_run_and_is_the_unit() -> None:
     assert [check.passed for check in hard.verify() if "short of" in check.quantity] == [False]
     with torch.no_grad():
         next(hard._made().first.network.parameters()).fill_(float("nan"))
-    assert [check.value for check in hard.verify() if "weights" in check.quantity and not check.passed] == [None]
+    assert [
+        check.value for check in hard.verify() if "weights" in check.quantity and not check.passed
+    ] == [None]
 
 
 def test_poor_settings_are_taken_and_doubted() -> None:
     """More processes than cores, and more samples in a step than there are."""
     member = made(batch="3", samples="2")._made().first
     told = record.Told(None, None, (0.0, 0.0), 6, 3.0, False, None, ranks=len(cpus()) + 1)
-    assert [doubt.code for doubt in record.record(member, told).doubts] == ["crowded", "samples-repeat"]
-    assert record.record(made(batch="2", samples="2")._made().first, told._replace(ranks=len(cpus()))).doubts == ()
+    assert [doubt.code for doubt in record.record(member, told).doubts] == [
+        "crowded",
+        "samples-repeat",
+    ]
+    assert (
+        record.record(
+            made(batch="2", samples="2")._made().first, told._replace(ranks=len(cpus()))
+        ).doubts
+        == ()
+    )
 
 
-def test_a_training_that_diverges_is_a_failed_check_and_writes_no_checkpoint(tmp_path: Path) -> None:
+def test_a_training_that_diverges_is_a_failed_check_and_writes_no_checkpoint(
+    tmp_path: Path,
+) -> None:
     wild = made()
     next(iter(wild._made().first.start.values())).fill_(float("nan"))
     wild.run(Regions())
@@ -211,7 +245,9 @@ def test_a_file_that_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
 
 
 def test_iou_is_over_all_pixels_and_the_baseline_finds_only_background() -> None:
-    """Worked by hand: 90 background of which 5 are called river, 4 cyclone all missed, 6 river all hit."""
+    """Worked by hand: 90 background of which 5 are called river, 4 cyclone all missed, 6 river all
+    hit.
+    """
     counts = torch.tensor([[85, 0, 5], [4, 0, 0], [0, 0, 6]])
     assert quality.class_iou(counts) == (85 / 94, 0.0, 6 / 11)
     assert quality.mean_iou(counts) == pytest.approx((85 / 94 + 6 / 11) / 3)
@@ -225,7 +261,9 @@ def test_a_small_picture_is_drawn_larger() -> None:
 
 
 def test_the_picture_is_a_png_that_keeps_rare_pixels() -> None:
-    """Signature, checksums and size as the standard asks; one cyclone pixel in a field four times as wide as a panel is still there, at its place, north up."""
+    """Signature, checksums and size as the standard asks; one cyclone pixel in a field four times
+    as wide as a panel is still there, at its place, north up.
+    """
     field = np.random.Generator(np.random.Philox(1)).standard_normal((768, 1152)).astype(np.float32)
     label = np.zeros((768, 1152), np.uint8)
     label[0, 5] = 1
@@ -236,12 +274,16 @@ def test_the_picture_is_a_png_that_keeps_rare_pixels() -> None:
     while at < len(data):
         (length,) = struct.unpack(">I", data[at : at + 4])
         kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
-        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0] == zlib.crc32(kind + body)
+        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0] == zlib.crc32(
+            kind + body
+        )
         chunks[kind] = body
         at += 12 + length
     width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
     assert (height, width) == drawn.shape == (192, 3 * 288 + 2 * picture.GAP)
-    pixels = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)[:, 1:]
+    pixels = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)[
+        :, 1:
+    ]
     first = 288 + picture.GAP
     assert pixels[-1, first + 1] == picture.FIELD + picture.GREY
     assert pixels[-1, first + 288 + picture.GAP + 1] == picture.FIELD + picture.GREY + 1

@@ -1,4 +1,6 @@
-"""Book-keeping against gradients made one unit at a time: norms, and the clipped sum, for every kind of layer that it knows."""
+"""Book-keeping against gradients made one unit at a time: norms, and the clipped sum, for every
+kind of layer that it knows.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def convolutional() -> nn.Module:
 
 def textual() -> nn.Module:
     """Embedding, LayerNorm and Linear over positions."""
-    return nn.Sequential(nn.Embedding(20, 16), nn.LayerNorm(16), nn.Linear(16, 32), nn.GELU(), nn.Linear(32, 10))
+    return nn.Sequential(
+        nn.Embedding(20, 16), nn.LayerNorm(16), nn.Linear(16, 32), nn.GELU(), nn.Linear(32, 10)
+    )
 
 
 def problem(kind: str, n: int) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
@@ -42,17 +46,25 @@ def problem(kind: str, n: int) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
 def losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """[n], of each example; of a text the mean over its positions."""
     if logits.dim() == 3:
-        return F.cross_entropy(logits.transpose(1, 2), labels[:, None].expand(-1, logits.shape[1]), reduction="none").mean(1)
+        return F.cross_entropy(
+            logits.transpose(1, 2), labels[:, None].expand(-1, logits.shape[1]), reduction="none"
+        ).mean(1)
     return F.cross_entropy(logits, labels, reduction="none")
 
 
-def one_by_one(network: nn.Module, x: torch.Tensor, labels: torch.Tensor, records: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Norms of the units' gradients, and the clipped sum of each parameter's, by a backward pass a unit."""
+def one_by_one(
+    network: nn.Module, x: torch.Tensor, labels: torch.Tensor, records: int
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Norms of the units' gradients, and the clipped sum of each parameter's, by a backward pass a
+    unit.
+    """
     parameters = list(network.parameters())
     norms, sums = [], [torch.zeros_like(p) for p in parameters]
     for k in range(0, len(x), records):
         part = slice(k, k + records)
-        grads = torch.autograd.grad(losses(network(x[part]), labels[part]).sum() / records, parameters)
+        grads = torch.autograd.grad(
+            losses(network(x[part]), labels[part]).sum() / records, parameters
+        )
         norm = torch.sqrt(sum((grad**2).sum() for grad in grads))
         norms.append(norm)
         for total, grad in zip(sums, grads, strict=True):

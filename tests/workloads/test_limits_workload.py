@@ -1,4 +1,6 @@
-"""limits: the kernels do what their work says, their checks catch a wrong result, and their sizes follow from the caches."""
+"""limits: the kernels do what their work says, their checks catch a wrong result, and their sizes
+follow from the caches.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def test_products_count_2n3_and_pass(form: str) -> None:
     assert [check.passed for check in workload.verify()] == [True]
 
 
-@pytest.mark.parametrize(("size", "settings"), [("read", TORCH), ("fp64", {"n": "64"}), ("bf16", {"n": "64"})])
+@pytest.mark.parametrize(
+    ("size", "settings"), [("read", TORCH), ("fp64", {"n": "64"}), ("bf16", {"n": "64"})]
+)
 def test_a_wrong_result_fails(size: str, settings: dict[str, str]) -> None:
     """One row that was left out, or one product that is off."""
     workload, _ = ran(size, settings)
@@ -62,7 +66,9 @@ def test_a_wrong_result_fails(size: str, settings: dict[str, str]) -> None:
 
 
 def test_work_is_the_same_whatever_size_was_the_fastest() -> None:
-    """A byte is a byte on every node, so that joules per byte of two nodes compare; fp64 is not fp32."""
+    """A byte is a byte on every node, so that joules per byte of two nodes compare; fp64 is not
+    fp32.
+    """
     small, large = ran("fp64", {"n": "64"})[1], ran("fp64", {"n": "128"})[1]
     assert small.fingerprint == large.fingerprint
     assert small.fingerprint != ran("fp32", {"n": "64"})[1].fingerprint
@@ -77,21 +83,32 @@ def test_work_is_the_same_whatever_size_was_the_fastest() -> None:
         ("read", {"mib": "1000000"}, "GiB"),
     ],
 )
-def test_settings_of_another_size_are_refused(size: str, settings: dict[str, str], said: str) -> None:
+def test_settings_of_another_size_are_refused(
+    size: str, settings: dict[str, str], said: str
+) -> None:
     with pytest.raises(BadInput) as caught:
         Limits().setup(size, "cpu", region, settings)
     assert said in str(caught.value)
 
 
-def cache(root: Path, cpu: int, index: int, level: str, size: str, shared: str, kind: str = "Unified") -> None:
+def cache(
+    root: Path, cpu: int, index: int, level: str, size: str, shared: str, kind: str = "Unified"
+) -> None:
     folder = root / f"sys/devices/system/cpu/cpu{cpu}/cache/index{index}"
     folder.mkdir(parents=True)
-    for name, text in (("level", level), ("size", size), ("shared_cpu_list", shared), ("type", kind)):
+    for name, text in (
+        ("level", level),
+        ("size", size),
+        ("shared_cpu_list", shared),
+        ("type", kind),
+    ):
         (folder / name).write_text(text + "\n")
 
 
 def test_last_level_caches_are_added_up_once_each(tmp_path: Path) -> None:
-    """Two chiplets with 32 MiB each, seen by two CPUs each, are 64 MiB; where sysfs is silent it is 0."""
+    """Two chiplets with 32 MiB each, seen by two CPUs each, are 64 MiB; where sysfs is silent it is
+    0.
+    """
     for cpu in range(4):
         cache(tmp_path, cpu, 0, "1", "32K", str(cpu), "Data")
         cache(tmp_path, cpu, 3, "3", "32768K", "0-1" if cpu < 2 else "2-3")

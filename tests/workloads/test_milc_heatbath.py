@@ -15,10 +15,15 @@ def cold() -> torch.Tensor:
     return gauge.random_links(LATTICE, 1, 0.0)
 
 
-@pytest.mark.parametrize(("beta", "expected", "within"), [(1.0, 0.0602, 0.006), (2.0, 0.1288, 0.006), (6.0, 0.5937, 0.02)])
+@pytest.mark.parametrize(
+    ("beta", "expected", "within"),
+    [(1.0, 0.0602, 0.006), (2.0, 0.1288, 0.006), (6.0, 0.5937, 0.02)],
+)
 def test_plaquette(beta: float, expected: float, within: float) -> None:
-    """Strong coupling: beta/18 + beta²/216 - 5 beta⁴/93312 (Creutz, Quarks, gluons and lattices, 1983, ch. 10); at 6.0 the continuum of published
-    values is 0.5937 in infinite volume, a little more on 4⁴."""
+    """Strong coupling: beta/18 + beta²/216 - 5 beta⁴/93312 (Creutz, Quarks, gluons and lattices,
+    1983, ch. 10); at 6.0 the continuum of published values is 0.5937 in infinite volume, a little
+    more on 4⁴.
+    """
     thin, seen = cold(), []
     for sweep in range(50):
         heatbath.thermalise(thin, LATTICE, beta, 1, 100 + sweep)
@@ -35,7 +40,10 @@ def test_links_stay_special_unitary() -> None:
 def test_staples_are_the_derivative_of_the_action() -> None:
     """The sum of Re tr(U V) over all links counts each plaquette four times."""
     thin = heatbath.thermalise(cold(), LATTICE, 6.0, 2, 1)
-    total = sum(float((thin[mu] @ heatbath.staples(thin, mu)).diagonal(dim1=-2, dim2=-1).sum(-1).real.sum()) for mu in range(4))
+    total = sum(
+        float((thin[mu] @ heatbath.staples(thin, mu)).diagonal(dim1=-2, dim2=-1).sum(-1).real.sum())
+        for mu in range(4)
+    )
     assert total / (4 * 6 * LATTICE.volume * 3) == pytest.approx(gauge.plaquette(thin), rel=1e-12)
 
 

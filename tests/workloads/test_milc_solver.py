@@ -1,4 +1,6 @@
-"""Conjugate gradient against a dense solve, against itself in other precisions, and when it cannot succeed."""
+"""Conjugate gradient against a dense solve, against itself in other precisions, and when it cannot
+succeed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def problem() -> tuple[gauge.Links, NormalOperator, torch.Tensor]:
     return links, checks.small(LATTICE, links, MASS), random_source(LATTICE, links, MASS, 2)
 
 
-def solved(high: NormalOperator, low: NormalOperator, b: torch.Tensor, tolerance: float, most: int = 2000) -> tuple[Solution, torch.Tensor]:
+def solved(
+    high: NormalOperator, low: NormalOperator, b: torch.Tensor, tolerance: float, most: int = 2000
+) -> tuple[Solution, torch.Tensor]:
     """A solve, and its x on the whole lattice in natural order."""
     found = conjugate_gradient(Problem(high, low, high.gather(b)), tolerance, most)
     return found, high.scatter(found.x, torch.empty_like(b))
@@ -50,13 +54,21 @@ def test_equals_a_dense_solve() -> None:
     assert relative(x, exact) < 1e-12 * float(eigenvalues.max() / eigenvalues.min())
 
 
-def test_solution_solves_the_dirac_equation(problem: tuple[gauge.Links, NormalOperator, torch.Tensor]) -> None:
-    """With the odd half rebuilt as x_o = (eta_o - D x_e) / 2m, the solution satisfies (2m + D) x = eta: the source is M† eta indeed."""
+def test_solution_solves_the_dirac_equation(
+    problem: tuple[gauge.Links, NormalOperator, torch.Tensor],
+) -> None:
+    """With the odd half rebuilt as x_o = (eta_o - D x_e) / 2m, the solution satisfies (2m + D) x =
+    eta: the source is M† eta indeed.
+    """
     from energybench_workloads.common import uniforms
     from energybench_workloads.milc import reference, source
 
     links, operator, b = problem
-    eta = torch.view_as_complex(torch.from_numpy(2 * uniforms(2, source.SOURCE_STREAM, 6 * LATTICE.volume) - 1).reshape(*LATTICE.shape, 3, 2))
+    eta = torch.view_as_complex(
+        torch.from_numpy(2 * uniforms(2, source.SOURCE_STREAM, 6 * LATTICE.volume) - 1).reshape(
+            *LATTICE.shape, 3, 2
+        )
+    )
     x = reference.from_even(LATTICE, solved(operator, operator, b, 1e-12)[1])
     odd = torch.from_numpy(sites(LATTICE, 1))
     x.view(-1, 3)[odd] = ((eta - reference.dslash(links, x)) / (2 * MASS)).reshape(-1, 3)[odd]
@@ -64,8 +76,12 @@ def test_solution_solves_the_dirac_equation(problem: tuple[gauge.Links, NormalOp
 
 
 @pytest.mark.parametrize(("form", "more"), [("fp32", 1.1), ("int16", 1.15), ("bf16", 2.0)])
-def test_mixed_equals_fp64(problem: tuple[gauge.Links, NormalOperator, torch.Tensor], form: Format, more: float) -> None:
-    """Iterations in fp32 or with 16-bit links, residual to 1e-10 in fp64, at not many more iterations."""
+def test_mixed_equals_fp64(
+    problem: tuple[gauge.Links, NormalOperator, torch.Tensor], form: Format, more: float
+) -> None:
+    """Iterations in fp32 or with 16-bit links, residual to 1e-10 in fp64, at not many more
+    iterations.
+    """
     links, operator, b = problem
     plain, x = solved(operator, operator, b, 1e-10)
     mixed, x_mixed = solved(operator, operator.to(CPU, form), b, 1e-10)
@@ -75,7 +91,9 @@ def test_mixed_equals_fp64(problem: tuple[gauge.Links, NormalOperator, torch.Ten
     assert mixed.iterations <= more * plain.iterations
 
 
-def test_fp32_alone_notices_that_it_stands_still(problem: tuple[gauge.Links, NormalOperator, torch.Tensor]) -> None:
+def test_fp32_alone_notices_that_it_stands_still(
+    problem: tuple[gauge.Links, NormalOperator, torch.Tensor],
+) -> None:
     _, operator, b = problem
     single = operator.to(CPU, "fp32")
     alone, _ = solved(single, single, b, 1e-10)
@@ -83,7 +101,9 @@ def test_fp32_alone_notices_that_it_stands_still(problem: tuple[gauge.Links, Nor
     assert alone.iterations < 2000
 
 
-def test_a_start_near_the_solution_saves_iterations(problem: tuple[gauge.Links, NormalOperator, torch.Tensor]) -> None:
+def test_a_start_near_the_solution_saves_iterations(
+    problem: tuple[gauge.Links, NormalOperator, torch.Tensor],
+) -> None:
     _, operator, b = problem
     own = operator.gather(b)
     cold = conjugate_gradient(Problem(operator, operator, own), 1e-10, 2000)
@@ -93,7 +113,9 @@ def test_a_start_near_the_solution_saves_iterations(problem: tuple[gauge.Links, 
     assert warm.iterations < cold.iterations
 
 
-def test_multi_shift_equals_one_solve_each(problem: tuple[gauge.Links, NormalOperator, torch.Tensor]) -> None:
+def test_multi_shift_equals_one_solve_each(
+    problem: tuple[gauge.Links, NormalOperator, torch.Tensor],
+) -> None:
     """All shifted systems in the iterations of the hardest, each as good as a solve of its own."""
     links, operator, b = problem
     shifts = (0.0, 0.01, 0.1, 1.0, 10.0)
@@ -102,32 +124,45 @@ def test_multi_shift_equals_one_solve_each(problem: tuple[gauge.Links, NormalOpe
     assert family.iterations <= 1.1 * single.iterations
     for shift, x in zip(shifts, family.x, strict=True):
         natural = operator.scatter(x, torch.empty_like(b))
-        assert checks.true_residual(LATTICE, links, (MASS**2 + shift / 4) ** 0.5, b, natural) < 1e-10
+        assert (
+            checks.true_residual(LATTICE, links, (MASS**2 + shift / 4) ** 0.5, b, natural) < 1e-10
+        )
 
 
 def test_gauge_transformation_transforms_the_solution() -> None:
     """x[U^g, g b] = g x[U, b]."""
     thin = gauge.random_links(LATTICE, 4, 0.65)
-    g = gauge.exponential(torch.linspace(-1, 1, 8 * LATTICE.volume, dtype=torch.float64).reshape(-1, 8)).reshape(*LATTICE.shape, 3, 3)
+    g = gauge.exponential(
+        torch.linspace(-1, 1, 8 * LATTICE.volume, dtype=torch.float64).reshape(-1, 8)
+    ).reshape(*LATTICE.shape, 3, 3)
     g_even = g.reshape(-1, 3, 3)[torch.from_numpy(sites(LATTICE, 0))]
     links = gauge.smear(thin)
     b = random_source(LATTICE, links, MASS, 4)
-    here, there = checks.small(LATTICE, links, MASS), checks.small(LATTICE, gauge.smear(gauge.gauge_transform(thin, g)), MASS)
+    here, there = (
+        checks.small(LATTICE, links, MASS),
+        checks.small(LATTICE, gauge.smear(gauge.gauge_transform(thin, g)), MASS),
+    )
     _, x = solved(here, here, b, 1e-12)
     _, x_g = solved(there, there, (g_even @ b[..., None])[..., 0].contiguous(), 1e-12)
     assert relative(x_g, (g_even @ x[..., None])[..., 0]) < 1e-9
 
 
-def test_stops_at_the_limit_with_the_residual_it_has(problem: tuple[gauge.Links, NormalOperator, torch.Tensor]) -> None:
+def test_stops_at_the_limit_with_the_residual_it_has(
+    problem: tuple[gauge.Links, NormalOperator, torch.Tensor],
+) -> None:
     links, operator, b = problem
     found, x = solved(operator, operator, b, 1e-10, 7)
     assert found.iterations == 7
     assert found.residual > 1e-10
-    assert found.residual == pytest.approx(checks.true_residual(LATTICE, links, MASS, b, x), rel=1e-10)
+    assert found.residual == pytest.approx(
+        checks.true_residual(LATTICE, links, MASS, b, x), rel=1e-10
+    )
 
 
 @pytest.mark.parametrize("parity", ["even", "odd"])
-def test_a_nan_ends_the_solve_soon(problem: tuple[gauge.Links, NormalOperator, torch.Tensor], parity: str) -> None:
+def test_a_nan_ends_the_solve_soon(
+    problem: tuple[gauge.Links, NormalOperator, torch.Tensor], parity: str
+) -> None:
     """Not after thousands of iterations that help nothing."""
     _, operator, b = problem
     broken = operator.to(CPU, "fp32")

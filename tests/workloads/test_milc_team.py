@@ -20,7 +20,12 @@ from energybench.errors import BadInput
 from energybench_workloads.milc import Milc
 from energybench_workloads.milc.team import cpu_list, numa_domains
 
-SETTINGS = {"threads": "1", "kernels": "eager", "lattice": "4x4x4x16", "mass": "0.1"}  # heavier than by default: a third of the iterations
+SETTINGS = {
+    "threads": "1",
+    "kernels": "eager",
+    "lattice": "4x4x4x16",
+    "mass": "0.1",
+}  # heavier than by default: a third of the iterations
 
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
@@ -53,7 +58,9 @@ def alone() -> Iterator[Milc]:
 
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_processes_give_one_processs_iterates(alone: Milc, ranks: int) -> None:
-    """In fp64 to 1e-12 at every stage of the solve, its end included; and the result passes all checks, hermiticity over all processes too."""
+    """In fp64 to 1e-12 at every stage of the solve, its end included; and the result passes all
+    checks, hermiticity over all processes too.
+    """
     with made(ranks=str(ranks)) as workload:
         for iterations in (1, 2, 10, 100, 20_000):
             expected = iterate(alone, iterations)
@@ -85,7 +92,8 @@ def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
         "def region(label): return contextlib.nullcontext()\n"
         "if __name__ == '__main__':\n"
         "    w = load('workloads', 'milc')\n"
-        "    w.setup('smoke', 'cpu', region, {'ranks': '2', 'threads': '1', 'kernels': 'eager', 'tolerance': '1e-14'})\n"
+        "    w.setup('smoke', 'cpu', region, {'ranks': '2', 'threads': '1', 'kernels': 'eager', "
+        "'tolerance': '1e-14'})\n"
         "    print(*(p.pid for p in multiprocessing.active_children()), flush=True)\n"
         "    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
         "    while True: w.run(region)\n"
@@ -94,14 +102,29 @@ def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
         script = Path(folder) / "solve.py"
         script.write_text(code)
         mine = {**os.environ, "TMPDIR": folder}  # a killed process clears nothing away
-        done = subprocess.run([sys.executable, str(script)], env=mine, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=100, check=False)
+        done = subprocess.run(
+            [sys.executable, str(script)],
+            env=mine,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=100,
+            check=False,
+        )
     assert done.returncode == -signal.SIGKILL
     others = [int(pid) for pid in done.stdout.split()]
     assert others
     until = time.monotonic() + 5
-    while time.monotonic() < until and any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in others):
+    while time.monotonic() < until and any(
+        psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        for pid in others
+    ):
         time.sleep(0.05)
-    assert not [pid for pid in others if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    assert not [
+        pid
+        for pid in others
+        if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def test_a_process_that_dies_is_said_and_not_waited_for() -> None:

@@ -1,4 +1,6 @@
-"""The workload milc: what it promises of work, fingerprints and checks, and that a wrong result fails."""
+"""The workload milc: what it promises of work, fingerprints and checks, and that a wrong result
+fails.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,12 @@ def region(label: str) -> contextlib.AbstractContextManager[None]:
 
 def made(**settings: str) -> Milc:
     workload = Milc()
-    workload.setup("smoke", "cpu", region, {"threads": "1", "kernels": "eager", "lattice": "4x4x4x8", **settings})
+    workload.setup(
+        "smoke",
+        "cpu",
+        region,
+        {"threads": "1", "kernels": "eager", "lattice": "4x4x4x8", **settings},
+    )
     return workload
 
 
@@ -35,7 +42,12 @@ def failed(workload: Milc) -> dict[str, Verification]:
 
 @pytest.fixture(scope="module")
 def runs() -> dict[str, tuple[Milc, Work]]:
-    return {precision: solved(precision=precision, **({"inner": "int16"} if precision == "mixed" else {})) for precision in ("fp64", "mixed", "fp32")}
+    return {
+        precision: solved(
+            precision=precision, **({"inner": "int16"} if precision == "mixed" else {})
+        )
+        for precision in ("fp64", "mixed", "fp32")
+    }
 
 
 def test_every_precision_passes(runs: dict[str, tuple[Milc, Work]]) -> None:
@@ -63,9 +75,25 @@ def test_fingerprint_follows_the_problem_and_nothing_else() -> None:
         return solved(max_iterations="1", **settings)[1].fingerprint
 
     base = mark()
-    assert base == mark(precision="mixed") == mark(threads="2") == mark(precision="fp32", tolerance="1e-10")
-    others = [mark(mass="0.02"), mark(seed="2"), mark(tolerance="1e-9"), mark(spread="0.6"), mark(lattice="8x8x8x8"), mark(shifts="2")]
-    thermal = [mark(gauge="heatbath", sweeps="1"), mark(gauge="heatbath", sweeps="1", beta="5.5"), mark(gauge="heatbath", sweeps="2")]
+    assert (
+        base
+        == mark(precision="mixed")
+        == mark(threads="2")
+        == mark(precision="fp32", tolerance="1e-10")
+    )
+    others = [
+        mark(mass="0.02"),
+        mark(seed="2"),
+        mark(tolerance="1e-9"),
+        mark(spread="0.6"),
+        mark(lattice="8x8x8x8"),
+        mark(shifts="2"),
+    ]
+    thermal = [
+        mark(gauge="heatbath", sweeps="1"),
+        mark(gauge="heatbath", sweeps="1", beta="5.5"),
+        mark(gauge="heatbath", sweeps="2"),
+    ]
     assert len({base, *others, *thermal}) == 10
 
 
@@ -95,13 +123,19 @@ def test_mixed_moves_fewer_bytes(runs: dict[str, tuple[Milc, Work]]) -> None:
 
 
 def test_flops_and_bytes_per_site() -> None:
-    """MILC's counts, and the bytes of the roofline: 1146 and 1187 flops; 1200 B a Dslash and 1308 B an iteration in fp32, twice that in fp64."""
+    """MILC's counts, and the bytes of the roofline: 1146 and 1187 flops; 1200 B a Dslash and 1308 B
+    an iteration in fp32, twice that in fp64.
+    """
     one, widths = Lattice(1, 1, 1, 1), cost.WIDTHS
     assert cost.flops(one, 1, 0) == 1187
     assert cost.flops(one, 0, 1) == 1146
     assert cost.flops(one, 0, 0, 1, 3) == 1205 + 45
     assert cost.flops(SIZES["S"], 100, 1) == 18**3 * 36 * (1187 * 100 + 1146)
-    assert [cost.dslash_bytes(*widths[form]) for form in ("fp32", "fp64", "int16")] == [1200, 2400, 624]
+    assert [cost.dslash_bytes(*widths[form]) for form in ("fp32", "fp64", "int16")] == [
+        1200,
+        2400,
+        624,
+    ]
     assert cost.moved_bytes(one, 1, 0, widths["fp32"], widths["fp32"]) == 1308
     assert cost.moved_bytes(one, 1, 0, widths["fp64"], widths["fp64"]) == 2616
     assert cost.moved_bytes(one, 0, 0, widths["fp32"], widths["fp64"]) == 16 * 18 * 12
@@ -115,7 +149,9 @@ def test_a_link_corrupted_after_the_solve_fails() -> None:
 
 
 def test_a_link_corrupted_before_the_solve_fails() -> None:
-    """One element of one folded link: no longer the operator of the problem, and no longer Hermitian."""
+    """One element of one folded link: no longer the operator of the problem, and no longer
+    Hermitian.
+    """
     workload = made()
     assert workload._team is not None
     workload._team.first.operator.even.links[10, 5, 0, 1] += 0.01
@@ -124,12 +160,16 @@ def test_a_link_corrupted_before_the_solve_fails() -> None:
 
 
 def test_the_wrong_boundary_fails() -> None:
-    """A periodic operator is Hermitian and solves well, but another problem: only the second implementation can tell."""
+    """A periodic operator is Hermitian and solves well, but another problem: only the second
+    implementation can tell.
+    """
     workload = made()
     problem, team = workload._problem, workload._team
     assert problem is not None
     assert team is not None
-    periodic = problem.links._replace(fat=problem.links.fat.clone(), long=problem.links.long.clone())
+    periodic = problem.links._replace(
+        fat=problem.links.fat.clone(), long=problem.links.long.clone()
+    )
     periodic.fat[3, -1] *= -1
     periodic.long[3, -3:] *= -1
     team.first.operator = checks.small(problem.lattice, periodic, 0.01)
@@ -159,7 +199,9 @@ def test_cpu_has_no_transfer_region() -> None:
         return contextlib.nullcontext()
 
     workload = Milc()
-    workload.setup("smoke", "cpu", noted, {"max_iterations": "2", "kernels": "eager", "lattice": "4x4x4x8"})
+    workload.setup(
+        "smoke", "cpu", noted, {"max_iterations": "2", "kernels": "eager", "lattice": "4x4x4x8"}
+    )
     workload.run(noted)
     assert labels == ["compile"]
 
@@ -189,8 +231,13 @@ def test_a_lattice_that_does_not_fit_is_refused_in_one_line() -> None:
         Milc().setup("XL", "cpu", region, {})
 
 
-@pytest.mark.parametrize(("device", "capability", "inner"), [("cpu", "AVX2", "fp32"), ("cpu", "AVX512", "int16"), ("cuda", "AVX2", "int16")])
-def test_the_inner_format_is_the_fastest_there(monkeypatch: pytest.MonkeyPatch, device: str, capability: str, inner: str) -> None:
+@pytest.mark.parametrize(
+    ("device", "capability", "inner"),
+    [("cpu", "AVX2", "fp32"), ("cpu", "AVX512", "int16"), ("cuda", "AVX2", "int16")],
+)
+def test_the_inner_format_is_the_fastest_there(
+    monkeypatch: pytest.MonkeyPatch, device: str, capability: str, inner: str
+) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     assert fastest_inner(torch.device(device)) == inner
 

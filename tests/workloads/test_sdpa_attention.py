@@ -10,12 +10,28 @@ import torch
 
 from energybench.errors import BadInput
 from energybench_workloads.sdpa import Sdpa, shape
-from energybench_workloads.sdpa.backends import BACKENDS, ON_CPU, allowed, attention, causal_mask, require_backend
+from energybench_workloads.sdpa.backends import (
+    BACKENDS,
+    ON_CPU,
+    allowed,
+    attention,
+    causal_mask,
+    require_backend,
+)
 from energybench_workloads.sdpa.checks import reference
 
-SMALL = {"batch": "2", "seq": "67", "heads": "3", "head_dim": "16", "iterations": "2", "threads": "1"}  # a sequence that no tile divides
+SMALL = {
+    "batch": "2",
+    "seq": "67",
+    "heads": "3",
+    "head_dim": "16",
+    "iterations": "2",
+    "threads": "1",
+}  # a sequence that no tile divides
 CPU = torch.device("cpu")
-QUICK = tuple(backend for backend in ON_CPU if backend != "flex")  # which is compiled for every shape, for seconds
+QUICK = tuple(
+    backend for backend in ON_CPU if backend != "flex"
+)  # which is compiled for every shape, for seconds
 
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
@@ -26,9 +42,16 @@ def region(label: str) -> contextlib.AbstractContextManager[None]:
 @pytest.mark.parametrize("mode", ["forward", "training"])
 @pytest.mark.parametrize("causal", ["true", "false"])
 @pytest.mark.parametrize("backend", QUICK)
-def test_outputs_and_gradients_against_float64(backend: str, causal: str, mode: str, dtype: str) -> None:
+def test_outputs_and_gradients_against_float64(
+    backend: str, causal: str, mode: str, dtype: str
+) -> None:
     workload = Sdpa()
-    workload.setup("smoke", "cpu", region, {**SMALL, "backend": backend, "causal": causal, "mode": mode, "dtype": dtype})
+    workload.setup(
+        "smoke",
+        "cpu",
+        region,
+        {**SMALL, "backend": backend, "causal": causal, "mode": mode, "dtype": dtype},
+    )
     workload.run(region)
     checks = workload.verify()
     assert [check for check in checks if not check.passed] == []
@@ -47,7 +70,9 @@ def test_causal_mask_is_seq_by_seq() -> None:
 
 @pytest.mark.parametrize("backend", ON_CPU)
 def test_the_future_does_not_matter(backend: str) -> None:
-    """Changing keys and values from position 40 on leaves the outputs before it as they are, and changes those after."""
+    """Changing keys and values from position 40 on leaves the outputs before it as they are, and
+    changes those after.
+    """
     generator = torch.Generator().manual_seed(1)
     q, k, v = (torch.randn((1, 2, 67, 16), generator=generator) for _ in range(3))
     later_k, later_v = k.clone(), v.clone()
@@ -63,8 +88,13 @@ def test_the_future_does_not_matter(backend: str) -> None:
 
 def test_reference_by_hand() -> None:
     """Two tokens, one dimension: softmax([0, ln 3]) = [1/4, 3/4]."""
-    q, k, v = (torch.tensor(column, dtype=torch.float64)[:, None] for column in ([5.0, 1.0], [0.0, torch.tensor(3.0).double().log().item()], [2.0, 6.0]))
-    torch.testing.assert_close(reference(q, k, v, causal=True)[:, 0], torch.tensor([2.0, 5.0], dtype=torch.float64))
+    q, k, v = (
+        torch.tensor(column, dtype=torch.float64)[:, None]
+        for column in ([5.0, 1.0], [0.0, torch.tensor(3.0).double().log().item()], [2.0, 6.0])
+    )
+    torch.testing.assert_close(
+        reference(q, k, v, causal=True)[:, 0], torch.tensor([2.0, 5.0], dtype=torch.float64)
+    )
 
 
 @pytest.mark.parametrize("backend", ["efficient", "cudnn"])
@@ -90,7 +120,15 @@ def test_flops_and_bytes() -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_gpu_backends_against_float64(backend: str, causal: str, mode: str) -> None:
     workload = Sdpa()
-    settings = {**SMALL, "seq": "256", "head_dim": "64", "backend": backend, "causal": causal, "mode": mode, "dtype": "bf16"}
+    settings = {
+        **SMALL,
+        "seq": "256",
+        "head_dim": "64",
+        "backend": backend,
+        "causal": causal,
+        "mode": mode,
+        "dtype": "bf16",
+    }
     try:
         workload.setup("smoke", "cuda", region, settings)
     except BadInput as error:

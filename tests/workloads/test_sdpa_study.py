@@ -1,4 +1,6 @@
-"""sdpa's studies: their grids, what is not here, their claims; a few cells measured in real processes."""
+"""sdpa's studies: their grids, what is not here, their claims; a few cells measured in real
+processes.
+"""
 
 from __future__ import annotations
 
@@ -46,12 +48,18 @@ def test_head_dim_8_is_there() -> None:
 
 
 def test_a_mask_of_head_dim_by_head_dim_would_fail_the_check() -> None:
-    """L = query.size(-1): such a mask fits only where seq = head dim, or is broadcast wrongly; the check compares with the definition."""
-    q, k, v = (torch.randn((1, 1, 16, 16), generator=torch.Generator().manual_seed(i)) for i in range(3))
+    """L = query.size(-1): such a mask fits only where seq = head dim, or is broadcast wrongly; the
+    check compares with the definition.
+    """
+    q, k, v = (
+        torch.randn((1, 1, 16, 16), generator=torch.Generator().manual_seed(i)) for i in range(3)
+    )
     right = attention("eager", True, 16, torch.float32, CPU)(q, k, v)
     mask = torch.ones(16, 16).tril()  # added as numbers: 1 where it may look, 0 where it may not
     wrong = torch.softmax(q @ k.transpose(-2, -1) / 4 + mask, -1) @ v
-    good, bad = (against_reference((q, k, v), {"output": out}, True, 1e-5)[0] for out in (right, wrong))
+    good, bad = (
+        against_reference((q, k, v), {"output": out}, True, 1e-5)[0] for out in (right, wrong)
+    )
     assert (good.passed, bad.passed) == (True, False)
     with pytest.raises(RuntimeError):  # d x d where seq is another: 64 keys under a mask of 16
         torch.softmax(torch.zeros(1, 1, 64, 64) + mask, -1)
@@ -60,20 +68,44 @@ def test_a_mask_of_head_dim_by_head_dim_would_fail_the_check() -> None:
 def test_dropout_in_what_is_timed_would_fail_the_check() -> None:
     """What is validated is the timed run's own result: one computed with dropout 0.1 fails."""
     workload = Sdpa()
-    workload.setup("smoke", "cpu", region, {"batch": "1", "seq": "64", "heads": "1", "head_dim": "16", "iterations": "1", "threads": "1", "backend": "math"})
+    workload.setup(
+        "smoke",
+        "cpu",
+        region,
+        {
+            "batch": "1",
+            "seq": "64",
+            "heads": "1",
+            "head_dim": "16",
+            "iterations": "1",
+            "threads": "1",
+            "backend": "math",
+        },
+    )
     workload.run(region)
     assert all(check.passed for check in workload.verify())
     q, k, v = workload._inputs
-    workload._results["output"] = torch.nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=0.1, is_causal=True)
-    assert "output against float64" in {check.quantity for check in workload.verify() if not check.passed}
+    workload._results["output"] = torch.nn.functional.scaled_dot_product_attention(
+        q, k, v, dropout_p=0.1, is_causal=True
+    )
+    assert "output against float64" in {
+        check.quantity for check in workload.verify() if not check.passed
+    }
 
 
 def test_gradients_of_a_study_are_those_of_one_step() -> None:
     """Each iteration returns its own: those of ten are those of one."""
-    (cell,) = plan(mode="training", seq="64", head_dim="16", heads="1", batch="1", backend="flash").cells
+    (cell,) = plan(
+        mode="training", seq="64", head_dim="16", heads="1", batch="1", backend="flash"
+    ).cells
     once, often = Sdpa(), Sdpa()
     for workload, iterations in ((once, "1"), (often, "10")):
-        workload.setup("smoke", "cpu", region, {**cell.variants[1].settings, "iterations": iterations, "threads": "1"})
+        workload.setup(
+            "smoke",
+            "cpu",
+            region,
+            {**cell.variants[1].settings, "iterations": iterations, "threads": "1"},
+        )
         workload.run(region)
         assert all(check.passed for check in workload.verify())
     torch.testing.assert_close(once._results["dK"], often._results["dK"])
@@ -83,10 +115,25 @@ def test_gradients_of_a_study_are_those_of_one_step() -> None:
 
 
 def test_lists_narrow_and_widen_the_grid() -> None:
-    found = plan(batch="1,3", seq="32,64", head_dim="8", heads="2", mode="forward", causal="true,false", backend="flash")
+    found = plan(
+        batch="1,3",
+        seq="32,64",
+        head_dim="8",
+        heads="2",
+        mode="forward",
+        causal="true,false",
+        backend="flash",
+    )
     assert len(found.cells) == 2 * 2 * 2
-    assert {(cell.at["batch"], cell.at["seq"]) for cell in found.cells} == {(1, 32), (1, 64), (3, 32), (3, 64)}
-    assert all([variant.name for variant in cell.variants] == ["eager", "flash"] for cell in found.cells)
+    assert {(cell.at["batch"], cell.at["seq"]) for cell in found.cells} == {
+        (1, 32),
+        (1, 64),
+        (3, 32),
+        (3, 64),
+    }
+    assert all(
+        [variant.name for variant in cell.variants] == ["eager", "flash"] for cell in found.cells
+    )
     assert len({cell.key for cell in found.cells}) == len(found.cells)
 
 
@@ -97,15 +144,36 @@ def test_what_a_cpu_does_not_have_is_listed_with_its_reason() -> None:
     assert "no backward pass" in absent["flex", "training"]
 
 
-@pytest.mark.parametrize("settings", [{"seq": "x"}, {"batch": "0"}, {"batch": ","}, {"backend": "magic"}, {"causal": "maybe"}, {"sequence": "1"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"seq": "x"},
+        {"batch": "0"},
+        {"batch": ","},
+        {"backend": "magic"},
+        {"causal": "maybe"},
+        {"sequence": "1"},
+    ],
+)
 def test_wrong_lists(settings: dict[str, str]) -> None:
     with pytest.raises(BadInput, match=f"--set {next(iter(settings))}"):
         plan(**settings)
 
 
 def test_claims_name_cells_of_the_grid() -> None:
-    """Both published points, the fall with the head dim, the memory formula: each expects something of cells that there are."""
-    found = plan(batch="8", seq="1024", head_dim="8,32,128", heads="12", mode="forward", causal="false", dtype="fp16", backend="flash")
+    """Both published points, the fall with the head dim, the memory formula: each expects something
+    of cells that there are.
+    """
+    found = plan(
+        batch="8",
+        seq="1024",
+        head_dim="8,32,128",
+        heads="12",
+        mode="forward",
+        causal="false",
+        dtype="fp16",
+        backend="flash",
+    )
     keys = {cell.key for cell in found.cells}
     claims = {claim.name: claim for claim in found.claims}
     assert all(expected.cell in keys for claim in found.claims for expected in claim.expects)
@@ -115,8 +183,14 @@ def test_claims_name_cells_of_the_grid() -> None:
     assert point.high is not None
     assert point.low < 1.184 / 0.390 < point.high
     (fall,) = claims["falls with the head dim"].expects
-    assert (fall.cell, fall.over) == ("forward full fp16 b8 n1024 h12 d8", "forward full fp16 b8 n1024 h12 d128")
-    ratios = {expected.cell: (expected.low, expected.high) for expected in claims["memory ratio 2N/d + 1"].expects}
+    assert (fall.cell, fall.over) == (
+        "forward full fp16 b8 n1024 h12 d8",
+        "forward full fp16 b8 n1024 h12 d128",
+    )
+    ratios = {
+        expected.cell: (expected.low, expected.high)
+        for expected in claims["memory ratio 2N/d + 1"].expects
+    }
     low, high = ratios["forward full fp16 b8 n1024 h12 d32"]
     assert low is not None
     assert high is not None
@@ -135,8 +209,18 @@ def test_the_model_study_says_what_was_cut_down() -> None:
 
 
 def test_memory_is_what_the_formula_says() -> None:
-    """Eager: two scores of N² and the output Nd a head; fused: the output, a log-sum-exp a row, and a tile a thread."""
-    shape = {"batch": "2", "seq": "256", "heads": "4", "head_dim": "64", "iterations": "1", "threads": "1", "causal": "false"}
+    """Eager: two scores of N² and the output Nd a head; fused: the output, a log-sum-exp a row, and
+    a tile a thread.
+    """
+    shape = {
+        "batch": "2",
+        "seq": "256",
+        "heads": "4",
+        "head_dim": "64",
+        "iterations": "1",
+        "threads": "1",
+        "causal": "false",
+    }
     found = {}
     for backend in ("eager", "flash"):
         workload = Sdpa()
@@ -145,7 +229,9 @@ def test_memory_is_what_the_formula_says() -> None:
     heads, n, d = 8, 256, 64
     assert found["eager"].extra_bytes.value == 4 * heads * (2 * n * n + n * d)
     assert 4 * heads * (n * d + n) <= found["flash"].extra_bytes.value < 2 * 4 * heads * (n * d + n)
-    assert found["eager"].peak_bytes.value - found["eager"].extra_bytes.value == 3 * 4 * heads * n * d
+    assert (
+        found["eager"].peak_bytes.value - found["eager"].extra_bytes.value == 3 * 4 * heads * n * d
+    )
 
 
 def test_an_allocation_that_fails_does_not_fit() -> None:
@@ -158,7 +244,20 @@ def test_an_allocation_that_fails_does_not_fit() -> None:
 
 # ---------------------------------------------------------------- measured
 
-TINY = ("--set", "batch=1", "--set", "heads=2", "--set", "head_dim=8,16", "--set", "threads=1", "--set", "backend=flash,cudnn", "--set", "iterations=2")
+TINY = (
+    "--set",
+    "batch=1",
+    "--set",
+    "heads=2",
+    "--set",
+    "head_dim=8,16",
+    "--set",
+    "threads=1",
+    "--set",
+    "backend=flash,cudnn",
+    "--set",
+    "iterations=2",
+)
 QUICK = ("--idle", "0", "--repeats", "2", "--min-window", "0.01", "--max-warm-up", "1")
 
 
@@ -169,13 +268,19 @@ def measured(folder: Path, *arguments: str) -> Any:
 
 
 def test_a_few_cells(tmp_path: Path) -> None:
-    """Time, memory, energy, check and ratio of every cell; head dim 8; the backend that is not here."""
-    found = measured(tmp_path, "--study", "kernel", "--set", "seq=64", "--set", "mode=forward,training", *TINY)
+    """Time, memory, energy, check and ratio of every cell; head dim 8; the backend that is not
+    here.
+    """
+    found = measured(
+        tmp_path, "--study", "kernel", "--set", "seq=64", "--set", "mode=forward,training", *TINY
+    )
     assert [cell["cell"]["at"]["head_dim"] for cell in found["cells"]] == [8, 16, 8, 16]
     for cell in found["cells"]:
         assert [run["variant"] for run in cell["runs"]] == ["eager", "flash"]
         names = {check["quantity"].split()[0] for check in cell["runs"][1]["verification"]}
-        assert names >= ({"output", "dQ", "dK", "dV"} if cell["cell"]["at"]["mode"] == "training" else {"output"})
+        assert names >= (
+            {"output", "dQ", "dK", "dV"} if cell["cell"]["at"]["mode"] == "training" else {"output"}
+        )
         (ratio,) = cell["ratios"]
         assert ratio["paired"] == 2
         assert ratio["extra_memory_ratio"]["value"] > 0
@@ -184,8 +289,24 @@ def test_a_few_cells(tmp_path: Path) -> None:
 
 
 def test_a_size_that_cannot_fit_is_a_result(tmp_path: Path) -> None:
-    """2^20 tokens: terabytes of scores, in eager and in math. Said with what it needs and what there is; the other cells are measured."""
-    sizes = ("--set", "seq=64,1048576", "--set", "mode=forward", "--set", "head_dim=8", "--set", "batch=1", "--set", "heads=2", "--set", "backend=math")
+    """2^20 tokens: terabytes of scores, in eager and in math.
+
+    Said with what it needs and what there is; the other cells are measured.
+    """
+    sizes = (
+        "--set",
+        "seq=64,1048576",
+        "--set",
+        "mode=forward",
+        "--set",
+        "head_dim=8",
+        "--set",
+        "batch=1",
+        "--set",
+        "heads=2",
+        "--set",
+        "backend=math",
+    )
     found = measured(tmp_path, "--study", "kernel", *sizes, "--set", "threads=1")
     small, large = found["cells"]
     assert [run["state"] for run in small["runs"]] == ["measured", "measured"]

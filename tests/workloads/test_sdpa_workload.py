@@ -11,7 +11,14 @@ from energybench.errors import BadInput
 from energybench.model import Work
 from energybench_workloads.sdpa import Sdpa
 
-SMALL = {"batch": "2", "seq": "64", "heads": "4", "head_dim": "16", "iterations": "3", "threads": "1"}
+SMALL = {
+    "batch": "2",
+    "seq": "64",
+    "heads": "4",
+    "head_dim": "16",
+    "iterations": "3",
+    "threads": "1",
+}
 
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
@@ -36,12 +43,29 @@ def test_work_is_tokens() -> None:
 
 
 def test_backends_do_the_same_work() -> None:
-    assert len({solved(backend=backend)[1].fingerprint for backend in ("eager", "math", "flash", "fused")}) == 1
+    assert (
+        len(
+            {
+                solved(backend=backend)[1].fingerprint
+                for backend in ("eager", "math", "flash", "fused")
+            }
+        )
+        == 1
+    )
 
 
 def test_fingerprint_follows_the_problem() -> None:
     base: dict[str, str] = {}
-    others = [base, {"causal": "false"}, {"mode": "training"}, {"dtype": "bf16"}, {"seed": "2"}, {"seq": "65"}, {"heads": "2"}, {"iterations": "4"}]
+    others = [
+        base,
+        {"causal": "false"},
+        {"mode": "training"},
+        {"dtype": "bf16"},
+        {"seed": "2"},
+        {"seq": "65"},
+        {"heads": "2"},
+        {"iterations": "4"},
+    ]
     assert len({solved(**other)[1].fingerprint for other in others}) == len(others)
     assert solved()[1].fingerprint == solved(threads="2")[1].fingerprint
 
@@ -102,7 +126,17 @@ def test_cpu_has_no_transfer_region() -> None:
     assert labels == []
 
 
-@pytest.mark.parametrize("settings", [{"backend": "magic"}, {"dtype": "fp8"}, {"causal": "yes"}, {"seq": "0"}, {"head_dim": "x"}, {"dropout": "0.1"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"backend": "magic"},
+        {"dtype": "fp8"},
+        {"causal": "yes"},
+        {"seq": "0"},
+        {"head_dim": "x"},
+        {"dropout": "0.1"},
+    ],
+)
 def test_wrong_settings(settings: dict[str, str]) -> None:
     with pytest.raises(BadInput, match=next(iter(settings))):
         Sdpa().setup("smoke", "cpu", region, settings)
@@ -111,9 +145,19 @@ def test_wrong_settings(settings: dict[str, str]) -> None:
 def test_scores_that_do_not_fit_are_refused_for_eager_and_not_for_fused() -> None:
     """2^20 tokens: eager would write terabytes of scores."""
     with pytest.raises(BadInput, match="GiB on host"):
-        Sdpa().setup("smoke", "cpu", region, {"backend": "eager", "seq": "1048576", "heads": "1", "batch": "1", "head_dim": "8"})
+        Sdpa().setup(
+            "smoke",
+            "cpu",
+            region,
+            {"backend": "eager", "seq": "1048576", "heads": "1", "batch": "1", "head_dim": "8"},
+        )
 
 
 def test_settings_show_size_and_overrides() -> None:
     settings = solved(seq="65", threads="1")[0].settings()
-    assert (settings["seq"], settings["heads"], settings["threads"], settings["backend"]) == (65, 4, 1, "fused")
+    assert (settings["seq"], settings["heads"], settings["threads"], settings["backend"]) == (
+        65,
+        4,
+        1,
+        "fused",
+    )

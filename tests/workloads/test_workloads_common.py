@@ -11,12 +11,27 @@ import numpy as np
 import pytest
 
 from energybench.errors import BadInput
-from energybench_workloads.common import Settings, checked, fingerprint, has_huge_pages, normals, short, torch_device, uniforms
+from energybench_workloads.common import (
+    Settings,
+    checked,
+    fingerprint,
+    has_huge_pages,
+    normals,
+    short,
+    torch_device,
+    uniforms,
+)
 
 
 def test_uniforms_are_the_same_everywhere() -> None:
-    """Golden words of Philox 4x64: a second machine, or a later NumPy, that draws others would be solving another problem."""
-    assert [value.hex() for value in uniforms(1, 2, 3)] == ["0x1.3cbd0c4ed54dap-2", "0x1.6d85ef8c867fcp-2", "0x1.2e5268edf24e0p-5"]
+    """Golden words of Philox 4x64: a second machine, or a later NumPy, that draws others would be
+    solving another problem.
+    """
+    assert [value.hex() for value in uniforms(1, 2, 3)] == [
+        "0x1.3cbd0c4ed54dap-2",
+        "0x1.6d85ef8c867fcp-2",
+        "0x1.2e5268edf24e0p-5",
+    ]
 
 
 def test_uniforms_do_not_depend_on_the_block_and_streams_differ() -> None:
@@ -61,7 +76,9 @@ def test_checked_compares_the_size() -> None:
     assert not checked("q", -1.5, 1.0).passed
 
 
-@pytest.mark.parametrize(("value", "text"), [(1e-10, "1e-10"), (1e-6, "1e-6"), (2.5e-7, "2.5e-7"), (0.01, "0.01")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(1e-10, "1e-10"), (1e-6, "1e-6"), (2.5e-7, "2.5e-7"), (0.01, "0.01")]
+)
 def test_short(value: float, text: str) -> None:
     assert short(value) == text
 
@@ -78,7 +95,14 @@ def test_settings_are_read_or_take_their_default() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
-    [("colour", "red", "n, m, f"), ("n", "two", "1 to 9"), ("n", "12", "1 to 9"), ("m", "nan", "0 to 1"), ("m", "x", "0 to 1"), ("f", "yes", "true, false")],
+    [
+        ("colour", "red", "n, m, f"),
+        ("n", "two", "1 to 9"),
+        ("n", "12", "1 to 9"),
+        ("m", "nan", "0 to 1"),
+        ("m", "x", "0 to 1"),
+        ("f", "yes", "true, false"),
+    ],
 )
 def test_wrong_settings_are_named_with_what_is_allowed(key: str, value: str, allowed: str) -> None:
     with pytest.raises(BadInput, match=f"{key}.*{allowed}"):
@@ -129,7 +153,9 @@ for name in ("milc", "sdpa"):
         ("always madvise [never]", "1", False),
     ],
 )
-def test_huge_pages_are_said_where_torch_asks_and_the_kernel_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, asked: str, has: bool) -> None:
+def test_huge_pages_are_said_where_torch_asks_and_the_kernel_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, asked: str, has: bool
+) -> None:
     folder = tmp_path / "sys/kernel/mm/transparent_hugepage"
     folder.mkdir(parents=True)
     (folder / "enabled").write_text(mode)

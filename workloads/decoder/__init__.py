@@ -1,4 +1,6 @@
-"""decoder: language models with random weights, attention eager or by torch's fused kernels, generating or training."""
+"""decoder: language models with random weights, attention eager or by torch's fused kernels,
+generating or training.
+"""
 
 from energybench_workloads.decoder.workload import Decoder
 

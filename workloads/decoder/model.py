@@ -1,4 +1,6 @@
-"""Building a decoder with random weights, its tokens with their padding, and one step of either mode."""
+"""Building a decoder with random weights, its tokens with their padding, and one step of either
+mode.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ PAD = 0
 
 
 class Batch(NamedTuple):
-    """Token ids and mask, [batch, prompt]; labels as transformers has them: -100 where a token is not to be predicted."""
+    """Token ids and mask, [batch, prompt]; labels as transformers has them: -100 where a token is
+    not to be predicted.
+    """
 
     ids: torch.Tensor
     mask: torch.Tensor
@@ -33,32 +37,60 @@ class Batch(NamedTuple):
 
 
 def library() -> Any:
-    """transformers, imported late. Raises BadInput where it is not installed: the workloads are an optional extra."""
+    """transformers, imported late.
+
+    Raises BadInput where it is not installed: the workloads are an optional extra.
+    """
     try:
         found = importlib.import_module("transformers")
     except ImportError as error:
-        raise BadInput("transformers", "is not installed", "pip install 'energybench[workloads]'") from error
-    found.logging.set_verbosity_error()  # of a configuration of its own it warns that the loss is the default one
+        raise BadInput(
+            "transformers", "is not installed", "pip install 'energybench[workloads]'"
+        ) from error
+    # of a configuration of its own it warns that the loss is the default one
+    found.logging.set_verbosity_error()
     return found
 
 
-def build(shape: Shape, positions: int, attention: str, dtype: torch.dtype, device: torch.device, seed: int) -> Any:
-    """A decoder with random weights from torch's generator of that device. Raises NotHere where transformers has no such attention for it."""
+def build(
+    shape: Shape,
+    positions: int,
+    attention: str,
+    dtype: torch.dtype,
+    device: torch.device,
+    seed: int,
+) -> Any:
+    """A decoder with random weights from torch's generator of that device.
+
+    Raises NotHere where transformers has no such attention for it.
+    """
     import torch
 
     transformers = library()
     made = config(transformers, shape, positions)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.device(device):
+    with (
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        torch.device(device),
+    ):
         torch.manual_seed(seed)
         try:
-            return transformers.AutoModelForCausalLM.from_config(made, dtype=dtype, attn_implementation=attention)
+            return transformers.AutoModelForCausalLM.from_config(
+                made, dtype=dtype, attn_implementation=attention
+            )
         except (ValueError, ImportError) as error:
-            what = f"transformers {transformers.__version__} has no {attention} attention for {shape.kind}"
-            raise NotHere(f"--set attention={attention}", what, "attention=eager, or another model") from error
+            what = (
+                f"transformers {transformers.__version__} has no {attention} attention for "
+                f"{shape.kind}"
+            )
+            raise NotHere(
+                f"--set attention={attention}", what, "attention=eager, or another model"
+            ) from error
 
 
 def batch(shape: Shape, rows: int, prompt: int, padding: float, seed: int) -> tuple[Batch, str]:
-    """Prompts from Philox, the first `padding` of each being padding (on the left, as a decoder that generates needs it), and the digest of the numbers."""
+    """Prompts from Philox, the first `padding` of each being padding (on the left, as a decoder
+    that generates needs it), and the digest of the numbers.
+    """
     import torch
 
     digest = hashlib.sha256()
@@ -68,7 +100,11 @@ def batch(shape: Shape, rows: int, prompt: int, padding: float, seed: int) -> tu
     mask = torch.ones((rows, prompt), dtype=torch.int64)
     mask[:, :padded], ids[:, :padded] = 0, PAD
     labels = ids.masked_fill(mask == 0, -100)
-    labels[:, padded] = -100  # what a padding position would predict: its state sees nothing, and is what each implementation makes of that
+    labels[
+        :, padded
+        # what a padding position would predict: its state sees nothing, and is what each
+        # implementation makes of that
+    ] = -100
     return Batch(ids, mask, labels), digest.hexdigest()
 
 
@@ -78,7 +114,13 @@ def generate(model: Any, given: Batch, new_tokens: int) -> torch.Tensor:
 
     with torch.no_grad():
         made: torch.Tensor = model.generate(
-            given.ids, attention_mask=given.mask, do_sample=False, num_beams=1, max_new_tokens=new_tokens, min_new_tokens=new_tokens, pad_token_id=PAD
+            given.ids,
+            attention_mask=given.mask,
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=new_tokens,
+            min_new_tokens=new_tokens,
+            pad_token_id=PAD,
         )
     return made
 
@@ -89,8 +131,13 @@ def positions(mask: torch.Tensor) -> torch.Tensor:
 
 
 def train(model: Any, given: Batch) -> torch.Tensor:
-    """Loss and gradients, which are cleared before: none adds to the one of the step before. Parameters stay as they are, so that every step is the same."""
+    """Loss and gradients, which are cleared before: none adds to the one of the step before.
+
+    Parameters stay as they are, so that every step is the same.
+    """
     model.zero_grad(set_to_none=True)
-    loss: torch.Tensor = model(given.ids, attention_mask=given.mask, labels=given.labels, use_cache=False).loss
+    loss: torch.Tensor = model(
+        given.ids, attention_mask=given.mask, labels=given.labels, use_cache=False
+    ).loss
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach()

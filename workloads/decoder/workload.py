@@ -1,4 +1,6 @@
-"""decoder: generate greedily, or make a training step, with eager attention or with torch's scaled_dot_product_attention."""
+"""decoder: generate greedily, or make a training step, with eager attention or with torch's
+scaled_dot_product_attention.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +32,30 @@ if TYPE_CHECKING:
 VERSION = 1  # of the problem: raise it when the same settings no longer give the same inputs
 DTYPES = {"fp32": ("float32", 4), "bf16": ("bfloat16", 2), "fp16": ("float16", 2)}
 ATTENTION = ("eager", "sdpa")
-SETTINGS = ("model", "attention", "mode", "dtype", "padding", "batch", "prompt", "new_tokens", "seed", "threads")
+SETTINGS = (
+    "model",
+    "attention",
+    "mode",
+    "dtype",
+    "padding",
+    "batch",
+    "prompt",
+    "new_tokens",
+    "seed",
+    "threads",
+)
 
 
 class Decoder:
-    """Decoders shaped like published ones, random weights, eager attention or sdpa (docs/workloads/decoder.md)."""
+    """Decoders shaped like published ones, random weights, eager attention or sdpa
+    (docs/workloads/decoder.md).
+    """
 
     name = "decoder"
-    about = "A language model that generates or trains, attention eager or fused: what attention is worth in a whole model."
+    about = (
+        "A language model that generates or trains, attention eager or fused: what attention is "
+        "worth in a whole model."
+    )
     sizes: Sequence[str] = tuple(SIZES)
 
     def __init__(self) -> None:
@@ -62,7 +80,9 @@ class Decoder:
         self._threads = s.threads()
         self._shape = shape_of(self._name, preset)
 
-    def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
+    def setup(
+        self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]
+    ) -> None:
         check_size(self.name, size, self.sizes)
         self._read(size, settings)
         require_torch()
@@ -72,17 +92,41 @@ class Decoder:
         self._device = torch_device(device)
         self._threads = use_threads(self._threads)
         dtype_name, element = DTYPES[self._dtype]
-        training, length = self._mode == "training", self._prompt + (0 if self._mode == "training" else self._new)
-        needed = memory(self._shape, self._rows, length, training, self._attention == "eager", element)
-        require_memory(self.name, size, self._device, needed if self._device.type == "cpu" else 0.0, needed)
+        training, length = (
+            self._mode == "training",
+            self._prompt + (0 if self._mode == "training" else self._new),
+        )
+        needed = memory(
+            self._shape, self._rows, length, training, self._attention == "eager", element
+        )
+        require_memory(
+            self.name, size, self._device, needed if self._device.type == "cpu" else 0.0, needed
+        )
         self._model = self._batch = self._made = self._reference = None
         with fits(f"{self.name} --size {size}"):
-            self._model = build(self._shape, self._places, self._attention, getattr(torch, dtype_name), self._device, self._seed).train(training)
+            self._model = build(
+                self._shape,
+                self._places,
+                self._attention,
+                getattr(torch, dtype_name),
+                self._device,
+                self._seed,
+            ).train(training)
             held, digest = batch(self._shape, self._rows, self._prompt, self._padding, self._seed)
             self._batch = held.to(self._device)
         work = (self._rows, self._prompt, 0 if training else self._new)
-        problem = {"workload": self.name, "version": VERSION, "shape": self._shape, "work": work, "mode": self._mode, "padding": self._padding}
-        self._fingerprint = fingerprint({**problem, "dtype": self._dtype, "seed": self._seed, "weights": self._device.type}, digest)
+        problem = {
+            "workload": self.name,
+            "version": VERSION,
+            "shape": self._shape,
+            "work": work,
+            "mode": self._mode,
+            "padding": self._padding,
+        }
+        self._fingerprint = fingerprint(
+            {**problem, "dtype": self._dtype, "seed": self._seed, "weights": self._device.type},
+            digest,
+        )
 
     @property
     def _places(self) -> int:
@@ -90,10 +134,32 @@ class Decoder:
         return self._prompt + self._new
 
     def settings(self) -> Mapping[str, Scalar]:
-        shape = {"layers": self._shape.layers, "heads": self._shape.heads, "head_dim": self._shape.head_dim, "vocab": self._shape.vocab}
-        work = {"padding": self._padding, "batch": self._rows, "prompt": self._prompt, "new_tokens": self._new}
-        chosen = {"model": self._name, "attention": self._attention, "mode": self._mode, "dtype": self._dtype}
-        return {**chosen, **work, **shape, "seed": self._seed, "threads": self._threads, "affinity": affinity()}
+        shape = {
+            "layers": self._shape.layers,
+            "heads": self._shape.heads,
+            "head_dim": self._shape.head_dim,
+            "vocab": self._shape.vocab,
+        }
+        work = {
+            "padding": self._padding,
+            "batch": self._rows,
+            "prompt": self._prompt,
+            "new_tokens": self._new,
+        }
+        chosen = {
+            "model": self._name,
+            "attention": self._attention,
+            "mode": self._mode,
+            "dtype": self._dtype,
+        }
+        return {
+            **chosen,
+            **work,
+            **shape,
+            "seed": self._seed,
+            "threads": self._threads,
+            "affinity": affinity(),
+        }
 
     def run(self, region: RegionFactory) -> Work:
         if self._batch is None:
@@ -114,7 +180,11 @@ class Decoder:
 
     def _step(self) -> torch.Tensor:
         assert self._batch is not None
-        return train(self._model, self._batch) if self._mode == "training" else generate(self._model, self._batch, self._new)
+        return (
+            train(self._model, self._batch)
+            if self._mode == "training"
+            else generate(self._model, self._batch, self._new)
+        )
 
     def memory(self) -> Memory:
         """Of one step beside the weights; a training step's gradients are its own."""
@@ -132,6 +202,8 @@ class Decoder:
 
         if self._reference is None:
             dtype, whole = getattr(torch, DTYPES[self._dtype][0]), checks.whole(self._shape)
-            self._reference = checks.reference(self._model, self._shape, self._places, self._attention, dtype, self._device, whole)
+            self._reference = checks.reference(
+                self._model, self._shape, self._places, self._attention, dtype, self._device, whole
+            )
         judge = checks.trained if self._mode == "training" else checks.generated
         return judge(self._made, self._batch, self._reference, self._dtype)

@@ -1,9 +1,12 @@
-"""The real data where the user has it: CAM5 snapshots in HDF5 as the DeepCAM data set lays them out.
+"""The real data where the user has it: CAM5 snapshots in HDF5 as the DeepCAM data set lays them
+out.
 
     DIR/train/*.h5, DIR/validation/*.h5   climate/data [H, W, 16] float32, climate/labels_0 [H, W]
-    DIR/stats.h5                          climate/minval, climate/maxval [16]; fields are scaled by them to 0 … 1
+    DIR/stats.h5                          climate/minval, climate/maxval [16]; fields are scaled by
+        them to 0 … 1
 
-Larger fields are cut to the size's extents, at a place that follows from their number; smaller ones are refused.
+Larger fields are cut to the size's extents, at a place that follows from their number; smaller ones
+are refused.
 """
 
 from __future__ import annotations
@@ -22,11 +25,15 @@ from energybench_workloads.deepcam.fields import Sample, to_bf16
 
 STATS = "stats.h5"
 CLASSES = 3
-_LOOKED_AT = 1000  # files whose shapes are read before any work; of others a fault is found when their turn comes
+# files whose shapes are read before any work; of others a fault is found when their turn comes
+_LOOKED_AT = 1000
 
 
 class Cam5:
-    """Snapshots of one folder, read one at a time. Raises BadInput where the folder is not one of them."""
+    """Snapshots of one folder, read one at a time.
+
+    Raises BadInput where the folder is not one of them.
+    """
 
     def __init__(self, folder: Path, part: str, size: Size) -> None:
         require_h5py()
@@ -34,7 +41,11 @@ class Cam5:
         self._size = size
         if not self.files:
             why = f"has no {part}/*.h5" if folder.is_dir() else "no such folder"
-            raise BadInput(f"--set data={folder}", why, "the folder that holds train/, validation/ and stats.h5")
+            raise BadInput(
+                f"--set data={folder}",
+                why,
+                "the folder that holds train/, validation/ and stats.h5",
+            )
         self._low, self._scale = _scale(folder / STATS)
         for path in self.files[:_LOOKED_AT]:
             with _opened(path, size):
@@ -46,21 +57,38 @@ class Cam5:
     def read(self, index: int) -> Sample:
         path, size = self.files[index], self._size
         with _opened(path, size) as file:
-            field, label = np.asarray(file["climate/data"], dtype=np.float32), np.asarray(file["climate/labels_0"])
+            field, label = (
+                np.asarray(file["climate/data"], dtype=np.float32),
+                np.asarray(file["climate/labels_0"]),
+            )
         if not np.isfinite(field).all():
             raise BadInput(str(path), "holds values that are not finite", "numbers only")
         if not np.isin(label, range(CLASSES)).all():
-            raise BadInput(str(path), f"has labels from {label.min():g} to {label.max():g}", "0 background, 1 cyclone, 2 river")
-        top, left = (index * 7919) % (field.shape[0] - size.height + 1), (index * 104729) % (field.shape[1] - size.width + 1)
+            raise BadInput(
+                str(path),
+                f"has labels from {label.min():g} to {label.max():g}",
+                "0 background, 1 cyclone, 2 river",
+            )
+        top, left = (
+            (index * 7919) % (field.shape[0] - size.height + 1),
+            (index * 104729) % (field.shape[1] - size.width + 1),
+        )
         cut = (slice(top, top + size.height), slice(left, left + size.width))
-        return Sample(to_bf16((field[cut] - self._low) * self._scale), np.ascontiguousarray(label[cut].astype(np.uint8)))
+        return Sample(
+            to_bf16((field[cut] - self._low) * self._scale),
+            np.ascontiguousarray(label[cut].astype(np.uint8)),
+        )
 
 
 def require_h5py() -> None:
     try:
         import h5py  # noqa: F401
     except ImportError as error:
-        raise BadInput("--set data", "needs h5py, which is not installed", "pip install 'energybench[workloads]'") from error
+        raise BadInput(
+            "--set data",
+            "needs h5py, which is not installed",
+            "pip install 'energybench[workloads]'",
+        ) from error
 
 
 def _scale(stats: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -68,30 +96,60 @@ def _scale(stats: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32
     import h5py
 
     if not stats.is_file():
-        raise BadInput(f"--set data={stats.parent}", f"has no {STATS}", "the file with climate/minval and climate/maxval that comes with the data set")
+        raise BadInput(
+            f"--set data={stats.parent}",
+            f"has no {STATS}",
+            "the file with climate/minval and climate/maxval that comes with the data set",
+        )
     try:
         with h5py.File(stats, "r") as file:
-            low, high = (np.asarray(file[f"climate/{name}"], dtype=np.float32) for name in ("minval", "maxval"))
+            low, high = (
+                np.asarray(file[f"climate/{name}"], dtype=np.float32)
+                for name in ("minval", "maxval")
+            )
     except (OSError, KeyError) as error:
-        raise BadInput(str(stats), f"cannot be read: {' '.join(str(error).split())}", "climate/minval and climate/maxval, 16 numbers each, in HDF5") from error
+        raise BadInput(
+            str(stats),
+            f"cannot be read: {' '.join(str(error).split())}",
+            "climate/minval and climate/maxval, 16 numbers each, in HDF5",
+        ) from error
     if not low.shape == high.shape == (16,) or not np.isfinite([low, high]).all():
-        raise BadInput(str(stats), f"climate/minval is {low.shape}, climate/maxval {high.shape}", "16 finite numbers each, one a channel")
-    return low, np.where(high > low, 1 / np.maximum(high - low, np.float32(1e-30)), np.float32(1)).astype(np.float32)
+        raise BadInput(
+            str(stats),
+            f"climate/minval is {low.shape}, climate/maxval {high.shape}",
+            "16 finite numbers each, one a channel",
+        )
+    return low, np.where(
+        high > low, 1 / np.maximum(high - low, np.float32(1e-30)), np.float32(1)
+    ).astype(np.float32)
 
 
 @contextmanager
 def _opened(path: Path, size: Size) -> Iterator[Any]:
-    """The file, whose fields are as large as is asked for. Raises BadInput that names it, also for what reading it raises inside."""
+    """The file, whose fields are as large as is asked for.
+
+    Raises BadInput that names it, also for what reading it raises inside.
+    """
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
             shape, labels = file["climate/data"].shape, file["climate/labels_0"].shape
             if len(shape) != 3 or shape[2] != 16 or labels != shape[:2]:
-                raise BadInput(str(path), f"climate/data is {shape}, climate/labels_0 {labels}", "[H, W, 16] and [H, W]")
+                raise BadInput(
+                    str(path),
+                    f"climate/data is {shape}, climate/labels_0 {labels}",
+                    "[H, W, 16] and [H, W]",
+                )
             if shape[0] < size.height or shape[1] < size.width:
-                raise BadInput(str(path), f"its fields are {shape[0]} x {shape[1]}", "a size that is no larger than they are")
+                raise BadInput(
+                    str(path),
+                    f"its fields are {shape[0]} x {shape[1]}",
+                    "a size that is no larger than they are",
+                )
             yield file
     except (OSError, KeyError, AttributeError, ValueError) as error:
         remedy = "climate/data [H, W, 16] and climate/labels_0 [H, W], numbers, in HDF5"
-        raise BadInput(str(path), f"is not a CAM5 snapshot: {' '.join(str(error).split())}", remedy) from error
+        raise BadInput(
+            str(path), f"is not a CAM5 snapshot: {' '.join(str(error).split())}", remedy
+        ) from error

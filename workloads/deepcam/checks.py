@@ -1,4 +1,6 @@
-"""What a run must show: a loss that falls, finite weights, more than the baseline's IoU once it has seen enough, arithmetic that agrees with fp32."""
+"""What a run must show: a loss that falls, finite weights, more than the baseline's IoU once it has
+seen enough, arithmetic that agrees with fp32.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,16 @@ if TYPE_CHECKING:
     from energybench_workloads.deepcam.member import Member
 
 JUDGED_STEPS = 4  # fewer losses say nothing of a trend
-LEARNED_STEPS, LEARNED_SAMPLES = 100, 400  # after both the held-out IoU is to beat the baseline: docs/workloads/deepcam.md has the curve
-LOGITS = {"bf16": 0.1, "fp32": 2e-3}  # relative, root mean square, over some 80 layers of 2^-9 (bf16) and of fp32 in another order (or TF32's 2^-11)
+LEARNED_STEPS, LEARNED_SAMPLES = (
+    100,
+    400,
+)  # after both the held-out IoU is to beat the baseline: docs/workloads/deepcam.md has the curve
+LOGITS = {
+    "bf16": 0.1,
+    "fp32": 2e-3,
+    # relative, root mean square, over some 80 layers of 2^-9 (bf16) and of fp32 in another order
+    # (or TF32's 2^-11)
+}
 
 
 def training(losses: Sequence[float], network: torch.nn.Module) -> list[Verification]:
@@ -26,29 +36,63 @@ def training(losses: Sequence[float], network: torch.nn.Module) -> list[Verifica
 
     norm = weights_norm(network)
     finite = math.isfinite(norm) and all(math.isfinite(value) for value in losses)
-    found = [Verification(quantity="norm of the weights", value=norm if finite else None, tolerance=1e30, passed=finite)]
+    found = [
+        Verification(
+            quantity="norm of the weights",
+            value=norm if finite else None,
+            tolerance=1e30,
+            passed=finite,
+        )
+    ]
     if len(losses) >= JUDGED_STEPS and finite:
         quarter = len(losses) // 4
         ratio = (sum(losses[-quarter:]) / quarter) / (sum(losses[:quarter]) / quarter)
-        found.append(Verification(quantity="loss at the end over loss at the beginning", value=ratio, tolerance=1.0, passed=ratio < 1.0))
+        found.append(
+            Verification(
+                quantity="loss at the end over loss at the beginning",
+                value=ratio,
+                tolerance=1.0,
+                passed=ratio < 1.0,
+            )
+        )
     return found
 
 
 def learned(counts: torch.Tensor) -> Verification:
-    """How far the held-out mean IoU lies below that of calling everything background (negative: above)."""
+    """How far the held-out mean IoU lies below that of calling everything background (negative:
+    above).
+    """
     short = quality.background_iou(counts) - quality.mean_iou(counts)
-    return Verification(quantity="background's IoU less the held-out IoU", value=short, tolerance=0.0, passed=short < 0)
+    return Verification(
+        quantity="background's IoU less the held-out IoU",
+        value=short,
+        tolerance=0.0,
+        passed=short < 0,
+    )
 
 
 def reached(iou: float, goal: float) -> Verification:
-    return Verification(quantity=f"held-out IoU short of {goal:g}", value=max(goal - iou, 0.0), tolerance=0.0, passed=iou >= goal)
+    return Verification(
+        quantity=f"held-out IoU short of {goal:g}",
+        value=max(goal - iou, 0.0),
+        tolerance=0.0,
+        passed=iou >= goal,
+    )
 
 
 def arithmetic(member: Member, index: int = 0) -> Verification:
-    """Logits of a held-out sample, as the run computes them on its device, against fp32 on the CPU with the same weights."""
+    """Logits of a held-out sample, as the run computes them on its device, against fp32 on the CPU
+    with the same weights.
+    """
     found, expected = member.logits(index), in_fp32(member, index)
-    error = float((found - expected).double().pow(2).mean().sqrt() / expected.double().pow(2).mean().sqrt())
-    return checked(f"logits in {member.spec.precision} on {member.device} against fp32 on the CPU, relative", error, LOGITS[member.spec.precision])
+    error = float(
+        (found - expected).double().pow(2).mean().sqrt() / expected.double().pow(2).mean().sqrt()
+    )
+    return checked(
+        f"logits in {member.spec.precision} on {member.device} against fp32 on the CPU, relative",
+        error,
+        LOGITS[member.spec.precision],
+    )
 
 
 def in_fp32(member: Member, index: int) -> torch.Tensor:
@@ -59,7 +103,9 @@ def in_fp32(member: Member, index: int) -> torch.Tensor:
 
     with torch.device("meta"):
         network = DeepLab()
-    network.load_state_dict({name: value.cpu() for name, value in member.network.state_dict().items()}, assign=True)
+    network.load_state_dict(
+        {name: value.cpu() for name, value in member.network.state_dict().items()}, assign=True
+    )
     network.eval()
     bits = torch.from_numpy(member.held.read(index).field[None])
     with torch.no_grad():

@@ -1,4 +1,7 @@
-"""What a step costs by the network's own layers: parameters, flops, memory. Counted layer by layer, without torch."""
+"""What a step costs by the network's own layers: parameters, flops, memory.
+
+Counted layer by layer, without torch.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import NamedTuple
 
 
 class Size(NamedTuple):
-    """Extents of the field and what a run of this size does. samples: of the training set; held: of the held-out set."""
+    """Extents of the field and what a run of this size does. samples: of the training set; held: of
+    the held-out set.
+    """
 
     height: int
     width: int
@@ -20,11 +25,18 @@ class Size(NamedTuple):
         return self.height * self.width
 
 
-SIZES = {"smoke": Size(32, 48, 4, 8, 2), "S": Size(192, 288, 10, 64, 8), "M": Size(384, 576, 10, 64, 8), "L": Size(768, 1152, 20, 64, 8)}
+SIZES = {
+    "smoke": Size(32, 48, 4, 8, 2),
+    "S": Size(192, 288, 10, 64, 8),
+    "M": Size(384, 576, 10, 64, 8),
+    "L": Size(768, 1152, 20, 64, 8),
+}
 
 
 class Layer(NamedTuple):
-    """One convolution. places: positions where the kernel is applied (of the output; of the input if transposed); norm: BatchNorm follows."""
+    """One convolution. places: positions where the kernel is applied (of the output; of the input
+    if transposed); norm: BatchNorm follows.
+    """
 
     name: str
     inputs: int
@@ -52,17 +64,23 @@ class Layer(NamedTuple):
 
 
 def layers(pixels: int) -> list[Layer]:
-    """Every convolution of the network for one field of so many pixels (network.py says where each is from)."""
+    """Every convolution of the network for one field of so many pixels (network.py says where each
+    is from).
+    """
     half, quarter, eighth, deep = (pixels // 4**k for k in (1, 2, 3, 4))
     found = [Layer("stem.0", 16, 32, 3, pixels, half), Layer("stem.1", 32, 64, 3, half, half)]
 
     def separable(name: str, inputs: int, outputs: int, read: int, written: int) -> None:
-        found.append(Layer(f"{name}.depth", inputs, inputs, 3, read, written, groups=inputs, norm=False))
+        found.append(
+            Layer(f"{name}.depth", inputs, inputs, 3, read, written, groups=inputs, norm=False)
+        )
         found.append(Layer(f"{name}.point", inputs, outputs, 1, written, written))
 
     def block(name: str, widths: tuple[int, ...], read: int, written: int) -> None:
         for i, (inputs, outputs) in enumerate(pairwise(widths)):
-            separable(f"{name}.{i}", inputs, outputs, read, written if i == len(widths) - 2 else read)
+            separable(
+                f"{name}.{i}", inputs, outputs, read, written if i == len(widths) - 2 else read
+            )
         if read != written or widths[0] != widths[-1]:
             found.append(Layer(f"{name}.skip", widths[0], widths[-1], 1, read, written))
 
@@ -99,36 +117,54 @@ def forward_flops(pixels: int) -> int:
 
 
 def training_flops(pixels: int) -> int:
-    """Forward, gradient by the input, gradient by the weights: three products of the same size (the optimiser is left out: some 10 flops a parameter)."""
+    """Forward, gradient by the input, gradient by the weights: three products of the same size (the
+    optimiser is left out: some 10 flops a parameter).
+    """
     return 3 * forward_flops(pixels)
 
 
 def kept_bytes(pixels: int, element: int, recompute: bool = False) -> float:
-    """What one sample's backward pass needs of its forward pass: each convolution's input and each BatchNorm's input, elements of so many bytes.
+    """What one sample's backward pass needs of its forward pass: each convolution's input and each
+    BatchNorm's input, elements of so many bytes.
 
-    A rectifier's output is its convolution's input and is kept once; logits, their softmax and the labels in 64 bits are kept in full resolution.
-    With recomputation a block's input stays, and the largest block (the decoder) is held whole in its turn.
+    A rectifier's output is its convolution's input and is kept once; logits, their softmax and the
+    labels in 64 bits are kept in full resolution. With recomputation a block's input stays, and the
+    largest block (the decoder) is held whole in its turn.
     """
     judged = pixels * (2 * 3 * 4 + 8)
     parts: dict[str, float] = {}
     inputs: dict[str, float] = {}
     for layer in layers(pixels):
-        part = ".".join(layer.name.split(".")[:2]) if layer.name.startswith(("middle", "entry", "exit.")) else layer.name.split(".")[0]
+        part = (
+            ".".join(layer.name.split(".")[:2])
+            if layer.name.startswith(("middle", "entry", "exit."))
+            else layer.name.split(".")[0]
+        )
         inputs.setdefault(part, element * layer.inputs * layer.read)
-        parts[part] = parts.get(part, 0.0) + element * (layer.inputs * layer.read + layer.norm * layer.outputs * layer.written)
+        parts[part] = parts.get(part, 0.0) + element * (
+            layer.inputs * layer.read + layer.norm * layer.outputs * layer.written
+        )
     if recompute:
         return judged + sum(inputs.values()) + max(parts.values())
     return judged + sum(parts.values())
 
 
-def memory(size: Size, batch: int, training: bool, element: int, recompute: bool, samples: int) -> tuple[float, float]:
+def memory(
+    size: Size, batch: int, training: bool, element: int, recompute: bool, samples: int
+) -> tuple[float, float]:
     """(host, device) bytes of one process; on a CPU they are one and the same, and both are needed.
 
-    Weights, gradients and two moments in fp32, a copy of the weights in the format of the arithmetic, the initial weights on the host; activations kept,
-    and for the largest layer its output, gradient and workspace as a quarter more; 1 GiB for the device's libraries. Host: the samples in bf16 with labels.
+    Weights, gradients and two moments in fp32, a copy of the weights in the format of the
+    arithmetic, the initial weights on the host; activations kept, and for the largest layer its
+    output, gradient and workspace as a quarter more; 1 GiB for the device's libraries. Host: the
+    samples in bf16 with labels.
     """
     weights = parameters()
     state = weights * ((16 if training else 4) + element)
-    kept = batch * kept_bytes(size.pixels, element, recompute) if training else batch * size.pixels * 256 * element  # inference: two layers at half resolution
+    kept = (
+        batch * kept_bytes(size.pixels, element, recompute)
+        if training
+        else batch * size.pixels * 256 * element
+    )  # inference: two layers at half resolution
     host = samples * size.pixels * (2 * 16 + 1) + 12.0 * weights
     return host, state + 1.25 * kept + 2.0**30

@@ -1,9 +1,12 @@
-"""Synthetic climate: fields of 16 CAM5-like channels with planted tropical cyclones and atmospheric rivers, and the labels of both.
+"""Synthetic climate: fields of 16 CAM5-like channels with planted tropical cyclones and atmospheric
+rivers, and the labels of both.
 
-Shapes and strengths are idealised, not drawn from CAM5: a network that has learned them knows nothing of the real data, and its IoU is compared only with the
-baseline on these fields. What is kept of the real ones: extents, channels, and how rare the classes are.
+Shapes and strengths are idealised, not drawn from CAM5: a network that has learned them knows
+nothing of the real data, and its IoU is compared only with the baseline on these fields. What is
+kept of the real ones: extents, channels, and how rare the classes are.
 
-Every random number is a raw word of Philox under the key (seed, sample): sample i is the same on every machine, whoever makes it and in whatever order.
+Every random number is a raw word of Philox under the key (seed, sample): sample i is the same on
+every machine, whoever makes it and in whatever order.
 """
 
 from __future__ import annotations
@@ -16,19 +19,65 @@ import numpy.typing as npt
 
 from energybench_workloads.common import uniforms
 
-CHANNELS = (  # of CAM5 as the DeepCAM data set orders them: Prabhat et al. (ClimateNet), and climate/data of its HDF5 files
-    *("TMQ", "U850", "V850", "UBOT", "VBOT", "QREFHT", "PS", "PSL", "T200", "T500", "PRECT", "TS", "TREFHT", "Z1000", "Z200", "ZBOT"),
+# of CAM5 as the DeepCAM data set orders them: Prabhat et al. (ClimateNet), and climate/data of its
+# HDF5 files
+CHANNELS = (
+    *(
+        "TMQ",
+        "U850",
+        "V850",
+        "UBOT",
+        "VBOT",
+        "QREFHT",
+        "PS",
+        "PSL",
+        "T200",
+        "T500",
+        "PRECT",
+        "TS",
+        "TREFHT",
+        "Z1000",
+        "Z200",
+        "ZBOT",
+    ),
 )
-FREQUENCIES = (0.98627, 0.000457871, 0.0132743)  # background, cyclones, rivers: the shares of the pixels in the real training set (MLPerf HPC)
+FREQUENCIES = (
+    0.98627,
+    0.000457871,
+    0.0132743,
+)  # background, cyclones, rivers: the shares of the pixels in the real training set (MLPerf HPC)
 CYCLONES, RIVERS = 2, 3  # planted in each field
-CYCLONE_LATITUDES, RIVER_LATITUDES = (8.0, 30.0), (28.0, 55.0)  # degrees from the equator where they begin
+CYCLONE_LATITUDES, RIVER_LATITUDES = (
+    (8.0, 30.0),
+    (28.0, 55.0),
+)  # degrees from the equator where they begin
 WAVES = 12  # zonal wave numbers of the large-scale background
 STREAM = 100  # of the Philox keys: samples lie above
 
 Array = npt.NDArray[np.float32]
-_WIND = ((1, 2, 1.0), (3, 4, 0.8))  # channels of u and v, and their strength: 850 hPa and the lowest level
-_CYCLONE = {0: 2.5, 5: 1.5, 6: -3.0, 7: -3.0, 8: 1.5, 9: 2.0, 10: 3.0, 13: -2.5, 14: 1.0, 15: -1.5}  # moist, low pressure, warm core, rain
-_RIVER = {0: 2.5, 5: 1.2, 10: 1.2, 9: 0.4, 12: 0.5}  # vapour, and the rain and warm air that go with it
+_WIND = (
+    (1, 2, 1.0),
+    (3, 4, 0.8),
+)  # channels of u and v, and their strength: 850 hPa and the lowest level
+_CYCLONE = {
+    0: 2.5,
+    5: 1.5,
+    6: -3.0,
+    7: -3.0,
+    8: 1.5,
+    9: 2.0,
+    10: 3.0,
+    13: -2.5,
+    14: 1.0,
+    15: -1.5,
+}  # moist, low pressure, warm core, rain
+_RIVER = {
+    0: 2.5,
+    5: 1.2,
+    10: 1.2,
+    9: 0.4,
+    12: 0.5,
+}  # vapour, and the rain and warm air that go with it
 
 
 class Sample(NamedTuple):
@@ -41,8 +90,12 @@ class Sample(NamedTuple):
 def make(height: int, width: int, seed: int, index: int, digest: Any = None) -> Sample:
     """One sample. `digest` is fed the numbers that its objects are drawn from."""
     stream = STREAM + index
-    modes = uniforms(seed, 2 * stream, 2 * 16 * WAVES * 3).astype(np.float32).reshape(2, 16, WAVES, 3)
-    drawn = uniforms(seed, 2 * stream + 1, 8 * (CYCLONES + RIVERS), digest).reshape(CYCLONES + RIVERS, 8)
+    modes = (
+        uniforms(seed, 2 * stream, 2 * 16 * WAVES * 3).astype(np.float32).reshape(2, 16, WAVES, 3)
+    )
+    drawn = uniforms(seed, 2 * stream + 1, 8 * (CYCLONES + RIVERS), digest).reshape(
+        CYCLONES + RIVERS, 8
+    )
     field = _background(height, width, modes)
     _noise(field, seed, stream)
     label = np.zeros((height, width), np.uint8)
@@ -61,26 +114,41 @@ def to_bf16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
 
 
 def _background(height: int, width: int, drawn: Array) -> Array:
-    """A zonal mean by latitude, and waves along each parallel whose amplitude changes with latitude; about 0 ± 1."""
+    """A zonal mean by latitude, and waves along each parallel whose amplitude changes with
+    latitude; about 0 ± 1.
+    """
     latitude = np.linspace(-math.pi / 2, math.pi / 2, height, dtype=np.float32)
     longitude = np.linspace(0, 2 * math.pi, width, endpoint=False, dtype=np.float32)
     number = np.arange(1, WAVES + 1, dtype=np.float32)
     zonal = np.cos(2 * latitude[:, None] + 2 * math.pi * drawn[0, :, 0, 2])  # [H, 16]
     field = np.empty((height, width, 16), np.float32)
-    waves = np.concatenate((np.cos(number[:, None] * longitude), np.sin(number[:, None] * longitude)))  # [2 WAVES, W]
+    waves = np.concatenate(
+        (np.cos(number[:, None] * longitude), np.sin(number[:, None] * longitude))
+    )  # [2 WAVES, W]
     for channel in range(16):
         turn = (
-            2 * math.pi * (drawn[0, channel, :, 0] + latitude[:, None] * (drawn[0, channel, :, 1] - 0.5) * 3 / math.pi)
+            2
+            * math.pi
+            * (
+                drawn[0, channel, :, 0]
+                + latitude[:, None] * (drawn[0, channel, :, 1] - 0.5) * 3 / math.pi
+            )
         )  # [H, WAVES]: the phase leans with latitude
         size = 0.5 * drawn[1, channel, :, 0] * np.cos(latitude)[:, None] / np.sqrt(number)
-        field[:, :, channel] = np.concatenate((size * np.cos(turn), size * np.sin(turn)), axis=1) @ waves
+        field[:, :, channel] = (
+            np.concatenate((size * np.cos(turn), size * np.sin(turn)), axis=1) @ waves
+        )
     field += 0.7 * zonal[:, None, :]
     return field
 
 
 def _noise(field: Array, seed: int, stream: int) -> None:
     """White noise of ±0.35, four values of each 64-bit word."""
-    words = np.random.Philox(key=seed + ((1 << 40) + stream << 64)).random_raw(field.size // 4).view(np.uint16)
+    words = (
+        np.random.Philox(key=seed + ((1 << 40) + stream << 64))
+        .random_raw(field.size // 4)
+        .view(np.uint16)
+    )
     noise = words.astype(np.float32)
     noise -= np.float32(32767.5)
     noise *= np.float32(0.35 / 32767.5)
@@ -88,26 +156,36 @@ def _noise(field: Array, seed: int, stream: int) -> None:
 
 
 def _latitude_row(height: int, u: float, band: tuple[float, float]) -> tuple[float, float]:
-    """A row within a band of either hemisphere, and the hemisphere's sign (+1 north, where rows are high)."""
+    """A row within a band of either hemisphere, and the hemisphere's sign (+1 north, where rows are
+    high).
+    """
     sign = 1.0 if u < 0.5 else -1.0
     degrees = band[0] + (2 * u % 1.0) * (band[1] - band[0])
     return (sign * degrees / 180 + 0.5) * (height - 1), sign
 
 
-def _window(shape: tuple[int, ...], row: float, column: float, rows: float, columns: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows and columns around a place; columns go round the globe and are not yet taken modulo the width."""
+def _window(
+    shape: tuple[int, ...], row: float, column: float, rows: float, columns: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows and columns around a place; columns go round the globe and are not yet taken modulo the
+    width.
+    """
     low, high = max(0, math.floor(row - rows)), min(shape[0], math.ceil(row + rows) + 1)
     many = min(shape[1], 2 * math.ceil(columns) + 1)
     return np.arange(low, high), math.floor(column) - many // 2 + np.arange(many)
 
 
 def cyclone_radius(height: int, width: int) -> float:
-    """Of a labelled disc in pixels, so that all of them have the true share of the pixels: n π r² = f H W."""
+    """Of a labelled disc in pixels, so that all of them have the true share of the pixels: n π r² =
+    f H W.
+    """
     return math.sqrt(FREQUENCIES[1] * height * width / (CYCLONES * math.pi))
 
 
 def _cyclone(field: Array, label: npt.NDArray[np.uint8], u: npt.NDArray[np.float64]) -> None:
-    """A vortex: winds round a warm, moist core of low pressure, strongest at the label's radius (profile r e^(1-r), as of Holland's type)."""
+    """A vortex: winds round a warm, moist core of low pressure, strongest at the label's radius
+    (profile r e^(1-r), as of Holland's type).
+    """
     height, width = label.shape
     row, sign = _latitude_row(height, u[0], CYCLONE_LATITUDES)
     column, strength = u[1] * width, 0.8 + 0.6 * u[2]
@@ -118,7 +196,9 @@ def _cyclone(field: Array, label: npt.NDArray[np.uint8], u: npt.NDArray[np.float
     distance = np.sqrt(x * x + y * y)
     scaled = distance / max(radius, 1.0)
     core = strength * np.exp(-(scaled**2))
-    speed = 3.0 * strength * sign * np.exp(1 - scaled) / max(radius, 1.0)  # times the distance: below, by components
+    speed = (
+        3.0 * strength * sign * np.exp(1 - scaled) / max(radius, 1.0)
+    )  # times the distance: below, by components
     at = np.ix_(rows, columns % width)
     patch = field[at]
     for channel, amount in _CYCLONE.items():
@@ -138,7 +218,10 @@ def river_extent(height: int, width: int) -> tuple[float, float]:
 
 
 def _river(field: Array, label: npt.NDArray[np.uint8], u: npt.NDArray[np.float64]) -> None:
-    """A filament of vapour transport on a bent line towards the pole; winds along it. Its width follows from the area that its label is to have."""
+    """A filament of vapour transport on a bent line towards the pole; winds along it.
+
+    Its width follows from the area that its label is to have.
+    """
     height, width = label.shape
     start, sign = _latitude_row(height, u[0], RIVER_LATITUDES)
     columns_span, area = river_extent(height, width)
@@ -148,13 +231,19 @@ def _river(field: Array, label: npt.NDArray[np.uint8], u: npt.NDArray[np.float64
     length = float(np.hypot(1.0, (rise + 8 * bend * t) / span).mean() * span)
     thick = area / length
     column, strength = u[1] * width, 0.8 + 0.6 * u[6]
-    rows, columns = _window(label.shape, start, column, abs(rise) / 2 + abs(bend) + 3 * thick, span / 2 + 2 * thick)
+    rows, columns = _window(
+        label.shape, start, column, abs(rise) / 2 + abs(bend) + 3 * thick, span / 2 + 2 * thick
+    )
     along = ((columns - column) / span).astype(np.float32)  # -0.5 … 0.5 within it
     slope = ((rise + 8 * bend * along) / span).astype(np.float32)
     line = start + rise * along + bend * (4 * along**2 - 1)
     steep = np.hypot(1.0, slope)
-    across = (np.abs(rows[:, None] - line[None, :]) / (steep[None, :] * max(thick, 1.0))).astype(np.float32)  # distance from the line in thicknesses
-    ends = np.clip((0.5 - np.abs(along)) * span / max(thick, 1.0) + 0.5, 0.0, 1.0).astype(np.float32)
+    across = (np.abs(rows[:, None] - line[None, :]) / (steep[None, :] * max(thick, 1.0))).astype(
+        np.float32
+    )  # distance from the line in thicknesses
+    ends = np.clip((0.5 - np.abs(along)) * span / max(thick, 1.0) + 0.5, 0.0, 1.0).astype(
+        np.float32
+    )
     plume = strength * np.exp(-2 * across**2) * ends
     at = np.ix_(rows, columns % width)
     patch = field[at]
@@ -165,5 +254,8 @@ def _river(field: Array, label: npt.NDArray[np.uint8], u: npt.NDArray[np.float64
         patch[:, :, north] += 2.0 * share * plume * slope / steep
     field[at] = patch
     inside = label[at]
-    inside[(np.abs(rows[:, None] - line[None, :]) <= thick * steep[None, :] / 2) & (np.abs(along) <= 0.5)[None, :]] = 2
+    inside[
+        (np.abs(rows[:, None] - line[None, :]) <= thick * steep[None, :] / 2)
+        & (np.abs(along) <= 0.5)[None, :]
+    ] = 2
     label[at] = inside

@@ -1,4 +1,6 @@
-"""LAMB: Adam's direction, each layer's step scaled by its weights' norm. You et al., arXiv:1904.00962, algorithm 2, φ the identity."""
+"""LAMB: Adam's direction, each layer's step scaled by its weights' norm. You et al.,
+arXiv:1904.00962, algorithm 2, φ the identity.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,21 @@ import torch
 
 
 class Lamb(torch.optim.Optimizer):
-    """r = m̂ / (√v̂ + ε); x ← x − η ‖x‖ / ‖r + λx‖ · (r + λx); the ratio is 1 where either norm is 0 (a bias that starts there would never leave)."""
+    """r = m̂ / (√v̂ + ε); x ← x − η ‖x‖ / ‖r + λx‖ · (r + λx); the ratio is 1 where either norm is
+    0 (a bias that starts there would never leave).
+    """
 
     def __init__(
-        self, params: Iterable[torch.Tensor], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-6, weight_decay: float = 1e-2
+        self,
+        params: Iterable[torch.Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-6,
+        weight_decay: float = 1e-2,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        super().__init__(
+            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        )
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -40,6 +51,9 @@ class Lamb(torch.optim.Optimizer):
             torch._foreach_div_(toward, below)
             torch._foreach_add_(toward, held, alpha=group["weight_decay"])
             pairs = zip(torch._foreach_norm(held), torch._foreach_norm(toward), strict=True)
-            ratios = [torch.where((size > 0) & (length > 0), size / length, torch.ones_like(size)) for size, length in pairs]
+            ratios = [
+                torch.where((size > 0) & (length > 0), size / length, torch.ones_like(size))
+                for size, length in pairs
+            ]
             torch._foreach_mul_(toward, ratios)
             torch._foreach_add_(held, toward, alpha=-group["lr"])

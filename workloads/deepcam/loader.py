@@ -1,4 +1,6 @@
-"""Batches in the background: samples in memory (or from files), turned round the globe, put together by a thread ahead of the step that needs them."""
+"""Batches in the background: samples in memory (or from files), turned round the globe, put
+together by a thread ahead of the step that needs them.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Synthetic:
         self._field = np.empty((count, size.height, size.width, 16), np.uint16)
         self._label = np.empty((count, size.height, size.width), np.uint8)
         for i in range(count):
-            self._field[i], self._label[i] = fields.make(size.height, size.width, seed, first + i, digest)
+            self._field[i], self._label[i] = fields.make(
+                size.height, size.width, seed, first + i, digest
+            )
 
     def __len__(self) -> int:
         return len(self._label)
@@ -54,7 +58,9 @@ class Synthetic:
 
 
 class Share(NamedTuple):
-    """Which samples of the common order are this process's: `batch` of every `batch * parts`, the part-th of them."""
+    """Which samples of the common order are this process's: `batch` of every `batch * parts`, the
+    part-th of them.
+    """
 
     seed: int
     batch: int
@@ -63,7 +69,10 @@ class Share(NamedTuple):
 
 
 def places(share: Share, count: int, position: int) -> Iterator[tuple[int, float]]:
-    """(sample, turn 0…1 round the globe) of the position-th batch. Every epoch takes all samples, in an order of its own."""
+    """(sample, turn 0…1 round the globe) of the position-th batch.
+
+    Every epoch takes all samples, in an order of its own.
+    """
     start = (position * share.parts + share.part) * share.batch
     for slot in range(start, start + share.batch):
         epoch, at = divmod(slot, count)
@@ -72,17 +81,25 @@ def places(share: Share, count: int, position: int) -> Iterator[tuple[int, float
 
 
 @lru_cache(maxsize=2)
-def _epoch(seed: int, epoch: int, count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+def _epoch(
+    seed: int, epoch: int, count: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Order and turns of one pass over all samples; a batch may lie in two."""
     drawn = uniforms(seed, _ORDER + (epoch + 1 << 41), 2 * count)
     return np.argsort(drawn[:count], kind="stable"), drawn[count:]
 
 
 def batch(source: Source, share: Share, position: int) -> Batch:
-    """One batch. Going round the globe, a field's seam lies anywhere: few samples stand for many."""
+    """One batch.
+
+    Going round the globe, a field's seam lies anywhere: few samples stand for many.
+    """
     read = [(source.read(index), turn) for index, turn in places(share, len(source), position)]
     first = read[0][0]
-    made = Batch(np.empty((len(read), *first.field.shape), np.uint16), np.empty((len(read), *first.label.shape), np.uint8))
+    made = Batch(
+        np.empty((len(read), *first.field.shape), np.uint16),
+        np.empty((len(read), *first.label.shape), np.uint8),
+    )
     for i, (sample, turn) in enumerate(read):
         by = int(turn * first.label.shape[1])
         for whole, out in ((sample.field, made.field[i]), (sample.label, made.label[i])):
@@ -95,11 +112,19 @@ Made = TypeVar("Made")
 
 
 class Loader(Generic[Made]):
-    """Batches first, first + 1, … of a share, each as `prepare` makes it, in the thread. `waited_s`: what whoever asked has stood waiting for them;
-    `made_s`: what making them took."""
+    """Batches first, first + 1, … of a share, each as `prepare` makes it, in the thread.
+    `waited_s`: what whoever asked has stood waiting for them; `made_s`: what making them took.
+    """
 
-    def __init__(self, source: Source, share: Share, first: int, count: int, prepare: Callable[[Batch], Made]) -> None:
-        self._source, self._share, self._numbers, self._prepare = source, share, range(first, first + count), prepare
+    def __init__(
+        self, source: Source, share: Share, first: int, count: int, prepare: Callable[[Batch], Made]
+    ) -> None:
+        self._source, self._share, self._numbers, self._prepare = (
+            source,
+            share,
+            range(first, first + count),
+            prepare,
+        )
         self._queue: queue.Queue[Made | Exception] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._make, name="deepcam-loader", daemon=True)
@@ -127,7 +152,9 @@ class Loader(Generic[Made]):
         return got
 
     def _make(self) -> None:
-        os.sched_setaffinity(0, cpus())  # of this thread: it would else share the one core that its maker is bound to
+        os.sched_setaffinity(
+            0, cpus()
+        )  # of this thread: it would else share the one core that its maker is bound to
         for number in self._numbers:
             start = time.perf_counter()
             made: Made | Exception

@@ -1,4 +1,6 @@
-"""One process's part of training or inference: its network, its optimiser, its share of the samples, its device."""
+"""One process's part of training or inference: its network, its optimiser, its share of the
+samples, its device.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +33,23 @@ def tensors(made: Batch) -> Pair:
 
 
 def weights_norm(network: torch.nn.Module) -> float:
-    """Over all parameters; a gradient that is no number leaves weights, and so a norm, that are none."""
+    """Over all parameters; a gradient that is no number leaves weights, and so a norm, that are
+    none.
+    """
     import torch
 
-    return float(torch.stack(torch._foreach_norm([parameter.detach() for parameter in network.parameters()])).norm())
+    return float(
+        torch.stack(
+            torch._foreach_norm([parameter.detach() for parameter in network.parameters()])
+        ).norm()
+    )
 
 
 class Member:
-    """`group`: the processes are joined by torch.distributed. Samples are made here: two processes' memories share nothing."""
+    """`group`: the processes are joined by torch.distributed.
+
+    Samples are made here: two processes' memories share nothing.
+    """
 
     def __init__(self, spec: Spec, rank: int, device: torch.device, own_cpus: int = 0) -> None:
         import torch
@@ -55,7 +66,9 @@ class Member:
             self._copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         made = network.DeepLab(spec.recompute).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.initialise(made, spec.seed)
-        self.start = {name: value.clone() for name, value in made.state_dict().items()}  # on the host: every run begins from it
+        self.start = {
+            name: value.clone() for name, value in made.state_dict().items()
+        }  # on the host: every run begins from it
         self.network = made.to(device)
         self.trained: torch.nn.Module = self.network
         if spec.world > 1 and spec.mode == "training":
@@ -76,7 +89,11 @@ class Member:
         from energybench_workloads.deepcam.lamb import Lamb
 
         parameters = list(self.network.parameters())
-        return Lamb(parameters, self.spec.lr) if self.spec.optimiser == "lamb" else torch.optim.AdamW(parameters, self.spec.lr, fused=True)
+        return (
+            Lamb(parameters, self.spec.lr)
+            if self.spec.optimiser == "lamb"
+            else torch.optim.AdamW(parameters, self.spec.lr, fused=True)
+        )
 
     def begin(self, path: str) -> None:
         """Runs begin from a checkpoint."""
@@ -85,7 +102,11 @@ class Member:
         state = torch.load(path, map_location="cpu", weights_only=True)
         for group in state["optimiser"]["param_groups"]:
             group["lr"] = self.spec.lr  # this run's, not the file's
-        self.start, self.begun, self.history = state["network"], state["optimiser"], tuple(state["losses"])
+        self.start, self.begun, self.history = (
+            state["network"],
+            state["optimiser"],
+            tuple(state["losses"]),
+        )
 
     def reset(self) -> None:
         """Weights, statistics and moments as they were at the beginning."""
@@ -100,7 +121,9 @@ class Member:
             return
         for moments in self.optimiser.state.values():
             for name, moment in moments.items():
-                moments[name] = moment.zero_() if isinstance(moment, torch.Tensor) else 0  # steps may be a plain number
+                moments[name] = (
+                    moment.zero_() if isinstance(moment, torch.Tensor) else 0
+                )  # steps may be a plain number
 
     def train(self, order: Order, region: RegionFactory = quiet) -> Trained:
         spec = self.spec
@@ -137,7 +160,9 @@ class Member:
         return Trained(found, tuple(scores), waited_s, made_s)
 
     def _passes(self, loader: Loader[Pair], region: RegionFactory) -> torch.Tensor:
-        """Forward and backward over one step's samples; the gradients are added up, and averaged over all processes in the last pass."""
+        """Forward and backward over one step's samples; the gradients are added up, and averaged
+        over all processes in the last pass.
+        """
         import torch
 
         from energybench_workloads.deepcam.network import loss
@@ -165,7 +190,9 @@ class Member:
             total += judged.detach()
         return total
 
-    def _replayed(self, field: torch.Tensor, label: torch.Tensor, region: RegionFactory) -> torch.Tensor:
+    def _replayed(
+        self, field: torch.Tensor, label: torch.Tensor, region: RegionFactory
+    ) -> torch.Tensor:
         """The same pass from its recording, which the first one makes (in set-up)."""
         from energybench_workloads.deepcam.recorded import Recorded
 
@@ -205,14 +232,24 @@ class Member:
         return Share(self.spec.seed, self.spec.batch, self.spec.world, self.rank)
 
     def _loader(self, first: int, count: int) -> Loader[Pair]:
-        return Loader(self.source, self.share(), first, count, self._ahead if self.device.type == "cuda" else tensors)
+        return Loader(
+            self.source,
+            self.share(),
+            first,
+            count,
+            self._ahead if self.device.type == "cuda" else tensors,
+        )
 
     def _ahead(self, made: Batch) -> Pair:
-        """By the loader's thread: from pinned memory and in a stream of its own to the GPU, while that computes."""
+        """By the loader's thread: from pinned memory and in a stream of its own to the GPU, while
+        that computes.
+        """
         import torch
 
         with torch.cuda.stream(self._copies):
-            field, label = (part.pin_memory().to(self.device, non_blocking=True) for part in tensors(made))
+            field, label = (
+                part.pin_memory().to(self.device, non_blocking=True) for part in tensors(made)
+            )
             self._copies.synchronize()
         return field, label
 
@@ -222,7 +259,9 @@ class Member:
 
         if ready[0].is_cuda:
             for part in ready:
-                part.record_stream(torch.cuda.current_stream())  # the other stream's memory is not to be given away while this one reads it
+                part.record_stream(
+                    torch.cuda.current_stream()
+                )  # the other stream's memory is not to be given away while this one reads it
         field, label = (part.to(self.device) for part in ready)
         field = field.permute(0, 3, 1, 2)
         return (field if self.spec.precision == "bf16" else field.float()), label
@@ -230,7 +269,9 @@ class Member:
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         import torch
 
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bf16")
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.spec.precision == "bf16"
+        )
 
     def logits(self, index: int) -> torch.Tensor:
         """Of one held-out sample, as the run computes them; float32 on the host."""
@@ -239,12 +280,17 @@ class Member:
         self.network.eval()
         sample = self.held.read(index)
         with torch.no_grad(), self.autocast():
-            found = self.network(self.put(tensors(Batch(sample.field[None], sample.label[None])))[0])
+            found = self.network(
+                self.put(tensors(Batch(sample.field[None], sample.label[None])))[0]
+            )
         result: torch.Tensor = found.float().cpu()
         return result
 
     def evaluate(self) -> torch.Tensor:
-        """Confusion matrix [true, predicted] over the held-out samples, each process a part. BatchNorm's statistics become all processes' mean."""
+        """Confusion matrix [true, predicted] over the held-out samples, each process a part.
+
+        BatchNorm's statistics become all processes' mean.
+        """
         import torch
         import torch.distributed as dist
 
@@ -255,7 +301,9 @@ class Member:
                     value /= self.spec.world
         found = torch.zeros((3, 3), dtype=torch.int64)
         for index in range(self.rank, min(self.spec.held, len(self.held)), self.spec.world):
-            found += quality.confusion(torch.from_numpy(self.held.read(index).label), self.logits(index).argmax(1)[0])
+            found += quality.confusion(
+                torch.from_numpy(self.held.read(index).label), self.logits(index).argmax(1)[0]
+            )
         if self.spec.world > 1:
             found = found.to(self.device)
             dist.all_reduce(found)
@@ -274,13 +322,18 @@ class Member:
         return tuple(stacked.tolist())
 
     def _save(self, order: Order, step: int, losses: list[torch.Tensor]) -> None:
-        """By the first process alone: all have the same weights. A file that is whole replaces the one before."""
+        """By the first process alone: all have the same weights.
+
+        A file that is whole replaces the one before.
+        """
         import torch
 
         recent = self._mean(losses)
         if self.rank == 0:
             self.at = -1  # until it is saved: where it is not, the next run begins from the file
-            require_numbers(recent, math.isfinite(weights_norm(self.network)), order.first, order.path)
+            require_numbers(
+                recent, math.isfinite(weights_norm(self.network)), order.first, order.path
+            )
             state = {
                 "step": step,
                 "trained by": self.spec.optimiser,
@@ -303,11 +356,22 @@ class Member:
 
 
 def distributed(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
-    """Gradients are averaged over all processes while the backward pass runs; BatchNorm's statistics stay each process's own, as in the reference."""
+    """Gradients are averaged over all processes while the backward pass runs; BatchNorm's
+    statistics stay each process's own, as in the reference.
+    """
     import inspect
 
     from torch.nn.parallel import DistributedDataParallel
 
-    name = "forward_sync_buffers" if "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters else "broadcast_buffers"
+    name = (
+        "forward_sync_buffers"
+        if "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+        else "broadcast_buffers"
+    )
     own: dict[str, Any] = {name: False}
-    return DistributedDataParallel(network, [device.index] if device.type == "cuda" else None, gradient_as_bucket_view=True, **own)
+    return DistributedDataParallel(
+        network,
+        [device.index] if device.type == "cuda" else None,
+        gradient_as_bucket_view=True,
+        **own,
+    )

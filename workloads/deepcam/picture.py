@@ -1,4 +1,6 @@
-"""A field, its labels and what the network finds, side by side as one PNG of a palette, north up: no plotting library."""
+"""A field, its labels and what the network finds, side by side as one PNG of a palette, north up:
+no plotting library.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +12,44 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
-FIELD, GREY = 128, 96  # entries of the palette: the field's colours, then greys under the classes, then cyclone, river, gap
-_ANCHORS = ((0, 32, 76), (64, 76, 108), (124, 123, 120), (188, 175, 111), (255, 234, 70))  # even in lightness, after cividis (Nuñez et al. 2018)
-_CLASSES = ((213, 94, 0), (0, 114, 178), (255, 255, 255))  # vermilion and blue, told apart by everybody (Okabe and Ito)
+FIELD, GREY = (
+    128,
+    96,
+    # entries of the palette: the field's colours, then greys under the classes, then cyclone,
+    # river, gap
+)
+_ANCHORS = (
+    (0, 32, 76),
+    (64, 76, 108),
+    (124, 123, 120),
+    (188, 175, 111),
+    (255, 234, 70),
+)  # even in lightness, after cividis (Nuñez et al. 2018)
+_CLASSES = (
+    (213, 94, 0),
+    (0, 114, 178),
+    (255, 255, 255),
+)  # vermilion and blue, told apart by everybody (Okabe and Ito)
 WIDEST, GAP = 288, 6  # pixels of a panel, and between two
 
 
 def palette() -> Bytes:
     """[227, 3]."""
     at, anchors = np.linspace(0, len(_ANCHORS) - 1, FIELD), np.array(_ANCHORS, dtype=float)
-    colours = np.stack([np.interp(at, np.arange(len(_ANCHORS)), anchors[:, c]) for c in range(3)], axis=1)
+    colours = np.stack(
+        [np.interp(at, np.arange(len(_ANCHORS)), anchors[:, c]) for c in range(3)], axis=1
+    )
     greys = np.repeat(np.linspace(110, 250, GREY)[:, None], 3, axis=1)
-    return np.concatenate((colours, greys, np.array(_CLASSES, dtype=float))).round().astype(np.uint8)
+    return (
+        np.concatenate((colours, greys, np.array(_CLASSES, dtype=float))).round().astype(np.uint8)
+    )
 
 
 def panels(field: npt.NDArray[np.float32], label: Bytes, found: Bytes) -> Bytes:
-    """Palette numbers [h, 3 w + 2 GAP] of one channel [H, W] and two maps of classes. Rare classes survive the thinning: a cell has its highest one."""
+    """Palette numbers [h, 3 w + 2 GAP] of one channel [H, W] and two maps of classes.
+
+    Rare classes survive the thinning: a cell has its highest one.
+    """
     step = -(-field.shape[1] // WIDEST)
     low, high = np.percentile(field, (1, 99))
     level = np.clip((field - low) / max(float(high - low), 1e-6), 0, 1)[::step, ::step]
@@ -51,13 +75,24 @@ def _coarse(classes: Bytes, step: int) -> Bytes:
 
 
 def png(numbers: Bytes, colours: Bytes) -> str:
-    """An indexed image as PNG in base64 (W3C PNG, third edition, section 11: IHDR, PLTE, IDAT, IEND)."""
+    """An indexed image as PNG in base64 (W3C PNG, third edition, section 11: IHDR, PLTE, IDAT,
+    IEND).
+    """
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     height, width = numbers.shape
-    rows = np.concatenate((np.zeros((height, 1), np.uint8), numbers), axis=1).tobytes()  # filter 0 before each row
+    rows = np.concatenate(
+        (np.zeros((height, 1), np.uint8), numbers), axis=1
+    ).tobytes()  # filter 0 before each row
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    parts = (chunk(b"IHDR", header), chunk(b"PLTE", colours.tobytes()), chunk(b"IDAT", zlib.compress(rows, 9)), chunk(b"IEND", b""))
+    parts = (
+        chunk(b"IHDR", header),
+        chunk(b"PLTE", colours.tobytes()),
+        chunk(b"IDAT", zlib.compress(rows, 9)),
+        chunk(b"IEND", b""),
+    )
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(parts)).decode()

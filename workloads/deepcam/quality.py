@@ -1,4 +1,6 @@
-"""How good a segmentation is: intersection over union, against the baseline that calls everything background."""
+"""How good a segmentation is: intersection over union, against the baseline that calls everything
+background.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,21 @@ def confusion(truth: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
     """Pixels by [true class, predicted class], int64 [3, 3]."""
     import torch
 
-    return torch.bincount(truth.flatten().long() * 3 + found.flatten().long(), minlength=9).reshape(3, 3)
+    return torch.bincount(truth.flatten().long() * 3 + found.flatten().long(), minlength=9).reshape(
+        3, 3
+    )
 
 
 def class_iou(counts: torch.Tensor) -> tuple[float | None, ...]:
-    """Of each class over all pixels together; None for a class that neither occurs nor is predicted."""
+    """Of each class over all pixels together; None for a class that neither occurs nor is
+    predicted.
+    """
     hit = counts.diagonal()
     union = counts.sum(0) + counts.sum(1) - hit
-    return tuple(float(h) / float(u) if u else None for h, u in zip(hit.tolist(), union.tolist(), strict=True))
+    return tuple(
+        float(h) / float(u) if u else None
+        for h, u in zip(hit.tolist(), union.tolist(), strict=True)
+    )
 
 
 def mean_iou(counts: torch.Tensor) -> float:

@@ -1,4 +1,6 @@
-"""A training pass on one GPU as two CUDA graphs, forward and backward: at a small batch, launching its kernels one by one takes longer than they run."""
+"""A training pass on one GPU as two CUDA graphs, forward and backward: at a small batch, launching
+its kernels one by one takes longer than they run.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,16 @@ import torch
 
 from energybench_workloads.deepcam.network import loss
 
-WARM = 2  # passes before the recording: libraries choose their algorithms, and may not while one is made
+# passes before the recording: libraries choose their algorithms, and may not while one is made
+WARM = 2
 
 
 class Recorded:
-    """The network's pass over a batch of the shape of `field` and `label`, in training. Parameters and statistics are read and written where they lie.
+    """The network's pass over a batch of the shape of `field` and `label`, in training. Parameters
+    and statistics are read and written where they lie.
 
-    `forward` leaves the loss, `backward` the gradients, each where the last replay's was. Recording passes over the batch: the statistics of batch
-    normalisation move on.
+    `forward` leaves the loss, `backward` the gradients, each where the last replay's was. Recording
+    passes over the batch: the statistics of batch normalisation move on.
     """
 
     def __init__(
@@ -46,7 +50,9 @@ class Recorded:
             self._forward.capture_begin(capture_error_mode="thread_local")
             self._loss = judged()
             self._forward.capture_end()
-            self._backward.capture_begin(pool=self._forward.pool(), capture_error_mode="thread_local")
+            self._backward.capture_begin(
+                pool=self._forward.pool(), capture_error_mode="thread_local"
+            )
             self._gradients = torch.autograd.grad(self._loss, self.parameters)
             self._backward.capture_end()
         here.wait_stream(aside)

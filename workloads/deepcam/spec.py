@@ -15,7 +15,9 @@ HELD_OUT = 1 << 32  # number of the first held-out sample
 
 
 class Spec(NamedTuple):
-    """What all processes of a run are told. batch: of each process in one pass; accumulate: passes in a step."""
+    """What all processes of a run are told. batch: of each process in one pass; accumulate: passes
+    in a step.
+    """
 
     size: Size
     mode: str
@@ -40,10 +42,11 @@ class Spec(NamedTuple):
 
 
 class Order(NamedTuple):
-    """Train from step `first` to step `last`; evaluate every so many steps (0: never) and stop at that IoU; save to `path` at the end.
+    """Train from step `first` to step `last`; evaluate every so many steps (0: never) and stop at
+    that IoU; save to `path` at the end.
 
-    With a path the network goes on where it stands; without one every run begins anew. A path that is not to `keep` is left as it is, and so is what the
-    next run begins from.
+    With a path the network goes on where it stands; without one every run begins anew. A path that
+    is not to `keep` is left as it is, and so is what the next run begins from.
     """
 
     first: int

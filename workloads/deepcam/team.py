@@ -1,8 +1,10 @@
-"""The processes of a run: one a GPU, or so many on the CPUs, joined by torch.distributed. The first is the worker's own.
+"""The processes of a run: one a GPU, or so many on the CPUs, joined by torch.distributed. The first
+is the worker's own.
 
-On several nodes each node has as many. The first node's worker leads; on every other one `python -m energybench_workloads.deepcam.follow` does as it says. The
-environment that torchrun or a batch system's wrapper sets tells them apart: RANK and WORLD_SIZE count nodes (one launch a node), MASTER_ADDR and MASTER_PORT
-say where they meet.
+On several nodes each node has as many. The first node's worker leads; on every other one `python -m
+energybench_workloads.deepcam.follow` does as it says. The environment that torchrun or a batch
+system's wrapper sets tells them apart: RANK and WORLD_SIZE count nodes (one launch a node),
+MASTER_ADDR and MASTER_PORT say where they meet.
 """
 
 from __future__ import annotations
@@ -44,7 +46,10 @@ class Place(NamedTuple):
 
 
 def find_place(device: torch.device, asked: int, environment: Mapping[str, str]) -> Place:
-    """The node's processes; a GPU without a number stands for all of the node. Raises BadInput for more than there are, and for a launch that does not fit."""
+    """The node's processes; a GPU without a number stands for all of the node.
+
+    Raises BadInput for more than there are, and for a launch that does not fit.
+    """
     import torch
 
     names: tuple[str, ...]
@@ -63,22 +68,37 @@ def find_place(device: torch.device, asked: int, environment: Mapping[str, str])
     if any(key not in environment for key in wanted) or environment["WORLD_SIZE"] == "1":
         return Place(names)
     if environment.get("LOCAL_WORLD_SIZE", "1") != "1":
-        raise BadInput("LOCAL_WORLD_SIZE", "is not 1: this workload starts a node's processes itself", "one launch a node, such as torchrun --nproc-per-node 1")
+        raise BadInput(
+            "LOCAL_WORLD_SIZE",
+            "is not 1: this workload starts a node's processes itself",
+            "one launch a node, such as torchrun --nproc-per-node 1",
+        )
     try:
-        nodes, node, port = int(environment["WORLD_SIZE"]), int(environment["RANK"]), int(environment.get("MASTER_PORT", "29500"))
+        nodes, node, port = (
+            int(environment["WORLD_SIZE"]),
+            int(environment["RANK"]),
+            int(environment.get("MASTER_PORT", "29500")),
+        )
     except ValueError as error:
         raise BadInput("RANK, WORLD_SIZE, MASTER_PORT", str(error), "whole numbers") from None
     return Place(names, nodes, node, environment["MASTER_ADDR"], port)
 
 
 class Team:
-    """All processes, seen from the first. `close` ends the others; they end by themselves where this one does."""
+    """All processes, seen from the first.
+
+    `close` ends the others; they end by themselves where this one does.
+    """
 
     def __init__(self, spec: Spec, place: Place) -> None:
         import torch
 
         if place.node > 0:
-            raise BadInput("RANK", "is not 0: another node leads", "energybench measure -- python -m energybench_workloads.deepcam.follow here")
+            raise BadInput(
+                "RANK",
+                "is not 0: another node leads",
+                "energybench measure -- python -m energybench_workloads.deepcam.follow here",
+            )
         self._processes: list[Any] = []
         self._group: dist.ProcessGroup | None = None
         if place.world > 1:
@@ -146,7 +166,10 @@ def start_others(place: Place) -> list[Any]:
     import torch.multiprocessing as mp
 
     context = mp.get_context("spawn")
-    made = [context.Process(target=_other, args=(place, local, threads_each(place)), daemon=True) for local in range(1, len(place.devices))]
+    made = [
+        context.Process(target=_other, args=(place, local, threads_each(place)), daemon=True)
+        for local in range(1, len(place.devices))
+    ]
     places = shares(len(place.devices))
     for local, process in enumerate(made, 1):
         with on_cpus(places[local] if places else cpus()):
@@ -165,8 +188,16 @@ def join(place: Place, local: int) -> dist.ProcessGroup:
         torch.cuda.set_device(place.devices[local])
     rank = place.node * len(place.devices) + local
     backend = "cpu:gloo,cuda:nccl" if gpu else "gloo"
-    store = TCPStore(place.address, place.port, place.world, is_master=rank == 0, timeout=timedelta(seconds=JOIN_S))
-    dist.init_process_group(backend, store=store, rank=rank, world_size=place.world, timeout=timedelta(seconds=JOIN_S))
+    store = TCPStore(
+        place.address,
+        place.port,
+        place.world,
+        is_master=rank == 0,
+        timeout=timedelta(seconds=JOIN_S),
+    )
+    dist.init_process_group(
+        backend, store=store, rank=rank, world_size=place.world, timeout=timedelta(seconds=JOIN_S)
+    )
     made: dist.ProcessGroup = dist.new_group(backend="gloo", timeout=timedelta(seconds=IDLE_S))
     return made
 
@@ -181,7 +212,9 @@ def tell(group: dist.ProcessGroup, what: object) -> Any:
 
 
 def serve(place: Place, local: int, threads: int) -> None:
-    """A process other than the first: does what the first one does, until it is told None or the first is gone. A failure is one line on stderr."""
+    """A process other than the first: does what the first one does, until it is told None or the
+    first is gone. A failure is one line on stderr.
+    """
     import torch
     import torch.distributed as dist
 
@@ -203,7 +236,11 @@ def serve(place: Place, local: int, threads: int) -> None:
         pass
     except Exception as error:
         gone = "Connection" in str(error)  # gloo has no class of its own for it
-        said = "the process that leads has gone: its run was cut off" if gone else f"{type(error).__name__}: {error}"
+        said = (
+            "the process that leads has gone: its run was cut off"
+            if gone
+            else f"{type(error).__name__}: {error}"
+        )
         print(f"deepcam process {rank} on {socket.gethostname()}: {said}", file=sys.stderr)  # noqa: T201
         os._exit(1)  # its group would wait for what cannot come
 

@@ -1,4 +1,6 @@
-"""deepcam: cyclones and atmospheric rivers segmented in climate fields by DeepLabv3+, trained or applied, on one device, a node or several."""
+"""deepcam: cyclones and atmospheric rivers segmented in climate fields by DeepLabv3+, trained or
+applied, on one device, a node or several.
+"""
 
 from __future__ import annotations
 
@@ -31,27 +33,49 @@ from energybench_workloads.trainings import Kept, check_checkpoint, steps_due
 if TYPE_CHECKING:
     import torch
 
-VERSION = 1  # of the problem: raise it when the same settings no longer give the same samples and network
+VERSION = (
+    1  # of the problem: raise it when the same settings no longer give the same samples and network
+)
 ELEMENT = {"bf16": 2, "fp32": 4}
 OPTIMISERS = {"adamw": 1e-3, "lamb": 4e-3}  # and their default learning rates
 MOST_STEPS, EVERY = 1000, 10  # of a run to a goal, and how often it looks
 SETTINGS = (
-    *("mode", "steps", "total", "batch", "accumulate", "optimiser", "lr", "precision", "recompute", "iou", "every", "checkpoint"),
+    *(
+        "mode",
+        "steps",
+        "total",
+        "batch",
+        "accumulate",
+        "optimiser",
+        "lr",
+        "precision",
+        "recompute",
+        "iou",
+        "every",
+        "checkpoint",
+    ),
     *("data", "samples", "held", "seed", "ranks", "threads", "regions", "graphs"),
 )
 
 
 class Deepcam:
-    """Climate segmentation: DeepLabv3+ finds cyclones and atmospheric rivers, training or inference (docs/workloads/deepcam.md)."""
+    """Climate segmentation: DeepLabv3+ finds cyclones and atmospheric rivers, training or inference
+    (docs/workloads/deepcam.md).
+    """
 
     name = "deepcam"
-    about = "climate segmentation: DeepLabv3+ finds cyclones and atmospheric rivers, training or inference, one device or several"
+    about = (
+        "climate segmentation: DeepLabv3+ finds cyclones and atmospheric rivers, training or "
+        "inference, one device or several"
+    )
     sizes: Sequence[str] = tuple(SIZES)
 
     def __init__(self) -> None:
         self._team: Team | None = None
         self._trained: Trained | None = None
-        self._counts: torch.Tensor | None = None  # confusion matrix of the held-out samples after the last run
+        self._counts: torch.Tensor | None = (
+            None  # confusion matrix of the held-out samples after the last run
+        )
         self._took = (0.0, 0.0)  # what was waited for batches, and what making them took (s)
         self._samples_run = 0
         self._done = self._opened = 0  # steps behind the checkpoint, now and when it was opened
@@ -89,22 +113,51 @@ class Deepcam:
         inference = self._mode == "inference"
         if self._iou and (inference or self._checkpoint):
             other = "mode=inference" if inference else "checkpoint"
-            remedy = "--set mode=training" if inference else "--set every=N with the checkpoint: the scores say at which step an IoU was reached"
+            remedy = (
+                "--set mode=training"
+                if inference
+                else (
+                    "--set every=N with the checkpoint: the scores say at which step an IoU was "
+                    "reached"
+                )
+            )
             raise BadInput(f"--set iou={self._iou:g}", f"does not go with {other}", remedy)
         if self._iou and not self._every:
             raise BadInput("--set every=0", "a goal is never looked at", "--set every=10")
         if self._total and (inference or not self._checkpoint):
-            raise BadInput(f"--set total={self._total}", "is of all runs of a training from one checkpoint", "--set checkpoint=FILE with it, or leave it out")
+            raise BadInput(
+                f"--set total={self._total}",
+                "is of all runs of a training from one checkpoint",
+                "--set checkpoint=FILE with it, or leave it out",
+            )
         if 0 < self._total < self._steps:
-            raise BadInput(f"--set total={self._total}", f"is less than one run's {self._steps} steps", f"{self._steps} or more")
+            raise BadInput(
+                f"--set total={self._total}",
+                f"is less than one run's {self._steps} steps",
+                f"{self._steps} or more",
+            )
         if inference and (self._accumulate > 1 or self._recompute or self._graphs):
-            raise BadInput("--set accumulate, recompute, graphs", "are settings of training", "--set mode=training")
+            raise BadInput(
+                "--set accumulate, recompute, graphs",
+                "are settings of training",
+                "--set mode=training",
+            )
         if self._graphs and (self._accumulate > 1 or self._recompute):
-            raise BadInput("--set graphs=true", "records whole passes: not with accumulate or recompute", "one of them")
+            raise BadInput(
+                "--set graphs=true",
+                "records whole passes: not with accumulate or recompute",
+                "one of them",
+            )
         if inference and self._checkpoint and not Path(self._checkpoint).is_file():
-            raise BadInput(f"--set checkpoint={self._checkpoint}", "no such file", "train with this setting first")
+            raise BadInput(
+                f"--set checkpoint={self._checkpoint}",
+                "no such file",
+                "train with this setting first",
+            )
 
-    def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
+    def setup(
+        self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]
+    ) -> None:
         check_size(self.name, size, self.sizes)
         self._read(size, settings)
         require_torch()
@@ -115,16 +168,41 @@ class Deepcam:
         self._ranks, self._nodes = len(place.devices), place.nodes
         if self._graphs and (place.world > 1 or place.devices[0] == "cpu"):
             raise BadInput("--set graphs=true", "is of one GPU", "--device cuda:0, or leave it out")
-        first, samples = torch.device(place.devices[0]), 2 if self._data else self._samples + self._held
+        first, samples = (
+            torch.device(place.devices[0]),
+            2 if self._data else self._samples + self._held,
+        )
         if self._precision == "auto":
             self._precision = "bf16" if native_bf16(first) else "fp32"
-        host, on_device = cost.memory(self._size, self._batch, self._mode == "training", ELEMENT[self._precision], self._recompute, samples)
+        host, on_device = cost.memory(
+            self._size,
+            self._batch,
+            self._mode == "training",
+            ELEMENT[self._precision],
+            self._recompute,
+            samples,
+        )
         each = host + on_device if first.type == "cpu" else host
-        remedy = f"use fewer than {self._ranks} ranks, or a smaller batch or size" if self._ranks > 1 else "use a smaller batch or size"
+        remedy = (
+            f"use fewer than {self._ranks} ranks, or a smaller batch or size"
+            if self._ranks > 1
+            else "use a smaller batch or size"
+        )
         require_memory(self.name, size, first, each * self._ranks, on_device, remedy)
         held = self._held
         spec = Spec(
-            *(self._size, self._mode, self._batch, self._accumulate, self._optimiser, self._lr, self._precision, self._recompute, self._seed, self._samples),
+            *(
+                self._size,
+                self._mode,
+                self._batch,
+                self._accumulate,
+                self._optimiser,
+                self._lr,
+                self._precision,
+                self._recompute,
+                self._seed,
+                self._samples,
+            ),
             *(held, self._data, self._threads, self._regions, place.world, self._graphs),
         )
         self._team = Team(spec, place)
@@ -135,7 +213,11 @@ class Deepcam:
                 self._go_on(self._team)
         self._due()
         self._opened = self._done
-        with region("compile"):  # libraries choose their algorithms: as many steps as that takes, and the run begins anew
+        with region(
+            "compile"
+            # libraries choose their algorithms: as many steps as that takes, and the run begins
+            # anew
+        ):
             if self._mode == "training":
                 self._team.train(Order(0, 1), quiet)
             else:
@@ -149,21 +231,35 @@ class Deepcam:
 
         where = f"--set checkpoint={self._checkpoint}"
         try:
-            state: dict[str, Any] = torch.load(self._checkpoint, map_location="cpu", weights_only=True, mmap=True)
+            state: dict[str, Any] = torch.load(
+                self._checkpoint, map_location="cpu", weights_only=True, mmap=True
+            )
             step, inputs, optimiser = int(state["step"]), state["inputs"], state["trained by"]
         except Exception as error:
-            raise BadInput(where, "is no checkpoint of deepcam", "another path, or remove the file") from error
+            raise BadInput(
+                where, "is no checkpoint of deepcam", "another path, or remove the file"
+            ) from error
         if self._mode == "training" and inputs != team.first.inputs:
-            raise BadInput(where, "was trained on other samples (size, seed, samples, data)", "the settings that it was begun with, or another path")
+            raise BadInput(
+                where,
+                "was trained on other samples (size, seed, samples, data)",
+                "the settings that it was begun with, or another path",
+            )
         if self._mode == "training" and optimiser != self._optimiser:
             raise BadInput(
-                where, f"was trained with {optimiser}, whose moments {self._optimiser} cannot go on with", f"--set optimiser={optimiser}, or another path"
+                where,
+                f"was trained with {optimiser}, whose moments {self._optimiser} cannot go on with",
+                f"--set optimiser={optimiser}, or another path",
             )
         team.begin(self._checkpoint)
         self._done = step
 
     def checkpoint(self) -> str | None:
-        return str(Path(self._checkpoint).absolute()) if self._checkpoint and self._mode == "training" else None
+        return (
+            str(Path(self._checkpoint).absolute())
+            if self._checkpoint and self._mode == "training"
+            else None
+        )
 
     def finished(self) -> bool:
         return 0 < self._total <= self._done
@@ -173,22 +269,52 @@ class Deepcam:
         return steps_due(self._steps, self._checkpoint, self._total, self._done)
 
     def _problem(self, spec: Spec) -> dict[str, Any]:
-        """What makes two runs the same work; how it is computed stays out. To a goal, precision and optimiser are ways to get there."""
-        problem: dict[str, Any] = {"workload": self.name, "version": VERSION, "mode": self._mode, "height": self._size.height, "width": self._size.width}
+        """What makes two runs the same work; how it is computed stays out.
+
+        To a goal, precision and optimiser are ways to get there.
+        """
+        problem: dict[str, Any] = {
+            "workload": self.name,
+            "version": VERSION,
+            "mode": self._mode,
+            "height": self._size.height,
+            "width": self._size.width,
+        }
         problem |= {"seed": self._seed, "real": bool(self._data)}
         if self._iou:
             return {**problem, "iou": self._iou, "every": self._every}
         if self._mode == "inference":
-            return {**problem, "precision": self._precision, "samples a run": self._steps * spec.step_samples}
-        training = {"batch": self._batch, "samples a step": spec.step_samples, "optimiser": self._optimiser, "lr": self._lr}
-        return {**problem, **training, "precision": self._precision, "steps": self._steps, "every": self._every}
+            return {
+                **problem,
+                "precision": self._precision,
+                "samples a run": self._steps * spec.step_samples,
+            }
+        training = {
+            "batch": self._batch,
+            "samples a step": spec.step_samples,
+            "optimiser": self._optimiser,
+            "lr": self._lr,
+        }
+        return {
+            **problem,
+            **training,
+            "precision": self._precision,
+            "steps": self._steps,
+            "every": self._every,
+        }
 
     def settings(self) -> Mapping[str, Scalar]:
         given: dict[str, Scalar] = {key: getattr(self, f"_{key}") for key in SETTINGS}
         if self._team is None:
             return given
         given["threads"] = self._team.first.threads
-        return {**given, "nodes": self._nodes, "step_samples": self._spec.step_samples, "parameters": cost.parameters(), "affinity": affinity()}
+        return {
+            **given,
+            "nodes": self._nodes,
+            "step_samples": self._spec.step_samples,
+            "parameters": cost.parameters(),
+            "affinity": affinity(),
+        }
 
     def run(self, region: RegionFactory) -> Work:
         self._counts = None
@@ -211,13 +337,22 @@ class Deepcam:
     def _train(self, region: RegionFactory, keep: bool) -> tuple[Trained, int]:
         """One run's training, and how many steps it took."""
         first = self._done if self._checkpoint else 0
-        trained = self._made().train(Order(first, first + self._due(), self._every, self._iou, self._checkpoint, keep), region)
+        trained = self._made().train(
+            Order(first, first + self._due(), self._every, self._iou, self._checkpoint, keep),
+            region,
+        )
         return trained, len(trained.losses) - first
 
     def _work(self, steps: int) -> Work:
-        samples = float(steps * self._spec.step_samples // self._nodes)  # this node's own: the others' energy is counted there
+        samples = float(
+            steps * self._spec.step_samples // self._nodes
+        )  # this node's own: the others' energy is counted there
         self._samples_run = int(samples)
-        of_one = cost.training_flops(self._size.pixels) if self._mode == "training" else cost.forward_flops(self._size.pixels)
+        of_one = (
+            cost.training_flops(self._size.pixels)
+            if self._mode == "training"
+            else cost.forward_flops(self._size.pixels)
+        )
         goal = self._iou > 0
         return Work(
             amount=1.0 if goal else samples,
@@ -236,7 +371,10 @@ class Deepcam:
             steps = len(self._trained.losses)
             if self._iou:
                 found.append(checks.reached(self._trained.scores[-1][1], self._iou))
-            elif steps >= checks.LEARNED_STEPS and steps * self._spec.step_samples >= checks.LEARNED_SAMPLES:
+            elif (
+                steps >= checks.LEARNED_STEPS
+                and steps * self._spec.step_samples >= checks.LEARNED_SAMPLES
+            ):
                 found.append(checks.learned(self.held_out()))
         found.append(checks.arithmetic(team.first))
         return found
@@ -245,18 +383,42 @@ class Deepcam:
         """How well the last run's network does on the held-out samples, its loss, and a picture."""
         team = self._made()
         judged = self._mode == "training" or self._checkpoint != ""
-        each = 1.0 / len(self._trained.losses) if self._iou and self._trained else float(self._spec.step_samples // self._nodes)
+        each = (
+            1.0 / len(self._trained.losses)
+            if self._iou and self._trained
+            else float(self._spec.step_samples // self._nodes)
+        )
         progress = self._progress(team, each)
         counts = self.held_out() if judged else None
-        told = record.Told(self._trained, counts, self._took, self._samples_run, each, bool(self._data), progress, self._iou, self._ranks)
+        told = record.Told(
+            self._trained,
+            counts,
+            self._took,
+            self._samples_run,
+            each,
+            bool(self._data),
+            progress,
+            self._iou,
+            self._ranks,
+        )
         return record.record(team.first, told)
 
     def _progress(self, team: Team, per_step: float) -> Progress | None:
         if not self._checkpoint or self._mode == "inference":
             return None
-        shared = {key: value for key, value in self._problem(self._spec).items() if key not in ("steps", "every", "lr")}
+        shared = {
+            key: value
+            for key, value in self._problem(self._spec).items()
+            if key not in ("steps", "every", "lr")
+        }
         training = fingerprint(shared, f"{team.first.inputs} {Path(self._checkpoint).absolute()}")
-        return Progress(training=training, first=float(self._opened), last=float(self._done), unit="step", work_per_unit=per_step)
+        return Progress(
+            training=training,
+            first=float(self._opened),
+            last=float(self._done),
+            unit="step",
+            work_per_unit=per_step,
+        )
 
     def held_out(self) -> torch.Tensor:
         """Confusion matrix of the held-out samples after the last run, counted once."""

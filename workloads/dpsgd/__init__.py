@@ -1,4 +1,6 @@
-"""dpsgd: training under differential privacy, and what it costs in joules beside the same training without it."""
+"""dpsgd: training under differential privacy, and what it costs in joules beside the same training
+without it.
+"""
 
 from energybench_workloads.dpsgd.workload import Dpsgd
 

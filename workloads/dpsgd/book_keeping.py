@@ -1,7 +1,9 @@
-"""Book-keeping: clipped gradients from one backward pass, which makes no gradient of a parameter (Bu et al., arXiv:2210.00038).
+"""Book-keeping: clipped gradients from one backward pass, which makes no gradient of a parameter
+(Bu et al., arXiv:2210.00038).
 
-The backward pass runs through the activations alone; each layer takes what comes back, counts its units' norms and keeps what the
-weighted sum will need. Then g = Σ cᵤ gᵤ with cᵤ = min(1, C/‖gᵤ‖) layer by layer.
+The backward pass runs through the activations alone; each layer takes what comes back, counts its
+units' norms and keeps what the weighted sum will need. Then g = Σ cᵤ gᵤ with cᵤ = min(1, C/‖gᵤ‖)
+layer by layer.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ ROOM = 1e-6  # added to a norm before it divides, as Opacus does
 
 
 class _Kept(torch.autograd.Function):
-    """A layer whose backward pass gives the input's gradient alone and hands what came back to its book. `anchor` ties the first layer to the graph."""
+    """A layer whose backward pass gives the input's gradient alone and hands what came back to its
+    book. `anchor` ties the first layer to the graph.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, anchor: torch.Tensor, book: Book) -> torch.Tensor:
@@ -39,18 +43,28 @@ class _Kept(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         book: Book = ctx.book
         if book.square is not None:
-            raise RuntimeError("a layer was called twice in one forward pass: its units' gradients would be counted apart")
+            raise RuntimeError(
+                "a layer was called twice in one forward pass: its units' gradients would be "
+                "counted apart"
+            )
         back = back.contiguous()
         book.take(x, back)
         return (book.input_gradient(x, back) if ctx.needs_input_grad[0] else None), None, None
 
 
 class BookKeeping:
-    """A network whose layers keep books while this is open. Its weights stay its own; leaving gives the layers their forward pass back."""
+    """A network whose layers keep books while this is open.
+
+    Its weights stay its own; leaving gives the layers their forward pass back.
+    """
 
     def __init__(self, network: nn.Module, clip: float, records: int = 1) -> None:
         self.network, self.clip = network, clip
-        self.books = [_book(layer, records) for layer in network.modules() if list(layer.parameters(recurse=False))]
+        self.books = [
+            _book(layer, records)
+            for layer in network.modules()
+            if list(layer.parameters(recurse=False))
+        ]
         self.norms = torch.zeros(0)  # of the units of the last batch, before clipping [units]
 
     def __enter__(self) -> BookKeeping:
@@ -65,7 +79,10 @@ class BookKeeping:
             del book.layer.forward  # the class's own shows again
 
     def backward(self, losses: torch.Tensor) -> None:
-        """Add the clipped sum over units to every parameter's `grad`. `losses`: [n], of each example as it counts in its unit's."""
+        """Add the clipped sum over units to every parameter's `grad`.
+
+        `losses`: [n], of each example as it counts in its unit's.
+        """
         losses.sum().backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             squares = [book.square for book in self.books if book.square is not None]
@@ -79,6 +96,10 @@ class BookKeeping:
 
 def _book(layer: nn.Module, records: int) -> Book:
     made = BOOKS.get(type(layer))
-    if made is None or getattr(layer, "groups", 1) != 1 or getattr(layer, "dilation", (1, 1)) != (1, 1):
+    if (
+        made is None
+        or getattr(layer, "groups", 1) != 1
+        or getattr(layer, "dilation", (1, 1)) != (1, 1)
+    ):
         raise ValueError(f"{type(layer).__name__} has no sampler of per-example gradients")
     return made(layer, records)

@@ -1,4 +1,6 @@
-"""What a run must show: finite weights; under privacy clipped units, noise of the stated size, and the sum that one backward pass a unit would give."""
+"""What a run must show: finite weights; under privacy clipped units, noise of the stated size, and
+the sum that one backward pass a unit would give.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +19,37 @@ from energybench_workloads.dpsgd.training import Trained, Training
 from energybench_workloads.trainings import numbers
 
 UNITS = 4  # looked at one by one
-AGREE = 1e-6  # relative, of clipped sums, in double precision: in fp32 a rounding moves a ReLU or a maximum now and then, which is 0.5 % and no fault
+# relative, of clipped sums, in double precision: in fp32 a rounding moves a ReLU or a maximum now
+# and then, which is 0.5 % and no fault
+AGREE = 1e-6
 SIGMAS = 6.0  # of a sample standard deviation's own scatter, 1/√(2N): once in 5e8
 
 
 def finite(training: Training, trained: Trained) -> Verification:
     passed = numbers(trained.losses) == trained.losses and training.finite()
     last = next((value for value in reversed(trained.losses) if value is not None), 0.0)
-    return Verification(quantity="loss of the last step, all weights finite (nat)", value=last if passed else None, tolerance=1e30, passed=passed)
+    return Verification(
+        quantity="loss of the last step, all weights finite (nat)",
+        value=last if passed else None,
+        tolerance=1e30,
+        passed=passed,
+    )
 
 
 def reached(accuracy: float, goal: float) -> Verification:
-    return Verification(quantity=f"held-out accuracy short of {goal:g}", value=max(goal - accuracy, 0.0), tolerance=0.0, passed=accuracy >= goal)
+    return Verification(
+        quantity=f"held-out accuracy short of {goal:g}",
+        value=max(goal - accuracy, 0.0),
+        tolerance=0.0,
+        passed=accuracy >= goal,
+    )
 
 
 def private(training: Training) -> Sequence[Verification]:
-    """On the network as the run has left it, whose weights stay as they are. Raises nothing: what does not hold is a failed check."""
+    """On the network as the run has left it, whose weights stay as they are.
+
+    Raises nothing: what does not hold is a failed check.
+    """
     mechanism, spec = training.mechanism, training.spec
     if not isinstance(mechanism, Private):
         return ()
@@ -51,9 +68,19 @@ def private(training: Training) -> Sequence[Verification]:
     assert spec.noise is not None  # found before the run
     off = float(noise.double().std()) / (spec.noise * spec.clip) - 1
     return (
-        checked("norm of a unit's clipped gradient, over C, less 1", max(largest / spec.clip - 1, 0.0), 1e-5),
-        checked(f"clipped sum of {UNITS} units against one backward pass a unit, in fp64, relative", error, AGREE),
-        checked("noise's standard deviation over σC, less 1", off, SIGMAS / math.sqrt(2 * noise.numel())),
+        checked(
+            "norm of a unit's clipped gradient, over C, less 1",
+            max(largest / spec.clip - 1, 0.0),
+            1e-5,
+        ),
+        checked(
+            f"clipped sum of {UNITS} units against one backward pass a unit, in fp64, relative",
+            error,
+            AGREE,
+        ),
+        checked(
+            "noise's standard deviation over σC, less 1", off, SIGMAS / math.sqrt(2 * noise.numel())
+        ),
     )
 
 
@@ -72,7 +99,9 @@ def _clipped(training: Training, x: torch.Tensor, y: torch.Tensor) -> torch.Tens
     mechanism = training.mechanism
     assert isinstance(mechanism, Private)
     mechanism.backward(models.losses(mechanism.forward(x), y))
-    found = [grad for p in training.network.parameters() if (grad := mechanism.summed(p)) is not None]
+    found = [
+        grad for p in training.network.parameters() if (grad := mechanism.summed(p)) is not None
+    ]
     row = torch.cat([grad.flatten() for grad in found]).clone()
     _forget(training)
     return row
@@ -86,29 +115,42 @@ def _forget(training: Training) -> None:
 
 
 def one_by_one(training: Training, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """The same by a plain backward pass a unit, through a copy of the network that no mechanism has touched."""
+    """The same by a plain backward pass a unit, through a copy of the network that no mechanism has
+    touched.
+    """
     spec = training.spec
     network = fresh(spec, training)
     parameters = list(network.parameters())
-    total = torch.zeros(sum(p.numel() for p in parameters), device=training.device, dtype=parameters[0].dtype)
+    total = torch.zeros(
+        sum(p.numel() for p in parameters), device=training.device, dtype=parameters[0].dtype
+    )
     for start in range(0, len(x), spec.records):
         part = slice(start, start + spec.records)
-        grads = torch.autograd.grad(models.losses(network(x[part]), y[part]).sum() / spec.records, parameters)
+        grads = torch.autograd.grad(
+            models.losses(network(x[part]), y[part]).sum() / spec.records, parameters
+        )
         row = torch.cat([grad.flatten() for grad in grads])
         total += row * (spec.clip / (row.norm() + ROOM)).clamp(max=1.0)
     return total
 
 
 def fresh(spec: Spec, training: Training) -> torch.nn.Module:
-    made = models.network(spec.size.network, spec.size.classes, spec.norm, spec.seed).to(training.device, next(training.network.parameters()).dtype)
+    made = models.network(spec.size.network, spec.size.classes, spec.norm, spec.seed).to(
+        training.device, next(training.network.parameters()).dtype
+    )
     made.load_state_dict(training.network.state_dict())
     return made
 
 
 def _noise(training: Training) -> torch.Tensor:
-    """What is released where no unit was drawn: the noise alone, as it is before it is divided by the batch."""
+    """What is released where no unit was drawn: the noise alone, as it is before it is divided by
+    the batch.
+    """
     mechanism = training.mechanism
     mechanism.release(-1)
-    row = torch.cat([p.grad.flatten() for p in training.network.parameters() if p.grad is not None]) * training.spec.batch
+    row = (
+        torch.cat([p.grad.flatten() for p in training.network.parameters() if p.grad is not None])
+        * training.spec.batch
+    )
     _forget(training)
     return row.clone()

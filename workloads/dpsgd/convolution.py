@@ -1,7 +1,9 @@
-"""Per-unit gradients of Conv2d without groups and dilation, a few examples at a time: what is made of them stays in the cache.
+"""Per-unit gradients of Conv2d without groups and dilation, a few examples at a time: what is made
+of them stays in the cache.
 
-On a CPU the gradient of each example is that of a convolution with as many groups as examples, for which oneDNN has kernels (2.7 times as fast
-as unfolding and multiplying for 32 → 32 channels on 32²). Gram matrices of patches are sums of shifted Gram matrices of pixels: no patch is made.
+On a CPU the gradient of each example is that of a convolution with as many groups as examples, for
+which oneDNN has kernels (2.7 times as fast as unfolding and multiplying for 32 → 32 channels on
+32²). Gram matrices of patches are sums of shifted Gram matrices of pixels: no patch is made.
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ from torch import nn
 
 from energybench_workloads.dpsgd.layers import KEEP, Book, add, ghost
 
-SHIFTED, UNFOLDED = 2**18, 64  # at once: values of Gram matrices of pixels (a megabyte); examples by patches or as groups
+SHIFTED, UNFOLDED = (
+    2**18,
+    64,
+)  # at once: values of Gram matrices of pixels (a megabyte); examples by patches or as groups
 UNFOLDED_CUDA = 256
 
 
@@ -22,7 +27,9 @@ class ConvBook(Book):
     layer: nn.Conv2d
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.conv2d(x, self.layer.weight, self.layer.bias, self.layer.stride, self.layer.padding)
+        return F.conv2d(
+            x, self.layer.weight, self.layer.bias, self.layer.stride, self.layer.padding
+        )
 
     def input_gradient(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
         return self._backward(x, back, self.layer.weight, 1, (True, False, False))[0]
@@ -51,25 +58,51 @@ class ConvBook(Book):
             self.x, self.back = x, back
 
     def weigh(self, x: torch.Tensor, back: torch.Tensor, factors: torch.Tensor) -> None:
-        add(self.layer.weight, self._backward(x, back * factors.view(-1, 1, 1, 1), self.layer.weight, 1, (False, True, False))[1])
+        add(
+            self.layer.weight,
+            self._backward(
+                x, back * factors.view(-1, 1, 1, 1), self.layer.weight, 1, (False, True, False)
+            )[1],
+        )
 
-    def _parts(self, x: torch.Tensor, back: torch.Tensor, size: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def _parts(
+        self, x: torch.Tensor, back: torch.Tensor, size: int
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Whole units, some `size` examples at a time."""
         step = max(size // self.records, 1) * self.records
         return [(x[i : i + step], back[i : i + step]) for i in range(0, len(x), step)]
 
-    def _backward(self, x: torch.Tensor, back: torch.Tensor, weight: torch.Tensor, groups: int, mask: tuple[bool, bool, bool]) -> tuple[torch.Tensor, ...]:
+    def _backward(
+        self,
+        x: torch.Tensor,
+        back: torch.Tensor,
+        weight: torch.Tensor,
+        groups: int,
+        mask: tuple[bool, bool, bool],
+    ) -> tuple[torch.Tensor, ...]:
         layer = self.layer
         made: tuple[torch.Tensor, ...] = torch.ops.aten.convolution_backward(
-            back, x, weight, None, layer.stride, layer.padding, layer.dilation, False, (0, 0), groups, mask
+            back,
+            x,
+            weight,
+            None,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            False,
+            (0, 0),
+            groups,
+            mask,
         )
         return made
 
     def _patches(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Patches [n, T, D] in pieces of some columns each: of the rows of the kernel that lie a stride apart, I · sh + a, the I-th piece has all a.
+        """Patches [n, T, D] in pieces of some columns each: of the rows of the kernel that lie a
+        stride apart, I · sh + a, the I-th piece has all a.
 
-        Unfolded is along the width and within a stride only. Moved on by I rows of positions, what is unfolded is the next piece: a view, no copy.
-        A kernel whose height is no multiple of its stride is unfolded whole.
+        Unfolded is along the width and within a stride only. Moved on by I rows of positions, what
+        is unfolded is the next piece: a view, no copy. A kernel whose height is no multiple of its
+        stride is unfolded whole.
         """
         layer = self.layer
         (kh, kw), (sh, sw), (ph, pw) = layer.kernel_size, layer.stride, _pair(layer)
@@ -87,22 +120,38 @@ class ConvBook(Book):
             b = back.flatten(2)
             grads = self._in_order([torch.bmm(b, piece) for piece in self._patches(x)])
         else:
-            weight = x.new_empty(1).expand(n * p, channels, *self.layer.kernel_size)  # its values are not looked at
-            grads = self._backward(x.reshape(1, -1, *x.shape[2:]), back.reshape(1, -1, *back.shape[2:]), weight, n, (False, True, False))[1].view(n, p, -1)
+            weight = x.new_empty(1).expand(
+                n * p, channels, *self.layer.kernel_size
+            )  # its values are not looked at
+            grads = self._backward(
+                x.reshape(1, -1, *x.shape[2:]),
+                back.reshape(1, -1, *back.shape[2:]),
+                weight,
+                n,
+                (False, True, False),
+            )[1].view(n, p, -1)
         return grads if self.records == 1 else grads.view(-1, self.records, *grads.shape[1:]).sum(1)
 
     def _in_order(self, pieces: list[torch.Tensor]) -> torch.Tensor:
         """Gradients by the columns of `_patches` as the weight has them: [n, p, D]."""
         channels, kw = self.layer.weight.shape[1], self.layer.kernel_size[1]
-        stacked = torch.stack([piece.view(*piece.shape[:2], channels, -1, kw) for piece in pieces], 3)  # [n, p, c, I, a, kw]
+        stacked = torch.stack(
+            [piece.view(*piece.shape[:2], channels, -1, kw) for piece in pieces], 3
+        )  # [n, p, c, I, a, kw]
         return stacked.flatten(2)
 
     def _pixels(self, x: torch.Tensor, back: torch.Tensor) -> int | None:
-        """How many pixels (at a stride: blocks) there are, where Gram matrices of patches are best summed from theirs; None where they are not."""
+        """How many pixels (at a stride: blocks) there are, where Gram matrices of patches are best
+        summed from theirs; None where they are not.
+        """
         (kh, kw), (sh, sw), (ph, pw) = self.layer.kernel_size, self.layer.stride, _pair(self.layer)
         if kh % sh or kw % sw or self.records > 1:
             return None
-        pixels = x[0, 0].numel() if (sh, sw) == (1, 1) else (x.shape[2] + 2 * ph) // sh * ((x.shape[3] + 2 * pw) // sw)
+        pixels = (
+            x[0, 0].numel()
+            if (sh, sw) == (1, 1)
+            else (x.shape[2] + 2 * ph) // sh * ((x.shape[3] + 2 * pw) // sw)
+        )
         return pixels if pixels**2 <= kh // sh * (kw // sw) * back[0, 0].numel() ** 2 else None
 
     def _gram(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
@@ -120,24 +169,46 @@ class ConvBook(Book):
         return found
 
     def _shifted(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
-        """Gram matrices of patches [n, H', W', H', W']: Σ over the kernel's places of those of pixels, moved there at both ends."""
+        """Gram matrices of patches [n, H', W', H', W']: Σ over the kernel's places of those of
+        pixels, moved there at both ends.
+        """
         (kh, kw), (sh, sw), (ph, pw) = self.layer.kernel_size, self.layer.stride, _pair(self.layer)
         height, width = back.shape[2:]
         if (sh, sw) != (1, 1):
-            x, kh, kw, ph, pw = _blocks(F.pad(x, (pw, pw, ph, ph)), sh, sw), kh // sh, kw // sw, 0, 0
+            x, kh, kw, ph, pw = (
+                _blocks(F.pad(x, (pw, pw, ph, ph)), sh, sw),
+                kh // sh,
+                kw // sw,
+                0,
+                0,
+            )
         pixels = x.flatten(2)
         gram = torch.bmm(pixels.transpose(1, 2), pixels).view(len(x), *x.shape[2:], *x.shape[2:])
         gram = F.pad(gram, (pw, pw, ph, ph, pw, pw, ph, ph)) if ph or pw else gram
-        rows = sum(gram[:, i : i + height, :, i : i + height] for i in range(1, kh)) + gram[:, :height, :, :height]
-        return sum(rows[:, :, j : j + width, :, j : j + width] for j in range(1, kw)) + rows[:, :, :width, :, :width]
+        rows = (
+            sum(gram[:, i : i + height, :, i : i + height] for i in range(1, kh))
+            + gram[:, :height, :, :height]
+        )
+        return (
+            sum(rows[:, :, j : j + width, :, j : j + width] for j in range(1, kw))
+            + rows[:, :, :width, :, :width]
+        )
 
 
 def _blocks(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Blocks of so many pixels as channels: [n, C, H, W] → [n, height · width · C, H // height, W // width]; what is left over at the end is in no patch."""
+    """Blocks of so many pixels as channels: [n, C, H, W] → [n, height · width · C, H // height, W
+    // width]; what is left over at the end is in no patch.
+    """
     n, channels = x.shape[:2]
     rows, columns = x.shape[2] // height, x.shape[3] // width
-    last = x[:, :, : rows * height, : columns * width].permute(0, 2, 3, 1).contiguous()  # channels last: what is moved next lies together
-    blocks = last.view(n, rows, height, columns, width, channels).permute(0, 1, 3, 2, 4, 5).reshape(n, rows, columns, -1)
+    last = (
+        x[:, :, : rows * height, : columns * width].permute(0, 2, 3, 1).contiguous()
+    )  # channels last: what is moved next lies together
+    blocks = (
+        last.view(n, rows, height, columns, width, channels)
+        .permute(0, 1, 3, 2, 4, 5)
+        .reshape(n, rows, columns, -1)
+    )
     return blocks.permute(0, 3, 1, 2)
 
 

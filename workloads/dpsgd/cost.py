@@ -1,4 +1,7 @@
-"""What one example's forward pass takes: flops of its products, and how many values it makes. Counted by torch on one example."""
+"""What one example's forward pass takes: flops of its products, and how many values it makes.
+
+Counted by torch on one example.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from energybench_workloads.dpsgd.spec import Spec
 
 
 def forward_flops(spec: Spec, x: torch.Tensor) -> float:
-    """Of convolutions, matrix products and attention, 2 a multiply-add. A training step counts three times that, whatever its clipping adds.
+    """Of convolutions, matrix products and attention, 2 a multiply-add. A training step counts
+    three times that, whatever its clipping adds.
 
     `x`: one example [1, …].
     """

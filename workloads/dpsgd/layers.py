@@ -1,9 +1,12 @@
-"""Per-unit gradients of a layer inside one backward pass: its squared norm for every unit, and later the weighted sum Σ cᵤ gᵤ.
+"""Per-unit gradients of a layer inside one backward pass: its squared norm for every unit, and
+later the weighted sum Σ cᵤ gᵤ.
 
-A unit is `records` examples that follow each other (1: an example; more: a user). Of a layer with weight matrix [p, D] whose unit holds
-T positions, gᵤ = Bᵀ A with B [T, p] what comes back and A [T, D] what went in. Its norm is that of gᵤ itself (direct) or, without making it,
-‖gᵤ‖² = Σ (A Aᵀ) ∘ (B Bᵀ) (ghost: Li et al., arXiv:2110.05679; convolutions in `convolution.py`: Bu et al., arXiv:2205.10683), whichever is smaller: ghost where
-2T² < p·D. The sum needs no second backward pass: A and B are kept (book-keeping: Bu et al., arXiv:2210.00038), or gᵤ where that is smaller.
+A unit is `records` examples that follow each other (1: an example; more: a user). Of a layer with
+weight matrix [p, D] whose unit holds T positions, gᵤ = Bᵀ A with B [T, p] what comes back and A [T,
+D] what went in. Its norm is that of gᵤ itself (direct) or, without making it, ‖gᵤ‖² = Σ (A Aᵀ) ∘ (B
+Bᵀ) (ghost: Li et al., arXiv:2110.05679; convolutions in `convolution.py`: Bu et al.,
+arXiv:2205.10683), whichever is smaller: ghost where 2T² < p·D. The sum needs no second backward
+pass: A and B are kept (book-keeping: Bu et al., arXiv:2210.00038), or gᵤ where that is smaller.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-KEEP = 3.0  # per-example gradients are kept where they are at most so many times the layer's input and output
+# per-example gradients are kept where they are at most so many times the layer's input and output
+KEEP = 3.0
 
 
 def ghost(positions: int, p: int, d: int) -> bool:
@@ -23,12 +27,17 @@ def ghost(positions: int, p: int, d: int) -> bool:
 
 
 class Book:
-    """One layer: what went in, what came back, and what was made of them. `square`: ‖gᵤ‖² of all its parameters, [units]."""
+    """One layer: what went in, what came back, and what was made of them.
+
+    `square`: ‖gᵤ‖² of all its parameters, [units].
+    """
 
     def __init__(self, layer: Any, records: int) -> None:
         self.layer, self.records = layer, records
         self.square: torch.Tensor | None = None
-        self.kept: dict[str, torch.Tensor] = {}  # parameter → gᵤ [units, …]; of the others x and back
+        self.kept: dict[
+            str, torch.Tensor
+        ] = {}  # parameter → gᵤ [units, …]; of the others x and back
         self.x: torch.Tensor | None = None
         self.back: torch.Tensor | None = None
 
@@ -36,7 +45,10 @@ class Book:
         raise NotImplementedError
 
     def take(self, x: torch.Tensor, back: torch.Tensor) -> None:
-        """Norms, and what the sum will need. `back`: gradient of the output, of each example's own loss."""
+        """Norms, and what the sum will need.
+
+        `back`: gradient of the output, of each example's own loss.
+        """
         raise NotImplementedError
 
     def input_gradient(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
@@ -60,7 +72,9 @@ class Book:
     def keep(self, **grads: torch.Tensor) -> None:
         """Per-example gradients [n, …], summed into units."""
         for name, grad in grads.items():
-            summed = grad if self.records == 1 else grad.view(-1, self.records, *grad.shape[1:]).sum(1)
+            summed = (
+                grad if self.records == 1 else grad.view(-1, self.records, *grad.shape[1:]).sum(1)
+            )
             self.kept[name] = summed
             self.count(summed.flatten(1).square().sum(1))
 
@@ -102,7 +116,9 @@ class LinearBook(Book):
         elif positions == 1:
             self.count((a.square().sum(2) * b.square().sum(2)).view(units))
         else:
-            self.count((torch.bmm(a, a.transpose(1, 2)) * torch.bmm(b, b.transpose(1, 2))).sum((1, 2)))
+            self.count(
+                (torch.bmm(a, a.transpose(1, 2)) * torch.bmm(b, b.transpose(1, 2))).sum((1, 2))
+            )
         self.x, self.back = x, back
 
     def weigh(self, x: torch.Tensor, back: torch.Tensor, factors: torch.Tensor) -> None:
@@ -115,7 +131,11 @@ def _positions(x: torch.Tensor) -> torch.Tensor:
 
 
 class EmbeddingBook(Book):
-    """Embedding of tokens [n, T]. A row's gradient is the sum over the places where its token stands: positions of equal tokens meet in the Gram matrix."""
+    """Embedding of tokens [n, T].
+
+    A row's gradient is the sum over the places where its token stands: positions of equal tokens
+    meet in the Gram matrix.
+    """
 
     layer: nn.Embedding
 
@@ -134,4 +154,7 @@ class EmbeddingBook(Book):
 
     def weigh(self, x: torch.Tensor, back: torch.Tensor, factors: torch.Tensor) -> None:
         grad = torch.zeros_like(self.layer.weight)
-        add(self.layer.weight, grad.index_add_(0, x.flatten(), (back * factors.view(-1, 1, 1)).flatten(0, 1)))
+        add(
+            self.layer.weight,
+            grad.index_add_(0, x.flatten(), (back * factors.view(-1, 1, 1)).flatten(0, 1)),
+        )

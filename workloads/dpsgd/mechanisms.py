@@ -1,6 +1,8 @@
-"""Four ways to the gradient of a step: plain SGD, Opacus' hooks, Opacus' ghost clipping, and book-keeping. Clipping differs; noise and step are Opacus' own.
+"""Four ways to the gradient of a step: plain SGD, Opacus' hooks, Opacus' ghost clipping, and
+book-keeping. Clipping differs; noise and step are Opacus' own.
 
-Batches arrive in parts (virtual batches): `backward` adds a part's clipped sum over units, `step` adds the noise once and updates.
+Batches arrive in parts (virtual batches): `backward` adds a part's clipped sum over units, `step`
+adds the noise once and updates.
 """
 
 from __future__ import annotations
@@ -37,11 +39,16 @@ class Mechanism:
         """Give the network back as it was."""
 
     def backward(self, losses: torch.Tensor) -> None:
-        """Add what the part's units contribute. `losses` [n], of each example; a unit's loss is the mean over its records."""
+        """Add what the part's units contribute.
+
+        `losses` [n], of each example; a unit's loss is the mean over its records.
+        """
         (losses.sum() / self.spec.records).backward()  # type: ignore[no-untyped-call]
 
     def release(self, step: int) -> None:
-        """Turn the sums into what may be released: each parameter's `grad`, over the expected batch."""
+        """Turn the sums into what may be released: each parameter's `grad`, over the expected
+        batch.
+        """
         for p in self.network.parameters():
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad.div_(self.spec.batch)
 
@@ -52,7 +59,9 @@ class Mechanism:
 
 
 class Private(Mechanism):
-    """With Opacus' optimiser behind it: noise of standard deviation σC from a generator of its own, seeded by seed and step."""
+    """With Opacus' optimiser behind it: noise of standard deviation σC from a generator of its own,
+    seeded by seed and step.
+    """
 
     def __init__(self, spec: Spec, network: nn.Module) -> None:
         super().__init__(spec, network)
@@ -60,7 +69,12 @@ class Private(Mechanism):
             from opacus.optimizers import DPOptimizer
 
             self.generator = torch.Generator(next(network.parameters()).device)
-            noise = {"noise_multiplier": spec.noise, "max_grad_norm": spec.clip, "loss_reduction": "sum", "generator": self.generator}
+            noise = {
+                "noise_multiplier": spec.noise,
+                "max_grad_norm": spec.clip,
+                "loss_reduction": "sum",
+                "generator": self.generator,
+            }
             self.optimiser = DPOptimizer(self.inner, expected_batch_size=spec.batch, **noise)
 
     def release(self, step: int) -> None:
@@ -111,14 +125,19 @@ class Explicit(Private):
 
 
 class Ghost(Private):
-    """Opacus' ghost clipping: norms in one backward pass, the weighted gradient in a second one. Convolutions fall back to their whole gradients' norms."""
+    """Opacus' ghost clipping: norms in one backward pass, the weighted gradient in a second one.
+
+    Convolutions fall back to their whole gradients' norms.
+    """
 
     def __init__(self, spec: Spec, network: nn.Module) -> None:
         super().__init__(spec, network)
         with unwarned():
             from opacus.grad_sample import GradSampleModuleFastGradientClipping
 
-            self.forward = GradSampleModuleFastGradientClipping(network, loss_reduction="sum", max_grad_norm=spec.clip)
+            self.forward = GradSampleModuleFastGradientClipping(
+                network, loss_reduction="sum", max_grad_norm=spec.clip
+            )
 
     def close(self) -> None:
         self.forward.to_standard_module()
@@ -154,7 +173,12 @@ class Booked(Private):
         self._books.backward(losses / self.spec.records)
 
 
-_KINDS: dict[str, type[Mechanism]] = {"plain": Mechanism, "explicit": Explicit, "ghost": Ghost, "book-keeping": Booked}
+_KINDS: dict[str, type[Mechanism]] = {
+    "plain": Mechanism,
+    "explicit": Explicit,
+    "ghost": Ghost,
+    "book-keeping": Booked,
+}
 __all__ = ["ROOM", "Explicit", "Mechanism", "Private", "mechanism"]
 
 

@@ -1,6 +1,8 @@
-"""The networks: two and six convolutions with GroupNorm, WideResNet-16-4, and a small transformer made of Linear layers.
+"""The networks: two and six convolutions with GroupNorm, WideResNet-16-4, and a small transformer
+made of Linear layers.
 
-Every parameter belongs to a layer that is called once a forward pass and that the per-example samplers know (`layers.py`).
+Every parameter belongs to a layer that is called once a forward pass and that the per-example
+samplers know (`layers.py`).
 """
 
 from __future__ import annotations
@@ -16,11 +18,16 @@ VOCABULARY, CONTEXT, WIDTH, HEADS, BLOCKS = 64, 48, 64, 4, 2
 
 def norm(kind: str, channels: int, groups: int) -> nn.Module:
     """GroupNorm; BatchNorm only to be refused under DP, or trained without it."""
-    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(min(groups, channels), channels)
+    return (
+        nn.BatchNorm2d(channels)
+        if kind == "batch"
+        else nn.GroupNorm(min(groups, channels), channels)
+    )
 
 
 class TwoConv(nn.Sequential):
-    """The net of the DP-SGD tutorials on 28² pixels (Papernot et al., arXiv:2007.14191, table 1), with GroupNorm.
+    """The net of the DP-SGD tutorials on 28² pixels (Papernot et al., arXiv:2007.14191, table 1),
+    with GroupNorm.
 
     Input [n, 1, 28, 28] → logits [n, classes].
     """
@@ -34,17 +41,25 @@ class TwoConv(nn.Sequential):
 
 
 class SixConv(nn.Sequential):
-    """Three pairs of 3x3 convolutions of 32, 64, 128 channels, as Papernot et al. use on CIFAR-10 (table 2), with GroupNorm. Input [n, 3, 32, 32]."""
+    """Three pairs of 3x3 convolutions of 32, 64, 128 channels, as Papernot et al. use on CIFAR-10
+    (table 2), with GroupNorm. Input [n, 3, 32, 32].
+    """
 
     def __init__(self, classes: int, kind: str) -> None:
         layers: list[nn.Module] = []
         inside = 3
         for channels in (32, 64, 128):
             for _ in range(2):
-                layers += [nn.Conv2d(inside, channels, 3, padding=1), norm(kind, channels, 8), nn.ReLU()]
+                layers += [
+                    nn.Conv2d(inside, channels, 3, padding=1),
+                    norm(kind, channels, 8),
+                    nn.ReLU(),
+                ]
                 inside = channels
             layers.append(nn.MaxPool2d(2))
-        super().__init__(*layers, nn.Flatten(), nn.Linear(128 * 16, 128), nn.ReLU(), nn.Linear(128, classes))
+        super().__init__(
+            *layers, nn.Flatten(), nn.Linear(128 * 16, 128), nn.ReLU(), nn.Linear(128, classes)
+        )
 
 
 class WideBlock(nn.Module):
@@ -55,7 +70,9 @@ class WideBlock(nn.Module):
         self.norm1, self.norm2 = norm(kind, inside, 16), norm(kind, outside, 16)
         self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
         self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
-        self.short = nn.Conv2d(inside, outside, 1, stride, bias=False) if inside != outside else None
+        self.short = (
+            nn.Conv2d(inside, outside, 1, stride, bias=False) if inside != outside else None
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         first = F.relu(self.norm1(x))
@@ -66,19 +83,33 @@ class WideBlock(nn.Module):
 
 
 class WideResNet(nn.Sequential):
-    """WideResNet-16-4 with GroupNorm of 16 groups, as De et al. train it with DP (arXiv:2204.13650). Input [n, 3, 32, 32]."""
+    """WideResNet-16-4 with GroupNorm of 16 groups, as De et al. train it with DP
+    (arXiv:2204.13650). Input [n, 3, 32, 32].
+    """
 
     def __init__(self, classes: int, kind: str) -> None:
         blocks: list[nn.Module] = [nn.Conv2d(3, 16, 3, padding=1, bias=False)]
         inside = 16
         for channels, stride in ((64, 1), (128, 2), (256, 2)):
-            blocks += [WideBlock(inside, channels, stride, kind), WideBlock(channels, channels, 1, kind)]
+            blocks += [
+                WideBlock(inside, channels, stride, kind),
+                WideBlock(channels, channels, 1, kind),
+            ]
             inside = channels
-        super().__init__(*blocks, norm(kind, 256, 16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, classes))
+        super().__init__(
+            *blocks,
+            norm(kind, 256, 16),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(256, classes),
+        )
 
 
 class TextBlock(nn.Module):
-    """Causal self-attention and a two-layer perceptron, each behind a LayerNorm, from Linear layers alone."""
+    """Causal self-attention and a two-layer perceptron, each behind a LayerNorm, from Linear layers
+    alone.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -89,15 +120,26 @@ class TextBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         n, length, width = x.shape
-        q, k, v = self.qkv(self.norm1(x)).view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(n, length, width)
+        q, k, v = (
+            self.qkv(self.norm1(x))
+            .view(n, length, 3, self.heads, width // self.heads)
+            .permute(2, 0, 3, 1, 4)
+        )
+        attended = (
+            F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            .transpose(1, 2)
+            .reshape(n, length, width)
+        )
         x = x + self.out(attended)
         made: torch.Tensor = x + self.down(F.gelu(self.up(self.norm2(x))))
         return made
 
 
 class TextNet(nn.Module):
-    """A decoder of two blocks. Tokens [n, CONTEXT] → logits of each next token [n, CONTEXT, VOCABULARY]."""
+    """A decoder of two blocks.
+
+    Tokens [n, CONTEXT] → logits of each next token [n, CONTEXT, VOCABULARY].
+    """
 
     def __init__(self, classes: int, kind: str) -> None:
         super().__init__()
@@ -108,12 +150,19 @@ class TextNet(nn.Module):
         self.norm, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        at = torch.arange(x.shape[1], device=x.device).repeat(len(x), 1)  # one row an example: each has its own gradient of the places
+        at = torch.arange(x.shape[1], device=x.device).repeat(
+            len(x), 1
+        )  # one row an example: each has its own gradient of the places
         logits: torch.Tensor = self.head(self.norm(self.blocks(self.tokens(x) + self.places(at))))
         return logits
 
 
-NETWORKS: dict[str, type[nn.Module]] = {"conv2": TwoConv, "conv6": SixConv, "wrn16-4": WideResNet, "text": TextNet}
+NETWORKS: dict[str, type[nn.Module]] = {
+    "conv2": TwoConv,
+    "conv6": SixConv,
+    "wrn16-4": WideResNet,
+    "text": TextNet,
+}
 
 
 def network(name: str, classes: int, kind: str, seed: int) -> nn.Module:

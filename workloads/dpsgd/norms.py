@@ -1,4 +1,6 @@
-"""Per-unit gradients of GroupNorm and LayerNorm: sums over an example's positions, small enough to be kept."""
+"""Per-unit gradients of GroupNorm and LayerNorm: sums over an example's positions, small enough to
+be kept.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +12,35 @@ from energybench_workloads.dpsgd.layers import Book
 
 
 class GroupNormBook(Book):
-    """GroupNorm on [n, C, …]. With x̂ = (x - mean)·rstd: ∂γ = Σ back·x̂ = rstd·(Σ back·x - mean·Σ back), so x̂ is never made."""
+    """GroupNorm on [n, C, …].
+
+    With x̂ = (x - mean)·rstd: ∂γ = Σ back·x̂ = rstd·(Σ back·x - mean·Σ back), so x̂ is never made.
+    """
 
     layer: nn.GroupNorm
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         layer = self.layer
         n, channels = x.shape[:2]
-        out, self.mean, self.rstd = torch.ops.aten.native_group_norm(x, layer.weight, layer.bias, n, channels, x[0, 0].numel(), layer.num_groups, layer.eps)
+        out, self.mean, self.rstd = torch.ops.aten.native_group_norm(
+            x, layer.weight, layer.bias, n, channels, x[0, 0].numel(), layer.num_groups, layer.eps
+        )
         made: torch.Tensor = out
         return made
 
     def input_gradient(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
         n, channels = x.shape[:2]
         made: torch.Tensor = torch.ops.aten.native_group_norm_backward(
-            back, x, self.mean, self.rstd, self.layer.weight, n, channels, x[0, 0].numel(), self.layer.num_groups, (True, False, False)
+            back,
+            x,
+            self.mean,
+            self.rstd,
+            self.layer.weight,
+            n,
+            channels,
+            x[0, 0].numel(),
+            self.layer.num_groups,
+            (True, False, False),
         )[0]
         return made
 
@@ -44,13 +60,24 @@ class LayerNormBook(Book):
     layer: nn.LayerNorm
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.layer_norm(x, self.layer.normalized_shape, self.layer.weight, self.layer.bias, self.layer.eps)
+        return F.layer_norm(
+            x, self.layer.normalized_shape, self.layer.weight, self.layer.bias, self.layer.eps
+        )
 
     def input_gradient(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
         layer = self.layer
-        _, mean, rstd = torch.ops.aten.native_layer_norm(x, layer.normalized_shape, layer.weight, layer.bias, layer.eps)
+        _, mean, rstd = torch.ops.aten.native_layer_norm(
+            x, layer.normalized_shape, layer.weight, layer.bias, layer.eps
+        )
         made: torch.Tensor = torch.ops.aten.native_layer_norm_backward(
-            back, x, layer.normalized_shape, mean, rstd, layer.weight, layer.bias, (True, False, False)
+            back,
+            x,
+            layer.normalized_shape,
+            mean,
+            rstd,
+            layer.weight,
+            layer.bias,
+            (True, False, False),
         )[0]
         return made
 

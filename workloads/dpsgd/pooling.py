@@ -1,4 +1,6 @@
-"""Max pooling over 2 x 2 at stride 1 by two maxima: torch's own for contiguous images on a CPU is not vectorised, and took half of a plain step."""
+"""Max pooling over 2 x 2 at stride 1 by two maxima: torch's own for contiguous images on a CPU is
+not vectorised, and took half of a plain step.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ from torch import nn
 
 
 class _Larger(torch.autograd.Function):
-    """The larger of neighbours along one dimension. The gradient goes to the first where both are equal, as torch's pooling has it."""
+    """The larger of neighbours along one dimension.
+
+    The gradient goes to the first where both are equal, as torch's pooling has it.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, dim: int) -> torch.Tensor:

@@ -1,7 +1,9 @@
-"""What a run's noise guarantees: (ε, δ) of the Poisson-subsampled Gaussian mechanism, by two accountants of Google's dp-accounting, and σ from a target ε.
+"""What a run's noise guarantees: (ε, δ) of the Poisson-subsampled Gaussian mechanism, by two
+accountants of Google's dp-accounting, and σ from a target ε.
 
-RDP: Rényi moments (Mironov et al., arXiv:1908.10530). PLD: numerical composition of privacy loss distributions, an upper bound
-(Doroshenko et al., arXiv:2207.04380). A central-limit (GDP) value lies below both and is no guarantee: it is not offered.
+RDP: Rényi moments (Mironov et al., arXiv:1908.10530). PLD: numerical composition of privacy loss
+distributions, an upper bound (Doroshenko et al., arXiv:2207.04380). A central-limit (GDP) value
+lies below both and is no guarantee: it is not offered.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from energybench.errors import BadInput
 MOST_NOISE, LEAST_NOISE = 1000.0, 1e-3
 MOST_PLD = 200.0  # PLD's grid grows with ε: 3 s here, gigabytes at a few thousand
 TOLERANCE = 1e-4  # of σ
-STEP = 0.9  # from RDP's σ down to one that PLD finds too small: seldom more than one, and each smaller σ takes PLD longer
+# from RDP's σ down to one that PLD finds too small: seldom more than one, and each smaller σ takes
+# PLD longer
+STEP = 0.9
 
 
 class Spent(NamedTuple):
@@ -46,12 +50,17 @@ def require_libraries() -> None:
         try:
             __import__(module)
         except ImportError as error:
-            raise BadInput(name, "is not installed", "pip install 'energybench[workloads]'") from error
+            raise BadInput(
+                name, "is not installed", "pip install 'energybench[workloads]'"
+            ) from error
 
 
 @functools.lru_cache(maxsize=256)
 def epsilon(accountant: str, rate: float, noise: float, times: int, delta: float) -> float:
-    """Infinite where the accountant finds no bound. An ε over MOST_PLD by RDP stands for PLD's, which is less: so little privacy needs no digits."""
+    """Infinite where the accountant finds no bound.
+
+    An ε over MOST_PLD by RDP stands for PLD's, which is less: so little privacy needs no digits.
+    """
     if times == 0:
         return 0.0
     if accountant == "pld" and (bound := epsilon("rdp", rate, noise, times, delta)) > MOST_PLD:
@@ -64,23 +73,52 @@ def epsilon(accountant: str, rate: float, noise: float, times: int, delta: float
 
 
 def spent(rate: float, noise: float, times: int, delta: float) -> Spent:
-    return Spent(rate, noise, times, delta, *(epsilon(name, rate, noise, times, delta) for name in ("rdp", "pld")))
+    return Spent(
+        rate,
+        noise,
+        times,
+        delta,
+        *(epsilon(name, rate, noise, times, delta) for name in ("rdp", "pld")),
+    )
 
 
 def noise_for(target: float, accountant: str, rate: float, times: int, delta: float) -> float:
-    """The least noise multiplier whose ε is at most the target, to 1e-4, rounded up. Raises BadInput where none within reach does."""
-    if epsilon("rdp", rate, MOST_NOISE, times, delta) > target and epsilon(accountant, rate, MOST_NOISE, times, delta) > target:
-        what = f"cannot be met over {times} compositions at a sampling rate of {rate:.4g}: noise of {MOST_NOISE:g} C is not enough"
-        raise BadInput(f"--set epsilon={target:g}", what, "a larger ε, fewer steps, a smaller batch, more examples, or a larger δ")
+    """The least noise multiplier whose ε is at most the target, to 1e-4, rounded up.
+
+    Raises BadInput where none within reach does.
+    """
+    if (
+        epsilon("rdp", rate, MOST_NOISE, times, delta) > target
+        and epsilon(accountant, rate, MOST_NOISE, times, delta) > target
+    ):
+        what = (
+            f"cannot be met over {times} compositions at a sampling rate of {rate:.4g}: noise of "
+            f"{MOST_NOISE:g} C is not enough"
+        )
+        raise BadInput(
+            f"--set epsilon={target:g}",
+            what,
+            "a larger ε, fewer steps, a smaller batch, more examples, or a larger δ",
+        )
     if epsilon("rdp", rate, LEAST_NOISE, times, delta) <= target:
-        what = f"is met by noise of {LEAST_NOISE:g} C over {times} compositions, which hides nothing"
-        raise BadInput(f"--set epsilon={target:g}", what, f"an ε of some tens at most, or --set noise={LEAST_NOISE:g}")
-    found = _least(lambda noise: epsilon("rdp", rate, noise, times, delta) <= target, LEAST_NOISE, MOST_NOISE)  # quick, and never below PLD's
+        what = (
+            f"is met by noise of {LEAST_NOISE:g} C over {times} compositions, which hides nothing"
+        )
+        raise BadInput(
+            f"--set epsilon={target:g}",
+            what,
+            f"an ε of some tens at most, or --set noise={LEAST_NOISE:g}",
+        )
+    found = _least(
+        lambda noise: epsilon("rdp", rate, noise, times, delta) <= target, LEAST_NOISE, MOST_NOISE
+    )  # quick, and never below PLD's
     if accountant == "pld":
         low = STEP * found
         while low > LEAST_NOISE and epsilon("pld", rate, low, times, delta) <= target:
             low, found = STEP * low, low
-        found = _least(lambda noise: epsilon("pld", rate, noise, times, delta) <= target, low, found)
+        found = _least(
+            lambda noise: epsilon("pld", rate, noise, times, delta) <= target, low, found
+        )
     unit = 10.0 ** (math.floor(math.log10(found)) - 5)
     return round(math.ceil(found / unit) * unit, 12)
 
@@ -94,15 +132,25 @@ def _least(enough: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def tier(value: float, delta: float, units: int) -> str:
-    """Ponomareva et al., How to DP-fy ML, arXiv:2303.00654: strong, reasonable, weak; none at a δ that publishing one unit whole would meet."""
+    """Ponomareva et al., How to DP-fy ML, arXiv:2303.00654: strong, reasonable, weak; none at a δ
+    that publishing one unit whole would meet.
+    """
     if delta > 1 / units:
         return f"none: δ = {delta:g} is above one over the {units} units, whatever ε is"
-    return "1, strong (ε ≤ 1)" if value <= 1 else "2, reasonable (ε ≤ 10)" if value <= 10 else "3, weak (ε > 10): not by itself evidence of anonymity"
+    return (
+        "1, strong (ε ≤ 1)"
+        if value <= 1
+        else "2, reasonable (ε ≤ 10)"
+        if value <= 10
+        else "3, weak (ε > 10): not by itself evidence of anonymity"
+    )
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The RDP accountant leaves orders out whose series does not converge (its bound holds without them) and logs each of them."""
+    """The RDP accountant leaves orders out whose series does not converge (its bound holds without
+    them) and logs each of them.
+    """
     log = logging.getLogger("absl")
     level = log.level
     log.setLevel(logging.ERROR)

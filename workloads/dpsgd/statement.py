@@ -1,4 +1,6 @@
-"""The privacy statement of a run, by the list of Ponomareva et al., How to DP-fy ML (arXiv:2303.00654, section 5.3): what is claimed, and where it ends."""
+"""The privacy statement of a run, by the list of Ponomareva et al., How to DP-fy ML
+(arXiv:2303.00654, section 5.3): what is claimed, and where it ends.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from energybench_workloads.dpsgd.spec import DEFAULT_SEED, Spec
 if TYPE_CHECKING:
     from energybench_workloads.dpsgd.data import Examples
 
-PLAIN: dict[str, Said] = {"privacy": "none: plain SGD, the baseline. Nothing is claimed of these weights"}
+PLAIN: dict[str, Said] = {
+    "privacy": "none: plain SGD, the baseline. Nothing is claimed of these weights"
+}
 GUESSED = 2**32  # seeds below can all be tried
 _SCALED = 20.0  # standard deviations that scaled pixels do not reach
 _SECRET = "for a release, --set seed=SECRET of 62 random bits, and delete it"
@@ -31,12 +35,25 @@ NOTES = (
 
 
 def statement(spec: Spec, spent: Spent, steps: int, digest: str) -> dict[str, Said]:
-    """Topic → what is stated, complete by the list. `steps`: taken since the beginning, over all runs from a checkpoint; `spent` is of those that are
-    guaranteed (`spec.guaranteed`). `digest`: of the data (SHA-256).
+    """Topic → what is stated, complete by the list. `steps`: taken since the beginning, over all
+    runs from a checkpoint; `spent` is of those that are guaranteed (`spec.guaranteed`). `digest`:
+    of the data (SHA-256).
     """
-    poisson, claimed, assumed = spec.sampling == "poisson", spent.of(spec.accountant), _assumptions(spec)
-    records = f"all {spec.records} records of one user" if spec.unit == "user" else "one example: its pixels or tokens and its label"
-    adjacency = "add or remove one unit" if poisson else "zero-out: one unit's gradients are replaced by zero, the batches stay as they are"
+    poisson, claimed, assumed = (
+        spec.sampling == "poisson",
+        spent.of(spec.accountant),
+        _assumptions(spec),
+    )
+    records = (
+        f"all {spec.records} records of one user"
+        if spec.unit == "user"
+        else "one example: its pixels or tokens and its label"
+    )
+    adjacency = (
+        "add or remove one unit"
+        if poisson
+        else "zero-out: one unit's gradients are replaced by zero, the batches stay as they are"
+    )
     guaranteed = spec.guaranteed(steps)
     whose = "a user" if spec.unit == "user" else "an example"
     bound = f"({_rounded_up(claimed)}, {spent.delta:g})-DP for {whose}, by {_accountant(spec, spent)}, under a secret seed"
@@ -66,7 +83,11 @@ def statement(spec: Spec, spent: Spent, steps: int, digest: str) -> dict[str, Sa
 
 def _own(spec: Spec, digest: str) -> str:
     """Which file, told apart by what it holds, and who a user is in it."""
-    users = f"; each next {spec.records} examples are taken for one user's" if spec.unit == "user" else ""
+    users = (
+        f"; each next {spec.records} examples are taken for one user's"
+        if spec.unit == "user"
+        else ""
+    )
     return f"the file {Path(spec.data).name} (SHA-256 of x and y {digest[:16]}…), its first {spec.examples * spec.records} examples{users}"
 
 
@@ -93,29 +114,55 @@ def _rounded_up(epsilon: float) -> str:
 
 
 def _by_pld(spent: Spent) -> str:
-    return f"{spent.pld:.5f}" if spent.by_pld else f"not computed, being over {privacy.MOST_PLD:g}: RDP's stands for it"
+    return (
+        f"{spent.pld:.5f}"
+        if spent.by_pld
+        else f"not computed, being over {privacy.MOST_PLD:g}: RDP's stands for it"
+    )
 
 
 def _assumptions(spec: Spec) -> tuple[tuple[str, bool], ...]:
     """What is assumed and why it holds or does not, and whether it does."""
     poisson, secret = spec.sampling == "poisson", spec.seed >= GUESSED
-    sampled = "unit by unit from a counter-based generator" if poisson else "shuffled, so no amplification is counted: a unit is met once a pass, at full rate"
-    kept = "where this run's seed, which is in its settings, is kept secret" if secret else "the seed is the default, or small enough to be guessed"
+    sampled = (
+        "unit by unit from a counter-based generator"
+        if poisson
+        else "shuffled, so no amplification is counted: a unit is met once a pass, at full rate"
+    )
+    kept = (
+        "where this run's seed, which is in its settings, is kept secret"
+        if secret
+        else "the seed is the default, or small enough to be guessed"
+    )
     return (
         (f"batches are independent Poisson samples: {sampled}", poisson),
         ("one unit changes the sum by at most C: checked on the trained network", True),
         (f"noise is Gaussian, fresh in every step and unknown: {kept}", secret),
-        ("noise is real-valued: it is fp32, whose rounding can betray what it hides (Mironov, CCS 2012), and nothing is done against that", False),
-        ("no state but the weights passes between units: no layer mixes the examples of a batch", True),
+        (
+            "noise is real-valued: it is fp32, whose rounding can betray what it hides (Mironov, CCS 2012), and nothing is done against that",
+            False,
+        ),
+        (
+            "no state but the weights passes between units: no layer mixes the examples of a batch",
+            True,
+        ),
     )
 
 
 def terms(spec: Spec) -> str:
     """What an ε of this training is, in one sentence, for a table that shows it alone."""
     whose = "all records of a user" if spec.unit == "user" else "one example"
-    how = "Poisson batches, add or remove" if spec.sampling == "poisson" else "shuffled batches without amplification, zero-out"
+    how = (
+        "Poisson batches, add or remove"
+        if spec.sampling == "poisson"
+        else "shuffled batches without amplification, zero-out"
+    )
     at_most = f" of the {spec.steps} steps that it may take at most" if spec.accuracy else ""
-    given = f", which {'the default' if spec.seed == DEFAULT_SEED else 'a'} seed of {spec.seed} is not" if spec.seed < GUESSED else ""
+    given = (
+        f", which {'the default' if spec.seed == DEFAULT_SEED else 'a'} seed of {spec.seed} is not"
+        if spec.seed < GUESSED
+        else ""
+    )
     return (
         f"ε at δ = {spec.delta:g} for {whose}, {how}, by {spec.accountant.upper()}, of the weights after every step{at_most}, under a secret seed{given}. "
         "Each run's whole privacy statement: `energybench report STUDY/runs`."
@@ -123,20 +170,37 @@ def terms(spec: Spec) -> str:
 
 
 def doubts(spec: Spec, spent: Spent, amplified: Spent | None) -> tuple[Doubt, ...]:
-    """What weakens the statement. `amplified`: what Poisson sampling would have given, where batches were shuffled."""
+    """What weakens the statement.
+
+    `amplified`: what Poisson sampling would have given, where batches were shuffled.
+    """
     found = []
     if amplified is not None:
         message = (
             f"batches were shuffled, which breaks amplification by sampling: ε = {amplified.of(spec.accountant):.3g} of Poisson sampling does not hold, "
             f"ε = {spent.of(spec.accountant):.3g} does"
         )
-        found.append(Doubt(code="shuffled-batches", message=message, remedy="--set sampling=poisson"))
+        found.append(
+            Doubt(code="shuffled-batches", message=message, remedy="--set sampling=poisson")
+        )
     if spent.delta > 1 / spec.examples:
         message = f"δ = {spent.delta:g} is above one over the {spec.examples} units: publishing one unit whole would meet it"
-        found.append(Doubt(code="delta-large", message=message, remedy=f"--set delta={0.1 / spec.examples:.1g} or less"))
+        found.append(
+            Doubt(
+                code="delta-large",
+                message=message,
+                remedy=f"--set delta={0.1 / spec.examples:.1g} or less",
+            )
+        )
     if spent.of(spec.accountant) > 10:
         message = f"ε = {spent.of(spec.accountant):.3g} is over 10: a formal guarantee that says little by itself"
-        found.append(Doubt(code="weak-privacy", message=message, remedy="more noise, fewer steps, a smaller batch or more examples"))
+        found.append(
+            Doubt(
+                code="weak-privacy",
+                message=message,
+                remedy="more noise, fewer steps, a smaller batch or more examples",
+            )
+        )
     if spec.seed == DEFAULT_SEED:
         message = f"these weights carry no privacy: noise and batches follow from the seed, {DEFAULT_SEED} by default; stated is what a secret one gives"
         found.append(Doubt(code="known-seed", message=message, remedy=_SECRET))
@@ -147,8 +211,16 @@ def doubts(spec: Spec, spent: Spent, amplified: Spent | None) -> tuple[Doubt, ..
 
 
 def of_data(spec: Spec, held: Examples) -> tuple[Doubt, ...]:
-    """Pixels as they come from a camera make the first layer's gradients hundreds of times too large: all are clipped, and little is learned."""
+    """Pixels as they come from a camera make the first layer's gradients hundreds of times too
+    large: all are clipped, and little is learned.
+    """
     largest = float(held.x.abs().max()) if held.x.is_floating_point() else 0.0
     if spec.data in _DATA or largest <= _SCALED:
         return ()
-    return (Doubt(code="unscaled", message=f"x goes up to {largest:.3g} in size, where about 1 is meant", remedy="subtract its mean, divide by its deviation"),)
+    return (
+        Doubt(
+            code="unscaled",
+            message=f"x goes up to {largest:.3g} in size, where about 1 is meant",
+            remedy="subtract its mean, divide by its deviation",
+        ),
+    )

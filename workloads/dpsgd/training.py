@@ -1,4 +1,6 @@
-"""The training loop: batches by the sampler, in parts that fit the device, through one of the mechanisms; evaluation, and checkpoints."""
+"""The training loop: batches by the sampler, in parts that fit the device, through one of the
+mechanisms; evaluation, and checkpoints.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from energybench_workloads.trainings import Kept, require_numbers, steps_due
 
 
 class Trained(NamedTuple):
-    """One run. losses: of each step since the beginning, the mean over its batch, None where none was drawn; scores: (step, held-out accuracy)."""
+    """One run. losses: of each step since the beginning, the mean over its batch, None where none
+    was drawn; scores: (step, held-out accuracy).
+    """
 
     losses: tuple[float | None, ...]
     scores: tuple[tuple[int, float], ...]
@@ -34,7 +38,10 @@ class Trained(NamedTuple):
 
 
 class Training:
-    """A network, its mechanism and its examples on one device. Every run begins anew, unless there is a checkpoint: then each goes on."""
+    """A network, its mechanism and its examples on one device.
+
+    Every run begins anew, unless there is a checkpoint: then each goes on.
+    """
 
     def __init__(self, spec: Spec, held: Examples, device: torch.device) -> None:
         self.spec, self.held, self.device = spec, held, device
@@ -47,7 +54,9 @@ class Training:
         self._begun: dict[str, Any] | None = None  # the optimiser's state to begin with
         self.drawn = 0  # examples, of the runs that have gone on since the checkpoint was opened
         self._kept = Kept(spec.checkpoint) if spec.checkpoint else None
-        self._stands = -1  # step at which the network stands, where the next run may go on from there
+        self._stands = (
+            -1
+        )  # step at which the network stands, where the next run may go on from there
 
     def close(self) -> None:
         self.mechanism.close()
@@ -70,9 +79,11 @@ class Training:
         return steps_due(steps, self.spec.checkpoint, self.spec.total, self.done, why)
 
     def train(self, steps: int, region: RegionFactory, keep: bool = True) -> Trained:
-        """Up to so many steps; fewer where the accuracy asked for is reached, or where `total` leaves fewer. Raises BadInput where it leaves none.
+        """Up to so many steps; fewer where the accuracy asked for is reached, or where `total`
+        leaves fewer. Raises BadInput where it leaves none.
 
-        Without `keep` nothing of it stays: the checkpoint is as it was, and the next run begins where this one did.
+        Without `keep` nothing of it stays: the checkpoint is as it was, and the next run begins
+        where this one did.
         """
         spec, first = self.spec, self.done
         steps = self.due(steps)
@@ -94,7 +105,10 @@ class Training:
                     scores.append((done, self.accuracy()))
                 if scores[-1][1] >= spec.accuracy > 0:
                     break
-        losses = tuple(total / count if count else None for total, count in zip(torch.stack(sums).tolist(), counts, strict=True))
+        losses = tuple(
+            total / count if count else None
+            for total, count in zip(torch.stack(sums).tolist(), counts, strict=True)
+        )
         trained = Trained(self._losses + losses, tuple(scores), first, sum(counts))
         if spec.checkpoint:
             require_numbers(losses, self.finite(), first, spec.checkpoint)
@@ -132,7 +146,9 @@ class Training:
         self._step(0, quiet)
 
     def disturbed(self) -> None:
-        """The weights are no longer where the last run left them: the next one begins from its seed, or from the checkpoint as it is now."""
+        """The weights are no longer where the last run left them: the next one begins from its
+        seed, or from the checkpoint as it is now.
+        """
         self._stands = -1
         self.go_on()
 
@@ -141,7 +157,13 @@ class Training:
         self.network.eval()
         hits = total = 0
         with torch.no_grad():
-            for x, y in zip(*(torch.split(part, self.spec.physical) for part in (self.held.held_x, self.held.held_y)), strict=True):
+            for x, y in zip(
+                *(
+                    torch.split(part, self.spec.physical)
+                    for part in (self.held.held_x, self.held.held_y)
+                ),
+                strict=True,
+            ):
                 found = self.network(x.to(self.device)).argmax(-1).cpu()
                 hits, total = hits + int((found == y).sum()), total + y.numel()
         self.network.train()
@@ -155,7 +177,13 @@ class Training:
         """A file that is whole replaces the one before; or it is thrown away, and so are the steps."""
         path = Path(self.spec.checkpoint)
         inner = self.mechanism.inner.state_dict()
-        state = {"step": trained.steps, "problem": self._problem(), "losses": trained.losses, "network": self.network.state_dict(), "optimiser": inner}
+        state = {
+            "step": trained.steps,
+            "problem": self._problem(),
+            "losses": trained.losses,
+            "network": self.network.state_dict(),
+            "optimiser": inner,
+        }
         draft = path.with_name(path.name + ".part")
         torch.save(state, draft)
         if not keep:
@@ -169,7 +197,10 @@ class Training:
         self._losses = trained.losses
 
     def go_on(self) -> None:
-        """From the checkpoint, where there is one. Raises BadInput where it is none, or one of another training."""
+        """From the checkpoint, where there is one.
+
+        Raises BadInput where it is none, or one of another training.
+        """
         spec = self.spec
         if not spec.checkpoint or not Path(spec.checkpoint).is_file():
             return
@@ -177,14 +208,32 @@ class Training:
         assert self._kept is not None  # there is a checkpoint to read
         self._kept.check()
         try:
-            state: dict[str, Any] = torch.load(spec.checkpoint, map_location="cpu", weights_only=True)
+            state: dict[str, Any] = torch.load(
+                spec.checkpoint, map_location="cpu", weights_only=True
+            )
             step, problem = int(state["step"]), dict(state["problem"])
         except Exception as error:
-            raise BadInput(where, "is no checkpoint of dpsgd", "another path, or remove the file") from error
+            raise BadInput(
+                where, "is no checkpoint of dpsgd", "another path, or remove the file"
+            ) from error
         if other := [key for key, value in self._problem().items() if problem.get(key) != value]:
-            said = ", ".join(f"noise (found for epsilon, delta and total: now {spec.noise:g})" if key == "noise" and spec.epsilon else key for key in other)
-            raise BadInput(where, f"was begun with another {said}", "the settings that it was begun with, or another path")
-        self.start, self._begun, self._losses, self.done = state["network"], state["optimiser"], tuple(state["losses"]), step
+            said = ", ".join(
+                f"noise (found for epsilon, delta and total: now {spec.noise:g})"
+                if key == "noise" and spec.epsilon
+                else key
+                for key in other
+            )
+            raise BadInput(
+                where,
+                f"was begun with another {said}",
+                "the settings that it was begun with, or another path",
+            )
+        self.start, self._begun, self._losses, self.done = (
+            state["network"],
+            state["optimiser"],
+            tuple(state["losses"]),
+            step,
+        )
 
     def identity(self) -> str:
         """The same for all runs from one checkpoint file on one host, and no other's."""
@@ -193,8 +242,25 @@ class Training:
     def _problem(self) -> dict[str, Any]:
         """What all runs of one training share: its privacy is counted over all of them."""
         spec = self.spec
-        keys = ("mode", "batch", "sampling", "unit", "records", "clip", "noise", "lr", "momentum", "norm", "examples", "seed")
-        return {"network": spec.size.network, "data": self.held.digest, **{key: getattr(spec, key) for key in keys}}
+        keys = (
+            "mode",
+            "batch",
+            "sampling",
+            "unit",
+            "records",
+            "clip",
+            "noise",
+            "lr",
+            "momentum",
+            "norm",
+            "examples",
+            "seed",
+        )
+        return {
+            "network": spec.size.network,
+            "data": self.held.digest,
+            **{key: getattr(spec, key) for key in keys},
+        }
 
     def _wait(self) -> None:
         if self.spec.regions:

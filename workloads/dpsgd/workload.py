@@ -1,4 +1,6 @@
-"""dpsgd: a network trained with and without differential privacy, the clipping done in four ways, and what the noise guarantees stated with every run."""
+"""dpsgd: a network trained with and without differential privacy, the clipping done in four ways,
+and what the noise guarantees stated with every run.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +10,40 @@ from typing import TYPE_CHECKING, Any
 
 from energybench.model import Memory, Progress, StudyPlan, Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import Scalar, affinity, check_size, fingerprint, require_memory, require_torch, short, torch_device, use_threads
+from energybench_workloads.common import (
+    Scalar,
+    affinity,
+    check_size,
+    fingerprint,
+    require_memory,
+    require_torch,
+    short,
+    torch_device,
+    use_threads,
+)
 from energybench_workloads.dpsgd import privacy, studies
 from energybench_workloads.dpsgd.spec import SETTINGS, SIZES, Spec, read
 
 if TYPE_CHECKING:
     from energybench_workloads.dpsgd.training import Trained, Training
 
-VERSION = 1  # of the problem: raise it when the same settings no longer give the same examples and network
-ROOM_BYTES = 64  # a parameter and an activation value each need so much, generously: weights, sums, what the backward pass keeps
+# of the problem: raise it when the same settings no longer give the same examples and network
+VERSION = 1
+# a parameter and an activation value each need so much, generously: weights, sums, what the
+# backward pass keeps
+ROOM_BYTES = 64
 
 
 class Dpsgd:
-    """Training under differential privacy: DP-SGD against plain SGD, clipped by hooks, ghost norms or book-keeping (docs/workloads/dpsgd.md)."""
+    """Training under differential privacy: DP-SGD against plain SGD, clipped by hooks, ghost norms
+    or book-keeping (docs/workloads/dpsgd.md).
+    """
 
     name = "dpsgd"
-    about = "training under differential privacy beside plain SGD: explicit (hooks), ghost or book-keeping"
+    about = (
+        "training under differential privacy beside plain SGD: explicit (hooks), ghost or "
+        "book-keeping"
+    )
     sizes: Sequence[str] = tuple(SIZES)
     studies: Mapping[str, str] = studies.STUDIES
 
@@ -34,7 +54,9 @@ class Dpsgd:
         self._opened = 0  # steps behind the checkpoint when it was opened
         self._flops = 0.0  # of one example's forward pass
 
-    def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
+    def setup(
+        self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]
+    ) -> None:
         check_size(self.name, size, self.sizes)
         spec = read(size, settings)
         require_torch()
@@ -42,7 +64,9 @@ class Dpsgd:
             privacy.require_libraries()
         if spec.epsilon is not None:
             rate, times = spec.exposures(spec.planned)
-            spec = spec._replace(noise=privacy.noise_for(spec.epsilon, spec.accountant, rate, times, spec.delta))
+            spec = spec._replace(
+                noise=privacy.noise_for(spec.epsilon, spec.accountant, rate, times, spec.delta)
+            )
         self.close()
         self._make(spec, device, region)
 
@@ -55,13 +79,21 @@ class Dpsgd:
         use_threads(spec.threads)
         held = examples(spec)
         parameters, activations = values(spec, held.x[:1])
-        needed = float(ROOM_BYTES * (parameters + activations * spec.physical)) + (4.0 * parameters * spec.physical if spec.mode == "explicit" else 0.0)
-        require_memory(self.name, spec.size.network, chosen, needed if chosen.type == "cpu" else 0.0, needed)
+        needed = float(ROOM_BYTES * (parameters + activations * spec.physical)) + (
+            4.0 * parameters * spec.physical if spec.mode == "explicit" else 0.0
+        )
+        require_memory(
+            self.name, spec.size.network, chosen, needed if chosen.type == "cpu" else 0.0, needed
+        )
         training = Training(spec, held, chosen)
         training.go_on()
         training.due(spec.steps)
         self._opened = training.done
-        with region("compile"):  # libraries choose their algorithms; what it changes is put back by the run's own beginning
+        with region(
+            "compile"
+            # libraries choose their algorithms; what it changes is put back by the run's own
+            # beginning
+        ):
             training.network.train()
             training.step_once()
         self._flops = forward_flops(spec, held.x[:1])
@@ -69,12 +101,32 @@ class Dpsgd:
         self._fingerprint = fingerprint(self._problem(spec), held.digest)
 
     def _problem(self, spec: Spec) -> dict[str, Any]:
-        """What makes two runs the same work: the same network shown the same examples. How they are clipped and stepped stays out: that is what is asked."""
-        problem: dict[str, Any] = {"workload": self.name, "version": VERSION, "network": spec.size.network, "norm": spec.norm, "seed": spec.seed}
-        problem |= {"unit": spec.unit, "records": spec.records, "examples": spec.examples, "held": spec.held}
+        """What makes two runs the same work: the same network shown the same examples.
+
+        How they are clipped and stepped stays out: that is what is asked.
+        """
+        problem: dict[str, Any] = {
+            "workload": self.name,
+            "version": VERSION,
+            "network": spec.size.network,
+            "norm": spec.norm,
+            "seed": spec.seed,
+        }
+        problem |= {
+            "unit": spec.unit,
+            "records": spec.records,
+            "examples": spec.examples,
+            "held": spec.held,
+        }
         if spec.accuracy:
             return {**problem, "accuracy": spec.accuracy, "every": spec.every}
-        return {**problem, "batch": spec.batch, "steps": spec.steps, "sampling": spec.sampling, "every": spec.every}
+        return {
+            **problem,
+            "batch": spec.batch,
+            "steps": spec.steps,
+            "sampling": spec.sampling,
+            "every": spec.every,
+        }
 
     def settings(self) -> Mapping[str, Scalar]:
         spec = self._spec
@@ -84,8 +136,18 @@ class Dpsgd:
         import torch
 
         parameters = sum(p.numel() for p in self._training.network.parameters())
-        extra: dict[str, Scalar] = {"network": spec.size.network, "parameters": parameters, "sampling_rate": spec.rate, "affinity": affinity()}
-        return {**given, **extra, "threads": torch.get_num_threads(), "checkpoint": Path(spec.checkpoint).name}
+        extra: dict[str, Scalar] = {
+            "network": spec.size.network,
+            "parameters": parameters,
+            "sampling_rate": spec.rate,
+            "affinity": affinity(),
+        }
+        return {
+            **given,
+            **extra,
+            "threads": torch.get_num_threads(),
+            "checkpoint": Path(spec.checkpoint).name,
+        }
 
     def checkpoint(self) -> str | None:
         return str(Path(self._spec.checkpoint).absolute()) if self._spec.checkpoint else None
@@ -128,21 +190,42 @@ class Dpsgd:
         from energybench_workloads.dpsgd import checks
 
         found = [checks.finite(training, trained), *checks.private(training)]
-        return [*found, checks.reached(trained.scores[-1][1], self._spec.accuracy)] if self._spec.accuracy else found
+        return (
+            [*found, checks.reached(trained.scores[-1][1], self._spec.accuracy)]
+            if self._spec.accuracy
+            else found
+        )
 
     def record(self) -> WorkRecord:
         """Its privacy statement, its accuracy and its curves."""
         from energybench_workloads.dpsgd.record import record
 
         training, trained = self._made(), self._ran()
-        steps, drawn = (trained.steps - self._opened, training.drawn) if self._spec.checkpoint else (trained.steps, trained.examples)
+        steps, drawn = (
+            (trained.steps - self._opened, training.drawn)
+            if self._spec.checkpoint
+            else (trained.steps, trained.examples)
+        )
         per_step = (1.0 if self._spec.accuracy else max(drawn, 1)) / steps
-        return record(self._spec, trained, training.accuracy(), per_step, self._progress(training, trained, per_step), training.held)
+        return record(
+            self._spec,
+            trained,
+            training.accuracy(),
+            per_step,
+            self._progress(training, trained, per_step),
+            training.held,
+        )
 
     def _progress(self, training: Training, trained: Trained, per_step: float) -> Progress | None:
         if not self._spec.checkpoint:
             return None
-        return Progress(training=training.identity(), first=float(self._opened), last=float(trained.steps), unit="step", work_per_unit=per_step)
+        return Progress(
+            training=training.identity(),
+            first=float(self._opened),
+            last=float(trained.steps),
+            unit="step",
+            work_per_unit=per_step,
+        )
 
     def plan(self, study: str, device: str, settings: Mapping[str, str]) -> StudyPlan:
         return studies.plan(study, settings)

@@ -10,17 +10,27 @@ if TYPE_CHECKING:
     import torch
 
 MIB = 2**20
-CACHES = 4  # times the last-level cache, so that what is read comes from memory (STREAM's own rule, McCalpin 1995)
-LEAST_CPU, LEAST_GPU = 512 * MIB, 1024 * MIB  # where the cache is smaller, or a virtual machine shows less than there is
+# times the last-level cache, so that what is read comes from memory (STREAM's own rule, McCalpin
+# 1995)
+CACHES = 4
+LEAST_CPU, LEAST_GPU = (
+    512 * MIB,
+    1024 * MIB,
+)  # where the cache is smaller, or a virtual machine shows less than there is
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def last_level_bytes(root: Path = Path("/")) -> int:
-    """Last-level cache of the whole machine: the highest level there is, each instance once. 0 where sysfs does not say."""
+    """Last-level cache of the whole machine: the highest level there is, each instance once. 0
+    where sysfs does not say.
+    """
     found: dict[tuple[int, str], int] = {}
     for index in root.glob("sys/devices/system/cpu/cpu[0-9]*/cache/index[0-9]*"):
         try:
-            level, kind, size, shared = ((index / name).read_text().strip() for name in ("level", "type", "size", "shared_cpu_list"))
+            level, kind, size, shared = (
+                (index / name).read_text().strip()
+                for name in ("level", "type", "size", "shared_cpu_list")
+            )
         except OSError:
             continue
         told = re.fullmatch(r"(\d+)([KMG]?)", size)
@@ -31,7 +41,9 @@ def last_level_bytes(root: Path = Path("/")) -> int:
 
 
 def array_bytes(device: torch.device) -> int:
-    """Bytes of the array that is read: four caches, and at least 512 MiB on a CPU, 1 GiB on a GPU; whole MiB."""
+    """Bytes of the array that is read: four caches, and at least 512 MiB on a CPU, 1 GiB on a GPU;
+    whole MiB.
+    """
     import torch
 
     if device.type == "cuda":

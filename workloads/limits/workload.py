@@ -1,4 +1,7 @@
-"""limits: this machine's memory bandwidth and matrix rates, as real kernels reach them. `energybench calibrate` keeps them; `run` measures their energy."""
+"""limits: this machine's memory bandwidth and matrix rates, as real kernels reach them.
+
+`energybench calibrate` keeps them; `run` measures their energy.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ FORMAT_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2}
 
 
 class Limits:
-    """What this machine reaches at most: reading memory, and matrix products by format (docs/limits.md)."""
+    """What this machine reaches at most: reading memory, and matrix products by format
+    (docs/limits.md).
+    """
 
     name = "limits"
     sizes: Sequence[str] = ("smoke", "read", *FORMATS)  # smoke: one small fp32 product
@@ -43,23 +48,39 @@ class Limits:
         self._result: torch.Tensor | None = None
         self._asked: dict[str, Scalar] = {}
 
-    def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
-        """Put the operands on the device and tune: they stay there, because the limits are those of the device and not of the bus."""
+    def setup(
+        self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]
+    ) -> None:
+        """Put the operands on the device and tune: they stay there, because the limits are those of
+        the device and not of the bus.
+        """
         check_size(self.name, size, self.sizes)
         s = Settings(settings, SETTINGS)
         kind = s.choice("kernel", "auto", ("auto", "compiled", "torch"))
         mib, n, threads = s.whole("mib", 0, 1, 2**20), s.whole("n", 0, 16, 2**16), s.threads()
         if (kind != "auto" or mib) and size != "read":
-            raise BadInput("--set kernel, mib", f"are settings of size read, not of {size}", "--size read, or --set n=2048")
+            raise BadInput(
+                "--set kernel, mib",
+                f"are settings of size read, not of {size}",
+                "--size read, or --set n=2048",
+            )
         if n and size in ("read", "smoke"):
-            raise BadInput("--set n", f"is no setting of size {size}", f"--size {' or '.join(FORMATS)}")
+            raise BadInput(
+                "--set n", f"is no setting of size {size}", f"--size {' or '.join(FORMATS)}"
+            )
         require_torch(huge_pages=True)
         place = torch_device(device)
         used = use_threads(threads)
         self._kernel = self._result = None
         if size == "read":
             whole = mib * MIB if mib else array_bytes(place)
-            require_memory(self.name, size, place, 1.1 * whole if place.type == "cpu" else 64.0 * MIB, 1.1 * whole)
+            require_memory(
+                self.name,
+                size,
+                place,
+                1.1 * whole if place.type == "cpu" else 64.0 * MIB,
+                1.1 * whole,
+            )
             kernel = read(whole, place, kind, region, once=False)
         else:
             form, element = ("fp32", 4) if size == "smoke" else (size, FORMAT_BYTES[size])
@@ -69,7 +90,13 @@ class Limits:
         self._kernel, self._device = kernel, place
         huge = has_huge_pages() if place.type == "cpu" else None
         tf32 = False if size in ("smoke", "fp32") else None
-        self._asked = {**kernel.how, "times": kernel.times, "threads": used, "huge_pages": huge, "tf32": tf32}
+        self._asked = {
+            **kernel.how,
+            "times": kernel.times,
+            "threads": used,
+            "huge_pages": huge,
+            "tf32": tf32,
+        }
 
     def _fitting(self, place: torch.device, element: int) -> Sequence[int]:
         """The sizes that are tried: those that the memory holds, and the smallest in any case."""
@@ -94,7 +121,11 @@ class Limits:
         self._result = result
         reads = kernel.name == "read"
         flops, moved = kernel.flops * kernel.times, kernel.bytes * kernel.times
-        what = {"workload": self.name, "version": VERSION, "kernel": kernel.name}  # of any size: a byte read, an operation of a product
+        what = {
+            "workload": self.name,
+            "version": VERSION,
+            "kernel": kernel.name,
+        }  # of any size: a byte read, an operation of a product
         return Work(
             amount=moved if reads else flops,
             unit="byte" if reads else "flop",
@@ -117,6 +148,8 @@ class Limits:
 
 
 def _memory(n: int, element: int, place: torch.device) -> tuple[float, float]:
-    """(host, device) bytes of three matrices, the block they are tiled with, and float64 copies of one for the check."""
+    """(host, device) bytes of three matrices, the block they are tiled with, and float64 copies of
+    one for the check.
+    """
     need = (3.5 * element + 8) * n**2 + 16 * MIB
     return (need, need) if place.type == "cpu" else (32.0 * MIB, need)

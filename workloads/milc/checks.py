@@ -1,4 +1,6 @@
-"""Judging a solve: the true residual by the second implementation, hermiticity of the operator that was used, and identities with known answers."""
+"""Judging a solve: the true residual by the second implementation, hermiticity of the operator that
+was used, and identities with known answers.
+"""
 
 from __future__ import annotations
 
@@ -26,25 +28,38 @@ def vector(count: int, seed: int, stream: int) -> torch.Tensor:
     """A random vector [count, 3] complex128 on the CPU, components uniform in [-1, 1] + i [-1, 1]."""
     import torch
 
-    return torch.view_as_complex(torch.from_numpy(2 * uniforms(seed, stream, 6 * count) - 1).reshape(count, 3, 2))
+    return torch.view_as_complex(
+        torch.from_numpy(2 * uniforms(seed, stream, 6 * count) - 1).reshape(count, 3, 2)
+    )
 
 
-def true_residual(lattice: Lattice, links: Links, mass: float, b: torch.Tensor, x: torch.Tensor) -> float:
+def true_residual(
+    lattice: Lattice, links: Links, mass: float, b: torch.Tensor, x: torch.Tensor
+) -> float:
     """|b - A x| / |b| in fp64 on the CPU, whatever precision and device x was found in."""
     import torch
 
     x64 = x.to(torch.complex128)
-    return float(torch.linalg.vector_norm(b - reference.normal(lattice, links, mass, x64)) / torch.linalg.vector_norm(b))
+    return float(
+        torch.linalg.vector_norm(b - reference.normal(lattice, links, mass, x64))
+        / torch.linalg.vector_norm(b)
+    )
 
 
-def small(lattice: Lattice, links: Links, mass: float, form: Format = "fp64", lanes: int = 16) -> NormalOperator:
+def small(
+    lattice: Lattice, links: Links, mass: float, form: Format = "fp64", lanes: int = 16
+) -> NormalOperator:
     """The operator on the CPU for a lattice of the checks' own, without compiling anything for it."""
-    operator = NormalOperator.on(Slab(lattice, choose(lattice, lanes)), links, mass, kernels("cpu", "eager"))
+    operator = NormalOperator.on(
+        Slab(lattice, choose(lattice, lanes)), links, mass, kernels("cpu", "eager")
+    )
     return operator.to(operator.device, form)
 
 
 def applied(operator: NormalOperator, v: torch.Tensor) -> torch.Tensor:
-    """A v for a vector [half, 3] complex128 of the whole lattice on the CPU, as the operator computes it."""
+    """A v for a vector [half, 3] complex128 of the whole lattice on the CPU, as the operator
+    computes it.
+    """
     import torch
 
     flat, own = operator.buffer()
@@ -53,7 +68,9 @@ def applied(operator: NormalOperator, v: torch.Tensor) -> torch.Tensor:
 
 
 def hermiticity(operator: NormalOperator, seed: int) -> float:
-    """|<u, A v> - <A u, v>| / (|u| |A v|) for random u and v, with the operator on its device, in its precision, over all its processes."""
+    """|<u, A v> - <A u, v>| / (|u| |A v|) for random u and v, with the operator on its device, in
+    its precision, over all its processes.
+    """
     import torch
 
     half, total = operator.slab.whole.half, operator.halo.total
@@ -66,21 +83,33 @@ def hermiticity(operator: NormalOperator, seed: int) -> float:
 
     def inner(a: torch.Tensor, b: torch.Tensor) -> complex:
         turned = torch.stack((-a[:, :, 1], a[:, :, 0]), 2)  # i a: Re <i a, b> = Im <a, b>
-        return complex(float(total((a.double() * b.double()).sum())), float(total((turned.double() * b.double()).sum())))
+        return complex(
+            float(total((a.double() * b.double()).sum())),
+            float(total((turned.double() * b.double()).sum())),
+        )
 
     scale = math.sqrt(inner(u, u).real * inner(av, av).real)
     return abs(inner(u, av) - inner(au, v)) / scale
 
 
 def hermiticity_tolerance(operator: NormalOperator) -> float:
-    """Ten roundings of the vectors' precision: those of different sites average out in the products. Links in 16 bits are another operator, as Hermitian."""
+    """Ten roundings of the vectors' precision: those of different sites average out in the
+    products. Links in 16 bits are another operator, as Hermitian.
+    """
     import torch
 
     return 10 * torch.finfo(operator.dtype).eps
 
 
-def free_field(lattice: Lattice, mass: float, momenta: Sequence[tuple[int, int, int, int]], form: Format = "fp64") -> float:
-    """Worst relative error of A e^{ipx} = (4m² + 4 sum_mu (C1 sin p_mu + C3 sin 3p_mu)²) e^{ipx} on unit links, p = 2π n / L, in time 2π (n + ½) / T."""
+def free_field(
+    lattice: Lattice,
+    mass: float,
+    momenta: Sequence[tuple[int, int, int, int]],
+    form: Format = "fp64",
+) -> float:
+    """Worst relative error of A e^{ipx} = (4m² + 4 sum_mu (C1 sin p_mu + C3 sin 3p_mu)²) e^{ipx} on
+    unit links, p = 2π n / L, in time 2π (n + ½) / T.
+    """
     import torch
 
     unit = torch.eye(3, dtype=torch.complex128).expand(4, *lattice.shape, 3, 3)
@@ -90,7 +119,9 @@ def free_field(lattice: Lattice, mass: float, momenta: Sequence[tuple[int, int, 
         p = [2 * math.pi * (k + (0.5 if mu == 3 else 0)) / lattice[mu] for mu, k in enumerate(n)]
         phase = torch.zeros((), dtype=torch.float64)
         for mu, extent in enumerate(lattice):
-            phase = phase + p[mu] * torch.arange(extent, dtype=torch.float64).reshape([-1 if k == 3 - mu else 1 for k in range(4)])
+            phase = phase + p[mu] * torch.arange(extent, dtype=torch.float64).reshape(
+                [-1 if k == 3 - mu else 1 for k in range(4)]
+            )
         colour = torch.tensor([1.0, -0.5j, 0.25], dtype=torch.complex128)
         wave = reference.on_even(lattice, torch.exp(1j * phase)[..., None] * colour)
         value = 4 * mass**2 + 4 * sum((C1 * math.sin(q) + C3 * math.sin(3 * q)) ** 2 for q in p)
@@ -99,11 +130,17 @@ def free_field(lattice: Lattice, mass: float, momenta: Sequence[tuple[int, int, 
     return worst
 
 
-def gauge_covariance(lattice: Lattice, thin: torch.Tensor, mass: float, seed: int, form: Format = "fp64") -> float:
-    """|A[U^g] g v - g A[U] v| / |A[U] v| for a random gauge transformation g: smearing, folding and operator together."""
+def gauge_covariance(
+    lattice: Lattice, thin: torch.Tensor, mass: float, seed: int, form: Format = "fp64"
+) -> float:
+    """|A[U^g] g v - g A[U] v| / |A[U] v| for a random gauge transformation g: smearing, folding and
+    operator together.
+    """
     import torch
 
-    coefficients = torch.from_numpy(uniforms(seed, CHECK_STREAM + 2, 8 * lattice.volume) - 0.5).reshape(-1, 8)
+    coefficients = torch.from_numpy(
+        uniforms(seed, CHECK_STREAM + 2, 8 * lattice.volume) - 0.5
+    ).reshape(-1, 8)
     g = gauge.exponential(coefficients)
     g_even = g[torch.from_numpy(sites(lattice, 0))]
     v = vector(lattice.half, seed, CHECK_STREAM)
@@ -120,16 +157,22 @@ def unit_plaquette(lattice: Lattice) -> float:
     import torch
 
     unit = torch.eye(3, dtype=torch.complex128).expand(4, *lattice.shape, 3, 3)
-    g = gauge.exponential(torch.from_numpy(uniforms(0, CHECK_STREAM + 3, 8 * lattice.volume) - 0.5).reshape(-1, 8))
+    g = gauge.exponential(
+        torch.from_numpy(uniforms(0, CHECK_STREAM + 3, 8 * lattice.volume) - 0.5).reshape(-1, 8)
+    )
     return abs(gauge.plaquette(gauge.gauge_transform(unit, g.reshape(*lattice.shape, 3, 3))) - 1)
 
 
 def identities(mass: float, spread: float, seed: int) -> list[Verification]:
-    """The code against physics with known answers, on a small field of its own whose four extents differ; costs the same at every size."""
+    """The code against physics with known answers, on a small field of its own whose four extents
+    differ; costs the same at every size.
+    """
     lattice = Lattice(4, 6, 8, 10)
     thin = gauge.random_links(lattice, seed, spread)
     return [
-        checked("free-field eigenvalue", free_field(lattice, mass, ((0, 0, 0, 0), (1, 2, 3, 1))), EXACT),
+        checked(
+            "free-field eigenvalue", free_field(lattice, mass, ((0, 0, 0, 0), (1, 2, 3, 1))), EXACT
+        ),
         checked("gauge covariance", gauge_covariance(lattice, thin, mass, seed), EXACT),
         checked("unit plaquette", unit_plaquette(lattice), EXACT),
     ]

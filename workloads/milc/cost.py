@@ -1,7 +1,9 @@
-"""What a solve costs: flops and bytes of the algorithm (its roofline), and the memory it needs here.
+"""What a solve costs: flops and bytes of the algorithm (its roofline), and the memory it needs
+here.
 
-Flops follow MILC's convention, so that GFLOP/s compare with what MILC prints: 1187 per site and iteration of the whole volume for single-mass CG
-with fat and Naik links, of which the two half-volume Dslash take 1146 = 16 · 66 + 15 · 6 (sixteen matrix-vector products, fifteen sums).
+Flops follow MILC's convention, so that GFLOP/s compare with what MILC prints: 1187 per site and
+iteration of the whole volume for single-mass CG with fat and Naik links, of which the two
+half-volume Dslash take 1146 = 16 · 66 + 15 · 6 (sixteen matrix-vector products, fifteen sums).
 """
 
 from __future__ import annotations
@@ -17,12 +19,18 @@ MATRIX, VECTOR = 18, 6  # real numbers of a link and of a site's colour vector
 
 
 def dslash_bytes(link: int, real: int) -> int:
-    """Per output site: sixteen matrices, the source vector once, the result: 1200 B in fp32, 2400 B in fp64, 624 B with 16-bit links and fp32 vectors."""
+    """Per output site: sixteen matrices, the source vector once, the result: 1200 B in fp32, 2400 B
+    in fp64, 624 B with 16-bit links and fp32 vectors.
+    """
     return 16 * MATRIX * link + 2 * VECTOR * real
 
 
-def flops(lattice: Lattice, iterations: int, updates: int, shifted: int = 0, shifts: int = 0) -> float:
-    """Iterations by MILC's convention; each true residual is one more application of the operator, two half-volume Dslash."""
+def flops(
+    lattice: Lattice, iterations: int, updates: int, shifted: int = 0, shifts: int = 0
+) -> float:
+    """Iterations by MILC's convention; each true residual is one more application of the operator,
+    two half-volume Dslash.
+    """
     multi = (MULTI_SHIFT_FLOPS + SHIFT_FLOPS * shifts) * shifted
     return float(lattice.volume) * (CG_FLOPS * iterations + DSLASH_FLOPS * updates + multi)
 
@@ -37,27 +45,40 @@ class Widths(NamedTuple):
 WIDTHS = {"fp64": Widths(8, 8), "fp32": Widths(4, 4), "bf16": Widths(2, 4), "int16": Widths(2, 4)}
 
 
-def moved_bytes(lattice: Lattice, iterations: int, updates: int, low: Widths, high: Widths, shifted: int = 0, shifts: int = 0) -> float:
+def moved_bytes(
+    lattice: Lattice,
+    iterations: int,
+    updates: int,
+    low: Widths,
+    high: Widths,
+    shifted: int = 0,
+    shifts: int = 0,
+) -> float:
     """Least traffic of the algorithm.
 
-    An iteration moves two half-volume Dslash and nine vectors of the even half (p, q, r, y and their updates): 1308 B per site in fp32. Each shift adds
-    five (x and p read and written, r read). A true residual moves two half-volume Dslash and six vectors; with two formats the links are read and
-    written once to convert them.
+    An iteration moves two half-volume Dslash and nine vectors of the even half (p, q, r, y and
+    their updates): 1308 B per site in fp32. Each shift adds five (x and p read and written, r
+    read). A true residual moves two half-volume Dslash and six vectors; with two formats the links
+    are read and written once to convert them.
     """
     half = VECTOR / 2
     iteration = dslash_bytes(*low) + 9 * half * low.vector
     multi = dslash_bytes(*low) + (6 + 5 * shifts) * half * low.vector
     update = dslash_bytes(*high) + 6 * half * high.vector
     conversion = 16 * MATRIX * (low.link + high.link) if low != high else 0
-    return float(lattice.volume) * (iterations * iteration + updates * update + shifted * multi + conversion)
+    return float(lattice.volume) * (
+        iterations * iteration + updates * update + shifted * multi + conversion
+    )
 
 
 def memory(lattice: Lattice, low: Widths, high: Widths, shifts: int = 0) -> tuple[float, float]:
     """(host, device) bytes that setup and run need at their peak.
 
-    Host: thin, fat and Naik links and their temporaries while smearing, or fat and Naik links (kept to judge the result) and the folded links in fp64,
-    each of which is stored forward and backward. Device: the folded links in every format used and about a dozen vectors.
-    The factors of 1.3 and 1.1 are for what the allocators keep: S was seen to take 1.15 GiB where the count alone says 0.85.
+    Host: thin, fat and Naik links and their temporaries while smearing, or fat and Naik links (kept
+    to judge the result) and the folded links in fp64, each of which is stored forward and backward.
+    Device: the folded links in every format used and about a dozen vectors. The factors of 1.3 and
+    1.1 are for what the allocators keep: S was seen to take 1.15 GiB where the count alone says
+    0.85.
     """
     matrix = MATRIX * 8
     folded = 16 * MATRIX * (high.link + (low.link if low != high else 0)) + 16

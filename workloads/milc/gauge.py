@@ -1,8 +1,10 @@
-"""The gauge field: random SU(3) thin links and, from them, one-hop fat links and three-hop Naik links.
+"""The gauge field: random SU(3) thin links and, from them, one-hop fat links and three-hop Naik
+links.
 
-A proxy for a HISQ ensemble: links are independent, not drawn from an action, and smeared once. What it keeps is what the solver feels: fat links
-that are not unitary, Naik links that are products of three thin links, and the tree-level coefficients of both.
-All tensors are complex128 on the CPU; a link field has the shape [4, t, z, y, x, 3, 3], directions x, y, z, t.
+A proxy for a HISQ ensemble: links are independent, not drawn from an action, and smeared once. What
+it keeps is what the solver feels: fat links that are not unitary, Naik links that are products of
+three thin links, and the tree-level coefficients of both. All tensors are complex128 on the CPU; a
+link field has the shape [4, t, z, y, x, 3, 3], directions x, y, z, t.
 """
 
 from __future__ import annotations
@@ -16,29 +18,42 @@ from energybench_workloads.milc.lattice import Lattice, axis
 if TYPE_CHECKING:
     import torch
 
-# Tree-level weights of one and three hops: c1 sin p + c3 sin 3p = p + O(p^5) (Naik, Nucl. Phys. B316 (1989) 238; HISQ: Follana et al., hep-lat/0610092)
+# Tree-level weights of one and three hops: c1 sin p + c3 sin 3p = p + O(p^5) (Naik, Nucl. Phys.
+# B316 (1989) 238; HISQ: Follana et al., hep-lat/0610092)
 C1, C3 = 9 / 8, -1 / 24
-STAPLES = 0.5  # weight of the staples' mean in a fat link (APE: Albanese et al., Phys. Lett. B192 (1987) 163), not projected back to SU(3)
-TAYLOR_ORDER = 30  # at a spread of 1 the exponent's eigenvalues stay below 2.83: 2.83^31 / 31! < 2e-20
+# weight of the staples' mean in a fat link (APE: Albanese et al., Phys. Lett. B192 (1987) 163), not
+# projected back to SU(3)
+STAPLES = 0.5
+TAYLOR_ORDER = (
+    30  # at a spread of 1 the exponent's eigenvalues stay below 2.83: 2.83^31 / 31! < 2e-20
+)
 
 
 class Links(NamedTuple):
-    """What the Dirac operator is made of, coefficients folded in, staggered phases and boundary not."""
+    """What the Dirac operator is made of, coefficients folded in, staggered phases and boundary
+    not.
+    """
 
     fat: torch.Tensor
     long: torch.Tensor
 
 
-def random_links(lattice: Lattice, seed: int, spread: float, digest: hashlib._Hash | None = None) -> torch.Tensor:
-    """Thin links exp(i sum_a w_a T_a), w_a uniform with mean 0 and standard deviation `spread`, T_a = (Gell-Mann matrix a) / 2.
+def random_links(
+    lattice: Lattice, seed: int, spread: float, digest: hashlib._Hash | None = None
+) -> torch.Tensor:
+    """Thin links exp(i sum_a w_a T_a), w_a uniform with mean 0 and standard deviation `spread`, T_a
+    = (Gell-Mann matrix a) / 2.
 
-    Up to a spread of about 0.65 the spectrum of -D² keeps away from 0; at 0.8 it reaches down to it, and the iterations go as 1 / mass.
+    Up to a spread of about 0.65 the spectrum of -D² keeps away from 0; at 0.8 it reaches down to
+    it, and the iterations go as 1 / mass.
     """
     import torch
 
     links = torch.empty((4, lattice.volume, 3, 3), dtype=torch.complex128)
     for mu in range(4):
-        u = torch.from_numpy(uniforms(seed, 1 + mu, 8 * lattice.volume, digest)).reshape(lattice.volume, 8)
+        u = torch.from_numpy(uniforms(seed, 1 + mu, 8 * lattice.volume, digest)).reshape(
+            lattice.volume, 8
+        )
         links[mu] = exponential(u.sub_(0.5).mul_(12**0.5 * spread))
     return links.reshape(4, *lattice.shape, 3, 3)
 
@@ -46,11 +61,17 @@ def random_links(lattice: Lattice, seed: int, spread: float, digest: hashlib._Ha
 def exponential(w: torch.Tensor) -> torch.Tensor:
     """exp(i Q), Q = sum_a w_a T_a; w: [n, 8] real, result: [n, 3, 3].
 
-    Taylor's series, with every power reduced to a + b Q + d Q² by Q³ = det(Q) + tr(Q²)/2 Q (Cayley-Hamilton, Q traceless): no 3x3 product a term.
+    Taylor's series, with every power reduced to a + b Q + d Q² by Q³ = det(Q) + tr(Q²)/2 Q
+    (Cayley-Hamilton, Q traceless): no 3x3 product a term.
     """
     import torch
 
-    diagonal = torch.stack((w[:, 2] + w[:, 7] / 3**0.5, -w[:, 2] + w[:, 7] / 3**0.5, -2 / 3**0.5 * w[:, 7]), dim=1) / 2
+    diagonal = (
+        torch.stack(
+            (w[:, 2] + w[:, 7] / 3**0.5, -w[:, 2] + w[:, 7] / 3**0.5, -2 / 3**0.5 * w[:, 7]), dim=1
+        )
+        / 2
+    )
     q = torch.diag_embed(diagonal.to(torch.complex128))
     for row, column, re, im in ((0, 1, 0, 1), (0, 2, 3, 4), (1, 2, 5, 6)):
         q[:, row, column] = torch.complex(w[:, re], -w[:, im]) / 2
@@ -58,7 +79,11 @@ def exponential(w: torch.Tensor) -> torch.Tensor:
     square = q @ q
     half_trace = torch.diagonal(square, dim1=1, dim2=2).sum(1).real / 2
     determinant = (square * q.transpose(1, 2)).sum((1, 2)).real / 3  # tr(Q³)/3 where tr(Q) = 0
-    a, b, d = torch.ones_like(half_trace), torch.zeros_like(half_trace), torch.zeros_like(half_trace)
+    a, b, d = (
+        torch.ones_like(half_trace),
+        torch.zeros_like(half_trace),
+        torch.zeros_like(half_trace),
+    )
     real = [torch.zeros_like(a) for _ in range(3)]
     imaginary = [torch.zeros_like(a) for _ in range(3)]
     weight = 1.0
@@ -68,12 +93,16 @@ def exponential(w: torch.Tensor) -> torch.Tensor:
             total.add_(part, alpha=sign * weight)
         a, b, d = d * determinant, a + d * half_trace, b
         weight /= n + 1
-    f0, f1, f2 = (torch.complex(re, im)[:, None, None] for re, im in zip(real, imaginary, strict=True))
+    f0, f1, f2 = (
+        torch.complex(re, im)[:, None, None] for re, im in zip(real, imaginary, strict=True)
+    )
     return f0 * torch.eye(3, dtype=torch.complex128) + f1 * q + f2 * square
 
 
 def smear(thin: torch.Tensor) -> Links:
-    """Fat links C1 [(1 - STAPLES) U + STAPLES · mean of the six three-link staples] and Naik links C3 U U U, gauge covariant."""
+    """Fat links C1 [(1 - STAPLES) U + STAPLES · mean of the six three-link staples] and Naik links
+    C3 U U U, gauge covariant.
+    """
     import torch
 
     def ahead(field: torch.Tensor, nu: int, hop: int = 1) -> torch.Tensor:

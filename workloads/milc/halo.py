@@ -1,4 +1,6 @@
-"""What neighbouring processes exchange: the lattice is cut along time, one slab a process; and sums over all of them."""
+"""What neighbouring processes exchange: the lattice is cut along time, one slab a process; and sums
+over all of them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ ALONE = Alone()
 
 
 class Ring:
-    """torch.distributed (NCCL between GPUs, gloo between CPUs): each process sends its first slices back and its last ones ahead."""
+    """torch.distributed (NCCL between GPUs, gloo between CPUs): each process sends its first slices
+    back and its last ones ahead.
+    """
 
     def __init__(self, rank: int, ranks: int) -> None:
         self.before, self.after = (rank - 1) % ranks, (rank + 1) % ranks
@@ -43,11 +47,21 @@ class Ring:
 
         width = lanes.strides[3]  # only the lanes at the slab's own end have a neighbour outside
         rows, count = lanes.halo_rows, lanes.width
-        first, last = own[:rows, ..., :width].contiguous(), own[-rows:, ..., count - width :].contiguous()
+        first, last = (
+            own[:rows, ..., :width].contiguous(),
+            own[-rows:, ..., count - width :].contiguous(),
+        )
         from_after, from_before = torch.empty_like(first), torch.empty_like(last)
-        # Tags tell the two messages apart where both neighbours are one process. NCCL has none: there order does, sends and receives paired alike.
-        sends = [dist.P2POp(dist.isend, first, self.before, tag=1), dist.P2POp(dist.isend, last, self.after, tag=2)]
-        receives = [dist.P2POp(dist.irecv, from_after, self.after, tag=1), dist.P2POp(dist.irecv, from_before, self.before, tag=2)]
+        # Tags tell the two messages apart where both neighbours are one process. NCCL has none:
+        # there order does, sends and receives paired alike.
+        sends = [
+            dist.P2POp(dist.isend, first, self.before, tag=1),
+            dist.P2POp(dist.isend, last, self.after, tag=2),
+        ]
+        receives = [
+            dist.P2POp(dist.irecv, from_after, self.after, tag=1),
+            dist.P2POp(dist.irecv, from_before, self.before, tag=2),
+        ]
         for request in dist.batch_isend_irecv([*sends, *receives]):
             request.wait()
         received = flat.view(-1, 3, 2, count)[1 + lanes.rows : 1 + lanes.rows + 2 * rows]

@@ -1,7 +1,10 @@
-"""A quenched gauge field: heat-bath sweeps of Wilson's action, so that the links are correlated and the plaquette is physical.
+"""A quenched gauge field: heat-bath sweeps of Wilson's action, so that the links are correlated and
+the plaquette is physical.
 
-Cabibbo and Marinari (Phys. Lett. B119 (1982) 387): each link is updated in its three SU(2) subgroups in turn; Kennedy and Pendleton (Phys. Lett. B156
-(1985) 393) draw the SU(2) element. All random numbers are Philox's, their count fixed in advance, so that the field does not depend on what was accepted.
+Cabibbo and Marinari (Phys. Lett. B119 (1982) 387): each link is updated in its three SU(2)
+subgroups in turn; Kennedy and Pendleton (Phys. Lett. B156 (1985) 393) draw the SU(2) element. All
+random numbers are Philox's, their count fixed in advance, so that the field does not depend on what
+was accepted.
 """
 
 from __future__ import annotations
@@ -17,12 +20,23 @@ if TYPE_CHECKING:
     import torch
 
 STREAM = 10_000  # Philox streams from here on: one a sweep, direction, parity and subgroup
-TRIALS = 6  # of one draw; at beta = 6 the first is accepted in over 95 of 100 cases. A link for which none is stays as it was
+# of one draw; at beta = 6 the first is accepted in over 95 of 100 cases. A link for which none is
+# stays as it was
+TRIALS = 6
 SUBGROUPS = ((0, 1), (0, 2), (1, 2))
 
 
-def thermalise(thin: torch.Tensor, lattice: Lattice, beta: float, sweeps: int, seed: int, digest: hashlib._Hash | None = None) -> torch.Tensor:
-    """Sweep over all links `sweeps` times; thin: [4, t, z, y, x, 3, 3] complex128, changed in place and returned."""
+def thermalise(
+    thin: torch.Tensor,
+    lattice: Lattice,
+    beta: float,
+    sweeps: int,
+    seed: int,
+    digest: hashlib._Hash | None = None,
+) -> torch.Tensor:
+    """Sweep over all links `sweeps` times; thin: [4, t, z, y, x, 3, 3] complex128, changed in place
+    and returned.
+    """
     import torch
 
     even = torch.from_numpy(parities(lattice)).reshape(lattice.shape) == 0
@@ -32,7 +46,9 @@ def thermalise(thin: torch.Tensor, lattice: Lattice, beta: float, sweeps: int, s
             for mine in (even, ~even):
                 links, sums = thin[mu][mine], staples(thin, mu)[mine]
                 for pair in SUBGROUPS:
-                    draws = torch.from_numpy(uniforms(seed, stream, links.shape[0] * (4 * TRIALS + 2), digest)).reshape(links.shape[0], -1)
+                    draws = torch.from_numpy(
+                        uniforms(seed, stream, links.shape[0] * (4 * TRIALS + 2), digest)
+                    ).reshape(links.shape[0], -1)
                     links = _touch(links, sums, pair, beta, draws)
                     stream += 1
                 thin[mu][mine] = links
@@ -55,8 +71,12 @@ def staples(thin: torch.Tensor, mu: int) -> torch.Tensor:
     return total
 
 
-def _touch(links: torch.Tensor, sums: torch.Tensor, pair: tuple[int, int], beta: float, draws: torch.Tensor) -> torch.Tensor:
-    """New links a U, a drawn in the SU(2) subgroup of rows and columns `pair` with weight exp(beta/3 · Re tr(a U V))."""
+def _touch(
+    links: torch.Tensor, sums: torch.Tensor, pair: tuple[int, int], beta: float, draws: torch.Tensor
+) -> torch.Tensor:
+    """New links a U, a drawn in the SU(2) subgroup of rows and columns `pair` with weight
+    exp(beta/3 · Re tr(a U V)).
+    """
     import torch
 
     i, j = pair
@@ -74,7 +94,9 @@ def _touch(links: torch.Tensor, sums: torch.Tensor, pair: tuple[int, int], beta:
     new, accepted = _draw(2 * beta / 3 * size, draws)
     unit = r / size[:, None]
     turned = _product(new, unit * torch.tensor([1.0, -1, -1, -1], dtype=r.dtype))
-    a0, a1, a2, a3 = torch.where(accepted[:, None], turned, torch.tensor([1.0, 0, 0, 0], dtype=r.dtype)).unbind(1)
+    a0, a1, a2, a3 = torch.where(
+        accepted[:, None], turned, torch.tensor([1.0, 0, 0, 0], dtype=r.dtype)
+    ).unbind(1)
     out = links.clone()
     top, bottom = links[:, i], links[:, j]
     out[:, i] = torch.complex(a0, a3)[:, None] * top + torch.complex(a2, a1)[:, None] * bottom
@@ -83,11 +105,16 @@ def _touch(links: torch.Tensor, sums: torch.Tensor, pair: tuple[int, int], beta:
 
 
 def _draw(strength: torch.Tensor, draws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Unit quaternions [n, 4] with weight exp(strength · a0) on the sphere, and whether one of the trials was accepted."""
+    """Unit quaternions [n, 4] with weight exp(strength · a0) on the sphere, and whether one of the
+    trials was accepted.
+    """
     import torch
 
     u = (1 - draws[:, : 4 * TRIALS]).reshape(-1, TRIALS, 4)  # in (0, 1]: the logarithms are finite
-    depth = -(torch.log(u[..., 0]) + torch.cos(2 * math.pi * u[..., 1]) ** 2 * torch.log(u[..., 2])) / strength[:, None]
+    depth = (
+        -(torch.log(u[..., 0]) + torch.cos(2 * math.pi * u[..., 1]) ** 2 * torch.log(u[..., 2]))
+        / strength[:, None]
+    )
     good = u[..., 3] ** 2 <= 1 - depth / 2
     first = good.to(torch.int8).argmax(1, keepdim=True)
     a0 = 1 - depth.gather(1, first)[:, 0]
@@ -95,7 +122,9 @@ def _draw(strength: torch.Tensor, draws: torch.Tensor) -> tuple[torch.Tensor, to
     cosine, angle = 2 * draws[:, -2] - 1, 2 * math.pi * draws[:, -1]
     radius = torch.sqrt(1 - a0**2)
     sine = torch.sqrt(1 - cosine**2)
-    return torch.stack((a0, radius * sine * torch.cos(angle), radius * sine * torch.sin(angle), radius * cosine), 1), good.any(1)
+    return torch.stack(
+        (a0, radius * sine * torch.cos(angle), radius * sine * torch.sin(angle), radius * cosine), 1
+    ), good.any(1)
 
 
 def _product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

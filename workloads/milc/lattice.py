@@ -1,7 +1,8 @@
 """The lattice: sizes, sites, their parity and their neighbours one and three hops away.
 
-Sites are numbered lexicographically over [t, z, y, x], x fastest; directions are ordered x, y, z, t. A site's parity is that of x + y + z + t.
-All hops are odd, so a neighbour always has the other parity: the operator couples even with odd sites only.
+Sites are numbered lexicographically over [t, z, y, x], x fastest; directions are ordered x, y, z,
+t. A site's parity is that of x + y + z + t. All hops are odd, so a neighbour always has the other
+parity: the operator couples even with odd sites only.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-# the sixteen neighbours of a site: (direction, signed hops); one hop over fat links, three over Naik links
+# the sixteen neighbours of a site: (direction, signed hops); one hop over fat links, three over
+# Naik links
 HOPS = tuple((mu, hop) for mu in range(4) for hop in (1, -1, 3, -3))
 
 
 class Lattice(NamedTuple):
-    """Extents. They are even (checkerboard) and at least 4, so that three hops wrap once at most and end on a site of their own."""
+    """Extents.
+
+    They are even (checkerboard) and at least 4, so that three hops wrap once at most and end on a
+    site of their own.
+    """
 
     x: int
     y: int
@@ -40,7 +46,8 @@ class Lattice(NamedTuple):
         return "x".join(str(extent) for extent in self)
 
 
-# S, M, L and XL are NERSC's and QUDA's benchmark lattices; 24 and 32 are beyond any cache and fit a small machine
+# S, M, L and XL are NERSC's and QUDA's benchmark lattices; 24 and 32 are beyond any cache and fit a
+# small machine
 SIZES = {
     "smoke": Lattice(8, 8, 8, 16),
     "16": Lattice(16, 16, 16, 16),
@@ -60,11 +67,16 @@ def axis(mu: int) -> int:
 
 def parities(lattice: Lattice) -> npt.NDArray[np.int8]:
     """0 (even) or 1 (odd) of every site, [volume]."""
-    return np.asarray(sum(np.indices(lattice.shape, dtype=np.int16, sparse=True)) % 2, dtype=np.int8).reshape(-1)
+    return np.asarray(
+        sum(np.indices(lattice.shape, dtype=np.int16, sparse=True)) % 2, dtype=np.int8
+    ).reshape(-1)
 
 
 def sites(lattice: Lattice, parity: int) -> npt.NDArray[np.int64]:
-    """Lexicographic numbers of the sites of one parity, ascending, [half]. Site s is number s // 2 of its parity, because x is even."""
+    """Lexicographic numbers of the sites of one parity, ascending, [half].
+
+    Site s is number s // 2 of its parity, because x is even.
+    """
     return np.flatnonzero(parities(lattice) == parity)
 
 
@@ -75,7 +87,8 @@ def neighbour(lattice: Lattice, mu: int, hop: int) -> npt.NDArray[np.int64]:
 
 
 def staggered_phase(lattice: Lattice, mu: int) -> npt.NDArray[np.int8]:
-    """eta_mu(x) = ±1 of every site, [volume], in MILC's convention: x: (-1)^t, y: (-1)^(t+x), z: (-1)^(t+x+y), t: 1.
+    """eta_mu(x) = ±1 of every site, [volume], in MILC's convention: x: (-1)^t, y: (-1)^(t+x), z:
+    (-1)^(t+x+y), t: 1.
 
     It does not depend on the coordinate along mu, so three hops along mu carry eta³ = eta.
     """
@@ -85,7 +98,9 @@ def staggered_phase(lattice: Lattice, mu: int) -> npt.NDArray[np.int8]:
 
 
 def crossing_sign(lattice: Lattice, mu: int, hop: int) -> npt.NDArray[np.int8]:
-    """-1 where a hop crosses the time boundary (fermions are antiperiodic in time), else 1, [volume]."""
+    """-1 where a hop crosses the time boundary (fermions are antiperiodic in time), else 1,
+    [volume].
+    """
     sign = np.ones(lattice.shape, dtype=np.int8)
     if mu == 3:
         crossing = slice(lattice.t - hop, None) if hop > 0 else slice(None, -hop)

@@ -1,10 +1,13 @@
-"""How a lattice lies in memory: cut into equal sub-lattices, one for each lane of a vector register, sites of one parity in rows.
+"""How a lattice lies in memory: cut into equal sub-lattices, one for each lane of a vector
+register, sites of one parity in rows.
 
-A row holds the sites that have the same place in every sub-lattice, its 3 x 2 real numbers a site with the lanes innermost: [3, 2, lanes]. Hops
-within a sub-lattice lead from row to row. A hop that leaves it ends in the row of the other side, with the lanes moved by one along the split
-direction: two loads of consecutive numbers at a shifted offset, blended lane by lane, give that row without a copy (Boyle et al., Grid,
-arXiv:1512.03487, permutes registers to the same end). Where a sub-lattice has an odd extent, the sites of every second lane have the other parity at
-the same place: they lie one further along x, and a hop along x is blended from two rows.
+A row holds the sites that have the same place in every sub-lattice, its 3 x 2 real numbers a site
+with the lanes innermost: [3, 2, lanes]. Hops within a sub-lattice lead from row to row. A hop that
+leaves it ends in the row of the other side, with the lanes moved by one along the split direction:
+two loads of consecutive numbers at a shifted offset, blended lane by lane, give that row without a
+copy (Boyle et al., Grid, arXiv:1512.03487, permutes registers to the same end). Where a sub-lattice
+has an odd extent, the sites of every second lane have the other parity at the same place: they lie
+one further along x, and a hop along x is blended from two rows.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ NAIK = 3  # the longest hop: how many slices of time a neighbouring process must
 
 
 class Lanes(NamedTuple):
-    """`lattice` (of this process) cut `splits` = (x, y, z, t) ways; `ranks` processes share the whole one, cut along t."""
+    """`lattice` (of this process) cut `splits` = (x, y, z, t) ways; `ranks` processes share the
+    whole one, cut along t.
+    """
 
     lattice: Lattice
     splits: tuple[int, int, int, int]
@@ -37,7 +42,9 @@ class Lanes(NamedTuple):
 
     @property
     def sub(self) -> Lattice:
-        return Lattice(*(extent // cut for extent, cut in zip(self.lattice, self.splits, strict=True)))
+        return Lattice(
+            *(extent // cut for extent, cut in zip(self.lattice, self.splits, strict=True))
+        )
 
     @property
     def rows(self) -> int:
@@ -50,7 +57,9 @@ class Lanes(NamedTuple):
 
     @property
     def buffer_rows(self) -> int:
-        """A vector with a guard row at either end (a shifted load may reach into it) and the rows received from after and from before."""
+        """A vector with a guard row at either end (a shifted load may reach into it) and the rows
+        received from after and from before.
+        """
         return self.rows + 2 * self.halo_rows + 2
 
     @property
@@ -66,12 +75,16 @@ class Lanes(NamedTuple):
     @property
     def name(self) -> str:
         """'16 lanes: z/4 t/4'."""
-        cuts = " ".join(f"{axis}/{cut}" for axis, cut in zip("xyzt", self.splits, strict=True) if cut > 1)
+        cuts = " ".join(
+            f"{axis}/{cut}" for axis, cut in zip("xyzt", self.splits, strict=True) if cut > 1
+        )
         return f"{self.width} lanes: {cuts}" if cuts else "1 lane"
 
 
 def choose(lattice: Lattice, lanes: int, ranks: int = 1) -> Lanes:
-    """As many lanes as asked, or the next fewer that the extents allow; of several cuts the one whose shortest side is longest, then slow axes."""
+    """As many lanes as asked, or the next fewer that the extents allow; of several cuts the one
+    whose shortest side is longest, then slow axes.
+    """
     while lanes > 1:
         fitting = [cuts for cuts in _cuts(lanes) if _legal(lattice, cuts, ranks)]
         if fitting:
@@ -86,7 +99,9 @@ def _cuts(lanes: int) -> list[tuple[int, int, int, int]]:
 
 
 def _legal(lattice: Lattice, cuts: tuple[int, int, int, int], ranks: int) -> bool:
-    """x is halved by the parity, and cut only where no lane changes it: three rows would meet in one hop."""
+    """x is halved by the parity, and cut only where no lane changes it: three rows would meet in
+    one hop.
+    """
     whole = all(extent % cut == 0 for extent, cut in zip(lattice, cuts, strict=True))
     even = all(extent // cut % 2 == 0 for extent, cut in zip(lattice, cuts, strict=True))
     return whole and (even or cuts[0] == 1) and (ranks == 1 or lattice.t // cuts[3] > NAIK)
@@ -98,7 +113,9 @@ def _rank(lattice: Lattice, cuts: tuple[int, int, int, int]) -> tuple[int, tuple
 
 
 def coordinates(lanes: Lanes, parity: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """x, y, z, t within a sub-lattice of every row of one parity, each [rows], in lanes that do not change it; x is the fastest."""
+    """x, y, z, t within a sub-lattice of every row of one parity, each [rows], in lanes that do not
+    change it; x is the fastest.
+    """
     sub = lanes.sub
     t, z, y, half = (part.reshape(-1) for part in np.indices((sub.t, sub.z, sub.y, sub.x // 2)))
     return 2 * half + (t + z + y + parity) % 2, y, z, t
@@ -106,7 +123,9 @@ def coordinates(lanes: Lanes, parity: int) -> tuple[Ints, Ints, Ints, Ints]:
 
 def changes_parity(lanes: Lanes) -> Ints:
     """1 for each lane whose sub-lattice begins at an odd site, else 0, [lanes]."""
-    return np.asarray(sum(place * extent for place, extent in zip(lane_places(lanes), lanes.sub, strict=True)) % 2)
+    return np.asarray(
+        sum(place * extent for place, extent in zip(lane_places(lanes), lanes.sub, strict=True)) % 2
+    )
 
 
 def row(sub: Lattice, x: Ints, y: Ints, z: Ints, t: Ints) -> Ints:
@@ -117,20 +136,32 @@ def row(sub: Lattice, x: Ints, y: Ints, z: Ints, t: Ints) -> Ints:
 def lane_places(lanes: Lanes) -> Ints:
     """Place of every lane along x, y, z, t, [4, lanes]."""
     number = np.arange(lanes.width)
-    return np.stack([number // stride % cut for stride, cut in zip(lanes.strides, lanes.splits, strict=True)])
+    return np.stack(
+        [number // stride % cut for stride, cut in zip(lanes.strides, lanes.splits, strict=True)]
+    )
 
 
 def natural(lanes: Lanes, parity: int) -> Ints:
-    """Number within its parity (lexicographic, as lattice.sites has it) of the site in every row and lane, [rows, lanes]."""
+    """Number within its parity (lexicographic, as lattice.sites has it) of the site in every row
+    and lane, [rows, lanes].
+    """
     sub, lattice, odd = lanes.sub, lanes.lattice, changes_parity(lanes)
-    inside = [np.where(odd[None], other[:, None], one[:, None]) for one, other in zip(*(coordinates(lanes, parity ^ flip) for flip in (0, 1)), strict=True)]
-    x, y, z, t = (part + place[None] * extent for part, place, extent in zip(inside, lane_places(lanes), sub, strict=True))
+    inside = [
+        np.where(odd[None], other[:, None], one[:, None])
+        for one, other in zip(*(coordinates(lanes, parity ^ flip) for flip in (0, 1)), strict=True)
+    ]
+    x, y, z, t = (
+        part + place[None] * extent
+        for part, place, extent in zip(inside, lane_places(lanes), sub, strict=True)
+    )
     return np.asarray((((t * lattice.z + z) * lattice.y + y) * lattice.x + x) // 2)
 
 
 class Stencil(NamedTuple):
-    """Where the sixteen neighbours of each row are read: lane l of neighbour k of row r is number `ahead[r, k]` + l of the flat buffer where
-    `masks[kinds[r, k], l]` is 1, else number `back[r, k]` + l. ahead, back, kinds: [rows, 16]; masks: [kinds, lanes]."""
+    """Where the sixteen neighbours of each row are read: lane l of neighbour k of row r is number
+    `ahead[r, k]` + l of the flat buffer where `masks[kinds[r, k], l]` is 1, else number `back[r,
+    k]` + l. ahead, back, kinds: [rows, 16]; masks: [kinds, lanes].
+    """
 
     ahead: Ints
     back: Ints
@@ -163,7 +194,11 @@ def stencil(lanes: Lanes, parity: int) -> Stencil:
             kinds[steps == step, k] = known[mu, step]
         plain = (steps == 0) & ~outside
         back[plain, k] = ahead[plain, k]
-        if hop < 0 and mu == 3 and lanes.ranks > 1 and cut > 1:  # backwards the lanes that stay are those with a sub-lattice before them: the mask's zeros
+        if (
+            hop < 0 and mu == 3 and lanes.ranks > 1 and cut > 1
+            # backwards the lanes that stay are those with a sub-lattice before them: the mask's
+            # zeros
+        ):
             ahead[outside, k], back[outside, k] = foreign[outside], start[outside] - stride
         if mu == 3 and lanes.ranks > 1 and cut == 1:
             ahead[outside, k] = foreign[outside]
@@ -177,8 +212,12 @@ def stencil(lanes: Lanes, parity: int) -> Stencil:
 
 
 def _halo_start(lanes: Lanes, there: Ints, hop: int) -> Ints:
-    """Where a row of a neighbouring process lies in the buffer: from the one after behind the own rows, from the one before behind those."""
+    """Where a row of a neighbouring process lies in the buffer: from the one after behind the own
+    rows, from the one before behind those.
+    """
     own = 1 + lanes.rows
     if hop > 0:
         return np.asarray((own + there) * lanes.row_reals)
-    return np.asarray((own + lanes.halo_rows + there - (lanes.rows - lanes.halo_rows)) * lanes.row_reals)
+    return np.asarray(
+        (own + lanes.halo_rows + there - (lanes.rows - lanes.halo_rows)) * lanes.row_reals
+    )

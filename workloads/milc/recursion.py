@@ -1,4 +1,7 @@
-"""The recursion of conjugate gradient, an iteration a call. Its scalars stay on the device; the host waits for none that it does not ask for."""
+"""The recursion of conjugate gradient, an iteration a call.
+
+Its scalars stay on the device; the host waits for none that it does not ask for.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ if TYPE_CHECKING:
 
 
 class Recursion:
-    """An iteration: p = r + beta p; y += alpha p; r -= alpha A p. At the beginning y and p are zero, and `r`, own rows, is the residual.
+    """An iteration: p = r + beta p; y += alpha p; r -= alpha A p. At the beginning y and p are
+    zero, and `r`, own rows, is the residual.
 
-    alpha, beta, rr = |r|²: scalars in fp64. Launching an iteration's dozens of small kernels takes longer than a small lattice's arithmetic: on one GPU the
-    second iteration is recorded, and it and all after it are replayed (CUDA graph).
+    alpha, beta, rr = |r|²: scalars in fp64. Launching an iteration's dozens of small kernels takes
+    longer than a small lattice's arithmetic: on one GPU the second iteration is recorded, and it
+    and all after it are replayed (CUDA graph).
     """
 
     def __init__(self, operator: NormalOperator, r: torch.Tensor) -> None:
@@ -26,8 +31,16 @@ class Recursion:
         self._flat, self.p = operator.buffer()
         self.rr = self._totals.of("r", lambda unit: self._kernels.norm2(r, unit)).clone()
         self._totals.begin("p", "r")  # the first direction is the residual
-        self.alpha, self.beta, self._old = operator.scalar(0.0), operator.scalar(0.0), self.rr.clone()
-        self._records = operator.device.type == "cuda" and operator.halo is ALONE and operator.kernels.how != "eager"
+        self.alpha, self.beta, self._old = (
+            operator.scalar(0.0),
+            operator.scalar(0.0),
+            self.rr.clone(),
+        )
+        self._records = (
+            operator.device.type == "cuda"
+            and operator.halo is ALONE
+            and operator.kernels.how != "eager"
+        )
         self._graph: torch.cuda.CUDAGraph | None = None
         self._begun = False
 
@@ -43,9 +56,17 @@ class Recursion:
     def _record(self) -> None:
         import torch
 
-        graph, here, aside = torch.cuda.CUDAGraph(), torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        graph, here, aside = (
+            torch.cuda.CUDAGraph(),
+            torch.cuda.current_stream(),
+            torch.cuda.Stream(),
+        )  # type: ignore[no-untyped-call]
         aside.wait_stream(here)
-        with torch.cuda.stream(aside):  # not torch.cuda.graph, which empties the allocator's cache first: that costs more than the iterations
+        with torch.cuda.stream(
+            aside
+            # not torch.cuda.graph, which empties the allocator's cache first: that costs more than
+            # the iterations
+        ):
             graph.capture_begin(capture_error_mode="thread_local")
             self._iterate()
             graph.capture_end()
@@ -58,7 +79,11 @@ class Recursion:
         self._operator.apply(self._flat, self.p, self._q)
         self._old.copy_(self.rr)
         self.alpha.copy_(self.rr / self._operator.curvature(totals, pp))
-        self.rr.copy_(totals.add("r", kernels.advance(self.y, self.r, self.p, self._q, self.alpha, totals.unit("r"))))
+        self.rr.copy_(
+            totals.add(
+                "r", kernels.advance(self.y, self.r, self.p, self._q, self.alpha, totals.unit("r"))
+            )
+        )
         self.beta.copy_(self.rr / self._old)
 
     def restart(self) -> float:
@@ -66,8 +91,18 @@ class Recursion:
         recursive = float(self.rr)
         self.rr.copy_(self._totals.of("r", lambda unit: self._kernels.norm2(self.r, unit)))
         true = float(self.rr)
-        if 0 < true <= 4 * recursive:  # made orthogonal to the new residual (as QUDA does), the old direction keeps the Krylov space
-            self.p.sub_(self.r * (self._totals.of("rp", lambda unit: self._kernels.dot(self.r, self.p, unit)) / self.rr))
+        if (
+            0 < true <= 4 * recursive
+            # made orthogonal to the new residual (as QUDA does), the old direction keeps the Krylov
+            # space
+        ):
+            self.p.sub_(
+                self.r
+                * (
+                    self._totals.of("rp", lambda unit: self._kernels.dot(self.r, self.p, unit))
+                    / self.rr
+                )
+            )
         else:  # the recursion had lost the true residual; its direction would drown the new one
             self.p.zero_()
         self.beta.copy_(self.rr / self._old)

@@ -1,6 +1,8 @@
-"""The same operator written a second time, for judging: whole lattice, shifted fields, phases and boundary applied in the open.
+"""The same operator written a second time, for judging: whole lattice, shifted fields, phases and
+boundary applied in the open.
 
-It shares neither the folded links nor the neighbour tables with the solver, so that a mistake there does not judge itself.
+It shares neither the folded links nor the neighbour tables with the solver, so that a mistake there
+does not judge itself.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ def dslash(links: Links, v: torch.Tensor) -> torch.Tensor:
     import torch
 
     out = torch.zeros_like(v)
-    t, _, y, x = (torch.arange(extent).reshape([-1 if i == k else 1 for i in range(5)]) for k, extent in enumerate(v.shape[:4]))
+    t, _, y, x = (
+        torch.arange(extent).reshape([-1 if i == k else 1 for i in range(5)])
+        for k, extent in enumerate(v.shape[:4])
+    )
     for mu, exponent in enumerate((t, t + x, t + x + y, 0 * t)):
         eta = 1 - 2 * (exponent % 2)
         for field, hops in ((links.fat[mu], 1), (links.long[mu], 3)):

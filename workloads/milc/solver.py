@@ -1,4 +1,6 @@
-"""Conjugate gradient with reliable updates: iterations in a low precision, the residual that counts in the high one."""
+"""Conjugate gradient with reliable updates: iterations in a low precision, the residual that counts
+in the high one.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,18 @@ from energybench_workloads.milc.recursion import Recursion
 if TYPE_CHECKING:
     import torch
 
-# A residual that has fallen by this factor is computed anew, by the links' format; QUDA's default is 0.1 (Clark et al., arXiv:0911.3191, section 5).
-# Links off by 2e-5 (int16) can go further than that, those off by 2e-3 (bf16) not so far: on 24^4 0.1 doubles the iterations of bf16.
+# A residual that has fallen by this factor is computed anew, by the links' format; QUDA's default
+# is 0.1 (Clark et al., arXiv:0911.3191, section 5). Links off by 2e-5 (int16) can go further than
+# that, those off by 2e-3 (bf16) not so far: on 24^4 0.1 doubles the iterations of bf16.
 DELTA = {"fp64": 0.1, "fp32": 0.1, "bf16": 0.3, "int16": 0.01}
-STALLS = 6  # updates in a row that did not halve the true residual: the low precision has nothing more to give
+# updates in a row that did not halve the true residual: the low precision has nothing more to give
+STALLS = 6
 
 
 class Solution(NamedTuple):
-    """x: own rows in the high precision; residual: |b - A x| / |b| as the solver last computed it, in the high precision."""
+    """x: own rows in the high precision; residual: |b - A x| / |b| as the solver last computed it,
+    in the high precision.
+    """
 
     x: torch.Tensor
     residual: float
@@ -27,18 +33,24 @@ class Solution(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A x = b: `high` judges the residual, `low` (perhaps the same) iterates. b: own rows in the high precision."""
+    """A x = b: `high` judges the residual, `low` (perhaps the same) iterates. b: own rows in the
+    high precision.
+    """
 
     high: NormalOperator
     low: NormalOperator
     b: torch.Tensor
 
 
-def conjugate_gradient(problem: Problem, tolerance: float, max_iterations: int, start: torch.Tensor | None = None) -> Solution:
-    """Solve from x = `start` (0 unless given) until |b - A x| <= tolerance |b| holds in the high precision.
+def conjugate_gradient(
+    problem: Problem, tolerance: float, max_iterations: int, start: torch.Tensor | None = None
+) -> Solution:
+    """Solve from x = `start` (0 unless given) until |b - A x| <= tolerance |b| holds in the high
+    precision.
 
-    With `low` the same operator as `high` this is plain CG, whose recursive residual is checked against the true one before it is believed.
-    Ends early, with the residual it has, after max_iterations or where updates no longer help: the caller verifies.
+    With `low` the same operator as `high` this is plain CG, whose recursive residual is checked
+    against the true one before it is believed. Ends early, with the residual it has, after
+    max_iterations or where updates no longer help: the caller verifies.
     """
     high, low, b = problem
     delta = 0.0 if low is high else DELTA[low.form]
@@ -59,7 +71,9 @@ def conjugate_gradient(problem: Problem, tolerance: float, max_iterations: int, 
         iterations += 1
         found = math.sqrt(float(recursion.rr))
         peak = max(peak, found)
-        if not found > max(target, delta * peak) or iterations == max_iterations:  # "not >" so that a NaN ends here too
+        if (
+            not found > max(target, delta * peak) or iterations == max_iterations
+        ):  # "not >" so that a NaN ends here too
             x.add_(recursion.y)
             recursion.y.zero_()
             before, true = true, _residual(high, solution, x, b, ax, residual)
@@ -74,7 +88,14 @@ def _norm(operator: NormalOperator, v: torch.Tensor) -> float:
     return math.sqrt(float(operator.totals().of("v", lambda unit: operator.kernels.norm2(v, unit))))
 
 
-def _residual(high: NormalOperator, flat: torch.Tensor, x: torch.Tensor, b: torch.Tensor, ax: torch.Tensor, out: torch.Tensor) -> float:
+def _residual(
+    high: NormalOperator,
+    flat: torch.Tensor,
+    x: torch.Tensor,
+    b: torch.Tensor,
+    ax: torch.Tensor,
+    out: torch.Tensor,
+) -> float:
     """out = b - A x and its norm; x: the own rows of `flat`."""
     import torch
 
@@ -83,15 +104,29 @@ def _residual(high: NormalOperator, flat: torch.Tensor, x: torch.Tensor, b: torc
 
 
 class _Shift:
-    """One shifted system of a multi-shift solve: its solution, its direction, and by how much its residual is ahead of the base one's (zeta)."""
+    """One shifted system of a multi-shift solve: its solution, its direction, and by how much its
+    residual is ahead of the base one's (zeta).
+    """
 
     def __init__(self, operator: NormalOperator, shift: float, b: torch.Tensor) -> None:
         self.shift, self.x, self.p = shift, operator.rows(), b.clone()
         self.zeta, self.zeta_before, self.done = 1.0, 1.0, False
 
-    def advance(self, operator: NormalOperator, r: torch.Tensor, alpha: float, alpha_before: float, beta: float, beta_next: float) -> None:
-        """x += alpha_s p; p = zeta r + beta_s p, once the base system's r is the new one (Jegerlehner, hep-lat/9612014, eqs. 2.42-2.44)."""
-        falling = alpha * beta * (self.zeta_before - self.zeta) + self.zeta_before * alpha_before * (1 + self.shift * alpha)
+    def advance(
+        self,
+        operator: NormalOperator,
+        r: torch.Tensor,
+        alpha: float,
+        alpha_before: float,
+        beta: float,
+        beta_next: float,
+    ) -> None:
+        """x += alpha_s p; p = zeta r + beta_s p, once the base system's r is the new one
+        (Jegerlehner, hep-lat/9612014, eqs. 2.42-2.44).
+        """
+        falling = alpha * beta * (
+            self.zeta_before - self.zeta
+        ) + self.zeta_before * alpha_before * (1 + self.shift * alpha)
         zeta = self.zeta * self.zeta_before * alpha_before / falling
         ratio = zeta / self.zeta
         factors = (operator.scalar(value) for value in (alpha * ratio, zeta, beta_next * ratio**2))
@@ -100,21 +135,33 @@ class _Shift:
 
 
 class Family(NamedTuple):
-    """Solutions of (A + shift) x = b for each shift, in the order given, and how many iterations of the base system they took together."""
+    """Solutions of (A + shift) x = b for each shift, in the order given, and how many iterations of
+    the base system they took together.
+    """
 
     x: tuple[torch.Tensor, ...]
     iterations: int
 
 
-def multi_shift(operator: NormalOperator, b: torch.Tensor, shifts: tuple[float, ...], tolerance: float, max_iterations: int) -> Family:
-    """All shifted systems in the iterations of the hardest one, the base system A x = b (shifts must not be negative), in the operator's precision.
+def multi_shift(
+    operator: NormalOperator,
+    b: torch.Tensor,
+    shifts: tuple[float, ...],
+    tolerance: float,
+    max_iterations: int,
+) -> Family:
+    """All shifted systems in the iterations of the hardest one, the base system A x = b (shifts
+    must not be negative), in the operator's precision.
 
-    Each ends where its recursive residual is below tolerance |b|; reliable updates do not exist for it, so the caller computes true residuals and refines.
+    Each ends where its recursive residual is below tolerance |b|; reliable updates do not exist for
+    it, so the caller computes true residuals and refines.
     """
     import torch
 
     systems = [_Shift(operator, shift, b) for shift in shifts]
-    recursion = Recursion(operator, b.clone())  # the base system's own solution is one of the shifts (0) or nobody's
+    recursion = Recursion(
+        operator, b.clone()
+    )  # the base system's own solution is one of the shifts (0) or nobody's
     size = math.sqrt(float(recursion.rr))
     alpha_before, beta, iterations = 1.0, 0.0, 0
     while iterations < max_iterations and not all(system.done for system in systems):

@@ -1,4 +1,6 @@
-"""The right-hand side: M† applied to a random source, as for a stochastic estimate or a pseudofermion field."""
+"""The right-hand side: M† applied to a random source, as for a stochastic estimate or a
+pseudofermion field.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,14 @@ if TYPE_CHECKING:
 SOURCE_STREAM = 5  # Philox streams 1 to 4 made the links
 
 
-def random_source(lattice: Lattice, links: Links, mass: float, seed: int, digest: hashlib._Hash | None = None) -> torch.Tensor:
-    """b = (M† eta) on even sites, [half, 3] complex128; eta uniform in [-1, 1] + i [-1, 1] on all sites, M† = 2m - D.
+def random_source(
+    lattice: Lattice, links: Links, mass: float, seed: int, digest: hashlib._Hash | None = None
+) -> torch.Tensor:
+    """b = (M† eta) on even sites, [half, 3] complex128; eta uniform in [-1, 1] + i [-1, 1] on all
+    sites, M† = 2m - D.
 
-    Then A x = b gives the even half of the solution of M x = eta. Made by the reference operator, so that the one being judged has no say in it.
+    Then A x = b gives the even half of the solution of M x = eta. Made by the reference operator,
+    so that the one being judged has no say in it.
     """
     import torch
 

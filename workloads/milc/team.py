@@ -1,6 +1,8 @@
-"""A solve's processes: one a GPU, or one a NUMA domain of the CPUs, joined by torch.distributed. The first is the worker's own.
+"""A solve's processes: one a GPU, or one a NUMA domain of the CPUs, joined by torch.distributed.
+The first is the worker's own.
 
-Links, source and solution lie in shared memory: each process folds its own slab out of them and writes its own sites back.
+Links, source and solution lie in shared memory: each process folds its own slab out of them and
+writes its own sites back.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ JOIN_S = 120.0  # importing torch in every process on a busy machine
 
 
 def numa_domains(root: Path = Path("/sys/devices/system/node")) -> tuple[tuple[int, ...], ...]:
-    """CPUs of each NUMA domain that this process may run on; one domain with all of them where the kernel names none."""
+    """CPUs of each NUMA domain that this process may run on; one domain with all of them where the
+    kernel names none.
+    """
     allowed = cpus()
     found = []
     for folder in sorted(root.glob("node[0-9]*"), key=lambda path: int(path.name[4:])):
@@ -68,7 +72,9 @@ class Team:
         context = mp.get_context("spawn")
         for rank in range(1, self.spec.ranks):
             here, there = context.Pipe()
-            process = context.Process(target=_serve, args=(self.spec, rank, store, links, b, x, there), daemon=True)
+            process = context.Process(
+                target=_serve, args=(self.spec, rank, store, links, b, x, there), daemon=True
+            )
             with on_cpus(self.spec.cpus[rank] if self.spec.cpus else cpus()):
                 process.start()
             there.close()
@@ -134,10 +140,18 @@ def join(spec: Spec, rank: int, store: str) -> None:
     device = torch.device(spec.devices[rank])
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", init_method=store, rank=rank, world_size=spec.ranks, timeout=timedelta(seconds=JOIN_S))
+    dist.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        init_method=store,
+        rank=rank,
+        world_size=spec.ranks,
+        timeout=timedelta(seconds=JOIN_S),
+    )
 
 
-def _serve(spec: Spec, rank: int, store: str, links: Links, b: torch.Tensor, x: torch.Tensor, pipe: Any) -> None:
+def _serve(
+    spec: Spec, rank: int, store: str, links: Links, b: torch.Tensor, x: torch.Tensor, pipe: Any
+) -> None:
     """A process other than the first: does what the first is told to, until the pipe ends."""
     end_with_parent()
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
@@ -158,8 +172,13 @@ def _serve(spec: Spec, rank: int, store: str, links: Links, b: torch.Tensor, x: 
             pipe.send(f"{type(error).__name__}: {error}")
 
 
-def devices(device: torch.device, asked: int, lattice: Lattice) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    """The processes' devices and CPUs; a GPU without a number stands for all of the node. Raises BadInput where time cannot be cut so."""
+def devices(
+    device: torch.device, asked: int, lattice: Lattice
+) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+    """The processes' devices and CPUs; a GPU without a number stands for all of the node.
+
+    Raises BadInput where time cannot be cut so.
+    """
     import torch
 
     names: tuple[str, ...]
@@ -176,11 +195,17 @@ def devices(device: torch.device, asked: int, lattice: Lattice) -> tuple[tuple[s
         places = domains if count == len(domains) and count > 1 else shares(count)
     if lattice.t % (2 * len(names)) or lattice.t // len(names) < 4:
         raise BadInput(
-            f"ranks {len(names)}", f"cannot share {lattice.t} slices of time evenly, an even number and four or more each", "--set ranks=N, or a longer lattice"
+            f"ranks {len(names)}",
+            f"cannot share {lattice.t} slices of time evenly, an even number and four or more each",
+            "--set ranks=N, or a longer lattice",
         )
     return names, places
 
 
 def _fitting(slices: int, domains: int) -> int:
     """As many processes as NUMA domains where time can be cut so, else the next fewer that it can."""
-    return next(count for count in range(domains, 0, -1) if slices % (2 * count) == 0 and slices // count >= 4)
+    return next(
+        count
+        for count in range(domains, 0, -1)
+        if slices % (2 * count) == 0 and slices // count >= 4
+    )

@@ -1,6 +1,8 @@
-"""The hops in Triton, for GPUs: a thread a site, and one load where the plain functions blend two. `hop` and `hop_from` are called as those of kernels.py.
+"""The hops in Triton, for GPUs: a thread a site, and one load where the plain functions blend two.
+`hop` and `hop_from` are called as those of kernels.py.
 
-What torch.compile makes of the plain functions reaches 40 % of an H200's read bandwidth in fp32, these 80 % (docs/workloads/milc.md).
+What torch.compile makes of the plain functions reaches 40 % of an H200's read bandwidth in fp32,
+these 80 % (docs/workloads/milc.md).
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from energybench_workloads.milc.kernels import BIAS, HALF, MASK, Where
 if TYPE_CHECKING:
     import torch
 
-SITES = 512  # of a block: some neighbours along x and y are then read from one multiprocessor's cache
+SITES = (
+    512  # of a block: some neighbours along x and y are then read from one multiprocessor's cache
+)
 
 
 @triton.jit
@@ -29,15 +33,23 @@ def _row(link, lanes, re0, im0, re1, im1, re2, im2, real, imaginary, inside):
     """(real, imaginary) plus a row of a matrix times a vector."""
     a, b = _once(link, inside).to(re0.dtype), _once(link + lanes, inside).to(re0.dtype)
     real, imaginary = real + a * re0 - b * im0, imaginary + a * im0 + b * re0
-    a, b = _once(link + 2 * lanes, inside).to(re0.dtype), _once(link + 3 * lanes, inside).to(re0.dtype)
+    a, b = (
+        _once(link + 2 * lanes, inside).to(re0.dtype),
+        _once(link + 3 * lanes, inside).to(re0.dtype),
+    )
     real, imaginary = real + a * re1 - b * im1, imaginary + a * im1 + b * re1
-    a, b = _once(link + 4 * lanes, inside).to(re0.dtype), _once(link + 5 * lanes, inside).to(re0.dtype)
+    a, b = (
+        _once(link + 4 * lanes, inside).to(re0.dtype),
+        _once(link + 5 * lanes, inside).to(re0.dtype),
+    )
     return real + a * re2 - b * im2, imaginary + a * im2 + b * re2
 
 
 @triton.jit
 def _packed_element(word, low_mask, half, re, im, real, imaginary, inside):
-    """(real, imaginary) plus a packed element times a number; the bias of its real part is the caller's."""
+    """(real, imaginary) plus a packed element times a number; the bias of its real part is the
+    caller's.
+    """
     both = _once(word, inside)
     a, b = (both & low_mask).to(re.dtype), both.to(re.dtype) / half
     return real + a * re - b * im, imaginary + a * im + b * re
@@ -46,7 +58,9 @@ def _packed_element(word, low_mask, half, re, im, real, imaginary, inside):
 @triton.jit
 def _packed_row(word, lanes, low_mask, half, re0, im0, re1, im1, re2, im2, real, imaginary, inside):
     real, imaginary = _packed_element(word, low_mask, half, re0, im0, real, imaginary, inside)
-    real, imaginary = _packed_element(word + lanes, low_mask, half, re1, im1, real, imaginary, inside)
+    real, imaginary = _packed_element(
+        word + lanes, low_mask, half, re1, im1, real, imaginary, inside
+    )
     return _packed_element(word + 2 * lanes, low_mask, half, re2, im2, real, imaginary, inside)
 
 
@@ -79,20 +93,73 @@ def _hop(
     for k in range(16):
         at = row * 16 + k
         here = tl.load(masks + tl.load(kinds + at, inside, 0) * lanes + lane, inside, 0) > 0
-        v = source + tl.where(here, tl.load(ahead + at, inside, 0), tl.load(back + at, inside, 0)) + lane
+        v = (
+            source
+            + tl.where(here, tl.load(ahead + at, inside, 0), tl.load(back + at, inside, 0))
+            + lane
+        )
         re0, im0 = tl.load(v, inside, 0), tl.load(v + lanes, inside, 0)
         re1, im1 = tl.load(v + 2 * lanes, inside, 0), tl.load(v + 3 * lanes, inside, 0)
         re2, im2 = tl.load(v + 4 * lanes, inside, 0), tl.load(v + 5 * lanes, inside, 0)
         if packed:
             scale = tl.load(scales + at, inside, 0)
-            re0, im0, re1, im1, re2, im2 = re0 * scale, im0 * scale, re1 * scale, im1 * scale, re2 * scale, im2 * scale
+            re0, im0, re1, im1, re2, im2 = (
+                re0 * scale,
+                im0 * scale,
+                re1 * scale,
+                im1 * scale,
+                re2 * scale,
+                im2 * scale,
+            )
             off, turned = bias * (re0 + re1 + re2), bias * (im0 + im1 + im2)
             word = links + at * (9 * lanes) + lane
-            real0, imag0 = _packed_row(word, lanes, low_mask, half, re0, im0, re1, im1, re2, im2, real0 - off, imag0 - turned, inside)
+            real0, imag0 = _packed_row(
+                word,
+                lanes,
+                low_mask,
+                half,
+                re0,
+                im0,
+                re1,
+                im1,
+                re2,
+                im2,
+                real0 - off,
+                imag0 - turned,
+                inside,
+            )
             word += 3 * lanes
-            real1, imag1 = _packed_row(word, lanes, low_mask, half, re0, im0, re1, im1, re2, im2, real1 - off, imag1 - turned, inside)
+            real1, imag1 = _packed_row(
+                word,
+                lanes,
+                low_mask,
+                half,
+                re0,
+                im0,
+                re1,
+                im1,
+                re2,
+                im2,
+                real1 - off,
+                imag1 - turned,
+                inside,
+            )
             word += 3 * lanes
-            real2, imag2 = _packed_row(word, lanes, low_mask, half, re0, im0, re1, im1, re2, im2, real2 - off, imag2 - turned, inside)
+            real2, imag2 = _packed_row(
+                word,
+                lanes,
+                low_mask,
+                half,
+                re0,
+                im0,
+                re1,
+                im1,
+                re2,
+                im2,
+                real2 - off,
+                imag2 - turned,
+                inside,
+            )
         else:
             link = links + at * (18 * lanes) + lane
             real0, imag0 = _row(link, lanes, re0, im0, re1, im1, re2, im2, real0, imag0, inside)
@@ -103,9 +170,18 @@ def _hop(
     at = row * (6 * lanes) + lane
     if subtract:
         factor = tl.load(weight).to(source.dtype.element_ty)
-        real0, imag0 = factor * tl.load(own + at, inside, 0) - real0, factor * tl.load(own + at + lanes, inside, 0) - imag0
-        real1, imag1 = factor * tl.load(own + at + 2 * lanes, inside, 0) - real1, factor * tl.load(own + at + 3 * lanes, inside, 0) - imag1
-        real2, imag2 = factor * tl.load(own + at + 4 * lanes, inside, 0) - real2, factor * tl.load(own + at + 5 * lanes, inside, 0) - imag2
+        real0, imag0 = (
+            factor * tl.load(own + at, inside, 0) - real0,
+            factor * tl.load(own + at + lanes, inside, 0) - imag0,
+        )
+        real1, imag1 = (
+            factor * tl.load(own + at + 2 * lanes, inside, 0) - real1,
+            factor * tl.load(own + at + 3 * lanes, inside, 0) - imag1,
+        )
+        real2, imag2 = (
+            factor * tl.load(own + at + 4 * lanes, inside, 0) - real2,
+            factor * tl.load(own + at + 5 * lanes, inside, 0) - imag2,
+        )
     tl.store(out + at, real0, inside)
     tl.store(out + at + lanes, imag0, inside)
     tl.store(out + at + 2 * lanes, real1, inside)
@@ -114,7 +190,13 @@ def _hop(
     tl.store(out + at + 5 * lanes, imag2, inside)
 
 
-def hop(links: torch.Tensor, scale: torch.Tensor | None, source: torch.Tensor, where: Where, out: tuple[torch.Tensor, ...]) -> None:
+def hop(
+    links: torch.Tensor,
+    scale: torch.Tensor | None,
+    source: torch.Tensor,
+    where: Where,
+    out: tuple[torch.Tensor, ...],
+) -> None:
     _launch(links, scale, source, where, out, out[0], where.masks, False)
 
 
@@ -140,9 +222,25 @@ def _launch(
     weight: torch.Tensor,
     subtract: bool,
 ) -> None:
-    """`out`, `own`: the first of planes that lie one behind the other. `weight` is read where `subtract` is set."""
+    """`out`, `own`: the first of planes that lie one behind the other.
+
+    `weight` is read where `subtract` is set.
+    """
     rows, lanes = out[0].shape
-    warps = SITES // (64 if links.element_size() == 2 else 32)  # a site a thread; two where links are bf16, whose loads are half as wide
-    tensors = (links, links if scale is None else scale, source, where.ahead, where.back, where.kinds, where.masks, out[0], own, weight)
+    warps = SITES // (
+        64 if links.element_size() == 2 else 32
+    )  # a site a thread; two where links are bf16, whose loads are half as wide
+    tensors = (
+        links,
+        links if scale is None else scale,
+        source,
+        where.ahead,
+        where.back,
+        where.kinds,
+        where.masks,
+        out[0],
+        own,
+        weight,
+    )
     constants = (lanes, scale is not None, subtract, MASK, HALF, BIAS, SITES)
     _hop[(triton.cdiv(rows * lanes, SITES),)](*tensors, rows * lanes, *constants, num_warps=warps)

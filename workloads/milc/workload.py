@@ -1,4 +1,6 @@
-"""milc: one even-odd preconditioned CG solve with a staggered, HISQ-like operator, to a stated true residual. A proxy for MILC, and called one."""
+"""milc: one even-odd preconditioned CG solve with a staggered, HISQ-like operator, to a stated true
+residual. A proxy for MILC, and called one.
+"""
 
 from __future__ import annotations
 
@@ -43,15 +45,31 @@ PRECISIONS: Mapping[str, tuple[Format, float]] = {
 INNER: Mapping[str, Format] = {"fp32": "fp32", "bf16": "bf16", "int16": "int16"}
 GAUGES = ("random", "heatbath", "unit")
 SETTINGS = (
-    *("precision", "inner", "mass", "tolerance", "shifts", "gauge", "spread", "beta", "sweeps", "seed", "max_iterations"),
+    *(
+        "precision",
+        "inner",
+        "mass",
+        "tolerance",
+        "shifts",
+        "gauge",
+        "spread",
+        "beta",
+        "sweeps",
+        "seed",
+        "max_iterations",
+    ),
     *("lattice", "ranks", "threads", "kernels"),
 )
 WARM_ITERATIONS = 2  # of the solve that compiles the kernels in set-up
-SHIFT_STEP = 4.0  # shifts rise by this factor from 4 m²: about what rational approximations of a determinant's root ask for (Clark, hep-lat/0610048)
+# shifts rise by this factor from 4 m²: about what rational approximations of a determinant's root
+# ask for (Clark, hep-lat/0610048)
+SHIFT_STEP = 4.0
 
 
 class Problem(NamedTuple):
-    """Made in set-up, on the host. links and b are complex128 and judge; x is where solutions go, [shifts or 1, half, 3]."""
+    """Made in set-up, on the host. links and b are complex128 and judge; x is where solutions go,
+    [shifts or 1, half, 3].
+    """
 
     lattice: Lattice
     links: Links
@@ -80,7 +98,11 @@ class Milc:
         inner = ("auto", *INNER) if self._precision == "mixed" else (self._precision,)
         asked = settings.get("inner", inner[0])
         if asked in INNER and asked not in inner:
-            raise BadInput(f"--set inner={asked}", "is a setting of precision=mixed", "--set precision=mixed with it, or leave it out")
+            raise BadInput(
+                f"--set inner={asked}",
+                "is a setting of precision=mixed",
+                "--set precision=mixed with it, or leave it out",
+            )
         self._inner = s.choice("inner", inner[0], inner)
         self._mass = s.number("mass", 0.01, 1e-4, 10)
         self._tolerance = s.number("tolerance", tolerance, 1e-14, 0.1)
@@ -96,7 +118,9 @@ class Milc:
         self._threads = s.threads()
         self._kernels = s.choice("kernels", "auto", ("auto", "compiled", "eager"))
 
-    def setup(self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]) -> None:
+    def setup(
+        self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]
+    ) -> None:
         check_size(self.name, size, self.sizes)
         self._read(size, settings)
         require_torch(huge_pages=True)
@@ -111,7 +135,9 @@ class Milc:
         names, cpus = devices(first, self._ranks, lattice)
         self._ranks = len(names)
         memory = cost.memory(lattice, cost.WIDTHS[self._low], cost.WIDTHS[self._high], self._shifts)
-        require_memory(self.name, lattice.name, torch.device(names[0]), memory[0], memory[1] / len(names))
+        require_memory(
+            self.name, lattice.name, torch.device(names[0]), memory[0], memory[1] / len(names)
+        )
         digest = hashlib.sha256()
         thin = self._thin(digest)
         plaquette = gauge.plaquette(thin)
@@ -119,8 +145,22 @@ class Milc:
         del thin
         b = random_source(lattice, links, self._mass, self._seed, digest)
         x = torch.zeros((self._shifts or 1, lattice.half, 3), dtype=torch.complex128)
-        self._problem = Problem(lattice, links, b, x, plaquette, self._fingerprint(digest.hexdigest(), plaquette))
-        spec = Spec(lattice, self._mass, self._high, self._low, self.shifts(), self._tolerance, self._max_iterations, self._kernels, names, self._threads, cpus)
+        self._problem = Problem(
+            lattice, links, b, x, plaquette, self._fingerprint(digest.hexdigest(), plaquette)
+        )
+        spec = Spec(
+            lattice,
+            self._mass,
+            self._high,
+            self._low,
+            self.shifts(),
+            self._tolerance,
+            self._max_iterations,
+            self._kernels,
+            names,
+            self._threads,
+            cpus,
+        )
         self._team = Team(spec, links, b, x)
         with region("compile"):
             self._team.solve(region, WARM_ITERATIONS)
@@ -130,19 +170,31 @@ class Milc:
         if self._gauge != "heatbath":
             return gauge.random_links(self._lattice, self._seed, self._spread, digest)
         cold = gauge.random_links(self._lattice, self._seed, 0.0)
-        return heatbath.thermalise(cold, self._lattice, self._beta, self._sweeps, self._seed, digest)
+        return heatbath.thermalise(
+            cold, self._lattice, self._beta, self._sweeps, self._seed, digest
+        )
 
     def shifts(self) -> tuple[float, ...]:
-        """0 and then 4 m² · 4^k: the shifted systems of one multi-shift solve; none where `shifts` is 0."""
+        """0 and then 4 m² · 4^k: the shifted systems of one multi-shift solve; none where `shifts`
+        is 0.
+        """
         base = 4 * self._mass**2
         return tuple(0.0 if k == 0 else base * SHIFT_STEP**k for k in range(self._shifts))
 
     def _fingerprint(self, inputs: str, plaquette: float) -> str:
-        """Of A, b and the residual asked for; precision is left out, because any that reaches that residual did the same work.
+        """Of A, b and the residual asked for; precision is left out, because any that reaches that
+        residual did the same work.
 
-        A heat bath's links are computed from the inputs; its plaquette to eight digits says that two machines computed the same ones.
+        A heat bath's links are computed from the inputs; its plaquette to eight digits says that
+        two machines computed the same ones.
         """
-        problem = {"workload": self.name, "version": VERSION, "lattice": self._lattice, "mass": self._mass, "tolerance": self._tolerance}
+        problem = {
+            "workload": self.name,
+            "version": VERSION,
+            "lattice": self._lattice,
+            "mass": self._mass,
+            "tolerance": self._tolerance,
+        }
         field: dict[str, object] = {"spread": self._spread}
         if self._gauge == "heatbath":
             field = {"beta": self._beta, "sweeps": self._sweeps, "plaquette": f"{plaquette:.8f}"}
@@ -153,7 +205,11 @@ class Milc:
         given["lattice"] = self._lattice.name
         if self._problem is None or self._team is None:
             return given
-        described: dict[str, Scalar] = {"plaquette": round(self._problem.plaquette, 8), "affinity": affinity(), "huge_pages": has_huge_pages()}
+        described: dict[str, Scalar] = {
+            "plaquette": round(self._problem.plaquette, 8),
+            "affinity": affinity(),
+            "huge_pages": has_huge_pages(),
+        }
         return {**given, **described, **self._team.first.describe()}
 
     def run(self, region: RegionFactory) -> Work:
@@ -166,9 +222,21 @@ class Milc:
             unit=f"solve {'of ' + many if many else ''}to residual {short(self._tolerance)}",
             fingerprint=problem.fingerprint,
             precision="equal-accuracy",
-            arithmetic="fp64" if self._low == "fp64" else "fp32",  # 16-bit links are widened before they are multiplied
-            flops=cost.flops(problem.lattice, counts.iterations, counts.updates, counts.shifted, self._shifts),
-            bytes=cost.moved_bytes(problem.lattice, counts.iterations, counts.updates, low, high, counts.shifted, self._shifts),
+            arithmetic="fp64"
+            if self._low == "fp64"
+            else "fp32",  # 16-bit links are widened before they are multiplied
+            flops=cost.flops(
+                problem.lattice, counts.iterations, counts.updates, counts.shifted, self._shifts
+            ),
+            bytes=cost.moved_bytes(
+                problem.lattice,
+                counts.iterations,
+                counts.updates,
+                low,
+                high,
+                counts.shifted,
+                self._shifts,
+            ),
         )
 
     def verify(self) -> Sequence[Verification]:
@@ -176,13 +244,23 @@ class Milc:
         if self._counts is None:
             raise RuntimeError("milc: verify before run")
         residuals = [
-            checks.true_residual(problem.lattice, problem.links, (self._mass**2 + shift / 4) ** 0.5, problem.b, x)
+            checks.true_residual(
+                problem.lattice, problem.links, (self._mass**2 + shift / 4) ** 0.5, problem.b, x
+            )
             for shift, x in zip(self.shifts() or (0.0,), problem.x, strict=True)
         ]
         worst = max(residuals, key=lambda value: float("inf") if value != value else value)
         return [
-            checked("true residual" + (", the worst of all shifts" if self._shifts else ""), worst, self._tolerance),
-            checked("hermiticity", team.hermiticity(self._seed), checks.hermiticity_tolerance(team.first.used)),
+            checked(
+                "true residual" + (", the worst of all shifts" if self._shifts else ""),
+                worst,
+                self._tolerance,
+            ),
+            checked(
+                "hermiticity",
+                team.hermiticity(self._seed),
+                checks.hermiticity_tolerance(team.first.used),
+            ),
             *checks.identities(self._mass, self._spread, self._seed),
         ]
 
@@ -192,9 +270,18 @@ class Milc:
         if self._counts is None:
             raise RuntimeError("milc: record before run")
         counts, lattice = self._counts, problem.lattice
-        figures = {"iterations": float(counts.iterations + counts.shifted), "true residuals": float(counts.updates), "sites": float(lattice.volume)}
-        formats = self._low if self._low == self._high else f"{self._high} outside, {self._low} inside"
-        solver = f"CG on the even sites of {lattice.name} at mass {short(self._mass)}, {formats}, {team.first.spec.ranks} process(es)"
+        figures = {
+            "iterations": float(counts.iterations + counts.shifted),
+            "true residuals": float(counts.updates),
+            "sites": float(lattice.volume),
+        }
+        formats = (
+            self._low if self._low == self._high else f"{self._high} outside, {self._low} inside"
+        )
+        solver = (
+            f"CG on the even sites of {lattice.name} at mass {short(self._mass)}, {formats}, "
+            f"{team.first.spec.ranks} process(es)"
+        )
         return WorkRecord(title="Solve", statement={"solver": solver}, figures=figures)
 
     def _made(self) -> tuple[Problem, Team]:
@@ -210,10 +297,16 @@ class Milc:
 
 
 def fastest_inner(device: torch.device) -> Format:
-    """int16, but fp32 on a CPU without AVX-512: unpacking takes longer there than reading twice as much (docs/workloads/milc.md)."""
+    """int16, but fp32 on a CPU without AVX-512: unpacking takes longer there than reading twice as
+    much (docs/workloads/milc.md).
+    """
     import torch
 
-    return "int16" if device.type == "cuda" or "AVX512" in torch.backends.cpu.get_cpu_capability() else "fp32"
+    return (
+        "int16"
+        if device.type == "cuda" or "AVX512" in torch.backends.cpu.get_cpu_capability()
+        else "fp32"
+    )
 
 
 def _lattice(text: str | None, preset: Lattice) -> Lattice:
@@ -223,5 +316,9 @@ def _lattice(text: str | None, preset: Lattice) -> Lattice:
     found = re.fullmatch(r"(\d+)x(\d+)x(\d+)x(\d+)", text)
     extents = [int(part) for part in found.groups()] if found else []
     if len(extents) != 4 or any(extent % 2 or not 4 <= extent <= 4096 for extent in extents):
-        raise BadInput(f"--set lattice={text}", "not allowed", "four even extents of 4 to 4096: XxYxZxT, such as 24x24x24x48")
+        raise BadInput(
+            f"--set lattice={text}",
+            "not allowed",
+            "four even extents of 4 to 4096: XxYxZxT, such as 24x24x24x48",
+        )
     return Lattice(*extents)

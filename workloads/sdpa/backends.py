@@ -1,4 +1,6 @@
-"""The ways to compute attention: eager as a model without fused kernels writes it, and torch's scaled_dot_product_attention held to one backend."""
+"""The ways to compute attention: eager as a model without fused kernels writes it, and torch's
+scaled_dot_product_attention held to one backend.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,34 @@ if TYPE_CHECKING:
 Attention = Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 
 BACKENDS = ("eager", "math", "flash", "efficient", "cudnn", "flex", "fused")
-ON_CPU = ("eager", "math", "flash", "flex", "fused")  # torch has one fused CPU kernel, which it calls flash
+ON_CPU = (
+    "eager",
+    "math",
+    "flash",
+    "flex",
+    "fused",
+)  # torch has one fused CPU kernel, which it calls flash
 
 
 @contextmanager
 def allowed(backend: str, device: torch.device) -> Iterator[None]:
-    """Inside, scaled_dot_product_attention may use this backend only; "fused" is torch's choice among the fused ones, never a silent fall-back to math."""
+    """Inside, scaled_dot_product_attention may use this backend only; "fused" is torch's choice
+    among the fused ones, never a silent fall-back to math.
+    """
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    math, flash, efficient, cudnn = SDPBackend.MATH, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION
+    math, flash, efficient, cudnn = (
+        SDPBackend.MATH,
+        SDPBackend.FLASH_ATTENTION,
+        SDPBackend.EFFICIENT_ATTENTION,
+        SDPBackend.CUDNN_ATTENTION,
+    )
     fused = [flash] if device.type == "cpu" else [flash, efficient, cudnn]
-    with sdpa_kernel({"flash": [flash], "efficient": [efficient], "cudnn": [cudnn], "fused": fused}.get(backend, [math])):
+    with sdpa_kernel(
+        {"flash": [flash], "efficient": [efficient], "cudnn": [cudnn], "fused": fused}.get(
+            backend, [math]
+        )
+    ):
         yield
 
 
@@ -36,8 +55,11 @@ def causal_mask(seq: int, dtype: torch.dtype, device: torch.device) -> torch.Ten
     return torch.full((seq, seq), -torch.inf, dtype=dtype, device=device).triu(1)
 
 
-def attention(backend: str, causal: bool, seq: int, dtype: torch.dtype, device: torch.device) -> Attention:
-    """f(Q, K, V) = softmax(Q Kᵀ / √d + mask) V, no dropout; call it inside `allowed`. Eager builds its mask here, once, as a model does.
+def attention(
+    backend: str, causal: bool, seq: int, dtype: torch.dtype, device: torch.device
+) -> Attention:
+    """f(Q, K, V) = softmax(Q Kᵀ / √d + mask) V, no dropout; call it inside `allowed`. Eager builds
+    its mask here, once, as a model does.
 
     FlexAttention is compiled by its first call.
     """
@@ -64,40 +86,77 @@ def _flex(causal: bool, seq: int, device: torch.device) -> Attention:
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
     compiled = torch.compile(flex_attention, dynamic=False)
-    mask = create_block_mask(lambda b, h, i, j: i >= j, None, None, seq, seq, device=str(device)) if causal else None
+    mask = (
+        create_block_mask(lambda b, h, i, j: i >= j, None, None, seq, seq, device=str(device))
+        if causal
+        else None
+    )
     return lambda q, k, v: compiled(q, k, v, block_mask=mask)
 
 
-def require_backend(backend: str, causal: bool, training: bool, head_dim: int, dtype: torch.dtype, device: torch.device) -> None:
-    """Raises NotHere where torch has no such kernel for this device, dtype and head dim; found out by trying it on a few tokens."""
+def require_backend(
+    backend: str,
+    causal: bool,
+    training: bool,
+    head_dim: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> None:
+    """Raises NotHere where torch has no such kernel for this device, dtype and head dim; found out
+    by trying it on a few tokens.
+    """
     import torch
 
     where = f"--set backend={backend}"
     if device.type == "cpu" and backend not in ON_CPU:
-        raise NotHere(where, "torch has no such kernel on a CPU", f"allowed there: {', '.join(ON_CPU)}")
+        raise NotHere(
+            where, "torch has no such kernel on a CPU", f"allowed there: {', '.join(ON_CPU)}"
+        )
     if backend == "flex":
         require_flex(training, device)
         return  # compiled for its real shape in set-up: a trial costs as much
-    q, k, v = (torch.zeros((1, 1, 64, head_dim), dtype=dtype, device=device, requires_grad=training) for _ in range(3))
+    q, k, v = (
+        torch.zeros((1, 1, 64, head_dim), dtype=dtype, device=device, requires_grad=training)
+        for _ in range(3)
+    )
     try:
         with allowed(backend, device):
             out = attention(backend, causal, 64, dtype, device)(q, k, v)
             if training:
                 out.sum().backward()  # type: ignore[no-untyped-call]
     except RuntimeError as error:
-        what = f"torch has no such kernel for {str(dtype).removeprefix('torch.')} and head dim {head_dim} on {device}"
-        raise NotHere(where, what, "use backend=math or fused, or another dtype or head_dim") from error
+        what = (
+            f"torch has no such kernel for {str(dtype).removeprefix('torch.')} and head dim "
+            f"{head_dim} on {device}"
+        )
+        raise NotHere(
+            where, what, "use backend=math or fused, or another dtype or head_dim"
+        ) from error
 
 
 def require_flex(training: bool, device: torch.device) -> None:
-    """Raises NotHere where FlexAttention cannot be compiled for this device, or has no gradients there."""
+    """Raises NotHere where FlexAttention cannot be compiled for this device, or has no gradients
+    there.
+    """
     import importlib.util
     import shutil
 
     where = "--set backend=flex"
     if device.type == "cpu" and training:
-        raise NotHere(where, "FlexAttention has no backward pass on a CPU", "mode=forward, or another backend")
-    if device.type == "cpu" and not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name):
-        raise NotHere(where, "FlexAttention is compiled for a CPU, and there is no C++ compiler", "install g++ or clang++, or set CXX")
+        raise NotHere(
+            where, "FlexAttention has no backward pass on a CPU", "mode=forward, or another backend"
+        )
+    if device.type == "cpu" and not any(
+        shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name
+    ):
+        raise NotHere(
+            where,
+            "FlexAttention is compiled for a CPU, and there is no C++ compiler",
+            "install g++ or clang++, or set CXX",
+        )
     if device.type == "cuda" and importlib.util.find_spec("triton") is None:
-        raise NotHere(where, "FlexAttention is compiled by triton, which is not installed", "pip install triton")
+        raise NotHere(
+            where,
+            "FlexAttention is compiled by triton, which is not installed",
+            "pip install triton",
+        )

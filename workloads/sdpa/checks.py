@@ -1,4 +1,6 @@
-"""Judging attention: a few (batch, head) pairs against float64, and two properties of every element."""
+"""Judging attention: a few (batch, head) pairs against float64, and two properties of every
+element.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ from energybench_workloads.common import checked
 if TYPE_CHECKING:
     import torch
 
-# Largest error over the largest reference value, in units of the dtype's eps. In half precision a score s is rounded by up to |s| eps / 2, which becomes a
-# relative error of its probability, and a gradient passes through three such products: about 2 eps is seen, 8 allowed. In fp32 the length of the sums
-# counts too: about 8 eps is seen, 64 allowed. What a check must catch (a wrong mask, scale or gradient) is an error of order 1.
+# Largest error over the largest reference value, in units of the dtype's eps. In half precision a
+# score s is rounded by up to |s| eps / 2, which becomes a relative error of its probability, and a
+# gradient passes through three such products: about 2 eps is seen, 8 allowed. In fp32 the length of
+# the sums counts too: about 8 eps is seen, 64 allowed. What a check must catch (a wrong mask, scale
+# or gradient) is an error of order 1.
 ROUNDINGS = {"bf16": 8, "fp16": 8, "fp32": 64}
 
 
@@ -23,7 +27,9 @@ def pairs(batch: int, heads: int) -> tuple[tuple[int, int], ...]:
 
 
 def reference(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, causal: bool) -> torch.Tensor:
-    """softmax(Q Kᵀ / √d + mask) V of one pair in float64, [seq, head_dim]; the mask from the definition: query i sees keys j <= i."""
+    """softmax(Q Kᵀ / √d + mask) V of one pair in float64, [seq, head_dim]; the mask from the
+    definition: query i sees keys j <= i.
+    """
     import torch
 
     scores = torch.einsum("id,jd->ij", q, k) / q.shape[1] ** 0.5
@@ -34,11 +40,18 @@ def reference(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, causal: bool) -
     return (weights / weights.sum(1, keepdim=True)) @ v
 
 
-def against_reference(inputs: Sequence[torch.Tensor], results: Mapping[str, torch.Tensor], causal: bool, tolerance: float) -> list[Verification]:
-    """Outputs, and gradients where there are any: max |result - reference| / max |reference| over the compared pairs.
+def against_reference(
+    inputs: Sequence[torch.Tensor],
+    results: Mapping[str, torch.Tensor],
+    causal: bool,
+    tolerance: float,
+) -> list[Verification]:
+    """Outputs, and gradients where there are any: max |result - reference| / max |reference| over
+    the compared pairs.
 
-    inputs: Q, K, V (and the output's gradient), results: "output" (and "dQ", "dK", "dV"), all [batch, heads, seq, head_dim] on the CPU. The reference
-    starts from the inputs as rounded to the dtype, so that only the computation is judged.
+    inputs: Q, K, V (and the output's gradient), results: "output" (and "dQ", "dK", "dV"), all
+    [batch, heads, seq, head_dim] on the CPU. The reference starts from the inputs as rounded to the
+    dtype, so that only the computation is judged.
     """
     import torch
 
@@ -52,16 +65,31 @@ def against_reference(inputs: Sequence[torch.Tensor], results: Mapping[str, torc
             expected |= dict(zip(("dQ", "dK", "dV"), gradients, strict=True))
         for name, result in results.items():
             truth = expected[name].detach()
-            errors[name].append(float((result[pair].to(torch.float64) - truth).abs().max() / truth.abs().max()))
+            errors[name].append(
+                float((result[pair].to(torch.float64) - truth).abs().max() / truth.abs().max())
+            )
     # torch's max, because it hands a NaN on where Python's may lose it
-    return [checked(f"{name} against float64", float(torch.tensor(found).max()), tolerance) for name, found in errors.items()]
+    return [
+        checked(f"{name} against float64", float(torch.tensor(found).max()), tolerance)
+        for name, found in errors.items()
+    ]
 
 
-def everywhere(v: torch.Tensor, results: Mapping[str, torch.Tensor], tolerance: float) -> list[Verification]:
-    """Of every pair: no element that is not finite, and no output outside the range of V, of which it is a weighted mean."""
+def everywhere(
+    v: torch.Tensor, results: Mapping[str, torch.Tensor], tolerance: float
+) -> list[Verification]:
+    """Of every pair: no element that is not finite, and no output outside the range of V, of which
+    it is a weighted mean.
+    """
     import torch
 
     strange = sum(int((~torch.isfinite(result)).sum()) for result in results.values())
     low, high = v.amin(2, keepdim=True), v.amax(2, keepdim=True)
-    excess = torch.maximum(results["output"] - high, low - results["output"]).clamp(min=0).max() / v.abs().max()
-    return [checked("elements not finite", float(strange), 0.0), checked("output outside the range of V", float(excess), tolerance)]
+    excess = (
+        torch.maximum(results["output"] - high, low - results["output"]).clamp(min=0).max()
+        / v.abs().max()
+    )
+    return [
+        checked("elements not finite", float(strange), 0.0),
+        checked("output outside the range of V", float(excess), tolerance),
+    ]

@@ -1,7 +1,9 @@
 """What has been published of attention alone, as expectations of the cells of a kernel study.
 
-Sources: the blog post "Out of the box acceleration and memory savings of Hugging Face decoder models with PyTorch 2.0" (2023), and the
-tables of the benchmark it stands on (github.com/fxmarty/efficient-attention-benchmark, README: A100-SXM4-80GB, fp16, not causal, forward).
+Sources: the blog post "Out of the box acceleration and memory savings of Hugging Face decoder
+models with PyTorch 2.0" (2023), and the tables of the benchmark it stands on
+(github.com/fxmarty/efficient-attention-benchmark, README: A100-SXM4-80GB, fp16, not causal,
+forward).
 """
 
 from __future__ import annotations
@@ -20,9 +22,16 @@ TABLE = "github.com/fxmarty/efficient-attention-benchmark, README, torch 2.1.0.d
 GPUS = "A100"
 FUSED = ("flash", "efficient", "cudnn", "flex")
 _ROUNDED = 0.005  # half of the last digit of "1.01x"
-_FOOTPRINT = 1.25  # the formula counts scores and output only; a fused forward also keeps a log-sum-exp a row, and its threads' tiles
-_AGAIN = 0.05  # within which a published time counts as found again: two boards of a kind differ by more (arXiv 2208.11035)
-POINTS = ((32, 1.184, 0.390), (128, 1.656, 1.360))  # head dim, eager ms, fused ms at batch 8, seq 1024, heads 12
+# the formula counts scores and output only; a fused forward also keeps a log-sum-exp a row, and its
+# threads' tiles
+_FOOTPRINT = 1.25
+# within which a published time counts as found again: two boards of a kind differ by more (arXiv
+# 2208.11035)
+_AGAIN = 0.05
+POINTS = (
+    (32, 1.184, 0.390),
+    (128, 1.656, 1.360),
+)  # head dim, eager ms, fused ms at batch 8, seq 1024, heads 12
 
 
 def claims(points: Sequence[Point], cells: Sequence[Cell]) -> tuple[Published, ...]:
@@ -67,30 +76,63 @@ def claims(points: Sequence[Point], cells: Sequence[Cell]) -> tuple[Published, .
     )  # fmt: skip
 
 
-def _published(grid: Iterable[tuple[Point, Cell]], head_dim: int, eager_ms: float, fused_ms: float) -> Iterable[Published]:
+def _published(
+    grid: Iterable[tuple[Point, Cell]], head_dim: int, eager_ms: float, fused_ms: float
+) -> Iterable[Published]:
     """A row of the published table: both times, only on an A100, and their ratio anywhere."""
     cells = [
         (point, cell)
         for point, cell in grid
-        if tuple(point.shape) == (8, 1024, 12, head_dim) and point.mode == "forward" and not point.causal and point.dtype == "fp16"
+        if tuple(point.shape) == (8, 1024, 12, head_dim)
+        and point.mode == "forward"
+        and not point.causal
+        and point.dtype == "fp16"
     ]
     name = f"(8, 1024, {head_dim}, 12)"
     for variant, ms in (("eager", eager_ms), ("flash", fused_ms)):
-        expects = _of(cells, (variant,), "time_s", low=ms * (1 - _AGAIN) / 1e3, high=ms * (1 + _AGAIN) / 1e3)
-        yield _claim(f"{name} {variant} {ms:.3f} ms", f"{variant} takes {ms:.3f} ms forward", TABLE, "every", expects, only_on=GPUS)
+        expects = _of(
+            cells, (variant,), "time_s", low=ms * (1 - _AGAIN) / 1e3, high=ms * (1 + _AGAIN) / 1e3
+        )
+        yield _claim(
+            f"{name} {variant} {ms:.3f} ms",
+            f"{variant} takes {ms:.3f} ms forward",
+            TABLE,
+            "every",
+            expects,
+            only_on=GPUS,
+        )
     ratio = eager_ms / fused_ms
     expects = _of(cells, ("flash",), "speedup", low=ratio * (1 - _AGAIN), high=ratio * (1 + _AGAIN))
-    yield _claim(f"{name} speedup {ratio:.2f}", f"{eager_ms:.3f} ms → {fused_ms:.3f} ms", TABLE, "every", expects, note="fp16, forward, not causal; ±5 %")
+    yield _claim(
+        f"{name} speedup {ratio:.2f}",
+        f"{eager_ms:.3f} ms → {fused_ms:.3f} ms",
+        TABLE,
+        "every",
+        expects,
+        note="fp16, forward, not causal; ±5 %",
+    )
 
 
-def _claim(name: str, says: str, source: str, rule: str, expects: Iterable[Expectation], note: str = "", only_on: str | None = None) -> Published:
+def _claim(
+    name: str,
+    says: str,
+    source: str,
+    rule: str,
+    expects: Iterable[Expectation],
+    note: str = "",
+    only_on: str | None = None,
+) -> Published:
     return Published(
         name=name, says=says, source=source, published_on=GPUS, rule="every" if rule == "every" else "any", expects=tuple(expects), only_on=only_on, note=note
     )  # fmt: skip
 
 
 def _of(
-    grid: Iterable[tuple[Point, Cell]], variants: Sequence[str], quantity: Quantity, low: float | None = None, high: float | None = None
+    grid: Iterable[tuple[Point, Cell]],
+    variants: Sequence[str],
+    quantity: Quantity,
+    low: float | None = None,
+    high: float | None = None,
 ) -> list[Expectation]:
     """The same expectation of each of these variants, where a cell has it."""
     return [

@@ -1,4 +1,6 @@
-"""The model study: whole decoders, eager attention against transformers' sdpa, generating and training, over models and padding."""
+"""The model study: whole decoders, eager attention against transformers' sdpa, generating and
+training, over models and padding.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,18 @@ from energybench_workloads.grids import Lists
 from energybench_workloads.sdpa.kernel_claims import BLOG
 
 PADDING = (0.0, 0.1, 0.2, 0.5, 0.75)  # of the public benchmark
-LISTS = ("model", "mode", "padding", "dtype", "size", "batch", "prompt", "new_tokens", "seed", "threads")
+LISTS = (
+    "model",
+    "mode",
+    "padding",
+    "dtype",
+    "size",
+    "batch",
+    "prompt",
+    "new_tokens",
+    "seed",
+    "threads",
+)
 
 
 class Point(NamedTuple):
@@ -30,7 +43,10 @@ class Point(NamedTuple):
 
     @property
     def key(self) -> str:
-        return f"{self.mode} {self.dtype} {self.model} b{self.batch} n{self.prompt} pad {self.padding:g}"
+        return (
+            f"{self.mode} {self.dtype} {self.model} b{self.batch} n{self.prompt} pad "
+            f"{self.padding:g}"
+        )
 
 
 def model_plan(device: str, settings: Mapping[str, str]) -> StudyPlan:
@@ -45,21 +61,46 @@ def model_plan(device: str, settings: Mapping[str, str]) -> StudyPlan:
     dtypes = lists.choices("dtype", ("fp32",) if on_cpu else ("fp16",), ("fp32", "bf16", "fp16"))
     name = lists.choices("size", ("S" if on_cpu else "full",), tuple(SIZES))[0]
     size = SIZES[name]
-    batches, prompts = lists.wholes("batch", (size.batch,), 1, 2**16), lists.wholes("prompt", (size.prompt,), 4, 2**20)
+    batches, prompts = (
+        lists.wholes("batch", (size.batch,), 1, 2**16),
+        lists.wholes("prompt", (size.prompt,), 4, 2**20),
+    )
     shared = {key: settings[key] for key in ("new_tokens", "seed", "threads") if key in settings}
     absent = {model: why for model in models if (why := missing(model))}
-    grid = itertools.product(modes, dtypes, (model for model in models if model not in absent), padding, batches, prompts)
+    grid = itertools.product(
+        modes, dtypes, (model for model in models if model not in absent), padding, batches, prompts
+    )
     points = [Point(*place) for place in grid]
     cells = [_cell(point, name, size, shared) for point in points]
-    asked: dict[str, Scalar] = {"size": name, "model": ",".join(models), "mode": ",".join(modes), "padding": ",".join(f"{part:g}" for part in padding)}
+    asked: dict[str, Scalar] = {
+        "size": name,
+        "model": ",".join(models),
+        "mode": ",".join(modes),
+        "padding": ",".join(f"{part:g}" for part in padding),
+    }
     return StudyPlan(
         name="model",
         title="sdpa in decoders",
-        about="Whole decoders with random weights: eager attention against torch's fused kernels (transformers' sdpa).",
-        settings=asked | {"dtype": ",".join(dtypes), "batch": ",".join(map(str, batches)), "prompt": ",".join(map(str, prompts)), **shared},
+        about="Whole decoders with random weights: eager attention against torch's fused kernels "
+        "(transformers' sdpa).",
+        settings=asked
+        | {
+            "dtype": ",".join(dtypes),
+            "batch": ",".join(map(str, batches)),
+            "prompt": ",".join(map(str, prompts)),
+            **shared,
+        },
         cells=tuple(cells),
         axes=Axes(x="padding", y="model", panels=("mode", "dtype")),
-        absent=tuple(Absent(variant="sdpa", where=model, reason=why, remedy="a version of transformers that has it") for model, why in absent.items()),
+        absent=tuple(
+            Absent(
+                variant="sdpa",
+                where=model,
+                reason=why,
+                remedy="a version of transformers that has it",
+            )
+            for model, why in absent.items()
+        ),
         claims=_claims(points, cells),
         notes=_notes(name, models, size, shared),
     )
@@ -76,7 +117,11 @@ def missing(model: str) -> str:
         "gpt_neox": transformers.GPTNeoXForCausalLM,
     }
     kind = MODELS[model].kind
-    return "" if getattr(kinds[kind], "_supports_sdpa", False) else f"transformers {transformers.__version__} has no sdpa attention for {kind}"
+    return (
+        ""
+        if getattr(kinds[kind], "_supports_sdpa", False)
+        else f"transformers {transformers.__version__} has no sdpa attention for {kind}"
+    )
 
 
 def _cell(point: Point, size_name: str, size: Size, shared: Mapping[str, str]) -> Cell:
@@ -85,44 +130,89 @@ def _cell(point: Point, size_name: str, size: Size, shared: Mapping[str, str]) -
         "prompt": str(point.prompt), **shared,
     }  # fmt: skip
     told = point.prompt - min(round(point.padding * point.prompt), point.prompt - 2)
-    amount = point.batch * (told if point.mode == "training" else int(shared.get("new_tokens", size.new_tokens)))
+    amount = point.batch * (
+        told if point.mode == "training" else int(shared.get("new_tokens", size.new_tokens))
+    )
     return Cell(
         key=point.key,
         at=dict(point._asdict()),
         workload="decoder",
         size=size_name,
-        variants=tuple(Variant(name=attention, settings={"attention": attention, **common}) for attention in ("eager", "sdpa")),
+        variants=tuple(
+            Variant(name=attention, settings={"attention": attention, **common})
+            for attention in ("eager", "sdpa")
+        ),
         step_amount=float(amount),
     )
 
 
-def _notes(name: str, models: Sequence[str], size: Size, shared: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(
+    name: str, models: Sequence[str], size: Size, shared: Mapping[str, str]
+) -> tuple[str, ...]:
     step = (
-        f"A step is one greedy generation of {shared.get('new_tokens', size.new_tokens)} tokens, or one forward and backward pass; all rows are padded alike."
+        f"A step is one greedy generation of {shared.get('new_tokens', size.new_tokens)} tokens, "
+        "or one forward and backward pass; all rows are padded alike."
     )
     if size.layers is None:
         return (step,)
     cut = []
     for model in models:
         whole, shape = MODELS[model], shape_of(model, size)
-        cut.append(f"{model} {shape.layers} of {whole.layers} layers, {shape.heads} of {whole.heads} heads of {shape.head_dim}")
-    return (step, f"Size {name}: not the published models but smaller ones of their family, head dim and positions as published: {'; '.join(cut)}.")
+        cut.append(
+            f"{model} {shape.layers} of {whole.layers} layers, {shape.heads} of {whole.heads} "
+            f"heads of {shape.head_dim}"
+        )
+    return (
+        step,
+        f"Size {name}: not the published models but smaller ones of their family, head dim and "
+        f"positions as published: {'; '.join(cut)}.",
+    )
 
 
 def _claims(points: Sequence[Point], cells: Sequence[Cell]) -> tuple[Published, ...]:
     grid = list(zip(points, cells, strict=True))
-    inference, training = ([cell for point, cell in grid if point.mode == mode] for mode in ("inference", "training"))
+    inference, training = (
+        [cell for point, cell in grid if point.mode == mode] for mode in ("inference", "training")
+    )
     a10g = "A10G and A100"
     return (
-        _claim("inference +5-20 %", "speedups during inference range from 5 % to 20 %", a10g, _of(inference, "speedup", 1.05, 1.20)),
-        _claim("training +10-70 %", "speedups during training range from 10 % to 70 %", a10g, _of(training, "speedup", 1.10, 1.70)),
-        _claim("training memory +20-110 %", "memory savings during training range from 20 % to over 110 %", a10g, _of(training, "memory_ratio", 1.20, None)),
+        _claim(
+            "inference +5-20 %",
+            "speedups during inference range from 5 % to 20 %",
+            a10g,
+            _of(inference, "speedup", 1.05, 1.20),
+        ),
+        _claim(
+            "training +10-70 %",
+            "speedups during training range from 10 % to 70 %",
+            a10g,
+            _of(training, "speedup", 1.10, 1.70),
+        ),
+        _claim(
+            "training memory +20-110 %",
+            "memory savings during training range from 20 % to over 110 %",
+            a10g,
+            _of(training, "memory_ratio", 1.20, None),
+        ),
     )
 
 
 def _claim(name: str, says: str, where: str, expects: Iterable[Expectation]) -> Published:
-    return Published(name=name, says=says, source=BLOG, published_on=where, rule="every", expects=tuple(expects), note="each cell must lie in the range")
+    return Published(
+        name=name,
+        says=says,
+        source=BLOG,
+        published_on=where,
+        rule="every",
+        expects=tuple(expects),
+        note="each cell must lie in the range",
+    )
 
 
-def _of(cells: Iterable[Cell], quantity: Quantity, low: float, high: float | None) -> list[Expectation]:
-    return [Expectation(cell=cell.key, variant="sdpa", quantity=quantity, low=low, high=high) for cell in cells]
+def _of(
+    cells: Iterable[Cell], quantity: Quantity, low: float, high: float | None
+) -> list[Expectation]:
+    return [
+        Expectation(cell=cell.key, variant="sdpa", quantity=quantity, low=low, high=high)
+        for cell in cells
+    ]

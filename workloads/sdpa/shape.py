@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 
 class Shape(NamedTuple):
-    """Q, K, V and the output are [batch, heads, seq, head_dim]; the scores that eager attention writes out are [batch, heads, seq, seq]."""
+    """Q, K, V and the output are [batch, heads, seq, head_dim]; the scores that eager attention
+    writes out are [batch, heads, seq, seq].
+    """
 
     batch: int
     seq: int
@@ -23,7 +25,8 @@ class Shape(NamedTuple):
         return self.batch * self.heads * self.seq**2
 
 
-# (shape, iterations). Heads and head dim of GPT-2 (12 x 64) and of larger decoders (16 x 64); batch 8, seq 1024 is the published A100 study's point
+# (shape, iterations). Heads and head dim of GPT-2 (12 x 64) and of larger decoders (16 x 64); batch
+# 8, seq 1024 is the published A100 study's point
 SIZES = {
     "smoke": (Shape(2, 512, 12, 64), 10),
     "S": (Shape(8, 1024, 12, 64), 10),
@@ -33,26 +36,34 @@ SIZES = {
 
 
 def flops(shape: Shape, causal: bool, training: bool) -> float:
-    """Of one iteration. Forward: two products of 2BHN²d (Q·Kᵀ and P·V), of which a causal mask needs half; backward five such products, 2.5 forwards.
+    """Of one iteration. Forward: two products of 2BHN²d (Q·Kᵀ and P·V), of which a causal mask
+    needs half; backward five such products, 2.5 forwards.
 
-    Softmax is left out, and so are the masked half where an implementation computes it and the recomputation in a fused backward: cost, not work.
-    Source: Dao, FlashAttention-2, arXiv:2307.08691, section 4.1.
+    Softmax is left out, and so are the masked half where an implementation computes it and the
+    recomputation in a fused backward: cost, not work. Source: Dao, FlashAttention-2,
+    arXiv:2307.08691, section 4.1.
     """
     forward = 4.0 * shape.scores * shape.head_dim * (0.5 if causal else 1.0)
     return forward * (3.5 if training else 1.0)
 
 
 def moved_bytes(shape: Shape, training: bool, element_bytes: int) -> float:
-    """Least traffic of one iteration: forward reads Q, K, V and writes O; backward reads Q, K, V, O, dO and writes dQ, dK, dV."""
+    """Least traffic of one iteration: forward reads Q, K, V and writes O; backward reads Q, K, V,
+    O, dO and writes dQ, dK, dV.
+    """
     return float(shape.vector) * element_bytes * (12 if training else 4)
 
 
 def memory(shape: Shape, training: bool, backend: str, element_bytes: int) -> float:
     """Bytes needed at the peak: eager and math keep N x N scores, the others tiles of them.
 
-    Held at once, as torch's allocator counts them: scores and probabilities, in a backward pass the gradient of one of them too. math on a CPU holds them in
-    fp32 at least, with a third of one more.
+    Held at once, as torch's allocator counts them: scores and probabilities, in a backward pass the
+    gradient of one of them too. math on a CPU holds them in fp32 at least, with a third of one
+    more.
     """
     held = {"eager": (2.05, 3.1), "math": (2.45, 3.2)}.get(backend, (0.0, 0.0))[training]
     wide = max(element_bytes, 4) if backend == "math" else element_bytes
-    return 1.1 * (wide * held * (shape.scores + shape.seq**2) + element_bytes * shape.vector * (12 if training else 5))
+    return 1.1 * (
+        wide * held * (shape.scores + shape.seq**2)
+        + element_bytes * shape.vector * (12 if training else 5)
+    )

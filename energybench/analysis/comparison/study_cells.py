@@ -1,4 +1,7 @@
-"""What the runs of a cell amount to: each per step, and the ratios of those that may be compared. Pure."""
+"""What the runs of a cell amount to: each per step, and the ratios of those that may be compared.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from energybench.model import Cell, Estimate, Measurement, Memory, StudyRatio, S
 
 
 def run_of(cell: Cell, variant: str, measured: Measurement, memory: Memory | None) -> StudyRun:
-    """One variant's measurement, per step. A failed check or a failure in a later repeat is its state: it enters no ratio."""
+    """One variant's measurement, per step.
+
+    A failed check or a failure in a later repeat is its state: it enters no ratio.
+    """
     factor = cell.step_amount / measured.work.amount if measured.work is not None else 1.0
     failed = measured.failed_checks
     broken = next((doubt.message for doubt in measured.doubts if doubt.code == "work-failed"), None)
@@ -36,7 +42,9 @@ def run_of(cell: Cell, variant: str, measured: Measurement, memory: Memory | Non
 
 
 def _bare(estimate: Estimate) -> Estimate:
-    """Without its effects, which the run directory keeps: an index of a thousand cells is to stay readable."""
+    """Without its effects, which the run directory keeps: an index of a thousand cells is to stay
+    readable.
+    """
     return msgspec.structs.replace(estimate, effects=())
 
 
@@ -74,14 +82,25 @@ def _ratio(first: StudyRun, other: StudyRun, measured: dict[str, Measurement]) -
         speedup=times,
         energy_ratio=energies,
         energy_title=title,
-        memory_ratio=quotient(*(memory.peak_bytes for memory in memories if memory is not None)) if both else None,
-        extra_memory_ratio=quotient(*(memory.extra_bytes for memory in memories if memory is not None)) if both else None,
+        memory_ratio=quotient(*(memory.peak_bytes for memory in memories if memory is not None))
+        if both
+        else None,
+        extra_memory_ratio=quotient(
+            *(memory.extra_bytes for memory in memories if memory is not None)
+        )
+        if both
+        else None,
         paired=len(paired(*sides)) or None,
     )
 
 
 def quotient(above: Estimate, below: Estimate) -> Estimate | None:
-    """Of two counted quantities: the interval is the range. None where nothing was counted below."""
+    """Of two counted quantities: the interval is the range.
+
+    None where nothing was counted below.
+    """
     if below.low <= 0:
         return None
-    return Estimate(value=above.value / below.value, low=above.low / below.high, high=above.high / below.low)
+    return Estimate(
+        value=above.value / below.value, low=above.low / below.high, high=above.high / below.low
+    )

@@ -18,7 +18,9 @@ class Row(NamedTuple):
 
     part: Part
     cells: tuple[WindowEnergy, ...]
-    gain: tuple[float, Distribution, str, str] | None  # (u_rel, distribution, key, name) of a sensor's scale; None for a modelled part
+    gain: (
+        tuple[float, Distribution, str, str] | None
+    )  # (u_rel, distribution, key, name) of a sensor's scale; None for a modelled part
 
     @property
     def component(self) -> str:
@@ -26,11 +28,18 @@ class Row(NamedTuple):
 
 
 def table(cover: Cover, curves: Mapping[str, Curve], windows: Sequence[Window]) -> tuple[Row, ...]:
-    """One row a part. A sensor that gave nothing in any window leaves a missing part with a range."""
+    """One row a part.
+
+    A sensor that gave nothing in any window leaves a missing part with a range.
+    """
     rows = []
     for source in cover.sources:
         row = _measured(source, curves, windows)
-        rows.append(row if any(cell.energy_j is not None for cell in row.cells) else _silent(source, row, windows))
+        rows.append(
+            row
+            if any(cell.energy_j is not None for cell in row.cells)
+            else _silent(source, row, windows)
+        )
     rows += [_modelled(model, windows) for model in cover.models]
     return tuple(rows)
 
@@ -43,15 +52,32 @@ def _measured(source: Source, curves: Mapping[str, Curve], windows: Sequence[Win
     if check is not None:
         against = tuple(energy(check, window) for window in windows)
         checked = cross_check(cells, against, f"{channel.component} {channel.device}")
-        cells = tuple(cell if cell.energy_j is not None else other for cell, other in zip(checked, against, strict=True))
+        cells = tuple(
+            cell if cell.energy_j is not None else other
+            for cell, other in zip(checked, against, strict=True)
+        )
     gain = channel.gain
-    part = source.part if source.part.state == "measured" else _ranged(source.part, cells, windows, gain.u_rel * math.sqrt(3.0))
-    return Row(part, cells, (gain.u_rel, gain.distribution, gain.key, f"{channel.component} {channel.device}: gain"))
+    part = (
+        source.part
+        if source.part.state == "measured"
+        else _ranged(source.part, cells, windows, gain.u_rel * math.sqrt(3.0))
+    )
+    return Row(
+        part,
+        cells,
+        (gain.u_rel, gain.distribution, gain.key, f"{channel.component} {channel.device}: gain"),
+    )
 
 
-def _ranged(part: Part, cells: Sequence[WindowEnergy], windows: Sequence[Window], half_rel: float) -> Part:
+def _ranged(
+    part: Part, cells: Sequence[WindowEnergy], windows: Sequence[Window], half_rel: float
+) -> Part:
     """A part whose power is a model's, with the range that its type-B uncertainty states."""
-    known = [(cell.energy_j, window.duration_s) for cell, window in zip(cells, windows, strict=True) if cell.energy_j is not None and window.duration_s > 0]
+    known = [
+        (cell.energy_j, window.duration_s)
+        for cell, window in zip(cells, windows, strict=True)
+        if cell.energy_j is not None and window.duration_s > 0
+    ]
     if not known:
         return part
     power_w = sum(joules for joules, _ in known) / sum(seconds for _, seconds in known)
@@ -67,7 +93,14 @@ def _ranged(part: Part, cells: Sequence[WindowEnergy], windows: Sequence[Window]
 
 def _silent(source: Source, row: Row, windows: Sequence[Window]) -> Row:
     high = limit_w(source.channel)
-    part = Part(component=source.part.component, device=source.part.device, used=source.part.used, state="missing", low_w=0.0, high_w=high)
+    part = Part(
+        component=source.part.component,
+        device=source.part.device,
+        used=source.part.used,
+        state="missing",
+        low_w=0.0,
+        high_w=high,
+    )
     cells = _missing(part, f"{part.component} {part.device}: no reading", windows)
     doubts = row.cells[0].doubts if row.cells else ()
     return Row(part, tuple(cell._replace(doubts=doubts) for cell in cells), None)
@@ -79,7 +112,8 @@ def _modelled(model: Model, windows: Sequence[Window]) -> Row:
     name = f"{part.component} {part.device}"
     if part.state == "missing":
         return Row(part, _missing(part, f"{name}: missing", windows), None)
-    # Half of the range's variance belongs to the hardware (what is installed) and is shared by every run on it, half to the load.
+    # Half of the range's variance belongs to the hardware (what is installed) and is shared by
+    # every run on it, half to the load.
     half = (high - low) / 2 / 2**0.5
     cells = tuple(
         WindowEnergy(
@@ -96,20 +130,32 @@ def _modelled(model: Model, windows: Sequence[Window]) -> Row:
 
 def _missing(part: Part, name: str, windows: Sequence[Window]) -> tuple[WindowEnergy, ...]:
     """Nothing in the energy, the whole range in its interval, upward only."""
-    return tuple(WindowEnergy(0.0, common=(bound(name, (part.high_w or 0.0) * window.duration_s),)) for window in windows)
+    return tuple(
+        WindowEnergy(0.0, common=(bound(name, (part.high_w or 0.0) * window.duration_s),))
+        for window in windows
+    )
 
 
 def mean_effects(cells: Sequence[WindowEnergy]) -> tuple[Effect, ...]:
-    """The common effects of a mean over windows: those of one name and key add up linearly, for they are the same error each time."""
+    """The common effects of a mean over windows: those of one name and key add up linearly, for
+    they are the same error each time.
+    """
     gathered: dict[tuple[str, Distribution, str | None], float] = {}
     for cell in cells:
         for effect in cell.common:
             place = (effect.name, effect.distribution, effect.key)
             gathered[place] = gathered.get(place, 0.0) + effect.u / len(cells)
-    return tuple(Effect(name=name, u=u, distribution=distribution, key=key) for (name, distribution, key), u in gathered.items())
+    return tuple(
+        Effect(name=name, u=u, distribution=distribution, key=key)
+        for (name, distribution, key), u in gathered.items()
+    )
 
 
 def total_j(rows: Sequence[Row], i: int) -> float | None:
     """Joules of all parts in window i; None where one of them was not measured in it."""
     cells = [row.cells[i].energy_j for row in rows]
-    return None if any(cell is None for cell in cells) else sum(cell for cell in cells if cell is not None)
+    return (
+        None
+        if any(cell is None for cell in cells)
+        else sum(cell for cell in cells if cell is not None)
+    )

@@ -11,15 +11,24 @@ from energybench.model import Effect, Estimate
 
 
 def gross(rows: Sequence[Row], n: int) -> Estimate | None:
-    """Mean energy of `n` windows; None where no part was measured or modelled: the sum of nothing is not 0 J."""
+    """Mean energy of `n` windows; None where no part was measured or modelled: the sum of nothing
+    is not 0 J.
+    """
     whole = [i for i in range(n) if total_j(rows, i) is not None]
     if not whole or all(row.part.state == "missing" for row in rows):
         return None
-    return mean([total for i in whole if (total := total_j(rows, i)) is not None], common(rows, whole), random(rows, whole))
+    return mean(
+        [total for i in whole if (total := total_j(rows, i)) is not None],
+        common(rows, whole),
+        random(rows, whole),
+    )
 
 
 def common(rows: Sequence[Row], whole: Sequence[int]) -> tuple[Effect, ...]:
-    """Effects that every window shares: gains, lags, models, bounds. They never shrink with the number of windows."""
+    """Effects that every window shares: gains, lags, models, bounds.
+
+    They never shrink with the number of windows.
+    """
     effects: list[Effect] = []
     for row in rows:
         cells = [row.cells[i] for i in whole]
@@ -33,11 +42,17 @@ def common(rows: Sequence[Row], whole: Sequence[int]) -> tuple[Effect, ...]:
 
 def random(rows: Sequence[Row], whole: Sequence[int]) -> tuple[Effect, ...]:
     """Effects of a single window; with several, their scatter holds them."""
-    return tuple(effect for row in rows for effect in row.cells[whole[0]].random) if len(whole) == 1 else ()
+    return (
+        tuple(effect for row in rows for effect in row.cells[whole[0]].random)
+        if len(whole) == 1
+        else ()
+    )
 
 
 def mean(values: Sequence[float], common: Sequence[Effect], single: Sequence[Effect]) -> Estimate:
-    """Mean of windows with its scatter (or, at n = 1, the window's own effects) and what they all share."""
+    """Mean of windows with its scatter (or, at n = 1, the window's own effects) and what they all
+    share.
+    """
     scatter = scatter_effect(values)
     own = (scatter,) if scatter else tuple(single)
     return not_negative(combine(sum(values) / len(values), (*own, *common)))

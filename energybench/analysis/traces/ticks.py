@@ -1,7 +1,8 @@
 """When a sensor published: from the readings at which its value changed, put on a beat.
 
-A reading does not stand for the moment it was read at. Only readings close together (a burst) tell when a tick was; ticks between
-bursts are put on the beat of the located ones, where the sensor keeps one.
+A reading does not stand for the moment it was read at. Only readings close together (a burst) tell
+when a tick was; ticks between bursts are put on the beat of the located ones, where the sensor
+keeps one.
 """
 
 from __future__ import annotations
@@ -14,15 +15,22 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-LOCATED = 0.3  # a tick is located where the readings around it lie closer than this share of the update period
+# a tick is located where the readings around it lie closer than this share of the update period
+LOCATED = 0.3
 _BEATS = 4  # how many periods away a located tick still tells where another one fell,
 _FADING = 10  # and over how many more that knowledge fades
-_COUNTED = 0.25  # of a period: a tick further away than the period's error makes uncertain by this cannot be numbered
-_SNAP = 0.2  # however many ticks agree on the beat, the sensor's own timer is not better than this share of a reading's spacing
+# of a period: a tick further away than the period's error makes uncertain by this cannot be
+# numbered
+_COUNTED = 0.25
+# however many ticks agree on the beat, the sensor's own timer is not better than this share of a
+# reading's spacing
+_SNAP = 0.2
 
 
 class Ticks(NamedTuple):
-    """Shapes [n]: `at`, index of the first reading after each tick, `t_s` where it fell, `fuzz_s` half-width of what is not known of that."""
+    """Shapes [n]: `at`, index of the first reading after each tick, `t_s` where it fell, `fuzz_s`
+    half-width of what is not known of that.
+    """
 
     at: npt.NDArray[np.intp]
     t_s: Floats
@@ -42,8 +50,14 @@ def ticks(t_s: Floats, changed: npt.NDArray[np.intp], stated_s: float | None) ->
 
 
 def _period(stated_s: float | None, t_s: Floats, gaps: Floats) -> tuple[float, bool]:
-    """The update period: from located ticks that follow each other, else as stated, else the spacing of changes."""
-    guess = stated_s if stated_s is not None else (float(np.median(np.diff(t_s))) if t_s.size > 1 else 0.0)
+    """The update period: from located ticks that follow each other, else as stated, else the
+    spacing of changes.
+    """
+    guess = (
+        stated_s
+        if stated_s is not None
+        else (float(np.median(np.diff(t_s))) if t_s.size > 1 else 0.0)
+    )
     if t_s.size < 2 or guess <= 0:
         return guess, False
     sharp = gaps <= LOCATED * guess
@@ -52,39 +66,62 @@ def _period(stated_s: float | None, t_s: Floats, gaps: Floats) -> tuple[float, b
     return (float(np.median(steps)), True) if steps.size >= 3 else (guess, False)
 
 
-def _placed(points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period: float) -> tuple[Floats, Floats, float]:
-    """Ticks put onto the beat of the located ones, as far as that beat is known to hold; and the period, better known then.
+def _placed(
+    points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period: float
+) -> tuple[Floats, Floats, float]:
+    """Ticks put onto the beat of the located ones, as far as that beat is known to hold; and the
+    period, better known then.
 
-    points, fuzz: shapes [n], middle and half-width of where each tick can be. A sensor whose located ticks do not keep a beat
-    (spread over a tenth of the period) is left as it is.
+    points, fuzz: shapes [n], middle and half-width of where each tick can be. A sensor whose
+    located ticks do not keep a beat (spread over a tenth of the period) is left as it is.
     """
     known, sharp = points[located], fuzz[located]
     steps = np.diff(known)
     steps = steps[steps < 1.5 * period]
-    if steps.size < 2 or float(np.abs(steps - period).max()) > 0.1 * period + 2 * float(sharp.max()):
+    if steps.size < 2 or float(np.abs(steps - period).max()) > 0.1 * period + 2 * float(
+        sharp.max()
+    ):
         return points, fuzz, period
     fitted = _beat(known, sharp, period)
     if fitted is not None:  # one strict beat through the whole trace: every tick lies on it
         origin, period, u_s = fitted
         beat = origin + np.round((points - origin) / period) * period
-        agree = (np.abs(beat - points) <= fuzz + 1.5 * float(sharp.max())) & _alone(beat, fuzz, period)
-        return np.where(agree, np.clip(beat, points - fuzz, points + fuzz), points), np.where(agree, np.minimum(u_s, fuzz), fuzz), period
+        agree = (np.abs(beat - points) <= fuzz + 1.5 * float(sharp.max())) & _alone(
+            beat, fuzz, period
+        )
+        return (
+            np.where(agree, np.clip(beat, points - fuzz, points + fuzz), points),
+            np.where(agree, np.minimum(u_s, fuzz), fuzz),
+            period,
+        )
     index = np.arange(points.size)
     anchors = index[located]
     right = np.minimum(np.searchsorted(anchors, index), anchors.size - 1)
     left = np.maximum(right - 1, 0)
-    nearest = np.where(np.abs(points[anchors[right]] - points) < np.abs(points[anchors[left]] - points), anchors[right], anchors[left])
+    nearest = np.where(
+        np.abs(points[anchors[right]] - points) < np.abs(points[anchors[left]] - points),
+        anchors[right],
+        anchors[left],
+    )
     away = points - points[nearest]
     typical = float(sharp.mean())
     beats = np.round(away / period)
     beat = np.clip(points[nearest] + beats * period, points - fuzz, points + fuzz)
-    trust = np.exp(-np.maximum(np.abs(away) / period - _BEATS, 0) / _FADING)  # the period is known to a few percent only
+    trust = np.exp(
+        -np.maximum(np.abs(away) / period - _BEATS, 0) / _FADING
+    )  # the period is known to a few percent only
     placed = np.where(located, points, points + trust * (beat - points))
-    return placed, np.where(located, fuzz, typical + (1 - trust) * np.maximum(fuzz - typical, 0)), period
+    return (
+        placed,
+        np.where(located, fuzz, typical + (1 - trust) * np.maximum(fuzz - typical, 0)),
+        period,
+    )
 
 
 def _alone(beat: Floats, fuzz: Floats, period: float) -> npt.NDArray[np.bool_]:
-    """Every change is a tick of its own: of two that were put on one beat, the less well known one stays where it was."""
+    """Every change is a tick of its own: of two that were put on one beat, the less well known one
+    stays where it was.
+    """
     alone = np.ones(beat.size, dtype=np.bool_)
     for i in np.flatnonzero(np.diff(beat) < period / 2).tolist():
         alone[i if fuzz[i] > fuzz[i + 1] else i + 1] = False
@@ -92,9 +129,11 @@ def _alone(beat: Floats, fuzz: Floats, period: float) -> npt.NDArray[np.bool_]:
 
 
 def _beat(known: Floats, sharp: Floats, period: float) -> tuple[float, float, float] | None:
-    """(origin, period, half-width) of the one beat that every located tick agrees with; None where there is none.
+    """(origin, period, half-width) of the one beat that every located tick agrees with; None where
+    there is none.
 
-    The fit grows outward: ticks further away are numbered with a period that the nearer ones have made good enough for it.
+    The fit grows outward: ticks further away are numbered with a period that the nearer ones have
+    made good enough for it.
     """
     away = known - known[0]
     reach, typical = 3.5 * period, float(sharp.mean())
@@ -107,8 +146,14 @@ def _beat(known: Floats, sharp: Floats, period: float) -> tuple[float, float, fl
         if bool((np.abs(start + beats * period - away[near]) > 1.2 * sharp[near]).any()):
             return None
         if near.all():
-            return float(known[0]) + start, period, typical * max(2.0 / math.sqrt(beats.size), _SNAP)
-        u_period = typical / math.sqrt(3.0) * math.sqrt(12.0 / beats.size) / float(beats[-1])  # of a line through evenly spread points
+            return (
+                float(known[0]) + start,
+                period,
+                typical * max(2.0 / math.sqrt(beats.size), _SNAP),
+            )
+        u_period = (
+            typical / math.sqrt(3.0) * math.sqrt(12.0 / beats.size) / float(beats[-1])
+        )  # of a line through evenly spread points
         reach = _COUNTED * period / u_period * period
         if reach < float(away[~near][0]):
             return None

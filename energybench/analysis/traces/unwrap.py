@@ -1,7 +1,8 @@
 """From raw counts of a counter to joules that only grow, saying what the correction cannot know.
 
-A difference shows that a counter wrapped, never how often; a failed read is no wrap; a reading that no real power explains is
-dropped; a counter that starts anew (driver reloaded) leaves a gap whose energy nobody knows.
+A difference shows that a counter wrapped, never how often; a failed read is no wrap; a reading that
+no real power explains is dropped; a counter that starts anew (driver reloaded) leaves a gap whose
+energy nobody knows.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ import numpy.typing as npt
 
 from energybench.model import Trace
 
-_DEFAULT_PERIOD_S = 0.1  # of a counter whose update period is not known: the longest seen on data-centre boards
-_RESET_AFTER = 3  # implausible readings in a row, agreeing with each other, are a counter that started anew
+_DEFAULT_PERIOD_S = (
+    0.1  # of a counter whose update period is not known: the longest seen on data-centre boards
+)
+_RESET_AFTER = (
+    3  # implausible readings in a row, agreeing with each other, are a counter that started anew
+)
 
 
 class Span(NamedTuple):
-    """A stretch of time with something to say about it. extra_j: how much more energy it may hold; None: not known at all."""
+    """A stretch of time with something to say about it. extra_j: how much more energy it may hold;
+    None: not known at all.
+    """
 
     start_s: float
     end_s: float
@@ -26,7 +33,10 @@ class Span(NamedTuple):
 
 
 class Counter(NamedTuple):
-    """An unwrapped counter. Shapes [n]: time of each good reading, joules since the first of them."""
+    """An unwrapped counter.
+
+    Shapes [n]: time of each good reading, joules since the first of them.
+    """
 
     t_s: npt.NDArray[np.float64]
     energy_j: npt.NDArray[np.float64]
@@ -37,24 +47,39 @@ class Counter(NamedTuple):
 
 
 def unwrap(trace: Trace) -> Counter:
-    """Unwrap one counter trace. Failed reads (`ok` False) are passed over; the next good one is taken against the last good one."""
+    """Unwrap one counter trace.
+
+    Failed reads (`ok` False) are passed over; the next good one is taken against the last good one.
+    """
     channel = trace.channel
     t_all, raw_all = trace.t_s[trace.ok], trace.raw[trace.ok]
     steps = np.diff(raw_all)
     slack_s = 2 * (channel.update_period_s or _DEFAULT_PERIOD_S)
     if not _needs_care(steps, np.diff(t_all), channel.max_power_w, channel.resolution, slack_s):
         joules = (raw_all - raw_all[0]) * channel.resolution if raw_all.size else np.empty(0)
-        return Counter(t_all, np.asarray(joules, dtype=np.float64), 0, 0, _hidden_wraps(trace, t_all), ())
+        return Counter(
+            t_all, np.asarray(joules, dtype=np.float64), 0, 0, _hidden_wraps(trace, t_all), ()
+        )
     return _walk(trace, t_all, raw_all, slack_s)
 
 
-def _needs_care(steps: npt.NDArray[np.int64], gaps_s: npt.NDArray[np.float64], max_power_w: float | None, resolution: float, slack_s: float) -> bool:
+def _needs_care(
+    steps: npt.NDArray[np.int64],
+    gaps_s: npt.NDArray[np.float64],
+    max_power_w: float | None,
+    resolution: float,
+    slack_s: float,
+) -> bool:
     if (steps < 0).any():
         return True
-    return max_power_w is not None and bool((steps * resolution > max_power_w * (gaps_s + slack_s)).any())
+    return max_power_w is not None and bool(
+        (steps * resolution > max_power_w * (gaps_s + slack_s)).any()
+    )
 
 
-def _walk(trace: Trace, t_all: npt.NDArray[np.float64], raw_all: npt.NDArray[np.int64], slack_s: float) -> Counter:
+def _walk(
+    trace: Trace, t_all: npt.NDArray[np.float64], raw_all: npt.NDArray[np.int64], slack_s: float
+) -> Counter:
     channel = trace.channel
     limit_w = channel.max_power_w
     t_s, energy_j = [float(t_all[0])], [0.0]
@@ -100,7 +125,14 @@ def _walk(trace: Trace, t_all: npt.NDArray[np.float64], raw_all: npt.NDArray[np.
         energy_j.append(energy_j[-1] + found[0])
         last, wraps = raw, wraps + found[1]
     good_t = np.array(t_s)
-    return Counter(good_t, np.array(energy_j), wraps, dropped + len(odd), _hidden_wraps(trace, good_t), tuple(resets))
+    return Counter(
+        good_t,
+        np.array(energy_j),
+        wraps,
+        dropped + len(odd),
+        _hidden_wraps(trace, good_t),
+        tuple(resets),
+    )
 
 
 def _hidden_wraps(trace: Trace, t_s: npt.NDArray[np.float64]) -> tuple[Span, ...]:
@@ -111,4 +143,7 @@ def _hidden_wraps(trace: Trace, t_s: npt.NDArray[np.float64]) -> tuple[Span, ...
     wrap_j = channel.wrap * channel.resolution
     gaps = np.diff(t_s)
     hidden = np.floor(gaps * channel.max_power_w / wrap_j)
-    return tuple(Span(float(t_s[i]), float(t_s[i + 1]), float(hidden[i]) * wrap_j) for i in np.flatnonzero(hidden >= 1))
+    return tuple(
+        Span(float(t_s[i]), float(t_s[i + 1]), float(hidden[i]) * wrap_j)
+        for i in np.flatnonzero(hidden >= 1)
+    )

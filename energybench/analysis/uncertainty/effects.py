@@ -1,8 +1,9 @@
 """Combining effects by key, by Monte Carlo with a fixed seed (JCGM 101:2008, GUM supplement 1).
 
-Draws are stratified: each effect's quantiles are exact, and only the order in which they meet other effects is random. The
-order is seeded by the effect's key, so that one board's gain is the same draw wherever it appears, and cancels in a ratio.
-Effects with distribution "bound" are not probabilities: intervals take their whole range, to their side only.
+Draws are stratified: each effect's quantiles are exact, and only the order in which they meet other
+effects is random. The order is seeded by the effect's key, so that one board's gain is the same
+draw wherever it appears, and cancels in a ratio. Effects with distribution "bound" are not
+probabilities: intervals take their whole range, to their side only.
 """
 
 from __future__ import annotations
@@ -55,29 +56,46 @@ def exact(value: float) -> Estimate:
 
 
 def ranged(name: str, value: float, low: float, high: float, key: str | None = None) -> Estimate:
-    """A value with a stated range: rectangular where the range lies evenly about it, else a bound to each side."""
+    """A value with a stated range: rectangular where the range lies evenly about it, else a bound
+    to each side.
+    """
     if not low <= value <= high:
         raise ValueError(f"{name}: value {value} lies outside its range [{low}, {high}]")
     if low == high:
         return exact(value)
     if math.isclose(high - value, value - low, rel_tol=1e-9):
         return combine(value, [rectangular(name, (high - low) / 2, key)])
-    sides = [bound(f"{name}, {word}", limit, f"{key}/{word}" if key else None) for word, limit in (("above", high - value), ("below", low - value)) if limit]
+    sides = [
+        bound(f"{name}, {word}", limit, f"{key}/{word}" if key else None)
+        for word, limit in (("above", high - value), ("below", low - value))
+        if limit
+    ]
     return combine(value, sides)
 
 
 def combine(value: float, effects: Iterable[Effect]) -> Estimate:
     """The estimate of a value that its effects act on additively.
 
-    Effects of one key add linearly; independent normal ones are one normal one (exactly), so that few are left to be drawn.
+    Effects of one key add linearly; independent normal ones are one normal one (exactly), so that
+    few are left to be drawn.
     """
     kept = _added_up(effect for effect in effects if effect.u != 0.0)
     limits = [value]  # the value itself is always inside
     random = [effect for effect in kept if effect.distribution != "bound"]
     for side, quantile in zip((-1, 1), _sum_quantiles(random), strict=True):
-        limits.append(value + quantile + sum(effect.u * _BOUND_SPAN for effect in kept if effect.distribution == "bound" and effect.u * side > 0))
+        limits.append(
+            value
+            + quantile
+            + sum(
+                effect.u * _BOUND_SPAN
+                for effect in kept
+                if effect.distribution == "bound" and effect.u * side > 0
+            )
+        )
     ordered = tuple(sorted(kept, key=lambda effect: -abs(effect.u)))
-    return Estimate(value=value, low=min(limits), high=max(limits), confidence=CONFIDENCE, effects=ordered)
+    return Estimate(
+        value=value, low=min(limits), high=max(limits), confidence=CONFIDENCE, effects=ordered
+    )
 
 
 def _added_up(effects: Iterable[Effect]) -> list[Effect]:
@@ -86,7 +104,9 @@ def _added_up(effects: Iterable[Effect]) -> list[Effect]:
     for index, effect in enumerate(effects):
         place = index if effect.key is None else (effect.key, effect.distribution == "bound")
         earlier = found.get(place)
-        found[place] = effect if earlier is None else msgspec.structs.replace(earlier, u=earlier.u + effect.u)
+        found[place] = (
+            effect if earlier is None else msgspec.structs.replace(earlier, u=earlier.u + effect.u)
+        )
     return [effect for effect in found.values() if effect.u != 0.0]
 
 
@@ -98,7 +118,13 @@ def _sum_quantiles(effects: Sequence[Effect]) -> tuple[float, float]:
         high = _Z * normal_u
         return -high, high
     if len(others) == 1 and normal_u == 0.0:  # its own quantiles are exact
-        only = abs(others[0].u) * float(np.interp((1 + CONFIDENCE) / 2, _probabilities(), _quantiles(others[0].distribution, others[0].dof)))
+        only = abs(others[0].u) * float(
+            np.interp(
+                (1 + CONFIDENCE) / 2,
+                _probabilities(),
+                _quantiles(others[0].distribution, others[0].dof),
+            )
+        )
         return -only, only
     drawn = normal_u * _shuffled("normal", None, 0) if normal_u else np.zeros(DRAWS)
     for place, effect in enumerate(others, 1):
@@ -120,7 +146,13 @@ def uncombined(value: float, effects: Iterable[Effect]) -> Estimate:
 def scale(estimate: Estimate, factor: float) -> Estimate:
     """The estimate times an exact factor."""
     low, high = sorted((estimate.low * factor, estimate.high * factor))
-    return Estimate(value=estimate.value * factor, low=low, high=high, confidence=estimate.confidence, effects=scaled(estimate.effects, factor))
+    return Estimate(
+        value=estimate.value * factor,
+        low=low,
+        high=high,
+        confidence=estimate.confidence,
+        effects=scaled(estimate.effects, factor),
+    )
 
 
 def scaled(effects: Iterable[Effect], factor: float) -> tuple[Effect, ...]:
@@ -128,7 +160,9 @@ def scaled(effects: Iterable[Effect], factor: float) -> tuple[Effect, ...]:
     return tuple(msgspec.structs.replace(effect, u=effect.u * factor) for effect in effects)
 
 
-def propagate(formula: Formula, inputs: Mapping[str, Estimate], extra: Iterable[Effect] = ()) -> Estimate:
+def propagate(
+    formula: Formula, inputs: Mapping[str, Estimate], extra: Iterable[Effect] = ()
+) -> Estimate:
     """The estimate of formula(inputs), its effects combined by key.
 
     formula  takes a mapping name → number, or name → array of draws, and answers in kind
@@ -146,7 +180,9 @@ def propagate(formula: Formula, inputs: Mapping[str, Estimate], extra: Iterable[
     limits = [value]  # the value itself is always inside
     for side, quantile in ((-1, (1 - CONFIDENCE) / 2), (1, (1 + CONFIDENCE) / 2)):
         with np.errstate(all="ignore"):  # a draw may divide by 0; quantiles outlive it
-            drawn = np.atleast_1d(formula(_drawn(_moved(central, terms, slopes, side), terms)) + _added(added))
+            drawn = np.atleast_1d(
+                formula(_drawn(_moved(central, terms, slopes, side), terms)) + _added(added)
+            )
         drawn = drawn[np.isfinite(drawn)]
         if drawn.size:
             limits.append(float(np.quantile(drawn, quantile)))
@@ -166,19 +202,36 @@ def _terms(inputs: Mapping[str, Estimate]) -> dict[_Term, _Parts]:
     for name, estimate in inputs.items():
         for index, effect in enumerate(estimate.effects):
             own = effect.key if effect.key is not None else f"\0{name}/{index}/{effect.name}"
-            parts = terms.setdefault((own, "bound" if effect.distribution == "bound" else "random"), {})
+            parts = terms.setdefault(
+                (own, "bound" if effect.distribution == "bound" else "random"), {}
+            )
             earlier = parts.get(name)
             u = effect.u + (earlier.u if earlier else 0.0)
-            parts[name] = Effect(name=effect.name, u=u, distribution=effect.distribution, dof=effect.dof, key=effect.key)
+            parts[name] = Effect(
+                name=effect.name,
+                u=u,
+                distribution=effect.distribution,
+                dof=effect.dof,
+                key=effect.key,
+            )
     return terms
 
 
 def _slope(formula: Formula, central: Mapping[str, float], parts: _Parts) -> float:
-    """Change of the result for one standard uncertainty of the term: central difference; of a bound, its whole way over √12."""
+    """Change of the result for one standard uncertainty of the term: central difference; of a
+    bound, its whole way over √12.
+    """
     is_bound = any(effect.distribution == "bound" for effect in parts.values())
 
     def at(us: float) -> float:
-        return float(formula({**central, **{name: central[name] + us * effect.u for name, effect in parts.items()}}))
+        return float(
+            formula(
+                {
+                    **central,
+                    **{name: central[name] + us * effect.u for name, effect in parts.items()},
+                }
+            )
+        )
 
     with np.errstate(all="ignore"):
         slope = (at(_BOUND_SPAN) - at(0)) / _BOUND_SPAN if is_bound else (at(1) - at(-1)) / 2
@@ -191,12 +244,27 @@ def _reduce(terms: Mapping[_Term, _Parts], slopes: Mapping[_Term, float]) -> tup
     for term, parts in terms.items():
         first = next(iter(parts.values()))
         if slopes[term]:
-            made.append(Effect(name=first.name, u=slopes[term], distribution=first.distribution, dof=first.dof, key=first.key))
+            made.append(
+                Effect(
+                    name=first.name,
+                    u=slopes[term],
+                    distribution=first.distribution,
+                    dof=first.dof,
+                    key=first.key,
+                )
+            )
     return tuple(sorted(made, key=lambda effect: -abs(effect.u)))
 
 
-def _moved(central: Mapping[str, float], terms: Mapping[_Term, _Parts], slopes: Mapping[_Term, float], side: int) -> dict[str, float]:
-    """The central values with every bound taken to the end that moves the result to this side (−1 down, 1 up)."""
+def _moved(
+    central: Mapping[str, float],
+    terms: Mapping[_Term, _Parts],
+    slopes: Mapping[_Term, float],
+    side: int,
+) -> dict[str, float]:
+    """The central values with every bound taken to the end that moves the result to this side (−1
+    down, 1 up).
+    """
     moved = dict(central)
     for term, parts in terms.items():
         if term[1] == "bound" and slopes[term] * side > 0:

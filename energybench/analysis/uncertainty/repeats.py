@@ -1,4 +1,7 @@
-"""Statistics of repeats: means, scatter, Welch on logs, equivalence. Pure; scipy.special only where a Student quantile is needed."""
+"""Statistics of repeats: means, scatter, Welch on logs, equivalence.
+
+Pure; scipy.special only where a Student quantile is needed.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,15 @@ import numpy as np
 from energybench.analysis.uncertainty.effects import CONFIDENCE, student
 from energybench.model import Effect, Verdict
 
-MIN_REPEATS = 8  # a stopping rule on the interval's width covers 88-90 % from n = 2 and 93-95 % from n = 5: see docs/method.md
+# a stopping rule on the interval's width covers 88-90 % from n = 2 and 93-95 % from n = 5: see
+# docs/method.md
+MIN_REPEATS = 8
 
 
 class Summary(NamedTuple):
-    """Mean, standard deviation (None at n = 1: not known, not 0) and count of one quantity over repeats."""
+    """Mean, standard deviation (None at n = 1: not known, not 0) and count of one quantity over
+    repeats.
+    """
 
     mean: float
     s: float | None
@@ -27,7 +34,9 @@ def summary(values: Sequence[float]) -> Summary:
     if not values:
         raise ValueError("no values")
     data = np.asarray(values, dtype=np.float64)
-    return Summary(float(data.mean()), float(data.std(ddof=1)) if data.size > 1 else None, int(data.size))
+    return Summary(
+        float(data.mean()), float(data.std(ddof=1)) if data.size > 1 else None, int(data.size)
+    )
 
 
 def student_quantile(dof: float, confidence: float = CONFIDENCE) -> float:
@@ -41,7 +50,9 @@ SCATTER = "run-to-run scatter"
 
 
 def scatter_effect(values: Sequence[float]) -> Effect | None:
-    """The scatter of the mean as an effect (scale s/√n, n − 1 degrees of freedom); None at n = 1 or without scatter."""
+    """The scatter of the mean as an effect (scale s/√n, n − 1 degrees of freedom); None at n = 1 or
+    without scatter.
+    """
     found = summary(values)
     return student(SCATTER, found.s / math.sqrt(found.n), found.n - 1) if found.s else None
 
@@ -55,7 +66,9 @@ def relative_half_width(values: Sequence[float]) -> float | None:
 
 
 def wants_more(values: Sequence[float], target_rel: float, max_repeats: int) -> bool:
-    """The stopping rule: at least MIN_REPEATS, then until the scatter's half-width is within the target, at most max_repeats. On scatter alone."""
+    """The stopping rule: at least MIN_REPEATS, then until the scatter's half-width is within the
+    target, at most max_repeats. On scatter alone.
+    """
     if len(values) < min(MIN_REPEATS, max_repeats):
         return True
     reached = relative_half_width(values)
@@ -63,17 +76,21 @@ def wants_more(values: Sequence[float], target_rel: float, max_repeats: int) -> 
 
 
 class LogRatio(NamedTuple):
-    """Scatter of ln(mean a / mean b): its standard error and Welch-Satterthwaite degrees of freedom; 0 and inf where neither scatters."""
+    """Scatter of ln(mean a / mean b): its standard error and Welch-Satterthwaite degrees of
+    freedom; 0 and inf where neither scatters.
+    """
 
     u: float
     dof: float
 
 
 def welch_log(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
-    """Welch's t on logarithms (Welch 1947): what the scatter of a and b leaves open in the ratio of their means.
+    """Welch's t on logarithms (Welch 1947): what the scatter of a and b leaves open in the ratio of
+    their means.
 
-    A side with one value has no scatter to give: its run-to-run part is not known, and a doubt says so. None where both sides
-    have one value, or where a value is not positive (a ratio of such energies means nothing).
+    A side with one value has no scatter to give: its run-to-run part is not known, and a doubt says
+    so. None where both sides have one value, or where a value is not positive (a ratio of such
+    energies means nothing).
     """
     if min(*a, *b) <= 0 or len(a) + len(b) < 3:
         return None
@@ -88,9 +105,10 @@ def welch_log(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
 def verdict(low: float, high: float, margin: float) -> Verdict:
     """Of a ratio baseline/candidate by its interval [low, high].
 
-    better, worse: the interval lies on one side of 1. equivalent: it lies within 1/(1+m) … 1+m. An interval that does both (a small
-    but certain difference) is equivalent: the margin says what is too small to matter. A 95 % interval inside the margin is stricter
-    than the two one-sided tests at 5 % (Schuirmann 1987), which use the 90 % interval.
+    better, worse: the interval lies on one side of 1. equivalent: it lies within 1/(1+m) … 1+m. An
+    interval that does both (a small but certain difference) is equivalent: the margin says what is
+    too small to matter. A 95 % interval inside the margin is stricter than the two one-sided tests
+    at 5 % (Schuirmann 1987), which use the 90 % interval.
     """
     if 1 / (1 + margin) <= low and high <= 1 + margin:
         return "equivalent"
@@ -111,13 +129,17 @@ def geometric_mean(values: Sequence[float]) -> float:
 
 
 def harmonic_mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    """Of energy ratios weighted by the baseline's energy: total baseline energy over total candidate energy."""
+    """Of energy ratios weighted by the baseline's energy: total baseline energy over total
+    candidate energy.
+    """
     shares = list(weights) if weights is not None else [1.0] * len(values)
     return sum(shares) / sum(share / value for share, value in zip(shares, values, strict=True))
 
 
 def trend(values: Sequence[float]) -> float | None:
-    """Spearman's rank correlation with the order of the repeats: a warm-up or throttling shows as |ρ| near 1. None below 5 values."""
+    """Spearman's rank correlation with the order of the repeats: a warm-up or throttling shows as
+    |ρ| near 1. None below 5 values.
+    """
     if len(values) < 5 or len(set(values)) < 2:
         return None
     ranks = np.argsort(np.argsort(np.asarray(values))).astype(float)

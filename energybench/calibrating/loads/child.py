@@ -1,7 +1,9 @@
-"""The measuring side of a load: a child that is started, made ready, told when to be on, and asked when it was.
+"""The measuring side of a load: a child that is started, made ready, told when to be on, and asked
+when it was.
 
-The child prints one JSON line when it can work ({"ready": words} or {"unavailable": [reason, remedy]}), reads one line
-[[on_s, off_s], …], and prints {"taken": [[on_s, off_s], …], "busy": share, "spread_s": s} when it is through.
+The child prints one JSON line when it can work ({"ready": words} or {"unavailable": [reason,
+remedy]}), reads one line [[on_s, off_s], …], and prints {"taken": [[on_s, off_s], …], "busy":
+share, "spread_s": s} when it is through.
 """
 
 from __future__ import annotations
@@ -19,12 +21,16 @@ from typing import IO, Any, NamedTuple
 from energybench.calibrating.loads.wave import Phase
 from energybench.plugins import Unavailable
 
-_READY_S = 60.0  # starting a CUDA context on a node with many boards takes seconds, without persistence mode over ten
+# starting a CUDA context on a node with many boards takes seconds, without persistence mode over
+# ten
+_READY_S = 60.0
 _LATE_S = 15.0  # a load that has not answered so long after its last phase hangs
 
 
 class Taken(NamedTuple):
-    """What the load really did. busy: share of the on-phases in which it had its device; spread_s: of an edge, over its cores."""
+    """What the load really did. busy: share of the on-phases in which it had its device; spread_s:
+    of an edge, over its cores.
+    """
 
     phases: tuple[Phase, ...]
     busy: float
@@ -42,7 +48,9 @@ class LoadChild:
 
     def __enter__(self) -> LoadChild:
         self._errors = tempfile.TemporaryFile()
-        self._child = subprocess.Popen(self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
+        self._child = subprocess.Popen(
+            self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+        )
         try:
             said = self._line(_READY_S)
             if "unavailable" in said:
@@ -67,12 +75,19 @@ class LoadChild:
         said = self._line(_LATE_S)
         if "unavailable" in said:
             raise Unavailable(*said["unavailable"])
-        return Taken(tuple((float(on), float(off)) for on, off in said["taken"]), float(said["busy"]), float(said["spread_s"]))
+        return Taken(
+            tuple((float(on), float(off)) for on, off in said["taken"]),
+            float(said["busy"]),
+            float(said["spread_s"]),
+        )
 
     def _line(self, seconds: float) -> dict[str, Any]:
         assert self._child.stdout is not None
         if not select.select([self._child.stdout], [], [], seconds)[0]:
-            raise Unavailable(f"the load has not answered for {seconds:g} s", "look whether the device hangs: dmesg, nvidia-smi")
+            raise Unavailable(
+                f"the load has not answered for {seconds:g} s",
+                "look whether the device hangs: dmesg, nvidia-smi",
+            )
         line = self._child.stdout.readline()
         if not line:
             raise self._gone()
@@ -81,10 +96,20 @@ class LoadChild:
 
     def _gone(self) -> Unavailable:
         self._errors.seek(0, os.SEEK_SET)
-        last = (self._errors.read().decode("utf-8", "replace").strip().splitlines() or ["no word why"])[-1]
-        return Unavailable(f"the load ended early: {last}", "look at dmesg; a memory or process limit may have ended it")
+        last = (
+            self._errors.read().decode("utf-8", "replace").strip().splitlines() or ["no word why"]
+        )[-1]
+        return Unavailable(
+            f"the load ended early: {last}",
+            "look at dmesg; a memory or process limit may have ended it",
+        )
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._child.kill()  # its own children die with it
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:

@@ -1,6 +1,8 @@
-"""The CPU's load: one pinned child a core that spins through the on-phases and sleeps through the others.
+"""The CPU's load: one pinned child a core that spins through the on-phases and sleeps through the
+others.
 
-Run as `python -m energybench.calibrating.loads.cpu CORE,CORE,…`; speaks the protocol of loads/child.py.
+Run as `python -m energybench.calibrating.loads.cpu CORE,CORE,…`; speaks the protocol of
+loads/child.py.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def _child(core: int, phases: list[Phase], answer: int) -> None:
 
 
 def _all(cores: list[int], phases: list[Phase]) -> tuple[list[Phase], float, float]:
-    """Each edge's mean over the cores, the mean share, and how far the cores lie apart (root mean square over the edges)."""
+    """Each edge's mean over the cores, the mean share, and how far the cores lie apart (root mean
+    square over the edges).
+    """
     ends = []
     for core in cores:
         mine, theirs = os.pipe()

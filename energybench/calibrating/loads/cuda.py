@@ -1,7 +1,9 @@
-"""The GPU's load: an arithmetic kernel through the CUDA driver API, launched back to back through the on-phases.
+"""The GPU's load: an arithmetic kernel through the CUDA driver API, launched back to back through
+the on-phases.
 
-Run as `python -m energybench.calibrating.loads.cuda UUID/PCI-BUS-ID`; speaks the protocol of loads/child.py. Needs the driver's
-libcuda.so.1 and nothing else: the kernel is PTX text, which the driver compiles for whatever board it finds.
+Run as `python -m energybench.calibrating.loads.cuda UUID/PCI-BUS-ID`; speaks the protocol of
+loads/child.py. Needs the driver's libcuda.so.1 and nothing else: the kernel is PTX text, which the
+driver compiles for whatever board it finds.
 """
 
 from __future__ import annotations
@@ -19,10 +21,16 @@ _MULTIPROCESSORS = 16  # CUdevice_attribute: MULTIPROCESSOR_COUNT
 _DISABLE_TIMING = 2  # CUevent_flags
 _THREADS, _BLOCKS_PER_SM = 256, 8  # 2048 threads: as many as a multiprocessor holds at once
 _LAUNCH_S = 0.003  # so long one launch is to take,
-_QUEUED = 4  # and so many are queued: 12 ms in which this process may be kept from its core without a gap in the load
-_TARGETS = (("6.0", "sm_50"), ("6.3", "sm_75"))  # the oldest that a driver still takes compiles for every board after it
+# and so many are queued: 12 ms in which this process may be kept from its core without a gap in the
+# load
+_QUEUED = 4
+_TARGETS = (
+    ("6.0", "sm_50"),
+    ("6.3", "sm_75"),
+)  # the oldest that a driver still takes compiles for every board after it
 
-# Eight independent chains of fused multiply-adds a thread, n turns each; the result is stored so that nothing is optimised away.
+# Eight independent chains of fused multiply-adds a thread, n turns each; the result is stored so
+# that nothing is optimised away.
 _PTX = """
 .version {version}
 .target {target}
@@ -60,10 +68,14 @@ again:
 
 def ptx(version: str, target: str) -> bytes:
     """The kernel's text for one PTX version and target."""
-    copies = "\n".join(f"    add.f32 %x{i}, %x0, 0f{0x3F800000 + (i << 16):08X};" for i in range(1, 8))
+    copies = "\n".join(
+        f"    add.f32 %x{i}, %x0, 0f{0x3F800000 + (i << 16):08X};" for i in range(1, 8)
+    )
     chains = "\n".join(f"    fma.rn.f32 %x{i}, %x{i}, %a, %b;" for _ in range(4) for i in range(8))
     sums = "\n".join(f"    add.f32 %x0, %x0, %x{i};" for i in range(1, 8))
-    return _PTX.format(version=version, target=target, copies=copies, chains=chains, sums=sums).encode()
+    return _PTX.format(
+        version=version, target=target, copies=copies, chains=chains, sums=sums
+    ).encode()
 
 
 class Missing(Exception):
@@ -77,7 +89,11 @@ class Kernel:
         try:
             self._cuda = ctypes.CDLL(_LIBRARY)
         except OSError:
-            raise Missing(f"{_LIBRARY} was not found", "install the NVIDIA driver; in a container use --gpus all (Docker) or --nv (Apptainer)") from None
+            raise Missing(
+                f"{_LIBRARY} was not found",
+                "install the NVIDIA driver; in a container use --gpus all (Docker) or --nv "
+                "(Apptainer)",
+            ) from None
         self._call("cuInit", c_uint(0))
         self._device = self._find(uuid, pci_bus_id)
         context = c_void_p()
@@ -105,10 +121,15 @@ class Kernel:
             words = c_char_p()
             self._cuda.cuGetErrorString(c_int(code), byref(words))
             said = words.value.decode() if words.value else f"error {code}"
-            raise Missing(f"CUDA does not work here: {name}: {said}", "run nvidia-smi; the board may be another job's, in exclusive mode or lost")
+            raise Missing(
+                f"CUDA does not work here: {name}: {said}",
+                "run nvidia-smi; the board may be another job's, in exclusive mode or lost",
+            )
 
     def _find(self, uuid: str, pci_bus_id: str) -> c_int:
-        """The board by UUID, or by PCI bus id (a MIG instance has its own UUID and its board's bus id)."""
+        """The board by UUID, or by PCI bus id (a MIG instance has its own UUID and its board's bus
+        id).
+        """
         count = c_int()
         self._call("cuDeviceGetCount", byref(count))
         wanted = uuid.removeprefix("GPU-").replace("-", "").lower()
@@ -117,9 +138,14 @@ class Kernel:
             self._call("cuDeviceGet", byref(device), c_int(i))
             self._call("cuDeviceGetUuid", byref(raw), device)
             self._call("cuDeviceGetPCIBusId", bus, c_int(32), device)
-            if bytes(raw).hex() == wanted or (pci_bus_id and _bus(bus.value.decode()) == _bus(pci_bus_id)):
+            if bytes(raw).hex() == wanted or (
+                pci_bus_id and _bus(bus.value.decode()) == _bus(pci_bus_id)
+            ):
                 return device
-        raise Missing(f"CUDA shows {count.value} board(s) and not this one", "name it in CUDA_VISIBLE_DEVICES, or ask for it in the job")
+        raise Missing(
+            f"CUDA shows {count.value} board(s) and not this one",
+            "name it in CUDA_VISIBLE_DEVICES, or ask for it in the job",
+        )
 
     def _compiled(self) -> c_void_p:
         module, function = c_void_p(), c_void_p()
@@ -134,7 +160,9 @@ class Kernel:
         return function
 
     def _size(self) -> None:
-        """Turns for launches of a few milliseconds; the first launch, which loads the code, is not timed."""
+        """Turns for launches of a few milliseconds; the first launch, which loads the code, is not
+        timed.
+        """
         for _ in range(6):
             self._launch(self._events[0])
             self._call("cuCtxSynchronize")
@@ -144,15 +172,32 @@ class Kernel:
             took = time.monotonic() - began
             if 0.5 * _LAUNCH_S < took < 2 * _LAUNCH_S:
                 return
-            self._turns.value = int(min(max(self._turns.value * _LAUNCH_S / max(took, 1e-6), 1), 1 << 30))
+            self._turns.value = int(
+                min(max(self._turns.value * _LAUNCH_S / max(took, 1e-6), 1), 1 << 30)
+            )
 
     def _launch(self, event: c_void_p) -> None:
         one, none = c_uint(1), c_void_p()
-        self._call("cuLaunchKernel", self._function, c_uint(self._blocks), one, one, c_uint(_THREADS), one, one, c_uint(0), none, self._arguments, none)
+        self._call(
+            "cuLaunchKernel",
+            self._function,
+            c_uint(self._blocks),
+            one,
+            one,
+            c_uint(_THREADS),
+            one,
+            one,
+            c_uint(0),
+            none,
+            self._arguments,
+            none,
+        )
         self._call("cuEventRecord", event, none)
 
     def run(self, start_s: float, end_s: float) -> tuple[float, float]:
-        """Keep the board busy; when that really began and ended: the queue is let run empty, and waited for."""
+        """Keep the board busy; when that really began and ended: the queue is let run empty, and
+        waited for.
+        """
         time.sleep(max(0.0, start_s - time.monotonic()))
         began = time.monotonic()
         for event in self._events:

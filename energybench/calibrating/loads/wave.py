@@ -1,7 +1,9 @@
-"""The square wave that a calibration drives: long phases for the levels, then phases of ever new lengths for window and lag.
+"""The square wave that a calibration drives: long phases for the levels, then phases of ever new
+lengths for window and lag.
 
-A sensor that publishes every T sees an edge at a random phase of T. Lengths from two golden-ratio sequences share no common
-measure with any T, so that the edges fall evenly over its phase (SC24, arXiv 2312.02741, spreads its start delays alike).
+A sensor that publishes every T sees an edge at a random phase of T. Lengths from two golden-ratio
+sequences share no common measure with any T, so that the edges fall evenly over its phase (SC24,
+arXiv 2312.02741, spreads its start delays alike).
 """
 
 from __future__ import annotations
@@ -11,14 +13,24 @@ from typing import NamedTuple
 SHORTEST_S = 8.0  # about ten edges: below that window and lag are not told apart
 _LEAD_S = 1.0  # off before the first edge: as long as the longest average documented
 _TIGHT_S = 0.5  # the last on-phase, polled as fast as possible where a sensor needs it
-_LEAST_S, _SPAN_S = 0.23, 0.40  # of a phase: over two periods of a 100 ms sensor, under half a 1 s average, so that both are tried
-_GOLDEN, _PLASTIC = 0.6180339887, 0.7548776662  # the two most even fractions for one and for two sequences (R1, R2: Roberts 2018)
+_LEAST_S, _SPAN_S = (
+    0.23,
+    0.40,
+    # of a phase: over two periods of a 100 ms sensor, under half a 1 s average, so that both are
+    # tried
+)
+_GOLDEN, _PLASTIC = (
+    0.6180339887,
+    0.7548776662,
+)  # the two most even fractions for one and for two sequences (R1, R2: Roberts 2018)
 
 Phase = tuple[float, float]  # from, to, on CLOCK_MONOTONIC
 
 
 class Wave(NamedTuple):
-    """on: when the load is to be on. tight: polled as fast as possible. end_s: when the recording ends."""
+    """on: when the load is to be on. tight: polled as fast as possible. end_s: when the recording
+    ends.
+    """
 
     on: tuple[Phase, ...]
     tight: Phase

@@ -16,7 +16,14 @@ def run(name: str, power_w: float, board: str, shows: float) -> Measurement:
     windows, pieces = [], []
     for k in range(8):
         start = 5 + 8 * k + rng.uniform(0, 0.1)
-        windows.append(Window(label="repeat", start_s=start, end_s=start + 5 * (1 + 0.002 * rng.standard_normal()), repeat=k))
+        windows.append(
+            Window(
+                label="repeat",
+                start_s=start,
+                end_s=start + 5 * (1 + 0.002 * rng.standard_normal()),
+                repeat=k,
+            )
+        )
         pieces.append(polls(start, windows[-1].end_s))
     t = np.concatenate(pieces)
     made = channel(device=board, gain=gain(0.04, f"gain:{board}"))
@@ -35,7 +42,9 @@ def width(estimate: Estimate | None) -> float:
 
 
 def ratio(shows: tuple[float, float], boards: tuple[str, str]) -> Estimate:
-    found = compare(run("a", 300, boards[0], shows[0]), run("b", 200, boards[1], shows[1])).energy_ratio
+    found = compare(
+        run("a", 300, boards[0], shows[0]), run("b", 200, boards[1], shows[1])
+    ).energy_ratio
     assert found is not None
     return found
 
@@ -49,7 +58,9 @@ def test_one_board_gives_as_narrow_a_ratio_with_gain_0_9_as_with_gain_1() -> Non
 
 
 def test_two_boards_are_wider_by_both_gains() -> None:
-    """Two independent 4 % (normal): 1.96·√2·4 % = 11.1 %, and the ratio with one board at 0.9 lies within it."""
+    """Two independent 4 % (normal): 1.96·√2·4 % = 11.1 %, and the ratio with one board at 0.9 lies
+    within it.
+    """
     two = ratio((0.9, 1.0), ("GPU-0", "GPU-1"))
     assert 0.105 < width(two) < 0.118
     assert two.low < 1.5 < two.high

@@ -22,13 +22,25 @@ def codes(found) -> set[str]:  # type: ignore[no-untyped-def]
 
 
 def pair(**candidate):  # type: ignore[no-untyped-def]
-    a = run("cpu", package_w=400, done=work(), checks=[OK], host="a", gain_u=0.03, power_factor=SCATTER)
-    stated = {"package_w": 100, "gpu_w": [300, 300], "times_s": (2.0,) * 8, "done": work(), "checks": [OK], "host": "b", "gain_u": 0.03}
+    a = run(
+        "cpu", package_w=400, done=work(), checks=[OK], host="a", gain_u=0.03, power_factor=SCATTER
+    )
+    stated = {
+        "package_w": 100,
+        "gpu_w": [300, 300],
+        "times_s": (2.0,) * 8,
+        "done": work(),
+        "checks": [OK],
+        "host": "b",
+        "gain_u": 0.03,
+    }
     return a, run("gpu", **{**stated, "power_factor": SCATTER, **candidate})
 
 
 def test_ratio_speedup_and_verdict() -> None:
-    """E_baseline / E_candidate and T_baseline / T_candidate, each inside its interval; clearly better."""
+    """E_baseline / E_candidate and T_baseline / T_candidate, each inside its interval; clearly
+    better.
+    """
     found = compare(*pair())
     assert found.energy_ratio is not None
     assert found.energy_ratio.value == pytest.approx(420 * 10 / (720 * 2), rel=0.01)
@@ -53,7 +65,9 @@ def test_a_run_against_itself_is_equivalent_and_its_gains_cancel() -> None:
 
 
 def test_a_ratio_that_two_wild_repeats_leave_open_is_still_a_number_on_the_terminal() -> None:
-    """Two repeats whose times differ by half: the interval is huge, and the energy-delay ratio does not read 0."""
+    """Two repeats whose times differ by half: the interval is huge, and the energy-delay ratio does
+    not read 0.
+    """
     a = run("a", host="a", times_s=(4.0, 8.0))
     b = run("b", host="b", times_s=(2.0, 4.0))
     found = compare(a, b)
@@ -88,12 +102,23 @@ def test_the_same_work_in_other_portions_compares_per_unit() -> None:
         ({"done": work(unit="sample")}, "other work"),
         ({"done": None}, "only one of them"),
         ({"done": work(precision="equal-precision")}, "equal-precision"),
-        ({"checks": [Verification(quantity="residual", value=1.0, tolerance=1e-10, passed=False)]}, "failed its check"),
+        (
+            {
+                "checks": [
+                    Verification(quantity="residual", value=1.0, tolerance=1e-10, passed=False)
+                ]
+            },
+            "failed its check",
+        ),
         ({"boundary": "device"}, "boundaries differ"),
     ],
 )
-def test_what_is_not_comparable_is_refused_unless_forced(change: dict[str, object], says: str) -> None:
-    """Other work, another precision policy, a failed check, another boundary: refused; by force it carries the doubt."""
+def test_what_is_not_comparable_is_refused_unless_forced(
+    change: dict[str, object], says: str
+) -> None:
+    """Other work, another precision policy, a failed check, another boundary: refused; by force it
+    carries the doubt.
+    """
     a, b = pair(**change)
     with pytest.raises(Refused, match=says):
         compare(a, b)
@@ -103,7 +128,12 @@ def test_what_is_not_comparable_is_refused_unless_forced(change: dict[str, objec
 
 def test_settings_that_make_other_work_are_named() -> None:
     sides = [
-        msgspec.structs.replace(side, workload=WorkloadRef(name="milc", size="smoke", device="cpu", settings={"mass": mass, "seed": 1}))
+        msgspec.structs.replace(
+            side,
+            workload=WorkloadRef(
+                name="milc", size="smoke", device="cpu", settings={"mass": mass, "seed": 1}
+            ),
+        )
         for side, mass in zip(pair(), (0.01, 0.05), strict=True)
     ]
     other = msgspec.structs.replace(sides[1], work=work(fingerprint="other"))
@@ -118,9 +148,20 @@ def test_programs_without_a_fingerprint_are_taken_on_trust() -> None:
 
 
 def test_idle_accelerators_of_a_baseline_give_a_second_line() -> None:
-    """A CPU baseline on a GPU node includes its idle boards; the ratio without them is a second, labelled line."""
+    """A CPU baseline on a GPU node includes its idle boards; the ratio without them is a second,
+    labelled line.
+    """
     _, gpu = pair()
-    cpu = run("cpu", package_w=400, unused_gpu_w=[60, 60, 60, 60], done=work(), checks=[OK], host="a", gain_u=0.03, power_factor=SCATTER)
+    cpu = run(
+        "cpu",
+        package_w=400,
+        unused_gpu_w=[60, 60, 60, 60],
+        done=work(),
+        checks=[OK],
+        host="a",
+        gain_u=0.03,
+        power_factor=SCATTER,
+    )
     found = compare(cpu, gpu)
     assert found.energy_ratio is not None
     assert found.energy_ratio.value == pytest.approx((420 + 240) * 10 / 1440, rel=0.01)

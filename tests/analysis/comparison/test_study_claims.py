@@ -12,9 +12,24 @@ from tests.reports.sample_nodes import cpu_node
 
 
 def cell(key: str, low: float, value: float, high: float) -> StudyCell:
-    made = Cell(key=key, at={}, workload="w", size="smoke", step_amount=1.0, variants=(Variant(name="a", settings={}), Variant(name="b", settings={})))
+    made = Cell(
+        key=key,
+        at={},
+        workload="w",
+        size="smoke",
+        step_amount=1.0,
+        variants=(Variant(name="a", settings={}), Variant(name="b", settings={})),
+    )
     speedup = Estimate(value=value, low=low, high=high)
-    ratio = StudyRatio(variant="b", speedup=speedup, energy_ratio=None, energy_title="", memory_ratio=None, extra_memory_ratio=None, paired=None)
+    ratio = StudyRatio(
+        variant="b",
+        speedup=speedup,
+        energy_ratio=None,
+        energy_title="",
+        memory_ratio=None,
+        extra_memory_ratio=None,
+        paired=None,
+    )
     return StudyCell(cell=made, runs=(), ratios=(ratio,))
 
 
@@ -33,11 +48,23 @@ WIDE, SURE, OFF = (0.01, 2.0, 400.0), (1.95, 2.0, 2.05), (4.9, 5.0, 5.1)
         ("any", (OFF, OFF), "not confirmed"),
     ],
 )
-def test_too_wide_to_tell_is_no_refutation(rule: Literal["every", "any"], measured: tuple[tuple[float, float, float], ...], held: str) -> None:
+def test_too_wide_to_tell_is_no_refutation(
+    rule: Literal["every", "any"], measured: tuple[tuple[float, float, float], ...], held: str
+) -> None:
     """Twice as fast, it is claimed. The deciding interval is shown whatever comes of it."""
     cells = [cell(str(i), *interval) for i, interval in enumerate(measured)]
-    expects = tuple(Expectation(cell=str(i), variant="b", quantity="speedup", low=1.9, high=2.1) for i in range(len(cells)))
-    claim = Published(name="twice", says="twice as fast", source="a saying", published_on="a bed", rule=rule, expects=expects)
+    expects = tuple(
+        Expectation(cell=str(i), variant="b", quantity="speedup", low=1.9, high=2.1)
+        for i in range(len(cells))
+    )
+    claim = Published(
+        name="twice",
+        says="twice as fast",
+        source="a saying",
+        published_on="a bed",
+        rule=rule,
+        expects=expects,
+    )
     (tested,) = against_claims([claim], cells, cpu_node().host, "cpu")
     assert tested.held == held
     assert tested.measured is not None

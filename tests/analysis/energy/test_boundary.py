@@ -9,19 +9,42 @@ from energybench.errors import BadInput
 from energybench.model import Channel, Gpu, Host
 from tests.analysis.truth import channel
 
-RANGES = {"memory_w_per_gb": (0.2, 0.5, "s"), "gpu_w": (0.0, 1000.0, "s"), "package_w": (20.0, 500.0, "s")}
+RANGES = {
+    "memory_w_per_gb": (0.2, 0.5, "s"),
+    "gpu_w": (0.0, 1000.0, "s"),
+    "package_w": (20.0, 500.0, "s"),
+}
 
 
 def rapl(device: str, component: str = "cpu.package", **changes: object) -> Channel:
-    return channel(collector="rapl", device=device, component=component, resolution=1e-6, update_period_s=0.001, **changes)
+    return channel(
+        collector="rapl",
+        device=device,
+        component=component,
+        resolution=1e-6,
+        update_period_s=0.001,
+        **changes,
+    )
 
 
 def gpu(uuid: str, used: bool = True, quantity: str = "energy") -> Channel:
-    return channel(device=uuid, used=used, quantity=quantity, kind="counter" if quantity == "energy" else "power")
+    return channel(
+        device=uuid,
+        used=used,
+        quantity=quantity,
+        kind="counter" if quantity == "energy" else "power",
+    )
 
 
-def host(sockets: int = 1, gpus: tuple[str, ...] = (), memory: int | None = 256 * 10**9, **limits: float) -> Host:
-    return Host(name="n1", sockets=sockets, memory_bytes=memory, gpus=tuple(Gpu(uuid=uuid, name="A100", **limits) for uuid in gpus))
+def host(
+    sockets: int = 1, gpus: tuple[str, ...] = (), memory: int | None = 256 * 10**9, **limits: float
+) -> Host:
+    return Host(
+        name="n1",
+        sockets=sockets,
+        memory_bytes=memory,
+        gpus=tuple(Gpu(uuid=uuid, name="A100", **limits) for uuid in gpus),
+    )
 
 
 def summed(found) -> set[str]:  # type: ignore[no-untyped-def]
@@ -29,8 +52,16 @@ def summed(found) -> set[str]:  # type: ignore[no-untyped-def]
 
 
 def test_packages_and_memory_add_up_and_psys_does_not() -> None:
-    """package contains core and uncore and not dram; psys contains all of them and is never summed with them."""
-    channels = [rapl("package-0"), rapl("package-1"), rapl("package-0", "cpu.dram"), rapl("package-1", "cpu.dram"), rapl("psys", "platform", counts=False)]
+    """package contains core and uncore and not dram; psys contains all of them and is never summed
+    with them.
+    """
+    channels = [
+        rapl("package-0"),
+        rapl("package-1"),
+        rapl("package-0", "cpu.dram"),
+        rapl("package-1", "cpu.dram"),
+        rapl("psys", "platform", counts=False),
+    ]
     found = cover("compute", channels, host(sockets=2), RANGES)
     assert summed(found) == {channel.id for channel in channels[:4]}
     assert not found.models
@@ -38,7 +69,12 @@ def test_packages_and_memory_add_up_and_psys_does_not() -> None:
 
 def test_a_counter_goes_before_a_power_reading_and_is_checked_by_it() -> None:
     """One channel a board is summed; the other cross-checks it."""
-    found = cover("device", [gpu("GPU-a", quantity="power_instant"), gpu("GPU-a")], host(gpus=("GPU-a",)), RANGES)
+    found = cover(
+        "device",
+        [gpu("GPU-a", quantity="power_instant"), gpu("GPU-a")],
+        host(gpus=("GPU-a",)),
+        RANGES,
+    )
     assert [source.channel.quantity for source in found.sources] == ["energy"]
     check = found.sources[0].check
     assert check is not None
@@ -47,15 +83,24 @@ def test_a_counter_goes_before_a_power_reading_and_is_checked_by_it() -> None:
 
 def test_one_collector_a_component() -> None:
     """Cray's view of the CPU and the kernel's are one energy: the kernel's is taken."""
-    channels = [rapl("package-0"), channel(collector="pm_counters", device="cpu", component="cpu.package")]
+    channels = [
+        rapl("package-0"),
+        channel(collector="pm_counters", device="cpu", component="cpu.package"),
+    ]
     found = cover("compute", channels, host(), RANGES)
-    assert [source.channel.collector for source in found.sources if source.part.component == "cpu.package"] == ["rapl"]
+    assert [
+        source.channel.collector
+        for source in found.sources
+        if source.part.component == "cpu.package"
+    ] == ["rapl"]
 
 
 def test_memory_without_a_counter_is_modelled_by_what_is_installed() -> None:
     """AMD Zen has no DIMM counter: 256 GB are 51-128 W, in the energy and in its interval."""
     found = cover("compute", [rapl("package-0")], host(), RANGES)
-    assert [(model.part.state, model.part.low_w, model.part.high_w) for model in found.models] == [("modelled", pytest.approx(51.2), pytest.approx(128))]
+    assert [(model.part.state, model.part.low_w, model.part.high_w) for model in found.models] == [
+        ("modelled", pytest.approx(51.2), pytest.approx(128))
+    ]
 
 
 def test_memory_of_unknown_size_is_missing_not_zero() -> None:
@@ -66,33 +111,53 @@ def test_memory_of_unknown_size_is_missing_not_zero() -> None:
 
 
 def test_every_accelerator_present_belongs_to_compute() -> None:
-    """A board without a reading is missing up to its limit; one the work was not given is measured and stands apart."""
+    """A board without a reading is missing up to its limit; one the work was not given is measured
+    and stands apart.
+    """
     channels = [rapl("package-0"), gpu("GPU-a"), gpu("GPU-b", used=False)]
-    found = cover("compute", channels, host(gpus=("GPU-a", "GPU-b", "GPU-c"), power_limit_max_w=400.0), RANGES)
-    assert {source.part.device: source.part.used for source in found.sources if source.part.component == "gpu.board"} == {"GPU-a": True, "GPU-b": False}
-    assert [(m.part.device, m.part.high_w) for m in found.models if m.part.component == "gpu.board"] == [("GPU-c", 400.0)]
+    found = cover(
+        "compute", channels, host(gpus=("GPU-a", "GPU-b", "GPU-c"), power_limit_max_w=400.0), RANGES
+    )
+    assert {
+        source.part.device: source.part.used
+        for source in found.sources
+        if source.part.component == "gpu.board"
+    } == {"GPU-a": True, "GPU-b": False}
+    assert [
+        (m.part.device, m.part.high_w) for m in found.models if m.part.component == "gpu.board"
+    ] == [("GPU-c", 400.0)]
 
 
 def test_a_socket_without_a_counter_is_missing() -> None:
     """Two sockets, one readable."""
     found = cover("compute", [rapl("package-0")], host(sockets=2), RANGES)
-    assert [(m.part.device, m.part.state) for m in found.models if m.part.component == "cpu.package"] == [("package-1", "missing")]
+    assert [
+        (m.part.device, m.part.state) for m in found.models if m.part.component == "cpu.package"
+    ] == [("package-1", "missing")]
 
 
 def test_dies_are_their_package() -> None:
-    """Two dies of each of two packages: four counters, no socket missing; a mirrored die is left out."""
+    """Two dies of each of two packages: four counters, no socket missing; a mirrored die is left
+    out.
+    """
     channels = [rapl(f"package-{p}-die-{d}") for p in range(2) for d in range(2)]
     whole = cover("compute", channels, host(sockets=2), RANGES)
     assert len([s for s in whole.sources if s.part.component == "cpu.package"]) == 4
     assert not [m for m in whole.models if m.part.component == "cpu.package"]
-    mirrored = cover("compute", channels, host(sockets=2), RANGES, mirrors=[channels[1].id, channels[3].id])
+    mirrored = cover(
+        "compute", channels, host(sockets=2), RANGES, mirrors=[channels[1].id, channels[3].id]
+    )
     assert len([s for s in mirrored.sources if s.part.component == "cpu.package"]) == 2
 
 
 def test_a_module_covers_what_it_contains() -> None:
     """GH200: the module's counter holds CPU, GPU and memory; none of them is added again."""
-    module = channel(device="GPU-a", component="module", contains=("gpu.board", "cpu.package", "cpu.dram"))
-    found = cover("compute", [module, gpu("GPU-a"), rapl("package-0")], host(gpus=("GPU-a",)), RANGES)
+    module = channel(
+        device="GPU-a", component="module", contains=("gpu.board", "cpu.package", "cpu.dram")
+    )
+    found = cover(
+        "compute", [module, gpu("GPU-a"), rapl("package-0")], host(gpus=("GPU-a",)), RANGES
+    )
     assert summed(found) == {module.id}
     assert not found.models
 
@@ -106,7 +171,12 @@ def test_a_node_boundary_needs_a_node_meter() -> None:
 
 
 def test_another_view_of_the_same_boards_hides_none() -> None:
-    """pm_counters' accelerators have other names than NVML's: where it counts them all, none is missing."""
-    boards = [channel(collector="pm_counters", device=f"accel{i}", component="gpu.board") for i in range(2)]
+    """pm_counters' accelerators have other names than NVML's: where it counts them all, none is
+    missing.
+    """
+    boards = [
+        channel(collector="pm_counters", device=f"accel{i}", component="gpu.board")
+        for i in range(2)
+    ]
     found = cover("compute", [rapl("package-0"), *boards], host(gpus=("GPU-a", "GPU-b")), RANGES)
     assert not [m for m in found.models if m.part.component == "gpu.board"]

@@ -1,4 +1,6 @@
-"""A load in step with a sensor that sees a part of each period: one window cannot tell it from a constant one, and says so."""
+"""A load in step with a sensor that sees a part of each period: one window cannot tell it from a
+constant one, and says so.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ def _curve(truth: Energy, seconds: float, kind: str = "power", window_s: float =
     """The curve of a board's power reading (25 of every 100 ms unless told), or of its counter."""
     sensor, t = Sensor(truth, window_s=window_s), polls(START_S, START_S + seconds)
     if kind == "power":
-        made = trace(channel(kind="power", quantity="power_instant", window_s=window_s), t, sensor.watts(t, 1e-3))
+        made = trace(
+            channel(kind="power", quantity="power_instant", window_s=window_s),
+            t,
+            sensor.watts(t, 1e-3),
+        )
     else:
         made = trace(channel(), t, sensor.counts(t, 1e-3))
     found = curve(made)
@@ -26,14 +32,18 @@ def _curve(truth: Energy, seconds: float, kind: str = "power", window_s: float =
 
 
 def _in_step_rel(found: Curve, seconds: float) -> float:
-    """Standard uncertainty of the effect over the energy of the one window; 0 where there is no such effect."""
+    """Standard uncertainty of the effect over the energy of the one window; 0 where there is no
+    such effect.
+    """
     cell = energy(found, Window(label="repeat", start_s=START_S, end_s=START_S + seconds))
     assert cell.energy_j is not None
     return sum(effect.u for effect in cell.random if effect.name.endswith(IN_STEP)) / cell.energy_j
 
 
 def test_a_single_window_holds_a_load_in_step_better_than_by_its_readings_alone() -> None:
-    """A square wave of the sensor's own period reads as constant and is off by far more than its readings tell; the effect covers some of it."""
+    """A square wave of the sensor's own period reads as constant and is off by far more than its
+    readings tell; the effect covers some of it.
+    """
     truth = square(100, 500, 0.1, phase_s=0.05)
     found = _curve(truth, 1.0)
     cell = energy(found, Window(label="repeat", start_s=START_S, end_s=START_S + 1.0))
@@ -47,7 +57,9 @@ def test_a_single_window_holds_a_load_in_step_better_than_by_its_readings_alone(
 
 def test_it_falls_as_the_root_of_the_length() -> None:
     """A hundred times as long: a tenth of it; at 10 s it is below the usual gain of a board (4 %)."""
-    short, long = (_in_step_rel(_curve(constant(300), seconds), seconds) for seconds in (1.0, 100.0))
+    short, long = (
+        _in_step_rel(_curve(constant(300), seconds), seconds) for seconds in (1.0, 100.0)
+    )
     assert np.isclose(short / long, 10, rtol=0.02)
     assert _in_step_rel(_curve(constant(300), 10.0), 10.0) < 0.04
 
@@ -59,9 +71,18 @@ def test_a_sensor_that_sees_all_has_none() -> None:
 
 
 def test_a_counter_that_was_told_has_none_and_one_that_may_add_up_samples_has_less() -> None:
-    """Beside a constant load's power readings nothing tells what the counter adds up; where the load moves, its own increments do."""
-    still, moving = (informed(_curve(truth, 4.0, kind="counter"), _curve(truth, 4.0)) for truth in (constant(300), square(100, 500, 0.33)))
+    """Beside a constant load's power readings nothing tells what the counter adds up; where the
+    load moves, its own increments do.
+    """
+    still, moving = (
+        informed(_curve(truth, 4.0, kind="counter"), _curve(truth, 4.0))
+        for truth in (constant(300), square(100, 500, 0.33))
+    )
     assert not still.told
     assert moving.told
     assert _in_step_rel(moving, 4.0) == 0
-    assert np.isclose(_in_step_rel(still, 4.0), _in_step_rel(_curve(constant(300), 4.0), 4.0) * 0.5**0.5, rtol=0.01)
+    assert np.isclose(
+        _in_step_rel(still, 4.0),
+        _in_step_rel(_curve(constant(300), 4.0), 4.0) * 0.5**0.5,
+        rtol=0.01,
+    )

@@ -14,22 +14,40 @@ from tests.analysis.truth import Energy, Sensor, channel, constant, polls, squar
 
 def work(start_s: float, end_s: float, idle_w: float = 80.0, busy_w: float = 400.0) -> Energy:
     """Idle, work within exactly the window, idle."""
-    return lambda t: idle_w * np.asarray(t) + (busy_w - idle_w) * np.clip(np.asarray(t) - start_s, 0.0, end_s - start_s)
+    return lambda t: (
+        idle_w * np.asarray(t)
+        + (busy_w - idle_w) * np.clip(np.asarray(t) - start_s, 0.0, end_s - start_s)
+    )
 
 
-def errors(kind: str, seconds: float, period_s: float, window_s: float, tail_s: float = 0.0) -> np.ndarray:
+def errors(
+    kind: str, seconds: float, period_s: float, window_s: float, tail_s: float = 0.0
+) -> np.ndarray:
     """Relative errors over 60 phases of the sensor, of work that begins and ends with the window."""
     found = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
         start = 5 + rng.uniform(0, 1)
         truth = work(start, start + seconds)
-        sensor = Sensor(truth, period_s=period_s, phase_s=rng.uniform(0, period_s), window_s=window_s)
-        t = np.concatenate(
-            (np.arange(start - 0.25 - tail_s, start - 0.25, 0.1), polls(start, start + seconds), start + seconds + 0.25 + np.arange(0, tail_s, 0.1))
+        sensor = Sensor(
+            truth, period_s=period_s, phase_s=rng.uniform(0, period_s), window_s=window_s
         )
-        made = channel(kind=kind, update_period_s=period_s, window_s=window_s if kind == "power" else 0.0, quantity=kind)
-        seen = curve(trace(made, t, sensor.counts(t, 1e-3) if kind == "counter" else sensor.watts(t, 1e-3)))
+        t = np.concatenate(
+            (
+                np.arange(start - 0.25 - tail_s, start - 0.25, 0.1),
+                polls(start, start + seconds),
+                start + seconds + 0.25 + np.arange(0, tail_s, 0.1),
+            )
+        )
+        made = channel(
+            kind=kind,
+            update_period_s=period_s,
+            window_s=window_s if kind == "power" else 0.0,
+            quantity=kind,
+        )
+        seen = curve(
+            trace(made, t, sensor.counts(t, 1e-3) if kind == "counter" else sensor.watts(t, 1e-3))
+        )
         assert seen is not None
         joules = energy(seen, Window(label="repeat", start_s=start, end_s=start + seconds)).energy_j
         assert joules is not None
@@ -39,29 +57,45 @@ def errors(kind: str, seconds: float, period_s: float, window_s: float, tail_s: 
 
 @pytest.mark.parametrize(
     ("kind", "period_s", "window_s", "seconds", "tail_s", "bias"),
-    [("counter", 0.1, 0.0, 1.0, 0.0, 0.003), ("power", 0.1, 0.025, 1.0, 0.0, 0.003), ("power", 0.1, 1.0, 3.0, 1.3, 0.01)],
+    [
+        ("counter", 0.1, 0.0, 1.0, 0.0, 0.003),
+        ("power", 0.1, 0.025, 1.0, 0.0, 0.003),
+        ("power", 0.1, 1.0, 3.0, 1.3, 0.01),
+    ],
 )
-def test_work_that_begins_and_ends_with_its_window_is_not_cut(kind: str, period_s: float, window_s: float, seconds: float, tail_s: float, bias: float) -> None:
-    """No bias: a straight line between updates would lose ΔP·T/3 of every such window, the same in every repeat (2.7 % of these of 1 s)."""
+def test_work_that_begins_and_ends_with_its_window_is_not_cut(
+    kind: str, period_s: float, window_s: float, seconds: float, tail_s: float, bias: float
+) -> None:
+    """No bias: a straight line between updates would lose ΔP·T/3 of every such window, the same in
+    every repeat (2.7 % of these of 1 s).
+    """
     assert abs(errors(kind, seconds, period_s, window_s, tail_s).mean()) < bias
 
 
 def test_a_step_is_found_where_the_mean_power_puts_it() -> None:
-    """Square waves with known ticks: far better than linear interpolation, which is off by 2.2 % at 1 s (95 %)."""
+    """Square waves with known ticks: far better than linear interpolation, which is off by 2.2 % at
+    1 s (95 %).
+    """
     off = []
     for seed in range(100):
         rng = np.random.default_rng(seed)
         start, truth = 5 + rng.uniform(0, 1.3), square(100, 500, 1.3, rng.uniform(0, 1.3))
         t = polls(start, start + 1.0)
-        seen = curve(trace(channel(), t, Sensor(truth, phase_s=rng.uniform(0, 0.1)).counts(t, 1e-3)))
+        seen = curve(
+            trace(channel(), t, Sensor(truth, phase_s=rng.uniform(0, 0.1)).counts(t, 1e-3))
+        )
         assert seen is not None
         joules = energy(seen, Window(label="repeat", start_s=start, end_s=start + 1.0)).energy_j
-        off.append(abs((joules or 0.0) / float(truth(np.array(start + 1.0)) - truth(np.array(start))) - 1))
+        off.append(
+            abs((joules or 0.0) / float(truth(np.array(start + 1.0)) - truth(np.array(start))) - 1)
+        )
     assert np.quantile(off, 0.95) < 0.01
 
 
 @pytest.mark.parametrize("samples_only", [False, True])
-def test_a_counter_that_adds_up_its_samples_is_told_from_one_that_sees_all(samples_only: bool) -> None:
+def test_a_counter_that_adds_up_its_samples_is_told_from_one_that_sees_all(
+    samples_only: bool,
+) -> None:
     """From the run's own samples: its increments are the readings of the power sensor beside it."""
     truth, phase = square(100, 500, 1.37), 0.03
     t = np.arange(0.0, 12.0, 0.005)
@@ -71,7 +105,9 @@ def test_a_counter_that_adds_up_its_samples_is_told_from_one_that_sees_all(sampl
     ticks = sensor.tick(t)
     if samples_only:
         grid = np.arange(ticks.min(), ticks.max() + 0.05, 0.1)
-        summed = np.concatenate(([0.0], np.cumsum(sensor.watts(grid[1:] + 1e-6, 1e-3) * 1e-3 * 0.1)))
+        summed = np.concatenate(
+            ([0.0], np.cumsum(sensor.watts(grid[1:] + 1e-6, 1e-3) * 1e-3 * 0.1))
+        )
         counts = np.floor(np.interp(ticks, grid, summed) * 1e3 + 0.5).astype(np.int64)
     else:
         counts = sensor.counts(t, 1e-3)
@@ -83,33 +119,56 @@ def test_a_counter_that_adds_up_its_samples_is_told_from_one_that_sees_all(sampl
 
 
 def test_a_constant_load_tells_nothing_of_its_counter() -> None:
-    """Where nothing changes, both kinds of counter show the same: it is taken as stated, and no uncertainty is invented."""
+    """Where nothing changes, both kinds of counter show the same: it is taken as stated, and no
+    uncertainty is invented.
+    """
     t = np.arange(0.0, 5.0, 0.005)
     sensor = Sensor(constant(300.0), window_s=0.025)
     counter = curve(trace(channel(), t, sensor.counts(t, 1e-3)))
-    beside = curve(trace(channel(kind="power", quantity="p", window_s=0.025), t, sensor.watts(t, 1e-3)))
+    beside = curve(
+        trace(channel(kind="power", quantity="p", window_s=0.025), t, sensor.watts(t, 1e-3))
+    )
     assert counter is not None
     assert informed(counter, beside).part_time is False
 
 
 def test_a_thousand_adjacent_windows_across_wraps() -> None:
-    """RAPL in 0.2 s steps over many wraps: none negative, none giant, and together they are the whole."""
+    """RAPL in 0.2 s steps over many wraps: none negative, none giant, and together they are the
+    whole.
+    """
     rng = np.random.default_rng(3)
     wrap, truth = 2_000_000_000, square(60, 180, 0.7)
     t = np.arange(0.0, 203.0, 0.1) + rng.uniform(0, 0.003, 2030)
     sensor = Sensor(truth, period_s=0.001)
-    made = channel(collector="rapl", component="cpu.package", device="package-0", resolution=1e-6, update_period_s=0.001, wrap=wrap, max_power_w=1000.0)
+    made = channel(
+        collector="rapl",
+        component="cpu.package",
+        device="package-0",
+        resolution=1e-6,
+        update_period_s=0.001,
+        wrap=wrap,
+        max_power_w=1000.0,
+    )
     seen = curve(trace(made, t, sensor.counts(t, 1e-6, start=1_234_567_890, wrap=wrap)))
     assert seen is not None
     assert seen.wraps >= 10
-    joules = np.array([energy(seen, Window(label="repeat", start_s=1 + 0.2 * i, end_s=1.2 + 0.2 * i)).energy_j for i in range(1000)])
+    joules = np.array(
+        [
+            energy(seen, Window(label="repeat", start_s=1 + 0.2 * i, end_s=1.2 + 0.2 * i)).energy_j
+            for i in range(1000)
+        ]
+    )
     assert joules.min() > 0
     assert joules.max() < 0.2 * 180 * 1.5
-    assert joules.sum() == pytest.approx(float(truth(np.array(201.0)) - truth(np.array(1.0))), rel=1e-3)
+    assert joules.sum() == pytest.approx(
+        float(truth(np.array(201.0)) - truth(np.array(1.0))), rel=1e-3
+    )
 
 
 def test_hole_in_the_readings_widens_an_edge() -> None:
-    """A counter that is not read for 1.2 s around an edge: what was spent then is known, when it was spent is not."""
+    """A counter that is not read for 1.2 s around an edge: what was spent then is known, when it
+    was spent is not.
+    """
     t = polls(3.0, 6.0)
     sensor = Sensor(square(50, 150, 0.9), period_s=0.001)
     made = channel(collector="rapl", resolution=1e-6, update_period_s=0.001, max_power_w=1000.0)

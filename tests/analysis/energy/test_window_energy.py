@@ -24,8 +24,19 @@ def _error(seed: int, seconds: float, wrap: bool = False) -> float:
     sensor = Sensor(truth, period_s=0.001 if wrap else 0.1, phase_s=rng.uniform(0, 0.1))
     t = polls(start, start + seconds)
     if wrap:
-        made = channel(collector="rapl", resolution=1e-6, update_period_s=0.001, wrap=RAPL_RANGE, max_power_w=1000.0)
-        raw = sensor.counts(t, 1e-6, start=RAPL_RANGE - int(1e6 * float(truth(np.array(start + rng.uniform(0.5, 9.5))))), wrap=RAPL_RANGE)
+        made = channel(
+            collector="rapl",
+            resolution=1e-6,
+            update_period_s=0.001,
+            wrap=RAPL_RANGE,
+            max_power_w=1000.0,
+        )
+        raw = sensor.counts(
+            t,
+            1e-6,
+            start=RAPL_RANGE - int(1e6 * float(truth(np.array(start + rng.uniform(0.5, 9.5))))),
+            wrap=RAPL_RANGE,
+        )
     else:
         made = channel()
         raw = sensor.counts(t, 1e-3)
@@ -42,7 +53,9 @@ def _error(seed: int, seconds: float, wrap: bool = False) -> float:
 
 @pytest.mark.parametrize("wrap", [False, True])
 def test_ten_second_windows_are_within_half_a_percent(wrap: bool) -> None:
-    """95 % of 10 s windows on a counter that ticks every 100 ms are within 0.5 % of the truth, across a RAPL wrap too."""
+    """95 % of 10 s windows on a counter that ticks every 100 ms are within 0.5 % of the truth,
+    across a RAPL wrap too.
+    """
     errors = [abs(_error(seed, 10.0, wrap)) for seed in range(200)]
     assert np.quantile(errors, 0.95) < 0.005
 
@@ -73,8 +86,12 @@ def test_the_stated_uncertainty_covers_the_error() -> None:
     period=st.sampled_from([0.001, 0.01, 0.02, 0.1]),
     seconds=st.floats(0.5, 20),
 )
-def test_a_constant_power_is_exact(power_w: float, phase: float, period: float, seconds: float) -> None:
-    """Whatever the phase and the period, a constant load's energy is right to the counter's resolution and ticks' fuzz."""
+def test_a_constant_power_is_exact(
+    power_w: float, phase: float, period: float, seconds: float
+) -> None:
+    """Whatever the phase and the period, a constant load's energy is right to the counter's
+    resolution and ticks' fuzz.
+    """
     sensor = Sensor(constant(power_w), period_s=period, phase_s=phase)
     t = polls(3.0, 3.0 + seconds)
     found = curve(trace(channel(update_period_s=period), t, sensor.counts(t, 1e-3)))
@@ -84,14 +101,20 @@ def test_a_constant_power_is_exact(power_w: float, phase: float, period: float, 
 
 
 @pytest.mark.parametrize(("window_s", "lag_s"), [(0.025, 0.0), (1.0, 0.0), (0.1, 0.3)])
-def test_power_readings_are_shifted_by_lag_and_half_their_window(window_s: float, lag_s: float) -> None:
-    """A step that a slow sensor shows late still gives its energy: readings are moved by lag + window/2."""
+def test_power_readings_are_shifted_by_lag_and_half_their_window(
+    window_s: float, lag_s: float
+) -> None:
+    """A step that a slow sensor shows late still gives its energy: readings are moved by lag +
+    window/2.
+    """
 
     def truth(t):  # type: ignore[no-untyped-def]
         return 100 * np.asarray(t) + 300 * np.clip(np.asarray(t) - 10, 0, 5)
 
     sensor = Sensor(truth, period_s=0.02, window_s=window_s, lag_s=lag_s)
-    made = channel(kind="power", quantity="power_instant", update_period_s=0.02, window_s=window_s, lag_s=lag_s)
+    made = channel(
+        kind="power", quantity="power_instant", update_period_s=0.02, window_s=window_s, lag_s=lag_s
+    )
     t = np.arange(5, 22, 0.02)
     found = curve(trace(made, t, sensor.watts(t, 1e-3)))
     assert found is not None
@@ -100,26 +123,38 @@ def test_power_readings_are_shifted_by_lag_and_half_their_window(window_s: float
 
 
 def test_equal_readings_are_not_dropped() -> None:
-    """A constant load gives equal samples; a peer drops them and reports nothing (zeus PowerMonitor)."""
+    """A constant load gives equal samples; a peer drops them and reports nothing (zeus
+    PowerMonitor).
+    """
     made = channel(kind="power", quantity="power_instant")
     t = np.arange(0, 10, 0.1)
     found = curve(trace(made, t, np.full(t.size, 250_000, dtype=np.int64)))
     assert found is not None
-    assert energy(found, Window(label="repeat", start_s=2.0, end_s=8.0)).energy_j == pytest.approx(1500)
+    assert energy(found, Window(label="repeat", start_s=2.0, end_s=8.0)).energy_j == pytest.approx(
+        1500
+    )
 
 
 def test_an_outage_costs_nothing_on_a_counter() -> None:
     """Reads that fail for 1.2 s are passed over: the counter went on (a peer makes 1.05 MJ of it)."""
     t = polls(3.0, 13.0)
     sensor = Sensor(constant(68.0), period_s=0.001)
-    made = channel(collector="rapl", resolution=1e-6, update_period_s=0.001, wrap=RAPL_RANGE, max_power_w=1000.0)
+    made = channel(
+        collector="rapl",
+        resolution=1e-6,
+        update_period_s=0.001,
+        wrap=RAPL_RANGE,
+        max_power_w=1000.0,
+    )
     ok = ~((t > 6) & (t < 7.2))
     raw = np.where(ok, sensor.counts(t, 1e-6), 0)
     found = curve(trace(made, t, raw, ok))
     assert found is not None
     cell = energy(found, Window(label="repeat", start_s=3.0, end_s=13.0))
     assert cell.energy_j == pytest.approx(680, rel=1e-3)
-    assert all(effect.name.endswith("the load at all window edges") for effect in cell.common)  # no bound, no gap
+    assert all(
+        effect.name.endswith("the load at all window edges") for effect in cell.common
+    )  # no bound, no gap
 
 
 def test_a_lost_sensor_widens_the_interval_upward() -> None:
@@ -144,8 +179,16 @@ def test_a_window_without_any_reading_is_not_measured() -> None:
     assert energy(found, Window(label="repeat", start_s=10.0, end_s=20.0)).energy_j is None
 
 
-def _both(truth: Energy, start_s: float, seconds: float, shown: Energy | None = None, window_s: float = 0.025) -> tuple[WindowEnergy, WindowEnergy]:
-    """A board's counter, which integrates all, and its power reading of `shown` (of the same load, unless told), over one window."""
+def _both(
+    truth: Energy,
+    start_s: float,
+    seconds: float,
+    shown: Energy | None = None,
+    window_s: float = 0.025,
+) -> tuple[WindowEnergy, WindowEnergy]:
+    """A board's counter, which integrates all, and its power reading of `shown` (of the same load,
+    unless told), over one window.
+    """
     t = polls(start_s, start_s + seconds)
     counter = curve(trace(channel(), t, Sensor(truth).counts(t, 1e-3)))
     made = channel(kind="power", quantity="power_instant", window_s=window_s)
@@ -158,14 +201,23 @@ def _both(truth: Energy, start_s: float, seconds: float, shown: Energy | None = 
 
 def _widened_j(cells: tuple[WindowEnergy, ...]) -> float:
     """By how much the mean over the windows reaches to the power integral's side."""
-    return sum(effect.u for cell in cells for effect in cell.common if effect.distribution == "bound") * 12**0.5 / len(cells)
+    return (
+        sum(effect.u for cell in cells for effect in cell.common if effect.distribution == "bound")
+        * 12**0.5
+        / len(cells)
+    )
 
 
 @pytest.mark.parametrize("repeats", [1, 4])
 @pytest.mark.parametrize("window_s", [0.0, 0.025])
 def test_counter_and_power_that_disagree_are_both_covered(window_s: float, repeats: int) -> None:
-    """187 J by counter against 327 J by power (zeus 181), at rest: the interval holds both, and a doubt names them, whatever the power sensor sees."""
-    pairs = [_both(constant(187 / 5), 3.0 + 0.02 * i, 5.0, constant(327 / 5), window_s) for i in range(repeats)]
+    """187 J by counter against 327 J by power (zeus 181), at rest: the interval holds both, and a
+    doubt names them, whatever the power sensor sees.
+    """
+    pairs = [
+        _both(constant(187 / 5), 3.0 + 0.02 * i, 5.0, constant(327 / 5), window_s)
+        for i in range(repeats)
+    ]
     cells = cross_check([c for c, _ in pairs], [p for _, p in pairs], "gpu")
     assert [cell.energy_j for cell in cells] == [pytest.approx(187, rel=0.01)] * repeats
     assert _widened_j(cells) == pytest.approx(140, rel=0.02)
@@ -179,13 +231,17 @@ def test_counter_and_power_that_disagree_are_both_covered(window_s: float, repea
 
 
 def _in_step(i: int, seconds: float, of: int = 8) -> tuple[WindowEnergy, WindowEnergy]:
-    """A square wave of the sensor's own period that begins with the repeat, which starts i/of of a period after the sensor's tick."""
+    """A square wave of the sensor's own period that begins with the repeat, which starts i/of of a
+    period after the sensor's tick.
+    """
     start = 5.0 + 0.1 * i / of
     return _both(square(150, 450, 0.1, phase_s=-start), start, seconds)
 
 
 def test_a_power_sensor_blind_to_its_load_does_not_widen_the_counter() -> None:
-    """25 of every 100 ms show one end of a load in step: in single repeats the readings are off by up to half, but not in eight together."""
+    """25 of every 100 ms show one end of a load in step: in single repeats the readings are off by
+    up to half, but not in eight together.
+    """
     pairs = [_in_step(i, 10.0) for i in range(8)]
     off = [abs((power.energy_j or 0.0) / (counter.energy_j or 1.0) - 1) for counter, power in pairs]
     assert max(off) > 0.4
@@ -194,18 +250,25 @@ def test_a_power_sensor_blind_to_its_load_does_not_widen_the_counter() -> None:
 
 
 def test_one_window_cannot_tell_a_blind_power_sensor_from_a_wrong_counter() -> None:
-    """Short, the power integral's own uncertainty allows for a load in step; long, it is a doubt whose remedy says what tells the two apart."""
+    """Short, the power integral's own uncertainty allows for a load in step; long, it is a doubt
+    whose remedy says what tells the two apart.
+    """
     for i in range(8):
         counter, power = _in_step(i, 0.5)
         assert cross_check([counter], [power], "gpu") == (counter,), i
     counter, power = _in_step(0, 10.0)
     (cell,) = cross_check([counter], [power], "gpu")
     (doubt,) = cell.doubts
-    assert doubt.remedy.startswith("the interval covers both; several repeats tell whether the load ran in step with the power sensor")
+    assert doubt.remedy.startswith(
+        "the interval covers both; several repeats tell whether the load ran in step with the "
+        "power sensor"
+    )
 
 
 def test_unseen_power_between_samples_is_an_effect_of_a_changing_load_only() -> None:
-    """A sensor that sees 25 of every 100 ms cannot vouch for the rest where the load changes; of a steady load it can."""
+    """A sensor that sees 25 of every 100 ms cannot vouch for the rest where the load changes; of a
+    steady load it can.
+    """
     made = channel(kind="power", quantity="power_instant", window_s=0.025)
     t = np.arange(0, 15, 0.1)
     window = Window(label="repeat", start_s=2.0, end_s=12.0)

@@ -13,7 +13,9 @@ def codes(found) -> set[str]:  # type: ignore[no-untyped-def]
 
 
 def test_energy_is_the_sum_of_its_parts() -> None:
-    """Gross energy of one repeat: packages + memory + every board, equal to what the sensors integrated."""
+    """Gross energy of one repeat: packages + memory + every board, equal to what the sensors
+    integrated.
+    """
     found = run("r", package_w=200, gpu_w=[300, 300])
     assert found.energy_j is not None
     assert found.energy_j.value == pytest.approx((200 + 20 + 600) * 10, rel=0.002)
@@ -45,18 +47,30 @@ def test_scatter_enters_with_several_repeats_and_edges_with_one() -> None:
 
 
 def test_a_region_has_its_energy_and_interval() -> None:
-    """4 of 10 s at 820 W with gains of 3 % on every part: mean of the occurrences, with the gains that all share and their scatter; too short: none."""
+    """4 of 10 s at 820 W with gains of 3 % on every part: mean of the occurrences, with the gains
+    that all share and their scatter; too short: none.
+    """
     parts = {"solve": (3.0, 7.0), "blink": (1.0, 1.05)}
-    found = run("r", gpu_w=[300, 300], gain_u=0.03, power_factor=[1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99], parts=parts)
+    found = run(
+        "r",
+        gpu_w=[300, 300],
+        gain_u=0.03,
+        power_factor=[1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99],
+        parts=parts,
+    )
     regions = {region.label: region for region in found.regions}
     solve = regions["solve"].energy_j
     assert solve is not None
     assert found.energy_j is not None
     assert (regions["solve"].count, regions["solve"].in_repeat) == (8, True)
     assert solve.value == pytest.approx(820 * 4, rel=0.005)
-    assert solve.half_width / solve.value == pytest.approx(found.energy_j.half_width / found.energy_j.value, rel=0.1)
+    assert solve.half_width / solve.value == pytest.approx(
+        found.energy_j.half_width / found.energy_j.value, rel=0.1
+    )
     assert any(effect.name == "run-to-run scatter" for effect in solve.effects)
-    assert {effect.key for effect in solve.effects} == {effect.key for effect in found.energy_j.effects}
+    assert {effect.key for effect in solve.effects} == {
+        effect.key for effect in found.energy_j.effects
+    }
     assert regions["blink"].energy_j is None
 
 
@@ -69,7 +83,9 @@ def test_idle_accelerators_are_included_and_named() -> None:
 
 def test_net_energy_is_refused_where_its_interval_holds_zero() -> None:
     """Gross less idle of nearly the same power says nothing."""
-    refused = run("r", gain_u=0.03, idle_share=0.999, power_factor=[1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99])
+    refused = run(
+        "r", gain_u=0.03, idle_share=0.999, power_factor=[1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99]
+    )
     assert refused.net_energy_j is None
     assert "net-refused" in codes(refused)
     given = run("r", gain_u=0.03, idle_share=0.4)
@@ -89,7 +105,9 @@ def test_energy_per_work_divides_by_what_was_solved() -> None:
 
 def test_a_failed_check_is_a_doubt() -> None:
     """The energy of wrong work is not worth anything."""
-    found = run("r", checks=[Verification(quantity="residual", value=None, tolerance=1e-6, passed=False)])
+    found = run(
+        "r", checks=[Verification(quantity="residual", value=None, tolerance=1e-6, passed=False)]
+    )
     assert "verification-failed" in codes(found)
 
 

@@ -1,4 +1,6 @@
-"""A run beside its device's limits: shares, the bound, what binds, joules per flop, and what of it is doubted."""
+"""A run beside its device's limits: shares, the bound, what binds, joules per flop, and what of it
+is doubted.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,23 @@ from tests.analysis.runs import RANGES, _trace, run, work
 
 NOW = "2026-06-01T00:00:00+00:00"
 BOARD = "GPU-1"
-HOST = Host(name="node", cpu="CPU X", kernel="6.1", governor="performance", threads_allowed=8, sockets=1, memory_bytes=64 * 10**9)
+HOST = Host(
+    name="node",
+    cpu="CPU X",
+    kernel="6.1",
+    governor="performance",
+    threads_allowed=8,
+    sockets=1,
+    memory_bytes=64 * 10**9,
+)
 
 
 def known(*, read: tuple[float, ...] = (100e9,) * 5, **changes: Any) -> DeviceLimits:
     """100 GB/s, 1 Tflop/s in fp64, 2 in fp32, 4 in bf16."""
     rates = {"fp64": 1e12, "fp32": 2e12, "bf16": 4e12}
-    found = [Limit(name="read", runs=read, how="sum")] + [Limit(name=n, runs=(r,) * 5, how="product") for n, r in rates.items()]  # type: ignore[arg-type]
+    found = [Limit(name="read", runs=read, how="sum")] + [
+        Limit(name=n, runs=(r,) * 5, how="product") for n, r in rates.items()
+    ]  # type: ignore[arg-type]
     stated: dict[str, Any] = {
         "device": "cpu", "name": "CPU X", "host": "node", "driver": "Linux 6.1", "clocks": "governor performance", "threads": 8,
         "limits": tuple(found), "made_utc": "2026-05-01T00:00:00+00:00",
@@ -37,7 +49,9 @@ def done(**changes: Any) -> limits.Counted:
 
 
 def test_what_a_memory_bound_run_reaches() -> None:
-    """At 2 flop/B the bound is 200 Gflop/s, of which half is reached; of the matrix rate it is a twentieth."""
+    """At 2 flop/B the bound is 200 Gflop/s, of which half is reached; of the matrix rate it is a
+    twentieth.
+    """
     found = limits.roofline(known(), done())
     assert found is not None
     assert found.binds == "bandwidth"
@@ -62,26 +76,44 @@ def test_arithmetic_binds_beyond_the_ridge() -> None:
     """At 40 flop/B fp32 binds; in bf16, whose ridge lies at 40, it does so just not before."""
     found = limits.roofline(known(), done(bytes=2.5e10))
     assert found is not None
-    assert (found.binds, found.rate_flop_per_s and found.rate_flop_per_s.value) == ("arithmetic", 2e12)
+    assert (found.binds, found.rate_flop_per_s and found.rate_flop_per_s.value) == (
+        "arithmetic",
+        2e12,
+    )
     assert found.share == found.share_of_rate
     assert limits.roofline(known(), done(bytes=2.6e10, arithmetic="bf16")).binds == "bandwidth"  # type: ignore[union-attr]
 
 
 def test_a_format_that_is_not_stated() -> None:
     """Bandwidth binds where it does in every format; where that is open, nothing is claimed."""
-    low, high = limits.roofline(known(), done(arithmetic=None)), limits.roofline(known(), done(arithmetic=None, bytes=2.5e10))
+    low, high = (
+        limits.roofline(known(), done(arithmetic=None)),
+        limits.roofline(known(), done(arithmetic=None, bytes=2.5e10)),
+    )
     assert low is not None
     assert high is not None
     assert (low.binds, low.share) == ("bandwidth", low.share_of_bandwidth)
-    assert (high.binds, high.share, high.bound_flop_per_s, high.share_of_rate) == (None, None, None, None)
+    assert (high.binds, high.share, high.bound_flop_per_s, high.share_of_rate) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert high.share_of_bandwidth is not None
 
 
 def test_one_count_tells_of_one_limit() -> None:
-    moved, counted = limits.roofline(known(), done(flops=None)), limits.roofline(known(), done(bytes=None))
+    moved, counted = (
+        limits.roofline(known(), done(flops=None)),
+        limits.roofline(known(), done(bytes=None)),
+    )
     assert moved is not None
     assert counted is not None
-    assert (moved.binds, moved.flop_per_s, moved.intensity_flop_per_byte) == ("bandwidth", None, None)
+    assert (moved.binds, moved.flop_per_s, moved.intensity_flop_per_byte) == (
+        "bandwidth",
+        None,
+        None,
+    )
     assert (counted.binds, counted.byte_per_s) == ("arithmetic", None)
     assert limits.roofline(known(), done(flops=None, bytes=None)) is None
 
@@ -89,14 +121,24 @@ def test_one_count_tells_of_one_limit() -> None:
 def test_without_limits_the_rates_and_joules_stand() -> None:
     found = limits.roofline(None, done())
     assert found is not None
-    assert (found.device, found.share, found.binds, found.bound_flop_per_s) == (None, None, None, None)
+    assert (found.device, found.share, found.binds, found.bound_flop_per_s) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert found.flop_per_s is not None
     assert found.energy_per_flop_j == exact(2e-9)
 
 
 def test_a_limit_that_scattered_widens_the_share_upward_only() -> None:
-    """The best try is the limit; what the machine gave half of the time may have been all there was. Nothing says less than the best was there."""
-    found, unsteady = limits.roofline(known(), done()), limits.roofline(known(read=(60e9, 100e9, 80e9, 80e9, 70e9)), done())
+    """The best try is the limit; what the machine gave half of the time may have been all there
+    was. Nothing says less than the best was there.
+    """
+    found, unsteady = (
+        limits.roofline(known(), done()),
+        limits.roofline(known(read=(60e9, 100e9, 80e9, 80e9, 70e9)), done()),
+    )
     assert found is not None
     assert found.share is not None
     assert unsteady is not None
@@ -114,7 +156,12 @@ def test_faster_than_its_limit_is_doubted() -> None:
     found = limits.roofline(known(), done(bytes=2e12))
     assert [doubt.code for doubt in limits.doubts(found, known())] == ["above-limit"]
     assert limits.doubts(limits.roofline(known(), done()), known()) == []
-    assert [doubt.code for doubt in limits.doubts(limits.roofline(known(), done()), known(notes=("read had its cores for 50%; x",)))] == ["limits-disturbed"]
+    assert [
+        doubt.code
+        for doubt in limits.doubts(
+            limits.roofline(known(), done()), known(notes=("read had its cores for 50%; x",))
+        )
+    ] == ["limits-disturbed"]
 
 
 # ---------------------------------------------------------------- whose limits
@@ -137,17 +184,39 @@ def test_another_machine_is_refused_with_the_reason(changes: dict[str, Any], sai
 
 
 def test_of_this_machine_and_device_only() -> None:
-    """The CPU's by host, a board's by UUID on whatever host; the newest of two; old ones with their age."""
+    """The CPU's by host, a board's by UUID on whatever host; the newest of two; old ones with their
+    age.
+    """
     gpu = Gpu(uuid=BOARD, name="A100", driver="550")
     host = msgspec.structs.replace(HOST, gpus=(gpu, Gpu(uuid="GPU-2", name="A100", used=False)))
-    board = known(device=BOARD, name="A100", host="elsewhere", driver="550", clocks=None, threads=None)
+    board = known(
+        device=BOARD, name="A100", host="elsewhere", driver="550", clocks=None, threads=None
+    )
     assert limits.known([known(), board], "cpu", host, NOW) == (known(), ())
     assert limits.known([known(), board], "cuda:0", host, NOW) == (board, ())
     assert limits.known([known(host="other")], "cpu", host, NOW) == (None, ())
-    assert limits.known([board], "cuda", msgspec.structs.replace(host, gpus=(gpu, msgspec.structs.replace(gpu, uuid="GPU-3"))), NOW) == (None, ())
-    assert limits.known([board], "cuda", msgspec.structs.replace(host, gpus=(msgspec.structs.replace(gpu, driver="560"),)), NOW)[0] is None
+    assert limits.known(
+        [board],
+        "cuda",
+        msgspec.structs.replace(host, gpus=(gpu, msgspec.structs.replace(gpu, uuid="GPU-3"))),
+        NOW,
+    ) == (None, ())
+    assert (
+        limits.known(
+            [board],
+            "cuda",
+            msgspec.structs.replace(host, gpus=(msgspec.structs.replace(gpu, driver="560"),)),
+            NOW,
+        )[0]
+        is None
+    )
     second = msgspec.structs.replace(gpu, uuid="GPU-3")
-    both, _ = limits.known([board, msgspec.structs.replace(board, device="GPU-3")], "node", msgspec.structs.replace(host, gpus=(gpu, second)), NOW)
+    both, _ = limits.known(
+        [board, msgspec.structs.replace(board, device="GPU-3")],
+        "node",
+        msgspec.structs.replace(host, gpus=(gpu, second)),
+        NOW,
+    )
     assert both is not None
     assert (both.name, both.of("read").best) == ("2 x A100", 200e9)  # type: ignore[union-attr]
     old = known(made_utc="2025-05-01T00:00:00+00:00")
@@ -168,12 +237,17 @@ def measured(held: DeviceLimits | None, *works: Work) -> Measurement:
         windows=tuple(Window(label="repeat", start_s=start, end_s=end, repeat=i) for i, (start, end, _) in enumerate(spans)),
         works=works, verification=(), limits=held,
     )  # fmt: skip
-    traces = [_trace("rapl", "package-0", name, watts, spans, 0.03, "node") for name, watts in (("cpu.package", 200.0), ("cpu.dram", 20.0))]
+    traces = [
+        _trace("rapl", "package-0", name, watts, spans, 0.03, "node")
+        for name, watts in (("cpu.package", 200.0), ("cpu.dram", 20.0))
+    ]
     return measure(record, traces, RANGES)
 
 
 def test_joules_per_flop_and_byte_carry_the_sensors_effects() -> None:
-    """2200 J for 1e12 flops and 5e11 bytes, with the gains by key; a repeat that did twice the work counts as such."""
+    """2200 J for 1e12 flops and 5e11 bytes, with the gains by key; a repeat that did twice the work
+    counts as such.
+    """
     one = work(flops=1e12, bytes=5e11, arithmetic="fp32")
     found = measured(known(), one, one).roofline
     assert found is not None
@@ -181,7 +255,10 @@ def test_joules_per_flop_and_byte_carry_the_sensors_effects() -> None:
     assert found.energy_per_byte_j is not None
     assert found.energy_per_flop_j.value == pytest.approx(2.2e-9, rel=1e-3)
     assert found.energy_per_byte_j.value == pytest.approx(4.4e-9, rel=1e-3)
-    assert {effect.key for effect in found.energy_per_flop_j.effects} >= {"gain:package-0:cpu.package@node", "gain:package-0:cpu.dram@node"}
+    assert {effect.key for effect in found.energy_per_flop_j.effects} >= {
+        "gain:package-0:cpu.package@node",
+        "gain:package-0:cpu.dram@node",
+    }
     double = msgspec.structs.replace(one, flops=2e12)
     more = measured(known(), one, double).roofline
     assert more is not None
@@ -204,7 +281,11 @@ def test_a_comparison_asks_for_both_sides_shares() -> None:
     uncounted = run("x", done=work())
 
     def said(left: Measurement, right: Measurement) -> list[str]:
-        return [f"{doubt.code} {doubt.message}" for doubt in compare(left, right, force=True).doubts if doubt.code in ("limit-low", "limit-unknown")]
+        return [
+            f"{doubt.code} {doubt.message}"
+            for doubt in compare(left, right, force=True).doubts
+            if doubt.code in ("limit-low", "limit-unknown")
+        ]
 
     assert said(good, good) == []
     (found,) = said(good, low)

@@ -9,7 +9,15 @@ from energybench.model import Channel, Gain, Trace
 
 def trace(device: str, raw, component: str = "cpu.package", ok=None, **more) -> Trace:
     raw = np.asarray(raw, dtype=np.int64)
-    channel = Channel(collector="rapl", device=device, component=component, kind="counter", resolution=1e-6, gain=Gain(u_rel=0.03, key=device), **more)
+    channel = Channel(
+        collector="rapl",
+        device=device,
+        component=component,
+        kind="counter",
+        resolution=1e-6,
+        gain=Gain(u_rel=0.03, key=device),
+        **more,
+    )
     good = np.ones(raw.shape, dtype=np.bool_) if ok is None else np.asarray(ok)
     return Trace(channel=channel, t_s=np.arange(raw.size) * 0.1, raw=raw, ok=good)
 
@@ -51,7 +59,14 @@ def test_failed_reads_are_passed_over() -> None:
     """Where one side failed there is nothing to compare."""
     ok = np.ones(RISING.size, dtype=np.bool_)
     ok[::7] = False
-    assert len(mirrors([trace("package-0", RISING), trace("package-1", np.where(ok, RISING, 0), ok=ok)])) == 1
+    assert (
+        len(
+            mirrors(
+                [trace("package-0", RISING), trace("package-1", np.where(ok, RISING, 0), ok=ok)]
+            )
+        )
+        == 1
+    )
 
 
 def test_other_components_never_mirror() -> None:

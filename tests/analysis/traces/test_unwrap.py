@@ -11,7 +11,13 @@ from energybench.analysis.traces.unwrap import unwrap
 from tests.analysis.truth import channel, trace
 
 WRAP = 262_143_328_850
-RAPL = {"collector": "rapl", "resolution": 1e-6, "update_period_s": 0.001, "wrap": WRAP, "max_power_w": 1000.0}
+RAPL = {
+    "collector": "rapl",
+    "resolution": 1e-6,
+    "update_period_s": 0.001,
+    "wrap": WRAP,
+    "max_power_w": 1000.0,
+}
 
 
 def _rapl(t, raw, ok=None):  # type: ignore[no-untyped-def]
@@ -24,8 +30,12 @@ def _rapl(t, raw, ok=None):  # type: ignore[no-untyped-def]
     start=st.integers(0, WRAP - 1),
     failed=st.sets(st.integers(1, 59), max_size=20),
 )
-def test_unwrapping_gives_back_what_was_counted(powers: list[float], start: int, failed: set[int]) -> None:
-    """Whatever the start, the powers and the reads that failed, the joules between the first and last good read are right."""
+def test_unwrapping_gives_back_what_was_counted(
+    powers: list[float], start: int, failed: set[int]
+) -> None:
+    """Whatever the start, the powers and the reads that failed, the joules between the first and
+    last good read are right.
+    """
     t = np.arange(len(powers) + 1) * 0.1
     counts = np.concatenate(([0], np.cumsum(np.asarray(powers) * 0.1 * 1e6))).astype(np.int64)
     ok = np.array([i not in failed for i in range(t.size)])
@@ -57,15 +67,21 @@ def test_a_zero_that_no_power_explains_is_dropped() -> None:
 
 
 def test_a_counter_that_starts_anew_leaves_a_gap_that_is_named() -> None:
-    """A driver reload: joules before and after are kept, what fell in between is a span that nobody vouches for."""
+    """A driver reload: joules before and after are kept, what fell in between is a span that nobody
+    vouches for.
+    """
     raw = [9_000_000 + i * 30_000 for i in range(5)] + [i * 30_000 for i in range(6)]
-    found = unwrap(trace(channel(max_power_w=1000.0), np.arange(11) * 0.1, np.asarray(raw, dtype=np.int64)))
+    found = unwrap(
+        trace(channel(max_power_w=1000.0), np.arange(11) * 0.1, np.asarray(raw, dtype=np.int64))
+    )
     assert found.energy_j[-1] == pytest.approx(4 * 30 + 5 * 30)
     assert [span.extra_j for span in found.resets] == [None]
 
 
 def test_a_long_gap_may_hide_wraps() -> None:
-    """A difference shows that it wrapped, never how often: a gap longer than a wrap takes says how much it may hide."""
+    """A difference shows that it wrapped, never how often: a gap longer than a wrap takes says how
+    much it may hide.
+    """
     found = unwrap(_rapl([0, 0.1, 600.1], [0, 5_000_000, 9_000_000]))
     assert [span.extra_j for span in found.ambiguous] == [pytest.approx(2 * WRAP * 1e-6)]
 

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energybench.analysis.uncertainty.effects import bound, combine, exact, normal, propagate, ranged, rectangular, scale, student
+from energybench.analysis.uncertainty.effects import (
+    bound,
+    combine,
+    exact,
+    normal,
+    propagate,
+    ranged,
+    rectangular,
+    scale,
+    student,
+)
 from energybench.model import Estimate
 
 
@@ -18,8 +28,13 @@ def ratio(a: Estimate, b: Estimate) -> Estimate:
 
 
 def test_two_boards_gains_of_five_percent_make_7_8_percent_on_a_ratio() -> None:
-    """Two independent ±5 % rectangular gains make ±7.8 % on a ratio (facts of the field, and (2 - √0.2)·5 %)."""
-    found = ratio(combine(100, [rectangular("gain", 5, "board a")]), combine(100, [rectangular("gain", 5, "board b")]))
+    """Two independent ±5 % rectangular gains make ±7.8 % on a ratio (facts of the field, and (2 -
+    √0.2)·5 %).
+    """
+    found = ratio(
+        combine(100, [rectangular("gain", 5, "board a")]),
+        combine(100, [rectangular("gain", 5, "board b")]),
+    )
     assert found.half_width == pytest.approx(0.078, abs=0.001)
 
 
@@ -38,7 +53,9 @@ def test_a_single_effect_has_its_exact_quantiles(value: float, rel: float) -> No
     u = value * rel
     assert combine(value, [normal("x", u)]).high - value == pytest.approx(1.959964 * u, rel=1e-3)
     assert combine(value, [rectangular("x", u)]).high - value == pytest.approx(0.95 * u, rel=1e-3)
-    assert combine(value, [student("x", u, 7)]).high - value == pytest.approx(2.364624 * u, rel=1e-3)
+    assert combine(value, [student("x", u, 7)]).high - value == pytest.approx(
+        2.364624 * u, rel=1e-3
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -66,8 +83,12 @@ def test_a_bound_in_the_denominator_lowers_a_ratio() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(a=st.floats(10, 1e5), b=st.floats(10, 1e5), ua=st.floats(0.001, 0.1), ub=st.floats(0.001, 0.1))
-def test_a_ratios_interval_contains_it_and_turns_over(a: float, b: float, ua: float, ub: float) -> None:
+@given(
+    a=st.floats(10, 1e5), b=st.floats(10, 1e5), ua=st.floats(0.001, 0.1), ub=st.floats(0.001, 0.1)
+)
+def test_a_ratios_interval_contains_it_and_turns_over(
+    a: float, b: float, ua: float, ub: float
+) -> None:
     """The ratio the other way round has the other interval's ends."""
     x, y = combine(a, [normal("x", a * ua, "x")]), combine(b, [normal("y", b * ub, "y")])
     one, other = ratio(x, y), ratio(y, x)
@@ -103,7 +124,9 @@ def test_a_division_by_zero_is_an_error_not_an_infinity() -> None:
 
 
 def test_a_stated_range_is_rectangular_or_two_bounds() -> None:
-    """Evenly about the value it is a rectangular effect; lopsided it is a bound to each side, and the interval is the range."""
+    """Evenly about the value it is a rectangular effect; lopsided it is a bound to each side, and
+    the interval is the range.
+    """
     assert ranged("pue", 1.2, 1.1, 1.3).effects[0].distribution == "rectangular"
     lopsided = ranged("pue", 1.2, 1.1, 1.5)
     assert (lopsided.low, lopsided.high) == (pytest.approx(1.1), pytest.approx(1.5))
@@ -120,7 +143,9 @@ def test_scaling_scales_everything() -> None:
 
 
 def test_coverage_of_a_ratio_of_small_samples() -> None:
-    """Means of 8 repeats with a shared gain: the interval covers the true ratio about 95 % of the time."""
+    """Means of 8 repeats with a shared gain: the interval covers the true ratio about 95 % of the
+    time.
+    """
     rng = np.random.default_rng(4)
     covered, trials = 0, 150
     for _ in range(trials):
@@ -129,7 +154,15 @@ def test_coverage_of_a_ratio_of_small_samples() -> None:
         for truth, g, key in ((500.0, gain[0], "a"), (100.0, gain[1], "b")):
             data = truth * (1 + g) * (1 + rng.normal(0, 0.02, 8))
             mean = float(data.mean())
-            sides.append(combine(mean, [student("scatter", float(data.std(ddof=1)) / math.sqrt(8), 7), normal("gain", 0.04 * mean, key)]))
+            sides.append(
+                combine(
+                    mean,
+                    [
+                        student("scatter", float(data.std(ddof=1)) / math.sqrt(8), 7),
+                        normal("gain", 0.04 * mean, key),
+                    ],
+                )
+            )
         found = ratio(*sides)
         covered += found.low <= 5.0 <= found.high
     assert 0.90 <= covered / trials <= 0.99

@@ -17,7 +17,11 @@ positive = st.lists(st.floats(0.1, 1e6), min_size=1, max_size=20)
 @given(values=positive)
 def test_the_means_are_in_order(values: list[float]) -> None:
     """Harmonic ≤ geometric ≤ arithmetic, whatever the values."""
-    h, g, a = stats.harmonic_mean(values), stats.geometric_mean(values), stats.arithmetic_mean(values)
+    h, g, a = (
+        stats.harmonic_mean(values),
+        stats.geometric_mean(values),
+        stats.arithmetic_mean(values),
+    )
     assert h <= g * (1 + 1e-9)
     assert g <= a * (1 + 1e-9)
 
@@ -63,7 +67,14 @@ def test_welch_of_single_values_is_not_known() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(1.2, 1.4, "better"), (0.7, 0.9, "worse"), (0.97, 1.03, "equivalent"), (0.9, 1.2, "inconclusive"), (1.01, 1.03, "equivalent"), (1.02, 1.2, "better")],
+    [
+        (1.2, 1.4, "better"),
+        (0.7, 0.9, "worse"),
+        (0.97, 1.03, "equivalent"),
+        (0.9, 1.2, "inconclusive"),
+        (1.01, 1.03, "equivalent"),
+        (1.02, 1.2, "better"),
+    ],
 )
 def test_verdicts(low: float, high: float, verdict: str) -> None:
     """Four ways, and what is certainly small is equivalent."""
@@ -79,7 +90,9 @@ def test_a_trend_is_seen() -> None:
 
 
 def test_stopping_rule_covers() -> None:
-    """Stopping once the half-width is narrow, from n = 8 on, still covers the mean about 95 % of the time."""
+    """Stopping once the half-width is narrow, from n = 8 on, still covers the mean about 95 % of
+    the time.
+    """
     rng = np.random.default_rng(7)
     covered, trials = 0, 1000
     for _ in range(trials):

@@ -24,7 +24,9 @@ def test_three_equal_values_are_settled_and_two_are_not() -> None:
 
 @pytest.mark.parametrize("tau", [2.0, 5.0, 10.0, 30.0])
 def test_an_exponential_approach_is_waited_for(tau: float) -> None:
-    """Power that falls by 60 % is settled when less than 2 % is left of the fall, however slow it is, and within some six time constants."""
+    """Power that falls by 60 % is settled when less than 2 % is left of the fall, however slow it
+    is, and within some six time constants.
+    """
     series = 200 + 300 * np.exp(-np.arange(300) / tau)
     n = first_settled(series)
     assert series[n - 1] < 1.02 * 200
@@ -40,9 +42,16 @@ def test_a_straight_ramp_never_settles() -> None:
 
 
 def test_scatter_without_a_trend_settles() -> None:
-    """Work whose runs scatter by 5 % is settled after a dozen values in nearly every case; a step that has just been is not."""
+    """Work whose runs scatter by 5 % is settled after a dozen values in nearly every case; a step
+    that has just been is not.
+    """
     rng = np.random.default_rng(1)
-    assert np.mean([first_settled(100 * (1 + 0.05 * rng.standard_normal(30))) <= 12 for _ in range(200)]) > 0.9
+    assert (
+        np.mean(
+            [first_settled(100 * (1 + 0.05 * rng.standard_normal(30))) <= 12 for _ in range(200)]
+        )
+        > 0.9
+    )
     step = np.concatenate((100 + rng.standard_normal(6) * 4, 60 + rng.standard_normal(3) * 4))
     assert not settled(step.tolist())
 

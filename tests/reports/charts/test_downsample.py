@@ -12,7 +12,9 @@ SERIES = st.lists(st.one_of(st.none(), st.floats(0, 1000)), min_size=1, max_size
 
 @given(SERIES, st.integers(3, 100))
 def test_extremes_and_gaps_survive(power: list[float | None], limit: int) -> None:
-    """At most `limit` points in order of time, each one of the series; its highest, its lowest and a gap are among them."""
+    """At most `limit` points in order of time, each one of the series; its highest, its lowest and
+    a gap are among them.
+    """
     times = [float(i) for i in range(len(power))]
     kept = thin(times, power, limit)
     assert len(kept) <= limit

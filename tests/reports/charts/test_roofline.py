@@ -1,4 +1,6 @@
-"""The section and the chart of the machine's limits: what is not known is said to be so, and no run stands on another device's line."""
+"""The section and the chart of the machine's limits: what is not known is said to be so, and no run
+stands on another device's line.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +43,17 @@ def test_no_counts_no_section() -> None:
 
 
 def test_one_line_a_device_and_a_point_a_run() -> None:
-    """The line bends at the ridge; a run without limits is a point that belongs to none; without any limits there is no chart."""
+    """The line bends at the ridge; a run without limits is a point that belongs to none; without
+    any limits there is no chart.
+    """
     alt = pytest.importorskip("altair")
     from energybench_reports.charts import roofline as chart_limits
 
-    cpu, gpu, other = beside(cpu_node(), CPU, "fp64"), beside(gpu_node(), BOARDS, "fp64"), beside(gpu_node(used=1), None, None)
+    cpu, gpu, other = (
+        beside(cpu_node(), CPU, "fp64"),
+        beside(gpu_node(), BOARDS, "fp64"),
+        beside(gpu_node(used=1), None, None),
+    )
     names = {cpu.id: "<b>cpu</b>", gpu.id: "gpu"}
     figure = chart_limits.roofline(alt, (cpu, gpu), names)
     assert figure is not None
@@ -54,7 +62,10 @@ def test_one_line_a_device_and_a_point_a_run() -> None:
     ridge = lines[1]
     assert ridge["i"] == pytest.approx(3.3e12 / 3.1e11, rel=1e-4)
     assert ridge["f"] == pytest.approx(3300)
-    assert [(row["run"], row["device"]) for row in points] == [("<b>cpu</b>", lines[0]["device"]), ("gpu", "4 x NVIDIA A100-SXM4-40GB, fp64")]
+    assert [(row["run"], row["device"]) for row in points] == [
+        ("<b>cpu</b>", lines[0]["device"]),
+        ("gpu", "4 x NVIDIA A100-SXM4-40GB, fp64"),
+    ]
     figure = chart_limits.roofline(alt, (cpu, other), {cpu.id: "cpu", other.id: "other"})
     assert figure is not None
     assert figure.spec["layer"][1]["data"]["values"][1]["device"] is None

@@ -1,11 +1,21 @@
-"""What every format shows: the answer first, doubts once, and nothing that was not measured as a number."""
+"""What every format shows: the answer first, doubts once, and nothing that was not measured as a
+number.
+"""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 
-from energybench.model import Comparison, Document, Doubt, Estimate, Measurement, Verification, WorkloadRef
+from energybench.model import (
+    Comparison,
+    Document,
+    Doubt,
+    Estimate,
+    Measurement,
+    Verification,
+    WorkloadRef,
+)
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Section, ratio_axis
 from energybench_reports.view.machine_state import age_days
@@ -23,7 +33,10 @@ def changed(noun: Comparison, **fields: object) -> Comparison:
 def test_the_answer_says_ratio_interval_speedup_and_verdict() -> None:
     """The headline carries everything that somebody quotes."""
     answer = build(SAMPLES["comparison"]()).answers[0]
-    assert answer.line == "CPU node → GPU node: energy ratio 5.00 [4.62, 5.38], speedup 12.000 [11.940, 12.060], verdict: better"
+    assert answer.line == (
+        "CPU node → GPU node: energy ratio 5.00 [4.62, 5.38], speedup 12.000 [11.940, 12.060], "
+        "verdict: better"
+    )
     assert not answer.assumed
 
 
@@ -31,7 +44,9 @@ def test_each_verdict_has_its_words() -> None:
     """Every verdict says in words which side it favours, or that none is favoured."""
     pair = compared(cpu_node(), gpu_node())
     words = {
-        verdict: build(Document(title="", results=(changed(pair, verdict=verdict),))).answers[0].verdict_words
+        verdict: build(Document(title="", results=(changed(pair, verdict=verdict),)))
+        .answers[0]
+        .verdict_words
         for verdict in ("better", "worse", "equivalent", "inconclusive")
     }
     assert len(set(words.values())) == 4
@@ -41,7 +56,9 @@ def test_each_verdict_has_its_words() -> None:
 
 
 def test_an_estimate_has_no_energy_verdict() -> None:
-    """Where a side has no sensor the figure is called time x assumed power, and no verdict is given."""
+    """Where a side has no sensor the figure is called time x assumed power, and no verdict is
+    given.
+    """
     answer = build(SAMPLES["estimated"]()).answers[0]
     assert answer.assumed
     assert answer.figure_name == "time x assumed power"
@@ -69,7 +86,11 @@ def test_a_lost_sensor_is_not_a_zero() -> None:
 
 def test_a_missing_part_is_listed_and_has_no_joules() -> None:
     """A part without a sensor stands in the table with its range and without a number of joules."""
-    table = next(section for section in build(SAMPLES["comparison"]()).sections if section.key == "components").tables[0]
+    table = next(
+        section
+        for section in build(SAMPLES["comparison"]()).sections
+        if section.key == "components"
+    ).tables[0]
     row = next(row for row in table.rows if row[0].text == "network")
     assert row[1].text == "none on this node"
     assert (row[2].text, row[2].note) == ("not measured", "1 part missing: 0 to 17.5 W")
@@ -79,16 +100,24 @@ def test_a_carried_doubt_stands_once_under_its_origin() -> None:
     """What a comparison and a projection carry on of a run is said once, of that run."""
     cpu, gpu = cpu_node(), gpu_node()
     pair = compared(cpu, gpu)
-    carried = tuple(msgspec.structs.replace(doubt, message=f"CPU node → GPU node: {doubt.message}") for doubt in pair.doubts)
+    carried = tuple(
+        msgspec.structs.replace(doubt, message=f"CPU node → GPU node: {doubt.message}")
+        for doubt in pair.doubts
+    )
     month = msgspec.structs.replace(claims_2023(), doubts=carried)
-    found = {weakness.code: weakness.said for weakness in build(Document(title="", results=(cpu, gpu, pair, month))).weaknesses}
+    found = {
+        weakness.code: weakness.said
+        for weakness in build(Document(title="", results=(cpu, gpu, pair, month))).weaknesses
+    }
     assert [subjects for _, subjects in found["memory-modelled"]] == [("GPU node",)]
     assert [subjects for _, subjects in found["one-node-each"]] == [("CPU node → GPU node",)]
 
 
 def test_doubts_of_one_code_and_remedy_stand_together() -> None:
     """Messages that differ in a figure share a heading and a remedy; nothing is lost."""
-    doubts = tuple(Doubt(code="net-refused", message=f"interval {i}", remedy="longer idle") for i in range(2))
+    doubts = tuple(
+        Doubt(code="net-refused", message=f"interval {i}", remedy="longer idle") for i in range(2)
+    )
     run: Measurement = msgspec.structs.replace(cpu_node(), doubts=doubts)
     (weakness,) = build(Document(title="", results=(run,))).weaknesses
     assert weakness.said == (("interval 0", ("CPU node",)), ("interval 1", ("CPU node",)))
@@ -96,8 +125,12 @@ def test_doubts_of_one_code_and_remedy_stand_together() -> None:
 
 def test_a_month_from_assumed_powers_says_so() -> None:
     """A projection that rests on an estimate is marked like the estimate itself."""
-    doubt = Doubt(code="time-x-assumed-power", message="a side has no energy sensor", remedy="open one")
-    answer = build(Document(title="", results=(msgspec.structs.replace(claims_2023(), doubts=(doubt,)),))).answers[0]
+    doubt = Doubt(
+        code="time-x-assumed-power", message="a side has no energy sensor", remedy="open one"
+    )
+    answer = build(
+        Document(title="", results=(msgspec.structs.replace(claims_2023(), doubts=(doubt,)),))
+    ).answers[0]
     assert answer.assumed
     assert "from assumed powers" in answer.line
 
@@ -109,12 +142,24 @@ def test_a_single_run_answers_with_its_energy() -> None:
 
 
 def test_work_that_failed_its_check_has_no_price() -> None:
-    """Its energy was measured and is no energy of the work: said first, and no joules per unit, no rate."""
+    """Its energy was measured and is no energy of the work: said first, and no joules per unit, no
+    rate.
+    """
     failed = Verification(quantity="true residual", value=1e-3, tolerance=1e-10, passed=False)
-    view = build(Document(title="", results=(msgspec.structs.replace(gpu_node(), verification=(failed,)),)))
+    view = build(
+        Document(title="", results=(msgspec.structs.replace(gpu_node(), verification=(failed,)),))
+    )
     assert view.answers[0].verdict == "check failed"
-    assert "not the energy of the work that was asked for: the check of true residual failed" in view.answers[0].verdict_words
-    row = next(dict(zip(t.head, t.rows[0], strict=True)) for s in view.sections if s.key == "measurements" for t in s.tables)
+    assert (
+        "not the energy of the work that was asked for: the check of true residual failed"
+        in view.answers[0].verdict_words
+    )
+    row = next(
+        dict(zip(t.head, t.rows[0], strict=True))
+        for s in view.sections
+        if s.key == "measurements"
+        for t in s.tables
+    )
     assert row["energy per work"] == Cell("not given", "the check of the result failed", "bad")
     assert row["work"].note == ""
 
@@ -122,39 +167,65 @@ def test_work_that_failed_its_check_has_no_price() -> None:
 def test_two_runs_side_by_side_point_to_their_ratio() -> None:
     """Only where the document holds none."""
     both = Document(title="", results=(cpu_node(), gpu_node()))
-    assert "energybench compare" in next(s.about for s in build(both).sections if s.key == "measurements")
-    assert "energybench compare" not in next(s.about for s in build(SAMPLES["comparison"]()).sections if s.key == "measurements")
+    assert "energybench compare" in next(
+        s.about for s in build(both).sections if s.key == "measurements"
+    )
+    assert "energybench compare" not in next(
+        s.about for s in build(SAMPLES["comparison"]()).sections if s.key == "measurements"
+    )
 
 
 def test_labels_that_read_the_same_are_numbered() -> None:
     """Two runs of one label stay two columns."""
     one = cpu_node()
     two: Measurement = msgspec.structs.replace(one, id="another")
-    assert list(build(Document(title="", results=(one, two))).labels.values()) == ["CPU node (1)", "CPU node (2)"]
+    assert list(build(Document(title="", results=(one, two))).labels.values()) == [
+        "CPU node (1)",
+        "CPU node (2)",
+    ]
 
 
 def test_labels_that_read_the_same_are_told_apart_by_what_differs() -> None:
-    """Training and inference of one workload say so in their names; runs of the same settings are numbered then."""
+    """Training and inference of one workload say so in their names; runs of the same settings are
+    numbered then.
+    """
     one = cpu_node()
     modes = [("a", "training"), ("b", "inference"), ("c", "inference")]
     runs = tuple(
-        msgspec.structs.replace(one, id=key, workload=WorkloadRef(name="deepcam", size="S", device="cpu", settings={"mode": mode, "seed": 1}))
+        msgspec.structs.replace(
+            one,
+            id=key,
+            workload=WorkloadRef(
+                name="deepcam", size="S", device="cpu", settings={"mode": mode, "seed": 1}
+            ),
+        )
         for key, mode in modes
     )
     names = build(Document(title="", results=runs)).labels
-    assert names == {"a": "CPU node mode=training", "b": "CPU node mode=inference (1)", "c": "CPU node mode=inference (2)"}
+    assert names == {
+        "a": "CPU node mode=training",
+        "b": "CPU node mode=inference (1)",
+        "c": "CPU node mode=inference (2)",
+    }
 
 
 def test_the_shares_of_a_budget_sum_to_one() -> None:
     """The budget accounts for all of the variance."""
-    budget = next(section for section in build(SAMPLES["comparison"]()).sections if section.key == "budget")
+    budget = next(
+        section for section in build(SAMPLES["comparison"]()).sections if section.key == "budget"
+    )
     for table in budget.tables:
         assert abs(sum(row[4].bar or 0.0 for row in table.rows) - 1) < 1e-12
 
 
 def test_an_axis_holds_every_interval_and_one() -> None:
     """Marks lie on the axis in order, whatever the ratios; what cannot be drawn on it has no mark."""
-    wild = [Estimate(value=2.0, low=-1.0, high=1e9), Estimate(value=1e-9, low=1e-9, high=1.0), None, Estimate(value=-1.0, low=-2.0, high=0.0)]
+    wild = [
+        Estimate(value=2.0, low=-1.0, high=1e9),
+        Estimate(value=1e-9, low=1e-9, high=1.0),
+        None,
+        Estimate(value=-1.0, low=-2.0, high=0.0),
+    ]
     axis, marks = ratio_axis("", wild, margin=0.05)
     assert axis is not None
     assert axis.band is not None
@@ -171,9 +242,15 @@ def section(document: Document, key: str) -> Section:
 
 
 def test_what_would_shrink_each_interval() -> None:
-    """A comparison and each measurement say which effect widens them most, what is left without it, and what to do."""
+    """A comparison and each measurement say which effect widens them most, what is left without it,
+    and what to do.
+    """
     shrink = section(SAMPLES["comparison"](), "shrink")
-    assert [table.title for table in shrink.tables] == ["CPU node → GPU node: energy ratio", "CPU node: energy, gross", "GPU node: energy, gross"]
+    assert [table.title for table in shrink.tables] == [
+        "CPU node → GPU node: energy ratio",
+        "CPU node: energy, gross",
+        "GPU node: energy, gross",
+    ]
     assert shrink.tables[2].rows[0][0] == Cell("gpu.board …: gain", "normal, 4 together")
     assert "calibrate --against" in shrink.tables[2].rows[0][4].text
     assert len(shrink.brief) == 3
@@ -191,26 +268,44 @@ def test_every_run_is_graded_by_aspects() -> None:
 
 
 def test_idle_phases_conditions_and_other_load() -> None:
-    """Which idle, before and after; first and last temperature and clock, every throttle reason; whose work ran beside ours."""
+    """Which idle, before and after; first and last temperature and clock, every throttle reason;
+    whose work ran beside ours.
+    """
     state = section(SAMPLES["comparison"](), "state")
     idle, conditions, others = state.tables
     assert [(row[1].text.split(",")[0], row[2].text, row[4].text) for row in idle.rows] == [
         ("before the work", "−43.0 s", "395 W"),
         ("after the work", "96.0 s", "401 W"),
     ]
-    assert [cell.text for cell in conditions.rows[2][2:]] == ["43 → 65 °C", "1410 → 1395 MHz", "SW power cap"]
-    assert [cell.text for cell in others.rows[0][1:]] == ["backup-agent", "4411", "cpu", "0.8", "44.0 s"]
+    assert [cell.text for cell in conditions.rows[2][2:]] == [
+        "43 → 65 °C",
+        "1410 → 1395 MHz",
+        "SW power cap",
+    ]
+    assert [cell.text for cell in others.rows[0][1:]] == [
+        "backup-agent",
+        "4411",
+        "cpu",
+        "0.8",
+        "44.0 s",
+    ]
     assert not [found for found in build(SAMPLES["estimated"]()).sections if found.key == "state"]
 
 
 def test_channels_say_how_well_their_timing_is_known() -> None:
-    """Prior, profile with its age when the run began, or inferred; with update period and averaging window."""
+    """Prior, profile with its age when the run began, or inferred; with update period and averaging
+    window.
+    """
     table = section(SAMPLES["comparison"](), "channels").tables[0]
     at = table.head.index("timing")
     rows = {(row[0].text, row[2].text): row for row in table.rows}
     assert rows["CPU node", "cpu.dram"][at].text == "prior"
     assert rows["GPU node", "cpu.package"][at].text == "inferred"
-    assert [cell.line for cell in rows["GPU node", "gpu.board"][at : at + 3]] == ["profile (12 days old)", "100.3 ms", "25 ms"]
+    assert [cell.line for cell in rows["GPU node", "gpu.board"][at : at + 3]] == [
+        "profile (12 days old)",
+        "100.3 ms",
+        "25 ms",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -229,9 +324,16 @@ def test_the_age_of_a_profile(made: str | None, began: str | None, days: float |
 
 
 def test_paired_runs_say_so() -> None:
-    """A comparison of interleaved runs says how many pairs it stands on; one of separate runs says nothing of pairs."""
+    """A comparison of interleaved runs says how many pairs it stands on; one of separate runs says
+    nothing of pairs.
+    """
     cpu, gpu = cpu_node(), gpu_node()
     view = build(Document(title="", results=(changed(compared(cpu, gpu), paired=9),)))
     assert ("analysed as", "9 pairs") in [(name, cell.text) for name, cell in view.answers[0].facts]
-    assert "Analysed as 9 pairs of interleaved runs." in next(found for found in view.sections if found.key == "ratios").tables[0].about
-    assert "analysed as" not in dict(build(Document(title="", results=(compared(cpu, gpu),))).answers[0].facts)
+    assert (
+        "Analysed as 9 pairs of interleaved runs."
+        in next(found for found in view.sections if found.key == "ratios").tables[0].about
+    )
+    assert "analysed as" not in dict(
+        build(Document(title="", results=(compared(cpu, gpu),))).answers[0].facts
+    )

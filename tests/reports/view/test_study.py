@@ -14,7 +14,13 @@ def at(low: float, value: float, high: float) -> Study:
     """A study all of whose speedups are the same."""
     made = study()
     speedup = Estimate(value=value, low=low, high=high)
-    return replace(made, cells=tuple(replace(cell, ratios=tuple(replace(ratio, speedup=speedup) for ratio in cell.ratios)) for cell in made.cells))
+    return replace(
+        made,
+        cells=tuple(
+            replace(cell, ratios=tuple(replace(ratio, speedup=speedup) for ratio in cell.ratios))
+            for cell in made.cells
+        ),
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,7 +31,9 @@ def at(low: float, value: float, high: float) -> Study:
         ((0.4, 0.5, 0.625), "least time over eager's", "2.00 [1.60, 2.50]"),
     ],
 )
-def test_where_every_variant_is_slower_the_cost_is_the_headline(edges: tuple[float, float, float], name: str, figure: str) -> None:
+def test_where_every_variant_is_slower_the_cost_is_the_headline(
+    edges: tuple[float, float, float], name: str, figure: str
+) -> None:
     found = answer(at(*edges))
     assert found.figure_name == name
     assert found.figure is not None
@@ -34,7 +42,9 @@ def test_where_every_variant_is_slower_the_cost_is_the_headline(edges: tuple[flo
 
 
 def test_a_ratio_that_decides_nothing_is_no_part_of_the_headline() -> None:
-    """One cell is slower for sure, the other's interval holds 1: the cost is that of the first, and the second is counted."""
+    """One cell is slower for sure, the other's interval holds 1: the cost is that of the first, and
+    the second is counted.
+    """
     made = at(0.4, 0.5, 0.625)
     first, second, *rest = [cell for cell in made.cells if cell.ratios]
     wide = Estimate(value=0.9, low=0.4, high=2.0)

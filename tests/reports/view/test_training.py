@@ -14,10 +14,14 @@ from tests.reports.sample_nodes import cpu_node
 WORK = 2.0  # amount a step
 
 
-def leg(name: str, first: float, last: float, training: str = "one", measured: bool = True) -> Measurement:
+def leg(
+    name: str, first: float, last: float, training: str = "one", measured: bool = True
+) -> Measurement:
     progress = Progress(training=training, first=first, last=last, unit="step", work_per_unit=WORK)
     each = Estimate(value=10.0, low=9.0, high=12.0) if measured else None
-    return msgspec.structs.replace(cpu_node(), id=name, energy_per_work_j=each, record=WorkRecord(progress=progress))
+    return msgspec.structs.replace(
+        cpu_node(), id=name, energy_per_work_j=each, record=WorkRecord(progress=progress)
+    )
 
 
 def shown(*legs: Measurement) -> list[list[str]]:
@@ -68,6 +72,12 @@ def test_a_curve_of_one_value_is_drawn_from_zero() -> None:
     one = msgspec.structs.replace(whole, cells=whole.cells[:1])
     scales = {}
     for panel in figures(alt, one)[0].spec["hconcat"]:
-        y = next(layer["encoding"]["y"] for layer in panel["layer"] if "title" in layer["encoding"]["y"])
+        y = next(
+            layer["encoding"]["y"] for layer in panel["layer"] if "title" in layer["encoding"]["y"]
+        )
         scales[y["title"]] = y["scale"]["zero"]
-    assert scales == {"energy of a training (J)": False, "epsilon": True, "held-out accuracy": False}
+    assert scales == {
+        "energy of a training (J)": False,
+        "epsilon": True,
+        "held-out accuracy": False,
+    }

@@ -1,4 +1,6 @@
-"""Words and numbers: what was not measured says so, and foreign text is tame before any format sees it."""
+"""Words and numbers: what was not measured says so, and foreign text is tame before any format sees
+it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,21 @@ from hypothesis import strategies as st
 
 from energybench.model import Estimate, Part, Work
 from energybench.units import show
-from energybench_reports.view.wording import Cell, amount, bare, component, component_words, known, listed, percent, plain, published, signed, value, watts
+from energybench_reports.view.wording import (
+    Cell,
+    amount,
+    bare,
+    component,
+    component_words,
+    known,
+    listed,
+    percent,
+    plain,
+    published,
+    signed,
+    value,
+    watts,
+)
 
 
 def test_none_is_never_a_number() -> None:
@@ -22,9 +38,13 @@ def test_none_is_never_a_number() -> None:
 
 def test_a_value_has_its_interval() -> None:
     """The interval stands beside the value, in the same unit."""
-    assert value(Estimate(value=12_345.0, low=12_100.0, high=12_600.0), "J") == Cell("12.35 kJ", "[12.10, 12.60]")
+    assert value(Estimate(value=12_345.0, low=12_100.0, high=12_600.0), "J") == Cell(
+        "12.35 kJ", "[12.10, 12.60]"
+    )
     assert value(Estimate(value=2.0, low=2.0, high=2.0), "h") == Cell("2 h", "")
-    assert value(Estimate(value=5.0, low=4.5, high=5.5), "J", per="token").text == "5.00 J per token"
+    assert (
+        value(Estimate(value=5.0, low=4.5, high=5.5), "J", per="token").text == "5.00 J per token"
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,24 +56,39 @@ def test_a_value_has_its_interval() -> None:
         (-40.0, -5.0, 30.0, "-5.0 W [-40, 30]"),
     ],
 )
-def test_a_huge_interval_leaves_the_value_its_digits(low: float, value_: float, high: float, words: str) -> None:
-    """Rounded to the digits of its half-width a ratio of 12 would read 0: value and edges keep two significant digits each."""
+def test_a_huge_interval_leaves_the_value_its_digits(
+    low: float, value_: float, high: float, words: str
+) -> None:
+    """Rounded to the digits of its half-width a ratio of 12 would read 0: value and edges keep two
+    significant digits each.
+    """
     unit = words.partition(" [")[0].partition(" ")[2]
     assert show(Estimate(value=value_, low=low, high=high), unit) == words
 
 
 @given(st.text())
 def test_plain_text_is_one_line_without_control(text: str) -> None:
-    """No control character, no change of direction, no line break gets through, and a second cleaning changes nothing."""
+    """No control character, no change of direction, no line break gets through, and a second
+    cleaning changes nothing.
+    """
     clean = plain(text)
     assert plain(clean) == clean
-    assert not any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in clean)
+    assert not any(
+        unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in clean
+    )
     assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2028\u2029\n\r\t\x1b") & set(clean)
 
 
 @pytest.mark.parametrize(
     ("claimed", "unit", "words"),
-    [(588.0, "MWh", "588 MWh"), (9.8, "", "9.8"), (4e6, "USD", "4\u202f000\u202f000 USD"), (0.0, "", "0"), (1e20, "J", "1e+20 J"), (-2.5, "", "-2.5")],
+    [
+        (588.0, "MWh", "588 MWh"),
+        (9.8, "", "9.8"),
+        (4e6, "USD", "4\u202f000\u202f000 USD"),
+        (0.0, "", "0"),
+        (1e20, "J", "1e+20 J"),
+        (-2.5, "", "-2.5"),
+    ],
 )
 def test_a_published_figure_keeps_its_digits(claimed: float, unit: str, words: str) -> None:
     """A claim is shown as it was published, no digit more."""
@@ -78,6 +113,8 @@ def test_parts_that_the_work_did_not_use_are_named_so() -> None:
     assert component(board) == "gpu.board.unused"
     assert component_words("gpu.board.unused") == "gpu.board, unused"
     assert watts(board) == ""
-    assert watts(Part(component="network", state="missing", low_w=0.0, high_w=17.5)) == "0 to 17.5 W"
+    assert (
+        watts(Part(component="network", state="missing", low_w=0.0, high_w=17.5)) == "0 to 17.5 W"
+    )
     assert watts(Part(component="network", state="missing", high_w=17.5)) == "up to 17.5 W"
     assert watts(Part(component="network", state="missing")) == "range not stated"
