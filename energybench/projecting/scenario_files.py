@@ -216,6 +216,10 @@ def _convert(value: Any, kind: type[T], where: str) -> T:
             )
         elif said.startswith("Invalid enum value"):
             remedy = f"one of {', '.join(_words(kind, path))}"
+            if kind is Doubt:
+                remedy = (
+                    "`energybench explain` lists the codes; scenario-note is for a note of your own"
+                )
         elif wanted := re.match(r"Expected `(\w+)", said):
             remedy = _WANTED.get(wanted[1], "")
         said = said.replace("Object missing required field", "lacks the key").replace("`", "'")

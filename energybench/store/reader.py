@@ -102,7 +102,7 @@ def recover(name: str, ranges: Ranges) -> tuple[Path, Measurement]:
     if file := _checkpoint(header, lines):
         extra.append(
             Doubt(
-                code="interrupted",
+                code="checkpoint-beyond",
                 message=beyond(file),
                 remedy=f"the same command again: it goes on from {Path(file).name}",
             )
