@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from energybench.analysis.measurement.profiles import state
-from energybench.analysis.measurement.roofline import CPU
+from energybench.analysis.measurement.profiles import CPU, state
 from energybench.errors import BadInput
 from energybench.measuring.calibrated_sensors import now_utc
 from energybench.measuring.child import Child, Interrupted, WorkFailed, devices

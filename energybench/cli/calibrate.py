@@ -288,8 +288,14 @@ def _check(
     file: Path | None, folder: Path, collectors: tuple[str, ...], root: Path
 ) -> dict[str, Any]:
     """Every profile of the folder against this machine; or one file, which must fit."""
-    from energybench.analysis.measurement import roofline as limiting
-    from energybench.analysis.measurement.profiles import AGAIN, age_days, belongs, refusal
+    from energybench.analysis.measurement.profiles import (
+        AGAIN,
+        CPU,
+        age_days,
+        belongs,
+        limits_refusal,
+        refusal,
+    )
     from energybench.measuring.calibrated_sensors import now_utc
     from energybench.store import profiles
 
@@ -326,11 +332,11 @@ def _check(
     for limits in reached:
         ours = (
             limits.host == host.name
-            if limits.device == limiting.CPU
+            if limits.device == CPU
             else any(gpu.uuid == limits.device for gpu in host.gpus)
         )
         why = (
-            limiting.refusal(limits, host)
+            limits_refusal(limits, host)
             if ours
             else f"are of {limits.device} on {limits.host}; this is {host.name}"
         )

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from energybench.analysis.measurement import roofline as limiting
-from energybench.analysis.measurement.profiles import apply
+from energybench.analysis.measurement.profiles import apply, usable_limits
 from energybench.measuring.sensors import Sensors
 from energybench.model import DeviceLimits, Doubt, Host
 from energybench.store import profiles
@@ -53,6 +52,4 @@ def limits_of(
     """What the folder's profiles (by default the user's) hold of a workload's device; a doubt where
     that no longer holds, or is old.
     """
-    return limiting.known(
-        profiles.read_limits(folder or profiles.folder()), device, host, now_utc()
-    )
+    return usable_limits(profiles.read_limits(folder or profiles.folder()), device, host, now_utc())
