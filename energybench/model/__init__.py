@@ -1,9 +1,9 @@
 """The nouns of energybench, read downward: channel, trace, window → measurement → comparison →
 projection → document.
 
-All are frozen; unknown fields, NaN and infinities are refused. Units are SI and stand in the
-field's name (`_j`, `_w`, `_s`). No I/O and no import from outside this package: everything else
-stands on it. Read sensing, values, measured, derived, in that order.
+All nouns are frozen and refuse NaN and infinities. Units are SI and stand in the names of the
+fields (`_j`, `_w`, `_s`). This package does no I/O and imports nothing from outside; all other
+packages stand on it. Read sensing, effects, values, doubts, measured, derived, in that order.
 """
 
 from energybench.model.base import (
