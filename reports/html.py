@@ -20,11 +20,9 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from energybench.model import Document, Measurement, Study
-from energybench_reports.charts import power_and_energy as charts
-from energybench_reports.charts import record as chart_record
-from energybench_reports.charts import roofline as chart_limits
-from energybench_reports.charts import study as chart_study
+from energybench.model import Document
+from energybench_reports.charts.document import figures
+from energybench_reports.charts.figure import library
 from energybench_reports.json_report import envelope
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Section, Table
@@ -48,15 +46,6 @@ class Html:
 
     def render(self, document: Document) -> bytes:
         view = build(document)
-        figures = list(charts.figures(document.of(Measurement), document.timelines, view.labels))
-        roofline = chart_limits.roofline(
-            charts.library("altair"), document.of(Measurement), view.labels
-        )
-        figures += [roofline] if roofline is not None else []
-        figures += chart_record.figures(
-            charts.library("altair"), document.of(Measurement), view.labels
-        )
-        figures += chart_study.figures(charts.library("altair"), document.of(Study))
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -64,18 +53,17 @@ class Html:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        library, start = (
-            for_script(text) for text in (bundle(), (TEMPLATES / "report.js").read_text("utf-8"))
-        )
+        drawing = for_script(bundle())
+        start = for_script((TEMPLATES / "report.js").read_text("utf-8"))
         page = environment.get_template("report.html.j2").render(
             view=view,
             arranged=arranged,
             folded=FOLDED,
-            figures=[(figure, for_json(figure.spec)) for figure in figures],
+            figures=[(figure, for_json(figure.spec)) for figure in figures(document, view.labels)],
             style=Markup((TEMPLATES / "report.css").read_text("utf-8")),
-            library=Markup(library),
+            library=Markup(drawing),
             start=Markup(start),
-            policy=policy((library, start)),
+            policy=policy((drawing, start)),
             data=for_json(msgspec.to_builtins(envelope(document))),
         )
         return page.encode()
@@ -93,7 +81,7 @@ def bundle() -> str:
     """The JavaScript of Vega, Vega-Lite and Vega-Embed that fits the installed altair's
     specifications.
     """
-    converter, altair = charts.library("vl_convert"), charts.library("altair")
+    converter, altair = library("vl_convert"), library("altair")
     major, minor = re.findall(r"\d+", altair.SCHEMA_VERSION)[:2]
     wanted = f"{major}.{minor}"
     known = converter.get_vegalite_versions()

@@ -1,1 +1,1 @@
-"""Charts of the html report."""
+"""Charts: one file a chart. Each turns results into Vega-Lite specifications."""

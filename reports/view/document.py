@@ -14,6 +14,7 @@ from energybench_reports.view import measurement as view_measurement
 from energybench_reports.view import projection as view_projection
 from energybench_reports.view import record as view_record
 from energybench_reports.view import study as view_study
+from energybench_reports.view import study_headline as view_study_headline
 from energybench_reports.view.labels import labels
 from energybench_reports.view.layout import View
 from energybench_reports.view.wording import plain
@@ -28,7 +29,7 @@ def build(document: Document) -> View:
     names = labels(measurements)
     answers = [view_comparison.answer(comparison) for comparison in comparisons]
     answers += [view_projection.answer(projection) for projection in projections]
-    answers += [view_study.answer(study) for study in studies]
+    answers += [view_study_headline.answer(study) for study in studies]
     if not answers:
         answers = [
             view_measurement.answer(measurement, names[measurement.id])

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from energybench.model import Estimate, Measurement, Roofline
+from energybench.model import Measurement, Roofline
 from energybench.units import percent
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.machine_state import age_days
-from energybench_reports.view.wording import DASH, Cell, counted, plain, value
+from energybench_reports.view.wording import DASH, Cell, counted, or_dash, plain, value
 
 KEY = "limits"
 
@@ -34,13 +34,13 @@ def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Se
             Cell(names[m.id]),
             _share(line),
             _binding(line),
-            _or_dash(line.flop_per_s, "flop/s"),
-            _or_dash(line.byte_per_s, "B/s"),
+            or_dash(line.flop_per_s, "flop/s"),
+            or_dash(line.byte_per_s, "B/s"),
             Cell(f"{line.intensity_flop_per_byte:.3g}")
             if line.intensity_flop_per_byte is not None
             else Cell(DASH, tone="muted"),
-            _or_dash(line.energy_per_flop_j, "J"),
-            _or_dash(line.energy_per_byte_j, "J"),
+            or_dash(line.energy_per_flop_j, "J"),
+            or_dash(line.energy_per_byte_j, "J"),
             _whose(line, m.host.started_utc),
         )
         for m, line in found
@@ -101,10 +101,6 @@ def _binding(line: Roofline) -> Cell:
         f"{name}, {value(limit, unit).text}",
         f"bound {value(line.bound_flop_per_s, 'flop/s').text}" if line.bound_flop_per_s else "",
     )
-
-
-def _or_dash(estimate: Estimate | None, unit: str) -> Cell:
-    return value(estimate, unit) if estimate is not None else Cell(DASH, tone="muted")
 
 
 def _whose(line: Roofline, started_utc: str | None) -> Cell:

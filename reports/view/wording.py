@@ -83,6 +83,11 @@ def known(thing: object) -> Cell:
     return Cell(plain(thing))
 
 
+def or_dash(estimate: Estimate | None, unit: str = "") -> Cell:
+    """A value with its interval; a dash for None."""
+    return known(None) if estimate is None else value(estimate, unit)
+
+
 def published(claimed: float, unit: str = "") -> str:
     """A figure as it was published: no digit more than it has."""
     places = 0 if float(claimed).is_integer() else max(0, len(repr(claimed).partition(".")[2]))

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from energybench.model import Document, PowerSeries, Timeline
-from energybench_reports.charts.power_and_energy import figures
+from energybench_reports.charts.document import figures
 from energybench_reports.html import Html, bundle, for_json, for_script, policy
 from energybench_reports.view.document import build
 from tests.reports.pages import Page
@@ -134,7 +134,7 @@ def test_a_missing_part_has_no_bar() -> None:
     document = SAMPLES["comparison"]()
     chart = next(
         figure
-        for figure in figures(document.results[:2], (), build(document).labels)
+        for figure in figures(document, build(document).labels)
         if figure.section == "components"
     )
     assert "network" not in json.dumps(chart.spec)
@@ -144,7 +144,7 @@ def test_a_missing_part_has_no_bar() -> None:
 def test_unused_boards_have_a_colour_of_their_own() -> None:
     """Accelerators that idled are visible in the bars and in the lines."""
     document = SAMPLES["unused"]()
-    for figure in figures(document.results, document.timelines, build(document).labels):
+    for figure in figures(document, build(document).labels):
         if figure.section != "repeats":
             assert "gpu.board, unused" in json.dumps(figure.spec)
             assert "#e69f00" in json.dumps(figure.spec)
@@ -163,7 +163,12 @@ def test_a_modelled_power_is_called_so() -> None:
     (chart,) = [
         figure
         for figure in figures(
-            (run,), (Timeline(run=run.id, series=(series,), windows=()),), {run.id: "run"}
+            Document(
+                title="",
+                results=(run,),
+                timelines=(Timeline(run=run.id, series=(series,), windows=()),),
+            ),
+            {run.id: "run"},
         )
         if figure.section == "power"
     ]
@@ -173,7 +178,7 @@ def test_a_modelled_power_is_called_so() -> None:
 
 def test_every_colour_has_a_dark_one() -> None:
     """The style knows every colour that a chart writes."""
-    from energybench_reports.charts import power_and_energy as charts
+    from energybench_reports.charts import figure as charts
     from energybench_reports.html import TEMPLATES
 
     style = (TEMPLATES / "report.css").read_text()
@@ -200,7 +205,8 @@ def test_long_series_are_thinned_and_say_so() -> None:
         power_w=tuple(100.0 + i % 7 for i in range(30_000)),
     )
     line = Timeline(run=cpu_node().id, series=(series,), windows=())
-    (chart,) = [figure for figure in figures((), (line,), {}) if figure.section == "power"]
+    document = Document(title="", results=(), timelines=(line,))
+    (chart,) = [figure for figure in figures(document, {}) if figure.section == "power"]
     assert len(json.dumps(chart.spec)) < 300_000
     assert "at most 2000 points" in chart.caption
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from energybench.model import Estimate, Study
-from energybench_reports.view.study import answer
+from energybench_reports.view.study_headline import answer
 from tests.reports.sample_study import study
 
 
