@@ -1,1 +1,1 @@
-"""Charts: one file a chart. Each turns results into Vega-Lite specifications."""
+"""Charts: a file for every chart, which turns results into Vega-Lite specifications."""

@@ -1,5 +1,5 @@
-"""Curves of a study: the energy of a step, and figures that the workload states, over the x axis of
-the study. A panel for each quantity, a line for each variant.
+"""Curves of a study: the energy of a step, and the workload's figures, over the x axis of the
+study. Every quantity has a panel, every variant a line.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def figures(alt: Any, study: Study) -> list[Figure]:
 
 
 def _points(study: Study, run: StudyRun, x: Any) -> list[dict[str, Any]]:
-    """The points of one run: the energy as `y` with `low` and `high`; exact figures as `y` alone."""
+    """The points of one run: `y` with `low` and `high` for the energy, `y` alone for a figure."""
     shared = {"x": x, "variant": plain(run.variant)}
     rows = []
     if run.energy_j is not None:
@@ -47,10 +47,11 @@ def _points(study: Study, run: StudyRun, x: Any) -> list[dict[str, Any]]:
                 "high": run.energy_j.high,
             }
         )
-    for name in study.plan.curves:
-        if name in run.figures:
-            rows.append({**shared, "of": plain(name), "y": run.figures[name]})
-    return rows
+    return rows + [
+        {**shared, "of": plain(name), "y": run.figures[name]}
+        for name in study.plan.curves
+        if name in run.figures
+    ]
 
 
 def _figure(alt: Any, study: Study, place: Place, rows: list[dict[str, Any]]) -> Figure:
@@ -65,7 +66,7 @@ def _figure(alt: Any, study: Study, place: Place, rows: list[dict[str, Any]]) ->
         [plain(study.plan.title), *(f"{plain(name)} {value}" for name, value in place)]
     )
     text = f"{title}: {listed(quantities)} over {x}, for {listed(variants)}."
-    caption = f"{title}. Bars: 95 % intervals; what has none is exact for its run."
+    caption = f"{title}. Bars: 95 % intervals; a figure without a bar is exact for its run."
     return Figure(SECTION, finished(alt.hconcat(*panels), text), caption, text)
 
 

@@ -1,4 +1,4 @@
-"""Energy by component of each measurement, and how far each repeat lies from the mean."""
+"""Energy of measurements by component, and the distance of every repeat from the mean."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from energybench_reports.charts.figure import (
     cycled,
     finished,
 )
-from energybench_reports.view.measurement import ASSUMED, mean_energy
+from energybench_reports.view.energy import mean_energy
+from energybench_reports.view.measurement import ASSUMED
 from energybench_reports.view.wording import amount, component, component_words, listed, ordered
 
 Names = Mapping[str, str]
@@ -31,25 +32,44 @@ def energy(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figur
     if not shown:
         return None
     factor, unit = prefix(max(m.energy_j.value for m in shown if m.energy_j), "J")
-    palette = component_colours(ordered(key for m in shown for key in m.components_j))
     bars = [row for m in shown for row in _bars(m, names[m.id], factor)]
     sums = [_sum(m, names[m.id], factor) for m in shown]
+    chart = _layered(alt, bars, sums, _colours(alt, shown), unit)
+    text = f"Energy of one repeat by component: {'; '.join(row['text'] for row in sums)}."
+    caption = f"Whisker: interval of the total energy. {_caption(shown, names)}".strip()
+    return Figure("components", finished(chart, text), caption, text)
+
+
+def _colours(alt: Any, shown: Sequence[Measurement]) -> Any:
+    palette = component_colours(ordered(key for m in shown for key in m.components_j))
+    return alt.Color(
+        "part:N",
+        title=None,
+        scale=alt.Scale(
+            domain=[component_words(key) for key in palette], range=list(palette.values())
+        ),
+    )
+
+
+def _layered(
+    alt: Any, bars: list[dict[str, Any]], sums: list[dict[str, Any]], colours: Any, unit: str
+) -> Any:
+    """Coloured bars, a hatching over modelled parts, the interval of the sum, and a line of text
+    above each bar.
+    """
     x = alt.X(
         "from:Q",
         title=f"energy of one repeat, gross ({unit})",
         scale=alt.Scale(zero=True, nice=True),
         axis=alt.Axis(tickCount=6),
     )
-    y = alt.Y("run:N", sort=[names[m.id] for m in shown], axis=None)
-    scale = alt.Scale(
-        domain=[component_words(key) for key in palette], range=list(palette.values())
-    )
+    y = alt.Y("run:N", sort=[row["run"] for row in sums], axis=None)
     tip = [alt.Tooltip("run:N"), alt.Tooltip("part:N"), alt.Tooltip("energy:N")]
     base = alt.Chart(alt.Data(values=bars))
     over = alt.Chart(alt.Data(values=sums))
     layers = [
         base.mark_bar(height=20, stroke="white", strokeWidth=0.5).encode(
-            x=x, x2="to:Q", y=y, color=alt.Color("part:N", title=None, scale=scale), tooltip=tip
+            x=x, x2="to:Q", y=y, color=colours, tooltip=tip
         ),
         base.transform_filter("datum.modelled")
         .mark_bar(height=20, color=HATCH)
@@ -61,14 +81,11 @@ def energy(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figur
             align="left", baseline="bottom", dy=-15, dx=0, fontSize=12, color=INK
         ).encode(x=alt.value(0), y=y, text="text:N"),
     ]
-    chart = alt.layer(*layers).properties(width="container", height=alt.Step(58))
-    text = f"Energy of one repeat by component: {'; '.join(row['text'] for row in sums)}."
-    caption = f"Whisker: interval of the sum. {_caption(shown, names)}".strip()
-    return Figure("components", finished(chart, text), caption, text)
+    return alt.layer(*layers).properties(width="container", height=alt.Step(58))
 
 
 def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, Any]]:
-    """A piece of the bar for each component, from the end of the component before."""
+    """A piece of the bar for every component, from the end of the component before."""
     modelled = {component(part) for part in measurement.boundary.parts if part.state == "modelled"}
     rows = []
     start = 0.0
@@ -106,8 +123,8 @@ def _caption(shown: Sequence[Measurement], names: Names) -> str:
     """The modelled parts, and the missing parts, which have no bar."""
     sentences = []
     for state, words in (
-        ("modelled", "Hatched, modelled from a stated range"),
-        ("missing", "In no bar, missing"),
+        ("modelled", "Hatched, because modelled from a stated range of power"),
+        ("missing", "Not in a bar, because missing"),
     ):
         runs_of = _runs_with(state, shown, names)
         if runs_of:
@@ -120,7 +137,7 @@ def _caption(shown: Sequence[Measurement], names: Names) -> str:
 
 
 def _runs_with(state: str, shown: Sequence[Measurement], names: Names) -> dict[str, list[str]]:
-    """Component → names of the runs in which a part of the component is in `state`."""
+    """Component → names of the runs with a part of the component in `state`."""
     runs_of: dict[str, list[str]] = {
         key: [] for key in ordered(component(part) for m in shown for part in m.boundary.parts)
     }
@@ -136,7 +153,7 @@ def _run_words(runs: Sequence[str], total: int) -> str:
 
 
 def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figure | None:
-    """Distance of each repeat from the mean of its measurement: shows spread and drift."""
+    """Distance of every repeat from the mean of the measurement: shows spread and drift."""
     rows: list[dict[str, Any]] = [
         {"run": names[m.id], "repeat": k, "off": round((repeat.energy_j / mean - 1) * 100, 4)}
         for m in measurements
@@ -172,5 +189,5 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figu
     )
     chart = alt.layer(zero, points).properties(width="container", height=180)
     text = f"Energy of each repeat relative to its mean, for {', '.join(runs)}."
-    caption = "Each point is one repeat; the dashed line is the mean of its measurement."
+    caption = "Each point is one repeat; the dashed line is the mean of the measurement."
     return Figure("repeats", finished(chart, text), caption, text)

@@ -1,5 +1,5 @@
-"""A figure of the HTML page: a Vega-Lite specification made with altair, its caption, and the
-colours that every chart uses.
+"""A figure of the HTML page: a Vega-Lite specification made with altair, the caption, and the
+colours of every chart.
 
 altair is imported late: a person without altair can still have every other format. Labels travel as
 data only, never as markup or expression.
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
 
-# Okabe & Ito's colours, which colour-blind readers can tell apart too (Color Universal Design,
-# 2008). report.css finds each colour by its text here and replaces the colour on dark pages, so
-# change both together.
+# Okabe & Ito's colours: colour-blind readers can tell the colours apart (Color Universal Design,
+# 2008). report.css finds a colour by the text written here and replaces the colour on dark pages:
+# change report.css together with this table.
 COLOURS = {
     "cpu.package": "#0072b2",
     "cpu.dram": "#56b4e9",
@@ -64,8 +64,8 @@ _KEPT = ("datasets", "layer", "hconcat", "width", "height", "facet", "spec", "co
 
 
 class Figure(NamedTuple):
-    """A chart: the section in which the chart stands, the specification, the caption under the
-    chart, and the text that a screen reader reads instead of the chart.
+    """A chart: the section of the page, the specification, the caption under the chart, and the
+    text for a screen reader.
     """
 
     section: str
@@ -83,7 +83,7 @@ def library(name: str) -> Any:
 
 
 def component_colours(keys: Sequence[str]) -> dict[str, str]:
-    """A colour for each component, equal in every chart for the components in COLOURS."""
+    """A colour for every component, equal in every chart for the components in COLOURS."""
     others = iter(OTHERS * (len(keys) // len(OTHERS) + 1))
     return {key: COLOURS.get(key) or next(others) for key in keys}
 

@@ -73,7 +73,7 @@ def power(alt: Any, timeline: Timeline, label: str, parts: Sequence[Part]) -> Fi
 def _lines(
     series_list: Sequence[PowerSeries], parts: Sequence[Part]
 ) -> tuple[list[dict[str, Any]], dict[str, str], dict[str, list[int]]]:
-    """The points of every device, and colour and dash of each component in the legend."""
+    """The points of every device, and colour and dash of every component in the legend."""
     unused = {part.device for part in parts if not part.used}
     modelled = {(part.component, part.device) for part in parts if part.state == "modelled"}
     components = list(dict.fromkeys(s.component.removesuffix(UNUSED) for s in series_list))
@@ -105,11 +105,14 @@ def _scale(alt: Any, by_name: dict[str, Any]) -> Any:
 
 def _caption(timeline: Timeline, label: str) -> str:
     caption = (
-        f"{label}. Shaded: repeats, by number, and what came before them. A gap is a failed "
-        "reading."
+        f"{label}. Shaded: the repeats with their numbers, and the phases before and after them. "
+        "A gap in a line is a failed reading."
     )
     if max(len(series.t_s) for series in timeline.series) > LIMIT:
-        caption += f" Drawn from at most {LIMIT} points a device, lowest and highest readings kept."
+        caption += (
+            f" Drawn from at most {LIMIT} points a device; the lowest and highest readings are "
+            "kept."
+        )
     return caption
 
 

@@ -1,5 +1,5 @@
-"""The curves that workloads record of themselves (a loss by step, and by the energy spent): one
-chart for each name of a curve, one line for each run.
+"""Curves recorded by workloads (a loss by step, and by the energy spent): a chart for every name of
+a curve, a line for every run.
 """
 
 from __future__ import annotations
@@ -76,4 +76,6 @@ def _figure(alt: Any, axes: _Axes, rows: Sequence[dict[str, Any]]) -> Figure:
     )
     text = f"{name} of {listed(runs)}."
     chart = alt.layer(line).properties(width="container", height=220)
-    return Figure(KEY, finished(chart, text), f"{text} At most {LIMIT} points a curve.", text)
+    return Figure(
+        KEY, finished(chart, text), f"{text} Drawn from at most {LIMIT} points a curve.", text
+    )

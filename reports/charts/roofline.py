@@ -1,5 +1,5 @@
-"""The roofline: the highest rate that each device reaches at each arithmetic intensity, and the
-rates of the runs (Williams et al., CACM 52, 2009). Both axes are logarithmic.
+"""The roofline: the highest rate of every device by arithmetic intensity, and the rates of the runs
+(Williams et al., CACM 52, 2009). Both axes are logarithmic.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _ROOM = 4.0  # factor between the outermost point or ridge and the edge of the c
 def roofline(
     alt: Any, measurements: Sequence[Measurement], names: Mapping[str, str]
 ) -> Figure | None:
-    """A line for each device and number format, a point for each run that counts flops and bytes.
+    """A line for every device and number format, a point for every run with flops and bytes.
 
-    None if no run counts both, or if no limits of a device are known.
+    None if no run counts flops and bytes, or if the limits of the devices are not known.
     """
     shown = [
         (names[m.id], m.roofline)
@@ -81,8 +81,9 @@ def roofline(
     )
     text = f"Roofline of {listed(titles)}. {rates}."
     caption = (
-        "Line: what the device was measured to reach, by bandwidth up to the ridge and by its "
-        "matrix rate beyond. A point below its line is what the run left."
+        "Line: the highest rate measured on the device, limited by memory bandwidth left of the "
+        "ridge and by the matrix rate right of the ridge. Point: a run; its distance below the "
+        "line is the part of the rate that the run did not use."
     )
     return Figure(KEY, finished(chart, text), caption, text)
 

@@ -1,5 +1,5 @@
-"""Heat maps of a study: speedup and energy ratio over the two axes of the study, a figure for each
-panel, a map for each variant.
+"""Heat maps of a study: speedup and energy ratio over the two axes of the study. Every panel is a
+figure with a map for every variant.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from energybench_reports.view.study_runs import baseline_name
 from energybench_reports.view.wording import plain
 
 SECTION = "study-ratios"
-_CELL, _ACROSS = 62, 3  # width of a cell in pixels; number of maps beside each other
+_CELL, _ACROSS = 62, 3  # width of a cell in pixels; number of maps in a row
 _SPAN = 1.05  # the scale of colours spans at least 1 / _SPAN to _SPAN
-# Light vermilion below 1, white, blue above 1: dark figures stay readable on all five.
+# Light vermilion below 1, white, blue above 1: dark figures stay readable on every colour.
 _COLOURS = ["#eda36b", "#f6d9c2", "#f7f7f7", "#cfe2ee", "#74b3d9"]
 _FIGURES = "#111111"  # report.css keeps this colour on dark pages
 
@@ -27,7 +27,7 @@ Place = tuple[Any, ...]  # the values of the panel axes
 
 
 class _Point(NamedTuple):
-    """The ratio of one variant in one cell of the study."""
+    """The ratio of a variant in a cell of the study."""
 
     x: Any
     y: Any
@@ -35,7 +35,7 @@ class _Point(NamedTuple):
 
 
 class _Quantity(NamedTuple):
-    """A quantity to draw: field of StudyRatio, and its title."""
+    """A quantity to draw: field of StudyRatio, and title."""
 
     field: str
     title: str
@@ -71,8 +71,8 @@ def _maps(alt: Any, study: Study) -> list[Figure]:
 
 
 def _without_baseline(study: Study, cell: StudyCell) -> list[dict[str, Any]]:
-    """Fields of the variants that were measured in a cell whose first variant does not fit into
-    memory: there is nothing to compare them with.
+    """Fields of the measured variants of a cell, if the first variant, with which variants are
+    compared, does not fit into memory.
     """
     baseline, at, axes = cell.runs[0], cell.cell.at, study.plan.axes
     if baseline.state != "does-not-fit":
@@ -105,7 +105,7 @@ def _map(
     where: str,
     unpaired: Sequence[dict[str, Any]] = (),
 ) -> Figure | None:
-    """One panel: a map for each variant. `unpaired`: fields without a ratio."""
+    """One panel: a map for every variant. `unpaired`: fields without a ratio."""
     rows = _fields(points, quantity)
     if not rows:
         return None
@@ -113,13 +113,13 @@ def _map(
     text = _alternative(study, rows, quantity, where)
     caption = _caption(study, rows, quantity, where)
     if unpaired:
-        caption += f" No fit: {baseline_name(study)} does not."
+        caption += f" No fit: {baseline_name(study)} does not fit into memory there."
     return Figure(SECTION, finished(chart, text), caption, text)
 
 
 def _fields(points: Sequence[_Point], quantity: _Quantity) -> list[dict[str, Any]]:
-    """The fields of the maps. Cells that differ in other axes only are one field, with their
-    geometric mean.
+    """The fields of the maps. Cells at the same x and y are one field with the geometric mean of
+    the cells.
     """
     fields: dict[tuple[str, Any, Any], list[Estimate]] = defaultdict(list)
     for point in points:
@@ -139,14 +139,14 @@ def _fields(points: Sequence[_Point], quantity: _Quantity) -> list[dict[str, Any
 
 
 def _extent(rows: Sequence[dict[str, Any]]) -> float:
-    """The largest factor from 1, up or down, that the scale of colours has to show."""
+    """The largest factor from 1, up or down: the end of the scale of colours."""
     return max(max(max(row["ratio"], 1 / row["ratio"]) for row in rows), _SPAN)
 
 
 def _drawn(
     alt: Any, study: Study, rows: Sequence[dict[str, Any]], title: str, extent: float
 ) -> Any:
-    """The maps of the variants beside each other, on one logarithmic scale of colours about 1."""
+    """The maps of the variants side by side, on a common logarithmic scale of colours about 1."""
     axes = study.plan.axes
     domain = [1 / extent, extent**-0.5, 1, extent**0.5, extent]
     xs, ys = _sorted(row["x"] for row in rows), _sorted(row["y"] for row in rows)
@@ -186,7 +186,7 @@ def _sorted(values: Any) -> list[Any]:
 def _alternative(
     study: Study, rows: Sequence[dict[str, Any]], quantity: _Quantity, where: str
 ) -> str:
-    """The text that is read out instead of the maps."""
+    """The text for a screen reader."""
     axes, ratios = study.plan.axes, [row["ratio"] for row in rows]
     title = plain(study.plan.title) + (f", {where}" if where else "")
     return (
@@ -200,16 +200,16 @@ def _caption(study: Study, rows: Sequence[dict[str, Any]], quantity: _Quantity, 
     place = f"; {where}" if where else ""
     caption = (
         f"{title}, {baseline_name(study)} / variant{place}. Above 1 is in the variant's favour. "
-        "Intervals: in the table."
+        "The table has the intervals."
     )
     averaged = _averaged_axes(study)
     if averaged:
         caption += (
-            f" Geometric mean over {' and '.join(plain(name) for name in averaged)}; each stands in "
-            "the table."
+            f" Geometric mean over {' and '.join(plain(name) for name in averaged)}; the single "
+            "values are in the table."
         )
     if any(row["text"].endswith("?") for row in rows):
-        caption += " A question mark: the interval holds 1."
+        caption += " A question mark: the interval contains 1."
     return caption
 
 

@@ -61,10 +61,10 @@ def _budgets(
         tables.append(_budget(f"{names[m.id]}: energy, gross", m.energy_j, "J"))
         tables.append(_budget(f"{names[m.id]}: time", m.time_s, "s"))
     about = (
-        "Each effect with its standard uncertainty u in the value's own unit. Effects with the "
-        "same key are the same error wherever the key appears, so they "
-        "cancel or add as one. Share: u² over the sum of all u². A one-sided bound lets the truth "
-        "lie anywhere up to u·√12 beyond the value."
+        "Each effect with its standard uncertainty u in the unit of the value. Effects with equal "
+        "keys are one common error, in this table and in others: they add linearly in a sum and "
+        "cancel in a ratio. Share: u² divided by the sum of all u². A one-sided bound: the true "
+        "value lies anywhere up to u·√12 beyond the value."
     )
     complete = tuple(table for table in tables if table is not None)
     return Section("budget", "Uncertainty budgets", about, complete, detail=True)
@@ -97,7 +97,7 @@ def _effect_row(effect: Effect, unit: str, variance: float) -> tuple[Cell, ...]:
         Cell(_DISTRIBUTIONS[effect.distribution]),
         dof,
         Cell(percent(share), bar=share),
-        Cell(plain(effect.key), tone="code") if effect.key else Cell("its own", tone="muted"),
+        Cell(plain(effect.key), tone="code") if effect.key else Cell("independent", tone="muted"),
     )
 
 
@@ -109,12 +109,11 @@ def _boundary(measurements: Sequence[Measurement], names: Names) -> Section:
         (Cell(names[m.id]), *_part_row(part)) for m in measurements for part in m.boundary.parts
     )
     about = (
-        "What the joules cover. compute = every package + all memory + every accelerator present, "
-        "used or idle. "
-        "A modelled part counts with the middle of its range; a missing part counts with nothing, "
-        "and its range widens the interval upward."
+        "The parts of the node whose energy the joules include. compute = every package + all "
+        "memory + every accelerator present, used or idle. A modelled part counts with the middle "
+        "of its range. A missing part is not in the sum; its range extends the interval upward."
     )
-    head = ("measurement", "part", "device", "by the work", "state", "range")
+    head = ("measurement", "part", "device", "use by the work", "state", "range")
     table = Table("", head, rows, right=frozenset(("range",)))
     return Section("boundary", "Boundary", about, (table,), detail=True)
 
@@ -138,7 +137,7 @@ def _channels(measurements: Sequence[Measurement], names: Names) -> Section:
         "collector",
         "part",
         "device",
-        "reads",
+        "quantity",
         "timing",
         "updates every",
         "averages over",
@@ -154,10 +153,10 @@ def _channels(measurements: Sequence[Measurement], names: Names) -> Section:
         for channel in m.channels
     )
     about = (
-        "How each sensor was read. Period and jitter (standard deviation against the schedule) are "
-        "as measured; a failed read is a gap, never a 0. "
-        "Timing: where the sensor's own update period, averaging window and lag come from: a "
-        "prior, a profile of this device, or inferred from this run."
+        "How each sensor was read. Period and jitter (standard deviation from the schedule) are "
+        "measured; a failed read is a gap, never a 0. Timing: the source of the sensor's update "
+        "period, averaging window and lag: a prior from published data, a profile of this device, "
+        "or inferred from this run."
     )
     table = Table("", head, rows, right=frozenset(head[6:]))
     return Section("channels", "Channels", about, (table,), detail=True)

@@ -1,5 +1,5 @@
-"""The machines that measured: hosts with their software, and accelerators with their clocks, limits
-and modes.
+"""The machines that measured: hosts with software, and accelerators with clocks, limits and
+modes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Names = Mapping[str, str]
 
 
 def section(measurements: Sequence[Measurement], names: Names) -> Section:
-    about = "As read on the machine that measured. A dash: not known there."
+    about = "As read on the machine that measured. A dash: the value is not known."
     tables = (_hosts(measurements, names), _accelerators(measurements, names))
     return Section("provenance", "Provenance", about, tables if measurements else (), detail=True)
 
@@ -75,7 +75,7 @@ def _accelerators(measurements: Sequence[Measurement], names: Names) -> Table:
     head = (
         "measurement",
         "accelerator",
-        "by the work",
+        "use by the work",
         "driver",
         "power limit",
         "SM clock",

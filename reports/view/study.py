@@ -30,7 +30,7 @@ _OUTCOMES: dict[str, Tone] = {
 
 
 def sections(studies: Sequence[Study]) -> tuple[Section, ...]:
-    """Claims first, because they are the question; then the ratios, every run, and missing runs."""
+    """Claims first, because claims are the question; then ratios, every run, and missing runs."""
     if not studies:
         return ()
     return (
@@ -48,9 +48,9 @@ def sections(studies: Sequence[Study]) -> tuple[Section, ...]:
 def _claims(studies: Sequence[Study]) -> Section:
     head = ("claim", "outcome", "measured", "decided by", "why", "published in")
     about = (
-        "Published figures beside what was measured here. An interval agrees where it lies within "
-        "the claimed range, or meets it and is narrower than ±10 %; "
-        "the cell shown is the one that decides."
+        "Published figures beside the measurements of this study. A measured interval agrees with "
+        "a claim if the interval lies within the claimed range, or if the interval overlaps the "
+        "range and is narrower than ±10 %. The row shows the cell that decides."
     )
     tables = tuple(
         Table(table_title(studies, study), head, tuple(_claim_row(test) for test in study.claims))
@@ -94,8 +94,8 @@ def _ratios(studies: Sequence[Study]) -> Section:
         for cell in study.cells
     ]
     about = (
-        "Each cell's variants took turns in blocks of random order and are compared as pairs. "
-        "Variants that failed their check are in no ratio."
+        "The variants of a cell ran in turn, in blocks of random order, and are compared pair by "
+        "pair. A variant that failed its check has no ratio."
     )
     about += notes(studies, with_curves=False)
     brief = tuple(f"{key}: {words}" for key, words in lines if words)
@@ -104,11 +104,11 @@ def _ratios(studies: Sequence[Study]) -> Section:
 
 def _ratio_table(title: str, study: Study) -> Table:
     energy = ASSUMED if is_estimated(study) else "energy ratio"
-    head = ("cell", "variant", "speedup", energy, "memory ratio", "of a step's own", "pairs")
+    head = ("cell", "variant", "speedup", energy, "memory ratio", "ratio of step memory", "pairs")
     rows = tuple(_ratio_row(cell, ratio) for cell in study.cells for ratio in cell.ratios)
     about = (
-        f"{baseline_name(study)} / variant: above 1 is in the variant's favour. Memory: at the "
-        "peak, and of what a step takes beside what is held."
+        f"{baseline_name(study)} / variant: above 1 is in the variant's favour. Memory ratio: of "
+        "the memory at the peak. Step memory: the memory of a step above what stays allocated."
     )
     return Table(title, head, rows, about, right=frozenset(("pairs",)))
 
@@ -142,7 +142,7 @@ def _ratio_words(baseline: str, cell: StudyCell) -> str:
 
 
 def _unpaired_words(cell: StudyCell) -> str:
-    """Time and memory of the measured variants in a cell whose first variant was not measured."""
+    """Time and memory of the measured variants in a cell without a measured first variant."""
     baseline = cell.runs[0]
     runs = [run for run in cell.runs[1:] if run.state == "measured" and run.time_s is not None]
     if baseline.state == "measured" or not runs:

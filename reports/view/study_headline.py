@@ -13,21 +13,21 @@ from energybench_reports.view.study_runs import baseline_name, count_runs, is_es
 from energybench_reports.view.wording import Cell, counted, plain, value
 
 _ESTIMATED = (
-    "Times and memory were measured; energies are time x assumed power, and give no energy verdict."
+    "Times and memory were measured. Energies are time x assumed power and give no energy verdict."
 )
 
 Fact = tuple[str, Cell]
 
 
 class _Pair(NamedTuple):
-    """A ratio and the cell in which the ratio was measured."""
+    """A ratio and the cell of the measurement."""
 
     ratio: StudyRatio
     cell: StudyCell
 
 
 class _Headline(NamedTuple):
-    """The figure that stands large: name, value, the variant and cell, and the energy there."""
+    """The large figure: name, value, variant and cell, and the energy in the cell."""
 
     name: str
     figure: Estimate | None
@@ -44,7 +44,7 @@ def answer(study: Study) -> Answer:
     if headline.energy is not None:
         facts.append(headline.energy)
     estimated = is_estimated(study)
-    direction = "Least" if headline.slower else "Largest"
+    direction = "Smallest slowdown" if headline.slower else "Largest speedup"
     ratio = "not measured"
     if headline.figure is not None:
         ratio = f"{show(headline.figure)} ({headline.place})"
@@ -76,7 +76,7 @@ def _headline(study: Study) -> _Headline:
     slower = bool(decided) and all(
         pair.ratio.speedup.low > 0 and pair.ratio.speedup.high < 1 for pair in decided
     )
-    name = f"least time over {baseline}'s" if slower else f"largest speedup over {baseline}"
+    name = f"smallest slowdown against {baseline}" if slower else f"largest speedup over {baseline}"
     if not pairs:
         return _Headline(name, None, "nothing was compared", None, slower)
 
@@ -96,25 +96,25 @@ def _place(best: _Pair, pairs: list[_Pair], decided: list[_Pair]) -> str:
     """Variant and cell of the figure, and the ratios that decide nothing."""
     place = f"{plain(best.ratio.variant)} at {plain(best.cell.cell.key)}"
     if _contains_one(best.ratio.speedup):
-        return f"{place}; its interval holds 1, so that nothing is decided"
+        return f"{place}; its interval contains 1, so that the direction is not decided"
     undecided = len(pairs) - len(decided)
     if undecided:
         return (
-            f"{place}; of {counted(len(pairs), 'ratio')} {undecided} have an interval that holds "
-            "1, and are not in it"
+            f"{place}; left out: {undecided} of {counted(len(pairs), 'ratio')}, because the "
+            "interval contains 1"
         )
     return place
 
 
 def _energy_fact(ratio: StudyRatio, baseline: str, slower: bool) -> Fact | None:
-    """The energy ratio of the same pair, in the direction of the headline."""
+    """The energy ratio in the direction of the headline."""
     if ratio.energy_ratio is None or ratio.energy_ratio.low <= 0:
         return None
     title = plain(ratio.energy_title)
     if slower:
-        name = f"{title.removesuffix(' ratio')} over {baseline}'s there"
+        name = f"{title.removesuffix(' ratio')} relative to {baseline}, same cell"
         return name, value(_inverse(ratio.energy_ratio))
-    return f"{title} there", value(ratio.energy_ratio)
+    return f"{title}, same cell", value(ratio.energy_ratio)
 
 
 def _contains_one(estimate: Estimate) -> bool:
@@ -140,7 +140,7 @@ def _facts(study: Study, claims: str) -> list[Fact]:
         facts.append(("idle power, before the first cell", value(study.idle_power_w, "W")))
     unfit = count_runs(study, "does-not-fit")
     if unfit:
-        facts.append(("does not fit", Cell(counted(unfit, "run"), tone="warn")))
+        facts.append(("does not fit into memory", Cell(counted(unfit, "run"), tone="warn")))
     failed = count_runs(study, "check-failed", "failed")
     if failed:
         facts.append(("check failed or failed", Cell(counted(failed, "run"), tone="bad")))

@@ -1,5 +1,5 @@
-"""The runs of a study: every cell with its runs, the figures that the workload states, and the runs
-that gave no measurement.
+"""The runs of a study: figures of the workload, every cell with the runs, and the runs without a
+measurement.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from energybench_reports.view.wording import Cell, Tone, known, or_dash, plain, 
 STATES: dict[str, tuple[str, Tone]] = {
     "measured": ("measured", ""),
     "cut": ("cut short by a signal", "warn"),
-    "check-failed": ("check failed: in no ratio", "bad"),
+    "check-failed": ("check failed: no ratio", "bad"),
     "failed": ("failed", "bad"),
     "does-not-fit": ("does not fit", "warn"),
-    "absent": ("not here", "muted"),
+    "absent": ("not available", "muted"),
 }
 
 
 def baseline_name(study: Study) -> str:
-    """The first variant, with which the other variants are compared."""
+    """Name of the first variant: the baseline of the study."""
     if study.plan.cells and study.plan.cells[0].variants:
         return plain(study.plan.cells[0].variants[0].name)
     return "the first variant"
 
 
 def is_estimated(study: Study) -> bool:
-    """Whether a run's energy is its time x an assumed power."""
+    """Whether the energy of a run is time x an assumed power."""
     return any(run.quality == "estimated" for _, run in _all_runs(study))
 
 
@@ -44,8 +44,8 @@ def table_title(studies: Sequence[Study], study: Study) -> str:
 
 
 def notes(studies: Sequence[Study], *, with_curves: bool) -> str:
-    """Notes of the plans of the studies with, or without, figures of the workload. The notes
-    qualify such figures; in a study without figures they stand beside the ratios.
+    """Notes in the plans of the studies with, or without, figures of the workload. Notes qualify
+    the figures; in a study without figures, the notes stand beside the ratios.
     """
     return "".join(
         f" {plain(note)}"
@@ -61,21 +61,21 @@ def _all_runs(study: Study) -> Iterator[tuple[StudyCell, StudyRun]]:
             yield cell, run
 
 
-# ---------------------------------------------------------------- figures that the workload states
+# ---------------------------------------------------------------- figures of the workload
 
 
 def figures(studies: Sequence[Study]) -> Section:
-    """Figures that the workload states of its own runs, with the energy of the runs, for the
-    studies that ask for such figures.
+    """Figures that the workload states, with the energy of the runs, for the studies that ask for
+    figures.
     """
     tables = tuple(
         _figures_table(table_title(studies, study), study) for study in studies if study.plan.curves
     )
     about = (
-        "Figures that the workload states of its own last repeat; they are exact for that "
+        "Figures that the workload states about its last repeat; they are exact for that "
         f"run.{notes(studies, with_curves=True)}"
     )
-    return Section("study-figures", "What came of it", about, tables)
+    return Section("study-figures", "Figures of the workload", about, tables)
 
 
 def _figures_table(title: str, study: Study) -> Table:
@@ -102,13 +102,13 @@ def _figure(number: float | None) -> Cell:
 
 
 def every_run(studies: Sequence[Study]) -> Section:
-    """One row a run, with time, energy, memory and the check of the result."""
+    """A row for every run, with time, energy, memory and the check of the result."""
     tables = tuple(_runs_table(table_title(studies, study), study) for study in studies)
     about = (
-        "Every run, per step. Gross energy within the boundary; where no sensor stands behind it, "
-        "time x assumed power."
+        "Every run, per step: gross energy of the parts in the boundary or, for a run without a "
+        "power sensor, time x assumed power."
     )
-    return Section("study-runs", "Every cell", about, tables, detail=True)
+    return Section("study-runs", "Every run", about, tables, detail=True)
 
 
 def _runs_table(title: str, study: Study) -> Table:
@@ -121,7 +121,7 @@ def _runs_table(title: str, study: Study) -> Table:
         f"energy of a {step}",
         "rate",
         "memory at the peak",
-        "of a step's own",
+        "step memory above what stays allocated",
         "check",
     )
     rows = tuple(_run_row(cell, run) for cell, run in _all_runs(study))
@@ -155,14 +155,14 @@ def _energy(run: StudyRun) -> Cell:
 
 
 def _memory(memory: Memory | None) -> tuple[Cell, Cell]:
-    """At the peak, and the memory of a step above the memory that stays allocated."""
+    """Memory at the peak, and step memory above the memory that stays allocated."""
     if memory is None:
         return known(None), known(None)
     return or_dash(memory.peak_bytes, "B"), or_dash(memory.extra_bytes, "B")
 
 
 def _check(checks: Sequence[Verification]) -> Cell:
-    """The check that failed or, if all passed, the check that came closest to its tolerance."""
+    """The failed check or, if no check failed, the check closest to the tolerance."""
     if not checks:
         return known(None)
     worst = max(checks, key=lambda check: (not check.passed, _share_of_tolerance(check)))
@@ -182,8 +182,8 @@ def _share_of_tolerance(check: Verification) -> float:
 
 
 def not_measured(studies: Sequence[Study]) -> Section:
-    """Variants that the device does not have, that do not fit into memory, and that failed."""
-    head = ("what", "where", "state", "why")
+    """Variants that failed, do not fit into memory, or do not exist on the device."""
+    head = ("variant", "cell", "state", "why")
     tables = tuple(
         Table(table_title(studies, study), head, tuple(_not_measured_rows(study)))
         for study in studies
@@ -194,10 +194,12 @@ def not_measured(studies: Sequence[Study]) -> Section:
         for row in table.rows
     )
     about = (
-        "Variants that this device does not have, what its memory cannot hold, and what failed: "
-        "results too, in no ratio."
+        "Variants that this device does not have, that do not fit into its memory, or that failed. "
+        "They are results of the study too, but have no ratio."
     )
-    return Section("study-missing", "Not here, does not fit, failed", about, tables, brief=brief)
+    return Section(
+        "study-missing", "Not available, does not fit, failed", about, tables, brief=brief
+    )
 
 
 def _not_measured_rows(study: Study) -> Iterator[tuple[Cell, ...]]:
@@ -205,7 +207,7 @@ def _not_measured_rows(study: Study) -> Iterator[tuple[Cell, ...]]:
         yield (
             Cell(plain(absent.variant)),
             Cell(plain(absent.where) or "everywhere"),
-            Cell("not here", tone="muted"),
+            Cell("not available", tone="muted"),
             Cell(plain(absent.reason)),
         )
     for cell, run in _all_runs(study):

@@ -1,4 +1,4 @@
-"""The work of each measurement: what ran, the checks of the result, and the regions."""
+"""The work of a measurement: program and settings, checks of the result, and regions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Names = Mapping[str, str]
 
 def section(measurements: Sequence[Measurement], names: Names) -> Section:
     about = (
-        "A comparison is of the same work only where the fingerprints are the same and the checks "
-        "passed on both sides."
+        "Two measurements did the same work only if the fingerprints of the problem are equal and "
+        "the checks passed on both sides."
     )
     tables = (
         _runs(measurements, names),

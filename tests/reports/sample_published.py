@@ -4,9 +4,17 @@ or cannot be derived.
 
 from __future__ import annotations
 
+import msgspec
+
 from energybench.model import Claim, Doubt, Effect, Estimate, Input, Line, Projection
 
 _POST = "NVIDIA blog post of May 2023"
+
+
+def _stated(name: str, value: float, low: float, high: float, unit: str, source: str) -> Input:
+    """An input whose range the scenario states."""
+    given = _given(name, value, low, high, unit, source)
+    return msgspec.structs.replace(given, stated=(low, high))
 
 
 def _given(name: str, value: float, low: float, high: float, unit: str, source: str) -> Input:
@@ -49,10 +57,10 @@ def claims_2023() -> Projection:
         unit="h",
         source="365 d x 24 h / 12",
     )
-    nodes = _given(
+    nodes = _stated(
         "nodes_baseline", 1536.0, 1290.0, 1680.0, "nodes", "inferred: the post gives no fleet"
     )
-    power = _given(
+    power = _stated(
         "power_baseline_w",
         656.0,
         560.0,
@@ -69,7 +77,7 @@ def claims_2023() -> Projection:
         f"{_POST}: 5x on average, mean not named; taken as weighted by the baseline's energy",
     )
     used = _given("utilisation_baseline", 1.0, 1.0, 1.0, "", "as published: full utilisation")
-    price = _given(
+    price = _stated(
         "energy_price_per_kwh",
         0.10,
         0.07,

@@ -138,7 +138,7 @@ def test_a_missing_part_has_no_bar() -> None:
         if figure.section == "components"
     )
     assert "network" not in json.dumps(chart.spec)
-    assert "In no bar, missing: network of GPU node" in chart.caption
+    assert "Not in a bar, because missing: network of GPU node" in chart.caption
 
 
 def test_unused_boards_have_a_colour_of_their_own() -> None:

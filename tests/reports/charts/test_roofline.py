@@ -26,14 +26,14 @@ def test_share_limit_intensity_and_joules() -> None:
     assert found["limit that binds"][0].text == "memory bandwidth, 310.0 GB/s"
     assert found["flop/B"][0].text == "0.903"
     assert found["energy per flop"][0].text == "2.230 nJ"
-    assert found["limits of"][0].note == "12 days old"
+    assert found["limits measured on"][0].note == "12 days old"
 
 
 def test_without_limits_the_joules_stand() -> None:
     """The share is not known, and no number stands for it; what would tell is named."""
     found = rows(beside(cpu_node(), None, None))
     assert found["share of its limit"][0].text == "not known"
-    assert "calibrate --limits-only" in found["limits of"][0].line
+    assert "calibrate --limits-only" in found["limits measured on"][0].line
     assert found["energy per flop"][0].text == "2.230 nJ"
 
 

@@ -106,7 +106,7 @@ def test_a_carried_doubt_stands_once_under_its_origin() -> None:
     )
     month = msgspec.structs.replace(claims_2023(), doubts=carried)
     found = {
-        weakness.code: weakness.said
+        weakness.code: weakness.messages
         for weakness in build(Document(title="", results=(cpu, gpu, pair, month))).weaknesses
     }
     assert [subjects for _, subjects in found["memory-modelled"]] == [("GPU node",)]
@@ -120,7 +120,7 @@ def test_doubts_of_one_code_and_remedy_stand_together() -> None:
     )
     run: Measurement = msgspec.structs.replace(cpu_node(), doubts=doubts)
     (weakness,) = build(Document(title="", results=(run,))).weaknesses
-    assert weakness.said == (("interval 0", ("CPU node",)), ("interval 1", ("CPU node",)))
+    assert weakness.messages == (("interval 0", ("CPU node",)), ("interval 1", ("CPU node",)))
 
 
 def test_a_month_from_assumed_powers_says_so() -> None:

@@ -40,14 +40,14 @@ def test_energies_of_the_runs_add_up_from_the_first_step() -> None:
 
 def test_steps_that_no_run_covers_are_said() -> None:
     rows = shown(leg("first", 0, 10), leg("third", 20, 30))
-    assert rows[1] == ["in no repeat given here", "10", "20", "not measured"]
-    assert rows[-1] == ["together, 20 steps of the runs given", "", "", "400 J [360, 480]"]
+    assert rows[1] == ["not in a run of this report", "10", "20", "not measured"]
+    assert rows[-1] == ["together, 20 steps of the runs in this report", "", "", "400 J [360, 480]"]
 
 
 @pytest.mark.parametrize(
     ("legs", "says"),
     [
-        ((leg("first", 0, 10), leg("again", 0, 20)), "no sum: runs did the same steps"),
+        ((leg("first", 0, 10), leg("again", 0, 20)), "no sum: several runs did the same steps"),
         ((leg("first", 0, 10), leg("blind", 10, 20, measured=False)), "not measured"),
     ],
 )
