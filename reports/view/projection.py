@@ -108,8 +108,8 @@ def sections(projections: Sequence[Projection]) -> tuple[Section, Section]:
     )
     lines_about = (
         "Each line is computed from the lines above it and from its inputs. The uncertainty of "
-        "every input is carried through to the result. The range of an input that a scenario "
-        "states is shown as it was stated."
+        "every input is carried through to the result. If the scenario states the range of an "
+        "input, the table of inputs shows the stated range instead of an interval."
     )
     claims = tuple(_claims(projection) for projection in projections if projection.claims)
     claims_about = (

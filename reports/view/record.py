@@ -35,7 +35,7 @@ def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Se
     ]
     about = (
         "Statements of the workload about its last repeat; its figures are exact for that run. "
-        "Energies beside them are the gross energy of one repeat."
+        "The energies beside the figures are the gross energy of one repeat."
     )
     titles = {run.record.title for run in recorded}
     title = plain(titles.pop()) if len(titles) == 1 else "The workloads' records"

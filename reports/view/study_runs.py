@@ -15,7 +15,7 @@ from energybench_reports.view.wording import Cell, Tone, known, or_dash, plain, 
 STATES: dict[str, tuple[str, Tone]] = {
     "measured": ("measured", ""),
     "cut": ("cut short by a signal", "warn"),
-    "check-failed": ("check failed: no ratio", "bad"),
+    "check-failed": ("check failed, no ratio", "bad"),
     "failed": ("failed", "bad"),
     "does-not-fit": ("does not fit", "warn"),
     "absent": ("not available", "muted"),

@@ -15,9 +15,9 @@ from energybench_reports.view.wording import NOT_MEASURED, Cell, plain, value
 _HEAD = ("run", "from", "to", "gross energy")
 _ABOUT = (
     "Energy of a run: the work of its steps x the energy per work of that run, without the steps "
-    "of its warm-up. Together: the ends of the intervals are added, as if the errors of all runs "
-    "were equal. A repeat that was cut off is done again, and the energy of the first attempt is "
-    "not in this sum; if its steps had already been saved, they are a gap in the table."
+    "of its warm-up. Together: the ends of the intervals are added, as if all runs had the same "
+    "relative error. A repeat that was cut off is done again, and the energy of the first attempt "
+    "is not in this sum; if its steps had already been saved, they are a gap in the table."
 )
 
 

@@ -1,5 +1,5 @@
-"""A projection like that of a published claim: lines with inputs, and claims that fit, do not fit,
-or cannot be derived.
+"""A projection of a published claim: lines with inputs, and claims that fit, do not fit, or cannot
+be derived.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ _POST = "NVIDIA blog post of May 2023"
 
 
 def _stated(name: str, value: float, low: float, high: float, unit: str, source: str) -> Input:
-    """An input whose range the scenario states."""
-    given = _given(name, value, low, high, unit, source)
-    return msgspec.structs.replace(given, stated=(low, high))
+    """An input with a range stated in the scenario."""
+    without_range = _given(name, value, low, high, unit, source)
+    return msgspec.structs.replace(without_range, stated=(low, high))
 
 
 def _given(name: str, value: float, low: float, high: float, unit: str, source: str) -> Input:

@@ -1,4 +1,4 @@
-"""The inputs of a projection: a range that a scenario states is printed as it was stated."""
+"""The inputs of a projection: a stated range is printed as in the scenario."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def printed(value: Estimate, stated: tuple[float, float] | None, unit: str = "W"
 def test_a_stated_range_is_printed_as_it_was_stated(
     stated: tuple[float, float] | None, words: str
 ) -> None:
-    """Not as the 95 % interval of the rectangle from which a simulation draws the input."""
+    """A stated range is not replaced by the 95 % interval of the rectangular distribution."""
     assert printed(POWER, stated) == words
 
 
