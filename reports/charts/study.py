@@ -140,7 +140,8 @@ def _fields(points: Sequence[_Point], quantity: _Quantity) -> list[dict[str, Any
 
 def _extent(rows: Sequence[dict[str, Any]]) -> float:
     """The largest factor from 1, up or down: the end of the scale of colours."""
-    return max(max(max(row["ratio"], 1 / row["ratio"]) for row in rows), _SPAN)
+    ratios = [float(row["ratio"]) for row in rows]
+    return max(*ratios, *(1 / ratio for ratio in ratios), _SPAN)
 
 
 def _drawn(

@@ -93,7 +93,7 @@ def repeats(measurements: Sequence[Measurement], names: Names) -> Section:
 
 def _repeat_rows(m: Measurement) -> list[tuple[Cell, ...]]:
     mean = mean_energy(m)
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for number, repeat in enumerate(m.repeats, 1):
         distance = Cell(NOT_MEASURED, tone="warn")
         if repeat.energy_j is not None and mean:

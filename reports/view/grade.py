@@ -55,7 +55,7 @@ def _grade(book: RuleBook, without: str) -> str:
 
 def _aspect_rows(book: RuleBook) -> list[tuple[Cell, ...]]:
     """A row for every aspect, with the levels of the aspect together."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for name in dict.fromkeys(aspect.name for aspect in book.aspects):
         levels = [aspect for aspect in book.aspects if aspect.name == name]
         rows.append((Cell(book.name), Cell(name), _result(levels), _deciding(levels)))
