@@ -1,7 +1,4 @@
-"""JSON: a single result as the contract has it, several in one document.
-
-What any other program reads.
-"""
+"""JSON for other programs: a single result as in the contract, several results in one document."""
 
 from __future__ import annotations
 
@@ -11,9 +8,9 @@ from energybench.model import SCHEMA, Document
 
 
 class Json:
-    """One JSON document, indented, with a newline at its end.
+    """One JSON document, indented, with a newline at the end.
 
-    Timelines are for charts and stay in the run directory's samples.
+    Timelines are left out: charts need timelines, and the run directory has the samples.
     """
 
     name = "json"
@@ -23,8 +20,8 @@ class Json:
     suffix = ".json"
 
     def render(self, document: Document) -> bytes:
-        made: object = document.results[0] if len(document.results) == 1 else envelope(document)
-        return msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
+        content: object = document.results[0] if len(document.results) == 1 else envelope(document)
+        return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
 def envelope(document: Document) -> dict[str, object]:

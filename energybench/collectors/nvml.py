@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from energybench.collectors import ranks
 from energybench.collectors.cuda_devices import Board, Doubt, visible
 from energybench.collectors.nvml_board import (
     ask,
@@ -380,6 +381,7 @@ def _channel(context: Context, found: _Found, used: bool, component: str, quanti
     period_s, window_s, lag_u_s = _timing(quantity, found)
     return Channel(
         collector="nvml",
+        rank=ranks.NVML,
         device=uuid,
         component=component,
         kind="counter" if quantity == "energy" else "power",

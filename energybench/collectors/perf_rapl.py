@@ -18,6 +18,8 @@ import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from energybench.collectors import ranks
+from energybench.collectors.ranks import socket_of
 from energybench.collectors.rapl import (
     LEAST_MAX_POWER_W,
     UPDATE_PERIOD_S,
@@ -144,7 +146,9 @@ def _channel(context: Context, event: str, device: str, scale: float, host: str)
     component, prior, contains = _EVENTS[event]
     return Channel(
         collector="perf_rapl",
+        rank=ranks.PERF_RAPL,
         device=device,
+        socket=socket_of(device),
         component=component,
         kind="counter",
         quantity="energy",

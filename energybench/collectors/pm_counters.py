@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from energybench.collectors import ranks
 from energybench.collectors.sysfs import Line, hostname, text
 from energybench.model import Channel, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
@@ -224,6 +225,7 @@ def _channel(context: Context, name: str, host: str, period_s: float) -> Channel
     part, quantity = match[1] or "", match[2]
     return Channel(
         collector="pm_counters",
+        rank=ranks.PM_COUNTERS,
         device=part or "node",
         component=_COMPONENTS.get(part, "gpu.board"),
         kind="counter" if quantity == "energy" else "power",

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from energybench.collectors import ranks
+from energybench.collectors.ranks import socket_of
 from energybench.collectors.sysfs import Line, hostname, text
 from energybench.model import Channel, Gpu
 from energybench.plugins import Context, Unavailable
@@ -205,7 +207,9 @@ def _why(error: OSError | None) -> str:
 def _channel(context: Context, zone: Zone, device: str, host: str) -> Channel:
     return Channel(
         collector="rapl",
+        rank=ranks.RAPL,
         device=device,
+        socket=socket_of(device),
         component=zone.component,
         kind="counter",
         quantity="energy",

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from energybench.collectors.ranks import imitated
 from energybench.collectors.waveforms import Const, Sine, Square, Steps, Wave
 from energybench.model import Channel, Kind, NonNegative, Positive, Trace
 from energybench.plugins import Clock, Context
@@ -155,6 +156,7 @@ class SyntheticChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     outages            [from, to) in which every read fails
     prior, key         of the gain's uncertainty: a row of data/priors.toml, and what the gain
                        belongs to (default: this device)
+    rank, socket       as in Channel (default: those of the collector that the channel imitates)
     """
 
     device: str
@@ -183,6 +185,8 @@ class SyntheticChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     used: bool = True
     counts: bool = True
     contains: tuple[str, ...] = ()
+    rank: int | None = None
+    socket: str | None = None
 
     def __post_init__(self) -> None:
         for name, span_s in (("period_s", self.period_s), ("window_s", self.window_s)):
@@ -204,6 +208,7 @@ class SyntheticSeries:
 
     def channel(self, context: Context) -> Channel:
         d = self.definition
+        rank, socket = imitated(d.collector, d.device)
         return Channel(
             collector=d.collector,
             device=d.device,
@@ -222,6 +227,8 @@ class SyntheticSeries:
             used=d.used,
             counts=d.counts,
             contains=d.contains,
+            rank=rank if d.rank is None else d.rank,
+            socket=socket if d.socket is None else d.socket,
         )
 
     def true_energy_j(self, start_s: float, end_s: float) -> float:

@@ -6,7 +6,6 @@ import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
-from energybench.analysis.energy.boundary import PREFERENCE
 from energybench.analysis.uncertainty.effects import BOUND_SPAN, Z95
 from energybench.model import ChannelStats, Measurement, Part, Passed
 
@@ -110,12 +109,7 @@ def _channel(measurement: Measurement, part: Part) -> ChannelStats | None:
     ]
 
     def rank(channel: ChannelStats) -> tuple[int, bool]:
-        known = (
-            PREFERENCE.index(channel.collector)
-            if channel.collector in PREFERENCE
-            else len(PREFERENCE)
-        )
-        return known, channel.kind != "counter"
+        return channel.rank, channel.kind != "counter"
 
     return min(found, key=rank) if found else None
 

@@ -190,7 +190,7 @@ def _sampled(run: _Run) -> tuple[float, float]:
     times = [
         (float(trace.t_s[0]), float(trace.t_s[-1]))
         for trace in run.traces
-        if trace.t_s.size and trace.channel.collector != "meter"
+        if trace.t_s.size and not trace.channel.reference
     ]
     times += [(window.start_s, window.end_s) for window in run.windows]
     return min(first for first, _ in times), max(last for _, last in times)
@@ -225,7 +225,7 @@ def _check_device(run: _Run, meter: Meter) -> None:
         {
             trace.channel.device
             for trace in run.traces
-            if trace.channel.component == GPU and trace.channel.collector != "meter"
+            if trace.channel.component == GPU and not trace.channel.reference
         }
     )
     if meter.scope == "gpu" and meter.device not in boards:
@@ -237,8 +237,7 @@ def _check_device(run: _Run, meter: Meter) -> None:
     taken = [
         trace.channel
         for trace in run.traces
-        if trace.channel.collector == "meter"
-        and meter.name in (trace.channel.device, trace.channel.quantity)
+        if trace.channel.reference and meter.name in (trace.channel.device, trace.channel.quantity)
     ]
     if taken:
         raise BadInput(
@@ -282,6 +281,7 @@ def _channel(
     node = meter.scope == "node"
     return Channel(
         collector="meter",
+        reference=True,
         device=meter.name if node else meter.device or "",
         component=(NODE if meter.dc else NODE_AC) if node else GPU,
         kind=series.kind,

@@ -45,12 +45,13 @@ from energybench.model.host import Condition, Gpu, Host, OtherLoad
 from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
 from energybench.model.measured import ChannelStats, Idle, Measurement, Region, Repeat
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
-from energybench.model.sensing import IDLE, REPEAT, Channel, Gain, Trace, Window
+from energybench.model.sensing import IDLE, REPEAT, UNRANKED, Channel, Gain, Trace, Window
 from energybench.model.study import (
     Absent,
     Axes,
     Cell,
     Expectation,
+    Held,
     Memory,
     Published,
     Scalar,
@@ -79,6 +80,7 @@ __all__ = [
     "REPEAT",
     "SCHEMA",
     "TIME_X_ASSUMED_POWER",
+    "UNRANKED",
     "UNUSED",
     "Absent",
     "Aspect",
@@ -106,6 +108,7 @@ __all__ = [
     "Gain",
     "Gpu",
     "Grade",
+    "Held",
     "Host",
     "Idle",
     "Image",

@@ -66,6 +66,7 @@ class Input(Noun, frozen=True, kw_only=True):
     value: Estimate
     unit: str
     source: str
+    stated: tuple[float, float] | None = None  # (low, high) as the scenario states; None: no range
 
 
 class Line(Noun, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from energybench.model.doubts import Doubt
 from energybench.model.host import Condition, Host, OtherLoad
 from energybench.model.limits import Roofline
 from energybench.model.record import WorkRecord
+from energybench.model.sensing import UNRANKED
 from energybench.model.values import Boundary, Estimate, Verification, Work, WorkloadRef
 
 
@@ -66,6 +67,7 @@ class ChannelStats(Noun, frozen=True, kw_only=True):
                                the schedule
     missed, failed             samples that were not taken, and reads that failed
     timing                     source of update period, averaging window and lag
+    rank                       preference among sensors of the same part, see Channel
     update_period_s, window_s  timing of the sensor as it was used
     """
 
@@ -83,6 +85,7 @@ class ChannelStats(Noun, frozen=True, kw_only=True):
     calibrated_utc: str | None = None
     update_period_s: float | None = None
     window_s: float = 0.0
+    rank: int = UNRANKED
 
 
 class Measurement(Noun, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 REPEAT = "repeat"  # label of the window of one repeat of the work
 IDLE = "idle"  # label of the window of an idle phase
+UNRANKED = 100  # rank of a channel whose collector states no rank
 
 
 class Gain(Noun, frozen=True, kw_only=True):
@@ -56,6 +57,12 @@ class Channel(Noun, frozen=True, kw_only=True):
     counts           False for a channel that is recorded for cross-checks and never summed (psys, a
                      mirror, a second power average)
     contains         components whose energy is included ("module" contains "gpu.board")
+    rank             preference among sensors of the same part: the lowest rank counts. The ranks of
+                     the built-in collectors stand in collectors/ranks.py
+    socket           socket of a counter that covers one package, one die, or the memory of one
+                     socket ("package-0"); "" for a sensor that covers the whole node, or for a
+                     device that is named by more than its number
+    reference        True for an attached meter of the user, which other sensors are compared with
     """
 
     collector: str
@@ -78,6 +85,9 @@ class Channel(Noun, frozen=True, kw_only=True):
     used: bool = True
     counts: bool = True
     contains: tuple[str, ...] = ()
+    rank: int = UNRANKED
+    socket: str = ""
+    reference: bool = False
 
     @property
     def id(self) -> str:
@@ -87,7 +97,7 @@ class Channel(Noun, frozen=True, kw_only=True):
     @property
     def sort(self) -> SensorSort:
         """The sort of sensor: an attached meter, a model, or the kind of the node's own sensor."""
-        if self.collector == "meter":
+        if self.reference:
             return "meter"
         return "model" if self.quality == "estimated" else self.kind
 

@@ -166,7 +166,8 @@ def _quantities(comparison: Comparison, where: str) -> dict[str, Estimate | None
 
 def _source(comparison: Comparison) -> str:
     return (
-        f"{TIME_X_ASSUMED_POWER if assumed(comparison) else 'measured'}: {label(comparison)}, boundary "
+        f"{TIME_X_ASSUMED_POWER if assumed(comparison) else 'measured'}: {label(comparison)}, "
+        "boundary "
         f"{comparison.boundary}"
     )
 

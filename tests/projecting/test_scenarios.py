@@ -275,7 +275,8 @@ def test_codecarbon_is_not_imported() -> None:
     """Its tables are read beside it: importing it would initialise NVML."""
     loaded = "any(m.partition('.')[0] in ('codecarbon', 'pynvml') for m in sys.modules)"
     code = (
-        "import sys; from energybench.projecting import dated_tables; dated_tables.carbon('USA', 'w'); "
+        "import sys; from energybench.projecting import dated_tables; dated_tables.carbon('USA', "
+        "'w'); "
         f"sys.exit({loaded})"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Results of the cells of a study: each run for one step, and the ratios that may be formed. Pure."""
+"""Results of the cells of a study: each run for one step, and ratios of comparable runs. Pure."""
 
 from __future__ import annotations
 

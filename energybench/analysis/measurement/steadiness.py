@@ -19,14 +19,14 @@ from energybench.model import Condition, Doubt, OtherLoad, Window
 _NO_THROTTLE = frozenset({"none", "gpu-idle", "applications-clocks"})
 _IDLE = "gpu-idle"
 _POWER_CAP = "sw-power-cap"  # the board's power limit, at which a capped board works all the time
-# Drift of a clock that is worth a doubt. Dynamic power goes as f·V², and V rises with f, so that the
-# same work costs 1-2 % more energy for 1 % more clock: 2 % of clock is as much as the scatter for
-# which a run is repeated (2 %). A judgement.
+# Drift of a clock that is worth a doubt. Dynamic power goes as f·V², and V rises with f, so that
+# the same work costs 1-2 % more energy for 1 % more clock: 2 % of clock is as much as the scatter
+# for which a run is repeated (2 %). A judgement.
 _CLOCK_REL = 0.02
-# Drift of a temperature that is worth a doubt, °C. Leakage grows exponentially with temperature; its
-# share of the power differs from chip to chip: of the order of 0.1-0.5 % of a board's power for each
-# kelvin, and so up to 2 % for 5 °C. A judgement from that order of magnitude, not a measurement of
-# this machine.
+# Drift of a temperature that is worth a doubt, °C. Leakage grows exponentially with temperature;
+# its share of the power differs from chip to chip: of the order of 0.1-0.5 % of a board's power for
+# each kelvin, and so up to 2 % for 5 °C. A judgement from that order of magnitude, not a
+# measurement of this machine.
 _TEMPERATURE_C = 5.0
 # A drift of clocks must exceed the standard error from the scatter within each third of the repeats
 # by this factor. Readings are few, so no quantile is meant.
