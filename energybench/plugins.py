@@ -19,6 +19,7 @@ from energybench.model import (
     Condition,
     Distribution,
     Document,
+    Doubt,
     Gain,
     Gpu,
     Memory,
@@ -128,8 +129,8 @@ class DescribesHost(Protocol):
 
     def gpus(self) -> Sequence[Gpu]: ...
 
-    def doubts(self) -> Sequence[tuple[str, str, str]]:
-        """(code, message, remedy) of what could not be told apart when opening."""
+    def doubts(self) -> Sequence[Doubt]:
+        """Doubts that arose when the sensors were opened."""
 
 
 @runtime_checkable

@@ -4,9 +4,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from energybench.model import Doubt, DoubtCode
 from energybench.plugins import Collector, DescribesHost, Unavailable, load, registered
 from tests.simulators import context
 
@@ -48,8 +50,12 @@ def test_opens_or_says_why_not(name: str, root: str, tmp_path: Path) -> None:
         assert {channel.collector for channel in channels} == {name}
     if isinstance(collector, DescribesHost):
         assert all(
-            code and message and remedy and "\n" not in message + remedy
-            for code, message, remedy in collector.doubts()
+            isinstance(doubt, Doubt)
+            and doubt.code in get_args(DoubtCode)
+            and doubt.message
+            and doubt.remedy
+            and "\n" not in doubt.message + doubt.remedy
+            for doubt in collector.doubts()
         )
         list(collector.gpus())
     collector.close()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-Doubt = tuple[str, str, str]  # code, message, remedy
+from energybench.model import Doubt
 
 _INDEX = re.compile(r"[+-]?\d+")  # as strtoul reads: "1gpu" is 1
 _OLD_MIG = re.compile(r"MIG-(GPU-[^/]+)/(\d+)/(\d+)")
@@ -63,12 +63,12 @@ def visible(
         and len(used) < len(boards)
     ):
         doubts.append(
-            (
-                "cuda-order",
-                f"CUDA_VISIBLE_DEVICES={value} counts in CUDA's own order, fastest first, and this "
-                f"node has {' and '.join(sorted(names))}: "
-                "the boards taken as used may be others",
-                "set CUDA_DEVICE_ORDER=PCI_BUS_ID for the work, or name boards by UUID",
+            Doubt(
+                code="cuda-order",
+                message=f"CUDA_VISIBLE_DEVICES={value} counts in CUDA's own order, fastest first, "
+                f"and this node has {' and '.join(sorted(names))}: the boards taken as used may be "
+                "others",
+                remedy="set CUDA_DEVICE_ORDER=PCI_BUS_ID for the work, or name boards by UUID",
             )
         )
     doubts += [_mig_doubt(entry) for entry in entries if entry.board.mig or entry.instance]
@@ -145,10 +145,11 @@ def _unique(prefix: str, boards: Sequence[Board]) -> Board | None:
 
 def _unknown(value: str, what: str) -> Doubt:
     message = f"CUDA_VISIBLE_DEVICES={value}: {what}"
-    return (
-        "visible-device-unknown",
-        message,
-        "compare with nvidia-smi -L inside the same job or container",
+    return Doubt(
+        code="visible-device-unknown",
+        message=message,
+        remedy="compare with nvidia-smi -L inside the same job or container",
+        subject=value,
     )
 
 
@@ -167,8 +168,10 @@ def _mig_doubt(entry: _Entry) -> Doubt:
         f"power and energy of {board.uuid} ({board.name}) exist for the whole board only, so all "
         f"its joules are counted; {share}"
     )
-    return (
-        "mig-parent",
-        message,
-        "give the work the whole board, or take the result as an upper bound for the instance",
+    return Doubt(
+        code="mig-parent",
+        message=message,
+        remedy="give the work the whole board, or take the result as an upper bound for the "
+        "instance",
+        subject=board.uuid,
     )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from energybench.collectors.process_tree import ProcessTree
 from energybench.collectors.sysfs import hostname, text
 from energybench.collectors.tdp import W_PER_THREAD, Cpu, cpu, table_path, tdp_w
-from energybench.model import Channel, Gpu
+from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
 
 # Idle over full power of x86 servers: 0.6 in 2006, 0.16 at best in 2017, 0.2-0.4 again since
@@ -138,7 +138,7 @@ class CpuEstimate:
     def gpus(self) -> Sequence[Gpu]:
         return ()
 
-    def doubts(self) -> Sequence[tuple[str, str, str]]:
+    def doubts(self) -> Sequence[Doubt]:
         """The model in words."""
         if self._model is None:
             return ()
@@ -153,4 +153,4 @@ class CpuEstimate:
             "/sys/class/powercap/intel-rapl*/energy_uj or CAP_PERFMON "
             "(energybench doctor names what is missing)"
         )
-        return (("estimated-cpu", message, remedy),)
+        return (Doubt(code="estimated-cpu", message=message, remedy=remedy, subject="cpu.package"),)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from energybench.collectors import ranks
-from energybench.collectors.cuda_devices import Board, Doubt, visible
+from energybench.collectors.cuda_devices import Board, visible
 from energybench.collectors.nvml_board import (
     ask,
     condition,
@@ -25,7 +25,7 @@ from energybench.collectors.nvml_board import (
     partition_sms,
     processes,
 )
-from energybench.model import Channel, Condition, Gpu
+from energybench.model import Channel, Condition, Doubt, Gpu
 from energybench.plugins import Context, Reading, Unavailable
 
 _LIBRARY = "libnvidia-ml.so.1"
@@ -430,19 +430,21 @@ def _scope_doubts(found: _Found, quantities: Sequence[tuple[str, str]]) -> list[
         "its energy counter covers the GPU alone is not documented"
     )
     return [
-        (
-            "counter-scope",
-            message,
-            "compare the counter with the integrated power_instant of the same board and of its "
-            "module",
+        Doubt(
+            code="counter-scope",
+            message=message,
+            remedy="compare the counter with the integrated power_instant of the same board and of "
+            "its module",
+            subject=found.board.uuid,
         )
     ]
 
 
 def _unreadable(uuid: str, name: str) -> Doubt:
     message = f"{uuid} ({name}) answers no power or energy query"
-    return (
-        "gpu-unreadable",
-        message,
-        "ask for the whole node, or for read access to every board's power",
+    return Doubt(
+        code="gpu-unreadable",
+        message=message,
+        remedy="ask for the whole node, or for read access to every board's power",
+        subject=uuid,
     )

@@ -19,7 +19,7 @@ import msgspec
 
 from energybench.collectors import ranks
 from energybench.collectors.sysfs import Line, hostname, text
-from energybench.model import Channel, Gpu
+from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
 
 PM_COUNTERS = "sys/cray/pm_counters"
@@ -73,7 +73,7 @@ class PmCounters:
         self._stamped = False
         self._anchor_s: float | None = None
         self._jumped_s = 0.0  # by which this host's wall clock was set while we read
-        self._doubts: list[tuple[str, str, str]] = []
+        self._doubts: list[Doubt] = []
 
     def open(self, context: Context) -> Sequence[Channel]:
         self.close()
@@ -116,7 +116,7 @@ class PmCounters:
             for channel, stamp in zip(channels, stamps, strict=True)
         ]
 
-    def _judge(self, stamps: Sequence[int | None]) -> tuple[bool, list[tuple[str, str, str]]]:
+    def _judge(self, stamps: Sequence[int | None]) -> tuple[bool, list[Doubt]]:
         """Whether the stamps are of this host's wall clock.
 
         Some controllers count from their own start.
@@ -132,10 +132,10 @@ class PmCounters:
             "are timed when read, up to a scan late"
         )
         return False, [
-            (
-                "pm-clock",
-                message,
-                "use windows of 20 s or more, or ask the site to synchronise the blade "
+            Doubt(
+                code="pm-clock",
+                message=message,
+                remedy="use windows of 20 s or more, or ask the site to synchronise the blade "
                 "controller's clock",
             )
         ]
@@ -185,7 +185,7 @@ class PmCounters:
     def gpus(self) -> Sequence[Gpu]:
         return ()
 
-    def doubts(self) -> Sequence[tuple[str, str, str]]:
+    def doubts(self) -> Sequence[Doubt]:
         """Time stamps that cannot be used."""
         return tuple(self._doubts)
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from energybench.collectors import ranks
 from energybench.collectors.ranks import socket_of
 from energybench.collectors.sysfs import Line, hostname, text
-from energybench.model import Channel, Gpu
+from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context, Unavailable
 
 POWERCAP = "sys/class/powercap"
@@ -124,7 +124,7 @@ class Rapl:
 
     def __init__(self) -> None:
         self._lines: list[Line] = []
-        self._doubts: list[tuple[str, str, str]] = []
+        self._doubts: list[Doubt] = []
 
     def open(self, context: Context) -> Sequence[Channel]:
         self.close()
@@ -175,10 +175,12 @@ class Rapl:
             )
             raise Unavailable(reason, remedy)
         self._doubts = [
-            (
-                "rapl-unreadable",
-                f"RAPL counter {device} ({component}) is there and cannot be read: {_why(error)}",
-                remedy,
+            Doubt(
+                code="rapl-unreadable",
+                message=f"RAPL counter {device} ({component}) is there and cannot be read: "
+                f"{_why(error)}",
+                remedy=remedy,
+                subject=f"{component} {device}",
             )
             for (component, device), error in missing.items()
         ]
@@ -195,7 +197,7 @@ class Rapl:
     def gpus(self) -> Sequence[Gpu]:
         return ()
 
-    def doubts(self) -> Sequence[tuple[str, str, str]]:
+    def doubts(self) -> Sequence[Doubt]:
         """Zones that are there and could not be opened."""
         return tuple(self._doubts)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
+
+import msgspec
 
 from energybench.analysis.energy.boundary import CPU, MODULE
 from energybench.errors import BadInput
 from energybench.measuring.sampler import Opened
-from energybench.model import Channel, Doubt, Gpu
+from energybench.model import Channel, Doubt, DoubtCode, Gpu
 from energybench.plugins import Collector, Context, DescribesHost, Unavailable, load, registered
 
 LAST_RESORT = "estimate"  # opened only where no sensor covers the CPU
@@ -79,16 +81,26 @@ def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
         opened.append(Opened(collector, channels, sum(len(entry.channels) for entry in opened)))
         made.append(collector)
     told = [collector for collector in made if isinstance(collector, DescribesHost)]
-    doubts = [
-        Doubt(code=code, message=message, remedy=remedy)
-        for collector in told
-        for code, message, remedy in collector.doubts()
-    ]
+    doubts = [doubt for collector in told for doubt in _catalogued(collector)]
     doubts += [
         Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it") for line in broken
     ]
     gpus = tuple(gpu for collector in told for gpu in collector.gpus())
     return Sensors(tuple(opened), tuple(absent), tuple(broken), gpus, tuple(doubts))
+
+
+def _catalogued(collector: DescribesHost) -> list[Doubt]:
+    """The doubts of a collector. A code that the catalogue does not hold, from a plugin that was
+    not type-checked, becomes a note with that code in its message.
+    """
+    return [
+        doubt
+        if doubt.code in get_args(DoubtCode)
+        else msgspec.structs.replace(
+            doubt, code="sensor-note", message=f"[{doubt.code}] {doubt.message}"
+        )
+        for doubt in collector.doubts()
+    ]
 
 
 def _cpu_covered(opened: Sequence[Opened]) -> bool:

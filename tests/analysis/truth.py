@@ -101,6 +101,7 @@ def channel(**changes: object) -> Channel:
     }
     collector, device = (str({**stated, **changes}[key]) for key in ("collector", "device"))
     stated["rank"], stated["socket"] = imitated(collector, device)
+    stated["reference"] = collector == "meter"
     return Channel(**{**stated, **changes})  # type: ignore[arg-type]
 
 

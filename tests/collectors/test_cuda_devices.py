@@ -50,7 +50,7 @@ def test_which_boards(value: str | None, used: set[str], codes: list[str]) -> No
     """
     found, doubts = visible(value, "PCI_BUS_ID", SAME)
     assert found == used
-    assert [code for code, _, _ in doubts] == codes
+    assert [doubt.code for doubt in doubts] == codes
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_an_index_is_safe_only_in_pci_order_or_among_equals(
     """CUDA counts fastest first by default: on unlike boards an index then names nobody knows
     which, unless all are taken anyway.
     """
-    assert [code for code, _, _ in visible(value, order, boards)[1]] == (
+    assert [doubt.code for doubt in visible(value, order, boards)[1]] == (
         ["cuda-order"] if doubted else []
     )
 
@@ -91,8 +91,8 @@ def test_mig(value: str, share: str) -> None:
     """New and old names of an instance mean its parent's joules, and say the share."""
     used, doubts = visible(value, "PCI_BUS_ID", MIG)
     assert used == {B}
-    assert [code for code, _, _ in doubts] == ["mig-parent"]
-    assert share in doubts[0][1]
+    assert [doubt.code for doubt in doubts] == ["mig-parent"]
+    assert share in doubts[0].message
 
 
 def test_two_instances_of_one_board() -> None:

@@ -119,7 +119,8 @@ def test_idle_floor_and_full_load(tmp_path: Path) -> None:
     (channel,) = estimate.open(
         context(proc_root(tmp_path), clock=clock, work_pid=lambda: child.pid if child else None)
     )
-    (code, message, remedy), *_ = estimate.doubts()
+    doubt, *_ = estimate.doubts()
+    code, message, remedy = doubt.code, doubt.message, doubt.remedy
     model = power_model(
         cpu(Path("/proc/cpuinfo").read_text()),
         tdp_w(cpu(Path("/proc/cpuinfo").read_text()).name, table_path()),

@@ -241,7 +241,7 @@ def test_other_superchips_are_doubted(tmp_path: Path) -> None:
         nvml_environment(tmp_path, "count=2\ncc=10.0\nname=NVIDIA GB200\nmodule_w=300\n")
     )
     assert not any(c["counts"] for c in answer["channels"] if c["component"] == "module")
-    assert [code for code, _, _ in answer["doubts"]] == ["counter-scope"] * 2
+    assert [doubt["code"] for doubt in answer["doubts"]] == ["counter-scope"] * 2
 
 
 def test_a_driver_that_ignores_scopes_has_no_module(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_a_board_that_answers_nothing_is_listed(tmp_path: Path) -> None:
     assert {c["device"] for c in answer["channels"]} == {UUIDS[0]}
     assert [gpu["uuid"] for gpu in answer["gpus"]] == UUIDS[:2]
     assert answer["gpus"][1]["power_limit_w"] is None
-    assert [code for code, _, _ in answer["doubts"]] == ["gpu-unreadable"]
+    assert [doubt["code"] for doubt in answer["doubts"]] == ["gpu-unreadable"]
 
 
 def test_no_board_answers_anything(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_board_of_another_job_is_listed_and_shifts_no_index(tmp_path: Path) ->
         (UUIDS[2], False),
         ("unreadable-0", False),
     ]
-    assert [code for code, _, _ in answer["doubts"]] == ["gpu-unreadable"]
+    assert [doubt["code"] for doubt in answer["doubts"]] == ["gpu-unreadable"]
 
 
 @pytest.mark.parametrize(
@@ -373,8 +373,9 @@ def test_mig_instance_charges_the_whole_board_and_says_so(tmp_path: Path) -> Non
     instance = "MIG-5eed0001-0000-0000-0001-000000000001"
     answer = run_nvml(nvml_environment(tmp_path, "count=2\ngpu1.mig=14,28\n"), visible=instance)
     assert [gpu["used"] for gpu in answer["gpus"]] == [False, True]
-    (code, message, remedy), *more = answer["doubts"]
-    assert (code, more) == ("mig-parent", [])
+    doubt, *more = answer["doubts"]
+    message, remedy = doubt["message"], doubt["remedy"]
+    assert (doubt["code"], more) == ("mig-parent", [])
     assert "28 of 98 multiprocessors (29 %)" in message
     assert remedy
 

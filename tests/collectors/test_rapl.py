@@ -221,8 +221,9 @@ def test_partly_readable(tmp_path: Path) -> None:
     powercap_tree(tmp_path, TWO_SOCKETS)["intel-rapl:1"].write_text("")
     rapl, values = opened(tmp_path)
     assert set(values) == {"package-0 cpu.package", "package-0 cpu.dram", "package-1 cpu.dram"}
-    ((code, message, remedy),) = rapl.doubts()
-    assert code == "rapl-unreadable"
+    (doubt,) = rapl.doubts()
+    message, remedy = doubt.message, doubt.remedy
+    assert doubt.code == "rapl-unreadable"
     assert "package-1 (cpu.package)" in message
     assert remedy
 

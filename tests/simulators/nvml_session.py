@@ -51,7 +51,7 @@ def main() -> None:
     answer |= {"wall_s": clock.now() - start_s, "cpu_s": time.process_time() - start_cpu_s}
     answer |= {
         "gpus": msgspec.to_builtins(nvml.gpus()),
-        "doubts": nvml.doubts(),
+        "doubts": [msgspec.to_builtins(doubt) for doubt in nvml.doubts()],
         "imported": [before_import, "pynvml" in sys.modules],
     }
     nvml.close()
