@@ -142,7 +142,7 @@ def _lines(lines: Any) -> list[str]:
 
 def _inputs(lines: Any) -> list[str]:
     """Each base input once."""
-    from energybench.projecting.project import ABOVE
+    from energybench.projecting.line_chain import ABOVE
 
     found = {used.name: used for line in lines for used in line.inputs if used.source != ABOVE}
     width = max((len(name) for name in found), default=0)

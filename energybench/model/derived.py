@@ -60,6 +60,7 @@ class Input(Noun, frozen=True, kw_only=True):
     value: Estimate
     unit: str
     source: str
+    stated: tuple[float, float] | None = None  # low and high as a scenario stated them
 
 
 class Line(Noun, frozen=True, kw_only=True):

@@ -17,7 +17,8 @@ from energybench.analysis.uncertainty.repeats import arithmetic_mean, geometric_
 from energybench.errors import BadInput
 from energybench.model import Estimate, Projection
 from energybench.projecting.mix import MAX_COMPARISONS
-from energybench.projecting.project import Scenario, project
+from energybench.projecting.project import project
+from energybench.projecting.scenario import Scenario
 from tests.projecting.test_project import codes, comparison, given, line, scenario
 
 H = 730.0

@@ -13,16 +13,25 @@ from energybench.analysis.uncertainty.effects import combine, exact, normal, ran
 from energybench.errors import BadInput
 from energybench.model import Comparison, Doubt, Estimate, Line
 from energybench.projecting.formula import Step
-from energybench.projecting.project import ABOVE, Given, Published, Results, Scenario, project
+from energybench.projecting.line_chain import ABOVE
+from energybench.projecting.project import project
+from energybench.projecting.scenario import (
+    PublishedClaim,
+    Results,
+    Scenario,
+    ScenarioInput,
+)
 
 
-def given(name: str, value: Estimate | float | None, unit: str = "", **more: Any) -> Given:
+def given(name: str, value: Estimate | float | None, unit: str = "", **more: Any) -> ScenarioInput:
     """An input, exact where a bare number is given."""
     estimate = exact(float(value)) if isinstance(value, int | float) else value
-    return Given(name=name, value=estimate, unit=unit, source="a test", **more)
+    return ScenarioInput(name=name, value=estimate, unit=unit, source="a test", **more)
 
 
-def scenario(*inputs: Given, lines: Sequence[tuple[str, ...]] = (), **more: Any) -> Scenario:
+def scenario(
+    *inputs: ScenarioInput, lines: Sequence[tuple[str, ...]] = (), **more: Any
+) -> Scenario:
     """lines: (name, formula, unit)."""
     steps = tuple(
         Step(name=name, formula=formula, unit=unit[0] if unit else "")
@@ -262,7 +271,7 @@ def test_a_saving_that_is_not_shown() -> None:
 )
 def test_claims_fit_by_interval_or_tolerance(claimed: float, tolerance: float, fits: bool) -> None:
     """A claim fits where the derived interval holds it, or within its own rounding."""
-    claim = Published(
+    claim = PublishedClaim(
         name="c", claimed=claimed, derived="x", tolerance=tolerance, why_fits="yes", why_not="no"
     )
     made = project(scenario(given("x", ranged("x", 10.0, 8.0, 12.1)), claims=(claim,)))
@@ -277,7 +286,7 @@ def test_a_claim_that_cannot_be_derived() -> None:
         scenario(
             given("x", 1),
             lines=[("a", "x")],
-            claims=(Published(name="c", claimed=12, why_not="times were not published"),),
+            claims=(PublishedClaim(name="c", claimed=12, why_not="times were not published"),),
         )
     )
     assert (made.claims[0].derived, made.claims[0].fits, made.claims[0].why) == (
@@ -294,7 +303,7 @@ def test_a_bad_claim_is_named() -> None:
             scenario(
                 given("x", 1),
                 lines=[("a", "x")],
-                claims=(Published(name="c", claimed=1, derived="zz"),),
+                claims=(PublishedClaim(name="c", claimed=1, derived="zz"),),
             )
         )
 
@@ -307,7 +316,7 @@ def test_claims_with_a_comparison() -> None:
         given("r", 5, measured="energy_ratio"),
         given("x", 1),
         claims=tuple(
-            Published(name=n, claimed=5, derived=n, why_fits="as published") for n in "rx"
+            PublishedClaim(name=n, claimed=5, derived=n, why_fits="as published") for n in "rx"
         ),
     )
     assert project(own).claims[0].why == "as published"

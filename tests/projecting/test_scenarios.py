@@ -14,10 +14,11 @@ import pytest
 from energybench.errors import BadInput
 from energybench.model import Projection
 from energybench.projecting import dated_tables as tables
-from energybench.projecting.fleet import STANDARD
+from energybench.projecting.fleet_inputs import STANDARD
 from energybench.projecting.formula import FUNCTIONS
 from energybench.projecting.mix import QUANTITIES
-from energybench.projecting.project import Results, project
+from energybench.projecting.project import project
+from energybench.projecting.scenario import Results
 from energybench.projecting.scenario_files import names, read
 from energybench.units import show
 from tests.projecting.test_project import codes, comparison, line
@@ -275,7 +276,7 @@ def test_codecarbon_is_not_imported() -> None:
     """Its tables are read beside it: importing it would initialise NVML."""
     loaded = "any(m.partition('.')[0] in ('codecarbon', 'pynvml') for m in sys.modules)"
     code = (
-        "import sys; from energybench.data import tables; tables.carbon('USA', 'w'); "
+        "import sys; from energybench.projecting import dated_tables; dated_tables.carbon('USA', 'w'); "
         f"sys.exit({loaded})"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
