@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,7 +28,6 @@ from energybench.projecting.toml_tables import convert, load
 
 MAX_BYTES = 1_000_000
 SCHEMA = "energybench-scenario/1"
-_POSITIVE = cast("type[float]", Positive)
 
 
 class _File(Noun, frozen=True, kw_only=True):
@@ -130,7 +129,7 @@ def parse(text: str, where: str) -> Scenario:
         claims=tuple(_claim(entry, i, where) for i, entry in enumerate(raw.claims, 1)),
         results=convert(raw.results, Results, f"{where}: results"),
         mix={
-            name: convert(share, _POSITIVE, f"{where}: mix.{name}")
+            name: convert(share, Positive, f"{where}: mix.{name}")
             for name, share in raw.mix.items()
         },
         doubts=tuple(doubts),

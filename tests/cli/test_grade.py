@@ -12,12 +12,12 @@ from tests.cli.process import REPLAYS, energybench, one_line
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one replayed run of a CPU node, whose shortest repeat is just under a minute."""
-    made = tmp_path_factory.mktemp("grade")
+    store = tmp_path_factory.mktemp("grade")
     ran = energybench(
-        "measure", "--replay", str(REPLAYS / "cpu-node.toml"), "--label", "cpu", cwd=made
+        "measure", "--replay", str(REPLAYS / "cpu-node.toml"), "--label", "cpu", cwd=store
     )
     assert ran.code == 0
-    return made
+    return store
 
 
 def test_prints_every_aspect_and_no_level(folder: Path) -> None:
@@ -42,12 +42,16 @@ def test_prints_every_aspect_and_no_level(folder: Path) -> None:
 
 def test_json_is_one_document(folder: Path) -> None:
     """--json prints one document of kind grade, and --machine-nodes makes the fraction known."""
-    found = energybench("grade", "latest", "--machine-nodes", "5860", "--json", cwd=folder).json
-    assert (found["schema"], found["kind"], found["label"]) == ("energybench/1", "grade", "cpu")
-    assert found["books"][0]["gives"] == "no level"
+    document = energybench("grade", "latest", "--machine-nodes", "5860", "--json", cwd=folder).json
+    assert [document[key] for key in ("schema", "kind", "label")] == [
+        "energybench/1",
+        "grade",
+        "cpu",
+    ]
+    assert document["books"][0]["gives"] == "no level"
     assert {
         check["result"]
-        for book in found["books"]
+        for book in document["books"]
         for aspect in book["aspects"]
         for check in aspect["checks"]
     } <= {"pass", "fail", "unknown"}

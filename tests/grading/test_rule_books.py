@@ -80,14 +80,14 @@ def metered(
     return Measurement(**{**stated, **changes})
 
 
-def book(made: Grade, name: str) -> RuleBook:
-    return next(found for found in made.books if found.name == name)
+def book(graded: Grade, name: str) -> RuleBook:
+    return next(found for found in graded.books if found.name == name)
 
 
-def aspect(made: Grade, number: str, level: str = "1") -> Aspect:
+def aspect(graded: Grade, number: str, level: str = "1") -> Aspect:
     return next(
         found
-        for found in book(made, "EE HPC WG").aspects
+        for found in book(graded, "EE HPC WG").aspects
         if found.name.startswith(number) and found.level == level
     )
 
@@ -139,11 +139,11 @@ def test_a_wall_meter_passes_level_one() -> None:
     """Every aspect of level 1 passes for a good meter at the wall on the whole of a machine; the
     levels beyond hold what nothing here can know.
     """
-    made = grade(metered(), machine_nodes=1)
-    assert [aspect(made, number).result for number in "1234"] == ["pass"] * 4
-    assert book(made, "EE HPC WG").gives is None
-    assert book(made, "EE HPC WG").why.startswith("passes level 1; not known beyond it: ")
-    assert book(made, "MLPerf Training power").gives == "conforms"
+    graded = grade(metered(), machine_nodes=1)
+    assert [aspect(graded, number).result for number in "1234"] == ["pass"] * 4
+    assert book(graded, "EE HPC WG").gives is None
+    assert book(graded, "EE HPC WG").why.startswith("passes level 1; not known beyond it: ")
+    assert book(graded, "MLPerf Training power").gives == "conforms"
 
 
 def test_a_level_needs_every_aspect_known() -> None:
@@ -179,8 +179,8 @@ def test_sensors_behind_the_conversion_never_pass_its_point() -> None:
     loss.
     """
     for boundary in ("compute", "device", "node-dc"):
-        made = grade(metered(boundary=boundary), machine_nodes=1)
-        assert {aspect(made, "4", level).result for level in "123"} == {"fail"}
+        graded = grade(metered(boundary=boundary), machine_nodes=1)
+        assert {aspect(graded, "4", level).result for level in "123"} == {"fail"}
     assert check(aspect(grade(metered()), "4"), "upstream").result == "pass"
 
 
@@ -197,9 +197,9 @@ def test_accuracy_is_the_limit_of_error(u_rel: float, distribution: str, levels:
     """A gain's standard uncertainty becomes a limit: √3·u of a rectangle, 1.96·u of a normal; 5, 2
     and 1 % by level.
     """
-    made = grade(metered(u_rel=u_rel, distribution=distribution))
+    graded = grade(metered(u_rel=u_rel, distribution=distribution))
     passed = "".join(
-        level for level in "123" if check(aspect(made, "4", level), "a meter").result == "pass"
+        level for level in "123" if check(aspect(graded, "4", level), "a meter").result == "pass"
     )
     assert passed == levels
 
@@ -221,10 +221,10 @@ def test_machine_fraction() -> None:
 
 def test_an_estimate_fails_for_that_reason() -> None:
     """Time x assumed power is no measurement in any book."""
-    made = grade(metered(quality="estimated"), machine_nodes=1)
-    assert all(aspect(made, number).result == "fail" for number in "1234")
-    assert check(aspect(made, "1"), "sample a second").found == "no sensor: time x assumed power"
-    assert book(made, "MLPerf Training power").gives == "does not conform"
+    graded = grade(metered(quality="estimated"), machine_nodes=1)
+    assert all(aspect(graded, number).result == "fail" for number in "1234")
+    assert check(aspect(graded, "1"), "sample a second").found == "no sensor: time x assumed power"
+    assert book(graded, "MLPerf Training power").gives == "does not conform"
 
 
 def test_a_modelled_part_has_no_meter() -> None:
@@ -233,11 +233,11 @@ def test_a_modelled_part_has_no_meter() -> None:
         Part(component="node.ac", device="n1", state="measured"),
         Part(component="cpu.dram", device="n1", state="modelled", low_w=1.0, high_w=2.0),
     )
-    made = grade(metered())
+    graded = grade(metered())
     mixed = msgspec.structs.replace(
         metered(quality="mixed"), boundary=Boundary(name="node-ac", parts=parts)
     )
-    assert aspect(made, "3").result == "pass"
+    assert aspect(graded, "3").result == "pass"
     assert aspect(grade(mixed), "3").result == "fail"
     assert check(aspect(grade(mixed), "4"), "a meter").found == "cpu.dram: modelled, no meter"
 
@@ -294,7 +294,7 @@ def test_sixty_samples() -> None:
 
 def test_a_grade_is_one_document() -> None:
     """It travels as JSON of the contract and comes back the same."""
-    made = grade(metered())
-    text = msgspec.json.encode(made)
-    assert msgspec.json.decode(text, type=Grade) == made
+    graded = grade(metered())
+    text = msgspec.json.encode(graded)
+    assert msgspec.json.decode(text, type=Grade) == graded
     assert msgspec.json.decode(text)["kind"] == "grade"

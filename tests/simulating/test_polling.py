@@ -57,8 +57,8 @@ def real(late_s: float = 0.0) -> Real:
         times.extend(t for _, t, _ in tick.values)
 
     collector = Counter()
-    made = sampler.Sampler([sampler.Opened(collector, (channel(),), 0)], clock, sink, wait)
-    return Real(made, clock, times, works_until)
+    ours = sampler.Sampler([sampler.Opened(collector, (channel(),), 0)], clock, sink, wait)
+    return Real(ours, clock, times, works_until)
 
 
 @pytest.mark.parametrize("seconds", [0.35, 1.0, 12.3])
@@ -68,21 +68,21 @@ def test_the_schedule_is_the_real_samplers(seconds: float) -> None:
     """
     rng = np.random.Generator(np.random.Philox(int(seconds * 100)))
     durations = seconds * np.array([1.0, 1.01, 0.97])
-    made = polling.schedule(durations, polling.edge_s(0.1), None, rng)
+    ours = polling.schedule(durations, polling.edge_s(0.1), None, rng)
     # The same run with the real one, on time; ours is up to LATEST_S late at every poll.
     other = real()
     drive = other.sampler
-    drive.base(other.works_until(made.starts_s[0] - 0.5))
-    late = made.polls_s[made.polls_s < made.starts_s[0] - 0.5]
+    drive.base(other.works_until(ours.starts_s[0] - 0.5))
+    late = ours.polls_s[ours.polls_s < ours.starts_s[0] - 0.5]
     assert np.asarray(other.times[: late.size]) == pytest.approx(late, abs=polling.LATEST_S + 1e-9)
-    for start, end in zip(made.starts_s.tolist(), made.ends_s.tolist(), strict=True):
+    for start, end in zip(ours.starts_s.tolist(), ours.ends_s.tolist(), strict=True):
         other.times.clear()
         other.clock.advance(start)
         done = other.works_until(end)
         drive.burst(drive.edge_s, done)
         drive.base(done)
         drive.burst(drive.edge_s)
-        ours = made.polls_s[(made.polls_s >= start - 1e-9) & (made.polls_s < end + drive.edge_s)]
+        ours = ours.polls_s[(ours.polls_s >= start - 1e-9) & (ours.polls_s < end + drive.edge_s)]
         theirs = np.asarray(other.times)
         assert (
             abs(ours.size - theirs.size) <= 3
@@ -126,6 +126,6 @@ def test_the_constants_are_the_real_ones() -> None:
 def test_part_time_sensors_get_starts_spread_over_their_period() -> None:
     """With eight repeats the starts lie one in each eighth of the sensor's period."""
     rng = np.random.Generator(np.random.Philox(3))
-    made = polling.schedule(np.full(8, 1.0), 0.22, polling.Stagger(0.1, 0.033, 8), rng)
-    phases = np.sort((made.starts_s - 0.033) / 0.1 % 1)
+    ours = polling.schedule(np.full(8, 1.0), 0.22, polling.Stagger(0.1, 0.033, 8), rng)
+    phases = np.sort((ours.starts_s - 0.033) / 0.1 % 1)
     assert np.diff(phases) == pytest.approx(np.full(7, 1 / 8), abs=0.01)

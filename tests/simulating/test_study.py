@@ -66,8 +66,8 @@ def test_what_a_100_ms_counter_cannot_know_of_a_square_wave(window_s: float, lim
     """
     outcomes = experiments(Cell("a100", "square", window_s, "1"), settings(("1",)), 0, 600)
     of = {name: outcomes[:, i] for i, name in enumerate(FIELDS)}
-    whole = of["outage"] == 0  # a sensor that was away is another matter
-    assert np.quantile(np.abs(of["value_j"] / of["truth_j"] - 1)[whole], 0.95) <= limit
+    undisturbed = of["outage"] == 0  # a sensor that was away is another matter
+    assert np.quantile(np.abs(of["value_j"] / of["truth_j"] - 1)[undisturbed], 0.95) <= limit
 
 
 def test_staggered_repeats_show_what_a_part_time_sensor_hides() -> None:

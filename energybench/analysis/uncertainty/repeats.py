@@ -1,4 +1,4 @@
-"""Statistics of repeats: means, scatter, Welch on logs, equivalence.
+"""Statistics of repeats: scatter, Welch on logs, equivalence.
 
 Pure; scipy.special only where a Student quantile is needed.
 """
@@ -117,23 +117,6 @@ def verdict(low: float, high: float, margin: float) -> Verdict:
     if high < 1:
         return "worse"
     return "inconclusive"
-
-
-def arithmetic_mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """Of positive ratios; what SPEC uses."""
-    return math.exp(sum(math.log(value) for value in values) / len(values))
-
-
-def harmonic_mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    """Of energy ratios weighted by the baseline's energy: total baseline energy over total
-    candidate energy.
-    """
-    shares = list(weights) if weights is not None else [1.0] * len(values)
-    return sum(shares) / sum(share / value for share, value in zip(shares, values, strict=True))
 
 
 def trend(values: Sequence[float]) -> float | None:
