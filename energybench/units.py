@@ -101,7 +101,7 @@ def _two_digits(x: float) -> str:
 
 
 def _all_digits(x: float) -> str:
-    """As few decimals as leave the number unchanged, but for binary rounding (1.1 kW from 1100 W)."""
+    """The fewest decimals that leave the number unchanged, within binary rounding (1100 W / 1000)."""
     for places in range(13):
         if math.isclose(round(x, places), x, rel_tol=1e-12):
             return number(x, places)
