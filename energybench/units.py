@@ -101,7 +101,7 @@ def _two_digits(x: float) -> str:
 
 
 def _all_digits(x: float) -> str:
-    """The fewest decimals that leave the number unchanged, within binary rounding (1100 W / 1000)."""
+    """The fewest decimals that leave the number unchanged, apart from binary rounding."""
     for places in range(13):
         if math.isclose(round(x, places), x, rel_tol=1e-12):
             return number(x, places)

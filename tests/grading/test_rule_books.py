@@ -49,12 +49,13 @@ def metered(
     energy = combine(
         power_w * seconds, [gain(f"{component} n1: gain", u_rel * power_w * seconds, "gain:n1")]
     )
+    part = Part(component=component, device="n1", state="measured")
     stated: dict[str, Any] = {
         "id": "r",
         "label": "r",
         "workload": WorkloadRef(name="w", size="S", device="cpu"),
         "command": None,
-        "boundary": Boundary(name=boundary, parts=(Part(component=component, device="n1", state="measured"),)),  # type: ignore[arg-type]
+        "boundary": Boundary(name=boundary, parts=(part,)),  # type: ignore[arg-type]
         "quality": "measured",
         "energy_j": energy,
         "components_j": {component: energy},
@@ -65,35 +66,46 @@ def metered(
         "work": Work(amount=1.0, unit="solve", fingerprint="f", precision="equal-accuracy"),
         "energy_per_work_j": energy,
         "verification": (),
-        "repeats": tuple(Repeat(start_s=100.0 * i, end_s=100.0 * i + seconds, energy_j=power_w * seconds) for i in range(3)),
+        "repeats": tuple(
+            Repeat(start_s=100.0 * i, end_s=100.0 * i + seconds, energy_j=power_w * seconds)
+            for i in range(3)
+        ),
         "regions": (),
         "channels": (
             ChannelStats(
-                collector="meter", device="n1", component=component, kind="counter", period_s=0.1, jitter_s=0.0, samples=900, missed=0, failed=0,
+                collector="meter",
+                device="n1",
+                component=component,
+                kind="counter",
+                period_s=0.1,
+                jitter_s=0.0,
+                samples=900,
+                missed=0,
+                failed=0,
                 update_period_s=interval_s,
             ),
         ),
         "nodes": 1,
         "host": Host(name="n1"),
         "doubts": (),
-    }  # fmt: skip
+    }
     return Measurement(**{**stated, **changes})
 
 
 def book(graded: Grade, name: str) -> RuleBook:
-    return next(found for found in graded.books if found.name == name)
+    return next(entry for entry in graded.books if entry.name == name)
 
 
 def aspect(graded: Grade, number: str, level: str = "1") -> Aspect:
     return next(
-        found
-        for found in book(graded, "EE HPC WG").aspects
-        if found.name.startswith(number) and found.level == level
+        entry
+        for entry in book(graded, "EE HPC WG").aspects
+        if entry.name.startswith(number) and entry.level == level
     )
 
 
-def check(found: Aspect, word: str) -> Check:
-    return next(one for one in found.checks if word in one.asked)
+def check(entry: Aspect, word: str) -> Check:
+    return next(one for one in entry.checks if word in one.asked)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +138,8 @@ def test_no_figure_is_rounded_across_its_limit(
 def test_a_figure_stands_on_its_own_side(
     value: float, limit: float, least: bool, near: float
 ) -> None:
-    """Whatever the value, far from the limit or next to it, the figure says what the value says,
-    and never more than it.
+    """Far from the limit or next to the limit, the figure is on the same side as the value, and
+    never flatters.
     """
     for x in (value, limit * (1 + near)):
         shown = float(figure(x, limit, least=least))
@@ -136,8 +148,8 @@ def test_a_figure_stands_on_its_own_side(
 
 
 def test_a_wall_meter_passes_level_one() -> None:
-    """Every aspect of level 1 passes for a good meter at the wall on the whole of a machine; the
-    levels beyond hold what nothing here can know.
+    """Every aspect of level 1 passes for a good meter at the wall on a whole machine; the higher
+    levels ask for facts that a measurement does not contain.
     """
     graded = grade(metered(), machine_nodes=1)
     assert [aspect(graded, number).result for number in "1234"] == ["pass"] * 4
@@ -170,8 +182,8 @@ def test_the_lowest_aspect_decides() -> None:
 def test_a_core_phase_of_less_than_a_minute_fails() -> None:
     """The shortest repeat counts, to the last digit."""
     for seconds, result, shown in ((59.96, "fail", "59.9 s"), (60.0, "pass", "60.0 s")):
-        found = check(aspect(grade(metered(seconds=seconds)), "1"), "core phase of")
-        assert (found.result, found.found) == (result, f"shortest repeat {shown}")
+        entry = check(aspect(grade(metered(seconds=seconds)), "1"), "core phase of")
+        assert (entry.result, entry.found) == (result, f"shortest repeat {shown}")
 
 
 def test_sensors_behind_the_conversion_never_pass_its_point() -> None:
@@ -205,7 +217,7 @@ def test_accuracy_is_the_limit_of_error(u_rel: float, distribution: str, levels:
 
 
 def test_machine_fraction() -> None:
-    """The largest of fraction, power and nodes; all of a machine always; 40 kW alone for level 1."""
+    """The largest of fraction, power and nodes; a whole machine passes; at level 1 also 40 kW."""
     big = {"power_w": combine(3e3, [])}
     assert aspect(grade(metered(nodes=15, **big), machine_nodes=150), "2").result == "pass"
     assert aspect(grade(metered(nodes=15, **big), machine_nodes=151), "2").result == "fail"
@@ -245,8 +257,8 @@ def test_a_modelled_part_has_no_meter() -> None:
 def test_a_lost_sensor_leaves_the_core_phase_uncovered() -> None:
     """A gap fails what asks for the whole core phase, and the doubt's words are the figure."""
     lost = Doubt(code="sensor-lost", message="nothing for 3.0 s", remedy="")
-    found = check(aspect(grade(metered(doubts=(lost,))), "1"), "whole core phase")
-    assert (found.result, found.found) == ("fail", "nothing for 3.0 s")
+    entry = check(aspect(grade(metered(doubts=(lost,))), "1"), "whole core phase")
+    assert (entry.result, entry.found) == ("fail", "nothing for 3.0 s")
 
 
 def test_what_is_not_known_is_not_passed() -> None:
@@ -286,9 +298,9 @@ def test_level_three_wants_integrated_energy() -> None:
 def test_sixty_samples() -> None:
     """MLPerf Training wants 60 samples of the slowest sensor in a run."""
     for seconds, result in ((59.9, "fail"), (60.0, "pass")):
-        found = book(grade(metered(seconds=seconds, interval_s=1.0)), "MLPerf Training power")
+        entry = book(grade(metered(seconds=seconds, interval_s=1.0)), "MLPerf Training power")
         assert (
-            next(aspect.result for aspect in found.aspects if aspect.name == "sampling") == result
+            next(aspect.result for aspect in entry.aspects if aspect.name == "sampling") == result
         )
 
 
