@@ -6,7 +6,8 @@ Source: Energy Efficient High Performance Computing Power Measurement Methodolog
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 from energybench.grading.checks import (
     ACCURACY_NOTE,
@@ -23,7 +24,7 @@ from energybench.grading.checks import (
     why,
 )
 from energybench.grading.facts import Facts, at_least, figure
-from energybench.model import Aspect, Check, Measurement, RuleBook
+from energybench.model import Aspect, Check, Measurement, Passed, RuleBook
 from energybench.units import show_value
 
 LEVELS = ("1", "2", "3")
@@ -54,25 +55,26 @@ def eehpc(measurement: Measurement, facts: Facts, machine_nodes: int | None) -> 
     aspects = [
         entry for level in LEVELS for entry in _level(measurement, facts, level, machine_nodes)
     ]
-    names = dict.fromkeys(entry.name for entry in aspects)
-    reached = {name: _reached([entry for entry in aspects if entry.name == name]) for name in names}
-    undecided = [name for name, (least, most) in reached.items() if least < most]
-    level_1 = [entry for entry in aspects if entry.level == "1"]
-    passes_level_1 = all(entry.result == "pass" for entry in level_1)
+    reached = _reached(aspects)
+    decided = all(least == most for least, most in reached.values())
+    level = min(least for least, _ in reached.values())
+    grade = f"level {level}" if level else "no level"
     return RuleBook(
         name="EE HPC WG",
         edition="Energy Efficient HPC Working Group power measurement methodology 2.0 RC 1.0",
         source="https://github.com/EEHPCWG/PowerMeasurementMethodology",
         aspects=tuple(aspects),
-        gives=None if undecided else _grade(min(least for least, _ in reached.values())),
-        why=why(
-            [entry.name for entry in level_1 if entry.result == "fail"],
-            "fails level 1 in",
-            undecided,
-            "passes level 1" if passes_level_1 else "",
-        ),
+        gives=grade if decided else None,
+        why=_explanation([entry for entry in aspects if entry.level == "1"], reached),
         notes=(*_EDITIONS, ACCURACY_NOTE),
     )
+
+
+def _explanation(level_1: Sequence[Aspect], reached: Mapping[str, tuple[int, int]]) -> str:
+    failed = [entry.name for entry in level_1 if entry.result == "fail"]
+    passed = all(entry.result == "pass" for entry in level_1)
+    undecided = [name for name, (least, most) in reached.items() if least < most]
+    return why(failed, "fails level 1 in", undecided, "passes level 1" if passed else "")
 
 
 def _level(
@@ -88,17 +90,22 @@ def _level(
     ]
 
 
-def _reached(levels: Sequence[Aspect]) -> tuple[int, int]:
-    """The lowest and the highest level that an aspect may reach, given its levels in order; the two
-    differ if an unknown result decides.
+def _reached(aspects: Sequence[Aspect]) -> dict[str, tuple[int, int]]:
+    """By name, the lowest and the highest level that an aspect may reach; the two differ if an
+    unknown result decides.
     """
-    least = next((i for i, entry in enumerate(levels) if entry.result != "pass"), len(levels))
-    most = next((i for i, entry in enumerate(levels) if entry.result == "fail"), len(levels))
-    return least, most
+    results: dict[str, list[Passed]] = {}
+    for entry in aspects:
+        results.setdefault(entry.name, []).append(entry.result)
+    return {
+        name: (_levels_up(levels, {"pass"}), _levels_up(levels, {"pass", "unknown"}))
+        for name, levels in results.items()
+    }
 
 
-def _grade(level: int) -> str:
-    return f"level {level}" if level else "no level"
+def _levels_up(results: Sequence[Passed], accepted: set[Passed]) -> int:
+    """How many levels from the first have an accepted result."""
+    return len(list(itertools.takewhile(lambda result: result in accepted, results)))
 
 
 # ---------------------------------------------------------------- aspect 1: time

@@ -49,16 +49,7 @@ def of_inputs(
             ),
             remedy="without a comparison the claims are tested against their own inputs",
         )
-    for evidence, code in _EVIDENCE_CODES.items():
-        names = [
-            entry.name for entry in stated if entry.evidence == evidence and entry.name in needed
-        ]
-        if names:
-            yield Doubt(
-                code=code,
-                message=f"{evidence}, not read in a source: {', '.join(names)}",
-                remedy="state values of your own, with low and high",
-            )
+    yield from _of_evidence([entry for entry in stated if entry.name in needed])
 
 
 def _not_measured(names: Sequence[str], compared: bool) -> Doubt:
@@ -68,6 +59,17 @@ def _not_measured(names: Sequence[str], compared: bool) -> Doubt:
         message=f"{reason}: the scenario's own values stand for {', '.join(names)}",
         remedy="--idle 60 on both sides" if compared else "energybench compare A B --json",
     )
+
+
+def _of_evidence(inputs: Sequence[ScenarioInput]) -> Iterable[Doubt]:
+    for evidence, code in _EVIDENCE_CODES.items():
+        names = [entry.name for entry in inputs if entry.evidence == evidence]
+        if names:
+            yield Doubt(
+                code=code,
+                message=f"{evidence}, not read in a source: {', '.join(names)}",
+                remedy="state values of your own, with low and high",
+            )
 
 
 def of_saving(saved_mwh: Estimate | None) -> Iterable[Doubt]:

@@ -4,6 +4,7 @@ measured value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from energybench.analysis.uncertainty.effects import ranged
@@ -52,6 +53,16 @@ def scenario_input(
     """An input, and name and date of the price if the input is a listed price. Raises BadInput."""
     check_name(name, where)
     entry = convert(table, _Entry, where)
+    way = _way(entry, where)
+    if way in _LOOK_UPS:
+        return _looked_up(name, entry, way, currency, where)
+    return _stated(name, entry, where), None
+
+
+def _way(entry: _Entry, where: str) -> str:
+    """How the entry states its value: the name of the key; 'measured' without a value. Raises
+    BadInput.
+    """
     if entry.measured is not None and entry.measured not in QUANTITIES:
         raise BadInput(
             f"{where}.measured",
@@ -69,9 +80,7 @@ def scenario_input(
         raise BadInput(
             f"{where}.among", "belongs to a sku", "low and high state the range of a value"
         )
-    if not ways or ways[0] == "value":
-        return _stated(name, entry, where), None
-    return _looked_up(name, entry, ways[0], currency, where)
+    return ways[0] if ways else "measured"
 
 
 # ---------------------------------------------------------------- stated values
@@ -148,18 +157,18 @@ def _looked_up(
             )
     row = _LOOK_UPS[way](getattr(entry, way), f"{where}.{way}")
     source = row.source if row.date in row.source else f"{row.source} ({row.date})"
-    low, high = entry.low, entry.high
-    if entry.sku is not None and currency != "USD":
-        raise BadInput(
-            f"{where}.sku",
-            f"prices.csv is in USD, the scenario's currency is {currency or 'not stated'}",
-            "state value, unit and source",
-        )
+    low, high, price = entry.low, entry.high, None
+    if entry.sku is not None:
+        price = f"{entry.sku} ({row.date})"
+        if currency != "USD":
+            raise BadInput(
+                f"{where}.sku",
+                f"prices.csv is in USD, the scenario's currency is {currency or 'not stated'}",
+                "state value, unit and source",
+            )
     if entry.among is not None:
-        # a limit that is not stated comes from the prices of the listed instances
-        prices = [row.value]
-        prices += [tables.price(sku, f"{where}.among").value for sku in entry.among]
-        low, high = min(prices) if low is None else low, max(prices) if high is None else high
+        least, most = _price_range(row.value, entry.among, where)
+        low, high = least if low is None else low, most if high is None else high
         source += f"; range over {', '.join(entry.among)}"
     low, high = _range(row.value, low, high, where)
     converted = ScenarioInput(
@@ -170,4 +179,10 @@ def _looked_up(
         evidence="seen",
         stated=(low, high) if low < high else None,
     )
-    return converted, f"{entry.sku} ({row.date})" if entry.sku is not None else None
+    return converted, price
+
+
+def _price_range(price: float, among: Sequence[str], where: str) -> tuple[float, float]:
+    """The range of a price and the prices of the instances in `among`."""
+    prices = [price, *(tables.price(sku, f"{where}.among").value for sku in among)]
+    return min(prices), max(prices)
