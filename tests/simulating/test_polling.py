@@ -32,7 +32,7 @@ class Counter:
 
 
 class Real(NamedTuple):
-    """The real sampler, its clock, the times it polled at, and a way to say when the work is done."""
+    """The real sampler, its clock, the times of its polls, and a way to end the work."""
 
     sampler: sampler.Sampler
     clock: VirtualClock
@@ -107,7 +107,7 @@ def test_lateness_neither_adds_up_nor_skips() -> None:
 
 
 def test_the_constants_are_the_real_ones() -> None:
-    """This package does not import the measuring side; its copies of numbers must not part from it."""
+    """The simulation does not import the measuring side; its copies of constants are equal."""
     assert (polling.BASE_PERIOD_S, polling.BURST_PERIOD_S) == (
         sampler.BASE_PERIOD_S,
         sampler.BURST_PERIOD_S,

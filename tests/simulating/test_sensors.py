@@ -10,17 +10,16 @@ import pytest
 from energybench import data
 from energybench.analysis.traces.unwrap import unwrap
 from energybench.collectors import nvml, rapl
+from energybench.simulating.readings import Polled, read
 from energybench.simulating.sensors import (
     BIAS,
     LAG_U_S,
     SENSORS,
-    Polled,
     Prior,
     State,
     channels,
     draw_gain,
     part_time,
-    read,
     states,
 )
 from energybench.simulating.waves import Load, Square
