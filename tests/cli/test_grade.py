@@ -1,4 +1,4 @@
-"""`energybench grade` as a person runs it."""
+"""`energybench grade` at the command line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_prints_every_aspect_and_no_level(folder: Path) -> None:
-    """Three books, three levels, each aspect with figure and rule; no level while the machine's
-    size is unknown.
+    """Three books, three levels, every aspect with figure and rule; no level for a machine of
+    unknown size.
     """
     ran = energybench("grade", "latest", cwd=folder)
     assert ran.code == 0
@@ -68,7 +68,7 @@ def test_the_summary_names_what_widens_the_interval(folder: Path) -> None:
 
 
 def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
-    """What a second side carries of the same kind is said in short, and its remedy not again."""
+    """A second doubt of the same kind is shortened, and its remedy is not repeated."""
     for label in ("cpu", "gpu"):
         assert (
             energybench(
@@ -99,5 +99,5 @@ def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line(folder: Path, arguments: tuple[str, ...]) -> None:
-    """A run that is not there, or a machine of no nodes, costs one line."""
+    """A missing run, or a machine without nodes, is one line."""
     one_line(energybench(*arguments, cwd=folder))

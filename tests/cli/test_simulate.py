@@ -1,4 +1,4 @@
-"""`energybench simulate`, as a person runs it."""
+"""`energybench simulate` at the command line."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ SHORT = (
 
 
 def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
-    """A line a cell, the marginals and the overall line; the document has the same figures and its
-    schema.
-    """
+    """A line for every cell, every group and the whole study; the document has the same figures."""
     text, ran = (
         energybench("simulate", *SHORT, cwd=tmp_path),
         energybench("simulate", *SHORT, "--json", cwd=tmp_path),
@@ -76,7 +74,7 @@ def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
 def test_a_wrong_name_is_told_the_good_ones(
     wrong: tuple[str, str], suggestion: str, tmp_path: Path
 ) -> None:
-    """One line, exit 2, nothing run."""
+    """A wrong choice is one line with the good choices, exit code 2, and no experiment."""
     assert suggestion in one_line(energybench("simulate", *wrong, cwd=tmp_path))
 
 

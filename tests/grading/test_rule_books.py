@@ -1,4 +1,4 @@
-"""Rule books: aspect by aspect, never flattering, and no level where anything is unknown."""
+"""Rule books: aspect by aspect, never flattering, and no level if an aspect is unknown."""
 
 from __future__ import annotations
 
@@ -159,8 +159,8 @@ def test_a_wall_meter_passes_level_one() -> None:
 
 
 def test_a_level_needs_every_aspect_known() -> None:
-    """The machine's size is not known to a measurement: no level is given, though the aspects that
-    fail are named.
+    """A measurement does not contain the size of the machine: no level is given, but failed aspects
+    are named.
     """
     short = metered(seconds=59.96)
     unknown = book(grade(short), "EE HPC WG")
@@ -174,7 +174,7 @@ def test_a_level_needs_every_aspect_known() -> None:
 
 
 def test_the_lowest_aspect_decides() -> None:
-    """Where each aspect's level is known, the lowest is the grade."""
+    """If the level of every aspect is known, the lowest level is the grade."""
     worst = metered(seconds=30.0, boundary="compute")
     assert book(grade(worst, machine_nodes=1000), "EE HPC WG").gives == "no level"
 
@@ -232,7 +232,7 @@ def test_machine_fraction() -> None:
 
 
 def test_an_estimate_fails_for_that_reason() -> None:
-    """Time x assumed power is no measurement in any book."""
+    """Time x assumed power is not a measurement in any book."""
     graded = grade(metered(quality="estimated"), machine_nodes=1)
     assert all(aspect(graded, number).result == "fail" for number in "1234")
     assert check(aspect(graded, "1"), "sample a second").found == "no sensor: time x assumed power"
@@ -240,7 +240,7 @@ def test_an_estimate_fails_for_that_reason() -> None:
 
 
 def test_a_modelled_part_has_no_meter() -> None:
-    """Where memory is a model, neither the node nor an accuracy was measured."""
+    """With modelled memory, neither the node nor an accuracy was measured."""
     parts = (
         Part(component="node.ac", device="n1", state="measured"),
         Part(component="cpu.dram", device="n1", state="modelled", low_w=1.0, high_w=2.0),
@@ -255,15 +255,15 @@ def test_a_modelled_part_has_no_meter() -> None:
 
 
 def test_a_lost_sensor_leaves_the_core_phase_uncovered() -> None:
-    """A gap fails what asks for the whole core phase, and the doubt's words are the figure."""
+    """A gap fails the check of the whole core phase; the finding is the message of the doubt."""
     lost = Doubt(code="sensor-lost", message="nothing for 3.0 s", remedy="")
     entry = check(aspect(grade(metered(doubts=(lost,))), "1"), "whole core phase")
     assert (entry.result, entry.found) == ("fail", "nothing for 3.0 s")
 
 
 def test_what_is_not_known_is_not_passed() -> None:
-    """A sensor whose update period nobody knows passes no sampling rule; a program may have used
-    other nodes.
+    """A sensor with an unknown update period passes no sampling rule; a program may have used
+    further nodes.
     """
     channels = tuple(
         msgspec.structs.replace(channel, update_period_s=None) for channel in metered().channels
@@ -277,8 +277,8 @@ def test_what_is_not_known_is_not_passed() -> None:
 
 
 def test_level_three_wants_integrated_energy() -> None:
-    """A power reading, or a counter that sees a part of each period, is not integrated energy; a
-    counter's inside is unknown.
+    """A power reading, or a counter of a part of every period, is not integrated energy; the
+    sampling inside a counter is unknown.
     """
     results = {}
     for name, changes in (
@@ -305,7 +305,7 @@ def test_sixty_samples() -> None:
 
 
 def test_a_grade_is_one_document() -> None:
-    """It travels as JSON of the contract and comes back the same."""
+    """A grade survives the JSON of the contract unchanged."""
     graded = grade(metered())
     text = msgspec.json.encode(graded)
     assert msgspec.json.decode(text, type=Grade) == graded

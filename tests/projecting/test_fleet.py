@@ -19,7 +19,7 @@ from energybench.model import Estimate, Projection
 from energybench.projecting.mix import MAX_COMPARISONS
 from energybench.projecting.project import project
 from energybench.projecting.scenario import Scenario
-from tests.projecting.test_project import codes, comparison, given, line, scenario
+from tests.projecting.test_project import codes, comparison, line, scenario, stated_input
 
 H = 730.0
 BASE: dict[str, tuple[Any, str]] = {
@@ -62,7 +62,7 @@ def fleet(
         name: entry for name, entry in {**BASE, **(changes or {})}.items() if entry is not None
     }
     inputs = [
-        given(name, value, unit, measured=name if measured and name in MEASURED else None)
+        stated_input(name, value, unit, measured=name if measured and name in MEASURED else None)
         for name, (value, unit) in stated.items()
     ]
     return scenario(*inputs, model="fleet", **{"boundary": "node-ac", **more})
@@ -354,7 +354,9 @@ def test_the_comparisons_boundary_decides() -> None:
 def test_pue_in_a_scenario_without_the_model() -> None:
     """Lines of a scenario without the model follow the same rule."""
     plan = scenario(
-        given("e", None, measured="energy_ratio"), given("pue", 1.2), lines=[("a", "e * pue")]
+        stated_input("e", None, measured="energy_ratio"),
+        stated_input("pue", 1.2),
+        lines=[("a", "e * pue")],
     )
     with pytest.raises(BadInput, match=r"inputs\.uncovered_baseline_w: is missing"):
         project(plan, [comparison(boundary="compute")])
@@ -506,7 +508,7 @@ def test_bad_mixes(mix: dict[str, float], message: str) -> None:
 def test_bad_comparisons() -> None:
     """Different boundaries, a repeated comparison, too many, or a comparison without powers."""
     plan = fleet(IDLE, measured=True)
-    for given_, message in (
+    for comparisons, message in (
         ([comparison(), comparison()], "twice"),
         (
             [comparison(), comparison("b", boundary="device")],
@@ -516,7 +518,7 @@ def test_bad_comparisons() -> None:
         ([comparison(power_w=(600.0, 1440.0), energy_ratio=None)], "has no energy_ratio"),
     ):
         with pytest.raises(BadInput, match=message):
-            project(plan, given_)
+            project(plan, comparisons)
     project(plan, [comparison(f"app {i}") for i in range(MAX_COMPARISONS)])
 
 

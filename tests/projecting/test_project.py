@@ -23,7 +23,9 @@ from energybench.projecting.scenario import (
 )
 
 
-def given(name: str, value: Estimate | float | None, unit: str = "", **more: Any) -> ScenarioInput:
+def stated_input(
+    name: str, value: Estimate | float | None, unit: str = "", **more: Any
+) -> ScenarioInput:
     """An input; a plain number is exact."""
     estimate = exact(float(value)) if isinstance(value, int | float) else value
     return ScenarioInput(name=name, value=estimate, unit=unit, source="a test", **more)
@@ -110,8 +112,8 @@ def test_a_line_lists_formula_and_inputs() -> None:
     """A line shows its inputs, and the source of every input."""
     projection = project(
         scenario(
-            given("n", 3, "nodes", evidence="seen"),
-            given("p", 200, "W"),
+            stated_input("n", 3, "nodes", evidence="seen"),
+            stated_input("p", 200, "W"),
             lines=[("power", "n * p", "W"), ("twice", "2 * power + n", "W")],
         )
     )
@@ -134,7 +136,7 @@ def test_shared_inputs_cancel() -> None:
     x = combine(10.0, [normal("x", 1.0)])
     projection = project(
         scenario(
-            given("x", x),
+            stated_input("x", x),
             lines=[
                 ("a", "2 * x"),
                 ("b", "3 * x"),
@@ -159,7 +161,7 @@ def test_shared_keys_cancel() -> None:
 
     def ratio(keys: tuple[str, str]) -> Estimate:
         inputs = [
-            given(name, combine(100.0, [rectangular("gain", 5.0, key)]))
+            stated_input(name, combine(100.0, [rectangular("gain", 5.0, key)]))
             for name, key in zip("ab", keys, strict=True)
         ]
         return project(scenario(*inputs, lines=[("r", "a / b")])).lines[0].value
@@ -173,7 +175,7 @@ def test_shared_keys_cancel() -> None:
 def test_ceil_over_draws() -> None:
     """A whole number of nodes stays whole at both ends of the interval."""
     projection = project(
-        scenario(given("s", ranged("s", 12.0, 10.0, 14.0)), lines=[("n", "ceil(100 / s)")])
+        scenario(stated_input("s", ranged("s", 12.0, 10.0, 14.0)), lines=[("n", "ceil(100 / s)")])
     )
     value = projection.lines[0].value
     assert (value.low, value.value, value.high) == (8.0, 9.0, 10.0)
@@ -183,7 +185,7 @@ def test_bounds_go_to_their_own_side() -> None:
     """A range that is uneven about the value extends to its limits on both sides."""
     projection = project(
         scenario(
-            given("p", ranged("p", 428.0, 373.0, 504.0)),
+            stated_input("p", ranged("p", 428.0, 373.0, 504.0)),
             lines=[("less", "1000 - p"), ("more", "2 * p")],
         )
     )
@@ -216,7 +218,7 @@ BAD_LINES = [
 def test_bad_lines(lines: list[tuple[str, ...]], message: str) -> None:
     """A reference to an unknown name, in a circle or downward is one line with file and key."""
     with pytest.raises(BadInput) as caught:
-        project(scenario(given("x", 1), lines=lines), (), "my.toml")
+        project(scenario(stated_input("x", 1), lines=lines), (), "my.toml")
     assert str(caught.value).startswith("my.toml: lines.")
     assert message in str(caught.value)
 
@@ -224,7 +226,7 @@ def test_bad_lines(lines: list[tuple[str, ...]], message: str) -> None:
 def test_an_input_that_nothing_uses_is_a_mistake() -> None:
     """An unused input is refused: a misspelt name would pass in silence."""
     with pytest.raises(BadInput, match=r"inputs\.y: is used by no line and no claim"):
-        project(scenario(given("x", 1), given("y", 1), lines=[("a", "x")]))
+        project(scenario(stated_input("x", 1), stated_input("y", 1), lines=[("a", "x")]))
 
 
 # ---------------------------------------------------------------- results
@@ -239,7 +241,9 @@ def test_results_are_lines_in_their_unit() -> None:
         ("c", "x", "t CO2e"),
     ]
     results = Results(saved_mwh_per_month="e", saved_cost_per_month="m", saved_tco2e_per_month="c")
-    projection = project(scenario(given("x", 4), lines=lines, results=results, currency="EUR"))
+    projection = project(
+        scenario(stated_input("x", 4), lines=lines, results=results, currency="EUR")
+    )
     assert projection.saved_mwh_per_month == line(projection.lines, "e").value
     assert projection.saved_cost_per_month == line(projection.lines, "m").value
     assert projection.saved_tco2e_per_month == line(projection.lines, "c").value
@@ -250,14 +254,14 @@ def test_results_are_lines_in_their_unit() -> None:
         ({"results": Results(saved_cost_per_month="m")}, "currency: is missing"),
     ):
         with pytest.raises(BadInput, match=message):
-            project(scenario(given("x", 4), lines=lines, **wrong))
+            project(scenario(stated_input("x", 4), lines=lines, **wrong))
 
 
 def test_a_saving_that_is_not_shown() -> None:
     """An interval that contains 0 is a doubt."""
     projection = project(
         scenario(
-            given("x", ranged("x", 1, -1, 3)),
+            stated_input("x", ranged("x", 1, -1, 3)),
             lines=[("e", "x", "MWh")],
             results=Results(saved_mwh_per_month="e"),
         )
@@ -284,7 +288,7 @@ def test_claims_fit_by_interval_or_tolerance(claimed: float, tolerance: float, f
     claim = PublishedClaim(
         name="c", claimed=claimed, derived="x", tolerance=tolerance, why_fits="yes", why_not="no"
     )
-    projection = project(scenario(given("x", ranged("x", 10.0, 8.0, 12.1)), claims=(claim,)))
+    projection = project(scenario(stated_input("x", ranged("x", 10.0, 8.0, 12.1)), claims=(claim,)))
     assert projection.claims[0].fits is fits
     assert projection.claims[0].why == ("yes" if fits else "no")
     assert projection.claims[0].derived is not None
@@ -294,7 +298,7 @@ def test_a_claim_that_cannot_be_derived() -> None:
     """A claim without published inputs has no verdict."""
     projection = project(
         scenario(
-            given("x", 1),
+            stated_input("x", 1),
             lines=[("a", "x")],
             claims=(PublishedClaim(name="c", claimed=12, why_not="times were not published"),),
         )
@@ -311,7 +315,7 @@ def test_a_bad_claim_is_named() -> None:
     with pytest.raises(BadInput, match=r"s: claims\.c\.derived: refers to zz"):
         project(
             scenario(
-                given("x", 1),
+                stated_input("x", 1),
                 lines=[("a", "x")],
                 claims=(PublishedClaim(name="c", claimed=1, derived="zz"),),
             )
@@ -323,8 +327,8 @@ def test_claims_with_a_comparison() -> None:
     repeated.
     """
     plan = scenario(
-        given("r", 5, measured="energy_ratio"),
-        given("x", 1),
+        stated_input("r", 5, measured="energy_ratio"),
+        stated_input("x", 1),
         claims=tuple(
             PublishedClaim(name=n, claimed=5, derived=n, why_fits="as published") for n in "rx"
         ),
@@ -345,8 +349,8 @@ def test_claims_with_a_comparison() -> None:
 def test_a_comparison_replaces_measured_inputs() -> None:
     """Measured value, unit and source replace those of the scenario."""
     plan = scenario(
-        given("r", 2, measured="energy_ratio"),
-        given("p", None, "W", measured="power_candidate_w"),
+        stated_input("r", 2, measured="energy_ratio"),
+        stated_input("p", None, "W", measured="power_candidate_w"),
         lines=[("a", "r * p", "W")],
     )
     projection = project(plan, [comparison()])
@@ -361,7 +365,7 @@ def test_speedup_is_node_for_node() -> None:
     """Eight baseline nodes against two candidate nodes: the speedup of a node is four times the
     speedup of the job.
     """
-    plan = scenario(given("s", None, measured="speedup"), lines=[("a", "s")])
+    plan = scenario(stated_input("s", None, measured="speedup"), lines=[("a", "s")])
     assert project(plan, [comparison(speedup=3.0, nodes=(8, 2))]).lines[
         0
     ].value.value == pytest.approx(12.0)
@@ -373,12 +377,14 @@ def test_without_its_comparison() -> None:
         BadInput,
         match=r"inputs\.s: comes from a comparison, and no comparison was given \(energybench",
     ):
-        project(scenario(given("s", None, measured="speedup"), lines=[("a", "s")]))
+        project(scenario(stated_input("s", None, measured="speedup"), lines=[("a", "s")]))
     with pytest.raises(BadInput, match="takes no comparison"):
-        project(scenario(given("s", 1), lines=[("a", "s")]), [comparison()])
+        project(scenario(stated_input("s", 1), lines=[("a", "s")]), [comparison()])
     with pytest.raises(BadInput, match="the comparison has no idle_power_baseline_w"):
         project(
-            scenario(given("i", None, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]),
+            scenario(
+                stated_input("i", None, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]
+            ),
             [comparison(idle_w=(None, None))],
         )
 
@@ -386,7 +392,7 @@ def test_without_its_comparison() -> None:
 def test_fallback_is_a_doubt() -> None:
     """An idle power that the comparison lacks comes from the scenario, with a doubt."""
     projection = project(
-        scenario(given("i", 150, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]),
+        scenario(stated_input("i", 150, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]),
         [comparison(idle_w=(None, 1.0))],
     )
     assert projection.lines[0].value.value == 150
@@ -404,7 +410,7 @@ def test_fallback_is_a_doubt() -> None:
 def test_estimated_sides(changes: dict[str, Any]) -> None:
     """For a side without sensor, title, source and a doubt say: time x assumed power."""
     projection = project(
-        scenario(given("r", None, measured="energy_ratio"), lines=[("a", "r")]),
+        scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")]),
         [comparison(**changes)],
     )
     assert "(time x assumed power)" in projection.title
@@ -415,7 +421,7 @@ def test_estimated_sides(changes: dict[str, Any]) -> None:
 def test_doubts_are_carried_once() -> None:
     """Doubts of the comparisons are carried over, with their application if there are several."""
     doubt = Doubt(code="one-node", message="these nodes", remedy="more nodes")
-    plan = scenario(given("r", None, measured="energy_ratio"), lines=[("a", "r")])
+    plan = scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")])
     assert doubt in project(plan, [comparison(doubts=(doubt, doubt))]).doubts
     several = project(
         plan, [comparison(doubts=(doubt,)), comparison("sdpa", doubts=(doubt,))]
@@ -428,7 +434,7 @@ def test_doubts_are_carried_once() -> None:
 
 def test_inconsistent_comparison() -> None:
     """An energy ratio that contradicts speedup and powers is a doubt."""
-    plan = scenario(given("r", None, measured="energy_ratio"), lines=[("a", "r")])
+    plan = scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")])
     assert "ratio-inconsistent" in codes(
         project(plan, [comparison(energy_ratio=exact(7.0))]).doubts
     )
@@ -438,10 +444,10 @@ def test_inconsistent_comparison() -> None:
 def test_evidence_of_the_answer() -> None:
     """Inferred and assumed inputs of an answer are named."""
     inputs = [
-        given("a", 1, evidence="inferred"),
-        given("b", 1, evidence="assumed"),
-        given("c", 1, evidence="assumed"),
-        given("d", 1, evidence="seen"),
+        stated_input("a", 1, evidence="inferred"),
+        stated_input("b", 1, evidence="assumed"),
+        stated_input("c", 1, evidence="assumed"),
+        stated_input("d", 1, evidence="seen"),
     ]
     projection = project(
         scenario(

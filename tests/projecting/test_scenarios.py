@@ -245,7 +245,7 @@ def test_built_in_scenarios(name: str) -> None:
     assert scenario.name == name
     assert scenario.title
     assert scenario.about
-    assert all(given.source for given in scenario.inputs)
+    assert all(entry.source for entry in scenario.inputs)
     projection = project(scenario)
     assert all(used.source for entry in projection.lines for used in entry.inputs)
 
