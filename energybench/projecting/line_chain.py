@@ -1,6 +1,6 @@
 """Lines over base inputs, added from top to bottom and checked.
 
-Every line is estimated from the base inputs below it, never from the interval of another line:
+Every line is estimated from base inputs, never from the interval of another line:
 errors that two lines share stay shared (JCGM 101:2008).
 """
 

@@ -254,7 +254,7 @@ def test_results_are_lines_in_their_unit() -> None:
         ({"results": Results(saved_cost_per_month="m")}, "currency: is missing"),
     ):
         with pytest.raises(BadInput, match=message):
-            project(scenario(x, lines=lines, **wrong))
+            project(scenario(stated_input("x", 4), lines=lines, **wrong))
 
 
 def test_a_saving_that_is_not_shown() -> None:
