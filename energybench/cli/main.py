@@ -23,6 +23,7 @@ from energybench.cli import (
     report,
     run,
     simulate,
+    study,
 )
 from energybench.errors import BadInput
 
@@ -39,6 +40,7 @@ app.command("doctor")(doctor.doctor)
 app.command("calibrate")(calibrate.calibrate)
 app.command("list")(listing.listing)
 app.command("run")(run.run)
+app.command("study")(study.study)
 app.command("measure", context_settings={"allow_interspersed_args": False})(measure.measure)
 app.command("attach")(attach.attach)
 app.command("compare")(compare.compare)

@@ -149,10 +149,10 @@ def _run(trials: Sequence[Trial], out: Path, repeats: int) -> list[Outcome]:
             (
                 plan,
                 Request(
-                    trial.workload,
-                    trial.size,
-                    trial.device,
-                    trial.settings,
+                    workload=trial.workload,
+                    size=trial.size,
+                    device=trial.device,
+                    settings=trial.settings,
                     repeats=repeats,
                     max_warm_up_s=MAX_WARM_UP_S,
                 ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import typer
 
@@ -93,7 +93,7 @@ def compared(results: Sequence[Measurement]) -> list[Comparison]:
     return made
 
 
-def show(title: str, together: Together, json: bool) -> None:
+def show(title: str, together: Together, json: bool) -> NoReturn:
     """Results and comparisons: as one JSON document on stdout, or as text.
 
     Ends with the exit code.

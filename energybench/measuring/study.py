@@ -1,4 +1,4 @@
-"""`run --study`: cell after cell, in each the variants in turns as `run --variant` does it, in one
+"""`study`: cell after cell, in each the variants in turns as `run --variant` does it, in one
 worker; an index is written after each cell.
 
 The idle node is measured once. A cell that does not fit, or a variant that fails its check, is a
@@ -45,7 +45,7 @@ from energybench.store.study import StudyStore, directory_for, read_study
 _IDLE_RUN = "idle"
 
 
-class Asked(NamedTuple):
+class StudyRequest(NamedTuple):
     """Which study.
 
     `resume`: the directory of one that was cut off; its plan stands. `repeats`, `min_window_s`:
@@ -78,44 +78,49 @@ class Ended(NamedTuple):
 
 
 def run_study(
-    asked: Asked, plan: Plan, blocks: Blocks, signals: Signals, progress: Progress, told: Told
+    request: StudyRequest,
+    plan: Plan,
+    blocks: Blocks,
+    signals: Signals,
+    progress: Progress,
+    told: Told,
 ) -> Ended:
     """Run a study, or go on with it.
 
     Raises BadInput; WorkFailed where its worker cannot plan it.
     """
     with ExitStack() as stack:
-        device, environment = devices(asked.device, os.environ)
+        device, environment = devices(request.device, os.environ)
         worker = stack.enter_context(SharedWorker(environment, signals))
-        if asked.resume is not None:
-            offer = read_study(asked.resume).plan
-            store = StudyStore(asked.resume)
-            if asked.study not in (None, offer.name):
+        if request.resume is not None:
+            offer = read_study(request.resume).plan
+            store = StudyStore(request.resume)
+            if request.study not in (None, offer.name):
                 raise BadInput(
-                    f"--study {asked.study}",
-                    f"{asked.resume} is the study {offer.name}",
-                    "leave --study out",
+                    f"study {request.workload} {request.study}",
+                    f"{request.resume} is the study {offer.name}",
+                    "leave the study's name out",
                 )
         else:
-            progress(f"{asked.workload} {asked.study}: planning", None)
+            progress(f"{request.workload} {request.study}: planning", None)
             try:
                 made = worker.ask(
                     do="plan",
-                    workload=asked.workload,
-                    study=asked.study,
+                    workload=request.workload,
+                    study=request.study,
                     device=device,
-                    settings=asked.settings,
+                    settings=request.settings,
                 )["plan"]
             except Interrupted:
                 raise WorkFailed(
                     "a signal came before the first cell; nothing was measured"
                 ) from None
-            offer = _wished(msgspec.convert(made, StudyPlan), asked)
+            offer = _wished(msgspec.convert(made, StudyPlan), request)
             store = StudyStore(
-                directory_for(plan.store, asked.workload, asked.device, plan.boundary, offer)
+                directory_for(plan.store, request.workload, request.device, plan.boundary, offer)
             )
         running = _Running(
-            asked,
+            request,
             offer,
             plan._replace(store=store.runs),
             blocks,
@@ -131,9 +136,9 @@ def run_study(
             store.discard_if_empty()
 
 
-def _wished(offer: StudyPlan, asked: Asked) -> StudyPlan:
-    repeats = offer.repeats if asked.repeats is None else asked.repeats
-    window_s = offer.min_window_s if asked.min_window_s is None else asked.min_window_s
+def _wished(offer: StudyPlan, request: StudyRequest) -> StudyPlan:
+    repeats = offer.repeats if request.repeats is None else request.repeats
+    window_s = offer.min_window_s if request.min_window_s is None else request.min_window_s
     return msgspec.structs.replace(offer, repeats=repeats, min_window_s=window_s)
 
 
@@ -142,7 +147,7 @@ class _Running:
 
     def __init__(
         self,
-        asked: Asked,
+        request: StudyRequest,
         offer: StudyPlan,
         plan: Plan,
         blocks: Blocks,
@@ -152,7 +157,7 @@ class _Running:
         progress: Progress,
         told: Told,
     ) -> None:
-        self._asked, self._offer, self._plan, self._blocks = asked, offer, plan, blocks
+        self._request, self._offer, self._plan, self._blocks = request, offer, plan, blocks
         self._store, self._worker, self._signals, self._progress, self._told = (
             store,
             worker,
@@ -163,8 +168,8 @@ class _Running:
         host = provenance.describe(MonotonicClock(), plan.root)
         self._study = Study(
             id=store.directory.name,
-            workload=asked.workload,
-            device=asked.device,
+            workload=request.workload,
+            device=request.device,
             plan=offer,
             cells=(),
             claims=(),
@@ -221,7 +226,7 @@ class _Running:
         if earlier is None:
             self._store.tidy(set())
             return None
-        _check_same(earlier, self._asked, self._study.host, self._store.directory)
+        _check_same(earlier, self._request, self._study.host, self._store.directory)
         whole = tuple(
             cell for cell in earlier.cells if all(run.state != "cut" for run in cell.runs)
         )
@@ -240,7 +245,9 @@ class _Running:
         if seconds <= 0:
             return
         self._worker.close()  # it holds a context on the device, and idle is without
-        request = Request(self._asked.workload, "idle", self._asked.device, {})
+        request = Request(
+            workload=self._request.workload, size="idle", device=self._request.device, settings={}
+        )
         plan = self._plan._replace(label=_IDLE_RUN, idle_s=0.0, command=("idle",))
         with Bench(plan, request, self._signals, self._progress) as bench:
             session = bench.session
@@ -267,9 +274,14 @@ class _Running:
             )
             for slot, variant in enumerate(cell.variants):
                 request = Request(
-                    cell.workload, cell.size, self._asked.device, variant.settings, self._offer.repeats, min_window_s=self._offer.min_window_s,
-                    max_warm_up_s=self._asked.max_warm_up_s,
-                )  # fmt: skip
+                    workload=cell.workload,
+                    size=cell.size,
+                    device=self._request.device,
+                    settings=variant.settings,
+                    repeats=self._offer.repeats,
+                    min_window_s=self._offer.min_window_s,
+                    max_warm_up_s=self._request.max_warm_up_s,
+                )
                 plan = self._plan._replace(
                     label=f"{cell.key} {variant.name}", idle_s=0.0, session=name
                 )
@@ -335,7 +347,7 @@ class _Running:
     def _save(self) -> None:
         order = {cell.key: i for i, cell in enumerate(self._offer.cells)}
         cells = tuple(sorted(self._study.cells, key=lambda done: order[done.cell.key]))
-        claims = against_claims(self._offer.claims, cells, self._study.host, self._asked.device)
+        claims = against_claims(self._offer.claims, cells, self._study.host, self._request.device)
         self._study = msgspec.structs.replace(self._study, cells=cells, claims=claims)
         self._store.save(self._study)
 
@@ -362,8 +374,8 @@ def _name(store: StudyStore, label: str) -> str:
     )
 
 
-def _check_same(earlier: Study, asked: Asked, host: Host, directory: Path) -> None:
-    if (earlier.workload, earlier.device) != (asked.workload, asked.device):
+def _check_same(earlier: Study, request: StudyRequest, host: Host, directory: Path) -> None:
+    if (earlier.workload, earlier.device) != (request.workload, request.device):
         raise BadInput(
             f"--resume {directory}",
             f"is a study of {earlier.workload} on {earlier.device}",

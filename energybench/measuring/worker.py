@@ -155,9 +155,9 @@ def _plan(command: dict[str, Any]) -> dict[str, Any]:
     known = list(workload.studies) if isinstance(workload, OffersStudies) else []
     if study not in known:
         raise BadInput(
-            f"--study {study}",
-            f"{name} offers no such study",
-            f"have: {', '.join(known)}" if known else "it offers none",
+            f"study {study}",
+            f"{name} does not offer a study of this name",
+            f"have: {', '.join(known)}" if known else f"{name} does not offer any",
         )
     return {
         "plan": msgspec.to_builtins(workload.plan(study, command["device"], command["settings"]))

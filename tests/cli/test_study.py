@@ -1,5 +1,5 @@
-"""`energybench run WORKLOAD --study NAME`: cells, ratios, claims; what fails is a result; cut off,
-it is gone on with.
+"""`energybench study WORKLOAD NAME`: cells, ratios, claims; a failure is a result; a study that was
+cut off is resumed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(tmp: Path, env: dict[str, str], *arguments: str) -> Ran:
-    return energybench("run", "naps", "--json", *QUICK, *arguments, cwd=tmp, env=env)
+    return energybench("study", "naps", "--json", *QUICK, *arguments, cwd=tmp, env=env)
 
 
 def runs_of(found: Any) -> dict[str, Any]:
@@ -40,11 +40,10 @@ def runs_of(found: Any) -> dict[str, Any]:
 def whole(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> tuple[Path, Any]:
     folder = tmp_path_factory.mktemp("whole")
     ran = energybench(
-        "run",
+        "study",
         "naps",
-        "--json",
-        "--study",
         "grid",
+        "--json",
         "--idle",
         "0.5",
         "--max-warm-up",
@@ -99,11 +98,10 @@ def test_the_same_command_again_measures_nothing_again(
     """Same --out, same plan: the finished cells are kept, to the last digit, and that is said."""
     folder, found = whole
     again = energybench(
-        "run",
+        "study",
         "naps",
-        "--json",
-        "--study",
         "grid",
+        "--json",
         "--idle",
         "0.5",
         "--max-warm-up",
@@ -113,7 +111,7 @@ def test_the_same_command_again_measures_nothing_again(
     )
     assert again.code == 0, again.err
     assert again.json == found
-    assert "2 of 2 cells were there already" in again.err
+    assert "2 of 2 cells were measured before" in again.err
 
 
 @pytest.mark.parametrize("form", ["html", "markdown", "terminal", "json"])
@@ -134,9 +132,7 @@ def test_what_befalls_a_variant_is_its_result(tmp_path: Path, env: dict[str, str
     ratio, and none costs another. Exit code 1.
     """
     names = "long,huge,greedy,foreign,mortal,wrong,short"
-    ran = run(
-        tmp_path, env, "--study", "grid", "--set", f"variants={names}", "--set", "length=0.02"
-    )
+    ran = run(tmp_path, env, "grid", "--set", f"variants={names}", "--set", "length=0.02")
     assert ran.code == 1, ran.err
     assert "Traceback" not in ran.err
     found = runs_of(ran.json)
@@ -166,9 +162,7 @@ def test_a_baseline_that_does_not_fit_leaves_the_others_measured(
     """No ratio, and no failure either: that eager does not fit where a fused kernel does is what a
     study is to find.
     """
-    ran = run(
-        tmp_path, env, "--study", "grid", "--set", "variants=huge,short", "--set", "length=0.02"
-    )
+    ran = run(tmp_path, env, "grid", "--set", "variants=huge,short", "--set", "length=0.02")
     assert ran.code == 0, ran.err
     assert {name: run["state"] for name, run in runs_of(ran.json).items()} == {
         "huge": "does-not-fit",
@@ -178,7 +172,7 @@ def test_a_baseline_that_does_not_fit_leaves_the_others_measured(
     assert ran.json["claims"][0]["held"] == "not testable here"
 
 
-LONG = ("--study", "grid", "--set", "length=0.05,0.06,0.07,0.08")
+LONG = ("grid", "--set", "length=0.05,0.06,0.07,0.08")
 
 
 @pytest.mark.parametrize("killed", [signal.SIGKILL, signal.SIGINT])
@@ -189,7 +183,7 @@ def test_half_a_study_is_gone_on_with(
     does not name.
     """
     first = subprocess.Popen(
-        command("run", "naps", "--json", *QUICK, *LONG), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command("study", "naps", "--json", *QUICK, *LONG), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     index = wait_for_cells(tmp_path, 2)
@@ -225,9 +219,8 @@ def test_a_study_cut_off_before_its_first_cell_keeps_the_idle_power(
 ) -> None:
     """A line says how to go on, and there is a study to go on with."""
     long = (
-        "run",
+        "study",
         "naps",
-        "--study",
         "grid",
         "--max-warm-up",
         "1",
@@ -273,9 +266,14 @@ def wait_for_cells(folder: Path, count: int) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--study", "nightmare"], "--study nightmare: naps offers no such study (have: grid)"),
-        (["--study", "grid", "--variant", "a=1"], "--variant: a study has its own variants"),
-        (["--study", "grid", "--device", "cpu", "--device", "node"], "a study is of one device"),
+        ([], "study naps: does not name a study (have: grid)"),
+        (["nightmare"], "study nightmare: naps does not offer a study of this name (have: grid)"),
+        (["grid", "--variant", "a=1"], "--variant"),
+        (["grid", "--device", "cpu", "--device", "node"], "a study runs on one device"),
+        (
+            ["--resume", "nowhere", "--repeats", "2", "--set", "a=1"],
+            "--set a, --repeats: the plan of",
+        ),
         (["--resume", "nowhere"], "nowhere"),
     ],
 )
@@ -283,11 +281,10 @@ def test_mistakes_are_one_line_and_leave_nothing(
     tmp_path: Path, env: dict[str, str], arguments: list[str], says: str
 ) -> None:
     """Exit code 2, one line, no directory."""
-    assert says in one_line(energybench("run", "naps", *arguments, cwd=tmp_path, env=env))
+    assert says in one_line(energybench("study", "naps", *arguments, cwd=tmp_path, env=env))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_workload_without_studies_says_so(tmp_path: Path) -> None:
-    assert "milc offers no such study" in one_line(
-        energybench("run", "milc", "--study", "kernel", cwd=tmp_path)
-    )
+    for arguments in (("study", "milc"), ("study", "milc", "kernel")):
+        assert "milc does not offer any" in one_line(energybench(*arguments, cwd=tmp_path))
