@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -156,9 +157,12 @@ def _of_choice(
         settings=dict(choice.settings),
     )
     return (
-        plan._replace(label=name, workload=reference),
-        request._replace(
-            device=choice.device, settings=choice.settings, typed={**request.typed, **choice.typed}
+        replace(plan, label=name, workload=reference),
+        replace(
+            request,
+            device=choice.device,
+            settings=choice.settings,
+            typed={**request.typed, **choice.typed},
         ),
     )
 
@@ -171,7 +175,7 @@ def _replay(
         raise BadInput("--replay", "is one recording", "one --device and at most one --variant")
     plan, request = runs[0]
     common.say(f"energybench: replaying {replay}; {request.workload} is not run")
-    directory, result, code = common.replayed(replay, plan._replace(label=label or ""))
+    directory, result, code = common.replayed(replay, replace(plan, label=label or ""))
     common.finish(directory, result, code, json, sys.stdout)
 
 

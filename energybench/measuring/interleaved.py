@@ -11,7 +11,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from energybench.analysis.comparison.pairs import half_width, wants_more
 from energybench.errors import BadInput
@@ -27,9 +28,13 @@ T = TypeVar("T")
 _LONGEST_REST = 3.0
 
 
-class Together(NamedTuple):
-    """outcomes: in the order of the variants, None where nothing was measured. failures: one line
-    each. code: 0, 1, or 128 + N after signal N.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Together:
+    """Variants that were measured in turns.
+
+    outcomes  in the order of the variants; None: nothing was measured
+    failures  one line for each variant without an outcome
+    code      exit code: 0, 1 if work or a check failed, 128 + N after signal N
     """
 
     outcomes: tuple[Outcome | None, ...]
@@ -52,7 +57,7 @@ def run_interleaved(
             for plan, request in variants:
                 turns.benches.append(
                     stack.enter_context(
-                        Bench(plan._replace(session=session), request, signals, progress)
+                        Bench(replace(plan, session=session), request, signals, progress)
                     )
                 )
             for bench in turns.benches:
@@ -245,8 +250,6 @@ class Turns:
             if self.failures
             else max((outcome.code for outcome in outcomes if outcome is not None), default=0)
         )
-        return Together(
-            tuple(outcomes),
-            failures,
-            128 + self._signals.received if self._signals.received is not None else code,
-        )
+        if self._signals.received is not None:
+            code = 128 + self._signals.received
+        return Together(outcomes=tuple(outcomes), failures=failures, code=code)

@@ -6,6 +6,7 @@ The windows are the recording's; the program or workload named on the command li
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,8 +39,19 @@ from energybench.store.layout import RUN
 _LEAD_S = 1.0  # sampled before the first window, so that its edge has ticks on both sides
 
 
-class Recording(NamedTuple):
-    """What is replayed: windows from virtual time 0, the sensors' series, and what the work was."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recording:
+    """A recorded or synthetic run to replay.
+
+    label         name of the run
+    series        raw values of each channel over virtual time
+    windows       idle phases, repeats and regions, in s of virtual time
+    works         work of each repeat; None: not counted
+    verification  checks of the work
+    workload      workload that ran; None: a program, or nothing
+    command       program and arguments that ran; None: a workload, or nothing
+    host          machine of the recording
+    """
 
     label: str
     series: tuple[Series, ...]
@@ -54,7 +66,8 @@ class Recording(NamedTuple):
 def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
     """Replay a run directory or a replay file (TOML). Raises BadInput where the file is neither."""
     recording = _recorded(path) if path.is_dir() or path.name == RUN else _synthetic(path)
-    plan = plan._replace(
+    plan = replace(
+        plan,
         label=plan.label or recording.label,
         command=plan.command or recording.command,
         workload=recording.workload or plan.workload,
@@ -123,14 +136,14 @@ def _synthetic(path: Path) -> Recording:
     moved = tuple(_moved(window, _LEAD_S) for window in windows)
     series = tuple(_Later(series, _LEAD_S) for series in spec.series)
     return Recording(
-        spec.label,
-        series,
-        moved,
-        (spec.work,) * len(spec.repeats),
-        spec.verification,
-        spec.workload,
-        None,
-        spec.host,
+        label=spec.label,
+        series=series,
+        windows=moved,
+        works=(spec.work,) * len(spec.repeats),
+        verification=spec.verification,
+        workload=spec.workload,
+        command=None,
+        host=spec.host,
     )
 
 

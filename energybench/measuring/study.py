@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -45,11 +46,18 @@ from energybench.store.study import StudyStore, directory_for, read_study
 _IDLE_RUN = "idle"
 
 
-class StudyRequest(NamedTuple):
-    """Which study.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyRequest:
+    """A study to measure.
 
-    `resume`: the directory of one that was cut off; its plan stands. `repeats`, `min_window_s`:
-    None, the study's own.
+    workload       name of the workload that offers the study
+    study          name of the study; None: the study in `resume`
+    device         cpu, cuda, cuda:N or node
+    settings       settings that narrow or widen the grid, by key
+    repeats        repeats of each variant in each cell; None: as many as the study's plan states
+    min_window_s   shortest repeat, s; None: as the study's plan states
+    max_warm_up_s  no warm-up run is begun that would end later than this, s
+    resume         directory of a study that was cut off, whose plan stands; None: a new study
     """
 
     workload: str
@@ -70,11 +78,20 @@ class Told(Protocol):
     def cell(self, number: int, of: int, done: StudyCell) -> None: ...
 
 
-class Ended(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """A study that has ended, complete or cut off.
+
+    directory  directory of the study
+    study      index as it was saved last
+    kept       number of cells that an earlier start had measured
+    code       exit code: 0, 1 if a check or a cell failed, 128 + N after signal N
+    """
+
     directory: Path
     study: Study
-    kept: int  # cells that were there already
-    code: int  # 0, 1 where a check or a cell failed, 128 + N after signal N
+    kept: int
+    code: int
 
 
 def run_study(
@@ -122,7 +139,7 @@ def run_study(
         running = _Running(
             request,
             offer,
-            plan._replace(store=store.runs),
+            replace(plan, store=store.runs),
             blocks,
             store,
             worker,
@@ -210,12 +227,10 @@ class _Running:
             for cell in self._study.cells
             for run in cell.runs
         )
-        return Ended(
-            self._store.directory,
-            self._study,
-            kept,
-            128 + self._signals.received if self._signals.received is not None else int(bad),
-        )
+        code = int(bad)
+        if self._signals.received is not None:
+            code = 128 + self._signals.received
+        return Ended(directory=self._store.directory, study=self._study, kept=kept, code=code)
 
     def _earlier(self) -> Study | None:
         """Take over the finished cells of an earlier start.
@@ -248,7 +263,7 @@ class _Running:
         request = Request(
             workload=self._request.workload, size="idle", device=self._request.device, settings={}
         )
-        plan = self._plan._replace(label=_IDLE_RUN, idle_s=0.0, command=("idle",))
+        plan = replace(self._plan, label=_IDLE_RUN, idle_s=0.0, command=("idle",))
         with Bench(plan, request, self._signals, self._progress) as bench:
             session = bench.session
             self._progress(f"idle power, {seconds:g} s", None)
@@ -282,8 +297,8 @@ class _Running:
                     min_window_s=self._offer.min_window_s,
                     max_warm_up_s=self._request.max_warm_up_s,
                 )
-                plan = self._plan._replace(
-                    label=f"{cell.key} {variant.name}", idle_s=0.0, session=name
+                plan = replace(
+                    self._plan, label=f"{cell.key} {variant.name}", idle_s=0.0, session=name
                 )
                 turns.benches.append(
                     stack.enter_context(

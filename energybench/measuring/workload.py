@@ -9,9 +9,10 @@ import os
 import select
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -45,10 +46,18 @@ _SAVED_S = 20.0
 _LENGTHENED = 5
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """A finished run.
+
+    directory    directory of the run
+    measurement  result of the run
+    code         exit code: 0, 1 if the work or its check failed, 128 + N after signal N
+    """
+
     directory: Path
     measurement: Measurement
-    code: int  # 0, 1 where the work or its check failed, 128 + N after signal N
+    code: int
 
 
 class Bench:
@@ -63,7 +72,8 @@ class Bench:
         link: Callable[[], Link] | None = None,
     ) -> None:
         self._device, self._environment = devices(request.device, os.environ)
-        plan = plan._replace(
+        plan = replace(
+            plan,
             visible_devices=self._environment.get(
                 "CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES")
             ),
@@ -309,7 +319,7 @@ class Bench:
                 remedy,
             )
         directory, measurement = self.session.finish()
-        return Outcome(directory, measurement, self.code)
+        return Outcome(directory=directory, measurement=measurement, code=self.code)
 
     def _running(self) -> Link:
         if self._child is None:

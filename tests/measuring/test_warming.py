@@ -42,7 +42,9 @@ def warmed(
     **sensor: object,
 ) -> tuple[int, float, Measurement]:
     """Runs in a repeat, seconds of warm-up, and the measurement of one repeat after it."""
-    request = Request("w", "s", "cuda", {}, min_window_s=0.0, max_warm_up_s=most_s)
+    request = Request(
+        workload="w", size="s", device="cuda", settings={}, min_window_s=0.0, max_warm_up_s=most_s
+    )
     with VirtualSession(tmp, [board(steps, **sensor)]) as session:
         times = warm_up(session, request, lambda times: session.work(run_s * times))
         spent = session.clock.now()
@@ -125,7 +127,7 @@ def test_one_long_run_is_looked_into(tmp_path: Path) -> None:
 def test_time_decides_where_nothing_is_measured(tmp_path: Path) -> None:
     """A modelled sensor says nothing of a warm-up: runs that become faster are waited for."""
     durations = [1.0, 0.8, 0.65, 0.55, 0.5, 0.5, 0.5, 0.5]
-    request = Request("w", "s", "cpu", {}, min_window_s=0.0)
+    request = Request(workload="w", size="s", device="cpu", settings={}, min_window_s=0.0)
     with VirtualSession(tmp_path, [board([(0.0, 200.0)], quality="estimated")]) as session:
         done: list[float] = []
 
