@@ -185,7 +185,7 @@ class Turns:
             return done < request.repeats
         if not done:
             return True
-        sides = [bench.session.energies() for bench in self.alive]
+        sides = [bench.session.recent.repeats() for bench in self.alive]
         if wants_more(sides, request.target_rel, request.max_repeats):
             return True
         for bench, side in zip(self.alive[1:], sides[1:], strict=True):

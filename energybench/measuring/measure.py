@@ -53,7 +53,7 @@ def measure_program(
     def interrupted() -> bool:
         return signals.received is not None
 
-    with Session(plan, clock, wait, lambda: program.pid, progress) as session:
+    with Session(plan, clock, wait, lambda: program.pid, progress, counts_repeats=False) as session:
         session.idle(interrupted)
         done = 0
         for number in range(repeats):

@@ -112,7 +112,14 @@ class _ReplaySession(Session):
     """A session whose sensors and host are the recording's."""
 
     def __init__(self, recording: Recording, plan: Plan, clock: VirtualClock) -> None:
-        super().__init__(plan, clock, clock.advance, lambda: None, lambda text, fraction: None)
+        super().__init__(
+            plan,
+            clock,
+            clock.advance,
+            lambda: None,
+            lambda text, fraction: None,
+            counts_repeats=False,
+        )
         self._recording = recording
 
     def open_sensors(self, context: Context) -> Sensors:

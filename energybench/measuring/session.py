@@ -5,7 +5,7 @@ their edges, saving after each.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +16,6 @@ from energybench.analysis.energy.idle_power import AFTER, BEFORE
 from energybench.analysis.measurement.measure import (
     IDLE,
     REPEAT,
-    Record,
-    energies_so_far,
-    sampling_rel,
 )
 from energybench.analysis.uncertainty.settling import settled
 from energybench.collectors.cpu_state import CpuState
@@ -28,14 +25,14 @@ from energybench.measuring.calibrated_sensors import limits_of, with_profiles
 from energybench.measuring.conditions import Watch
 from energybench.measuring.neighbours import Ledger, Neighbours
 from energybench.measuring.plan import Plan, Progress
-from energybench.measuring.recent_samples import Recent
+from energybench.measuring.recent_energy import RecentEnergy
 from energybench.measuring.sampler import BURST_PERIOD_S, Sampler, Tick, smear_s
 from energybench.measuring.sensors import Sensors, open_all
 from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s
-from energybench.model import DeviceLimits, Doubt, Host, Measurement, Trace, Window
+from energybench.model import DeviceLimits, Doubt, Host, Measurement, Window
 from energybench.plugins import Clock, Context, ListsProcesses, Watches
 from energybench.store.layout import new_id
-from energybench.store.run import Header, Line, process_started, record
+from energybench.store.run import Header, process_started
 from energybench.store.writer import RunWriter
 
 # after the work, at most: a board's clocks and its 1 s averages are down again in a few seconds
@@ -64,6 +61,8 @@ class Session:
         wait: Callable[[float], None],
         pid: Callable[[], int | None],
         progress: Progress,
+        *,
+        counts_repeats: bool = True,
     ) -> None:
         self.plan, self.clock, self.progress = plan, clock, progress
         self._wait, self._pid = wait, pid
@@ -71,9 +70,9 @@ class Session:
         self.sensors: Sensors
         self.sampler: Sampler
         self.writer: RunWriter
-        self.recent: Recent
+        self.recent: RecentEnergy
+        self._counts_repeats = counts_repeats
         self.idle_w: float | None = None  # as it was before the work
-        self._header: Header
         self._watch: Watch
         self._others = Ledger()
 
@@ -112,7 +111,7 @@ class Session:
             session=plan.session,
             limits=limits,
         )
-        self._header, self.recent = header, Recent(self.sensors.channels)
+        self.recent = RecentEnergy(header, ranges(), counts_repeats=self._counts_repeats)
         try:
             self.writer = self._stack.enter_context(RunWriter(plan.store, header))
             self._watch = self._stack.enter_context(self.watch(context))
@@ -170,7 +169,7 @@ class Session:
         self._stack.close()
 
     def _sink(self, tick: Tick) -> None:
-        self.recent.add(tick.values)
+        self.recent.samples.add(tick.values)
         self.writer.poll(tick.values, tick.late_s, tick.burst, tick.missed)
         self._take()
 
@@ -197,7 +196,7 @@ class Session:
         self.sampler.burst(self.sampler.edge_s, done)
         if end - start >= self.plan.idle_s / 2:  # one that a signal cut short says nothing
             self.writer.window(Window(label=IDLE, start_s=start, end_s=end, note=note))
-            self.idle_w = self.idle_w or self.power_w(max(start, end - _IDLE_LOOK_S), end)
+            self.idle_w = self.idle_w or self.recent.power_w(max(start, end - _IDLE_LOOK_S), end)
 
     def idle_after(self, done: Callable[[], bool] = lambda: False, *, rested: bool = False) -> None:
         """The same once the work has ended and the node has come to rest: its difference to the
@@ -220,7 +219,7 @@ class Session:
         """Sample until the power has come to rest, or is down near `near_w` (`both`: and): at
         least, at most so long. The least where it is not measured.
         """
-        begun, part_s = self.clock.now(), max(_REST_PART_S, _UPDATES * self.slowest_s)
+        begun, part_s = self.clock.now(), max(_REST_PART_S, _UPDATES * self.recent.slowest_s)
         powers: list[float] = []
         known = True
         while not done() and (spent := self.clock.now() - begun) < most_s:
@@ -232,44 +231,9 @@ class Session:
                 return
             start = self.clock.now()
             self.sampler.base(done, min(start + part_s, begun + most_s))
-            power = self.power_w(start, self.clock.now())
+            power = self.recent.power_w(start, self.clock.now())
             known = power is not None
             powers += [power] if power is not None else []
-
-    def power_w(self, start_s: float, end_s: float) -> float | None:
-        """Mean power of a moment ago; None where nothing is measured."""
-        if end_s <= start_s or not any(
-            channel.counts and channel.quality == "measured" for channel in self.sensors.channels
-        ):
-            return None
-        found = energies_so_far(*self._moment(start_s, end_s), ranges())
-        return found[0] / (end_s - start_s) if found[0] else None
-
-    def sampling_rel(self, start_s: float, end_s: float) -> float | None:
-        """What a sensor that sees only a part of its period leaves open in the energy of a moment
-        ago; None where nothing is known of it.
-        """
-        return (
-            sampling_rel(*self._moment(start_s, end_s), ranges())
-            if part_time(self.sensors.channels) is not None
-            else None
-        )
-
-    def _moment(self, start_s: float, end_s: float) -> tuple[Record, tuple[Trace, ...]]:
-        window = Window(label=REPEAT, start_s=start_s, end_s=end_s)
-        return record(self._header, (Line(window=window),)), self.recent.traces(start_s - 1.0)
-
-    @property
-    def slowest_s(self) -> float:
-        """Update period of the slowest sensor that counts."""
-        return max(
-            (
-                channel.update_period_s or 0.0
-                for channel in self.sensors.channels
-                if channel.counts and channel.quality == "measured"
-            ),
-            default=0.0,
-        )
 
     def approach(self, number: int, repeats: int | None) -> None:
         """Sample fast up to the moment that repeat `number` is to start at: spread over the period
@@ -283,7 +247,7 @@ class Session:
             return
         self.sampler.burst(edge)
         now = self.clock.now()
-        seen = self.recent.traces(now - 5.0)[self.sensors.channels.index(staggered)]
+        seen = self.recent.samples.traces(now - 5.0)[self.sensors.channels.index(staggered)]
         at = start_s(seen, now + 2 * BURST_PERIOD_S, phase(number, repeats))
         if at is None:
             self.sampler.burst(edge * ((number * GOLDEN) % 1 / 2))
@@ -300,7 +264,7 @@ class Session:
         where a counter needs none of it.
         """
         if smeared_s := smear_s(self.sensors.channels):
-            self.sampler.base(done, self.clock.now() + smeared_s + 2 * self.slowest_s)
+            self.sampler.base(done, self.clock.now() + smeared_s + 2 * self.recent.slowest_s)
 
     def open_repeat(self, number: int) -> float:
         """Mark the beginning of a repeat; its time."""
@@ -308,6 +272,7 @@ class Session:
         self.writer.opening(REPEAT, start, number)
         self._others.open(start)
         self._watch.opened()
+        self.recent.repeat_opened(start)
         return start
 
     def close_repeat(
@@ -316,30 +281,17 @@ class Session:
         """Sample over the edge, then save: a later failure does not cost this repeat."""
         self.edge()
         self.outside()
-        self.writer.window(
-            Window(label=REPEAT, start_s=start_s, end_s=end_s, repeat=number, block=block)
-        )
+        window = Window(label=REPEAT, start_s=start_s, end_s=end_s, repeat=number, block=block)
+        self.writer.window(window)
         self._others.close(start_s, end_s)
         self._watch.closed()
+        self.recent.repeat_closed(window)
 
     def region(self, label: str, start_s: float, end_s: float, repeat: int | None = None) -> None:
         self.writer.window(Window(label=label, start_s=start_s, end_s=end_s, repeat=repeat))
 
     def doubt(self, code: str, message: str, remedy: str) -> None:
         self.writer.doubt(Doubt(code=code, message=message, remedy=remedy))
-
-    def energies(self) -> Sequence[float]:
-        """Energies of the repeats so far (times, where nothing can be measured): what decides
-        whether to go on.
-        """
-        record, traces = self.writer.so_far()
-        totals = energies_so_far(record, traces, ranges())
-        energies = [total for total in totals if total is not None]
-        return (
-            energies
-            if len(energies) == len(totals)
-            else [window.duration_s for window in record.windows if window.label == REPEAT]
-        )
 
     def finish(self) -> tuple[Path, Measurement]:
         """The finished run. Raises BadInput where no repeat was completed."""

@@ -55,7 +55,7 @@ def warm_up(session: Session, request: Request, run: Run) -> int:
     first is always made, and no other is begun that would end beyond the cap if it took as long as
     those before it.
     """
-    most_s, part_s = request.max_warm_up_s, max(_PART_S, _UPDATES * session.slowest_s)
+    most_s, part_s = request.max_warm_up_s, max(_PART_S, _UPDATES * session.recent.slowest_s)
     series = _Series([], [])
     spent, shortest, longest, runs, found, of = 0.0, math.inf, 0.0, 0, Settling(None, None), "power"
     start = end = 0.0
@@ -71,7 +71,7 @@ def warm_up(session: Session, request: Request, run: Run) -> int:
             max(longest, each),
             runs + times,
         )
-        series.powers_w.append(session.power_w(start, end))
+        series.powers_w.append(session.recent.power_w(start, end))
         series.seconds.append((end - start) / times)
         long = end - start >= LONG_RUN_S
         found, of = (
@@ -135,7 +135,9 @@ def _inside(session: Session, start_s: float, end_s: float) -> tuple[Settling, s
     """One long run, part by part. What is not measured cannot be looked into."""
     start_s = max(start_s, end_s - _LOOK_BACK_S)
     step = (end_s - start_s) / _INSIDE
-    powers = [session.power_w(start_s + i * step, start_s + (i + 1) * step) for i in range(_INSIDE)]
+    powers = [
+        session.recent.power_w(start_s + i * step, start_s + (i + 1) * step) for i in range(_INSIDE)
+    ]
     known = [power for power in powers if power is not None]
     return (judge(known) if len(known) == len(powers) else Settling(None, None)), "power"
 
@@ -147,7 +149,7 @@ def _times(
     would miss too much of it.
     """
     wanted_s = request.min_window_s
-    sampling = session.sampling_rel(start_s, end_s)
+    sampling = session.recent.sampling_rel(start_s, end_s)
     if sampling is not None:
         wanted_s = max(
             wanted_s,

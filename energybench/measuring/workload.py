@@ -102,6 +102,7 @@ class Bench:
             self._wait,
             lambda: self._child.pid if self._child else None,
             progress,
+            counts_repeats=request.repeats is None,
         )
 
     def __enter__(self) -> Bench:
@@ -404,7 +405,7 @@ def _go_on(session: Session, request: Request, complete: int) -> bool:
     """
     if request.repeats is not None:
         return complete < request.repeats
-    energies = session.energies() if complete else []
+    energies = session.recent.repeats() if complete else []
     if wants_more(energies, request.target_rel, request.max_repeats):
         return True
     reached = relative_half_width(energies)

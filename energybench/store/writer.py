@@ -109,11 +109,6 @@ class RunWriter:
     def record(self, record: WorkRecord) -> None:
         self._line(Line(record=record))
 
-    def so_far(self) -> tuple[Record, tuple[Trace, ...]]:
-        """Record and traces as they stand."""
-        table = self._log().table()
-        return gather(self._header, read_lines(self.directory), table)
-
     def discard(self) -> None:
         """Remove the directory of a run in which nothing was measured."""
         self.__exit__(None, None, None)
