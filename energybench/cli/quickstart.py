@@ -14,7 +14,7 @@ from energybench.cli import common
 from energybench.errors import BadInput
 
 if TYPE_CHECKING:
-    from energybench.measuring.workload import Outcome
+    from energybench.measuring.bench import Outcome
 
 STORE = Path("results/quickstart")
 SCENARIO = "example-centre"

@@ -26,9 +26,9 @@ from energybench.measuring.plan import (
 )
 
 if TYPE_CHECKING:
+    from energybench.measuring.bench import Outcome
     from energybench.measuring.plan import Progress
     from energybench.measuring.signals import Signals
-    from energybench.measuring.workload import Outcome
 
 
 def run(

@@ -16,10 +16,11 @@ from typing import TypeVar
 
 from energybench.analysis.comparison.pairs import half_width, wants_more
 from energybench.errors import BadInput
+from energybench.measuring.bench import Bench, Outcome
 from energybench.measuring.child import Interrupted, WorkFailed
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
 from energybench.measuring.signals import Signals
-from energybench.measuring.workload import Bench, Outcome, nothing
+from energybench.measuring.workload import nothing_measured
 from energybench.store.layout import new_id
 
 T = TypeVar("T")
@@ -240,7 +241,7 @@ class Turns:
         if not any(outcomes):
             if self._signals.received is not None:
                 raise WorkFailed(
-                    nothing(
+                    nothing_measured(
                         self._signals.received.name, [bench.checkpoint for bench in self.benches]
                     )
                 )

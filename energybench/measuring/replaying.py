@@ -78,7 +78,7 @@ def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
         edges = sorted(recording.windows, key=lambda window: window.start_s)
         for window in edges:
             if window.label in ("idle", "repeat"):
-                _window(session, clock, window)
+                session.windows.recorded(window)
         for window in recording.windows:
             if window.label not in ("idle", "repeat"):
                 session.writer.window(window)
@@ -94,18 +94,6 @@ def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
             "measure it on the machine",
         )
         return session.finish()
-
-
-def _window(session: Session, clock: VirtualClock, window: Window) -> None:
-    """Sample one window with bursts at its edges, as a live run does; it begins and ends at the
-    recording's own times.
-    """
-    lead = session.sampler.edge_s
-    session.sampler.base(lambda: False, max(window.start_s - lead, clock.now()))
-    session.sampler.burst(max(window.start_s + lead - clock.now(), 0.0))
-    session.sampler.base(lambda: False, window.end_s)
-    session.sampler.burst(lead)
-    session.writer.window(window)
 
 
 class _ReplaySession(Session):

@@ -21,13 +21,13 @@ from energybench.analysis.comparison.study_cells import ratios_of, run_of
 from energybench.analysis.comparison.study_claims import against_claims
 from energybench.errors import BadInput, DoesNotFit, NotHere
 from energybench.measuring import host as provenance
+from energybench.measuring.bench import Bench
 from energybench.measuring.child import Interrupted, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.interleaved import Turns
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
 from energybench.measuring.shared_worker import SharedWorker, Slot
 from energybench.measuring.signals import Signals
-from energybench.measuring.workload import Bench
 from energybench.model import (
     Cell,
     Doubt,
@@ -267,14 +267,13 @@ class _Running:
         with Bench(plan, request, self._signals, self._progress) as bench:
             session = bench.session
             self._progress(f"idle power, {seconds:g} s", None)
-            session.approach(0, 1)
-            start = session.open_repeat(0)
-            session.sampler.base(bench.interrupted, start + seconds)
-            end = session.clock.now()
-            if bench.interrupted() or end - start < seconds / 2:
-                session.writer.discard()
-                return
-            session.close_repeat(0, start, end)
+            with session.windows.repeat(0, place=0, of=1) as window:
+                session.sampler.base(bench.interrupted, window.start_s + seconds)
+                end_s = session.clock.now()
+                if bench.interrupted() or end_s - window.start_s < seconds / 2:
+                    session.writer.discard()
+                    return
+                window.end(end_s)
             _, measured = session.finish()
         self._study = msgspec.structs.replace(
             self._study, idle_power_w=measured.power_w, host=measured.host

@@ -338,9 +338,8 @@ def test_a_short_run_takes_as_long_as_without(tmp_path: Path) -> None:
             lambda: None,
             lambda text, fraction: None,
         ) as session:
-            session.edge()
-            at = session.open_repeat(0)
-            session.close_repeat(0, at, time.monotonic())
+            with session.windows.repeat(0) as window:
+                window.end(time.monotonic())
             session.finish()
         return time.monotonic() - start_s
 

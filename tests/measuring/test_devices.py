@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from energybench.errors import BadInput
-from energybench.measuring.workload import devices
+from energybench.measuring.child import devices
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,360 @@
+"""One workload that is measured: the session that measures, the worker that runs, and the repeats
+so far.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from energybench.analysis.measurement.doubts import beyond
+from energybench.errors import BadInput
+from energybench.measuring.child import Child, Link, WorkFailed, devices
+from energybench.measuring.clock import MonotonicClock
+from energybench.measuring.plan import Plan, Progress, Request
+from energybench.measuring.session import Session
+from energybench.measuring.signals import Signals
+from energybench.measuring.warming import times_for, warm_up
+from energybench.measuring.windows import OpenWindow
+from energybench.model import (
+    Measurement,
+    Memory,
+    Verification,
+    Window,
+    Work,
+    WorkloadRef,
+    WorkRecord,
+)
+
+# After a signal, a repeat whose steps are saved in its checkpoint is still checked, for at most
+# this long. Batch systems kill 30 s or more after the signal.
+_CHECK_AFTER_SIGNAL_S = 20.0
+# Times that a first repeat which turned out too short is started again at most. Work that gets
+# faster each time does not keep to any length.
+_RESTARTS = 5
+_SHORTEST_CUT_S = 0.1  # of a first repeat that was cut off, beside its edges, to be worth keeping
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """A finished run.
+
+    directory    directory of the run
+    measurement  result of the run
+    code         exit code: 0, 1 if the work or its check failed, 128 + N after signal N
+    """
+
+    directory: Path
+    measurement: Measurement
+    code: int
+
+
+class Bench:
+    """A session and a worker that measure one workload.
+
+    checkpoint  file that the runs go on in (each repeat is then one run); None: no such file
+    finished    whether the checkpoint holds all the work, so that no further run is possible
+    complete    number of repeats with a check
+    code        exit code so far: 0, 1 or 128 + N
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        request: Request,
+        signals: Signals,
+        progress: Progress,
+        link: Callable[[], Link] | None = None,
+    ) -> None:
+        """`link` starts the worker, or takes a place in a shared one; None: a worker of its own."""
+        self._device, environment = devices(request.device, os.environ)
+        plan = replace(
+            plan,
+            visible_devices=environment.get(
+                "CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES")
+            ),
+            device_order=environment.get("CUDA_DEVICE_ORDER"),
+        )
+        self.request, self.signals, self.progress = request, signals, progress
+        self.name = f"{request.workload} {request.size} on {request.device}"
+        self.checkpoint: str | None = None
+        self.finished = False
+        self.complete, self.code = 0, 0
+        self._worked = 0  # repeats whose work is known; the last of them may lack its check
+        self._runs = 1  # of the workload in a repeat
+        self._shortest_s = math.inf  # of the repeats
+        self._stopped_s: float | None = None  # when the worker was ended
+        self._stack = ExitStack()
+        self._child: Link | None = None
+        self._start = link or (lambda: Child(environment, signals))
+        self.session = Session(
+            plan,
+            MonotonicClock(),
+            self._wait,
+            lambda: self._child.pid if self._child else None,
+            progress,
+            counts_repeats=request.repeats is None,
+        )
+
+    def __enter__(self) -> Bench:
+        self._stack.enter_context(self.session)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._stack.close()
+
+    def _wait(self, until_s: float) -> None:
+        seconds = until_s - self.session.clock.now()
+        if self._child is not None:
+            self._child.wait(seconds)
+        else:
+            self.signals.poll()
+            select.poll().poll(max(0.0, min(seconds, 0.1) * 1000))
+
+    def interrupted(self) -> bool:
+        return self.signals.received is not None
+
+    # ------------------------------------------------------------ before the repeats
+
+    def prepare(self) -> None:
+        """Set up and warm up. Raises BadInput, WorkFailed, Interrupted."""
+        self.set_up()
+        self.warm_up()
+
+    def set_up(self) -> None:
+        """Start the worker and set its workload up. Raises as `prepare`."""
+        request = self.request
+        self._child = self._start()
+        self.progress(f"{self.name}: set-up", None)
+        try:
+            ready = self._ask(
+                do="setup",
+                workload=request.workload,
+                size=request.size,
+                device=self._device,
+                settings=dict(request.settings),
+            )
+        except BadInput as error:
+            raise request.as_typed(error) from None
+        self.checkpoint = ready["checkpoint"]
+        self._regions(ready, None)
+        # a run that is recovered after a kill must know its checkpoint
+        checkpoint = {"checkpoint": Path(self.checkpoint).name} if self.checkpoint else {}
+        self.session.writer.workload(
+            WorkloadRef(
+                name=request.workload,
+                size=request.size,
+                device=request.device,
+                settings={**checkpoint, **ready["ready"]},
+            )
+        )
+
+    def warm_up(self) -> None:
+        """Run until the power has settled, and find how many runs a repeat takes.
+
+        Raises as `prepare`.
+        """
+        self.progress(f"{self.name}: warm-up", None)
+        runs = warm_up(
+            self.session, self.request, lambda runs: self._ask(do="rehearse", times=runs)
+        )
+        self._runs = 1 if self.checkpoint else runs
+
+    def memory(self) -> Memory | None:
+        """Memory that a step takes, counted outside every repeat; None: the workload does not count
+        memory. Raises as `prepare`.
+        """
+        reply = self._ask(do="memory")
+        return msgspec.convert(reply["memory"], Memory) if reply["memory"] is not None else None
+
+    # ------------------------------------------------------------ a repeat
+
+    def repeat(self, of: int | None, block: int | None = None) -> None:
+        """Measure one repeat and check its result.
+
+        `of`: number of repeats; None: not fixed. Raises as `prepare`.
+        """
+        number = self.complete
+        suffix = f" of {of}" if of else ""
+        share = number / (of or self.request.max_repeats)
+        self.progress(f"{self.name}: repeat {number + 1}{suffix}", share)
+        reply = self._measured(number, of, block)
+        self._keep_work(reply, number)
+        self._check()
+
+    def _measured(self, number: int, of: int | None, block: int | None) -> dict[str, Any]:
+        """Do the work in a window of its own; the worker's reply.
+
+        A first repeat that ends too soon counts as warm-up, and a longer one takes its place. Later
+        repeats keep the amount of work of the first, because their scatter is to be the scatter of
+        one quantity.
+        """
+        child = self._running()
+        restarts = _RESTARTS if number == 0 and not self.checkpoint else 0
+        while True:
+            place = number if block is None else block
+            with self.session.windows.repeat(number, place=place, of=of, block=block) as window:
+                child.send(do="run", times=self._runs)
+                window.sample(child.answered)
+                reply = child.answer()
+                duration_s = max(float(reply["end_s"] - reply["start_s"]), 1e-6)
+                if restarts == 0 or duration_s >= self.request.min_window_s:
+                    window.end(reply["end_s"], reply["start_s"])
+            if window.end_s is not None:
+                self._shortest_s = min(self._shortest_s, duration_s)
+                return reply
+            restarts -= 1
+            self.session.region("warm-up", reply["start_s"], reply["end_s"])
+            runs = times_for(self.request.min_window_s, duration_s / self._runs)
+            self._runs = max(self._runs + 1, runs)
+
+    def _keep_work(self, reply: Mapping[str, Any], number: int) -> None:
+        """Write down the work and the regions of a repeat."""
+        self.finished = reply["finished"]
+        self.session.writer.work(msgspec.convert(reply["work"], Work))
+        self._worked += 1
+        self._regions(reply, number)
+
+    def _check(self) -> None:
+        """Have the worker check the repeat's result, and write the checks down."""
+        reply = self._ask(_CHECK_AFTER_SIGNAL_S if self.checkpoint else 0.0, do="verify")
+        checks = tuple(msgspec.convert(check, Verification) for check in reply["checks"])
+        self.session.writer.verification(checks)
+        if reply.get("record") is not None:
+            self.session.writer.record(msgspec.convert(reply["record"], WorkRecord))
+        self.complete += 1
+        if not all(check.passed for check in checks):
+            self.code = 1
+
+    def ended(self) -> bool:
+        """Whether the workload has no work left for the further repeat that is wanted."""
+        if self.finished:
+            message = (
+                f"its checkpoint holds all that was asked for after {self.complete} repeat(s); "
+                "more were wanted, for a narrower interval"
+            )
+            self.session.doubt("finished", message, "shorter runs, such as fewer steps")
+        return self.finished
+
+    # ------------------------------------------------------------ the end
+
+    def stop(self) -> None:
+        """End the worker."""
+        if self._child is not None:
+            self._stopped_s = self.session.clock.now()
+            self._child.close()
+            self._child = None
+
+    def failed(self, error: WorkFailed | BadInput) -> None:
+        """Keep the repeats before a failure."""
+        self.session.doubt(
+            "work-failed",
+            f"repeat {self.complete + 1} failed: {error}",
+            "mend the workload; the repeats before it stand",
+        )
+        if self.checkpoint and self._worked > self.complete:
+            self.session.doubt("interrupted", beyond(self.checkpoint), self._go_on(self.checkpoint))
+        self.code = 1
+
+    def cut_short(self) -> bool:
+        """Keep the repeats before a signal; of a first repeat that the signal cut off, the part that
+        was measured if it is long enough to mean anything. False: there is nothing to keep.
+        """
+        if self.signals.received is None:
+            return False
+        # the open repeat is looked at before it is closed: its steps may be in the checkpoint
+        begun = self.session.windows.cut_off is not None
+        if self._worked == 0 and not self._keep_cut_off():
+            return False
+        message = f"{self.signals.received.name} came "
+        if self._worked:
+            unchecked = ", the last of them not checked" if self._worked > self.complete else ""
+            message += f"after {self._worked} repeat(s){unchecked}"
+        else:
+            message += (
+                "in the first repeat: this is the energy of a part of it, and of no known work"
+            )
+        remedy = "repeat the run"
+        if self.checkpoint:
+            if begun or self._worked > self.complete:
+                message += f"; {beyond(self.checkpoint)}"
+            remedy = self._go_on(self.checkpoint)
+        self.session.doubt("interrupted", message, remedy)
+        self.code = 128 + self.signals.received
+        return True
+
+    def _keep_cut_off(self) -> bool:
+        """Close the repeat that a signal cut off; False if it is too short to keep."""
+        end_s = self._stopped_s or self.session.clock.now()
+        window: OpenWindow | None = self.session.windows.cut_off
+        shortest_s = 2 * self.session.sampler.edge_s + _SHORTEST_CUT_S
+        if window is None or end_s - window.start_s < shortest_s:
+            return False
+        self.session.windows.close_cut_off(end_s)
+        return True
+
+    @staticmethod
+    def _go_on(checkpoint: str) -> str:
+        return f"the same command again: it goes on from {Path(checkpoint).name}"
+
+    def finish(self) -> Outcome:
+        """Analyse and write the run. Repeats that were too short are a doubt."""
+        wanted_s, shortest_s = self.request.min_window_s, self._shortest_s
+        if shortest_s < wanted_s:
+            of = f"the shortest of {self.complete} repeats" if self.complete > 1 else "the repeat"
+            if self.checkpoint:
+                why = "with a checkpoint it is one run"
+                remedy = "longer runs, such as more steps"
+            else:
+                why = "the same work does not always take as long"
+                needed_s = _rounded_up(wanted_s**2 / shortest_s)
+                remedy = f"--min-window {needed_s:g}, or a quieter machine"
+            self.session.doubt(
+                "min-window-missed",
+                f"{of} lasted {shortest_s:.3g} s, under the {wanted_s:g} s of --min-window: {why}",
+                remedy,
+            )
+        directory, measurement = self.session.finish()
+        return Outcome(directory=directory, measurement=measurement, code=self.code)
+
+    # ------------------------------------------------------------ the worker
+
+    def _running(self) -> Link:
+        if self._child is None:
+            raise WorkFailed("the worker was not started")
+        return self._child
+
+    def _ask(self, late_s: float = 0.0, **command: Any) -> dict[str, Any]:
+        """Send a command and sample at the base rate until it is answered, after a signal for at
+        most `late_s`.
+        """
+        child = self._running()
+        child.send(**command)
+        self.session.sampler.base(child.answered)
+        return child.answer(late_s)
+
+    def _regions(self, reply: Mapping[str, Any], repeat: int | None) -> None:
+        for region in reply["regions"]:
+            window = msgspec.convert(region, Window)
+            self.session.region(window.label, window.start_s, window.end_s, repeat)
+
+
+def _rounded_up(seconds: float) -> float:
+    """To two significant digits."""
+    step = 10.0 ** (math.floor(math.log10(seconds)) - 1)
+    return math.ceil(seconds / step) * step
