@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 _MAX_OFFSET_S = 120.0  # as energybench.analysis.align.MAX_OFFSET_S, which needs numpy
@@ -23,7 +23,7 @@ def attach(
         ),
     ],
     scope: Annotated[
-        str, typer.Option("--scope", help="What the meter sees: node, or gpu (with --device).")
+        str, typer.Option("--scope", help="What the meter sees: node, or gpu (with --board).")
     ],
     accuracy: Annotated[
         str, typer.Option("--accuracy", help="Its limit of error, as its maker states it: 1%.")
@@ -35,8 +35,8 @@ def attach(
             help="Of the meter, the same in every run it is attached to; default: the file's.",
         ),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", help="UUID of the board that a gpu meter sees.")
+    board: Annotated[
+        str | None, typer.Option("--board", help="With --scope gpu: UUID of the board it sees.")
     ] = None,
     dc: Annotated[
         bool, typer.Option("--dc", help="The node meter sits behind the power supply (a BMC).")
@@ -73,23 +73,22 @@ def attach(
             "--max-offset", min=0.0, max=3600.0, help="Seconds that the meter's clock may be off."
         ),
     ] = _MAX_OFFSET_S,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
-        "results"
-    ),
-    json: bool = common.JSON,
+    store: options.Store = options.STORE,
+    json: options.Json = False,
 ) -> None:
-    """Lay a meter's file over a finished run, by its clock.
+    """Add the readings of your own power meter to a finished run.
 
-    Makes a new run (…_attached) beside it.
+    Aligns the meter's file with the run by their clocks, and writes a new run (…_attached) beside
+    the first.
     """
     if scope not in ("node", "gpu"):
         raise BadInput(f"--scope {scope}", "is no scope", "node or gpu")
-    if scope == "gpu" and device is None:
-        raise BadInput("--scope gpu", "needs --device UUID", "the board that the meter sees")
+    if scope == "gpu" and board is None:
+        raise BadInput("--scope gpu", "needs --board UUID", "the board that the meter sees")
     if scope == "gpu" and dc:
         raise BadInput("--dc", "is for --scope node", "leave it out")
-    if scope == "node" and device is not None:
-        raise BadInput(f"--device {device}", "is for --scope gpu", "leave it out")
+    if scope == "node" and board is not None:
+        raise BadInput(f"--board {board}", "is for --scope gpu", "leave it out")
     limit = fraction(accuracy)
     if name is not None and not re.fullmatch(r"[\w.@:+-]+", name):
         raise BadInput(
@@ -107,7 +106,7 @@ def attach(
         accuracy_rel=limit,
         name=name or re.sub(r"[^\w.@:+-]+", "_", meter.stem) or "meter",
         choice=Choice(unit, column, timezone, _pair(select)),
-        device=device,
+        device=board,
         dc=dc,
         averaging_s=averaging,
         max_offset_s=max_offset,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 if TYPE_CHECKING:
@@ -23,22 +23,16 @@ _SECONDS, _LEAST_S, _MOST_S = (
 
 
 def calibrate(
-    device: Annotated[
-        str, typer.Option("--device", help="What to drive: cpu, a GPU's UUID, or all.")
+    drive: Annotated[
+        str, typer.Option("--drive", help="Device to drive: cpu, a GPU's UUID, or all.")
     ] = "all",
     seconds: Annotated[
         float,
         typer.Option("--seconds", min=_LEAST_S, max=_MOST_S, help="How long to drive each device."),
     ] = _SECONDS,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            help="Folder of the profiles; default: $ENERGYBENCH_PROFILES, else your data directory.",
-        ),
-    ] = None,
-    collector: list[str] | None = common.COLLECTOR,
-    root: Path = common.ROOT,
+    out: options.OptionalOut = None,
+    collector: options.Collector = None,
+    root: options.Root = Path("/"),
     check: Annotated[
         bool,
         typer.Option(
@@ -75,14 +69,13 @@ def calibrate(
     limits_only: Annotated[
         bool, typer.Option("--limits-only", help="Only that, with or without a sensor.")
     ] = False,
-    store: Annotated[
-        Path, typer.Option("--store", help="Where --against looks the run up.")
-    ] = Path("results"),
-    json: bool = common.JSON,
+    store: options.Store = options.STORE,
+    json: options.Json = False,
 ) -> None:
-    """Find out how this machine's sensors behave (update period, averaging window, lag) by driving
-    a known load, and what its devices reach at most (memory bandwidth, matrix rates); later runs
-    use both.
+    """Calibrate the sensors' timing and the devices' limits.
+
+    Drives a known load to find each sensor's update period, averaging window and lag, and measures
+    the memory bandwidth and matrix rates that each device reaches. Later runs use both.
     """
     from energybench.store import profiles
 
@@ -117,7 +110,7 @@ def calibrate(
     found = (
         _check(profile, folder, chosen, common.folder(root))
         if check
-        else _drive(device, seconds, folder, chosen, root, parts)
+        else _drive(drive, seconds, folder, chosen, root, parts)
     )
     if json:
         common.print_json(found)

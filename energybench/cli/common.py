@@ -18,33 +18,6 @@ if TYPE_CHECKING:
     from energybench.measuring.plan import Plan, Progress
     from energybench.model import Measurement
 
-OUT = typer.Option(Path("results"), "--out", help="Store that the run directory is made in.")
-JSON = typer.Option(
-    False, "--json", help="Print one JSON document on stdout; all else goes to stderr."
-)
-LABEL = typer.Option(None, "--label", help="Name of the run; default: what ran and where.")
-IDLE_MEASURE = typer.Option(
-    0.0,
-    "--idle",
-    min=0.0,
-    max=86400.0,
-    help="Seconds of idle power to measure before and again after the program.",
-)
-BOUNDARY = typer.Option(
-    "compute", "--boundary", help="What the joules cover: compute, device, node-dc or node-ac."
-)
-COLLECTOR = typer.Option(None, "--collector", help="Use only this collector (may be repeated).")
-ROOT = typer.Option(
-    Path("/"),
-    "--root",
-    help="Prefix of /sys, /proc and /dev: where a container sees its host's, say /host.",
-)
-REPLAY = typer.Option(
-    None,
-    "--replay",
-    help="Measure a recorded run or a synthetic trace (TOML) on a virtual clock instead.",
-)
-
 T = TypeVar("T")
 
 _BOUNDARIES = ("compute", "device", "node-dc", "node-ac")

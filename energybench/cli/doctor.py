@@ -8,13 +8,18 @@ from typing import Any
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 
 
 def doctor(
-    boundary: str = common.BOUNDARY, root: Path = common.ROOT, json: bool = common.JSON
+    boundary: options.Boundary = "compute",
+    root: options.Root = Path("/"),
+    json: options.Json = False,
 ) -> None:
-    """Which sensors work here, what they cover, what is missing, and what would fix it."""
+    """Show which sensors work here, and how to open the others.
+
+    Also the parts of the node that the boundary covers, and the calibrated limits of the devices.
+    """
     found = examine(common.boundary(boundary), common.folder(root))
     if json:
         common.print_json(found)

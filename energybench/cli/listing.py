@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 _WHAT = ("workloads", "collectors", "reports", "scenarios")
@@ -15,9 +15,12 @@ _WHAT = ("workloads", "collectors", "reports", "scenarios")
 
 def listing(
     what: Annotated[str, typer.Argument(help="workloads, collectors, reports or scenarios.")],
-    json: bool = common.JSON,
+    json: options.Json = False,
 ) -> None:
-    """List what is installed, plugins included."""
+    """List installed workloads, collectors, reports or scenarios.
+
+    Plugins are listed too.
+    """
     if what not in _WHAT:
         raise BadInput(f"list {what}", "cannot be listed", "one of " + ", ".join(_WHAT))
     rows = _scenarios() if what == "scenarios" else _plugins(what)

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 if TYPE_CHECKING:
@@ -50,12 +50,14 @@ VARIANTS = (
 
 
 def quickstart(
-    out: Annotated[Path, typer.Option("--out", help="Store for the runs and the report.")] = STORE,
-    repeats: Annotated[int, typer.Option("--repeats", min=2, help="Repeats of each run.")] = 8,
-    json: bool = common.JSON,
+    out: options.Out = STORE,
+    repeats: options.Repeats = "8",
+    json: options.Json = False,
 ) -> None:
-    """Look at the sensors, measure two workloads on every device (or two variants on one), compare,
-    project, write the report.
+    """Try everything once: sensors, two workloads, a report.
+
+    Measures two workloads on CPU and GPU (without a GPU: two variants of each on the CPU), compares,
+    projects and writes a report.
     """
     from energybench.analysis.comparison.compare import compare
     from energybench.cli import doctor, summary
@@ -64,13 +66,14 @@ def quickstart(
     from energybench.store.document import document, timeline
     from energybench.units import show
 
+    count = options.repeat_count(repeats, least=2)
     _installed()
     found = doctor.examine()
     common.say(doctor.text(found) + "\n")
     measurements, comparisons, timelines = [], [], []
     for baseline, candidate in _trials(any(gpu.used for gpu in found["host"].gpus), out):
         pair = []
-        for outcome in _run([baseline, candidate], out, repeats):
+        for outcome in _run([baseline, candidate], out, count):
             common.say(summary.per_work(outcome.measurement))
             timelines.append(timeline(outcome.directory, outcome.measurement))
             pair.append(outcome.measurement)
@@ -128,7 +131,7 @@ def both_devices() -> list[tuple[Trial, Trial]]:
     return pairs
 
 
-def _run(trials: Sequence[Trial], out: Path, repeats: int) -> list[Outcome]:
+def _run(trials: Sequence[Trial], out: Path, repeats: int | None) -> list[Outcome]:
     """Run trials interleaved; one outcome each.
 
     Raises typer.Exit where one of them, or a signal, leaves nothing to compare.
@@ -159,7 +162,7 @@ def _run(trials: Sequence[Trial], out: Path, repeats: int) -> list[Outcome]:
             )
         )
     common.say(
-        f"measuring {' and '.join(trial.label for trial in trials)}: {repeats} repeats"
+        f"measuring {' and '.join(trial.label for trial in trials)}: {repeats or 'auto'} repeats"
         + (", taking turns" if len(trials) > 1 else "")
     )
     together, signalled = execute(made, Blocks(settle_s=SETTLE_S))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from energybench.cli import options
 from energybench.errors import BadInput
 
 
@@ -22,21 +23,16 @@ def report(
     form: Annotated[
         str, typer.Option("--format", help="See `energybench list reports`.")
     ] = "terminal",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="File to write, in a folder that exists; default: stdout."),
-    ] = None,
+    out: options.OptionalOut = None,
     title: Annotated[str | None, typer.Option("--title", help="Title of the report.")] = None,
     note: Annotated[
         list[str] | None,
         typer.Option("--note", help="A note to print under the title (may be repeated)."),
     ] = None,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
-        "results"
-    ),
-    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    store: options.Store = options.STORE,
+    json: options.Json = False,
 ) -> None:
-    """Render results: html, markdown, terminal or json."""
+    """Render results as html, markdown, terminal text or json."""
     from energybench.plugins import load
     from energybench.store.document import document, gather
 

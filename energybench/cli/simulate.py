@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 if TYPE_CHECKING:
@@ -56,9 +56,13 @@ def simulate(
             help="Seconds of a window (may be repeated), or all; default 0.35, 1 and 10.",
         ),
     ] = None,
-    repeats: Annotated[
+    run_repeats: Annotated[
         list[str] | None,
-        typer.Option("--repeats", help="Repeats of a run: a number or stop (may be repeated)."),
+        typer.Option(
+            "--run-repeats",
+            help="Repeats of a simulated run: a number, or stop for the rule of --repeats auto "
+            "(may be repeated).",
+        ),
     ] = None,
     gain: Annotated[
         str,
@@ -67,14 +71,16 @@ def simulate(
             help="prior: gains as stated; 1: none off, stated exact; wide, biased: stated wrongly.",
         ),
     ] = "prior",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")] = 1,
+    seed: options.Seed = 1,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, max=1024, help="Processes; default: one a CPU.")
     ] = None,
-    json: bool = common.JSON,
+    json: options.Json = False,
 ) -> None:
-    """Thousands of made-up experiments through the real analysis: how far off, and do the intervals
-    hold the truth?
+    """Simulate experiments: do the intervals hold the truth?
+
+    Sends made-up experiments with known energy through the real analysis, and tells how far off
+    the results are and how often their intervals hold the true energy.
     """
     from energybench import data
     from energybench.simulating import study
@@ -84,7 +90,7 @@ def simulate(
     from energybench.simulating.waves import FAMILIES
 
     sensors, waves = _named("--sensor", sensor, SENSORS), _named("--wave", wave, FAMILIES)
-    windows, levels = _windows(window), _levels(repeats)
+    windows, levels = _windows(window), _levels(run_repeats)
     mode: Any = _named("--gain", [gain], dict.fromkeys(_GAINS))[0]
     cells = [
         Cell(name, kind, seconds, mode) for name in sensors for kind in waves for seconds in windows
@@ -145,8 +151,8 @@ def _levels(given: list[str] | None) -> tuple[str, ...]:
     for text in given or ():
         if text != "stop" and not (text.isdecimal() and 1 <= int(text) <= _MOST[0]):
             raise BadInput(
-                f"--repeats {text}",
-                "is no number of repeats",
+                f"--run-repeats {text}",
+                "is not a number of repeats",
                 f"1 to {_MOST[0]:g}, or stop (the rule of `run`); default: {', '.join(REPEATS)}",
             )
     return tuple(

@@ -230,7 +230,7 @@ def _check_device(run: _Run, meter: Meter) -> None:
     )
     if meter.scope == "gpu" and meter.device not in boards:
         raise BadInput(
-            f"--device {meter.device or ''}".strip(),
+            f"--board {meter.device or ''}".strip(),
             "is no board that this run has read",
             f"it has {', '.join(boards) or 'none'}",
         )

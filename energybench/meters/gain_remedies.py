@@ -16,7 +16,7 @@ FOLLOWS, UNSEEN = "fans and regulators that follow the load", "parts without a s
 LIMIT = "limit of error"  # how the name of the meter's own gain ends
 
 _Z95 = 1.959964
-_BOARD = "a meter of one board (`attach --scope gpu --device UUID`)"
+_BOARD = "a meter of one board (`attach --scope gpu --board UUID`)"
 _OTHER = "longer repeats (`--min-window`)"  # what belongs to the edges of the windows
 _FIXED = (
     (SCATTER, "more repeats"),

@@ -126,7 +126,7 @@ def test_an_average_like_the_h100s_and_a_counter_of_samples(tmp_path: Path) -> N
     env = {**cuda_environment(tmp_path, H100), "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
     ran = energybench(
         "calibrate",
-        "--device",
+        "--drive",
         UUID,
         "--no-limits",
         "--seconds",
@@ -256,7 +256,7 @@ def test_a_board_that_cuda_does_not_show(
     line = one_line(
         energybench(
             "calibrate",
-            "--device",
+            "--drive",
             HIDDEN,
             "--no-limits",
             "--out",
@@ -271,8 +271,8 @@ def test_a_board_that_cuda_does_not_show(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--device", "GPU-none"], "fits no board"),
-        (["--device", ""], "fits no board"),
+        (["--drive", "GPU-none"], "fits no board"),
+        (["--drive", ""], "fits no board"),
         (["--seconds", "1"], "--seconds"),
         (["--seconds", "nan"], "--seconds"),
         (["--collector", "nonsense"], "no such collector"),

@@ -53,7 +53,7 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
 def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
     """--gain 1: a constant load and a 1 ms counter leave next to nothing, and nothing stands apart."""
     found = energybench(
-        "simulate", *SHORT, "--gain", "1", "--repeats", "1", "--json", cwd=tmp_path
+        "simulate", *SHORT, "--gain", "1", "--run-repeats", "1", "--json", cwd=tmp_path
     ).json
     assert found["apart"] == []
     assert found["overall"]["half_width_rel"] < 0.01
@@ -68,8 +68,8 @@ def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
         (("--window", "long"), "0.35"),
         (("--window", "1e9"), "600"),
         (("--window", "nan"), "600"),
-        (("--repeats", "0"), "stop"),
-        (("--repeats", "many"), "stop"),
+        (("--run-repeats", "0"), "stop"),
+        (("--run-repeats", "many"), "stop"),
         (("--gain", "2"), "biased"),
     ],
 )

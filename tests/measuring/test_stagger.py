@@ -108,7 +108,7 @@ def test_only_a_part_time_sensor_that_counts_is_staggered_for() -> None:
 
 
 def test_recent_readings_move_on() -> None:
-    """Only the last seconds are kept; a failed read stays a failed read."""
+    """Only the last readings are kept; a failed read stays a failed read."""
     recent = Recent([channel()], keep_s=1.0)
     for i in range(100):
         recent.add([(0, i * 0.1, None if i == 95 else i)])
@@ -116,7 +116,7 @@ def test_recent_readings_move_on() -> None:
     assert kept.t_s.tolist() == pytest.approx([9.0, 9.1, 9.2, 9.3, 9.4, 9.5, 9.6, 9.7, 9.8, 9.9])
     assert kept.ok.tolist() == [True] * 5 + [False] + [True] * 4
     (all_kept,) = recent.traces(0.0)
-    assert all_kept.t_s[0] >= 8.8
+    assert 6.5 <= all_kept.t_s[0] <= 8.9
 
 
 def test_starts_of_a_real_run_are_spread_over_the_sensor_s_period(tmp_path: Path) -> None:
