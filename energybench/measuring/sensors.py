@@ -1,4 +1,4 @@
-"""Opening whatever collectors work here, and saying why the others do not."""
+"""Opens the collectors that work here, and tells why the others do not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ class Absent(NamedTuple):
 class Sensors(NamedTuple):
     """The collectors of a run.
 
-    `broken`: plugins that failed, which is a fault and not an absence.
+    opened  collectors that work here
+    absent  collectors that do not work here, with reason and remedy
+    broken  one line for each plugin that failed, which is a fault and not an absence
+    gpus    boards that the collectors know
+    doubts  about the sensors
     """
 
     opened: tuple[Opened, ...]
@@ -44,19 +48,18 @@ class Sensors(NamedTuple):
 
 
 def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
-    """Open every registered collector (or those named), the CPU model only where no sensor covers
-    the CPU.
+    """Open every registered collector, or those named in `only`. The CPU model is opened only if no
+    sensor covers the CPU.
 
-    Raises BadInput where a collector that was asked for by name does not exist or does not load.
+    Raises BadInput if a collector of `only` does not exist or does not load.
     """
     names = list(only) or [
         *(name for name in registered("collectors") if name != LAST_RESORT),
         LAST_RESORT,
     ]
-    made: list[Collector] = []
+    opened: list[Opened] = []
     absent: list[Absent] = []
     broken: list[str] = []
-    opened: list[Opened] = []
     for name in names:
         if name == LAST_RESORT and not only and _cpu_covered(opened):
             absent.append(Absent(name, "a sensor covers the CPU", "nothing to do"))
@@ -68,26 +71,43 @@ def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
                 raise
             broken.append(str(error))
             continue
-        try:
-            channels = tuple(collector.open(context))
-        except Unavailable as why:
-            absent.append(Absent(name, why.reason, why.remedy))
-            continue
-        except Exception as error:
-            broken.append(f"collector {name!r}: open failed: {type(error).__name__}: {error}")
-            continue
-        opened.append(Opened(collector, channels, sum(len(entry.channels) for entry in opened)))
-        made.append(collector)
-    told = [collector for collector in made if isinstance(collector, DescribesHost)]
+        channels = _channels(name, collector, context)
+        if isinstance(channels, Absent):
+            absent.append(channels)
+        elif isinstance(channels, str):
+            broken.append(channels)
+        else:
+            first = sum(len(entry.channels) for entry in opened)
+            opened.append(Opened(collector, channels, first))
+    return _described(opened, absent, broken)
+
+
+def _channels(
+    name: str, collector: Collector, context: Context
+) -> tuple[Channel, ...] | Absent | str:
+    """The channels of a collector; the reason why it does not work here; or the line that says how
+    it failed.
+    """
+    try:
+        return tuple(collector.open(context))
+    except Unavailable as why:
+        return Absent(name, why.reason, why.remedy)
+    except Exception as error:
+        return f"collector {name!r}: open failed: {type(error).__name__}: {error}"
+
+
+def _described(opened: list[Opened], absent: list[Absent], broken: list[str]) -> Sensors:
+    """The sensors with the boards and the doubts that their collectors state."""
+    describing = [entry.collector for entry in opened if isinstance(entry.collector, DescribesHost)]
     doubts = [
         Doubt(code=code, message=message, remedy=remedy)
-        for collector in told
+        for collector in describing
         for code, message, remedy in collector.doubts()
     ]
     doubts += [
         Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it") for line in broken
     ]
-    gpus = tuple(gpu for collector in told for gpu in collector.gpus())
+    gpus = tuple(gpu for collector in describing for gpu in collector.gpus())
     return Sensors(tuple(opened), tuple(absent), tuple(broken), gpus, tuple(doubts))
 
 

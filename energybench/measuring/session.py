@@ -19,7 +19,8 @@ from energybench.errors import BadInput
 from energybench.measuring import host as provenance
 from energybench.measuring.calibrated_sensors import limits_of, with_profiles
 from energybench.measuring.conditions import Watch
-from energybench.measuring.neighbours import Ledger, Neighbours
+from energybench.measuring.neighbours import Neighbours
+from energybench.measuring.other_load import Ledger
 from energybench.measuring.plan import Plan, Progress
 from energybench.measuring.recent_energy import RecentEnergy
 from energybench.measuring.sampler import Sampler, Tick

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from energybench.analysis.measurement.measure import IDLE, REPEAT
 from energybench.measuring.conditions import Watch
-from energybench.measuring.neighbours import Ledger
+from energybench.measuring.other_load import Ledger
 from energybench.measuring.recent_energy import RecentEnergy
 from energybench.measuring.sampler import BURST_PERIOD_S, Sampler, smear_s
 from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from energybench.measuring.clock import MonotonicClock
-from energybench.measuring.neighbours import STOLEN, UNATTRIBUTED, Ledger, Neighbours, Slice, others
+from energybench.measuring.neighbours import Neighbours, Slice
+from energybench.measuring.other_load import STOLEN, UNATTRIBUTED, Ledger, others
 from energybench.measuring.processes import Who
 
 BUSY = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
