@@ -1,7 +1,7 @@
 """`--replay FILE`: a recorded run or a synthetic trace through the same sampler, store and
 analysis, on a virtual clock.
 
-The windows are the recording's; the program or workload named on the command line is not run.
+The recording states the windows; the program or workload named on the command line is not run.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from energybench.analysis.measurement.measure import IDLE, REPEAT
 from energybench.collectors.replay import RecordedChannel, Replay, Series
 from energybench.collectors.replay_file import load_synthetic
 from energybench.errors import BadInput
@@ -64,7 +65,7 @@ class Recording:
 
 
 def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
-    """Replay a run directory or a replay file (TOML). Raises BadInput where the file is neither."""
+    """Replay a run directory or a replay file (TOML). Raises BadInput for any other file."""
     recording = _recorded(path) if path.is_dir() or path.name == RUN else _synthetic(path)
     plan = replace(
         plan,
@@ -75,18 +76,7 @@ def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
     )
     clock = VirtualClock()
     with _ReplaySession(recording, plan, clock) as session:
-        edges = sorted(recording.windows, key=lambda window: window.start_s)
-        for window in edges:
-            if window.label in ("idle", "repeat"):
-                session.windows.recorded(window)
-        for window in recording.windows:
-            if window.label not in ("idle", "repeat"):
-                session.writer.window(window)
-        for work in recording.works:
-            if work is not None:
-                session.writer.work(work)
-        if recording.verification:
-            session.writer.verification(recording.verification)
+        _replay(recording, session)
         session.doubt(
             "replayed",
             f"these are the readings of {path.name}, replayed on a virtual clock; nothing was run "
@@ -94,6 +84,23 @@ def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
             "measure it on the machine",
         )
         return session.finish()
+
+
+def _replay(recording: Recording, session: Session) -> None:
+    """Sample idle phases and repeats in the order of their times, then write down the rest of the
+    recording.
+    """
+    sampled = [window for window in recording.windows if window.label in (IDLE, REPEAT)]
+    for window in sorted(sampled, key=lambda window: window.start_s):
+        session.windows.recorded(window)
+    for window in recording.windows:
+        if window not in sampled:
+            session.writer.window(window)
+    for work in recording.works:
+        if work is not None:
+            session.writer.work(work)
+    if recording.verification:
+        session.writer.verification(recording.verification)
 
 
 class _ReplaySession(Session):
@@ -146,8 +153,8 @@ def _recorded(path: Path) -> Recording:
     directory, measured = reader.measurement(str(path))
     traces, windows = reader.read_traces(directory)
     start = min((float(trace.t_s[0]) for trace in traces if trace.t_s.size), default=0.0)
-    if not any(window.label == "repeat" for window in windows):
-        raise BadInput(str(path), "holds no repeat", "replay a finished run")
+    if not any(window.label == REPEAT for window in windows):
+        raise BadInput(str(path), "does not hold a repeat", "replay a finished run")
     return Recording(
         label=measured.label,
         series=tuple(RecordedChannel.of(trace, start) for trace in traces),
@@ -165,7 +172,7 @@ def _moved(window: Window, by_s: float) -> Window:
 
 
 class _Later(NamedTuple):
-    """A series that begins later: the lead before its time 0 shows its sensor at negative times."""
+    """A series moved to later times, so that the lead before time 0 shows the sensor too."""
 
     series: Series
     by_s: float

@@ -372,8 +372,8 @@ def _spoiled(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        (("--scope", "rack", "--accuracy", "1%"), "--scope rack: is no scope"),
-        (("--scope", "node", "--accuracy", "0.01"), "--accuracy 0.01: is no limit of error"),
+        (("--scope", "rack", "--accuracy", "1%"), "--scope rack: is not a scope"),
+        (("--scope", "node", "--accuracy", "0.01"), "--accuracy 0.01: is not a limit of error"),
         (("--scope", "gpu", "--accuracy", "1%"), "--scope gpu: needs --board UUID"),
         (
             ("--scope", "gpu", "--accuracy", "1%", "--board", "GPU-0"),

@@ -280,8 +280,8 @@ def test_a_board_that_cuda_does_not_show(
         (["--check", "--profile", "missing.json"], "missing.json: no such file"),
         (["--check", "--against", "run"], "--against"),
         (["--limits-only", "--no-limits"], "--limits-only"),
-        (["--root", "nowhere"], "is no folder"),
-        (["--out", "a-file"], "is no folder"),
+        (["--root", "nowhere"], "is not a folder"),
+        (["--out", "a-file"], "is not a folder"),
     ],
 )
 def test_nonsense_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
