@@ -1,9 +1,9 @@
-"""`run` with several variants or devices: blocks in which each runs once, in an order drawn anew
-for every block.
+"""`run` with several variants or devices: blocks in which every variant runs once, in an order that
+is drawn anew for every block.
 
-Whatever drifts (temperature, clocks, other load) then hits all variants alike, and the runs are
-compared as pairs, block by block (randomised complete blocks: Fisher 1926). Each variant has its
-own worker, session and run directory, as if it had run alone.
+Drift (temperature, clocks, other load) then affects the variants alike, and the runs are compared as
+pairs, block by block (randomised complete blocks: Fisher 1926). A variant has a worker, a session
+and a run directory of its own, as if it ran alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from energybench.store.layout import new_id
 
 T = TypeVar("T")
 
-# times the settle time: a board that goes on cooling for minutes would never let a block end
+# Longest rest before a run, in settle times. A board that goes on cooling for minutes would never
+# let a block end.
 _LONGEST_REST = 3.0
 
 
@@ -46,10 +47,10 @@ class Together:
 def run_interleaved(
     variants: Sequence[tuple[Plan, Request]], blocks: Blocks, signals: Signals, progress: Progress
 ) -> Together:
-    """Run and measure all variants in blocks. How many blocks, and the rule to stop by, are the
-    first request's.
+    """Run and measure all variants in blocks. The first request states the number of blocks, or the
+    rule to stop by.
 
-    Raises BadInput before anything is measured; WorkFailed where no variant completed a repeat.
+    Raises BadInput before anything is measured, and WorkFailed if no variant completed a repeat.
     """
     session = new_id(f"seed-{blocks.seed}")
     with ExitStack() as stack:
@@ -75,9 +76,12 @@ def run_interleaved(
 
 
 class Turns:
-    """The benches and whose turn it is.
+    """The benches of the variants, which take turns.
 
-    `borne`: what in preparing costs only the variant that it happens to.
+    benches   one for each variant
+    alive     benches that can still run
+    failures  by place in `benches`, the failure of a variant that has no result
+    borne     exceptions that cost only their variant while it is being prepared
     """
 
     def __init__(
@@ -90,22 +94,20 @@ class Turns:
         self.benches, self._blocks, self._signals, self._borne = benches, blocks, signals, borne
         self._random = random.Random(blocks.seed)
         self.alive: list[Bench] = []
-        self.failures: dict[
-            int, WorkFailed | BadInput
-        ] = {}  # place in benches → what failed before there was a result
+        self.failures: dict[int, WorkFailed | BadInput] = {}
 
     def interrupted(self) -> bool:
         return self._signals.received is not None
 
     def prepare(self) -> None:
-        """Set all up, so that a setting that is wrong shows before any work, and warm up one after
-        the other. Raises BadInput.
+        """Set every bench up, so that a wrong setting shows before any work; then warm them up one
+        after the other. Raises BadInput.
         """
         try:
             for bench in self.benches:
                 with self._bearing(bench):
                     bench.set_up()
-                    self._alone(bench)
+                    self._check_checkpoint(bench)
                     self.alive.append(bench)
             for bench in tuple(self.alive):
                 with self._bearing(bench):
@@ -130,9 +132,9 @@ class Turns:
         except self._borne as error:
             self._lost(bench, error)
 
-    def _alone(self, bench: Bench) -> None:
-        """Raises BadInput for two variants that go on in one file: each would undo what the other
-        has done.
+    def _check_checkpoint(self, bench: Bench) -> None:
+        """Raises BadInput for two variants with the same checkpoint: they would overwrite the work of
+        one another.
         """
         if bench.checkpoint and any(bench.checkpoint == other.checkpoint for other in self.alive):
             remedy = "one for each: --variant checkpoint=a.pt --variant checkpoint=b.pt"
@@ -141,7 +143,9 @@ class Turns:
             )
 
     def discard(self) -> None:
-        """Remove what the benches have begun to write; of one that failed that has been done."""
+        """Remove the files that the benches have begun to write. Files of a failed bench are removed
+        already.
+        """
         for i, bench in enumerate(self.benches):
             if i not in self.failures:
                 bench.session.writer.discard()
@@ -169,7 +173,7 @@ class Turns:
             block += 1
 
     def _lost(self, bench: Bench, error: WorkFailed | BadInput) -> None:
-        """One that failed: what it has stands, and the others go on."""
+        """Take a failed bench out of the turns. Its complete repeats stand, and the others go on."""
         bench.stop()
         if bench.complete:
             bench.failed(error)
@@ -180,7 +184,7 @@ class Turns:
             self.alive.remove(bench)
 
     def _go_on(self, done: int) -> bool:
-        """Whether another block is wanted: the rule is on the pairs' ratios to the first variant."""
+        """Whether another block is wanted, by the scatter of the pairs' ratios to the first variant."""
         request = self.benches[0].request
         if request.repeats is not None:
             return done < request.repeats
@@ -203,9 +207,7 @@ class Turns:
         return False
 
     def ask(self, place: int, question: Callable[[Bench], T]) -> T | None:
-        """Ask a bench that is still in it; None where it is not, or where asking costs it its
-        place.
-        """
+        """The answer of a bench; None if the bench has failed, or fails at the question."""
         bench = self.benches[place]
         if bench not in self.alive:
             return None
@@ -216,16 +218,16 @@ class Turns:
             return None
 
     def results(self) -> list[Outcome | None]:
-        """End the workers, measure the idle node again, write every result; None where there is
-        none.
+        """End the workers, measure the idle node again, and write every result; None: nothing was
+        measured.
         """
         for bench in self.benches:
             bench.stop()
         outcomes: list[Outcome | None] = [None] * len(self.benches)
-        left = [bench for i, bench in enumerate(self.benches) if i not in self.failures]
-        for i, bench in enumerate(left):
+        running = [bench for i, bench in enumerate(self.benches) if i not in self.failures]
+        for i, bench in enumerate(running):
             bench.session.idle_after(self.interrupted, rested=i > 0)
-        for bench in left:
+        for bench in running:
             if self._signals.received is not None and not bench.cut_short():
                 bench.session.writer.discard()
             else:
@@ -233,7 +235,7 @@ class Turns:
         return outcomes
 
     def finish(self) -> Together:
-        """As `results`. Raises WorkFailed where there are none."""
+        """The results. Raises WorkFailed if nothing was measured."""
         outcomes = self.results()
         failures = tuple(
             f"{self.benches[i].session.plan.label}: {error}" for i, error in self.failures.items()
