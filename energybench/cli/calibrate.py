@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from energybench.measuring.sensors import Sensors
     from energybench.model import Host
 
-# 24 s hold some 45 edges: a window of 25 ms in 100 ms meets a quarter of them
+# 24 s hold some 45 edges: a window of 25 ms in 100 ms meets a quarter of the edges
 _SECONDS, _LEAST_S, _MOST_S = 24.0, 8.0, 600.0
 
 
@@ -83,7 +83,7 @@ def calibrate(
     """
     from energybench.store import profiles
 
-    # what was asked for
+    # options
     folder = out or profiles.folder()
     if folder.exists() and not folder.is_dir():
         raise BadInput(
@@ -127,7 +127,7 @@ def calibrate(
 
 
 def _check_one_task(no_limits: bool, limits_only: bool, check: bool, against: str | None) -> None:
-    """Raises BadInput for options that ask for two tasks."""
+    """Raises BadInput for options that ask for two tasks at once."""
     if limits_only and (no_limits or check or against is not None):
         raise BadInput(
             "--limits-only",
@@ -139,7 +139,7 @@ def _check_one_task(no_limits: bool, limits_only: bool, check: bool, against: st
 
 
 def open_sensors(collectors: tuple[str, ...], root: Path) -> tuple[Sensors, Host]:
-    """This machine's sensors, without profiles, and its description."""
+    """The machine's sensors, without profiles, and the host."""
     from energybench import data
     from energybench.measuring import host as provenance
     from energybench.measuring.clock import MonotonicClock
@@ -177,7 +177,7 @@ def _calibrated(
     from energybench.cli.limits import ONLY_REMEDY, reach
     from energybench.store import profiles
 
-    profiles.read(folder)  # a file that cannot be added to is reported before minutes are spent
+    profiles.read(folder)  # a broken file is reported before minutes are spent
     opened, host = open_sensors(collectors, root)
     try:
         try:
@@ -210,8 +210,8 @@ def _calibrated(
 def _drive(
     sensors: Sensors, host: Host, names: tuple[str, ...], seconds: float, folder: Path
 ) -> tuple[list[Driven], list[Path]]:
-    """Drive one device after the other; what was found, and the files that were written. Profiles
-    are saved after each device: a later failure does not cost them.
+    """Drive device after device; the findings, and the written files. Profiles are saved after
+    every device, so that a later failure does not cost them.
     """
     from energybench.calibrating.calibrate import drive
     from energybench.measuring.clock import MonotonicClock
@@ -274,7 +274,7 @@ def _text(calibration: dict[str, Any]) -> str:
 
 
 def _device_lines(device: dict[str, Any]) -> list[str]:
-    """A device with its channels; notes that all channels have stand at the top."""
+    """A device with channels; notes common to the channels stand at the top."""
     if device["not_driven"]:
         return [
             f"\n{device['device']}: not calibrated: {device['not_driven']['reason']}\n  → "
@@ -294,7 +294,7 @@ def _device_lines(device: dict[str, Any]) -> list[str]:
 
 
 def _figures(channel: dict[str, Any]) -> list[str]:
-    """Period, window, lag and power levels of a channel, as far as they are known."""
+    """Period, window, lag and power levels of a channel, as far as known."""
     figures = [_figure("period", channel, "update_period")]
     if not channel["integrates_all"]:
         figures.append(_figure("window", channel, "window"))

@@ -1,4 +1,4 @@
-"""`energybench calibrate --check`: whether the profiles fit this machine as it is now."""
+"""`energybench calibrate --check`: whether the profiles fit the machine at present."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def check(
     file: Path | None, folder: Path, collectors: tuple[str, ...], root: Path
 ) -> dict[str, Any]:
-    """Compare every profile of the folder with this machine; or one file, which must fit.
+    """Compare every profile of the folder, or a single file, with the machine.
 
-    Raises BadInput if that file does not fit.
+    Raises BadInput if the single file does not fit.
     """
     from energybench.analysis.measurement.profiles import AGAIN
     from energybench.cli.calibrate import open_sensors
@@ -33,7 +33,7 @@ def check(
         channels, broken = profiles.read_sound(folder)
         limits = profiles.read_limits(folder)
 
-    # this machine
+    # the machine
     sensors, host = open_sensors(collectors, root)
     sensors.close()
     here = {channel.id for channel in sensors.channels}
@@ -57,7 +57,7 @@ def check(
 
 
 def _channel_row(profile: ChannelProfile, host: Host, here: set[str]) -> dict[str, Any]:
-    """One channel's profile; `here`: ids of the channels of this machine."""
+    """Row of a channel's profile; `here`: ids of the machine's channels."""
     from energybench.analysis.measurement.profiles import age_days, belongs, refusal
     from energybench.measuring.calibrated_sensors import now_utc
 
@@ -79,7 +79,7 @@ def _channel_row(profile: ChannelProfile, host: Host, here: set[str]) -> dict[st
 
 
 def _limits_row(limits: DeviceLimits, host: Host) -> dict[str, Any]:
-    """The measured limits of one device."""
+    """Row of a device's measured limits."""
     from energybench.analysis.measurement import roofline as limiting
     from energybench.analysis.measurement.profiles import age_days
     from energybench.measuring.calibrated_sensors import now_utc
@@ -101,7 +101,7 @@ def _limits_row(limits: DeviceLimits, host: Host) -> dict[str, Any]:
 
 
 def text(findings: dict[str, Any], folder: Path) -> str:
-    """One line for each profile, with the reason why it does not fit."""
+    """A line for every profile, with the reason for a refusal."""
     lines = [f"{findings['host']}, profiles in {findings['folder']}"]
     for row in findings["profiles"]:
         age = "age not known" if row["age_days"] is None else f"{row['age_days']:.0f} days old"

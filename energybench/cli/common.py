@@ -1,4 +1,4 @@
-"""Code that several commands share: checks of options, one JSON document, progress on stderr."""
+"""Code shared by several commands: checks of options, JSON output, progress on stderr."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _SHOW_AFTER_S = 2.0
 
 
 def boundary(name: str) -> Any:
-    """The boundary of this name. Raises BadInput."""
+    """The boundary of a name. Raises BadInput."""
     if name not in _BOUNDARIES:
         raise BadInput(f"--boundary {name}", "is not a boundary", ", ".join(_BOUNDARIES))
     return name
 
 
 def folder(root: Path) -> Path:
-    """The folder, if it exists. Raises BadInput."""
+    """The folder. Raises BadInput if the folder does not exist."""
     if not root.is_dir():
         raise BadInput(
             f"--root {root}", "is not a folder", "the folder that /sys, /proc and /dev lie in"
@@ -56,7 +56,7 @@ def replayed(replay: Path, plan: Plan) -> tuple[Path, Measurement, int]:
 
 
 def finish(directory: Path, result: Measurement, code: int, json: bool, stream: TextIO) -> NoReturn:
-    """Show a measurement, as one JSON document on stdout or as text on the stream, and end."""
+    """Show a measurement, as JSON on stdout or as text on the stream, and end."""
     from energybench.cli import summary
 
     if json:
@@ -73,7 +73,7 @@ def say(text: str) -> None:
 
 
 def steps(text: str, fraction: float | None) -> None:
-    """Show progress as plain lines, while a measured program has the terminal to itself. Nothing is
+    """Show progress as plain lines, while a measured program uses the terminal. Nothing is
     shown if stderr is not a terminal.
     """
     if sys.stderr.isatty():
@@ -82,7 +82,7 @@ def steps(text: str, fraction: float | None) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, float | None], None]]:
-    """A progress bar on stderr for work that takes longer than two seconds; nothing if stderr is not
+    """A progress bar on stderr for work of more than two seconds; nothing if stderr is not
     a terminal.
     """
     if not sys.stderr.isatty():

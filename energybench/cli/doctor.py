@@ -34,7 +34,7 @@ def doctor(
 
 
 def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]:
-    """Open every collector, read it once, and compare its channels with the boundary."""
+    """Open and read every collector, and compare the channels with the boundary."""
     from energybench import data
     from energybench.measuring import host as provenance
     from energybench.measuring.calibrated_sensors import with_profiles
@@ -79,7 +79,7 @@ def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]
 
 
 def _parts(boundary: Any, sensors: Sensors, host: Host) -> tuple[list[Any], str | None]:
-    """Parts of the boundary; or no parts and the reason why these sensors cannot cover it."""
+    """Parts of the boundary; or no parts and the reason why the sensors cannot cover it."""
     from energybench.analysis.energy.boundary import cover
     from energybench.errors import BadInput
     from energybench.measuring.session import ranges
@@ -91,7 +91,7 @@ def _parts(boundary: Any, sensors: Sensors, host: Host) -> tuple[list[Any], str 
 
 
 def _limits(host: Host) -> tuple[list[Any], list[Doubt]]:
-    """Calibrated limits of the CPU and of the accelerators in use, with doubts about them."""
+    """Calibrated limits of the CPU and of the accelerators in use, with doubts."""
     from energybench.measuring.calibrated_sensors import limits_of
 
     devices = ["cpu"]
@@ -129,7 +129,7 @@ def _channel(channel: Any, raw: Any) -> dict[str, Any]:
 
 def text(findings: dict[str, Any]) -> str:
     """The host, the sensors, the boundary part by part, the devices' limits, and remedies for the
-    sensors that do not work.
+    missing sensors.
     """
     return "\n".join(
         [
@@ -207,7 +207,7 @@ def _boundary_lines(boundary: dict[str, Any]) -> Iterator[str]:
 
 
 def _limits_line(limits: Any) -> str:
-    """A device's limits and how old they are."""
+    """A device's limits and the age of the limits."""
     from energybench.units import show_value
 
     figures = ", ".join(

@@ -1,4 +1,4 @@
-"""`energybench --help`: the commands in groups, each with its whole summary."""
+"""`energybench --help`: the commands in groups, with complete summaries."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-_ANY_LENGTH = 1000  # of a summary, in characters: a test keeps summaries within their lines
+_ANY_LENGTH = 1000  # of a summary, in characters: a test keeps summaries within a line
 
 
 class GroupedHelp(TyperGroup):
-    """Lists the commands by their `rich_help_panel`, in the order in which they were added, as plain
-    text. The library's own list has no groups without rich, and shortens summaries.
+    """Lists the commands by `rich_help_panel`, in the order of addition, as plain text. The
+    library's own list has no groups without rich, and shortens summaries.
     """
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -63,7 +63,7 @@ def _plugins(door: Any) -> list[dict[str, Any]]:
 
 
 def _about(plugin: Any) -> str:
-    """The plugin's line for the person who chooses; without it, the first line of its docstring."""
+    """The plugin's line for the person who chooses; otherwise the first line of the docstring."""
     about = getattr(plugin, "about", None)
     if not isinstance(about, str):
         about = type(plugin).__doc__ or ""

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInput as error:
         return _fail(str(error), 2)
     except BrokenPipeError:
-        # Python's own flush at exit is not to complain either
+        # Python's own flush at exit is not to complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except KeyboardInterrupt:
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _usage_error(error: Any) -> str | None:
-    """A usage error of the command-line library as one line; None: another error."""
+    """A usage error of the command-line library as a line; None: a different error."""
     if not hasattr(error, "format_message"):
         return None
     context = getattr(error, "ctx", None)

@@ -40,7 +40,7 @@ def measure(
     Ends with the program's own exit code. One repeat has no run-to-run interval: state --repeats 8
     or more, or auto.
     """
-    # what was asked for
+    # options
     if replay is None and not program:
         raise BadInput("measure", "names no program", "energybench measure -- PROGRAM ARGS…")
     count = options.repeat_count(repeats)
@@ -57,7 +57,7 @@ def measure(
         root=common.folder(root),
     )
 
-    # a replay, or the program itself; stdout is the program's
+    # a replay, or the program, which owns stdout
     if replay is not None:
         if program:
             common.say(f"energybench: replaying {replay}; {program[0]} is not run")
@@ -95,7 +95,7 @@ def _measure(
     except BadInput:
         raise
     except Exception as error:
-        # a fault of our own: one line, and a code that tells it from the program's codes
+        # a fault of our own: a line, and an exit code different from the program's codes
         return Outcome(
             code=OWN_FAILURE,
             error=f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}; the "
@@ -104,7 +104,7 @@ def _measure(
 
 
 def _cannot_run(name: str) -> Outcome | None:
-    """The outcome for a program that does not exist or is not executable; None: it can be run."""
+    """The outcome for a missing or not executable program; None: the program can be run."""
     from energybench.measuring.measure import Outcome
     from energybench.measuring.program import NOT_EXECUTABLE, NOT_FOUND
 

@@ -1,7 +1,7 @@
-"""Options that several commands have: one name, one type and one help text for all of them.
+"""Options of several commands: the type and the help text of a name are stated once.
 
-A command states only its own default: `out: options.Out = Path("results")`. Where a command has no
-default, the type is the `Optional…` one of the same option.
+A command states only a default: `out: options.Out = Path("results")`. For a command without a
+default, the option has a second type, `Optional…`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from energybench.errors import BadInput
 STORE = Path("results")
 _DAY_S = 86400.0
 
-# ---------------------------------------------------------------- what to measure
+# ---------------------------------------------------------------- work
 
 _REPEATS = typer.Option(
     "--repeats",
@@ -87,7 +87,8 @@ Seed = Annotated[
     typer.Option(
         "--seed",
         min=0,
-        help="Seed of the random numbers: the order of interleaved variants, simulated experiments.",
+        help="Seed of the random numbers: the order of interleaved variants, simulated "
+        "experiments.",
     ),
 ]
 Settle = Annotated[
@@ -105,7 +106,7 @@ Label = Annotated[
     typer.Option("--label", help="Name of the run; by default the work's name and its device."),
 ]
 
-# ---------------------------------------------------------------- how to measure it
+# ---------------------------------------------------------------- sensors
 
 Boundary = Annotated[
     str,
@@ -131,7 +132,7 @@ Replay = Annotated[
     ),
 ]
 
-# ---------------------------------------------------------------- where results are, and their form
+# ---------------------------------------------------------------- results
 
 _OUT = typer.Option(
     "--out",
@@ -150,7 +151,7 @@ Json = Annotated[
 
 
 def repeat_count(repeats: str, least: int = 1) -> int | None:
-    """The number that `--repeats` states; None for auto. Raises BadInput."""
+    """The number in `--repeats`; None for auto. Raises BadInput."""
     if repeats == "auto":
         return None
     if not repeats.isdecimal() or int(repeats) < least:

@@ -1,4 +1,4 @@
-"""`energybench quickstart`: everything once, on whatever this machine has."""
+"""`energybench quickstart`: everything once, with the sensors and devices at hand."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 STORE = Path("results/quickstart")
 SCENARIO = "example-centre"
-# shorter than those of `run`: the quickstart shows the instrument at work
+# shorter than in `run`: the quickstart shows the instrument at work
 IDLE_S, MAX_WARM_UP_S, SETTLE_S = 2.0, 5.0, 0.5
 
 
 class Trial(NamedTuple):
-    """One workload run of the quickstart."""
+    """A workload run of the quickstart."""
 
     label: str
     workload: str
@@ -32,8 +32,8 @@ class Trial(NamedTuple):
     settings: dict[str, str]
 
 
-# Variants on one device: the same problem and the same check, solved in two ways. With two devices,
-# the second variant of a pair runs on both.
+# Variants on a single device: a problem with a check, solved in two ways. With two devices, the
+# second variant of a pair runs on CPU and GPU.
 VARIANTS = (
     (
         Trial("milc fp64", "milc", "16", "cpu", {"precision": "fp64"}),
@@ -53,8 +53,8 @@ def quickstart(
 ) -> None:
     """Try everything once: sensors, two workloads, a report.
 
-    Measures two workloads on CPU and GPU (without a GPU: two variants of each on the CPU), compares,
-    projects and writes a report.
+    Measures two workloads on CPU and GPU (without a GPU: two variants of each on the CPU),
+    compares, projects and writes a report.
     """
     from energybench.analysis.comparison.compare import compare
     from energybench.cli import doctor, summary
@@ -103,7 +103,9 @@ def _installed() -> None:
 
 
 def _trials(accelerator: bool, out: Path) -> list[tuple[Trial, Trial]]:
-    """CPU against accelerator if the workloads can use the accelerator, else two variants on the CPU."""
+    """CPU against accelerator if the workloads can use the accelerator, else two variants on the
+    CPU.
+    """
     if accelerator:
         probe = VARIANTS[1][1]._replace(label="probe", device="cuda")
         try:
@@ -129,7 +131,7 @@ def both_devices() -> list[tuple[Trial, Trial]]:
 
 
 def _run(trials: Sequence[Trial], out: Path, repeats: int | None) -> list[Outcome]:
-    """Run trials interleaved; their outcomes.
+    """Run trials interleaved; the outcomes.
 
     Raises typer.Exit if a failed trial or a signal leaves nothing to compare.
     """

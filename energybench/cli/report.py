@@ -53,8 +53,8 @@ def report(
 
 
 def write(out: Path, rendered: bytes) -> None:
-    """Write a report into a folder that exists. A folder that does not exist may be a slip of the
-    hand, and is not made.
+    """Write a report into an existing folder. A missing folder may be a slip of the hand, and is
+    not made.
 
     Raises BadInput if the report cannot be written.
     """

@@ -54,8 +54,8 @@ def run(
         list[str] | None,
         typer.Option(
             "--variant",
-            help="KEY=VALUE,… on top of --set (may be repeated): variants are interleaved in random "
-            "blocks and compared with the first.",
+            help="KEY=VALUE,… on top of --set (may be repeated): variants are interleaved in "
+            "random blocks and compared with the first.",
         ),
     ] = None,
     repeats: options.Repeats = "auto",
@@ -81,7 +81,7 @@ def run(
 
     Several devices or variants take turns in blocks of random order and are compared pair by pair.
     """
-    # what was asked for
+    # options
     check_size(workload, size)
     settings, typed = merged_settings(
         setting or [], {"steps": ("--steps", steps), "iou": ("--to-iou", to_iou)}
@@ -109,7 +109,7 @@ def run(
     chosen = choices(device or ["cpu"], settings, variant or [])
     runs = [_of_choice(choice, plan, request, label, len(chosen) > 1) for choice in chosen]
 
-    # a replay, several variants in turns, or one run
+    # a replay, several variants in turns, or a single run
     if replay is not None:
         _replay(replay, runs, label, json)
     if len(runs) > 1:
@@ -120,7 +120,7 @@ def run(
 
 
 def check_workload(workload: str) -> None:
-    """Raises BadInput for a workload that is not installed."""
+    """Raises BadInput for an unknown workload."""
     from energybench.plugins import registered
 
     installed = registered("workloads")
@@ -131,7 +131,7 @@ def check_workload(workload: str) -> None:
 
 
 def check_size(workload: str, size: str) -> None:
-    """Raises BadInput for a workload that is not installed, and for a size that it does not have."""
+    """Raises BadInput for an unknown workload or size."""
     from energybench.plugins import load
 
     check_workload(workload)
@@ -143,7 +143,9 @@ def check_size(workload: str, size: str) -> None:
 def _of_choice(
     choice: Choice, plan: Plan, request: Request, label: str | None, several: bool
 ) -> tuple[Plan, Request]:
-    """Plan and request of one variant; its words are part of the label if there are several."""
+    """Plan and request of a variant; with several variants, the variant's words are part of the
+    label.
+    """
     from energybench.model import WorkloadRef
 
     if several:
@@ -170,7 +172,7 @@ def _of_choice(
 def _replay(
     replay: Path, runs: Sequence[tuple[Plan, Request]], label: str | None, json: bool
 ) -> NoReturn:
-    """Replay a recording in place of the one variant, show the result, and end."""
+    """Replay a recording in place of the workload, show the result, and end."""
     if len(runs) > 1:
         raise BadInput("--replay", "is one recording", "one --device and at most one --variant")
     plan, request = runs[0]
@@ -182,7 +184,7 @@ def _replay(
 def _run_in_turns(
     runs: Sequence[tuple[Plan, Request]], blocks: Blocks, title: str, json: bool
 ) -> NoReturn:
-    """Run variants interleaved, show them, and end."""
+    """Run variants interleaved, show the results, and end."""
     from energybench.cli.variants import execute as execute_in_turns
     from energybench.cli.variants import show
 
@@ -204,10 +206,10 @@ def execute(plan: Plan, request: Request) -> tuple[Outcome, bool]:
 def merged_settings(
     setting: Sequence[str], shorthands: Mapping[str, tuple[str, str | None]]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Settings from `--set` and from the options that are short for a setting (key → option and
-    value); and, by key, how each shorthand was typed.
+    """Settings from `--set` and from shorthand options (key → option and value); and, by key, the
+    typed shorthands.
 
-    Raises BadInput for a setting that is stated twice.
+    Raises BadInput for a setting stated twice.
     """
     settings, typed = pairs(setting), {}
     for key, (option, value) in shorthands.items():

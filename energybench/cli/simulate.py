@@ -22,8 +22,8 @@ WINDOWS_S = (0.2, 0.35, 1.0, 5.0, 10.0, 60.0, 600.0)
 _DEFAULT_WINDOWS_S = (0.35, 1.0, 10.0)
 REPEATS = ("1", "2", "3", "5", "8", "20", "stop")
 _GAINS = ("prior", "1", "wide", "biased")
-_APART_WINDOW_S = 10.0  # long enough that the gain, and not the window's edges, decides
-# most repeats of a run, and longest window in s: with more, one experiment takes minutes
+_APART_WINDOW_S = 10.0  # long enough for the gain, and not the window's edges, to decide
+# most repeats of a run, and longest window in s: with more, an experiment takes minutes
 _MOST = (1000.0, 3600.0)
 
 
@@ -69,8 +69,8 @@ def simulate(
         str,
         typer.Option(
             "--gain",
-            help="Gains of the sensors: prior, as stated; 1, exact; wide or biased, off by more than "
-            "is stated.",
+            help="Gains of the sensors: prior, as stated; 1, exact; wide or biased, off by more "
+            "than stated.",
         ),
     ] = "prior",
     seed: options.Seed = 1,
@@ -166,7 +166,7 @@ def _levels(texts: list[str] | None) -> tuple[str, ...]:
 
 
 def _apart(sensors: list[str], wave: str, cell: Any) -> list[Any]:
-    """Cells of the sensors with wrong priors: gains spread twice as wide, and boards with a bias."""
+    """Cells with wrong priors: gains that spread twice as wide, and boards with a bias."""
     boards = [name for name in sensors if name not in ("rapl", "pm_counters")]
     return [
         cell(name, wave, _APART_WINDOW_S, mode)
@@ -213,8 +213,8 @@ def _text(summed: Simulation) -> Iterable[str]:
     )
     if summed.experiments_per_cell < FEW:
         yield (
-            f"A small study: {summed.experiments_per_cell} experiments a cell say little of one cell. "
-            "A full one: --experiments 2000 --window all"
+            f"A small study: {summed.experiments_per_cell} experiments a cell say little of one cell. A "
+            "full one: --experiments 2000 --window all"
         )
 
 

@@ -1,5 +1,5 @@
-"""`energybench study WORKLOAD NAME`: a grid of cells, each with its variants compared. A study
-that was cut off can be resumed.
+"""`energybench study WORKLOAD NAME`: a grid of cells with compared variants. An interrupted study
+can be resumed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from energybench.measuring.study import Ended
     from energybench.model import StudyCell, StudyPlan
 
-# shorter than those of `run`: a grid has many cells, and the pairs cancel drift
+# shorter than in `run`: a grid has many cells, and the pairs cancel drift
 MAX_WARM_UP_S, SETTLE_S = 2.0, 0.0
 
 # for the estimate of a study's duration, beside the work: s of a variant for set-up, compilation,
-# warm-up and memory; s of a repeat for its edges and its check
+# warm-up and memory; s of a repeat for edges and check
 _VARIANT_S, _REPEAT_S = 4.0, 0.5
 
 
@@ -66,7 +66,7 @@ def study(
     """
     from energybench.measuring.study import StudyRequest
 
-    # what was asked for
+    # options
     check_workload(workload)
     settings = pairs(setting or [])
     if name is None and resume is None:
@@ -116,7 +116,7 @@ def _offered(workload: str) -> str:
 def _check_unplanned(
     resume: Path, settings: dict[str, str], repeats: str | None, min_window: float | None
 ) -> None:
-    """Raises BadInput for options that shape a plan: that of a study which is resumed stands."""
+    """Raises BadInput for options that shape a plan, because the plan of a resumed study stands."""
     shaping = [f"--set {key}" for key in settings]
     shaping += ["--min-window"] if min_window is not None else []
     shaping += ["--repeats"] if repeats is not None else []
@@ -139,7 +139,7 @@ def _one_device(devices: list[str]) -> str:
 
 
 def _show(ended: Ended, workload: str, json: bool) -> None:
-    """The study as one JSON document or as text, then how to go on and how to render it."""
+    """The study as a JSON document or as text, then the commands for resuming and rendering."""
     study, directory = ended.study, ended.directory
     if json:
         common.print_json(study)
@@ -167,7 +167,7 @@ def _show(ended: Ended, workload: str, json: bool) -> None:
 
 
 class _Lines:
-    """Lines on stderr: how much there is to measure, and each cell once it is measured."""
+    """Lines on stderr: the amount of work ahead, and the result of every cell."""
 
     def planned(self, plan: StudyPlan, kept: int, directory: Path) -> None:
         runs = sum(len(cell.variants) for cell in plan.cells)

@@ -20,7 +20,7 @@ _MODELLED = {
 
 
 def measurement(result: Measurement) -> str:
-    """Energy first, then its parts, then the doubts about it."""
+    """Energy first, then the parts, then the doubts."""
     lines = [
         _headline(result),
         f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}   repeats "
@@ -66,8 +66,8 @@ def _work(result: Measurement) -> list[str]:
 
 
 def _rate(result: Measurement) -> str:
-    """'3.23 sample/s [3.19, 3.27]   '; empty if a repeat is one unit of work, whose rate follows from
-    its time.
+    """'3.23 sample/s [3.19, 3.27]   '; empty if a repeat is a single unit of work, because the time
+    tells the rate.
     """
     if (
         result.work is None
@@ -80,7 +80,7 @@ def _rate(result: Measurement) -> str:
 
 
 def _regions(result: Measurement) -> list[str]:
-    """Shares of the repeats' time that the workload's regions take; reports show their energies."""
+    """Shares of the workload's regions in the repeats' time; reports show the energies."""
     total_s = sum(repeat.time_s for repeat in result.repeats)
     if not total_s:
         return []
@@ -111,7 +111,7 @@ def _record(record: WorkRecord | None) -> list[str]:
 
 
 def _roofline(roofline: Roofline | None) -> list[str]:
-    """Share of the machine's limit that the run reached, and the energy of a flop and of a byte."""
+    """The run's share of the machine's limit, and the energy of a flop and of a byte."""
     if roofline is None:
         return []
     words = []
@@ -135,8 +135,8 @@ def _roofline(roofline: Roofline | None) -> list[str]:
 
 
 def per_work(result: Measurement) -> str:
-    """One line: energy per unit of work. Comparisons compare this energy, because repeats may hold
-    different amounts of work.
+    """Energy per unit of work, as a line: the compared quantity, because repeats may hold different
+    amounts of work.
     """
     if result.energy_per_work_j is None or result.work is None or result.failed_checks:
         return measurement(result).split("\n")[0]
@@ -170,7 +170,7 @@ def comparison(result: Comparison) -> str:
 
 
 def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) -> list[str]:
-    """The effect that widens the interval most, and its remedy."""
+    """The effect with the largest share of the interval, and a remedy."""
     # late: `energybench --help` needs no numpy
     from energybench.analysis.uncertainty.budget import largest, words
 
@@ -181,7 +181,7 @@ def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) 
 
 
 def answer(result: Comparison) -> str:
-    """The comparison without the figures that support it."""
+    """The comparison without the supporting figures."""
     return "\n".join(comparison(result).split("\n")[:2])
 
 

@@ -1,5 +1,5 @@
-"""Several variants or devices in one `run`: interleaved, shown with their results, and compared
-with the first.
+"""Several variants or devices in a `run`: interleaved, shown with results, and compared with the
+first.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Choice(NamedTuple):
-    """One variant.
+    """A variant.
 
     device    cpu, cuda, cuda:N or node
     settings  settings of the workload by key
-    words     name of the variant beside the other variants
-    typed     by key, the option as it was typed for a setting that came by --variant
+    words     name of the variant, in labels
+    typed     by key, the --variant option that the setting came by, as it was typed
     """
 
     device: str
@@ -105,9 +105,7 @@ def compared(results: Sequence[Measurement]) -> list[Comparison]:
 
 
 def show(title: str, together: Together, json: bool) -> NoReturn:
-    """Show results and comparisons, as one JSON document on stdout or as text, and end with the exit
-    code.
-    """
+    """Show results and comparisons, as JSON on stdout or as text, and end with the exit code."""
     from energybench.cli import summary
     from energybench.store.document import document, timeline
 

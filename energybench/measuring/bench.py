@@ -1,5 +1,5 @@
-"""One workload that is measured: the session that measures, the worker that runs, and the repeats
-so far.
+"""One workload on its bench: the session that measures, the worker that runs, and the repeats so
+far.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from energybench.model import (
     WorkRecord,
 )
 
-# After a signal, a repeat whose steps are saved in its checkpoint is still checked, for at most
-# this long. Batch systems kill 30 s or more after the signal.
+# Longest wait after a signal, s, for the check of a repeat whose steps are saved in a checkpoint.
+# Batch systems kill 30 s or more after the signal.
 _CHECK_AFTER_SIGNAL_S = 20.0
-# Times that a first repeat which turned out too short is started again at most. Work that gets
-# faster each time does not keep to any length.
+# How often a first repeat that was too short is started again at most. Work that gets faster at
+# every restart does not keep to any length.
 _RESTARTS = 5
-_SHORTEST_CUT_S = 0.1  # of a first repeat that was cut off, beside its edges, to be worth keeping
+_SHORTEST_CUT_S = 0.1  # of an interrupted first repeat, beside the edges, to be worth keeping
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,7 @@ class Outcome:
 
     directory    directory of the run
     measurement  result of the run
-    code         exit code: 0, 1 if the work or its check failed, 128 + N after signal N
+    code         exit code: 0, 1 if the work or a check failed, 128 + N after signal N
     """
 
     directory: Path
@@ -61,10 +61,10 @@ class Outcome:
 class Bench:
     """A session and a worker that measure one workload.
 
-    checkpoint  file that the runs go on in (each repeat is then one run); None: no such file
-    finished    whether the checkpoint holds all the work, so that no further run is possible
+    checkpoint  file in which the runs continue (a repeat is then a single run); None: no checkpoint
+    finished    whether the checkpoint holds the complete work, and no further run is possible
     complete    number of repeats with a check
-    code        exit code so far: 0, 1 or 128 + N
+    code        present exit code: 0, 1 or 128 + N
     """
 
     def __init__(
@@ -75,7 +75,9 @@ class Bench:
         progress: Progress,
         link: Callable[[], Link] | None = None,
     ) -> None:
-        """`link` starts the worker, or takes a place in a shared one; None: a worker of its own."""
+        """`link` starts the worker, or takes a slot in a shared worker; None: a worker for this
+        bench alone.
+        """
         self._device, environment = devices(request.device, os.environ)
         plan = replace(
             plan,
@@ -89,7 +91,7 @@ class Bench:
         self.checkpoint: str | None = None
         self.finished = False
         self.complete, self.code = 0, 0
-        self._worked = 0  # repeats whose work is known; the last of them may lack its check
+        self._worked = 0  # repeats with known work; the last repeat may lack a check
         self._runs = 1  # of the workload in a repeat
         self._shortest_s = math.inf  # of the repeats
         self._stopped_s: float | None = None  # when the worker was ended
@@ -137,7 +139,7 @@ class Bench:
         self.warm_up()
 
     def set_up(self) -> None:
-        """Start the worker and set its workload up. Raises as `prepare`."""
+        """Start the worker and set the workload up. Raises as `prepare`."""
         request = self.request
         self._child = self._start()
         self.progress(f"{self.name}: set-up", None)
@@ -153,7 +155,7 @@ class Bench:
             raise request.as_typed(error) from None
         self.checkpoint = ready["checkpoint"]
         self._regions(ready, None)
-        # a run that is recovered after a kill must know its checkpoint
+        # a run recovered after a kill must know the checkpoint
         checkpoint = {"checkpoint": Path(self.checkpoint).name} if self.checkpoint else {}
         self.session.writer.workload(
             WorkloadRef(
@@ -176,7 +178,7 @@ class Bench:
         self._runs = 1 if self.checkpoint else runs
 
     def memory(self) -> Memory | None:
-        """Memory that a step takes, counted outside every repeat; None: the workload does not count
+        """Memory of a step, counted outside the repeats; None: the workload does not count
         memory. Raises as `prepare`.
         """
         reply = self._ask(do="memory")
@@ -185,7 +187,7 @@ class Bench:
     # ------------------------------------------------------------ a repeat
 
     def repeat(self, of: int | None, block: int | None = None) -> None:
-        """Measure one repeat and check its result.
+        """Measure a repeat and check the result.
 
         `of`: number of repeats; None: not fixed. Raises as `prepare`.
         """
@@ -198,11 +200,11 @@ class Bench:
         self._check()
 
     def _measured(self, number: int, of: int | None, block: int | None) -> dict[str, Any]:
-        """Do the work in a window of its own; the worker's reply.
+        """Do the work in a new window; the worker's reply.
 
-        A first repeat that ends too soon counts as warm-up, and a longer one takes its place. Later
-        repeats keep the amount of work of the first, because their scatter is to be the scatter of
-        one quantity.
+        A first repeat that ends too soon counts as warm-up and is replaced by a longer repeat.
+        Later repeats keep the first repeat's amount of work, because the scatter is to be the
+        scatter of a single quantity.
         """
         child = self._running()
         restarts = _RESTARTS if number == 0 and not self.checkpoint else 0
@@ -242,7 +244,7 @@ class Bench:
             self.code = 1
 
     def ended(self) -> bool:
-        """Whether the workload has no work left for the further repeat that is wanted."""
+        """Whether the workload has no work left for a further repeat."""
         if self.finished:
             message = (
                 f"its checkpoint holds all that was asked for after {self.complete} repeat(s); "
@@ -272,12 +274,12 @@ class Bench:
         self.code = 1
 
     def cut_short(self) -> bool:
-        """Keep the repeats before a signal; of a first repeat that the signal cut off, the part that
-        was measured if it is long enough to mean anything. False: there is nothing to keep.
+        """Keep the repeats before a signal, or the measured part of a first repeat if the part is
+        long enough to mean anything. False: nothing can be kept.
         """
         if self.signals.received is None:
             return False
-        # the open repeat is looked at before it is closed: its steps may be in the checkpoint
+        # steps of a repeat still open may be in the checkpoint
         begun = self.session.windows.cut_off is not None
         if self._worked == 0 and not self._keep_cut_off():
             return False
@@ -299,7 +301,7 @@ class Bench:
         return True
 
     def _keep_cut_off(self) -> bool:
-        """Close the repeat that a signal cut off; False if it is too short to keep."""
+        """Close the interrupted repeat; False if the repeat is too short to keep."""
         end_s = self._stopped_s or self.session.clock.now()
         window: OpenWindow | None = self.session.windows.cut_off
         shortest_s = 2 * self.session.sampler.edge_s + _SHORTEST_CUT_S
@@ -340,7 +342,7 @@ class Bench:
         return self._child
 
     def _ask(self, late_s: float = 0.0, **command: Any) -> dict[str, Any]:
-        """Send a command and sample at the base rate until it is answered, after a signal for at
+        """Send a command and sample at the base rate until the reply comes, after a signal for at
         most `late_s`.
         """
         child = self._running()

@@ -1,5 +1,5 @@
-"""The sensors of this machine with their calibration profiles, and the measured limits of a device,
-as every run opens them.
+"""The sensors of the machine with calibration profiles, and the measured limits of a device, as
+opened by every run.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def now_utc() -> str:
 def with_profiles(
     sensors: Sensors, describe: Callable[[], Host], folder: Path | None = None
 ) -> Sensors:
-    """Apply the profiles of a folder (by default the user's) to the channels. A profile that does not
-    fit, or is broken, is a doubt and does not end the run.
+    """Apply the profiles of a folder (by default the user's) to the channels. A broken or
+    unsuitable profile is a doubt and does not end the run.
 
     The host is described only if the folder holds a profile.
     """
@@ -50,8 +50,8 @@ def with_profiles(
 def limits_of(
     device: str, host: Host, folder: Path | None = None
 ) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
-    """Limits of a workload's device from the profiles of a folder (by default the user's), and doubts
-    if the limits no longer hold or are old.
+    """Limits of a workload's device from the profiles of a folder (by default the user's), and
+    doubts if the limits no longer hold or are old.
     """
     return limiting.known(
         profiles.read_limits(folder or profiles.folder()), device, host, now_utc()

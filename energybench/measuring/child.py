@@ -1,4 +1,6 @@
-"""The worker process that holds a workload, the device it is shown, and the two pipes to it."""
+"""The worker process that holds a workload, the device that the worker sees, and the two pipes to
+the worker.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +22,18 @@ _KINDS: dict[str, type[BadInput]] = {kind.__name__: kind for kind in (DoesNotFit
 
 
 class Interrupted(Exception):
-    """A signal ended the run before it was done."""
+    """A signal ended the run early."""
 
 
 class WorkFailed(Exception):
-    """The workload itself failed; the message is one line."""
+    """The workload failed; the message is a single line."""
 
 
 def devices(device: str, environment: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """The worker's device, and the environment in which the worker sees no other device: ('cuda:0',
-    {'CUDA_VISIBLE_DEVICES': …}).
+    """The worker's device, and the environment in which the worker sees only this device:
+    ('cuda:0', {'CUDA_VISIBLE_DEVICES': …}).
 
-    Raises BadInput for a device that does not exist.
+    Raises BadInput for an unknown device.
     """
     if device == "cpu":
         return device, {"CUDA_VISIBLE_DEVICES": ""}
@@ -61,7 +63,7 @@ def _cuda_number(device: str) -> int:
 
 
 class Link(Protocol):
-    """How a bench speaks with the process that runs its workload."""
+    """A bench's connection to the process of the workload."""
 
     @property
     def pid(self) -> int: ...
@@ -97,8 +99,8 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(commands_read, events_write),
                 env={**os.environ, **environment},
-                # Ctrl-C is not to reach the worker: we end the worker, and the end of a worker that
-                # a signal has ended would look like a failure of the work
+                # Ctrl-C is not to reach the worker: we end the worker ourselves, and a worker ended
+                # by a signal would look like a failure of the work
                 process_group=0,
             )
         os.close(commands_read)
@@ -151,7 +153,7 @@ class Child:
     def answer(self, late_s: float = 0.0) -> dict[str, Any]:
         """The worker's reply.
 
-        Raises Interrupted, WorkFailed, or the BadInput that the worker raised. `late_s`: how long
+        Raises Interrupted, WorkFailed, or the worker's BadInput. `late_s`: how long
         to wait for the reply after a signal.
         """
         until = time.monotonic() + late_s
@@ -174,7 +176,7 @@ class Child:
         return reply
 
     def close(self) -> None:
-        """End the worker by closing its commands; if that does not end the process, by a signal."""
+        """End the worker by closing the command pipe; if the process does not end, by a signal."""
         try:
             self._commands.close()
         except BrokenPipeError:
@@ -186,7 +188,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        # processes that the worker started and did not end (ranks, compilers): nothing goes on
+        # processes started and not ended by the worker (ranks, compilers): nothing goes on
         # computing after a run
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,11 +1,11 @@
 """Beside the sampler, about once a second: temperature, clock and throttling of every device, and
-the load of others on this machine.
+foreign load on the machine.
 
-The watch has a thread of its own: a slow driver or a large /proc delays no sample, and does not hold
-up the end of the work. The sampler wakes the thread just after a sample at the base rate, so that
-the thread has the time until the next sample; never during fast polls, and soon after each edge of a
-repeat. A slow source is asked less often. Readings wait until the sampling thread takes them, which
-alone writes.
+The watch has a separate thread: a slow driver or a large /proc delays no sample, and does not hold
+up the end of the work. The sampler wakes the thread just after a sample at the base rate, and the
+thread has the time until the next sample; never during fast polls, and soon after the edges of a
+repeat. A slow source is asked less often. Readings wait until the sampling thread takes them: only
+that thread writes.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from energybench.plugins import Clock, Watches
 # The time constant of a heat sink is tens of seconds, and EE HPC WG and MLPerf do not ask even for
 # power more often.
 PERIOD_S = 1.0
-# Share of the time that the questions may take. Measuring may cost 1 % of a core: devices may take
-# half of that, /proc a fifth. At edges ten times as much.
+# Share of the time for the questions. Measuring may cost 1 % of a core: devices may take a half,
+# /proc a fifth. At edges ten times as much.
 _DEVICES, _PROCESSES, _AT_EDGE = 0.005, 0.002, 10
-_PATIENCE_S = 1.0  # for the last reading of a run; a driver that hangs is then left alone
+_PATIENCE_S = 1.0  # for the last reading of a run; a hanging driver is then left alone
 
 
 class Look(NamedTuple):
-    """One reading of the watch.
+    """A reading of the watch.
 
     conditions  of the devices
-    piece       CPU time of others since the last look; None: the processes were not looked at
+    piece       CPU time of foreign processes since the last look; None: the processes were not
+                looked at
     """
 
     conditions: tuple[Condition, ...]
@@ -56,7 +57,7 @@ class Source:
 
 
 class Watch:
-    """Reads from entering to `stop`. Without anything to watch there is no thread."""
+    """Reads from entering to `stop`. Without anything to watch no thread is started."""
 
     def __init__(
         self, devices: Sequence[Watches], neighbours: Neighbours | None, clock: Clock
@@ -85,8 +86,8 @@ class Watch:
         return self._neighbours.cpus if self._neighbours is not None else 1
 
     def sampled(self) -> None:
-        """Wake the thread if a source is due: the sampler is at its base rate, and there is time until
-        the next sample.
+        """Wake the thread if a source is due: the sampler polls at the base rate, and leaves time
+        until the next sample.
         """
         now_s = self._clock.now()
         if any(source.wants(now_s, edge=self._edge) for source in self._sources):
@@ -124,7 +125,7 @@ class Watch:
                 return
 
     def _read(self, *, edge: bool, last: bool = False) -> None:
-        """Ask the sources that are due; at the end, all sources."""
+        """Ask the sources that are due; at the end, every source."""
         conditions: list[Condition] = []
         piece: Slice | None = None
         devices, processes = self._sources
@@ -133,14 +134,14 @@ class Watch:
             for device in self._devices:
                 try:
                     conditions += device.conditions()
-                except Exception:  # a plugin's fault costs its answer, not the run
+                except Exception:  # a faulty plugin costs an answer, not the run
                     continue
             devices.took(start_s, self._clock.now() - start_s)
         start_s, before_s = self._clock.now(), time.thread_time()
         if last or processes.wants(start_s, edge=edge):
             try:
                 piece = self._neighbours.look() if self._neighbours is not None else None
-            except Exception:  # an unforeseen /proc: the load of others is then not known
+            except Exception:  # an unforeseen /proc: foreign load is then not known
                 self._neighbours = None
             # time on a CPU: waiting for a CPU on a busy machine costs nothing
             processes.took(start_s, time.thread_time() - before_s)

@@ -1,4 +1,4 @@
-"""Provenance of the machine that measures. A value that cannot be read is None, never a guess."""
+"""Provenance of the measuring machine. An unreadable value is None, never a guess."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIBRARIES = ("numpy", "scipy", "torch", "transformers", "triton", "nvidia-ml-py
 
 
 def describe(clock: Clock, root: Path = Path("/"), gpus: tuple[Gpu, ...] = ()) -> Host:
-    """The host in its present state."""
+    """The host at present."""
     cpuinfo = _text(root / "proc/cpuinfo") or ""
     return Host(
         name=platform.node() or "unknown",
@@ -69,7 +69,7 @@ def _cores(cpuinfo: str) -> int | None:
 
 
 def _allowed(root: Path) -> int | None:
-    """Threads that this process may use, by its affinity and the quota of its cgroup."""
+    """Threads usable by the process, from affinity and the quota of the cgroup."""
     allowed = len(os.sched_getaffinity(0))
     quota, _, period = (_text(root / "sys/fs/cgroup/cpu.max") or "max").partition(" ")
     if quota.isdigit() and period.isdigit():
@@ -102,8 +102,8 @@ def _container(root: Path) -> str | None:
 
 
 def _slurm() -> str | None:
-    """Number of the Slurm job. Array tasks are named by array id and index, because the last task of
-    an array has the array's own id as SLURM_JOB_ID.
+    """Number of the Slurm job. Array tasks are named by array id and index, because the last task
+    of an array has the array's own id as SLURM_JOB_ID.
     """
     if os.environ.get("SLURM_ARRAY_JOB_ID"):
         return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ.get('SLURM_ARRAY_TASK_ID', '?')}"
@@ -111,7 +111,7 @@ def _slurm() -> str | None:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of installed libraries, without importing them."""
+    """Versions of installed libraries, read without importing them."""
     versions = {}
     for name in _LIBRARIES:
         try:

@@ -1,9 +1,9 @@
-"""`run` with several variants or devices: blocks in which every variant runs once, in an order that
-is drawn anew for every block.
+"""`run` with several variants or devices: blocks with one run of every variant, in an order drawn
+anew for every block.
 
-Drift (temperature, clocks, other load) then affects the variants alike, and the runs are compared as
-pairs, block by block (randomised complete blocks: Fisher 1926). A variant has a worker, a session
-and a run directory of its own, as if it ran alone.
+Drift (temperature, clocks, other load) then affects the variants alike, and the runs are compared
+as pairs, block by block (randomised complete blocks: Fisher 1926). Every variant has its own
+worker, session and run directory, as if it ran alone.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _LONGEST_REST = 3.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Together:
-    """Variants that were measured in turns.
+    """Variants measured in turns.
 
     outcomes  in the order of the variants; None: nothing was measured
-    failures  one line for each variant without an outcome
+    failures  a line for every variant without an outcome
     code      exit code: 0, 1 if work or a check failed, 128 + N after signal N
     """
 
@@ -47,7 +47,7 @@ class Together:
 def run_interleaved(
     variants: Sequence[tuple[Plan, Request]], blocks: Blocks, signals: Signals, progress: Progress
 ) -> Together:
-    """Run and measure all variants in blocks. The first request states the number of blocks, or the
+    """Run and measure variants in blocks. The first request states the number of blocks, or the
     rule to stop by.
 
     Raises BadInput before anything is measured, and WorkFailed if no variant completed a repeat.
@@ -76,12 +76,12 @@ def run_interleaved(
 
 
 class Turns:
-    """The benches of the variants, which take turns.
+    """The benches of the variants, in turns.
 
-    benches   one for each variant
+    benches   in the order of the variants
     alive     benches that can still run
-    failures  by place in `benches`, the failure of a variant that has no result
-    borne     exceptions that cost only their variant while it is being prepared
+    failures  failures of variants without a result, by place in `benches`
+    borne     exceptions that cost only their variant while it is prepared
     """
 
     def __init__(
@@ -100,8 +100,8 @@ class Turns:
         return self._signals.received is not None
 
     def prepare(self) -> None:
-        """Set every bench up, so that a wrong setting shows before any work; then warm them up one
-        after the other. Raises BadInput.
+        """Set every bench up, because a wrong setting is to show before any work; then warm up
+        bench after bench. Raises BadInput.
         """
         try:
             for bench in self.benches:
@@ -133,8 +133,8 @@ class Turns:
             self._lost(bench, error)
 
     def _check_checkpoint(self, bench: Bench) -> None:
-        """Raises BadInput for two variants with the same checkpoint: they would overwrite the work of
-        one another.
+        """Raises BadInput for two variants with the same checkpoint: the variants would overwrite
+        each other's work.
         """
         if bench.checkpoint and any(bench.checkpoint == other.checkpoint for other in self.alive):
             remedy = "one for each: --variant checkpoint=a.pt --variant checkpoint=b.pt"
@@ -143,9 +143,7 @@ class Turns:
             )
 
     def discard(self) -> None:
-        """Remove the files that the benches have begun to write. Files of a failed bench are removed
-        already.
-        """
+        """Remove the unfinished files of the benches. Files of a failed bench are removed already."""
         for i, bench in enumerate(self.benches):
             if i not in self.failures:
                 bench.session.writer.discard()
@@ -173,7 +171,9 @@ class Turns:
             block += 1
 
     def _lost(self, bench: Bench, error: WorkFailed | BadInput) -> None:
-        """Take a failed bench out of the turns. Its complete repeats stand, and the others go on."""
+        """Take a failed bench out of the turns. Complete repeats stand, and the remaining benches
+        go on.
+        """
         bench.stop()
         if bench.complete:
             bench.failed(error)
@@ -184,7 +184,9 @@ class Turns:
             self.alive.remove(bench)
 
     def _go_on(self, done: int) -> bool:
-        """Whether another block is wanted, by the scatter of the pairs' ratios to the first variant."""
+        """Whether a further block is wanted, by the scatter of the pairs' ratios to the first
+        variant.
+        """
         request = self.benches[0].request
         if request.repeats is not None:
             return done < request.repeats

@@ -23,11 +23,11 @@ _EXIT_STATUS = "exit status"
 class Outcome:
     """A measured program.
 
-    code         the program's own exit code; 128 + N after signal N, 126 or 127 if the program could
-                 not be started, 125 for a failure of our own
+    code         the program's own exit code; 128 + N after signal N, 126 or 127 if the program
+                 could not be started, 125 for a failure of our own
     directory    directory of the run; None: nothing was measured
     measurement  result of the run; None: nothing was measured
-    error        one line that says why nothing was measured
+    error        a line with the reason why nothing was measured
     """
 
     code: int
@@ -45,8 +45,8 @@ def measure_program(
     stdout_to_stderr: bool,
     progress: Progress,
 ) -> Outcome:
-    """Run the program as often as `stopping` says and measure each run. The outcome's code is the
-    first exit code that is not zero.
+    """Run the program and measure every run; `stopping` decides how often. The outcome's code is
+    the first non-zero exit code.
 
     Raises BadInput. A program that cannot be started gives 126 or 127 and an error line.
     """
@@ -56,10 +56,10 @@ def measure_program(
 
 
 class _Measuring:
-    """The repeats of one program.
+    """The repeats of a program.
 
-    complete  number of repeats that were measured
-    code      first exit code that is not zero
+    complete  number of measured repeats
+    code      first non-zero exit code
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class _Measuring:
             return Outcome(code=self.code, directory=directory, measurement=measurement)
 
     def _repeat(self, session: Session) -> bool:
-        """One run of the program; False if a signal came before the program was started.
+        """Measure a run of the program; False if a signal came before the program was started.
 
         Raises CannotStart.
         """
@@ -130,7 +130,7 @@ class _Measuring:
         self._progress(f"{self._plan.label}: repeat {number + 1} of {of}", number / of)
         program = self._program = self._new_program()
         with session.windows.repeat(number, done=self._interrupted) as window:
-            # a signal that was taken while nothing ran can no longer be passed on
+            # a signal taken while nothing ran can no longer be passed on
             if self._interrupted():
                 return False
             program.start()
@@ -159,7 +159,7 @@ class _Measuring:
 
 
 def _stderr() -> int:
-    """File descriptor of the stderr that the person sees."""
+    """File descriptor of the person's stderr."""
     try:
         return sys.stderr.fileno()
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""Work of others on this machine while ours is measured: CPU time of processes outside our process
-tree, and other processes on our boards.
+"""Foreign work on the machine during a measurement: CPU time of processes outside our process tree,
+and foreign processes on our boards.
 
-A look tells the CPU time since the look before it.
+A look tells the CPU time since the previous look.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from energybench.plugins import Clock, ListsProcesses
 # PROC_PID_INIT_INO, linux/proc_ns.h: only in the first namespace are the driver's process numbers
 # ours
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"
-# Passes the work of its clients on, and the clients are listed themselves (CUDA MPS documentation).
+# Passes the work of clients on, and the driver lists the clients (CUDA MPS documentation).
 _SERVERS = ("nvidia-cuda-mps",)
 
 
@@ -27,11 +27,11 @@ class Slice(NamedTuple):
 
     start_s   time of the first look
     end_s     time of the second look
-    others    CPU time of each process of others, s
+    others    CPU time of foreign processes, s
     rest_s    CPU time of the machine that no visible process accounts for, s
     busy_s    CPU time of the machine, s
-    stolen_s  time that the hypervisor ran other virtual machines, s
-    boards    (board, process of others) on the boards of the work
+    stolen_s  time given to neighbouring virtual machines by the hypervisor, s
+    boards    (board, foreign process) on the boards of the work
     """
 
     start_s: float
@@ -44,11 +44,11 @@ class Slice(NamedTuple):
 
 
 class Neighbours:
-    """Looks at the processes below `root` and, if a collector lists them, at the processes on the
+    """Looks at the processes below `root` and, with a listing collector, at the processes on the
     boards of the work.
 
-    job  our Slurm job; None: no job. Tasks that the work has Slurm start are children of slurmstepd,
-         and not in our process tree
+    job  our Slurm job; None: no job. Tasks started for the work by Slurm are children of
+         slurmstepd, and not in our process tree
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Neighbours:
         self._looked_s: float | None = None
         self._family: set[Who] = set()
         self._groups: set[int] = set()  # process groups of the family
-        self._strangers: set[Who] = set()  # processes that are known not to be of our job
+        self._strangers: set[Who] = set()  # processes known to be outside our job
         self._before: set[tuple[str, int]] = set()  # (board, pid) from before the work started
         self._work_start: int | None = None
 
@@ -109,13 +109,13 @@ class Neighbours:
         return others
 
     def _update_family(self) -> None:
-        """Update the set of our own processes: this process and the work, their descendants, and
-        processes that were seen as descendants before. A daemon that left the tree stays known if
-        it was seen in the tree.
+        """Update the set of our own processes: the measuring process and the work, the descendants
+        of the two, and earlier descendants. A daemon that has left the tree stays known if a look
+        found it in the tree.
 
-        A child whose parent has died stays known too: it keeps its process group, and its new parent
-        belongs to another group. A daemon that makes a session of its own before it is seen is not
-        known.
+        A child of a dead parent stays known too: the child keeps the process group, and the new
+        parent belongs to a different group. A daemon that makes a new session before the first look
+        is not known.
         """
         now = self._table.now
         us, work = now.get(self._self), now.get(self._work_pid() or -1)
@@ -141,8 +141,8 @@ class Neighbours:
         )
 
     def _of_our_job(self, process: Process) -> bool:
-        """Whether our work had Slurm start the process: it is younger than the work and has our
-        job's number in its environment.
+        """Whether Slurm started the process for our work: the process is younger than the work,
+        with our job's number in the environment.
         """
         if (
             self._job is None
@@ -156,7 +156,7 @@ class Neighbours:
         return ours
 
     def _on_boards(self) -> frozenset[tuple[str, Who]]:
-        """Processes of others on the boards."""
+        """Foreign processes on the boards."""
         entries = [entry for source in self._boards for entry in _listed(source)]
         if self._work_pid() is None:
             self._before.update(entries)
@@ -164,10 +164,10 @@ class Neighbours:
         return frozenset((device, who) for device, who in others if who is not None)
 
     def _stranger(self, device: str, pid: int) -> Who | None:
-        """The process of others with this number; None: the process is ours, or may be ours.
+        """The foreign process of this number; None: the process is ours, or may be ours.
 
-        In a container the driver's numbers are the host's: only a process that was on the board
-        before the work is surely not ours.
+        In a container the driver's numbers are the host's: only a process on the board before the
+        work is surely foreign.
         """
         process = self._table.now.get(pid) if self._comparable else None
         if process is None:
@@ -199,7 +199,7 @@ def _descendants(family: set[int], now: dict[int, Process]) -> set[int]:
 def _listed(source: ListsProcesses) -> Sequence[tuple[str, int]]:
     try:
         return source.processes()
-    except Exception:  # a plugin's fault costs its answer, not the run
+    except Exception:  # a faulty plugin costs an answer, not the run
         return ()
 
 

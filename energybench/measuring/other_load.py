@@ -1,7 +1,7 @@
-"""Charges each repeat with the work of others during it.
+"""Charges repeats with foreign work.
 
-A repeat is charged with the slices between two looks that lie in it; the CPU time of a slice is
-shared out evenly over the time between its looks.
+A repeat is charged with the slices inside the repeat; the CPU time of a slice is shared out evenly
+over the time between the two looks.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from energybench.model import OtherLoad
 
 CPU = "cpu"
 UNATTRIBUTED, STOLEN = "unattributed", "other virtual machines"
-# Least load that is named, in cores and as a share of the cores. Below 5 % of a core live the
+# Least named load, in cores and as a share of the cores. Below 5 % of a core live the
 # system's own daemons; on a large node a daemon on every core stays under 1 % of the cores. A
 # judgement.
 LEAST_CORES, LEAST_SHARE = 0.05, 0.01
-# /proc/stat counts whole ticks of the timer, processes the scheduler's clock: a difference for that
+# /proc/stat counts whole ticks of the timer, processes the scheduler's clock: a difference for this
 # reason alone is not a load. Two ticks a CPU and 2 % of the busy time: in 40 looks of 0.5 s at two
-# busy CPUs the difference scattered by 0.02 s around 0 and was 0.06 s once, just as much as allowed.
+# busy CPUs the difference scattered by 0.02 s around 0 and was 0.06 s once, just as much as
+# allowed.
 _TICKS_OFF, _SHARE_OFF = 2, 0.02
 
 
@@ -34,7 +35,7 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._open_s: float | None = None  # start of the repeat that is on
+        self._open_s: float | None = None  # start of the running repeat
         self._closed: list[tuple[float, float]] = []  # start and end of repeats not settled
         self._slices: list[Slice] = []
 
@@ -46,18 +47,18 @@ class Ledger:
         self._closed.append((start_s, end_s))
 
     def add(self, piece: Slice) -> None:
-        """Add a slice; slices that no repeat needs are forgotten."""
+        """Add a slice; slices no longer needed are forgotten."""
         starts_s = [start_s for start_s, _ in self._closed]
         if self._open_s is not None:
             starts_s.append(self._open_s)
         needed_s = min(starts_s, default=piece.start_s)
         self._slices = [earlier for earlier in self._slices if earlier.end_s > needed_s] + [piece]
-        # a long repeat keeps a few slices, not thousands: those wholly inside are merged
+        # a long repeat keeps a few slices, not thousands: slices wholly inside are merged
         if not self._closed and len(self._slices) > 2 and self._slices[-3].start_s >= needed_s:
             self._slices[-3:-1] = [_merged(*self._slices[-3:-1])]
 
     def settled(self, cpus: int, *, last: bool = False) -> list[OtherLoad]:
-        """Loads of the repeats that can be settled; a repeat is settled once. `last`: no further
+        """Loads of the repeats ready to be settled; a repeat is settled once. `last`: no further
         slice will come.
         """
         reached_s = float("-inf")
@@ -74,15 +75,15 @@ class Ledger:
 
 @dataclass
 class _Charge:
-    """CPU time of others within a window, s.
+    """Foreign CPU time within a window, s.
 
-    covered_s  time that slices cover
+    covered_s  time covered by slices
     spent      CPU time by process
-    names      newest name of each process: a process may execute another program
+    names      newest name of every process: a process may execute a new program
     rest_s     CPU time that no visible process accounts for
     busy_s     CPU time of the machine
-    stolen_s   time that other virtual machines ran
-    boards     (board, process of others)
+    stolen_s   time given to neighbouring virtual machines
+    boards     (board, foreign process)
     """
 
     covered_s: float = 0.0
@@ -94,7 +95,7 @@ class _Charge:
     boards: set[tuple[str, Who]] = field(default_factory=set)
 
     def add(self, piece: Slice, inside_s: float) -> None:
-        """Add the share of a slice that lies in the window."""
+        """Add a slice's share inside the window."""
         share = inside_s / (piece.end_s - piece.start_s)
         self.covered_s += inside_s
         self.rest_s += share * piece.rest_s
@@ -108,7 +109,7 @@ class _Charge:
 
 def others(slices: Sequence[Slice], start_s: float, end_s: float, cpus: int) -> list[OtherLoad]:
     """Processes that kept more than the least number of cores busy from start to end, the busiest
-    first, and processes of others that were on a board of the work.
+    first, and foreign processes that were on a board of the work.
     """
     charge = _Charge()
     for piece in slices:
@@ -131,7 +132,7 @@ def others(slices: Sequence[Slice], start_s: float, end_s: float, cpus: int) -> 
 
 
 def _on_cpus(charge: _Charge, cpus: int) -> list[tuple[str, int, str, float]]:
-    """Name, pid, device and busy cores of the loads on the CPUs that are large enough to name."""
+    """Name, pid, device and busy cores of the loads on the CPUs, if large enough to name."""
     least = max(LEAST_CORES, LEAST_SHARE * cpus)
     cores = {who: seconds / charge.covered_s for who, seconds in charge.spent.items()}
     named = {who: busy for who, busy in cores.items() if busy > least}
@@ -139,7 +140,7 @@ def _on_cpus(charge: _Charge, cpus: int) -> list[tuple[str, int, str, float]]:
         (charge.names[who], who.pid, CPU, busy)
         for who, busy in sorted(named.items(), key=lambda pair: -pair[1])
     ]
-    # what small processes and invisible ones did together
+    # small processes and invisible processes together
     unnamed_s = sum(seconds for who, seconds in charge.spent.items() if who not in named)
     rest = (charge.rest_s + unnamed_s) / charge.covered_s
     off_s = _TICKS_OFF * cpus / os.sysconf("SC_CLK_TCK") + _SHARE_OFF * charge.busy_s

@@ -1,6 +1,6 @@
 """Plan and request of a run.
 
-Imports next to nothing: signals are blocked before libraries with threads of their own are loaded.
+Imports next to nothing: signals are blocked before libraries with threads are loaded.
 """
 
 from __future__ import annotations
@@ -14,32 +14,31 @@ from energybench.model import BoundaryName, WorkloadRef
 
 MAX_REPEATS = 20
 TARGET_REL = 0.02
-MIN_WINDOW_S = 1.0  # a repeat shorter than this does its work several times over
-# The shortest core phase of EE HPC WG. Power that has not settled in a minute will not settle while
-# anybody waits.
+MIN_WINDOW_S = 1.0  # shorter work is done several times in a repeat
+# The shortest core phase of EE HPC WG. Power not settled in a minute will not settle while anybody
+# waits.
 MAX_WARM_UP_S = 60.0
 SEED, SETTLE_S = 1, 1.0
 
-# reports progress: a text, and the share that is done (0 to 1; None: not known)
+# reports progress: a text, and the finished share (0 to 1; None: not known)
 Progress = Callable[[str, float | None], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Where a run is written, how it is named and which sensors measure it.
+    """Where a run is written, how it is named, and which sensors measure it.
 
-    store            folder that gets the run directory
+    store            folder for the run directory
     label            name of the run
-    boundary         parts of the node that the energy covers
-    idle_s           length of the idle phase before the work, and of the one after it, s; 0: no idle
-                     phase
-    command          program and arguments that `measure` runs; None: a workload
-    workload         workload, size, device and settings that `run` measures; None: a program
-    collectors       names of the only collectors to open; empty: every collector that works here
+    boundary         parts of the node covered by the energy
+    idle_s           length of the idle phases before and after the work, s; 0: no idle phase
+    command          program and arguments for `measure`; None: a workload
+    workload         workload, size, device and settings for `run`; None: a program
+    collectors       names of the only collectors to open; empty: every working collector
     visible_devices  CUDA_VISIBLE_DEVICES of the work; None: not set
     device_order     CUDA_DEVICE_ORDER of the work; None: not set
     root             prefix of /sys, /proc and /dev
-    session          identifier shared by runs that are interleaved; None: the run is alone
+    session          identifier shared by interleaved runs; None: a run alone
     """
 
     store: Path
@@ -60,16 +59,16 @@ class Request:
     """A workload to run, and how often and how long.
 
     workload       name of the workload
-    size           one of the workload's sizes
+    size           a size of the workload
     device         cpu, cuda, cuda:N or node
     settings       settings of the workload by key
-    repeats        number of repeats; None: at least 8, until `target_rel` or `max_repeats` is reached
+    repeats        number of repeats; None: at least 8, until `target_rel` or `max_repeats` is
+                   reached
     target_rel     half-width of the scatter's 95 % interval to stop at, relative to the mean
     max_repeats    number of repeats to stop at in any case
-    min_window_s   shortest repeat, s: shorter work is done several times in each repeat
-    max_warm_up_s  no warm-up run is begun that would end later than this, s
-    typed          by key, the option as it was typed for a setting that came by another option than
-                   --set KEY=VALUE
+    min_window_s   shortest repeat, s: shorter work is done several times in a repeat
+    max_warm_up_s  latest end of a warm-up run, s after the start of the warm-up
+    typed          by key, the option as it was typed, for settings that did not come by --set
     """
 
     workload: str
@@ -84,10 +83,10 @@ class Request:
     typed: Mapping[str, str] = field(default_factory=dict)
 
     def as_typed(self, error: BadInput) -> BadInput:
-        """The error with the option that the person typed.
+        """The error with the option as typed.
 
-        A workload names a setting as `--set KEY`; whoever typed the setting by another option looks
-        for that option.
+        A workload names a setting as `--set KEY`; a person who typed a different option looks for
+        that option.
         """
         option, _, entry = error.where.partition(" ")
         typed = self.typed.get(entry.partition("=")[0]) if option == "--set" else None
@@ -101,7 +100,7 @@ class Request:
 class Blocks:
     """How interleaved runs take turns.
 
-    seed      of the random numbers that draw the order of the runs in every block
+    seed      of the random numbers for the order of the runs in every block
     settle_s  shortest time between two runs, s
     """
 

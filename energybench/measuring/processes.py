@@ -1,7 +1,7 @@
-"""CPU time of every process of this machine since the last look at /proc, and of the machine.
+"""CPU time of every process and of the machine since the last look at /proc.
 
-A process that lives and dies between two looks is seen in its parent's "children" time and charged
-to the parent. Source: proc_pid_stat(5), proc_stat(5).
+A process that starts and ends between two looks appears in the parent's "children" time and is
+charged to the parent. Source: proc_pid_stat(5), proc_stat(5).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Who:
     """A process.
 
     pid    number of the process
-    start  clock ticks after boot, which tell the process from a later one of the same number
-    name   of the program, which changes as the process executes another program
+    start  clock ticks after boot, which distinguish the process from a later one of the same number
+    name   of the program; changes when the process executes a new program
     """
 
     pid: int
@@ -34,10 +34,10 @@ class Who:
 
 
 class Process(NamedTuple):
-    """One line of /proc/PID/stat.
+    """A line of /proc/PID/stat.
 
     kernel     whether this is a thread of the kernel
-    own        ticks of CPU time of all threads, dead threads too
+    own        ticks of CPU time of the threads, dead threads too
     collected  ticks of the children that the process has waited for
     """
 
@@ -52,10 +52,10 @@ class Process(NamedTuple):
 class Spent(NamedTuple):
     """CPU time since the last look, s.
 
-    by        of each process that spent any, by its number
-    busy_s    of the machine: user, nice and system, without interrupts, which serve any process;
-              None: /proc/stat does not tell
-    stolen_s  that the hypervisor ran others while a process here wanted to run
+    by        by process number
+    busy_s    of the machine: user, nice and system, without interrupts, since interrupts serve any
+              process; None: /proc/stat does not tell
+    stolen_s  that the hypervisor ran other guests while a process here wanted to run
     """
 
     by: dict[int, float]
@@ -71,13 +71,13 @@ class Processes:
         self._hertz = os.sysconf("SC_CLK_TCK")
         self.cpus = os.cpu_count() or 1
         self.now: dict[int, Process] = {}  # as of the last look
-        self._looked = 0  # at this tick after boot
+        self._looked = 0  # tick after boot of the last look
         self._total: tuple[int, int] | None = None  # ticks: busy, stolen
-        # by parent: ticks counted of dead children, and not yet seen in the parent's `collected`
+        # by parent: counted ticks of dead children, not yet in the parent's `collected`
         self._owed: dict[int, int] = {}
 
     def look(self) -> Spent:
-        """CPU time since the last look. The first look counts no process that was there before it."""
+        """CPU time since the last look. The first look counts no earlier process."""
         ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * self._hertz)
         before, since, total = self.now, self._looked or ticks + 1, self._total
         self._total, cpus = _totals(f"{self._proc}/stat")
@@ -90,7 +90,7 @@ class Processes:
         return Spent(by, busy / self._hertz, stolen / self._hertz)
 
     def environment(self, pid: int) -> list[bytes]:
-        """NAME=VALUE entries that a process was started with; empty if we may not see them."""
+        """NAME=VALUE entries at the start of a process; empty if we have no access."""
         try:
             return Path(self._proc, str(pid), "environ").read_bytes().split(b"\0")
         except OSError:
@@ -105,11 +105,10 @@ class Processes:
         return {pid: process for pid, process in processes.items() if process is not None}
 
     def _spent(self, before: dict[int, Process], since: int) -> dict[int, int]:
-        """Ticks by process: its own, and those of dead children that were not counted while the
-        children lived.
+        """Ticks by process: ticks of the process, and uncounted ticks of dead children.
 
-        A child that dies between the reading of its parent and its own reading is missing from both:
-        ticks that were counted of the child are owed for one more look.
+        A child that dies between the reading of the parent and the reading of the child is missing
+        from both readings: counted ticks of the child are owed until the next look.
         """
         owed, self._owed = self._owed, {}
         gone = {
@@ -134,8 +133,8 @@ class Processes:
     def _since(self, old: Process, new: Process, counted: int, owed: int) -> int:
         """Ticks of a process between two looks.
 
-        counted  ticks of its dead children that were counted while the children lived
-        owed     the same from the look before, not yet seen in `collected`
+        counted  ticks of dead children, counted while alive
+        owed     counted ticks from the previous look, not yet in `collected`
         """
         pid = new.who.pid
         collected = new.collected - old.collected if pid != _INIT else 0
@@ -146,7 +145,7 @@ class Processes:
 
 
 def _counted_of_dead(gone: set[int], before: dict[int, Process]) -> dict[int, int]:
-    """By living parent: ticks of dead descendants that were counted while they lived."""
+    """By living parent: ticks of dead descendants, counted while alive."""
     counted: dict[int, int] = defaultdict(int)
     for pid in gone:
         parent, steps = before[pid].parent, 0
@@ -172,7 +171,7 @@ def _process(path: str, pid: int) -> Process | None:
 
 
 def _totals(path: str) -> tuple[tuple[int, int] | None, int]:
-    """Ticks of all CPUs (busy, stolen), and the number of CPUs; None and 0 if they are not known."""
+    """Ticks of the CPUs (busy, stolen), and the number of CPUs; None and 0: not known."""
     try:
         lines = Path(path).read_text("ascii", "replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""A program as it is, started as a child and waited for while its energy is sampled."""
+"""An unchanged program, started as a child and waited for during the sampling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_FOUND, NOT_EXECUTABLE, OWN_FAILURE = 127, 126, 125
 
 
 class CannotStart(Exception):
-    """The program could not be started. `code`: the exit code that a shell gives."""
+    """The program could not be started. `code`: a shell's exit code for the failure."""
 
     def __init__(self, message: str, code: int) -> None:
         self.code = code
@@ -24,7 +24,7 @@ class CannotStart(Exception):
 
 
 class Program:
-    """One child. Its output, signals and exit code stay the program's own."""
+    """A child with untouched output, signals and exit code."""
 
     def __init__(
         self, argv: Sequence[str], stdout: IO[bytes] | int | None, signals: Signals
@@ -60,7 +60,9 @@ class Program:
         return self._child.pid if self._child is not None else None
 
     def done(self) -> bool:
-        """Whether the program has ended. It is not reaped yet, so that its CPU time can be read."""
+        """Whether the program has ended. The program is not reaped yet, because the CPU time is
+        still to be read.
+        """
         return self._fd < 0 or bool(self._poll.poll(0))
 
     def wait(self, seconds: float) -> None:
@@ -71,7 +73,7 @@ class Program:
         self._poll.poll(max(0.0, seconds * 1000))
 
     def reap(self) -> int:
-        """The program's exit code as a shell gives it: 128 + N for signal N."""
+        """The program's exit code as in a shell: 128 + N for signal N."""
         if self._child is None:
             return OWN_FAILURE
         code = self._child.wait()
@@ -83,6 +85,6 @@ class Program:
         return 128 - code if code < 0 else code
 
     def kill(self) -> None:
-        """End the program if a failure of our own would leave it unwatched."""
+        """End the program if a failure of our own would leave the program unwatched."""
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)

@@ -1,6 +1,5 @@
-"""Energy and power of the moments just measured, from the readings in memory: whether to go on with
-a warm-up, a rest or another repeat is decided from them. The result of the run is computed anew
-from the file.
+"""Energy and power of the moments just measured, from the readings in memory: the basis for ending
+a warm-up, a rest or the repeats. The result of the run is computed anew from the file.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from energybench.measuring.stagger import part_time
 from energybench.model import Trace, Window
 from energybench.store.run import Header, Line, record
 
-_BEFORE_S = 1.0  # of readings before a moment, for the last ticks before its start
-# Readings before a repeat that are used for its energy. Ten minutes show whether two counters are
-# one register, what a part-time sensor misses and at what beat a sensor ticks.
+_BEFORE_S = 1.0  # of readings before a moment, for the last ticks before the start
+# Readings before a repeat for the energy of the repeat, s. Ten minutes show whether two counters
+# are a single register, how much a part-time sensor misses, and the beat of a sensor's ticks.
 _BEFORE_REPEAT_S = 600.0
-# Last repeats whose energies are computed again with each new repeat: later ticks tell the beat of a
-# sensor better, and with it the energy between two ticks at the edges of an earlier repeat. Eight is
-# also the least number of repeats that a stopping rule asks for.
+# The energies of this many last repeats are computed again at every new repeat: later ticks tell
+# the beat of a sensor better, and also the energy between two ticks at the edges of an earlier
+# repeat. Eight is also the least number of repeats for a stopping rule.
 _REVISED = 8
 
 
@@ -34,7 +33,7 @@ class RecentEnergy:
 
     counts_repeats  whether `repeats` will be asked for: energies of repeats are then computed as
                     the repeats end
-    slowest_s       update period of the slowest sensor that counts, s; 0: nothing is measured
+    slowest_s       update period of the slowest counting sensor, s; 0: nothing is measured
     """
 
     def __init__(self, header: Header, ranges: Ranges, *, counts_repeats: bool) -> None:
@@ -51,7 +50,7 @@ class RecentEnergy:
         self.slowest_s = max((channel.update_period_s or 0.0 for channel in measured), default=0.0)
         self._energies_j: list[float | None] = []
         self._durations_s: list[float] = []
-        self._revised: list[Window] = []  # the last repeats, whose energies may still change
+        self._revised: list[Window] = []  # the last repeats, with energies not final yet
 
     # ------------------------------------------------------------ a moment
 
@@ -63,8 +62,8 @@ class RecentEnergy:
         return energy_j / (end_s - start_s) if energy_j else None
 
     def sampling_rel(self, start_s: float, end_s: float) -> float | None:
-        """Relative standard uncertainty of a moment's energy that comes from a sensor which sees
-        only a part of its period; None: there is no such sensor, or nothing is known of it.
+        """Relative standard uncertainty of a moment's energy because of part-time sensors; None: no
+        part-time sensor, or not known.
         """
         if part_time(self._header.channels) is None:
             return None
@@ -79,14 +78,14 @@ class RecentEnergy:
     # ------------------------------------------------------------ repeats
 
     def repeat_opened(self, start_s: float) -> None:
-        """Hold the readings that the energy of this repeat will be computed from."""
+        """Hold the readings for the energy of the new repeat."""
         if self._counts_repeats:
             first_s = self._revised[0].start_s if self._revised else start_s
             self.samples.hold_since_s = first_s - _BEFORE_REPEAT_S
 
     def repeat_closed(self, window: Window) -> None:
-        """Compute the energy of the repeat that has just ended, and revise those just before. Energies
-        of earlier repeats stand, so that a late repeat costs no more than an early one.
+        """Compute the energy of the finished repeat, and revise the energies of a few earlier
+        repeats. Older energies stand, and a late repeat costs no more than an early repeat.
         """
         if not self._counts_repeats:
             return
@@ -99,8 +98,8 @@ class RecentEnergy:
         self._energies_j = [*self._energies_j[:earlier], *energies_j]
 
     def repeats(self) -> Sequence[float]:
-        """Energies of the repeats so far, J; durations in s if one of the energies is not known, or
-        is 0 because no sensor gave a reading.
+        """Energies of the finished repeats, J; durations in s if an energy is not known, or is 0
+        because no sensor gave a reading.
         """
         energies_j = [energy_j for energy_j in self._energies_j if energy_j]
         return energies_j if len(energies_j) == len(self._durations_s) else self._durations_s

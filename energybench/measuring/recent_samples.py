@@ -13,17 +13,16 @@ import numpy as np
 
 from energybench.model import Channel, Trace
 
-# Twice the longest warm-up by default. 17 bytes a reading: eight boards take some 400 kB in this
-# time.
+# Twice the longest warm-up by default. 17 bytes a reading: eight boards take some 400 kB.
 _KEEP_S = 120.0
-# a reading may carry its sensor's own time, a little before the readings around it
+# a reading may carry the sensor's own time, a little before neighbouring readings
 _OUT_OF_ORDER_S = 1.0
 
 
 class Recent:
     """Readings of at least the last `keep_s`.
 
-    hold_since_s  readings from this time on are kept however old they get; infinite: no hold
+    hold_since_s  time after which readings are kept at any age; infinite: no hold
     """
 
     def __init__(self, channels: Sequence[Channel], keep_s: float = _KEEP_S) -> None:
@@ -33,7 +32,7 @@ class Recent:
         self.hold_since_s = math.inf
 
     def add(self, values: Sequence[tuple[int, float, int | None]]) -> None:
-        """One poll's readings: (channel number, time, raw)."""
+        """Readings of a poll: (channel number, time, raw)."""
         for channel, t_s, raw in values:
             self._columns[channel].append(t_s, raw)
         if values and values[-1][1] > self._trim_at_s:
@@ -43,12 +42,12 @@ class Recent:
             self._trim_at_s = now_s + self._keep_s
 
     def traces(self, since_s: float) -> tuple[Trace, ...]:
-        """Readings from a time on, one trace for each channel."""
+        """Readings after a time, as a trace for every channel."""
         return tuple(column.trace(since_s) for column in self._columns)
 
 
 class _Column:
-    """Readings of one channel, in the order of the polls."""
+    """Readings of a channel, in the order of the polls."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -65,7 +64,7 @@ class _Column:
         del self._t_s[:count], self._raw[:count], self._ok[:count]
 
     def trace(self, since_s: float) -> Trace:
-        # copies: an array that is looked at cannot grow
+        # copies, because an exported array cannot grow
         first = bisect_left(self._t_s, since_s - _OUT_OF_ORDER_S)
         t_s = np.array(self._t_s[first:], dtype=np.float64)
         raw = np.array(self._raw[first:], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""`--replay FILE`: a recorded run or a synthetic trace through the same sampler, store and
+"""`--replay FILE`: a recorded run or a synthetic trace through the usual sampler, store and
 analysis, on a virtual clock.
 
 The recording states the windows; the program or workload named on the command line is not run.
@@ -37,7 +37,7 @@ from energybench.plugins import Context
 from energybench.store import reader
 from energybench.store.layout import RUN
 
-_LEAD_S = 1.0  # sampled before the first window, so that its edge has ticks on both sides
+_LEAD_S = 1.0  # of samples before the first window, for ticks on either side of the edge
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,12 +45,12 @@ class Recording:
     """A recorded or synthetic run to replay.
 
     label         name of the run
-    series        raw values of each channel over virtual time
+    series        raw values of the channels over virtual time
     windows       idle phases, repeats and regions, in s of virtual time
-    works         work of each repeat; None: not counted
+    works         work of the repeats; None: not counted
     verification  checks of the work
-    workload      workload that ran; None: a program, or nothing
-    command       program and arguments that ran; None: a workload, or nothing
+    workload      recorded workload; None: a program, or nothing
+    command       recorded program and arguments; None: a workload, or nothing
     host          machine of the recording
     """
 
@@ -87,7 +87,7 @@ def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
 
 
 def _replay(recording: Recording, session: Session) -> None:
-    """Sample idle phases and repeats in the order of their times, then write down the rest of the
+    """Sample idle phases and repeats in the order of time, then write down the rest of the
     recording.
     """
     sampled = [window for window in recording.windows if window.label in (IDLE, REPEAT)]
@@ -104,7 +104,7 @@ def _replay(recording: Recording, session: Session) -> None:
 
 
 class _ReplaySession(Session):
-    """A session whose sensors and host are the recording's."""
+    """A session with the sensors and the host of the recording."""
 
     def __init__(self, recording: Recording, plan: Plan, clock: VirtualClock) -> None:
         super().__init__(
@@ -172,7 +172,7 @@ def _moved(window: Window, by_s: float) -> Window:
 
 
 class _Later(NamedTuple):
-    """A series moved to later times, so that the lead before time 0 shows the sensor too."""
+    """A series moved to later times, for a lead before time 0."""
 
     series: Series
     by_s: float

@@ -1,8 +1,8 @@
 """The polling loop: a schedule without drift, fast polls (bursts) around window edges, and a time
 stamp on every value.
 
-One thread, without a sleep inside a collector. Ticks lie on a fixed grid (start + k · period), so
-that lateness does not add up. A tick that comes too late to be useful is counted as missed.
+A single thread, without a sleep inside a collector. Ticks lie on a fixed grid (start + k · period),
+and lateness does not add up. A tick that comes too late is counted as missed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import NamedTuple, Protocol
 from energybench.model import Channel
 from energybench.plugins import Clock, Collector, Reading
 
-# 10 Hz: pm_counters' own rate, and more than the 1 Hz that EE HPC WG and MLPerf ask for
+# 10 Hz: pm_counters' own rate, and more than the 1 Hz of EE HPC WG and MLPerf
 BASE_PERIOD_S = 0.1
 BURST_PERIOD_S = 0.005  # 200 Hz: locates the ticks of a 100 ms counter to 5 ms
-# sensor updates in a burst: one tick on either side of the edge, at any phase
+# sensor updates in a burst: a tick before and a tick after the edge, at any phase
 _EDGE_PERIODS = 2.2
 _LONGEST_BURST_S = 0.35
 
@@ -32,7 +32,7 @@ class Opened(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """One poll of every collector. values: a (channel number, time, raw or None) for each channel."""
+    """One poll of every collector. values: (channel number, time, raw or None) by channel."""
 
     due_s: float
     late_s: float
@@ -50,8 +50,8 @@ class Done(Protocol):
 
 
 def burst_s(channels: Sequence[Channel]) -> float:
-    """Length of a burst at an edge, s: a few updates of the slowest sensor; two polls if no sensor is
-    slow enough for a burst to locate its ticks.
+    """Length of a burst at an edge, s: a few updates of the slowest sensor; two polls if no sensor
+    is slow enough for a burst to locate its ticks.
     """
     periods = [c.update_period_s or 0.0 for c in channels if c.quality == "measured"]
     longest = max(periods, default=0.0)
@@ -61,8 +61,8 @@ def burst_s(channels: Sequence[Channel]) -> float:
 
 
 def smear_s(channels: Sequence[Channel]) -> float:
-    """How long after a repeat its power still shows, s: in sensors that average over more than their
-    period and have no counter beside them.
+    """Time after a repeat in which the power of the repeat still shows, s: in sensors that average
+    over more than a period and have no counter beside them.
     """
     counted = {
         (channel.device, channel.component)
@@ -86,9 +86,9 @@ def smear_s(channels: Sequence[Channel]) -> float:
 class Sampler:
     """Polls the opened collectors and hands every tick to the sink.
 
-    beside  is called after each tick at the base rate, when there is time until the next tick
+    beside  is called after every tick at the base rate, with time until the next tick
     edge_s  length of a burst at a window's edge, s
-    missed  number of scheduled ticks that came too late
+    missed  number of scheduled ticks missed
     """
 
     def __init__(
@@ -121,8 +121,8 @@ class Sampler:
             self._sleep(due, done)
 
     def base(self, done: Done, until_s: float = math.inf) -> None:
-        """Poll at 10 Hz until done(), or until a time. If `wait` returns early, done() is asked, and no
-        tick is lost.
+        """Poll at 10 Hz until done(), or until a time. If `wait` returns early, done() is asked,
+        and no tick is lost.
         """
         k = math.floor((self._clock.now() - self._origin_s) / BASE_PERIOD_S) + 1
         while not done():

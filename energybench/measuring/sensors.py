@@ -15,7 +15,7 @@ LAST_RESORT = "estimate"  # opened only where no sensor covers the CPU
 
 
 class Absent(NamedTuple):
-    """A collector that does not work here."""
+    """A collector that does not work here, and why."""
 
     name: str
     reason: str
@@ -25,10 +25,10 @@ class Absent(NamedTuple):
 class Sensors(NamedTuple):
     """The collectors of a run.
 
-    opened  collectors that work here
+    opened collectors that work here
     absent  collectors that do not work here, with reason and remedy
-    broken  one line for each plugin that failed, which is a fault and not an absence
-    gpus    boards that the collectors know
+    broken  a line for every failed plugin: a fault, not an absence
+    gpus    boards known to the collectors
     doubts  about the sensors
     """
 
@@ -48,8 +48,8 @@ class Sensors(NamedTuple):
 
 
 def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
-    """Open every registered collector, or those named in `only`. The CPU model is opened only if no
-    sensor covers the CPU.
+    """Open every registered collector, or the collectors in `only`. The CPU model is opened only if
+    no sensor covers the CPU.
 
     Raises BadInput if a collector of `only` does not exist or does not load.
     """
@@ -85,8 +85,8 @@ def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
 def _channels(
     name: str, collector: Collector, context: Context
 ) -> tuple[Channel, ...] | Absent | str:
-    """The channels of a collector; the reason why it does not work here; or the line that says how
-    it failed.
+    """The channels of a collector; or the reason why the collector does not work here; or a line
+    about the failure.
     """
     try:
         return tuple(collector.open(context))
@@ -97,7 +97,7 @@ def _channels(
 
 
 def _described(opened: list[Opened], absent: list[Absent], broken: list[str]) -> Sensors:
-    """The sensors with the boards and the doubts that their collectors state."""
+    """The sensors with the collectors' boards and doubts."""
     describing = [entry.collector for entry in opened if isinstance(entry.collector, DescribesHost)]
     doubts = [
         Doubt(code=code, message=message, remedy=remedy)

@@ -1,5 +1,5 @@
-"""One run from opening the sensors to the finished directory: idle phases, rests, and the windows
-that are measured in between.
+"""A run from opening the sensors to the finished directory: idle phases, rests, and the measured
+windows in between.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ from energybench.store.writer import RunWriter
 # Longest rest before the idle phase after the work. A board's clocks and averages of 1 s are down
 # again in a few seconds.
 REST_S = 10.0
-_REST_PART_S = 0.5  # a rest is judged by parts at least this long
-# ... and at least this many updates of the slowest sensor: their mean power is good to some percent
-# without fast polls
+_REST_PART_S = 0.5  # least length of the parts for judging a rest
+# and least number of updates of the slowest sensor in a part: the mean power is then good to some
+# percent without fast polls
 _UPDATES = 10
 _NEAR_IDLE = 1.1  # times the idle power: near enough
-_IDLE_LOOK_S = 60.0  # end of the idle phase that its power is taken from, for decisions
+_IDLE_LOOK_S = 60.0  # end of the idle phase from which decisions take the idle power
 
 
 def ranges() -> dict[str, tuple[float, float, str]]:
-    """Power ranges that are stated for parts without a sensor: low W, high W, source."""
+    """Stated power ranges of parts without a sensor: low W, high W, source."""
     return {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()}
 
 
 class Session:
-    """Sensors, sampler and run directory of one run.
+    """Sensors, sampler and directory of a run.
 
-    Leaving the session closes all three; the files of the run stay.
+    Leaving the session closes sensors and files; the files stay.
 
     plan            where the run is written and which sensors measure it
-    clock           of all times in the run
+    clock           of the times in the run
     wait            waits until a time, or until something happens to the work
-    pid             process number of the work; None: it is not running
+    pid             process number of the work; None: not running
     progress        reports how far the run is
     counts_repeats  whether energies of repeats are asked for during the run
     idle_w          idle power before the work, W; None: not measured
@@ -99,7 +99,7 @@ class Session:
         self._stack.callback(self.sensors.close)
         host = self.describe_host()
         try:
-            # a boundary that these sensors cannot cover is reported before the work starts
+            # a boundary that the sensors cannot cover is reported before the work starts
             cover(plan.boundary, self.sensors.channels, host, ranges())
         except BadInput:
             self._stack.close()
@@ -135,28 +135,26 @@ class Session:
         return self
 
     def open_sensors(self, context: Context) -> Sensors:
-        """Every sensor that works here, with its calibration profile. A replay opens its recording
-        instead.
-        """
+        """The working sensors with calibration profiles. A replay opens the recording instead."""
         sensors = open_all(context, self.plan.collectors)
         return with_profiles(
             sensors, lambda: provenance.describe(self.clock, self.plan.root, sensors.gpus)
         )
 
     def describe_host(self) -> Host:
-        """This machine; for a replay, the machine of the recording."""
+        """The measuring machine; for a replay, the machine of the recording."""
         return provenance.describe(self.clock, self.plan.root, self.sensors.gpus)
 
     def limits(self, host: Host) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
-        """Calibrated limits of the workload's device (None: not calibrated), and doubts about them.
-        A replay has no limits, because it did not run here.
+        """Calibrated limits of the workload's device (None: not calibrated), and doubts about the
+        limits. A replay has no limits, because nothing ran here.
         """
         if self.plan.workload is None:
             return None, ()
         return limits_of(self.plan.workload.device, host)
 
     def watch(self, context: Context) -> Watch:
-        """The watch of the devices' conditions and of other load; a replay watches nothing."""
+        """The watch of the devices' conditions and of foreign load; a replay watches nothing."""
         cpu = CpuState()
         cpu.open(context)
         self._stack.callback(cpu.close)
@@ -202,7 +200,7 @@ class Session:
         with self.windows.idle(note, done) as window:
             self.sampler.base(done, window.start_s + self.plan.idle_s)
             end_s = self.clock.now()
-            # a phase that a signal has cut to less than half does not tell the idle power
+            # a phase cut to less than half by a signal does not tell the idle power
             if end_s - window.start_s >= self.plan.idle_s / 2:
                 window.end(end_s)
         if window.end_s is not None and not self.idle_w:
@@ -210,8 +208,8 @@ class Session:
             self.idle_w = self.recent.power_w(start_s, end_s)
 
     def idle_after(self, done: Callable[[], bool] = never, *, rested: bool = False) -> None:
-        """Measure the idle power again after the work, once the node has come to rest. The difference
-        to the idle power before the work is a drift.
+        """Measure the idle power again after the work, once the node has come to rest. The
+        difference to the idle power before the work is a drift.
         """
         if self.plan.idle_s > 0:
             if not rested:
@@ -229,7 +227,7 @@ class Session:
     ) -> None:
         """Sample until the node is at rest, for `least_s` to `most_s`.
 
-        At rest means that the power has settled or is near `near_w`; with `both`, settled and near.
+        At rest: the power has settled or is near `near_w`; with `both`, settled and near.
         If power is not measured, the rest takes `least_s`.
         """
         begin_s, part_s = self.clock.now(), max(_REST_PART_S, _UPDATES * self.recent.slowest_s)
@@ -252,7 +250,7 @@ class Session:
         self.writer.doubt(Doubt(code=code, message=message, remedy=remedy))
 
     def finish(self) -> tuple[Path, Measurement]:
-        """Analyse the run from its files and move the directory into place.
+        """Analyse the run from the files and move the directory into place.
 
         Raises BadInput if no repeat was completed.
         """
@@ -268,7 +266,7 @@ class Session:
 
 
 def _at_rest(powers_w: list[float], near_w: float | None, *, both: bool) -> bool:
-    """Whether the powers of the parts so far have settled or (`both`: and) come down near a level."""
+    """Whether the powers of the parts have settled or (`both`: and) come down near a level."""
     near = bool(powers_w) and near_w is not None and powers_w[-1] <= _NEAR_IDLE * near_w
     if both:
         return settled(powers_w) and (near or near_w is None)

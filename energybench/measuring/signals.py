@@ -1,10 +1,10 @@
-"""SIGINT, SIGTERM and SIGHUP during a run: taken between two samples, distinguished by their sender,
-and passed on to the work.
+"""SIGINT, SIGTERM and SIGHUP during a run: taken between two samples, distinguished by sender, and
+passed on to the work.
 
-The signals are blocked and polled at each tick, so that a signal cannot cut a write in two. A Ctrl-C
-at a terminal reaches the whole foreground group, the work included; a signal that was sent to us
-alone is passed on. Enter before numpy is imported: numpy's threads inherit the mask, and a signal
-that such a thread received would come without its sender.
+The signals are blocked and polled at every tick: a signal cannot cut a write in two. A Ctrl-C at a
+terminal reaches the whole foreground group, the work included; a signal to us alone is passed on.
+Enter before numpy is imported: numpy's threads inherit the mask, and a signal received by a thread
+would come without a sender.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SI_KERNEL = 0x80  # si_code of a signal that the kernel (the terminal) sent: sigaction(2)
+_SI_KERNEL = 0x80  # si_code of a signal from the kernel (the terminal): sigaction(2)
 
 
 class Signals:
@@ -38,20 +38,20 @@ class Signals:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.poll()  # a last signal, for callers that look at `received` afterwards
+        self.poll()  # a last signal, for later looks at `received`
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask or set())
         for number, handler in self._handlers.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _late(self, number: int, _frame: object) -> None:
-        """Take a signal that came while a child was being started, or that came to a thread which
-        does not block signals.
+        """Take a signal that came while a child was being started, or to a thread that does not
+        block signals.
         """
         self._caught.append(signal.Signals(number))
 
     @contextmanager
     def open_for_child(self) -> Iterator[None]:
-        """Restore the earlier mask, so that a child started inside does not inherit our mask."""
+        """Restore the earlier mask, because a child inherits the mask."""
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask or set())
         try:
             yield
@@ -59,8 +59,8 @@ class Signals:
             signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
 
     def poll(self) -> signal.Signals | None:
-        """A pending signal that the work does not have yet; None: there is none. A signal from the
-        terminal has reached the work already.
+        """A pending signal not yet known to the work; None: no signal. A signal from the terminal
+        has reached the work already.
         """
         pass_on: signal.Signals | None = None
         while self._caught:

@@ -1,10 +1,10 @@
 """When a repeat starts within the period of a part-time sensor.
 
-A sensor that averages only over a part of each period sees the same part of every repeat if the
+A sensor that averages over only a part of its period sees the same part of every repeat if the
 repeats start at the same phase, and then no number of repeats shows the error. If the starts are
-spread evenly over the period, the energy that one repeat hides is shown by another (arXiv
-2312.02741, SC24: 39 % of error without, 4.9 % with). The phase is counted from the sensor's latest
-tick in the fast polls just before, so that the period need not be known well.
+spread evenly over the period, energy hidden in one repeat shows in another (arXiv 2312.02741, SC24:
+39 % of error without, 4.9 % with). The phase is counted from the sensor's latest tick in the fast
+polls just before: the period need not be known well.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ import numpy as np
 from energybench.analysis.traces.ticks import LOCATED, ticks
 from energybench.model import Channel, Trace
 
-# Multiples of the golden ratio, modulo 1, are spread evenly however many of them there come to be
-# (Weyl 1916).
+# Multiples of the golden ratio, modulo 1, are spread evenly at any number of multiples (Weyl 1916).
 GOLDEN = (math.sqrt(5) - 1) / 2
-# Periods after which a tick no longer tells where the next tick is: the period is known to a few
-# percent of a tenth of that.
+# Periods after which a tick no longer tells the next tick: the period is known to a few percent of
+# a tenth of this time.
 _STALE = 20
 _LONGEST_S = 2.0  # nobody waits longer for a phase
 
 
 def part_time(channels: Sequence[Channel]) -> Channel | None:
-    """The channel whose period the starts are spread over: of the measured channels that count, the
-    one that sees the smallest share of its period, with the work's own boards first.
+    """The part-time channel for spreading the starts: among the measured and counting channels, the
+    channel with the smallest visible share of the period, with the work's own boards first.
     """
     partial = [
         c

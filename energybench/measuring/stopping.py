@@ -11,8 +11,8 @@ from energybench.measuring.session import Session
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stopping:
-    """The stopping rule of a run. The rule looks at the scatter alone, which holds the energy that a
-    part-time sensor misses too.
+    """The stopping rule of a run. The rule looks at the scatter alone; energy missed by a part-time
+    sensor is in the scatter too.
 
     repeats      number of repeats; None: at least 8, until `target_rel` or `max_repeats` is reached
     target_rel   half-width of the scatter's 95 % interval to stop at, relative to the mean
@@ -28,7 +28,7 @@ class Stopping:
         return self.max_repeats if self.repeats is None else self.repeats
 
     def wants_more(self, session: Session, complete: int) -> bool:
-        """Whether another repeat is wanted after so many. A target that was not reached is a doubt
+        """Whether a further repeat is wanted after `complete` repeats. A missed target is a doubt
         of the run.
         """
         if self.repeats is not None:

@@ -1,8 +1,8 @@
-"""`study`: cell after cell; in each cell the variants take turns as in `run --variant`, in one
-worker. An index is written after each cell.
+"""`study`: cell after cell; in a cell the variants take turns as in `run --variant`, in a shared
+worker. An index is written after every cell.
 
-The idle node is measured once. A cell that does not fit into memory and a variant that fails its
-check are results. Only a signal ends a study, and the study can then be resumed.
+The idle node is measured once. A cell too large for the memory and a variant with a failed check
+are results. Only a signal ends a study, and the study can then be resumed.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class StudyRequest:
     workload       name of the workload that offers the study
     study          name of the study; None: the study in `resume`
     device         cpu, cuda, cuda:N or node
-    settings       settings that narrow or widen the grid, by key
-    repeats        repeats of each variant in each cell; None: as many as the study's plan states
+    settings       settings to narrow or widen the grid, by key
+    repeats        repeats of a variant in a cell; None: as many as the study's plan states
     min_window_s   shortest repeat, s; None: as the study's plan states
-    max_warm_up_s  no warm-up run is begun that would end later than this, s
-    resume         directory of a study that was cut off, whose plan stands; None: a new study
+    max_warm_up_s  latest end of a warm-up run, s after the start of the warm-up
+    resume         directory of an interrupted study, whose plan stands; None: a new study
     """
 
     workload: str
@@ -66,11 +66,11 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
-    """A study that has ended, complete or cut off.
+    """A study at the end, complete or cut off.
 
     directory  directory of the study
-    study      index as it was saved last
-    kept       number of cells that an earlier start had measured
+    study      index as saved last
+    kept       number of cells measured by an earlier start
     code       exit code: 0, 1 if a check or a cell failed, 128 + N after signal N
     """
 
@@ -88,7 +88,7 @@ def run_study(
     progress: Progress,
     listener: Listener,
 ) -> Ended:
-    """Measure a study, or the rest of a study that was cut off.
+    """Measure a study, or the rest of an interrupted study.
 
     Raises BadInput, and WorkFailed if the worker cannot plan the study.
     """
@@ -121,7 +121,9 @@ def run_study(
 
 
 def _resumed(request: StudyRequest, directory: Path) -> tuple[StudyPlan, StudyStore]:
-    """Plan and directory of a study that was cut off. Raises BadInput if another was named."""
+    """Plan and directory of an interrupted study. Raises BadInput if the request names a different
+    study.
+    """
     offer = read_study(directory).plan
     store = StudyStore(directory)
     if request.study not in (None, offer.name):
@@ -134,7 +136,7 @@ def _resumed(request: StudyRequest, directory: Path) -> tuple[StudyPlan, StudySt
 
 
 def _offered(request: StudyRequest, device: str, worker: SharedWorker) -> StudyPlan:
-    """The plan that the workload offers, with the repeats and windows asked for."""
+    """The workload's plan, with the requested repeats and windows."""
     try:
         reply = worker.ask(
             do="plan",
@@ -152,7 +154,7 @@ def _offered(request: StudyRequest, device: str, worker: SharedWorker) -> StudyP
 
 
 class _Running:
-    """The index of a study that is being measured."""
+    """The index of a running study."""
 
     def __init__(
         self, request: StudyRequest, offer: StudyPlan, store: StudyStore, root: Path
@@ -172,7 +174,7 @@ class _Running:
         )
 
     def run(self, cells: CellBench, listener: Listener) -> Ended:
-        """Measure the cells that are not measured yet."""
+        """Measure the cells without a result."""
         # finished cells of an earlier start, and the idle power
         earlier = self._take_over_earlier()
         kept = len(self._study.cells)
@@ -180,7 +182,7 @@ class _Running:
         if not self._study.complete and self._study.idle_power_w is None:
             self._measure_idle(cells)
 
-        # the other cells
+        # the remaining cells
         of = len(self._offer.cells)
         measured = {done.cell.key for done in self._study.cells}
         for number, cell in enumerate(self._offer.cells):
@@ -193,7 +195,7 @@ class _Running:
                     self._add(done)
                     listener.cell(len(self._study.cells), of, done.cell)
 
-        # the end, which a signal may have brought
+        # the end, perhaps by a signal
         signal = cells.signals.received
         if signal is not None and not self._study.cells:
             self._raise_nothing_measured(signal.name, earlier)
@@ -204,7 +206,7 @@ class _Running:
     def _take_over_earlier(self) -> Study | None:
         """Take over the finished cells of an earlier start.
 
-        Raises BadInput if the earlier start was on another machine.
+        Raises BadInput if the earlier start was on a different machine.
         """
         earlier = self._store.earlier()
         if earlier is None:
@@ -220,11 +222,11 @@ class _Running:
         return earlier
 
     def _measure_idle(self, cells: CellBench) -> None:
-        """Measure the node at rest, as a run of its own: once, before the first cell."""
+        """Measure the node at rest, as a separate run: once, before the first cell."""
         seconds = cells.plan.idle_s
         if seconds <= 0:
             return
-        cells.worker.close()  # the worker may hold a context on the device, which draws power
+        cells.worker.close()  # a worker's context on a device draws power
         request = Request(
             workload=self._request.workload, size="idle", device=self._request.device, settings={}
         )
@@ -258,7 +260,7 @@ class _Running:
     # ------------------------------------------------------------ the index
 
     def _add(self, done: Measured) -> None:
-        """Add a cell. A doubt that many cells have is listed once."""
+        """Add a cell. A doubt of many cells is listed once."""
         listed = {doubt.code for doubt in self._study.doubts}
         new = {doubt.code: doubt for doubt in reversed(done.doubts) if doubt.code not in listed}
         host = self._study.host
@@ -284,7 +286,7 @@ def _any_bad(study: Study) -> bool:
 
 
 def _name(store: StudyStore, label: str) -> str:
-    """Directory name of the finished run with a label; empty: there is no such run."""
+    """Directory name of the finished run with a label; empty: no run."""
     return next(
         (
             path.name
@@ -296,7 +298,7 @@ def _name(store: StudyStore, label: str) -> str:
 
 
 def _check_same(earlier: Study, request: StudyRequest, host: Host, directory: Path) -> None:
-    """Raises BadInput if the earlier start was another study, or was on another machine."""
+    """Raises BadInput if the earlier start was a different study, or on a different machine."""
     if (earlier.workload, earlier.device) != (request.workload, request.device):
         raise BadInput(
             f"--resume {directory}",

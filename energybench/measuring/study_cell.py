@@ -1,4 +1,4 @@
-"""One cell of a study: its variants measured in turns, in slots of one worker."""
+"""A cell of a study: the variants measured in turns, in slots of a shared worker."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from energybench.model import (
 )
 from energybench.store.layout import new_id
 
-_LEAST_BLOCKS = 2  # of each variant, in a cell that a signal cut off and that is kept
+_LEAST_BLOCKS = 2  # of every variant, for keeping a cell after a signal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """A cell that was measured.
+    """A measured cell.
 
     cell    the variants' results and ratios
-    host    machine that the runs describe, its boards included; None: no variant was measured
+    host    machine with boards, as described by the runs; None: no variant was measured
     doubts  of the runs
     """
 
@@ -46,15 +46,15 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellBench:
-    """Measures one cell after another.
+    """Measures cell after cell.
 
     offer          the study's plan
     device         cpu, cuda, cuda:N or node
-    max_warm_up_s  no warm-up run is begun that would end later than this, s
+    max_warm_up_s  latest end of a warm-up run, s after the start of the warm-up
     plan           where the runs are written and which sensors measure them
     blocks         how the variants take turns
-    worker         process that runs the variants
-    signals        that came
+    worker         process of the variants
+    received signals
     progress       reports how far the study is
     """
 
@@ -68,7 +68,7 @@ class CellBench:
     progress: Progress
 
     def measure(self, cell: Cell) -> Measured | None:
-        """Measure one cell; None if a signal came before each variant had two blocks."""
+        """Measure a cell; None if a signal came before every variant had two blocks."""
         with ExitStack() as stack:
             turns = self._benches(cell, stack)
             memories: dict[int, Memory | None] = {}
@@ -85,9 +85,9 @@ class CellBench:
             return _result(cell, turns, memories)
 
     def _benches(self, cell: Cell, stack: ExitStack) -> Turns:
-        """A bench for each variant, all in one interleaved session."""
+        """A bench for every variant, in a common interleaved session."""
         session = new_id(f"seed-{self.blocks.seed}")
-        # failures that cost only their variant
+        # failures that cost only the variant
         borne = (WorkFailed, DoesNotFit, NotHere, BadInput)
         turns = Turns([], self.blocks, self.signals, borne)
         for slot, variant in enumerate(cell.variants):
@@ -112,7 +112,7 @@ class CellBench:
 
 
 def _result(cell: Cell, turns: Turns, memories: dict[int, Memory | None]) -> Measured:
-    """The result of each variant, and the ratios between them."""
+    """The results of the variants, and the ratios between the variants."""
     measurements: dict[str, Measurement] = {}
     runs = []
     outcomes = turns.results()

@@ -1,6 +1,4 @@
-"""The warm-up: runs that are not measured, until the power has settled; then the number of runs in
-a repeat.
-"""
+"""The warm-up: unmeasured runs until the power has settled; then the number of runs in a repeat."""
 
 from __future__ import annotations
 
@@ -14,41 +12,41 @@ from energybench.measuring.plan import Request
 from energybench.measuring.session import Session
 
 LEAST_S = 1.0
-# A single run longer than this is warm-up enough if its own power settles. After a shorter run
-# follows a second one.
+# A single run longer than this, s, is warm-up enough if its power settles. A shorter run is
+# followed by a second.
 LONG_RUN_S = 10.0
-# Short work is warmed up in parts of at least this length, s, and of at least this many updates of
-# the slowest sensor: the mean power over fewer updates is not good to the 2 % that settling asks for.
+# Least length of a part of the warm-up, s, and least number of updates of the slowest sensor in a
+# part: the mean power over fewer updates is not good to the 2 % of settling.
 _PART_S = 1 / 3
 _UPDATES = 10
-# A long run is divided into this many parts. Only its end is looked at, s: that much is in memory.
+# Number of parts that a long run is divided into, and length of the end of the run that is looked
+# at (and is in memory), s.
 _INSIDE, _LOOK_BACK_S = 12, 100.0
-# Uncertainty of one repeat that sampling may cause, in targets: some 20 repeats then average the
+# Allowed uncertainty of a repeat because of sampling, in targets: some 20 repeats then average the
 # uncertainty down to the target.
 SAMPLING_RELS = 5.0
-LONGEST_REPEAT_S = 60.0  # beyond that, more repeats
-# Runs may still get faster by this factor. A repeat is not to end just before the shortest time
-# that was asked for.
+LONGEST_REPEAT_S = 60.0  # for a longer total, more repeats
+# Margin for runs getting faster: a repeat is not to end just before the shortest requested time.
 _FASTER = 1.05
-_MOST_RUNS = 10**6  # in one part
+_MOST_RUNS = 10**6  # in a part
 _NOT_KNOWN = Settling(None, None)
 
-# does the work so many times; the worker's answer
+# does the work a number of times; the worker's reply
 Run = Callable[[int], dict[str, Any]]
 
 
 @dataclass(kw_only=True)
 class _WarmUp:
-    """The runs of a warm-up so far.
+    """The finished runs of a warm-up.
 
     spent_s     total time of the runs
     runs        number of runs
     shortest_s  time of a run in the fastest part
     longest_s   time of a run in the slowest part
-    powers_w    mean power of each part; None: not measured
-    seconds     time of a run in each part
+    powers_w    mean power of the parts; None: not measured
+    seconds     time of a run in the parts
     settling    whether the power (or the time of a run) has settled
-    quantity    "power" or "run time": the quantity that `settling` is about
+    quantity    quantity of `settling`: "power" or "run time"
     start_s     start of the last part
     end_s       end of the last part
     """
@@ -81,8 +79,8 @@ class _WarmUp:
             self.settling, self.quantity = self._judged(2 if long else LAST)
 
     def _judged(self, enough: int) -> tuple[Settling, str]:
-        """Whether the parts have settled, by their power if every part has one, else by the time of
-        a run.
+        """Whether the parts have settled, by power if the power of every part is known, otherwise
+        by the time of a run.
         """
         powers_w = [power_w for power_w in self.powers_w if power_w is not None]
         if len(powers_w) == len(self.powers_w):
@@ -90,14 +88,14 @@ class _WarmUp:
         return judge(self.seconds, enough), "run time"
 
     def enough(self) -> bool:
-        """Whether the warm-up can end before its cap."""
+        """Whether the warm-up can end before the cap."""
         if self.spent_s < LEAST_S or (self.runs < 2 and self.spent_s < LONG_RUN_S):
             return False
         settled = self.settling.settled
         return settled is True or (self.runs == 1 and settled is None)
 
     def next_runs(self, part_s: float, most_s: float) -> int:
-        """Runs of the next part; 0 if one more run would end after the cap."""
+        """Runs of the next part; 0 if a further run would end after the cap."""
         if self.spent_s >= most_s:
             return 0
         fitting = int((most_s - self.spent_s) / self.shortest_s)
@@ -105,12 +103,10 @@ class _WarmUp:
 
 
 def warm_up(session: Session, request: Request, run: Run) -> int:
-    """Run until the power has settled; the number of runs in one repeat. A warm-up that ends
-    unsettled is a doubt.
+    """Run until the power has settled; the number of runs in a repeat. An unsettled end is a doubt.
 
     A run is not cut short, so the cap of `request.max_warm_up_s` acts between runs: the first run
-    is always made, and no further run is begun that would end after the cap if it took as long as
-    the runs before it.
+    is always made, and no further run is begun with an expected end after the cap.
     """
     most_s, part_s = request.max_warm_up_s, max(_PART_S, _UPDATES * session.recent.slowest_s)
     so_far = _WarmUp()
@@ -125,7 +121,7 @@ def warm_up(session: Session, request: Request, run: Run) -> int:
 
 
 def _inside(session: Session, start_s: float, end_s: float) -> Settling:
-    """Whether power settled within one long run; not known if power is not measured."""
+    """Whether power settled within a long run; not known if power is not measured."""
     start_s = max(start_s, end_s - _LOOK_BACK_S)
     step_s = (end_s - start_s) / _INSIDE
     powers_w = [
@@ -137,7 +133,7 @@ def _inside(session: Session, start_s: float, end_s: float) -> Settling:
 
 
 def _doubt_unsettled(session: Session, so_far: _WarmUp, most_s: float) -> None:
-    """Doubt a run whose warm-up ended before the power had settled."""
+    """Add a doubt if the warm-up ended before the power had settled."""
     lasts = f"a run lasts {_span(so_far.shortest_s, so_far.longest_s)}"
     if so_far.spent_s > most_s:
         why = f"{lasts} and is not cut short"
@@ -168,13 +164,13 @@ def _span(shortest_s: float, longest_s: float) -> str:
 
 
 def _longer(most_s: float, wanted_s: float) -> str:
-    """A cap that leaves time for one more part; at least twice the present cap."""
+    """A cap with time for a further part; at least twice the present cap."""
     return f"--max-warm-up {max(2 * most_s, math.ceil(wanted_s)):g}"
 
 
 def _runs_per_repeat(session: Session, request: Request, so_far: _WarmUp) -> int:
-    """Runs that fill the shortest repeat asked for, or a longer one if a part-time sensor would miss
-    too much of the shortest.
+    """Runs for the shortest requested repeat, or for a longer repeat if a part-time sensor would
+    miss too much.
     """
     wanted_s = request.min_window_s
     sampling = session.recent.sampling_rel(so_far.start_s, so_far.end_s)
@@ -186,5 +182,5 @@ def _runs_per_repeat(session: Session, request: Request, so_far: _WarmUp) -> int
 
 
 def times_for(window_s: float, run_s: float) -> int:
-    """Number of runs that fill a window, and a little more; `run_s`: time of one run."""
+    """Number of runs for a full window, and a little more; `run_s`: time of a run."""
     return max(1, math.ceil(_FASTER * window_s / run_s))

@@ -20,17 +20,17 @@ from energybench.model import Window
 from energybench.plugins import Clock
 from energybench.store.writer import RunWriter
 
-_LOOK_BACK_S = 5.0  # of samples, in which a part-time sensor's latest ticks are looked for
+_LOOK_BACK_S = 5.0  # of samples, for a part-time sensor's latest ticks
 
 
 def never() -> bool:
-    """A condition that never comes true."""
+    """A condition that is never true."""
     return False
 
 
 @dataclass(kw_only=True)
 class OpenWindow:
-    """A window that has begun; written only if `end` states when its work was over.
+    """An open window, which is written only if `end` states the end of the work.
 
     label    idle or repeat
     number   of the repeat, from 0; None: an idle phase
@@ -54,12 +54,12 @@ class OpenWindow:
         self.sampler.base(done)
 
     def end(self, end_s: float, start_s: float | None = None) -> None:
-        """State when the work was over and, if the work itself noted its start, when it began."""
+        """State the end of the work and, if the work has noted a start, the start."""
         self.end_s = end_s
         self.start_s = self.start_s if start_s is None else start_s
 
     def written(self) -> Window:
-        """The window with its end. Raises RuntimeError if the end was not stated."""
+        """The complete window. Raises RuntimeError if the end was not stated."""
         if self.end_s is None:
             raise RuntimeError("the window has no end yet")
         return Window(
@@ -73,9 +73,9 @@ class OpenWindow:
 
 
 class Windows:
-    """Opens and closes the windows of one run.
+    """Opens and closes the windows of a run.
 
-    cut_off  the repeat whose work raised an exception, still open; None: no repeat is open
+    cut_off  repeat still open after an exception in the work; None: no open repeat
     """
 
     def __init__(
@@ -101,26 +101,25 @@ class Windows:
         leave: Callable[[], None],
         start_s: float | None = None,
     ) -> Iterator[OpenWindow]:
-        """One window. The block under `with` begins the work, samples, and states the end.
+        """Measure a window. The block under `with` begins the work, samples, and states the end.
 
-        1. `approach`: sample until sensors that average no longer show earlier work, then poll
-           fast, so that the last tick of every counter before the window is located to 5 ms. Fast
-           polls come before the window is opened, because opening it and starting the work are to
-           be the same moment.
-        2. Open: write the start down, so that a run that is killed inside the window can be
-           recovered, and tell the watch of other load.
+        1. `approach`: sample until averaging sensors no longer show earlier work, then poll fast,
+           to locate the last tick of every counter before the window to 5 ms. Fast polls come
+           before the opening, because opening and start of the work are to be a single moment.
+        2. Open: write the start down, for recovery of a run killed inside the window, and tell the
+           watch of foreign load.
         3. Begin the work (the caller): nothing lies between opening and the start.
         4. Poll fast over the opening edge for the first ticks inside the window, then at the base
            rate until the work is done (the caller, by `OpenWindow.sample`). An idle phase has no
-           change of power at its start, and needs no fast polls there.
-        5. State the end (the caller), before anything else costs time.
-        6. `leave`: poll fast over the closing edge, and sample on as long as sensors that average
+           change of power at the start, and needs no fast polls.
+        5. State the end (the caller), before any further step costs time.
+        6. `leave`: poll fast over the closing edge, and sample on as long as averaging sensors
            still show the work.
         7. Write the window down: a failure from here on does not cost this window. Only then wake
-           the watch, which must not read during fast polls.
+           the watch, since the watch must not read during fast polls.
 
-        A window whose end was not stated is not written. After an exception a repeat stays in
-        `cut_off`. `start_s`: when a recorded window began; None: now.
+        A window without an end is not written. After an exception a repeat stays in `cut_off`.
+        `start_s`: when a recorded window began; None: now.
         """
         approach()
         opened.start_s = self._clock.now() if start_s is None else start_s
@@ -146,7 +145,7 @@ class Windows:
             self._recent.repeat_closed(window)
 
     def close_cut_off(self, end_s: float) -> None:
-        """Keep the part of a repeat that was measured before its work was cut off."""
+        """Keep the measured part of an interrupted repeat."""
         if self.cut_off is not None:
             self.cut_off.end(end_s)
             self._leave_repeat()
@@ -167,10 +166,10 @@ class Windows:
     ) -> Iterator[OpenWindow]:
         """A repeat of the work.
 
-        place  number by which the start is spread over the period of a part-time sensor; None: the
-               start is not spread
-        of     how many places there will be; None: not known
-        done   ends the sampling before the window early
+        place  number for spreading the start over the period of a part-time sensor; None: no
+               spreading
+        of     number of places; None: not known
+        done   ends the approach early
         """
 
         def approach() -> None:
@@ -186,7 +185,7 @@ class Windows:
 
     @contextmanager
     def idle(self, note: str, done: Callable[[], bool]) -> Iterator[OpenWindow]:
-        """An idle phase; `done` ends the fast polls at its edges early."""
+        """An idle phase; `done` ends the fast polls at the edges early."""
 
         def edge() -> None:
             self._sampler.burst(self._sampler.edge_s, done)
@@ -196,8 +195,8 @@ class Windows:
             yield window
 
     def recorded(self, window: Window) -> None:
-        """A window of a recording, which begins and ends at the recording's own times. The fast
-        polls begin before the opening edge and go on beyond it.
+        """A window of a recording, with the recording's own start and end. The fast polls go on
+        across the opening edge.
         """
         edge_s = self._sampler.edge_s
 
@@ -219,7 +218,7 @@ class Windows:
     # ------------------------------------------------------------ before and after a window
 
     def _edge(self) -> None:
-        """Poll fast, so that the sensors' ticks around an edge are located."""
+        """Poll fast, to locate the sensors' ticks around an edge."""
         self._sampler.burst(self._sampler.edge_s)
 
     def _leave_repeat(self) -> None:
@@ -227,15 +226,15 @@ class Windows:
         self._outside(never)
 
     def _outside(self, done: Callable[[], bool]) -> None:
-        """Sample as long as a sensor that averages shows work outside the work's window; not at
-        all if a counter stands beside every such sensor.
+        """Sample as long as an averaging sensor shows work outside the work's window; not at all if
+        a counter stands beside every averaging sensor.
         """
         if smeared_s := smear_s(self._sampler.channels):
             self._sampler.base(done, self._clock.now() + smeared_s + 2 * self._recent.slowest_s)
 
     def _stagger(self, place: int, of: int | None) -> None:
-        """Poll fast up to the start of a repeat. Starts are spread over the period of a sensor that
-        sees only a part of its period.
+        """Poll fast up to the start of a repeat. Starts are spread over the period of a part-time
+        sensor.
         """
         edge_s = self._sampler.edge_s
         sensor = part_time(self._sampler.channels)

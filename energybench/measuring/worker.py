@@ -1,9 +1,9 @@
 """The child that runs a workload: takes commands over a pipe, and answers with times on the shared
 clock.
 
-Started as `python -m energybench.measuring.worker COMMANDS EVENTS` (two file descriptors). Its
-stdout is stderr. The child ends when the commands end, so that it does not outlive a measuring
-process that was killed.
+Started as `python -m energybench.measuring.worker COMMANDS EVENTS` (two file descriptors). The
+child's stdout is stderr. The child ends with the commands, and does not outlive a killed measuring
+process.
 
     {"do": "setup", "workload", "size", "device", "settings"}   → {"ready": settings, "checkpoint":
         file or null, "regions": […]}
@@ -16,7 +16,7 @@ process that was killed.
     {"do": "memory"}                                            → {"memory": … or null}
     {"do": "release"}                                           → {"released": true}
     {"do": "plan", "workload", "study", "device", "settings"}   → {"plan": …}
-    any command that fails                                      → {"bad": [where, what, remedy],
+    any failing command → {"bad": [where, what, remedy],
         "kind"} or {"failed": "one line"}
 
 With a "slot", the child holds several workloads side by side: the variants of one cell of a study
@@ -64,7 +64,7 @@ class Worker:
         self._regions.append(Window(label=label, start_s=start, end_s=time.monotonic()))
 
     def answer(self, command: dict[str, Any]) -> dict[str, Any]:
-        """The reply to one command."""
+        """The reply to a command."""
         self._regions = []
         slot, do = command.get("slot", 0), command["do"]
         if do == "plan":
@@ -120,7 +120,7 @@ class Worker:
     def _release(self, slot: int) -> None:
         workload = self._workloads.pop(slot, None)
         if isinstance(workload, Closes):
-            with suppress(Exception):  # its measurements stand
+            with suppress(Exception):  # the measurements stand
                 workload.close()
 
     def close(self) -> None:
@@ -133,14 +133,14 @@ class Worker:
 
 
 def _keeper(workload: Workload) -> KeepsCheckpoint | None:
-    """The workload if its runs go on from a checkpoint."""
+    """The workload if runs go on from a checkpoint."""
     if isinstance(workload, KeepsCheckpoint) and workload.checkpoint() is not None:
         return workload
     return None
 
 
 def _plan(command: dict[str, Any]) -> dict[str, Any]:
-    """A study as its workload offers it on this device."""
+    """The workload's plan of a study on the device."""
     name, study = command["workload"], command["study"]
     workload = load("workloads", name)
     offered = list(workload.studies) if isinstance(workload, OffersStudies) else []
@@ -155,7 +155,7 @@ def _plan(command: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sum(works: list[Work]) -> Work:
-    """The work of several runs of one problem."""
+    """The work of several runs of a problem."""
     first = works[0]
     if any((work.unit, work.fingerprint) != (first.unit, first.fingerprint) for work in works):
         raise BadInput(

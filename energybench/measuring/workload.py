@@ -1,5 +1,5 @@
-"""`run`: a workload in a child of its own; idle, warm-up, repeats until the scatter is small enough,
-a check after each, idle again.
+"""`run`: a workload in a child process; idle, warm-up, repeats with checks until the scatter is
+small enough, idle again.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def run_workload(request: Request, plan: Plan, signals: Signals, progress: Progr
 
 
 def nothing_measured(signal: str, checkpoints: Sequence[str | None]) -> str:
-    """The message if a signal came before anything was measured. A repeat saves its checkpoint before
-    it is recorded: its steps may be in the file all the same.
+    """The message if a signal came before anything was measured. A repeat saves the checkpoint
+    before the record: steps may be in the file nevertheless.
     """
     message = f"{signal} came before the first repeat; nothing was measured"
     saved = [Path(path).name for path in checkpoints if path is not None and Path(path).is_file()]
