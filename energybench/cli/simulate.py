@@ -213,8 +213,8 @@ def _text(summed: Simulation) -> Iterable[str]:
     )
     if summed.experiments_per_cell < FEW:
         yield (
-            f"A small study: {summed.experiments_per_cell} experiments a cell say little of one cell. A "
-            "full one: --experiments 2000 --window all"
+            f"A small study: {summed.experiments_per_cell} experiments a cell say little of one "
+            "cell. A full one: --experiments 2000 --window all"
         )
 
 

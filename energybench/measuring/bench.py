@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from energybench.analysis.measurement.doubts import beyond
 from energybench.errors import BadInput
+from energybench.measuring import bench_doubts
 from energybench.measuring.child import Child, Link, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Plan, Progress, Request
@@ -246,11 +246,7 @@ class Bench:
     def ended(self) -> bool:
         """Whether the workload has no work left for a further repeat."""
         if self.finished:
-            message = (
-                f"its checkpoint holds all that was asked for after {self.complete} repeat(s); "
-                "more were wanted, for a narrower interval"
-            )
-            self.session.doubt("finished", message, "shorter runs, such as fewer steps")
+            bench_doubts.finished(self.session, self.complete)
         return self.finished
 
     # ------------------------------------------------------------ the end
@@ -264,13 +260,9 @@ class Bench:
 
     def failed(self, error: WorkFailed | BadInput) -> None:
         """Keep the repeats before a failure."""
-        self.session.doubt(
-            "work-failed",
-            f"repeat {self.complete + 1} failed: {error}",
-            "mend the workload; the repeats before it stand",
-        )
+        bench_doubts.work_failed(self.session, error, self.complete)
         if self.checkpoint and self._worked > self.complete:
-            self.session.doubt("interrupted", beyond(self.checkpoint), self._go_on(self.checkpoint))
+            bench_doubts.in_checkpoint(self.session, self.checkpoint)
         self.code = 1
 
     def cut_short(self) -> bool:
@@ -283,20 +275,14 @@ class Bench:
         begun = self.session.windows.cut_off is not None
         if self._worked == 0 and not self._keep_cut_off():
             return False
-        message = f"{self.signals.received.name} came "
-        if self._worked:
-            unchecked = ", the last of them not checked" if self._worked > self.complete else ""
-            message += f"after {self._worked} repeat(s){unchecked}"
-        else:
-            message += (
-                "in the first repeat: this is the energy of a part of it, and of no known work"
-            )
-        remedy = "repeat the run"
-        if self.checkpoint:
-            if begun or self._worked > self.complete:
-                message += f"; {beyond(self.checkpoint)}"
-            remedy = self._go_on(self.checkpoint)
-        self.session.doubt("interrupted", message, remedy)
+        bench_doubts.interrupted(
+            self.session,
+            self.signals.received.name,
+            worked=self._worked,
+            complete=self.complete,
+            checkpoint=self.checkpoint,
+            begun=begun,
+        )
         self.code = 128 + self.signals.received
         return True
 
@@ -310,26 +296,15 @@ class Bench:
         self.session.windows.close_cut_off(end_s)
         return True
 
-    @staticmethod
-    def _go_on(checkpoint: str) -> str:
-        return f"the same command again: it goes on from {Path(checkpoint).name}"
-
     def finish(self) -> Outcome:
         """Analyse and write the run. Repeats that were too short are a doubt."""
-        wanted_s, shortest_s = self.request.min_window_s, self._shortest_s
-        if shortest_s < wanted_s:
-            of = f"the shortest of {self.complete} repeats" if self.complete > 1 else "the repeat"
-            if self.checkpoint:
-                why = "with a checkpoint it is one run"
-                remedy = "longer runs, such as more steps"
-            else:
-                why = "the same work does not always take as long"
-                needed_s = _rounded_up(wanted_s**2 / shortest_s)
-                remedy = f"--min-window {needed_s:g}, or a quieter machine"
-            self.session.doubt(
-                "min-window-missed",
-                f"{of} lasted {shortest_s:.3g} s, under the {wanted_s:g} s of --min-window: {why}",
-                remedy,
+        if self._shortest_s < self.request.min_window_s:
+            bench_doubts.min_window_missed(
+                self.session,
+                self._shortest_s,
+                self.request.min_window_s,
+                complete=self.complete,
+                checkpoint=self.checkpoint,
             )
         directory, measurement = self.session.finish()
         return Outcome(directory=directory, measurement=measurement, code=self.code)
@@ -354,9 +329,3 @@ class Bench:
         for region in reply["regions"]:
             window = msgspec.convert(region, Window)
             self.session.region(window.label, window.start_s, window.end_s, repeat)
-
-
-def _rounded_up(seconds: float) -> float:
-    """To two significant digits."""
-    step = 10.0 ** (math.floor(math.log10(seconds)) - 1)
-    return math.ceil(seconds / step) * step

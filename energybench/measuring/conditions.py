@@ -42,7 +42,7 @@ class Look(NamedTuple):
 
 
 class Source:
-    """When a source is asked: every PERIOD_S, less often if the source is slow, sooner at an edge."""
+    """When a source is asked: every PERIOD_S, less often if it is slow, sooner at an edge."""
 
     def __init__(self, share: float) -> None:
         self._share = share

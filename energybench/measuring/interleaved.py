@@ -143,7 +143,7 @@ class Turns:
             )
 
     def discard(self) -> None:
-        """Remove the unfinished files of the benches. Files of a failed bench are removed already."""
+        """Remove the unfinished files of the benches (a failed bench has none left)."""
         for i, bench in enumerate(self.benches):
             if i not in self.failures:
                 bench.session.writer.discard()

@@ -249,7 +249,7 @@ class _Running:
             self._save()
 
     def _raise_nothing_measured(self, signal: str, earlier: Study | None) -> None:
-        """Raise WorkFailed for a signal before the first cell. The index of an earlier start stays."""
+        """Raise WorkFailed for a signal before the first cell. An earlier index stays."""
         if earlier is not None:
             self._store.save(earlier)
         result = "nothing was measured"

@@ -187,9 +187,8 @@ def meter(
     lines, t = ["time,power_w"], first
     while t < last:
         watts = (energy_j(t) - energy_j(t - spacing)) / spacing
-        lines.append(
-            f"{(STARTED + timedelta(seconds=t + offset_s)).isoformat(timespec='milliseconds')},{watts:.1f}"
-        )
+        stamp = (STARTED + timedelta(seconds=t + offset_s)).isoformat(timespec="milliseconds")
+        lines.append(f"{stamp},{watts:.1f}")
         t += spacing
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path

@@ -80,7 +80,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
 def own(
     calibrated: tuple[Path, dict[str, str], Ran], tmp_path: Path
 ) -> tuple[Path, dict[str, str]]:
-    """A copy of the profiles that a test may spoil: its folder, and the environment that names it."""
+    """A copy of the profiles that a test may spoil: the folder, and the environment with its name."""
     folder, env, _ = calibrated
     shutil.copytree(folder / "profiles", tmp_path / "profiles")
     return tmp_path / "profiles", {**env, "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
@@ -122,7 +122,7 @@ def test_one_file_a_device_and_where(calibrated: tuple[Path, dict[str, str], Ran
 
 
 def test_an_average_like_the_h100s_and_a_counter_of_samples(tmp_path: Path) -> None:
-    """1 s of window where power_average says so; the counter sees a quarter; in words for a person."""
+    """1 s of window if power_average says so; the counter sees a quarter; in words for a person."""
     env = {**cuda_environment(tmp_path, H100), "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
     ran = energybench(
         "calibrate",

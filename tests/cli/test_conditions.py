@@ -127,7 +127,10 @@ def test_a_board_that_heats_up_and_throttles(tmp_path: Path) -> None:
     """The doubts name the board and both values of its temperature and clock, and the reason with
     the repeats it was there in.
     """
-    conf = f"count=2\ngpu0.heat=45,75,2.9,3.9\ngpu0.clock=1410,1200,2.9,3.9\ngpu0.throttle_during={0x20},3.5,1e9\n"
+    conf = (
+        "count=2\ngpu0.heat=45,75,2.9,3.9\ngpu0.clock=1410,1200,2.9,3.9\n"
+        f"gpu0.throttle_during={0x20},3.5,1e9\n"
+    )
     found = boards(tmp_path, conf)
     said = doubts(found)
     assert f"{UUIDS[0]} 45 → 75 °C" in said["temperature-drift"]

@@ -167,9 +167,24 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
     import psutil
 
     ran = subprocess.Popen(
-        command("run", "pause", *QUICK, "--variant", "seconds=0.5", "--variant", "seconds=0.4", "--repeats", "50"), cwd=tmp_path,
-        env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        command(
+            "run",
+            "pause",
+            *QUICK,
+            "--variant",
+            "seconds=0.5",
+            "--variant",
+            "seconds=0.4",
+            "--repeats",
+            "50",
+        ),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     end = time.monotonic() + 40
     workers: list[psutil.Process] = []
     while time.monotonic() < end:

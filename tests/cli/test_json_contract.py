@@ -14,15 +14,55 @@ pytestmark = pytest.mark.xdist_group("json_contract")  # runs that the module's 
 
 ESTIMATE = {"value", "low", "high", "confidence", "effects"}
 MEASUREMENT = {
-    "schema", "kind", "id", "label", "workload", "command", "boundary", "quality", "energy_j", "components_j", "time_s", "power_w", "idle_power_w",
-    "net_energy_j", "work", "energy_per_work_j", "verification", "repeats", "regions", "channels", "nodes", "host", "doubts",
-}  # fmt: skip
+    "schema",
+    "kind",
+    "id",
+    "label",
+    "workload",
+    "command",
+    "boundary",
+    "quality",
+    "energy_j",
+    "components_j",
+    "time_s",
+    "power_w",
+    "idle_power_w",
+    "net_energy_j",
+    "work",
+    "energy_per_work_j",
+    "verification",
+    "repeats",
+    "regions",
+    "channels",
+    "nodes",
+    "host",
+    "doubts",
+}
 COMPARISON = {
-    "schema", "kind", "baseline", "candidate", "energy_ratio", "speedup", "net_energy_ratio", "node_hours", "energy_delay_ratio", "verdict", "doubts",
-}  # fmt: skip
+    "schema",
+    "kind",
+    "baseline",
+    "candidate",
+    "energy_ratio",
+    "speedup",
+    "net_energy_ratio",
+    "node_hours",
+    "energy_delay_ratio",
+    "verdict",
+    "doubts",
+}
 PROJECTION = {
-    "schema", "kind", "scenario", "lines", "saved_mwh_per_month", "saved_cost_per_month", "currency", "saved_tco2e_per_month", "claims", "doubts",
-}  # fmt: skip
+    "schema",
+    "kind",
+    "scenario",
+    "lines",
+    "saved_mwh_per_month",
+    "saved_cost_per_month",
+    "currency",
+    "saved_tco2e_per_month",
+    "claims",
+    "doubts",
+}
 
 
 @pytest.fixture(scope="module")

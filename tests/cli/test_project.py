@@ -96,7 +96,7 @@ def test_what_it_prints_can_be_reported(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
-    """Wrong scenario, wrong file, wrong kind, cut-off or repeated input: exit code 2 and one line."""
+    """Wrong scenario, file or kind, cut-off or repeated input: exit code 2 and one line."""
     measured = tmp_path / "m.json"
     measured.write_text('{"schema": "energybench/1", "kind": "measurement"}')
     cut = tmp_path / "cut.json"

@@ -249,13 +249,18 @@ def test_idle_before_and_after(tmp_path: Path, env: dict[str, str]) -> None:
 def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
-    """After a failure the node is measured once more; after Ctrl-C nobody wants to wait for that."""
+    """After a failure the node is measured once more; after Ctrl-C nobody wants to wait."""
     failed = run(tmp_path, env, "--repeats", "6", "--set", "seconds=1.2", "--set", "fail_at=4").json
     assert len(failed["idles"]) == 2
     ran = subprocess.Popen(
-        command("run", "pause", "--json", *QUICK, "--repeats", "20", "--set", "seconds=0.5"), cwd=tmp_path,
-        env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        command("run", "pause", "--json", *QUICK, "--repeats", "20", "--set", "seconds=0.5"),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     time.sleep(8)
     ran.send_signal(signal.SIGINT)
     out, err = ran.communicate(timeout=20)
@@ -264,11 +269,16 @@ def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
 
 
 def test_interrupted_between_repeats(tmp_path: Path, env: dict[str, str]) -> None:
-    """SIGINT: the repeats that were complete make the result, the code is 130, the worker is gone."""
+    """SIGINT: the complete repeats make the result, the code is 130, the worker is gone."""
     ran = subprocess.Popen(
-        command("run", "pause", "--json", "--idle", "0", "--repeats", "20", "--set", "seconds=0.5"), cwd=tmp_path,
-        env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        command("run", "pause", "--json", "--idle", "0", "--repeats", "20", "--set", "seconds=0.5"),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     time.sleep(7)
     ran.send_signal(signal.SIGINT)
     out, err = ran.communicate(timeout=20)
@@ -298,9 +308,12 @@ def test_a_killed_measuring_side_ends_its_worker(tmp_path: Path, env: dict[str, 
     import psutil
 
     ran = subprocess.Popen(
-        command("run", "pause", "--idle", "0", "--repeats", "20", "--set", "seconds=0.3"), cwd=tmp_path, env={**os.environ, **env},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        command("run", "pause", "--idle", "0", "--repeats", "20", "--set", "seconds=0.3"),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     end = time.monotonic() + 15
     children: list[psutil.Process] = []
     while not children and time.monotonic() < end:

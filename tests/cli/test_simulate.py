@@ -51,7 +51,7 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
 
 
 def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
-    """--gain 1: a constant load and a 1 ms counter leave next to nothing, and nothing stands apart."""
+    """--gain 1: a constant load and a 1 ms counter leave next to nothing; nothing stands apart."""
     found = energybench(
         "simulate", *SHORT, "--gain", "1", "--run-repeats", "1", "--json", cwd=tmp_path
     ).json

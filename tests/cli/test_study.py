@@ -183,9 +183,14 @@ def test_half_a_study_is_gone_on_with(
     does not name.
     """
     first = subprocess.Popen(
-        command("study", "naps", "--json", *QUICK, *LONG), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command("study", "naps", "--json", *QUICK, *LONG),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
     index = wait_for_cells(tmp_path, 2)
     os.kill(first.pid, killed)
     _, err = first.communicate(timeout=30)

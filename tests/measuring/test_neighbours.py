@@ -269,7 +269,7 @@ class Boards:
 
 
 def proc(root: Path, *, first: bool, stats: dict[int, tuple[str, int]]) -> None:
-    """A /proc with processes {pid: (name, parent)}, in the first PID namespace or in a container's."""
+    """A /proc with processes {pid: (name, parent)}, in the first PID namespace or a container's."""
     (root / "proc/self/ns").mkdir(parents=True)
     (root / "proc/self/ns/pid").symlink_to("pid:[4026531836]" if first else "pid:[4026532999]")
     for pid, (name, parent) in stats.items():

@@ -128,9 +128,24 @@ def test_starts_of_a_real_run_are_spread_over_the_sensor_s_period(tmp_path: Path
         "count=1\nwave=sine,200,50,1.37\nperiod_ms=100\nwindow_ms=25\nenergy_ms=100\nphase_ms=0",
     ) | install(tmp_path)
     found = energybench(
-        "run", "pause", "--device", "cuda", "--boundary", "device", "--json", "--idle", "0", "--min-window", "0", "--max-warm-up", "1", "--repeats", "8",
-        cwd=tmp_path, env=env,
-    ).json  # fmt: skip
+        "run",
+        "pause",
+        "--device",
+        "cuda",
+        "--boundary",
+        "device",
+        "--json",
+        "--idle",
+        "0",
+        "--min-window",
+        "0",
+        "--max-warm-up",
+        "1",
+        "--repeats",
+        "8",
+        cwd=tmp_path,
+        env=env,
+    ).json
     boot_s = (
         time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
     )  # the simulated board ticks by the former
