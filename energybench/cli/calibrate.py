@@ -247,16 +247,16 @@ def _device(driven: Driven) -> dict[str, Any]:
     }
 
 
-def _channel(found: Found) -> dict[str, Any]:
+def _channel(finding: Found) -> dict[str, Any]:
     integrates_all = None
-    if found.channel.kind == "counter" and found.figures.window_s is not None:
-        integrates_all = found.figures.window_s == 0
+    if finding.channel.kind == "counter" and finding.figures.window_s is not None:
+        integrates_all = finding.figures.window_s == 0
     return {
-        "channel": found.channel.id,
-        "device": found.channel.device,
-        "kind": found.channel.kind,
+        "channel": finding.channel.id,
+        "device": finding.channel.device,
+        "kind": finding.channel.kind,
         "integrates_all": integrates_all,
-        **found.figures._asdict(),
+        **finding.figures._asdict(),
     }
 
 

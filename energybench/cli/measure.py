@@ -41,13 +41,11 @@ def measure(
     or more, or auto.
     """
     # options
-    if replay is None and not program:
-        raise BadInput("measure", "names no program", "energybench measure -- PROGRAM ARGS…")
     count = options.repeat_count(repeats)
     command = tuple(program or ()) if replay is None else ()
     plan = Plan(
         store=out,
-        label=label or (Path(command[0]).name if command else ""),
+        label=_label(command, label, replay),
         boundary=common.boundary(boundary),
         idle_s=idle,
         command=command or None,
@@ -69,6 +67,16 @@ def measure(
         common.say(f"energybench: {outcome.error}")
         raise typer.Exit(outcome.code)
     common.finish(outcome.directory, outcome.measurement, outcome.code, json, sys.stderr)
+
+
+def _label(command: tuple[str, ...], label: str | None, replay: Path | None) -> str:
+    """Name of the run: as asked for, else the program's; a replay may have the recording's.
+
+    Raises BadInput if there is neither a program nor a replay.
+    """
+    if replay is None and not command:
+        raise BadInput("measure", "names no program", "energybench measure -- PROGRAM ARGS…")
+    return label or (Path(command[0]).name if command else "")
 
 
 def _measure(

@@ -124,8 +124,8 @@ def simulate(
         print("\n".join(_text(summed)))
 
 
-def _named(option: str, wanted: list[str] | None, known: Iterable[str]) -> list[str]:
-    have = list(known)
+def _named(option: str, wanted: list[str] | None, names: Iterable[str]) -> list[str]:
+    have = list(names)
     for name in wanted or ():
         if name not in have:
             raise BadInput(f"{option} {name}", "does not exist", ", ".join(have))

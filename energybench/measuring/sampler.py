@@ -165,11 +165,9 @@ class Sampler:
 
 
 def _counts(raw: object) -> int | None:
-    """Counts that a sample can hold; what is none (a float, a number beyond 64 bits) is a failed
-    read.
-    """
+    """Counts of a sample; a float or a number beyond 64 bits is a failed read."""
     try:
-        found = operator.index(raw)  # type: ignore[arg-type]
+        counts = operator.index(raw)  # type: ignore[arg-type]
     except TypeError:
         return None
-    return found if -(2**63) <= found < 2**63 else None
+    return counts if -(2**63) <= counts < 2**63 else None

@@ -53,14 +53,10 @@ def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
 
     Raises BadInput if a collector of `only` does not exist or does not load.
     """
-    names = list(only) or [
-        *(name for name in registered("collectors") if name != LAST_RESORT),
-        LAST_RESORT,
-    ]
     opened: list[Opened] = []
     absent: list[Absent] = []
     broken: list[str] = []
-    for name in names:
+    for name in only or _registered():
         if name == LAST_RESORT and not only and _cpu_covered(opened):
             absent.append(Absent(name, "a sensor covers the CPU", "nothing to do"))
             continue
@@ -80,6 +76,14 @@ def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
             first = sum(len(entry.channels) for entry in opened)
             opened.append(Opened(collector, channels, first))
     return _described(opened, absent, broken)
+
+
+def _registered() -> list[str]:
+    """The registered collectors, the last resort last."""
+    return [
+        *(name for name in registered("collectors") if name != LAST_RESORT),
+        LAST_RESORT,
+    ]
 
 
 def _channels(

@@ -177,8 +177,8 @@ class _Running:
         """Measure the cells without a result."""
         # finished cells of an earlier start, and the idle power
         earlier = self._take_over_earlier()
-        kept = len(self._study.cells)
-        listener.planned(self._offer, kept, self._store.directory)
+        measured_before = len(self._study.cells)
+        listener.planned(self._offer, measured_before, self._store.directory)
         if not self._study.complete and self._study.idle_power_w is None:
             self._measure_idle(cells)
 
@@ -201,7 +201,9 @@ class _Running:
             self._raise_nothing_measured(signal.name, earlier)
         self._save()
         code = int(_any_bad(self._study)) if signal is None else 128 + signal
-        return Ended(directory=self._store.directory, study=self._study, kept=kept, code=code)
+        return Ended(
+            directory=self._store.directory, study=self._study, kept=measured_before, code=code
+        )
 
     def _take_over_earlier(self) -> Study | None:
         """Take over the finished cells of an earlier start.

@@ -80,7 +80,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
 def own(
     calibrated: tuple[Path, dict[str, str], Ran], tmp_path: Path
 ) -> tuple[Path, dict[str, str]]:
-    """A copy of the profiles that a test may spoil: the folder, and the environment with its name."""
+    """A copy of the profiles that a test may spoil, and the environment with its folder."""
     folder, env, _ = calibrated
     shutil.copytree(folder / "profiles", tmp_path / "profiles")
     return tmp_path / "profiles", {**env, "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}

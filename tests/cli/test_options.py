@@ -30,13 +30,15 @@ def options() -> Iterator[tuple[str, str, Any]]:
 
 def test_an_option_has_one_type_and_one_help_text_in_all_commands() -> None:
     """Whoever knows an option of one command knows it in every other."""
-    seen: dict[str, dict[tuple[Any, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
+    observed: dict[str, dict[tuple[Any, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
     for command, option, parameter in options():
         context = typer.Context(COMMANDS[command])
         name_and_type, text = parameter.get_help_record(context)
         limits = re.findall(r"[\d.]*(?:<=?)?x(?:[<>]=?)[\d.]+", text)
-        seen[option][name_and_type, *limits, parameter.help].append(command)
-    different = {option: dict(meanings) for option, meanings in seen.items() if len(meanings) > 1}
+        observed[option][name_and_type, *limits, parameter.help].append(command)
+    different = {
+        option: dict(meanings) for option, meanings in observed.items() if len(meanings) > 1
+    }
     assert different == {}
 
 

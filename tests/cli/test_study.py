@@ -59,10 +59,10 @@ def test_one_document_with_every_cell(whole: tuple[Path, Any]) -> None:
     """Each variant with time, energy, memory and check; each against the first, as pairs; idle
     once; a run directory each.
     """
-    folder, found = whole
-    assert (found["schema"], found["kind"]) == ("energybench-study/1", "study")
-    assert [cell["cell"]["key"] for cell in found["cells"]] == ["nap 0.04", "nap 0.06"]
-    for cell in found["cells"]:
+    folder, result = whole
+    assert (result["schema"], result["kind"]) == ("energybench-study/1", "study")
+    assert [cell["cell"]["key"] for cell in result["cells"]] == ["nap 0.04", "nap 0.06"]
+    for cell in result["cells"]:
         assert [run["state"] for run in cell["runs"]] == ["measured", "measured"]
         (ratio,) = cell["ratios"]
         assert ratio["variant"] == "short"
@@ -73,10 +73,10 @@ def test_one_document_with_every_cell(whole: tuple[Path, Any]) -> None:
             assert ran["time_s"]["value"] > 0.01
             assert ran["energy_j"]["value"] > 0
             assert ran["verification"][0]["passed"]
-            assert (folder / "results" / found["id"] / "runs" / ran["run"] / "run.json").is_file()
-    assert found["idle_power_w"]["value"] > 0
+            assert (folder / "results" / result["id"] / "runs" / ran["run"] / "run.json").is_file()
+    assert result["idle_power_w"]["value"] > 0
     assert (
-        len(list((folder / "results" / found["id"] / "runs").iterdir())) == 5
+        len(list((folder / "results" / result["id"] / "runs").iterdir())) == 5
     )  # idle, and two cells of two
 
 
@@ -96,7 +96,7 @@ def test_the_same_command_again_measures_nothing_again(
     whole: tuple[Path, Any], env: dict[str, str]
 ) -> None:
     """Same --out, same plan: the finished cells are kept, to the last digit, and that is said."""
-    folder, found = whole
+    folder, result = whole
     again = energybench(
         "study",
         "naps",
@@ -110,7 +110,7 @@ def test_the_same_command_again_measures_nothing_again(
         env=env,
     )
     assert again.code == 0, again.err
-    assert again.json == found
+    assert again.json == result
     assert "2 of 2 cells were measured before" in again.err
 
 
@@ -118,8 +118,8 @@ def test_the_same_command_again_measures_nothing_again(
 def test_every_report_takes_a_study(
     whole: tuple[Path, Any], env: dict[str, str], form: str
 ) -> None:
-    folder, found = whole
-    for what in (f"results/{found['id']}", f"results/{found['id']}/study.json", "results")[
+    folder, result = whole
+    for what in (f"results/{result['id']}", f"results/{result['id']}/study.json", "results")[
         : 1 if form == "html" else 3
     ]:
         ran = energybench("report", what, "--format", form, cwd=folder, env=env)
@@ -135,7 +135,7 @@ def test_what_befalls_a_variant_is_its_result(tmp_path: Path, env: dict[str, str
     ran = run(tmp_path, env, "grid", "--set", f"variants={names}", "--set", "length=0.02")
     assert ran.code == 1, ran.err
     assert "Traceback" not in ran.err
-    found = runs_of(ran.json)
+    result = runs_of(ran.json)
     states = {
         "long": "measured",
         "huge": "does-not-fit",
@@ -144,10 +144,10 @@ def test_what_befalls_a_variant_is_its_result(tmp_path: Path, env: dict[str, str
         "mortal": "failed",
         "wrong": "check-failed",
     }
-    assert {name: run["state"] for name, run in found.items()} == {**states, "short": "measured"}
-    assert "9000 beds" in found["huge"]["why"]
-    assert "signal 9" in found["mortal"]["why"]
-    assert "rested" in found["wrong"]["why"]
+    assert {name: run["state"] for name, run in result.items()} == {**states, "short": "measured"}
+    assert "9000 beds" in result["huge"]["why"]
+    assert "signal 9" in result["mortal"]["why"]
+    assert "rested" in result["wrong"]["why"]
     assert [ratio["variant"] for ratio in ran.json["cells"][0]["ratios"]] == ["short"]
     assert not [
         path
@@ -195,27 +195,29 @@ def test_half_a_study_is_gone_on_with(
     os.kill(first.pid, killed)
     _, err = first.communicate(timeout=30)
     assert first.returncode == (130 if killed == signal.SIGINT else -killed), err
-    held = json.loads(index.read_text())
-    assert 2 <= len(held["cells"]) < 4
+    contents = json.loads(index.read_text())
+    assert 2 <= len(contents["cells"]) < 4
     if killed == signal.SIGINT:
         assert f"--resume {index.parent.relative_to(tmp_path)}" in err
         ran = run(tmp_path, env, "--resume", str(index.parent))
     else:
         ran = run(tmp_path, env, *LONG)
     assert ran.code == 0, ran.err
-    found = ran.json
-    assert [cell["cell"]["key"] for cell in found["cells"]] == [
+    result = ran.json
+    assert [cell["cell"]["key"] for cell in result["cells"]] == [
         "nap 0.05",
         "nap 0.06",
         "nap 0.07",
         "nap 0.08",
     ]
     finished = [
-        cell for cell in held["cells"] if all(run["state"] == "measured" for run in cell["runs"])
+        cell
+        for cell in contents["cells"]
+        if all(run["state"] == "measured" for run in cell["runs"])
     ]
-    assert found["cells"][: len(finished)] == finished
-    assert all(run["state"] == "measured" for cell in found["cells"] for run in cell["runs"])
-    named = {run["run"] for cell in found["cells"] for run in cell["runs"]}
+    assert result["cells"][: len(finished)] == finished
+    assert all(run["state"] == "measured" for cell in result["cells"] for run in cell["runs"])
+    named = {run["run"] for cell in result["cells"] for run in cell["runs"]}
     assert {path.name for path in (index.parent / "runs").iterdir()} == named
 
 
