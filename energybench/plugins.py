@@ -91,19 +91,27 @@ class Context(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A raw value with the time it was read at (monotonic s), where the collector or the sensor
-    knows better than the engine.
+    """One raw value of a sensor, on its way from the collector to the file.
+
+    A collector returns readings if the collector or the sensor knows the time of a value better
+    than the sampler, which gives a bare count the time of the poll.
+
+    raw      counts of the channel's resolution; None if the read failed
+    t_s      time of the value on the monotonic clock
+    channel  number of the channel within the run, which the sampler states
     """
 
-    raw: int
+    raw: int | None
     t_s: float
+    channel: int = 0
 
 
 @runtime_checkable
 class Collector(Protocol):
     """One sensor family.
 
-    Read-only, needs no root to start, never sleeps, never guesses; costs nothing where absent.
+    Read-only, needs no root to start, never sleeps, never guesses, and costs nothing if absent. A
+    collector with the attribute `last_resort = True` is opened only if no sensor covers the CPU.
     """
 
     name: str

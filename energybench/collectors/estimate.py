@@ -70,6 +70,7 @@ class CpuEstimate:
     """
 
     name = "estimate"
+    last_resort = True
     about = (
         "CPU packages where no sensor of theirs answers: time x assumed power, ±50 %, marked "
         "estimated everywhere. No memory."
