@@ -16,8 +16,10 @@ import torch
 
 from energybench.errors import BadInput
 from energybench_workloads.deepcam import Deepcam, cost
-from energybench_workloads.deepcam.spec import Order, Spec, quiet
-from energybench_workloads.deepcam.team import Place, Team, find_place
+from energybench_workloads.deepcam.place import Place, find_place
+from energybench_workloads.deepcam.spec import Order, Spec
+from energybench_workloads.deepcam.team import Team
+from energybench_workloads.team import quiet
 
 TINY = cost.SIZES["smoke"]._replace(height=32, width=48)
 CPU = torch.device("cpu")

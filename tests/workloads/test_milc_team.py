@@ -18,7 +18,7 @@ import torch
 
 from energybench.errors import BadInput
 from energybench_workloads.milc import Milc
-from energybench_workloads.milc.team import cpu_list, numa_domains
+from energybench_workloads.milc.devices import cpu_list, numa_domains
 
 SETTINGS = {
     "threads": "1",

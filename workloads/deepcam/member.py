@@ -15,7 +15,8 @@ from energybench_workloads.common import synchronise, use_threads
 from energybench_workloads.deepcam import quality
 from energybench_workloads.deepcam.fields import FREQUENCIES
 from energybench_workloads.deepcam.loader import Batch, Loader, Share
-from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet, sources
+from energybench_workloads.deepcam.spec import Order, Spec, Trained, sources
+from energybench_workloads.team import quiet
 from energybench_workloads.trainings import Kept, require_numbers
 
 if TYPE_CHECKING:

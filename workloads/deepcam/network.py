@@ -167,9 +167,10 @@ class DeepLab(nn.Module):
         if not (self.recompute and self.training and torch.is_grad_enabled()):
             return part(*inputs)  # type: ignore[no-any-return]
         contexts = lambda: (contextlib.nullcontext(), still(part))  # noqa: E731
-        return checkpoint(
+        output: torch.Tensor = checkpoint(
             part, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
-        )  # type: ignore[no-any-return]
+        )
+        return output
 
 
 @contextlib.contextmanager

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from energybench_workloads.deepcam.cam5 import Cam5
 from energybench_workloads.deepcam.cost import Size
@@ -64,11 +63,6 @@ class Trained(NamedTuple):
     scores: tuple[tuple[int, float], ...]
     waited_s: float
     made_s: float
-
-
-def quiet(label: str) -> contextlib.AbstractContextManager[Any]:
-    """A region that nobody measures."""
-    return contextlib.nullcontext()
 
 
 def sources(spec: Spec, digest: hashlib._Hash) -> tuple[Source, Source]:

@@ -26,8 +26,10 @@ from energybench_workloads.common import (
 )
 from energybench_workloads.deepcam import checks, cost, record
 from energybench_workloads.deepcam.cost import SIZES
-from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet
-from energybench_workloads.deepcam.team import Team, find_place
+from energybench_workloads.deepcam.place import find_place
+from energybench_workloads.deepcam.spec import Order, Spec, Trained
+from energybench_workloads.deepcam.team import Team
+from energybench_workloads.team import quiet
 from energybench_workloads.trainings import Kept, check_checkpoint, steps_due
 
 if TYPE_CHECKING:

@@ -56,17 +56,12 @@ class Recursion:
     def _record(self) -> None:
         import torch
 
-        graph, here, aside = (
-            torch.cuda.CUDAGraph(),
-            torch.cuda.current_stream(),
-            torch.cuda.Stream(),
-        )  # type: ignore[no-untyped-call]
+        graph, here = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(here)
-        with torch.cuda.stream(
-            aside
-            # not torch.cuda.graph, which empties the allocator's cache first: that costs more than
-            # the iterations
-        ):
+        # not torch.cuda.graph: it empties the allocator's cache first, which costs more than the
+        # iterations
+        with torch.cuda.stream(aside):
             graph.capture_begin(capture_error_mode="thread_local")
             self._iterate()
             graph.capture_end()

@@ -26,12 +26,13 @@ from energybench_workloads.common import (
     torch_device,
 )
 from energybench_workloads.milc import checks, cost, gauge, heatbath
+from energybench_workloads.milc.devices import devices
 from energybench_workloads.milc.gauge import Links
 from energybench_workloads.milc.lattice import SIZES, Lattice
 from energybench_workloads.milc.member import Counts, Spec
 from energybench_workloads.milc.operator import Format
 from energybench_workloads.milc.source import random_source
-from energybench_workloads.milc.team import Team, devices
+from energybench_workloads.milc.team import Team
 
 if TYPE_CHECKING:
     import torch
