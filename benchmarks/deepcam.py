@@ -28,9 +28,10 @@ from medians import ratios
 
 from energybench_workloads.deepcam import cost, fields
 from energybench_workloads.deepcam.loader import Batch, batch
-from energybench_workloads.deepcam.member import Member, tensors
+from energybench_workloads.deepcam.member import Member
 from energybench_workloads.deepcam.network import loss
 from energybench_workloads.deepcam.spec import Order, Spec
+from energybench_workloads.deepcam.transfer import tensors
 from energybench_workloads.limits.kernels import SIZES, Kernel, product
 
 AGREE = 0.02  # what ours may take longer
@@ -72,7 +73,8 @@ class Bare:
     def __init__(self, member: Member, steps: int) -> None:
         self.member = member
         self.batches = [
-            member.put(tensors(batch(member.source, member.share(), i))) for i in range(steps)
+            member.transfer.put(tensors(batch(member.source, member.share(), i)))
+            for i in range(steps)
         ]
 
     def __call__(self) -> float:
@@ -110,7 +112,7 @@ def more(member: Member) -> dict[str, float]:
         return batch(member.source, member.share(), 0)
 
     ready = tensors(put_together())
-    return {"batch": timed(put_together), "transfer": timed(lambda: member.put(ready))}
+    return {"batch": timed(put_together), "transfer": timed(lambda: member.transfer.put(ready))}
 
 
 def matrix_rate(kernel: Kernel, device: torch.device) -> float:

@@ -108,7 +108,7 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
     applied = made(mode="inference", checkpoint=path)
     work = applied.run(Regions())
     assert work.flops == 2 * cost.forward_flops(32 * 48)
-    assert torch.equal(applied._made().first.logits(0), second._made().first.logits(0))
+    assert torch.equal(applied._ready_team().first.logits(0), second._ready_team().first.logits(0))
     assert "held-out mean IoU" in applied.record().figures
     assert [check for check in applied.verify() if not check.passed] == []
     with pytest.raises(BadInput, match="other samples"):
@@ -117,7 +117,7 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
         made(checkpoint=path, optimiser="lamb")
     slower = made(checkpoint=path, lr="1e-5", steps="1")
     slower.run(Regions())
-    assert {group["lr"] for group in slower._made().first.optimiser.param_groups} == {1e-5}
+    assert {group["lr"] for group in slower._ready_team().first.optimiser.param_groups} == {1e-5}
     same, before = slower.record().progress, second.record().progress
     assert same is not None
     assert before is not None
@@ -167,7 +167,7 @@ def test_a_goal_ends_the_run_and_is_the_unit() -> None:
     assert hard.run(Regions()).fingerprint != work.fingerprint
     assert [check.passed for check in hard.verify() if "short of" in check.quantity] == [False]
     with torch.no_grad():
-        next(hard._made().first.network.parameters()).fill_(float("nan"))
+        next(hard._ready_team().first.network.parameters()).fill_(float("nan"))
     assert [
         check.value for check in hard.verify() if "weights" in check.quantity and not check.passed
     ] == [None]
@@ -175,15 +175,15 @@ def test_a_goal_ends_the_run_and_is_the_unit() -> None:
 
 def test_poor_settings_are_taken_and_doubted() -> None:
     """More processes than cores, and more samples in a step than there are."""
-    member = made(batch="3", samples="2")._made().first
-    told = record.Told(None, None, (0.0, 0.0), 6, 3.0, False, None, ranks=len(cpus()) + 1)
+    member = made(batch="3", samples="2")._ready_team().first
+    told = record.Outcome(None, None, (0.0, 0.0), 6, 3.0, False, None, ranks=len(cpus()) + 1)
     assert [doubt.code for doubt in record.record(member, told).doubts] == [
         "crowded",
         "samples-repeat",
     ]
     assert (
         record.record(
-            made(batch="2", samples="2")._made().first, told._replace(ranks=len(cpus()))
+            made(batch="2", samples="2")._ready_team().first, told._replace(ranks=len(cpus()))
         ).doubts
         == ()
     )
@@ -193,12 +193,12 @@ def test_a_training_that_diverges_is_a_failed_check_and_writes_no_checkpoint(
     tmp_path: Path,
 ) -> None:
     wild = made()
-    next(iter(wild._made().first.start.values())).fill_(float("nan"))
+    next(iter(wild._ready_team().first.start.values())).fill_(float("nan"))
     wild.run(Regions())
     assert [check.value for check in wild.verify() if "weights" in check.quantity] == [None]
     assert wild.record().series[0].y == (None, None)
     saved = made(checkpoint=str(tmp_path / "state.pt"), steps="1")
-    next(iter(saved._made().first.start.values())).fill_(float("nan"))
+    next(iter(saved._ready_team().first.start.values())).fill_(float("nan"))
     with pytest.raises(BadInput, match=r"diverged by step 1: .* was not written"):
         saved.run(Regions())
     assert not list(tmp_path.iterdir())
@@ -240,7 +240,7 @@ def test_settings_that_do_not_go_together_are_one_line(settings: dict[str, str])
 
 def test_a_file_that_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "state.pt").write_text("not one")
-    with pytest.raises(BadInput, match="no checkpoint"):
+    with pytest.raises(BadInput, match="not a checkpoint"):
         made(checkpoint=str(tmp_path / "state.pt"))
 
 

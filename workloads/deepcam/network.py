@@ -207,6 +207,15 @@ def initialise(network: nn.Module, seed: int) -> None:
                     module.bias.zero_()
 
 
+def weights_norm(network: nn.Module) -> float:
+    """Norm of all parameters. Not finite after a gradient that was not finite."""
+    return float(
+        torch.stack(
+            torch._foreach_norm([parameter.detach() for parameter in network.parameters()])
+        ).norm()
+    )
+
+
 def class_weights(frequencies: tuple[float, ...]) -> tuple[float, ...]:
     """Frequency^-0.125: the weighting of the reference (Kurth et al., arXiv:1810.01993, section
     V.B.1, with MLPerf HPC's exponent).
