@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from energybench_workloads.milc.halo import ALONE
-from energybench_workloads.milc.sums import BITS, Totals, parts, settle, settle_here
+from energybench_workloads.milc.reproducible_sums import BITS, Totals, parts, settle, settle_here
 
 ONE = torch.ones((), dtype=torch.float64)
 

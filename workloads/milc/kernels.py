@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energybench.errors import BadInput
-from energybench_workloads.milc.sums import parts, settle, settle_here
+from energybench_workloads.milc.reproducible_sums import parts, settle, settle_here
 
 if TYPE_CHECKING:
     import torch

@@ -24,7 +24,7 @@ from energybench_workloads.milc.lattice import (
     staggered_phase,
 )
 from energybench_workloads.milc.layout import Lanes, Stencil, natural, stencil
-from energybench_workloads.milc.sums import Totals
+from energybench_workloads.milc.reproducible_sums import Totals
 
 if TYPE_CHECKING:
     import torch
