@@ -34,7 +34,7 @@ from energybench_workloads.milc.member import CPU_LANES, GPU_LANES
 from energybench_workloads.milc.operator import Format, NormalOperator, Slab
 from energybench_workloads.milc.solver import Problem, conjugate_gradient
 from energybench_workloads.milc.source import random_source
-from energybench_workloads.milc.workload import _lattice
+from energybench_workloads.milc.workload import read_lattice
 
 FORMS: tuple[Format, ...] = ("fp64", "fp32", "bf16", "int16")
 MASS, TOLERANCE, SPREAD, SOLVES = 0.01, 1e-10, 0.65, 3
@@ -157,7 +157,7 @@ def main() -> None:
     read, read_bytes = reader(device)
     for text in given.lattice or ["24x24x24x24", "32x32x32x32"]:
         study(
-            _lattice(text, Lattice(4, 4, 4, 4)),
+            read_lattice(text, Lattice(4, 4, 4, 4)),
             device,
             given.rounds,
             given.iterations,

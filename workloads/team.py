@@ -1,12 +1,13 @@
 """A team of processes that work together on one workload, joined by torch.distributed.
 
-The first member is the worker's own process. It starts the other members of its node, sends them
-every command that it carries out itself, and ends them. A command is the name of a method of the
-workload's `Member` class and the arguments of that method.
+The worker's process is the first member. The first member starts the other members of the node,
+sends a command for every step of the work, and ends the members. A command is the name of a method
+of the workload's `Member` class, with the arguments of the method; the first member calls the
+method directly.
 
-How commands travel depends on the workload: milc uses a pipe to each process of its node, deepcam
-a broadcast that also reaches other nodes. Both ends of the way are interfaces here: `Team._send`
-for the first process, `Inbox` for the other members.
+The way of a command depends on the workload: milc uses a pipe to every process of the node, deepcam
+a broadcast that also reaches other nodes. The ends of the way are interfaces here: `Team._send` in
+the first process, `Inbox` in the others.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
 
 END_S = 10.0  # time for a process to end by itself before it is killed
 
-Command = tuple[str, tuple[Any, ...]]  # name of a method of Member, and the method's arguments
+Command = tuple[str, tuple[Any, ...]]  # name and arguments of a method of Member
 
 
 def quiet(label: str) -> contextlib.AbstractContextManager[Any]:
-    """A region that nobody measures: only the first member marks regions."""
+    """A region without measurement: only the first member marks regions."""
     return contextlib.nullcontext()
 
 
 class Team(abc.ABC):
-    """All members, seen from the first process.
+    """The members of a workload, seen from the first process.
 
-    `close` ends the other processes of this node. They also end by themselves if this process ends.
+    `close` ends the other processes of the node. If the first process dies, the others die too.
     """
 
     def __init__(self) -> None:
@@ -47,12 +48,12 @@ class Team(abc.ABC):
 
     @abc.abstractmethod
     def _send(self, command: Command | None) -> None:
-        """Send a command to all other members, or None to end them."""
+        """Send a command to the other members. None ends the members."""
 
     def command(self, name: str, *arguments: object) -> None:
-        """Let all other members call a method. The caller calls the same method of the first one.
+        """Let the other members call a method. The caller does so for the first member.
 
-        Raises RuntimeError if a process of this node has ended.
+        Raises RuntimeError if a process of the node has ended.
         """
         ended = "another process of this workload has ended; see above for its error message"
         if any(not process.is_alive() for process in self._processes):
@@ -63,7 +64,7 @@ class Team(abc.ABC):
             raise RuntimeError(ended) from error
 
     def close(self) -> None:
-        """End the other processes of this node and leave the process group."""
+        """End the other processes of the node and leave the process group."""
         import torch.distributed as dist
 
         with contextlib.suppress(RuntimeError, OSError):  # members that have ended need no message
@@ -78,17 +79,17 @@ class Team(abc.ABC):
 
 
 class Inbox(Protocol):
-    """Where a member other than the first receives commands, and reports that they are done."""
+    """The place where a member other than the first receives commands and reports completion."""
 
     def receive(self) -> Command | None:
-        """Wait for the next command. None: the first process ends the team."""
+        """Wait for the next command. None: the first process closes the team."""
 
     def done(self, name: str) -> None:
-        """The member has carried out the command of this name."""
+        """Report that the member has carried out the command `name`."""
 
 
 def carry_out(inbox: Inbox, member: object) -> None:
-    """Let the member do whatever the first process commands, until that process ends the team."""
+    """Carry out the commands of the first process until the first process closes the team."""
     while (command := inbox.receive()) is not None:
         name, arguments = command
         getattr(member, name)(*arguments)
@@ -100,10 +101,10 @@ def start_processes(
     arguments: Sequence[tuple[object, ...]],
     places: Sequence[tuple[int, ...]],
 ) -> list[BaseProcess]:
-    """Start a process for each tuple of `arguments`; the process calls `serve` with the tuple.
+    """Start a process for every tuple of `arguments`; the process calls `serve` with the tuple.
 
-    `places` are the CPUs of each process, in the same order; if empty, every process may use all
-    CPUs of this one. `serve` is a function of a module, so that a new interpreter can import it.
+    `places`: the CPUs of every process, in the order of `arguments`; if empty, processes are not
+    bound to CPUs. `serve`: a function that a new interpreter can import.
     """
     import torch.multiprocessing as mp
 
@@ -130,10 +131,10 @@ def join_group(
     gpu_backend: str,
     timeout_s: float,
 ) -> None:
-    """Enter the process group of `world` processes as number `rank`, and use `device` from now on.
+    """Enter the process group of `world` processes as number `rank`, and select the device.
 
     The members meet at `store`, a torch.distributed.Store. `timeout_s` limits the joining and every
-    exchange afterwards.
+    later exchange.
     """
     import torch
     import torch.distributed as dist
@@ -152,10 +153,10 @@ def join_group(
 
 
 def gpu_names(device: torch.device, ranks: int) -> tuple[str, ...]:
-    """The GPU of each process on this node. `ranks` is the setting of that name, 0 if not set.
+    """The GPUs of the node's processes. `ranks`: the setting `ranks`, 0 if not set.
 
-    A device without a number stands for all GPUs of the node. Raises BadInput if there are fewer
-    GPUs than processes.
+    A device without a number stands for all GPUs of the node. Raises BadInput for more processes
+    than GPUs.
     """
     import torch
 
@@ -170,5 +171,5 @@ def gpu_names(device: torch.device, ranks: int) -> tuple[str, ...]:
 
 
 def describe(error: BaseException) -> str:
-    """An error as one line, for the person who started the run."""
+    """An error as a line of text, for the person who started the run."""
     return f"{type(error).__name__}: {error}"

@@ -1,6 +1,4 @@
-"""The devices and CPUs of a solve's processes: one process for each GPU or
-each NUMA domain.
-"""
+"""The devices and CPUs of a solve's processes: a process for every GPU or NUMA domain."""
 
 from __future__ import annotations
 
@@ -21,10 +19,10 @@ LEAST_SLICES = 4  # time slices of one process
 def devices(
     device: torch.device, ranks: int, lattice: Lattice
 ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    """The device and the CPUs of each process; without CPUs if a process may use all of them.
+    """The device and the CPUs of every process; no CPUs if processes are not bound to CPUs.
 
-    `ranks` is the setting of that name, 0 if not set. Raises BadInput if the time slices of the
-    lattice cannot be shared evenly among the processes, or if there are too few GPUs.
+    `ranks`: the setting `ranks`, 0 if not set. Raises BadInput if the time slices of the lattice
+    cannot be shared evenly among the processes, or if there are too few GPUs.
     """
     names: tuple[str, ...]
     places: tuple[tuple[int, ...], ...] = ()
@@ -50,16 +48,16 @@ def _even_share(slices: int, processes: int) -> bool:
 
 
 def _most_processes(slices: int, domains: int) -> int:
-    """The largest number of processes, at most one for each NUMA domain, that can share the time
-    slices.
+    """The largest number of processes, up to the number of NUMA domains, with even shares of the
+    time slices.
     """
     return next(count for count in range(domains, 0, -1) if _even_share(slices, count))
 
 
 def numa_domains(root: Path = Path("/sys/devices/system/node")) -> tuple[tuple[int, ...], ...]:
-    """The CPUs of each NUMA domain that this process may use.
+    """The CPUs of every NUMA domain, limited to CPUs that this process may use.
 
-    A kernel that lists no domains counts as one domain with all CPUs.
+    If the kernel lists no domains, the node counts as a single domain.
     """
     allowed = cpus()
     domains = []

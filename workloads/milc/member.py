@@ -1,6 +1,4 @@
-"""The part of a solve that one process does: a slab of the lattice with its operators, on one
-device.
-"""
+"""The part of one process in a solve: a slab of the lattice with the operators, on one device."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ class Spec(NamedTuple):
     """The settings of a solve, equal in all processes.
 
     high, low: number formats of the true residual and of the iterations; devices, cpus: of every
-    process; threads: CPU threads of a process, 0 for one on each CPU of the process.
+    process; threads: CPU threads of a process, 0 for as many as the process has CPUs.
     """
 
     lattice: Lattice
@@ -44,7 +42,7 @@ class Spec(NamedTuple):
     kernels: str
     devices: tuple[str, ...]
     threads: int
-    cpus: tuple[tuple[int, ...], ...] = ()  # empty: all processes share all CPUs
+    cpus: tuple[tuple[int, ...], ...] = ()  # empty: processes are not bound to CPUs
 
     @property
     def ranks(self) -> int:
@@ -52,7 +50,7 @@ class Spec(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """The effort of a solve: iterations of conjugate gradient on a single system, true residuals
+    """The effort of a solve: iterations of conjugate gradient on single systems, true residuals
     computed, and iterations of the multi-shift solver, whose cost differs.
     """
 
@@ -107,7 +105,7 @@ class Member:
             high = self.operator.to(self.device, spec.high, self.kernels)
             b = high.gather(self.b)
             synchronise(self.device)
-        # This conversion counts as work: a code that keeps both formats has to convert as well
+        # The conversion counts as work: a code that keeps both formats has to convert as well
         low = high.to(self.device, spec.low)
         counts, solutions = self._solutions(high, low, b, max_iterations or spec.max_iterations)
         synchronise(self.device)

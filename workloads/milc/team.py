@@ -1,7 +1,7 @@
-"""The processes of a solve, one for each GPU or each NUMA domain of the CPUs.
+"""The processes of a solve: a process for every GPU, or for every NUMA domain of the CPUs.
 
-Links, source and solution lie in memory that all processes share. Each process folds its slab of
-the links, and writes the solution on its own sites.
+Links, source and solution lie in memory that the processes share. A process folds the links of its
+slab, and writes the solution on the sites of its slab.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ JOIN_S = 120.0  # importing torch in every process on a busy machine
 
 
 class Team(ProcessTeam):
-    """The members of one solve. Commands travel through a pipe to each process, and the process
-    answers each command with "", or with its error.
+    """The members of one solve. Commands travel through a pipe to every process. The process
+    answers a command with "", or with an error message.
     """
 
     def __init__(self, spec: Spec, links: Links, b: torch.Tensor, x: torch.Tensor) -> None:
@@ -71,14 +71,14 @@ class Team(ProcessTeam):
         self._joined = True
 
     def solve(self, region: RegionFactory, max_iterations: int | None = None) -> Counts:
-        """One solve by all members together; the counts of the first member."""
+        """Solve with all members together. Returns the counts of the first member."""
         self.command("solve", max_iterations)
         counts = self.first.solve(max_iterations, region)
         self._wait()
         return counts
 
     def hermiticity(self, seed: int) -> float:
-        """`checks.hermiticity` of the operator, over all members."""
+        """`checks.hermiticity` of the operator over all members."""
         self.command("hermiticity", seed)
         difference = self.first.hermiticity(seed)
         self._wait()
@@ -92,7 +92,7 @@ class Team(ProcessTeam):
                 pipe.send(command)
 
     def _wait(self) -> None:
-        """Wait until all other members are done. Raises RuntimeError with a member's error."""
+        """Wait until the other members are done. Raises RuntimeError with a member's error."""
         for pipe in self._pipes:
             try:
                 failure = pipe.recv()
@@ -119,8 +119,8 @@ def join(spec: Spec, rank: int, path: str) -> None:
 
 
 class _Pipe:
-    """The pipe as a process other than the first sees it. The first process closes the pipe at the
-    end, and if it dies.
+    """The pipe, seen from a process other than the first. When the first process closes the team,
+    or dies, the pipe is closed.
     """
 
     def __init__(self, pipe: Any) -> None:
