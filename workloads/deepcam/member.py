@@ -1,5 +1,5 @@
-"""The part of training or inference that one process does: a network with its optimiser, and a
-share of the samples, on one device.
+"""The part of one process in training or inference: a network, an optimiser and a share of the
+samples, on one device.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 
 class Member:
-    """Every process makes its samples itself: processes on several nodes share no memory.
+    """One process of a run. The process makes the samples itself, because processes on several
+    nodes do not share memory.
 
-    `cpu_count`: CPUs of this process, 0 for all.
+    cpu_count: CPUs of this process, 0 for every CPU of the node.
     """
 
     def __init__(self, spec: Spec, rank: int, device: torch.device, cpu_count: int = 0) -> None:
@@ -52,15 +53,16 @@ class Member:
         self.network = model.to(device)
         self.weights = torch.tensor(network.class_weights(FREQUENCIES), device=device)
         self.optimiser = self._new_optimiser()
-        self._training_network: torch.nn.Module = self.network  # averages gradients over processes
+        self._training_network: torch.nn.Module = self.network
         if spec.world > 1 and spec.mode == "training":
             self._training_network = _distributed(self.network, device)
 
-        # the checkpoint that runs begin from
-        self.file: Kept | None = None  # the file that runs are saved to; of the first process only
+        # the checkpoint: the file (in the first process), the state of the optimiser, the losses of
+        # the steps before the next run, and the step of the network (-1: a run begins anew)
+        self.file: Kept | None = None
         self._optimiser_start: dict[str, Any] | None = None
-        self._losses: tuple[float, ...] = ()  # of the steps before the next run
-        self._step = -1  # step that the network stands at, if the next run may go on from there
+        self._losses: tuple[float, ...] = ()
+        self._step = -1
 
         single_pass = spec.world == 1 and spec.accumulate == 1 and not spec.recompute
         self._records = (
@@ -101,7 +103,7 @@ class Member:
                 moments[name] = moment.zero_() if isinstance(moment, torch.Tensor) else 0
 
     def train(self, order: Order, region: RegionFactory = quiet) -> Trained:
-        """Train as ordered. The losses are those of all steps since the training was begun."""
+        """Train as ordered. The result has the losses since the training's first step."""
         losses: list[torch.Tensor] = []
         scores: list[tuple[int, float]] = []
         with self._loader_of(order) as loader:
@@ -137,7 +139,7 @@ class Member:
     def _finish(
         self, order: Order, losses: list[torch.Tensor], region: RegionFactory
     ) -> tuple[float, ...]:
-        """Save the checkpoint, if there is one; returns the losses of all steps so far."""
+        """Save the checkpoint, if there is one. Returns the losses since the first step."""
         step = order.first + len(losses)
         if order.path:
             with region("checkpoint"):
@@ -197,8 +199,8 @@ class Member:
         return pass_loss
 
     def infer(self, steps: int, region: RegionFactory = quiet) -> tuple[float, float]:
-        """Find the classes of `steps` batches. Returns the seconds that were spent waiting for the
-        batches, and those that the loader spent on making them.
+        """Find the classes of `steps` batches. Returns the seconds spent waiting for batches, and
+        the seconds that the loader spent on making batches.
         """
         import torch
 
@@ -246,9 +248,9 @@ class Member:
         return result
 
     def evaluate(self) -> torch.Tensor:
-        """Confusion matrix [true, predicted] over the held-out samples, which the processes share.
+        """Confusion matrix [true, predicted] over the held-out samples, shared by the processes.
 
-        The statistics of BatchNorm are first averaged over all processes.
+        Before, the statistics of BatchNorm are averaged over the processes.
         """
         import torch
         import torch.distributed as dist
@@ -269,7 +271,7 @@ class Member:
         return counts.cpu()
 
     def _mean(self, losses: list[torch.Tensor]) -> tuple[float, ...]:
-        """The loss of each step, its mean over all processes."""
+        """The loss of every step, averaged over the processes."""
         import torch
         import torch.distributed as dist
 
@@ -282,8 +284,8 @@ class Member:
         return tuple(stacked.tolist())
 
     def _save(self, order: Order, step: int, losses: list[torch.Tensor]) -> None:
-        """Save the state after `step` steps. Only the first process writes: the weights of all
-        processes are equal.
+        """Save the state after `step` steps. Only the first process writes, because weights are
+        equal in all processes.
         """
         from energybench_workloads.deepcam.network import weights_norm
 
@@ -310,9 +312,9 @@ class Member:
 
 
 def _distributed(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
-    """The network, with its gradients averaged over all processes during the backward pass.
+    """The network, with gradients averaged over the processes during the backward pass.
 
-    The statistics of BatchNorm remain those of each process, as in the reference.
+    The statistics of BatchNorm are not averaged, as in the reference.
     """
     import inspect
 

@@ -13,11 +13,11 @@ from energybench_workloads.common import Settings
 from energybench_workloads.deepcam.cost import Size
 from energybench_workloads.trainings import check_checkpoint
 
-# of the problem: raise it if the same settings no longer give the same samples and network
+# Version of the problem: raise it if given settings no longer give the same samples and network
 VERSION = 1
 ELEMENT_BYTES = {"bf16": 2, "fp32": 4}  # by precision
-LEARNING_RATES = {"adamw": 1e-3, "lamb": 4e-3}  # the default of each optimiser
-# A run towards a goal: its number of steps at the most, and the steps between two evaluations
+LEARNING_RATES = {"adamw": 1e-3, "lamb": 4e-3}  # defaults, by optimiser
+# A run towards a goal: the largest number of steps, and the steps between two evaluations
 MOST_STEPS, EVERY = 1000, 10
 
 
@@ -53,10 +53,10 @@ class Options(NamedTuple):
         return self.mode == "training"
 
     def problem(self, size: Size, step_samples: int) -> dict[str, Any]:
-        """The settings that have to be equal for two runs to be the same work.
+        """The settings that define the work: two runs with equal values do equal work.
 
-        Settings of how the work is computed are left out. For a training towards a goal, precision
-        and optimiser are such settings too: they are ways to reach the goal.
+        Settings of how the work is computed are left out. In a training towards a goal, precision
+        and optimiser are left out too, as ways to reach the goal.
         """
         problem: dict[str, Any] = {
             "workload": "deepcam",
@@ -84,8 +84,8 @@ class Options(NamedTuple):
 
 
 def read_options(settings: Mapping[str, str], size: Size) -> Options:
-    """Raises BadInput for a setting that is not allowed, and for settings that contradict each
-    other.
+    """The settings of a run. Raises BadInput for values that are not allowed, and for settings that
+    contradict each other.
     """
     s = Settings(settings, Options._fields)
     iou = s.number("iou", 0.0, 0.0, 1.0)

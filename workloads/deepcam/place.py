@@ -1,8 +1,8 @@
-"""Which processes a run has: the node's number among the nodes, and the devices of this node.
+"""The processes of a run: the number of this node among the nodes, and the devices of this node.
 
-On several nodes every node runs the same number of processes. The environment that torchrun or a
-batch system's wrapper sets tells the nodes apart: RANK and WORLD_SIZE count nodes (one launch a
-node), MASTER_ADDR and MASTER_PORT say where the processes meet.
+On several nodes every node runs an equal number of processes. torchrun, or the wrapper of a batch
+system, sets the environment: RANK and WORLD_SIZE count nodes (one launch a node), MASTER_ADDR and
+MASTER_PORT say where the processes meet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """The number of this process's node among the nodes, and the node's devices, one a process."""
+    """The number of this node among the nodes, and the device of every process of this node."""
 
     devices: tuple[str, ...]
     nodes: int = 1
@@ -32,15 +32,15 @@ class Place(NamedTuple):
         return self.nodes * len(self.devices)
 
     def rank(self, local: int) -> int:
-        """Number among all processes of process number `local` of this node."""
+        """Number, in the process group, of process number `local` of this node."""
         return self.node * len(self.devices) + local
 
 
 def find_place(device: torch.device, ranks: int, environment: Mapping[str, str]) -> Place:
-    """The processes of this node. `ranks` is the setting of that name, 0 if not set.
+    """The processes of this node. `ranks`: the setting `ranks`, 0 if not set.
 
-    A GPU without a number stands for all GPUs of the node. Raises BadInput for more processes than
-    GPUs, and for a launch that this workload cannot use.
+    A GPU without a number stands for every GPU of the node. Raises BadInput for more processes than
+    GPUs, and for a launch of several processes on a node.
     """
     names = gpu_names(device, ranks) if device.type == "cuda" else ("cpu",) * (ranks or 1)
     needed = ("RANK", "WORLD_SIZE", "MASTER_ADDR")
@@ -62,8 +62,8 @@ def find_place(device: torch.device, ranks: int, environment: Mapping[str, str])
 
 
 def threads_each(place: Place) -> int:
-    """CPUs of the node for each of its processes.
+    """CPUs of the node for a process of the node.
 
-    Only the node's first process can tell: the others are bound to their part of the CPUs.
+    Only for the first process of the node: the others are bound to a part of the CPUs.
     """
     return len(cpus()) // len(place.devices) or 1

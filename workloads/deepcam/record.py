@@ -21,11 +21,11 @@ _CLASSES = ("background", "cyclone", "river")
 
 
 class Outcome(NamedTuple):
-    """The last run, beside the weights and samples of its first member.
+    """The last run, beside the weights and samples of the first member.
 
-    counts: confusion matrix of the held-out samples, None for a network that was never trained;
-    loading_s: seconds spent waiting for batches, and seconds that the loader spent on making them;
-    work_per_step: the part of the work's amount that a step stands for.
+    counts: confusion matrix of the held-out samples, None for a network without training;
+    loading_s: seconds spent waiting for batches, and seconds that the loader spent on making
+    batches; work_per_step: the part of the work's amount that a step stands for.
     """
 
     trained: Trained | None
@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
     work_per_step: float
     real: bool
     progress: Progress | None
-    goal: float = 0.0  # IoU that the run was to reach; 0: none
+    goal: float = 0.0  # the IoU to reach; 0: no goal
     ranks: int = 1  # processes of this node
 
 
@@ -93,7 +93,7 @@ def _figures(outcome: Outcome) -> dict[str, float]:
 
 
 def _series(outcome: Outcome) -> tuple[Series, ...]:
-    """The curves of a training: loss and, if it was evaluated, IoU."""
+    """The curves of a training: loss, and IoU if the network was evaluated."""
     if outcome.trained is None:
         return ()
     losses, scores = numbers(outcome.trained.losses), outcome.trained.scores
@@ -119,7 +119,7 @@ def _series(outcome: Outcome) -> tuple[Series, ...]:
 
 
 def _doubts(member: Member, outcome: Outcome) -> list[Doubt]:
-    """Settings that are allowed, but make the run a poor side of a comparison."""
+    """Doubts about settings that are allowed, but make the run a poor side of a comparison."""
     spec, doubts = member.spec, []
     if spec.precision == "bf16" and not native_bf16(member.device):
         message = (

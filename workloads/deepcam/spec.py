@@ -1,4 +1,4 @@
-"""What the first process tells the others, what a training returns, and the samples of a run."""
+"""Messages between the processes of a run (settings, orders, results), and the samples of a run."""
 
 from __future__ import annotations
 
@@ -45,8 +45,7 @@ class Order(NamedTuple):
     stop at an IoU of `goal`; save to `path` at the end.
 
     With a path the network goes on from its present step; without a path every run begins anew.
-    Without `keep` the file at the path, and the state that the next run begins from, stay as they
-    are.
+    Without `keep`, the file at the path and the state for the next run are left unchanged.
     """
 
     first: int

@@ -1,8 +1,8 @@
-"""The processes of a run: one for each GPU, or as many on the CPUs as are asked for, on one node or
-on several.
+"""The processes of a run, on one node or on several: a process for every GPU, or `ranks` processes
+on the CPUs.
 
-The worker's process on the first node leads. On every other node
-`python -m energybench_workloads.deepcam.follow` carries out what the leading process commands.
+The worker's process on the first node leads. On every further node
+`python -m energybench_workloads.deepcam.follow` carries out the commands of the leading process.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     import torch
     import torch.distributed as dist
 
-# Other nodes may be started later; an exchange within a step has to end within this time too
+# Further nodes may be started later; an exchange within a step has to end in this time too
 JOIN_S = 600.0
-IDLE_S = 86_400.0  # time that a follower waits for a command
+IDLE_S = 86_400.0  # a follower waits for a command up to this time
 
 
 class Team(ProcessTeam):
     """The members of a run on all nodes. Commands travel by broadcast.
 
-    Members do not answer: their results reach the first member by collective operations.
+    Members do not answer: results reach the first member by collective operations.
     """
 
     def __init__(self, spec: Spec, place: Place) -> None:
@@ -100,7 +100,7 @@ class Team(ProcessTeam):
 
 
 def start_others(place: Place) -> list[BaseProcess]:
-    """The processes of this node other than its first."""
+    """Start the processes of this node except the first."""
     count, threads = len(place.devices), threads_each(place)
     return start_processes(
         serve, [(place, local, threads) for local in range(1, count)], shares(count)[1:]
@@ -108,7 +108,7 @@ def start_others(place: Place) -> list[BaseProcess]:
 
 
 def join(place: Place, local: int) -> dist.ProcessGroup:
-    """Enter the process group; returns the group through which the first process sends commands."""
+    """Enter the process group. Returns the group through which the first process sends commands."""
     import torch
     import torch.distributed as dist
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
@@ -128,7 +128,7 @@ def join(place: Place, local: int) -> dist.ProcessGroup:
 
 
 def broadcast(group: dist.ProcessGroup, message: object) -> Any:
-    """The message of the first process, in every process. Other processes pass None."""
+    """Returns the message of the first process in every process. The others pass None."""
     import torch.distributed as dist
 
     messages = [message]
@@ -137,7 +137,7 @@ def broadcast(group: dist.ProcessGroup, message: object) -> Any:
 
 
 class _Broadcasts:
-    """Commands as a process other than the first receives them."""
+    """The broadcasts, seen from a process other than the first."""
 
     def __init__(self, group: dist.ProcessGroup) -> None:
         self._group = group
@@ -149,7 +149,7 @@ class _Broadcasts:
     def done(self, name: str) -> None:
         import torch.distributed as dist
 
-        if name == "infer":  # the only command that ends without a collective operation
+        if name == "infer":  # the only command without a collective operation at the end
             dist.barrier(self._group)
 
 

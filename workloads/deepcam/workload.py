@@ -1,5 +1,5 @@
-"""deepcam: cyclones and atmospheric rivers segmented in climate fields by DeepLabv3+, trained or
-applied, on one device, a node or several.
+"""deepcam: DeepLabv3+ finds cyclones and atmospheric rivers in climate fields: training or
+inference, on one device, a node or several nodes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Deepcam:
         self._trained: Trained | None = None
         # confusion matrix of the held-out samples after the last run
         self._counts: torch.Tensor | None = None
-        # seconds of the last run: spent waiting for batches, and spent by the loader on making them
+        # seconds of the last run: waiting for batches, and making batches in the loader
         self._loading_s = (0.0, 0.0)
         self._samples_run = 0
         # steps behind the checkpoint, now and at set-up
@@ -96,7 +96,7 @@ class Deepcam:
         self._fingerprint = fingerprint(problem, self._team.first.inputs)
 
     def _resolve(self, place: Place) -> None:
-        """Replace settings that depend on the devices by their values."""
+        """Set `ranks` and `precision`, whose defaults depend on the devices."""
         import torch
 
         if self._options.graphs and (place.world > 1 or place.devices[0] == "cpu"):
@@ -203,7 +203,7 @@ class Deepcam:
         return self._work(self._train(region, keep=False)[1])
 
     def _train(self, region: RegionFactory, keep: bool) -> tuple[Trained, int]:
-        """The training of one run, and its number of steps."""
+        """Train for one run. Returns the result and the number of steps."""
         options = self._options
         first = self._done if options.checkpoint else 0
         last = first + self._steps_due()
@@ -212,7 +212,7 @@ class Deepcam:
         return trained, len(trained.losses) - first
 
     def _work(self, steps: int) -> Work:
-        # the samples of this node: the energy of other nodes is counted there
+        # samples of this node only: every node counts its energy and samples itself
         samples = float(steps * self._spec.step_samples // self._nodes)
         self._samples_run = int(samples)
         sample_flops = cost.forward_flops(self._size.pixels)
@@ -238,7 +238,7 @@ class Deepcam:
         return verifications
 
     def _check_quality(self, trained: Trained) -> list[Verification]:
-        """The held-out IoU against the goal, or after enough training against the baseline."""
+        """Check the held-out IoU: against the goal, or the baseline after enough training."""
         if self._options.iou:
             return [checks.reached(trained.scores[-1][1], self._options.iou)]
         steps = len(trained.losses)
