@@ -1,4 +1,4 @@
-"""A team of processes, without torch.distributed: commands, a member that dies, and the end."""
+"""A team of processes without torch.distributed: commands, a dead member, and the end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def serve(pipe: Connection) -> None:
 
 
 class Sums(Team):
-    """Every other member adds numbers."""
+    """A team in which members add numbers."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def test_a_command_to_a_member_that_died_raises() -> None:
 
 
 def test_processes_inherit_their_cpus() -> None:
-    """Every process is started on its own place, and the CPUs of this thread stay as they were."""
+    """A process is bound to its place; the CPUs of this thread do not change."""
     before = os.sched_getaffinity(0)
     ours, theirs = SpawnContext().Pipe()
     (process,) = start_processes(report_cpus, [(theirs,)], [(cpus()[-1],)])
@@ -92,7 +92,7 @@ def report_cpus(pipe: Connection) -> None:
 
 
 def test_gpus_of_a_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a number all GPUs, or as many as there are processes; never more than there are."""
+    """Without a number: every GPU, or one GPU a process. Too many processes are refused."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     node = torch.device("cuda")
     assert gpu_names(node, 0) == ("cuda:0", "cuda:1", "cuda:2", "cuda:3")

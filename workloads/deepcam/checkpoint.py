@@ -18,7 +18,7 @@ Weights = dict[str, "torch.Tensor"]
 class State(NamedTuple):
     """A training after a number of steps.
 
-    trained_by: name of the optimiser; inputs: digest of the samples; losses: of all steps so far;
+    trained_by: name of the optimiser; inputs: digest of the samples; losses: since the first step;
     network, optimiser: state dictionaries of torch.
     """
 
@@ -39,8 +39,8 @@ def load(path: str) -> State:
 def save(state: State, path: str, file: Kept, replace: bool) -> None:
     """Write a draft beside the checkpoint; a complete draft replaces the checkpoint.
 
-    Without `replace` the draft is removed and the checkpoint stays, so that a rehearsal of a run
-    writes as much as the run.
+    Without `replace` the draft is removed and the checkpoint stays: a rehearsal of a run writes as
+    much as the run.
     """
     import torch
 

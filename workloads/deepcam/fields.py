@@ -139,8 +139,8 @@ def _noise(field: Array, seed: int, stream: int) -> None:
 
 
 def _latitude_row(height: int, u: float, band: tuple[float, float]) -> tuple[float, float]:
-    """A row within the latitude band of a hemisphere, and the sign of the hemisphere: +1 north, with
-    high row numbers.
+    """A row within the latitude band of a hemisphere, and the sign of the hemisphere: +1 north
+    (high row numbers), -1 south.
     """
     sign = 1.0 if u < 0.5 else -1.0
     degrees = band[0] + (2 * u % 1.0) * (band[1] - band[0])
@@ -159,8 +159,8 @@ def _window(
 
 
 def cyclone_radius(height: int, width: int) -> float:
-    """Radius of a labelled disc in pixels. The discs of a field have the share of the pixels that
-    cyclones have in the real training set: n π r² = f H W.
+    """Radius of a labelled disc in pixels. Discs cover the share of a field that cyclones cover in
+    the real training set: n π r² = f H W.
     """
     return math.sqrt(FREQUENCIES[1] * height * width / (CYCLONES * math.pi))
 
