@@ -1,6 +1,4 @@
-"""The settings of a run, the combinations that are refused, and the settings that define the
-work.
-"""
+"""Settings of a run: reading, combinations that are refused, and the definition of the work."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from energybench_workloads.common import Settings
 from energybench_workloads.deepcam.cost import Size
 from energybench_workloads.trainings import check_checkpoint
 
-# Version of the problem: raise it if given settings no longer give the same samples and network
+# Version of the problem: raise it if samples or network change for given settings
 VERSION = 1
 ELEMENT_BYTES = {"bf16": 2, "fp32": 4}  # by precision
 LEARNING_RATES = {"adamw": 1e-3, "lamb": 4e-3}  # defaults, by optimiser
@@ -22,9 +20,9 @@ MOST_STEPS, EVERY = 1000, 10
 
 
 class Options(NamedTuple):
-    """The settings of one run, by the names of `--set`; docs/workloads/deepcam.md explains them.
+    """The settings of a run, by the names of `--set`, as explained in docs/workloads/deepcam.md.
 
-    0 and "" stand for settings that were not given.
+    0 and "" stand for settings without a value.
     """
 
     mode: str
@@ -53,7 +51,7 @@ class Options(NamedTuple):
         return self.mode == "training"
 
     def problem(self, size: Size, step_samples: int) -> dict[str, Any]:
-        """The settings that define the work: two runs with equal values do equal work.
+        """The definition of the work: two runs with equal values do equal work.
 
         Settings of how the work is computed are left out. In a training towards a goal, precision
         and optimiser are left out too, as ways to reach the goal.

@@ -23,8 +23,9 @@ from energybench_workloads.milc.lattice import (
     sites,
     staggered_phase,
 )
-from energybench_workloads.milc.layout import Lanes, Stencil, natural, stencil
+from energybench_workloads.milc.layout import Lanes, natural
 from energybench_workloads.milc.reproducible_sums import Totals
+from energybench_workloads.milc.stencil import Stencil, stencil
 
 if TYPE_CHECKING:
     import torch
