@@ -16,7 +16,7 @@ from energybench_workloads.deepcam import quality
 from energybench_workloads.deepcam.fields import FREQUENCIES
 from energybench_workloads.deepcam.loader import Batch, Loader, Share
 from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet, sources
-from energybench_workloads.trainings import Kept, require_numbers
+from energybench_workloads.trainings import CheckpointFile, require_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,8 @@ class Member:
         self.weights = torch.tensor(network.class_weights(FREQUENCIES), device=device)
         self.begun: dict[str, Any] | None = None  # the optimiser's state that runs begin from
         self.history: tuple[float, ...] = ()  # losses of the steps before
-        self.kept: Kept | None = None  # the checkpoint that runs are saved to, of the first process
+        # the checkpoint that runs are saved to, of the first process
+        self.kept: CheckpointFile | None = None
         self.at = -1  # step that the network stands at, where the next run may go on from there
         self.optimiser = self._optimiser()
         alone = spec.world == 1 and spec.accumulate == 1 and not spec.recompute

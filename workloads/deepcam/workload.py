@@ -13,10 +13,7 @@ from energybench.errors import BadInput
 from energybench.model import Progress, Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
-    Scalar,
-    Settings,
     affinity,
-    check_size,
     fingerprint,
     native_bf16,
     require_memory,
@@ -28,7 +25,8 @@ from energybench_workloads.deepcam import checks, cost, record
 from energybench_workloads.deepcam.cost import SIZES
 from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet
 from energybench_workloads.deepcam.team import Team, find_place
-from energybench_workloads.trainings import Kept, check_checkpoint, steps_due
+from energybench_workloads.settings import Scalar, Settings, check_size
+from energybench_workloads.trainings import CheckpointFile, check_checkpoint, steps_due
 
 if TYPE_CHECKING:
     import torch
@@ -208,7 +206,7 @@ class Deepcam:
         self._team = Team(spec, place)
         self._done, self._trained, self._took, self._counts = 0, None, (0.0, 0.0), None
         if self._checkpoint:
-            self._team.first.kept = Kept(self._checkpoint)
+            self._team.first.kept = CheckpointFile(self._checkpoint)
             if Path(self._checkpoint).is_file():
                 self._go_on(self._team)
         self._due()
