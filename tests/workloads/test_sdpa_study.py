@@ -38,7 +38,8 @@ def test_sdpa_offers_studies_and_counts_memory() -> None:
     assert set(Sdpa().studies) == {"kernel", "model"}
 
 
-# ---------------------------------------------------------------- mistakes of public scripts, not repeated
+# ---------------------------------------------------------------- mistakes of public scripts, not
+# repeated
 
 
 def test_head_dim_8_is_there() -> None:

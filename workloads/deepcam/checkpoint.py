@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energybench.errors import BadInput
 from energybench_workloads.deepcam.options import Options
-from energybench_workloads.trainings import Kept
+from energybench_workloads.trainings import CheckpointFile
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ def load(path: str) -> State:
     return _state(torch.load(path, map_location="cpu", weights_only=True))
 
 
-def save(state: State, path: str, file: Kept, replace: bool) -> None:
+def save(state: State, path: str, file: CheckpointFile, replace: bool) -> None:
     """Write a draft beside the checkpoint; a complete draft replaces the checkpoint.
 
     Without `replace` the draft is removed and the checkpoint stays: a rehearsal of a run writes as

@@ -18,7 +18,7 @@ from energybench_workloads.deepcam.loader import Batch, Loader, Share
 from energybench_workloads.deepcam.spec import Order, Spec, Trained, sources
 from energybench_workloads.deepcam.transfer import Pair, Transfer, tensors
 from energybench_workloads.team import quiet
-from energybench_workloads.trainings import Kept, require_numbers
+from energybench_workloads.trainings import CheckpointFile, require_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +59,7 @@ class Member:
 
         # the checkpoint: the file (in the first process), the state of the optimiser, the losses of
         # the steps before the next run, and the step of the network (-1: a run begins anew)
-        self.file: Kept | None = None
+        self.file: CheckpointFile | None = None
         self._optimiser_start: dict[str, Any] | None = None
         self._losses: tuple[float, ...] = ()
         self._step = -1

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
-from energybench_workloads.common import Settings
 from energybench_workloads.deepcam.cost import Size
+from energybench_workloads.settings import Settings
 from energybench_workloads.trainings import check_checkpoint
 
 # Version of the problem: raise it if samples or network change for given settings

@@ -13,9 +13,7 @@ from energybench.errors import BadInput
 from energybench.model import Progress, Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
-    Scalar,
     affinity,
-    check_size,
     fingerprint,
     native_bf16,
     require_memory,
@@ -29,8 +27,9 @@ from energybench_workloads.deepcam.options import ELEMENT_BYTES, read_options
 from energybench_workloads.deepcam.place import Place, find_place
 from energybench_workloads.deepcam.spec import Order, Spec, Trained
 from energybench_workloads.deepcam.team import Team
+from energybench_workloads.settings import Scalar, check_size
 from energybench_workloads.team import quiet
-from energybench_workloads.trainings import Kept, steps_due
+from energybench_workloads.trainings import CheckpointFile, steps_due
 
 if TYPE_CHECKING:
     import torch
@@ -152,7 +151,7 @@ class Deepcam:
 
     def _open_checkpoint(self, team: Team) -> None:
         path = self._options.checkpoint
-        team.first.file = Kept(path)
+        team.first.file = CheckpointFile(path)
         if Path(path).is_file():
             self._done = checkpoint.steps_trained(path, self._options, team.first.inputs)
             team.begin(path)

@@ -13,10 +13,7 @@ from energybench.errors import BadInput
 from energybench.model import Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
-    Scalar,
-    Settings,
     affinity,
-    check_size,
     checked,
     fingerprint,
     has_huge_pages,
@@ -33,6 +30,7 @@ from energybench_workloads.milc.member import Counts, Spec
 from energybench_workloads.milc.operator import Format
 from energybench_workloads.milc.source import random_source
 from energybench_workloads.milc.team import Team
+from energybench_workloads.settings import Scalar, Settings, check_size
 
 if TYPE_CHECKING:
     import torch
