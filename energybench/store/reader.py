@@ -13,7 +13,14 @@ from energybench.errors import BadInput
 from energybench.model import Comparison, Doubt, Measurement, Projection, Study, Trace, Window
 from energybench.store import samples, strict
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
-from energybench.store.run import Header, Line, parse_line, process_started, read_header, read_lines
+from energybench.store.run import (
+    Header,
+    RecordLine,
+    parse_line,
+    process_started,
+    read_header,
+    read_lines,
+)
 from energybench.store.writer import complete
 
 _KINDS: dict[str, type[Any]] = {
@@ -115,7 +122,7 @@ def recover(name: str, ranges: Ranges) -> tuple[Path, Measurement]:
         ) from None
 
 
-def _checkpoint(header: Header, lines: Sequence[Line]) -> str:
+def _checkpoint(header: Header, lines: Sequence[RecordLine]) -> str:
     """The file that the run went on from and wrote; empty where it had none.
 
     What only reads its checkpoint states no progress.

@@ -59,7 +59,7 @@ class Opening(Noun, frozen=True, kw_only=True):
     repeat: int | None = None
 
 
-class Line(Noun, frozen=True, kw_only=True):
+class RecordLine(Noun, frozen=True, kw_only=True):
     """One line of windows.jsonl: exactly one of these is set."""
 
     opening: Opening | None = None
@@ -90,7 +90,7 @@ def read_header(directory: Path) -> Header:
     return strict.convert(raw, Header, str(path))
 
 
-def read_lines(directory: Path) -> tuple[Line, ...]:
+def read_lines(directory: Path) -> tuple[RecordLine, ...]:
     """The lines of windows.jsonl; a last line that was cut off is left out."""
     path = directory / WINDOWS
     try:
@@ -103,17 +103,17 @@ def read_lines(directory: Path) -> tuple[Line, ...]:
     return tuple(parse_line(line, f"{path} line {i}") for i, line in enumerate(whole, 1))
 
 
-def parse_line(text: str, where: str) -> Line:
+def parse_line(text: str, where: str) -> RecordLine:
     value = strict.loads(text, where)
     try:
-        return msgspec.convert(value, Line)
+        return msgspec.convert(value, RecordLine)
     except msgspec.ValidationError as error:
         raise BadInput(where, str(error), "it is not ours, or was edited") from None
 
 
 def record(
     header: Header,
-    lines: tuple[Line, ...],
+    lines: tuple[RecordLine, ...],
     sampling: tuple[SamplingStats, ...] = (),
     last_s: float | None = None,
 ) -> Record:
@@ -169,7 +169,7 @@ def record(
     )
 
 
-def _worst(lines: tuple[Line, ...]) -> tuple[Verification, ...]:
+def _worst(lines: tuple[RecordLine, ...]) -> tuple[Verification, ...]:
     """Of each quantity over the repeats: the first check that failed, else the one that came
     closest to failing.
     """

@@ -28,7 +28,7 @@ from energybench.model import (
 from energybench.plugins import Reading
 from energybench.store import samples
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS
-from energybench.store.run import Header, Line, Opening, encode, pretty, read_lines, record
+from energybench.store.run import Header, Opening, RecordLine, encode, pretty, read_lines, record
 
 
 class RunWriter:
@@ -74,7 +74,7 @@ class RunWriter:
             raise RuntimeError("the run is not open")
         return self._samples
 
-    def _line(self, line: Line) -> None:
+    def _line(self, line: RecordLine) -> None:
         if self._windows is None:
             raise RuntimeError("the run is not open")
         self._windows.write(encode(line) + b"\n")
@@ -83,31 +83,31 @@ class RunWriter:
         self._log().append(readings, late_s, burst, missed)
 
     def opening(self, label: str, start_s: float, repeat: int | None = None) -> None:
-        self._line(Line(opening=Opening(label=label, start_s=start_s, repeat=repeat)))
+        self._line(RecordLine(opening=Opening(label=label, start_s=start_s, repeat=repeat)))
 
     def window(self, window: Window) -> None:
-        self._line(Line(window=window))
+        self._line(RecordLine(window=window))
 
     def work(self, work: Work) -> None:
-        self._line(Line(work=work))
+        self._line(RecordLine(work=work))
 
     def verification(self, checks: tuple[Verification, ...]) -> None:
-        self._line(Line(verification=checks))
+        self._line(RecordLine(verification=checks))
 
     def workload(self, workload: WorkloadRef) -> None:
-        self._line(Line(workload=workload))
+        self._line(RecordLine(workload=workload))
 
     def doubt(self, doubt: Doubt) -> None:
-        self._line(Line(doubt=doubt))
+        self._line(RecordLine(doubt=doubt))
 
     def conditions(self, conditions: tuple[Condition, ...]) -> None:
-        self._line(Line(conditions=conditions))
+        self._line(RecordLine(conditions=conditions))
 
     def others(self, others: tuple[OtherLoad, ...]) -> None:
-        self._line(Line(others=others))
+        self._line(RecordLine(others=others))
 
     def record(self, record: WorkRecord) -> None:
-        self._line(Line(record=record))
+        self._line(RecordLine(record=record))
 
     def discard(self) -> None:
         """Remove the directory of a run in which nothing was measured."""
@@ -127,7 +127,7 @@ class RunWriter:
 
 
 def gather(
-    header: Header, lines: tuple[Line, ...], table: Any, last_s: float | None = None
+    header: Header, lines: tuple[RecordLine, ...], table: Any, last_s: float | None = None
 ) -> tuple[Record, tuple[Trace, ...]]:
     """Record and traces from what a run directory holds."""
     return record(header, lines, samples.sampling(table, header.channels), last_s), samples.traces(
@@ -150,7 +150,9 @@ def complete(
     lines = read_lines(directory)
     found, traces = gather(header, lines, table, last_s)
     measurement = measure(found._replace(doubts=found.doubts + extra), traces, ranges)
-    whole = b"\n".join([encode(header), *(encode(Line(window=window)) for window in found.windows)])
+    whole = b"\n".join(
+        [encode(header), *(encode(RecordLine(window=window)) for window in found.windows)]
+    )
     samples.write_parquet(directory / PARQUET, table, whole)
     temporary = directory / (RUN + ".new")
     temporary.write_text(pretty(measurement), "utf-8")
