@@ -23,16 +23,16 @@ def grade(
         typer.Option(
             "--machine-nodes",
             min=1,
-            help="Compute nodes of the whole machine: what the fraction measured is taken of.",
+            help="Compute nodes of the whole machine, for the fraction that was measured.",
         ),
     ] = None,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
-        "results"
-    ),
+    store: Annotated[
+        Path, typer.Option("--store", help="Store in which a run id is looked up.")
+    ] = Path("results"),
     json: bool = common.JSON,
 ) -> None:
-    """What EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference would say of a run,
-    aspect by aspect. No submission is made.
+    """Grade a run by EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference, aspect by
+    aspect. No submission is made.
     """
     from energybench.errors import BadInput
     from energybench.grading.rule_books import grade as grade_measurement
@@ -45,18 +45,17 @@ def grade(
             f"is less than the {result.nodes} node(s) measured",
             "the compute nodes of the whole machine",
         )
-    made = grade_measurement(result, machine_nodes)
+    graded = grade_measurement(result, machine_nodes)
     if json:
-        common.print_json(made)
+        common.print_json(graded)
     else:
-        print(text(made))
+        print(text(graded))
 
 
-def text(made: Grade) -> str:
-    """Each book with its aspects; what is asked and what was found, a line a check."""
-    return "\n\n".join(
-        [f"{made.label} ({made.measurement})", *(_book(book) for book in made.books)]
-    )
+def text(graded: Grade) -> str:
+    """Each book with its aspects; requirement and finding, a line for every check."""
+    head = f"{graded.label} ({graded.measurement})"
+    return "\n\n".join([head, *(_book(book) for book in graded.books)])
 
 
 def _book(book: RuleBook) -> str:
@@ -80,12 +79,12 @@ def _aspect(aspect: Aspect) -> list[str]:
     return lines
 
 
-def _wrapped(words: str, first: str) -> list[str]:
+def _wrapped(words: str, start: str) -> list[str]:
     return textwrap.wrap(
         words,
         _WIDTH,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
         break_long_words=False,
         break_on_hyphens=False,
     )

@@ -15,17 +15,15 @@ if TYPE_CHECKING:
     from energybench.simulating.result import Group, Simulation
     from energybench.simulating.study import Figures
 
-# experiments a cell of the default run: half a minute on two cores, and enough for the marginals
+# experiments a cell of the default run: half a minute on two cores, and enough for the groups
 SMALL = 40
 WINDOWS_S = (0.2, 0.35, 1.0, 5.0, 10.0, 60.0, 600.0)
 _DEFAULT_WINDOWS_S = (0.35, 1.0, 10.0)
 REPEATS = ("1", "2", "3", "5", "8", "20", "stop")
 _GAINS = ("prior", "1", "wide", "biased")
 _APART_WINDOW_S = 10.0  # long enough that the gain, and not the window's edges, decides
-_MOST = (
-    1000.0,
-    3600.0,
-)  # repeats of a run; seconds of a window: beyond them one experiment takes minutes
+# with more repeats of a run or a longer window, one experiment takes minutes
+_MOST_REPEATS, _LONGEST_S = 1000, 3600.0
 
 
 def simulate(
@@ -35,19 +33,22 @@ def simulate(
             "--experiments",
             min=1,
             max=1_000_000,
-            help="Experiments a cell; 2000 tell a coverage to 1 %.",
+            help="Experiments a cell; 2000 give a coverage to 1 %.",
         ),
     ] = SMALL,
     sensor: Annotated[
         list[str] | None,
         typer.Option(
             "--sensor",
-            help="Only this sensor (may be repeated); a name there is none of lists them.",
+            help="Only this sensor (may be repeated); an unknown name lists the sensors.",
         ),
     ] = None,
     wave: Annotated[
         list[str] | None,
-        typer.Option("--wave", help="Only this kind of load (may be repeated); likewise."),
+        typer.Option(
+            "--wave",
+            help="Only this kind of load (may be repeated); an unknown name lists the loads.",
+        ),
     ] = None,
     window: Annotated[
         list[str] | None,
@@ -64,17 +65,18 @@ def simulate(
         str,
         typer.Option(
             "--gain",
-            help="prior: gains as stated; 1: none off, stated exact; wide, biased: stated wrongly.",
+            help="prior: gains as stated; 1: exact gains; wide, biased: gains stated wrongly.",
         ),
     ] = "prior",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")] = 1,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, max=1024, help="Processes; default: one a CPU.")
+        int | None,
+        typer.Option("--jobs", min=1, max=1024, help="Processes; default: one for every CPU."),
     ] = None,
     json: bool = common.JSON,
 ) -> None:
-    """Thousands of made-up experiments through the real analysis: how far off, and do the intervals
-    hold the truth?
+    """Thousands of synthetic experiments through the real analysis: the errors of its results, and
+    the coverage of its intervals.
     """
     from energybench import data
     from energybench.simulating import study
@@ -96,66 +98,64 @@ def simulate(
         for name, row in data.priors().items()
         if row.distribution in ("normal", "rectangular")
     }
-    settings = Settings(
-        levels,
-        seed,
-        priors,
-        {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()},
-    )
+    ranges = {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()}
+    settings = Settings(levels, seed, priors, ranges)
     with common.progress() as progress:
         tables = study.run(
             cells, settings, experiments, jobs or len(os.sched_getaffinity(0)), progress
         )
-        found = simulation(tables, settings, mode, experiments)
+        result = simulation(tables, settings, mode, experiments)
     if json:
-        common.print_json(found)
+        common.print_json(result)
     else:
-        print("\n".join(_text(found)))
+        print("\n".join(_text(result)))
 
 
-def _named(option: str, wanted: list[str] | None, known: Iterable[str]) -> list[str]:
-    have = list(known)
+def _named(option: str, wanted: list[str] | None, choices: Iterable[str]) -> list[str]:
+    """The wanted names, or all choices. Raises BadInput for an unknown name."""
+    names = list(choices)
     for name in wanted or ():
-        if name not in have:
-            raise BadInput(f"{option} {name}", "is none of those there are", ", ".join(have))
-    return list(dict.fromkeys(wanted or have))
+        if name not in names:
+            raise BadInput(f"{option} {name}", "is not a choice", ", ".join(names))
+    return list(dict.fromkeys(wanted or names))
 
 
-def _windows(given: list[str] | None) -> list[float]:
-    found: list[float] = []
-    for text in given or ():
+def _windows(texts: list[str] | None) -> list[float]:
+    windows: list[float] = []
+    for text in texts or ():
         if text == "all":
-            found += WINDOWS_S
+            windows += WINDOWS_S
             continue
         try:
             seconds = float(text)
         except ValueError:
             seconds = 0.0
-        if not 0.05 <= seconds <= _MOST[1]:
+        if not 0.05 <= seconds <= _LONGEST_S:
+            lengths = ", ".join(f"{length:g}" for length in WINDOWS_S)
             raise BadInput(
                 f"--window {text}",
-                "is no window's length",
-                f"0.05 to {_MOST[1]:g} seconds, or all: {', '.join(f'{s:g}' for s in WINDOWS_S)}",
+                "is not the length of a window",
+                f"0.05 to {_LONGEST_S:g} seconds, or all: {lengths}",
             )
-        found.append(seconds)
-    return list(dict.fromkeys(found)) or list(_DEFAULT_WINDOWS_S)
+        windows.append(seconds)
+    return list(dict.fromkeys(windows)) or list(_DEFAULT_WINDOWS_S)
 
 
-def _levels(given: list[str] | None) -> tuple[str, ...]:
-    for text in given or ():
-        if text != "stop" and not (text.isdecimal() and 1 <= int(text) <= _MOST[0]):
+def _levels(texts: list[str] | None) -> tuple[str, ...]:
+    for text in texts or ():
+        if text != "stop" and not (text.isdecimal() and 1 <= int(text) <= _MOST_REPEATS):
             raise BadInput(
                 f"--repeats {text}",
-                "is no number of repeats",
-                f"1 to {_MOST[0]:g}, or stop (the rule of `run`); default: {', '.join(REPEATS)}",
+                "is not a number of repeats",
+                f"1 to {_MOST_REPEATS}, or stop (the rule of `run`); default: {', '.join(REPEATS)}",
             )
     return tuple(
-        dict.fromkeys(text if text == "stop" else str(int(text)) for text in given or REPEATS)
+        dict.fromkeys(text if text == "stop" else str(int(text)) for text in texts or REPEATS)
     )
 
 
 def _apart(sensors: list[str], wave: str, cell: Any) -> list[Any]:
-    """The same sensors with a prior that is wrong: spread twice as wide, and for the boards a bias."""
+    """The sensors again, with a wrong prior: spread twice as wide, and for boards also a bias."""
     boards = [name for name in sensors if name not in ("rapl", "pm_counters")]
     return [
         cell(name, wave, _APART_WINDOW_S, mode)
@@ -173,58 +173,53 @@ _HEAD = (
 )
 
 
-def _text(found: Simulation) -> Iterable[str]:
+def _text(result: Simulation) -> Iterable[str]:
     from energybench.simulating.result import FEW, POOR
 
     rows: Mapping[str, tuple[Group, ...]] = {
-        "by sensor": found.by_sensor,
-        "by load": found.by_wave,
-        "by window": found.by_window,
-        "by repeats": found.by_repeats,
-        "apart: stated priors that are wrong, in no other figure": found.apart,
+        "by sensor": result.by_sensor,
+        "by load": result.by_wave,
+        "by window": result.by_window,
+        "by repeats": result.by_repeats,
+        "apart: wrong stated priors, in no other figure": result.apart,
     }
     yield f"{'':<{_NAME}} {_HEAD}"
-    yield from (_line(_name(cell), cell.figures) for cell in found.cells)
+    yield from (_line(_name(cell), cell.figures) for cell in result.cells)
     for title, groups in rows.items():
         if groups:
             yield f"\n{title}"
             yield from (_line(_name(group), group.figures) for group in groups)
-    over = found.overall
-    flagged = over.flagged / over.experiments
+    overall = result.overall
+    flagged = overall.flagged / overall.experiments
     yield ""
-    yield _line("overall", over)
+    yield _line("overall", overall)
     yield (
-        f"coverage {_percent(over.coverage)} ({_percent(over.coverage_low)} to "
-        f"{_percent(over.coverage_high)}), flagged unusable {flagged:.1%}, "
-        f"{_against(over.ratio)}{found.poor_cells} of {len(found.cells)} cells cover less than "
-        f"{POOR:.0%}, "
-        f"in {found.flagged_cells} most experiments are flagged"
+        f"coverage {_percent(overall.coverage)} ({_percent(overall.coverage_low)} to "
+        f"{_percent(overall.coverage_high)}), flagged unusable {flagged:.1%}, "
+        f"{_against(overall.ratio)}{result.poor_cells} of {len(result.cells)} cells cover less "
+        f"than {POOR:.0%}, in {result.flagged_cells} most experiments are flagged"
     )
-    if found.experiments_per_cell < FEW:
-        yield f"A small study: {found.experiments_per_cell} experiments a cell say little of one cell. A full one: --experiments 2000 --window all"
+    if result.experiments_per_cell < FEW:
+        yield (
+            f"A small study: {result.experiments_per_cell} experiments a cell say little about a "
+            "single cell. A full study: --experiments 2000 --window all"
+        )
 
 
 def _name(group: Group) -> str:
     window = f"{group.window_s:g} s" if group.window_s is not None else None
-    words = [
-        word
-        for word in (
-            group.sensor,
-            group.wave,
-            window,
-            group.repeats,
-            group.gain if group.gain in ("wide", "biased") else None,
-        )
-        if word
-    ]
-    return "  ".join(words)
+    gain = group.gain if group.gain in ("wide", "biased") else None
+    words = (group.sensor, group.wave, window, group.repeats, gain)
+    return "  ".join(word for word in words if word)
 
 
-def _line(name: str, of: Figures) -> str:
+def _line(name: str, figures: Figures) -> str:
+    flagged = figures.flagged / figures.experiments
     return (
-        f"{name:<{_NAME}} {of.experiments:>11} {of.flagged / of.experiments:>8.1%} "
-        f"{_percent(of.coverage):>9} {_percent(of.rms_rel, 2):>10} "
-        f"{_percent(of.p95_rel, 2):>8} {_percent(of.half_width_rel, 2):>11} {_ratio(of.ratio):>9}"
+        f"{name:<{_NAME}} {figures.experiments:>11} {flagged:>8.1%} "
+        f"{_percent(figures.coverage):>9} {_percent(figures.rms_rel, 2):>10} "
+        f"{_percent(figures.p95_rel, 2):>8} {_percent(figures.half_width_rel, 2):>11} "
+        f"{_ratio(figures.ratio):>9}"
     )
 
 
@@ -233,7 +228,7 @@ def _percent(share: float | None, places: int = 1) -> str:
 
 
 def _against(ratio: float | None) -> str:
-    """Half-widths against the oracle's; nothing where too few experiments know one."""
+    """Half-widths against the oracle; empty if the experiments are too few for an oracle."""
     return "" if ratio is None else f"median half-width {_ratio(ratio)} times the oracle's, "
 
 
