@@ -104,7 +104,8 @@ def text(
     colour: str = INK,
 ) -> str:
     weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}"{weight}>{words}</text>'
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} fill="{colour}"{weight}>{words}</text>'
 
 
 def line(a: Point, b: Point, colour: str, *, dashed: bool = False) -> str:
@@ -143,12 +144,9 @@ class Run(NamedTuple):
 def replayed(name: str, device: str) -> Run:
     """Measure one of the replays, and take the counter of one device."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            [sys.executable, "-m", "energybench", "measure", "--label", "picture"]
-            + ["--replay", str(REPLAYS / name), "--out", folder],
-            check=True,
-            capture_output=True,
-        )
+        command = [sys.executable, "-m", "energybench", "measure", "--label", "picture"]
+        replay = ["--replay", str(REPLAYS / name), "--out", folder]
+        subprocess.run([*command, *replay], check=True, capture_output=True)
         traces, windows = read_traces(next(Path(folder).iterdir()))
     trace = next(
         trace

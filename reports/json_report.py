@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from energybench.model import SCHEMA, Document
+
+# JSON itself escapes only the controls below a space. These are the other controls, and the marks
+# that hint at, embed, override or isolate the direction of text (Unicode UAX 9).
+_MARKS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Json:
     """One JSON document, indented, with a newline at the end.
 
-    Timelines are left out: charts need timelines, and the run directory has the samples.
+    Timelines are left out: charts need timelines, and the run directory has the samples. Controls
+    and marks of text direction inside foreign text are escaped, so that a terminal shows the file
+    as it is.
     """
 
     name = "json"
@@ -21,7 +29,12 @@ class Json:
 
     def render(self, document: Document) -> bytes:
         content: object = document.results[0] if len(document.results) == 1 else envelope(document)
-        return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+        text = msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+        return (_MARKS.sub(_escaped, text) + "\n").encode()
+
+
+def _escaped(mark: re.Match[str]) -> str:
+    return f"\\u{ord(mark[0]):04x}"
 
 
 def envelope(document: Document) -> dict[str, object]:
