@@ -1,4 +1,4 @@
-"""What every registered collector promises, built in or not."""
+"""The promises of every registered collector, built in or not."""
 
 import subprocess
 import sys
@@ -12,11 +12,17 @@ from energybench.model import Doubt, DoubtCode
 from energybench.plugins import Collector, DescribesHost, Unavailable, load, registered
 from tests.simulators import context
 
+ROOT = Path(__file__).parents[1]
 NAMES = sorted(registered("collectors"))
+OURS = [
+    name
+    for name, point in registered("collectors").items()
+    if point.dist is not None and point.dist.name == "energybench"
+]
 
 
 def test_the_built_in_ones_are_registered() -> None:
-    """They come in by the same door as anyone's."""
+    """The built-in collectors come in by the same door as anyone's."""
     assert {"nvml", "rapl", "perf_rapl", "pm_counters", "estimate"} <= set(NAMES)
 
 
@@ -35,9 +41,9 @@ def test_opens_or_says_why_not(name: str, root: str, tmp_path: Path) -> None:
     collector, channels, unavailable = opened(name, tmp_path if root == "bare" else Path("/"))
     assert collector.name == name
     if unavailable is not None:
-        for said in (unavailable.reason, unavailable.remedy):
-            assert said.strip()
-            assert "\n" not in said
+        for words in (unavailable.reason, unavailable.remedy):
+            assert words.strip()
+            assert "\n" not in words
     else:
         values = collector.read()
         assert channels
@@ -64,7 +70,7 @@ def test_opens_or_says_why_not(name: str, root: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_close_without_open(name: str) -> None:
-    """Nothing was taken, so there is nothing to give back."""
+    """A collector that was never opened has nothing to give back and no readings."""
     collector = load("collectors", name)
     collector.close()
     assert list(collector.read()) == []
@@ -72,7 +78,7 @@ def test_close_without_open(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_opens_again_after_close(name: str) -> None:
-    """A second session in one process finds what the first found."""
+    """A second session in one process opens the same channels as the first session."""
     collector, channels, unavailable = opened(name, Path("/"))
     collector.close()
     again, refused = [], None
@@ -87,7 +93,7 @@ def test_opens_again_after_close(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_spent_where_absent(name: str, tmp_path: Path) -> None:
-    """On a tree without sensors `open` costs milliseconds at most."""
+    """On a tree without sensors `open` takes milliseconds at most."""
     load("collectors", name)  # imports are not opening
     start_s = time.process_time()
     collector, _, _ = opened(name, tmp_path)
@@ -96,7 +102,7 @@ def test_nothing_is_spent_where_absent(name: str, tmp_path: Path) -> None:
 
 
 def test_importing_collectors_imports_nothing_heavy() -> None:
-    """No sensor library, table package or number cruncher comes with the class itself."""
+    """Loading a collector imports no sensor library and no library for tables or numerics."""
     code = (
         "import sys; from energybench.plugins import load, registered\n"
         "for name in registered('collectors'): load('collectors', name)\n"
@@ -105,3 +111,14 @@ def test_importing_collectors_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_has_a_page(name: str) -> None:
+    """Each collector of this distribution says on a page of its own what it reads, covers and does
+    not cover.
+    """
+    page = (ROOT / f"docs/sensors/{name}.md").read_text("utf-8")
+    assert page.startswith(f"# {name}: ")
+    for words in ("**Covers**", "**Does not cover**", "**Fails as**"):
+        assert words in page

@@ -1,10 +1,11 @@
-"""What every registered workload promises, ours and anyone's."""
+"""The promises of every registered workload, built in or not."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,13 @@ from energybench.errors import BadInput
 from energybench.model import Work
 from energybench.plugins import Workload, load, registered
 
+ROOT = Path(__file__).parents[1]
 NAMES = sorted(registered("workloads"))
+OURS = [
+    name
+    for name, point in registered("workloads").items()
+    if point.dist is not None and point.dist.name == "energybench"
+]
 
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
@@ -27,6 +34,9 @@ def run_once(name: str) -> tuple[Workload, Work]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_smoke_size_runs_and_passes_its_own_checks(name: str) -> None:
+    """The smallest size counts its work, passes its checks, and is the same problem when run
+    again.
+    """
     workload, work = run_once(name)
     assert workload.name == name
     assert "smoke" in workload.sizes
@@ -46,6 +56,7 @@ def test_smoke_size_runs_and_passes_its_own_checks(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_are_plain_scalars_and_name_the_defaults(name: str) -> None:
+    """The settings in force, defaults included, can stand in a JSON object."""
     workload: Workload = load("workloads", name)
     workload.setup("smoke", "cpu", region, {})
     settings = workload.settings()
@@ -60,9 +71,10 @@ def test_settings_are_plain_scalars_and_name_the_defaults(name: str) -> None:
     ("size", "device", "settings"),
     [("gigantic", "cpu", {}), ("smoke", "abacus", {}), ("smoke", "cpu", {"no_such_setting": "1"})],
 )
-def test_what_is_wrong_is_bad_input_with_a_remedy(
+def test_wrong_input_is_refused_with_a_remedy(
     name: str, size: str, device: str, settings: dict[str, str]
 ) -> None:
+    """A size, device or setting that does not exist costs one line, with a remedy."""
     workload: Workload = load("workloads", name)
     with pytest.raises(BadInput) as caught:
         workload.setup(size, device, region, settings)
@@ -72,7 +84,7 @@ def test_what_is_wrong_is_bad_input_with_a_remedy(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_importing_costs_no_heavy_library(name: str) -> None:
-    """`energybench list workloads` loads every plugin; that must not take seconds."""
+    """`energybench list workloads` loads every plugin, and must not take seconds."""
     module = registered("workloads")[name].module
     code = (
         f"import sys, {module}; print([m for m in ('torch', 'scipy', 'transformers', 'pandas') if "
@@ -80,3 +92,11 @@ def test_importing_costs_no_heavy_library(name: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_has_a_page(name: str) -> None:
+    """Each workload of this distribution has a page of its own with a command to run it."""
+    page = (ROOT / f"docs/workloads/{name}.md").read_text("utf-8")
+    assert page.startswith(f"# {name}: ")
+    assert f"energybench run {name}" in page or f"energybench study {name}" in page

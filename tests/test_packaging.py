@@ -1,4 +1,4 @@
-"""What is installed is what the tree holds, and it runs elsewhere."""
+"""The installed package has the files of the tree, and runs from any directory."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ FOLDERS = {
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of the tree as it stands, built beside it from a copy, with the setuptools that is
-    here.
-    """
+    """A wheel of the tree as it stands, built from a copy with the installed setuptools."""
     out = tmp_path_factory.mktemp("wheel")
     source = out / "source"
     tracked = subprocess.run(
@@ -46,7 +44,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_what_the_tree_holds(wheel: Path) -> None:
-    """Every module, template and data file of the three folders, and nothing else."""
+    """Every module, template and data file of the three folders, and no other file."""
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     tree = set()
@@ -59,8 +57,9 @@ def test_the_wheel_holds_what_the_tree_holds(wheel: Path) -> None:
 
 
 def test_the_wheel_runs_from_another_directory(wheel: Path, tmp_path: Path) -> None:
-    """Installed in a clean environment (its dependencies are this one's), from elsewhere, with
-    templates and data.
+    """The wheel works in a clean environment and another directory, templates and data included.
+
+    The dependencies are those of this environment.
     """
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True
@@ -76,8 +75,8 @@ def test_the_wheel_runs_from_another_directory(wheel: Path, tmp_path: Path) -> N
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)
     dependencies = next(path for path in sys.path if path.endswith("site-packages"))
-    # The editable install of the tree must not answer for the wheel: dependencies are seen through
-    # links, energybench is not among them.
+    # Links to the dependencies without energybench: the editable install of the tree must not take
+    # the place of the wheel.
     for entry in Path(dependencies).iterdir():
         if (
             "energybench" not in entry.name
@@ -97,16 +96,16 @@ def test_the_wheel_runs_from_another_directory(wheel: Path, tmp_path: Path) -> N
             timeout=120,
         )
 
-    where = subprocess.run(
+    imported = subprocess.run(
         [str(python), "-c", "import energybench; print(energybench.__file__)"],
         cwd=tmp_path,
         env=env,
         capture_output=True,
         text=True,
     )
-    assert str(packages) in where.stdout
-    for what in ("workloads", "collectors", "reports", "scenarios"):
-        listed = run("list", what, "--json")
+    assert str(packages) in imported.stdout
+    for kind in ("workloads", "collectors", "reports", "scenarios"):
+        listed = run("list", kind, "--json")
         assert listed.returncode == 0, listed.stderr
         entries = json.loads(listed.stdout)["entries"]
         assert entries
