@@ -33,6 +33,9 @@ REMEDY = (
     "(until the next boot); or setcap cap_dac_read_search+ep on the Python interpreter; "
     "or use perf events (collector perf_rapl: CAP_PERFMON, or kernel.perf_event_paranoid <= 0)"
 )
+_REMEDY_NOT_DENIED = (
+    "look at dmesg for intel_rapl; another reader or a firmware setting may hold the counter"
+)
 
 _ZONE = re.compile(r"(intel-rapl(?:-[a-z]+)?)(:\d+)*")
 _PACKAGE = re.compile(r"package-\d+(-die-\d+)?")
@@ -200,11 +203,6 @@ class Rapl:
     def doubts(self) -> Sequence[Doubt]:
         """Doubts about zones that exist and cannot be read."""
         return tuple(self._doubts)
-
-
-_REMEDY_NOT_DENIED = (
-    "look at dmesg for intel_rapl; another reader or a firmware setting may hold the counter"
-)
 
 
 def _is_denied(error: OSError | None) -> bool:
