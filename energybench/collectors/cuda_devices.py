@@ -1,7 +1,7 @@
 """Boards that CUDA_VISIBLE_DEVICES names. Pure: text and boards in, boards out.
 
-CUDA's rules: the list ends at the first entry that names no device; a repeated entry leaves no
-device at all; a UUID may be abbreviated to any unique prefix. Source: CUDA C++ Programming Guide,
+CUDA's rules: the list ends at the first entry without a device; a repeated entry leaves no device
+at all; a UUID may be abbreviated to any unique prefix. Source: CUDA C++ Programming Guide,
 "CUDA Environment Variables"; torch.cuda._parse_visible_devices.
 """
 
@@ -19,7 +19,7 @@ _NO_DEVICE_ON_PURPOSE = ("", "NoDevFiles")
 
 
 class Instance(NamedTuple):
-    """A MIG compute instance. `sms`: multiprocessors; None if the driver does not state them."""
+    """A MIG compute instance. `sms`: multiprocessors; None if the driver gives no number."""
 
     uuid: str
     gpu_instance: int
@@ -46,9 +46,9 @@ class _Entry(NamedTuple):
 def visible(
     value: str | None, order: str | None, boards: Sequence[Board]
 ) -> tuple[frozenset[str], tuple[Doubt, ...]]:
-    """UUIDs of the boards that the work may use, and doubts about the choice.
+    """UUIDs of the boards for the work, and doubts about the choice.
 
-    value   CUDA_VISIBLE_DEVICES; None if the variable is not set: all boards
+    value   CUDA_VISIBLE_DEVICES; None (every board) if the variable is not set
     order   CUDA_DEVICE_ORDER; None if the variable is not set
     boards  boards that CUDA could open, in PCI order
     """
@@ -92,7 +92,7 @@ def _entries(value: str | None, boards: Sequence[Board]) -> tuple[list[_Entry], 
 
 
 def _device(text: str, boards: Sequence[Board]) -> _Entry | None:
-    """The device that one entry names; None for no device, or for more than one."""
+    """The device of one entry; None if no device or several devices fit."""
     if index := _INDEX.match(text):
         number = int(index[0])
         if number >= len(boards) or text.startswith("-"):
@@ -119,7 +119,7 @@ def _old_instance(
 ) -> _Entry | None:
     """The instance of an old name, MIG-GPU-UUID/gpu_instance/compute_instance.
 
-    An instance that the driver does not list is taken by its numbers.
+    An instance outside the driver's list is taken by the numbers.
     """
     if board is None:
         return None

@@ -14,7 +14,7 @@ from energybench.model import Condition, Gpu
 
 _CLOCK_SM, _CLOCK_MEMORY = 1, 2  # nvmlClockType_t
 _TEMPERATURE_GPU = 0  # nvmlTemperatureSensors_t
-# NVML_GPU_INSTANCE_PROFILE_7_SLICE and _4_SLICE (A30): the instance that takes the whole board
+# NVML_GPU_INSTANCE_PROFILE_7_SLICE and _4_SLICE (A30): an instance of the whole board
 _PROFILES_OF_WHOLE_BOARD = (4, 3)
 # peaks above a board's limit reach about twice the limit for milliseconds; a reading of three times
 # the limit is not plausible
@@ -35,10 +35,10 @@ _THROTTLE = {  # nvmlClocksThrottleReason*, nvml.h
 
 
 class OpenBoard(NamedTuple):
-    """A board that NVML may open.
+    """A board with an NVML handle.
 
     capability   CUDA compute capability (major, minor); None if NVML does not answer
-    max_power_w  power that no real reading exceeds; None if the board states no limit
+    max_power_w  bound of real readings; None if the board states no limit
     """
 
     handle: Any
@@ -71,9 +71,9 @@ def ask(nvml: Any, name: str, *arguments: Any) -> Any:
 
 
 def open_boards(nvml: Any) -> tuple[list[OpenBoard], list[Gpu]]:
-    """Boards that can be opened, in PCI order, and boards that cannot (lost, or of another job).
+    """Boards in PCI order, and boards that NVML may not open (lost, or of another job).
 
-    CUDA does not count a board that cannot be opened either.
+    CUDA leaves closed boards out of its count, too.
     """
     boards, closed = [], []
     for i in range(ask(nvml, "nvmlDeviceGetCount") or 0):
@@ -146,7 +146,7 @@ def condition(nvml: Any, handle: Any, uuid: str, t_s: float) -> Condition:
 
 
 def processes(nvml: Any, handle: Any) -> list[int]:
-    """Process ids of the host for the processes that compute on one board and its MIG instances."""
+    """Ids, by the host's count, of processes that compute on a board and on its MIG instances."""
     for query in (
         "nvmlDeviceGetComputeRunningProcesses",
         "nvmlDeviceGetComputeRunningProcesses_v2",
@@ -185,7 +185,7 @@ def instances(nvml: Any, handle: Any) -> tuple[Instance, ...]:
 
 
 def partition_sms(nvml: Any, handle: Any) -> int | None:
-    """Multiprocessors of the MIG instance that takes the whole board."""
+    """Multiprocessors of a MIG instance of the whole board."""
     for profile in _PROFILES_OF_WHOLE_BOARD:
         info = ask(nvml, "nvmlDeviceGetGpuInstanceProfileInfo", handle, profile)
         if info is not None and info.multiprocessorCount:

@@ -1,8 +1,8 @@
-"""Energy and power readings of one board: the fields and queries that the board answers.
+"""Energy and power readings of a board, by fields and by queries.
 
-One call fills the array of all fields that the board answers (nvmlDeviceGetFieldValues); a quantity
-that no field gives is read by a query of its own. The library is an argument: only
-collectors/nvml.py imports pynvml. Sources: see collectors/nvml.py.
+A single call fills the array of the answered fields (nvmlDeviceGetFieldValues); a quantity without
+a field has a query. The library is an argument: only collectors/nvml.py imports pynvml. Sources:
+see collectors/nvml.py.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _TYPES = (
 
 
 class Quantity(NamedTuple):
-    """A value that the board gives, by the names of Channel.component and Channel.quantity."""
+    """A value of the board, by the names of Channel.component and Channel.quantity."""
 
     component: str
     name: str
 
 
 class Cell(NamedTuple):
-    """One field in the array of fields; `code` and `value` are views that follow every call.
+    """A field in the array of fields; every call changes `code` and `value`, which are views.
 
     code     NVML's return code of the field
     nonzero  a zero is a failed read: a driver that is polled too often may answer 0 mW, and no
@@ -68,7 +68,7 @@ class Cell(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A quantity that the board gives by a function and not by a field; `nonzero` as in Cell."""
+    """A quantity by a function instead of a field; `nonzero` as in Cell."""
 
     function: Callable[[Any], int]
     nonzero: bool
@@ -82,7 +82,7 @@ _QUERIES = (
 
 
 class BoardReader(NamedTuple):
-    """Reads all quantities of one board: the fields, then the queries.
+    """Reads the quantities of a board: the fields, then the queries.
 
     fields  ctypes array, filled anew by each call; None if the board answers no field
     """
@@ -123,7 +123,7 @@ class BoardReader(NamedTuple):
 
 
 def probe(nvml: Any, board: OpenBoard, *, has_fields: bool) -> tuple[BoardReader, list[Quantity]]:
-    """The reader of a board, and the quantities that the board answers, in reading order.
+    """The reader of a board, and the answered quantities in reading order.
 
     has_fields  whether the library has nvmlDeviceGetFieldValues
     """
@@ -131,7 +131,7 @@ def probe(nvml: Any, board: OpenBoard, *, has_fields: bool) -> tuple[BoardReader
     answers = _answers(nvml, board.handle) if has_fields else []
     quantities = [Quantity(_COMPONENT[item.scopeId], _QUANTITY[item.fieldId]) for item in answers]
     fields, cells = _cells(answers)
-    # queries for quantities of the board that no field gives
+    # queries for quantities of the board without a field
     answered = {item.fieldId for item in answers if item.scopeId == _GPU}
     queries = []
     for field, function, name, nonzero in _QUERIES:
@@ -147,11 +147,11 @@ def probe(nvml: Any, board: OpenBoard, *, has_fields: bool) -> tuple[BoardReader
 
 
 def _answers(nvml: Any, handle: Any) -> list[Any]:
-    """Fields that the board answers with a value of their own scope.
+    """Fields with a value for the field's scope.
 
-    A driver that does not know scopes answers the scopes MODULE and MEMORY with the power of the
-    GPU. A module draws more than its GPU, and a GPU more than its memory, so a value equal to the
-    GPU's is not an answer.
+    A driver without scopes answers the scopes MODULE and MEMORY with the power of the GPU. A module
+    draws more than its GPU, and a GPU more than its memory, so a value equal to the GPU's value is
+    not an answer.
     """
     answers = ask(nvml, "nvmlDeviceGetFieldValues", handle, list(_FIELDS)) or []
     good = [item for item in answers if item.nvmlReturn == 0 and item.valueType < len(_TYPES)]

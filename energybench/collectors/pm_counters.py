@@ -102,7 +102,7 @@ class PmCounters:
         if not channels:
             why = "its files hold no lines such as '100 J 1734094386462336 us'"
             if failure:
-                why = failure.strerror
+                why = failure.strerror or str(failure)
             raise Unavailable(
                 f"{folder} cannot be read: {why}",
                 "ask the site for read access to /sys/cray/pm_counters; many sites make the folder "

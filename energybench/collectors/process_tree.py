@@ -2,11 +2,11 @@
 
 The CPU time of a process stands in /proc/PID/stat. When a process dies, its parent waits for it,
 and the CPU time of its whole life moves into the "children" time of the parent. Time that had not
-been read before then is counted; time that had been read must not be counted twice. A process that
-outlives its parent stays in the tree. Two kinds of time are missed: time that a process spends
-after the last reading, if the process that waits for it is outside the tree (a daemon taken over by
-init); and the time of a daemon that was never read as a descendant. Source: proc_pid_stat(5)
-(utime, stime, cutime, cstime, starttime), getrusage(2) RUSAGE_CHILDREN.
+been read before then is counted; time of earlier readings must not be counted twice. A process outlives
+its parent inside the tree. Two kinds of time are missed: time after the last reading of a process,
+if the waiting process is outside the tree (a daemon taken over by init); and the time of a daemon
+without a reading as a descendant. Source: proc_pid_stat(5) (utime, stime, cutime, cstime,
+starttime), getrusage(2) RUSAGE_CHILDREN.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NamedTuple
 # shortest time between two searches for new processes: the cost of listing /proc grows with the
 # number of processes of the whole machine
 _DISCOVERY_S = 0.08
-# index of the start time, the last field of /proc/PID/stat that this package reads
+# index of the start time, the last field of /proc/PID/stat for this package
 _LAST_FIELD = 19
 
 
@@ -47,9 +47,9 @@ def stat(path: str) -> tuple[bytes, list[bytes]] | None:
 class _Process(NamedTuple):
     """CPU times of a process, in clock ticks.
 
-    start     start time after boot; tells a process from a later process of the same number
-    ticks     CPU time of all threads, ended threads included
-    children  CPU time of the children that the process has waited for, and of their descendants
+    start     start time after boot; distinguishes two processes with one number
+    ticks     CPU time of the threads, ended threads included
+    children  CPU time of the children after the process waited for them, descendants included
     """
 
     parent: int
@@ -64,7 +64,7 @@ class _Process(NamedTuple):
 
 
 def children_s() -> float:
-    """CPU time in s of this process's children that died and were waited for."""
+    """CPU time in s of this process's dead children, after the wait for them."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -73,7 +73,7 @@ class ProcessTree:
     """Cumulated CPU time of one tree after another. Time before construction does not count.
 
     proc        path of /proc
-    children_s  CPU time of this process's own dead children, which holds the last moments of a root
+    children_s  CPU time of this process's dead children, with the last moments of a root
     """
 
     def __init__(
@@ -82,22 +82,22 @@ class ProcessTree:
         self._proc = str(proc)
         self._children_s = children_s
         self._ticks_per_s = os.sysconf("SC_CLK_TCK")
-        # start time of a process that is born now
+        # start time of a process born now
         self._opened = int(time.clock_gettime(time.CLOCK_BOOTTIME) * self._ticks_per_s)
         self._self = os.getpid()
         self._last_children_s = children_s()
         self._total = 0.0  # ticks
         self._tree: dict[int, _Process] = {}
         self._others: set[str] = set()  # names in /proc of processes outside the tree
-        # by waiting process: ticks of dead children that were counted while the children lived, and
-        # that have not appeared in the waiting process's children time yet
+        # by waiting process: ticks of dead children, counted while the children lived, and still
+        # absent from the waiting process's children time
         self._carried: dict[int, float] = {}
         self._root: int | None = None
         self._searched_s = float("-inf")
 
     def cpu_s(self, root: int | None, now_s: float) -> float:
-        """CPU time since construction, s: of `root` and its descendants, of former roots and their
-        descendants, and of this process's children that were waited for.
+        """CPU time since construction, s: `root`, former roots, the descendants of both, and this
+        process's dead children.
         """
         self._refresh(root)
         if root != self._root:
@@ -114,10 +114,10 @@ class ProcessTree:
     def _refresh(self, root: int | None) -> None:
         """Add the CPU time since the last reading, and settle the time of dead processes.
 
-        A parent is read before its children: parents stand before children in `_tree`, and this
-        process comes first. If a child dies between the two reads, its last time is missing from
-        both. The counted time of the child is then carried to the next reading and not further: a
-        process that ignores SIGCHLD never accounts for its dead children.
+        A parent is read before its children: parents stand before children in `_tree`, after this
+        process. If a child dies between the two reads, the last time of the child is missing from
+        both reads. The counted time of the child is then carried to the next reading and not
+        further: a process that ignores SIGCHLD never accounts for dead children.
         """
         grown: dict[int, float] = {}  # by waiting process: growth of its children time, ticks
         if root != self._self:  # as a root, this process has its children time in /proc
@@ -143,7 +143,7 @@ class ProcessTree:
     def _remove(self, dead: Mapping[int, _Process]) -> dict[int, float]:
         """Remove dead processes from the tree.
 
-        Returns the ticks that were counted while the dead lived, by their nearest living ancestor.
+        Returns the counted ticks of the dead processes, by nearest living ancestor.
         """
         counted: dict[int, float] = defaultdict(float)
         for pid, last in dead.items():
@@ -173,7 +173,7 @@ class ProcessTree:
         self._others.discard(str(root))
 
     def _fresh(self, root: int) -> dict[int, _Process] | None:
-        """Processes that were never read before, and the root; None if /proc cannot be listed."""
+        """Processes without an earlier reading, and the root; None if /proc cannot be listed."""
         try:
             names = {name for name in os.listdir(self._proc) if name.isdigit()}
         except OSError:

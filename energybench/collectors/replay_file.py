@@ -30,7 +30,7 @@ _SEE_EXAMPLES = "see the example files in energybench/data/replays"
 
 
 class ReplaySpec(NamedTuple):
-    """A replay, ready to be run: windows on the virtual clock, and one series for each channel."""
+    """A replay, ready to be run: windows on the virtual clock, and a series for every channel."""
 
     label: str
     idle: Window | None
@@ -45,8 +45,10 @@ class ReplaySpec(NamedTuple):
     @property
     def end_s(self) -> float:
         """End of the last window."""
-        idle = (self.idle,) if self.idle else ()
-        return max(window.end_s for window in (*self.repeats, *self.regions, *idle))
+        windows = [*self.repeats, *self.regions]
+        if self.idle is not None:
+            windows.append(self.idle)
+        return max(window.end_s for window in windows)
 
 
 class _Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,7 +139,7 @@ def _repeats(path: Path, file: _File) -> tuple[Window, ...]:
 
 
 def _regions(path: Path, file: _File, repeats: tuple[Window, ...]) -> tuple[Window, ...]:
-    """Windows of the regions, each with the repeat that holds it."""
+    """Windows of the regions, with the number of the surrounding repeat."""
     regions = []
     for i, region in enumerate(file.regions):
         around = [
@@ -167,6 +169,6 @@ def _check_channels(path: Path, file: _File) -> None:
 
 
 def _keyed(channel: SyntheticChannel, host: str) -> SyntheticChannel:
-    """package-0 of two hosts are two sensors: their errors must not cancel in a comparison."""
+    """package-0 of two hosts are two sensors: the errors must not cancel in a comparison."""
     key = channel.key or f"{channel.device}:{channel.component}@{host}"
     return msgspec.structs.replace(channel, key=key)
