@@ -2,10 +2,10 @@
 
 The CPU time of a process stands in /proc/PID/stat. When a process dies, its parent waits for it,
 and the CPU time of its whole life moves into the "children" time of the parent. Time that had not
-been read before then is counted; time of earlier readings must not be counted twice. A process outlives
-its parent inside the tree. Two kinds of time are missed: time after the last reading of a process,
-if the waiting process is outside the tree (a daemon taken over by init); and the time of a daemon
-without a reading as a descendant. Source: proc_pid_stat(5) (utime, stime, cutime, cstime,
+been read before then is counted; time of earlier readings must not be counted twice. A process that
+outlives its parent stays in the tree. Two kinds of time are missed: time after the last reading of
+a process, if the waiting process is outside the tree (a daemon taken over by init); and the time of
+a daemon without a reading as a descendant. Source: proc_pid_stat(5) (utime, stime, cutime, cstime,
 starttime), getrusage(2) RUSAGE_CHILDREN.
 """
 
@@ -49,7 +49,7 @@ class _Process(NamedTuple):
 
     start     start time after boot; distinguishes two processes with one number
     ticks     CPU time of the threads, ended threads included
-    children  CPU time of the children after the process waited for them, descendants included
+    children  CPU time of dead children that the process has waited for, descendants included
     """
 
     parent: int
@@ -64,7 +64,7 @@ class _Process(NamedTuple):
 
 
 def children_s() -> float:
-    """CPU time in s of this process's dead children, after the wait for them."""
+    """CPU time in s of the dead children that this process has waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
