@@ -92,13 +92,19 @@ class Context(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A raw value with its time (monotonic s).
+    """One raw value of a sensor, on its way from the collector to the file.
 
-    For a collector or a sensor that knows the time of the value better than the engine.
+    A collector returns readings if the collector or the sensor knows the time of a value better
+    than the sampler. A bare count gets the time of the poll from the sampler.
+
+    raw      counts of the channel's resolution; None if the read failed
+    t_s      time of the value on the monotonic clock
+    channel  number of the channel within the run, which the sampler states
     """
 
-    raw: int
+    raw: int | None
     t_s: float
+    channel: int = 0
 
 
 @runtime_checkable
@@ -106,7 +112,8 @@ class Collector(Protocol):
     """One sensor family.
 
     A collector only reads, needs no root to start, never sleeps, never guesses, and costs nothing
-    on a machine without its sensors.
+    on a machine without its sensors. A collector with the attribute `last_resort = True` is opened
+    only if no sensor covers the CPU.
     """
 
     name: str

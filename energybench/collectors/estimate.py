@@ -73,6 +73,7 @@ class CpuEstimate:
     """
 
     name = "estimate"
+    last_resort = True
     about = (
         "CPU packages, if no sensor of the CPU answers: time x assumed power, ±50 %, marked "
         "estimated everywhere. No memory."

@@ -1,8 +1,8 @@
-"""Power over time with its exact energy, as arrays: the truth that the simulated sensors look at.
+"""Power over time with its exact energy, as arrays: the truth that the simulated sensors measure.
 
 `energy(t)` is the integral of power from time 0, in J, shape of t; time 0 is the start of the work.
-Families draw their parameters anew for every experiment; powers are those of one accelerator board
-and are scaled by the sensor's own size.
+A family draws new parameters for every experiment; powers are typical of one accelerator board, and
+are multiplied by the sensor's scale.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# how far beyond the work's edges a drawn profile reaches; further out its last level goes on
+# a drawn profile extends this far beyond the edges of the work; further out its last level goes on
 MARGIN_S = 2.0
-SENSOR_PERIOD_S = (
-    0.1  # of the boards' power sensors (arXiv 2312.02741): the period that a load must not share
-)
+# of the boards' power sensors (arXiv 2312.02741): a load in step with this period is measured badly
+SENSOR_PERIOD_S = 0.1
 
 
 class Wave(Protocol):
-    """Joules since the work began."""
+    """Joules since the start of the work."""
 
     def energy(self, t: Floats) -> Floats: ...
 
@@ -66,13 +65,13 @@ class Square(NamedTuple):
 
     def _since(self, x: Floats | np.float64) -> Floats:
         on = self.duty * self.period_s
-        whole = np.floor(x / self.period_s)
-        high = whole * on + np.minimum(x - whole * self.period_s, on)
+        periods = np.floor(x / self.period_s)
+        high = periods * on + np.minimum(x - periods * self.period_s, on)
         return np.asarray(self.high_w * high + self.low_w * (x - high))
 
 
 class Ramp(NamedTuple):
-    """Power that goes evenly from `from_w` to `to_w` in each period, and starts again."""
+    """Power that changes evenly from `from_w` to `to_w` in every period, and starts again."""
 
     from_w: float
     to_w: float
@@ -84,13 +83,13 @@ class Ramp(NamedTuple):
 
     def _since(self, x: Floats | np.float64) -> Floats:
         slope = (self.to_w - self.from_w) / self.period_s
-        whole = np.floor(x / self.period_s)
-        rest = x - whole * self.period_s
-        return np.asarray(self.from_w * x + slope / 2 * (whole * self.period_s**2 + rest**2))
+        periods = np.floor(x / self.period_s)
+        rest = x - periods * self.period_s
+        return np.asarray(self.from_w * x + slope / 2 * (periods * self.period_s**2 + rest**2))
 
 
 class Constant(NamedTuple):
-    """Always the same power."""
+    """Constant power."""
 
     power_w: float
 
@@ -98,9 +97,8 @@ class Constant(NamedTuple):
         return self.power_w * np.asarray(t)
 
 
-Draw = Callable[
-    [np.random.Generator, float, float], Wave
-]  # (random, seconds of work, scale of power) → one wave
+# (random numbers, seconds of work, scale of power) → wave
+Draw = Callable[[np.random.Generator, float, float], Wave]
 
 
 class Family(NamedTuple):
@@ -112,7 +110,7 @@ class Family(NamedTuple):
 
 
 def _levels(rng: np.random.Generator, scale: float) -> tuple[float, float]:
-    """Low and high watts: a board between idle with a context held and its limit of 400-700 W."""
+    """Low and high watts of a board, between idle with an open context and a limit of 400-700 W."""
     low = rng.uniform(60, 160)
     return scale * low, scale * (low + rng.uniform(40, 450))
 
@@ -132,16 +130,15 @@ def _square(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
 
 
 def _in_step(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
-    """A third exactly the sensor's period, a third its half or double, a third within 5 % of it."""
+    """A third exactly at the sensor's period, a third at half or double the period, a third within
+    5 % of the period.
+    """
     low, high = _levels(rng, scale)
-    kind = int(rng.integers(3))
-    factor = (
-        1.0
-        if kind == 0
-        else float(rng.choice((0.5, 2.0)))
-        if kind == 1
-        else 1 + float(rng.choice((-1, 1))) * _log_uniform(rng, 1e-3, 0.05)
-    )
+    kind, factor = int(rng.integers(3)), 1.0
+    if kind == 1:
+        factor = float(rng.choice((0.5, 2.0)))
+    elif kind == 2:
+        factor = 1 + float(rng.choice((-1, 1))) * _log_uniform(rng, 1e-3, 0.05)
     period = SENSOR_PERIOD_S * factor
     return Square(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
 
@@ -167,8 +164,8 @@ def _bursts(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
 
 
 def _noise(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
-    """Steps of random lengths (mean 30 ms to 1 s) whose levels remember the one before (first-order
-    autoregression).
+    """Steps of random lengths (mean 30 ms to 1 s) whose levels depend on the level before
+    (first-order autoregression).
     """
     edges, levels = _noise_steps(rng, -MARGIN_S, seconds + MARGIN_S, scale)
     return Steps.of(edges, levels)
@@ -184,17 +181,16 @@ def _noise_steps(
     )
     edges = start + np.concatenate(([0.0], np.cumsum(lengths)))
     edges = edges[: max(int(np.searchsorted(edges, end)), 1)]
-    taps = memory ** np.arange(
-        1 + int(math.log(1e-3) / math.log(max(memory, 1e-3)))
-    )  # what is left after them is under 0.1 %
+    # the weights that are cut off are under 0.1 %
+    taps = memory ** np.arange(1 + int(math.log(1e-3) / math.log(max(memory, 1e-3))))
     shocks = rng.standard_normal(edges.size + taps.size - 1)
     unit = np.convolve(shocks, taps, "valid") * math.sqrt(1 - memory**2)
     return edges, np.clip((low + high) / 2 + (high - low) / 4 * unit, low, high)
 
 
 def _work(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
-    """Idle, then work that begins and ends with the window, then idle; inside constant, a square
-    wave or noise.
+    """Idle, then work that starts and ends with the window, then idle; the work is constant, a
+    square wave or noise.
     """
     idle = scale * rng.uniform(40, 110)
     low, high = _levels(rng, scale)
@@ -237,8 +233,9 @@ class Load(NamedTuple):
     """One wave repeated: repeat r starts at starts_s[r], is stretched by stretch[r] and draws
     strength[r] times the power.
 
-    Between two repeats each goes on up to the middle of the gap. Shapes [n]; `bounds_s[r]` is where
-    repeat r takes over, `sums_j[r]` the energy there.
+    Between two repeats, the earlier wave continues up to the middle of the gap, and the later wave
+    takes over. Shapes [n]; `bounds_s[r]` is the time when repeat r takes over, `sums_j[r]` the
+    energy at that time.
     """
 
     wave: Wave
@@ -254,26 +251,14 @@ class Load(NamedTuple):
     ) -> Load:
         middles = (ends_s[:-1] + starts_s[1:]) / 2
         bounds = np.concatenate(([starts_s[0]], middles))
-        till = np.concatenate((middles, [starts_s[-1]]))
-        spent = (
-            strength
-            * stretch
-            * (
-                wave.energy((till - starts_s) / stretch)
-                - wave.energy((bounds - starts_s) / stretch)
-            )
-        )
-        return cls(
-            wave,
-            starts_s,
-            stretch,
-            strength,
-            bounds,
-            np.concatenate(([0.0], np.cumsum(spent[:-1]))),
-        )
+        until = np.concatenate((middles, [starts_s[-1]]))
+        first, last = ((edge - starts_s) / stretch for edge in (bounds, until))
+        energy = strength * stretch * (wave.energy(last) - wave.energy(first))
+        sums = np.concatenate(([0.0], np.cumsum(energy[:-1])))
+        return cls(wave, starts_s, stretch, strength, bounds, sums)
 
     def energy(self, t: Floats) -> Floats:
-        """True joules since the first repeat began."""
+        """True joules since the start of the first repeat."""
         r = np.maximum(np.searchsorted(self.bounds_s, t, side="right") - 1, 0)
         stretch, start = self.stretch[r], self.starts_s[r]
         base = self.wave.energy((self.bounds_s - self.starts_s) / self.stretch)[r]

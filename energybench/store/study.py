@@ -55,7 +55,7 @@ def read_study(path: Path) -> Study:
         raise BadInput(
             str(index),
             "is no study",
-            "name a directory that `energybench run WORKLOAD --study NAME` has made",
+            "name a directory that `energybench study WORKLOAD NAME` has made",
         )
     return strict.convert(value, Study, str(index))
 

@@ -5,6 +5,7 @@ into place.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -24,6 +25,7 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
+from energybench.plugins import Reading
 from energybench.store import samples
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS
 from energybench.store.run import Header, Line, Opening, encode, pretty, read_lines, record
@@ -77,10 +79,8 @@ class RunWriter:
             raise RuntimeError("the run is not open")
         self._windows.write(encode(line) + b"\n")
 
-    def poll(
-        self, values: list[tuple[int, float, int | None]], late_s: float, burst: bool, missed: int
-    ) -> None:
-        self._log().append(values, late_s, burst, missed)
+    def poll(self, readings: Sequence[Reading], late_s: float, burst: bool, missed: int) -> None:
+        self._log().append(readings, late_s, burst, missed)
 
     def opening(self, label: str, start_s: float, repeat: int | None = None) -> None:
         self._line(Line(opening=Opening(label=label, start_s=start_s, repeat=repeat)))
@@ -108,11 +108,6 @@ class RunWriter:
 
     def record(self, record: WorkRecord) -> None:
         self._line(Line(record=record))
-
-    def so_far(self) -> tuple[Record, tuple[Trace, ...]]:
-        """Record and traces as they stand."""
-        table = self._log().table()
-        return gather(self._header, read_lines(self.directory), table)
 
     def discard(self) -> None:
         """Remove the directory of a run in which nothing was measured."""

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("bad_input")  # one run, which the module's
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two finished runs, replayed."""
-    made = tmp_path_factory.mktemp("store")
+    folder = tmp_path_factory.mktemp("store")
     for name in ("cpu", "gpu"):
         ran = energybench(
             "measure",
@@ -28,11 +28,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--out",
             "results",
             "--json",
-            cwd=made,
+            cwd=folder,
         )
         assert ran.code == 0, ran.err
-        (made / f"{name}.json").write_text(ran.out)
-    return made
+        (folder / f"{name}.json").write_text(ran.out)
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["recover", "nosuch"], "nosuch"),
         (["nosuch"], "nosuch"),
     ],
-)  # fmt: skip
+)
 def test_wrong_arguments(store: Path, arguments: list[str], says: str) -> None:
     """One line that names what is wrong."""
     assert says in one_line(energybench(*arguments, cwd=store))
@@ -104,11 +104,19 @@ def damaged(text: str, kind: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
-        ("truncated", "cut off"), ("empty", "empty"), ("nan", "NaN"), ("duplicate", "'label' stands twice"), ("unknown", "surprise"),
-        ("missing", "energy_j"), ("foreign", "schema"), ("type", "energy_j"),
-        ("outside", "outside its interval"), ("later", "energybench/2"), ("list", "schema"),
+        ("truncated", "cut off"),
+        ("empty", "empty"),
+        ("nan", "NaN"),
+        ("duplicate", "'label' stands twice"),
+        ("unknown", "surprise"),
+        ("missing", "energy_j"),
+        ("foreign", "schema"),
+        ("type", "energy_j"),
+        ("outside", "outside its interval"),
+        ("later", "energybench/2"),
+        ("list", "schema"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_run_is_reported_not_guessed_at(
     store: Path, tmp_path: Path, kind: str, says: str
 ) -> None:
