@@ -1,6 +1,6 @@
 """Simulated sensors, with their stated timing and their true behaviour kept apart.
 
-A row states the timing of a collector (collectors/nvml.py, rapl.py, pm_counters.py), and behaves
+A row states the timing of a collector (nvml_channels.py, rapl.py, pm_counters.py), and behaves
 as published or reported for the sensor. Every experiment draws the phase and the lag of the sensor,
 and the gain from the stated prior (or, on purpose, from a wrong prior).
 """
@@ -17,7 +17,7 @@ from energybench.model import BoundaryName, Channel, Gain, Kind
 
 GainMode = Literal["prior", "1", "wide", "biased"]
 
-# as in collectors/nvml.py: rectangular within half a period of 0.1 s
+# as in collectors/nvml_channels.py: rectangular within half a period of 0.1 s
 LAG_U_S = 0.1 / math.sqrt(12.0)
 BIAS = -0.055  # of an A100 against a meter: arXiv 2312.02741
 RAPL_WRAP = 262_143_328_850  # the usual max_energy_range_uj: kernel documentation of powercap

@@ -9,7 +9,7 @@ import pytest
 
 from energybench import data
 from energybench.analysis.traces.unwrap import unwrap
-from energybench.collectors import nvml, rapl
+from energybench.collectors import nvml_channels, rapl
 from energybench.simulating.readings import Polled, read
 from energybench.simulating.sensors import (
     BIAS,
@@ -127,9 +127,10 @@ def test_what_is_stated_is_what_the_collectors_state() -> None:
     """Period, window, uncertainty of the lag and priors equal those of the collectors."""
     assert all(sensor.prior in data.priors() for sensor in SENSORS.values())
     counter, power = (dial.stated for dial in SENSORS["a100"].dials)
-    assert counter.period_s == nvml._COUNTER_PERIOD_S
-    assert (power.period_s, power.window_s) == (nvml._PART_TIME_PERIOD_S, nvml._PART_TIME_WINDOW_S)
-    assert pytest.approx(nvml._LAG_U_S) == LAG_U_S
+    assert counter.period_s == nvml_channels._COUNTER_PERIOD_S
+    timing = (nvml_channels._PART_TIME_PERIOD_S, nvml_channels._PART_TIME_WINDOW_S)
+    assert (power.period_s, power.window_s) == timing
+    assert pytest.approx(nvml_channels._LAG_U_S) == LAG_U_S
     assert SENSORS["rapl"].dials[0].stated.period_s == rapl.UPDATE_PERIOD_S
 
 
