@@ -1,4 +1,6 @@
-"""The one exception a person causes: it becomes one line on stderr and exit code 2."""
+"""The one exception a person causes: it becomes one line on stderr and exit code 2; and the one
+warning.
+"""
 
 
 class BadInput(Exception):
@@ -27,3 +29,21 @@ class DoesNotFit(BadInput):
 
 class NotHere(BadInput):
     """Something that this device does not have: in a study, listed as absent."""
+
+
+class UnknownFields(UserWarning):
+    """Documents hold fields that this version does not know; the command line prints one line.
+
+    places  the files (and lines)
+    fields  dotted names, with `[]` for the items of a list or dictionary: "repeats[].spin"
+    """
+
+    def __init__(self, places: tuple[str, ...], fields: tuple[str, ...]) -> None:
+        self.places, self.fields = places, fields
+        subject = f"{places[0]} holds"
+        if len(places) > 1:
+            subject = f"{places[0]} and {len(places) - 1} more hold"
+        super().__init__(
+            f"{subject} fields that this version does not know: {', '.join(fields)}; "
+            "written by a later energybench?"
+        )

@@ -146,6 +146,7 @@ def _drive(
     clock = MonotonicClock()
     sensors, host = _sensors(collectors, root)
     try:
+        profiles.check_replaceable(folder, host.name)
         driven: list[Driven] = []
         saved: list[Path] = []
         rows: list[dict[str, Any]] = []

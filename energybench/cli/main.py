@@ -15,6 +15,7 @@ from energybench.cli import (
     compare,
     doctor,
     grade,
+    later_fields,
     listing,
     measure,
     project,
@@ -69,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code. A person's mistake is one line on stderr and 2."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        code = app(args=given, prog_name="energybench", standalone_mode=False)
+        with later_fields.announced():
+            code = app(args=given, prog_name="energybench", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BadInput as error:
