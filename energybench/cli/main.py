@@ -14,6 +14,7 @@ from energybench.cli import (
     calibrate,
     compare,
     doctor,
+    explain,
     grade,
     later_fields,
     listing,
@@ -46,6 +47,7 @@ app.command("compare")(compare.compare)
 app.command("grade")(grade.grade)
 app.command("project")(project.project)
 app.command("report")(report.report)
+app.command("explain")(explain.explain)
 app.command("recover")(recover.recover)
 app.command("quickstart")(quickstart.quickstart)
 app.command("simulate")(simulate.simulate)

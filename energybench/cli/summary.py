@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from energybench.model import Comparison, Doubt, Estimate, Measurement, Roofline, WorkRecord
@@ -179,19 +181,16 @@ def answer(result: Comparison) -> str:
 
 
 def _together(result: Comparison) -> tuple[Doubt, ...]:
-    """What both sides carry is said once."""
-    prefixes = tuple(f"{label}: " for label in result.labels)
-    bare = [
-        doubt.message.removeprefix(prefixes[0]).removeprefix(prefixes[1]) for doubt in result.doubts
-    ]
-    said: dict[tuple[str, str], Doubt] = {}
-    for doubt, message in zip(result.doubts, bare, strict=True):
-        twice = bare.count(message) > 1
-        said.setdefault(
-            (doubt.code, message),
-            msgspec.structs.replace(doubt, message=f"both sides: {message}") if twice else doubt,
-        )
-    return tuple(said.values())
+    """The doubts of a comparison; a doubt that both sides carry stands once."""
+    sides = Counter((doubt.code, doubt.own_message) for doubt in result.doubts if doubt.about)
+    distinct: dict[tuple[str, str], Doubt] = {}
+    for doubt in result.doubts:
+        identity = (doubt.code, doubt.own_message)
+        if sides[identity] > 1:
+            own = msgspec.structs.replace(doubt, message=doubt.own_message, about=())
+            doubt = own.carried_from("both sides")
+        distinct.setdefault(identity, doubt)
+    return tuple(distinct.values())
 
 
 def doubts(found: tuple[Doubt, ...]) -> list[str]:

@@ -7,16 +7,19 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
 from energybench.analysis.energy.boundary import PREFERENCE
+from energybench.analysis.uncertainty.effects import BOUND_SPAN, Z95
 from energybench.model import ChannelStats, Measurement, Part, Passed
 
+# Kinds of effects that state a limit of error of a scale.
+_SCALES = frozenset({"gain", "limit-of-error", "assumed-power"})
 _GAPS = frozenset(
     {"sensor-lost", "wrap-ambiguous", "counter-reset", "recovered"}
 )  # doubts that leave part of a window uncovered
 _LIMIT = {
-    "normal": 1.96,
-    "student": 1.96,
+    "normal": Z95,
+    "student": Z95,
     "rectangular": math.sqrt(3.0),
-    "bound": math.sqrt(12.0),
+    "bound": BOUND_SPAN,
 }  # limit of error over u: 95 %, or the half-width
 _MOST_DIGITS = 12
 
@@ -149,11 +152,7 @@ def _gain(measurement: Measurement, component: str) -> tuple[float, float, str] 
     weighted by energy; None where no gain is stated.
     """
     estimate = measurement.components_j[component]
-    effects = [
-        effect
-        for effect in estimate.effects
-        if effect.name == "gain" or effect.name.endswith(": gain")
-    ]
+    effects = [effect for effect in estimate.effects if effect.kind in _SCALES]
     if not effects or estimate.value <= 0:
         return None
     limit = sum(abs(effect.u) * _LIMIT[effect.distribution] for effect in effects) / estimate.value

@@ -14,8 +14,6 @@ from energybench import data
 from energybench.analysis.energy.boundary import cover
 from energybench.analysis.energy.idle_power import AFTER, BEFORE
 from energybench.analysis.measurement.measure import (
-    IDLE,
-    REPEAT,
     Record,
     energies_so_far,
     sampling_rel,
@@ -32,7 +30,17 @@ from energybench.measuring.recent_samples import Recent
 from energybench.measuring.sampler import BURST_PERIOD_S, Sampler, Tick, smear_s
 from energybench.measuring.sensors import Sensors, open_all
 from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s
-from energybench.model import DeviceLimits, Doubt, Host, Measurement, Trace, Window
+from energybench.model import (
+    IDLE,
+    REPEAT,
+    DeviceLimits,
+    Doubt,
+    DoubtCode,
+    Host,
+    Measurement,
+    Trace,
+    Window,
+)
 from energybench.plugins import Clock, Context, ListsProcesses, Watches
 from energybench.store.layout import new_id
 from energybench.store.run import Header, Line, process_started, record
@@ -325,7 +333,7 @@ class Session:
     def region(self, label: str, start_s: float, end_s: float, repeat: int | None = None) -> None:
         self.writer.window(Window(label=label, start_s=start_s, end_s=end_s, repeat=repeat))
 
-    def doubt(self, code: str, message: str, remedy: str) -> None:
+    def doubt(self, code: DoubtCode, message: str, remedy: str) -> None:
         self.writer.doubt(Doubt(code=code, message=message, remedy=remedy))
 
     def energies(self) -> Sequence[float]:

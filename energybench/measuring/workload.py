@@ -247,7 +247,7 @@ class Bench:
         )
         if self.checkpoint and self._worked > self.complete:
             self.session.doubt(
-                "interrupted",
+                "checkpoint-beyond",
                 beyond(self.checkpoint),
                 f"the same command again: it goes on from {Path(self.checkpoint).name}",
             )

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.energy.boundary import GPU, NODE, NODE_AC, Ranges, cover
-from energybench.analysis.measurement.measure import REPEAT, Record, measure
+from energybench.analysis.measurement.measure import Record, measure
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.analysis.traces.mirrored_counters import mirrors
 from energybench.errors import BadInput
@@ -34,7 +34,7 @@ from energybench.meters.series import (
     spacing_s,
     steps,
 )
-from energybench.model import BoundaryName, Channel, Doubt, Gain, Measurement, Trace, Window
+from energybench.model import REPEAT, BoundaryName, Channel, Doubt, Gain, Measurement, Trace, Window
 from energybench.store import reader, samples
 from energybench.store.layout import PARQUET, RUN
 from energybench.store.run import Header, process_started

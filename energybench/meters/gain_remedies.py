@@ -6,96 +6,100 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from energybench.analysis.energy.boundary import CPU, GPU, MEMORY, Cover, Model
-from energybench.analysis.uncertainty.repeats import SCATTER, student_quantile
-from energybench.model import Estimate
+from energybench.analysis.uncertainty import effect_kinds
+from energybench.analysis.uncertainty.effects import Z95
+from energybench.analysis.uncertainty.repeats import student_quantile
+from energybench.model import EffectKind, Estimate
 
-SLOPE, SUPPLY = "slope of the meter against the sensors", "efficiency of the power supply"
-FOLLOWS, UNSEEN = "fans and regulators that follow the load", "parts without a sensor"
-LIMIT = "limit of error"  # how the name of the meter's own gain ends
-
-_Z95 = 1.959964
 _BOARD = "a meter of one board (`attach --scope gpu --device UUID`)"
-_OTHER = "longer repeats (`--min-window`)"  # what belongs to the edges of the windows
-_FIXED = (
-    (SCATTER, "more repeats"),
-    (SLOPE, "more repeats, and --idle 60 or more"),
-    (LIMIT, "a better meter"),
-    (
-        SUPPLY,
-        "--psu-efficiency with what its certificate says, or a meter behind the supply (`attach "
-        "--dc`)",
-    ),
-    (": lag", "--idle 30, whose step tells the offset of the meter's clock"),
-)
+_LONGER = "longer repeats (`--min-window`)"
+# Remedies by kind of effect; the other kinds belong to the edges of the windows.
+_REMEDIES: Mapping[EffectKind, str] = {
+    "scatter": "more repeats",
+    "slope": effect_kinds.remedy("slope", None),
+    "limit-of-error": "a better meter",
+    "supply-efficiency": effect_kinds.remedy("supply-efficiency", None),
+    "clock-offset": "--idle 30, whose step tells the offset of the meter's clock",
+    "lag": "`energybench calibrate`, which measures the lag of the sensor",
+}
 _OPEN: Mapping[str, tuple[str, str]] = {
     CPU: ("CPU package(s)", "open RAPL (`energybench doctor`)"),
     GPU: ("board(s)", "open NVML (`energybench doctor`)"),
 }
 
-Needs = Callable[
-    [str, float], str
-    # the remedy for an effect, by its name and by what it may be at most (relative) for the gain to
-    # be worth having
-]
+# The remedy for a kind of effect, if the effect may have at most this relative uncertainty for the
+# gain to be better known than before.
+Needs = Callable[[EffectKind, float], str]
+
+
+class _Source(NamedTuple):
+    """All effects of one name on a gain: their kind, and their relative standard uncertainty."""
+
+    name: str
+    kind: EffectKind
+    u_rel: float
 
 
 def largest(gain: Estimate) -> str:
-    """The effect that leaves most open, and how much: 'parts without a sensor ±5.2%'."""
-    name, u_rel = next(iter(_u_rels(gain).items()))
-    return f"{name} ±{u_rel:.1%}"
+    """The largest effect and its relative uncertainty: 'parts without a sensor ±5.2%'."""
+    source = _sources(gain)[0]
+    return f"{source.name} ±{source.u_rel:.1%}"
 
 
 def remedies(gain: Estimate, prior_rel: float, needs: Needs) -> str:
-    """Of the fewest effects without which the gain would be better known than it was believed: what
-    mends a smaller one does not help.
+    """Remedies for the fewest effects without which the gain would be better known than its prior.
+
+    A remedy for a smaller effect would not help.
     """
-    left = _u_rels(gain)
-    large: list[str] = []
-    while left and _squares(left) >= prior_rel**2:
-        large.append(name := next(iter(left)))
-        del left[name]
-    allowed = math.sqrt((prior_rel**2 - _squares(left)) / len(large)) if large else prior_rel
-    return (
-        "; and ".join(dict.fromkeys(remedy for name in large if (remedy := needs(name, allowed))))
-        or "a better meter"
-    )
+    small = _sources(gain)
+    large: list[_Source] = []
+    while small and _squares(small) >= prior_rel**2:
+        large.append(small.pop(0))
+    allowed_rel = prior_rel
+    if large:
+        allowed_rel = math.sqrt((prior_rel**2 - _squares(small)) / len(large))
+    texts = [text for source in large if (text := needs(source.kind, allowed_rel))]
+    return "; and ".join(dict.fromkeys(texts)) or "a better meter"
 
 
-def _u_rels(gain: Estimate) -> dict[str, float]:
-    """Relative standard uncertainties by effect, the largest first; of a scatter from few repeats
-    what its interval needs as a normal one.
+def _sources(gain: Estimate) -> list[_Source]:
+    """The effects by name, the largest first.
+
+    The scatter of few repeats counts as the normal effect that its interval would need.
     """
-    found: dict[str, float] = {}
+    sources: dict[str, _Source] = {}
     for effect in gain.effects:
-        factor = (
-            student_quantile(effect.dof) / _Z95
-            if effect.distribution == "student" and effect.dof
-            else 1.0
-        )
-        found[effect.name] = math.hypot(found.get(effect.name, 0.0), factor * effect.u / gain.value)
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+        factor = 1.0
+        if effect.distribution == "student" and effect.dof:
+            factor = student_quantile(effect.dof) / Z95
+        earlier = sources.get(effect.name)
+        u_rel = math.hypot(earlier.u_rel if earlier else 0.0, factor * effect.u / gain.value)
+        sources[effect.name] = _Source(effect.name, effect.kind, u_rel)
+    return sorted(sources.values(), key=lambda source: -source.u_rel)
 
 
-def _squares(u_rels: Mapping[str, float]) -> float:
-    return sum(u_rel**2 for u_rel in u_rels.values())
+def _squares(sources: Sequence[_Source]) -> float:
+    return sum(source.u_rel**2 for source in sources)
 
 
-def of_board(name: str, _: float) -> str:
-    return next((remedy for end, remedy in _FIXED if name.endswith(end)), _OTHER)
+def of_board(kind: EffectKind, _: float) -> str:
+    """The remedy for an effect on the gain of a board that has a meter of its own."""
+    return _REMEDIES.get(kind, _LONGER)
 
 
 def of_node(chosen: Cover, rise_w: float) -> Needs:
     """rise_w: by how much the sensors' sum rises from the quietest window to the busiest."""
     boards = any(source.channel.component == GPU for source in chosen.sources)
 
-    def needs(name: str, allowed: float) -> str:
-        if name == UNSEEN:
+    def needs(kind: EffectKind, allowed: float) -> str:
+        if kind == "parts-without-sensor":
             return _unseen(chosen.models, rise_w, allowed, boards)
-        if name == FOLLOWS:
+        if kind == "load-followers":
             return _BOARD if boards else ""
-        return of_board(name, allowed)
+        return of_board(kind, allowed)
 
     return needs
 

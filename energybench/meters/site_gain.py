@@ -20,16 +20,22 @@ import numpy as np
 
 from energybench.analysis.energy.boundary import GPU, NODE_AC, Cover
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
-from energybench.analysis.measurement.measure import IDLE, REPEAT
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.analysis.traces.part_time_sensors import informed
-from energybench.analysis.uncertainty.effects import combine, normal, rectangular
+from energybench.analysis.uncertainty.effect_kinds import Place
+from energybench.analysis.uncertainty.effects import (
+    Z95,
+    combine,
+    effect,
+    normal,
+    rectangular,
+    scaled,
+)
 from energybench.analysis.uncertainty.repeats import scatter_effect, student_quantile
 from energybench.errors import BadInput
 from energybench.meters import gain_remedies as site_remedies
-from energybench.meters.gain_remedies import FOLLOWS, LIMIT, SLOPE, SUPPLY, UNSEEN
 from energybench.meters.series import Floats
-from energybench.model import Channel, Effect, Estimate, Trace, Window
+from energybench.model import IDLE, REPEAT, Channel, Effect, Estimate, Trace, Window
 
 PSU_LOW, PSU_HIGH = (
     0.88,
@@ -42,7 +48,6 @@ PSU_STATED = 0.01
 FOLLOWS_HIGH = 0.05
 # of the highest power: over less, a meter good to 1 % tells a slope no better than a sensor's prior
 MIN_RISE = 0.2
-Z95 = 1.959964
 
 
 class Finding(NamedTuple):
@@ -220,23 +225,28 @@ def _relative(seen: _Seen, value: float, *, random: bool = False) -> tuple[Effec
     shared ones linearly.
     """
     n = len(seen.cells)
-    made: dict[str, list[float]] = {}
+    effects: dict[str, list[Effect]] = {}
     for cell in seen.cells:
-        for effect in cell.random if random else cell.common:
-            made.setdefault(effect.name, []).append(
-                effect.u / (cell.energy_j or math.inf) * value / n
-            )
-    return tuple(
-        normal(name, math.sqrt(sum(u * u for u in us)) if random else abs(sum(us)))
-        for name, us in made.items()
-    )
+        factor = value / n / (cell.energy_j or math.inf)
+        for one in scaled(cell.random if random else cell.common, factor):
+            effects.setdefault(one.name, []).append(one)
+    means = []
+    for alike in effects.values():
+        u = abs(sum(one.u for one in alike))
+        if random:
+            u = math.sqrt(sum(one.u**2 for one in alike))
+        means.append(
+            msgspec.structs.replace(alike[0], u=u, distribution="normal", dof=None, key=None)
+        )
+    return tuple(means)
 
 
 def _gain_effect(reference: Channel, value: float) -> Effect:
     gain = reference.gain
-    return Effect(
-        name=f"meter {reference.quantity or reference.device}: {LIMIT}",
-        u=gain.u_rel * value,
+    return effect(
+        "limit-of-error",
+        gain.u_rel * value,
+        Place("meter", reference.quantity or reference.device, "meter"),
         distribution=gain.distribution,
         key=gain.key,
     )
@@ -335,11 +345,11 @@ def _scale(
         )
     value = (1 + follows) / (efficiency * slope)
     effects = (
-        normal(SLOPE, value * u_slope / slope),
+        normal("slope", value * u_slope / slope),
         _gain_effect(reference, value),
-        rectangular(SUPPLY, value * half_psu / efficiency),
-        rectangular(FOLLOWS, value * half_follows / (1 + follows)),
-        rectangular(UNSEEN, value * unseen / rise / 2 / (1 + follows)),
+        rectangular("supply-efficiency", value * half_psu / efficiency),
+        rectangular("load-followers", value * half_follows / (1 + follows)),
+        rectangular("parts-without-sensor", value * unseen / rise / 2 / (1 + follows)),
     )
     return combine(value, effects)
 

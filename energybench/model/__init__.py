@@ -22,6 +22,8 @@ from energybench.model.base import (
 )
 from energybench.model.calibration import ChannelProfile, Profile, SiteGain
 from energybench.model.derived import (
+    ENERGY_RATIO,
+    TIME_X_ASSUMED_POWER,
     Aspect,
     Check,
     Claim,
@@ -37,11 +39,13 @@ from energybench.model.derived import (
     RuleBook,
     Timeline,
 )
+from energybench.model.doubts import Doubt, DoubtCode
+from energybench.model.effects import Effect, EffectKind, SensorSort
 from energybench.model.host import Condition, Gpu, Host, OtherLoad
 from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
 from energybench.model.measured import ChannelStats, Idle, Measurement, Region, Repeat
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
-from energybench.model.sensing import Channel, Gain, Trace, Window
+from energybench.model.sensing import IDLE, REPEAT, Channel, Gain, Trace, Window
 from energybench.model.study import (
     Absent,
     Axes,
@@ -60,9 +64,8 @@ from energybench.model.study import (
     Variant,
 )
 from energybench.model.values import (
+    UNUSED,
     Boundary,
-    Doubt,
-    Effect,
     Estimate,
     Part,
     Verification,
@@ -71,7 +74,12 @@ from energybench.model.values import (
 )
 
 __all__ = [
+    "ENERGY_RATIO",
+    "IDLE",
+    "REPEAT",
     "SCHEMA",
+    "TIME_X_ASSUMED_POWER",
+    "UNUSED",
     "Absent",
     "Aspect",
     "Axes",
@@ -90,7 +98,9 @@ __all__ = [
     "Distribution",
     "Document",
     "Doubt",
+    "DoubtCode",
     "Effect",
+    "EffectKind",
     "Estimate",
     "Expectation",
     "Gain",
@@ -127,6 +137,7 @@ __all__ = [
     "RuleBook",
     "Said",
     "Scalar",
+    "SensorSort",
     "Series",
     "SiteGain",
     "State",

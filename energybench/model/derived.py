@@ -1,16 +1,21 @@
-"""What measurements lead to: comparison, projection, grade, and the document that a report renders."""
+"""Results that are derived from measurements: comparison, projection, grade, document."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 from energybench.model.base import BoundaryName, NonNegative, Noun, Quality, Verdict
+from energybench.model.doubts import Doubt
 from energybench.model.measured import Measurement
 from energybench.model.sensing import Window
 from energybench.model.study import Study
-from energybench.model.values import Doubt, Estimate
+from energybench.model.values import Estimate
 
 Passed = Literal["pass", "fail", "unknown"]
+
+# Titles of a ratio: of measured energies, and of energies of which one side is estimated.
+ENERGY_RATIO = "energy ratio"
+TIME_X_ASSUMED_POWER = "time x assumed power"
 
 
 class RatioLine(Noun, frozen=True, kw_only=True):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from energybench.model.base import Kind, Noun, Quality, Timing
+from energybench.model.doubts import Doubt
 from energybench.model.host import Condition, Host, OtherLoad
 from energybench.model.limits import Roofline
 from energybench.model.record import WorkRecord
-from energybench.model.values import Boundary, Doubt, Estimate, Verification, Work, WorkloadRef
+from energybench.model.values import Boundary, Estimate, Verification, Work, WorkloadRef
 
 
 class Repeat(Noun, frozen=True, kw_only=True):

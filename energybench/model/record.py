@@ -9,7 +9,7 @@ import binascii
 import math
 
 from energybench.model.base import Noun
-from energybench.model.values import Doubt
+from energybench.model.doubts import Doubt
 
 Said = str | int | float | bool | None | tuple[str, ...]
 _PNG = b"\x89PNG\r\n\x1a\n"

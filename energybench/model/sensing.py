@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from energybench.model.base import Distribution, Kind, NonNegative, Noun, Positive, Timing
+from energybench.model.effects import SensorSort
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+REPEAT = "repeat"  # label of the window of one repeat of the work
+IDLE = "idle"  # label of the window of an idle phase
 
 
 class Gain(Noun, frozen=True, kw_only=True):
@@ -67,6 +72,13 @@ class Channel(Noun, frozen=True, kw_only=True):
     def id(self) -> str:
         """Unique within a run."""
         return "/".join((self.collector, self.device, self.component, self.quantity or self.kind))
+
+    @property
+    def sort(self) -> SensorSort:
+        """The sort of sensor: an attached meter, a model, or the kind of the node's own sensor."""
+        if self.collector == "meter":
+            return "meter"
+        return "model" if self.quality == "estimated" else self.kind
 
 
 class Trace(Noun, frozen=True, kw_only=True):

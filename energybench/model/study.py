@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Literal
 
 from energybench.model.base import NonNegative, Noun, Positive, Quality
+from energybench.model.doubts import Doubt
 from energybench.model.host import Host
-from energybench.model.values import Doubt, Estimate, Verification
+from energybench.model.values import Estimate, Verification
 
 Scalar = str | int | float | bool
 Quantity = Literal["speedup", "energy_ratio", "memory_ratio", "extra_memory_ratio", "time_s"]

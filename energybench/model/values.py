@@ -1,29 +1,36 @@
-"""What the work was, values with their effects, doubts, and what the joules cover."""
+"""Work, values with their intervals, and the boundary that an energy covers."""
 
 from __future__ import annotations
 
 from energybench.model.base import (
     BoundaryName,
-    Distribution,
     NonNegative,
     Noun,
     PartState,
     Positive,
     PrecisionPolicy,
 )
+from energybench.model.effects import Effect
+
+# Suffix of a component's name: devices of the node that the work was not given
+# ("gpu.board.unused").
+UNUSED = ".unused"
 
 
 class Work(Noun, frozen=True, kw_only=True):
-    """Solved work. `flops` and `bytes` are the algorithm's own (its roofline), None where nobody
-    has counted them.
+    """Solved work.
 
-    `arithmetic`: format that most of the flops are done in ("fp64", "fp32", "bf16", …): which
-    matrix rate is their limit. None: not stated.
+    unit         unit of the amount: "solve to residual 1e-10", "token", "sample"
+    fingerprint  names the problem: two runs with the same fingerprint did the same work
+    flops        floating point operations that the algorithm needs; None if nobody counted them
+    bytes        bytes that the algorithm must move; None if nobody counted them
+    arithmetic   format of most of the operations ("fp64", "fp32", "bf16", …), which decides the
+                 matrix rate that limits the work; None if not stated
     """
 
     amount: Positive
-    unit: str  # "solve to residual 1e-10", "token", "sample"
-    fingerprint: str  # of the problem: two runs with the same one did the same work
+    unit: str
+    fingerprint: str
     precision: PrecisionPolicy
     flops: NonNegative | None = None
     bytes: NonNegative | None = None
@@ -31,7 +38,7 @@ class Work(Noun, frozen=True, kw_only=True):
 
 
 class Verification(Noun, frozen=True, kw_only=True):
-    """A check of the result. `value` is None where the result was not even a finite number."""
+    """A check of a result. `value` is None if the result was not a finite number."""
 
     quantity: str
     value: float | None
@@ -40,7 +47,7 @@ class Verification(Noun, frozen=True, kw_only=True):
 
 
 class WorkloadRef(Noun, frozen=True, kw_only=True):
-    """Which workload ran, and how."""
+    """The workload of a run, with its size, device and settings."""
 
     name: str
     size: str
@@ -48,27 +55,8 @@ class WorkloadRef(Noun, frozen=True, kw_only=True):
     settings: dict[str, str | int | float | bool | None] = {}
 
 
-class Effect(Noun, frozen=True, kw_only=True):
-    """One source of uncertainty of a value, in the value's own unit.
-
-    u             signed contribution c·u(x) (GUM 5.1.3); its sign matters only against other values
-                  that share the key
-    distribution  normal; student (scale u, `dof`); rectangular (half-width u·√3);
-                  bound: the truth lies anywhere from the value to the value + u·√12, to that side
-                  only, and intervals take all of it
-    key           what the effect belongs to (sensor, model, site). Values that share a key share
-                  the error; None: nobody else's
-    """
-
-    name: str
-    u: float
-    distribution: Distribution = "normal"
-    dof: Positive | None = None
-    key: str | None = None
-
-
 class Estimate(Noun, frozen=True, kw_only=True):
-    """A value, its interval, and the effects the interval was made from."""
+    """A value, its interval, and the effects from which the interval was made."""
 
     value: float
     low: float
@@ -88,18 +76,10 @@ class Estimate(Noun, frozen=True, kw_only=True):
         return (self.high - self.low) / 2
 
 
-class Doubt(Noun, frozen=True, kw_only=True):
-    """Something that weakens a result, and what would mend it."""
-
-    code: str
-    message: str
-    remedy: str
-
-
 class Part(Noun, frozen=True, kw_only=True):
     """A part of a boundary.
 
-    `low_w`, `high_w`: the range a modelled or missing part may draw; None where measured.
+    low_w, high_w  range of power of a modelled or missing part, W; None for a measured part
     """
 
     component: str
@@ -111,8 +91,9 @@ class Part(Noun, frozen=True, kw_only=True):
 
 
 class Boundary(Noun, frozen=True, kw_only=True):
-    """What the joules cover. compute = every package + all memory + every accelerator present, used
-    or idle.
+    """The hardware whose energy is counted.
+
+    compute = every package + all memory + every accelerator present, used or idle.
     """
 
     name: BoundaryName

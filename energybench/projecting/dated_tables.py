@@ -86,7 +86,7 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 @cache
 def _prices() -> dict[str, Row]:
-    text = files(__package__).joinpath("prices.csv").read_text("utf-8")
+    text = files("energybench.data").joinpath("prices.csv").read_text("utf-8")
     return {
         row["sku"]: Row(
             float(row["usd_per_h"]),
@@ -100,7 +100,9 @@ def _prices() -> dict[str, Row]:
 
 @cache
 def _equivalences() -> dict[str, Row]:
-    table = tomllib.loads(files(__package__).joinpath("equivalences.toml").read_text("utf-8"))
+    table = tomllib.loads(
+        files("energybench.data").joinpath("equivalences.toml").read_text("utf-8")
+    )
     return {
         name: Row(float(row["value"]), row["unit"], row["source"], str(row["year"]))
         for name, row in table.items()

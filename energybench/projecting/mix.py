@@ -17,10 +17,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from energybench.analysis.comparison.compare import ASSUMED
 from energybench.analysis.uncertainty.effects import exact, scale
 from energybench.errors import BadInput
-from energybench.model import Comparison, Doubt, Estimate, Input
+from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Doubt, Estimate, Input
 from energybench.projecting.formula import Step
 
 QUANTITIES = {
@@ -54,7 +53,7 @@ def label(comparison: Comparison) -> str:
 
 def assumed(comparison: Comparison) -> bool:
     """Whether a side had no energy sensor."""
-    return comparison.title == ASSUMED or comparison.quality in ("estimated", None)
+    return comparison.title == TIME_X_ASSUMED_POWER or comparison.quality in ("estimated", None)
 
 
 def measured(
@@ -167,7 +166,7 @@ def _quantities(comparison: Comparison, where: str) -> dict[str, Estimate | None
 
 def _source(comparison: Comparison) -> str:
     return (
-        f"{ASSUMED if assumed(comparison) else 'measured'}: {label(comparison)}, boundary "
+        f"{TIME_X_ASSUMED_POWER if assumed(comparison) else 'measured'}: {label(comparison)}, boundary "
         f"{comparison.boundary}"
     )
 
@@ -318,4 +317,4 @@ def _means(count: int) -> list[Step]:
     ]
 
 
-__all__ = ["ASSUMED", "QUANTITIES", "Measured", "assumed", "label", "measured"]
+__all__ = ["TIME_X_ASSUMED_POWER", "QUANTITIES", "Measured", "assumed", "label", "measured"]

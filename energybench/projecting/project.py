@@ -16,10 +16,12 @@ import msgspec
 from energybench.analysis.uncertainty.effects import propagate
 from energybench.errors import BadInput
 from energybench.model import (
+    TIME_X_ASSUMED_POWER,
     BoundaryName,
     Claim,
     Comparison,
     Doubt,
+    DoubtCode,
     Estimate,
     Input,
     Line,
@@ -430,7 +432,9 @@ def _title(scenario: Scenario, comparisons: Sequence[Comparison]) -> str:
         else f"mix of {len(comparisons)} applications"
     )
     return f"{scenario.title}: {what}" + (
-        f" ({mix.ASSUMED})" if any(mix.assumed(comparison) for comparison in comparisons) else ""
+        f" ({TIME_X_ASSUMED_POWER})"
+        if any(mix.assumed(comparison) for comparison in comparisons)
+        else ""
     )
 
 
@@ -464,7 +468,7 @@ def _doubts(
         message = f"{whose}: {', '.join(fallen_back)} as the scenario states"
         made.append(
             Doubt(
-                code="not-measured",
+                code="comparison-incomplete",
                 message=message,
                 remedy="--idle 60 on both sides"
                 if comparisons
@@ -485,7 +489,8 @@ def _doubts(
         )
     named = [line for name in RESULTS if (line := getattr(results, name)) is not None]
     base = {name for line in named or chain.lines for name in chain.inputs_of(line)}
-    for word in ("inferred", "assumed"):
+    codes: dict[str, DoubtCode] = {"inferred": "inferred-inputs", "assumed": "assumed-inputs"}
+    for word, code in codes.items():
         names = [
             g.name
             for g in scenario.inputs
@@ -494,7 +499,7 @@ def _doubts(
         if names:
             made.append(
                 Doubt(
-                    code=f"{word}-inputs",
+                    code=code,
                     message=f"{word}, not read in a source: {', '.join(names)}",
                     remedy="state your own, with low and high",
                 )
@@ -513,14 +518,10 @@ def _doubts(
 
 
 def _carried(comparisons: Sequence[Comparison]) -> list[Doubt]:
-    """The comparisons' own doubts, each with its application where there are several."""
+    """The doubts of the comparisons; of several comparisons, each with its application."""
     several = len(comparisons) > 1
     return [
-        Doubt(
-            code=doubt.code,
-            message=f"{mix.label(comparison)}: {doubt.message}" if several else doubt.message,
-            remedy=doubt.remedy,
-        )
+        doubt.carried_from(mix.label(comparison)) if several else doubt
         for comparison in comparisons
         for doubt in comparison.doubts
     ]

@@ -72,7 +72,7 @@ class _Share(Noun, frozen=True, kw_only=True):
 
 def names() -> tuple[str, ...]:
     """Built-in scenarios."""
-    folder = files(__package__).joinpath("scenarios")
+    folder = files("energybench.data").joinpath("scenarios")
     return tuple(
         sorted(
             entry.name.removesuffix(".toml")
@@ -86,7 +86,7 @@ def read(name: str) -> Scenario:
     """A built-in scenario by name, or one from a file. Raises BadInput."""
     if name in names():
         return parse(
-            files(__package__).joinpath("scenarios", f"{name}.toml").read_text("utf-8"), name
+            files("energybench.data").joinpath("scenarios", f"{name}.toml").read_text("utf-8"), name
         )
     path = Path(name)
     if not (name.endswith(".toml") or "/" in name or path.is_file()):
@@ -216,6 +216,10 @@ def _convert(value: Any, kind: type[T], where: str) -> T:
             )
         elif said.startswith("Invalid enum value"):
             remedy = f"one of {', '.join(_words(kind, path))}"
+            if kind is Doubt:
+                remedy = (
+                    "`energybench explain` lists the codes; scenario-note is for a note of your own"
+                )
         elif wanted := re.match(r"Expected `(\w+)", said):
             remedy = _WANTED.get(wanted[1], "")
         said = said.replace("Object missing required field", "lacks the key").replace("`", "'")

@@ -14,13 +14,12 @@ import numpy.typing as npt
 
 from energybench.analysis.energy.boundary import Ranges
 from energybench.analysis.measurement.measure import (
-    REPEAT,
     Record,
     energies_so_far,
     energy_to_solution,
 )
 from energybench.analysis.uncertainty.repeats import wants_more
-from energybench.model import Host, Trace, Window
+from energybench.model import REPEAT, Host, Trace, Window
 from energybench.simulating.polling import BURST_PERIOD_S, Schedule, Stagger, edge_s, schedule
 from energybench.simulating.sensors import (
     SENSORS,

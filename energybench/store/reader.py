@@ -109,7 +109,7 @@ def _recovery_doubts(header: Header, lines: Sequence[Line]) -> tuple[Doubt, ...]
     if file := _checkpoint(header, lines):
         doubts.append(
             Doubt(
-                code="interrupted",
+                code="checkpoint-beyond",
                 message=beyond(file),
                 remedy=f"the same command again: it goes on from {Path(file).name}",
             )

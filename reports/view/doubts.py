@@ -1,5 +1,5 @@
-"""Doubts in words: each once, under one heading a code and remedy, with the results that it
-weakens.
+"""Doubts in words: each once, under one heading for its code and remedy, with the results that the
+doubt weakens.
 """
 
 from __future__ import annotations
@@ -14,60 +14,40 @@ from energybench_reports.view.wording import plain
 
 
 def weaknesses(document: Document, names: Mapping[str, str]) -> tuple[Weakness, ...]:
-    """All doubts in the order given.
+    """All doubts of the document, in order.
 
-    What a comparison or a projection only carries on is its origin's, said once.
+    A doubt that a comparison or a projection carries from another result stands once, under the
+    label of the result in which it arose.
+
+    names  the name of each measurement, by its id
     """
-    found: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for subject, doubt in _all(document, names):
-        origin, message = _origin(doubt.message, _carriers(document))
-        subjects = found.setdefault((plain(doubt.code), plain(doubt.remedy)), {}).setdefault(
-            plain(message).rstrip("."), []
-        )
-        if (origin or subject) not in subjects:
-            subjects.append(origin or subject)
+    headings: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for result, doubt in _all(document, names):
+        origin = plain(doubt.about[-1]) if doubt.about else result
+        messages = headings.setdefault((plain(doubt.code), plain(doubt.remedy)), {})
+        origins = messages.setdefault(plain(doubt.own_message).rstrip("."), [])
+        if origin not in origins:
+            origins.append(origin)
     return tuple(
-        Weakness(code, remedy, tuple((message, tuple(about)) for message, about in said.items()))
-        for (code, remedy), said in found.items()
+        Weakness(
+            code,
+            remedy,
+            tuple((message, tuple(origins)) for message, origins in messages.items()),
+        )
+        for (code, remedy), messages in headings.items()
     )
 
 
 def _all(document: Document, names: Mapping[str, str]) -> Iterator[tuple[str, Doubt]]:
+    """Each doubt with the name of the result that holds it."""
     for result in document.results:
         if isinstance(result, Measurement):
-            subject = names[result.id]
+            name = names[result.id]
         elif isinstance(result, Comparison):
-            subject = " → ".join(pair(result))
+            name = " → ".join(pair(result))
         elif isinstance(result, Study):
-            subject = plain(result.label)
+            name = plain(result.label)
         else:
-            subject = heading(result)
+            name = heading(result)
         for doubt in result.doubts:
-            yield subject, doubt
-
-
-def _carriers(document: Document) -> tuple[str, ...]:
-    """What a carried doubt begins with: the label of a side, or of a comparison.
-
-    The longest first.
-    """
-    comparisons: tuple[Comparison, ...] = document.of(Comparison)
-    known = {
-        label
-        for comparison in comparisons
-        for label in (*comparison.labels, " → ".join(comparison.labels))
-    }
-    known |= {measurement.label for measurement in document.of(Measurement)}
-    return tuple(
-        sorted((label for label in known if label), key=lambda label: (-len(label), label))
-    )
-
-
-def _origin(message: str, carriers: tuple[str, ...]) -> tuple[str, str]:
-    """Where a carried doubt comes from ('' where it is the result's own), and its message without
-    those labels.
-    """
-    origin = ""
-    while label := next((label for label in carriers if message.startswith(f"{label}: ")), ""):
-        origin, message = plain(label), message[len(label) + 2 :]
-    return origin, message
+            yield name, doubt

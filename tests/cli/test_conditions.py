@@ -152,7 +152,7 @@ def test_a_steady_board_gives_no_doubt(tmp_path: Path) -> None:
         "temperature-drift",
         "clock-drift",
         "throttled",
-        "power-capped",
+        "at-power-limit",
         "other-load",
     } & set(doubts(found))
     assert [
@@ -185,7 +185,7 @@ def test_refused_queries_leave_no_figure(tmp_path: Path) -> None:
         for each in found["conditions"]
         if each["device"] == UUIDS[0]
     } <= {(None, None, None)}
-    assert not {"temperature-drift", "clock-drift", "throttled", "power-capped"} & set(
+    assert not {"temperature-drift", "clock-drift", "throttled", "at-power-limit"} & set(
         doubts(found)
     )
     assert found["components_j"]["gpu.board"]["value"] > 0

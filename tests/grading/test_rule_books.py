@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.analysis.uncertainty.effects import combine, normal, rectangular
 from energybench.grading.facts import figure
 from energybench.grading.rule_books import grade
@@ -41,14 +42,11 @@ def metered(
     """A node with one meter, three repeats of a workload."""
     component = {"node-ac": "node.ac", "node-dc": "node"}.get(boundary, "cpu.package")
     power_w = 1000.0
-    gain = (
-        normal
-        if distribution == "normal"
-        else (lambda name, u, key: rectangular(name, u * math.sqrt(3.0), key))
-    )
-    energy = combine(
-        power_w * seconds, [gain(f"{component} n1: gain", u_rel * power_w * seconds, "gain:n1")]
-    )
+    place, u_j = Place(component, "n1", "counter"), u_rel * power_w * seconds
+    gain = normal("gain", u_j, place, key="gain:n1")
+    if distribution != "normal":
+        gain = rectangular("gain", u_j * math.sqrt(3.0), place, key="gain:n1")
+    energy = combine(power_w * seconds, [gain])
     stated: dict[str, Any] = {
         "id": "r",
         "label": "r",

@@ -243,7 +243,7 @@ def test_what_both_sides_share_cancels() -> None:
     assert line(made.lines, "ratio_fleet").value.half_width < 1e-4
     assert line(made.lines, "baseline_energy_mwh").value.half_width > 50
     powers: dict[str, tuple[Any, str] | None] = {
-        f"power_{side}_w": (combine(watt, [normal("gain", 0.05 * watt, "gain:meter")]), "W")
+        f"power_{side}_w": (combine(watt, [normal("gain", 0.05 * watt, key="gain:meter")]), "W")
         for side, watt in (("baseline", 780.0), ("candidate", 1880.0))
     }
     assert line(project(fleet(powers)).lines, "ratio_node").value.half_width < 1e-9
@@ -509,7 +509,7 @@ def test_a_gain_shared_by_applications_stays_shared() -> None:
     """
 
     def power(watt: float, key: str) -> Estimate:
-        return combine(watt, [normal("gain", 0.05 * watt, key)])
+        return combine(watt, [normal("gain", 0.05 * watt, key=key)])
 
     def half(keys: tuple[str, str]) -> float:
         apps = [

@@ -118,7 +118,7 @@ def test_shared_inputs_cancel() -> None:
     """Lines are computed from the base inputs: what they share has no part in their ratio or
     difference.
     """
-    x = combine(10.0, [normal("x", 1.0)])
+    x = combine(10.0, [normal("stated-range", 1.0, detail="x")])
     made = project(
         scenario(
             given("x", x),
@@ -144,7 +144,7 @@ def test_shared_keys_cancel() -> None:
 
     def ratio(keys: tuple[str, str]) -> Estimate:
         inputs = [
-            given(name, combine(100.0, [rectangular("gain", 5.0, key)]))
+            given(name, combine(100.0, [rectangular("gain", 5.0, key=key)]))
             for name, key in zip("ab", keys, strict=True)
         ]
         return project(scenario(*inputs, lines=[("r", "a / b")])).lines[0].value
@@ -368,7 +368,7 @@ def test_fallback_is_a_doubt() -> None:
         [comparison(idle_w=(None, 1.0))],
     )
     assert made.lines[0].value.value == 150
-    assert "not-measured" in codes(made.doubts)
+    assert "comparison-incomplete" in codes(made.doubts)
 
 
 @pytest.mark.parametrize(

@@ -221,12 +221,12 @@ def test_example_centre_with_and_without() -> None:
     """The example runs as it is, and takes a comparison at any boundary."""
     alone = project(read("example-centre"))
     assert alone.saved_mwh_per_month is not None
-    assert "not-measured" in codes(alone.doubts)
+    assert "comparison-incomplete" in codes(alone.doubts)
     for boundary in ("compute", "device", "node-dc", "node-ac"):
         made = project(read("example-centre"), [comparison(boundary=boundary)])
         assert made.saved_mwh_per_month is not None
         assert made.saved_mwh_per_month.value > 0
-        assert "not-measured" not in codes(made.doubts)
+        assert "comparison-incomplete" not in codes(made.doubts)
     project(
         read("example-centre"),
         [
@@ -275,7 +275,7 @@ def test_codecarbon_is_not_imported() -> None:
     """Its tables are read beside it: importing it would initialise NVML."""
     loaded = "any(m.partition('.')[0] in ('codecarbon', 'pynvml') for m in sys.modules)"
     code = (
-        "import sys; from energybench.data import tables; tables.carbon('USA', 'w'); "
+        "import sys; from energybench.projecting import dated_tables; dated_tables.carbon('USA', 'w'); "
         f"sys.exit({loaded})"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

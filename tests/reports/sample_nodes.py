@@ -44,7 +44,9 @@ def about(value: float, low: float, high: float) -> Estimate:
 
 
 def scatter(u: float, n: int = 8) -> Effect:
-    return Effect(name=f"scatter of {n} repeats", u=u, distribution="student", dof=n - 1)
+    return Effect(
+        name=f"scatter of {n} repeats", u=u, distribution="student", dof=n - 1, kind="scatter"
+    )
 
 
 def repeats_of(
@@ -89,10 +91,42 @@ def cpu_node() -> Measurement:
     energy = interval(
         58_420.0,
         scatter(92.0),
-        Effect(name="cpu.package package-0: gain", u=756.0, key="gain:nid001-package-0"),
-        Effect(name="cpu.package package-1: gain", u=749.0, key="gain:nid001-package-1"),
-        Effect(name="cpu.dram package-0: gain", u=243.0, key="gain:nid001-dram-0"),
-        Effect(name="cpu.dram package-1: gain", u=241.0, key="gain:nid001-dram-1"),
+        Effect(
+            name="cpu.package package-0: gain",
+            u=756.0,
+            key="gain:nid001-package-0",
+            kind="gain",
+            component="cpu.package",
+            device="package-0",
+            sensor="counter",
+        ),
+        Effect(
+            name="cpu.package package-1: gain",
+            u=749.0,
+            key="gain:nid001-package-1",
+            kind="gain",
+            component="cpu.package",
+            device="package-1",
+            sensor="counter",
+        ),
+        Effect(
+            name="cpu.dram package-0: gain",
+            u=243.0,
+            key="gain:nid001-dram-0",
+            kind="gain",
+            component="cpu.dram",
+            device="package-0",
+            sensor="counter",
+        ),
+        Effect(
+            name="cpu.dram package-1: gain",
+            u=241.0,
+            key="gain:nid001-dram-1",
+            kind="gain",
+            component="cpu.dram",
+            device="package-1",
+            sensor="counter",
+        ),
     )
     devices = ("package-0", "package-1")
     return Measurement(
@@ -117,10 +151,14 @@ def cpu_node() -> Measurement:
         energy_j=energy,
         components_j={
             "cpu.package": interval(
-                50_358.0, scatter(80.0), Effect(name="gain", u=1064.0, key="gain:packages")
+                50_358.0,
+                scatter(80.0),
+                Effect(name="gain", u=1064.0, key="gain:packages", kind="gain", sensor="counter"),
             ),
             "cpu.dram": interval(
-                8_062.0, scatter(12.0), Effect(name="gain", u=342.0, key="gain:dram")
+                8_062.0,
+                scatter(12.0),
+                Effect(name="gain", u=342.0, key="gain:dram", kind="gain", sensor="counter"),
             ),
         },
         time_s=interval(124.31, scatter(0.09)),
@@ -188,33 +226,79 @@ def gpu_node(used: int = 4) -> Measurement:
     )
     shares = {"cpu.package": 0.093, "cpu.dram": 0.079, "gpu.board": 0.828 if used == 4 else 0.70}
     components = {
-        "cpu.package": interval(1_085.0, Effect(name="gain", u=33.0, key="gain:nid101-package-0")),
+        "cpu.package": interval(
+            1_085.0,
+            Effect(name="gain", u=33.0, key="gain:nid101-package-0", kind="gain", sensor="counter"),
+        ),
         "cpu.dram": interval(
             922.0,
             Effect(
-                name="model, hardware", u=117.0, distribution="rectangular", key="memory@nid101"
+                name="model, hardware",
+                u=117.0,
+                distribution="rectangular",
+                key="memory@nid101",
+                kind="model",
+                sensor="model",
             ),
         ),
-        "gpu.board": interval(9_675.0 if used == 4 else 8_180.0, Effect(name="gain", u=194.0)),
+        "gpu.board": interval(
+            9_675.0 if used == 4 else 8_180.0,
+            Effect(name="gain", u=194.0, kind="gain", sensor="counter"),
+        ),
     }
     if used < 4:
-        components["gpu.board.unused"] = interval(1_495.0, Effect(name="gain", u=31.0))
+        components["gpu.board.unused"] = interval(
+            1_495.0, Effect(name="gain", u=31.0, kind="gain", sensor="counter")
+        )
     energy = interval(
         11_682.0,
         scatter(41.0),
         *(
-            Effect(name=f"gpu.board {uuid}: gain", u=97.0 - i, key=f"gain:{uuid}")
+            Effect(
+                name=f"gpu.board {uuid}: gain",
+                u=97.0 - i,
+                key=f"gain:{uuid}",
+                kind="gain",
+                component="gpu.board",
+                device=uuid,
+                sensor="counter",
+            )
             for i, uuid in enumerate(A100)
         ),
-        Effect(name="cpu.package package-0: gain", u=32.6, key="gain:nid101-package-0"),
+        Effect(
+            name="cpu.package package-0: gain",
+            u=32.6,
+            key="gain:nid101-package-0",
+            kind="gain",
+            component="cpu.package",
+            device="package-0",
+            sensor="counter",
+        ),
         Effect(
             name="cpu.dram: model, hardware",
             u=83.0,
             distribution="rectangular",
             key="cpu.dram@nid101",
+            kind="model",
+            component="cpu.dram",
+            sensor="model",
         ),
-        Effect(name="cpu.dram: model, load", u=83.0, distribution="rectangular"),
-        Effect(name="network: missing", u=52.0, distribution="bound"),
+        Effect(
+            name="cpu.dram: model, load",
+            u=83.0,
+            distribution="rectangular",
+            kind="model",
+            component="cpu.dram",
+            sensor="model",
+        ),
+        Effect(
+            name="network: missing",
+            u=52.0,
+            distribution="bound",
+            kind="missing",
+            component="network",
+            sensor="model",
+        ),
     )
     return Measurement(
         id="2026-03-02T11-40-37Z_milc_node_91bc",

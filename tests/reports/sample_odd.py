@@ -64,6 +64,9 @@ def estimated() -> Document:
             u=0.2887 * watts * time_s,
             distribution="rectangular",
             key="model:AMD EPYC",
+            kind="assumed-power",
+            component="cpu.package",
+            sensor="model",
         )
         return Measurement(
             id=name,
@@ -234,7 +237,7 @@ def hostile() -> Document:
     """Foreign text that tries to leave its place, wherever foreign text can stand."""
     script, image, table = HOSTILE
     cpu, gpu = cpu_node(), gpu_node()
-    bad = Doubt(code=table, message=image + table, remedy=script)
+    bad = Doubt(code="sensor-note", message=image + table, remedy=script)
 
     def renamed(m: Measurement, label: str) -> Measurement:
         parts = tuple(

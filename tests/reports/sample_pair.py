@@ -32,10 +32,34 @@ def compared(baseline: Measurement, candidate: Measurement) -> Comparison:
             high=5.38,
             effects=(
                 scatter(0.019),
-                Effect(name="cpu.package package-0: gain", u=0.065, key="gain:nid001-package-0"),
-                Effect(name="cpu.package package-1: gain", u=0.064, key="gain:nid001-package-1"),
+                Effect(
+                    name="cpu.package package-0: gain",
+                    u=0.065,
+                    key="gain:nid001-package-0",
+                    kind="gain",
+                    component="cpu.package",
+                    device="package-0",
+                    sensor="counter",
+                ),
+                Effect(
+                    name="cpu.package package-1: gain",
+                    u=0.064,
+                    key="gain:nid001-package-1",
+                    kind="gain",
+                    component="cpu.package",
+                    device="package-1",
+                    sensor="counter",
+                ),
                 *(
-                    Effect(name=f"gpu.board {uuid}: gain", u=-0.042, key=f"gain:{uuid}")
+                    Effect(
+                        name=f"gpu.board {uuid}: gain",
+                        u=-0.042,
+                        key=f"gain:{uuid}",
+                        kind="gain",
+                        component="gpu.board",
+                        device=uuid,
+                        sensor="counter",
+                    )
                     for uuid in A100
                 ),
                 Effect(
@@ -43,8 +67,18 @@ def compared(baseline: Measurement, candidate: Measurement) -> Comparison:
                     u=-0.036,
                     distribution="rectangular",
                     key="cpu.dram@nid101",
+                    kind="model",
+                    component="cpu.dram",
+                    sensor="model",
                 ),
-                Effect(name="network: missing", u=-0.022, distribution="bound"),
+                Effect(
+                    name="network: missing",
+                    u=-0.022,
+                    distribution="bound",
+                    kind="missing",
+                    component="network",
+                    sensor="model",
+                ),
             ),
         ),
         speedup=about(12.0, 11.94, 12.06),
@@ -62,12 +96,13 @@ def compared(baseline: Measurement, candidate: Measurement) -> Comparison:
         idle_power_w=(baseline.idle_power_w, candidate.idle_power_w),
         doubts=(
             Doubt(
-                code="one-node-each",
+                code="one-node",
                 message="one node of each kind: this is about these nodes, not about the partitions",
                 remedy="repeat on five nodes or more of each",
             ),
             Doubt(
                 code="memory-modelled",
+                about=("GPU node",),
                 message="GPU node: memory has no energy counter here: modelled at 51-128 W for what is "
                 "installed",
                 remedy="a node meter, or a CPU with a DRAM counter",

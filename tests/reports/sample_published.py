@@ -13,7 +13,10 @@ def _given(name: str, value: float, low: float, high: float, unit: str, source: 
     return Input(
         name=name,
         value=Estimate(
-            value=value, low=low, high=high, effects=(Effect(name=name, u=(high - low) / 4),)
+            value=value,
+            low=low,
+            high=high,
+            effects=(Effect(name=name, u=(high - low) / 4, kind="stated-range"),),
         ),
         unit=unit,
         source=source,
@@ -208,12 +211,12 @@ def claims_2023() -> Projection:
         claims=claims,
         doubts=(
             Doubt(
-                code="mean-not-named",
+                code="scenario-note",
                 message="the post does not say which mean its 5x is",
                 remedy="the energy-weighted (harmonic) mean is used; see the line's source",
             ),
             Doubt(
-                code="full-utilisation",
+                code="full-load",
                 message="full utilisation and no energy outside the nodes are assumed",
                 remedy="give utilisation, PUE and P_uncovered in a scenario of your own",
             ),

@@ -1,88 +1,99 @@
-"""Whether two measurements may be compared, and what weakens the comparison (Lee et al., ISCA 2010:
-untuned baselines).
+"""Whether two measurements may be compared, and doubts about their comparison.
+
+Source of the doubts about untuned baselines: Lee et al., ISCA 2010.
 """
 
 from __future__ import annotations
 
-from energybench.analysis.measurement import roofline as limits
+from typing import NamedTuple
+
+from energybench.analysis.measurement import roofline
 from energybench.errors import Refused
-from energybench.model import Doubt, Measurement
+from energybench.model import Doubt, DoubtCode, Host, Measurement
 
 _LIBRARIES = ("torch", "triton", "numpy")
 
 
+class _Reason(NamedTuple):
+    """A reason that forbids a comparison, and the code of its doubt if the comparison is forced."""
+
+    code: DoubtCode
+    what: str
+    remedy: str
+
+
 def check(baseline: Measurement, candidate: Measurement, force: bool) -> list[Doubt]:
-    """Doubts of the pair.
+    """Doubts about the comparison.
 
-    Raises Refused where the two are not comparable; with `force` each reason becomes a doubt.
+    Raises Refused if the two are not comparable; with `force` each reason becomes a doubt.
     """
-    found = []
-    for code, reason, remedy in _reasons(baseline, candidate):
-        if not force:
-            raise Refused(
-                f"{baseline.id} against {candidate.id}",
-                reason,
-                f"{remedy}; --force compares all the same, with that doubt",
-            )
-        found.append(
-            Doubt(
-                code=f"forced-{code}",
-                message=f"compared all the same although {reason}",
-                remedy=remedy,
-            )
-        )
-    return found + _weak(baseline, candidate)
-
-
-def _reasons(baseline: Measurement, candidate: Measurement) -> list[tuple[str, str, str]]:
-    """(code, reason, remedy) of each thing that forbids the comparison."""
-    found = []
-    works = (baseline.work, candidate.work)
-    if works[0] is not None and works[1] is not None:
-        if works[0].unit != works[1].unit or works[0].fingerprint != works[1].fingerprint:
-            names = [f"{w.unit} ({w.fingerprint[:12]})" for w in works if w is not None]
-            found.append(
-                (
-                    "work",
-                    f"they did other work: {names[0]} and {names[1]}{_apart(baseline, candidate)}",
-                    "run the same workload, size and settings on both",
-                )
-            )
-        elif works[0].precision != works[1].precision:
-            found.append(
-                (
-                    "precision",
-                    f"one is {works[0].precision}, the other {works[1].precision}",
-                    "use one precision policy",
-                )
-            )
-    elif works[0] is not works[1]:
-        found.append(
-            ("work", "only one of them says what work it did", "measure both in the same way")
-        )
-    found += [
-        (
-            "verification",
-            f"{side.label} failed its check of {', '.join(side.failed_checks)}",
-            "mend the work first",
-        )
-        for side in (baseline, candidate)
-        if side.failed_checks
+    reasons = [
+        *_work(baseline, candidate),
+        *_verification(baseline, candidate),
+        *_boundary(baseline, candidate),
     ]
-    if baseline.boundary.name != candidate.boundary.name:
-        found.append(
-            (
-                "boundary",
-                f"their boundaries differ: {baseline.boundary.name} and {candidate.boundary.name}",
-                "measure both at one boundary",
-            )
+    if reasons and not force:
+        raise Refused(
+            f"{baseline.id} against {candidate.id}",
+            reasons[0].what,
+            f"{reasons[0].remedy}; --force compares all the same, with that doubt",
         )
-    return found
+    forced = [
+        Doubt(
+            code=reason.code,
+            message=f"compared all the same although {reason.what}",
+            remedy=reason.remedy,
+        )
+        for reason in reasons
+    ]
+    return [
+        *forced,
+        *_pair(baseline, candidate),
+        *_side(baseline),
+        *_side(candidate),
+        *_hosts(baseline, candidate),
+    ]
 
 
-def _apart(baseline: Measurement, candidate: Measurement) -> str:
-    """'; their settings differ in lattice (8x8x8x16, 8x8x8x32)': where one workload was set up in
-    two ways.
+# ---------------------------------------------------------------- reasons to refuse
+
+
+def _work(baseline: Measurement, candidate: Measurement) -> list[_Reason]:
+    first, second = baseline.work, candidate.work
+    if first is None or second is None:
+        if first is second:
+            return []
+        return [
+            _Reason(
+                "forced-work",
+                "only one of them says what work it did",
+                "measure both in the same way",
+            )
+        ]
+    if first.unit != second.unit or first.fingerprint != second.fingerprint:
+        names = [f"{work.unit} ({work.fingerprint[:12]})" for work in (first, second)]
+        return [
+            _Reason(
+                "forced-work",
+                f"they did other work: {names[0]} and {names[1]}"
+                f"{_settings_apart(baseline, candidate)}",
+                "run the same workload, size and settings on both",
+            )
+        ]
+    if first.precision != second.precision:
+        return [
+            _Reason(
+                "forced-precision",
+                f"one is {first.precision}, the other {second.precision}",
+                "use one precision policy",
+            )
+        ]
+    return []
+
+
+def _settings_apart(baseline: Measurement, candidate: Measurement) -> str:
+    """'; their settings differ in lattice (8x8x8x16, 8x8x8x32)' for the same workload with other
+    settings; else "".
     """
     sides = (baseline.workload, candidate.workload)
     if sides[0] is None or sides[1] is None or sides[0].name != sides[1].name:
@@ -96,118 +107,149 @@ def _apart(baseline: Measurement, candidate: Measurement) -> str:
     return f"; their settings differ in {', '.join(apart)}" if apart else ""
 
 
-def _weak(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
-    found = []
+def _verification(baseline: Measurement, candidate: Measurement) -> list[_Reason]:
+    return [
+        _Reason(
+            "forced-verification",
+            f"{side.label} failed its check of {', '.join(side.failed_checks)}",
+            "mend the work first",
+        )
+        for side in (baseline, candidate)
+        if side.failed_checks
+    ]
+
+
+def _boundary(baseline: Measurement, candidate: Measurement) -> list[_Reason]:
+    names = (baseline.boundary.name, candidate.boundary.name)
+    if names[0] == names[1]:
+        return []
+    return [
+        _Reason(
+            "forced-boundary",
+            f"their boundaries differ: {names[0]} and {names[1]}",
+            "measure both at one boundary",
+        )
+    ]
+
+
+# ---------------------------------------------------------------- doubts
+
+
+def _pair(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
+    doubts = []
     if baseline.id == candidate.id:
-        found.append(
+        doubts.append(
             Doubt(code="same-run", message="a run is compared with itself", remedy="name two runs")
         )
     if baseline.work is None and candidate.work is None:
-        said = "that both programs did the same work is taken on trust"
-        found.append(
+        doubts.append(
             Doubt(
                 code="work-unproven",
-                message=said,
+                message="that both programs did the same work is taken on trust",
                 remedy="a workload with a fingerprint and a check",
             )
         )
-    for side in (baseline, candidate):
-        if side.work is not None and not side.verification:
-            found.append(
-                Doubt(
-                    code="unverified",
-                    message=f"{side.label} was never checked",
-                    remedy="a workload that verifies its result",
-                )
+    return doubts
+
+
+def _side(side: Measurement) -> list[Doubt]:
+    """Doubts about one side, each with the label of the side."""
+    doubts = []
+    if side.work is not None and not side.verification:
+        doubts.append(
+            Doubt(
+                code="unverified",
+                message="the result was never checked",
+                remedy="a workload that verifies its result",
             )
-        if side.idle_power_w is None and side.energy_j is not None:
-            found.append(
-                Doubt(
-                    code="idle-unknown",
-                    message=f"{side.label}: idle power was not measured; it can be half of a node's "
-                    "energy",
-                    remedy="--idle 10",
-                )
+        )
+    if side.idle_power_w is None and side.energy_j is not None:
+        doubts.append(
+            Doubt(
+                code="idle-unknown",
+                message="idle power was not measured; it can be half of a node's energy",
+                remedy="--idle 10",
             )
-        host = side.host
-        if (
-            host.threads
-            and host.threads_allowed
-            and host.threads_allowed < host.threads
-            and not any(gpu.used for gpu in host.gpus)
-        ):
-            message = (
-                f"{side.label}: the work could use {host.threads_allowed} of the node's "
-                f"{host.threads} threads"
+        )
+    if _cores_unused(side.host):
+        doubts.append(
+            Doubt(
+                code="cores-unused",
+                message=f"the work could use {side.host.threads_allowed} of the node's "
+                f"{side.host.threads} threads",
+                remedy="give a CPU-only run the whole node",
             )
-            found.append(
-                Doubt(
-                    code="cores-unused",
-                    message=message,
-                    remedy="give a CPU-only run the whole node",
-                )
-            )
-        found += (
-            limits.of_side(side) if side.work is not None else []
-        )  # of a program nothing is known at all: work-unproven says so
-    found += _hosts(baseline, candidate)
-    return found
+        )
+    if side.work is not None:  # of a program nothing is known at all: work-unproven says so
+        doubts += roofline.of_side(side)
+    return [doubt.carried_from(side.label) for doubt in doubts]
+
+
+def _cores_unused(host: Host) -> bool:
+    """Whether a CPU-only run was kept from some of the node's threads."""
+    if not host.threads or not host.threads_allowed or any(gpu.used for gpu in host.gpus):
+        return False
+    return host.threads_allowed < host.threads
 
 
 def _hosts(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
-    found = []
+    doubts = []
     if baseline.host.name != candidate.host.name:
-        message = (
-            "these two nodes, not their partitions: identical GPUs differ by 8 % on average and 22 "
-            "% at most (arXiv 2208.11035)"
-        )
-        found.append(
-            Doubt(code="one-node", message=message, remedy="five or more nodes of each kind")
-        )
-    for side in (baseline, candidate):
-        capped = [
-            gpu
-            for gpu in side.host.gpus
-            if gpu.used
-            and gpu.power_limit_w
-            and gpu.power_limit_default_w
-            and gpu.power_limit_w < gpu.power_limit_default_w
-        ]
-        if capped:
-            limits = (
-                f"{capped[0].power_limit_w:.0f} W instead of {capped[0].power_limit_default_w:.0f} "
-                "W"
-            )
-            message = f"{side.label}: {len(capped)} accelerator(s) ran under a power cap, {limits}"
-            found.append(
-                Doubt(
-                    code="power-capped",
-                    message=message,
-                    remedy="state the cap beside the ratio, or lift it",
-                )
-            )
-    differ = [
-        f"{name} {baseline.host.libraries[name]} and {candidate.host.libraries[name]}"
-        for name in _LIBRARIES
-        if name in baseline.host.libraries
-        and name in candidate.host.libraries
-        and baseline.host.libraries[name] != candidate.host.libraries[name]
-    ]
-    if differ:
-        found.append(
+        doubts.append(
             Doubt(
-                code="versions-differ",
-                message="library versions differ: " + "; ".join(differ),
-                remedy="the same versions on both sides",
+                code="one-node",
+                message="these two nodes, not their partitions: identical GPUs differ by 8 % on "
+                "average and 22 % at most (arXiv 2208.11035)",
+                remedy="five or more nodes of each kind",
             )
         )
-    if (
-        baseline.host.governor != candidate.host.governor
-        and baseline.host.governor
-        and candidate.host.governor
-    ):
-        message = f"CPU governors differ: {baseline.host.governor} and {candidate.host.governor}"
-        found.append(
+    doubts += [*_lowered_limits(baseline), *_lowered_limits(candidate)]
+    doubts += _versions(baseline.host, candidate.host)
+    governors = (baseline.host.governor, candidate.host.governor)
+    if all(governors) and governors[0] != governors[1]:
+        message = f"CPU governors differ: {governors[0]} and {governors[1]}"
+        doubts.append(
             Doubt(code="governors-differ", message=message, remedy="one governor on both sides")
         )
-    return found
+    return doubts
+
+
+def _lowered_limits(side: Measurement) -> list[Doubt]:
+    """A doubt if accelerators of one side had a power limit below their default."""
+    limits = [
+        (gpu.power_limit_w, gpu.power_limit_default_w)
+        for gpu in side.host.gpus
+        if gpu.used
+        and gpu.power_limit_w
+        and gpu.power_limit_default_w
+        and gpu.power_limit_w < gpu.power_limit_default_w
+    ]
+    if not limits:
+        return []
+    lowered, default = limits[0]
+    doubt = Doubt(
+        code="power-capped",
+        message=f"{len(limits)} accelerator(s) ran under a power cap, {lowered:.0f} W instead of "
+        f"{default:.0f} W",
+        remedy="state the cap beside the ratio, or lift it",
+    )
+    return [doubt.carried_from(side.label)]
+
+
+def _versions(baseline: Host, candidate: Host) -> list[Doubt]:
+    apart = [
+        f"{name} {baseline.libraries[name]} and {candidate.libraries[name]}"
+        for name in _LIBRARIES
+        if name in baseline.libraries
+        and name in candidate.libraries
+        and baseline.libraries[name] != candidate.libraries[name]
+    ]
+    if not apart:
+        return []
+    return [
+        Doubt(
+            code="versions-differ",
+            message="library versions differ: " + "; ".join(apart),
+            remedy="the same versions on both sides",
+        )
+    ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.model import Boundary, BoundaryName, Channel, Host, Part, PartState
+from energybench.model import UNUSED, Boundary, BoundaryName, Channel, Host, Part, PartState
 
 # Where several collectors offer one part, the first is taken: the kernel's counters before a
 # vendor's view of them, a model last.
@@ -24,7 +24,6 @@ CPU, MEMORY, GPU, MODULE, NODE, NODE_AC = (
     "node",
     "node.ac",
 )
-UNUSED = ".unused"  # "gpu.board.unused": the node's accelerators that the work was not given
 _GB = 1e9
 _POWER_RANK = ("power_instant", "power_usage", "power", "power_average")
 

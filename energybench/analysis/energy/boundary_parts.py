@@ -1,4 +1,4 @@
-"""Energy of every part of a boundary in every window: the table that a measurement is summed from."""
+"""Energy of each part of a boundary in each window: the table behind a measurement."""
 
 from __future__ import annotations
 
@@ -6,21 +6,27 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from energybench.analysis.energy.boundary import Cover, Model, Source, component_name
-from energybench.analysis.energy.window_energy import WindowEnergy, cross_check, energy, limit_w
+from energybench.analysis.energy.counter_check import cross_check
+from energybench.analysis.energy.window_energy import WindowEnergy, energy, limit_w
 from energybench.analysis.traces.curve import Curve
-from energybench.analysis.uncertainty.effects import bound, rectangular
-from energybench.model import Distribution, Effect, Part, Window
+from energybench.analysis.uncertainty.effect_kinds import Place, place_of, scale_kind
+from energybench.analysis.uncertainty.effects import bound, effect, rectangular
+from energybench.model import Channel, Distribution, Effect, EffectKind, Part, Window
 
 
 class Row(NamedTuple):
-    """One part: its energies, one a window, in the windows' order."""
+    """One part of the boundary.
+
+    cells      one energy for each window, in the order of the windows
+    scale_rel  error of the sensor's scale, relative to the energy; None for a part without a sensor
+    """
 
     part: Part
     cells: tuple[WindowEnergy, ...]
-    gain: (
-        tuple[float, Distribution, str, str] | None
-    )  # (u_rel, distribution, key, name) of a sensor's scale; None for a modelled part
+    scale_rel: Effect | None
 
     @property
     def component(self) -> str:
@@ -28,134 +34,128 @@ class Row(NamedTuple):
 
 
 def table(cover: Cover, curves: Mapping[str, Curve], windows: Sequence[Window]) -> tuple[Row, ...]:
-    """One row a part.
+    """One row for each part.
 
     A sensor that gave nothing in any window leaves a missing part with a range.
     """
     rows = []
     for source in cover.sources:
-        row = _measured(source, curves, windows)
-        rows.append(
-            row
-            if any(cell.energy_j is not None for cell in row.cells)
-            else _silent(source, row, windows)
-        )
+        row = _sensed(source, curves, windows)
+        if all(cell.energy_j is None for cell in row.cells):
+            row = _silent(source, row, windows)
+        rows.append(row)
     rows += [_modelled(model, windows) for model in cover.models]
     return tuple(rows)
 
 
-def _measured(source: Source, curves: Mapping[str, Curve], windows: Sequence[Window]) -> Row:
+def _sensed(source: Source, curves: Mapping[str, Curve], windows: Sequence[Window]) -> Row:
+    """A part with a sensor."""
     channel = source.channel
     counter = curves.get(channel.id)
-    check = curves.get(source.check.id) if source.check else None
     cells = tuple(energy(counter, window) if counter else WindowEnergy(None) for window in windows)
+    check = curves.get(source.check.id) if source.check else None
     if check is not None:
-        against = tuple(energy(check, window) for window in windows)
-        checked = cross_check(cells, against, f"{channel.component} {channel.device}")
+        power = tuple(energy(check, window) for window in windows)
+        checked = cross_check(cells, power, place_of(channel))
+        # The power readings stand in for windows in which the counter gave nothing.
         cells = tuple(
-            cell if cell.energy_j is not None else other
-            for cell, other in zip(checked, against, strict=True)
+            mine if mine.energy_j is not None else other
+            for mine, other in zip(checked, power, strict=True)
         )
+    part = source.part
+    if part.state != "measured":
+        part = _with_range(part, cells, windows, channel.gain.u_rel * math.sqrt(3.0))
+    return Row(part, cells, _scale_rel(channel))
+
+
+def _scale_rel(channel: Channel) -> Effect:
     gain = channel.gain
-    part = (
-        source.part
-        if source.part.state == "measured"
-        else _ranged(source.part, cells, windows, gain.u_rel * math.sqrt(3.0))
-    )
-    return Row(
-        part,
-        cells,
-        (gain.u_rel, gain.distribution, gain.key, f"{channel.component} {channel.device}: gain"),
+    return effect(
+        scale_kind(channel),
+        gain.u_rel,
+        place_of(channel),
+        distribution=gain.distribution,
+        key=gain.key,
     )
 
 
-def _ranged(
+def _with_range(
     part: Part, cells: Sequence[WindowEnergy], windows: Sequence[Window], half_rel: float
 ) -> Part:
-    """A part whose power is a model's, with the range that its type-B uncertainty states."""
-    known = [
+    """A part whose power is a model, with the range of its type-B uncertainty."""
+    energies = [
         (cell.energy_j, window.duration_s)
         for cell, window in zip(cells, windows, strict=True)
         if cell.energy_j is not None and window.duration_s > 0
     ]
-    if not known:
+    if not energies:
         return part
-    power_w = sum(joules for joules, _ in known) / sum(seconds for _, seconds in known)
-    return Part(
-        component=part.component,
-        device=part.device,
-        state=part.state,
-        used=part.used,
-        low_w=max(0.0, power_w * (1 - half_rel)),
-        high_w=power_w * (1 + half_rel),
+    power_w = sum(joules for joules, _ in energies) / sum(seconds for _, seconds in energies)
+    return msgspec.structs.replace(
+        part, low_w=max(0.0, power_w * (1 - half_rel)), high_w=power_w * (1 + half_rel)
     )
 
 
 def _silent(source: Source, row: Row, windows: Sequence[Window]) -> Row:
-    high = limit_w(source.channel)
-    part = Part(
-        component=source.part.component,
-        device=source.part.device,
-        used=source.part.used,
-        state="missing",
-        low_w=0.0,
-        high_w=high,
+    """A part whose sensor gave no reading in any window."""
+    part = msgspec.structs.replace(
+        source.part, state="missing", low_w=0.0, high_w=limit_w(source.channel)
     )
-    cells = _missing(part, f"{part.component} {part.device}: no reading", windows)
+    cells = _upper_bounds("no-reading", part, place_of(source.channel), windows)
     doubts = row.cells[0].doubts if row.cells else ()
     return Row(part, tuple(cell._replace(doubts=doubts) for cell in cells), None)
 
 
 def _modelled(model: Model, windows: Sequence[Window]) -> Row:
+    """A part without a sensor: modelled in the middle of its range, or missing."""
     part = model.part
+    place = Place(part.component, part.device, "model")
     low, high = part.low_w or 0.0, part.high_w or 0.0
-    name = f"{part.component} {part.device}"
     if part.state == "missing":
-        return Row(part, _missing(part, f"{name}: missing", windows), None)
-    # Half of the range's variance belongs to the hardware (what is installed) and is shared by
-    # every run on it, half to the load.
-    half = (high - low) / 2 / 2**0.5
-    cells = tuple(
-        WindowEnergy(
-            (low + high) / 2 * window.duration_s,
-            common=(
-                rectangular(f"{name}: model, hardware", half * window.duration_s, model.key),
-                rectangular(f"{name}: model, load", half * window.duration_s),
-            ),
-        )
-        for window in windows
-    )
-    return Row(part, cells, None)
+        return Row(part, _upper_bounds("missing", part, place, windows), None)
+    # Half of the range's variance belongs to the installed hardware and is the same in every run on
+    # the machine; the other half belongs to the load.
+    half_w = (high - low) / 2 / math.sqrt(2.0)
+    cells = []
+    for window in windows:
+        seconds = window.duration_s
+        hardware = rectangular("model", half_w * seconds, place, key=model.key, detail="hardware")
+        load = rectangular("model", half_w * seconds, place, detail="load")
+        cells.append(WindowEnergy((low + high) / 2 * seconds, (hardware, load)))
+    return Row(part, tuple(cells), None)
 
 
-def _missing(part: Part, name: str, windows: Sequence[Window]) -> tuple[WindowEnergy, ...]:
-    """Nothing in the energy, the whole range in its interval, upward only."""
+def _upper_bounds(
+    kind: EffectKind, part: Part, place: Place, windows: Sequence[Window]
+) -> tuple[WindowEnergy, ...]:
+    """No energy, and the part's largest power as a bound upward."""
+    high_w = part.high_w or 0.0
     return tuple(
-        WindowEnergy(0.0, common=(bound(name, (part.high_w or 0.0) * window.duration_s),))
-        for window in windows
+        WindowEnergy(0.0, (bound(kind, high_w * window.duration_s, place),)) for window in windows
     )
 
 
 def mean_effects(cells: Sequence[WindowEnergy]) -> tuple[Effect, ...]:
-    """The common effects of a mean over windows: those of one name and key add up linearly, for
-    they are the same error each time.
+    """The common effects of a mean over windows.
+
+    Effects with the same name and key add linearly, for they are the same error in every window.
     """
-    gathered: dict[tuple[str, Distribution, str | None], float] = {}
+    means: dict[tuple[str, Distribution, str | None], Effect] = {}
     for cell in cells:
-        for effect in cell.common:
-            place = (effect.name, effect.distribution, effect.key)
-            gathered[place] = gathered.get(place, 0.0) + effect.u / len(cells)
-    return tuple(
-        Effect(name=name, u=u, distribution=distribution, key=key)
-        for (name, distribution, key), u in gathered.items()
-    )
+        for common in cell.common:
+            identity = (common.name, common.distribution, common.key)
+            earlier = means.get(identity)
+            u = common.u / len(cells) + (earlier.u if earlier else 0.0)
+            means[identity] = msgspec.structs.replace(common, u=u)
+    return tuple(means.values())
 
 
 def total_j(rows: Sequence[Row], i: int) -> float | None:
-    """Joules of all parts in window i; None where one of them was not measured in it."""
-    cells = [row.cells[i].energy_j for row in rows]
-    return (
-        None
-        if any(cell is None for cell in cells)
-        else sum(cell for cell in cells if cell is not None)
-    )
+    """Joules of all parts in window i; None if a part was not measured in the window."""
+    total = 0.0
+    for row in rows:
+        joules = row.cells[i].energy_j
+        if joules is None:
+            return None
+        total += joules
+    return total

@@ -1,6 +1,4 @@
-"""Idle power from one or more idle phases: their mean, the drift between them as an effect, and a
-doubt where they disagree. Pure.
-"""
+"""Idle power from one or two idle phases: the mean, and the drift between the phases. Pure."""
 
 from __future__ import annotations
 
@@ -8,22 +6,28 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from energybench.analysis.uncertainty.effects import combine, not_negative, rectangular
+from energybench.analysis.uncertainty.repeats import arithmetic_mean
 from energybench.model import Doubt, Effect, Estimate, Idle, Window
 
-LABEL = "idle"
 BEFORE = "before the work, no context held, sensors polled"
 AFTER = "after the work, no context held, sensors polled"
-# a change that matters to net energy whatever its cause: the meters of the loosest level of EE HPC
-# WG are good to 5 %
+# A change of idle power that matters for net energy, whatever its cause: meters of the loosest
+# level of EE HPC WG are accurate to 5 %.
 _DRIFTED = 0.05
-_CERTAIN = 3.0  # standard uncertainties beyond which a change is real,
-_MATTERS = 0.01  # and matters from 1 % on, the accuracy that the strictest level asks of a meter
+# A change of more than this many standard uncertainties is real, and a real change matters from 1 %
+# on, the accuracy that the strictest level of EE HPC WG asks of a meter.
+_CERTAIN = 3.0
+_MATTERS = 0.01
 
 
 class Phase(NamedTuple):
-    """Idle power in one window. random: effects of this window alone; common: those that other
-    windows share.
+    """Idle power in one window.
+
+    random  effects of this window alone
+    common  effects that other windows share
     """
 
     window: Window
@@ -33,11 +37,11 @@ class Phase(NamedTuple):
 
     @property
     def state(self) -> str:
-        return self.window.note or BEFORE  # records from before there were two phases have no note
+        return self.window.note or BEFORE  # a single phase before the work may have no note
 
 
 def idles(phases: Sequence[Phase]) -> tuple[Idle, ...]:
-    """Each phase with its own interval."""
+    """Each phase with an interval of its own."""
     return tuple(
         Idle(
             state=phase.state,
@@ -50,38 +54,33 @@ def idles(phases: Sequence[Phase]) -> tuple[Idle, ...]:
 
 
 def power(phases: Sequence[Phase], session: str | None) -> Estimate | None:
-    """Mean of the phases. While the work ran, the idle power was somewhere between them: one drift,
-    the same for every window that uses it.
+    """Mean power of the phases; None without a phase.
 
-    Runs of one session were idle at the same times, so they share the drift.
+    While the work ran, the idle power was somewhere between the phases. The difference is one
+    effect, the same for every window that uses the idle power. Interleaved runs of one session were
+    idle at the same times and share the effect.
     """
     if not phases:
         return None
     n = len(phases)
-    effects = [_times(effect, 1 / n) for phase in phases for effect in phase.random]
-    shared: dict[tuple[str, str, str | None], Effect] = {}
-    for effect in (
-        effect for phase in phases for effect in phase.common
-    ):  # the same error in each phase: adds up linearly
-        place = (effect.name, effect.distribution, effect.key)
-        held = shared.get(place)
-        shared[place] = _times(effect, 1 / n, held.u if held else 0.0)
-    drift = (phases[-1].power_w - phases[0].power_w) / 2
-    if drift:
-        effects.append(
-            rectangular(
-                "idle power: drift between its phases",
-                drift,
-                f"idle-drift:{session}" if session else None,
-            )
-        )
-    return not_negative(
-        combine(sum(phase.power_w for phase in phases) / n, (*effects, *shared.values()))
-    )
+    effects = [_scaled(effect, 1 / n) for phase in phases for effect in phase.random]
+    # A common effect is the same error in each phase, so its contributions add linearly.
+    common: dict[tuple[str, str, str | None], Effect] = {}
+    for phase in phases:
+        for effect in phase.common:
+            identity = (effect.name, effect.distribution, effect.key)
+            earlier = common.get(identity)
+            common[identity] = _scaled(effect, 1 / n, earlier.u if earlier else 0.0)
+    drift_w = (phases[-1].power_w - phases[0].power_w) / 2
+    if drift_w:
+        key = f"idle-drift:{session}" if session else None
+        effects.append(rectangular("idle-drift", drift_w, key=key))
+    mean_w = arithmetic_mean([phase.power_w for phase in phases])
+    return not_negative(combine(mean_w, (*effects, *common.values())))
 
 
 def state(phases: Sequence[Phase]) -> str | None:
-    """Which idle the mean is, in words."""
+    """In words, the phases from which the mean comes; None without a phase."""
     states = list(dict.fromkeys(phase.state for phase in phases))
     if states == [BEFORE, AFTER]:
         return "before and " + AFTER
@@ -89,32 +88,29 @@ def state(phases: Sequence[Phase]) -> str | None:
 
 
 def doubts(phases: Sequence[Phase]) -> tuple[Doubt, ...]:
-    """Where the idle before and the idle after are not the same."""
+    """A doubt if the idle power before the work and the idle power after the work differ."""
     if len(phases) < 2:
         return ()
     first, last = phases[0], phases[-1]
-    apart, level = abs(last.power_w - first.power_w), max(first.power_w, last.power_w)
-    own = math.sqrt(sum(effect.u**2 for phase in (first, last) for effect in phase.random))
-    if apart <= _DRIFTED * level and not (apart > _CERTAIN * own and apart > _MATTERS * level):
+    apart_w, level_w = abs(last.power_w - first.power_w), max(first.power_w, last.power_w)
+    u_w = math.sqrt(sum(effect.u**2 for phase in (first, last) for effect in phase.random))
+    certain = apart_w > _CERTAIN * u_w and apart_w > _MATTERS * level_w
+    if apart_w <= _DRIFTED * level_w and not certain:
         return ()
-    message = (
-        f"idle power was {first.power_w:.4g} W {first.state.split(',')[0]} and {last.power_w:.4g} "
-        f"W {last.state.split(',')[0]}"
-    )
     return (
         Doubt(
             code="idle-drift",
-            message=message,
+            message=f"idle power was {first.power_w:.4g} W {_when(first)} and "
+            f"{last.power_w:.4g} W {_when(last)}",
             remedy="a quieter machine, or a longer --idle; net energy carries the difference",
         ),
     )
 
 
-def _times(effect: Effect, factor: float, plus: float = 0.0) -> Effect:
-    return Effect(
-        name=effect.name,
-        u=effect.u * factor + plus,
-        distribution=effect.distribution,
-        dof=effect.dof,
-        key=effect.key,
-    )
+def _when(phase: Phase) -> str:
+    """'before the work': the first words of the phase's state."""
+    return phase.state.split(",")[0]
+
+
+def _scaled(effect: Effect, factor: float, plus: float = 0.0) -> Effect:
+    return msgspec.structs.replace(effect, u=effect.u * factor + plus)

@@ -5,46 +5,38 @@ Pure: the same record gives the same result, today, after a recovery, or with be
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from energybench.analysis.energy import idle_power as idling
-from energybench.analysis.energy import mean_energy as sums
+from energybench.analysis.energy import idle_power, mean_energy
 from energybench.analysis.energy.boundary import Cover, Ranges, cover
 from energybench.analysis.energy.boundary_parts import Row, table, total_j
-from energybench.analysis.measurement import doubts as weak
-from energybench.analysis.measurement import roofline as limiting
-from energybench.analysis.measurement import sensor_doubts as seen
-from energybench.analysis.measurement import steadiness as steady
-from energybench.analysis.measurement.regions import REPEAT, SamplingStats, channel_stats, regions
+from energybench.analysis.measurement import (
+    doubts,
+    quantities,
+    roofline,
+    sensor_doubts,
+    steadiness,
+)
+from energybench.analysis.measurement.quantities import Repeats
+from energybench.analysis.measurement.regions import SamplingStats, channel_stats, regions
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.analysis.traces.mirrored_counters import mirrors
 from energybench.analysis.traces.part_time_sensors import informed
-from energybench.analysis.uncertainty.effects import (
-    combine,
-    not_negative,
-    propagate,
-    rectangular,
-    scaled,
-)
-from energybench.analysis.uncertainty.repeats import scatter_effect
+from energybench.analysis.uncertainty.effects import scaled
 from energybench.model import (
+    IDLE,
+    REPEAT,
     Boundary,
     BoundaryName,
     Condition,
     DeviceLimits,
     Doubt,
-    Effect,
     Estimate,
     Host,
     Measurement,
     OtherLoad,
-    Quality,
     Repeat,
-    Roofline,
     Trace,
     Verification,
     Window,
@@ -54,8 +46,6 @@ from energybench.model import (
 )
 
 __all__ = [
-    "IDLE",
-    "REPEAT",
     "Record",
     "SamplingStats",
     "covered",
@@ -65,14 +55,15 @@ __all__ = [
     "sampling_rel",
 ]
 
-IDLE = idling.LABEL
-_TIME_HALF_WIDTH_S = (
-    1e-3  # how late the end of a process is noticed; enters where no scatter holds it already
-)
-
 
 class Record(NamedTuple):
-    """What a run left behind, beside its traces. `works` has one entry a repeat."""
+    """The record of a run, without its traces.
+
+    works    work of each repeat
+    limits   limits of the device that the work was given
+    kept     the workload's own record of its last repeat
+    session  shared by runs that were interleaved
+    """
 
     id: str
     label: str
@@ -88,338 +79,225 @@ class Record(NamedTuple):
     session: str | None = None
     conditions: tuple[Condition, ...] = ()
     others: tuple[OtherLoad, ...] = ()
-    limits: DeviceLimits | None = None  # of the device that the work was given
-    kept: WorkRecord | None = None  # the workload's own
+    limits: DeviceLimits | None = None
+    kept: WorkRecord | None = None
 
-
-def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> list[float | None]:
-    """Energy of each repeat, without its interval: what a stopping rule asks after every repeat."""
-    repeats = _repeats(record)
-    rows = table(*covered(record, traces, ranges), repeats)
-    return [total_j(rows, i) for i in range(len(repeats))]
-
-
-def _repeats(record: Record) -> list[Window]:
-    return [window for window in record.windows if window.label == REPEAT]
+    @property
+    def repeats(self) -> list[Window]:
+        """The windows of the repeats."""
+        return [window for window in self.windows if window.label == REPEAT]
 
 
 def covered(
     record: Record, traces: Sequence[Trace], ranges: Ranges
 ) -> tuple[Cover, dict[str, Curve]]:
-    """What the boundary is made of here, and the curves of its channels."""
-    chosen = cover(
-        record.boundary, [trace.channel for trace in traces], record.host, ranges, mirrors(traces)
-    )
-    curves = {trace.channel.id: made for trace in traces if (made := curve(trace)) is not None}
-    checked = {
+    """The channels and models of the boundary on this host, and the curves of all channels."""
+    channels = [trace.channel for trace in traces]
+    chosen = cover(record.boundary, channels, record.host, ranges, mirrors(traces))
+    curves = {
+        trace.channel.id: energy_curve
+        for trace in traces
+        if (energy_curve := curve(trace)) is not None
+    }
+    checks = {
         source.channel.id: curves.get(source.check.id)
         for source in chosen.sources
         if source.check is not None
     }
-    return chosen, {name: informed(made, checked.get(name)) for name, made in curves.items()}
+    return chosen, {
+        name: informed(energy_curve, checks.get(name)) for name, energy_curve in curves.items()
+    }
+
+
+def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> list[float | None]:
+    """Energy of each repeat, without an interval, for the stopping rule."""
+    repeats = record.repeats
+    rows = table(*covered(record, traces, ranges), repeats)
+    return [total_j(rows, i) for i in range(len(repeats))]
 
 
 def energy_to_solution(
     record: Record, traces: Sequence[Trace], ranges: Ranges
 ) -> tuple[Estimate | None, tuple[Doubt, ...]]:
-    """The gross energy of `measure` and the doubts about it, without all else that a measurement
-    holds: for studies of thousands of them.
+    """The gross energy of `measure` and the doubts about it, without the rest of a measurement:
+    for studies of thousands of measurements.
     """
     chosen, curves = covered(record, traces, ranges)
-    repeats = _repeats(record)
+    repeats = record.repeats
     rows = table(chosen, curves, repeats)
-    own = _once(doubt for row in rows for cell in row.cells for doubt in cell.doubts)
-    return sums.gross(rows, len(repeats)), (*own, *seen.of_sensors(chosen.sources, curves, repeats))
+    window_doubts = _distinct(doubt for row in rows for cell in row.cells for doubt in cell.doubts)
+    return mean_energy.gross(rows, len(repeats)), (
+        *window_doubts,
+        *sensor_doubts.of_sensors(chosen.sources, curves, repeats),
+    )
 
 
 def sampling_rel(record: Record, traces: Sequence[Trace], ranges: Ranges) -> float | None:
-    """Relative standard uncertainty of the repeats' mean energy that sampling causes; None where
-    nothing was measured.
+    """Relative standard uncertainty of the repeats' mean energy that sampling causes.
+
+    None if nothing was measured.
     """
-    repeats = _repeats(record)
-    found = seen.sampling(table(*covered(record, traces, ranges), repeats), len(repeats))
-    return found.rel if found else None
+    repeats = record.repeats
+    rows = table(*covered(record, traces, ranges), repeats)
+    uncertainty = sensor_doubts.sampling(rows, len(repeats))
+    return uncertainty.rel if uncertainty else None
 
 
 def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurement:
     """The measurement of a record.
 
-    Raises BadInput where the boundary cannot be had, ValueError where there is no repeat.
+    Raises BadInput if the boundary cannot be measured here, ValueError if there is no repeat.
     """
     chosen, curves = covered(record, traces, ranges)
-    repeats = _repeats(record)
-    if not repeats:
+    windows = record.repeats
+    if not windows:
         raise ValueError("no repeat was completed")
-    rows = table(chosen, curves, repeats)
-    totals = [total_j(rows, i) for i in range(len(repeats))]
-    whole = [i for i, total in enumerate(totals) if total is not None]
-    energies = [total for total in totals if total is not None]
-    times = [window.duration_s for window in repeats]
-    time_s = sums.mean(times, (), (rectangular("start and end of the work", _TIME_HALF_WIDTH_S),))
-    energy_j = sums.gross(rows, len(repeats))
-    known = energy_j is not None
+    rows = table(chosen, curves, windows)
+    repeats = Repeats.of(windows, rows, record.works)
+
+    # Energy, time and power of one repeat; idle and net energy.
+    energy_j = mean_energy.gross(rows, len(windows))
+    time_s = quantities.time(repeats)
     phases = _idle_phases(chosen, curves, record.windows)
-    idle = idling.power(phases, record.session)
-    power = (
-        _power(energies, [times[i] for i in whole], sums.common(rows, whole)) if energy_j else None
-    )
-    net, net_doubts = _net(energy_j, idle, time_s)
+    idle_w = idle_power.power(phases, record.session)
+    net_j, net_doubts = quantities.net(energy_j, idle_w, time_s)
+    run_roofline = quantities.run_roofline(record.limits, repeats, energy_j)
+
+    # How the sensors were read.
     stats = channel_stats(traces, record.sampling, curves)
-    quality = _quality(rows)
-    counted = {source.channel.id for source in chosen.sources}
-    slowest = max(
-        (
-            curves[name].period_s
-            for name in counted
-            if name in curves and curves[name].channel.quality == "measured"
-        ),
-        default=0.0,
-    )
-    dropped = sum(curves[name].dropped for name in counted if name in curves)
-    roofline = _roofline(record, times, (energy_j, energies, whole), rows)
-    found = (
-        *(
-            doubt
-            for doubt in record.doubts
-            if doubt.code != "estimated-cpu" or weak.cpu_modelled(rows)
-        ),
-        *weak.of_verification(record.verification),
-        *(record.kept.doubts if record.kept is not None else ()),
-        *weak.of_quality(
-            quality, rows, record.host.virtual, {doubt.code for doubt in record.doubts}
-        ),
-        *weak.of_unused_meters(chosen.name, quality, [trace.channel for trace in traces]),
-        *weak.of_parts(rows),
-        *_once(doubt for row in rows for cell in row.cells for doubt in cell.doubts),
-        *seen.of_sensors(chosen.sources, curves, repeats),
-        *seen.of_sampling(seen.sampling(rows, len(repeats)), repeats, slowest),
-        *seen.of_stuck(traces),
-        *weak.of_repeats(repeats, energies, slowest),
-        *steady.of_conditions(record.conditions, repeats, energies),
-        *steady.of_others(record.others, repeats),
-        *weak.of_channels(stats, dropped),
-        *limiting.doubts(roofline, record.limits),
-        *net_doubts,
-        *idling.doubts(phases),
-    )
+    slowest_s = _slowest_update_s(chosen, curves)
+
     return Measurement(
         id=record.id,
         label=record.label,
         workload=record.workload,
         command=record.command,
         boundary=Boundary(name=chosen.name, parts=tuple(row.part for row in rows)),
-        quality=quality,
+        quality=quantities.quality(rows),
         energy_j=energy_j,
-        components_j=_components(rows, whole),
+        components_j=quantities.components(repeats),
         time_s=time_s,
-        power_w=power,
-        idle_power_w=idle,
-        idle_state=idling.state(phases),
-        idles=idling.idles(phases),
-        net_energy_j=net,
-        work=_one_work(record.works),
-        work_per_s=_rate(times, record.works),
-        energy_per_work_j=_per_work(
-            (energy_j, energies, whole), record.works, rows, lambda work: work.amount
-        ),
-        roofline=roofline,
+        power_w=quantities.power(repeats) if energy_j else None,
+        idle_power_w=idle_w,
+        idle_state=idle_power.state(phases),
+        idles=idle_power.idles(phases),
+        net_energy_j=net_j,
+        work=quantities.mean_work(record.works),
+        work_per_s=quantities.work_rate(repeats),
+        energy_per_work_j=quantities.energy_per(repeats, energy_j, lambda work: work.amount),
+        roofline=run_roofline,
         verification=record.verification,
-        repeats=tuple(
-            Repeat(
-                start_s=window.start_s,
-                end_s=window.end_s,
-                energy_j=totals[i] if known else None,
-                components_j=_cells(rows, i),
-                work=record.works[i] if i < len(record.works) else None,
-                block=window.block,
-            )
-            for i, window in enumerate(repeats)
-        ),
-        regions=regions(chosen, curves, record.windows, slowest),
+        repeats=_repeats(repeats, has_energy=energy_j is not None),
+        regions=regions(chosen, curves, record.windows, slowest_s),
         channels=stats,
         nodes=1,
         host=record.host,
         session=record.session,
-        conditions=steady.keep(record.conditions),
+        conditions=steadiness.keep(record.conditions),
         others=record.others,
         record=record.kept,
-        doubts=tuple(found),
+        doubts=(
+            *_record_doubts(record, rows),
+            *doubts.of_unused_meters(
+                chosen.name, quantities.quality(rows), [trace.channel for trace in traces]
+            ),
+            *doubts.of_parts(rows),
+            *_distinct(doubt for row in rows for cell in row.cells for doubt in cell.doubts),
+            *sensor_doubts.of_sensors(chosen.sources, curves, windows),
+            *sensor_doubts.of_sampling(
+                sensor_doubts.sampling(rows, len(windows)), windows, slowest_s
+            ),
+            *sensor_doubts.of_stuck(traces),
+            *doubts.of_repeats(windows, repeats.energies_j, slowest_s),
+            *steadiness.of_conditions(record.conditions, windows, repeats.energies_j),
+            *steadiness.of_others(record.others, windows),
+            *doubts.of_channels(stats, _dropped(chosen, curves)),
+            *roofline.doubts(run_roofline, record.limits),
+            *net_doubts,
+            *idle_power.doubts(phases),
+        ),
     )
 
 
-# ---------------------------------------------------------------- sums over parts
+def _record_doubts(record: Record, rows: Sequence[Row]) -> list[Doubt]:
+    """Doubts of the record itself, of its checks, of the workload, and of the quality.
 
-
-def _cells(rows: Sequence[Row], i: int) -> dict[str, float]:
-    """Joules by component in window i; a missing part has no entry."""
-    found: dict[str, float] = {}
-    for row in rows:
-        joules = row.cells[i].energy_j
-        if joules is not None and row.part.state != "missing":
-            found[row.component] = found.get(row.component, 0.0) + joules
-    return found
-
-
-def _power(energies: Sequence[float], times: Sequence[float], common: Sequence[Effect]) -> Estimate:
-    """Mean power as energy over time, so that R = S · P_baseline / P_candidate holds exactly; its
-    scatter is that of the repeats' powers.
+    A collector's doubt about a model of the CPU counts only if the boundary uses the model.
     """
-    seconds = sum(times)
-    scatter = scatter_effect([joules / time for joules, time in zip(energies, times, strict=True)])
-    return not_negative(
-        combine(
-            sum(energies) / seconds,
-            (*((scatter,) if scatter else ()), *scaled(common, len(times) / seconds)),
+    stated = [
+        doubt
+        for doubt in record.doubts
+        if doubt.code != "estimated-cpu" or doubts.cpu_modelled(rows)
+    ]
+    return [
+        *stated,
+        *doubts.of_verification(record.verification),
+        *(record.kept.doubts if record.kept is not None else ()),
+        *doubts.of_quality(
+            quantities.quality(rows),
+            rows,
+            record.host.virtual,
+            {doubt.code for doubt in record.doubts},
+        ),
+    ]
+
+
+def _repeats(repeats: Repeats, *, has_energy: bool) -> tuple[Repeat, ...]:
+    return tuple(
+        Repeat(
+            start_s=window.start_s,
+            end_s=window.end_s,
+            energy_j=repeats.totals[i] if has_energy else None,
+            components_j=quantities.component_energies(repeats.rows, i),
+            work=repeats.works[i] if i < len(repeats.works) else None,
+            block=window.block,
         )
+        for i, window in enumerate(repeats.windows)
     )
-
-
-def _components(rows: Sequence[Row], whole: Sequence[int]) -> dict[str, Estimate]:
-    names = sorted({row.component for row in rows if row.part.state != "missing"})
-    made = {}
-    for name in names:
-        mine = [row for row in rows if row.component == name]
-        values = [total for i in whole if (total := total_j(mine, i)) is not None]
-        if values:
-            made[name] = sums.mean(values, sums.common(mine, whole), sums.random(mine, whole))
-    return made
 
 
 def _idle_phases(
     chosen: Cover, curves: dict[str, Curve], windows: Sequence[Window]
-) -> tuple[idling.Phase, ...]:
+) -> tuple[idle_power.Phase, ...]:
     """Mean power of each idle window that was measured."""
-    made = []
-    for window in sorted(
-        (w for w in windows if w.label == IDLE and w.duration_s > 0), key=lambda w: w.start_s
-    ):
+    idle = [window for window in windows if window.label == IDLE and window.duration_s > 0]
+    phases = []
+    for window in sorted(idle, key=lambda window: window.start_s):
         rows = table(chosen, curves, [window])
         total = total_j(rows, 0)
         if total is not None and any(row.part.state != "missing" for row in rows):
             per_s = 1 / window.duration_s
-            made.append(
-                idling.Phase(
+            phases.append(
+                idle_power.Phase(
                     window,
                     total * per_s,
-                    scaled(sums.random(rows, [0]), per_s),
-                    scaled(sums.common(rows, [0]), per_s),
+                    scaled(mean_energy.single(rows, [0]), per_s),
+                    scaled(mean_energy.common(rows, [0]), per_s),
                 )
             )
-    return tuple(made)
+    return tuple(phases)
 
 
-def _net(
-    energy: Estimate | None, idle: Estimate | None, time: Estimate
-) -> tuple[Estimate | None, tuple[Doubt, ...]]:
-    """Gross less idle; refused where its interval holds 0.
-
-    The idle's uncertainty is common to every window that uses it.
-    """
-    if energy is None or idle is None:
-        return None, ()
-    net = propagate(lambda x: x["e"] - x["p"] * x["t"], {"e": energy, "p": idle, "t": time})
-    if net.low <= 0 <= net.high:
-        message = (
-            f"net energy (gross less idle) is not given: its interval [{net.low:.3g}, "
-            f"{net.high:.3g}] J holds 0"
-        )
-        return None, (
-            Doubt(
-                code="net-refused",
-                message=message,
-                remedy="a longer idle phase, or work that draws more above idle",
-            ),
-        )
-    return net, ()
-
-
-def _one_work(works: Sequence[Work | None]) -> Work | None:
-    """What a repeat holds; the mean of those that were counted, where they differ (batches drawn at
-    random).
-    """
-    counted = [work for work in works if work is not None]
-    if not counted:
-        return None
-    amount = _mean([work.amount for work in counted])
-    flops, moved = _mean([work.flops for work in counted]), _mean([work.bytes for work in counted])
-    return msgspec.structs.replace(counted[0], amount=amount, flops=flops, bytes=moved)
-
-
-def _mean(numbers: Sequence[float | None]) -> float | None:
-    known = [number for number in numbers if number is not None]
-    return math.fsum(known) / len(known) if len(known) == len(numbers) else None
-
-
-_Measured = tuple[
-    Estimate | None, Sequence[float], Sequence[int]
-]  # energy of one repeat, of each that was measured, and which those are
-
-
-def _per_work(
-    measured: _Measured,
-    works: Sequence[Work | None],
-    rows: Sequence[Row],
-    of: Callable[[Work], float | None],
-) -> Estimate | None:
-    """Energy for a unit of what `of` counts; None where a repeat counted none of it."""
-    energy, energies, whole = measured
-    if energy is None or not works:
-        return None
-    amounts = [
-        amount
-        for i in whole
-        if i < len(works) and (work := works[i]) is not None and (amount := of(work))
+def _slowest_update_s(chosen: Cover, curves: dict[str, Curve]) -> float:
+    """Longest update period of the sensors that the energy counts; 0 without a sensor."""
+    summed = [curves.get(source.channel.id) for source in chosen.sources]
+    periods_s = [
+        energy_curve.period_s
+        for energy_curve in summed
+        if energy_curve is not None and energy_curve.channel.quality == "measured"
     ]
-    if len(amounts) < len(whole):
-        return None
-    mean_amount = sum(amounts) / len(amounts)
-    values = [joules / amount for joules, amount in zip(energies, amounts, strict=True)]
-    return sums.mean(
-        values,
-        scaled(sums.common(rows, whole), 1 / mean_amount),
-        scaled(sums.random(rows, whole), 1 / mean_amount),
-    )
+    return max(periods_s, default=0.0)
 
 
-def _rate(times: Sequence[float], works: Sequence[Work | None]) -> Estimate | None:
-    """Units of work a second: all work over all time, with the scatter of the repeats' rates."""
-    amounts = [work.amount for work in works[: len(times)] if work is not None]
-    if len(amounts) < len(times):
-        return None
-    rate = sum(amounts) / sum(times)
-    scatter = scatter_effect([amount / time for amount, time in zip(amounts, times, strict=True)])
-    edges = rectangular("start and end of the work", _TIME_HALF_WIDTH_S * rate / sum(times))
-    return not_negative(combine(rate, (scatter or edges,)))
+def _dropped(chosen: Cover, curves: dict[str, Curve]) -> int:
+    """Implausible readings that were dropped from the sensors that the energy counts."""
+    names = {source.channel.id for source in chosen.sources}
+    return sum(curves[name].dropped for name in names if name in curves)
 
 
-def _roofline(
-    record: Record, times: Sequence[float], measured: _Measured, rows: Sequence[Row]
-) -> Roofline | None:
-    """The run beside its device's limits, where every repeat says what it did."""
-    works = [work for work in record.works[: len(times)] if work is not None]
-    if len(works) < len(times):
-        return None
-    joules = [
-        _per_work(measured, record.works, rows, of)
-        for of in (lambda work: work.flops, lambda work: work.bytes)
-    ]
-    return limiting.roofline(
-        record.limits, limiting.Counted(works, times, _TIME_HALF_WIDTH_S, joules[0], joules[1])
-    )
-
-
-def _quality(rows: Sequence[Row]) -> Quality | None:
-    states = {row.part.state for row in rows if row.part.state != "missing"}
-    if not states:
-        return None
-    if "measured" not in states:
-        return "estimated"
-    return "measured" if states == {"measured"} else "mixed"
-
-
-def _once(found: Iterable[Doubt]) -> tuple[Doubt, ...]:
-    """Each doubt once; of those that differ only in a figure, the first."""
-    seen: dict[tuple[str, str], Doubt] = {}
-    for doubt in found:
-        seen.setdefault((doubt.code, doubt.message.split(":")[0].split(" for ")[0]), doubt)
-    return tuple(seen.values())
+def _distinct(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
+    """The first doubt of each code and subject: later ones of other windows repeat it."""
+    first: dict[tuple[str, str], Doubt] = {}
+    for doubt in doubts:
+        first.setdefault((doubt.code, doubt.subject), doubt)
+    return tuple(first.values())

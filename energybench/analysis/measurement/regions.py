@@ -1,4 +1,4 @@
-"""What a measurement says beside its energy: its regions, and how its channels were read."""
+"""Regions of a measurement, and how its channels were read."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from energybench.analysis.energy import idle_power as idle
-from energybench.analysis.energy import mean_energy as sums
+from energybench.analysis.energy import mean_energy
 from energybench.analysis.energy.boundary import Cover
 from energybench.analysis.energy.boundary_parts import table, total_j
 from energybench.analysis.traces.curve import Curve
-from energybench.model import ChannelStats, Estimate, Region, Trace, Window
+from energybench.analysis.uncertainty.repeats import arithmetic_mean
+from energybench.model import IDLE, REPEAT, ChannelStats, Estimate, Region, Trace, Window
 
-REPEAT = "repeat"
-_NOT_REGIONS = frozenset({idle.LABEL, REPEAT})
+_NOT_REGIONS = frozenset({IDLE, REPEAT})
+# Updates of the slowest sensor that each occurrence of a region must outlast to have an energy.
+_UPDATES = 2
 
 
 class SamplingStats(NamedTuple):
-    """How one collector was polled: measured base period and jitter against the schedule (s),
-    scheduled samples that were missed.
+    """How one collector was polled.
+
+    period_s  measured base period
+    jitter_s  standard deviation against the schedule
+    missed    scheduled samples that were not taken
     """
 
     collector: str
@@ -32,61 +36,66 @@ class SamplingStats(NamedTuple):
 def regions(
     chosen: Cover, curves: dict[str, Curve], windows: Sequence[Window], slowest_s: float
 ) -> tuple[Region, ...]:
-    """Means by label, in order of first appearance.
+    """Mean time and energy of each region, in the order of first appearance.
 
-    Energy only where every occurrence outlasts two updates of the slowest sensor.
+    A region has an energy only if every occurrence outlasts two updates of the slowest sensor.
+
+    slowest_s  update period of the slowest sensor
     """
-    labels = dict.fromkeys(
-        (window.label, window.repeat is not None)
-        for window in windows
-        if window.label not in _NOT_REGIONS
-    )
-    made = []
-    for label, in_repeat in labels:
-        mine = [
-            window
-            for window in windows
-            if window.label == label and (window.repeat is not None) == in_repeat
-        ]
-        joules: Estimate | None = None
-        if all(window.duration_s >= 2 * slowest_s for window in mine):
-            rows = table(chosen, curves, mine)
-            if all(total_j(rows, i) is not None for i in range(len(mine))):
-                joules = sums.gross(rows, len(mine))
-        seconds = sum(window.duration_s for window in mine) / len(mine)
-        made.append(
-            Region(
-                label=label, energy_j=joules, time_s=seconds, count=len(mine), in_repeat=in_repeat
-            )
+    occurrences: dict[tuple[str, bool], list[Window]] = {}
+    for window in windows:
+        if window.label not in _NOT_REGIONS:
+            occurrences.setdefault((window.label, window.repeat is not None), []).append(window)
+    return tuple(
+        Region(
+            label=label,
+            energy_j=_mean_energy(chosen, curves, spans, slowest_s),
+            time_s=arithmetic_mean([window.duration_s for window in spans]),
+            count=len(spans),
+            in_repeat=in_repeat,
         )
-    return tuple(made)
+        for (label, in_repeat), spans in occurrences.items()
+    )
+
+
+def _mean_energy(
+    chosen: Cover, curves: dict[str, Curve], spans: Sequence[Window], slowest_s: float
+) -> Estimate | None:
+    if any(window.duration_s < _UPDATES * slowest_s for window in spans):
+        return None
+    rows = table(chosen, curves, spans)
+    if any(total_j(rows, i) is None for i in range(len(spans))):
+        return None
+    return mean_energy.gross(rows, len(spans))
 
 
 def channel_stats(
     traces: Sequence[Trace], sampling: Sequence[SamplingStats], curves: Mapping[str, Curve]
 ) -> tuple[ChannelStats, ...]:
+    """How each channel was read, in the order of the traces."""
     by_collector = {entry.collector: entry for entry in sampling}
-    found = []
-    for trace in traces:
-        polled, made = by_collector.get(trace.channel.collector), curves.get(trace.channel.id)
-        found.append(
-            ChannelStats(
-                collector=trace.channel.collector,
-                device=trace.channel.device,
-                component=trace.channel.component,
-                kind=trace.channel.kind,
-                quantity=trace.channel.quantity,
-                period_s=polled.period_s if polled else None,
-                jitter_s=polled.jitter_s if polled else None,
-                samples=int(trace.ok.sum()),
-                missed=polled.missed if polled else 0,
-                failed=int(np.count_nonzero(~trace.ok)),
-                timing="inferred" if made is not None and made.inferred else trace.channel.timing,
-                calibrated_utc=trace.channel.calibrated_utc,
-                update_period_s=made.period_s
-                if made is not None and made.inferred
-                else trace.channel.update_period_s,
-                window_s=made.window_s if made is not None else trace.channel.window_s,
-            )
-        )
-    return tuple(found)
+    return tuple(
+        _stats(trace, by_collector.get(trace.channel.collector), curves.get(trace.channel.id))
+        for trace in traces
+    )
+
+
+def _stats(trace: Trace, polled: SamplingStats | None, curve: Curve | None) -> ChannelStats:
+    channel = trace.channel
+    inferred = curve is not None and curve.inferred
+    return ChannelStats(
+        collector=channel.collector,
+        device=channel.device,
+        component=channel.component,
+        kind=channel.kind,
+        quantity=channel.quantity,
+        period_s=polled.period_s if polled else None,
+        jitter_s=polled.jitter_s if polled else None,
+        samples=int(trace.ok.sum()),
+        missed=polled.missed if polled else 0,
+        failed=int(np.count_nonzero(~trace.ok)),
+        timing="inferred" if inferred else channel.timing,
+        calibrated_utc=channel.calibrated_utc,
+        update_period_s=curve.period_s if curve and inferred else channel.update_period_s,
+        window_s=curve.window_s if curve else channel.window_s,
+    )

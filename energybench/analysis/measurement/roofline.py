@@ -216,7 +216,7 @@ def _rate(amounts: Sequence[float], done: Counted) -> Estimate | None:
     scatter = scatter_effect(
         [amount / time_s for amount, time_s in zip(amounts, done.times_s, strict=True)]
     )
-    single = rectangular("start and end of the work", done.time_u_s / seconds * value)
+    single = rectangular("time-edges", done.time_u_s / seconds * value)
     return not_negative(
         combine(value, (scatter,) if scatter else (single,) if len(amounts) == 1 else ())
     )
@@ -232,7 +232,7 @@ def _estimate(limits: DeviceLimits, limit: Limit | None) -> Estimate | None:
     key = f"limit:{limits.host}/{limits.device}/{limit.name}/{limits.made_utc}"
     return combine(
         limit.best,
-        (bound(f"limit {limit.name}: median of its tries", limit.middle - limit.best, key),),
+        (bound("machine-limit", limit.middle - limit.best, key=key, detail=limit.name),),
     )
 
 
@@ -321,8 +321,8 @@ def of_side(side: Measurement) -> list[Doubt]:
             "memory bandwidth" if found.binds == "bandwidth" else f"{found.arithmetic} matrix rate"
         )
         message = (
-            f"{side.label} reaches {found.share.value:.0%} of its machine's {what}: what tuning "
-            "would save there is in the ratio"
+            f"the work reaches {found.share.value:.0%} of its machine's {what}: the saving that tuning "
+            "would bring there is in the ratio"
         )
         return [
             Doubt(
@@ -335,7 +335,7 @@ def of_side(side: Measurement) -> list[Doubt]:
     return [
         Doubt(
             code="limit-unknown",
-            message=f"{side.label}: the fraction of its machine's limit is not known: {why}",
+            message=f"the fraction of its machine's limit is not known: {why}",
             remedy=remedy,
         )
     ]

@@ -1,6 +1,4 @@
-"""How well the sensors saw the work: what sampling leaves open, what length or how many repeats
-would close it, and what no repeat can mend.
-"""
+"""Doubts about how well the sensors saw the work: sampling, short repeats, gaps, stuck sensors."""
 
 from __future__ import annotations
 
@@ -12,35 +10,38 @@ import numpy as np
 
 from energybench.analysis.energy.boundary import Source
 from energybench.analysis.energy.boundary_parts import Row
-from energybench.analysis.energy.window_energy import EDGES, RESOLUTION, UNSEEN
 from energybench.analysis.traces.curve import Curve
+from energybench.analysis.uncertainty.effect_kinds import KINDS, place_of
+from energybench.analysis.uncertainty.effects import Z95
 from energybench.model import Doubt, Trace, Window
 
-# of the 95 % interval's half-width that sampling may take: what `run` asks of the scatter by
-# default
+# Half-width of the 95 % interval that sampling may take, relative to the energy. The same figure as
+# the scatter at which `run` stops by default.
 TARGET_REL = 0.02
-# a window shorter than this many averaging windows is mostly what was smeared in from outside
+# A window shorter than this many averaging windows shows mostly power from outside the window.
 _SMEARED = 0.9
-_READINGS = (
-    9  # of a part-time sensor over all repeats: fewer tell neither the mean nor how much it varies
-)
-# of a counter that may be adding up its samples: with fewer an edge is a large part of what it says
+# Readings of a part-time sensor over all repeats. Fewer readings show neither a mean nor a scatter.
+_READINGS = 9
+# Updates of a counter that may only add up samples. With fewer updates an edge is a large part of
+# the counter's energy.
 _UPDATES = 5
-_BRIEF = (
-    3  # updates within one repeat: below, most of what a part-time sensor reads lies across an edge
-)
-_STUCK = 20  # readings without any change: a real sensor's last digits move
-# s, and three updates: a stretch without readings that an edge falls into is interpolated over
-_HOLE = 0.5
+# Updates within one repeat. With fewer, most readings of a part-time sensor lie across an edge.
+_BRIEF = 3
+_STUCK = 20  # readings without any change; the last digits of a real sensor change
+# A stretch of this many seconds, and of three updates, without a reading: power inside is
+# interpolated.
+_HOLE_S = 0.5
 
 
 class Sampling(NamedTuple):
-    """Standard uncertainty of the mean energy that sampling causes, relative, by how it falls with
-    the length of a repeat.
+    """Relative standard uncertainty of the mean energy that sampling causes.
+
+    edges_rel   the part that falls as 1/length of a repeat
+    unseen_rel  the part that falls as 1/√length
     """
 
-    edges_rel: float  # as 1/length
-    unseen_rel: float  # as 1/√length
+    edges_rel: float
+    unseen_rel: float
 
     @property
     def rel(self) -> float:
@@ -48,172 +49,167 @@ class Sampling(NamedTuple):
 
 
 def sampling(rows: Sequence[Row], repeats: int) -> Sampling | None:
-    """Of the rows' own windows; None where nothing was measured."""
-    whole = [i for i in range(repeats) if all(row.cells[i].energy_j is not None for row in rows)]
-    total = sum(row.cells[i].energy_j or 0.0 for row in rows for i in whole)
-    if not whole or total <= 0:
+    """Uncertainty by sampling, of the windows of the rows; None if nothing was measured."""
+    complete = [i for i in range(repeats) if all(row.cells[i].energy_j is not None for row in rows)]
+    total_j = sum(row.cells[i].energy_j or 0.0 for row in rows for i in complete)
+    if not complete or total_j <= 0:
         return None
-    sums = {EDGES: 0.0, UNSEEN: 0.0}
+    squares = {"1/t": 0.0, "1/√t": 0.0}
     for row in rows:
-        for i in whole:
+        for i in complete:
             for effect in row.cells[i].random:
-                kind = (
-                    UNSEEN
-                    if effect.name.endswith(UNSEEN)
-                    else EDGES
-                    if effect.name.endswith((EDGES, RESOLUTION))
-                    else None
-                )
-                if kind is not None:
-                    sums[kind] += effect.u**2
-    return Sampling(math.sqrt(sums[EDGES]) / total, math.sqrt(sums[UNSEEN]) / total)
+                falls = KINDS[effect.kind].falls
+                if falls != "no":
+                    squares[falls] += effect.u**2
+    return Sampling(math.sqrt(squares["1/t"]) / total_j, math.sqrt(squares["1/√t"]) / total_j)
 
 
-def of_sampling(found: Sampling | None, windows: Sequence[Window], period_s: float) -> list[Doubt]:
-    """What sampling leaves open, where that is more than the target; with the length, or the number
-    of repeats, that would close it.
+def of_sampling(
+    uncertainty: Sampling | None, windows: Sequence[Window], period_s: float
+) -> list[Doubt]:
+    """A doubt if sampling leaves more open than the target, with the length or the number of
+    repeats that would reach the target.
+
+    period_s  update period of the slowest sensor
     """
-    if found is None or not windows or 1.96 * found.rel <= TARGET_REL:
+    if uncertainty is None or not windows or Z95 * uncertainty.rel <= TARGET_REL:
         return []
-    n, length_s = len(windows), sum(window.duration_s for window in windows) / len(windows)
-    allowed = TARGET_REL / 1.96
-    factor = found.rel / allowed
-    longer_s = length_s * (
-        found.unseen_rel**2 / allowed**2 if found.unseen_rel > found.edges_rel else factor
-    )
+    n = len(windows)
+    length_s = sum(window.duration_s for window in windows) / n
+    allowed_rel = TARGET_REL / Z95
+    factor = uncertainty.rel / allowed_rel
+    longer_s = length_s * factor
+    if uncertainty.unseen_rel > uncertainty.edges_rel:
+        longer_s = length_s * uncertainty.unseen_rel**2 / allowed_rel**2
     repeats = math.ceil(n * factor**2)
-    message = (
-        f"what the sensors did not see leaves ±{1.96 * found.rel:.1%} open at {n} repeat(s) of "
-        f"{length_s:.3g} s"
-    )
     spread = f" with starts spread over the sensor's {period_s:.2g} s" if period_s >= 0.01 else ""
-    remedy = (
-        f"about {_two(longer_s)} s of work in a repeat, or {repeats} repeats{spread}, for "
-        f"±{TARGET_REL:.0%}"
-    )
-    return [Doubt(code="sampling-error", message=message, remedy=remedy)]
+    return [
+        Doubt(
+            code="sampling-error",
+            message=f"power that the sensors did not see leaves ±{Z95 * uncertainty.rel:.1%} open "
+            f"at {n} repeat(s) of {length_s:.3g} s",
+            remedy=f"about {_two_digits(longer_s)} s of work in a repeat, or {repeats} repeats"
+            f"{spread}, for ±{TARGET_REL:.0%}",
+        )
+    ]
 
 
-def _two(seconds: float) -> str:
+def _two_digits(seconds: float) -> str:
     return f"{float(f'{seconds:.2g}'):g}"
 
 
 def of_sensors(
     sources: Sequence[Source], curves: Mapping[str, Curve], windows: Sequence[Window]
 ) -> list[Doubt]:
-    """Sensors that cannot tell this work's energy at this length, and counters found to add up only
-    what they sampled.
+    """Doubts about sensors that cannot tell the energy of work as short as these windows, and about
+    counters that only add up samples.
     """
-    found = []
+    doubts: list[Doubt] = []
     for source in sources:
         curve = curves.get(source.channel.id)
-        if curve is None or not windows:
-            continue
-        name, shortest = (
-            f"{source.channel.component} {source.channel.device}",
-            min(window.duration_s for window in windows),
+        if curve is not None and windows:
+            doubts += _sampling_counter(curve)
+            doubts += _too_short(curve, windows)
+            doubts += _hole(curve, windows)
+    return doubts
+
+
+def _sampling_counter(curve: Curve) -> list[Doubt]:
+    """A counter that was recognised as the sum of a part-time sensor's samples."""
+    channel = curve.channel
+    if not (curve.part_time and channel.kind == "counter" and channel.window_s == 0):
+        return []
+    name = place_of(channel).words
+    share = f"{curve.window_s * 1e3:.3g} of every {curve.period_s * 1e3:.3g} ms"
+    return [
+        Doubt(
+            code="sampling-counter",
+            message=f"the energy counter of {name} adds up its power readings, which see {share}: "
+            "inferred from this run's own samples",
+            remedy="`energybench calibrate` settles it; spread the starts of repeats",
+            subject=name,
         )
-        if curve.part_time and curve.channel.kind == "counter" and curve.channel.window_s == 0:
-            share = f"{curve.window_s * 1e3:.3g} of every {curve.period_s * 1e3:.3g} ms"
-            message = (
-                f"the energy counter of {name} adds up its power readings, which see {share}: "
-                "inferred from this run's own samples"
-            )
-            found.append(
-                Doubt(
-                    code="sampling-counter",
-                    message=message,
-                    remedy="`energybench calibrate` settles it; spread the starts of repeats",
-                )
-            )
-        if (
-            curve.power_w is not None
-            and curve.window_s >= curve.period_s
-            and shortest < _SMEARED * curve.window_s
-        ):
-            message = (
-                f"{name} averages over {curve.window_s:.3g} s: repeats of {shortest:.3g} s are "
-                "mostly what came before and after them"
-            )
-            found.append(_unusable(message, f"repeats of {2 * curve.window_s:.3g} s or more"))
-        readings = (
-            sum(window.duration_s for window in windows) / curve.period_s
-            if curve.period_s
-            else math.inf
+    ]
+
+
+def _too_short(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
+    """Repeats that are too short, or too few, for this sensor."""
+    name = place_of(curve.channel).words
+    shortest_s = min(window.duration_s for window in windows)
+    updates = math.inf
+    if curve.period_s:
+        updates = sum(window.duration_s for window in windows) / curve.period_s
+    whole_updates = "many" if math.isinf(updates) else str(max(1, int(updates)))
+    doubts = []
+    averages = curve.power_w is not None and curve.window_s >= curve.period_s
+    if averages and shortest_s < _SMEARED * curve.window_s:
+        message = (
+            f"{name} averages over {curve.window_s:.3g} s: its readings of repeats of "
+            f"{shortest_s:.3g} s are mostly power from before and after them"
         )
-        if not curve.told and readings < _UPDATES:
-            message = (
-                f"whether the counter of {name} adds up samples or sees all cannot be told from "
-                f"{max(1, int(readings))} updates"
-            )
-            found.append(
-                _unusable(
-                    message,
-                    f"at least {_UPDATES} updates: longer or more repeats; `energybench calibrate` "
-                    "settles it",
-                )
-            )
-        if curve.part_time and (readings < _READINGS or shortest < _BRIEF * curve.period_s):
-            message = (
-                f"{name} gave about {max(1, int(readings))} readings in all: too few, or too near "
-                "the edges, to tell a mean"
-            )
-            found.append(
-                _unusable(message, f"at least {_READINGS} readings: longer or more repeats")
-            )
-        found += _holes(curve, name, windows)
-    return found
+        doubts.append(_unusable(name, message, f"repeats of {2 * curve.window_s:.3g} s or more"))
+    if not curve.told and updates < _UPDATES:
+        message = (
+            f"{whole_updates} updates do not show whether the counter of {name} adds up samples or "
+            "sees all power"
+        )
+        remedy = (
+            f"at least {_UPDATES} updates: longer or more repeats; `energybench calibrate` "
+            "settles it"
+        )
+        doubts.append(_unusable(name, message, remedy))
+    if curve.part_time and (updates < _READINGS or shortest_s < _BRIEF * curve.period_s):
+        message = (
+            f"{name} gave about {whole_updates} readings in all: too few, or too near the edges, "
+            "to tell a mean"
+        )
+        remedy = f"at least {_READINGS} readings: longer or more repeats"
+        doubts.append(_unusable(name, message, remedy))
+    return doubts
 
 
-def _unusable(message: str, remedy: str) -> Doubt:
-    return Doubt(code="unusable", message=message, remedy=remedy)
+def _unusable(name: str, message: str, remedy: str) -> Doubt:
+    return Doubt(code="unusable", message=message, remedy=remedy, subject=name)
 
 
-def _holes(curve: Curve, name: str, windows: Sequence[Window]) -> list[Doubt]:
-    """Stretches without a reading inside the repeats: a counter goes on counting through them, an
-    edge in one is a guess.
+def _hole(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
+    """The first stretch without a reading inside the repeats.
+
+    A counter goes on counting through the stretch; an edge inside the stretch is interpolated.
     """
-    gaps = np.diff(curve.t_s)
-    for i in np.flatnonzero(gaps > max(_HOLE, 3 * curve.period_s)).tolist():
-        low, high = float(curve.t_s[i]), float(curve.t_s[i + 1])
-        if curve.mean_w(i) > 0 and any(
-            window.start_s < high and window.end_s > low for window in windows
-        ):
-            message = f"no reading of {name} for {high - low:.1f} s within the work"
-            return [
-                Doubt(
-                    code="reading-gap",
-                    message=message,
-                    remedy="leave a core to the sampler; repeat the run"
-                    if curve.channel.kind == "counter"
-                    else "repeat the run: what was drawn then is a guess",
-                )
-            ]
+    name = place_of(curve.channel).words
+    remedy = "repeat the run: the power of that time is interpolated"
+    if curve.channel.kind == "counter":
+        remedy = "leave a core to the sampler; repeat the run"
+    gaps_s = np.diff(curve.t_s)
+    for i in np.flatnonzero(gaps_s > max(_HOLE_S, 3 * curve.period_s)).tolist():
+        low_s, high_s = float(curve.t_s[i]), float(curve.t_s[i + 1])
+        inside = any(window.start_s < high_s and window.end_s > low_s for window in windows)
+        if inside and curve.mean_w(i) > 0:
+            message = f"no reading of {name} for {high_s - low_s:.1f} s within the work"
+            return [Doubt(code="reading-gap", message=message, remedy=remedy, subject=name)]
     return []
 
 
 def of_stuck(traces: Sequence[Trace]) -> list[Doubt]:
-    """Sensors that show one value for ever: a counter that stands still, a power reading that never
-    moves, zero among them.
-    """
-    found = []
+    """Doubts about sensors whose value never changed, zero included."""
+    doubts = []
     for trace in traces:
         raw, channel = trace.raw[trace.ok], trace.channel
         if channel.quality != "measured" or raw.size < _STUCK or (raw != raw[0]).any():
             continue
-        name, what = (
-            f"{channel.collector} {channel.component} {channel.device} "
-            f"({channel.quantity or channel.kind})",
-            "counter" if channel.kind == "counter" else "sensor",
-        )
+        sensor, unit = ("counter", "J") if channel.kind == "counter" else ("sensor", "W")
+        name = f"{channel.collector} {place_of(channel).words}"
+        quantity = channel.quantity or channel.kind
         value = raw[0] * channel.resolution
-        shown = f"{value:.6g} {'J' if channel.kind == 'counter' else 'W'}"
-        message = f"the {what} {name} showed {shown} in each of its {raw.size} readings"
-        found.append(
+        doubts.append(
             Doubt(
                 code="stuck-sensor",
-                message=message,
-                remedy="see whether the driver or firmware feeds it; calibrate tells under load",
+                message=f"the {sensor} {name} ({quantity}) showed {value:.6g} {unit} in each of "
+                f"its {raw.size} readings",
+                remedy="check whether the driver or firmware feeds the sensor; calibrate shows it "
+                "under load",
+                subject=channel.id,
             )
         )
-    return found
+    return doubts

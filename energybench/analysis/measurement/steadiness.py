@@ -179,7 +179,7 @@ def _throttled(inside: Mapping[str, Sequence[Sequence[Condition]]], repeats: int
         )
         found.append(
             Doubt(
-                code="power-capped",
+                code="at-power-limit",
                 message=message,
                 remedy="state the limit with the result, and compare under the limit that will be used",
             )

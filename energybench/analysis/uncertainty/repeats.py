@@ -1,6 +1,6 @@
-"""Statistics of repeats: means, scatter, Welch on logs, equivalence.
+"""Statistics of repeats: means, scatter, Welch's t on logarithms, equivalence.
 
-Pure; scipy.special only where a Student quantile is needed.
+Pure functions. scipy.special is imported only for a Student quantile.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import numpy as np
 from energybench.analysis.uncertainty.effects import CONFIDENCE, student
 from energybench.model import Effect, Verdict
 
-# a stopping rule on the interval's width covers 88-90 % from n = 2 and 93-95 % from n = 5: see
-# docs/method.md
+# Least number of repeats before the stopping rule may stop. A stopping rule on the width of the
+# interval covers the truth in 88-90 % of the cases from n = 2 and in 93-95 % from n = 5, see
+# docs/method.md.
 MIN_REPEATS = 8
 
 
 class Summary(NamedTuple):
-    """Mean, standard deviation (None at n = 1: not known, not 0) and count of one quantity over
-    repeats.
+    """Mean, standard deviation and number of the values of one quantity over the repeats.
+
+    s  None for a single value: the standard deviation is then not known, and not 0
     """
 
     mean: float
@@ -30,13 +32,12 @@ class Summary(NamedTuple):
 
 
 def summary(values: Sequence[float]) -> Summary:
-    """Raises ValueError where there are no values."""
+    """Mean, standard deviation and number of values. Raises ValueError if there are no values."""
     if not values:
         raise ValueError("no values")
     data = np.asarray(values, dtype=np.float64)
-    return Summary(
-        float(data.mean()), float(data.std(ddof=1)) if data.size > 1 else None, int(data.size)
-    )
+    deviation = float(data.std(ddof=1)) if data.size > 1 else None
+    return Summary(float(data.mean()), deviation, int(data.size))
 
 
 def student_quantile(dof: float, confidence: float = CONFIDENCE) -> float:
@@ -46,38 +47,42 @@ def student_quantile(dof: float, confidence: float = CONFIDENCE) -> float:
     return float(special.stdtrit(dof, (1 + confidence) / 2))
 
 
-SCATTER = "run-to-run scatter"
-
-
 def scatter_effect(values: Sequence[float]) -> Effect | None:
-    """The scatter of the mean as an effect (scale s/√n, n − 1 degrees of freedom); None at n = 1 or
-    without scatter.
+    """The scatter of the mean as an effect: scale s/√n, n − 1 degrees of freedom.
+
+    None for a single value, and for values without scatter.
     """
-    found = summary(values)
-    return student(SCATTER, found.s / math.sqrt(found.n), found.n - 1) if found.s else None
+    stats = summary(values)
+    return student(stats.s / math.sqrt(stats.n), stats.n - 1) if stats.s else None
 
 
 def relative_half_width(values: Sequence[float]) -> float | None:
-    """Half-width of the scatter's 95 % interval of the mean, relative to the mean; None at n = 1."""
-    found = summary(values)
-    if found.s is None or found.mean == 0:
+    """Half-width of the 95 % interval of the mean, by scatter alone, relative to the mean.
+
+    None for a single value, and for a mean of 0.
+    """
+    stats = summary(values)
+    if stats.s is None or stats.mean == 0:
         return None
-    return student_quantile(found.n - 1) * found.s / math.sqrt(found.n) / abs(found.mean)
+    return student_quantile(stats.n - 1) * stats.s / math.sqrt(stats.n) / abs(stats.mean)
 
 
 def wants_more(values: Sequence[float], target_rel: float, max_repeats: int) -> bool:
-    """The stopping rule: at least MIN_REPEATS, then until the scatter's half-width is within the
-    target, at most max_repeats. On scatter alone.
+    """Whether the stopping rule asks for another repeat. The rule looks at the scatter alone.
+
+    At least MIN_REPEATS, then repeats until the scatter's half-width is within the target, and
+    never more than max_repeats.
     """
     if len(values) < min(MIN_REPEATS, max_repeats):
         return True
-    reached = relative_half_width(values)
-    return len(values) < max_repeats and (reached is None or reached > target_rel)
+    half_width = relative_half_width(values)
+    return len(values) < max_repeats and (half_width is None or half_width > target_rel)
 
 
 class LogRatio(NamedTuple):
-    """Scatter of ln(mean a / mean b): its standard error and Welch-Satterthwaite degrees of
-    freedom; 0 and inf where neither scatters.
+    """Scatter of ln(mean a / mean b): standard error and Welch-Satterthwaite degrees of freedom.
+
+    u is 0 and dof infinite if neither side scatters.
     """
 
     u: float
@@ -85,12 +90,11 @@ class LogRatio(NamedTuple):
 
 
 def welch_log(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
-    """Welch's t on logarithms (Welch 1947): what the scatter of a and b leaves open in the ratio of
-    their means.
+    """Scatter of the ratio of two means, by Welch's t on the logarithms (Welch 1947).
 
-    A side with one value has no scatter to give: its run-to-run part is not known, and a doubt says
-    so. None where both sides have one value, or where a value is not positive (a ratio of such
-    energies means nothing).
+    A side with a single value contributes no scatter: its run-to-run scatter is not known, and a
+    doubt says so. None if both sides have a single value, or if a value is not positive (a ratio of
+    such energies has no meaning).
     """
     if min(*a, *b) <= 0 or len(a) + len(b) < 3:
         return None
@@ -103,12 +107,16 @@ def welch_log(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
 
 
 def verdict(low: float, high: float, margin: float) -> Verdict:
-    """Of a ratio baseline/candidate by its interval [low, high].
+    """The verdict on a ratio baseline/candidate by its interval [low, high].
 
-    better, worse: the interval lies on one side of 1. equivalent: it lies within 1/(1+m) … 1+m. An
-    interval that does both (a small but certain difference) is equivalent: the margin says what is
-    too small to matter. A 95 % interval inside the margin is stricter than the two one-sided tests
-    at 5 % (Schuirmann 1987), which use the 90 % interval.
+    better, worse  the interval lies on one side of 1
+    equivalent     the interval lies within 1/(1+m) … 1+m
+    inconclusive   the interval contains 1 and reaches beyond the margin
+
+    An interval that is both on one side of 1 and within the margin (a small but certain difference)
+    is equivalent: the margin says which differences are too small to matter. A 95 % interval inside
+    the margin is stricter than two one-sided tests at 5 % (Schuirmann 1987), which use the 90 %
+    interval.
     """
     if 1 / (1 + margin) <= low and high <= 1 + margin:
         return "equivalent"
@@ -124,21 +132,24 @@ def arithmetic_mean(values: Sequence[float]) -> float:
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """Of positive ratios; what SPEC uses."""
+    """Geometric mean of positive ratios, as SPEC uses it."""
     return math.exp(sum(math.log(value) for value in values) / len(values))
 
 
 def harmonic_mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    """Of energy ratios weighted by the baseline's energy: total baseline energy over total
-    candidate energy.
+    """Harmonic mean of energy ratios.
+
+    With the energies of the baseline as weights, the mean is the total energy of the baseline over
+    the total energy of the candidate.
     """
     shares = list(weights) if weights is not None else [1.0] * len(values)
     return sum(shares) / sum(share / value for share, value in zip(shares, values, strict=True))
 
 
 def trend(values: Sequence[float]) -> float | None:
-    """Spearman's rank correlation with the order of the repeats: a warm-up or throttling shows as
-    |ρ| near 1. None below 5 values.
+    """Spearman's rank correlation of the values with their order.
+
+    A warm-up or throttling shows as |ρ| near 1. None for fewer than 5 values, and for equal values.
     """
     if len(values) < 5 or len(set(values)) < 2:
         return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from energybench.analysis.energy.window_energy import IN_STEP, energy
+from energybench.analysis.energy.window_energy import energy
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.analysis.traces.part_time_sensors import informed
 from energybench.model import Window
@@ -37,7 +37,7 @@ def _in_step_rel(found: Curve, seconds: float) -> float:
     """
     cell = energy(found, Window(label="repeat", start_s=START_S, end_s=START_S + seconds))
     assert cell.energy_j is not None
-    return sum(effect.u for effect in cell.random if effect.name.endswith(IN_STEP)) / cell.energy_j
+    return sum(effect.u for effect in cell.random if effect.kind == "in-step") / cell.energy_j
 
 
 def test_a_single_window_holds_a_load_in_step_better_than_by_its_readings_alone() -> None:
@@ -50,8 +50,8 @@ def test_a_single_window_holds_a_load_in_step_better_than_by_its_readings_alone(
     true_j = float(truth(np.array(START_S + 1.0)) - truth(np.array(START_S)))
     assert cell.energy_j is not None
     assert abs(cell.energy_j / true_j - 1) > 0.3
-    others = sum(effect.u**2 for effect in cell.random if not effect.name.endswith(IN_STEP)) ** 0.5
-    own = sum(effect.u for effect in cell.random if effect.name.endswith(IN_STEP))
+    others = sum(effect.u**2 for effect in cell.random if effect.kind != "in-step") ** 0.5
+    own = sum(effect.u for effect in cell.random if effect.kind == "in-step")
     assert own > 5 * others
 
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from energybench.analysis.energy.window_energy import WindowEnergy, cross_check, energy
+from energybench.analysis.energy.counter_check import cross_check
+from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.traces.curve import curve
 from energybench.analysis.traces.part_time_sensors import informed
+from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.model import Window
 from tests.analysis.truth import Energy, Sensor, channel, constant, polls, square, trace
 
@@ -152,9 +154,7 @@ def test_an_outage_costs_nothing_on_a_counter() -> None:
     assert found is not None
     cell = energy(found, Window(label="repeat", start_s=3.0, end_s=13.0))
     assert cell.energy_j == pytest.approx(680, rel=1e-3)
-    assert all(
-        effect.name.endswith("the load at all window edges") for effect in cell.common
-    )  # no bound, no gap
+    assert all(effect.kind == "load-at-edges" for effect in cell.common)  # no bound, no gap
 
 
 def test_a_lost_sensor_widens_the_interval_upward() -> None:
@@ -218,7 +218,7 @@ def test_counter_and_power_that_disagree_are_both_covered(window_s: float, repea
         _both(constant(187 / 5), 3.0 + 0.02 * i, 5.0, constant(327 / 5), window_s)
         for i in range(repeats)
     ]
-    cells = cross_check([c for c, _ in pairs], [p for _, p in pairs], "gpu")
+    cells = cross_check([c for c, _ in pairs], [p for _, p in pairs], Place("gpu"))
     assert [cell.energy_j for cell in cells] == [pytest.approx(187, rel=0.01)] * repeats
     assert _widened_j(cells) == pytest.approx(140, rel=0.02)
     for cell in cells:
@@ -226,7 +226,7 @@ def test_counter_and_power_that_disagree_are_both_covered(window_s: float, repea
         assert doubt.code == "counter-power-disagree"
         assert "counter says 187" in doubt.message
         assert "power readings 327" in doubt.message
-    agreed = cross_check([c for c, _ in pairs], [c for c, _ in pairs], "gpu")
+    agreed = cross_check([c for c, _ in pairs], [c for c, _ in pairs], Place("gpu"))
     assert not any(cell.doubts for cell in agreed)
 
 
@@ -245,7 +245,7 @@ def test_a_power_sensor_blind_to_its_load_does_not_widen_the_counter() -> None:
     pairs = [_in_step(i, 10.0) for i in range(8)]
     off = [abs((power.energy_j or 0.0) / (counter.energy_j or 1.0) - 1) for counter, power in pairs]
     assert max(off) > 0.4
-    cells = cross_check([c for c, _ in pairs], [p for _, p in pairs], "gpu")
+    cells = cross_check([c for c, _ in pairs], [p for _, p in pairs], Place("gpu"))
     assert cells == tuple(c for c, _ in pairs)  # no bound, no doubt
 
 
@@ -255,9 +255,9 @@ def test_one_window_cannot_tell_a_blind_power_sensor_from_a_wrong_counter() -> N
     """
     for i in range(8):
         counter, power = _in_step(i, 0.5)
-        assert cross_check([counter], [power], "gpu") == (counter,), i
+        assert cross_check([counter], [power], Place("gpu")) == (counter,), i
     counter, power = _in_step(0, 10.0)
-    (cell,) = cross_check([counter], [power], "gpu")
+    (cell,) = cross_check([counter], [power], Place("gpu"))
     (doubt,) = cell.doubts
     assert doubt.remedy.startswith(
         "the interval covers both; several repeats tell whether the load ran in step with the "
@@ -276,7 +276,7 @@ def test_unseen_power_between_samples_is_an_effect_of_a_changing_load_only() -> 
     def unseen(truth):  # type: ignore[no-untyped-def]
         found = curve(trace(made, t, Sensor(truth).watts(t, 1e-3)))
         assert found is not None
-        return sum(effect.u for effect in energy(found, window).random if "between" in effect.name)
+        return sum(effect.u for effect in energy(found, window).random if effect.kind == "unseen")
 
     assert unseen(constant(300.0)) == pytest.approx(0, abs=0.01)
     assert 10 < unseen(square(100, 500, 1.3)) < 200

@@ -289,7 +289,7 @@ def test_a_comparison_asks_for_both_sides_shares() -> None:
 
     assert said(good, good) == []
     (found,) = said(good, low)
-    assert found.startswith("limit-low r reaches 16% of its machine's memory bandwidth")
+    assert found.startswith("limit-low r: the work reaches 16% of its machine's memory bandwidth")
     (found,) = said(unknown, good)
     assert "no limits of this device were measured" in found
     assert "neither flops nor bytes" in said(good, uncounted)[0]

@@ -137,7 +137,7 @@ def test_throttling_names_reasons_and_repeats_and_tells_a_power_cap_apart() -> N
     assert (
         capped.code,
         "GPU-a in 2 of 6 repeats; normal for a capped board" in capped.message,
-    ) == ("power-capped", True)
+    ) == ("at-power-limit", True)
 
 
 def test_throttling_between_the_repeats_does_not_count() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from energybench.analysis.uncertainty.budget import LINES, budget, largest, words
+from energybench.analysis.uncertainty.effect_kinds import KINDS, Place, remedy
 from energybench.analysis.uncertainty.effects import (
     bound,
     combine,
@@ -15,11 +18,16 @@ from energybench.analysis.uncertainty.effects import (
     rectangular,
     student,
 )
-from energybench.model import Effect, Estimate
+from energybench.model import Effect, EffectKind, Estimate, SensorSort
+
+MEMORY = Place("cpu.dram", "n", "model")
 
 
 def gains(n: int, u: float = 10.0) -> list[Effect]:
-    return [normal(f"gpu.board GPU-{i}: gain", u, f"gain:GPU-{i}") for i in range(n)]
+    return [
+        normal("gain", u, Place("gpu.board", f"GPU-{i}", "counter"), key=f"gain:GPU-{i}")
+        for i in range(n)
+    ]
 
 
 def test_boards_of_one_kind_share_a_line() -> None:
@@ -40,8 +48,8 @@ def test_the_halves_of_a_memory_model_are_one_line() -> None:
         combine(
             500.0,
             [
-                rectangular("cpu.dram n: model, hardware", 9.0, "memory:n"),
-                rectangular("cpu.dram n: model, load", 9.0),
+                rectangular("model", 9.0, MEMORY, key="memory:n", detail="hardware"),
+                rectangular("model", 9.0, MEMORY, detail="load"),
             ],
         )
     )
@@ -53,7 +61,7 @@ def test_the_first_line_shrinks_the_interval_most() -> None:
     """Order is by what is left without the effect: few repeats outrank a gain with the larger u,
     for Student's t is wide.
     """
-    lines = budget(combine(1000.0, [student("run-to-run scatter", 9.0, 1.0), *gains(1)]))
+    lines = budget(combine(1000.0, [student(9.0, 1.0), *gains(1)]))
     assert [line.effect for line in lines] == ["run-to-run scatter", "gpu.board GPU-0: gain"]
     assert [line.half_width_without for line in lines] == sorted(
         line.half_width_without for line in lines
@@ -68,7 +76,7 @@ def test_a_bound_has_no_share() -> None:
     lines = budget(
         combine(
             1000.0,
-            [bound("network: missing", 50.0), student("run-to-run scatter", 5.0, 7.0), *gains(2)],
+            [bound("missing", 50.0, Place("network")), student(5.0, 7.0), *gains(2)],
         )
     )
     shares = {line.effect: line.share for line in lines}
@@ -83,7 +91,7 @@ def test_the_repeats_that_are_asked_for_do_halve_the_scatter() -> None:
     from energybench.analysis.uncertainty.repeats import student_quantile
 
     for n, asked in ((2, 3), (8, 25)):
-        (line,) = budget(combine(100.0, [student("run-to-run scatter", 1.0, n - 1)]))
+        (line,) = budget(combine(100.0, [student(1.0, n - 1)]))
         assert f"--repeats {asked}`" in line.remedy
         half = student_quantile(n - 1) / n**0.5 / 2
         assert student_quantile(asked - 1) / asked**0.5 <= half
@@ -92,33 +100,46 @@ def test_the_repeats_that_are_asked_for_do_halve_the_scatter() -> None:
 
 def test_a_ratio_asks_for_repeats_of_a_side() -> None:
     """Welch's degrees of freedom are no number of repeats."""
-    (line,) = budget(combine(5.0, [student("run-to-run scatter", 0.1, 9.3)]), ratio=True)
+    (line,) = budget(combine(5.0, [student(0.1, 9.3)]), ratio=True)
     assert "of the side that scatters more" in line.remedy
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "word"),
+    ("kind", "sensor", "word"),
     [
-        ("gpu.board GPU-0: gain", "gain:GPU-0", "calibrate --against"),
-        ("cpu.package package-all: gain", "gain:tdp-model:EPYC", "energybench doctor"),
-        ("gpu.board GPU-0: window edges", None, "longer repeats"),
-        ("gpu.board GPU-0: power between its samples", None, "staggered"),
-        ("node n: resolution", None, "longer repeats"),
-        ("gpu.board GPU-0: no reading", None, "energybench doctor"),
-        ("gpu.board GPU-0: lag", "lag:GPU-0", "energybench calibrate"),
-        ("idle power: drift between its phases", None, "--idle"),
-        ("start and end of the work", None, "longer repeats"),
+        ("gain", "counter", "calibrate --against"),
+        ("limit-of-error", "meter", "a more accurate meter"),
+        ("assumed-power", "model", "energybench doctor"),
+        ("window-edges", "counter", "longer repeats"),
+        ("window-edges", "meter", "logs more often"),
+        ("unseen", "power", "staggered"),
+        ("resolution", "counter", "longer repeats"),
+        ("no-reading", "counter", "energybench doctor"),
+        ("no-reading", "meter", "covers the whole run"),
+        ("lag", "power", "energybench calibrate"),
+        ("clock-offset", "meter", "--idle"),
+        ("idle-drift", None, "--idle"),
+        ("time-edges", None, "longer repeats"),
     ],
 )
-def test_each_kind_of_effect_has_its_remedy(name: str, key: str | None, word: str) -> None:
-    """Every effect that a measurement can carry says what a person can do about it."""
-    (line,) = budget(combine(100.0, [normal(name, 1.0, key)]))
+def test_each_kind_of_effect_has_its_remedy(
+    kind: EffectKind, sensor: SensorSort | None, word: str
+) -> None:
+    """Every effect that a measurement can carry names a remedy for its sort of sensor."""
+    (line,) = budget(combine(100.0, [normal(kind, 1.0, Place("node", "n", sensor))]))
     assert word in line.remedy
+
+
+def test_every_kind_of_effect_is_described() -> None:
+    """The table of kinds holds every kind; effects of a measurement's windows have a remedy."""
+    assert set(KINDS) == set(get_args(EffectKind))
+    without = {"scatter", "stated-range", "load-followers", "parts-without-sensor"}
+    assert {kind for kind in KINDS if not remedy(kind, None)} == without
 
 
 def test_small_effects_are_summed_up() -> None:
     """At most so many lines, and what is left over stands in one more, so that nothing is hidden."""
-    many = [normal(f"part{i} d: gain", 100.0 / (i + 1), f"k{i}") for i in range(20)]
+    many = [normal("gain", 100.0 / (i + 1), Place(f"part{i}", "d"), key=f"k{i}") for i in range(20)]
     lines = budget(combine(1e4, many))
     assert len(lines) == LINES + 1
     assert lines[-1].effect == f"{20 - LINES} smaller effects"
@@ -129,13 +150,13 @@ def test_nothing_to_shrink() -> None:
     """An exact number has no budget; a single effect leaves nothing behind."""
     assert budget(exact(3.0)) == ()
     assert largest(exact(3.0)) is None
-    (line,) = budget(combine(0.0, [normal("a", 1.0)]))
+    (line,) = budget(combine(0.0, [normal("stated-range", 1.0, detail="a")]))
     assert (line.u_rel, line.half_width_without) == (None, 0.0)
 
 
 def test_the_line_for_a_terminal() -> None:
     """Which effect, how many devices, how much, what the interval would be, what to do."""
-    estimate = combine(1000.0, [*gains(4), student("run-to-run scatter", 2.0, 7.0)])
+    estimate = combine(1000.0, [*gains(4), student(2.0, 7.0)])
     first = largest(estimate)
     assert first is not None
     said = words(first, estimate, "J")
@@ -151,7 +172,9 @@ def test_no_line_makes_the_interval_wider(made: list[tuple[str, float, bool]]) -
     signs.
     """
     effects = [
-        bound(f"{c} d: missing", u) if is_bound else normal(f"{c} d: gain", u, f"{c}{i}")
+        bound("missing", u, Place(c, "d"))
+        if is_bound
+        else normal("gain", u, Place(c, "d"), key=f"{c}{i}")
         for i, (c, u, is_bound) in enumerate(made)
     ]
     estimate: Estimate = combine(100.0, effects)

@@ -32,15 +32,18 @@ def test_two_boards_gains_of_five_percent_make_7_8_percent_on_a_ratio() -> None:
     √0.2)·5 %).
     """
     found = ratio(
-        combine(100, [rectangular("gain", 5, "board a")]),
-        combine(100, [rectangular("gain", 5, "board b")]),
+        combine(100, [rectangular("stated-range", 5, key="board a", detail="gain")]),
+        combine(100, [rectangular("stated-range", 5, key="board b", detail="gain")]),
     )
     assert found.half_width == pytest.approx(0.078, abs=0.001)
 
 
 def test_one_boards_gain_cancels_in_its_own_ratio() -> None:
     """The gain of one board is the same error in both runs on it."""
-    a, b = combine(300, [normal("gain", 12, "board")]), combine(100, [normal("gain", 4, "board")])
+    a, b = (
+        combine(300, [normal("stated-range", 12, key="board", detail="gain")]),
+        combine(100, [normal("stated-range", 4, key="board", detail="gain")]),
+    )
     found = ratio(a, b)
     assert found.half_width == pytest.approx(0, abs=1e-9)
     assert not found.effects
@@ -51,34 +54,40 @@ def test_one_boards_gain_cancels_in_its_own_ratio() -> None:
 def test_a_single_effect_has_its_exact_quantiles(value: float, rel: float) -> None:
     """Draws are stratified: 1.96 for a normal, 0.95·√3 for a rectangular, t for a student effect."""
     u = value * rel
-    assert combine(value, [normal("x", u)]).high - value == pytest.approx(1.959964 * u, rel=1e-3)
-    assert combine(value, [rectangular("x", u)]).high - value == pytest.approx(0.95 * u, rel=1e-3)
-    assert combine(value, [student("x", u, 7)]).high - value == pytest.approx(
-        2.364624 * u, rel=1e-3
+    assert combine(value, [normal("stated-range", u, detail="x")]).high - value == pytest.approx(
+        1.959964 * u, rel=1e-3
     )
+    assert combine(
+        value, [rectangular("stated-range", u, detail="x")]
+    ).high - value == pytest.approx(0.95 * u, rel=1e-3)
+    assert combine(value, [student(u, 7)]).high - value == pytest.approx(2.364624 * u, rel=1e-3)
 
 
 @settings(max_examples=50, deadline=None)
 @given(us=st.lists(st.floats(0.01, 10), min_size=1, max_size=6))
 def test_independent_normals_add_in_quadrature_and_shared_ones_linearly(us: list[float]) -> None:
     """The law of propagation, both ways."""
-    apart = combine(0, [normal(f"e{i}", u) for i, u in enumerate(us)])
-    together = combine(0, [normal(f"e{i}", u, "one sensor") for i, u in enumerate(us)])
+    apart = combine(0, [normal("stated-range", u, detail=f"e{i}") for i, u in enumerate(us)])
+    together = combine(
+        0, [normal("stated-range", u, key="one sensor", detail=f"e{i}") for i, u in enumerate(us)]
+    )
     assert apart.half_width == pytest.approx(1.96 * math.sqrt(sum(u * u for u in us)), rel=0.03)
     assert together.half_width == pytest.approx(1.96 * sum(us), rel=0.002)
 
 
 def test_a_bound_goes_to_its_side_only_and_wholly() -> None:
     """A missing part of up to 50 J widens the interval upward by 50 J, and by nothing downward."""
-    bare = combine(100, [normal("x", 2)])
-    found = combine(100, [normal("x", 2), bound("missing", 50)])
+    bare = combine(100, [normal("stated-range", 2, detail="x")])
+    found = combine(
+        100, [normal("stated-range", 2, detail="x"), bound("stated-range", 50, detail="missing")]
+    )
     assert found.high == pytest.approx(bare.high + 50, rel=1e-6)
     assert found.low == pytest.approx(bare.low, rel=1e-6)
 
 
 def test_a_bound_in_the_denominator_lowers_a_ratio() -> None:
     """What the candidate may have used beside what was measured can only make the ratio smaller."""
-    found = ratio(exact(100), combine(50, [bound("missing", 50)]))
+    found = ratio(exact(100), combine(50, [bound("stated-range", 50, detail="missing")]))
     assert (found.low, found.value, found.high) == pytest.approx((1.0, 2.0, 2.0))
 
 
@@ -90,7 +99,10 @@ def test_a_ratios_interval_contains_it_and_turns_over(
     a: float, b: float, ua: float, ub: float
 ) -> None:
     """The ratio the other way round has the other interval's ends."""
-    x, y = combine(a, [normal("x", a * ua, "x")]), combine(b, [normal("y", b * ub, "y")])
+    x, y = (
+        combine(a, [normal("stated-range", a * ua, key="x", detail="x")]),
+        combine(b, [normal("stated-range", b * ub, key="y", detail="y")]),
+    )
     one, other = ratio(x, y), ratio(y, x)
     assert one.low < one.value < one.high
     assert other.low == pytest.approx(1 / one.high, rel=0.01)
@@ -99,20 +111,29 @@ def test_a_ratios_interval_contains_it_and_turns_over(
 
 def test_the_result_is_the_same_every_time() -> None:
     """The seed is fixed: two evaluations print the same digits."""
-    a, b = combine(100, [normal("x", 3), student("s", 1, 4)]), combine(40, [rectangular("y", 2)])
+    a, b = (
+        combine(100, [normal("stated-range", 3, detail="x"), student(1, 4)]),
+        combine(40, [rectangular("stated-range", 2, detail="y")]),
+    )
     assert ratio(a, b) == ratio(a, b)
 
 
 def test_effects_that_come_out_can_be_put_in_again() -> None:
     """A ratio's own effects, combined, give its interval again (to first order)."""
-    found = ratio(combine(100, [normal("x", 3, "x")]), combine(40, [normal("y", 1, "y")]))
+    found = ratio(
+        combine(100, [normal("stated-range", 3, key="x", detail="x")]),
+        combine(40, [normal("stated-range", 1, key="y", detail="y")]),
+    )
     again = combine(found.value, found.effects)
     assert again.half_width == pytest.approx(found.half_width, rel=0.02)
 
 
 def test_net_energy_keeps_the_sign_of_shared_effects() -> None:
     """Gross less idle on one sensor: the shared gain acts on the difference, not on the sum."""
-    gross, idle = combine(1000, [normal("gain", 40, "s")]), combine(900, [normal("gain", 36, "s")])
+    gross, idle = (
+        combine(1000, [normal("stated-range", 40, key="s", detail="gain")]),
+        combine(900, [normal("stated-range", 36, key="s", detail="gain")]),
+    )
     net = propagate(lambda x: x["e"] - x["i"], {"e": gross, "i": idle})
     assert net.half_width == pytest.approx(1.96 * 4, rel=0.01)
 
@@ -136,7 +157,7 @@ def test_a_stated_range_is_rectangular_or_two_bounds() -> None:
 
 def test_scaling_scales_everything() -> None:
     """An estimate times an exact factor."""
-    found = scale(combine(10, [normal("x", 1, "k")]), -2.0)
+    found = scale(combine(10, [normal("stated-range", 1, key="k", detail="x")]), -2.0)
     assert found.value == -20
     assert found.low < found.value < found.high
     assert found.effects[0].u == -2
@@ -158,8 +179,8 @@ def test_coverage_of_a_ratio_of_small_samples() -> None:
                 combine(
                     mean,
                     [
-                        student("scatter", float(data.std(ddof=1)) / math.sqrt(8), 7),
-                        normal("gain", 0.04 * mean, key),
+                        student(float(data.std(ddof=1)) / math.sqrt(8), 7),
+                        normal("stated-range", 0.04 * mean, key=key, detail="gain"),
                     ],
                 )
             )

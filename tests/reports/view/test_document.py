@@ -100,17 +100,14 @@ def test_a_carried_doubt_stands_once_under_its_origin() -> None:
     """What a comparison and a projection carry on of a run is said once, of that run."""
     cpu, gpu = cpu_node(), gpu_node()
     pair = compared(cpu, gpu)
-    carried = tuple(
-        msgspec.structs.replace(doubt, message=f"CPU node → GPU node: {doubt.message}")
-        for doubt in pair.doubts
-    )
+    carried = tuple(doubt.carried_from("CPU node → GPU node") for doubt in pair.doubts)
     month = msgspec.structs.replace(claims_2023(), doubts=carried)
     found = {
         weakness.code: weakness.said
         for weakness in build(Document(title="", results=(cpu, gpu, pair, month))).weaknesses
     }
     assert [subjects for _, subjects in found["memory-modelled"]] == [("GPU node",)]
-    assert [subjects for _, subjects in found["one-node-each"]] == [("CPU node → GPU node",)]
+    assert [subjects for _, subjects in found["one-node"]] == [("CPU node → GPU node",)]
 
 
 def test_doubts_of_one_code_and_remedy_stand_together() -> None:

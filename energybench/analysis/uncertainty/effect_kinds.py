@@ -1,0 +1,182 @@
+"""Properties of each kind of effect: its words, how it falls with time, and its remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from energybench.model import Channel, EffectKind, SensorSort
+
+Falls = Literal["no", "1/t", "1/√t"]
+
+
+class Behaviour(NamedTuple):
+    """Properties of one kind of effect.
+
+    words      name of the effect without its place; {detail} stands for a figure or a word
+    label      name of several such effects on one line of a budget; "" if the same as `words`
+    falls      how the effect, relative to the energy of a window, falls with the length t of the
+               window
+    by_window  True: the effect is drawn anew in each window, so the scatter of several repeats
+               contains it. False: the effect is the same error in all windows, or one-sided, and
+               no number of repeats shrinks it
+    remedies   what makes the effect smaller, by sort of sensor; None stands for all other sorts
+    """
+
+    words: str
+    label: str = ""
+    falls: Falls = "no"
+    by_window: bool = False
+    remedies: Mapping[SensorSort | None, str] = {}
+
+
+_LONGER = "longer repeats (`--min-window`)"
+_SPREAD = f"{_LONGER}, or starts staggered over the sensor's period"
+_OPEN = "make the sensor work: `energybench doctor` says what it lacks"
+_WHOLE_LOG = "attach a meter file that covers the whole run without a break"
+_AGAINST = "calibrate against a meter: `energybench attach`, then `energybench calibrate --against`"
+_METER = "a more accurate meter (`attach --accuracy` states its limit of error)"
+_STEP = "--idle 30: the step from idle to work shows the offset of the meter's clock"
+
+KINDS: Mapping[EffectKind, Behaviour] = {
+    "gain": Behaviour("gain", remedies={None: _AGAINST}),
+    "limit-of-error": Behaviour("limit of error", remedies={None: _METER}),
+    "assumed-power": Behaviour(
+        "assumed power",
+        remedies={None: "open a sensor of the CPU (RAPL): `energybench doctor` says what it lacks"},
+    ),
+    "window-edges": Behaviour(
+        "window edges",
+        falls="1/t",
+        by_window=True,
+        remedies={"meter": f"{_LONGER}, or a meter that logs more often", None: _SPREAD},
+    ),
+    "load-at-edges": Behaviour(
+        "the load at all window edges",
+        falls="1/t",
+        remedies={None: f"{_LONGER}: repeats of one work begin and end alike"},
+    ),
+    "unseen": Behaviour(
+        "power between its samples", falls="1/√t", by_window=True, remedies={None: _SPREAD}
+    ),
+    "in-step": Behaviour(
+        "a load in step with its samples",
+        by_window=True,
+        remedies={
+            None: "several repeats with spread starts (`run`, or `measure --repeats 8`)",
+        },
+    ),
+    "resolution": Behaviour(
+        "resolution",
+        falls="1/t",
+        by_window=True,
+        remedies={"meter": f"{_LONGER}, or a meter with more digits", None: _LONGER},
+    ),
+    "lag": Behaviour(
+        "lag",
+        falls="1/t",
+        remedies={None: "`energybench calibrate` measures the lag of this sensor"},
+    ),
+    "clock-offset": Behaviour("clock offset", falls="1/t", remedies={None: _STEP}),
+    "counter-against-power": Behaviour(
+        "counter against power",
+        remedies={
+            None: "calibrate the board against a node meter: `energybench attach`, then "
+            "`energybench calibrate --against`",
+        },
+    ),
+    "missing": Behaviour("missing", remedies={None: _OPEN}),
+    "no-reading": Behaviour("no reading", remedies={"meter": _WHOLE_LOG, None: _OPEN}),
+    "sensor-lost": Behaviour(
+        "away for {detail}",
+        label="away",
+        remedies={
+            "meter": _WHOLE_LOG,
+            None: "see the system log for the device, then repeat the run",
+        },
+    ),
+    "gap": Behaviour(
+        "gap of {detail}",
+        label="gap",
+        remedies={
+            "meter": _WHOLE_LOG,
+            None: "sample without interruption; repeat the run",
+        },
+    ),
+    "model": Behaviour(
+        "model, {detail}",
+        label="model",
+        remedies={
+            None: "a node meter (`--boundary node-dc` or `node-ac`), or a CPU with a DRAM counter",
+        },
+    ),
+    "scatter": Behaviour("run-to-run scatter", by_window=True),  # remedy: more repeats, see budget
+    "idle-drift": Behaviour(
+        "idle power: drift between its phases",
+        remedies={None: "a quieter machine, or a longer idle phase (`--idle`)"},
+    ),
+    "time-edges": Behaviour(
+        "start and end of the work", falls="1/t", by_window=True, remedies={None: _LONGER}
+    ),
+    "machine-limit": Behaviour(
+        "limit {detail}: median of its tries",
+        remedies={None: "`energybench calibrate --limits-only` on an idle machine"},
+    ),
+    "stated-range": Behaviour("{detail}", remedies={}),
+    "slope": Behaviour(
+        "slope of the meter against the sensors",
+        remedies={None: "more repeats, and --idle 60 or more"},
+    ),
+    "supply-efficiency": Behaviour(
+        "efficiency of the power supply",
+        remedies={
+            None: "--psu-efficiency with what its certificate says, or a meter behind the supply "
+            "(`attach --dc`)",
+        },
+    ),
+    "load-followers": Behaviour("fans and regulators that follow the load"),
+    "parts-without-sensor": Behaviour("parts without a sensor"),
+}
+
+
+class Place(NamedTuple):
+    """The part of the machine behind an effect: its component, device and sort of sensor."""
+
+    component: str = ""
+    device: str = ""
+    sensor: SensorSort | None = None
+
+    @property
+    def words(self) -> str:
+        return f"{self.component} {self.device}".strip()
+
+
+NOWHERE = Place()
+
+
+def effect_name(kind: EffectKind, place: Place = NOWHERE, detail: str = "") -> str:
+    """The name of an effect: 'gpu.board GPU-…: gain'."""
+    words = KINDS[kind].words.format(detail=detail)
+    return f"{place.words}: {words}" if place.words else words
+
+
+def label(kind: EffectKind) -> str:
+    """The name of several effects of one kind together: 'gain', 'model'."""
+    return KINDS[kind].label or KINDS[kind].words
+
+
+def remedy(kind: EffectKind, sensor: SensorSort | None) -> str:
+    """What makes an effect of this kind smaller for this sort of sensor; "" if nothing does."""
+    remedies = KINDS[kind].remedies
+    return remedies.get(sensor) or remedies.get(None, "")
+
+
+def place_of(channel: Channel) -> Place:
+    """The place of effects of one channel."""
+    return Place(channel.component, channel.device, channel.sort)
+
+
+def scale_kind(channel: Channel) -> EffectKind:
+    """The kind of effect that an error of the channel's scale is."""
+    kinds: Mapping[SensorSort, EffectKind] = {"meter": "limit-of-error", "model": "assumed-power"}
+    return kinds.get(channel.sort, "gain")

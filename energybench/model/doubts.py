@@ -1,0 +1,157 @@
+"""Doubts: everything that weakens a result, and the closed list of their codes.
+
+The meaning of each code, its effect on a result and the remedy stand in data/doubts.toml, which
+`energybench explain CODE` prints.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from energybench.model.base import Noun
+
+DoubtCode = Literal[
+    # sensors, and how they were read
+    "broken-plugin",
+    "clock-offset",
+    "counter-power-disagree",
+    "counter-reset",
+    "counter-scope",
+    "cuda-order",
+    "failed-reads",
+    "gpu-unreadable",
+    "implausible-reads",
+    "jitter",
+    "mig-parent",
+    "missed-samples",
+    "pm-clock",
+    "rapl-unreadable",
+    "reading-gap",
+    "sampling-counter",
+    "sampling-error",
+    "sensor-lost",
+    "sensor-note",
+    "stuck-sensor",
+    "unusable",
+    "visible-device-unknown",
+    "wrap-ambiguous",
+    # profiles and limits from a calibration
+    "above-limit",
+    "limit-low",
+    "limit-unknown",
+    "limit-unsteady",
+    "limits-disturbed",
+    "limits-old",
+    "limits-refused",
+    "profile-broken",
+    "profile-old",
+    "profile-refused",
+    # the boundary
+    "estimated-cpu",
+    "estimated",
+    "idle-accelerators",
+    "memory-modelled",
+    "node-meter-unused",
+    "not-measured",
+    "part-missing",
+    # the run and its repeats
+    "at-power-limit",
+    "attached",
+    "checkpoint-beyond",
+    "clock-drift",
+    "cut-off",
+    "finished",
+    "idle-drift",
+    "interleaved",
+    "interrupted",
+    "min-window-missed",
+    "net-refused",
+    "not-settled",
+    "other-load",
+    "program-gone",
+    "recovered",
+    "replayed",
+    "short-window",
+    "single-repeat",
+    "target-missed",
+    "temperature-drift",
+    "throttled",
+    "trend",
+    "verification-failed",
+    "work-failed",
+    # workloads
+    "bf16-emulated",
+    "crowded",
+    "delta-large",
+    "diverging",
+    "goal-trivial",
+    "guessable-seed",
+    "known-seed",
+    "samples-repeat",
+    "shuffled-batches",
+    "unscaled",
+    "weak-privacy",
+    "workload-note",
+    # comparisons
+    "cores-unused",
+    "forced-boundary",
+    "forced-precision",
+    "forced-verification",
+    "forced-work",
+    "governors-differ",
+    "idle-unknown",
+    "one-node",
+    "power-capped",
+    "same-run",
+    "time-x-assumed-power",
+    "unverified",
+    "versions-differ",
+    "work-unproven",
+    # projections
+    "assumed-inputs",
+    "claims-with-own-inputs",
+    "comparison-incomplete",
+    "components-only",
+    "dated-prices",
+    "fleet-not-published",
+    "full-load",
+    "idle-above-run",
+    "inferred-inputs",
+    "largest-speedup",
+    "not-counted-twice",
+    "ratio-inconsistent",
+    "saving-not-shown",
+    "scenario-note",
+    "whole-load-moves",
+]
+
+
+class Doubt(Noun, frozen=True, kw_only=True):
+    """Something that weakens a result, and a remedy.
+
+    code     kind of weakness, from the closed list above
+    message  the weakness in words, with its figures; begins with the labels in `about`
+    remedy   what a person can do about the weakness; "" if nothing can be done
+    about    labels of the results from which the doubt was carried, outermost first; empty if the
+             doubt arose in the result that holds it
+    subject  channel, device or part of the result that is concerned; "" for the whole result
+    """
+
+    code: DoubtCode
+    message: str
+    remedy: str
+    about: tuple[str, ...] = ()
+    subject: str = ""
+
+    def carried_from(self, label: str) -> Doubt:
+        """The same doubt as a result states it that was derived from the result `label`."""
+        return msgspec.structs.replace(
+            self, message=f"{label}: {self.message}", about=(label, *self.about)
+        )
+
+    @property
+    def own_message(self) -> str:
+        """The message without the labels that `carried_from` put before it."""
+        return self.message[sum(len(label) + len(": ") for label in self.about) :]
