@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.process import REPLAYS, energybench, one_line
 
+SCENARIOS = REPLAYS.parent / "scenarios"
 pytestmark = pytest.mark.xdist_group("bad_input")  # one run, which the module's tests share
 
 
@@ -155,12 +156,13 @@ def test_fields_of_a_later_version_are_passed_over_with_one_line(
 
 def test_an_unknown_key_of_a_file_that_people_write_is_refused(store: Path, tmp_path: Path) -> None:
     """A misspelled key of a scenario would otherwise be passed over, and its default used."""
-    (tmp_path / "ours.toml").write_text('name = "ours"\nnode_horus = 1\n')
+    scenario = (SCENARIOS / "example-centre.toml").read_text()
+    (tmp_path / "ours.toml").write_text(scenario.replace("currency =", "curency ="))
     compared = energybench("compare", "cpu", "gpu", "--force", "--json", cwd=store)
     (tmp_path / "ratio.json").write_text(compared.out)
     line = one_line(energybench("project", "--scenario", "ours.toml", "ratio.json", cwd=tmp_path))
     assert "ours.toml" in line
-    assert "node_horus" in line
+    assert "curency" in line
 
 
 @pytest.mark.parametrize(
