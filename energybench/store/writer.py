@@ -1,5 +1,5 @@
-"""Writing a run: header at once, windows and samples as they come, the finished directory renamed
-into place.
+"""Writing a run: the header at once, windows and samples during the run; the finished directory is
+renamed into place.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from energybench.store.run import Header, Opening, RecordLine, encode, pretty, r
 
 
 class RunWriter:
-    """A run directory while it is written.
+    """A run directory during the run.
 
-    Use as a context manager: leaving it closes the files, finished or not.
+    A context manager: leaving the context closes the files, finished or not.
     """
 
     def __init__(self, store: Path, header: Header) -> None:
@@ -119,7 +119,7 @@ class RunWriter:
     def finish(self, ranges: Ranges) -> tuple[Path, Measurement]:
         """Analyse, write run.json and samples.parquet, rename into place.
 
-        Raises ValueError where no repeat was completed.
+        Raises ValueError if no repeat was completed.
         """
         table = self._log().table()
         self.__exit__(None, None, None)
@@ -129,7 +129,7 @@ class RunWriter:
 def gather(
     header: Header, lines: tuple[RecordLine, ...], table: Any, last_s: float | None = None
 ) -> tuple[Record, tuple[Trace, ...]]:
-    """Record and traces from what a run directory holds."""
+    """Record and traces from the files of a run directory."""
     return record(header, lines, samples.sampling(table, header.channels), last_s), samples.traces(
         table, header.channels
     )
@@ -145,22 +145,20 @@ def complete(
 ) -> tuple[Path, Measurement]:
     """Turn a partial directory into a finished run.
 
-    What was written stays until the result stands.
+    The files written during the run stay until the result is complete.
     """
     lines = read_lines(directory)
-    found, traces = gather(header, lines, table, last_s)
-    measurement = measure(found._replace(doubts=found.doubts + extra), traces, ranges)
-    whole = b"\n".join(
-        [encode(header), *(encode(RecordLine(window=window)) for window in found.windows)]
-    )
-    samples.write_parquet(directory / PARQUET, table, whole)
+    finished, traces = gather(header, lines, table, last_s)
+    measurement = measure(finished._replace(doubts=finished.doubts + extra), traces, ranges)
+    windows = (encode(RecordLine(window=window)) for window in finished.windows)
+    samples.write_parquet(directory / PARQUET, table, b"\n".join([encode(header), *windows]))
     temporary = directory / (RUN + ".new")
     temporary.write_text(pretty(measurement), "utf-8")
     os.replace(temporary, directory / RUN)
     final = directory.with_name(directory.name.removeprefix(PARTIAL))
     if final.exists():
         raise BadInput(
-            str(final), "exists already", "move it away; this run stays in " + str(directory)
+            str(final), "exists already", f"move it away; the new run stays in {directory}"
         )
     os.rename(directory, final)
     for name in (HEADER, WINDOWS, SAMPLES):
