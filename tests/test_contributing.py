@@ -58,7 +58,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for place, code in zip(PLACES.values(), blocks("python"), strict=True):
         (root / place).write_text(code, "utf-8")
     points, row = blocks("toml")
-    (root / PRIORS).write_text((ROOT / PRIORS).read_text("utf-8") + "\n" + row, "utf-8")
+    rows = (ROOT / PRIORS).read_text("utf-8")
+    if row.splitlines()[0] not in rows:
+        rows += "\n" + row
+    (root / PRIORS).write_text(rows, "utf-8")
     info = root / "contributed-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: contributed\nVersion: 1.0\n")
