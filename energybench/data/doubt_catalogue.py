@@ -56,9 +56,9 @@ def page() -> str:
 def _lines() -> Iterator[str]:
     yield "# Doubts"
     yield ""
-    yield "A doubt is a statement that weakens a result. Each doubt has a code with one meaning, a"
-    yield "message with the figures of the case, and a remedy. `energybench explain CODE` prints the"
-    yield "entry of a code."
+    yield "A doubt is a statement that weakens a result. Each doubt has a code with one meaning,"
+    yield "a message with the figures of the case, and a remedy. `energybench explain CODE`"
+    yield "prints the entry of a code."
     yield ""
     yield "This page is made from `energybench/data/doubts.toml` by"
     yield "`energybench explain --markdown > docs/doubts.md`."

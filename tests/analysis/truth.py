@@ -74,7 +74,7 @@ class Sensor(NamedTuple):
 
 
 def polls(start_s: float, end_s: float, edge_s: float = 0.22, before_s: float = 0.25) -> Floats:
-    """When a run polls: 200 Hz around both edges of a window, 10 Hz between, as the sampler does."""
+    """Times of the polls of a run: 200 Hz around both edges of a window, 10 Hz between."""
     parts = [
         np.arange(start_s - before_s, start_s + edge_s, 0.005),
         np.arange(start_s + edge_s, end_s, 0.1),

@@ -1,5 +1,5 @@
-"""One thread: on a busy machine, threads that wait for each other after every small tensor make a
-test of one second take a minute.
+"""One thread for every test of workloads: on a busy machine, threads that synchronise after every
+small tensor turn a test of one second into a test of a minute.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Book-keeping against gradients made one unit at a time: norms, and the clipped sum, for every
-kind of layer that it knows.
+"""Book-keeping against gradients computed one unit at a time: norms and the clipped sum, for every
+kind of layer with a book.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CLIP = 0.5
 
 
 def convolutional() -> nn.Module:
-    """Strides, paddings, a bias and none, GroupNorm, a Linear layer."""
+    """Strides, paddings, convolutions with and without bias, GroupNorm, a Linear layer."""
     return nn.Sequential(
         nn.Conv2d(1, 8, 5, stride=2, padding=2),
         nn.GroupNorm(4, 8),
@@ -44,7 +44,7 @@ def problem(kind: str, n: int) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
 
 
 def losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """[n], of each example; of a text the mean over its positions."""
+    """[n], of the examples; of a text the mean over its positions."""
     if logits.dim() == 3:
         return F.cross_entropy(
             logits.transpose(1, 2), labels[:, None].expand(-1, logits.shape[1]), reduction="none"
@@ -55,8 +55,8 @@ def losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 def one_by_one(
     network: nn.Module, x: torch.Tensor, labels: torch.Tensor, records: int
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Norms of the units' gradients, and the clipped sum of each parameter's, by a backward pass a
-    unit.
+    """Norms of the units' gradients, and clipped sums for the parameters, from a backward pass for
+    every unit.
     """
     parameters = list(network.parameters())
     norms, sums = [], [torch.zeros_like(p) for p in parameters]
@@ -74,7 +74,9 @@ def one_by_one(
 
 @pytest.mark.parametrize("kind", ["convolutional", "textual"])
 @pytest.mark.parametrize("records", [1, 3])
-def test_norms_and_clipped_sums_are_those_of_one_pass_a_unit(kind: str, records: int) -> None:
+def test_norms_and_clipped_sums_equal_those_of_a_pass_for_every_unit(
+    kind: str, records: int
+) -> None:
     """Examples, and users with three records each."""
     network, x, labels = problem(kind, 12)
     norms, sums = one_by_one(network, x, labels, records)
@@ -98,14 +100,14 @@ def test_parts_of_a_batch_add_up() -> None:
         assert float((parameter.grad - expected).norm() / expected.norm()) < 1e-10
 
 
-def test_the_network_is_its_own_again() -> None:
+def test_the_network_is_restored() -> None:
     """After the books are closed, an ordinary backward pass gives ordinary gradients."""
     network, x, labels = problem("convolutional", 4)
     expected = torch.autograd.grad(losses(network(x), labels).sum(), list(network.parameters()))
     with BookKeeping(network, CLIP) as books:
         books.backward(losses(network(x), labels))
-    found = torch.autograd.grad(losses(network(x), labels).sum(), list(network.parameters()))
-    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    gradients = torch.autograd.grad(losses(network(x), labels).sum(), list(network.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(gradients, expected, strict=True))
 
 
 def test_a_layer_without_a_sampler_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Attention by every backend against float64, and the truth of the causal mask."""
+"""Attention by every backend against float64, and the meaning of the causal mask."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from energybench_workloads.sdpa.backends import (
 )
 from energybench_workloads.sdpa.checks import reference
 
+# With a sequence length that no tile divides
 SMALL = {
     "batch": "2",
     "seq": "67",
@@ -27,11 +28,10 @@ SMALL = {
     "head_dim": "16",
     "iterations": "2",
     "threads": "1",
-}  # a sequence that no tile divides
+}
 CPU = torch.device("cpu")
-QUICK = tuple(
-    backend for backend in ON_CPU if backend != "flex"
-)  # which is compiled for every shape, for seconds
+# Without flex: compiling FlexAttention for a shape takes seconds
+QUICK = tuple(backend for backend in ON_CPU if backend != "flex")
 
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
@@ -61,7 +61,7 @@ def test_outputs_and_gradients_against_float64(
 
 
 def test_causal_mask_is_seq_by_seq() -> None:
-    """N x N, not d x d: query i sees the keys up to i and no later one."""
+    """The mask is N x N, not d x d: query i attends to keys up to i and to no later key."""
     mask = causal_mask(5, torch.float32, CPU)
     assert mask.shape == (5, 5)
     for i, j in product(range(5), range(5)):
@@ -70,8 +70,8 @@ def test_causal_mask_is_seq_by_seq() -> None:
 
 @pytest.mark.parametrize("backend", ON_CPU)
 def test_the_future_does_not_matter(backend: str) -> None:
-    """Changing keys and values from position 40 on leaves the outputs before it as they are, and
-    changes those after.
+    """Changing keys and values from position 40 on changes the outputs from position 40 on, and no
+    earlier output.
     """
     generator = torch.Generator().manual_seed(1)
     q, k, v = (torch.randn((1, 2, 67, 16), generator=generator) for _ in range(3))
@@ -83,7 +83,7 @@ def test_the_future_does_not_matter(backend: str) -> None:
         before, after = attend(q, k, v), attend(q, later_k, later_v)
     torch.testing.assert_close(before[:, :, :40], after[:, :, :40])
     assert float((before[:, :, 40:] - after[:, :, 40:]).abs().amax((0, 1, 3)).min()) > 0.01
-    torch.testing.assert_close(before[:, :, 0], v[:, :, 0])  # the first query has one key to see
+    torch.testing.assert_close(before[:, :, 0], v[:, :, 0])  # the first query has one key
 
 
 def test_reference_by_hand() -> None:
@@ -98,13 +98,13 @@ def test_reference_by_hand() -> None:
 
 
 @pytest.mark.parametrize("backend", ["efficient", "cudnn"])
-def test_a_backend_that_a_cpu_lacks_is_bad_input(backend: str) -> None:
+def test_a_backend_missing_on_a_cpu_is_bad_input(backend: str) -> None:
     with pytest.raises(BadInput, match="on a CPU"):
         require_backend(backend, True, False, 16, torch.float32, CPU)
 
 
 def test_flops_and_bytes() -> None:
-    """4BHN²d forward, half of it where causal, 3.5 times with gradients; 4BHNd and 12BHNd elements."""
+    """4BHN²d forward, half as many if causal, 3.5 times with gradients; 4BHNd, 12BHNd elements."""
     point = shape.Shape(batch=2, seq=512, heads=12, head_dim=64)
     assert shape.flops(point, causal=False, training=False) == 4 * 2 * 12 * 512**2 * 64
     assert shape.flops(point, causal=True, training=False) == 2 * 2 * 12 * 512**2 * 64

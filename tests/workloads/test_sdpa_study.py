@@ -1,6 +1,4 @@
-"""sdpa's studies: their grids, what is not here, their claims; a few cells measured in real
-processes.
-"""
+"""sdpa's studies: grids, absent backends, claims; a few cells measured in real processes."""
 
 from __future__ import annotations
 
@@ -43,31 +41,32 @@ def test_sdpa_offers_studies_and_counts_memory() -> None:
 
 
 def test_head_dim_8_is_there() -> None:
-    """The published figures have it; the public script's grid leaves it out."""
+    """The published figures include head dim 8; the public script's grid leaves it out."""
     assert 8 in WHOLE["head_dim"]
     assert any(cell.at["head_dim"] == 8 for cell in plan().cells)
 
 
 def test_a_mask_of_head_dim_by_head_dim_would_fail_the_check() -> None:
-    """L = query.size(-1): such a mask fits only where seq = head dim, or is broadcast wrongly; the
+    """A mask with L = query.size(-1) fits only if seq = head dim, or is broadcast wrongly; the
     check compares with the definition.
     """
     q, k, v = (
         torch.randn((1, 1, 16, 16), generator=torch.Generator().manual_seed(i)) for i in range(3)
     )
     right = attention("eager", True, 16, torch.float32, CPU)(q, k, v)
-    mask = torch.ones(16, 16).tril()  # added as numbers: 1 where it may look, 0 where it may not
+    # Added as numbers: 1 for an allowed key, 0 for a later key
+    mask = torch.ones(16, 16).tril()
     wrong = torch.softmax(q @ k.transpose(-2, -1) / 4 + mask, -1) @ v
     good, bad = (
         against_reference((q, k, v), {"output": out}, True, 1e-5)[0] for out in (right, wrong)
     )
     assert (good.passed, bad.passed) == (True, False)
-    with pytest.raises(RuntimeError):  # d x d where seq is another: 64 keys under a mask of 16
+    with pytest.raises(RuntimeError):  # d x d for another seq: 64 keys under a mask of 16
         torch.softmax(torch.zeros(1, 1, 64, 64) + mask, -1)
 
 
-def test_dropout_in_what_is_timed_would_fail_the_check() -> None:
-    """What is validated is the timed run's own result: one computed with dropout 0.1 fails."""
+def test_dropout_in_the_timed_run_would_fail_the_check() -> None:
+    """The validated result is the timed run's: a result computed with dropout 0.1 fails."""
     workload = Sdpa()
     workload.setup(
         "smoke",
@@ -95,7 +94,7 @@ def test_dropout_in_what_is_timed_would_fail_the_check() -> None:
 
 
 def test_gradients_of_a_study_are_those_of_one_step() -> None:
-    """Each iteration returns its own: those of ten are those of one."""
+    """Every iteration returns new gradients: ten iterations give the gradients of one."""
     (cell,) = plan(
         mode="training", seq="64", head_dim="16", heads="1", batch="1", backend="flash"
     ).cells
@@ -116,7 +115,7 @@ def test_gradients_of_a_study_are_those_of_one_step() -> None:
 
 
 def test_lists_narrow_and_widen_the_grid() -> None:
-    found = plan(
+    study = plan(
         batch="1,3",
         seq="32,64",
         head_dim="8",
@@ -125,20 +124,20 @@ def test_lists_narrow_and_widen_the_grid() -> None:
         causal="true,false",
         backend="flash",
     )
-    assert len(found.cells) == 2 * 2 * 2
-    assert {(cell.at["batch"], cell.at["seq"]) for cell in found.cells} == {
+    assert len(study.cells) == 2 * 2 * 2
+    assert {(cell.at["batch"], cell.at["seq"]) for cell in study.cells} == {
         (1, 32),
         (1, 64),
         (3, 32),
         (3, 64),
     }
     assert all(
-        [variant.name for variant in cell.variants] == ["eager", "flash"] for cell in found.cells
+        [variant.name for variant in cell.variants] == ["eager", "flash"] for cell in study.cells
     )
-    assert len({cell.key for cell in found.cells}) == len(found.cells)
+    assert len({cell.key for cell in study.cells}) == len(study.cells)
 
 
-def test_what_a_cpu_does_not_have_is_listed_with_its_reason() -> None:
+def test_backends_missing_on_a_cpu_are_listed_with_a_reason() -> None:
     absent = {(entry.variant, entry.where): entry.reason for entry in plan().absent}
     assert "on a CPU" in absent["efficient", ""]
     assert "on a CPU" in absent["cudnn", ""]
@@ -162,10 +161,10 @@ def test_wrong_lists(settings: dict[str, str]) -> None:
 
 
 def test_claims_name_cells_of_the_grid() -> None:
-    """Both published points, the fall with the head dim, the memory formula: each expects something
-    of cells that there are.
+    """The claims (both published points, the fall with the head dim, the memory formula) have
+    expectations of existing cells.
     """
-    found = plan(
+    study = plan(
         batch="8",
         seq="1024",
         head_dim="8,32,128",
@@ -175,9 +174,9 @@ def test_claims_name_cells_of_the_grid() -> None:
         dtype="fp16",
         backend="flash",
     )
-    keys = {cell.key for cell in found.cells}
-    claims = {claim.name: claim for claim in found.claims}
-    assert all(expected.cell in keys for claim in found.claims for expected in claim.expects)
+    keys = {cell.key for cell in study.cells}
+    claims = {claim.name: claim for claim in study.claims}
+    assert all(expected.cell in keys for claim in study.claims for expected in claim.expects)
     assert claims["(8, 1024, 32, 12) eager 1.184 ms"].only_on == "A100"
     (point,) = claims["(8, 1024, 32, 12) speedup 3.04"].expects
     assert point.low is not None
@@ -198,20 +197,20 @@ def test_claims_name_cells_of_the_grid() -> None:
     assert low < 65 < high
 
 
-def test_the_model_study_says_what_was_cut_down() -> None:
+def test_the_model_study_lists_the_cut_models() -> None:
     pytest.importorskip("transformers")
-    found = plan("model", model="gpt2-large,gpt-neo-2.7b,gpt-j-6b", padding="0,0.1,0.2,0.5,0.75")
-    assert len(found.cells) == 2 * 2 * 5
-    assert [entry.where for entry in found.absent] == ["gpt-neo-2.7b"]
-    assert any("2 of 36 layers, 4 of 20 heads of 64" in note for note in found.notes)
+    study = plan("model", model="gpt2-large,gpt-neo-2.7b,gpt-j-6b", padding="0,0.1,0.2,0.5,0.75")
+    assert len(study.cells) == 2 * 2 * 5
+    assert [entry.where for entry in study.absent] == ["gpt-neo-2.7b"]
+    assert any("2 of 36 layers, 4 of 20 heads of 64" in note for note in study.notes)
 
 
 # ---------------------------------------------------------------- memory
 
 
-def test_memory_is_what_the_formula_says() -> None:
-    """Eager: two scores of N² and the output Nd a head; fused: the output, a log-sum-exp a row, and
-    a tile a thread.
+def test_memory_follows_the_formula() -> None:
+    """In a head, eager: two matrices of N² and the output Nd; fused: the output, a log-sum-exp for
+    every row, and a tile for every thread.
     """
     shape = {
         "batch": "2",
@@ -222,21 +221,24 @@ def test_memory_is_what_the_formula_says() -> None:
         "threads": "1",
         "causal": "false",
     }
-    found = {}
+    memory = {}
     for backend in ("eager", "flash"):
         workload = Sdpa()
         workload.setup("smoke", "cpu", region, {**shape, "backend": backend, "resident": "true"})
-        found[backend] = workload.memory()
+        memory[backend] = workload.memory()
     heads, n, d = 8, 256, 64
-    assert found["eager"].extra_bytes.value == 4 * heads * (2 * n * n + n * d)
-    assert 4 * heads * (n * d + n) <= found["flash"].extra_bytes.value < 2 * 4 * heads * (n * d + n)
+    assert memory["eager"].extra_bytes.value == 4 * heads * (2 * n * n + n * d)
     assert (
-        found["eager"].peak_bytes.value - found["eager"].extra_bytes.value == 3 * 4 * heads * n * d
+        4 * heads * (n * d + n) <= memory["flash"].extra_bytes.value < 2 * 4 * heads * (n * d + n)
+    )
+    assert (
+        memory["eager"].peak_bytes.value - memory["eager"].extra_bytes.value
+        == 3 * 4 * heads * n * d
     )
 
 
 def test_an_allocation_that_fails_does_not_fit() -> None:
-    """A real one, of a petabyte; other faults stay what they are."""
+    """A real allocation, of a petabyte; an unrelated fault stays a fault."""
     with pytest.raises(DoesNotFit, match="ran out of memory"), fits("sdpa"):
         torch.empty(2**50, dtype=torch.uint8)
     with pytest.raises(RuntimeError, match="size"), fits("sdpa"):
@@ -269,12 +271,14 @@ def measured(folder: Path, *arguments: str) -> Any:
 
 
 def test_a_few_cells(tmp_path: Path) -> None:
-    """Time, memory, energy, check and ratio of every cell; head dim 8; the backend that is not
-    here.
+    """Every cell has time, memory, energy, checks and a ratio; head dim 8 is included; the missing
+    backend is listed.
     """
-    found = measured(tmp_path, "kernel", "--set", "seq=64", "--set", "mode=forward,training", *TINY)
-    assert [cell["cell"]["at"]["head_dim"] for cell in found["cells"]] == [8, 16, 8, 16]
-    for cell in found["cells"]:
+    result = measured(
+        tmp_path, "kernel", "--set", "seq=64", "--set", "mode=forward,training", *TINY
+    )
+    assert [cell["cell"]["at"]["head_dim"] for cell in result["cells"]] == [8, 16, 8, 16]
+    for cell in result["cells"]:
         assert [run["variant"] for run in cell["runs"]] == ["eager", "flash"]
         names = {check["quantity"].split()[0] for check in cell["runs"][1]["verification"]}
         assert names >= (
@@ -284,13 +288,13 @@ def test_a_few_cells(tmp_path: Path) -> None:
         assert ratio["paired"] == 2
         assert ratio["extra_memory_ratio"]["value"] > 0
         assert ratio["energy_ratio"]["value"] > 0
-    assert [entry["variant"] for entry in found["plan"]["absent"]] == ["cudnn"]
+    assert [entry["variant"] for entry in result["plan"]["absent"]] == ["cudnn"]
 
 
 def test_a_size_that_cannot_fit_is_a_result(tmp_path: Path) -> None:
-    """2^20 tokens: terabytes of scores, in eager and in math.
+    """2^20 tokens need terabytes of scores, in eager and in math.
 
-    Said with what it needs and what there is; the other cells are measured.
+    The result states the needed and the free memory; the remaining cells are measured.
     """
     sizes = (
         "--set",
@@ -306,8 +310,8 @@ def test_a_size_that_cannot_fit_is_a_result(tmp_path: Path) -> None:
         "--set",
         "backend=math",
     )
-    found = measured(tmp_path, "kernel", *sizes, "--set", "threads=1")
-    small, large = found["cells"]
+    result = measured(tmp_path, "kernel", *sizes, "--set", "threads=1")
+    small, large = result["cells"]
     assert [run["state"] for run in small["runs"]] == ["measured", "measured"]
     assert [run["state"] for run in large["runs"]] == ["does-not-fit", "does-not-fit"]
     assert all("GiB on host" in run["why"] for run in large["runs"])

@@ -1,4 +1,4 @@
-"""The workload sdpa: what it promises of work and fingerprints, and that a wrong result fails."""
+"""The workload sdpa: its work and fingerprints are as promised, and a wrong result fails."""
 
 from __future__ import annotations
 
@@ -43,21 +43,13 @@ def test_work_is_tokens() -> None:
 
 
 def test_backends_do_the_same_work() -> None:
-    assert (
-        len(
-            {
-                solved(backend=backend)[1].fingerprint
-                for backend in ("eager", "math", "flash", "fused")
-            }
-        )
-        == 1
-    )
+    backends = ("eager", "math", "flash", "fused")
+    assert len({solved(backend=backend)[1].fingerprint for backend in backends}) == 1
 
 
 def test_fingerprint_follows_the_problem() -> None:
-    base: dict[str, str] = {}
-    others = [
-        base,
+    problems: list[dict[str, str]] = [
+        {},
         {"causal": "false"},
         {"mode": "training"},
         {"dtype": "bf16"},
@@ -66,12 +58,15 @@ def test_fingerprint_follows_the_problem() -> None:
         {"heads": "2"},
         {"iterations": "4"},
     ]
-    assert len({solved(**other)[1].fingerprint for other in others}) == len(others)
+    fingerprints = {solved(**problem)[1].fingerprint for problem in problems}
+    assert len(fingerprints) == len(problems)
     assert solved()[1].fingerprint == solved(threads="2")[1].fingerprint
 
 
 def test_gradients_do_not_add_up_over_iterations() -> None:
-    """What a forgotten zero_grad would do: the third iteration's gradients are those of one."""
+    """Gradients of three iterations equal the gradients of one; a forgotten zero_grad would add
+    them up.
+    """
     three, once = solved(mode="training")[0], solved(mode="training", iterations="1")[0]
     for name in ("dQ", "dK", "dV"):
         torch.testing.assert_close(three._results[name], once._results[name])
@@ -79,7 +74,7 @@ def test_gradients_do_not_add_up_over_iterations() -> None:
 
 @pytest.mark.parametrize("name", ["output", "dQ", "dK", "dV"])
 def test_one_wrong_element_fails(name: str) -> None:
-    """In a compared pair, one percent of the largest value is enough."""
+    """In a compared pair, an error of one percent of the largest value is enough."""
     workload, _ = solved(mode="training")
     result = workload._results[name]
     result[1, 3, 20, 5] += 0.01 * float(result.abs().max())
@@ -91,8 +86,8 @@ def test_the_missing_mask_and_the_missing_scale_fail() -> None:
     workload._results = solved(causal="false", backend="math")[0]._results
     assert failed(workload) == {"output against float64"}
     workload, _ = solved(backend="math")
-    q, *others = workload._inputs
-    workload._inputs = (q * 4, *others)  # as if the outputs had been made without 1 / √16
+    q, k, v = workload._inputs
+    workload._inputs = (q * 4, k, v)  # as if the outputs had been computed without 1 / √16
     assert failed(workload) == {"output against float64"}
 
 
@@ -105,7 +100,7 @@ def test_an_error_outside_the_compared_pairs_fails_too() -> None:
     assert failed(workload) == {"output outside the range of V"}
 
 
-def test_a_result_that_is_not_a_number_has_no_value() -> None:
+def test_a_nan_in_the_result_is_recorded_as_none() -> None:
     workload, _ = solved()
     workload._results["output"][0, 0, 3, 3] = torch.nan
     values = {check.quantity: check.value for check in workload.verify()}

@@ -1,4 +1,4 @@
-"""Published claims beside intervals: agreement, contradiction, and intervals too wide for either."""
+"""Published claims beside intervals: agreement, contradiction, and intervals that are too wide."""
 
 from __future__ import annotations
 

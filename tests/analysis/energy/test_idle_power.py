@@ -53,9 +53,17 @@ def run(
     made = channel(gain=gain(gain_u), resolution=1e-6, update_period_s=0.001)
     t = np.concatenate([polls(start, end) for start, end, _ in spans])
     record = Record(
-        id="r", label="r", workload=None, command=("p",), boundary="device", host=Host(name="n"), windows=tuple(windows), works=(), verification=(),
+        id="r",
+        label="r",
+        workload=None,
+        command=("p",),
+        boundary="device",
+        host=Host(name="n"),
+        windows=tuple(windows),
+        works=(),
+        verification=(),
         session=session,
-    )  # fmt: skip
+    )
     return measure(
         record, [trace(made, t, Sensor(energy, period_s=0.001).counts(t, made.resolution))], RANGES
     )

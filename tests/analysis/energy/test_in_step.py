@@ -56,7 +56,9 @@ def test_a_single_window_holds_a_load_in_step_better_than_by_its_readings_alone(
 
 
 def test_it_falls_as_the_root_of_the_length() -> None:
-    """A hundred times as long: a tenth of it; at 10 s it is below the usual gain of a board (4 %)."""
+    """A window a hundred times as long has a tenth of the effect; at 10 s the effect is below the
+    usual gain of a board (4 %).
+    """
     short, long = (
         _in_step_rel(_curve(constant(300), seconds), seconds) for seconds in (1.0, 100.0)
     )

@@ -23,7 +23,7 @@ def work(start_s: float, end_s: float, idle_w: float = 80.0, busy_w: float = 400
 def errors(
     kind: str, seconds: float, period_s: float, window_s: float, tail_s: float = 0.0
 ) -> np.ndarray:
-    """Relative errors over 60 phases of the sensor, of work that begins and ends with the window."""
+    """Relative errors over 60 phases of the sensor; the work begins and ends with the window."""
     found = []
     for seed in range(60):
         rng = np.random.default_rng(seed)

@@ -43,7 +43,7 @@ def profile(of: object = BOARD, **changes: object) -> ChannelProfile:
 
 
 def test_a_profile_that_fits_is_used() -> None:
-    """Period, window, lag and its uncertainty are the profile's, and where they come from is told."""
+    """Period, window, lag and its uncertainty come from the profile, and the channel says so."""
     (channel, other), doubts = apply([profile()], [BOARD, PACKAGE], HOST, NOW)
     assert (channel.update_period_s, channel.window_s, channel.lag_s, channel.lag_u_s) == (
         0.1,

@@ -37,14 +37,20 @@ def known(*, read: tuple[float, ...] = (100e9,) * 5, **changes: Any) -> DeviceLi
         Limit(name=n, runs=(r,) * 5, how="product") for n, r in rates.items()
     ]  # type: ignore[arg-type]
     stated: dict[str, Any] = {
-        "device": "cpu", "name": "CPU X", "host": "node", "driver": "Linux 6.1", "clocks": "governor performance", "threads": 8,
-        "limits": tuple(found), "made_utc": "2026-05-01T00:00:00+00:00",
-    }  # fmt: skip
+        "device": "cpu",
+        "name": "CPU X",
+        "host": "node",
+        "driver": "Linux 6.1",
+        "clocks": "governor performance",
+        "threads": 8,
+        "limits": tuple(found),
+        "made_utc": "2026-05-01T00:00:00+00:00",
+    }
     return DeviceLimits(**{**stated, **changes})
 
 
 def done(**changes: Any) -> limits.Counted:
-    """Four repeats of 10 s: 1e12 flops and 5e11 bytes each, so 100 Gflop/s, 50 GB/s and 2 flop/B."""
+    """Four repeats of 10 s, each 1e12 flops and 5e11 bytes: 100 Gflop/s, 50 GB/s, 2 flop/B."""
     one = work(**{"flops": 1e12, "bytes": 5e11, "arithmetic": "fp32", **changes})
     return limits.Counted((one,) * 4, (10.0, 10.1, 9.9, 10.0), 1e-3, exact(2e-9), exact(4e-9))
 
@@ -227,17 +233,27 @@ def test_of_this_machine_and_device_only() -> None:
     assert (doubt.code, "396 days old" in doubt.message) == ("limits-old", True)
 
 
-# ---------------------------------------------------------------- in a measurement, and in a comparison
+# ---------------------------------------------------------------- measurement and comparison
 
 
 def measured(held: DeviceLimits | None, *works: Work) -> Measurement:
     """Repeats of 10 s at 220 W."""
     spans = [(5.0 + 12 * i, 15.0 + 12 * i, 1.0) for i in range(len(works))]
     record = Record(
-        id="r", label="r", workload=WorkloadRef(name="w", size="S", device="cpu"), command=None, boundary="compute", host=HOST,
-        windows=tuple(Window(label="repeat", start_s=start, end_s=end, repeat=i) for i, (start, end, _) in enumerate(spans)),
-        works=works, verification=(), limits=held,
-    )  # fmt: skip
+        id="r",
+        label="r",
+        workload=WorkloadRef(name="w", size="S", device="cpu"),
+        command=None,
+        boundary="compute",
+        host=HOST,
+        windows=tuple(
+            Window(label="repeat", start_s=start, end_s=end, repeat=i)
+            for i, (start, end, _) in enumerate(spans)
+        ),
+        works=works,
+        verification=(),
+        limits=held,
+    )
     traces = [
         _trace("rapl", "package-0", name, watts, spans, 0.03, "node")
         for name, watts in (("cpu.package", 200.0), ("cpu.dram", 20.0))

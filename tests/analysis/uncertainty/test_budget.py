@@ -138,7 +138,7 @@ def test_every_kind_of_effect_is_described() -> None:
 
 
 def test_small_effects_are_summed_up() -> None:
-    """At most so many lines, and what is left over stands in one more, so that nothing is hidden."""
+    """At most LINES lines, and one more line for all smaller effects, so that none is hidden."""
     many = [normal("gain", 100.0 / (i + 1), Place(f"part{i}", "d"), key=f"k{i}") for i in range(20)]
     lines = budget(combine(1e4, many))
     assert len(lines) == LINES + 1
