@@ -138,7 +138,7 @@ def test_equal_readings_are_not_dropped() -> None:
 
 
 def test_an_outage_costs_nothing_on_a_counter() -> None:
-    """Reads that fail for 1.2 s are passed over, for the counter went on (a peer reports 1.05 MJ)."""
+    """Reads that fail for 1.2 s are passed over, for the counter went on (a peer: 1.05 MJ)."""
     t = polls(3.0, 13.0)
     sensor = Sensor(constant(68.0), period_s=0.001)
     made = channel(

@@ -52,7 +52,7 @@ def test_one_boards_gain_cancels_in_its_own_ratio() -> None:
 @settings(max_examples=50, deadline=None)
 @given(value=st.floats(1, 1e6), rel=st.floats(1e-4, 0.3))
 def test_a_single_effect_has_its_exact_quantiles(value: float, rel: float) -> None:
-    """Draws are stratified: 1.96 for a normal, 0.95·√3 for a rectangular, t for a Student effect."""
+    """Stratified draws: 1.96 for a normal, 0.95·√3 for a rectangular, t for a Student effect."""
     u = value * rel
     assert combine(value, [normal("stated-range", u, detail="x")]).high - value == pytest.approx(
         1.959964 * u, rel=1e-3
