@@ -17,6 +17,7 @@ from energybench.cli import (
     doctor,
     explain,
     grade,
+    later_fields,
     listing,
     measure,
     project,
@@ -81,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code. A person's mistake is one line on stderr and code 2."""
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        code = app(args=words, prog_name="energybench", standalone_mode=False)
+        with later_fields.announced():
+            code = app(args=words, prog_name="energybench", standalone_mode=False)
         sys.stdout.flush()
     except BadInput as error:
         return _fail(str(error), 2)

@@ -16,7 +16,7 @@ from energybench.measuring.plan import MAX_REPEATS, TARGET_REL, Plan
 from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
-    from energybench.measuring.measure import Outcome
+    from energybench.measuring.measure import ProgramOutcome
 
 
 def measure(
@@ -85,10 +85,10 @@ def _measure(
     rule: tuple[int | None, float, int],
     signals: Signals,
     json: bool,
-) -> Outcome:
+) -> ProgramOutcome:
     """`rule`: repeats (None: auto), target for the scatter's half-width, most repeats."""
     # late imports: signals are blocked by now
-    from energybench.measuring.measure import Outcome, measure_program
+    from energybench.measuring.measure import ProgramOutcome, measure_program
     from energybench.measuring.program import OWN_FAILURE
     from energybench.measuring.stopping import Stopping
 
@@ -104,21 +104,21 @@ def _measure(
         raise
     except Exception as error:
         # a fault of our own: a line, and an exit code different from the program's codes
-        return Outcome(
+        return ProgramOutcome(
             code=OWN_FAILURE,
             error=f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}; the "
             f"files written so far: {plan.store}/.partial-*",
         )
 
 
-def _cannot_run(name: str) -> Outcome | None:
+def _cannot_run(name: str) -> ProgramOutcome | None:
     """The outcome for a missing or not executable program; None: the program can be run."""
-    from energybench.measuring.measure import Outcome
+    from energybench.measuring.measure import ProgramOutcome
     from energybench.measuring.program import NOT_EXECUTABLE, NOT_FOUND
 
     if shutil.which(name) is not None:
         return None
     if not (Path(name).exists() and os.sep in name):
-        return Outcome(code=NOT_FOUND, error=f"{name or repr(name)}: no such program")
+        return ProgramOutcome(code=NOT_FOUND, error=f"{name or repr(name)}: no such program")
     why = "is a directory" if Path(name).is_dir() else "is not executable"
-    return Outcome(code=NOT_EXECUTABLE, error=f"{name}: {why}")
+    return ProgramOutcome(code=NOT_EXECUTABLE, error=f"{name}: {why}")

@@ -14,7 +14,7 @@ from energybench.cli import common, options
 from energybench.errors import BadInput
 
 if TYPE_CHECKING:
-    from energybench.measuring.bench import Outcome
+    from energybench.measuring.bench import RunOutcome
 
 STORE = Path("results/quickstart")
 SCENARIO = "example-centre"
@@ -130,7 +130,7 @@ def both_devices() -> list[tuple[Trial, Trial]]:
     return pairs
 
 
-def _run(trials: Sequence[Trial], out: Path, repeats: int | None) -> list[Outcome]:
+def _run(trials: Sequence[Trial], out: Path, repeats: int | None) -> list[RunOutcome]:
     """Run trials interleaved; the outcomes.
 
     Raises typer.Exit if a failed trial or a signal leaves nothing to compare.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from energybench.cli import common, options
-from energybench.cli.variants import Choice, choices, pairs
+from energybench.cli.variants import VariantChoice, choices, pairs
 from energybench.errors import BadInput
 from energybench.measuring.plan import (
     MAX_REPEATS,
@@ -26,7 +26,7 @@ from energybench.measuring.plan import (
 )
 
 if TYPE_CHECKING:
-    from energybench.measuring.bench import Outcome
+    from energybench.measuring.bench import RunOutcome
     from energybench.measuring.plan import Progress
     from energybench.measuring.signals import Signals
 
@@ -141,7 +141,7 @@ def check_size(workload: str, size: str) -> None:
 
 
 def _of_choice(
-    choice: Choice, plan: Plan, request: Request, label: str | None, several: bool
+    choice: VariantChoice, plan: Plan, request: Request, label: str | None, several: bool
 ) -> tuple[Plan, Request]:
     """Plan and request of a variant; with several variants, the variant's words are part of the
     label.
@@ -192,10 +192,10 @@ def _run_in_turns(
     show(title, together, json)
 
 
-def execute(plan: Plan, request: Request) -> tuple[Outcome, bool]:
+def execute(plan: Plan, request: Request) -> tuple[RunOutcome, bool]:
     """Run a workload; whether a signal came."""
 
-    def alone(signals: Signals, update: Progress) -> Outcome:
+    def alone(signals: Signals, update: Progress) -> RunOutcome:
         from energybench.measuring.workload import run_workload
 
         return run_workload(request, plan, signals, update)

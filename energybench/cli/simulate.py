@@ -13,7 +13,7 @@ from energybench.errors import BadInput
 
 if TYPE_CHECKING:
     from energybench.simulating.result import Group, Simulation
-    from energybench.simulating.study import Figures
+    from energybench.simulating.study import CellFigures
 
 # experiments in a cell of the default run: half a minute on two cores, and enough for the totals by
 # sensor, load and window
@@ -89,25 +89,28 @@ def simulate(
     """
     from energybench import data
     from energybench.simulating import study
-    from energybench.simulating.experiment import Cell, Settings
+    from energybench.simulating.experiment import ExperimentCell, StudySettings
     from energybench.simulating.result import simulation
-    from energybench.simulating.sensors import SENSORS, Prior
+    from energybench.simulating.sensors import SENSORS, PriorMode
     from energybench.simulating.waves import FAMILIES
 
     sensors, waves = _named("--sensor", sensor, SENSORS), _named("--wave", wave, FAMILIES)
     windows, levels = _windows(window), _levels(run_repeats)
     mode: Any = _named("--gain", [gain], dict.fromkeys(_GAINS))[0]
     cells = [
-        Cell(name, kind, seconds, mode) for name in sensors for kind in waves for seconds in windows
+        ExperimentCell(name, kind, seconds, mode)
+        for name in sensors
+        for kind in waves
+        for seconds in windows
     ]
     if mode == "prior":
-        cells += _apart(sensors, waves[0], Cell)
+        cells += _apart(sensors, waves[0], ExperimentCell)
     priors = {
-        name: Prior(row.u_rel, row.distribution)
+        name: PriorMode(row.u_rel, row.distribution)
         for name, row in data.priors().items()
         if row.distribution in ("normal", "rectangular")
     }
-    settings = Settings(
+    settings = StudySettings(
         levels,
         seed,
         priors,
@@ -236,7 +239,7 @@ def _name(group: Group) -> str:
     return "  ".join(words)
 
 
-def _line(name: str, of: Figures) -> str:
+def _line(name: str, of: CellFigures) -> str:
     return (
         f"{name:<{_NAME}} {of.experiments:>11} {of.flagged / of.experiments:>8.1%} "
         f"{_percent(of.coverage):>9} {_percent(of.rms_rel, 2):>10} "

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from energybench.model import Comparison, Measurement
 
 
-class Choice(NamedTuple):
+class VariantChoice(NamedTuple):
     """A variant.
 
     device    cpu, cuda, cuda:N or node
@@ -40,18 +40,18 @@ class Choice(NamedTuple):
 
 def choices(
     devices: Sequence[str], base: Mapping[str, str], variants: Sequence[str]
-) -> list[Choice]:
+) -> list[VariantChoice]:
     """Devices x variants, in the order given; a variant's settings lie on top of `base`.
 
     Raises BadInput.
     """
-    chosen: list[Choice] = []
+    chosen: list[VariantChoice] = []
     for device, variant in itertools.product(devices, variants or [""]):
         changes = pairs(variant.split(","), f"--variant {variant}") if variant else {}
         words = " ".join([device, *(f"{key}={value}" for key, value in changes.items())])
         same = sum(choice.words.split(" #")[0] == words for choice in chosen)
         chosen.append(
-            Choice(
+            VariantChoice(
                 device=device,
                 settings={**base, **changes},
                 words=f"{words} #{same + 1}" if same else words,

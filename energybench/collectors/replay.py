@@ -26,7 +26,7 @@ from energybench.plugins import Clock, Context
 _SHORTEST_S = 1e-6
 
 
-class Series(Protocol):
+class ReplaySeries(Protocol):
     """One channel over virtual time."""
 
     def channel(self, context: Context) -> Channel: ...
@@ -42,7 +42,7 @@ class Replay:
 
     name = "replay"
 
-    def __init__(self, series: Sequence[Series]) -> None:
+    def __init__(self, series: Sequence[ReplaySeries]) -> None:
         self._series = tuple(series)
         self._clock: Clock | None = None
 
@@ -103,7 +103,7 @@ class ConstWave(
         return Const(self.watts)
 
 
-class SquareWave(
+class SquareWaveSpec(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="square"
 ):
     low_w: NonNegative
@@ -166,7 +166,7 @@ class SyntheticChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     device: str
     component: str
     kind: Kind
-    wave: ConstWave | SquareWave | SineWave | StepsWave
+    wave: ConstWave | SquareWaveSpec | SineWave | StepsWave
     collector: str = "replay"
     quantity: str = ""
     resolution: Positive = 1e-3

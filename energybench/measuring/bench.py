@@ -45,7 +45,7 @@ _SHORTEST_CUT_S = 0.1  # of an interrupted first repeat, beside the edges, to be
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class RunOutcome:
     """A finished run.
 
     directory    directory of the run
@@ -296,7 +296,7 @@ class Bench:
         self.session.windows.close_cut_off(end_s)
         return True
 
-    def finish(self) -> Outcome:
+    def finish(self) -> RunOutcome:
         """Analyse and write the run. Repeats that were too short are a doubt."""
         if self._shortest_s < self.request.min_window_s:
             bench_doubts.min_window_missed(
@@ -307,7 +307,7 @@ class Bench:
                 checkpoint=self.checkpoint,
             )
         directory, measurement = self.session.finish()
-        return Outcome(directory=directory, measurement=measurement, code=self.code)
+        return RunOutcome(directory=directory, measurement=measurement, code=self.code)
 
     # ------------------------------------------------------------ the worker
 

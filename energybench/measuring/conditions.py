@@ -41,7 +41,7 @@ class Look(NamedTuple):
     piece: Slice | None
 
 
-class Source:
+class ConditionSource:
     """When a source is asked: every PERIOD_S, less often if it is slow, sooner at an edge."""
 
     def __init__(self, share: float) -> None:
@@ -63,7 +63,7 @@ class Watch:
         self, devices: Sequence[Watches], neighbours: Neighbours | None, clock: Clock
     ) -> None:
         self._devices, self._neighbours, self._clock = tuple(devices), neighbours, clock
-        self._sources = (Source(_DEVICES), Source(_PROCESSES))
+        self._sources = (ConditionSource(_DEVICES), ConditionSource(_PROCESSES))
         self._wake = threading.Event()
         self._edge = self._over = False
         self._looks: deque[Look] = deque()

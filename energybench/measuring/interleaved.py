@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from energybench.analysis.comparison.pairs import half_width, wants_more
 from energybench.errors import BadInput
-from energybench.measuring.bench import Bench, Outcome
+from energybench.measuring.bench import Bench, RunOutcome
 from energybench.measuring.child import Interrupted, WorkFailed
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
 from energybench.measuring.signals import Signals
@@ -39,7 +39,7 @@ class Together:
     code      exit code: 0, 1 if work or a check failed, 128 + N after signal N
     """
 
-    outcomes: tuple[Outcome | None, ...]
+    outcomes: tuple[RunOutcome | None, ...]
     failures: tuple[str, ...]
     code: int
 
@@ -219,13 +219,13 @@ class Turns:
             self._lost(bench, error)
             return None
 
-    def results(self) -> list[Outcome | None]:
+    def results(self) -> list[RunOutcome | None]:
         """End the workers, measure the idle node again, and write every result; None: nothing was
         measured.
         """
         for bench in self.benches:
             bench.stop()
-        outcomes: list[Outcome | None] = [None] * len(self.benches)
+        outcomes: list[RunOutcome | None] = [None] * len(self.benches)
         running = [bench for i, bench in enumerate(self.benches) if i not in self.failures]
         for i, bench in enumerate(running):
             bench.session.idle_after(self.interrupted, rested=i > 0)

@@ -20,7 +20,7 @@ _EXIT_STATUS = "exit status"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class ProgramOutcome:
     """A measured program.
 
     code         the program's own exit code; 128 + N after signal N, 126 or 127 if the program
@@ -44,7 +44,7 @@ def measure_program(
     *,
     stdout_to_stderr: bool,
     progress: Progress,
-) -> Outcome:
+) -> ProgramOutcome:
     """Run the program and measure every run; `stopping` decides how often. The outcome's code is
     the first non-zero exit code.
 
@@ -77,7 +77,7 @@ class _Measuring:
         self._program = self._new_program()
         self.complete, self.code = 0, 0
 
-    def run(self) -> Outcome:
+    def run(self) -> ProgramOutcome:
         with Session(
             self._plan,
             self._clock,
@@ -94,7 +94,7 @@ class _Measuring:
                 except CannotStart as error:
                     if self.complete == 0:
                         session.writer.discard()
-                        return Outcome(code=error.code, error=str(error))
+                        return ProgramOutcome(code=error.code, error=str(error))
                     session.doubt(
                         "program-gone",
                         f"repeat {self.complete + 1} could not be started: {error}",
@@ -108,7 +108,7 @@ class _Measuring:
                 self.code = self.code or 128 + self._signals.received
                 if self.complete == 0:
                     session.writer.discard()
-                    return Outcome(
+                    return ProgramOutcome(
                         code=self.code,
                         error=f"{name} came before the program was started; nothing was measured",
                     )
@@ -119,7 +119,7 @@ class _Measuring:
                     "repeat the run",
                 )
             directory, measurement = session.finish()
-            return Outcome(code=self.code, directory=directory, measurement=measurement)
+            return ProgramOutcome(code=self.code, directory=directory, measurement=measurement)
 
     def _repeat(self, session: Session) -> bool:
         """Measure a run of the program; False if a signal came before the program was started.

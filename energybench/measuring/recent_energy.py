@@ -15,7 +15,7 @@ from energybench.analysis.measurement.measure import (
 from energybench.measuring.recent_samples import Recent
 from energybench.measuring.stagger import part_time
 from energybench.model import REPEAT, Trace, Window
-from energybench.store.run import Header, Line, record
+from energybench.store.run import Header, RecordLine, record
 
 _BEFORE_S = 1.0  # of readings before a moment, for the last ticks before the start
 # Readings before a repeat for the energy of the repeat, s. Ten minutes show whether two counters
@@ -72,7 +72,9 @@ class RecentEnergy:
         self, start_s: float, end_s: float, before_s: float
     ) -> tuple[Record, tuple[Trace, ...]]:
         window = Window(label=REPEAT, start_s=start_s, end_s=end_s)
-        return record(self._header, (Line(window=window),)), self.samples.traces(start_s - before_s)
+        return record(self._header, (RecordLine(window=window),)), self.samples.traces(
+            start_s - before_s
+        )
 
     # ------------------------------------------------------------ repeats
 
@@ -90,7 +92,7 @@ class RecentEnergy:
             return
         self._revised = [*self._revised, window][-_REVISED:]
         self._durations_s.append(window.duration_s)
-        lines = tuple(Line(window=revised) for revised in self._revised)
+        lines = tuple(RecordLine(window=revised) for revised in self._revised)
         traces = self.samples.traces(self._revised[0].start_s - _BEFORE_REPEAT_S)
         energies_j = energies_so_far(record(self._header, lines), traces, self._ranges)
         earlier = len(self._durations_s) - len(self._revised)

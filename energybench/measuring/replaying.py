@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from energybench.collectors.replay import RecordedChannel, Replay, Series
+from energybench.collectors.replay import RecordedChannel, Replay, ReplaySeries
 from energybench.collectors.replay_file import load_synthetic
 from energybench.errors import BadInput
 from energybench.measuring.clock import VirtualClock
@@ -56,7 +56,7 @@ class Recording:
     """
 
     label: str
-    series: tuple[Series, ...]
+    series: tuple[ReplaySeries, ...]
     windows: tuple[Window, ...]
     works: tuple[Work | None, ...]
     verification: tuple[Verification, ...]
@@ -175,7 +175,7 @@ def _moved(window: Window, by_s: float) -> Window:
 class _Later(NamedTuple):
     """A series moved to later times, for a lead before time 0."""
 
-    series: Series
+    series: ReplaySeries
     by_s: float
 
     def channel(self, context: Context) -> Channel:

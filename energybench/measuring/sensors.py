@@ -14,7 +14,7 @@ from energybench.model import Channel, Doubt, DoubtCode, Gpu
 from energybench.plugins import Collector, Context, DescribesHost, Unavailable, load, registered
 
 
-class Absent(NamedTuple):
+class AbsentCollector(NamedTuple):
     """A collector that does not work here, and why."""
 
     name: str
@@ -33,7 +33,7 @@ class Sensors(NamedTuple):
     """
 
     opened: tuple[Opened, ...]
-    absent: tuple[Absent, ...]
+    absent: tuple[AbsentCollector, ...]
     broken: tuple[str, ...]
     gpus: tuple[Gpu, ...]
     doubts: tuple[Doubt, ...]
@@ -54,14 +54,14 @@ def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
     if `only` names it. Raises BadInput if a collector of `only` does not exist or does not load.
     """
     opened: list[Opened] = []
-    absent: list[Absent] = []
+    absent: list[AbsentCollector] = []
     broken: list[str] = []
     for name, collector in _loaded(only, broken):
         if _last_resort(collector) and not only and _cpu_covered(opened):
-            absent.append(Absent(name, "a sensor covers the CPU", "nothing to do"))
+            absent.append(AbsentCollector(name, "a sensor covers the CPU", "nothing to do"))
             continue
         channels = _channels(name, collector, context)
-        if isinstance(channels, Absent):
+        if isinstance(channels, AbsentCollector):
             absent.append(channels)
         elif isinstance(channels, str):
             broken.append(channels)
@@ -90,14 +90,14 @@ def _last_resort(collector: Collector) -> bool:
 
 def _channels(
     name: str, collector: Collector, context: Context
-) -> tuple[Channel, ...] | Absent | str:
+) -> tuple[Channel, ...] | AbsentCollector | str:
     """The channels of a collector; or the reason why the collector does not work here; or a line
     about the failure.
     """
     try:
         return tuple(collector.open(context))
     except Unavailable as why:
-        return Absent(name, why.reason, why.remedy)
+        return AbsentCollector(name, why.reason, why.remedy)
     except Exception as error:
         return f"collector {name!r}: open failed: {type(error).__name__}: {error}"
 
@@ -117,7 +117,7 @@ def _catalogued(collector: DescribesHost) -> list[Doubt]:
     return doubts
 
 
-def _described(opened: list[Opened], absent: list[Absent], broken: list[str]) -> Sensors:
+def _described(opened: list[Opened], absent: list[AbsentCollector], broken: list[str]) -> Sensors:
     """The sensors with the collectors' boards and doubts."""
     describing = [entry.collector for entry in opened if isinstance(entry.collector, DescribesHost)]
     doubts = [doubt for collector in describing for doubt in _catalogued(collector)]

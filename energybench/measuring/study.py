@@ -25,7 +25,7 @@ from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
 from energybench.measuring.shared_worker import SharedWorker
 from energybench.measuring.signals import Signals
-from energybench.measuring.study_cell import CellBench, Measured
+from energybench.measuring.study_cell import CellBench, MeasuredCell
 from energybench.model import Doubt, Host, Study, StudyCell, StudyPlan
 from energybench.store.study import StudyStore, directory_for, read_study
 
@@ -261,7 +261,7 @@ class _Running:
 
     # ------------------------------------------------------------ the index
 
-    def _add(self, done: Measured) -> None:
+    def _add(self, done: MeasuredCell) -> None:
         """Add a cell. A doubt of many cells is listed once."""
         listed = {doubt.code for doubt in self._study.doubts}
         new = {doubt.code: doubt for doubt in reversed(done.doubts) if doubt.code not in listed}

@@ -31,7 +31,7 @@ _LEAST_BLOCKS = 2  # of every variant, for keeping a cell after a signal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
+class MeasuredCell:
     """A measured cell.
 
     cell    the variants' results and ratios
@@ -67,7 +67,7 @@ class CellBench:
     signals: Signals
     progress: Progress
 
-    def measure(self, cell: Cell) -> Measured | None:
+    def measure(self, cell: Cell) -> MeasuredCell | None:
         """Measure a cell; None if a signal came before every variant had two blocks."""
         with ExitStack() as stack:
             turns = self._benches(cell, stack)
@@ -111,7 +111,7 @@ class CellBench:
         return lambda: Slot(self.worker, number)
 
 
-def _result(cell: Cell, turns: Turns, memories: dict[int, Memory | None]) -> Measured:
+def _result(cell: Cell, turns: Turns, memories: dict[int, Memory | None]) -> MeasuredCell:
     """The results of the variants, and the ratios between the variants."""
     measurements: dict[str, Measurement] = {}
     runs = []
@@ -123,7 +123,7 @@ def _result(cell: Cell, turns: Turns, memories: dict[int, Memory | None]) -> Mea
             continue
         measurements[variant.name] = outcome.measurement
         runs.append(run_of(cell, variant.name, outcome.measurement, memories.get(i)))
-    return Measured(
+    return MeasuredCell(
         cell=StudyCell(cell=cell, runs=tuple(runs), ratios=ratios_of(runs, measurements)),
         host=next((measurement.host for measurement in measurements.values()), None),
         doubts=tuple(

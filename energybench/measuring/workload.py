@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from energybench.errors import BadInput
-from energybench.measuring.bench import Bench, Outcome
+from energybench.measuring.bench import Bench, RunOutcome
 from energybench.measuring.child import Interrupted, WorkFailed
 from energybench.measuring.plan import Plan, Progress, Request
 from energybench.measuring.signals import Signals
 from energybench.measuring.stopping import Stopping
 
 
-def run_workload(request: Request, plan: Plan, signals: Signals, progress: Progress) -> Outcome:
+def run_workload(request: Request, plan: Plan, signals: Signals, progress: Progress) -> RunOutcome:
     """Run and measure a workload.
 
     Raises BadInput, and WorkFailed if the work failed before the first repeat was complete.

@@ -65,7 +65,7 @@ def _maps(alt: Any, study: Study) -> list[Figure]:
         maps.append(_map(alt, study, points, speedup, where, unpaired[place]))
         energies = [point for point in points if point.ratio.energy_ratio is not None]
         if energies:
-            title = energies[0].ratio.energy_title
+            title = plain(energies[0].ratio.energy_title)
             maps.append(_map(alt, study, energies, _Quantity("energy_ratio", title), where))
     return [figure for figure in maps if figure is not None] + curves.figures(alt, study)
 

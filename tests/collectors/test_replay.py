@@ -13,7 +13,7 @@ from energybench.collectors.replay import (
     RecordedChannel,
     Replay,
     SineWave,
-    SquareWave,
+    SquareWaveSpec,
     StepsWave,
     SyntheticChannel,
     SyntheticSeries,
@@ -33,7 +33,7 @@ times = st.floats(0, 200)
 waves = st.one_of(
     st.builds(ConstWave, watts),
     st.builds(
-        lambda a, b, period, duty: SquareWave(min(a, b), max(a, b), period, duty),
+        lambda a, b, period, duty: SquareWaveSpec(min(a, b), max(a, b), period, duty),
         watts,
         watts,
         periods,
@@ -145,7 +145,7 @@ def test_counter_of_samples() -> None:
     """A counter of samples behind a 25 ms sensor, locked to a 100 ms wave, takes the sampled
     quarter for the whole period.
     """
-    wave = SquareWave(100.0, 500.0, 0.1, 0.25)
+    wave = SquareWaveSpec(100.0, 500.0, 0.1, 0.25)
     sampled, truth = (
         series(wave=wave, energy_from="samples", window_s=0.025, phase_s=0.025),
         series(wave=wave),

@@ -18,7 +18,7 @@ from energybench.errors import BadInput
 from energybench_workloads.deepcam import Deepcam, cost
 from energybench_workloads.deepcam.place import Place, find_place
 from energybench_workloads.deepcam.spec import Order, Spec
-from energybench_workloads.deepcam.team import Team
+from energybench_workloads.deepcam.team import TrainingTeam
 from energybench_workloads.team import quiet
 
 TINY = cost.SIZES["smoke"]._replace(height=32, width=48)
@@ -32,21 +32,21 @@ def spec(accumulate: int, world: int) -> Spec:
 
 
 @contextlib.contextmanager
-def team(accumulate: int, place: Place) -> Iterator[Team]:
-    members = Team(spec(accumulate, place.world), place)
+def team(accumulate: int, place: Place) -> Iterator[TrainingTeam]:
+    members = TrainingTeam(spec(accumulate, place.world), place)
     try:
         yield members
     finally:
         members.close()
 
 
-def gradient(members: Team) -> torch.Tensor:
+def gradient(members: TrainingTeam) -> torch.Tensor:
     """The gradient of the only step so far: Adam's first moment is a tenth of the gradient."""
     states = members.first.optimiser.state.values()
     return torch.cat([state["exp_avg"].flatten() for state in states]) * 10
 
 
-def compare(alone: Team, together: Team) -> None:
+def compare(alone: TrainingTeam, together: TrainingTeam) -> None:
     expected, actual = (members.train(Order(0, 1), quiet) for members in (alone, together))
     a, b = gradient(alone), gradient(together)
     assert float((a - b).norm() / a.norm()) < 1e-5
@@ -137,7 +137,7 @@ def test_a_launch_that_does_not_fit_is_one_line(
 
 def test_a_node_that_does_not_lead_says_what_to_start_there() -> None:
     with pytest.raises(BadInput, match="follow"):
-        Team(spec(1, 2), Place(("cpu",), 2, 1, "127.0.0.1", 1))
+        TrainingTeam(spec(1, 2), Place(("cpu",), 2, 1, "127.0.0.1", 1))
 
 
 def test_without_an_environment_of_several_nodes_the_processes_are_of_this_node() -> None:

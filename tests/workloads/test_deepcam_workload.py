@@ -175,7 +175,9 @@ def test_a_goal_ends_the_run_and_is_the_unit() -> None:
 def test_poor_settings_are_taken_and_doubted() -> None:
     """More processes than cores, and more samples in a step than the training set has."""
     member = set_up(batch="3", samples="2")._ready_team().first
-    outcome = record.Outcome(None, None, (0.0, 0.0), 6, 3.0, False, None, ranks=len(cpus()) + 1)
+    outcome = record.TrainingOutcome(
+        None, None, (0.0, 0.0), 6, 3.0, False, None, ranks=len(cpus()) + 1
+    )
     assert [doubt.code for doubt in record.record(member, outcome).doubts] == [
         "crowded",
         "samples-repeat",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CLASSES = ("background", "cyclone", "river")
 
 
-class Outcome(NamedTuple):
+class TrainingOutcome(NamedTuple):
     """The last run, beside the weights and samples of the first member.
 
     counts: confusion matrix of the held-out samples, None for a network without training;
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
     ranks: int = 1  # processes of this node
 
 
-def record(member: Member, outcome: Outcome) -> WorkRecord:
+def record(member: Member, outcome: TrainingOutcome) -> WorkRecord:
     note = "the user's CAM5 snapshots"
     if not outcome.real:
         note = (
@@ -58,7 +58,7 @@ def record(member: Member, outcome: Outcome) -> WorkRecord:
     )
 
 
-def _statement(member: Member, outcome: Outcome) -> dict[str, Said]:
+def _statement(member: Member, outcome: TrainingOutcome) -> dict[str, Said]:
     spec = member.spec
     flops = cost.training_flops if spec.mode == "training" else cost.forward_flops
     return {
@@ -74,7 +74,7 @@ def _statement(member: Member, outcome: Outcome) -> dict[str, Said]:
     }
 
 
-def _figures(outcome: Outcome) -> dict[str, float]:
+def _figures(outcome: TrainingOutcome) -> dict[str, float]:
     figures = {
         "waited for data (s)": outcome.loading_s[0],
         "batches made in (s)": outcome.loading_s[1],
@@ -92,7 +92,7 @@ def _figures(outcome: Outcome) -> dict[str, float]:
     return figures
 
 
-def _series(outcome: Outcome) -> tuple[Series, ...]:
+def _series(outcome: TrainingOutcome) -> tuple[Series, ...]:
     """The curves of a training: loss, and IoU if the network was evaluated."""
     if outcome.trained is None:
         return ()
@@ -118,7 +118,7 @@ def _series(outcome: Outcome) -> tuple[Series, ...]:
     return loss, iou
 
 
-def _doubts(member: Member, outcome: Outcome) -> list[Doubt]:
+def _doubts(member: Member, outcome: TrainingOutcome) -> list[Doubt]:
     """Doubts about settings that are allowed, but make the run a poor side of a comparison."""
     spec, doubts = member.spec, []
     if spec.precision == "bf16" and not native_bf16(member.device):

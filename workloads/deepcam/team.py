@@ -33,7 +33,7 @@ JOIN_S = 600.0
 IDLE_S = 86_400.0  # a follower waits for a command up to this time
 
 
-class Team(ProcessTeam):
+class TrainingTeam(ProcessTeam):
     """The members of a run on all nodes. Commands travel by broadcast.
 
     Members do not answer: results reach the first member by collective operations.

@@ -26,7 +26,7 @@ from energybench_workloads.deepcam.cost import SIZES
 from energybench_workloads.deepcam.options import ELEMENT_BYTES, read_options
 from energybench_workloads.deepcam.place import Place, find_place
 from energybench_workloads.deepcam.spec import Order, Spec, Trained
-from energybench_workloads.deepcam.team import Team
+from energybench_workloads.deepcam.team import TrainingTeam
 from energybench_workloads.settings import Scalar, check_size
 from energybench_workloads.team import quiet
 from energybench_workloads.trainings import CheckpointFile, steps_due
@@ -50,7 +50,7 @@ class Deepcam:
     def __init__(self) -> None:
         self._size = SIZES["smoke"]
         self._options = read_options({}, self._size)
-        self._team: Team | None = None
+        self._team: TrainingTeam | None = None
         self._trained: Trained | None = None
         # confusion matrix of the held-out samples after the last run
         self._counts: torch.Tensor | None = None
@@ -77,7 +77,7 @@ class Deepcam:
 
         # the network, at its first step or at the checkpoint's
         self._spec = self._make_spec(place)
-        self._team = Team(self._spec, place)
+        self._team = TrainingTeam(self._spec, place)
         self._done, self._trained, self._counts = 0, None, None
         self._loading_s = (0.0, 0.0)
         if self._options.checkpoint:
@@ -149,7 +149,7 @@ class Deepcam:
             graphs=options.graphs,
         )
 
-    def _open_checkpoint(self, team: Team) -> None:
+    def _open_checkpoint(self, team: TrainingTeam) -> None:
         path = self._options.checkpoint
         team.first.file = CheckpointFile(path)
         if Path(path).is_file():
@@ -254,7 +254,7 @@ class Deepcam:
             work_per_step = 1.0 / len(self._trained.losses)
         progress = self._progress(team, work_per_step)
         trained_network = self._options.training or self._options.checkpoint != ""
-        outcome = record.Outcome(
+        outcome = record.TrainingOutcome(
             self._trained,
             self.held_out() if trained_network else None,
             self._loading_s,
@@ -267,7 +267,7 @@ class Deepcam:
         )
         return record.record(team.first, outcome)
 
-    def _progress(self, team: Team, work_per_step: float) -> Progress | None:
+    def _progress(self, team: TrainingTeam, work_per_step: float) -> Progress | None:
         if not self._options.checkpoint or not self._options.training:
             return None
         # runs of one training may differ in these settings
@@ -289,7 +289,7 @@ class Deepcam:
             self._counts = self._ready_team().evaluate()
         return self._counts
 
-    def _ready_team(self) -> Team:
+    def _ready_team(self) -> TrainingTeam:
         if self._team is None:
             raise RuntimeError("deepcam: run before setup")
         return self._team

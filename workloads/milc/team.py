@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 JOIN_S = 120.0  # importing torch in every process on a busy machine
 
 
-class Team(ProcessTeam):
+class SolverTeam(ProcessTeam):
     """The members of one solve. Commands travel through a pipe to every process. The process
     answers a command with "", or with an error message.
     """

@@ -29,7 +29,7 @@ from energybench_workloads.milc.lattice import SIZES, Lattice
 from energybench_workloads.milc.member import Counts, Spec
 from energybench_workloads.milc.operator import Format
 from energybench_workloads.milc.source import random_source
-from energybench_workloads.milc.team import Team
+from energybench_workloads.milc.team import SolverTeam
 from energybench_workloads.settings import Scalar, Settings, check_size
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Milc:
     def __init__(self) -> None:
         self._read("smoke", {})
         self._problem: Problem | None = None
-        self._team: Team | None = None
+        self._team: SolverTeam | None = None
         self._counts: Counts | None = None  # of the last solve
 
     def _read(self, size: str, settings: Mapping[str, str]) -> None:
@@ -158,7 +158,7 @@ class Milc:
             self._threads,
             cpus,
         )
-        self._team = Team(spec, problem.links, problem.b, problem.x)
+        self._team = SolverTeam(spec, problem.links, problem.b, problem.x)
         with region("compile"):
             self._team.solve(region, WARM_ITERATIONS)
         self._counts = None
@@ -293,7 +293,7 @@ class Milc:
         )
         return WorkRecord(title="Solve", statement={"solver": solver}, figures=figures)
 
-    def _ready(self) -> tuple[Problem, Team]:
+    def _ready(self) -> tuple[Problem, SolverTeam]:
         if self._problem is None or self._team is None:
             raise RuntimeError("milc: run before setup")
         return self._problem, self._team
