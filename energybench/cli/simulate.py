@@ -170,7 +170,9 @@ def _levels(texts: list[str] | None) -> tuple[str, ...]:
 
 def _apart(sensors: list[str], wave: str, cell: Any) -> list[Any]:
     """Cells with wrong priors: gains that spread twice as wide, and boards with a bias."""
-    boards = [name for name in sensors if name not in ("rapl", "pm_counters")]
+    from energybench.simulating.sensors import SENSORS
+
+    boards = [name for name in sensors if SENSORS[name].biased]
     return [
         cell(name, wave, _APART_WINDOW_S, mode)
         for mode, names in (("wide", sensors), ("biased", boards))

@@ -61,7 +61,11 @@ class Dial(NamedTuple):
 
 
 class Sensor(NamedTuple):
-    """A row: the channels of one device. scale: power relative to one accelerator board."""
+    """A row: the channels of one device.
+
+    scale   power relative to one accelerator board
+    biased  False if no deviation like BIAS was published for the sensor
+    """
 
     name: str
     about: str
@@ -74,6 +78,7 @@ class Sensor(NamedTuple):
     max_power_w: float | None = BOARD_MAX_W
     scale: float = 1.0
     together: bool = False  # all channels publish at the same moment
+    biased: bool = True
 
 
 _ENERGY = Dial("energy", "counter", 1e-3, Stated(0.1), Does(0.1))
@@ -146,6 +151,7 @@ SENSORS: Mapping[str, Sensor] = {
             (Dial("energy", "counter", 1e-6, Stated(0.001), Does(0.001), wrap=RAPL_WRAP),),
             max_power_w=PACKAGE_MAX_W,
             scale=0.6,  # a package of 60-360 W
+            biased=False,
         ),
         Sensor(
             "pm_counters",
@@ -157,6 +163,7 @@ SENSORS: Mapping[str, Sensor] = {
             boundary="node-dc",
             max_power_w=None,
             scale=5.0,  # four boards and their host
+            biased=False,
         ),
     )
 }

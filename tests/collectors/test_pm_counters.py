@@ -66,10 +66,10 @@ def test_values_carry_the_time_they_were_published(tmp_path: Path) -> None:
     clock = VirtualClock(1000.0)
     pm = collector(tmp_path, clock)
     pm.open(context(tmp_path, clock=clock))
-    ((raw, t_s),) = pm.read()
-    assert (raw, t_s) == (100, pytest.approx(999.95))
+    (first,) = pm.read()
+    assert first == Reading(100, pytest.approx(999.95))
     clock.t_s = 1000.08
-    assert pm.read() == [Reading(raw, t_s)]  # nothing new: an equal time, to the last digit
+    assert pm.read() == [first]  # nothing new: an equal time, to the last digit
     (folder / "energy").write_text(stamped(130, age_s=-0.05) + "\n")
     assert pm.read() == [Reading(130, pytest.approx(1000.05))]
 

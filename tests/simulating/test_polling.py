@@ -55,7 +55,7 @@ def real(late_s: float = 0.0) -> Real:
         return lambda: clock.now() >= end_s
 
     def sink(tick: sampler.Tick) -> None:
-        times.extend(t for _, t, _ in tick.values)
+        times.extend(reading.t_s for reading in tick.readings)
 
     collector = Counter()
     polling_sampler = sampler.Sampler(

@@ -2,7 +2,7 @@
 "visible": "0"}' prints one JSON document.
 
 channels       model.Channel with its id
-samples        [read][channel]: null or [raw, t_s]
+samples        [read][channel]: null or a Reading, [raw, t_s, …]
 gpus, doubts   of the collector
 unavailable    {reason, remedy} or null
 cpu_s, wall_s  CPU time and elapsed time of the reads
