@@ -1,4 +1,4 @@
-"""Errors that a person's input causes: one line on stderr and exit code 2."""
+"""Errors of a person's input (one line on stderr, exit code 2), and the one warning."""
 
 
 class BadInput(Exception):
@@ -25,3 +25,21 @@ class DoesNotFit(BadInput):
 
 class NotHere(BadInput):
     """A feature that the device does not have: in a study, listed as absent."""
+
+
+class UnknownFields(UserWarning):
+    """Documents hold fields that this version does not know; the command line prints one line.
+
+    places  the files (and lines)
+    fields  dotted names, with `[]` for the items of a list or dictionary: "repeats[].spin"
+    """
+
+    def __init__(self, places: tuple[str, ...], fields: tuple[str, ...]) -> None:
+        self.places, self.fields = places, fields
+        subject = f"{places[0]} holds"
+        if len(places) > 1:
+            subject = f"{places[0]} and {len(places) - 1} more hold"
+        super().__init__(
+            f"{subject} fields that this version does not know: {', '.join(fields)}; "
+            "written by a later energybench?"
+        )

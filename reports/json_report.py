@@ -8,17 +8,15 @@ import msgspec
 
 from energybench.model import SCHEMA, Document
 
-# JSON itself escapes only the controls below a space. These are the other controls, and the marks
-# that hint at, embed, override or isolate the direction of text (Unicode UAX 9).
-_MARKS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Characters that JSON allows in a string as they stand, although a terminal obeys some (DEL and the
+# C1 controls) and others change the direction of text (Unicode Standard Annex 9).
+_TO_ESCAPE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Json:
     """One JSON document, indented, with a newline at the end.
 
-    Timelines are left out: charts need timelines, and the run directory has the samples. Controls
-    and marks of text direction inside foreign text are escaped, so that a terminal shows the file
-    as it is.
+    Timelines are left out: charts need timelines, and the run directory has the samples.
     """
 
     name = "json"
@@ -30,11 +28,8 @@ class Json:
     def render(self, document: Document) -> bytes:
         content: object = document.results[0] if len(document.results) == 1 else envelope(document)
         text = msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
-        return (_MARKS.sub(_escaped, text) + "\n").encode()
-
-
-def _escaped(mark: re.Match[str]) -> str:
-    return f"\\u{ord(mark[0]):04x}"
+        escaped = _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+        return f"{escaped}\n".encode()
 
 
 def envelope(document: Document) -> dict[str, object]:

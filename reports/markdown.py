@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from energybench.model import Document
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Answer, Section, Table, View
-from energybench_reports.view.wording import Cell
+from energybench_reports.view.wording import TableCell
 
 SIDE_BY_SIDE = 4  # most measurements side by side; with more, a measurement is a row
 # Characters that start markup. Brackets stay readable: a bracket makes a link only before "(", "["
@@ -109,5 +109,5 @@ def _table(table: Table) -> Iterator[str]:
     yield ""
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: TableCell) -> str:
     return escape(cell.line) or " "

@@ -16,7 +16,7 @@ from rich.text import Text
 from energybench.model import Document
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Answer, Section, Table, View
-from energybench_reports.view.wording import Cell
+from energybench_reports.view.wording import TableCell
 
 WIDTH = 100
 SIDE_BY_SIDE = 3  # most measurements side by side; further measurements follow below
@@ -26,7 +26,7 @@ _GAP = 3  # between two columns of rich's SIMPLE_HEAD box
 _NARROW, _FIXED = "\ue000", "\ue001"
 _INTERVAL = re.compile(r"\[[^\[\]]{1,40}\]")
 
-Columns = Sequence[Sequence[Cell]]
+Columns = Sequence[Sequence[TableCell]]
 
 
 class Terminal:
@@ -124,7 +124,7 @@ def _grid(console: Console, table: Table) -> None:
         _say(console, table.about)
 
 
-def _lines(cell: Cell, stacked: bool) -> list[str]:
+def _lines(cell: TableCell, stacked: bool) -> list[str]:
     """The cell's text with the note beside the text or, if stacked, under the text."""
     return [cell.text, cell.aside] if stacked and cell.note else [cell.line]
 

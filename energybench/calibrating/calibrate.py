@@ -56,7 +56,7 @@ class Driven(NamedTuple):
 
 
 def devices(sensors: Sensors, wanted: str) -> tuple[str, ...]:
-    """What `--device` names: cpu, a GPU's UUID (or a part of it that one board has), or all.
+    """What `--drive` names: cpu, a GPU's UUID (or a part of it that one board has), or all.
 
     Raises BadInput.
     """
@@ -74,7 +74,7 @@ def devices(sensors: Sensors, wanted: str) -> tuple[str, ...]:
     if wanted == CPU:
         if not channels_of(sensors, CPU):
             raise BadInput(
-                "--device cpu",
+                "--drive cpu",
                 "no sensor of the CPU or the node works here",
                 "energybench doctor says what would fix that",
             )
@@ -84,7 +84,7 @@ def devices(sensors: Sensors, wanted: str) -> tuple[str, ...]:
     ]
     if len(fitting) != 1:
         raise BadInput(
-            f"--device {wanted}",
+            f"--drive {wanted}",
             "fits no board" if not fitting else "fits several boards",
             f"cpu, all, or one of: {', '.join(boards) or 'no GPU here'}",
         )

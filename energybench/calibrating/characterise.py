@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.unwrap import unwrap
 from energybench.calibrating.publications import (
-    Floats,
     Publications,
     changes,
     publications,

@@ -42,7 +42,7 @@ class Reached(NamedTuple):
 
 
 def boards(sensors: Sensors, wanted: str) -> tuple[str, ...]:
-    """What `--device` names, whether or not a sensor of it works: cpu, a board's UUID (or a part of
+    """What `--drive` names, whether or not a sensor of it works: cpu, a board's UUID (or a part of
     it), or all that the work may use.
     """
     known = [gpu.uuid for gpu in sensors.gpus]
@@ -54,7 +54,7 @@ def boards(sensors: Sensors, wanted: str) -> tuple[str, ...]:
     if len(fitting) != 1:
         why = "fits no board" if not fitting else "fits several boards"
         raise BadInput(
-            f"--device {wanted}", why, f"cpu, all, or one of: {', '.join(known) or 'no GPU here'}"
+            f"--drive {wanted}", why, f"cpu, all, or one of: {', '.join(known) or 'no GPU here'}"
         )
     return (fitting[0],)
 

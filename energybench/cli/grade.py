@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 
 if TYPE_CHECKING:
     from energybench.model import Aspect, Grade, RuleBook
@@ -23,16 +22,16 @@ def grade(
         typer.Option(
             "--machine-nodes",
             min=1,
-            help="Compute nodes of the whole machine, for the fraction that was measured.",
+            help="Compute nodes of the whole machine: what the fraction measured is taken of.",
         ),
     ] = None,
-    store: Annotated[
-        Path, typer.Option("--store", help="Store in which a run id is looked up.")
-    ] = Path("results"),
-    json: bool = common.JSON,
+    store: options.Store = options.STORE,
+    json: options.Json = False,
 ) -> None:
-    """Grade a run by EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference, aspect by
-    aspect. No submission is made.
+    """Grade a run by the rules of EE HPC WG and MLPerf Power.
+
+    EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference, aspect by aspect. Nothing is
+    submitted.
     """
     from energybench.errors import BadInput
     from energybench.grading.rule_books import grade as grade_measurement
@@ -45,17 +44,18 @@ def grade(
             f"is less than the {result.nodes} node(s) measured",
             "the compute nodes of the whole machine",
         )
-    graded = grade_measurement(result, machine_nodes)
+    made = grade_measurement(result, machine_nodes)
     if json:
-        common.print_json(graded)
+        common.print_json(made)
     else:
-        print(text(graded))
+        print(text(made))
 
 
-def text(graded: Grade) -> str:
-    """Each book with its aspects; requirement and finding, a line for every check."""
-    head = f"{graded.label} ({graded.measurement})"
-    return "\n\n".join([head, *(_book(book) for book in graded.books)])
+def text(made: Grade) -> str:
+    """Each book with its aspects; what is asked and what was found, a line a check."""
+    return "\n\n".join(
+        [f"{made.label} ({made.measurement})", *(_book(book) for book in made.books)]
+    )
 
 
 def _book(book: RuleBook) -> str:
@@ -79,12 +79,12 @@ def _aspect(aspect: Aspect) -> list[str]:
     return lines
 
 
-def _wrapped(words: str, start: str) -> list[str]:
+def _wrapped(words: str, first: str) -> list[str]:
     return textwrap.wrap(
         words,
         _WIDTH,
-        initial_indent=start,
-        subsequent_indent=" " * len(start),
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
         break_long_words=False,
         break_on_hyphens=False,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 from energybench.units import number, show, show_stated
 
@@ -31,10 +31,12 @@ def project(
         list[str] | None,
         typer.Argument(metavar="COMPARISON", help="Files printed by compare --json; - for stdin."),
     ] = None,
-    json: bool = common.JSON,
+    json: options.Json = False,
 ) -> None:
-    """Carry comparisons, or a published claim, through a scenario: MWh, money and CO2e a month,
-    line by line with formula and inputs.
+    """Project a comparison to MWh, money and carbon per month.
+
+    Carries comparisons, or a published claim, through a scenario, line by line with formula and
+    inputs.
     """
     from energybench.projecting.project import project as project_comparisons
     from energybench.projecting.scenario_files import read

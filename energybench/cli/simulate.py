@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 if TYPE_CHECKING:
     from energybench.simulating.result import Group, Simulation
-    from energybench.simulating.study import Figures
+    from energybench.simulating.study import CellFigures
 
-# experiments a cell of the default run: half a minute on two cores, and enough for the groups
+# experiments in a cell of the default run: half a minute on two cores, and enough for the totals by
+# sensor, load and window
 SMALL = 40
 WINDOWS_S = (0.2, 0.35, 1.0, 5.0, 10.0, 60.0, 600.0)
 _DEFAULT_WINDOWS_S = (0.35, 1.0, 10.0)
 REPEATS = ("1", "2", "3", "5", "8", "20", "stop")
 _GAINS = ("prior", "1", "wide", "biased")
-_APART_WINDOW_S = 10.0  # long enough that the gain, and not the window's edges, decides
-# with more repeats of a run or a longer window, one experiment takes minutes
-_MOST_REPEATS, _LONGEST_S = 1000, 3600.0
+_APART_WINDOW_S = 10.0  # long enough for the gain, and not the window's edges, to decide
+# most repeats of a run, and longest window in s: with more, an experiment takes minutes
+_MOST = (1000.0, 3600.0)
 
 
 def simulate(
@@ -33,7 +34,7 @@ def simulate(
             "--experiments",
             min=1,
             max=1_000_000,
-            help="Experiments a cell; 2000 give a coverage to 1 %.",
+            help="Experiments in each cell; 2000 tell the coverage to 1 %.",
         ),
     ] = SMALL,
     sensor: Annotated[
@@ -46,8 +47,7 @@ def simulate(
     wave: Annotated[
         list[str] | None,
         typer.Option(
-            "--wave",
-            help="Only this kind of load (may be repeated); an unknown name lists the loads.",
+            "--wave", help="Only this kind of load (may be repeated); an unknown name lists them."
         ),
     ] = None,
     window: Annotated[
@@ -57,97 +57,111 @@ def simulate(
             help="Seconds of a window (may be repeated), or all; default 0.35, 1 and 10.",
         ),
     ] = None,
-    repeats: Annotated[
+    run_repeats: Annotated[
         list[str] | None,
-        typer.Option("--repeats", help="Repeats of a run: a number or stop (may be repeated)."),
+        typer.Option(
+            "--run-repeats",
+            help="Repeats of a simulated run: a number, or stop for the rule of --repeats auto "
+            "(may be repeated).",
+        ),
     ] = None,
     gain: Annotated[
         str,
         typer.Option(
             "--gain",
-            help="prior: gains as stated; 1: exact gains; wide, biased: gains stated wrongly.",
+            help="Gains of the sensors: prior, as stated; 1, exact; wide or biased, off by more "
+            "than stated.",
         ),
     ] = "prior",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")] = 1,
+    seed: options.Seed = 1,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", min=1, max=1024, help="Processes; default: one for every CPU."),
+        typer.Option(
+            "--jobs", min=1, max=1024, help="Number of processes; default: one for each CPU."
+        ),
     ] = None,
-    json: bool = common.JSON,
+    json: options.Json = False,
 ) -> None:
-    """Thousands of synthetic experiments through the real analysis: the errors of its results, and
-    the coverage of its intervals.
+    """Simulate experiments: do the intervals hold the truth?
+
+    Sends made-up experiments with known energy through the real analysis, and tells how far off
+    the results are and how often their intervals hold the true energy.
     """
     from energybench import data
     from energybench.simulating import study
-    from energybench.simulating.experiment import Cell, Settings
+    from energybench.simulating.experiment import ExperimentCell, StudySettings
     from energybench.simulating.result import simulation
-    from energybench.simulating.sensors import SENSORS, Prior
+    from energybench.simulating.sensors import SENSORS, PriorMode
     from energybench.simulating.waves import FAMILIES
 
     sensors, waves = _named("--sensor", sensor, SENSORS), _named("--wave", wave, FAMILIES)
-    windows, levels = _windows(window), _levels(repeats)
+    windows, levels = _windows(window), _levels(run_repeats)
     mode: Any = _named("--gain", [gain], dict.fromkeys(_GAINS))[0]
     cells = [
-        Cell(name, kind, seconds, mode) for name in sensors for kind in waves for seconds in windows
+        ExperimentCell(name, kind, seconds, mode)
+        for name in sensors
+        for kind in waves
+        for seconds in windows
     ]
     if mode == "prior":
-        cells += _apart(sensors, waves[0], Cell)
+        cells += _apart(sensors, waves[0], ExperimentCell)
     priors = {
-        name: Prior(row.u_rel, row.distribution)
+        name: PriorMode(row.u_rel, row.distribution)
         for name, row in data.priors().items()
         if row.distribution in ("normal", "rectangular")
     }
-    ranges = {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()}
-    settings = Settings(levels, seed, priors, ranges)
+    settings = StudySettings(
+        levels,
+        seed,
+        priors,
+        {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()},
+    )
     with common.progress() as progress:
         tables = study.run(
             cells, settings, experiments, jobs or len(os.sched_getaffinity(0)), progress
         )
-        result = simulation(tables, settings, mode, experiments)
+        summed = simulation(tables, settings, mode, experiments)
     if json:
-        common.print_json(result)
+        common.print_json(summed)
     else:
-        print("\n".join(_text(result)))
+        print("\n".join(_text(summed)))
 
 
-def _named(option: str, wanted: list[str] | None, choices: Iterable[str]) -> list[str]:
-    """The wanted names, or all choices. Raises BadInput for an unknown name."""
-    names = list(choices)
+def _named(option: str, wanted: list[str] | None, names: Iterable[str]) -> list[str]:
+    have = list(names)
     for name in wanted or ():
-        if name not in names:
-            raise BadInput(f"{option} {name}", "is not a choice", ", ".join(names))
-    return list(dict.fromkeys(wanted or names))
+        if name not in have:
+            raise BadInput(f"{option} {name}", "does not exist", ", ".join(have))
+    return list(dict.fromkeys(wanted or have))
 
 
 def _windows(texts: list[str] | None) -> list[float]:
-    windows: list[float] = []
+    windows_s: list[float] = []
     for text in texts or ():
         if text == "all":
-            windows += WINDOWS_S
+            windows_s += WINDOWS_S
             continue
         try:
             seconds = float(text)
         except ValueError:
             seconds = 0.0
-        if not 0.05 <= seconds <= _LONGEST_S:
-            lengths = ", ".join(f"{length:g}" for length in WINDOWS_S)
+        if not 0.05 <= seconds <= _MOST[1]:
             raise BadInput(
                 f"--window {text}",
                 "is not the length of a window",
-                f"0.05 to {_LONGEST_S:g} seconds, or all: {lengths}",
+                f"0.05 to {_MOST[1]:g} seconds, or all: {', '.join(f'{s:g}' for s in WINDOWS_S)}",
             )
-        windows.append(seconds)
-    return list(dict.fromkeys(windows)) or list(_DEFAULT_WINDOWS_S)
+        windows_s.append(seconds)
+    return list(dict.fromkeys(windows_s)) or list(_DEFAULT_WINDOWS_S)
 
 
 def _levels(texts: list[str] | None) -> tuple[str, ...]:
     for text in texts or ():
-        if text != "stop" and not (text.isdecimal() and 1 <= int(text) <= _MOST_REPEATS):
+        if text != "stop" and not (text.isdecimal() and 1 <= int(text) <= _MOST[0]):
             raise BadInput(
-                f"--repeats {text}",
+                f"--run-repeats {text}",
                 "is not a number of repeats",
-                f"1 to {_MOST_REPEATS}, or stop (the rule of `run`); default: {', '.join(REPEATS)}",
+                f"1 to {_MOST[0]:g}, or stop (the rule of `run`); default: {', '.join(REPEATS)}",
             )
     return tuple(
         dict.fromkeys(text if text == "stop" else str(int(text)) for text in texts or REPEATS)
@@ -155,7 +169,7 @@ def _levels(texts: list[str] | None) -> tuple[str, ...]:
 
 
 def _apart(sensors: list[str], wave: str, cell: Any) -> list[Any]:
-    """The sensors again, with a wrong prior: spread twice as wide, and for boards also a bias."""
+    """Cells with wrong priors: gains that spread twice as wide, and boards with a bias."""
     boards = [name for name in sensors if name not in ("rapl", "pm_counters")]
     return [
         cell(name, wave, _APART_WINDOW_S, mode)
@@ -173,53 +187,61 @@ _HEAD = (
 )
 
 
-def _text(result: Simulation) -> Iterable[str]:
+def _text(summed: Simulation) -> Iterable[str]:
     from energybench.simulating.result import FEW, POOR
 
     rows: Mapping[str, tuple[Group, ...]] = {
-        "by sensor": result.by_sensor,
-        "by load": result.by_wave,
-        "by window": result.by_window,
-        "by repeats": result.by_repeats,
-        "apart: wrong stated priors, in no other figure": result.apart,
+        "by sensor": summed.by_sensor,
+        "by load": summed.by_wave,
+        "by window": summed.by_window,
+        "by repeats": summed.by_repeats,
+        "apart: stated priors that are wrong, in no other figure": summed.apart,
     }
     yield f"{'':<{_NAME}} {_HEAD}"
-    yield from (_line(_name(cell), cell.figures) for cell in result.cells)
+    yield from (_line(_name(cell), cell.figures) for cell in summed.cells)
     for title, groups in rows.items():
         if groups:
             yield f"\n{title}"
             yield from (_line(_name(group), group.figures) for group in groups)
-    overall = result.overall
-    flagged = overall.flagged / overall.experiments
+    over = summed.overall
+    flagged = over.flagged / over.experiments
     yield ""
-    yield _line("overall", overall)
+    yield _line("overall", over)
     yield (
-        f"coverage {_percent(overall.coverage)} ({_percent(overall.coverage_low)} to "
-        f"{_percent(overall.coverage_high)}), flagged unusable {flagged:.1%}, "
-        f"{_against(overall.ratio)}{result.poor_cells} of {len(result.cells)} cells cover less "
-        f"than {POOR:.0%}, in {result.flagged_cells} most experiments are flagged"
+        f"coverage {_percent(over.coverage)} ({_percent(over.coverage_low)} to "
+        f"{_percent(over.coverage_high)}), flagged unusable {flagged:.1%}, "
+        f"{_against(over.ratio)}{summed.poor_cells} of {len(summed.cells)} cells cover less than "
+        f"{POOR:.0%}, "
+        f"in {summed.flagged_cells} most experiments are flagged"
     )
-    if result.experiments_per_cell < FEW:
+    if summed.experiments_per_cell < FEW:
         yield (
-            f"A small study: {result.experiments_per_cell} experiments a cell say little about a "
-            "single cell. A full study: --experiments 2000 --window all"
+            f"A small study: {summed.experiments_per_cell} experiments a cell say little of one "
+            "cell. A full one: --experiments 2000 --window all"
         )
 
 
 def _name(group: Group) -> str:
     window = f"{group.window_s:g} s" if group.window_s is not None else None
-    gain = group.gain if group.gain in ("wide", "biased") else None
-    words = (group.sensor, group.wave, window, group.repeats, gain)
-    return "  ".join(word for word in words if word)
+    words = [
+        word
+        for word in (
+            group.sensor,
+            group.wave,
+            window,
+            group.repeats,
+            group.gain if group.gain in ("wide", "biased") else None,
+        )
+        if word
+    ]
+    return "  ".join(words)
 
 
-def _line(name: str, figures: Figures) -> str:
-    flagged = figures.flagged / figures.experiments
+def _line(name: str, of: CellFigures) -> str:
     return (
-        f"{name:<{_NAME}} {figures.experiments:>11} {flagged:>8.1%} "
-        f"{_percent(figures.coverage):>9} {_percent(figures.rms_rel, 2):>10} "
-        f"{_percent(figures.p95_rel, 2):>8} {_percent(figures.half_width_rel, 2):>11} "
-        f"{_ratio(figures.ratio):>9}"
+        f"{name:<{_NAME}} {of.experiments:>11} {of.flagged / of.experiments:>8.1%} "
+        f"{_percent(of.coverage):>9} {_percent(of.rms_rel, 2):>10} "
+        f"{_percent(of.p95_rel, 2):>8} {_percent(of.half_width_rel, 2):>11} {_ratio(of.ratio):>9}"
     )
 
 
@@ -228,7 +250,7 @@ def _percent(share: float | None, places: int = 1) -> str:
 
 
 def _against(ratio: float | None) -> str:
-    """Half-widths against the oracle; empty if the experiments are too few for an oracle."""
+    """Half-widths against the oracle's; empty if too few experiments have an oracle."""
     return "" if ratio is None else f"median half-width {_ratio(ratio)} times the oracle's, "
 
 

@@ -1,7 +1,7 @@
 """Ranks and sockets of the built-in collectors' channels.
 
-The rank decides which of two sensors of the same part counts: the lowest. The kernel's own counters
-come before a vendor's view of them, and before the counters of a blade controller.
+Of two sensors of one part, the sensor with the lower rank counts. The counters of the kernel come
+before the counters of a vendor's library, and a blade controller's counters come last.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _SOCKET = re.compile(r"package-\d+")
 def socket_of(device: str) -> str:
     """'package-0' of 'package-0', of its die 'package-0-die-1' and of 'package-0@intel-rapl:2'.
 
-    "" for a device that is not a package.
+    "" if the device is not a package.
     """
     package = _SOCKET.match(device)
     return package[0] if package else ""
 
 
 def imitated(collector: str, device: str) -> tuple[int, str]:
-    """(rank, socket) of a synthetic channel that imitates the collector of this name."""
+    """(rank, socket) of a synthetic channel that imitates the named collector."""
     socket = socket_of(device) if collector in _BY_SOCKET else ""
     return _BY_COLLECTOR.get(collector, UNRANKED), socket

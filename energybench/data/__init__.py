@@ -1,4 +1,4 @@
-"""Dated facts that ship with energybench, each row with its source."""
+"""Dated facts that ship with energybench; every row states a source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from energybench.model import Distribution
 from energybench.plugins import Prior
 
 PRIORS = "priors.toml"
-PARTS = "parts"  # the table of ranges of parts without a sensor; all other tables hold priors
+PARTS = "parts"  # the table of ranges of parts without a sensor; every further table holds priors
 _PRIOR = ("u_rel", "distribution", "source")
 _RANGE = ("low", "high", "source")
 
@@ -68,7 +68,7 @@ def _prior(name: str, row: Any) -> Prior:
 
 
 def _complete(name: str, row: Any, keys: tuple[str, ...]) -> list[Any]:
-    """The values of a row in the order of the keys. Raises BadInput if a key is missing."""
+    """Values of a row in the order of the keys. Raises BadInput if a key is missing."""
     missing = [key for key in keys if not isinstance(row, dict) or key not in row]
     if missing:
         raise BadInput(

@@ -35,6 +35,7 @@ from energybench.meters.series import (
     steps,
 )
 from energybench.model import REPEAT, BoundaryName, Channel, Doubt, Gain, Measurement, Trace, Window
+from energybench.plugins import Reading
 from energybench.store import reader, samples
 from energybench.store.layout import PARQUET, RUN
 from energybench.store.run import Header, process_started
@@ -230,7 +231,7 @@ def _check_device(run: _Run, meter: Meter) -> None:
     )
     if meter.scope == "gpu" and meter.device not in boards:
         raise BadInput(
-            f"--device {meter.device or ''}".strip(),
+            f"--board {meter.device or ''}".strip(),
             "is no board that this run has read",
             f"it has {', '.join(boards) or 'none'}",
         )
@@ -348,9 +349,9 @@ def _write(
                 for t, channel, value, late_s, burst, missed in zip(
                     *(batch.column(name).to_pylist() for name in names), strict=True
                 ):
-                    writer.poll([(channel, t, value)], late_s, burst, missed)
+                    writer.poll([Reading(value, t, channel)], late_s, burst, missed)
             for t, value in zip(t_s.tolist(), raw.tolist(), strict=True):
-                writer.poll([(number, t, value)], 0.0, False, 0)
+                writer.poll([Reading(value, t, number)], 0.0, False, 0)
             works = [repeat.work for repeat in measured.repeats if repeat.work is not None]
             for work in works:
                 writer.work(work)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import Ranges
 from energybench.analysis.measurement.measure import (
     Record,
@@ -25,9 +26,9 @@ from energybench.simulating.readings import Polled, read
 from energybench.simulating.sensors import (
     SENSORS,
     GainMode,
-    Prior,
+    PriorMode,
     Sensor,
-    State,
+    SensorState,
     channels,
     draw_gain,
     outside_s,
@@ -35,8 +36,6 @@ from energybench.simulating.sensors import (
     states,
 )
 from energybench.simulating.waves import FAMILIES, Load
-
-Floats = npt.NDArray[np.float64]
 
 STOP = "stop"  # a level of repeats: the stopping rule decides
 TARGET_REL, MAX_REPEATS = 0.02, 20  # of the stopping rule: the defaults of `run`
@@ -64,7 +63,7 @@ FIELDS = (
 Outcomes = npt.NDArray[np.float64]
 
 
-class Cell(NamedTuple):
+class ExperimentCell(NamedTuple):
     """A sensor, a kind of load, and the length of the windows."""
 
     sensor: str
@@ -77,15 +76,15 @@ class Cell(NamedTuple):
         return f"{self.sensor}/{self.wave}/{self.window_s:g}s/{self.gain}"
 
 
-class Settings(NamedTuple):
+class StudySettings(NamedTuple):
     """Settings of a study. levels: "1", "2", …, "stop"; priors: by row of data/priors.toml."""
 
     levels: tuple[str, ...]
     seed: int
-    priors: Mapping[str, Prior]
+    priors: Mapping[str, PriorMode]
     ranges: Ranges
 
-    def prior(self, cell: Cell) -> Prior:
+    def prior(self, cell: ExperimentCell) -> PriorMode:
         """The stated gain of the cell's sensor."""
         return self.priors[SENSORS[cell.sensor].prior]
 
@@ -100,7 +99,7 @@ class _Run(NamedTuple):
     outage: bool
 
 
-def generator(cell: Cell, seed: int, index: int) -> np.random.Generator:
+def generator(cell: ExperimentCell, seed: int, index: int) -> np.random.Generator:
     """Random numbers of one experiment, independent of process and order."""
     key = int.from_bytes(
         hashlib.blake2b(f"{seed}/{cell.name}".encode(), digest_size=16).digest(), "little"
@@ -127,7 +126,7 @@ def weights(levels: Sequence[str], window_s: float) -> Floats:
     return np.asarray(share / share.sum())
 
 
-def experiments(cell: Cell, settings: Settings, first: int, last: int) -> Outcomes:
+def experiments(cell: ExperimentCell, settings: StudySettings, first: int, last: int) -> Outcomes:
     """The outcomes of experiments first … last - 1 of a cell."""
     rows = [
         _experiment(cell, settings, generator(cell, settings.seed, index))
@@ -136,7 +135,9 @@ def experiments(cell: Cell, settings: Settings, first: int, last: int) -> Outcom
     return np.array(rows, dtype=np.float64).reshape(-1, len(FIELDS))
 
 
-def _experiment(cell: Cell, settings: Settings, rng: np.random.Generator) -> tuple[float, ...]:
+def _experiment(
+    cell: ExperimentCell, settings: StudySettings, rng: np.random.Generator
+) -> tuple[float, ...]:
     sensor, prior = SENSORS[cell.sensor], settings.prior(cell)
     level = int(rng.choice(len(settings.levels), p=weights(settings.levels, cell.window_s)))
     stopping = settings.levels[level] == STOP
@@ -178,9 +179,9 @@ def _experiment(cell: Cell, settings: Settings, rng: np.random.Generator) -> tup
 
 
 def _run(
-    cell: Cell,
+    cell: ExperimentCell,
     sensor: Sensor,
-    prior: Prior,
+    prior: PriorMode,
     n: int,
     scatter: Floats,
     gain: float,
@@ -207,7 +208,7 @@ def _run(
 
 
 def _stagger(
-    sensor: Sensor, drawn: Sequence[State], repeats: int | None, rng: np.random.Generator
+    sensor: Sensor, drawn: Sequence[SensorState], repeats: int | None, rng: np.random.Generator
 ) -> Stagger | None:
     """The ticks of a part-time sensor, known from a burst to half of its period."""
     dial_and_state = part_time(sensor, drawn)
@@ -237,7 +238,7 @@ def _record(sensor: Sensor, plan: Schedule) -> Record:
     )
 
 
-def _stopped(record: Record, run: _Run, settings: Settings) -> tuple[Record, _Run]:
+def _stopped(record: Record, run: _Run, settings: StudySettings) -> tuple[Record, _Run]:
     """The run ended by the stopping rule, which uses the energies of the analysis."""
     estimates = energies_so_far(record, run.traces, settings.ranges)
     energies = [energy for energy in estimates if energy is not None]

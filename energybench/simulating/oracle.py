@@ -15,11 +15,11 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from energybench.analysis.arrays import Floats
 from energybench.analysis.uncertainty.effects import CONFIDENCE
 from energybench.simulating.experiment import FIELDS, Outcomes
-from energybench.simulating.sensors import GainMode, Prior
+from energybench.simulating.sensors import GainMode, PriorMode
 
-Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 _DRAWS = 2000  # draws for an experiment: the 95 % half-width is then good to about 2 %
@@ -29,7 +29,7 @@ _ENOUGH = 20
 
 
 def oracle_half_widths(
-    outcomes: Outcomes, levels: Sequence[str], prior: Prior, mode: GainMode
+    outcomes: Outcomes, levels: Sequence[str], prior: PriorMode, mode: GainMode
 ) -> Floats:
     """95 % half-width in J for each experiment of one cell; NaN if the cell has too few sensor
     errors for a distribution.

@@ -11,9 +11,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from energybench.analysis.arrays import Floats
 
 BASE_PERIOD_S = 0.1
 BURST_PERIOD_S = 0.005

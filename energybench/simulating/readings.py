@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from energybench.analysis.arrays import Floats
 from energybench.model import Channel, Trace
-from energybench.simulating.sensors import Dial, Does, Sensor, State
+from energybench.simulating.sensors import Dial, Does, Sensor, SensorState
 from energybench.simulating.waves import Load
 
-Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -27,7 +27,7 @@ class Polled(NamedTuple):
 
 
 def read(
-    sensor: Sensor, stated: Sequence[Channel], drawn: Sequence[State], polled: Polled
+    sensor: Sensor, stated: Sequence[Channel], drawn: Sequence[SensorState], polled: Polled
 ) -> tuple[Trace, ...]:
     """The traces of the polled sensor, one for each dial."""
     return tuple(
@@ -36,7 +36,7 @@ def read(
     )
 
 
-def _trace(dial: Dial, channel: Channel, state: State, polled: Polled) -> Trace:
+def _trace(dial: Dial, channel: Channel, state: SensorState, polled: Polled) -> Trace:
     """The raw values of a dial at the polls, and their times."""
     period = dial.does.period_s
     tick = np.floor((polled.polls_s - state.phase_s) / period)
@@ -49,14 +49,14 @@ def _trace(dial: Dial, channel: Channel, state: State, polled: Polled) -> Trace:
     return Trace(channel=channel, t_s=t_s, raw=np.where(polled.ok, raw[shown], 0), ok=polled.ok)
 
 
-def _power(dial: Dial, state: State, polled: Polled, ticks: Floats) -> Counts:
+def _power(dial: Dial, state: SensorState, polled: Polled, ticks: Floats) -> Counts:
     """Mean power before the ticks, in steps of the resolution."""
     end = ticks * dial.does.period_s + state.phase_s - state.lag_s
     watts = _mean_power_w(polled.load, end, dial.does.sees_s)
     return np.round(polled.gain * watts / dial.resolution).astype(np.int64)
 
 
-def _counter(dial: Dial, state: State, polled: Polled, ticks: Floats) -> Counts:
+def _counter(dial: Dial, state: SensorState, polled: Polled, ticks: Floats) -> Counts:
     """Counts at the ticks. A counter that wraps does so during the run: at the end of the run if
     `filled` is 0, at the start if `filled` is 1.
     """
@@ -68,7 +68,7 @@ def _counter(dial: Dial, state: State, polled: Polled, ticks: Floats) -> Counts:
     return np.asarray(raw)
 
 
-def _counted_j(does: Does, load: Load, ticks: Floats, state: State) -> Floats:
+def _counted_j(does: Does, load: Load, ticks: Floats, state: SensorState) -> Floats:
     """Joules in a counter at these ticks, up to a constant."""
     if does.sees_s == 0:
         return load.energy(ticks * does.period_s + state.phase_s - state.lag_s)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from energybench.model import Noun
-from energybench.simulating.experiment import Settings
-from energybench.simulating.study import Figures, Table, figures, level_order
+from energybench.simulating.experiment import StudySettings
+from energybench.simulating.study import CellFigures, OutcomeTable, figures, level_order
 
 # With fewer experiments a cell, the coverage of a cell is known to no better than 2 % (binomial).
 FEW = 400
@@ -25,7 +25,7 @@ class Group(Noun, frozen=True, kw_only=True):
     window_s: float | None = None
     repeats: str | None = None
     gain: str
-    figures: Figures
+    figures: CellFigures
 
 
 class Simulation(Noun, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class Simulation(Noun, frozen=True, kw_only=True):
     gain: str
     experiments_per_cell: int
     repeats: tuple[str, ...]
-    overall: Figures
+    overall: CellFigures
     poor_cells: int
     flagged_cells: int
     cells: tuple[Group, ...]
@@ -50,7 +50,9 @@ class Simulation(Noun, frozen=True, kw_only=True):
     apart: tuple[Group, ...]
 
 
-def simulation(tables: Sequence[Table], settings: Settings, gain: str, count: int) -> Simulation:
+def simulation(
+    tables: Sequence[OutcomeTable], settings: StudySettings, gain: str, count: int
+) -> Simulation:
     """The document of these cells; cells with a gain other than `gain` stand apart."""
     main = [table for table in tables if table.cell.gain == gain]
     cells = tuple(_cell(table) for table in main)
@@ -71,15 +73,15 @@ def simulation(tables: Sequence[Table], settings: Settings, gain: str, count: in
     )
 
 
-def _poor(cell: Figures) -> bool:
+def _poor(cell: CellFigures) -> bool:
     return cell.coverage is not None and cell.coverage < POOR
 
 
-def _flagged(cell: Figures) -> bool:
+def _flagged(cell: CellFigures) -> bool:
     return cell.flagged > FLAGGED * cell.experiments
 
 
-def _cell(table: Table) -> Group:
+def _cell(table: OutcomeTable) -> Group:
     cell = table.cell
     return Group(
         sensor=cell.sensor,
@@ -91,10 +93,10 @@ def _cell(table: Table) -> Group:
 
 
 def _groups(
-    tables: Sequence[Table], gain: str, name: Literal["sensor", "wave", "window_s"]
+    tables: Sequence[OutcomeTable], gain: str, name: Literal["sensor", "wave", "window_s"]
 ) -> tuple[Group, ...]:
     """A group for every value of a property of the cells, in order of appearance."""
-    members: dict[Any, list[Table]] = {}
+    members: dict[Any, list[OutcomeTable]] = {}
     for table in tables:
         members.setdefault(getattr(table.cell, name), []).append(table)
     return tuple(
@@ -103,11 +105,13 @@ def _groups(
     )
 
 
-def _by_window(tables: Sequence[Table], gain: str) -> tuple[Group, ...]:
+def _by_window(tables: Sequence[OutcomeTable], gain: str) -> tuple[Group, ...]:
     return _groups(sorted(tables, key=lambda table: table.cell.window_s), gain, "window_s")
 
 
-def _by_repeats(tables: Sequence[Table], gain: str, levels: Sequence[str]) -> tuple[Group, ...]:
+def _by_repeats(
+    tables: Sequence[OutcomeTable], gain: str, levels: Sequence[str]
+) -> tuple[Group, ...]:
     """A group for every level of repeats that occurs."""
     groups = [
         Group(repeats=level, gain=gain, figures=figures(tables, level, levels))

@@ -1,6 +1,6 @@
 """Simulated sensors, with their stated timing and their true behaviour kept apart.
 
-A row states the timing of a collector (collectors/nvml.py, rapl.py, pm_counters.py), and behaves
+A row states the timing of a collector (nvml_channels.py, rapl.py, pm_counters.py), and behaves
 as published or reported for the sensor. Every experiment draws the phase and the lag of the sensor,
 and the gain from the stated prior (or, on purpose, from a wrong prior).
 """
@@ -17,7 +17,7 @@ from energybench.model import BoundaryName, Channel, Gain, Kind
 
 GainMode = Literal["prior", "1", "wide", "biased"]
 
-# as in collectors/nvml.py: rectangular within half a period of 0.1 s
+# as in collectors/nvml_channels.py: rectangular within half a period of 0.1 s
 LAG_U_S = 0.1 / math.sqrt(12.0)
 BIAS = -0.055  # of an A100 against a meter: arXiv 2312.02741
 RAPL_WRAP = 262_143_328_850  # the usual max_energy_range_uj: kernel documentation of powercap
@@ -162,14 +162,14 @@ SENSORS: Mapping[str, Sensor] = {
 }
 
 
-class Prior(NamedTuple):
+class PriorMode(NamedTuple):
     """A gain's stated relative standard uncertainty and its distribution."""
 
     u_rel: float
     distribution: Literal["normal", "rectangular"]
 
 
-def draw_gain(prior: Prior, mode: GainMode, rng: np.random.Generator) -> float:
+def draw_gain(prior: PriorMode, mode: GainMode, rng: np.random.Generator) -> float:
     """Reading over truth. wide: spread twice as wide as stated; biased: spread as stated, about
     -5.5 %.
     """
@@ -184,7 +184,7 @@ def draw_gain(prior: Prior, mode: GainMode, rng: np.random.Generator) -> float:
     return 1 + width * prior.u_rel * standard + bias
 
 
-def channels(sensor: Sensor, prior: Prior, mode: GainMode) -> tuple[Channel, ...]:
+def channels(sensor: Sensor, prior: PriorMode, mode: GainMode) -> tuple[Channel, ...]:
     """The channels as stated. With gain 1, the gain is stated as exact."""
     gain = Gain(
         u_rel=0.0 if mode == "1" else prior.u_rel,
@@ -211,7 +211,7 @@ def channels(sensor: Sensor, prior: Prior, mode: GainMode) -> tuple[Channel, ...
     )
 
 
-class State(NamedTuple):
+class SensorState(NamedTuple):
     """State of a dial in an experiment: phase of the ticks and lag (s), and the filling of the
     register (0 to 1).
     """
@@ -221,7 +221,7 @@ class State(NamedTuple):
     filled: float
 
 
-def states(sensor: Sensor, rng: np.random.Generator) -> tuple[State, ...]:
+def states(sensor: Sensor, rng: np.random.Generator) -> tuple[SensorState, ...]:
     """Random phases, lags within the stated uncertainty (rectangular) and fillings."""
     common_phase, drawn = rng.random(), []
     for dial in sensor.dials:
@@ -229,11 +229,11 @@ def states(sensor: Sensor, rng: np.random.Generator) -> tuple[State, ...]:
         if sensor.together:
             phase = common_phase
         lag_s = (2 * lag - 1) * math.sqrt(3.0) * dial.stated.lag_u_s if dial.does.lags else 0.0
-        drawn.append(State(phase * dial.does.period_s, lag_s, filled))
+        drawn.append(SensorState(phase * dial.does.period_s, lag_s, filled))
     return tuple(drawn)
 
 
-def part_time(sensor: Sensor, drawn: Sequence[State]) -> tuple[Dial, State] | None:
+def part_time(sensor: Sensor, drawn: Sequence[SensorState]) -> tuple[Dial, SensorState] | None:
     """The dial with a stated window shorter than its period: `run` spreads the starts of repeats
     over that period.
     """

@@ -19,8 +19,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from energybench.analysis.uncertainty.effects import Z95
 from energybench.model import Noun
-from energybench.simulating.experiment import FIELDS, STOP, Cell, Outcomes, Settings, experiments
+from energybench.simulating.experiment import (
+    FIELDS,
+    STOP,
+    ExperimentCell,
+    Outcomes,
+    StudySettings,
+    experiments,
+)
 from energybench.simulating.oracle import oracle_half_widths
 
 _CHUNK = 100  # experiments handed to a process at once: about a second of work
@@ -34,10 +42,10 @@ ROUNDING_REL = 1e-5
 Progress = Callable[[str, float | None], None]
 
 
-class Table(NamedTuple):
+class OutcomeTable(NamedTuple):
     """The outcomes of one cell, and for each outcome the half-width of an oracle, J."""
 
-    cell: Cell
+    cell: ExperimentCell
     outcomes: Outcomes
     oracle_j: Outcomes
 
@@ -46,15 +54,19 @@ class Table(NamedTuple):
 
 
 def run(
-    cells: Sequence[Cell], settings: Settings, count: int, jobs: int, progress: Progress
-) -> list[Table]:
+    cells: Sequence[ExperimentCell],
+    settings: StudySettings,
+    count: int,
+    jobs: int,
+    progress: Progress,
+) -> list[OutcomeTable]:
     """Run `count` experiments for every cell; tables in the order of the cells."""
     tasks = [
         (cell, settings, first, min(first + _chunk(cell), count))
         for cell in cells
         for first in range(0, count, _chunk(cell))
     ]
-    gathered: dict[Cell, list[Outcomes]] = {}
+    gathered: dict[ExperimentCell, list[Outcomes]] = {}
     with _mapped(jobs) as mapped:
         for done, (task, part) in enumerate(zip(tasks, mapped(_task, tasks), strict=True)):
             gathered.setdefault(task[0], []).append(part)
@@ -63,15 +75,15 @@ def run(
     for cell, parts in gathered.items():
         outcomes = np.concatenate(parts)
         oracle_j = oracle_half_widths(outcomes, settings.levels, settings.prior(cell), cell.gain)
-        tables.append(Table(cell, outcomes, oracle_j))
+        tables.append(OutcomeTable(cell, outcomes, oracle_j))
     return tables
 
 
-def _chunk(cell: Cell) -> int:
+def _chunk(cell: ExperimentCell) -> int:
     return _LONG_CHUNK if cell.window_s >= _LONG_S else _CHUNK
 
 
-_Task = tuple[Cell, Settings, int, int]
+_Task = tuple[ExperimentCell, StudySettings, int, int]
 
 
 def _task(task: _Task) -> Outcomes:
@@ -108,7 +120,7 @@ def _follow(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-class Figures(Noun, frozen=True, kw_only=True):
+class CellFigures(Noun, frozen=True, kw_only=True):
     """Figures of a group of experiments. Errors and widths are relative to the truth; None if no
     experiment is usable.
 
@@ -128,8 +140,8 @@ class Figures(Noun, frozen=True, kw_only=True):
 
 
 def figures(
-    tables: Sequence[Table], level: str | None = None, levels: Sequence[str] = ()
-) -> Figures:
+    tables: Sequence[OutcomeTable], level: str | None = None, levels: Sequence[str] = ()
+) -> CellFigures:
     """The figures of these cells together; `level`: only experiments of this level of repeats."""
     masks = [_of_level(table, level, levels) for table in tables]
     chosen = list(zip(tables, masks, strict=True))
@@ -139,7 +151,7 @@ def figures(
     usable = columns["flagged"] == 0
     count = int(usable.sum())
     if count == 0:
-        return Figures(experiments=len(rows), flagged=len(rows))
+        return CellFigures(experiments=len(rows), flagged=len(rows))
     truth = columns["truth_j"][usable]
     low, high = columns["low_j"][usable], columns["high_j"][usable]
     error = columns["value_j"][usable] / truth - 1
@@ -147,7 +159,7 @@ def figures(
     slack = ROUNDING_REL * truth
     covered = int(((low - slack <= truth) & (truth <= high + slack)).sum())
     ratios = half[oracle[usable] > 0] / oracle[usable][oracle[usable] > 0]
-    return Figures(
+    return CellFigures(
         experiments=len(rows),
         flagged=len(rows) - count,
         coverage=covered / count,
@@ -160,14 +172,14 @@ def figures(
     )
 
 
-def _of_level(table: Table, level: str | None, levels: Sequence[str]) -> Outcomes:
+def _of_level(table: OutcomeTable, level: str | None, levels: Sequence[str]) -> Outcomes:
     column = table.column("level")
     if level is None:
         return np.ones(column.size, dtype=np.bool_)
     return np.asarray(column == levels.index(level))
 
 
-def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(hits: int, count: int, z: float = Z95) -> tuple[float, float]:
     """95 % range of a share (Wilson 1927)."""
     share, spread = hits / count, z * z / count
     middle = (share + spread / 2) / (1 + spread)

@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from energybench.analysis.arrays import Floats
 
 # a drawn profile extends this far beyond the edges of the work; further out its last level goes on
 MARGIN_S = 2.0
@@ -22,13 +21,13 @@ MARGIN_S = 2.0
 SENSOR_PERIOD_S = 0.1
 
 
-class Wave(Protocol):
+class LoadShape(Protocol):
     """Joules since the start of the work."""
 
     def energy(self, t: Floats) -> Floats: ...
 
 
-class Steps(NamedTuple):
+class StepLoad(NamedTuple):
     """Constant `power_w[i]` from `edges_s[i]` on; the first level holds before the first edge.
 
     Shapes [n]; `sums_j[i]`: energy at edge i.
@@ -39,7 +38,7 @@ class Steps(NamedTuple):
     sums_j: Floats
 
     @classmethod
-    def of(cls, edges_s: Floats, power_w: Floats) -> Steps:
+    def of(cls, edges_s: Floats, power_w: Floats) -> StepLoad:
         sums = np.concatenate(([0.0], np.cumsum(power_w[:-1] * np.diff(edges_s))))
         i = max(int(np.searchsorted(edges_s, 0.0, side="right")) - 1, 0)
         return cls(edges_s, power_w, sums - (sums[i] + power_w[i] * (0.0 - edges_s[i])))
@@ -49,7 +48,7 @@ class Steps(NamedTuple):
         return np.asarray(self.sums_j[i] + self.power_w[i] * (t - self.edges_s[i]))
 
 
-class Square(NamedTuple):
+class SquareLoad(NamedTuple):
     """`high_w` for the first `duty` of each period, `low_w` for the rest; at time 0 the wave is
     `phase_s` into a period.
     """
@@ -98,7 +97,7 @@ class Constant(NamedTuple):
 
 
 # (random numbers, seconds of work, scale of power) → wave
-Draw = Callable[[np.random.Generator, float, float], Wave]
+Draw = Callable[[np.random.Generator, float, float], LoadShape]
 
 
 class Family(NamedTuple):
@@ -119,17 +118,17 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
 
-def _constant(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _constant(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     return Constant(_levels(rng, scale)[1])
 
 
-def _square(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _square(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     low, high = _levels(rng, scale)
     period = _log_uniform(rng, 0.02, 10)
-    return Square(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
+    return SquareLoad(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
 
 
-def _in_step(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _in_step(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     """A third exactly at the sensor's period, a third at half or double the period, a third within
     5 % of the period.
     """
@@ -140,35 +139,35 @@ def _in_step(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
     elif kind == 2:
         factor = 1 + float(rng.choice((-1, 1))) * _log_uniform(rng, 1e-3, 0.05)
     period = SENSOR_PERIOD_S * factor
-    return Square(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
+    return SquareLoad(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
 
 
-def _ramp(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _ramp(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     edges = _levels(rng, scale)
     first = int(rng.integers(2))
     period = _log_uniform(rng, 0.5, 100)
     return Ramp(edges[first], edges[1 - first], period, rng.uniform(0, period))
 
 
-def _bursts(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _bursts(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     """Peaks of 5-50 ms at random times, 0.3-5 s apart on average."""
     low, high = _levels(rng, scale)
     apart, width = _log_uniform(rng, 0.3, 5), _log_uniform(rng, 0.005, 0.05)
     count = int((seconds + 2 * MARGIN_S) / apart * 1.2 + 20)
     starts = np.cumsum(rng.exponential(apart, count) + width) - MARGIN_S
     edges = np.column_stack((starts, starts + width)).ravel()
-    return Steps.of(
+    return StepLoad.of(
         np.concatenate(([-MARGIN_S - 1], edges)),
         np.concatenate(([low], np.tile((high, low), count))),
     )
 
 
-def _noise(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _noise(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     """Steps of random lengths (mean 30 ms to 1 s) whose levels depend on the level before
     (first-order autoregression).
     """
     edges, levels = _noise_steps(rng, -MARGIN_S, seconds + MARGIN_S, scale)
-    return Steps.of(edges, levels)
+    return StepLoad.of(edges, levels)
 
 
 def _noise_steps(
@@ -188,7 +187,7 @@ def _noise_steps(
     return edges, np.clip((low + high) / 2 + (high - low) / 4 * unit, low, high)
 
 
-def _work(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _work(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     """Idle, then work that starts and ends with the window, then idle; the work is constant, a
     square wave or noise.
     """
@@ -204,7 +203,7 @@ def _work(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
         levels = np.where(np.arange(edges.size) % 2 == 0, high, low)
     else:
         edges, levels = _noise_steps(rng, 0.0, seconds, scale)
-    return Steps.of(
+    return StepLoad.of(
         np.concatenate(([-MARGIN_S], edges, [seconds])), np.concatenate(([idle], levels, [idle]))
     )
 
@@ -238,7 +237,7 @@ class Load(NamedTuple):
     energy at that time.
     """
 
-    wave: Wave
+    wave: LoadShape
     starts_s: Floats
     stretch: Floats
     strength: Floats
@@ -247,7 +246,7 @@ class Load(NamedTuple):
 
     @classmethod
     def of(
-        cls, wave: Wave, starts_s: Floats, ends_s: Floats, stretch: Floats, strength: Floats
+        cls, wave: LoadShape, starts_s: Floats, ends_s: Floats, stretch: Floats, strength: Floats
     ) -> Load:
         middles = (ends_s[:-1] + starts_s[1:]) / 2
         bounds = np.concatenate(([starts_s[0]], middles))

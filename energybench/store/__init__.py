@@ -1,4 +1,4 @@
-"""Run directories: the only place that writes them.
+"""Run directories: only this package writes them.
 
-No database, no lock: a shared parallel file system will do.
+There is no database and no lock: a shared parallel file system is enough.
 """

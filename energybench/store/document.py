@@ -1,4 +1,4 @@
-"""Gathering results into the document that a report renders, with each run's power over time."""
+"""Gathering results, and the power of every run over time, into the document of a report."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from energybench.model import (
     Projection,
     Study,
     Timeline,
+    Trace,
     Window,
 )
 from energybench.store import reader
@@ -27,11 +28,11 @@ from energybench.store.layout import INDEX, RUN, find, runs
 from energybench.store.study import is_study, read_study, studies
 
 Result = Measurement | Comparison | Projection | Study
-_POINTS = 4000  # per series; a report thins further for its charts
+_POINTS = 4000  # points of a series; a report thins further for its charts
 
 
 class Gathered(NamedTuple):
-    """What a report is made of. notes: what could not be shown, and why."""
+    """The content of a report. notes: timelines that cannot be shown, with the reason."""
 
     results: list[Result]
     timelines: list[Timeline]
@@ -39,9 +40,9 @@ class Gathered(NamedTuple):
 
 
 def gather(names: Sequence[str], store: Path) -> Gathered:
-    """Results and timelines of runs, stores and result files, in the order given.
+    """Results and timelines of runs, stores and result files, in the order of the names.
 
-    Damaged samples cost the chart, not the result.
+    Damaged samples cost the chart, not the result. Raises BadInput.
     """
     results: list[Result] = []
     timelines: list[Timeline] = []
@@ -54,20 +55,9 @@ def gather(names: Sequence[str], store: Path) -> Gathered:
         if path.is_file() and path.name != RUN:
             results.append(reader.result(path))
             continue
-        held = [read_study(found) for found in studies(path)]
-        results += held
-        if held and not runs(path):
-            continue
-        directories = (
-            runs(path) if path.is_dir() and not (path / RUN).is_file() else [find(name, store)]
-        )
-        if not directories:
-            raise BadInput(
-                name,
-                "holds no finished run",
-                f"a run has a {RUN}; unfinished ones: energybench recover",
-            )
-        for directory in directories:
+        stored = [read_study(study) for study in studies(path)]
+        results += stored
+        for directory in _runs(name, store, required=not stored):
             measured = reader.read_run(directory)
             results.append(measured)
             try:
@@ -75,6 +65,21 @@ def gather(names: Sequence[str], store: Path) -> Gathered:
             except BadInput as why:
                 notes.append(f"Power over time of {measured.label} is not shown: {why}")
     return Gathered(results, timelines, notes)
+
+
+def _runs(name: str, store: Path, required: bool) -> list[Path]:
+    """The runs of a folder, or the run that the name finds in the store. Raises BadInput."""
+    path = Path(name)
+    if not path.is_dir() or (path / RUN).is_file():
+        return [find(name, store)]
+    directories = runs(path)
+    if required and not directories:
+        raise BadInput(
+            name,
+            "holds no finished run",
+            f"a run has a {RUN}; unfinished runs: energybench recover",
+        )
+    return directories
 
 
 def document(
@@ -93,49 +98,60 @@ def document(
 
 
 def timeline(directory: Path, measurement: Measurement) -> Timeline:
-    """Power over time of every channel that is summed, and the run's windows; seconds since its
+    """Power over time of every channel that is summed, and the run's windows, in seconds since the
     first sample.
     """
     traces, windows = reader.read_traces(directory)
-    curves = [
-        made
-        for trace in traces
-        if trace.channel.counts and trace.ok.any() and (made := curve(trace)) is not None
-    ]
-    counters = {
-        (c.channel.device, c.channel.component) for c in curves if c.channel.kind == "counter"
-    }
-    shown = [
-        c
-        for c in curves
-        if c.channel.kind == "counter" or (c.channel.device, c.channel.component) not in counters
-    ]
-    origin = min((float(c.t_s[0]) for c in shown), default=0.0)
-    series = tuple(_series(c, measurement.id, origin) for c in shown)
-    moved = tuple(
-        Window(label=w.label, start_s=w.start_s - origin, end_s=w.end_s - origin, repeat=w.repeat)
-        for w in windows
+    curves = _curves(traces)
+    origin_s = min((float(shown.t_s[0]) for shown in curves), default=0.0)
+    series = tuple(_series(shown, measurement.id, origin_s) for shown in curves)
+    shifted = tuple(
+        Window(
+            label=window.label,
+            start_s=window.start_s - origin_s,
+            end_s=window.end_s - origin_s,
+            repeat=window.repeat,
+        )
+        for window in windows
     )
-    return Timeline(run=measurement.id, series=series, windows=moved)
+    return Timeline(run=measurement.id, series=series, windows=shifted)
 
 
-def _series(found: Curve, run: str, origin_s: float) -> PowerSeries:
+def _curves(traces: Sequence[Trace]) -> list[Curve]:
+    """Curves of the channels that are summed; of a counter and a power sensor of one component,
+    only the counter's.
+    """
+    counted = [trace for trace in traces if trace.channel.counts and trace.ok.any()]
+    curves = [energy for trace in counted if (energy := curve(trace)) is not None]
+    counters = {_component(energy) for energy in curves if energy.channel.kind == "counter"}
+    return [
+        energy
+        for energy in curves
+        if energy.channel.kind == "counter" or _component(energy) not in counters
+    ]
+
+
+def _component(energy: Curve) -> tuple[str, str]:
+    return energy.channel.device, energy.channel.component
+
+
+def _series(energy: Curve, run: str, origin_s: float) -> PowerSeries:
     """Mean power between the curve's points, on a grid no finer than the sensor resolves; None
     across a gap.
     """
-    channel = found.channel
-    step = max(2 * found.period_s, 0.2, (found.t_s[-1] - found.t_s[0]) / _POINTS)
-    edges = np.arange(found.t_s[0], found.t_s[-1], step)
+    channel = energy.channel
+    step_s = max(2 * energy.period_s, 0.2, (energy.t_s[-1] - energy.t_s[0]) / _POINTS)
+    edges = np.arange(energy.t_s[0], energy.t_s[-1], step_s)
     if edges.size < 2:
-        edges = found.t_s[[0, -1]]
-    watts = np.diff(np.interp(edges, found.t_s, found.energy_j)) / np.diff(edges)
+        edges = energy.t_s[[0, -1]]
+    watts = np.diff(np.interp(edges, energy.t_s, energy.energy_j)) / np.diff(edges)
     middle = (edges[1:] + edges[:-1]) / 2
-    nearest = np.diff(found.t_s)[
-        np.clip(np.searchsorted(found.t_s, middle) - 1, 0, found.t_s.size - 2)
-    ]
+    # distance between the two points of the curve around every point of the grid
+    left = np.clip(np.searchsorted(energy.t_s, middle) - 1, 0, energy.t_s.size - 2)
+    gaps_s = np.diff(energy.t_s)[left]
     powers = tuple(
-        None if gap > 10 * step else round(float(value), 3)
-        for value, gap in zip(watts, nearest, strict=True)
+        None if gap_s > 10 * step_s else round(float(value), 3)
+        for value, gap_s in zip(watts, gaps_s, strict=True)
     )
     component = channel.component + ("" if channel.used else ".unused")
     return PowerSeries(

@@ -1,9 +1,9 @@
-"""Names of runs and where they lie.
+"""Names of runs, and the files of a run directory.
 
 results/.partial-2026-11-23T10-15-02Z_milc_cpu_4f2a/   header.json, windows.jsonl, samples.arrows
-    while it runs
+    while the run is measured
 results/2026-11-23T10-15-02Z_milc_cpu_4f2a/            run.json, samples.parquet
-    when done; never changes
+    when the run is finished; never changes
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ INDEX = "study.json"
 
 def new_id(label: str) -> str:
     """'2026-11-23T10-15-02Z_milc_cpu_4f2a': sorts by time, safe on any file system, unlikely to
-    meet another.
+    occur twice.
     """
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     safe = re.sub(r"[^\w.-]+", "_", label).strip("_.")[:60] or "run"
@@ -41,18 +41,24 @@ def runs(store: Path) -> list[Path]:
 
 
 def find(name: str, store: Path = STORE) -> Path:
-    """A finished run by its directory, its run.json, its id or a part of it that only one run has,
-    or 'latest'.
+    """A finished run by directory, run.json, id, part of an id that only one run has, or 'latest'.
 
-    Raises BadInput where there is none, or more than one.
+    Raises BadInput if no run fits, or more than one.
     """
     if name in ("", "-"):
         raise BadInput(
             repr(name),
-            "is no run",
+            "is not a run",
             "name a run directory, its run.json, or a part of its id; stdin is not read here",
         )
     path = Path(name)
+    if path.exists():
+        return _at(path, name)
+    return _by_id(name, store)
+
+
+def _at(path: Path, name: str) -> Path:
+    """The run that an existing path names. Raises BadInput that says what the path is instead."""
     if path.name == RUN and path.is_file():
         return path.parent
     if (path / RUN).is_file():
@@ -65,33 +71,36 @@ def find(name: str, store: Path = STORE) -> Path:
             "is a study, which compares its own variants",
             f"energybench report {name}, or name one of its runs",
         )
-    if path.is_dir():
-        held = runs(path)
-        if len(held) == 1:
-            return held[0]
-        raise BadInput(
-            name,
-            f"is no run but a folder with {len(held)} runs",
-            "name one of them" if held else f"a run has a {RUN}",
-        )
-    if path.exists():
-        raise BadInput(name, "is no run", f"name a run directory or its {RUN}")
-    held = runs(store)
-    if name == "latest" and held:
-        return held[-1]
-    matching = [run for run in held if run.name == name] or [
-        run for run in held if name in run.name
-    ]
+    if not path.is_dir():
+        raise BadInput(name, "is not a run", f"name a run directory or its {RUN}")
+    inside = runs(path)
+    if len(inside) == 1:
+        return inside[0]
+    raise BadInput(
+        name,
+        f"is not a run but a folder with {len(inside)} runs",
+        "name one of the runs" if inside else f"a run has a {RUN}",
+    )
+
+
+def _by_id(name: str, store: Path) -> Path:
+    """The run of a store whose id is `name`, or the only run whose id contains it."""
+    stored = runs(store)
+    if name == "latest" and stored:
+        return stored[-1]
+    matching = [run for run in stored if run.name == name]
+    if not matching:
+        matching = [run for run in stored if name in run.name]
     if len(matching) == 1:
         return matching[0]
     if matching:
         raise BadInput(
             name,
             f"fits {len(matching)} runs of {store}/",
-            f"write more of it: {', '.join(run.name for run in matching[-3:])}",
+            f"write more of the id: {', '.join(run.name for run in matching[-3:])}",
         )
     raise BadInput(
         name,
-        f"no such run, and none in {store}/ whose id holds it",
+        f"no such run, and no id in {store}/ contains that text",
         "see `ls` of the store, or give the run's path",
     )

@@ -1,5 +1,5 @@
-"""Calibration profiles on disk: one JSON file a device, HOST_DEVICE.json, so that hosts may share a
-home directory.
+"""Calibration profiles on disk: one JSON file per device, HOST_DEVICE.json, so that hosts may share
+a home directory.
 """
 
 from __future__ import annotations
@@ -14,28 +14,26 @@ import msgspec
 
 from energybench.errors import BadInput
 from energybench.model import ChannelProfile, DeviceLimits, Profile
+from energybench.store import strict, unknown_fields
 from energybench.store.run import pretty
-from energybench.store.strict import convert, load
 
 SCHEMA = "energybench-profile/1"
 
 
 def folder(environment: Mapping[str, str] = os.environ) -> Path:
     """$ENERGYBENCH_PROFILES, else the user's data directory (XDG base directory specification)."""
-    given = environment.get("ENERGYBENCH_PROFILES")
-    if given:
-        return Path(given)
+    stated = environment.get("ENERGYBENCH_PROFILES")
+    if stated:
+        return Path(stated)
+    base = Path(environment.get("HOME") or "/") / ".local" / "share"
     data = environment.get("XDG_DATA_HOME") or ""
-    base = (
-        Path(data)
-        if os.path.isabs(data)
-        else Path(environment.get("HOME") or "/") / ".local" / "share"
-    )  # the specification ignores relative ones
+    if os.path.isabs(data):  # the specification ignores relative paths
+        base = Path(data)
     return base / "energybench" / "profiles"
 
 
 def read(folder: Path) -> tuple[ChannelProfile, ...]:
-    """Every channel's profile; none where there is no such folder.
+    """The profiles of all channels; empty if the folder does not exist.
 
     Raises BadInput that names the file and its key.
     """
@@ -43,8 +41,8 @@ def read(folder: Path) -> tuple[ChannelProfile, ...]:
 
 
 def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput, ...]]:
-    """What can be read, and what is wrong with the other files: another host's broken profile must
-    not cost this one's run.
+    """Profiles of all readable files, and the mistakes of the broken files: the broken profile of
+    another host must not cost a run here.
     """
     sound: list[ChannelProfile] = []
     broken = []
@@ -57,29 +55,19 @@ def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput
 
 
 def read_limits(folder: Path) -> tuple[DeviceLimits, ...]:
-    """Every device's limits; a file that cannot be read is passed over (`read_sound` says what is
-    wrong with it).
-    """
-    found = []
+    """The limits of every device; broken files are passed over (`read_sound` returns mistakes)."""
+    profiles = []
     for path in _files(folder):
         try:
-            found.append(read_file(path).limits)
+            profiles.append(read_file(path))
         except BadInput:
             continue
-    return tuple(limits for limits in found if limits is not None)
+    return tuple(profile.limits for profile in profiles if profile.limits is not None)
 
 
 def read_file(path: Path) -> Profile:
     """One file. Raises BadInput."""
-    value: Any = load(path)
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if schema != SCHEMA:
-        raise BadInput(
-            f"{path}: schema",
-            f"{schema!r} is not {SCHEMA!r}",
-            "it is no calibration profile, or another version wrote it: calibrate again",
-        )
-    profile = convert(value, Profile, str(path))
+    profile = unknown_fields.convert(_load(path), Profile, str(path))
     limits = profile.limits
     if limits is not None and (limits.device, limits.host) != (profile.device, profile.host):
         raise BadInput(
@@ -99,50 +87,76 @@ def read_file(path: Path) -> Profile:
     return profile
 
 
-def save(profiles: Iterable[ChannelProfile], folder: Path) -> tuple[Path, ...]:
-    """Write profiles into their devices' files and keep what those hold besides; a new timing keeps
-    an older gain and vice versa.
+def _load(path: Path) -> Any:
+    value: Any = strict.load(path)
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if schema != SCHEMA:
+        raise BadInput(
+            f"{path}: schema",
+            f"{schema!r} is not {SCHEMA!r}",
+            "it is not a calibration profile, or another version wrote it: calibrate again",
+        )
+    return value
 
-    The files written. Raises BadInput where a file that is there cannot be read: it is not
-    overwritten.
+
+def save(profiles: Iterable[ChannelProfile], folder: Path) -> tuple[Path, ...]:
+    """Write profiles into the files of their devices; a file's remaining channels stay unchanged.
+    A new timing keeps an older gain, and a new gain an older timing.
+
+    Returns the files written. Raises BadInput as `check_replaceable` does.
     """
     devices: dict[tuple[str, str], list[ChannelProfile]] = {}
     for profile in profiles:
         devices.setdefault((profile.host, profile.device), []).append(profile)
     written = []
     for (host, device), new in devices.items():
-        path, before = _held(folder, host, device)
-        held = {channel.channel: channel for channel in before.channels}
+        path, before = _before(folder, host, device)
+        channels = {channel.channel: channel for channel in before.channels}
         for profile in new:
-            held[profile.channel] = merged(held.get(profile.channel), profile)
-        _replace(
-            path,
-            pretty(
-                msgspec.structs.replace(before, channels=tuple(held[name] for name in sorted(held)))
-            ),
-        )
+            channels[profile.channel] = merged(channels.get(profile.channel), profile)
+        in_order = tuple(channels[name] for name in sorted(channels))
+        _replace(path, pretty(msgspec.structs.replace(before, channels=in_order)))
         written.append(path)
     return tuple(written)
 
 
 def save_limits(limits: DeviceLimits, folder: Path) -> Path:
-    """Write a device's limits into its file, in place of older ones, and keep its channels.
+    """Write a device's limits into its file, in place of older limits; its channels stay.
 
-    Raises BadInput as `save` does.
+    Raises BadInput as `check_replaceable` does.
     """
-    path, before = _held(folder, limits.host, limits.device)
+    path, before = _before(folder, limits.host, limits.device)
     _replace(path, pretty(msgspec.structs.replace(before, limits=limits)))
     return path
 
 
-def _held(folder: Path, host: str, device: str) -> tuple[Path, Profile]:
-    """A device's file, and what it holds so far."""
+def check_replaceable(folder: Path, host: str) -> None:
+    """Raise BadInput if `save` could not replace a file of this host: the file cannot be read, or
+    `save` would lose fields of a later version.
+    """
+    for path in _files(folder):
+        if _load(path).get("host") == host:
+            _read_to_replace(path)
+
+
+def _before(folder: Path, host: str, device: str) -> tuple[Path, Profile]:
+    """A device's file, and its content so far. Raises BadInput."""
     path = folder / f"{_safe(host)}_{_safe(device)}.json"
-    return path, read_file(path) if path.exists() else Profile(device=device, host=host)
+    return path, _read_to_replace(path) if path.exists() else Profile(device=device, host=host)
+
+
+def _read_to_replace(path: Path) -> Profile:
+    unknown_fields.refuse(
+        _load(path),
+        Profile,
+        str(path),
+        "calibrate with the version that wrote it, or move the file away",
+    )
+    return read_file(path)
 
 
 def merged(old: ChannelProfile | None, new: ChannelProfile) -> ChannelProfile:
-    """The new profile, with what it says nothing about taken from the old one.
+    """The new profile, completed by the old profile's timing or gain.
 
     Driver and clocks stay those of the timing.
     """
@@ -156,18 +170,16 @@ def merged(old: ChannelProfile | None, new: ChannelProfile) -> ChannelProfile:
 
 
 def has_timing(profile: ChannelProfile) -> bool:
-    """Whether a load was driven for it (which may have told nothing), or it states a timing."""
+    """Whether a load was driven for the profile (even without result), or a timing is stated."""
     return bool(profile.load) or any(
         figure is not None for figure in (profile.update_period_s, profile.window_s, profile.lag_s)
     )
 
 
 def _files(folder: Path) -> list[Path]:
-    return (
-        sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
-        if folder.is_dir()
-        else []
-    )
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
 
 
 def _safe(name: str) -> str:
@@ -175,7 +187,7 @@ def _safe(name: str) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """A reader sees the old file or the new one."""
+    """Replace a file as a whole: a reader sees the old file or the new file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,10 +1,9 @@
-"""What a run directory says beside its samples: the header, and the lines that were added while it
-ran.
-"""
+"""The text files of a run directory: the header, and the lines added during the run."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +26,7 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
-from energybench.store import strict
+from energybench.store import strict, unknown_fields
 from energybench.store.layout import HEADER, WINDOWS
 
 
@@ -43,24 +42,23 @@ class Header(Noun, frozen=True, kw_only=True):
     host: Host
     channels: tuple[Channel, ...]
     pid: int
-    session: str | None = None  # shared by runs that were interleaved
-    pid_started: int | None  # clock ticks since boot, from /proc/PID/stat: tells a reused pid apart
+    session: str | None = None  # shared by interleaved runs
+    # clock ticks since boot, from /proc/PID/stat: tells a reused process id from the first use
+    pid_started: int | None
     doubts: tuple[Doubt, ...] = ()
-    limits: DeviceLimits | None = None  # of the device that the work was given
+    limits: DeviceLimits | None = None  # limits of the device under work
 
 
 class Opening(Noun, frozen=True, kw_only=True):
-    """A window that has begun; without a Window of its label after it, the run was cut off inside
-    it.
-    """
+    """A window has begun. If no Window of the same label follows, the run was cut off inside."""
 
     label: str
     start_s: float
     repeat: int | None = None
 
 
-class Line(Noun, frozen=True, kw_only=True):
-    """One line of windows.jsonl: exactly one of these is set."""
+class RecordLine(Noun, frozen=True, kw_only=True):
+    """One line of windows.jsonl: exactly one field is set."""
 
     opening: Opening | None = None
     window: Window | None = None
@@ -74,7 +72,7 @@ class Line(Noun, frozen=True, kw_only=True):
 
 
 def process_started(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot; None where there is none."""
+    """Start time of a process in clock ticks since boot; None if the process does not exist."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
@@ -83,106 +81,118 @@ def process_started(pid: int) -> int | None:
 
 
 def read_header(directory: Path) -> Header:
+    """The header of a run directory. Raises BadInput."""
     path = directory / HEADER
-    raw = strict.load(path)
-    if not isinstance(raw, dict) or raw.get("schema") != "energybench-run/1":
-        raise BadInput(str(path), "is no header of a run", "it is not ours")
-    return strict.convert(raw, Header, str(path))
+    value = strict.load(path)
+    if not isinstance(value, dict) or value.get("schema") != "energybench-run/1":
+        raise BadInput(
+            str(path), "is not the header of a run", "energybench did not write this file"
+        )
+    return unknown_fields.convert(value, Header, str(path))
 
 
-def read_lines(directory: Path) -> tuple[Line, ...]:
-    """The lines of windows.jsonl; a last line that was cut off is left out."""
+def read_lines(directory: Path) -> tuple[RecordLine, ...]:
+    """The lines of windows.jsonl; an incomplete last line is left out."""
     path = directory / WINDOWS
     try:
         text = path.read_text("utf-8", "replace")
     except FileNotFoundError:
         return ()
-    whole = text.splitlines(keepends=True)
-    if whole and not whole[-1].endswith("\n"):
-        whole = whole[:-1]
-    return tuple(parse_line(line, f"{path} line {i}") for i, line in enumerate(whole, 1))
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines = lines[:-1]
+    return tuple(parse_line(line, f"{path} line {i}") for i, line in enumerate(lines, 1))
 
 
-def parse_line(text: str, where: str) -> Line:
-    value = strict.loads(text, where)
-    try:
-        return msgspec.convert(value, Line)
-    except msgspec.ValidationError as error:
-        raise BadInput(where, str(error), "it is not ours, or was edited") from None
+def parse_line(text: str, where: str) -> RecordLine:
+    """One line of windows.jsonl. Raises BadInput."""
+    return unknown_fields.convert(strict.loads(text, where), RecordLine, where)
 
 
 def record(
     header: Header,
-    lines: tuple[Line, ...],
+    lines: Sequence[RecordLine],
     sampling: tuple[SamplingStats, ...] = (),
     last_s: float | None = None,
 ) -> Record:
-    """Header and lines as the record that is analysed.
+    """Header and lines as the record for the analysis.
 
-    `last_s`: the last sample's time, where a window left open ends.
+    `last_s`: time of the last sample, the end of a window left open.
     """
-    windows = [line.window for line in lines if line.window is not None]
-    openings = {
-        (line.opening.label, line.opening.repeat): line.opening
-        for line in lines
-        if line.opening is not None
-    }
-    worked = any(line.work is not None for line in lines)
-    for opening in (
-        openings.values()
-    ):  # of a first repeat that was begun anew, longer, the last beginning counts
-        closed = any(w.label == opening.label and w.repeat == opening.repeat for w in windows)
-        a_part = (
-            opening.label == "repeat" and worked
-        )  # of a repeat, beside whole ones: its work is not known
-        if not closed and not a_part and last_s is not None and last_s > opening.start_s:
-            windows.append(
-                Window(
-                    label=opening.label,
-                    start_s=opening.start_s,
-                    end_s=last_s,
-                    repeat=opening.repeat,
-                )
-            )
+    windows = _windows(lines, last_s)
     repeats = sum(window.label == "repeat" for window in windows)
     works: list[Work | None] = [line.work for line in lines if line.work is not None]
-    workload = next(
-        (line.workload for line in reversed(lines) if line.workload is not None), header.workload
-    )
+    records = [line.record for line in lines if line.record is not None]
     return Record(
         id=header.id,
         label=header.label,
-        workload=workload,
+        workload=workload(header, lines),
         command=header.command,
         boundary=header.boundary,
         host=header.host,
-        windows=tuple(windows),
+        windows=windows,
         works=tuple(works + [None] * (repeats - len(works))),
-        verification=_worst(lines),
+        verification=_worst_checks(lines),
         doubts=header.doubts + tuple(line.doubt for line in lines if line.doubt is not None),
         sampling=sampling,
         session=header.session,
         conditions=tuple(condition for line in lines for condition in line.conditions or ()),
         others=tuple(other for line in lines for other in line.others or ()),
         limits=header.limits,
-        kept=next((line.record for line in reversed(lines) if line.record is not None), None),
+        kept=records[-1] if records else None,
     )
 
 
-def _worst(lines: tuple[Line, ...]) -> tuple[Verification, ...]:
-    """Of each quantity over the repeats: the first check that failed, else the one that came
-    closest to failing.
+def workload(header: Header, lines: Sequence[RecordLine]) -> WorkloadRef | None:
+    """The workload with the settings last reported by the set-up, or else as in the header."""
+    reported = [line.workload for line in lines if line.workload is not None]
+    return reported[-1] if reported else header.workload
+
+
+def _windows(lines: Sequence[RecordLine], last_s: float | None) -> tuple[Window, ...]:
+    """Complete windows, and windows cut off by the end of the run, up to the last sample.
+
+    A repeat cut off beside complete repeats is left out: the amount of its work is unknown.
+    """
+    windows = [line.window for line in lines if line.window is not None]
+    closed = {(window.label, window.repeat) for window in windows}
+    # the first repeat may be restarted with more work: only its last start counts
+    openings = {
+        (line.opening.label, line.opening.repeat): line.opening
+        for line in lines
+        if line.opening is not None
+    }
+    any_work = any(line.work is not None for line in lines)
+    for place, opening in openings.items():
+        unknown_work = opening.label == "repeat" and any_work
+        if place in closed or unknown_work or last_s is None or last_s <= opening.start_s:
+            continue
+        windows.append(
+            Window(
+                label=opening.label,
+                start_s=opening.start_s,
+                end_s=last_s,
+                repeat=opening.repeat,
+            )
+        )
+    return tuple(windows)
+
+
+def _worst_checks(lines: Sequence[RecordLine]) -> tuple[Verification, ...]:
+    """For every quantity, over the repeats: the first failed check, or the check closest to
+    failing.
     """
     worst: dict[str, Verification] = {}
     for line in lines:
         for check in line.verification or ():
-            held = worst.get(check.quantity)
-            if held is None or (
-                held.passed
-                and (not check.passed or abs(check.value or 0.0) > abs(held.value or 0.0))
-            ):
+            before = worst.get(check.quantity)
+            if before is None or (before.passed and _worse(check, before)):
                 worst[check.quantity] = check
     return tuple(worst.values())
+
+
+def _worse(check: Verification, before: Verification) -> bool:
+    return not check.passed or abs(check.value or 0.0) > abs(before.value or 0.0)
 
 
 def encode(noun: Any) -> bytes:

@@ -1,5 +1,5 @@
-"""Samples on disk: an Arrow stream while they come, Parquet when done; a row a reading, and back to
-traces.
+"""Samples on disk: an Arrow stream during the run, Parquet afterwards, one row per reading; and the
+traces read back from either file.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from energybench.analysis.measurement.measure import SamplingStats
 from energybench.errors import BadInput
 from energybench.model import Channel, Trace
+from energybench.plugins import Reading
 
 _FLUSH_ROWS = 2000
 _FLUSH_S = 1.0
@@ -23,24 +24,21 @@ def _schema() -> Any:
 
     return pa.schema(
         [
-            pa.field(
-                "t_s", pa.float64(), nullable=False
-            ),  # when it was read, or when the sensor says it published
+            # time of the read, or the time stamp of the sensor where readings carry one
+            pa.field("t_s", pa.float64(), nullable=False),
             pa.field("channel", pa.int16(), nullable=False),
             pa.field("raw", pa.int64()),  # counts; null: the read failed
-            pa.field("late_s", pa.float32(), nullable=False),  # of this poll against the schedule
+            # lateness of the poll against the schedule
+            pa.field("late_s", pa.float32(), nullable=False),
             pa.field("burst", pa.bool_(), nullable=False),
-            pa.field(
-                "missed", pa.int32(), nullable=False
-            ),  # scheduled polls skipped just before this one
+            # scheduled polls that were skipped just before the poll
+            pa.field("missed", pa.int32(), nullable=False),
         ]
     )
 
 
 class SampleLog:
-    """Collects rows and streams them out a batch a second, so that a kill costs the last second at
-    most.
-    """
+    """Collects rows and writes a batch every second: a kill costs at most the last second."""
 
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
@@ -54,20 +52,23 @@ class SampleLog:
 
     def append(
         self,
-        values: Sequence[tuple[int, float, int | None]],
+        readings: Sequence[Reading],
         late_s: float,
         burst: bool,
         missed: int,
     ) -> None:
-        """One poll's readings: (channel number, time, raw)."""
-        self._rows += [(t, channel, raw, late_s, burst, missed) for channel, t, raw in values]
+        """The readings of one poll."""
+        self._rows += [
+            (reading.t_s, reading.channel, reading.raw, late_s, burst, missed)
+            for reading in readings
+        ]
         if len(self._rows) >= _FLUSH_ROWS or (
             self._rows and self._rows[-1][0] - self._rows[0][0] >= _FLUSH_S
         ):
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held as one batch."""
+        """Write the collected rows as one batch."""
         if not self._rows:
             return
         t_s, channel, raw, late_s, burst, missed = zip(*self._rows, strict=True)
@@ -85,7 +86,7 @@ class SampleLog:
         self._rows = []
 
     def _column(self, name: str, data: Any, good: Any = None) -> Any:
-        """An array from its buffers: `pyarrow.array` would import pandas, which costs more than
+        """An array from buffers: `pyarrow.array` would import pandas, which costs more than
         measuring a short program.
         """
         valid = (
@@ -98,7 +99,7 @@ class SampleLog:
         )
 
     def table(self) -> Any:
-        """Everything so far, read back from the file: a run of days is not kept in memory."""
+        """All samples so far, read back from the file: a run of days is not kept in memory."""
         self.flush()
         return read_stream(self._path)
 
@@ -109,12 +110,12 @@ class SampleLog:
 
 
 def last_s(table: Any) -> float | None:
-    """Time of the last sample; None where there is none."""
+    """Time of the last sample; None if nothing was sampled."""
     return float(_numpy(table, "t_s")[0].max()) if table.num_rows else None
 
 
 def read_stream(path: Path) -> Any:
-    """The table of an Arrow stream, up to its last whole batch: after a kill the end is missing."""
+    """The table of an Arrow stream, up to the last complete batch; a kill cuts off the end."""
     import pyarrow as pa
 
     batches: list[Any] = []
@@ -127,21 +128,23 @@ def read_stream(path: Path) -> Any:
     except FileNotFoundError:
         raise BadInput(str(path), "no such file", "nothing was sampled in this run") from None
     except (pa.ArrowInvalid, OSError):
-        pass  # cut off here; what came before is whole
+        pass  # the stream was cut off here; the batches before are complete
     if batches and batches[0].schema != _schema():
-        raise BadInput(str(path), "its columns are not those of energybench", "it is not ours")
+        raise BadInput(
+            str(path), "its columns are not those of energybench", "energybench did not write it"
+        )
     return pa.Table.from_batches(batches, schema=_schema())
 
 
 def write_parquet(path: Path, table: Any, header: bytes) -> None:
-    """The samples for good, with the header (channels, windows) in the file's own metadata."""
+    """The samples of a finished run, with the header (channels, windows) in the file's metadata."""
     import pyarrow.parquet as pq
 
     pq.write_table(table.replace_schema_metadata({"energybench": header}), path, compression="zstd")
 
 
 def read_parquet(path: Path) -> tuple[Any, bytes]:
-    """Table and header. Raises BadInput where the file is none of ours."""
+    """Table and header. Raises BadInput if energybench did not write the file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -153,17 +156,17 @@ def read_parquet(path: Path) -> tuple[Any, bytes]:
         ) from None
     except (pa.ArrowInvalid, OSError) as error:
         raise BadInput(
-            str(path), f"cannot be read: {error}", "it was cut off, or is not ours"
+            str(path), f"cannot be read: {error}", "it was cut off, or energybench did not write it"
         ) from None
     header = (table.schema.metadata or {}).get(b"energybench")
     if header is None or not set(_schema().names) <= set(table.column_names):
-        raise BadInput(str(path), "has no energybench header", "it is not ours")
+        raise BadInput(str(path), "has no energybench header", "energybench did not write it")
     return table, header
 
 
 def _numpy(table: Any, name: str) -> tuple[Any, Any]:
-    """A column's values and which of them are there, from its buffers (`to_numpy` would import
-    pandas).
+    """A column's values and a mask of the values that are not null, from the column's buffers
+    (`to_numpy` would import pandas).
     """
     column = table[name].combine_chunks()
     n, start = len(column), column.offset
@@ -183,35 +186,35 @@ def _bits(buffer: Any, start: int, n: int) -> Any:
 
 
 def traces(table: Any, channels: Sequence[Channel]) -> tuple[Trace, ...]:
-    """One trace a channel, in the order of the channels; empty where nothing was read yet."""
+    """One trace per channel, in the order of the channels; empty if nothing was read yet."""
     (number, _), (t_s, _), (raw, ok) = (_numpy(table, name) for name in ("channel", "t_s", "raw"))
-    made = []
+    traces = []
     for i, channel in enumerate(channels):
-        mine = np.flatnonzero(number == i)
-        mine = mine[np.argsort(t_s[mine], kind="stable")]
-        made.append(Trace(channel=channel, t_s=t_s[mine], raw=raw[mine], ok=ok[mine]))
-    return tuple(made)
+        rows = np.flatnonzero(number == i)
+        rows = rows[np.argsort(t_s[rows], kind="stable")]
+        traces.append(Trace(channel=channel, t_s=t_s[rows], raw=raw[rows], ok=ok[rows]))
+    return tuple(traces)
 
 
 def sampling(table: Any, channels: Sequence[Channel]) -> tuple[SamplingStats, ...]:
-    """Measured period, jitter and missed polls by collector, from the polls outside bursts."""
+    """Measured period, jitter and missed polls of every collector, from polls outside bursts."""
     number, t_s, late_s, burst, missed = (
         _numpy(table, name)[0] for name in ("channel", "t_s", "late_s", "burst", "missed")
     )
-    made = []
+    stats = []
     for collector in dict.fromkeys(channel.collector for channel in channels):
         first = next(i for i, channel in enumerate(channels) if channel.collector == collector)
-        mine = np.flatnonzero(number == first)
-        base = mine[~burst[mine].astype(np.bool_)]
+        rows = np.flatnonzero(number == first)
+        base = rows[~burst[rows].astype(np.bool_)]
         steps = np.diff(t_s[base])
-        steps = steps[~_crosses(base, mine)] if steps.size else steps
+        steps = steps[~_crosses(base, rows)] if steps.size else steps
         period = float(np.median(steps)) if steps.size else None
         jitter = float(np.std(late_s[base])) if base.size > 1 else None
-        made.append(SamplingStats(collector, period, jitter, int(missed[mine].sum())))
-    return tuple(made)
+        stats.append(SamplingStats(collector, period, jitter, int(missed[rows].sum())))
+    return tuple(stats)
 
 
-def _crosses(base: Any, mine: Any) -> Any:
-    """Which steps between base polls have a burst in between."""
-    place = np.searchsorted(mine, base)
+def _crosses(base: Any, rows: Any) -> Any:
+    """Mask of the steps between two base polls that have a burst in between."""
+    place = np.searchsorted(rows, base)
     return np.diff(place) > 1

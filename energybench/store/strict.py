@@ -1,5 +1,5 @@
-"""Reading JSON that was written by us: truncated, foreign, NaN, duplicate or unknown keys are
-reported, not guessed at.
+"""Reading JSON strictly: truncated or foreign files, NaN, duplicate and unknown keys are refused
+with their place, never guessed at.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from energybench.model import SCHEMA
 T = TypeVar("T")
 
 
-class _Wrong(ValueError):
-    pass
+class _Refused(ValueError):
+    """Valid JSON for Python's parser, but not for a document of energybench."""
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, value in pairs:
-        if key in seen:
-            raise _Wrong(f"key {key!r} stands twice")
-        seen[key] = value
-    return seen
+        if key in fields:
+            raise _Refused(f"key {key!r} stands twice")
+        fields[key] = value
+    return fields
 
 
 def _no_constant(name: str) -> Any:
-    raise _Wrong(f"{name} is not a number that JSON knows")
+    raise _Refused(f"{name} is not a JSON number")
 
 
 def load(path: Path) -> Any:
-    """The JSON value of a file. Raises BadInput that names the file and what is wrong."""
+    """The JSON value of a file. Raises BadInput that names the file and the mistake."""
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
@@ -45,42 +45,60 @@ def load(path: Path) -> Any:
 
 
 def loads(text: str, where: str) -> Any:
-    """The JSON value of a text that came from `where`."""
+    """The JSON value of a text that came from `where`. Raises BadInput."""
     if not text.strip():
-        raise BadInput(where, "is empty", "it was cut off, or is not ours")
+        raise BadInput(where, "is empty", "it was cut off, or energybench did not write it")
     try:
         return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise BadInput(
             where,
-            f"is no JSON at line {error.lineno}: {error.msg}",
-            "it was cut off, or is not ours",
+            f"is not JSON at line {error.lineno}: {error.msg}",
+            "it was cut off, or energybench did not write it",
         ) from None
-    except _Wrong as error:
-        raise BadInput(where, str(error), "it is not ours, or was edited") from None
+    except _Refused as error:
+        raise BadInput(
+            where, str(error), "it was edited, or energybench did not write it"
+        ) from None
     except RecursionError:
-        raise BadInput(where, "is nested too deeply", "it is not ours") from None
+        raise BadInput(
+            where, "is nested too deeply", "energybench did not write such a file"
+        ) from None
 
 
 def convert(value: Any, kind: type[T], where: str) -> T:
-    """The value as a noun. Raises BadInput with the key where it does not fit."""
+    """The value as a noun; unknown fields are refused. Raises BadInput with the key of the mistake.
+
+    Documents that a later energybench may have written go through `unknown_fields.convert`.
+    """
+    check_schema(value, kind, where)
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise misfit(error, where) from None
+
+
+def check_schema(value: Any, kind: type[Any], where: str) -> None:
+    """Refuse documents without a schema, and documents of another schema. Raises BadInput."""
     schema = value.get("schema") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or (
-        schema is None and "schema" in getattr(kind, "__struct_fields__", ())
-    ):
-        raise BadInput(where, "has no 'schema'", f"it is not ours: expected {SCHEMA!r}")
+    needs_schema = "schema" in getattr(kind, "__struct_fields__", ())
+    if not isinstance(value, dict) or (schema is None and needs_schema):
+        raise BadInput(
+            where, "has no 'schema'", f"energybench did not write it: expected {SCHEMA!r}"
+        )
     if isinstance(schema, str) and schema.startswith("energybench/") and schema != SCHEMA:
         raise BadInput(
             f"{where}: schema",
             f"{schema!r} is not {SCHEMA!r}",
             "read it with the version that wrote it",
         )
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        said, _, key = str(error).partition(" - at `$")
-        raise BadInput(
-            f"{where}: {key.strip('`').lstrip('.')}" if key else where,
-            said[:1].lower() + said[1:],
-            "it is not ours, or was edited",
-        ) from None
+
+
+def misfit(error: msgspec.ValidationError, where: str) -> BadInput:
+    """msgspec's refusal of a value, with the key as part of the place."""
+    what, _, key = str(error).partition(" - at `$")
+    return BadInput(
+        f"{where}: {key.strip('`').lstrip('.')}" if key else where,
+        what[:1].lower() + what[1:],
+        "it was edited, or energybench did not write it",
+    )

@@ -1,12 +1,10 @@
-"""Study directories: an index, written anew after each cell, and one run directory a variant of a
-cell.
+"""Study directories: an index, replaced after every cell, and one run per variant of a cell.
 
-results/study_sdpa-kernel_cpu_1a2b3c4d/study.json     the index: what is planned and what came of
-    each cell so far
+results/study_sdpa-kernel_cpu_1a2b3c4d/study.json     the index: the plan, and the result of every
+    cell measured so far
 results/study_sdpa-kernel_cpu_1a2b3c4d/runs/<id>/     run.json, samples.parquet
 
-The name holds a digest of what is planned, so that the same command with the same --out finds its
-own study again.
+The name holds a digest of the plan, so that a command finds its own study again in the same --out.
 """
 
 from __future__ import annotations
@@ -16,12 +14,13 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from energybench.errors import BadInput
 from energybench.model import Study, StudyPlan
-from energybench.store import strict
+from energybench.store import strict, unknown_fields
 from energybench.store.layout import HEADER, INDEX, PARTIAL, RUN
 from energybench.store.run import process_started, read_header
 
@@ -29,13 +28,13 @@ RUNS = "runs"
 
 
 def directory_for(store: Path, workload: str, device: str, boundary: str, plan: StudyPlan) -> Path:
-    """Where this very study lies in a store, begun or not."""
-    told = msgspec.json.encode(
+    """Directory of exactly this study in a store, begun or not."""
+    identity = msgspec.json.encode(
         [workload, device, boundary, plan.name, plan.cells, plan.repeats, plan.min_window_s],
         order="deterministic",
     )
     name = re.sub(r"[^\w.-]+", "-", f"{workload}-{plan.name}_{device}")
-    return store / f"study_{name}_{hashlib.sha256(told).hexdigest()[:8]}"
+    return store / f"study_{name}_{hashlib.sha256(identity).hexdigest()[:8]}"
 
 
 def is_study(path: Path) -> bool:
@@ -49,19 +48,25 @@ def studies(store: Path) -> list[Path]:
 
 def read_study(path: Path) -> Study:
     """A study by its directory or its index. Raises BadInput."""
+    index, value = _index(path)
+    return unknown_fields.convert(value, Study, str(index))
+
+
+def _index(path: Path) -> tuple[Path, Any]:
+    """The index of a study, and its JSON value. Raises BadInput."""
     index = path if path.name == INDEX else path / INDEX
     value = strict.load(index)
     if not isinstance(value, dict) or value.get("kind") != "study":
         raise BadInput(
             str(index),
-            "is no study",
-            "name a directory that `energybench run WORKLOAD --study NAME` has made",
+            "is not a study",
+            "name a directory that `energybench study WORKLOAD NAME` has made",
         )
-    return strict.convert(value, Study, str(index))
+    return index, value
 
 
 class StudyStore:
-    """The directory of one study while it is measured."""
+    """The directory of one study during its measurement."""
 
     def __init__(self, directory: Path) -> None:
         self.directory, self.runs = directory, directory / RUNS
@@ -75,21 +80,32 @@ class StudyStore:
             ) from None
 
     def earlier(self) -> Study | None:
-        return read_study(self.directory) if is_study(self.directory) else None
+        """The study as an earlier call left it. Raises BadInput.
+
+        The index will be replaced, so an index with fields of a later version is refused.
+        """
+        if not is_study(self.directory):
+            return None
+        index, value = _index(self.directory)
+        unknown_fields.refuse(
+            value, Study, str(index), "go on with the version that wrote it, or name another --out"
+        )
+        return strict.convert(value, Study, str(index))
 
     def save(self, study: Study) -> None:
-        """The index, replaced as a whole: whoever reads finds the old one or the new one."""
+        """The index, replaced as a whole: a reader finds the old index or the new index."""
         temporary = self.directory / (INDEX + ".new")
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(study), indent=1) + b"\n")
         os.replace(temporary, self.directory / INDEX)
 
-    def tidy(self, kept: set[str]) -> None:
-        """Remove the runs of cells that were cut off: they are measured anew.
+    def tidy(self, finished: set[str]) -> None:
+        """Remove the runs of cells that were cut off: cells without a result are measured again.
 
-        Raises BadInput while another process is measuring here.
+        Raises BadInput if another process is measuring in the directory.
         """
         for path in sorted(self.runs.iterdir()):
-            if path.name in kept or not ((path / RUN).is_file() or path.name.startswith(PARTIAL)):
+            is_run = (path / RUN).is_file() or path.name.startswith(PARTIAL)
+            if path.name in finished or not is_run:
                 continue
             if (path / HEADER).is_file() and (pid := _writer(path)) is not None:
                 raise BadInput(
@@ -100,23 +116,21 @@ class StudyStore:
             shutil.rmtree(path)
 
     def discard_if_empty(self) -> None:
-        """Remove the directory of a study that has come to nothing."""
+        """Remove the directory if no cell was measured."""
         if not is_study(self.directory) and not any(self.runs.iterdir()):
             self.runs.rmdir()
             self.directory.rmdir()
 
 
 def _writer(partial: Path) -> int | None:
-    """The process that is writing a run; None where it has ended, or had not written its header
-    whole.
+    """The process that is writing a run; None if the process has ended, or was killed before the
+    header was complete.
     """
     try:
         header = read_header(partial)
     except BadInput:
         return None
     alive = process_started(header.pid)
-    return (
-        header.pid
-        if alive is not None and alive == header.pid_started and header.pid != os.getpid()
-        else None
-    )
+    if alive is None or alive != header.pid_started or header.pid == os.getpid():
+        return None
+    return header.pid

@@ -1,10 +1,11 @@
-"""Writing a run: header at once, windows and samples as they come, the finished directory renamed
-into place.
+"""Writing a run: the header at once, windows and samples during the run; the finished directory is
+renamed into place.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -24,15 +25,16 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
+from energybench.plugins import Reading
 from energybench.store import samples
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS
-from energybench.store.run import Header, Line, Opening, encode, pretty, read_lines, record
+from energybench.store.run import Header, Opening, RecordLine, encode, pretty, read_lines, record
 
 
 class RunWriter:
-    """A run directory while it is written.
+    """A run directory during the run.
 
-    Use as a context manager: leaving it closes the files, finished or not.
+    A context manager: leaving the context closes the files, finished or not.
     """
 
     def __init__(self, store: Path, header: Header) -> None:
@@ -72,47 +74,40 @@ class RunWriter:
             raise RuntimeError("the run is not open")
         return self._samples
 
-    def _line(self, line: Line) -> None:
+    def _line(self, line: RecordLine) -> None:
         if self._windows is None:
             raise RuntimeError("the run is not open")
         self._windows.write(encode(line) + b"\n")
 
-    def poll(
-        self, values: list[tuple[int, float, int | None]], late_s: float, burst: bool, missed: int
-    ) -> None:
-        self._log().append(values, late_s, burst, missed)
+    def poll(self, readings: Sequence[Reading], late_s: float, burst: bool, missed: int) -> None:
+        self._log().append(readings, late_s, burst, missed)
 
     def opening(self, label: str, start_s: float, repeat: int | None = None) -> None:
-        self._line(Line(opening=Opening(label=label, start_s=start_s, repeat=repeat)))
+        self._line(RecordLine(opening=Opening(label=label, start_s=start_s, repeat=repeat)))
 
     def window(self, window: Window) -> None:
-        self._line(Line(window=window))
+        self._line(RecordLine(window=window))
 
     def work(self, work: Work) -> None:
-        self._line(Line(work=work))
+        self._line(RecordLine(work=work))
 
     def verification(self, checks: tuple[Verification, ...]) -> None:
-        self._line(Line(verification=checks))
+        self._line(RecordLine(verification=checks))
 
     def workload(self, workload: WorkloadRef) -> None:
-        self._line(Line(workload=workload))
+        self._line(RecordLine(workload=workload))
 
     def doubt(self, doubt: Doubt) -> None:
-        self._line(Line(doubt=doubt))
+        self._line(RecordLine(doubt=doubt))
 
     def conditions(self, conditions: tuple[Condition, ...]) -> None:
-        self._line(Line(conditions=conditions))
+        self._line(RecordLine(conditions=conditions))
 
     def others(self, others: tuple[OtherLoad, ...]) -> None:
-        self._line(Line(others=others))
+        self._line(RecordLine(others=others))
 
     def record(self, record: WorkRecord) -> None:
-        self._line(Line(record=record))
-
-    def so_far(self) -> tuple[Record, tuple[Trace, ...]]:
-        """Record and traces as they stand."""
-        table = self._log().table()
-        return gather(self._header, read_lines(self.directory), table)
+        self._line(RecordLine(record=record))
 
     def discard(self) -> None:
         """Remove the directory of a run in which nothing was measured."""
@@ -124,7 +119,7 @@ class RunWriter:
     def finish(self, ranges: Ranges) -> tuple[Path, Measurement]:
         """Analyse, write run.json and samples.parquet, rename into place.
 
-        Raises ValueError where no repeat was completed.
+        Raises ValueError if no repeat was completed.
         """
         table = self._log().table()
         self.__exit__(None, None, None)
@@ -132,9 +127,9 @@ class RunWriter:
 
 
 def gather(
-    header: Header, lines: tuple[Line, ...], table: Any, last_s: float | None = None
+    header: Header, lines: tuple[RecordLine, ...], table: Any, last_s: float | None = None
 ) -> tuple[Record, tuple[Trace, ...]]:
-    """Record and traces from what a run directory holds."""
+    """Record and traces from the files of a run directory."""
     return record(header, lines, samples.sampling(table, header.channels), last_s), samples.traces(
         table, header.channels
     )
@@ -150,20 +145,20 @@ def complete(
 ) -> tuple[Path, Measurement]:
     """Turn a partial directory into a finished run.
 
-    What was written stays until the result stands.
+    The files written during the run stay until the result is complete.
     """
     lines = read_lines(directory)
-    found, traces = gather(header, lines, table, last_s)
-    measurement = measure(found._replace(doubts=found.doubts + extra), traces, ranges)
-    whole = b"\n".join([encode(header), *(encode(Line(window=window)) for window in found.windows)])
-    samples.write_parquet(directory / PARQUET, table, whole)
+    finished, traces = gather(header, lines, table, last_s)
+    measurement = measure(finished._replace(doubts=finished.doubts + extra), traces, ranges)
+    windows = (encode(RecordLine(window=window)) for window in finished.windows)
+    samples.write_parquet(directory / PARQUET, table, b"\n".join([encode(header), *windows]))
     temporary = directory / (RUN + ".new")
     temporary.write_text(pretty(measurement), "utf-8")
     os.replace(temporary, directory / RUN)
     final = directory.with_name(directory.name.removeprefix(PARTIAL))
     if final.exists():
         raise BadInput(
-            str(final), "exists already", "move it away; this run stays in " + str(directory)
+            str(final), "exists already", f"move it away; the new run stays in {directory}"
         )
     os.rename(directory, final)
     for name in (HEADER, WINDOWS, SAMPLES):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
+from energybench.model import UNUSED
 
 # Okabe & Ito's colours: colour-blind readers can tell the colours apart (Color Universal Design,
 # 2008). report.css finds a colour by the text written here and replaces the colour on dark pages:
@@ -20,7 +21,7 @@ COLOURS = {
     "cpu.package": "#0072b2",
     "cpu.dram": "#56b4e9",
     "gpu.board": "#d55e00",
-    "gpu.board.unused": "#e69f00",
+    f"gpu.board{UNUSED}": "#e69f00",
     "module": "#009e73",
     "node": "#cc79a7",
     "node.ac": "#cc79a7",

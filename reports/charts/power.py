@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from energybench.model import UNUSED, Part, PowerSeries, Timeline, Window
+from energybench.model import IDLE, REPEAT, UNUSED, Part, PowerSeries, Timeline, Window
 from energybench_reports.charts.downsample import LIMIT, thin
 from energybench_reports.charts.figure import (
     BAND,
@@ -121,12 +121,12 @@ def _windows(alt: Any, timeline: Timeline, end: float) -> list[Any]:
     windows = [
         window
         for window in timeline.windows
-        if window.label in ("idle", "repeat", "warm-up", "setup") or window.repeat is None
+        if window.label in (IDLE, REPEAT, "warm-up", "setup") or window.repeat is None
     ]
     rows = []
     number = 0
     for window in windows:
-        number += window.label == "repeat"
+        number += window.label == REPEAT
         label = _window_label(window, number)
         wide = window.duration_s >= _LETTER * (len(label) + 1) * end
         rows.append(
@@ -134,7 +134,7 @@ def _windows(alt: Any, timeline: Timeline, end: float) -> list[Any]:
                 "from": round(window.start_s, 3),
                 "to": round(min(window.end_s, end), 3),
                 "label": label if wide else "",
-                "tint": BAND if window.label == "repeat" else IDLE_BAND,
+                "tint": BAND if window.label == REPEAT else IDLE_BAND,
             }
         )
     if not rows:
@@ -151,6 +151,6 @@ def _windows(alt: Any, timeline: Timeline, end: float) -> list[Any]:
 
 def _window_label(window: Window, number: int) -> str:
     """The number of a repeat, counted from 1; the name of any other window."""
-    if window.label != "repeat":
+    if window.label != REPEAT:
         return plain(window.label)
     return str(number if window.repeat is None else window.repeat + 1)

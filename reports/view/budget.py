@@ -11,7 +11,7 @@ from energybench.model import Comparison, Estimate, Measurement
 from energybench.units import show, show_value
 from energybench_reports.view.comparison import MEASURED_TITLE, pair
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import Cell, percent, plain, signed
+from energybench_reports.view.wording import TableCell, percent, plain, signed
 
 # A reader acts on one or two lines; all effects stand in the section Uncertainty budgets.
 LINES = 6
@@ -79,21 +79,21 @@ def _table(title: str, estimate: Estimate, unit: str, lines: Sequence[Contributi
     )
 
 
-def _row(line: Contribution, estimate: Estimate, unit: str) -> tuple[Cell, ...]:
+def _row(line: Contribution, estimate: Estimate, unit: str) -> tuple[TableCell, ...]:
     distribution = _NAMES[line.distribution]
     if line.devices > 1:
         distribution += f", {line.devices} together"
-    share = Cell("a bound", tone="muted")
+    share = TableCell("a bound", tone="muted")
     if line.share is not None:
-        share = Cell(percent(line.share), bar=min(line.share, 1.0))
+        share = TableCell(percent(line.share), bar=min(line.share, 1.0))
     width = line.half_width_without
     return (
-        Cell(plain(line.effect), distribution),
-        Cell(signed(line.u, unit), percent(abs(line.u_rel)) if line.u_rel is not None else ""),
+        TableCell(plain(line.effect), distribution),
+        TableCell(signed(line.u, unit), percent(abs(line.u_rel)) if line.u_rel is not None else ""),
         share,
-        Cell(
+        TableCell(
             f"±{show_value(width, unit)}",
             percent(width / abs(estimate.value)) if estimate.value else "",
         ),
-        Cell(line.remedy, tone="prose") if line.remedy else Cell("–", tone="muted"),
+        TableCell(line.remedy, tone="prose") if line.remedy else TableCell("–", tone="muted"),
     )

@@ -10,7 +10,7 @@ from energybench.units import show
 from energybench_reports.view.layout import Answer, Section, Table, ratio_axis
 from energybench_reports.view.wording import (
     NOT_MEASURED,
-    Cell,
+    TableCell,
     Tone,
     counted,
     percent,
@@ -122,17 +122,17 @@ def _verdict_words(comparison: Comparison) -> str:
     }[comparison.verdict]
 
 
-def _facts(comparison: Comparison) -> tuple[tuple[str, Cell], ...]:
+def _facts(comparison: Comparison) -> tuple[tuple[str, TableCell], ...]:
     """Beside the headline: the speedup, and further figures as far as there are any."""
-    net = Cell("not given", tone="muted")
+    net = TableCell("not given", tone="muted")
     if comparison.net_energy_ratio:
         net = value(comparison.net_energy_ratio)
     facts = [("speedup", value(comparison.speedup)), ("ratio net of idle", net)]
     if comparison.paired:
-        pairs = Cell(counted(comparison.paired, "pair"), "interleaved runs, block by block")
+        pairs = TableCell(counted(comparison.paired, "pair"), "interleaved runs, block by block")
         facts.append(("analysed as", pairs))
     baseline, candidate = comparison.node_hours
-    facts.append(("node-hours", Cell(f"{baseline:.3g} → {candidate:.3g}")))
+    facts.append(("node-hours", TableCell(f"{baseline:.3g} → {candidate:.3g}")))
     return tuple(facts)
 
 
@@ -147,7 +147,7 @@ def _graphic(comparison: Comparison) -> Table | None:
         [_tone(comparison)],
         apart=6.0,
     )
-    return Table("", ("",), ((Cell(""),),), axis=axis, marks=marks) if axis else None
+    return Table("", ("",), ((TableCell(""),),), axis=axis, marks=marks) if axis else None
 
 
 # ---------------------------------------------------------------- table of ratios
@@ -171,7 +171,7 @@ def _table(comparison: Comparison) -> Table:
     axis, marks = ratio_axis(
         "energy (1: equal energy)", energies, comparison.margin, [_tone(comparison)]
     )
-    cells = tuple((Cell(row.name, row.formula), _or_not_given(row.estimate)) for row in rows)
+    cells = tuple((TableCell(row.name, row.formula), _or_not_given(row.estimate)) for row in rows)
     head = ("ratio", "value")
     title = f"{baseline} → {candidate}"
     return Table(title, head, cells, _about(comparison), axis=axis, marks=marks)
@@ -197,8 +197,8 @@ def _rows(comparison: Comparison) -> list[_Ratio]:
     ]
 
 
-def _or_not_given(estimate: Estimate | None) -> Cell:
-    return value(estimate) if estimate else Cell("not given", tone="muted")
+def _or_not_given(estimate: Estimate | None) -> TableCell:
+    return value(estimate) if estimate else TableCell("not given", tone="muted")
 
 
 def _about(comparison: Comparison) -> str:

@@ -13,7 +13,7 @@ from energybench_reports.view.comparison import MEASURED_TITLE, pair
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.machine_state import milliseconds, timing
 from energybench_reports.view.wording import (
-    Cell,
+    TableCell,
     Tone,
     component_words,
     known,
@@ -85,19 +85,21 @@ def _budget(title: str, estimate: Estimate | None, unit: str) -> Table | None:
     return Table(title, head, rows, about, right=frozenset(("u", "dof", "share")))
 
 
-def _effect_row(effect: Effect, unit: str, variance: float) -> tuple[Cell, ...]:
+def _effect_row(effect: Effect, unit: str, variance: float) -> tuple[TableCell, ...]:
     share = effect.u**2 / variance if variance else 0.0
     if effect.dof is not None:
-        dof = Cell(f"{effect.dof:.3g}")
+        dof = TableCell(f"{effect.dof:.3g}")
     else:
-        dof = Cell("∞" if effect.distribution == "normal" else "–", tone="muted")
+        dof = TableCell("∞" if effect.distribution == "normal" else "–", tone="muted")
     return (
-        Cell(plain(effect.name)),
-        Cell(signed(effect.u, unit) if effect.u else "0"),
-        Cell(_DISTRIBUTIONS[effect.distribution]),
+        TableCell(plain(effect.name)),
+        TableCell(signed(effect.u, unit) if effect.u else "0"),
+        TableCell(_DISTRIBUTIONS[effect.distribution]),
         dof,
-        Cell(percent(share), bar=share),
-        Cell(plain(effect.key), tone="code") if effect.key else Cell("independent", tone="muted"),
+        TableCell(percent(share), bar=share),
+        TableCell(plain(effect.key), tone="code")
+        if effect.key
+        else TableCell("independent", tone="muted"),
     )
 
 
@@ -106,7 +108,9 @@ def _effect_row(effect: Effect, unit: str, variance: float) -> tuple[Cell, ...]:
 
 def _boundary(measurements: Sequence[Measurement], names: Names) -> Section:
     rows = tuple(
-        (Cell(names[m.id]), *_part_row(part)) for m in measurements for part in m.boundary.parts
+        (TableCell(names[m.id]), *_part_row(part))
+        for m in measurements
+        for part in m.boundary.parts
     )
     about = (
         "The parts of the node whose energy the joules include. compute = every package + all "
@@ -118,12 +122,12 @@ def _boundary(measurements: Sequence[Measurement], names: Names) -> Section:
     return Section("boundary", "Boundary", about, (table,), detail=True)
 
 
-def _part_row(part: Part) -> tuple[Cell, ...]:
+def _part_row(part: Part) -> tuple[TableCell, ...]:
     return (
-        Cell(component_words(part.component)),
+        TableCell(component_words(part.component)),
         known(part.device),
-        Cell("used" if part.used else "unused"),
-        Cell(part.state, tone=_PART_TONES[part.state]),
+        TableCell("used" if part.used else "unused"),
+        TableCell(part.state, tone=_PART_TONES[part.state]),
         known(watts(part)),
     )
 
@@ -148,7 +152,7 @@ def _channels(measurements: Sequence[Measurement], names: Names) -> Section:
         "failed",
     )
     rows = tuple(
-        (Cell(names[m.id]), *_channel_row(channel, m.host.started_utc))
+        (TableCell(names[m.id]), *_channel_row(channel, m.host.started_utc))
         for m in measurements
         for channel in m.channels
     )
@@ -162,19 +166,19 @@ def _channels(measurements: Sequence[Measurement], names: Names) -> Section:
     return Section("channels", "Channels", about, (table,), detail=True)
 
 
-def _channel_row(channel: ChannelStats, started_utc: str | None) -> tuple[Cell, ...]:
+def _channel_row(channel: ChannelStats, started_utc: str | None) -> tuple[TableCell, ...]:
     jitter = None if channel.jitter_s is None else f"{channel.jitter_s * 1e3:.2g} ms"
     return (
-        Cell(plain(channel.collector)),
-        Cell(component_words(channel.component)),
+        TableCell(plain(channel.collector)),
+        TableCell(component_words(channel.component)),
         known(channel.device),
-        Cell(plain(channel.quantity or channel.kind)),
+        TableCell(plain(channel.quantity or channel.kind)),
         timing(channel, started_utc),
         milliseconds(channel.update_period_s),
         milliseconds(channel.window_s or None),
         milliseconds(channel.period_s),
         known(jitter),
-        Cell(str(channel.samples), tone="" if channel.samples else "bad"),
-        Cell(str(channel.missed), tone="warn" if channel.missed else ""),
-        Cell(str(channel.failed), tone="bad" if channel.failed else ""),
+        TableCell(str(channel.samples), tone="" if channel.samples else "bad"),
+        TableCell(str(channel.missed), tone="warn" if channel.missed else ""),
+        TableCell(str(channel.failed), tone="bad" if channel.failed else ""),
     )

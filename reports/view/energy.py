@@ -9,7 +9,7 @@ from energybench.model import Measurement, Part, PowerSeries, Timeline
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import (
     NOT_MEASURED,
-    Cell,
+    TableCell,
     bare,
     component,
     component_words,
@@ -35,7 +35,8 @@ def components(measurements: Sequence[Measurement], names: Names) -> Section:
         for key in (*m.components_j, *(component(part) for part in m.boundary.parts))
     )
     rows = tuple(
-        (Cell(component_words(key)), *(_component(m, key) for m in measurements)) for key in keys
+        (TableCell(component_words(key)), *(_component(m, key) for m in measurements))
+        for key in keys
     )
     about = (
         "Gross energy of one repeat by component. A modelled part has a stated range of power "
@@ -48,15 +49,15 @@ def components(measurements: Sequence[Measurement], names: Names) -> Section:
     )
 
 
-def _component(measurement: Measurement, key: str) -> Cell:
+def _component(measurement: Measurement, key: str) -> TableCell:
     """Energy of a component, with number and state of the parts."""
     parts = [part for part in measurement.boundary.parts if component(part) == key]
     missing = _missing_words([part for part in parts if part.state == "missing"])
     estimate = measurement.components_j.get(key)
     if estimate is None and not parts:
-        return Cell("none on this node", tone="muted")
+        return TableCell("none on this node", tone="muted")
     if estimate is None:
-        return Cell(NOT_MEASURED, missing, "warn")
+        return TableCell(NOT_MEASURED, missing, "warn")
 
     cell = value(estimate, "J")
     notes = [cell.note]
@@ -81,7 +82,9 @@ def _missing_words(missing: Sequence[Part]) -> str:
 def repeats(measurements: Sequence[Measurement], names: Names) -> Section:
     """Energy of every repeat, and distance from the mean."""
     head = ("measurement", "repeat", "began", "time", "energy", "from the mean")
-    rows = tuple((Cell(names[m.id]), *cells) for m in measurements for cells in _repeat_rows(m))
+    rows = tuple(
+        (TableCell(names[m.id]), *cells) for m in measurements for cells in _repeat_rows(m)
+    )
     about = (
         "The energy of each repeat by itself, without an interval: the scatter of the repeats is "
         "part of the interval of the mean, in the section Measurements. Began: seconds after the "
@@ -91,18 +94,18 @@ def repeats(measurements: Sequence[Measurement], names: Names) -> Section:
     return Section("repeats", "Repeats", about, (table,), detail=True)
 
 
-def _repeat_rows(m: Measurement) -> list[tuple[Cell, ...]]:
+def _repeat_rows(m: Measurement) -> list[tuple[TableCell, ...]]:
     mean = mean_energy(m)
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[tuple[TableCell, ...]] = []
     for number, repeat in enumerate(m.repeats, 1):
-        distance = Cell(NOT_MEASURED, tone="warn")
+        distance = TableCell(NOT_MEASURED, tone="warn")
         if repeat.energy_j is not None and mean:
-            distance = Cell(_signed_percent(repeat.energy_j / mean - 1))
+            distance = TableCell(_signed_percent(repeat.energy_j / mean - 1))
         began_s = repeat.start_s - m.repeats[0].start_s
         rows.append(
             (
-                Cell(str(number)),
-                Cell(f"{began_s:.1f} s"),
+                TableCell(str(number)),
+                TableCell(f"{began_s:.1f} s"),
                 bare(repeat.time_s, "s", 4),
                 bare(repeat.energy_j, "J", 4),
                 distance,
@@ -129,7 +132,7 @@ def power(timelines: Sequence[Timeline], names: Names) -> Section:
     """The chart of power over time in numbers: extremes and gaps of every series."""
     head = ("run", "component", "device", "readings", "gaps", "lowest", "highest")
     rows = tuple(
-        (Cell(names.get(timeline.run, plain(timeline.run))), *_series_row(series))
+        (TableCell(names.get(timeline.run, plain(timeline.run))), *_series_row(series))
         for timeline in timelines
         for series in timeline.series
     )
@@ -141,14 +144,14 @@ def power(timelines: Sequence[Timeline], names: Names) -> Section:
     return Section("power", "Power over time", about, (table,), detail=True)
 
 
-def _series_row(series: PowerSeries) -> tuple[Cell, ...]:
+def _series_row(series: PowerSeries) -> tuple[TableCell, ...]:
     readings = [watt for watt in series.power_w if watt is not None]
     gaps = len(series.power_w) - len(readings)
     return (
-        Cell(component_words(series.component)),
-        Cell(plain(series.device)),
-        Cell(str(len(readings))),
-        Cell(str(gaps), tone="warn" if gaps else ""),
+        TableCell(component_words(series.component)),
+        TableCell(plain(series.device)),
+        TableCell(str(len(readings))),
+        TableCell(str(gaps), tone="warn" if gaps else ""),
         bare(min(readings) if readings else None, "W"),
         bare(max(readings) if readings else None, "W"),
     )

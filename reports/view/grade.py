@@ -8,7 +8,7 @@ from typing import NamedTuple
 from energybench.grading.rule_books import grade
 from energybench.model import Aspect, Check, Measurement, RuleBook
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import Cell, Tone, plain
+from energybench_reports.view.wording import TableCell, Tone, plain
 
 _TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn"}
 
@@ -53,25 +53,25 @@ def _grade(book: RuleBook, without: str) -> str:
     return f"{book.gives or without} ({plain(book.why)})"
 
 
-def _aspect_rows(book: RuleBook) -> list[tuple[Cell, ...]]:
+def _aspect_rows(book: RuleBook) -> list[tuple[TableCell, ...]]:
     """A row for every aspect, with the levels of the aspect together."""
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[tuple[TableCell, ...]] = []
     for name in dict.fromkeys(aspect.name for aspect in book.aspects):
         levels = [aspect for aspect in book.aspects if aspect.name == name]
-        rows.append((Cell(book.name), Cell(name), _result(levels), _deciding(levels)))
+        rows.append((TableCell(book.name), TableCell(name), _result(levels), _deciding(levels)))
     return rows
 
 
-def _result(levels: Sequence[Aspect]) -> Cell:
+def _result(levels: Sequence[Aspect]) -> TableCell:
     """'fail', or 'level 1 pass, 2 unknown, 3 fail'."""
     results = [aspect.result for aspect in levels]
     if len(set(results)) == 1:
-        return Cell(results[0], tone=_TONES[results[0]])
+        return TableCell(results[0], tone=_TONES[results[0]])
     words = ", ".join(f"{aspect.level} {aspect.result}" for aspect in levels)
-    return Cell(f"level {words}", tone="warn")
+    return TableCell(f"level {words}", tone="warn")
 
 
-def _deciding(levels: Sequence[Aspect]) -> Cell:
+def _deciding(levels: Sequence[Aspect]) -> TableCell:
     """The checks that do not pass, with the requirements, at the lowest level with such checks.
     If every check passes: the findings at the lowest level.
     """
@@ -85,8 +85,8 @@ def _deciding(levels: Sequence[Aspect]) -> Cell:
                 f"{finding} (required: {'; '.join(words)})"
                 for finding, words in requirements.items()
             ]
-            return Cell("; ".join(phrases), tone="prose")
-    return Cell("; ".join(plain(check.found) for check in levels[0].checks), tone="muted")
+            return TableCell("; ".join(phrases), tone="prose")
+    return TableCell("; ".join(plain(check.found) for check in levels[0].checks), tone="muted")
 
 
 # ---------------------------------------------------------------- a row a check
@@ -95,7 +95,10 @@ def _deciding(levels: Sequence[Aspect]) -> Cell:
 def _detailed(graded: Sequence[_Graded]) -> Section:
     head = ("measurement", "rule book", "aspect", "level", "required", "found", "result")
     rows = tuple(
-        (Cell(name), *cells) for name, books in graded for book in books for cells in _checks(book)
+        (TableCell(name), *cells)
+        for name, books in graded
+        for book in books
+        for cells in _checks(book)
     )
     all_books = [book for _, books in graded for book in books]
     editions = "; ".join(dict.fromkeys(book.edition for book in all_books))
@@ -105,7 +108,7 @@ def _detailed(graded: Sequence[_Graded]) -> Section:
     return Section("checks", "Rule books, check by check", about, (table,), detail=True)
 
 
-def _checks(book: RuleBook) -> list[tuple[Cell, ...]]:
+def _checks(book: RuleBook) -> list[tuple[TableCell, ...]]:
     """A row for every check; equal checks of several levels share a row."""
     levels: dict[tuple[str, Check], list[str]] = {}
     for aspect in book.aspects:
@@ -113,12 +116,12 @@ def _checks(book: RuleBook) -> list[tuple[Cell, ...]]:
             levels.setdefault((aspect.name, check), []).append(aspect.level)
     return [
         (
-            Cell(book.name),
-            Cell(name),
-            Cell(", ".join(filter(None, at))),
-            Cell(plain(check.asked)),
-            Cell(plain(check.found), tone="prose"),
-            Cell(check.result, tone=_TONES[check.result]),
+            TableCell(book.name),
+            TableCell(name),
+            TableCell(", ".join(filter(None, at))),
+            TableCell(plain(check.asked)),
+            TableCell(plain(check.found), tone="prose"),
+            TableCell(check.result, tone=_TONES[check.result]),
         )
         for (name, check), at in levels.items()
     ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from energybench.model import Estimate
-from energybench_reports.view.wording import Cell, Tone
+from energybench_reports.view.wording import TableCell, Tone
 
 # Candidates for the labels on an axis of ratios.
 _STEPS = (
@@ -21,7 +21,7 @@ _WIDEST = 1e4  # an axis spans at most 1/_WIDEST to _WIDEST; ratios beyond are d
 _BESIDE = 3  # results that stand side by side in any format
 
 
-class Tick(NamedTuple):
+class AxisTick(NamedTuple):
     """A labelled position on an axis, in percent of the axis' width."""
 
     at: float
@@ -36,7 +36,7 @@ class Axis(NamedTuple):
     """
 
     title: str
-    ticks: tuple[Tick, ...]
+    ticks: tuple[AxisTick, ...]
     reference: float
     band: tuple[float, float] | None = None
 
@@ -58,7 +58,7 @@ class Table(NamedTuple):
 
     title: str
     head: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
     about: str = ""
     right: frozenset[str] = frozenset()
     axis: Axis | None = None
@@ -67,7 +67,8 @@ class Table(NamedTuple):
     def transposed(self) -> Table:
         """Columns as rows, so that a few results stand side by side."""
         rows = tuple(
-            (Cell(self.head[i]), *(row[i] for row in self.rows)) for i in range(1, len(self.head))
+            (TableCell(self.head[i]), *(row[i] for row in self.rows))
+            for i in range(1, len(self.head))
         )
         return Table(
             self.title, (self.head[0], *(row[0].text for row in self.rows)), rows, self.about
@@ -93,13 +94,13 @@ class Answer(NamedTuple):
     kind: str
     title: str
     figure_name: str
-    figure: Cell | None
+    figure: TableCell | None
     sentence: str
     verdict: str
     verdict_words: str
     tone: Tone
     assumed: bool
-    facts: tuple[tuple[str, Cell], ...]
+    facts: tuple[tuple[str, TableCell], ...]
     line: str
     graphic: Table | None = None
 
@@ -183,7 +184,7 @@ def ratio_axis(
         return None, tuple(None for _ in estimates)
     scale = _scale(positive)
     at = scale.percent
-    steps = [Tick(at(step), f"{step:g}") for step in _STEPS if scale.contains(step)]
+    steps = [AxisTick(at(step), f"{step:g}") for step in _STEPS if scale.contains(step)]
     band = (at(1 / (1 + margin)), at(1 + margin)) if margin > 0 else None
     marks = tuple(
         _mark(scale, estimate, tones[i] if i < len(tones) else "")
@@ -210,7 +211,7 @@ def _scale(positive: Sequence[Estimate]) -> _LogScale:
     return _LogScale(math.log(low) - room, math.log(high) + room)
 
 
-def _thinned(ticks: Sequence[Tick], one: float, apart: float) -> tuple[Tick, ...]:
+def _thinned(ticks: Sequence[AxisTick], one: float, apart: float) -> tuple[AxisTick, ...]:
     """Ticks with distances of `apart` percent or more; the tick at the ratio 1 always stays."""
     spaced = [tick for tick in ticks if tick.at == one]
     for tick in ticks:

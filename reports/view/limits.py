@@ -10,7 +10,7 @@ from energybench.model import Measurement, Roofline
 from energybench.units import percent
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.machine_state import age_days
-from energybench_reports.view.wording import DASH, Cell, counted, known, or_dash, plain, value
+from energybench_reports.view.wording import DASH, TableCell, counted, known, or_dash, plain, value
 
 KEY = "limits"
 
@@ -29,7 +29,7 @@ def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Se
         "limits measured on",
     )
     rows = tuple(
-        (Cell(names[m.id]), *_row(m.roofline, m.host.started_utc))
+        (TableCell(names[m.id]), *_row(m.roofline, m.host.started_utc))
         for m in measurements
         if m.roofline is not None
     )
@@ -48,7 +48,7 @@ def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Se
     )
 
 
-def _row(line: Roofline, started_utc: str | None) -> tuple[Cell, ...]:
+def _row(line: Roofline, started_utc: str | None) -> tuple[TableCell, ...]:
     intensity = line.intensity_flop_per_byte
     return (
         _share(line),
@@ -62,7 +62,7 @@ def _row(line: Roofline, started_utc: str | None) -> tuple[Cell, ...]:
     )
 
 
-def _brief(row: tuple[Cell, ...]) -> str:
+def _brief(row: tuple[TableCell, ...]) -> str:
     """A row in a line: the share of the limit, and joules per flop and byte if known."""
     _, share, limit, *_, per_flop, per_byte, _ = row
     words = ["share of its limit not known"]
@@ -75,14 +75,14 @@ def _brief(row: tuple[Cell, ...]) -> str:
     return ", ".join(words)
 
 
-def _share(line: Roofline) -> Cell:
+def _share(line: Roofline) -> TableCell:
     if line.share is None:
-        return Cell("not known", tone="warn")
+        return TableCell("not known", tone="warn")
     head, _, tail = percent(line.share).partition(" [")
-    return Cell(head, f"[{tail}" if tail else "", bar=min(line.share.value, 1.0))
+    return TableCell(head, f"[{tail}" if tail else "", bar=min(line.share.value, 1.0))
 
 
-def _binding(line: Roofline) -> Cell:
+def _binding(line: Roofline) -> TableCell:
     """'memory bandwidth (310 GB/s)', with the bound that follows from the limit."""
     if line.binds == "bandwidth":
         name, limit, unit = "memory bandwidth", line.bandwidth_byte_per_s, "B/s"
@@ -93,19 +93,19 @@ def _binding(line: Roofline) -> Cell:
             "flop/s",
         )
     if line.binds is None or limit is None:
-        return Cell(DASH, tone="muted")
+        return TableCell(DASH, tone="muted")
     bound = ""
     if line.bound_flop_per_s:
         bound = f"bound {value(line.bound_flop_per_s, 'flop/s').text}"
-    return Cell(f"{name}, {value(limit, unit).text}", bound)
+    return TableCell(f"{name}, {value(limit, unit).text}", bound)
 
 
-def _device(line: Roofline, started_utc: str | None) -> Cell:
+def _device(line: Roofline, started_utc: str | None) -> TableCell:
     """The device, and the age of the limits when the run began."""
     if line.name is None:
-        return Cell("none measured", "energybench calibrate --limits-only", "warn")
+        return TableCell("none measured", "energybench calibrate --limits-only", "warn")
     days = age_days(line.made_utc, started_utc)
     if days is None:
-        return Cell(plain(line.name), "age not known")
+        return TableCell(plain(line.name), "age not known")
     age = f"{counted(round(days), 'day')} old" if days >= 0 else "measured after the run"
-    return Cell(plain(line.name), age)
+    return TableCell(plain(line.name), age)

@@ -9,20 +9,20 @@ from datetime import UTC, datetime
 
 from energybench.model import ChannelStats, Condition, Measurement
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import DASH, Cell, counted, known, listed, plain, value
+from energybench_reports.view.wording import DASH, TableCell, counted, known, listed, plain, value
 
 _DAY_S = 86_400.0
 
-Rows = tuple[tuple[Cell, ...], ...]
+Rows = tuple[tuple[TableCell, ...], ...]
 
 
 def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Section:
     """Idle phases, conditions and other load; empty if no run has recorded any of the three."""
-    idle = tuple((Cell(names[m.id]), *cells) for m in measurements for cells in _idles(m))
+    idle = tuple((TableCell(names[m.id]), *cells) for m in measurements for cells in _idles(m))
     conditions = tuple(
-        (Cell(names[m.id]), *cells) for m in measurements for cells in _conditions(m)
+        (TableCell(names[m.id]), *cells) for m in measurements for cells in _conditions(m)
     )
-    others = tuple((Cell(names[m.id]), *cells) for m in measurements for cells in _others(m))
+    others = tuple((TableCell(names[m.id]), *cells) for m in measurements for cells in _others(m))
     tables = (
         Table(
             "Idle phases",
@@ -72,26 +72,26 @@ def _brief(idle: Rows, conditions: Rows, others: Rows) -> tuple[str, ...]:
     )
 
 
-def _idles(m: Measurement) -> list[tuple[Cell, ...]]:
+def _idles(m: Measurement) -> list[tuple[TableCell, ...]]:
     start = m.repeats[0].start_s if m.repeats else 0.0
     return [
         (
-            Cell(plain(idle.state)),
-            Cell(_seconds(idle.start_s - start)),
-            Cell(_seconds(idle.end_s - idle.start_s)),
+            TableCell(plain(idle.state)),
+            TableCell(_seconds(idle.start_s - start)),
+            TableCell(_seconds(idle.end_s - idle.start_s)),
             value(idle.power_w, "W"),
         )
         for idle in m.idles
     ]
 
 
-def _conditions(m: Measurement) -> list[tuple[Cell, ...]]:
+def _conditions(m: Measurement) -> list[tuple[TableCell, ...]]:
     by_device: dict[str, list[Condition]] = {}
     for condition in sorted(m.conditions, key=lambda condition: condition.t_s):
         by_device.setdefault(condition.device, []).append(condition)
     return [
         (
-            Cell(plain(device)),
+            TableCell(plain(device)),
             _change([state.temperature_c for state in states], "°C"),
             _change([state.clock_mhz for state in states], "MHz"),
             _throttling([state.throttle for state in states]),
@@ -100,32 +100,34 @@ def _conditions(m: Measurement) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _change(values: Sequence[float | None], unit: str) -> Cell:
+def _change(values: Sequence[float | None], unit: str) -> TableCell:
     """'41 → 63 °C': the first and the last value, gaps passed over."""
     readings = [x for x in values if x is not None]
     if not readings:
         return known(None)
     first, last = f"{readings[0]:.0f}", f"{readings[-1]:.0f}"
-    return Cell(f"{first} → {last} {unit}" if first != last else f"{first} {unit}")
+    return TableCell(f"{first} → {last} {unit}" if first != last else f"{first} {unit}")
 
 
-def _throttling(reasons: Sequence[str | None]) -> Cell:
+def _throttling(reasons: Sequence[str | None]) -> TableCell:
     """Every recorded reason for throttling; 'none' if 'none' is the only record."""
     recorded = [plain(reason) for reason in dict.fromkeys(reasons) if reason]
     throttling = [reason for reason in recorded if reason != "none"]
     if throttling:
-        return Cell(listed(throttling), tone="warn")
-    return Cell("none") if recorded else known(None)
+        return TableCell(listed(throttling), tone="warn")
+    return TableCell("none") if recorded else known(None)
 
 
-def _others(m: Measurement) -> list[tuple[Cell, ...]]:
+def _others(m: Measurement) -> list[tuple[TableCell, ...]]:
     return [
         (
-            Cell(plain(other.name) or DASH),
-            Cell(str(other.pid)),
-            Cell(plain(other.device)),
-            Cell(f"{other.busy:.2g}", "cores" if other.device == "cpu" else "processes", "warn"),
-            Cell(_seconds(other.end_s - other.start_s)),
+            TableCell(plain(other.name) or DASH),
+            TableCell(str(other.pid)),
+            TableCell(plain(other.device)),
+            TableCell(
+                f"{other.busy:.2g}", "cores" if other.device == "cpu" else "processes", "warn"
+            ),
+            TableCell(_seconds(other.end_s - other.start_s)),
         )
         for other in m.others
     ]
@@ -138,15 +140,15 @@ def _seconds(seconds: float) -> str:
 # ---------------------------------------------------------------- how well a sensor is known
 
 
-def timing(channel: ChannelStats, started_utc: str | None) -> Cell:
+def timing(channel: ChannelStats, started_utc: str | None) -> TableCell:
     """The source of period, window and lag; for a profile, its age when the run began."""
     if channel.timing != "profile":
-        return Cell(channel.timing, tone="muted" if channel.timing == "prior" else "")
+        return TableCell(channel.timing, tone="muted" if channel.timing == "prior" else "")
     days = age_days(channel.calibrated_utc, started_utc)
     if days is None:
-        return Cell("profile", "age not known", "warn")
+        return TableCell("profile", "age not known", "warn")
     age = f"{counted(round(days), 'day')} old" if days >= 0 else "made after the run"
-    return Cell("profile", age)
+    return TableCell("profile", age)
 
 
 def age_days(calibrated_utc: str | None, started_utc: str | None) -> float | None:
@@ -161,5 +163,5 @@ def age_days(calibrated_utc: str | None, started_utc: str | None) -> float | Non
     return (times[1] - times[0]).total_seconds() / _DAY_S
 
 
-def milliseconds(seconds: float | None) -> Cell:
-    return Cell(f"{seconds * 1e3:.4g} ms") if seconds is not None else known(None)
+def milliseconds(seconds: float | None) -> TableCell:
+    return TableCell(f"{seconds * 1e3:.4g} ms") if seconds is not None else known(None)

@@ -10,7 +10,7 @@ from energybench.units import show
 from energybench_reports.view.layout import Answer, Section, Table
 from energybench_reports.view.wording import (
     NOT_MEASURED,
-    Cell,
+    TableCell,
     Tone,
     amount,
     counted,
@@ -110,7 +110,7 @@ def side_by_side(measurements: Sequence[Measurement], names: Names, compared: bo
         "check of the result",
         "nodes",
     )
-    rows = tuple((Cell(names[m.id]), *_row(m)) for m in measurements)
+    rows = tuple((TableCell(names[m.id]), *_row(m)) for m in measurements)
     about = _about(measurements)
     if len(measurements) > 1 and not compared:
         about += (
@@ -120,8 +120,8 @@ def side_by_side(measurements: Sequence[Measurement], names: Names, compared: bo
     return Section("measurements", "Measurements", about, (Table("", head, rows),))
 
 
-def _row(m: Measurement) -> tuple[Cell, ...]:
-    net = Cell("not given", tone="muted")
+def _row(m: Measurement) -> tuple[TableCell, ...]:
+    net = TableCell("not given", tone="muted")
     if m.net_energy_j:
         net = value(m.net_energy_j, "J")
     return (
@@ -133,10 +133,10 @@ def _row(m: Measurement) -> tuple[Cell, ...]:
         _per_work(m),
         _work(m),
         _repeats(m),
-        Cell(m.boundary.name, _coverage(m)),
-        Cell(m.quality or NOT_MEASURED, tone="" if m.quality == "measured" else "warn"),
+        TableCell(m.boundary.name, _coverage(m)),
+        TableCell(m.quality or NOT_MEASURED, tone="" if m.quality == "measured" else "warn"),
         _verified(m),
-        Cell(str(m.nodes)),
+        TableCell(str(m.nodes)),
     )
 
 
@@ -160,7 +160,7 @@ def _about(measurements: Sequence[Measurement]) -> str:
     return about
 
 
-def _gross(measurement: Measurement) -> Cell:
+def _gross(measurement: Measurement) -> TableCell:
     """The energy, marked if no sensor measured the power."""
     cell = value(measurement.energy_j, "J")
     if measurement.quality == "estimated" and measurement.energy_j is not None:
@@ -168,34 +168,34 @@ def _gross(measurement: Measurement) -> Cell:
     return cell
 
 
-def _per_work(measurement: Measurement) -> Cell:
+def _per_work(measurement: Measurement) -> TableCell:
     if measurement.failed_checks:
-        return Cell("not given", "the check of the result failed", "bad")
+        return TableCell("not given", "the check of the result failed", "bad")
     if measurement.energy_per_work_j is None or measurement.work is None:
-        return Cell("not given", tone="muted")
+        return TableCell("not given", tone="muted")
     return value(measurement.energy_per_work_j, "J", per=measurement.work.unit)
 
 
-def _work(m: Measurement) -> Cell:
+def _work(m: Measurement) -> TableCell:
     """Amount and rate of the work. A repeat of one unit of work is shown without a rate, because
     the time is the rate; work with a failed check too, because the work was not done.
     """
     if m.work is None:
-        return Cell("not counted", tone="muted")
+        return TableCell("not counted", tone="muted")
     rate = ""
     if m.work_per_s and m.work.amount != 1 and not m.failed_checks:
         rate = show(m.work_per_s, f"{plain(m.work.unit)}/s")
-    return Cell(amount(m.work), rate)
+    return TableCell(amount(m.work), rate)
 
 
-def _repeats(measurement: Measurement) -> Cell:
+def _repeats(measurement: Measurement) -> TableCell:
     """Number of repeats and their standard deviation relative to the mean."""
     energies = [repeat.energy_j for repeat in measurement.repeats if repeat.energy_j is not None]
     n = len(measurement.repeats)
     text = str(n) if len(energies) == n else f"{n}, energy of {len(energies)}"
     if len(energies) < 2 or not (mean := statistics.fmean(energies)):
-        return Cell(text, "scatter between repeats not known", "warn")
-    return Cell(text, f"standard deviation {percent(statistics.stdev(energies) / abs(mean))}")
+        return TableCell(text, "scatter between repeats not known", "warn")
+    return TableCell(text, f"standard deviation {percent(statistics.stdev(energies) / abs(mean))}")
 
 
 def _coverage(measurement: Measurement) -> str:
@@ -213,12 +213,12 @@ def _coverage(measurement: Measurement) -> str:
     return f"{', '.join(counts)} of {counted(len(states), 'part')}"
 
 
-def _verified(measurement: Measurement) -> Cell:
+def _verified(measurement: Measurement) -> TableCell:
     """Passed, failed or not checked."""
     checks = measurement.verification
     if not checks:
-        return Cell("not checked", tone="warn")
+        return TableCell("not checked", tone="warn")
     if measurement.failed_checks:
         failed = listed(plain(quantity) for quantity in measurement.failed_checks)
-        return Cell("failed", failed, "bad")
-    return Cell("passed", listed(plain(check.quantity) for check in checks), "good")
+        return TableCell("failed", failed, "bad")
+    return TableCell("passed", listed(plain(check.quantity) for check in checks), "good")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from energybench.model import Claim, Estimate, Input, Projection
 from energybench.units import show
 from energybench_reports.view.layout import Answer, Section, Table, ratio_axis
-from energybench_reports.view.wording import Cell, Tone, or_dash, plain, published, value
+from energybench_reports.view.wording import TableCell, Tone, or_dash, plain, published, value
 
 _FITS: dict[bool | None, tuple[str, Tone]] = {
     True: ("fits", "good"),
@@ -17,7 +17,7 @@ _FITS: dict[bool | None, tuple[str, Tone]] = {
     None: ("not derivable", "warn"),
 }
 
-Fact = tuple[str, Cell]
+Fact = tuple[str, TableCell]
 
 
 def heading(projection: Projection) -> str:
@@ -65,11 +65,11 @@ def _facts(projection: Projection) -> tuple[Fact, ...]:
         carbon = value(projection.saved_tco2e_per_month, "t CO2e")
         facts.append(("carbon saved a month", carbon))
     if projection.claims:
-        facts.append(("published figures that fit", Cell(_score(projection.claims))))
+        facts.append(("published figures that fit", TableCell(_score(projection.claims))))
     return tuple(facts)
 
 
-def _money(projection: Projection, cost: Estimate) -> Cell:
+def _money(projection: Projection, cost: Estimate) -> TableCell:
     """The saving, with the kind of money: price of electricity, or price of node-hours."""
     cell = value(cost, projection.currency or "")
     kinds = [line.note for line in projection.lines if line.value == cost and line.note]
@@ -126,10 +126,10 @@ def sections(projections: Sequence[Projection]) -> tuple[Section, Section]:
 def _lines(projection: Projection) -> Table:
     rows = tuple(
         (
-            Cell(plain(line.name), plain(line.note)),
+            TableCell(plain(line.name), plain(line.note)),
             value(line.value, line.unit),
-            Cell(plain(line.formula), tone="code"),
-            Cell(", ".join(plain(used.name) for used in line.inputs), tone="muted"),
+            TableCell(plain(line.formula), tone="code"),
+            TableCell(", ".join(plain(used.name) for used in line.inputs), tone="muted"),
         )
         for line in projection.lines
     )
@@ -144,23 +144,23 @@ def _inputs(projection: Projection) -> Table:
             users.setdefault(used, []).append(plain(line.name))
     rows = tuple(
         (
-            Cell(plain(used.name)),
+            TableCell(plain(used.name)),
             _input_value(used),
-            Cell(plain(used.source)),
-            Cell(", ".join(lines), tone="muted"),
+            TableCell(plain(used.source)),
+            TableCell(", ".join(lines), tone="muted"),
         )
         for used, lines in users.items()
     )
     return Table(f"Inputs of {heading(projection)}", ("input", "value", "source", "used in"), rows)
 
 
-def _input_value(used: Input) -> Cell:
+def _input_value(used: Input) -> TableCell:
     """A stated range with the digits of the scenario, or the value with an interval."""
     if used.stated is None:
         return value(used.value, used.unit)
     low, high = used.stated
     words = f"stated range: {published(low)} to {published(high, used.unit)}"
-    return Cell(published(used.value.value, used.unit), words if low < high else "")
+    return TableCell(published(used.value.value, used.unit), words if low < high else "")
 
 
 def _claims(projection: Projection) -> Table:
@@ -170,11 +170,11 @@ def _claims(projection: Projection) -> Table:
     axis, marks = ratio_axis("derived / claimed", ratios, tones=tones)
     rows = tuple(
         (
-            Cell(plain(claim.name), plain(claim.source)),
-            Cell(published(claim.claimed, claim.unit)),
+            TableCell(plain(claim.name), plain(claim.source)),
+            TableCell(published(claim.claimed, claim.unit)),
             or_dash(claim.derived, claim.unit),
-            Cell(_FITS[claim.fits][0], tone=_FITS[claim.fits][1]),
-            Cell(plain(claim.why)),
+            TableCell(_FITS[claim.fits][0], tone=_FITS[claim.fits][1]),
+            TableCell(plain(claim.why)),
         )
         for claim in projection.claims
     )

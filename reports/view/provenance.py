@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from energybench.model import Gpu, Host, Measurement
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import Cell, gibibytes, known, plain
+from energybench_reports.view.wording import TableCell, gibibytes, known, plain
 
 Names = Mapping[str, str]
 
@@ -42,12 +42,12 @@ def _hosts(measurements: Sequence[Measurement], names: Names) -> Table:
         "libraries",
         "began (UTC)",
     )
-    rows = tuple((Cell(names[m.id]), *_host_row(m.host)) for m in measurements)
+    rows = tuple((TableCell(names[m.id]), *_host_row(m.host)) for m in measurements)
     table = Table("Hosts", head, rows)
     return table.transposed() if len(rows) <= 4 else table
 
 
-def _host_row(host: Host) -> tuple[Cell, ...]:
+def _host_row(host: Host) -> tuple[TableCell, ...]:
     return (
         known(host.name),
         known(host.cpu),
@@ -84,16 +84,18 @@ def _accelerators(measurements: Sequence[Measurement], names: Names) -> Table:
         "temperature",
         "throttling",
     )
-    rows = tuple((Cell(names[m.id]), *_gpu_row(gpu)) for m in measurements for gpu in m.host.gpus)
+    rows = tuple(
+        (TableCell(names[m.id]), *_gpu_row(gpu)) for m in measurements for gpu in m.host.gpus
+    )
     return Table("Accelerators", head, rows)
 
 
-def _gpu_row(gpu: Gpu) -> tuple[Cell, ...]:
+def _gpu_row(gpu: Gpu) -> tuple[TableCell, ...]:
     identity = (gpu.uuid, gpu.pci_bus_id, gibibytes(gpu.memory_bytes))
     driver = " / CUDA ".join(plain(part) for part in (gpu.driver, gpu.cuda) if part)
     return (
-        Cell(plain(gpu.name), ", ".join(plain(part) for part in identity if part)),
-        Cell("used" if gpu.used else "unused"),
+        TableCell(plain(gpu.name), ", ".join(plain(part) for part in identity if part)),
+        TableCell("used" if gpu.used else "unused"),
         known(driver),
         _power_limit(gpu),
         _clock(gpu.sm_clock_mhz, gpu.sm_clock_max_mhz),
@@ -104,7 +106,7 @@ def _gpu_row(gpu: Gpu) -> tuple[Cell, ...]:
     )
 
 
-def _power_limit(gpu: Gpu) -> Cell:
+def _power_limit(gpu: Gpu) -> TableCell:
     """'250 W' with the note 'default 400 W, least 100 W, most 400 W'."""
     limits = {
         "default": gpu.power_limit_default_w,
@@ -114,7 +116,7 @@ def _power_limit(gpu: Gpu) -> Cell:
     note = ", ".join(f"{name} {watt:g} W" for name, watt in limits.items() if watt)
     if gpu.power_limit_w is None:
         return known(note)
-    return Cell(f"{gpu.power_limit_w:g} W", note)
+    return TableCell(f"{gpu.power_limit_w:g} W", note)
 
 
 def _modes(gpu: Gpu) -> str:
@@ -125,6 +127,6 @@ def _modes(gpu: Gpu) -> str:
     )
 
 
-def _clock(now_mhz: int | None, most_mhz: int | None) -> Cell:
+def _clock(now_mhz: int | None, most_mhz: int | None) -> TableCell:
     most = f"of at most {most_mhz} MHz" if most_mhz is not None else ""
-    return Cell(f"{now_mhz} MHz", most) if now_mhz is not None else known(most)
+    return TableCell(f"{now_mhz} MHz", most) if now_mhz is not None else known(most)

@@ -9,7 +9,7 @@ from energybench.model import Estimate, Measurement, Said, Series, WorkRecord
 from energybench.units import prefix
 from energybench_reports.view import training
 from energybench_reports.view.layout import Picture, Section, Table
-from energybench_reports.view.wording import DASH, NOT_MEASURED, Cell, known, plain, value
+from energybench_reports.view.wording import DASH, NOT_MEASURED, TableCell, known, plain, value
 
 KEY = "record"
 
@@ -56,19 +56,19 @@ def _pictures(run: _Recorded) -> list[Picture]:
 
 
 def _words(run: _Recorded) -> Table:
-    rows = [(Cell("note"), Cell(plain(note), tone="prose")) for note in run.record.notes]
+    rows = [(TableCell("note"), TableCell(plain(note), tone="prose")) for note in run.record.notes]
     for topic, statement in run.record.statement.items():
-        rows.append((Cell(plain(topic)), _statement(statement)))
+        rows.append((TableCell(plain(topic)), _statement(statement)))
     for image in run.record.images:
-        picture = Cell(f"{plain(image.name)} (in the HTML report)", plain(image.alt))
-        rows.append((Cell("picture"), picture))
+        picture = TableCell(f"{plain(image.name)} (in the HTML report)", plain(image.alt))
+        rows.append((TableCell("picture"), picture))
     return Table(run.name, ("topic", "stated"), tuple(rows))
 
 
-def _statement(statement: Said) -> Cell:
+def _statement(statement: Said) -> TableCell:
     if isinstance(statement, tuple):
-        return Cell("; ".join(plain(word) for word in statement))
-    return Cell(f"{statement:.6g}") if isinstance(statement, float) else known(statement)
+        return TableCell("; ".join(plain(word) for word in statement))
+    return TableCell(f"{statement:.6g}") if isinstance(statement, float) else known(statement)
 
 
 # ---------------------------------------------------------------- figures
@@ -81,7 +81,7 @@ def _figures(recorded: Sequence[_Recorded]) -> Table:
     keys = list(dict.fromkeys(key for run in recorded for key in run.record.figures))
     rows = tuple(
         (
-            Cell(run.name),
+            TableCell(run.name),
             value(run.measurement.energy_j, "J"),
             *(_figure(run.record.figures.get(key)) for key in keys),
         )
@@ -92,7 +92,7 @@ def _figures(recorded: Sequence[_Recorded]) -> Table:
     return Table("Figures", head, rows, right=frozenset(head[2:])).beside()
 
 
-def _figure(number: float | None) -> Cell:
+def _figure(number: float | None) -> TableCell:
     return known(None if number is None else f"{number:.6g}")
 
 
@@ -125,7 +125,7 @@ def _curves(recorded: Sequence[_Recorded]) -> Table:
     return Table("Curves", head, rows, about, right=frozenset(head[1:6]))
 
 
-def _curve(name: str, measurement: Measurement, series: Series) -> tuple[Cell, ...]:
+def _curve(name: str, measurement: Measurement, series: Series) -> tuple[TableCell, ...]:
     title = f"{name}: {plain(series.name)}"
     if series.y_title:
         title += f", {plain(series.y_title)}"
@@ -133,37 +133,37 @@ def _curve(name: str, measurement: Measurement, series: Series) -> tuple[Cell, .
         title += f" by {plain(series.x_title)}"
     spent = energy_at(measurement, series, series.x[-1])
     return (
-        Cell(title),
-        Cell(str(len(series.x))),
+        TableCell(title),
+        TableCell(str(len(series.x))),
         *_extremes(series),
         value(spent, "J"),
         _change(measurement, series, spent),
     )
 
 
-def _extremes(series: Series) -> list[Cell]:
+def _extremes(series: Series) -> list[TableCell]:
     """First, last, lowest and highest value."""
     present = [y for y in series.y if y is not None]
     if not present:
-        return [Cell(NOT_MEASURED)] * 4
+        return [TableCell(NOT_MEASURED)] * 4
     extremes = (present[0], present[-1], min(present), max(present))
-    return [Cell(f"{y:.4g}") for y in extremes]
+    return [TableCell(f"{y:.4g}") for y in extremes]
 
 
-def _change(measurement: Measurement, series: Series, spent: Estimate | None) -> Cell:
+def _change(measurement: Measurement, series: Series, spent: Estimate | None) -> TableCell:
     """Change of the curve during the run, per energy spent."""
     began = _began(measurement, series)
     points = zip(series.x, series.y, strict=True)
     present = [y for x, y in points if y is not None and x >= began]
     if len(present) < 2 or spent is None:
-        return Cell(DASH, tone="muted")
+        return TableCell(DASH, tone="muted")
     return _per_energy(present[-1] - present[0], spent)
 
 
-def _per_energy(change: float, energy: Estimate) -> Cell:
+def _per_energy(change: float, energy: Estimate) -> TableCell:
     """In the unit of the energy as shown: '-1.21 [-1.3, -1.1] per kJ'."""
     if energy.low <= 0:
-        return Cell(NOT_MEASURED, tone="warn")
+        return TableCell(NOT_MEASURED, tone="warn")
     scale, unit = prefix(energy.value, "J")
     low, high = sorted((change * scale / energy.high, change * scale / energy.low))
     return value(Estimate(value=change * scale / energy.value, low=low, high=high), per=unit)

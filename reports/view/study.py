@@ -19,7 +19,7 @@ from energybench_reports.view.study_runs import (
     notes,
     table_title,
 )
-from energybench_reports.view.wording import Cell, Tone, known, or_dash, plain, value
+from energybench_reports.view.wording import TableCell, Tone, known, or_dash, plain, value
 
 _OUTCOMES: dict[str, Tone] = {
     "confirmed": "good",
@@ -60,16 +60,16 @@ def _claims(studies: Sequence[Study]) -> Section:
     return Section("study-claims", "Published claims", about, tables, brief=brief)
 
 
-def _claim_row(test: Tested) -> tuple[Cell, ...]:
+def _claim_row(test: Tested) -> tuple[TableCell, ...]:
     claim = test.claim
     note = plain(claim.says) + (f"; {plain(claim.note)}" if claim.note else "")
     return (
-        Cell(plain(claim.name), f"({note})"),
-        Cell(test.held, tone=_OUTCOMES[test.held]),
+        TableCell(plain(claim.name), f"({note})"),
+        TableCell(test.held, tone=_OUTCOMES[test.held]),
         or_dash(test.measured, _unit(test)),
         known(test.cell),
-        Cell(plain(test.why)),
-        Cell(plain(claim.source), tone="muted"),
+        TableCell(plain(test.why)),
+        TableCell(plain(claim.source), tone="muted"),
     )
 
 
@@ -112,13 +112,13 @@ def _ratio_table(title: str, study: Study) -> Table:
     return Table(title, head, rows, about, right=frozenset(("pairs",)))
 
 
-def _ratio_row(cell: StudyCell, ratio: StudyRatio) -> tuple[Cell, ...]:
-    energy = Cell("not given", tone="muted")
+def _ratio_row(cell: StudyCell, ratio: StudyRatio) -> tuple[TableCell, ...]:
+    energy = TableCell("not given", tone="muted")
     if ratio.energy_ratio is not None:
         energy = value(ratio.energy_ratio)
     return (
-        Cell(plain(cell.cell.key)),
-        Cell(plain(ratio.variant)),
+        TableCell(plain(cell.cell.key)),
+        TableCell(plain(ratio.variant)),
         value(ratio.speedup),
         energy,
         or_dash(ratio.memory_ratio),

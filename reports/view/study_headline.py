@@ -10,13 +10,13 @@ from energybench.model import Estimate, Study, StudyCell, StudyRatio
 from energybench.units import show
 from energybench_reports.view.layout import Answer
 from energybench_reports.view.study_runs import baseline_name, count_runs, is_estimated
-from energybench_reports.view.wording import Cell, counted, plain, value
+from energybench_reports.view.wording import TableCell, counted, plain, value
 
 _ESTIMATED = (
     "Times and memory were measured. Energies are time x assumed power and give no energy verdict."
 )
 
-Fact = tuple[str, Cell]
+Fact = tuple[str, TableCell]
 
 
 class _Pair(NamedTuple):
@@ -130,20 +130,20 @@ def _inverse(ratio: Estimate) -> Estimate:
 
 
 def _facts(study: Study, claims: str) -> list[Fact]:
-    cells = Cell(_progress(study))
+    cells = TableCell(_progress(study))
     if not study.complete:
-        cells = Cell(_progress(study), "unfinished", "warn")
+        cells = TableCell(_progress(study), "unfinished", "warn")
     facts = [("cells", cells)]
     if claims:
-        facts.append(("published claims", Cell(claims)))
+        facts.append(("published claims", TableCell(claims)))
     if study.idle_power_w is not None:
         facts.append(("idle power, before the first cell", value(study.idle_power_w, "W")))
     unfit = count_runs(study, "does-not-fit")
     if unfit:
-        facts.append(("does not fit into memory", Cell(counted(unfit, "run"), tone="warn")))
+        facts.append(("does not fit into memory", TableCell(counted(unfit, "run"), tone="warn")))
     failed = count_runs(study, "check-failed", "failed")
     if failed:
-        facts.append(("check failed or failed", Cell(counted(failed, "run"), tone="bad")))
+        facts.append(("check failed or failed", TableCell(counted(failed, "run"), tone="bad")))
     return facts
 
 

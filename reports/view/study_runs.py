@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from energybench.model import TIME_X_ASSUMED_POWER, Memory, Study, StudyCell, StudyRun, Verification
 from energybench.units import show_value
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import Cell, Tone, known, or_dash, plain, value
+from energybench_reports.view.wording import TableCell, Tone, known, or_dash, plain, value
 
 STATES: dict[str, tuple[str, Tone]] = {
     "measured": ("measured", ""),
@@ -83,8 +83,8 @@ def _figures_table(title: str, study: Study) -> Table:
     head = ("cell", "variant", f"energy of a {step}", *(plain(name) for name in names))
     rows = tuple(
         (
-            Cell(plain(cell.cell.key)),
-            Cell(plain(run.variant)),
+            TableCell(plain(cell.cell.key)),
+            TableCell(plain(run.variant)),
             value(run.energy_j, "J"),
             *(_figure(run.figures.get(name)) for name in names),
         )
@@ -93,7 +93,7 @@ def _figures_table(title: str, study: Study) -> Table:
     return Table(title, head, rows, right=frozenset(head[3:]))
 
 
-def _figure(number: float | None) -> Cell:
+def _figure(number: float | None) -> TableCell:
     return known(None if number is None else f"{number:.6g}")
 
 
@@ -131,12 +131,12 @@ def _runs_table(title: str, study: Study) -> Table:
     return Table(title, head, rows, about)
 
 
-def _run_row(cell: StudyCell, run: StudyRun) -> tuple[Cell, ...]:
+def _run_row(cell: StudyCell, run: StudyRun) -> tuple[TableCell, ...]:
     words, tone = STATES[run.state]
     return (
-        Cell(plain(cell.cell.key)),
-        Cell(plain(run.variant)),
-        Cell(words, f"({plain(run.why)})" if run.why else "", tone),
+        TableCell(plain(cell.cell.key)),
+        TableCell(plain(run.variant)),
+        TableCell(words, f"({plain(run.why)})" if run.why else "", tone),
         or_dash(run.time_s, "s"),
         _energy(run),
         or_dash(run.flops_per_s, "flop/s"),
@@ -145,7 +145,7 @@ def _run_row(cell: StudyCell, run: StudyRun) -> tuple[Cell, ...]:
     )
 
 
-def _energy(run: StudyRun) -> Cell:
+def _energy(run: StudyRun) -> TableCell:
     """The energy of a step, marked if no sensor measured the power."""
     cell = or_dash(run.energy_j, "J")
     if run.quality == "estimated" and run.energy_j is not None:
@@ -153,14 +153,14 @@ def _energy(run: StudyRun) -> Cell:
     return cell
 
 
-def _memory(memory: Memory | None) -> tuple[Cell, Cell]:
+def _memory(memory: Memory | None) -> tuple[TableCell, TableCell]:
     """Memory at the peak, and step memory above the memory that stays allocated."""
     if memory is None:
         return known(None), known(None)
     return or_dash(memory.peak_bytes, "B"), or_dash(memory.extra_bytes, "B")
 
 
-def _check(checks: Sequence[Verification]) -> Cell:
+def _check(checks: Sequence[Verification]) -> TableCell:
     """The failed check or, if no check failed, the check closest to the tolerance."""
     if not checks:
         return known(None)
@@ -170,7 +170,7 @@ def _check(checks: Sequence[Verification]) -> Cell:
     else:
         figure = f"{worst.value:.1e}"
     words = f"({plain(worst.quantity)}: {figure}, tolerance {worst.tolerance:.1e})"
-    return Cell("passed", words, "good") if worst.passed else Cell("failed", words, "bad")
+    return TableCell("passed", words, "good") if worst.passed else TableCell("failed", words, "bad")
 
 
 def _share_of_tolerance(check: Verification) -> float:
@@ -201,20 +201,20 @@ def not_measured(studies: Sequence[Study]) -> Section:
     )
 
 
-def _not_measured_rows(study: Study) -> Iterator[tuple[Cell, ...]]:
+def _not_measured_rows(study: Study) -> Iterator[tuple[TableCell, ...]]:
     for absent in study.plan.absent:
         yield (
-            Cell(plain(absent.variant)),
-            Cell(plain(absent.where) or "everywhere"),
-            Cell("not available", tone="muted"),
-            Cell(plain(absent.reason)),
+            TableCell(plain(absent.variant)),
+            TableCell(plain(absent.where) or "everywhere"),
+            TableCell("not available", tone="muted"),
+            TableCell(plain(absent.reason)),
         )
     for cell, run in _all_runs(study):
         if run.state not in ("measured", "cut"):
             words, tone = STATES[run.state]
             yield (
-                Cell(plain(run.variant)),
-                Cell(plain(cell.cell.key)),
-                Cell(words, tone=tone),
-                Cell(plain(run.why)),
+                TableCell(plain(run.variant)),
+                TableCell(plain(cell.cell.key)),
+                TableCell(words, tone=tone),
+                TableCell(plain(run.why)),
             )

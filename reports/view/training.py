@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from energybench.model import Estimate, Measurement, Progress
 from energybench_reports.view.layout import Table
-from energybench_reports.view.wording import NOT_MEASURED, Cell, plain, value
+from energybench_reports.view.wording import NOT_MEASURED, TableCell, plain, value
 
 _HEAD = ("run", "from", "to", "gross energy")
 _ABOUT = (
@@ -60,17 +60,24 @@ def _energy(measurement: Measurement, progress: Progress) -> Estimate | None:
 
 def _table(legs: Sequence[Leg]) -> Table:
     """A row for every run and for every gap between runs, and the sum."""
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[tuple[TableCell, ...]] = []
     at, gap, overlap = 0.0, False, False
     for leg in legs:
         first, last = leg.progress.first, leg.progress.last
         if first > at:
             gap = True
-            missing = Cell("not in a run of this report", tone="muted")
-            rows.append((missing, Cell(f"{at:g}"), Cell(f"{first:g}"), Cell(NOT_MEASURED)))
+            missing = TableCell("not in a run of this report", tone="muted")
+            rows.append(
+                (missing, TableCell(f"{at:g}"), TableCell(f"{first:g}"), TableCell(NOT_MEASURED))
+            )
         overlap = overlap or first < at
         rows.append(
-            (Cell(leg.name), Cell(f"{first:g}"), Cell(f"{last:g}"), value(leg.energy_j, "J"))
+            (
+                TableCell(leg.name),
+                TableCell(f"{first:g}"),
+                TableCell(f"{last:g}"),
+                value(leg.energy_j, "J"),
+            )
         )
         at = max(at, last)
     rows.append(_sum(legs, _Coverage(at, gap, overlap)))
@@ -79,13 +86,18 @@ def _table(legs: Sequence[Leg]) -> Table:
     return Table(title, _HEAD, tuple(rows), _ABOUT, right=frozenset(_HEAD[1:3]))
 
 
-def _sum(legs: Sequence[Leg], coverage: _Coverage) -> tuple[Cell, ...]:
+def _sum(legs: Sequence[Leg], coverage: _Coverage) -> tuple[TableCell, ...]:
     energies = [leg.energy_j for leg in legs if leg.energy_j is not None]
     if coverage.overlap:
-        reason = Cell("no sum: several runs did the same steps", tone="warn")
-        return Cell("together"), Cell(""), Cell(""), reason
+        reason = TableCell("no sum: several runs did the same steps", tone="warn")
+        return TableCell("together"), TableCell(""), TableCell(""), reason
     if len(energies) < len(legs):
-        return Cell("together"), Cell("0"), Cell(f"{coverage.last:g}"), Cell(NOT_MEASURED)
+        return (
+            TableCell("together"),
+            TableCell("0"),
+            TableCell(f"{coverage.last:g}"),
+            TableCell(NOT_MEASURED),
+        )
     total = Estimate(
         value=sum(energy.value for energy in energies),
         low=sum(energy.low for energy in energies),
@@ -94,6 +106,11 @@ def _sum(legs: Sequence[Leg], coverage: _Coverage) -> tuple[Cell, ...]:
     if coverage.gap:
         steps = sum(leg.progress.last - leg.progress.first for leg in legs)
         title = f"together, {steps:g} {plain(legs[0].progress.unit)}s of the runs in this report"
-        return Cell(title), Cell(""), Cell(""), value(total, "J")
+        return TableCell(title), TableCell(""), TableCell(""), value(total, "J")
     first = legs[0].progress.first
-    return Cell("together"), Cell(f"{first:g}"), Cell(f"{coverage.last:g}"), value(total, "J")
+    return (
+        TableCell("together"),
+        TableCell(f"{first:g}"),
+        TableCell(f"{coverage.last:g}"),
+        value(total, "J"),
+    )

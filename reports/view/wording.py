@@ -18,11 +18,11 @@ Tone = Literal["", "muted", "good", "warn", "bad", "code", "prose"]
 _BIDI = frozenset(
     "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
-_ORDER = ("node.ac", "node", "module", "cpu.package", "cpu.dram", "gpu.board", "gpu.board.unused")
+_ORDER = ("node.ac", "node", "module", "cpu.package", "cpu.dram", "gpu.board", f"gpu.board{UNUSED}")
 DASH = "–"
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """One entry of a table.
 
     `note` (an interval, a reason) stands beside or under the text; `bar` is a share between 0 and
@@ -58,30 +58,30 @@ def plain(text: object) -> str:
     )
 
 
-def value(estimate: Estimate | None, unit: str = "", per: str = "") -> Cell:
+def value(estimate: Estimate | None, unit: str = "", per: str = "") -> TableCell:
     """'12.35 kJ' with the note '[12.10, 12.60]'; 'not measured' for None."""
     if estimate is None:
-        return Cell(NOT_MEASURED, tone="warn")
+        return TableCell(NOT_MEASURED, tone="warn")
     text = show(estimate, plain(unit))
     head, mark, tail = text.partition(" [") if " [" in text else text.partition(" (")
-    return Cell(head + (f" per {plain(per)}" if per else ""), (mark + tail).strip())
+    return TableCell(head + (f" per {plain(per)}" if per else ""), (mark + tail).strip())
 
 
-def bare(number_: float | None, unit: str = "", significant: int = 3) -> Cell:
+def bare(number_: float | None, unit: str = "", significant: int = 3) -> TableCell:
     """A reading without an interval of its own; 'not measured' for None."""
-    return Cell(show_value(number_, unit, significant), tone="warn" if number_ is None else "")
+    return TableCell(show_value(number_, unit, significant), tone="warn" if number_ is None else "")
 
 
-def known(thing: object) -> Cell:
+def known(thing: object) -> TableCell:
     """A piece of provenance; a dash for None and for empty text."""
     if thing is None or thing == "":
-        return Cell(DASH, tone="muted")
+        return TableCell(DASH, tone="muted")
     if isinstance(thing, bool):
-        return Cell("yes" if thing else "no")
-    return Cell(plain(thing))
+        return TableCell("yes" if thing else "no")
+    return TableCell(plain(thing))
 
 
-def or_dash(estimate: Estimate | None, unit: str = "") -> Cell:
+def or_dash(estimate: Estimate | None, unit: str = "") -> TableCell:
     """A value with the interval; a dash for None."""
     return known(None) if estimate is None else value(estimate, unit)
 

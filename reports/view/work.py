@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from energybench.model import Measurement, Region, Verification
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import Cell, bare, known, plain, value
+from energybench_reports.view.wording import TableCell, bare, known, plain, value
 
 Names = Mapping[str, str]
 
@@ -40,7 +40,7 @@ def _runs(measurements: Sequence[Measurement], names: Names) -> Table:
     )
     rows = tuple(
         (
-            Cell(names[m.id]),
+            TableCell(names[m.id]),
             *_workload(m),
             known(" ".join(m.command) if m.command else None),
             *_counts(m),
@@ -51,7 +51,7 @@ def _runs(measurements: Sequence[Measurement], names: Names) -> Table:
     return table.transposed() if len(rows) <= 4 else table
 
 
-def _workload(measurement: Measurement) -> tuple[Cell, ...]:
+def _workload(measurement: Measurement) -> tuple[TableCell, ...]:
     """Name, size, device and settings; dashes for a command without a workload."""
     workload = measurement.workload
     if workload is None:
@@ -62,7 +62,7 @@ def _workload(measurement: Measurement) -> tuple[Cell, ...]:
     return known(workload.name), known(workload.size), known(workload.device), known(settings)
 
 
-def _counts(measurement: Measurement) -> tuple[Cell, ...]:
+def _counts(measurement: Measurement) -> tuple[TableCell, ...]:
     """Flops, bytes, precision and fingerprint of the work; dashes for a command."""
     work = measurement.work
     if work is None:
@@ -77,37 +77,39 @@ def _counts(measurement: Measurement) -> tuple[Cell, ...]:
 
 def _checks(measurements: Sequence[Measurement], names: Names) -> Table:
     rows = tuple(
-        (Cell(names[m.id]), *_check_row(check)) for m in measurements for check in m.verification
+        (TableCell(names[m.id]), *_check_row(check))
+        for m in measurements
+        for check in m.verification
     )
     head = ("measurement", "quantity", "value", "tolerance", "passed")
     return Table("Checks of the result", head, rows, right=frozenset(("value", "tolerance")))
 
 
-def _check_row(check: Verification) -> tuple[Cell, ...]:
-    figure = Cell("not a finite number", tone="bad")
+def _check_row(check: Verification) -> tuple[TableCell, ...]:
+    figure = TableCell("not a finite number", tone="bad")
     if check.value is not None:
-        figure = Cell(f"{check.value:.4g}")
+        figure = TableCell(f"{check.value:.4g}")
     return (
-        Cell(plain(check.quantity)),
+        TableCell(plain(check.quantity)),
         figure,
-        Cell(f"{check.tolerance:.4g}"),
-        Cell("passed", tone="good") if check.passed else Cell("failed", tone="bad"),
+        TableCell(f"{check.tolerance:.4g}"),
+        TableCell("passed", tone="good") if check.passed else TableCell("failed", tone="bad"),
     )
 
 
 def _regions(measurements: Sequence[Measurement], names: Names) -> Table:
     rows = tuple(
-        (Cell(names[m.id]), *_region_row(region)) for m in measurements for region in m.regions
+        (TableCell(names[m.id]), *_region_row(region)) for m in measurements for region in m.regions
     )
     head = ("measurement", "region", "times", "time", "energy")
     return Table("Regions (means)", head, rows, right=frozenset(("times", "time", "energy")))
 
 
-def _region_row(region: Region) -> tuple[Cell, ...]:
+def _region_row(region: Region) -> tuple[TableCell, ...]:
     note = "" if region.in_repeat else "outside the repeats, not in the energy"
     return (
-        Cell(plain(region.label), note),
-        Cell(str(region.count)),
+        TableCell(plain(region.label), note),
+        TableCell(str(region.count)),
         bare(region.time_s, "s"),
         value(region.energy_j, "J"),
     )

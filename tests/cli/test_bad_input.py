@@ -11,13 +11,14 @@ import pytest
 
 from tests.cli.process import REPLAYS, energybench, one_line
 
+SCENARIOS = REPLAYS.parent / "scenarios"
 pytestmark = pytest.mark.xdist_group("bad_input")  # one run, which the module's tests share
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two finished runs, replayed."""
-    made = tmp_path_factory.mktemp("store")
+    folder = tmp_path_factory.mktemp("store")
     for name in ("cpu", "gpu"):
         ran = energybench(
             "measure",
@@ -28,11 +29,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--out",
             "results",
             "--json",
-            cwd=made,
+            cwd=folder,
         )
         assert ran.code == 0, ran.err
-        (made / f"{name}.json").write_text(ran.out)
-    return made
+        (folder / f"{name}.json").write_text(ran.out)
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["recover", "nosuch"], "nosuch"),
         (["nosuch"], "nosuch"),
     ],
-)  # fmt: skip
+)
 def test_wrong_arguments(store: Path, arguments: list[str], says: str) -> None:
     """One line that names what is wrong."""
     assert says in one_line(energybench(*arguments, cwd=store))
@@ -83,8 +84,6 @@ def damaged(text: str, kind: str) -> str:
         return text.replace(json.dumps(document["energy_j"]["value"]), "NaN", 1)
     if kind == "duplicate":
         return text.replace('"label":', '"label": "x",\n "label":', 1)
-    if kind == "unknown":
-        return json.dumps({**document, "surprise": 1})
     if kind == "missing":
         return json.dumps({key: value for key, value in document.items() if key != "energy_j"})
     if kind == "foreign":
@@ -104,17 +103,22 @@ def damaged(text: str, kind: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
-        ("truncated", "cut off"), ("empty", "empty"), ("nan", "NaN"), ("duplicate", "'label' stands twice"), ("unknown", "surprise"),
-        ("missing", "energy_j"), ("foreign", "schema"), ("type", "energy_j"),
-        ("outside", "outside its interval"), ("later", "energybench/2"), ("list", "schema"),
+        ("truncated", "cut off"),
+        ("empty", "empty"),
+        ("nan", "NaN"),
+        ("duplicate", "'label' stands twice"),
+        ("missing", "energy_j"),
+        ("foreign", "schema"),
+        ("type", "energy_j"),
+        ("outside", "outside its interval"),
+        ("later", "energybench/2"),
+        ("list", "schema"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_run_is_reported_not_guessed_at(
     store: Path, tmp_path: Path, kind: str, says: str
 ) -> None:
-    """Truncated, foreign, NaN, duplicate, unknown and missing keys: the line names the file and
-    what is wrong in it.
-    """
+    """Truncated, foreign, NaN, duplicate, missing keys: the line names the file and the mistake."""
     run = tmp_path / "run"
     run.mkdir()
     (run / "run.json").write_text(damaged((store / "cpu.json").read_text(), kind))
@@ -123,6 +127,42 @@ def test_a_damaged_run_is_reported_not_guessed_at(
     assert "run.json" in line
     assert says in line
     assert (run / "run.json").read_bytes() == before
+
+
+def test_fields_of_a_later_version_are_passed_over_with_one_line(
+    store: Path, tmp_path: Path
+) -> None:
+    """Runs that hold fields this version does not know are compared and reported all the same, and
+    one line names the fields, however many runs hold them.
+    """
+    for name in ("one", "two"):
+        document = json.loads((store / "cpu.json").read_text())
+        document["surprise"] = 1
+        document["repeats"][0]["spin"] = [2]
+        document["components_j"]["cpu.package"]["shade"] = "dark"
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "run.json").write_text(json.dumps(document))
+    fields = "components_j[].shade, repeats[].spin, surprise"
+    note = f"hold fields that this version does not know: {fields}; written by a later energybench?"
+    compared = energybench("compare", "one", "two", "--store", "results", "--json", cwd=tmp_path)
+    assert compared.code == 0, compared.err
+    assert compared.json["energy_ratio"]["value"] == pytest.approx(1)
+    assert compared.err == f"energybench: results/one/run.json and 1 more {note}\n"
+    reported = energybench("report", "results", "--format", "terminal", cwd=tmp_path)
+    assert reported.code == 0, reported.err
+    assert reported.err.count(note) == 1
+    assert "does not know" not in reported.out
+
+
+def test_an_unknown_key_of_a_file_that_people_write_is_refused(store: Path, tmp_path: Path) -> None:
+    """A misspelled key of a scenario would otherwise be passed over, and its default used."""
+    scenario = (SCENARIOS / "example-centre.toml").read_text()
+    (tmp_path / "ours.toml").write_text(scenario.replace("currency =", "curency ="))
+    compared = energybench("compare", "cpu", "gpu", "--force", "--json", cwd=store)
+    (tmp_path / "ratio.json").write_text(compared.out)
+    line = one_line(energybench("project", "--scenario", "ours.toml", "ratio.json", cwd=tmp_path))
+    assert "ours.toml" in line
+    assert "curency" in line
 
 
 @pytest.mark.parametrize(

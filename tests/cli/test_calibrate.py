@@ -80,7 +80,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
 def own(
     calibrated: tuple[Path, dict[str, str], Ran], tmp_path: Path
 ) -> tuple[Path, dict[str, str]]:
-    """A copy of the profiles that a test may spoil: its folder, and the environment that names it."""
+    """A copy of the profiles that a test may spoil, and the environment with its folder."""
     folder, env, _ = calibrated
     shutil.copytree(folder / "profiles", tmp_path / "profiles")
     return tmp_path / "profiles", {**env, "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
@@ -122,11 +122,11 @@ def test_one_file_a_device_and_where(calibrated: tuple[Path, dict[str, str], Ran
 
 
 def test_an_average_like_the_h100s_and_a_counter_of_samples(tmp_path: Path) -> None:
-    """1 s of window where power_average says so; the counter sees a quarter; in words for a person."""
+    """1 s of window if power_average says so; the counter sees a quarter; in words for a person."""
     env = {**cuda_environment(tmp_path, H100), "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
     ran = energybench(
         "calibrate",
-        "--device",
+        "--drive",
         UUID,
         "--no-limits",
         "--seconds",
@@ -225,7 +225,7 @@ def test_a_profile_of_another_board_driver_or_version(
         ("550.54.15", "535.104", "made with driver 535.104, this is 550.54.15: calibrate again"),
         ("energybench-profile/1", "energybench-profile/7", "schema"),
         ('"channels"', '"chanels"', "chanels"),
-        ("}", "", "is no JSON"),
+        ("}", "", "is not JSON"),
     ):
         file.write_text(sound.replace(old, new))
         line = one_line(
@@ -256,7 +256,7 @@ def test_a_board_that_cuda_does_not_show(
     line = one_line(
         energybench(
             "calibrate",
-            "--device",
+            "--drive",
             HIDDEN,
             "--no-limits",
             "--out",
@@ -271,8 +271,8 @@ def test_a_board_that_cuda_does_not_show(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--device", "GPU-none"], "fits no board"),
-        (["--device", ""], "fits no board"),
+        (["--drive", "GPU-none"], "fits no board"),
+        (["--drive", ""], "fits no board"),
         (["--seconds", "1"], "--seconds"),
         (["--seconds", "nan"], "--seconds"),
         (["--collector", "nonsense"], "no such collector"),
@@ -280,8 +280,8 @@ def test_a_board_that_cuda_does_not_show(
         (["--check", "--profile", "missing.json"], "missing.json: no such file"),
         (["--check", "--against", "run"], "--against"),
         (["--limits-only", "--no-limits"], "--limits-only"),
-        (["--root", "nowhere"], "is no folder"),
-        (["--out", "a-file"], "is no folder"),
+        (["--root", "nowhere"], "is not a folder"),
+        (["--out", "a-file"], "is not a folder"),
     ],
 )
 def test_nonsense_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -125,7 +125,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         ([], "Missing option '--scenario'"),
         (["--scenario", "example-centre", "no.json"], "no.json: no such file"),
         (["--scenario", "example-centre", "."], ".: is a folder, not a comparison"),
-        (["--scenario", "example-centre", str(cut)], "cut.json: is no JSON at line 1"),
+        (["--scenario", "example-centre", str(cut)], "cut.json: is not JSON at line 1"),
         (
             ["--scenario", "example-centre", good, good],
             "was given the comparison milc cpu → milc cuda twice",

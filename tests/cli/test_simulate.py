@@ -1,4 +1,4 @@
-"""`energybench simulate` at the command line."""
+"""`energybench simulate`, as a person runs it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ SHORT = (
 
 
 def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
-    """A line for every cell, every group and the whole study; the document has the same figures."""
-    text, ran = (
+    """A line a cell, the marginals and the overall line; the document has the same figures and its
+    schema.
+    """
+    text, document = (
         energybench("simulate", *SHORT, cwd=tmp_path),
         energybench("simulate", *SHORT, "--json", cwd=tmp_path),
     )
-    assert (text.code, ran.code) == (0, 0), text.err + ran.err
-    document = ran.json
-    assert document["schema"] == "energybench-simulation/1"
-    assert [cell["sensor"] for cell in document["cells"]] == ["rapl"]
-    assert document["overall"]["experiments"] == 12
-    assert {group["gain"] for group in document["apart"]} == {"wide"}
-    assert sum(group["figures"]["experiments"] for group in document["by_repeats"]) == 12
+    assert (text.code, document.code) == (0, 0), text.err + document.err
+    result = document.json
+    assert result["schema"] == "energybench-simulation/1"
+    assert [cell["sensor"] for cell in result["cells"]] == ["rapl"]
+    assert result["overall"]["experiments"] == 12
+    assert {group["gain"] for group in result["apart"]} == {"wide"}
+    assert sum(group["figures"]["experiments"] for group in result["by_repeats"]) == 12
     for title in (
         "rapl  constant  0.35 s",
         "by sensor",
@@ -45,37 +47,37 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
         "A small study",
     ):
         assert title in text.out
-    assert f"{document['overall']['coverage']:.1%}" in text.out.splitlines()[-2]
+    assert f"{result['overall']['coverage']:.1%}" in text.out.splitlines()[-2]
 
 
 def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
-    """--gain 1: a constant load and a 1 ms counter leave almost no width; no cell is apart."""
-    document = energybench(
-        "simulate", *SHORT, "--gain", "1", "--repeats", "1", "--json", cwd=tmp_path
+    """--gain 1: a constant load and a 1 ms counter leave next to nothing; nothing stands apart."""
+    result = energybench(
+        "simulate", *SHORT, "--gain", "1", "--run-repeats", "1", "--json", cwd=tmp_path
     ).json
-    assert document["apart"] == []
-    assert document["overall"]["half_width_rel"] < 0.01
-    assert document["repeats"] == ["1"]
+    assert result["apart"] == []
+    assert result["overall"]["half_width_rel"] < 0.01
+    assert result["repeats"] == ["1"]
 
 
 @pytest.mark.parametrize(
-    ("wrong", "suggestion"),
+    ("wrong", "told"),
     [
         (("--sensor", "h200"), "a100"),
         (("--wave", "sine"), "square"),
         (("--window", "long"), "0.35"),
         (("--window", "1e9"), "600"),
         (("--window", "nan"), "600"),
-        (("--repeats", "0"), "stop"),
-        (("--repeats", "many"), "stop"),
+        (("--run-repeats", "0"), "stop"),
+        (("--run-repeats", "many"), "stop"),
         (("--gain", "2"), "biased"),
     ],
 )
 def test_a_wrong_name_is_told_the_good_ones(
-    wrong: tuple[str, str], suggestion: str, tmp_path: Path
+    wrong: tuple[str, str], told: str, tmp_path: Path
 ) -> None:
-    """A wrong choice is one line with the good choices, exit code 2, and no experiment."""
-    assert suggestion in one_line(energybench("simulate", *wrong, cwd=tmp_path))
+    """One line, exit 2, nothing run."""
+    assert told in one_line(energybench("simulate", *wrong, cwd=tmp_path))
 
 
 def test_the_page_names_all_there_is_to_choose(tmp_path: Path) -> None:
@@ -90,11 +92,11 @@ def test_the_page_names_all_there_is_to_choose(tmp_path: Path) -> None:
         for name in re.findall(r"^\| `([^`]+)`", line)
     }
     for option in ("--sensor", "--wave", "--gain"):
-        names = re.findall(
+        expected_names = re.findall(
             r"\((.*)\)", one_line(energybench("simulate", option, "nosuch", cwd=tmp_path))
         )[0].split(", ")
-        assert set(names) <= rows, option
-        rows -= set(names)
+        assert set(expected_names) <= rows, option
+        rows -= set(expected_names)
     assert rows == {
         "--sensor",
         "--wave",

@@ -279,7 +279,7 @@ def test_what_is_wrong_with_prometheus_is_said_with_the_value(tmp_path: Path) ->
         tmp_path, '{"status":"error","error":"bad"}', name="m.json"
     )
     assert "is no answer of Prometheus" in refused(tmp_path, '{"a": 1}', name="m.json")
-    assert "is no JSON" in refused(tmp_path, '{"a": ', name="m.json")
+    assert "is not JSON" in refused(tmp_path, '{"a": ', name="m.json")
     assert "is no answer" in refused(tmp_path, "[1, 2]", name="m.json")
     assert "this file is JSON" in refused(
         tmp_path, matrix((name, [])), Choice(column="p"), "m.json"

@@ -133,7 +133,7 @@ def test_shared_inputs_cancel() -> None:
     """Lines are computed from the base inputs: a shared error has no part in a ratio or a
     difference.
     """
-    x = combine(10.0, [normal("x", 1.0)])
+    x = combine(10.0, [normal("stated-range", 1.0, detail="x")])
     projection = project(
         scenario(
             stated_input("x", x),
@@ -161,7 +161,7 @@ def test_shared_keys_cancel() -> None:
 
     def ratio(keys: tuple[str, str]) -> Estimate:
         inputs = [
-            stated_input(name, combine(100.0, [rectangular("gain", 5.0, key)]))
+            stated_input(name, combine(100.0, [rectangular("gain", 5.0, key=key)]))
             for name, key in zip("ab", keys, strict=True)
         ]
         return project(scenario(*inputs, lines=[("r", "a / b")])).lines[0].value

@@ -9,22 +9,22 @@ import pytest
 
 from energybench import data
 from energybench.analysis.traces.unwrap import unwrap
-from energybench.collectors import nvml, rapl
+from energybench.collectors import nvml_channels, rapl
 from energybench.simulating.readings import Polled, read
 from energybench.simulating.sensors import (
     BIAS,
     LAG_U_S,
     SENSORS,
-    Prior,
-    State,
+    PriorMode,
+    SensorState,
     channels,
     draw_gain,
     part_time,
     states,
 )
-from energybench.simulating.waves import Load, Square
+from energybench.simulating.waves import Load, SquareLoad
 
-WAVE = Square(100.0, 500.0, 1.3, 0.5)
+WAVE = SquareLoad(100.0, 500.0, 1.3, 0.5)
 POLLS = np.arange(0.2, 3.0, 0.0071)
 
 
@@ -38,8 +38,8 @@ def shown(
 ) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """The readings of every dial, in physical units, counters from the first reading."""
     sensor = SENSORS[name]
-    prior = Prior(0.04, "normal")
-    drawn = [State(phase_s, lag_s, 0.5) for _ in sensor.dials]
+    prior = PriorMode(0.04, "normal")
+    drawn = [SensorState(phase_s, lag_s, 0.5) for _ in sensor.dials]
     traces = read(
         sensor,
         channels(sensor, prior, "prior"),
@@ -97,12 +97,12 @@ def test_a_sampled_counter_adds_up_its_power_readings() -> None:
 def test_rapl_wraps_within_the_run() -> None:
     """The raw counter falls once, and the analysis corrects the wrap."""
     sensor = SENSORS["rapl"]
-    stated = channels(sensor, Prior(0.03, "normal"), "prior")
+    stated = channels(sensor, PriorMode(0.03, "normal"), "prior")
     for filled in (0.0, 0.5, 0.99):
         trace = read(
             sensor,
             stated,
-            [State(0.0, 0.0, filled)],
+            [SensorState(0.0, 0.0, filled)],
             Polled(load(), POLLS, np.ones(POLLS.size, dtype=np.bool_), 1.0),
         )[0]
         assert np.count_nonzero(np.diff(trace.raw) < 0) == 1
@@ -115,8 +115,8 @@ def test_failed_reads_are_marked() -> None:
     ok = (POLLS < 1.0) | (POLLS > 1.7)
     for trace in read(
         sensor,
-        channels(sensor, Prior(0.04, "normal"), "prior"),
-        [State(0.0, 0.0, 0.0)] * 2,
+        channels(sensor, PriorMode(0.04, "normal"), "prior"),
+        [SensorState(0.0, 0.0, 0.0)] * 2,
         Polled(load(), POLLS, ok, 1.0),
     ):
         assert (trace.ok == ok).all()
@@ -127,9 +127,10 @@ def test_what_is_stated_is_what_the_collectors_state() -> None:
     """Period, window, uncertainty of the lag and priors equal those of the collectors."""
     assert all(sensor.prior in data.priors() for sensor in SENSORS.values())
     counter, power = (dial.stated for dial in SENSORS["a100"].dials)
-    assert counter.period_s == nvml._COUNTER_PERIOD_S
-    assert (power.period_s, power.window_s) == (nvml._PART_TIME_PERIOD_S, nvml._PART_TIME_WINDOW_S)
-    assert pytest.approx(nvml._LAG_U_S) == LAG_U_S
+    assert counter.period_s == nvml_channels._COUNTER_PERIOD_S
+    timing = (nvml_channels._PART_TIME_PERIOD_S, nvml_channels._PART_TIME_WINDOW_S)
+    assert (power.period_s, power.window_s) == timing
+    assert pytest.approx(nvml_channels._LAG_U_S) == LAG_U_S
     assert SENSORS["rapl"].dials[0].stated.period_s == rapl.UPDATE_PERIOD_S
 
 
@@ -137,11 +138,11 @@ def test_gains_are_drawn_from_what_is_stated_or_plainly_not() -> None:
     """prior: as stated; 1: exact; wide: twice the spread; biased: about -5.5 %."""
     rng = np.random.Generator(np.random.Philox(5))
 
-    def spread(prior: Prior, mode: str) -> tuple[float, float]:
+    def spread(prior: PriorMode, mode: str) -> tuple[float, float]:
         drawn = [draw_gain(prior, mode, rng) for _ in range(4000)]  # type: ignore[arg-type]
         return float(np.mean(drawn)) - 1, float(np.std(drawn))
 
-    normal, flat = Prior(0.04, "normal"), Prior(0.05, "rectangular")
+    normal, flat = PriorMode(0.04, "normal"), PriorMode(0.05, "rectangular")
     assert spread(normal, "prior") == pytest.approx((0.0, 0.04), abs=0.003)
     assert spread(flat, "prior") == pytest.approx((0.0, 0.05), abs=0.003)
     assert spread(normal, "wide") == pytest.approx((0.0, 0.08), abs=0.006)

@@ -9,19 +9,25 @@ import numpy as np
 import pytest
 
 from energybench import data
-from energybench.simulating.experiment import FIELDS, Cell, Settings, experiments, weights
+from energybench.simulating.experiment import (
+    FIELDS,
+    ExperimentCell,
+    StudySettings,
+    experiments,
+    weights,
+)
 from energybench.simulating.oracle import oracle_half_widths
-from energybench.simulating.sensors import Prior
-from energybench.simulating.study import Figures, figures, run, wilson
+from energybench.simulating.sensors import PriorMode
+from energybench.simulating.study import CellFigures, figures, run, wilson
 
 
-def settings(levels: Sequence[str] = ("1", "3", "8"), seed: int = 1) -> Settings:
+def settings(levels: Sequence[str] = ("1", "3", "8"), seed: int = 1) -> StudySettings:
     priors = {
-        name: Prior(row.u_rel, row.distribution)
+        name: PriorMode(row.u_rel, row.distribution)
         for name, row in data.priors().items()
         if row.distribution in ("normal", "rectangular")
     }
-    return Settings(
+    return StudySettings(
         tuple(levels),
         seed,
         priors,
@@ -29,7 +35,7 @@ def settings(levels: Sequence[str] = ("1", "3", "8"), seed: int = 1) -> Settings
     )
 
 
-def study(cell: Cell, count: int, levels: Sequence[str] = ("1", "3", "8")) -> Figures:
+def study(cell: ExperimentCell, count: int, levels: Sequence[str] = ("1", "3", "8")) -> CellFigures:
     return figures(run([cell], settings(levels), count, 1, lambda text, fraction: None))
 
 
@@ -43,7 +49,7 @@ def test_a_good_cell_covers_what_it_claims() -> None:
     """A RAPL counter under a constant load: 95 % intervals contain the truth in 95 % of the
     experiments, and are as wide as the intervals of an oracle.
     """
-    result = study(Cell("rapl", "constant", 5.0), 300)
+    result = study(ExperimentCell("rapl", "constant", 5.0), 300)
     low, high = binomial(300)
     assert result.flagged < 6
     assert result.coverage is not None
@@ -54,7 +60,7 @@ def test_a_good_cell_covers_what_it_claims() -> None:
 @pytest.mark.parametrize("gain", ["wide", "biased"])
 def test_a_prior_that_is_wrong_does_not_cover(gain: str) -> None:
     """A board with a gain outside the stated prior is not covered, and the study shows it."""
-    result = study(Cell("a100", "constant", 10.0, gain), 200, ("1", "3"))  # type: ignore[arg-type]
+    result = study(ExperimentCell("a100", "constant", 10.0, gain), 200, ("1", "3"))  # type: ignore[arg-type]
     assert result.coverage_high is not None
     assert result.coverage_high < 0.9
 
@@ -64,7 +70,9 @@ def test_what_a_100_ms_counter_cannot_know_of_a_square_wave(window_s: float, lim
     """One window, gain exact: 95 % of the errors stay within the limit that interpolating between
     ticks allows.
     """
-    outcomes = experiments(Cell("a100", "square", window_s, "1"), settings(("1",)), 0, 600)
+    outcomes = experiments(
+        ExperimentCell("a100", "square", window_s, "1"), settings(("1",)), 0, 600
+    )
     of = {name: outcomes[:, i] for i, name in enumerate(FIELDS)}
     undisturbed = of["outage"] == 0  # an outage has larger errors
     assert np.quantile(np.abs(of["value_j"] / of["truth_j"] - 1)[undisturbed], 0.95) <= limit
@@ -74,7 +82,9 @@ def test_staggered_repeats_show_what_a_part_time_sensor_hides() -> None:
     """25 ms of every 100 under square waves: the mean of 8 windows of 10 s is within 3 % RMS of the
     expected energy, scatter included.
     """
-    outcomes = experiments(Cell("a100-power", "square", 10.0, "1"), settings(("8",)), 0, 100)
+    outcomes = experiments(
+        ExperimentCell("a100-power", "square", 10.0, "1"), settings(("8",)), 0, 100
+    )
     of = {name: outcomes[:, i] for i, name in enumerate(FIELDS)}
     error = (of["value_j"] / of["truth_j"] - 1)[of["outage"] == 0]
     assert np.sqrt(np.mean(error**2)) <= 0.03
@@ -82,7 +92,7 @@ def test_staggered_repeats_show_what_a_part_time_sensor_hides() -> None:
 
 def test_the_outcomes_depend_on_the_seed_alone() -> None:
     """Number of processes and of chunks do not change the outcomes; the seed does."""
-    cells = [Cell("v100", "noise", 0.35), Cell("rapl", "work", 0.35)]
+    cells = [ExperimentCell("v100", "noise", 0.35), ExperimentCell("rapl", "work", 0.35)]
     alone, shared = (
         run(cells, settings(("1", "2", "stop")), 110, jobs, lambda text, fraction: None)
         for jobs in (1, 2)
@@ -101,7 +111,7 @@ def test_the_outcomes_depend_on_the_seed_alone() -> None:
 
 def test_the_stopping_rule_decides_how_often() -> None:
     """At least 8 repeats, at most 20, and not always the same number."""
-    outcomes = experiments(Cell("rapl", "constant", 1.0, "1"), settings(("stop",)), 0, 40)
+    outcomes = experiments(ExperimentCell("rapl", "constant", 1.0, "1"), settings(("stop",)), 0, 40)
     repeats = outcomes[:, FIELDS.index("repeats")]
     assert repeats.min() == 8
     assert 8 < repeats.max() <= 20
@@ -127,7 +137,9 @@ def test_the_oracle_is_as_wide_as_what_it_knows() -> None:
             scatter,
         )
         return (
-            float(np.median(oracle_half_widths(rows, ("1", "4"), Prior(u_rel, "normal"), "prior")))
+            float(
+                np.median(oracle_half_widths(rows, ("1", "4"), PriorMode(u_rel, "normal"), "prior"))
+            )
             / 200.0
         )
 

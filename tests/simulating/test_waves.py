@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from energybench.simulating.waves import FAMILIES, Constant, Load, Ramp, Square, Steps, Wave
+from energybench.simulating.waves import FAMILIES, Constant, Load, Ramp, SquareLoad, StepLoad
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,18 +24,18 @@ def integral(power_w: Floats, step_s: float) -> Floats:
     [
         (Constant(300.0), lambda t: np.full(t.size, 300.0)),
         (
-            Square(100.0, 500.0, 0.13, 0.3, 0.05),
+            SquareLoad(100.0, 500.0, 0.13, 0.3, 0.05),
             lambda t: np.where((t + 0.05) % 0.13 < 0.3 * 0.13, 500.0, 100.0),
         ),
         (Ramp(100.0, 400.0, 0.7, 0.2), lambda t: 100.0 + 300.0 * ((t + 0.2) % 0.7) / 0.7),
         (Ramp(400.0, 100.0, 3.0), lambda t: 400.0 - 300.0 * (t % 3.0) / 3.0),
         (
-            Steps.of(np.array([-1.0, 0.25, 1.5]), np.array([50.0, 450.0, 80.0])),
+            StepLoad.of(np.array([-1.0, 0.25, 1.5]), np.array([50.0, 450.0, 80.0])),
             lambda t: np.where(t < 0.25, 50.0, np.where(t < 1.5, 450.0, 80.0)),
         ),
     ],
 )
-def test_the_energy_is_the_integral_of_the_power(wave: Wave, power: object) -> None:
+def test_the_energy_is_the_integral_of_the_power(wave: Load, power: object) -> None:
     """A closed form against a sum of 10 us slices over 4 s, from time 0."""
     step = 1e-5
     t = np.arange(400_000) * step
@@ -73,7 +73,7 @@ def test_a_load_repeats_its_wave_stretched_and_stronger() -> None:
     """A repeat takes strength x stretch of the energy of the wave, and the load is one continuous
     curve over the repeats.
     """
-    wave = Square(100.0, 500.0, 0.3, 0.4, 0.1)
+    wave = SquareLoad(100.0, 500.0, 0.3, 0.4, 0.1)
     starts, stretch, strength = (
         np.array([1.0, 3.5, 6.0]),
         np.array([1.0, 0.9, 1.1]),

@@ -1,4 +1,4 @@
-"""Profiles on disk: one file a device, merged by channel, and refused with the key that is wrong."""
+"""Profiles on disk: one file per device, merged by channel, and refused with the wrong key."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_other_channels_of_the_file_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        (lambda text: text[:60], "is no JSON"),
+        (lambda text: text[:60], "is not JSON"),
         (lambda text: "", "is empty"),
         (lambda text: text.replace("energybench-profile/1", "energybench-profile/9"), "schema"),
         (lambda text: "[]", "schema"),
@@ -93,13 +93,12 @@ def test_other_channels_of_the_file_are_kept(tmp_path: Path) -> None:
             "channels[0].window_s",
         ),
         (lambda text: text.replace('"window_s": 0.0', '"window_s": NaN'), "NaN"),
-        (lambda text: text.replace('"window_s"', '"widow_s"'), "widow_s"),
         (lambda text: text.replace('"device": "GPU-1"', '"device": "GPU-2"', 1), "channels[0]"),
     ],
 )
 def test_a_broken_file_is_named_with_its_key(tmp_path: Path, change, where: str) -> None:  # type: ignore[no-untyped-def]
-    """Read: BadInput. Read by a run: what is sound, and what is wrong with the rest. Saved to: not
-    overwritten.
+    """Read: BadInput. Read by a run: the sound profiles, and the mistakes of the broken files.
+    Saved to: not overwritten.
     """
     (path,) = profiles.save([TIMING], tmp_path)
     profiles.save([replace(TIMING, host="node2")], tmp_path)
@@ -110,7 +109,7 @@ def test_a_broken_file_is_named_with_its_key(tmp_path: Path, change, where: str)
     assert str(path) in str(error.value)
     assert where in str(error.value)
     sound, wrong = profiles.read_sound(tmp_path)
-    assert [one.host for one in sound] == ["node2"]
+    assert [profile.host for profile in sound] == ["node2"]
     assert len(wrong) == 1
     with pytest.raises(BadInput):
         profiles.save([TIMING], tmp_path)

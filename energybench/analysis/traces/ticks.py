@@ -1,8 +1,9 @@
-"""When a sensor published: from the readings at which its value changed, put on a beat.
+"""The times at which a sensor published: from the readings at which its value changed, put on the
+beat that the sensor keeps.
 
-A reading does not stand for the moment it was read at. Only readings close together (a burst) tell
-when a tick was; ticks between bursts are put on the beat of the located ones, where the sensor
-keeps one.
+A changed value was published some time between two readings. Only readings close together (a burst)
+locate the tick well; a tick between bursts is put on the beat of the located ticks, if the sensor
+keeps a beat.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from energybench.analysis.arrays import Floats
+from energybench.analysis.traces.update_period import update_period
 
-# a tick is located where the readings around it lie closer than this share of the update period
+# a tick is located if the readings around it lie closer than this share of the update period
 LOCATED = 0.3
-_BEATS = 4  # how many periods away a located tick still tells where another one fell,
-_FADING = 10  # and over how many more that knowledge fades
-# of a period: a tick further away than the period's error makes uncertain by this cannot be
-# numbered
+# up to so many periods away a located tick still tells where another tick fell, and that knowledge
+# fades over so many more
+_BEATS, _FADING = 4, 10
+# of a period: a tick so far away that the period's error makes its place uncertain by this share
+# cannot be numbered
 _COUNTED = 0.25
 # however many ticks agree on the beat, the sensor's own timer is not better than this share of a
 # reading's spacing
@@ -28,72 +31,90 @@ _SNAP = 0.2
 
 
 class Ticks(NamedTuple):
-    """Shapes [n]: `at`, index of the first reading after each tick, `t_s` where it fell, `fuzz_s`
-    half-width of what is not known of that.
+    """Shapes [n]: `at`, index of the first reading after each tick; `t_s`, time of the tick;
+    `fuzz_s`, half-width of the interval that the tick may lie in.
     """
 
     at: npt.NDArray[np.intp]
     t_s: Floats
     fuzz_s: Floats
     period_s: float
-    found: bool  # the period was measured here, not only stated
+    found: bool  # True: the period was measured here, not only stated
+
+
+class _Beat(NamedTuple):
+    """A strict beat: time of one tick, period, and half-width of what is not known of a tick."""
+
+    origin_s: float
+    period_s: float
+    half_s: float
 
 
 def ticks(t_s: Floats, changed: npt.NDArray[np.intp], stated_s: float | None) -> Ticks:
-    """Ticks from the readings (shape [m]) at which the value differs from the one before."""
+    """Ticks from the readings (shape [m]) at which the value differs from the value before."""
     gaps = np.diff(t_s)[changed - 1] if changed.size else np.empty(0)
-    period, found = _period(stated_s, t_s[changed], gaps)
+    period, measured = _period(t_s[changed], gaps, stated_s)
     located = gaps <= LOCATED * period
     half = np.where(located, gaps, np.minimum(gaps, period)) / 2
     points, fuzz, period = _placed(t_s[changed] - half, half, located, period)
-    return Ticks(changed, points, fuzz, period, found)
+    return Ticks(changed, points, fuzz, period, measured)
 
 
-def _period(stated_s: float | None, t_s: Floats, gaps: Floats) -> tuple[float, bool]:
-    """The update period: from located ticks that follow each other, else as stated, else the
-    spacing of changes.
+def _period(t_s: Floats, gaps: Floats, stated_s: float | None) -> tuple[float, bool]:
+    """The update period, and whether the changes told it; else as stated, or the spacing of changes.
+
+    t_s, gaps: shapes [n], first reading after each change, and the time since the reading before.
     """
-    guess = (
-        stated_s
-        if stated_s is not None
-        else (float(np.median(np.diff(t_s))) if t_s.size > 1 else 0.0)
-    )
-    if t_s.size < 2 or guess <= 0:
+    guess = stated_s
+    if guess is None:
+        guess = float(np.median(np.diff(t_s))) if t_s.size > 1 else 0.0
+    if guess <= 0:
         return guess, False
-    sharp = gaps <= LOCATED * guess
-    steps = np.diff(t_s)[sharp[1:] & sharp[:-1]]
-    steps = steps[steps < 3 * guess] if steps.size else steps
-    return (float(np.median(steps)), True) if steps.size >= 3 else (guess, False)
+    measured = update_period(t_s - gaps / 2, gaps / 2, guess)
+    return (measured.value_s, True) if measured is not None else (guess, False)
 
 
 def _placed(
     points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period: float
 ) -> tuple[Floats, Floats, float]:
-    """Ticks put onto the beat of the located ones, as far as that beat is known to hold; and the
+    """Ticks put onto the beat of the located ticks, as far as the beat is known to hold; and the
     period, better known then.
 
-    points, fuzz: shapes [n], middle and half-width of where each tick can be. A sensor whose
-    located ticks do not keep a beat (spread over a tenth of the period) is left as it is.
+    points, fuzz: shapes [n], middle and half-width of each tick's interval. Ticks of a sensor
+    without a beat (located ticks off by more than a tenth of the period) stay where they are.
     """
-    known, sharp = points[located], fuzz[located]
-    steps = np.diff(known)
+    sharp_t, sharp = points[located], fuzz[located]
+    steps = np.diff(sharp_t)
     steps = steps[steps < 1.5 * period]
-    if steps.size < 2 or float(np.abs(steps - period).max()) > 0.1 * period + 2 * float(
-        sharp.max()
-    ):
+    widest = 0.1 * period + 2 * float(sharp.max()) if sharp.size else 0.0
+    if steps.size < 2 or float(np.abs(steps - period).max()) > widest:
         return points, fuzz, period
-    fitted = _beat(known, sharp, period)
-    if fitted is not None:  # one strict beat through the whole trace: every tick lies on it
-        origin, period, u_s = fitted
-        beat = origin + np.round((points - origin) / period) * period
-        agree = (np.abs(beat - points) <= fuzz + 1.5 * float(sharp.max())) & _alone(
-            beat, fuzz, period
-        )
-        return (
-            np.where(agree, np.clip(beat, points - fuzz, points + fuzz), points),
-            np.where(agree, np.minimum(u_s, fuzz), fuzz),
-            period,
-        )
+    beat = _strict_beat(sharp_t, sharp, period)
+    if beat is not None:
+        return (*_on_strict_beat(points, fuzz, beat, float(sharp.max())), beat.period_s)
+    return (*_on_nearest(points, fuzz, located, period), period)
+
+
+def _on_strict_beat(
+    points: Floats, fuzz: Floats, beat: _Beat, sharpest: float
+) -> tuple[Floats, Floats]:
+    """One beat through the whole trace: every tick lies on the beat, unless its interval does not."""
+    origin, period, half_s = beat
+    on_beat = origin + np.round((points - origin) / period) * period
+    agree = np.abs(on_beat - points) <= fuzz + 1.5 * sharpest
+    agree &= _alone(on_beat, fuzz, period)
+    return (
+        np.where(agree, np.clip(on_beat, points - fuzz, points + fuzz), points),
+        np.where(agree, np.minimum(half_s, fuzz), fuzz),
+    )
+
+
+def _on_nearest(
+    points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period: float
+) -> tuple[Floats, Floats]:
+    """A beat that wanders: every tick lies whole periods from the nearest located tick, trusted the
+    less the further away.
+    """
     index = np.arange(points.size)
     anchors = index[located]
     right = np.minimum(np.searchsorted(anchors, index), anchors.size - 1)
@@ -104,56 +125,48 @@ def _placed(
         anchors[left],
     )
     away = points - points[nearest]
-    typical = float(sharp.mean())
-    beats = np.round(away / period)
-    beat = np.clip(points[nearest] + beats * period, points - fuzz, points + fuzz)
-    trust = np.exp(
-        -np.maximum(np.abs(away) / period - _BEATS, 0) / _FADING
-    )  # the period is known to a few percent only
-    placed = np.where(located, points, points + trust * (beat - points))
+    on_beat = points[nearest] + np.round(away / period) * period
+    on_beat = np.clip(on_beat, points - fuzz, points + fuzz)
+    # the period is known to a few percent only
+    trust = np.exp(-np.maximum(np.abs(away) / period - _BEATS, 0) / _FADING)
+    typical = float(fuzz[located].mean())
     return (
-        placed,
+        np.where(located, points, points + trust * (on_beat - points)),
         np.where(located, fuzz, typical + (1 - trust) * np.maximum(fuzz - typical, 0)),
-        period,
     )
 
 
-def _alone(beat: Floats, fuzz: Floats, period: float) -> npt.NDArray[np.bool_]:
-    """Every change is a tick of its own: of two that were put on one beat, the less well known one
-    stays where it was.
+def _alone(on_beat: Floats, fuzz: Floats, period: float) -> npt.NDArray[np.bool_]:
+    """Every change is a tick of its own: of two changes put on one tick, the change that is less
+    well known stays where it was.
     """
-    alone = np.ones(beat.size, dtype=np.bool_)
-    for i in np.flatnonzero(np.diff(beat) < period / 2).tolist():
+    alone = np.ones(on_beat.size, dtype=np.bool_)
+    for i in np.flatnonzero(np.diff(on_beat) < period / 2).tolist():
         alone[i if fuzz[i] > fuzz[i + 1] else i + 1] = False
     return alone
 
 
-def _beat(known: Floats, sharp: Floats, period: float) -> tuple[float, float, float] | None:
-    """(origin, period, half-width) of the one beat that every located tick agrees with; None where
-    there is none.
+def _strict_beat(t_s: Floats, half_s: Floats, period: float) -> _Beat | None:
+    """The beat that every located tick (t_s ± half_s) agrees with; None if there is no such beat.
 
-    The fit grows outward: ticks further away are numbered with a period that the nearer ones have
-    made good enough for it.
+    The fit grows outward: ticks further away are numbered with a period that the nearer ticks have
+    made good enough.
     """
-    away = known - known[0]
-    reach, typical = 3.5 * period, float(sharp.mean())
+    away = t_s - t_s[0]
+    reach, typical = 3.5 * period, float(half_s.mean())
     while True:
         near = away <= reach
-        beats = np.round(away[near] / period)
-        if beats[-1] < 2:
+        numbers = np.round(away[near] / period)
+        if numbers[-1] < 2:
             return None
-        period, start = (float(value) for value in np.polyfit(beats, away[near], 1))
-        if bool((np.abs(start + beats * period - away[near]) > 1.2 * sharp[near]).any()):
+        period, start = (float(value) for value in np.polyfit(numbers, away[near], 1))
+        if bool((np.abs(start + numbers * period - away[near]) > 1.2 * half_s[near]).any()):
             return None
         if near.all():
-            return (
-                float(known[0]) + start,
-                period,
-                typical * max(2.0 / math.sqrt(beats.size), _SNAP),
-            )
-        u_period = (
-            typical / math.sqrt(3.0) * math.sqrt(12.0 / beats.size) / float(beats[-1])
-        )  # of a line through evenly spread points
+            sharper = max(2.0 / math.sqrt(numbers.size), _SNAP)
+            return _Beat(float(t_s[0]) + start, period, typical * sharper)
+        # uncertainty of the slope of a line through evenly spread points
+        u_period = typical / math.sqrt(3.0) * math.sqrt(12.0 / numbers.size) / float(numbers[-1])
         reach = _COUNTED * period / u_period * period
         if reach < float(away[~near][0]):
             return None

@@ -8,12 +8,12 @@ import pytest
 
 from energybench.model import Measurement
 from energybench_reports.view import limits as view_limits
-from energybench_reports.view.wording import Cell
+from energybench_reports.view.wording import TableCell
 from tests.reports.sample_limits import BOARDS, CPU, beside
 from tests.reports.sample_nodes import cpu_node, gpu_node
 
 
-def rows(*measurements: Measurement) -> dict[str, tuple[Cell, ...]]:
+def rows(*measurements: Measurement) -> dict[str, tuple[TableCell, ...]]:
     """Property → the cells of the runs, side by side."""
     (table,) = view_limits.section(measurements, {m.id: m.label for m in measurements}).tables
     return {row[0].text: row[1:] for row in table.rows}

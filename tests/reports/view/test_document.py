@@ -19,7 +19,7 @@ from energybench.model import (
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Section, ratio_axis
 from energybench_reports.view.machine_state import age_days
-from energybench_reports.view.wording import Cell
+from energybench_reports.view.wording import TableCell
 from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_pair import compared
 from tests.reports.sample_published import claims_2023
@@ -159,7 +159,7 @@ def test_work_that_failed_its_check_has_no_price() -> None:
         if s.key == "measurements"
         for t in s.tables
     )
-    assert row["energy per work"] == Cell("not given", "the check of the result failed", "bad")
+    assert row["energy per work"] == TableCell("not given", "the check of the result failed", "bad")
     assert row["work"].note == ""
 
 
@@ -250,7 +250,7 @@ def test_what_would_shrink_each_interval() -> None:
         "CPU node: energy, gross",
         "GPU node: energy, gross",
     ]
-    assert shrink.tables[2].rows[0][0] == Cell("gpu.board …: gain", "normal, 4 together")
+    assert shrink.tables[2].rows[0][0] == TableCell("gpu.board …: gain", "normal, 4 together")
     assert "calibrate --against" in shrink.tables[2].rows[0][4].text
     assert len(shrink.brief) == 3
     assert "69 % of the variance; without it ±2.9 % instead of ±4.7 %" in shrink.brief[2]
@@ -261,7 +261,7 @@ def test_every_run_is_graded_by_aspects() -> None:
     grades = section(SAMPLES["estimated"](), "grade")
     assert [table.title for table in grades.tables] == ["before", "after"]
     point = next(row for row in grades.tables[0].rows if row[1].text == "4 point and accuracy")
-    assert point[2] == Cell("fail", tone="bad")
+    assert point[2] == TableCell("fail", tone="bad")
     assert "no sensor: time x assumed power" in point[3].text
     assert len(grades.brief) == 2
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from energybench.model import Estimate, Part, Work
 from energybench.units import show
 from energybench_reports.view.wording import (
-    Cell,
+    TableCell,
     amount,
     bare,
     component,
@@ -38,10 +38,10 @@ def test_none_is_never_a_number() -> None:
 
 def test_a_value_has_its_interval() -> None:
     """The interval stands beside the value, in the unit of the value."""
-    assert value(Estimate(value=12_345.0, low=12_100.0, high=12_600.0), "J") == Cell(
+    assert value(Estimate(value=12_345.0, low=12_100.0, high=12_600.0), "J") == TableCell(
         "12.35 kJ", "[12.10, 12.60]"
     )
-    assert value(Estimate(value=2.0, low=2.0, high=2.0), "h") == Cell("2 h", "")
+    assert value(Estimate(value=2.0, low=2.0, high=2.0), "h") == TableCell("2 h", "")
     assert (
         value(Estimate(value=5.0, low=4.5, high=5.5), "J", per="token").text == "5.00 J per token"
     )

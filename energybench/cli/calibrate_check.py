@@ -1,0 +1,113 @@
+"""`energybench calibrate --check`: whether the profiles fit the machine at present."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from energybench.errors import BadInput
+
+if TYPE_CHECKING:
+    from energybench.model import ChannelProfile, DeviceLimits, Host
+
+
+def check(
+    file: Path | None, folder: Path, collectors: tuple[str, ...], root: Path
+) -> dict[str, Any]:
+    """Compare every profile of the folder, or a single file, with the machine.
+
+    Raises BadInput if the single file does not fit.
+    """
+    from energybench.analysis.measurement.profiles import AGAIN
+    from energybench.cli.calibrate import open_sensors
+    from energybench.store import profiles
+
+    # the profiles
+    broken: tuple[BadInput, ...] = ()
+    limits: tuple[DeviceLimits, ...]
+    if file is not None:
+        contents = profiles.read_file(file)
+        channels = contents.channels
+        limits = (contents.limits,) if contents.limits else ()
+    else:
+        channels, broken = profiles.read_sound(folder)
+        limits = profiles.read_limits(folder)
+
+    # the machine
+    sensors, host = open_sensors(collectors, root)
+    sensors.close()
+    here = {channel.id for channel in sensors.channels}
+
+    rows = [
+        *(_channel_row(profile, host, here) for profile in channels),
+        *(_limits_row(device, host) for device in limits),
+    ]
+    if file is not None:
+        for row in rows:
+            if row["refused"]:
+                raise BadInput(f"{file}: {row['channel']}", row["refused"], AGAIN)
+    return {
+        "schema": "energybench/1",
+        "kind": "profile-check",
+        "host": host.name,
+        "folder": str(file or folder),
+        "profiles": rows,
+        "broken": [str(error) for error in broken],
+    }
+
+
+def _channel_row(profile: ChannelProfile, host: Host, here: set[str]) -> dict[str, Any]:
+    """Row of a channel's profile; `here`: ids of the machine's channels."""
+    from energybench.analysis.measurement.profiles import age_days, belongs, refusal
+    from energybench.measuring.calibrated_sensors import now_utc
+
+    if not belongs(profile, host):
+        refused: str | None = f"is of {profile.device} on {profile.host}; this is {host.name}"
+        if profile.device.startswith("GPU-"):
+            refused = f"{refused} and has no such board"
+    else:
+        refused = refusal(profile, host)
+        if not refused and profile.channel not in here:
+            refused = "no sensor here has that channel"
+    return {
+        "channel": profile.channel,
+        "device": profile.device,
+        "host": profile.host,
+        "refused": refused,
+        "age_days": age_days(profile.made_utc, now_utc()),
+    }
+
+
+def _limits_row(limits: DeviceLimits, host: Host) -> dict[str, Any]:
+    """Row of a device's measured limits."""
+    from energybench.analysis.measurement.profiles import CPU, age_days, limits_refusal
+    from energybench.measuring.calibrated_sensors import now_utc
+
+    if limits.device == CPU:
+        ours = limits.host == host.name
+    else:
+        ours = any(gpu.uuid == limits.device for gpu in host.gpus)
+    refused = limits_refusal(limits, host)
+    if not ours:
+        refused = f"are of {limits.device} on {limits.host}; this is {host.name}"
+    return {
+        "channel": f"limits of {limits.name}",
+        "device": limits.device,
+        "host": limits.host,
+        "refused": refused,
+        "age_days": age_days(limits.made_utc, now_utc()),
+    }
+
+
+def text(findings: dict[str, Any], folder: Path) -> str:
+    """A line for every profile, with the reason for a refusal."""
+    lines = [f"{findings['host']}, profiles in {findings['folder']}"]
+    for row in findings["profiles"]:
+        age = "age not known" if row["age_days"] is None else f"{row['age_days']:.0f} days old"
+        lines.append(f"  {'refused' if row['refused'] else 'fits':<8} {row['channel']} ({age})")
+        if row["refused"]:
+            lines.append(f"{'':11}{row['refused']}")
+    lines += [f"  broken   {error}" for error in findings["broken"]]
+    if len(lines) == 1:
+        lines.append(f"  none: energybench calibrate writes profiles to {folder}")
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""Fields written by a later version: one line on stderr per command, not one per document."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from energybench.errors import UnknownFields
+
+
+@contextmanager
+def announced() -> Iterator[None]:
+    """Collect the warnings about unknown fields, and print a single one when the command ends."""
+    places: dict[str, None] = {}
+    fields: dict[str, None] = {}
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if isinstance(message, UnknownFields):
+            places.update(dict.fromkeys(message.places))
+            fields.update(dict.fromkeys(message.fields))
+        else:
+            show_others(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UnknownFields)
+        show_others, warnings.showwarning = warnings.showwarning, show
+        try:
+            yield
+        finally:
+            if fields:
+                print(f"energybench: {UnknownFields((*places,), (*fields,))}", file=sys.stderr)
