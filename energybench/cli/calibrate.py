@@ -135,8 +135,8 @@ def _drive(
     parts: tuple[bool, bool],
 ) -> dict[str, Any]:
     """`parts`: whether to drive the sensors, whether to measure the limits."""
-    from energybench.calibrating.calibrate import devices, drive
-    from energybench.calibrating.machine_limits import boards
+    from energybench.calibrating.calibrate import drive
+    from energybench.calibrating.targets import boards, devices
     from energybench.cli.limits import ONLY_REMEDY, reach
     from energybench.measuring.clock import MonotonicClock
     from energybench.store import profiles
