@@ -13,13 +13,9 @@ from energybench.errors import BadInput
 
 if TYPE_CHECKING:
     from energybench.calibrating.calibrate import Driven, Found
-    from energybench.model import ChannelProfile, DeviceLimits, Host
 
-_SECONDS, _LEAST_S, _MOST_S = (
-    24.0,
-    8.0,
-    600.0,
-)  # 24 s hold some 45 edges: a 25 ms window in 100 ms meets a quarter of them
+# 24 s hold some 45 edges: a 25 ms window in 100 ms meets a quarter of them
+_SECONDS, _LEAST_S, _MOST_S = 24.0, 8.0, 600.0
 
 
 def calibrate(
@@ -88,7 +84,42 @@ def calibrate(
 
     folder = out or profiles.folder()
     if folder.exists() and not folder.is_dir():
-        raise BadInput(str(folder), "is no folder", "--out FOLDER, or ENERGYBENCH_PROFILES=FOLDER")
+        raise BadInput(
+            str(folder), "is not a folder", "--out FOLDER, or ENERGYBENCH_PROFILES=FOLDER"
+        )
+    _check_options(profile, check, against, psu_efficiency, limits_only, no_limits)
+    collectors = tuple(collector or ())
+    if against is not None:
+        from energybench.cli.calibrate_against import calibrate_against
+
+        calibrate_against(against, store, folder, json, psu_efficiency)
+        return
+    if check:
+        from energybench.cli import calibrate_check
+
+        checked = calibrate_check.check(profile, folder, collectors, common.folder(root))
+        text = calibrate_check.text(checked, folder)
+    else:
+        checked = _drive(
+            device, seconds, folder, collectors, root, (not limits_only, not no_limits)
+        )
+        text = _text(checked)
+    if json:
+        common.print_json(checked)
+    else:
+        print(text)
+    raise typer.Exit(0)
+
+
+def _check_options(
+    profile: Path | None,
+    check: bool,
+    against: str | None,
+    psu_efficiency: float | None,
+    limits_only: bool,
+    no_limits: bool,
+) -> None:
+    """Options that belong together. Raises BadInput."""
     if profile is not None and not check:
         raise BadInput(
             "--profile", "goes with --check", "energybench calibrate --check --profile FILE"
@@ -102,28 +133,11 @@ def calibrate(
     if limits_only and (no_limits or check or against is not None):
         raise BadInput(
             "--limits-only",
-            "goes with none of --no-limits, --check and --against",
+            "does not go with --no-limits, --check or --against",
             "one after the other",
         )
-    if against is not None:
-        if check:
-            raise BadInput("--against", "does not go with --check", "one after the other")
-        from energybench.cli.calibrate_against import calibrate_against
-
-        calibrate_against(against, store, folder, json, psu_efficiency)
-        return
-    parts = (not limits_only, not no_limits)
-    chosen = tuple(collector or ())
-    found = (
-        _check(profile, folder, chosen, common.folder(root))
-        if check
-        else _drive(device, seconds, folder, chosen, root, parts)
-    )
-    if json:
-        common.print_json(found)
-    else:
-        print(_check_text(found, folder) if check else _text(found))
-    raise typer.Exit(0)
+    if against is not None and check:
+        raise BadInput("--against", "does not go with --check", "one after the other")
 
 
 def _drive(
@@ -136,47 +150,38 @@ def _drive(
 ) -> dict[str, Any]:
     """`parts`: whether to drive the sensors, whether to measure the limits."""
     from energybench.calibrating.calibrate import drive
-    from energybench.calibrating.targets import boards, devices
-    from energybench.cli.limits import ONLY_REMEDY, reach
+    from energybench.calibrating.targets import boards
+    from energybench.cli.limits import reach
+    from energybench.cli.machine import open_machine
     from energybench.measuring.clock import MonotonicClock
     from energybench.store import profiles
 
     common.folder(root)
-    profiles.read(folder)  # a file that cannot be added to is said before the minutes it costs
+    profiles.read(folder)  # a broken file is refused before minutes of driving, not after
     clock = MonotonicClock()
-    sensors, host = _sensors(collectors, root)
+    sensors, host = open_machine(collectors, root)
+    driven: list[Driven] = []
+    saved: list[Path] = []
+    rows: list[dict[str, Any]] = []
     try:
         profiles.check_replaceable(folder, host.name)
-        driven: list[Driven] = []
-        saved: list[Path] = []
-        rows: list[dict[str, Any]] = []
-        try:
-            names = devices(sensors, device) if parts[0] else ()
-        except BadInput as error:
-            raise BadInput(error.where, error.what, f"{error.remedy}; {ONLY_REMEDY}") from None
-        bound = boards(sensors, device) if parts[1] else ()
+        names = _with_sensors(sensors, device) if parts[0] else ()
+        with_limits = boards(sensors, device) if parts[1] else ()
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise BadInput(str(folder), "may not be written to", "--out FOLDER")
         with common.progress() as progress:
             for name in names:
                 driven.append(drive(sensors, name, host, seconds, clock, progress))
-                saved += profiles.save(
-                    (found.profile for found in driven[-1].found), folder
-                )  # a later device's failure does not cost this one
-        if bound:
-            rows, files = reach(bound, host, folder)
+                # saved at once: a later device's failure does not cost the profile
+                saved += profiles.save((found.profile for found in driven[-1].found), folder)
+        if with_limits:
+            rows, files = reach(with_limits, host, folder)
             saved += files
     finally:
         sensors.close()
     if not saved:
-        refused = driven[0] if driven else None
-        missing = (
-            rows[0]["not_measured"][0] if rows else {"reason": "gave no profile", "remedy": ""}
-        )
-        if refused is None or not refused.reason:
-            raise BadInput(f"calibrate {device}", missing["reason"], missing["remedy"])
-        raise BadInput(f"calibrate {refused.device}", refused.reason, refused.remedy)
+        raise _nothing_saved(device, driven, rows)
     return {
         "schema": "energybench/1",
         "kind": "calibration",
@@ -187,27 +192,25 @@ def _drive(
     }
 
 
-def _sensors(collectors: tuple[str, ...], root: Path) -> tuple[Any, Host]:
-    """This machine's sensors, without profiles, and its description."""
-    from energybench import data
-    from energybench.measuring import host as provenance
-    from energybench.measuring.clock import MonotonicClock
-    from energybench.measuring.sensors import open_all
-    from energybench.plugins import Context
+def _with_sensors(sensors: Any, device: str) -> tuple[str, ...]:
+    """The devices to drive. Raises BadInput, with the way to measure limits without a sensor."""
+    from energybench.calibrating.targets import devices
+    from energybench.cli.limits import ONLY_REMEDY
 
-    clock = MonotonicClock()
-    visible, order = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER")
-    sensors = open_all(
-        Context(
-            clock=clock,
-            root=root,
-            visible_devices=visible,
-            device_order=order,
-            priors=data.priors(),
-        ),
-        collectors,
-    )
-    return sensors, provenance.describe(clock, root, sensors.gpus)
+    try:
+        return devices(sensors, device)
+    except BadInput as error:
+        raise BadInput(error.where, error.what, f"{error.remedy}; {ONLY_REMEDY}") from None
+
+
+def _nothing_saved(device: str, driven: list[Driven], rows: list[dict[str, Any]]) -> BadInput:
+    """The reason why the first device gave no profile, or why its first limit is missing."""
+    if driven and driven[0].reason:
+        return BadInput(f"calibrate {driven[0].device}", driven[0].reason, driven[0].remedy)
+    if not rows:
+        return BadInput(f"calibrate {device}", "gave no profile")
+    missing = rows[0]["not_measured"][0]
+    return BadInput(f"calibrate {device}", missing["reason"], missing["remedy"])
 
 
 def _device(driven: Driven) -> dict[str, Any]:
@@ -220,55 +223,60 @@ def _device(driven: Driven) -> dict[str, Any]:
 
 
 def _channel(found: Found) -> dict[str, Any]:
-    figures = found.figures._asdict()
-    counter = found.channel.kind == "counter"
-    whole = None if not counter or found.figures.window_s is None else found.figures.window_s == 0
+    integrates_all = None
+    if found.channel.kind == "counter" and found.figures.window_s is not None:
+        integrates_all = found.figures.window_s == 0
     return {
         "channel": found.channel.id,
         "device": found.channel.device,
         "kind": found.channel.kind,
-        "integrates_all": whole,
-        **figures,
+        "integrates_all": integrates_all,
+        **found.figures._asdict(),
     }
 
 
-def _text(found: dict[str, Any]) -> str:
-    lines = [f"{found['host']}"]
-    for device in found["devices"]:
-        if device["not_driven"]:
-            lines.append(
-                f"\n{device['device']}: not calibrated: {device['not_driven']['reason']}\n  → "
-                f"{device['not_driven']['remedy']}"
-            )
-            continue
-        lines.append(f"\n{device['device']}: {device['load']}")
-        common_notes = set.intersection(*(set(channel["notes"]) for channel in device["channels"]))
-        common_notes = common_notes if len(device["channels"]) > 1 else set()
-        lines += [f"  {note}" for note in sorted(common_notes)]
-        for channel in device["channels"]:
-            lines.append(f"  {channel['channel']}")
-            told = [
-                _figure(name, channel, key)
-                for name, key in (("period", "update_period"), ("window", "window"), ("lag", "lag"))
-            ]
-            if channel["integrates_all"]:
-                told[1] = ""
-            levels = (
-                ""
-                if channel["low_w"] is None
-                else f"{channel['low_w']:.4g} → {channel['high_w']:.4g} W"
-            )
-            if any((*told, levels)):
-                lines.append("    " + "   ".join(filter(None, (*told, levels))))
-            lines += [f"    {note}" for note in channel["notes"] if note not in common_notes]
+def _text(calibration: dict[str, Any]) -> str:
     from energybench.cli.limits import text
 
-    lines += [*text(found["limits"]), "", *(f"written to {path}" for path in found["written"])]
+    lines = [f"{calibration['host']}"]
+    for device in calibration["devices"]:
+        lines += _device_lines(device)
+    lines += text(calibration["limits"])
+    lines += ["", *(f"written to {path}" for path in calibration["written"])]
     return "\n".join(lines)
 
 
+def _device_lines(device: dict[str, Any]) -> list[str]:
+    if device["not_driven"]:
+        reason, remedy = device["not_driven"]["reason"], device["not_driven"]["remedy"]
+        return [f"\n{device['device']}: not calibrated: {reason}\n  → {remedy}"]
+    lines = [f"\n{device['device']}: {device['load']}"]
+    # notes that all channels share stand once, above the channels
+    shared: set[str] = set()
+    if len(device["channels"]) > 1:
+        shared = set.intersection(*(set(channel["notes"]) for channel in device["channels"]))
+    lines += [f"  {note}" for note in sorted(shared)]
+    for channel in device["channels"]:
+        lines.append(f"  {channel['channel']}")
+        if figures := _figures(channel):
+            lines.append(f"    {figures}")
+        lines += [f"    {note}" for note in channel["notes"] if note not in shared]
+    return lines
+
+
+def _figures(channel: dict[str, Any]) -> str:
+    """'period 100.0 ± 0.1 ms   window 25.0 ± 0.4 ms   lag 1 ± 2 ms   60 → 330 W'"""
+    figures = [_figure("period", channel, "update_period")]
+    if not channel["integrates_all"]:
+        figures.append(_figure("window", channel, "window"))
+    figures.append(_figure("lag", channel, "lag"))
+    if channel["low_w"] is not None:
+        figures.append(f"{channel['low_w']:.4g} → {channel['high_w']:.4g} W")
+    return "   ".join(filter(None, figures))
+
+
 def _figure(name: str, channel: dict[str, Any], key: str) -> str:
-    """'window 25.0 ± 0.4 ms'; nothing where it could not be told.
+    """'window 25.0 ± 0.4 ms', or nothing if the figure is unknown.
 
     The uncertainty is one standard deviation.
     """
@@ -278,96 +286,6 @@ def _figure(name: str, channel: dict[str, Any], key: str) -> str:
     if value is None:
         return ""
     places = min(max(decimals(1e3 * u) if u else 1, 0), 3)
-    return (
-        f"{name} {1e3 * value:.{places}f} ± {1e3 * u:.{places}f} ms"
-        if u is not None
-        else f"{name} {1e3 * value:.{places}f} ms"
-    )
-
-
-def _check(
-    file: Path | None, folder: Path, collectors: tuple[str, ...], root: Path
-) -> dict[str, Any]:
-    """Every profile of the folder against this machine; or one file, which must fit."""
-    from energybench.analysis.measurement import roofline as limiting
-    from energybench.analysis.measurement.profiles import AGAIN, age_days, belongs, refusal
-    from energybench.measuring.calibrated_sensors import now_utc
-    from energybench.store import profiles
-
-    broken: tuple[BadInput, ...] = ()
-    reached: tuple[DeviceLimits, ...]
-    if file is not None:
-        one_file = profiles.read_file(file)
-        held, reached = one_file.channels, (one_file.limits,) if one_file.limits else ()
-    else:
-        (held, broken), reached = profiles.read_sound(folder), profiles.read_limits(folder)
-    sensors, host = _sensors(collectors, root)
-    sensors.close()
-    known = {channel.id for channel in sensors.channels}
-
-    def verdict(profile: ChannelProfile) -> str | None:
-        if not belongs(profile, host):
-            return f"is of {profile.device} on {profile.host}; this is {host.name}" + (
-                " and has no such board" if profile.device.startswith("GPU-") else ""
-            )
-        return refusal(profile, host) or (
-            None if profile.channel in known else "no sensor here has that channel"
-        )
-
-    rows: list[dict[str, Any]] = [
-        {
-            "channel": one.channel,
-            "device": one.device,
-            "host": one.host,
-            "refused": verdict(one),
-            "age_days": age_days(one.made_utc, now_utc()),
-        }
-        for one in held
-    ]
-    for limits in reached:
-        ours = (
-            limits.host == host.name
-            if limits.device == limiting.CPU
-            else any(gpu.uuid == limits.device for gpu in host.gpus)
-        )
-        why = (
-            limiting.refusal(limits, host)
-            if ours
-            else f"are of {limits.device} on {limits.host}; this is {host.name}"
-        )
-        age = age_days(limits.made_utc, now_utc())
-        rows.append(
-            {
-                "channel": f"limits of {limits.name}",
-                "device": limits.device,
-                "host": limits.host,
-                "refused": why,
-                "age_days": age,
-            }
-        )
-    if file is not None:
-        for row in rows:
-            if row["refused"]:
-                raise BadInput(f"{file}: {row['channel']}", row["refused"], AGAIN)
-    return {
-        "schema": "energybench/1",
-        "kind": "profile-check",
-        "host": host.name,
-        "folder": str(file or folder),
-        "profiles": rows,
-        "broken": [str(error) for error in broken],
-    }
-
-
-def _check_text(found: dict[str, Any], folder: Path) -> str:
-    lines = [f"{found['host']}, profiles in {found['folder']}"]
-    for row in found["profiles"]:
-        age = "age not known" if row["age_days"] is None else f"{row['age_days']:.0f} days old"
-        lines.append(
-            f"  {'refused' if row['refused'] else 'fits':<8} {row['channel']} ({age})"
-            + (f"\n{'':11}{row['refused']}" if row["refused"] else "")
-        )
-    lines += [f"  broken   {error}" for error in found["broken"]]
-    if len(lines) == 1:
-        lines.append(f"  none: energybench calibrate writes them to {folder}")
-    return "\n".join(lines)
+    if u is None:
+        return f"{name} {1e3 * value:.{places}f} ms"
+    return f"{name} {1e3 * value:.{places}f} ± {1e3 * u:.{places}f} ms"
