@@ -1,14 +1,14 @@
-"""deepcam's step against a bare torch loop of the same network and batches, its share of the matrix
-rate, and its data against what a step needs.
+"""deepcam's step against a bare torch loop over the same network and batches, the step's share of
+the matrix rate, and the rate of data against the need of a step.
 
     python benchmarks/deepcam.py [--size S] [--device cpu|cuda] [--batch 2] [--steps 2] [--rounds
     20] [--threads N] [--precision bf16|fp32]
 
-One process; ours, the bare loop and a matrix product in the same format take turns, each in every
-round, in an order that alternates; medians, and the median of each round's ratio with its 95 %
-interval. Both sides begin from the same weights, with the optimiser's memory there before the clock
-starts; ours has its loader thread, its regions and its record of losses, the bare loop has its
-batches on the device already.
+One process; in every round our step, the bare loop and a matrix product in the format of the step
+take turns, in an order that alternates. Printed are medians, and the median of the rounds' ratios
+with the 95 % interval. Both sides begin from equal weights, with the optimiser's memory allocated
+before the clock starts. Our side has the loader's thread, the regions and the record of losses; the
+bare loop has its batches on the device already.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from energybench_workloads.common import native_bf16, pin_threads, synchronise
 
@@ -28,19 +29,20 @@ from medians import ratios
 
 from energybench_workloads.deepcam import cost, fields
 from energybench_workloads.deepcam.loader import Batch, batch
-from energybench_workloads.deepcam.member import Member, tensors
+from energybench_workloads.deepcam.member import Member
 from energybench_workloads.deepcam.network import loss
 from energybench_workloads.deepcam.spec import Order, Spec
+from energybench_workloads.deepcam.transfer import tensors
 from energybench_workloads.limits.kernels import SIZES, Kernel, product
 
-AGREE = 0.02  # what ours may take longer
+AGREE = 0.02  # allowed excess of our step over the bare loop
 REPEATS = 15
-ENOUGH = 6  # rounds that a 95 % interval of a median takes
+ENOUGH = 6  # rounds needed for a 95 % interval of a median
 
 
 class Watch:
-    """When the first transfer, which puts the weights back, was over; regions' seconds from then
-    on.
+    """begun: the end of the first transfer, which restores the weights; seconds: of the regions
+    after the first transfer.
     """
 
     def __init__(self) -> None:
@@ -67,12 +69,13 @@ def ours(member: Member, steps: int) -> tuple[float, dict[str, float], float]:
 
 
 class Bare:
-    """What anyone would write, over the same network and optimiser."""
+    """A training loop as anyone would write it, over our side's network and optimiser."""
 
     def __init__(self, member: Member, steps: int) -> None:
         self.member = member
         self.batches = [
-            member.put(tensors(batch(member.source, member.share(), i))) for i in range(steps)
+            member.transfer.put(tensors(batch(member.source, member.share(), i)))
+            for i in range(steps)
         ]
 
     def __call__(self) -> float:
@@ -92,30 +95,30 @@ class Bare:
 
 
 def more(member: Member) -> dict[str, float]:
-    """Seconds a step of what only ours does, each measured alone: far below the scatter of whole
-    steps. A batch is put together by a thread of its own.
+    """Seconds a step of the work that only our side does, measured alone, because the scatter of
+    complete steps is larger. In a run, the loader's thread puts a batch together.
     """
 
     def timed(act: Callable[[], object]) -> float:
-        found = []
+        times = []
         for _ in range(REPEATS):
             synchronise(member.device)
             start = time.perf_counter()
             act()
             synchronise(member.device)
-            found.append(time.perf_counter() - start)
-        return statistics.median(found)
+            times.append(time.perf_counter() - start)
+        return statistics.median(times)
 
     def put_together() -> Batch:
         return batch(member.source, member.share(), 0)
 
     ready = tensors(put_together())
-    return {"batch": timed(put_together), "transfer": timed(lambda: member.put(ready))}
+    return {"batch": timed(put_together), "transfer": timed(lambda: member.transfer.put(ready))}
 
 
 def matrix_rate(kernel: Kernel, device: torch.device) -> float:
-    """flop/s of the best of five runs of the product that `energybench calibrate` takes a device's
-    rate from.
+    """flop/s in the best of five runs of the product by which `energybench calibrate` measures a
+    device's rate.
     """
     best = 0.0
     for _ in range(5):
@@ -128,7 +131,98 @@ def matrix_rate(kernel: Kernel, device: torch.device) -> float:
     return best
 
 
-def main() -> None:
+class Rounds(NamedTuple):
+    """The measured rounds. seconds: of a step, by side; parts: seconds of the regions in the last
+    round; waits: seconds a step that our side waited for data; rates: flop/s of the product.
+    """
+
+    seconds: dict[str, list[float]]
+    parts: dict[str, float]
+    waits: list[float]
+    rates: list[float]
+
+
+def measure(member: Member, kernel: Kernel, steps: int, count: int) -> Rounds:
+    bare = Bare(member, steps)
+    ours(member, 1), bare()
+    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
+    rates, waits, parts = [], [], {}
+    for number in range(count):
+        rates.append(matrix_rate(kernel, member.device))
+        for name in ("ours", "bare") if number % 2 else ("bare", "ours"):
+            if name == "bare":
+                seconds[name].append(bare())
+                continue
+            step_s, parts, waited_s = ours(member, steps)
+            seconds[name].append(step_s)
+            waits.append(waited_s / steps)
+    return Rounds(seconds, parts, waits, rates)
+
+
+def print_times(rounds: Rounds, added: dict[str, float], steps: int) -> None:
+    """Our step against the bare loop, the work that only our side does, and the regions."""
+    ratio = ratios(rounds.seconds["ours"], rounds.seconds["bare"])
+    bare_s = statistics.median(rounds.seconds["bare"])
+    limit = 1 + AGREE
+    verdict = "within" if ratio.high <= limit else "OVER"
+    if len(rounds.rates) < ENOUGH or ratio.low <= limit < ratio.high:
+        verdict = "these rounds do not decide against"
+    print(
+        f"step: ours {statistics.median(rounds.seconds['ours']):.3f} s, bare {bare_s:.3f} s; "
+        f"ours / bare {ratio.text(3)} ({verdict} {limit:g})"
+    )
+    additions = ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in added.items())
+    print(
+        f"work of ours beside the bare loop, measured alone, a step: {additions}; "
+        f"{sum(added.values()) / bare_s:.2%} of a step"
+    )
+    print(
+        "parts of the last round, s a step: "
+        + ", ".join(f"{name} {seconds / steps:.4f}" for name, seconds in rounds.parts.items())
+    )
+
+
+def print_rate(rounds: Rounds, flops: float, precision: str) -> None:
+    """Our share of the matrix product's rate, and the spread of the rounds."""
+    achieved = flops / statistics.median(rounds.seconds["ours"])
+    rate = statistics.median(rounds.rates)
+    print(
+        f"rate: {achieved / 1e9:.0f} Gflop/s, {achieved / rate:.0%} of the {precision} matrix "
+        f"product's {rate / 1e9:.0f} Gflop/s"
+    )
+    spread = ", ".join(
+        f"{name} {min(seconds):.3f}-{max(seconds):.3f} s"
+        for name, seconds in rounds.seconds.items()
+    )
+    product_spread = f"{min(rounds.rates) / 1e9:.0f}-{max(rounds.rates) / 1e9:.0f} Gflop/s"
+    print(f"spread: {spread}; matrix product {product_spread}")
+
+
+def print_data(member: Member, rounds: Rounds, generated_per_s: float) -> None:
+    """The rate of samples that a step needs, and the rates of the loader and of one core."""
+    step_s = statistics.median(rounds.seconds["ours"])
+    needed_per_s = member.spec.batch / step_s
+    start = time.perf_counter()
+    for i in range(8):
+        batch(member.source, member.share(), i)
+    loaded_per_s = 8 * member.spec.batch / (time.perf_counter() - start)
+    print(
+        f"data: step needs {needed_per_s:.2f} samples/s; loader gives {loaded_per_s:.0f} "
+        f"({loaded_per_s / needed_per_s:.0f} times), a core generates {generated_per_s:.1f}; "
+        f"waited {statistics.median(rounds.waits) * 1e3:.2f} ms a step, "
+        f"{statistics.median(rounds.waits) / step_s:.2%}"
+    )
+
+
+def generation_rate(size: cost.Size) -> float:
+    """Samples per second that one core generates."""
+    start = time.perf_counter()
+    for index in range(8):
+        fields.make(size.height, size.width, 2, index)
+    return 8 / (time.perf_counter() - start)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -141,114 +235,53 @@ def main() -> None:
     parser.add_argument(
         "--precision",
         choices=("bf16", "fp32"),
-        help="default: bf16; fp32 on a processor that has no bf16",
+        help="default: bf16; fp32 on a processor without bf16 arithmetic",
     )
     parser.add_argument(
         "--graphs", action="store_true", help="on a GPU: ours replays recorded passes"
     )
-    given = parser.parse_args()
-    size, device = (
-        cost.SIZES[given.size],
-        torch.device("cuda", 0) if given.device.startswith("cuda") else torch.device("cpu"),
-    )
-    start = time.perf_counter()
-    for index in range(8):
-        fields.make(size.height, size.width, 2, index)
-    made_per_s = 8 / (time.perf_counter() - start)
-    precision = given.precision or ("bf16" if native_bf16(device) else "fp32")
-    kernel = product(precision, SIZES[device.type], device, once=False)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    size, device = cost.SIZES[options.size], torch.device("cpu")
+    if options.device.startswith("cuda"):
+        device = torch.device("cuda", 0)
+    generated_per_s = generation_rate(size)
+    precision = options.precision or ("bf16" if native_bf16(device) else "fp32")
     spec = Spec(
-        size,
-        "training",
-        given.batch,
-        1,
-        "adamw",
-        1e-3,
-        precision,
-        False,
-        1,
-        16,
-        2,
-        "",
-        given.threads,
-        True,
-        1,
-        given.graphs,
+        size=size,
+        mode="training",
+        batch=options.batch,
+        accumulate=1,
+        optimiser="adamw",
+        lr=1e-3,
+        precision=precision,
+        recompute=False,
+        seed=1,
+        samples=16,
+        held=2,
+        data="",
+        threads=options.threads,
+        regions=True,
+        graphs=options.graphs,
     )
+    kernel = product(precision, SIZES[device.type], device, once=False)
     member = Member(spec, 0, device)
-    bare = Bare(member, given.steps)
-    ours(member, 1), bare()
-    times: dict[str, list[float]] = {"ours": [], "bare": []}
-    rates, waits, parts = [], [], {}
-    for number in range(given.rounds):
-        rates.append(matrix_rate(kernel, device))
-        for name in ("ours", "bare") if number % 2 else ("bare", "ours"):
-            if name == "bare":
-                times[name].append(bare())
-                continue
-            seconds, parts, waited_s = ours(member, given.steps)
-            times[name].append(seconds)
-            waits.append(waited_s / given.steps)
-    middle = {name: statistics.median(found) for name, found in times.items()}
-    ratio = ratios(times["ours"], times["bare"])
-    flops, rate = given.batch * cost.training_flops(size.pixels), statistics.median(rates)
-    where = (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"CPU, {torch.get_num_threads()} thread(s)"
-    )
-    print(
-        f"{given.size} ({size.height} x {size.width}), batch {given.batch}, {precision}, {where}, "
-        f"torch {torch.__version__}, "
-        f"{given.rounds} rounds of {given.steps} steps"
-    )
-    limit = 1 + AGREE
-    undecided = given.rounds < ENOUGH or ratio.low <= limit < ratio.high
-    verdict = (
-        "these rounds do not decide against"
-        if undecided
-        else "within"
-        if ratio.high <= limit
-        else "OVER"
-    )
-    print(
-        f"step: ours {middle['ours']:.3f} s, bare {middle['bare']:.3f} s; ours / bare "
-        f"{ratio.text(3)} ({verdict} {limit:g})"
-    )
-    added = more(member)
-    told = ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in added.items())
-    print(
-        f"what ours does beside the bare loop, by itself, a step: {told}; "
-        f"{sum(added.values()) / middle['bare']:.2%} of a step"
-    )
-    print(
-        "parts of the last round, s a step: "
-        + ", ".join(f"{name} {seconds / given.steps:.4f}" for name, seconds in parts.items())
-    )
-    print(
-        f"rate: {flops / middle['ours'] / 1e9:.0f} Gflop/s, {flops / middle['ours'] / rate:.0%} of "
-        f"the {precision} matrix product's {rate / 1e9:.0f} Gflop/s"
-    )
-    spread = ", ".join(
-        f"{name} {min(found):.3f}-{max(found):.3f} s" for name, found in times.items()
-    )
-    print(f"spread: {spread}; matrix product {min(rates) / 1e9:.0f}-{max(rates) / 1e9:.0f} Gflop/s")
-    need = given.batch / middle["ours"]
-    start = time.perf_counter()
-    for i in range(8):
-        batch(member.source, member.share(), i)
-    given_per_s = 8 * given.batch / (time.perf_counter() - start)
-    print(
-        f"data: step needs {need:.2f} samples/s; loader gives {given_per_s:.0f} "
-        f"({given_per_s / need:.0f} times), a core generates {made_per_s:.1f}",
-        end="; ",
-    )
-    print(
-        f"waited {statistics.median(waits) * 1e3:.2f} ms a step, "
-        f"{statistics.median(waits) / middle['ours']:.2%}"
-    )
+    rounds = measure(member, kernel, options.steps, options.rounds)
+    where = f"CPU, {torch.get_num_threads()} thread(s)"
     if device.type == "cuda":
-        needed = cost.memory(size, given.batch, True, 2, False, 18)[1]
+        where = torch.cuda.get_device_name(device)
+    print(
+        f"{options.size} ({size.height} x {size.width}), batch {options.batch}, {precision}, "
+        f"{where}, torch {torch.__version__}, {options.rounds} rounds of {options.steps} steps"
+    )
+    print_times(rounds, more(member), options.steps)
+    print_rate(rounds, options.batch * cost.training_flops(size.pixels), precision)
+    print_data(member, rounds, generated_per_s)
+    if device.type == "cuda":
+        needed = cost.memory(size, options.batch, True, 2, False, 18)[1]
         print(
             f"memory: peak {torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB allocated; "
             f"the formula asks for {needed / 2**30:.2f} GiB"

@@ -1,5 +1,5 @@
-"""The median of the rounds' ratios and how sure it is, whatever distribution a shared machine makes
-of them.
+"""The median of ratios within rounds, with an interval that holds for any distribution: a shared
+machine scatters times in no particular way.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ CONFIDENCE = 0.95
 
 
 class Median(NamedTuple):
-    """low … high: values of the sample between which the median lies with 95 % confidence; of five
-    values or fewer their range, which holds it with less.
+    """A sample's median.
+
+    low, high  sample values enclosing the true median with 95 % confidence; for five values or
+               fewer the range of the sample, with less confidence
     """
 
     value: float
@@ -26,22 +28,19 @@ class Median(NamedTuple):
 
 
 def median(values: Iterable[float]) -> Median:
-    """With the distribution-free interval by order statistics (Conover, Practical Nonparametric
-    Statistics, section 3.2).
+    """The median with a distribution-free interval by order statistics (Conover, Practical
+    Nonparametric Statistics, section 3.2).
     """
-    found = sorted(values)
-    outside, below = (
-        0,
-        0.0,
-    )  # how many values to leave out at each end, and the chance that the median lies beyond them
-    while (below := below + math.comb(len(found), outside) / 2 ** len(found)) <= (
-        1 - CONFIDENCE
-    ) / 2:
+    ordered = sorted(values)
+    # How many values to leave out at either end, and the probability of a median beyond them
+    outside, below = 0, 0.0
+    limit = (1 - CONFIDENCE) / 2
+    while (below := below + math.comb(len(ordered), outside) / 2 ** len(ordered)) <= limit:
         outside += 1
     outside = max(outside - 1, 0)
-    return Median(statistics.median(found), found[outside], found[-1 - outside])
+    return Median(statistics.median(ordered), ordered[outside], ordered[-1 - outside])
 
 
 def ratios(above: Iterable[float], below: Iterable[float]) -> Median:
-    """Of two sides that took turns: the median of each round's ratio."""
+    """The median of the rounds' ratios, for two sides that took turns."""
     return median(a / b for a, b in zip(above, below, strict=True))

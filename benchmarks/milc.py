@@ -1,13 +1,13 @@
-"""milc against the machine's own read bandwidth: Dslash with its halo, whole CG, and the mixed
-solvers against fp64. One process, everything in turn.
+"""milc against the machine's read bandwidth: Dslash with halo, complete CG, and the mixed solvers
+against fp64, in one process, one after the other.
 
     python benchmarks/milc.py [--lattice 24x24x24x24 --lattice 32x32x32x32] [--device cpu|cuda]
     [--rounds 9] [--iterations 60]
 
-Shares are of the byte model (docs/workloads/milc.md) over the median of its times, by the fastest
-read seen in the same run: a sum over 1 GiB in rows, compiled. The read is repeated in every round,
-for a shared machine's bandwidth comes and goes; its median stands beside. Ratios have the 95 %
-interval of their median, or of a few rounds their range.
+A share is the traffic of the byte model (docs/workloads/milc.md) over the median time, divided by
+the bandwidth of the fastest read in the run: a compiled sum over 1 GiB in rows. The read is
+repeated in every round, because the bandwidth of a shared machine varies; the median is printed
+too. Ratios have the 95 % interval of the median or, with few rounds, the range.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from energybench_workloads.milc.member import CPU_LANES, GPU_LANES
 from energybench_workloads.milc.operator import Format, NormalOperator, Slab
 from energybench_workloads.milc.solver import Problem, conjugate_gradient
 from energybench_workloads.milc.source import random_source
-from energybench_workloads.milc.workload import _lattice
+from energybench_workloads.milc.workload import read_lattice
 
 FORMS: tuple[Format, ...] = ("fp64", "fp32", "bf16", "int16")
 MASS, TOLERANCE, SPREAD, SOLVES = 0.01, 1e-10, 0.65, 3
@@ -66,8 +66,8 @@ def study(
     links = gauge.smear(gauge.random_links(lattice, 1, SPREAD))
     natural = random_source(lattice, links, MASS, 1)
     slab = Slab(lattice, choose(lattice, CPU_LANES if device.type == "cpu" else GPU_LANES))
-    made = kernels(device.type)
-    high = NormalOperator.on(slab, links, MASS, kernels("cpu")).to(device, "fp64", made)
+    compiled = kernels(device.type)
+    high = NormalOperator.on(slab, links, MASS, kernels("cpu")).to(device, "fp64", compiled)
     b = high.gather(natural)
     operators = {form: high if form == "fp64" else high.to(device, form) for form in FORMS}
     problems = {form: Problem(high, operator, b) for form, operator in operators.items()}
@@ -77,9 +77,9 @@ def study(
     }
     sources = {}
     for form, operator in operators.items():
-        flat, own = operator.buffer()
-        own.copy_(b)
-        sources[form] = (flat, own)
+        flat, interior = operator.buffer()
+        interior.copy_(b)
+        sources[form] = (flat, interior)
     works: dict[str, Callable[[], Any]] = {"read": read}
     works |= {
         f"dslash {form}": (lambda form=form: operators[form].hop_to_odd(*sources[form]))
@@ -151,16 +151,16 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--iterations", type=int, default=60)
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(len(cpus()))
-    device = torch.device(given.device)
+    device = torch.device(options.device)
     read, read_bytes = reader(device)
-    for text in given.lattice or ["24x24x24x24", "32x32x32x32"]:
+    for text in options.lattice or ["24x24x24x24", "32x32x32x32"]:
         study(
-            _lattice(text, Lattice(4, 4, 4, 4)),
+            read_lattice(text, Lattice(4, 4, 4, 4)),
             device,
-            given.rounds,
-            given.iterations,
+            options.rounds,
+            options.iterations,
             read,
             read_bytes,
         )

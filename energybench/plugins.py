@@ -1,8 +1,8 @@
-"""The three doors (collector, workload, report) and their look-up by entry point.
+"""The three doors (collector, workload, report), and the look-up of plugins by entry point.
 
-Built-ins come in by the same entry-point groups as anyone's plugin: `energybench.collectors`,
-`energybench.workloads`, `energybench.reports`. An entry point names a class (or a function) that is
-called without arguments.
+Built-in plugins use the entry-point groups of third parties: `energybench.collectors`,
+`energybench.workloads`, `energybench.reports`. An entry point names a class or a function; the call
+without arguments gives the plugin. Protocols marked as optional add abilities to a plugin.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from energybench.model import (
     Condition,
     Distribution,
     Document,
+    Doubt,
     Gain,
     Gpu,
     Memory,
@@ -32,9 +33,9 @@ Door = Literal["collectors", "workloads", "reports"]
 
 
 class Unavailable(Exception):
-    """A sensor that cannot work here.
+    """A sensor that does not work here.
 
-    Absence is not failure: the reason and what would fix it are shown to the person.
+    Absence is not a failure: the person is shown the reason and the remedy.
     """
 
     def __init__(self, reason: str, remedy: str) -> None:
@@ -43,46 +44,47 @@ class Unavailable(Exception):
 
 
 class Clock(Protocol):
-    """Seconds on the host's CLOCK_MONOTONIC (real, or virtual in a replay)."""
+    """Seconds on the host's CLOCK_MONOTONIC; a virtual clock in a replay."""
 
     def now(self) -> float: ...
 
 
 class Prior(NamedTuple):
-    """A row of data/priors.toml: a relative standard uncertainty of a sensor family, with its
-    source.
-    """
+    """A row of data/priors.toml: relative standard uncertainty of a sensor family, with source."""
 
     u_rel: float
     distribution: Distribution
     source: str
 
 
-class Context(NamedTuple):
-    """What a collector is given.
+# ---------------------------------------------------------------- collectors
 
-    `root` is prefixed to /sys, /proc and /dev, so that a test can hand it a tree of its own.
+
+class Context(NamedTuple):
+    """The surroundings in which a collector opens its sensors.
+
+    root             prefix of /sys, /proc and /dev, for a test with a tree of its own
+    visible_devices  CUDA_VISIBLE_DEVICES of the work; None if the variable is not set
+    device_order     CUDA_DEVICE_ORDER of the work; None if the variable is not set
+    work_pid         root of the measured process tree; None before the work starts
+    priors           priors of gains by 'family.row'
     """
 
     clock: Clock
     root: Path = Path("/")
-    visible_devices: str | None = (
-        None  # CUDA_VISIBLE_DEVICES of the work, as it stands; None: not set
-    )
-    device_order: str | None = None  # CUDA_DEVICE_ORDER of the work
-    work_pid: Callable[[], int | None] = lambda: (
-        None
-    )  # root of the measured process tree; None before it starts
+    visible_devices: str | None = None
+    device_order: str | None = None
+    work_pid: Callable[[], int | None] = lambda: None
     priors: Mapping[str, Prior] = {}
 
     def gain(self, prior: str, key: str) -> Gain:
-        """The named prior as the gain of one board or socket, whose stable id is `key`."""
+        """The named prior as the gain of the board or socket with the stable id `key`."""
         row = self.priors.get(prior)
         if row is None:
             raise BadInput(
                 "data/priors.toml",
                 f"has no prior [{prior}]",
-                "name one that it has, or add a row with its source",
+                "name a prior of the file, or add a row with its source",
             )
         return Gain(
             u_rel=row.u_rel, distribution=row.distribution, key=f"gain:{key}", source=row.source
@@ -90,82 +92,92 @@ class Context(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A raw value with the time it was read at (monotonic s), where the collector or the sensor
-    knows better than the engine.
+    """One raw value of a sensor, on its way from the collector to the file.
+
+    A collector returns readings if the collector or the sensor knows the time of a value better
+    than the sampler. A bare count gets the time of the poll from the sampler.
+
+    raw      counts of the channel's resolution; None if the read failed
+    t_s      time of the value on the monotonic clock
+    channel  number of the channel within the run, which the sampler states
     """
 
-    raw: int
+    raw: int | None
     t_s: float
+    channel: int = 0
 
 
 @runtime_checkable
 class Collector(Protocol):
     """One sensor family.
 
-    Read-only, needs no root to start, never sleeps, never guesses; costs nothing where absent.
+    A collector only reads, needs no root to start, never sleeps, never guesses, and costs nothing
+    on a machine without its sensors. A collector with the attribute `last_resort = True` is opened
+    only if no sensor covers the CPU.
     """
 
     name: str
 
     def open(self, context: Context) -> Sequence[Channel]:
-        """Find the sensors; the channels in the order that `read` answers.
+        """Find the sensors. Returns the channels in the order of the values of `read`.
 
         Raises Unavailable(reason, remedy).
         """
 
     def read(self) -> Sequence[int | Reading | None]:
-        """One raw value a channel, in counts of its resolution; None where the read failed. Never
-        raises for a failed sensor.
+        """One raw value for each channel, in counts of the channel's resolution.
+
+        None for a failed read; a failed sensor never raises.
         """
 
     def close(self) -> None:
-        """Give everything back. May be called twice, and without open."""
+        """Release everything. May be called twice, and without open."""
 
 
 @runtime_checkable
 class DescribesHost(Protocol):
-    """A collector that also knows accelerators' provenance; optional."""
+    """Optional for a collector: provenance of accelerators, and doubts about the sensors."""
 
     def gpus(self) -> Sequence[Gpu]: ...
 
-    def doubts(self) -> Sequence[tuple[str, str, str]]:
-        """(code, message, remedy) of what could not be told apart when opening."""
+    def doubts(self) -> Sequence[Doubt]:
+        """Doubts that arose when the sensors were opened."""
 
 
 @runtime_checkable
 class Watches(Protocol):
-    """A collector that also knows the state of its devices; optional.
+    """Optional for a collector: the state of its devices.
 
-    Asked about once a second, from another thread than `read`.
+    Called about once a second, from another thread than `read`.
     """
 
     def conditions(self) -> Sequence[Condition]:
-        """The state of each device now; None for what is not known. Never raises for a failed
-        sensor.
-        """
+        """Present state of each device; unknown values are None. A failed sensor never raises."""
 
 
 @runtime_checkable
 class ListsProcesses(Protocol):
-    """A collector that also knows who computes on its devices; optional.
+    """Optional for a collector: the processes that compute on its devices.
 
-    Asked from another thread than `read`, like `Watches`.
+    Called from another thread than `read`, like `Watches`.
     """
 
     def processes(self) -> Sequence[tuple[str, int]]:
-        """(device, pid) of each process on each device that the work was given."""
+        """(device, pid) of every process on the devices that the work was given."""
 
+
+# ---------------------------------------------------------------- workloads
 
 RegionFactory = Callable[[str], contextlib.AbstractContextManager[Any]]
 
 
 @runtime_checkable
 class Workload(Protocol):
-    """A piece of real work that knows its problem, its cost and its check.
+    """A piece of real work with its problem, its cost and its check.
 
-    The worker calls setup once, run many times, verify after each repeat, in a process of its own.
-    `run` is the only measured region: it moves its inputs to the device (in `region("transfer")`),
-    computes, and has finished (synchronised) on return.
+    The worker runs in a process of its own, and calls setup once, run many times, and verify after
+    each repeat. Only `run` is measured: `run` moves the inputs to the device (in
+    `region("transfer")`), computes, and has finished (synchronised) on return.
     """
 
     name: str
@@ -190,71 +202,75 @@ class Workload(Protocol):
 
 @runtime_checkable
 class OffersStudies(Protocol):
-    """A workload that also knows which questions it is run for: grids of cells, each with several
-    variants of the same work; optional.
+    """Optional for a workload: studies, grids of cells with several variants of the same work.
+
+    studies  name → the question of the study, in one line
     """
 
-    studies: Mapping[str, str]  # name → what it asks, in one line
+    studies: Mapping[str, str]
 
     def plan(self, study: str, device: str, settings: Mapping[str, str]) -> StudyPlan:
         """The study on this device.
 
-        `settings` narrow or widen its grid (lists: "8,16"). Called in the worker: it may look at
-        the device. Raises BadInput.
+        settings  narrow or widen the grid (lists: "8,16")
+        Called in the worker, so that the plan may depend on the device. Raises BadInput.
         """
 
 
 @runtime_checkable
 class CountsMemory(Protocol):
-    """A workload that also knows what memory a step takes; optional."""
+    """Optional for a workload: the memory of a step."""
 
     def memory(self) -> Memory:
-        """Of one step, outside every repeat. Called after setup."""
+        """Memory of one step, outside every repeat. Called after setup."""
 
 
 @runtime_checkable
 class KeepsRecord(Protocol):
-    """A workload that also has something to say of its run: words, a statement, figures, curves,
-    pictures; optional.
-    """
+    """Optional for a workload: a record of the run in words, figures, curves and pictures."""
 
     def record(self) -> WorkRecord:
-        """Of the last run.
+        """Record of the last run.
 
-        Called after `verify`, outside every repeat; that of the last repeat stands in the
-        measurement.
+        Called after `verify`, outside every repeat; the measurement holds the record of the last
+        repeat.
         """
 
 
 @runtime_checkable
 class KeepsCheckpoint(Protocol):
-    """A workload that can go on, run after run, from a file that outlives them; optional.
+    """Optional for a workload: a file from which the next run, or the next process, goes on.
 
-    A repeat of it is then one run, and trains on.
+    A repeat is then a single run, and continues the training.
     """
 
     def checkpoint(self) -> str | None:
-        """That file, as it is set up; None: every run begins anew. Called after setup, before the
-        two below.
+        """Path of the file by the settings; None if every run starts from the beginning.
+
+        Called after setup, before `rehearse` and `finished`.
         """
 
     def rehearse(self, region: RegionFactory) -> Work:
-        """As `run`, but the next run begins where this one did and the file stays as it is: for the
-        warm-up.
+        """A run for the warm-up: the next run starts where the rehearsal started, and the file
+        stays unchanged.
         """
 
     def finished(self) -> bool:
-        """Whether the file holds all that was asked for: then there is no next run."""
+        """Whether the file holds all requested work: then there is no next run."""
 
 
 @runtime_checkable
 class Closes(Protocol):
-    """A workload that has something to end, such as processes on other nodes; optional."""
+    """Optional for a workload: an end for resources such as processes on other nodes."""
 
     def close(self) -> None:
-        """Called once it is no longer needed, or before the worker ends; 5 s later that is killed,
-        with all that it started here.
+        """Called when the workload is no longer needed, or before the worker ends.
+
+        The worker is killed 5 s later, with all processes that it started on this node.
         """
+
+
+# ---------------------------------------------------------------- reports
 
 
 @runtime_checkable
@@ -267,7 +283,10 @@ class Report(Protocol):
     def render(self, document: Document) -> bytes: ...
 
 
-_WANTS: Mapping[Door, tuple[str, ...]] = {  # what a plugin of each door must have
+# ---------------------------------------------------------------- look-up
+
+# attributes that a plugin of each door must have
+_REQUIRED: Mapping[Door, tuple[str, ...]] = {
     "collectors": ("name", "open", "read", "close"),
     "workloads": ("name", "sizes", "setup", "settings", "run", "verify"),
     "reports": ("name", "suffix", "render"),
@@ -277,18 +296,18 @@ _WANTS: Mapping[Door, tuple[str, ...]] = {  # what a plugin of each door must ha
 def registered(door: Door) -> dict[str, EntryPoint]:
     """The entry points of one door by name, not loaded yet.
 
-    The first distribution that claims a name has it.
+    If two distributions claim a name, the first distribution has the name.
     """
-    found: dict[str, EntryPoint] = {}
+    points: dict[str, EntryPoint] = {}
     for point in entry_points(group=f"energybench.{door}"):
-        found.setdefault(point.name, point)
-    return dict(sorted(found.items()))
+        points.setdefault(point.name, point)
+    return dict(sorted(points.items()))
 
 
 def load(door: Door, name: str) -> Any:
     """A fresh instance of one plugin.
 
-    Raises BadInput if there is none of that name or it does not load.
+    Raises BadInput if no plugin has the name, or if the plugin does not load.
     """
     points = registered(door)
     singular = door.removesuffix("s")
@@ -298,19 +317,19 @@ def load(door: Door, name: str) -> Any:
         )
     point = points[name]
     try:
-        made = point.load()()
-    except Exception as error:  # a plugin may fail in any way; it costs one line, not the session
+        plugin = point.load()()
+    except Exception as error:  # a plugin may fail in any way, and must not end the session
         origin = point.dist.name if point.dist else "unknown distribution"
         raise BadInput(
             f"{singular} {name!r} ({point.value} of {origin})",
             f"does not load: {type(error).__name__}: {error}",
             "mend or uninstall it",
         ) from error
-    missing = [part for part in _WANTS[door] if not hasattr(made, part)]
+    missing = [attribute for attribute in _REQUIRED[door] if not hasattr(plugin, attribute)]
     if missing:
         raise BadInput(
             f"{singular} {name!r} ({point.value})",
             f"lacks {', '.join(missing)}",
             f"see energybench.plugins.{singular.capitalize()}",
         )
-    return made
+    return plugin

@@ -1,6 +1,6 @@
-"""J ↔ kWh ↔ MWh and numbers for people.
+"""Units and numbers as a person reads them.
 
-Units are converted only here and only at the edges; SI everywhere else.
+Values are converted here, at the edges of the program; SI everywhere inside.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ import math
 
 from energybench.model import Estimate
 
-J_PER_KWH = 3.6e6
-J_PER_MWH = 3.6e9
 S_PER_H = 3600.0
 G_PER_LB = 453.59237  # international pound, exact since 1959
 
@@ -28,30 +26,14 @@ _PREFIXES = (
 _SCALED = {"J", "W", "s", "Wh", "flop/s", "B", "B/s"}
 
 
-def j_to_kwh(energy_j: float) -> float:
-    return energy_j / J_PER_KWH
-
-
-def j_to_mwh(energy_j: float) -> float:
-    return energy_j / J_PER_MWH
-
-
-def mwh_to_j(energy_mwh: float) -> float:
-    return energy_mwh * J_PER_MWH
-
-
-def w_to_mw(power_w: float) -> float:
-    return power_w / 1e6
-
-
 def lb_per_mwh_to_g_per_kwh(intensity: float) -> float:
-    """Carbon intensity as the U.S. EPA states it."""
+    """Carbon intensity, from the unit of the U.S. EPA."""
     return intensity * G_PER_LB / 1000
 
 
 def prefix(value: float, unit: str) -> tuple[float, str]:
-    """Divisor and prefixed unit under which `value` reads between 1 and 1000: 12 345 J → (1000,
-    "kJ"). Time stays in s above 1 ms.
+    """Divisor and prefixed unit that bring `value` between 1 and 1000: 12 345 J → (1000, "kJ").
+    Times above 1 s stay in s.
     """
     if unit not in _SCALED or value == 0 or not math.isfinite(value):
         return 1.0, unit
@@ -71,8 +53,8 @@ def decimals(uncertainty: float, digits: int = 2) -> int:
 
 
 def number(value: float, places: int) -> str:
-    """Fixed notation with thousands kept apart by a narrow no-break space; negative places round to
-    tens, hundreds, …
+    """Fixed notation with a narrow no-break space between thousands; negative places round to tens,
+    hundreds, …
     """
     rounded = round(value, places) + 0.0  # no negative zero
     return f"{rounded:,.{max(places, 0)}f}".replace(",", "\u202f")
@@ -82,42 +64,58 @@ def show(estimate: Estimate | None, unit: str = "") -> str:
     """'12.35 kJ [12.10, 12.60]': value and interval to two significant digits of the half-width;
     'not measured' for None.
 
-    A number that is exact by definition ('560 W') stands bare, without decimals it does not have.
-    Where the half-width is so large that its digits would round the value to less than two ('12
-    [0.61, 29 000]'), value and edges have two significant digits each of their own.
+    A number that is exact by definition ('560 W') stands without interval and without decimals
+    that the number does not have. If the half-width is so large that its digits would leave the
+    value less than two ('12 [0.61, 29 000]'), value, low and high are rounded separately, to two
+    significant digits.
     """
     if estimate is None:
         return "not measured"
     factor, label = prefix(estimate.value, unit)
     value, low, high = estimate.value / factor, estimate.low / factor, estimate.high / factor
     if high == low:
-        places = next((p for p in range(4) if round(value, p) == value), None)
-        return (
-            show_value(estimate.value, unit, 4)
-            if places is None
-            else f"{number(value, places)}{' ' + label if label else ''}"
-        )
+        exact_places = next((p for p in range(4) if round(value, p) == value), None)
+        if exact_places is None:
+            return show_value(estimate.value, unit, 4)
+        return _with_unit(number(value, exact_places), label)
     places = min(decimals((high - low) / 2), 6)
     lost = value != 0 and places < min(decimals(abs(value)), 6)
-    parts = [_own_digits(x) if lost and x else number(x, places) for x in (value, low, high)]
-    return f"{parts[0]}{' ' + label if label else ''} [{parts[1]}, {parts[2]}]"
+    parts = [_two_digits(x) if lost and x else number(x, places) for x in (value, low, high)]
+    return f"{_with_unit(parts[0], label)} [{parts[1]}, {parts[2]}]"
 
 
-def _own_digits(x: float) -> str:
-    """To two significant digits of its own; with an exponent where that would be a row of zeros."""
+def show_stated(value: float, low: float, high: float, unit: str = "") -> str:
+    """'428 W [373, 483]': a value and range that a person stated, with all their digits."""
+    factor, label = prefix(value, unit)
+    parts = [_all_digits(x / factor) for x in (value, low, high)]
+    return f"{_with_unit(parts[0], label)} [{parts[1]}, {parts[2]}]"
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return f"{text} {unit}" if unit else text
+
+
+def _two_digits(x: float) -> str:
+    """To two significant digits; very large and very small numbers with an exponent."""
     return number(x, decimals(abs(x))) if 1e-4 <= abs(x) < 1e9 else f"{x:.2g}"
 
 
+def _all_digits(x: float) -> str:
+    """The fewest decimals that leave the number unchanged, apart from binary rounding."""
+    for places in range(13):
+        if math.isclose(round(x, places), x, rel_tol=1e-12):
+            return number(x, places)
+    return f"{x:.12g}"
+
+
 def show_value(value: float | None, unit: str = "", significant: int = 3) -> str:
-    """A bare number for a table whose interval stands elsewhere: '12.3 kJ'; 'not measured' for
-    None.
-    """
+    """'12.3 kJ', for a table with the interval in a different place; 'not measured' for None."""
     if value is None:
         return "not measured"
     factor, label = prefix(value, unit)
     scaled = value / factor
     places = decimals(abs(scaled), significant) if scaled else 0
-    return f"{number(scaled, min(places, 6))}{' ' + label if label else ''}"
+    return _with_unit(number(scaled, min(places, 6)), label)
 
 
 def percent(share: Estimate) -> str:
@@ -126,7 +124,7 @@ def percent(share: Estimate) -> str:
 
 
 def relative(estimate: Estimate) -> str:
-    """'−3.1 % … +8.2 %' of the value; empty where the value is 0."""
+    """'−3.1 % … +8.2 %' of the value; empty for the value 0."""
     if estimate.value == 0:
         return ""
     down, up = (

@@ -1,1 +1,1 @@
-"""Reports: one file a format. Each is pure: a document in, bytes out."""
+"""Reports: a file for every format. Reports are pure functions: a document in, bytes out."""

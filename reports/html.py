@@ -1,9 +1,9 @@
-"""HTML: one file that opens offline, with charts. Every number also stands in a table, for print
-and for browsers without JavaScript.
+"""HTML: one file that opens offline, with charts. Every number of a chart is also in a table, for
+print and for browsers without JavaScript.
 
-Foreign text meets four fences: autoescape, data that is never markup, JSON in which no tag can
-begin, and a content security policy that runs the page's own two scripts by their hash, evaluates
-nothing and loads nothing.
+Four fences stop foreign text: templates escape text, data is never markup, JSON blocks contain
+no characters of a tag, and a content security policy runs the page's own two scripts by their hash,
+evaluates no code and loads nothing.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from energybench.model import Document, Measurement, Study
-from energybench_reports.charts import power_and_energy as charts
-from energybench_reports.charts import record as chart_record
-from energybench_reports.charts import roofline as chart_limits
-from energybench_reports.charts import study as chart_study
+from energybench.model import Document
+from energybench_reports.charts.document import figures
+from energybench_reports.charts.figure import library
 from energybench_reports.json_report import envelope
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Section, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
-SIDE_BY_SIDE = 4  # measurements; with more, each is a row
+SIDE_BY_SIDE = 4  # most measurements side by side; with more, a measurement is a row
+# Sections whose tables are behind a click on the screen, and open in print.
 FOLDED = frozenset(
     {"repeats", "power", "work", "checks", "budget", "boundary", "channels", "provenance"}
-)  # behind a click on the screen, open in print
+)
 
 
 class Html:
@@ -41,22 +40,13 @@ class Html:
 
     name = "html"
     about = (
-        "For people who must be convinced: one page with charts that opens offline, prints, light "
-        "and dark."
+        "For readers who must be convinced: one page with charts, which opens offline and prints, "
+        "light and dark."
     )
     suffix = ".html"
 
     def render(self, document: Document) -> bytes:
         view = build(document)
-        figures = list(charts.figures(document.of(Measurement), document.timelines, view.labels))
-        roofline = chart_limits.roofline(
-            charts.library("altair"), document.of(Measurement), view.labels
-        )
-        figures += [roofline] if roofline is not None else []
-        figures += chart_record.figures(
-            charts.library("altair"), document.of(Measurement), view.labels
-        )
-        figures += chart_study.figures(charts.library("altair"), document.of(Study))
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -64,25 +54,24 @@ class Html:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        library, start = (
-            for_script(text) for text in (bundle(), (TEMPLATES / "report.js").read_text("utf-8"))
-        )
+        drawing = for_script(bundle())
+        start = for_script((TEMPLATES / "report.js").read_text("utf-8"))
         page = environment.get_template("report.html.j2").render(
             view=view,
             arranged=arranged,
             folded=FOLDED,
-            figures=[(figure, for_json(figure.spec)) for figure in figures],
+            figures=[(figure, for_json(figure.spec)) for figure in figures(document, view.labels)],
             style=Markup((TEMPLATES / "report.css").read_text("utf-8")),
-            library=Markup(library),
+            library=Markup(drawing),
             start=Markup(start),
-            policy=policy((library, start)),
+            policy=policy((drawing, start)),
             data=for_json(msgspec.to_builtins(envelope(document))),
         )
         return page.encode()
 
 
 def arranged(section: Section) -> tuple[Table, ...]:
-    """The section's tables, with few measurements side by side."""
+    """The section's tables; a few measurements stand side by side."""
     turn = section.key == "measurements" and all(
         len(table.rows) <= SIDE_BY_SIDE for table in section.tables
     )
@@ -90,32 +79,29 @@ def arranged(section: Section) -> tuple[Table, ...]:
 
 
 def bundle() -> str:
-    """The JavaScript of Vega, Vega-Lite and Vega-Embed that fits the installed altair's
-    specifications.
+    """The JavaScript of Vega, Vega-Lite and Vega-Embed for the specifications of the installed
+    altair.
     """
-    converter, altair = charts.library("vl_convert"), charts.library("altair")
+    converter, altair = library("vl_convert"), library("altair")
     major, minor = re.findall(r"\d+", altair.SCHEMA_VERSION)[:2]
     wanted = f"{major}.{minor}"
-    known = converter.get_vegalite_versions()
-    text: str = converter.javascript_bundle(vl_version=wanted if wanted in known else known[-1])
+    versions = converter.get_vegalite_versions()
+    text: str = converter.javascript_bundle(
+        vl_version=wanted if wanted in versions else versions[-1]
+    )
     return text
 
 
 def for_script(code: str) -> str:
-    """JavaScript that can stand in a <script>: no end tag and no comment that would hide one (HTML
-    4.12.1.3). The backslashes change no string.
+    """JavaScript for the inside of a <script>: without an end tag, and without a comment that
+    would hide the end tag (HTML 4.12.1.3). The backslashes do not change the value of a string.
     """
-    return (
-        re.sub(r"<(?=/script)", r"<\\", code, flags=re.IGNORECASE).replace("<!--", r"<\!--")
-        if re.search(r"</script|<!--", code, re.IGNORECASE)
-        else code
-    )
+    without_end = re.sub(r"<(?=/script)", r"<\\", code, flags=re.IGNORECASE)
+    return without_end.replace("<!--", r"<\!--")
 
 
 def for_json(thing: Any) -> Markup:
-    """JSON that can stand in a <script> and in nothing else's way: ASCII only, no character that
-    HTML knows.
-    """
+    """JSON for the inside of a <script>: ASCII only, without the characters <, > and & of HTML."""
     text = json.dumps(thing, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -123,9 +109,7 @@ def for_json(thing: Any) -> Markup:
 
 
 def policy(scripts: Iterable[str]) -> str:
-    """Content security policy: these scripts by their hash, inline style, and nothing from
-    anywhere.
-    """
+    """Content security policy: the scripts by their hash, inline style, and nothing else."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
         for script in scripts

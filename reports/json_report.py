@@ -1,19 +1,22 @@
-"""JSON: a single result as the contract has it, several in one document.
-
-What any other program reads.
-"""
+"""JSON for other programs: a single result as in the contract, several results in one document."""
 
 from __future__ import annotations
+
+import re
 
 import msgspec
 
 from energybench.model import SCHEMA, Document
 
+# Characters that JSON allows in a string as they stand, although a terminal obeys some (DEL and the
+# C1 controls) and others change the direction of text (Unicode Standard Annex 9).
+_TO_ESCAPE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
 
 class Json:
-    """One JSON document, indented, with a newline at its end.
+    """One JSON document, indented, with a newline at the end.
 
-    Timelines are for charts and stay in the run directory's samples.
+    Timelines are left out: charts need timelines, and the run directory has the samples.
     """
 
     name = "json"
@@ -23,8 +26,10 @@ class Json:
     suffix = ".json"
 
     def render(self, document: Document) -> bytes:
-        made: object = document.results[0] if len(document.results) == 1 else envelope(document)
-        return msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
+        content: object = document.results[0] if len(document.results) == 1 else envelope(document)
+        text = msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+        escaped = _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+        return f"{escaped}\n".encode()
 
 
 def envelope(document: Document) -> dict[str, object]:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from energybench.model import Document
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Answer, Section, Table, View
-from energybench_reports.view.wording import Cell
+from energybench_reports.view.wording import TableCell
 
-SIDE_BY_SIDE = 4  # measurements; with more, each is a row
-# Brackets stay readable: they make a link only before "(", "[" or ":". An underscore within a word
-# makes nothing.
+SIDE_BY_SIDE = 4  # most measurements side by side; with more, a measurement is a row
+# Characters that start markup. Brackets stay readable: a bracket makes a link only before "(", "["
+# or ":". An underscore inside a word starts no markup.
 _INLINE = re.compile(r"[\\`*#|~$]|\](?=[(\[:])|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _LEADING = re.compile(r"^(?:[-+=>]|\d+(?=[.)]))")
 
@@ -21,7 +21,7 @@ _LEADING = re.compile(r"^(?:[-+=>]|\d+(?=[.)]))")
 class Markdown:
     """GitHub-flavoured Markdown.
 
-    Foreign text is escaped: no label can end a table, start markup or carry HTML.
+    Foreign text is escaped: a label cannot end a table, start markup or carry HTML.
     """
 
     name = "markdown"
@@ -33,16 +33,18 @@ class Markdown:
 
 
 def escape(text: str) -> str:
-    """Text that renders as itself: Markdown's punctuation gets a backslash, HTML's becomes
-    entities.
+    """Text that renders unchanged: the punctuation of Markdown gets a backslash, the punctuation
+    of HTML becomes entities.
     """
-    return html.escape(_INLINE.sub(lambda found: "\\" + found[0], text), quote=False)
+    return html.escape(_INLINE.sub(lambda match: "\\" + match[0], text), quote=False)
 
 
 def _item(text: str) -> str:
-    """Escaped text that may begin a block: no nested list, no underline of a heading."""
+    """Escaped text for the start of a block: begins neither a nested list nor the underline of a
+    heading.
+    """
     return _LEADING.sub(
-        lambda found: found[0] + "\\" if found[0].isdigit() else "\\" + found[0], escape(text)
+        lambda match: match[0] + "\\" if match[0].isdigit() else "\\" + match[0], escape(text)
     )
 
 
@@ -51,18 +53,19 @@ def _page(view: View) -> Iterator[str]:
     for answer in view.answers:
         yield from _answer(answer)
     if not view.answers:
-        yield "This document holds no results.\n"
+        yield "This document contains no results.\n"
     for note in view.notes:
         yield f"- {_item(note)}"
     yield ""
     if view.weaknesses:
         yield "## Doubts\n"
         for weakness in view.weaknesses:
-            said = "; ".join(
+            messages = "; ".join(
                 f"{escape(message)} ({escape(', '.join(subjects))})"
-                for message, subjects in weakness.said
+                for message, subjects in weakness.messages
             )
-            yield f"- **{escape(weakness.code)}**: {said}. **Remedy:** {escape(weakness.remedy)}"
+            remedy = escape(weakness.remedy)
+            yield f"- **{escape(weakness.code)}**: {messages}. **Remedy:** {remedy}"
         yield ""
     for section in view.sections:
         if not section.detail:
@@ -106,5 +109,5 @@ def _table(table: Table) -> Iterator[str]:
     yield ""
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: TableCell) -> str:
     return escape(cell.line) or " "

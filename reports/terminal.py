@@ -1,4 +1,4 @@
-"""Plain text, 100 columns wide: what the command line shows and a log keeps."""
+"""Plain text, 100 columns wide, for the screen and for logs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from rich.text import Text
 from energybench.model import Document
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Answer, Section, Table, View
-from energybench_reports.view.wording import Cell
+from energybench_reports.view.wording import TableCell
 
 WIDTH = 100
-SIDE_BY_SIDE = 3  # measurements; more of them follow below
+SIDE_BY_SIDE = 3  # most measurements side by side; further measurements follow below
 _GAP = 3  # between two columns of rich's SIMPLE_HEAD box
-# Stand-ins from the private use area, which foreign text has been cleaned of: rich would break a
-# line at the spaces they stand for.
+# Characters of the private use area stand for spaces at which rich must not break a line. Foreign
+# text has been cleaned of the private use area.
 _NARROW, _FIXED = "\ue000", "\ue001"
 _INTERVAL = re.compile(r"\[[^\[\]]{1,40}\]")
 
-Columns = Sequence[Sequence[Cell]]
+Columns = Sequence[Sequence[TableCell]]
 
 
 class Terminal:
@@ -61,13 +61,13 @@ def _page(console: Console, view: View) -> None:
     for answer in view.answers:
         _answer(console, answer)
     if not view.answers:
-        _say(console, "This document holds no results.")
+        _say(console, "This document contains no results.")
     for note in view.notes:
         _say(console, note)
     if view.weaknesses:
         _heading(console, "Doubts", "-")
         for weakness in view.weaknesses:
-            for message, subjects in weakness.said:
+            for message, subjects in weakness.messages:
                 _say(console, f"{weakness.code} ({', '.join(subjects)}): {message}", hang=2)
             _say(console, f"remedy: {weakness.remedy}", indent=2, hang=8)
     for section in view.sections:
@@ -124,40 +124,33 @@ def _grid(console: Console, table: Table) -> None:
         _say(console, table.about)
 
 
-def _lines(cell: Cell, stacked: bool) -> list[str]:
-    """The cell's text with its note beside it, or under it."""
+def _lines(cell: TableCell, stacked: bool) -> list[str]:
+    """The cell's text with the note beside the text or, if stacked, under the text."""
     return [cell.text, cell.aside] if stacked and cell.note else [cell.line]
 
 
 def _floors(table: Table, columns: Columns, stacked: bool) -> list[int]:
-    """Width under which a column is not squeezed for the others' sake: figures stay on one line,
-    prose may wrap.
+    """Least width of each column as long as other columns can still be narrowed: figures stay on
+    one line, prose may wrap.
     """
     floors = []
     for name, column in zip(table.head, columns, strict=True):
-        figures = max(
-            (
-                cell_len(line)
-                for cell in column
-                if cell.aside.startswith("[")
-                for line in _lines(cell, stacked)
-            ),
-            default=0,
-        )
-        floors.append(
-            max(
-                min(figures, WIDTH // 2),
-                min(cell_len(name), 12),
-                14 if figures == 0 and not stacked else 6,
-            )
-        )
+        widths = [
+            cell_len(line)
+            for cell in column
+            if cell.aside.startswith("[")
+            for line in _lines(cell, stacked)
+        ]
+        figures = max(widths, default=0)
+        least = 14 if figures == 0 and not stacked else 6
+        floors.append(max(min(figures, WIDTH // 2), min(cell_len(name), 12), least))
     return floors
 
 
 def _widths(table: Table, columns: Columns, stacked: bool) -> list[int]:
-    """Column widths that fill at most the page: the widest gives way first, figures last.
+    """Column widths that fill at most the page. The widest column is narrowed first, figures last.
 
-    Nothing is ever cut off.
+    No text is ever cut off.
     """
     widths = [
         max(cell_len(name), *(cell_len(line) for cell in column for line in _lines(cell, stacked)))
@@ -174,10 +167,9 @@ def _widths(table: Table, columns: Columns, stacked: bool) -> list[int]:
 
 
 def _text(text: str) -> Text:
-    """Text whose numbers and intervals are never broken."""
-    return Text(
-        _INTERVAL.sub(lambda found: found[0].replace(" ", _FIXED), text).replace("\u202f", _NARROW)
-    )
+    """Text in which numbers and intervals are never broken between lines."""
+    fixed = _INTERVAL.sub(lambda match: match[0].replace(" ", _FIXED), text)
+    return Text(fixed.replace("\u202f", _NARROW))
 
 
 def _heading(console: Console, text: str, rule: str) -> None:
@@ -187,6 +179,6 @@ def _heading(console: Console, text: str, rule: str) -> None:
 
 
 def _say(console: Console, text: str, indent: int = 0, hang: int = 0) -> None:
-    """A paragraph, wrapped; continuation lines stand `hang` further in."""
+    """A paragraph, wrapped; continuation lines are indented by `hang` more columns."""
     for i, line in enumerate(_text(text).wrap(console, WIDTH - indent - hang)):
         console.print(Padding(line, (0, 0, 0, indent + (hang if i else 0))))

@@ -1,4 +1,4 @@
-"""Options that every test may read."""
+"""Options and surroundings of all tests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A shell starts background jobs with SIGINT ignored, and what we start would inherit that:
-    tests of Ctrl-C want it as at a terminal.
+    """Waiting threads sleep, and SIGINT interrupts.
+
+    A shell starts background jobs with SIGINT ignored, and programs that the tests start would
+    inherit that; tests of Ctrl-C need the behaviour of a terminal.
     """
     del config
-    os.environ.setdefault(
-        "OMP_WAIT_POLICY", "passive"
-    )  # several tests share the cores: a thread that waits is not to spin
+    # Several tests share the cores: a thread that waits must not spin.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         with contextlib.suppress(ValueError):  # not in the main thread
             signal.signal(signal.SIGINT, signal.default_int_handler)

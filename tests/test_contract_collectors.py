@@ -1,24 +1,41 @@
-"""What every registered collector promises, built in or not."""
+"""The promises of every registered collector, built-in or not."""
 
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from energybench.model import Channel, Doubt, DoubtCode
 from energybench.plugins import Collector, DescribesHost, Unavailable, load, registered
 from tests.simulators import context
 
 NAMES = sorted(registered("collectors"))
+ROOT = Path(__file__).parents[1]
 
 
-def test_the_built_in_ones_are_registered() -> None:
-    """They come in by the same door as anyone's."""
+def test_the_built_in_collectors_are_registered() -> None:
+    """The built-in collectors are registered in the same way as the collectors of a plugin."""
     assert {"nvml", "rapl", "perf_rapl", "pm_counters", "estimate"} <= set(NAMES)
 
 
-def opened(name: str, root: Path) -> tuple[Collector, list, Unavailable | None]:
+@pytest.mark.parametrize("name", NAMES)
+def test_has_a_page(name: str) -> None:
+    """Each collector of this distribution has a page of docs that begins with the name; a package
+    of somebody else documents its own.
+    """
+    dist = registered("collectors")[name].dist
+    if dist is None or dist.name != "energybench":
+        pytest.skip(f"{name} belongs to another distribution")
+    page = ROOT / "docs" / "sensors" / f"{name}.md"
+    assert page.exists(), page
+    assert page.read_text("utf-8").startswith(f"# {name}: ")
+
+
+def opened(name: str, root: Path) -> tuple[Collector, list[Channel], Unavailable | None]:
+    """The collector, and its channels or the reason why it is not available."""
     collector = load("collectors", name)
     try:
         return collector, list(collector.open(context(root))), None
@@ -33,9 +50,9 @@ def test_opens_or_says_why_not(name: str, root: str, tmp_path: Path) -> None:
     collector, channels, unavailable = opened(name, tmp_path if root == "bare" else Path("/"))
     assert collector.name == name
     if unavailable is not None:
-        for said in (unavailable.reason, unavailable.remedy):
-            assert said.strip()
-            assert "\n" not in said
+        for sentence in (unavailable.reason, unavailable.remedy):
+            assert sentence.strip()
+            assert "\n" not in sentence
     else:
         values = collector.read()
         assert channels
@@ -48,8 +65,12 @@ def test_opens_or_says_why_not(name: str, root: str, tmp_path: Path) -> None:
         assert {channel.collector for channel in channels} == {name}
     if isinstance(collector, DescribesHost):
         assert all(
-            code and message and remedy and "\n" not in message + remedy
-            for code, message, remedy in collector.doubts()
+            isinstance(doubt, Doubt)
+            and doubt.code in get_args(DoubtCode)
+            and doubt.message
+            and doubt.remedy
+            and "\n" not in doubt.message + doubt.remedy
+            for doubt in collector.doubts()
         )
         list(collector.gpus())
     collector.close()
@@ -58,7 +79,7 @@ def test_opens_or_says_why_not(name: str, root: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_close_without_open(name: str) -> None:
-    """Nothing was taken, so there is nothing to give back."""
+    """A collector that was never opened can be closed, and reads nothing."""
     collector = load("collectors", name)
     collector.close()
     assert list(collector.read()) == []
@@ -66,23 +87,24 @@ def test_close_without_open(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_opens_again_after_close(name: str) -> None:
-    """A second session in one process finds what the first found."""
+    """A second session in the same process finds the same channels, or the same reason."""
     collector, channels, unavailable = opened(name, Path("/"))
     collector.close()
-    again, refused = [], None
+    second: list[Channel] = []
+    reason = None
     try:
-        again = list(collector.open(context()))
+        second = list(collector.open(context()))
     except Unavailable as error:
-        refused = error.reason
-    assert refused == (unavailable.reason if unavailable else None)
-    assert [channel.id for channel in again] == [channel.id for channel in channels]
+        reason = error.reason
+    assert reason == (unavailable.reason if unavailable else None)
+    assert [channel.id for channel in second] == [channel.id for channel in channels]
     collector.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_spent_where_absent(name: str, tmp_path: Path) -> None:
-    """On a tree without sensors `open` costs milliseconds at most."""
-    load("collectors", name)  # imports are not opening
+    """On a tree without sensors `open` costs milliseconds at most, the import not counted."""
+    load("collectors", name)
     start_s = time.process_time()
     collector, _, _ = opened(name, tmp_path)
     assert time.process_time() - start_s < 0.05
@@ -90,7 +112,7 @@ def test_nothing_is_spent_where_absent(name: str, tmp_path: Path) -> None:
 
 
 def test_importing_collectors_imports_nothing_heavy() -> None:
-    """No sensor library, table package or number cruncher comes with the class itself."""
+    """Loading the class imports no library of a sensor, of tables or of numerics."""
     code = (
         "import sys; from energybench.plugins import load, registered\n"
         "for name in registered('collectors'): load('collectors', name)\n"

@@ -1,10 +1,11 @@
-"""What every registered workload promises, ours and anyone's."""
+"""The promises of every registered workload, built-in or not."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,20 @@ from energybench.model import Work
 from energybench.plugins import Workload, load, registered
 
 NAMES = sorted(registered("workloads"))
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_has_a_page(name: str) -> None:
+    """Each workload of this distribution has a page of docs that begins with the name; a package
+    of somebody else documents its own.
+    """
+    dist = registered("workloads")[name].dist
+    if dist is None or dist.name != "energybench":
+        pytest.skip(f"{name} belongs to another distribution")
+    page = ROOT / "docs" / "workloads" / f"{name}.md"
+    assert page.exists(), page
+    assert page.read_text("utf-8").startswith(f"# {name}: ")
 
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
@@ -20,6 +35,7 @@ def region(label: str) -> contextlib.AbstractContextManager[None]:
 
 
 def run_once(name: str) -> tuple[Workload, Work]:
+    """A workload after one run of its smallest size on the CPU."""
     workload: Workload = load("workloads", name)
     workload.setup("smoke", "cpu", region, {})
     return workload, workload.run(region)
@@ -27,6 +43,7 @@ def run_once(name: str) -> tuple[Workload, Work]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_smoke_size_runs_and_passes_its_own_checks(name: str) -> None:
+    """The size "smoke" does verified work, and a second run does the same work."""
     workload, work = run_once(name)
     assert workload.name == name
     assert "smoke" in workload.sizes
@@ -36,16 +53,14 @@ def test_smoke_size_runs_and_passes_its_own_checks(name: str) -> None:
     checks = workload.verify()
     assert checks
     assert [check for check in checks if not check.passed] == []
-    _, again = run_once(name)
-    assert (again.fingerprint, again.amount, again.unit) == (
-        work.fingerprint,
-        work.amount,
-        work.unit,
-    )
+    _, second = run_once(name)
+    assert second.fingerprint == work.fingerprint
+    assert (second.amount, second.unit) == (work.amount, work.unit)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_are_plain_scalars_and_name_the_defaults(name: str) -> None:
+    """The settings can stand in a result, and include those that nobody set."""
     workload: Workload = load("workloads", name)
     workload.setup("smoke", "cpu", region, {})
     settings = workload.settings()
@@ -60,9 +75,10 @@ def test_settings_are_plain_scalars_and_name_the_defaults(name: str) -> None:
     ("size", "device", "settings"),
     [("gigantic", "cpu", {}), ("smoke", "abacus", {}), ("smoke", "cpu", {"no_such_setting": "1"})],
 )
-def test_what_is_wrong_is_bad_input_with_a_remedy(
+def test_a_wrong_size_device_or_setting_is_bad_input_with_a_remedy(
     name: str, size: str, device: str, settings: dict[str, str]
 ) -> None:
+    """The message is one line, and says what to do."""
     workload: Workload = load("workloads", name)
     with pytest.raises(BadInput) as caught:
         workload.setup(size, device, region, settings)
@@ -72,7 +88,7 @@ def test_what_is_wrong_is_bad_input_with_a_remedy(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_importing_costs_no_heavy_library(name: str) -> None:
-    """`energybench list workloads` loads every plugin; that must not take seconds."""
+    """`energybench list workloads` loads every plugin, and must not take seconds."""
     module = registered("workloads")[name].module
     code = (
         f"import sys, {module}; print([m for m in ('torch', 'scipy', 'transformers', 'pandas') if "

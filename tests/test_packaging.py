@@ -1,4 +1,4 @@
-"""What is installed is what the tree holds, and it runs elsewhere."""
+"""The wheel holds the files of the tree, and runs in another place."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ FOLDERS = {
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of the tree as it stands, built beside it from a copy, with the setuptools that is
-    here.
-    """
+    """A wheel of the tree as it stands, built from a copy with the installed setuptools."""
     out = tmp_path_factory.mktemp("wheel")
     source = out / "source"
     tracked = subprocess.run(
@@ -45,7 +43,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
-def test_the_wheel_holds_what_the_tree_holds(wheel: Path) -> None:
+def test_the_wheel_holds_the_files_of_the_tree(wheel: Path) -> None:
     """Every module, template and data file of the three folders, and nothing else."""
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -59,8 +57,8 @@ def test_the_wheel_holds_what_the_tree_holds(wheel: Path) -> None:
 
 
 def test_the_wheel_runs_from_another_directory(wheel: Path, tmp_path: Path) -> None:
-    """Installed in a clean environment (its dependencies are this one's), from elsewhere, with
-    templates and data.
+    """In an environment of its own, with the dependencies of this environment and from another
+    directory, the wheel finds its templates and data.
     """
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True
@@ -76,8 +74,8 @@ def test_the_wheel_runs_from_another_directory(wheel: Path, tmp_path: Path) -> N
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)
     dependencies = next(path for path in sys.path if path.endswith("site-packages"))
-    # The editable install of the tree must not answer for the wheel: dependencies are seen through
-    # links, energybench is not among them.
+    # The editable install of the tree must not stand in for the wheel: links lead to the
+    # dependencies, and none to energybench.
     for entry in Path(dependencies).iterdir():
         if (
             "energybench" not in entry.name
@@ -97,16 +95,16 @@ def test_the_wheel_runs_from_another_directory(wheel: Path, tmp_path: Path) -> N
             timeout=120,
         )
 
-    where = subprocess.run(
+    origin = subprocess.run(
         [str(python), "-c", "import energybench; print(energybench.__file__)"],
         cwd=tmp_path,
         env=env,
         capture_output=True,
         text=True,
     )
-    assert str(packages) in where.stdout
-    for what in ("workloads", "collectors", "reports", "scenarios"):
-        listed = run("list", what, "--json")
+    assert str(packages) in origin.stdout
+    for things in ("workloads", "collectors", "reports", "scenarios"):
+        listed = run("list", things, "--json")
         assert listed.returncode == 0, listed.stderr
         entries = json.loads(listed.stdout)["entries"]
         assert entries
@@ -130,16 +128,16 @@ def test_dependencies_are_few_and_pinned() -> None:
         for line in (ROOT / "constraints.txt").read_text().splitlines()
         if "==" in line
     }
-    wanted = {
+    required = {
         requirement.split(">")[0].split("[")[0].lower() for requirement in project["dependencies"]
     }
-    assert len(wanted) <= 12
-    assert wanted <= pinned
+    assert len(required) <= 12
+    assert required <= pinned
     assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text()
 
 
-def test_version_is_said_once() -> None:
-    """pyproject.toml and the package agree."""
+def test_the_version_agrees() -> None:
+    """pyproject.toml and the package state the same version."""
     import tomllib
 
     import energybench

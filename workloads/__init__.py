@@ -1,4 +1,4 @@
-"""Workloads: real algorithms that count their work and verify their result.
+"""Workloads: real algorithms, with counted work and a verified result.
 
-One file or folder each.
+Every workload is a folder of modules; helpers shared by several workloads are files beside them.
 """

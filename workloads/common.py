@@ -1,5 +1,6 @@
-"""What every workload needs: settings, devices, threads, reproducible inputs, fingerprints and
-honest checks. torch is imported late.
+"""Helpers of every workload: devices, threads, reproducible inputs, fingerprints and honest checks.
+
+torch is imported late.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,82 +28,13 @@ from energybench.model import Verification
 if TYPE_CHECKING:
     import torch
 
-Scalar = str | int | float | bool | None
-
-
 _SET_PARENT_DEATH_SIGNAL = 1
 _HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # read once by torch's allocator
 
 
-class Settings:
-    """Reads the `--set key=value` strings of one workload.
-
-    Raises BadInput that names the key and what is allowed.
-    """
-
-    def __init__(self, given: Mapping[str, str], allowed: Sequence[str]) -> None:
-        for key in given:
-            if key not in allowed:
-                raise BadInput(f"--set {key}", "no such setting", f"have: {', '.join(allowed)}")
-        self._given = given
-
-    def choice(self, key: str, default: str, options: Sequence[str]) -> str:
-        value = self._given.get(key, default)
-        if value not in options:
-            raise self._bad(key, f"one of {', '.join(options)}")
-        return value
-
-    def flag(self, key: str, default: bool) -> bool:
-        return self.choice(key, str(default).lower(), ("true", "false")) == "true"
-
-    def whole(self, key: str, default: int, low: int, high: int) -> int:
-        """An integer within [low, high]."""
-        text = self._given.get(key)
-        try:
-            value = default if text is None else int(text)
-        except ValueError:
-            raise self._bad(key, f"a whole number from {low} to {high}") from None
-        if text is not None and not low <= value <= high:
-            raise self._bad(key, f"a whole number from {low} to {high}")
-        return value
-
-    def threads(self) -> int:
-        """`threads`, 0 where it is not set.
-
-        Raises BadInput for more than there are CPUs: they would stand in each other's way.
-        """
-        asked = self.whole("threads", 0, 1, 4096)
-        if asked > len(cpus()):
-            raise BadInput(
-                f"--set threads={asked}",
-                f"this process may run on {len(cpus())} CPU(s)",
-                "as many, or leave it out",
-            )
-        return asked
-
-    def number(self, key: str, default: float, low: float, high: float) -> float:
-        """A float within [low, high]; NaN is outside of every interval."""
-        text = self._given.get(key)
-        try:
-            value = default if text is None else float(text)
-        except ValueError:
-            raise self._bad(key, f"a number from {low:g} to {high:g}") from None
-        if not low <= value <= high:
-            raise self._bad(key, f"a number from {low:g} to {high:g}")
-        return value
-
-    def _bad(self, key: str, allowed: str) -> BadInput:
-        return BadInput(f"--set {key}={self._given.get(key)}", "not allowed", f"allowed: {allowed}")
-
-
-def check_size(workload: str, size: str, sizes: Sequence[str]) -> None:
-    if size not in sizes:
-        raise BadInput(f"{workload} --size {size}", "no such size", f"have: {', '.join(sizes)}")
-
-
 def require_torch(huge_pages: bool = False) -> None:
-    """Raises BadInput where torch is not installed: the workloads are an optional extra. Called
-    before anything loads it, so that its threads are pinned.
+    """Raises BadInput if torch is not installed: the workloads are an optional extra. Call this
+    function before anything loads torch, so that torch's threads are pinned.
 
     `huge_pages`: for work that streams through memory.
     """
@@ -118,27 +50,19 @@ def require_torch(huge_pages: bool = False) -> None:
 
 
 def torch_device(name: str, several: bool = False) -> torch.device:
-    """The device that `--device` names: cpu, cuda or cuda:N; for a workload that uses `several`
-    GPUs also node, all of them: cuda without a number.
+    """The device named by `--device`: cpu, cuda or cuda:N. A workload that uses `several` GPUs also
+    accepts node, meaning every GPU: the result is then cuda without a number.
 
-    Raises BadInput where it is unknown or absent.
+    Raises BadInput if the device is unknown or absent.
     """
     import torch
 
     if name == "cpu":
         return torch.device("cpu")
-    if name == "node" and several and torch.cuda.is_available():
-        return torch.device("cuda")
-    if name == "node" and several:
-        raise BadInput(
-            "--device node", "means every GPU of the node, and torch sees none", "use --device cpu"
-        )
     if name == "node":
-        raise BadInput(
-            "--device node",
-            "this workload does not use several GPUs yet",
-            "use --device cuda, or cuda:N for one of them",
-        )
+        return _every_gpu(several)
+
+    # A single GPU, by its number
     kind, colon, number = name.partition(":")
     if kind != "cuda" or (colon and not number.isdecimal()):
         raise BadInput(f"--device {name}", "no such device", "have: cpu, cuda, cuda:N")
@@ -147,7 +71,8 @@ def torch_device(name: str, several: bool = False) -> torch.device:
         raise BadInput(
             f"--device {name}",
             why,
-            "use --device cpu, or install a CUDA build of torch on a node with a GPU and its driver",
+            "use --device cpu, or install a CUDA build of torch on a node with a GPU and its "
+            "driver",
         )
     count, index = torch.cuda.device_count(), int(number or 0)
     if index >= count:
@@ -159,8 +84,27 @@ def torch_device(name: str, several: bool = False) -> torch.device:
     return torch.device("cuda", index)
 
 
+def _every_gpu(several: bool) -> torch.device:
+    """cuda without a number, for `--device node`. Raises BadInput if the workload uses one GPU
+    only (`several` is False), or if torch sees no GPU.
+    """
+    import torch
+
+    if not several:
+        raise BadInput(
+            "--device node",
+            "this workload does not use several GPUs yet",
+            "use --device cuda, or cuda:N for one of them",
+        )
+    if not torch.cuda.is_available():
+        raise BadInput(
+            "--device node", "means every GPU of the node, and torch sees none", "use --device cpu"
+        )
+    return torch.device("cuda")
+
+
 def synchronise(device: torch.device) -> None:
-    """Wait until the device has finished, so that a clock read next tells the truth."""
+    """Wait until the device has finished, so that a clock reading includes all work submitted."""
     import torch
 
     if device.type == "cuda":
@@ -169,20 +113,18 @@ def synchronise(device: torch.device) -> None:
 
 @functools.cache
 def cpus() -> tuple[int, ...]:
-    """The CPUs that this process may run on, as they were when first asked for: a pinned thread
-    sees only its own.
+    """The CPUs that this process may run on, as of the first call: later a pinned thread sees only
+    the CPU that the thread is bound to.
     """
-    return (
-        tuple(sorted(os.sched_getaffinity(0)))
-        if hasattr(os, "sched_getaffinity")
-        else tuple(range(os.cpu_count() or 1))
-    )
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
 
 
 def pin_threads() -> None:
-    """Bind OpenMP's threads to cores, one each, unless the user has said otherwise.
+    """Bind OpenMP's threads to cores, one thread a core, unless the user has set another binding.
 
-    It takes effect where torch is not loaded yet.
+    Works only before torch is loaded.
     """
     cpus()
     if "torch" not in sys.modules:
@@ -191,16 +133,16 @@ def pin_threads() -> None:
 
 
 def ask_huge_pages() -> None:
-    """torch's larger allocations on the CPU in pages of 2 MiB, where the kernel gives them, unless
-    the user has said otherwise: a stream then waits for fewer address translations. It takes effect
-    where torch is not loaded yet.
+    """Ask for pages of 2 MiB in torch's larger allocations on the CPU, unless the user has set
+    otherwise. The kernel may refuse. With huge pages a stream waits for fewer address translations.
+    Works only before torch is loaded.
     """
     if "torch" not in sys.modules:
         os.environ.setdefault(_HUGE_PAGES, "1")
 
 
 def has_huge_pages(root: Path = Path("/")) -> bool:
-    """Whether torch asks for them and the kernel gives them
+    """Whether torch asks for huge pages and the kernel grants the request
     (Documentation/admin-guide/mm/transhuge.rst).
     """
     try:
@@ -212,27 +154,27 @@ def has_huge_pages(root: Path = Path("/")) -> bool:
 
 @contextlib.contextmanager
 def on_cpus(wanted: tuple[int, ...]) -> Iterator[None]:
-    """Processes begun here inherit these CPUs, before OpenMP looks which ones it has: our own
-    thread may be bound to a single one.
+    """Let processes started inside this context inherit the `wanted` CPUs, before OpenMP reads the
+    affinity: the calling thread may be bound to a single CPU.
     """
-    own = os.sched_getaffinity(0)
+    before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, wanted)
     try:
         yield
     finally:
-        os.sched_setaffinity(0, own)
+        os.sched_setaffinity(0, before)
 
 
 def end_with_parent() -> None:
-    """This process is ended when the one that began it is gone, in the middle of its work too
+    """Have the kernel kill this process when the parent process ends, even in the middle of work
     (prctl(2), PR_SET_PDEATHSIG).
     """
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def shares(count: int) -> tuple[tuple[int, ...], ...]:
-    """The CPUs dealt out in equal blocks where there are enough; nothing where one process has all
-    or there are fewer CPUs than processes.
+    """The CPUs dealt out to `count` processes in equal blocks. Empty for a single process, which
+    uses every CPU, and if there are fewer CPUs than processes.
     """
     mine = cpus()
     if count == 1 or len(mine) < count:
@@ -242,8 +184,10 @@ def shares(count: int) -> tuple[tuple[int, ...], ...]:
 
 
 def affinity() -> str:
-    """'2 CPUs 0-1, OMP_PROC_BIND=close': where the threads may run, for the record."""
+    """The CPUs that the threads may run on, for the record: '2 CPUs 0-1, OMP_PROC_BIND=close'."""
     numbers = cpus()
+
+    # Consecutive numbers as ranges
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:
@@ -251,25 +195,25 @@ def affinity() -> str:
         else:
             runs.append([number, number])
     listed = ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
-    bound = os.environ.get("OMP_PROC_BIND")
-    return f"{len(numbers)} CPU{'s' * (len(numbers) > 1)} {listed}, " + (
-        f"OMP_PROC_BIND={bound}" if bound else "not bound"
-    )
+
+    binding = os.environ.get("OMP_PROC_BIND")
+    bound = f"OMP_PROC_BIND={binding}" if binding else "not bound"
+    return f"{len(numbers)} CPU{'s' * (len(numbers) > 1)} {listed}, {bound}"
 
 
-def use_threads(asked: int) -> int:
-    """Let torch use `asked` CPU threads, or (0) every one that this process may run on: a CPU side
-    with idle cores is no fair baseline.
+def use_threads(count: int) -> int:
+    """Let torch use `count` CPU threads; with 0, one thread for every CPU of this process, because
+    a CPU baseline with idle cores would be unfair.
     """
     import torch
 
-    torch.set_num_threads(asked or len(cpus()))
+    torch.set_num_threads(count or len(cpus()))
     return torch.get_num_threads()
 
 
 def native_bf16(device: torch.device) -> bool:
-    """Whether torch has kernels of its own for bf16 there; on a CPU without AVX-512 it loops over
-    single elements, several times as slow as fp32.
+    """Whether torch has native bf16 kernels for the device. On a CPU without AVX-512 torch loops
+    over single elements, several times as slow as fp32.
     """
     import torch
 
@@ -286,8 +230,8 @@ def require_memory(
     device_bytes: float,
     remedy: str = "use a smaller size",
 ) -> None:
-    """Refuse in one line a problem that the machine cannot hold, before the kernel kills it in the
-    middle.
+    """Raises DoesNotFit for a problem larger than the free memory, before the kernel's
+    out-of-memory killer ends the run half-way.
     """
     import torch
 
@@ -311,9 +255,10 @@ def uniforms(
     """`count` uniforms in [0, 1) of Philox 4x64 (Salmon et al., SC 2011) under the key (seed,
     stream), the same on every machine.
 
-    Made of the raw 64-bit words (top 53 bits), whose stream NumPy guarantees across versions (NEP
-    19); its distributions it does not. `digest` is fed these very bytes: what is computed from them
-    later may differ in the last bit between two CPU models, the problem does not.
+    Made from the top 53 bits of the raw 64-bit words: NumPy guarantees the stream of words across
+    versions (NEP 19), but not the distributions. `digest` is updated with the bytes of the returned
+    array: values computed from the uniforms later may differ in the last bit between two CPU
+    models, the uniforms never do.
     """
     source = np.random.Philox(key=seed + (stream << 64))
     out = np.empty(count, dtype=np.float64)
@@ -339,17 +284,17 @@ def normals(
 
 
 def fingerprint(problem: Mapping[str, Any], inputs: str) -> str:
-    """sha256 of the problem's definition and of its inputs' digest.
+    """sha256 of the problem's definition and of the inputs' digest.
 
-    Whatever only says *how* it is solved stays out.
+    Leave out settings that only say *how* the problem is solved.
     """
     text = json.dumps({**problem, "inputs": inputs}, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def checked(quantity: str, value: float, tolerance: float) -> Verification:
-    """A check that passes where |value| is finite and within the tolerance; what is not finite has
-    no value and fails.
+    """A check that passes if |value| is finite and within the tolerance. An infinite value or NaN
+    fails and is recorded as None.
     """
     finite = math.isfinite(value)
     return Verification(

@@ -1,5 +1,5 @@
-"""What memory a step takes, counted by torch's own allocators: every tensor and workspace that it
-hands out, to the byte.
+"""Memory of a step, counted by torch's own allocators: every tensor and workspace handed out, to
+the byte.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from energybench.model import Estimate, Memory
 if TYPE_CHECKING:
     import torch
 
-# steps looked at: allocation is the same every time unless a library chooses its algorithm anew
+# Number of steps counted: steps allocate alike, unless a library chooses another algorithm
 STEPS = 2
 ON_CUDA = "torch.cuda.max_memory_allocated"
 ON_CPU = "allocations and releases of torch's CPU allocator (torch.profiler, profile_memory)"
@@ -27,17 +27,20 @@ def counted(
     device: torch.device,
     clear: Callable[[], object] = lambda: None,
 ) -> Memory:
-    """Memory of one step after one that is not looked at. `held_bytes`: what lives on a CPU before
-    it (inputs, parameters); a GPU's is read.
+    """Memory of one step; a first step runs uncounted.
 
-    `clear` gives back, before each step, what the one before it has left.
+    held_bytes  bytes on a CPU before the step (inputs, parameters); on a GPU torch is asked
+    clear       releases, before a counted step, the memory left by the previous step
     """
     step()
-    found = []
+    counts = []
     for _ in range(STEPS):
         clear()
-        found.append(_on_cuda(step, device) if device.type == "cuda" else _on_cpu(step, held_bytes))
-    peaks, extras = zip(*found, strict=True)
+        if device.type == "cuda":
+            counts.append(_on_cuda(step, device))
+        else:
+            counts.append(_on_cpu(step, held_bytes))
+    peaks, extras = zip(*counts, strict=True)
     return Memory(
         peak_bytes=_range(peaks),
         extra_bytes=_range(extras),
@@ -50,6 +53,7 @@ def _range(values: tuple[float, ...]) -> Estimate:
 
 
 def _on_cuda(step: Callable[[], object], device: torch.device) -> tuple[float, float]:
+    """(peak bytes, bytes added by the step)"""
     import torch
 
     torch.cuda.synchronize(device)
@@ -63,7 +67,9 @@ def _on_cuda(step: Callable[[], object], device: torch.device) -> tuple[float, f
 
 
 def _on_cpu(step: Callable[[], object], held_bytes: float) -> tuple[float, float]:
-    """Running sum of what is allocated and given back, in the order of time; its highest point."""
+    """(peak bytes, bytes added by the step): the maximum of the running sum of allocations and
+    releases, in order of time.
+    """
     from torch.profiler import ProfilerActivity, profile
 
     with (
@@ -87,23 +93,21 @@ def _on_cpu(step: Callable[[], object], held_bytes: float) -> tuple[float, float
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """The profiler says on the process's own stderr that it starts and stops: inside, nobody hears
-    it.
-    """
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Discard stderr of the whole process: the profiler announces its start and stop there."""
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
         os.close(nowhere)
 
 
 @contextmanager
 def fits(what: str) -> Iterator[None]:
-    """Inside, an allocation that fails is what it is: a problem that does not fit, not a fault of
-    the work. Raises DoesNotFit.
+    """Raises DoesNotFit for an allocation that fails inside this context: the problem is too large,
+    the work is not at fault.
     """
     import torch
 

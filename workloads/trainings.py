@@ -1,6 +1,4 @@
-"""What trainings share: a checkpoint's path, the steps that are left of a budget, and a loss that
-runs away.
-"""
+"""Helpers of every training: checkpoint file, remaining steps of a budget, diverging losses."""
 
 from __future__ import annotations
 
@@ -11,37 +9,40 @@ from pathlib import Path
 from energybench.errors import BadInput
 from energybench.model import Doubt
 
-_GROWN = (
-    10.0  # times the first loss (or 1 nat): far beyond what noise does to a training that learns
-)
+# A last loss above this multiple of the first loss (or of 1 nat) is doubted: far beyond the effect
+# of noise on a training that learns
+_GROWN = 10.0
 
 
 def check_checkpoint(path: str) -> None:
-    """Raises BadInput, before any work, where a checkpoint could not be written ("" is none)."""
+    """Raises BadInput, before any work, if no checkpoint could be written to the path. An empty
+    path means no checkpoint.
+    """
     if path and (not Path(path).absolute().parent.is_dir() or Path(path).is_dir()):
         what = "is a folder" if Path(path).is_dir() else "lies in no folder that exists"
         raise BadInput(f"--set checkpoint={path}", what, "a file in a folder that exists")
 
 
-class Kept:
-    """A checkpoint as this process has last seen it: two that go on from one file at a time would
-    each lose the other's steps, and their ε.
+class CheckpointFile:
+    """A checkpoint file, watched for changes by other processes: of two processes training from one
+    file at a time, each would discard the other's steps, and under privacy their ε.
     """
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
-        self._seen = self._now()
+        self._last = self._now()
 
     def _now(self) -> tuple[int, int, int] | None:
+        """(inode, modification time, size), None if there is no file."""
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except FileNotFoundError:
             return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def check(self) -> None:
-        """Raises BadInput where another process has written the file since."""
-        if self._now() != self._seen:
+        """Raises BadInput if another process has changed the file since the last use."""
+        if self._now() != self._last:
             what = (
                 "was written or removed by another process meanwhile: this run's steps since are "
                 "not in it"
@@ -53,21 +54,21 @@ class Kept:
             )
 
     def replace(self, draft: Path) -> None:
-        """The draft takes the file's place. Raises as `check`."""
+        """Rename the draft to the checkpoint's path. Raises as `check`, with the draft removed."""
         try:
             self.check()
         except BadInput:
             draft.unlink()
             raise
         draft.replace(self._path)
-        self._seen = self._now()
+        self._last = self._now()
 
 
 def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "") -> int:
-    """Of a run's steps those that `total` of all runs from a checkpoint (0: no end) leaves. `why`:
-    what more of them would do.
+    """The steps to train now: at most `steps`, and at most the remainder of `total`, the steps of
+    all runs from a checkpoint (0: no limit).
 
-    Raises BadInput where it leaves none.
+    Raises BadInput if no step remains; `why` completes the message with the harm of a further step.
     """
     if not checkpoint or not total:
         return steps
@@ -80,15 +81,18 @@ def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "")
 
 
 def numbers(losses: Sequence[float | None]) -> tuple[float | None, ...]:
-    """The losses with None in place of what is no number, as a curve has them."""
+    """The losses of a curve, with None in place of NaN and infinities."""
     return tuple(loss if loss is not None and math.isfinite(loss) else None for loss in losses)
 
 
 def require_numbers(
     losses: Sequence[float | None], weights: bool, first: int, checkpoint: str
 ) -> None:
-    """Before a checkpoint at step `first` is replaced: losses of the steps since, and whether all
-    weights are numbers. Raises BadInput where some are not.
+    """Call before replacing a checkpoint written at step `first`. Raises BadInput for a training
+    that has diverged.
+
+    losses   of the steps since the checkpoint; NaN or an infinity means divergence
+    weights  whether every weight is finite
     """
     bad = [
         step
@@ -98,11 +102,10 @@ def require_numbers(
     if weights and not bad:
         return
     by = bad[0] if bad else first + len(losses)
-    stays = (
-        f"{Path(checkpoint).name} stays at step {first}"
-        if first
-        else f"{Path(checkpoint).name} was not written"
-    )
+    if first:
+        stays = f"{Path(checkpoint).name} stays at step {first}"
+    else:
+        stays = f"{Path(checkpoint).name} was not written"
     raise BadInput(
         "training",
         f"diverged by step {by}: its loss or weights are not numbers; {stays}",
@@ -111,12 +114,14 @@ def require_numbers(
 
 
 def grown(losses: Sequence[float | None]) -> tuple[Doubt, ...]:
-    """A doubt where the last loss is far above the first: numbers, but nothing that was learned."""
-    known = [loss for loss in losses if loss is not None and math.isfinite(loss)]
-    if len(known) < 2 or known[-1] <= _GROWN * max(known[0], 1.0):
+    """A doubt if the last loss is far above the first: the losses are finite, but nothing was
+    learned.
+    """
+    finite = [loss for loss in losses if loss is not None and math.isfinite(loss)]
+    if len(finite) < 2 or finite[-1] <= _GROWN * max(finite[0], 1.0):
         return ()
     message = (
-        f"the loss went from {known[0]:.3g} to {known[-1]:.3g}: the training diverges, and its "
+        f"the loss went from {finite[0]:.3g} to {finite[-1]:.3g}: the training diverges, and its "
         "energy bought nothing"
     )
     return (

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from energybench.analysis.measurement.profiles import state
-from energybench.analysis.measurement.roofline import CPU
+from energybench.analysis.measurement.profiles import CPU, state
 from energybench.calibrating.characterise import Figures, SquareWave, characterise
 from energybench.calibrating.loads.child import LoadChild, Taken
 from energybench.calibrating.loads.wave import wave

@@ -1,5 +1,5 @@
-"""`calibrate`: the limits of a device, measured by the workload `limits` in a worker process, as `run`
-starts one: no library of the workload is known here.
+"""`calibrate`: the limits of a device, measured by the workload `limits` in a worker process like the
+workers of `run`: no library of the workload is known here.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from energybench.analysis.measurement.profiles import state
-from energybench.analysis.measurement.roofline import CPU
+from energybench.analysis.measurement.profiles import CPU, state
 from energybench.errors import BadInput
 from energybench.measuring.calibrated_sensors import now_utc
 from energybench.measuring.child import Child, Interrupted, WorkFailed, devices

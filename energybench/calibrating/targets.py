@@ -1,10 +1,10 @@
-"""The devices that `calibrate --device` names: to drive sensors, and to measure limits."""
+"""The devices that `calibrate --drive` names: to drive sensors, and to measure limits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from energybench.analysis.measurement.roofline import CPU
+from energybench.analysis.measurement.profiles import CPU
 from energybench.errors import BadInput
 from energybench.measuring.sensors import Sensors
 from energybench.model import Channel
@@ -27,7 +27,7 @@ def devices(sensors: Sensors, wanted: str) -> tuple[str, ...]:
         return tuple(present)
     if wanted == CPU:
         if not channels_of(sensors, CPU):
-            raise BadInput("--device cpu", "no sensor of the CPU or the node works here", remedy)
+            raise BadInput("--drive cpu", "no sensor of the CPU or the node works here", remedy)
         return (CPU,)
     return (_board(boards, wanted),)
 
@@ -50,7 +50,7 @@ def _board(uuids: Sequence[str], wanted: str) -> str:
         matching = [uuid for uuid in uuids if wanted in uuid]
     if len(matching) != 1:
         raise BadInput(
-            f"--device {wanted}",
+            f"--drive {wanted}",
             "fits several boards" if matching else "fits no board",
             f"cpu, all, or one of: {', '.join(uuids) or 'no GPU here'}",
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 _MAX_OFFSET_S = 120.0  # as energybench.analysis.align.MAX_OFFSET_S, which needs numpy
@@ -23,7 +23,7 @@ def attach(
         ),
     ],
     scope: Annotated[
-        str, typer.Option("--scope", help="What the meter sees: node, or gpu (with --device).")
+        str, typer.Option("--scope", help="What the meter sees: node, or gpu (with --board).")
     ],
     accuracy: Annotated[
         str, typer.Option("--accuracy", help="Its limit of error, as its maker states it: 1%.")
@@ -35,8 +35,8 @@ def attach(
             help="Of the meter, the same in every run it is attached to; default: the file's.",
         ),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", help="UUID of the board that a gpu meter sees.")
+    board: Annotated[
+        str | None, typer.Option("--board", help="With --scope gpu: UUID of the board it sees.")
     ] = None,
     dc: Annotated[
         bool, typer.Option("--dc", help="The node meter sits behind the power supply (a BMC).")
@@ -73,61 +73,64 @@ def attach(
             "--max-offset", min=0.0, max=3600.0, help="Seconds that the meter's clock may be off."
         ),
     ] = _MAX_OFFSET_S,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
-        "results"
-    ),
-    json: bool = common.JSON,
+    store: options.Store = options.STORE,
+    json: options.Json = False,
 ) -> None:
-    """Lay a meter's file over a finished run, by its clock.
+    """Add the readings of your own power meter to a finished run.
 
-    Makes a new run (…_attached) beside it.
+    Aligns the meter's file with the run by their clocks, and writes a new run (…_attached) beside
+    the first.
     """
-    if scope not in ("node", "gpu"):
-        raise BadInput(f"--scope {scope}", "is no scope", "node or gpu")
-    if scope == "gpu" and device is None:
-        raise BadInput("--scope gpu", "needs --device UUID", "the board that the meter sees")
-    if scope == "gpu" and dc:
-        raise BadInput("--dc", "is for --scope node", "leave it out")
-    if scope == "node" and device is not None:
-        raise BadInput(f"--device {device}", "is for --scope gpu", "leave it out")
-    limit = fraction(accuracy)
-    if name is not None and not re.fullmatch(r"[\w.@:+-]+", name):
-        raise BadInput(
-            f"--name {name}", "is no name of a meter", "letters, digits and any of . @ : + - _"
-        )
     from energybench.cli import summary
     from energybench.measuring.session import ranges
     from energybench.meters.attach import Meter
     from energybench.meters.attach import attach as attach_meter
     from energybench.meters.readings import Choice
 
-    given = Meter(
+    _check(scope, board, name, dc=dc)
+    stated_meter = Meter(
         path=meter,
         scope="gpu" if scope == "gpu" else "node",
-        accuracy_rel=limit,
+        accuracy_rel=fraction(accuracy),
         name=name or re.sub(r"[^\w.@:+-]+", "_", meter.stem) or "meter",
         choice=Choice(unit, column, timezone, _pair(select)),
-        device=device,
+        device=board,
         dc=dc,
         averaging_s=averaging,
         max_offset_s=max_offset,
     )
-    made = attach_meter(run, store, given, ranges())
+    attached = attach_meter(run, store, stated_meter, ranges())
     if json:
-        common.print_json(made.measurement)
+        common.print_json(attached.measurement)
     else:
-        print(summary.measurement(made.measurement))
-    common.say(f"  written to {made.directory}")
+        print(summary.measurement(attached.measurement))
+    common.say(f"  written to {attached.directory}")
+
+
+def _check(scope: str, board: str | None, name: str | None, *, dc: bool) -> None:
+    """Raises BadInput for options that contradict each other."""
+    if scope not in ("node", "gpu"):
+        raise BadInput(f"--scope {scope}", "is not a scope", "node or gpu")
+    if scope == "gpu" and board is None:
+        raise BadInput("--scope gpu", "needs --board UUID", "the board that the meter sees")
+    if scope == "gpu" and dc:
+        raise BadInput("--dc", "is for --scope node", "leave it out")
+    if scope == "node" and board is not None:
+        raise BadInput(f"--board {board}", "is for --scope gpu", "leave it out")
+    if name is not None and not re.fullmatch(r"[\w.@:+-]+", name):
+        raise BadInput(
+            f"--name {name}", "is not a meter's name", "letters, digits and any of . @ : + - _"
+        )
 
 
 def fraction(accuracy: str) -> float:
     """'1%' as 0.01. Raises BadInput."""
-    found = re.fullmatch(r"\s*±?\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*", accuracy)
-    value = float(found[1]) / 100 if found else 0.0
+    match = re.fullmatch(r"\s*±?\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*", accuracy)
+    value = float(match[1]) / 100 if match else 0.0
     if not 0 < value <= 0.5:
         raise BadInput(
             f"--accuracy {accuracy}",
-            "is no limit of error",
+            "is not a limit of error",
             "a percentage of the reading up to 50, with its sign: 1%",
         )
     return value

@@ -1,4 +1,4 @@
-"""`energybench calibrate --check`: whether the profiles on disk fit this machine."""
+"""`energybench calibrate --check`: whether the profiles fit the machine at present."""
 
 from __future__ import annotations
 
@@ -14,27 +14,34 @@ if TYPE_CHECKING:
 def check(
     file: Path | None, folder: Path, collectors: tuple[str, ...], root: Path
 ) -> dict[str, Any]:
-    """Every profile of the folder against this machine; or a single file, which must fit.
+    """Compare every profile of the folder, or a single file, with the machine.
 
-    Raises BadInput.
+    Raises BadInput if the single file does not fit.
     """
     from energybench.analysis.measurement.profiles import AGAIN
-    from energybench.cli.machine import open_machine
+    from energybench.cli.calibrate import open_sensors
     from energybench.store import profiles
 
+    # the profiles
     broken: tuple[BadInput, ...] = ()
+    limits: tuple[DeviceLimits, ...]
     if file is not None:
-        content = profiles.read_file(file)
-        channels = content.channels
-        limits = (content.limits,) if content.limits else ()
+        contents = profiles.read_file(file)
+        channels = contents.channels
+        limits = (contents.limits,) if contents.limits else ()
     else:
         channels, broken = profiles.read_sound(folder)
         limits = profiles.read_limits(folder)
-    sensors, host = open_machine(collectors, root)
+
+    # the machine
+    sensors, host = open_sensors(collectors, root)
     sensors.close()
-    present = {channel.id for channel in sensors.channels}
-    rows = [_channel_row(profile, host, present) for profile in channels]
-    rows += [_limits_row(device, host) for device in limits]
+    here = {channel.id for channel in sensors.channels}
+
+    rows = [
+        *(_channel_row(profile, host, here) for profile in channels),
+        *(_limits_row(device, host) for device in limits),
+    ]
     if file is not None:
         for row in rows:
             if row["refused"]:
@@ -49,7 +56,8 @@ def check(
     }
 
 
-def _channel_row(profile: ChannelProfile, host: Host, present: set[str]) -> dict[str, Any]:
+def _channel_row(profile: ChannelProfile, host: Host, here: set[str]) -> dict[str, Any]:
+    """Row of a channel's profile; `here`: ids of the machine's channels."""
     from energybench.analysis.measurement.profiles import age_days, belongs, refusal
     from energybench.measuring.calibrated_sensors import now_utc
 
@@ -59,7 +67,7 @@ def _channel_row(profile: ChannelProfile, host: Host, present: set[str]) -> dict
             refused = f"{refused} and has no such board"
     else:
         refused = refusal(profile, host)
-        if not refused and profile.channel not in present:
+        if not refused and profile.channel not in here:
             refused = "no sensor here has that channel"
     return {
         "channel": profile.channel,
@@ -71,17 +79,17 @@ def _channel_row(profile: ChannelProfile, host: Host, present: set[str]) -> dict
 
 
 def _limits_row(limits: DeviceLimits, host: Host) -> dict[str, Any]:
-    from energybench.analysis.measurement import roofline
-    from energybench.analysis.measurement.profiles import age_days
+    """Row of a device's measured limits."""
+    from energybench.analysis.measurement.profiles import CPU, age_days, limits_refusal
     from energybench.measuring.calibrated_sensors import now_utc
 
-    if limits.device == roofline.CPU:
-        present = limits.host == host.name
+    if limits.device == CPU:
+        ours = limits.host == host.name
     else:
-        present = any(gpu.uuid == limits.device for gpu in host.gpus)
-    refused: str | None = f"are of {limits.device} on {limits.host}; this is {host.name}"
-    if present:
-        refused = roofline.refusal(limits, host)
+        ours = any(gpu.uuid == limits.device for gpu in host.gpus)
+    refused = limits_refusal(limits, host)
+    if not ours:
+        refused = f"are of {limits.device} on {limits.host}; this is {host.name}"
     return {
         "channel": f"limits of {limits.name}",
         "device": limits.device,
@@ -91,15 +99,15 @@ def _limits_row(limits: DeviceLimits, host: Host) -> dict[str, Any]:
     }
 
 
-def text(checked: dict[str, Any], folder: Path) -> str:
-    lines = [f"{checked['host']}, profiles in {checked['folder']}"]
-    for row in checked["profiles"]:
+def text(findings: dict[str, Any], folder: Path) -> str:
+    """A line for every profile, with the reason for a refusal."""
+    lines = [f"{findings['host']}, profiles in {findings['folder']}"]
+    for row in findings["profiles"]:
         age = "age not known" if row["age_days"] is None else f"{row['age_days']:.0f} days old"
-        verdict = "refused" if row["refused"] else "fits"
-        lines.append(f"  {verdict:<8} {row['channel']} ({age})")
+        lines.append(f"  {'refused' if row['refused'] else 'fits':<8} {row['channel']} ({age})")
         if row["refused"]:
             lines.append(f"{'':11}{row['refused']}")
-    lines += [f"  broken   {error}" for error in checked["broken"]]
+    lines += [f"  broken   {error}" for error in findings["broken"]]
     if len(lines) == 1:
-        lines.append(f"  none: energybench calibrate writes them to {folder}")
+        lines.append(f"  none: energybench calibrate writes profiles to {folder}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What the subcommands share: their common options, one JSON document, progress on stderr."""
+"""Code shared by several commands: checks of options, JSON output, progress on stderr."""
 
 from __future__ import annotations
 
@@ -18,33 +18,6 @@ if TYPE_CHECKING:
     from energybench.measuring.plan import Plan, Progress
     from energybench.model import Measurement
 
-OUT = typer.Option(Path("results"), "--out", help="Store that the run directory is made in.")
-JSON = typer.Option(
-    False, "--json", help="Print one JSON document on stdout; all else goes to stderr."
-)
-LABEL = typer.Option(None, "--label", help="Name of the run; default: what ran and where.")
-IDLE_MEASURE = typer.Option(
-    0.0,
-    "--idle",
-    min=0.0,
-    max=86400.0,
-    help="Seconds of idle power to measure before and again after the program.",
-)
-BOUNDARY = typer.Option(
-    "compute", "--boundary", help="What the joules cover: compute, device, node-dc or node-ac."
-)
-COLLECTOR = typer.Option(None, "--collector", help="Use only this collector (may be repeated).")
-ROOT = typer.Option(
-    Path("/"),
-    "--root",
-    help="Prefix of /sys, /proc and /dev: where a container sees its host's, say /host.",
-)
-REPLAY = typer.Option(
-    None,
-    "--replay",
-    help="Measure a recorded run or a synthetic trace (TOML) on a virtual clock instead.",
-)
-
 T = TypeVar("T")
 
 _BOUNDARIES = ("compute", "device", "node-dc", "node-ac")
@@ -52,17 +25,17 @@ _SHOW_AFTER_S = 2.0
 
 
 def boundary(name: str) -> Any:
-    """A boundary's name. Raises BadInput."""
+    """The boundary of a name. Raises BadInput."""
     if name not in _BOUNDARIES:
-        raise BadInput(f"--boundary {name}", "is no boundary", ", ".join(_BOUNDARIES))
+        raise BadInput(f"--boundary {name}", "is not a boundary", ", ".join(_BOUNDARIES))
     return name
 
 
 def folder(root: Path) -> Path:
-    """A prefix that is there. Raises BadInput."""
+    """The folder. Raises BadInput if the folder does not exist."""
     if not root.is_dir():
         raise BadInput(
-            f"--root {root}", "is no folder", "the folder that /sys, /proc and /dev lie in"
+            f"--root {root}", "is not a folder", "the folder that /sys, /proc and /dev lie in"
         )
     return root
 
@@ -75,7 +48,7 @@ def print_json(noun: Any) -> None:
 
 
 def replayed(replay: Path, plan: Plan) -> tuple[Path, Measurement, int]:
-    """A replay's run, result and exit code: 1 where a check of the recording had failed."""
+    """Directory, result and exit code of a replay: 1 if a check of the recording had failed."""
     from energybench.measuring.replaying import replay_run
 
     directory, result = replay_run(replay, plan)
@@ -83,7 +56,7 @@ def replayed(replay: Path, plan: Plan) -> tuple[Path, Measurement, int]:
 
 
 def finish(directory: Path, result: Measurement, code: int, json: bool, stream: TextIO) -> NoReturn:
-    """Show a measurement and end: as the one JSON document on stdout, or as text on the stream."""
+    """Show a measurement, as JSON on stdout or as text on the stream, and end."""
     from energybench.cli import summary
 
     if json:
@@ -95,13 +68,13 @@ def finish(directory: Path, result: Measurement, code: int, json: bool, stream: 
 
 
 def say(text: str) -> None:
-    """A line for the person, beside the result."""
+    """Print a line on stderr, for the person."""
     print(text, file=sys.stderr)
 
 
 def steps(text: str, fraction: float | None) -> None:
-    """Progress as plain lines, where a measured program has the terminal to itself; nothing where
-    stderr is no terminal.
+    """Show progress as plain lines, while a measured program uses the terminal. Nothing is
+    shown if stderr is not a terminal.
     """
     if sys.stderr.isatty():
         say(f"energybench: {text}" + (f" ({fraction:.0%})" if fraction else ""))
@@ -109,8 +82,8 @@ def steps(text: str, fraction: float | None) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, float | None], None]]:
-    """A progress line on stderr for whatever takes longer than two seconds; nothing where stderr is
-    no terminal.
+    """A progress bar on stderr for work of more than two seconds; nothing if stderr is not
+    a terminal.
     """
     if not sys.stderr.isatty():
         yield lambda text, fraction: None
@@ -126,11 +99,11 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
         transient=True,
     )
     task = bar.add_task("starting", total=None)
-    begun, shown = time.monotonic(), False
+    begin_s, shown = time.monotonic(), False
 
     def update(text: str, fraction: float | None) -> None:
         nonlocal shown
-        if not shown and time.monotonic() - begun > _SHOW_AFTER_S / 2:
+        if not shown and time.monotonic() - begin_s > _SHOW_AFTER_S / 2:
             bar.start()
             shown = True
         bar.update(
@@ -148,19 +121,18 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
 
 
 def watched(name: str, run: Callable[[Signals, Progress], T]) -> tuple[T, bool]:
-    """What `run` makes under a progress bar, with signals polled; whether one came.
+    """The result of `run` under a progress bar while signals are polled; whether a signal came.
 
     Work that failed is one line and exit code 1, or 128 + N after signal N.
     """
     with Signals() as signals:
-        from energybench.measuring.child import (
-            WorkFailed,
-        )  # late: signals are blocked before libraries start threads
+        # late: signals are blocked before libraries start threads
+        from energybench.measuring.child import WorkFailed
 
         try:
             with progress() as update:
-                made = run(signals, update)
+                result = run(signals, update)
         except WorkFailed as error:
             say(f"energybench: {name}{error}")
             raise typer.Exit(128 + signals.received if signals.received else 1) from None
-    return made, signals.received is not None
+    return result, signals.received is not None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 
 
 def compare(
@@ -22,13 +21,13 @@ def compare(
     force: Annotated[
         bool, typer.Option("--force", help="Compare what is not comparable, with that doubt.")
     ] = False,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
-        "results"
-    ),
-    json: bool = common.JSON,
+    store: options.Store = options.STORE,
+    json: options.Json = False,
 ) -> None:
-    """Energy ratio = E_baseline / E_candidate and speedup, with intervals and a verdict. --json >
-    FILE keeps it for `project`.
+    """Compare two runs: energy ratio and speedup, with a verdict.
+
+    Energy ratio = E_baseline / E_candidate, speedup = T_baseline / T_candidate, with intervals.
+    `--json > FILE` keeps the comparison for `project`.
     """
     from energybench.analysis.comparison.compare import compare as compare_measurements
     from energybench.cli import summary

@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
+
+if TYPE_CHECKING:
+    from energybench.measuring.sensors import Sensors
+    from energybench.model import Doubt, Host
 
 
 def doctor(
-    boundary: str = common.BOUNDARY, root: Path = common.ROOT, json: bool = common.JSON
+    boundary: options.Boundary = "compute",
+    root: options.Root = Path("/"),
+    json: options.Json = False,
 ) -> None:
-    """Which sensors work here, what they cover, what is missing, and what would fix it."""
-    found = examine(common.boundary(boundary), common.folder(root))
+    """Show which sensors work here, and how to open the others.
+
+    Also the parts of the node that the boundary covers, and the calibrated limits of the devices.
+    """
+    findings = examine(common.boundary(boundary), common.folder(root))
     if json:
-        common.print_json(found)
+        common.print_json(findings)
     else:
-        print(text(found))
+        print(text(findings))
     raise typer.Exit(0)
 
 
 def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]:
-    """Open every collector, read it once, and lay its channels against the boundary."""
+    """Open and read every collector, and compare the channels with the boundary."""
     from energybench import data
-    from energybench.analysis.energy.boundary import cover
-    from energybench.errors import BadInput
     from energybench.measuring import host as provenance
-    from energybench.measuring.calibrated_sensors import limits_of, with_profiles
+    from energybench.measuring.calibrated_sensors import with_profiles
     from energybench.measuring.clock import MonotonicClock
     from energybench.measuring.sensors import open_all
-    from energybench.measuring.session import ranges
     from energybench.model import SCHEMA
     from energybench.plugins import Context
 
@@ -48,23 +55,15 @@ def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]
     try:
         host = provenance.describe(clock, root, sensors.gpus)
         sensors = with_profiles(sensors, lambda: host)
-        reached = [
-            limits_of(device, host)
-            for device in ("cpu", *(["cuda"] if any(gpu.used for gpu in host.gpus) else []))
-        ]
         channels = [
             _channel(channel, raw)
             for entry in sensors.opened
             for channel, raw in zip(entry.channels, entry.collector.read(), strict=True)
         ]
-        parts: list[Any] = []
-        problem = None
-        try:
-            parts = list(cover(boundary, sensors.channels, host, ranges()).boundary.parts)
-        except BadInput as error:
-            problem = str(error)
+        parts, problem = _parts(boundary, sensors, host)
     finally:
         sensors.close()
+    limits, limit_doubts = _limits(host)
     return {
         "schema": SCHEMA,
         "kind": "doctor",
@@ -74,9 +73,35 @@ def examine(boundary: Any = "compute", root: Path = Path("/")) -> dict[str, Any]
         "absent": [entry._asdict() for entry in sensors.absent],
         "broken": list(sensors.broken),
         "boundary": {"name": boundary, "parts": parts, "problem": problem},
-        "limits": [limits for limits, _ in reached if limits is not None],
-        "doubts": [*sensors.doubts, *(doubt for _, doubts in reached for doubt in doubts)],
+        "limits": limits,
+        "doubts": [*sensors.doubts, *limit_doubts],
     }
+
+
+def _parts(boundary: Any, sensors: Sensors, host: Host) -> tuple[list[Any], str | None]:
+    """Parts of the boundary; or no parts and the reason why the sensors cannot cover it."""
+    from energybench.analysis.energy.boundary import cover
+    from energybench.errors import BadInput
+    from energybench.measuring.session import ranges
+
+    try:
+        return list(cover(boundary, sensors.channels, host, ranges()).boundary.parts), None
+    except BadInput as error:
+        return [], str(error)
+
+
+def _limits(host: Host) -> tuple[list[Any], list[Doubt]]:
+    """Calibrated limits of the CPU and of the accelerators in use, with doubts."""
+    from energybench.measuring.calibrated_sensors import limits_of
+
+    devices = ["cpu"]
+    if any(gpu.used for gpu in host.gpus):
+        devices.append("cuda")
+    answers = [limits_of(device, host) for device in devices]
+    return (
+        [limits for limits, _ in answers if limits is not None],
+        [doubt for _, doubts in answers for doubt in doubts],
+    )
 
 
 def _channel(channel: Any, raw: Any) -> dict[str, Any]:
@@ -99,94 +124,104 @@ def _channel(channel: Any, raw: Any) -> dict[str, Any]:
     }
 
 
-def _timing(channel: dict[str, Any]) -> str:
-    """Where what is believed of the sensor's timing comes from, and how old that is."""
-    from energybench.analysis.measurement.profiles import age_days
-    from energybench.measuring.calibrated_sensors import now_utc
-
-    days = age_days(channel["calibrated_utc"], now_utc()) if channel["calibrated_utc"] else None
-    return f"timing: {channel['timing']}" + (f", {days:.0f} days old" if days is not None else "")
+# ---------------------------------------------------------------- text
 
 
-def _reached(limits: Any) -> str:
-    """A device's limits and how old they are."""
-    from energybench.analysis.measurement.profiles import age_days
-    from energybench.measuring.calibrated_sensors import now_utc
-    from energybench.units import show_value
-
-    days = age_days(limits.made_utc, now_utc())
-    said = ", ".join(
-        f"{limit.name} {show_value(limit.best, 'B/s' if limit.name == 'read' else 'flop/s')}"
-        for limit in limits.limits
-    )
-    return f"  {limits.device} ({limits.name}): {said}" + (
-        f"   ({days:.0f} days old)" if days is not None else ""
-    )
-
-
-def text(found: dict[str, Any]) -> str:
-    """What a person reads: the host, the sensors, the boundary part by part, and what would fix
-    what is missing.
+def text(findings: dict[str, Any]) -> str:
+    """The host, the sensors, the boundary part by part, the devices' limits, and remedies for the
+    missing sensors.
     """
-    host = found["host"]
-    gibibytes = f"{host.memory_bytes / 2**30:.0f} GiB" if host.memory_bytes else "memory not known"
-    lines = [
+    return "\n".join(
+        [
+            *_host_lines(findings["host"]),
+            "\nsensors that work",
+            *([_channel_line(channel) for channel in findings["channels"]] or ["  none"]),
+            *_boundary_lines(findings["boundary"]),
+            "\nmeasured limits of the devices",
+            *(
+                [_limits_line(limits) for limits in findings["limits"]]
+                or ["  not known: energybench calibrate --limits-only"]
+            ),
+            "\nsensors that do not work, and what would fix them",
+            *(
+                f"  {entry['name']:<12} {entry['reason']}\n{'':<15}→ {entry['remedy']}"
+                for entry in findings["absent"]
+            ),
+            *([] if findings["absent"] else ["  none"]),
+            *(f"  broken plugin: {line}" for line in findings["broken"]),
+            *(
+                f"  doubt [{doubt.code}] {doubt.message} → {doubt.remedy}"
+                for doubt in findings["doubts"]
+                if doubt.code != "broken-plugin"
+            ),
+        ]
+    )
+
+
+def _host_lines(host: Host) -> Iterator[str]:
+    memory = f"{host.memory_bytes / 2**30:.0f} GiB" if host.memory_bytes else "memory not known"
+    yield (
         f"{host.name}: {host.cpu or 'CPU not known'}, {host.sockets or '?'} socket(s), "
-        f"{host.threads or '?'} threads, {gibibytes}"
-    ]
+        f"{host.threads or '?'} threads, {memory}"
+    )
     if host.virtual:
-        lines.append(
+        yield (
             f"  virtual machine ({host.virtual}): its host's sensors are out of reach unless "
             "passed through"
         )
-    lines += [
-        f"  GPU {gpu.name} {gpu.uuid}{'' if gpu.used else ' (not given to the work)'}"
-        for gpu in host.gpus
-    ] or ["  no accelerator that a sensor knows"]
-    lines.append("\nsensors that work")
-    for channel in found["channels"]:
-        reads = (
-            "read failed"
-            if channel["reads"] is None
-            else f"{channel['reads']:.6g} {channel['unit']}"
-        )
-        notes = [] if channel["summed"] else ["recorded, not summed"]
-        notes += (
-            ["estimated: no sensor"] if channel["quality"] == "estimated" else [_timing(channel)]
-        )
-        note = f"   ({', '.join(notes)})" if notes else ""
-        lines.append(
-            f"  {channel['collector']:<12} {channel['component']:<12} {channel['device']:<42} "
-            f"{channel['quantity']:<14} {reads}{note}"
-        )
-    if not found["channels"]:
-        lines.append("  none")
-    lines.append(f"\nboundary {found['boundary']['name']}")
-    for part in found["boundary"]["parts"]:
-        span = (
-            f"   {part.low_w:.0f}-{part.high_w:.0f} W"
-            if part.high_w is not None and part.low_w is not None
-            else ""
-        )
-        lines.append(
-            f"  {part.state:<9} {part.component:<12} "
-            f"{part.device}{'' if part.used else '   (idle)'}{span}"
-        )
-    if found["boundary"]["problem"]:
-        lines.append(f"  {found['boundary']['problem']}")
-    lines.append("\nwhat the devices reach at most, as measured")
-    lines += [_reached(limits) for limits in found["limits"]] or [
-        "  not known: energybench calibrate --limits-only"
-    ]
-    lines.append("\nsensors that do not work, and what would fix them")
-    lines += [
-        f"  {entry['name']:<12} {entry['reason']}\n{'':<15}→ {entry['remedy']}"
-        for entry in found["absent"]
-    ] or ["  none"]
-    lines += [f"  broken plugin: {line}" for line in found["broken"]]
-    lines += [
-        f"  doubt [{doubt.code}] {doubt.message} → {doubt.remedy}"
-        for doubt in found["doubts"]
-        if doubt.code != "broken-plugin"
-    ]
-    return "\n".join(lines)
+    for gpu in host.gpus:
+        yield f"  GPU {gpu.name} {gpu.uuid}{'' if gpu.used else ' (not given to the work)'}"
+    if not host.gpus:
+        yield "  no accelerator that a sensor knows"
+
+
+def _channel_line(channel: dict[str, Any]) -> str:
+    reads = "read failed"
+    if channel["reads"] is not None:
+        reads = f"{channel['reads']:.6g} {channel['unit']}"
+    notes = [] if channel["summed"] else ["recorded, not summed"]
+    notes.append("estimated: no sensor" if channel["quality"] == "estimated" else _timing(channel))
+    return (
+        f"  {channel['collector']:<12} {channel['component']:<12} {channel['device']:<42} "
+        f"{channel['quantity']:<14} {reads}   ({', '.join(notes)})"
+    )
+
+
+def _timing(channel: dict[str, Any]) -> str:
+    """Source and age of the sensor's timing."""
+    if not channel["calibrated_utc"]:
+        return f"timing: {channel['timing']}"
+    return f"timing: {channel['timing']}{_age(channel['calibrated_utc'], ', ', '')}"
+
+
+def _boundary_lines(boundary: dict[str, Any]) -> Iterator[str]:
+    yield f"\nboundary {boundary['name']}"
+    for part in boundary["parts"]:
+        span = ""
+        if part.low_w is not None and part.high_w is not None:
+            span = f"   {part.low_w:.0f}-{part.high_w:.0f} W"
+        use = "" if part.used else "   (idle)"
+        yield f"  {part.state:<9} {part.component:<12} {part.device}{use}{span}"
+    if boundary["problem"]:
+        yield f"  {boundary['problem']}"
+
+
+def _limits_line(limits: Any) -> str:
+    """A device's limits and the age of the limits."""
+    from energybench.units import show_value
+
+    figures = ", ".join(
+        f"{limit.name} {show_value(limit.best, 'B/s' if limit.name == 'read' else 'flop/s')}"
+        for limit in limits.limits
+    )
+    age = _age(limits.made_utc, "   (", ")")
+    return f"  {limits.device} ({limits.name}): {figures}{age}"
+
+
+def _age(made_utc: str, before: str, after: str) -> str:
+    """'3 days old' between two strings; nothing if the age is not known."""
+    from energybench.analysis.measurement.profiles import age_days
+    from energybench.measuring.calibrated_sensors import now_utc
+
+    days = age_days(made_utc, now_utc())
+    return "" if days is None else f"{before}{days:.0f} days old{after}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 
 if TYPE_CHECKING:
     from energybench.data.doubt_catalogue import Entry
@@ -20,7 +20,7 @@ def explain(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the whole catalogue as Markdown.")
     ] = False,
-    json: bool = common.JSON,
+    json: options.Json = False,
 ) -> None:
     """Say what a doubt means, and what to do."""
     from energybench.data import doubt_catalogue

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 
 if TYPE_CHECKING:
     from energybench.model import Aspect, Grade, RuleBook
@@ -26,13 +25,13 @@ def grade(
             help="Compute nodes of the whole machine: what the fraction measured is taken of.",
         ),
     ] = None,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
-        "results"
-    ),
-    json: bool = common.JSON,
+    store: options.Store = options.STORE,
+    json: options.Json = False,
 ) -> None:
-    """What EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference would say of a run,
-    aspect by aspect. No submission is made.
+    """Grade a run by the rules of EE HPC WG and MLPerf Power.
+
+    EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference, aspect by aspect. Nothing is
+    submitted.
     """
     from energybench.errors import BadInput
     from energybench.grading.rule_books import grade as grade_measurement

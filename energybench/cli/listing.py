@@ -7,24 +7,27 @@ from typing import Annotated, Any
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
-_WHAT = ("workloads", "collectors", "reports", "scenarios")
+_KINDS = ("workloads", "collectors", "reports", "scenarios")
 
 
 def listing(
-    what: Annotated[str, typer.Argument(help="workloads, collectors, reports or scenarios.")],
-    json: bool = common.JSON,
+    kind: Annotated[str, typer.Argument(help="workloads, collectors, reports or scenarios.")],
+    json: options.Json = False,
 ) -> None:
-    """List what is installed, plugins included."""
-    if what not in _WHAT:
-        raise BadInput(f"list {what}", "cannot be listed", "one of " + ", ".join(_WHAT))
-    rows = _scenarios() if what == "scenarios" else _plugins(what)
+    """List installed workloads, collectors, reports or scenarios.
+
+    Plugins are listed too.
+    """
+    if kind not in _KINDS:
+        raise BadInput(f"list {kind}", "cannot be listed", "one of " + ", ".join(_KINDS))
+    rows = _scenarios() if kind == "scenarios" else _plugins(kind)
     if json:
         from energybench.model import SCHEMA
 
-        common.print_json({"schema": SCHEMA, "kind": "list", "of": what, "entries": rows})
+        common.print_json({"schema": SCHEMA, "kind": "list", "of": kind, "entries": rows})
         return
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
@@ -45,33 +48,26 @@ def _plugins(door: Any) -> list[dict[str, Any]]:
             "entry": point.value,
         }
         try:
-            made = load(door, name)
+            plugin = load(door, name)
         except BadInput as error:
             rows.append({**row, "works": False, "error": str(error), "about": ""})
             continue
-        about = _about(made)
-        extra = (
-            {"sizes": list(made.sizes)}
-            if door == "workloads"
-            else {"suffix": made.suffix}
-            if door == "reports"
-            else {}
-        )
-        if "sizes" in extra:
-            about += f"   sizes {', '.join(extra['sizes'])}"
-        rows.append({**row, "works": True, "about": about, **extra})
+        row |= {"works": True, "about": _about(plugin)}
+        if door == "workloads":
+            row["sizes"] = list(plugin.sizes)
+            row["about"] += f"   sizes {', '.join(plugin.sizes)}"
+        elif door == "reports":
+            row["suffix"] = plugin.suffix
+        rows.append(row)
     return rows
 
 
-def _about(made: Any) -> str:
-    """A plugin's own line for the person who chooses it; one without has its docstring's first."""
-    said = getattr(made, "about", None)
-    return " ".join(
-        (said if isinstance(said, str) else type(made).__doc__ or "")
-        .strip()
-        .partition("\n")[0]
-        .split()
-    )
+def _about(plugin: Any) -> str:
+    """The plugin's line for the person who chooses; otherwise the first line of the docstring."""
+    about = getattr(plugin, "about", None)
+    if not isinstance(about, str):
+        about = type(plugin).__doc__ or ""
+    return " ".join(about.strip().partition("\n")[0].split())
 
 
 def _scenarios() -> list[dict[str, Any]]:

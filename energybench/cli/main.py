@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -25,32 +26,41 @@ from energybench.cli import (
     report,
     run,
     simulate,
+    study,
 )
+from energybench.cli.grouped_help import GroupedHelp
 from energybench.errors import BadInput
 
 app = typer.Typer(
     name="energybench",
-    help="How much energy the same work costs on two nodes, how sure that is, and what it means per "
-    "month in MWh, money and carbon.",
+    cls=GroupedHelp,
+    help="How much energy the same work costs on two nodes, how sure that is, and what it means "
+    "per month in MWh, money and carbon.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
-app.command("doctor")(doctor.doctor)
-app.command("calibrate")(calibrate.calibrate)
-app.command("list")(listing.listing)
-app.command("run")(run.run)
-app.command("measure", context_settings={"allow_interspersed_args": False})(measure.measure)
-app.command("attach")(attach.attach)
-app.command("compare")(compare.compare)
-app.command("grade")(grade.grade)
-app.command("project")(project.project)
-app.command("report")(report.report)
-app.command("explain")(explain.explain)
-app.command("recover")(recover.recover)
-app.command("quickstart")(quickstart.quickstart)
-app.command("simulate")(simulate.simulate)
+MEASURE, COMPARE, PROJECT = "Measure", "Compare", "Project"
+NARROW, LOOK = "Make the interval narrower", "Look at results"
+
+app.command("doctor", rich_help_panel=MEASURE)(doctor.doctor)
+app.command("list", rich_help_panel=MEASURE)(listing.listing)
+app.command("quickstart", rich_help_panel=MEASURE)(quickstart.quickstart)
+app.command(
+    "measure", rich_help_panel=MEASURE, context_settings={"allow_interspersed_args": False}
+)(measure.measure)
+app.command("run", rich_help_panel=MEASURE)(run.run)
+app.command("study", rich_help_panel=MEASURE)(study.study)
+app.command("compare", rich_help_panel=COMPARE)(compare.compare)
+app.command("grade", rich_help_panel=COMPARE)(grade.grade)
+app.command("project", rich_help_panel=PROJECT)(project.project)
+app.command("calibrate", rich_help_panel=NARROW)(calibrate.calibrate)
+app.command("attach", rich_help_panel=NARROW)(attach.attach)
+app.command("simulate", rich_help_panel=NARROW)(simulate.simulate)
+app.command("report", rich_help_panel=LOOK)(report.report)
+app.command("explain", rich_help_panel=LOOK)(explain.explain)
+app.command("recover", rich_help_panel=LOOK)(recover.recover)
 
 
 def _version(wanted: bool) -> None:
@@ -69,32 +79,38 @@ def _top(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code. A person's mistake is one line on stderr and 2."""
-    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    """Run the command line; the exit code. A person's mistake is one line on stderr and code 2."""
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         with later_fields.announced():
-            code = app(args=given, prog_name="energybench", standalone_mode=False)
+            code = app(args=words, prog_name="energybench", standalone_mode=False)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
     except BadInput as error:
         return _fail(str(error), 2)
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), 1
-        )  # so that Python's own flush at exit stays quiet
+        # Python's own flush at exit is not to complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except OSError as error:
         return _fail(f"{error.filename or 'system'}: {error.strerror or error}", 2)
     except Exception as error:
-        said = getattr(error, "format_message", None)  # a usage error of the command-line library
-        if said is None:
+        text = _usage_error(error)
+        if text is None:
             raise
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context is not None else "energybench"
-        text = " ".join(str(said()).split()) or "missing command"
-        return _fail(f"{text} (see {where} --help)", 2)
+        return _fail(text, 2)
+    return code if isinstance(code, int) else 0
+
+
+def _usage_error(error: Any) -> str | None:
+    """A usage error of the command-line library as a line; None: a different error."""
+    if not hasattr(error, "format_message"):
+        return None
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "energybench"
+    text = " ".join(str(error.format_message()).split()) or "missing command"
+    return f"{text} (see {command} --help)"
 
 
 def _fail(text: str, code: int) -> int:

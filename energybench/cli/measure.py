@@ -10,100 +10,115 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
-from energybench.measuring.plan import Plan
+from energybench.measuring.plan import MAX_REPEATS, TARGET_REL, Plan
 from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
-    from energybench.measuring.measure import Outcome
+    from energybench.measuring.measure import ProgramOutcome
 
 
 def measure(
     program: Annotated[
         list[str] | None, typer.Argument(help="The program and its arguments, after --.")
     ] = None,
-    repeats: Annotated[
-        int,
-        typer.Option(
-            "--repeats",
-            min=1,
-            help="How many times to run it; 8 or more for a run-to-run interval.",
-        ),
-    ] = 1,
-    label: str | None = common.LABEL,
-    idle: float = common.IDLE_MEASURE,
-    boundary: str = common.BOUNDARY,
-    out: Path = common.OUT,
-    collector: list[str] | None = common.COLLECTOR,
-    root: Path = common.ROOT,
-    replay: Path | None = common.REPLAY,
-    json: bool = common.JSON,
+    repeats: options.Repeats = "1",
+    target_rel: options.TargetRel = TARGET_REL,
+    max_repeats: options.MaxRepeats = MAX_REPEATS,
+    label: options.Label = None,
+    idle: options.Idle = 0.0,
+    boundary: options.Boundary = "compute",
+    out: options.Out = options.STORE,
+    collector: options.Collector = None,
+    root: options.Root = Path("/"),
+    replay: options.Replay = None,
+    json: options.Json = False,
 ) -> None:
-    """Measure any program as it is, its children included.
+    """Measure the energy of any program, its children included.
 
-    Ends with the program's own exit code.
+    Ends with the program's own exit code. One repeat has no run-to-run interval: state --repeats 8
+    or more, or auto.
     """
-    if replay is None and not program:
-        raise BadInput("measure", "names no program", "energybench measure -- PROGRAM ARGS…")
-    command = tuple(program or ())
+    # options
+    count = options.repeat_count(repeats)
+    command = tuple(program or ()) if replay is None else ()
     plan = Plan(
         store=out,
-        label=label or (Path(command[0]).name if command and replay is None else ""),
+        label=_label(command, label, replay),
         boundary=common.boundary(boundary),
         idle_s=idle,
-        command=command if command and replay is None else None,
+        command=command or None,
         collectors=tuple(collector or ()),
         visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
         device_order=os.environ.get("CUDA_DEVICE_ORDER"),
         root=common.folder(root),
     )
+
+    # a replay, or the program, which owns stdout
     if replay is not None:
-        if command:
-            common.say(f"energybench: replaying {replay}; {command[0]} is not run")
+        if program:
+            common.say(f"energybench: replaying {replay}; {program[0]} is not run")
         directory, result, code = common.replayed(replay, plan)
-    else:
-        with Signals() as signals:
-            outcome = _measure(command, plan, repeats, signals, json)
-        if outcome.measurement is None or outcome.directory is None:
-            common.say(f"energybench: {outcome.error}")
-            raise typer.Exit(outcome.code)
-        directory, result, code = outcome.directory, outcome.measurement, outcome.code
-    common.finish(directory, result, code, json, sys.stderr)  # stdout is the program's
+        common.finish(directory, result, code, json, sys.stderr)
+    with Signals() as signals:
+        outcome = _measure(command, plan, (count, target_rel, max_repeats), signals, json)
+    if outcome.measurement is None or outcome.directory is None:
+        common.say(f"energybench: {outcome.error}")
+        raise typer.Exit(outcome.code)
+    common.finish(outcome.directory, outcome.measurement, outcome.code, json, sys.stderr)
+
+
+def _label(command: tuple[str, ...], label: str | None, replay: Path | None) -> str:
+    """Name of the run: as asked for, else the program's; a replay may have the recording's.
+
+    Raises BadInput if there is neither a program nor a replay.
+    """
+    if replay is None and not command:
+        raise BadInput("measure", "names no program", "energybench measure -- PROGRAM ARGS…")
+    return label or (Path(command[0]).name if command else "")
 
 
 def _measure(
-    command: tuple[str, ...], plan: Plan, repeats: int, signals: Signals, json: bool
-) -> Outcome:
-    from energybench.measuring.measure import Outcome, measure_program
-    from energybench.measuring.program import NOT_EXECUTABLE, NOT_FOUND, OWN_FAILURE
+    command: tuple[str, ...],
+    plan: Plan,
+    rule: tuple[int | None, float, int],
+    signals: Signals,
+    json: bool,
+) -> ProgramOutcome:
+    """`rule`: repeats (None: auto), target for the scatter's half-width, most repeats."""
+    # late imports: signals are blocked by now
+    from energybench.measuring.measure import ProgramOutcome, measure_program
+    from energybench.measuring.program import OWN_FAILURE
+    from energybench.measuring.stopping import Stopping
 
-    name = command[0]
-    if shutil.which(name) is None:
-        exists = Path(name).exists() and os.sep in name
-        what = (
-            "is a directory"
-            if Path(name).is_dir() and exists
-            else "is not executable"
-            if exists
-            else "no such program"
-        )
-        return Outcome(
-            None, None, NOT_EXECUTABLE if exists else NOT_FOUND, f"{name or repr(name)}: {what}"
-        )
+    if (missing := _cannot_run(command[0])) is not None:
+        return missing
+    repeats, target_rel, max_repeats = rule
+    stopping = Stopping(repeats=repeats, target_rel=target_rel, max_repeats=max_repeats)
     try:
         return measure_program(
-            command, plan, repeats, signals, stdout_to_stderr=json, progress=common.steps
+            command, plan, stopping, signals, stdout_to_stderr=json, progress=common.steps
         )
     except BadInput:
         raise
-    except (
-        Exception
-    ) as error:  # our own fault: said in one line, and told apart from the program's codes
-        return Outcome(
-            None,
-            None,
-            OWN_FAILURE,
-            f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}; what was "
-            f"written: {plan.store}/.partial-*",
+    except Exception as error:
+        # a fault of our own: a line, and an exit code different from the program's codes
+        return ProgramOutcome(
+            code=OWN_FAILURE,
+            error=f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}; the "
+            f"files written so far: {plan.store}/.partial-*",
         )
+
+
+def _cannot_run(name: str) -> ProgramOutcome | None:
+    """The outcome for a missing or not executable program; None: the program can be run."""
+    from energybench.measuring.measure import ProgramOutcome
+    from energybench.measuring.program import NOT_EXECUTABLE, NOT_FOUND
+
+    if shutil.which(name) is not None:
+        return None
+    if not (Path(name).exists() and os.sep in name):
+        return ProgramOutcome(code=NOT_FOUND, error=f"{name or repr(name)}: no such program")
+    why = "is a directory" if Path(name).is_dir() else "is not executable"
+    return ProgramOutcome(code=NOT_EXECUTABLE, error=f"{name}: {why}")

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
-from energybench.units import number, show
+from energybench.units import number, show, show_stated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from energybench.model import Claim, Comparison, Input, Line, Projection
 
 _STDIN = "-"
-_EFFECTS = 3  # largest effects that are named
+_EFFECTS = 3  # the number of largest effects to name
+_REMEDY = "energybench compare A B --json > FILE"
 
 
 def project(
@@ -25,80 +31,89 @@ def project(
         list[str] | None,
         typer.Argument(metavar="COMPARISON", help="Files printed by compare --json; - for stdin."),
     ] = None,
-    json: bool = common.JSON,
+    json: options.Json = False,
 ) -> None:
-    """Carry comparisons, or a published claim, through a scenario: MWh, money and CO2e a month,
-    line by line with formula and inputs.
+    """Project a comparison to MWh, money and carbon per month.
+
+    Carries comparisons, or a published claim, through a scenario, line by line with formula and
+    inputs.
     """
     from energybench.projecting.project import project as project_comparisons
     from energybench.projecting.scenario_files import read
 
-    found = read(scenario)
-    result = project_comparisons(
-        found, [_comparison(name) for name in _once(comparisons or [])], scenario
-    )
+    names = comparisons or []
+    if names.count(_STDIN) > 1:
+        raise BadInput(_STDIN, "stands twice", "stdin holds one comparison")
+    loaded = read(scenario)
+    result = project_comparisons(loaded, [_comparison(name) for name in names], scenario)
     if json:
         common.print_json(result)
     else:
-        print(text(result, found.about))
+        print(text(result, loaded.about))
 
 
-def _once(names: list[str]) -> list[str]:
-    if names.count(_STDIN) > 1:
-        raise BadInput(_STDIN, "stands twice", "stdin holds one comparison")
-    return names
+# ---------------------------------------------------------------- reading comparisons
 
 
-def _comparison(name: str) -> Any:
+def _comparison(name: str) -> Comparison:
     """A comparison from a file or stdin. Raises BadInput."""
     from energybench.model import Comparison
-    from energybench.store import reader, strict
+    from energybench.store import reader
 
     if name == _STDIN:
-        try:
-            given = sys.stdin.read()
-        except (UnicodeDecodeError, ValueError):
-            raise BadInput(
-                "stdin",
-                "is no UTF-8 text",
-                "energybench compare A B --json | energybench project … -",
-            ) from None
-        value = strict.loads(given, "stdin")
-        _refuse(value.get("kind") if isinstance(value, dict) else None, "stdin")
-        return strict.convert(value, Comparison, "stdin")
+        return _piped()
     if Path(name).is_dir():
-        raise BadInput(
-            name, "is a folder, not a comparison", "energybench compare A B --json > FILE"
-        )
-    found = reader.result(Path(name))
-    _refuse(found.kind, name)
-    return found
+        raise BadInput(name, "is a folder, not a comparison", _REMEDY)
+    result = reader.result(Path(name))
+    if not isinstance(result, Comparison):
+        raise _not_a_comparison(result.kind, name)
+    return result
 
 
-def _refuse(kind: object, where: str) -> None:
-    if kind is not None and kind != "comparison":
+def _piped() -> Comparison:
+    from energybench.model import Comparison
+    from energybench.store import strict
+
+    try:
+        document = sys.stdin.read()
+    except (UnicodeDecodeError, ValueError):
         raise BadInput(
-            where, f"is a {kind}, not a comparison", "energybench compare A B --json > FILE"
-        )
+            "stdin",
+            "is not UTF-8 text",
+            "energybench compare A B --json | energybench project … -",
+        ) from None
+    value = strict.loads(document, "stdin")
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind not in (None, "comparison"):
+        raise _not_a_comparison(kind, "stdin")
+    return strict.convert(value, Comparison, "stdin")
+
+
+def _not_a_comparison(kind: object, where: str) -> BadInput:
+    return BadInput(where, f"is a {kind}, not a comparison", _REMEDY)
 
 
 # ---------------------------------------------------------------- text
 
 
-def text(result: Any, about: str = "") -> str:
-    """The answer first, then the claims, the lines, their inputs, and what weakens them."""
+def text(result: Projection, about: str = "") -> str:
+    """The answer first, then claims, lines, inputs and doubts."""
     from energybench.cli import summary
 
-    made = [result.title, *([f"  {about}"] if about else []), *_answer(result)]
+    rows = [result.title]
+    if about:
+        rows.append(f"  {about}")
+    rows += _answer(result)
     if result.claims:
-        made += ["claims", *(row for claim in result.claims for row in _claim(claim))]
+        rows += ["claims", *(row for claim in result.claims for row in _claim(claim))]
     if result.lines:
-        made += ["lines", *_lines(result.lines), "inputs", *_inputs(result.lines)]
-    return "\n".join(made + (["doubts", *summary.doubts(result.doubts)] if result.doubts else []))
+        rows += ["lines", *_lines(result.lines), "inputs", *_inputs(result.lines)]
+    if result.doubts:
+        rows += ["doubts", *summary.doubts(result.doubts)]
+    return "\n".join(rows)
 
 
-def _answer(result: Any) -> list[str]:
-
+def _answer(result: Projection) -> list[str]:
     saved = [
         f"{name} {show(value, unit)}"
         for name, value, unit in (
@@ -113,25 +128,22 @@ def _answer(result: Any) -> list[str]:
     if energy is not None and energy.effects:
         largest = sorted(energy.effects, key=lambda effect: -abs(effect.u))[:_EFFECTS]
         rows.append(
-            "  its largest effects, as standard uncertainty: "
+            "  largest effects on the energy saved, as standard uncertainty: "
             + ", ".join(f"{effect.name} {abs(effect.u):.2g} MWh" for effect in largest)
         )
     return rows
 
 
-def _claim(claim: Any) -> list[str]:
-
-    places = 0 if float(claim.claimed).is_integer() else len(repr(claim.claimed).partition(".")[2])
-    word = {True: "fits", False: "does not fit", None: "not derivable"}[claim.fits]
+def _claim(claim: Claim) -> list[str]:
+    whole_number = float(claim.claimed).is_integer()
+    places = 0 if whole_number else len(repr(claim.claimed).partition(".")[2])
+    verdict = {True: "fits", False: "does not fit", None: "not derivable"}[claim.fits]
     derived = f", derived {show(claim.derived, claim.unit)}" if claim.derived is not None else ""
-    return [
-        f"  {claim.name}: claimed {number(claim.claimed, places)} {claim.unit}".rstrip()
-        + f"{derived}: {word}",
-        f"      {claim.why}",
-    ]
+    claimed = f"{number(claim.claimed, places)} {claim.unit}".rstrip()
+    return [f"  {claim.name}: claimed {claimed}{derived}: {verdict}", f"      {claim.why}"]
 
 
-def _lines(lines: Any) -> list[str]:
+def _lines(lines: Sequence[Line]) -> list[str]:
     width = max(len(line.name) for line in lines)
     rows = []
     for line in lines:
@@ -140,13 +152,19 @@ def _lines(lines: Any) -> list[str]:
     return rows
 
 
-def _inputs(lines: Any) -> list[str]:
-    """Each base input once."""
-    from energybench.projecting.project import ABOVE
+def _inputs(lines: Sequence[Line]) -> list[str]:
+    """A row for every base input; an input of several lines has a single row."""
+    from energybench.projecting.line_chain import ABOVE
 
-    found = {used.name: used for line in lines for used in line.inputs if used.source != ABOVE}
-    width = max((len(name) for name in found), default=0)
+    inputs = {entry.name: entry for line in lines for entry in line.inputs if entry.source != ABOVE}
+    width = max((len(name) for name in inputs), default=0)
     return [
-        f"  {name:<{width}}  {show(used.value, used.unit)}   {used.source}"
-        for name, used in found.items()
+        f"  {name:<{width}}  {_value(entry)}   {entry.source}" for name, entry in inputs.items()
     ]
+
+
+def _value(entry: Input) -> str:
+    """A range that a scenario states is printed as stated, a measured value with its interval."""
+    if entry.stated is None:
+        return show(entry.value, entry.unit)
+    return show_stated(entry.value.value, *entry.stated, entry.unit)

@@ -1,4 +1,4 @@
-"""`energybench quickstart`: everything once, on whatever this machine has."""
+"""`energybench quickstart`: everything once, with the sensors and devices at hand."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 if TYPE_CHECKING:
-    from energybench.measuring.workload import Outcome
+    from energybench.measuring.bench import RunOutcome
 
 STORE = Path("results/quickstart")
 SCENARIO = "example-centre"
-IDLE_S, MAX_WARM_UP_S, SETTLE_S = (
-    2.0,
-    5.0,
-    0.5,
-)  # shorter than `run`'s: this is to see the instrument work
+# shorter than in `run`: the quickstart shows the instrument at work
+IDLE_S, MAX_WARM_UP_S, SETTLE_S = 2.0, 5.0, 0.5
 
 
 class Trial(NamedTuple):
-    """One workload run of the quickstart."""
+    """A workload run of the quickstart."""
 
     label: str
     workload: str
@@ -35,8 +32,8 @@ class Trial(NamedTuple):
     settings: dict[str, str]
 
 
-# Variants on the one device: same problem, same check, another way to it. On two devices the second
-# of each pair runs on both.
+# Variants on a single device: a problem with a check, solved in two ways. With two devices, the
+# second variant of a pair runs on CPU and GPU.
 VARIANTS = (
     (
         Trial("milc fp64", "milc", "16", "cpu", {"precision": "fp64"}),
@@ -50,12 +47,14 @@ VARIANTS = (
 
 
 def quickstart(
-    out: Annotated[Path, typer.Option("--out", help="Store for the runs and the report.")] = STORE,
-    repeats: Annotated[int, typer.Option("--repeats", min=2, help="Repeats of each run.")] = 8,
-    json: bool = common.JSON,
+    out: options.Out = STORE,
+    repeats: options.Repeats = "8",
+    json: options.Json = False,
 ) -> None:
-    """Look at the sensors, measure two workloads on every device (or two variants on one), compare,
-    project, write the report.
+    """Try everything once: sensors, two workloads, a report.
+
+    Measures two workloads on CPU and GPU (without a GPU: two variants of each on the CPU),
+    compares, projects and writes a report.
     """
     from energybench.analysis.comparison.compare import compare
     from energybench.cli import doctor, summary
@@ -64,13 +63,14 @@ def quickstart(
     from energybench.store.document import document, timeline
     from energybench.units import show
 
+    count = options.repeat_count(repeats, least=2)
     _installed()
-    found = doctor.examine()
-    common.say(doctor.text(found) + "\n")
+    findings = doctor.examine()
+    common.say(doctor.text(findings) + "\n")
     measurements, comparisons, timelines = [], [], []
-    for baseline, candidate in _trials(any(gpu.used for gpu in found["host"].gpus), out):
+    for baseline, candidate in _trials(any(gpu.used for gpu in findings["host"].gpus), out):
         pair = []
-        for outcome in _run([baseline, candidate], out, repeats):
+        for outcome in _run([baseline, candidate], out, count):
             common.say(summary.per_work(outcome.measurement))
             timelines.append(timeline(outcome.directory, outcome.measurement))
             pair.append(outcome.measurement)
@@ -86,24 +86,26 @@ def quickstart(
         "Made by `energybench quickstart`: small sizes, to see the instrument work. Claims need "
         "larger sizes and whole nodes."
     ]
-    made = document("energybench quickstart", results, timelines, notes)
+    contents = document("energybench quickstart", results, timelines, notes)
     target = out / "report.html"
-    write(target, renderer.render(made))
+    write(target, renderer.render(contents))
     if json:
-        common.print_json(made)
+        common.print_json(contents)
     common.say(f"report: {target}")
     raise typer.Exit(1 if any(result.failed_checks for result in measurements) else 0)
 
 
 def _installed() -> None:
-    """What is missing is said before anything is measured."""
+    """Raises BadInput for a missing package, before anything is measured."""
     for module, extra in (("torch", "workloads"), ("altair", "report"), ("vl_convert", "report")):
         if find_spec(module) is None:
             raise BadInput(module, "is not installed", f"pip install 'energybench[{extra}]'")
 
 
 def _trials(accelerator: bool, out: Path) -> list[tuple[Trial, Trial]]:
-    """CPU against accelerator where the workloads can use one, else the two variants on the CPU."""
+    """CPU against accelerator if the workloads can use the accelerator, else two variants on the
+    CPU.
+    """
     if accelerator:
         probe = VARIANTS[1][1]._replace(label="probe", device="cuda")
         try:
@@ -117,7 +119,7 @@ def _trials(accelerator: bool, out: Path) -> list[tuple[Trial, Trial]]:
 
 
 def both_devices() -> list[tuple[Trial, Trial]]:
-    """The second of each pair of variants, on either device."""
+    """The second variant of every pair, on CPU and GPU."""
     pairs = []
     for _, chosen in VARIANTS:
         sides = [
@@ -128,16 +130,16 @@ def both_devices() -> list[tuple[Trial, Trial]]:
     return pairs
 
 
-def _run(trials: Sequence[Trial], out: Path, repeats: int) -> list[Outcome]:
-    """Run trials interleaved; one outcome each.
+def _run(trials: Sequence[Trial], out: Path, repeats: int | None) -> list[RunOutcome]:
+    """Run trials interleaved; the outcomes.
 
-    Raises typer.Exit where one of them, or a signal, leaves nothing to compare.
+    Raises typer.Exit if a failed trial or a signal leaves nothing to compare.
     """
     from energybench.cli.variants import execute
     from energybench.measuring.plan import Blocks, Plan, Request
     from energybench.model import WorkloadRef
 
-    made = []
+    runs = []
     for trial in trials:
         reference = WorkloadRef(
             name=trial.workload, size=trial.size, device=trial.device, settings=dict(trial.settings)
@@ -145,26 +147,26 @@ def _run(trials: Sequence[Trial], out: Path, repeats: int) -> list[Outcome]:
         plan = Plan(
             store=out, label=trial.label, boundary="compute", idle_s=IDLE_S, workload=reference
         )
-        made.append(
+        runs.append(
             (
                 plan,
                 Request(
-                    trial.workload,
-                    trial.size,
-                    trial.device,
-                    trial.settings,
+                    workload=trial.workload,
+                    size=trial.size,
+                    device=trial.device,
+                    settings=trial.settings,
                     repeats=repeats,
                     max_warm_up_s=MAX_WARM_UP_S,
                 ),
             )
         )
     common.say(
-        f"measuring {' and '.join(trial.label for trial in trials)}: {repeats} repeats"
+        f"measuring {' and '.join(trial.label for trial in trials)}: {repeats or 'auto'} repeats"
         + (", taking turns" if len(trials) > 1 else "")
     )
-    together, signalled = execute(made, Blocks(settle_s=SETTLE_S))
+    together, signalled = execute(runs, Blocks(settle_s=SETTLE_S))
     if signalled:
-        common.say(f"energybench: interrupted; what was measured stands in {out}")
+        common.say(f"energybench: interrupted; the runs so far are in {out}")
     outcomes = [outcome for outcome in together.outcomes if outcome is not None]
     if signalled or len(outcomes) < len(trials):
         raise typer.Exit(together.code)

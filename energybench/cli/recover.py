@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 
 
 def recover(
@@ -16,9 +16,9 @@ def recover(
             help="An unfinished run's directory (.partial-…), or the store that holds one."
         ),
     ],
-    json: bool = common.JSON,
+    json: options.Json = False,
 ) -> None:
-    """Complete a run whose measuring side was killed, from what it had written."""
+    """Complete a run that was killed, from the samples on disk."""
     from energybench.cli import summary
     from energybench.measuring.session import ranges
     from energybench.store import reader

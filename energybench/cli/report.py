@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from energybench.cli import options
 from energybench.errors import BadInput
 
 
 def report(
-    what: Annotated[
+    results: Annotated[
         list[str],
         typer.Argument(
             help="Runs, studies, stores, and files printed by compare --json or project --json."
@@ -22,45 +23,40 @@ def report(
     form: Annotated[
         str, typer.Option("--format", help="See `energybench list reports`.")
     ] = "terminal",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="File to write, in a folder that exists; default: stdout."),
-    ] = None,
+    out: options.OptionalOut = None,
     title: Annotated[str | None, typer.Option("--title", help="Title of the report.")] = None,
     note: Annotated[
         list[str] | None,
         typer.Option("--note", help="A note to print under the title (may be repeated)."),
     ] = None,
-    store: Annotated[Path, typer.Option("--store", help="Where ids are looked up.")] = Path(
-        "results"
-    ),
-    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    store: options.Store = options.STORE,
+    json: options.Json = False,
 ) -> None:
-    """Render results: html, markdown, terminal or json."""
+    """Render results as html, markdown, terminal text or json."""
     from energybench.plugins import load
     from energybench.store.document import document, gather
 
     renderer = load("reports", "json" if json else form)
-    found = gather(what, store)
-    made = renderer.render(
-        document(
-            title or _title(found.results),
-            found.results,
-            found.timelines,
-            [*(note or ()), *found.notes],
-        )
+    gathered = gather(results, store)
+    contents = document(
+        title or _title(gathered.results),
+        gathered.results,
+        gathered.timelines,
+        [*(note or ()), *gathered.notes],
     )
+    rendered = renderer.render(contents)
     if out is None:
-        sys.stdout.buffer.write(made)
+        sys.stdout.buffer.write(rendered)
         return
-    write(out, made)
+    write(out, rendered)
     print(f"written to {out}", file=sys.stderr)
 
 
-def write(out: Path, made: bytes) -> None:
-    """Write a report into a folder that is there: one that a slip of the hand names is not made.
+def write(out: Path, rendered: bytes) -> None:
+    """Write a report into an existing folder. A missing folder may be a slip of the hand, and is
+    not made.
 
-    Raises BadInput where it cannot be written.
+    Raises BadInput if the report cannot be written.
     """
     if not out.parent.exists():
         raise BadInput(
@@ -69,7 +65,7 @@ def write(out: Path, made: bytes) -> None:
             f"mkdir -p {shlex.quote(str(out.parent))}",
         )
     try:
-        out.write_bytes(made)
+        out.write_bytes(rendered)
     except OSError as error:
         raise BadInput(f"--out {out}", f"cannot be written: {error.strerror}") from None
 

@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 if TYPE_CHECKING:
     from energybench.simulating.result import Group, Simulation
-    from energybench.simulating.study import Figures
+    from energybench.simulating.study import CellFigures
 
-# experiments a cell of the default run: half a minute on two cores, and enough for the marginals
+# experiments in a cell of the default run: half a minute on two cores, and enough for the totals by
+# sensor, load and window
 SMALL = 40
 WINDOWS_S = (0.2, 0.35, 1.0, 5.0, 10.0, 60.0, 600.0)
 _DEFAULT_WINDOWS_S = (0.35, 1.0, 10.0)
 REPEATS = ("1", "2", "3", "5", "8", "20", "stop")
 _GAINS = ("prior", "1", "wide", "biased")
-_APART_WINDOW_S = 10.0  # long enough that the gain, and not the window's edges, decides
-_MOST = (
-    1000.0,
-    3600.0,
-)  # repeats of a run; seconds of a window: beyond them one experiment takes minutes
+_APART_WINDOW_S = 10.0  # long enough for the gain, and not the window's edges, to decide
+# most repeats of a run, and longest window in s: with more, an experiment takes minutes
+_MOST = (1000.0, 3600.0)
 
 
 def simulate(
@@ -35,19 +34,21 @@ def simulate(
             "--experiments",
             min=1,
             max=1_000_000,
-            help="Experiments a cell; 2000 tell a coverage to 1 %.",
+            help="Experiments in each cell; 2000 tell the coverage to 1 %.",
         ),
     ] = SMALL,
     sensor: Annotated[
         list[str] | None,
         typer.Option(
             "--sensor",
-            help="Only this sensor (may be repeated); a name there is none of lists them.",
+            help="Only this sensor (may be repeated); an unknown name lists the sensors.",
         ),
     ] = None,
     wave: Annotated[
         list[str] | None,
-        typer.Option("--wave", help="Only this kind of load (may be repeated); likewise."),
+        typer.Option(
+            "--wave", help="Only this kind of load (may be repeated); an unknown name lists them."
+        ),
     ] = None,
     window: Annotated[
         list[str] | None,
@@ -56,47 +57,60 @@ def simulate(
             help="Seconds of a window (may be repeated), or all; default 0.35, 1 and 10.",
         ),
     ] = None,
-    repeats: Annotated[
+    run_repeats: Annotated[
         list[str] | None,
-        typer.Option("--repeats", help="Repeats of a run: a number or stop (may be repeated)."),
+        typer.Option(
+            "--run-repeats",
+            help="Repeats of a simulated run: a number, or stop for the rule of --repeats auto "
+            "(may be repeated).",
+        ),
     ] = None,
     gain: Annotated[
         str,
         typer.Option(
             "--gain",
-            help="prior: gains as stated; 1: none off, stated exact; wide, biased: stated wrongly.",
+            help="Gains of the sensors: prior, as stated; 1, exact; wide or biased, off by more "
+            "than stated.",
         ),
     ] = "prior",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")] = 1,
+    seed: options.Seed = 1,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, max=1024, help="Processes; default: one a CPU.")
+        int | None,
+        typer.Option(
+            "--jobs", min=1, max=1024, help="Number of processes; default: one for each CPU."
+        ),
     ] = None,
-    json: bool = common.JSON,
+    json: options.Json = False,
 ) -> None:
-    """Thousands of made-up experiments through the real analysis: how far off, and do the intervals
-    hold the truth?
+    """Simulate experiments: do the intervals hold the truth?
+
+    Sends made-up experiments with known energy through the real analysis, and tells how far off
+    the results are and how often their intervals hold the true energy.
     """
     from energybench import data
     from energybench.simulating import study
-    from energybench.simulating.experiment import Cell, Settings
+    from energybench.simulating.experiment import ExperimentCell, StudySettings
     from energybench.simulating.result import simulation
-    from energybench.simulating.sensors import SENSORS, Prior
+    from energybench.simulating.sensors import SENSORS, PriorMode
     from energybench.simulating.waves import FAMILIES
 
     sensors, waves = _named("--sensor", sensor, SENSORS), _named("--wave", wave, FAMILIES)
-    windows, levels = _windows(window), _levels(repeats)
+    windows, levels = _windows(window), _levels(run_repeats)
     mode: Any = _named("--gain", [gain], dict.fromkeys(_GAINS))[0]
     cells = [
-        Cell(name, kind, seconds, mode) for name in sensors for kind in waves for seconds in windows
+        ExperimentCell(name, kind, seconds, mode)
+        for name in sensors
+        for kind in waves
+        for seconds in windows
     ]
     if mode == "prior":
-        cells += _apart(sensors, waves[0], Cell)
+        cells += _apart(sensors, waves[0], ExperimentCell)
     priors = {
-        name: Prior(row.u_rel, row.distribution)
+        name: PriorMode(row.u_rel, row.distribution)
         for name, row in data.priors().items()
         if row.distribution in ("normal", "rectangular")
     }
-    settings = Settings(
+    settings = StudySettings(
         levels,
         seed,
         priors,
@@ -106,26 +120,26 @@ def simulate(
         tables = study.run(
             cells, settings, experiments, jobs or len(os.sched_getaffinity(0)), progress
         )
-        found = simulation(tables, settings, mode, experiments)
+        summed = simulation(tables, settings, mode, experiments)
     if json:
-        common.print_json(found)
+        common.print_json(summed)
     else:
-        print("\n".join(_text(found)))
+        print("\n".join(_text(summed)))
 
 
-def _named(option: str, wanted: list[str] | None, known: Iterable[str]) -> list[str]:
-    have = list(known)
+def _named(option: str, wanted: list[str] | None, names: Iterable[str]) -> list[str]:
+    have = list(names)
     for name in wanted or ():
         if name not in have:
-            raise BadInput(f"{option} {name}", "is none of those there are", ", ".join(have))
+            raise BadInput(f"{option} {name}", "does not exist", ", ".join(have))
     return list(dict.fromkeys(wanted or have))
 
 
-def _windows(given: list[str] | None) -> list[float]:
-    found: list[float] = []
-    for text in given or ():
+def _windows(texts: list[str] | None) -> list[float]:
+    windows_s: list[float] = []
+    for text in texts or ():
         if text == "all":
-            found += WINDOWS_S
+            windows_s += WINDOWS_S
             continue
         try:
             seconds = float(text)
@@ -134,28 +148,28 @@ def _windows(given: list[str] | None) -> list[float]:
         if not 0.05 <= seconds <= _MOST[1]:
             raise BadInput(
                 f"--window {text}",
-                "is no window's length",
+                "is not the length of a window",
                 f"0.05 to {_MOST[1]:g} seconds, or all: {', '.join(f'{s:g}' for s in WINDOWS_S)}",
             )
-        found.append(seconds)
-    return list(dict.fromkeys(found)) or list(_DEFAULT_WINDOWS_S)
+        windows_s.append(seconds)
+    return list(dict.fromkeys(windows_s)) or list(_DEFAULT_WINDOWS_S)
 
 
-def _levels(given: list[str] | None) -> tuple[str, ...]:
-    for text in given or ():
+def _levels(texts: list[str] | None) -> tuple[str, ...]:
+    for text in texts or ():
         if text != "stop" and not (text.isdecimal() and 1 <= int(text) <= _MOST[0]):
             raise BadInput(
-                f"--repeats {text}",
-                "is no number of repeats",
+                f"--run-repeats {text}",
+                "is not a number of repeats",
                 f"1 to {_MOST[0]:g}, or stop (the rule of `run`); default: {', '.join(REPEATS)}",
             )
     return tuple(
-        dict.fromkeys(text if text == "stop" else str(int(text)) for text in given or REPEATS)
+        dict.fromkeys(text if text == "stop" else str(int(text)) for text in texts or REPEATS)
     )
 
 
 def _apart(sensors: list[str], wave: str, cell: Any) -> list[Any]:
-    """The same sensors with a prior that is wrong: spread twice as wide, and for the boards a bias."""
+    """Cells with wrong priors: gains that spread twice as wide, and boards with a bias."""
     boards = [name for name in sensors if name not in ("rapl", "pm_counters")]
     return [
         cell(name, wave, _APART_WINDOW_S, mode)
@@ -173,35 +187,38 @@ _HEAD = (
 )
 
 
-def _text(found: Simulation) -> Iterable[str]:
+def _text(summed: Simulation) -> Iterable[str]:
     from energybench.simulating.result import FEW, POOR
 
     rows: Mapping[str, tuple[Group, ...]] = {
-        "by sensor": found.by_sensor,
-        "by load": found.by_wave,
-        "by window": found.by_window,
-        "by repeats": found.by_repeats,
-        "apart: stated priors that are wrong, in no other figure": found.apart,
+        "by sensor": summed.by_sensor,
+        "by load": summed.by_wave,
+        "by window": summed.by_window,
+        "by repeats": summed.by_repeats,
+        "apart: stated priors that are wrong, in no other figure": summed.apart,
     }
     yield f"{'':<{_NAME}} {_HEAD}"
-    yield from (_line(_name(cell), cell.figures) for cell in found.cells)
+    yield from (_line(_name(cell), cell.figures) for cell in summed.cells)
     for title, groups in rows.items():
         if groups:
             yield f"\n{title}"
             yield from (_line(_name(group), group.figures) for group in groups)
-    over = found.overall
+    over = summed.overall
     flagged = over.flagged / over.experiments
     yield ""
     yield _line("overall", over)
     yield (
         f"coverage {_percent(over.coverage)} ({_percent(over.coverage_low)} to "
         f"{_percent(over.coverage_high)}), flagged unusable {flagged:.1%}, "
-        f"{_against(over.ratio)}{found.poor_cells} of {len(found.cells)} cells cover less than "
+        f"{_against(over.ratio)}{summed.poor_cells} of {len(summed.cells)} cells cover less than "
         f"{POOR:.0%}, "
-        f"in {found.flagged_cells} most experiments are flagged"
+        f"in {summed.flagged_cells} most experiments are flagged"
     )
-    if found.experiments_per_cell < FEW:
-        yield f"A small study: {found.experiments_per_cell} experiments a cell say little of one cell. A full one: --experiments 2000 --window all"
+    if summed.experiments_per_cell < FEW:
+        yield (
+            f"A small study: {summed.experiments_per_cell} experiments a cell say little of one "
+            "cell. A full one: --experiments 2000 --window all"
+        )
 
 
 def _name(group: Group) -> str:
@@ -220,7 +237,7 @@ def _name(group: Group) -> str:
     return "  ".join(words)
 
 
-def _line(name: str, of: Figures) -> str:
+def _line(name: str, of: CellFigures) -> str:
     return (
         f"{name:<{_NAME}} {of.experiments:>11} {of.flagged / of.experiments:>8.1%} "
         f"{_percent(of.coverage):>9} {_percent(of.rms_rel, 2):>10} "
@@ -233,7 +250,7 @@ def _percent(share: float | None, places: int = 1) -> str:
 
 
 def _against(ratio: float | None) -> str:
-    """Half-widths against the oracle's; nothing where too few experiments know one."""
+    """Half-widths against the oracle's; empty if too few experiments have an oracle."""
     return "" if ratio is None else f"median half-width {_ratio(ratio)} times the oracle's, "
 
 

@@ -1,46 +1,146 @@
-"""`energybench run WORKLOAD --study NAME`: a grid of cells, each with its variants compared; cut
-off, it is gone on with.
+"""`energybench study WORKLOAD NAME`: a grid of cells with compared variants. An interrupted study
+can be resumed.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from energybench.cli import common
+from energybench.cli import common, options
+from energybench.cli.run import check_workload
+from energybench.cli.variants import pairs
 from energybench.errors import BadInput
+from energybench.measuring.plan import SEED, Blocks, Plan
 
 if TYPE_CHECKING:
-    from energybench.measuring.plan import Blocks, Plan, Progress
+    from energybench.measuring.plan import Progress
     from energybench.measuring.signals import Signals
-    from energybench.measuring.study import Asked, Ended
+    from energybench.measuring.study import Ended
     from energybench.model import StudyCell, StudyPlan
 
-MAX_WARM_UP_S, SETTLE_S = (
-    2.0,
-    0.0,
-)  # in place of a run's own: a grid has many cells, and what drifts is cancelled by the pairs
+# shorter than in `run`: a grid has many cells, and the pairs cancel drift
+MAX_WARM_UP_S, SETTLE_S = 2.0, 0.0
 
-_RUN_S, _REPEAT_S = (
-    4.0,
-    0.5,
-)  # beside the work itself: set-up, compilation, warm-up, memory; edges and check of a repeat
+# for the estimate of a study's duration, beside the work: s of a variant for set-up, compilation,
+# warm-up and memory; s of a repeat for edges and check
+_VARIANT_S, _REPEAT_S = 4.0, 0.5
 
 
-def run(asked: Asked, plan: Plan, blocks: Blocks, json: bool) -> NoReturn:
-    """Run the study, show it, and end with its exit code."""
+def study(
+    workload: options.WorkloadName,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One of the workload's studies; --resume does not need it."),
+    ] = None,
+    device: options.Device = None,
+    setting: options.Setting = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume", help="Directory of a study that was cut off: measure the cells it lacks."
+        ),
+    ] = None,
+    repeats: options.OptionalRepeats = None,
+    min_window: options.OptionalMinWindow = None,
+    max_warm_up: options.MaxWarmUp = MAX_WARM_UP_S,
+    idle: options.Idle = 5.0,
+    seed: options.Seed = SEED,
+    settle: options.Settle = SETTLE_S,
+    boundary: options.Boundary = "compute",
+    out: options.Out = options.STORE,
+    collector: options.Collector = None,
+    root: options.Root = Path("/"),
+    json: options.Json = False,
+) -> None:
+    """Measure a workload over a grid of sizes and variants.
+
+    In each cell of the grid the variants take turns in blocks of random order and are compared pair
+    by pair. --set narrows or widens the grid with lists: --set batch=8,16. Exit code 1 if a check
+    or a cell failed.
+
+    The same command, or --resume, goes on with a study that was cut off.
+    """
+    from energybench.measuring.study import StudyRequest
+
+    # options
+    check_workload(workload)
+    settings = pairs(setting or [])
+    if name is None and resume is None:
+        raise BadInput(f"study {workload}", "does not name a study", _offered(workload))
+    if resume is not None:
+        _check_unplanned(resume, settings, repeats, min_window)
+    request = StudyRequest(
+        workload=workload,
+        study=name,
+        device=_one_device(device or ["cpu"]),
+        settings=settings,
+        repeats=options.repeat_count(repeats) if repeats is not None else None,
+        min_window_s=min_window,
+        max_warm_up_s=max_warm_up,
+        resume=resume,
+    )
+    plan = Plan(
+        store=out,
+        label="",
+        boundary=common.boundary(boundary),
+        idle_s=idle,
+        collectors=tuple(collector or ()),
+        root=common.folder(root),
+    )
 
     def measured(signals: Signals, update: Progress) -> Ended:
         from energybench.measuring.study import run_study
 
-        return run_study(asked, plan, blocks, signals, update, _Told())
+        blocks = Blocks(seed=seed, settle_s=settle)
+        return run_study(request, plan, blocks, signals, update, _Lines())
 
+    # measure and show
     ended, _ = common.watched("", measured)
-    study = ended.study
+    _show(ended, workload, json)
+    raise typer.Exit(ended.code)
+
+
+def _offered(workload: str) -> str:
+    """The workload's studies, as a remedy."""
+    from energybench.plugins import OffersStudies, load
+
+    plugin = load("workloads", workload)
+    names = list(plugin.studies) if isinstance(plugin, OffersStudies) else []
+    return f"have: {', '.join(names)}" if names else f"{workload} does not offer any"
+
+
+def _check_unplanned(
+    resume: Path, settings: dict[str, str], repeats: str | None, min_window: float | None
+) -> None:
+    """Raises BadInput for options that shape a plan, because the plan of a resumed study stands."""
+    shaping = [f"--set {key}" for key in settings]
+    shaping += ["--min-window"] if min_window is not None else []
+    shaping += ["--repeats"] if repeats is not None else []
+    if shaping:
+        raise BadInput(
+            ", ".join(shaping),
+            f"the plan of {resume} stands",
+            "leave it out, or begin another study",
+        )
+
+
+def _one_device(devices: list[str]) -> str:
+    if len(devices) > 1:
+        raise BadInput(
+            " ".join(f"--device {name}" for name in devices),
+            "a study runs on one device",
+            "one study for each device",
+        )
+    return devices[0]
+
+
+def _show(ended: Ended, workload: str, json: bool) -> None:
+    """The study as a JSON document or as text, then the commands for resuming and rendering."""
+    study, directory = ended.study, ended.directory
     if json:
         common.print_json(study)
     else:
@@ -52,111 +152,57 @@ def run(asked: Asked, plan: Plan, blocks: Blocks, json: bool) -> NoReturn:
         )
     if ended.kept:
         common.say(
-            f"  {ended.kept} of {len(study.cells)} cells were there already, from "
-            f"{study.created_utc}; another --out measures them anew"
+            f"  {ended.kept} of {len(study.cells)} cells were measured before, from "
+            f"{study.created_utc}; another --out measures them again"
         )
     if not study.complete:
         common.say(
-            f"  {len(study.cells)} of {len(study.plan.cells)} cells; go on with: energybench run "
-            f"{asked.workload} --resume {ended.directory}"
+            f"  {len(study.cells)} of {len(study.plan.cells)} cells; go on with: energybench study "
+            f"{workload} --resume {directory}"
         )
     common.say(
-        f"  written to {ended.directory}   (energybench report {ended.directory} --format html "
-        "--out study.html)"
+        f"  written to {directory}   (energybench report {directory} --format html --out "
+        "study.html)"
     )
-    raise typer.Exit(ended.code)
 
 
-class _Told:
-    """Lines for the person: how much there is to do, and each cell as it is done."""
+class _Lines:
+    """Lines on stderr: the amount of work ahead, and the result of every cell."""
 
     def planned(self, plan: StudyPlan, kept: int, directory: Path) -> None:
         runs = sum(len(cell.variants) for cell in plan.cells)
-        about_s = (
-            runs
-            * (1 - kept / max(len(plan.cells), 1))
-            * (_RUN_S + plan.repeats * (_REPEAT_S + plan.min_window_s))
-        )
-        left = f"; {kept} cells are there" if kept else ""
+        left = 1 - kept / max(len(plan.cells), 1)
+        variant_s = _VARIANT_S + plan.repeats * (_REPEAT_S + plan.min_window_s)
+        already = f"; {kept} cells are measured already" if kept else ""
         common.say(
             f"energybench: {plan.title}: {len(plan.cells)} cells, {runs} runs, about "
-            f"{_lasts(about_s)} on a quiet machine{left}"
+            f"{_duration(runs * left * variant_s)} on a quiet machine{already}"
         )
         common.say(f"  index: {directory}")
         for absent in plan.absent:
-            common.say(
-                f"  not here: {absent.variant}"
-                + (f" ({absent.where})" if absent.where else "")
-                + f": {absent.reason}"
-            )
+            where = f" ({absent.where})" if absent.where else ""
+            common.say(f"  not here: {absent.variant}{where}: {absent.reason}")
 
     def cell(self, number: int, of: int, done: StudyCell) -> None:
         from energybench.units import show
 
+        first, *rest = done.runs
+        if first.time_s is not None:
+            words = [f"{first.variant} {show(first.time_s, 's')}"]
+        else:
+            words = [f"{first.variant} {first.state.replace('-', ' ')}"]
         ratios = {ratio.variant: ratio for ratio in done.ratios}
-        said = [
-            f"{run.variant} {show(ratios[run.variant].speedup)}x"
-            if run.variant in ratios
-            else f"{run.variant} {run.state.replace('-', ' ')}"
-            for run in done.runs[1:]
-            if run.variant in ratios or run.state != "measured"
-        ]
-        first = done.runs[0]
-        head = (
-            f"{first.variant} {show(first.time_s, 's')}"
-            if first.time_s is not None
-            else f"{first.variant} {first.state.replace('-', ' ')}"
-        )
-        common.say(f"  {number} of {of}  {done.cell.key}: {'; '.join([head, *said])}")
+        for run in rest:
+            if run.variant in ratios:
+                words.append(f"{run.variant} {show(ratios[run.variant].speedup)}x")
+            elif run.state != "measured":
+                words.append(f"{run.variant} {run.state.replace('-', ' ')}")
+        common.say(f"  {number} of {of}  {done.cell.key}: {'; '.join(words)}")
 
 
-def _lasts(seconds: float) -> str:
-    return (
-        f"{seconds / 60:.0f} min"
-        if 90 <= seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-        if seconds >= 7200
-        else f"{seconds:.0f} s"
-    )
-
-
-def check(
-    variant: list[str] | None,
-    device: list[str] | None,
-    replay: Path | None,
-    size: str | None,
-    resume: Path | None,
-    planned: Sequence[str],
-) -> str:
-    """The one device of a study.
-
-    Raises BadInput for options that a study has no use for; `planned`: those that made the plan of
-    one that is gone on with.
-    """
-    useless = (
-        ("--variant", variant, "a study has its own variants", "leave it out"),
-        ("--replay", replay, "a study is no recording", "leave it out"),
-        (
-            f"--size {size}",
-            size,
-            "a study has its own sizes",
-            "leave it out; --set narrows and widens the grid",
-        ),
-        (
-            ", ".join(planned),
-            resume is not None and planned,
-            f"the plan of {resume} stands",
-            "leave it out, or begin another study",
-        ),
-    )
-    for option, given, why, remedy in useless:
-        if given:
-            raise BadInput(option, why, remedy)
-    devices = device or ["cpu"]
-    if len(devices) > 1:
-        raise BadInput(
-            " ".join(f"--device {name}" for name in devices),
-            "a study is of one device",
-            "one study a device",
-        )
-    return devices[0]
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

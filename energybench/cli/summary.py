@@ -13,39 +13,27 @@ from energybench.units import percent, relative, show, show_value
 _SHORT = 72
 
 
+_MODELLED = {
+    "measured": "",
+    "mixed": " (partly modelled)",
+    "estimated": " (estimated: time x assumed power)",
+    None: "",
+}
+
+
 def measurement(result: Measurement) -> str:
-    """Energy first, then what it is made of, then what weakens it."""
-    word = {
-        "measured": "",
-        "mixed": " (partly modelled)",
-        "estimated": " (estimated: time x assumed power)",
-        None: "",
-    }[result.quality]
-    span = "of a part of a repeat" if result.partial else "per repeat"
-    lines = [f"{result.label}: energy {span} {show(result.energy_j, 'J')}{word}"]
-    if result.energy_j is not None:
-        lines[0] += f"   {relative(result.energy_j)}"
-    if result.failed_checks:
-        lines[0] += "   CHECK FAILED: not the work that was asked for"
-    lines.append(
+    """Energy first, then the parts, then the doubts."""
+    lines = [
+        _headline(result),
         f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}   repeats "
-        f"{0 if result.partial else len(result.repeats)}"
-    )
+        f"{0 if result.partial else len(result.repeats)}",
+    ]
     if result.idle_power_w is not None:
         lines.append(
             f"  idle {show(result.idle_power_w, 'W')}   net {show(result.net_energy_j, 'J')}"
         )
-    if result.energy_per_work_j is not None and result.work is not None:
-        unit = result.work.unit
-        each = (
-            f"no energy per {unit}: the check failed"
-            if result.failed_checks
-            else f"{show(result.energy_per_work_j, 'J')} per {unit}"
-        )
-        lines.append(f"  {each}   {_rate(result)}a repeat holds {result.work.amount:g}")
-    lines += _roofline(result.roofline)
-    for name, energy in result.components_j.items():
-        lines.append(f"  {name:<18} {show(energy, 'J')}")
+    lines += _work(result) + _roofline(result.roofline)
+    lines += [f"  {name:<18} {show(energy, 'J')}" for name, energy in result.components_j.items()]
     for check in result.verification:
         value = "not a number" if check.value is None else f"{check.value:.3g}"
         lines.append(
@@ -56,8 +44,33 @@ def measurement(result: Measurement) -> str:
     return "\n".join(lines + doubts(result.doubts))
 
 
+def _headline(result: Measurement) -> str:
+    span = "of a part of a repeat" if result.partial else "per repeat"
+    energy = show(result.energy_j, "J")
+    line = f"{result.label}: energy {span} {energy}{_MODELLED[result.quality]}"
+    if result.energy_j is not None:
+        line += f"   {relative(result.energy_j)}"
+    if result.failed_checks:
+        line += "   CHECK FAILED: not the work that was asked for"
+    return line
+
+
+def _work(result: Measurement) -> list[str]:
+    """Energy per unit of work, and the units of work in a repeat."""
+    if result.energy_per_work_j is None or result.work is None:
+        return []
+    unit = result.work.unit
+    if result.failed_checks:
+        energy = f"no energy per {unit}: the check failed"
+    else:
+        energy = f"{show(result.energy_per_work_j, 'J')} per {unit}"
+    return [f"  {energy}   {_rate(result)}a repeat holds {result.work.amount:g}"]
+
+
 def _rate(result: Measurement) -> str:
-    """'3.23 sample/s [3.19, 3.27]   '; of a repeat that is one unit of work the time says it."""
+    """'3.23 sample/s [3.19, 3.27]   '; empty if a repeat is a single unit of work, because the time
+    tells the rate.
+    """
     if (
         result.work is None
         or result.work_per_s is None
@@ -69,75 +82,73 @@ def _rate(result: Measurement) -> str:
 
 
 def _regions(result: Measurement) -> list[str]:
-    """What the workload's regions take of the repeats' time; their energies stand in reports."""
-    whole = sum(repeat.time_s for repeat in result.repeats)
-    shares = (
-        {
-            region.label: region.count * region.time_s / whole
-            for region in result.regions
-            if region.in_repeat
-        }
-        if whole
-        else {}
-    )
-    said = ", ".join(f"{label} {share:.0%}" for label, share in shares.items() if share >= 0.005)
-    return [f"  of a repeat's time: {said}"] if said else []
-
-
-def _record(kept: WorkRecord | None) -> list[str]:
-    """What the workload states of its run, word for word: a privacy statement is to be read beside
-    its energy.
-    """
-    if kept is None:
+    """Shares of the workload's regions in the repeats' time; reports show the energies."""
+    total_s = sum(repeat.time_s for repeat in result.repeats)
+    if not total_s:
         return []
-    figures = ", ".join(f"{name} {value:.6g}" for name, value in kept.figures.items())
-    said = {
-        topic: "; ".join(words) if isinstance(words, tuple) else words
-        for topic, words in kept.statement.items()
+    shares = {
+        region.label: region.count * region.time_s / total_s
+        for region in result.regions
+        if region.in_repeat
     }
-    notes = [f"  note {note}" for note in kept.notes]
-    return (
-        [f"  figures {figures}"] * bool(figures)
-        + notes
-        + [f"  stated {topic}: {words}" for topic, words in said.items()]
-    )
+    words = ", ".join(f"{label} {share:.0%}" for label, share in shares.items() if share >= 0.005)
+    return [f"  of a repeat's time: {words}"] if words else []
 
 
-def _roofline(found: Roofline | None) -> list[str]:
-    """How near to its machine's limit the run came, and what a flop and a byte of it cost."""
-    if found is None:
+def _record(record: WorkRecord | None) -> list[str]:
+    """Figures, notes and statements of the workload, word for word: a privacy statement is to be
+    read beside the energy.
+    """
+    if record is None:
+        return []
+    lines = []
+    if record.figures:
+        figures = ", ".join(f"{name} {value:.6g}" for name, value in record.figures.items())
+        lines.append(f"  figures {figures}")
+    lines += [f"  note {note}" for note in record.notes]
+    for topic, words in record.statement.items():
+        text = "; ".join(words) if isinstance(words, tuple) else words
+        lines.append(f"  stated {topic}: {text}")
+    return lines
+
+
+def _roofline(roofline: Roofline | None) -> list[str]:
+    """The run's share of the machine's limit, and the energy of a flop and of a byte."""
+    if roofline is None:
         return []
     words = []
-    if found.share is not None:
-        limit, unit = (
-            (found.bandwidth_byte_per_s, "B/s")
-            if found.binds == "bandwidth"
-            else (found.rate_flop_per_s, "flop/s")
-        )
-        name = "bandwidth" if found.binds == "bandwidth" else f"{found.arithmetic} matrix rate"
+    if roofline.share is not None:
+        if roofline.binds == "bandwidth":
+            name, limit, unit = "bandwidth", roofline.bandwidth_byte_per_s, "B/s"
+        else:
+            name = f"{roofline.arithmetic} matrix rate"
+            limit, unit = roofline.rate_flop_per_s, "flop/s"
         words.append(
-            f"{percent(found.share)} of the {name} this device reaches "
+            f"{percent(roofline.share)} of the {name} this device reaches "
             f"({show_value(limit.value if limit else None, unit)})"
         )
-    elif found.device is None:
+    elif roofline.device is None:
         words.append("share of the machine's limit not known: energybench calibrate --limits-only")
-    words += [show(found.energy_per_flop_j, "J") + " per flop"] if found.energy_per_flop_j else []
-    words += [show(found.energy_per_byte_j, "J") + " per byte"] if found.energy_per_byte_j else []
+    if roofline.energy_per_flop_j:
+        words.append(show(roofline.energy_per_flop_j, "J") + " per flop")
+    if roofline.energy_per_byte_j:
+        words.append(show(roofline.energy_per_byte_j, "J") + " per byte")
     return ["  " + "   ".join(words)] if words else []
 
 
 def per_work(result: Measurement) -> str:
-    """One line: energy for a unit of work, which is what comparing compares (repeats may hold other
-    amounts of it).
+    """Energy per unit of work, as a line: the compared quantity, because repeats may hold different
+    amounts of work.
     """
     if result.energy_per_work_j is None or result.work is None or result.failed_checks:
         return measurement(result).split("\n")[0]
-    word = " (estimated: time x assumed power)" if result.quality == "estimated" else ""
-    return f"{result.label}: {show(result.energy_per_work_j, 'J')} per {result.work.unit}{word}"
+    energy = show(result.energy_per_work_j, "J")
+    note = _MODELLED["estimated"] if result.quality == "estimated" else ""
+    return f"{result.label}: {energy} per {result.work.unit}{note}"
 
 
 def comparison(result: Comparison) -> str:
-    """The answer in one line, then its supports."""
+    """The answer in one line, then the figures that support it."""
     baseline, candidate = result.labels
     lines = [
         f"{baseline} → {candidate}: {result.title} {show(result.energy_ratio)}   speedup "
@@ -161,22 +172,18 @@ def comparison(result: Comparison) -> str:
 
 
 def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) -> list[str]:
-    """What widens the interval most, and what would mend that."""
-    from energybench.analysis.uncertainty.budget import (
-        largest,
-        words,
-    )  # late: `energybench --help` needs no numpy
+    """The effect with the largest share of the interval, and a remedy."""
+    # late: `energybench --help` needs no numpy
+    from energybench.analysis.uncertainty.budget import largest, words
 
     first = largest(estimate, ratio=ratio) if estimate is not None else None
-    return (
-        [f"  widest part of the interval: {words(first, estimate, unit)}"]
-        if first is not None and estimate is not None
-        else []
-    )
+    if first is None or estimate is None:
+        return []
+    return [f"  widest part of the interval: {words(first, estimate, unit)}"]
 
 
 def answer(result: Comparison) -> str:
-    """The comparison without its supports."""
+    """The comparison without the supporting figures."""
     return "\n".join(comparison(result).split("\n")[:2])
 
 

@@ -1,5 +1,5 @@
-"""Several variants or devices in one `run`: interleaved, each shown with its result, each compared
-with the first.
+"""Several variants or devices in a `run`: interleaved, shown with results, and compared with the
+first.
 """
 
 from __future__ import annotations
@@ -7,7 +7,8 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import typer
 
@@ -22,52 +23,62 @@ if TYPE_CHECKING:
     from energybench.model import Comparison, Measurement
 
 
-class Choice(NamedTuple):
-    """One variant: where, with which settings, and what to call it beside the others."""
+class VariantChoice(NamedTuple):
+    """A variant.
+
+    device    cpu, cuda, cuda:N or node
+    settings  settings of the workload by key
+    words     name of the variant, in labels
+    typed     by key, the --variant option that the setting came by, as it was typed
+    """
 
     device: str
     settings: dict[str, str]
     words: str
-    typed: dict[str, str] = {}  # as energybench.measuring.plan.Request has it
+    typed: Mapping[str, str] = MappingProxyType({})
 
 
 def choices(
     devices: Sequence[str], base: Mapping[str, str], variants: Sequence[str]
-) -> list[Choice]:
+) -> list[VariantChoice]:
     """Devices x variants, in the order given; a variant's settings lie on top of `base`.
 
     Raises BadInput.
     """
-    made: list[Choice] = []
+    chosen: list[VariantChoice] = []
     for device, variant in itertools.product(devices, variants or [""]):
-        own = pairs(variant.split(","), f"--variant {variant}") if variant else {}
-        words = " ".join([device, *(f"{key}={value}" for key, value in own.items())])
-        twice = sum(choice.words.split(" #")[0] == words for choice in made)
-        typed = dict.fromkeys(own, f"--variant {variant}")
-        made.append(
-            Choice(device, {**base, **own}, f"{words} #{twice + 1}" if twice else words, typed)
+        changes = pairs(variant.split(","), f"--variant {variant}") if variant else {}
+        words = " ".join([device, *(f"{key}={value}" for key, value in changes.items())])
+        same = sum(choice.words.split(" #")[0] == words for choice in chosen)
+        chosen.append(
+            VariantChoice(
+                device=device,
+                settings={**base, **changes},
+                words=f"{words} #{same + 1}" if same else words,
+                typed=dict.fromkeys(changes, f"--variant {variant}"),
+            )
         )
-    return made
+    return chosen
 
 
 def pairs(settings: Sequence[str], option: str | None = None) -> dict[str, str]:
     """KEY=VALUE options as a mapping. Raises BadInput."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for entry in settings:
         key, equals, value = entry.partition("=")
         where = option or f"--set {entry}"
         if not equals or not key.strip():
             raise BadInput(where, f"{entry!r} is not KEY=VALUE" if option else "is not KEY=VALUE")
-        if key.strip() in found:
+        if key.strip() in values:
             raise BadInput(
                 where, f"{key.strip()} was set already", "once; a study takes lists: --set KEY=A,B"
             )
-        found[key.strip()] = value
-    return found
+        values[key.strip()] = value
+    return values
 
 
 def execute(variants: Sequence[tuple[Plan, Request]], blocks: Blocks) -> tuple[Together, bool]:
-    """Run variants interleaved; whether a signal came."""
+    """Run variants interleaved. The second value tells whether a signal came."""
 
     def in_turns(signals: Signals, update: Progress) -> Together:
         from energybench.measuring.interleaved import run_interleaved
@@ -81,23 +92,20 @@ def execute(variants: Sequence[tuple[Plan, Request]], blocks: Blocks) -> tuple[T
 
 
 def compared(results: Sequence[Measurement]) -> list[Comparison]:
-    """Each against the first; one that cannot be compared is said."""
+    """Compare every result with the first. A refusal to compare is a line on stderr."""
     from energybench.analysis.comparison.compare import compare
 
-    made = []
+    comparisons = []
     for result in results[1:]:
         try:
-            made.append(compare(results[0], result, force=True))
+            comparisons.append(compare(results[0], result, force=True))
         except Refused as why:
             common.say(f"energybench: not compared: {why}")
-    return made
+    return comparisons
 
 
-def show(title: str, together: Together, json: bool) -> None:
-    """Results and comparisons: as one JSON document on stdout, or as text.
-
-    Ends with the exit code.
-    """
+def show(title: str, together: Together, json: bool) -> NoReturn:
+    """Show results and comparisons, as JSON on stdout or as text, and end with the exit code."""
     from energybench.cli import summary
     from energybench.store.document import document, timeline
 

@@ -1,7 +1,7 @@
-"""Which boards CUDA_VISIBLE_DEVICES names. Pure: text and boards in, boards out.
+"""Boards that CUDA_VISIBLE_DEVICES names. Pure: text and boards in, boards out.
 
-CUDA's rules: the list is cut at the first entry that names no device; a repeated entry leaves no
-device at all; UUIDs may be abbreviated while they stay unique. Source: CUDA C++ Programming Guide,
+CUDA's rules: the list ends at the first entry without a device; a repeated entry leaves no device
+at all; a UUID may be abbreviated to any unique prefix. Source: CUDA C++ Programming Guide,
 "CUDA Environment Variables"; torch.cuda._parse_visible_devices.
 """
 
@@ -11,15 +11,15 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-Doubt = tuple[str, str, str]  # code, message, remedy
+from energybench.model import Doubt
 
 _INDEX = re.compile(r"[+-]?\d+")  # as strtoul reads: "1gpu" is 1
 _OLD_MIG = re.compile(r"MIG-(GPU-[^/]+)/(\d+)/(\d+)")
-_NONE_ON_PURPOSE = ("", "NoDevFiles")
+_NO_DEVICE_ON_PURPOSE = ("", "NoDevFiles")
 
 
 class Instance(NamedTuple):
-    """A MIG compute instance. `sms`: its multiprocessors; None where the driver does not say."""
+    """A MIG compute instance. `sms`: multiprocessors; None if the driver gives no number."""
 
     uuid: str
     gpu_instance: int
@@ -28,7 +28,7 @@ class Instance(NamedTuple):
 
 
 class Board(NamedTuple):
-    """A GPU as NVML knows it. `sms`: multiprocessors that MIG can hand out."""
+    """A GPU by NVML. `sms`: multiprocessors that MIG can hand out."""
 
     uuid: str
     name: str
@@ -46,29 +46,23 @@ class _Entry(NamedTuple):
 def visible(
     value: str | None, order: str | None, boards: Sequence[Board]
 ) -> tuple[frozenset[str], tuple[Doubt, ...]]:
-    """UUIDs of the boards that the work may use, and what could not be told.
+    """UUIDs of the boards for the work, and doubts about the choice.
 
-    value   CUDA_VISIBLE_DEVICES as it stands; None: not set, all boards
-    order   CUDA_DEVICE_ORDER as it stands
-    boards  those that CUDA could open, in PCI order
+    value   CUDA_VISIBLE_DEVICES; None (every board) if the variable is not set
+    order   CUDA_DEVICE_ORDER; None if the variable is not set
+    boards  boards that CUDA could open, in PCI order
     """
     entries, doubts = _entries(value, boards)
     used = frozenset(entry.board.uuid for entry in entries)
-    names = {board.name for board in boards}
-    if (
-        value is not None
-        and any(entry.by_index for entry in entries)
-        and order != "PCI_BUS_ID"
-        and len(names) > 1
-        and len(used) < len(boards)
-    ):
+    names = sorted({board.name for board in boards})
+    by_index = value is not None and any(entry.by_index for entry in entries)
+    if by_index and order != "PCI_BUS_ID" and len(names) > 1 and len(used) < len(boards):
         doubts.append(
-            (
-                "cuda-order",
-                f"CUDA_VISIBLE_DEVICES={value} counts in CUDA's own order, fastest first, and this "
-                f"node has {' and '.join(sorted(names))}: "
-                "the boards taken as used may be others",
-                "set CUDA_DEVICE_ORDER=PCI_BUS_ID for the work, or name boards by UUID",
+            Doubt(
+                code="cuda-order",
+                message=f"CUDA_VISIBLE_DEVICES={value} counts in CUDA's own order, fastest first, "
+                f"and this node has {' and '.join(names)}: the boards taken as used may be others",
+                remedy="set CUDA_DEVICE_ORDER=PCI_BUS_ID for the work, or name boards by UUID",
             )
         )
     doubts += [_mig_doubt(entry) for entry in entries if entry.board.mig or entry.instance]
@@ -76,79 +70,76 @@ def visible(
 
 
 def _entries(value: str | None, boards: Sequence[Board]) -> tuple[list[_Entry], list[Doubt]]:
+    """The devices of the list, in order."""
     if value is None:
         return [_Entry(board, None, True) for board in boards], []
     entries: list[_Entry] = []
-    for written in (part.strip() for part in value.split(",")):
-        entry = _find(written, boards)
+    devices: set[tuple[str, Instance | None]] = set()
+    for text in (part.strip() for part in value.split(",")):
+        entry = _device(text, boards)
+        if entry is None and (text in _NO_DEVICE_ON_PURPOSE or text.startswith("-")):
+            return entries, []
         if entry is None:
-            on_purpose = written in _NONE_ON_PURPOSE or written.startswith("-")
-            return entries, [] if on_purpose else [
-                _unknown(
-                    value,
-                    f"{written!r} names no GPU of this node, and CUDA ignores it and all that "
-                    "follow",
-                )
-            ]
-        if any((entry.board, entry.instance) == (other.board, other.instance) for other in entries):
-            return [], [
-                _unknown(value, f"{written!r} comes twice, and CUDA then shows no device at all")
-            ]
+            problem = f"{text!r} names no GPU of this node, and CUDA ignores it and all that follow"
+            return entries, [_unknown(value, problem)]
+        device = (entry.board.uuid, entry.instance)
+        if device in devices:
+            problem = f"{text!r} comes twice, and CUDA then shows no device at all"
+            return [], [_unknown(value, problem)]
+        devices.add(device)
         entries.append(entry)
     return entries, []
 
 
-def _find(written: str, boards: Sequence[Board]) -> _Entry | None:
-    """The device that one entry names; None where there is none, or more than one."""
-    if index := _INDEX.match(written):
+def _device(text: str, boards: Sequence[Board]) -> _Entry | None:
+    """The device of one entry; None if no device or several devices fit."""
+    if index := _INDEX.match(text):
         number = int(index[0])
-        return (
-            _Entry(boards[number], None, True)
-            if 0 <= number < len(boards) and not written.startswith("-")
-            else None
-        )
-    if old := _OLD_MIG.fullmatch(written):
-        parent = _unique(old[1], boards)
-        where = (int(old[2]), int(old[3]))
-        known = (
-            [
-                each
-                for each in parent.instances
-                if (each.gpu_instance, each.compute_instance) == where
-            ]
-            if parent
-            else []
-        )
-        return (
-            _Entry(parent, known[0] if known else Instance(written, *where), False)
-            if parent
-            else None
-        )
-    if written.startswith("MIG-"):
-        found = [
-            _Entry(board, each, False)
+        if number >= len(boards) or text.startswith("-"):
+            return None
+        return _Entry(boards[number], None, True)
+    if old := _OLD_MIG.fullmatch(text):
+        return _old_instance(text, _unique(old[1], boards), int(old[2]), int(old[3]))
+    if text.startswith("MIG-"):
+        instances = [
+            _Entry(board, instance, False)
             for board in boards
-            for each in board.instances
-            if each.uuid.startswith(written)
+            for instance in board.instances
+            if instance.uuid.startswith(text)
         ]
-        return found[0] if len(found) == 1 else None
-    if written.startswith("GPU-"):
-        board = _unique(written, boards)
+        return instances[0] if len(instances) == 1 else None
+    if text.startswith("GPU-"):
+        board = _unique(text, boards)
         return _Entry(board, None, False) if board else None
     return None
 
 
+def _old_instance(
+    text: str, board: Board | None, gpu_instance: int, compute_instance: int
+) -> _Entry | None:
+    """The instance of an old name, MIG-GPU-UUID/gpu_instance/compute_instance.
+
+    An instance outside the driver's list is taken by the numbers.
+    """
+    if board is None:
+        return None
+    for instance in board.instances:
+        if (instance.gpu_instance, instance.compute_instance) == (gpu_instance, compute_instance):
+            return _Entry(board, instance, False)
+    return _Entry(board, Instance(text, gpu_instance, compute_instance), False)
+
+
 def _unique(prefix: str, boards: Sequence[Board]) -> Board | None:
-    found = [board for board in boards if board.uuid.startswith(prefix)]
-    return found[0] if len(found) == 1 else None
+    matches = [board for board in boards if board.uuid.startswith(prefix)]
+    return matches[0] if len(matches) == 1 else None
 
 
-def _unknown(value: str, what: str) -> Doubt:
-    message = f"CUDA_VISIBLE_DEVICES={value}: {what}"
-    return (
-        "visible-device-unknown",
-        message,
-        "compare with nvidia-smi -L inside the same job or container",
+def _unknown(value: str, problem: str) -> Doubt:
+    return Doubt(
+        code="visible-device-unknown",
+        message=f"CUDA_VISIBLE_DEVICES={value}: {problem}",
+        remedy="compare with nvidia-smi -L inside the same job or container",
+        subject=value,
     )
 
 
@@ -167,8 +158,10 @@ def _mig_doubt(entry: _Entry) -> Doubt:
         f"power and energy of {board.uuid} ({board.name}) exist for the whole board only, so all "
         f"its joules are counted; {share}"
     )
-    return (
-        "mig-parent",
-        message,
-        "give the work the whole board, or take the result as an upper bound for the instance",
+    return Doubt(
+        code="mig-parent",
+        message=message,
+        remedy="give the work the whole board, or take the result as an upper bound for the "
+        "instance",
+        subject=board.uuid,
     )

@@ -1,9 +1,9 @@
-"""CPU power where no sensor answers: a stated model, P = P_idle + (P_max - P_idle) * load, of the
-measured process tree's load.
+"""CPU power by a stated model, for machines on which no sensor of the CPU answers.
 
-Linear in CPU utilisation: Fan, Weber, Barroso, "Power provisioning for a warehouse-sized computer",
-ISCA 2007. P_max is the TDP of the model; the core opens this collector only where no sensor of the
-CPU opened, and everything made from it is called estimated.
+P = P_idle + (P_max - P_idle) * load, with the load of the measured process tree. Power linear in
+CPU utilisation: Fan, Weber, Barroso, "Power provisioning for a warehouse-sized computer", ISCA
+2007. P_max is the TDP of the model. The core opens this collector only if no sensor of the CPU
+opened, and calls all results of the model estimated.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from typing import NamedTuple
 from energybench.collectors.process_tree import ProcessTree
 from energybench.collectors.sysfs import hostname, text
 from energybench.collectors.tdp import W_PER_THREAD, Cpu, cpu, table_path, tdp_w
-from energybench.model import Channel, Gpu
+from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
 
 # Idle over full power of x86 servers: 0.6 in 2006, 0.16 at best in 2017, 0.2-0.4 again since
-# (Tröpgen et al., "16 years of SPEC Power", CLUSTER Workshops 2024). A stated middle; the ±50 % of
-# the model hold it.
+# (Tröpgen et al., "16 years of SPEC Power", CLUSTER Workshops 2024). A value in the middle; the
+# ±50 % of the model cover the range.
 IDLE_FRACTION = 0.3
-# of a virtual machine's hidden CPU; the share is halved where SMT is off, which the ±50 % hold
+# Threads of a core of the CPU behind a virtual machine. On a host without SMT the true share is
+# twice the computed share, which is more than the ±50 % cover.
 _THREADS_PER_CORE = 2
 _RESOLUTION_J = 1e-6
 
 
 class PowerModel(NamedTuple):
-    """P(load) = idle_w + (max_w - idle_w) * load; `words` says where the numbers come from."""
+    """P(load) = idle_w + (max_w - idle_w) * load. `words`: source of the numbers."""
 
     idle_w: float
     max_w: float
@@ -36,9 +37,9 @@ class PowerModel(NamedTuple):
 
 
 def power_model(machine: Cpu, tdp: float | None) -> PowerModel:
-    """The model of what this system sees of a machine.
+    """The model of the CPUs that this system has.
 
-    `tdp` in W of one socket; None: not known.
+    tdp  W of one socket; None if not known
     """
     threads, sockets = machine.threads, machine.sockets
     if tdp is None:
@@ -48,17 +49,19 @@ def power_model(machine: Cpu, tdp: float | None) -> PowerModel:
             "threads assumed"
         )
     elif machine.virtual and machine.cores_named is not None:
-        whole = machine.cores_named * _THREADS_PER_CORE
-        power = tdp * threads / whole
+        per_socket = machine.cores_named * _THREADS_PER_CORE
+        power = tdp * threads / per_socket
         words = (
-            f"virtual machine: {threads} threads of {whole} a socket, so {threads}/{whole} of the "
-            f"TDP of {tdp:.0f} W ({machine.name}, codecarbon's table)"
+            f"virtual machine: {threads} threads of {per_socket} a socket, so "
+            f"{threads}/{per_socket} of the TDP of {tdp:.0f} W ({machine.name}, codecarbon's table)"
         )
     else:
         power = tdp * sockets
         words = f"{sockets} x TDP {tdp:.0f} W ({machine.name}, codecarbon's table)"
         if machine.virtual:
-            words += "; a virtual machine whose share of the CPU is not known, all of it charged"
+            words += (
+                "; a virtual machine whose share of the CPU is not known: the whole TDP is charged"
+            )
     idle = IDLE_FRACTION * power
     return PowerModel(idle, power, threads, f"{words}; idle floor {IDLE_FRACTION:.1f} of it")
 
@@ -66,12 +69,13 @@ def power_model(machine: Cpu, tdp: float | None) -> PowerModel:
 class CpuEstimate:
     """One counter of modelled joules of all packages.
 
-    Its gain is rectangular, ±50 %, and belongs to the model on this host.
+    The gain is rectangular, ±50 %, and belongs to the model on this host.
     """
 
     name = "estimate"
+    last_resort = True
     about = (
-        "CPU packages where no sensor of theirs answers: time x assumed power, ±50 %, marked "
+        "CPU packages, if no sensor of the CPU answers: time x assumed power, ±50 %, marked "
         "estimated everywhere. No memory."
     )
 
@@ -124,8 +128,8 @@ class CpuEstimate:
         t_s = self._clock.now()
         busy_s = self._tree.cpu_s(self._context.work_pid(), t_s)
         model = self._model
-        # The model is linear, so its integral needs the cumulated CPU time only: whatever happened
-        # between two reads is in it.
+        # The model is linear: its integral needs the cumulated CPU time only, which holds all the
+        # time between two reads.
         energy_j = (
             model.idle_w * (t_s - self._started_s)
             + (model.max_w - model.idle_w) * busy_s / model.threads
@@ -138,8 +142,8 @@ class CpuEstimate:
     def gpus(self) -> Sequence[Gpu]:
         return ()
 
-    def doubts(self) -> Sequence[tuple[str, str, str]]:
-        """The model in words."""
+    def doubts(self) -> Sequence[Doubt]:
+        """A doubt that states the model in words."""
         if self._model is None:
             return ()
         model = self._model
@@ -153,4 +157,4 @@ class CpuEstimate:
             "/sys/class/powercap/intel-rapl*/energy_uj or CAP_PERFMON "
             "(energybench doctor names what is missing)"
         )
-        return (("estimated-cpu", message, remedy),)
+        return (Doubt(code="estimated-cpu", message=message, remedy=remedy, subject="cpu.package"),)

@@ -1,24 +1,24 @@
-"""What NVML says of a board, apart from its readings. The library comes as an argument:
-collectors/nvml.py alone imports it.
+"""NVML's description of a board, apart from readings: identity, MIG instances, state, processes.
 
-Every query may be refused on its own (not supported, no permission, a function that an old library
-lacks): the answer is then None.
+The library is an argument: only collectors/nvml.py imports pynvml. NVML may refuse any single query
+(not supported, no permission, a function that an old library lacks): the answer is then None.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from energybench.collectors.cuda_devices import Instance
+from energybench.collectors.cuda_devices import Board, Instance
 from energybench.model import Condition, Gpu
 
 _CLOCK_SM, _CLOCK_MEMORY = 1, 2  # nvmlClockType_t
 _TEMPERATURE_GPU = 0  # nvmlTemperatureSensors_t
-_PROFILES_WHOLE = (
-    4,
-    3,
-)  # NVML_GPU_INSTANCE_PROFILE_7_SLICE, _4_SLICE (A30): all that MIG can hand out
+# NVML_GPU_INSTANCE_PROFILE_7_SLICE and _4_SLICE (A30): an instance of the whole board
+_PROFILES_OF_WHOLE_BOARD = (4, 3)
+# peaks above a board's limit reach about twice the limit for milliseconds; a reading of three times
+# the limit is not plausible
+_MAX_OVER_LIMIT = 3.0
 _THROTTLE = {  # nvmlClocksThrottleReason*, nvml.h
     0x001: "gpu-idle",
     0x002: "applications-clocks",
@@ -34,10 +34,33 @@ _THROTTLE = {  # nvmlClocksThrottleReason*, nvml.h
 }
 
 
-def ask(nvml: Any, name: str, *arguments: Any) -> Any:
-    """The answer of one NVML query; None where it is refused or this version of the binding has no
-    such function.
+class OpenBoard(NamedTuple):
+    """A board with an NVML handle.
+
+    capability   CUDA compute capability (major, minor); None if NVML does not answer
+    max_power_w  bound of real readings; None if the board states no limit
     """
+
+    handle: Any
+    board: Board
+    capability: tuple[int, int] | None
+    max_power_w: float | None
+
+    @property
+    def uuid(self) -> str:
+        return self.board.uuid
+
+    @property
+    def name(self) -> str:
+        return self.board.name
+
+    @property
+    def is_gh200(self) -> bool:
+        return "GH200" in self.board.name
+
+
+def ask(nvml: Any, name: str, *arguments: Any) -> Any:
+    """The answer to one NVML query; None if NVML refuses the query or pynvml lacks the function."""
     function: Callable[..., Any] | None = getattr(nvml, name, None)
     if function is None:
         return None
@@ -47,8 +70,37 @@ def ask(nvml: Any, name: str, *arguments: Any) -> Any:
         return None
 
 
+def open_boards(nvml: Any) -> tuple[list[OpenBoard], list[Gpu]]:
+    """Boards in PCI order, and boards that NVML may not open (lost, or of another job).
+
+    CUDA leaves closed boards out of its count, too.
+    """
+    boards, closed = [], []
+    for i in range(ask(nvml, "nvmlDeviceGetCount") or 0):
+        handle = ask(nvml, "nvmlDeviceGetHandleByIndex", i)
+        uuid = ask(nvml, "nvmlDeviceGetUUID", handle) if handle is not None else None
+        if uuid is None:
+            closed.append(
+                Gpu(uuid=f"unreadable-{i}", name="GPU that NVML may not open", used=False)
+            )
+            continue
+        name = str(ask(nvml, "nvmlDeviceGetName", handle) or "unknown GPU")
+        board = Board(str(uuid), name)
+        if mig_on(nvml, handle):
+            board = Board(
+                str(uuid), name, True, instances(nvml, handle), partition_sms(nvml, handle)
+            )
+        limits = ask(nvml, "nvmlDeviceGetPowerManagementLimitConstraints", handle)
+        max_power_w = _MAX_OVER_LIMIT * limits[1] / 1e3 if limits and limits[1] else None
+        capability = ask(nvml, "nvmlDeviceGetCudaComputeCapability", handle)
+        boards.append(
+            OpenBoard(handle, board, tuple(capability) if capability else None, max_power_w)
+        )
+    return boards, closed
+
+
 def describe(nvml: Any, handle: Any, uuid: str, name: str, used: bool) -> Gpu:
-    """Provenance of one board as it is now."""
+    """Provenance of one board, with its present state."""
     cuda = ask(nvml, "nvmlSystemGetCudaDriverVersion")
     pci = ask(nvml, "nvmlDeviceGetPciInfo", handle)
     memory = ask(nvml, "nvmlDeviceGetMemoryInfo", handle)
@@ -81,11 +133,9 @@ def describe(nvml: Any, handle: Any, uuid: str, name: str, used: bool) -> Gpu:
 
 
 def condition(nvml: Any, handle: Any, uuid: str, t_s: float) -> Condition:
-    """State of one board now: three queries."""
-    celsius, mhz = (
-        _temperature(nvml, handle),
-        ask(nvml, "nvmlDeviceGetClockInfo", handle, _CLOCK_SM),
-    )
+    """Present state of one board, by three queries."""
+    celsius = _temperature(nvml, handle)
+    mhz = ask(nvml, "nvmlDeviceGetClockInfo", handle, _CLOCK_SM)
     return Condition(
         t_s=t_s,
         device=uuid,
@@ -96,16 +146,14 @@ def condition(nvml: Any, handle: Any, uuid: str, t_s: float) -> Condition:
 
 
 def processes(nvml: Any, handle: Any) -> list[int]:
-    """Process numbers, as the host counts them, of what computes on one board, its MIG instances
-    included.
-    """
+    """Ids, by the host's count, of processes that compute on a board and on its MIG instances."""
     for query in (
         "nvmlDeviceGetComputeRunningProcesses",
         "nvmlDeviceGetComputeRunningProcesses_v2",
     ):
-        found = ask(nvml, query, handle)
-        if found is not None:
-            return sorted({int(entry.pid) for entry in found})
+        entries = ask(nvml, query, handle)
+        if entries is not None:
+            return sorted({int(entry.pid) for entry in entries})
     return []
 
 
@@ -116,32 +164,29 @@ def mig_on(nvml: Any, handle: Any) -> bool | None:
 
 def instances(nvml: Any, handle: Any) -> tuple[Instance, ...]:
     """The MIG compute instances of a board."""
-    found = []
+    members = []
     for i in range(ask(nvml, "nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
         instance = ask(nvml, "nvmlDeviceGetMigDeviceHandleByIndex", handle, i)
         uuid = ask(nvml, "nvmlDeviceGetUUID", instance) if instance is not None else None
         if uuid is None:
-            continue  # numbers have gaps
-        place, within = (
-            ask(nvml, query, instance)
-            for query in ("nvmlDeviceGetGpuInstanceId", "nvmlDeviceGetComputeInstanceId")
-        )
+            continue  # the numbers of MIG instances have gaps
+        gpu_instance = ask(nvml, "nvmlDeviceGetGpuInstanceId", instance)
+        compute_instance = ask(nvml, "nvmlDeviceGetComputeInstanceId", instance)
         attributes = ask(nvml, "nvmlDeviceGetAttributes", instance)
-        sms = int(attributes.multiprocessorCount) if attributes is not None else None
-        found.append(
+        members.append(
             Instance(
                 str(_text(uuid)),
-                -1 if place is None else int(place),
-                -1 if within is None else int(within),
-                sms,
+                -1 if gpu_instance is None else int(gpu_instance),
+                -1 if compute_instance is None else int(compute_instance),
+                int(attributes.multiprocessorCount) if attributes is not None else None,
             )
         )
-    return tuple(found)
+    return tuple(members)
 
 
 def partition_sms(nvml: Any, handle: Any) -> int | None:
-    """Multiprocessors of the instance that takes the whole board."""
-    for profile in _PROFILES_WHOLE:
+    """Multiprocessors of a MIG instance of the whole board."""
+    for profile in _PROFILES_OF_WHOLE_BOARD:
         info = ask(nvml, "nvmlDeviceGetGpuInstanceProfileInfo", handle, profile)
         if info is not None and info.multiprocessorCount:
             return int(info.multiprocessorCount)
@@ -149,8 +194,8 @@ def partition_sms(nvml: Any, handle: Any) -> int | None:
 
 
 def _temperature(nvml: Any, handle: Any) -> int | None:
-    # nvmlDeviceGetTemperature is deprecated in favour of TemperatureV, which bindings before 12.570
-    # and older drivers lack.
+    # nvmlDeviceGetTemperature is deprecated in favour of nvmlDeviceGetTemperatureV, but bindings
+    # before 12.570 and older drivers lack the newer function.
     for query in ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature"):
         celsius = ask(nvml, query, handle, _TEMPERATURE_GPU)
         if celsius is not None:
@@ -174,5 +219,5 @@ def _watts(milliwatts: int | None) -> float | None:
 
 
 def _text(value: str | bytes | None) -> str | None:
-    """Old bindings answer bytes."""
+    """Text of an answer: old bindings answer with bytes."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

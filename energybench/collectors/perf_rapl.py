@@ -1,9 +1,8 @@
-"""RAPL energy counters through perf events, for machines whose powercap files may be read by root
-only.
+"""RAPL energy counters through perf events, for machines whose powercap files only root may read.
 
-The same counters as powercap's, in units of 2^-32 J and 64 bits wide: the kernel unwraps them, from
-zero when opened. Source: Linux arch/x86/events/rapl.c, perf_event_open(2),
-Documentation/admin-guide/perf-security.rst.
+The counters are the counters of powercap, in units of 2^-32 J and 64 bits wide: the kernel unwraps
+the counters and starts from zero when an event is opened. Source: Linux arch/x86/events/rapl.c,
+perf_event_open(2), Documentation/admin-guide/perf-security.rst.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from energybench.collectors import ranks
+from energybench.collectors.ranks import socket_of
 from energybench.collectors.rapl import (
     LEAST_MAX_POWER_W,
     UPDATE_PERIOD_S,
@@ -30,15 +31,16 @@ from energybench.plugins import Context, Unavailable
 
 PMU = "sys/bus/event_source/devices/power"
 
-# event → component, gain prior, and what it contains (energy-cores and energy-gpu lie inside the
-# package and are left alone)
+# event → component, gain prior, contained components (energy-cores and energy-gpu lie inside the
+# package and are not opened)
 _EVENTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "energy-pkg": ("cpu.package", "rapl.package", ()),
     "energy-ram": ("cpu.dram", "rapl.dram", ()),
     "energy-psys": ("platform", "rapl.psys", ("cpu.package", "cpu.dram")),
 }
-_SYSCALL = {"x86_64": 298, "i686": 336, "aarch64": 241}  # of perf_event_open: asm/unistd.h
-_ATTR_SIZE = 64  # PERF_ATTR_SIZE_VER0: all that an energy event needs
+# number of the system call perf_event_open: asm/unistd.h
+_SYSCALL = {"x86_64": 298, "i686": 336, "aarch64": 241}
+_ATTR_SIZE = 64  # PERF_ATTR_SIZE_VER0, enough for an energy event
 _CLOSE_ON_EXEC = 8  # PERF_FLAG_FD_CLOEXEC
 
 OpenEvent = Callable[[int, int, int], int]
@@ -47,7 +49,7 @@ OpenEvent = Callable[[int, int, int], int]
 def perf_event_open(kind: int, config: int, cpu: int) -> int:
     """File descriptor of a counting event over all processes of one CPU.
 
-    Raises OSError as the system call fails.
+    Raises OSError if the system call fails.
     """
     number = _SYSCALL.get(platform.machine())
     if number is None:
@@ -73,13 +75,13 @@ def perf_event_open(kind: int, config: int, cpu: int) -> int:
 class PerfRapl:
     """One counter for each event and package.
 
-    `open_event(type, config, cpu)` answers a file descriptor that gives 8 bytes a read.
+    open_event  takes (type, config, cpu) and returns a file descriptor that gives 8 bytes a read
     """
 
     name = "perf_rapl"
     about = (
-        "CPU packages and memory by the same RAPL counters as rapl, through perf events: where "
-        "powercap may not be read."
+        "CPU packages and memory by the same RAPL counters as rapl, through perf events: for "
+        "machines whose powercap files may not be read."
     )
 
     def __init__(self, open_event: OpenEvent = perf_event_open) -> None:
@@ -98,7 +100,7 @@ class PerfRapl:
         if package_readable(context.root):
             raise Unavailable(
                 "powercap is readable and holds the same counters",
-                "nothing to do: collector rapl covers it",
+                "nothing to do: collector rapl reads them",
             )
         cpus = _cpus(text(pmu / "cpumask") or "")
         host = hostname(context.root)
@@ -135,16 +137,18 @@ def _read(fd: int) -> int | None:
         data = os.read(fd, 8)
     except OSError:
         return None
-    return (
-        int.from_bytes(data, "little") if len(data) == 8 else None
-    )  # end of file: the event's CPU went offline
+    if len(data) != 8:
+        return None  # end of file: the CPU of the event went offline
+    return int.from_bytes(data, "little")
 
 
 def _channel(context: Context, event: str, device: str, scale: float, host: str) -> Channel:
     component, prior, contains = _EVENTS[event]
     return Channel(
         collector="perf_rapl",
+        rank=ranks.PERF_RAPL,
         device=device,
+        socket=socket_of(device),
         component=component,
         kind="counter",
         quantity="energy",
@@ -175,16 +179,14 @@ def _unavailable(failure: OSError | None) -> Unavailable:
     )
 
 
-def _config(written: str | None) -> int | None:
-    """Config of 'event=0x02'; None where an event says more than that, which would need the format
-    files.
-    """
-    found = re.fullmatch(r"event=(0x[0-9a-fA-F]+|\d+)", written or "")
-    return int(found[1], 0) if found else None
+def _config(description: str | None) -> int | None:
+    """Config of 'event=0x02'; None for an event with further terms, which need the format files."""
+    config = re.fullmatch(r"event=(0x[0-9a-fA-F]+|\d+)", description or "")
+    return int(config[1], 0) if config else None
 
 
 def _scale(events: Path, event: str) -> float | None:
-    """Joules per count; None where the unit is another or the number is none."""
+    """Joules per count; None if the unit is not the joule or the scale is not a number."""
     try:
         scale = float(text(events / f"{event}.scale") or "")
     except ValueError:
@@ -193,7 +195,7 @@ def _scale(events: Path, event: str) -> float | None:
 
 
 def _cpus(mask: str) -> list[int]:
-    """'0,16-17' → [0, 16, 17]: one CPU for each package (or die) that has counters."""
+    """'0,16-17' → [0, 16, 17]: one CPU for each package (or die) with counters."""
     cpus: list[int] = []
     for part in filter(None, mask.split(",")):
         first, _, last = part.partition("-")
@@ -204,15 +206,16 @@ def _cpus(mask: str) -> list[int]:
 
 
 def _devices(root: Path, cpus: Sequence[int]) -> list[str]:
-    """'package-0' for each CPU, with '-die-1' where packages have several, as powercap names them."""
-    places = []
+    """Package of each CPU, named as in powercap: 'package-0', or 'package-0-die-1' if the package
+    has several dies with counters.
+    """
+    packages, dies = [], []
     for cpu in cpus:
         topology = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
-        places.append(
-            (text(topology / "physical_package_id") or str(cpu), text(topology / "die_id") or "0")
-        )
-    packages = [package for package, _ in places]
-    return [
-        f"package-{package}-die-{die}" if packages.count(package) > 1 else f"package-{package}"
-        for package, die in places
-    ]
+        packages.append(text(topology / "physical_package_id") or str(cpu))
+        dies.append(text(topology / "die_id") or "0")
+    names = []
+    for package, die in zip(packages, dies, strict=True):
+        suffix = f"-die-{die}" if packages.count(package) > 1 else ""
+        names.append(f"package-{package}{suffix}")
+    return names

@@ -1,10 +1,10 @@
-"""Node, CPU, memory and accelerator meters of HPE Cray blades (`/sys/cray/pm_counters`), published
-ten times a second.
+"""Node, CPU, memory and accelerator meters of HPE Cray blades (`/sys/cray/pm_counters`), 10 Hz.
 
-The node's energy contains everything on the blade; the components do not add up to it. Each line
-carries the controller's own time stamp ("100 J 1734094386462336 us"), older sites have none ("100
-J"). `freshness` changes with every scan: a set of files is of one scan if it is the same before and
-after. Source: HPE Cray EX "User Access to Compute Node Power Data"; Martin et al., CUG 2014, 2018.
+The energy of the node contains everything on the blade; the components do not add up to the node.
+A line carries a time stamp of the blade controller ("100 J 1734094386462336 us"); on older sites
+the line has no stamp ("100 J"). The file `freshness` changes with every scan: the other files come
+from a single scan if `freshness` is equal before and after. Source: HPE Cray EX "User Access to
+Compute Node Power Data"; Martin et al., CUG 2014, 2018.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from typing import NamedTuple
 
 import msgspec
 
+from energybench.collectors import ranks
 from energybench.collectors.sysfs import Line, hostname, text
-from energybench.model import Channel, Gpu
+from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
 
 PM_COUNTERS = "sys/cray/pm_counters"
-_TRIES = 3  # reads of the whole set until it is of one scan
+_TRIES = 3  # most reads of all files until the files come from a single scan
 _DEFAULT_SCAN_HZ = 10.0
-# ten scans: a stamp older than that, or from the future, is of a clock that is not this host's
+# ten scans: an older stamp, or a stamp from the future, comes from another clock than this host's
 _OLDEST_STAMP_S = 1.0
 _STAMP_SLACK_S = 0.01
-# between two reads: far more than a slew, so the host's wall clock was set; the blade's own went on
+# change of the wall clock between two reads, far more than a slew: the wall clock of the host was
+# set, and the clock of the blade was not
 _JUMP_S = 0.1
 
 _LINE = re.compile(rb"(\d+) (J|W)(?: (\d+) us)?\s*")
@@ -43,15 +45,17 @@ class _Value(NamedTuple):
 
 
 def _parse(data: bytes | None) -> _Value | None:
-    """One line; None where it is cut off or no such line."""
-    found = _LINE.fullmatch(data) if data else None
-    return _Value(int(found[1]), found[2], int(found[3]) if found[3] else None) if found else None
+    """The value of one line; None if the line is cut off or not in the format."""
+    fields = _LINE.fullmatch(data) if data else None
+    if fields is None:
+        return None
+    return _Value(int(fields[1]), fields[2], int(fields[3]) if fields[3] else None)
 
 
 class PmCounters:
     """One counter and one power reading for the node, its CPUs, its memory and each accelerator.
 
-    wall  answers seconds since 1970 on the host: the time stamps' clock
+    wall  seconds since 1970 by the clock of the host, which the time stamps follow
     line  opens one file
     """
 
@@ -71,8 +75,8 @@ class PmCounters:
         self._last: list[tuple[_Value, Reading] | None] = []
         self._stamped = False
         self._anchor_s: float | None = None
-        self._jumped_s = 0.0  # by which this host's wall clock was set while we read
-        self._doubts: list[tuple[str, str, str]] = []
+        self._jumped_s = 0.0  # sum of the steps by which the host's wall clock was set
+        self._doubts: list[Doubt] = []
 
     def open(self, context: Context) -> Sequence[Channel]:
         self.close()
@@ -96,14 +100,13 @@ class PmCounters:
             channels.append(_channel(context, name, host, period_s))
             stamps.append(value.stamp_us)
         if not channels:
-            why = (
-                failure.strerror
-                if failure
-                else "its files hold no such lines as '100 J 1734094386462336 us'"
-            )
+            why = "its files hold no lines such as '100 J 1734094386462336 us'"
+            if failure:
+                why = failure.strerror or str(failure)
             raise Unavailable(
                 f"{folder} cannot be read: {why}",
-                "ask the site for read access to /sys/cray/pm_counters; many make it world-readable",
+                "ask the site for read access to /sys/cray/pm_counters; many sites make the folder "
+                "world-readable",
             )
         self._clock = context.clock
         self._freshness = self._line(folder / "freshness")
@@ -115,15 +118,15 @@ class PmCounters:
             for channel, stamp in zip(channels, stamps, strict=True)
         ]
 
-    def _judge(self, stamps: Sequence[int | None]) -> tuple[bool, list[tuple[str, str, str]]]:
-        """Whether the stamps are of this host's wall clock.
+    def _judge(self, stamps: Sequence[int | None]) -> tuple[bool, list[Doubt]]:
+        """Whether the stamps follow this host's wall clock, and a doubt if they do not.
 
-        Some controllers count from their own start.
+        Some controllers count from the start of the controller.
         """
-        known = [stamp for stamp in stamps if stamp is not None]
-        if not known:
+        stated = [stamp for stamp in stamps if stamp is not None]
+        if not stated:
             return False, []
-        age_s = self._wall() - max(known) / 1e6
+        age_s = self._wall() - max(stated) / 1e6
         if -_STAMP_SLACK_S <= age_s <= _OLDEST_STAMP_S:
             return True, []
         message = (
@@ -131,10 +134,10 @@ class PmCounters:
             "are timed when read, up to a scan late"
         )
         return False, [
-            (
-                "pm-clock",
-                message,
-                "use windows of 20 s or more, or ask the site to synchronise the blade "
+            Doubt(
+                code="pm-clock",
+                message=message,
+                remedy="use windows of 20 s or more, or ask the site to synchronise the blade "
                 "controller's clock",
             )
         ]
@@ -153,8 +156,10 @@ class PmCounters:
         return [self._reading(i, _parse(raw), offset_s) for i, raw in enumerate(data)]
 
     def _offset_s(self, anchor_s: float) -> float:
-        """From the blade's clock to the context's, by this host's wall clock: slewed with it, but
-        not set with it.
+        """Difference from the blade's clock to the context's clock, s.
+
+        anchor_s  context's clock minus this host's wall clock
+        The offset follows a slew of the wall clock, and not a step by which the clock was set.
         """
         if self._anchor_s is not None and abs(anchor_s - self._anchor_s) > _JUMP_S:
             self._jumped_s += anchor_s - self._anchor_s
@@ -168,53 +173,46 @@ class PmCounters:
             return value.raw
         last = self._last[i]
         if last is not None and last[0] == value:
-            return last[
-                1
-            ]  # nothing new was published; the anchors' jitter must not make a new time of it
+            # nothing new was published: the time stays, whatever the jitter of the anchor
+            return last[1]
         t_s = value.stamp_us / 1e6 + offset_s
         reading = Reading(value.raw, t_s if last is None else max(t_s, last[1].t_s))
         self._last[i] = (value, reading)
         return reading
 
     def close(self) -> None:
-        for line in (*self._lines, *([self._freshness] if self._freshness else [])):
+        for line in self._lines:
             line.close()
+        if self._freshness is not None:
+            self._freshness.close()
         self._lines, self._freshness, self._last = [], None, []
 
     def gpus(self) -> Sequence[Gpu]:
         return ()
 
-    def doubts(self) -> Sequence[tuple[str, str, str]]:
-        """Time stamps that cannot be used."""
+    def doubts(self) -> Sequence[Doubt]:
+        """A doubt about time stamps that cannot be used."""
         return tuple(self._doubts)
 
 
 def _names(folder: Path) -> list[str]:
-    """Energy and power files there are, the node's first, accelerators by number."""
+    """Names of the energy and power files: energy first, the node first, accelerators by number."""
     try:
-        found = [
-            match for match in (_FILE.fullmatch(path.name) for path in folder.iterdir()) if match
-        ]
+        names = [path.name for path in folder.iterdir()]
     except OSError:
         return []
-    order = {"energy": 0, "power": 1}
-    return [
-        match[0]
-        for match in sorted(
-            found,
-            key=lambda m: (
-                order[m[2]],
-                (m[1] or "").startswith("accel"),
-                len(m[1] or ""),
-                m[1] or "",
-            ),
-        )
-    ]
+    files = [file for file in (_FILE.fullmatch(name) for name in names) if file]
+    return [file[0] for file in sorted(files, key=_order)]
+
+
+def _order(file: re.Match[str]) -> tuple[bool, bool, int, str]:
+    part = file[1] or ""
+    return file[2] == "power", part.startswith("accel"), len(part), part
 
 
 def _period_s(folder: Path) -> float:
-    found = re.match(r"(\d+(?:\.\d+)?)", text(folder / "raw_scan_hz") or "")
-    hz = float(found[1]) if found else 0.0
+    rate = re.match(r"(\d+(?:\.\d+)?)", text(folder / "raw_scan_hz") or "")
+    hz = float(rate[1]) if rate else 0.0
     return 1 / (hz or _DEFAULT_SCAN_HZ)
 
 
@@ -224,6 +222,7 @@ def _channel(context: Context, name: str, host: str, period_s: float) -> Channel
     part, quantity = match[1] or "", match[2]
     return Channel(
         collector="pm_counters",
+        rank=ranks.PM_COUNTERS,
         device=part or "node",
         component=_COMPONENTS.get(part, "gpu.board"),
         kind="counter" if quantity == "energy" else "power",

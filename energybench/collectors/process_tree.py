@@ -1,11 +1,12 @@
-"""CPU time of a process and all its descendants, dead ones included, as a number that never falls.
+"""CPU time of a process and of all its descendants, dead ones included; the number never falls.
 
-A process's own time stands in /proc/PID/stat. When it dies its parent collects it, and its whole
-life's time moves into the parent's "children" time: what had not been seen before then still
-counts, what had been must not count twice. A process that outlives its parent stays known. Not
-seen: time that a process spends after it was last looked at, if whoever collects it is outside the
-tree (a daemon taken over by init), and a daemon that was never seen inside the tree. Source:
-proc_pid_stat(5) (utime, stime, cutime, cstime, starttime), getrusage(2) RUSAGE_CHILDREN.
+The CPU time of a process stands in /proc/PID/stat. When a process dies, its parent waits for it,
+and the CPU time of its whole life moves into the "children" time of the parent. Time that had not
+been read before then is counted; time of earlier readings must not be counted twice. A process that
+outlives its parent stays in the tree. Two kinds of time are missed: time after the last reading of
+a process, if the waiting process is outside the tree (a daemon taken over by init); and the time of
+a daemon without a reading as a descendant. Source: proc_pid_stat(5) (utime, stime, cutime, cstime,
+starttime), getrusage(2) RUSAGE_CHILDREN.
 """
 
 from __future__ import annotations
@@ -14,20 +15,21 @@ import os
 import resource
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-# new processes are looked for at most this often: listing /proc grows with the whole machine
+# shortest time between two searches for new processes: the cost of listing /proc grows with the
+# number of processes of the whole machine
 _DISCOVERY_S = 0.08
-
-
-_LAST_FIELD = 19  # the start time is the last that anybody here asks for
+# index of the start time, the last field of /proc/PID/stat for this package
+_LAST_FIELD = 19
 
 
 def stat(path: str) -> tuple[bytes, list[bytes]] | None:
-    """Name of a process, and the fields of its stat file from the state on (proc(5), index 0 is
-    field 3); None where it has gone.
+    """Name of a process, and the fields of its stat file from the process state on.
+
+    Index 0 is field 3 of proc(5). None if the process has gone.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -37,153 +39,168 @@ def stat(path: str) -> tuple[bytes, list[bytes]] | None:
             os.close(fd)
     except OSError:
         return None
-    head, _, tail = data.rpartition(b")")  # the name before it may hold anything
+    head, _, tail = data.rpartition(b")")  # the name in brackets may hold any character
     fields = tail.split(None, _LAST_FIELD + 1)
     return (head.partition(b"(")[2], fields) if len(fields) > _LAST_FIELD else None
 
 
 class _Process(NamedTuple):
+    """CPU times of a process, in clock ticks.
+
+    start     start time after boot; distinguishes two processes with one number
+    ticks     CPU time of the threads, ended threads included
+    children  CPU time of dead children that the process has waited for, descendants included
+    """
+
     parent: int
-    # clock ticks after boot: with the number it tells a process from a later one of the same number
     start: int
-    own: int  # ticks of CPU time, all threads, dead ones too
-    collected: int  # ticks of the children it has waited for, and theirs
+    ticks: int
+    children: int
 
     @property
-    def whole(self) -> int:
-        """What its parent's `collected` will grow by, at least, once it dies."""
-        return self.own + self.collected
+    def total(self) -> int:
+        """Least growth of the parent's `children` when this process dies."""
+        return self.ticks + self.children
 
 
 def children_s() -> float:
-    """CPU time in s of this process's children that died and were waited for."""
+    """CPU time in s of the dead children that this process has waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 class ProcessTree:
-    """Cumulated CPU time of one tree after another. Construct it before the work starts: time spent
-    until then does not count.
+    """Cumulated CPU time of one tree after another. Time before construction does not count.
 
-    proc       where /proc is
-    collected  CPU time of this process's own dead children: how the root's last moments are told
+    proc        path of /proc
+    children_s  CPU time of this process's dead children, with the last moments of a root
     """
 
     def __init__(
-        self, proc: Path = Path("/proc"), collected: Callable[[], float] = children_s
+        self, proc: Path = Path("/proc"), children_s: Callable[[], float] = children_s
     ) -> None:
         self._proc = str(proc)
-        self._collected = collected
-        self._ticks = os.sysconf("SC_CLK_TCK")
-        self._opened = int(
-            time.clock_gettime(time.CLOCK_BOOTTIME) * self._ticks
-        )  # starttime of a process born now
+        self._children_s = children_s
+        self._ticks_per_s = os.sysconf("SC_CLK_TCK")
+        # start time of a process born now
+        self._opened = int(time.clock_gettime(time.CLOCK_BOOTTIME) * self._ticks_per_s)
         self._self = os.getpid()
-        self._ours = collected()
+        self._last_children_s = children_s()
         self._total = 0.0  # ticks
-        self._known: dict[int, _Process] = {}
-        self._others: set[str] = set()  # numbers in /proc that are not of the tree
-        self._carried: dict[
-            int, float
-        ] = {}  # by collector: counted of the dead, and not yet seen in what it has collected
+        self._tree: dict[int, _Process] = {}
+        self._others: set[str] = set()  # names in /proc of processes outside the tree
+        # by waiting process: ticks of dead children, counted while the children lived, and still
+        # absent from the waiting process's children time
+        self._carried: dict[int, float] = {}
         self._root: int | None = None
-        self._looked_s = float("-inf")
+        self._searched_s = float("-inf")
 
     def cpu_s(self, root: int | None, now_s: float) -> float:
-        """Seconds of CPU time since construction of `root` and its descendants, of former roots,
-        and of what this process has collected.
+        """CPU time since construction, s: `root`, former roots, the descendants of both, and this
+        process's dead children.
         """
         self._refresh(root)
         if root != self._root:
             self._root = root
-            self._others.clear()  # whoever was a stranger may be of this family
-        if root is not None and (now_s - self._looked_s >= _DISCOVERY_S or root not in self._known):
-            self._looked_s = now_s
+            self._others.clear()  # a process outside the old tree may be inside the new tree
+        due = now_s - self._searched_s >= _DISCOVERY_S
+        if root is not None and (due or root not in self._tree):
+            self._searched_s = now_s
             self._discover(root)
-        return self._total / self._ticks
+        return self._total / self._ticks_per_s
+
+    # ---------------------------------------------------------------- processes of the tree
 
     def _refresh(self, root: int | None) -> None:
-        """Take in what known processes have done since the last look, and settle the dead.
+        """Add the CPU time since the last reading, and settle the time of dead processes.
 
-        Collectors are read before what they collect: parents stand before their children in
-        `_known`, this process before all. A child that dies in between is then missing from both
-        readings, and what was counted of it is carried to the next look, not further: a collector
-        that ignores SIGCHLD never accounts for its dead.
+        A parent is read before its children: parents stand before children in `_tree`, after this
+        process. If a child dies between the two reads, the last time of the child is missing from
+        both reads. The counted time of the child is then carried to the next reading and not
+        further: a process that ignores SIGCHLD never accounts for dead children.
         """
-        grown: dict[int, float] = {}
-        if root != self._self:  # else its own children time stands in /proc already
-            ours = self._collected()
-            grown[self._self], self._ours = (ours - self._ours) * self._ticks, ours
-        gone: dict[int, _Process] = {}
-        for pid, old in self._known.items():
-            new = self._stat(pid)
-            if new is None or new.start != old.start:
-                gone[pid] = old
+        grown: dict[int, float] = {}  # by waiting process: growth of its children time, ticks
+        if root != self._self:  # as a root, this process has its children time in /proc
+            seconds = self._children_s()
+            grown[self._self] = (seconds - self._last_children_s) * self._ticks_per_s
+            self._last_children_s = seconds
+        dead: dict[int, _Process] = {}
+        for pid, last in self._tree.items():
+            now = self._stat(pid)
+            if now is None or now.start != last.start:
+                dead[pid] = last
                 continue
-            self._total += max(0, new.own - old.own)
-            grown[pid] = new.collected - old.collected
-            self._known[pid] = new
-        counted: dict[int, float] = defaultdict(
-            float
-        )  # by collector: ticks of the dead that were counted while they lived
-        for pid, old in gone.items():
-            del self._known[pid]
-            parent = old.parent
-            while parent in gone:
-                parent = gone[parent].parent
-            counted[parent] += old.whole
-        for pid, more in grown.items():
+            self._total += max(0, now.ticks - last.ticks)
+            grown[pid] = now.children - last.children
+            self._tree[pid] = now
+        counted = self._remove(dead)
+        for pid, growth in grown.items():
             credit = counted[pid] + self._carried.get(pid, 0.0)
-            self._total += max(0.0, more - credit)
-            counted[pid] = min(counted[pid], max(0.0, credit - more))
+            self._total += max(0.0, growth - credit)
+            counted[pid] = min(counted[pid], max(0.0, credit - growth))
         self._carried = {pid: ticks for pid, ticks in counted.items() if ticks and pid in grown}
 
+    def _remove(self, dead: Mapping[int, _Process]) -> dict[int, float]:
+        """Remove dead processes from the tree.
+
+        Returns the counted ticks of the dead processes, by nearest living ancestor.
+        """
+        counted: dict[int, float] = defaultdict(float)
+        for pid, last in dead.items():
+            del self._tree[pid]
+            parent = last.parent
+            while parent in dead:
+                parent = dead[parent].parent
+            counted[parent] += last.total
+        return counted
+
+    # ---------------------------------------------------------------- new processes
+
     def _discover(self, root: int) -> None:
-        """Find the root and children not known yet. Only numbers new in /proc are read."""
-        try:
-            numbers = {name for name in os.listdir(self._proc) if name.isdigit()}
-        except OSError:
+        """Add the root and its new descendants to the tree. Only new names in /proc are read."""
+        fresh = self._fresh(root)
+        if fresh is None:
             return
-        self._others &= numbers
-        fresh: dict[int, _Process] = {}
-        for name in numbers - self._others:
-            pid = int(name)
-            if pid not in self._known and (found := self._stat(pid)) is not None:
-                fresh[pid] = found
-        if (
-            root not in self._known
-            and root not in fresh
-            and (found := self._stat(root)) is not None
-        ):
-            fresh[root] = found  # it was somebody else's until now
-        family = set(self._known)
         pending = sorted(fresh, key=lambda pid: fresh[pid].start)
         grew = True
-        while grew:
+        while grew:  # a child may stand before its parent if both started in one tick
             grew = False
             for pid in pending:
-                if pid in family or not (
-                    pid == root or (fresh[pid].parent in family and pid != self._self)
-                ):
-                    continue
-                family.add(pid)
-                grew = True
-                self._known[pid] = fresh[pid]
-                if (
-                    fresh[pid].start >= self._opened
-                ):  # else it lived before we came: only what follows counts
-                    self._total += fresh[pid].whole
-        self._others |= {str(pid) for pid in fresh if pid not in family}
+                if pid not in self._tree and self._descends(pid, fresh[pid].parent, root):
+                    self._add(pid, fresh[pid])
+                    grew = True
+        self._others |= {str(pid) for pid in fresh if pid not in self._tree}
         self._others.discard(str(root))
 
-    def _stat(self, pid: int) -> _Process | None:
-        found = stat(f"{self._proc}/{pid}/stat")
-        if found is None:
+    def _fresh(self, root: int) -> dict[int, _Process] | None:
+        """Processes without an earlier reading, and the root; None if /proc cannot be listed."""
+        try:
+            names = {name for name in os.listdir(self._proc) if name.isdigit()}
+        except OSError:
             return None
-        fields = found[1]
+        self._others &= names
+        unread = {int(name) for name in names - self._others}
+        unread.add(root)  # a root may have been outside the former tree
+        processes = {pid: self._stat(pid) for pid in unread if pid not in self._tree}
+        return {pid: process for pid, process in processes.items() if process is not None}
+
+    def _descends(self, pid: int, parent: int, root: int) -> bool:
+        return pid == root or (parent in self._tree and pid != self._self)
+
+    def _add(self, pid: int, process: _Process) -> None:
+        self._tree[pid] = process
+        # of an older process, only the time from now on counts
+        if process.start >= self._opened:
+            self._total += process.total
+
+    def _stat(self, pid: int) -> _Process | None:
+        entry = stat(f"{self._proc}/{pid}/stat")
+        if entry is None:
+            return None
+        _, fields = entry
         return _Process(
-            int(fields[1]),
-            int(fields[19]),
-            int(fields[11]) + int(fields[12]),
-            int(fields[13]) + int(fields[14]),
+            parent=int(fields[1]),
+            start=int(fields[19]),
+            ticks=int(fields[11]) + int(fields[12]),
+            children=int(fields[13]) + int(fields[14]),
         )

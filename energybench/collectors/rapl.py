@@ -1,8 +1,8 @@
 """RAPL energy counters of CPU packages and memory through powercap, Intel and AMD.
 
-What adds up: every package (and every die of one) and every dram zone. core and uncore lie inside
-the package and are not opened; psys contains package and dram and is recorded without being summed;
-`intel-rapl-mmio` and `intel-rapl-tpmi` mirror the MSR zones. Source: Linux
+Every package (and every die of a package) and every dram zone adds up. The zones core and uncore
+lie inside the package and are not opened. The zone psys contains package and dram; psys is recorded
+and not summed. `intel-rapl-mmio` and `intel-rapl-tpmi` mirror the MSR zones. Source: Linux
 Documentation/power/powercap/powercap.rst and drivers/powercap/intel_rapl_common.c.
 """
 
@@ -11,18 +11,20 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from energybench.collectors import ranks
+from energybench.collectors.ranks import socket_of
 from energybench.collectors.sysfs import Line, hostname, text
-from energybench.model import Channel, Gpu
+from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context, Unavailable
 
 POWERCAP = "sys/class/powercap"
 # Intel SDM vol. 3B 16.10.3 "updated every ~1 msec"; AMD alike: Linux Documentation/hwmon/amd_energy
 UPDATE_PERIOD_S = 0.001
-# twice the largest TDP sold (500 W); a limit of 4x the long-term limit where that is higher
+# twice the largest TDP sold (500 W); 4x the zone's long-term limit if that is higher
 LEAST_MAX_POWER_W = 1000.0
 REMEDY = (
     "as root, give a group read access with a udev rule (docs/sensors/rapl.md), or run: "
@@ -31,59 +33,70 @@ REMEDY = (
     "(until the next boot); or setcap cap_dac_read_search+ep on the Python interpreter; "
     "or use perf events (collector perf_rapl: CAP_PERFMON, or kernel.perf_event_paranoid <= 0)"
 )
+_REMEDY_NOT_DENIED = (
+    "look at dmesg for intel_rapl; another reader or a firmware setting may hold the counter"
+)
 
 _ZONE = re.compile(r"(intel-rapl(?:-[a-z]+)?)(:\d+)*")
 _PACKAGE = re.compile(r"package-\d+(-die-\d+)?")
-_ORDER = (
-    "intel-rapl",
-    "intel-rapl-tpmi",
-    "intel-rapl-mmio",
-)  # the first that is readable stands for its mirrors
-_PARTS = {"cpu.package": "rapl.package", "cpu.dram": "rapl.dram", "platform": "rapl.psys"}
+# control types, the preferred type first; the later types mirror the first type that is readable
+_CONTROL_TYPES = ("intel-rapl", "intel-rapl-tpmi", "intel-rapl-mmio")
+_PRIORS = {"cpu.package": "rapl.package", "cpu.dram": "rapl.dram", "platform": "rapl.psys"}
+
+Part = tuple[str, str]  # component and device
 
 
 class Zone(NamedTuple):
-    """One powercap zone that counts energy worth recording."""
+    """A powercap zone whose energy is recorded.
 
-    id: str  # "intel-rapl:0:1", the kernel's own name
+    id      name of the kernel: "intel-rapl:0:1"
+    device  "package-0", "package-0-die-1", "psys"
+    """
+
+    id: str
     path: Path
     component: str
-    device: str  # "package-0", "package-0-die-1", "psys"
+    device: str
 
     @property
     def control_type(self) -> str:
         return self.id.partition(":")[0]
 
+    @property
+    def part(self) -> Part:
+        return self.component, self.device
+
 
 def zones(root: Path) -> list[Zone]:
-    """Package, dram and psys zones under `root`, each once, those of the preferred control type
-    first.
+    """Package, dram and psys zones under `root`, zones of the preferred control type first.
 
-    A zone is reachable by a link beside its parent and by its place inside it; the kernel's name
-    tells that both are one.
+    A zone is reachable by a link beside its parent and by its place inside the parent; the kernel's
+    name shows that both paths lead to the same zone.
     """
     paths = dict(_walk(root / POWERCAP, depth=3))
     names = {zone: text(path / "name") or "" for zone, path in paths.items()}
-    found = []
+    energy_zones = []
     for zone, path in paths.items():
         parent, name = zone.rpartition(":")[0], names[zone]
         if _PACKAGE.fullmatch(name):
-            found.append(Zone(zone, path, "cpu.package", name))
+            energy_zones.append(Zone(zone, path, "cpu.package", name))
         elif name == "psys":
-            found.append(Zone(zone, path, "platform", name))
+            energy_zones.append(Zone(zone, path, "platform", name))
         elif name == "dram" and parent in names:
-            found.append(Zone(zone, path, "cpu.dram", names[parent]))
-    rank = {control: i for i, control in enumerate(_ORDER)}
-    return sorted(
-        found,
-        key=lambda zone: (
-            rank.get(zone.control_type, len(rank)),
-            [int(part) for part in zone.id.split(":")[1:]],
-        ),
+            energy_zones.append(Zone(zone, path, "cpu.dram", names[parent]))
+    return sorted(energy_zones, key=_order)
+
+
+def _order(zone: Zone) -> tuple[int, list[int]]:
+    rank = {control_type: i for i, control_type in enumerate(_CONTROL_TYPES)}
+    return (
+        rank.get(zone.control_type, len(rank)),
+        [int(number) for number in zone.id.split(":")[1:]],
     )
 
 
 def _walk(folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
+    """Names and real paths of all zones below a folder."""
     try:
         names = sorted(os.listdir(folder))
     except OSError:
@@ -100,87 +113,81 @@ def _walk(folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
 
 def package_readable(root: Path) -> bool:
     """Whether at least one package's counter can be read through powercap."""
-    return any(zone.component == "cpu.package" and _once(zone) is not None for zone in zones(root))
+    return any(zone.component == "cpu.package" and _is_readable(zone) for zone in zones(root))
 
 
-def _once(zone: Zone) -> int | None:
+def _is_readable(zone: Zone) -> bool:
     line = Line(zone.path / "energy_uj")
     try:
-        return line.integer()
+        return line.integer() is not None
     finally:
         line.close()
 
 
 class Rapl:
-    """Counters of every package and memory zone. Constructing it reads nothing."""
+    """Counters of every package and memory zone."""
 
     name = "rapl"
     about = (
-        "CPU packages, Intel and AMD, and memory where it has a counter (no AMD), by RAPL counters "
-        "in /sys/class/powercap."
+        "CPU packages, Intel and AMD, and memory with a counter (not on AMD), by RAPL counters in "
+        "/sys/class/powercap."
     )
 
     def __init__(self) -> None:
         self._lines: list[Line] = []
-        self._doubts: list[tuple[str, str, str]] = []
+        self._doubts: list[Doubt] = []
 
     def open(self, context: Context) -> Sequence[Channel]:
         self.close()
         self._doubts = []
-        found = zones(context.root)
-        if not found:
+        energy_zones = zones(context.root)
+        if not energy_zones:
             raise Unavailable(
                 f"no RAPL zone under {context.root / POWERCAP}",
                 "on bare metal load the driver: modprobe intel_rapl_msr (Intel since Sandy Bridge, "
                 "AMD since Zen); a virtual machine has none",
             )
-        host = hostname(context.root)
-        channels: list[Channel] = []
-        taken: dict[tuple[str, str], str] = {}  # part and device → control type that has it
-        refused: dict[tuple[str, str], OSError | None] = {}
-        for zone in found:
-            part = (zone.component, zone.device)
-            if taken.get(part, zone.control_type) != zone.control_type:
-                continue  # a mirror of what is open already
-            line = Line(zone.path / "energy_uj")
-            if line.integer() is None:
-                refused.setdefault(part, line.error)
-                line.close()
-                continue
-            device = zone.device if part not in taken else f"{zone.device}@{zone.id}"
-            taken[part] = zone.control_type
-            self._lines.append(line)
-            channels.append(_channel(context, zone, device, host))
-        missing = {part: error for part, error in refused.items() if part not in taken}
-        denied = any(
-            error is not None and error.errno in (errno.EACCES, errno.EPERM)
-            for error in missing.values()
-        )
-        remedy = (
-            REMEDY
-            if denied
-            else (
-                "look at dmesg for intel_rapl; another reader or a firmware setting may hold the "
-                "counter"
-            )
-        )
+        channels, refused = self._open_zones(context, energy_zones)
+        denied = any(_is_denied(error) for error in refused.values())
+        remedy = REMEDY if denied else _REMEDY_NOT_DENIED
         if not any(channel.component == "cpu.package" for channel in channels):
             self.close()
-            reason = (
-                "RAPL counters may be read by root only (Linux 5.10 and newer, CVE-2020-8694)"
-                if denied
-                else "no RAPL package counter answers"
-            )
+            reason = "no RAPL package counter answers"
+            if denied:
+                reason = (
+                    "RAPL counters may be read by root only (Linux 5.10 and newer, CVE-2020-8694)"
+                )
             raise Unavailable(reason, remedy)
-        self._doubts = [
-            (
-                "rapl-unreadable",
-                f"RAPL counter {device} ({component}) is there and cannot be read: {_why(error)}",
-                remedy,
-            )
-            for (component, device), error in missing.items()
-        ]
+        self._doubts = [_unreadable(part, error, remedy) for part, error in refused.items()]
         return channels
+
+    def _open_zones(
+        self, context: Context, energy_zones: Iterable[Zone]
+    ) -> tuple[list[Channel], Mapping[Part, OSError | None]]:
+        """Channels of the readable zones, and the errors of parts without any readable zone.
+
+        A zone of another control type than the open zones of its part is a mirror and stays closed.
+        """
+        host = hostname(context.root)
+        channels: list[Channel] = []
+        control_types: dict[Part, str] = {}  # of the parts that are open
+        errors: dict[Part, OSError | None] = {}
+        for zone in energy_zones:
+            part = zone.part
+            if control_types.get(part, zone.control_type) != zone.control_type:
+                continue
+            line = Line(zone.path / "energy_uj")
+            if line.integer() is None:
+                errors.setdefault(part, line.error)
+                line.close()
+                continue
+            # a second zone of one name, such as psys of the second socket
+            device = f"{zone.device}@{zone.id}" if part in control_types else zone.device
+            control_types[part] = zone.control_type
+            self._lines.append(line)
+            channels.append(_channel(context, zone, device, host))
+        refused = {part: error for part, error in errors.items() if part not in control_types}
+        return channels, refused
 
     def read(self) -> list[int | None]:
         return [line.integer() for line in self._lines]
@@ -193,24 +200,37 @@ class Rapl:
     def gpus(self) -> Sequence[Gpu]:
         return ()
 
-    def doubts(self) -> Sequence[tuple[str, str, str]]:
-        """Zones that are there and could not be opened."""
+    def doubts(self) -> Sequence[Doubt]:
+        """Doubts about zones that exist and cannot be read."""
         return tuple(self._doubts)
 
 
-def _why(error: OSError | None) -> str:
-    return "it holds no number" if error is None else error.strerror or str(error)
+def _is_denied(error: OSError | None) -> bool:
+    return error is not None and error.errno in (errno.EACCES, errno.EPERM)
+
+
+def _unreadable(part: Part, error: OSError | None, remedy: str) -> Doubt:
+    component, device = part
+    why = "it does not hold a number" if error is None else error.strerror or str(error)
+    return Doubt(
+        code="rapl-unreadable",
+        message=f"RAPL counter {device} ({component}) exists and cannot be read: {why}",
+        remedy=remedy,
+        subject=f"{component} {device}",
+    )
 
 
 def _channel(context: Context, zone: Zone, device: str, host: str) -> Channel:
     return Channel(
         collector="rapl",
+        rank=ranks.RAPL,
         device=device,
+        socket=socket_of(device),
         component=zone.component,
         kind="counter",
         quantity="energy",
         resolution=1e-6,
-        gain=context.gain(_PARTS[zone.component], gain_key(zone.component, device, host)),
+        gain=context.gain(_PRIORS[zone.component], gain_key(zone.component, device, host)),
         update_period_s=UPDATE_PERIOD_S,
         wrap=_wrap(text(zone.path / "max_energy_range_uj")),
         max_power_w=_max_power_w(zone.path),
@@ -220,26 +240,26 @@ def _channel(context: Context, zone: Zone, device: str, host: str) -> Channel:
 
 
 def gain_key(component: str, device: str, host: str) -> str:
-    """What a RAPL gain belongs to: this part of this socket of this host, by whichever way it is
-    read.
-    """
+    """Key of a RAPL gain: part, socket and host, the same through powercap and through perf."""
     return f"rapl:{device}:{component.rpartition('.')[2]}@{host}"
 
 
-def _wrap(written: str | None) -> int | None:
-    """Microjoules at which the counter starts anew.
+def _wrap(largest_uj: str | None) -> int | None:
+    """Microjoules at which the counter starts again from zero.
 
-    The register counts 2^32 energy units; `max_energy_range_uj` is the value of 2^32 - 1 of them
-    (get_max_energy_counter hands ENERGY_STATUS_MASK to rapl_unit_xlate), so that zero follows one
-    unit, and not one microjoule, above it.
+    largest_uj  content of max_energy_range_uj
+    The register counts 2^32 energy units, and max_energy_range_uj is the value of 2^32 - 1 units
+    (get_max_energy_counter hands ENERGY_STATUS_MASK to rapl_unit_xlate): zero follows one unit
+    above that value, and not one microjoule.
     """
-    if written is None or not written.isdigit() or int(written) == 0:
+    if largest_uj is None or not largest_uj.isdigit() or int(largest_uj) == 0:
         return None
-    largest = int(written)
+    largest = int(largest_uj)
     return largest + max(1, round(largest / (2**32 - 1)))
 
 
 def _max_power_w(zone: Path) -> float:
+    """Power that no real reading of the zone exceeds, W."""
     limits = [text(path) for path in zone.glob("constraint_*_power_limit_uw")]
     return max(
         [

@@ -1,8 +1,8 @@
-"""Recorded or synthetic sensors on a virtual clock: the same path from trace to report, in no time
-and with a known truth.
+"""Recorded or synthetic sensors on a virtual clock, with a known true energy.
 
-No entry point: whoever replays constructs it with its series. A series shows at virtual time t what
-its sensor would show then.
+A replay takes the path of a live run from samples to report, without the waiting. The collector has
+no entry point: the caller constructs the collector with its series. A series gives the display of
+its sensor at a virtual time.
 """
 
 from __future__ import annotations
@@ -17,30 +17,32 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from energybench.collectors.ranks import imitated
 from energybench.collectors.waveforms import Const, Sine, Square, Steps, Wave
 from energybench.model import Channel, Kind, NonNegative, Positive, Trace
 from energybench.plugins import Clock, Context
 
-_SHORTEST_S = 1e-6  # of a period or window: below it, time itself has too few digits
+# shortest period or window: the digits of the time do not resolve less
+_SHORTEST_S = 1e-6
 
 
-class Series(Protocol):
+class ReplaySeries(Protocol):
     """One channel over virtual time."""
 
     def channel(self, context: Context) -> Channel: ...
 
     def at(self, t_s: float) -> int | None:
-        """What the sensor displays at t_s, in counts of the channel's resolution; None where a read
-        would fail.
+        """Display of the sensor at t_s, in counts of the channel's resolution; None if a read would
+        fail.
         """
 
 
 class Replay:
-    """A collector over the given series; what it shows follows the context's clock."""
+    """A collector over series, read at the time of the context's clock."""
 
     name = "replay"
 
-    def __init__(self, series: Sequence[Series]) -> None:
+    def __init__(self, series: Sequence[ReplaySeries]) -> None:
         self._series = tuple(series)
         self._clock: Clock | None = None
 
@@ -59,10 +61,12 @@ class Replay:
 
 
 class RecordedChannel:
-    """Samples read before: at t the last sample at or before t; None before the first, and where
-    that one had failed.
+    """Recorded samples: at t the last sample at or before t; None before the first sample, and for
+    a failed read.
 
-    t_s [n] ascending seconds of virtual time, raw [n] counts, ok [n] whether the read worked.
+    t_s  [n] seconds of virtual time, ascending
+    raw  [n] counts
+    ok   [n] whether the read worked
     """
 
     def __init__(
@@ -79,7 +83,7 @@ class RecordedChannel:
 
     @classmethod
     def of(cls, trace: Trace, start_s: float = 0.0) -> RecordedChannel:
-        """A trace of an earlier run whose time `start_s` becomes virtual time 0."""
+        """A trace of an earlier run, with the time `start_s` as virtual time 0."""
         return cls(trace.channel, trace.t_s - start_s, trace.raw, trace.ok)
 
     def channel(self, context: Context) -> Channel:
@@ -99,7 +103,7 @@ class ConstWave(
         return Const(self.watts)
 
 
-class SquareWave(
+class SquareWaveSpec(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="square"
 ):
     low_w: NonNegative
@@ -143,24 +147,26 @@ class StepsWave(
 
 
 class SyntheticChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A sensor of known power. All times in s of virtual time, from 0.
+    """A sensor of known power. All times are s of virtual time, from 0.
 
-    period_s, phase_s  publishes at phase + k * period; 0: shows the present
+    period_s, phase_s  the sensor publishes at phase + k * period; 0: at any time
     window_s, lag_s    a power reading published at T is the mean over [T - lag - window, T - lag];
-                       a counter is lag behind
-    gain               of the power reading; `energy_gain` of the counter (default: the same)
-    energy_from        truth: the counter integrates power; samples: only what the power sensor saw,
-                       the mean of `window_s` standing for each whole `sample_period_s`
-    wrap, start        counts at which the counter starts anew, and what it holds at time 0
-    outages            [from, to) in which every read fails
-    prior, key         of the gain's uncertainty: a row of data/priors.toml, and what the gain
-                       belongs to (default: this device)
+                       a counter shows the energy of T - lag
+    gain, energy_gain  gain of the power reading, and of the counter (default: `gain`)
+    energy_from        truth: the counter integrates the power; samples: the counter adds up the
+                       samples of the power sensor, each the mean of `window_s`, taken for a whole
+                       `sample_period_s`
+    wrap, start        counts at which the counter starts again from zero, and counts at time 0
+    outages            spans [from, to) in which every read fails
+    prior, key         uncertainty of the gain as a row of data/priors.toml, and the key of the gain
+                       (default: this device)
+    rank, socket       as in Channel (default: as of the collector that the channel imitates)
     """
 
     device: str
     component: str
     kind: Kind
-    wave: ConstWave | SquareWave | SineWave | StepsWave
+    wave: ConstWave | SquareWaveSpec | SineWave | StepsWave
     collector: str = "replay"
     quantity: str = ""
     resolution: Positive = 1e-3
@@ -183,6 +189,8 @@ class SyntheticChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     used: bool = True
     counts: bool = True
     contains: tuple[str, ...] = ()
+    rank: int | None = None
+    socket: str | None = None
 
     def __post_init__(self) -> None:
         for name, span_s in (("period_s", self.period_s), ("window_s", self.window_s)):
@@ -195,15 +203,17 @@ class SyntheticChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 
 class SyntheticSeries:
-    """What a SyntheticChannel displays over time, and the energy that was really there."""
+    """Display of a SyntheticChannel over time, and the true energy."""
 
     def __init__(self, definition: SyntheticChannel) -> None:
         self.definition = definition
         self._wave = definition.wave.wave()
-        self._sampled_j = [0.0]  # [k]: what the sampling counter has gathered up to its k-th sample
+        # [k]: energy in a counter of samples after the k-th sample
+        self._sampled_j = [0.0]
 
     def channel(self, context: Context) -> Channel:
         d = self.definition
+        rank, socket = imitated(d.collector, d.device)
         return Channel(
             collector=d.collector,
             device=d.device,
@@ -222,10 +232,12 @@ class SyntheticSeries:
             used=d.used,
             counts=d.counts,
             contains=d.contains,
+            rank=rank if d.rank is None else d.rank,
+            socket=socket if d.socket is None else d.socket,
         )
 
     def true_energy_j(self, start_s: float, end_s: float) -> float:
-        """Joules that the device really took, whatever its sensor says."""
+        """Joules that the device consumed, whatever the sensor displays."""
         return self._wave.energy_j(end_s) - self._wave.energy_j(start_s)
 
     def at(self, t_s: float) -> int | None:
@@ -239,13 +251,11 @@ class SyntheticSeries:
         return raw % d.wrap if d.wrap is not None else raw
 
     def published_s(self, t_s: float) -> float:
-        """When the value displayed at t_s was published."""
+        """Time at which the value displayed at t_s was published."""
         d = self.definition
-        return (
-            d.phase_s + math.floor((t_s - d.phase_s) / d.period_s) * d.period_s
-            if d.period_s
-            else t_s
-        )
+        if not d.period_s:
+            return t_s
+        return d.phase_s + math.floor((t_s - d.phase_s) / d.period_s) * d.period_s
 
     def _seen_w(self, end_s: float) -> float:
         d = self.definition

@@ -1,11 +1,14 @@
-"""Replay files: a node, its sensors, its windows and its work, written down in TOML (schema
+"""Replay files: a node, its sensors, its windows and its work, written in TOML (schema
 "energybench-replay/1").
 
-    label = "solver on two CPUs"        idle = [0.0, 30.0]        repeats = [[40.0, 100.2], [105.0,
-        165.1]]
-    [host] as energybench.model.Host    [work] as model.Work      [[verification]] as
-        model.Verification
-    [[regions]] label, start_s, end_s   [[channels]] as collectors.replay.SyntheticChannel
+    label = "solver on two CPUs"
+    idle = [0.0, 30.0]
+    repeats = [[40.0, 100.2], [105.0, 165.1]]
+    [host]            as energybench.model.Host
+    [work]            as energybench.model.Work
+    [[verification]]  as energybench.model.Verification
+    [[regions]]       label, start_s, end_s
+    [[channels]]      as collectors.replay.SyntheticChannel
 
 All times are virtual seconds from 0. Unknown keys are refused.
 """
@@ -20,13 +23,14 @@ import msgspec
 
 from energybench.collectors.replay import SyntheticChannel, SyntheticSeries
 from energybench.errors import BadInput
-from energybench.model import Host, Verification, Window, Work, WorkloadRef
+from energybench.model import IDLE, REPEAT, Host, Verification, Window, Work, WorkloadRef
 
 SCHEMA = "energybench-replay/1"
+_SEE_EXAMPLES = "see the example files in energybench/data/replays"
 
 
 class ReplaySpec(NamedTuple):
-    """A replay, ready to be run: windows on the virtual clock, and one series a channel."""
+    """A replay, ready to be run: windows on the virtual clock, and a series for every channel."""
 
     label: str
     idle: Window | None
@@ -40,11 +44,11 @@ class ReplaySpec(NamedTuple):
 
     @property
     def end_s(self) -> float:
-        """When the last window ends."""
-        return max(
-            window.end_s
-            for window in (*self.repeats, *self.regions, *([self.idle] if self.idle else []))
-        )
+        """End of the last window."""
+        windows = [*self.repeats, *self.regions]
+        if self.idle is not None:
+            windows.append(self.idle)
+        return max(window.end_s for window in windows)
 
 
 class _Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,83 +71,38 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 def load_synthetic(path: Path) -> ReplaySpec:
-    """Read one replay file. Raises BadInput with the file and the key that is wrong."""
+    """Read one replay file. Raises BadInput with the file and the wrong key."""
     try:
-        written = tomllib.loads(path.read_text("utf-8"))
+        table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise BadInput(
             str(path), f"cannot be read: {error.strerror}", "name a replay file"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(
-            str(path), f"is not TOML: {error}", "see the example files in energybench/data/replays"
-        ) from error
+        raise BadInput(str(path), f"is not TOML: {error}", _SEE_EXAMPLES) from error
     try:
-        file = msgspec.convert(written, _File)
+        file = msgspec.convert(table, _File)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        key = where.strip("`").lstrip(".")
-        raise BadInput(
-            f"{path}: {key}" if key else str(path),
-            what,
-            "see the example files in energybench/data/replays",
-        ) from error
+        problem, _, place = str(error).partition(" - at `$")
+        key = place.strip("`").lstrip(".")
+        where = f"{path}: {key}" if key else str(path)
+        raise BadInput(where, problem, _SEE_EXAMPLES) from error
     return _spec(path, file)
 
 
 def _spec(path: Path, file: _File) -> ReplaySpec:
-    def refuse(key: str, what: str, remedy: str) -> BadInput:
-        return BadInput(f"{path}: {key}", what, remedy)
-
-    def window(
-        key: str, label: str, start_s: float, end_s: float, repeat: int | None = None
-    ) -> Window:
-        if not 0 <= start_s < end_s:
-            raise refuse(
-                key,
-                f"[{start_s:g}, {end_s:g}] is no span of virtual time",
-                "give start < end, both from 0 on",
-            )
-        return Window(label=label, start_s=start_s, end_s=end_s, repeat=repeat)
-
     if not file.repeats:
-        raise refuse("repeats", "has none", "give at least one [start, end] in seconds")
+        raise BadInput(f"{path}: repeats", "has none", "give at least one [start, end] in seconds")
     if not file.channels:
-        raise refuse("channels", "has none", "give at least one sensor")
-    repeats = tuple(
-        window(f"repeats[{i}]", "repeat", *span, i) for i, span in enumerate(file.repeats)
-    )
-    for i in range(1, len(repeats)):
-        if repeats[i].start_s < repeats[i - 1].end_s:
-            raise refuse(
-                f"repeats[{i}]",
-                "starts before the one before it ends",
-                "give them in order, without overlap",
-            )
-    regions = []
-    for i, region in enumerate(file.regions):
-        within = next(
-            (
-                repeat.repeat
-                for repeat in repeats
-                if repeat.start_s <= region.start_s and region.end_s <= repeat.end_s
-            ),
-            None,
-        )
-        regions.append(window(f"regions[{i}]", region.label, region.start_s, region.end_s, within))
-    ids = [(c.collector, c.device, c.component, c.quantity or c.kind) for c in file.channels]
-    for i, each in enumerate(ids):
-        if each in ids[:i]:
-            raise refuse(
-                f"channels[{i}]",
-                f"{'/'.join(each)} comes twice",
-                "give each its own device, component or quantity",
-            )
+        raise BadInput(f"{path}: channels", "has none", "give at least one sensor")
+    repeats = _repeats(path, file)
+    regions = _regions(path, file, repeats)
+    _check_channels(path, file)
     return ReplaySpec(
         label=file.label,
-        idle=window("idle", "idle", *file.idle) if file.idle else None,
+        idle=_window(path, "idle", IDLE, file.idle) if file.idle else None,
         repeats=repeats,
-        regions=tuple(regions),
+        regions=regions,
         series=tuple(SyntheticSeries(_keyed(channel, file.host.name)) for channel in file.channels),
         host=file.host,
         work=file.work,
@@ -152,8 +111,64 @@ def _spec(path: Path, file: _File) -> ReplaySpec:
     )
 
 
-def _keyed(channel: SyntheticChannel, host: str) -> SyntheticChannel:
-    """package-0 of two hosts are two sensors: their errors must not cancel."""
-    return msgspec.structs.replace(
-        channel, key=channel.key or f"{channel.device}:{channel.component}@{host}"
+def _window(
+    path: Path, key: str, label: str, span: tuple[float, float], repeat: int | None = None
+) -> Window:
+    start_s, end_s = span
+    if not 0 <= start_s < end_s:
+        raise BadInput(
+            f"{path}: {key}",
+            f"[{start_s:g}, {end_s:g}] is not a span of virtual time",
+            "give start < end, both from 0 on",
+        )
+    return Window(label=label, start_s=start_s, end_s=end_s, repeat=repeat)
+
+
+def _repeats(path: Path, file: _File) -> tuple[Window, ...]:
+    repeats = tuple(
+        _window(path, f"repeats[{i}]", REPEAT, span, i) for i, span in enumerate(file.repeats)
     )
+    for i in range(1, len(repeats)):
+        if repeats[i].start_s < repeats[i - 1].end_s:
+            raise BadInput(
+                f"{path}: repeats[{i}]",
+                "starts before the repeat before it ends",
+                "give the repeats in order, without overlap",
+            )
+    return repeats
+
+
+def _regions(path: Path, file: _File, repeats: tuple[Window, ...]) -> tuple[Window, ...]:
+    """Windows of the regions, with the number of the surrounding repeat."""
+    regions = []
+    for i, region in enumerate(file.regions):
+        around = [
+            repeat.repeat
+            for repeat in repeats
+            if repeat.start_s <= region.start_s and region.end_s <= repeat.end_s
+        ]
+        span = (region.start_s, region.end_s)
+        repeat = around[0] if around else None
+        regions.append(_window(path, f"regions[{i}]", region.label, span, repeat))
+    return tuple(regions)
+
+
+def _check_channels(path: Path, file: _File) -> None:
+    """Raises BadInput if two channels have one id."""
+    ids: set[tuple[str, ...]] = set()
+    for i, channel in enumerate(file.channels):
+        quantity = channel.quantity or channel.kind
+        channel_id = (channel.collector, channel.device, channel.component, quantity)
+        if channel_id in ids:
+            raise BadInput(
+                f"{path}: channels[{i}]",
+                f"{'/'.join(channel_id)} comes twice",
+                "give each channel its own device, component or quantity",
+            )
+        ids.add(channel_id)
+
+
+def _keyed(channel: SyntheticChannel, host: str) -> SyntheticChannel:
+    """package-0 of two hosts are two sensors: the errors must not cancel in a comparison."""
+    key = channel.key or f"{channel.device}:{channel.component}@{host}"
+    return msgspec.structs.replace(channel, key=key)

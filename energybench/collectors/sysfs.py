@@ -1,4 +1,4 @@
-"""Small files that a kernel or a controller keeps up to date: opened once, read many times."""
+"""Small files that the kernel or a controller updates: opened once, read many times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LONGEST = 128  # bytes; a sensor's line is far shorter
 
 
 def text(path: Path) -> str | None:
-    """A file's text without surrounding white space; None where it cannot be read."""
+    """Text of a file without surrounding white space; None if the file cannot be read."""
     try:
         return path.read_text("utf-8", "replace").strip()
     except OSError:
@@ -17,23 +17,27 @@ def text(path: Path) -> str | None:
 
 
 def hostname(root: Path) -> str:
-    """Name of the host whose sensors stand under `root`: what tells package-0 of one node from
-    package-0 of another.
+    """Name of the host whose sensors stand under `root`.
+
+    The name distinguishes package-0 of two nodes.
     """
     return text(root / "proc/sys/kernel/hostname") or os.uname().nodename
 
 
 class Line:
-    """One line of a small file, read with one system call a time and opened again after a failure."""
+    """One line of a small file: a read is one system call, and a failed file is opened again.
+
+    error  error of the last read that failed
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.error: OSError | None = None  # of the last read that failed
+        self.error: OSError | None = None
         self._fd = -1
 
     def read(self) -> bytes | None:
-        """The line as it stands now, its end included; None where it cannot be read (see `error`)
-        or is empty.
+        """The present line with its line end; None if the file is empty or cannot be read (see
+        `error`).
         """
         try:
             if self._fd < 0:
@@ -49,15 +53,15 @@ class Line:
         return data
 
     def integer(self) -> int | None:
-        """The line as a non-negative integer; None where it is truncated (no line end), signed or
-        no number.
+        """The line as a non-negative integer; None if the line is cut off (no line end), signed,
+        or not a number.
         """
         data = self.read()
         if data is None:
             return None
         if data[-1:] == b"\n" and data[:-1].isdigit():
             return int(data)
-        self.close()  # perhaps the file was replaced: the next read opens it anew
+        self.close()  # perhaps the file was replaced: the next read opens the file again
         return None
 
     def close(self) -> None:

@@ -1,8 +1,7 @@
-"""Thermal design power of a CPU by its name, from codecarbon's table, and what /proc/cpuinfo says
-of a machine.
+"""Thermal design power of a CPU by the name of its model, and the contents of /proc/cpuinfo.
 
-codecarbon itself is not imported: that would start loggers, look for GPUs and cost most of a
-second.
+The table of powers is codecarbon's. codecarbon is not imported: the import would start loggers,
+look for GPUs and cost most of a second.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-# of a CPU that no table knows: codecarbon's own fallback (core/cpu.py, DEFAULT_POWER_PER_CORE)
+# power of a CPU outside the table: codecarbon's fallback (core/cpu.py, DEFAULT_POWER_PER_CORE)
 W_PER_THREAD = 4.0
 
-# What a maker or a firmware adds to a model's name without making it another model.
+# words that a maker or a firmware adds to the name of a model without a change of the model
 _NOISE = (
     r"\((?:r|tm|c)\)",  # "Intel(R) Xeon(R)"
     r"@.*",  # "@ 2.40GHz"
@@ -29,9 +28,10 @@ _NOISE = (
 
 
 class Cpu(NamedTuple):
-    """What /proc/cpuinfo says.
+    """Contents of /proc/cpuinfo.
 
-    `cores_named`: cores of one socket where the model's name tells ("64-Core Processor").
+    cores_named  cores of a socket in the name of the model ("64-Core Processor"); None if the name
+                 does not hold the number
     """
 
     name: str
@@ -42,7 +42,7 @@ class Cpu(NamedTuple):
 
 
 def cpu(cpuinfo: str) -> Cpu:
-    """Parse /proc/cpuinfo. An architecture without model names (Arm) gives "unknown CPU"."""
+    """Parse /proc/cpuinfo. The name is "unknown CPU" on architectures without names (Arm)."""
 
     def values(key: str) -> list[str]:
         return re.findall(rf"^{key}[ \t]*:[ \t]*(.*?)[ \t]*$", cpuinfo, re.MULTILINE)
@@ -61,7 +61,7 @@ def cpu(cpuinfo: str) -> Cpu:
 
 
 def normal(name: str) -> str:
-    """A model name as two sources agree on it: lower case, without marks, clock and core count."""
+    """Name of a model for comparison: lower case, without marks, clock and number of cores."""
     name = name.casefold()
     for noise in _NOISE:
         name = re.sub(noise, " ", name)
@@ -69,7 +69,7 @@ def normal(name: str) -> str:
 
 
 def table_path() -> Path | None:
-    """codecarbon's table where that package is installed. Does not import it."""
+    """Path of codecarbon's table; None if codecarbon is not installed. Does not import it."""
     try:
         spec = find_spec("codecarbon")
     except (ImportError, ValueError):
@@ -81,12 +81,11 @@ def table_path() -> Path | None:
 
 
 def tdp_w(name: str, table: Path | None) -> float | None:
-    """TDP in W of one socket; None for a CPU that the table does not have under exactly this name
-    (after `normal`).
+    """TDP in W of one socket; None if the table does not hold exactly this name (after `normal`).
 
-    No likeness is tried: "Xeon Gold 6248" and "6248R" differ by 55 W. Rows that hold no positive
-    number are passed over (four read like "27.29.5"), and so are names that the table gives two
-    values.
+    Similar names are not tried: "Xeon Gold 6248" and "6248R" differ by 55 W. Rows without a
+    positive number are left out (four rows read like "27.29.5"), and so are names with two
+    different values in the table.
     """
     wanted = normal(name)
     if table is None or not re.search(r"\d", wanted):
@@ -97,13 +96,13 @@ def tdp_w(name: str, table: Path | None) -> float | None:
             rows = [row for row in csv.reader(file) if len(row) == 2 and last in row[0].casefold()]
     except OSError:
         return None
-    found = {_watts(watts) for model, watts in rows if normal(model) == wanted} - {None}
-    return found.pop() if len(found) == 1 else None
+    values = {_watts(cell) for model, cell in rows if normal(model) == wanted} - {None}
+    return values.pop() if len(values) == 1 else None
 
 
-def _watts(written: str) -> float | None:
+def _watts(cell: str) -> float | None:
     try:
-        watts = float(written)
+        watts = float(cell)
     except ValueError:
         return None
     return watts if 0 < watts < math.inf else None

@@ -1,7 +1,6 @@
 """Power waveforms whose energy is known in closed form: the truth behind a synthetic sensor.
 
-Each answers power_w(t) and energy_j(t), the exact integral of power from time 0 (negative before
-it).
+energy_j(t) is the exact integral of power_w from time 0, negative before time 0.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class Wave(Protocol):
 
 
 class Const:
-    """Always `power_w` W."""
+    """A constant power."""
 
     def __init__(self, watts: float) -> None:
         self._watts = watts
@@ -37,19 +36,12 @@ class Square:
     """`high_w` for the first `duty` of each period, `low_w` for the rest; a period starts at 0."""
 
     def __init__(self, low_w: float, high_w: float, period_s: float, duty: float = 0.5) -> None:
-        self._low_w, self._high_w, self._period_s, self._on_s = (
-            low_w,
-            high_w,
-            period_s,
-            duty * period_s,
-        )
+        self._low_w, self._high_w = low_w, high_w
+        self._period_s, self._on_s = period_s, duty * period_s
 
     def power_w(self, t_s: float) -> float:
-        return (
-            self._high_w
-            if t_s - math.floor(t_s / self._period_s) * self._period_s < self._on_s
-            else self._low_w
-        )
+        rest_s = t_s - math.floor(t_s / self._period_s) * self._period_s
+        return self._high_w if rest_s < self._on_s else self._low_w
 
     def energy_j(self, t_s: float) -> float:
         periods = math.floor(t_s / self._period_s)
@@ -74,9 +66,9 @@ class Sine:
 
 
 class Steps:
-    """W from each of the given times on; the first value also before the first time.
+    """Steps (time, W): a power holds from its time to the next time.
 
-    Times ascend strictly.
+    Times ascend strictly; the first power also holds before the first time.
     """
 
     def __init__(self, steps: Sequence[tuple[float, float]]) -> None:

@@ -1,6 +1,4 @@
-"""What makers state of a processor or board, by its name as the machine gives it:
-data/datasheets.toml.
-"""
+"""Data sheets of processors and boards by name, from data/datasheets.toml."""
 
 from __future__ import annotations
 
@@ -19,8 +17,11 @@ _SCALE = {
 
 
 class Sheet(NamedTuple):
-    """`values`: by a limit's name, B/s of "read", else flop/s; what the sheet does not state is not
-    in it. `per`: "board" or "socket".
+    """Stated limits of a processor or board.
+
+    values  by name of the limit: B/s for "read", flop/s for arithmetic; without the limits that the
+            sheet leaves out
+    per     "board" or "socket"
     """
 
     values: dict[str, float]
@@ -29,8 +30,9 @@ class Sheet(NamedTuple):
 
 
 def sheet(name: str) -> Sheet | None:
-    """The row that the name fits; None where there is none: a virtual machine often hides the
-    model.
+    """The first sheet with a pattern that fits the name; None if no pattern fits.
+
+    A virtual machine often hides the model.
     """
     row = next((row for row in _rows() if re.fullmatch(row["match"], name.strip())), None)
     if row is None:

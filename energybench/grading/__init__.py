@@ -1,1 +1,1 @@
-"""What the rule books of the field would say of a measurement."""
+"""Rule books of the field, applied to a measurement."""

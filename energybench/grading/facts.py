@@ -1,12 +1,12 @@
-"""What a rule book looks at in a measurement, and figures beside their limits. Pure."""
+"""The facts of a measurement that rule books look at, and figures beside their limits. Pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
-from energybench.analysis.energy.boundary import PREFERENCE
 from energybench.analysis.uncertainty.effects import BOUND_SPAN, Z95
 from energybench.model import ChannelStats, Measurement, Part, Passed
 
@@ -25,16 +25,17 @@ _MOST_DIGITS = 12
 
 
 class Facts(NamedTuple):
-    """What the books share. None: not known.
+    """Facts that several books need. None: not known.
 
-    unmeasured   why no power was measured at all; "" where it was
-    shortest_s   shortest repeat: the core phase, for energy and time are those of the same window
+    unmeasured   why no power was measured; "" if power was measured
+    shortest_s   shortest repeat: the core phase, because energy and time are of the same window
     interval_s   the longest interval between two fresh readings of a part
-    partial      what is read as power, or by a counter that sees only a part of each period
-    modelled     components whose power is a model's
-    gaps         doubts that leave a part of a window uncovered
-    error_rel, u_rel, worst   limit of error of the sensor with the widest gain, its standard
-                              uncertainty, its component
+    partial      parts read as power, or by a counter that integrates only some of each period
+    modelled     components whose power comes from a model
+    gaps         doubts about a time without readings
+    error_rel    limit of error of the sensor with the largest limit
+    u_rel        standard uncertainty of that sensor
+    worst        component of that sensor
     """
 
     unmeasured: str
@@ -49,45 +50,26 @@ class Facts(NamedTuple):
 
 
 def facts(measurement: Measurement) -> Facts:
-    """Gather them."""
-    read = {
+    """Gather the facts."""
+    parts = measurement.boundary.parts
+    channels = {
         f"{part.component} {part.device}".strip(): _channel(measurement, part)
-        for part in measurement.boundary.parts
+        for part in parts
         if part.state == "measured"
     }
-    intervals = [_interval_s(channel) for channel in read.values()]
-    known = [interval for interval in intervals if interval is not None]
-    gains = sorted(
-        (
-            error
-            for name in measurement.components_j
-            if (error := _gain(measurement, name)) is not None
-        ),
-        reverse=True,
-    )
-    stated = len(gains) == len(measurement.components_j) and bool(gains)
+    gaps = [doubt.message for doubt in measurement.doubts if doubt.code in _GAPS]
+    modelled = [part.component for part in parts if part.state == "modelled"]
+    error_rel, u_rel, worst = _worst_gain(measurement)
     return Facts(
         unmeasured=_unmeasured(measurement),
-        shortest_s=min(repeat.time_s for repeat in measurement.repeats)
-        if measurement.repeats
-        else 0.0,
-        interval_s=max(known) if known and len(known) == len(intervals) else None,
-        partial=tuple(
-            _partly(name, channel)
-            for name, channel in read.items()
-            if channel is not None and (channel.kind == "power" or channel.window_s > 0)
-        ),
-        modelled=tuple(
-            dict.fromkeys(
-                part.component for part in measurement.boundary.parts if part.state == "modelled"
-            )
-        ),
-        gaps=tuple(
-            dict.fromkeys(doubt.message for doubt in measurement.doubts if doubt.code in _GAPS)
-        ),
-        error_rel=gains[0][0] if stated else None,
-        u_rel=gains[0][1] if stated else None,
-        worst=gains[0][2] if stated else "",
+        shortest_s=min((repeat.time_s for repeat in measurement.repeats), default=0.0),
+        interval_s=_longest_interval_s(channels.values()),
+        partial=tuple(_partial(channels)),
+        modelled=tuple(dict.fromkeys(modelled)),
+        gaps=tuple(dict.fromkeys(gaps)),
+        error_rel=error_rel,
+        u_rel=u_rel,
+        worst=worst,
     )
 
 
@@ -100,8 +82,8 @@ def _unmeasured(measurement: Measurement) -> str:
 
 
 def _channel(measurement: Measurement, part: Part) -> ChannelStats | None:
-    """The channel that a part's energy came from: the preferred collector's, a counter before a
-    power reading.
+    """The channel behind the energy of a part: from the preferred collector, and a counter rather
+    than a power reading.
     """
     found = [
         channel
@@ -110,46 +92,56 @@ def _channel(measurement: Measurement, part: Part) -> ChannelStats | None:
     ]
 
     def rank(channel: ChannelStats) -> tuple[int, bool]:
-        known = (
-            PREFERENCE.index(channel.collector)
-            if channel.collector in PREFERENCE
-            else len(PREFERENCE)
-        )
-        return known, channel.kind != "counter"
+        return channel.rank, channel.kind != "counter"
 
     return min(found, key=rank) if found else None
 
 
+def _longest_interval_s(channels: Iterable[ChannelStats | None]) -> float | None:
+    """None if the interval of a part is not known."""
+    intervals = [_interval_s(channel) for channel in channels]
+    known = [interval for interval in intervals if interval is not None]
+    return max(known) if known and len(known) == len(intervals) else None
+
+
 def _interval_s(channel: ChannelStats | None) -> float | None:
-    """Seconds between two fresh readings: the sampler's period or the sensor's own, whichever is
-    longer.
-    """
-    if (
-        channel is None
-        or channel.period_s is None
-        or channel.update_period_s is None
-        or not channel.samples
-    ):
+    """Seconds between two fresh readings: the longer of the sampler's and the sensor's period."""
+    if channel is None or not channel.samples:
         return None
-    return round(
-        max(channel.period_s, channel.update_period_s), 9
-    )  # to the nanosecond: 0.1 s as it comes from a sum of ticks is 0.1 s
+    if channel.period_s is None or channel.update_period_s is None:
+        return None
+    # to the nanosecond: a sum of ticks that should be 0.1 s becomes exactly 0.1 s
+    return round(max(channel.period_s, channel.update_period_s), 9)
 
 
-def _partly(name: str, channel: ChannelStats) -> str:
-    if channel.kind == "power":
-        return f"{name} is read as power"
-    period = (
-        f" of every {channel.update_period_s * 1e3:g} ms"
-        if channel.update_period_s
-        else " of each period"
-    )
-    return f"the counter of {name} sees {channel.window_s * 1e3:g} ms{period}"
+def _partial(channels: Mapping[str, ChannelStats | None]) -> Iterable[str]:
+    """'the counter of gpu.board GPU-… sees 25 ms of every 100 ms'"""
+    for name, channel in channels.items():
+        if channel is None:
+            continue
+        if channel.kind == "power":
+            yield f"{name} is read as power"
+        elif channel.window_s > 0:
+            period = "each period"
+            if channel.update_period_s:
+                period = f"every {channel.update_period_s * 1e3:g} ms"
+            yield f"the counter of {name} sees {channel.window_s * 1e3:g} ms of {period}"
+
+
+def _worst_gain(measurement: Measurement) -> tuple[float | None, float | None, str]:
+    """Limit of error, standard uncertainty and component of the sensor with the largest limit; not
+    known if the gain of any component is not stated.
+    """
+    gains = [_gain(measurement, component) for component in measurement.components_j]
+    stated = [gain for gain in gains if gain is not None]
+    if not stated or len(stated) < len(gains):
+        return None, None, ""
+    return max(stated)
 
 
 def _gain(measurement: Measurement, component: str) -> tuple[float, float, str] | None:
-    """(limit of error, standard uncertainty, component): the mean over a component's devices,
-    weighted by energy; None where no gain is stated.
+    """(limit of error, standard uncertainty, component): the mean over the devices of a component,
+    weighted by energy; None if no gain is stated.
     """
     estimate = measurement.components_j[component]
     effects = [effect for effect in estimate.effects if effect.kind in _SCALES]
@@ -163,20 +155,19 @@ def _gain(measurement: Measurement, component: str) -> tuple[float, float, str] 
 
 
 def figure(value: float, limit: float, *, least: bool, digits: int = 3) -> str:
-    """A figure that must not flatter: rounded down where a least value is asked, up where a most
-    value is.
+    """A figure that does not flatter: rounded down beside a least value, up beside a most value.
 
-    Digits are added until it stands on the same side of the limit as the value itself: 59.96 is not
-    60, and 4.9995 stays below 5.
+    Digits are added until the figure is on the same side of the limit as the value: 59.96 does not
+    become 60, and 4.9995 stays below 5.
     """
-    exact, bar = Decimal(repr(float(value))), Decimal(repr(float(limit)))
+    exact, exact_limit = Decimal(repr(float(value))), Decimal(repr(float(limit)))
     if exact == 0:
         return "0"
-    away = ROUND_FLOOR if least else ROUND_CEILING
-    for wanted in range(digits, _MOST_DIGITS + 1):
-        step = Decimal(1).scaleb(exact.adjusted() + 1 - wanted)
-        shown = exact.quantize(step, away) if step < 1 else exact.to_integral_value(away)
-        if (shown > bar) == (exact > bar) and (shown < bar) == (exact < bar):
+    rounding = ROUND_FLOOR if least else ROUND_CEILING
+    for count in range(digits, _MOST_DIGITS + 1):
+        step = Decimal(1).scaleb(exact.adjusted() + 1 - count)
+        shown = exact.quantize(step, rounding) if step < 1 else exact.to_integral_value(rounding)
+        if shown.compare(exact_limit) == exact.compare(exact_limit):
             return f"{shown:f}"
     return f"{exact:f}"
 

@@ -1,5 +1,5 @@
-"""The sensors of this machine with their calibration profiles on them, and the limits of a device:
-what every run opens.
+"""The sensors of the machine with calibration profiles, and the measured limits of a device, as
+opened by every run.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from energybench.analysis.measurement import roofline as limiting
-from energybench.analysis.measurement.profiles import apply
+from energybench.analysis.measurement.profiles import apply, usable_limits
 from energybench.measuring.sensors import Sensors
 from energybench.model import DeviceLimits, Doubt, Host
 from energybench.store import profiles
@@ -22,10 +21,10 @@ def now_utc() -> str:
 def with_profiles(
     sensors: Sensors, describe: Callable[[], Host], folder: Path | None = None
 ) -> Sensors:
-    """Lay the folder's profiles (by default the user's) onto the channels. A profile that does not
-    fit, or is broken, costs a doubt, not the run.
+    """Apply the profiles of a folder (by default the user's) to the channels. A broken or
+    unsuitable profile is a doubt and does not end the run.
 
-    The host is described only where there is a profile at all.
+    The host is described only if the folder holds a profile.
     """
     sound, broken = profiles.read_sound(folder or profiles.folder())
     doubts = [
@@ -38,21 +37,19 @@ def with_profiles(
     ]
     opened = list(sensors.opened)
     if sound:
-        channels, said = apply(sound, sensors.channels, describe(), now_utc())
+        channels, profile_doubts = apply(sound, sensors.channels, describe(), now_utc())
         opened = [
             entry._replace(channels=channels[entry.first : entry.first + len(entry.channels)])
             for entry in opened
         ]
-        doubts += said
+        doubts += profile_doubts
     return sensors._replace(opened=tuple(opened), doubts=(*sensors.doubts, *doubts))
 
 
 def limits_of(
     device: str, host: Host, folder: Path | None = None
 ) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
-    """What the folder's profiles (by default the user's) hold of a workload's device; a doubt where
-    that no longer holds, or is old.
+    """Limits of a workload's device from the profiles of a folder (by default the user's), and
+    doubts if the limits no longer hold or are old.
     """
-    return limiting.known(
-        profiles.read_limits(folder or profiles.folder()), device, host, now_utc()
-    )
+    return usable_limits(profiles.read_limits(folder or profiles.folder()), device, host, now_utc())

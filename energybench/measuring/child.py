@@ -1,4 +1,6 @@
-"""The worker process that holds a workload, the device it is shown, and the two pipes to it."""
+"""The worker process that holds a workload, the device that the worker sees, and the two pipes to
+the worker.
+"""
 
 from __future__ import annotations
 
@@ -20,47 +22,48 @@ _KINDS: dict[str, type[BadInput]] = {kind.__name__: kind for kind in (DoesNotFit
 
 
 class Interrupted(Exception):
-    """A signal ended the run before it was done."""
+    """A signal ended the run early."""
 
 
 class WorkFailed(Exception):
-    """The workload itself failed; one line that says how."""
+    """The workload failed; the message is a single line."""
 
 
 def devices(device: str, environment: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """The worker's device and the environment that shows it just that: ('cuda:0',
-    {'CUDA_VISIBLE_DEVICES': …}).
+    """The worker's device, and the environment in which the worker sees only this device:
+    ('cuda:0', {'CUDA_VISIBLE_DEVICES': …}).
 
-    Raises BadInput for a device that is none.
+    Raises BadInput for an unknown device.
     """
-    order = {"CUDA_DEVICE_ORDER": environment.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")}
     if device == "cpu":
         return device, {"CUDA_VISIBLE_DEVICES": ""}
+    order = {"CUDA_DEVICE_ORDER": environment.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")}
     if device == "node":
         return device, order
-    kind, _, index = device.partition(":")
-    if kind != "cuda" or (index and not index.isdigit()) or (":" in device and not index):
-        raise BadInput(f"--device {device}", "is no device", "cpu, cuda, cuda:N or node")
+    number = _cuda_number(device)
     visible = environment.get("CUDA_VISIBLE_DEVICES")
-    listed = (
-        [entry.strip() for entry in visible.split(",") if entry.strip()]
-        if visible is not None
-        else None
-    )
-    chosen = int(index or 0)
-    if listed is None:
-        return "cuda:0", {**order, "CUDA_VISIBLE_DEVICES": str(chosen)}
-    if chosen >= len(listed):
+    if visible is None:
+        return "cuda:0", {**order, "CUDA_VISIBLE_DEVICES": str(number)}
+    listed = [entry.strip() for entry in visible.split(",") if entry.strip()]
+    if number >= len(listed):
         raise BadInput(
             f"--device {device}",
             f"CUDA_VISIBLE_DEVICES shows {len(listed)} device(s)",
             "name one of those",
         )
-    return "cuda:0", {**order, "CUDA_VISIBLE_DEVICES": listed[chosen]}
+    return "cuda:0", {**order, "CUDA_VISIBLE_DEVICES": listed[number]}
+
+
+def _cuda_number(device: str) -> int:
+    """3 for 'cuda:3', 0 for 'cuda'. Raises BadInput."""
+    kind, colon, number = device.partition(":")
+    if kind != "cuda" or (colon and not number.isdigit()):
+        raise BadInput(f"--device {device}", "is not a device", "cpu, cuda, cuda:N or node")
+    return int(number or 0)
 
 
 class Link(Protocol):
-    """How a bench speaks with whatever runs its workload."""
+    """A bench's connection to the process of the workload."""
 
     @property
     def pid(self) -> int: ...
@@ -96,15 +99,15 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(commands_read, events_write),
                 env={**os.environ, **environment},
-                # a Ctrl-C is ours to take: the worker is ended by us, and its end is not the work's
-                # failure
+                # Ctrl-C is not to reach the worker: we end the worker ourselves, and a worker ended
+                # by a signal would look like a failure of the work
                 process_group=0,
             )
         os.close(commands_read)
         os.close(events_write)
         self._commands = os.fdopen(commands_write, "w", encoding="utf-8", buffering=1)
         self._events_fd, self._signals = events_read, signals
-        self._held = b""
+        self._buffer = b""
         self._ended = False
         self._poll = select.poll()
         self._poll.register(events_read, select.POLLIN | select.POLLHUP)
@@ -119,28 +122,27 @@ class Child:
 
     @property
     def interrupted(self) -> bool:
-        """Whether a signal has come: what is answered after it is not waited for."""
+        """Whether a signal has come: no answer is waited for after a signal."""
         return self._signals.received is not None
 
     def wait(self, seconds: float) -> None:
-        """Wait so long, or until the worker says something or a signal has come."""
+        """Wait for some seconds, or until the worker answers or a signal has come."""
         self._signals.poll()
         if self._ended or self._signals.received is not None:
-            time.sleep(
-                max(0.0, min(seconds, 0.05))
-            )  # nothing more will come: wait for the time alone
+            # no answer will come: only the time is waited for
+            time.sleep(max(0.0, min(seconds, 0.05)))
         else:
             self._read(seconds)
 
     def _read(self, seconds: float) -> None:
-        """What the worker says within so long."""
+        """Read from the worker, waiting for at most some seconds."""
         if self._poll.poll(max(0.0, seconds * 1000)):
             chunk = os.read(self._events_fd, 65536)
             self._ended = not chunk
-            self._held += chunk
+            self._buffer += chunk
 
     def answered(self) -> bool:
-        return self._ended or b"\n" in self._held or self._signals.received is not None
+        return self._ended or b"\n" in self._buffer or self._signals.received is not None
 
     def send(self, **command: Any) -> None:
         try:
@@ -151,24 +153,21 @@ class Child:
     def answer(self, late_s: float = 0.0) -> dict[str, Any]:
         """The worker's reply.
 
-        Raises Interrupted, WorkFailed, or BadInput as the worker met it. `late_s`: how long it is
-        waited for after a signal.
+        Raises Interrupted, WorkFailed, or the worker's BadInput. `late_s`: how long
+        to wait for the reply after a signal.
         """
         until = time.monotonic() + late_s
         while (
-            b"\n" not in self._held and not self._ended and (left := until - time.monotonic()) > 0
+            b"\n" not in self._buffer and not self._ended and (left := until - time.monotonic()) > 0
         ):
             self._read(left)
-        if b"\n" not in self._held:
+        if b"\n" not in self._buffer:
             if self._signals.received is not None:
                 raise Interrupted
             code = self._process.wait()
-            raise WorkFailed(
-                f"the worker ended by signal {-code}"
-                if code < 0
-                else f"the worker ended with exit code {code}"
-            )
-        line, _, self._held = self._held.partition(b"\n")
+            how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+            raise WorkFailed(f"the worker ended {how}")
+        line, _, self._buffer = self._buffer.partition(b"\n")
         reply: dict[str, Any] = json.loads(line)
         if "bad" in reply:
             raise _KINDS.get(reply.get("kind", ""), BadInput)(*reply["bad"])
@@ -177,23 +176,20 @@ class Child:
         return reply
 
     def close(self) -> None:
-        """End it: gently by closing its commands, else by a signal."""
+        """End the worker by closing the command pipe; if the process does not end, by a signal."""
         try:
             self._commands.close()
         except BrokenPipeError:
             pass
-        if self._signals.received is not None or self._held:
+        if self._signals.received is not None or self._buffer:
             self._process.terminate()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        # processes started and not ended by the worker (ranks, compilers): nothing goes on
+        # computing after a run
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(
-                self._process.pid,
-                signal.SIGKILL,
-                # what it had begun (ranks, compilers) and did not end: nothing goes on computing
-                # after a run
-            )
+            os.killpg(self._process.pid, signal.SIGKILL)
         os.close(self._events_fd)

@@ -1,4 +1,4 @@
-"""The clocks: CLOCK_MONOTONIC, and a virtual one that a replay drives."""
+"""The clocks: CLOCK_MONOTONIC, and a virtual clock that a replay drives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class MonotonicClock:
-    """Seconds on CLOCK_MONOTONIC, which every process of the host shares."""
+    """Seconds on CLOCK_MONOTONIC, shared by the processes of a host."""
 
     def now(self) -> float:
         return time.monotonic()

@@ -1,11 +1,11 @@
-"""Beside the sampler, about once a second: temperature, clock and throttling of each device, and
-what others do on this machine.
+"""Beside the sampler, about once a second: temperature, clock and throttling of every device, and
+foreign load on the machine.
 
-A thread of its own: a driver that takes its time, or a large /proc, holds up no sample and is not
-in the way when the work ends. The sampler wakes it just after a sample at the base rate, so that it
-has the time until the next, never in a burst, and soon after each edge of a repeat. A source that
-turns out slow is asked less often. What was found waits until the sampling side takes it, which
-alone writes.
+The watch has a separate thread: a slow driver or a large /proc delays no sample, and does not hold
+up the end of the work. The sampler wakes the thread just after a sample at the base rate, and the
+thread has the time until the next sample; never during fast polls, and soon after the edges of a
+repeat. A slow source is asked less often. Readings wait until the sampling thread takes them: only
+that thread writes.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from energybench.measuring.neighbours import Neighbours, Slice
 from energybench.model import Condition
 from energybench.plugins import Clock, Watches
 
-# the time constant of a heat sink is tens of seconds; and EE HPC WG and MLPerf ask for power itself
-# no more often
+# The time constant of a heat sink is tens of seconds, and EE HPC WG and MLPerf do not ask even for
+# power more often.
 PERIOD_S = 1.0
-# Share of the time that asking may take: devices half of the 1 % of a core that measuring may cost,
-# /proc a fifth of it. Ten times that at edges.
+# Share of the time for the questions. Measuring may cost 1 % of a core: devices may take a half,
+# /proc a fifth. At edges ten times as much.
 _DEVICES, _PROCESSES, _AT_EDGE = 0.005, 0.002, 10
-_PATIENCE_S = 1.0  # for the last reading of a run; a driver that hangs is left alone then
+_PATIENCE_S = 1.0  # for the last reading of a run; a hanging driver is then left alone
 
 
-class Found(NamedTuple):
-    """One reading: what the devices said, and what others did since the last look (None: nothing
-    new).
+class Look(NamedTuple):
+    """A reading of the watch.
+
+    conditions  of the devices
+    piece       CPU time of foreign processes since the last look; None: the processes were not
+                looked at
     """
 
     conditions: tuple[Condition, ...]
     piece: Slice | None
 
 
-class Source:
-    """When one source is asked: every PERIOD_S, or less often where it takes its time; at an edge
-    sooner.
-    """
+class ConditionSource:
+    """When a source is asked: every PERIOD_S, less often if it is slow, sooner at an edge."""
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -56,16 +57,16 @@ class Source:
 
 
 class Watch:
-    """Reads from entering to `stop`. Without anything to watch there is no thread."""
+    """Reads from entering to `stop`. Without anything to watch no thread is started."""
 
     def __init__(
         self, devices: Sequence[Watches], neighbours: Neighbours | None, clock: Clock
     ) -> None:
         self._devices, self._neighbours, self._clock = tuple(devices), neighbours, clock
-        self._sources = (Source(_DEVICES), Source(_PROCESSES))
+        self._sources = (ConditionSource(_DEVICES), ConditionSource(_PROCESSES))
         self._wake = threading.Event()
         self._edge = self._over = False
-        self._found: deque[Found] = deque()
+        self._looks: deque[Look] = deque()
         self._thread = (
             threading.Thread(target=self._run, name="watch", daemon=True)
             if devices or neighbours
@@ -85,26 +86,28 @@ class Watch:
         return self._neighbours.cpus if self._neighbours is not None else 1
 
     def sampled(self) -> None:
-        """The sampler is at its base rate, and has time until its next sample."""
+        """Wake the thread if a source is due: the sampler polls at the base rate, and leaves time
+        until the next sample.
+        """
         now_s = self._clock.now()
         if any(source.wants(now_s, edge=self._edge) for source in self._sources):
             self._wake.set()
 
     def opened(self) -> None:
-        """A repeat has begun: it is read as soon as its opening burst is over."""
+        """A repeat has begun: read as soon as the fast polls are over."""
         self._edge = True
 
     def closed(self) -> None:
-        """A repeat and its closing burst are over: read now."""
+        """A repeat and the fast polls after it are over: read now."""
         self._edge = True
         self._wake.set()
 
-    def taken(self) -> list[Found]:
-        """What was found since this was last asked."""
-        return [self._found.popleft() for _ in range(len(self._found))]
+    def taken(self) -> list[Look]:
+        """Readings since the last call."""
+        return [self._looks.popleft() for _ in range(len(self._looks))]
 
     def stop(self) -> None:
-        """One reading more where an edge is without its own, then the end. May be called twice."""
+        """Read once more if an edge has no reading yet, then end. May be called twice."""
         self._over = True
         self._wake.set()
         if self._thread is not None and self._thread.is_alive():
@@ -122,7 +125,7 @@ class Watch:
                 return
 
     def _read(self, *, edge: bool, last: bool = False) -> None:
-        """Ask whoever is due; at the end everybody."""
+        """Ask the sources that are due; at the end, every source."""
         conditions: list[Condition] = []
         piece: Slice | None = None
         devices, processes = self._sources
@@ -131,17 +134,16 @@ class Watch:
             for device in self._devices:
                 try:
                     conditions += device.conditions()
-                except Exception:  # a plugin's fault costs its answer, not the run
+                except Exception:  # a faulty plugin costs an answer, not the run
                     continue
             devices.took(start_s, self._clock.now() - start_s)
         start_s, before_s = self._clock.now(), time.thread_time()
         if last or processes.wants(start_s, edge=edge):
             try:
                 piece = self._neighbours.look() if self._neighbours is not None else None
-            except Exception:  # a /proc that nobody foresaw: others are then not known
+            except Exception:  # an unforeseen /proc: foreign load is then not known
                 self._neighbours = None
-            processes.took(
-                start_s, time.thread_time() - before_s
-            )  # on a CPU: on a busy machine it waits, which costs nothing
+            # time on a CPU: waiting for a CPU on a busy machine costs nothing
+            processes.took(start_s, time.thread_time() - before_s)
         if conditions or piece is not None:
-            self._found.append(Found(tuple(conditions), piece))
+            self._looks.append(Look(tuple(conditions), piece))

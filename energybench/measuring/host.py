@@ -1,4 +1,4 @@
-"""Provenance of the machine that measures. What cannot be read is None; nothing is guessed."""
+"""Provenance of the measuring machine. An unreadable value is None, never a guess."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIBRARIES = ("numpy", "scipy", "torch", "transformers", "triton", "nvidia-ml-py
 
 
 def describe(clock: Clock, root: Path = Path("/"), gpus: tuple[Gpu, ...] = ()) -> Host:
-    """The host as it stands now."""
+    """The host at present."""
     cpuinfo = _text(root / "proc/cpuinfo") or ""
     return Host(
         name=platform.node() or "unknown",
@@ -54,8 +54,8 @@ def _text(path: Path) -> str | None:
 
 
 def _field(text: str, name: str, *, quotes: bool = False) -> str | None:
-    found = re.search(rf"^{re.escape(name)}\s*:\s*(.+)$", text, re.M)
-    value = found.group(1).strip() if found else None
+    match = re.search(rf"^{re.escape(name)}\s*:\s*(.+)$", text, re.M)
+    value = match.group(1).strip() if match else None
     return value.strip('"') if value and quotes else value
 
 
@@ -69,7 +69,7 @@ def _cores(cpuinfo: str) -> int | None:
 
 
 def _allowed(root: Path) -> int | None:
-    """Threads this process may use: affinity, and the cgroup's quota where there is one."""
+    """Threads usable by the process, from affinity and the quota of the cgroup."""
     allowed = len(os.sched_getaffinity(0))
     quota, _, period = (_text(root / "sys/fs/cgroup/cpu.max") or "max").partition(" ")
     if quota.isdigit() and period.isdigit():
@@ -102,8 +102,8 @@ def _container(root: Path) -> str | None:
 
 
 def _slurm() -> str | None:
-    """Array tasks by array id and index: the last task of an array has the array's own id as
-    SLURM_JOB_ID.
+    """Number of the Slurm job. Array tasks are named by array id and index, because the last task
+    of an array has the array's own id as SLURM_JOB_ID.
     """
     if os.environ.get("SLURM_ARRAY_JOB_ID"):
         return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ.get('SLURM_ARRAY_TASK_ID', '?')}"
@@ -111,11 +111,11 @@ def _slurm() -> str | None:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of what is installed, without importing any of it."""
-    found = {}
+    """Versions of installed libraries, read without importing them."""
+    versions = {}
     for name in _LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -1,9 +1,9 @@
-"""`run` with several variants or devices: blocks in which each runs once, in an order drawn anew
-for every block.
+"""`run` with several variants or devices: blocks with one run of every variant, in an order drawn
+anew for every block.
 
-Whatever drifts (temperature, clocks, other load) then hits all variants alike, and the runs are
-compared as pairs, block by block (randomised complete blocks: Fisher 1926). Each variant has its
-own worker, session and run directory, as if it had run alone.
+Drift (temperature, clocks, other load) then affects the variants alike, and the runs are compared
+as pairs, block by block (randomised complete blocks: Fisher 1926). Every variant has its own
+worker, session and run directory, as if it ran alone.
 """
 
 from __future__ import annotations
@@ -11,28 +11,35 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from energybench.analysis.comparison.pairs import half_width, wants_more
 from energybench.errors import BadInput
+from energybench.measuring.bench import Bench, RunOutcome
 from energybench.measuring.child import Interrupted, WorkFailed
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
 from energybench.measuring.signals import Signals
-from energybench.measuring.workload import Bench, Outcome, nothing
+from energybench.measuring.workload import nothing_measured
 from energybench.store.layout import new_id
 
 T = TypeVar("T")
 
-# times the settle time: a board that goes on cooling for minutes would never let a block end
+# Longest rest before a run, in settle times. A board that goes on cooling for minutes would never
+# let a block end.
 _LONGEST_REST = 3.0
 
 
-class Together(NamedTuple):
-    """outcomes: in the order of the variants, None where nothing was measured. failures: one line
-    each. code: 0, 1, or 128 + N after signal N.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Together:
+    """Variants measured in turns.
+
+    outcomes  in the order of the variants; None: nothing was measured
+    failures  a line for every variant without an outcome
+    code      exit code: 0, 1 if work or a check failed, 128 + N after signal N
     """
 
-    outcomes: tuple[Outcome | None, ...]
+    outcomes: tuple[RunOutcome | None, ...]
     failures: tuple[str, ...]
     code: int
 
@@ -40,10 +47,10 @@ class Together(NamedTuple):
 def run_interleaved(
     variants: Sequence[tuple[Plan, Request]], blocks: Blocks, signals: Signals, progress: Progress
 ) -> Together:
-    """Run and measure all variants in blocks. How many blocks, and the rule to stop by, are the
-    first request's.
+    """Run and measure variants in blocks. The first request states the number of blocks, or the
+    rule to stop by.
 
-    Raises BadInput before anything is measured; WorkFailed where no variant completed a repeat.
+    Raises BadInput before anything is measured, and WorkFailed if no variant completed a repeat.
     """
     session = new_id(f"seed-{blocks.seed}")
     with ExitStack() as stack:
@@ -52,7 +59,7 @@ def run_interleaved(
             for plan, request in variants:
                 turns.benches.append(
                     stack.enter_context(
-                        Bench(plan._replace(session=session), request, signals, progress)
+                        Bench(replace(plan, session=session), request, signals, progress)
                     )
                 )
             for bench in turns.benches:
@@ -69,9 +76,12 @@ def run_interleaved(
 
 
 class Turns:
-    """The benches and whose turn it is.
+    """The benches of the variants, in turns.
 
-    `borne`: what in preparing costs only the variant that it happens to.
+    benches   in the order of the variants
+    alive     benches that can still run
+    failures  failures of variants without a result, by place in `benches`
+    borne     exceptions that cost only their variant while it is prepared
     """
 
     def __init__(
@@ -84,22 +94,20 @@ class Turns:
         self.benches, self._blocks, self._signals, self._borne = benches, blocks, signals, borne
         self._random = random.Random(blocks.seed)
         self.alive: list[Bench] = []
-        self.failures: dict[
-            int, WorkFailed | BadInput
-        ] = {}  # place in benches → what failed before there was a result
+        self.failures: dict[int, WorkFailed | BadInput] = {}
 
     def interrupted(self) -> bool:
         return self._signals.received is not None
 
     def prepare(self) -> None:
-        """Set all up, so that a setting that is wrong shows before any work, and warm up one after
-        the other. Raises BadInput.
+        """Set every bench up, because a wrong setting is to show before any work; then warm up
+        bench after bench. Raises BadInput.
         """
         try:
             for bench in self.benches:
                 with self._bearing(bench):
                     bench.set_up()
-                    self._alone(bench)
+                    self._check_checkpoint(bench)
                     self.alive.append(bench)
             for bench in tuple(self.alive):
                 with self._bearing(bench):
@@ -124,9 +132,9 @@ class Turns:
         except self._borne as error:
             self._lost(bench, error)
 
-    def _alone(self, bench: Bench) -> None:
-        """Raises BadInput for two variants that go on in one file: each would undo what the other
-        has done.
+    def _check_checkpoint(self, bench: Bench) -> None:
+        """Raises BadInput for two variants with the same checkpoint: the variants would overwrite
+        each other's work.
         """
         if bench.checkpoint and any(bench.checkpoint == other.checkpoint for other in self.alive):
             remedy = "one for each: --variant checkpoint=a.pt --variant checkpoint=b.pt"
@@ -135,7 +143,7 @@ class Turns:
             )
 
     def discard(self) -> None:
-        """Remove what the benches have begun to write; of one that failed that has been done."""
+        """Remove the unfinished files of the benches (a failed bench has none left)."""
         for i, bench in enumerate(self.benches):
             if i not in self.failures:
                 bench.session.writer.discard()
@@ -163,7 +171,9 @@ class Turns:
             block += 1
 
     def _lost(self, bench: Bench, error: WorkFailed | BadInput) -> None:
-        """One that failed: what it has stands, and the others go on."""
+        """Take a failed bench out of the turns. Complete repeats stand, and the remaining benches
+        go on.
+        """
         bench.stop()
         if bench.complete:
             bench.failed(error)
@@ -174,13 +184,15 @@ class Turns:
             self.alive.remove(bench)
 
     def _go_on(self, done: int) -> bool:
-        """Whether another block is wanted: the rule is on the pairs' ratios to the first variant."""
+        """Whether a further block is wanted, by the scatter of the pairs' ratios to the first
+        variant.
+        """
         request = self.benches[0].request
         if request.repeats is not None:
             return done < request.repeats
         if not done:
             return True
-        sides = [bench.session.energies() for bench in self.alive]
+        sides = [bench.session.recent.repeats() for bench in self.alive]
         if wants_more(sides, request.target_rel, request.max_repeats):
             return True
         for bench, side in zip(self.alive[1:], sides[1:], strict=True):
@@ -197,9 +209,7 @@ class Turns:
         return False
 
     def ask(self, place: int, question: Callable[[Bench], T]) -> T | None:
-        """Ask a bench that is still in it; None where it is not, or where asking costs it its
-        place.
-        """
+        """The answer of a bench; None if the bench has failed, or fails at the question."""
         bench = self.benches[place]
         if bench not in self.alive:
             return None
@@ -209,17 +219,17 @@ class Turns:
             self._lost(bench, error)
             return None
 
-    def results(self) -> list[Outcome | None]:
-        """End the workers, measure the idle node again, write every result; None where there is
-        none.
+    def results(self) -> list[RunOutcome | None]:
+        """End the workers, measure the idle node again, and write every result; None: nothing was
+        measured.
         """
         for bench in self.benches:
             bench.stop()
-        outcomes: list[Outcome | None] = [None] * len(self.benches)
-        left = [bench for i, bench in enumerate(self.benches) if i not in self.failures]
-        for i, bench in enumerate(left):
+        outcomes: list[RunOutcome | None] = [None] * len(self.benches)
+        running = [bench for i, bench in enumerate(self.benches) if i not in self.failures]
+        for i, bench in enumerate(running):
             bench.session.idle_after(self.interrupted, rested=i > 0)
-        for bench in left:
+        for bench in running:
             if self._signals.received is not None and not bench.cut_short():
                 bench.session.writer.discard()
             else:
@@ -227,7 +237,7 @@ class Turns:
         return outcomes
 
     def finish(self) -> Together:
-        """As `results`. Raises WorkFailed where there are none."""
+        """The results. Raises WorkFailed if nothing was measured."""
         outcomes = self.results()
         failures = tuple(
             f"{self.benches[i].session.plan.label}: {error}" for i, error in self.failures.items()
@@ -235,7 +245,7 @@ class Turns:
         if not any(outcomes):
             if self._signals.received is not None:
                 raise WorkFailed(
-                    nothing(
+                    nothing_measured(
                         self._signals.received.name, [bench.checkpoint for bench in self.benches]
                     )
                 )
@@ -245,8 +255,6 @@ class Turns:
             if self.failures
             else max((outcome.code for outcome in outcomes if outcome is not None), default=0)
         )
-        return Together(
-            tuple(outcomes),
-            failures,
-            128 + self._signals.received if self._signals.received is not None else code,
-        )
+        if self._signals.received is not None:
+            code = 128 + self._signals.received
+        return Together(outcomes=tuple(outcomes), failures=failures, code=code)

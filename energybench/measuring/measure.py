@@ -5,118 +5,161 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Plan, Progress
 from energybench.measuring.program import CannotStart, Program
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
+from energybench.measuring.stopping import Stopping
 from energybench.model import Measurement, Verification
 
 _EXIT_STATUS = "exit status"
 
 
-class Outcome(NamedTuple):
-    """The run's directory and result (None where nothing could be measured), and the exit code that
-    is the program's own.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProgramOutcome:
+    """A measured program.
+
+    code         the program's own exit code; 128 + N after signal N, 126 or 127 if the program
+                 could not be started, 125 for a failure of our own
+    directory    directory of the run; None: nothing was measured
+    measurement  result of the run; None: nothing was measured
+    error        a line with the reason why nothing was measured
     """
 
-    directory: Path | None
-    measurement: Measurement | None
     code: int
+    directory: Path | None = None
+    measurement: Measurement | None = None
     error: str | None = None
 
 
 def measure_program(
     argv: Sequence[str],
     plan: Plan,
-    repeats: int,
+    stopping: Stopping,
     signals: Signals,
     *,
     stdout_to_stderr: bool,
     progress: Progress,
-) -> Outcome:
-    """Run the program `repeats` times and measure each. The first exit code that is not zero is the
-    outcome's.
+) -> ProgramOutcome:
+    """Run the program and measure every run; `stopping` decides how often. The outcome's code is
+    the first non-zero exit code.
 
-    Raises BadInput; a program that cannot be started gives 126 or 127 and an error line.
+    Raises BadInput. A program that cannot be started gives 126 or 127 and an error line.
     """
-    clock = MonotonicClock()
-    program = Program(argv, _stderr() if stdout_to_stderr else None, signals)
-    code = 0
+    return _Measuring(
+        argv, plan, stopping, signals, _stderr() if stdout_to_stderr else None, progress
+    ).run()
 
-    def wait(until_s: float) -> None:
-        program.wait(until_s - clock.now())
 
-    def interrupted() -> bool:
-        return signals.received is not None
+class _Measuring:
+    """The repeats of a program.
 
-    with Session(plan, clock, wait, lambda: program.pid, progress) as session:
-        session.idle(interrupted)
-        done = 0
-        for number in range(repeats):
-            if interrupted():
-                break
-            program = Program(argv, _stderr() if stdout_to_stderr else None, signals)
-            session.outside(interrupted)
-            session.edge()
-            if interrupted():  # a signal taken while nothing ran yet can no longer be passed on
-                break
-            progress(f"{plan.label}: repeat {number + 1} of {repeats}", number / repeats)
-            start = session.open_repeat(number)
-            try:
-                program.start()
-            except CannotStart as error:
-                if done == 0:
+    complete  number of measured repeats
+    code      first non-zero exit code
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        plan: Plan,
+        stopping: Stopping,
+        signals: Signals,
+        stdout: int | None,
+        progress: Progress,
+    ) -> None:
+        self._argv, self._plan, self._stopping, self._signals = argv, plan, stopping, signals
+        self._stdout, self._progress = stdout, progress
+        self._clock = MonotonicClock()
+        self._program = self._new_program()
+        self.complete, self.code = 0, 0
+
+    def run(self) -> ProgramOutcome:
+        with Session(
+            self._plan,
+            self._clock,
+            lambda until_s: self._program.wait(until_s - self._clock.now()),
+            lambda: self._program.pid,
+            self._progress,
+            counts_repeats=self._stopping.repeats is None,
+        ) as session:
+            session.idle(self._interrupted)
+            while not self._interrupted() and self._stopping.wants_more(session, self.complete):
+                try:
+                    if not self._repeat(session):
+                        break
+                except CannotStart as error:
+                    if self.complete == 0:
+                        session.writer.discard()
+                        return ProgramOutcome(code=error.code, error=str(error))
+                    session.doubt(
+                        "program-gone",
+                        f"repeat {self.complete + 1} could not be started: {error}",
+                        "the repeats before it stand",
+                    )
+                    self.code = self.code or error.code
+                    break
+            session.idle_after(self._interrupted)
+            if self._signals.received is not None:
+                name = self._signals.received.name
+                self.code = self.code or 128 + self._signals.received
+                if self.complete == 0:
                     session.writer.discard()
-                    return Outcome(None, None, error.code, str(error))
+                    return ProgramOutcome(
+                        code=self.code,
+                        error=f"{name} came before the program was started; nothing was measured",
+                    )
                 session.doubt(
-                    "program-gone",
-                    f"repeat {number + 1} could not be started: {error}",
-                    "the repeats before it stand",
+                    "interrupted",
+                    f"{name} came in repeat {self.complete} of "
+                    f"{self._stopping.at_most}; this result was measured until then",
+                    "repeat the run",
                 )
-                code = code or error.code
-                break
-            session.sampler.burst(session.sampler.edge_s, program.done)
-            session.sampler.base(program.done)
-            end = clock.now()
-            this = program.reap()
-            session.close_repeat(number, start, end)
-            session.writer.verification(
-                (
-                    Verification(
-                        quantity=_EXIT_STATUS, value=float(this), tolerance=0.0, passed=this == 0
-                    ),
-                )
+            directory, measurement = session.finish()
+            return ProgramOutcome(code=self.code, directory=directory, measurement=measurement)
+
+    def _repeat(self, session: Session) -> bool:
+        """Measure a run of the program; False if a signal came before the program was started.
+
+        Raises CannotStart.
+        """
+        number, of = self.complete, self._stopping.at_most
+        self._progress(f"{self._plan.label}: repeat {number + 1} of {of}", number / of)
+        program = self._program = self._new_program()
+        with session.windows.repeat(number, done=self._interrupted) as window:
+            # a signal taken while nothing ran can no longer be passed on
+            if self._interrupted():
+                return False
+            program.start()
+            window.sample(program.done)
+            window.end(self._clock.now())
+            exit_code = program.reap()
+        session.writer.verification(
+            (
+                Verification(
+                    quantity=_EXIT_STATUS,
+                    value=float(exit_code),
+                    tolerance=0.0,
+                    passed=exit_code == 0,
+                ),
             )
-            code = code or this
-            done += 1
-        session.idle_after(interrupted)
-        if interrupted() and signals.received is not None:
-            name = signals.received.name
-            session.doubt(
-                "interrupted",
-                f"{name} came in repeat {done} of {repeats}; what stands here was measured until "
-                "then",
-                "repeat the run",
-            )
-            code = code or 128 + signals.received
-            if done == 0:
-                session.writer.discard()
-                return Outcome(
-                    None,
-                    None,
-                    code,
-                    f"{name} came before the program was started; nothing was measured",
-                )
-        directory, measurement = session.finish()
-        return Outcome(directory, measurement, code)
+        )
+        self.code = self.code or exit_code
+        self.complete += 1
+        return True
+
+    def _interrupted(self) -> bool:
+        return self._signals.received is not None
+
+    def _new_program(self) -> Program:
+        return Program(self._argv, self._stdout, self._signals)
 
 
 def _stderr() -> int:
-    """File descriptor of the stderr that the person sees."""
+    """File descriptor of the person's stderr."""
     try:
         return sys.stderr.fileno()
     except (OSError, ValueError):

@@ -1,32 +1,45 @@
-"""What a run is to be.
+"""Plan and request of a run.
 
-Imports next to nothing: signals are blocked before the libraries with threads of their own are
-loaded.
+Imports next to nothing: signals are blocked before libraries with threads are loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from energybench.errors import BadInput
 from energybench.model import BoundaryName, WorkloadRef
 
 MAX_REPEATS = 20
 TARGET_REL = 0.02
-MIN_WINDOW_S = 1.0  # a repeat shorter than this does its work several times over
-# EE HPC WG's shortest core phase: what has not settled in that long will not while anybody waits
+MIN_WINDOW_S = 1.0  # shorter work is done several times in a repeat
+# The shortest core phase of EE HPC WG. Power not settled in a minute will not settle while anybody
+# waits.
 MAX_WARM_UP_S = 60.0
 SEED, SETTLE_S = 1, 1.0
 
-Progress = Callable[
-    [str, float | None], None
-]  # what is going on, and how far it is (0…1; None: not known)
+# reports progress: a text, and the finished share (0 to 1; None: not known)
+Progress = Callable[[str, float | None], None]
 
 
-class Plan(NamedTuple):
-    """What a run is to be: where it goes, what it is called, what it covers."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Where a run is written, how it is named, and which sensors measure it.
+
+    store            folder for the run directory
+    label            name of the run
+    boundary         parts of the node covered by the energy
+    idle_s           length of the idle phases before and after the work, s; 0: no idle phase
+    command          program and arguments for `measure`; None: a workload
+    workload         workload, size, device and settings for `run`; None: a program
+    collectors       names of the only collectors to open; empty: every working collector
+    visible_devices  CUDA_VISIBLE_DEVICES of the work; None: not set
+    device_order     CUDA_DEVICE_ORDER of the work; None: not set
+    root             prefix of /sys, /proc and /dev
+    session          identifier shared by interleaved runs; None: a run alone
+    """
 
     store: Path
     label: str
@@ -37,13 +50,25 @@ class Plan(NamedTuple):
     collectors: tuple[str, ...] = ()
     visible_devices: str | None = None
     device_order: str | None = None
-    root: Path = Path("/")  # prefix of /sys, /proc and /dev
-    session: str | None = None  # shared by runs that are interleaved
+    root: Path = Path("/")
+    session: str | None = None
 
 
-class Request(NamedTuple):
-    """What to run. repeats: a fixed number, or None for at least 8 and until the scatter's
-    half-width reaches target_rel.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A workload to run, and how often and how long.
+
+    workload       name of the workload
+    size           a size of the workload
+    device         cpu, cuda, cuda:N or node
+    settings       settings of the workload by key
+    repeats        number of repeats; None: at least 8, until `target_rel` or `max_repeats` is
+                   reached
+    target_rel     half-width of the scatter's 95 % interval to stop at, relative to the mean
+    max_repeats    number of repeats to stop at in any case
+    min_window_s   shortest repeat, s: shorter work is done several times in a repeat
+    max_warm_up_s  latest end of a warm-up run, s after the start of the warm-up
+    typed          by key, the option as it was typed, for settings that did not come by --set
     """
 
     workload: str
@@ -55,26 +80,28 @@ class Request(NamedTuple):
     max_repeats: int = MAX_REPEATS
     min_window_s: float = MIN_WINDOW_S
     max_warm_up_s: float = MAX_WARM_UP_S
-    typed: Mapping[
-        str, str
-        # settings that came by another option than --set KEY=VALUE: key → that option as it was
-        # typed
-    ] = {}
+    typed: Mapping[str, str] = field(default_factory=dict)
 
     def as_typed(self, error: BadInput) -> BadInput:
-        """A workload's word on a setting names it as `--set KEY`; whoever typed it otherwise looks
-        for what they typed.
+        """The error with the option as typed.
+
+        A workload names a setting as `--set KEY`; a person who typed a different option looks for
+        that option.
         """
         option, _, entry = error.where.partition(" ")
         typed = self.typed.get(entry.partition("=")[0]) if option == "--set" else None
         if typed is None:
             return error
-        return BadInput(f"{typed}: {entry}" if "," in typed else typed, error.what, error.remedy)
+        where = f"{typed}: {entry}" if "," in typed else typed
+        return BadInput(where, error.what, error.remedy)
 
 
-class Blocks(NamedTuple):
-    """How interleaved runs take turns: the order in each block is drawn with `seed`; at least
-    `settle_s` lie between two runs.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blocks:
+    """How interleaved runs take turns.
+
+    seed      of the random numbers for the order of the runs in every block
+    settle_s  shortest time between two runs, s
     """
 
     seed: int = SEED

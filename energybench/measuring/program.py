@@ -1,4 +1,4 @@
-"""A program as it is, started as a child and waited for while it is sampled."""
+"""An unchanged program, started as a child and waited for during the sampling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_FOUND, NOT_EXECUTABLE, OWN_FAILURE = 127, 126, 125
 
 
 class CannotStart(Exception):
-    """The program could not be started; `code` is the shell's for it."""
+    """The program could not be started. `code`: a shell's exit code for the failure."""
 
     def __init__(self, message: str, code: int) -> None:
         self.code = code
@@ -24,7 +24,7 @@ class CannotStart(Exception):
 
 
 class Program:
-    """One child. Its output, its signals and its exit code are its own."""
+    """A child with untouched output, signals and exit code."""
 
     def __init__(
         self, argv: Sequence[str], stdout: IO[bytes] | int | None, signals: Signals
@@ -35,7 +35,7 @@ class Program:
         self._fd = -1
 
     def start(self) -> None:
-        """Start it. Raises CannotStart."""
+        """Start the program. Raises CannotStart."""
         try:
             with self._signals.open_for_child():
                 self._child = subprocess.Popen(self._argv, stdout=self._stdout)
@@ -60,30 +60,31 @@ class Program:
         return self._child.pid if self._child is not None else None
 
     def done(self) -> bool:
-        """Whether it has ended (it is not reaped yet, so that its CPU time can still be read)."""
+        """Whether the program has ended. The program is not reaped yet, because the CPU time is
+        still to be read.
+        """
         return self._fd < 0 or bool(self._poll.poll(0))
 
     def wait(self, seconds: float) -> None:
-        """Wait so long, or until it ends; pass pending signals on."""
+        """Wait for some seconds, or until the program ends; pass pending signals on."""
         number = self._signals.poll()
         if number is not None and self._child is not None and self._child.returncode is None:
             self._child.send_signal(number)
         self._poll.poll(max(0.0, seconds * 1000))
 
     def reap(self) -> int:
-        """Its exit code as a shell gives it: 128 + N for signal N."""
+        """The program's exit code as in a shell: 128 + N for signal N."""
         if self._child is None:
             return OWN_FAILURE
         code = self._child.wait()
         if self._fd >= 0:
-            self._poll.unregister(
-                self._fd
-            )  # a closed descriptor would end every later wait at once
+            # a closed descriptor would end every later wait at once
+            self._poll.unregister(self._fd)
             os.close(self._fd)
             self._fd = -1
         return 128 - code if code < 0 else code
 
     def kill(self) -> None:
-        """End it where our own failure would leave it unwatched."""
+        """End the program if a failure of our own would leave the program unwatched."""
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)

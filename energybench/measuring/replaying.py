@@ -1,17 +1,18 @@
-"""`--replay FILE`: a recorded run or a synthetic trace through the same sampler, store and
+"""`--replay FILE`: a recorded run or a synthetic trace through the usual sampler, store and
 analysis, on a virtual clock.
 
-The windows are the recording's; the program or workload named on the command line is not run.
+The recording states the windows; the program or workload named on the command line is not run.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from energybench.collectors.replay import RecordedChannel, Replay, Series
+from energybench.collectors.replay import RecordedChannel, Replay, ReplaySeries
 from energybench.collectors.replay_file import load_synthetic
 from energybench.errors import BadInput
 from energybench.measuring.clock import VirtualClock
@@ -21,6 +22,8 @@ from energybench.measuring.sampler import Opened
 from energybench.measuring.sensors import Sensors
 from energybench.measuring.session import Session
 from energybench.model import (
+    IDLE,
+    REPEAT,
     Channel,
     DeviceLimits,
     Doubt,
@@ -35,14 +38,25 @@ from energybench.plugins import Context
 from energybench.store import reader
 from energybench.store.layout import RUN
 
-_LEAD_S = 1.0  # sampled before the first window, so that its edge has ticks on both sides
+_LEAD_S = 1.0  # of samples before the first window, for ticks on either side of the edge
 
 
-class Recording(NamedTuple):
-    """What is replayed: windows from virtual time 0, the sensors' series, and what the work was."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recording:
+    """A recorded or synthetic run to replay.
+
+    label         name of the run
+    series        raw values of the channels over virtual time
+    windows       idle phases, repeats and regions, in s of virtual time
+    works         work of the repeats; None: not counted
+    verification  checks of the work
+    workload      recorded workload; None: a program, or nothing
+    command       recorded program and arguments; None: a workload, or nothing
+    host          machine of the recording
+    """
 
     label: str
-    series: tuple[Series, ...]
+    series: tuple[ReplaySeries, ...]
     windows: tuple[Window, ...]
     works: tuple[Work | None, ...]
     verification: tuple[Verification, ...]
@@ -52,9 +66,10 @@ class Recording(NamedTuple):
 
 
 def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
-    """Replay a run directory or a replay file (TOML). Raises BadInput where the file is neither."""
+    """Replay a run directory or a replay file (TOML). Raises BadInput for any other file."""
     recording = _recorded(path) if path.is_dir() or path.name == RUN else _synthetic(path)
-    plan = plan._replace(
+    plan = replace(
+        plan,
         label=plan.label or recording.label,
         command=plan.command or recording.command,
         workload=recording.workload or plan.workload,
@@ -62,18 +77,7 @@ def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
     )
     clock = VirtualClock()
     with _ReplaySession(recording, plan, clock) as session:
-        edges = sorted(recording.windows, key=lambda window: window.start_s)
-        for window in edges:
-            if window.label in ("idle", "repeat"):
-                _window(session, clock, window)
-        for window in recording.windows:
-            if window.label not in ("idle", "repeat"):
-                session.writer.window(window)
-        for work in recording.works:
-            if work is not None:
-                session.writer.work(work)
-        if recording.verification:
-            session.writer.verification(recording.verification)
+        _replay(recording, session)
         session.doubt(
             "replayed",
             f"these are the readings of {path.name}, replayed on a virtual clock; nothing was run "
@@ -83,23 +87,35 @@ def replay_run(path: Path, plan: Plan) -> tuple[Path, Measurement]:
         return session.finish()
 
 
-def _window(session: Session, clock: VirtualClock, window: Window) -> None:
-    """Sample one window with bursts at its edges, as a live run does; it begins and ends at the
-    recording's own times.
+def _replay(recording: Recording, session: Session) -> None:
+    """Sample idle phases and repeats in the order of time, then write down the rest of the
+    recording.
     """
-    lead = session.sampler.edge_s
-    session.sampler.base(lambda: False, max(window.start_s - lead, clock.now()))
-    session.sampler.burst(max(window.start_s + lead - clock.now(), 0.0))
-    session.sampler.base(lambda: False, window.end_s)
-    session.sampler.burst(lead)
-    session.writer.window(window)
+    sampled = [window for window in recording.windows if window.label in (IDLE, REPEAT)]
+    for window in sorted(sampled, key=lambda window: window.start_s):
+        session.windows.recorded(window)
+    for window in recording.windows:
+        if window not in sampled:
+            session.writer.window(window)
+    for work in recording.works:
+        if work is not None:
+            session.writer.work(work)
+    if recording.verification:
+        session.writer.verification(recording.verification)
 
 
 class _ReplaySession(Session):
-    """A session whose sensors and host are the recording's."""
+    """A session with the sensors and the host of the recording."""
 
     def __init__(self, recording: Recording, plan: Plan, clock: VirtualClock) -> None:
-        super().__init__(plan, clock, clock.advance, lambda: None, lambda text, fraction: None)
+        super().__init__(
+            plan,
+            clock,
+            clock.advance,
+            lambda: None,
+            lambda text, fraction: None,
+            counts_repeats=False,
+        )
         self._recording = recording
 
     def open_sensors(self, context: Context) -> Sensors:
@@ -123,14 +139,14 @@ def _synthetic(path: Path) -> Recording:
     moved = tuple(_moved(window, _LEAD_S) for window in windows)
     series = tuple(_Later(series, _LEAD_S) for series in spec.series)
     return Recording(
-        spec.label,
-        series,
-        moved,
-        (spec.work,) * len(spec.repeats),
-        spec.verification,
-        spec.workload,
-        None,
-        spec.host,
+        label=spec.label,
+        series=series,
+        windows=moved,
+        works=(spec.work,) * len(spec.repeats),
+        verification=spec.verification,
+        workload=spec.workload,
+        command=None,
+        host=spec.host,
     )
 
 
@@ -138,8 +154,8 @@ def _recorded(path: Path) -> Recording:
     directory, measured = reader.measurement(str(path))
     traces, windows = reader.read_traces(directory)
     start = min((float(trace.t_s[0]) for trace in traces if trace.t_s.size), default=0.0)
-    if not any(window.label == "repeat" for window in windows):
-        raise BadInput(str(path), "holds no repeat", "replay a finished run")
+    if not any(window.label == REPEAT for window in windows):
+        raise BadInput(str(path), "does not hold a repeat", "replay a finished run")
     return Recording(
         label=measured.label,
         series=tuple(RecordedChannel.of(trace, start) for trace in traces),
@@ -157,9 +173,9 @@ def _moved(window: Window, by_s: float) -> Window:
 
 
 class _Later(NamedTuple):
-    """A series that begins later: the lead before its time 0 shows its sensor at negative times."""
+    """A series moved to later times, for a lead before time 0."""
 
-    series: Series
+    series: ReplaySeries
     by_s: float
 
     def channel(self, context: Context) -> Channel:

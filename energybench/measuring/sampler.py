@@ -1,9 +1,8 @@
-"""The polling loop: a drift-free schedule, bursts around window edges, every value stamped and
-handed on.
+"""The polling loop: a schedule without drift, fast polls (bursts) around window edges, and a time
+stamp on every value.
 
-One thread, no sleep inside a collector. Ticks lie on a fixed grid (start + k · period), so that
-lateness never adds up; a tick that came too late to be of use is counted as missed, not made up
-for.
+A single thread, without a sleep inside a collector. Ticks lie on a fixed grid (start + k · period),
+and lateness does not add up. A tick that comes too late is counted as missed.
 """
 
 from __future__ import annotations
@@ -16,13 +15,11 @@ from typing import NamedTuple, Protocol
 from energybench.model import Channel
 from energybench.plugins import Clock, Collector, Reading
 
-BASE_PERIOD_S = (
-    0.1  # 10 Hz: pm_counters' own rate, and over the 1 Hz that EE HPC WG and MLPerf ask for
-)
+# 10 Hz: pm_counters' own rate, and more than the 1 Hz of EE HPC WG and MLPerf
+BASE_PERIOD_S = 0.1
 BURST_PERIOD_S = 0.005  # 200 Hz: locates the ticks of a 100 ms counter to 5 ms
-_EDGE_PERIODS = (
-    2.2  # sensor updates in a burst: one tick on either side of the edge, whatever the phase
-)
+# sensor updates in a burst: a tick before and a tick after the edge, at any phase
+_EDGE_PERIODS = 2.2
 _LONGEST_BURST_S = 0.35
 
 
@@ -35,17 +32,17 @@ class Opened(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """One poll of every collector. values: a (channel number, time, raw or None) for each channel."""
+    """One poll of every collector, with one reading for each channel."""
 
     due_s: float
     late_s: float
     burst: bool
     missed: int  # scheduled ticks that were skipped just before this one
-    values: list[tuple[int, float, int | None]]
+    readings: list[Reading]
 
 
 Sink = Callable[[Tick], None]
-Wait = Callable[[float], None]  # wait until this time, or less where something happened
+Wait = Callable[[float], None]  # waits until a time, or less if something happens to the work
 
 
 class Done(Protocol):
@@ -53,21 +50,19 @@ class Done(Protocol):
 
 
 def burst_s(channels: Sequence[Channel]) -> float:
-    """How long to burst at an edge: a few updates of the slowest sensor; nothing where no sensor
-    has ticks to find.
+    """Length of a burst at an edge, s: a few updates of the slowest sensor; two polls if no sensor
+    is slow enough for a burst to locate its ticks.
     """
-    slow = [channel.update_period_s or 0.0 for channel in channels if channel.quality == "measured"]
-    longest = max(slow, default=0.0)
-    return (
-        min(_EDGE_PERIODS * longest, _LONGEST_BURST_S)
-        if longest > BURST_PERIOD_S
-        else 2 * BURST_PERIOD_S
-    )
+    periods = [c.update_period_s or 0.0 for c in channels if c.quality == "measured"]
+    longest = max(periods, default=0.0)
+    if longest <= BURST_PERIOD_S:
+        return 2 * BURST_PERIOD_S
+    return min(_EDGE_PERIODS * longest, _LONGEST_BURST_S)
 
 
 def smear_s(channels: Sequence[Channel]) -> float:
-    """How far outside its window a repeat's power is still seen: by sensors that average over more
-    than their period, where no counter stands beside.
+    """Time after a repeat in which the power of the repeat still shows, s: in sensors that average
+    over more than a period and have no counter beside them.
     """
     counted = {
         (channel.device, channel.component)
@@ -91,7 +86,9 @@ def smear_s(channels: Sequence[Channel]) -> float:
 class Sampler:
     """Polls the opened collectors and hands every tick to the sink.
 
-    `beside` is called after each tick at the base rate, when there is time.
+    beside  is called after every tick at the base rate, with time until the next tick
+    edge_s  length of a burst at a window's edge, s
+    missed  number of scheduled ticks missed
     """
 
     def __init__(
@@ -115,7 +112,7 @@ class Sampler:
         self.missed = 0
 
     def burst(self, seconds: float, done: Done = lambda: False) -> None:
-        """Poll fast for so long, or until done() says so."""
+        """Poll fast for some seconds, or until done()."""
         end = self._clock.now() + seconds
         due = self._clock.now()
         while due < end and not done():
@@ -124,9 +121,8 @@ class Sampler:
             self._sleep(due, done)
 
     def base(self, done: Done, until_s: float = math.inf) -> None:
-        """Poll at 10 Hz until done(), or until a time.
-
-        What wakes `wait` early is asked for, and costs no tick.
+        """Poll at 10 Hz until done(), or until a time. If `wait` returns early, done() is asked,
+        and no tick is lost.
         """
         k = math.floor((self._clock.now() - self._origin_s) / BASE_PERIOD_S) + 1
         while not done():
@@ -149,7 +145,7 @@ class Sampler:
             self._wait(until_s)
 
     def _tick(self, due_s: float, *, burst: bool, missed: int) -> None:
-        values: list[tuple[int, float, int | None]] = []
+        readings: list[Reading] = []
         now = self._clock.now
         late_s = now() - due_s
         for entry in self._opened:
@@ -162,18 +158,16 @@ class Sampler:
             for i in range(len(entry.channels)):
                 value = read[i] if i < len(read) else None
                 if isinstance(value, Reading):
-                    values.append((entry.first + i, value.t_s, _counts(value.raw)))
+                    readings.append(Reading(_counts(value.raw), value.t_s, entry.first + i))
                 else:
-                    values.append((entry.first + i, middle, _counts(value)))
-        self._sink(Tick(due_s, late_s, burst, missed, values))
+                    readings.append(Reading(_counts(value), middle, entry.first + i))
+        self._sink(Tick(due_s, late_s, burst, missed, readings))
 
 
 def _counts(raw: object) -> int | None:
-    """Counts that a sample can hold; what is none (a float, a number beyond 64 bits) is a failed
-    read.
-    """
+    """Counts of a sample; a float or a number beyond 64 bits is a failed read."""
     try:
-        found = operator.index(raw)  # type: ignore[arg-type]
+        counts = operator.index(raw)  # type: ignore[arg-type]
     except TypeError:
         return None
-    return found if -(2**63) <= found < 2**63 else None
+    return counts if -(2**63) <= counts < 2**63 else None

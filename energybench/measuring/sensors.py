@@ -1,21 +1,21 @@
-"""Opening whatever collectors work here, and saying why the others do not."""
+"""Opens the collectors that work here, and tells why the others do not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
+
+import msgspec
 
 from energybench.analysis.energy.boundary import CPU, MODULE
 from energybench.errors import BadInput
 from energybench.measuring.sampler import Opened
-from energybench.model import Channel, Doubt, Gpu
+from energybench.model import Channel, Doubt, DoubtCode, Gpu
 from energybench.plugins import Collector, Context, DescribesHost, Unavailable, load, registered
 
-LAST_RESORT = "estimate"  # opened only where no sensor covers the CPU
 
-
-class Absent(NamedTuple):
-    """A collector that does not work here."""
+class AbsentCollector(NamedTuple):
+    """A collector that does not work here, and why."""
 
     name: str
     reason: str
@@ -25,11 +25,15 @@ class Absent(NamedTuple):
 class Sensors(NamedTuple):
     """The collectors of a run.
 
-    `broken`: plugins that failed, which is a fault and not an absence.
+    opened collectors that work here
+    absent  collectors that do not work here, with reason and remedy
+    broken  a line for every failed plugin: a fault, not an absence
+    gpus    boards known to the collectors
+    doubts  about the sensors
     """
 
     opened: tuple[Opened, ...]
-    absent: tuple[Absent, ...]
+    absent: tuple[AbsentCollector, ...]
     broken: tuple[str, ...]
     gpus: tuple[Gpu, ...]
     doubts: tuple[Doubt, ...]
@@ -44,50 +48,83 @@ class Sensors(NamedTuple):
 
 
 def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
-    """Open every registered collector (or those named), the CPU model only where no sensor covers
-    the CPU.
+    """Open every registered collector, or the collectors in `only`.
 
-    Raises BadInput where a collector that was asked for by name does not exist or does not load.
+    A collector of last resort (a model of the CPU) is opened only if no sensor covers the CPU, or
+    if `only` names it. Raises BadInput if a collector of `only` does not exist or does not load.
     """
-    names = list(only) or [
-        *(name for name in registered("collectors") if name != LAST_RESORT),
-        LAST_RESORT,
-    ]
-    made: list[Collector] = []
-    absent: list[Absent] = []
-    broken: list[str] = []
     opened: list[Opened] = []
-    for name in names:
-        if name == LAST_RESORT and not only and _cpu_covered(opened):
-            absent.append(Absent(name, "a sensor covers the CPU", "nothing to do"))
+    absent: list[AbsentCollector] = []
+    broken: list[str] = []
+    for name, collector in _loaded(only, broken):
+        if _last_resort(collector) and not only and _cpu_covered(opened):
+            absent.append(AbsentCollector(name, "a sensor covers the CPU", "nothing to do"))
             continue
+        channels = _channels(name, collector, context)
+        if isinstance(channels, AbsentCollector):
+            absent.append(channels)
+        elif isinstance(channels, str):
+            broken.append(channels)
+        else:
+            first = sum(len(entry.channels) for entry in opened)
+            opened.append(Opened(collector, channels, first))
+    return _described(opened, absent, broken)
+
+
+def _loaded(only: Sequence[str], broken: list[str]) -> list[tuple[str, Collector]]:
+    """The wanted collectors by name, those of last resort last; failures go into `broken`."""
+    collectors: list[tuple[str, Collector]] = []
+    for name in only or registered("collectors"):
         try:
-            collector: Collector = load("collectors", name)
+            collectors.append((name, load("collectors", name)))
         except BadInput as error:
             if only:
                 raise
             broken.append(str(error))
-            continue
-        try:
-            channels = tuple(collector.open(context))
-        except Unavailable as why:
-            absent.append(Absent(name, why.reason, why.remedy))
-            continue
-        except Exception as error:
-            broken.append(f"collector {name!r}: open failed: {type(error).__name__}: {error}")
-            continue
-        opened.append(Opened(collector, channels, sum(len(entry.channels) for entry in opened)))
-        made.append(collector)
-    told = [collector for collector in made if isinstance(collector, DescribesHost)]
-    doubts = [
-        Doubt(code=code, message=message, remedy=remedy)
-        for collector in told
-        for code, message, remedy in collector.doubts()
-    ]
+    return sorted(collectors, key=lambda entry: _last_resort(entry[1]))
+
+
+def _last_resort(collector: Collector) -> bool:
+    return bool(getattr(collector, "last_resort", False))
+
+
+def _channels(
+    name: str, collector: Collector, context: Context
+) -> tuple[Channel, ...] | AbsentCollector | str:
+    """The channels of a collector; or the reason why the collector does not work here; or a line
+    about the failure.
+    """
+    try:
+        return tuple(collector.open(context))
+    except Unavailable as why:
+        return AbsentCollector(name, why.reason, why.remedy)
+    except Exception as error:
+        return f"collector {name!r}: open failed: {type(error).__name__}: {error}"
+
+
+def _catalogued(collector: DescribesHost) -> list[Doubt]:
+    """The doubts of a collector.
+
+    A plugin that was not type-checked may state a code that the catalogue does not hold. Such a
+    doubt becomes a note, with the code in its message.
+    """
+    doubts = []
+    for doubt in collector.doubts():
+        if doubt.code not in get_args(DoubtCode):
+            message = f"[{doubt.code}] {doubt.message}"
+            doubt = msgspec.structs.replace(doubt, code="sensor-note", message=message)
+        doubts.append(doubt)
+    return doubts
+
+
+def _described(opened: list[Opened], absent: list[AbsentCollector], broken: list[str]) -> Sensors:
+    """The sensors with the collectors' boards and doubts."""
+    describing = [entry.collector for entry in opened if isinstance(entry.collector, DescribesHost)]
+    doubts = [doubt for collector in describing for doubt in _catalogued(collector)]
     doubts += [
         Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it") for line in broken
     ]
-    gpus = tuple(gpu for collector in told for gpu in collector.gpus())
+    gpus = tuple(gpu for collector in describing for gpu in collector.gpus())
     return Sensors(tuple(opened), tuple(absent), tuple(broken), gpus, tuple(doubts))
 
 

@@ -1,11 +1,11 @@
-"""One run from opening the sensors to the finished directory: idle phases, repeats with bursts at
-their edges, saving after each.
+"""A run from opening the sensors to the finished directory: idle phases, rests, and the measured
+windows in between.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,56 +13,53 @@ from types import TracebackType
 from energybench import data
 from energybench.analysis.energy.boundary import cover
 from energybench.analysis.energy.idle_power import AFTER, BEFORE
-from energybench.analysis.measurement.measure import (
-    Record,
-    energies_so_far,
-    sampling_rel,
-)
 from energybench.analysis.uncertainty.settling import settled
 from energybench.collectors.cpu_state import CpuState
 from energybench.errors import BadInput
 from energybench.measuring import host as provenance
 from energybench.measuring.calibrated_sensors import limits_of, with_profiles
 from energybench.measuring.conditions import Watch
-from energybench.measuring.neighbours import Ledger, Neighbours
+from energybench.measuring.neighbours import Neighbours
+from energybench.measuring.other_load import Ledger
 from energybench.measuring.plan import Plan, Progress
-from energybench.measuring.recent_samples import Recent
-from energybench.measuring.sampler import BURST_PERIOD_S, Sampler, Tick, smear_s
+from energybench.measuring.recent_energy import RecentEnergy
+from energybench.measuring.sampler import Sampler, Tick
 from energybench.measuring.sensors import Sensors, open_all
-from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s
-from energybench.model import (
-    IDLE,
-    REPEAT,
-    DeviceLimits,
-    Doubt,
-    DoubtCode,
-    Host,
-    Measurement,
-    Trace,
-    Window,
-)
+from energybench.measuring.windows import Windows, never
+from energybench.model import DeviceLimits, Doubt, DoubtCode, Host, Measurement, Window
 from energybench.plugins import Clock, Context, ListsProcesses, Watches
 from energybench.store.layout import new_id
-from energybench.store.run import Header, Line, process_started, record
+from energybench.store.run import Header, process_started
 from energybench.store.writer import RunWriter
 
-# after the work, at most: a board's clocks and its 1 s averages are down again in a few seconds
+# Longest rest before the idle phase after the work. A board's clocks and averages of 1 s are down
+# again in a few seconds.
 REST_S = 10.0
-_REST_PART_S = 0.5
-_UPDATES = 10  # of the slowest sensor, whose mean power is then good to some percent without bursts
-_NEAR_IDLE = 1.1
-_IDLE_LOOK_S = 60.0  # of the idle phase, for deciding: what `Recent` surely still holds
+_REST_PART_S = 0.5  # least length of the parts for judging a rest
+# and least number of updates of the slowest sensor in a part: the mean power is then good to some
+# percent without fast polls
+_UPDATES = 10
+_NEAR_IDLE = 1.1  # times the idle power: near enough
+_IDLE_LOOK_S = 60.0  # end of the idle phase from which decisions take the idle power
 
 
 def ranges() -> dict[str, tuple[float, float, str]]:
-    """The stated ranges of parts without a sensor."""
+    """Stated power ranges of parts without a sensor: low W, high W, source."""
     return {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()}
 
 
 class Session:
-    """Sensors, sampler and run directory of one run.
+    """Sensors, sampler and directory of a run.
 
-    Leaving it closes all three; what was written stays.
+    Leaving the session closes sensors and files; the files stay.
+
+    plan            where the run is written and which sensors measure it
+    clock           of the times in the run
+    wait            waits until a time, or until something happens to the work
+    pid             process number of the work; None: not running
+    progress        reports how far the run is
+    counts_repeats  whether energies of repeats are asked for during the run
+    idle_w          idle power before the work, W; None: not measured
     """
 
     def __init__(
@@ -72,6 +69,8 @@ class Session:
         wait: Callable[[float], None],
         pid: Callable[[], int | None],
         progress: Progress,
+        *,
+        counts_repeats: bool = True,
     ) -> None:
         self.plan, self.clock, self.progress = plan, clock, progress
         self._wait, self._pid = wait, pid
@@ -79,9 +78,10 @@ class Session:
         self.sensors: Sensors
         self.sampler: Sampler
         self.writer: RunWriter
-        self.recent: Recent
-        self.idle_w: float | None = None  # as it was before the work
-        self._header: Header
+        self.recent: RecentEnergy
+        self._counts_repeats = counts_repeats
+        self.idle_w: float | None = None
+        self.windows: Windows
         self._watch: Watch
         self._others = Ledger()
 
@@ -99,13 +99,12 @@ class Session:
         self._stack.callback(self.sensors.close)
         host = self.describe_host()
         try:
-            cover(
-                plan.boundary, self.sensors.channels, host, ranges()
-            )  # a boundary that cannot be had is said before the work starts
+            # a boundary that the sensors cannot cover is reported before the work starts
+            cover(plan.boundary, self.sensors.channels, host, ranges())
         except BadInput:
             self._stack.close()
             raise
-        limits, said = self.limits(host)
+        limits, limit_doubts = self.limits(host)
         header = Header(
             id=new_id(plan.label),
             label=plan.label,
@@ -116,16 +115,19 @@ class Session:
             channels=self.sensors.channels,
             pid=os.getpid(),
             pid_started=process_started(os.getpid()),
-            doubts=(*self.sensors.doubts, *said),
+            doubts=(*self.sensors.doubts, *limit_doubts),
             session=plan.session,
             limits=limits,
         )
-        self._header, self.recent = header, Recent(self.sensors.channels)
+        self.recent = RecentEnergy(header, ranges(), counts_repeats=self._counts_repeats)
         try:
             self.writer = self._stack.enter_context(RunWriter(plan.store, header))
             self._watch = self._stack.enter_context(self.watch(context))
             self.sampler = Sampler(
                 self.sensors.opened, self.clock, self._sink, self._wait, self._watch.sampled
+            )
+            self.windows = Windows(
+                self.sampler, self.clock, self.writer, self.recent, self._watch, self._others
             )
         except BaseException:
             self._stack.close()
@@ -133,28 +135,26 @@ class Session:
         return self
 
     def open_sensors(self, context: Context) -> Sensors:
-        """Whatever works here, with its calibration profiles; a replay has its own."""
+        """The working sensors with calibration profiles. A replay opens the recording instead."""
         sensors = open_all(context, self.plan.collectors)
         return with_profiles(
             sensors, lambda: provenance.describe(self.clock, self.plan.root, sensors.gpus)
         )
 
     def describe_host(self) -> Host:
-        """This machine; a replay has its recording's."""
+        """The measuring machine; for a replay, the machine of the recording."""
         return provenance.describe(self.clock, self.plan.root, self.sensors.gpus)
 
     def limits(self, host: Host) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
-        """What the device of a workload reaches at most, where that was measured; a replay has not
-        been run here.
+        """Calibrated limits of the workload's device (None: not calibrated), and doubts about the
+        limits. A replay has no limits, because nothing ran here.
         """
-        return (
-            limits_of(self.plan.workload.device, host)
-            if self.plan.workload is not None
-            else (None, ())
-        )
+        if self.plan.workload is None:
+            return None, ()
+        return limits_of(self.plan.workload.device, host)
 
     def watch(self, context: Context) -> Watch:
-        """Of the devices and of other load; a replay has none."""
+        """The watch of the devices' conditions and of foreign load; a replay watches nothing."""
         cpu = CpuState()
         cpu.open(context)
         self._stack.callback(cpu.close)
@@ -178,38 +178,38 @@ class Session:
         self._stack.close()
 
     def _sink(self, tick: Tick) -> None:
-        self.recent.add(tick.values)
-        self.writer.poll(tick.values, tick.late_s, tick.burst, tick.missed)
+        self.recent.samples.add(tick.readings)
+        self.writer.poll(tick.readings, tick.late_s, tick.burst, tick.missed)
         self._take()
 
     def _take(self, *, last: bool = False) -> None:
-        """Write down what the watch has found."""
-        for found in self._watch.taken():
-            if found.conditions:
-                self.writer.conditions(found.conditions)
-            if found.piece is not None:
-                self._others.add(found.piece)
+        """Write down the readings of the watch."""
+        for look in self._watch.taken():
+            if look.conditions:
+                self.writer.conditions(look.conditions)
+            if look.piece is not None:
+                self._others.add(look.piece)
         if others := self._others.settled(self._watch.cpus, last=last):
             self.writer.others(tuple(others))
 
-    def idle(self, done: Callable[[], bool] = lambda: False, note: str = BEFORE) -> None:
-        """Sample the node without the work: no context held, polled."""
+    def idle(self, done: Callable[[], bool] = never, note: str = BEFORE) -> None:
+        """Measure the node's idle power; no process holds a context on a device."""
         if self.plan.idle_s <= 0 or done():
             return
         self.progress(f"idle power, {self.plan.idle_s:g} s", None)
-        self.sampler.burst(self.sampler.edge_s, done)
-        start = self.clock.now()
-        self.writer.opening(IDLE, start)
-        self.sampler.base(done, start + self.plan.idle_s)
-        end = self.clock.now()
-        self.sampler.burst(self.sampler.edge_s, done)
-        if end - start >= self.plan.idle_s / 2:  # one that a signal cut short says nothing
-            self.writer.window(Window(label=IDLE, start_s=start, end_s=end, note=note))
-            self.idle_w = self.idle_w or self.power_w(max(start, end - _IDLE_LOOK_S), end)
+        with self.windows.idle(note, done) as window:
+            self.sampler.base(done, window.start_s + self.plan.idle_s)
+            end_s = self.clock.now()
+            # a phase cut to less than half by a signal does not tell the idle power
+            if end_s - window.start_s >= self.plan.idle_s / 2:
+                window.end(end_s)
+        if window.end_s is not None and not self.idle_w:
+            start_s = max(window.start_s, end_s - _IDLE_LOOK_S)
+            self.idle_w = self.recent.power_w(start_s, end_s)
 
-    def idle_after(self, done: Callable[[], bool] = lambda: False, *, rested: bool = False) -> None:
-        """The same once the work has ended and the node has come to rest: its difference to the
-        idle before is a drift.
+    def idle_after(self, done: Callable[[], bool] = never, *, rested: bool = False) -> None:
+        """Measure the idle power again after the work, once the node has come to rest. The
+        difference to the idle power before the work is a drift.
         """
         if self.plan.idle_s > 0:
             if not rested:
@@ -220,115 +220,28 @@ class Session:
         self,
         least_s: float,
         most_s: float,
-        done: Callable[[], bool] = lambda: False,
+        done: Callable[[], bool] = never,
         near_w: float | None = None,
         *,
         both: bool = False,
     ) -> None:
-        """Sample until the power has come to rest, or is down near `near_w` (`both`: and): at
-        least, at most so long. The least where it is not measured.
+        """Sample until the node is at rest, for `least_s` to `most_s`.
+
+        At rest: the power has settled or is near `near_w`; with `both`, settled and near.
+        If power is not measured, the rest takes `least_s`.
         """
-        begun, part_s = self.clock.now(), max(_REST_PART_S, _UPDATES * self.slowest_s)
-        powers: list[float] = []
-        known = True
-        while not done() and (spent := self.clock.now() - begun) < most_s:
-            near = bool(powers) and near_w is not None and powers[-1] <= _NEAR_IDLE * near_w
-            rested = (
-                settled(powers) and (near or near_w is None) if both else settled(powers) or near
-            )
-            if spent >= least_s and (rested or not known):
+        begin_s, part_s = self.clock.now(), max(_REST_PART_S, _UPDATES * self.recent.slowest_s)
+        powers_w: list[float] = []
+        measured = True
+        while not done() and (spent_s := self.clock.now() - begin_s) < most_s:
+            if spent_s >= least_s and (not measured or _at_rest(powers_w, near_w, both=both)):
                 return
-            start = self.clock.now()
-            self.sampler.base(done, min(start + part_s, begun + most_s))
-            power = self.power_w(start, self.clock.now())
-            known = power is not None
-            powers += [power] if power is not None else []
-
-    def power_w(self, start_s: float, end_s: float) -> float | None:
-        """Mean power of a moment ago; None where nothing is measured."""
-        if end_s <= start_s or not any(
-            channel.counts and channel.quality == "measured" for channel in self.sensors.channels
-        ):
-            return None
-        found = energies_so_far(*self._moment(start_s, end_s), ranges())
-        return found[0] / (end_s - start_s) if found[0] else None
-
-    def sampling_rel(self, start_s: float, end_s: float) -> float | None:
-        """What a sensor that sees only a part of its period leaves open in the energy of a moment
-        ago; None where nothing is known of it.
-        """
-        return (
-            sampling_rel(*self._moment(start_s, end_s), ranges())
-            if part_time(self.sensors.channels) is not None
-            else None
-        )
-
-    def _moment(self, start_s: float, end_s: float) -> tuple[Record, tuple[Trace, ...]]:
-        window = Window(label=REPEAT, start_s=start_s, end_s=end_s)
-        return record(self._header, (Line(window=window),)), self.recent.traces(start_s - 1.0)
-
-    @property
-    def slowest_s(self) -> float:
-        """Update period of the slowest sensor that counts."""
-        return max(
-            (
-                channel.update_period_s or 0.0
-                for channel in self.sensors.channels
-                if channel.counts and channel.quality == "measured"
-            ),
-            default=0.0,
-        )
-
-    def approach(self, number: int, repeats: int | None) -> None:
-        """Sample fast up to the moment that repeat `number` is to start at: spread over the period
-        of a sensor that sees only a part of it.
-        """
-        self.outside()
-        edge, never = self.sampler.edge_s, lambda: False
-        staggered = part_time(self.sensors.channels)
-        if staggered is None:
-            self.sampler.burst(edge * (1 + (number * GOLDEN) % 1 / 2))
-            return
-        self.sampler.burst(edge)
-        now = self.clock.now()
-        seen = self.recent.traces(now - 5.0)[self.sensors.channels.index(staggered)]
-        at = start_s(seen, now + 2 * BURST_PERIOD_S, phase(number, repeats))
-        if at is None:
-            self.sampler.burst(edge * ((number * GOLDEN) % 1 / 2))
-            return
-        self.sampler.burst(at - now - 2 * BURST_PERIOD_S)
-        self.sampler.base(never, at)
-
-    def edge(self) -> None:
-        """Sample fast for a moment, so that the sensors' ticks around a window's edge are found."""
-        self.sampler.burst(self.sampler.edge_s)
-
-    def outside(self, done: Callable[[], bool] = lambda: False) -> None:
-        """Sample as long as a sensor that averages smears the work out beyond its window; no time
-        where a counter needs none of it.
-        """
-        if smeared_s := smear_s(self.sensors.channels):
-            self.sampler.base(done, self.clock.now() + smeared_s + 2 * self.slowest_s)
-
-    def open_repeat(self, number: int) -> float:
-        """Mark the beginning of a repeat; its time."""
-        start = self.clock.now()
-        self.writer.opening(REPEAT, start, number)
-        self._others.open(start)
-        self._watch.opened()
-        return start
-
-    def close_repeat(
-        self, number: int, start_s: float, end_s: float, block: int | None = None
-    ) -> None:
-        """Sample over the edge, then save: a later failure does not cost this repeat."""
-        self.edge()
-        self.outside()
-        self.writer.window(
-            Window(label=REPEAT, start_s=start_s, end_s=end_s, repeat=number, block=block)
-        )
-        self._others.close(start_s, end_s)
-        self._watch.closed()
+            start_s = self.clock.now()
+            self.sampler.base(done, min(start_s + part_s, begin_s + most_s))
+            power_w = self.recent.power_w(start_s, self.clock.now())
+            measured = power_w is not None
+            if power_w is not None:
+                powers_w.append(power_w)
 
     def region(self, label: str, start_s: float, end_s: float, repeat: int | None = None) -> None:
         self.writer.window(Window(label=label, start_s=start_s, end_s=end_s, repeat=repeat))
@@ -336,21 +249,11 @@ class Session:
     def doubt(self, code: DoubtCode, message: str, remedy: str) -> None:
         self.writer.doubt(Doubt(code=code, message=message, remedy=remedy))
 
-    def energies(self) -> Sequence[float]:
-        """Energies of the repeats so far (times, where nothing can be measured): what decides
-        whether to go on.
-        """
-        record, traces = self.writer.so_far()
-        totals = energies_so_far(record, traces, ranges())
-        energies = [total for total in totals if total is not None]
-        return (
-            energies
-            if len(energies) == len(totals)
-            else [window.duration_s for window in record.windows if window.label == REPEAT]
-        )
-
     def finish(self) -> tuple[Path, Measurement]:
-        """The finished run. Raises BadInput where no repeat was completed."""
+        """Analyse the run from the files and move the directory into place.
+
+        Raises BadInput if no repeat was completed.
+        """
         self.progress("writing the result", None)
         self._watch.stop()
         self._take(last=True)
@@ -360,3 +263,11 @@ class Session:
             raise BadInput(
                 str(self.writer.directory), str(error), "the samples stay there"
             ) from None
+
+
+def _at_rest(powers_w: list[float], near_w: float | None, *, both: bool) -> bool:
+    """Whether the powers of the parts have settled or (`both`: and) come down near a level."""
+    near = bool(powers_w) and near_w is not None and powers_w[-1] <= _NEAR_IDLE * near_w
+    if both:
+        return settled(powers_w) and (near or near_w is None)
+    return settled(powers_w) or near

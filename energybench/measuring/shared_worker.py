@@ -1,8 +1,8 @@
-"""One worker for many cells: it imports its libraries once and holds the variants of a cell side by
-side, each in a slot.
+"""A worker for many cells: the worker imports libraries once and holds the variants of a cell side
+by side, in slots.
 
-A worker that dies costs the variant that it died in; whoever works next finds a new one, set up
-again.
+A worker that dies costs only the variant that was running. The next variant finds a new worker, set
+up again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WAIT_S = 0.5
 
 
 class SharedWorker:
-    """The worker process, started when it is first needed and again where it has died."""
+    """The worker process, started at the first command and again after a death."""
 
     def __init__(self, environment: Mapping[str, str], signals: Signals) -> None:
         self._environment, self._signals = environment, signals
@@ -43,7 +43,7 @@ class SharedWorker:
         return self._child
 
     def ask(self, **command: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer, unmeasured. Raises as `Child.answer`."""
+        """Send a command and wait for the reply, without measuring. Raises as `Child.answer`."""
         child = self.child()
         child.send(**command)
         while not child.answered():
@@ -53,8 +53,8 @@ class SharedWorker:
     def answer(self, late_s: float = 0.0) -> dict[str, Any]:
         """The reply.
 
-        Raises as `Child.answer`, and DoesNotFit where the kernel has killed a process for want of
-        memory while this one died.
+        Raises as `Child.answer`, and DoesNotFit if the worker died while the kernel killed a
+        process for want of memory.
         """
         try:
             return (self._child or self.child()).answer(late_s)
@@ -72,7 +72,7 @@ class SharedWorker:
 
 
 class Slot:
-    """One variant's place in the shared worker: speaks like a worker of its own."""
+    """A variant's place in the shared worker; answers like a separate worker."""
 
     def __init__(self, shared: SharedWorker, number: int) -> None:
         self._shared, self._number = shared, number
@@ -114,12 +114,12 @@ class Slot:
         try:
             self._shared.ask(do="release", slot=self._number)
         except (WorkFailed, BadInput, Interrupted):
-            pass  # it died, or a signal came: then there is nothing to give back
+            pass  # after a death or a signal no memory can be given back
 
 
 def oom_kills() -> int:
-    """Processes that the kernel has killed for want of memory since boot (proc_vmstat(5)); 0 where
-    it does not say.
+    """Processes killed for want of memory since boot (proc_vmstat(5)); 0 if the kernel does not
+    count.
     """
     try:
         lines = Path("/proc/vmstat").read_text("ascii").splitlines()

@@ -1,10 +1,10 @@
-"""SIGINT, SIGTERM and SIGHUP while a run is on: taken between two samples, told apart by who sent
-them, passed on to the work.
+"""SIGINT, SIGTERM and SIGHUP during a run: taken between two samples, distinguished by sender, and
+passed on to the work.
 
-They are blocked and asked for at each tick, so that none of them can cut a write in two. A Ctrl-C
-at a terminal reaches the whole foreground group, the work included, by itself; one that somebody
-sent to us alone is passed on. Enter before numpy is imported: its threads take over the mask, and a
-signal that one of them could receive would come without its sender.
+The signals are blocked and polled at every tick: a signal cannot cut a write in two. A Ctrl-C at a
+terminal reaches the whole foreground group, the work included; a signal to us alone is passed on.
+Enter before numpy is imported: numpy's threads inherit the mask, and a signal received by a thread
+would come without a sender.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SI_KERNEL = 0x80  # si_code of a signal that the kernel (the terminal) sent: sigaction(2)
+_SI_KERNEL = 0x80  # si_code of a signal from the kernel (the terminal): sigaction(2)
 
 
 class Signals:
     """Use as a context manager around a run.
 
-    `received`: the first signal, None where there was none.
+    received  the first signal; None: no signal has come
     """
 
     def __init__(self) -> None:
@@ -38,20 +38,20 @@ class Signals:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.poll()  # what came last is known to whoever asks `received` afterwards
+        self.poll()  # a last signal, for later looks at `received`
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask or set())
         for number, handler in self._handlers.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _late(self, number: int, _frame: object) -> None:
-        """A signal that came while a child was being started, or to a thread that does not block
-        it.
+        """Take a signal that came while a child was being started, or to a thread that does not
+        block signals.
         """
         self._caught.append(signal.Signals(number))
 
     @contextmanager
     def open_for_child(self) -> Iterator[None]:
-        """The mask as it was, so that a child started inside does not inherit ours."""
+        """Restore the earlier mask, because a child inherits the mask."""
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask or set())
         try:
             yield
@@ -59,7 +59,9 @@ class Signals:
             signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
 
     def poll(self) -> signal.Signals | None:
-        """A pending signal to pass on to the work, if any; what the terminal sent it already has."""
+        """A pending signal not yet known to the work; None: no signal. A signal from the terminal
+        has reached the work already.
+        """
         pass_on: signal.Signals | None = None
         while self._caught:
             number = self._caught.pop(0)
@@ -75,9 +77,7 @@ class Signals:
 
 
 def _at_terminal() -> bool:
-    """Whether a Ctrl-C would have reached the work by itself: we are the foreground group of a
-    terminal.
-    """
+    """Whether a Ctrl-C reaches the work without us: we are the foreground group of a terminal."""
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

@@ -1,10 +1,10 @@
-"""Where in a part-time sensor's period a repeat starts.
+"""When a repeat starts within the period of a part-time sensor.
 
-A sensor that averages only over a part of each period sees the same part of a repeat each time if
-the repeats start at the same phase, and no number of them shows the error. Spread evenly over the
-period, what one repeat hides another shows (arXiv 2312.02741, SC24: 39 % of error without, 4.9 %
-with). The phase is counted from the sensor's latest tick, seen in the burst just before, so that it
-does not matter how well its period is known.
+A sensor that averages over only a part of its period sees the same part of every repeat if the
+repeats start at the same phase, and then no number of repeats shows the error. If the starts are
+spread evenly over the period, energy hidden in one repeat shows in another (arXiv 2312.02741, SC24:
+39 % of error without, 4.9 % with). The phase is counted from the sensor's latest tick in the fast
+polls just before: the period need not be known well.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ import numpy as np
 from energybench.analysis.traces.ticks import LOCATED, ticks
 from energybench.model import Channel, Trace
 
-GOLDEN = (
-    math.sqrt(5) - 1
-) / 2  # multiples of it, modulo 1, are spread evenly however many there come to be (Weyl 1916)
-# periods after which a tick no longer says where the next one is: the period is known to a few
-# percent of a tenth of that
+# Multiples of the golden ratio, modulo 1, are spread evenly at any number of multiples (Weyl 1916).
+GOLDEN = (math.sqrt(5) - 1) / 2
+# Periods after which a tick no longer tells the next tick: the period is known to a few percent of
+# a tenth of this time.
 _STALE = 20
 _LONGEST_S = 2.0  # nobody waits longer for a phase
 
 
 def part_time(channels: Sequence[Channel]) -> Channel | None:
-    """The channel to stagger for: of those that count, the one that sees least of its period, the
-    work's own boards first.
+    """The part-time channel for spreading the starts: among the measured and counting channels, the
+    channel with the smallest visible share of the period, with the work's own boards first.
     """
-    found = [
+    partial = [
         c
         for c in channels
         if c.counts
@@ -39,28 +38,28 @@ def part_time(channels: Sequence[Channel]) -> Channel | None:
         and (c.update_period_s is None or c.window_s < c.update_period_s)
     ]
     return min(
-        found,
+        partial,
         key=lambda c: (not c.used, c.window_s / c.update_period_s if c.update_period_s else 1.0),
         default=None,
     )
 
 
 def phase(number: int, repeats: int | None) -> float:
-    """Of repeat `number`, in periods: evenly spread where their count is fixed, else by the golden
-    ratio.
+    """Phase of repeat `number`, in periods: evenly spread if the number of repeats is fixed, else
+    by the golden ratio.
     """
     return number / repeats if repeats else number * GOLDEN % 1
 
 
 def start_s(trace: Trace, now_s: float, phase: float) -> float | None:
-    """When the channel is next at that phase; None where its ticks cannot be told."""
+    """When the channel is next at a phase; None if its ticks are not known."""
     t, raw = trace.t_s[trace.ok], trace.raw[trace.ok]
-    found = ticks(t, np.flatnonzero(np.diff(raw) != 0) + 1, trace.channel.update_period_s)
-    period = found.period_s
-    sharp = found.t_s[found.fuzz_s <= LOCATED * period / 2]
-    known = found.found or trace.channel.update_period_s is not None
-    if not sharp.size or not known or now_s - sharp[-1] > _STALE * period:
+    published = ticks(t, np.flatnonzero(np.diff(raw) != 0) + 1, trace.channel.update_period_s)
+    period = published.period_s
+    located = published.t_s[published.fuzz_s <= LOCATED * period / 2]
+    stated = published.found or trace.channel.update_period_s is not None
+    if not located.size or not stated or now_s - located[-1] > _STALE * period:
         return None
-    first = float(sharp[-1]) + phase * period
+    first = float(located[-1]) + phase * period
     start = first + max(0, math.ceil((now_s - first) / period)) * period
     return start if start - now_s <= _LONGEST_S else None

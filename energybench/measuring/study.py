@@ -1,55 +1,49 @@
-"""`run --study`: cell after cell, in each the variants in turns as `run --variant` does it, in one
-worker; an index is written after each cell.
+"""`study`: cell after cell; in a cell the variants take turns as in `run --variant`, in a shared
+worker. An index is written after every cell.
 
-The idle node is measured once. A cell that does not fit, or a variant that fails its check, is a
-result; only a signal ends the study, and what it has then can be gone on with.
+The idle node is measured once. A cell too large for the memory and a variant with a failed check
+are results. Only a signal ends a study, and the study can then be resumed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
-from energybench.analysis.comparison.study_cells import ratios_of, run_of
 from energybench.analysis.comparison.study_claims import against_claims
-from energybench.errors import BadInput, DoesNotFit, NotHere
+from energybench.errors import BadInput
 from energybench.measuring import host as provenance
+from energybench.measuring.bench import Bench
 from energybench.measuring.child import Interrupted, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock
-from energybench.measuring.interleaved import Turns
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
-from energybench.measuring.shared_worker import SharedWorker, Slot
+from energybench.measuring.shared_worker import SharedWorker
 from energybench.measuring.signals import Signals
-from energybench.measuring.workload import Bench
-from energybench.model import (
-    Cell,
-    Doubt,
-    Host,
-    Measurement,
-    Memory,
-    State,
-    Study,
-    StudyCell,
-    StudyPlan,
-    StudyRun,
-)
-from energybench.store.layout import new_id
+from energybench.measuring.study_cell import CellBench, MeasuredCell
+from energybench.model import Doubt, Host, Study, StudyCell, StudyPlan
 from energybench.store.study import StudyStore, directory_for, read_study
 
 _IDLE_RUN = "idle"
 
 
-class Asked(NamedTuple):
-    """Which study.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyRequest:
+    """A study to measure.
 
-    `resume`: the directory of one that was cut off; its plan stands. `repeats`, `min_window_s`:
-    None, the study's own.
+    workload       name of the workload that offers the study
+    study          name of the study; None: the study in `resume`
+    device         cpu, cuda, cuda:N or node
+    settings       settings to narrow or widen the grid, by key
+    repeats        repeats of a variant in a cell; None: as many as the study's plan states
+    min_window_s   shortest repeat, s; None: as the study's plan states
+    max_warm_up_s  latest end of a warm-up run, s after the start of the warm-up
+    resume         directory of an interrupted study, whose plan stands; None: a new study
     """
 
     workload: str
@@ -62,296 +56,239 @@ class Asked(NamedTuple):
     resume: Path | None = None
 
 
-class Told(Protocol):
-    """Who is told how far the study is."""
+class Listener(Protocol):
+    """Hears how far the study is."""
 
     def planned(self, plan: StudyPlan, kept: int, directory: Path) -> None: ...
 
     def cell(self, number: int, of: int, done: StudyCell) -> None: ...
 
 
-class Ended(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """A study at the end, complete or cut off.
+
+    directory  directory of the study
+    study      index as saved last
+    kept       number of cells measured by an earlier start
+    code       exit code: 0, 1 if a check or a cell failed, 128 + N after signal N
+    """
+
     directory: Path
     study: Study
-    kept: int  # cells that were there already
-    code: int  # 0, 1 where a check or a cell failed, 128 + N after signal N
+    kept: int
+    code: int
 
 
 def run_study(
-    asked: Asked, plan: Plan, blocks: Blocks, signals: Signals, progress: Progress, told: Told
+    request: StudyRequest,
+    plan: Plan,
+    blocks: Blocks,
+    signals: Signals,
+    progress: Progress,
+    listener: Listener,
 ) -> Ended:
-    """Run a study, or go on with it.
+    """Measure a study, or the rest of an interrupted study.
 
-    Raises BadInput; WorkFailed where its worker cannot plan it.
+    Raises BadInput, and WorkFailed if the worker cannot plan the study.
     """
     with ExitStack() as stack:
-        device, environment = devices(asked.device, os.environ)
+        device, environment = devices(request.device, os.environ)
         worker = stack.enter_context(SharedWorker(environment, signals))
-        if asked.resume is not None:
-            offer = read_study(asked.resume).plan
-            store = StudyStore(asked.resume)
-            if asked.study not in (None, offer.name):
-                raise BadInput(
-                    f"--study {asked.study}",
-                    f"{asked.resume} is the study {offer.name}",
-                    "leave --study out",
-                )
+        if request.resume is not None:
+            offer, store = _resumed(request, request.resume)
         else:
-            progress(f"{asked.workload} {asked.study}: planning", None)
-            try:
-                made = worker.ask(
-                    do="plan",
-                    workload=asked.workload,
-                    study=asked.study,
-                    device=device,
-                    settings=asked.settings,
-                )["plan"]
-            except Interrupted:
-                raise WorkFailed(
-                    "a signal came before the first cell; nothing was measured"
-                ) from None
-            offer = _wished(msgspec.convert(made, StudyPlan), asked)
+            progress(f"{request.workload} {request.study}: planning", None)
+            offer = _offered(request, device, worker)
             store = StudyStore(
-                directory_for(plan.store, asked.workload, asked.device, plan.boundary, offer)
+                directory_for(plan.store, request.workload, request.device, plan.boundary, offer)
             )
-        running = _Running(
-            asked,
-            offer,
-            plan._replace(store=store.runs),
-            blocks,
-            store,
-            worker,
-            signals,
-            progress,
-            told,
+        running = _Running(request, offer, store, plan.root)
+        cells = CellBench(
+            offer=offer,
+            device=request.device,
+            max_warm_up_s=request.max_warm_up_s,
+            plan=replace(plan, store=store.runs),
+            blocks=blocks,
+            worker=worker,
+            signals=signals,
+            progress=progress,
         )
         try:
-            return running.run()
+            return running.run(cells, listener)
         finally:
             store.discard_if_empty()
 
 
-def _wished(offer: StudyPlan, asked: Asked) -> StudyPlan:
-    repeats = offer.repeats if asked.repeats is None else asked.repeats
-    window_s = offer.min_window_s if asked.min_window_s is None else asked.min_window_s
+def _resumed(request: StudyRequest, directory: Path) -> tuple[StudyPlan, StudyStore]:
+    """Plan and directory of an interrupted study. Raises BadInput if the request names a different
+    study.
+    """
+    offer = read_study(directory).plan
+    store = StudyStore(directory)
+    if request.study not in (None, offer.name):
+        raise BadInput(
+            f"study {request.workload} {request.study}",
+            f"{directory} is the study {offer.name}",
+            "leave the study's name out",
+        )
+    return offer, store
+
+
+def _offered(request: StudyRequest, device: str, worker: SharedWorker) -> StudyPlan:
+    """The workload's plan, with the requested repeats and windows."""
+    try:
+        reply = worker.ask(
+            do="plan",
+            workload=request.workload,
+            study=request.study,
+            device=device,
+            settings=request.settings,
+        )
+    except Interrupted:
+        raise WorkFailed("a signal came before the first cell; nothing was measured") from None
+    offer = msgspec.convert(reply["plan"], StudyPlan)
+    repeats = offer.repeats if request.repeats is None else request.repeats
+    window_s = offer.min_window_s if request.min_window_s is None else request.min_window_s
     return msgspec.structs.replace(offer, repeats=repeats, min_window_s=window_s)
 
 
 class _Running:
-    """A study on its way."""
+    """The index of a running study."""
 
     def __init__(
-        self,
-        asked: Asked,
-        offer: StudyPlan,
-        plan: Plan,
-        blocks: Blocks,
-        store: StudyStore,
-        worker: SharedWorker,
-        signals: Signals,
-        progress: Progress,
-        told: Told,
+        self, request: StudyRequest, offer: StudyPlan, store: StudyStore, root: Path
     ) -> None:
-        self._asked, self._offer, self._plan, self._blocks = asked, offer, plan, blocks
-        self._store, self._worker, self._signals, self._progress, self._told = (
-            store,
-            worker,
-            signals,
-            progress,
-            told,
-        )
-        host = provenance.describe(MonotonicClock(), plan.root)
+        self._request, self._offer, self._store = request, offer, store
         self._study = Study(
             id=store.directory.name,
-            workload=asked.workload,
-            device=asked.device,
+            workload=request.workload,
+            device=request.device,
             plan=offer,
             cells=(),
             claims=(),
             idle_power_w=None,
-            host=host,
+            host=provenance.describe(MonotonicClock(), root),
             doubts=(),
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
-    def run(self) -> Ended:
-        earlier = self._earlier()
-        kept = len(self._study.cells)
-        self._told.planned(self._offer, kept, self._store.directory)
+    def run(self, cells: CellBench, listener: Listener) -> Ended:
+        """Measure the cells without a result."""
+        # finished cells of an earlier start, and the idle power
+        earlier = self._take_over_earlier()
+        measured_before = len(self._study.cells)
+        listener.planned(self._offer, measured_before, self._store.directory)
         if not self._study.complete and self._study.idle_power_w is None:
-            self._idle()
-            if self._study.idle_power_w is not None:
-                self._save()
+            self._measure_idle(cells)
+
+        # the remaining cells
+        of = len(self._offer.cells)
+        measured = {done.cell.key for done in self._study.cells}
         for number, cell in enumerate(self._offer.cells):
-            if self._signals.received is not None:
+            if cells.signals.received is not None:
                 break
-            if all(done.cell.key != cell.key for done in self._study.cells):
-                self._progress(
-                    f"{cell.key} ({number + 1} of {len(self._offer.cells)})",
-                    number / len(self._offer.cells),
-                )
-                self._add(self._cell(cell))
-        if not self._study.cells and self._signals.received is not None:
-            if earlier is not None:
-                self._store.save(earlier)
-            idle = f"the idle power was measured (--resume {self._store.directory} goes on)"
-            kept_too = "nothing was measured" if self._study.idle_power_w is None else idle
-            raise WorkFailed(
-                f"{self._signals.received.name} came before the first cell; {kept_too}"
-            )
+            if cell.key not in measured:
+                cells.progress(f"{cell.key} ({number + 1} of {of})", number / of)
+                done = cells.measure(cell)
+                if done is not None:
+                    self._add(done)
+                    listener.cell(len(self._study.cells), of, done.cell)
+
+        # the end, perhaps by a signal
+        signal = cells.signals.received
+        if signal is not None and not self._study.cells:
+            self._raise_nothing_measured(signal.name, earlier)
         self._save()
-        bad = any(
-            run.state in ("check-failed", "failed")
-            for cell in self._study.cells
-            for run in cell.runs
-        )
+        code = int(_any_bad(self._study)) if signal is None else 128 + signal
         return Ended(
-            self._store.directory,
-            self._study,
-            kept,
-            128 + self._signals.received if self._signals.received is not None else int(bad),
+            directory=self._store.directory, study=self._study, kept=measured_before, code=code
         )
 
-    def _earlier(self) -> Study | None:
+    def _take_over_earlier(self) -> Study | None:
         """Take over the finished cells of an earlier start.
 
-        Raises BadInput where that was on another machine.
+        Raises BadInput if the earlier start was on a different machine.
         """
         earlier = self._store.earlier()
         if earlier is None:
             self._store.tidy(set())
             return None
-        _check_same(earlier, self._asked, self._study.host, self._store.directory)
-        whole = tuple(
+        _check_same(earlier, self._request, self._study.host, self._store.directory)
+        complete = tuple(
             cell for cell in earlier.cells if all(run.state != "cut" for run in cell.runs)
         )
-        self._study = msgspec.structs.replace(earlier, cells=whole)
-        self._store.tidy(
-            {run.run for cell in whole for run in cell.runs if run.run is not None}
-            | {_name(self._store, _IDLE_RUN)}
-        )
+        self._study = msgspec.structs.replace(earlier, cells=complete)
+        runs = {run.run for cell in complete for run in cell.runs if run.run is not None}
+        self._store.tidy(runs | {_name(self._store, _IDLE_RUN)})
         return earlier
 
-    # ------------------------------------------------------------ one cell
-
-    def _idle(self) -> None:
-        """The node at rest, as a run of its own: once, before the first cell."""
-        seconds = self._plan.idle_s
+    def _measure_idle(self, cells: CellBench) -> None:
+        """Measure the node at rest, as a separate run: once, before the first cell."""
+        seconds = cells.plan.idle_s
         if seconds <= 0:
             return
-        self._worker.close()  # it holds a context on the device, and idle is without
-        request = Request(self._asked.workload, "idle", self._asked.device, {})
-        plan = self._plan._replace(label=_IDLE_RUN, idle_s=0.0, command=("idle",))
-        with Bench(plan, request, self._signals, self._progress) as bench:
-            session = bench.session
-            self._progress(f"idle power, {seconds:g} s", None)
-            session.approach(0, 1)
-            start = session.open_repeat(0)
-            session.sampler.base(bench.interrupted, start + seconds)
-            end = session.clock.now()
-            if bench.interrupted() or end - start < seconds / 2:
-                session.writer.discard()
-                return
-            session.close_repeat(0, start, end)
-            _, measured = session.finish()
-        self._study = msgspec.structs.replace(
-            self._study, idle_power_w=measured.power_w, host=measured.host
+        cells.worker.close()  # a worker's context on a device draws power
+        request = Request(
+            workload=self._request.workload, size="idle", device=self._request.device, settings={}
         )
+        plan = replace(cells.plan, label=_IDLE_RUN, idle_s=0.0, command=("idle",))
+        with Bench(plan, request, cells.signals, cells.progress) as bench:
+            session = bench.session
+            cells.progress(f"idle power, {seconds:g} s", None)
+            with session.windows.repeat(0, place=0, of=1) as window:
+                session.sampler.base(bench.interrupted, window.start_s + seconds)
+                end_s = session.clock.now()
+                if bench.interrupted() or end_s - window.start_s < seconds / 2:
+                    session.writer.discard()
+                    return
+                window.end(end_s)
+            _, measurement = session.finish()
+        self._study = msgspec.structs.replace(
+            self._study, idle_power_w=measurement.power_w, host=measurement.host
+        )
+        if self._study.idle_power_w is not None:
+            self._save()
 
-    def _cell(self, cell: Cell) -> StudyCell | None:
-        """Measure one cell; None where a signal came before it had two blocks of each variant."""
-        name = new_id(f"seed-{self._blocks.seed}")
-        with ExitStack() as stack:
-            turns = Turns(
-                [], self._blocks, self._signals, (WorkFailed, DoesNotFit, NotHere, BadInput)
-            )
-            for slot, variant in enumerate(cell.variants):
-                request = Request(
-                    cell.workload, cell.size, self._asked.device, variant.settings, self._offer.repeats, min_window_s=self._offer.min_window_s,
-                    max_warm_up_s=self._asked.max_warm_up_s,
-                )  # fmt: skip
-                plan = self._plan._replace(
-                    label=f"{cell.key} {variant.name}", idle_s=0.0, session=name
-                )
-                turns.benches.append(
-                    stack.enter_context(
-                        Bench(plan, request, self._signals, self._progress, self._slot(slot))
-                    )
-                )
-            memories: dict[int, Memory | None] = {}
-            try:
-                turns.prepare()
-                memories = {i: turns.ask(i, Bench.memory) for i in range(len(turns.benches))}
-                turns.run()
-            except Interrupted:
-                pass
-            if (
-                self._signals.received is not None
-                and min((bench.complete for bench in turns.alive), default=0) < 2
-            ):
-                turns.discard()
-                return None
-            return self._result(cell, turns, memories)
-
-    def _slot(self, number: int) -> Callable[[], Slot]:
-        return lambda: Slot(self._worker, number)
-
-    def _result(self, cell: Cell, turns: Turns, memories: dict[int, Memory | None]) -> StudyCell:
-        """What became of each variant."""
-        measured: dict[str, Measurement] = {}
-        runs = []
-        outcomes = turns.results()
-        for i, variant in enumerate(cell.variants):
-            outcome = outcomes[i]
-            if outcome is None:
-                runs.append(_without(variant.name, turns.failures[i]))
-                continue
-            measured[variant.name] = outcome.measurement
-            runs.append(run_of(cell, variant.name, outcome.measurement, memories.get(i)))
-        if measured:
-            self._known(
-                next(iter(measured.values())).host,
-                [doubt for one in measured.values() for doubt in one.doubts],
-            )
-        return StudyCell(cell=cell, runs=tuple(runs), ratios=ratios_of(runs, measured))
+    def _raise_nothing_measured(self, signal: str, earlier: Study | None) -> None:
+        """Raise WorkFailed for a signal before the first cell. An earlier index stays."""
+        if earlier is not None:
+            self._store.save(earlier)
+        result = "nothing was measured"
+        if self._study.idle_power_w is not None:
+            result = f"the idle power was measured (--resume {self._store.directory} goes on)"
+        raise WorkFailed(f"{signal} came before the first cell; {result}")
 
     # ------------------------------------------------------------ the index
 
-    def _known(self, host: Host, doubts: list[Doubt]) -> None:
-        """Host and doubts of the runs; a doubt that many cells have is said once."""
-        held = {doubt.code for doubt in self._study.doubts}
-        new = {doubt.code: doubt for doubt in reversed(doubts) if doubt.code not in held}
-        host = host if not self._study.host.gpus else self._study.host
+    def _add(self, done: MeasuredCell) -> None:
+        """Add a cell. A doubt of many cells is listed once."""
+        listed = {doubt.code for doubt in self._study.doubts}
+        new = {doubt.code: doubt for doubt in reversed(done.doubts) if doubt.code not in listed}
+        host = self._study.host
+        if done.host is not None and not host.gpus:
+            host = done.host
+        doubts: tuple[Doubt, ...] = (*self._study.doubts, *new.values())
         self._study = msgspec.structs.replace(
-            self._study, host=host, doubts=(*self._study.doubts, *new.values())
+            self._study, host=host, doubts=doubts, cells=(*self._study.cells, done.cell)
         )
-
-    def _add(self, done: StudyCell | None) -> None:
-        if done is not None:
-            self._study = msgspec.structs.replace(self._study, cells=(*self._study.cells, done))
-            self._told.cell(len(self._study.cells), len(self._offer.cells), done)
-            self._save()
+        self._save()
 
     def _save(self) -> None:
         order = {cell.key: i for i, cell in enumerate(self._offer.cells)}
         cells = tuple(sorted(self._study.cells, key=lambda done: order[done.cell.key]))
-        claims = against_claims(self._offer.claims, cells, self._study.host, self._asked.device)
+        claims = against_claims(self._offer.claims, cells, self._study.host, self._request.device)
         self._study = msgspec.structs.replace(self._study, cells=cells, claims=claims)
         self._store.save(self._study)
 
 
-def _without(variant: str, error: WorkFailed | BadInput) -> StudyRun:
-    """A variant of which there is no measurement, and why."""
-    states: tuple[tuple[type[Exception], State], ...] = (
-        (DoesNotFit, "does-not-fit"),
-        (NotHere, "absent"),
-    )
-    state: State = next((state for kind, state in states if isinstance(error, kind)), "failed")
-    return StudyRun(variant=variant, state=state, why=str(error))
+def _any_bad(study: Study) -> bool:
+    """Whether a run or a check failed."""
+    return any(run.state in ("check-failed", "failed") for cell in study.cells for run in cell.runs)
 
 
 def _name(store: StudyStore, label: str) -> str:
-    """The finished run of that label, if there is one."""
+    """Directory name of the finished run with a label; empty: no run."""
     return next(
         (
             path.name
@@ -362,14 +299,15 @@ def _name(store: StudyStore, label: str) -> str:
     )
 
 
-def _check_same(earlier: Study, asked: Asked, host: Host, directory: Path) -> None:
-    if (earlier.workload, earlier.device) != (asked.workload, asked.device):
+def _check_same(earlier: Study, request: StudyRequest, host: Host, directory: Path) -> None:
+    """Raises BadInput if the earlier start was a different study, or on a different machine."""
+    if (earlier.workload, earlier.device) != (request.workload, request.device):
         raise BadInput(
             f"--resume {directory}",
             f"is a study of {earlier.workload} on {earlier.device}",
             "name that workload and device",
         )
-    for what, there, here in (
+    for quantity, there, here in (
         ("host", earlier.host.name, host.name),
         ("CPU", earlier.host.cpu, host.cpu),
         ("torch", earlier.host.libraries.get("torch"), host.libraries.get("torch")),
@@ -377,6 +315,6 @@ def _check_same(earlier: Study, asked: Asked, host: Host, directory: Path) -> No
         if there != here:
             raise BadInput(
                 str(directory),
-                f"was begun with {what} {there}, and this is {here}",
-                "another --out begins it anew",
+                f"was begun with {quantity} {there}, and this is {here}",
+                "another --out begins it again",
             )

@@ -1,164 +1,186 @@
-"""The warm-up: runs that are not measured, until the power has come to rest; then how often a
-repeat does its work.
-"""
+"""The warm-up: unmeasured runs until the power has settled; then the number of runs in a repeat."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from energybench.analysis.uncertainty.settling import LAST, WITHIN_REL, Settling, judge
 from energybench.measuring.plan import Request
 from energybench.measuring.session import Session
 
 LEAST_S = 1.0
-# a run longer than this is a warm-up by itself if its own power settles; a shorter one is followed
-# by a second
+# A single run longer than this, s, is warm-up enough if its power settles. A shorter run is
+# followed by a second.
 LONG_RUN_S = 10.0
-_PART_S = 1 / 3  # short work is warmed up in parts at least so long,
-# and so many updates of the slowest sensor: the mean power over fewer is not good to the 2 % that
-# settling asks
+# Least length of a part of the warm-up, s, and least number of updates of the slowest sensor in a
+# part: the mean power over fewer updates is not good to the 2 % of settling.
+_PART_S = 1 / 3
 _UPDATES = 10
-_INSIDE, _LOOK_BACK_S = (
-    12,
-    100.0,
-)  # parts that a long run is looked at in, and how far back: what `Recent` still holds
-# what one repeat's sampling may be off by, in targets: some 20 repeats then average it down to the
-# target
+# Number of parts that a long run is divided into, and length of the end of the run that is looked
+# at (and is in memory), s.
+_INSIDE, _LOOK_BACK_S = 12, 100.0
+# Allowed uncertainty of a repeat because of sampling, in targets: some 20 repeats then average the
+# uncertainty down to the target.
 SAMPLING_RELS = 5.0
-LONGEST_REPEAT_S = 60.0  # beyond that, more repeats
-# what runs on may still get faster by: a repeat is not to end up just short of what was asked for
+LONGEST_REPEAT_S = 60.0  # for a longer total, more repeats
+# Margin for runs getting faster: a repeat is not to end just before the shortest requested time.
 _FASTER = 1.05
+_MOST_RUNS = 10**6  # in a part
+_NOT_KNOWN = Settling(None, None)
 
-Run = Callable[[int], dict[str, Any]]  # run the work so many times; the worker's answer
+# does the work a number of times; the worker's reply
+Run = Callable[[int], dict[str, Any]]
 
 
-class _Series(NamedTuple):
-    """One entry a part of the warm-up: its mean power (None: not measured) and its time per run."""
+@dataclass(kw_only=True)
+class _WarmUp:
+    """The finished runs of a warm-up.
 
-    powers_w: list[float | None]
-    seconds: list[float]
+    spent_s     total time of the runs
+    runs        number of runs
+    shortest_s  time of a run in the fastest part
+    longest_s   time of a run in the slowest part
+    powers_w    mean power of the parts; None: not measured
+    seconds     time of a run in the parts
+    settling    whether the power (or the time of a run) has settled
+    quantity    quantity of `settling`: "power" or "run time"
+    start_s     start of the last part
+    end_s       end of the last part
+    """
 
-    def judged(self, enough: int) -> tuple[Settling, str]:
-        """How it has settled, and what that was judged by."""
-        powers = [power for power in self.powers_w if power is not None]
-        if len(powers) == len(self.powers_w):
-            return judge(powers, enough), "power"
+    spent_s: float = 0.0
+    runs: int = 0
+    shortest_s: float = math.inf
+    longest_s: float = 0.0
+    powers_w: list[float | None] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    settling: Settling = _NOT_KNOWN
+    quantity: str = "power"
+    start_s: float = 0.0
+    end_s: float = 0.0
+
+    def add(self, session: Session, runs: int, start_s: float, end_s: float) -> None:
+        """Add a part and judge anew whether the node has settled."""
+        part_s = end_s - start_s
+        run_s = max(part_s / runs, 1e-6)
+        self.start_s, self.end_s = start_s, end_s
+        self.spent_s += part_s
+        self.runs += runs
+        self.shortest_s, self.longest_s = min(self.shortest_s, run_s), max(self.longest_s, run_s)
+        self.powers_w.append(session.recent.power_w(start_s, end_s))
+        self.seconds.append(part_s / runs)
+        long = part_s >= LONG_RUN_S
+        if long and self.runs == 1:
+            self.settling, self.quantity = _inside(session, start_s, end_s), "power"
+        else:
+            self.settling, self.quantity = self._judged(2 if long else LAST)
+
+    def _judged(self, enough: int) -> tuple[Settling, str]:
+        """Whether the parts have settled, by power if the power of every part is known, otherwise
+        by the time of a run.
+        """
+        powers_w = [power_w for power_w in self.powers_w if power_w is not None]
+        if len(powers_w) == len(self.powers_w):
+            return judge(powers_w, enough), "power"
         return judge(self.seconds, enough), "run time"
+
+    def enough(self) -> bool:
+        """Whether the warm-up can end before the cap."""
+        if self.spent_s < LEAST_S or (self.runs < 2 and self.spent_s < LONG_RUN_S):
+            return False
+        settled = self.settling.settled
+        return settled is True or (self.runs == 1 and settled is None)
+
+    def next_runs(self, part_s: float, most_s: float) -> int:
+        """Runs of the next part; 0 if a further run would end after the cap."""
+        if self.spent_s >= most_s:
+            return 0
+        fitting = int((most_s - self.spent_s) / self.shortest_s)
+        return min(math.ceil(part_s / self.shortest_s), _MOST_RUNS, fitting)
 
 
 def warm_up(session: Session, request: Request, run: Run) -> int:
-    """Run until settled; how many runs make one repeat. Not settled by then is a doubt.
+    """Run until the power has settled; the number of runs in a repeat. An unsettled end is a doubt.
 
-    A run is not cut short, so the cap of `request.max_warm_up_s` is looked at between runs: the
-    first is always made, and no other is begun that would end beyond the cap if it took as long as
-    those before it.
+    A run is not cut short, so the cap of `request.max_warm_up_s` acts between runs: the first run
+    is always made, and no further run is begun with an expected end after the cap.
     """
-    most_s, part_s = request.max_warm_up_s, max(_PART_S, _UPDATES * session.slowest_s)
-    series = _Series([], [])
-    spent, shortest, longest, runs, found, of = 0.0, math.inf, 0.0, 0, Settling(None, None), "power"
-    start = end = 0.0
-    times = 1
-    while times and not _enough(spent, runs, found):
-        ran = run(times)
-        start, end = ran["start_s"], ran["end_s"]
-        session.region("warm-up", start, end)
-        each = max((end - start) / times, 1e-6)
-        spent, shortest, longest, runs = (
-            spent + end - start,
-            min(shortest, each),
-            max(longest, each),
-            runs + times,
-        )
-        series.powers_w.append(session.power_w(start, end))
-        series.seconds.append((end - start) / times)
-        long = end - start >= LONG_RUN_S
-        found, of = (
-            _inside(session, start, end)
-            if long and runs == 1
-            else series.judged(2 if long else LAST)
-        )
-        times = min(
-            math.ceil(part_s / shortest),
-            10**6,
-            int((most_s - spent) / shortest) if spent < most_s else 0,
-        )
-    lasts = f"a run lasts {_span(shortest, longest)}"
-    why = (
-        f"{lasts} and is not cut short"
-        if spent > most_s
-        else f"{lasts}, and another would end beyond that"
-    )
-    if runs == 1 and found == Settling(None, None) and spent < LONG_RUN_S:
-        message = (
-            "the warm-up was a single run, which does not show whether its power had settled "
-            f"(--max-warm-up {most_s:g}: {why})"
-        )
-        session.doubt("not-settled", message, _remedy(most_s, LAST * longest))
-    elif found.settled is False or (
-        found.settled is None and abs(found.drift_rel or 0.0) > WITHIN_REL
-    ):
-        changed = (
-            f"its {of} still changed by {found.drift_rel or 0.0:+.1%} over the last part of it"
-        )
-        message = f"after {spent:.3g} s of warm-up {changed} (--max-warm-up {most_s:g}: {why})"
+    most_s, part_s = request.max_warm_up_s, max(_PART_S, _UPDATES * session.recent.slowest_s)
+    so_far = _WarmUp()
+    runs = 1
+    while runs and not so_far.enough():
+        reply = run(runs)
+        session.region("warm-up", reply["start_s"], reply["end_s"])
+        so_far.add(session, runs, reply["start_s"], reply["end_s"])
+        runs = so_far.next_runs(part_s, most_s)
+    _doubt_unsettled(session, so_far, most_s)
+    return _runs_per_repeat(session, request, so_far)
+
+
+def _inside(session: Session, start_s: float, end_s: float) -> Settling:
+    """Whether power settled within a long run; not known if power is not measured."""
+    start_s = max(start_s, end_s - _LOOK_BACK_S)
+    step_s = (end_s - start_s) / _INSIDE
+    powers_w = [
+        session.recent.power_w(start_s + i * step_s, start_s + (i + 1) * step_s)
+        for i in range(_INSIDE)
+    ]
+    measured_w = [power_w for power_w in powers_w if power_w is not None]
+    return judge(measured_w) if len(measured_w) == len(powers_w) else _NOT_KNOWN
+
+
+def _doubt_unsettled(session: Session, so_far: _WarmUp, most_s: float) -> None:
+    """Add a doubt if the warm-up ended before the power had settled."""
+    lasts = f"a run lasts {_span(so_far.shortest_s, so_far.longest_s)}"
+    if so_far.spent_s > most_s:
+        why = f"{lasts} and is not cut short"
+    else:
+        why = f"{lasts}, and another would end beyond that"
+    settled, drift_rel = so_far.settling.settled, so_far.settling.drift_rel or 0.0
+    not_known = so_far.settling == _NOT_KNOWN
+    if so_far.runs == 1 and not_known and so_far.spent_s < LONG_RUN_S:
         session.doubt(
             "not-settled",
-            message,
-            _remedy(most_s, spent + longest) + "; see clocks and temperature",
+            "the warm-up was a single run, which does not show whether its power had settled "
+            f"(--max-warm-up {most_s:g}: {why})",
+            _longer(most_s, LAST * so_far.longest_s),
         )
-    return _times(session, request, shortest, start, end)
-
-
-def _enough(spent: float, runs: int, found: Settling) -> bool:
-    """Whether to leave off before the cap."""
-    if spent < LEAST_S or (runs < 2 and spent < LONG_RUN_S):
-        return False
-    return found.settled is True or (runs == 1 and found.settled is None)
+    elif settled is False or (settled is None and abs(drift_rel) > WITHIN_REL):
+        session.doubt(
+            "not-settled",
+            f"after {so_far.spent_s:.3g} s of warm-up its {so_far.quantity} still changed by "
+            f"{drift_rel:+.1%} over the last part of it (--max-warm-up {most_s:g}: {why})",
+            f"{_longer(most_s, so_far.spent_s + so_far.longest_s)}; see clocks and temperature",
+        )
 
 
 def _span(shortest_s: float, longest_s: float) -> str:
-    return (
-        f"{longest_s:.2g} s"
-        if longest_s < 1.1 * shortest_s
-        else f"{shortest_s:.2g} to {longest_s:.2g} s"
-    )
+    if longest_s < 1.1 * shortest_s:
+        return f"{longest_s:.2g} s"
+    return f"{shortest_s:.2g} to {longest_s:.2g} s"
 
 
-def _remedy(most_s: float, wanted_s: float) -> str:
-    """A cap under which something more would have been done; twice the one there was, at least."""
+def _longer(most_s: float, wanted_s: float) -> str:
+    """A cap with time for a further part; at least twice the present cap."""
     return f"--max-warm-up {max(2 * most_s, math.ceil(wanted_s)):g}"
 
 
-def _inside(session: Session, start_s: float, end_s: float) -> tuple[Settling, str]:
-    """One long run, part by part. What is not measured cannot be looked into."""
-    start_s = max(start_s, end_s - _LOOK_BACK_S)
-    step = (end_s - start_s) / _INSIDE
-    powers = [session.power_w(start_s + i * step, start_s + (i + 1) * step) for i in range(_INSIDE)]
-    known = [power for power in powers if power is not None]
-    return (judge(known) if len(known) == len(powers) else Settling(None, None)), "power"
-
-
-def _times(
-    session: Session, request: Request, shortest_s: float, start_s: float, end_s: float
-) -> int:
-    """Runs in one repeat: the shortest repeat that was asked for, longer where a part-time sensor
-    would miss too much of it.
+def _runs_per_repeat(session: Session, request: Request, so_far: _WarmUp) -> int:
+    """Runs for the shortest requested repeat, or for a longer repeat if a part-time sensor would
+    miss too much.
     """
     wanted_s = request.min_window_s
-    sampling = session.sampling_rel(start_s, end_s)
+    sampling = session.recent.sampling_rel(so_far.start_s, so_far.end_s)
     if sampling is not None:
-        wanted_s = max(
-            wanted_s,
-            min(
-                (end_s - start_s) * (sampling / (SAMPLING_RELS * request.target_rel)) ** 2,
-                LONGEST_REPEAT_S,
-            ),
-        )
-    return times_for(wanted_s, shortest_s)
+        allowed = SAMPLING_RELS * request.target_rel
+        needed_s = (so_far.end_s - so_far.start_s) * (sampling / allowed) ** 2
+        wanted_s = max(wanted_s, min(needed_s, LONGEST_REPEAT_S))
+    return times_for(wanted_s, so_far.shortest_s)
 
 
 def times_for(window_s: float, run_s: float) -> int:
-    """Runs of so long each that fill a window, and a little more."""
+    """Number of runs for a full window, and a little more; `run_s`: time of a run."""
     return max(1, math.ceil(_FASTER * window_s / run_s))

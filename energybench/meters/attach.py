@@ -35,6 +35,7 @@ from energybench.meters.series import (
     steps,
 )
 from energybench.model import REPEAT, BoundaryName, Channel, Doubt, Gain, Measurement, Trace, Window
+from energybench.plugins import Reading
 from energybench.store import reader, samples
 from energybench.store.layout import PARQUET, RUN
 from energybench.store.run import Header, process_started
@@ -190,7 +191,7 @@ def _sampled(run: _Run) -> tuple[float, float]:
     times = [
         (float(trace.t_s[0]), float(trace.t_s[-1]))
         for trace in run.traces
-        if trace.t_s.size and trace.channel.collector != "meter"
+        if trace.t_s.size and not trace.channel.reference
     ]
     times += [(window.start_s, window.end_s) for window in run.windows]
     return min(first for first, _ in times), max(last for _, last in times)
@@ -225,20 +226,19 @@ def _check_device(run: _Run, meter: Meter) -> None:
         {
             trace.channel.device
             for trace in run.traces
-            if trace.channel.component == GPU and trace.channel.collector != "meter"
+            if trace.channel.component == GPU and not trace.channel.reference
         }
     )
     if meter.scope == "gpu" and meter.device not in boards:
         raise BadInput(
-            f"--device {meter.device or ''}".strip(),
+            f"--board {meter.device or ''}".strip(),
             "is no board that this run has read",
             f"it has {', '.join(boards) or 'none'}",
         )
     taken = [
         trace.channel
         for trace in run.traces
-        if trace.channel.collector == "meter"
-        and meter.name in (trace.channel.device, trace.channel.quantity)
+        if trace.channel.reference and meter.name in (trace.channel.device, trace.channel.quantity)
     ]
     if taken:
         raise BadInput(
@@ -282,6 +282,7 @@ def _channel(
     node = meter.scope == "node"
     return Channel(
         collector="meter",
+        reference=True,
         device=meter.name if node else meter.device or "",
         component=(NODE if meter.dc else NODE_AC) if node else GPU,
         kind=series.kind,
@@ -348,9 +349,9 @@ def _write(
                 for t, channel, value, late_s, burst, missed in zip(
                     *(batch.column(name).to_pylist() for name in names), strict=True
                 ):
-                    writer.poll([(channel, t, value)], late_s, burst, missed)
+                    writer.poll([Reading(value, t, channel)], late_s, burst, missed)
             for t, value in zip(t_s.tolist(), raw.tolist(), strict=True):
-                writer.poll([(number, t, value)], 0.0, False, 0)
+                writer.poll([Reading(value, t, number)], 0.0, False, 0)
             works = [repeat.work for repeat in measured.repeats if repeat.work is not None]
             for work in works:
                 writer.work(work)

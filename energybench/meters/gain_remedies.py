@@ -14,7 +14,7 @@ from energybench.analysis.uncertainty.effects import Z95
 from energybench.analysis.uncertainty.repeats import student_quantile
 from energybench.model import EffectKind, Estimate
 
-_BOARD = "a meter of one board (`attach --scope gpu --device UUID`)"
+_BOARD = "a meter of one board (`attach --scope gpu --board UUID`)"
 _LONGER = "longer repeats (`--min-window`)"
 # Remedies by kind of effect; the other kinds belong to the edges of the windows.
 _REMEDIES: Mapping[EffectKind, str] = {

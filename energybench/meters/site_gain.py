@@ -81,7 +81,7 @@ class _Seen(NamedTuple):
 
 def references(traces: Sequence[Trace]) -> list[Channel]:
     """Meters that were attached."""
-    return [trace.channel for trace in traces if trace.channel.collector == "meter"]
+    return [trace.channel for trace in traces if trace.channel.reference]
 
 
 def of_board(
@@ -107,7 +107,7 @@ def of_board(
         if (
             channel.component != GPU
             or channel.device != reference.device
-            or channel.collector == "meter"
+            or channel.reference
             or channel.id not in curves
         ):
             continue

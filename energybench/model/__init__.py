@@ -1,9 +1,9 @@
 """The nouns of energybench, read downward: channel, trace, window → measurement → comparison →
 projection → document.
 
-All are frozen; unknown fields, NaN and infinities are refused. Units are SI and stand in the
-field's name (`_j`, `_w`, `_s`). No I/O and no import from outside this package: everything else
-stands on it. Read sensing, values, measured, derived, in that order.
+All nouns are frozen and refuse NaN and infinities. Units are SI and stand in the names of the
+fields (`_j`, `_w`, `_s`). This package does no I/O and imports nothing from outside; all other
+packages stand on it. Read sensing, effects, values, doubts, measured, derived, in that order.
 """
 
 from energybench.model.base import (
@@ -45,12 +45,13 @@ from energybench.model.host import Condition, Gpu, Host, OtherLoad
 from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
 from energybench.model.measured import ChannelStats, Idle, Measurement, Region, Repeat
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
-from energybench.model.sensing import IDLE, REPEAT, Channel, Gain, Trace, Window
+from energybench.model.sensing import IDLE, REPEAT, UNRANKED, Channel, Gain, Trace, Window
 from energybench.model.study import (
     Absent,
     Axes,
     Cell,
     Expectation,
+    Held,
     Memory,
     Published,
     Scalar,
@@ -79,6 +80,7 @@ __all__ = [
     "REPEAT",
     "SCHEMA",
     "TIME_X_ASSUMED_POWER",
+    "UNRANKED",
     "UNUSED",
     "Absent",
     "Aspect",
@@ -106,6 +108,7 @@ __all__ = [
     "Gain",
     "Gpu",
     "Grade",
+    "Held",
     "Host",
     "Idle",
     "Image",

@@ -1,4 +1,4 @@
-"""What every noun is: frozen, strict, finite; and the words that several nouns share."""
+"""Base class of all nouns (frozen, strict, finite), and the words that several nouns share."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Noun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all nouns: refuses NaN and infinities, which JSON cannot carry and arithmetic would
-    spread.
+    """Base class of all nouns.
+
+    Refuses NaN and infinities: JSON cannot carry them, and arithmetic would spread them.
     """
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
-"""What a calibration found out about a device: timing of its channels by driving a known load, gain
-by a reference meter, and the device's limits.
+"""Results of a calibration of a device: timing of its channels, gains, and limits.
+
+Timing is found by driving a known load, a gain by comparing with a reference meter.
 """
 
 from __future__ import annotations
@@ -11,42 +12,49 @@ from energybench.model.limits import DeviceLimits
 
 
 class SiteGain(Noun, frozen=True, kw_only=True):
-    """A sensor's scale against a reference meter: `value` = shown / true, with its relative
-    standard uncertainty.
+    """Scale of a sensor against a reference meter.
+
+    value      value shown by the sensor over the true value
+    u_rel      relative standard uncertainty of the value
+    reference  name and accuracy of the meter, and the run in which the two were compared
     """
 
     value: Positive
     u_rel: NonNegative
-    reference: str  # the meter's name and accuracy, and the run it was compared in
+    reference: str
     made_utc: str
 
 
 class ChannelProfile(Noun, frozen=True, kw_only=True):
-    """One channel of one board or socket under one driver and one setting of its clocks.
+    """One channel of one board or socket, under one driver and one setting of its clocks.
 
-    None: could not be found out.
+    channel          Channel.id
+    device           Channel.device: GPU UUID, "package-0"
+    clocks           power limit and maximum clocks, in words
+    update_period_s  None if the calibration could not determine the period; so for all below
+    window_s         averaging window; for a counter the part of each period that it integrates,
+                     0 for the whole period
+    load             the square wave that was driven, in words
     """
 
-    channel: str  # Channel.id
-    device: str  # Channel.device: GPU UUID, "package-0"
+    channel: str
+    device: str
     host: str
     driver: str | None = None
-    clocks: str | None = None  # power limit and maximum clocks, in words
+    clocks: str | None = None
     update_period_s: NonNegative | None = None
     update_period_u_s: NonNegative | None = None
-    window_s: NonNegative | None = (
-        None  # of a counter: what it integrates of each period; 0: all of it
-    )
+    window_s: NonNegative | None = None
     lag_s: float | None = None
     lag_u_s: NonNegative | None = None
     gain: SiteGain | None = None
-    load: str = ""  # the square wave that was driven
+    load: str = ""
     notes: tuple[str, ...] = ()
     made_utc: str
 
 
 class Profile(Noun, frozen=True, kw_only=True):
-    """All that is known about one device: its channels, and what it reaches at most."""
+    """The calibration of one device: its channels, and its limits."""
 
     schema: Literal["energybench-profile/1"] = "energybench-profile/1"
     device: str

@@ -26,15 +26,20 @@ class RatioLine(Noun, frozen=True, kw_only=True):
 
 
 class Comparison(Noun, frozen=True, kw_only=True):
-    """Baseline against candidate: energy_ratio = E_baseline / E_candidate, speedup = T_baseline /
-    T_candidate, for the same work.
+    """Baseline against candidate, for the same work.
 
-    `power_w` and `idle_power_w` are (baseline, candidate), per node: what projecting needs.
+    title                  ENERGY_RATIO, or TIME_X_ASSUMED_POWER if a side is estimated
+    energy_ratio           E_baseline / E_candidate
+    speedup                T_baseline / T_candidate
+    verdict                None if no energy verdict can be given
+    paired                 number of blocks of interleaved runs that were analysed as pairs; None
+                           for two separate runs (Welch's t)
+    power_w, idle_power_w  of one node, (baseline, candidate), for projections
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
     kind: Literal["comparison"] = "comparison"
-    title: str  # "energy ratio", or "time x assumed power" where a side is estimated
+    title: str
     baseline: str
     candidate: str
     labels: tuple[str, str]
@@ -45,13 +50,9 @@ class Comparison(Noun, frozen=True, kw_only=True):
     net_energy_ratio: Estimate | None
     node_hours: tuple[float, float]
     energy_delay_ratio: Estimate | None
-    verdict: Verdict | None  # None: no energy verdict can be given
+    verdict: Verdict | None
     margin: NonNegative
-    paired: int | None = (
-        # blocks of interleaved runs that were analysed as pairs; None: two runs on their own
-        # (Welch)
-        None
-    )
+    paired: int | None = None
     second_lines: tuple[RatioLine, ...]
     power_w: tuple[Estimate | None, Estimate | None]
     idle_power_w: tuple[Estimate | None, Estimate | None]
@@ -59,12 +60,13 @@ class Comparison(Noun, frozen=True, kw_only=True):
 
 
 class Input(Noun, frozen=True, kw_only=True):
-    """A quantity that a projection line used, with where it comes from."""
+    """An input of a line of a projection, with its source."""
 
     name: str
     value: Estimate
     unit: str
     source: str
+    stated: tuple[float, float] | None = None  # (low, high) as the scenario states; None: no range
 
 
 class Line(Noun, frozen=True, kw_only=True):
@@ -79,12 +81,15 @@ class Line(Noun, frozen=True, kw_only=True):
 
 
 class Claim(Noun, frozen=True, kw_only=True):
-    """A published figure against what its own inputs give."""
+    """A published figure, and the figure derived from the published inputs.
+
+    fits  None if the figure cannot be derived from the publication
+    """
 
     name: str
     claimed: float
     derived: Estimate | None
-    fits: bool | None  # None: cannot be derived from what was published
+    fits: bool | None
     why: str
     unit: str = ""
     source: str = ""
@@ -107,7 +112,7 @@ class Projection(Noun, frozen=True, kw_only=True):
 
 
 class Check(Noun, frozen=True, kw_only=True):
-    """One thing that a rule book asks, and what the measurement has.
+    """One requirement of a rule book, and what the measurement has.
 
     Figures in `found` are never rounded across the limit.
     """
@@ -118,8 +123,10 @@ class Check(Noun, frozen=True, kw_only=True):
 
 
 class Aspect(Noun, frozen=True, kw_only=True):
-    """What a rule book asks under one heading, at one of its levels ("" where it has none): fail if
-    a check fails, else unknown if one is.
+    """The requirements of a rule book under one heading, at one level.
+
+    level   "" for a rule book without levels
+    result  fail if a check fails, else unknown if a check is unknown
     """
 
     name: str
@@ -129,9 +136,9 @@ class Aspect(Noun, frozen=True, kw_only=True):
 
 
 class RuleBook(Noun, frozen=True, kw_only=True):
-    """One rule book, by its edition, aspect by aspect.
+    """One edition of a rule book, aspect by aspect.
 
-    `gives`: the grade by the lowest aspect; None where an aspect is unknown.
+    gives  grade by the lowest aspect; None if an aspect is unknown
     """
 
     name: str
@@ -144,7 +151,7 @@ class RuleBook(Noun, frozen=True, kw_only=True):
 
 
 class Grade(Noun, frozen=True, kw_only=True):
-    """What the rule books of the field would say of a measurement."""
+    """The judgement of the rule books of the field on a measurement."""
 
     schema: Literal["energybench/1"] = "energybench/1"
     kind: Literal["grade"] = "grade"
@@ -154,9 +161,10 @@ class Grade(Noun, frozen=True, kw_only=True):
 
 
 class PowerSeries(Noun, frozen=True, kw_only=True):
-    """Power over time of one device, for a chart: seconds since the run began, watts.
+    """Power of one device over time, for a chart.
 
-    Equal lengths; a gap is a None.
+    t_s      seconds since the begin of the run
+    power_w  as many values as times; None in a gap
     """
 
     run: str
@@ -167,7 +175,7 @@ class PowerSeries(Noun, frozen=True, kw_only=True):
 
 
 class Timeline(Noun, frozen=True, kw_only=True):
-    """A run's power and its windows, for a chart. Window times are seconds since the run began."""
+    """Power and windows of a run, for a chart; times are seconds since the begin of the run."""
 
     run: str
     series: tuple[PowerSeries, ...]
@@ -175,7 +183,7 @@ class Timeline(Noun, frozen=True, kw_only=True):
 
 
 class Document(Noun, frozen=True, kw_only=True):
-    """What a report renders: any results, in the order given, with title and notes."""
+    """The input of a report: results in the given order, with title and notes."""
 
     schema: Literal["energybench/1"] = "energybench/1"
     kind: Literal["document"] = "document"

@@ -1,4 +1,4 @@
-"""Provenance: the machine and its accelerators. What is not known is None."""
+"""Provenance: the machine and its accelerators. A quantity that is not known is None."""
 
 from __future__ import annotations
 
@@ -32,9 +32,13 @@ class Gpu(Noun, frozen=True, kw_only=True):
 
 
 class Host(Noun, frozen=True, kw_only=True):
-    """Where it ran.
+    """The machine on which a run was measured.
 
-    Read on the machine that measured, never filled in from the reader's; what is not known is None.
+    Read on that machine, and never filled in from the machine of a reader.
+
+    threads_allowed  threads that affinity or a cgroup allows
+    virtual          name of the hypervisor; None on bare metal
+    started_utc      wall clock at `started_s` of the monotonic clock, the anchor for merging hosts
     """
 
     name: str
@@ -42,42 +46,50 @@ class Host(Noun, frozen=True, kw_only=True):
     sockets: int | None = None
     cores: int | None = None
     threads: int | None = None
-    threads_allowed: int | None = None  # by affinity or cgroup
+    threads_allowed: int | None = None
     memory_bytes: int | None = None
     governor: str | None = None
     kernel: str | None = None
     os: str | None = None
-    virtual: str | None = None  # hypervisor's name where there is one
+    virtual: str | None = None
     container: str | None = None
     slurm_job: str | None = None
     python: str | None = None
     libraries: dict[str, str] = {}
     gpus: tuple[Gpu, ...] = ()
-    started_utc: str | None = (
-        None  # wall clock at `started_s` of the monotonic clock: the anchor for merging hosts
-    )
+    started_utc: str | None = None
     started_s: float | None = None
 
 
 class Condition(Noun, frozen=True, kw_only=True):
-    """State of one device at one time, read about once a second: what a drift of its power would
-    come from.
+    """State of one device at one time, read about once a second.
+
+    A drift of the device's power usually comes from a drift of its state.
+
+    device     GPU UUID, "package-0"
+    clock_mhz  SM clock of a GPU, mean core clock of a package
+    throttle   "none", or the reasons, separated by ", "; None if not known
     """
 
     t_s: float
-    device: str  # GPU UUID, "package-0"
+    device: str
     temperature_c: float | None = None
-    clock_mhz: float | None = None  # SM clock of a GPU, mean core clock of a package
-    throttle: str | None = None  # "none", or the reasons; None: not known
+    clock_mhz: float | None = None
+    throttle: str | None = None
 
 
 class OtherLoad(Noun, frozen=True, kw_only=True):
-    """Somebody else's work on this machine while ours was measured."""
+    """A program of somebody else at work on this machine during a run.
 
-    name: str  # of the program
+    name    name of the program
+    device  "cpu", or the UUID of a GPU
+    busy    mean number of cores that the program kept busy; 1 for a process on a GPU, whose share
+            is not known
+    """
+
+    name: str
     pid: int
-    device: str  # "cpu", or a GPU's UUID
-    # cores it kept busy on average; of a GPU process, whose share is not known: 1 per process
+    device: str
     busy: NonNegative
     start_s: float
     end_s: float

@@ -1,4 +1,4 @@
-"""What a device reaches at most, as measured, and how near to that a run came (its roofline)."""
+"""Measured limits of a device, and the roofline of a run: how near the run came to the limits."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ Binding = Literal["bandwidth", "arithmetic"]
 
 
 class Limit(Noun, frozen=True, kw_only=True):
-    """One limit: bytes read from memory a second, or operations of a matrix product in one format a
-    second.
+    """One limit: the memory bandwidth for reading, or the rate of a matrix product in one format.
+
+    runs  the rate of each try, in the order of the tries: B/s for "read", else flop/s
+    how   kernel and size that were the fastest on this device, in words
     """
 
     name: LimitName
-    runs: tuple[Positive, ...]  # of each try, in their order; B/s of "read", else flop/s
-    how: str  # kernel and size that were the fastest here, in words
+    runs: tuple[Positive, ...]
+    how: str
 
     @property
     def best(self) -> float:
@@ -26,53 +28,65 @@ class Limit(Noun, frozen=True, kw_only=True):
 
     @property
     def middle(self) -> float:
-        """Median of the tries (the lower one of two): what the machine gave half of the time."""
+        """Median of the tries; the lower of the two middle tries if their number is even."""
         return sorted(self.runs)[(len(self.runs) - 1) // 2]
 
 
 class DeviceLimits(Noun, frozen=True, kw_only=True):
-    """The limits of one device: all CPUs of a host together ("cpu"), or one board by its UUID.
+    """The limits of one device, under the conditions that stand beside them.
 
-    They hold for what is stated here.
+    device   "cpu" for all CPUs of a host together, or the UUID of a board
+    name     name of the processor or board
+    threads  number of threads of the kernels on a CPU
     """
 
     device: str
-    name: str  # of the processor or board
+    name: str
     host: str
     driver: str | None = None
     clocks: str | None = None
-    threads: int | None = None  # that a CPU's kernels ran on
+    threads: int | None = None
     torch: str | None = None
     limits: tuple[Limit, ...]
     notes: tuple[str, ...] = ()
     made_utc: str
 
     def of(self, name: str | None) -> Limit | None:
-        """The limit of that name; None where it was not measured."""
+        """The limit with this name; None if it was not measured."""
         return next((limit for limit in self.limits if limit.name == name), None)
 
 
 class Roofline(Noun, frozen=True, kw_only=True):
-    """A run beside its device's limits (Williams et al., CACM 52, 2009). None: cannot be told, of
-    what the work does not count or nobody measured.
+    """A run beside the limits of its device (Williams et al., CACM 52, 2009).
 
-    Times are those of whole repeats, transfers included. A limit's interval reaches from its best
-    try down to its median.
+    A quantity that the work does not count, or that nobody measured, is None. Times are those of
+    whole repeats, transfers included. The interval of a limit reaches from its best try down to its
+    median.
+
+    device                   device of the limits; None if no limits are known
+    arithmetic               format of the arithmetic, whose matrix rate is the peak
+    bandwidth_byte_per_s     limit of the memory bandwidth
+    rate_flop_per_s          limit of the matrix rate in that format
+    byte_per_s, flop_per_s   rates that the run achieved
+    intensity_flop_per_byte  counted by the algorithm, and therefore exact
+    bound_flop_per_s         min(rate, intensity x bandwidth)
+    binds                    the limit that binds
+    share                    share of the limit that binds
     """
 
-    device: str | None = None  # whose limits these are; None: no limits are known
+    device: str | None = None
     name: str | None = None
     made_utc: str | None = None
-    arithmetic: str | None = None  # whose rate is the peak; None: the work does not state it
+    arithmetic: str | None = None
     bandwidth_byte_per_s: Estimate | None = None
-    rate_flop_per_s: Estimate | None = None  # the matrix rate in that format
-    byte_per_s: Estimate | None = None  # achieved
+    rate_flop_per_s: Estimate | None = None
+    byte_per_s: Estimate | None = None
     flop_per_s: Estimate | None = None
-    intensity_flop_per_byte: float | None = None  # of the algorithm: counted, and so exact
-    bound_flop_per_s: Estimate | None = None  # min(rate, intensity x bandwidth)
+    intensity_flop_per_byte: float | None = None
+    bound_flop_per_s: Estimate | None = None
     binds: Binding | None = None
     share_of_bandwidth: Estimate | None = None
     share_of_rate: Estimate | None = None
-    share: Estimate | None = None  # of the limit that binds
+    share: Estimate | None = None
     energy_per_flop_j: Estimate | None = None
     energy_per_byte_j: Estimate | None = None

@@ -1,4 +1,4 @@
-"""A measurement and what it is made of."""
+"""A measurement and its parts: repeats, regions, idle phases, channels."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from energybench.model.doubts import Doubt
 from energybench.model.host import Condition, Host, OtherLoad
 from energybench.model.limits import Roofline
 from energybench.model.record import WorkRecord
+from energybench.model.sensing import UNRANKED
 from energybench.model.values import Boundary, Estimate, Verification, Work, WorkloadRef
 
 
 class Repeat(Noun, frozen=True, kw_only=True):
-    """One repeat: this window's energy over the measured and modelled parts.
+    """One repeat: energy of its window over the measured and modelled parts of the boundary.
 
-    None: not measured (a sensor was away).
+    energy_j  None if a part was not measured in this repeat
+    block     block of interleaved runs to which the repeat belongs
     """
 
     start_s: float
@@ -23,7 +25,7 @@ class Repeat(Noun, frozen=True, kw_only=True):
     energy_j: float | None
     components_j: dict[str, float] = {}
     work: Work | None = None
-    block: int | None = None  # which block of interleaved runs it belongs to
+    block: int | None = None
 
     @property
     def time_s(self) -> float:
@@ -33,19 +35,23 @@ class Repeat(Noun, frozen=True, kw_only=True):
 class Region(Noun, frozen=True, kw_only=True):
     """Mean of `count` occurrences of a region.
 
-    Energy is None where the region is too short for the sensors.
+    energy_j   None if the region is too short for the sensors
+    in_repeat  False for set-up, compilation and warm-up, which are not part of the
+               energy-to-solution
     """
 
     label: str
     energy_j: Estimate | None
     time_s: float
     count: int = 1
-    in_repeat: bool = True  # False: set-up, compilation, warm-up; not part of energy-to-solution
+    in_repeat: bool = True
 
 
 class Idle(Noun, frozen=True, kw_only=True):
-    """One idle phase: when, and which idle it was (what was held, and that the sensors were
-    polled).
+    """One idle phase.
+
+    state  in words: before or after the work, whether a context was held, and that the sensors were
+           polled
     """
 
     state: str
@@ -55,8 +61,14 @@ class Idle(Noun, frozen=True, kw_only=True):
 
 
 class ChannelStats(Noun, frozen=True, kw_only=True):
-    """How a channel was read: measured period and jitter (standard deviation against the schedule),
-    and what went wrong.
+    """How a channel was read.
+
+    period_s, jitter_s         measured period of the samples, and their standard deviation against
+                               the schedule
+    missed, failed             samples that were not taken, and reads that failed
+    timing                     source of update period, averaging window and lag
+    rank                       preference among sensors of the same part, see Channel
+    update_period_s, window_s  timing of the sensor as it was used
     """
 
     collector: str
@@ -69,16 +81,26 @@ class ChannelStats(Noun, frozen=True, kw_only=True):
     missed: int
     failed: int
     quantity: str = ""
-    timing: Timing = "prior"  # where the sensor's update period, averaging window and lag come from
+    timing: Timing = "prior"
     calibrated_utc: str | None = None
-    update_period_s: float | None = None  # the sensor's own, as used
+    update_period_s: float | None = None
     window_s: float = 0.0
+    rank: int = UNRANKED
 
 
 class Measurement(Noun, frozen=True, kw_only=True):
     """Energy-to-solution of one command or workload on one node.
 
-    `energy_j` is that of one repeat (their mean), gross.
+    energy_j       gross energy of one repeat: the mean of the repeats
+    quality        None if nothing was measured or estimated
+    idle_state     in words, the idle phases from which the idle power comes
+    work           work of one repeat; the mean if the repeats did different amounts
+    work_per_s     None if the work of a repeat is not known
+    roofline       None if the work counts neither flops nor bytes
+    session        shared by runs that were interleaved: they are compared as pairs, block by block
+    conditions     the first and last reading of each device, and every change of its throttle
+                   reasons
+    record         the workload's own record of its last repeat
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -88,52 +110,42 @@ class Measurement(Noun, frozen=True, kw_only=True):
     workload: WorkloadRef | None
     command: tuple[str, ...] | None
     boundary: Boundary
-    quality: Quality | None  # None: nothing was measured or estimated at all
+    quality: Quality | None
     energy_j: Estimate | None
     components_j: dict[str, Estimate]
     time_s: Estimate
     power_w: Estimate | None
     idle_power_w: Estimate | None
-    idle_state: str | None = (
-        None  # which idle that is: what was held, and that the sensors were polled
-    )
+    idle_state: str | None = None
     idles: tuple[Idle, ...] = ()
     net_energy_j: Estimate | None
-    work: Work | None  # of one repeat; the mean where repeats did other amounts
+    work: Work | None
     energy_per_work_j: Estimate | None
-    work_per_s: Estimate | None = (
-        None  # samples/s and the like; None where a repeat's work is not known
-    )
-    roofline: Roofline | None = None  # None: the work counts neither flops nor bytes
+    work_per_s: Estimate | None = None
+    roofline: Roofline | None = None
     verification: tuple[Verification, ...]
     repeats: tuple[Repeat, ...]
     regions: tuple[Region, ...]
     channels: tuple[ChannelStats, ...]
     nodes: int
     host: Host
-    session: str | None = (
-        # runs that were interleaved with each other share it: they are compared as pairs, block by
-        # block
-        None
-    )
-    conditions: tuple[
-        Condition, ...
-    ] = ()  # first and last of each device, and every change of its throttle reasons
+    session: str | None = None
+    conditions: tuple[Condition, ...] = ()
     others: tuple[OtherLoad, ...] = ()
-    record: WorkRecord | None = None  # the workload's own, of the last repeat
+    record: WorkRecord | None = None
     doubts: tuple[Doubt, ...]
 
     @property
     def failed_checks(self) -> tuple[str, ...]:
-        """Quantities whose check failed: the work was then not done, and its energy is that of no
-        unit of it.
+        """Quantities whose check failed: the work was not done, and its energy has no price per
+        unit of work.
         """
         return tuple(check.quantity for check in self.verification if not check.passed)
 
     @property
     def partial(self) -> bool:
-        """Whether its only repeat is a part of one, which a signal or the measuring side's end cut:
-        energy of no known work.
+        """Whether the only repeat was cut short by a signal or by the end of the measuring side, so
+        that its energy belongs to no known work.
         """
         return (
             len(self.repeats) == 1

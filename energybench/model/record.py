@@ -1,5 +1,5 @@
-"""What a workload says of its own run beside its work and its checks: words, a statement, figures,
-curves, pictures.
+"""A workload's own record of its run, beside work and checks: notes, statement, figures, curves,
+pictures.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Series(Noun, frozen=True, kw_only=True):
-    """A curve of one run: x and y have the same length; y is None where there is no value. Titles
-    carry the unit ("step", "loss (nat)").
+    """A curve of one run.
 
-    `work_per_x`: the work (its amount) that a unit of x stands for, so that x can be told in
-    joules; None where it cannot.
+    x, y        the same number of values; a y without a value is None
+    x_title     title with the unit ("step", "loss (nat)"); likewise y_title
+    work_per_x  amount of work for one unit of x, by which x becomes an energy; None if unknown
     """
 
     name: str
@@ -39,11 +39,12 @@ class Series(Noun, frozen=True, kw_only=True):
 
 
 class Progress(Noun, frozen=True, kw_only=True):
-    """How far a training that goes over several runs has come in this one: from a checkpoint at
-    `first` to `last`.
+    """Progress of a training that extends over several runs.
 
-    `training`: the same for all runs of one training, and no other's. `work_per_unit`: the work
-    (its amount) that one of `unit` ("step") stands for.
+    training       identity of the training, shared by all of its runs
+    first, last    position of the checkpoint before and after this run, in units
+    unit           unit of the position ("step")
+    work_per_unit  amount of work for one unit
     """
 
     training: str
@@ -55,11 +56,11 @@ class Progress(Noun, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.first <= self.last:
-            raise ValueError(f"progress from {self.first} to {self.last} is none")
+            raise ValueError(f"progress from {self.first} to {self.last} is not a progress")
 
 
 class Image(Noun, frozen=True, kw_only=True):
-    """A picture as PNG in base64, and what is read out instead of it."""
+    """A picture as PNG in base64, and the text that stands for the picture."""
 
     name: str
     png: str
@@ -68,23 +69,23 @@ class Image(Noun, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         try:
-            whole = base64.b64decode(self.png, validate=True).startswith(_PNG)
+            is_png = base64.b64decode(self.png, validate=True).startswith(_PNG)
         except (binascii.Error, ValueError):
-            whole = False
-        if not whole:
-            raise ValueError(f"image {self.name} is no PNG in base64")
+            is_png = False
+        if not is_png:
+            raise ValueError(f"image {self.name} is not a PNG in base64")
 
 
 class WorkRecord(Noun, frozen=True, kw_only=True):
     """A workload's own record of its last run.
 
-    notes      sentences that a reader must have seen
-    statement  topic → what is stated of it, in order ("unit of privacy" → "one example"); `title`
-               names the whole
-    progress   of a training with a checkpoint: which steps were this run's
+    title      title of the record
+    notes      sentences that every reader should see
+    statement  topic → statement, in order ("unit of privacy" → "one example")
     figures    named numbers that are exact for this run and need no interval ("epsilon", "held-out
                accuracy")
-    doubts     what weakens it; they stand beside the instrument's own
+    progress   steps of this run, for a training with a checkpoint
+    doubts     the workload's own doubts, beside those of the instrument
     """
 
     title: str = "The workload's record"

@@ -1,4 +1,4 @@
-"""What a sensor gives: channel, trace, window."""
+"""Channel, trace and window: the quantity of a sensor, its raw samples, and a span of time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 REPEAT = "repeat"  # label of the window of one repeat of the work
 IDLE = "idle"  # label of the window of an idle phase
+UNRANKED = 100  # rank of a channel whose collector states no rank
 
 
 class Gain(Noun, frozen=True, kw_only=True):
-    """How far a sensor's scale may be off: a relative standard uncertainty that belongs to one
-    board or socket.
+    """Scale of a sensor, with an uncertainty that belongs to one board or socket.
 
-    Two values that share `key` share the error, so it cancels in their ratio. `value`: what the
-    sensor shows over the truth, where a calibration knows it; readings are divided by it.
+    value  value shown by the sensor over the true value, from a calibration; readings are divided
+           by it
+    u_rel  relative standard uncertainty of the scale
+    key    values with the same key share the error, which cancels in their ratio
     """
 
     value: Positive = 1.0
@@ -34,39 +36,58 @@ class Gain(Noun, frozen=True, kw_only=True):
 
 
 class Channel(Noun, frozen=True, kw_only=True):
-    """One quantity of one sensor, as it is read: integers in counts of `resolution`."""
+    """One quantity of one sensor, read as integers in counts of the resolution.
+
+    device           stable id (GPU UUID, "package-0"), never an index
+    component        "cpu.package", "cpu.dram", "gpu.board", "module", "node", …
+    resolution       J for each count of a counter, W for each count of a power reading
+    quantity         distinguishes channels of one device: "energy", "power_instant"
+    update_period_s  period with which the sensor publishes; None if not known
+    window_s         averaging window: a power reading at t is the mean over
+                     [t - lag - window, t - lag]. A counter with a window integrates only that part
+                     of each period; 0 for a counter that integrates the whole period
+    lag_s, lag_u_s   delay between the load and its appearance in the sensor, and its standard
+                     uncertainty
+    timing           source of period, window and lag
+    calibrated_utc   time of the calibration profile, if one was used
+    stamped          True if the sensor states the times at which it published
+    wrap             counts at which a counter starts again from zero; None for never
+    max_power_w      power that no real reading exceeds; a larger reading is implausible
+    used             False for a device of this node that the work was not given
+    counts           False for a channel that is recorded for cross-checks and never summed (psys, a
+                     mirror, a second power average)
+    contains         components whose energy is included ("module" contains "gpu.board")
+    rank             preference among sensors of the same part: the lowest rank counts. The ranks of
+                     the built-in collectors stand in collectors/ranks.py
+    socket           socket of a counter that covers one package, one die, or the memory of one
+                     socket ("package-0"); "" for a sensor that covers the whole node, or for a
+                     device that is named by more than its number
+    reference        True for an attached meter of the user, which other sensors are compared with
+    """
 
     collector: str
-    device: str  # stable id: GPU UUID, "package-0"; never an index
-    component: str  # "cpu.package", "cpu.dram", "gpu.board", "module", "node", …
+    device: str
+    component: str
     kind: Kind
-    resolution: Positive  # J per count (counter) or W per count (power)
+    resolution: Positive
     gain: Gain
-    quantity: str = ""  # tells two channels of one device apart: "energy", "power_instant"
-    update_period_s: NonNegative | None = None  # how often the sensor publishes; None: not known
-    # a power reading at t is the mean over [t - lag - window, t - lag]; of a counter: it sees only
-    # that of each period
+    quantity: str = ""
+    update_period_s: NonNegative | None = None
     window_s: NonNegative = 0.0
     lag_s: NonNegative = 0.0
-    lag_u_s: NonNegative = 0.0  # standard uncertainty of the lag
-    timing: Timing = "prior"  # where period, window and lag come from
-    calibrated_utc: str | None = None  # when the profile was made, where one was used
-    # the times are the sensor's own, of publishing: nothing of the update period is unknown about
-    # them
+    lag_u_s: NonNegative = 0.0
+    timing: Timing = "prior"
+    calibrated_utc: str | None = None
     stamped: bool = False
-    wrap: Annotated[int, msgspec.Meta(gt=0)] | None = (
-        None  # counts at which a counter starts again; None: never
-    )
-    max_power_w: Positive | None = (
-        None  # what no real reading exceeds; beyond it a sample is implausible
-    )
+    wrap: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    max_power_w: Positive | None = None
     quality: Literal["measured", "estimated"] = "measured"
-    used: bool = True  # False: a device of this node that the work was not given
-    # False: recorded for cross-checks, never summed (psys, a mirror, a second power average)
+    used: bool = True
     counts: bool = True
-    contains: tuple[
-        str, ...
-    ] = ()  # components whose energy is inside this one ("module" contains "gpu.board")
+    contains: tuple[str, ...] = ()
+    rank: int = UNRANKED
+    socket: str = ""
+    reference: bool = False
 
     @property
     def id(self) -> str:
@@ -76,15 +97,15 @@ class Channel(Noun, frozen=True, kw_only=True):
     @property
     def sort(self) -> SensorSort:
         """The sort of sensor: an attached meter, a model, or the kind of the node's own sensor."""
-        if self.collector == "meter":
+        if self.reference:
             return "meter"
         return "model" if self.quality == "estimated" else self.kind
 
 
 class Trace(Noun, frozen=True, kw_only=True):
-    """Raw samples of one channel, as read.
+    """Raw samples of one channel; all shapes [n].
 
-    Shapes: all [n]; `ok` is False where the read failed (raw is then meaningless).
+    ok  False for a read that failed, whose raw count has no meaning
     """
 
     channel: Channel
@@ -94,16 +115,20 @@ class Trace(Noun, frozen=True, kw_only=True):
 
 
 class Window(Noun, frozen=True, kw_only=True):
-    """A span on the host's monotonic clock; label "idle", "repeat", "setup", "warm-up" or a region
-    of the workload.
+    """A span of time on the host's monotonic clock.
+
+    label   IDLE, REPEAT, "setup", "warm-up", or a region of the workload
+    repeat  repeat in which a region lies; None outside the repeats
+    block   block of interleaved runs to which a repeat belongs
+    note    state of an idle phase ("before the work, no context held")
     """
 
     label: str
     start_s: float
     end_s: float
-    repeat: int | None = None  # which repeat a region lies in; None: outside the repeats
-    block: int | None = None  # which block of interleaved runs a repeat belongs to
-    note: str = ""  # of an idle phase: which idle it was ("before the work, no context held")
+    repeat: int | None = None
+    block: int | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,8 +1,7 @@
-"""A study: one question asked over a grid of cells. What is planned (variant, cell, claim), and
-what came of it.
+"""A study: one question over a grid of cells. The plan (variant, cell, claim), and the results.
 
-In each cell several variants do the same work; all are compared with the first. Everything per
-step: one call of what is studied.
+In each cell several variants do the same work, and all are compared with the first variant. All
+quantities are for one step: one call of the studied operation.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ Quantity = Literal["speedup", "energy_ratio", "memory_ratio", "extra_memory_rati
 State = Literal["measured", "check-failed", "does-not-fit", "absent", "failed", "cut"]
 Held = Literal["confirmed", "not confirmed", "not testable here"]
 
-# ---------------------------------------------------------------- what is planned
+# ---------------------------------------------------------------- the plan
 
 
 class Variant(Noun, frozen=True, kw_only=True):
-    """One way to do a cell's work."""
+    """One way to do the work of a cell."""
 
     name: str
     settings: dict[str, str]
@@ -32,7 +31,9 @@ class Variant(Noun, frozen=True, kw_only=True):
 class Cell(Noun, frozen=True, kw_only=True):
     """A point of the grid.
 
-    `at`: where it lies, by axis. The first variant is what the others are compared with.
+    at           position of the cell, by axis
+    variants     the other variants are compared with the first
+    step_amount  units of work in one step
     """
 
     key: str
@@ -40,11 +41,11 @@ class Cell(Noun, frozen=True, kw_only=True):
     workload: str
     size: str
     variants: tuple[Variant, ...]
-    step_amount: Positive  # units of work in one step
+    step_amount: Positive
 
 
 class Axes(Noun, frozen=True, kw_only=True):
-    """Of a heat map: the axes of one panel, and those whose values each have a panel of their own."""
+    """Axes of a heat map; each value of a `panels` axis has a panel of its own."""
 
     x: str
     y: str
@@ -54,7 +55,7 @@ class Axes(Noun, frozen=True, kw_only=True):
 class Absent(Noun, frozen=True, kw_only=True):
     """A variant that this device does not have, with the reason.
 
-    `where`: of which part of the grid; "" everywhere.
+    where  part of the grid that is concerned; "" for the whole grid
     """
 
     variant: str
@@ -64,9 +65,10 @@ class Absent(Noun, frozen=True, kw_only=True):
 
 
 class Expectation(Noun, frozen=True, kw_only=True):
-    """What a claim says of one variant in one cell: between low and high (None: no limit).
+    """Statement of a claim about one variant in one cell: a quantity between low and high.
 
-    `over`: of the quantity divided by that of another cell.
+    low, high  None for no limit
+    over       key of another cell by whose quantity this quantity is divided
     """
 
     cell: str
@@ -80,8 +82,8 @@ class Expectation(Noun, frozen=True, kw_only=True):
 class Published(Noun, frozen=True, kw_only=True):
     """A published claim.
 
-    `rule`: whether every cell or any one must agree. `only_on`: a word in the name of the only
-    device on which it can be tested.
+    rule     whether every cell must agree, or any cell
+    only_on  word in the name of the only device on which the claim can be tested
     """
 
     name: str
@@ -95,10 +97,10 @@ class Published(Noun, frozen=True, kw_only=True):
 
 
 class StudyPlan(Noun, frozen=True, kw_only=True):
-    """What a workload offers as one study on one device, under the settings it was given.
+    """The plan of one study of a workload on one device, with given settings.
 
     curves     figures of the workload's own record that are drawn over the x axis, with the energy
-    step_name  what one step is to be called ("training")
+    step_name  name of one step in reports ("training")
     """
 
     name: str
@@ -116,13 +118,13 @@ class StudyPlan(Noun, frozen=True, kw_only=True):
     min_window_s: NonNegative = 0.5
 
 
-# ---------------------------------------------------------------- what came of it
+# ---------------------------------------------------------------- the results
 
 
 class Memory(Noun, frozen=True, kw_only=True):
-    """Of one step: what was held at the peak, and how much of it came and went within the step.
+    """Memory of one step: the peak, and the part that was allocated and freed within the step.
 
-    The interval is the range over the steps looked at.
+    The intervals are ranges over the observed steps.
     """
 
     peak_bytes: Estimate
@@ -131,39 +133,45 @@ class Memory(Noun, frozen=True, kw_only=True):
 
 
 class StudyRun(Noun, frozen=True, kw_only=True):
-    """One variant in one cell. What was not measured is None; `why` says why."""
+    """One variant in one cell. A quantity that was not measured is None.
+
+    why      reason of the state
+    run      name of the run directory
+    figures  figures of the workload's own record, exact for this run ("epsilon")
+    """
 
     variant: str
     state: State
     why: str = ""
-    run: str | None = None  # the run directory's name
+    run: str | None = None
     time_s: Estimate | None = None
     energy_j: Estimate | None = None
     quality: Quality | None = None
     memory: Memory | None = None
     flops_per_s: Estimate | None = None
     verification: tuple[Verification, ...] = ()
-    figures: dict[str, float] = {}  # of the workload's own record: exact for this run ("epsilon")
+    figures: dict[str, float] = {}
     repeats: int = 0
 
 
 class StudyRatio(Noun, frozen=True, kw_only=True):
-    """First variant / this one; above 1 is in this one's favour.
+    """First variant over another variant; a ratio above 1 is in favour of the other variant.
 
-    A ratio of energies is None where a side has none.
+    energy_ratio  None if a side has no energy
+    energy_title  ENERGY_RATIO, or TIME_X_ASSUMED_POWER if a side is estimated
     """
 
     variant: str
     speedup: Estimate
     energy_ratio: Estimate | None
-    energy_title: str  # "energy ratio", or "time x assumed power" where a side is estimated
+    energy_title: str
     memory_ratio: Estimate | None
     extra_memory_ratio: Estimate | None
     paired: int | None
 
 
 class StudyCell(Noun, frozen=True, kw_only=True):
-    """A cell with its runs, and the ratios of those that may be compared."""
+    """A cell with its runs, and the ratios of comparable runs."""
 
     cell: Cell
     runs: tuple[StudyRun, ...]
@@ -171,19 +179,22 @@ class StudyCell(Noun, frozen=True, kw_only=True):
 
 
 class Tested(Noun, frozen=True, kw_only=True):
-    """A claim beside what was measured: the cell that decides it and its interval."""
+    """A claim beside the measurements: the deciding cell, and the measured value there.
+
+    agree, tested  number of cells that agree, of the tested cells
+    """
 
     claim: Published
     held: Held
     why: str
     measured: Estimate | None = None
     cell: str | None = None
-    agree: int = 0  # of `tested` cells
+    agree: int = 0
     tested: int = 0
 
 
 class Study(Noun, frozen=True, kw_only=True):
-    """A study as far as it has come: complete where every planned cell has been dealt with."""
+    """A study, perhaps not complete: complete when every planned cell has a result."""
 
     schema: Literal["energybench-study/1"] = "energybench-study/1"
     kind: Literal["study"] = "study"

@@ -1,5 +1,5 @@
-"""Dated tables that scenarios look values up in: prices.csv, equivalences.toml and the carbon
-intensities that ship with codecarbon.
+"""Dated tables behind the values of scenarios: prices.csv, equivalences.toml and the carbon
+intensities in the package codecarbon.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STATES = "U.S. EPA eGRID, output emission rate"
 
 
 class Row(NamedTuple):
-    """A value that was looked up. `date`: of what it describes; no row is current."""
+    """A value from a table. `date`: the day or year that the value describes; no row is current."""
 
     value: float
     unit: str
@@ -35,22 +35,24 @@ class Row(NamedTuple):
 
 
 def price(sku: str, where: str) -> Row:
-    """Price of an instance per hour, USD. Raises BadInput that names what there is."""
+    """Price of an instance per hour, USD. Raises BadInput with the names in the table."""
     table = _prices()
     if sku not in table:
         raise BadInput(
             where,
             f"{sku!r} is not in data/prices.csv",
-            _near(sku, table) + "; or state value, unit and source",
+            _suggestion(sku, table) + "; or state value, unit and source",
         )
     return table[sku]
 
 
 def equivalence(name: str, where: str) -> Row:
-    """A row of data/equivalences.toml. Raises BadInput that names what there is."""
+    """A row of data/equivalences.toml. Raises BadInput with the names in the table."""
     table = _equivalences()
     if name not in table:
-        raise BadInput(where, f"{name!r} is not in data/equivalences.toml", _near(name, table))
+        raise BadInput(
+            where, f"{name!r} is not in data/equivalences.toml", _suggestion(name, table)
+        )
     return table[name]
 
 
@@ -58,30 +60,29 @@ def carbon(region: str, where: str) -> Row:
     """Grid carbon intensity, g CO2e/kWh: a country by name or ISO code (USA), a U.S. state by name
     or code (US-CA), or world.
 
-    Location-based annual means; each row has its own year. Raises BadInput where the region is
-    unknown or means two places.
+    Location-based annual means, every row with a year of its own. Raises BadInput if the region is
+    unknown or is the name of two places.
     """
     table = _intensities(where)
-    found = dict.fromkeys(row for key, row in table if key == region.strip().casefold())
-    if len(found) > 1:
+    rows = dict.fromkeys(row for key, row in table if key == region.strip().casefold())
+    if len(rows) > 1:
         raise BadInput(where, f"{region!r} is a country and a U.S. state", "a code: GEO, or US-GA")
-    if not found:
+    if not rows:
         raise BadInput(
             where,
             f"no carbon intensity of {region!r} is known",
-            _near(region.casefold(), [key for key, _ in table]) + "; or state value and source",
+            _suggestion(region.casefold(), [key for key, _ in table])
+            + "; or state value and source",
         )
-    return next(iter(found))
+    return next(iter(rows))
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    names = list(known)
+def _suggestion(name: str, choices: Iterable[str]) -> str:
+    names = list(choices)
     close = difflib.get_close_matches(name, names, 5, 0.6)
-    return (
-        f"did you mean {' or '.join(close)}?"
-        if close
-        else f"have {', '.join(names[:12])}" + (", …" if len(names) > 12 else "")
-    )
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"have {', '.join(names[:12])}" + (", …" if len(names) > 12 else "")
 
 
 @cache
@@ -111,8 +112,8 @@ def _equivalences() -> dict[str, Row]:
 
 @cache
 def _intensities(where: str) -> tuple[tuple[str, Row], ...]:
-    """(name or code in lower case, row), codes first. codecarbon itself is never imported: that
-    would initialise NVML.
+    """(name or code in lower case, row), codes first. The files of codecarbon are read without
+    importing codecarbon: the import would initialise NVML.
     """
     spec = find_spec("codecarbon")
     if spec is None or spec.origin is None:
@@ -145,17 +146,13 @@ def _load(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
-def _row(value: Any, file: str, what: str, year: Any) -> Row:
-    """Raises ValueError where the file's value is no intensity."""
+def _row(value: Any, file: str, region: str, year: Any) -> Row:
+    """Raises ValueError if the value in the file is not an intensity."""
     number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise ValueError(f"{what} is {value!r}")
-    return Row(
-        number,
-        "g/kWh",
-        f"{what}, {year}, location-based: codecarbon {_version()}, {file}",
-        str(year),
-    )
+        raise ValueError(f"{region} is {value!r}")
+    source = f"{region}, {year}, location-based: codecarbon {_version()}, {file}"
+    return Row(number, "g/kWh", source, str(year))
 
 
 def _countries(folder: Path) -> Iterable[tuple[str, Row]]:
@@ -184,7 +181,7 @@ def _world(folder: Path) -> Iterable[tuple[str, Row]]:
 
 
 def _states(folder: Path) -> Iterable[tuple[str, Row]]:
-    """The newest year that ships. Its unit is lb/MWh."""
+    """The newest year in the package, in lb/MWh."""
     paths = sorted(folder.glob("*/usa_emissions.json"))
     if not paths:
         return
@@ -194,13 +191,9 @@ def _states(folder: Path) -> Iterable[tuple[str, Row]]:
         raise ValueError(f"unit {table['_unit']!r}")
     year = table.get("_source", {}).get("year", paths[-1].parent.name)
     for name, entry in table.items():
-        if (
-            not name.startswith("_") and len(entry["regionCode"]) == 2
-        ):  # "usa" stands there too: the country's row is the one
-            row = _row(
-                lb_per_mwh_to_g_per_kwh(entry["emissions"]),
-                file,
-                f"{name.title()} ({_STATES})",
-                year,
-            )
-            yield from ((name, row), (f"US-{entry['regionCode']}", row))
+        # the file also lists "usa", which has a row among the countries
+        if name.startswith("_") or len(entry["regionCode"]) != 2:
+            continue
+        intensity = lb_per_mwh_to_g_per_kwh(entry["emissions"])
+        row = _row(intensity, file, f"{name.title()} ({_STATES})", year)
+        yield from ((name, row), (f"US-{entry['regionCode']}", row))

@@ -1,9 +1,9 @@
 """A small, safe language for the formulas of scenarios: numbers, names, + - * / **, parentheses,
 ceil floor sqrt min max.
 
-Nothing else is understood: no attribute, index, comparison, string or call of anything else; no
-text is ever handed to `eval`. A formula is checked once and then works alike on numbers and on
-arrays of draws (shape [draws]).
+Attributes, indices, comparisons, strings and calls of further functions are refused; no text is
+ever handed to `eval`. A formula is checked once and then computes with numbers and with arrays of
+draws (shape [draws]) in the same way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from energybench.model import Noun
 MAX_LENGTH = 8000  # characters
 MAX_DEPTH = 200  # nested operations; a sum of n terms is n deep
 MAX_EXPONENT = 1000.0
-_NEAR = 1e-9  # 107.00000000000001 nodes are 107: rounding of binary arithmetic is no node
+_NEAR = 1e-9  # 107.00000000000001 nodes are 107: binary rounding does not add a node
 
 Values = Mapping[str, Any]  # name → number or array of draws
 _Node = Callable[[Values], Any]
@@ -37,7 +37,7 @@ _HINTS = {
     "−": "write -",
     "÷": "write /",
     "²": "write **2",
-    "=": "give the right-hand side only",
+    "=": "write the right-hand side only",
 }
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
@@ -50,10 +50,10 @@ _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.UAdd: np.positive,
     ast.USub: np.negative,
 }
-_MEANT = {
+_PROBLEMS = {  # a word of NumPy's FloatingPointError → the problem
     "divide": "divides by 0",
     "invalid": "takes the root or power of a negative number, or 0/0",
-    "overflow": "gives a number too large",
+    "overflow": "gives a number that is too large",
 }
 
 
@@ -73,7 +73,8 @@ def _largest(*values: Any) -> Any:
     return np.maximum.reduce(np.broadcast_arrays(*values))
 
 
-_FUNCTIONS: dict[str, tuple[Callable[..., Any], bool]] = {  # name → (function, takes several)
+# name → (function, whether the function takes several values)
+_FUNCTIONS: dict[str, tuple[Callable[..., Any], bool]] = {
     "ceil": (_ceil, False),
     "floor": (_floor, False),
     "sqrt": (np.sqrt, False),
@@ -81,10 +82,11 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], bool]] = {  # name → (function
     "max": (_largest, True),
 }
 FUNCTIONS = tuple(_FUNCTIONS)
+_VOCABULARY = f"numbers, names, + - * / ** ( ) and {', '.join(FUNCTIONS)}"
 
 
 class Step(Noun, frozen=True, kw_only=True):
-    """A line before it has been computed: `formula` may refer to inputs and to the lines above."""
+    """A line that is not computed yet: `formula` may refer to inputs and to the lines above."""
 
     name: str
     formula: str
@@ -93,36 +95,38 @@ class Step(Noun, frozen=True, kw_only=True):
 
 
 class Formula(NamedTuple):
-    """A checked formula. `names`: what it refers to, in order of appearance."""
+    """A checked formula. `names`: inputs and lines in the formula, in order of appearance."""
 
     text: str
     names: tuple[str, ...]
     compute: _Node
 
     def __call__(self, values: Values) -> Any:
-        """On numbers or draws; a draw that divides by zero becomes infinite or NaN, for quantiles
-        to outlive.
+        """The result for numbers or draws. A draw that divides by zero becomes infinite or NaN;
+        quantiles bear a few of them.
         """
         with np.errstate(all="ignore"):
             return self.compute(values)
 
     def value(self, values: Mapping[str, float], where: str) -> float:
-        """On numbers, strictly. Raises BadInput where the result is no finite number."""
+        """The result for numbers. Raises BadInput if the result is not a finite number."""
+        numbers = {name: np.float64(values[name]) for name in self.names}
         try:
             with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
-                found = float(self.compute({name: np.float64(values[name]) for name in self.names}))
+                result = float(self.compute(numbers))
         except FloatingPointError as error:
-            said = next((words for word, words in _MEANT.items() if word in str(error)), str(error))
+            text = str(error)
+            problem = next((words for word, words in _PROBLEMS.items() if word in text), text)
             raise BadInput(
-                where, f"{self.text!r} {said}", "an input is 0 or out of range"
+                where, f"{self.text!r} {problem}", "an input is 0 or out of range"
             ) from None
-        if not math.isfinite(found):
-            raise BadInput(where, f"{self.text!r} gives {found}", "an input is out of range")
-        return found
+        if not math.isfinite(result):
+            raise BadInput(where, f"{self.text!r} gives {result}", "an input is out of range")
+        return result
 
 
 def is_name(text: str) -> bool:
-    """Whether an input or a line may be called so."""
+    """Whether an input or a line may have this name."""
     return (
         bool(_NAME.fullmatch(text))
         and text not in _FUNCTIONS
@@ -132,7 +136,7 @@ def is_name(text: str) -> bool:
 
 
 def _parses(text: str) -> bool:
-    """False for Python's own words ('lambda', 'is')."""
+    """False for reserved words of Python ('lambda', 'is')."""
     try:
         return isinstance(ast.parse(text, mode="eval").body, ast.Name)
     except SyntaxError:
@@ -142,37 +146,37 @@ def _parses(text: str) -> bool:
 def parse(text: str, where: str) -> Formula:
     """The formula of a text.
 
-    Raises BadInput that says `where`, what is wrong, and what to write instead.
+    Raises BadInput with `where`, the problem, and the text to write instead.
     """
     joined = " ".join(text.split())
     if not joined:
         raise BadInput(where, "is empty", "a formula such as nodes * power_w * hours / 1e6")
     if len(joined) > MAX_LENGTH:
         raise BadInput(
-            where, f"is {len(joined)} characters long", f"at most {MAX_LENGTH}; split it into lines"
+            where,
+            f"is {len(joined)} characters long",
+            f"at most {MAX_LENGTH}; split the formula into lines",
         )
     foreign = _ALLOWED.sub("", joined)
     if foreign:
         raise BadInput(
-            where,
-            f"holds {foreign[0]!r}",
-            _HINTS.get(
-                foreign[0], f"only numbers, names, + - * / ** ( ) and {', '.join(FUNCTIONS)}"
-            ),
+            where, f"holds {foreign[0]!r}", _HINTS.get(foreign[0], f"only {_VOCABULARY}")
         )
     try:
-        with (
-            warnings.catch_warnings()
-        ):  # '1if' and the like would warn on stderr before they are refused here
+        # '1if' would print a warning on stderr before the refusal here
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(joined, mode="eval").body
     except SyntaxError as error:
         raise BadInput(
-            where, f"{_short(joined)} is no formula: {(error.msg or '').partition(';')[0].lower()}"
+            where,
+            f"{_short(joined)} is not a formula: {(error.msg or '').partition(';')[0].lower()}",
         ) from None
     except (ValueError, MemoryError, RecursionError, OverflowError):
         raise BadInput(
-            where, "is nested too deeply, or holds a number too long", "split it into lines"
+            where,
+            "is nested too deeply, or holds a number that is too long",
+            "split the formula into lines",
         ) from None
     _check_depth(tree, where)
     names: dict[str, None] = {}
@@ -185,55 +189,53 @@ def _short(text: str) -> str:
 
 
 def _check_depth(tree: ast.expr, where: str) -> None:
-    """Without recursion, which a hostile formula would exhaust."""
-    held: list[tuple[ast.AST, int]] = [(tree, 1)]
-    while held:
-        node, depth = held.pop()
+    """Raises BadInput for a deeply nested tree; a loop, because a hostile formula would exhaust a
+    recursion.
+    """
+    pending: list[tuple[ast.AST, int]] = [(tree, 1)]
+    while pending:
+        node, depth = pending.pop()
         if depth > MAX_DEPTH:
-            raise BadInput(where, f"is nested more than {MAX_DEPTH} deep", "split it into lines")
-        held += [
-            (child, depth + 1)
-            for child in ast.iter_child_nodes(node)
-            if isinstance(child, ast.expr)
-        ]
+            raise BadInput(
+                where, f"is nested more than {MAX_DEPTH} deep", "split the formula into lines"
+            )
+        children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+        pending += [(child, depth + 1) for child in children]
 
 
 def _build(node: ast.expr, where: str, names: dict[str, None]) -> _Node:
-    """A function of the values for one node of the tree; notes the names it meets."""
+    """A function of the values for a node of the tree; adds the names in the node to `names`."""
     if isinstance(node, ast.Constant):
         return _constant(node, where)
     if isinstance(node, ast.Name):
         return _named(node.id, where, names)
     if isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
-        change, inner = _UNARY[type(node.op)], _build(node.operand, where, names)
-        return lambda values: change(inner(values))
+        sign, inner = _UNARY[type(node.op)], _build(node.operand, where, names)
+        return lambda values: sign(inner(values))
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        join, left, right = (
-            _BINARY[type(node.op)],
-            _build(node.left, where, names),
-            _build(node.right, where, names),
-        )
+        operator = _BINARY[type(node.op)]
+        left, right = _build(node.left, where, names), _build(node.right, where, names)
         if isinstance(node.op, ast.Pow):
             _check_exponent(node.right, where)
-        return lambda values: join(left(values), right(values))
+        return lambda values: operator(left(values), right(values))
     if isinstance(node, ast.Call):
         return _call(node, where, names)
     raise BadInput(
         where,
         f"{_short(ast.unparse(node))} is not understood",
-        f"only numbers, names, + - * / ** ( ) and {', '.join(FUNCTIONS)}",
+        f"only {_VOCABULARY}",
     )
 
 
 def _constant(node: ast.Constant, where: str) -> _Node:
     if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-        raise BadInput(where, f"{node.value!r} is no number")
+        raise BadInput(where, f"{node.value!r} is not a number")
     try:
         number = np.float64(node.value)
     except OverflowError:
         number = np.float64(math.inf)
     if not math.isfinite(number):
-        raise BadInput(where, "holds a number too large")
+        raise BadInput(where, "holds a number that is too large")
     return lambda values: number
 
 
@@ -245,7 +247,9 @@ def _named(name: str, where: str, names: dict[str, None]) -> _Node:
 
 
 def _check_exponent(node: ast.expr, where: str) -> None:
-    """Of exponents that are written as a number; others overflow to 'too large' when computed."""
+    """Refuse a large exponent that is written as a number; a computed exponent overflows later,
+    with the message 'too large'.
+    """
     inner = node.operand if isinstance(node, ast.UnaryOp) else node
     if (
         isinstance(inner, ast.Constant)
@@ -262,7 +266,7 @@ def _check_exponent(node: ast.expr, where: str) -> None:
 def _call(node: ast.Call, where: str, names: dict[str, None]) -> _Node:
     called = node.func.id if isinstance(node.func, ast.Name) else _short(ast.unparse(node.func))
     if called not in _FUNCTIONS:
-        raise BadInput(where, f"{called} is no function here", f"have {', '.join(FUNCTIONS)}")
+        raise BadInput(where, f"{called} is not a function here", f"have {', '.join(FUNCTIONS)}")
     function, several = _FUNCTIONS[called]
     if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
         raise BadInput(where, f"{called} takes plain values only", f"{called}(a)")

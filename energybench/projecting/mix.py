@@ -1,14 +1,5 @@
-"""What comparisons give a scenario: one as it stands, several as the load of a fleet that runs them
-in stated shares of baseline node-hours.
-
-With shares w, speedups S, ratios R and powers P of the applications, the load behaves like one
-application with
-
-    S = 1 / Σ(w/S)        P_baseline = Σ(w·P_b)        P_candidate = Σ(w/S·P_c) / Σ(w/S)        R =
-                          Σ(w·P_b) / Σ(w·P_b/R)
-
-so that R = S · P_baseline / P_candidate again: the mean weighted by the baseline's energy
-(harmonic), which alone gives the energy saved.
+"""Inputs of a scenario from comparisons: from a single comparison unchanged; from several, as the
+load of a fleet that runs the applications in stated shares of baseline node-hours.
 """
 
 from __future__ import annotations
@@ -21,6 +12,7 @@ from energybench.analysis.uncertainty.effects import exact, scale
 from energybench.errors import BadInput
 from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Doubt, Estimate, Input
 from energybench.projecting.formula import Step
+from energybench.projecting.mix_lines import mean_lines, quantity_line
 
 QUANTITIES = {
     "energy_ratio": "",
@@ -33,13 +25,14 @@ QUANTITIES = {
 MAX_COMPARISONS = 40
 _IDLE = ("idle_power_baseline_w", "idle_power_candidate_w")
 _SHARE_SUM = 1e-6
-_CONSISTENT = (
-    0.02  # R against S·P_b/P_c of one comparison; they differ by how means over repeats are taken
-)
+# R against S·P_b/P_c of one comparison: they differ by the order of quotient and mean over repeats
+_CONSISTENT = 0.02
+
+_Quantities = Mapping[str, Estimate | None]  # quantity → value; None: not in the comparison
 
 
 class Measured(NamedTuple):
-    """What comparisons give: inputs by name, and the lines that mix them where there are several."""
+    """Inputs by name, the lines that mix the inputs of several comparisons, and doubts."""
 
     inputs: dict[str, Input]
     steps: tuple[Step, ...]
@@ -62,51 +55,26 @@ def measured(
     shares: Mapping[str, float],
     where: str,
 ) -> Measured:
-    """Inputs and lines for `wanted` (input name → quantity), of one comparison or more.
+    """Inputs and lines for `wanted` (input name → quantity), of one comparison or several.
 
     shares  application → share of baseline node-hours; empty: equal shares
-    An idle power that no comparison has is left out, for the scenario's own value to stand. Raises
-    BadInput.
+    An idle power that no comparison has is left out, so that the scenario's own value stands.
+    Raises BadInput.
     """
     _check(comparisons, where)
-    found = [_quantities(comparison, where) for comparison in comparisons]
-    weights = _shares(comparisons, shares, where)
+    quantities = [_quantities(comparison, where) for comparison in comparisons]
+    weights = _weights(comparisons, shares, where)
     doubts = tuple(
         doubt
-        for comparison, held in zip(comparisons, found, strict=True)
-        for doubt in _inconsistent(comparison, held)
+        for comparison, values in zip(comparisons, quantities, strict=True)
+        for doubt in _inconsistent(comparison, values)
     )
     if len(comparisons) == 1:
-        source = _source(comparisons[0])
-        made = {
-            name: held
-            for name, quantity in wanted.items()
-            if (held := found[0][quantity]) is not None
-        }
-        return Measured(
-            {
-                name: Input(name=name, value=held, unit=QUANTITIES[wanted[name]], source=source)
-                for name, held in made.items()
-            },
-            (),
-            doubts,
-        )
-    inputs = _application_inputs(comparisons, found, weights, bool(shares))
-    known = {
-        quantity: [i for i, held in enumerate(found, 1) if held[quantity] is not None]
-        for quantity in QUANTITIES
-    }
-    steps = [
-        Step(
-            name=name,
-            formula=_mixed(quantity, known[quantity]),
-            unit=QUANTITIES[quantity],
-            note=f"{quantity} of the mix of {len(comparisons)} applications",
-        )
-        for name, quantity in wanted.items()
-        if known[quantity]
-    ]
-    return Measured(inputs, (*steps, *_means(len(comparisons))), doubts)
+        inputs = _single(wanted, quantities[0], _source(comparisons[0]))
+        return Measured(inputs, (), doubts)
+    inputs = _application_inputs(comparisons, quantities, weights, bool(shares))
+    steps = (*_mixed(wanted, quantities), *mean_lines(len(comparisons)))
+    return Measured(inputs, steps, doubts)
 
 
 def _check(comparisons: Sequence[Comparison], where: str) -> None:
@@ -120,21 +88,24 @@ def _check(comparisons: Sequence[Comparison], where: str) -> None:
             raise BadInput(
                 where,
                 f"was given the comparison {label(comparisons[i])} twice",
-                "each application once",
+                "give each application once",
             )
     boundaries = dict.fromkeys(comparison.boundary for comparison in comparisons)
     if len(boundaries) > 1:
         raise BadInput(
             where,
-            f"the comparisons have other boundaries: {', '.join(boundaries)}",
+            f"the comparisons have different boundaries: {', '.join(boundaries)}",
             "measure all at one boundary",
         )
+
+
+# ---------------------------------------------------------------- one comparison
 
 
 def _quantities(comparison: Comparison, where: str) -> dict[str, Estimate | None]:
     """The quantities, node for node.
 
-    Raises BadInput where one besides the idle powers is missing or not positive.
+    Raises BadInput if a quantity besides the idle powers is missing or not positive.
     """
     hours, speedup = comparison.node_hours, comparison.speedup
     if min(hours) <= 0 or speedup.value <= 0:
@@ -143,178 +114,143 @@ def _quantities(comparison: Comparison, where: str) -> dict[str, Estimate | None
             f"the comparison {label(comparison)} has no node-hours",
             "measure both sides again",
         )
-    found: dict[str, Estimate | None] = {
+    # T_b·n_b / T_c·n_c: the sides may have used different numbers of nodes
+    node_for_node = hours[0] / hours[1] / speedup.value
+    quantities: dict[str, Estimate | None] = {
         "energy_ratio": comparison.energy_ratio,
-        "speedup": scale(
-            speedup, hours[0] / hours[1] / speedup.value
-        ),  # T_b·n_b / T_c·n_c: the sides may have used other numbers of nodes
+        "speedup": scale(speedup, node_for_node),
     }
     for i, side in enumerate(("baseline", "candidate")):
-        found[f"power_{side}_w"], found[f"idle_power_{side}_w"] = (
-            comparison.power_w[i],
-            comparison.idle_power_w[i],
-        )
-    for quantity, held in found.items():
-        if quantity not in _IDLE and (held is None or held.value <= 0):
+        quantities[f"power_{side}_w"] = comparison.power_w[i]
+        quantities[f"idle_power_{side}_w"] = comparison.idle_power_w[i]
+    for quantity, value in quantities.items():
+        if quantity not in _IDLE and (value is None or value.value <= 0):
             raise BadInput(
                 where,
                 f"the comparison {label(comparison)} has no {quantity}",
                 "measure both sides with a sensor: `energybench doctor`",
             )
-    return found
+    return quantities
 
 
 def _source(comparison: Comparison) -> str:
-    return (
-        f"{TIME_X_ASSUMED_POWER if assumed(comparison) else 'measured'}: {label(comparison)}, boundary "
-        f"{comparison.boundary}"
-    )
+    method = TIME_X_ASSUMED_POWER if assumed(comparison) else "measured"
+    return f"{method}: {label(comparison)}, boundary {comparison.boundary}"
 
 
-def _inconsistent(comparison: Comparison, held: Mapping[str, Estimate | None]) -> list[Doubt]:
-    ratio, speedup, above, below = (
-        held[name] for name in ("energy_ratio", "speedup", "power_baseline_w", "power_candidate_w")
-    )
-    if ratio is None or speedup is None or above is None or below is None:
+def _inconsistent(comparison: Comparison, quantities: _Quantities) -> list[Doubt]:
+    ratio, speedup = quantities["energy_ratio"], quantities["speedup"]
+    baseline_w, candidate_w = quantities["power_baseline_w"], quantities["power_candidate_w"]
+    if ratio is None or speedup is None or baseline_w is None or candidate_w is None:
         return []
-    product = speedup.value * above.value / below.value
+    product = speedup.value * baseline_w.value / candidate_w.value
     if abs(product - ratio.value) <= _CONSISTENT * ratio.value:
         return []
     message = (
         f"{label(comparison)}: the energy ratio is {ratio.value:.3g}, speedup and powers give "
         f"{product:.3g}"
     )
-    return [
-        Doubt(
-            code="ratio-inconsistent",
-            message=message,
-            remedy="compare the runs again; the projection uses speedup and powers where it has them",
-        )
-    ]
+    remedy = "compare the runs again; the projection prefers speedup and powers to the energy ratio"
+    return [Doubt(code="ratio-inconsistent", message=message, remedy=remedy)]
+
+
+def _single(wanted: Mapping[str, str], quantities: _Quantities, source: str) -> dict[str, Input]:
+    inputs = {}
+    for name, quantity in wanted.items():
+        value = quantities[quantity]
+        if value is not None:
+            inputs[name] = Input(name=name, value=value, unit=QUANTITIES[quantity], source=source)
+    return inputs
 
 
 # ---------------------------------------------------------------- several applications
 
 
-def _shares(
+def _weights(
     comparisons: Sequence[Comparison], shares: Mapping[str, float], where: str
 ) -> list[float]:
-    """Of baseline node-hours, in the order of the comparisons; equal where none are stated."""
+    """Shares of baseline node-hours, in the order of the comparisons; equal if none are stated."""
     if not shares:
         return [1 / len(comparisons)] * len(comparisons)
-    found: list[float | None] = [None] * len(comparisons)
+    weights: dict[int, float] = {}
     for name, share in shares.items():
-        matches = [i for i, comparison in enumerate(comparisons) if _is(comparison, name)]
-        if len(matches) != 1 or found[matches[0]] is not None:
-            said = (
-                "fits no comparison"
-                if not matches
-                else "fits several comparisons"
-                if len(matches) > 1
-                else "names a comparison that has its share already"
-            )
-            raise BadInput(
-                f"{where}: mix.{name}",
-                said,
-                "the labels are " + ", ".join(label(comparison) for comparison in comparisons),
-            )
-        found[matches[0]] = share
-    for comparison, share_of in zip(comparisons, found, strict=True):
-        if share_of is None:
+        weights[_comparison_named(name, comparisons, weights, where)] = share
+    for i, comparison in enumerate(comparisons):
+        if i not in weights:
             raise BadInput(
                 f"{where}: mix",
                 f"gives no share to {label(comparison)}",
                 "name every application, or none for equal shares",
             )
-    total = sum(share for share in found if share is not None)
+    total = sum(weights[i] for i in range(len(comparisons)))
     if abs(total - 1) > _SHARE_SUM:
         raise BadInput(
             f"{where}: mix",
             f"adds up to {total:g}",
             "shares of the baseline's node-hours add up to 1",
         )
-    return [share for share in found if share is not None]
+    return [weights[i] for i in range(len(comparisons))]
 
 
-def _is(comparison: Comparison, name: str) -> bool:
-    """Whether `name` is a label of the comparison, or the word both labels begin with ('milc' of
-    'milc cpu' and 'milc cuda').
+def _comparison_named(
+    name: str, comparisons: Sequence[Comparison], weights: Mapping[int, float], where: str
+) -> int:
+    """The position of the only comparison that fits a name of [mix]. Raises BadInput if several
+    fit, or none, or if the comparison has a share already.
     """
-    begins = re.compile(re.escape(name) + r"(?![A-Za-z0-9_])")
+    matches = [i for i, comparison in enumerate(comparisons) if _is_called(comparison, name)]
+    if len(matches) == 1 and matches[0] not in weights:
+        return matches[0]
+    problem = "names a comparison that has its share already"
+    if not matches:
+        problem = "fits no comparison"
+    elif len(matches) > 1:
+        problem = "fits several comparisons"
+    labels = ", ".join(label(comparison) for comparison in comparisons)
+    raise BadInput(f"{where}: mix.{name}", problem, f"the labels are {labels}")
+
+
+def _is_called(comparison: Comparison, name: str) -> bool:
+    """Whether `name` is a label of the comparison, or the word at the beginning of both labels
+    ('milc' of 'milc cpu' and 'milc cuda').
+    """
+    word = re.compile(re.escape(name) + r"(?![A-Za-z0-9_])")
     return name in (*comparison.labels, label(comparison)) or all(
-        begins.match(side) for side in comparison.labels
+        word.match(side) for side in comparison.labels
     )
 
 
 def _application_inputs(
     comparisons: Sequence[Comparison],
-    found: Sequence[Mapping[str, Estimate | None]],
+    quantities: Sequence[_Quantities],
     weights: Sequence[float],
     stated: bool,
 ) -> dict[str, Input]:
+    """Share and quantities of every application, by names that end in its number (from 1)."""
+    prefix = "[mix]" if stated else "equal shares, none were stated"
     inputs: dict[str, Input] = {}
-    for i, (comparison, held, weight) in enumerate(
-        zip(comparisons, found, weights, strict=True), 1
-    ):
-        source = (
-            f"[mix]: {label(comparison)}"
-            if stated
-            else f"equal shares, none were stated: {label(comparison)}"
+    applications = zip(comparisons, quantities, weights, strict=True)
+    for i, (comparison, values, weight) in enumerate(applications, 1):
+        inputs[f"share_{i}"] = Input(
+            name=f"share_{i}",
+            value=exact(weight),
+            unit="",
+            source=f"{prefix}: {label(comparison)}",
         )
-        inputs[f"share_{i}"] = Input(name=f"share_{i}", value=exact(weight), unit="", source=source)
-        for quantity, unit in QUANTITIES.items():
-            value = held[quantity]
-            if value is not None:
-                inputs[f"{quantity}_{i}"] = Input(
-                    name=f"{quantity}_{i}", value=value, unit=unit, source=_source(comparison)
-                )
+        numbered = {f"{quantity}_{i}": quantity for quantity in QUANTITIES}
+        inputs.update(_single(numbered, values, _source(comparison)))
     return inputs
 
 
-def _sum(terms: str, which: Sequence[int]) -> str:
-    return "(" + " + ".join(terms.replace("#", str(i)) for i in which) + ")"
+def _mixed(wanted: Mapping[str, str], quantities: Sequence[_Quantities]) -> list[Step]:
+    """A line for each wanted quantity that at least one application has."""
+    steps = []
+    for name, quantity in wanted.items():
+        numbers = [i for i, values in enumerate(quantities, 1) if values[quantity] is not None]
+        if numbers:
+            unit = QUANTITIES[quantity]
+            steps.append(quantity_line(name, quantity, unit, numbers, len(quantities)))
+    return steps
 
 
-def _mixed(quantity: str, which: Sequence[int]) -> str:
-    """Formula of a quantity of the mix, from those of the applications in `which`."""
-    if quantity == "speedup":
-        return f"1 / {_sum('share_# / speedup_#', which)}"
-    if quantity == "energy_ratio":
-        return (
-            f"{_sum('share_# * power_baseline_w_#', which)} / "
-            f"{_sum('share_# * power_baseline_w_# / energy_ratio_#', which)}"
-        )
-    if quantity == "power_candidate_w":
-        return (
-            f"{_sum('share_# / speedup_# * power_candidate_w_#', which)} / "
-            f"{_sum('share_# / speedup_#', which)}"
-        )
-    return f"{_sum(f'share_# * {quantity}_#', which)} / {_sum('share_#', which)}"
-
-
-def _means(count: int) -> list[Step]:
-    """Three means of the energy ratios, each by its name: only the energy-weighted one gives the
-    energy saved.
-    """
-    which = range(1, count + 1)
-    product = " * ".join(f"energy_ratio_{i}" for i in which)
-    return [
-        Step(
-            name="ratio_arithmetic_mean",
-            formula=f"{_sum('energy_ratio_#', which)} / {count}",
-            note="arithmetic mean of the energy ratios",
-        ),
-        Step(
-            name="ratio_geometric_mean",
-            formula=f"({product}) ** (1 / {count})",
-            note="geometric mean of the energy ratios",
-        ),
-        Step(
-            name="ratio_energy_weighted",
-            formula=_mixed("energy_ratio", which),
-            note="energy-weighted (harmonic) mean: total energy over total energy",
-        ),
-    ]
-
-
-__all__ = ["TIME_X_ASSUMED_POWER", "QUANTITIES", "Measured", "assumed", "label", "measured"]
+__all__ = ["QUANTITIES", "Measured", "assumed", "label", "measured"]

@@ -1,3 +1,3 @@
-"""Thousands of synthetic experiments in virtual time through the real analysis: how far off it is,
-and whether its intervals cover.
+"""Thousands of synthetic experiments in virtual time through the real analysis: the errors of its
+results, and the coverage of its intervals.
 """

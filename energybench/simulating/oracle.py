@@ -1,9 +1,9 @@
-"""The narrowest honest interval: what somebody would state who knows the sensor, but not the truth
-and not the scatter.
+"""The narrowest honest interval: the interval of an oracle that knows the sensor, but neither the
+truth nor the scatter.
 
-It knows the distribution of the gain, and from the cell's own experiments how far the sensor is off
-on this kind of load (gain and scatter taken out); with several repeats it takes Student's factor on
-the true scatter.
+The oracle knows the distribution of the gain, and from the experiments of the cell the errors of
+the sensor on this kind of load (without gain and scatter). With several repeats, the oracle applies
+Student's factor to the true scatter.
 """
 
 from __future__ import annotations
@@ -15,66 +15,61 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from energybench.analysis.arrays import Floats
 from energybench.analysis.uncertainty.effects import CONFIDENCE
 from energybench.simulating.experiment import FIELDS, Outcomes
-from energybench.simulating.sensors import GainMode, Prior
+from energybench.simulating.sensors import GainMode, PriorMode
 
-Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-_DRAWS = 2000  # of each experiment's sum; its 95 % half-width is then good to about 2 %
-# sensor errors that make a distribution of a sort; a level of repeats with fewer borrows those of
-# the whole cell
+_DRAWS = 2000  # draws for an experiment: the 95 % half-width is then good to about 2 %
+# The least number of sensor errors that serves as a distribution; a level of repeats with fewer
+# takes the sensor errors of the whole cell.
 _ENOUGH = 20
 
 
 def oracle_half_widths(
-    outcomes: Outcomes, levels: Sequence[str], prior: Prior, mode: GainMode
+    outcomes: Outcomes, levels: Sequence[str], prior: PriorMode, mode: GainMode
 ) -> Floats:
-    """95 % half-width in J for each experiment of one cell; NaN where the cell has too few sensor
-    errors to know it by.
+    """95 % half-width in J for each experiment of one cell; NaN if the cell has too few sensor
+    errors for a distribution.
     """
-    of = {name: outcomes[:, i] for i, name in enumerate(FIELDS)}
-    made = np.full(len(outcomes), np.nan)
-    rng = np.random.Generator(
-        np.random.Philox(0)
-    )  # the same draws in every cell: the oracle is a function of the outcomes
+    columns = {name: outcomes[:, i] for i, name in enumerate(FIELDS)}
+    half_widths = np.full(len(outcomes), np.nan)
+    # the same draws in every cell: the oracle is a function of the outcomes
+    rng = np.random.Generator(np.random.Philox(0))
     gains = np.zeros(_DRAWS) if mode == "1" else prior.u_rel * _spread(prior.distribution)
-    for outage in (
-        0.0,
-        1.0,
-    ):  # that the sensor was away is plain to see, and makes another sensor of it
-        alike = of["outage"] == outage
+    # an outage is visible in the samples, and the sensor then has a different distribution
+    for outage in (0.0, 1.0):
+        same_outage = columns["outage"] == outage
         for level in range(len(levels)):
-            mine = alike & (of["level"] == level)
-            errors = _known(of["sensor_rel"], mine, alike)
-            if not mine.any() or not errors.size:
+            same_level = same_outage & (columns["level"] == level)
+            errors = _sensor_errors(columns["sensor_rel"], same_level, same_outage)
+            if not same_level.any() or not errors.size:
                 continue
             common = rng.permutation(gains) + rng.permutation(np.quantile(errors, _probabilities()))
-            for n in np.unique(of["repeats"][mine]):
-                these = np.flatnonzero(mine & (of["repeats"] == n))
-                own = (
-                    rng.permutation(_student(int(n) - 1)) / math.sqrt(n)
-                    if n >= 2
-                    else np.zeros(_DRAWS)
-                )
+            for n in np.unique(columns["repeats"][same_level]):
+                rows = np.flatnonzero(same_level & (columns["repeats"] == n))
+                scatter = np.zeros(_DRAWS)
+                if n >= 2:
+                    scatter = rng.permutation(_student(int(n) - 1)) / math.sqrt(n)
                 low, high = np.quantile(
-                    common + np.outer(of["scatter_rel"][these], own),
+                    common + np.outer(columns["scatter_rel"][rows], scatter),
                     ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2),
                     axis=1,
                 )
-                made[these] = (high - low) / 2 * of["truth_j"][these]
-    return made
+                half_widths[rows] = (high - low) / 2 * columns["truth_j"][rows]
+    return half_widths
 
 
-def _known(errors: Floats, mine: Flags, alike: Flags) -> Floats:
-    """The sensor errors of this level of repeats, or of all levels where those are too few; none
-    where all are.
+def _sensor_errors(errors: Floats, same_level: Flags, same_outage: Flags) -> Floats:
+    """The sensor errors of a level of repeats; of all levels if a single level has too few; empty
+    if all levels together have too few.
     """
-    for chosen in (mine, alike):
-        known = errors[chosen & np.isfinite(errors)]
-        if known.size >= _ENOUGH:
-            return known
+    for rows in (same_level, same_outage):
+        finite = errors[rows & np.isfinite(errors)]
+        if finite.size >= _ENOUGH:
+            return finite
     return np.empty(0)
 
 

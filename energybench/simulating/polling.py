@@ -1,8 +1,8 @@
-"""When `run` polls, as arrays: base grid, bursts around the edges, each poll a little late. No
-clock is asked.
+"""The times at which `run` polls, as arrays: base grid, bursts around the edges, and a little
+lateness for every poll. No clock is read.
 
-The numbers are those of measuring/sampler.py, session.py and stagger.py, which this package does
-not import; a test holds the two together.
+The constants repeat measuring/sampler.py, session.py and stagger.py, which this package does not
+import; a test compares the two.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from energybench.analysis.arrays import Floats
 
 BASE_PERIOD_S = 0.1
 BURST_PERIOD_S = 0.005
@@ -24,16 +23,14 @@ GOLDEN = (math.sqrt(5) - 1) / 2  # spreads the starts of the repeats evenly over
 LATE_S = 1e-3  # mean lateness of a poll: a wake-up on a busy host takes 0.1-2 ms
 LATEST_S = 4.5e-3  # below the burst's period, so that no poll is skipped
 LEAD_S = 1.0  # set-up and warm-up before the first repeat, polled at the base rate
-NOTICE_S = (
-    3e-4  # at most so much passes between the worker's clock and ours at either end of the work
-)
-CHECK_S = 0.3  # at most so long the check after a repeat takes
+NOTICE_S = 3e-4  # at most, between the edge of the work and its notice by the sampler
+CHECK_S = 0.3  # at most, for the check after a repeat
 
 
 class Schedule(NamedTuple):
-    """When the sensors were read, and when each repeat began and ended.
+    """Times of the polls, and of the start and end of every repeat.
 
-    All s of virtual time; polls_s ascends, shape [n]; the others [repeats].
+    Seconds of virtual time; polls_s ascends, shape [n]; starts_s and ends_s have shape [repeats].
     """
 
     polls_s: Floats
@@ -42,17 +39,15 @@ class Schedule(NamedTuple):
 
 
 def edge_s(update_period_s: float) -> float:
-    """How long a burst lasts for this slowest stated update period."""
-    return (
-        min(EDGE_PERIODS * update_period_s, LONGEST_BURST_S)
-        if update_period_s > BURST_PERIOD_S
-        else 2 * BURST_PERIOD_S
-    )
+    """Length of a burst for sensors whose slowest stated update period is this."""
+    if update_period_s <= BURST_PERIOD_S:
+        return 2 * BURST_PERIOD_S
+    return min(EDGE_PERIODS * update_period_s, LONGEST_BURST_S)
 
 
 class Stagger(NamedTuple):
-    """A part-time sensor's ticks, over whose period the starts are spread. repeats: how many there
-    will be, None where a rule stops them.
+    """The ticks of a part-time sensor; the starts of repeats are spread over their period. repeats:
+    their number, None with a stopping rule.
     """
 
     period_s: float
@@ -60,15 +55,15 @@ class Stagger(NamedTuple):
     repeats: int | None
 
     def start_s(self, number: int, after_s: float) -> float:
-        """When repeat `number` is to start, at the earliest after this time."""
+        """The earliest start of repeat `number` after this time."""
         phase = number / self.repeats if self.repeats else number * GOLDEN % 1
         first = self.tick_s + phase * self.period_s
         return first + math.ceil((after_s - first) / self.period_s) * self.period_s
 
 
 class Poller:
-    """A sampler without a clock: takes times, gives the polls of a burst or of the base grid, and
-    the time it ends at.
+    """A sampler without a clock: from a start time, adds the polls of a burst or of the base grid,
+    and returns the end time.
     """
 
     def __init__(self, origin_s: float, rng: np.random.Generator) -> None:
@@ -79,7 +74,7 @@ class Poller:
         return np.minimum(self._rng.exponential(LATE_S, count), LATEST_S)
 
     def burst(self, now_s: float, seconds: float, done_s: float = math.inf) -> float:
-        """Polls every 5 ms for so long, or until the work is done; the first is at once."""
+        """Poll every 5 ms for `seconds`, or until the work is done; the first poll is immediate."""
         steps = np.full(max(math.ceil(seconds / BURST_PERIOD_S - 1e-6), 0) + 1, BURST_PERIOD_S)
         steps[0] = now_s
         due = np.add.accumulate(steps)
@@ -91,16 +86,12 @@ class Poller:
         return float(min(times[within], done_s))
 
     def base(self, now_s: float, done_s: float, until_s: float = math.inf) -> float:
-        """Polls at 10 Hz on the fixed grid until the work is done, or until a time."""
+        """Poll at 10 Hz on the fixed grid until the work is done, or until a time."""
         first = math.floor((now_s - self.origin_s) / BASE_PERIOD_S) + 1
-        due = (
-            self.origin_s
-            + np.arange(
-                first, math.ceil((min(done_s, until_s) - self.origin_s) / BASE_PERIOD_S) + 1
-            )
-            * BASE_PERIOD_S
-        )
-        times = due[due < until_s] + self._late(due.size)[: int((due < until_s).sum())]
+        last = math.ceil((min(done_s, until_s) - self.origin_s) / BASE_PERIOD_S)
+        due = self.origin_s + np.arange(first, last + 1) * BASE_PERIOD_S
+        count = int((due < until_s).sum())
+        times = due[:count] + self._late(due.size)[:count]
         times = times[times < done_s]
         self.polls.append(times)
         return max(now_s, min(done_s, until_s), float(times[-1]) if times.size else now_s)
@@ -113,8 +104,8 @@ def schedule(
     rng: np.random.Generator,
     outside_s: float = 0.0,
 ) -> Schedule:
-    """The polls of a `run` whose repeats last so long, from virtual time 0. outside_s: polled
-    before and after each, where a sensor smears.
+    """The polls of a `run` with repeats of these durations, from virtual time 0. outside_s: time
+    polled before and after a repeat, for a sensor that averages over several periods.
     """
     poller = Poller(0.0, rng)
     now = poller.base(0.0, LEAD_S * rng.uniform(0.5, 1.5))
@@ -138,12 +129,12 @@ def schedule(
 def approach(
     poller: Poller, now: float, number: int, edge: float, stagger: Stagger | None
 ) -> float:
-    """Fast up to the start of repeat `number`, which is spread over the period of a part-time
-    sensor.
+    """Poll fast up to the start of repeat `number`. Starts are spread over the period of a
+    part-time sensor.
     """
     if stagger is None:
         return poller.burst(now, edge * (1 + (number * GOLDEN) % 1 / 2))
     now = poller.burst(now, edge)
-    at = stagger.start_s(number, now + 2 * BURST_PERIOD_S)
-    now = poller.burst(now, at - now - 2 * BURST_PERIOD_S)
-    return poller.base(now, math.inf, at)
+    start_s = stagger.start_s(number, now + 2 * BURST_PERIOD_S)
+    now = poller.burst(now, start_s - now - 2 * BURST_PERIOD_S)
+    return poller.base(now, math.inf, start_s)

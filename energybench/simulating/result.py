@@ -1,39 +1,37 @@
-"""What a study found, as one document: cells, what they show together, and what is only for
-comparison.
+"""The document of a study: figures of cells, figures of groups of cells, and sensors whose stated
+prior is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from energybench.model import Noun
-from energybench.simulating.experiment import Settings
-from energybench.simulating.study import Figures, Table, figures, level_order
+from energybench.simulating.experiment import StudySettings
+from energybench.simulating.study import CellFigures, OutcomeTable, figures, level_order
 
-FEW = 400  # experiments a cell, below which one cell's coverage is known to 2 % at best (binomial)
-FLAGGED = 0.5  # of its experiments that the analysis calls unusable: beyond it so is the cell
-POOR = 0.90  # coverage below which a cell is counted as poor
+# With fewer experiments a cell, the coverage of a cell is known to no better than 2 % (binomial).
+FEW = 400
+FLAGGED = 0.5  # a cell is flagged if the analysis calls a larger share of its experiments unusable
+POOR = 0.90  # a cell with lower coverage is counted as poor
 
 
 class Group(Noun, frozen=True, kw_only=True):
-    """Figures of one cell or of several together.
-
-    Relative to the truth; None: does not apply, or nothing usable.
-    """
+    """Figures of a cell, or of several cells; None: the property varies within the group."""
 
     sensor: str | None = None
     wave: str | None = None
     window_s: float | None = None
     repeats: str | None = None
     gain: str
-    figures: Figures
+    figures: CellFigures
 
 
 class Simulation(Noun, frozen=True, kw_only=True):
     """A study.
 
-    `apart`: sensors whose stated prior is wrong; they are in none of the other figures.
+    `apart`: sensors whose stated prior is wrong; no figure outside `apart` includes them.
     """
 
     schema: Literal["energybench-simulation/1"] = "energybench-simulation/1"
@@ -41,7 +39,7 @@ class Simulation(Noun, frozen=True, kw_only=True):
     gain: str
     experiments_per_cell: int
     repeats: tuple[str, ...]
-    overall: Figures
+    overall: CellFigures
     poor_cells: int
     flagged_cells: int
     cells: tuple[Group, ...]
@@ -52,51 +50,38 @@ class Simulation(Noun, frozen=True, kw_only=True):
     apart: tuple[Group, ...]
 
 
-def simulation(tables: Sequence[Table], settings: Settings, gain: str, count: int) -> Simulation:
-    """The document of these cells: those with another gain than `gain` stand apart."""
+def simulation(
+    tables: Sequence[OutcomeTable], settings: StudySettings, gain: str, count: int
+) -> Simulation:
+    """The document of these cells; cells with a gain other than `gain` stand apart."""
     main = [table for table in tables if table.cell.gain == gain]
     cells = tuple(_cell(table) for table in main)
-    by_repeats = [
-        Group(repeats=level, gain=gain, figures=figures(main, level, settings.levels))
-        for level in sorted(settings.levels, key=level_order)
-    ]
     return Simulation(
         seed=settings.seed,
         gain=gain,
         experiments_per_cell=count,
         repeats=settings.levels,
         overall=figures(main),
-        poor_cells=sum(
-            cell.figures.coverage is not None and cell.figures.coverage < POOR for cell in cells
-        ),
-        flagged_cells=sum(
-            cell.figures.flagged > FLAGGED * cell.figures.experiments for cell in cells
-        ),
+        poor_cells=sum(_poor(cell.figures) for cell in cells),
+        flagged_cells=sum(_flagged(cell.figures) for cell in cells),
         cells=cells,
-        by_sensor=tuple(
-            Group(
-                sensor=name, gain=gain, figures=figures([t for t in main if t.cell.sensor == name])
-            )
-            for name in _once(t.cell.sensor for t in main)
-        ),
-        by_wave=tuple(
-            Group(wave=name, gain=gain, figures=figures([t for t in main if t.cell.wave == name]))
-            for name in _once(t.cell.wave for t in main)
-        ),
-        by_window=tuple(
-            Group(
-                window_s=window,
-                gain=gain,
-                figures=figures([t for t in main if t.cell.window_s == window]),
-            )
-            for window in sorted({t.cell.window_s for t in main})
-        ),
-        by_repeats=tuple(group for group in by_repeats if group.figures.experiments),
+        by_sensor=_groups(main, gain, "sensor"),
+        by_wave=_groups(main, gain, "wave"),
+        by_window=_by_window(main, gain),
+        by_repeats=_by_repeats(main, gain, settings.levels),
         apart=tuple(_cell(table) for table in tables if table.cell.gain != gain),
     )
 
 
-def _cell(table: Table) -> Group:
+def _poor(cell: CellFigures) -> bool:
+    return cell.coverage is not None and cell.coverage < POOR
+
+
+def _flagged(cell: CellFigures) -> bool:
+    return cell.flagged > FLAGGED * cell.experiments
+
+
+def _cell(table: OutcomeTable) -> Group:
     cell = table.cell
     return Group(
         sensor=cell.sensor,
@@ -107,5 +92,29 @@ def _cell(table: Table) -> Group:
     )
 
 
-def _once(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+def _groups(
+    tables: Sequence[OutcomeTable], gain: str, name: Literal["sensor", "wave", "window_s"]
+) -> tuple[Group, ...]:
+    """A group for every value of a property of the cells, in order of appearance."""
+    members: dict[Any, list[OutcomeTable]] = {}
+    for table in tables:
+        members.setdefault(getattr(table.cell, name), []).append(table)
+    return tuple(
+        Group(gain=gain, figures=figures(group), **{name: value})
+        for value, group in members.items()
+    )
+
+
+def _by_window(tables: Sequence[OutcomeTable], gain: str) -> tuple[Group, ...]:
+    return _groups(sorted(tables, key=lambda table: table.cell.window_s), gain, "window_s")
+
+
+def _by_repeats(
+    tables: Sequence[OutcomeTable], gain: str, levels: Sequence[str]
+) -> tuple[Group, ...]:
+    """A group for every level of repeats that occurs."""
+    groups = [
+        Group(repeats=level, gain=gain, figures=figures(tables, level, levels))
+        for level in sorted(levels, key=level_order)
+    ]
+    return tuple(group for group in groups if group.figures.experiments)

@@ -1,8 +1,8 @@
-"""Simulated sensors: what a channel states of itself, and what the sensor really does, kept apart.
+"""Simulated sensors, with their stated timing and their true behaviour kept apart.
 
-A row states what the collector of that family states (collectors/nvml.py, rapl.py, pm_counters.py)
-and does what has been published or reported of it. Every experiment draws the sensor's phase, its
-gain from the stated prior (or another one) and its lag.
+A row states the timing of a collector (nvml_channels.py, rapl.py, pm_counters.py), and behaves
+as published or reported for the sensor. Every experiment draws the phase and the lag of the sensor,
+and the gain from the stated prior (or, on purpose, from a wrong prior).
 """
 
 from __future__ import annotations
@@ -12,27 +12,21 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from energybench.model import BoundaryName, Channel, Gain, Kind, Trace
-from energybench.simulating.waves import Load
+from energybench.model import BoundaryName, Channel, Gain, Kind
 
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 GainMode = Literal["prior", "1", "wide", "biased"]
 
-LAG_U_S = 0.1 / math.sqrt(
-    12.0
-)  # as collectors/nvml.py states it: rectangular within half a period of 0.1 s
+# as in collectors/nvml_channels.py: rectangular within half a period of 0.1 s
+LAG_U_S = 0.1 / math.sqrt(12.0)
 BIAS = -0.055  # of an A100 against a meter: arXiv 2312.02741
 RAPL_WRAP = 262_143_328_850  # the usual max_energy_range_uj: kernel documentation of powercap
-BOARD_MAX_W = 1000.0  # the largest board limit sold; what no real reading exceeds
-PACKAGE_MAX_W = 1000.0  # as collectors/rapl.py states it
+BOARD_MAX_W = 1000.0  # the largest limit of a board on sale: no real reading exceeds it
+PACKAGE_MAX_W = 1000.0  # as in collectors/rapl.py
 
 
 class Stated(NamedTuple):
-    """What the channel says of its timing, s."""
+    """The timing that a channel states, s."""
 
     period_s: float
     window_s: float = 0.0
@@ -41,16 +35,18 @@ class Stated(NamedTuple):
 
 
 class Does(NamedTuple):
-    """What the sensor does. sees_s: of a power reading the mean over so long; of a counter how much
-    of each period it integrates (0: all).
+    """The true behaviour of a sensor.
+
+    sees_s   a power reading is the mean over this time; a counter integrates this part of every
+             period (0: the whole period)
+    lags     by a lag drawn within the stated uncertainty
+    stamped  readings carry the time of publication, not the time of the poll
     """
 
     period_s: float
     sees_s: float = 0.0
-    lags: bool = False  # by a lag drawn within the stated uncertainty
-    stamped: bool = (
-        False  # readings carry the time they were published at, not the one they were read at
-    )
+    lags: bool = False
+    stamped: bool = False
 
 
 class Dial(NamedTuple):
@@ -65,14 +61,14 @@ class Dial(NamedTuple):
 
 
 class Sensor(NamedTuple):
-    """A row: the channels that one device offers. scale: its size against one accelerator board."""
+    """A row: the channels of one device. scale: power relative to one accelerator board."""
 
     name: str
     about: str
     collector: str
     prior: str  # row of data/priors.toml
     dials: tuple[Dial, ...]
-    # a package's counter is read as a board's is: the boundary `device` takes either
+    # the counter of a package is read like the counter of a board: the boundary `device` takes both
     component: str = "gpu.board"
     boundary: BoundaryName = "device"
     max_power_w: float | None = BOARD_MAX_W
@@ -119,8 +115,8 @@ SENSORS: Mapping[str, Sensor] = {
             "nvml.gain",
             (_AVERAGE,),
         ),
-        # Older boards update faster than the 100 ms that the collector states: 10 ms were reported
-        # (ml.energy), 20 ms is taken here.
+        # Older boards update faster than the stated 100 ms: 10 ms were reported (ml.energy), 20 ms
+        # is taken here.
         Sensor(
             "v100",
             "counter every 20 ms, stated as 100 ms",
@@ -128,12 +124,12 @@ SENSORS: Mapping[str, Sensor] = {
             "nvml.gain",
             (Dial("energy", "counter", 1e-3, Stated(0.1), Does(0.02)),),
         ),
-        # Nobody has published whether the counter integrates all energy or what its power reading
-        # sees (zeus issue 181): here the latter.
+        # It is not published whether the counter integrates all energy or adds up the samples of
+        # the power reading (zeus issue 181): here the counter adds up the samples.
         Sensor(
             "sampled-counter",
-            "counter every 100 ms of what its 25 ms samples see, not stated, and the samples "
-            "beside it",
+            "counter every 100 ms that adds up samples of 25 ms, without stating so, and the "
+            "samples beside it",
             "nvml",
             "nvml.gain",
             (
@@ -166,33 +162,30 @@ SENSORS: Mapping[str, Sensor] = {
 }
 
 
-class Prior(NamedTuple):
+class PriorMode(NamedTuple):
     """A gain's stated relative standard uncertainty and its distribution."""
 
     u_rel: float
     distribution: Literal["normal", "rectangular"]
 
 
-def draw_gain(prior: Prior, mode: GainMode, rng: np.random.Generator) -> float:
-    """What this sensor shows over the truth. wide: spread twice as wide as stated; biased: spread
-    as stated about -5.5 %.
+def draw_gain(prior: PriorMode, mode: GainMode, rng: np.random.Generator) -> float:
+    """Reading over truth. wide: spread twice as wide as stated; biased: spread as stated, about
+    -5.5 %.
     """
-    standard = (
-        rng.standard_normal()
-        if prior.distribution == "normal"
-        else rng.uniform(-math.sqrt(3.0), math.sqrt(3.0))
-    )
+    if prior.distribution == "normal":
+        standard = float(rng.standard_normal())
+    else:
+        standard = float(rng.uniform(-math.sqrt(3.0), math.sqrt(3.0)))
     if mode == "1":
         return 1.0
-    return (
-        1
-        + (2 if mode == "wide" else 1) * prior.u_rel * float(standard)
-        + (BIAS if mode == "biased" else 0.0)
-    )
+    width = 2 if mode == "wide" else 1
+    bias = BIAS if mode == "biased" else 0.0
+    return 1 + width * prior.u_rel * standard + bias
 
 
-def channels(sensor: Sensor, prior: Prior, mode: GainMode) -> tuple[Channel, ...]:
-    """What the sensor states of itself. With gain 1 it is stated exact."""
+def channels(sensor: Sensor, prior: PriorMode, mode: GainMode) -> tuple[Channel, ...]:
+    """The channels as stated. With gain 1, the gain is stated as exact."""
     gain = Gain(
         u_rel=0.0 if mode == "1" else prior.u_rel,
         distribution=prior.distribution,
@@ -218,9 +211,9 @@ def channels(sensor: Sensor, prior: Prior, mode: GainMode) -> tuple[Channel, ...
     )
 
 
-class State(NamedTuple):
-    """One dial as it stands in an experiment: when it ticks, by how much it lags (s), and how full
-    its register is (0 to 1).
+class SensorState(NamedTuple):
+    """State of a dial in an experiment: phase of the ticks and lag (s), and the filling of the
+    register (0 to 1).
     """
 
     phase_s: float
@@ -228,100 +221,36 @@ class State(NamedTuple):
     filled: float
 
 
-def states(sensor: Sensor, rng: np.random.Generator) -> tuple[State, ...]:
-    """Phases, lags within what is stated (rectangular) and fillings, at random."""
-    shared, made = rng.random(), []
+def states(sensor: Sensor, rng: np.random.Generator) -> tuple[SensorState, ...]:
+    """Random phases, lags within the stated uncertainty (rectangular) and fillings."""
+    common_phase, drawn = rng.random(), []
     for dial in sensor.dials:
         phase, lag, filled = rng.random(3).tolist()
+        if sensor.together:
+            phase = common_phase
         lag_s = (2 * lag - 1) * math.sqrt(3.0) * dial.stated.lag_u_s if dial.does.lags else 0.0
-        made.append(
-            State((shared if sensor.together else phase) * dial.does.period_s, lag_s, filled)
-        )
-    return tuple(made)
+        drawn.append(SensorState(phase * dial.does.period_s, lag_s, filled))
+    return tuple(drawn)
 
 
-def part_time(sensor: Sensor, drawn: Sequence[State]) -> tuple[Dial, State] | None:
-    """The dial that states it sees only a part of its period, for which `run` spreads the starts of
-    its repeats.
+def part_time(sensor: Sensor, drawn: Sequence[SensorState]) -> tuple[Dial, SensorState] | None:
+    """The dial with a stated window shorter than its period: `run` spreads the starts of repeats
+    over that period.
     """
-    return next(
-        (
-            (dial, state)
-            for dial, state in zip(sensor.dials, drawn, strict=True)
-            if 0 < dial.stated.window_s < dial.stated.period_s
-        ),
-        None,
-    )
+    for dial, state in zip(sensor.dials, drawn, strict=True):
+        if 0 < dial.stated.window_s < dial.stated.period_s:
+            return dial, state
+    return None
 
 
 def outside_s(sensor: Sensor) -> float:
-    """How long before and after a repeat `run` samples for a sensor that averages over more than
-    its period, where no counter stands beside.
+    """Time that `run` samples before and after a repeat: 0 unless the sensor averages over more
+    than its period and has no counter.
     """
     if any(dial.kind == "counter" for dial in sensor.dials):
         return 0.0
-    smeared = max(
-        (
-            dial.stated.window_s
-            for dial in sensor.dials
-            if dial.stated.window_s > dial.stated.period_s
-        ),
-        default=0.0,
-    )
-    return smeared + 2 * max(dial.stated.period_s for dial in sensor.dials) if smeared else 0.0
-
-
-class Polled(NamedTuple):
-    """What the sensor was looking at, and when it was read. ok False: the read failed.
-
-    Shapes [polls].
-    """
-
-    load: Load
-    polls_s: Floats
-    ok: Flags
-    gain: float
-
-
-def read(
-    sensor: Sensor, stated: Sequence[Channel], drawn: Sequence[State], polled: Polled
-) -> tuple[Trace, ...]:
-    """What polling the sensor gives, one trace a dial."""
-    return tuple(
-        _trace(dial, channel, state, polled)
-        for dial, channel, state in zip(sensor.dials, stated, drawn, strict=True)
-    )
-
-
-def _trace(dial: Dial, channel: Channel, state: State, polled: Polled) -> Trace:
-    """A counter that wraps does so during the run: at its very end where `filled` is 0, at its
-    start where it is 1.
-    """
-    period, load = dial.does.period_s, polled.load
-    tick = np.floor((polled.polls_s - state.phase_s) / period)
-    fresh = np.concatenate(([True], tick[1:] > tick[:-1]))  # many polls show the same tick
-    shown, ticks = np.cumsum(fresh) - 1, tick[fresh]
-    if dial.kind == "power":
-        end = ticks * period + state.phase_s - state.lag_s
-        watts = (load.energy(end) - load.energy(end - dial.does.sees_s)) / dial.does.sees_s
-        raw = np.round(polled.gain * watts / dial.resolution).astype(np.int64)
-    else:
-        raw = np.floor(
-            polled.gain * _gathered(dial.does, load, ticks, state) / dial.resolution
-        ).astype(np.int64)
-        raw -= raw[0]
-        if dial.wrap is not None:
-            raw = (raw + dial.wrap - round((1 - state.filled) * int(raw[-1]))) % dial.wrap
-    published = (ticks * period + state.phase_s)[shown]
-    t_s = np.where(polled.ok, published, polled.polls_s) if dial.does.stamped else polled.polls_s
-    return Trace(channel=channel, t_s=t_s, raw=np.where(polled.ok, raw[shown], 0), ok=polled.ok)
-
-
-def _gathered(does: Does, load: Load, ticks: Floats, state: State) -> Floats:
-    """Joules that a counter has gathered at these ticks, up to a constant."""
-    if does.sees_s == 0:
-        return load.energy(ticks * does.period_s + state.phase_s - state.lag_s)
-    every = np.arange(ticks[0], ticks[-1] + 1)
-    ends = every * does.period_s + state.phase_s - state.lag_s
-    seen = (load.energy(ends) - load.energy(ends - does.sees_s)) / does.sees_s * does.period_s
-    return np.asarray(np.cumsum(seen)[(ticks - ticks[0]).astype(np.int64)])
+    stated = [dial.stated for dial in sensor.dials]
+    averaged_s = [timing.window_s for timing in stated if timing.window_s > timing.period_s]
+    if not averaged_s:
+        return 0.0
+    return max(averaged_s) + 2 * max(timing.period_s for timing in stated)

@@ -1,7 +1,7 @@
-"""Cells of experiments over a pool of processes, and their figures: error, coverage, width, and
-width against an oracle's.
+"""Cells of experiments over a pool of processes, and their figures: error, coverage, width, and the
+ratio of the width to the width of an oracle.
 
-A cell's outcomes depend on its name and the seed alone, whatever the number of processes.
+The outcomes of a cell depend on the cell's name and the seed alone, not on the number of processes.
 """
 
 from __future__ import annotations
@@ -19,27 +19,33 @@ from typing import NamedTuple
 
 import numpy as np
 
+from energybench.analysis.uncertainty.effects import Z95
 from energybench.model import Noun
-from energybench.simulating.experiment import FIELDS, STOP, Cell, Outcomes, Settings, experiments
+from energybench.simulating.experiment import (
+    FIELDS,
+    STOP,
+    ExperimentCell,
+    Outcomes,
+    StudySettings,
+    experiments,
+)
 from energybench.simulating.oracle import oracle_half_widths
 
 _CHUNK = 100  # experiments handed to a process at once: about a second of work
-_LONG_S, _LONG_CHUNK = (
-    60.0,
-    20,
-)  # of windows as long as this an experiment takes up to half a second
+# An experiment with windows of this length takes up to half a second.
+_LONG_S, _LONG_CHUNK = 60.0, 20
 
-# a constant load and an exact gain give an interval of no width: the sensor's whole counts are no
-# error of it
+# A constant load with an exact gain has an interval of zero width: ignore errors of the size of one
+# count of the sensor.
 ROUNDING_REL = 1e-5
 
 Progress = Callable[[str, float | None], None]
 
 
-class Table(NamedTuple):
-    """The outcomes of one cell, and for each the half-width that an oracle would have given, J."""
+class OutcomeTable(NamedTuple):
+    """The outcomes of one cell, and for each outcome the half-width of an oracle, J."""
 
-    cell: Cell
+    cell: ExperimentCell
     outcomes: Outcomes
     oracle_j: Outcomes
 
@@ -48,37 +54,36 @@ class Table(NamedTuple):
 
 
 def run(
-    cells: Sequence[Cell], settings: Settings, count: int, jobs: int, progress: Progress
-) -> list[Table]:
-    """All cells, `count` experiments each, in the order given."""
+    cells: Sequence[ExperimentCell],
+    settings: StudySettings,
+    count: int,
+    jobs: int,
+    progress: Progress,
+) -> list[OutcomeTable]:
+    """Run `count` experiments for every cell; tables in the order of the cells."""
     tasks = [
         (cell, settings, first, min(first + _chunk(cell), count))
         for cell in cells
         for first in range(0, count, _chunk(cell))
     ]
-    gathered: dict[Cell, list[Outcomes]] = {}
+    gathered: dict[ExperimentCell, list[Outcomes]] = {}
     with _mapped(jobs) as mapped:
-        for done, (task, found) in enumerate(zip(tasks, mapped(_task, tasks), strict=True)):
-            gathered.setdefault(task[0], []).append(found)
+        for done, (task, part) in enumerate(zip(tasks, mapped(_task, tasks), strict=True)):
+            gathered.setdefault(task[0], []).append(part)
             progress(f"{task[0].name}", (done + 1) / len(tasks))
     tables = []
     for cell, parts in gathered.items():
         outcomes = np.concatenate(parts)
-        tables.append(
-            Table(
-                cell,
-                outcomes,
-                oracle_half_widths(outcomes, settings.levels, settings.prior(cell), cell.gain),
-            )
-        )
+        oracle_j = oracle_half_widths(outcomes, settings.levels, settings.prior(cell), cell.gain)
+        tables.append(OutcomeTable(cell, outcomes, oracle_j))
     return tables
 
 
-def _chunk(cell: Cell) -> int:
+def _chunk(cell: ExperimentCell) -> int:
     return _LONG_CHUNK if cell.window_s >= _LONG_S else _CHUNK
 
 
-_Task = tuple[Cell, Settings, int, int]
+_Task = tuple[ExperimentCell, StudySettings, int, int]
 
 
 def _task(task: _Task) -> Outcomes:
@@ -89,13 +94,14 @@ def _task(task: _Task) -> Outcomes:
 def _mapped(
     jobs: int,
 ) -> Iterator[Callable[[Callable[[_Task], Outcomes], Sequence[_Task]], Iterator[Outcomes]]]:
-    """map() in order, over so many processes; in this one where one is enough."""
+    """map() in order over `jobs` processes; a single job runs in the calling process."""
     if jobs == 1:
         yield lambda function, tasks: map(function, tasks)
         return
+    # a fork would copy the thread that draws the progress line
     pool = ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), initializer=_follow, initargs=(os.getpid(),)
-    )  # a fork would copy the thread that draws the progress line
+    )
     try:
         yield lambda function, tasks: pool.map(function, tasks)
     finally:
@@ -103,7 +109,7 @@ def _mapped(
 
 
 def _follow(parent: int) -> None:
-    """A Ctrl-C is the parent's to take; whatever ends the parent ends us."""
+    """Leave Ctrl-C to the parent process, and end when the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
@@ -114,12 +120,12 @@ def _follow(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-class Figures(Noun, frozen=True, kw_only=True):
-    """What a group of experiments shows. Errors and widths are relative to the truth; None where
-    there was nothing to say it of.
+class CellFigures(Noun, frozen=True, kw_only=True):
+    """Figures of a group of experiments. Errors and widths are relative to the truth; None if no
+    experiment is usable.
 
-    coverage    share of the usable intervals that hold the truth, and its own 95 % range (Wilson)
-    ratio       median of half-width over the oracle's
+    coverage    share of the usable intervals that contain the truth, with a 95 % range (Wilson)
+    ratio       median of half-width over the half-width of the oracle
     """
 
     experiments: int
@@ -134,30 +140,26 @@ class Figures(Noun, frozen=True, kw_only=True):
 
 
 def figures(
-    tables: Sequence[Table], level: str | None = None, levels: Sequence[str] = ()
-) -> Figures:
-    """The figures of these cells together; of one level of repeats where it is named."""
-    kept = [
-        (table.outcomes[mask], table.oracle_j[mask])
-        for table in tables
-        for mask in [_of_level(table, level, levels)]
-    ]
-    rows, oracle = (
-        np.concatenate([row for row, _ in kept]),
-        np.concatenate([half for _, half in kept]),
-    )
-    of = {name: rows[:, i] for i, name in enumerate(FIELDS)}
-    usable = of["flagged"] == 0
+    tables: Sequence[OutcomeTable], level: str | None = None, levels: Sequence[str] = ()
+) -> CellFigures:
+    """The figures of these cells together; `level`: only experiments of this level of repeats."""
+    masks = [_of_level(table, level, levels) for table in tables]
+    chosen = list(zip(tables, masks, strict=True))
+    rows = np.concatenate([table.outcomes[mask] for table, mask in chosen])
+    oracle = np.concatenate([table.oracle_j[mask] for table, mask in chosen])
+    columns = {name: rows[:, i] for i, name in enumerate(FIELDS)}
+    usable = columns["flagged"] == 0
     count = int(usable.sum())
     if count == 0:
-        return Figures(experiments=len(rows), flagged=len(rows))
-    truth, low, high = of["truth_j"][usable], of["low_j"][usable], of["high_j"][usable]
-    error = of["value_j"][usable] / truth - 1
+        return CellFigures(experiments=len(rows), flagged=len(rows))
+    truth = columns["truth_j"][usable]
+    low, high = columns["low_j"][usable], columns["high_j"][usable]
+    error = columns["value_j"][usable] / truth - 1
     half = (high - low) / 2
     slack = ROUNDING_REL * truth
     covered = int(((low - slack <= truth) & (truth <= high + slack)).sum())
     ratios = half[oracle[usable] > 0] / oracle[usable][oracle[usable] > 0]
-    return Figures(
+    return CellFigures(
         experiments=len(rows),
         flagged=len(rows) - count,
         coverage=covered / count,
@@ -170,16 +172,14 @@ def figures(
     )
 
 
-def _of_level(table: Table, level: str | None, levels: Sequence[str]) -> Outcomes:
+def _of_level(table: OutcomeTable, level: str | None, levels: Sequence[str]) -> Outcomes:
     column = table.column("level")
-    return (
-        np.asarray(column == levels.index(level))
-        if level is not None
-        else np.ones(column.size, dtype=np.bool_)
-    )
+    if level is None:
+        return np.ones(column.size, dtype=np.bool_)
+    return np.asarray(column == levels.index(level))
 
 
-def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(hits: int, count: int, z: float = Z95) -> tuple[float, float]:
     """95 % range of a share (Wilson 1927)."""
     share, spread = hits / count, z * z / count
     middle = (share + spread / 2) / (1 + spread)
@@ -188,5 +188,5 @@ def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
 
 
 def level_order(level: str) -> float:
-    """Levels by their number, the stopping rule last."""
+    """Sort key: levels by number, the stopping rule last."""
     return math.inf if level == STOP else int(level)

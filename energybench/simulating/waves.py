@@ -1,8 +1,8 @@
-"""Power over time with its exact energy, as arrays: the truth that the simulated sensors look at.
+"""Power over time with its exact energy, as arrays: the truth that the simulated sensors measure.
 
 `energy(t)` is the integral of power from time 0, in J, shape of t; time 0 is the start of the work.
-Families draw their parameters anew for every experiment; powers are those of one accelerator board
-and are scaled by the sensor's own size.
+A family draws new parameters for every experiment; powers are typical of one accelerator board, and
+are multiplied by the sensor's scale.
 """
 
 from __future__ import annotations
@@ -12,24 +12,22 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from energybench.analysis.arrays import Floats
 
-# how far beyond the work's edges a drawn profile reaches; further out its last level goes on
+# a drawn profile extends this far beyond the edges of the work; further out its last level goes on
 MARGIN_S = 2.0
-SENSOR_PERIOD_S = (
-    0.1  # of the boards' power sensors (arXiv 2312.02741): the period that a load must not share
-)
+# of the boards' power sensors (arXiv 2312.02741): a load in step with this period is measured badly
+SENSOR_PERIOD_S = 0.1
 
 
-class Wave(Protocol):
-    """Joules since the work began."""
+class LoadShape(Protocol):
+    """Joules since the start of the work."""
 
     def energy(self, t: Floats) -> Floats: ...
 
 
-class Steps(NamedTuple):
+class StepLoad(NamedTuple):
     """Constant `power_w[i]` from `edges_s[i]` on; the first level holds before the first edge.
 
     Shapes [n]; `sums_j[i]`: energy at edge i.
@@ -40,7 +38,7 @@ class Steps(NamedTuple):
     sums_j: Floats
 
     @classmethod
-    def of(cls, edges_s: Floats, power_w: Floats) -> Steps:
+    def of(cls, edges_s: Floats, power_w: Floats) -> StepLoad:
         sums = np.concatenate(([0.0], np.cumsum(power_w[:-1] * np.diff(edges_s))))
         i = max(int(np.searchsorted(edges_s, 0.0, side="right")) - 1, 0)
         return cls(edges_s, power_w, sums - (sums[i] + power_w[i] * (0.0 - edges_s[i])))
@@ -50,7 +48,7 @@ class Steps(NamedTuple):
         return np.asarray(self.sums_j[i] + self.power_w[i] * (t - self.edges_s[i]))
 
 
-class Square(NamedTuple):
+class SquareLoad(NamedTuple):
     """`high_w` for the first `duty` of each period, `low_w` for the rest; at time 0 the wave is
     `phase_s` into a period.
     """
@@ -66,13 +64,13 @@ class Square(NamedTuple):
 
     def _since(self, x: Floats | np.float64) -> Floats:
         on = self.duty * self.period_s
-        whole = np.floor(x / self.period_s)
-        high = whole * on + np.minimum(x - whole * self.period_s, on)
+        periods = np.floor(x / self.period_s)
+        high = periods * on + np.minimum(x - periods * self.period_s, on)
         return np.asarray(self.high_w * high + self.low_w * (x - high))
 
 
 class Ramp(NamedTuple):
-    """Power that goes evenly from `from_w` to `to_w` in each period, and starts again."""
+    """Power that changes evenly from `from_w` to `to_w` in every period, and starts again."""
 
     from_w: float
     to_w: float
@@ -84,13 +82,13 @@ class Ramp(NamedTuple):
 
     def _since(self, x: Floats | np.float64) -> Floats:
         slope = (self.to_w - self.from_w) / self.period_s
-        whole = np.floor(x / self.period_s)
-        rest = x - whole * self.period_s
-        return np.asarray(self.from_w * x + slope / 2 * (whole * self.period_s**2 + rest**2))
+        periods = np.floor(x / self.period_s)
+        rest = x - periods * self.period_s
+        return np.asarray(self.from_w * x + slope / 2 * (periods * self.period_s**2 + rest**2))
 
 
 class Constant(NamedTuple):
-    """Always the same power."""
+    """Constant power."""
 
     power_w: float
 
@@ -98,9 +96,8 @@ class Constant(NamedTuple):
         return self.power_w * np.asarray(t)
 
 
-Draw = Callable[
-    [np.random.Generator, float, float], Wave
-]  # (random, seconds of work, scale of power) → one wave
+# (random numbers, seconds of work, scale of power) → wave
+Draw = Callable[[np.random.Generator, float, float], LoadShape]
 
 
 class Family(NamedTuple):
@@ -112,7 +109,7 @@ class Family(NamedTuple):
 
 
 def _levels(rng: np.random.Generator, scale: float) -> tuple[float, float]:
-    """Low and high watts: a board between idle with a context held and its limit of 400-700 W."""
+    """Low and high watts of a board, between idle with an open context and a limit of 400-700 W."""
     low = rng.uniform(60, 160)
     return scale * low, scale * (low + rng.uniform(40, 450))
 
@@ -121,57 +118,56 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
 
-def _constant(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _constant(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     return Constant(_levels(rng, scale)[1])
 
 
-def _square(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _square(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     low, high = _levels(rng, scale)
     period = _log_uniform(rng, 0.02, 10)
-    return Square(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
+    return SquareLoad(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
 
 
-def _in_step(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
-    """A third exactly the sensor's period, a third its half or double, a third within 5 % of it."""
+def _in_step(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
+    """A third exactly at the sensor's period, a third at half or double the period, a third within
+    5 % of the period.
+    """
     low, high = _levels(rng, scale)
-    kind = int(rng.integers(3))
-    factor = (
-        1.0
-        if kind == 0
-        else float(rng.choice((0.5, 2.0)))
-        if kind == 1
-        else 1 + float(rng.choice((-1, 1))) * _log_uniform(rng, 1e-3, 0.05)
-    )
+    kind, factor = int(rng.integers(3)), 1.0
+    if kind == 1:
+        factor = float(rng.choice((0.5, 2.0)))
+    elif kind == 2:
+        factor = 1 + float(rng.choice((-1, 1))) * _log_uniform(rng, 1e-3, 0.05)
     period = SENSOR_PERIOD_S * factor
-    return Square(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
+    return SquareLoad(low, high, period, rng.uniform(0.1, 0.9), rng.uniform(0, period))
 
 
-def _ramp(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _ramp(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     edges = _levels(rng, scale)
     first = int(rng.integers(2))
     period = _log_uniform(rng, 0.5, 100)
     return Ramp(edges[first], edges[1 - first], period, rng.uniform(0, period))
 
 
-def _bursts(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
+def _bursts(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     """Peaks of 5-50 ms at random times, 0.3-5 s apart on average."""
     low, high = _levels(rng, scale)
     apart, width = _log_uniform(rng, 0.3, 5), _log_uniform(rng, 0.005, 0.05)
     count = int((seconds + 2 * MARGIN_S) / apart * 1.2 + 20)
     starts = np.cumsum(rng.exponential(apart, count) + width) - MARGIN_S
     edges = np.column_stack((starts, starts + width)).ravel()
-    return Steps.of(
+    return StepLoad.of(
         np.concatenate(([-MARGIN_S - 1], edges)),
         np.concatenate(([low], np.tile((high, low), count))),
     )
 
 
-def _noise(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
-    """Steps of random lengths (mean 30 ms to 1 s) whose levels remember the one before (first-order
-    autoregression).
+def _noise(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
+    """Steps of random lengths (mean 30 ms to 1 s) whose levels depend on the level before
+    (first-order autoregression).
     """
     edges, levels = _noise_steps(rng, -MARGIN_S, seconds + MARGIN_S, scale)
-    return Steps.of(edges, levels)
+    return StepLoad.of(edges, levels)
 
 
 def _noise_steps(
@@ -184,17 +180,16 @@ def _noise_steps(
     )
     edges = start + np.concatenate(([0.0], np.cumsum(lengths)))
     edges = edges[: max(int(np.searchsorted(edges, end)), 1)]
-    taps = memory ** np.arange(
-        1 + int(math.log(1e-3) / math.log(max(memory, 1e-3)))
-    )  # what is left after them is under 0.1 %
+    # the weights that are cut off are under 0.1 %
+    taps = memory ** np.arange(1 + int(math.log(1e-3) / math.log(max(memory, 1e-3))))
     shocks = rng.standard_normal(edges.size + taps.size - 1)
     unit = np.convolve(shocks, taps, "valid") * math.sqrt(1 - memory**2)
     return edges, np.clip((low + high) / 2 + (high - low) / 4 * unit, low, high)
 
 
-def _work(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
-    """Idle, then work that begins and ends with the window, then idle; inside constant, a square
-    wave or noise.
+def _work(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
+    """Idle, then work that starts and ends with the window, then idle; the work is constant, a
+    square wave or noise.
     """
     idle = scale * rng.uniform(40, 110)
     low, high = _levels(rng, scale)
@@ -208,7 +203,7 @@ def _work(rng: np.random.Generator, seconds: float, scale: float) -> Wave:
         levels = np.where(np.arange(edges.size) % 2 == 0, high, low)
     else:
         edges, levels = _noise_steps(rng, 0.0, seconds, scale)
-    return Steps.of(
+    return StepLoad.of(
         np.concatenate(([-MARGIN_S], edges, [seconds])), np.concatenate(([idle], levels, [idle]))
     )
 
@@ -237,11 +232,12 @@ class Load(NamedTuple):
     """One wave repeated: repeat r starts at starts_s[r], is stretched by stretch[r] and draws
     strength[r] times the power.
 
-    Between two repeats each goes on up to the middle of the gap. Shapes [n]; `bounds_s[r]` is where
-    repeat r takes over, `sums_j[r]` the energy there.
+    Between two repeats, the earlier wave continues up to the middle of the gap, and the later wave
+    takes over. Shapes [n]; `bounds_s[r]` is the time when repeat r takes over, `sums_j[r]` the
+    energy at that time.
     """
 
-    wave: Wave
+    wave: LoadShape
     starts_s: Floats
     stretch: Floats
     strength: Floats
@@ -250,30 +246,18 @@ class Load(NamedTuple):
 
     @classmethod
     def of(
-        cls, wave: Wave, starts_s: Floats, ends_s: Floats, stretch: Floats, strength: Floats
+        cls, wave: LoadShape, starts_s: Floats, ends_s: Floats, stretch: Floats, strength: Floats
     ) -> Load:
         middles = (ends_s[:-1] + starts_s[1:]) / 2
         bounds = np.concatenate(([starts_s[0]], middles))
-        till = np.concatenate((middles, [starts_s[-1]]))
-        spent = (
-            strength
-            * stretch
-            * (
-                wave.energy((till - starts_s) / stretch)
-                - wave.energy((bounds - starts_s) / stretch)
-            )
-        )
-        return cls(
-            wave,
-            starts_s,
-            stretch,
-            strength,
-            bounds,
-            np.concatenate(([0.0], np.cumsum(spent[:-1]))),
-        )
+        until = np.concatenate((middles, [starts_s[-1]]))
+        first, last = ((edge - starts_s) / stretch for edge in (bounds, until))
+        energy = strength * stretch * (wave.energy(last) - wave.energy(first))
+        sums = np.concatenate(([0.0], np.cumsum(energy[:-1])))
+        return cls(wave, starts_s, stretch, strength, bounds, sums)
 
     def energy(self, t: Floats) -> Floats:
-        """True joules since the first repeat began."""
+        """True joules since the start of the first repeat."""
         r = np.maximum(np.searchsorted(self.bounds_s, t, side="right") - 1, 0)
         stretch, start = self.stretch[r], self.starts_s[r]
         base = self.wave.energy((self.bounds_s - self.starts_s) / self.stretch)[r]

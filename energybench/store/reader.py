@@ -15,7 +15,7 @@ from energybench.store import samples, strict, unknown_fields
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
 from energybench.store.run import (
     Header,
-    Line,
+    RecordLine,
     parse_line,
     process_started,
     read_header,
@@ -89,7 +89,7 @@ def recover(name: str, ranges: Ranges) -> tuple[Path, Measurement]:
         ) from None
 
 
-def _recovery_doubts(header: Header, lines: Sequence[Line]) -> tuple[Doubt, ...]:
+def _recovery_doubts(header: Header, lines: Sequence[RecordLine]) -> tuple[Doubt, ...]:
     doubts = [
         Doubt(
             code="recovered",
@@ -117,7 +117,7 @@ def _recovery_doubts(header: Header, lines: Sequence[Line]) -> tuple[Doubt, ...]
     return tuple(doubts)
 
 
-def _repeat_left_open(lines: Sequence[Line]) -> bool:
+def _repeat_left_open(lines: Sequence[RecordLine]) -> bool:
     openings = [line.opening for line in lines if line.opening is not None]
     windows = [line.window for line in lines if line.window is not None]
     opened = {opening.repeat for opening in openings if opening.label == "repeat"}
@@ -125,7 +125,7 @@ def _repeat_left_open(lines: Sequence[Line]) -> bool:
     return bool(opened - closed)
 
 
-def _checkpoint(header: Header, lines: Sequence[Line]) -> str:
+def _checkpoint(header: Header, lines: Sequence[RecordLine]) -> str:
     """The file that the run went on from and wrote; empty if there is no such file.
 
     A workload that only reads its checkpoint states no progress.

@@ -57,7 +57,7 @@ class Opening(Noun, frozen=True, kw_only=True):
     repeat: int | None = None
 
 
-class Line(Noun, frozen=True, kw_only=True):
+class RecordLine(Noun, frozen=True, kw_only=True):
     """One line of windows.jsonl: exactly one field is set."""
 
     opening: Opening | None = None
@@ -91,7 +91,7 @@ def read_header(directory: Path) -> Header:
     return unknown_fields.convert(value, Header, str(path))
 
 
-def read_lines(directory: Path) -> tuple[Line, ...]:
+def read_lines(directory: Path) -> tuple[RecordLine, ...]:
     """The lines of windows.jsonl; an incomplete last line is left out."""
     path = directory / WINDOWS
     try:
@@ -104,14 +104,14 @@ def read_lines(directory: Path) -> tuple[Line, ...]:
     return tuple(parse_line(line, f"{path} line {i}") for i, line in enumerate(lines, 1))
 
 
-def parse_line(text: str, where: str) -> Line:
+def parse_line(text: str, where: str) -> RecordLine:
     """One line of windows.jsonl. Raises BadInput."""
-    return unknown_fields.convert(strict.loads(text, where), Line, where)
+    return unknown_fields.convert(strict.loads(text, where), RecordLine, where)
 
 
 def record(
     header: Header,
-    lines: Sequence[Line],
+    lines: Sequence[RecordLine],
     sampling: tuple[SamplingStats, ...] = (),
     last_s: float | None = None,
 ) -> Record:
@@ -143,13 +143,13 @@ def record(
     )
 
 
-def workload(header: Header, lines: Sequence[Line]) -> WorkloadRef | None:
+def workload(header: Header, lines: Sequence[RecordLine]) -> WorkloadRef | None:
     """The workload with the settings last reported by the set-up, or else as in the header."""
     reported = [line.workload for line in lines if line.workload is not None]
     return reported[-1] if reported else header.workload
 
 
-def _windows(lines: Sequence[Line], last_s: float | None) -> tuple[Window, ...]:
+def _windows(lines: Sequence[RecordLine], last_s: float | None) -> tuple[Window, ...]:
     """Complete windows, and windows cut off by the end of the run, up to the last sample.
 
     A repeat cut off beside complete repeats is left out: the amount of its work is unknown.
@@ -178,7 +178,7 @@ def _windows(lines: Sequence[Line], last_s: float | None) -> tuple[Window, ...]:
     return tuple(windows)
 
 
-def _worst_checks(lines: Sequence[Line]) -> tuple[Verification, ...]:
+def _worst_checks(lines: Sequence[RecordLine]) -> tuple[Verification, ...]:
     """For every quantity, over the repeats: the first failed check, or the check closest to
     failing.
     """

@@ -13,6 +13,7 @@ import numpy as np
 from energybench.analysis.measurement.measure import SamplingStats
 from energybench.errors import BadInput
 from energybench.model import Channel, Trace
+from energybench.plugins import Reading
 
 _FLUSH_ROWS = 2000
 _FLUSH_S = 1.0
@@ -51,13 +52,16 @@ class SampleLog:
 
     def append(
         self,
-        values: Sequence[tuple[int, float, int | None]],
+        readings: Sequence[Reading],
         late_s: float,
         burst: bool,
         missed: int,
     ) -> None:
-        """One poll's readings: (channel number, time, raw)."""
-        self._rows += [(t, channel, raw, late_s, burst, missed) for channel, t, raw in values]
+        """The readings of one poll."""
+        self._rows += [
+            (reading.t_s, reading.channel, reading.raw, late_s, burst, missed)
+            for reading in readings
+        ]
         if len(self._rows) >= _FLUSH_ROWS or (
             self._rows and self._rows[-1][0] - self._rows[0][0] >= _FLUSH_S
         ):

@@ -60,7 +60,7 @@ def _index(path: Path) -> tuple[Path, Any]:
         raise BadInput(
             str(index),
             "is not a study",
-            "name a directory that `energybench run WORKLOAD --study NAME` has made",
+            "name a directory that `energybench study WORKLOAD NAME` has made",
         )
     return index, value
 

@@ -5,6 +5,7 @@ renamed into place.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -24,9 +25,10 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
+from energybench.plugins import Reading
 from energybench.store import samples
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS
-from energybench.store.run import Header, Line, Opening, encode, pretty, read_lines, record
+from energybench.store.run import Header, Opening, RecordLine, encode, pretty, read_lines, record
 
 
 class RunWriter:
@@ -72,47 +74,40 @@ class RunWriter:
             raise RuntimeError("the run is not open")
         return self._samples
 
-    def _line(self, line: Line) -> None:
+    def _line(self, line: RecordLine) -> None:
         if self._windows is None:
             raise RuntimeError("the run is not open")
         self._windows.write(encode(line) + b"\n")
 
-    def poll(
-        self, values: list[tuple[int, float, int | None]], late_s: float, burst: bool, missed: int
-    ) -> None:
-        self._log().append(values, late_s, burst, missed)
+    def poll(self, readings: Sequence[Reading], late_s: float, burst: bool, missed: int) -> None:
+        self._log().append(readings, late_s, burst, missed)
 
     def opening(self, label: str, start_s: float, repeat: int | None = None) -> None:
-        self._line(Line(opening=Opening(label=label, start_s=start_s, repeat=repeat)))
+        self._line(RecordLine(opening=Opening(label=label, start_s=start_s, repeat=repeat)))
 
     def window(self, window: Window) -> None:
-        self._line(Line(window=window))
+        self._line(RecordLine(window=window))
 
     def work(self, work: Work) -> None:
-        self._line(Line(work=work))
+        self._line(RecordLine(work=work))
 
     def verification(self, checks: tuple[Verification, ...]) -> None:
-        self._line(Line(verification=checks))
+        self._line(RecordLine(verification=checks))
 
     def workload(self, workload: WorkloadRef) -> None:
-        self._line(Line(workload=workload))
+        self._line(RecordLine(workload=workload))
 
     def doubt(self, doubt: Doubt) -> None:
-        self._line(Line(doubt=doubt))
+        self._line(RecordLine(doubt=doubt))
 
     def conditions(self, conditions: tuple[Condition, ...]) -> None:
-        self._line(Line(conditions=conditions))
+        self._line(RecordLine(conditions=conditions))
 
     def others(self, others: tuple[OtherLoad, ...]) -> None:
-        self._line(Line(others=others))
+        self._line(RecordLine(others=others))
 
     def record(self, record: WorkRecord) -> None:
-        self._line(Line(record=record))
-
-    def so_far(self) -> tuple[Record, tuple[Trace, ...]]:
-        """Record and traces up to now."""
-        table = self._log().table()
-        return gather(self._header, read_lines(self.directory), table)
+        self._line(RecordLine(record=record))
 
     def discard(self) -> None:
         """Remove the directory of a run in which nothing was measured."""
@@ -132,7 +127,7 @@ class RunWriter:
 
 
 def gather(
-    header: Header, lines: tuple[Line, ...], table: Any, last_s: float | None = None
+    header: Header, lines: tuple[RecordLine, ...], table: Any, last_s: float | None = None
 ) -> tuple[Record, tuple[Trace, ...]]:
     """Record and traces from the files of a run directory."""
     return record(header, lines, samples.sampling(table, header.channels), last_s), samples.traces(
@@ -155,7 +150,7 @@ def complete(
     lines = read_lines(directory)
     finished, traces = gather(header, lines, table, last_s)
     measurement = measure(finished._replace(doubts=finished.doubts + extra), traces, ranges)
-    windows = (encode(Line(window=window)) for window in finished.windows)
+    windows = (encode(RecordLine(window=window)) for window in finished.windows)
     samples.write_parquet(directory / PARQUET, table, b"\n".join([encode(header), *windows]))
     temporary = directory / (RUN + ".new")
     temporary.write_text(pretty(measurement), "utf-8")

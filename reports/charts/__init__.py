@@ -1,1 +1,1 @@
-"""Charts of the html report."""
+"""Charts: a file for every chart, which turns results into Vega-Lite specifications."""

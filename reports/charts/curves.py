@@ -1,5 +1,5 @@
-"""Curves of a study: the energy of a step and the workload's own figures over its x axis, a panel
-each, a line a variant.
+"""Curves of a study: the energy of a step, and the workload's figures, over the x axis of the
+study. Every quantity has a panel, every variant a line.
 """
 
 from __future__ import annotations
@@ -8,98 +8,91 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from energybench.model import Study, StudyRun
-from energybench_reports.charts.power_and_energy import Figure, finished
-from energybench_reports.charts.record import TONES
+from energybench.model import TIME_X_ASSUMED_POWER, Study, StudyRun
+from energybench_reports.charts.figure import TONES, Figure, finished
 from energybench_reports.view.wording import listed, plain
 
 SECTION = "study-figures"
 
+Place = tuple[tuple[str, Any], ...]  # (axis, value) of every axis but x
+
 
 def figures(alt: Any, study: Study) -> list[Figure]:
-    """One for each point of the grid beside the x axis, where the study asks for curves."""
+    """A figure for each place of the grid beside the x axis, if the study asks for curves."""
     if not study.plan.curves:
         return []
-    groups: dict[tuple[tuple[str, Any], ...], list[dict[str, Any]]] = defaultdict(list)
+    places: dict[Place, list[dict[str, Any]]] = defaultdict(list)
+    x_axis = study.plan.axes.x
     for cell in study.cells:
-        at = {name: value for name, value in cell.cell.at.items() if name != study.plan.axes.x}
+        at = cell.cell.at
+        place = tuple((name, value) for name, value in at.items() if name != x_axis)
         for run in cell.runs:
-            groups[tuple(at.items())] += _points(study, run, cell.cell.at.get(study.plan.axes.x))
-    return [_figure(alt, study, place, rows) for place, rows in groups.items() if rows]
+            places[place] += _points(study, run, at.get(x_axis))
+    return [_figure(alt, study, place, rows) for place, rows in places.items() if rows]
 
 
 def _points(study: Study, run: StudyRun, x: Any) -> list[dict[str, Any]]:
-    """Of one run: `y` with `low` and `high` for its energy; a figure that is exact has neither."""
+    """The points of one run: `y` with `low` and `high` for the energy, `y` alone for a figure."""
     shared = {"x": x, "variant": plain(run.variant)}
-    made = []
+    rows = []
     if run.energy_j is not None:
-        what = "time x assumed power" if run.quality == "estimated" else "energy"
-        title = f"{what} of a {plain(study.plan.step_name)} (J)"
-        made.append(
+        quantity = TIME_X_ASSUMED_POWER if run.quality == "estimated" else "energy"
+        rows.append(
             {
                 **shared,
-                "of": title,
+                "of": f"{quantity} of a {plain(study.plan.step_name)} (J)",
                 "y": run.energy_j.value,
                 "low": run.energy_j.low,
                 "high": run.energy_j.high,
             }
         )
-    return made + [
+    return rows + [
         {**shared, "of": plain(name), "y": run.figures[name]}
         for name in study.plan.curves
         if name in run.figures
     ]
 
 
-def _figure(
-    alt: Any, study: Study, place: tuple[tuple[str, Any], ...], rows: list[dict[str, Any]]
-) -> Figure:
-    variants, shown = (list(dict.fromkeys(row[key] for row in rows)) for key in ("variant", "of"))
+def _figure(alt: Any, study: Study, place: Place, rows: list[dict[str, Any]]) -> Figure:
+    variants = list(dict.fromkeys(row["variant"] for row in rows))
+    quantities = list(dict.fromkeys(row["of"] for row in rows))
     x = plain(study.plan.axes.x).replace("_", " ")
     panels = [
-        _panel(alt, x, name, [row for row in rows if row["of"] == name], variants) for name in shown
+        _panel(alt, x, name, [row for row in rows if row["of"] == name], variants)
+        for name in quantities
     ]
     title = ", ".join(
         [plain(study.plan.title), *(f"{plain(name)} {value}" for name, value in place)]
     )
-    text = f"{title}: {listed(shown)} over {x}, for {listed(variants)}."
-    return Figure(
-        SECTION,
-        finished(alt.hconcat(*panels), text),
-        f"{title}. Bars: 95 % intervals; what has none is exact for its run.",
-        text,
-    )
+    text = f"{title}: {listed(quantities)} over {x}, for {listed(variants)}."
+    caption = f"{title}. Bars: 95 % intervals; a figure without a bar is exact for its run."
+    return Figure(SECTION, finished(alt.hconcat(*panels), text), caption, text)
 
 
 def _panel(
     alt: Any, x: str, name: str, rows: Sequence[dict[str, Any]], variants: Sequence[str]
 ) -> Any:
-    """From 0 where all values are one: an axis of no length has wrong ticks."""
-    tones = alt.Color(
-        "variant:N",
-        title=None,
-        sort=list(variants),
-        scale=alt.Scale(domain=list(variants), range=list(TONES[: len(variants)])),
+    """One quantity over x. The y axis starts at 0 if all values are equal: an axis of zero length
+    has wrong ticks.
+    """
+    tones = alt.Scale(domain=list(variants), range=list(TONES[: len(variants)]))
+    colour = alt.Color("variant:N", title=None, sort=list(variants), scale=tones)
+    shape = alt.Shape(
+        "variant:N", title=None, sort=list(variants), scale=alt.Scale(domain=list(variants))
     )
     across = alt.X("x:O", title=x, axis=alt.Axis(labelAngle=0))
-    base = alt.Chart(alt.Data(values=list(rows))).encode(x=across, color=tones)
-    level = (
-        len(
-            {
-                number
-                for row in rows
-                for number in (row["y"], row.get("low", row["y"]), row.get("high", row["y"]))
-            }
-        )
-        == 1
-    )
+    base = alt.Chart(alt.Data(values=list(rows))).encode(x=across, color=colour)
+    values = {row[key] for row in rows for key in ("y", "low", "high") if key in row}
     lines = base.mark_line(
         point=alt.OverlayMarkDef(size=46, filled=True), strokeWidth=1.8, opacity=0.85
     ).encode(
-        y=alt.Y("y:Q", title=name, scale=alt.Scale(zero=level), axis=alt.Axis(tickCount=5)),
-        shape=alt.Shape(
-            "variant:N", title=None, sort=list(variants), scale=alt.Scale(domain=list(variants))
+        y=alt.Y(
+            "y:Q",
+            title=name,
+            scale=alt.Scale(zero=len(values) == 1),
+            axis=alt.Axis(tickCount=5),
         ),
+        shape=shape,
         tooltip=[
             alt.Tooltip("variant:N"),
             alt.Tooltip("x:O", title=x),

@@ -1,54 +1,60 @@
-"""The curves of workloads' own records (a loss by step, and by the energy it took): one chart a
-name of curve, one line a run.
+"""Curves recorded by workloads (a loss by step, and by the energy spent): a chart for every name of
+a curve, a line for every run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from energybench.model import Measurement
-from energybench_reports.charts import power_and_energy as charts
+from energybench.model import Measurement, Series
 from energybench_reports.charts.downsample import LIMIT, thin
+from energybench_reports.charts.figure import TONES, Figure, cycled, finished
 from energybench_reports.view.record import KEY, energy_at
 from energybench_reports.view.wording import listed, plain
 
-TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+class _Axes(NamedTuple):
+    """Name of the curve and titles of the axes: curves with equal axes share a chart."""
+
+    name: str
+    x_title: str
+    y_title: str
 
 
 def figures(
     alt: Any, measurements: Sequence[Measurement], names: Mapping[str, str]
-) -> list[charts.Figure]:
-    """Every curve with two points or more; curves of one name and axes share a chart."""
-    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+) -> list[Figure]:
+    """Every curve with two points or more."""
+    charts: dict[_Axes, list[dict[str, Any]]] = {}
     for m in measurements:
         for series in m.record.series if m.record is not None else ():
             if sum(y is not None for y in series.y) < 2:
                 continue
-            points = list(thin(series.x, series.y))
-            by_x = (plain(series.name), plain(series.x_title), plain(series.y_title))
-            found.setdefault(by_x, []).extend(
-                {"x": x, "y": y, "run": names[m.id]} for x, y in points
-            )
-            by_energy = (
-                f"{plain(series.name)} by energy",
-                "energy, gross (J)",
-                plain(series.y_title),
-            )
-            spent = [(energy_at(m, series, x), y) for x, y in points]
-            if sum(energy is not None for energy, _ in spent) > 1:
-                found.setdefault(by_energy, []).extend(
-                    {"x": energy.value, "y": y, "run": names[m.id]}
-                    for energy, y in spent
-                    if energy is not None
-                )
-    return [_figure(alt, key, rows) for key, rows in found.items()]
+            for axes, points in _curves(m, series):
+                rows = [{"x": x, "y": y, "run": names[m.id]} for x, y in points]
+                charts.setdefault(axes, []).extend(rows)
+    return [_figure(alt, axes, rows) for axes, rows in charts.items()]
 
 
-def _figure(alt: Any, key: tuple[str, str, str], rows: Sequence[dict[str, Any]]) -> charts.Figure:
-    name, x_title, y_title = key
+def _curves(
+    measurement: Measurement, series: Series
+) -> Iterator[tuple[_Axes, list[tuple[float, float | None]]]]:
+    """The curve over its own x and, if two points or more have an energy, over the energy."""
+    name, y_title = plain(series.name), plain(series.y_title)
+    points = list(thin(series.x, series.y))
+    yield _Axes(name, plain(series.x_title), y_title), points
+
+    spent = [(energy_at(measurement, series, x), y) for x, y in points]
+    by_energy = [(energy.value, y) for energy, y in spent if energy is not None]
+    if len(by_energy) > 1:
+        yield _Axes(f"{name} by energy", "energy, gross (J)", y_title), by_energy
+
+
+def _figure(alt: Any, axes: _Axes, rows: Sequence[dict[str, Any]]) -> Figure:
+    name, x_title, y_title = axes
     runs = list(dict.fromkeys(row["run"] for row in rows))
-    tones = (TONES * (len(runs) // len(TONES) + 1))[: len(runs)]
+    colours = alt.Scale(domain=runs, range=cycled(TONES, len(runs)))
     line = (
         alt.Chart(alt.Data(values=list(rows)))
         .mark_line(strokeWidth=1.8, invalid="break-paths-show-path-domains")
@@ -60,9 +66,7 @@ def _figure(alt: Any, key: tuple[str, str, str], rows: Sequence[dict[str, Any]])
                 scale=alt.Scale(zero=False),
                 axis=alt.Axis(tickCount=5),
             ),
-            color=alt.Color(
-                "run:N", title=None, sort=runs, scale=alt.Scale(domain=runs, range=list(tones))
-            ),
+            color=alt.Color("run:N", title=None, sort=runs, scale=colours),
             tooltip=[
                 alt.Tooltip("run:N"),
                 alt.Tooltip("x:Q", title=x_title or "x"),
@@ -71,9 +75,7 @@ def _figure(alt: Any, key: tuple[str, str, str], rows: Sequence[dict[str, Any]])
         )
     )
     text = f"{name} of {listed(runs)}."
-    return charts.Figure(
-        KEY,
-        charts.finished(alt.layer(line).properties(width="container", height=220), text),
-        f"{text} At most {LIMIT} points a curve.",
-        text,
+    chart = alt.layer(line).properties(width="container", height=220)
+    return Figure(
+        KEY, finished(chart, text), f"{text} Drawn from at most {LIMIT} points a curve.", text
     )

@@ -1,5 +1,5 @@
-"""The roofline: what each device reaches at each intensity, and where the runs are (Williams et
-al., CACM 52, 2009). Both axes are logarithmic.
+"""The roofline: the highest rate of every device by arithmetic intensity, and the rates of the runs
+(Williams et al., CACM 52, 2009). Both axes are logarithmic.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import Any
 
 from energybench.model import Measurement, Roofline
 from energybench.units import show_value
-from energybench_reports.charts import power_and_energy as charts
+from energybench_reports.charts.figure import INK, SHAPES, TONES, Figure, cycled, finished
 from energybench_reports.view.limits import KEY
 from energybench_reports.view.wording import listed, plain
 
-_TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_ROOM = 4.0  # factor beside the outermost points and ridges
+_ROOM = 4.0  # factor between the outermost point or ridge and the edge of the chart
 
 
 def roofline(
     alt: Any, measurements: Sequence[Measurement], names: Mapping[str, str]
-) -> charts.Figure | None:
-    """One line a device and format, a point a run that counts flops and bytes; None where there is
-    no such run, or no device's limits.
+) -> Figure | None:
+    """A line for every device and number format, a point for every run with flops and bytes.
+
+    None if no run counts flops and bytes, or if the limits of the devices are not known.
     """
     shown = [
         (names[m.id], m.roofline)
@@ -36,7 +36,6 @@ def roofline(
     roofs = [row for title, line in lines.items() for row in _roof(title, line, low, high)]
     points = [_point(name, line) for name, line in shown]
     titles = list(lines)
-    tones = (_TONES * (len(titles) // len(_TONES) + 1))[: len(titles)]
     x = alt.X(
         "i:Q",
         title="arithmetic intensity (flop/B)",
@@ -49,10 +48,9 @@ def roofline(
         scale=alt.Scale(type="log", nice=True),
         axis=alt.Axis(tickCount=6, format="~g"),
     )
-    colour = alt.Color(
-        "device:N", title=None, sort=titles, scale=alt.Scale(domain=titles, range=list(tones))
-    )
-    shape = alt.Shape("run:N", title=None, legend=None, scale=alt.Scale(range=list(charts.SHAPES)))
+    tones = alt.Scale(domain=titles, range=cycled(TONES, len(titles)))
+    colour = alt.Color("device:N", title=None, sort=titles, scale=tones)
+    shape = alt.Shape("run:N", title=None, legend=None, scale=alt.Scale(range=list(SHAPES)))
     tip = [
         alt.Tooltip("run:N"),
         alt.Tooltip("i:Q", title="flop/B", format=".3g"),
@@ -69,32 +67,31 @@ def roofline(
             y=y,
             shape=shape,
             tooltip=tip,
-            color=alt.condition("datum.device != null", colour, alt.value(charts.INK)),
+            color=alt.condition("datum.device != null", colour, alt.value(INK)),
         ),
-        base.mark_text(align="left", dx=9, dy=-2, fontSize=12, color=charts.INK, limit=260).encode(
+        base.mark_text(align="left", dx=9, dy=-2, fontSize=12, color=INK, limit=260).encode(
             x=x, y=y, text="run:N"
         ),
     ]
     chart = alt.layer(*layers).properties(width="container", height=300)
-    said = "; ".join(
+    rates = "; ".join(
         f"{row['run']}: {show_value(1e9 * row['f'], 'flop/s')} at {row['i']:.3g} flop/B, "
         f"{row['share']}"
         for row in points
     )
-    text = f"Roofline of {listed(titles)}. {said}."
+    text = f"Roofline of {listed(titles)}. {rates}."
     caption = (
-        "Line: what the device was measured to reach, by bandwidth up to the ridge and by its "
-        "matrix rate beyond. A point below its line is what the run left."
+        "Line: the highest rate measured on the device, limited by memory bandwidth left of the "
+        "ridge and by the matrix rate right of the ridge. Point: a run; its distance below the "
+        "line is the part of the rate that the run did not use."
     )
-    return charts.Figure(KEY, charts.finished(chart, text), caption, text)
+    return Figure(KEY, finished(chart, text), caption, text)
 
 
 def _title(line: Roofline) -> str:
-    return (
-        f"{plain(line.name)}, {plain(line.arithmetic)}"
-        if line.rate_flop_per_s is not None
-        else f"{plain(line.name)}, bandwidth only"
-    )
+    if line.rate_flop_per_s is None:
+        return f"{plain(line.name)}, bandwidth only"
+    return f"{plain(line.name)}, {plain(line.arithmetic)}"
 
 
 def _span(shown: Sequence[tuple[str, Roofline]], lines: Sequence[Roofline]) -> tuple[float, float]:
@@ -104,8 +101,8 @@ def _span(shown: Sequence[tuple[str, Roofline]], lines: Sequence[Roofline]) -> t
         for line in lines
         if line.rate_flop_per_s and line.bandwidth_byte_per_s
     ]
-    all_of = [line.intensity_flop_per_byte or 1.0 for _, line in shown] + ridges
-    return _rounded(min(all_of) / _ROOM), _rounded(max(all_of) * _ROOM)
+    intensities = [line.intensity_flop_per_byte or 1.0 for _, line in shown] + ridges
+    return _rounded(min(intensities) / _ROOM), _rounded(max(intensities) * _ROOM)
 
 
 def _rounded(x: float) -> float:
@@ -113,27 +110,29 @@ def _rounded(x: float) -> float:
 
 
 def _roof(title: str, line: Roofline, low: float, high: float) -> list[dict[str, Any]]:
-    """The corners of the line, Gflop/s."""
-    read = line.bandwidth_byte_per_s.value if line.bandwidth_byte_per_s else 0.0
+    """The corners of a device's line, Gflop/s."""
+    bandwidth = line.bandwidth_byte_per_s.value if line.bandwidth_byte_per_s else 0.0
     peak = line.rate_flop_per_s.value if line.rate_flop_per_s else math.inf
-    ridge = [peak / read] if low < peak / read < high else []
+    ridge = [peak / bandwidth] if low < peak / bandwidth < high else []
     return [
-        {"device": title, "i": float(f"{i:.6g}"), "f": float(f"{min(peak, i * read) / 1e9:.6g}")}
+        {
+            "device": title,
+            "i": float(f"{i:.6g}"),
+            "f": float(f"{min(peak, i * bandwidth) / 1e9:.6g}"),
+        }
         for i in (low, *ridge, high)
     ]
 
 
 def _point(name: str, line: Roofline) -> dict[str, Any]:
-    share = (
-        f"{line.share.value:.0%} of its limit"
-        if line.share is not None
-        else "share of its limit not known"
-    )
+    """The rate of a run. A run without a known limit belongs to no device's line."""
+    share = "share of its limit not known"
+    if line.share is not None:
+        share = f"{line.share.value:.0%} of its limit"
     flops = line.flop_per_s.value if line.flop_per_s else 0.0
-    device = _title(line) if line.bandwidth_byte_per_s is not None else None
     return {
         "run": name,
-        "device": device,
+        "device": _title(line) if line.bandwidth_byte_per_s is not None else None,
         "i": float(f"{line.intensity_flop_per_byte:.6g}"),
         "f": float(f"{flops / 1e9:.6g}"),
         "share": share,

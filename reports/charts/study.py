@@ -1,5 +1,5 @@
-"""Heat maps of a study: speedup and energy ratio over its two axes, one figure a panel, one map a
-variant
+"""Heat maps of a study: speedup and energy ratio over the two axes of the study. Every panel is a
+figure with a map for every variant.
 """
 
 from __future__ import annotations
@@ -7,124 +7,150 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from energybench.model import Estimate, Study, StudyRatio
+from energybench.model import Estimate, Study, StudyCell, StudyRatio
 from energybench.units import show
-from energybench_reports.charts import curves as chart_curves
-from energybench_reports.charts.power_and_energy import INK, Figure, finished
+from energybench_reports.charts import curves
+from energybench_reports.charts.figure import INK, Figure, finished
+from energybench_reports.view.study_runs import baseline_name
 from energybench_reports.view.wording import plain
 
 SECTION = "study-ratios"
-_CELL, _ACROSS = 62, 3  # pixels of a cell; maps beside each other
-_SPAN = 1.05  # the scale of colours reaches at least so far from 1
-_COLOURS = [
-    "#eda36b",
-    "#f6d9c2",
-    "#f7f7f7",
-    "#cfe2ee",
-    "#74b3d9",
-]  # light vermilion and blue about white, below and above 1: dark figures stay readable
-_FIGURES = "#111111"  # report.css leaves this colour as it is, on dark pages too
+_CELL, _ACROSS = 62, 3  # width of a cell in pixels; number of maps in a row
+_SPAN = 1.05  # the scale of colours spans at least 1 / _SPAN to _SPAN
+# Light vermilion below 1, white, blue above 1: dark figures stay readable on every colour.
+_COLOURS = ["#eda36b", "#f6d9c2", "#f7f7f7", "#cfe2ee", "#74b3d9"]
+_FIGURES = "#111111"  # report.css keeps this colour on dark pages
+
+Place = tuple[Any, ...]  # the values of the panel axes
+
+
+class _Point(NamedTuple):
+    """The ratio of a variant in a cell of the study."""
+
+    x: Any
+    y: Any
+    ratio: StudyRatio
+
+
+class _Quantity(NamedTuple):
+    """A quantity to draw: field of StudyRatio, and title."""
+
+    field: str
+    title: str
 
 
 def figures(alt: Any, studies: Sequence[Study]) -> list[Figure]:
     """Every heat map that the studies have data for."""
-    return [figure for study in studies for figure in _of(alt, study)]
+    return [figure for study in studies for figure in _maps(alt, study)]
 
 
-def _of(alt: Any, study: Study) -> list[Figure]:
+def _maps(alt: Any, study: Study) -> list[Figure]:
     axes = study.plan.axes
-    panels: dict[tuple[Any, ...], list[tuple[Any, Any, StudyRatio]]] = defaultdict(list)
-    without: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(
-        list
-    )  # fields of variants that were measured and have nothing to be compared with
+    panels: dict[Place, list[_Point]] = defaultdict(list)
+    unpaired: dict[Place, list[dict[str, Any]]] = defaultdict(list)
     for cell in study.cells:
         at = cell.cell.at
         place = tuple(at.get(name) for name in axes.panels)
-        panels[place] += [(at.get(axes.x), at.get(axes.y), ratio) for ratio in cell.ratios]
-        first = cell.runs[0]
-        if first.state == "does-not-fit":
-            said = f"{plain(first.variant)} does not fit"
-            alone = [run for run in cell.runs[1:] if run.state == "measured"]
-            without[place] += [
-                {
-                    "variant": plain(run.variant),
-                    "x": at.get(axes.x),
-                    "y": at.get(axes.y),
-                    "ratio": 1,
-                    "text": "no fit",
-                    "said": said,
-                }
-                for run in alone
-            ]
-    made = []
-    for place, found in panels.items():
+        panels[place] += [_Point(at.get(axes.x), at.get(axes.y), ratio) for ratio in cell.ratios]
+        unpaired[place] += _without_baseline(study, cell)
+
+    maps = []
+    for place, points in panels.items():
         where = ", ".join(
-            _worded(name, value) for name, value in zip(axes.panels, place, strict=True)
+            _place_words(name, value) for name, value in zip(axes.panels, place, strict=True)
         )
-        made.append(_map(alt, study, found, "speedup", "speedup", where, without[place]))
-        energies = [(x, y, ratio) for x, y, ratio in found if ratio.energy_ratio is not None]
-        made.append(
-            _map(
-                alt,
-                study,
-                energies,
-                "energy_ratio",
-                energies[0][2].energy_title if energies else "",
-                where,
-            )
-        )
-    return [figure for figure in made if figure is not None] + chart_curves.figures(alt, study)
+        speedup = _Quantity("speedup", "speedup")
+        maps.append(_map(alt, study, points, speedup, where, unpaired[place]))
+        energies = [point for point in points if point.ratio.energy_ratio is not None]
+        if energies:
+            title = plain(energies[0].ratio.energy_title)
+            maps.append(_map(alt, study, energies, _Quantity("energy_ratio", title), where))
+    return [figure for figure in maps if figure is not None] + curves.figures(alt, study)
 
 
-def _worded(name: str, value: Any) -> str:
-    return (
-        (plain(name) if value else f"not {plain(name)}")
-        if isinstance(value, bool)
-        else plain(value)
-    )
+def _without_baseline(study: Study, cell: StudyCell) -> list[dict[str, Any]]:
+    """Fields of the measured variants of a cell, if the first variant, with which variants are
+    compared, does not fit into memory.
+    """
+    baseline, at, axes = cell.runs[0], cell.cell.at, study.plan.axes
+    if baseline.state != "does-not-fit":
+        return []
+    return [
+        {
+            "variant": plain(run.variant),
+            "x": at.get(axes.x),
+            "y": at.get(axes.y),
+            "ratio": 1,
+            "text": "no fit",
+            "said": f"{plain(baseline.variant)} does not fit",
+        }
+        for run in cell.runs[1:]
+        if run.state == "measured"
+    ]
+
+
+def _place_words(name: str, value: Any) -> str:
+    if not isinstance(value, bool):
+        return plain(value)
+    return plain(name) if value else f"not {plain(name)}"
 
 
 def _map(
     alt: Any,
     study: Study,
-    found: Sequence[tuple[Any, Any, StudyRatio]],
-    quantity: str,
-    title: str,
+    points: Sequence[_Point],
+    quantity: _Quantity,
     where: str,
-    more: Sequence[dict[str, Any]] = (),
+    unpaired: Sequence[dict[str, Any]] = (),
 ) -> Figure | None:
-    """One panel: a map a variant.
+    """One panel: a map for every variant. `unpaired`: fields without a ratio."""
+    rows = _fields(points, quantity)
+    if not rows:
+        return None
+    chart = _drawn(alt, study, [*rows, *unpaired], quantity.title, _extent(rows))
+    text = _alternative(study, rows, quantity, where)
+    caption = _caption(study, rows, quantity, where)
+    if unpaired:
+        caption += f" No fit: {baseline_name(study)} does not fit into memory there."
+    return Figure(SECTION, finished(chart, text), caption, text)
 
-    Cells that differ only in other axes are one field, their geometric mean. `more`: fields without
-    a ratio.
+
+def _fields(points: Sequence[_Point], quantity: _Quantity) -> list[dict[str, Any]]:
+    """The fields of the maps. Cells at the same x and y are one field with the geometric mean of
+    the cells.
     """
     fields: dict[tuple[str, Any, Any], list[Estimate]] = defaultdict(list)
-    for x, y, ratio in found:
-        fields[ratio.variant, x, y].append(getattr(ratio, quantity))
-    rows = [
+    for point in points:
+        key = (point.ratio.variant, point.x, point.y)
+        fields[key].append(getattr(point.ratio, quantity.field))
+    return [
         {
             "variant": plain(variant),
             "x": x,
             "y": y,
             "ratio": round(_mean(values), 4),
-            "text": f"{_mean(values):.3g}" + " ?" * _open(values),
-            "said": _said(values),
+            "text": f"{_mean(values):.3g}" + " ?" * _undecided(values),
+            "said": _ratio_words(values),
         }
         for (variant, x, y), values in fields.items()
     ]
-    if not rows:
-        return None
+
+
+def _extent(rows: Sequence[dict[str, Any]]) -> float:
+    """The largest factor from 1, up or down: the end of the scale of colours."""
+    ratios = [float(row["ratio"]) for row in rows]
+    return max(*ratios, *(1 / ratio for ratio in ratios), _SPAN)
+
+
+def _drawn(
+    alt: Any, study: Study, rows: Sequence[dict[str, Any]], title: str, extent: float
+) -> Any:
+    """The maps of the variants side by side, on a common logarithmic scale of colours about 1."""
     axes = study.plan.axes
-    far = max(max(max(row["ratio"], 1 / row["ratio"]) for row in rows), _SPAN)
-    domain = [1 / far, far**-0.5, 1, far**0.5, far]
-    xs, ys = (
-        sorted(
-            {row[name] for row in [*rows, *more]}, key=lambda value: (isinstance(value, str), value)
-        )
-        for name in ("x", "y")
-    )
+    domain = [1 / extent, extent**-0.5, 1, extent**0.5, extent]
+    xs, ys = _sorted(row["x"] for row in rows), _sorted(row["y"] for row in rows)
     base = alt.Chart().encode(
         x=alt.X("x:O", title=plain(axes.x).replace("_", " "), sort=xs, axis=alt.Axis(labelAngle=0)),
         y=alt.Y("y:O", title=plain(axes.y).replace("_", " "), sort=ys[::-1]),
@@ -135,77 +161,80 @@ def _map(
             alt.Tooltip("said:N", title=title),
         ],
     )
+    colour = alt.Color(
+        "ratio:Q",
+        title=title,
+        scale=alt.Scale(type="log", domain=domain, range=_COLOURS, interpolate="lab"),
+        legend=alt.Legend(format=".3~g", values=[1 / extent, 1, extent]),
+    )
     layers = [
-        base.mark_rect(stroke="white").encode(
-            color=alt.Color(
-                "ratio:Q",
-                title=title,
-                scale=alt.Scale(type="log", domain=domain, range=_COLOURS, interpolate="lab"),
-                legend=alt.Legend(format=".3~g", values=[1 / far, 1, far]),
-            )
-        ),
+        base.mark_rect(stroke="white").encode(color=colour),
         base.mark_text(fontSize=12, color=_FIGURES).encode(text="text:N"),
     ]
-    chart = (
-        alt.layer(*layers, data=alt.Data(values=[*rows, *more]))
+    header = alt.Header(labelColor=INK, labelFontSize=13)
+    return (
+        alt.layer(*layers, data=alt.Data(values=list(rows)))
         .properties(width=_CELL * len(xs), height=26 * len(ys))
-        .facet(
-            facet=alt.Facet(
-                "variant:N", title=None, header=alt.Header(labelColor=INK, labelFontSize=13)
-            ),
-            columns=_ACROSS,
-        )
+        .facet(facet=alt.Facet("variant:N", title=None, header=header), columns=_ACROSS)
     )
-    first = plain(study.plan.cells[0].variants[0].name)
-    place = f"{plain(study.plan.title)}{where and f', {where}'}"
-    text = (
-        f"{place}: {title}, {first} / variant, over {plain(axes.x)} and {plain(axes.y)}, from "
-        f"{_least(rows)} to {_most(rows)}."
+
+
+def _sorted(values: Any) -> list[Any]:
+    """Different values in order: numbers before text."""
+    return sorted(set(values), key=lambda value: (isinstance(value, str), value))
+
+
+def _alternative(
+    study: Study, rows: Sequence[dict[str, Any]], quantity: _Quantity, where: str
+) -> str:
+    """The text for a screen reader."""
+    axes, ratios = study.plan.axes, [row["ratio"] for row in rows]
+    title = plain(study.plan.title) + (f", {where}" if where else "")
+    return (
+        f"{title}: {quantity.title}, {baseline_name(study)} / variant, over {plain(axes.x)} and "
+        f"{plain(axes.y)}, from {min(ratios):.3g} to {max(ratios):.3g}."
     )
-    others = sorted(
-        {name for cell in study.cells for name in cell.cell.at} - {axes.x, axes.y, *axes.panels}
-    )
-    several = [name for name in others if len({cell.cell.at.get(name) for cell in study.cells}) > 1]
-    mean = (
-        f" Geometric mean over {' and '.join(plain(name) for name in several)}; each stands in the "
-        "table."
-        if several
-        else ""
-    )
+
+
+def _caption(study: Study, rows: Sequence[dict[str, Any]], quantity: _Quantity, where: str) -> str:
+    title = quantity.title[:1].upper() + quantity.title[1:]
+    place = f"; {where}" if where else ""
     caption = (
-        f"{title[:1].upper()}{title[1:]}, {first} / variant{where and f'; {where}'}. Above 1 is in "
-        f"the variant's favour. Intervals: in the table.{mean}"
+        f"{title}, {baseline_name(study)} / variant{place}. Above 1 is in the variant's favour. "
+        "The table has the intervals."
     )
-    caption += (
-        " A question mark: the interval holds 1."
-        if any(row["text"].endswith("?") for row in rows)
-        else ""
-    )
-    caption += f" No fit: {first} does not." if more else ""
-    return Figure(SECTION, finished(chart, text), caption, text)
+    averaged = _averaged_axes(study)
+    if averaged:
+        caption += (
+            f" Geometric mean over {' and '.join(plain(name) for name in averaged)}; the single "
+            "values are in the table."
+        )
+    if any(row["text"].endswith("?") for row in rows):
+        caption += " A question mark: the interval contains 1."
+    return caption
+
+
+def _averaged_axes(study: Study) -> list[str]:
+    """Axes with several values that are neither x, y nor a panel."""
+    axes = study.plan.axes
+    others = {name for cell in study.cells for name in cell.cell.at}
+    others -= {axes.x, axes.y, *axes.panels}
+    return [
+        name for name in sorted(others) if len({cell.cell.at.get(name) for cell in study.cells}) > 1
+    ]
 
 
 def _mean(values: Sequence[Estimate]) -> float:
-    """Geometric: the mean of ratios (SPEC)."""
+    """Geometric mean, the mean for ratios (SPEC)."""
     return math.exp(sum(math.log(value.value) for value in values) / len(values))
 
 
-def _open(values: Sequence[Estimate]) -> bool:
-    """Whether no interval tells which side of 1 it is."""
+def _undecided(values: Sequence[Estimate]) -> bool:
+    """Whether every interval contains 1."""
     return all(value.low <= 1 <= value.high for value in values)
 
 
-def _said(values: Sequence[Estimate]) -> str:
-    return (
-        show(values[0])
-        if len(values) == 1
-        else f"{_mean(values):.3g}, geometric mean of {len(values)} cells"
-    )
-
-
-def _least(rows: Sequence[dict[str, Any]]) -> str:
-    return f"{min(row['ratio'] for row in rows):.3g}"
-
-
-def _most(rows: Sequence[dict[str, Any]]) -> str:
-    return f"{max(row['ratio'] for row in rows):.3g}"
+def _ratio_words(values: Sequence[Estimate]) -> str:
+    if len(values) == 1:
+        return show(values[0])
+    return f"{_mean(values):.3g}, geometric mean of {len(values)} cells"

@@ -14,7 +14,7 @@
     // ast: expressions are interpreted, so that the page needs no right to evaluate code.
     window.vegaEmbed(place, spec, { mode: "vega-lite", renderer: "svg", actions: false, ast: true })
       .then(() => { drawn += 1; count(); place.dataset.drawn = "yes"; })
-      .catch((error) => { place.dataset.drawn = "no"; place.textContent = "This chart could not be drawn. The table holds its numbers."; fail(error); });
+      .catch((error) => { place.dataset.drawn = "no"; place.textContent = "This chart could not be drawn. The table contains its numbers."; fail(error); });
   }
 
   for (const event of ["beforeprint", "afterprint"]) {

@@ -1,1 +1,1 @@
-"""A document in words: what every format shows."""
+"""A document in words: the common content of the formats."""

@@ -1,4 +1,6 @@
-"""What would shrink an interval most: the uncertainty budget as an instruction, largest first."""
+"""The uncertainty budget as an instruction: the effects that widen an interval most, and their
+remedies.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,10 @@ from energybench.model import Comparison, Estimate, Measurement
 from energybench.units import show, show_value
 from energybench_reports.view.comparison import MEASURED_TITLE, pair
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import Cell, percent, plain, signed
+from energybench_reports.view.wording import TableCell, percent, plain, signed
 
-LINES = 6  # a reader acts on one or two; every effect stands under Uncertainty budgets
+# A reader acts on one or two lines; all effects stand in the section Uncertainty budgets.
+LINES = 6
 HEAD = ("effect", "u", "share of the variance", "without it", "what would shrink it")
 _NAMES = {
     "normal": "normal",
@@ -24,7 +27,7 @@ _NAMES = {
 def section(
     measurements: Sequence[Measurement], comparisons: Sequence[Comparison], names: Mapping[str, str]
 ) -> Section:
-    """A table a comparison and a measurement; in a text, the first line of each."""
+    """A table for each comparison and each measurement; a brief format shows its first line."""
     tables: list[Table] = []
     brief: list[str] = []
     for title, estimate, unit, ratio in _values(measurements, comparisons, names):
@@ -33,10 +36,9 @@ def section(
             tables.append(_table(title, estimate, unit, lines))
             brief.append(f"{title}: {plain(words(lines[0], estimate, unit))}")
     about = (
-        "Each line is an effect, or one of a kind on several devices. Without it: the half-width "
-        "of the interval, recombined with the effect left out, "
-        "which is what a perfect remedy could gain at most. A bound is no probability and has no "
-        "share of the variance."
+        'Each line is one effect, or the same kind of effect on several devices. "Without it" is '
+        "the half-width of the interval recombined without the effect: the most that a perfect "
+        "remedy could gain. A bound is not a probability and has no share of the variance."
     )
     return Section(
         "shrink", "What would shrink this interval most", about, tuple(tables), brief=tuple(brief)
@@ -46,8 +48,8 @@ def section(
 def _values(
     measurements: Sequence[Measurement], comparisons: Sequence[Comparison], names: Mapping[str, str]
 ) -> list[tuple[str, Estimate, str, bool]]:
-    """(title, value, unit, whether it is a ratio) of everything that has an interval to shrink."""
-    found = [
+    """(title, value, unit, whether the value is a ratio) of each value with an interval."""
+    ratios = [
         (
             f"{' → '.join(pair(comparison))}: {plain(comparison.title) or MEASURED_TITLE}",
             comparison.energy_ratio,
@@ -57,7 +59,7 @@ def _values(
         for comparison in comparisons
         if comparison.energy_ratio is not None
     ]
-    return found + [
+    return ratios + [
         (f"{names[m.id]}: energy, gross", m.energy_j, "J", False)
         for m in measurements
         if m.energy_j is not None
@@ -65,9 +67,9 @@ def _values(
 
 
 def _table(title: str, estimate: Estimate, unit: str, lines: Sequence[Contribution]) -> Table:
-    now = show_value(estimate.half_width, unit) + (
-        f" ({percent(estimate.half_width / abs(estimate.value))})" if estimate.value else ""
-    )
+    now = show_value(estimate.half_width, unit)
+    if estimate.value:
+        now += f" ({percent(estimate.half_width / abs(estimate.value))})"
     return Table(
         title,
         HEAD,
@@ -77,20 +79,21 @@ def _table(title: str, estimate: Estimate, unit: str, lines: Sequence[Contributi
     )
 
 
-def _row(line: Contribution, estimate: Estimate, unit: str) -> tuple[Cell, ...]:
+def _row(line: Contribution, estimate: Estimate, unit: str) -> tuple[TableCell, ...]:
+    distribution = _NAMES[line.distribution]
+    if line.devices > 1:
+        distribution += f", {line.devices} together"
+    share = TableCell("a bound", tone="muted")
+    if line.share is not None:
+        share = TableCell(percent(line.share), bar=min(line.share, 1.0))
     width = line.half_width_without
     return (
-        Cell(
-            plain(line.effect),
-            _NAMES[line.distribution] + (f", {line.devices} together" if line.devices > 1 else ""),
-        ),
-        Cell(signed(line.u, unit), percent(abs(line.u_rel)) if line.u_rel is not None else ""),
-        Cell(percent(line.share), bar=min(line.share, 1.0))
-        if line.share is not None
-        else Cell("a bound", tone="muted"),
-        Cell(
+        TableCell(plain(line.effect), distribution),
+        TableCell(signed(line.u, unit), percent(abs(line.u_rel)) if line.u_rel is not None else ""),
+        share,
+        TableCell(
             f"±{show_value(width, unit)}",
             percent(width / abs(estimate.value)) if estimate.value else "",
         ),
-        Cell(line.remedy, tone="prose") if line.remedy else Cell("–", tone="muted"),
+        TableCell(line.remedy, tone="prose") if line.remedy else TableCell("–", tone="muted"),
     )

@@ -1,114 +1,127 @@
-"""What the rule books would say of each measurement, in words."""
+"""The verdicts of the field's rule books on a measurement, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from energybench.grading.rule_books import grade
 from energybench.model import Aspect, Check, Measurement, RuleBook
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import Cell, Tone, plain
+from energybench_reports.view.wording import TableCell, Tone, plain
 
 _TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn"}
+
+
+class _Graded(NamedTuple):
+    """Label and rule books of a measurement."""
+
+    name: str
+    books: tuple[RuleBook, ...]
 
 
 def sections(
     measurements: Sequence[Measurement], names: Mapping[str, str]
 ) -> tuple[Section, Section]:
-    """A compact table a measurement; and every check, for the full report."""
-    graded = [(names[m.id], grade(m).books) for m in measurements]
+    """A compact table for every measurement; and every check, for the full report."""
+    graded = [_Graded(names[m.id], grade(m).books) for m in measurements]
+    return _compact(graded), _detailed(graded)
+
+
+# ---------------------------------------------------------------- a row an aspect
+
+
+def _compact(graded: Sequence[_Graded]) -> Section:
     about = (
-        "Aspect by aspect, for there is no one level to print: a grade is given only where every "
-        "aspect is known. Figures are never rounded across a limit. "
+        "The requirements of the field's rule books, aspect by aspect. A grade is given only if "
+        "the result of every aspect is known. Figures are never rounded across a limit. "
         "`energybench grade` prints every check."
     )
-    brief = [f"{name}: {'; '.join(_line(book) for book in books)}." for name, books in graded]
-    compact = tuple(
-        Table(name, ("rule book", "aspect", "result", "what decides"), _rows(books), _given(books))
-        for name, books in graded
-    )
-    head = ("measurement", "rule book", "aspect", "level", "asked", "found", "result")
-    rows = tuple(
-        (Cell(name), *cells) for name, books in graded for book in books for cells in _checks(book)
-    )
-    notes = " ".join(
-        dict.fromkeys(note for _, books in graded for book in books for note in book.notes)
-    )
-    editions = "; ".join(dict.fromkeys(book.edition for _, books in graded for book in books))
-    checks = Table("", head, rows, f"Editions: {editions}. {notes}")
-    return (
-        Section("grade", "Rule books", about, compact, brief=tuple(brief)),
-        Section(
-            "checks",
-            "Rule books, check by check",
-            "What each asks and what the measurement has.",
-            (checks,),
-            detail=True,
-        ),
-    )
+    head = ("rule book", "aspect", "result", "what decides")
+    tables = []
+    brief = []
+    for name, books in graded:
+        rows = tuple(row for book in books for row in _aspect_rows(book))
+        grades = " ".join(f"{book.name}: {_grade(book, 'no grade is given')}." for book in books)
+        tables.append(Table(name, head, rows, grades))
+        lines = "; ".join(f"{book.name}: {_grade(book, 'no grade')}" for book in books)
+        brief.append(f"{name}: {lines}.")
+    return Section("grade", "Rule books", about, tuple(tables), brief=tuple(brief))
 
 
-def _line(book: RuleBook) -> str:
-    return f"{book.name}: {book.gives or 'no grade'} ({plain(book.why)})"
+def _grade(book: RuleBook, without: str) -> str:
+    return f"{book.gives or without} ({plain(book.why)})"
 
 
-def _given(books: Sequence[RuleBook]) -> str:
-    return " ".join(
-        f"{book.name}: {book.gives or 'no grade is given'} ({plain(book.why)})." for book in books
-    )
+def _aspect_rows(book: RuleBook) -> list[tuple[TableCell, ...]]:
+    """A row for every aspect, with the levels of the aspect together."""
+    rows: list[tuple[TableCell, ...]] = []
+    for name in dict.fromkeys(aspect.name for aspect in book.aspects):
+        levels = [aspect for aspect in book.aspects if aspect.name == name]
+        rows.append((TableCell(book.name), TableCell(name), _result(levels), _deciding(levels)))
+    return rows
 
 
-def _rows(books: Sequence[RuleBook]) -> tuple[tuple[Cell, ...], ...]:
-    """One row an aspect, its levels together."""
-    rows = []
-    for book in books:
-        for name in dict.fromkeys(aspect.name for aspect in book.aspects):
-            levels = [aspect for aspect in book.aspects if aspect.name == name]
-            rows.append((Cell(book.name), Cell(name), _result(levels), _decides(levels)))
-    return tuple(rows)
-
-
-def _result(levels: Sequence[Aspect]) -> Cell:
+def _result(levels: Sequence[Aspect]) -> TableCell:
     """'fail', or 'level 1 pass, 2 unknown, 3 fail'."""
     results = [aspect.result for aspect in levels]
     if len(set(results)) == 1:
-        return Cell(results[0], tone=_TONES[results[0]])
-    return Cell(
-        "level " + ", ".join(f"{aspect.level} {aspect.result}" for aspect in levels), tone="warn"
-    )
+        return TableCell(results[0], tone=_TONES[results[0]])
+    words = ", ".join(f"{aspect.level} {aspect.result}" for aspect in levels)
+    return TableCell(f"level {words}", tone="warn")
 
 
-def _decides(levels: Sequence[Aspect]) -> Cell:
-    """What does not pass at the lowest level, with what is asked there, and else at the next; what
-    was found where all passes.
+def _deciding(levels: Sequence[Aspect]) -> TableCell:
+    """The checks that do not pass, with the requirements, at the lowest level with such checks.
+    If every check passes: the findings at the lowest level.
     """
     for aspect in levels:
-        odd = [check for check in aspect.checks if check.result != "pass"]
-        asked: dict[str, list[str]] = {}
-        for check in odd:
-            asked.setdefault(plain(check.found), []).append(plain(check.asked))
-        if asked:
-            return Cell(
-                "; ".join(f"{found} (asked: {'; '.join(what)})" for found, what in asked.items()),
-                tone="prose",
-            )
-    return Cell("; ".join(plain(check.found) for check in levels[0].checks), tone="muted")
+        requirements: dict[str, list[str]] = {}
+        for check in aspect.checks:
+            if check.result != "pass":
+                requirements.setdefault(plain(check.found), []).append(plain(check.asked))
+        if requirements:
+            phrases = [
+                f"{finding} (required: {'; '.join(words)})"
+                for finding, words in requirements.items()
+            ]
+            return TableCell("; ".join(phrases), tone="prose")
+    return TableCell("; ".join(plain(check.found) for check in levels[0].checks), tone="muted")
 
 
-def _checks(book: RuleBook) -> list[tuple[Cell, ...]]:
-    """One row a check; what reads the same at several levels stands once."""
+# ---------------------------------------------------------------- a row a check
+
+
+def _detailed(graded: Sequence[_Graded]) -> Section:
+    head = ("measurement", "rule book", "aspect", "level", "required", "found", "result")
+    rows = tuple(
+        (TableCell(name), *cells)
+        for name, books in graded
+        for book in books
+        for cells in _checks(book)
+    )
+    all_books = [book for _, books in graded for book in books]
+    editions = "; ".join(dict.fromkeys(book.edition for book in all_books))
+    notes = " ".join(dict.fromkeys(note for book in all_books for note in book.notes))
+    table = Table("", head, rows, f"Editions: {editions}. {notes}")
+    about = "Every requirement of each rule book, beside the finding in the measurement."
+    return Section("checks", "Rule books, check by check", about, (table,), detail=True)
+
+
+def _checks(book: RuleBook) -> list[tuple[TableCell, ...]]:
+    """A row for every check; equal checks of several levels share a row."""
     levels: dict[tuple[str, Check], list[str]] = {}
     for aspect in book.aspects:
         for check in aspect.checks:
             levels.setdefault((aspect.name, check), []).append(aspect.level)
     return [
         (
-            Cell(book.name),
-            Cell(name),
-            Cell(", ".join(filter(None, at))),
-            Cell(plain(check.asked)),
-            Cell(plain(check.found), tone="prose"),
-            Cell(check.result, tone=_TONES[check.result]),
+            TableCell(book.name),
+            TableCell(name),
+            TableCell(", ".join(filter(None, at))),
+            TableCell(plain(check.asked)),
+            TableCell(plain(check.found), tone="prose"),
+            TableCell(check.result, tone=_TONES[check.result]),
         )
         for (name, check), at in levels.items()
     ]

@@ -1,4 +1,4 @@
-"""What each measurement of a document is called, so that no two read the same."""
+"""A different label for every measurement of a document."""
 
 from __future__ import annotations
 
@@ -8,53 +8,71 @@ from collections.abc import Iterable, Sequence
 from energybench.model import Measurement
 from energybench_reports.view.wording import plain
 
-_KEYS, _LONGEST = 3, 24  # settings that still read as a name, and characters of a value
+# A label with more settings, or with a longer value of a setting, is too long to read as a name.
+_MOST_SETTINGS, _LONGEST_VALUE = 3, 24
+
+Settings = dict[str, str]
 
 
 def labels(measurements: Iterable[Measurement]) -> dict[str, str]:
-    """Display label by measurement id.
+    """Label by measurement id.
 
-    Those that would read the same are told apart by the settings that differ, or by number.
+    Measurements with equal labels are distinguished by the settings that differ, or by number.
     """
-    given = {one.id: one for one in measurements}
+    by_id = {measurement.id: measurement for measurement in measurements}
     groups: dict[str, list[Measurement]] = {}
-    for one in given.values():
-        groups.setdefault(plain(one.label) or plain(one.id) or "unnamed", []).append(one)
-    made = {
-        one.id: text
+    for measurement in by_id.values():
+        label = plain(measurement.label) or plain(measurement.id) or "unnamed"
+        groups.setdefault(label, []).append(measurement)
+    unique = {
+        measurement.id: name
         for label, group in groups.items()
-        for one, text in zip(group, _told_apart(label, group), strict=True)
+        for measurement, name in zip(group, _distinguished(label, group), strict=True)
     }
-    return {key: made[key] for key in given}
+    return {key: unique[key] for key in by_id}
 
 
-def _told_apart(label: str, group: Sequence[Measurement]) -> list[str]:
-    told = [_said(one) for one in group]
-    keys = [
-        key
-        for key in dict.fromkeys(key for said in told for key in said)
-        if len({said.get(key) for said in told}) > 1
-    ]
-    short = 0 < len(keys) <= _KEYS and all(
-        len(said.get(key, "")) <= _LONGEST for said in told for key in keys
-    )
+def _distinguished(label: str, group: Sequence[Measurement]) -> list[str]:
+    """The labels of a group of measurements, with settings or numbers as necessary."""
+    settings = [_settings(measurement) for measurement in group]
+    keys = _differing(settings)
+    if not _short(keys, settings):
+        keys = []
     names = [
-        " ".join([label, *(f"{key}={said[key]}" for key in keys if key in said)])
-        if short
-        else label
-        for said in told
+        " ".join([label, *(f"{key}={values[key]}" for key in keys if key in values)])
+        for values in settings
     ]
-    many, seen = Counter(names), Counter[str]()
-    for number, name in enumerate(names):
-        seen[name] += 1
-        names[number] = f"{name} ({seen[name]})" if many[name] > 1 else name
-    return names
+    return _numbered(names)
 
 
-def _said(one: Measurement) -> dict[str, str]:
-    if one.workload is None:
+def _settings(measurement: Measurement) -> Settings:
+    if measurement.workload is None:
         return {}
+    workload = measurement.workload
     return {
-        "size": one.workload.size,
-        **{key: plain(value) for key, value in one.workload.settings.items()},
+        "size": workload.size,
+        **{key: plain(value) for key, value in workload.settings.items()},
     }
+
+
+def _differing(settings: Sequence[Settings]) -> list[str]:
+    """The settings with several values among the measurements."""
+    keys = dict.fromkeys(key for values in settings for key in values)
+    return [key for key in keys if len({values.get(key) for values in settings}) > 1]
+
+
+def _short(keys: Sequence[str], settings: Sequence[Settings]) -> bool:
+    """Whether the settings are few and short enough for a label."""
+    return len(keys) <= _MOST_SETTINGS and all(
+        len(values.get(key, "")) <= _LONGEST_VALUE for values in settings for key in keys
+    )
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Repeated names get a number: 'CPU node (1)', 'CPU node (2)'."""
+    totals, so_far = Counter(names), Counter[str]()
+    numbered = []
+    for name in names:
+        so_far[name] += 1
+        numbered.append(f"{name} ({so_far[name]})" if totals[name] > 1 else name)
+    return numbered

@@ -1,6 +1,5 @@
-"""The parts a view is laid out from: tables, intervals on an axis, answers, sections.
-
-No format's syntax in it.
+"""The parts of a view: tables, intervals on an axis, answers, sections. Without the syntax of any
+format.
 """
 
 from __future__ import annotations
@@ -10,63 +9,40 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from energybench.model import Estimate
-from energybench_reports.view.wording import Cell, Tone
+from energybench_reports.view.wording import TableCell, Tone
 
+# Candidates for the labels on an axis of ratios.
 _STEPS = (
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.3,
-    0.5,
-    0.7,
-    0.8,
-    0.9,
-    1.0,
-    1.1,
-    1.25,
-    1.5,
-    2.0,
-    3.0,
-    5.0,
-    7.0,
-    10.0,
-    20.0,
-    30.0,
-    50.0,
-    100.0,
-    200.0,
-    500.0,
-    1000.0,
+    *(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9),
+    *(1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 7.0),
+    *(10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 500.0, 1000.0),
 )
-_WIDEST = (
-    1e4  # an axis of ratios spans at most 1/_WIDEST to _WIDEST; what lies outside stands at its end
-)
+_WIDEST = 1e4  # an axis spans at most 1/_WIDEST to _WIDEST; ratios beyond are drawn at its ends
 _BESIDE = 3  # results that stand side by side in any format
 
 
-class Tick(NamedTuple):
-    """A labelled position on an axis, in percent of its width."""
+class AxisTick(NamedTuple):
+    """A labelled position on an axis, in percent of the axis' width."""
 
     at: float
     label: str
 
 
 class Axis(NamedTuple):
-    """A logarithmic axis for intervals.
+    """A logarithmic axis for intervals of ratios.
 
-    `reference` (what 1 means) and `band` (equivalence) are in percent of its width.
+    `reference` (position of the ratio 1) and `band` (positions between which ratios are equivalent)
+    are in percent of the axis' width.
     """
 
     title: str
-    ticks: tuple[Tick, ...]
+    ticks: tuple[AxisTick, ...]
     reference: float
     band: tuple[float, float] | None = None
 
 
 class Mark(NamedTuple):
-    """An interval on an axis, in percent of its width."""
+    """An interval on an axis, in percent of the axis' width."""
 
     low: float
     value: float
@@ -77,12 +53,12 @@ class Mark(NamedTuple):
 class Table(NamedTuple):
     """Rows of cells.
 
-    Columns named in `right` hold numbers. With an `axis`, each row may have a mark on it.
+    Columns named in `right` hold numbers. With an `axis`, each row may have a mark on the axis.
     """
 
     title: str
     head: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
     about: str = ""
     right: frozenset[str] = frozenset()
     axis: Axis | None = None
@@ -91,14 +67,15 @@ class Table(NamedTuple):
     def transposed(self) -> Table:
         """Columns as rows, so that a few results stand side by side."""
         rows = tuple(
-            (Cell(self.head[i]), *(row[i] for row in self.rows)) for i in range(1, len(self.head))
+            (TableCell(self.head[i]), *(row[i] for row in self.rows))
+            for i in range(1, len(self.head))
         )
         return Table(
             self.title, (self.head[0], *(row[0].text for row in self.rows)), rows, self.about
         )
 
     def beside(self) -> Table:
-        """A few results side by side; more of them stay rows."""
+        """A few results side by side; many results stay rows."""
         return self.transposed() if 0 < len(self.rows) <= _BESIDE else self
 
     def split(self, size: int) -> tuple[Table, ...]:
@@ -109,35 +86,35 @@ class Table(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a result says first.
+    """The headline of a result.
 
-    `figure` is None where there is none to give; `line` says it all in one line of text.
+    `figure` is None if the result has no figure; `line` is the whole headline in a line of text.
     """
 
     kind: str
     title: str
     figure_name: str
-    figure: Cell | None
+    figure: TableCell | None
     sentence: str
     verdict: str
     verdict_words: str
     tone: Tone
     assumed: bool
-    facts: tuple[tuple[str, Cell], ...]
+    facts: tuple[tuple[str, TableCell], ...]
     line: str
     graphic: Table | None = None
 
 
 class Weakness(NamedTuple):
-    """Doubts of one code and remedy: their messages, each with the results it weakens."""
+    """Doubts with a common code and remedy: messages, with the labels of the weakened results."""
 
     code: str
     remedy: str
-    said: tuple[tuple[str, tuple[str, ...]], ...]
+    messages: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Picture(NamedTuple):
-    """A PNG in base64, what stands under it and what is read out instead of it."""
+    """A PNG in base64, the caption under the picture, and the text for a screen reader."""
 
     png: str
     caption: str
@@ -147,8 +124,8 @@ class Picture(NamedTuple):
 class Section(NamedTuple):
     """Tables under one heading.
 
-    `detail`: for the full report only. `brief`: what a screen of text says instead of the tables.
-    Pictures: only in html.
+    `detail`: for the full report only. `brief`: lines for a text screen, instead of the
+    tables. `pictures`: shown in HTML only.
     """
 
     key: str
@@ -175,6 +152,21 @@ class View(NamedTuple):
 # ---------------------------------------------------------------- ratios on a logarithmic axis
 
 
+class _LogScale(NamedTuple):
+    """Ends of an axis, as natural logarithms of ratios."""
+
+    start: float
+    end: float
+
+    def contains(self, x: float) -> bool:
+        return self.start <= math.log(x) <= self.end
+
+    def percent(self, x: float) -> float:
+        """Position of a ratio in percent. A ratio beyond an end of the axis is at that end."""
+        place = (math.log(x) - self.start) / (self.end - self.start) if x > 0 else 0.0
+        return round(100 * min(max(place, 0.0), 1.0), 2)
+
+
 def ratio_axis(
     title: str,
     estimates: Sequence[Estimate | None],
@@ -182,51 +174,47 @@ def ratio_axis(
     tones: Sequence[Tone] = (),
     apart: float = 17.0,
 ) -> tuple[Axis | None, tuple[Mark | None, ...]]:
-    """An axis that holds every interval and 1, with one mark an estimate.
+    """An axis over 1 and every interval, and a mark for every estimate.
 
-    None where there is nothing positive to draw.
+    The mark of an estimate of 0 or less is None; without positive estimates the axis is None too.
+    `apart`: least distance of two labels, percent.
     """
-    drawn = [estimate for estimate in estimates if estimate is not None and estimate.value > 0]
-    if not drawn:
+    positive = [estimate for estimate in estimates if estimate is not None and estimate.value > 0]
+    if not positive:
         return None, tuple(None for _ in estimates)
-    low = max(
-        min(
-            1.0, *(estimate.low if estimate.low > 0 else estimate.value / 10 for estimate in drawn)
-        ),
-        1 / _WIDEST,
-    )
-    high = min(max(1.0, *(estimate.high for estimate in drawn)), _WIDEST)
-    pad = max(0.06 * math.log(high / low), 0.1)
-    start, end = math.log(low) - pad, math.log(high) + pad
-
-    def at(x: float) -> float:
-        place = (math.log(x) - start) / (end - start) if x > 0 else 0.0
-        return round(100 * min(max(place, 0.0), 1.0), 2)
-
-    ticks = _thinned(
-        [Tick(at(step), f"{step:g}") for step in _STEPS if start <= math.log(step) <= end],
-        at(1.0),
-        apart,
-    )
+    scale = _scale(positive)
+    at = scale.percent
+    steps = [AxisTick(at(step), f"{step:g}") for step in _STEPS if scale.contains(step)]
     band = (at(1 / (1 + margin)), at(1 + margin)) if margin > 0 else None
     marks = tuple(
-        Mark(
-            at(estimate.low),
-            at(estimate.value),
-            at(estimate.high),
-            tones[i] if i < len(tones) else "",
-        )
-        if estimate is not None and estimate.value > 0
-        else None
+        _mark(scale, estimate, tones[i] if i < len(tones) else "")
         for i, estimate in enumerate(estimates)
     )
-    return Axis(title, ticks, at(1.0), band), marks
+    return Axis(title, _thinned(steps, at(1.0), apart), at(1.0), band), marks
 
 
-def _thinned(ticks: Sequence[Tick], one: float, apart: float) -> tuple[Tick, ...]:
-    """Ticks at least `apart` percent from each other; that at 1 always stays."""
-    kept = [tick for tick in ticks if tick.at == one]
+def _mark(scale: _LogScale, estimate: Estimate | None, tone: Tone) -> Mark | None:
+    if estimate is None or estimate.value <= 0:
+        return None
+    at = scale.percent
+    return Mark(at(estimate.low), at(estimate.value), at(estimate.high), tone)
+
+
+def _scale(positive: Sequence[Estimate]) -> _LogScale:
+    """From the lowest to the highest interval, with room at the ends. An interval that reaches
+    down to 0 is drawn to a tenth of the value.
+    """
+    lows = [estimate.low if estimate.low > 0 else estimate.value / 10 for estimate in positive]
+    low = max(min(1.0, *lows), 1 / _WIDEST)
+    high = min(max(1.0, *(estimate.high for estimate in positive)), _WIDEST)
+    room = max(0.06 * math.log(high / low), 0.1)
+    return _LogScale(math.log(low) - room, math.log(high) + room)
+
+
+def _thinned(ticks: Sequence[AxisTick], one: float, apart: float) -> tuple[AxisTick, ...]:
+    """Ticks with distances of `apart` percent or more; the tick at the ratio 1 always stays."""
+    spaced = [tick for tick in ticks if tick.at == one]
     for tick in ticks:
-        if all(abs(tick.at - other.at) >= apart for other in kept):
-            kept.append(tick)
-    return tuple(sorted(kept))
+        if all(abs(tick.at - neighbour.at) >= apart for neighbour in spaced):
+            spaced.append(tick)
+    return tuple(sorted(spaced))

@@ -1,5 +1,5 @@
-"""Trainings that went over several runs by a checkpoint: which steps were whose, and the energy of
-all of them.
+"""Trainings that continue over several runs by checkpoints: the steps and the energy of every run,
+and the energy of the whole training.
 """
 
 from __future__ import annotations
@@ -10,107 +10,107 @@ from typing import NamedTuple
 
 from energybench.model import Estimate, Measurement, Progress
 from energybench_reports.view.layout import Table
-from energybench_reports.view.wording import NOT_MEASURED, Cell, plain, value
+from energybench_reports.view.wording import NOT_MEASURED, TableCell, plain, value
 
-_HEAD = ("run", "from", "to", "energy of these, gross")
+_HEAD = ("run", "from", "to", "gross energy")
 _ABOUT = (
-    "Energy of a run's steps: their work at the run's own energy per work; rehearsals in its "
-    "warm-up are not in it. "
-    "Together: ends of the intervals added, as if all erred alike. "
-    "What a repeat that was cut off had done is done again, and its energy is not in this sum; "
-    "where it was saved already, it is a gap."
+    "Energy of a run: the work of its steps x the energy per work of that run, without the steps "
+    "of its warm-up. Together: the ends of the intervals are added, as if all runs had the same "
+    "relative error. A repeat that was cut off is done again, and the energy of the first attempt "
+    "is not in this sum; if its steps had already been saved, they are a gap in the table."
 )
 
 
 class Leg(NamedTuple):
-    """One run's part of a training."""
+    """The part of a run in a training."""
 
     name: str
     progress: Progress
     energy_j: Estimate | None
 
 
+class _Coverage(NamedTuple):
+    """Coverage of the training by runs: last step, skipped steps, steps done twice."""
+
+    last: float
+    gap: bool
+    overlap: bool
+
+
 def tables(measurements: Sequence[Measurement], names: Mapping[str, str]) -> tuple[Table, ...]:
-    """One for each training of which a run began, or ended, in the middle."""
-    found: dict[str, list[Leg]] = defaultdict(list)
+    """A table for every training that was continued, or left unfinished, by a run."""
+    trainings: dict[str, list[Leg]] = defaultdict(list)
     for m in measurements:
         if m.record is not None and m.record.progress is not None:
-            found[m.record.progress.training].append(
-                Leg(names[m.id], m.record.progress, _energy(m, m.record.progress))
-            )
+            progress = m.record.progress
+            trainings[progress.training].append(Leg(names[m.id], progress, _energy(m, progress)))
     return tuple(
         _table(sorted(legs, key=lambda leg: (leg.progress.first, leg.progress.last)))
-        for legs in found.values()
+        for legs in trainings.values()
     )
 
 
-def _energy(m: Measurement, progress: Progress) -> Estimate | None:
-    each, work = m.energy_per_work_j, progress.work_per_unit * (progress.last - progress.first)
-    return (
-        None
-        if each is None
-        else Estimate(value=each.value * work, low=each.low * work, high=each.high * work)
-    )
+def _energy(measurement: Measurement, progress: Progress) -> Estimate | None:
+    per_work = measurement.energy_per_work_j
+    if per_work is None:
+        return None
+    work = progress.work_per_unit * (progress.last - progress.first)
+    return Estimate(value=per_work.value * work, low=per_work.low * work, high=per_work.high * work)
 
 
 def _table(legs: Sequence[Leg]) -> Table:
-    unit = plain(legs[0].progress.unit)
-    rows: list[tuple[Cell, ...]] = []
-    at, whole, overlap = 0.0, True, False
+    """A row for every run and for every gap between runs, and the sum."""
+    rows: list[tuple[TableCell, ...]] = []
+    at, gap, overlap = 0.0, False, False
     for leg in legs:
         first, last = leg.progress.first, leg.progress.last
         if first > at:
-            whole = False
+            gap = True
+            missing = TableCell("not in a run of this report", tone="muted")
             rows.append(
-                (
-                    Cell("in no repeat given here", tone="muted"),
-                    Cell(f"{at:g}"),
-                    Cell(f"{first:g}"),
-                    Cell(NOT_MEASURED),
-                )
+                (missing, TableCell(f"{at:g}"), TableCell(f"{first:g}"), TableCell(NOT_MEASURED))
             )
         overlap = overlap or first < at
         rows.append(
-            (Cell(leg.name), Cell(f"{first:g}"), Cell(f"{last:g}"), value(leg.energy_j, "J"))
+            (
+                TableCell(leg.name),
+                TableCell(f"{first:g}"),
+                TableCell(f"{last:g}"),
+                value(leg.energy_j, "J"),
+            )
         )
         at = max(at, last)
-    rows.append(_together(legs, at, whole, overlap))
-    return Table(
-        f"The training's energy, over {unit}s",
-        _HEAD,
-        tuple(rows),
-        _ABOUT,
-        right=frozenset(_HEAD[1:3]),
-    )
+    rows.append(_sum(legs, _Coverage(at, gap, overlap)))
+    unit = plain(legs[0].progress.unit)
+    title = f"The training's energy, over {unit}s"
+    return Table(title, _HEAD, tuple(rows), _ABOUT, right=frozenset(_HEAD[1:3]))
 
 
-def _together(legs: Sequence[Leg], at: float, whole: bool, overlap: bool) -> tuple[Cell, ...]:
+def _sum(legs: Sequence[Leg], coverage: _Coverage) -> tuple[TableCell, ...]:
     energies = [leg.energy_j for leg in legs if leg.energy_j is not None]
-    if overlap:
-        return (
-            Cell("together"),
-            Cell(""),
-            Cell(""),
-            Cell("no sum: runs did the same steps", tone="warn"),
-        )
+    if coverage.overlap:
+        reason = TableCell("no sum: several runs did the same steps", tone="warn")
+        return TableCell("together"), TableCell(""), TableCell(""), reason
     if len(energies) < len(legs):
-        return (Cell("together"), Cell("0"), Cell(f"{at:g}"), Cell(NOT_MEASURED))
-    total = Estimate(
-        value=sum(e.value for e in energies),
-        low=sum(e.low for e in energies),
-        high=sum(e.high for e in energies),
-    )
-    if not whole:
-        steps = sum(leg.progress.last - leg.progress.first for leg in legs)
         return (
-            Cell(f"together, {steps:g} {plain(legs[0].progress.unit)}s of the runs given"),
-            Cell(""),
-            Cell(""),
-            value(total, "J"),
+            TableCell("together"),
+            TableCell("0"),
+            TableCell(f"{coverage.last:g}"),
+            TableCell(NOT_MEASURED),
         )
+    total = Estimate(
+        value=sum(energy.value for energy in energies),
+        low=sum(energy.low for energy in energies),
+        high=sum(energy.high for energy in energies),
+    )
+    if coverage.gap:
+        steps = sum(leg.progress.last - leg.progress.first for leg in legs)
+        title = f"together, {steps:g} {plain(legs[0].progress.unit)}s of the runs in this report"
+        return TableCell(title), TableCell(""), TableCell(""), value(total, "J")
+    first = legs[0].progress.first
     return (
-        Cell("together"),
-        Cell(f"{legs[0].progress.first:g}"),
-        Cell(f"{at:g}"),
+        TableCell("together"),
+        TableCell(f"{first:g}"),
+        TableCell(f"{coverage.last:g}"),
         value(total, "J"),
     )

@@ -1,5 +1,5 @@
-"""How values and foreign text are worded in every format: cleaned, with their interval, and never 0
-for what was not measured.
+"""The words for values and foreign text in every format: foreign text is cleaned, values have an
+interval, and a value without a measurement is never 0.
 """
 
 from __future__ import annotations
@@ -8,26 +8,24 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from energybench.model import Estimate, Part, Work
+from energybench.model import UNUSED, Estimate, Part, Work
 from energybench.units import decimals, number, show, show_value
 
 NOT_MEASURED = "not measured"
-UNUSED = ".unused"  # suffix of a component's name: devices of the node that the work was not given
-Tone = Literal[
-    "", "muted", "good", "warn", "bad", "code", "prose"
-]  # prose: words with `commands` in them
+# "prose": words with `commands` in backticks.
+Tone = Literal["", "muted", "good", "warn", "bad", "code", "prose"]
 
 _BIDI = frozenset(
     "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
-_ORDER = ("node.ac", "node", "module", "cpu.package", "cpu.dram", "gpu.board", "gpu.board.unused")
+_ORDER = ("node.ac", "node", "module", "cpu.package", "cpu.dram", "gpu.board", f"gpu.board{UNUSED}")
 DASH = "–"
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """One entry of a table.
 
-    `note` stands beside or under the text (an interval, a reason); `bar` is a share between 0 and
+    `note` (an interval, a reason) stands beside or under the text; `bar` is a share between 0 and
     1.
     """
 
@@ -38,7 +36,7 @@ class Cell(NamedTuple):
 
     @property
     def aside(self) -> str:
-        """The note as it stands behind a text: intervals as they are, words in parentheses."""
+        """The note for the place after the text: intervals unchanged, words in parentheses."""
         return self.note if self.note[:1] in ("", "[", "(") else f"({self.note})"
 
     @property
@@ -60,38 +58,40 @@ def plain(text: object) -> str:
     )
 
 
-def value(estimate: Estimate | None, unit: str = "", per: str = "") -> Cell:
+def value(estimate: Estimate | None, unit: str = "", per: str = "") -> TableCell:
     """'12.35 kJ' with the note '[12.10, 12.60]'; 'not measured' for None."""
     if estimate is None:
-        return Cell(NOT_MEASURED, tone="warn")
+        return TableCell(NOT_MEASURED, tone="warn")
     text = show(estimate, plain(unit))
     head, mark, tail = text.partition(" [") if " [" in text else text.partition(" (")
-    return Cell(head + (f" per {plain(per)}" if per else ""), (mark + tail).strip())
+    return TableCell(head + (f" per {plain(per)}" if per else ""), (mark + tail).strip())
 
 
-def bare(number_: float | None, unit: str = "", significant: int = 3) -> Cell:
+def bare(number_: float | None, unit: str = "", significant: int = 3) -> TableCell:
     """A reading without an interval of its own; 'not measured' for None."""
-    return Cell(show_value(number_, unit, significant), tone="warn" if number_ is None else "")
+    return TableCell(show_value(number_, unit, significant), tone="warn" if number_ is None else "")
 
 
-def known(thing: object) -> Cell:
-    """A piece of provenance; a dash where it is not known."""
+def known(thing: object) -> TableCell:
+    """A piece of provenance; a dash for None and for empty text."""
     if thing is None or thing == "":
-        return Cell(DASH, tone="muted")
+        return TableCell(DASH, tone="muted")
     if isinstance(thing, bool):
-        return Cell("yes" if thing else "no")
-    return Cell(plain(thing))
+        return TableCell("yes" if thing else "no")
+    return TableCell(plain(thing))
+
+
+def or_dash(estimate: Estimate | None, unit: str = "") -> TableCell:
+    """A value with the interval; a dash for None."""
+    return known(None) if estimate is None else value(estimate, unit)
 
 
 def published(claimed: float, unit: str = "") -> str:
-    """A figure as it was published: no digit more than it has."""
-    places = 0 if float(claimed).is_integer() else max(0, len(repr(claimed).partition(".")[2]))
-    text = (
-        number(claimed, min(places, 6))
-        if 1e-4 <= abs(claimed) < 1e16 or claimed == 0
-        else f"{claimed:g}"
-    )
-    return f"{text} {plain(unit)}".strip()
+    """A published or stated figure, without a digit more than the publication has."""
+    if claimed != 0 and not 1e-4 <= abs(claimed) < 1e16:
+        return f"{claimed:g} {plain(unit)}".strip()
+    places = 0 if float(claimed).is_integer() else len(repr(claimed).partition(".")[2])
+    return f"{number(claimed, min(places, 6))} {plain(unit)}".strip()
 
 
 def gibibytes(size: int | None) -> str | None:
@@ -100,13 +100,12 @@ def gibibytes(size: int | None) -> str | None:
 
 def percent(share: float) -> str:
     """'0.62 %': a share to two significant digits, with no more than three decimal places."""
-    return f"{number(share * 100, max(0, min(decimals(abs(share) * 100), 3)) if share else 0)} %".replace(
-        "-", "−"
-    )
+    places = max(0, min(decimals(abs(share) * 100), 3)) if share else 0
+    return f"{number(share * 100, places)} %".replace("-", "−")
 
 
 def signed(x: float, unit: str = "") -> str:
-    """A contribution with its sign, to three significant digits."""
+    """A contribution with the sign, to three significant digits."""
     return ("−" if x < 0 else "") + show_value(abs(x), unit)
 
 
@@ -122,17 +121,13 @@ def counted(n: int, noun: str) -> str:
 def listed(words: Iterable[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     items = list(words)
-    return (
-        items[0]
-        if len(items) == 1
-        else ", ".join(items[:-1]) + " and " + items[-1]
-        if items
-        else ""
-    )
+    if len(items) < 2:
+        return "".join(items)
+    return ", ".join(items[:-1]) + " and " + items[-1]
 
 
 def component(part: Part) -> str:
-    """The part's component as the energies name it."""
+    """The name of the part's component among the energies."""
     return part.component + ("" if part.used or part.component.endswith(UNUSED) else UNUSED)
 
 
@@ -142,17 +137,17 @@ def component_words(name: str) -> str:
 
 
 def ordered(keys: Iterable[str]) -> list[str]:
-    """Components in one order everywhere: processors, memory, accelerators, the rest as given."""
-    found = list(dict.fromkeys(keys))
-    return sorted(found, key=lambda key: _ORDER.index(key) if key in _ORDER else len(_ORDER))
+    """Components in the order of every report: processors, memory, accelerators, then the rest."""
+    different = list(dict.fromkeys(keys))
+    return sorted(different, key=lambda key: _ORDER.index(key) if key in _ORDER else len(_ORDER))
 
 
 def watts(part: Part) -> str:
     """The range a modelled or missing part may draw."""
     if part.low_w is None and part.high_w is None:
         return "" if part.state == "measured" else "range not stated"
-    if part.low_w is None or part.high_w is None:
-        return (
-            f"up to {part.high_w:g} W" if part.high_w is not None else f"{part.low_w:g} W or more"
-        )
+    if part.low_w is None:
+        return f"up to {part.high_w:g} W"
+    if part.high_w is None:
+        return f"{part.low_w:g} W or more"
     return f"{part.low_w:g} to {part.high_w:g} W"

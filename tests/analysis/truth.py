@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from energybench.collectors.ranks import imitated
 from energybench.model import Channel, Gain, Trace
 
 Floats = npt.NDArray[np.float64]
@@ -98,6 +99,9 @@ def channel(**changes: object) -> Channel:
         "update_period_s": 0.1,
         "quantity": "energy",
     }
+    collector, device = (str({**stated, **changes}[key]) for key in ("collector", "device"))
+    stated["rank"], stated["socket"] = imitated(collector, device)
+    stated["reference"] = collector == "meter"
     return Channel(**{**stated, **changes})  # type: ignore[arg-type]
 
 

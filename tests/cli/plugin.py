@@ -15,11 +15,20 @@ from energybench.plugins import Unavailable
 
 class Pause:
     """Sleeps, and does as its settings say."""
+
     name = "pause"
     sizes = ("smoke",)
 
     def setup(self, size, device, region, settings):
-        self.values = {"seconds": "0.1", "fail_at": "0", "wrong_at": "0", "die_at": "0", "spread": "0", "slow": "0", **settings}
+        self.values = {
+            "seconds": "0.1",
+            "fail_at": "0",
+            "wrong_at": "0",
+            "die_at": "0",
+            "spread": "0",
+            "slow": "0",
+            **settings,
+        }
         self.n = 0
         if "nosuch" in settings:
             raise BadInput("--set nosuch", "no such setting", "leave it out")
@@ -38,8 +47,14 @@ class Pause:
         print("chatter on stdout")
         with region("transfer"):
             time.sleep(0.01)
-        factor = 10 if self.n <= int(self.values["slow"]) else 1  # the first few runs: caches are cold, kernels are compiled
-        time.sleep(factor * float(self.values["seconds"]) * (1 + float(self.values["spread"]) * (self.n % 3)))
+        factor = (
+            10 if self.n <= int(self.values["slow"]) else 1
+        )  # the first few runs: caches are cold, kernels are compiled
+        time.sleep(
+            factor
+            * float(self.values["seconds"])
+            * (1 + float(self.values["spread"]) * (self.n % 3))
+        )
         return Work(amount=1.0, unit="nap", fingerprint="nap", precision="equal-accuracy")
 
     def close(self):
@@ -48,26 +63,45 @@ class Pause:
 
     def verify(self):
         wrong = self.n == int(self.values["wrong_at"])
-        return [Verification(quantity="nap", value=None if wrong else 0.0, tolerance=1.0, passed=not wrong)]
+        return [
+            Verification(
+                quantity="nap", value=None if wrong else 0.0, tolerance=1.0, passed=not wrong
+            )
+        ]
 
     def record(self):
-        curve = Series(name="rest", x=(0.0, 1.0), y=(0.0, float(self.n)), x_title="nap", y_title="rest (1)")
+        curve = Series(
+            name="rest", x=(0.0, 1.0), y=(0.0, float(self.n)), x_title="nap", y_title="rest (1)"
+        )
         doubt = Doubt(code="light-sleep", message="it was a light sleep", remedy="a bed")
-        said = {"notes": ("slept",), "statement": {"unit": "nap"}, "figures": {"naps": float(self.n)}}
+        said = {
+            "notes": ("slept",),
+            "statement": {"unit": "nap"},
+            "figures": {"naps": float(self.n)},
+        }
         return WorkRecord(title="Statement of sleep", **said, series=(curve,), doubts=(doubt,))
 
 
 class Tally:
     """Counts steps in a file, and goes on from it."""
+
     name = "tally"
     sizes = ("smoke",)
 
     def setup(self, size, device, region, settings):
-        self.path, self.steps, self.total = settings["checkpoint"], int(settings.get("steps", "2")), int(settings.get("total", "0"))
+        self.path, self.steps, self.total = (
+            settings["checkpoint"],
+            int(settings.get("steps", "2")),
+            int(settings.get("total", "0")),
+        )
         self.check_s = float(settings.get("check", "0"))
         self.opened = self.done = int(open(self.path).read()) if os.path.exists(self.path) else 0
         if self.finished():
-            raise BadInput(f"--set total={self.total}", f"holds {self.done} steps, these are done", "another file")
+            raise BadInput(
+                f"--set total={self.total}",
+                f"holds {self.done} steps, these are done",
+                "another file",
+            )
 
     def settings(self):
         return {"steps": self.steps}
@@ -96,7 +130,13 @@ class Tally:
         return []
 
     def record(self):
-        progress = Progress(training="tally", first=float(self.opened), last=float(self.done), unit="step", work_per_unit=1.0)
+        progress = Progress(
+            training="tally",
+            first=float(self.opened),
+            last=float(self.done),
+            unit="step",
+            work_per_unit=1.0,
+        )
         return WorkRecord(title="Tally", progress=progress)
 
 
@@ -107,6 +147,7 @@ class Explodes:
 
 class Meter:
     """Raises where it must not."""
+
     name = "meter"
 
     def open(self, context):
@@ -121,13 +162,24 @@ class Meter:
 
 class NodeMeter:
     """A node's meter whose watts stand in a file."""
+
     name = "nodemeter"
 
     def open(self, context):
         if "METER" not in os.environ:
             raise Unavailable("METER is not set", "set it")
         gain = Gain(u_rel=0.02, key="gain:meter")
-        return [Channel(collector=self.name, device="meter", component="node", kind="power", resolution=1e-3, gain=gain, update_period_s=0.1)]
+        return [
+            Channel(
+                collector=self.name,
+                device="meter",
+                component="node",
+                kind="power",
+                resolution=1e-3,
+                gain=gain,
+                update_period_s=0.1,
+            )
+        ]
 
     def read(self):
         try:

@@ -9,7 +9,19 @@ from pathlib import Path
 SOURCE = """
 import os, time
 from energybench.errors import BadInput, DoesNotFit, NotHere
-from energybench.model import Absent, Axes, Cell, Estimate, Expectation, Memory, Published, StudyPlan, Variant, Verification, Work
+from energybench.model import (
+    Absent,
+    Axes,
+    Cell,
+    Estimate,
+    Expectation,
+    Memory,
+    Published,
+    StudyPlan,
+    Variant,
+    Verification,
+    Work,
+)
 
 
 class Naps:
@@ -21,15 +33,44 @@ class Naps:
         names = settings.get("variants", "long,short").split(",")
         lengths = [float(text) for text in settings.get("length", "0.04,0.06").split(",")]
         cells = tuple(
-            Cell(key=f"nap {length:g}", at={"length": length, "depth": 1, "kind": "nap"}, workload="naps", size="smoke", step_amount=1.0,
-                 variants=tuple(Variant(name=name, settings={"do": name, "length": str(length)}) for name in names))
-            for length in lengths)
-        twice = tuple(Expectation(cell=cell.key, variant="short", quantity="speedup", low=1.5, high=2.5) for cell in cells)
+            Cell(
+                key=f"nap {length:g}",
+                at={"length": length, "depth": 1, "kind": "nap"},
+                workload="naps",
+                size="smoke",
+                step_amount=1.0,
+                variants=tuple(
+                    Variant(name=name, settings={"do": name, "length": str(length)})
+                    for name in names
+                ),
+            )
+            for length in lengths
+        )
+        twice = tuple(
+            Expectation(cell=cell.key, variant="short", quantity="speedup", low=1.5, high=2.5)
+            for cell in cells
+        )
         return StudyPlan(
-            name="grid", title="naps", about="Naps of several lengths.", settings=dict(settings), cells=cells,
+            name="grid",
+            title="naps",
+            about="Naps of several lengths.",
+            settings=dict(settings),
+            cells=cells,
             axes=Axes(x="length", y="depth", panels=("kind",)),
-            absent=(Absent(variant="snore", reason="nobody snores here"),), repeats=3, min_window_s=0.0,
-            claims=(Published(name="twice", says="a short nap takes half as long", source="a saying", published_on="a bed", rule="every", expects=twice),))
+            absent=(Absent(variant="snore", reason="nobody snores here"),),
+            repeats=3,
+            min_window_s=0.0,
+            claims=(
+                Published(
+                    name="twice",
+                    says="a short nap takes half as long",
+                    source="a saying",
+                    published_on="a bed",
+                    rule="every",
+                    expects=twice,
+                ),
+            ),
+        )
 
     def setup(self, size, device, region, settings):
         self.values = dict(settings)
@@ -52,10 +93,16 @@ class Naps:
         return Work(amount=1.0, unit="nap", fingerprint="nap", precision="equal-precision")
 
     def verify(self):
-        return [Verification(quantity="rested", value=0.0, tolerance=1.0, passed=self.do != "wrong")]
+        return [
+            Verification(quantity="rested", value=0.0, tolerance=1.0, passed=self.do != "wrong")
+        ]
 
     def memory(self):
-        size = Estimate(value=2.0, low=2.0, high=2.0) if self.do == "long" else Estimate(value=1.0, low=1.0, high=1.0)
+        size = (
+            Estimate(value=2.0, low=2.0, high=2.0)
+            if self.do == "long"
+            else Estimate(value=1.0, low=1.0, high=1.0)
+        )
         return Memory(peak_bytes=size, extra_bytes=size, how="counted beds")
 """
 

@@ -187,9 +187,8 @@ def meter(
     lines, t = ["time,power_w"], first
     while t < last:
         watts = (energy_j(t) - energy_j(t - spacing)) / spacing
-        lines.append(
-            f"{(STARTED + timedelta(seconds=t + offset_s)).isoformat(timespec='milliseconds')},{watts:.1f}"
-        )
+        stamp = (STARTED + timedelta(seconds=t + offset_s)).isoformat(timespec="milliseconds")
+        lines.append(f"{stamp},{watts:.1f}")
         t += spacing
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
@@ -351,7 +350,7 @@ def test_a_mistake_is_said_before_the_folder_that_exists(node: Run) -> None:
     assert "nosuch.csv" in one_line(attach(node, node.folder / "nosuch.csv"))
     assert "nosuch" in one_line(attach(node, file, "--column", "nosuch"))
     assert "is no board that this run has read" in one_line(
-        attach(node, file, "--device", "GPU-0", scope="gpu")
+        attach(node, file, "--board", "GPU-0", scope="gpu")
     )
     assert "where the run's own sensors show" in one_line(
         attach(node, meter(node.folder / "kilo.csv", lambda t: 1000 * node_j(t)))
@@ -372,12 +371,12 @@ def _spoiled(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        (("--scope", "rack", "--accuracy", "1%"), "--scope rack: is no scope"),
-        (("--scope", "node", "--accuracy", "0.01"), "--accuracy 0.01: is no limit of error"),
-        (("--scope", "gpu", "--accuracy", "1%"), "--scope gpu: needs --device UUID"),
+        (("--scope", "rack", "--accuracy", "1%"), "--scope rack: is not a scope"),
+        (("--scope", "node", "--accuracy", "0.01"), "--accuracy 0.01: is not a limit of error"),
+        (("--scope", "gpu", "--accuracy", "1%"), "--scope gpu: needs --board UUID"),
         (
-            ("--scope", "gpu", "--accuracy", "1%", "--device", "GPU-0"),
-            "--device GPU-0: is no board that this run has read",
+            ("--scope", "gpu", "--accuracy", "1%", "--board", "GPU-0"),
+            "--board GPU-0: is no board that this run has read",
         ),
         (
             ("--scope", "node", "--accuracy", "1%", "--select", "a"),
@@ -433,7 +432,7 @@ def test_a_board_calibrated_against_its_meter_gives_the_true_energy(tmp_path: Pa
     ran = attach(
         run,
         meter(tmp_path / "riser.csv", GPU.energy_j, -7.4, 0.1),
-        "--device",
+        "--board",
         BOARD,
         "--json",
         scope="gpu",

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("bad_input")  # one run, which the module's
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two finished runs, replayed."""
-    made = tmp_path_factory.mktemp("store")
+    folder = tmp_path_factory.mktemp("store")
     for name in ("cpu", "gpu"):
         ran = energybench(
             "measure",
@@ -29,11 +29,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--out",
             "results",
             "--json",
-            cwd=made,
+            cwd=folder,
         )
         assert ran.code == 0, ran.err
-        (made / f"{name}.json").write_text(ran.out)
-    return made
+        (folder / f"{name}.json").write_text(ran.out)
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["recover", "nosuch"], "nosuch"),
         (["nosuch"], "nosuch"),
     ],
-)  # fmt: skip
+)
 def test_wrong_arguments(store: Path, arguments: list[str], says: str) -> None:
     """One line that names what is wrong."""
     assert says in one_line(energybench(*arguments, cwd=store))

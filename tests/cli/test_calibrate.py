@@ -80,7 +80,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
 def own(
     calibrated: tuple[Path, dict[str, str], Ran], tmp_path: Path
 ) -> tuple[Path, dict[str, str]]:
-    """A copy of the profiles that a test may spoil: its folder, and the environment that names it."""
+    """A copy of the profiles that a test may spoil, and the environment with its folder."""
     folder, env, _ = calibrated
     shutil.copytree(folder / "profiles", tmp_path / "profiles")
     return tmp_path / "profiles", {**env, "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
@@ -122,11 +122,11 @@ def test_one_file_a_device_and_where(calibrated: tuple[Path, dict[str, str], Ran
 
 
 def test_an_average_like_the_h100s_and_a_counter_of_samples(tmp_path: Path) -> None:
-    """1 s of window where power_average says so; the counter sees a quarter; in words for a person."""
+    """1 s of window if power_average says so; the counter sees a quarter; in words for a person."""
     env = {**cuda_environment(tmp_path, H100), "ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
     ran = energybench(
         "calibrate",
-        "--device",
+        "--drive",
         UUID,
         "--no-limits",
         "--seconds",
@@ -255,7 +255,7 @@ def test_a_board_that_cuda_does_not_show(
     line = one_line(
         energybench(
             "calibrate",
-            "--device",
+            "--drive",
             HIDDEN,
             "--no-limits",
             "--out",
@@ -270,8 +270,8 @@ def test_a_board_that_cuda_does_not_show(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--device", "GPU-none"], "fits no board"),
-        (["--device", ""], "fits no board"),
+        (["--drive", "GPU-none"], "fits no board"),
+        (["--drive", ""], "fits no board"),
         (["--seconds", "1"], "--seconds"),
         (["--seconds", "nan"], "--seconds"),
         (["--collector", "nonsense"], "no such collector"),
@@ -279,7 +279,7 @@ def test_a_board_that_cuda_does_not_show(
         (["--check", "--profile", "missing.json"], "missing.json: no such file"),
         (["--check", "--against", "run"], "--against"),
         (["--limits-only", "--no-limits"], "--limits-only"),
-        (["--root", "nowhere"], "--root nowhere"),
+        (["--root", "nowhere"], "is not a folder"),
         (["--out", "a-file"], "is not a folder"),
     ],
 )

@@ -32,12 +32,12 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(workload: str, *more: str, **settings: str) -> tuple[str, ...]:
-    given = [
+    stated = [
         part
         for key, value in {**SMALL[workload], "checkpoint": "ck", **settings}.items()
         for part in ("--set", f"{key}={value}")
     ]
-    return ("run", workload, *given, *QUICK, *more)
+    return ("run", workload, *stated, *QUICK, *more)
 
 
 def steps(file: Path) -> int:
@@ -144,9 +144,9 @@ def test_a_signal_in_the_check_of_what_is_saved_leaves_no_step_unstated(
     ran.send_signal(signal.SIGTERM)
     out, _ = ran.communicate(timeout=60)
     assert ran.returncode == 128 + signal.SIGTERM
-    found = json.loads(out)
-    assert found["record"]["progress"]["last"] == steps(tmp_path / "ck") == 4
-    (doubt,) = [doubt for doubt in found["doubts"] if doubt["code"] == "interrupted"]
+    result = json.loads(out)
+    assert result["record"]["progress"]["last"] == steps(tmp_path / "ck") == 4
+    (doubt,) = [doubt for doubt in result["doubts"] if doubt["code"] == "interrupted"]
     assert "may hold" not in doubt["message"]
     assert "not checked" not in doubt["message"]
     assert "goes on from ck" in doubt["remedy"]
@@ -173,10 +173,10 @@ def test_a_killed_run_says_that_the_file_may_be_further(
     ran.kill()
     ran.wait(60)
     (cut,) = (tmp_path / "results").glob(".partial-*")
-    found = energybench("recover", str(cut), "--json", cwd=tmp_path, env=env).json
-    (doubt,) = [doubt for doubt in found["doubts"] if doubt["code"] == "interrupted"]
+    result = energybench("recover", str(cut), "--json", cwd=tmp_path, env=env).json
+    (doubt,) = [doubt for doubt in result["doubts"] if doubt["code"] == "interrupted"]
     assert "ck may hold steps beyond those that are stated here" in doubt["message"]
-    assert found["record"]["progress"]["last"] <= steps(tmp_path / "ck")
+    assert result["record"]["progress"]["last"] <= steps(tmp_path / "ck")
 
 
 def test_a_training_that_diverges_leaves_its_checkpoint_whole(

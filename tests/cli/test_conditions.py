@@ -81,20 +81,20 @@ def test_a_busy_neighbour_is_named_and_the_works_own_children_are_not(tmp_path: 
         "open('child', 'w').write(str(p.pid)); time.sleep(1.2); p.kill()"
     )
     with beside() as pid:
-        found = energybench(
+        result = energybench(
             "measure", "--json", "--repeats", "2", "--", sys.executable, "-c", child, cwd=tmp_path
         ).json
-    mine = [load for load in found["others"] if load["pid"] == pid]
+    mine = [load for load in result["others"] if load["pid"] == pid]
     assert len(mine) == 2
     assert all(
         0.1 < load["busy"] < 1.1 and load["device"] == "cpu" and load["name"].startswith("python")
         for load in mine
     )
     assert [(load["start_s"], load["end_s"]) for load in mine] == [
-        (repeat["start_s"], repeat["end_s"]) for repeat in found["repeats"]
+        (repeat["start_s"], repeat["end_s"]) for repeat in result["repeats"]
     ]
-    assert int((tmp_path / "child").read_text()) not in {load["pid"] for load in found["others"]}
-    assert "during 2 of 2 repeats" in doubts(found)["other-load"]
+    assert int((tmp_path / "child").read_text()) not in {load["pid"] for load in result["others"]}
+    assert "during 2 of 2 repeats" in doubts(result)["other-load"]
 
 
 def test_the_worker_of_run_is_no_neighbour(tmp_path: Path) -> None:
@@ -127,16 +127,19 @@ def test_a_board_that_heats_up_and_throttles(tmp_path: Path) -> None:
     """The doubts name the board and both values of its temperature and clock, and the reason with
     the repeats it was there in.
     """
-    conf = f"count=2\ngpu0.heat=45,75,2.9,3.9\ngpu0.clock=1410,1200,2.9,3.9\ngpu0.throttle_during={0x20},3.5,1e9\n"
-    found = boards(tmp_path, conf)
-    said = doubts(found)
-    assert f"{UUIDS[0]} 45 → 75 °C" in said["temperature-drift"]
-    assert f"{UUIDS[0]} 1410 → 1200 MHz" in said["clock-drift"]
-    assert f"{UUIDS[0]} by sw-thermal in " in said["throttled"]
-    assert not any(
-        UUIDS[1] in said[code] for code in ("temperature-drift", "clock-drift", "throttled")
+    conf = (
+        "count=2\ngpu0.heat=45,75,2.9,3.9\ngpu0.clock=1410,1200,2.9,3.9\n"
+        f"gpu0.throttle_during={0x20},3.5,1e9\n"
     )
-    course = [each for each in found["conditions"] if each["device"] == UUIDS[0]]
+    result = boards(tmp_path, conf)
+    messages = doubts(result)
+    assert f"{UUIDS[0]} 45 → 75 °C" in messages["temperature-drift"]
+    assert f"{UUIDS[0]} 1410 → 1200 MHz" in messages["clock-drift"]
+    assert f"{UUIDS[0]} by sw-thermal in " in messages["throttled"]
+    assert not any(
+        UUIDS[1] in messages[code] for code in ("temperature-drift", "clock-drift", "throttled")
+    )
+    course = [each for each in result["conditions"] if each["device"] == UUIDS[0]]
     assert [each["throttle"] for each in course] == ["none", "sw-thermal", "sw-thermal"]
     assert (course[0]["temperature_c"], course[-1]["temperature_c"]) == (45, 75)
 
@@ -147,19 +150,19 @@ def test_a_steady_board_gives_no_doubt(tmp_path: Path) -> None:
     A machine that shows no CPU temperature has no such condition.
     """
     (tmp_path / "empty").mkdir()
-    found = boards(tmp_path, "count=2\n", "--root", str(tmp_path / "empty"), repeats=3)
+    result = boards(tmp_path, "count=2\n", "--root", str(tmp_path / "empty"), repeats=3)
     assert not {
         "temperature-drift",
         "clock-drift",
         "throttled",
         "at-power-limit",
         "other-load",
-    } & set(doubts(found))
+    } & set(doubts(result))
     assert [
         (each["device"], each["temperature_c"], each["clock_mhz"], each["throttle"])
-        for each in found["conditions"]
+        for each in result["conditions"]
     ] == [(uuid, 45, 1095, "none") for uuid in (*UUIDS, *UUIDS)]
-    assert found["others"] == []
+    assert result["others"] == []
 
 
 def test_refused_queries_leave_no_figure(tmp_path: Path) -> None:
@@ -167,7 +170,7 @@ def test_refused_queries_leave_no_figure(tmp_path: Path) -> None:
     and the energy is there.
     """
     env = nvml_environment(tmp_path, "count=1\nrefuse=1\n")
-    found = energybench(
+    result = energybench(
         "measure",
         "--json",
         "--collector",
@@ -182,13 +185,13 @@ def test_refused_queries_leave_no_figure(tmp_path: Path) -> None:
     ).json
     assert {
         (each["temperature_c"], each["clock_mhz"], each["throttle"])
-        for each in found["conditions"]
+        for each in result["conditions"]
         if each["device"] == UUIDS[0]
     } <= {(None, None, None)}
     assert not {"temperature-drift", "clock-drift", "throttled", "at-power-limit"} & set(
-        doubts(found)
+        doubts(result)
     )
-    assert found["components_j"]["gpu.board"]["value"] > 0
+    assert result["components_j"]["gpu.board"]["value"] > 0
 
 
 def test_another_process_on_a_board_of_the_work(tmp_path: Path) -> None:
@@ -199,15 +202,15 @@ def test_another_process_on_a_board_of_the_work(tmp_path: Path) -> None:
         "CUDA_VISIBLE_DEVICES": "0",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     }
-    found = energybench(
+    result = energybench(
         "measure", "--json", "--repeats", "2", "--", "sleep", "0.6", cwd=tmp_path, env=env
     ).json
     assert [
         (load["pid"], load["device"], load["busy"])
-        for load in found["others"]
+        for load in result["others"]
         if load["device"] != "cpu"
     ] == [(os.getpid(), UUIDS[0], 1.0)] * 2
-    assert f"was at work on {UUIDS[0]} during 2 of 2 repeats" in doubts(found)["other-load"]
+    assert f"was at work on {UUIDS[0]} during 2 of 2 repeats" in doubts(result)["other-load"]
 
 
 def test_conditions_are_written_as_they_come(tmp_path: Path) -> None:
@@ -238,6 +241,6 @@ def test_conditions_are_written_as_they_come(tmp_path: Path) -> None:
     os.killpg(ran.pid, signal.SIGKILL)
     ran.wait()
     (left,) = (tmp_path / "results").glob(".partial-*")
-    found = energybench("recover", str(left), "--json", cwd=tmp_path).json
-    assert found["conditions"][0]["throttle"] == "hw-thermal"
-    assert f"{UUIDS[0]} by hw-thermal in 1 of 1 repeats" in doubts(found)["throttled"]
+    result = energybench("recover", str(left), "--json", cwd=tmp_path).json
+    assert result["conditions"][0]["throttle"] == "hw-thermal"
+    assert f"{UUIDS[0]} by hw-thermal in 1 of 1 repeats" in doubts(result)["throttled"]

@@ -1,4 +1,4 @@
-"""`energybench grade` as a person runs it."""
+"""`energybench grade` at the command line."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tests.cli.process import REPLAYS, energybench, one_line
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one replayed run of a CPU node, whose shortest repeat is just under a minute."""
-    made = tmp_path_factory.mktemp("grade")
+    store = tmp_path_factory.mktemp("grade")
     ran = energybench(
-        "measure", "--replay", str(REPLAYS / "cpu-node.toml"), "--label", "cpu", cwd=made
+        "measure", "--replay", str(REPLAYS / "cpu-node.toml"), "--label", "cpu", cwd=store
     )
     assert ran.code == 0
-    return made
+    return store
 
 
 def test_prints_every_aspect_and_no_level(folder: Path) -> None:
-    """Three books, three levels, each aspect with figure and rule; no level while the machine's
-    size is unknown.
+    """Three books, three levels, every aspect with figure and rule; no level for a machine of
+    unknown size.
     """
     ran = energybench("grade", "latest", cwd=folder)
     assert ran.code == 0
@@ -42,12 +42,16 @@ def test_prints_every_aspect_and_no_level(folder: Path) -> None:
 
 def test_json_is_one_document(folder: Path) -> None:
     """--json prints one document of kind grade, and --machine-nodes makes the fraction known."""
-    found = energybench("grade", "latest", "--machine-nodes", "5860", "--json", cwd=folder).json
-    assert (found["schema"], found["kind"], found["label"]) == ("energybench/1", "grade", "cpu")
-    assert found["books"][0]["gives"] == "no level"
+    document = energybench("grade", "latest", "--machine-nodes", "5860", "--json", cwd=folder).json
+    assert [document[key] for key in ("schema", "kind", "label")] == [
+        "energybench/1",
+        "grade",
+        "cpu",
+    ]
+    assert document["books"][0]["gives"] == "no level"
     assert {
         check["result"]
-        for book in found["books"]
+        for book in document["books"]
         for aspect in book["aspects"]
         for check in aspect["checks"]
     } <= {"pass", "fail", "unknown"}
@@ -64,7 +68,7 @@ def test_the_summary_names_what_widens_the_interval(folder: Path) -> None:
 
 
 def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
-    """What a second side carries of the same kind is said in short, and its remedy not again."""
+    """A second doubt of the same kind is shortened, and its remedy is not repeated."""
     for label in ("cpu", "gpu"):
         assert (
             energybench(
@@ -95,5 +99,5 @@ def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line(folder: Path, arguments: tuple[str, ...]) -> None:
-    """A run that is not there, or a machine of no nodes, costs one line."""
+    """A missing run, or a machine without nodes, is one line."""
     one_line(energybench(*arguments, cwd=folder))

@@ -42,8 +42,8 @@ def order(runs: list[Any]) -> list[list[int]]:
     """Of each block, which variant came when."""
     times = sorted(
         (repeat["start_s"], repeat["block"], i)
-        for i, found in enumerate(runs)
-        for repeat in found["repeats"]
+        for i, outcome_json in enumerate(runs)
+        for repeat in outcome_json["repeats"]
     )
     blocks: dict[int, list[int]] = {}
     for _, block, i in times:
@@ -66,14 +66,14 @@ def test_one_document_with_both_results_and_their_comparison(together: tuple[Pat
     """kind "document"; a comparison with the first variant by pairs; the speedup is that of the
     settings.
     """
-    folder, found = together
-    assert (found["schema"], found["kind"]) == ("energybench/1", "document")
-    assert [result["kind"] for result in found["results"]] == [
+    folder, outcome_json = together
+    assert (outcome_json["schema"], outcome_json["kind"]) == ("energybench/1", "document")
+    assert [result["kind"] for result in outcome_json["results"]] == [
         "comparison",
         "measurement",
         "measurement",
     ]
-    comparison, first, second = found["results"]
+    comparison, first, second = outcome_json["results"]
     assert (comparison["baseline"], comparison["candidate"]) == (first["id"], second["id"])
     assert comparison["paired"] == 4
     assert comparison["speedup"]["value"] == pytest.approx(0.21 / 0.11, rel=0.3)
@@ -92,7 +92,9 @@ def test_every_block_holds_every_variant_once_in_the_seed_s_order(
     drawn = random.Random(7)
     assert order(runs) == [drawn.sample([0, 1], 2) for _ in range(4)]
     spans = sorted(
-        (repeat["start_s"], repeat["end_s"]) for found in runs for repeat in found["repeats"]
+        (repeat["start_s"], repeat["end_s"])
+        for outcome_json in runs
+        for repeat in outcome_json["repeats"]
     )
     assert all(later[0] - earlier[1] >= 0.2 for earlier, later in itertools.pairwise(spans))
 
@@ -101,8 +103,8 @@ def test_each_is_a_run_of_its_own(together: tuple[Path, Any], env: dict[str, str
     """Settings, idle phases, samples and doubts as of a run alone; that the other's memory was held
     is said; `compare` finds the pairs again.
     """
-    folder, found = together
-    runs = measured(found)
+    folder, outcome_json = together
+    runs = measured(outcome_json)
     assert [result["workload"]["settings"]["seconds"] for result in runs] == ["0.2", "0.1"]
     for result in runs:
         assert len(result["idles"]) == 2
@@ -116,7 +118,7 @@ def test_each_is_a_run_of_its_own(together: tuple[Path, Any], env: dict[str, str
         assert "1 other variant(s), whose processes held their memory" in message
     again = energybench("compare", runs[0]["id"], runs[1]["id"], "--json", cwd=folder, env=env).json
     assert again["paired"] == 4
-    assert again["speedup"] == found["results"][0]["speedup"]
+    assert again["speedup"] == outcome_json["results"][0]["speedup"]
 
 
 def test_it_stops_by_the_pairs(tmp_path: Path, env: dict[str, str]) -> None:
@@ -152,8 +154,8 @@ def test_a_variant_that_fails_does_not_cost_the_others(tmp_path: Path, env: dict
         "3",
     )
     assert ran.code == 1, ran.err
-    whole, cut = measured(ran.json)
-    assert (len(whole["repeats"]), len(cut["repeats"])) == (3, 1)
+    complete, cut = measured(ran.json)
+    assert (len(complete["repeats"]), len(cut["repeats"])) == (3, 1)
     assert "work-failed" in {doubt["code"] for doubt in cut["doubts"]}
     lines = [line for line in ran.err.splitlines() if line.startswith("energybench: ")]
     assert len(lines) == 1
@@ -167,9 +169,24 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
     import psutil
 
     ran = subprocess.Popen(
-        command("run", "pause", *QUICK, "--variant", "seconds=0.5", "--variant", "seconds=0.4", "--repeats", "50"), cwd=tmp_path,
-        env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        command(
+            "run",
+            "pause",
+            *QUICK,
+            "--variant",
+            "seconds=0.5",
+            "--variant",
+            "seconds=0.4",
+            "--repeats",
+            "50",
+        ),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     end = time.monotonic() + 40
     workers: list[psutil.Process] = []
     while time.monotonic() < end:
@@ -186,9 +203,9 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
     assert "Traceback" not in err
     runs = measured(json.loads(out))
     assert len(runs) == 2
-    for found in runs:
-        assert 1 <= len(found["repeats"]) < 50
-        assert "interrupted" in {doubt["code"] for doubt in found["doubts"]}
+    for outcome_json in runs:
+        assert 1 <= len(outcome_json["repeats"]) < 50
+        assert "interrupted" in {doubt["code"] for doubt in outcome_json["doubts"]}
     assert not psutil.wait_procs(workers, timeout=10)[1]
 
 

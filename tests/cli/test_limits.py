@@ -95,7 +95,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 def calibrated(env: dict[str, str], tmp_path: Path, *arguments: str) -> Any:
     ran = energybench(
-        "calibrate", "--limits-only", "--device", "cpu", "--json", *arguments, cwd=tmp_path, env=env
+        "calibrate", "--limits-only", "--drive", "cpu", "--json", *arguments, cwd=tmp_path, env=env
     )
     assert ran.code == 0, ran.err
     return ran.json
@@ -115,7 +115,7 @@ def test_limits_are_measured_shown_and_kept(env: dict[str, str], tmp_path: Path)
     assert found["written"] == [str(file)]
     held = json.loads(file.read_text())
     assert (held["device"], held["channels"], held["limits"]["torch"] is None) == ("cpu", [], False)
-    said = energybench("calibrate", "--limits-only", "--device", "cpu", cwd=tmp_path, env=env).out
+    said = energybench("calibrate", "--limits-only", "--drive", "cpu", cwd=tmp_path, env=env).out
     assert "read asleep; n = 4" in said
     assert "GB/s" in said
     assert "Gflop/s" in said

@@ -20,8 +20,8 @@ _INSIDE = re.compile(
 def entries(tmp: Path, what: str, env: dict[str, str] | None = None) -> list[Any]:
     ran = energybench("list", what, "--json", cwd=tmp, env=env)
     assert ran.code == 0, ran.err
-    found: list[Any] = ran.json["entries"]
-    return found
+    result: list[Any] = ran.json["entries"]
+    return result
 
 
 @pytest.mark.parametrize("what", ["collectors", "reports", "workloads"])
@@ -36,10 +36,10 @@ def test_each_has_a_line_that_a_person_understands(tmp_path: Path, what: str) ->
 
 def test_a_collector_says_what_it_covers(tmp_path: Path) -> None:
     """The parts of a node by the names a person gives them."""
-    said = {entry["name"]: entry["about"] for entry in entries(tmp_path, "collectors")}
-    assert "NVIDIA boards" in said["nvml"]
-    assert all("CPU packages" in said[name] for name in ("rapl", "perf_rapl", "estimate"))
-    assert "the whole node" in said["pm_counters"]
+    messages = {entry["name"]: entry["about"] for entry in entries(tmp_path, "collectors")}
+    assert "NVIDIA boards" in messages["nvml"]
+    assert all("CPU packages" in messages[name] for name in ("rapl", "perf_rapl", "estimate"))
+    assert "the whole node" in messages["pm_counters"]
 
 
 def test_a_plugin_without_such_a_line_has_its_docstring_s_first(tmp_path: Path) -> None:

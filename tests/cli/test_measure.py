@@ -159,7 +159,8 @@ def test_children_are_measured_with_the_program(tmp_path: Path) -> None:
 
     joules, seconds = (
         tuple(
-            found[key] if key == "time_s" else found["components_j"][key] for found in (work, rest)
+            result[key] if key == "time_s" else result["components_j"][key]
+            for result in (work, rest)
         )
         for key in ("cpu.package", "time_s")
     )
@@ -170,11 +171,11 @@ def test_children_are_measured_with_the_program(tmp_path: Path) -> None:
 
 def test_idle_phase(tmp_path: Path) -> None:
     """--idle measures the node before the program, and shows it."""
-    found = energybench(
+    result = energybench(
         "measure", "--json", "--idle", "0.5", "--", "sleep", "0.2", cwd=tmp_path
     ).json
-    assert found["idle_power_w"]["value"] > 0
-    assert found["energy_j"]["low"] <= found["energy_j"]["value"] <= found["energy_j"]["high"]
+    assert result["idle_power_w"]["value"] > 0
+    assert result["energy_j"]["low"] <= result["energy_j"]["value"] <= result["energy_j"]["high"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -194,14 +195,14 @@ def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal
     ran.send_signal(number)
     out, err = ran.communicate(timeout=20)
     assert ran.returncode == 128 + number, err
-    found = json.loads(out)
-    assert "interrupted" in {doubt["code"] for doubt in found["doubts"]}
-    assert len(found["repeats"]) == 1
+    result = json.loads(out)
+    assert "interrupted" in {doubt["code"] for doubt in result["doubts"]}
+    assert len(result["repeats"]) == 1
     assert "energy of a part of a repeat" in summary.measurement(
-        msgspec.convert(found, Measurement)
+        msgspec.convert(result, Measurement)
     )
-    assert 0.4 < found["time_s"]["value"] < 20
-    assert not found["verification"][0]["passed"]
+    assert 0.4 < result["time_s"]["value"] < 20
+    assert not result["verification"][0]["passed"]
     assert not partial(tmp_path / "results")
 
 
@@ -241,13 +242,13 @@ def test_kill_nine_leaves_the_program_running_and_recover_completes(tmp_path: Pa
     assert not (tmp_path / "finished").exists()
     refused = energybench("recover", str(left), "--json", cwd=tmp_path)
     assert refused.code == 0
-    found = refused.json
-    assert "recovered" in {doubt["code"] for doubt in found["doubts"]}
-    assert 0.8 < found["time_s"]["value"] < 4
-    assert found["energy_j"]["value"] > 0
+    result = refused.json
+    assert "recovered" in {doubt["code"] for doubt in result["doubts"]}
+    assert 0.8 < result["time_s"]["value"] < 4
+    assert result["energy_j"]["value"] > 0
     assert len(runs(tmp_path / "results")) == 1
     until(lambda: (tmp_path / "finished").exists())
-    again = energybench("recover", str(tmp_path / "results" / found["id"]), cwd=tmp_path)
+    again = energybench("recover", str(tmp_path / "results" / result["id"]), cwd=tmp_path)
     assert again.code == 2
     assert "nothing to recover" in again.err
 

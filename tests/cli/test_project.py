@@ -1,4 +1,4 @@
-"""`energybench project` as a person runs it: one document, the answer first, one line for a
+"""`energybench project` at the command line: one document, the answer first, one line for a
 mistake.
 """
 
@@ -14,9 +14,9 @@ from tests.cli.process import energybench, one_line
 from tests.projecting.test_project import comparison
 
 
-def kept(path: Path, held: Comparison) -> str:
+def written(path: Path, document: Comparison) -> str:
     """A comparison as `compare --json > FILE` leaves it."""
-    path.write_bytes(msgspec.json.encode(held))
+    path.write_bytes(msgspec.json.encode(document))
     return str(path)
 
 
@@ -24,15 +24,15 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     """A published claim gives exactly one projection on stdout and nothing on stderr."""
     ran = energybench("project", "--scenario", "nersc-2023", "--json", cwd=tmp_path)
     assert (ran.code, ran.err) == (0, "")
-    made = msgspec.json.decode(ran.out.encode(), type=Projection)
-    assert (made.schema, made.kind, made.scenario, made.currency) == (
+    projection = msgspec.json.decode(ran.out.encode(), type=Projection)
+    assert (projection.schema, projection.kind, projection.scenario, projection.currency) == (
         "energybench/1",
         "projection",
         "nersc-2023",
         "USD",
     )
-    assert made.saved_mwh_per_month is not None
-    assert made.saved_mwh_per_month.value == pytest.approx(588, abs=1)
+    assert projection.saved_mwh_per_month is not None
+    assert projection.saved_mwh_per_month.value == pytest.approx(588, abs=1)
     assert set(ran.json) == {
         "schema",
         "kind",
@@ -71,11 +71,24 @@ def test_text_begins_with_the_answer(tmp_path: Path) -> None:
     assert any("seen: docs.nersc.gov" in row for row in rows)
 
 
+def test_a_stated_range_is_printed_as_stated(tmp_path: Path) -> None:
+    """428 W [373, 483] of a scenario file is printed with these limits, not with 95 % quantiles."""
+    (tmp_path / "s.toml").write_text(
+        'schema = "energybench-scenario/1"\nname = "s"\ntitle = "S"\nabout = ""\n'
+        '[inputs.power]\nvalue = 428\nlow = 373\nhigh = 483\nunit = "W"\nsource = "a page"\n'
+        '[inputs.price]\nvalue = 0.10\nlow = 0.0660\nhigh = 0.1864\nunit = ""\nsource = "b"\n'
+        '[[lines]]\nname = "a"\nformula = "power * price"\n'
+    )
+    ran = energybench("project", "--scenario", "s.toml", cwd=tmp_path)
+    assert "  power  428 W [373, 483]   a page" in ran.out.splitlines()
+    assert "  price  0.1 [0.066, 0.1864]   b" in ran.out.splitlines()
+
+
 def test_comparisons_from_files_and_stdin(tmp_path: Path) -> None:
     """Two applications, one of them piped; the mix is in the title, the comparison's doubts in the
     document.
     """
-    first = kept(tmp_path / "a.json", comparison(title="time x assumed power"))
+    first = written(tmp_path / "a.json", comparison(title="time x assumed power"))
     second = msgspec.json.encode(comparison("sdpa")).decode()
     ran = energybench(
         "project", "--scenario", "example-centre", first, "-", "--json", cwd=tmp_path, stdin=second
@@ -96,7 +109,7 @@ def test_what_it_prints_can_be_reported(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
-    """Wrong scenario, wrong file, wrong kind, cut-off or repeated input: exit code 2 and one line."""
+    """Wrong scenario, file or kind, cut-off or repeated input: exit code 2 and one line."""
     measured = tmp_path / "m.json"
     measured.write_text('{"schema": "energybench/1", "kind": "measurement"}')
     cut = tmp_path / "cut.json"
@@ -106,8 +119,8 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         'schema = "energybench-scenario/1"\nname = "b"\ntitle = "B"\nabout = ""\n[[lines]]\nname = '
         '"a"\nformula = "1 / 0"\n'
     )
-    good = kept(tmp_path / "g.json", comparison())
-    for arguments, said in (
+    good = written(tmp_path / "g.json", comparison())
+    for arguments, message in (
         (["--scenario", "nersc"], "scenario 'nersc': no such scenario (did you mean nersc-2023?"),
         ([], "Missing option '--scenario'"),
         (["--scenario", "example-centre", "no.json"], "no.json: no such file"),
@@ -120,7 +133,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (["--scenario", str(bad)], "bad.toml: lines.a: '1 / 0' divides by 0"),
         (["--scenario", str(bad), good], "bad.toml: takes no comparison"),
     ):
-        assert said in one_line(energybench("project", *arguments, cwd=tmp_path))
+        assert message in one_line(energybench("project", *arguments, cwd=tmp_path))
     for name, text in (("-", measured.read_text()), ("-", ""), (str(measured), None)):
         line = one_line(
             energybench("project", "--scenario", "example-centre", name, cwd=tmp_path, stdin=text)

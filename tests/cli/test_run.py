@@ -47,15 +47,15 @@ def test_milc_smoke(tmp_path: Path) -> None:
         "1",
         "--json",
     )
-    found = energybench("run", "milc", *arguments, cwd=tmp_path, timeout=280).json
-    assert found["kind"] == "measurement"
-    assert found["workload"]["name"] == "milc"
-    assert found["work"]["unit"].startswith("solve to residual")
-    assert found["work"]["flops"] > 0
-    assert all(check["passed"] for check in found["verification"])
-    assert found["energy_per_work_j"]["value"] > 0
-    assert {"setup", "warm-up"} <= {region["label"] for region in found["regions"]}
-    assert len(found["repeats"]) == 2
+    result = energybench("run", "milc", *arguments, cwd=tmp_path, timeout=280).json
+    assert result["kind"] == "measurement"
+    assert result["workload"]["name"] == "milc"
+    assert result["work"]["unit"].startswith("solve to residual")
+    assert result["work"]["flops"] > 0
+    assert all(check["passed"] for check in result["verification"])
+    assert result["energy_per_work_j"]["value"] > 0
+    assert {"setup", "warm-up"} <= {region["label"] for region in result["regions"]}
+    assert len(result["repeats"]) == 2
 
 
 def test_a_workloads_own_record_travels_into_the_run_and_every_report(
@@ -64,11 +64,11 @@ def test_a_workloads_own_record_travels_into_the_run_and_every_report(
     """Statement, figures, curves and doubts of the last repeat stand in the result and are shown by
     each format.
     """
-    found = run(tmp_path, env, "--repeats", "2").json
-    assert found["record"]["statement"] == {"unit": "nap"}
-    assert found["record"]["figures"]["naps"] >= 2
-    assert found["record"]["series"][0]["y"][1] == found["record"]["figures"]["naps"]
-    assert "light-sleep" in codes(found)
+    result = run(tmp_path, env, "--repeats", "2").json
+    assert result["record"]["statement"] == {"unit": "nap"}
+    assert result["record"]["figures"]["naps"] >= 2
+    assert result["record"]["series"][0]["y"][1] == result["record"]["figures"]["naps"]
+    assert "light-sleep" in codes(result)
     for form in ("terminal", "markdown"):
         text = energybench("report", "results", "--format", form, cwd=tmp_path, env=env).out
         assert "Statement of sleep" in text
@@ -80,16 +80,16 @@ def test_a_plugin_comes_in_by_the_same_door(tmp_path: Path, env: dict[str, str])
     inside the repeats.
     """
     ran = run(tmp_path, env, "--repeats", "3", "--set", "seconds=0.3")
-    found = ran.json
+    result = ran.json
     assert ran.code == 0
     assert "chatter" in ran.err
-    assert found["workload"]["settings"]["seconds"] == "0.3"
-    regions = {region["label"]: region for region in found["regions"]}
+    assert result["workload"]["settings"]["seconds"] == "0.3"
+    regions = {region["label"]: region for region in result["regions"]}
     assert not regions["compile"]["in_repeat"]
     assert regions["transfer"]["in_repeat"]
     assert regions["transfer"]["time_s"] == pytest.approx(0.01, abs=0.02)
-    assert found["time_s"]["value"] == pytest.approx(0.31, abs=0.1)
-    assert found["idle_power_w"]["value"] > 0
+    assert result["time_s"]["value"] == pytest.approx(0.31, abs=0.1)
+    assert result["idle_power_w"]["value"] > 0
 
 
 def test_at_least_eight_repeats_unless_fixed(tmp_path: Path, env: dict[str, str]) -> None:
@@ -106,7 +106,7 @@ def test_at_least_eight_repeats_unless_fixed(tmp_path: Path, env: dict[str, str]
 
 def test_short_work_is_done_several_times_over(tmp_path: Path, env: dict[str, str]) -> None:
     """A repeat of 0.1 s work lasts --min-window, and its amount says how often it was done."""
-    found = energybench(
+    result = energybench(
         "run",
         "pause",
         "--json",
@@ -119,9 +119,9 @@ def test_short_work_is_done_several_times_over(tmp_path: Path, env: dict[str, st
         cwd=tmp_path,
         env=env,
     ).json
-    assert found["work"]["amount"] >= 4
-    assert found["energy_per_work_j"]["value"] == pytest.approx(
-        found["energy_j"]["value"] / found["work"]["amount"]
+    assert result["work"]["amount"] >= 4
+    assert result["energy_per_work_j"]["value"] == pytest.approx(
+        result["energy_j"]["value"] / result["work"]["amount"]
     )
 
 
@@ -142,13 +142,13 @@ def test_a_slow_warm_up_does_not_make_short_repeats(tmp_path: Path, env: dict[st
         "--set",
         "slow=1",
     )
-    found = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
-    assert [repeat["work"]["amount"] for repeat in found["repeats"]] == [
-        found["work"]["amount"]
+    result = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
+    assert [repeat["work"]["amount"] for repeat in result["repeats"]] == [
+        result["work"]["amount"]
     ] * 3
-    assert all(0.5 <= repeat["end_s"] - repeat["start_s"] < 1 for repeat in found["repeats"])
-    assert "min-window-missed" not in codes(found)
-    assert {region["label"]: region["count"] for region in found["regions"]}["warm-up"] >= 2
+    assert all(0.5 <= repeat["end_s"] - repeat["start_s"] < 1 for repeat in result["repeats"])
+    assert "min-window-missed" not in codes(result)
+    assert {region["label"]: region["count"] for region in result["regions"]}["warm-up"] >= 2
 
 
 def test_repeats_that_turn_out_too_short_are_said(tmp_path: Path, env: dict[str, str]) -> None:
@@ -168,8 +168,8 @@ def test_repeats_that_turn_out_too_short_are_said(tmp_path: Path, env: dict[str,
         "--set",
         "slow=2",
     )
-    found = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
-    (doubt,) = [doubt for doubt in found["doubts"] if doubt["code"] == "min-window-missed"]
+    result = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
+    (doubt,) = [doubt for doubt in result["doubts"] if doubt["code"] == "min-window-missed"]
     assert "the shortest of 3 repeats lasted 0.1" in doubt["message"]
     assert "the 0.5 s of --min-window" in doubt["message"]
     assert float(doubt["remedy"].split()[1].rstrip(",")) > 2
@@ -231,15 +231,15 @@ def test_idle_before_and_after(tmp_path: Path, env: dict[str, str]) -> None:
     """Two phases of --idle seconds, one before the first repeat and one after the worker's end,
     each with its state and power; net uses their mean.
     """
-    found = run(tmp_path, env, "--repeats", "2").json
-    before, after = found["idles"]
+    result = run(tmp_path, env, "--repeats", "2").json
+    before, after = result["idles"]
     assert before["state"] == "before the work, no context held, sensors polled"
     assert after["state"] == "after the work, no context held, sensors polled"
-    assert before["end_s"] <= found["repeats"][0]["start_s"]
-    assert after["start_s"] >= found["repeats"][-1]["end_s"]
+    assert before["end_s"] <= result["repeats"][0]["start_s"]
+    assert after["start_s"] >= result["repeats"][-1]["end_s"]
     assert before["end_s"] - before["start_s"] == pytest.approx(0.2, abs=0.15)
     mean = (before["power_w"]["value"] + after["power_w"]["value"]) / 2
-    assert found["idle_power_w"]["value"] == pytest.approx(mean)
+    assert result["idle_power_w"]["value"] == pytest.approx(mean)
     program = energybench(
         "measure", "--json", "--idle", "0.2", "--", "sleep", "0.3", cwd=tmp_path, env=env
     ).json
@@ -249,13 +249,18 @@ def test_idle_before_and_after(tmp_path: Path, env: dict[str, str]) -> None:
 def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
-    """After a failure the node is measured once more; after Ctrl-C nobody wants to wait for that."""
+    """After a failure the node is measured once more; after Ctrl-C nobody wants to wait."""
     failed = run(tmp_path, env, "--repeats", "6", "--set", "seconds=1.2", "--set", "fail_at=4").json
     assert len(failed["idles"]) == 2
     ran = subprocess.Popen(
-        command("run", "pause", "--json", *QUICK, "--repeats", "20", "--set", "seconds=0.5"), cwd=tmp_path,
-        env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        command("run", "pause", "--json", *QUICK, "--repeats", "20", "--set", "seconds=0.5"),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     time.sleep(8)
     ran.send_signal(signal.SIGINT)
     out, err = ran.communicate(timeout=20)
@@ -264,18 +269,23 @@ def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
 
 
 def test_interrupted_between_repeats(tmp_path: Path, env: dict[str, str]) -> None:
-    """SIGINT: the repeats that were complete make the result, the code is 130, the worker is gone."""
+    """SIGINT: the complete repeats make the result, the code is 130, the worker is gone."""
     ran = subprocess.Popen(
-        command("run", "pause", "--json", "--idle", "0", "--repeats", "20", "--set", "seconds=0.5"), cwd=tmp_path,
-        env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        command("run", "pause", "--json", "--idle", "0", "--repeats", "20", "--set", "seconds=0.5"),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     time.sleep(7)
     ran.send_signal(signal.SIGINT)
     out, err = ran.communicate(timeout=20)
     assert ran.returncode == 130, err
-    found = json.loads(out)
-    assert "interrupted" in codes(found)
-    assert 1 <= len(found["repeats"]) < 20
+    result = json.loads(out)
+    assert "interrupted" in codes(result)
+    assert 1 <= len(result["repeats"]) < 20
 
 
 def test_broken_plugins_are_named_and_cost_nothing(tmp_path: Path, env: dict[str, str]) -> None:
@@ -285,8 +295,8 @@ def test_broken_plugins_are_named_and_cost_nothing(tmp_path: Path, env: dict[str
     assert "libnothing.so" in one_line(energybench("run", "explodes", cwd=tmp_path, env=env))
     listed = energybench("list", "workloads", "--json", cwd=tmp_path, env=env).json["entries"]
     assert {entry["name"]: entry["works"] for entry in listed}["explodes"] is False
-    found = energybench("measure", "--json", "--", "true", cwd=tmp_path, env=env).json
-    assert "broken-plugin" in codes(found)
+    result = energybench("measure", "--json", "--", "true", cwd=tmp_path, env=env).json
+    assert "broken-plugin" in codes(result)
     doctor = energybench("doctor", cwd=tmp_path, env=env)
     assert "no meter here" in doctor.out
     assert "buy one" in doctor.out
@@ -298,9 +308,12 @@ def test_a_killed_measuring_side_ends_its_worker(tmp_path: Path, env: dict[str, 
     import psutil
 
     ran = subprocess.Popen(
-        command("run", "pause", "--idle", "0", "--repeats", "20", "--set", "seconds=0.3"), cwd=tmp_path, env={**os.environ, **env},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        command("run", "pause", "--idle", "0", "--repeats", "20", "--set", "seconds=0.3"),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     end = time.monotonic() + 15
     children: list[psutil.Process] = []
     while not children and time.monotonic() < end:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from energybench.cli.run import own_settings
+from energybench.cli.run import merged_settings
 from energybench.errors import BadInput
 from tests.cli.process import energybench, one_line
 
 
 def test_an_option_is_its_setting_and_is_named_as_it_was_typed() -> None:
-    settings, typed = own_settings(
+    settings, typed = merged_settings(
         ["lr=0.1"], {"steps": ("--steps", "20"), "iou": ("--to-iou", None)}
     )
     assert settings == {"lr": "0.1", "steps": "20"}
@@ -21,7 +21,7 @@ def test_an_option_is_its_setting_and_is_named_as_it_was_typed() -> None:
 
 def test_said_twice_is_refused() -> None:
     with pytest.raises(BadInput, match=r"--steps 20: --set steps=30 says so already"):
-        own_settings(["steps=30"], {"steps": ("--steps", "20")})
+        merged_settings(["steps=30"], {"steps": ("--steps", "20")})
 
 
 @pytest.mark.parametrize(

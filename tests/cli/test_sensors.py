@@ -65,17 +65,17 @@ def test_a_node_of_two_sockets_and_two_gpus(tmp_path: Path, machine: Path) -> No
     """
     env = nvml_environment(tmp_path, "count=2\nwave=const,250\nphase_ms=random\nenergy_ms=100\n")
     with live_node(machine, SOCKETS):
-        found = measure(tmp_path, env, machine, seconds=3.0)
-    seconds = found["time_s"]["value"]
-    assert found["components_j"]["cpu.package"]["value"] == pytest.approx(200 * seconds, rel=0.01)
-    assert found["components_j"]["cpu.dram"]["value"] == pytest.approx(25 * seconds, rel=0.01)
-    assert found["components_j"]["gpu.board"]["value"] == pytest.approx(500 * seconds, rel=0.01)
-    assert found["energy_j"]["value"] == pytest.approx(725 * seconds, rel=0.01)
-    assert found["quality"] == "measured"
-    assert {part["state"] for part in found["boundary"]["parts"]} == {"measured"}
-    assert len(found["host"]["gpus"]) == 2
-    assert found["host"]["sockets"] == 2
-    for channel in found["channels"]:
+        result = measure(tmp_path, env, machine, seconds=3.0)
+    seconds = result["time_s"]["value"]
+    assert result["components_j"]["cpu.package"]["value"] == pytest.approx(200 * seconds, rel=0.01)
+    assert result["components_j"]["cpu.dram"]["value"] == pytest.approx(25 * seconds, rel=0.01)
+    assert result["components_j"]["gpu.board"]["value"] == pytest.approx(500 * seconds, rel=0.01)
+    assert result["energy_j"]["value"] == pytest.approx(725 * seconds, rel=0.01)
+    assert result["quality"] == "measured"
+    assert {part["state"] for part in result["boundary"]["parts"]} == {"measured"}
+    assert len(result["host"]["gpus"]) == 2
+    assert result["host"]["sockets"] == 2
+    for channel in result["channels"]:
         assert channel["period_s"] == pytest.approx(0.1, rel=0.05)
         assert channel["jitter_s"] is not None
         assert channel["samples"] > 50
@@ -88,9 +88,9 @@ def test_across_a_wrap(tmp_path: Path, machine: Path) -> None:
         "intel-rapl:0": {"name": "package-0", "watts": 120.0, "start_uj": RANGE_UJ - 200_000_000}
     }
     with live_node(machine, zones):
-        found = measure(tmp_path, {}, machine, "--collector", "rapl", seconds=3.0)
-    assert found["components_j"]["cpu.package"]["value"] == pytest.approx(
-        120 * found["time_s"]["value"], rel=0.01
+        result = measure(tmp_path, {}, machine, "--collector", "rapl", seconds=3.0)
+    assert result["components_j"]["cpu.package"]["value"] == pytest.approx(
+        120 * result["time_s"]["value"], rel=0.01
     )
 
 
@@ -103,18 +103,20 @@ def test_only_the_visible_gpu_is_used_and_the_others_are_listed(
     for visible in ("1", "GPU-5eed0001-0000-0000-0000-000000000001"):
         env = nvml_environment(tmp_path, "count=3\nwave=const,60\ngpu1.wave=const,300\n")
         with live_node(machine, SOCKETS):
-            found = measure(
+            result = measure(
                 tmp_path,
                 {**env, "CUDA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
                 machine,
             )
-        seconds = found["time_s"]["value"]
-        assert found["components_j"]["gpu.board"]["value"] == pytest.approx(300 * seconds, rel=0.03)
-        assert found["components_j"]["gpu.board.unused"]["value"] == pytest.approx(
+        seconds = result["time_s"]["value"]
+        assert result["components_j"]["gpu.board"]["value"] == pytest.approx(
+            300 * seconds, rel=0.03
+        )
+        assert result["components_j"]["gpu.board.unused"]["value"] == pytest.approx(
             120 * seconds, rel=0.03
         )
-        assert "idle-accelerators" in codes(found)
-        assert [gpu["used"] for gpu in found["host"]["gpus"]] == [False, True, False]
+        assert "idle-accelerators" in codes(result)
+        assert [gpu["used"] for gpu in result["host"]["gpus"]] == [False, True, False]
 
 
 def test_a_gpu_lost_in_mid_run(tmp_path: Path, machine: Path) -> None:
@@ -123,13 +125,13 @@ def test_a_gpu_lost_in_mid_run(tmp_path: Path, machine: Path) -> None:
     """
     env = nvml_environment(tmp_path, "count=1\nwave=const,300\nlimit=400\nfault=15,1.5,1e9\n")
     with live_node(machine, SOCKETS):
-        found = measure(tmp_path, env, machine, seconds=4.0)
-    assert {"sensor-lost", "failed-reads"} <= codes(found)
-    board = found["components_j"]["gpu.board"]
+        result = measure(tmp_path, env, machine, seconds=4.0)
+    assert {"sensor-lost", "failed-reads"} <= codes(result)
+    board = result["components_j"]["gpu.board"]
     assert 300 < board["value"] < 300 * 2.5
     assert board["high"] - board["value"] > 300 * 1.5
     assert any(
-        channel["failed"] > 10 for channel in found["channels"] if channel["collector"] == "nvml"
+        channel["failed"] > 10 for channel in result["channels"] if channel["collector"] == "nvml"
     )
 
 
@@ -139,25 +141,25 @@ def test_an_outage_in_mid_run_costs_nothing(tmp_path: Path, machine: Path) -> No
     """
     env = nvml_environment(tmp_path, "count=1\nwave=const,300\nenergy_ms=20\nfault=4,1.0,2.0\n")
     with live_node(machine, SOCKETS):
-        found = measure(tmp_path, env, machine, seconds=4.0)
-    assert found["components_j"]["gpu.board"]["value"] == pytest.approx(
-        300 * found["time_s"]["value"], rel=0.02
+        result = measure(tmp_path, env, machine, seconds=4.0)
+    assert result["components_j"]["gpu.board"]["value"] == pytest.approx(
+        300 * result["time_s"]["value"], rel=0.02
     )
-    assert "failed-reads" in codes(found)
-    assert "sensor-lost" not in codes(found)
+    assert "failed-reads" in codes(result)
+    assert "sensor-lost" not in codes(result)
 
 
 def test_a_counter_that_disagrees_with_its_power(tmp_path: Path, machine: Path) -> None:
     """Counter at 0.6 of the power's gain: the interval holds both."""
     env = nvml_environment(tmp_path, "count=1\nwave=const,300\nenergy_gain=0.6\n")
     with live_node(machine, SOCKETS):
-        found = measure(tmp_path, env, machine)
-    board = found["components_j"]["gpu.board"]
-    assert "counter-power-disagree" in codes(found)
+        result = measure(tmp_path, env, machine)
+    board = result["components_j"]["gpu.board"]
+    assert "counter-power-disagree" in codes(result)
     assert (
         board["low"]
-        < 0.6 * 300 * found["time_s"]["value"]
-        < 300 * found["time_s"]["value"]
+        < 0.6 * 300 * result["time_s"]["value"]
+        < 300 * result["time_s"]["value"]
         < board["high"]
     )
 
@@ -168,9 +170,9 @@ def test_power_only_boards_are_integrated(tmp_path: Path, machine: Path) -> None
     """
     env = nvml_environment(tmp_path, "count=1\nwave=const,300\nunsupported=83\n")
     with live_node(machine, SOCKETS):
-        found = measure(tmp_path, env, machine)
-    assert found["components_j"]["gpu.board"]["value"] == pytest.approx(
-        300 * found["time_s"]["value"], rel=0.02
+        result = measure(tmp_path, env, machine)
+    assert result["components_j"]["gpu.board"]["value"] == pytest.approx(
+        300 * result["time_s"]["value"], rel=0.02
     )
 
 
@@ -180,25 +182,25 @@ def test_a_gpu_that_answers_nothing_is_missing_not_zero(tmp_path: Path, machine:
     """
     env = nvml_environment(tmp_path, "count=2\nwave=const,100\ngpu1.unsupported=all\n")
     with live_node(machine, SOCKETS):
-        found = measure(tmp_path, env, machine)
-    missing = [part for part in found["boundary"]["parts"] if part["state"] == "missing"]
+        result = measure(tmp_path, env, machine)
+    missing = [part for part in result["boundary"]["parts"] if part["state"] == "missing"]
     assert len(missing) == 1
     assert missing[0]["high_w"] > 0
     assert (
-        found["energy_j"]["high"] - found["energy_j"]["value"]
-        > 0.9 * missing[0]["high_w"] * found["time_s"]["value"]
+        result["energy_j"]["high"] - result["energy_j"]["value"]
+        > 0.9 * missing[0]["high_w"] * result["time_s"]["value"]
     )
-    assert "part-missing" in codes(found)
+    assert "part-missing" in codes(result)
 
 
 def test_pm_counters_as_node_meter(tmp_path: Path, machine: Path) -> None:
     """Boundary node-dc is the blade's own meter alone, accelerators included."""
     with live_node(machine, {}, {"": 640.0, "cpu": 200.0, "memory": 60.0, "accel0": 150.0}):
         time.sleep(0.3)
-        found = measure(tmp_path, {}, machine, "--boundary", "node-dc", seconds=4.0)
+        result = measure(tmp_path, {}, machine, "--boundary", "node-dc", seconds=4.0)
         parts = measure(tmp_path, {}, machine, seconds=4.0)
-    assert found["boundary"]["name"] == "node-dc"
-    assert found["energy_j"]["value"] == pytest.approx(640 * found["time_s"]["value"], rel=0.02)
+    assert result["boundary"]["name"] == "node-dc"
+    assert result["energy_j"]["value"] == pytest.approx(640 * result["time_s"]["value"], rel=0.02)
     assert parts["components_j"]["gpu.board"]["value"] == pytest.approx(
         150 * parts["time_s"]["value"], rel=0.03
     )
@@ -211,9 +213,9 @@ def test_doctor_names_what_works_and_what_would_fix_the_rest(tmp_path: Path, mac
     """
     env = nvml_environment(tmp_path, "count=1\nwave=const,60\n")
     with live_node(machine, SOCKETS):
-        found = energybench("doctor", "--json", "--root", str(machine), cwd=tmp_path, env=env)
+        result = energybench("doctor", "--json", "--root", str(machine), cwd=tmp_path, env=env)
         text = energybench("doctor", "--root", str(machine), cwd=tmp_path, env=env)
-    document = json.loads(found.out)
+    document = json.loads(result.out)
     assert {"nvml", "rapl"} <= set(document["works"])
     assert all(entry["reason"] and entry["remedy"] for entry in document["absent"])
     assert {"pm_counters", "perf_rapl", "estimate"} <= {
@@ -240,8 +242,8 @@ def test_kill_nine_of_a_sensor_run_keeps_its_samples(tmp_path: Path, machine: Pa
         ran.wait()
     recovered = energybench("recover", "results", "--json", cwd=tmp_path)
     assert recovered.code == 0, recovered.err
-    found = recovered.json
-    assert found["components_j"]["cpu.package"]["value"] == pytest.approx(
-        200 * found["time_s"]["value"], rel=0.02
+    result = recovered.json
+    assert result["components_j"]["cpu.package"]["value"] == pytest.approx(
+        200 * result["time_s"]["value"], rel=0.02
     )
-    assert 1.5 < found["time_s"]["value"] < 4.6
+    assert 1.5 < result["time_s"]["value"] < 4.6

@@ -32,12 +32,12 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
         energybench("simulate", *SHORT, "--json", cwd=tmp_path),
     )
     assert (text.code, document.code) == (0, 0), text.err + document.err
-    found = document.json
-    assert found["schema"] == "energybench-simulation/1"
-    assert [cell["sensor"] for cell in found["cells"]] == ["rapl"]
-    assert found["overall"]["experiments"] == 12
-    assert {group["gain"] for group in found["apart"]} == {"wide"}
-    assert sum(group["figures"]["experiments"] for group in found["by_repeats"]) == 12
+    result = document.json
+    assert result["schema"] == "energybench-simulation/1"
+    assert [cell["sensor"] for cell in result["cells"]] == ["rapl"]
+    assert result["overall"]["experiments"] == 12
+    assert {group["gain"] for group in result["apart"]} == {"wide"}
+    assert sum(group["figures"]["experiments"] for group in result["by_repeats"]) == 12
     for title in (
         "rapl  constant  0.35 s",
         "by sensor",
@@ -47,17 +47,17 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
         "A small study",
     ):
         assert title in text.out
-    assert f"{found['overall']['coverage']:.1%}" in text.out.splitlines()[-2]
+    assert f"{result['overall']['coverage']:.1%}" in text.out.splitlines()[-2]
 
 
 def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
-    """--gain 1: a constant load and a 1 ms counter leave next to nothing, and nothing stands apart."""
-    found = energybench(
-        "simulate", *SHORT, "--gain", "1", "--repeats", "1", "--json", cwd=tmp_path
+    """--gain 1: a constant load and a 1 ms counter leave next to nothing; nothing stands apart."""
+    result = energybench(
+        "simulate", *SHORT, "--gain", "1", "--run-repeats", "1", "--json", cwd=tmp_path
     ).json
-    assert found["apart"] == []
-    assert found["overall"]["half_width_rel"] < 0.01
-    assert found["repeats"] == ["1"]
+    assert result["apart"] == []
+    assert result["overall"]["half_width_rel"] < 0.01
+    assert result["repeats"] == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
         (("--window", "long"), "0.35"),
         (("--window", "1e9"), "600"),
         (("--window", "nan"), "600"),
-        (("--repeats", "0"), "stop"),
-        (("--repeats", "many"), "stop"),
+        (("--run-repeats", "0"), "stop"),
+        (("--run-repeats", "many"), "stop"),
         (("--gain", "2"), "biased"),
     ],
 )
@@ -92,11 +92,11 @@ def test_the_page_names_all_there_is_to_choose(tmp_path: Path) -> None:
         for name in re.findall(r"^\| `([^`]+)`", line)
     }
     for option in ("--sensor", "--wave", "--gain"):
-        known = re.findall(
+        expected_names = re.findall(
             r"\((.*)\)", one_line(energybench("simulate", option, "nosuch", cwd=tmp_path))
         )[0].split(", ")
-        assert set(known) <= rows, option
-        rows -= set(known)
+        assert set(expected_names) <= rows, option
+        rows -= set(expected_names)
     assert rows == {
         "--sensor",
         "--wave",

@@ -1,5 +1,5 @@
-"""`energybench run WORKLOAD --study NAME`: cells, ratios, claims; what fails is a result; cut off,
-it is gone on with.
+"""`energybench study WORKLOAD NAME`: cells, ratios, claims; a failure is a result; a study that was
+cut off is resumed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(tmp: Path, env: dict[str, str], *arguments: str) -> Ran:
-    return energybench("run", "naps", "--json", *QUICK, *arguments, cwd=tmp, env=env)
+    return energybench("study", "naps", "--json", *QUICK, *arguments, cwd=tmp, env=env)
 
 
 def runs_of(found: Any) -> dict[str, Any]:
@@ -40,11 +40,10 @@ def runs_of(found: Any) -> dict[str, Any]:
 def whole(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> tuple[Path, Any]:
     folder = tmp_path_factory.mktemp("whole")
     ran = energybench(
-        "run",
+        "study",
         "naps",
-        "--json",
-        "--study",
         "grid",
+        "--json",
         "--idle",
         "0.5",
         "--max-warm-up",
@@ -60,10 +59,10 @@ def test_one_document_with_every_cell(whole: tuple[Path, Any]) -> None:
     """Each variant with time, energy, memory and check; each against the first, as pairs; idle
     once; a run directory each.
     """
-    folder, found = whole
-    assert (found["schema"], found["kind"]) == ("energybench-study/1", "study")
-    assert [cell["cell"]["key"] for cell in found["cells"]] == ["nap 0.04", "nap 0.06"]
-    for cell in found["cells"]:
+    folder, result = whole
+    assert (result["schema"], result["kind"]) == ("energybench-study/1", "study")
+    assert [cell["cell"]["key"] for cell in result["cells"]] == ["nap 0.04", "nap 0.06"]
+    for cell in result["cells"]:
         assert [run["state"] for run in cell["runs"]] == ["measured", "measured"]
         (ratio,) = cell["ratios"]
         assert ratio["variant"] == "short"
@@ -74,10 +73,10 @@ def test_one_document_with_every_cell(whole: tuple[Path, Any]) -> None:
             assert ran["time_s"]["value"] > 0.01
             assert ran["energy_j"]["value"] > 0
             assert ran["verification"][0]["passed"]
-            assert (folder / "results" / found["id"] / "runs" / ran["run"] / "run.json").is_file()
-    assert found["idle_power_w"]["value"] > 0
+            assert (folder / "results" / result["id"] / "runs" / ran["run"] / "run.json").is_file()
+    assert result["idle_power_w"]["value"] > 0
     assert (
-        len(list((folder / "results" / found["id"] / "runs").iterdir())) == 5
+        len(list((folder / "results" / result["id"] / "runs").iterdir())) == 5
     )  # idle, and two cells of two
 
 
@@ -97,13 +96,12 @@ def test_the_same_command_again_measures_nothing_again(
     whole: tuple[Path, Any], env: dict[str, str]
 ) -> None:
     """Same --out, same plan: the finished cells are kept, to the last digit, and that is said."""
-    folder, found = whole
+    folder, result = whole
     again = energybench(
-        "run",
+        "study",
         "naps",
-        "--json",
-        "--study",
         "grid",
+        "--json",
         "--idle",
         "0.5",
         "--max-warm-up",
@@ -112,16 +110,16 @@ def test_the_same_command_again_measures_nothing_again(
         env=env,
     )
     assert again.code == 0, again.err
-    assert again.json == found
-    assert "2 of 2 cells were there already" in again.err
+    assert again.json == result
+    assert "2 of 2 cells were measured before" in again.err
 
 
 @pytest.mark.parametrize("form", ["html", "markdown", "terminal", "json"])
 def test_every_report_takes_a_study(
     whole: tuple[Path, Any], env: dict[str, str], form: str
 ) -> None:
-    folder, found = whole
-    for what in (f"results/{found['id']}", f"results/{found['id']}/study.json", "results")[
+    folder, result = whole
+    for what in (f"results/{result['id']}", f"results/{result['id']}/study.json", "results")[
         : 1 if form == "html" else 3
     ]:
         ran = energybench("report", what, "--format", form, cwd=folder, env=env)
@@ -134,12 +132,10 @@ def test_what_befalls_a_variant_is_its_result(tmp_path: Path, env: dict[str, str
     ratio, and none costs another. Exit code 1.
     """
     names = "long,huge,greedy,foreign,mortal,wrong,short"
-    ran = run(
-        tmp_path, env, "--study", "grid", "--set", f"variants={names}", "--set", "length=0.02"
-    )
+    ran = run(tmp_path, env, "grid", "--set", f"variants={names}", "--set", "length=0.02")
     assert ran.code == 1, ran.err
     assert "Traceback" not in ran.err
-    found = runs_of(ran.json)
+    result = runs_of(ran.json)
     states = {
         "long": "measured",
         "huge": "does-not-fit",
@@ -148,10 +144,10 @@ def test_what_befalls_a_variant_is_its_result(tmp_path: Path, env: dict[str, str
         "mortal": "failed",
         "wrong": "check-failed",
     }
-    assert {name: run["state"] for name, run in found.items()} == {**states, "short": "measured"}
-    assert "9000 beds" in found["huge"]["why"]
-    assert "signal 9" in found["mortal"]["why"]
-    assert "rested" in found["wrong"]["why"]
+    assert {name: run["state"] for name, run in result.items()} == {**states, "short": "measured"}
+    assert "9000 beds" in result["huge"]["why"]
+    assert "signal 9" in result["mortal"]["why"]
+    assert "rested" in result["wrong"]["why"]
     assert [ratio["variant"] for ratio in ran.json["cells"][0]["ratios"]] == ["short"]
     assert not [
         path
@@ -166,9 +162,7 @@ def test_a_baseline_that_does_not_fit_leaves_the_others_measured(
     """No ratio, and no failure either: that eager does not fit where a fused kernel does is what a
     study is to find.
     """
-    ran = run(
-        tmp_path, env, "--study", "grid", "--set", "variants=huge,short", "--set", "length=0.02"
-    )
+    ran = run(tmp_path, env, "grid", "--set", "variants=huge,short", "--set", "length=0.02")
     assert ran.code == 0, ran.err
     assert {name: run["state"] for name, run in runs_of(ran.json).items()} == {
         "huge": "does-not-fit",
@@ -178,7 +172,7 @@ def test_a_baseline_that_does_not_fit_leaves_the_others_measured(
     assert ran.json["claims"][0]["held"] == "not testable here"
 
 
-LONG = ("--study", "grid", "--set", "length=0.05,0.06,0.07,0.08")
+LONG = ("grid", "--set", "length=0.05,0.06,0.07,0.08")
 
 
 @pytest.mark.parametrize("killed", [signal.SIGKILL, signal.SIGINT])
@@ -189,34 +183,41 @@ def test_half_a_study_is_gone_on_with(
     does not name.
     """
     first = subprocess.Popen(
-        command("run", "naps", "--json", *QUICK, *LONG), cwd=tmp_path, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command("study", "naps", "--json", *QUICK, *LONG),
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
     index = wait_for_cells(tmp_path, 2)
     os.kill(first.pid, killed)
     _, err = first.communicate(timeout=30)
     assert first.returncode == (130 if killed == signal.SIGINT else -killed), err
-    held = json.loads(index.read_text())
-    assert 2 <= len(held["cells"]) < 4
+    contents = json.loads(index.read_text())
+    assert 2 <= len(contents["cells"]) < 4
     if killed == signal.SIGINT:
         assert f"--resume {index.parent.relative_to(tmp_path)}" in err
         ran = run(tmp_path, env, "--resume", str(index.parent))
     else:
         ran = run(tmp_path, env, *LONG)
     assert ran.code == 0, ran.err
-    found = ran.json
-    assert [cell["cell"]["key"] for cell in found["cells"]] == [
+    result = ran.json
+    assert [cell["cell"]["key"] for cell in result["cells"]] == [
         "nap 0.05",
         "nap 0.06",
         "nap 0.07",
         "nap 0.08",
     ]
     finished = [
-        cell for cell in held["cells"] if all(run["state"] == "measured" for run in cell["runs"])
+        cell
+        for cell in contents["cells"]
+        if all(run["state"] == "measured" for run in cell["runs"])
     ]
-    assert found["cells"][: len(finished)] == finished
-    assert all(run["state"] == "measured" for cell in found["cells"] for run in cell["runs"])
-    named = {run["run"] for cell in found["cells"] for run in cell["runs"]}
+    assert result["cells"][: len(finished)] == finished
+    assert all(run["state"] == "measured" for cell in result["cells"] for run in cell["runs"])
+    named = {run["run"] for cell in result["cells"] for run in cell["runs"]}
     assert {path.name for path in (index.parent / "runs").iterdir()} == named
 
 
@@ -225,9 +226,8 @@ def test_a_study_cut_off_before_its_first_cell_keeps_the_idle_power(
 ) -> None:
     """A line says how to go on, and there is a study to go on with."""
     long = (
-        "run",
+        "study",
         "naps",
-        "--study",
         "grid",
         "--max-warm-up",
         "1",
@@ -273,9 +273,14 @@ def wait_for_cells(folder: Path, count: int) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--study", "nightmare"], "--study nightmare: naps offers no such study (have: grid)"),
-        (["--study", "grid", "--variant", "a=1"], "--variant: a study has its own variants"),
-        (["--study", "grid", "--device", "cpu", "--device", "node"], "a study is of one device"),
+        ([], "study naps: does not name a study (have: grid)"),
+        (["nightmare"], "study nightmare: naps does not offer a study of this name (have: grid)"),
+        (["grid", "--variant", "a=1"], "--variant"),
+        (["grid", "--device", "cpu", "--device", "node"], "a study runs on one device"),
+        (
+            ["--resume", "nowhere", "--repeats", "2", "--set", "a=1"],
+            "--set a, --repeats: the plan of",
+        ),
         (["--resume", "nowhere"], "nowhere"),
     ],
 )
@@ -283,11 +288,10 @@ def test_mistakes_are_one_line_and_leave_nothing(
     tmp_path: Path, env: dict[str, str], arguments: list[str], says: str
 ) -> None:
     """Exit code 2, one line, no directory."""
-    assert says in one_line(energybench("run", "naps", *arguments, cwd=tmp_path, env=env))
+    assert says in one_line(energybench("study", "naps", *arguments, cwd=tmp_path, env=env))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_workload_without_studies_says_so(tmp_path: Path) -> None:
-    assert "milc offers no such study" in one_line(
-        energybench("run", "milc", "--study", "kernel", cwd=tmp_path)
-    )
+    for arguments in (("study", "milc"), ("study", "milc", "kernel")):
+        assert "milc does not offer any" in one_line(energybench(*arguments, cwd=tmp_path))

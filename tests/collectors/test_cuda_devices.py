@@ -45,12 +45,12 @@ MIG = [
     ],
 )
 def test_which_boards(value: str | None, used: set[str], codes: list[str]) -> None:
-    """Indices, UUIDs, unique abbreviations; cut at the first entry that names nothing; a repeated
-    entry leaves nothing.
+    """Indices, UUIDs, unique abbreviations; the list ends at the first entry without a device; a
+    repeated entry leaves no device.
     """
-    found, doubts = visible(value, "PCI_BUS_ID", SAME)
-    assert found == used
-    assert [code for code, _, _ in doubts] == codes
+    boards, doubts = visible(value, "PCI_BUS_ID", SAME)
+    assert boards == used
+    assert [doubt.code for doubt in doubts] == codes
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_which_boards(value: str | None, used: set[str], codes: list[str]) -> No
 def test_an_index_is_safe_only_in_pci_order_or_among_equals(
     value: str | None, order: str | None, boards: list[Board], doubted: bool
 ) -> None:
-    """CUDA counts fastest first by default: on unlike boards an index then names nobody knows
-    which, unless all are taken anyway.
+    """CUDA counts fastest first by default: the board of an index is then not known on a node with
+    different boards, unless the work takes every board.
     """
-    assert [code for code, _, _ in visible(value, order, boards)[1]] == (
+    assert [doubt.code for doubt in visible(value, order, boards)[1]] == (
         ["cuda-order"] if doubted else []
     )
 
@@ -88,14 +88,14 @@ def test_an_index_is_safe_only_in_pci_order_or_among_equals(
     ],
 )
 def test_mig(value: str, share: str) -> None:
-    """New and old names of an instance mean its parent's joules, and say the share."""
+    """New and old names of an instance charge the parent board, and a doubt states the share."""
     used, doubts = visible(value, "PCI_BUS_ID", MIG)
     assert used == {B}
-    assert [code for code, _, _ in doubts] == ["mig-parent"]
-    assert share in doubts[0][1]
+    assert [doubt.code for doubt in doubts] == ["mig-parent"]
+    assert share in doubts[0].message
 
 
 def test_two_instances_of_one_board() -> None:
-    """Both are told of; the board is used once."""
+    """Both instances have a doubt; the board is used once."""
     used, doubts = visible("MIG-1f00-x,MIG-2f00-y", None, MIG)
     assert (used, len(doubts)) == ({B}, 2)

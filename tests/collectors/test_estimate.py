@@ -1,4 +1,4 @@
-"""The CPU model: names and TDPs, its numbers, and the CPU time of real process trees."""
+"""The CPU model: names and TDPs, powers, and the CPU time of real process trees."""
 
 import os
 import signal
@@ -45,12 +45,12 @@ BUSY = "import time\nend = time.process_time() + {}\nwhile time.process_time() <
     ],
 )
 def test_tdp(name: str, watts: float | None) -> None:
-    """The exact model or nothing: a likeness may be another CPU."""
+    """The exact model or nothing: a similar name may belong to a different CPU."""
     assert tdp_w(name, table_path()) == watts
 
 
-def test_the_table_is_found_without_importing_its_package() -> None:
-    """codecarbon's import costs a second and looks for GPUs."""
+def test_the_table_is_read_without_an_import_of_codecarbon() -> None:
+    """The import of codecarbon costs a second and looks for GPUs."""
     code = (
         "import sys; from energybench.collectors.tdp import table_path, tdp_w; print(tdp_w('AMD "
         "EPYC 7742', table_path())); "
@@ -67,7 +67,7 @@ def test_no_table(tmp_path: Path) -> None:
 
 
 def test_a_table_that_contradicts_itself(tmp_path: Path) -> None:
-    """Two values for one name are none."""
+    """A name with two different values has no TDP."""
     table = tmp_path / "t.csv"
     table.write_text(
         "Name,TDP\nAMD EPYC 1,100\nAMD EPYC 1 64-Core Processor,200\nAMD EPYC 2,100\nAMD EPYC "
@@ -78,11 +78,11 @@ def test_a_table_that_contradicts_itself(tmp_path: Path) -> None:
 
 def test_cpuinfo() -> None:
     """Sockets, threads, hypervisor and named cores as the kernel writes them."""
-    one = (
+    entry = (
         "processor\t: {}\nmodel name\t: AMD EPYC 7763 64-Core Processor\nphysical id\t: "
         "{}\nflags\t\t: fpu hypervisor sse\n\n"
     )
-    assert cpu("".join(one.format(i, i % 2) for i in range(4))) == Cpu(
+    assert cpu("".join(entry.format(i, i % 2) for i in range(4))) == Cpu(
         "AMD EPYC 7763 64-Core Processor", 2, 4, True, 64
     )
     assert cpu(
@@ -92,15 +92,15 @@ def test_cpuinfo() -> None:
 
 
 def test_power_model() -> None:
-    """Sockets x TDP on metal; the visible threads' share of it in a virtual machine that tells its
-    CPU; 4 W a thread of an unknown one.
+    """Sockets x TDP on bare metal; in a virtual machine with a named CPU the share of the visible
+    threads; 4 W for each thread of an unknown CPU.
     """
     metal = power_model(Cpu("AMD EPYC 7763 64-Core Processor", 2, 256, False, 64), 280)
     assert (metal.max_w, metal.idle_w, metal.threads) == (560, pytest.approx(168), 256)
     assert power_model(Cpu("AMD EPYC 7763 64-Core Processor", 1, 16, True, 64), 280).max_w == 35
-    whole = power_model(Cpu("Intel(R) Xeon(R) Platinum 8480+", 1, 16, True, None), 350)
-    assert whole.max_w == 350
-    assert "share of the CPU is not known" in whole.words
+    unknown_share = power_model(Cpu("Intel(R) Xeon(R) Platinum 8480+", 1, 16, True, None), 350)
+    assert unknown_share.max_w == 350
+    assert "share of the CPU is not known" in unknown_share.words
     assert power_model(Cpu("AMD EPYC", 1, 2, True, None), None).max_w == 8
 
 
@@ -110,8 +110,8 @@ def proc_root(tmp_path: Path) -> Path:
 
 
 def test_idle_floor_and_full_load(tmp_path: Path) -> None:
-    """Before the work starts the model's idle power; then the share of the threads that the work's
-    processes keep busy.
+    """Before the work starts the model gives its idle power; then the power follows the share of
+    the threads that the processes of the work keep busy.
     """
     child = None
     clock = SystemClock()
@@ -119,7 +119,8 @@ def test_idle_floor_and_full_load(tmp_path: Path) -> None:
     (channel,) = estimate.open(
         context(proc_root(tmp_path), clock=clock, work_pid=lambda: child.pid if child else None)
     )
-    (code, message, remedy), *_ = estimate.doubts()
+    doubt, *_ = estimate.doubts()
+    code, message, remedy = doubt.code, doubt.message, doubt.remedy
     model = power_model(
         cpu(Path("/proc/cpuinfo").read_text()),
         tdp_w(cpu(Path("/proc/cpuinfo").read_text()).name, table_path()),
@@ -137,9 +138,8 @@ def test_idle_floor_and_full_load(tmp_path: Path) -> None:
     extra_j = (third.raw - second.raw) * channel.resolution - model.idle_w * (
         third.t_s - second.t_s
     )
-    assert extra_j / busy_w == pytest.approx(
-        0.5, abs=0.15
-    )  # the interpreter's start counts as well
+    # the start of the interpreter counts as well
+    assert extra_j / busy_w == pytest.approx(0.5, abs=0.15)
     assert (channel.quality, channel.gain.u_rel, channel.gain.distribution) == (
         "estimated",
         0.2887,
@@ -153,7 +153,7 @@ def test_idle_floor_and_full_load(tmp_path: Path) -> None:
 
 
 def test_no_proc(tmp_path: Path) -> None:
-    """Without /proc there is nothing to estimate from."""
+    """Without /proc the model has no load."""
     with pytest.raises(Unavailable, match="cpuinfo"):
         CpuEstimate().open(context(tmp_path))
 
@@ -162,32 +162,33 @@ def test_no_proc(tmp_path: Path) -> None:
 
 
 def own_children() -> float:
-    """As the collector takes it."""
+    """CPU time of this process's children, as the collector reads it."""
     return sum(os.times()[2:4])
 
 
 class Watch:
-    """A tree watched on a virtual clock that is always late enough for a discovery; keeps every
-    value it gave.
+    """A tree read on a virtual clock that is always late enough for a search of new processes.
+
+    values  all values of the tree
     """
 
     def __init__(self) -> None:
-        self.clock, self.tree, self.seen = VirtualClock(), ProcessTree(), [0.0]
+        self.clock, self.tree, self.values = VirtualClock(), ProcessTree(), [0.0]
 
     def __call__(self, root: int | None) -> float:
         self.clock.t_s += 1
-        self.seen.append(self.tree.cpu_s(root, self.clock.now()))
-        return self.seen[-1]
+        self.values.append(self.tree.cpu_s(root, self.clock.now()))
+        return self.values[-1]
 
     def monotone(self) -> bool:
-        return self.seen == sorted(self.seen)
+        return self.values == sorted(self.values)
 
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    found = Watch()
-    yield found
-    assert found.monotone()
+    tree = Watch()
+    yield tree
+    assert tree.monotone()
 
 
 def shell(script: str, **more) -> subprocess.Popen:
@@ -199,8 +200,8 @@ def shell(script: str, **more) -> subprocess.Popen:
 
 
 def test_a_shell_whose_children_come_and_go(watch: Watch) -> None:
-    """Three busy children one after another, collected by their shell, looked at often: their time
-    counts once each.
+    """Three busy children run one after another, and their shell waits for them: with frequent
+    readings the time of every child counts once.
     """
     before_s = own_children()
     process = shell('for i in 1 2 3; do "$PY" -c "$BUSY"; done')
@@ -212,8 +213,8 @@ def test_a_shell_whose_children_come_and_go(watch: Watch) -> None:
     assert total_s > 0.9
 
 
-def test_a_tree_never_looked_at_while_it_lived(watch: Watch) -> None:
-    """A command shorter than a tick is told by what was collected of it."""
+def test_a_tree_without_a_reading_during_its_life(watch: Watch) -> None:
+    """A command shorter than a tick counts by the children time of this process."""
     before_s = own_children()
     process = shell('"$PY" -c "$BUSY"; "$PY" -c "$BUSY"')
     process.wait()
@@ -221,7 +222,7 @@ def test_a_tree_never_looked_at_while_it_lived(watch: Watch) -> None:
 
 
 def test_children_side_by_side_and_grandchildren(watch: Watch) -> None:
-    """Parallel children, one of them below a shell of its own."""
+    """Parallel children, with a shell between the root and the second child."""
     before_s = own_children()
     process = shell('"$PY" -c "$BUSY" & sh -c \'"$PY" -c "$BUSY"; true\' & wait')
     while process.poll() is None:
@@ -231,7 +232,7 @@ def test_children_side_by_side_and_grandchildren(watch: Watch) -> None:
 
 
 def test_a_child_that_outlives_its_parent(watch: Watch, tmp_path: Path) -> None:
-    """Once seen, a process stays of the tree when init takes it over."""
+    """A process that was read in the tree stays in the tree when init takes it over."""
     done = tmp_path / "done"
     orphan = f'"$PY" -c "$BUSY"; touch {done}; sleep 0.2'
     process = shell(f"sh -c '({orphan}) & sleep 0.2'; until [ -e {done} ]; do sleep 0.05; done")
@@ -242,7 +243,7 @@ def test_a_child_that_outlives_its_parent(watch: Watch, tmp_path: Path) -> None:
 
 
 def test_threads_count(watch: Watch) -> None:
-    """A process's time is that of all its threads, ended ones too."""
+    """The time of a process holds the time of its threads, ended threads included."""
     code = (
         "import hashlib, threading\nwork = lambda: [hashlib.sha256(bytes(1 << 20)).digest() for _ "
         "in range(150)]\n"
@@ -260,7 +261,7 @@ def test_threads_count(watch: Watch) -> None:
 
 
 def test_a_process_that_was_there_before() -> None:
-    """What it had used before the watch began is not the work's."""
+    """CPU time from before the first reading does not belong to the work."""
     code = f"{BUSY.format(0.3)}input('ready')\n{BUSY.format(0.2)}input('done')"
     process = subprocess.Popen(
         [sys.executable, "-u", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -273,12 +274,13 @@ def test_a_process_that_was_there_before() -> None:
     assert process.stdout.read(4) == b"done"
     assert watch(process.pid) == pytest.approx(0.2, abs=0.06)
     process.communicate(b"\n")
-    # Collected by us, its whole life moves here: what was before must not come back.
+    # After the wait the children time of this process holds the whole life of the child: the time
+    # before the first reading must not come back.
     assert watch(process.pid) == pytest.approx(0.2, abs=0.08)
 
 
 def test_one_command_after_another(watch: Watch) -> None:
-    """Repeats have roots of their own; their times add up."""
+    """Every repeat has a root of its own; the times add up."""
     before_s = own_children()
     for _ in range(3):
         process = shell('"$PY" -c "$BUSY"; true')
@@ -290,7 +292,7 @@ def test_one_command_after_another(watch: Watch) -> None:
 
 
 def test_a_killed_tree(watch: Watch) -> None:
-    """A root killed in mid-run keeps what it had used."""
+    """The CPU time of a killed root still counts."""
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     deadline_s = time.monotonic() + 10
     while (alive_s := watch(process.pid)) < 0.2 and time.monotonic() < deadline_s:
@@ -300,7 +302,7 @@ def test_a_killed_tree(watch: Watch) -> None:
     assert 0.2 <= alive_s <= watch(process.pid) < alive_s + 0.2
 
 
-def test_a_look_is_cheap() -> None:
+def test_a_reading_is_cheap() -> None:
     """Well under a millisecond for a few processes."""
     watch = Watch()
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

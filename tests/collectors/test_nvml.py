@@ -1,5 +1,5 @@
-"""The NVML collector in processes of their own, against a simulated libnvidia-ml.so.1 whose true
-power is known.
+"""The NVML collector, in a process for each test, against a simulated libnvidia-ml.so.1 of known
+power.
 """
 
 import math
@@ -17,7 +17,7 @@ UUIDS = [f"GPU-5eed{i:04x}-0000-0000-0000-{i:012x}" for i in range(4)]
 
 
 def values(answer, channel_id):
-    """(t_s, raw) of one channel's good samples."""
+    """(t_s, raw) of the good samples of a channel."""
     at = [channel["id"] for channel in answer["channels"]].index(channel_id)
     return [
         (sample[at][1], sample[at][0]) for sample in answer["samples"] if sample[at] is not None
@@ -36,8 +36,8 @@ def mean_power_w(samples):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_counter_follows_true_power_whatever_the_phase(tmp_path: Path, seed: int) -> None:
-    """Over a second of a square wave the counter's mean is the true mean, up to a tick's worth of
-    energy at each end.
+    """Over a second of a square wave the mean of the counter is the true mean, up to the energy of
+    one tick at either end.
     """
     env = nvml_environment(
         tmp_path, "count=2\nwave=square,100,300,0.1,0.5\nphase_ms=random\nenergy_ms=20\n", seed
@@ -50,7 +50,7 @@ def test_counter_follows_true_power_whatever_the_phase(tmp_path: Path, seed: int
 
 
 def test_every_board_is_open_and_says_whether_it_was_used(tmp_path: Path) -> None:
-    """Unused boards of the node are read as well: their idle energy belongs to the boundary."""
+    """Unused boards of the node are read as well: the boundary includes the idle energy."""
     answer = run_nvml(nvml_environment(tmp_path, "count=4\n"), visible="2", order="PCI_BUS_ID")
     assert {channel["device"]: channel["used"] for channel in answer["channels"]} == {
         uuid: uuid == UUIDS[2] for uuid in UUIDS
@@ -60,8 +60,8 @@ def test_every_board_is_open_and_says_whether_it_was_used(tmp_path: Path) -> Non
 
 
 def test_channels_of_an_a100(tmp_path: Path) -> None:
-    """A counter in mJ and a part-time power sensor, both of the board; its gain belongs to that
-    board alone.
+    """A counter in mJ and a part-time power sensor of the board; the gain belongs to this board
+    alone.
     """
     answer = run_nvml(nvml_environment(tmp_path, "count=1\nlimit=400\n"))
     counter, power = answer["channels"]
@@ -83,7 +83,7 @@ def test_channels_of_an_a100(tmp_path: Path) -> None:
 
 
 def test_lag_and_averaging_are_left_to_the_core(tmp_path: Path) -> None:
-    """The reading is passed on as it is: with a lag of 100 s it shows the power of 100 s ago."""
+    """A reading is passed on unchanged: with a lag of 100 s the power is the power of 100 s ago."""
     trace = tmp_path / "trace"
     now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     trace.write_text(f"0 100\n{now_s - 50} 300\n")
@@ -99,7 +99,7 @@ def test_lag_and_averaging_are_left_to_the_core(tmp_path: Path) -> None:
 
 
 def test_counter_and_power_may_disagree(tmp_path: Path) -> None:
-    """Both are recorded as read, so that the core can cross-check them: nothing is corrected here."""
+    """Counter and power are recorded without correction, so that the core can compare the two."""
     answer = run_nvml(
         nvml_environment(tmp_path, "count=1\nwave=const,200\ngain=1.1\nenergy_gain=0.9\n"),
         reads=11,
@@ -115,12 +115,11 @@ def test_counter_and_power_may_disagree(tmp_path: Path) -> None:
 
 
 def test_counter_that_integrates_its_samples_only(tmp_path: Path) -> None:
-    """A 25 ms sensor locked to a 100 ms wave sees the top of it only; so does the counter behind
-    it.
+    """A 25 ms sensor locked to a 100 ms wave measures the high part of the wave only, and so does
+    the counter behind the sensor.
     """
-    wave_end_s = (
-        0.1  # the window [T - 25 ms, T] of each publication T = k * 100 ms lies in the high quarter
-    )
+    # the window [T - 25 ms, T] of every publication T = k * 100 ms lies in the high quarter
+    wave_end_s = 0.1
     answer = run_nvml(
         nvml_environment(
             tmp_path,
@@ -135,9 +134,9 @@ def test_counter_that_integrates_its_samples_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rc", [3, 4, 15])
-def test_a_fault_in_mid_run_costs_that_gpu_alone(tmp_path: Path, rc: int) -> None:
-    """Not supported, no permission, GPU lost: None for as long as it lasts, never a zero, never an
-    exception; the other board goes on.
+def test_a_fault_during_a_run_costs_a_single_gpu(tmp_path: Path, rc: int) -> None:
+    """Not supported, no permission, GPU lost: None while the fault lasts, never a zero, never an
+    exception; the readings of the second board go on.
     """
     answer = run_nvml(
         nvml_environment(tmp_path, f"count=2\nwave=const,100\ngpu1.fault={rc},0.3,0.6\n"),
@@ -153,8 +152,8 @@ def test_a_fault_in_mid_run_costs_that_gpu_alone(tmp_path: Path, rc: int) -> Non
         assert None not in column(answer, f"nvml/{UUIDS[0]}/gpu.board/{quantity}")
 
 
-def test_a_fault_of_one_field_costs_that_field_alone(tmp_path: Path) -> None:
-    """Each value's own return code is looked at."""
+def test_a_fault_of_one_field_costs_a_single_field(tmp_path: Path) -> None:
+    """Every field has a return code of its own."""
     answer = run_nvml(
         nvml_environment(tmp_path, "count=1\nfield_fault=186,3,0.2,9\n"), reads=10, every_s=0.05
     )
@@ -162,8 +161,8 @@ def test_a_fault_of_one_field_costs_that_field_alone(tmp_path: Path) -> None:
     assert None not in column(answer, f"nvml/{UUIDS[0]}/gpu.board/energy")
 
 
-def test_zero_milliwatts_is_no_reading(tmp_path: Path) -> None:
-    """Over-polled drivers answer 0 mW: dropped and counted, not a power of 0."""
+def test_zero_milliwatts_is_a_failed_read(tmp_path: Path) -> None:
+    """A driver that is polled too often answers 0 mW, which is not a power of 0."""
     answer = run_nvml(nvml_environment(tmp_path, "count=1\nzero=0.2,9\n"), reads=10, every_s=0.05)
     power = column(answer, f"nvml/{UUIDS[0]}/gpu.board/power_instant")
     assert power[0][0] == 60000
@@ -173,7 +172,7 @@ def test_zero_milliwatts_is_no_reading(tmp_path: Path) -> None:
 def test_older_queries_where_fields_are_missing(tmp_path: Path) -> None:
     """Without fields 83 and 186 the old energy and power queries are read.
 
-    On GA100 (8.0) the latter is not averaged.
+    On GA100 (8.0) the power query is not averaged.
     """
     conf = "count=1\nwave=const,150\n"
     answer = run_nvml(nvml_environment(tmp_path, conf + "ignores_scope=0\n"), reads=2, every_s=0.1)
@@ -193,17 +192,17 @@ def test_older_queries_where_fields_are_missing(tmp_path: Path) -> None:
 
 
 def test_power_average_is_recorded_and_not_summed(tmp_path: Path) -> None:
-    """A second view of the same power counts for nothing by itself."""
+    """A second reading of the power of a board is not summed."""
     answer = run_nvml(
         nvml_environment(
             tmp_path, "count=1\ncc=9.0\nname=NVIDIA H100 80GB HBM3\nmemory_share=0.2\n"
         )
     )
-    found = {
+    channels = {
         (c["component"], c["quantity"]): (c["counts"], c["window_s"], c["contains"])
         for c in answer["channels"]
     }
-    assert found == {
+    assert channels == {
         ("gpu.board", "energy"): (True, 0.0, []),
         ("gpu.board", "power_instant"): (True, 0.025, []),
         ("gpu.board", "power_average"): (False, 1.0, []),
@@ -213,7 +212,9 @@ def test_power_average_is_recorded_and_not_summed(tmp_path: Path) -> None:
 
 
 def test_gh200_counts_its_module(tmp_path: Path) -> None:
-    """Its energy counter covers CPU, GPU and memory; the GPU's own power stays the board's."""
+    """The energy counter of a GH200 covers CPU, GPU and memory; the power of the GPU stays with the
+    board.
+    """
     conf = (
         "count=1\ncc=9.0\nname=NVIDIA GH200 "
         "480GB\nwave=const,400\nmodule_w=150\ncounter_of=module\n"
@@ -234,35 +235,35 @@ def test_gh200_counts_its_module(tmp_path: Path) -> None:
 
 
 def test_other_superchips_are_doubted(tmp_path: Path) -> None:
-    """Where two boards may share one module, its power is recorded and not summed, and the
-    counter's cover is called unknown.
+    """If two boards may share a module, the power of the module is recorded and not summed, and a
+    doubt says that the scope of the counter is not documented.
     """
     answer = run_nvml(
         nvml_environment(tmp_path, "count=2\ncc=10.0\nname=NVIDIA GB200\nmodule_w=300\n")
     )
     assert not any(c["counts"] for c in answer["channels"] if c["component"] == "module")
-    assert [code for code, _, _ in answer["doubts"]] == ["counter-scope"] * 2
+    assert [doubt["code"] for doubt in answer["doubts"]] == ["counter-scope"] * 2
 
 
 def test_a_driver_that_ignores_scopes_has_no_module(tmp_path: Path) -> None:
-    """Old drivers answer every scope with the GPU's power: taken for a module it would be counted
-    twice.
+    """Old drivers answer every scope with the power of the GPU: as the power of a module, the power
+    would be counted twice.
     """
     answer = run_nvml(nvml_environment(tmp_path, "count=1\ncc=9.0\nignores_scope=1\n"))
     assert {c["component"] for c in answer["channels"]} == {"gpu.board"}
 
 
-def test_a_board_that_answers_nothing_is_listed(tmp_path: Path) -> None:
-    """It has no channel, but the boundary must know that it is there."""
+def test_a_board_without_answers_is_listed(tmp_path: Path) -> None:
+    """The board has no channel, but the boundary must contain the board."""
     answer = run_nvml(nvml_environment(tmp_path, "count=2\ngpu1.unsupported=all\n"))
     assert {c["device"] for c in answer["channels"]} == {UUIDS[0]}
     assert [gpu["uuid"] for gpu in answer["gpus"]] == UUIDS[:2]
     assert answer["gpus"][1]["power_limit_w"] is None
-    assert [code for code, _, _ in answer["doubts"]] == ["gpu-unreadable"]
+    assert [doubt["code"] for doubt in answer["doubts"]] == ["gpu-unreadable"]
 
 
 def test_no_board_answers_anything(tmp_path: Path) -> None:
-    """Jetson: unavailable, with a reason and a remedy, and the GPU is listed all the same."""
+    """Jetson: unavailable, with a reason and a remedy, and the GPU is still listed."""
     answer = run_nvml(nvml_environment(tmp_path, "count=1\nunsupported=all\nname=Orin (nvgpu)\n"))
     assert answer["channels"] == []
     assert "answers" in answer["unavailable"]["reason"]
@@ -270,7 +271,7 @@ def test_no_board_answers_anything(tmp_path: Path) -> None:
 
 
 def test_a_board_of_another_job_is_listed_and_shifts_no_index(tmp_path: Path) -> None:
-    """CUDA numbers only the boards that may be opened."""
+    """CUDA numbers only the boards that the job may open."""
     answer = run_nvml(
         nvml_environment(tmp_path, "count=3\ngpu0.denied=1\n"), visible="0", order="PCI_BUS_ID"
     )
@@ -279,7 +280,7 @@ def test_a_board_of_another_job_is_listed_and_shifts_no_index(tmp_path: Path) ->
         (UUIDS[2], False),
         ("unreadable-0", False),
     ]
-    assert [code for code, _, _ in answer["doubts"]] == ["gpu-unreadable"]
+    assert [doubt["code"] for doubt in answer["doubts"]] == ["gpu-unreadable"]
 
 
 @pytest.mark.parametrize(
@@ -291,8 +292,8 @@ def test_a_board_of_another_job_is_listed_and_shifts_no_index(tmp_path: Path) ->
         (999, "does not start"),
     ],
 )
-def test_each_failure_to_start_has_its_own_reason(tmp_path: Path, rc: int, word: str) -> None:
-    """Version mismatch, missing driver and missing rights are told apart, each with its remedy."""
+def test_every_failure_to_start_has_a_reason(tmp_path: Path, rc: int, word: str) -> None:
+    """Version mismatch, missing driver and missing rights have different reasons, with remedies."""
     unavailable = run_nvml(nvml_environment(tmp_path, f"init={rc}\n"))["unavailable"]
     assert word in unavailable["reason"]
     assert unavailable["remedy"]
@@ -306,7 +307,7 @@ def test_no_gpu(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.path.exists("/dev/nvidiactl"), reason="this machine has an NVIDIA driver")
 def test_missing_library() -> None:
-    """Without the library nothing is imported and nothing is spent."""
+    """Without the library there is no import and no cost."""
     start_s = time.process_time()
     with pytest.raises(Unavailable, match="was not found") as caught:
         Nvml().open(context())
@@ -315,12 +316,12 @@ def test_missing_library() -> None:
 
 
 def test_pynvml_is_imported_by_open_alone(tmp_path: Path) -> None:
-    """Importing the collector costs no import of the binding."""
+    """The import of the collector does not import pynvml."""
     assert run_nvml(nvml_environment(tmp_path, "count=1\n"))["imported"] == [False, True]
 
 
 def test_provenance(tmp_path: Path) -> None:
-    """Everything that a reader needs to know about the board, in the model's units."""
+    """Identity, limits, clocks and state of the board, in the units of the model."""
     gpu = run_nvml(nvml_environment(tmp_path, "count=1\nthrottle=36\nmem_mib=1\n"))["gpus"][0]
     assert gpu == {
         "uuid": UUIDS[0],
@@ -348,7 +349,7 @@ def test_provenance(tmp_path: Path) -> None:
 
 
 def test_refused_provenance_is_none(tmp_path: Path) -> None:
-    """What the driver refuses is unknown, and the readings are there all the same."""
+    """A refused query leaves a value unknown, and the readings still work."""
     answer = run_nvml(nvml_environment(tmp_path, "count=1\nrefuse=1\n"))
     gpu = answer["gpus"][0]
     assert [
@@ -366,15 +367,16 @@ def test_refused_provenance_is_none(tmp_path: Path) -> None:
     assert [c["max_power_w"] for c in answer["channels"]] == [None, None]
 
 
-def test_mig_instance_charges_the_whole_board_and_says_so(tmp_path: Path) -> None:
-    """Power exists for the parent only: it is marked as used, and the doubt names the instance's
-    share of multiprocessors.
+def test_mig_instance_charges_the_whole_board_with_a_doubt(tmp_path: Path) -> None:
+    """Power exists for the parent board only: the parent is marked as used, and a doubt names the
+    share of the multiprocessors.
     """
     instance = "MIG-5eed0001-0000-0000-0001-000000000001"
     answer = run_nvml(nvml_environment(tmp_path, "count=2\ngpu1.mig=14,28\n"), visible=instance)
     assert [gpu["used"] for gpu in answer["gpus"]] == [False, True]
-    (code, message, remedy), *more = answer["doubts"]
-    assert (code, more) == ("mig-parent", [])
+    doubt, *more = answer["doubts"]
+    message, remedy = doubt["message"], doubt["remedy"]
+    assert (doubt["code"], more) == ("mig-parent", [])
     assert "28 of 98 multiprocessors (29 %)" in message
     assert remedy
 

@@ -1,4 +1,4 @@
-"""RAPL through perf events, with descriptors of our own and with the kernel's own clock event."""
+"""RAPL through perf events: with pipes as descriptors, and with the kernel's clock event."""
 
 import errno
 import os
@@ -41,16 +41,16 @@ def place(root: Path, cpu: int, package: int, die: int = 0) -> None:
 
 
 class Events:
-    """perf_event_open whose descriptors are pipes: each read gives the next of the values, then the
-    end.
+    """perf_event_open with pipes as descriptors: a read gives the next value, and at last the end
+    of the file.
     """
 
     def __init__(self, values: Sequence[int] = (), refuse: dict[int, int] | None = None) -> None:
-        self.asked: list[tuple[int, int, int]] = []
+        self.calls: list[tuple[int, int, int]] = []
         self._values, self._refuse = values, refuse or {}
 
     def __call__(self, kind: int, config: int, cpu: int) -> int:
-        self.asked.append((kind, config, cpu))
+        self.calls.append((kind, config, cpu))
         if config in self._refuse:
             raise OSError(self._refuse[config], os.strerror(self._refuse[config]))
         reading, writing = os.pipe()
@@ -69,8 +69,8 @@ EVENTS = {
 
 
 def test_one_counter_for_each_event_and_package(tmp_path: Path) -> None:
-    """Package, memory and psys of both sockets, in counts of 2^-32 J that never wrap; cores are
-    inside the package.
+    """Package, memory and psys of both sockets, in counts of 2^-32 J without a wrap; cores are
+    inside the package and stay closed.
     """
     pmu(tmp_path, EVENTS, "0,16")
     place(tmp_path, 0, 0)
@@ -78,7 +78,7 @@ def test_one_counter_for_each_event_and_package(tmp_path: Path) -> None:
     events = Events([1000, 2000])
     perf = PerfRapl(events)
     channels = perf.open(context(tmp_path))
-    assert events.asked == [(9, 2, 0), (9, 2, 16), (9, 3, 0), (9, 3, 16), (9, 5, 0), (9, 5, 16)]
+    assert events.calls == [(9, 2, 0), (9, 2, 16), (9, 3, 0), (9, 3, 16), (9, 5, 0), (9, 5, 16)]
     assert [(c.device, c.component, c.counts) for c in channels] == [
         ("package-0", "cpu.package", True),
         ("package-1", "cpu.package", True),
@@ -96,8 +96,8 @@ def test_one_counter_for_each_event_and_package(tmp_path: Path) -> None:
 
 
 def test_a_key_shared_with_powercap(tmp_path: Path) -> None:
-    """It is the same sensor by another way: its gain cancels between a run by powercap and one by
-    perf.
+    """The sensor behind powercap and perf is one sensor: the gain cancels in the ratio of a run by
+    powercap and a run by perf.
     """
     from energybench.collectors.rapl import Rapl
 
@@ -109,7 +109,7 @@ def test_a_key_shared_with_powercap(tmp_path: Path) -> None:
 
 
 def test_dies_and_ranges_of_cpus(tmp_path: Path) -> None:
-    """A mask may be a range; dies of one package get names of their own."""
+    """A mask may be a range; dies of a package get names with the number of the die."""
     pmu(tmp_path, {"energy-pkg": "event=0x02"}, "0-1,8")
     for cpu, package, die in ((0, 0, 0), (1, 0, 1), (8, 1, 0)):
         place(tmp_path, cpu, package, die)
@@ -121,9 +121,7 @@ def test_dies_and_ranges_of_cpus(tmp_path: Path) -> None:
 
 
 def test_powercap_comes_first(tmp_path: Path) -> None:
-    """Where powercap can be read, the same counters are not opened again; where it cannot, they
-    are.
-    """
+    """The counters are opened through perf only if powercap cannot be read."""
     pmu(tmp_path, EVENTS)
     energy_uj = powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)})["intel-rapl:0"]
     with pytest.raises(Unavailable, match="powercap is readable"):
@@ -141,7 +139,7 @@ def test_powercap_comes_first(tmp_path: Path) -> None:
     ],
 )
 def test_refused(tmp_path: Path, code: int, word: str) -> None:
-    """Each refusal names its remedy."""
+    """Every refusal names a remedy."""
     pmu(tmp_path, EVENTS)
     with pytest.raises(Unavailable) as caught:
         PerfRapl(Events(refuse={2: code, 3: code, 5: code})).open(context(tmp_path))
@@ -149,7 +147,7 @@ def test_refused(tmp_path: Path, code: int, word: str) -> None:
 
 
 def test_memory_refused_alone(tmp_path: Path) -> None:
-    """Partly refused: the package is read."""
+    """If only the memory event is refused, the package is read."""
     pmu(tmp_path, EVENTS)
     assert [
         c.component
@@ -165,18 +163,16 @@ def test_memory_refused_alone(tmp_path: Path) -> None:
         ("event=0x02", "Joules", "x"),
     ],
 )
-def test_what_it_does_not_understand_it_does_not_open(
-    tmp_path: Path, config: str, unit: str, scale: str
-) -> None:
-    """Another unit, scale or configuration is no joule counter."""
+def test_an_unknown_event_stays_closed(tmp_path: Path, config: str, unit: str, scale: str) -> None:
+    """A different unit, scale or configuration is not a counter of joules."""
     pmu(tmp_path, {"energy-pkg": config}, unit=unit, scale=scale)
     with pytest.raises(Unavailable, match="no energy-pkg in joules"):
         PerfRapl(Events()).open(context(tmp_path))
 
 
 def test_the_real_system_call(tmp_path: Path) -> None:
-    """With the kernel's cpu-clock event (ns) in place of energy, the descriptor counts as time
-    passes.
+    """With the kernel's cpu-clock event (ns) in place of an energy event, the descriptor counts the
+    elapsed time.
     """
     try:
         os.close(perf_event_open(1, 0, 0))

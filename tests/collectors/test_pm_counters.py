@@ -1,4 +1,4 @@
-"""Cray pm_counters: files, their time stamps, and sets of one scan."""
+"""Cray pm_counters: files, time stamps, and files of a single scan."""
 
 import time
 from pathlib import Path
@@ -18,12 +18,12 @@ def stamped(value: int, unit: str = "J", age_s: float = 0.05) -> str:
 
 
 def collector(root: Path, clock: VirtualClock) -> PmCounters:
-    """Its wall clock runs with the virtual one."""
+    """A collector with a wall clock that runs with the virtual clock."""
     return PmCounters(wall=lambda: WALL_S + clock.now() - 1000)
 
 
 def test_parts_of_a_node(tmp_path: Path) -> None:
-    """Counters count, power readings are recorded beside them; the node's holds all others."""
+    """Counters count, power readings are recorded; the node contains the components."""
     names = (
         "energy",
         "cpu_energy",
@@ -59,7 +59,9 @@ def test_parts_of_a_node(tmp_path: Path) -> None:
 
 
 def test_values_carry_the_time_they_were_published(tmp_path: Path) -> None:
-    """The sensor's stamp, on the context's clock: 50 ms before the read, whenever the read was."""
+    """The stamp of the sensor on the clock of the context: 50 ms before the first read, also in a
+    later read.
+    """
     folder = pm_tree(tmp_path, {"energy": stamped(100), "freshness": "1"})
     clock = VirtualClock(1000.0)
     pm = collector(tmp_path, clock)
@@ -67,14 +69,14 @@ def test_values_carry_the_time_they_were_published(tmp_path: Path) -> None:
     ((raw, t_s),) = pm.read()
     assert (raw, t_s) == (100, pytest.approx(999.95))
     clock.t_s = 1000.08
-    assert pm.read() == [Reading(raw, t_s)]  # nothing new: the same time, to the last digit
+    assert pm.read() == [Reading(raw, t_s)]  # nothing new: an equal time, to the last digit
     (folder / "energy").write_text(stamped(130, age_s=-0.05) + "\n")
     assert pm.read() == [Reading(130, pytest.approx(1000.05))]
 
 
 def test_a_wall_clock_that_is_set_moves_no_reading(tmp_path: Path) -> None:
-    """The host's wall clock jumps by an hour; the blade's stamps go on, and so do the times of the
-    readings.
+    """The wall clock of the host jumps by an hour; the stamps of the blade and the times of the
+    readings go on without a jump.
     """
     folder = pm_tree(tmp_path, {"energy": stamped(100), "freshness": "1"})
     clock, jump_s = VirtualClock(1000.0), [0.0]
@@ -88,7 +90,7 @@ def test_a_wall_clock_that_is_set_moves_no_reading(tmp_path: Path) -> None:
 
 
 def test_sites_without_stamps(tmp_path: Path) -> None:
-    """Old firmware: the value alone, timed by whoever reads."""
+    """Old firmware gives the value alone; the sampler times the value."""
     pm_tree(tmp_path, {"energy": "100 J"})
     pm = PmCounters()
     pm.open(context(tmp_path))
@@ -97,20 +99,20 @@ def test_sites_without_stamps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stamp", ["7810213855886 us", f"{round((WALL_S + 30) * 1e6)} us"])
 def test_stamps_of_another_clock_are_not_believed(tmp_path: Path, stamp: str) -> None:
-    """Some controllers count from their own start, or run ahead: the value stands, its stamp does
-    not, and a doubt says so.
+    """Some controllers count from the start of the controller, or run ahead: the value is used
+    without the stamp, and a doubt says so.
     """
     pm_tree(tmp_path, {"energy": f"12044825101 J {stamp}"})
     clock = VirtualClock(1000.0)
     pm = collector(tmp_path, clock)
     pm.open(context(tmp_path, clock=clock))
     assert pm.read() == [12044825101]
-    assert [code for code, _, _ in pm.doubts()] == ["pm-clock"]
+    assert [doubt.code for doubt in pm.doubts()] == ["pm-clock"]
 
 
 class Blade:
-    """A blade that publishes its next scan right after `energy` was read, the first `scans` times
-    it is.
+    """A blade that publishes the next scan right after a read of `energy`, for the first `scans`
+    reads.
     """
 
     def __init__(self, folder: Path, scans: int) -> None:
@@ -144,9 +146,7 @@ class Blade:
     ("scans", "expected"), [(0, [100, 50]), (1, [101, 51]), (2, [102, 52]), (9, [102, 53])]
 )
 def test_a_set_is_of_one_scan(tmp_path: Path, scans: int, expected: list[int]) -> None:
-    """If freshness changed meanwhile, all are read again; after three times the set is taken as it
-    is.
-    """
+    """If freshness changes during a read, the files are read again; the third read is final."""
     blade = Blade(
         pm_tree(tmp_path, {"energy": "100 J", "cpu_energy": "50 J", "freshness": "0"}), scans
     )
@@ -157,7 +157,7 @@ def test_a_set_is_of_one_scan(tmp_path: Path, scans: int, expected: list[int]) -
 
 
 def test_broken_lines_are_none(tmp_path: Path) -> None:
-    """A line cut off anywhere is no value."""
+    """A line that is cut off gives None."""
     folder = pm_tree(tmp_path, {"energy": stamped(100), "power": stamped(7, "W")})
     clock = VirtualClock(1000.0)
     pm = collector(tmp_path, clock)
@@ -171,7 +171,7 @@ def test_broken_lines_are_none(tmp_path: Path) -> None:
 
 
 def test_absent_and_unreadable(tmp_path: Path) -> None:
-    """No Cray, or files of another kind: said so."""
+    """The reason names a missing folder, or files in an unknown format."""
     with pytest.raises(Unavailable, match="pm_counters"):
         PmCounters().open(context(tmp_path))
     pm_tree(tmp_path, {"energy": "?"})
@@ -180,8 +180,8 @@ def test_absent_and_unreadable(tmp_path: Path) -> None:
 
 
 def test_live_blade(tmp_path: Path) -> None:
-    """Against a blade that publishes at 10 Hz, value and time belong together: joules = watts x
-    time, to the joule.
+    """Value and time of a blade that publishes at 10 Hz belong together: joules = watts x time, to
+    the joule.
     """
     with live_node(tmp_path, {}, {"": 1000, "accel0": 300}) as node:
         pm = PmCounters()

@@ -1,4 +1,4 @@
-"""RAPL through powercap: which zones count, what a failed read is, and counters that wrap."""
+"""RAPL through powercap: zones that count, failed reads, and counters that wrap."""
 
 import contextlib
 import math
@@ -32,8 +32,8 @@ def opened(root: Path) -> tuple[Rapl, dict[str, int | None]]:
 
 
 def test_packages_and_memory_once_each(tmp_path: Path) -> None:
-    """Nested zones and their links are one; core and uncore lie inside the package and are left
-    out; dram carries its package's name.
+    """A nested zone and its link are one zone; core and uncore lie inside the package and are left
+    out; dram carries the name of the package.
     """
     powercap_tree(tmp_path, TWO_SOCKETS)
     rapl, values = opened(tmp_path)
@@ -47,8 +47,8 @@ def test_packages_and_memory_once_each(tmp_path: Path) -> None:
 
 
 def test_a_tree_whose_links_are_copies(tmp_path: Path) -> None:
-    """Where a container shows folders in place of links, the kernel's names still tell which are
-    one.
+    """If a container shows folders in place of links, the names of the kernel still identify the
+    zones.
     """
     powercap_tree(tmp_path, TWO_SOCKETS)
     links = tmp_path / "sys/class/powercap"
@@ -68,8 +68,8 @@ def test_a_tree_whose_links_are_copies(tmp_path: Path) -> None:
 
 
 def test_channel(tmp_path: Path) -> None:
-    """Counts of a microjoule, a millisecond's update, a limit four times the power limit, and a
-    gain of this socket of this host.
+    """Counts of a microjoule, an update every millisecond, a limit of four times the power limit,
+    and a gain of this socket of this host.
     """
     powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)}, limit_uw=350_000_000)
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
@@ -90,7 +90,7 @@ def test_channel(tmp_path: Path) -> None:
 
 
 def test_dies_are_counters_of_their_own(tmp_path: Path) -> None:
-    """Both dies of a package add up: whether one mirrors the other is for the traces to show."""
+    """Both dies of a package add up: the traces show later whether a die mirrors a die."""
     powercap_tree(
         tmp_path, {"intel-rapl:0": ("package-0-die-0", 5), "intel-rapl:1": ("package-0-die-1", 7)}
     )
@@ -101,8 +101,8 @@ def test_dies_are_counters_of_their_own(tmp_path: Path) -> None:
 
 
 def test_mmio_mirrors_are_left_out(tmp_path: Path) -> None:
-    """The MMIO zone shows the same package again; it stands in only where the MSR zone cannot be
-    read.
+    """The MMIO zone repeats the package of the MSR zone; the MMIO zone is read only if the MSR zone
+    cannot be read.
     """
     files = powercap_tree(
         tmp_path,
@@ -121,7 +121,7 @@ def test_mmio_mirrors_are_left_out(tmp_path: Path) -> None:
 
 
 def test_psys_is_recorded_and_not_summed(tmp_path: Path) -> None:
-    """It holds package and memory already."""
+    """psys contains package and memory."""
     powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1), "intel-rapl:1": ("psys", 2)})
     rapl = Rapl()
     psys = {c.component: c for c in rapl.open(context(tmp_path))}["platform"]
@@ -134,7 +134,7 @@ def test_psys_is_recorded_and_not_summed(tmp_path: Path) -> None:
 
 
 def test_two_zones_of_one_name_are_both_kept(tmp_path: Path) -> None:
-    """A firmware that calls both sockets package-0 loses none, and ids stay unique."""
+    """If a firmware calls both sockets package-0, both are read, and ids stay unique."""
     powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1), "intel-rapl:1": ("package-0", 2)})
     assert opened(tmp_path)[1] == {
         "package-0 cpu.package": 1,
@@ -144,8 +144,8 @@ def test_two_zones_of_one_name_are_both_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "123", "12x\n", "-5\n", "\n", "1 2\n"])
 def test_a_broken_read_is_none_and_heals(tmp_path: Path, content: str) -> None:
-    """Empty, truncated, not a number, negative: no value, above all not a wrap; the next good read
-    counts again.
+    """Empty, cut off, not a number, negative: None, above all not a wrap; the next good read counts
+    again.
     """
     files = powercap_tree(tmp_path, TWO_SOCKETS)
     rapl, _ = opened(tmp_path)
@@ -156,8 +156,8 @@ def test_a_broken_read_is_none_and_heals(tmp_path: Path, content: str) -> None:
 
 
 def test_a_zone_that_goes_away_and_comes_back(tmp_path: Path) -> None:
-    """A file that fails to open or to read gives None each time, and is opened anew when it is
-    back.
+    """A file that fails to open or to read gives None at every read, and is opened again when the
+    file is back.
     """
     files = powercap_tree(tmp_path, TWO_SOCKETS)
     rapl, _ = opened(tmp_path)
@@ -175,7 +175,7 @@ def test_a_zone_that_goes_away_and_comes_back(tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def unprivileged() -> Iterator[None]:
-    """Root may read everything: be nobody for a while."""
+    """Run as the user nobody: root may read every file."""
     root = os.geteuid() == 0
     if root:
         os.seteuid(65534)
@@ -188,14 +188,14 @@ def unprivileged() -> Iterator[None]:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that everybody may enter, unlike pytest's."""
+    """A folder that every user may enter, unlike pytest's folders."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
 def test_permission_denied(open_folder: Path) -> None:
-    """Since Linux 5.10 root alone may read: the reason and the ways out are named."""
+    """Since Linux 5.10 root alone may read: the reason and the remedies are named."""
     for file in powercap_tree(open_folder, TWO_SOCKETS).values():
         file.chmod(0)
     with unprivileged(), pytest.raises(Unavailable, match="CVE-2020-8694") as caught:
@@ -204,8 +204,8 @@ def test_permission_denied(open_folder: Path) -> None:
         assert way in caught.value.remedy
 
 
-def test_permission_lost_in_mid_run(open_folder: Path) -> None:
-    """A counter that may not be opened any more gives None, and counts again when it may."""
+def test_permission_lost_during_a_run(open_folder: Path) -> None:
+    """A counter without permission gives None, and counts again when the permission is back."""
     file = powercap_tree(open_folder, TWO_SOCKETS)["intel-rapl:0"]
     rapl, _ = opened(open_folder)
     file.write_text("")
@@ -217,18 +217,19 @@ def test_permission_lost_in_mid_run(open_folder: Path) -> None:
 
 
 def test_partly_readable(tmp_path: Path) -> None:
-    """What can be read is read, and what cannot is told."""
+    """Readable zones are read, and an unreadable zone has a doubt."""
     powercap_tree(tmp_path, TWO_SOCKETS)["intel-rapl:1"].write_text("")
     rapl, values = opened(tmp_path)
     assert set(values) == {"package-0 cpu.package", "package-0 cpu.dram", "package-1 cpu.dram"}
-    ((code, message, remedy),) = rapl.doubts()
-    assert code == "rapl-unreadable"
+    (doubt,) = rapl.doubts()
+    message, remedy = doubt.message, doubt.remedy
+    assert doubt.code == "rapl-unreadable"
     assert "package-1 (cpu.package)" in message
     assert remedy
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    """A machine without RAPL says so."""
+    """A machine without RAPL is unavailable, with the reason."""
     with pytest.raises(Unavailable, match="no RAPL zone"):
         Rapl().open(context(tmp_path))
     powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)})["intel-rapl:0"].write_text("")
@@ -237,7 +238,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 
 def test_live_counter_across_wraps(tmp_path: Path) -> None:
-    """Over several wraps of a small counter, differences modulo `wrap` add up to the true energy."""
+    """Over several wraps of a small counter the differences modulo `wrap` add up to the truth."""
     with live_node(
         tmp_path,
         {

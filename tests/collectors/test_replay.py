@@ -1,4 +1,4 @@
-"""Synthetic sensors against their closed-form truth, recorded ones, and replay files."""
+"""Synthetic sensors against a closed-form truth, recorded channels, and replay files."""
 
 import math
 from pathlib import Path
@@ -13,7 +13,7 @@ from energybench.collectors.replay import (
     RecordedChannel,
     Replay,
     SineWave,
-    SquareWave,
+    SquareWaveSpec,
     StepsWave,
     SyntheticChannel,
     SyntheticSeries,
@@ -33,7 +33,7 @@ times = st.floats(0, 200)
 waves = st.one_of(
     st.builds(ConstWave, watts),
     st.builds(
-        lambda a, b, period, duty: SquareWave(min(a, b), max(a, b), period, duty),
+        lambda a, b, period, duty: SquareWaveSpec(min(a, b), max(a, b), period, duty),
         watts,
         watts,
         periods,
@@ -61,7 +61,7 @@ def series(kind="counter", **more) -> SyntheticSeries:
 
 
 def by_sum(wave, start_s: float, end_s: float, n: int = 20_000) -> float:
-    """Midpoint sum of power: what the closed form must agree with."""
+    """Midpoint sum of power, the reference for the closed form."""
     step = (end_s - start_s) / n
     return sum(wave.power_w(start_s + (i + 0.5) * step) for i in range(n)) * step
 
@@ -69,13 +69,15 @@ def by_sum(wave, start_s: float, end_s: float, n: int = 20_000) -> float:
 @settings(deadline=None, max_examples=40)
 @given(waves, st.floats(0, 50), st.floats(0.1, 5))
 def test_closed_form_energy_is_the_integral_of_power(wave, start_s: float, span_s: float) -> None:
-    """Every waveform's energy is that of its power, to what 20 000 strips can tell."""
-    made = wave.wave()
-    edges = (
-        2 * span_s / min(getattr(wave, "period_s", span_s), span_s) + 8
-    )  # each costs at most half a strip
-    assert made.energy_j(start_s + span_s) - made.energy_j(start_s) == pytest.approx(
-        by_sum(made, start_s, start_s + span_s), rel=1e-6, abs=2000 * edges * span_s / 20_000 + 1e-9
+    """The energy of every waveform is the integral of its power, to the error of 20 000 strips."""
+    power = wave.wave()
+    # an edge of the waveform costs at most half a strip
+    edges = 2 * span_s / min(getattr(wave, "period_s", span_s), span_s) + 8
+    energy_j = power.energy_j(start_s + span_s) - power.energy_j(start_s)
+    assert energy_j == pytest.approx(
+        by_sum(power, start_s, start_s + span_s),
+        rel=1e-6,
+        abs=2000 * edges * span_s / 20_000 + 1e-9,
     )
 
 
@@ -92,8 +94,8 @@ def test_closed_form_energy_is_the_integral_of_power(wave, start_s: float, span_
 def test_counter_differences_are_true_energy(
     wave, t0: float, t1: float, period_s: float, phase_s: float, lag_s: float, start: int
 ) -> None:
-    """What a counter shows between two publications is the energy between them, to a count; nothing
-    is shown before it is published.
+    """The difference of a counter between two publications is the true energy, to a count; a value
+    does not appear before its publication.
     """
     sensor = series(
         wave=wave, period_s=period_s, phase_s=phase_s, lag_s=lag_s, start=start, resolution=1e-3
@@ -120,43 +122,41 @@ def test_power_is_the_mean_over_its_window(
 @settings(deadline=None)
 @given(waves, st.integers(10**5, 10**9), st.lists(st.floats(0.001, 1), min_size=1, max_size=20))
 def test_wrapped_counter_adds_up_again(wave, wrap: int, steps_s: list[float]) -> None:
-    """Reads more frequent than its wraps recover the energy modulo `wrap`."""
-    sensor, whole = (
-        series(wave=wave, wrap=wrap, resolution=0.1, start=wrap - 1),
-        series(wave=wave, resolution=0.1, start=wrap - 1),
-    )
+    """Reads that are more frequent than the wraps recover the energy modulo `wrap`."""
+    sensor = series(wave=wave, wrap=wrap, resolution=0.1, start=wrap - 1)
+    without_wrap = series(wave=wave, resolution=0.1, start=wrap - 1)
     t_s, last, total = 0.0, sensor.at(0.0), 0
     for step_s in steps_s:
         t_s += step_s
         raw = sensor.at(t_s)
         assert 0 <= raw < wrap
         total, last = total + (raw - last) % wrap, raw
-    assert total == whole.at(t_s) - whole.at(0.0)
+    assert total == without_wrap.at(t_s) - without_wrap.at(0.0)
 
 
 def test_outages_and_energy_gain() -> None:
-    """In an outage no read works; a counter may have a gain of its own."""
+    """Every read in an outage fails; a counter may have a different gain from a power reading."""
     sensor = series(outages=((1.0, 2.0),), gain=2.0, energy_gain=0.5)
     assert [sensor.at(t) for t in (0.999, 1.0, 1.999)] == [pytest.approx(49950, abs=1), None, None]
     assert sensor.at(2.0) == pytest.approx(100_000, abs=1)
 
 
 def test_counter_of_samples() -> None:
-    """A counter that integrates a 25 ms sensor locked to a 100 ms wave counts the sampled quarter
-    for the whole.
+    """A counter of samples behind a 25 ms sensor, locked to a 100 ms wave, takes the sampled
+    quarter for the whole period.
     """
-    wave = SquareWave(100.0, 500.0, 0.1, 0.25)
+    wave = SquareWaveSpec(100.0, 500.0, 0.1, 0.25)
     sampled, truth = (
         series(wave=wave, energy_from="samples", window_s=0.025, phase_s=0.025),
         series(wave=wave),
     )
     assert sampled.at(10.03) * 1e-3 == pytest.approx(5000, rel=0.01)
     assert truth.at(10.0) * 1e-3 == pytest.approx(2000, rel=1e-6)
-    assert sampled.at(5.03) < sampled.at(10.03)  # read backwards it is the same counter
+    assert sampled.at(5.03) < sampled.at(10.03)  # a read back in time gives the earlier value
 
 
 def test_recorded_channel_shows_the_last_sample() -> None:
-    """Nothing before the first, the last at or before now, None where that read had failed."""
+    """None before the first sample and for a failed read; else the last sample at or before now."""
     channel = Channel(
         collector="rapl",
         device="package-0",
@@ -186,8 +186,8 @@ def test_recorded_channel_shows_the_last_sample() -> None:
 
 @pytest.mark.parametrize("name", ["cpu-node", "gpu-node"])
 def test_example_files(name: str) -> None:
-    """They load, open, and their sensors show their truth to 0.1 % over each repeat; the two did
-    the same work.
+    """The examples load and open; counters show the true energy of every repeat to 0.1 %; both
+    examples did equal work.
     """
     spec = load_synthetic(EXAMPLES / f"{name}.toml")
     clock = VirtualClock()
@@ -216,15 +216,15 @@ def test_example_files(name: str) -> None:
 
 
 def test_examples_differ_by_a_factor_of_five() -> None:
-    """In the counted parts; and no sensor of one is taken for one of the other."""
+    """In the counted parts; and the examples share no key of a sensor."""
     mean_j, keys = {}, {}
     for name in ("cpu-node", "gpu-node"):
         spec = load_synthetic(EXAMPLES / f"{name}.toml")
-        counters = [each for each in spec.series if each.definition.kind == "counter"]
+        counters = [series for series in spec.series if series.definition.kind == "counter"]
         mean_j[name] = math.fsum(
-            each.true_energy_j(w.start_s, w.end_s) for each in counters for w in spec.repeats
+            counter.true_energy_j(w.start_s, w.end_s) for counter in counters for w in spec.repeats
         ) / len(spec.repeats)
-        keys[name] = {each.definition.key for each in spec.series}
+        keys[name] = {series.definition.key for series in spec.series}
     assert mean_j["cpu-node"] / mean_j["gpu-node"] == pytest.approx(5, rel=0.05)
     assert not keys["cpu-node"] & keys["gpu-node"]
 
@@ -254,12 +254,12 @@ GOOD = (EXAMPLES / "cpu-node.toml").read_text("utf-8")
             "Invalid value 'saw'",
         ),
         ("wrap = 262143328911", "wrap = 5", "channels[0]", "not within [0, wrap)"),
-        ("idle = [0.0, 30.0]", "idle = [30.0, 0.0]", "idle", "no span"),
+        ("idle = [0.0, 30.0]", "idle = [30.0, 0.0]", "idle", "not a span"),
         (
             "[[regions]]",
             '[[regions]]\nlabel = "x"\nstart_s = 9.0\nend_s = 9.0\n[[regions]]',
             "regions[0]",
-            "no span",
+            "not a span",
         ),
         ("amount = 1.0", "amount = 0", "work.amount", "Expected `float` > 0"),
         ("sockets = 2", "sockets = 2\nshoes = 2", "host", "unknown field `shoes`"),
@@ -271,10 +271,10 @@ GOOD = (EXAMPLES / "cpu-node.toml").read_text("utf-8")
         ),
     ],
 )
-def test_a_wrong_file_is_told_in_one_line(
+def test_a_wrong_file_is_refused_in_one_line(
     tmp_path: Path, old: str, new: str, where: str, what: str
 ) -> None:
-    """File, key and what is wrong with it."""
+    """The message names the file, the key and the problem."""
     assert old in GOOD
     path = tmp_path / "replay.toml"
     path.write_text(GOOD.replace(old, new, 1))

@@ -1,4 +1,4 @@
-"""Rule books: aspect by aspect, never flattering, and no level where anything is unknown."""
+"""Rule books: aspect by aspect, never flattering, and no level if an aspect is unknown."""
 
 from __future__ import annotations
 
@@ -42,17 +42,19 @@ def metered(
     """A node with one meter, three repeats of a workload."""
     component = {"node-ac": "node.ac", "node-dc": "node"}.get(boundary, "cpu.package")
     power_w = 1000.0
-    place, u_j = Place(component, "n1", "counter"), u_rel * power_w * seconds
-    gain = normal("gain", u_j, place, key="gain:n1")
+    place, u_j = Place(component, "n1", "meter"), u_rel * power_w * seconds
+    gain = normal("limit-of-error", u_j, place, key="gain:n1")
     if distribution != "normal":
-        gain = rectangular("gain", u_j * math.sqrt(3.0), place, key="gain:n1")
+        half_width = u_j * math.sqrt(3.0)
+        gain = rectangular("limit-of-error", half_width, place, key="gain:n1")
     energy = combine(power_w * seconds, [gain])
+    part = Part(component=component, device="n1", state="measured")
     stated: dict[str, Any] = {
         "id": "r",
         "label": "r",
         "workload": WorkloadRef(name="w", size="S", device="cpu"),
         "command": None,
-        "boundary": Boundary(name=boundary, parts=(Part(component=component, device="n1", state="measured"),)),  # type: ignore[arg-type]
+        "boundary": Boundary(name=boundary, parts=(part,)),  # type: ignore[arg-type]
         "quality": "measured",
         "energy_j": energy,
         "components_j": {component: energy},
@@ -63,35 +65,46 @@ def metered(
         "work": Work(amount=1.0, unit="solve", fingerprint="f", precision="equal-accuracy"),
         "energy_per_work_j": energy,
         "verification": (),
-        "repeats": tuple(Repeat(start_s=100.0 * i, end_s=100.0 * i + seconds, energy_j=power_w * seconds) for i in range(3)),
+        "repeats": tuple(
+            Repeat(start_s=100.0 * i, end_s=100.0 * i + seconds, energy_j=power_w * seconds)
+            for i in range(3)
+        ),
         "regions": (),
         "channels": (
             ChannelStats(
-                collector="meter", device="n1", component=component, kind="counter", period_s=0.1, jitter_s=0.0, samples=900, missed=0, failed=0,
+                collector="meter",
+                device="n1",
+                component=component,
+                kind="counter",
+                period_s=0.1,
+                jitter_s=0.0,
+                samples=900,
+                missed=0,
+                failed=0,
                 update_period_s=interval_s,
             ),
         ),
         "nodes": 1,
         "host": Host(name="n1"),
         "doubts": (),
-    }  # fmt: skip
+    }
     return Measurement(**{**stated, **changes})
 
 
-def book(made: Grade, name: str) -> RuleBook:
-    return next(found for found in made.books if found.name == name)
+def book(graded: Grade, name: str) -> RuleBook:
+    return next(entry for entry in graded.books if entry.name == name)
 
 
-def aspect(made: Grade, number: str, level: str = "1") -> Aspect:
+def aspect(graded: Grade, number: str, level: str = "1") -> Aspect:
     return next(
-        found
-        for found in book(made, "EE HPC WG").aspects
-        if found.name.startswith(number) and found.level == level
+        entry
+        for entry in book(graded, "EE HPC WG").aspects
+        if entry.name.startswith(number) and entry.level == level
     )
 
 
-def check(found: Aspect, word: str) -> Check:
-    return next(one for one in found.checks if word in one.asked)
+def check(entry: Aspect, word: str) -> Check:
+    return next(one for one in entry.checks if word in one.asked)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +137,8 @@ def test_no_figure_is_rounded_across_its_limit(
 def test_a_figure_stands_on_its_own_side(
     value: float, limit: float, least: bool, near: float
 ) -> None:
-    """Whatever the value, far from the limit or next to it, the figure says what the value says,
-    and never more than it.
+    """Far from the limit or next to the limit, the figure is on the same side as the value, and
+    never flatters.
     """
     for x in (value, limit * (1 + near)):
         shown = float(figure(x, limit, least=least))
@@ -134,19 +147,19 @@ def test_a_figure_stands_on_its_own_side(
 
 
 def test_a_wall_meter_passes_level_one() -> None:
-    """Every aspect of level 1 passes for a good meter at the wall on the whole of a machine; the
-    levels beyond hold what nothing here can know.
+    """Every aspect of level 1 passes for a good meter at the wall on a whole machine; the higher
+    levels ask for facts that a measurement does not contain.
     """
-    made = grade(metered(), machine_nodes=1)
-    assert [aspect(made, number).result for number in "1234"] == ["pass"] * 4
-    assert book(made, "EE HPC WG").gives is None
-    assert book(made, "EE HPC WG").why.startswith("passes level 1; not known beyond it: ")
-    assert book(made, "MLPerf Training power").gives == "conforms"
+    graded = grade(metered(), machine_nodes=1)
+    assert [aspect(graded, number).result for number in "1234"] == ["pass"] * 4
+    assert book(graded, "EE HPC WG").gives is None
+    assert book(graded, "EE HPC WG").why.startswith("passes level 1; not known beyond it: ")
+    assert book(graded, "MLPerf Training power").gives == "conforms"
 
 
 def test_a_level_needs_every_aspect_known() -> None:
-    """The machine's size is not known to a measurement: no level is given, though the aspects that
-    fail are named.
+    """A measurement does not contain the size of the machine: no level is given, but failed aspects
+    are named.
     """
     short = metered(seconds=59.96)
     unknown = book(grade(short), "EE HPC WG")
@@ -160,7 +173,7 @@ def test_a_level_needs_every_aspect_known() -> None:
 
 
 def test_the_lowest_aspect_decides() -> None:
-    """Where each aspect's level is known, the lowest is the grade."""
+    """If the level of every aspect is known, the lowest level is the grade."""
     worst = metered(seconds=30.0, boundary="compute")
     assert book(grade(worst, machine_nodes=1000), "EE HPC WG").gives == "no level"
 
@@ -168,8 +181,8 @@ def test_the_lowest_aspect_decides() -> None:
 def test_a_core_phase_of_less_than_a_minute_fails() -> None:
     """The shortest repeat counts, to the last digit."""
     for seconds, result, shown in ((59.96, "fail", "59.9 s"), (60.0, "pass", "60.0 s")):
-        found = check(aspect(grade(metered(seconds=seconds)), "1"), "core phase of")
-        assert (found.result, found.found) == (result, f"shortest repeat {shown}")
+        entry = check(aspect(grade(metered(seconds=seconds)), "1"), "core phase of")
+        assert (entry.result, entry.found) == (result, f"shortest repeat {shown}")
 
 
 def test_sensors_behind_the_conversion_never_pass_its_point() -> None:
@@ -177,8 +190,8 @@ def test_sensors_behind_the_conversion_never_pass_its_point() -> None:
     loss.
     """
     for boundary in ("compute", "device", "node-dc"):
-        made = grade(metered(boundary=boundary), machine_nodes=1)
-        assert {aspect(made, "4", level).result for level in "123"} == {"fail"}
+        graded = grade(metered(boundary=boundary), machine_nodes=1)
+        assert {aspect(graded, "4", level).result for level in "123"} == {"fail"}
     assert check(aspect(grade(metered()), "4"), "upstream").result == "pass"
 
 
@@ -195,15 +208,15 @@ def test_accuracy_is_the_limit_of_error(u_rel: float, distribution: str, levels:
     """A gain's standard uncertainty becomes a limit: √3·u of a rectangle, 1.96·u of a normal; 5, 2
     and 1 % by level.
     """
-    made = grade(metered(u_rel=u_rel, distribution=distribution))
+    graded = grade(metered(u_rel=u_rel, distribution=distribution))
     passed = "".join(
-        level for level in "123" if check(aspect(made, "4", level), "a meter").result == "pass"
+        level for level in "123" if check(aspect(graded, "4", level), "a meter").result == "pass"
     )
     assert passed == levels
 
 
 def test_machine_fraction() -> None:
-    """The largest of fraction, power and nodes; all of a machine always; 40 kW alone for level 1."""
+    """The largest of fraction, power and nodes; a whole machine passes; at level 1 also 40 kW."""
     big = {"power_w": combine(3e3, [])}
     assert aspect(grade(metered(nodes=15, **big), machine_nodes=150), "2").result == "pass"
     assert aspect(grade(metered(nodes=15, **big), machine_nodes=151), "2").result == "fail"
@@ -218,38 +231,38 @@ def test_machine_fraction() -> None:
 
 
 def test_an_estimate_fails_for_that_reason() -> None:
-    """Time x assumed power is no measurement in any book."""
-    made = grade(metered(quality="estimated"), machine_nodes=1)
-    assert all(aspect(made, number).result == "fail" for number in "1234")
-    assert check(aspect(made, "1"), "sample a second").found == "no sensor: time x assumed power"
-    assert book(made, "MLPerf Training power").gives == "does not conform"
+    """Time x assumed power is not a measurement in any book."""
+    graded = grade(metered(quality="estimated"), machine_nodes=1)
+    assert all(aspect(graded, number).result == "fail" for number in "1234")
+    assert check(aspect(graded, "1"), "sample a second").found == "no sensor: time x assumed power"
+    assert book(graded, "MLPerf Training power").gives == "does not conform"
 
 
 def test_a_modelled_part_has_no_meter() -> None:
-    """Where memory is a model, neither the node nor an accuracy was measured."""
+    """With modelled memory, neither the node nor an accuracy was measured."""
     parts = (
         Part(component="node.ac", device="n1", state="measured"),
         Part(component="cpu.dram", device="n1", state="modelled", low_w=1.0, high_w=2.0),
     )
-    made = grade(metered())
+    graded = grade(metered())
     mixed = msgspec.structs.replace(
         metered(quality="mixed"), boundary=Boundary(name="node-ac", parts=parts)
     )
-    assert aspect(made, "3").result == "pass"
+    assert aspect(graded, "3").result == "pass"
     assert aspect(grade(mixed), "3").result == "fail"
     assert check(aspect(grade(mixed), "4"), "a meter").found == "cpu.dram: modelled, no meter"
 
 
 def test_a_lost_sensor_leaves_the_core_phase_uncovered() -> None:
-    """A gap fails what asks for the whole core phase, and the doubt's words are the figure."""
+    """A gap fails the check of the whole core phase; the finding is the message of the doubt."""
     lost = Doubt(code="sensor-lost", message="nothing for 3.0 s", remedy="")
-    found = check(aspect(grade(metered(doubts=(lost,))), "1"), "whole core phase")
-    assert (found.result, found.found) == ("fail", "nothing for 3.0 s")
+    entry = check(aspect(grade(metered(doubts=(lost,))), "1"), "whole core phase")
+    assert (entry.result, entry.found) == ("fail", "nothing for 3.0 s")
 
 
 def test_what_is_not_known_is_not_passed() -> None:
-    """A sensor whose update period nobody knows passes no sampling rule; a program may have used
-    other nodes.
+    """A sensor with an unknown update period passes no sampling rule; a program may have used
+    further nodes.
     """
     channels = tuple(
         msgspec.structs.replace(channel, update_period_s=None) for channel in metered().channels
@@ -263,8 +276,8 @@ def test_what_is_not_known_is_not_passed() -> None:
 
 
 def test_level_three_wants_integrated_energy() -> None:
-    """A power reading, or a counter that sees a part of each period, is not integrated energy; a
-    counter's inside is unknown.
+    """A power reading, or a counter of a part of every period, is not integrated energy; the
+    sampling inside a counter is unknown.
     """
     results = {}
     for name, changes in (
@@ -284,15 +297,15 @@ def test_level_three_wants_integrated_energy() -> None:
 def test_sixty_samples() -> None:
     """MLPerf Training wants 60 samples of the slowest sensor in a run."""
     for seconds, result in ((59.9, "fail"), (60.0, "pass")):
-        found = book(grade(metered(seconds=seconds, interval_s=1.0)), "MLPerf Training power")
+        entry = book(grade(metered(seconds=seconds, interval_s=1.0)), "MLPerf Training power")
         assert (
-            next(aspect.result for aspect in found.aspects if aspect.name == "sampling") == result
+            next(aspect.result for aspect in entry.aspects if aspect.name == "sampling") == result
         )
 
 
 def test_a_grade_is_one_document() -> None:
-    """It travels as JSON of the contract and comes back the same."""
-    made = grade(metered())
-    text = msgspec.json.encode(made)
-    assert msgspec.json.decode(text, type=Grade) == made
+    """A grade survives the JSON of the contract unchanged."""
+    graded = grade(metered())
+    text = msgspec.json.encode(graded)
+    assert msgspec.json.decode(text, type=Grade) == graded
     assert msgspec.json.decode(text)["kind"] == "grade"

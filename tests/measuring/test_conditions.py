@@ -223,11 +223,11 @@ def sampled(
 ) -> tuple[Watch, list[Tick]]:
     """A sampler and a watch on the real clock, driven by a script."""
     clock, ticks = MonotonicClock(), []
-    made = Fast()
+    built = Fast()
     with Watch(devices, None, clock) as watch:
         script(
             Sampler(
-                [Opened(made, tuple(made.open(context())), 0)],
+                [Opened(built, tuple(built.open(context())), 0)],
                 clock,
                 ticks.append,
                 wait,
@@ -268,10 +268,10 @@ def test_about_once_a_second_and_never_in_a_burst() -> None:
 
     _, ticks = sampled([device], script)
     bursts = [tick.due_s for tick in ticks if tick.burst]
-    asked = [start_s for start_s, _ in device.asked]
-    assert len([at for at in asked if at < bursts[0]]) == 3
-    assert not [at for at in asked if bursts[0] < at < bursts[-1]]
-    assert len([at for at in asked if at > bursts[-1]]) == 1
+    requested = [start_s for start_s, _ in device.asked]
+    assert len([at for at in requested if at < bursts[0]]) == 3
+    assert not [at for at in requested if bursts[0] < at < bursts[-1]]
+    assert len([at for at in requested if at > bursts[-1]]) == 1
 
 
 def test_each_edge_of_a_repeat_is_read() -> None:
@@ -295,10 +295,10 @@ def test_each_edge_of_a_repeat_is_read() -> None:
             sampler.base(never, time.monotonic() + 0.05)
 
     watch, _ = sampled([device], script)
-    asked = [condition.t_s for found in watch.taken() for condition in found.conditions]
+    requested = [condition.t_s for result in watch.taken() for condition in result.conditions]
     for start_s, end_s, over_s in edges:
-        assert sum(start_s < at < end_s for at in asked) >= 1
-        assert sum(over_s <= at < over_s + 0.3 for at in asked) >= 1
+        assert sum(start_s < at < end_s for at in requested) >= 1
+        assert sum(over_s <= at < over_s + 0.3 for at in requested) >= 1
 
 
 def test_the_last_edge_is_read_before_the_end() -> None:
@@ -338,9 +338,8 @@ def test_a_short_run_takes_as_long_as_without(tmp_path: Path) -> None:
             lambda: None,
             lambda text, fraction: None,
         ) as session:
-            session.edge()
-            at = session.open_repeat(0)
-            session.close_repeat(0, at, time.monotonic())
+            with session.windows.repeat(0) as window:
+                window.end(time.monotonic())
             session.finish()
         return time.monotonic() - start_s
 

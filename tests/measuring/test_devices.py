@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from energybench.errors import BadInput
-from energybench.measuring.workload import devices
+from energybench.measuring.child import devices
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ def test_the_worker_sees_just_its_device(
     device: str, environment: dict[str, str], worker: str, visible: str
 ) -> None:
     """Of the visible ones, by their order; a CPU run sees none."""
-    found, env = devices(device, environment)
-    assert (found, env["CUDA_VISIBLE_DEVICES"]) == (worker, visible)
+    result, env = devices(device, environment)
+    assert (result, env["CUDA_VISIBLE_DEVICES"]) == (worker, visible)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from energybench.measuring.clock import MonotonicClock
-from energybench.measuring.neighbours import STOLEN, UNATTRIBUTED, Ledger, Neighbours, Slice, others
+from energybench.measuring.neighbours import Neighbours, Slice
+from energybench.measuring.other_load import STOLEN, UNATTRIBUTED, Ledger, others
 from energybench.measuring.processes import Who
 
 BUSY = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
@@ -104,9 +105,9 @@ def looked(during: Callable[[], object], **more: object) -> Slice:
     neighbours = Neighbours(Path("/"), MonotonicClock(), lambda: None, **more)  # type: ignore[arg-type]
     assert neighbours.look() is None
     during()
-    found = neighbours.look()
-    assert found is not None
-    return found
+    result = neighbours.look()
+    assert result is not None
+    return result
 
 
 def spent(found: Slice) -> dict[int, float]:
@@ -154,13 +155,13 @@ def test_a_stranger_is_charged_and_our_tree_is_not() -> None:
             process.stdout.readline()
 
     try:
-        found = spent(looked(work))
+        result = spent(looked(work))
     finally:
         for pid in pids.values():
             os.kill(pid, 9)
-    assert 0.25 < found[pids["stranger"]] < 0.6
-    assert pids["ours"] not in found
-    assert os.getpid() not in found
+    assert 0.25 < result[pids["stranger"]] < 0.6
+    assert pids["ours"] not in result
+    assert os.getpid() not in result
 
 
 def test_a_daemon_that_was_seen_in_the_tree_stays_ours() -> None:
@@ -181,11 +182,11 @@ def test_a_daemon_that_was_seen_in_the_tree_stays_ours() -> None:
         parent.stdin.close()
         parent.wait()
         time.sleep(0.5)
-        found = neighbours.look()
+        result = neighbours.look()
     finally:
         os.kill(daemon, 9)
-    assert found is not None
-    assert daemon not in spent(found)
+    assert result is not None
+    assert daemon not in spent(result)
 
 
 def test_a_child_that_nobody_waited_for_stays_ours() -> None:
@@ -199,10 +200,10 @@ def test_a_child_that_nobody_waited_for_stays_ours() -> None:
         time.sleep(0.5)
 
     try:
-        found = spent(looked(work))
+        result = spent(looked(work))
     finally:
         os.kill(pids[0], 9)
-    assert pids[0] not in found
+    assert pids[0] not in result
 
 
 def test_children_that_come_and_go_are_charged_to_their_parent() -> None:
@@ -220,10 +221,10 @@ def test_children_that_come_and_go_are_charged_to_their_parent() -> None:
         stranger.stdout.readline()
 
     try:
-        found = spent(looked(work))
+        result = spent(looked(work))
     finally:
         os.kill(pids[0], 9)
-    assert 0.5 < found[pids[0]] < 1.2
+    assert 0.5 < result[pids[0]] < 1.2
 
 
 def test_what_slurm_starts_for_the_work_is_ours() -> None:
@@ -239,16 +240,16 @@ def test_what_slurm_starts_for_the_work_is_ours() -> None:
             number(orphan(BUSY.format(20), {"SLURM_JOB_ID": job})) for job in ("4711", "4712")
         )
         time.sleep(0.6)
-        found = neighbours.look()
+        result = neighbours.look()
         os.kill(other, 9)
     finally:
         work.kill()
         work.wait()
         if task:
             os.kill(task, 9)
-    assert found is not None
-    assert task not in spent(found)
-    assert other in spent(found)
+    assert result is not None
+    assert task not in spent(result)
+    assert other in spent(result)
 
 
 # ---------------------------------------------------------------- boards
@@ -268,7 +269,7 @@ class Boards:
 
 
 def proc(root: Path, *, first: bool, stats: dict[int, tuple[str, int]]) -> None:
-    """A /proc with processes {pid: (name, parent)}, in the first PID namespace or in a container's."""
+    """A /proc with processes {pid: (name, parent)}, in the first PID namespace or a container's."""
     (root / "proc/self/ns").mkdir(parents=True)
     (root / "proc/self/ns/pid").symlink_to("pid:[4026531836]" if first else "pid:[4026532999]")
     for pid, (name, parent) in stats.items():
@@ -287,9 +288,9 @@ def on_boards(
     there, boards.there = boards.there, before
     neighbours.look()
     pids[0], boards.there = 100, there
-    found = neighbours.look()
-    assert found is not None
-    return {(device, who.pid, who.name) for device, who in found.boards}
+    result = neighbours.look()
+    assert result is not None
+    return {(device, who.pid, who.name) for device, who in result.boards}
 
 
 def test_others_on_a_board(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ def sampler(takes_s: float = 0.0) -> tuple[Sampler, VirtualClock, Slow, list[Tic
 
 def test_the_schedule_does_not_drift() -> None:
     """Reads that take 30 ms do not add up: tick k is due at start + k periods."""
-    made, _, _, ticks = sampler(takes_s=0.03)
-    made.base(lambda: False, 110.0)
+    built, _, _, ticks = sampler(takes_s=0.03)
+    built.base(lambda: False, 110.0)
     assert [tick.due_s for tick in ticks] == pytest.approx(
         [100 + BASE_PERIOD_S * k for k in range(1, len(ticks) + 1)]
     )
@@ -60,35 +60,35 @@ def test_the_schedule_does_not_drift() -> None:
 
 def test_ticks_that_come_too_late_are_missed_not_made_up_for() -> None:
     """A read of 0.35 s skips three ticks each time, and the count says so."""
-    made, _, _, ticks = sampler(takes_s=0.35)
-    made.base(lambda: False, 104.0)
-    assert made.missed == sum(tick.missed for tick in ticks) > 0
-    assert len(ticks) + made.missed == pytest.approx(40, abs=4)
+    built, _, _, ticks = sampler(takes_s=0.35)
+    built.base(lambda: False, 104.0)
+    assert built.missed == sum(tick.missed for tick in ticks) > 0
+    assert len(ticks) + built.missed == pytest.approx(40, abs=4)
 
 
 def test_bursts_are_fast_and_end() -> None:
     """200 Hz for as long as asked, or until it is done."""
-    made, clock, _, ticks = sampler()
-    made.burst(0.1)
+    built, clock, _, ticks = sampler()
+    built.burst(0.1)
     assert len(ticks) == pytest.approx(0.1 / BURST_PERIOD_S, abs=1)
     assert all(tick.burst for tick in ticks)
-    made.burst(10, lambda: clock.now() > 101)
+    built.burst(10, lambda: clock.now() > 101)
     assert clock.now() < 101.1
 
 
 def test_a_collector_that_raises_has_failed_reads() -> None:
     """Its fault is a failed read of each channel, not the end of the run."""
-    made, _, collector, ticks = sampler()
+    built, _, collector, ticks = sampler()
     collector.fails = True
-    made.base(lambda: False, 100.5)
-    assert all(value is None for tick in ticks for _, _, value in tick.values)
+    built.base(lambda: False, 100.5)
+    assert all(reading.raw is None for tick in ticks for reading in tick.readings)
 
 
 def test_a_reading_keeps_the_sensors_own_time() -> None:
     """A plain value gets the time it was read at; a Reading brings its own."""
-    made, _, _, ticks = sampler()
-    made.base(lambda: False, 100.25)
-    (_, own, raw), (_, read_at, failed) = ticks[0].values
+    built, _, _, ticks = sampler()
+    built.base(lambda: False, 100.25)
+    (raw, own, _), (failed, read_at, _) = ticks[0].readings
     assert (own, raw, failed) == (123.0, 7, None)
     assert read_at == pytest.approx(100.1)
 

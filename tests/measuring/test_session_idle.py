@@ -24,13 +24,13 @@ def test_the_drift_between_both_phases_is_known(tmp_path: Path) -> None:
             session.repeat(number, 4.0)
         session.work(3.0)
         session.idle_after()
-        found = session.finish()[1]
-    assert [idle.power_w.value for idle in found.idles] == pytest.approx([100, 120], rel=5e-3)
-    assert found.net_energy_j is not None
-    assert found.net_energy_j.value == pytest.approx(190 * 4, rel=0.02)
-    assert found.net_energy_j.low <= 180.1 * 4
-    assert found.net_energy_j.high >= 199.9 * 4
-    assert "idle-drift" in {doubt.code for doubt in found.doubts}
+        result = session.finish()[1]
+    assert [idle.power_w.value for idle in result.idles] == pytest.approx([100, 120], rel=5e-3)
+    assert result.net_energy_j is not None
+    assert result.net_energy_j.value == pytest.approx(190 * 4, rel=0.02)
+    assert result.net_energy_j.low <= 180.1 * 4
+    assert result.net_energy_j.high >= 199.9 * 4
+    assert "idle-drift" in {doubt.code for doubt in result.doubts}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_a_board_that_lingers_is_waited_for(tmp_path: Path) -> None:
         session.work(2.5)
         session.repeat(0, 5.0)
         session.idle_after()
-        found = session.finish()[1]
-    assert [idle.power_w.value for idle in found.idles] == pytest.approx([100, 100], rel=0.01)
+        result = session.finish()[1]
+    assert [idle.power_w.value for idle in result.idles] == pytest.approx([100, 100], rel=0.01)
 
 
 def test_an_idle_phase_that_is_cut_short_is_not_one(tmp_path: Path) -> None:
@@ -73,8 +73,8 @@ def test_an_idle_phase_that_is_cut_short_is_not_one(tmp_path: Path) -> None:
         session.idle()
         session.repeat(0, 2.0)
         session.idle_after(lambda: session.clock.now() > 18.0)
-        found = session.finish()[1]
-    assert [idle.state.split(",")[0] for idle in found.idles] == ["before the work"]
+        result = session.finish()[1]
+    assert [idle.state.split(",")[0] for idle in result.idles] == ["before the work"]
 
 
 def test_between_two_runs_the_rest_ends_near_the_idle_level(tmp_path: Path) -> None:
@@ -101,6 +101,6 @@ def test_a_recovered_run_has_its_idle_before(tmp_path: Path) -> None:
         session.writer.opening("idle", session.clock.now())
         session.work(1.0)
         directory = session.writer.directory
-    found = recover(str(directory), ranges())[1]
-    assert [idle.state.split(",")[0] for idle in found.idles] == ["before the work"]
-    assert found.net_energy_j is not None
+    result = recover(str(directory), ranges())[1]
+    assert [idle.state.split(",")[0] for idle in result.idles] == ["before the work"]
+    assert result.net_energy_j is not None

@@ -42,7 +42,9 @@ def warmed(
     **sensor: object,
 ) -> tuple[int, float, Measurement]:
     """Runs in a repeat, seconds of warm-up, and the measurement of one repeat after it."""
-    request = Request("w", "s", "cuda", {}, min_window_s=0.0, max_warm_up_s=most_s)
+    request = Request(
+        workload="w", size="s", device="cuda", settings={}, min_window_s=0.0, max_warm_up_s=most_s
+    )
     with VirtualSession(tmp, [board(steps, **sensor)]) as session:
         times = warm_up(session, request, lambda times: session.work(run_s * times))
         spent = session.clock.now()
@@ -59,9 +61,9 @@ def test_a_steady_load_is_warm_after_three_parts(tmp_path: Path, run_s: float) -
     """At least a second and three parts, and no more: parts are runs, or as many of them as last a
     third of a second.
     """
-    _, spent, found = warmed(tmp_path, [(0.0, 200.0)], run_s)
+    _, spent, result = warmed(tmp_path, [(0.0, 200.0)], run_s)
     assert 1.0 <= spent <= max(1.8, 3 * run_s + 0.1)
-    assert "not-settled" not in codes(found)
+    assert "not-settled" not in codes(result)
 
 
 @pytest.mark.parametrize("tau_s", [1.0, 3.0, 8.0])
@@ -69,19 +71,19 @@ def test_a_load_that_settles_late_is_warmed_up_long(tmp_path: Path, tau_s: float
     """From 500 W down to 200 W: what is measured then lies within 10 % of where it settles, and the
     first part of the fall is not in it.
     """
-    _, spent, found = warmed(tmp_path, falling(tau_s), 0.3)
-    assert found.power_w is not None
+    _, spent, result = warmed(tmp_path, falling(tau_s), 0.3)
+    assert result.power_w is not None
     assert spent > 1.5 * tau_s
-    assert found.power_w.value == pytest.approx(200, rel=0.1)
-    assert "not-settled" not in codes(found)
+    assert result.power_w.value == pytest.approx(200, rel=0.1)
+    assert "not-settled" not in codes(result)
 
 
 def test_the_cap_is_kept_and_said(tmp_path: Path) -> None:
     """Not settled after --max-warm-up: the run goes on, with a doubt that names the drift and its
     direction, the cap, and how long a run lasts.
     """
-    _, spent, found = warmed(tmp_path, falling(8.0), 0.3, most_s=5.0)
-    (message,) = [doubt.message for doubt in found.doubts if doubt.code == "not-settled"]
+    _, spent, result = warmed(tmp_path, falling(8.0), 0.3, most_s=5.0)
+    (message,) = [doubt.message for doubt in result.doubts if doubt.code == "not-settled"]
     assert "power still changed by -" in message
     assert "--max-warm-up 5: a run lasts 0.3 s, and another would end beyond that" in message
     assert 4.7 <= spent <= 5.05
@@ -104,8 +106,8 @@ def test_a_warm_up_longer_than_its_cap_says_why(tmp_path: Path) -> None:
     """One run of 3 s under a cap of 1 s: it is not cut short, it does not show whether the power
     has settled, and the remedy leaves room for three.
     """
-    _, _, found = warmed(tmp_path, [(0.0, 200.0)], 3.0, most_s=1.0)
-    (doubt,) = [doubt for doubt in found.doubts if doubt.code == "not-settled"]
+    _, _, result = warmed(tmp_path, [(0.0, 200.0)], 3.0, most_s=1.0)
+    (doubt,) = [doubt for doubt in result.doubts if doubt.code == "not-settled"]
     assert "a single run" in doubt.message
     assert "--max-warm-up 1: a run lasts 3 s and is not cut short" in doubt.message
     assert doubt.remedy.startswith("--max-warm-up ")
@@ -125,7 +127,7 @@ def test_one_long_run_is_looked_into(tmp_path: Path) -> None:
 def test_time_decides_where_nothing_is_measured(tmp_path: Path) -> None:
     """A modelled sensor says nothing of a warm-up: runs that become faster are waited for."""
     durations = [1.0, 0.8, 0.65, 0.55, 0.5, 0.5, 0.5, 0.5]
-    request = Request("w", "s", "cpu", {}, min_window_s=0.0)
+    request = Request(workload="w", size="s", device="cpu", settings={}, min_window_s=0.0)
     with VirtualSession(tmp_path, [board([(0.0, 200.0)], quality="estimated")]) as session:
         done: list[float] = []
 
@@ -143,11 +145,11 @@ def test_repeats_are_long_enough_for_their_window_and_their_sensor(tmp_path: Pat
     load wants longer repeats, up to 60 s.
     """
     swinging = [(0.185 * i, 500.0 if i % 2 else 100.0) for i in range(1500)]
-    whole, _, _ = warmed(tmp_path, swinging, 0.1, most_s=3.0)
+    complete, _, _ = warmed(tmp_path, swinging, 0.1, most_s=3.0)
     quarter, _, _ = warmed(
         tmp_path, swinging, 0.1, most_s=3.0, kind="power", period_s=0.1, window_s=0.025
     )
-    assert whole == 1
+    assert complete == 1
     assert 1 < quarter <= 660
 
 
@@ -176,7 +178,7 @@ def test_a_simulated_board_that_settles_late(tmp_path: Path) -> None:
         cwd=tmp_path,
         env=env,
     )
-    found = json.loads(ran.out)
-    assert found["power_w"]["value"] == pytest.approx(200, rel=0.1)
-    (region,) = [region for region in found["regions"] if region["label"] == "warm-up"]
+    result = json.loads(ran.out)
+    assert result["power_w"]["value"] == pytest.approx(200, rel=0.1)
+    (region,) = [region for region in result["regions"] if region["label"] == "warm-up"]
     assert region["time_s"] * region["count"] > 2.5

@@ -64,7 +64,6 @@ class VirtualSession(Session):
         return {"start_s": start, "end_s": self.clock.now()}
 
     def repeat(self, number: int, seconds: float) -> None:
-        self.edge()
-        self.open_repeat(number)
-        ran = self.work(seconds)
-        self.close_repeat(number, ran["start_s"], ran["end_s"])
+        with self.windows.repeat(number) as window:
+            ran = self.work(seconds)
+            window.end(ran["end_s"])

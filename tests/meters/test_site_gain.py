@@ -50,6 +50,7 @@ def meter(
 ) -> Trace:
     made = Channel(
         collector="meter",
+        reference=True,
         device=device,
         component=component,
         kind="counter",

@@ -1,9 +1,10 @@
-"""A month of a fleet follows its identities whatever the inputs, and refuses what it may not
-compute.
+"""A month of a fleet satisfies its identities whatever the inputs, and a computation that is not
+allowed is refused.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +14,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from energybench.analysis.uncertainty.effects import combine, exact, normal, ranged
-from energybench.analysis.uncertainty.repeats import arithmetic_mean, geometric_mean, harmonic_mean
 from energybench.errors import BadInput
 from energybench.model import Estimate, Projection
 from energybench.projecting.mix import MAX_COMPARISONS
-from energybench.projecting.project import Scenario, project
-from tests.projecting.test_project import codes, comparison, given, line, scenario
+from energybench.projecting.project import project
+from energybench.projecting.scenario import Scenario
+from tests.projecting.test_project import codes, comparison, line, scenario, stated_input
 
 H = 730.0
 BASE: dict[str, tuple[Any, str]] = {
@@ -61,14 +62,14 @@ def fleet(
         name: entry for name, entry in {**BASE, **(changes or {})}.items() if entry is not None
     }
     inputs = [
-        given(name, value, unit, measured=name if measured and name in MEASURED else None)
+        stated_input(name, value, unit, measured=name if measured and name in MEASURED else None)
         for name, (value, unit) in stated.items()
     ]
     return scenario(*inputs, model="fleet", **{"boundary": "node-ac", **more})
 
 
-def value(made: Projection, name: str) -> float:
-    return line(made.lines, name).value.value
+def value(projection: Projection, name: str) -> float:
+    return line(projection.lines, name).value.value
 
 
 # ---------------------------------------------------------------- identities
@@ -80,7 +81,7 @@ def test_saved_energy_identity(nodes: int, s: float, p_b: float, p_c: float) -> 
     """Saved energy = N_gpu · (S · P_cpu − P_gpu) · h = E_cpu · (1 − 1/R), at full load and whole
     nodes.
     """
-    made = project(
+    projection = project(
         fleet(
             {
                 "nodes_baseline": (nodes * s, "nodes"),
@@ -91,15 +92,15 @@ def test_saved_energy_identity(nodes: int, s: float, p_b: float, p_c: float) -> 
         )
     )
     saved, ratio, scale = (
-        value(made, "saved_energy_mwh"),
-        value(made, "ratio_node"),
+        value(projection, "saved_energy_mwh"),
+        value(projection, "ratio_node"),
         nodes * s * p_b * H / 1e6,
     )
-    assert value(made, "nodes_candidate") == nodes
+    assert value(projection, "nodes_candidate") == nodes
     assert ratio == pytest.approx(s * p_b / p_c, rel=1e-12)
     assert saved == pytest.approx(nodes * (s * p_b - p_c) * H / 1e6, abs=1e-8 * scale)
     assert saved == pytest.approx(
-        value(made, "baseline_energy_mwh") * (1 - 1 / ratio), abs=1e-8 * scale
+        value(projection, "baseline_energy_mwh") * (1 - 1 / ratio), abs=1e-8 * scale
     )
 
 
@@ -124,18 +125,18 @@ def test_identity_where_idle_nodes_are_off(
         "power_baseline_w": (p_b, "W"),
         "power_candidate_w": (p_c, "W"),
     }
-    made = project(
+    projection = project(
         fleet({"nodes_baseline": (n, "nodes"), "speedup": (s, ""), **powers, **loads, **off})
     )
-    energy = value(made, "baseline_energy_mwh")
-    scale = energy * max(1.0, 1 / value(made, "ratio_node"))
-    assert value(made, "saved_energy_mwh") == pytest.approx(
-        energy * (1 - 1 / value(made, "ratio_node")), abs=1e-8 * scale
+    energy = value(projection, "baseline_energy_mwh")
+    scale = energy * max(1.0, 1 / value(projection, "ratio_node"))
+    assert value(projection, "saved_energy_mwh") == pytest.approx(
+        energy * (1 - 1 / value(projection, "ratio_node")), abs=1e-8 * scale
     )
-    assert value(made, "load_candidate") <= u_c * (1 + 1e-6)
-    assert value(made, "baseline_energy_mwh") + value(made, "unmoved_energy_mwh") == pytest.approx(
-        n * H * u_b * p_b / 1e6, rel=1e-9
-    )
+    assert value(projection, "load_candidate") <= u_c * (1 + 1e-6)
+    assert value(projection, "baseline_energy_mwh") + value(
+        projection, "unmoved_energy_mwh"
+    ) == pytest.approx(n * H * u_b * p_b / 1e6, rel=1e-9)
 
 
 def test_formula_of_method() -> None:
@@ -147,13 +148,13 @@ def test_formula_of_method() -> None:
         "utilisation_candidate": (0.7, ""),
         "nodes_baseline": (100, "nodes"),
     }
-    made = project(fleet({**loads, **OVERHEAD, **IDLE}, boundary="compute"))
-    assert value(made, "nodes_candidate") == 10  # ceil(100 · 0.8 / (12 · 0.7)) = ceil(9.52)
+    projection = project(fleet({**loads, **OVERHEAD, **IDLE}, boundary="compute"))
+    assert value(projection, "nodes_candidate") == 10  # ceil(100 · 0.8 / (12 · 0.7)) = ceil(9.52)
     busy = 100 * 0.8 / 12 / 10
-    assert value(made, "baseline_energy_mwh") == pytest.approx(
+    assert value(projection, "baseline_energy_mwh") == pytest.approx(
         1.2 * H * 100 * (0.8 * 780 + 0.2 * 200 + 60) / 0.93 / 1e6
     )
-    assert value(made, "candidate_energy_mwh") == pytest.approx(
+    assert value(projection, "candidate_energy_mwh") == pytest.approx(
         1.2 * H * 10 * (busy * 1880 + (1 - busy) * 500 + 150) / 0.93 / 1e6
     )
 
@@ -165,23 +166,25 @@ def test_time_to_solution() -> None:
         "efficiency_candidate": (0.9, ""),
         "nodes_baseline": (180, "nodes"),
     }
-    made = project(fleet(efficiencies, mode="time-to-solution"))
-    assert value(made, "nodes_candidate") == 10  # 180 · 0.6 / (12 · 0.9)
+    projection = project(fleet(efficiencies, mode="time-to-solution"))
+    assert value(projection, "nodes_candidate") == 10  # 180 · 0.6 / (12 · 0.9)
 
 
 def test_money_has_two_lines() -> None:
-    """Electricity and node-hours are separate; the answer is the node-hours where they have prices."""
+    """Electricity and node-hours are separate; node-hours with prices are the answer."""
     prices: dict[str, tuple[Any, str] | None] = {
         "energy_price_per_kwh": (0.1, "USD/kWh"),
         "instance_price_baseline_per_h": (5.44, "USD/h"),
         "instance_price_candidate_per_h": (14.692, "USD/h"),
     }
-    made = project(fleet(prices, currency="USD"))
-    assert value(made, "saved_instance_cost") == pytest.approx(107 * H * (12 * 5.44 - 14.692))
-    assert value(made, "saved_energy_cost") == pytest.approx(value(made, "saved_energy_mwh") * 100)
-    assert made.saved_cost_per_month == line(made.lines, "saved_instance_cost").value
-    assert value(made, "energy_share_of_money") == pytest.approx(
-        value(made, "saved_energy_cost") / value(made, "saved_instance_cost")
+    projection = project(fleet(prices, currency="USD"))
+    assert value(projection, "saved_instance_cost") == pytest.approx(107 * H * (12 * 5.44 - 14.692))
+    assert value(projection, "saved_energy_cost") == pytest.approx(
+        value(projection, "saved_energy_mwh") * 100
+    )
+    assert projection.saved_cost_per_month == line(projection.lines, "saved_instance_cost").value
+    assert value(projection, "energy_share_of_money") == pytest.approx(
+        value(projection, "saved_energy_cost") / value(projection, "saved_instance_cost")
     )
     energy_only = project(fleet({"energy_price_per_kwh": (0.1, "USD/kWh")}, currency="USD"))
     assert energy_only.saved_cost_per_month == line(energy_only.lines, "saved_energy_cost").value
@@ -189,10 +192,10 @@ def test_money_has_two_lines() -> None:
 
 def test_carbon() -> None:
     """MWh times g/kWh are kg; a thousand of them a tonne."""
-    made = project(fleet({"carbon_g_per_kwh": (475, "g/kWh")}))
-    assert made.saved_tco2e_per_month is not None
-    assert made.saved_tco2e_per_month.value == pytest.approx(
-        value(made, "saved_energy_mwh") * 0.475
+    projection = project(fleet({"carbon_g_per_kwh": (475, "g/kWh")}))
+    assert projection.saved_tco2e_per_month is not None
+    assert projection.saved_tco2e_per_month.value == pytest.approx(
+        value(projection, "saved_energy_mwh") * 0.475
     )
 
 
@@ -222,26 +225,26 @@ def test_monotonic(s: float, more: float, p_b: float, p_c: float) -> None:
 
 def test_accelerated_share_limits_the_saving() -> None:
     """The rest of the load stays on its nodes and saves nothing."""
-    whole = project(fleet())
+    full = project(fleet())
     part = project(fleet({"accelerated_share": (0.25, ""), "nodes_baseline": (4 * 1284, "nodes")}))
-    assert value(part, "saved_energy_mwh") == pytest.approx(value(whole, "saved_energy_mwh"))
-    assert value(part, "saved_share") == pytest.approx(value(whole, "saved_share") / 4)
-    assert "whole-load-moves" in codes(whole.doubts)
+    assert value(part, "saved_energy_mwh") == pytest.approx(value(full, "saved_energy_mwh"))
+    assert value(part, "saved_share") == pytest.approx(value(full, "saved_share") / 4)
+    assert "whole-load-moves" in codes(full.doubts)
     assert "whole-load-moves" not in codes(part.doubts)
 
 
 def test_what_both_sides_share_cancels() -> None:
-    """PUE and a shared power supply have no part in the fleets' ratio; one board's gain has none in
-    R.
+    """PUE and a shared power supply have no part in the ratio of the fleets; a shared gain has no
+    part in R.
     """
     site = {
         **OVERHEAD,
         "uncovered_baseline_w": (ranged("b", 60, 59.9999, 60.0001), "W"),
         "uncovered_candidate_w": (ranged("c", 150, 149.9999, 150.0001), "W"),
     }
-    made = project(fleet(site, boundary="compute"))
-    assert line(made.lines, "ratio_fleet").value.half_width < 1e-4
-    assert line(made.lines, "baseline_energy_mwh").value.half_width > 50
+    projection = project(fleet(site, boundary="compute"))
+    assert line(projection.lines, "ratio_fleet").value.half_width < 1e-4
+    assert line(projection.lines, "baseline_energy_mwh").value.half_width > 50
     powers: dict[str, tuple[Any, str] | None] = {
         f"power_{side}_w": (combine(watt, [normal("gain", 0.05 * watt, key="gain:meter")]), "W")
         for side, watt in (("baseline", 780.0), ("candidate", 1880.0))
@@ -293,22 +296,25 @@ BAD: list[tuple[dict[str, tuple[Any, str] | None], dict[str, Any], str]] = [
     (
         {"accelerated_shar": (0.5, "")},
         {},
-        "inputs.accelerated_shar: is used by no line and no claim (did you mean accelerated_share?)",
+        "inputs.accelerated_shar: is used by no line and no claim (did you mean "
+        "accelerated_share?)",
     ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("changes", "more", "said"), BAD, ids=lambda entry: entry[:40] if isinstance(entry, str) else ""
+    ("changes", "more", "message"),
+    BAD,
+    ids=lambda entry: entry[:40] if isinstance(entry, str) else "",
 )
 def test_bad_fleets(
-    changes: dict[str, tuple[Any, str] | None], more: dict[str, Any], said: str
+    changes: dict[str, tuple[Any, str] | None], more: dict[str, Any], message: str
 ) -> None:
-    """Each is one line with file, key and remedy."""
+    """A mistake is one line with file, key and remedy."""
     with pytest.raises(BadInput) as caught:
         project(fleet(changes, **more), (), "my.toml")
     assert str(caught.value).startswith("my.toml: ")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +328,7 @@ def test_bad_fleets(
 )
 @pytest.mark.parametrize("boundary", ["compute", "device"])
 def test_component_joules_and_pue(missing: str, boundary: str) -> None:
-    """Component joules are never multiplied by a PUE without stated ranges for what they leave out."""
+    """Component joules times a PUE need stated ranges for power and losses outside them."""
     unit = OVERHEAD[missing][1]
     for changed in (None, (OVERHEAD[missing][0].value, unit)):
         with pytest.raises(
@@ -339,19 +345,21 @@ def test_the_comparisons_boundary_decides() -> None:
     """The same scenario is refused with component joules and computed with those of the socket in
     the wall.
     """
-    own = fleet({"pue": (1.2, "")}, measured=True)
-    project(own, [comparison(boundary="node-ac")])
+    plan = fleet({"pue": (1.2, "")}, measured=True)
+    project(plan, [comparison(boundary="node-ac")])
     with pytest.raises(BadInput, match="joules of the boundary compute"):
-        project(own, [comparison(boundary="compute")])
+        project(plan, [comparison(boundary="compute")])
 
 
 def test_pue_in_a_scenario_without_the_model() -> None:
-    """The law holds for lines of one's own as well."""
-    own = scenario(
-        given("e", None, measured="energy_ratio"), given("pue", 1.2), lines=[("a", "e * pue")]
+    """Lines of a scenario without the model follow the same rule."""
+    plan = scenario(
+        stated_input("e", None, measured="energy_ratio"),
+        stated_input("pue", 1.2),
+        lines=[("a", "e * pue")],
     )
     with pytest.raises(BadInput, match=r"inputs\.uncovered_baseline_w: is missing"):
-        project(own, [comparison(boundary="compute")])
+        project(plan, [comparison(boundary="compute")])
 
 
 @pytest.mark.parametrize(
@@ -359,10 +367,12 @@ def test_pue_in_a_scenario_without_the_model() -> None:
     [("node-ac", 780, 1.0), ("node-dc", 780, 0.93), ("compute", 840, 0.93)],
 )
 def test_nothing_is_counted_twice(boundary: str, watts_b: float, psu: float) -> None:
-    """What the boundary holds already is not added again, and that is said."""
-    made = project(fleet(OVERHEAD, boundary=boundary))
-    assert value(made, "baseline_energy_mwh") == pytest.approx(1.2 * H * 1284 * watts_b / psu / 1e6)
-    assert ("not-counted-twice" in codes(made.doubts)) is (boundary != "compute")
+    """Power inside the boundary is not added again, and a doubt says so."""
+    projection = project(fleet(OVERHEAD, boundary=boundary))
+    assert value(projection, "baseline_energy_mwh") == pytest.approx(
+        1.2 * H * 1284 * watts_b / psu / 1e6
+    )
+    assert ("not-counted-twice" in codes(projection.doubts)) is (boundary != "compute")
     assert ("components-only" in codes(project(fleet(boundary=boundary)).doubts)) is (
         boundary != "node-ac"
     )
@@ -418,28 +428,32 @@ def test_mix_is_the_sum_over_applications(rows: list[tuple[float, float, float, 
     ratios = [s * p_b / p_c for s, p_b, p_c, _ in rows]
     energies = [w * row[1] for w, row in zip(weights, rows, strict=True)]
     assert value(powers, "ratio_arithmetic_mean") == pytest.approx(
-        arithmetic_mean(ratios), rel=1e-9
+        statistics.fmean(ratios), rel=1e-9
     )
-    assert value(powers, "ratio_geometric_mean") == pytest.approx(geometric_mean(ratios), rel=1e-9)
+    assert value(powers, "ratio_geometric_mean") == pytest.approx(
+        statistics.geometric_mean(ratios), rel=1e-9
+    )
     assert value(powers, "ratio_energy_weighted") == pytest.approx(
-        harmonic_mean(ratios, energies), rel=1e-9
+        statistics.harmonic_mean(ratios, energies), rel=1e-9
     )
 
 
 def test_each_mean_by_its_name() -> None:
-    """Three means, each in a line that says which it is; shares are inputs with their source."""
-    made = mixed()
+    """Three means, in lines that name them; shares are inputs with their source."""
+    projection = mixed()
     assert [
         entry.note.split(" mean")[0]
-        for entry in made.lines
+        for entry in projection.lines
         if entry.name.startswith("ratio_") and "mean" in entry.note
     ] == [
         "arithmetic",
         "geometric",
         "energy-weighted (harmonic)",
     ]
-    assert made.title == "S: mix of 3 applications"
-    share = next(used for used in line(made.lines, "speedup").inputs if used.name == "share_2")
+    assert projection.title == "S: mix of 3 applications"
+    share = next(
+        used for used in line(projection.lines, "speedup").inputs if used.name == "share_2"
+    )
     assert (share.value, share.source) == (
         exact(1 / 3),
         "equal shares, none were stated: deepcam cpu → deepcam cuda",
@@ -457,18 +471,20 @@ def test_one_application_in_two_shares_is_itself() -> None:
 
 def test_shares_weigh() -> None:
     """All of the load in one application approaches that application."""
-    made = mixed(mix={"milc": 1e-7, "deepcam cpu": 1 - 2e-7, "exaalt cpu → exaalt cuda": 1e-7})
-    assert value(made, "speedup") == pytest.approx(12, rel=1e-4)
+    projection = mixed(
+        mix={"milc": 1e-7, "deepcam cpu": 1 - 2e-7, "exaalt cpu → exaalt cuda": 1e-7}
+    )
+    assert value(projection, "speedup") == pytest.approx(12, rel=1e-4)
 
 
 def test_idle_power_of_those_that_have_it() -> None:
     """An application without idle power leaves the others' to stand."""
-    made = mixed([{**APPS[0], "idle_w": (None, None)}, APPS[1]])
-    assert value(made, "idle_power_baseline_w") == 200
+    projection = mixed([{**APPS[0], "idle_w": (None, None)}, APPS[1]])
+    assert value(projection, "idle_power_baseline_w") == 200
 
 
 @pytest.mark.parametrize(
-    ("mix", "said"),
+    ("mix", "message"),
     [
         ({"milc": 0.5, "deepcam": 0.5}, "mix: gives no share to exaalt cpu → exaalt cuda"),
         ({"milc": 0.5, "deepcam": 0.3, "exaalt": 0.3}, "mix: adds up to 1.1"),
@@ -482,30 +498,33 @@ def test_idle_power_of_those_that_have_it() -> None:
         ),
     ],
 )
-def test_bad_mixes(mix: dict[str, float], said: str) -> None:
+def test_bad_mixes(mix: dict[str, float], message: str) -> None:
     """Shares must name every application once and add up."""
     with pytest.raises(BadInput) as caught:
         mixed(mix=mix)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_bad_comparisons() -> None:
-    """Other boundaries, the same twice, too many, or one without powers."""
-    own = fleet(IDLE, measured=True)
-    for given_, said in (
+    """Different boundaries, a repeated comparison, too many, or a comparison without powers."""
+    plan = fleet(IDLE, measured=True)
+    for comparisons, message in (
         ([comparison(), comparison()], "twice"),
-        ([comparison(), comparison("b", boundary="device")], "other boundaries: node-ac, device"),
+        (
+            [comparison(), comparison("b", boundary="device")],
+            "different boundaries: node-ac, device",
+        ),
         ([comparison(str(i)) for i in range(MAX_COMPARISONS + 1)], "at most 40"),
         ([comparison(power_w=(600.0, 1440.0), energy_ratio=None)], "has no energy_ratio"),
     ):
-        with pytest.raises(BadInput, match=said):
-            project(own, given_)
-    project(own, [comparison(f"app {i}") for i in range(MAX_COMPARISONS)])
+        with pytest.raises(BadInput, match=message):
+            project(plan, comparisons)
+    project(plan, [comparison(f"app {i}") for i in range(MAX_COMPARISONS)])
 
 
 def test_a_gain_shared_by_applications_stays_shared() -> None:
-    """One node ran both applications: its gain moves both, and leaves as large a mark on the mix as
-    on one.
+    """One node ran both applications: the shared gain is as large in the mix as in a single
+    application.
     """
 
     def power(watt: float, key: str) -> Estimate:
@@ -516,8 +535,8 @@ def test_a_gain_shared_by_applications_stays_shared() -> None:
             {"name": name, "speedup": 10.0, "power_w": (power(500.0, key), 1000.0)}
             for name, key in zip("ab", keys, strict=True)
         ]
-        found = line(mixed(apps).lines, "power_baseline_w").value
-        return found.half_width / found.value
+        estimate = line(mixed(apps).lines, "power_baseline_w").value
+        return estimate.half_width / estimate.value
 
     assert half(("node", "node")) == pytest.approx(0.098, rel=0.02)
     assert half(("node 1", "node 2")) == pytest.approx(0.098 / 2**0.5, rel=0.02)

@@ -1,5 +1,5 @@
-"""The formula language computes what it says, on numbers and on draws alike, and understands
-nothing else.
+"""The formula language computes arithmetic, on numbers and on draws alike, and refuses any other
+text.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ WHERE = "f.toml: lines.x"
     ],
 )
 def test_arithmetic(text: str, expected: float) -> None:
-    """Precedence and functions are those of arithmetic."""
+    """Precedence and functions as in arithmetic."""
     assert parse(text, WHERE).value({"a": 3.0, "b": 2.0}, WHERE) == pytest.approx(
         expected, rel=1e-15
     )
 
 
 def test_names_in_order() -> None:
-    """A formula knows what it refers to, each name once."""
+    """A formula lists the names in its text, every name once."""
     assert parse("b * a + max(b, c_2) / a", WHERE).names == ("b", "a", "c_2")
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 1e3), st.floats(0.1, 1e3)), min_size=1, max_size=20))
 @settings(max_examples=30, deadline=None)
 def test_draws_and_numbers_alike(pairs: list[tuple[float, float]]) -> None:
-    """An array of draws gives, draw by draw, what the numbers give."""
+    """An array of draws gives, draw by draw, the same results as numbers."""
     formula = parse("ceil(a / b) * sqrt(a) + min(a, b, 5) - floor(b) ** 2 / max(a, 1)", WHERE)
     drawn = formula({"a": np.array([a for a, _ in pairs]), "b": np.array([b for _, b in pairs])})
     assert list(drawn) == [formula.value({"a": a, "b": b}, WHERE) for a, b in pairs]
@@ -64,7 +64,7 @@ def test_ceil_forgives_binary_rounding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("1 / 0", "divides by 0"),
         ("a / (b - b)", "divides by 0"),
@@ -75,12 +75,12 @@ def test_ceil_forgives_binary_rounding() -> None:
         ("1e300 * 1e300", "too large"),
     ],
 )
-def test_no_finite_result(text: str, said: str) -> None:
-    """A result that is no finite number is one line that names the formula; draws outlive it
-    quietly.
+def test_no_finite_result(text: str, message: str) -> None:
+    """A result that is not finite is one line that names the formula; draws pass without a
+    warning.
     """
     formula = parse(text, WHERE)
-    with pytest.raises(BadInput, match=said) as caught:
+    with pytest.raises(BadInput, match=message) as caught:
         formula.value({"a": 3.0, "b": 2.0}, WHERE)
     assert str(caught.value).startswith(WHERE)
     with warnings.catch_warnings():
@@ -161,26 +161,24 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:24]))
 def test_hostile(text: str) -> None:
-    """What is not arithmetic is refused in one line, without a warning, and nothing of it is ever
-    run.
-    """
+    """Text that is not arithmetic is refused in one line, without a warning, and is never run."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        if text == "0b1":  # a number all the same
+        if text == "0b1":  # binary notation is a number
             assert parse(text, WHERE).value({}, WHERE) == 1
             return
         with pytest.raises(BadInput) as caught:
             parse(text, WHERE)
-    said = str(caught.value)
-    assert said.startswith(WHERE + ": ")
-    assert "\n" not in said
-    assert len(said) < 400
+    message = str(caught.value)
+    assert message.startswith(WHERE + ": ")
+    assert "\n" not in message
+    assert len(message) < 400
 
 
 @given(st.text(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_any_text(text: str) -> None:
-    """Any text is a formula or a BadInput; nothing else comes out."""
+    """Any text is a formula or a BadInput; no other exception escapes."""
     try:
         parse(text, WHERE)
     except BadInput:
@@ -197,7 +195,7 @@ def test_any_text(text: str) -> None:
     ],
 )
 def test_hints(text: str, remedy: str) -> None:
-    """Signs that people write are answered with the one that is meant."""
+    """Mathematical signs are answered with the sign of the formula language."""
     with pytest.raises(BadInput, match=remedy):
         parse(text, WHERE)
 
@@ -208,7 +206,7 @@ def test_long_sum() -> None:
 
 
 def test_is_name() -> None:
-    """Names are letters, digits and _, and nobody else's words."""
+    """Names are letters, digits and _, and not reserved words."""
     assert all(is_name(name) for name in ("a", "P_gpu", "saved_2"))
     assert not any(
         is_name(name)
@@ -218,6 +216,6 @@ def test_is_name() -> None:
 
 def test_value_is_a_float() -> None:
     """Numbers in, a number out."""
-    found = parse("a * 2", WHERE).value({"a": 3}, WHERE)
-    assert type(found) is float
-    assert math.isclose(found, 6)
+    result = parse("a * 2", WHERE).value({"a": 3}, WHERE)
+    assert type(result) is float
+    assert math.isclose(result, 6)

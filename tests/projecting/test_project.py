@@ -1,4 +1,4 @@
-"""Projecting keeps what inputs share, names what is wrong, and tests claims against their own
+"""Projecting keeps errors that inputs share, names mistakes, and tests claims against their own
 inputs.
 """
 
@@ -13,16 +13,27 @@ from energybench.analysis.uncertainty.effects import combine, exact, normal, ran
 from energybench.errors import BadInput
 from energybench.model import Comparison, Doubt, Estimate, Line
 from energybench.projecting.formula import Step
-from energybench.projecting.project import ABOVE, Given, Published, Results, Scenario, project
+from energybench.projecting.line_chain import ABOVE
+from energybench.projecting.project import project
+from energybench.projecting.scenario import (
+    PublishedClaim,
+    Results,
+    Scenario,
+    ScenarioInput,
+)
 
 
-def given(name: str, value: Estimate | float | None, unit: str = "", **more: Any) -> Given:
-    """An input, exact where a bare number is given."""
+def stated_input(
+    name: str, value: Estimate | float | None, unit: str = "", **more: Any
+) -> ScenarioInput:
+    """An input; a plain number is exact."""
     estimate = exact(float(value)) if isinstance(value, int | float) else value
-    return Given(name=name, value=estimate, unit=unit, source="a test", **more)
+    return ScenarioInput(name=name, value=estimate, unit=unit, source="a test", **more)
 
 
-def scenario(*inputs: Given, lines: Sequence[tuple[str, ...]] = (), **more: Any) -> Scenario:
+def scenario(
+    *inputs: ScenarioInput, lines: Sequence[tuple[str, ...]] = (), **more: Any
+) -> Scenario:
     """lines: (name, formula, unit)."""
     steps = tuple(
         Step(name=name, formula=formula, unit=unit[0] if unit else "")
@@ -52,13 +63,17 @@ def comparison(
 ) -> Comparison:
     """A comparison whose energy ratio is S · P_baseline / P_candidate, node for node."""
 
-    def made(value: Estimate | float | None) -> Estimate | None:
+    def estimate(value: Estimate | float | None) -> Estimate | None:
         return exact(value) if isinstance(value, int | float) else value
 
-    times, above, below = made(speedup), made(power_w[0]), made(power_w[1])
+    times, baseline_w, candidate_w = (
+        estimate(speedup),
+        estimate(power_w[0]),
+        estimate(power_w[1]),
+    )
     assert times is not None
-    assert above is not None
-    assert below is not None
+    assert baseline_w is not None
+    assert candidate_w is not None
     node_for_node = times.value * nodes[0] / nodes[1]
     stated: dict[str, Any] = {
         "title": "energy ratio",
@@ -67,7 +82,7 @@ def comparison(
         "labels": (f"{name} cpu", f"{name} cuda"),
         "boundary": "node-ac",
         "quality": "measured",
-        "energy_ratio": exact(node_for_node * above.value / below.value),
+        "energy_ratio": exact(node_for_node * baseline_w.value / candidate_w.value),
         "speedup": times,
         "net_energy_ratio": None,
         "node_hours": (node_for_node, 1.0),
@@ -75,8 +90,8 @@ def comparison(
         "verdict": "better",
         "margin": 0.05,
         "second_lines": (),
-        "power_w": (above, below),
-        "idle_power_w": (made(idle_w[0]), made(idle_w[1])),
+        "power_w": (baseline_w, candidate_w),
+        "idle_power_w": (estimate(idle_w[0]), estimate(idle_w[1])),
         "doubts": (),
     }
     return Comparison(**{**stated, **changes})
@@ -94,15 +109,15 @@ def codes(doubts: Sequence[Doubt]) -> list[str]:
 
 
 def test_a_line_lists_formula_and_inputs() -> None:
-    """Each line shows what it was computed from, and where that comes from."""
-    made = project(
+    """A line shows its inputs, and the source of every input."""
+    projection = project(
         scenario(
-            given("n", 3, "nodes", evidence="seen"),
-            given("p", 200, "W"),
+            stated_input("n", 3, "nodes", evidence="seen"),
+            stated_input("p", 200, "W"),
             lines=[("power", "n * p", "W"), ("twice", "2 * power + n", "W")],
         )
     )
-    power, twice = made.lines
+    power, twice = projection.lines
     assert (power.value.value, power.unit, power.formula) == (600.0, "W", "n * p")
     assert [(used.name, used.unit, used.source) for used in power.inputs] == [
         ("n", "nodes", "seen: a test"),
@@ -115,13 +130,13 @@ def test_a_line_lists_formula_and_inputs() -> None:
 
 
 def test_shared_inputs_cancel() -> None:
-    """Lines are computed from the base inputs: what they share has no part in their ratio or
+    """Lines are computed from the base inputs: a shared error has no part in a ratio or a
     difference.
     """
     x = combine(10.0, [normal("stated-range", 1.0, detail="x")])
-    made = project(
+    projection = project(
         scenario(
-            given("x", x),
+            stated_input("x", x),
             lines=[
                 ("a", "2 * x"),
                 ("b", "3 * x"),
@@ -131,20 +146,22 @@ def test_shared_inputs_cancel() -> None:
             ],
         )
     )
-    assert (made.lines[2].value.low, made.lines[2].value.high) == pytest.approx(
+    assert (projection.lines[2].value.low, projection.lines[2].value.high) == pytest.approx(
         (1.5, 1.5), rel=1e-12
     )
-    assert made.lines[2].value.effects == ()
-    assert (made.lines[4].value.low, made.lines[4].value.high) == pytest.approx((5, 5), rel=1e-12)
-    assert made.lines[0].value.half_width == pytest.approx(2 * 1.96, rel=1e-3)
+    assert projection.lines[2].value.effects == ()
+    assert (projection.lines[4].value.low, projection.lines[4].value.high) == pytest.approx(
+        (5, 5), rel=1e-12
+    )
+    assert projection.lines[0].value.half_width == pytest.approx(2 * 1.96, rel=1e-3)
 
 
 def test_shared_keys_cancel() -> None:
-    """Two inputs of one board share its gain; of two boards they do not."""
+    """Two inputs of one board share the gain; inputs of two boards do not."""
 
     def ratio(keys: tuple[str, str]) -> Estimate:
         inputs = [
-            given(name, combine(100.0, [rectangular("gain", 5.0, key=key)]))
+            stated_input(name, combine(100.0, [rectangular("gain", 5.0, key=key)]))
             for name, key in zip("ab", keys, strict=True)
         ]
         return project(scenario(*inputs, lines=[("r", "a / b")])).lines[0].value
@@ -156,24 +173,28 @@ def test_shared_keys_cancel() -> None:
 
 
 def test_ceil_over_draws() -> None:
-    """A whole number of nodes stays whole at both ends of its interval."""
-    made = project(
-        scenario(given("s", ranged("s", 12.0, 10.0, 14.0)), lines=[("n", "ceil(100 / s)")])
+    """A whole number of nodes stays whole at both ends of the interval."""
+    projection = project(
+        scenario(stated_input("s", ranged("s", 12.0, 10.0, 14.0)), lines=[("n", "ceil(100 / s)")])
     )
-    found = made.lines[0].value
-    assert (found.low, found.value, found.high) == (8.0, 9.0, 10.0)
+    value = projection.lines[0].value
+    assert (value.low, value.value, value.high) == (8.0, 9.0, 10.0)
 
 
 def test_bounds_go_to_their_own_side() -> None:
-    """A range that is not even about the value takes all of it, to either side."""
-    made = project(
+    """A range that is uneven about the value extends to its limits on both sides."""
+    projection = project(
         scenario(
-            given("p", ranged("p", 428.0, 373.0, 504.0)),
+            stated_input("p", ranged("p", 428.0, 373.0, 504.0)),
             lines=[("less", "1000 - p"), ("more", "2 * p")],
         )
     )
-    assert (made.lines[0].value.low, made.lines[0].value.high) == pytest.approx((496, 627))
-    assert (made.lines[1].value.low, made.lines[1].value.high) == pytest.approx((746, 1008))
+    assert (projection.lines[0].value.low, projection.lines[0].value.high) == pytest.approx(
+        (496, 627)
+    )
+    assert (projection.lines[1].value.low, projection.lines[1].value.high) == pytest.approx(
+        (746, 1008)
+    )
 
 
 BAD_LINES = [
@@ -183,36 +204,36 @@ BAD_LINES = [
     ),
     ([("a", "b"), ("b", "a")], "lines.a: refers to b, which stands further down"),
     ([("a", "a + x")], "lines.a: refers to itself"),
-    ([("a", "xx")], "lines.a: refers to xx, which is no input and no line"),
+    ([("a", "xx")], "lines.a: refers to xx, which is neither an input nor a line"),
     ([("a", "nothing_like_it")], "have x"),
     ([("x", "1")], "lines.x: is also the name of an input"),
     ([("a", "x"), ("a", "x")], "lines.a: is also the name of a line above"),
     ([("a", "1 / (x - x)")], "lines.a: '1 / (x - x)' divides by 0"),
     ([("a", "x - x"), ("b", "x / a")], "lines.b: 'x / a' divides by 0"),
-    ([("a", "x +")], "lines.a: 'x +' is no formula"),
+    ([("a", "x +")], "lines.a: 'x +' is not a formula"),
 ]
 
 
-@pytest.mark.parametrize(("lines", "said"), BAD_LINES)
-def test_bad_lines(lines: list[tuple[str, ...]], said: str) -> None:
-    """A reference that leads nowhere, in a circle or downward is one line with file and key."""
+@pytest.mark.parametrize(("lines", "message"), BAD_LINES)
+def test_bad_lines(lines: list[tuple[str, ...]], message: str) -> None:
+    """A reference to an unknown name, in a circle or downward is one line with file and key."""
     with pytest.raises(BadInput) as caught:
-        project(scenario(given("x", 1), lines=lines), (), "my.toml")
+        project(scenario(stated_input("x", 1), lines=lines), (), "my.toml")
     assert str(caught.value).startswith("my.toml: lines.")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_an_input_that_nothing_uses_is_a_mistake() -> None:
-    """A misspelt input would otherwise pass in silence."""
+    """An unused input is refused: a misspelt name would pass in silence."""
     with pytest.raises(BadInput, match=r"inputs\.y: is used by no line and no claim"):
-        project(scenario(given("x", 1), given("y", 1), lines=[("a", "x")]))
+        project(scenario(stated_input("x", 1), stated_input("y", 1), lines=[("a", "x")]))
 
 
 # ---------------------------------------------------------------- results
 
 
 def test_results_are_lines_in_their_unit() -> None:
-    """The three answers are named lines; one in another unit is refused."""
+    """The three answers are named lines; a line in a different unit is refused."""
     lines = [
         ("e", "x", "MWh"),
         ("kilo", "1000 * x", "kWh"),
@@ -220,30 +241,32 @@ def test_results_are_lines_in_their_unit() -> None:
         ("c", "x", "t CO2e"),
     ]
     results = Results(saved_mwh_per_month="e", saved_cost_per_month="m", saved_tco2e_per_month="c")
-    made = project(scenario(given("x", 4), lines=lines, results=results, currency="EUR"))
-    assert made.saved_mwh_per_month == line(made.lines, "e").value
-    assert made.saved_cost_per_month == line(made.lines, "m").value
-    assert made.saved_tco2e_per_month == line(made.lines, "c").value
-    for wrong, said in (
+    projection = project(
+        scenario(stated_input("x", 4), lines=lines, results=results, currency="EUR")
+    )
+    assert projection.saved_mwh_per_month == line(projection.lines, "e").value
+    assert projection.saved_cost_per_month == line(projection.lines, "m").value
+    assert projection.saved_tco2e_per_month == line(projection.lines, "c").value
+    for wrong, message in (
         ({"results": Results(saved_mwh_per_month="kilo")}, "whose unit is 'kWh'"),
-        ({"results": Results(saved_mwh_per_month="no")}, "names no, which is no line"),
+        ({"results": Results(saved_mwh_per_month="no")}, "names no, which is not a line"),
         ({"results": Results(saved_cost_per_month="m"), "currency": "USD"}, "whose unit is 'EUR'"),
         ({"results": Results(saved_cost_per_month="m")}, "currency: is missing"),
     ):
-        with pytest.raises(BadInput, match=said):
-            project(scenario(given("x", 4), lines=lines, **wrong))
+        with pytest.raises(BadInput, match=message):
+            project(scenario(stated_input("x", 4), lines=lines, **wrong))
 
 
 def test_a_saving_that_is_not_shown() -> None:
-    """An interval that holds 0 is a doubt."""
-    made = project(
+    """An interval that contains 0 is a doubt."""
+    projection = project(
         scenario(
-            given("x", ranged("x", 1, -1, 3)),
+            stated_input("x", ranged("x", 1, -1, 3)),
             lines=[("e", "x", "MWh")],
             results=Results(saved_mwh_per_month="e"),
         )
     )
-    assert "saving-not-shown" in codes(made.doubts)
+    assert "saving-not-shown" in codes(projection.doubts)
 
 
 # ---------------------------------------------------------------- claims
@@ -261,26 +284,26 @@ def test_a_saving_that_is_not_shown() -> None:
     ],
 )
 def test_claims_fit_by_interval_or_tolerance(claimed: float, tolerance: float, fits: bool) -> None:
-    """A claim fits where the derived interval holds it, or within its own rounding."""
-    claim = Published(
+    """A claim fits if the derived interval contains the claim, or within the claim's rounding."""
+    claim = PublishedClaim(
         name="c", claimed=claimed, derived="x", tolerance=tolerance, why_fits="yes", why_not="no"
     )
-    made = project(scenario(given("x", ranged("x", 10.0, 8.0, 12.1)), claims=(claim,)))
-    assert made.claims[0].fits is fits
-    assert made.claims[0].why == ("yes" if fits else "no")
-    assert made.claims[0].derived is not None
+    projection = project(scenario(stated_input("x", ranged("x", 10.0, 8.0, 12.1)), claims=(claim,)))
+    assert projection.claims[0].fits is fits
+    assert projection.claims[0].why == ("yes" if fits else "no")
+    assert projection.claims[0].derived is not None
 
 
 def test_a_claim_that_cannot_be_derived() -> None:
-    """Without its inputs a claim neither fits nor not."""
-    made = project(
+    """A claim without published inputs has no verdict."""
+    projection = project(
         scenario(
-            given("x", 1),
+            stated_input("x", 1),
             lines=[("a", "x")],
-            claims=(Published(name="c", claimed=12, why_not="times were not published"),),
+            claims=(PublishedClaim(name="c", claimed=12, why_not="times were not published"),),
         )
     )
-    assert (made.claims[0].derived, made.claims[0].fits, made.claims[0].why) == (
+    assert (projection.claims[0].derived, projection.claims[0].fits, projection.claims[0].why) == (
         None,
         None,
         "times were not published",
@@ -288,87 +311,92 @@ def test_a_claim_that_cannot_be_derived() -> None:
 
 
 def test_a_bad_claim_is_named() -> None:
-    """The key of a claim's formula stands in the message."""
+    """The message names the key of the claim's formula."""
     with pytest.raises(BadInput, match=r"s: claims\.c\.derived: refers to zz"):
         project(
             scenario(
-                given("x", 1),
+                stated_input("x", 1),
                 lines=[("a", "x")],
-                claims=(Published(name="c", claimed=1, derived="zz"),),
+                claims=(PublishedClaim(name="c", claimed=1, derived="zz"),),
             )
         )
 
 
 def test_claims_with_a_comparison() -> None:
-    """With an input of one's own the scenario's reasons, which are about its inputs, are not
+    """The scenario's reasons are about the scenario's inputs: with a measured input, they are not
     repeated.
     """
-    own = scenario(
-        given("r", 5, measured="energy_ratio"),
-        given("x", 1),
+    plan = scenario(
+        stated_input("r", 5, measured="energy_ratio"),
+        stated_input("x", 1),
         claims=tuple(
-            Published(name=n, claimed=5, derived=n, why_fits="as published") for n in "rx"
+            PublishedClaim(name=n, claimed=5, derived=n, why_fits="as published") for n in "rx"
         ),
     )
-    assert project(own).claims[0].why == "as published"
-    made = project(own, [comparison()])
-    assert made.claims[0].why == "with the comparison's r: the derived interval holds it"
-    assert made.claims[1].fits is False
-    assert "claims-with-own-inputs" in codes(made.doubts)
+    assert project(plan).claims[0].why == "as published"
+    projection = project(plan, [comparison()])
+    assert (
+        projection.claims[0].why
+        == "with the comparison's r: the derived interval contains the claim"
+    )
+    assert projection.claims[1].fits is False
+    assert "claims-with-own-inputs" in codes(projection.doubts)
 
 
 # ---------------------------------------------------------------- comparisons
 
 
 def test_a_comparison_replaces_measured_inputs() -> None:
-    """The measured value, its unit and its source stand in place of the scenario's own."""
-    own = scenario(
-        given("r", 2, measured="energy_ratio"),
-        given("p", None, "W", measured="power_candidate_w"),
+    """Measured value, unit and source replace those of the scenario."""
+    plan = scenario(
+        stated_input("r", 2, measured="energy_ratio"),
+        stated_input("p", None, "W", measured="power_candidate_w"),
         lines=[("a", "r * p", "W")],
     )
-    made = project(own, [comparison()])
-    ratio, power = made.lines[0].inputs
+    projection = project(plan, [comparison()])
+    ratio, power = projection.lines[0].inputs
     assert (ratio.value.value, power.value.value) == (5.0, 1440.0)
     assert ratio.source == "measured: milc cpu → milc cuda, boundary node-ac"
-    assert made.title == "S: milc cpu → milc cuda"
-    assert line(made.lines, "a").value.value == pytest.approx(7200)
+    assert projection.title == "S: milc cpu → milc cuda"
+    assert line(projection.lines, "a").value.value == pytest.approx(7200)
 
 
 def test_speedup_is_node_for_node() -> None:
-    """Eight baseline nodes against two candidate nodes: the speedup of one node is four times that
-    of the job.
+    """Eight baseline nodes against two candidate nodes: the speedup of a node is four times the
+    speedup of the job.
     """
-    own = scenario(given("s", None, measured="speedup"), lines=[("a", "s")])
-    assert project(own, [comparison(speedup=3.0, nodes=(8, 2))]).lines[
+    plan = scenario(stated_input("s", None, measured="speedup"), lines=[("a", "s")])
+    assert project(plan, [comparison(speedup=3.0, nodes=(8, 2))]).lines[
         0
     ].value.value == pytest.approx(12.0)
 
 
 def test_without_its_comparison() -> None:
-    """What only a comparison can give is asked for; a scenario without measured inputs takes none."""
+    """A missing comparison is asked for; a scenario without measured inputs takes no comparison."""
     with pytest.raises(
         BadInput,
-        match=r"inputs\.s: comes from a comparison, and none was given \(energybench compare",
+        match=r"inputs\.s: comes from a comparison, and no comparison was given \(energybench",
     ):
-        project(scenario(given("s", None, measured="speedup"), lines=[("a", "s")]))
+        project(scenario(stated_input("s", None, measured="speedup"), lines=[("a", "s")]))
     with pytest.raises(BadInput, match="takes no comparison"):
-        project(scenario(given("s", 1), lines=[("a", "s")]), [comparison()])
+        project(scenario(stated_input("s", 1), lines=[("a", "s")]), [comparison()])
     with pytest.raises(BadInput, match="the comparison has no idle_power_baseline_w"):
         project(
-            scenario(given("i", None, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]),
+            scenario(
+                stated_input("i", None, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]
+            ),
             [comparison(idle_w=(None, None))],
         )
 
 
 def test_fallback_is_a_doubt() -> None:
-    """An idle power the comparison lacks is the scenario's own, and says so."""
-    made = project(
-        scenario(given("i", 150, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]),
+    """An idle power that the comparison lacks comes from the scenario, with a doubt."""
+    projection = project(
+        scenario(stated_input("i", 150, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]),
         [comparison(idle_w=(None, 1.0))],
     )
-    assert made.lines[0].value.value == 150
-    assert "comparison-incomplete" in codes(made.doubts)
+    assert projection.lines[0].value.value == 150
+    assert "comparison-incomplete" in codes(projection.doubts)
 
 
 @pytest.mark.parametrize(
@@ -380,23 +408,23 @@ def test_fallback_is_a_doubt() -> None:
     ],
 )
 def test_estimated_sides(changes: dict[str, Any]) -> None:
-    """Where a side has no sensor, title, source and a doubt say: time x assumed power."""
-    made = project(
-        scenario(given("r", None, measured="energy_ratio"), lines=[("a", "r")]),
+    """For a side without sensor, title, source and a doubt say: time x assumed power."""
+    projection = project(
+        scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")]),
         [comparison(**changes)],
     )
-    assert "(time x assumed power)" in made.title
-    assert "time-x-assumed-power" in codes(made.doubts)
-    assert made.lines[0].inputs[0].source.startswith("time x assumed power: ")
+    assert "(time x assumed power)" in projection.title
+    assert "time-x-assumed-power" in codes(projection.doubts)
+    assert projection.lines[0].inputs[0].source.startswith("time x assumed power: ")
 
 
 def test_doubts_are_carried_once() -> None:
-    """The comparisons' doubts come along, each with its application where there are several."""
+    """Doubts of the comparisons are carried over, with their application if there are several."""
     doubt = Doubt(code="one-node", message="these nodes", remedy="more nodes")
-    own = scenario(given("r", None, measured="energy_ratio"), lines=[("a", "r")])
-    assert doubt in project(own, [comparison(doubts=(doubt, doubt))]).doubts
+    plan = scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")])
+    assert doubt in project(plan, [comparison(doubts=(doubt, doubt))]).doubts
     several = project(
-        own, [comparison(doubts=(doubt,)), comparison("sdpa", doubts=(doubt,))]
+        plan, [comparison(doubts=(doubt,)), comparison("sdpa", doubts=(doubt,))]
     ).doubts
     assert [d.message for d in several if d.code == "one-node"] == [
         "milc cpu → milc cuda: these nodes",
@@ -405,28 +433,30 @@ def test_doubts_are_carried_once() -> None:
 
 
 def test_inconsistent_comparison() -> None:
-    """A ratio that speedup and powers do not give is a doubt."""
-    own = scenario(given("r", None, measured="energy_ratio"), lines=[("a", "r")])
-    assert "ratio-inconsistent" in codes(project(own, [comparison(energy_ratio=exact(7.0))]).doubts)
-    assert "ratio-inconsistent" not in codes(project(own, [comparison()]).doubts)
+    """An energy ratio that contradicts speedup and powers is a doubt."""
+    plan = scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")])
+    assert "ratio-inconsistent" in codes(
+        project(plan, [comparison(energy_ratio=exact(7.0))]).doubts
+    )
+    assert "ratio-inconsistent" not in codes(project(plan, [comparison()]).doubts)
 
 
 def test_evidence_of_the_answer() -> None:
-    """Inferred and assumed inputs that an answer rests on are named."""
+    """Inferred and assumed inputs of an answer are named."""
     inputs = [
-        given("a", 1, evidence="inferred"),
-        given("b", 1, evidence="assumed"),
-        given("c", 1, evidence="assumed"),
-        given("d", 1, evidence="seen"),
+        stated_input("a", 1, evidence="inferred"),
+        stated_input("b", 1, evidence="assumed"),
+        stated_input("c", 1, evidence="assumed"),
+        stated_input("d", 1, evidence="seen"),
     ]
-    made = project(
+    projection = project(
         scenario(
             *inputs,
             lines=[("e", "a * b * d", "MWh"), ("f", "c")],
             results=Results(saved_mwh_per_month="e"),
         )
     )
-    assert {doubt.code: doubt.message.rpartition(": ")[2] for doubt in made.doubts} == {
+    assert {doubt.code: doubt.message.rpartition(": ")[2] for doubt in projection.doubts} == {
         "inferred-inputs": "a",
         "assumed-inputs": "b",
     }

@@ -1,4 +1,4 @@
-"""Every way a scenario file can be wrong is one line that says where, what and what to do."""
+"""Every mistake in a scenario file is one line with place, problem and remedy."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ BAD = [
     (
         'title = "T"',
         'title = "T"\ntitle = "U"',
-        "f.toml: is no TOML: cannot overwrite a value (at line 5, column 12)",
+        "f.toml: is not TOML: cannot overwrite a value (at line 5, column 12)",
     ),
-    ('title = "T"', 'title = "T', "f.toml: is no TOML: "),
+    ('title = "T"', 'title = "T', "f.toml: is not TOML: "),
     ('name = "n"', 'name = "n"\nmode = "fast"', "f.toml: mode: invalid enum value 'fast'"),
     ('name = "n"', 'name = "n"\nmodel = "flet"', "f.toml: model: invalid enum value 'flet'"),
-    ("[inputs.x]", "[inputs.x]\n[inputs.x]", "f.toml: is no TOML: "),
+    ("[inputs.x]", "[inputs.x]\n[inputs.x]", "f.toml: is not TOML: "),
     ("value = 2", "value = true", "f.toml: inputs.x.value: expected 'float"),
     ("value = 2", 'value = "2"', "f.toml: inputs.x.value: expected 'float"),
     ("value = 2", "value = nan", "f.toml: inputs.x: value is nan, not a finite number"),
@@ -81,7 +81,7 @@ BAD = [
     (
         'source = "s"',
         'source = "s"\nmeasured = "energy"',
-        "f.toml: inputs.x.measured: 'energy' is nothing a comparison has (one of energy_ratio",
+        "f.toml: inputs.x.measured: 'energy' is not a quantity of a comparison (one of energy_r",
     ),
     ('source = "s"', 'source = "s"\nmeasured = "speedup"', "f.toml: inputs.x.unit: is 'W'"),
     (
@@ -114,7 +114,7 @@ BAD = [
     ('name = "y"', "", "f.toml: lines[1]: lacks the key 'name'"),
     ('name = "y"', 'name = "a y"', "f.toml: lines.a y: 'a y' cannot be a name"),
     ("[[lines]]", "[lines]", "f.toml: lines: expected 'array', got 'object'"),
-    ("2 * x", "2 * z", "f.toml: lines.y: refers to z, which is no input and no line"),
+    ("2 * x", "2 * z", "f.toml: lines.y: refers to z, which is neither an input nor a line"),
     ("2 * x", "2 ^ x", "f.toml: lines.y: holds '^' (write **)"),
     ("claimed = 3", "claimed = nan", "f.toml: claims.c: claimed is nan"),
     (
@@ -126,7 +126,7 @@ BAD = [
     (
         'month = "y"',
         'month = "q"',
-        "f.toml: results.saved_mwh_per_month: names q, which is no line",
+        "f.toml: results.saved_mwh_per_month: names q, which is not a line",
     ),
     (
         "saved_mwh_per_month",
@@ -138,46 +138,90 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "said"), BAD, ids=[entry[2][8:60] for entry in BAD])
-def test_bad_file(old: str, new: str, said: str) -> None:
-    """Each mistake is one line that says file, key, what and, where there is one, the remedy."""
+@pytest.mark.parametrize(("old", "new", "message"), BAD, ids=[entry[2][8:60] for entry in BAD])
+def test_bad_file(old: str, new: str, message: str) -> None:
+    """A mistake is one line with file, key, problem and, if possible, the remedy."""
     assert old in GOOD
     with pytest.raises(BadInput) as caught:
         project(parse(GOOD.replace(old, new, 1), "f.toml"), (), "f.toml")
     text = str(caught.value)
-    assert text.startswith(said), text
+    assert text.startswith(message), text
     assert "\n" not in text
     assert len(text) < 500
 
 
 def test_good_file() -> None:
-    """The file that the mistakes are made in is right."""
-    made = project(parse(GOOD, "f.toml"), (), "f.toml")
-    assert isinstance(made.lines[0], Line)
-    assert isinstance(made.claims[0], Claim)
-    assert isinstance(made.saved_mwh_per_month, Estimate)
+    """The file without the mistakes is accepted."""
+    projection = project(parse(GOOD, "f.toml"), (), "f.toml")
+    assert isinstance(projection.lines[0], Line)
+    assert isinstance(projection.claims[0], Claim)
+    assert isinstance(projection.saved_mwh_per_month, Estimate)
 
 
 def test_no_such_scenario(tmp_path: Path) -> None:
-    """Names and paths that lead nowhere, folders, and files that are no text."""
+    """Unknown names and paths, folders, and files that are not text."""
     binary, folder, large = tmp_path / "b.toml", tmp_path / "d.toml", tmp_path / "l.toml"
     binary.write_bytes(b"\xff\xfe\x00")
     folder.mkdir()
     large.write_text("# " + "x" * 1_000_001)
-    for name, said in (
+    for name, message in (
         ("nersc-2024", "no such scenario (did you mean nersc-2023? have ai-inference-2023"),
         (str(tmp_path / "no.toml"), "no such file"),
-        (str(binary), "is no UTF-8 text"),
+        (str(binary), "is not UTF-8 text"),
         (str(folder), "is a folder"),
         (str(large), "is larger than 1000 kB"),
         ("a\x00b.toml", "cannot be read"),
     ):
         with pytest.raises(BadInput) as caught:
             read(name)
-        assert said in str(caught.value)
+        assert message in str(caught.value)
 
 
 def test_deep_nesting() -> None:
-    """A hostile file does not bring the reader down."""
+    """A hostile file is refused, and does not exhaust the recursion."""
     with pytest.raises(BadInput, match=r"f\.toml: "):
         parse("a = " + "[" * 100_000, "f.toml")
+
+
+RANGES = """
+schema = "energybench-scenario/1"
+name = "n"
+title = "T"
+about = "A"
+currency = "USD"
+[inputs.power_w]
+value = 428
+low = 373
+high = 483
+unit = "W"
+source = "s"
+[inputs.hours]
+value = 730
+unit = "h"
+source = "s"
+[inputs.upward]
+value = 2
+high = 3
+unit = ""
+source = "s"
+[inputs.price]
+sku = "c6i.32xlarge"
+among = ["m5.24xlarge", "m6i.32xlarge"]
+[[lines]]
+name = "energy_wh"
+formula = "power_w * hours * upward * price"
+unit = "Wh"
+"""
+
+
+def test_a_stated_range_travels_with_its_input() -> None:
+    """Low and high of a scenario reach the projection as stated, beside the 95 % interval of the
+    rectangle that the arithmetic draws from.
+    """
+    projection = project(parse(RANGES, "f.toml"), (), "f.toml")
+    inputs = {entry.name: entry for entry in projection.lines[0].inputs}
+    assert inputs["power_w"].stated == (373, 483)
+    assert inputs["power_w"].value.low == pytest.approx(428 - 0.95 * 55)
+    assert inputs["hours"].stated is None
+    assert inputs["upward"].stated == (2, 3)
+    assert inputs["price"].stated == (4.608, 6.144)

@@ -1,5 +1,5 @@
-"""Every identity of the published claims, the tables they stand on, and what the documentation says
-of them.
+"""Every identity of the published claims, the tables behind them, and their figures in the
+documentation.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import pytest
 from energybench.errors import BadInput
 from energybench.model import Projection
 from energybench.projecting import dated_tables as tables
-from energybench.projecting.fleet import STANDARD
+from energybench.projecting.fleet_inputs import STANDARD
 from energybench.projecting.formula import FUNCTIONS
 from energybench.projecting.mix import QUANTITIES
-from energybench.projecting.project import Results, project
+from energybench.projecting.project import project
+from energybench.projecting.scenario import Results
 from energybench.projecting.scenario_files import names, read
 from energybench.units import show
 from tests.projecting.test_project import codes, comparison, line
@@ -72,30 +73,30 @@ IDENTITIES = [
 
 @pytest.mark.parametrize(("name", "expected", "within"), IDENTITIES)
 def test_nersc_identity(nersc: Projection, name: str, expected: float, within: float) -> None:
-    """What the published figures imply of each other, to the digits that were worked out by hand."""
+    """Relations between the published figures, to the digits of a calculation by hand."""
     assert line(nersc.lines, name).value.value == pytest.approx(expected, abs=max(within, 1e-9))
 
 
 def test_saving_is_derived_without_the_claim(nersc: Projection) -> None:
-    """588 MWh does not enter the line that derives it, nor $4 million its own."""
+    """588 MWh does not enter the line of the energy, nor $4 million the line of the money."""
     for start, claimed in (
         ("saved_energy_mwh", "claimed_mwh"),
         ("saved_instance_cost", "claimed_money"),
     ):
-        pending, seen = [start], set()
+        pending, visited = [start], set()
         while pending:
             name = pending.pop()
-            seen.add(name)
-            found = [entry for entry in nersc.lines if entry.name == name]
+            visited.add(name)
+            entries = [entry for entry in nersc.lines if entry.name == name]
             pending += [
-                used.name for entry in found for used in entry.inputs if used.name not in seen
+                used.name for entry in entries for used in entry.inputs if used.name not in visited
             ]
-        assert claimed not in seen
-        assert len(seen) > 3
+        assert claimed not in visited
+        assert len(visited) > 3
 
 
 def test_nersc_results(nersc: Projection) -> None:
-    """Energy, money and carbon of the headline, each with its interval."""
+    """Energy, money and carbon of the headline, with intervals."""
     assert nersc.saved_mwh_per_month is not None
     assert nersc.saved_mwh_per_month.low < 588 < nersc.saved_mwh_per_month.high
     assert nersc.saved_cost_per_month is not None
@@ -128,19 +129,19 @@ FITS = {
 
 
 def test_nersc_claims(nersc: Projection) -> None:
-    """What fits, what does not, and what cannot be derived; each with a reason and a source."""
+    """Claims that fit, do not fit, or cannot be derived; all with a reason and a source."""
     assert {claim.name: claim.fits for claim in nersc.claims} == FITS
     assert all(claim.why and claim.source for claim in nersc.claims)
 
 
 def test_reasons_quote_what_is_derived(nersc: Projection, inference: Projection) -> None:
-    """A number in a reason is the one that the lines give."""
+    """A number in a reason is the value of a line."""
 
-    def why(made: Projection, name: str) -> str:
-        return next(claim for claim in made.claims if claim.name == name).why
+    def why(projection: Projection, name: str) -> str:
+        return next(claim for claim in projection.claims if claim.name == name).why
 
-    def value(made: Projection, name: str) -> float:
-        return line(made.lines, name).value.value
+    def value(projection: Projection, name: str) -> float:
+        return line(projection.lines, name).value.value
 
     assert f"{value(nersc, 'needed_cpu_node_w'):.0f} W" in why(
         nersc, "TDP of a CPU node against what 107 GPU nodes imply"
@@ -170,18 +171,19 @@ def test_reasons_quote_what_is_derived(nersc: Projection, inference: Projection)
 
 
 def test_nersc_with_a_comparison_of_ones_own() -> None:
-    """The published fleet with a measured ratio: the claims are tested against what was measured."""
-    made = project(read("nersc-2023"), [comparison(speedup=8.0, power_w=(450.0, 1200.0))])
-    assert line(made.lines, "saved_energy_mwh").value.value == pytest.approx(
+    """The published fleet with a measured ratio: claims are tested against the measurement."""
+    projection = project(read("nersc-2023"), [comparison(speedup=8.0, power_w=(450.0, 1200.0))])
+    assert line(projection.lines, "saved_energy_mwh").value.value == pytest.approx(
         107 * 1.88 * 0.73 * (3 - 1)
     )
     assert (
-        next(claim for claim in made.claims if claim.name == "energy saved a month").fits is False
+        next(claim for claim in projection.claims if claim.name == "energy saved a month").fits
+        is False
     )
-    assert "claims-with-own-inputs" in codes(made.doubts)
+    assert "claims-with-own-inputs" in codes(projection.doubts)
 
 
-# ---------------------------------------------------------------- ai-inference-2023 and example-centre
+# --------------------------------------------------- ai-inference-2023 and example-centre
 
 
 @pytest.mark.parametrize(
@@ -218,15 +220,15 @@ def test_homes_do_not_fit(inference: Projection) -> None:
 
 
 def test_example_centre_with_and_without() -> None:
-    """The example runs as it is, and takes a comparison at any boundary."""
+    """The example runs unchanged, and takes a comparison at any boundary."""
     alone = project(read("example-centre"))
     assert alone.saved_mwh_per_month is not None
     assert "comparison-incomplete" in codes(alone.doubts)
     for boundary in ("compute", "device", "node-dc", "node-ac"):
-        made = project(read("example-centre"), [comparison(boundary=boundary)])
-        assert made.saved_mwh_per_month is not None
-        assert made.saved_mwh_per_month.value > 0
-        assert "comparison-incomplete" not in codes(made.doubts)
+        projection = project(read("example-centre"), [comparison(boundary=boundary)])
+        assert projection.saved_mwh_per_month is not None
+        assert projection.saved_mwh_per_month.value > 0
+        assert "comparison-incomplete" not in codes(projection.doubts)
     project(
         read("example-centre"),
         [
@@ -238,23 +240,21 @@ def test_example_centre_with_and_without() -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_built_in_scenarios(name: str) -> None:
-    """Each is called like its file, has a title and a source for every input, and no line without
-    use of its inputs.
-    """
+    """A built-in scenario has the name of its file, a title, and a source for every input."""
     scenario = read(name)
     assert scenario.name == name
     assert scenario.title
     assert scenario.about
-    assert all(given.source for given in scenario.inputs)
-    made = project(scenario)
-    assert all(used.source for entry in made.lines for used in entry.inputs)
+    assert all(entry.source for entry in scenario.inputs)
+    projection = project(scenario)
+    assert all(used.source for entry in projection.lines for used in entry.inputs)
 
 
 # ---------------------------------------------------------------- tables
 
 
 def test_carbon_rows() -> None:
-    """Countries, states and the world, each with its own year; pounds per MWh become g/kWh."""
+    """Countries, states and the world, with the year of the value; pounds per MWh become g/kWh."""
     assert tables.carbon("USA", "w").value == pytest.approx(369, abs=0.5)
     assert tables.carbon("california", "w").value == pytest.approx(179, abs=0.5)
     assert tables.carbon("US-CA", "w") == tables.carbon("California", "w")
@@ -272,17 +272,18 @@ def test_carbon_rows() -> None:
 
 
 def test_codecarbon_is_not_imported() -> None:
-    """Its tables are read beside it: importing it would initialise NVML."""
+    """The tables of codecarbon are read without an import, which would initialise NVML."""
     loaded = "any(m.partition('.')[0] in ('codecarbon', 'pynvml') for m in sys.modules)"
     code = (
-        "import sys; from energybench.projecting import dated_tables; dated_tables.carbon('USA', 'w'); "
+        "import sys; from energybench.projecting import dated_tables; "
+        "dated_tables.carbon('USA', 'w'); "
         f"sys.exit({loaded})"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_prices() -> None:
-    """Each has provider, date and source; none is called current."""
+    """A price has provider, date and source; no price is called current."""
     row = tables.price("c6i.32xlarge", "w")
     assert (row.value, row.unit, row.date) == (5.44, "USD/h", "2023-11/2024-04")
     assert "exported between Nov 2023 and Apr 2024" in row.source
@@ -310,8 +311,8 @@ def test_documented_table_is_what_is_derived(nersc: Projection) -> None:
     rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| ([^|]+?) \|$", text, re.MULTILINE)
     assert len(rows) == 20
     for name, stated in rows:
-        found = line(nersc.lines, name)
-        assert show(found.value, found.unit).replace("\u202f", " ") == stated.replace(
+        entries = line(nersc.lines, name)
+        assert show(entries.value, entries.unit).replace("\u202f", " ") == stated.replace(
             "\u202f", " "
         ), name
 

@@ -1,4 +1,4 @@
-"""Golden files: what a report rendered when somebody last looked at it.
+"""Golden files: the text of every report, as last read and approved.
 
 `pytest --update-golden` writes them anew; read the diff.
 """
@@ -15,7 +15,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], str]:
-    """The golden text of a name, given the actual one."""
+    """The golden text of a name; with --update-golden the actual text becomes the golden text."""
 
     def expected(name: str, actual: str) -> str:
         file = GOLDEN / name

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, scripts, and all text outside scripts and styles."""
+    """Tags with attributes, scripts, and the text outside scripts and styles."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The sample nodes beside their limits. Synthetic numbers, measured nowhere."""
+"""The sample nodes beside limits of the devices. Synthetic numbers, measured nowhere."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def limits_of(
     """Read bandwidth and matrix rates in fp64, fp32 and bf16; of five tries the others fall 1 %
     short.
     """
-    found = [
+    limits = [
         Limit(name=n, runs=(0.99 * b, b, 0.99 * b, 0.99 * b, b), how="kernel")
         for n, b in zip(("read", "fp64", "fp32", "bf16"), best, strict=True)
     ]  # type: ignore[arg-type]
-    return DeviceLimits(device=device, name=name, host="h", limits=tuple(found), made_utc=made_utc)
+    return DeviceLimits(device=device, name=name, host="h", limits=tuple(limits), made_utc=made_utc)
 
 
 CPU = limits_of("Intel Xeon Platinum 8358", "cpu", (3.1e11, 3.3e12, 6.5e12, 6.4e12))

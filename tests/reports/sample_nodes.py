@@ -57,11 +57,11 @@ def repeats_of(
     work: Work | None,
     start_s: float,
 ) -> tuple[Repeat, ...]:
-    made = []
+    repeats = []
     for offset in offsets:
         energy = mean_j * (1 + offset)
         time = mean_s * (1 + offset / 3)
-        made.append(
+        repeats.append(
             Repeat(
                 start_s=start_s,
                 end_s=start_s + time,
@@ -71,7 +71,7 @@ def repeats_of(
             )
         )
         start_s += time + 1.5
-    return tuple(made)
+    return tuple(repeats)
 
 
 SOLVE = Work(
@@ -463,7 +463,8 @@ def gpu_node(used: int = 4) -> Measurement:
         doubts=(
             Doubt(
                 code="memory-modelled",
-                message="memory has no energy counter here: modelled at 51-128 W for what is installed",
+                message="memory has no energy counter here: modelled at 51-128 W for what is "
+                "installed",
                 remedy="a node meter, or a CPU with a DRAM counter",
             ),
             Doubt(
@@ -473,8 +474,8 @@ def gpu_node(used: int = 4) -> Measurement:
             ),
             Doubt(
                 code="failed-reads",
-                message=f"6 sensor reads failed, 6 of them nvml gpu.board {A100[2]}; they were passed "
-                "over",
+                message=f"6 sensor reads failed, 6 of them nvml gpu.board {A100[2]}; they were "
+                "passed over",
                 remedy="see `energybench doctor`",
             ),
         ),

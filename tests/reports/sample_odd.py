@@ -51,10 +51,11 @@ DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kc
 
 
 def estimated() -> Document:
-    """No sensor on either side: time x assumed power, and no energy verdict."""
+    """No sensor on the two sides: time x assumed power, and no energy verdict."""
     doubt = Doubt(
         code="estimated",
-        message="no sensor works here (virtual machine: kvm): energies are time x assumed power, ±50 %",
+        message="no sensor works here (virtual machine: kvm): energies are time x assumed power, "
+        "±50 %",
         remedy="`energybench doctor` names the sensors and what would open them",
     )
 
@@ -134,24 +135,24 @@ def estimated() -> Document:
 
 
 def partial() -> Document:
-    """The sensor was lost in mid-run: the energy is None, one repeat was still measured."""
-    whole = gpu_node()
+    """The sensor was lost during the run: the energy is None, although a repeat was measured."""
+    node = gpu_node()
     lost = Doubt(
         code="sensor-lost",
         message=f"{A100[1]} stopped answering in repeat 2 (GPU is lost)",
         remedy="see the kernel log (Xid), then run again",
     )
     repeats = (
-        whole.repeats[0],
+        node.repeats[0],
         *(
             Repeat(start_s=r.start_s, end_s=r.end_s, energy_j=None, work=r.work)
-            for r in whole.repeats[1:3]
+            for r in node.repeats[1:3]
         ),
     )
     measurement = Measurement(
         id="2026-03-03T09-00-00Z_milc_node_0c0c",
         label="GPU node, sensor lost",
-        workload=whole.workload,
+        workload=node.workload,
         command=None,
         boundary=Boundary(
             name="compute",
@@ -165,7 +166,7 @@ def partial() -> Document:
         quality=None,
         energy_j=None,
         components_j={},
-        time_s=whole.time_s,
+        time_s=node.time_s,
         power_w=None,
         idle_power_w=None,
         net_energy_j=None,
@@ -234,7 +235,7 @@ def partial() -> Document:
 
 
 def hostile() -> Document:
-    """Foreign text that tries to leave its place, wherever foreign text can stand."""
+    """Foreign text with markup, scripts and control characters, in every field for foreign text."""
     script, image, table = HOSTILE
     cpu, gpu = cpu_node(), gpu_node()
     bad = Doubt(code="sensor-note", message=image + table, remedy=script)

@@ -1,4 +1,4 @@
-"""The comparison of the two nodes and their power over time, for the samples."""
+"""The comparison of the two nodes, and power over time, for the samples."""
 
 from __future__ import annotations
 
@@ -97,14 +97,15 @@ def compared(baseline: Measurement, candidate: Measurement) -> Comparison:
         doubts=(
             Doubt(
                 code="one-node",
-                message="one node of each kind: this is about these nodes, not about the partitions",
+                message="one node of each kind: this is about these nodes, not about the "
+                "partitions",
                 remedy="repeat on five nodes or more of each",
             ),
             Doubt(
                 code="memory-modelled",
                 about=("GPU node",),
-                message="GPU node: memory has no energy counter here: modelled at 51-128 W for what is "
-                "installed",
+                message="GPU node: memory has no energy counter here: modelled at 51-128 W for "
+                "what is installed",
                 remedy="a node meter, or a CPU with a DRAM counter",
             ),
         ),

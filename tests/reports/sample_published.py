@@ -1,12 +1,20 @@
-"""A projection like that of a published claim: lines with inputs, and claims that fit, do not fit,
-or cannot be derived.
+"""A projection of a published claim: lines with inputs, and claims that fit, do not fit, or cannot
+be derived.
 """
 
 from __future__ import annotations
 
+import msgspec
+
 from energybench.model import Claim, Doubt, Effect, Estimate, Input, Line, Projection
 
 _POST = "NVIDIA blog post of May 2023"
+
+
+def _stated(name: str, value: float, low: float, high: float, unit: str, source: str) -> Input:
+    """An input with a range stated in the scenario."""
+    without_range = _given(name, value, low, high, unit, source)
+    return msgspec.structs.replace(without_range, stated=(low, high))
 
 
 def _given(name: str, value: float, low: float, high: float, unit: str, source: str) -> Input:
@@ -52,10 +60,10 @@ def claims_2023() -> Projection:
         unit="h",
         source="365 d x 24 h / 12",
     )
-    nodes = _given(
+    nodes = _stated(
         "nodes_baseline", 1536.0, 1290.0, 1680.0, "nodes", "inferred: the post gives no fleet"
     )
-    power = _given(
+    power = _stated(
         "power_baseline_w",
         656.0,
         560.0,
@@ -72,7 +80,7 @@ def claims_2023() -> Projection:
         f"{_POST}: 5x on average, mean not named; taken as weighted by the baseline's energy",
     )
     used = _given("utilisation_baseline", 1.0, 1.0, 1.0, "", "as published: full utilisation")
-    price = _given(
+    price = _stated(
         "energy_price_per_kwh",
         0.10,
         0.07,

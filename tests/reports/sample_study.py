@@ -1,5 +1,5 @@
-"""A study of six cells with everything that can come of one: ratios, an estimate, a failed check,
-what does not fit, what is not here, claims.
+"""A study of six cells with every possible result: ratios, an estimate, a failed check, a variant
+too large for the memory, an absent variant, claims.
 """
 
 from __future__ import annotations
@@ -62,10 +62,17 @@ def run(variant: str, seconds: float, eager_mib: float) -> StudyRun:
         how="torch.cuda.max_memory_allocated",
     )
     return StudyRun(
-        variant=variant, state="measured", run=f"2026-03-02T12-00-00Z_{variant}", time_s=about(seconds),
-        energy_j=about(seconds * 300, 0.06), quality="measured",
-        memory=memory, flops_per_s=about(4e9 / seconds), verification=PASSED, repeats=5,
-    )  # fmt: skip
+        variant=variant,
+        state="measured",
+        run=f"2026-03-02T12-00-00Z_{variant}",
+        time_s=about(seconds),
+        energy_j=about(seconds * 300, 0.06),
+        quality="measured",
+        memory=memory,
+        flops_per_s=about(4e9 / seconds),
+        verification=PASSED,
+        repeats=5,
+    )
 
 
 def measured(seq: int, head_dim: int, eager_s: float, flash_s: float) -> StudyCell:
@@ -75,9 +82,14 @@ def measured(seq: int, head_dim: int, eager_s: float, flash_s: float) -> StudyCe
         StudyRun(variant="flex", state="check-failed", why="check failed", verification=FAILED),
     )
     ratio = StudyRatio(
-        variant="flash", speedup=about(eager_s / flash_s, 0.03), energy_ratio=about(eager_s / flash_s, 0.05), energy_title="energy ratio",
-        memory_ratio=exact(15.0), extra_memory_ratio=exact(30.0), paired=5,
-    )  # fmt: skip
+        variant="flash",
+        speedup=about(eager_s / flash_s, 0.03),
+        energy_ratio=about(eager_s / flash_s, 0.05),
+        energy_title="energy ratio",
+        memory_ratio=exact(15.0),
+        extra_memory_ratio=exact(30.0),
+        paired=5,
+    )
     return StudyCell(cell=cell(seq, head_dim), runs=runs, ratios=(ratio,))
 
 
@@ -102,22 +114,63 @@ def unfit(seq: int) -> StudyCell:
 
 CLAIMS = (
     Published(
-        name="3.04x", says="1.184 ms → 0.390 ms", source="a table", published_on="A100", rule="every",
-        expects=(Expectation(cell="forward n1024 d32", variant="flash", quantity="speedup", low=2.9, high=3.2),),
+        name="3.04x",
+        says="1.184 ms → 0.390 ms",
+        source="a table",
+        published_on="A100",
+        rule="every",
+        expects=(
+            Expectation(
+                cell="forward n1024 d32", variant="flash", quantity="speedup", low=2.9, high=3.2
+            ),
+        ),
     ),
     Published(
-        name="1.184 ms", says="eager takes 1.184 ms", source="a table", published_on="A100", rule="every", only_on="A100",
-        expects=(Expectation(cell="forward n1024 d32", variant="eager", quantity="time_s", low=1.12e-3, high=1.25e-3),),
+        name="1.184 ms",
+        says="eager takes 1.184 ms",
+        source="a table",
+        published_on="A100",
+        rule="every",
+        only_on="A100",
+        expects=(
+            Expectation(
+                cell="forward n1024 d32",
+                variant="eager",
+                quantity="time_s",
+                low=1.12e-3,
+                high=1.25e-3,
+            ),
+        ),
     ),
     Published(
-        name="on another board", says="2 ms", source="a table", published_on="V100", rule="every", only_on="V100",
-        expects=(Expectation(cell="forward n1024 d32", variant="eager", quantity="time_s", low=1.9e-3, high=2.1e-3),),
+        name="on another board",
+        says="2 ms",
+        source="a table",
+        published_on="V100",
+        rule="every",
+        only_on="V100",
+        expects=(
+            Expectation(
+                cell="forward n1024 d32",
+                variant="eager",
+                quantity="time_s",
+                low=1.9e-3,
+                high=2.1e-3,
+            ),
+        ),
     ),
     Published(
-        name="slower", says="flash is slower", source="a rumour", published_on="H100", rule="any",
-        expects=(Expectation(cell="forward n1024 d32", variant="flash", quantity="speedup", high=0.95),), note="nobody said so",
+        name="slower",
+        says="flash is slower",
+        source="a rumour",
+        published_on="H100",
+        rule="any",
+        expects=(
+            Expectation(cell="forward n1024 d32", variant="flash", quantity="speedup", high=0.95),
+        ),
+        note="nobody said so",
     ),
-)  # fmt: skip
+)
 
 
 def study() -> Study:
@@ -132,7 +185,7 @@ def study() -> Study:
         title="sdpa kernels",
         about="Attention alone: eager against fused kernels.",
         settings={"seq": "256,1024,65536"},
-        cells=(*(done.cell for done in cells), cell(65536, 32), cell(65536, 128)),
+        cells=(*(result.cell for result in cells), cell(65536, 32), cell(65536, 128)),
         axes=Axes(x="seq", y="head_dim", panels=("mode", "causal")),
         absent=(
             Absent(variant="cudnn", reason="torch has no such kernel for fp32", where="training"),
@@ -140,11 +193,19 @@ def study() -> Study:
         claims=CLAIMS,
         notes=("Synthetic numbers: a sample for the reports' tests, measured nowhere.",),
     )
-    done = (*cells, unfit(65536))
+    results = (*cells, unfit(65536))
     return Study(
-        id="study_sdpa-kernel_cuda_0123abcd", workload="sdpa", device="cuda", plan=plan, cells=done, claims=against_claims(CLAIMS, done, HOST, "cuda"),
-        idle_power_w=about(250.0, 0.05), host=HOST, doubts=(), created_utc="2026-03-02T12:00:00+00:00",
-    )  # fmt: skip
+        id="study_sdpa-kernel_cuda_0123abcd",
+        workload="sdpa",
+        device="cuda",
+        plan=plan,
+        cells=results,
+        claims=against_claims(CLAIMS, results, HOST, "cuda"),
+        idle_power_w=about(250.0, 0.05),
+        host=HOST,
+        doubts=(),
+        created_utc="2026-03-02T12:00:00+00:00",
+    )
 
 
 def document() -> Document:

@@ -1,4 +1,4 @@
-"""A private training: two runs that go on from one checkpoint, and a study of its energy, ε and
+"""A private training: a run, a run that continues from the checkpoint, and a study of energy, ε and
 accuracy by batch size.
 """
 
@@ -59,16 +59,30 @@ def cell(batch: int) -> StudyCell:
     variants = tuple(Variant(name=name, settings={"mode": name}) for name in names)
     runs = tuple(
         StudyRun(
-            variant=name, state="measured", run=f"2026-03-02T12-00-00Z_{name}-{batch}", time_s=about(3.0 * (1 + i)), energy_j=about(400.0 * (1 + i), 0.05),
-            quality="measured", repeats=5, figures={"held-out accuracy": 0.92 - 0.05 * i, **({"epsilon": 0.4 + batch / 100} if i else {})},
+            variant=name,
+            state="measured",
+            run=f"2026-03-02T12-00-00Z_{name}-{batch}",
+            time_s=about(3.0 * (1 + i)),
+            energy_j=about(400.0 * (1 + i), 0.05),
+            quality="measured",
+            repeats=5,
+            figures={
+                "held-out accuracy": 0.92 - 0.05 * i,
+                **({"epsilon": 0.4 + batch / 100} if i else {}),
+            },
         )
         for i, name in enumerate(names)
-    )  # fmt: skip
+    )
     ratio = StudyRatio(
-        variant="book-keeping", speedup=about(0.5, 0.03), energy_ratio=about(0.5, 0.05), energy_title="energy ratio",
-        memory_ratio=exact(0.95), extra_memory_ratio=exact(0.95), paired=5,
-    )  # fmt: skip
-    made = Cell(
+        variant="book-keeping",
+        speedup=about(0.5, 0.03),
+        energy_ratio=about(0.5, 0.05),
+        energy_title="energy ratio",
+        memory_ratio=exact(0.95),
+        extra_memory_ratio=exact(0.95),
+        paired=5,
+    )
+    place = Cell(
         key=f"batch {batch}",
         at=at,
         workload="dpsgd",
@@ -76,7 +90,7 @@ def cell(batch: int) -> StudyCell:
         variants=variants,
         step_amount=4500.0,
     )
-    return StudyCell(cell=made, runs=runs, ratios=(ratio,))
+    return StudyCell(cell=place, runs=runs, ratios=(ratio,))
 
 
 def study() -> Study:
@@ -86,16 +100,24 @@ def study() -> Study:
         title="privacy by batch and clipping",
         about="Energy, ε and held-out accuracy by batch size.",
         settings={"batch": "64,128,256"},
-        cells=tuple(done.cell for done in cells),
+        cells=tuple(result.cell for result in cells),
         axes=Axes(x="batch", y="noise", panels=()),
         curves=("epsilon", "held-out accuracy"),
         step_name="training",
         notes=("Synthetic numbers: a sample for the reports' tests, measured nowhere.",),
     )
     return Study(
-        id="study_dpsgd-batch_cpu_0123abcd", workload="dpsgd", device="cpu", plan=plan, cells=cells, claims=(),
-        idle_power_w=about(90.0, 0.05), host=HOST, doubts=(), created_utc="2026-03-02T12:00:00+00:00",
-    )  # fmt: skip
+        id="study_dpsgd-batch_cpu_0123abcd",
+        workload="dpsgd",
+        device="cpu",
+        plan=plan,
+        cells=cells,
+        claims=(),
+        idle_power_w=about(90.0, 0.05),
+        host=HOST,
+        doubts=(),
+        created_utc="2026-03-02T12:00:00+00:00",
+    )
 
 
 def document() -> Document:

@@ -1,5 +1,5 @@
-"""Documents that every report must be able to show: a comparison, a published claim, an estimate, a
-failed sensor, hostile text, nothing at all.
+"""Documents for the tests of every report: a comparison, a published claim, an estimate, a failed
+sensor, hostile text, an empty document.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def comparison() -> Document:
 
 
 def unused() -> Document:
-    """One GPU of four at work: the other three stay visible."""
+    """A node with four GPUs and work for one: the three idle GPUs stay visible."""
     gpu = beside(gpu_node(used=1), None, None)
     return Document(
         title="One GPU of four",

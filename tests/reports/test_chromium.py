@@ -18,9 +18,9 @@ from tests.reports.samples import SAMPLES
 
 BROWSER = next(
     (
-        found
+        path
         for name in ("chromium", "chromium-browser", "google-chrome")
-        if (found := shutil.which(name))
+        if (path := shutil.which(name))
     ),
     None,
 )
@@ -59,7 +59,7 @@ pytestmark = [
 
 
 def browse(page: bytes, folder: Path, *flags: str) -> str:
-    """What the browser prints about the page."""
+    """The output of the browser for a page."""
     assert BROWSER is not None
     file = folder / "page.html"
     file.write_bytes(page)
@@ -123,8 +123,8 @@ def test_hostile_labels_stay_text(tmp_path: Path) -> None:
 
 
 def test_policy_stops_what_escaping_would_miss(tmp_path: Path) -> None:
-    """Were a label to get through as markup, the page's policy would still not run it; without the
-    policy it would.
+    """A label that got through as markup would still not run, because of the page's policy; without
+    the policy the label would run.
     """
     page = rendered("empty").replace(
         b"<main>",
@@ -156,7 +156,7 @@ def test_no_address_on_the_web_in_the_drawn_page(tmp_path: Path) -> None:
     ids=["light", "dark", "narrow"],
 )
 def test_can_be_seen(flags: tuple[str, ...], tmp_path: Path) -> None:
-    """A picture comes of it: light, dark, and on a narrow screen."""
+    """The page gives a picture: light, dark, and on a narrow screen."""
     browse(rendered("comparison"), tmp_path, *flags, f"--screenshot={tmp_path / 'page.png'}")
     picture = (tmp_path / "page.png").read_bytes()
     assert picture.startswith(b"\x89PNG")

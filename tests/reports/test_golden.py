@@ -1,4 +1,4 @@
-"""Every format over every sample, against what somebody has read and found right."""
+"""Every format over every sample, against a text that was read and approved."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.reports.samples import SAMPLES
 
 
 def without_library(page: str) -> str:
-    """The page without the JavaScript library and its hash, which belong to a version of vl-convert
-    and not to us.
+    """The page without the JavaScript library and the hash of the library, which change with the
+    version of vl-convert.
     """
     lean = page.replace(for_script(bundle()), "/* the library */")
     return re.sub(r"script-src 'sha256-[^']+'", "script-src 'sha256-LIBRARY'", lean)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from energybench.model import Document, PowerSeries, Timeline
-from energybench_reports.charts.power_and_energy import figures
+from energybench_reports.charts.document import figures
 from energybench_reports.html import Html, bundle, for_json, for_script, policy
 from energybench_reports.view.document import build
 from tests.reports.pages import Page
@@ -48,36 +48,36 @@ def test_loads_nothing(page: Page) -> None:
                 assert (value or "").startswith(
                     ("#", "data:image/png;base64,") if tag == "img" else "#"
                 ), (tag, name, value)
-    given = next(
+    content = next(
         attributes["content"]
         for tag, attributes in page.tags
         if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
     )
-    assert given is not None
-    assert given.startswith("default-src 'none'; script-src 'sha256-")
-    assert "unsafe-eval" not in given
-    assert "http" not in given
+    assert content is not None
+    assert content.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in content
+    assert "http" not in content
 
 
 def test_runs_its_own_two_scripts(page: Page) -> None:
-    """Beside data there are the library and the page's own script, both by their hash, and no
-    handler in an attribute.
+    """The page runs the library and the page's own script, by hash, and has no handler in an
+    attribute.
     """
     code = [
         text for attributes, text in page.scripts if attributes.get("type") != "application/json"
     ]
     assert len(code) == 2
-    given = next(
+    content = next(
         attributes["content"]
         for _, attributes in page.tags
         if attributes.get("http-equiv") == "Content-Security-Policy"
     )
-    assert given == policy(code)
+    assert content == policy(code)
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
 
 
 def test_embedded_data_is_json(page: Page) -> None:
-    """Every data block is JSON and holds no character that HTML knows."""
+    """Every data block is JSON, without the characters of HTML."""
     blocks = [
         text for attributes, text in page.scripts if attributes.get("type") == "application/json"
     ]
@@ -88,7 +88,7 @@ def test_embedded_data_is_json(page: Page) -> None:
 
 
 def test_ids_are_unique_and_charts_have_words(page: Page) -> None:
-    """Every chart has its data and a text for those who cannot see it."""
+    """Every chart has data, and a text for a screen reader."""
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     for _, attributes in page.tags:
@@ -99,20 +99,20 @@ def test_ids_are_unique_and_charts_have_words(page: Page) -> None:
 
 @pytest.mark.parametrize("sample", ["comparison", "estimated", "partial", "claims"])
 def test_tables_hold_every_number(sample: str) -> None:
-    """Without JavaScript and in print, each cell of each section stands in the page."""
+    """Without JavaScript and in print, every cell of every section is in the page."""
     text = " ".join(Page(Html().render(SAMPLES[sample]()).decode()).text.split())
     for section in build(SAMPLES[sample]()).sections:
         for table in section.tables:
             for row in table.rows:
                 for cell in row:
-                    said = (
-                        cell.text.replace("`", "") if cell.tone == "prose" else cell.text
-                    )  # `commands` are set as code
-                    assert " ".join(said.split()) in text
+                    shown = cell.text
+                    if cell.tone == "prose":  # `commands` are set as code
+                        shown = shown.replace("`", "")
+                    assert " ".join(shown.split()) in text
 
 
 def test_an_estimate_shows_no_verdict() -> None:
-    """The estimated comparison is stamped so; the words of a verdict do not appear."""
+    """The estimated comparison has a stamp; the words of a verdict do not appear."""
     text = Page(Html().render(SAMPLES["estimated"]()).decode()).text
     assert "estimated, not measured" in text
     assert "no energy verdict" in text
@@ -130,28 +130,28 @@ def test_code_and_data_cannot_end_their_script() -> None:
 
 
 def test_a_missing_part_has_no_bar() -> None:
-    """The chart has bars for what has joules only; what is missing stands in the caption."""
+    """A part without joules has no bar; the caption names missing parts."""
     document = SAMPLES["comparison"]()
     chart = next(
         figure
-        for figure in figures(document.results[:2], (), build(document).labels)
+        for figure in figures(document, build(document).labels)
         if figure.section == "components"
     )
     assert "network" not in json.dumps(chart.spec)
-    assert "In no bar, missing: network of GPU node" in chart.caption
+    assert "Not in a bar, because missing: network of GPU node" in chart.caption
 
 
 def test_unused_boards_have_a_colour_of_their_own() -> None:
-    """Accelerators that idled are visible in the bars and in the lines."""
+    """Idle accelerators are visible in the bars and in the lines."""
     document = SAMPLES["unused"]()
-    for figure in figures(document.results, document.timelines, build(document).labels):
+    for figure in figures(document, build(document).labels):
         if figure.section != "repeats":
             assert "gpu.board, unused" in json.dumps(figure.spec)
             assert "#e69f00" in json.dumps(figure.spec)
 
 
 def test_a_modelled_power_is_called_so() -> None:
-    """The line of a device that no sensor measured is dashed and named."""
+    """The line of a device without a sensor is dashed and called modelled."""
     run = SAMPLES["estimated"]().results[0]
     series = PowerSeries(
         run=run.id,
@@ -163,7 +163,12 @@ def test_a_modelled_power_is_called_so() -> None:
     (chart,) = [
         figure
         for figure in figures(
-            (run,), (Timeline(run=run.id, series=(series,), windows=()),), {run.id: "run"}
+            Document(
+                title="",
+                results=(run,),
+                timelines=(Timeline(run=run.id, series=(series,), windows=()),),
+            ),
+            {run.id: "run"},
         )
         if figure.section == "power"
     ]
@@ -172,8 +177,8 @@ def test_a_modelled_power_is_called_so() -> None:
 
 
 def test_every_colour_has_a_dark_one() -> None:
-    """The style knows every colour that a chart writes."""
-    from energybench_reports.charts import power_and_energy as charts
+    """The style has a dark colour for every colour of the charts."""
+    from energybench_reports.charts import figure as charts
     from energybench_reports.html import TEMPLATES
 
     style = (TEMPLATES / "report.css").read_text()
@@ -200,13 +205,14 @@ def test_long_series_are_thinned_and_say_so() -> None:
         power_w=tuple(100.0 + i % 7 for i in range(30_000)),
     )
     line = Timeline(run=cpu_node().id, series=(series,), windows=())
-    (chart,) = [figure for figure in figures((), (line,), {}) if figure.section == "power"]
+    document = Document(title="", results=(), timelines=(line,))
+    (chart,) = [figure for figure in figures(document, {}) if figure.section == "power"]
     assert len(json.dumps(chart.spec)) < 300_000
     assert "at most 2000 points" in chart.caption
 
 
 def test_a_theme_of_the_user_changes_nothing() -> None:
-    """Whatever altair was told elsewhere in this process, the same document gives the same bytes."""
+    """A theme set elsewhere in the process does not change a byte of the page."""
     import altair
 
     document = SAMPLES["comparison"]()
@@ -217,7 +223,7 @@ def test_a_theme_of_the_user_changes_nothing() -> None:
 
 
 def test_many_measurements_become_rows() -> None:
-    """With more than four, each measurement is a row of the table."""
+    """With more than four, every measurement is a row of the table."""
     runs = tuple(
         msgspec.structs.replace(cpu_node(), id=str(i), label=f"node {i}") for i in range(6)
     )

@@ -1,4 +1,4 @@
-"""JSON by the contract, for any other program."""
+"""JSON by the contract, for programs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.reports.samples import SAMPLES
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_gives_back_the_same_results(sample: str) -> None:
-    """What was written is read again as equal nouns, hostile text included."""
+    """The written document is read back as equal results, hostile text included."""
     document = SAMPLES[sample]()
-    held = json.loads(Json().render(document))
-    results = [held] if len(document.results) == 1 else held["results"]
+    content = json.loads(Json().render(document))
+    results = [content] if len(document.results) == 1 else content["results"]
     kinds = {
         "measurement": Measurement,
         "comparison": Comparison,
@@ -36,10 +36,14 @@ def test_one_result_is_itself() -> None:
 
 
 def test_several_stand_in_one_document() -> None:
-    """Several results, or none, keep their order, title and notes."""
-    held = json.loads(Json().render(SAMPLES["comparison"]()))
-    assert (held["schema"], held["kind"], len(held["notes"])) == ("energybench/1", "document", 2)
-    assert [result["kind"] for result in held["results"]] == [
+    """Several results keep order, title and notes; a document without results too."""
+    content = json.loads(Json().render(SAMPLES["comparison"]()))
+    assert (content["schema"], content["kind"], len(content["notes"])) == (
+        "energybench/1",
+        "document",
+        2,
+    )
+    assert [result["kind"] for result in content["results"]] == [
         "measurement",
         "measurement",
         "comparison",

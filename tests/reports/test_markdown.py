@@ -1,4 +1,4 @@
-"""Markdown that foreign text cannot break out of."""
+"""Foreign text in Markdown stays text."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ MARKUP = {
 
 
 def tokens(text: str) -> list[Token]:
-    found = []
+    flat = []
     for token in PARSER.parse(text):
-        found += [token, *(token.children or ())]
-    return found
+        flat += [token, *(token.children or ())]
+    return flat
 
 
 def test_hostile_text_makes_no_markup() -> None:
     """No HTML, link, image or code comes of a label; the only bold text is our own."""
-    found = tokens(Markdown().render(SAMPLES["hostile"]()).decode())
-    kinds = {token.type for token in found}
+    parsed = tokens(Markdown().render(SAMPLES["hostile"]()).decode())
+    kinds = {token.type for token in parsed}
     assert not kinds & {
         "html_block",
         "link_open",
@@ -48,11 +48,11 @@ def test_hostile_text_makes_no_markup() -> None:
         "em_open",
         "s_open",
     }
-    assert {token.content for token in found if token.type == "html_inline"} == {"<sub>", "</sub>"}
+    assert {token.content for token in parsed if token.type == "html_inline"} == {"<sub>", "</sub>"}
 
 
 def test_every_row_has_the_columns_of_its_table() -> None:
-    """A pipe or a line break in a label adds neither a column nor a row."""
+    """A pipe or a line break in a label does not add a column or a row."""
     for sample in SAMPLES.values():
         widths: list[int] = []
         for token in tokens(Markdown().render(sample()).decode()):
@@ -68,11 +68,11 @@ def test_every_row_has_the_columns_of_its_table() -> None:
 
 @given(st.text(st.sampled_from("ab 1.-+=*_`~|[]()<>&#!$:\\/^\"'")))
 def test_escaped_text_renders_as_itself(text: str) -> None:
-    """In a cell, whatever punctuation a label has is what the reader sees."""
+    """In a cell, the reader sees the punctuation of a label unchanged."""
     clean = " ".join(text.split())
     page = f"| a | b |\n| --- | --- |\n| x{escape(clean)}x | y |\n"
-    found = tokens(page)
-    cells = [token for token in found if token.type == "inline"]
+    parsed = tokens(page)
+    cells = [token for token in parsed if token.type == "inline"]
     assert len(cells) == 4
     assert not {child.type for cell in cells for child in cell.children or ()} & MARKUP
     assert "".join(child.content for child in cells[2].children or ()) == f"x{clean}x"
@@ -80,7 +80,7 @@ def test_escaped_text_renders_as_itself(text: str) -> None:
 
 @given(st.text(st.sampled_from("ab 1.)-+=*_`~|[]<>&#:\\")))
 def test_a_note_begins_no_block(text: str) -> None:
-    """A note is one item of one list, whatever it begins with."""
+    """A note is an item of the list of notes, with any first character."""
     page = Markdown().render(Document(title="t", results=(), notes=(text, "second"))).decode()
     kinds = [token.type for token in PARSER.parse(page)]
     assert kinds.count("bullet_list_open") == 1
@@ -96,6 +96,6 @@ def test_a_note_begins_no_block(text: str) -> None:
 
 
 def test_intervals_stay_readable_in_the_source() -> None:
-    """Brackets that make no link are left as they are."""
+    """Brackets without a link stay unescaped."""
     assert "energy ratio 5.00 [4.62, 5.38]" in Markdown().render(SAMPLES["comparison"]()).decode()
     assert not re.search(r"\\[.\[]", "5.00 [4.62, 5.38]")

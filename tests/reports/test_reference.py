@@ -1,5 +1,5 @@
-"""The measurements that are kept with the project: today's reader reads them, and their numbers are
-those that the texts beside them state.
+"""The measurements kept with the project: the reader reads the files, and the numbers agree with
+the texts beside the files.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def test_the_run_is_read_and_says_what_is_written_of_it() -> None:
 
 
 def test_the_boards_counter_and_its_power_tell_one_story() -> None:
-    """What a real board's counter rose by over all its samples, and the sum of its instantaneous
-    power: within the 2 % that a sampled power may be off.
+    """The rise of a real board's counter over the samples, and the integral of the instantaneous
+    power, agree within 2 %, the error of a sampled power.
     """
     traces = {
         trace.channel.quantity: trace
@@ -49,13 +49,13 @@ def test_a_real_boards_profile_is_read(name: str) -> None:
     41 % of the time.
     """
     profile = profiles.read_file(FOLDER / name)
-    found = {
+    channels = {
         channel.channel.rsplit("/", 1)[-1]: channel
         for channel in profile.channels
         if "gpu.board" in channel.channel
     }
-    assert found["energy"].update_period_s == pytest.approx(0.1, rel=0.01)
-    instant = found["power_instant"]
+    assert channels["energy"].update_period_s == pytest.approx(0.1, rel=0.01)
+    instant = channels["power_instant"]
     assert instant.window_s is not None
     assert instant.update_period_s is not None
     assert 0.3 < instant.window_s / instant.update_period_s < 0.5

@@ -14,9 +14,7 @@ from tests.reports.samples import SAMPLES
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_fits_the_width_and_controls_nothing(sample: str) -> None:
-    """No line is wider than 100 columns, and no character drives the terminal, whatever a label
-    holds.
-    """
+    """No line is wider than 100 columns, and no character of a label controls the terminal."""
     text = Terminal().render(SAMPLES[sample]()).decode()
     assert max(cell_len(line) for line in text.split("\n")) <= WIDTH
     assert {
@@ -26,8 +24,8 @@ def test_fits_the_width_and_controls_nothing(sample: str) -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_nothing_is_cut_off(sample: str) -> None:
-    """Every character of every cell is there, however narrow its column: a truncated number would
-    be a wrong one.
+    """Every character of every cell is printed, in narrow columns too: a truncated number would be
+    wrong.
     """
     view = build(SAMPLES[sample]())
     for section in view.sections:
@@ -43,7 +41,7 @@ def test_nothing_is_cut_off(sample: str) -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_a_brief_section_says_its_lines(sample: str) -> None:
-    """Where a section is told in short, every word of each line is there."""
+    """Every word of a brief section is printed."""
     text = " ".join(Terminal().render(SAMPLES[sample]()).decode().split())
     for section in build(SAMPLES[sample]()).sections:
         for line in section.brief:
@@ -51,13 +49,13 @@ def test_a_brief_section_says_its_lines(sample: str) -> None:
 
 
 def test_intervals_are_not_broken() -> None:
-    """An interval stands on one line, thousands included."""
+    """An interval stays on a line, thousands included."""
     text = Terminal().render(SAMPLES["claims"]()).decode()
     assert "[2\u202f900\u202f000, 5\u202f400\u202f000]" in text
 
 
 def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the width nor the colours of whoever renders it change a byte."""
+    """Width and colours of the terminal do not change a byte."""
     before = Terminal().render(SAMPLES["comparison"]())
     for name, value in (
         ("COLUMNS", "40"),

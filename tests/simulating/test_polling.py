@@ -1,4 +1,4 @@
-"""When a simulated run polls: held against the real sampler on a virtual clock."""
+"""The polls of a simulated run, compared with the real sampler on a virtual clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from energybench.measuring import plan, sampler, stagger
+from energybench.measuring import plan as stopping
+from energybench.measuring import sampler, stagger
 from energybench.measuring.clock import VirtualClock
 from energybench.model import Channel
 from energybench.plugins import Context
@@ -17,7 +18,7 @@ from tests.analysis.truth import channel
 
 
 class Counter:
-    """A collector whose reads cost nothing."""
+    """A collector whose reads take no time."""
 
     name = "counter"
 
@@ -32,7 +33,7 @@ class Counter:
 
 
 class Real(NamedTuple):
-    """The real sampler, its clock, the times it polled at, and a way to say when the work is done."""
+    """The real sampler, its clock, the times of its polls, and a way to end the work."""
 
     sampler: sampler.Sampler
     clock: VirtualClock
@@ -41,7 +42,7 @@ class Real(NamedTuple):
 
 
 def real(late_s: float = 0.0) -> Real:
-    """A sampler whose waits all end this much late, except where the work's end wakes them."""
+    """A sampler whose waits end late by `late_s`, unless the end of the work wakes the sampler."""
     clock, times, wakes = VirtualClock(0.0), [], [np.inf]
 
     def wait(until_s: float) -> None:
@@ -57,42 +58,41 @@ def real(late_s: float = 0.0) -> Real:
         times.extend(t for _, t, _ in tick.values)
 
     collector = Counter()
-    made = sampler.Sampler([sampler.Opened(collector, (channel(),), 0)], clock, sink, wait)
-    return Real(made, clock, times, works_until)
+    polling_sampler = sampler.Sampler(
+        [sampler.Opened(collector, (channel(),), 0)], clock, sink, wait
+    )
+    return Real(polling_sampler, clock, times, works_until)
 
 
 @pytest.mark.parametrize("seconds", [0.35, 1.0, 12.3])
 def test_the_schedule_is_the_real_samplers(seconds: float) -> None:
-    """Poll for poll the times of three repeats are those of the real sampler, driven as `run`
-    drives it.
-    """
+    """The polls of three repeats have the times of the real sampler, driven as in `run`."""
     rng = np.random.Generator(np.random.Philox(int(seconds * 100)))
     durations = seconds * np.array([1.0, 1.01, 0.97])
-    made = polling.schedule(durations, polling.edge_s(0.1), None, rng)
-    # The same run with the real one, on time; ours is up to LATEST_S late at every poll.
+    plan = polling.schedule(durations, polling.edge_s(0.1), None, rng)
+    # The run with the real sampler, on time; simulated polls are late by up to LATEST_S.
     other = real()
     drive = other.sampler
-    drive.base(other.works_until(made.starts_s[0] - 0.5))
-    late = made.polls_s[made.polls_s < made.starts_s[0] - 0.5]
+    drive.base(other.works_until(plan.starts_s[0] - 0.5))
+    late = plan.polls_s[plan.polls_s < plan.starts_s[0] - 0.5]
     assert np.asarray(other.times[: late.size]) == pytest.approx(late, abs=polling.LATEST_S + 1e-9)
-    for start, end in zip(made.starts_s.tolist(), made.ends_s.tolist(), strict=True):
+    for start, end in zip(plan.starts_s.tolist(), plan.ends_s.tolist(), strict=True):
         other.times.clear()
         other.clock.advance(start)
         done = other.works_until(end)
         drive.burst(drive.edge_s, done)
         drive.base(done)
         drive.burst(drive.edge_s)
-        ours = made.polls_s[(made.polls_s >= start - 1e-9) & (made.polls_s < end + drive.edge_s)]
-        theirs = np.asarray(other.times)
-        assert (
-            abs(ours.size - theirs.size) <= 3
-        )  # at either end of a burst one poll may fall to this side or to that
+        within = (plan.polls_s >= start - 1e-9) & (plan.polls_s < end + drive.edge_s)
+        ours, theirs = plan.polls_s[within], np.asarray(other.times)
+        # at either end of a burst a poll may fall inside or outside
+        assert abs(ours.size - theirs.size) <= 3
         nearest = np.abs(ours[:, None] - theirs[None, :]).min(axis=1)
         assert nearest.max() <= 2 * polling.LATEST_S
 
 
 def test_lateness_neither_adds_up_nor_skips() -> None:
-    """With every wait 2 ms late the real sampler polls as often as ours, and where ours says."""
+    """With every wait 2 ms late, the real and the simulated sampler poll at the same times."""
     other = real(late_s=0.002)
     other.sampler.burst(0.22)
     other.sampler.base(other.works_until(1.7))
@@ -107,7 +107,7 @@ def test_lateness_neither_adds_up_nor_skips() -> None:
 
 
 def test_the_constants_are_the_real_ones() -> None:
-    """This package does not import the measuring side; its copies of numbers must not part from it."""
+    """The simulation does not import the measuring side; its copies of constants are equal."""
     assert (polling.BASE_PERIOD_S, polling.BURST_PERIOD_S) == (
         sampler.BASE_PERIOD_S,
         sampler.BURST_PERIOD_S,
@@ -120,12 +120,13 @@ def test_the_constants_are_the_real_ones() -> None:
     assert [
         polling.Stagger(1.0, 0.0, n).start_s(k, 0.0) % 1 for n in (None, 8) for k in range(8)
     ] == pytest.approx([stagger.phase(k, n) for n in (None, 8) for k in range(8)])
-    assert (experiment.TARGET_REL, experiment.MAX_REPEATS) == (plan.TARGET_REL, plan.MAX_REPEATS)
+    assert experiment.TARGET_REL == stopping.TARGET_REL
+    assert experiment.MAX_REPEATS == stopping.MAX_REPEATS
 
 
 def test_part_time_sensors_get_starts_spread_over_their_period() -> None:
-    """With eight repeats the starts lie one in each eighth of the sensor's period."""
+    """With eight repeats, every eighth of the sensor's period has one start."""
     rng = np.random.Generator(np.random.Philox(3))
-    made = polling.schedule(np.full(8, 1.0), 0.22, polling.Stagger(0.1, 0.033, 8), rng)
-    phases = np.sort((made.starts_s - 0.033) / 0.1 % 1)
+    plan = polling.schedule(np.full(8, 1.0), 0.22, polling.Stagger(0.1, 0.033, 8), rng)
+    phases = np.sort((plan.starts_s - 0.033) / 0.1 % 1)
     assert np.diff(phases) == pytest.approx(np.full(7, 1 / 8), abs=0.01)

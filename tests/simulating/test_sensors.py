@@ -1,4 +1,4 @@
-"""Simulated sensors: what they show is what their rows say, computed anew from the truth."""
+"""Simulated sensors: readings agree with their rows, computed anew from the truth."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ import pytest
 
 from energybench import data
 from energybench.analysis.traces.unwrap import unwrap
-from energybench.collectors import nvml, rapl
+from energybench.collectors import nvml_channels, rapl
+from energybench.simulating.readings import Polled, read
 from energybench.simulating.sensors import (
     BIAS,
     LAG_U_S,
     SENSORS,
-    Polled,
-    Prior,
-    State,
+    PriorMode,
+    SensorState,
     channels,
     draw_gain,
     part_time,
-    read,
     states,
 )
-from energybench.simulating.waves import Load, Square
+from energybench.simulating.waves import Load, SquareLoad
 
-WAVE = Square(100.0, 500.0, 1.3, 0.5)
+WAVE = SquareLoad(100.0, 500.0, 1.3, 0.5)
 POLLS = np.arange(0.2, 3.0, 0.0071)
 
 
@@ -37,10 +36,10 @@ def load() -> Load:
 def shown(
     name: str, gain: float = 1.0, phase_s: float = 0.03, lag_s: float = 0.0
 ) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """What each dial shows, in its unit, counters from their first reading."""
+    """The readings of every dial, in physical units, counters from the first reading."""
     sensor = SENSORS[name]
-    prior = Prior(0.04, "normal")
-    drawn = [State(phase_s, lag_s, 0.5) for _ in sensor.dials]
+    prior = PriorMode(0.04, "normal")
+    drawn = [SensorState(phase_s, lag_s, 0.5) for _ in sensor.dials]
     traces = read(
         sensor,
         channels(sensor, prior, "prior"),
@@ -71,7 +70,7 @@ def joules(start_s: float, end_s: float) -> float:
 def test_a_counter_shows_the_energy_at_its_last_tick(
     name: str, period_s: float, resolution_j: float
 ) -> None:
-    """In whole counts, with its gain; through a wrap where it has one."""
+    """In whole counts, with the gain, and through a wrap of the register."""
     phase = 0.3 * period_s
     at = ticks(period_s, phase)
     expected = [1.04 * joules(at[0], t) for t in at]
@@ -82,28 +81,28 @@ def test_a_counter_shows_the_energy_at_its_last_tick(
     ("name", "sees_s"), [("a100-power", 0.025), ("h100-instant", 0.025), ("h100-average", 1.0)]
 )
 def test_a_power_reading_is_the_mean_of_its_window(name: str, sees_s: float) -> None:
-    """Of the last sees_s before the tick, less the lag."""
+    """The mean over the last sees_s before the tick, less the lag."""
     expected = [joules(t - 0.02 - sees_s, t - 0.02) / sees_s for t in ticks(0.1)]
     assert shown(name, lag_s=0.02)[0] == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_sampled_counter_adds_up_its_power_readings() -> None:
-    """Each 25 ms reading stands for 100 ms, and its power channel shows those very readings."""
+    """A reading of 25 ms stands for 100 ms, and the power channel shows the same readings."""
     energy, power = shown("sampled-counter")
     steps = np.flatnonzero(np.diff(energy) > 1e-6)
     assert np.diff(energy)[steps] == pytest.approx(power[steps + 1] * 0.1, abs=3e-3)
-    assert not SENSORS["sampled-counter"].dials[0].stated.window_s  # it does not say so
+    assert not SENSORS["sampled-counter"].dials[0].stated.window_s  # not stated
 
 
 def test_rapl_wraps_within_the_run() -> None:
-    """The raw counter falls once, and the analysis puts it together again."""
+    """The raw counter falls once, and the analysis corrects the wrap."""
     sensor = SENSORS["rapl"]
-    stated = channels(sensor, Prior(0.03, "normal"), "prior")
+    stated = channels(sensor, PriorMode(0.03, "normal"), "prior")
     for filled in (0.0, 0.5, 0.99):
         trace = read(
             sensor,
             stated,
-            [State(0.0, 0.0, filled)],
+            [SensorState(0.0, 0.0, filled)],
             Polled(load(), POLLS, np.ones(POLLS.size, dtype=np.bool_), 1.0),
         )[0]
         assert np.count_nonzero(np.diff(trace.raw) < 0) == 1
@@ -111,13 +110,13 @@ def test_rapl_wraps_within_the_run() -> None:
 
 
 def test_failed_reads_are_marked() -> None:
-    """An outage leaves raw values that mean nothing, marked as such, in every channel at once."""
+    """An outage marks the raw values of every channel as failed at the same time."""
     sensor = SENSORS["a100"]
     ok = (POLLS < 1.0) | (POLLS > 1.7)
     for trace in read(
         sensor,
-        channels(sensor, Prior(0.04, "normal"), "prior"),
-        [State(0.0, 0.0, 0.0)] * 2,
+        channels(sensor, PriorMode(0.04, "normal"), "prior"),
+        [SensorState(0.0, 0.0, 0.0)] * 2,
         Polled(load(), POLLS, ok, 1.0),
     ):
         assert (trace.ok == ok).all()
@@ -125,24 +124,25 @@ def test_failed_reads_are_marked() -> None:
 
 
 def test_what_is_stated_is_what_the_collectors_state() -> None:
-    """Period, window, uncertainty of the lag and priors are the collectors' own."""
+    """Period, window, uncertainty of the lag and priors equal those of the collectors."""
     assert all(sensor.prior in data.priors() for sensor in SENSORS.values())
     counter, power = (dial.stated for dial in SENSORS["a100"].dials)
-    assert counter.period_s == nvml._COUNTER_PERIOD_S
-    assert (power.period_s, power.window_s) == (nvml._PART_TIME_PERIOD_S, nvml._PART_TIME_WINDOW_S)
-    assert pytest.approx(nvml._LAG_U_S) == LAG_U_S
+    assert counter.period_s == nvml_channels._COUNTER_PERIOD_S
+    timing = (nvml_channels._PART_TIME_PERIOD_S, nvml_channels._PART_TIME_WINDOW_S)
+    assert (power.period_s, power.window_s) == timing
+    assert pytest.approx(nvml_channels._LAG_U_S) == LAG_U_S
     assert SENSORS["rapl"].dials[0].stated.period_s == rapl.UPDATE_PERIOD_S
 
 
 def test_gains_are_drawn_from_what_is_stated_or_plainly_not() -> None:
-    """prior: as stated; 1: none; wide: twice the spread; biased: about -5.5 %."""
+    """prior: as stated; 1: exact; wide: twice the spread; biased: about -5.5 %."""
     rng = np.random.Generator(np.random.Philox(5))
 
-    def spread(prior: Prior, mode: str) -> tuple[float, float]:
+    def spread(prior: PriorMode, mode: str) -> tuple[float, float]:
         drawn = [draw_gain(prior, mode, rng) for _ in range(4000)]  # type: ignore[arg-type]
         return float(np.mean(drawn)) - 1, float(np.std(drawn))
 
-    normal, flat = Prior(0.04, "normal"), Prior(0.05, "rectangular")
+    normal, flat = PriorMode(0.04, "normal"), PriorMode(0.05, "rectangular")
     assert spread(normal, "prior") == pytest.approx((0.0, 0.04), abs=0.003)
     assert spread(flat, "prior") == pytest.approx((0.0, 0.05), abs=0.003)
     assert spread(normal, "wide") == pytest.approx((0.0, 0.08), abs=0.006)
@@ -151,9 +151,9 @@ def test_gains_are_drawn_from_what_is_stated_or_plainly_not() -> None:
 
 
 def test_lags_lie_within_what_is_stated() -> None:
-    """Rectangular with the stated standard uncertainty; none where none is stated.
+    """Rectangular with the stated standard uncertainty; no lag if no uncertainty is stated.
 
-    Only part-time power sensors are staggered for.
+    Starts are spread for part-time power sensors alone.
     """
     rng = np.random.Generator(np.random.Philox(6))
     lags = [states(SENSORS["a100"], rng)[1].lag_s for _ in range(2000)]

@@ -1,4 +1,4 @@
-"""Waveforms: the energy that they claim is the integral of the power that they are."""
+"""Waveforms: the energy is the integral of the power."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from energybench.simulating.waves import FAMILIES, Constant, Load, Ramp, Square, Steps, Wave
+from energybench.simulating.waves import FAMILIES, Constant, Load, Ramp, SquareLoad, StepLoad
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,19 +24,19 @@ def integral(power_w: Floats, step_s: float) -> Floats:
     [
         (Constant(300.0), lambda t: np.full(t.size, 300.0)),
         (
-            Square(100.0, 500.0, 0.13, 0.3, 0.05),
+            SquareLoad(100.0, 500.0, 0.13, 0.3, 0.05),
             lambda t: np.where((t + 0.05) % 0.13 < 0.3 * 0.13, 500.0, 100.0),
         ),
         (Ramp(100.0, 400.0, 0.7, 0.2), lambda t: 100.0 + 300.0 * ((t + 0.2) % 0.7) / 0.7),
         (Ramp(400.0, 100.0, 3.0), lambda t: 400.0 - 300.0 * (t % 3.0) / 3.0),
         (
-            Steps.of(np.array([-1.0, 0.25, 1.5]), np.array([50.0, 450.0, 80.0])),
+            StepLoad.of(np.array([-1.0, 0.25, 1.5]), np.array([50.0, 450.0, 80.0])),
             lambda t: np.where(t < 0.25, 50.0, np.where(t < 1.5, 450.0, 80.0)),
         ),
     ],
 )
-def test_the_energy_is_the_integral_of_the_power(wave: Wave, power: object) -> None:
-    """Each closed form against a sum of 10 us slices over 4 s, from time 0."""
+def test_the_energy_is_the_integral_of_the_power(wave: Load, power: object) -> None:
+    """A closed form against a sum of 10 us slices over 4 s, from time 0."""
     step = 1e-5
     t = np.arange(400_000) * step
     summed = integral(power(t + step / 2), step)  # type: ignore[operator]
@@ -45,8 +45,8 @@ def test_the_energy_is_the_integral_of_the_power(wave: Wave, power: object) -> N
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_family_draws_powers_of_a_board(name: str) -> None:
-    """Energy is 0 where the work begins; power stays between idle and the largest board's limit, at
-    any time around the work.
+    """Energy is 0 at the start of the work; power stays between idle and the limit of the largest
+    board, at any time around the work.
     """
     for seed in range(20):
         wave = FAMILIES[name].draw(rng(seed), 2.0, 1.0)
@@ -58,7 +58,7 @@ def test_every_family_draws_powers_of_a_board(name: str) -> None:
 
 
 def test_the_works_steps_are_the_windows_edges() -> None:
-    """Idle before 0 and after the end, more in between."""
+    """Idle before 0 and after the end, higher power in between."""
     for seed in range(10):
         wave = FAMILIES["work"].draw(rng(seed), 1.0, 1.0)
         before, after = (
@@ -70,10 +70,10 @@ def test_the_works_steps_are_the_windows_edges() -> None:
 
 
 def test_a_load_repeats_its_wave_stretched_and_stronger() -> None:
-    """Each repeat takes strength x stretch of the wave's energy, and the load is one continuous
-    curve over all repeats.
+    """A repeat takes strength x stretch of the energy of the wave, and the load is one continuous
+    curve over the repeats.
     """
-    wave = Square(100.0, 500.0, 0.3, 0.4, 0.1)
+    wave = SquareLoad(100.0, 500.0, 0.3, 0.4, 0.1)
     starts, stretch, strength = (
         np.array([1.0, 3.5, 6.0]),
         np.array([1.0, 0.9, 1.1]),

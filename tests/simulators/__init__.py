@@ -1,15 +1,15 @@
-"""Sensors that behave like real ones: unmodified readers see them, and the energy behind them is
-known.
+"""Simulated sensors for unmodified readers, with a known energy.
 
-nvml_environment   the environment in which libnvidia-ml.so.1 is the simulated one (see nvmlsim.c
-                   for its configuration)
-cuda_environment   that, with simulated boards that a kernel can be launched on, and whose sensors
-                   follow it (see cudasim.c)
-run_nvml           the nvml collector in a process of its own, in such an environment
-powercap_tree      a /sys/class/powercap that stands still; pm_tree: a /sys/cray/pm_counters
-live_node          a process that keeps both up to date, wraps included; a zone can follow the load
-                   of a calibration
-SystemClock, VirtualClock, context   what a collector is opened with
+nvml_environment   environment of a process that loads the simulated libnvidia-ml.so.1 (configured
+                   as in nvmlsim.c)
+cuda_environment   nvml_environment with boards that run kernels, and sensors that follow the
+                   kernels (see cudasim.c)
+run_nvml           the nvml collector in a process of its own, in one of these environments
+powercap_tree      files of /sys/class/powercap that stand still
+pm_tree            files of /sys/cray/pm_counters that stand still
+live_node          a process that updates both trees, wraps included; a zone can follow the load of
+                   a calibration
+SystemClock, VirtualClock, context   clocks and a context to open a collector
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class SystemClock:
 
 
 class VirtualClock:
-    """Stands still until it is set."""
+    """A clock that stands still until a test sets the time."""
 
     def __init__(self, t_s: float = 0.0) -> None:
         self.t_s = t_s
@@ -66,13 +66,13 @@ class VirtualClock:
 
 
 def context(root: Path = Path("/"), **more: Any) -> Context:
-    """A collector's context over the system's clock and the shipped priors."""
+    """Context of a collector, with the clock of the system and the shipped priors."""
     return Context(**({"clock": SystemClock(), "root": root, "priors": priors()} | more))
 
 
 @functools.cache
 def _library(name: str = "libnvidia-ml.so.1", source: str = "nvmlsim.c") -> Path:
-    """Folder of a compiled library, made once a process; skips the test where there is no compiler."""
+    """Folder of a compiled library, built once in a process; skips the test without a compiler."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("the simulated libraries need a C compiler")
@@ -96,9 +96,9 @@ def _library(name: str = "libnvidia-ml.so.1", source: str = "nvmlsim.c") -> Path
 
 
 def nvml_environment(folder: Path, conf: str, seed: int = 1) -> dict[str, str]:
-    """This process's environment with the simulated NVML on it.
+    """Environment of this process with the simulated NVML.
 
-    `conf`: lines as in nvmlsim.c, written into `folder`.
+    conf  lines as in nvmlsim.c, written into `folder`
     """
     file = folder / f"nvmlsim-{seed}.conf"
     file.write_text(conf, "utf-8")
@@ -116,9 +116,9 @@ def cuda_environment(
     cuda: str = "",
     seed: int = 1,
 ) -> dict[str, str]:
-    """Like nvml_environment, with boards that draw `busy_w` while a kernel runs on them.
+    """As nvml_environment, with boards that draw `busy_w` while a kernel runs.
 
-    `cuda`: further lines of cudasim.c's file.
+    cuda  further lines for the file of cudasim.c
     """
     lines = []
     for i in range(boards):
@@ -132,15 +132,14 @@ def cuda_environment(
     file = folder / "cudasim.conf"
     file.write_text("".join(lines) + cuda)
     env = nvml_environment(folder, f"count={boards}\n{conf}", seed)
-    return env | {
-        "LD_LIBRARY_PATH": f"{_library('libcuda.so.1', 'cudasim.c')}{os.pathsep}{env['LD_LIBRARY_PATH']}",
-        "CUDASIM": str(file),
-    }
+    cuda_library = _library("libcuda.so.1", "cudasim.c")
+    path = f"{cuda_library}{os.pathsep}{env['LD_LIBRARY_PATH']}"
+    return env | {"LD_LIBRARY_PATH": path, "CUDASIM": str(file)}
 
 
 def run_nvml(env: dict[str, str], **request: Any) -> Any:
-    """Open the nvml collector in a process of its own, read it `reads` times every `every_s`, and
-    answer what it said (nvml_session.py).
+    """Answer of nvml_session.py: the nvml collector, opened in a process of its own and read
+    `reads` times, every `every_s` seconds.
     """
     command = [sys.executable, str(HERE / "nvml_session.py"), json.dumps(request)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)

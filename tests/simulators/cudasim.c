@@ -1,10 +1,12 @@
 /*
- * A stand-in libcuda.so.1 whose boards draw power while a kernel runs, so that the simulated NVML can follow what is launched.
+ * A stand-in for libcuda.so.1: boards draw power while a kernel runs, so that the simulated NVML can
+ * follow the kernels.
  *
- * It reads the file named by CUDASIM when it is initialised. Each line is one board: `UUID PCI-BUS-ID TRACE IDLE_W BUSY_W`; TRACE is
- * the file that nvmlsim.c follows (trace=FILE): each launch writes when its power begins and when it will end. A launch takes 1 us a turn of the kernel's loop. A kernel whose PTX has no entry
- * `load`, or that is launched before it was loaded, is an error; so is a board that is not there.
- * Lines of `init=RC` make cuInit answer that; `refuses=TARGET` makes loading PTX of that target fail.
+ * cuInit reads the file named by CUDASIM. A line describes a board: `UUID PCI-BUS-ID TRACE IDLE_W
+ * BUSY_W`. TRACE is the file that nvmlsim.c follows (trace=FILE): every launch writes the start and
+ * the end of its power into TRACE. A launch takes 1 us for each turn of the kernel's loop. Errors are:
+ * a kernel whose PTX has no entry `load`, a launch before the kernel was loaded, an unknown board.
+ * A line `init=RC` makes cuInit answer RC; `refuses=TARGET` makes the load of PTX for TARGET fail.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

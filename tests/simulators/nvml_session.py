@@ -1,10 +1,12 @@
 """The nvml collector in a process of its own: nvml_session.py '{"reads": 3, "every_s": 0.1,
 "visible": "0"}' prints one JSON document.
 
-channels  model.Channel each, with its id      samples  [read][channel] = null or [raw, t_s]
-          gpus, doubts
-unavailable  {reason, remedy} or null          cpu_s, wall_s  of the reads
-             imported  whether pynvml was
+channels       model.Channel with its id
+samples        [read][channel]: null or [raw, t_s]
+gpus, doubts   of the collector
+unavailable    {reason, remedy} or null
+cpu_s, wall_s  CPU time and elapsed time of the reads
+imported       whether pynvml was imported before and after `open`
 """
 
 import json
@@ -51,7 +53,7 @@ def main() -> None:
     answer |= {"wall_s": clock.now() - start_s, "cpu_s": time.process_time() - start_cpu_s}
     answer |= {
         "gpus": msgspec.to_builtins(nvml.gpus()),
-        "doubts": nvml.doubts(),
+        "doubts": [msgspec.to_builtins(doubt) for doubt in nvml.doubts()],
         "imported": [before_import, "pynvml" in sys.modules],
     }
     nvml.close()

@@ -1,30 +1,33 @@
 /*
- * A stand-in libnvidia-ml.so.1 whose GPUs follow a known power waveform, so that the true energy is known.
+ * A stand-in for libnvidia-ml.so.1: GPUs follow a known power waveform, so that the true energy is known.
  *
- * It reads the file named by NVMLSIM when it is initialised. Lines are `key=value` for all GPUs or `gpu2.key=value` for one:
+ * nvmlInit reads the file named by NVMLSIM. Lines are `key=value` for every GPU or `gpu2.key=value` for GPU 2:
  *
- *   count=4  init=RC              how many GPUs; what nvmlInit answers (18: driver and library differ, 9: no driver)
+ *   count=4  init=RC              number of GPUs; answer of nvmlInit (18: driver and library differ, 9: no driver)
  *   name=  uuid=  serial=  cc=8.0  limit=400  mem_mib=40960  ecc=1  throttle=0
  *   wave=const,W | square,LO,HI,PERIOD_S,DUTY | sine,MEAN,AMPLITUDE,PERIOD_S
- *   trace=FILE                    lines "T WATTS", T in CLOCK_BOOTTIME seconds, may be appended while it runs; a line takes back what
- *                                 earlier ones said of its time and later
- *   period_ms=100 window_ms=25    the power sensor publishes each period the mean over the window before it
- *   phase_ms=N|random  lag_ms=0   random: from NVMLSIM_SEED, each GPU its own
- *   gain=1 offset_w=0             of the power reading
- *   energy_ms=20 energy_gain=1    the counter's publishing period and gain
- *   energy_from=truth|samples     the counter integrates the truth, or only what the power sensor saw
- *   latency_us=0                  each call that reads power or energy sleeps so long
- *   module_w=0  memory_share=0    scope MODULE = GPU + module_w; scope MEMORY = that share of the GPU (0: scope not supported)
+ *   trace=FILE                    lines "T WATTS", T in CLOCK_BOOTTIME seconds; lines may be appended during a run; a line
+ *                                 replaces the earlier lines from its time on
+ *   period_ms=100 window_ms=25    every period the power sensor publishes the mean over the window that ends then
+ *   phase_ms=N|random  lag_ms=0   random: from NVMLSIM_SEED, with a different phase for every GPU
+ *   gain=1 offset_w=0             gain and offset of the power reading
+ *   energy_ms=20 energy_gain=1    publishing period and gain of the counter
+ *   energy_from=truth|samples     the counter integrates the true power, or adds up the samples of the power sensor
+ *   latency_us=0                  sleep of a call that reads power or energy
+ *   module_w=0  memory_share=0    scope MODULE = GPU + module_w; scope MEMORY = memory_share of the GPU (0: scope not supported)
  *   ignores_scope=0  counter_of=gpu|module
- *   mig=14,28                     MIG is on, with instances of so many multiprocessors (of 98)
- *   unsupported=83:186 | all      fields (and their older queries) answer Not Supported      no_fields=1  the field query itself does
- *   refuse=1  denied=1            provenance queries, or the whole device, answer No Permission
- *   fault=RC,FROM_S,TO_S          power and energy answer RC (3 not supported, 4 no permission, 15 lost) so long after init
- *   heat=C0,C1,FROM_S,TO_S        the temperature, 45 °C by default, rises so after init;   clock=M0,M1,FROM_S,TO_S  likewise the SM clock, MHz
- *   throttle_during=MASK,FROM_S,TO_S    throttle reasons for so long, `throttle` otherwise
- *   process=PID,FROM_S,TO_S       a compute process for so long (up to 4 of them)
- *   state_latency_us=0            each query of temperature, clock, throttle reasons or processes sleeps so long
- *   field_fault=FIELD,RC,FROM_S,TO_S    one field only      zero=FROM_S,TO_S    power reads 0 mW
+ *   mig=14,28                     MIG is on, with an instance of 14 and an instance of 28 multiprocessors (of 98)
+ *   unsupported=83:186 | all      fields and the older queries of the fields answer Not Supported
+ *   no_fields=1                   the query of fields answers Not Supported
+ *   refuse=1  denied=1            provenance queries, or every query of the device, answer No Permission
+ *   fault=RC,FROM_S,TO_S          power and energy answer RC (3 not supported, 4 no permission, 15 lost); FROM_S and TO_S
+ *                                 are seconds after nvmlInit, here and below
+ *   heat=C0,C1,FROM_S,TO_S        the temperature, 45 °C by default, rises from C0 to C1
+ *   clock=M0,M1,FROM_S,TO_S       the SM clock changes from M0 to M1 MHz
+ *   throttle_during=MASK,FROM_S,TO_S    throttle reasons in the span; `throttle` at other times
+ *   process=PID,FROM_S,TO_S       a compute process (up to 4 lines)
+ *   state_latency_us=0            sleep of a query of temperature, clock, throttle reasons or processes
+ *   field_fault=FIELD,RC,FROM_S,TO_S    a single field answers RC      zero=FROM_S,TO_S    power reads 0 mW
  */
 #define _GNU_SOURCE
 #include <math.h>
@@ -161,7 +164,7 @@ static void configure(void) {
     }
 }
 
-/* ---------------------------------------------------------------- truth, and what the sensors make of it */
+/* ---------------------------------------------------------------- true power, and readings of the sensors */
 
 static void take_in_trace(gpu *g) {
     FILE *file = fopen(g->trace, "r");
@@ -213,7 +216,7 @@ static uint64_t energy_mj(gpu *g) {
     double end = published(g, g->energy_period);
     double module_j = g->counter_of_module ? g->module_w * end : 0;
     if (!g->from_samples) return (uint64_t)((g->energy_gain * true_j(g, end) + module_j) * 1e3);
-    long long newest = (long long)floor((end - g->phase) / g->period + 1e-6);  /* end may be that very tick, give or take a rounding */
+    long long newest = (long long)floor((end - g->phase) / g->period + 1e-6);  /* `end` may be a tick, apart from rounding */
     if (g->last_sample < 0) g->last_sample = (long long)floor((started_at - g->phase) / g->period);
     for (; g->last_sample < newest; g->last_sample++)
         g->sampled_j += g->energy_gain * mean_w(g, (g->last_sample + 1) * g->period + g->phase - g->lag, g->window) * g->period;
@@ -222,7 +225,7 @@ static uint64_t energy_mj(gpu *g) {
 
 static int within(double from, double to) { double t = now() - started_at; return t >= from && t < to; }
 
-static int refusal(gpu *g, unsigned field) {                       /* why a power or energy reading fails now; 0: it works */
+static int refusal(gpu *g, unsigned field) {                       /* return code of a power or energy reading now; 0: no fault */
     char word[16];
     snprintf(word, sizeof word, ":%u:", field);
     if (!strcmp(g->unsupported, ":all:") || strstr(g->unsupported, word)) return UNSUPPORTED;
@@ -265,7 +268,7 @@ static instance *part(device d) {
     return NULL;
 }
 
-/* The head of every query of a board; MIG instances answer none of them. ANSWER gives back the lock. */
+/* Start of every query of a board; a MIG instance answers no such query. ANSWER releases the lock. */
 #define QUERY(d) \
     if (!started) return UNINITIALIZED; \
     if (part(d)) return UNSUPPORTED; \
@@ -274,11 +277,11 @@ static instance *part(device d) {
     pthread_mutex_lock(&lock); \
     int rc = OK
 #define ANSWER pthread_mutex_unlock(&lock); return rc
-/* Provenance: refused as a whole by `refuse=1`, and on a board that answers nothing. */
+/* Provenance: refused by `refuse=1`, and on a board without answers. */
 #define PROVENANCE(name, arguments, body) \
     int name arguments { QUERY(d); if (g->refuse) rc = NO_PERMISSION; else if (!strcmp(g->unsupported, ":all:")) rc = UNSUPPORTED; else { body; } ANSWER; }
 
-/* What changes while it runs: it takes its time outside the lock, as a driver does that answers power meanwhile. */
+/* State that changes during a run: the query sleeps outside the lock, like a driver that answers power at the same time. */
 #define STATE(name, arguments, body) \
     int name arguments { if (board(d)) rest(board(d)->state_latency); \
         QUERY(d); if (g->refuse) rc = NO_PERMISSION; else if (!strcmp(g->unsupported, ":all:")) rc = UNSUPPORTED; else { body; } ANSWER; }
@@ -330,7 +333,7 @@ int nvmlDeviceGetMigDeviceHandleByIndex(device d, u32 i, device *found) { QUERY(
 int nvmlDeviceGetDeviceHandleFromMigDeviceHandle(device d, device *parent) { instance *m = part(d); if (!m) return INVALID; *parent = m->parent; return OK; }
 int nvmlDeviceGetGpuInstanceId(device d, u32 *id) { instance *m = part(d); if (!m) return INVALID; *id = m->number + 7; return OK; }
 int nvmlDeviceGetComputeInstanceId(device d, u32 *id) { if (!part(d)) return INVALID; *id = 0; return OK; }
-int nvmlDeviceGetAttributes_v2(device d, u32 *attributes) {        /* the first is multiprocessorCount */
+int nvmlDeviceGetAttributes_v2(device d, u32 *attributes) {        /* attributes[0] is multiprocessorCount */
     instance *m = part(d);
     if (!m) return UNSUPPORTED;
     memset(attributes, 0, 8 * sizeof(u32) + sizeof(uint64_t));
@@ -381,7 +384,7 @@ static void answer(gpu *g, field_value *f) {
     if (f->field != INSTANT && (f->field != AVERAGE || g->cc <= 8.0)) { f->rc = UNSUPPORTED; return; }
     double watts = power_w(g, f->field == AVERAGE ? 1 : g->window);
     f->type = 1, f->rc = refusal(g, f->field);
-    f->value.ull = 0xdeadbeef00000000u;                            /* the driver leaves what a smaller type does not need */
+    f->value.ull = 0xdeadbeef00000000u;                            /* the driver does not clear the bytes above a smaller type */
     f->value.u = shown_mw(g, scope == SCOPE_MODULE ? watts + g->module_w : scope == SCOPE_MEMORY ? watts * g->memory_share : watts);
 }
 int nvmlDeviceGetFieldValues(device d, int n, field_value *values) {

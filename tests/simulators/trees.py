@@ -1,6 +1,4 @@
-"""Trees of files as the kernel and HPE Cray blades have them, still or kept up to date by a process
-of their own.
-"""
+"""Trees of sensor files as on Linux and on HPE Cray blades, still or updated by a process."""
 
 from __future__ import annotations
 
@@ -23,11 +21,10 @@ def powercap_tree(
     range_uj: int = RANGE_UJ,
     limit_uw: int | None = 200_000_000,
 ) -> dict[str, Path]:
-    """Write zones {"intel-rapl:0:1": (name, energy_uj)} as the kernel lays them out; answers each
-    zone's energy_uj.
+    """Write zones {"intel-rapl:0:1": (name, energy_uj)} as the kernel does.
 
-    The zones nest below /sys/devices, and each has a link beside its parent's in
-    /sys/class/powercap.
+    The zones nest below /sys/devices, and every zone has a link in /sys/class/powercap.
+    Returns the file energy_uj of every zone.
     """
     files = {}
     links = root / "sys/class/powercap"
@@ -54,8 +51,9 @@ def powercap_tree(
 
 
 def pm_tree(root: Path, lines: Mapping[str, str]) -> Path:
-    """Write /sys/cray/pm_counters files {"energy": "100 J 1734094386462336 us"}; answers their
-    folder.
+    """Write files {"energy": "100 J 1734094386462336 us"} of /sys/cray/pm_counters.
+
+    Returns the folder.
     """
     folder = root / "sys/cray/pm_counters"
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,13 +63,13 @@ def pm_tree(root: Path, lines: Mapping[str, str]) -> Path:
 
 
 class LiveNode(NamedTuple):
-    """A running tree.
+    """A tree that a process updates.
 
-    True energy of anything in it that follows no load: its watts x (t - start_s).
+    start_s  CLOCK_MONOTONIC; the true energy of a part of constant power is watts x (t - start_s)
     """
 
     root: Path
-    start_s: float  # CLOCK_MONOTONIC
+    start_s: float
     process: subprocess.Popen[str]
 
 
@@ -82,13 +80,13 @@ def live_node(
     meters: Mapping[str, float] | None = None,
     period_s: float = 0.001,
 ) -> Iterator[LiveNode]:
-    """Keep a tree up to date until the block ends.
+    """Update a tree until the block ends.
 
     zones   {"intel-rapl:0": {"name": "package-0", "watts": 60, "range_uj": 1_000_000, "start_uj":
-            0}}; with "core_watts" and "follows" it draws that much more for each spinning core of a
-            calibration whose environment holds the text `follows`
-    meters  {"": 300, "cpu": 100, "accel0": 50}: W of the node and its parts, for pm_counters at 10
-            Hz
+            0}}; with "core_watts" and "follows" a zone draws `core_watts` more for every spinning
+            core of a calibration with the text `follows` in the environment
+    meters  {"": 300, "cpu": 100, "accel0": 50}: W of the node and of its parts, for pm_counters at
+            10 Hz
     """
     spec = json.dumps(
         {
@@ -116,9 +114,8 @@ def _write_forever(
     for zone, spec in zones.items():
         range_uj = spec.get("range_uj", RANGE_UJ)
         path = powercap_tree(root, {zone: (spec["name"], spec.get("start_uj", 0))}, range_uj)[zone]
-        wrap = range_uj + max(
-            1, round(range_uj / (2**32 - 1))
-        )  # one energy unit above the largest value
+        # one energy unit above the largest value
+        wrap = range_uj + max(1, round(range_uj / (2**32 - 1)))
         files[zone] = (
             os.open(path, os.O_WRONLY),
             float(spec["watts"]) * 1e6,
@@ -153,32 +150,33 @@ def _write_forever(
 
 
 class Spinning:
-    """The spinning children of a calibration, told from their sleeping by the kernel's word for
-    their state.
-    """
+    """The children of a calibration that spin, by the process state of the kernel."""
 
-    _EVERY_S = 0.3  # looking for new ones takes milliseconds, in which the tree stands still
+    # shortest time between two searches for new children: a search takes milliseconds, and the tree
+    # stands still in the meantime
+    _EVERY_S = 0.3
 
     def __init__(self, mark: str) -> None:
         self._mark = mark.encode()
         self._files: list[int] = []
-        self._looked_s = 0.0
+        self._searched_s = 0.0
 
     def count(self) -> int:
-        """How many are spinning now."""
+        """Number of children that spin now."""
         states = [self._state(fd) for fd in self._files]
-        if (len(states) < 2 or b"" in states) and time.monotonic() - self._looked_s > self._EVERY_S:
+        due = time.monotonic() - self._searched_s > self._EVERY_S
+        if due and (len(states) < 2 or b"" in states):
             for fd in self._files:
                 os.close(fd)
             self._files = [
                 os.open(f"/proc/{pid}/stat", os.O_RDONLY)
                 for pid in os.listdir("/proc")
-                if pid.isdigit() and self._ours(pid)
+                if pid.isdigit() and self._is_child(pid)
             ]
-            self._looked_s = time.monotonic()
+            self._searched_s = time.monotonic()
         return states.count(b"R")
 
-    def _ours(self, pid: str) -> bool:
+    def _is_child(self, pid: str) -> bool:
         try:
             return (
                 b"calibrating.loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -191,7 +189,7 @@ class Spinning:
     def _state(fd: int) -> bytes:
         try:
             return os.pread(fd, 512, 0).rpartition(b") ")[2][:1]
-        except OSError:  # it has ended
+        except OSError:  # the child has ended
             return b""
 
 
@@ -199,9 +197,8 @@ def _tick(
     files: dict[str, tuple[int, float, int, int]], elapsed_s: float, extra_uj: Mapping[str, float]
 ) -> None:
     for zone, (fd, uw, start_uj, wrap) in files.items():
-        os.pwrite(
-            fd, b"%018d\n" % ((start_uj + int(uw * elapsed_s + extra_uj[zone])) % wrap), 0
-        )  # one width: a reader never sees half a number
+        energy_uj = (start_uj + int(uw * elapsed_s + extra_uj[zone])) % wrap
+        os.pwrite(fd, b"%018d\n" % energy_uj, 0)  # constant width: a reader never gets a part
 
 
 def _scan(folder: Path, meters: dict[str, float], scan: int, wall_s: float) -> None:

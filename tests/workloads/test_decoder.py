@@ -127,8 +127,8 @@ def test_a_wrong_mask_fails() -> None:
 
 def test_a_wrong_token_fails() -> None:
     workload = solved()
-    assert workload._made is not None
-    workload._made[1, -2] = (workload._made[1, -2] + 1) % 256
+    assert workload._result is not None
+    workload._result[1, -2] = (workload._result[1, -2] + 1) % 256
     assert failed(workload) == {"greedy tokens against float64"}
 
 
@@ -141,7 +141,7 @@ def test_a_large_model_is_judged_by_its_first_layers(mode: str) -> None:
     deep = workload._shape._replace(layers=3)
     workload._model = build(deep, workload._places, "sdpa", torch.float32, CPU, 1)
     workload._reference = checks.reference(
-        workload._model, deep, workload._places, "sdpa", torch.float32, CPU, whole=False
+        workload._model, deep, workload._places, "sdpa", torch.float32, CPU, every_layer=False
     )
     workload.run(region)
     checked = workload.verify()

@@ -1,6 +1,4 @@
-"""DeepLabv3+ and LAMB: the network has the size that is published, and costs what its own count
-says.
-"""
+"""DeepLabv3+ and LAMB: the network has the published size, and cost.py counts its cost right."""
 
 from __future__ import annotations
 
@@ -22,9 +20,9 @@ HEIGHT, WIDTH = 32, 48
 
 @pytest.fixture(scope="module")
 def network() -> DeepLab:
-    made = DeepLab().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    initialise(made, 1)
-    return made  # type: ignore[no-any-return]
+    model = DeepLab().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    initialise(model, 1)
+    return model  # type: ignore[no-any-return]
 
 
 def batch(count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,7 +33,7 @@ def batch(count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     )
 
 
-def judged(network: nn.Module, autocast: bool = False) -> torch.Tensor:
+def batch_loss(network: nn.Module, autocast: bool = False) -> torch.Tensor:
     field, label = batch()
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         logits = network(field)
@@ -43,8 +41,8 @@ def judged(network: nn.Module, autocast: bool = False) -> torch.Tensor:
 
 
 def test_parameters_and_flops_are_the_published_ones(network: DeepLab) -> None:
-    """56.46 M parameters; 0.655 TFLOP forward and 1.97 in training for a sample of 768 x 1152: to
-    the digits given.
+    """56.46 M parameters; 0.655 TFLOP forward and 1.97 TFLOP in training for a sample of 768 x
+    1152, to the published digits.
     """
     assert f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f}" == "56.46"
     assert cost.parameters() == sum(p.numel() for p in network.parameters())
@@ -53,9 +51,7 @@ def test_parameters_and_flops_are_the_published_ones(network: DeepLab) -> None:
 
 
 def test_every_convolution_is_counted_where_it_is_applied(network: DeepLab) -> None:
-    """The count by layers agrees with the shapes that the network's own convolutions meet, one by
-    one.
-    """
+    """The count of every layer agrees with the shapes that the network's convolution meets."""
     met: list[int] = []
 
     def look(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -76,48 +72,48 @@ def test_every_convolution_is_counted_where_it_is_applied(network: DeepLab) -> N
     assert sorted(met) == sorted(layer.flops for layer in cost.layers(HEIGHT * WIDTH))
 
 
-def kept(network: DeepLab) -> int:
-    """Bytes that autograd keeps for the backward pass, each storage once, weights and their copies
-    left out.
+def saved_bytes(network: DeepLab) -> int:
+    """Bytes that autograd keeps for the backward pass. A storage counts once; weights and copies of
+    weights are left out.
     """
-    own = {p.untyped_storage().data_ptr() for p in network.parameters()}
+    weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
     shapes = {tuple(p.shape) for p in network.parameters()}
-    held: dict[int, int] = {}
+    saved: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         if (
-            tensor.untyped_storage().data_ptr() not in own
+            tensor.untyped_storage().data_ptr() not in weights
             and tuple(tensor.shape) not in shapes
             and not isinstance(tensor, nn.Parameter)
         ):
-            held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        judged(network.train(), autocast=True).backward()  # type: ignore[no-untyped-call]
+        batch_loss(network.train(), autocast=True).backward()  # type: ignore[no-untyped-call]
     network.zero_grad()
-    return sum(held.values())
+    return sum(saved.values())
 
 
 def test_memory_formula_agrees_with_what_autograd_keeps(network: DeepLab) -> None:
-    """Within 15 % in bf16: what decides whether a size is refused."""
+    """Within 15 % in bf16: the formula decides whether a size is refused."""
     expected = 2 * cost.kept_bytes(HEIGHT * WIDTH, 2)
-    assert kept(network) == pytest.approx(expected, rel=0.15)
+    assert saved_bytes(network) == pytest.approx(expected, rel=0.15)
 
 
 def test_large_size_fits_a_gpu_of_40_gb() -> None:
-    """Training of 768 x 1152 with the default batch, and with twice that, by the formula."""
+    """Training of 768 x 1152 with the default batch, and with the double batch, by the formula."""
     for many in (2, 4):
         assert cost.memory(cost.SIZES["L"], many, True, 2, False, 72)[1] < 40e9
 
 
 def test_recomputation_changes_nothing_but_memory(network: DeepLab) -> None:
-    """The same loss, gradients and running statistics, bit by bit."""
+    """Loss, gradients and running statistics are equal, bit by bit."""
     plain, again = copy.deepcopy(network).train(), copy.deepcopy(network).train()
     again.recompute = True
-    losses = [judged(one, autocast=True) for one in (plain, again)]
-    for one in losses:
-        one.backward()  # type: ignore[no-untyped-call]
+    losses = [batch_loss(model, autocast=True) for model in (plain, again)]
+    for value in losses:
+        value.backward()  # type: ignore[no-untyped-call]
     assert losses[0] == losses[1]
     for a, b in zip(plain.parameters(), again.parameters(), strict=True):
         assert a.grad is not None
@@ -142,10 +138,10 @@ def test_cpu_and_gpu_logits_agree(network: DeepLab) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("optimiser", ["adamw", "lamb"])
 def test_recorded_passes_train_as_launched_ones(optimiser: str) -> None:
-    """Losses of six steps in fp32, to what cuDNN's atomic additions leave; again after a reset: the
-    recording reads the weights it is given.
+    """Losses of six steps in fp32, up to the rounding of cuDNN's atomic additions; again after a
+    reset, because the recording reads the present weights.
     """
-    told = (
+    settings = (
         cost.SIZES["smoke"],
         "training",
         2,
@@ -162,16 +158,20 @@ def test_recorded_passes_train_as_launched_ones(optimiser: str) -> None:
         True,
         1,
     )
-    made = [Member(Spec(*told, graphs), 0, torch.device("cuda", 0)) for graphs in (True, False)]
-    recorded, launched = ([member.train(Order(0, 6)).losses for _ in range(2)] for member in made)
+    members = [
+        Member(Spec(*settings, graphs), 0, torch.device("cuda", 0)) for graphs in (True, False)
+    ]
+    recorded, launched = (
+        [member.train(Order(0, 6)).losses for _ in range(2)] for member in members
+    )
     assert recorded[1] == pytest.approx(recorded[0], rel=1e-2)
     assert recorded[1] == pytest.approx(launched[1], rel=1e-2)
     assert len(set(recorded[1])) == 6
 
 
 def test_lamb_follows_its_formula() -> None:
-    """Two steps against You et al.'s algorithm 2 written out in float64 for one layer; a layer that
-    is all zero moves too.
+    """Two steps against You et al.'s algorithm 2, written out in float64 for one layer. A layer of
+    zeros moves too.
     """
     start = torch.tensor([3.0, -4.0])
     layers = [start.clone().requires_grad_(), torch.zeros(2, requires_grad=True)]

@@ -1,5 +1,5 @@
-"""Several processes, real ones, joined by gloo: half the batch on each of two is the whole batch on
-one.
+"""Several real processes joined by gloo: half the batch on each of two processes gives the results
+of the full batch on one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import torch
 
 from energybench.errors import BadInput
 from energybench_workloads.deepcam import Deepcam, cost
-from energybench_workloads.deepcam.spec import Order, Spec, quiet
-from energybench_workloads.deepcam.team import Place, Team, find_place
+from energybench_workloads.deepcam.place import Place, find_place
+from energybench_workloads.deepcam.spec import Order, Spec
+from energybench_workloads.deepcam.team import TrainingTeam
+from energybench_workloads.team import quiet
 
 TINY = cost.SIZES["smoke"]._replace(height=32, width=48)
 CPU = torch.device("cpu")
@@ -30,27 +32,25 @@ def spec(accumulate: int, world: int) -> Spec:
 
 
 @contextlib.contextmanager
-def team(accumulate: int, place: Place) -> Iterator[Team]:
-    made = Team(spec(accumulate, place.world), place)
+def team(accumulate: int, place: Place) -> Iterator[TrainingTeam]:
+    members = TrainingTeam(spec(accumulate, place.world), place)
     try:
-        yield made
+        yield members
     finally:
-        made.close()
+        members.close()
 
 
-def gradient(made: Team) -> torch.Tensor:
-    """Of the only step so far: Adam's first moment is a tenth of it."""
-    return (
-        torch.cat([state["exp_avg"].flatten() for state in made.first.optimiser.state.values()])
-        * 10
-    )
+def gradient(members: TrainingTeam) -> torch.Tensor:
+    """The gradient of the only step so far: Adam's first moment is a tenth of the gradient."""
+    states = members.first.optimiser.state.values()
+    return torch.cat([state["exp_avg"].flatten() for state in states]) * 10
 
 
-def compare(alone: Team, together: Team) -> None:
-    expected, found = (one.train(Order(0, 1), quiet) for one in (alone, together))
+def compare(alone: TrainingTeam, together: TrainingTeam) -> None:
+    expected, actual = (members.train(Order(0, 1), quiet) for members in (alone, together))
     a, b = gradient(alone), gradient(together)
     assert float((a - b).norm() / a.norm()) < 1e-5
-    assert found.losses == pytest.approx(expected.losses, rel=1e-6)
+    assert actual.losses == pytest.approx(expected.losses, rel=1e-6)
     for name, x in alone.first.network.state_dict().items():
         moved = float((x - alone.first.start[name]).norm()) if x.is_floating_point() else 0.0
         if "running" not in name and moved > 0:
@@ -58,8 +58,8 @@ def compare(alone: Team, together: Team) -> None:
 
 
 def test_two_processes_with_half_the_batch_do_what_one_does() -> None:
-    """The same gradients to rounding, the same weights within what Adam makes of rounding, and one
-    confusion matrix over all held-out samples.
+    """Equal gradients up to rounding, equal weights up to Adam's effect on rounding, and a single
+    confusion matrix over the held-out samples.
     """
     with team(2, Place(("cpu",))) as alone, team(1, Place(("cpu", "cpu"))) as together:
         compare(alone, together)
@@ -67,8 +67,8 @@ def test_two_processes_with_half_the_batch_do_what_one_does() -> None:
 
 
 def test_two_nodes_by_the_environment_that_torchrun_sets() -> None:
-    """One process leads; `follow`, started with RANK 1, does as it says and ends when the first one
-    has.
+    """The first process leads; `follow`, started with RANK 1, carries out commands and ends after
+    the first process.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -92,7 +92,7 @@ def test_two_nodes_by_the_environment_that_torchrun_sets() -> None:
 
 
 def test_the_workload_runs_over_two_processes() -> None:
-    """Training and the checks of the whole, by its settings."""
+    """Training and checks of the workload with --set ranks=2."""
     workload = Deepcam()
     workload.setup(
         "smoke",
@@ -116,7 +116,7 @@ def test_the_workload_runs_over_two_processes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "asked", "environment", "word"),
+    ("device", "ranks", "environment", "word"),
     [
         ("cuda:0", 2, {}, "one GPU"),
         (
@@ -129,18 +129,18 @@ def test_the_workload_runs_over_two_processes() -> None:
     ],
 )
 def test_a_launch_that_does_not_fit_is_one_line(
-    device: str, asked: int, environment: dict[str, str], word: str
+    device: str, ranks: int, environment: dict[str, str], word: str
 ) -> None:
     with pytest.raises(BadInput, match=word):
-        find_place(torch.device(device), asked, environment)
+        find_place(torch.device(device), ranks, environment)
 
 
 def test_a_node_that_does_not_lead_says_what_to_start_there() -> None:
     with pytest.raises(BadInput, match="follow"):
-        Team(spec(1, 2), Place(("cpu",), 2, 1, "127.0.0.1", 1))
+        TrainingTeam(spec(1, 2), Place(("cpu",), 2, 1, "127.0.0.1", 1))
 
 
-def test_one_process_where_the_environment_says_nothing_or_of_one_node() -> None:
+def test_without_an_environment_of_several_nodes_the_processes_are_of_this_node() -> None:
     assert find_place(CPU, 0, {}) == Place(("cpu",))
     assert find_place(CPU, 2, {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "a"}).world == 2
     assert find_place(CPU, 2, {"RANK": "1", "WORLD_SIZE": "3", "MASTER_ADDR": "a"}).world == 6

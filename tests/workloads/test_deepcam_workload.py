@@ -1,5 +1,5 @@
-"""deepcam as a workload: the same run twice, to a goal, from a checkpoint, inference; what it says
-of itself.
+"""deepcam as a workload: repeated runs, towards a goal, from a checkpoint, inference; checks and
+record.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FAST = {
 
 
 class Regions(Counter[str]):
-    """Counts what it is asked to mark."""
+    """Counts the regions by name."""
 
     @contextlib.contextmanager
     def __call__(self, label: str) -> Iterator[None]:
@@ -41,15 +41,15 @@ class Regions(Counter[str]):
         self[label] += 1
 
 
-def made(**settings: str) -> Deepcam:
+def set_up(**settings: str) -> Deepcam:
     workload = Deepcam()
     workload.setup("smoke", "cpu", Regions(), {**FAST, **settings})
     return workload
 
 
 def test_in_bf16_the_logits_are_those_of_fp32_to_its_rounding() -> None:
-    """And a processor that has no such arithmetic is named in a doubt."""
-    workload = made(precision="bf16", steps="1", samples="1")
+    """A processor without bf16 arithmetic is named in a doubt."""
+    workload = set_up(precision="bf16", steps="1", samples="1")
     assert workload.run(Regions()).arithmetic == "bf16"
     assert [check for check in workload.verify() if not check.passed] == []
     codes = [doubt.code for doubt in workload.record().doubts]
@@ -62,16 +62,15 @@ def losses(workload: Deepcam) -> tuple[float, ...]:
 
 
 def test_a_run_is_the_same_again_and_marks_its_parts() -> None:
-    """Bit by bit, in one process and in a fresh one: a run begins from the weights of its seed.
-
-    Gradient accumulation has two passes a step.
+    """Equal bit by bit, in the first object and in a new one: a run begins from the weights of the
+    seed. With gradient accumulation a step has two passes.
     """
-    workload, regions = made(accumulate="2"), Regions()
+    workload, regions = set_up(accumulate="2"), Regions()
     work = workload.run(regions)
     assert regions == {"transfer": 1 + 4, "data": 4, "forward": 4, "backward": 4, "optimiser": 2}
     first = losses(workload)
     workload.run(Regions())
-    again = made(accumulate="2", recompute="true")
+    again = set_up(accumulate="2", recompute="true")
     assert again.run(Regions()) == work
     assert losses(workload) == losses(again) == first
     assert work.amount == 4
@@ -82,7 +81,7 @@ def test_a_run_is_the_same_again_and_marks_its_parts() -> None:
     record = workload.record()
     assert record.series[0].y == first
     assert 0 <= record.figures["held-out mean IoU"] <= 1
-    other = made(accumulate="2", seed="2", optimiser="lamb", precision="fp32")
+    other = set_up(accumulate="2", seed="2", optimiser="lamb", precision="fp32")
     assert other.run(Regions()).fingerprint != work.fingerprint
     assert (begun := losses(other)) != first
     other.run(Regions())
@@ -90,34 +89,34 @@ def test_a_run_is_the_same_again_and_marks_its_parts() -> None:
 
 
 def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
-    """Two runs of two steps, the second in a fresh process's place, train as one of four does; each
-    counts its own samples; inference takes the weights.
+    """Two runs of two steps, the second in a new object, train like one run of four steps. Every
+    run counts its own samples; inference takes the weights.
     """
     path = str(tmp_path / "state.pt")
-    whole = made(steps="4")
-    whole.run(Regions())
-    first = made(checkpoint=path)
+    uninterrupted = set_up(steps="4")
+    uninterrupted.run(Regions())
+    first = set_up(checkpoint=path)
     begun = first.run(Regions())
-    second = made(checkpoint=path)
+    second = set_up(checkpoint=path)
     went_on = second.run(Regions())
-    assert losses(second) == losses(whole)
+    assert losses(second) == losses(uninterrupted)
     assert begun.amount == went_on.amount == 2
     assert begun.fingerprint == went_on.fingerprint
     second.run(Regions())
     assert len(losses(second)) == 6
-    applied = made(mode="inference", checkpoint=path)
+    applied = set_up(mode="inference", checkpoint=path)
     work = applied.run(Regions())
     assert work.flops == 2 * cost.forward_flops(32 * 48)
-    assert torch.equal(applied._made().first.logits(0), second._made().first.logits(0))
+    assert torch.equal(applied._ready_team().first.logits(0), second._ready_team().first.logits(0))
     assert "held-out mean IoU" in applied.record().figures
     assert [check for check in applied.verify() if not check.passed] == []
     with pytest.raises(BadInput, match="other samples"):
-        made(checkpoint=path, seed="2")
+        set_up(checkpoint=path, seed="2")
     with pytest.raises(BadInput, match="was trained with adamw"):
-        made(checkpoint=path, optimiser="lamb")
-    slower = made(checkpoint=path, lr="1e-5", steps="1")
+        set_up(checkpoint=path, optimiser="lamb")
+    slower = set_up(checkpoint=path, lr="1e-5", steps="1")
     slower.run(Regions())
-    assert {group["lr"] for group in slower._made().first.optimiser.param_groups} == {1e-5}
+    assert {group["lr"] for group in slower._ready_team().first.optimiser.param_groups} == {1e-5}
     same, before = slower.record().progress, second.record().progress
     assert same is not None
     assert before is not None
@@ -128,14 +127,14 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_a_rehearsal_leaves_no_trace_and_a_budget_is_kept(tmp_path: Path) -> None:
-    """Before the first run, and between two: same losses and file as without.
+    """A rehearsal before the first run, and between two runs, changes neither losses nor file.
 
-    Three steps in runs of two are two runs.
+    Three steps in runs of two steps are two runs.
     """
     path = tmp_path / "state.pt"
     plain, rehearsed = (
-        made(checkpoint=str(tmp_path / "other.pt")),
-        made(checkpoint=str(path), total="3"),
+        set_up(checkpoint=str(tmp_path / "other.pt")),
+        set_up(checkpoint=str(path), total="3"),
     )
     for work, done in ((2, False), (1, True)):
         before = path.read_bytes() if path.exists() else None
@@ -149,41 +148,43 @@ def test_a_rehearsal_leaves_no_trace_and_a_budget_is_kept(tmp_path: Path) -> Non
     assert progress is not None
     assert (progress.first, progress.last) == (0, 3)
     with pytest.raises(BadInput, match="holds 3 steps, these are done"):
-        made(checkpoint=str(path), total="3")
+        set_up(checkpoint=str(path), total="3")
 
 
 def test_a_goal_ends_the_run_and_is_the_unit() -> None:
-    """A goal that anything reaches ends at the first look; one that nothing reaches fails its check
-    at the last step. Precision is not part of the problem.
+    """A goal that every network reaches ends the run at the first evaluation; an unreachable goal
+    fails the check at the last step. Precision is not part of the problem.
     """
-    easy = made(iou="0.01", every="1", steps="3")
+    easy = set_up(iou="0.01", every="1", steps="3")
     work = easy.run(Regions())
     assert work.unit == "training to IoU 0.01"
     assert [doubt.code for doubt in easy.record().doubts] == ["goal-trivial"]
     assert work.precision == "equal-accuracy"
     assert len(losses(easy)) == 1
     assert all(check.passed for check in easy.verify())
-    hard = made(iou="1", every="2", steps="2", precision="fp32")
+    hard = set_up(iou="1", every="2", steps="2", precision="fp32")
     assert hard.run(Regions()).fingerprint != work.fingerprint
     assert [check.passed for check in hard.verify() if "short of" in check.quantity] == [False]
     with torch.no_grad():
-        next(hard._made().first.network.parameters()).fill_(float("nan"))
+        next(hard._ready_team().first.network.parameters()).fill_(float("nan"))
     assert [
         check.value for check in hard.verify() if "weights" in check.quantity and not check.passed
     ] == [None]
 
 
 def test_poor_settings_are_taken_and_doubted() -> None:
-    """More processes than cores, and more samples in a step than there are."""
-    member = made(batch="3", samples="2")._made().first
-    told = record.Told(None, None, (0.0, 0.0), 6, 3.0, False, None, ranks=len(cpus()) + 1)
-    assert [doubt.code for doubt in record.record(member, told).doubts] == [
+    """More processes than cores, and more samples in a step than the training set has."""
+    member = set_up(batch="3", samples="2")._ready_team().first
+    outcome = record.TrainingOutcome(
+        None, None, (0.0, 0.0), 6, 3.0, False, None, ranks=len(cpus()) + 1
+    )
+    assert [doubt.code for doubt in record.record(member, outcome).doubts] == [
         "crowded",
         "samples-repeat",
     ]
     assert (
         record.record(
-            made(batch="2", samples="2")._made().first, told._replace(ranks=len(cpus()))
+            set_up(batch="2", samples="2")._ready_team().first, outcome._replace(ranks=len(cpus()))
         ).doubts
         == ()
     )
@@ -192,13 +193,13 @@ def test_poor_settings_are_taken_and_doubted() -> None:
 def test_a_training_that_diverges_is_a_failed_check_and_writes_no_checkpoint(
     tmp_path: Path,
 ) -> None:
-    wild = made()
-    next(iter(wild._made().first.start.values())).fill_(float("nan"))
+    wild = set_up()
+    next(iter(wild._ready_team().first.start.values())).fill_(float("nan"))
     wild.run(Regions())
     assert [check.value for check in wild.verify() if "weights" in check.quantity] == [None]
     assert wild.record().series[0].y == (None, None)
-    saved = made(checkpoint=str(tmp_path / "state.pt"), steps="1")
-    next(iter(saved._made().first.start.values())).fill_(float("nan"))
+    saved = set_up(checkpoint=str(tmp_path / "state.pt"), steps="1")
+    next(iter(saved._ready_team().first.start.values())).fill_(float("nan"))
     with pytest.raises(BadInput, match=r"diverged by step 1: .* was not written"):
         saved.run(Regions())
     assert not list(tmp_path.iterdir())
@@ -206,7 +207,7 @@ def test_a_training_that_diverges_is_a_failed_check_and_writes_no_checkpoint(
 
 def test_own_data_is_trained_on(tmp_path: Path) -> None:
     write_cam5(tmp_path, 80, 96)
-    workload = made(data=str(tmp_path), batch="2")
+    workload = set_up(data=str(tmp_path), batch="2")
     assert workload.run(Regions()).amount == 4
     assert "CAM5" in workload.record().notes[0]
 
@@ -233,20 +234,20 @@ def test_own_data_is_trained_on(tmp_path: Path) -> None:
 )
 def test_settings_that_do_not_go_together_are_one_line(settings: dict[str, str]) -> None:
     with pytest.raises(BadInput) as caught:
-        made(**settings)
+        set_up(**settings)
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "state.pt").write_text("not one")
-    with pytest.raises(BadInput, match="no checkpoint"):
-        made(checkpoint=str(tmp_path / "state.pt"))
+    with pytest.raises(BadInput, match="not a checkpoint"):
+        set_up(checkpoint=str(tmp_path / "state.pt"))
 
 
 def test_iou_is_over_all_pixels_and_the_baseline_finds_only_background() -> None:
-    """Worked by hand: 90 background of which 5 are called river, 4 cyclone all missed, 6 river all
-    hit.
+    """Worked by hand: of 90 background pixels 5 are called river; 4 cyclone pixels are missed; 6
+    river pixels are found.
     """
     counts = torch.tensor([[85, 0, 5], [4, 0, 0], [0, 0, 6]])
     assert quality.class_iou(counts) == (85 / 94, 0.0, 6 / 11)
@@ -255,14 +256,14 @@ def test_iou_is_over_all_pixels_and_the_baseline_finds_only_background() -> None
 
 
 def test_a_small_picture_is_drawn_larger() -> None:
-    """Three panels of a 32 x 48 field would be a stamp: each pixel is drawn as 6 x 6."""
+    """Three panels of a 32 x 48 field would be tiny: a pixel is drawn as 6 x 6."""
     field, label = np.zeros((32, 48), np.float32), np.zeros((32, 48), np.uint8)
     assert picture.panels(field, label, label).shape == (6 * 32, 6 * (3 * 48 + 2 * picture.GAP))
 
 
 def test_the_picture_is_a_png_that_keeps_rare_pixels() -> None:
-    """Signature, checksums and size as the standard asks; one cyclone pixel in a field four times
-    as wide as a panel is still there, at its place, north up.
+    """Signature, checksums and size follow the standard. A single cyclone pixel in a field four
+    times as wide as a panel is still visible, at its place, north up.
     """
     field = np.random.Generator(np.random.Philox(1)).standard_normal((768, 1152)).astype(np.float32)
     label = np.zeros((768, 1152), np.uint8)

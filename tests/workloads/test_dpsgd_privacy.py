@@ -10,9 +10,10 @@ import pytest
 from energybench.errors import BadInput
 from energybench_workloads.dpsgd import privacy
 from energybench_workloads.dpsgd.data import examples as digits
+from energybench_workloads.dpsgd.doubts import of_privacy as doubts
 from energybench_workloads.dpsgd.record import record
 from energybench_workloads.dpsgd.spec import read
-from energybench_workloads.dpsgd.statement import doubts, statement
+from energybench_workloads.dpsgd.statement import statement
 from energybench_workloads.dpsgd.studies import plan
 from energybench_workloads.dpsgd.training import Trained
 

@@ -45,7 +45,7 @@ def made(size: str = "smoke", **settings: str) -> Dpsgd:
 
 
 def weights(workload: Dpsgd) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in workload._made().network.parameters()])
+    return torch.cat([p.detach().flatten() for p in workload._prepared().network.parameters()])
 
 
 def failed(workload: Dpsgd) -> list[str]:
@@ -107,7 +107,7 @@ def test_plain_training_is_sgd_by_hand() -> None:
     """
     workload = made(mode="plain", lr="0.2", momentum="0.9", physical="200")
     workload.run(Regions())
-    training = workload._made()
+    training = workload._prepared()
     network = checks.fresh(workload._spec, training)
     network.load_state_dict(training.start)
     optimiser = torch.optim.SGD(network.parameters(), 0.2, 0.9)
@@ -115,7 +115,7 @@ def test_plain_training_is_sgd_by_hand() -> None:
         rows = drawn(workload._spec, step)
         loss = (
             torch.nn.functional.cross_entropy(
-                network(training.held.x[rows]), training.held.y[rows], reduction="sum"
+                network(training.data.x[rows]), training.data.y[rows], reduction="sum"
             )
             / 24
         )
@@ -145,7 +145,7 @@ def test_users_are_clipped_whole(mode: str) -> None:
 def test_checks_find_a_mechanism_that_does_not_clip_or_adds_too_little_noise() -> None:
     workload = made(clip="0.1")
     workload.run(Regions())
-    training = workload._made()
+    training = workload._prepared()
     training.spec = training.spec._replace(clip=0.05, noise=1.3)
     quantities = {check.quantity.split(",")[0]: check.passed for check in checks.private(training)}
     assert quantities["norm of a unit's clipped gradient"] is False
@@ -178,7 +178,7 @@ def test_a_checkpoint_is_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="another noise"):
         made(checkpoint=path, noise="2")
     (tmp_path / "other.pt").write_text("not one")
-    with pytest.raises(BadInput, match="no checkpoint"):
+    with pytest.raises(BadInput, match="not a checkpoint"):
         made(checkpoint=str(tmp_path / "other.pt"))
 
 
@@ -338,7 +338,7 @@ def test_what_cannot_be_private_or_done_is_one_line(settings: dict[str, str], sa
 @pytest.mark.parametrize(
     ("size", "settings", "says"),
     [
-        ("text", {"data": "digits"}, "makes itself"),
+        ("text", {"data": "digits"}, "made from the seed"),
         ("text", {"mode": "plain", "norm": "batch"}, "LayerNorm"),
         ("conv6", {"data": "digits"}, "28 x 28"),
     ],
@@ -376,7 +376,7 @@ def test_labels_out_of_range_are_refused_and_own_data_is_trained_on(
     for name, why in (
         ("complex.npz", "complex"),
         ("objects.npz", "Python objects"),
-        ("one.npy", "no .npz file"),
+        ("one.npy", "not an .npz file"),
         ("half.npz", "y is not"),
     ):
         with pytest.raises(BadInput, match=why):

@@ -78,7 +78,7 @@ def test_work_is_the_same_whatever_size_was_the_fastest() -> None:
     ("size", "settings", "said"),
     [
         ("fp32", {"mib": "64"}, "size read"),
-        ("read", {"n": "64"}, "no setting of size read"),
+        ("read", {"n": "64"}, "not a setting of size read"),
         ("read", {"kernel": "fast"}, "auto, compiled, torch"),
         ("read", {"mib": "1000000"}, "GiB"),
     ],

@@ -1,4 +1,4 @@
-"""The heat bath against what is known of pure SU(3) gauge theory."""
+"""The heat bath against known results of pure SU(3) gauge theory."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def test_plaquette(beta: float, expected: float, within: float) -> None:
     1983, ch. 10); at 6.0 the continuum of published values is 0.5937 in infinite volume, a little
     more on 4⁴.
     """
-    thin, seen = cold(), []
+    thin, plaquettes = cold(), []
     for sweep in range(50):
         heatbath.thermalise(thin, LATTICE, beta, 1, 100 + sweep)
-        seen.append(gauge.plaquette(thin))
-    assert abs(sum(seen[15:]) / len(seen[15:]) - expected) < within
+        plaquettes.append(gauge.plaquette(thin))
+    assert abs(sum(plaquettes[15:]) / len(plaquettes[15:]) - expected) < within
 
 
 def test_links_stay_special_unitary() -> None:

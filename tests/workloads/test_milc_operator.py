@@ -15,13 +15,11 @@ from energybench_workloads.milc.lattice import HOPS, Lattice, neighbour, paritie
 from energybench_workloads.milc.layout import Lanes, choose
 from energybench_workloads.milc.operator import Format, NormalOperator, Slab, fold
 
-UNEVEN = Lattice(
-    4, 6, 8, 10
-)  # four different extents, so that no two axes can be mistaken for each other
+UNEVEN = Lattice(4, 6, 8, 10)  # four different extents: an exchange of two axes shows
 MASS = 0.05
 FORMS: tuple[Format, ...] = ("fp64", "fp32", "bf16", "int16")
-# of identities: rounding over a few hundred operations; links in 16 bits are off by 2^-9 of
-# themselves, or by 2^-16 of their block's largest
+# Tolerances of identities: rounding over a few hundred operations; 16-bit links have relative
+# errors of 2^-9 (bf16), or errors of 2^-16 of the largest link in the block (int16)
 IDENTITY = {"fp64": 1e-12, "fp32": 3e-6, "bf16": 1e-2, "int16": 3e-4}
 
 
@@ -36,7 +34,7 @@ def links(thin: torch.Tensor) -> gauge.Links:
 
 
 def site_loop(links: gauge.Links, v: np.ndarray) -> np.ndarray:
-    """D v from its definition, one site and one hop at a time; v: [t, z, y, x, 3]."""
+    """D v from the definition, one site and one hop at a time; v: [t, z, y, x, 3]."""
     fat, long = links.fat.numpy(), links.long.numpy()
     out = np.zeros_like(v)
     extents = v.shape[:4]
@@ -57,8 +55,8 @@ def site_loop(links: gauge.Links, v: np.ndarray) -> np.ndarray:
 
 
 def test_both_implementations_equal_the_site_loop() -> None:
-    """On 4x4x4x6, the smallest kind of lattice on which three hops still lead to a site of their
-    own and wrap once at most.
+    """On 4x4x4x6: with a smaller extent three hops would wrap twice, or end on the site of a
+    different hop.
     """
     lattice = Lattice(4, 4, 4, 6)
     links = gauge.smear(gauge.random_links(lattice, 5, 0.65))
@@ -69,12 +67,10 @@ def test_both_implementations_equal_the_site_loop() -> None:
     for parity in (0, 1):
         hopping = fold(slab, links, parity)
         flat = torch.zeros(slab.lanes.buffer_rows * slab.lanes.row_reals, dtype=torch.float64)
-        own, out = (
-            flat.view(-1, 3, 2, slab.lanes.width)[1:-1],
-            torch.empty((slab.lanes.rows, 3, 2, slab.lanes.width), dtype=torch.float64),
-        )
+        interior = flat.view(-1, 3, 2, slab.lanes.width)[1:-1]
+        out = torch.empty((slab.lanes.rows, 3, 2, slab.lanes.width), dtype=torch.float64)
         source = torch.view_as_real(v.reshape(-1, 3)[torch.from_numpy(sites(lattice, 1 - parity))])
-        own.copy_(source[slab.natural(1 - parity)].permute(0, 2, 3, 1))
+        interior.copy_(source[slab.natural(1 - parity)].permute(0, 2, 3, 1))
         kernels("cpu", "eager").hop(hopping.links, None, flat, hopping.where, planes(out))
         here = expected.reshape(-1, 3)[torch.from_numpy(sites(lattice, parity))][
             slab.natural(parity)
@@ -88,8 +84,8 @@ LATTICES = (UNEVEN, Lattice(4, 6, 10, 12), Lattice(6, 6, 6, 12), Lattice(4, 4, 8
 @pytest.mark.parametrize("lattice", LATTICES, ids=lambda lattice: lattice.name)
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16, 32])
 def test_every_cut_is_the_same_operator(lattice: Lattice, lanes: int) -> None:
-    """Sub-lattices of even and odd extents, hops that cross one or more of them, x cut or not: all
-    equal the second implementation.
+    """Sub-lattices of even and odd extents, hops across one or more sub-lattices, x cut or not: the
+    operator equals the reference.
     """
     thin = gauge.random_links(lattice, 7, 0.65)
     links, v = gauge.smear(thin), checks.vector(lattice.half, 3, 1)
@@ -102,9 +98,7 @@ def test_every_cut_is_the_same_operator(lattice: Lattice, lanes: int) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_compiled_kernels_equal_eager_ones(links: gauge.Links, form: Format) -> None:
-    """What torch.compile makes of the kernels computes what they say, in every format, up to the
-    order of a sum.
-    """
+    """Compiled and eager kernels give equal results in every format, up to the order of a sum."""
     v = checks.vector(UNEVEN.half, 3, 1)
     eager = checks.small(UNEVEN, links, MASS, form)
     compiled = NormalOperator(
@@ -117,7 +111,7 @@ def test_compiled_kernels_equal_eager_ones(links: gauge.Links, form: Format) -> 
 
 
 def test_lanes_of_the_named_sizes() -> None:
-    """All sixteen lanes on every named lattice; 18 is cut into odd halves."""
+    """Every named lattice has sixteen lanes; an extent of 18 is cut into odd halves."""
     assert choose(Lattice(18, 18, 18, 36), 16) == Lanes(Lattice(18, 18, 18, 36), (1, 2, 2, 4))
     for extents in (
         (16,) * 4,
@@ -154,23 +148,19 @@ def test_dirac_operator_is_anti_hermitian(links: gauge.Links) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_hermiticity(links: gauge.Links, form: Format) -> None:
-    """In 16 bits too: backward links are the same numbers as the forward ones they mirror, or of
-    another block's scale.
-    """
+    """In 16 bits too: a backward link is the mirrored forward link, in bf16 with equal numbers."""
     operator = checks.small(UNEVEN, links, MASS, form)
-    if (
-        form == "int16"
-        # each block of links is rounded by its own scale, so a link and its mirror differ by a
-        # rounding of 2^-16
-    ):
-        assert checks.hermiticity(operator, 1) < 1e-5
-        return
-    assert checks.hermiticity(operator, 1) < checks.hermiticity_tolerance(operator)
+    tolerance = checks.hermiticity_tolerance(operator)
+    if form == "int16":
+        # The scales of two blocks differ, so a link and the mirrored link differ by a rounding of
+        # 2^-16
+        tolerance = 1e-5
+    assert checks.hermiticity(operator, 1) < tolerance
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_free_field_eigenvalues(form: Format) -> None:
-    """4 sum (c1 sin p + c3 sin 3p)² on plane waves, the lowest momenta and some from the middle and
+    """4 sum (c1 sin p + c3 sin 3p)² on plane waves, with momenta from the beginning, the middle and
     the end of the zone.
     """
     momenta = ((0, 0, 0, 0), (1, 0, 0, 0), (0, 2, 0, 4), (1, 2, 3, 1), (3, 5, 7, 9), (2, 3, 4, 5))
@@ -178,8 +168,8 @@ def test_free_field_eigenvalues(form: Format) -> None:
 
 
 def test_naik_improvement() -> None:
-    """c1 sin p + c3 sin 3p = p + O(p^5): the lattice artefact of order p³ is gone, which a wrong
-    coefficient would bring back.
+    """c1 sin p + c3 sin 3p = p + O(p^5): a wrong coefficient would leave a lattice artefact of
+    order p³.
     """
     p = 0.01
     assert abs(C1 * math.sin(p) + C3 * math.sin(3 * p) - p) < 2 * p**5
@@ -201,8 +191,8 @@ def test_links_are_special_unitary(thin: torch.Tensor) -> None:
 
 
 def test_exponential_equals_matrix_exp() -> None:
-    """The largest coefficients that the largest spread allows, built from the Gell-Mann matrices
-    one by one.
+    """With the largest coefficients of the largest spread, built from the Gell-Mann matrices one by
+    one.
     """
     w = torch.tensor(
         [[0.3, -1.0, 0.5, 0.2, -0.7, 1.1, 0.4, -0.9], [3**0.5] * 8], dtype=torch.float64
@@ -226,7 +216,7 @@ def test_exponential_equals_matrix_exp() -> None:
 
 
 def test_fat_and_naik_links_of_one_site(thin: torch.Tensor, links: gauge.Links) -> None:
-    """One link of each kind from its definition: six staples, and the product of three thin links."""
+    """A fat link from six staples, and a Naik link as the product of three thin links."""
     u = thin.numpy()
 
     def at(mu: int, *site: int) -> np.ndarray:
@@ -247,8 +237,8 @@ def test_fat_and_naik_links_of_one_site(thin: torch.Tensor, links: gauge.Links) 
 
 
 def test_antiperiodic_in_time() -> None:
-    """On unit links, D on a constant vector is 0 inside, where forward and backward cancel; at the
-    time boundary both add up: ∓2 (c1 + c3), ∓2 c3.
+    """On unit links, D on a constant vector is 0 inside, where forward and backward hops cancel; at
+    the time boundary the hops add up: ∓2 (c1 + c3), ∓2 c3.
     """
     unit = torch.eye(3, dtype=torch.complex128).expand(4, *UNEVEN.shape, 3, 3)
     links = gauge.smear(unit)

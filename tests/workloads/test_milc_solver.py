@@ -1,6 +1,4 @@
-"""Conjugate gradient against a dense solve, against itself in other precisions, and when it cannot
-succeed.
-"""
+"""Conjugate gradient against a dense solve, in several precisions, and without success."""
 
 from __future__ import annotations
 
@@ -26,9 +24,9 @@ def problem() -> tuple[gauge.Links, NormalOperator, torch.Tensor]:
 def solved(
     high: NormalOperator, low: NormalOperator, b: torch.Tensor, tolerance: float, most: int = 2000
 ) -> tuple[Solution, torch.Tensor]:
-    """A solve, and its x on the whole lattice in natural order."""
-    found = conjugate_gradient(Problem(high, low, high.gather(b)), tolerance, most)
-    return found, high.scatter(found.x, torch.empty_like(b))
+    """A solve, and the solution x in natural order."""
+    solution = conjugate_gradient(Problem(high, low, high.gather(b)), tolerance, most)
+    return solution, high.scatter(solution.x, torch.empty_like(b))
 
 
 def relative(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -49,8 +47,8 @@ def test_equals_a_dense_solve() -> None:
     eigenvalues = torch.linalg.eigvalsh(dense)
     assert float(eigenvalues.min()) >= 4 * MASS**2
     exact = torch.linalg.solve(dense, b.reshape(-1)).reshape(-1, 3)
-    found, x = solved(operator, operator, b, 1e-12)
-    assert found.residual <= 1e-12
+    solution, x = solved(operator, operator, b, 1e-12)
+    assert solution.residual <= 1e-12
     assert relative(x, exact) < 1e-12 * float(eigenvalues.max() / eigenvalues.min())
 
 
@@ -79,7 +77,7 @@ def test_solution_solves_the_dirac_equation(
 def test_mixed_equals_fp64(
     problem: tuple[gauge.Links, NormalOperator, torch.Tensor], form: Format, more: float
 ) -> None:
-    """Iterations in fp32 or with 16-bit links, residual to 1e-10 in fp64, at not many more
+    """Iterations in fp32 or with 16-bit links reach a residual of 1e-10 in fp64, with not many more
     iterations.
     """
     links, operator, b = problem
@@ -91,7 +89,7 @@ def test_mixed_equals_fp64(
     assert mixed.iterations <= more * plain.iterations
 
 
-def test_fp32_alone_notices_that_it_stands_still(
+def test_fp32_alone_ends_when_the_residual_stalls(
     problem: tuple[gauge.Links, NormalOperator, torch.Tensor],
 ) -> None:
     _, operator, b = problem
@@ -105,10 +103,10 @@ def test_a_start_near_the_solution_saves_iterations(
     problem: tuple[gauge.Links, NormalOperator, torch.Tensor],
 ) -> None:
     _, operator, b = problem
-    own = operator.gather(b)
-    cold = conjugate_gradient(Problem(operator, operator, own), 1e-10, 2000)
-    rough = conjugate_gradient(Problem(operator, operator, own), 1e-5, 2000)
-    warm = conjugate_gradient(Problem(operator, operator, own), 1e-10, 2000, rough.x)
+    rows = operator.gather(b)
+    cold = conjugate_gradient(Problem(operator, operator, rows), 1e-10, 2000)
+    rough = conjugate_gradient(Problem(operator, operator, rows), 1e-5, 2000)
+    warm = conjugate_gradient(Problem(operator, operator, rows), 1e-10, 2000, rough.x)
     assert warm.residual <= 1e-10
     assert warm.iterations < cold.iterations
 
@@ -116,7 +114,7 @@ def test_a_start_near_the_solution_saves_iterations(
 def test_multi_shift_equals_one_solve_each(
     problem: tuple[gauge.Links, NormalOperator, torch.Tensor],
 ) -> None:
-    """All shifted systems in the iterations of the hardest, each as good as a solve of its own."""
+    """The iterations of the hardest system solve every shifted system as well as a solve alone."""
     links, operator, b = problem
     shifts = (0.0, 0.01, 0.1, 1.0, 10.0)
     family = multi_shift(operator, operator.gather(b), shifts, 1e-11, 2000)
@@ -147,14 +145,14 @@ def test_gauge_transformation_transforms_the_solution() -> None:
     assert relative(x_g, (g_even @ x[..., None])[..., 0]) < 1e-9
 
 
-def test_stops_at_the_limit_with_the_residual_it_has(
+def test_a_solve_that_stops_at_the_limit_states_its_residual(
     problem: tuple[gauge.Links, NormalOperator, torch.Tensor],
 ) -> None:
     links, operator, b = problem
-    found, x = solved(operator, operator, b, 1e-10, 7)
-    assert found.iterations == 7
-    assert found.residual > 1e-10
-    assert found.residual == pytest.approx(
+    solution, x = solved(operator, operator, b, 1e-10, 7)
+    assert solution.iterations == 7
+    assert solution.residual > 1e-10
+    assert solution.residual == pytest.approx(
         checks.true_residual(LATTICE, links, MASS, b, x), rel=1e-10
     )
 
@@ -163,10 +161,10 @@ def test_stops_at_the_limit_with_the_residual_it_has(
 def test_a_nan_ends_the_solve_soon(
     problem: tuple[gauge.Links, NormalOperator, torch.Tensor], parity: str
 ) -> None:
-    """Not after thousands of iterations that help nothing."""
+    """Without thousands of useless iterations."""
     _, operator, b = problem
     broken = operator.to(CPU, "fp32")
     getattr(broken, parity).links[1, 7, 1] = torch.nan
-    found, _ = solved(operator, broken, b, 1e-10)
-    assert found.iterations < 10
-    assert not found.residual <= 1e-10
+    solution, _ = solved(operator, broken, b, 1e-10)
+    assert solution.iterations < 10
+    assert not solution.residual <= 1e-10

@@ -1,4 +1,4 @@
-"""Several processes on one lattice: real ones, joined by gloo."""
+"""Several real processes on one lattice, joined by gloo."""
 
 from __future__ import annotations
 
@@ -18,14 +18,11 @@ import torch
 
 from energybench.errors import BadInput
 from energybench_workloads.milc import Milc
-from energybench_workloads.milc.team import cpu_list, numa_domains
+from energybench_workloads.milc.devices import cpu_list, devices, numa_domains
+from energybench_workloads.milc.lattice import SIZES
 
-SETTINGS = {
-    "threads": "1",
-    "kernels": "eager",
-    "lattice": "4x4x4x16",
-    "mass": "0.1",
-}  # heavier than by default: a third of the iterations
+# A larger mass than by default: a third of the iterations
+SETTINGS = {"threads": "1", "kernels": "eager", "lattice": "4x4x4x16", "mass": "0.1"}
 
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
@@ -33,7 +30,7 @@ def region(label: str) -> contextlib.AbstractContextManager[None]:
 
 
 @contextlib.contextmanager
-def made(**settings: str) -> Iterator[Milc]:
+def set_up(**settings: str) -> Iterator[Milc]:
     workload = Milc()
     workload.setup("smoke", "cpu", region, {**SETTINGS, **settings})
     try:
@@ -43,7 +40,7 @@ def made(**settings: str) -> Iterator[Milc]:
 
 
 def iterate(workload: Milc, iterations: int) -> torch.Tensor:
-    """x after so many iterations."""
+    """x after a number of iterations."""
     assert workload._team is not None
     assert workload._problem is not None
     workload._team.solve(region, iterations)
@@ -52,32 +49,32 @@ def iterate(workload: Milc, iterations: int) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def alone() -> Iterator[Milc]:
-    with made() as workload:
+    with set_up() as workload:
         yield workload
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_processes_give_one_processs_iterates(alone: Milc, ranks: int) -> None:
-    """In fp64 to 1e-12 at every stage of the solve, its end included; and the result passes all
-    checks, hermiticity over all processes too.
+    """In fp64 to 1e-12 at every stage of the solve, the end included. The result passes the checks,
+    with hermiticity over the processes together.
     """
-    with made(ranks=str(ranks)) as workload:
+    with set_up(ranks=str(ranks)) as workload:
         for iterations in (1, 2, 10, 100, 20_000):
             expected = iterate(alone, iterations)
-            found = iterate(workload, iterations)
-            assert float((found - expected).norm() / expected.norm()) < 1e-12
+            actual = iterate(workload, iterations)
+            assert float((actual - expected).norm() / expected.norm()) < 1e-12
         workload.run(region)
         assert [check for check in workload.verify() if not check.passed] == []
 
 
 def test_mixed_precision_and_shifts_over_two_processes() -> None:
-    with made(ranks="2", precision="mixed", inner="int16", shifts="3") as workload:
+    with set_up(ranks="2", precision="mixed", inner="int16", shifts="3") as workload:
         workload.run(region)
         assert [check for check in workload.verify() if not check.passed] == []
 
 
 def test_the_other_processes_end_with_the_first() -> None:
-    with made(ranks="2") as workload:
+    with set_up(ranks="2") as workload:
         assert workload._team is not None
         others = list(workload._team._processes)
         assert all(process.is_alive() for process in others)
@@ -85,7 +82,7 @@ def test_the_other_processes_end_with_the_first() -> None:
 
 
 def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
-    """In the middle of a solve, when nobody reads their pipes."""
+    """In the middle of a solve, when nobody reads the pipes."""
     code = (
         "import contextlib, multiprocessing, os, signal, threading\n"
         "from energybench.plugins import load\n"
@@ -101,10 +98,11 @@ def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "solve.py"
         script.write_text(code)
-        mine = {**os.environ, "TMPDIR": folder}  # a killed process clears nothing away
+        # a killed process does not remove its temporary files
+        environment = {**os.environ, "TMPDIR": folder}
         done = subprocess.run(
             [sys.executable, str(script)],
-            env=mine,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -115,20 +113,17 @@ def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
     others = [int(pid) for pid in done.stdout.split()]
     assert others
     until = time.monotonic() + 5
-    while time.monotonic() < until and any(
-        psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-        for pid in others
-    ):
+    while time.monotonic() < until and any(runs(pid) for pid in others):
         time.sleep(0.05)
-    assert not [
-        pid
-        for pid in others
-        if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    ]
+    assert not [pid for pid in others if runs(pid)]
 
 
-def test_a_process_that_dies_is_said_and_not_waited_for() -> None:
-    with made(ranks="2") as workload:
+def runs(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_process_that_dies_is_an_error_and_not_waited_for() -> None:
+    with set_up(ranks="2") as workload:
         assert workload._team is not None
         workload._team._processes[0].kill()
         workload._team._processes[0].join()
@@ -141,8 +136,14 @@ def test_time_that_cannot_be_shared_evenly_is_refused() -> None:
         Milc().setup("smoke", "cpu", region, {**SETTINGS, "ranks": "8"})
 
 
+def test_several_ranks_on_one_gpu_are_refused() -> None:
+    """Refused before any process starts, and without asking the GPU."""
+    with pytest.raises(BadInput, match="ranks=2: cuda:0 is one GPU"):
+        devices(torch.device("cuda:0"), 2, SIZES["smoke"])
+
+
 def test_numa_domains(tmp_path: Path) -> None:
-    """One process a domain by default; CPUs that this process may not use are none of it."""
+    """CPUs that this process may not use are left out, and so are domains without usable CPUs."""
     (allowed,) = numa_domains(tmp_path)
     for i, text in enumerate((f"{allowed[0]}\n", f"{allowed[-1]},4090-4095\n", "4000-4001\n")):
         (tmp_path / f"node{i}").mkdir()

@@ -38,7 +38,8 @@ def test_sdpa_offers_studies_and_counts_memory() -> None:
     assert set(Sdpa().studies) == {"kernel", "model"}
 
 
-# ---------------------------------------------------------------- mistakes of public scripts, not repeated
+# ---------------------------------------------------------------- mistakes of public scripts, not
+# repeated
 
 
 def test_head_dim_8_is_there() -> None:
@@ -262,7 +263,7 @@ QUICK = ("--idle", "0", "--repeats", "2", "--min-window", "0.01", "--max-warm-up
 
 
 def measured(folder: Path, *arguments: str) -> Any:
-    ran = energybench("run", "sdpa", "--json", *arguments, *QUICK, cwd=folder, timeout=280)
+    ran = energybench("study", "sdpa", "--json", *arguments, *QUICK, cwd=folder, timeout=280)
     assert ran.code == 0, ran.err
     return ran.json
 
@@ -271,9 +272,7 @@ def test_a_few_cells(tmp_path: Path) -> None:
     """Time, memory, energy, check and ratio of every cell; head dim 8; the backend that is not
     here.
     """
-    found = measured(
-        tmp_path, "--study", "kernel", "--set", "seq=64", "--set", "mode=forward,training", *TINY
-    )
+    found = measured(tmp_path, "kernel", "--set", "seq=64", "--set", "mode=forward,training", *TINY)
     assert [cell["cell"]["at"]["head_dim"] for cell in found["cells"]] == [8, 16, 8, 16]
     for cell in found["cells"]:
         assert [run["variant"] for run in cell["runs"]] == ["eager", "flash"]
@@ -307,7 +306,7 @@ def test_a_size_that_cannot_fit_is_a_result(tmp_path: Path) -> None:
         "--set",
         "backend=math",
     )
-    found = measured(tmp_path, "--study", "kernel", *sizes, "--set", "threads=1")
+    found = measured(tmp_path, "kernel", *sizes, "--set", "threads=1")
     small, large = found["cells"]
     assert [run["state"] for run in small["runs"]] == ["measured", "measured"]
     assert [run["state"] for run in large["runs"]] == ["does-not-fit", "does-not-fit"]

@@ -1,4 +1,4 @@
-"""The helpers that every workload stands on."""
+"""Helpers of every workload: inputs, fingerprints, checks, settings and devices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 
 from energybench.errors import BadInput
 from energybench_workloads.common import (
-    Settings,
     checked,
     fingerprint,
     has_huge_pages,
@@ -21,11 +20,12 @@ from energybench_workloads.common import (
     torch_device,
     uniforms,
 )
+from energybench_workloads.settings import Settings
 
 
 def test_uniforms_are_the_same_everywhere() -> None:
-    """Golden words of Philox 4x64: a second machine, or a later NumPy, that draws others would be
-    solving another problem.
+    """Golden words of Philox 4x64: a second machine, or a later NumPy, with different words would
+    solve a different problem.
     """
     assert [value.hex() for value in uniforms(1, 2, 3)] == [
         "0x1.3cbd0c4ed54dap-2",
@@ -50,7 +50,7 @@ def test_digest_is_that_of_the_bytes_drawn() -> None:
 
 
 def test_normals_are_standard() -> None:
-    """Mean and variance within four standard errors, and no infinity where u = 0."""
+    """Mean and variance within four standard errors, and no infinity for u = 0."""
     values = normals(1, 1, 40_001)
     assert len(values) == 40_001
     assert abs(values.mean()) < 4 / 200
@@ -65,7 +65,7 @@ def test_fingerprint_knows_only_the_problem() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_not_finite_has_no_value_and_fails(value: float) -> None:
+def test_a_value_that_is_not_finite_fails_and_is_recorded_as_none(value: float) -> None:
     result = checked("q", value, 1.0)
     assert result.value is None
     assert not result.passed
@@ -83,8 +83,8 @@ def test_short(value: float, text: str) -> None:
     assert short(value) == text
 
 
-def read(given: dict[str, str]) -> tuple[int, float, bool]:
-    settings = Settings(given, ("n", "m", "f"))
+def read(texts: dict[str, str]) -> tuple[int, float, bool]:
+    settings = Settings(texts, ("n", "m", "f"))
     return settings.whole("n", 1, 1, 9), settings.number("m", 0.5, 0, 1), settings.flag("f", True)
 
 
@@ -126,8 +126,8 @@ def test_cuda_without_a_gpu_is_bad_input() -> None:
         torch_device("cuda")
 
 
-def test_missing_torch_is_bad_input_with_the_command_that_mends_it() -> None:
-    """In a process of its own, where importing torch fails as it does without the extra."""
+def test_missing_torch_is_bad_input_with_the_command_that_installs_torch() -> None:
+    """In a separate process, in which importing torch fails as without the extra."""
     code = """
 import contextlib, sys
 sys.modules["torch"] = None
@@ -145,7 +145,7 @@ for name in ("milc", "sdpa"):
 
 
 @pytest.mark.parametrize(
-    ("mode", "asked", "has"),
+    ("mode", "request", "has"),
     [
         ("[always] madvise never", "0", True),
         ("always [madvise] never", "1", True),
@@ -153,12 +153,12 @@ for name in ("milc", "sdpa"):
         ("always madvise [never]", "1", False),
     ],
 )
-def test_huge_pages_are_said_where_torch_asks_and_the_kernel_gives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, asked: str, has: bool
+def test_huge_pages_are_reported_if_torch_asks_and_the_kernel_grants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, request: str, has: bool
 ) -> None:
     folder = tmp_path / "sys/kernel/mm/transparent_hugepage"
     folder.mkdir(parents=True)
     (folder / "enabled").write_text(mode)
-    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", asked)
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", request)
     assert has_huge_pages(tmp_path) is has
     assert not has_huge_pages(tmp_path / "elsewhere")

@@ -1,8 +1,8 @@
-"""Judging a decoder: against the same model in float64, whole where that is small, else its first
-layers on a few sequences.
+"""Judging a decoder against the same model in float64: a small model as a whole, a large model by
+its first layers on a few sequences.
 
-Its attention is written out here: transformers' own eager one computes the softmax in float32
-whatever the model's dtype.
+The float64 attention is written out here: transformers' own eager attention computes the softmax in
+float32, whatever the model's dtype.
 """
 
 from __future__ import annotations
@@ -20,24 +20,23 @@ from energybench_workloads.decoder.shapes import Shape
 if TYPE_CHECKING:
     import torch
 
-# Largest relative errors, of logits to the largest logit and of gradients in the L2 norm: seen up
-# to a tenth of these. What a check must catch (a wrong mask, scale, padding or gradient) changes
-# logits by percents and gradients by tens of percents.
+# Largest relative errors, of logits to the largest logit and of gradients in the L2 norm; errors up
+# to a tenth of these limits have been seen. The faults to catch (a wrong mask, scale, padding or
+# gradient) change logits by percents and gradients by tens of percents.
 LOGITS = {"fp32": 1e-4, "bf16": 5e-2, "fp16": 1e-2}
 GRADIENTS = {"fp32": 1e-3, "bf16": 2e-1, "fp16": 5e-2}
-SHORT = {
-    "fp32": 1e-4,
-    "bf16": 5e-2,
-    "fp16": 1e-2,
-}  # of a greedy token's logit from the largest, over the spread of that position's logits
+# Distance of a greedy token's logit from the largest logit, over the spread of logits at the
+# position
+SHORT = {"fp32": 1e-4, "bf16": 5e-2, "fp16": 1e-2}
 _EXACT = "energybench_float64"
-_WHOLE = 0.25  # of the free memory that a float64 copy may take
-_LAYERS = 2  # of a model that is too large for that
+_WHOLE = 0.25  # share of the free memory that a float64 copy may take
+_LAYERS = 2  # layers compared of a larger model
 
 
 class Reference(NamedTuple):
-    """The float64 model, and the working one that it is compared with: the model that was timed, or
-    its first layers.
+    """The float64 model, and the working model to compare: the timed model, or its first layers.
+
+    whole  whether every layer is compared
     """
 
     model: Any
@@ -61,18 +60,18 @@ def reference(
     attention: str,
     dtype: torch.dtype,
     device: torch.device,
-    whole: bool,
+    every_layer: bool,
 ) -> Reference:
-    """Built of the timed model's own weights: of all layers, or of the first."""
+    """A reference with the weights of the timed model: of every layer, or of the first layers."""
     import torch
 
-    small = shape if whole else shape._replace(layers=min(_LAYERS, shape.layers))
+    small = shape if every_layer else shape._replace(layers=min(_LAYERS, shape.layers))
     weights = model.state_dict()
     exact = build(small, places, exact_attention(shape), torch.float64, torch.device("cpu"), 0)
     exact.load_state_dict(
         {name: weights[name].to("cpu", torch.float64) for name in exact.state_dict()}
     )
-    if whole:
+    if every_layer:
         return Reference(exact, model, True)
     working = build(small, places, attention, dtype, device, 0)
     working.load_state_dict({name: weights[name] for name in working.state_dict()})
@@ -80,8 +79,8 @@ def reference(
 
 
 def exact_attention(shape: Shape) -> str:
-    """The name under which transformers knows the attention below; GPT-Neo takes none but its own
-    (softmax in the dtype of the values, scores in float32).
+    """The name under which transformers finds the attention below. GPT-Neo accepts only its own
+    attention (softmax in the dtype of the values, scores in float32).
     """
     if shape.kind == "gpt_neo":
         return "eager"
@@ -111,57 +110,49 @@ def _attention(
 
 
 def generated(
-    made: torch.Tensor, given: Batch, against: Reference, dtype: str
+    tokens: torch.Tensor, prompts: Batch, against: Reference, dtype: str
 ) -> list[Verification]:
-    """The tokens: each is the float64 model's own choice, or so near to it that rounding decides.
-
-    The logits that led to them.
+    """Judge generated tokens and their logits. A token passes if the float64 model chooses it too,
+    or ranks it so close to its own choice that rounding decides.
     """
     import torch
 
-    prompt = given.ids.shape[1]
+    length = prompts.ids.shape[1]
     if not against.whole:
-        rows = sorted({0, len(made) - 1})
-        made, given = made[rows], given.rows(rows)
-    mask = torch.cat(
-        (
-            given.mask,
-            torch.ones(
-                (len(made), made.shape[1] - prompt),
-                dtype=given.mask.dtype,
-                device=given.mask.device,
-            ),
-        ),
-        1,
-    )
-    exact, working = _logits(against.model, made, mask), _logits(against.working, made, mask)
-    seen = mask[:, prompt - 1 :].bool().cpu()
-    exact, working = exact[:, prompt - 1 :], working[:, prompt - 1 :]
-    error = ((working - exact).abs().amax(-1) / exact.abs().amax())[seen].max()
-    found = [checked(f"logits against float64{against.of}", float(error), LOGITS[dtype])]
+        rows = sorted({0, len(tokens) - 1})
+        tokens, prompts = tokens[rows], prompts.rows(rows)
+
+    # Logits of both models, from the last token of the prompt on
+    mask = prompts.mask
+    new = torch.ones((len(tokens), tokens.shape[1] - length), dtype=mask.dtype, device=mask.device)
+    mask = torch.cat((mask, new), 1)
+    exact, working = _logits(against.model, tokens, mask), _logits(against.working, tokens, mask)
+    counted = mask[:, length - 1 :].bool().cpu()
+    exact, working = exact[:, length - 1 :], working[:, length - 1 :]
+    error = ((working - exact).abs().amax(-1) / exact.abs().amax())[counted].max()
+    checks = [checked(f"logits against float64{against.of}", float(error), LOGITS[dtype])]
+
+    # Tokens: how far the float64 logit of the chosen token lies below the largest
     if against.whole:
-        chosen = exact[:, :-1].gather(-1, made[:, prompt:, None].cpu())[..., 0]
+        chosen = exact[:, :-1].gather(-1, tokens[:, length:, None].cpu())[..., 0]
         top, low = exact[:, :-1].amax(-1), exact[:, :-1].amin(-1)
-        found.append(
-            checked(
-                "greedy tokens against float64",
-                float(((top - chosen) / (top - low)).max()),
-                SHORT[dtype],
-            )
-        )
-    return found
+        distance = float(((top - chosen) / (top - low)).max())
+        checks.append(checked("greedy tokens against float64", distance, SHORT[dtype]))
+    return checks
 
 
-def trained(loss: torch.Tensor, given: Batch, against: Reference, dtype: str) -> list[Verification]:
-    """Loss and gradients of the timed step, or of one by the first layers on the first and the last
-    sequence.
+def trained(
+    loss: torch.Tensor, prompts: Batch, against: Reference, dtype: str
+) -> list[Verification]:
+    """Judge loss and gradients of the timed step; for a large model, of a step of its first layers
+    on the first and the last sequence.
     """
     import torch
 
     if not against.whole:
-        given = given.rows(sorted({0, len(given.ids) - 1}))
-        loss = train(against.working, given)
-    exact = float(train(against.model, given.to(torch.device("cpu"))))
+        prompts = prompts.rows(sorted({0, len(prompts.ids) - 1}))
+        loss = train(against.working, prompts)
+    exact = float(train(against.model, prompts.to(torch.device("cpu"))))
     truth = dict(against.model.named_parameters())
     mine = {
         name: parameter.grad.to("cpu", torch.float64)
@@ -169,23 +160,18 @@ def trained(loss: torch.Tensor, given: Batch, against: Reference, dtype: str) ->
         if parameter.grad is not None
     }
     attention = [name for name in mine if "attn" in name or "attention" in name]
-    found = [
-        checked(
-            f"loss against float64{against.of}",
-            abs(float(loss) - exact) / abs(exact),
-            LOGITS[dtype],
-        )
-    ]
+    relative = abs(float(loss) - exact) / abs(exact)
+    checks = [checked(f"loss against float64{against.of}", relative, LOGITS[dtype])]
     for what, names in (("gradients", list(mine)), ("gradients of attention", attention)):
         difference = (
             sum(float((mine[name] - truth[name].grad).square().sum()) for name in names) ** 0.5
         )
         size = sum(float(truth[name].grad.square().sum()) for name in names) ** 0.5
-        found.append(
+        checks.append(
             checked(f"{what} against float64{against.of}", difference / size, GRADIENTS[dtype])
         )
     missing = sum(truth[name].grad is not None and name not in mine for name in truth)
-    return [*found, checked("gradients missing", float(missing), 0.0)]
+    return [*checks, checked("gradients missing", float(missing), 0.0)]
 
 
 def _logits(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -194,9 +180,8 @@ def _logits(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
     device = next(model.parameters()).device
     ids, mask = ids.to(device), mask.to(device)
-    places = (
-        {} if model.config.model_type == "opt" else {"position_ids": positions(mask)}
-    )  # OPT counts by the mask itself
+    # OPT derives positions from the mask
+    places = {} if model.config.model_type == "opt" else {"position_ids": positions(mask)}
     with torch.no_grad():
         out: torch.Tensor = model(ids, attention_mask=mask, use_cache=False, **places).logits
     return out.to("cpu", torch.float64)

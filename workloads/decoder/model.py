@@ -1,5 +1,5 @@
-"""Building a decoder with random weights, its tokens with their padding, and one step of either
-mode.
+"""Building a decoder with random weights, drawing tokens with padding, and one step of generating
+or training.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ PAD = 0
 
 
 class Batch(NamedTuple):
-    """Token ids and mask, [batch, prompt]; labels as transformers has them: -100 where a token is
-    not to be predicted.
+    """Token ids and mask, [batch, prompt]; labels as transformers defines them: -100 for a token
+    that is not to be predicted.
     """
 
     ids: torch.Tensor
@@ -39,17 +39,17 @@ class Batch(NamedTuple):
 def library() -> Any:
     """transformers, imported late.
 
-    Raises BadInput where it is not installed: the workloads are an optional extra.
+    Raises BadInput if transformers is not installed: the workloads are an optional extra.
     """
     try:
-        found = importlib.import_module("transformers")
+        transformers = importlib.import_module("transformers")
     except ImportError as error:
         raise BadInput(
             "transformers", "is not installed", "pip install 'energybench[workloads]'"
         ) from error
-    # of a configuration of its own it warns that the loss is the default one
-    found.logging.set_verbosity_error()
-    return found
+    # transformers would warn that a configuration made here uses the default loss
+    transformers.logging.set_verbosity_error()
+    return transformers
 
 
 def build(
@@ -60,14 +60,14 @@ def build(
     device: torch.device,
     seed: int,
 ) -> Any:
-    """A decoder with random weights from torch's generator of that device.
+    """A decoder with random weights from torch's generator of the device.
 
-    Raises NotHere where transformers has no such attention for it.
+    Raises NotHere if transformers lacks this attention for the model.
     """
     import torch
 
     transformers = library()
-    made = config(transformers, shape, positions)
+    configuration = config(transformers, shape, positions)
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         torch.device(device),
@@ -75,7 +75,7 @@ def build(
         torch.manual_seed(seed)
         try:
             return transformers.AutoModelForCausalLM.from_config(
-                made, dtype=dtype, attn_implementation=attention
+                configuration, dtype=dtype, attn_implementation=attention
             )
         except (ValueError, ImportError) as error:
             what = (
@@ -88,8 +88,8 @@ def build(
 
 
 def batch(shape: Shape, rows: int, prompt: int, padding: float, seed: int) -> tuple[Batch, str]:
-    """Prompts from Philox, the first `padding` of each being padding (on the left, as a decoder
-    that generates needs it), and the digest of the numbers.
+    """Prompts drawn from Philox, and the digest of the random numbers. The share `padding` of every
+    prompt is padding, on the left as generation needs it.
     """
     import torch
 
@@ -100,44 +100,43 @@ def batch(shape: Shape, rows: int, prompt: int, padding: float, seed: int) -> tu
     mask = torch.ones((rows, prompt), dtype=torch.int64)
     mask[:, :padded], ids[:, :padded] = 0, PAD
     labels = ids.masked_fill(mask == 0, -100)
-    labels[
-        :, padded
-        # what a padding position would predict: its state sees nothing, and is what each
-        # implementation makes of that
-    ] = -100
+    # The first token would be predicted by a padding position, whose state attends to no token and
+    # differs between implementations
+    labels[:, padded] = -100
     return Batch(ids, mask, labels), digest.hexdigest()
 
 
-def generate(model: Any, given: Batch, new_tokens: int) -> torch.Tensor:
-    """Greedy, exactly so many new tokens: [batch, prompt + new_tokens]."""
+def generate(model: Any, prompts: Batch, new_tokens: int) -> torch.Tensor:
+    """Greedy generation of exactly `new_tokens` tokens: [batch, prompt + new_tokens]."""
     import torch
 
     with torch.no_grad():
-        made: torch.Tensor = model.generate(
-            given.ids,
-            attention_mask=given.mask,
+        tokens: torch.Tensor = model.generate(
+            prompts.ids,
+            attention_mask=prompts.mask,
             do_sample=False,
             num_beams=1,
             max_new_tokens=new_tokens,
             min_new_tokens=new_tokens,
             pad_token_id=PAD,
         )
-    return made
+    return tokens
 
 
 def positions(mask: torch.Tensor) -> torch.Tensor:
-    """Of each token among those that are no padding, as `generate` counts them."""
+    """Position of every token among the tokens that are not padding, as `generate` counts."""
     return (mask.cumsum(-1) - 1).clamp(min=0)
 
 
-def train(model: Any, given: Batch) -> torch.Tensor:
-    """Loss and gradients, which are cleared before: none adds to the one of the step before.
+def train(model: Any, prompts: Batch) -> torch.Tensor:
+    """Loss of a training step, whose gradients stay in the model. Gradients of the step before are
+    cleared first.
 
-    Parameters stay as they are, so that every step is the same.
+    Parameters do not change, so that every step is the same.
     """
     model.zero_grad(set_to_none=True)
     loss: torch.Tensor = model(
-        given.ids, attention_mask=given.mask, labels=given.labels, use_cache=False
+        prompts.ids, attention_mask=prompts.mask, labels=prompts.labels, use_cache=False
     ).loss
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach()

@@ -1,4 +1,4 @@
-"""The decoders: their published shapes, the smaller ones of the same family, and what they cost.
+"""The decoders: published shapes, smaller shapes of the same families, and the cost of a step.
 
 Weights are random: nothing is downloaded.
 """
@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 
 class Shape(NamedTuple):
-    """A decoder. `rotary`: how many of a head's dimensions are rotated; 0: learned positions."""
+    """A decoder.
+
+    rotary  number of a head's dimensions with rotary embedding; 0 for learned positions
+    """
 
     kind: str  # transformers' model type
     layers: int
@@ -24,14 +27,14 @@ class Shape(NamedTuple):
 
     @property
     def parameters(self) -> int:
-        """Matrices alone: 4w² of attention and 8w² of the perceptron a layer, the embedding and the
-        head.
+        """Elements of the matrices alone: 4w² of attention and 8w² of the perceptron in a layer,
+        the embedding and the head.
         """
         return self.layers * 12 * self.width**2 + 2 * self.vocab * self.width
 
 
-# As published: layers, heads, head dim, vocabulary, rotary dimensions (config.json of each on the
-# Hugging Face hub)
+# As published: layers, heads, head dim, vocabulary, rotary dimensions (from the models' config.json
+# on the Hugging Face hub)
 MODELS = {
     "gpt2-large": Shape("gpt2", 36, 20, 64, 50257),
     "gpt-neo-2.7b": Shape("gpt_neo", 32, 20, 128, 50257),
@@ -42,8 +45,8 @@ MODELS = {
 
 
 class Size(NamedTuple):
-    """How much of a model, and the work. layers, heads, vocab: at most; None, as published. The
-    head dim is always the model's own.
+    """A size: upper limits of the model's shape (layers, heads, vocab; None for no limit), and the
+    work. The head dim is never cut.
     """
 
     layers: int | None
@@ -66,68 +69,89 @@ def shape_of(model: str, size: Size) -> Shape:
     """The model cut down to a size: fewer layers, narrower (fewer heads of the same head dim), a
     smaller vocabulary.
     """
-    whole = MODELS[model]
-    layers, heads, vocab = (
-        min(full, most or full)
-        for full, most in (
-            (whole.layers, size.layers),
-            (whole.heads, size.heads),
-            (whole.vocab, size.vocab),
-        )
+    published = MODELS[model]
+    return published._replace(
+        layers=min(published.layers, size.layers or published.layers),
+        heads=min(published.heads, size.heads or published.heads),
+        vocab=min(published.vocab, size.vocab or published.vocab),
     )
-    return whole._replace(layers=layers, heads=heads, vocab=vocab)
 
 
 def config(transformers: Any, shape: Shape, positions: int) -> Any:
-    """The library's configuration, without dropout anywhere: what is validated is what is timed."""
-    w, ends = (
-        shape.width,
-        {
-            "bos_token_id": None,
-            "eos_token_id": None,
-            "pad_token_id": 0,
-            "tie_word_embeddings": False,
-        },
-    )
+    """The library's configuration, without any dropout: the timed model is the validated model."""
+    ends = {
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "pad_token_id": 0,
+        "tie_word_embeddings": False,
+    }
     if shape.kind == "gpt2":
         return transformers.GPT2Config(
-            n_layer=shape.layers, n_head=shape.heads, n_embd=w, vocab_size=shape.vocab, n_positions=positions, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+            n_layer=shape.layers,
+            n_head=shape.heads,
+            n_embd=shape.width,
+            vocab_size=shape.vocab,
+            n_positions=positions,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
             **ends,
-        )  # fmt: skip
+        )
     if shape.kind == "gptj":
         return transformers.GPTJConfig(
             n_layer=shape.layers,
             n_head=shape.heads,
-            n_embd=w,
+            n_embd=shape.width,
             vocab_size=shape.vocab,
             n_positions=positions,
             rotary_dim=shape.rotary,
             **ends,
         )
     if shape.kind == "gpt_neo":
+        alternating = [["global", "local"], shape.layers // 2]
         return transformers.GPTNeoConfig(
-            num_layers=shape.layers, num_heads=shape.heads, hidden_size=w, vocab_size=shape.vocab, max_position_embeddings=positions,
-            attention_types=[[["global", "local"], shape.layers // 2], [["global"], shape.layers % 2]], **ends,
-        )  # fmt: skip
+            num_layers=shape.layers,
+            num_heads=shape.heads,
+            hidden_size=shape.width,
+            vocab_size=shape.vocab,
+            max_position_embeddings=positions,
+            attention_types=[alternating, [["global"], shape.layers % 2]],
+            **ends,
+        )
     if shape.kind == "opt":
         return transformers.OPTConfig(
-            num_hidden_layers=shape.layers, num_attention_heads=shape.heads, hidden_size=w, word_embed_proj_dim=w, ffn_dim=4 * w, vocab_size=shape.vocab,
-            max_position_embeddings=positions, dropout=0.0, attention_dropout=0.0, layerdrop=0.0, **ends,
-        )  # fmt: skip
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            hidden_size=shape.width,
+            word_embed_proj_dim=shape.width,
+            ffn_dim=4 * shape.width,
+            vocab_size=shape.vocab,
+            max_position_embeddings=positions,
+            dropout=0.0,
+            attention_dropout=0.0,
+            layerdrop=0.0,
+            **ends,
+        )
     rope = {
         "rope_type": "default",
         "rope_theta": 10000.0,
         "partial_rotary_factor": shape.rotary / shape.head_dim,
     }
     return transformers.GPTNeoXConfig(
-        num_hidden_layers=shape.layers, num_attention_heads=shape.heads, hidden_size=w, intermediate_size=4 * w, vocab_size=shape.vocab,
-        max_position_embeddings=positions, rope_parameters=rope, **ends,
-    )  # fmt: skip
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        hidden_size=shape.width,
+        intermediate_size=4 * shape.width,
+        vocab_size=shape.vocab,
+        max_position_embeddings=positions,
+        rope_parameters=rope,
+        **ends,
+    )
 
 
 def flops(shape: Shape, batch: int, prompt: int, new_tokens: int, training: bool) -> float:
-    """Of the tokens that are no padding: 2 a matrix element and token, 4w a layer and pair of
-    tokens of which one sees the other; training three times.
+    """Operations on tokens that are not padding: 2 for a matrix element and token; in a layer, 4w
+    for a pair of tokens of which the later attends to the earlier. Training counts three times.
 
     Source: Kaplan et al., arXiv:2001.08361, section 2.1; attention as in the workload sdpa.
     """
@@ -141,14 +165,14 @@ def flops(shape: Shape, batch: int, prompt: int, new_tokens: int, training: bool
 def memory(
     shape: Shape, batch: int, length: int, training: bool, eager: bool, element_bytes: int
 ) -> float:
-    """Bytes at the peak, roughly: weights (and gradients), activations or cached keys and values,
-    scores where they are written out, logits.
+    """Approximate bytes at the peak: weights (and gradients), activations or cached keys and
+    values, scores if eager attention writes scores, logits.
     """
     weights = shape.parameters * (2 if training else 1)
-    kept = shape.layers if training else 1
-    activations = (
-        batch * length * shape.width * ((16 * kept) if training else (8 + 2 * shape.layers))
-    )
-    scores = 2 * batch * shape.heads * length**2 * kept if eager else 0
+    # Layers whose activations are in memory at once: a backward pass needs every layer's
+    layers = shape.layers if training else 1
+    per_element = 16 * layers if training else 8 + 2 * shape.layers
+    activations = batch * length * shape.width * per_element
+    scores = 2 * batch * shape.heads * length**2 * layers if eager else 0
     logits = batch * length * shape.vocab * (3 if training else 1)
     return 1.1 * element_bytes * (weights + activations + scores + logits)

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any
 from energybench.model import Memory, Verification, Work
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
-    Scalar,
-    Settings,
     affinity,
-    check_size,
     fingerprint,
     require_memory,
     require_torch,
@@ -25,11 +22,13 @@ from energybench_workloads.decoder import checks
 from energybench_workloads.decoder.model import Batch, batch, build, generate, library, train
 from energybench_workloads.decoder.shapes import MODELS, SIZES, flops, memory, shape_of
 from energybench_workloads.memory import counted, fits
+from energybench_workloads.settings import Scalar, Settings, check_size
 
 if TYPE_CHECKING:
     import torch
 
-VERSION = 1  # of the problem: raise it when the same settings no longer give the same inputs
+# Of the problem: raise the version when the same settings no longer give the same inputs
+VERSION = 1
 DTYPES = {"fp32": ("float32", 4), "bf16": ("bfloat16", 2), "fp16": ("float16", 2)}
 ATTENTION = ("eager", "sdpa")
 SETTINGS = (
@@ -47,7 +46,7 @@ SETTINGS = (
 
 
 class Decoder:
-    """Decoders shaped like published ones, random weights, eager attention or sdpa
+    """Decoders shaped like published models, random weights, eager attention or sdpa
     (docs/workloads/decoder.md).
     """
 
@@ -62,7 +61,7 @@ class Decoder:
         self._read("smoke", {})
         self._model: Any = None
         self._batch: Batch | None = None
-        self._made: torch.Tensor | None = None  # the tokens, or the loss
+        self._result: torch.Tensor | None = None  # the tokens, or the loss
         self._reference: checks.Reference | None = None
         self._fingerprint = ""
 
@@ -89,20 +88,21 @@ class Decoder:
         library()
         import torch
 
+        # The device, and whether its memory is large enough
         self._device = torch_device(device)
         self._threads = use_threads(self._threads)
         dtype_name, element = DTYPES[self._dtype]
-        training, length = (
-            self._mode == "training",
-            self._prompt + (0 if self._mode == "training" else self._new),
-        )
+        training = self._mode == "training"
+        length = self._prompt if training else self._prompt + self._new
         needed = memory(
             self._shape, self._rows, length, training, self._attention == "eager", element
         )
         require_memory(
             self.name, size, self._device, needed if self._device.type == "cpu" else 0.0, needed
         )
-        self._model = self._batch = self._made = self._reference = None
+
+        # The model and its prompts
+        self._model = self._batch = self._result = self._reference = None
         with fits(f"{self.name} --size {size}"):
             self._model = build(
                 self._shape,
@@ -112,50 +112,44 @@ class Decoder:
                 self._device,
                 self._seed,
             ).train(training)
-            held, digest = batch(self._shape, self._rows, self._prompt, self._padding, self._seed)
-            self._batch = held.to(self._device)
-        work = (self._rows, self._prompt, 0 if training else self._new)
+            prompts, digest = batch(
+                self._shape, self._rows, self._prompt, self._padding, self._seed
+            )
+            self._batch = prompts.to(self._device)
+
+        # The identity of the problem
         problem = {
             "workload": self.name,
             "version": VERSION,
             "shape": self._shape,
-            "work": work,
+            "work": (self._rows, self._prompt, 0 if training else self._new),
             "mode": self._mode,
             "padding": self._padding,
+            "dtype": self._dtype,
+            "seed": self._seed,
+            "weights": self._device.type,
         }
-        self._fingerprint = fingerprint(
-            {**problem, "dtype": self._dtype, "seed": self._seed, "weights": self._device.type},
-            digest,
-        )
+        self._fingerprint = fingerprint(problem, digest)
 
     @property
     def _places(self) -> int:
-        """Positions that the model has."""
+        """Number of positions of the model."""
         return self._prompt + self._new
 
     def settings(self) -> Mapping[str, Scalar]:
-        shape = {
-            "layers": self._shape.layers,
-            "heads": self._shape.heads,
-            "head_dim": self._shape.head_dim,
-            "vocab": self._shape.vocab,
-        }
-        work = {
-            "padding": self._padding,
-            "batch": self._rows,
-            "prompt": self._prompt,
-            "new_tokens": self._new,
-        }
-        chosen = {
+        return {
             "model": self._name,
             "attention": self._attention,
             "mode": self._mode,
             "dtype": self._dtype,
-        }
-        return {
-            **chosen,
-            **work,
-            **shape,
+            "padding": self._padding,
+            "batch": self._rows,
+            "prompt": self._prompt,
+            "new_tokens": self._new,
+            "layers": self._shape.layers,
+            "heads": self._shape.heads,
+            "head_dim": self._shape.head_dim,
+            "vocab": self._shape.vocab,
             "seed": self._seed,
             "threads": self._threads,
             "affinity": affinity(),
@@ -165,45 +159,48 @@ class Decoder:
         if self._batch is None:
             raise RuntimeError("decoder: run before setup")
         with fits(self.name):
-            self._made = self._step()
+            self._result = self._step()
             synchronise(self._device)
         training = self._mode == "training"
-        told = int(self._batch.mask.sum())  # tokens that are no padding
-        each = told // self._rows
+        tokens = int(self._batch.mask.sum())  # without padding
+        prompt = tokens // self._rows
         return Work(
-            amount=float(told if training else self._rows * self._new),
+            amount=float(tokens if training else self._rows * self._new),
             unit="token trained on" if training else "token generated",
             fingerprint=self._fingerprint,
             precision="equal-precision",
-            flops=flops(self._shape, self._rows, each, 0 if training else self._new, training),
+            flops=flops(self._shape, self._rows, prompt, 0 if training else self._new, training),
         )
 
     def _step(self) -> torch.Tensor:
         assert self._batch is not None
-        return (
-            train(self._model, self._batch)
-            if self._mode == "training"
-            else generate(self._model, self._batch, self._new)
-        )
+        if self._mode == "training":
+            return train(self._model, self._batch)
+        return generate(self._model, self._batch, self._new)
 
     def memory(self) -> Memory:
-        """Of one step beside the weights; a training step's gradients are its own."""
-        held = sum(parameter.nbytes for parameter in self._model.parameters())
+        """Memory of one step beside the weights; gradients count as memory of a training step."""
+        weights = sum(parameter.nbytes for parameter in self._model.parameters())
         with fits(self.name):
-            return counted(self._step, held, self._device, clear=self._clear)
+            return counted(self._step, weights, self._device, clear=self._clear)
 
     def _clear(self) -> None:
         self._model.zero_grad(set_to_none=True)
 
     def verify(self) -> Sequence[Verification]:
-        if self._made is None or self._batch is None:
+        if self._result is None or self._batch is None:
             raise RuntimeError("decoder: verify before run")
         import torch
 
         if self._reference is None:
-            dtype, whole = getattr(torch, DTYPES[self._dtype][0]), checks.whole(self._shape)
             self._reference = checks.reference(
-                self._model, self._shape, self._places, self._attention, dtype, self._device, whole
+                self._model,
+                self._shape,
+                self._places,
+                self._attention,
+                getattr(torch, DTYPES[self._dtype][0]),
+                self._device,
+                every_layer=checks.whole(self._shape),
             )
         judge = checks.trained if self._mode == "training" else checks.generated
-        return judge(self._made, self._batch, self._reference, self._dtype)
+        return judge(self._result, self._batch, self._reference, self._dtype)

@@ -1,12 +1,11 @@
-"""The real data where the user has it: CAM5 snapshots in HDF5 as the DeepCAM data set lays them
-out.
+"""Real data of the user: CAM5 snapshots in HDF5, in the layout of the DeepCAM data set.
 
     DIR/train/*.h5, DIR/validation/*.h5   climate/data [H, W, 16] float32, climate/labels_0 [H, W]
-    DIR/stats.h5                          climate/minval, climate/maxval [16]; fields are scaled by
-        them to 0 … 1
+    DIR/stats.h5                          climate/minval, climate/maxval [16]: fields are scaled
+                                          from minval … maxval to 0 … 1
 
-Larger fields are cut to the size's extents, at a place that follows from their number; smaller ones
-are refused.
+Fields larger than the size's extents are cut, at a place that follows from the number of the file;
+smaller fields are refused.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from energybench_workloads.deepcam.fields import Sample, to_bf16
 
 STATS = "stats.h5"
 CLASSES = 3
-# files whose shapes are read before any work; of others a fault is found when their turn comes
-_LOOKED_AT = 1000
+# Files whose shapes are read before any work. A fault of a later file shows when the file is read
+_CHECKED_FILES = 1000
 
 
 class Cam5:
-    """Snapshots of one folder, read one at a time.
+    """The snapshots in a folder, read one at a time.
 
-    Raises BadInput where the folder is not one of them.
+    Raises BadInput for a folder without such snapshots.
     """
 
     def __init__(self, folder: Path, part: str, size: Size) -> None:
@@ -40,14 +39,13 @@ class Cam5:
         self.files = sorted((folder / part).glob("*.h5"))
         self._size = size
         if not self.files:
-            why = f"has no {part}/*.h5" if folder.is_dir() else "no such folder"
             raise BadInput(
                 f"--set data={folder}",
-                why,
+                f"has no {part}/*.h5" if folder.is_dir() else "no such folder",
                 "the folder that holds train/, validation/ and stats.h5",
             )
         self._low, self._scale = _scale(folder / STATS)
-        for path in self.files[:_LOOKED_AT]:
+        for path in self.files[:_CHECKED_FILES]:
             with _opened(path, size):
                 pass
 
@@ -57,10 +55,8 @@ class Cam5:
     def read(self, index: int) -> Sample:
         path, size = self.files[index], self._size
         with _opened(path, size) as file:
-            field, label = (
-                np.asarray(file["climate/data"], dtype=np.float32),
-                np.asarray(file["climate/labels_0"]),
-            )
+            field = np.asarray(file["climate/data"], dtype=np.float32)
+            label = np.asarray(file["climate/labels_0"])
         if not np.isfinite(field).all():
             raise BadInput(str(path), "holds values that are not finite", "numbers only")
         if not np.isin(label, range(CLASSES)).all():
@@ -69,10 +65,8 @@ class Cam5:
                 f"has labels from {label.min():g} to {label.max():g}",
                 "0 background, 1 cyclone, 2 river",
             )
-        top, left = (
-            (index * 7919) % (field.shape[0] - size.height + 1),
-            (index * 104729) % (field.shape[1] - size.width + 1),
-        )
+        top = (index * 7919) % (field.shape[0] - size.height + 1)
+        left = (index * 104729) % (field.shape[1] - size.width + 1)
         cut = (slice(top, top + size.height), slice(left, left + size.width))
         return Sample(
             to_bf16((field[cut] - self._low) * self._scale),
@@ -92,14 +86,14 @@ def require_h5py() -> None:
 
 
 def _scale(stats: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """(smallest value, 1 / range) of each channel."""
+    """(smallest value, 1 / range) of every channel."""
     import h5py
 
     if not stats.is_file():
         raise BadInput(
             f"--set data={stats.parent}",
             f"has no {STATS}",
-            "the file with climate/minval and climate/maxval that comes with the data set",
+            "the data set's file with climate/minval and climate/maxval",
         )
     try:
         with h5py.File(stats, "r") as file:
@@ -111,13 +105,13 @@ def _scale(stats: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32
         raise BadInput(
             str(stats),
             f"cannot be read: {' '.join(str(error).split())}",
-            "climate/minval and climate/maxval, 16 numbers each, in HDF5",
+            "HDF5 with 16 numbers in climate/minval and 16 in climate/maxval",
         ) from error
     if not low.shape == high.shape == (16,) or not np.isfinite([low, high]).all():
         raise BadInput(
             str(stats),
             f"climate/minval is {low.shape}, climate/maxval {high.shape}",
-            "16 finite numbers each, one a channel",
+            "16 finite numbers in both, one for each channel",
         )
     return low, np.where(
         high > low, 1 / np.maximum(high - low, np.float32(1e-30)), np.float32(1)
@@ -126,9 +120,10 @@ def _scale(stats: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32
 
 @contextmanager
 def _opened(path: Path, size: Size) -> Iterator[Any]:
-    """The file, whose fields are as large as is asked for.
+    """A snapshot with fields of at least the size's extents.
 
-    Raises BadInput that names it, also for what reading it raises inside.
+    Raises BadInput with the name of the file, also for errors in reading the file inside the
+    context.
     """
     import h5py
 
@@ -144,8 +139,8 @@ def _opened(path: Path, size: Size) -> Iterator[Any]:
             if shape[0] < size.height or shape[1] < size.width:
                 raise BadInput(
                     str(path),
-                    f"its fields are {shape[0]} x {shape[1]}",
-                    "a size that is no larger than they are",
+                    f"has fields of {shape[0]} x {shape[1]}",
+                    "a --size with fields that are not larger",
                 )
             yield file
     except (OSError, KeyError, AttributeError, ValueError) as error:

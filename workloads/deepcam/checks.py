@@ -1,5 +1,5 @@
-"""What a run must show: a loss that falls, finite weights, more than the baseline's IoU once it has
-seen enough, arithmetic that agrees with fp32.
+"""The checks of a run: a loss that falls, finite weights, arithmetic that agrees with fp32, and,
+after enough training, a better IoU than the baseline has.
 """
 
 from __future__ import annotations
@@ -17,26 +17,24 @@ if TYPE_CHECKING:
 
     from energybench_workloads.deepcam.member import Member
 
-JUDGED_STEPS = 4  # fewer losses say nothing of a trend
-LEARNED_STEPS, LEARNED_SAMPLES = (
-    100,
-    400,
-)  # after both the held-out IoU is to beat the baseline: docs/workloads/deepcam.md has the curve
-LOGITS = {
-    "bf16": 0.1,
-    "fp32": 2e-3,
-    # relative, root mean square, over some 80 layers of 2^-9 (bf16) and of fp32 in another order
-    # (or TF32's 2^-11)
-}
+JUDGED_STEPS = 4  # fewer losses do not show a trend
+# After so many steps and samples the held-out IoU has to beat the baseline;
+# docs/workloads/deepcam.md has the curve
+LEARNED_STEPS, LEARNED_SAMPLES = 100, 400
+# Relative root mean square error of the logits: over some 80 layers, roundings of 2^-9 (bf16), and
+# fp32 sums in another order (or the 2^-11 of TF32)
+LOGITS = {"bf16": 0.1, "fp32": 2e-3}
 
 
 def training(losses: Sequence[float], network: torch.nn.Module) -> list[Verification]:
-    """The last quarter's mean loss below the first quarter's; losses and weights that are numbers."""
-    from energybench_workloads.deepcam.member import weights_norm
+    """Losses and weights are finite, and the mean loss of the last quarter is below that of the
+    first.
+    """
+    from energybench_workloads.deepcam.network import weights_norm
 
     norm = weights_norm(network)
     finite = math.isfinite(norm) and all(math.isfinite(value) for value in losses)
-    found = [
+    checks = [
         Verification(
             quantity="norm of the weights",
             value=norm if finite else None,
@@ -47,7 +45,7 @@ def training(losses: Sequence[float], network: torch.nn.Module) -> list[Verifica
     if len(losses) >= JUDGED_STEPS and finite:
         quarter = len(losses) // 4
         ratio = (sum(losses[-quarter:]) / quarter) / (sum(losses[:quarter]) / quarter)
-        found.append(
+        checks.append(
             Verification(
                 quantity="loss at the end over loss at the beginning",
                 value=ratio,
@@ -55,13 +53,11 @@ def training(losses: Sequence[float], network: torch.nn.Module) -> list[Verifica
                 passed=ratio < 1.0,
             )
         )
-    return found
+    return checks
 
 
 def learned(counts: torch.Tensor) -> Verification:
-    """How far the held-out mean IoU lies below that of calling everything background (negative:
-    above).
-    """
+    """IoU of calling everything background, less the held-out IoU: negative after learning."""
     short = quality.background_iou(counts) - quality.mean_iou(counts)
     return Verification(
         quantity="background's IoU less the held-out IoU",
@@ -81,12 +77,12 @@ def reached(iou: float, goal: float) -> Verification:
 
 
 def arithmetic(member: Member, index: int = 0) -> Verification:
-    """Logits of a held-out sample, as the run computes them on its device, against fp32 on the CPU
-    with the same weights.
+    """Logits of a held-out sample, computed on the device as in a run, against fp32 on the CPU with
+    equal weights.
     """
-    found, expected = member.logits(index), in_fp32(member, index)
+    logits, expected = member.logits(index), in_fp32(member, index)
     error = float(
-        (found - expected).double().pow(2).mean().sqrt() / expected.double().pow(2).mean().sqrt()
+        (logits - expected).double().pow(2).mean().sqrt() / expected.double().pow(2).mean().sqrt()
     )
     return checked(
         f"logits in {member.spec.precision} on {member.device} against fp32 on the CPU, relative",
@@ -96,7 +92,7 @@ def arithmetic(member: Member, index: int = 0) -> Verification:
 
 
 def in_fp32(member: Member, index: int) -> torch.Tensor:
-    """The same network on the CPU without autocast, in evaluation mode."""
+    """Logits of a held-out sample on the CPU without autocast, in evaluation mode."""
     import torch
 
     from energybench_workloads.deepcam.network import DeepLab
@@ -107,6 +103,7 @@ def in_fp32(member: Member, index: int) -> torch.Tensor:
         {name: value.cpu() for name, value in member.network.state_dict().items()}, assign=True
     )
     network.eval()
-    bits = torch.from_numpy(member.held.read(index).field[None])
+    bits = torch.from_numpy(member.held_out.read(index).field[None])
     with torch.no_grad():
-        return network(bits.view(torch.bfloat16).float().permute(0, 3, 1, 2))  # type: ignore[no-any-return]
+        logits: torch.Tensor = network(bits.view(torch.bfloat16).float().permute(0, 3, 1, 2))
+    return logits

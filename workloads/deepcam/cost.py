@@ -1,7 +1,4 @@
-"""What a step costs by the network's own layers: parameters, flops, memory.
-
-Counted layer by layer, without torch.
-"""
+"""The cost of a step: parameters, flops and memory, counted layer by layer, without torch."""
 
 from __future__ import annotations
 
@@ -10,8 +7,8 @@ from typing import NamedTuple
 
 
 class Size(NamedTuple):
-    """Extents of the field and what a run of this size does. samples: of the training set; held: of
-    the held-out set.
+    """Extents of the field, and defaults for a run. steps: of a run; samples: of the training set;
+    held: samples of the held-out set.
     """
 
     height: int
@@ -34,8 +31,8 @@ SIZES = {
 
 
 class Layer(NamedTuple):
-    """One convolution. places: positions where the kernel is applied (of the output; of the input
-    if transposed); norm: BatchNorm follows.
+    """One convolution. The kernel is applied at every pixel of the output; of a transposed
+    convolution, at every pixel of the input. norm: BatchNorm follows.
     """
 
     name: str
@@ -59,22 +56,25 @@ class Layer(NamedTuple):
 
     @property
     def flops(self) -> int:
-        """Forward, of one sample: 2 a multiply-add."""
+        """Forward, for one sample: 2 for a multiply-add."""
         return 2 * self.weights * (self.read if self.transposed else self.written)
 
 
 def layers(pixels: int) -> list[Layer]:
-    """Every convolution of the network for one field of so many pixels (network.py says where each
-    is from).
+    """Every convolution of the network for a field of `pixels` pixels; network.py cites the
+    sources.
     """
     half, quarter, eighth, deep = (pixels // 4**k for k in (1, 2, 3, 4))
-    found = [Layer("stem.0", 16, 32, 3, pixels, half), Layer("stem.1", 32, 64, 3, half, half)]
+    convolutions = [
+        Layer("stem.0", 16, 32, 3, pixels, half),
+        Layer("stem.1", 32, 64, 3, half, half),
+    ]
 
     def separable(name: str, inputs: int, outputs: int, read: int, written: int) -> None:
-        found.append(
+        convolutions.append(
             Layer(f"{name}.depth", inputs, inputs, 3, read, written, groups=inputs, norm=False)
         )
-        found.append(Layer(f"{name}.point", inputs, outputs, 1, written, written))
+        convolutions.append(Layer(f"{name}.point", inputs, outputs, 1, written, written))
 
     def block(name: str, widths: tuple[int, ...], read: int, written: int) -> None:
         for i, (inputs, outputs) in enumerate(pairwise(widths)):
@@ -82,7 +82,7 @@ def layers(pixels: int) -> list[Layer]:
                 f"{name}.{i}", inputs, outputs, read, written if i == len(widths) - 2 else read
             )
         if read != written or widths[0] != widths[-1]:
-            found.append(Layer(f"{name}.skip", widths[0], widths[-1], 1, read, written))
+            convolutions.append(Layer(f"{name}.skip", widths[0], widths[-1], 1, read, written))
 
     block("low", (64, 128, 128, 128), half, quarter)
     block("entry.1", (128, 256, 256, 256), quarter, eighth)
@@ -92,19 +92,21 @@ def layers(pixels: int) -> list[Layer]:
     block("exit", (728, 728, 1024, 1024), deep, deep)
     for i, (inputs, outputs) in enumerate(((1024, 1536), (1536, 1536), (1536, 2048))):
         separable(f"exit.{i}", inputs, outputs, deep, deep)
-    found.append(Layer("atrous.0", 2048, 256, 1, deep, deep))
-    found += [Layer(f"atrous.{rate}", 2048, 256, 3, deep, deep) for rate in (6, 12, 18)]
-    found.append(Layer("atrous.mean", 2048, 256, 1, 1, 1, norm=False, bias=True))
-    found.append(Layer("atrous.join", 1280, 256, 1, deep, deep))
-    found.append(Layer("decoder.low", 128, 48, 1, quarter, quarter))
-    found.append(Layer("decoder.up.0", 256, 256, 3, deep, eighth, transposed=True))
-    found.append(Layer("decoder.up.1", 256, 256, 3, eighth, quarter, transposed=True))
-    found.append(Layer("decoder.mix.0", 304, 256, 3, quarter, quarter))
-    found.append(Layer("decoder.mix.1", 256, 256, 3, quarter, quarter))
-    found.append(Layer("decoder.mix.2", 256, 256, 1, quarter, quarter, norm=False, bias=True))
-    found.append(Layer("decoder.half", 256, 256, 3, quarter, half, transposed=True))
-    found.append(Layer("decoder.full", 256, 3, 3, half, pixels, norm=False, transposed=True))
-    return found
+    convolutions.append(Layer("atrous.0", 2048, 256, 1, deep, deep))
+    convolutions += [Layer(f"atrous.{rate}", 2048, 256, 3, deep, deep) for rate in (6, 12, 18)]
+    convolutions.append(Layer("atrous.mean", 2048, 256, 1, 1, 1, norm=False, bias=True))
+    convolutions.append(Layer("atrous.join", 1280, 256, 1, deep, deep))
+    convolutions.append(Layer("decoder.low", 128, 48, 1, quarter, quarter))
+    convolutions.append(Layer("decoder.up.0", 256, 256, 3, deep, eighth, transposed=True))
+    convolutions.append(Layer("decoder.up.1", 256, 256, 3, eighth, quarter, transposed=True))
+    convolutions.append(Layer("decoder.mix.0", 304, 256, 3, quarter, quarter))
+    convolutions.append(Layer("decoder.mix.1", 256, 256, 3, quarter, quarter))
+    convolutions.append(
+        Layer("decoder.mix.2", 256, 256, 1, quarter, quarter, norm=False, bias=True)
+    )
+    convolutions.append(Layer("decoder.half", 256, 256, 3, quarter, half, transposed=True))
+    convolutions.append(Layer("decoder.full", 256, 3, 3, half, pixels, norm=False, transposed=True))
+    return convolutions
 
 
 def parameters() -> int:
@@ -112,34 +114,32 @@ def parameters() -> int:
 
 
 def forward_flops(pixels: int) -> int:
-    """Of one sample."""
+    """Of the forward pass of one sample."""
     return sum(layer.flops for layer in layers(pixels))
 
 
 def training_flops(pixels: int) -> int:
-    """Forward, gradient by the input, gradient by the weights: three products of the same size (the
-    optimiser is left out: some 10 flops a parameter).
+    """Forward, gradient by the input, gradient by the weights: three products of equal size. The
+    optimiser is left out: some 10 flops a parameter.
     """
     return 3 * forward_flops(pixels)
 
 
 def kept_bytes(pixels: int, element: int, recompute: bool = False) -> float:
-    """What one sample's backward pass needs of its forward pass: each convolution's input and each
-    BatchNorm's input, elements of so many bytes.
+    """Bytes of a sample's forward pass that the backward pass needs: inputs of convolutions and of
+    BatchNorm, in elements of `element` bytes.
 
-    A rectifier's output is its convolution's input and is kept once; logits, their softmax and the
-    labels in 64 bits are kept in full resolution. With recomputation a block's input stays, and the
-    largest block (the decoder) is held whole in its turn.
+    The output of a rectifier is the input of the next convolution, and counts once. Logits, softmax
+    and labels in 64 bits have the full resolution. With recomputation the inputs of the blocks are
+    kept, and at one time the complete largest block, the decoder.
     """
     judged = pixels * (2 * 3 * 4 + 8)
     parts: dict[str, float] = {}
     inputs: dict[str, float] = {}
     for layer in layers(pixels):
-        part = (
-            ".".join(layer.name.split(".")[:2])
-            if layer.name.startswith(("middle", "entry", "exit."))
-            else layer.name.split(".")[0]
-        )
+        # the block of the layer: "middle.3", "entry.1", "exit.0", "decoder"
+        numbered = layer.name.startswith(("middle", "entry", "exit."))
+        part = ".".join(layer.name.split(".")[: 2 if numbered else 1])
         inputs.setdefault(part, element * layer.inputs * layer.read)
         parts[part] = parts.get(part, 0.0) + element * (
             layer.inputs * layer.read + layer.norm * layer.outputs * layer.written
@@ -152,19 +152,18 @@ def kept_bytes(pixels: int, element: int, recompute: bool = False) -> float:
 def memory(
     size: Size, batch: int, training: bool, element: int, recompute: bool, samples: int
 ) -> tuple[float, float]:
-    """(host, device) bytes of one process; on a CPU they are one and the same, and both are needed.
+    """(host, device) bytes of one process; on a CPU the host needs both.
 
-    Weights, gradients and two moments in fp32, a copy of the weights in the format of the
-    arithmetic, the initial weights on the host; activations kept, and for the largest layer its
-    output, gradient and workspace as a quarter more; 1 GiB for the device's libraries. Host: the
-    samples in bf16 with labels.
+    Device: weights, gradients and two moments in fp32; a copy of the weights in the format of the
+    arithmetic; activations, with a quarter more for output, gradient and workspace of the largest
+    layer; 1 GiB for the device's libraries. Host: the initial weights, and the samples in bf16 with
+    labels.
     """
     weights = parameters()
     state = weights * ((16 if training else 4) + element)
-    kept = (
-        batch * kept_bytes(size.pixels, element, recompute)
-        if training
-        else batch * size.pixels * 256 * element
-    )  # inference: two layers at half resolution
+    if training:
+        activations = batch * kept_bytes(size.pixels, element, recompute)
+    else:  # two layers at half resolution
+        activations = float(batch * size.pixels * 256 * element)
     host = samples * size.pixels * (2 * 16 + 1) + 12.0 * weights
-    return host, state + 1.25 * kept + 2.0**30
+    return host, state + 1.25 * activations + 2.0**30

@@ -1,8 +1,8 @@
-"""A node that another one leads: `python -m energybench_workloads.deepcam.follow [--device
-node|cpu] [--ranks N]`, with RANK, WORLD_SIZE and MASTER_ADDR set.
+"""The processes of a node that does not lead: `python -m energybench_workloads.deepcam.follow
+[--device node|cpu] [--ranks N]`, with RANK, WORLD_SIZE and MASTER_ADDR set.
 
-Its energy is counted by measuring it: `energybench measure --label node1 -- python -m
-energybench_workloads.deepcam.follow`.
+To count the energy of this node, measure the command: `energybench measure --label node1 -- python
+-m energybench_workloads.deepcam.follow`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import sys
 
 from energybench.errors import BadInput
 from energybench_workloads.common import require_torch, torch_device
-from energybench_workloads.deepcam.team import find_place, serve, start_others, threads_each
+from energybench_workloads.deepcam.place import find_place, threads_each
+from energybench_workloads.deepcam.team import serve, start_others
 
 
 def main() -> int:
@@ -21,15 +22,20 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--device", default="node", help="as the leading node's (default: node, every GPU)"
+        "--device",
+        default="node",
+        help="the device of the leading node's run (default: node, every GPU of this node)",
     )
     parser.add_argument(
-        "--ranks", type=int, default=0, help="processes on this node, as many as on the leading one"
+        "--ranks",
+        type=int,
+        default=0,
+        help="processes on this node; the leading node needs the same number",
     )
-    given = parser.parse_args()
+    options = parser.parse_args()
     try:
         require_torch()
-        place = find_place(torch_device(given.device, several=True), given.ranks, os.environ)
+        place = find_place(torch_device(options.device, several=True), options.ranks, os.environ)
         if place.node == 0:
             raise BadInput(
                 "RANK", "is 0 or not set: this node leads", "energybench run deepcam here"

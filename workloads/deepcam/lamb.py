@@ -1,5 +1,6 @@
-"""LAMB: Adam's direction, each layer's step scaled by its weights' norm. You et al.,
-arXiv:1904.00962, algorithm 2, φ the identity.
+"""LAMB: Adam's direction, with the step of a layer scaled by the norm of the layer's weights.
+
+You et al., arXiv:1904.00962, algorithm 2, φ the identity.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import torch
 
 
 class Lamb(torch.optim.Optimizer):
-    """r = m̂ / (√v̂ + ε); x ← x − η ‖x‖ / ‖r + λx‖ · (r + λx); the ratio is 1 where either norm is
-    0 (a bias that starts there would never leave).
+    """r = m̂ / (√v̂ + ε); x ← x − η ‖x‖ / ‖r + λx‖ · (r + λx). If either norm is 0, the ratio of the
+    norms is replaced by 1: a bias that starts at 0 would never leave 0.
     """
 
     def __init__(
@@ -30,17 +31,20 @@ class Lamb(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            held = [p for p in group["params"] if p.grad is not None]
-            if not held:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            if not parameters:
                 continue
-            for p in held:
+            for p in parameters:
                 if not self.state[p]:
                     self.state[p] = {"step": 0, "m": torch.zeros_like(p), "v": torch.zeros_like(p)}
                 self.state[p]["step"] += 1
             beta1, beta2 = group["betas"]
-            step = self.state[held[0]]["step"]
-            grads = [p.grad for p in held]
-            m, v = [self.state[p]["m"] for p in held], [self.state[p]["v"] for p in held]
+            step = self.state[parameters[0]]["step"]
+            grads = [p.grad for p in parameters]
+            m, v = (
+                [self.state[p]["m"] for p in parameters],
+                [self.state[p]["v"] for p in parameters],
+            )
             torch._foreach_lerp_(m, grads, 1 - beta1)
             torch._foreach_mul_(v, beta2)
             torch._foreach_addcmul_(v, grads, grads, 1 - beta2)
@@ -49,11 +53,11 @@ class Lamb(torch.optim.Optimizer):
             torch._foreach_add_(below, group["eps"])
             toward = torch._foreach_div(m, 1 - beta1**step)
             torch._foreach_div_(toward, below)
-            torch._foreach_add_(toward, held, alpha=group["weight_decay"])
-            pairs = zip(torch._foreach_norm(held), torch._foreach_norm(toward), strict=True)
+            torch._foreach_add_(toward, parameters, alpha=group["weight_decay"])
+            pairs = zip(torch._foreach_norm(parameters), torch._foreach_norm(toward), strict=True)
             ratios = [
                 torch.where((size > 0) & (length > 0), size / length, torch.ones_like(size))
                 for size, length in pairs
             ]
             torch._foreach_mul_(toward, ratios)
-            torch._foreach_add_(held, toward, alpha=-group["lr"])
+            torch._foreach_add_(parameters, toward, alpha=-group["lr"])

@@ -1,5 +1,5 @@
-"""Batches in the background: samples in memory (or from files), turned round the globe, put
-together by a thread ahead of the step that needs them.
+"""Batches in the background: samples from memory or files, turned round the globe and put together
+by a thread, ahead of the step that needs the batch.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench_workloads.common import cpus, uniforms
-from energybench_workloads.deepcam import fields
 from energybench_workloads.deepcam.cost import Size
-from energybench_workloads.deepcam.fields import Sample
+from energybench_workloads.deepcam.fields import Sample, make
 
-AHEAD = 3  # batches made before they are asked for
-_ORDER = 7  # stream of the Philox key that orders an epoch; below every sample's
+AHEAD = 3  # batches that wait in the queue
+_ORDER = 7  # Philox stream for the order of an epoch; below the streams of samples
 
 
 class Batch(NamedTuple):
@@ -40,15 +39,13 @@ class Source(Protocol):
 
 
 class Synthetic:
-    """Samples first … first + count of a seed, made once and held."""
+    """The samples first … first + count - 1 of a seed, computed once and kept in memory."""
 
     def __init__(self, size: Size, seed: int, first: int, count: int, digest: Any = None) -> None:
         self._field = np.empty((count, size.height, size.width, 16), np.uint16)
         self._label = np.empty((count, size.height, size.width), np.uint8)
         for i in range(count):
-            self._field[i], self._label[i] = fields.make(
-                size.height, size.width, seed, first + i, digest
-            )
+            self._field[i], self._label[i] = make(size.height, size.width, seed, first + i, digest)
 
     def __len__(self) -> int:
         return len(self._label)
@@ -58,8 +55,8 @@ class Synthetic:
 
 
 class Share(NamedTuple):
-    """Which samples of the common order are this process's: `batch` of every `batch * parts`, the
-    part-th of them.
+    """The samples of this process in the common order: of every `batch * parts` samples, the
+    `batch` samples of part number `part`.
     """
 
     seed: int
@@ -71,7 +68,7 @@ class Share(NamedTuple):
 def places(share: Share, count: int, position: int) -> Iterator[tuple[int, float]]:
     """(sample, turn 0…1 round the globe) of the position-th batch.
 
-    Every epoch takes all samples, in an order of its own.
+    An epoch takes every sample once; the order changes from epoch to epoch.
     """
     start = (position * share.parts + share.part) * share.batch
     for slot in range(start, start + share.batch):
@@ -84,53 +81,52 @@ def places(share: Share, count: int, position: int) -> Iterator[tuple[int, float
 def _epoch(
     seed: int, epoch: int, count: int
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Order and turns of one pass over all samples; a batch may lie in two."""
+    """Order and turns of the samples in one epoch; a batch may lie in two epochs."""
     drawn = uniforms(seed, _ORDER + (epoch + 1 << 41), 2 * count)
     return np.argsort(drawn[:count], kind="stable"), drawn[count:]
 
 
 def batch(source: Source, share: Share, position: int) -> Batch:
-    """One batch.
-
-    Going round the globe, a field's seam lies anywhere: few samples stand for many.
+    """A batch of a share. Every sample is turned round the globe by an angle, so that the seam of
+    the field lies anywhere: few samples stand for many.
     """
-    read = [(source.read(index), turn) for index, turn in places(share, len(source), position)]
-    first = read[0][0]
-    made = Batch(
-        np.empty((len(read), *first.field.shape), np.uint16),
-        np.empty((len(read), *first.label.shape), np.uint8),
-    )
-    for i, (sample, turn) in enumerate(read):
+    turned = [(source.read(index), turn) for index, turn in places(share, len(source), position)]
+    first = turned[0][0]
+    fields = np.empty((len(turned), *first.field.shape), np.uint16)
+    labels = np.empty((len(turned), *first.label.shape), np.uint8)
+    for i, (sample, turn) in enumerate(turned):
         by = int(turn * first.label.shape[1])
-        for whole, out in ((sample.field, made.field[i]), (sample.label, made.label[i])):
-            out[:, by:] = whole[:, : whole.shape[1] - by]
-            out[:, :by] = whole[:, whole.shape[1] - by :]
-    return made
+        for image, out in ((sample.field, fields[i]), (sample.label, labels[i])):
+            out[:, by:] = image[:, : image.shape[1] - by]
+            out[:, :by] = image[:, image.shape[1] - by :]
+    return Batch(fields, labels)
 
 
-Made = TypeVar("Made")
+Prepared = TypeVar("Prepared")
 
 
-class Loader(Generic[Made]):
-    """Batches first, first + 1, … of a share, each as `prepare` makes it, in the thread.
-    `waited_s`: what whoever asked has stood waiting for them; `made_s`: what making them took.
+class Loader(Generic[Prepared]):
+    """The batches first, first + 1, … of a share, prepared by `prepare` in a thread.
+
+    waited_s: seconds that `take` has waited; made_s: seconds that making the batches took.
     """
 
     def __init__(
-        self, source: Source, share: Share, first: int, count: int, prepare: Callable[[Batch], Made]
+        self,
+        source: Source,
+        share: Share,
+        first: int,
+        count: int,
+        prepare: Callable[[Batch], Prepared],
     ) -> None:
-        self._source, self._share, self._numbers, self._prepare = (
-            source,
-            share,
-            range(first, first + count),
-            prepare,
-        )
-        self._queue: queue.Queue[Made | Exception] = queue.Queue(AHEAD)
+        self._source, self._share, self._prepare = source, share, prepare
+        self._numbers = range(first, first + count)
+        self._queue: queue.Queue[Prepared | Exception] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._make, name="deepcam-loader", daemon=True)
         self.waited_s = self.made_s = 0.0
 
-    def __enter__(self) -> Loader[Made]:
+    def __enter__(self) -> Loader[Prepared]:
         self._thread.start()
         return self
 
@@ -142,29 +138,28 @@ class Loader(Generic[Made]):
             except queue.Empty:
                 self._thread.join(0.01)
 
-    def take(self) -> Made:
-        """The next batch. Raises what reading it raised."""
+    def take(self) -> Prepared:
+        """The next batch. Raises the error of the thread, if there was one."""
         start = time.perf_counter()
-        got = self._queue.get()
+        item = self._queue.get()
         self.waited_s += time.perf_counter() - start
-        if isinstance(got, Exception):
-            raise got
-        return got
+        if isinstance(item, Exception):
+            raise item
+        return item
 
     def _make(self) -> None:
-        os.sched_setaffinity(
-            0, cpus()
-        )  # of this thread: it would else share the one core that its maker is bound to
+        # Every CPU for this thread: the thread that started it may be bound to a single core
+        os.sched_setaffinity(0, cpus())
         for number in self._numbers:
             start = time.perf_counter()
-            made: Made | Exception
+            item: Prepared | Exception
             try:
-                made = self._prepare(batch(self._source, self._share, number))
-            except Exception as error:  # whoever takes the batch raises it
-                made = error
+                item = self._prepare(batch(self._source, self._share, number))
+            except Exception as error:  # `take` raises the error
+                item = error
             self.made_s += time.perf_counter() - start
             if self._stopped.is_set():
                 return
-            self._queue.put(made)
-            if self._stopped.is_set() or isinstance(made, Exception):
+            self._queue.put(item)
+            if self._stopped.is_set() or isinstance(item, Exception):
                 return

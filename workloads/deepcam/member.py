@@ -1,140 +1,113 @@
-"""One process's part of training or inference: its network, its optimiser, its share of the
-samples, its device.
+"""The part of one process in training or inference: a network, an optimiser and a share of the
+samples, on one device.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import synchronise, use_threads
-from energybench_workloads.deepcam import quality
+from energybench_workloads.deepcam import checkpoint, quality
 from energybench_workloads.deepcam.fields import FREQUENCIES
 from energybench_workloads.deepcam.loader import Batch, Loader, Share
-from energybench_workloads.deepcam.spec import Order, Spec, Trained, quiet, sources
-from energybench_workloads.trainings import Kept, require_numbers
+from energybench_workloads.deepcam.spec import Order, Spec, Trained, sources
+from energybench_workloads.deepcam.transfer import Pair, Transfer, tensors
+from energybench_workloads.team import quiet
+from energybench_workloads.trainings import CheckpointFile, require_numbers
 
 if TYPE_CHECKING:
     import torch
 
 
-Pair = tuple["torch.Tensor", "torch.Tensor"]
-
-
-def tensors(made: Batch) -> Pair:
-    """Field [B, H, W, 16] in bf16 and labels [B, H, W] on the host, over the arrays' own memory."""
-    import torch
-
-    return torch.from_numpy(made.field).view(torch.bfloat16), torch.from_numpy(made.label)
-
-
-def weights_norm(network: torch.nn.Module) -> float:
-    """Over all parameters; a gradient that is no number leaves weights, and so a norm, that are
-    none.
-    """
-    import torch
-
-    return float(
-        torch.stack(
-            torch._foreach_norm([parameter.detach() for parameter in network.parameters()])
-        ).norm()
-    )
-
-
 class Member:
-    """`group`: the processes are joined by torch.distributed.
+    """One process of a run. The process makes the samples itself, because processes on several
+    nodes do not share memory.
 
-    Samples are made here: two processes' memories share nothing.
+    cpu_count: CPUs of this process, 0 for every CPU of the node.
     """
 
-    def __init__(self, spec: Spec, rank: int, device: torch.device, own_cpus: int = 0) -> None:
+    def __init__(self, spec: Spec, rank: int, device: torch.device, cpu_count: int = 0) -> None:
         import torch
 
         from energybench_workloads.deepcam import network
 
         self.spec, self.rank, self.device = spec, rank, device
-        self.threads = use_threads(spec.threads or own_cpus)
+        self.threads = use_threads(spec.threads or cpu_count)
+
         digest = hashlib.sha256()
-        self.source, self.held = sources(spec, digest)
-        self.inputs = digest.hexdigest()
+        self.source, self.held_out = sources(spec, digest)
+        self.inputs = digest.hexdigest()  # of the samples
+        self.transfer = Transfer(device, spec.precision)
+
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = True
-            self._copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        made = network.DeepLab(spec.recompute).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        network.initialise(made, spec.seed)
-        self.start = {
-            name: value.clone() for name, value in made.state_dict().items()
-        }  # on the host: every run begins from it
-        self.network = made.to(device)
-        self.trained: torch.nn.Module = self.network
-        if spec.world > 1 and spec.mode == "training":
-            self.trained = distributed(made, device)
+        model = network.DeepLab(spec.recompute).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.initialise(model, spec.seed)
+        # on the host: every run begins from these weights
+        self.start = {name: value.clone() for name, value in model.state_dict().items()}
+        self.network = model.to(device)
         self.weights = torch.tensor(network.class_weights(FREQUENCIES), device=device)
-        self.begun: dict[str, Any] | None = None  # the optimiser's state that runs begin from
-        self.history: tuple[float, ...] = ()  # losses of the steps before
-        self.kept: Kept | None = None  # the checkpoint that runs are saved to, of the first process
-        self.at = -1  # step that the network stands at, where the next run may go on from there
-        self.optimiser = self._optimiser()
-        alone = spec.world == 1 and spec.accumulate == 1 and not spec.recompute
-        self._records = spec.graphs and device.type == "cuda" and spec.mode == "training" and alone
+        self.optimiser = self._new_optimiser()
+        self._training_network: torch.nn.Module = self.network
+        if spec.world > 1 and spec.mode == "training":
+            self._training_network = _distributed(self.network, device)
+
+        # the checkpoint: the file (in the first process), the state of the optimiser, the losses of
+        # the steps before the next run, and the step of the network (-1: a run begins anew)
+        self.file: CheckpointFile | None = None
+        self._optimiser_start: dict[str, Any] | None = None
+        self._losses: tuple[float, ...] = ()
+        self._step = -1
+
+        single_pass = spec.world == 1 and spec.accumulate == 1 and not spec.recompute
+        self._records = (
+            spec.graphs and device.type == "cuda" and spec.mode == "training" and single_pass
+        )
         self._recorded: Any = None
 
-    def _optimiser(self) -> torch.optim.Optimizer:
+    def _new_optimiser(self) -> torch.optim.Optimizer:
         import torch
 
         from energybench_workloads.deepcam.lamb import Lamb
 
         parameters = list(self.network.parameters())
-        return (
-            Lamb(parameters, self.spec.lr)
-            if self.spec.optimiser == "lamb"
-            else torch.optim.AdamW(parameters, self.spec.lr, fused=True)
-        )
+        if self.spec.optimiser == "lamb":
+            return Lamb(parameters, self.spec.lr)
+        return torch.optim.AdamW(parameters, self.spec.lr, fused=True)
 
     def begin(self, path: str) -> None:
-        """Runs begin from a checkpoint."""
-        import torch
-
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        for group in state["optimiser"]["param_groups"]:
-            group["lr"] = self.spec.lr  # this run's, not the file's
-        self.start, self.begun, self.history = (
-            state["network"],
-            state["optimiser"],
-            tuple(state["losses"]),
-        )
+        """Let runs begin from a checkpoint, with the learning rate of this run."""
+        state = checkpoint.load(path)
+        for group in state.optimiser["param_groups"]:
+            group["lr"] = self.spec.lr
+        self.start, self._optimiser_start = state.network, state.optimiser
+        self._losses = state.losses
 
     def reset(self) -> None:
         """Weights, statistics and moments as they were at the beginning."""
-        import copy
-
         import torch
 
         self.network.load_state_dict(self.start)
-        if self.begun is not None:
-            self.optimiser = self._optimiser()
-            self.optimiser.load_state_dict(copy.deepcopy(self.begun))
+        if self._optimiser_start is not None:
+            self.optimiser = self._new_optimiser()
+            self.optimiser.load_state_dict(copy.deepcopy(self._optimiser_start))
             return
         for moments in self.optimiser.state.values():
             for name, moment in moments.items():
-                moments[name] = (
-                    moment.zero_() if isinstance(moment, torch.Tensor) else 0
-                )  # steps may be a plain number
+                # the number of steps may be a plain number
+                moments[name] = moment.zero_() if isinstance(moment, torch.Tensor) else 0
 
     def train(self, order: Order, region: RegionFactory = quiet) -> Trained:
-        spec = self.spec
+        """Train as ordered. The result has the losses since the training's first step."""
         losses: list[torch.Tensor] = []
         scores: list[tuple[int, float]] = []
-        passes = (order.last - order.first) * spec.accumulate
-        with self._loader(order.first * spec.accumulate, passes) as loader:
-            if not order.path or self.at != order.first:
-                with region("transfer"):
-                    self.reset()
-                    synchronise(self.device)
+        with self._loader_of(order) as loader:
+            self._reset_unless_continued(order, region)
             self.network.train()
             for step in range(order.first, order.last):
                 losses.append(self._passes(loader, region))
@@ -150,18 +123,37 @@ class Member:
                 if scores and scores[-1][1] >= order.goal > 0:
                     break
             waited_s, made_s = loader.waited_s, loader.made_s
+        return Trained(self._finish(order, losses, region), tuple(scores), waited_s, made_s)
+
+    def _loader_of(self, order: Order) -> Loader[Pair]:
+        passes = self.spec.accumulate
+        return self._loader(order.first * passes, (order.last - order.first) * passes)
+
+    def _reset_unless_continued(self, order: Order, region: RegionFactory) -> None:
+        if order.path and self._step == order.first:
+            return
+        with region("transfer"):
+            self.reset()
+            synchronise(self.device)
+
+    def _finish(
+        self, order: Order, losses: list[torch.Tensor], region: RegionFactory
+    ) -> tuple[float, ...]:
+        """Save the checkpoint, if there is one. Returns the losses since the first step."""
+        step = order.first + len(losses)
         if order.path:
             with region("checkpoint"):
-                self._save(order, order.first + len(losses), losses)
-        found = self.history + self._mean(losses)
-        goes_on = order.path != "" and order.keep
-        self.at = order.first + len(losses) if goes_on else -1
-        self.history = found if goes_on else self.history
-        return Trained(found, tuple(scores), waited_s, made_s)
+                self._save(order, step, losses)
+        history = self._losses + self._mean(losses)
+        self._step = -1
+        if order.path and order.keep:
+            self._step, self._losses = step, history
+        return history
 
     def _passes(self, loader: Loader[Pair], region: RegionFactory) -> torch.Tensor:
-        """Forward and backward over one step's samples; the gradients are added up, and averaged
-        over all processes in the last pass.
+        """Forward and backward over the samples of one step; returns the loss.
+
+        The gradients are added up, and averaged over all processes in the last pass.
         """
         import torch
 
@@ -171,43 +163,45 @@ class Member:
         total = torch.zeros((), device=self.device)
         for i in range(spec.accumulate):
             with region("data"):
-                ready = loader.take()
+                pair = loader.take()
             with region("transfer"):
-                field, label = self.put(ready)
+                field, label = self.transfer.put(pair)
             if self._records:
                 total += self._replayed(field, label, region)
                 continue
-            last = i == spec.accumulate - 1
-            with contextlib.nullcontext() if last or spec.world == 1 else self.trained.no_sync():  # type: ignore[operator]
+            averages = spec.world == 1 or i == spec.accumulate - 1
+            with contextlib.nullcontext() if averages else self._training_network.no_sync():  # type: ignore[operator]
                 with region("forward"):
                     with self.autocast():
-                        logits = self.trained(field)
-                    judged = loss(logits, label, self.weights) / spec.accumulate
+                        logits = self._training_network(field)
+                    pass_loss = loss(logits, label, self.weights) / spec.accumulate
                     self._wait()
                 with region("backward"):
-                    judged.backward()  # type: ignore[no-untyped-call]
+                    pass_loss.backward()  # type: ignore[no-untyped-call]
                     self._wait()
-            total += judged.detach()
+            total += pass_loss.detach()
         return total
 
     def _replayed(
         self, field: torch.Tensor, label: torch.Tensor, region: RegionFactory
     ) -> torch.Tensor:
-        """The same pass from its recording, which the first one makes (in set-up)."""
-        from energybench_workloads.deepcam.recorded import Recorded
+        """A pass replayed from its recording. The first call, in set-up, makes the recording."""
+        from energybench_workloads.deepcam.cuda_graphs import RecordedPass
 
         if self._recorded is None:
-            self._recorded = Recorded(self.network, field, label, self.weights, self.autocast)
+            self._recorded = RecordedPass(self.network, field, label, self.weights, self.autocast)
         with region("forward"):
-            judged: torch.Tensor = self._recorded.forward(field, label).clone()
+            pass_loss: torch.Tensor = self._recorded.forward(field, label).clone()
             self._wait()
         with region("backward"):
             self._recorded.backward()
             self._wait()
-        return judged
+        return pass_loss
 
     def infer(self, steps: int, region: RegionFactory = quiet) -> tuple[float, float]:
-        """Classes of `steps` batches; what was waited for them, and what making them took (s)."""
+        """Find the classes of `steps` batches. Returns the seconds spent waiting for batches, and
+        the seconds that the loader spent on making batches.
+        """
         import torch
 
         with region("transfer"):
@@ -217,9 +211,9 @@ class Member:
         with torch.no_grad(), self._loader(0, steps) as loader:
             for _ in range(steps):
                 with region("data"):
-                    ready = loader.take()
+                    pair = loader.take()
                 with region("transfer"):
-                    field, _label = self.put(ready)
+                    field, _label = self.transfer.put(pair)
                 with region("forward"):
                     with self.autocast():
                         classes = self.network(field).argmax(1).to(torch.uint8)
@@ -232,39 +226,7 @@ class Member:
         return Share(self.spec.seed, self.spec.batch, self.spec.world, self.rank)
 
     def _loader(self, first: int, count: int) -> Loader[Pair]:
-        return Loader(
-            self.source,
-            self.share(),
-            first,
-            count,
-            self._ahead if self.device.type == "cuda" else tensors,
-        )
-
-    def _ahead(self, made: Batch) -> Pair:
-        """By the loader's thread: from pinned memory and in a stream of its own to the GPU, while
-        that computes.
-        """
-        import torch
-
-        with torch.cuda.stream(self._copies):
-            field, label = (
-                part.pin_memory().to(self.device, non_blocking=True) for part in tensors(made)
-            )
-            self._copies.synchronize()
-        return field, label
-
-    def put(self, ready: Pair) -> Pair:
-        """Field [B, 16, H, W], channels last, and labels, on the device."""
-        import torch
-
-        if ready[0].is_cuda:
-            for part in ready:
-                part.record_stream(
-                    torch.cuda.current_stream()
-                )  # the other stream's memory is not to be given away while this one reads it
-        field, label = (part.to(self.device) for part in ready)
-        field = field.permute(0, 3, 1, 2)
-        return (field if self.spec.precision == "bf16" else field.float()), label
+        return Loader(self.source, self.share(), first, count, self.transfer.prepare)
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         import torch
@@ -274,22 +236,21 @@ class Member:
         )
 
     def logits(self, index: int) -> torch.Tensor:
-        """Of one held-out sample, as the run computes them; float32 on the host."""
+        """Logits of a held-out sample, computed as in a run; float32 on the host."""
         import torch
 
         self.network.eval()
-        sample = self.held.read(index)
+        sample = self.held_out.read(index)
+        batch = Batch(sample.field[None], sample.label[None])
         with torch.no_grad(), self.autocast():
-            found = self.network(
-                self.put(tensors(Batch(sample.field[None], sample.label[None])))[0]
-            )
-        result: torch.Tensor = found.float().cpu()
+            logits = self.network(self.transfer.put(tensors(batch))[0])
+        result: torch.Tensor = logits.float().cpu()
         return result
 
     def evaluate(self) -> torch.Tensor:
-        """Confusion matrix [true, predicted] over the held-out samples, each process a part.
+        """Confusion matrix [true, predicted] over the held-out samples, shared by the processes.
 
-        BatchNorm's statistics become all processes' mean.
+        Before, the statistics of BatchNorm are averaged over the processes.
         """
         import torch
         import torch.distributed as dist
@@ -299,17 +260,18 @@ class Member:
                 if value.is_floating_point():
                     dist.all_reduce(value)
                     value /= self.spec.world
-        found = torch.zeros((3, 3), dtype=torch.int64)
-        for index in range(self.rank, min(self.spec.held, len(self.held)), self.spec.world):
-            found += quality.confusion(
-                torch.from_numpy(self.held.read(index).label), self.logits(index).argmax(1)[0]
-            )
+        counts = torch.zeros((3, 3), dtype=torch.int64)
+        last = min(self.spec.held, len(self.held_out))
+        for index in range(self.rank, last, self.spec.world):
+            truth = torch.from_numpy(self.held_out.read(index).label)
+            counts += quality.confusion(truth, self.logits(index).argmax(1)[0])
         if self.spec.world > 1:
-            found = found.to(self.device)
-            dist.all_reduce(found)
-        return found.cpu()
+            counts = counts.to(self.device)
+            dist.all_reduce(counts)
+        return counts.cpu()
 
     def _mean(self, losses: list[torch.Tensor]) -> tuple[float, ...]:
+        """The loss of every step, averaged over the processes."""
         import torch
         import torch.distributed as dist
 
@@ -322,56 +284,50 @@ class Member:
         return tuple(stacked.tolist())
 
     def _save(self, order: Order, step: int, losses: list[torch.Tensor]) -> None:
-        """By the first process alone: all have the same weights.
-
-        A file that is whole replaces the one before.
+        """Save the state after `step` steps. Only the first process writes, because weights are
+        equal in all processes.
         """
-        import torch
+        from energybench_workloads.deepcam.network import weights_norm
 
         recent = self._mean(losses)
-        if self.rank == 0:
-            self.at = -1  # until it is saved: where it is not, the next run begins from the file
-            require_numbers(
-                recent, math.isfinite(weights_norm(self.network)), order.first, order.path
-            )
-            state = {
-                "step": step,
-                "trained by": self.spec.optimiser,
-                "inputs": self.inputs,
-                "losses": self.history + recent,
-                "network": self.network.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-            }
-            draft = Path(order.path + ".part")
-            torch.save(state, draft)
-            if order.keep:
-                assert self.kept is not None  # set with the checkpoint
-                self.kept.replace(draft)
-            else:
-                draft.unlink()
+        if self.rank > 0:
+            return
+        self._step = -1  # if saving fails, the next run begins from the file
+        finite = math.isfinite(weights_norm(self.network))
+        require_numbers(recent, finite, order.first, order.path)
+        state = checkpoint.State(
+            step=step,
+            trained_by=self.spec.optimiser,
+            inputs=self.inputs,
+            losses=self._losses + recent,
+            network=self.network.state_dict(),
+            optimiser=self.optimiser.state_dict(),
+        )
+        assert self.file is not None  # set together with the checkpoint
+        checkpoint.save(state, order.path, self.file, order.keep)
 
     def _wait(self) -> None:
         if self.spec.regions:
             synchronise(self.device)
 
 
-def distributed(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
-    """Gradients are averaged over all processes while the backward pass runs; BatchNorm's
-    statistics stay each process's own, as in the reference.
+def _distributed(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """The network, with gradients averaged over the processes during the backward pass.
+
+    The statistics of BatchNorm are not averaged, as in the reference.
     """
     import inspect
 
     from torch.nn.parallel import DistributedDataParallel
 
-    name = (
-        "forward_sync_buffers"
-        if "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
-        else "broadcast_buffers"
-    )
-    own: dict[str, Any] = {name: False}
+    parameters = inspect.signature(DistributedDataParallel).parameters
+    option = "forward_sync_buffers"
+    if option not in parameters:
+        option = "broadcast_buffers"  # the name in older versions of torch
+    options: dict[str, Any] = {option: False}
     return DistributedDataParallel(
         network,
         [device.index] if device.type == "cuda" else None,
         gradient_as_bucket_view=True,
-        **own,
+        **options,
     )

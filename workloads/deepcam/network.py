@@ -24,11 +24,8 @@ from torch.utils.checkpoint import checkpoint
 
 CHANNELS, CLASSES, STRIDE = 16, 3, 16
 MIDDLE_BLOCKS = 16
-RATES = (
-    6,
-    12,
-    18,
-)  # of the atrous branches at output stride 16: Chen et al., arXiv:1706.05587, section 4
+# Of the atrous branches at output stride 16: Chen et al., arXiv:1706.05587, section 4
+RATES = (6, 12, 18)
 ASPP, LOW = 256, 48
 
 
@@ -79,8 +76,9 @@ class Block(nn.Module):
 
 
 class Atrous(nn.Module):
-    """Atrous spatial pyramid pooling: 1 x 1, three atrous rates, and the image's mean, which has
-    one value a channel and is not batch-normalised.
+    """Atrous spatial pyramid pooling: 1 x 1, three atrous rates, and the mean of the image.
+
+    The mean has one value for each channel and is not batch-normalised.
     """
 
     def __init__(self, inputs: int) -> None:
@@ -98,9 +96,9 @@ class Atrous(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        found = [branch(x) for branch in self.branches]
+        scales = [branch(x) for branch in self.branches]
         mean = self.pool(x).expand(-1, -1, *x.shape[2:])
-        return self.join(torch.cat([*found, mean], dim=1))  # type: ignore[no-any-return]
+        return self.join(torch.cat([*scales, mean], dim=1))  # type: ignore[no-any-return]
 
 
 class Decoder(nn.Module):
@@ -131,8 +129,8 @@ class Decoder(nn.Module):
 class DeepLab(nn.Module):
     """56.46 M parameters.
 
-    `recompute`: keep only what goes in and out of each block, and compute the rest again in the
-    backward pass.
+    `recompute`: keep only inputs and outputs of blocks, and compute the inside of a block again in
+    the backward pass.
     """
 
     def __init__(self, recompute: bool = False) -> None:
@@ -167,43 +165,51 @@ class DeepLab(nn.Module):
         if not (self.recompute and self.training and torch.is_grad_enabled()):
             return part(*inputs)  # type: ignore[no-any-return]
         contexts = lambda: (contextlib.nullcontext(), still(part))  # noqa: E731
-        return checkpoint(
+        output: torch.Tensor = checkpoint(
             part, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
-        )  # type: ignore[no-any-return]
+        )
+        return output
 
 
 @contextlib.contextmanager
 def still(part: nn.Module) -> Iterator[None]:
-    """Inside, a second forward pass leaves the running statistics of batch normalisation as the
-    first one made them.
+    """A context for a second forward pass, in which the running statistics of batch normalisation
+    do not change.
     """
     norms = [module for module in part.modules() if isinstance(module, nn.BatchNorm2d)]
-    kept: list[Any] = [norm.momentum for norm in norms]
+    momenta: list[Any] = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, kept, strict=True):
+        for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
 
 def initialise(network: nn.Module, seed: int) -> None:
-    """He's normal initialisation (arXiv:1502.01852) by one generator on the CPU, in the order of
-    the modules; BatchNorm at 1 and 0.
+    """He's normal initialisation (arXiv:1502.01852) by a generator on the CPU, in the order of the
+    modules; BatchNorm at 1 and 0.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            fan = (
-                module.weight[0].numel()
-                if isinstance(module, nn.Conv2d)
-                else module.weight.shape[0] * 9 // 4
-            )  # a stride of 2 uses a quarter of the taps
+            fan = module.weight[0].numel()
+            if isinstance(module, nn.ConvTranspose2d):
+                fan = module.weight.shape[0] * 9 // 4  # a stride of 2 uses a quarter of the taps
             with torch.no_grad():
                 module.weight.normal_(0.0, (2.0 / fan) ** 0.5, generator=generator)
                 if module.bias is not None:
                     module.bias.zero_()
+
+
+def weights_norm(network: nn.Module) -> float:
+    """Norm of all parameters. Not finite after a gradient that was not finite."""
+    return float(
+        torch.stack(
+            torch._foreach_norm([parameter.detach() for parameter in network.parameters()])
+        ).norm()
+    )
 
 
 def class_weights(frequencies: tuple[float, ...]) -> tuple[float, ...]:

@@ -1,5 +1,6 @@
-"""A field, its labels and what the network finds, side by side as one PNG of a palette, north up:
-no plotting library.
+"""A field, the labels and the prediction side by side, as a PNG with a palette, north up.
+
+Written without a plotting library.
 """
 
 from __future__ import annotations
@@ -12,29 +13,25 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
-FIELD, GREY = (
-    128,
-    96,
-    # entries of the palette: the field's colours, then greys under the classes, then cyclone,
-    # river, gap
-)
+# Entries of the palette: colours of the field, then greys under the classes; cyclone, river and gap
+# follow
+FIELD, GREY = 128, 96
+# Even in lightness, after cividis (Nuñez et al. 2018)
 _ANCHORS = (
     (0, 32, 76),
     (64, 76, 108),
     (124, 123, 120),
     (188, 175, 111),
     (255, 234, 70),
-)  # even in lightness, after cividis (Nuñez et al. 2018)
-_CLASSES = (
-    (213, 94, 0),
-    (0, 114, 178),
-    (255, 255, 255),
-)  # vermilion and blue, told apart by everybody (Okabe and Ito)
+)
+# Cyclone, river and gap: vermilion and blue are distinct for colour-blind readers too (Okabe and
+# Ito)
+_CLASSES = ((213, 94, 0), (0, 114, 178), (255, 255, 255))
 WIDEST, GAP = 288, 6  # pixels of a panel, and between two
 
 
 def palette() -> Bytes:
-    """[227, 3]."""
+    """RGB of the palette's entries, [227, 3]."""
     at, anchors = np.linspace(0, len(_ANCHORS) - 1, FIELD), np.array(_ANCHORS, dtype=float)
     colours = np.stack(
         [np.interp(at, np.arange(len(_ANCHORS)), anchors[:, c]) for c in range(3)], axis=1
@@ -45,17 +42,17 @@ def palette() -> Bytes:
     )
 
 
-def panels(field: npt.NDArray[np.float32], label: Bytes, found: Bytes) -> Bytes:
+def panels(field: npt.NDArray[np.float32], label: Bytes, prediction: Bytes) -> Bytes:
     """Palette numbers [h, 3 w + 2 GAP] of one channel [H, W] and two maps of classes.
 
-    Rare classes survive the thinning: a cell has its highest one.
+    Rare classes survive the thinning: a cell shows the rarest class of its pixels.
     """
     step = -(-field.shape[1] // WIDEST)
     low, high = np.percentile(field, (1, 99))
     level = np.clip((field - low) / max(float(high - low), 1e-6), 0, 1)[::step, ::step]
     coloured = (level * (FIELD - 1)).astype(np.uint8)
     maps = []
-    for classes in (label, found):
+    for classes in (label, prediction):
         rare = _coarse(classes, step)
         grey = FIELD + (level * (GREY - 1)).astype(np.uint8)
         maps.append(np.where(rare > 0, FIELD + GREY + rare - 1, grey).astype(np.uint8))
@@ -66,7 +63,9 @@ def panels(field: npt.NDArray[np.float32], label: Bytes, found: Bytes) -> Bytes:
 
 
 def _coarse(classes: Bytes, step: int) -> Bytes:
-    """Of each step x step cell: cyclone where there is one, else river."""
+    """The class of every cell of step x step pixels: cyclone, if a pixel is a cyclone; or river, if
+    a pixel is a river; or background.
+    """
     height, width = (extent // step * step for extent in classes.shape)
     ranked = np.array([0, 2, 1], np.uint8)[classes[:height, :width]]
     cells = ranked.reshape(height // step, step, width // step, step).max(axis=(1, 3))
@@ -85,9 +84,8 @@ def png(numbers: Bytes, colours: Bytes) -> str:
         )
 
     height, width = numbers.shape
-    rows = np.concatenate(
-        (np.zeros((height, 1), np.uint8), numbers), axis=1
-    ).tobytes()  # filter 0 before each row
+    filters = np.zeros((height, 1), np.uint8)  # filter 0 before every row
+    rows = np.concatenate((filters, numbers), axis=1).tobytes()
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     parts = (
         chunk(b"IHDR", header),

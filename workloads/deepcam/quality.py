@@ -1,4 +1,4 @@
-"""How good a segmentation is: intersection over union, against the baseline that calls everything
+"""Quality of a segmentation: intersection over union (IoU), and the baseline of calling everything
 background.
 """
 
@@ -10,18 +10,17 @@ if TYPE_CHECKING:
     import torch
 
 
-def confusion(truth: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
-    """Pixels by [true class, predicted class], int64 [3, 3]."""
+def confusion(truth: torch.Tensor, prediction: torch.Tensor) -> torch.Tensor:
+    """Number of pixels by [true class, predicted class], int64 [3, 3]."""
     import torch
 
-    return torch.bincount(truth.flatten().long() * 3 + found.flatten().long(), minlength=9).reshape(
-        3, 3
-    )
+    pairs = truth.flatten().long() * 3 + prediction.flatten().long()
+    return torch.bincount(pairs, minlength=9).reshape(3, 3)
 
 
 def class_iou(counts: torch.Tensor) -> tuple[float | None, ...]:
-    """Of each class over all pixels together; None for a class that neither occurs nor is
-    predicted.
+    """IoU of every class over the pixels of all samples together. The IoU of a class without true
+    and predicted pixels is None.
     """
     hit = counts.diagonal()
     union = counts.sum(0) + counts.sum(1) - hit
@@ -32,15 +31,15 @@ def class_iou(counts: torch.Tensor) -> tuple[float | None, ...]:
 
 
 def mean_iou(counts: torch.Tensor) -> float:
-    """Over the classes that occur or are predicted."""
-    known = [value for value in class_iou(counts) if value is not None]
-    return sum(known) / len(known)
+    """Mean IoU over the classes with an IoU."""
+    values = [value for value in class_iou(counts) if value is not None]
+    return sum(values) / len(values)
 
 
 def background_iou(counts: torch.Tensor) -> float:
-    """What calling every pixel background would reach on the same samples."""
+    """Mean IoU of calling every pixel background, on the samples of `counts`."""
     import torch
 
-    blind = torch.zeros_like(counts)
-    blind[:, 0] = counts.sum(1)
-    return mean_iou(blind)
+    background = torch.zeros_like(counts)
+    background[:, 0] = counts.sum(1)
+    return mean_iou(background)

@@ -1,5 +1,5 @@
-"""What a run says of itself beside its energy: how well it segments, its loss, what the step waited
-for, and a picture.
+"""The record of a run beside its energy: quality of the segmentation, loss, time spent waiting for
+data, and a picture.
 """
 
 from __future__ import annotations
@@ -20,156 +20,163 @@ if TYPE_CHECKING:
 _CLASSES = ("background", "cyclone", "river")
 
 
-class Told(NamedTuple):
-    """Of the last run. counts: confusion matrix of the held-out samples, None where the weights
-    were never trained; took: waited for, made in (s).
+class TrainingOutcome(NamedTuple):
+    """The last run, beside the weights and samples of the first member.
 
-    work_per_step: the work's amount that a step stands for.
+    counts: confusion matrix of the held-out samples, None for a network without training;
+    loading_s: seconds spent waiting for batches, and seconds that the loader spent on making
+    batches; work_per_step: the part of the work's amount that a step stands for.
     """
 
     trained: Trained | None
     counts: torch.Tensor | None
-    took: tuple[float, float]
+    loading_s: tuple[float, float]
     samples: int
     work_per_step: float
     real: bool
     progress: Progress | None
-    goal: float = 0.0  # IoU that the run was to reach; 0: none
+    goal: float = 0.0  # the IoU to reach; 0: no goal
     ranks: int = 1  # processes of this node
 
 
-def record(member: Member, told: Told) -> WorkRecord:
-    pixels = member.spec.size.pixels
-    notes = [
-        "CAM5 snapshots of the user's"
-        if told.real
-        else (
-            "synthetic fields: what this network has learned says nothing of real climate data, "
-            "and its IoU is not MLPerf's"
+def record(member: Member, outcome: TrainingOutcome) -> WorkRecord:
+    note = "the user's CAM5 snapshots"
+    if not outcome.real:
+        note = (
+            "synthetic fields: the network has learned nothing about real climate data, and its "
+            "IoU is not comparable with MLPerf's"
         )
-    ]
-    figures = {"waited for data (s)": told.took[0], "batches made in (s)": told.took[1]}
-    series = []
-    if told.trained is not None:
-        losses, scores = numbers(told.trained.losses), told.trained.scores
-        each = told.work_per_step
-        if losses[-1] is not None:
-            figures["loss of the last step"] = losses[-1]
-        series.append(
-            Series(
-                name="loss",
-                x=tuple(range(1, len(losses) + 1)),
-                y=losses,
-                x_title="step",
-                y_title="loss (nat a pixel)",
-                work_per_x=each,
-            )
-        )
-        if scores:
-            series.append(
-                Series(
-                    name="held-out IoU",
-                    x=tuple(s for s, _ in scores),
-                    y=tuple(i for _, i in scores),
-                    x_title="step",
-                    y_title="mean IoU",
-                    work_per_x=each,
-                )
-            )
-    if told.counts is not None:
-        figures |= {
-            "held-out mean IoU": quality.mean_iou(told.counts),
-            "IoU of all background": quality.background_iou(told.counts),
-        }
-        figures |= {
-            f"IoU {name}": value
-            for name, value in zip(_CLASSES, quality.class_iou(told.counts), strict=True)
-            if value is not None
-        }
-    training = member.spec.mode == "training"
-    of_one = cost.training_flops(pixels) if training else cost.forward_flops(pixels)
-    statement: dict[str, Said] = {
-        "network": (
-            f"DeepLabv3+ with Xception, {cost.parameters() / 1e6:.2f} M parameters, "
-            f"{of_one / 1e12:.3g} TFLOP a sample in {member.spec.mode}"
-        ),
-        "samples of the last run": (
-            f"{told.samples}, {member.spec.batch} in a pass, {member.spec.step_samples} in a step "
-            f"over {member.spec.world} process(es)"
-        ),
-        "arithmetic": f"{member.spec.precision} on {member.device}",
-    }
     return WorkRecord(
         title="Segmentation",
-        notes=tuple(notes),
-        statement=statement,
-        figures=figures,
-        series=tuple(series),
+        notes=(note,),
+        statement=_statement(member, outcome),
+        figures=_figures(outcome),
+        series=_series(outcome),
         images=(_image(member),),
-        progress=told.progress,
-        doubts=tuple(_doubts(member, told)),
+        progress=outcome.progress,
+        doubts=tuple(_doubts(member, outcome)),
     )
 
 
-def _doubts(member: Member, told: Told) -> list[Doubt]:
-    """Settings that are taken as they are and make the run a poor side of a comparison."""
-    spec, found = member.spec, []
+def _statement(member: Member, outcome: TrainingOutcome) -> dict[str, Said]:
+    spec = member.spec
+    flops = cost.training_flops if spec.mode == "training" else cost.forward_flops
+    return {
+        "network": (
+            f"DeepLabv3+ with Xception, {cost.parameters() / 1e6:.2f} M parameters, "
+            f"{flops(spec.size.pixels) / 1e12:.3g} TFLOP a sample in {spec.mode}"
+        ),
+        "samples of the last run": (
+            f"{outcome.samples}, {spec.batch} in a pass, {spec.step_samples} in a step "
+            f"over {spec.world} process(es)"
+        ),
+        "arithmetic": f"{spec.precision} on {member.device}",
+    }
+
+
+def _figures(outcome: TrainingOutcome) -> dict[str, float]:
+    figures = {
+        "waited for data (s)": outcome.loading_s[0],
+        "batches made in (s)": outcome.loading_s[1],
+    }
+    if outcome.trained is not None:
+        last = numbers(outcome.trained.losses)[-1]
+        if last is not None:
+            figures["loss of the last step"] = last
+    if outcome.counts is not None:
+        figures["held-out mean IoU"] = quality.mean_iou(outcome.counts)
+        figures["IoU of all background"] = quality.background_iou(outcome.counts)
+        for name, iou in zip(_CLASSES, quality.class_iou(outcome.counts), strict=True):
+            if iou is not None:
+                figures[f"IoU {name}"] = iou
+    return figures
+
+
+def _series(outcome: TrainingOutcome) -> tuple[Series, ...]:
+    """The curves of a training: loss, and IoU if the network was evaluated."""
+    if outcome.trained is None:
+        return ()
+    losses, scores = numbers(outcome.trained.losses), outcome.trained.scores
+    loss = Series(
+        name="loss",
+        x=tuple(range(1, len(losses) + 1)),
+        y=losses,
+        x_title="step",
+        y_title="loss (nat a pixel)",
+        work_per_x=outcome.work_per_step,
+    )
+    if not scores:
+        return (loss,)
+    iou = Series(
+        name="held-out IoU",
+        x=tuple(step for step, _ in scores),
+        y=tuple(score for _, score in scores),
+        x_title="step",
+        y_title="mean IoU",
+        work_per_x=outcome.work_per_step,
+    )
+    return loss, iou
+
+
+def _doubts(member: Member, outcome: TrainingOutcome) -> list[Doubt]:
+    """Doubts about settings that are allowed, but make the run a poor side of a comparison."""
+    spec, doubts = member.spec, []
     if spec.precision == "bf16" and not native_bf16(member.device):
         message = (
-            "torch has no bf16 kernels for this processor: its step takes several times that in "
-            "fp32, and is no fair side of a comparison"
+            "torch has no bf16 kernels for this processor: a step takes several times as long as "
+            "in fp32, and the run is not a fair side of a comparison"
         )
-        found.append(
+        doubts.append(
             Doubt(
                 code="bf16-emulated", message=message, remedy="--set precision=fp32, on both sides"
             )
         )
-    if member.device.type == "cpu" and told.ranks > len(cpus()):
+    if member.device.type == "cpu" and outcome.ranks > len(cpus()):
         message = (
-            f"{told.ranks} processes share {len(cpus())} core(s): they wait for each other, and "
-            "cost more than fewer would"
+            f"{outcome.ranks} processes share {len(cpus())} core(s): they wait for each other, and "
+            "cost more than fewer processes would"
         )
-        found.append(
+        doubts.append(
             Doubt(code="crowded", message=message, remedy=f"--set ranks={len(cpus())} or fewer")
         )
-    have = len(member.source)
-    if spec.mode == "training" and spec.step_samples > have:
+    available = len(member.source)
+    if spec.mode == "training" and spec.step_samples > available:
         message = (
-            f"a step of {spec.step_samples} samples holds some of the {have} more than once: less "
-            "is learned than of as many different ones"
+            f"a step of {spec.step_samples} samples holds some of the {available} samples more "
+            "than once: the network learns less than from as many different samples"
         )
-        found.append(
+        doubts.append(
             Doubt(
                 code="samples-repeat",
                 message=message,
                 remedy=f"--set samples={spec.step_samples} or more, or a smaller batch",
             )
         )
-    nothing = quality.background_iou(told.counts) if told.counts is not None else 0.0
-    if 0 < told.goal <= nothing:
+    background = quality.background_iou(outcome.counts) if outcome.counts is not None else 0.0
+    if 0 < outcome.goal <= background:
         message = (
-            f"the goal of IoU {told.goal:g} is no more than the {nothing:.3g} of a network that "
+            f"the goal of IoU {outcome.goal:g} is not above the {background:.3g} of a network that "
             "finds nothing"
         )
-        found.append(
-            Doubt(code="goal-trivial", message=message, remedy=f"a goal above {nothing:.3g}")
+        doubts.append(
+            Doubt(code="goal-trivial", message=message, remedy=f"a goal above {background:.3g}")
         )
-    return found
+    return doubts
 
 
 def _image(member: Member) -> Image:
-    """The first held-out sample."""
+    """The first held-out sample: field, labels, prediction."""
     import numpy as np
 
-    sample = member.held.read(0)
-    found = member.logits(0).argmax(1)[0].numpy().astype(np.uint8)
+    sample = member.held_out.read(0)
+    prediction = member.logits(0).argmax(1)[0].numpy().astype(np.uint8)
     vapour = (sample.field[:, :, 0].astype(np.uint32) << np.uint32(16)).view(np.float32)
     alt = (
-        f"A held-out sample: {CHANNELS[0]} (vapour in the column), its labels, and what the "
-        "network finds; cyclones vermilion, rivers blue"
+        f"A held-out sample: {CHANNELS[0]} (vapour in the column), its labels, and the prediction "
+        "of the network; cyclones vermilion, rivers blue"
     )
     return Image(
         name="field, label, prediction",
-        png=picture.png(picture.panels(vapour, sample.label, found), picture.palette()),
+        png=picture.png(picture.panels(vapour, sample.label, prediction), picture.palette()),
         alt=alt,
     )

@@ -1,11 +1,10 @@
-"""What the processes of a run are told, what they answer, and the samples that they are given."""
+"""Messages between the processes of a run (settings, orders, results), and the samples of a run."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from energybench_workloads.deepcam.cam5 import Cam5
 from energybench_workloads.deepcam.cost import Size
@@ -15,8 +14,8 @@ HELD_OUT = 1 << 32  # number of the first held-out sample
 
 
 class Spec(NamedTuple):
-    """What all processes of a run are told. batch: of each process in one pass; accumulate: passes
-    in a step.
+    """The settings of a run, equal in all processes. batch: samples of one process in one pass;
+    accumulate: passes in a step.
     """
 
     size: Size
@@ -32,7 +31,7 @@ class Spec(NamedTuple):
     held: int
     data: str  # folder of the real data; "" for synthetic fields
     threads: int
-    regions: bool  # a device is waited for where one region ends and the next begins
+    regions: bool  # wait for the device where one region ends and the next begins
     world: int = 1
     graphs: bool = False  # on one GPU a training pass is recorded once and replayed
 
@@ -42,11 +41,11 @@ class Spec(NamedTuple):
 
 
 class Order(NamedTuple):
-    """Train from step `first` to step `last`; evaluate every so many steps (0: never) and stop at
-    that IoU; save to `path` at the end.
+    """Train from step `first` to step `last`; evaluate after every `every` steps (0: never) and
+    stop at an IoU of `goal`; save to `path` at the end.
 
-    With a path the network goes on where it stands; without one every run begins anew. A path that
-    is not to `keep` is left as it is, and so is what the next run begins from.
+    With a path the network goes on from its present step; without a path every run begins anew.
+    Without `keep`, the file at the path and the state for the next run are left unchanged.
     """
 
     first: int
@@ -58,7 +57,9 @@ class Order(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """losses: of each step, the mean over all processes; scores: (step, IoU)."""
+    """losses: of each step, the mean over all processes; scores: (step, IoU); waited_s: time spent
+    waiting for batches; made_s: time that the loader spent on making them.
+    """
 
     losses: tuple[float, ...]
     scores: tuple[tuple[int, float], ...]
@@ -66,18 +67,13 @@ class Trained(NamedTuple):
     made_s: float
 
 
-def quiet(label: str) -> contextlib.AbstractContextManager[Any]:
-    """A region that nobody measures."""
-    return contextlib.nullcontext()
-
-
 def sources(spec: Spec, digest: hashlib._Hash) -> tuple[Source, Source]:
-    """Training and held-out samples. The digest is fed what tells one problem from another."""
+    """Training and held-out samples. The digest tells the samples of two problems apart."""
     if spec.data:
         folder = Path(spec.data)
-        found = Cam5(folder, "train", spec.size), Cam5(folder, "validation", spec.size)
-        for part in found:
+        parts = Cam5(folder, "train", spec.size), Cam5(folder, "validation", spec.size)
+        for part in parts:
             digest.update("\n".join(path.name for path in part.files).encode())
-        return found
+        return parts
     train = Synthetic(spec.size, spec.seed, 0, spec.samples, digest)
     return train, Synthetic(spec.size, spec.seed, HELD_OUT, spec.held, digest)

@@ -1,5 +1,5 @@
-"""dpsgd: training under differential privacy, and what it costs in joules beside the same training
-without it.
+"""dpsgd: training under differential privacy, and the cost of privacy in joules, beside the same
+training without privacy.
 """
 
 from energybench_workloads.dpsgd.workload import Dpsgd

@@ -1,13 +1,14 @@
-"""Book-keeping: clipped gradients from one backward pass, which makes no gradient of a parameter
+"""Book-keeping: clipped gradients from one backward pass that computes no gradient of a parameter
 (Bu et al., arXiv:2210.00038).
 
-The backward pass runs through the activations alone; each layer takes what comes back, counts its
-units' norms and keeps what the weighted sum will need. Then g = Σ cᵤ gᵤ with cᵤ = min(1, C/‖gᵤ‖)
-layer by layer.
+The backward pass runs through the activations alone; a layer receives the gradient of its output,
+computes the norms of its units and stores the operands of the weighted sum. Afterwards
+g = Σ cᵤ gᵤ with cᵤ = min(1, C/‖gᵤ‖), layer by layer.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -24,12 +25,12 @@ BOOKS: dict[type[nn.Module], type[Book]] = {
     nn.LayerNorm: LayerNormBook,
     nn.Embedding: EmbeddingBook,
 }
-ROOM = 1e-6  # added to a norm before it divides, as Opacus does
+ROOM = 1e-6  # added to a norm before dividing, as Opacus does
 
 
-class _Kept(torch.autograd.Function):
-    """A layer whose backward pass gives the input's gradient alone and hands what came back to its
-    book. `anchor` ties the first layer to the graph.
+class _BookedLayer(torch.autograd.Function):
+    """A layer whose backward pass computes the input's gradient alone and hands the output's
+    gradient to the layer's book. `anchor` ties the first layer to the graph.
     """
 
     @staticmethod
@@ -53,9 +54,9 @@ class _Kept(torch.autograd.Function):
 
 
 class BookKeeping:
-    """A network whose layers keep books while this is open.
+    """A network with a book for every layer, inside the context.
 
-    Its weights stay its own; leaving gives the layers their forward pass back.
+    The network's weights are used directly; leaving the context restores the layers' forward pass.
     """
 
     def __init__(self, network: nn.Module, clip: float, records: int = 1) -> None:
@@ -65,23 +66,24 @@ class BookKeeping:
             for layer in network.modules()
             if list(layer.parameters(recurse=False))
         ]
-        self.norms = torch.zeros(0)  # of the units of the last batch, before clipping [units]
+        # Norms of the last batch's units before clipping [units]
+        self.norms = torch.zeros(0)
 
     def __enter__(self) -> BookKeeping:
         for book in self.books:
             anchor = torch.zeros((), device=book.layer.weight.device, requires_grad=True)
-            book.layer.forward = lambda x, book=book, anchor=anchor: _Kept.apply(x, anchor, book)  # type: ignore[no-untyped-call]
+            book.layer.forward = functools.partial(_forward, book, anchor)
         return self
 
     def __exit__(self, *_: object) -> None:
         for book in self.books:
             book.forget()
-            del book.layer.forward  # the class's own shows again
+            del book.layer.forward  # uncovers the class's method
 
     def backward(self, losses: torch.Tensor) -> None:
         """Add the clipped sum over units to every parameter's `grad`.
 
-        `losses`: [n], of each example as it counts in its unit's.
+        `losses`: [n], of the examples, as weighted within their units.
         """
         losses.sum().backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
@@ -94,12 +96,17 @@ class BookKeeping:
                 book.weighted(factors)
 
 
+def _forward(book: Book, anchor: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    out: torch.Tensor = _BookedLayer.apply(x, anchor, book)  # type: ignore[no-untyped-call]
+    return out
+
+
 def _book(layer: nn.Module, records: int) -> Book:
-    made = BOOKS.get(type(layer))
+    kind = BOOKS.get(type(layer))
     if (
-        made is None
+        kind is None
         or getattr(layer, "groups", 1) != 1
         or getattr(layer, "dilation", (1, 1)) != (1, 1)
     ):
         raise ValueError(f"{type(layer).__name__} has no sampler of per-example gradients")
-    return made(layer, records)
+    return kind(layer, records)

@@ -1,5 +1,5 @@
-"""What a run must show: finite weights; under privacy clipped units, noise of the stated size, and
-the sum that one backward pass a unit would give.
+"""Checks of a run: finite weights; under privacy also clipped units, noise of the stated size, and
+the same sum as from one backward pass for every unit.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from energybench_workloads.dpsgd.spec import Spec
 from energybench_workloads.dpsgd.training import Trained, Training
 from energybench_workloads.trainings import numbers
 
-UNITS = 4  # looked at one by one
-# relative, of clipped sums, in double precision: in fp32 a rounding moves a ReLU or a maximum now
-# and then, which is 0.5 % and no fault
+UNITS = 4  # number of units checked one by one
+# Relative, of clipped sums, in double precision: in fp32 rounding sometimes moves a ReLU or a
+# maximum, an error of 0.5 % that is not a fault
 AGREE = 1e-6
-SIGMAS = 6.0  # of a sample standard deviation's own scatter, 1/√(2N): once in 5e8
+# Multiple of the standard error of a sample standard deviation, 1/√(2N): exceeded once in 5e8
+SIGMAS = 6.0
 
 
 def finite(training: Training, trained: Trained) -> Verification:
@@ -46,26 +47,32 @@ def reached(accuracy: float, goal: float) -> Verification:
 
 
 def private(training: Training) -> Sequence[Verification]:
-    """On the network as the run has left it, whose weights stay as they are.
+    """Check the mechanism on the trained network. The weights do not change.
 
-    Raises nothing: what does not hold is a failed check.
+    Raises nothing: a fault is a failed check.
     """
     mechanism, spec = training.mechanism, training.spec
     if not isinstance(mechanism, Private):
         return ()
     training.network.train()
     rows = slice(0, UNITS * spec.records)
-    x, y = training.held.x[rows].to(training.device), training.held.y[rows].to(training.device)
+    x, y = training.data.x[rows].to(training.device), training.data.y[rows].to(training.device)
+
+    # Clipping, unit by unit
     largest = 0.0
     for unit in range(UNITS):
         part = slice(unit * spec.records, (unit + 1) * spec.records)
         largest = max(largest, float(_clipped(training, x[part], y[part]).norm()))
+
+    # The sum over the units
     with _in_double(training):
         wide = x.double() if x.is_floating_point() else x
         expected = one_by_one(training, wide, y)
         error = float((_clipped(training, wide, y) - expected).norm() / expected.norm())
+
+    # The size of the noise
     noise = _noise(training)
-    assert spec.noise is not None  # found before the run
+    assert spec.noise is not None  # set before the run
     off = float(noise.double().std()) / (spec.noise * spec.clip) - 1
     return (
         checked(
@@ -86,7 +93,9 @@ def private(training: Training) -> Sequence[Verification]:
 
 @contextmanager
 def _in_double(training: Training) -> Iterator[None]:
-    """Inside, the network computes in double precision; fp32 weights come back as they were."""
+    """The network computes in double precision inside the context; afterwards the fp32 weights are
+    unchanged.
+    """
     training.network.double()
     try:
         yield
@@ -95,19 +104,19 @@ def _in_double(training: Training) -> Iterator[None]:
 
 
 def _clipped(training: Training, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """What the mechanism adds up for these examples, before noise: all parameters in a row."""
+    """The mechanism's sum over these examples, before noise, as a row of every parameter."""
     mechanism = training.mechanism
     assert isinstance(mechanism, Private)
     mechanism.backward(models.losses(mechanism.forward(x), y))
-    found = [
+    sums = [
         grad for p in training.network.parameters() if (grad := mechanism.summed(p)) is not None
     ]
-    row = torch.cat([grad.flatten() for grad in found]).clone()
-    _forget(training)
+    row = torch.cat([grad.flatten() for grad in sums]).clone()
+    _clear_gradients(training)
     return row
 
 
-def _forget(training: Training) -> None:
+def _clear_gradients(training: Training) -> None:
     p: torch.nn.Parameter
     for p in training.network.parameters():
         p.grad = None
@@ -115,8 +124,8 @@ def _forget(training: Training) -> None:
 
 
 def one_by_one(training: Training, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """The same by a plain backward pass a unit, through a copy of the network that no mechanism has
-    touched.
+    """The clipped sum from an ordinary backward pass for every unit, through a copy of the network
+    without the mechanism's hooks.
     """
     spec = training.spec
     network = fresh(spec, training)
@@ -135,22 +144,21 @@ def one_by_one(training: Training, x: torch.Tensor, y: torch.Tensor) -> torch.Te
 
 
 def fresh(spec: Spec, training: Training) -> torch.nn.Module:
-    made = models.network(spec.size.network, spec.size.classes, spec.norm, spec.seed).to(
+    """A copy of the network without the mechanism's hooks."""
+    network = models.network(spec.size.network, spec.size.classes, spec.norm, spec.seed).to(
         training.device, next(training.network.parameters()).dtype
     )
-    made.load_state_dict(training.network.state_dict())
-    return made
+    network.load_state_dict(training.network.state_dict())
+    return network
 
 
 def _noise(training: Training) -> torch.Tensor:
-    """What is released where no unit was drawn: the noise alone, as it is before it is divided by
-    the batch.
-    """
+    """The noise alone, as released for a batch without units, before the division by the batch."""
     mechanism = training.mechanism
     mechanism.release(-1)
     row = (
         torch.cat([p.grad.flatten() for p in training.network.parameters() if p.grad is not None])
         * training.spec.batch
     )
-    _forget(training)
+    _clear_gradients(training)
     return row.clone()

@@ -1,9 +1,9 @@
-"""Per-unit gradients of Conv2d without groups and dilation, a few examples at a time: what is made
-of them stays in the cache.
+"""Per-unit gradients of Conv2d without groups and dilation, computed for a few examples at a time
+so that intermediate results stay in the cache.
 
-On a CPU the gradient of each example is that of a convolution with as many groups as examples, for
+On a CPU the examples' gradients come from one convolution with as many groups as examples, for
 which oneDNN has kernels (2.7 times as fast as unfolding and multiplying for 32 → 32 channels on
-32²). Gram matrices of patches are sums of shifted Gram matrices of pixels: no patch is made.
+32²). Gram matrices of patches are sums of shifted Gram matrices of pixels: no patch is stored.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from torch import nn
 
 from energybench_workloads.dpsgd.layers import KEEP, Book, add, ghost
 
-SHIFTED, UNFOLDED = (
-    2**18,
-    64,
-)  # at once: values of Gram matrices of pixels (a megabyte); examples by patches or as groups
+# At once: values of Gram matrices of pixels (a megabyte); examples by patches or as groups
+SHIFTED, UNFOLDED = 2**18, 64
 UNFOLDED_CUDA = 256
 
 
@@ -46,29 +44,27 @@ class ConvBook(Book):
             return
         size = UNFOLDED_CUDA if x.is_cuda else UNFOLDED
         fits = p * d <= KEEP * (x[0].numel() + back[0].numel()) * self.records
-        made, squares = [], []
+        gradients, squares = [], []
         for part in self._parts(x, back, size):
             grads = self._direct(*part).flatten(1)
             squares.append(torch.linalg.vecdot(grads, grads))
-            made += [grads] if fits else []
+            if fits:
+                gradients.append(grads)
         self.count(torch.cat(squares))
         if fits:
-            self.kept["weight"] = torch.cat(made)
+            self.unit_gradients["weight"] = torch.cat(gradients)
         else:
             self.x, self.back = x, back
 
     def weigh(self, x: torch.Tensor, back: torch.Tensor, factors: torch.Tensor) -> None:
-        add(
-            self.layer.weight,
-            self._backward(
-                x, back * factors.view(-1, 1, 1, 1), self.layer.weight, 1, (False, True, False)
-            )[1],
-        )
+        weight = self.layer.weight
+        weighted = back * factors.view(-1, 1, 1, 1)
+        add(weight, self._backward(x, weighted, weight, 1, (False, True, False))[1])
 
     def _parts(
         self, x: torch.Tensor, back: torch.Tensor, size: int
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Whole units, some `size` examples at a time."""
+        """Parts of about `size` examples; a unit is never divided."""
         step = max(size // self.records, 1) * self.records
         return [(x[i : i + step], back[i : i + step]) for i in range(0, len(x), step)]
 
@@ -81,7 +77,7 @@ class ConvBook(Book):
         mask: tuple[bool, bool, bool],
     ) -> tuple[torch.Tensor, ...]:
         layer = self.layer
-        made: tuple[torch.Tensor, ...] = torch.ops.aten.convolution_backward(
+        gradients: tuple[torch.Tensor, ...] = torch.ops.aten.convolution_backward(
             back,
             x,
             weight,
@@ -94,15 +90,15 @@ class ConvBook(Book):
             groups,
             mask,
         )
-        return made
+        return gradients
 
     def _patches(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Patches [n, T, D] in pieces of some columns each: of the rows of the kernel that lie a
-        stride apart, I · sh + a, the I-th piece has all a.
+        """Patches [n, T, D], the columns D divided into pieces: with the kernel's rows numbered
+        I · sh + a, sh the vertical stride, the I-th piece has the rows of every a.
 
-        Unfolded is along the width and within a stride only. Moved on by I rows of positions, what
-        is unfolded is the next piece: a view, no copy. A kernel whose height is no multiple of its
-        stride is unfolded whole.
+        The input is unfolded along the width, and along the height within a stride only. Shifting
+        the unfolded input by I rows of positions gives the I-th piece: a view, without a copy. A
+        kernel whose height is not a multiple of its stride is unfolded as a whole.
         """
         layer = self.layer
         (kh, kw), (sh, sw), (ph, pw) = layer.kernel_size, layer.stride, _pair(layer)
@@ -120,9 +116,8 @@ class ConvBook(Book):
             b = back.flatten(2)
             grads = self._in_order([torch.bmm(b, piece) for piece in self._patches(x)])
         else:
-            weight = x.new_empty(1).expand(
-                n * p, channels, *self.layer.kernel_size
-            )  # its values are not looked at
+            # Only the weight's shape is used, never its values
+            weight = x.new_empty(1).expand(n * p, channels, *self.layer.kernel_size)
             grads = self._backward(
                 x.reshape(1, -1, *x.shape[2:]),
                 back.reshape(1, -1, *back.shape[2:]),
@@ -133,29 +128,29 @@ class ConvBook(Book):
         return grads if self.records == 1 else grads.view(-1, self.records, *grads.shape[1:]).sum(1)
 
     def _in_order(self, pieces: list[torch.Tensor]) -> torch.Tensor:
-        """Gradients by the columns of `_patches` as the weight has them: [n, p, D]."""
+        """Gradients by the pieces of `_patches`, columns rearranged as in the weight: [n, p, D]."""
         channels, kw = self.layer.weight.shape[1], self.layer.kernel_size[1]
+        # [n, p, c, I, a, kw]
         stacked = torch.stack(
             [piece.view(*piece.shape[:2], channels, -1, kw) for piece in pieces], 3
-        )  # [n, p, c, I, a, kw]
+        )
         return stacked.flatten(2)
 
     def _pixels(self, x: torch.Tensor, back: torch.Tensor) -> int | None:
-        """How many pixels (at a stride: blocks) there are, where Gram matrices of patches are best
-        summed from theirs; None where they are not.
+        """Number of pixels (with a stride: of blocks) if summing Gram matrices of pixels is the
+        best way to Gram matrices of patches, otherwise None.
         """
         (kh, kw), (sh, sw), (ph, pw) = self.layer.kernel_size, self.layer.stride, _pair(self.layer)
         if kh % sh or kw % sw or self.records > 1:
             return None
-        pixels = (
-            x[0, 0].numel()
-            if (sh, sw) == (1, 1)
-            else (x.shape[2] + 2 * ph) // sh * ((x.shape[3] + 2 * pw) // sw)
-        )
+        if (sh, sw) == (1, 1):
+            pixels = x[0, 0].numel()
+        else:
+            pixels = (x.shape[2] + 2 * ph) // sh * ((x.shape[3] + 2 * pw) // sw)
         return pixels if pixels**2 <= kh // sh * (kw // sw) * back[0, 0].numel() ** 2 else None
 
     def _gram(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
-        """‖gᵤ‖² [units] of a few examples, from Gram matrices of all positions of the unit."""
+        """‖gᵤ‖² [units] of a few examples, from Gram matrices of a unit's positions."""
         b = self.together(back.flatten(2).transpose(1, 2))
         ours = torch.bmm(b, b.transpose(1, 2))
         if self._pixels(x, back) is not None:
@@ -165,23 +160,18 @@ class ConvBook(Book):
             patches = torch.bmm(first, first.transpose(1, 2))
             for piece in rest:
                 patches.baddbmm_(piece, piece.transpose(1, 2))
-        found: torch.Tensor = torch.linalg.vecdot(patches.flatten(1), ours.flatten(1))
-        return found
+        squares: torch.Tensor = torch.linalg.vecdot(patches.flatten(1), ours.flatten(1))
+        return squares
 
     def _shifted(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
-        """Gram matrices of patches [n, H', W', H', W']: Σ over the kernel's places of those of
-        pixels, moved there at both ends.
+        """Gram matrices of patches [n, H', W', H', W']: the sum, over the places of the kernel, of
+        the Gram matrices of pixels, shifted to the place in both pairs of dimensions.
         """
         (kh, kw), (sh, sw), (ph, pw) = self.layer.kernel_size, self.layer.stride, _pair(self.layer)
         height, width = back.shape[2:]
         if (sh, sw) != (1, 1):
-            x, kh, kw, ph, pw = (
-                _blocks(F.pad(x, (pw, pw, ph, ph)), sh, sw),
-                kh // sh,
-                kw // sw,
-                0,
-                0,
-            )
+            x = _blocks(F.pad(x, (pw, pw, ph, ph)), sh, sw)
+            kh, kw, ph, pw = kh // sh, kw // sw, 0, 0
         pixels = x.flatten(2)
         gram = torch.bmm(pixels.transpose(1, 2), pixels).view(len(x), *x.shape[2:], *x.shape[2:])
         gram = F.pad(gram, (pw, pw, ph, ph, pw, pw, ph, ph)) if ph or pw else gram
@@ -196,14 +186,13 @@ class ConvBook(Book):
 
 
 def _blocks(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Blocks of so many pixels as channels: [n, C, H, W] → [n, height · width · C, H // height, W
-    // width]; what is left over at the end is in no patch.
+    """The pixels of a block as channels: [n, C, H, W] → [n, height · width · C, H // height,
+    W // width]; pixels left over at the end belong to no patch.
     """
     n, channels = x.shape[:2]
     rows, columns = x.shape[2] // height, x.shape[3] // width
-    last = (
-        x[:, :, : rows * height, : columns * width].permute(0, 2, 3, 1).contiguous()
-    )  # channels last: what is moved next lies together
+    # Channels last, so that the values of a block are neighbours in memory
+    last = x[:, :, : rows * height, : columns * width].permute(0, 2, 3, 1).contiguous()
     blocks = (
         last.view(n, rows, height, columns, width, channels)
         .permute(0, 1, 3, 2, 4, 5)
@@ -214,5 +203,5 @@ def _blocks(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 def _pair(layer: nn.Conv2d) -> tuple[int, int]:
     if isinstance(layer.padding, str):
-        raise ValueError("a convolution whose padding has a name has no sampler here")
+        raise ValueError("a convolution with named padding has no sampler of per-example gradients")
     return layer.padding[0], layer.padding[1]

@@ -1,4 +1,4 @@
-"""What one example's forward pass takes: flops of its products, and how many values it makes.
+"""Cost of one example's forward pass: flops of products, and number of values computed.
 
 Counted by torch on one example.
 """
@@ -16,8 +16,8 @@ from energybench_workloads.dpsgd.spec import Spec
 
 
 def forward_flops(spec: Spec, x: torch.Tensor) -> float:
-    """Of convolutions, matrix products and attention, 2 a multiply-add. A training step counts
-    three times that, whatever its clipping adds.
+    """Flops of convolutions, matrix products and attention, 2 for a multiply-add. A training step
+    counts as three forward passes, whatever clipping adds.
 
     `x`: one example [1, …].
     """
@@ -28,19 +28,20 @@ def forward_flops(spec: Spec, x: torch.Tensor) -> float:
 
 
 def values(spec: Spec, x: torch.Tensor) -> tuple[int, int]:
-    """(parameters, values that all layers put out for one example)."""
+    """(number of parameters, number of values in the outputs of the layers, for one example)."""
     network = _network(spec)
-    made = [0]
+    outputs = 0
 
-    def count(layer: nn.Module, given: Any, out: Any) -> None:
-        made[0] += out.numel() if isinstance(out, torch.Tensor) else 0
+    def count(layer: nn.Module, inputs: Any, out: Any) -> None:
+        nonlocal outputs
+        outputs += out.numel() if isinstance(out, torch.Tensor) else 0
 
     for layer in network.modules():
         if not list(layer.children()):
             layer.register_forward_hook(count)
     with torch.no_grad():
         network(x)
-    return sum(p.numel() for p in network.parameters()), made[0]
+    return sum(p.numel() for p in network.parameters()), outputs
 
 
 def _network(spec: Spec) -> nn.Module:

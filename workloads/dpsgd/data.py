@@ -1,11 +1,10 @@
-"""The examples: scikit-learn's real digits, made-up images and text, made-up users with several
-records, or the user's own file. All on the CPU.
+"""The examples: scikit-learn's real digits, synthetic images and text, synthetic users with several
+records, or the user's file (`own_file.py`). Tensors are on the CPU.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -14,17 +13,19 @@ import torch.nn.functional as F
 
 from energybench.errors import BadInput
 from energybench_workloads.common import normals, uniforms
+from energybench_workloads.dpsgd import own_file
 from energybench_workloads.dpsgd.models import CONTEXT, VOCABULARY
 from energybench_workloads.dpsgd.spec import Spec
 
 SHAPES = {"conv2": (1, 28, 28), "conv6": (3, 32, 32), "wrn16-4": (3, 32, 32)}
-NOISE = 1.0  # of a made-up image's pixels, beside templates of the same size
-LIKELY, OTHERWISE = 4, 0.2  # successors of a token, and how often another one follows
+NOISE = 1.0  # of a synthetic image's pixels, beside templates of the same size
+# Number of likely successors of a token, and probability of a successor drawn from all tokens
+LIKELY, OTHERWISE = 4, 0.2
 
 
 class Examples(NamedTuple):
-    """Training x [units x records, …] and y, a unit's records behind each other; held-out x and y;
-    digest of what they were made from.
+    """Training x [units x records, …] and y, with the records of a unit in consecutive rows;
+    held-out x and y; digest of the random numbers or files behind the examples.
     """
 
     x: torch.Tensor
@@ -35,7 +36,7 @@ class Examples(NamedTuple):
 
 
 def examples(spec: Spec) -> Examples:
-    """Raises BadInput where the user's file is none, or there are too few examples."""
+    """Raises BadInput if the user's file cannot be used, or there are too few examples."""
     count = spec.examples * spec.records
     if spec.data == "digits":
         return _digits(spec)
@@ -43,12 +44,15 @@ def examples(spec: Spec) -> Examples:
         return _text(spec, count)
     if spec.data == "synthetic":
         return _images(spec, count)
-    return _own(spec, count)
+    x, y, digest = own_file.read(
+        spec.data, SHAPES[spec.size.network], spec.size.classes, count + spec.held
+    )
+    return _split(torch.from_numpy(x), torch.from_numpy(y), count, spec.held, digest)
 
 
 def _digits(spec: Spec) -> Examples:
     """1797 handwritten digits of 8² pixels (UCI, shipped with scikit-learn), scaled up to 28², in
-    an order of the seed's.
+    an order given by the seed.
     """
     try:
         from sklearn.datasets import load_digits
@@ -56,21 +60,21 @@ def _digits(spec: Spec) -> Examples:
         raise BadInput(
             "scikit-learn", "is not installed", "pip install 'energybench[workloads]'"
         ) from error
-    found = load_digits()
-    total = len(found.target)
+    digits = load_digits()
+    total = len(digits.target)
     if spec.examples + spec.held > total:
         raise BadInput(
             f"--set examples={spec.examples} held={spec.held}",
             f"there are {total} digits in all",
             f"together at most {total}",
         )
-    digest = hashlib.sha256(np.ascontiguousarray(found.data, "<f8").tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(digits.data, "<f8").tobytes())
     order = np.argsort(uniforms(spec.seed, 1, total, digest), kind="stable")
-    pixels = torch.from_numpy(found.data[order].astype(np.float32) / 16).view(-1, 1, 8, 8)
+    pixels = torch.from_numpy(digits.data[order].astype(np.float32) / 16).view(-1, 1, 8, 8)
     images = F.interpolate(pixels, (28, 28), mode="bilinear", align_corners=False)
     return _split(
         (images - 0.3) / 0.35,
-        torch.from_numpy(found.target[order].astype(np.int64)),
+        torch.from_numpy(digits.target[order].astype(np.int64)),
         spec.examples,
         spec.held,
         digest.hexdigest(),
@@ -78,8 +82,8 @@ def _digits(spec: Spec) -> Examples:
 
 
 def _images(spec: Spec, count: int) -> Examples:
-    """A smooth template a class under white noise; with users, each has a style of its own that all
-    its records share.
+    """White noise over a smooth template of the class. With users, the records of a user share a
+    further smooth image, the user's style.
     """
     shape, classes = SHAPES[spec.size.network], spec.size.classes
     digest = hashlib.sha256()
@@ -106,8 +110,8 @@ def _images(spec: Spec, count: int) -> Examples:
 
 
 def _text(spec: Spec, count: int) -> Examples:
-    """Sequences of a Markov chain in which each token has four likely successors. y is x one token
-    on.
+    """Sequences of a Markov chain with four likely successors of a token. y is x shifted by one
+    token.
     """
     digest, total = hashlib.sha256(), count + spec.held
     after = (
@@ -119,87 +123,31 @@ def _text(spec: Spec, count: int) -> Examples:
     tokens = np.empty((total, CONTEXT + 1), np.int64)
     tokens[:, 0] = (drawn[0, 0] * VOCABULARY).astype(np.int64)
     for place in range(1, CONTEXT + 1):
-        which, likely = drawn[place, 0], drawn[place, 1] >= OTHERWISE
+        draw, likely = drawn[place, 0], drawn[place, 1] >= OTHERWISE
         tokens[:, place] = np.where(
             likely,
-            after[tokens[:, place - 1], (which * LIKELY).astype(np.int64)],
-            (which * VOCABULARY).astype(np.int64),
+            after[tokens[:, place - 1], (draw * LIKELY).astype(np.int64)],
+            (draw * VOCABULARY).astype(np.int64),
         )
-    made = torch.from_numpy(tokens)
+    text = torch.from_numpy(tokens)
     return _split(
-        made[:, :-1].contiguous(), made[:, 1:].contiguous(), count, spec.held, digest.hexdigest()
+        text[:, :-1].contiguous(), text[:, 1:].contiguous(), count, spec.held, digest.hexdigest()
     )
 
 
-def _own(spec: Spec, count: int) -> Examples:
-    """An .npz file with x [n, C, H, W] and y [n] (whole numbers from 0), training examples first; a
-    user's records behind each other.
-    """
-    where = f"--set data={spec.data}"
-    remedy = "numpy.savez(path, x=…, y=…), x [n, C, H, W] and y [n], numbers"
-    try:
-        with zipfile.ZipFile(spec.data), np.load(spec.data, allow_pickle=False) as held:
-            x, y = held["x"], held["y"]
-    except (OSError, zipfile.BadZipFile) as error:
-        missing = isinstance(error, FileNotFoundError)
-        raise BadInput(
-            where,
-            "no such file" if missing else f"is no .npz file: {' '.join(str(error).split())[:200]}",
-            remedy,
-        ) from error
-    except (KeyError, ValueError) as error:
-        what = (
-            f"cannot be read: {error.args[0]}"
-            if isinstance(error, KeyError)
-            else "holds Python objects, which are not loaded"
-        )
-        raise BadInput(where, what, remedy) from error
-    if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
-        raise BadInput(where, f"holds x of {x.dtype} and y of {y.dtype}", remedy)
-    x = x.astype(np.float32)
-    shape = SHAPES[spec.size.network]
-    if x.ndim != 4 or x.shape[1:] != shape or y.shape != x.shape[:1]:
-        raise BadInput(
-            where,
-            f"has x {list(x.shape)} and y {list(y.shape)}",
-            f"x [n, {', '.join(map(str, shape))}] and y [n]",
-        )
-    if len(x) < count + spec.held:
-        raise BadInput(
-            where,
-            f"has {len(x)} examples, {count + spec.held} are asked for",
-            "--set examples=N held=N",
-        )
-    if not np.isfinite(x).all():
-        raise BadInput(where, "holds values that are not finite", "numbers only")
-    labels = y.astype(np.int64)
-    if (labels != y).any() or labels.min() < 0 or labels.max() >= spec.size.classes:
-        low, high = y.min(), y.max()
-        raise BadInput(
-            where,
-            f"has labels from {low} to {high}",
-            f"whole numbers from 0 to {spec.size.classes - 1}",
-        )
-    digest = hashlib.sha256(x.tobytes() + labels.astype("<i8").tobytes()).hexdigest()
-    return _split(torch.from_numpy(x), torch.from_numpy(labels), count, spec.held, digest)
-
-
-def _split(x: torch.Tensor, y: torch.Tensor, count: int, held: int, digest: str) -> Examples:
+def _split(x: torch.Tensor, y: torch.Tensor, count: int, held_out: int, digest: str) -> Examples:
+    end = count + held_out
     return Examples(
-        x[:count].contiguous(),
-        y[:count],
-        x[count : count + held].contiguous(),
-        y[count : count + held],
-        digest,
+        x[:count].contiguous(), y[:count], x[count:end].contiguous(), y[count:end], digest
     )
 
 
 def drawn(spec: Spec, step: int) -> torch.Tensor:
-    """The units of one step's batch, ascending. A function of seed and step alone, so that a
-    resumed run draws what the whole one would have.
+    """The units of one step's batch, in ascending order. Depends on seed and step alone, so that a
+    resumed run draws the same batches as an uninterrupted run.
 
-    Poisson: each unit on its own with chance q. Shuffle: the next `batch` units of an order made
-    anew for each pass; a rest is left out.
+    Poisson: every unit independently with probability q. Shuffle: the next `batch` units of a
+    permutation, drawn anew for every pass; units left over at the end of a pass are skipped.
     """
     if spec.sampling == "poisson":
         return torch.from_numpy(

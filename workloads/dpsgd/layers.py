@@ -1,12 +1,13 @@
-"""Per-unit gradients of a layer inside one backward pass: its squared norm for every unit, and
-later the weighted sum Σ cᵤ gᵤ.
+"""Per-unit gradients of a layer inside one backward pass: the squared norm for every unit, and
+afterwards the weighted sum Σ cᵤ gᵤ.
 
-A unit is `records` examples that follow each other (1: an example; more: a user). Of a layer with
-weight matrix [p, D] whose unit holds T positions, gᵤ = Bᵀ A with B [T, p] what comes back and A [T,
-D] what went in. Its norm is that of gᵤ itself (direct) or, without making it, ‖gᵤ‖² = Σ (A Aᵀ) ∘ (B
-Bᵀ) (ghost: Li et al., arXiv:2110.05679; convolutions in `convolution.py`: Bu et al.,
-arXiv:2205.10683), whichever is smaller: ghost where 2T² < p·D. The sum needs no second backward
-pass: A and B are kept (book-keeping: Bu et al., arXiv:2210.00038), or gᵤ where that is smaller.
+A unit is `records` consecutive examples (1: an example; more: a user). For a layer with weight
+matrix [p, D] whose unit holds T positions, gᵤ = Bᵀ A, with B [T, p] the gradient of the layer's
+output and A [T, D] the layer's input. The norm is computed from gᵤ (direct), or without computing
+gᵤ as ‖gᵤ‖² = Σ (A Aᵀ) ∘ (B Bᵀ) (ghost: Li et al., arXiv:2110.05679; convolutions in
+`convolution.py`: Bu et al., arXiv:2205.10683), by the smaller matrices: ghost if 2T² < p·D. The sum
+needs no second backward pass: A and B are stored (book-keeping: Bu et al., arXiv:2210.00038), or gᵤ
+if smaller.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# per-example gradients are kept where they are at most so many times the layer's input and output
+# Per-example gradients are stored if at most this multiple of the layer's input and output
 KEEP = 3.0
 
 
@@ -27,17 +28,17 @@ def ghost(positions: int, p: int, d: int) -> bool:
 
 
 class Book:
-    """One layer: what went in, what came back, and what was made of them.
+    """The book of one layer, for one batch.
 
-    `square`: ‖gᵤ‖² of all its parameters, [units].
+    square          ‖gᵤ‖² over the layer's parameters, [units]
+    unit_gradients  parameter → gᵤ [units, …], for parameters whose gᵤ is stored
+    x, back         the layer's input and the gradient of its output, for the remaining parameters
     """
 
     def __init__(self, layer: Any, records: int) -> None:
         self.layer, self.records = layer, records
         self.square: torch.Tensor | None = None
-        self.kept: dict[
-            str, torch.Tensor
-        ] = {}  # parameter → gᵤ [units, …]; of the others x and back
+        self.unit_gradients: dict[str, torch.Tensor] = {}
         self.x: torch.Tensor | None = None
         self.back: torch.Tensor | None = None
 
@@ -45,9 +46,9 @@ class Book:
         raise NotImplementedError
 
     def take(self, x: torch.Tensor, back: torch.Tensor) -> None:
-        """Norms, and what the sum will need.
+        """Compute the norms, and store the operands of the weighted sum.
 
-        `back`: gradient of the output, of each example's own loss.
+        `back`: gradient of the output, of the sum of the examples' losses.
         """
         raise NotImplementedError
 
@@ -55,27 +56,27 @@ class Book:
         raise NotImplementedError
 
     def weighted(self, factors: torch.Tensor) -> None:
-        """Add Σ cᵤ gᵤ to each parameter's `grad`, and forget. `factors`: [units]."""
-        for name, grads in self.kept.items():
+        """Add Σ cᵤ gᵤ to the parameters' `grad`, and empty the book. `factors`: [units]."""
+        for name, grads in self.unit_gradients.items():
             add(getattr(self.layer, name), factors @ grads.flatten(1))
         if self.x is not None and self.back is not None:
             self.weigh(self.x, self.back, factors.repeat_interleave(self.records))
         self.forget()
 
     def weigh(self, x: torch.Tensor, back: torch.Tensor, factors: torch.Tensor) -> None:
-        """The same from x and back, with a factor an example."""
+        """Add Σ cᵤ gᵤ computed from x and back, with a factor for every example."""
         raise NotImplementedError
 
     def forget(self) -> None:
-        self.square, self.x, self.back, self.kept = None, None, None, {}
+        self.square, self.x, self.back, self.unit_gradients = None, None, None, {}
 
     def keep(self, **grads: torch.Tensor) -> None:
-        """Per-example gradients [n, …], summed into units."""
+        """Store per-example gradients [n, …], summed into units."""
         for name, grad in grads.items():
             summed = (
                 grad if self.records == 1 else grad.view(-1, self.records, *grad.shape[1:]).sum(1)
             )
-            self.kept[name] = summed
+            self.unit_gradients[name] = summed
             self.count(summed.flatten(1).square().sum(1))
 
     def count(self, square: torch.Tensor) -> None:
@@ -111,7 +112,7 @@ class LinearBook(Book):
             grads = torch.bmm(b.transpose(1, 2), a)
             self.count(grads.flatten(1).square().sum(1))
             if grads.numel() <= KEEP * (a.numel() + b.numel()):
-                self.kept["weight"] = grads
+                self.unit_gradients["weight"] = grads
                 return
         elif positions == 1:
             self.count((a.square().sum(2) * b.square().sum(2)).view(units))
@@ -133,8 +134,8 @@ def _positions(x: torch.Tensor) -> torch.Tensor:
 class EmbeddingBook(Book):
     """Embedding of tokens [n, T].
 
-    A row's gradient is the sum over the places where its token stands: positions of equal tokens
-    meet in the Gram matrix.
+    A row's gradient is the sum over the places of its token: in the Gram matrix, only pairs of
+    positions with equal tokens count.
     """
 
     layer: nn.Embedding
@@ -148,8 +149,8 @@ class EmbeddingBook(Book):
     def take(self, x: torch.Tensor, back: torch.Tensor) -> None:
         tokens = x.reshape(-1, self.records * x.shape[1])
         b = self.together(back)
-        same = tokens.unsqueeze(2) == tokens.unsqueeze(1)
-        self.count((torch.bmm(b, b.transpose(1, 2)) * same).sum((1, 2)))
+        equal = tokens.unsqueeze(2) == tokens.unsqueeze(1)
+        self.count((torch.bmm(b, b.transpose(1, 2)) * equal).sum((1, 2)))
         self.x, self.back = x, back
 
     def weigh(self, x: torch.Tensor, back: torch.Tensor, factors: torch.Tensor) -> None:

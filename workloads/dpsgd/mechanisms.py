@@ -1,8 +1,8 @@
 """Four ways to the gradient of a step: plain SGD, Opacus' hooks, Opacus' ghost clipping, and
-book-keeping. Clipping differs; noise and step are Opacus' own.
+book-keeping. Clipping differs; noise and step come from Opacus.
 
 Batches arrive in parts (virtual batches): `backward` adds a part's clipped sum over units, `step`
-adds the noise once and updates.
+adds the noise once and updates the weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from energybench_workloads.dpsgd.spec import Spec
 
 @contextmanager
 def unwarned() -> Iterator[None]:
-    """Opacus warns of torch's hooks and of its generator; neither concerns whoever runs this."""
+    """Silence Opacus' warnings of torch's hooks and generator, which do not concern users."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -36,18 +36,18 @@ class Mechanism:
         self.inner = torch.optim.SGD(network.parameters(), spec.lr, spec.momentum)
 
     def close(self) -> None:
-        """Give the network back as it was."""
+        """Remove any hooks from the network."""
 
     def backward(self, losses: torch.Tensor) -> None:
-        """Add what the part's units contribute.
+        """Add the gradients of the part's units.
 
-        `losses` [n], of each example; a unit's loss is the mean over its records.
+        `losses` [n], of the examples; a unit's loss is the mean over its records.
         """
         (losses.sum() / self.spec.records).backward()  # type: ignore[no-untyped-call]
 
     def release(self, step: int) -> None:
-        """Turn the sums into what may be released: each parameter's `grad`, over the expected
-        batch.
+        """Turn the sums into the releasable gradient: the parameters' `grad`, divided by the
+        expected batch.
         """
         for p in self.network.parameters():
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad.div_(self.spec.batch)
@@ -59,8 +59,8 @@ class Mechanism:
 
 
 class Private(Mechanism):
-    """With Opacus' optimiser behind it: noise of standard deviation σC from a generator of its own,
-    seeded by seed and step.
+    """DP-SGD by Opacus' optimiser: noise of standard deviation σC from a separate generator, seeded
+    by seed and step.
     """
 
     def __init__(self, spec: Spec, network: nn.Module) -> None:
@@ -89,14 +89,14 @@ class Private(Mechanism):
             p.grad.div_(self.spec.batch)
 
     def summed(self, p: Any) -> torch.Tensor | None:
-        """The clipped sum of all parts, where Opacus' optimiser looks for it."""
-        found: torch.Tensor | None = p.grad
-        p.summed_grad = found
-        return found
+        """The clipped sum over the parts, also stored where Opacus' optimiser reads the sum."""
+        total: torch.Tensor | None = p.grad
+        p.summed_grad = total
+        return total
 
 
 class Explicit(Private):
-    """Opacus' hooks: every unit's whole gradient is made, then clipped."""
+    """Opacus' hooks: every unit's whole gradient is computed, then clipped."""
 
     def __init__(self, spec: Spec, network: nn.Module) -> None:
         super().__init__(spec, network)
@@ -120,14 +120,14 @@ class Explicit(Private):
             p.grad_sample = p.grad = None
 
     def summed(self, p: Any) -> torch.Tensor | None:
-        found: torch.Tensor | None = p.summed_grad
-        return found
+        total: torch.Tensor | None = p.summed_grad
+        return total
 
 
 class Ghost(Private):
-    """Opacus' ghost clipping: norms in one backward pass, the weighted gradient in a second one.
+    """Opacus' ghost clipping: norms in one backward pass, the weighted gradient in a second pass.
 
-    Convolutions fall back to their whole gradients' norms.
+    For convolutions, norms come from whole gradients.
     """
 
     def __init__(self, spec: Spec, network: nn.Module) -> None:
@@ -143,12 +143,12 @@ class Ghost(Private):
         self.forward.to_standard_module()
 
     def backward(self, losses: torch.Tensor) -> None:
-        """As Opacus' DPTensorFastGradientClipping.backward, with the parts before this one kept."""
+        """As Opacus' DPTensorFastGradientClipping.backward, but the sums of earlier parts stay."""
         parameters = list(self.network.parameters())
         before = [p.grad for p in parameters]
         with unwarned():
             for p in parameters:
-                p.grad = None  # the norms' pass would add to it
+                p.grad = None  # the backward pass of the norms would add to the sum
             losses.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
             factors = self.forward.get_clipping_coef()
             for p, grad in zip(parameters, before, strict=True):

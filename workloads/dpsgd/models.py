@@ -1,8 +1,8 @@
 """The networks: two and six convolutions with GroupNorm, WideResNet-16-4, and a small transformer
 made of Linear layers.
 
-Every parameter belongs to a layer that is called once a forward pass and that the per-example
-samplers know (`layers.py`).
+Every parameter belongs to a layer that is called once in a forward pass and has a per-example
+sampler (`layers.py`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ VOCABULARY, CONTEXT, WIDTH, HEADS, BLOCKS = 64, 48, 64, 4, 2
 
 
 def norm(kind: str, channels: int, groups: int) -> nn.Module:
-    """GroupNorm; BatchNorm only to be refused under DP, or trained without it."""
-    return (
-        nn.BatchNorm2d(channels)
-        if kind == "batch"
-        else nn.GroupNorm(min(groups, channels), channels)
-    )
+    """GroupNorm, or BatchNorm, which is refused under differential privacy."""
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    return nn.GroupNorm(min(groups, channels), channels)
 
 
 class TwoConv(nn.Sequential):
@@ -76,9 +74,9 @@ class WideBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         first = F.relu(self.norm1(x))
-        made = self.conv2(F.relu(self.norm2(self.conv1(first))))
-        kept: torch.Tensor = x if self.short is None else self.short(first)
-        total: torch.Tensor = kept + made
+        residual = self.conv2(F.relu(self.norm2(self.conv1(first))))
+        shortcut: torch.Tensor = x if self.short is None else self.short(first)
+        total: torch.Tensor = shortcut + residual
         return total
 
 
@@ -107,7 +105,7 @@ class WideResNet(nn.Sequential):
 
 
 class TextBlock(nn.Module):
-    """Causal self-attention and a two-layer perceptron, each behind a LayerNorm, from Linear layers
+    """Causal self-attention and a two-layer perceptron, both behind a LayerNorm, from Linear layers
     alone.
     """
 
@@ -131,14 +129,14 @@ class TextBlock(nn.Module):
             .reshape(n, length, width)
         )
         x = x + self.out(attended)
-        made: torch.Tensor = x + self.down(F.gelu(self.up(self.norm2(x))))
-        return made
+        out: torch.Tensor = x + self.down(F.gelu(self.up(self.norm2(x))))
+        return out
 
 
 class TextNet(nn.Module):
     """A decoder of two blocks.
 
-    Tokens [n, CONTEXT] → logits of each next token [n, CONTEXT, VOCABULARY].
+    Tokens [n, CONTEXT] → logits of the next tokens [n, CONTEXT, VOCABULARY].
     """
 
     def __init__(self, classes: int, kind: str) -> None:
@@ -150,9 +148,8 @@ class TextNet(nn.Module):
         self.norm, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        at = torch.arange(x.shape[1], device=x.device).repeat(
-            len(x), 1
-        )  # one row an example: each has its own gradient of the places
+        # A row of positions for every example, so that the gradient of the places is per example
+        at = torch.arange(x.shape[1], device=x.device).repeat(len(x), 1)
         logits: torch.Tensor = self.head(self.norm(self.blocks(self.tokens(x) + self.places(at))))
         return logits
 
@@ -166,14 +163,14 @@ NETWORKS: dict[str, type[nn.Module]] = {
 
 
 def network(name: str, classes: int, kind: str, seed: int) -> nn.Module:
-    """With weights drawn from `seed`; the global generator is as it was before."""
+    """A network with weights drawn from `seed`; the global generator is unchanged afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return NETWORKS[name](classes, kind)
 
 
 def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of each example [n], in nat; of a text the mean over its tokens."""
+    """Cross-entropy of the examples [n], in nat; of a text the mean over its tokens."""
     if logits.dim() == 2:
         return F.cross_entropy(logits, targets, reduction="none")
     return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").mean(1)

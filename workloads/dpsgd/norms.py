@@ -1,5 +1,5 @@
 """Per-unit gradients of GroupNorm and LayerNorm: sums over an example's positions, small enough to
-be kept.
+be stored.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from energybench_workloads.dpsgd.layers import Book
 class GroupNormBook(Book):
     """GroupNorm on [n, C, …].
 
-    With x̂ = (x - mean)·rstd: ∂γ = Σ back·x̂ = rstd·(Σ back·x - mean·Σ back), so x̂ is never made.
+    With x̂ = (x - mean)·rstd: ∂γ = Σ back·x̂ = rstd·(Σ back·x - mean·Σ back), so x̂ is never
+    computed.
     """
 
     layer: nn.GroupNorm
@@ -22,15 +23,15 @@ class GroupNormBook(Book):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         layer = self.layer
         n, channels = x.shape[:2]
+        out: torch.Tensor
         out, self.mean, self.rstd = torch.ops.aten.native_group_norm(
             x, layer.weight, layer.bias, n, channels, x[0, 0].numel(), layer.num_groups, layer.eps
         )
-        made: torch.Tensor = out
-        return made
+        return out
 
     def input_gradient(self, x: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
         n, channels = x.shape[:2]
-        made: torch.Tensor = torch.ops.aten.native_group_norm_backward(
+        gradient: torch.Tensor = torch.ops.aten.native_group_norm_backward(
             back,
             x,
             self.mean,
@@ -42,7 +43,7 @@ class GroupNormBook(Book):
             self.layer.num_groups,
             (True, False, False),
         )[0]
-        return made
+        return gradient
 
     def take(self, x: torch.Tensor, back: torch.Tensor) -> None:
         n, channels = x.shape[:2]
@@ -69,7 +70,7 @@ class LayerNormBook(Book):
         _, mean, rstd = torch.ops.aten.native_layer_norm(
             x, layer.normalized_shape, layer.weight, layer.bias, layer.eps
         )
-        made: torch.Tensor = torch.ops.aten.native_layer_norm_backward(
+        gradient: torch.Tensor = torch.ops.aten.native_layer_norm_backward(
             back,
             x,
             layer.normalized_shape,
@@ -79,7 +80,7 @@ class LayerNormBook(Book):
             layer.bias,
             (True, False, False),
         )[0]
-        return made
+        return gradient
 
     def take(self, x: torch.Tensor, back: torch.Tensor) -> None:
         hat = F.layer_norm(x, self.layer.normalized_shape, eps=self.layer.eps)

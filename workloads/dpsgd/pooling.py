@@ -14,7 +14,7 @@ from torch import nn
 class _Larger(torch.autograd.Function):
     """The larger of neighbours along one dimension.
 
-    The gradient goes to the first where both are equal, as torch's pooling has it.
+    For equal neighbours the gradient goes to the first, as in torch's pooling.
     """
 
     @staticmethod
@@ -30,10 +30,10 @@ class _Larger(torch.autograd.Function):
         to_second = back * later
         shape = list(back.shape)
         shape[ctx.dim] += 1
-        made = back.new_zeros(shape)
-        torch.sub(back, to_second, out=made.narrow(ctx.dim, 0, back.shape[ctx.dim]))
-        made.narrow(ctx.dim, 1, back.shape[ctx.dim]).add_(to_second)
-        return made, None
+        gradient = back.new_zeros(shape)
+        torch.sub(back, to_second, out=gradient.narrow(ctx.dim, 0, back.shape[ctx.dim]))
+        gradient.narrow(ctx.dim, 1, back.shape[ctx.dim]).add_(to_second)
+        return gradient, None
 
 
 class MaxPool(nn.Module):
@@ -43,5 +43,5 @@ class MaxPool(nn.Module):
         if x.is_cuda:
             return F.max_pool2d(x, 2, 1)
         rows: torch.Tensor = _Larger.apply(x, 2)  # type: ignore[no-untyped-call]
-        made: torch.Tensor = _Larger.apply(rows, 3)  # type: ignore[no-untyped-call]
-        return made
+        maxima: torch.Tensor = _Larger.apply(rows, 3)  # type: ignore[no-untyped-call]
+        return maxima

@@ -1,9 +1,9 @@
-"""What a run's noise guarantees: (ε, δ) of the Poisson-subsampled Gaussian mechanism, by two
+"""The guarantee of a run's noise: (ε, δ) of the Poisson-subsampled Gaussian mechanism, by two
 accountants of Google's dp-accounting, and σ from a target ε.
 
 RDP: Rényi moments (Mironov et al., arXiv:1908.10530). PLD: numerical composition of privacy loss
 distributions, an upper bound (Doroshenko et al., arXiv:2207.04380). A central-limit (GDP) value
-lies below both and is no guarantee: it is not offered.
+lies below RDP's and PLD's, is not a guarantee, and is therefore not offered.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any, NamedTuple
 from energybench.errors import BadInput
 
 MOST_NOISE, LEAST_NOISE = 1000.0, 1e-3
-MOST_PLD = 200.0  # PLD's grid grows with ε: 3 s here, gigabytes at a few thousand
-TOLERANCE = 1e-4  # of σ
-# from RDP's σ down to one that PLD finds too small: seldom more than one, and each smaller σ takes
-# PLD longer
+MOST_PLD = 200.0  # PLD's grid grows with ε: 3 s at 200, gigabytes at a few thousand
+TOLERANCE = 1e-4  # of σ, relative
+# Factor between trial values of σ, from RDP's σ down to a σ that PLD finds too small: seldom more
+# than one trial, and a smaller σ takes PLD longer
 STEP = 0.9
 
 
 class Spent(NamedTuple):
-    """ε at δ by each accountant after `times` compositions with sampling rate `rate`."""
+    """ε at δ by both accountants after `times` compositions with sampling rate `rate`."""
 
     rate: float
     noise: float
@@ -37,7 +37,7 @@ class Spent(NamedTuple):
 
     @property
     def by_pld(self) -> bool:
-        """Whether `pld` is PLD's own, and not RDP's in its place."""
+        """Whether PLD computed `pld`; otherwise `pld` holds RDP's ε."""
         return self.rdp <= MOST_PLD
 
     def of(self, accountant: str) -> float:
@@ -45,7 +45,7 @@ class Spent(NamedTuple):
 
 
 def require_libraries() -> None:
-    """Raises BadInput where the mechanism or the accountants are not installed."""
+    """Raises BadInput if the mechanism or the accountants are not installed."""
     for name, module in (("opacus", "opacus"), ("dp-accounting", "dp_accounting")):
         try:
             __import__(module)
@@ -57,19 +57,20 @@ def require_libraries() -> None:
 
 @functools.lru_cache(maxsize=256)
 def epsilon(accountant: str, rate: float, noise: float, times: int, delta: float) -> float:
-    """Infinite where the accountant finds no bound.
+    """ε by one accountant; infinite if the accountant finds no bound.
 
-    An ε over MOST_PLD by RDP stands for PLD's, which is less: so little privacy needs no digits.
+    If RDP's ε is over MOST_PLD, RDP's ε is returned in place of PLD's, which is smaller: with so
+    little privacy the difference does not matter.
     """
     if times == 0:
         return 0.0
     if accountant == "pld" and (bound := epsilon("rdp", rate, noise, times, delta)) > MOST_PLD:
         return bound
     with _quiet():
-        made = _accountant(accountant)
-        made.compose(_event(rate, noise, times))
-        found = float(made.get_epsilon(delta))
-    return found if not math.isnan(found) else math.inf
+        ledger = _accountant(accountant)
+        ledger.compose(_event(rate, noise, times))
+        bound = float(ledger.get_epsilon(delta))
+    return bound if not math.isnan(bound) else math.inf
 
 
 def spent(rate: float, noise: float, times: int, delta: float) -> Spent:
@@ -85,7 +86,7 @@ def spent(rate: float, noise: float, times: int, delta: float) -> Spent:
 def noise_for(target: float, accountant: str, rate: float, times: int, delta: float) -> float:
     """The least noise multiplier whose ε is at most the target, to 1e-4, rounded up.
 
-    Raises BadInput where none within reach does.
+    Raises BadInput if the multiplier would lie outside of [LEAST_NOISE, MOST_NOISE].
     """
     if (
         epsilon("rdp", rate, MOST_NOISE, times, delta) > target
@@ -109,22 +110,26 @@ def noise_for(target: float, accountant: str, rate: float, times: int, delta: fl
             what,
             f"an ε of some tens at most, or --set noise={LEAST_NOISE:g}",
         )
-    found = _least(
+
+    # RDP is quick, and RDP's σ is never below PLD's
+    sigma = _least(
         lambda noise: epsilon("rdp", rate, noise, times, delta) <= target, LEAST_NOISE, MOST_NOISE
-    )  # quick, and never below PLD's
+    )
     if accountant == "pld":
-        low = STEP * found
+        low = STEP * sigma
         while low > LEAST_NOISE and epsilon("pld", rate, low, times, delta) <= target:
-            low, found = STEP * low, low
-        found = _least(
-            lambda noise: epsilon("pld", rate, noise, times, delta) <= target, low, found
+            low, sigma = STEP * low, low
+        sigma = _least(
+            lambda noise: epsilon("pld", rate, noise, times, delta) <= target, low, sigma
         )
-    unit = 10.0 ** (math.floor(math.log10(found)) - 5)
-    return round(math.ceil(found / unit) * unit, 12)
+    unit = 10.0 ** (math.floor(math.log10(sigma)) - 5)
+    return round(math.ceil(sigma / unit) * unit, 12)
 
 
 def _least(enough: Callable[[float], bool], low: float, high: float) -> float:
-    """The least noise within [low, high] that is enough, to 1e-4; `high` is. ε falls with σ."""
+    """The least noise within [low, high] that is enough, to 1e-4, by bisection: ε falls with σ.
+    `high` must be enough.
+    """
     while high / low > 1 + TOLERANCE:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if enough(middle) else (middle, high)
@@ -132,24 +137,22 @@ def _least(enough: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def tier(value: float, delta: float, units: int) -> str:
-    """Ponomareva et al., How to DP-fy ML, arXiv:2303.00654: strong, reasonable, weak; none at a δ
-    that publishing one unit whole would meet.
+    """Strong, reasonable or weak, by Ponomareva et al., How to DP-fy ML, arXiv:2303.00654; none if
+    δ is so large that publishing one whole unit would satisfy it.
     """
     if delta > 1 / units:
         return f"none: δ = {delta:g} is above one over the {units} units, whatever ε is"
-    return (
-        "1, strong (ε ≤ 1)"
-        if value <= 1
-        else "2, reasonable (ε ≤ 10)"
-        if value <= 10
-        else "3, weak (ε > 10): not by itself evidence of anonymity"
-    )
+    if value <= 1:
+        return "1, strong (ε ≤ 1)"
+    if value <= 10:
+        return "2, reasonable (ε ≤ 10)"
+    return "3, weak (ε > 10): not by itself evidence of anonymity"
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The RDP accountant leaves orders out whose series does not converge (its bound holds without
-    them) and logs each of them.
+    """Silence the RDP accountant's log: the accountant logs every order that it leaves out because
+    a series does not converge. The bound holds without such orders.
     """
     log = logging.getLogger("absl")
     level = log.level

@@ -1,5 +1,5 @@
-"""The three questions: what privacy costs at equal steps, at equal accuracy, and how energy, ε and
-accuracy move with the batch and the clipping.
+"""The studies: the cost of privacy at equal steps, the cost at equal accuracy, and energy, ε and
+accuracy by batch size and clipping mode.
 """
 
 from __future__ import annotations
@@ -43,31 +43,24 @@ _SHARED = (
     "sampling",
 )
 _PRIVATE = ("clip", "delta", "accountant", "noise")
-_EVERY, _MOST = (
-    5,
-    200,
-    # steps between two looks at the accuracy; and the most that a side may take, for which ε is
-    # stated
-)
+# Steps between two evaluations of the accuracy, and the most steps of a side, for which ε is stated
+_EVERY, _MOST = 5, 200
 
 
 def plan(study: str, settings: Mapping[str, str]) -> StudyPlan:
-    """The study under settings that narrow or widen its grid. Raises BadInput."""
-    made = _PLANS[study](settings)
-    specs = (read(cell.size, variant.settings) for cell in made.cells for variant in cell.variants)
-    return replace(
-        made, notes=(*made.notes, *dict.fromkeys(terms(spec) for spec in specs if spec.private))
-    )
+    """The study, its grid narrowed or widened by the settings. Raises BadInput."""
+    grid = _PLANS[study](settings)
+    specs = (read(cell.size, variant.settings) for cell in grid.cells for variant in cell.variants)
+    privacy_terms = dict.fromkeys(terms(spec) for spec in specs if spec.private)
+    return replace(grid, notes=(*grid.notes, *privacy_terms))
 
 
 def _cost(settings: Mapping[str, str]) -> StudyPlan:
     lists = Lists(settings, ("network", "batch", "mode", "steps", "noise", *_SHARED))
     networks = lists.choices("network", ("conv2", "conv6"), tuple(SIZES))
     batches, modes = lists.wholes("batch", (256,), 1, 10**6), _modes(lists, MODES)
-    (steps,), (noise,) = (
-        lists.wholes("steps", (2,), 1, 10**6)[:1],
-        lists.numbers("noise", (1.1,), 1e-3, 1e3)[:1],
-    )
+    (steps,) = lists.wholes("steps", (2,), 1, 10**6)[:1]
+    (noise,) = lists.numbers("noise", (1.1,), 1e-3, 1e3)[:1]
     fixed = {"steps": steps, "noise": noise}
     cells = [
         _cell(
@@ -86,7 +79,7 @@ def _cost(settings: Mapping[str, str]) -> StudyPlan:
         title="privacy at equal steps",
         about="DP-SGD by each clipping mode against plain SGD: the same network, the same drawn "
         "examples, the same steps.",
-        settings=_asked(
+        settings=_settings(
             settings, network=networks, batch=batches, mode=modes, steps=(steps,), noise=(noise,)
         ),
         cells=tuple(cells),
@@ -104,10 +97,8 @@ def _accuracy(settings: Mapping[str, str]) -> StudyPlan:
         settings, ("network", "accuracy", "noise", "batch", "mode", "every", "steps", *_SHARED)
     )
     (network,) = lists.choices("network", ("conv2",), tuple(SIZES))[:1]
-    goals, noises = (
-        lists.shares("accuracy", (0.8, 0.9)),
-        lists.numbers("noise", (0.7, 1.1), 1e-3, 1e3),
-    )
+    goals = lists.shares("accuracy", (0.8, 0.9))
+    noises = lists.numbers("noise", (0.7, 1.1), 1e-3, 1e3)
     modes = _modes(lists, ("plain", "book-keeping"))
     (batch,) = lists.wholes("batch", (SIZES[network].batch,), 1, 10**6)[:1]
     (every,) = lists.wholes("every", (_EVERY,), 1, 10**6)[:1]
@@ -125,17 +116,15 @@ def _accuracy(settings: Mapping[str, str]) -> StudyPlan:
         )
         for goal, noise in itertools.product(goals, noises)
     ]
-    rates = (
-        f"{settings['lr']} on both sides"
-        if "lr" in settings
-        else f"each side's default, plain {PLAIN_LR:g} and private {PRIVATE_LR:g}"
-    )
+    rates = f"each side's default, plain {PLAIN_LR:g} and private {PRIVATE_LR:g}"
+    if "lr" in settings:
+        rates = f"{settings['lr']} on both sides"
     return StudyPlan(
         name="accuracy",
         title="privacy at equal accuracy",
         about="Training until the held-out examples are found so often: DP-SGD against plain SGD, "
         "each in as many steps as it needs.",
-        settings=_asked(
+        settings=_settings(
             settings,
             network=(network,),
             accuracy=goals,
@@ -150,12 +139,12 @@ def _accuracy(settings: Mapping[str, str]) -> StudyPlan:
         curves=("epsilon", "steps"),
         step_name="training",
         notes=(
-            f"The accuracy is looked at every {every} steps; looking is part of the work, on both "
-            "sides alike.",
+            f"The accuracy is evaluated every {every} steps; evaluation is part of the work, on "
+            "both sides alike.",
             f"ε is that of the {most} steps that a side may take at most: when it stops depends on "
             "its weights, so the ε of the steps it took is no guarantee.",
-            f"A side that does not reach the goal within {most} steps fails its check and is in no "
-            "ratio.",
+            f"A side that does not reach the goal within {most} steps fails its check and enters "
+            "no ratio.",
             f"Learning rates: {rates}. A goal that is easy for one side's rate and not for the "
             "other's says more of the rates than of privacy.",
         ),
@@ -165,17 +154,13 @@ def _accuracy(settings: Mapping[str, str]) -> StudyPlan:
 def _batch(settings: Mapping[str, str]) -> StudyPlan:
     lists = Lists(settings, ("network", "batch", "noise", "mode", "passes", *_SHARED))
     (network,) = lists.choices("network", ("conv2",), tuple(SIZES))[:1]
-    batches, noises = (
-        lists.wholes("batch", (64, 128, 256, 512), 1, 10**6),
-        lists.numbers("noise", (1.1,), 1e-3, 1e3),
-    )
+    batches = lists.wholes("batch", (64, 128, 256, 512), 1, 10**6)
+    noises = lists.numbers("noise", (1.1,), 1e-3, 1e3)
     (passes,) = lists.wholes("passes", (3,), 1, 10**4)[:1]
     modes = _modes(lists, MODES)
-    examples = (
-        int(settings.get("examples", SIZES[network].examples))
-        if settings.get("examples", "0").isdecimal()
-        else 0
-    )
+    examples = 0  # a wrong number is refused by the settings of a cell
+    if settings.get("examples", "0").isdecimal():
+        examples = int(settings.get("examples", SIZES[network].examples))
     cells = []
     for noise, batch in itertools.product(noises, batches):
         at: dict[str, Scalar] = {"batch": batch, "noise": noise}
@@ -194,9 +179,9 @@ def _batch(settings: Mapping[str, str]) -> StudyPlan:
     return StudyPlan(
         name="batch",
         title="privacy by batch and clipping",
-        about=f"Training over {passes} pass{'es' * (passes > 1)}: energy, ε and held-out accuracy by "
-        "batch size, for each clipping mode and plain SGD.",
-        settings=_asked(
+        about=f"Training over {passes} pass{'es' * (passes > 1)}: energy, ε and held-out accuracy "
+        "by batch size, for each clipping mode and plain SGD.",
+        settings=_settings(
             settings, network=(network,), batch=batches, noise=noises, mode=modes, passes=(passes,)
         ),
         cells=tuple(cells),
@@ -218,18 +203,18 @@ _PLANS: Mapping[str, Callable[[Mapping[str, str]], StudyPlan]] = {
 
 
 def _modes(lists: Lists, default: Sequence[str]) -> tuple[str, ...]:
-    """Plain SGD first: what the others are compared with.
+    """Plain SGD first, as the baseline, then the private modes.
 
-    Raises BadInput where there are no others.
+    Raises BadInput if there are no private modes.
     """
-    others = tuple(mode for mode in lists.choices("mode", default, MODES) if mode != "plain")
-    if not others:
+    private = tuple(mode for mode in lists.choices("mode", default, MODES) if mode != "plain")
+    if not private:
         raise BadInput(
             "--set mode=plain",
             "leaves nothing to compare plain SGD with",
             f"some of {', '.join(MODES[1:])}",
         )
-    return ("plain", *others)
+    return ("plain", *private)
 
 
 def _cell(
@@ -237,27 +222,24 @@ def _cell(
     at: Mapping[str, Scalar],
     network: str,
     modes: Sequence[str],
-    own: Mapping[str, object],
+    of_cell: Mapping[str, object],
     settings: Mapping[str, str],
     step_amount: float,
 ) -> Cell:
-    """Raises BadInput where a variant's settings do not go together."""
+    """A cell with a variant for every mode. Raises BadInput if the settings of a variant conflict.
+
+    of_cell   settings of this cell, beside the shared ones among the user's `settings`
+    """
     shared = {name: settings[name] for name in _SHARED if name in settings}
-    given = {**shared, **{name: str(value) for name, value in own.items()}}
-    if "physical" not in given:
-        given["physical"] = str(
-            min(
-                int(given["batch"]),
-                max(
-                    SIZES[network].physical,
-                    int(given.get("records", "4") if given.get("unit") == "user" else "1"),
-                ),
-            )
-        )
+    common = {**shared, **{name: str(value) for name, value in of_cell.items()}}
+    if "physical" not in common:
+        records = int(common.get("records", "4") if common.get("unit") == "user" else "1")
+        physical = min(int(common["batch"]), max(SIZES[network].physical, records))
+        common["physical"] = str(physical)
     variants = []
     for mode in modes:
         chosen = {
-            name: value for name, value in given.items() if mode != "plain" or name not in _PRIVATE
+            name: value for name, value in common.items() if mode != "plain" or name not in _PRIVATE
         } | {"mode": mode}
         try:
             read(network, chosen)
@@ -274,7 +256,8 @@ def _cell(
     )
 
 
-def _asked(settings: Mapping[str, str], **grid: Sequence[object]) -> dict[str, Scalar]:
+def _settings(settings: Mapping[str, str], **grid: Sequence[object]) -> dict[str, Scalar]:
+    """The user's shared settings and the lists of the grid, for the record."""
     return {
         **{name: settings[name] for name in _SHARED if name in settings},
         **{name: ",".join(map(str, values)) for name, values in grid.items()},

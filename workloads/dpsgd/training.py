@@ -1,4 +1,4 @@
-"""The training loop: batches by the sampler, in parts that fit the device, through one of the
+"""The training loop: batches from the sampler, in parts that fit the device, through one of the
 mechanisms; evaluation, and checkpoints.
 """
 
@@ -19,18 +19,23 @@ from energybench_workloads.dpsgd import models
 from energybench_workloads.dpsgd.data import Examples, drawn
 from energybench_workloads.dpsgd.mechanisms import mechanism
 from energybench_workloads.dpsgd.spec import Spec
-from energybench_workloads.trainings import Kept, require_numbers, steps_due
+from energybench_workloads.trainings import CheckpointFile, require_numbers, steps_due
 
 
 class Trained(NamedTuple):
-    """One run. losses: of each step since the beginning, the mean over its batch, None where none
-    was drawn; scores: (step, held-out accuracy).
+    """The result of one run.
+
+    losses    of every step since the start of the training: the mean over the batch, None for an
+              empty batch
+    scores    (step, held-out accuracy)
+    first     number of steps before this run
+    examples  number of examples drawn by this run
     """
 
     losses: tuple[float | None, ...]
     scores: tuple[tuple[int, float], ...]
-    first: int  # steps that were behind it when it began
-    examples: int  # that this run has drawn
+    first: int
+    examples: int
 
     @property
     def steps(self) -> int:
@@ -40,58 +45,60 @@ class Trained(NamedTuple):
 class Training:
     """A network, its mechanism and its examples on one device.
 
-    Every run begins anew, unless there is a checkpoint: then each goes on.
+    Without a checkpoint every run trains from the initial weights; with a checkpoint every run
+    continues the run before.
     """
 
-    def __init__(self, spec: Spec, held: Examples, device: torch.device) -> None:
-        self.spec, self.held, self.device = spec, held, device
-        made = models.network(spec.size.network, spec.size.classes, spec.norm, spec.seed)
-        self.start = copy.deepcopy(made.state_dict())
-        self.network: nn.Module = made.to(device)
+    def __init__(self, spec: Spec, data: Examples, device: torch.device) -> None:
+        self.spec, self.data, self.device = spec, data, device
+        network = models.network(spec.size.network, spec.size.classes, spec.norm, spec.seed)
+        self.start = copy.deepcopy(network.state_dict())
+        self.network: nn.Module = network.to(device)
         self.mechanism = mechanism(spec, self.network)
-        self.done = 0  # steps behind the checkpoint
+        self.done = 0  # steps in the checkpoint
         self._losses: tuple[float | None, ...] = ()
-        self._begun: dict[str, Any] | None = None  # the optimiser's state to begin with
-        self.drawn = 0  # examples, of the runs that have gone on since the checkpoint was opened
-        self._kept = Kept(spec.checkpoint) if spec.checkpoint else None
-        self._stands = (
-            -1
-        )  # step at which the network stands, where the next run may go on from there
+        self._start_optimiser: dict[str, Any] | None = None  # the optimiser's state at `start`
+        self.drawn = 0  # examples drawn by the runs saved since the checkpoint was opened
+        self._file = CheckpointFile(spec.checkpoint) if spec.checkpoint else None
+        # Step of the network's current weights; -1 if a run has to restore its weights first
+        self._step_of_weights = -1
 
     def close(self) -> None:
         self.mechanism.close()
 
     def reset(self) -> None:
-        """Weights and momentum as they were at the beginning."""
+        """Restore the weights and momentum of the start."""
         self.network.load_state_dict(self.start)
         self.mechanism.inner.zero_grad(set_to_none=True)
         self.mechanism.inner.state.clear()
-        if self._begun is not None:
-            self.mechanism.inner.load_state_dict(copy.deepcopy(self._begun))
+        if self._start_optimiser is not None:
+            self.mechanism.inner.load_state_dict(copy.deepcopy(self._start_optimiser))
 
     def finished(self) -> bool:
-        """Whether the checkpoint holds all the steps that are to be."""
+        """Whether the checkpoint holds every step of `total`."""
         return bool(self.spec.checkpoint) and 0 < self.spec.total <= self.done
 
     def due(self, steps: int) -> int:
-        """Of a run's steps those that `total` leaves. Raises BadInput where it leaves none."""
+        """`steps`, limited by the remainder of `total`. Raises BadInput if no step remains."""
         why = ": more would cost more than the ε asked for" if self.spec.epsilon is not None else ""
         return steps_due(steps, self.spec.checkpoint, self.spec.total, self.done, why)
 
     def train(self, steps: int, region: RegionFactory, keep: bool = True) -> Trained:
-        """Up to so many steps; fewer where the accuracy asked for is reached, or where `total`
-        leaves fewer. Raises BadInput where it leaves none.
+        """Train for `steps` steps, or fewer if the accuracy goal is reached or `total` leaves
+        fewer. Raises BadInput if no step remains.
 
-        Without `keep` nothing of it stays: the checkpoint is as it was, and the next run begins
-        where this one did.
+        With `keep` False the run leaves no trace: the checkpoint is unchanged, and the next run
+        starts from the same weights.
         """
         spec, first = self.spec, self.done
         steps = self.due(steps)
-        if self._stands != first:
+        if self._step_of_weights != first:
             with region("transfer"):
                 self.reset()
                 synchronise(self.device)
         self.network.train()
+
+        # Losses stay on the device until the end, so that no step waits for a copy
         sums: list[torch.Tensor] = []
         counts: list[int] = []
         scores: list[tuple[int, float]] = []
@@ -109,6 +116,7 @@ class Training:
             total / count if count else None
             for total, count in zip(torch.stack(sums).tolist(), counts, strict=True)
         )
+
         trained = Trained(self._losses + losses, tuple(scores), first, sum(counts))
         if spec.checkpoint:
             require_numbers(losses, self.finite(), first, spec.checkpoint)
@@ -117,7 +125,7 @@ class Training:
         return trained
 
     def _step(self, step: int, region: RegionFactory) -> tuple[torch.Tensor, int]:
-        """(sum of its examples' losses, how many there were)."""
+        """(sum of the losses of the step's examples, number of examples)."""
         spec = self.spec
         with region("data"):
             units = drawn(spec, step)
@@ -125,7 +133,7 @@ class Training:
         for part in torch.split(units, spec.physical // spec.records) if len(units) else ():
             with region("data"):
                 rows = (part.unsqueeze(1) * spec.records + torch.arange(spec.records)).flatten()
-                x, y = self.held.x[rows], self.held.y[rows]
+                x, y = self.data.x[rows], self.data.y[rows]
             with region("transfer"):
                 x, y = x.to(self.device), y.to(self.device)
                 self._wait()
@@ -142,39 +150,37 @@ class Training:
         return total, len(units) * spec.records
 
     def step_once(self) -> None:
-        """The first step's work. What it changes is put back when a run begins."""
+        """Do the work of the first step. The next run restores the weights."""
         self._step(0, quiet)
 
     def disturbed(self) -> None:
-        """The weights are no longer where the last run left them: the next one begins from its
-        seed, or from the checkpoint as it is now.
+        """Call after the weights changed outside of a run: the next run starts from the seed's
+        initial weights, or from the checkpoint file.
         """
-        self._stands = -1
+        self._step_of_weights = -1
         self.go_on()
 
     def accuracy(self) -> float:
-        """Share of the held-out examples (of a text: of their next tokens) that are found."""
+        """Share of the held-out examples (of a text: of next tokens) predicted correctly."""
         self.network.eval()
         hits = total = 0
+        xs = torch.split(self.data.held_x, self.spec.physical)
+        ys = torch.split(self.data.held_y, self.spec.physical)
         with torch.no_grad():
-            for x, y in zip(
-                *(
-                    torch.split(part, self.spec.physical)
-                    for part in (self.held.held_x, self.held.held_y)
-                ),
-                strict=True,
-            ):
-                found = self.network(x.to(self.device)).argmax(-1).cpu()
-                hits, total = hits + int((found == y).sum()), total + y.numel()
+            for x, y in zip(xs, ys, strict=True):
+                predicted = self.network(x.to(self.device)).argmax(-1).cpu()
+                hits, total = hits + int((predicted == y).sum()), total + y.numel()
         self.network.train()
         return hits / total
 
     def finite(self) -> bool:
-        """Whether all weights are numbers."""
+        """Whether the weights are finite."""
         return all(bool(p.isfinite().all()) for p in self.network.parameters())
 
     def _save(self, trained: Trained, keep: bool) -> None:
-        """A file that is whole replaces the one before; or it is thrown away, and so are the steps."""
+        """Write a draft and let the complete draft replace the checkpoint. Without `keep`, discard
+        the draft and the run's steps.
+        """
         path = Path(self.spec.checkpoint)
         inner = self.mechanism.inner.state_dict()
         state = {
@@ -190,23 +196,23 @@ class Training:
             draft.unlink()
             self.disturbed()
             return
-        assert self._kept is not None  # there is a checkpoint to save
-        self._kept.replace(draft)
-        self.done = self._stands = trained.steps
+        assert self._file is not None  # there is a checkpoint to save
+        self._file.replace(draft)
+        self.done = self._step_of_weights = trained.steps
         self.drawn += trained.examples
         self._losses = trained.losses
 
     def go_on(self) -> None:
-        """From the checkpoint, where there is one.
+        """Read the checkpoint, if the file exists, so that the next run continues from there.
 
-        Raises BadInput where it is none, or one of another training.
+        Raises BadInput if the file is not a checkpoint, or belongs to another training.
         """
         spec = self.spec
         if not spec.checkpoint or not Path(spec.checkpoint).is_file():
             return
         where = f"--set checkpoint={spec.checkpoint}"
-        assert self._kept is not None  # there is a checkpoint to read
-        self._kept.check()
+        assert self._file is not None  # there is a checkpoint to read
+        self._file.check()
         try:
             state: dict[str, Any] = torch.load(
                 spec.checkpoint, map_location="cpu", weights_only=True
@@ -214,33 +220,31 @@ class Training:
             step, problem = int(state["step"]), dict(state["problem"])
         except Exception as error:
             raise BadInput(
-                where, "is no checkpoint of dpsgd", "another path, or remove the file"
+                where, "is not a checkpoint of dpsgd", "another path, or remove the file"
             ) from error
-        if other := [key for key, value in self._problem().items() if problem.get(key) != value]:
-            said = ", ".join(
+        if different := [
+            key for key, value in self._problem().items() if problem.get(key) != value
+        ]:
+            names = ", ".join(
                 f"noise (found for epsilon, delta and total: now {spec.noise:g})"
                 if key == "noise" and spec.epsilon
                 else key
-                for key in other
+                for key in different
             )
             raise BadInput(
                 where,
-                f"was begun with another {said}",
+                f"was begun with another {names}",
                 "the settings that it was begun with, or another path",
             )
-        self.start, self._begun, self._losses, self.done = (
-            state["network"],
-            state["optimiser"],
-            tuple(state["losses"]),
-            step,
-        )
+        self.start, self._start_optimiser = state["network"], state["optimiser"]
+        self._losses, self.done = tuple(state["losses"]), step
 
     def identity(self) -> str:
-        """The same for all runs from one checkpoint file on one host, and no other's."""
+        """Identifies the training: equal for runs from one checkpoint file on one host only."""
         return fingerprint(self._problem(), str(Path(self.spec.checkpoint).absolute()))
 
     def _problem(self) -> dict[str, Any]:
-        """What all runs of one training share: its privacy is counted over all of them."""
+        """The settings that may not change within a training: privacy is counted over its runs."""
         spec = self.spec
         keys = (
             "mode",
@@ -258,7 +262,7 @@ class Training:
         )
         return {
             "network": spec.size.network,
-            "data": self.held.digest,
+            "data": self.data.digest,
             **{key: getattr(spec, key) for key in keys},
         }
 
@@ -268,5 +272,5 @@ class Training:
 
 
 def quiet(label: str) -> contextlib.AbstractContextManager[Any]:
-    """A region that nobody measures."""
+    """A region without measurement."""
     return contextlib.nullcontext()

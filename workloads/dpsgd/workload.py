@@ -1,5 +1,5 @@
-"""dpsgd: a network trained with and without differential privacy, the clipping done in four ways,
-and what the noise guarantees stated with every run.
+"""dpsgd: a network trained with and without differential privacy, with three ways of clipping, and
+the guarantee of the noise stated with every private run.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from energybench.model import Memory, Progress, StudyPlan, Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
-    Scalar,
     affinity,
-    check_size,
     fingerprint,
     require_memory,
     require_torch,
@@ -23,14 +21,16 @@ from energybench_workloads.common import (
 )
 from energybench_workloads.dpsgd import privacy, studies
 from energybench_workloads.dpsgd.spec import SETTINGS, SIZES, Spec, read
+from energybench_workloads.settings import Scalar, check_size
 
 if TYPE_CHECKING:
     from energybench_workloads.dpsgd.training import Trained, Training
 
-# of the problem: raise it when the same settings no longer give the same examples and network
+# Of the problem: raise the version when the same settings no longer give the same examples and
+# network
 VERSION = 1
-# a parameter and an activation value each need so much, generously: weights, sums, what the
-# backward pass keeps
+# Generous memory for a parameter, and for an activation value: weights, sums, values needed by the
+# backward pass
 ROOM_BYTES = 64
 
 
@@ -51,7 +51,7 @@ class Dpsgd:
         self._spec = read("smoke", {})
         self._training: Training | None = None
         self._trained: Trained | None = None
-        self._opened = 0  # steps behind the checkpoint when it was opened
+        self._opened = 0  # steps in the checkpoint when it was opened
         self._flops = 0.0  # of one example's forward pass
 
     def setup(
@@ -68,42 +68,43 @@ class Dpsgd:
                 noise=privacy.noise_for(spec.epsilon, spec.accountant, rate, times, spec.delta)
             )
         self.close()
-        self._make(spec, device, region)
+        self._prepare(spec, device, region)
 
-    def _make(self, spec: Spec, device: str, region: RegionFactory) -> None:
+    def _prepare(self, spec: Spec, device: str, region: RegionFactory) -> None:
         from energybench_workloads.dpsgd.cost import forward_flops, values
         from energybench_workloads.dpsgd.data import examples
         from energybench_workloads.dpsgd.training import Training
 
-        chosen = torch_device(device)
+        # The examples, and whether the device has enough memory
+        place = torch_device(device)
         use_threads(spec.threads)
-        held = examples(spec)
-        parameters, activations = values(spec, held.x[:1])
-        needed = float(ROOM_BYTES * (parameters + activations * spec.physical)) + (
-            4.0 * parameters * spec.physical if spec.mode == "explicit" else 0.0
-        )
+        data = examples(spec)
+        parameters, activations = values(spec, data.x[:1])
+        needed = float(ROOM_BYTES * (parameters + activations * spec.physical))
+        if spec.mode == "explicit":
+            needed += 4.0 * parameters * spec.physical  # a gradient of every example
         require_memory(
-            self.name, spec.size.network, chosen, needed if chosen.type == "cpu" else 0.0, needed
+            self.name, spec.size.network, place, needed if place.type == "cpu" else 0.0, needed
         )
-        training = Training(spec, held, chosen)
+
+        # The training, from its checkpoint if there is one
+        training = Training(spec, data, place)
         training.go_on()
         training.due(spec.steps)
         self._opened = training.done
-        with region(
-            "compile"
-            # libraries choose their algorithms; what it changes is put back by the run's own
-            # beginning
-        ):
+
+        # A first step, in which libraries choose their algorithms; a run restores the weights
+        with region("compile"):
             training.network.train()
             training.step_once()
-        self._flops = forward_flops(spec, held.x[:1])
+        self._flops = forward_flops(spec, data.x[:1])
         self._spec, self._training, self._trained = spec, training, None
-        self._fingerprint = fingerprint(self._problem(spec), held.digest)
+        self._fingerprint = fingerprint(self._problem(spec), data.digest)
 
     def _problem(self, spec: Spec) -> dict[str, Any]:
-        """What makes two runs the same work: the same network shown the same examples.
+        """The identity of the work: the network and the examples.
 
-        How they are clipped and stepped stays out: that is what is asked.
+        Clipping and learning rate stay out, because runs are compared across their values.
         """
         problem: dict[str, Any] = {
             "workload": self.name,
@@ -111,8 +112,6 @@ class Dpsgd:
             "network": spec.size.network,
             "norm": spec.norm,
             "seed": spec.seed,
-        }
-        problem |= {
             "unit": spec.unit,
             "records": spec.records,
             "examples": spec.examples,
@@ -130,21 +129,17 @@ class Dpsgd:
 
     def settings(self) -> Mapping[str, Scalar]:
         spec = self._spec
-        given: dict[str, Scalar] = {key: getattr(spec, key) for key in SETTINGS}
+        settings: dict[str, Scalar] = {key: getattr(spec, key) for key in SETTINGS}
         if self._training is None:
-            return given
+            return settings
         import torch
 
-        parameters = sum(p.numel() for p in self._training.network.parameters())
-        extra: dict[str, Scalar] = {
+        return {
+            **settings,
             "network": spec.size.network,
-            "parameters": parameters,
+            "parameters": sum(p.numel() for p in self._training.network.parameters()),
             "sampling_rate": spec.rate,
             "affinity": affinity(),
-        }
-        return {
-            **given,
-            **extra,
             "threads": torch.get_num_threads(),
             "checkpoint": Path(spec.checkpoint).name,
         }
@@ -153,14 +148,14 @@ class Dpsgd:
         return str(Path(self._spec.checkpoint).absolute()) if self._spec.checkpoint else None
 
     def finished(self) -> bool:
-        return self._made().finished()
+        return self._prepared().finished()
 
     def run(self, region: RegionFactory) -> Work:
-        self._trained = self._made().train(self._spec.steps, region)
+        self._trained = self._prepared().train(self._spec.steps, region)
         return self._work(self._trained)
 
     def rehearse(self, region: RegionFactory) -> Work:
-        return self._work(self._made().train(self._spec.steps, region, keep=False))
+        return self._work(self._prepared().train(self._spec.steps, region, keep=False))
 
     def _work(self, trained: Trained) -> Work:
         goal = self._spec.accuracy > 0
@@ -174,38 +169,34 @@ class Dpsgd:
         )
 
     def memory(self) -> Memory:
-        """Of one step, with weights, momentum and gradients."""
+        """Memory of one step, with weights, momentum and gradients."""
         from energybench_workloads.memory import counted, fits
 
-        training = self._made()
+        training = self._prepared()
         training.network.train()
-        held = 2.0 * sum(p.nbytes for p in training.network.parameters())  # weights and momentum
+        weights_and_momentum = 2.0 * sum(p.nbytes for p in training.network.parameters())
         with fits(self.name):
-            found = counted(training.step_once, held, training.device)
+            used = counted(training.step_once, weights_and_momentum, training.device)
         training.disturbed()
-        return found
+        return used
 
     def verify(self) -> Sequence[Verification]:
-        training, trained = self._made(), self._ran()
+        training, trained = self._prepared(), self._ran()
         from energybench_workloads.dpsgd import checks
 
-        found = [checks.finite(training, trained), *checks.private(training)]
-        return (
-            [*found, checks.reached(trained.scores[-1][1], self._spec.accuracy)]
-            if self._spec.accuracy
-            else found
-        )
+        results = [checks.finite(training, trained), *checks.private(training)]
+        if self._spec.accuracy:
+            results.append(checks.reached(trained.scores[-1][1], self._spec.accuracy))
+        return results
 
     def record(self) -> WorkRecord:
-        """Its privacy statement, its accuracy and its curves."""
+        """Privacy statement, accuracy and curves of the last run."""
         from energybench_workloads.dpsgd.record import record
 
-        training, trained = self._made(), self._ran()
-        steps, drawn = (
-            (trained.steps - self._opened, training.drawn)
-            if self._spec.checkpoint
-            else (trained.steps, trained.examples)
-        )
+        training, trained = self._prepared(), self._ran()
+        steps, drawn = trained.steps, trained.examples
+        if self._spec.checkpoint:  # over the runs since the checkpoint was opened
+            steps, drawn = trained.steps - self._opened, training.drawn
         per_step = (1.0 if self._spec.accuracy else max(drawn, 1)) / steps
         return record(
             self._spec,
@@ -213,7 +204,7 @@ class Dpsgd:
             training.accuracy(),
             per_step,
             self._progress(training, trained, per_step),
-            training.held,
+            training.data,
         )
 
     def _progress(self, training: Training, trained: Trained, per_step: float) -> Progress | None:
@@ -230,7 +221,7 @@ class Dpsgd:
     def plan(self, study: str, device: str, settings: Mapping[str, str]) -> StudyPlan:
         return studies.plan(study, settings)
 
-    def _made(self) -> Training:
+    def _prepared(self) -> Training:
         if self._training is None:
             raise RuntimeError("dpsgd: run before setup")
         return self._training
@@ -241,7 +232,7 @@ class Dpsgd:
         return self._trained
 
     def close(self) -> None:
-        """End what set-up started."""
+        """Release the training made by set-up."""
         if self._training is not None:
             self._training.close()
             self._training = None

@@ -1,5 +1,5 @@
-"""limits: what this machine's memory and arithmetic reach at most: a read kernel and square matrix
-products.
+"""limits: the highest memory bandwidth and arithmetic rates of this machine, from a read kernel and
+square matrix products.
 """
 
 from energybench_workloads.limits.workload import Limits

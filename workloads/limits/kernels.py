@@ -1,13 +1,12 @@
-"""The kernels: sums over an array that no cache holds, and square matrix products.
+"""The kernels: sums over an array larger than any cache, and square matrix products.
 
-Each is tuned once, then does one thing.
+A kernel is tuned once, before the measurement.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,71 +15,68 @@ import numpy.typing as npt
 
 from energybench.model import Verification
 from energybench.plugins import RegionFactory
-from energybench_workloads.common import checked, synchronise, uniforms
+from energybench_workloads.common import checked, uniforms
 from energybench_workloads.limits.machine import MIB
+from energybench_workloads.limits.tuning import (
+    LONGEST_S,
+    Call,
+    calls_in_a_run,
+    fastest,
+    seconds,
+)
 
 if TYPE_CHECKING:
     import torch
 
-# elements of a row (16 KiB): rows give every thread whole pages in order; a compiled sum of
-# everything at once runs at half the rate
+# Elements of a row (16 KiB): with rows, every thread reads whole pages in order. A compiled sum of
+# the whole array runs at half the rate
 ROW = 4096
 FORMATS = {"fp64": "float64", "fp32": "float32", "bf16": "bfloat16"}
-RUN_S = (
-    0.25  # a run repeats its kernel so long: what a machine sustains, not what it does for a moment
-)
-_LONGEST_S = 2.0  # one product, at most: larger ones are no longer tried
-SIZES = {
-    "cpu": (256, 512, 1024, 2048, 4096, 8192),
-    "cuda": (2048, 4096, 8192, 16384),
-}  # n of the products that are tried, by kind of device
-_TRIES, _BATCH_S = 5, 0.05  # batches of one kernel while tuning, and how long one lasts at least
-_ROUNDINGS = {
-    "fp64": 16,
-    "fp32": 16,
-    "bf16": 4,
-}  # largest error over the largest value in eps, at n = 256: sums are kept in fp64, fp32, fp32
-_BLOCK = (
-    2**20 - 3
-)  # uniforms that matrices are tiled with: coprime to every size, so that no two rows are the same
+# n of the products to try, by kind of device
+SIZES = {"cpu": (256, 512, 1024, 2048, 4096, 8192), "cuda": (2048, 4096, 8192, 16384)}
+# Largest error over the largest value in eps, at n = 256: sums are accumulated in fp64, fp32, fp32
+_ROUNDINGS = {"fp64": 16, "fp32": 16, "bf16": 4}
+# Number of uniforms that matrices are tiled with: coprime to every size, so that any two rows
+# differ
+_BLOCK = 2**20 - 3
 
 
 class Kernel(NamedTuple):
-    """A tuned kernel: what one call does, how many calls make a run, and how it was tuned in words."""
+    """A tuned kernel: the call, the number of calls in a run, and the choices made by tuning."""
 
     name: str
-    call: Callable[[], torch.Tensor]
+    call: Call
     check: Callable[[torch.Tensor], Verification]
     times: int
     flops: float  # of one call
-    bytes: float
+    bytes: float  # of one call
     how: dict[str, int | str]
 
 
 def read(size: int, device: torch.device, kind: str, region: RegionFactory, once: bool) -> Kernel:
-    """Sum the rows of `size` bytes of float32: the fastest of the sums that torch has and those
-    that its compiler makes.
+    """Sum the rows of `size` bytes of float32, by the fastest of torch's own sums and of sums made
+    by torch's compiler.
 
-    kind  "compiled", "torch", or "auto": both. `once`: a run is one call, as long as it may take.
+    kind  "compiled", "torch", or "auto" for both
+    once  whether a run is a single call, of whatever duration
     """
     block = torch_of(uniforms(1, 1, MIB // 4)).float().to(device)
-    rows = fresh(size // 4, block.dtype, device).view(
-        -1, ROW
-    )  # written by the threads that read it, so that each finds its pages near (first touch)
+    # Written by the reading threads, so that a thread finds its pages near (first touch)
+    rows = fresh(size // 4, block.dtype, device).view(-1, ROW)
     rows.view(-1, len(block)).copy_(block.expand(size // MIB, -1))
     expected = block.double().view(-1, ROW).sum(1)
     sums = _sums(rows, kind, region)
-    name = _fastest({key: functools.partial(call, rows) for key, call in sums.items()}, device)
+    name = fastest({key: functools.partial(call, rows) for key, call in sums.items()}, device)
 
-    def check(found: torch.Tensor) -> Verification:
-        """Every row's sum, however it was added up: float32 keeps 24 bits, and 4096 terms lose at
-        most 12 of them.
+    def check(result: torch.Tensor) -> Verification:
+        """The sum of every row, in any order of addition: float32 has 24 bits, and adding 4096
+        terms loses at most 12 bits.
         """
-        error = (found.double().view(-1, len(expected)) / expected - 1).abs().max()
+        error = (result.double().view(-1, len(expected)) / expected - 1).abs().max()
         return checked("sums of the rows", float(error), 1e-4)
 
     call = sums[name]
-    times = 1 if once else _times(_seconds(functools.partial(call, rows), device))
+    times = 1 if once else calls_in_a_run(seconds(functools.partial(call, rows), device))
     return Kernel(
         "read",
         lambda: call(rows),
@@ -95,9 +91,9 @@ def read(size: int, device: torch.device, kind: str, region: RegionFactory, once
 def _sums(
     rows: torch.Tensor, kind: str, region: RegionFactory
 ) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
-    """Ways to sum the rows.
+    """Ways to sum the rows, by name.
 
-    What cannot be compiled here (no compiler) is left out where torch's own may do.
+    A way that fails to compile here (no compiler) is left out, unless `kind` demands compiled sums.
     """
     import torch
 
@@ -108,29 +104,30 @@ def _sums(
         """Eight rows by one thread in one go."""
         return x.view(-1, 8, ROW).sum(2).view(-1)
 
-    found: dict[str, Callable[[torch.Tensor], torch.Tensor]] = (
-        {} if kind == "compiled" else {"sum of rows": plain}
-    )
+    sums: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
+    if kind != "compiled":
+        sums["sum of rows"] = plain
+    if kind == "torch":
+        return sums
     for name, function in (
-        (("sum of rows, compiled", plain), ("sum of eight rows, compiled", long))
-        if kind != "torch"
-        else ()
+        ("sum of rows, compiled", plain),
+        ("sum of eight rows, compiled", long),
     ):
-        made = torch.compile(function, dynamic=False)
+        compiled = torch.compile(function, dynamic=False)
         try:
             with region("compile"):
-                made(rows)
+                compiled(rows)
         except Exception:
             if kind == "compiled":
                 raise
             continue
-        found[name] = made
-    return found
+        sums[name] = compiled
+    return sums
 
 
 def product(form: str, sizes: Sequence[int], device: torch.device, once: bool) -> Kernel:
-    """C = A B of [n, n] in one format, n the fastest of `sizes`. fp32 is fp32: TF32 is off,
-    whatever torch was told before.
+    """C = A B of [n, n] in one format, n the fastest of `sizes`. fp32 means fp32: TF32 is switched
+    off, whatever torch's setting was before.
     """
     import torch
 
@@ -138,41 +135,41 @@ def product(form: str, sizes: Sequence[int], device: torch.device, once: bool) -
         torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")  # and no bf16 passes on a CPU
     block = torch_of(uniforms(1, 2, _BLOCK) - 0.5).to(device, getattr(torch, FORMATS[form]))
+
+    # The size with the highest rate
     best, best_s = sizes[0], math.inf
-    for tried in () if once else sizes:
-        a, b, c = _matrices(tried, block)
-        seconds = _seconds(functools.partial(torch.mm, a, b, out=c), device)
-        if tried**3 / seconds > best**3 / best_s:
-            best, best_s = tried, seconds
-        if 8 * seconds > _LONGEST_S:
+    for n in () if once else sizes:
+        a, b, c = _matrices(n, block)
+        product_s = seconds(functools.partial(torch.mm, a, b, out=c), device)
+        if n**3 / product_s > best**3 / best_s:
+            best, best_s = n, product_s
+        if 8 * product_s > LONGEST_S:
             break
     a, b, c = _matrices(best, block)
 
     def call() -> torch.Tensor:
         return torch.mm(a, b, out=c)
 
-    tolerance = (
-        _ROUNDINGS[form]
-        * torch.finfo(c.dtype).eps
-        * (1.0 if form == "bf16" else max(1.0, math.sqrt(best) / 16))
-    )
+    growth = 1.0 if form == "bf16" else max(1.0, math.sqrt(best) / 16)
+    tolerance = _ROUNDINGS[form] * torch.finfo(c.dtype).eps * growth
 
-    def check(found: torch.Tensor) -> Verification:
-        """The last row against float64, from the inputs as rounded to the format; rounding grows as
-        √n at most, a wrong product is off by order 1.
+    def check(result: torch.Tensor) -> Verification:
+        """The last row against float64, starting from inputs rounded to the format. Rounding grows
+        as √n at most; a wrong product is off by order 1.
         """
         truth = a[-1].double() @ b.double()
-        error = (found[-1].double() - truth).abs().max() / truth.abs().max()
+        error = (result[-1].double() - truth).abs().max() / truth.abs().max()
         return checked(f"last row of the {form} product", float(error), tolerance)
 
     moved = 3.0 * best**2 * a.element_size()
     how: dict[str, int | str] = {"kernel": f"{form} product", "n": best}
-    return Kernel(form, call, check, 1 if once else _times(best_s), 2.0 * best**3, moved, how)
+    times = 1 if once else calls_in_a_run(best_s)
+    return Kernel(form, call, check, times, 2.0 * best**3, moved, how)
 
 
 def _matrices(n: int, block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A and B tiled with a block of uniforms, from two places of it, and room for C: three
-    matrices' memory.
+    """A and B tiled with a block of uniforms, starting at two places of the block, and room for C:
+    the memory of three matrices.
     """
     import torch
 
@@ -188,48 +185,9 @@ def torch_of(values: npt.NDArray[np.float64]) -> torch.Tensor:
 
 
 def fresh(count: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Memory that nobody has touched. On a CPU NumPy's, which asks the kernel for huge pages."""
+    """Untouched memory. On a CPU the memory is NumPy's, which asks the kernel for huge pages."""
     import torch
 
-    return (
-        torch.from_numpy(np.empty(count, np.float32))
-        if device.type == "cpu"
-        else torch.empty(count, dtype=dtype, device=device)
-    )
-
-
-def _fastest(calls: dict[str, Callable[[], torch.Tensor]], device: torch.device) -> str:
-    """The name of the call with the shortest time; they take turns, so that a slow moment of the
-    machine is nobody's fault.
-    """
-    found = dict.fromkeys(calls, math.inf)
-    for _ in range(_TRIES if len(calls) > 1 else 0):
-        for name, call in calls.items():
-            found[name] = min(found[name], _once(call, device))
-    return min(found, key=lambda name: found[name])
-
-
-def _seconds(call: Callable[[], torch.Tensor], device: torch.device) -> float:
-    """Time of one call in the fastest of a few batches: what it sustains.
-
-    A first call, which loads libraries, does not count.
-    """
-    first = _once(call, device)
-    if first > _LONGEST_S:
-        return first
-    batch = max(1, math.ceil(_BATCH_S / max(_once(call, device), 1e-6)))
-    return min(_once(call, device, batch) for _ in range(_TRIES if batch > 1 else 2)) / batch
-
-
-def _times(seconds: float) -> int:
-    """Calls that make a run of `RUN_S`."""
-    return max(1, math.ceil(RUN_S / max(seconds, 1e-6)))
-
-
-def _once(call: Callable[[], torch.Tensor], device: torch.device, times: int = 1) -> float:
-    synchronise(device)
-    start = time.perf_counter()
-    for _ in range(times):
-        call()
-    synchronise(device)
-    return time.perf_counter() - start
+    if device.type == "cpu":
+        return torch.from_numpy(np.empty(count, np.float32))
+    return torch.empty(count, dtype=dtype, device=device)

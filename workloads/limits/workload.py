@@ -1,6 +1,6 @@
-"""limits: this machine's memory bandwidth and matrix rates, as real kernels reach them.
+"""limits: this machine's memory bandwidth and matrix rates, as reached by real kernels.
 
-`energybench calibrate` keeps them; `run` measures their energy.
+`energybench calibrate` stores the rates; `run` measures their energy.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from energybench.errors import BadInput
 from energybench.model import Verification, Work
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
-    Scalar,
-    Settings,
-    check_size,
     fingerprint,
     has_huge_pages,
     require_memory,
@@ -25,18 +22,19 @@ from energybench_workloads.common import (
 )
 from energybench_workloads.limits.kernels import FORMATS, ROW, SIZES, Kernel, product, read
 from energybench_workloads.limits.machine import MIB, array_bytes
+from energybench_workloads.settings import Scalar, Settings, check_size
 
 if TYPE_CHECKING:
     import torch
 
-VERSION = 1  # of the kernels: raise it when what one unit of the work is has changed
+VERSION = 1  # of the kernels: raise it when the meaning of one unit of work has changed
 SETTINGS = ("kernel", "mib", "n", "threads")
 _SMOKE_N = 256
 FORMAT_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2}
 
 
 class Limits:
-    """What this machine reaches at most: reading memory, and matrix products by format
+    """The highest rates of this machine: reading memory, and matrix products by format
     (docs/limits.md).
     """
 
@@ -46,72 +44,77 @@ class Limits:
     def __init__(self) -> None:
         self._kernel: Kernel | None = None
         self._result: torch.Tensor | None = None
-        self._asked: dict[str, Scalar] = {}
+        self._settings: dict[str, Scalar] = {}
 
     def setup(
         self, size: str, device: str, region: RegionFactory, settings: Mapping[str, str]
     ) -> None:
-        """Put the operands on the device and tune: they stay there, because the limits are those of
-        the device and not of the bus.
+        """Put the operands on the device and tune. The operands stay on the device, because the
+        limits are the limits of the device and not of the bus.
         """
+        # Settings
         check_size(self.name, size, self.sizes)
         s = Settings(settings, SETTINGS)
         kind = s.choice("kernel", "auto", ("auto", "compiled", "torch"))
         mib, n, threads = s.whole("mib", 0, 1, 2**20), s.whole("n", 0, 16, 2**16), s.threads()
-        if (kind != "auto" or mib) and size != "read":
-            raise BadInput(
-                "--set kernel, mib",
-                f"are settings of size read, not of {size}",
-                "--size read, or --set n=2048",
-            )
-        if n and size in ("read", "smoke"):
-            raise BadInput(
-                "--set n", f"is no setting of size {size}", f"--size {' or '.join(FORMATS)}"
-            )
+        _check_settings(size, kind, mib, n)
+
+        # The kernel, tuned on the device
         require_torch(huge_pages=True)
         place = torch_device(device)
-        used = use_threads(threads)
+        threads = use_threads(threads)
         self._kernel = self._result = None
         if size == "read":
-            whole = mib * MIB if mib else array_bytes(place)
-            require_memory(
-                self.name,
-                size,
-                place,
-                1.1 * whole if place.type == "cpu" else 64.0 * MIB,
-                1.1 * whole,
-            )
-            kernel = read(whole, place, kind, region, once=False)
+            kernel = self._tune_read(mib, kind, place, region)
         else:
-            form, element = ("fp32", 4) if size == "smoke" else (size, FORMAT_BYTES[size])
-            sizes = (_SMOKE_N,) if size == "smoke" else (n,) if n else self._fitting(place, element)
-            require_memory(self.name, size, place, *_memory(sizes[-1], element, place))
-            kernel = product(form, sizes, place, once=size == "smoke")
+            kernel = self._tune_product(size, n, place)
         self._kernel, self._device = kernel, place
-        huge = has_huge_pages() if place.type == "cpu" else None
-        tf32 = False if size in ("smoke", "fp32") else None
-        self._asked = {
+
+        # The record
+        self._settings = {
             **kernel.how,
             "times": kernel.times,
-            "threads": used,
-            "huge_pages": huge,
-            "tf32": tf32,
+            "threads": threads,
+            "huge_pages": has_huge_pages() if place.type == "cpu" else None,
+            "tf32": False if size in ("smoke", "fp32") else None,
         }
 
+    def _tune_read(self, mib: int, kind: str, place: torch.device, region: RegionFactory) -> Kernel:
+        """`mib` 0: as large as the machine's caches demand."""
+        size = mib * MIB if mib else array_bytes(place)
+        host = 1.1 * size if place.type == "cpu" else 64.0 * MIB
+        require_memory(self.name, "read", place, host, 1.1 * size)
+        return read(size, place, kind, region, once=False)
+
+    def _tune_product(self, size: str, n: int, place: torch.device) -> Kernel:
+        """`n` 0: every size that fits is tried."""
+        smoke = size == "smoke"
+        form = "fp32" if smoke else size
+        element = FORMAT_BYTES[form]
+        sizes: Sequence[int]
+        if smoke:
+            sizes = (_SMOKE_N,)
+        elif n:
+            sizes = (n,)
+        else:
+            sizes = self._fitting(place, element)
+        require_memory(self.name, size, place, *_memory(sizes[-1], element, place))
+        return product(form, sizes, place, once=smoke)
+
     def _fitting(self, place: torch.device, element: int) -> Sequence[int]:
-        """The sizes that are tried: those that the memory holds, and the smallest in any case."""
-        found = []
+        """The sizes to try: every size that fits the memory, and the smallest in any case."""
+        sizes = []
         for n in SIZES[place.type]:
             try:
                 require_memory(self.name, "", place, *_memory(n, element, place))
             except BadInput:
                 break
-            found.append(n)
-        return found or SIZES[place.type][:1]
+            sizes.append(n)
+        return sizes or SIZES[place.type][:1]
 
     def settings(self) -> Mapping[str, Scalar]:
-        """As tuned: the kernel that was the fastest here, its size, calls in a run."""
-        return dict(self._asked)
+        """As tuned: the fastest kernel on this device, its size, and its calls in a run."""
+        return dict(self._settings)
 
     def run(self, region: RegionFactory) -> Work:
         kernel = self._tuned()
@@ -121,15 +124,13 @@ class Limits:
         self._result = result
         reads = kernel.name == "read"
         flops, moved = kernel.flops * kernel.times, kernel.bytes * kernel.times
-        what = {
-            "workload": self.name,
-            "version": VERSION,
-            "kernel": kernel.name,
-        }  # of any size: a byte read, an operation of a product
+        # The size stays out of the fingerprint: the unit of work is a byte read, or an operation
+        problem = {"workload": self.name, "version": VERSION, "kernel": kernel.name}
+        inputs = f"rows of {ROW} float32" if reads else "square product"
         return Work(
             amount=moved if reads else flops,
             unit="byte" if reads else "flop",
-            fingerprint=fingerprint(what, f"rows of {ROW} float32" if reads else "square product"),
+            fingerprint=fingerprint(problem, inputs),
             precision="equal-precision",
             flops=flops,
             bytes=moved,
@@ -147,9 +148,23 @@ class Limits:
         return self._kernel
 
 
+def _check_settings(size: str, kind: str, mib: int, n: int) -> None:
+    """Raises BadInput for a setting of another size."""
+    if (kind != "auto" or mib) and size != "read":
+        raise BadInput(
+            "--set kernel, mib",
+            f"are settings of size read, not of {size}",
+            "--size read, or --set n=2048",
+        )
+    if n and size in ("read", "smoke"):
+        raise BadInput(
+            "--set n", f"is not a setting of size {size}", f"--size {' or '.join(FORMATS)}"
+        )
+
+
 def _memory(n: int, element: int, place: torch.device) -> tuple[float, float]:
-    """(host, device) bytes of three matrices, the block they are tiled with, and float64 copies of
-    one for the check.
+    """(host, device) bytes of three matrices, of the block that tiles the matrices, and of float64
+    copies of one matrix for the check.
     """
     need = (3.5 * element + 8) * n**2 + 16 * MIB
     return (need, need) if place.type == "cpu" else (32.0 * MIB, need)

@@ -1,5 +1,5 @@
-"""Judging a solve: the true residual by the second implementation, hermiticity of the operator that
-was used, and identities with known answers.
+"""The checks of a solve: the true residual by the reference operator, hermiticity of the solver's
+operator, and identities with known answers.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from energybench_workloads.milc.operator import Format, NormalOperator, Slab
 if TYPE_CHECKING:
     import torch
 
-CHECK_STREAM = 1000  # Philox streams of the checks' vectors, away from the problem's own
-EXACT = 1e-12  # identities in fp64: rounding over a few hundred operations leaves about 1e-15
+CHECK_STREAM = (
+    1000  # the first Philox stream of the checks' vectors, far from the problem's streams
+)
+# Tolerance of identities in fp64: rounding over a few hundred operations leaves about 1e-15
+EXACT = 1e-12
 
 
 def vector(count: int, seed: int, stream: int) -> torch.Tensor:
-    """A random vector [count, 3] complex128 on the CPU, components uniform in [-1, 1] + i [-1, 1]."""
+    """A random vector [count, 3] complex128 on the CPU, uniform in [-1, 1] + i [-1, 1]."""
     import torch
 
     return torch.view_as_complex(
@@ -36,7 +39,7 @@ def vector(count: int, seed: int, stream: int) -> torch.Tensor:
 def true_residual(
     lattice: Lattice, links: Links, mass: float, b: torch.Tensor, x: torch.Tensor
 ) -> float:
-    """|b - A x| / |b| in fp64 on the CPU, whatever precision and device x was found in."""
+    """|b - A x| / |b| in fp64 on the CPU, for an x of any precision and device."""
     import torch
 
     x64 = x.to(torch.complex128)
@@ -49,7 +52,7 @@ def true_residual(
 def small(
     lattice: Lattice, links: Links, mass: float, form: Format = "fp64", lanes: int = 16
 ) -> NormalOperator:
-    """The operator on the CPU for a lattice of the checks' own, without compiling anything for it."""
+    """The operator on the CPU for the small lattice of a check, without compilation."""
     operator = NormalOperator.on(
         Slab(lattice, choose(lattice, lanes)), links, mass, kernels("cpu", "eager")
     )
@@ -57,29 +60,27 @@ def small(
 
 
 def applied(operator: NormalOperator, v: torch.Tensor) -> torch.Tensor:
-    """A v for a vector [half, 3] complex128 of the whole lattice on the CPU, as the operator
-    computes it.
-    """
+    """A v, computed by the operator; v: [half, 3] complex128 on the CPU, in natural order."""
     import torch
 
-    flat, own = operator.buffer()
-    own.copy_(operator.gather(v))
-    return operator.scatter(operator.apply(flat, own, operator.rows()), torch.empty_like(v))
+    flat, interior = operator.buffer()
+    interior.copy_(operator.gather(v))
+    return operator.scatter(operator.apply(flat, interior, operator.rows()), torch.empty_like(v))
 
 
 def hermiticity(operator: NormalOperator, seed: int) -> float:
-    """|<u, A v> - <A u, v>| / (|u| |A v|) for random u and v, with the operator on its device, in
-    its precision, over all its processes.
+    """|<u, A v> - <A u, v>| / (|u| |A v|) for random u and v, on the device of the operator, in the
+    operator's precision, over all processes.
     """
     import torch
 
-    half, total = operator.slab.whole.half, operator.halo.total
-    made = []
+    half, total = operator.slab.lattice.half, operator.halo.total
+    pairs = []
     for k in (0, 1):
-        flat, own = operator.buffer()
-        own.copy_(operator.gather(vector(half, seed, CHECK_STREAM + k)))
-        made.append((own, operator.apply(flat, own, operator.rows())))
-    (u, au), (v, av) = made
+        flat, interior = operator.buffer()
+        interior.copy_(operator.gather(vector(half, seed, CHECK_STREAM + k)))
+        pairs.append((interior, operator.apply(flat, interior, operator.rows())))
+    (u, au), (v, av) = pairs
 
     def inner(a: torch.Tensor, b: torch.Tensor) -> complex:
         turned = torch.stack((-a[:, :, 1], a[:, :, 0]), 2)  # i a: Re <i a, b> = Im <a, b>
@@ -93,8 +94,8 @@ def hermiticity(operator: NormalOperator, seed: int) -> float:
 
 
 def hermiticity_tolerance(operator: NormalOperator) -> float:
-    """Ten roundings of the vectors' precision: those of different sites average out in the
-    products. Links in 16 bits are another operator, as Hermitian.
+    """Ten roundings in the precision of the vectors: roundings of different sites average out in
+    the products. Links in 16 bits define a different operator, but a Hermitian one.
     """
     import torch
 
@@ -164,8 +165,8 @@ def unit_plaquette(lattice: Lattice) -> float:
 
 
 def identities(mass: float, spread: float, seed: int) -> list[Verification]:
-    """The code against physics with known answers, on a small field of its own whose four extents
-    differ; costs the same at every size.
+    """The code against physics with known answers, on a small field with four different extents.
+    The cost does not depend on the size of the problem.
     """
     lattice = Lattice(4, 6, 8, 10)
     thin = gauge.random_links(lattice, seed, spread)

@@ -1,9 +1,9 @@
-"""What a solve costs: flops and bytes of the algorithm (its roofline), and the memory it needs
-here.
+"""The cost of a solve: flops and bytes of the algorithm (for the roofline), and the memory of this
+implementation.
 
-Flops follow MILC's convention, so that GFLOP/s compare with what MILC prints: 1187 per site and
-iteration of the whole volume for single-mass CG with fat and Naik links, of which the two
-half-volume Dslash take 1146 = 16 · 66 + 15 · 6 (sixteen matrix-vector products, fifteen sums).
+Flops follow MILC's convention, so that GFLOP/s are comparable with MILC's output: 1187 per site of
+the full volume and iteration, for single-mass CG with fat and Naik links. The two half-volume
+Dslash take 1146 = 16 · 66 + 15 · 6 of the 1187 (sixteen matrix-vector products, fifteen sums).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from energybench_workloads.milc.lattice import Lattice
 
 DSLASH_FLOPS = 16 * 66 + 15 * 6
 CG_FLOPS = 1187
-MULTI_SHIFT_FLOPS, SHIFT_FLOPS = 1205, 15  # of an iteration, and of each shift in it
+MULTI_SHIFT_FLOPS, SHIFT_FLOPS = 1205, 15  # of an iteration, and of each shift in an iteration
 MATRIX, VECTOR = 18, 6  # real numbers of a link and of a site's colour vector
 
 
 def dslash_bytes(link: int, real: int) -> int:
-    """Per output site: sixteen matrices, the source vector once, the result: 1200 B in fp32, 2400 B
-    in fp64, 624 B with 16-bit links and fp32 vectors.
+    """Per output site: sixteen matrices, the source vector once, and the result: 1200 B in fp32,
+    2400 B in fp64, 624 B with 16-bit links and fp32 vectors.
     """
     return 16 * MATRIX * link + 2 * VECTOR * real
 
@@ -28,7 +28,7 @@ def dslash_bytes(link: int, real: int) -> int:
 def flops(
     lattice: Lattice, iterations: int, updates: int, shifted: int = 0, shifts: int = 0
 ) -> float:
-    """Iterations by MILC's convention; each true residual is one more application of the operator,
+    """Iterations by MILC's convention; a true residual is a further application of the operator,
     two half-volume Dslash.
     """
     multi = (MULTI_SHIFT_FLOPS + SHIFT_FLOPS * shifts) * shifted
@@ -54,12 +54,12 @@ def moved_bytes(
     shifted: int = 0,
     shifts: int = 0,
 ) -> float:
-    """Least traffic of the algorithm.
+    """The least memory traffic of the algorithm.
 
     An iteration moves two half-volume Dslash and nine vectors of the even half (p, q, r, y and
-    their updates): 1308 B per site in fp32. Each shift adds five (x and p read and written, r
-    read). A true residual moves two half-volume Dslash and six vectors; with two formats the links
-    are read and written once to convert them.
+    their updates): 1308 B per site in fp32. A shift adds five vectors (x and p read and written, r
+    read). A true residual moves two half-volume Dslash and six vectors. With two formats the links
+    are read and written once for the conversion.
     """
     half = VECTOR / 2
     iteration = dslash_bytes(*low) + 9 * half * low.vector
@@ -74,11 +74,10 @@ def moved_bytes(
 def memory(lattice: Lattice, low: Widths, high: Widths, shifts: int = 0) -> tuple[float, float]:
     """(host, device) bytes that setup and run need at their peak.
 
-    Host: thin, fat and Naik links and their temporaries while smearing, or fat and Naik links (kept
-    to judge the result) and the folded links in fp64, each of which is stored forward and backward.
-    Device: the folded links in every format used and about a dozen vectors. The factors of 1.3 and
-    1.1 are for what the allocators keep: S was seen to take 1.15 GiB where the count alone says
-    0.85.
+    Host: thin, fat and Naik links with the temporaries of smearing, or fat and Naik links (kept to
+    judge the result) with the folded links in fp64, stored forward and backward. Device: the folded
+    links in every format used and about a dozen vectors. The factors of 1.3 and 1.1 cover memory
+    that the allocators keep: size S took 1.15 GiB, where the count alone gives 0.85.
     """
     matrix = MATRIX * 8
     folded = 16 * MATRIX * (high.link + (low.link if low != high else 0)) + 16

@@ -1,10 +1,10 @@
 """The gauge field: random SU(3) thin links and, from them, one-hop fat links and three-hop Naik
 links.
 
-A proxy for a HISQ ensemble: links are independent, not drawn from an action, and smeared once. What
-it keeps is what the solver feels: fat links that are not unitary, Naik links that are products of
-three thin links, and the tree-level coefficients of both. All tensors are complex128 on the CPU; a
-link field has the shape [4, t, z, y, x, 3, 3], directions x, y, z, t.
+A proxy for a HISQ ensemble: links are independent, not drawn from an action, and smeared once. The
+proxy keeps the properties that matter to the solver: fat links that are not unitary, Naik links
+that are products of three thin links, and the tree-level coefficients of both. Tensors are
+complex128 on the CPU; a link field has the shape [4, t, z, y, x, 3, 3], directions x, y, z, t.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ C1, C3 = 9 / 8, -1 / 24
 # weight of the staples' mean in a fat link (APE: Albanese et al., Phys. Lett. B192 (1987) 163), not
 # projected back to SU(3)
 STAPLES = 0.5
-TAYLOR_ORDER = (
-    30  # at a spread of 1 the exponent's eigenvalues stay below 2.83: 2.83^31 / 31! < 2e-20
-)
+# At a spread of 1 the exponent's eigenvalues stay below 2.83: 2.83^31 / 31! < 2e-20
+TAYLOR_ORDER = 30
 
 
 class Links(NamedTuple):
-    """What the Dirac operator is made of, coefficients folded in, staggered phases and boundary
-    not.
+    """The links of the Dirac operator: with the coefficients, without staggered phases and
+    boundary.
     """
 
     fat: torch.Tensor
@@ -44,8 +43,8 @@ def random_links(
     """Thin links exp(i sum_a w_a T_a), w_a uniform with mean 0 and standard deviation `spread`, T_a
     = (Gell-Mann matrix a) / 2.
 
-    Up to a spread of about 0.65 the spectrum of -D² keeps away from 0; at 0.8 it reaches down to
-    it, and the iterations go as 1 / mass.
+    Up to a spread of about 0.65 the spectrum of -D² stays away from 0; at 0.8 the spectrum reaches
+    down to 0, and the iterations grow as 1 / mass.
     """
     import torch
 
@@ -62,7 +61,7 @@ def exponential(w: torch.Tensor) -> torch.Tensor:
     """exp(i Q), Q = sum_a w_a T_a; w: [n, 8] real, result: [n, 3, 3].
 
     Taylor's series, with every power reduced to a + b Q + d Q² by Q³ = det(Q) + tr(Q²)/2 Q
-    (Cayley-Hamilton, Q traceless): no 3x3 product a term.
+    (Cayley-Hamilton, Q traceless): the terms need no 3x3 products.
     """
     import torch
 

@@ -1,5 +1,6 @@
-"""What neighbouring processes exchange: the lattice is cut along time, one slab a process; and sums
-over all of them.
+"""Communication of the processes of a solve: exchange between neighbours in time, and sums.
+
+The lattice is cut along time into one slab for each process.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ if TYPE_CHECKING:
 
 
 class Halo(Protocol):
-    def exchange(self, flat: torch.Tensor, own: torch.Tensor, lanes: Lanes) -> None:
-        """Fill the halo rows of a buffer from the neighbours in time."""
+    """How a process communicates with the other processes of the solve."""
+
+    def exchange(self, flat: torch.Tensor, interior: torch.Tensor, lanes: Lanes) -> None:
+        """Fill the halo rows of the buffer `flat` from the neighbours in time.
+
+        interior: the view of the buffer without guard and halo rows.
+        """
 
     def total(self, value: torch.Tensor) -> torch.Tensor:
         """The sum of a scalar over all processes."""
 
 
 class Alone:
-    """One process has the whole lattice: its own rows wrap around."""
+    """A single process holds the complete lattice, whose rows wrap around."""
 
-    def exchange(self, flat: torch.Tensor, own: torch.Tensor, lanes: Lanes) -> None:
+    def exchange(self, flat: torch.Tensor, interior: torch.Tensor, lanes: Lanes) -> None:
         pass
 
     def total(self, value: torch.Tensor) -> torch.Tensor:
@@ -34,26 +40,24 @@ ALONE = Alone()
 
 
 class Ring:
-    """torch.distributed (NCCL between GPUs, gloo between CPUs): each process sends its first slices
-    back and its last ones ahead.
+    """torch.distributed (NCCL between GPUs, gloo between CPUs). A process sends the first slices of
+    its slab back and the last slices ahead.
     """
 
     def __init__(self, rank: int, ranks: int) -> None:
         self.before, self.after = (rank - 1) % ranks, (rank + 1) % ranks
 
-    def exchange(self, flat: torch.Tensor, own: torch.Tensor, lanes: Lanes) -> None:
+    def exchange(self, flat: torch.Tensor, interior: torch.Tensor, lanes: Lanes) -> None:
         import torch
         import torch.distributed as dist
 
-        width = lanes.strides[3]  # only the lanes at the slab's own end have a neighbour outside
+        width = lanes.strides[3]  # only the lanes at the slab's end have neighbours outside
         rows, count = lanes.halo_rows, lanes.width
-        first, last = (
-            own[:rows, ..., :width].contiguous(),
-            own[-rows:, ..., count - width :].contiguous(),
-        )
+        first = interior[:rows, ..., :width].contiguous()
+        last = interior[-rows:, ..., count - width :].contiguous()
         from_after, from_before = torch.empty_like(first), torch.empty_like(last)
-        # Tags tell the two messages apart where both neighbours are one process. NCCL has none:
-        # there order does, sends and receives paired alike.
+        # If both neighbours are the same process, tags tell the two messages apart. NCCL has no
+        # tags; with NCCL the order tells them apart, because sends and receives are paired alike.
         sends = [
             dist.P2POp(dist.isend, first, self.before, tag=1),
             dist.P2POp(dist.isend, last, self.after, tag=2),

@@ -1,10 +1,10 @@
-"""A quenched gauge field: heat-bath sweeps of Wilson's action, so that the links are correlated and
-the plaquette is physical.
+"""A quenched gauge field: heat-bath sweeps of Wilson's action make the links correlated and the
+plaquette physical.
 
 Cabibbo and Marinari (Phys. Lett. B119 (1982) 387): each link is updated in its three SU(2)
-subgroups in turn; Kennedy and Pendleton (Phys. Lett. B156 (1985) 393) draw the SU(2) element. All
-random numbers are Philox's, their count fixed in advance, so that the field does not depend on what
-was accepted.
+subgroups in turn; Kennedy and Pendleton (Phys. Lett. B156 (1985) 393) draw the SU(2) element. The
+random numbers are Philox's, and their count is fixed in advance, so that the field does not depend
+on how many trials are rejected.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from energybench_workloads.milc.lattice import Lattice, axis, parities
 if TYPE_CHECKING:
     import torch
 
-STREAM = 10_000  # Philox streams from here on: one a sweep, direction, parity and subgroup
-# of one draw; at beta = 6 the first is accepted in over 95 of 100 cases. A link for which none is
-# stays as it was
+STREAM = 10_000  # the first Philox stream; a stream for each sweep, direction, parity, subgroup
+# Trials of a draw; at beta = 6 the first trial is accepted in over 95 of 100 cases. A link without
+# an accepted trial stays unchanged
 TRIALS = 6
 SUBGROUPS = ((0, 1), (0, 2), (1, 2))
 
@@ -34,7 +34,7 @@ def thermalise(
     seed: int,
     digest: hashlib._Hash | None = None,
 ) -> torch.Tensor:
-    """Sweep over all links `sweeps` times; thin: [4, t, z, y, x, 3, 3] complex128, changed in place
+    """Sweep over the links `sweeps` times; thin: [4, t, z, y, x, 3, 3] complex128, changed in place
     and returned.
     """
     import torch
@@ -43,15 +43,15 @@ def thermalise(
     stream = STREAM
     for _ in range(sweeps):
         for mu in range(4):
-            for mine in (even, ~even):
-                links, sums = thin[mu][mine], staples(thin, mu)[mine]
+            for parity in (even, ~even):
+                links, sums = thin[mu][parity], staples(thin, mu)[parity]
                 for pair in SUBGROUPS:
                     draws = torch.from_numpy(
                         uniforms(seed, stream, links.shape[0] * (4 * TRIALS + 2), digest)
                     ).reshape(links.shape[0], -1)
-                    links = _touch(links, sums, pair, beta, draws)
+                    links = _update(links, sums, pair, beta, draws)
                     stream += 1
-                thin[mu][mine] = links
+                thin[mu][parity] = links
     return thin
 
 
@@ -71,7 +71,7 @@ def staples(thin: torch.Tensor, mu: int) -> torch.Tensor:
     return total
 
 
-def _touch(
+def _update(
     links: torch.Tensor, sums: torch.Tensor, pair: tuple[int, int], beta: float, draws: torch.Tensor
 ) -> torch.Tensor:
     """New links a U, a drawn in the SU(2) subgroup of rows and columns `pair` with weight
@@ -105,8 +105,8 @@ def _touch(
 
 
 def _draw(strength: torch.Tensor, draws: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Unit quaternions [n, 4] with weight exp(strength · a0) on the sphere, and whether one of the
-    trials was accepted.
+    """Unit quaternions [n, 4] with weight exp(strength · a0) on the sphere, and whether a trial was
+    accepted.
     """
     import torch
 

@@ -1,9 +1,9 @@
 """The kernels, one source for CPUs and GPUs: plain torch functions that torch.compile turns into
 C++ (OpenMP, vectorised over the lanes) or Triton.
 
-Without a compiler the same functions run eagerly, in blocks of rows. Every function writes into
-buffers that exist. Shapes: a vector's own rows [rows, 3, 2, lanes]; a buffer has guard and halo
-rows around them (layout.py); links [rows, 16, 3, 3, 2, lanes], or packed [rows, 16, 3, 3, lanes].
+Without a compiler the functions run eagerly, in blocks of rows. The functions write into existing
+buffers. Shapes: the interior rows of a vector [rows, 3, 2, lanes], surrounded by guard and halo
+rows in a buffer (layout.py); links [rows, 16, 3, 3, 2, lanes], or packed [rows, 16, 3, 3, lanes].
 """
 
 from __future__ import annotations
@@ -16,21 +16,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energybench.errors import BadInput
-from energybench_workloads.milc.sums import parts, settle, settle_here
+from energybench_workloads.milc.reproducible_sums import parts, settle, settle_here
 
 if TYPE_CHECKING:
     import torch
 
-LARGEST, BIAS, MASK, HALF = (
-    32767.0,
-    32768,
-    0xFFFF,
-    65536.0,
-)  # of 16-bit integers packed two to a word
-# of a block without a compiler: the gathered neighbours of more would not stay in the cache
+# Two 16-bit integers in a word: the largest value, the bias and the mask of the low half, and the
+# factor between the halves
+LARGEST, BIAS, MASK, HALF = 32767.0, 32768, 0xFFFF, 65536.0
+# Rows of a block without a compiler: the gathered neighbours of a larger block would not stay in
+# the cache
 EAGER_ROWS = 512
-# A gather that is used three times would be written out first (realize_*): here it is two loads and
-# a blend. Every index comes from our own tables.
+# By default a gather that is used three times is first written out (realize_*); here a gather is
+# two loads and a blend. Indices need no checks: our tables contain them.
 OPTIONS = {
     "realize_reads_threshold": 10**6,
     "realize_opcount_threshold": 10**6,
@@ -64,35 +62,35 @@ def _neighbours(source: torch.Tensor, where: Where) -> torch.Tensor:
 
 
 def _multiply(links: torch.Tensor, v: torch.Tensor) -> list[torch.Tensor]:
-    """The sum over neighbours of matrices times vectors, real and imaginary part of each colour in
-    turn, each [rows, lanes].
+    """The sum over neighbours of matrices times vectors: real and imaginary part of the three
+    colours, six tensors [rows, lanes].
 
     The nine products of a matrix are written out as chains of multiply-adds, so that one pass over
-    the neighbours makes all six sums and blends each neighbour once.
+    the neighbours computes the six sums and blends every neighbour once.
     """
     re, im = v[:, :, :, 0].unbind(2), v[:, :, :, 1].unbind(2)
-    made = []
+    planes = []
     for row in range(3):
         a, b = (links[:, :, row, :, part].to(v.dtype).unbind(2) for part in (0, 1))
         real, imaginary = a[0] * re[0] - b[0] * im[0], a[0] * im[0] + b[0] * re[0]
         for column in (1, 2):
             real = real + a[column] * re[column] - b[column] * im[column]
             imaginary = imaginary + a[column] * im[column] + b[column] * re[column]
-        made += [real.sum(1), imaginary.sum(1)]
-    return made
+        planes += [real.sum(1), imaginary.sum(1)]
+    return planes
 
 
 def _multiply_packed(
     words: torch.Tensor, scale: torch.Tensor, v: torch.Tensor
 ) -> list[torch.Tensor]:
-    """The same with links that `pack` made.
+    """`_multiply` for links from `pack`.
 
-    Real parts are read with their bias, which is taken off once a vector and not once a matrix
-    element.
+    Real parts are read with their bias. The bias is subtracted once for a vector and not once for a
+    matrix element.
     """
     low = v * scale[:, :, None, None, None]
     high, bias = low / HALF, BIAS * low.sum(2)
-    made = []
+    planes = []
     for row in range(3):
         real, imaginary = -bias[:, :, 0], -bias[:, :, 1]
         for column in range(3):
@@ -100,13 +98,16 @@ def _multiply_packed(
             a, b = (word & MASK).to(v.dtype), word.to(v.dtype)
             real = real + a * low[:, :, column, 0] - b * high[:, :, column, 1]
             imaginary = imaginary + a * low[:, :, column, 1] + b * high[:, :, column, 0]
-        made += [real.sum(1), imaginary.sum(1)]
-    return made
+        planes += [real.sum(1), imaginary.sum(1)]
+    return planes
 
 
 def planes(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The six parts of a vector's own rows, each a view [rows, lanes]: a hop writes its sums
-    straight there. Into one tensor they would go by two copies.
+    """Views [rows, lanes] of real and imaginary part of the three colours, in a vector's interior
+    rows.
+
+    A hop writes its sums straight into the views. Into a single tensor the sums would go by two
+    copies.
     """
     return rows.flatten(1, 2).unbind(1)
 
@@ -116,7 +117,8 @@ def _hop(
 ) -> list[torch.Tensor]:
     """The planes of D source.
 
-    `scale` [rows, 16]: links are packed in 16-bit integers, to be multiplied by it.
+    With `scale` [rows, 16], links are packed in 16-bit integers that have to be multiplied by
+    `scale`.
     """
     v = _neighbours(source, where)
     return _multiply(links, v) if scale is None else _multiply_packed(links, scale, v)
@@ -130,8 +132,8 @@ def hop(
     out: tuple[torch.Tensor, ...],
 ) -> None:
     """out = D source; out: planes."""
-    for plane, made in zip(out, _hop(links, scale, source, where), strict=True):
-        plane.copy_(made)
+    for plane, hopped in zip(out, _hop(links, scale, source, where), strict=True):
+        plane.copy_(hopped)
 
 
 def hop_from(
@@ -143,11 +145,11 @@ def hop_from(
     v: tuple[torch.Tensor, ...],
     weight: torch.Tensor,
 ) -> None:
-    """out = weight · v - D source; v, out: planes; weight: a scalar tensor, so that another mass is
-    no other kernel.
+    """out = weight · v - D source; v, out: planes; weight: a scalar tensor, so that a different
+    mass does not need a different kernel.
     """
-    for plane, own, made in zip(out, v, _hop(links, scale, source, where), strict=True):
-        plane.copy_(weight * own - made)
+    for plane, diagonal, hopped in zip(out, v, _hop(links, scale, source, where), strict=True):
+        plane.copy_(weight * diagonal - hopped)
 
 
 def _parts(product: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
@@ -155,12 +157,12 @@ def _parts(product: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
 
 
 def norm2(v: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
-    """|v|², as sums.py adds up."""
+    """|v|², as `parts` of reproducible_sums.py."""
     return _parts(v * v, unit)
 
 
 def dot(u: torch.Tensor, v: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
-    """Re <u, v>; the imaginary part vanishes wherever CG needs it."""
+    """Re <u, v>: the imaginary parts of CG's products vanish."""
     return _parts(u * v, unit)
 
 
@@ -198,13 +200,13 @@ def shifted(
 
 
 def pack(links: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Block-scaled 16-bit integers: the 9 x lanes matrices of a row and direction share one scale.
+    """Block-scaled 16-bit integers: the 9 x lanes matrices of a row and direction share a scale.
     int32 [rows, 16, 3, 3, lanes]; scale [rows, 16] fp32.
 
-    The low half of a word is the real part plus a bias, so that it is never negative. The whole
-    word is the imaginary part times 2^16, the low half being less than one of its units: the high
-    half is rounded so that the two together are nearest. Reading costs one mask and two
-    conversions.
+    The low half of a word is the real part plus a bias, and so never negative. The word as a whole
+    is the imaginary part times 2^16: the low half is less than a unit of the high half, and the
+    high half is rounded to make the word nearest to the imaginary part. Reading costs a mask and
+    two conversions.
     """
     import torch
 
@@ -219,7 +221,7 @@ Kernel = Callable[..., Any]
 
 
 class Kernels(NamedTuple):
-    """The functions above as they are called. how: 'compiled', 'compiled, hops in Triton' or
+    """The functions above, compiled or not. how: 'compiled', 'compiled, hops in Triton' or
     'eager'.
     """
 
@@ -236,26 +238,26 @@ class Kernels(NamedTuple):
 
 
 def compiler() -> str | None:
-    """The C++ compiler that torch.compile would call; None where there is none."""
+    """The C++ compiler that torch.compile would call; None if no compiler is installed."""
     return shutil.which(os.environ.get("CXX") or "g++") or shutil.which("clang++")
 
 
 @functools.cache
-def kernels(device_type: str, asked: str = "auto") -> Kernels:
-    """compiled where `asked` is auto and there is a compiler.
+def kernels(device_type: str, choice: str = "auto") -> Kernels:
+    """`choice`: compiled, eager, or auto: compiled if there is a compiler.
 
-    Raises BadInput where it is asked for and there is none.
+    Raises BadInput if there is no compiler for the choice `compiled`.
     """
     import torch
 
     missing = device_type == "cpu" and compiler() is None
-    if asked == "compiled" and missing:
+    if choice == "compiled" and missing:
         raise BadInput(
             "--set kernels=compiled",
-            "torch.compile needs a C++ compiler, and there is none",
+            "torch.compile needs a C++ compiler, and none is installed",
             "install g++, or --set kernels=eager",
         )
-    if asked == "eager" or missing:
+    if choice == "eager" or missing:
         return Kernels(
             "eager",
             _in_blocks(hop, 1),
@@ -269,29 +271,30 @@ def kernels(device_type: str, asked: str = "auto") -> Kernels:
             settle_here,
         )
     options: dict[str, Any] = {**OPTIONS, **(CPU_OPTIONS if device_type == "cpu" else {})}
-    torch._dynamo.config.recompile_limit = max(
-        torch._dynamo.config.recompile_limit, 64
-    )  # a new shape is a new kernel: lattices, precisions, ranks
+    # every new shape is a new kernel: lattices, precisions, ranks
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
     functions = (hop, hop_from, norm2, dot, advance, turn, shifted, pack, settle)
-    made = [
-        torch.compile(function, fullgraph=True, dynamic=False, options=options)
-        for function in functions
-    ]
-    found = Kernels("compiled", *made)
+    compiled = Kernels(
+        "compiled",
+        *(
+            torch.compile(function, fullgraph=True, dynamic=False, options=options)
+            for function in functions
+        ),
+    )
     if device_type == "cpu":
-        return found._replace(settle=settle_here)
+        return compiled._replace(settle=settle_here)
     if importlib.util.find_spec("triton") is None:
-        return found
+        return compiled
     from energybench_workloads.milc import triton_hop
 
-    return found._replace(
+    return compiled._replace(
         how="compiled, hops in Triton", hop=triton_hop.hop, hop_from=triton_hop.hop_from
     )
 
 
-def _in_blocks(function: Kernel, own: int) -> Kernel:
-    """The same on blocks of rows, one after the other; the `own` vectors after the stencil are cut
-    too.
+def _in_blocks(function: Kernel, vectors: int) -> Kernel:
+    """`function` on blocks of rows, one after the other. The first `vectors` arguments after the
+    stencil are cut into blocks too.
     """
 
     def run(
@@ -305,7 +308,7 @@ def _in_blocks(function: Kernel, own: int) -> Kernel:
             part = slice(start, start + EAGER_ROWS)
             here = Where(where.ahead[part], where.back[part], where.kinds[part], where.masks)
             cut = [
-                tuple(plane[part] for plane in value) if i < own else value
+                tuple(plane[part] for plane in value) if i < vectors else value
                 for i, value in enumerate(rest)
             ]
             function(links[part], None if scale is None else scale[part], source, here, *cut)

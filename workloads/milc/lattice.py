@@ -1,7 +1,7 @@
-"""The lattice: sizes, sites, their parity and their neighbours one and three hops away.
+"""The lattice: sizes, sites, the parity of sites, and the neighbours one and three hops away.
 
 Sites are numbered lexicographically over [t, z, y, x], x fastest; directions are ordered x, y, z,
-t. A site's parity is that of x + y + z + t. All hops are odd, so a neighbour always has the other
+t. The parity of a site is the parity of x + y + z + t. A hop of one or three steps changes the
 parity: the operator couples even with odd sites only.
 """
 
@@ -20,8 +20,8 @@ HOPS = tuple((mu, hop) for mu in range(4) for hop in (1, -1, 3, -3))
 class Lattice(NamedTuple):
     """Extents.
 
-    They are even (checkerboard) and at least 4, so that three hops wrap once at most and end on a
-    site of their own.
+    Extents are even (checkerboard) and at least 4, so that three hops wrap at most once and do not
+    end on the site of another hop.
     """
 
     x: int
@@ -46,7 +46,7 @@ class Lattice(NamedTuple):
         return "x".join(str(extent) for extent in self)
 
 
-# S, M, L and XL are NERSC's and QUDA's benchmark lattices; 24 and 32 are beyond any cache and fit a
+# S, M, L and XL are NERSC's and QUDA's benchmark lattices; 24 and 32 exceed any cache and fit a
 # small machine
 SIZES = {
     "smoke": Lattice(8, 8, 8, 16),
@@ -75,7 +75,7 @@ def parities(lattice: Lattice) -> npt.NDArray[np.int8]:
 def sites(lattice: Lattice, parity: int) -> npt.NDArray[np.int64]:
     """Lexicographic numbers of the sites of one parity, ascending, [half].
 
-    Site s is number s // 2 of its parity, because x is even.
+    Site s is number s // 2 among the sites of its parity, because the extent of x is even.
     """
     return np.flatnonzero(parities(lattice) == parity)
 
@@ -90,7 +90,7 @@ def staggered_phase(lattice: Lattice, mu: int) -> npt.NDArray[np.int8]:
     """eta_mu(x) = ±1 of every site, [volume], in MILC's convention: x: (-1)^t, y: (-1)^(t+x), z:
     (-1)^(t+x+y), t: 1.
 
-    It does not depend on the coordinate along mu, so three hops along mu carry eta³ = eta.
+    The phase does not depend on the coordinate along mu, so three hops along mu carry eta³ = eta.
     """
     t, _, y, x = np.indices(lattice.shape, dtype=np.int16, sparse=True)
     exponent = np.broadcast_to((t, t + x, t + x + y, 0 * t)[mu], lattice.shape)
@@ -98,8 +98,8 @@ def staggered_phase(lattice: Lattice, mu: int) -> npt.NDArray[np.int8]:
 
 
 def crossing_sign(lattice: Lattice, mu: int, hop: int) -> npt.NDArray[np.int8]:
-    """-1 where a hop crosses the time boundary (fermions are antiperiodic in time), else 1,
-    [volume].
+    """-1 for a hop across the time boundary (fermions are antiperiodic in time), 1 for the other
+    hops, [volume].
     """
     sign = np.ones(lattice.shape, dtype=np.int8)
     if mu == 3:

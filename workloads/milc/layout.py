@@ -1,12 +1,12 @@
 """How a lattice lies in memory: cut into equal sub-lattices, one for each lane of a vector
 register, sites of one parity in rows.
 
-A row holds the sites that have the same place in every sub-lattice, its 3 x 2 real numbers a site
-with the lanes innermost: [3, 2, lanes]. Hops within a sub-lattice lead from row to row. A hop that
-leaves it ends in the row of the other side, with the lanes moved by one along the split direction:
-two loads of consecutive numbers at a shifted offset, blended lane by lane, give that row without a
-copy (Boyle et al., Grid, arXiv:1512.03487, permutes registers to the same end). Where a sub-lattice
-has an odd extent, the sites of every second lane have the other parity at the same place: they lie
+A row holds the sites at one place of every sub-lattice, 3 x 2 real numbers a site with the lanes
+innermost: [3, 2, lanes]. Hops within a sub-lattice lead from row to row. A hop out of a sub-lattice
+ends in a row on the opposite side, with the lanes moved by one along the split direction: two loads
+of consecutive numbers at a shifted offset, blended lane by lane, give the moved row without a copy
+(Boyle et al., Grid, arXiv:1512.03487, permute registers for the same purpose). If a sub-lattice has
+an odd extent, the sites of every second lane have the opposite parity at the same place: they lie
 one further along x, and a hop along x is blended from two rows.
 """
 
@@ -19,17 +19,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from energybench_workloads.milc.lattice import HOPS, Lattice
+from energybench_workloads.milc.lattice import Lattice
 
 Ints = npt.NDArray[np.int64]
 
 REALS = 6  # real numbers of a site's colour vector
-NAIK = 3  # the longest hop: how many slices of time a neighbouring process must send
+NAIK = 3  # the longest hop, and so the number of time slices that neighbouring processes exchange
 
 
 class Lanes(NamedTuple):
-    """`lattice` (of this process) cut `splits` = (x, y, z, t) ways; `ranks` processes share the
-    whole one, cut along t.
+    """`lattice`, the part of this process, cut `splits` = (x, y, z, t) ways into sub-lattices.
+
+    `ranks` processes share the lattice of the problem, cut along t.
     """
 
     lattice: Lattice
@@ -52,13 +53,13 @@ class Lanes(NamedTuple):
 
     @property
     def halo_rows(self) -> int:
-        """Rows that one neighbour in time sends: its first or last three slices of time."""
+        """Rows that a neighbour in time sends: the neighbour's first or last three time slices."""
         return NAIK * self.rows // self.sub.t if self.ranks > 1 else 0
 
     @property
     def buffer_rows(self) -> int:
-        """A vector with a guard row at either end (a shifted load may reach into it) and the rows
-        received from after and from before.
+        """Rows of a vector, of the halos received from after and from before, and of a guard at
+        either end, where a shifted load may reach beyond the vector.
         """
         return self.rows + 2 * self.halo_rows + 2
 
@@ -68,7 +69,7 @@ class Lanes(NamedTuple):
 
     @property
     def strides(self) -> tuple[int, int, int, int]:
-        """By how many lanes the next sub-lattice along x, y, z, t is away; t is the slowest."""
+        """Distance in lanes to the next sub-lattice along x, y, z, t; t is the slowest."""
         x, y, z, _ = self.splits
         return 1, x, x * y, x * y * z
 
@@ -82,8 +83,10 @@ class Lanes(NamedTuple):
 
 
 def choose(lattice: Lattice, lanes: int, ranks: int = 1) -> Lanes:
-    """As many lanes as asked, or the next fewer that the extents allow; of several cuts the one
-    whose shortest side is longest, then slow axes.
+    """Cut the lattice into `lanes` sub-lattices, or into the next smaller number that the extents
+    allow.
+
+    Of several possible cuts, prefer a long shortest side, then cuts along slow axes.
     """
     while lanes > 1:
         fitting = [cuts for cuts in _cuts(lanes) if _legal(lattice, cuts, ranks)]
@@ -99,12 +102,14 @@ def _cuts(lanes: int) -> list[tuple[int, int, int, int]]:
 
 
 def _legal(lattice: Lattice, cuts: tuple[int, int, int, int], ranks: int) -> bool:
-    """x is halved by the parity, and cut only where no lane changes it: three rows would meet in
-    one hop.
+    """Whether the sub-lattices are equal, and hops are blends of two rows.
+
+    Parity halves x. If a lane changes the parity, x must not be cut too: one hop would blend three
+    rows.
     """
-    whole = all(extent % cut == 0 for extent, cut in zip(lattice, cuts, strict=True))
+    equal = all(extent % cut == 0 for extent, cut in zip(lattice, cuts, strict=True))
     even = all(extent // cut % 2 == 0 for extent, cut in zip(lattice, cuts, strict=True))
-    return whole and (even or cuts[0] == 1) and (ranks == 1 or lattice.t // cuts[3] > NAIK)
+    return equal and (even or cuts[0] == 1) and (ranks == 1 or lattice.t // cuts[3] > NAIK)
 
 
 def _rank(lattice: Lattice, cuts: tuple[int, int, int, int]) -> tuple[int, tuple[int, ...]]:
@@ -113,8 +118,8 @@ def _rank(lattice: Lattice, cuts: tuple[int, int, int, int]) -> tuple[int, tuple
 
 
 def coordinates(lanes: Lanes, parity: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """x, y, z, t within a sub-lattice of every row of one parity, each [rows], in lanes that do not
-    change it; x is the fastest.
+    """x, y, z, t within a sub-lattice of the rows of one parity, [rows] for each coordinate, in
+    lanes that do not change the parity; x is the fastest.
     """
     sub = lanes.sub
     t, z, y, half = (part.reshape(-1) for part in np.indices((sub.t, sub.z, sub.y, sub.x // 2)))
@@ -129,7 +134,7 @@ def changes_parity(lanes: Lanes) -> Ints:
 
 
 def row(sub: Lattice, x: Ints, y: Ints, z: Ints, t: Ints) -> Ints:
-    """Number of the row of a site within its parity."""
+    """Number of a site's row among the rows of the site's parity."""
     return np.asarray(((t * sub.z + z) * sub.y + y) * (sub.x // 2) + x // 2)
 
 
@@ -142,82 +147,18 @@ def lane_places(lanes: Lanes) -> Ints:
 
 
 def natural(lanes: Lanes, parity: int) -> Ints:
-    """Number within its parity (lexicographic, as lattice.sites has it) of the site in every row
-    and lane, [rows, lanes].
+    """Number of the site in every row and lane, [rows, lanes]: lexicographic among the sites of the
+    parity, as in lattice.sites.
     """
     sub, lattice, odd = lanes.sub, lanes.lattice, changes_parity(lanes)
     inside = [
-        np.where(odd[None], other[:, None], one[:, None])
-        for one, other in zip(*(coordinates(lanes, parity ^ flip) for flip in (0, 1)), strict=True)
+        np.where(odd[None], flipped[:, None], plain[:, None])
+        for plain, flipped in zip(
+            coordinates(lanes, parity), coordinates(lanes, parity ^ 1), strict=True
+        )
     ]
     x, y, z, t = (
         part + place[None] * extent
         for part, place, extent in zip(inside, lane_places(lanes), sub, strict=True)
     )
     return np.asarray((((t * lattice.z + z) * lattice.y + y) * lattice.x + x) // 2)
-
-
-class Stencil(NamedTuple):
-    """Where the sixteen neighbours of each row are read: lane l of neighbour k of row r is number
-    `ahead[r, k]` + l of the flat buffer where `masks[kinds[r, k], l]` is 1, else number `back[r,
-    k]` + l. ahead, back, kinds: [rows, 16]; masks: [kinds, lanes].
-    """
-
-    ahead: Ints
-    back: Ints
-    kinds: Ints
-    masks: npt.NDArray[np.float64]
-
-
-def stencil(lanes: Lanes, parity: int) -> Stencil:
-    """For the rows of one parity; the buffer read is of the other."""
-    sub, places, odd = lanes.sub, lane_places(lanes), changes_parity(lanes)
-    here = coordinates(lanes, parity)
-    shape = (lanes.rows, len(HOPS))
-    ahead, back, kinds = (np.zeros(shape, dtype=np.int64) for _ in range(3))
-    masks: list[npt.NDArray[np.float64]] = [np.ones(lanes.width, dtype=np.float64)]
-    known: dict[tuple[int, int], int] = {}
-    for k, (mu, hop) in enumerate(HOPS):
-        crossed, moved = np.divmod(here[mu] + hop, sub[mu])
-        there = row(sub, *(moved if nu == mu else here[nu] for nu in range(4)))
-        start = (there + 1) * lanes.row_reals
-        cut, stride = lanes.splits[mu], lanes.strides[mu]
-        steps = crossed % cut
-        outside = (crossed != 0) & (mu == 3) & (lanes.ranks > 1)
-        foreign = _halo_start(lanes, there, hop)
-        ahead[:, k] = start + steps * stride
-        back[:, k] = np.where(outside, foreign, start - (cut - steps) * stride)
-        for step in np.unique(steps[steps > 0]).tolist():
-            if (mu, step) not in known:
-                known[mu, step] = len(masks)
-                masks.append((places[mu] + step < cut).astype(np.float64))
-            kinds[steps == step, k] = known[mu, step]
-        plain = (steps == 0) & ~outside
-        back[plain, k] = ahead[plain, k]
-        if (
-            hop < 0 and mu == 3 and lanes.ranks > 1 and cut > 1
-            # backwards the lanes that stay are those with a sub-lattice before them: the mask's
-            # zeros
-        ):
-            ahead[outside, k], back[outside, k] = foreign[outside], start[outside] - stride
-        if mu == 3 and lanes.ranks > 1 and cut == 1:
-            ahead[outside, k] = foreign[outside]
-        if mu == 0 and odd.any():
-            x = coordinates(lanes, parity ^ 1)[0]
-            back[:, k] = (row(sub, (x + hop) % sub.x, *here[1:]) + 1) * lanes.row_reals
-            kinds[:, k] = known.setdefault((0, 0), len(masks))
-            if known[0, 0] == len(masks):
-                masks.append((1.0 - odd).astype(np.float64))
-    return Stencil(ahead, back, kinds, np.stack(masks))
-
-
-def _halo_start(lanes: Lanes, there: Ints, hop: int) -> Ints:
-    """Where a row of a neighbouring process lies in the buffer: from the one after behind the own
-    rows, from the one before behind those.
-    """
-    own = 1 + lanes.rows
-    if hop > 0:
-        return np.asarray((own + there) * lanes.row_reals)
-    return np.asarray(
-        (own + lanes.halo_rows + there - (lanes.rows - lanes.halo_rows)) * lanes.row_reals
-    )

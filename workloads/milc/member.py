@@ -1,4 +1,4 @@
-"""One process's part of a solve: its slab of the lattice, its operators, its device."""
+"""The part of one process in a solve: a slab of the lattice with the operators, on one device."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from energybench.plugins import RegionFactory
 from energybench_workloads.common import synchronise, use_threads
 from energybench_workloads.milc import checks
 from energybench_workloads.milc.gauge import Links
-from energybench_workloads.milc.halo import ALONE, Ring
+from energybench_workloads.milc.halo import ALONE, Halo, Ring
 from energybench_workloads.milc.kernels import kernels
 from energybench_workloads.milc.lattice import Lattice
 from energybench_workloads.milc.layout import choose
 from energybench_workloads.milc.operator import Format, NormalOperator, Slab
 from energybench_workloads.milc.solver import Problem, conjugate_gradient, multi_shift
+from energybench_workloads.team import quiet
 
 if TYPE_CHECKING:
     import torch
 
 CPU_LANES, GPU_LANES = 16, 32  # fp32 numbers of an AVX-512 register; threads of a warp
-# how far a multi-shift solve in a low precision goes before each system is refined by itself
+# Residual of a multi-shift solve in a low precision, before every shifted system is refined alone
 ROUGH = 1e-5
 
 
 class Spec(NamedTuple):
-    """What all processes of a solve are told. high, low: formats of the true residual and of the
-    iterations; threads: of each process, 0 for all.
+    """The settings of a solve, equal in all processes.
+
+    high, low: number formats of the true residual and of the iterations; devices, cpus: of every
+    process; threads: CPU threads of a process, 0 for as many as the process has CPUs.
     """
 
     lattice: Lattice
@@ -39,7 +42,7 @@ class Spec(NamedTuple):
     kernels: str
     devices: tuple[str, ...]
     threads: int
-    cpus: tuple[tuple[int, ...], ...] = ()  # of each process; empty: as they are
+    cpus: tuple[tuple[int, ...], ...] = ()  # empty: processes are not bound to CPUs
 
     @property
     def ranks(self) -> int:
@@ -47,18 +50,18 @@ class Spec(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What a solve took: iterations by the base system and in refining, and true residuals
-    computed.
+    """The effort of a solve: iterations of conjugate gradient on single systems, true residuals
+    computed, and iterations of the multi-shift solver, whose cost differs.
     """
 
     iterations: int
     updates: int
-    shifted: int  # iterations of a multi-shift solve, which are others
+    shifted: int
 
 
 class Member:
-    """links, b: the whole problem on the host, complex128; x: where solutions go, [shifts or 1,
-    half, 3].
+    """links, b: the problem on all sites, on the host, complex128; x: the place of the solutions,
+    [shifts or 1, half, 3].
     """
 
     def __init__(
@@ -68,31 +71,25 @@ class Member:
 
         self.spec, self.b, self.x = spec, b, x
         self.device = torch.device(spec.devices[rank])
-        own = len(spec.cpus[rank]) if spec.cpus else 0
-        self.threads = use_threads(spec.threads or own)
+        cpu_count = len(spec.cpus[rank]) if spec.cpus else 0
+        self.threads = use_threads(spec.threads or cpu_count)
         self.kernels = kernels(self.device.type, spec.kernels)
+
+        # the slab of this process
         depth = spec.lattice.t // spec.ranks
-        lanes = choose(
-            spec.lattice._replace(t=depth),
-            CPU_LANES if self.device.type == "cpu" else GPU_LANES,
-            spec.ranks,
-        )
-        slab, halo = (
-            Slab(spec.lattice, lanes, rank * depth),
-            ALONE if spec.ranks == 1 else Ring(rank, spec.ranks),
-        )
-        host = NormalOperator.on(
-            slab,
-            links,
-            spec.mass,
-            kernels("cpu", "eager") if self.device.type != "cpu" else self.kernels,
-            halo,
-        )
-        made = host if spec.high == "fp64" else host.to(host.device, spec.high)
-        self.operator = (
-            made.pinned() if self.device.type == "cuda" else made
-        )  # on the host: a run moves it to its device
-        self.used = self.operator
+        width = CPU_LANES if self.device.type == "cpu" else GPU_LANES
+        lanes = choose(spec.lattice._replace(t=depth), width, spec.ranks)
+        slab = Slab(spec.lattice, lanes, rank * depth)
+        halo: Halo = ALONE if spec.ranks == 1 else Ring(rank, spec.ranks)
+
+        # the operator stays on the host: a run moves it to the device
+        host_kernels = self.kernels if self.device.type == "cpu" else kernels("cpu", "eager")
+        operator = NormalOperator.on(slab, links, spec.mass, host_kernels, halo)
+        if spec.high != "fp64":
+            operator = operator.to(operator.device, spec.high)
+        if self.device.type == "cuda":
+            operator = operator.pinned()
+        self.operator = self.used = operator
 
     def describe(self) -> dict[str, str | int]:
         return {
@@ -101,50 +98,56 @@ class Member:
             "threads": self.threads,
         }
 
-    def solve(self, region: RegionFactory, max_iterations: int | None = None) -> Counts:
-        """One solve, or one of all shifts; the results are in x."""
-        spec, most = self.spec, max_iterations or self.spec.max_iterations
+    def solve(self, max_iterations: int | None = None, region: RegionFactory = quiet) -> Counts:
+        """Solve the system, or the systems of all shifts; the solutions are then in `x`."""
+        spec = self.spec
         with self._transfer(region):
             high = self.operator.to(self.device, spec.high, self.kernels)
             b = high.gather(self.b)
             synchronise(self.device)
-        low = high.to(
-            self.device, spec.low
-        )  # part of the solve: a code that keeps both has to make it too
-        found = []
-        counts = Counts(0, 0, 0)
-        starts: list[tuple[float, torch.Tensor | None]] = [(0.0, None)]
-        if spec.shifts:
-            rough = multi_shift(
-                low, b.to(low.dtype), spec.shifts, spec.tolerance if low is high else ROUGH, most
-            )
-            counts = counts._replace(shifted=rough.iterations)
-            starts = [
-                (shift, x.to(high.dtype)) for shift, x in zip(spec.shifts, rough.x, strict=True)
-            ]
-        for shift, start in starts:
-            judge = high.shifted(shift)
-            solution = conjugate_gradient(
-                Problem(judge, judge if low is high else low.shifted(shift), b),
-                spec.tolerance,
-                most,
-                start,
-            )
-            counts = Counts(
-                counts.iterations + solution.iterations,
-                counts.updates + solution.updates,
-                counts.shifted,
-            )
-            found.append(solution.x)
+        # The conversion counts as work: a code that keeps both formats has to convert as well
+        low = high.to(self.device, spec.low)
+        counts, solutions = self._solutions(high, low, b, max_iterations or spec.max_iterations)
         synchronise(self.device)
         self.used = high
         with self._transfer(region):
-            for i, x in enumerate(found):
+            for i, x in enumerate(solutions):
                 high.scatter(x, self.x[i])
         return counts
 
+    def _solutions(
+        self, high: NormalOperator, low: NormalOperator, b: torch.Tensor, most: int
+    ) -> tuple[Counts, list[torch.Tensor]]:
+        """x of every shift in the high precision, and the iterations; a single solve takes `most`
+        iterations at the most.
+        """
+        tolerance, shifted_iterations = self.spec.tolerance, 0
+        starts: list[tuple[float, torch.Tensor | None]] = [(0.0, None)]
+        if self.spec.shifts:
+            rough = multi_shift(
+                low, b.to(low.dtype), self.spec.shifts, tolerance if low is high else ROUGH, most
+            )
+            shifted_iterations = rough.iterations
+            starts = [
+                (shift, x.to(high.dtype))
+                for shift, x in zip(self.spec.shifts, rough.x, strict=True)
+            ]
+        iterations = updates = 0
+        solutions = []
+        for shift, start in starts:
+            judge = high.shifted(shift)
+            problem = Problem(judge, judge if low is high else low.shifted(shift), b)
+            solution = conjugate_gradient(problem, tolerance, most, start)
+            iterations += solution.iterations
+            updates += solution.updates
+            solutions.append(solution.x)
+        return Counts(iterations, updates, shifted_iterations), solutions
+
     def _transfer(self, region: RegionFactory) -> contextlib.AbstractContextManager[object]:
-        return region("transfer") if self.device.type != "cpu" else contextlib.nullcontext()
+        """The region "transfer" around copies to and from a GPU; no region on a CPU."""
+        if self.device.type == "cpu":
+            return contextlib.nullcontext()
+        return region("transfer")
 
     def hermiticity(self, seed: int) -> float:
         return checks.hermiticity(self.used, seed)

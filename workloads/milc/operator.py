@@ -1,4 +1,4 @@
-"""The operator that is solved with: even-odd preconditioned, phases and boundary folded into the
+"""The operator of the solver: even-odd preconditioned, with phases and boundary folded into the
 links, in lanes.
 
 Staggered Dirac operator in MILC's normalisation: M = 2m + D, D anti-Hermitian,
@@ -23,8 +23,9 @@ from energybench_workloads.milc.lattice import (
     sites,
     staggered_phase,
 )
-from energybench_workloads.milc.layout import Lanes, Stencil, natural, stencil
-from energybench_workloads.milc.sums import Totals
+from energybench_workloads.milc.layout import Lanes, natural
+from energybench_workloads.milc.reproducible_sums import Totals
+from energybench_workloads.milc.stencil import Stencil, stencil
 
 if TYPE_CHECKING:
     import torch
@@ -33,29 +34,26 @@ Format = Literal["fp64", "fp32", "bf16", "int16"]
 
 
 class Slab(NamedTuple):
-    """The part of the whole lattice that a process holds: `lanes.lattice` from time slice `start_t`
-    on.
-    """
+    """The part of the lattice that a process holds: `lanes.lattice`, from time slice `start_t`."""
 
-    whole: Lattice
+    lattice: Lattice  # of the problem, in all processes together
     lanes: Lanes
     start_t: int = 0
 
     def natural(self, parity: int) -> torch.Tensor:
-        """Number within its parity, of the whole lattice, of the site in each row and lane, [rows,
-        lanes].
+        """Number of the site in every row and lane, [rows, lanes], among the sites of the parity in
+        the complete lattice.
         """
         import torch
 
-        before = (
-            self.start_t * self.whole.x * self.whole.y * self.whole.z // 2
-        )  # start_t is even or the slice volume is: a whole number of pairs
+        # a time slice has an even number of sites, because its extents are even
+        before = self.start_t * self.lattice.x * self.lattice.y * self.lattice.z // 2
         return torch.from_numpy(natural(self.lanes, parity) + before)
 
 
 class Hopping(NamedTuple):
-    """D from one parity to the other: links, their scale where they are integers, and where to
-    read.
+    """D from the sites of one parity to the sites of the opposite parity: links, a scale for links
+    that are integers, and where to read the neighbours.
     """
 
     links: torch.Tensor
@@ -63,7 +61,7 @@ class Hopping(NamedTuple):
     where: Where
 
     def to(self, device: torch.device, form: Format, kernels: Kernels) -> Hopping:
-        """On another device, or from a wide format to a narrower one."""
+        """On another device, or in a narrower format."""
         import torch
 
         dtype = vector_dtype(form)
@@ -84,7 +82,7 @@ class Hopping(NamedTuple):
         )
 
     def pinned(self) -> Hopping:
-        """Links in page-locked memory, out of which a GPU copies several times as fast."""
+        """Links in page-locked memory: a GPU copies from such memory several times as fast."""
         return self._replace(links=self.links.pin_memory())
 
 
@@ -95,18 +93,18 @@ def vector_dtype(form: Format) -> torch.dtype:
 
 
 def fold(slab: Slab, links: Links, parity: int) -> Hopping:
-    """Rows of D on the sites of one parity, fp64: backward links adjointed and negated, staggered
-    phase and antiperiodic sign folded in.
+    """D on the sites of one parity, in fp64: backward links adjointed and negated, staggered phase
+    and antiperiodic sign folded in.
     """
     import torch
 
-    whole, lanes = slab.whole, slab.lanes
-    here = sites(whole, parity)[slab.natural(parity).numpy()].reshape(-1)
+    lattice, lanes = slab.lattice, slab.lanes
+    here = sites(lattice, parity)[slab.natural(parity).numpy()].reshape(-1)
     folded = torch.empty((lanes.rows, len(HOPS), 3, 3, 2, lanes.width), dtype=torch.float64)
     for k, (mu, hop) in enumerate(HOPS):
-        there = neighbour(whole, mu, hop)[here]
+        there = neighbour(lattice, mu, hop)[here]
         sign = torch.from_numpy(
-            staggered_phase(whole, mu)[here] * crossing_sign(whole, mu, hop)[here]
+            staggered_phase(lattice, mu)[here] * crossing_sign(lattice, mu, hop)[here]
         )
         field = (links.fat if abs(hop) == 1 else links.long)[mu].reshape(-1, 3, 3)
         matrices = field[torch.from_numpy(here)] if hop > 0 else -field[torch.from_numpy(there)].mH
@@ -119,19 +117,19 @@ def fold(slab: Slab, links: Links, parity: int) -> Hopping:
     return Hopping(folded, None, _where(stencil(lanes, parity)))
 
 
-def _where(found: Stencil) -> Where:
+def _where(reads: Stencil) -> Where:
     import torch
 
     ahead, back, kinds = (
-        torch.from_numpy(part).to(torch.int32) for part in (found.ahead, found.back, found.kinds)
+        torch.from_numpy(part).to(torch.int32) for part in (reads.ahead, reads.back, reads.kinds)
     )
-    return Where(ahead, back, kinds, torch.from_numpy(found.masks))
+    return Where(ahead, back, kinds, torch.from_numpy(reads.masks))
 
 
 class NormalOperator:
     """A = 4m² - D_eo D_oe on even-site vectors.
 
-    Holds its scratch vectors, so an application allocates nothing.
+    The operator owns its scratch vectors, so an application allocates no memory.
     """
 
     def __init__(
@@ -161,7 +159,7 @@ class NormalOperator:
     def to(
         self, device: torch.device, form: Format, kernels: Kernels | None = None
     ) -> NormalOperator:
-        """This operator elsewhere or in a narrower format; itself if it is that already."""
+        """This operator on another device or in a narrower format; `self` if neither changes."""
         if (device, form) == (self.device, self.form):
             return self
         kernels = kernels or self.kernels
@@ -180,14 +178,16 @@ class NormalOperator:
         )
 
     def shifted(self, shift: float) -> NormalOperator:
-        """A + shift, with the same links: another quark mass."""
+        """A + shift, with the links of this operator: another quark mass."""
         mass = (self.mass**2 + shift / 4) ** 0.5
         return NormalOperator(
             self.slab, self.even, self.odd, self.form, mass, self.kernels, self.halo
         )
 
     def buffer(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """A vector that may be hopped from, flat and zero, and the view of its own rows."""
+        """A zero vector that the operator can be applied to: the flat buffer with guard and halo
+        rows, and the view of the interior rows.
+        """
         import torch
 
         lanes = self.slab.lanes
@@ -197,7 +197,7 @@ class NormalOperator:
         return flat, flat.view(-1, 3, 2, lanes.width)[1 : 1 + lanes.rows]
 
     def rows(self) -> torch.Tensor:
-        """A vector that is not hopped from, zero."""
+        """A zero vector without guard and halo rows."""
         import torch
 
         return torch.zeros(
@@ -206,9 +206,11 @@ class NormalOperator:
             device=self.device,
         )
 
-    def apply(self, source: torch.Tensor, own: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
-        """out = A v for the v in the buffer `source`, whose own rows are `own`; out: own rows."""
-        self.hop_to_odd(source, own)
+    def apply(
+        self, source: torch.Tensor, interior: torch.Tensor, out: torch.Tensor
+    ) -> torch.Tensor:
+        """out = A v; v: the buffer `source` with its rows `interior`; out: interior rows."""
+        self.hop_to_odd(source, interior)
         self.halo.exchange(self._odd, self.odd_rows, self.slab.lanes)
         self.kernels.hop_from(
             self.even.links,
@@ -216,27 +218,28 @@ class NormalOperator:
             self._odd,
             self.even.where,
             planes(out),
-            planes(own),
+            planes(interior),
             self._weight,
         )
         return out
 
-    def hop_to_odd(self, source: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-        """D_oe v, left in the scratch vector that is returned."""
-        self.halo.exchange(source, own, self.slab.lanes)
+    def hop_to_odd(self, source: torch.Tensor, interior: torch.Tensor) -> torch.Tensor:
+        """D_oe v. The result is in a scratch vector, valid until the next application."""
+        self.halo.exchange(source, interior, self.slab.lanes)
         self.kernels.hop(self.odd.links, self.odd.scale, source, self.odd.where, self._odd_planes)
         return self.odd_rows
 
     def curvature(self, totals: Totals, norm2: torch.Tensor) -> torch.Tensor:
-        """<v, A v> = 4m² |v|² + |D_oe v|² of the v last applied, whose |v|² is given: D_eo =
-        -D_oe†, so one vector is read and not two.
+        """<v, A v> = 4m² |v|² + |D_oe v|² for the v of the last application; norm2 = |v|².
+
+        D_eo = -D_oe†, so one vector is read and not two.
         """
         return 4 * self.mass**2 * norm2 + totals.of(
             "Dv", lambda unit: self.kernels.norm2(self.odd_rows, unit)
         )
 
     def totals(self) -> Totals:
-        """For the sums of one solve on its device, over all processes."""
+        """The sums of one solve on the operator's device, over all processes."""
         return Totals(self.halo, self.device, self.kernels.settle)
 
     def scalar(self, value: float) -> torch.Tensor:
@@ -245,19 +248,19 @@ class NormalOperator:
         return torch.tensor(value, dtype=torch.float64, device=self.device)
 
     def gather(self, natural_order: torch.Tensor) -> torch.Tensor:
-        """Own rows of a vector [half, 3] complex of the whole lattice, on this device in this
-        precision.
+        """Interior rows of a vector [half, 3] complex in natural order, on the operator's device in
+        its precision.
         """
         import torch
 
-        mine = torch.view_as_real(natural_order)[self.slab.natural(0)]
-        return mine.permute(0, 2, 3, 1).to(device=self.device, dtype=self.dtype).contiguous()
+        values = torch.view_as_real(natural_order)[self.slab.natural(0)]
+        return values.permute(0, 2, 3, 1).to(device=self.device, dtype=self.dtype).contiguous()
 
-    def scatter(self, own: torch.Tensor, into: torch.Tensor) -> torch.Tensor:
-        """Write own rows into a vector [half, 3] complex128 of the whole lattice on the CPU."""
+    def scatter(self, interior: torch.Tensor, into: torch.Tensor) -> torch.Tensor:
+        """Write interior rows into a vector [half, 3] complex128 in natural order on the CPU."""
         import torch
 
-        torch.view_as_real(into)[self.slab.natural(0)] = own.permute(0, 3, 1, 2).to(
+        torch.view_as_real(into)[self.slab.natural(0)] = interior.permute(0, 3, 1, 2).to(
             device="cpu", dtype=torch.float64
         )
         return into

@@ -1,6 +1,6 @@
 """The recursion of conjugate gradient, an iteration a call.
 
-Its scalars stay on the device; the host waits for none that it does not ask for.
+The scalars stay on the device: the host waits only for scalars that it reads.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 class Recursion:
     """An iteration: p = r + beta p; y += alpha p; r -= alpha A p. At the beginning y and p are
-    zero, and `r`, own rows, is the residual.
+    zero, and `r`, interior rows, is the residual.
 
-    alpha, beta, rr = |r|²: scalars in fp64. Launching an iteration's dozens of small kernels takes
-    longer than a small lattice's arithmetic: on one GPU the second iteration is recorded, and it
-    and all after it are replayed (CUDA graph).
+    alpha, beta, rr = |r|²: scalars in fp64. On a small lattice, launching the dozens of small
+    kernels of an iteration takes longer than the arithmetic: on one GPU the second iteration is
+    recorded as a CUDA graph, and from then on iterations are replayed.
     """
 
     def __init__(self, operator: NormalOperator, r: torch.Tensor) -> None:
@@ -31,11 +31,8 @@ class Recursion:
         self._flat, self.p = operator.buffer()
         self.rr = self._totals.of("r", lambda unit: self._kernels.norm2(r, unit)).clone()
         self._totals.begin("p", "r")  # the first direction is the residual
-        self.alpha, self.beta, self._old = (
-            operator.scalar(0.0),
-            operator.scalar(0.0),
-            self.rr.clone(),
-        )
+        self.alpha, self.beta = operator.scalar(0.0), operator.scalar(0.0)
+        self._old = self.rr.clone()
         self._records = (
             operator.device.type == "cuda"
             and operator.halo is ALONE
@@ -56,17 +53,12 @@ class Recursion:
     def _record(self) -> None:
         import torch
 
-        graph, here, aside = (
-            torch.cuda.CUDAGraph(),
-            torch.cuda.current_stream(),
-            torch.cuda.Stream(),
-        )  # type: ignore[no-untyped-call]
+        graph, here = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(here)
-        with torch.cuda.stream(
-            aside
-            # not torch.cuda.graph, which empties the allocator's cache first: that costs more than
-            # the iterations
-        ):
+        # not torch.cuda.graph: it empties the allocator's cache first, which costs more than the
+        # iterations
+        with torch.cuda.stream(aside):
             graph.capture_begin(capture_error_mode="thread_local")
             self._iterate()
             graph.capture_end()
@@ -87,23 +79,17 @@ class Recursion:
         self.beta.copy_(self.rr / self._old)
 
     def restart(self) -> float:
-        """Go on from an `r` that was computed anew; its norm."""
+        """Go on from an `r` that was computed anew. Returns the norm of `r`."""
         recursive = float(self.rr)
         self.rr.copy_(self._totals.of("r", lambda unit: self._kernels.norm2(self.r, unit)))
         true = float(self.rr)
-        if (
-            0 < true <= 4 * recursive
-            # made orthogonal to the new residual (as QUDA does), the old direction keeps the Krylov
+        if 0 < true <= 4 * recursive:
+            # Made orthogonal to the new residual (as in QUDA), the old direction keeps the Krylov
             # space
-        ):
-            self.p.sub_(
-                self.r
-                * (
-                    self._totals.of("rp", lambda unit: self._kernels.dot(self.r, self.p, unit))
-                    / self.rr
-                )
-            )
-        else:  # the recursion had lost the true residual; its direction would drown the new one
+            rp = self._totals.of("rp", lambda unit: self._kernels.dot(self.r, self.p, unit))
+            self.p.sub_(self.r * (rp / self.rr))
+        else:
+            # The recursion had lost the true residual; the old direction would dominate the new one
             self.p.zero_()
         self.beta.copy_(self.rr / self._old)
         return math.sqrt(true)

@@ -1,8 +1,8 @@
-"""The same operator written a second time, for judging: whole lattice, shifted fields, phases and
-boundary applied in the open.
+"""The operator written a second time, to judge the solver: on the complete lattice, with shifted
+fields, and with explicit phases and boundary.
 
-It shares neither the folded links nor the neighbour tables with the solver, so that a mistake there
-does not judge itself.
+The reference shares neither the folded links nor the neighbour tables with the solver, so that a
+mistake in the solver cannot hide itself.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ def dslash(links: Links, v: torch.Tensor) -> torch.Tensor:
 
 
 def on_even(lattice: Lattice, v: torch.Tensor) -> torch.Tensor:
-    """The even sites of a whole-lattice vector, [half, 3]."""
+    """The even sites of a vector on the complete lattice, [half, 3]."""
     import torch
 
     return v.reshape(-1, 3)[torch.from_numpy(sites(lattice, 0))]
 
 
 def from_even(lattice: Lattice, v: torch.Tensor) -> torch.Tensor:
-    """An even-site vector on the whole lattice, 0 on odd sites."""
+    """An even-site vector on the complete lattice, 0 on odd sites."""
     import torch
 
-    whole = torch.zeros((lattice.volume, 3), dtype=v.dtype)
-    whole[torch.from_numpy(sites(lattice, 0))] = v
-    return whole.reshape(*lattice.shape, 3)
+    field = torch.zeros((lattice.volume, 3), dtype=v.dtype)
+    field[torch.from_numpy(sites(lattice, 0))] = v
+    return field.reshape(*lattice.shape, 3)
 
 
 def normal(lattice: Lattice, links: Links, mass: float, v: torch.Tensor) -> torch.Tensor:

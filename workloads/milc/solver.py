@@ -1,5 +1,5 @@
-"""Conjugate gradient with reliable updates: iterations in a low precision, the residual that counts
-in the high one.
+"""Conjugate gradient with reliable updates: iterations in a low precision, true residuals in a high
+precision.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from energybench_workloads.milc.recursion import Recursion
 if TYPE_CHECKING:
     import torch
 
-# A residual that has fallen by this factor is computed anew, by the links' format; QUDA's default
-# is 0.1 (Clark et al., arXiv:0911.3191, section 5). Links off by 2e-5 (int16) can go further than
-# that, those off by 2e-3 (bf16) not so far: on 24^4 0.1 doubles the iterations of bf16.
+# A residual that has fallen by this factor, for each format of the links, is computed anew; QUDA's
+# default is 0.1 (Clark et al., arXiv:0911.3191, section 5). Links off by 2e-5 (int16) can go
+# further, links off by 2e-3 (bf16) less far: on 24^4 a factor of 0.1 doubles bf16's iterations.
 DELTA = {"fp64": 0.1, "fp32": 0.1, "bf16": 0.3, "int16": 0.01}
-# updates in a row that did not halve the true residual: the low precision has nothing more to give
+# Updates in a row that did not halve the true residual, after which the solve ends: the low
+# precision has nothing more to give
 STALLS = 6
 
 
 class Solution(NamedTuple):
-    """x: own rows in the high precision; residual: |b - A x| / |b| as the solver last computed it,
-    in the high precision.
-    """
+    """x: interior rows; residual: the solver's last |b - A x| / |b|; both in the high precision."""
 
     x: torch.Tensor
     residual: float
@@ -33,8 +32,9 @@ class Solution(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A x = b: `high` judges the residual, `low` (perhaps the same) iterates. b: own rows in the
-    high precision.
+    """A x = b: `high` computes true residuals, `low` iterates; both may be one operator.
+
+    b: interior rows in the high precision.
     """
 
     high: NormalOperator
@@ -48,13 +48,13 @@ def conjugate_gradient(
     """Solve from x = `start` (0 unless given) until |b - A x| <= tolerance |b| holds in the high
     precision.
 
-    With `low` the same operator as `high` this is plain CG, whose recursive residual is checked
-    against the true one before it is believed. Ends early, with the residual it has, after
-    max_iterations or where updates no longer help: the caller verifies.
+    If `low` and `high` are one operator, the solve is plain CG, with a true residual at the end to
+    confirm the recursive residual. The solve ends early after max_iterations, or if updates no
+    longer help: the caller verifies.
     """
     high, low, b = problem
     delta = 0.0 if low is high else DELTA[low.form]
-    solution, x = high.buffer()  # A x is wanted of it, so it needs a halo
+    solution, x = high.buffer()  # with a halo, because A x is computed
     residual, ax = b.clone(), high.rows()
     size = true = _norm(high, b)
     target = tolerance * size
@@ -69,11 +69,10 @@ def conjugate_gradient(
     while true > target and iterations < max_iterations and stalls < STALLS:
         recursion.step()
         iterations += 1
-        found = math.sqrt(float(recursion.rr))
-        peak = max(peak, found)
-        if (
-            not found > max(target, delta * peak) or iterations == max_iterations
-        ):  # "not >" so that a NaN ends here too
+        recursive = math.sqrt(float(recursion.rr))
+        peak = max(peak, recursive)
+        # "not >", so that a NaN ends here too
+        if not recursive > max(target, delta * peak) or iterations == max_iterations:
             x.add_(recursion.y)
             recursion.y.zero_()
             before, true = true, _residual(high, solution, x, b, ax, residual)
@@ -96,7 +95,7 @@ def _residual(
     ax: torch.Tensor,
     out: torch.Tensor,
 ) -> float:
-    """out = b - A x and its norm; x: the own rows of `flat`."""
+    """out = b - A x; returns the norm. x: the interior rows of `flat`."""
     import torch
 
     torch.sub(b, high.apply(flat, x, ax), out=out)
@@ -104,8 +103,8 @@ def _residual(
 
 
 class _Shift:
-    """One shifted system of a multi-shift solve: its solution, its direction, and by how much its
-    residual is ahead of the base one's (zeta).
+    """A shifted system of a multi-shift solve: solution x, direction p, and zeta, the factor from
+    the base system's residual to the shifted system's residual.
     """
 
     def __init__(self, operator: NormalOperator, shift: float, b: torch.Tensor) -> None:
@@ -121,8 +120,8 @@ class _Shift:
         beta: float,
         beta_next: float,
     ) -> None:
-        """x += alpha_s p; p = zeta r + beta_s p, once the base system's r is the new one
-        (Jegerlehner, hep-lat/9612014, eqs. 2.42-2.44).
+        """x += alpha_s p; p = zeta r + beta_s p, after the base system has updated r (Jegerlehner,
+        hep-lat/9612014, eqs. 2.42-2.44).
         """
         falling = alpha * beta * (
             self.zeta_before - self.zeta
@@ -135,8 +134,8 @@ class _Shift:
 
 
 class Family(NamedTuple):
-    """Solutions of (A + shift) x = b for each shift, in the order given, and how many iterations of
-    the base system they took together.
+    """Solutions of (A + shift) x = b in the order of the shifts, and the number of iterations of
+    the base system.
     """
 
     x: tuple[torch.Tensor, ...]
@@ -150,18 +149,17 @@ def multi_shift(
     tolerance: float,
     max_iterations: int,
 ) -> Family:
-    """All shifted systems in the iterations of the hardest one, the base system A x = b (shifts
-    must not be negative), in the operator's precision.
+    """Solve all shifted systems in the iterations of the hardest system, the base system A x = b
+    (shifts must not be negative), in the operator's precision.
 
-    Each ends where its recursive residual is below tolerance |b|; reliable updates do not exist for
-    it, so the caller computes true residuals and refines.
+    A system ends when its recursive residual is below tolerance |b|. Reliable updates do not exist
+    for the method, so the caller computes true residuals and refines.
     """
     import torch
 
     systems = [_Shift(operator, shift, b) for shift in shifts]
-    recursion = Recursion(
-        operator, b.clone()
-    )  # the base system's own solution is one of the shifts (0) or nobody's
+    # The base system's solution is not used: if it is wanted, 0 is among the shifts
+    recursion = Recursion(operator, b.clone())
     size = math.sqrt(float(recursion.rr))
     alpha_before, beta, iterations = 1.0, 0.0, 0
     while iterations < max_iterations and not all(system.done for system in systems):

@@ -24,8 +24,8 @@ def random_source(
     """b = (M† eta) on even sites, [half, 3] complex128; eta uniform in [-1, 1] + i [-1, 1] on all
     sites, M† = 2m - D.
 
-    Then A x = b gives the even half of the solution of M x = eta. Made by the reference operator,
-    so that the one being judged has no say in it.
+    Then A x = b gives the even half of the solution of M x = eta. The source is computed by the
+    reference operator, independently of the operator under test.
     """
     import torch
 

@@ -1,8 +1,8 @@
-"""The hops in Triton, for GPUs: a thread a site, and one load where the plain functions blend two.
-`hop` and `hop_from` are called as those of kernels.py.
+"""The hops in Triton, for GPUs: a thread for each site, and a single load where the plain functions
+blend two. `hop` and `hop_from` have the parameters of their namesakes in kernels.py.
 
-What torch.compile makes of the plain functions reaches 40 % of an H200's read bandwidth in fp32,
-these 80 % (docs/workloads/milc.md).
+The plain functions, compiled by torch.compile, reach 40 % of an H200's read bandwidth in fp32; the
+hops in Triton reach 80 % (docs/workloads/milc.md).
 """
 
 from __future__ import annotations
@@ -17,40 +17,39 @@ from energybench_workloads.milc.kernels import BIAS, HALF, MASK, Where
 if TYPE_CHECKING:
     import torch
 
-SITES = (
-    512  # of a block: some neighbours along x and y are then read from one multiprocessor's cache
-)
+# Sites of a block: some neighbours along x and y are then read from one multiprocessor's cache
+SITES = 512
 
 
 @triton.jit
-def _once(place, inside):
-    """A number that is read this one time: it is not to drive the vectors out of the caches."""
+def _load_once(place, inside):
+    """Load a number that is not read again, without driving the vectors out of the caches."""
     return tl.load(place, inside, 0, eviction_policy="evict_first")
 
 
 @triton.jit
 def _row(link, lanes, re0, im0, re1, im1, re2, im2, real, imaginary, inside):
     """(real, imaginary) plus a row of a matrix times a vector."""
-    a, b = _once(link, inside).to(re0.dtype), _once(link + lanes, inside).to(re0.dtype)
+    a, b = _load_once(link, inside).to(re0.dtype), _load_once(link + lanes, inside).to(re0.dtype)
     real, imaginary = real + a * re0 - b * im0, imaginary + a * im0 + b * re0
     a, b = (
-        _once(link + 2 * lanes, inside).to(re0.dtype),
-        _once(link + 3 * lanes, inside).to(re0.dtype),
+        _load_once(link + 2 * lanes, inside).to(re0.dtype),
+        _load_once(link + 3 * lanes, inside).to(re0.dtype),
     )
     real, imaginary = real + a * re1 - b * im1, imaginary + a * im1 + b * re1
     a, b = (
-        _once(link + 4 * lanes, inside).to(re0.dtype),
-        _once(link + 5 * lanes, inside).to(re0.dtype),
+        _load_once(link + 4 * lanes, inside).to(re0.dtype),
+        _load_once(link + 5 * lanes, inside).to(re0.dtype),
     )
     return real + a * re2 - b * im2, imaginary + a * im2 + b * re2
 
 
 @triton.jit
 def _packed_element(word, low_mask, half, re, im, real, imaginary, inside):
-    """(real, imaginary) plus a packed element times a number; the bias of its real part is the
-    caller's.
+    """(real, imaginary) plus a packed element times a number. The caller subtracts the bias of the
+    element's real part.
     """
-    both = _once(word, inside)
+    both = _load_once(word, inside)
     a, b = (both & low_mask).to(re.dtype), both.to(re.dtype) / half
     return real + a * re - b * im, imaginary + a * im + b * re
 
@@ -74,7 +73,7 @@ def _hop(
     kinds,
     masks,
     out,
-    own,
+    diagonal,
     weight,
     sites,
     lanes: tl.constexpr,
@@ -171,16 +170,16 @@ def _hop(
     if subtract:
         factor = tl.load(weight).to(source.dtype.element_ty)
         real0, imag0 = (
-            factor * tl.load(own + at, inside, 0) - real0,
-            factor * tl.load(own + at + lanes, inside, 0) - imag0,
+            factor * tl.load(diagonal + at, inside, 0) - real0,
+            factor * tl.load(diagonal + at + lanes, inside, 0) - imag0,
         )
         real1, imag1 = (
-            factor * tl.load(own + at + 2 * lanes, inside, 0) - real1,
-            factor * tl.load(own + at + 3 * lanes, inside, 0) - imag1,
+            factor * tl.load(diagonal + at + 2 * lanes, inside, 0) - real1,
+            factor * tl.load(diagonal + at + 3 * lanes, inside, 0) - imag1,
         )
         real2, imag2 = (
-            factor * tl.load(own + at + 4 * lanes, inside, 0) - real2,
-            factor * tl.load(own + at + 5 * lanes, inside, 0) - imag2,
+            factor * tl.load(diagonal + at + 4 * lanes, inside, 0) - real2,
+            factor * tl.load(diagonal + at + 5 * lanes, inside, 0) - imag2,
         )
     tl.store(out + at, real0, inside)
     tl.store(out + at + lanes, imag0, inside)
@@ -218,18 +217,17 @@ def _launch(
     source: torch.Tensor,
     where: Where,
     out: tuple[torch.Tensor, ...],
-    own: torch.Tensor,
+    diagonal: torch.Tensor,
     weight: torch.Tensor,
     subtract: bool,
 ) -> None:
-    """`out`, `own`: the first of planes that lie one behind the other.
+    """`out`: planes that lie one behind the other in memory; `diagonal`: the first of such planes.
 
-    `weight` is read where `subtract` is set.
+    `weight` is read only if `subtract` is set.
     """
     rows, lanes = out[0].shape
-    warps = SITES // (
-        64 if links.element_size() == 2 else 32
-    )  # a site a thread; two where links are bf16, whose loads are half as wide
+    # a site a thread; for links in bf16, with loads of half the width, two sites a thread
+    warps = SITES // (64 if links.element_size() == 2 else 32)
     tensors = (
         links,
         links if scale is None else scale,
@@ -239,7 +237,7 @@ def _launch(
         where.kinds,
         where.masks,
         out[0],
-        own,
+        diagonal,
         weight,
     )
     constants = (lanes, scale is not None, subtract, MASK, HALF, BIAS, SITES)

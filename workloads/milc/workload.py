@@ -1,5 +1,5 @@
-"""milc: one even-odd preconditioned CG solve with a staggered, HISQ-like operator, to a stated true
-residual. A proxy for MILC, and called one.
+"""milc: an even-odd preconditioned CG solve with a staggered, HISQ-like operator, to a stated true
+residual. The workload is a proxy for the MILC code.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ from energybench.errors import BadInput
 from energybench.model import Verification, Work, WorkRecord
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
-    Scalar,
-    Settings,
     affinity,
-    check_size,
     checked,
     fingerprint,
     has_huge_pages,
@@ -26,49 +23,54 @@ from energybench_workloads.common import (
     torch_device,
 )
 from energybench_workloads.milc import checks, cost, gauge, heatbath
+from energybench_workloads.milc.devices import devices
 from energybench_workloads.milc.gauge import Links
 from energybench_workloads.milc.lattice import SIZES, Lattice
 from energybench_workloads.milc.member import Counts, Spec
 from energybench_workloads.milc.operator import Format
 from energybench_workloads.milc.source import random_source
-from energybench_workloads.milc.team import Team, devices
+from energybench_workloads.milc.team import SolverTeam
+from energybench_workloads.settings import Scalar, Settings, check_size
 
 if TYPE_CHECKING:
     import torch
 
-VERSION = 2  # of the problem: raise it when the same settings no longer give the same A and b
+# Version of the problem: raise the number if given settings no longer give the same A and b
+VERSION = 2
+# Format of the true residual, and the tolerance by default
 PRECISIONS: Mapping[str, tuple[Format, float]] = {
     "fp64": ("fp64", 1e-10),
     "fp32": ("fp32", 1e-6),
     "mixed": ("fp64", 1e-10),
-}  # true residual: its format and goal
+}
 INNER: Mapping[str, Format] = {"fp32": "fp32", "bf16": "bf16", "int16": "int16"}
 GAUGES = ("random", "heatbath", "unit")
 SETTINGS = (
-    *(
-        "precision",
-        "inner",
-        "mass",
-        "tolerance",
-        "shifts",
-        "gauge",
-        "spread",
-        "beta",
-        "sweeps",
-        "seed",
-        "max_iterations",
-    ),
-    *("lattice", "ranks", "threads", "kernels"),
+    "precision",
+    "inner",
+    "mass",
+    "tolerance",
+    "shifts",
+    "gauge",
+    "spread",
+    "beta",
+    "sweeps",
+    "seed",
+    "max_iterations",
+    "lattice",
+    "ranks",
+    "threads",
+    "kernels",
 )
 WARM_ITERATIONS = 2  # of the solve that compiles the kernels in set-up
-# shifts rise by this factor from 4 m²: about what rational approximations of a determinant's root
-# ask for (Clark, hep-lat/0610048)
+# Shifts rise by this factor from 4 m²: rational approximations of a determinant's root need about
+# such shifts (Clark, hep-lat/0610048)
 SHIFT_STEP = 4.0
 
 
 class Problem(NamedTuple):
-    """Made in set-up, on the host. links and b are complex128 and judge; x is where solutions go,
-    [shifts or 1, half, 3].
+    """The problem of a run, on the host. links, b: complex128, also used to judge the solution; x:
+    the place of the solutions, [shifts or 1, half, 3].
     """
 
     lattice: Lattice
@@ -80,7 +82,7 @@ class Problem(NamedTuple):
 
 
 class Milc:
-    """Lattice QCD: one staggered even-odd CG solve to a stated residual (docs/workloads/milc.md)."""
+    """Lattice QCD: a staggered even-odd CG solve to a stated residual (docs/workloads/milc.md)."""
 
     name = "milc"
     sizes: Sequence[str] = tuple(SIZES)
@@ -88,7 +90,7 @@ class Milc:
     def __init__(self) -> None:
         self._read("smoke", {})
         self._problem: Problem | None = None
-        self._team: Team | None = None
+        self._team: SolverTeam | None = None
         self._counts: Counts | None = None  # of the last solve
 
     def _read(self, size: str, settings: Mapping[str, str]) -> None:
@@ -96,10 +98,10 @@ class Milc:
         self._precision = s.choice("precision", "fp64", tuple(PRECISIONS))
         self._high, tolerance = PRECISIONS[self._precision]
         inner = ("auto", *INNER) if self._precision == "mixed" else (self._precision,)
-        asked = settings.get("inner", inner[0])
-        if asked in INNER and asked not in inner:
+        choice = settings.get("inner", inner[0])
+        if choice in INNER and choice not in inner:
             raise BadInput(
-                f"--set inner={asked}",
+                f"--set inner={choice}",
                 "is a setting of precision=mixed",
                 "--set precision=mixed with it, or leave it out",
             )
@@ -113,7 +115,7 @@ class Milc:
         self._sweeps = s.whole("sweeps", 10, 1, 10_000)
         self._seed = s.whole("seed", 1, 0, 2**63 - 1)
         self._max_iterations = s.whole("max_iterations", 20_000, 1, 10**9)
-        self._lattice = _lattice(settings.get("lattice"), SIZES[size])
+        self._lattice = read_lattice(settings.get("lattice"), SIZES[size])
         self._ranks = s.whole("ranks", 0, 1, 1024)
         self._threads = s.threads()
         self._kernels = s.choice("kernels", "auto", ("auto", "compiled", "eager"))
@@ -128,6 +130,8 @@ class Milc:
 
         self.close()
         lattice = self._lattice
+
+        # the processes, and whether their memory suffices
         first = torch_device(device, several=True)
         if self._inner == "auto":
             self._inner = fastest_inner(first)
@@ -138,16 +142,9 @@ class Milc:
         require_memory(
             self.name, lattice.name, torch.device(names[0]), memory[0], memory[1] / len(names)
         )
-        digest = hashlib.sha256()
-        thin = self._thin(digest)
-        plaquette = gauge.plaquette(thin)
-        links = gauge.smear(thin)
-        del thin
-        b = random_source(lattice, links, self._mass, self._seed, digest)
-        x = torch.zeros((self._shifts or 1, lattice.half, 3), dtype=torch.complex128)
-        self._problem = Problem(
-            lattice, links, b, x, plaquette, self._fingerprint(digest.hexdigest(), plaquette)
-        )
+
+        # the system, and the members that solve it
+        self._problem = problem = self._make_problem()
         spec = Spec(
             lattice,
             self._mass,
@@ -161,10 +158,23 @@ class Milc:
             self._threads,
             cpus,
         )
-        self._team = Team(spec, links, b, x)
+        self._team = SolverTeam(spec, problem.links, problem.b, problem.x)
         with region("compile"):
             self._team.solve(region, WARM_ITERATIONS)
         self._counts = None
+
+    def _make_problem(self) -> Problem:
+        import torch
+
+        lattice, digest = self._lattice, hashlib.sha256()
+        thin = self._thin(digest)
+        plaquette = gauge.plaquette(thin)
+        links = gauge.smear(thin)
+        del thin
+        b = random_source(lattice, links, self._mass, self._seed, digest)
+        x = torch.zeros((self._shifts or 1, lattice.half, 3), dtype=torch.complex128)
+        mark = self._fingerprint(digest.hexdigest(), plaquette)
+        return Problem(lattice, links, b, x, plaquette, mark)
 
     def _thin(self, digest: hashlib._Hash) -> torch.Tensor:
         if self._gauge != "heatbath":
@@ -175,18 +185,18 @@ class Milc:
         )
 
     def shifts(self) -> tuple[float, ...]:
-        """0 and then 4 m² · 4^k: the shifted systems of one multi-shift solve; none where `shifts`
-        is 0.
+        """0 and then 4 m² · 4^k: the shifted systems of a multi-shift solve. Without shifts, no
+        systems.
         """
         base = 4 * self._mass**2
         return tuple(0.0 if k == 0 else base * SHIFT_STEP**k for k in range(self._shifts))
 
     def _fingerprint(self, inputs: str, plaquette: float) -> str:
-        """Of A, b and the residual asked for; precision is left out, because any that reaches that
-        residual did the same work.
+        """Fingerprint of A, b and the tolerance. Precision is left out: every precision that
+        reaches the tolerance does the same work.
 
-        A heat bath's links are computed from the inputs; its plaquette to eight digits says that
-        two machines computed the same ones.
+        The links of a heat bath are computed from the inputs; the plaquette to eight digits shows
+        whether two machines computed the same links.
         """
         problem = {
             "workload": self.name,
@@ -201,30 +211,29 @@ class Milc:
         return fingerprint({**problem, **field, "seed": self._seed, "shifts": self._shifts}, inputs)
 
     def settings(self) -> Mapping[str, Scalar]:
-        given: dict[str, Scalar] = {key: getattr(self, f"_{key}") for key in SETTINGS}
-        given["lattice"] = self._lattice.name
+        settings: dict[str, Scalar] = {key: getattr(self, f"_{key}") for key in SETTINGS}
+        settings["lattice"] = self._lattice.name
         if self._problem is None or self._team is None:
-            return given
+            return settings
         described: dict[str, Scalar] = {
             "plaquette": round(self._problem.plaquette, 8),
             "affinity": affinity(),
             "huge_pages": has_huge_pages(),
         }
-        return {**given, **described, **self._team.first.describe()}
+        return {**settings, **described, **self._team.first.describe()}
 
     def run(self, region: RegionFactory) -> Work:
-        problem, team = self._made()
+        problem, team = self._ready()
         self._counts = counts = team.solve(region)
         low, high = cost.WIDTHS[self._low], cost.WIDTHS[self._high]
-        many = f"{self._shifts} shifts " if self._shifts else ""
+        solve = f"solve of {self._shifts} shifts" if self._shifts else "solve"
         return Work(
             amount=1.0,
-            unit=f"solve {'of ' + many if many else ''}to residual {short(self._tolerance)}",
+            unit=f"{solve} to residual {short(self._tolerance)}",
             fingerprint=problem.fingerprint,
             precision="equal-accuracy",
-            arithmetic="fp64"
-            if self._low == "fp64"
-            else "fp32",  # 16-bit links are widened before they are multiplied
+            # links in 16 bits are widened to fp32 before they are multiplied
+            arithmetic="fp64" if self._low == "fp64" else "fp32",
             flops=cost.flops(
                 problem.lattice, counts.iterations, counts.updates, counts.shifted, self._shifts
             ),
@@ -240,7 +249,7 @@ class Milc:
         )
 
     def verify(self) -> Sequence[Verification]:
-        problem, team = self._made()
+        problem, team = self._ready()
         if self._counts is None:
             raise RuntimeError("milc: verify before run")
         residuals = [
@@ -265,8 +274,8 @@ class Milc:
         ]
 
     def record(self) -> WorkRecord:
-        """What was solved, and in how many iterations."""
-        problem, team = self._made()
+        """The system that was solved, and the number of iterations."""
+        problem, team = self._ready()
         if self._counts is None:
             raise RuntimeError("milc: record before run")
         counts, lattice = self._counts, problem.lattice
@@ -284,13 +293,13 @@ class Milc:
         )
         return WorkRecord(title="Solve", statement={"solver": solver}, figures=figures)
 
-    def _made(self) -> tuple[Problem, Team]:
+    def _ready(self) -> tuple[Problem, SolverTeam]:
         if self._problem is None or self._team is None:
             raise RuntimeError("milc: run before setup")
         return self._problem, self._team
 
     def close(self) -> None:
-        """End what set-up started."""
+        """End the processes that set-up started."""
         if self._team is not None:
             self._team.close()
             self._team = None
@@ -298,23 +307,24 @@ class Milc:
 
 def fastest_inner(device: torch.device) -> Format:
     """int16, but fp32 on a CPU without AVX-512: unpacking takes longer there than reading twice as
-    much (docs/workloads/milc.md).
+    many bytes (docs/workloads/milc.md).
     """
     import torch
 
-    return (
-        "int16"
-        if device.type == "cuda" or "AVX512" in torch.backends.cpu.get_cpu_capability()
-        else "fp32"
-    )
+    if device.type == "cuda" or "AVX512" in torch.backends.cpu.get_cpu_capability():
+        return "int16"
+    return "fp32"
 
 
-def _lattice(text: str | None, preset: Lattice) -> Lattice:
-    """'24x24x24x48' or the size's own. Raises BadInput for extents that are odd or below 4."""
+def read_lattice(text: str | None, preset: Lattice) -> Lattice:
+    """The lattice of a setting such as '24x24x24x48', or the preset of the size.
+
+    Raises BadInput for extents that are odd or below 4.
+    """
     if text is None:
         return preset
-    found = re.fullmatch(r"(\d+)x(\d+)x(\d+)x(\d+)", text)
-    extents = [int(part) for part in found.groups()] if found else []
+    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)x(\d+)", text)
+    extents = [int(part) for part in match.groups()] if match else []
     if len(extents) != 4 or any(extent % 2 or not 4 <= extent <= 4096 for extent in extents):
         raise BadInput(
             f"--set lattice={text}",

@@ -1,5 +1,5 @@
-"""The ways to compute attention: eager as a model without fused kernels writes it, and torch's
-scaled_dot_product_attention held to one backend.
+"""Ways to compute attention: eager, as written in a model without fused kernels, and torch's
+scaled_dot_product_attention restricted to one backend.
 """
 
 from __future__ import annotations
@@ -17,19 +17,14 @@ if TYPE_CHECKING:
 Attention = Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 
 BACKENDS = ("eager", "math", "flash", "efficient", "cudnn", "flex", "fused")
-ON_CPU = (
-    "eager",
-    "math",
-    "flash",
-    "flex",
-    "fused",
-)  # torch has one fused CPU kernel, which it calls flash
+# torch has one fused CPU kernel, named flash
+ON_CPU = ("eager", "math", "flash", "flex", "fused")
 
 
 @contextmanager
 def allowed(backend: str, device: torch.device) -> Iterator[None]:
-    """Inside, scaled_dot_product_attention may use this backend only; "fused" is torch's choice
-    among the fused ones, never a silent fall-back to math.
+    """Restrict scaled_dot_product_attention to this backend inside the context. "fused" means
+    torch's choice among the fused backends, never a silent fall-back to math.
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -49,7 +44,7 @@ def allowed(backend: str, device: torch.device) -> Iterator[None]:
 
 
 def causal_mask(seq: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """[seq, seq], to be added to the scores: 0 where key j <= query i, -inf above the diagonal."""
+    """[seq, seq], to be added to the scores: 0 for key j <= query i, -inf above the diagonal."""
     import torch
 
     return torch.full((seq, seq), -torch.inf, dtype=dtype, device=device).triu(1)
@@ -58,10 +53,10 @@ def causal_mask(seq: int, dtype: torch.dtype, device: torch.device) -> torch.Ten
 def attention(
     backend: str, causal: bool, seq: int, dtype: torch.dtype, device: torch.device
 ) -> Attention:
-    """f(Q, K, V) = softmax(Q Kᵀ / √d + mask) V, no dropout; call it inside `allowed`. Eager builds
-    its mask here, once, as a model does.
+    """f(Q, K, V) = softmax(Q Kᵀ / √d + mask) V, no dropout; call f inside `allowed`. Eager
+    attention builds its mask here, once, as a model does.
 
-    FlexAttention is compiled by its first call.
+    The first call of f compiles FlexAttention.
     """
     import torch
     from torch.nn.functional import scaled_dot_product_attention
@@ -86,11 +81,11 @@ def _flex(causal: bool, seq: int, device: torch.device) -> Attention:
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
     compiled = torch.compile(flex_attention, dynamic=False)
-    mask = (
-        create_block_mask(lambda b, h, i, j: i >= j, None, None, seq, seq, device=str(device))
-        if causal
-        else None
-    )
+    mask = None
+    if causal:
+        mask = create_block_mask(
+            lambda b, h, i, j: i >= j, None, None, seq, seq, device=str(device)
+        )
     return lambda q, k, v: compiled(q, k, v, block_mask=mask)
 
 
@@ -102,8 +97,8 @@ def require_backend(
     dtype: torch.dtype,
     device: torch.device,
 ) -> None:
-    """Raises NotHere where torch has no such kernel for this device, dtype and head dim; found out
-    by trying it on a few tokens.
+    """Raises NotHere if torch lacks the backend's kernel for this device, dtype and head dim: a
+    trial on a few tokens shows.
     """
     import torch
 
@@ -113,8 +108,9 @@ def require_backend(
             where, "torch has no such kernel on a CPU", f"allowed there: {', '.join(ON_CPU)}"
         )
     if backend == "flex":
+        # No trial: set-up compiles FlexAttention for the real shape, and a trial would cost as much
         require_flex(training, device)
-        return  # compiled for its real shape in set-up: a trial costs as much
+        return
     q, k, v = (
         torch.zeros((1, 1, 64, head_dim), dtype=dtype, device=device, requires_grad=training)
         for _ in range(3)
@@ -135,8 +131,8 @@ def require_backend(
 
 
 def require_flex(training: bool, device: torch.device) -> None:
-    """Raises NotHere where FlexAttention cannot be compiled for this device, or has no gradients
-    there.
+    """Raises NotHere if FlexAttention cannot be compiled for this device, or has no gradients on
+    the device.
     """
     import importlib.util
     import shutil
@@ -146,9 +142,8 @@ def require_flex(training: bool, device: torch.device) -> None:
         raise NotHere(
             where, "FlexAttention has no backward pass on a CPU", "mode=forward, or another backend"
         )
-    if device.type == "cpu" and not any(
-        shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name
-    ):
+    compilers = [name for name in (os.environ.get("CXX", ""), "g++", "clang++") if name]
+    if device.type == "cpu" and not any(shutil.which(name) for name in compilers):
         raise NotHere(
             where,
             "FlexAttention is compiled for a CPU, and there is no C++ compiler",

@@ -1,11 +1,11 @@
-"""The kernel study: eager against every backend of scaled_dot_product_attention that the device
-has, over batch, sequence, head dim and heads.
+"""The kernel study: eager attention against every backend of scaled_dot_product_attention available
+on the device, over batch, sequence, head dim and heads.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from energybench.errors import NotHere
@@ -19,14 +19,8 @@ from energybench_workloads.sdpa.shape import Shape, flops
 if TYPE_CHECKING:
     import torch
 
-BACKENDS = (
-    "eager",
-    "math",
-    "flash",
-    "efficient",
-    "cudnn",
-    "flex",
-)  # "fused" is torch's choice among these
+# Without "fused", which is torch's choice among these backends
+BACKENDS = ("eager", "math", "flash", "efficient", "cudnn", "flex")
 LISTS = (
     "backend",
     "batch",
@@ -44,7 +38,7 @@ _DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 class Point(NamedTuple):
-    """One grid point; what all its variants share."""
+    """One grid point: the settings common to its variants."""
 
     mode: str
     causal: bool
@@ -54,14 +48,12 @@ class Point(NamedTuple):
     @property
     def key(self) -> str:
         batch, seq, heads, head_dim = self.shape
-        return (
-            f"{self.mode} {'causal' if self.causal else 'full'} {self.dtype} b{batch} n{seq} "
-            f"h{heads} d{head_dim}"
-        )
+        mask = "causal" if self.causal else "full"
+        return f"{self.mode} {mask} {self.dtype} b{batch} n{seq} h{heads} d{head_dim}"
 
 
-# The whole grid of the public study, with head dim 8, which its script lists as covered and leaves
-# out; on a CPU a corner of it that ends in minutes.
+# The grid of the public study, with head dim 8, which the public script lists as covered and leaves
+# out; on a CPU a corner of the grid that ends in minutes.
 WHOLE: Mapping[str, Sequence[int]] = {
     "batch": (8, 16, 64),
     "seq": (64, 128, 256, 512, 1024),
@@ -74,96 +66,113 @@ CORNER: Mapping[str, Sequence[int]] = {
     "head_dim": (8, 32, 128),
     "heads": (12,),
 }
-_TARGET_FLOPS = {
-    "cpu": 2e9,
-    "cuda": 2e12,
-}  # of one run: some 20 ms at what either reaches, so that launching it costs little,
-_MOST_ITERATIONS = {
-    "cpu": 100,
-    "cuda": 1000,
-}  # but no longer than a person waits where other programs hold the cores
+# Of one run: some 20 ms at the rates that a CPU or a GPU reaches, so that launching costs little,
+_TARGET_FLOPS = {"cpu": 2e9, "cuda": 2e12}
+# but limited for a person who waits while other programs occupy the cores
+_MOST_ITERATIONS = {"cpu": 100, "cuda": 1000}
+
+
+class Grid(NamedTuple):
+    """The lists of a study, by the user's settings over the defaults of the device."""
+
+    extents: Mapping[str, tuple[int, ...]]
+    modes: tuple[str, ...]
+    masks: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    backends: tuple[str, ...]
+
+    def points(self) -> list[Point]:
+        extents = self.extents
+        shapes = [
+            Shape(*shape)
+            for shape in itertools.product(
+                extents["batch"], extents["seq"], extents["heads"], extents["head_dim"]
+            )
+        ]
+        return [
+            Point(mode, mask == "true", dtype, shape)
+            for mode, mask, dtype, shape in itertools.product(
+                self.modes, self.masks, self.dtypes, shapes
+            )
+        ]
+
+    def settings(self) -> dict[str, Scalar]:
+        return {
+            **{key: ",".join(map(str, values)) for key, values in self.extents.items()},
+            "mode": ",".join(self.modes),
+            "causal": ",".join(self.masks),
+            "dtype": ",".join(self.dtypes),
+            "backend": ",".join(self.backends),
+        }
+
+
+def _grid(lists: Lists, on_cpu: bool) -> Grid:
+    defaults = CORNER if on_cpu else WHOLE
+    extents = {key: lists.wholes(key, default, 1, 2**20) for key, default in defaults.items()}
+    modes = lists.choices("mode", ("forward", "training"), ("forward", "training"))
+    masks = lists.choices("causal", ("true",) if on_cpu else ("true", "false"), ("true", "false"))
+    dtypes = lists.choices("dtype", ("fp32",) if on_cpu else ("fp16",), tuple(_DTYPES))
+    backends = lists.choices("backend", BACKENDS, BACKENDS)
+    # Eager comes first in any case: the other backends are compared with it
+    backends = ("eager", *(backend for backend in backends if backend != "eager"))
+    return Grid(extents, modes, masks, dtypes, backends)
 
 
 def kernel_plan(device: str, settings: Mapping[str, str]) -> StudyPlan:
     """Cells, absent backends and claims on this device. Raises BadInput."""
     require_torch()
-    chosen = torch_device(device)
-    on_cpu = chosen.type == "cpu"
+    place = torch_device(device)
+    on_cpu = place.type == "cpu"
     lists = Lists(settings, LISTS)
-    grid = {
-        key: lists.wholes(key, default, 1, 2**20)
-        for key, default in (CORNER if on_cpu else WHOLE).items()
-    }
-    modes = lists.choices("mode", ("forward", "training"), ("forward", "training"))
-    masks = lists.choices("causal", ("true",) if on_cpu else ("true", "false"), ("true", "false"))
-    dtypes = lists.choices("dtype", ("fp32",) if on_cpu else ("fp16",), tuple(_DTYPES))
-    backends = lists.choices("backend", BACKENDS, BACKENDS)
-    backends = ("eager", *(backend for backend in backends if backend != "eager"))
-    shapes = [
-        Shape(*extents)
-        for extents in itertools.product(
-            grid["batch"], grid["seq"], grid["heads"], grid["head_dim"]
-        )
-    ]
-    points = [
-        Point(mode, mask == "true", dtype, shape)
-        for mode, mask, dtype, shape in itertools.product(modes, masks, dtypes, shapes)
-    ]
+    grid = _grid(lists, on_cpu)
+    points = grid.points()
     shared = {key: settings[key] for key in ("seed", "threads") if key in settings}
-    target, limit = _TARGET_FLOPS[chosen.type], _MOST_ITERATIONS[chosen.type]
+
+    # A cell for every point, with the backends that torch has for the point
     cells: list[Cell] = []
-    gone: dict[tuple[str, str, str], None] = {}
+    absent: dict[tuple[str, str, str], None] = {}
     for point in points:
-        missing = dict(_missing(backends, point, chosen))
-        gone |= {
+        missing = dict(_missing(grid.backends, point, place))
+        absent |= {
             (backend, reason, _where(point, reason)): None for backend, reason in missing.items()
         }
-        present = [backend for backend in backends if backend not in missing]
-        cells.append(_cell(point, present, lists, target, limit, shared))
-    asked: dict[str, Scalar] = {key: ",".join(map(str, values)) for key, values in grid.items()}
-    asked |= {
-        "mode": ",".join(modes),
-        "causal": ",".join(masks),
-        "dtype": ",".join(dtypes),
-        "backend": ",".join(backends),
-        **shared,
-    }
+        present = [backend for backend in grid.backends if backend not in missing]
+        cells.append(_cell(point, present, _iterations(point, lists, place), shared))
+
+    notes = [
+        "Times, energies and memory are those of one iteration: a forward pass, or a forward and a "
+        "backward pass."
+    ]
+    if on_cpu:
+        notes.append(
+            "On a CPU the default grid is a small corner of the whole one; `--set batch=…`, `seq`, "
+            "`head_dim`, `heads` widen it."
+        )
     return StudyPlan(
         name="kernel",
         title="sdpa kernels",
         about="Attention alone, inputs resident on the device: eager, as a model without fused "
         "kernels writes it, against torch's backends.",
-        settings=asked,
+        settings={**grid.settings(), **shared},
         cells=tuple(cells),
         axes=Axes(x="seq", y="head_dim", panels=("mode", "causal", "dtype")),
-        absent=_absent(list(gone), len(points)),
+        absent=_absent(absent),
         claims=claims(points, cells),
-        notes=(
-            "Times, energies and memory are those of one iteration: a forward pass, or a forward "
-            "and a backward pass.",
-            *(
-                (
-                    "On a CPU the default grid is a small corner of the whole one; `--set "
-                    "batch=…`, `seq`, `head_dim`, `heads` widen it.",
-                )
-                if on_cpu
-                else ()
-            ),
-        ),
+        notes=tuple(notes),
     )
 
 
+def _iterations(point: Point, lists: Lists, device: torch.device) -> int:
+    """Iterations of a run: the user's number, or as many as the target of operations needs."""
+    target, limit = _TARGET_FLOPS[device.type], _MOST_ITERATIONS[device.type]
+    needed = round(target / flops(point.shape, point.causal, point.mode == "training"))
+    return lists.wholes("iterations", (max(1, min(needed, limit)),), 1, 10**6)[0]
+
+
 def _cell(
-    point: Point,
-    backends: Sequence[str],
-    lists: Lists,
-    target_flops: float,
-    most_iterations: int,
-    shared: Mapping[str, str],
+    point: Point, backends: Sequence[str], iterations: int, shared: Mapping[str, str]
 ) -> Cell:
     shape = point.shape
-    most = round(target_flops / flops(shape, point.causal, point.mode == "training"))
-    (iterations,) = lists.wholes("iterations", (max(1, min(most, most_iterations)),), 1, 10**6)[:1]
     common = {
         "mode": point.mode,
         "causal": str(point.causal).lower(),
@@ -188,9 +197,7 @@ def _cell(
 def _missing(
     backends: Sequence[str], point: Point, device: torch.device
 ) -> Iterator[tuple[str, str]]:
-    """(backend, reason) of each that torch lacks for this point; found out by trying, once a kind
-    of point.
-    """
+    """(backend, reason) of every backend that torch lacks for this point, by trying the backend."""
     import torch
 
     dtype = getattr(torch, _DTYPES[point.dtype])
@@ -204,14 +211,14 @@ def _missing(
 
 
 def _where(point: Point, reason: str) -> str:
-    """The part of the grid that a reason is about: what it names itself need not be said again."""
+    """The part of the grid that a reason applies to; empty if the reason names the part already."""
     return "" if "on a CPU" in reason and "backward" not in reason else point.mode
 
 
-def _absent(found: Sequence[tuple[str, str, str]], points: int) -> tuple[Absent, ...]:
-    """One entry a backend and reason."""
+def _absent(entries: Iterable[tuple[str, str, str]]) -> tuple[Absent, ...]:
+    """Entries (backend, reason, part of the grid), merged by backend and reason."""
     places: dict[tuple[str, str], list[str]] = {}
-    for backend, reason, where in found:
+    for backend, reason, where in entries:
         places.setdefault((backend, reason), []).append(where)
     return tuple(
         Absent(

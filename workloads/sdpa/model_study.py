@@ -29,10 +29,11 @@ LISTS = (
     "seed",
     "threads",
 )
+_SHARED = ("new_tokens", "seed", "threads")
 
 
 class Point(NamedTuple):
-    """One grid point; what both variants share."""
+    """One grid point: the settings common to both variants."""
 
     mode: str
     dtype: str
@@ -49,47 +50,69 @@ class Point(NamedTuple):
         )
 
 
+class Grid(NamedTuple):
+    """The lists of a study, by the user's settings over the defaults of the device."""
+
+    size_name: str
+    models: tuple[str, ...]
+    modes: tuple[str, ...]
+    padding: tuple[float, ...]
+    dtypes: tuple[str, ...]
+    batches: tuple[int, ...]
+    prompts: tuple[int, ...]
+
+    def points(self, absent: Iterable[str]) -> list[Point]:
+        models = [model for model in self.models if model not in absent]
+        return [
+            Point(*place)
+            for place in itertools.product(
+                self.modes, self.dtypes, models, self.padding, self.batches, self.prompts
+            )
+        ]
+
+    def settings(self) -> dict[str, Scalar]:
+        return {
+            "size": self.size_name,
+            "model": ",".join(self.models),
+            "mode": ",".join(self.modes),
+            "padding": ",".join(f"{part:g}" for part in self.padding),
+            "dtype": ",".join(self.dtypes),
+            "batch": ",".join(map(str, self.batches)),
+            "prompt": ",".join(map(str, self.prompts)),
+        }
+
+
+def _grid(lists: Lists, on_cpu: bool) -> Grid:
+    size_name = lists.choices("size", ("S" if on_cpu else "full",), tuple(SIZES))[0]
+    size = SIZES[size_name]
+    dtypes = ("fp32",) if on_cpu else ("fp16",)
+    return Grid(
+        size_name,
+        models=lists.choices("model", tuple(MODELS), tuple(MODELS)),
+        modes=lists.choices("mode", ("inference", "training"), ("inference", "training")),
+        padding=lists.shares("padding", (0.0, 0.5) if on_cpu else PADDING),
+        dtypes=lists.choices("dtype", dtypes, ("fp32", "bf16", "fp16")),
+        batches=lists.wholes("batch", (size.batch,), 1, 2**16),
+        prompts=lists.wholes("prompt", (size.prompt,), 4, 2**20),
+    )
+
+
 def model_plan(device: str, settings: Mapping[str, str]) -> StudyPlan:
     """Cells, absent models and claims on this device. Raises BadInput."""
     require_torch()
     library()
-    on_cpu = torch_device(device).type == "cpu"
-    lists = Lists(settings, LISTS)
-    models = lists.choices("model", tuple(MODELS), tuple(MODELS))
-    modes = lists.choices("mode", ("inference", "training"), ("inference", "training"))
-    padding = lists.shares("padding", (0.0, 0.5) if on_cpu else PADDING)
-    dtypes = lists.choices("dtype", ("fp32",) if on_cpu else ("fp16",), ("fp32", "bf16", "fp16"))
-    name = lists.choices("size", ("S" if on_cpu else "full",), tuple(SIZES))[0]
-    size = SIZES[name]
-    batches, prompts = (
-        lists.wholes("batch", (size.batch,), 1, 2**16),
-        lists.wholes("prompt", (size.prompt,), 4, 2**20),
-    )
-    shared = {key: settings[key] for key in ("new_tokens", "seed", "threads") if key in settings}
-    absent = {model: why for model in models if (why := missing(model))}
-    grid = itertools.product(
-        modes, dtypes, (model for model in models if model not in absent), padding, batches, prompts
-    )
-    points = [Point(*place) for place in grid]
-    cells = [_cell(point, name, size, shared) for point in points]
-    asked: dict[str, Scalar] = {
-        "size": name,
-        "model": ",".join(models),
-        "mode": ",".join(modes),
-        "padding": ",".join(f"{part:g}" for part in padding),
-    }
+    grid = _grid(Lists(settings, LISTS), on_cpu=torch_device(device).type == "cpu")
+    size = SIZES[grid.size_name]
+    shared = {key: settings[key] for key in _SHARED if key in settings}
+    absent = {model: why for model in grid.models if (why := missing(model))}
+    points = grid.points(absent)
+    cells = [_cell(point, grid.size_name, size, shared) for point in points]
     return StudyPlan(
         name="model",
         title="sdpa in decoders",
         about="Whole decoders with random weights: eager attention against torch's fused kernels "
         "(transformers' sdpa).",
-        settings=asked
-        | {
-            "dtype": ",".join(dtypes),
-            "batch": ",".join(map(str, batches)),
-            "prompt": ",".join(map(str, prompts)),
-            **shared,
-        },
+        settings={**grid.settings(), **shared},
         cells=tuple(cells),
         axes=Axes(x="padding", y="model", panels=("mode", "dtype")),
         absent=tuple(
@@ -102,12 +125,12 @@ def model_plan(device: str, settings: Mapping[str, str]) -> StudyPlan:
             for model, why in absent.items()
         ),
         claims=_claims(points, cells),
-        notes=_notes(name, models, size, shared),
+        notes=_notes(grid, size, shared),
     )
 
 
 def missing(model: str) -> str:
-    """Why transformers has no sdpa attention for a model; "" where it has."""
+    """Why transformers has no sdpa attention for a model; empty if transformers has it."""
     transformers = library()
     kinds = {
         "gpt2": transformers.GPT2LMHeadModel,
@@ -117,22 +140,26 @@ def missing(model: str) -> str:
         "gpt_neox": transformers.GPTNeoXForCausalLM,
     }
     kind = MODELS[model].kind
-    return (
-        ""
-        if getattr(kinds[kind], "_supports_sdpa", False)
-        else f"transformers {transformers.__version__} has no sdpa attention for {kind}"
-    )
+    if getattr(kinds[kind], "_supports_sdpa", False):
+        return ""
+    return f"transformers {transformers.__version__} has no sdpa attention for {kind}"
 
 
 def _cell(point: Point, size_name: str, size: Size, shared: Mapping[str, str]) -> Cell:
     common = {
-        "model": point.model, "mode": point.mode, "dtype": point.dtype, "padding": f"{point.padding:g}", "batch": str(point.batch),
-        "prompt": str(point.prompt), **shared,
-    }  # fmt: skip
-    told = point.prompt - min(round(point.padding * point.prompt), point.prompt - 2)
-    amount = point.batch * (
-        told if point.mode == "training" else int(shared.get("new_tokens", size.new_tokens))
-    )
+        "model": point.model,
+        "mode": point.mode,
+        "dtype": point.dtype,
+        "padding": f"{point.padding:g}",
+        "batch": str(point.batch),
+        "prompt": str(point.prompt),
+        **shared,
+    }
+    # Tokens of a row: those trained on, without padding, or those generated
+    if point.mode == "training":
+        tokens = point.prompt - min(round(point.padding * point.prompt), point.prompt - 2)
+    else:
+        tokens = int(shared.get("new_tokens", size.new_tokens))
     return Cell(
         key=point.key,
         at=dict(point._asdict()),
@@ -142,13 +169,11 @@ def _cell(point: Point, size_name: str, size: Size, shared: Mapping[str, str]) -
             Variant(name=attention, settings={"attention": attention, **common})
             for attention in ("eager", "sdpa")
         ),
-        step_amount=float(amount),
+        step_amount=float(point.batch * tokens),
     )
 
 
-def _notes(
-    name: str, models: Sequence[str], size: Size, shared: Mapping[str, str]
-) -> tuple[str, ...]:
+def _notes(grid: Grid, size: Size, shared: Mapping[str, str]) -> tuple[str, ...]:
     step = (
         f"A step is one greedy generation of {shared.get('new_tokens', size.new_tokens)} tokens, "
         "or one forward and backward pass; all rows are padded alike."
@@ -156,16 +181,16 @@ def _notes(
     if size.layers is None:
         return (step,)
     cut = []
-    for model in models:
-        whole, shape = MODELS[model], shape_of(model, size)
+    for model in grid.models:
+        published, shape = MODELS[model], shape_of(model, size)
         cut.append(
-            f"{model} {shape.layers} of {whole.layers} layers, {shape.heads} of {whole.heads} "
-            f"heads of {shape.head_dim}"
+            f"{model} {shape.layers} of {published.layers} layers, {shape.heads} of "
+            f"{published.heads} heads of {shape.head_dim}"
         )
     return (
         step,
-        f"Size {name}: not the published models but smaller ones of their family, head dim and "
-        f"positions as published: {'; '.join(cut)}.",
+        f"Size {grid.size_name}: not the published models but smaller ones of their family, head "
+        f"dim and positions as published: {'; '.join(cut)}.",
     )
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 
 class Shape(NamedTuple):
-    """Q, K, V and the output are [batch, heads, seq, head_dim]; the scores that eager attention
-    writes out are [batch, heads, seq, seq].
+    """Q, K, V and the output are [batch, heads, seq, head_dim]; the scores written by eager
+    attention are [batch, heads, seq, seq].
     """
 
     batch: int
@@ -17,7 +17,7 @@ class Shape(NamedTuple):
 
     @property
     def vector(self) -> int:
-        """Elements of Q (and of K, V, output, each gradient)."""
+        """Elements of Q, and likewise of K, V, the output and a gradient."""
         return self.batch * self.heads * self.seq * self.head_dim
 
     @property
@@ -36,11 +36,11 @@ SIZES = {
 
 
 def flops(shape: Shape, causal: bool, training: bool) -> float:
-    """Of one iteration. Forward: two products of 2BHN²d (Q·Kᵀ and P·V), of which a causal mask
-    needs half; backward five such products, 2.5 forwards.
+    """Operations of one iteration. Forward: two products of 2BHN²d (Q·Kᵀ and P·V), halved by a
+    causal mask; backward: five products of the same size, 2.5 forwards.
 
-    Softmax is left out, and so are the masked half where an implementation computes it and the
-    recomputation in a fused backward: cost, not work. Source: Dao, FlashAttention-2,
+    Not counted, being cost rather than work: softmax, the masked half if an implementation computes
+    the masked half, and the recomputation in a fused backward pass. Source: Dao, FlashAttention-2,
     arXiv:2307.08691, section 4.1.
     """
     forward = 4.0 * shape.scores * shape.head_dim * (0.5 if causal else 1.0)
@@ -54,16 +54,17 @@ def moved_bytes(shape: Shape, training: bool, element_bytes: int) -> float:
     return float(shape.vector) * element_bytes * (12 if training else 4)
 
 
-def memory(shape: Shape, training: bool, backend: str, element_bytes: int) -> float:
-    """Bytes needed at the peak: eager and math keep N x N scores, the others tiles of them.
+# Matrices of N x N in memory at once, as counted by torch's allocator, (forward, training): scores
+# and probabilities, and in a backward pass the gradient of either. math on a CPU stores the
+# matrices in fp32 at least, with a third of a further matrix
+_MATRICES = {"eager": (2.05, 3.1), "math": (2.45, 3.2)}
 
-    Held at once, as torch's allocator counts them: scores and probabilities, in a backward pass the
-    gradient of one of them too. math on a CPU holds them in fp32 at least, with a third of one
-    more.
-    """
-    held = {"eager": (2.05, 3.1), "math": (2.45, 3.2)}.get(backend, (0.0, 0.0))[training]
+
+def memory(shape: Shape, training: bool, backend: str, element_bytes: int) -> float:
+    """Bytes at the peak. Only eager and math store N x N scores; the fused backends need tiles."""
+    matrices = _MATRICES.get(backend, (0.0, 0.0))[training]
     wide = max(element_bytes, 4) if backend == "math" else element_bytes
     return 1.1 * (
-        wide * held * (shape.scores + shape.seq**2)
+        wide * matrices * (shape.scores + shape.seq**2)
         + element_bytes * shape.vector * (12 if training else 5)
     )

@@ -13,10 +13,7 @@ from energybench.errors import NotHere
 from energybench.model import Memory, StudyPlan, Verification, Work
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import (
-    Scalar,
-    Settings,
     affinity,
-    check_size,
     fingerprint,
     normals,
     require_memory,
@@ -37,11 +34,13 @@ from energybench_workloads.sdpa.backends import (
 from energybench_workloads.sdpa.kernel_study import kernel_plan
 from energybench_workloads.sdpa.model_study import model_plan
 from energybench_workloads.sdpa.shape import SIZES, Shape, flops, memory, moved_bytes
+from energybench_workloads.settings import Scalar, Settings, check_size
 
 if TYPE_CHECKING:
     import torch
 
-VERSION = 1  # of the problem: raise it when the same settings no longer give the same inputs
+# Of the problem: raise the version when the same settings no longer give the same inputs
+VERSION = 1
 DTYPES = {"fp32": ("float32", 4), "bf16": ("bfloat16", 2), "fp16": ("float16", 2)}
 SETTINGS = (
     "backend",
@@ -63,17 +62,16 @@ SETTINGS = (
 def problem_inputs(
     shape: Shape, count: int, seed: int, dtype: str
 ) -> tuple[tuple[torch.Tensor, ...], str]:
-    """Q, K, V (and the output's gradient) on the CPU, and the digest of the random numbers; kept,
-    for variants of one cell share them. Not to be written to.
+    """Q, K, V (and the output's gradient) on the CPU, and the digest of the random numbers. Cached,
+    because the variants of a cell share the same inputs: never write to the tensors.
     """
     import torch
 
     digest = hashlib.sha256()
     extents = (shape.batch, shape.heads, shape.seq, shape.head_dim)
-    made = (torch.from_numpy(normals(seed, 1 + k, shape.vector, digest)) for k in range(count))
-    return tuple(
-        values.to(getattr(torch, dtype)).reshape(extents) for values in made
-    ), digest.hexdigest()
+    drawn = (torch.from_numpy(normals(seed, 1 + k, shape.vector, digest)) for k in range(count))
+    tensors = tuple(values.to(getattr(torch, dtype)).reshape(extents) for values in drawn)
+    return tensors, digest.hexdigest()
 
 
 class Sdpa:
@@ -94,15 +92,12 @@ class Sdpa:
 
     def __init__(self) -> None:
         self._read("smoke", {})
-        self._inputs: tuple[
-            torch.Tensor, ...
-        ] = ()  # Q, K, V, and in training the output's gradient; on the CPU
-        self._results: dict[
-            str, torch.Tensor
-        ] = {}  # "output", and in training "dQ", "dK", "dV"; on the CPU
-        self._attend: Attention | None = (
-            None  # where it is made in set-up: FlexAttention, and where inputs are resident
-        )
+        # Q, K, V, and in training the output's gradient; on the CPU, unless inputs are resident
+        self._inputs: tuple[torch.Tensor, ...] = ()
+        # "output", and in training "dQ", "dK", "dV"
+        self._results: dict[str, torch.Tensor] = {}
+        # Made in set-up for FlexAttention and for resident inputs, otherwise by every run
+        self._attend: Attention | None = None
         self._fingerprint = ""
 
     def _read(self, size: str, settings: Mapping[str, str]) -> None:
@@ -128,6 +123,7 @@ class Sdpa:
         require_torch()
         import torch
 
+        # The device: whether it has the backend, and enough memory
         self._device = torch_device(device)
         self._threads = use_threads(self._threads)
         dtype_name, element = DTYPES[self._dtype]
@@ -136,12 +132,12 @@ class Sdpa:
             self._backend, self._causal, training, self._shape.head_dim, dtype, self._device
         )
         needed = memory(self._shape, training, self._backend, element)
-        host = (
-            needed
-            if self._device.type == "cpu"
-            else memory(self._shape, training, "flash", element)
-        )
+        host = needed
+        if self._device.type != "cpu":
+            host = memory(self._shape, training, "flash", element)  # inputs and results alone
         require_memory(self.name, size, self._device, host, needed)
+
+        # The inputs
         tensors, digest = problem_inputs(self._shape, 4 if training else 3, self._seed, dtype_name)
         self._inputs, self._results, self._attend = tensors, {}, None
         with fits(f"{self.name} --size {size}"):
@@ -149,6 +145,8 @@ class Sdpa:
                 self._inputs = tuple(tensor.to(self._device) for tensor in tensors)
             if self._resident or self._backend == "flex":
                 self._prepare(region, dtype)
+
+        # The identity of the problem
         problem = {
             "workload": self.name,
             "version": VERSION,
@@ -156,13 +154,16 @@ class Sdpa:
             "iterations": self._iterations,
             "resident": self._resident,
             "seed": self._seed,
+            "causal": self._causal,
+            "mode": self._mode,
+            "dtype": self._dtype,
         }
-        self._fingerprint = fingerprint(
-            {**problem, "causal": self._causal, "mode": self._mode, "dtype": self._dtype}, digest
-        )
+        self._fingerprint = fingerprint(problem, digest)
 
     def _prepare(self, region: RegionFactory, dtype: torch.dtype) -> None:
-        """Eager's mask, or FlexAttention compiled. Raises NotHere where that cannot be."""
+        """Make eager's mask, or compile FlexAttention. Raises NotHere if FlexAttention does not
+        compile for this shape.
+        """
         self._attend = attention(self._backend, self._causal, self._shape.seq, dtype, self._device)
         if self._backend != "flex":
             return
@@ -170,46 +171,39 @@ class Sdpa:
             with region("compile"):
                 self._iterate(self._attend, [tensor.to(self._device) for tensor in self._inputs], 1)
         except (NotImplementedError, RuntimeError) as error:
-            what = (
-                "FlexAttention does not compile for this shape: "
-                f"{(str(error).strip().splitlines() or [''])[0][:200]}"
-            )
+            reason = (str(error).strip().splitlines() or [""])[0][:200]
+            what = f"FlexAttention does not compile for this shape: {reason}"
             raise NotHere("--set backend=flex", what, "another backend") from error
 
     def plan(self, study: str, device: str, settings: Mapping[str, str]) -> StudyPlan:
         return {"kernel": kernel_plan, "model": model_plan}[study](device, settings)
 
     def memory(self) -> Memory:
-        """Of one iteration beside its inputs, with eager's mask made before."""
+        """Memory of one iteration beside its inputs, with eager's mask made before."""
         inputs = tuple(tensor.to(self._device) for tensor in self._inputs)
         attend = self._attend or attention(
             self._backend, self._causal, self._shape.seq, inputs[0].dtype, self._device
         )
-        held = sum(tensor.nbytes for tensor in inputs)
+        input_bytes = sum(tensor.nbytes for tensor in inputs)
         with allowed(self._backend, self._device), fits(self.name):
-            return counted(lambda: self._iterate(attend, inputs, 1), held, self._device)
+            return counted(lambda: self._iterate(attend, inputs, 1), input_bytes, self._device)
 
     def settings(self) -> Mapping[str, Scalar]:
-        choices = {
+        return {
             "backend": self._backend,
             "causal": self._causal,
             "mode": self._mode,
             "dtype": self._dtype,
-        }
-        return {
-            **choices,
             **self._shape._asdict(),
             "iterations": self._iterations,
             "resident": self._resident,
             "seed": self._seed,
-            **self._placed(),
+            # The distribution belongs to the record: power depends on the values of the inputs too
+            # (an A100's by tens of percent)
+            "inputs": "standard normal",
+            "threads": self._threads,
+            "affinity": affinity(),
         }
-
-    def _placed(self) -> dict[str, Scalar]:
-        """Power depends on the values of the inputs too (an A100's by tens of percent): what they
-        are belongs to the record.
-        """
-        return {"inputs": "standard normal", "threads": self._threads, "affinity": affinity()}
 
     def run(self, region: RegionFactory) -> Work:
         if not self._inputs:
@@ -246,7 +240,7 @@ class Sdpa:
     ) -> dict[str, torch.Tensor]:
         """The last iteration's results.
 
-        Gradients are returned afresh by every iteration, so none adds to the one before.
+        Every iteration returns new gradients: gradients never add up over iterations.
         """
         import torch
 
@@ -255,11 +249,11 @@ class Sdpa:
                 for _ in range(iterations):
                     output = attend(*inputs)
             return {"output": output}
-        *qkv, given = inputs
+        *qkv, back = inputs
         leaves = [tensor.detach().requires_grad_() for tensor in qkv]
         for _ in range(iterations):
             output = attend(*leaves)
-            gradients = torch.autograd.grad(output, leaves, given)
+            gradients = torch.autograd.grad(output, leaves, back)
         return {"output": output.detach(), **dict(zip(("dQ", "dK", "dV"), gradients, strict=True))}
 
     def verify(self) -> Sequence[Verification]:

@@ -1,5 +1,5 @@
-"""Runs that were interleaved, as pairs: what drifts for both (temperature, other load, the clock)
-leaves the ratio of a pair alone. Pure.
+"""Interleaved runs as pairs: drifts that both runs share (temperature, other load, the clock) leave
+the ratio of a pair unchanged. Pure.
 """
 
 from __future__ import annotations
@@ -14,28 +14,30 @@ from energybench.model import Measurement, Repeat
 
 
 def paired(baseline: Measurement, candidate: Measurement) -> tuple[tuple[Repeat, Repeat], ...]:
-    """The repeats of each block that both have, in the order of blocks; empty where they are not
-    pairs (another session, under two blocks).
+    """The repeats of each block that both runs have, in the order of the blocks.
+
+    Empty if the two runs are not pairs: another session, or fewer than two common blocks.
     """
-    if (
-        baseline.session is None
-        or baseline.session != candidate.session
-        or baseline.id == candidate.id
-    ):
+    if baseline.session is None or baseline.session != candidate.session:
         return ()
-    sides = [
-        {repeat.block: repeat for repeat in side.repeats if repeat.block is not None}
-        for side in (baseline, candidate)
-    ]
-    blocks = sorted(block for block in sides[0].keys() & sides[1].keys() if block is not None)
-    return tuple((sides[0][block], sides[1][block]) for block in blocks) if len(blocks) > 1 else ()
+    if baseline.id == candidate.id:
+        return ()
+    left, right = _by_block(baseline), _by_block(candidate)
+    blocks = sorted(left.keys() & right.keys())
+    if len(blocks) < 2:
+        return ()
+    return tuple((left[block], right[block]) for block in blocks)
+
+
+def _by_block(side: Measurement) -> dict[int, Repeat]:
+    return {repeat.block: repeat for repeat in side.repeats if repeat.block is not None}
 
 
 def paired_log(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
-    """Scatter of the mean of ln(a/b) over pairs: s/√n with n − 1 degrees of freedom (the paired
-    t-test, Student 1908, on logarithms).
+    """Scatter of the mean of ln(a/b) over pairs: s/√n with n − 1 degrees of freedom.
 
-    None below two pairs, or where a value is not positive.
+    The paired t-test (Student 1908) on logarithms. None for fewer than two pairs, or if a value is
+    not positive.
     """
     if len(a) < 2 or min(*a, *b) <= 0:
         return None
@@ -45,16 +47,19 @@ def paired_log(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
 
 
 def half_width(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Half-width of the 95 % interval of ln(a/b), which is the ratio's relative one; None where
-    there is none yet.
+    """Half-width of the 95 % interval of ln(a/b), which is the relative half-width of the ratio.
+
+    None if there is no interval yet.
     """
-    found = paired_log(a, b)
-    return student_quantile(len(a) - 1) * found.u if found is not None else None
+    scatter = paired_log(a, b)
+    return student_quantile(len(a) - 1) * scatter.u if scatter is not None else None
 
 
 def wants_more(sides: Sequence[Sequence[float]], target_rel: float, most: int) -> bool:
-    """The stopping rule on pairs: at least MIN_REPEATS blocks, then until the ratio of every side
-    to the first is within the target, at most `most`.
+    """Whether the stopping rule on pairs asks for another block.
+
+    At least MIN_REPEATS blocks, then blocks until the ratio of each side to the first side is
+    within the target, and never more than `most`.
     """
     n = min(len(side) for side in sides)
     if n < min(MIN_REPEATS, most):

@@ -1,7 +1,4 @@
-"""What the runs of a cell amount to: each per step, and the ratios of those that may be compared.
-
-Pure.
-"""
+"""Results of the cells of a study: each run for one step, and ratios of comparable runs. Pure."""
 
 from __future__ import annotations
 
@@ -13,43 +10,70 @@ from energybench.analysis.comparison.compare import compare, speedup
 from energybench.analysis.comparison.pairs import paired
 from energybench.analysis.uncertainty.effects import scale
 from energybench.errors import Refused
-from energybench.model import Cell, Estimate, Measurement, Memory, StudyRatio, StudyRun
+from energybench.model import (
+    ENERGY_RATIO,
+    Cell,
+    DoubtCode,
+    Estimate,
+    Measurement,
+    Memory,
+    State,
+    StudyRatio,
+    StudyRun,
+)
 
 
 def run_of(cell: Cell, variant: str, measured: Measurement, memory: Memory | None) -> StudyRun:
-    """One variant's measurement, per step.
+    """The measurement of one variant, for one step.
 
-    A failed check or a failure in a later repeat is its state: it enters no ratio.
+    A failed check, or a failure in a later repeat, is the state of the run; such a run has no
+    ratio.
     """
     factor = cell.step_amount / measured.work.amount if measured.work is not None else 1.0
-    failed = measured.failed_checks
-    broken = next((doubt.message for doubt in measured.doubts if doubt.code == "work-failed"), None)
-    cut = next((doubt.message for doubt in measured.doubts if doubt.code == "interrupted"), None)
-    made = StudyRun(
+    energy_j = None
+    if measured.energy_j is not None:
+        energy_j = _without_effects(scale(measured.energy_j, factor))
+    state, why = _state(measured)
+    return StudyRun(
         variant=variant,
-        state="check-failed" if failed else "failed" if broken else "cut" if cut else "measured",
-        why=f"check failed: {', '.join(failed)}" if failed else broken or cut or "",
+        state=state,
+        why=why,
         run=measured.id,
-        time_s=_bare(scale(measured.time_s, factor)),
-        energy_j=_bare(scale(measured.energy_j, factor)) if measured.energy_j is not None else None,
+        time_s=_without_effects(scale(measured.time_s, factor)),
+        energy_j=energy_j,
         quality=measured.quality,
         memory=memory,
+        flops_per_s=_flop_rate(measured),
         verification=measured.verification,
         figures=measured.record.figures if measured.record is not None else {},
         repeats=len(measured.repeats),
     )
-    return msgspec.structs.replace(made, flops_per_s=_rate(measured))
 
 
-def _bare(estimate: Estimate) -> Estimate:
-    """Without its effects, which the run directory keeps: an index of a thousand cells is to stay
-    readable.
+def _state(measured: Measurement) -> tuple[State, str]:
+    """The state of a run, and the reason for it."""
+    if measured.failed_checks:
+        return "check-failed", f"check failed: {', '.join(measured.failed_checks)}"
+    states: tuple[tuple[DoubtCode, State], ...] = (
+        ("work-failed", "failed"),
+        ("interrupted", "cut"),
+    )
+    for code, state in states:
+        for doubt in measured.doubts:
+            if doubt.code == code:
+                return state, doubt.message
+    return "measured", ""
+
+
+def _without_effects(estimate: Estimate) -> Estimate:
+    """The estimate without its effects, which the run directory holds: the index of a thousand
+    cells stays readable.
     """
     return msgspec.structs.replace(estimate, effects=())
 
 
-def _rate(measured: Measurement) -> Estimate | None:
-    """The work's own flops over its time."""
+def _flop_rate(measured: Measurement) -> Estimate | None:
+    """The operations of the work over its time."""
     flops = measured.work.flops if measured.work is not None else None
     time_s = measured.time_s
     if not flops or time_s.low <= 0:
@@ -58,46 +82,49 @@ def _rate(measured: Measurement) -> Estimate | None:
 
 
 def ratios_of(runs: Sequence[StudyRun], measured: dict[str, Measurement]) -> tuple[StudyRatio, ...]:
-    """Every measured variant against the first; none where the first was not measured."""
+    """The ratio of each measured variant to the first; none if the first was not measured."""
+    usable = ("measured", "cut")
     first = runs[0]
-    if first.state not in ("measured", "cut"):
+    if first.state not in usable:
         return ()
-    found = [_ratio(first, run, measured) for run in runs[1:] if run.state in ("measured", "cut")]
-    return tuple(ratio for ratio in found if ratio is not None)
+    ratios = [_ratio(first, run, measured) for run in runs[1:] if run.state in usable]
+    return tuple(ratio for ratio in ratios if ratio is not None)
 
 
 def _ratio(first: StudyRun, other: StudyRun, measured: dict[str, Measurement]) -> StudyRatio | None:
+    """None if the two did different work, have different boundaries, or failed a check."""
     sides = measured[first.variant], measured[other.variant]
-    memories = (first.memory, other.memory)
+    energy_ratio: Estimate | None = None
     try:
-        made = compare(*sides)
-        times, energies, title = made.speedup, made.energy_ratio, made.title
+        comparison = compare(*sides)
+        times, energy_ratio, title = (
+            comparison.speedup,
+            comparison.energy_ratio,
+            comparison.title,
+        )
     except Refused:
         if sides[0].energy_j is not None and sides[1].energy_j is not None:
-            return None  # not the same work, boundary or check: no ratio at all
-        times, energies, title = speedup(*sides), None, "energy ratio"
-    both = None not in memories
+            return None
+        times, title = speedup(*sides), ENERGY_RATIO
+    peak = extra = None
+    if first.memory is not None and other.memory is not None:
+        peak = quotient(first.memory.peak_bytes, other.memory.peak_bytes)
+        extra = quotient(first.memory.extra_bytes, other.memory.extra_bytes)
     return StudyRatio(
         variant=other.variant,
         speedup=times,
-        energy_ratio=energies,
+        energy_ratio=energy_ratio,
         energy_title=title,
-        memory_ratio=quotient(*(memory.peak_bytes for memory in memories if memory is not None))
-        if both
-        else None,
-        extra_memory_ratio=quotient(
-            *(memory.extra_bytes for memory in memories if memory is not None)
-        )
-        if both
-        else None,
+        memory_ratio=peak,
+        extra_memory_ratio=extra,
         paired=len(paired(*sides)) or None,
     )
 
 
 def quotient(above: Estimate, below: Estimate) -> Estimate | None:
-    """Of two counted quantities: the interval is the range.
+    """The quotient of two counted quantities; its interval is the range of the quotient.
 
-    None where nothing was counted below.
+    None if the lower quantity may be 0.
     """
     if below.low <= 0:
         return None

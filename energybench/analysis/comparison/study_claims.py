@@ -1,9 +1,9 @@
-"""Published claims beside what was measured: each with the cell that decides it, its interval, and
-why. Pure.
+"""Published claims beside the measurements of a study: the deciding cell, its interval, the reason.
 
-A cell agrees where its interval lies within the claimed range, or meets it and is narrower than ±10
-%: a wide one that only reaches into the range tells nothing, and where all are so wide nothing was
-tested. "every" asks that all cells agree, "any" that one does.
+A cell agrees with a claim if its interval lies within the claimed range, or if the interval meets
+the range and is narrower than ±10 %. A wide interval that only reaches into the range decides
+nothing; if all intervals are so wide, the claim was not tested. The rule "every" asks that all
+cells agree, the rule "any" that one cell does. Pure.
 """
 
 from __future__ import annotations
@@ -12,15 +12,25 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from energybench.analysis.uncertainty.effects import propagate
-from energybench.model import Estimate, Expectation, Host, Published, StudyCell, Tested
+from energybench.model import (
+    ENERGY_RATIO,
+    Estimate,
+    Expectation,
+    Held,
+    Host,
+    Published,
+    StudyCell,
+    Tested,
+)
 from energybench.units import show, show_value
 
-# relative half-width up to which an interval that meets a range, but does not lie in it, counts as
-# agreement
+# Relative half-width up to which an interval that meets a range without lying in it agrees.
 _NARROW = 0.1
 
 
-class _Seen(NamedTuple):
+class _Measured(NamedTuple):
+    """An expectation of a claim, with the measured value."""
+
     expected: Expectation
     value: Estimate
 
@@ -32,142 +42,153 @@ class _Seen(NamedTuple):
     @property
     def agrees(self) -> bool:
         low, high = self.expected.low, self.expected.high
-        inside = (low is None or self.value.low >= low) and (
-            high is None or self.value.high <= high
-        )
-        return inside or (self.meets and self.value.half_width <= _NARROW * self.value.value)
+        above = low is None or self.value.low >= low
+        below = high is None or self.value.high <= high
+        narrow = self.value.half_width <= _NARROW * self.value.value
+        return (above and below) or (self.meets and narrow)
 
     @property
-    def off(self) -> float:
-        """How far outside the range the value lies, as a ratio; below 1 inside it, the smaller the
-        more clearly.
+    def distance(self) -> float:
+        """How far outside the range the value lies, as a ratio.
+
+        Below 1 inside the range, and the smaller the further inside.
         """
         low, high = self.expected.low, self.expected.high
-        return max(
-            low / self.value.value if low is not None else 0.0,
-            self.value.value / high if high else 0.0,
-        )
+        below = low / self.value.value if low is not None else 0.0
+        above = self.value.value / high if high else 0.0
+        return max(below, above)
 
 
 def against_claims(
     claims: Sequence[Published], cells: Sequence[StudyCell], host: Host, device: str
 ) -> tuple[Tested, ...]:
-    """Every claim, in the order given."""
-    found = {cell.cell.key: cell for cell in cells}
-    where = (
-        host.cpu
-        if device == "cpu"
-        else ", ".join(dict.fromkeys(gpu.name for gpu in host.gpus if gpu.used and gpu.name))
-    )
-    return tuple(_tested(claim, found, where or device) for claim in claims)
+    """Each claim beside the study, in the given order."""
+    by_key = {cell.cell.key: cell for cell in cells}
+    return tuple(_tested(claim, by_key, _machine(host, device)) for claim in claims)
 
 
-def _tested(claim: Published, cells: Mapping[str, StudyCell], where: str) -> Tested:
-    if claim.only_on is not None and claim.only_on not in where:
-        return Tested(
-            claim=claim,
-            held="not testable here",
-            why=f"a figure of {claim.published_on}; this is {where}",
-        )
-    seen = [
-        _Seen(expected, value)
+def _machine(host: Host, device: str) -> str:
+    """Name of the processor or of the boards that did the work."""
+    boards = dict.fromkeys(gpu.name for gpu in host.gpus if gpu.used and gpu.name)
+    name = host.cpu if device == "cpu" else ", ".join(boards)
+    return name or device
+
+
+def _tested(claim: Published, cells: Mapping[str, StudyCell], machine: str) -> Tested:
+    if claim.only_on is not None and claim.only_on not in machine:
+        return _not_testable(claim, f"a figure of {claim.published_on}; this is {machine}")
+    measured = [
+        _Measured(expected, value)
         for expected in claim.expects
         if (value := _value(expected, cells)) is not None and value.value > 0
     ]
-    if not seen:
-        why = (
-            "no cell of this study has it measured"
-            if claim.expects
-            else "this study's grid holds no such cell"
-        )
-        return Tested(claim=claim, held="not testable here", why=why)
-    agree = [one for one in seen if one.agrees]
-    vague = not agree and all(one.meets for one in seen)
-    held = len(agree) == len(seen) if claim.rule == "every" else bool(agree)
-    deciding = (
-        max(seen, key=lambda one: one.off)
-        if claim.rule == "every"
-        else min(agree or seen, key=lambda one: one.off)
-    )
+    if not measured and claim.expects:
+        return _not_testable(claim, "no cell of this study has it measured")
+    if not measured:
+        return _not_testable(claim, "this study's grid holds no such cell")
+    agreeing = [one for one in measured if one.agrees]
+    vague = not agreeing and all(one.meets for one in measured)
+    every = claim.rule == "every"
+    confirmed = len(agreeing) == len(measured) if every else bool(agreeing)
+    if every:
+        deciding = max(measured, key=lambda one: one.distance)
+    else:
+        deciding = min(agreeing or measured, key=lambda one: one.distance)
+    why = _why(claim, measured, len(agreeing), machine)
+    held: Held = "not testable here" if vague else "not confirmed"
     return Tested(
         claim=claim,
-        held="confirmed" if held else "not testable here" if vague else "not confirmed",
-        why=("every interval is too wide to tell: " if vague else "")
-        + _why(claim, seen, len(agree), where),
+        held="confirmed" if confirmed else held,
+        why=f"every interval is too wide to tell: {why}" if vague else why,
         measured=deciding.value,
         cell=f"{deciding.expected.cell}, {deciding.expected.variant}",
-        agree=len(agree),
-        tested=len(seen),
+        agree=len(agreeing),
+        tested=len(measured),
     )
 
 
-def _why(claim: Published, seen: Sequence[_Seen], agree: int, where: str) -> str:
-    values = sorted((one.value for one in seen), key=lambda value: value.value)
-    unit = "s" if seen[0].expected.quantity == "time_s" else ""
-    span = (
-        f"{show(values[0], unit)} to {show(values[-1], unit)}"
-        if len(values) > 1
-        else show(values[0], unit)
+def _not_testable(claim: Published, why: str) -> Tested:
+    return Tested(claim=claim, held="not testable here", why=why)
+
+
+# ---------------------------------------------------------------- reasons in words
+
+
+def _why(claim: Published, measured: Sequence[_Measured], agreeing: int, machine: str) -> str:
+    """'3 of 4 intervals within 2 to 3 (all must be); measured 1.9 to 2.8; published on …'"""
+    ranges = {_range(one.expected) for one in measured}
+    within = ranges.pop() if len(ranges) == 1 else "the claimed range of each"
+    rule = "all must be" if claim.rule == "every" else "one is enough"
+    vague = sum(one.meets and not one.agrees for one in measured)
+    if vague:
+        rule += f"; {vague} too wide to tell"
+    elsewhere = ""
+    if claim.published_on not in machine:
+        elsewhere = f"; published on {claim.published_on}, measured on {machine}"
+    return (
+        f"{agreeing} of {len(measured)} intervals within {within} ({rule}); measured "
+        f"{_span(measured)}{elsewhere}"
     )
-    asked = {_range(one.expected) for one in seen}
-    against = f"within {asked.pop()}" if len(asked) == 1 else "within what is claimed for each"
-    needs = "all must be" if claim.rule == "every" else "one is enough"
-    vague = sum(one.meets and not one.agrees for one in seen)
-    needs += f"; {vague} too wide to tell" if vague else ""
-    here = (
-        ""
-        if claim.published_on in where
-        else f"; published on {claim.published_on}, measured on {where}"
-    )
-    return f"{agree} of {len(seen)} intervals {against} ({needs}); measured {span}{here}"
+
+
+def _span(measured: Sequence[_Measured]) -> str:
+    """The smallest and the largest value, with their intervals."""
+    values = sorted((one.value for one in measured), key=lambda value: value.value)
+    unit = "s" if measured[0].expected.quantity == "time_s" else ""
+    if len(values) == 1:
+        return show(values[0], unit)
+    return f"{show(values[0], unit)} to {show(values[-1], unit)}"
 
 
 def _range(expected: Expectation) -> str:
-    if expected.low is None or expected.high is None:
-        return (
-            f"{_figure(expected.low, expected)} or more"
-            if expected.low is not None
-            else f"{_figure(expected.high, expected)} or less"
-        )
-    return f"{_figure(expected.low, expected)} to {_figure(expected.high, expected)}"
+    low, high = _figure(expected.low, expected), _figure(expected.high, expected)
+    if expected.low is None:
+        return f"{high} or less"
+    if expected.high is None:
+        return f"{low} or more"
+    return f"{low} to {high}"
 
 
 def _figure(limit: float | None, expected: Expectation) -> str:
+    if limit is None:
+        return ""
     return show_value(limit, "s") if expected.quantity == "time_s" else f"{limit:.4g}"
 
 
+# ---------------------------------------------------------------- measured values
+
+
 def _value(expected: Expectation, cells: Mapping[str, StudyCell]) -> Estimate | None:
-    """What was measured of it; None where it was not."""
+    """The measured value of an expectation; None if it was not measured."""
     value = _quantity(expected, expected.cell, cells)
     if value is None or expected.over is None:
         return value
     below = _quantity(expected, expected.over, cells)
-    return (
-        propagate(lambda x: x["a"] / x["b"], {"a": value, "b": below})
-        if below is not None and below.value > 0
-        else None
-    )
+    if below is None or below.value <= 0:
+        return None
+    return propagate(lambda x: x["a"] / x["b"], {"a": value, "b": below})
 
 
 def _quantity(expected: Expectation, key: str, cells: Mapping[str, StudyCell]) -> Estimate | None:
+    """The expected quantity in one cell; None if it was not measured there."""
     cell = cells.get(key)
     if cell is None:
         return None
     if expected.quantity == "time_s":
-        return next(
-            (
-                run.time_s
-                for run in cell.runs
-                if run.variant == expected.variant and run.state == "measured"
-            ),
-            None,
-        )
-    ratio = next((ratio for ratio in cell.ratios if ratio.variant == expected.variant), None)
-    if ratio is None or any(run.state == "cut" for run in cell.runs):
+        return _time_s(cell, expected.variant)
+    if any(run.state == "cut" for run in cell.runs):
         return None
-    value: Estimate | None = getattr(ratio, expected.quantity)
-    return (
-        None
-        if expected.quantity == "energy_ratio" and ratio.energy_title != "energy ratio"
-        else value
-    )
+    for ratio in cell.ratios:
+        if ratio.variant == expected.variant:
+            if expected.quantity == "energy_ratio" and ratio.energy_title != ENERGY_RATIO:
+                return None  # a ratio of assumed powers
+            value: Estimate | None = getattr(ratio, expected.quantity)
+            return value
+    return None
+
+
+def _time_s(cell: StudyCell, variant: str) -> Estimate | None:
+    for run in cell.runs:
+        if run.variant == variant and run.state == "measured":
+            return run.time_s
+    return None

@@ -1,8 +1,8 @@
-"""Which sensors make up a boundary, and which parts have none.
+"""The sensors and models behind the energy of a boundary.
 
-compute = every package + all memory + every accelerator present, used or idle. A part without a
-sensor is modelled with a stated range or missing with one; it is never 0. What contains another
-part (a module, the node, psys) is never added to it.
+compute = every CPU package + all memory + every accelerator of the node, used or idle. A part
+without a sensor is modelled within a stated range, or missing with a range; it is never 0. A sensor
+that contains other parts (a module, the node, psys) is never added to those parts.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from typing import NamedTuple
 from energybench.errors import BadInput
 from energybench.model import UNUSED, Boundary, BoundaryName, Channel, Host, Part, PartState
 
-# Where several collectors offer one part, the first is taken: the kernel's counters before a
-# vendor's view of them, a model last.
-PREFERENCE = ("rapl", "perf_rapl", "nvml", "pm_counters")
 CPU, MEMORY, GPU, MODULE, NODE, NODE_AC = (
     "cpu.package",
     "cpu.dram",
@@ -25,11 +22,15 @@ CPU, MEMORY, GPU, MODULE, NODE, NODE_AC = (
     "node.ac",
 )
 _GB = 1e9
+_UNKNOWN_MEMORY_GB = 1000  # upper limit for memory whose size is not known
+# Power readings of one device, the preferred one first.
 _POWER_RANK = ("power_instant", "power_usage", "power", "power_average")
+
+Ranges = Mapping[str, tuple[float, float, str]]  # low, high, source by name
 
 
 class Source(NamedTuple):
-    """A part with a sensor: the channel that counts, and the power channel it is checked against."""
+    """A part with a sensor: the counting channel, and the power channel that checks it."""
 
     part: Part
     channel: Channel
@@ -37,9 +38,9 @@ class Source(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A part without one.
+    """A part without a sensor.
 
-    `modelled`: the middle of its range is in the energy; else it is missing and only widens the
+    The energy contains the middle of the range of a modelled part. A missing part only widens the
     interval.
     """
 
@@ -49,7 +50,7 @@ class Model(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """What a boundary's energy is made of on this host."""
+    """All parts of a boundary on one host: parts with a sensor, and parts without."""
 
     name: BoundaryName
     sources: tuple[Source, ...]
@@ -61,9 +62,6 @@ class Cover(NamedTuple):
         return Boundary(name=self.name, parts=tuple(parts))
 
 
-Ranges = Mapping[str, tuple[float, float, str]]
-
-
 def cover(
     name: BoundaryName,
     channels: Sequence[Channel],
@@ -71,10 +69,11 @@ def cover(
     ranges: Ranges,
     mirrors: Iterable[str] = (),
 ) -> Cover:
-    """Choose the channels of a boundary. `ranges` as in data/priors.toml [parts]; `mirrors`: ids of
-    channels that repeat another.
+    """Choose the channels of a boundary.
 
-    Raises BadInput where a node meter is asked for and there is none.
+    ranges   ranges of parts without a sensor, as in data/priors.toml [parts]
+    mirrors  ids of channels that repeat another channel
+    Raises BadInput if a node boundary is asked for and no node meter works.
     """
     excluded = set(mirrors)
     usable = [channel for channel in channels if channel.counts and channel.id not in excluded]
@@ -86,160 +85,166 @@ def cover(
     sources = [_source(channel, channels) for channel in (*modules, *boards)]
     models = _missing_gpus(host, (*modules, *boards), ranges)
     if name == "compute":
-        packages = [] if CPU in inside else _pick(usable, CPU)
-        memory = [] if MEMORY in inside else _pick(usable, MEMORY)
-        sources = [_source(channel, channels) for channel in (*packages, *memory)] + sources
-        models = (
-            ([] if CPU in inside else _missing_packages(host, packages, ranges))
-            + ([] if MEMORY in inside else _memory(host, packages, memory, ranges))
-            + models
-        )
+        cpu_sources, cpu_models = _processors(usable, channels, host, ranges, inside)
+        sources, models = cpu_sources + sources, cpu_models + models
     return Cover(name, tuple(sources), tuple(models))
 
 
 def _node(name: BoundaryName, usable: Sequence[Channel], channels: Sequence[Channel]) -> Cover:
     wanted, other = (NODE_AC, NODE) if name == "node-ac" else (NODE, NODE_AC)
-    picked = _pick(usable, wanted)
-    if not picked:
-        there = "node-dc" if other == NODE else "node-ac"
-        instead = there if _pick(usable, other) else "compute"
+    meters = _pick(usable, wanted)
+    if not meters:
+        instead = "compute"
+        if _pick(usable, other):
+            instead = "node-dc" if other == NODE else "node-ac"
         raise BadInput(
             "--boundary",
             f"{name}: no node meter of that kind works here",
             f"see `energybench doctor`, or use --boundary {instead}",
         )
-    return Cover(name, tuple(_source(channel, channels) for channel in picked), ())
+    return Cover(name, tuple(_source(channel, channels) for channel in meters), ())
+
+
+def _processors(
+    usable: Sequence[Channel],
+    channels: Sequence[Channel],
+    host: Host,
+    ranges: Ranges,
+    inside: set[str],
+) -> tuple[list[Source], list[Model]]:
+    """CPU packages and memory.
+
+    inside  components that a module's sensor contains
+    """
+    packages = [] if CPU in inside else _pick(usable, CPU)
+    memory = [] if MEMORY in inside else _pick(usable, MEMORY)
+    models: list[Model] = []
+    if CPU not in inside:
+        models += _missing_packages(host, packages, ranges)
+    if MEMORY not in inside:
+        models += _modelled_memory(host, packages, memory, ranges)
+    return [_source(channel, channels) for channel in (*packages, *memory)], models
+
+
+# ---------------------------------------------------------------- parts with a sensor
 
 
 def _pick(usable: Sequence[Channel], component: str) -> list[Channel]:
-    """The channels of one component from the preferred collector; one a device, a counter before a
-    power reading.
+    """The channels of one component from the preferred collector: one for each device, a counter
+    before a power reading.
     """
-    found = [channel for channel in usable if channel.component == component]
-    if not found:
+    candidates = [channel for channel in usable if channel.component == component]
+    if not candidates:
         return []
-
-    def rank(channel: Channel) -> tuple[bool, int, str]:
-        known = (
-            PREFERENCE.index(channel.collector)
-            if channel.collector in PREFERENCE
-            else len(PREFERENCE)
-        )
-        return channel.quality == "estimated", known, channel.collector
-
-    best = min(rank(channel) for channel in found)
+    best = min(_preference(channel) for channel in candidates)
+    preferred = [channel for channel in candidates if _preference(channel) == best]
     devices: dict[str, Channel] = {}
-    for channel in sorted((channel for channel in found if rank(channel) == best), key=_kind_rank):
+    for channel in sorted(preferred, key=_kind_rank):
         devices.setdefault(channel.device, channel)
     return [devices[device] for device in sorted(devices)]
 
 
+def _preference(channel: Channel) -> tuple[bool, int, str]:
+    """Lowest first: a sensor before a model, then by rank."""
+    return channel.quality == "estimated", channel.rank, channel.collector
+
+
 def _kind_rank(channel: Channel) -> tuple[bool, int]:
+    """Lowest first: a counter, then the preferred power reading."""
     quantity = channel.quantity or channel.kind
-    return channel.kind != "counter", _POWER_RANK.index(
-        quantity
-    ) if quantity in _POWER_RANK else len(_POWER_RANK)
+    rank = _POWER_RANK.index(quantity) if quantity in _POWER_RANK else len(_POWER_RANK)
+    return channel.kind != "counter", rank
 
 
 def _source(channel: Channel, channels: Sequence[Channel]) -> Source:
-    same = [
+    """The channel of a part, and the power reading of the same device that checks a counter."""
+    device = (channel.collector, channel.device, channel.component)
+    readings = [
         other
         for other in channels
-        if other.kind == "power"
-        and (other.collector, other.device, other.component)
-        == (channel.collector, channel.device, channel.component)
+        if other.kind == "power" and (other.collector, other.device, other.component) == device
     ]
-    check = min(same, key=_kind_rank) if same and channel.kind == "counter" else None
+    check = None
+    if readings and channel.kind == "counter":
+        check = min(readings, key=_kind_rank)
     state: PartState = "modelled" if channel.quality == "estimated" else "measured"
-    return Source(
-        Part(component=channel.component, device=channel.device, state=state, used=channel.used),
-        channel,
-        check,
-    )
+    part = Part(component=channel.component, device=channel.device, state=state, used=channel.used)
+    return Source(part, channel, check)
+
+
+# ---------------------------------------------------------------- parts without a sensor
 
 
 def _missing_packages(host: Host, packages: Sequence[Channel], ranges: Ranges) -> list[Model]:
-    """Sockets that no package counter covers (dies count for their package)."""
-    covered = {device.split("-die-")[0] for device in (channel.device for channel in packages)}
-    if any(
-        channel.quality == "estimated" or channel.collector not in ("rapl", "perf_rapl")
-        for channel in packages
-    ):
-        return []
+    """Sockets that no counter covers. The counter of a die covers its socket."""
+    if any(not channel.socket for channel in packages):
+        return []  # a sensor or a model that covers all sockets together
+    covered = {channel.socket for channel in packages}
     sockets = host.sockets or 1
+    if len(covered) >= sockets:
+        return []
     low, high, source = ranges["package_w"]
-    wanted = [f"package-{i}" for i in range(sockets)]
-    absent = (
-        [device for device in wanted if device not in covered] if len(covered) < sockets else []
-    )
     return [
         Model(
             Part(component=CPU, device=device, state="missing", low_w=low, high_w=high),
             f"{CPU}:{device}@{host.name}",
             source,
         )
-        for device in absent
+        for device in (f"package-{i}" for i in range(sockets))
+        if device not in covered
     ]
 
 
-def _memory(
+def _modelled_memory(
     host: Host, packages: Sequence[Channel], memory: Sequence[Channel], ranges: Ranges
 ) -> list[Model]:
-    """Memory without a counter: modelled per GB installed, missing with the same range per GB of 1
-    TB where the size is not known.
+    """Memory without a counter: modelled for each installed GB.
+
+    If the size of the memory is not known, the memory is missing, with the range of 1 TB.
     """
+    share = _share_without_counter(packages, memory)
+    if share == 0.0:
+        return []
     low, high, source = ranges["memory_w_per_gb"]
-    sockets = {
-        channel.device.split("-die-")[0] for channel in packages if channel.collector == "rapl"
-    }
-    share = 1.0
-    if memory:
-        bare = (
-            sockets - {channel.device for channel in memory}
-            if memory[0].collector == "rapl"
-            else set()
-        )
-        if not bare:
-            return []
-        share = len(bare) / max(len(sockets), 1)
-    key = f"memory:{host.name}"
     if host.memory_bytes is None:
-        return [
-            Model(
-                Part(
-                    component=MEMORY,
-                    device=host.name,
-                    state="missing",
-                    low_w=0.0,
-                    high_w=high * 1000 * share,
-                ),
-                key,
-                source,
-            )
-        ]
-    gigabytes = host.memory_bytes / _GB * share
-    return [
-        Model(
-            Part(
-                component=MEMORY,
-                device=host.name,
-                state="modelled",
-                low_w=low * gigabytes,
-                high_w=high * gigabytes,
-            ),
-            key,
-            source,
+        part = Part(
+            component=MEMORY,
+            device=host.name,
+            state="missing",
+            low_w=0.0,
+            high_w=high * _UNKNOWN_MEMORY_GB * share,
         )
-    ]
+    else:
+        gigabytes = host.memory_bytes / _GB * share
+        part = Part(
+            component=MEMORY,
+            device=host.name,
+            state="modelled",
+            low_w=low * gigabytes,
+            high_w=high * gigabytes,
+        )
+    return [Model(part, f"memory:{host.name}", source)]
+
+
+def _share_without_counter(packages: Sequence[Channel], memory: Sequence[Channel]) -> float:
+    """Share of the sockets whose memory has no counter; 1 without any counter."""
+    if not memory:
+        return 1.0
+    if any(not channel.socket for channel in memory):
+        return 0.0  # a sensor that covers the memory of all sockets
+    sockets = {channel.socket for channel in packages if channel.socket}
+    bare = sockets - {channel.socket for channel in memory}
+    return len(bare) / max(len(sockets), 1)
 
 
 def _missing_gpus(host: Host, covered: Sequence[Channel], ranges: Ranges) -> list[Model]:
     """Accelerators of the node that no channel reads.
 
-    Where another collector counts them all, none is missing.
+    None is missing if a collector that names the boards in its own way counts them all.
     """
     devices = {channel.device for channel in covered}
-    if covered and not devices & {gpu.uuid for gpu in host.gpus} and len(devices) >= len(host.gpus):
+    named = devices & {gpu.uuid for gpu in host.gpus}
+    if covered and not named and len(devices) >= len(host.gpus):
         return []
     low, high, source = ranges["gpu_w"]
     return [
@@ -261,5 +266,5 @@ def _missing_gpus(host: Host, covered: Sequence[Channel], ranges: Ranges) -> lis
 
 
 def component_name(part: Part) -> str:
-    """The name a part's energy is reported under: idle accelerators stand apart."""
-    return part.component + ("" if part.used else UNUSED)
+    """The name under which the energy of a part is reported: idle accelerators stand apart."""
+    return part.component if part.used else part.component + UNUSED

@@ -1,9 +1,9 @@
-"""Energy at a window's edge, which falls between two updates of the sensor: where did the load
-step, and what if it did elsewhere?
+"""Energy at the edges of a window, which fall between two updates of the sensor.
 
-A window's edge is most often where the work begins or ends, so the load steps there. Linear
-interpolation would lose up to period·ΔP/4 of the window at either end, every time to the same side,
-and no repeat would show it.
+The edge of a window is most often the begin or the end of the work, so that the load steps there.
+Linear interpolation would lose up to period·ΔP/4 of the window at either end, always to the same
+side, and no repeat would show the loss. The functions below therefore ask where the load stepped,
+and how large the error is if it stepped elsewhere.
 """
 
 from __future__ import annotations
@@ -13,27 +13,31 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.curve import Curve
-from energybench.analysis.traces.ticks import Floats
 
 Side = Literal["start", "end"]
 
-_PLATEAU = 0.2  # a step stands between plateaus whose own roughness is below this share of it
-# of a step: how far it may be from sharp (a load's ramp of some milliseconds, against a period of
-# 100)
+# A step stands between two plateaus if the roughness of each plateau is below this share of the
+# step.
+_PLATEAU = 0.2
+# How far a step may be from sharp, relative to the step: the ramp of a load lasts some
+# milliseconds, the period of a sensor 100 ms.
 _SOFT = 0.05
-_LINEAR = 1 / (
-    4 * math.sqrt(3.0)
-)  # linear interpolation of a step is off by at most period·ΔP/4; a third of it is rectangular
-# A wave of rms r within the period T puts an edge off by at most r·T/4 (a square of that period),
-# by r·T/10 in the mean; a load in step does so alike at each repeat.
+# Linear interpolation of a step is wrong by at most period·ΔP/4; as a rectangular distribution,
+# 1/√3 of that.
+_LINEAR = 1 / (4 * math.sqrt(3.0))
+# A wave of root mean square r within one period T changes the energy at an edge by at most r·T/4
+# (a square wave of that period), and by r·T/10 on average. A load in step with the sensor does so
+# alike in each repeat.
 _ROUGH = 0.15
-# updates further apart than this many periods are a gap: what happened in it is not a single step
+# Two updates that are further apart than this many periods enclose a gap, which may contain more
+# than a single step.
 _LONG = 1.5
 
 
 class Edge(NamedTuple):
-    """Cumulated energy at an edge, and the standard uncertainty of it that belongs to this edge
+    """Cumulated energy at an edge, J, and its standard uncertainty, J, which belongs to this edge
     alone.
     """
 
@@ -44,189 +48,262 @@ class Edge(NamedTuple):
 def edges(curve: Curve, start_s: float, end_s: float) -> tuple[Edge, Edge]:
     """The two edges of a window."""
     if curve.power_w is None:
-        inside = curve.means_w(start_s, end_s)
-        return _counter(curve, start_s, "start", inside), _counter(curve, end_s, "end", inside)
-    one = _part_time if curve.part_time or curve.window_s == 0 else _average
-    return one(curve, start_s, "start"), one(curve, end_s, "end")
+        inside_w = curve.means_w(start_s, end_s)
+        return (
+            _counter(curve, start_s, "start", inside_w),
+            _counter(curve, end_s, "end", inside_w),
+        )
+    if curve.part_time or curve.window_s == 0:
+        return _part_time(curve, start_s, "start"), _part_time(curve, end_s, "end")
+    return _average(curve, start_s, "start"), _average(curve, end_s, "end")
 
 
-class _Around(NamedTuple):
-    """The segment between two ticks that holds an edge, and the mean powers of its neighbours."""
+# ---------------------------------------------------------------- counters
+
+
+class _Segment(NamedTuple):
+    """The segment between two ticks of a counter that contains an edge, and its neighbours.
+
+    low_j, high_j                  energies at the two ticks
+    low_fuzz_s, high_fuzz_s        half-widths of the uncertainty of the times of the ticks
+    mean_w, before_w, after_w      mean power of the segment and of its neighbours
+    rough_before_w, rough_after_w  change of the mean power beyond each neighbour
+    """
 
     low_s: float
     high_s: float
+    low_j: float
+    high_j: float
+    low_fuzz_s: float
+    high_fuzz_s: float
     mean_w: float
     before_w: float
     after_w: float
     rough_before_w: float
     rough_after_w: float
 
+    @classmethod
+    def at(cls, curve: Curve, t: float) -> _Segment:
+        """The segment of the curve that contains t, or the nearest segment."""
+        i, last = curve.segment(t), curve.t_s.size - 2
+        before_w, after_w = curve.mean_w(max(i - 1, 0)), curve.mean_w(min(i + 1, last))
+        return cls(
+            low_s=float(curve.t_s[i]),
+            high_s=float(curve.t_s[i + 1]),
+            low_j=float(curve.energy_j[i]),
+            high_j=float(curve.energy_j[i + 1]),
+            low_fuzz_s=float(curve.fuzz_s[i]),
+            high_fuzz_s=float(curve.fuzz_s[i + 1]),
+            mean_w=curve.mean_w(i),
+            before_w=before_w,
+            after_w=after_w,
+            rough_before_w=abs(before_w - curve.mean_w(max(i - 2, 0))),
+            rough_after_w=abs(after_w - curve.mean_w(min(i + 2, last))),
+        )
+
     @property
     def length_s(self) -> float:
         return self.high_s - self.low_s
 
+    @property
+    def swing_w(self) -> float:
+        powers = (self.before_w, self.mean_w, self.after_w)
+        return max(powers) - min(powers)
 
-def _counter(curve: Curve, t: float, side: Side, inside: Floats) -> Edge:
-    """Between two ticks: the mean power between them says where the load stepped, if it stepped
-    once between two plateaus. Where only the power outside the window is steady, it went on until
-    the edge, if what is then left for the inside is possible there.
+    @property
+    def fuzz_s(self) -> float:
+        return max(self.low_fuzz_s, self.high_fuzz_s)
+
+    def contains(self, t: float) -> bool:
+        return self.low_s <= t <= self.high_s
+
+    def from_low(self, t: float) -> float:
+        """Energy at t if the power before the segment went on up to t."""
+        return self.low_j + self.before_w * (t - self.low_s)
+
+    def from_high(self, t: float) -> float:
+        """Energy at t if the power after the segment began at t."""
+        return self.high_j - self.after_w * (self.high_s - t)
+
+
+class _Value(NamedTuple):
+    """Energy at an edge, J, with three contributions to its uncertainty.
+
+    watts, fuzz_s  power at the edge, and half-width of the uncertainty of the time of the tick
+    shape_j        standard uncertainty from the shape of the load, J
     """
-    i, last = curve.segment(t), curve.t_s.size - 2
-    here = _Around(
-        float(curve.t_s[i]),
-        float(curve.t_s[i + 1]),
-        curve.mean_w(i),
-        before := curve.mean_w(max(i - 1, 0)),
-        after := curve.mean_w(min(i + 1, last)),
-        abs(before - curve.mean_w(max(i - 2, 0))),
-        abs(after - curve.mean_w(min(i + 2, last))),
-    )
-    first, second = float(curve.energy_j[i]), float(curve.energy_j[i + 1])
-    loose = float(curve.fuzz_s[i]), float(curve.fuzz_s[i + 1])
-    swing = max(before, here.mean_w, after) - min(before, here.mean_w, after)
-    hidden = _ROUGH * curve.rough_w * here.length_s + curve.channel.resolution / 2
-    near = here.low_s <= t <= here.high_s and here.length_s <= _LONG * curve.period_s
-    if near and _outside_holds(here, t, side, inside):
-        watts, rough, fuzz = (
-            (before, here.rough_before_w, loose[0])
-            if side == "start"
-            else (after, here.rough_after_w, loose[1])
-        )
-        value = (
-            first + before * (t - here.low_s)
-            if side == "start"
-            else second - after * (here.high_s - t)
-        )
-        shape = (rough + 2 * _SOFT * swing) * here.length_s * _LINEAR
-    elif near and (step_s := _single_step(here, sum(loose))) is not None:
-        watts = (
-            max(before, after)
-            if abs(t - step_s) <= max(loose)
-            else before
-            if t <= step_s
-            else after
-        )
-        value, fuzz = (
-            (first + before * (t - here.low_s), loose[0])
-            if t <= step_s
-            else (second - after * (here.high_s - t), loose[1])
-        )
-        shape = (
-            (max(here.rough_before_w, here.rough_after_w) + _SOFT * swing) * here.length_s * _LINEAR
-        )
-    elif (
-        here.low_s <= t <= here.high_s and not near
-    ):  # a hole: its energy is known, not when it was spent
-        share = (t - here.low_s) / here.length_s
-        value, watts, fuzz = curve.at(t), 0.0, 0.0
-        shape = here.mean_w * here.length_s * math.sqrt(share * (1 - share) / 3.0)
+
+    energy_j: float
+    watts: float
+    fuzz_s: float
+    shape_j: float
+
+
+def _counter(curve: Curve, t: float, side: Side, inside_w: Floats) -> Edge:
+    """The edge between two ticks of a counter.
+
+    inside_w  mean powers of the segments inside the window
+    """
+    segment = _Segment.at(curve, t)
+    value = _value(curve, segment, t, side, inside_w)
+    # Power that varies within one update, and the resolution of the counter.
+    rough_j = _ROUGH * curve.rough_w * segment.length_s + curve.channel.resolution / 2
+    tick_j = value.watts * value.fuzz_s / math.sqrt(3.0)
+    return Edge(value.energy_j, math.sqrt(tick_j**2 + value.shape_j**2 + rough_j**2))
+
+
+def _value(curve: Curve, segment: _Segment, t: float, side: Side, inside_w: Floats) -> _Value:
+    """The energy at the edge under the strongest assumption that the neighbours support."""
+    if not segment.contains(t):
+        return _interpolated(curve, segment, t)
+    if segment.length_s > _LONG * curve.period_s:
+        return _in_gap(curve, segment, t)
+    if _outside_holds(segment, t, side, inside_w):
+        return _steady_outside(segment, t, side)
+    step_s = _single_step(segment)
+    if step_s is not None:
+        return _stepped(segment, t, step_s)
+    return _interpolated(curve, segment, t)
+
+
+def _interpolated(curve: Curve, segment: _Segment, t: float) -> _Value:
+    """Linear interpolation: nothing is known about the shape of the load."""
+    reach_s = max(segment.length_s, segment.low_s - t, t - segment.high_s)
+    shape_j = segment.swing_w * reach_s * _LINEAR
+    return _Value(curve.at(t), segment.mean_w, segment.fuzz_s, shape_j)
+
+
+def _in_gap(curve: Curve, segment: _Segment, t: float) -> _Value:
+    """In a gap the energy is known, but not the time at which it was spent."""
+    share = (t - segment.low_s) / segment.length_s
+    shape_j = segment.mean_w * segment.length_s * math.sqrt(share * (1 - share) / 3.0)
+    return _Value(curve.at(t), 0.0, 0.0, shape_j)
+
+
+def _steady_outside(segment: _Segment, t: float, side: Side) -> _Value:
+    """The steady power outside the window continued up to the edge."""
+    if side == "start":
+        energy_j, watts = segment.from_low(t), segment.before_w
+        rough_w, fuzz_s = segment.rough_before_w, segment.low_fuzz_s
     else:
-        reach = max(here.length_s, here.low_s - t, t - here.high_s)
-        value, watts, fuzz, shape = curve.at(t), here.mean_w, max(loose), swing * reach * _LINEAR
-    return Edge(value, math.sqrt((watts * fuzz) ** 2 / 3 + shape**2 + hidden**2))
+        energy_j, watts = segment.from_high(t), segment.after_w
+        rough_w, fuzz_s = segment.rough_after_w, segment.high_fuzz_s
+    shape_j = (rough_w + 2 * _SOFT * segment.swing_w) * segment.length_s * _LINEAR
+    return _Value(energy_j, watts, fuzz_s, shape_j)
 
 
-def _single_step(here: _Around, loose_s: float) -> float | None:
-    """Where the one step between two plateaus was; None where there is none."""
-    jump = here.after_w - here.before_w
-    slack = here.mean_w * loose_s / here.length_s  # a tick that fell elsewhere changes the mean
-    between = (
-        min(here.before_w, here.after_w) - slack
-        <= here.mean_w
-        <= max(here.before_w, here.after_w) + slack
-    )
-    if (
-        not between
-        or not jump
-        or max(here.rough_before_w, here.rough_after_w) > _PLATEAU * abs(jump)
-    ):
+def _stepped(segment: _Segment, t: float, step_s: float) -> _Value:
+    """The load stepped once, at step_s, between two plateaus."""
+    if t <= step_s:
+        energy_j, watts, fuzz_s = segment.from_low(t), segment.before_w, segment.low_fuzz_s
+    else:
+        energy_j, watts, fuzz_s = segment.from_high(t), segment.after_w, segment.high_fuzz_s
+    if abs(t - step_s) <= segment.fuzz_s:  # the step may lie on either side of the edge
+        watts = max(segment.before_w, segment.after_w)
+    rough_w = max(segment.rough_before_w, segment.rough_after_w)
+    shape_j = (rough_w + _SOFT * segment.swing_w) * segment.length_s * _LINEAR
+    return _Value(energy_j, watts, fuzz_s, shape_j)
+
+
+def _single_step(segment: _Segment) -> float | None:
+    """Time of the single step between two plateaus; None if there is no such step."""
+    jump_w = segment.after_w - segment.before_w
+    rough_w = max(segment.rough_before_w, segment.rough_after_w)
+    if not jump_w or rough_w > _PLATEAU * abs(jump_w):
         return None
-    return min(
-        max(here.high_s - here.length_s * (here.mean_w - here.before_w) / jump, here.low_s),
-        here.high_s,
-    )
+    # An error of the times of the ticks changes the mean power of the segment.
+    slack_w = segment.mean_w * (segment.low_fuzz_s + segment.high_fuzz_s) / segment.length_s
+    low_w, high_w = sorted((segment.before_w, segment.after_w))
+    if not low_w - slack_w <= segment.mean_w <= high_w + slack_w:
+        return None
+    before_s = segment.length_s * (segment.mean_w - segment.before_w) / jump_w
+    return min(max(segment.high_s - before_s, segment.low_s), segment.high_s)
 
 
-def _outside_holds(here: _Around, t: float, side: Side, inside: Floats) -> bool:
-    """Whether a steady outside may be taken up to the edge: the rest of the segment's energy must
-    be a power seen inside the window.
+def _outside_holds(segment: _Segment, t: float, side: Side, inside_w: Floats) -> bool:
+    """Whether to assume that the power outside the window continued up to the edge.
+
+    Accepted only if the power outside is steady, and if the remaining energy of the segment implies
+    a power that was seen inside the window.
     """
-    outside, rough = (
-        (here.before_w, here.rough_before_w)
-        if side == "start"
-        else (here.after_w, here.rough_after_w)
+    outside_w, rough_w, outside_s = (
+        segment.after_w,
+        segment.rough_after_w,
+        segment.high_s - t,
     )
-    out_s = t - here.low_s if side == "start" else here.high_s - t
-    rest_s = here.length_s - out_s
-    step = abs(here.mean_w - outside)
-    if rest_s <= 0 or rough > _PLATEAU * step:
+    if side == "start":
+        outside_w, rough_w = segment.before_w, segment.rough_before_w
+        outside_s = t - segment.low_s
+    rest_s = segment.length_s - outside_s
+    if rest_s <= 0 or rough_w > _PLATEAU * abs(segment.mean_w - outside_w):
         return False
-    implied = (here.mean_w * here.length_s - outside * out_s) / rest_s
-    if inside.size == 0:
+    if inside_w.size == 0:
         return True
-    low, high = min(outside, float(inside.min())), max(outside, float(inside.max()))
-    slack = _PLATEAU * (high - low)
-    return low - slack <= implied <= high + slack
+    implied_w = (segment.mean_w * segment.length_s - outside_w * outside_s) / rest_s
+    low_w, high_w = min(outside_w, float(inside_w.min())), max(outside_w, float(inside_w.max()))
+    slack_w = _PLATEAU * (high_w - low_w)
+    return low_w - slack_w <= implied_w <= high_w + slack_w
+
+
+# ---------------------------------------------------------------- power sensors
 
 
 def _part_time(curve: Curve, t: float, side: Side) -> Edge:
-    """The reading nearest to the edge whose whole window lies inside stands for what no reading
-    saw; the load may have stepped later.
+    """The edge of a part-time sensor.
+
+    The nearest reading whose averaging window lies inside the window stands for the unseen time up
+    to the edge; the load may have stepped later.
     """
     times, watts = curve.t_s, curve.power_w
     assert watts is not None
-    half, sign = curve.window_s / 2, 1 if side == "start" else -1
+    half_s = curve.window_s / 2
     if side == "start":
-        k = int(np.searchsorted(times, t + half))
-        out = int(np.searchsorted(times, t - half, side="right")) - 1
+        inner = int(np.searchsorted(times, t + half_s))
+        outer = int(np.searchsorted(times, t - half_s, side="right")) - 1
+        beyond = -1
     else:
-        k = int(np.searchsorted(times, t - half, side="right")) - 1
-        out = int(np.searchsorted(times, t + half))
-    k = min(max(k, 0), times.size - 1)
-    value = float(curve.energy_j[k] - watts[k] * (times[k] - t))
-    unseen = abs(float(times[k]) - t)
-    if not 0 <= out < times.size:
-        return Edge(
-            value,
-            unseen
-            * abs(float(watts[k] - watts[k - sign if 0 <= k - sign < times.size else k]))
-            / math.sqrt(3.0),
-        )
-    jump, gap = (
-        abs(float(watts[k] - watts[out])),
-        max(abs(float(times[k] - times[out])), unseen, 1e-9),
-    )
-    # A step anywhere in the gap, equally likely: only one that came `unseen` or less before the
-    # reading counts.
-    return Edge(
-        value, jump * (math.sqrt(unseen**3 / (3 * gap)) + float(curve.fuzz_s[k]) / math.sqrt(3.0))
-    )
+        inner = int(np.searchsorted(times, t - half_s, side="right")) - 1
+        outer = int(np.searchsorted(times, t + half_s))
+        beyond = 1
+    inner = min(max(inner, 0), times.size - 1)
+    energy_j = float(curve.energy_j[inner] - watts[inner] * (times[inner] - t))
+    unseen_s = abs(float(times[inner]) - t)
+    if not 0 <= outer < times.size:
+        # No reading outside the window: the next reading inside shows how much power changes.
+        neighbour = inner + beyond if 0 <= inner + beyond < times.size else inner
+        change_w = abs(float(watts[inner] - watts[neighbour]))
+        return Edge(energy_j, unseen_s * change_w / math.sqrt(3.0))
+    jump_w = abs(float(watts[inner] - watts[outer]))
+    gap_s = max(abs(float(times[inner] - times[outer])), unseen_s, 1e-9)
+    # The step is equally likely anywhere in the gap. Only a step in the last `unseen_s` before the
+    # reading changes the energy.
+    step_s = math.sqrt(unseen_s**3 / (3 * gap_s))
+    return Edge(energy_j, jump_w * (step_s + float(curve.fuzz_s[inner]) / math.sqrt(3.0)))
 
 
 def _average(curve: Curve, t: float, side: Side) -> Edge:
-    """A sensor that averages over its window W smears a step over W. Where the power outside is
-    steady, all that was smeared out of the window is found within W/2 of it: the integral is taken
-    out to there, less what the outside drew.
+    """The edge of a sensor that averages over its window W, so that a step is smeared over W.
+
+    If the power outside is steady, all power smeared out of the window lies within W/2 of the
+    window: the integral is extended by W/2, and the energy of the steady outside is subtracted.
     """
     times, watts = curve.t_s, curve.power_w
     assert watts is not None
-    half, sign = curve.window_s / 2, 1 if side == "start" else -1
-    far = t - sign * half
-    outside = float(np.interp(far, times, watts))
-    reach = (far - half, far) if side == "start" else (far, far + half)
-    own = watts[(times >= reach[0]) & (times <= reach[1])]
-    rough = float(np.ptp(own)) if own.size else 0.0
-    near = watts[(times >= t - curve.window_s) & (times <= t + curve.window_s)]
-    swing = float(np.ptp(near)) if near.size else 0.0
-    if (
-        not times[0] <= far <= times[-1]
-    ):  # nobody saw what was smeared out: anything that this run has shown
-        return Edge(curve.at(t), float(np.ptp(watts)) * half / 4)
-    if rough <= _PLATEAU * swing:
-        return Edge(
-            curve.at(far) + sign * outside * half,
-            rough * half / math.sqrt(3.0) + _SOFT * swing * curve.period_s,
-        )
-    return Edge(
-        curve.at(t), swing * half / 2
-    )  # of faster waves only a ripple is left: swing is W/τ times less than what it was
+    half_s, sign = curve.window_s / 2, 1 if side == "start" else -1
+    far_s = t - sign * half_s
+    outside_w = float(np.interp(far_s, times, watts))
+    low_s, high_s = (far_s - half_s, far_s) if side == "start" else (far_s, far_s + half_s)
+    rough_w = _range(watts[(times >= low_s) & (times <= high_s)])
+    swing_w = _range(watts[(times >= t - curve.window_s) & (times <= t + curve.window_s)])
+    if not times[0] <= far_s <= times[-1]:
+        # No reading shows the power that was smeared out: it may be any power of this run.
+        return Edge(curve.at(t), float(np.ptp(watts)) * half_s / 4)
+    if rough_w <= _PLATEAU * swing_w:
+        energy_j = curve.at(far_s) + sign * outside_w * half_s
+        return Edge(energy_j, rough_w * half_s / math.sqrt(3.0) + _SOFT * swing_w * curve.period_s)
+    # Of a wave faster than W only a ripple is left, smaller than the wave by the factor W/τ.
+    return Edge(curve.at(t), swing_w * half_s / 2)
+
+
+def _range(watts: Floats) -> float:
+    return float(np.ptp(watts)) if watts.size else 0.0

@@ -1,5 +1,7 @@
-"""Calibration profiles laid onto channels: which fit this machine as it is now, and what they
-change.
+"""Results of a calibration on this machine as it is now: profiles of channels, limits of devices.
+
+A profile or a limit holds for the device, driver, clocks and threads with which it was measured.
+Pure.
 """
 
 from __future__ import annotations
@@ -9,64 +11,82 @@ from datetime import datetime
 
 import msgspec
 
-from energybench.model import Channel, ChannelProfile, Doubt, Gain, Gpu, Host
+from energybench.model import (
+    Channel,
+    ChannelProfile,
+    DeviceLimits,
+    Doubt,
+    DoubtCode,
+    Gain,
+    Gpu,
+    Host,
+)
 
-# half a year: two or three driver and firmware updates of a centre, any of which a version string
-# may not show
+CPU = "cpu"  # device name of all CPUs of a host together
+# Age of a calibration that is worth a doubt: half a year holds two or three updates of drivers and
+# firmware in a centre, which a version string need not show.
 OLD_DAYS = 180
 AGAIN = "energybench calibrate"
+LIMITS_AGAIN = "energybench calibrate --limits-only, on an idle machine"
+
+
+# ---------------------------------------------------------------- profiles of channels
 
 
 def apply(
     profiles: Iterable[ChannelProfile], channels: Sequence[Channel], host: Host, now_utc: str
 ) -> tuple[tuple[Channel, ...], tuple[Doubt, ...]]:
-    """The channels with their profiles on them, and a doubt for each device whose profile is
-    refused, or old.
+    """The channels with the profiles applied, and a doubt for each device whose profile is refused
+    or old.
 
-    A profile of another device, or of another host's socket, is none of ours and passed over.
+    A profile of another device, or of another host's socket, is passed over.
     """
-    ours = {profile.channel: profile for profile in profiles if belongs(profile, host)}
-    made: list[Channel] = []
-    doubts: dict[tuple[str, str], Doubt] = {}  # one for all channels of a device
+    by_channel = {profile.channel: profile for profile in profiles if belongs(profile, host)}
+    calibrated: list[Channel] = []
+    doubts: dict[tuple[str, str], Doubt] = {}  # one doubt for all channels of a device
     for channel in channels:
-        profile = ours.get(channel.id)
+        profile = by_channel.get(channel.id)
         if profile is None or profile.device != channel.device:
-            made.append(channel)
+            calibrated.append(channel)
             continue
-        why = refusal(profile, host)
+        reason = refusal(profile, host)
         days = age_days(profile.made_utc, now_utc)
-        if why is None and days is None:
-            why = f"its date {profile.made_utc!r} is none"
-        if why is not None:
+        if reason is None and days is None:
+            reason = f"its date {profile.made_utc!r} is not a date"
+        if reason is not None:
             doubts[profile.device, "profile-refused"] = Doubt(
                 code="profile-refused",
-                message=f"the calibration profile of {profile.device} is not used: {why}",
+                message=f"the calibration profile of {profile.device} is not used: {reason}",
                 remedy=AGAIN,
+                subject=profile.device,
             )
-            made.append(channel)
+            calibrated.append(channel)
             continue
         if days is not None and days > OLD_DAYS:
-            message = f"the calibration profile of {profile.device} is {days:.0f} days old"
             doubts[profile.device, "profile-old"] = Doubt(
-                code="profile-old", message=message, remedy=AGAIN
+                code="profile-old",
+                message=f"the calibration profile of {profile.device} is {days:.0f} days old",
+                remedy=AGAIN,
+                subject=profile.device,
             )
-        made.append(_with(channel, profile))
-    return tuple(made), tuple(doubts.values())
+        calibrated.append(_with_profile(channel, profile))
+    return tuple(calibrated), tuple(doubts.values())
 
 
 def belongs(profile: ChannelProfile, host: Host) -> bool:
-    """Whether it is of a device of this machine.
+    """Whether the profile is of a device of this host.
 
-    A GPU's UUID names it anywhere, "package-0" is one on every host.
+    The UUID of a GPU names the board on any host; "package-0" exists on every host.
     """
-    if profile.device.startswith("GPU-"):
-        return any(gpu.uuid == profile.device for gpu in host.gpus)
-    return profile.host == host.name
+    if any(gpu.uuid == profile.device for gpu in host.gpus):
+        return True
+    return profile.host == host.name and not profile.device.startswith("GPU-")
 
 
 def refusal(profile: ChannelProfile, host: Host) -> str | None:
-    """Why a profile of this machine does not hold for it as it is now; None: it does. What the
-    profile does not state is not asked for.
+    """The reason why a profile of this host does not hold now; None if it holds.
+
+    A condition that the profile does not state is not tested.
     """
     driver, clocks = state(profile.device, host)
     if profile.driver is not None and profile.driver != driver:
@@ -79,61 +99,153 @@ def refusal(profile: ChannelProfile, host: Host) -> str | None:
 
 
 def state(device: str, host: Host) -> tuple[str | None, str | None]:
-    """(driver, clock settings in words) that a timing depends on: of a GPU its driver, limit and
-    clocks, else kernel and governor.
+    """(driver, clock settings in words) on which the timing of a sensor depends.
+
+    For a GPU: its driver, power limit and clocks; else the kernel and the governor.
     """
     for gpu in host.gpus:
         if gpu.uuid == device:
             return gpu.driver, _clocks(gpu)
-    return (
-        f"Linux {host.kernel}" if host.kernel else None,
-        f"governor {host.governor}" if host.governor else None,
-    )
+    kernel = f"Linux {host.kernel}" if host.kernel else None
+    governor = f"governor {host.governor}" if host.governor else None
+    return kernel, governor
 
 
 def age_days(made_utc: str, now_utc: str) -> float | None:
-    """Days between two ISO times; None where one of them is no such time."""
+    """Days between two ISO times; None if one of the texts is not an ISO time."""
     try:
         then, now = (
             datetime.fromisoformat(text.replace("Z", "+00:00")) for text in (made_utc, now_utc)
         )
         return (now - then).total_seconds() / 86400
-    except (ValueError, TypeError):  # no date, or one with a zone and one without
+    except (ValueError, TypeError):  # not a date, or one date with a zone and one without
         return None
 
 
 def _clocks(gpu: Gpu) -> str | None:
-    parts = [
-        f"power limit {gpu.power_limit_w:g} W" if gpu.power_limit_w is not None else "",
-        f"SM at most {gpu.sm_clock_max_mhz} MHz" if gpu.sm_clock_max_mhz is not None else "",
-        f"memory at most {gpu.memory_clock_max_mhz} MHz"
-        if gpu.memory_clock_max_mhz is not None
-        else "",
-    ]
-    return ", ".join(filter(None, parts)) or None
+    settings = (
+        ("power limit {:g} W", gpu.power_limit_w),
+        ("SM at most {} MHz", gpu.sm_clock_max_mhz),
+        ("memory at most {} MHz", gpu.memory_clock_max_mhz),
+    )
+    return ", ".join(words.format(value) for words, value in settings if value is not None) or None
 
 
-def _with(channel: Channel, profile: ChannelProfile) -> Channel:
-    """What the profile could not find out stays as it was believed before."""
-    found = {
+def _with_profile(channel: Channel, profile: ChannelProfile) -> Channel:
+    """The channel with the profile's findings; a quantity that the calibration could not determine
+    stays as it is.
+    """
+    timing = {
         "update_period_s": profile.update_period_s,
         "window_s": profile.window_s,
-        "lag_s": None
-        if profile.lag_s is None
-        else max(0.0, profile.lag_s),  # an estimate may fall below 0, a lag does not
+        # An estimate of the lag may fall below 0; a lag does not.
+        "lag_s": None if profile.lag_s is None else max(0.0, profile.lag_s),
         "lag_u_s": None if profile.lag_s is None else profile.lag_u_s,
     }
-    known = {name: value for name, value in found.items() if value is not None}
-    if known:
+    determined = {name: value for name, value in timing.items() if value is not None}
+    if determined:
         channel = msgspec.structs.replace(
-            channel, timing="profile", calibrated_utc=profile.made_utc, **known
+            channel, timing="profile", calibrated_utc=profile.made_utc, **determined
         )
     gain = profile.gain
     if gain is not None:
-        stands = Gain(
-            value=gain.value, u_rel=gain.u_rel, key=channel.gain.key, source=gain.reference
-        )
         channel = msgspec.structs.replace(
-            channel, gain=stands, calibrated_utc=channel.calibrated_utc or gain.made_utc
+            channel,
+            gain=Gain(
+                value=gain.value, u_rel=gain.u_rel, key=channel.gain.key, source=gain.reference
+            ),
+            calibrated_utc=channel.calibrated_utc or gain.made_utc,
         )
     return channel
+
+
+# ---------------------------------------------------------------- limits of devices
+
+
+def devices_of(device: str, host: Host) -> tuple[str, ...]:
+    """The devices behind a workload's `--device`: all CPUs together, or the UUIDs of its boards."""
+    return (CPU,) if device == CPU else tuple(gpu.uuid for gpu in host.gpus if gpu.used)
+
+
+def usable_limits(
+    stored: Iterable[DeviceLimits], device: str, host: Host, now_utc: str
+) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
+    """The limits of the devices that a workload was given, those of several boards added up; and a
+    doubt for each device whose limits are refused or old.
+
+    None if a device has no limits that hold.
+    """
+    newest = {
+        limits.device: limits
+        for limits in sorted(stored, key=lambda limits: limits.made_utc)
+        if limits.device != CPU or limits.host == host.name
+    }
+    devices = devices_of(device, host)
+    usable: list[DeviceLimits] = []
+    doubts: list[Doubt] = []
+    for limits in (newest[name] for name in devices if name in newest):
+        days = age_days(limits.made_utc, now_utc)
+        reason = limits_refusal(limits, host)
+        if reason is None and days is None:
+            reason = f"their date {limits.made_utc!r} is not a date"
+        if reason is not None:
+            message = f"the measured limits of {limits.device} are not used: {reason}"
+            doubts.append(_limits_doubt("limits-refused", message, limits.device))
+            continue
+        if days is not None and days > OLD_DAYS:
+            message = f"the measured limits of {limits.device} are {days:.0f} days old"
+            doubts.append(_limits_doubt("limits-old", message, limits.device))
+        usable.append(limits)
+    complete = bool(usable) and len(usable) == len(devices)
+    return (_together(usable) if complete else None), tuple(doubts)
+
+
+def _limits_doubt(code: DoubtCode, message: str, device: str) -> Doubt:
+    return Doubt(code=code, message=message, remedy=LIMITS_AGAIN, subject=device)
+
+
+def _together(boards: Sequence[DeviceLimits]) -> DeviceLimits:
+    """Limits of boards that work at the same time: their rates add up, try by try."""
+    first = boards[0]
+    if len(boards) == 1:
+        return first
+    summed = []
+    for limit in first.limits:
+        others = [other for board in boards if (other := board.of(limit.name)) is not None]
+        if len(others) == len(boards):
+            tries = zip(*(other.runs for other in others), strict=False)
+            runs = tuple(sum(rates) for rates in tries)
+            summed.append(msgspec.structs.replace(limit, runs=runs))
+    names = dict.fromkeys(board.name for board in boards)
+    return msgspec.structs.replace(
+        first,
+        device="+".join(board.device for board in boards),
+        name=f"{len(boards)} x {' and '.join(names)}",
+        limits=tuple(summed),
+        notes=tuple(note for board in boards for note in board.notes),
+        made_utc=min(board.made_utc for board in boards),
+    )
+
+
+def limits_refusal(limits: DeviceLimits, host: Host) -> str | None:
+    """The reason why limits do not hold for the device as it is now; None if they hold.
+
+    A condition that the limits do not state is not tested.
+    """
+    driver, clocks = state(limits.device, host)
+    threads, name = None, host.cpu
+    if limits.device == CPU:
+        threads = host.threads_allowed
+    else:
+        name = next((gpu.name for gpu in host.gpus if gpu.uuid == limits.device), None)
+    conditions = (
+        (limits.name, name or "not known", "measured on {}"),
+        (limits.driver, driver, "measured with driver {}"),
+        (limits.clocks, clocks, "measured at {}"),
+        (limits.threads, threads, "measured on {} threads"),
+    )
+    for then, now, words in conditions:
+        if then is not None and then != now:
+            current = "not known" if now is None else now
+            return f"{words.format(then)}, this is {current}: calibrate again"
+    return None

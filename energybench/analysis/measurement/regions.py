@@ -98,4 +98,5 @@ def _stats(trace: Trace, polled: SamplingStats | None, curve: Curve | None) -> C
         calibrated_utc=channel.calibrated_utc,
         update_period_s=curve.period_s if curve and inferred else channel.update_period_s,
         window_s=curve.window_s if curve else channel.window_s,
+        rank=channel.rank,
     )

@@ -148,7 +148,7 @@ def _too_short(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
             f"{shortest_s:.3g} s are mostly power from before and after them"
         )
         doubts.append(_unusable(name, message, f"repeats of {2 * curve.window_s:.3g} s or more"))
-    if not curve.told and updates < _UPDATES:
+    if not curve.classified and updates < _UPDATES:
         message = (
             f"{whole_updates} updates do not show whether the counter of {name} adds up samples or "
             "sees all power"

@@ -1,79 +1,95 @@
-"""Whether the machine was the same in every repeat, and ours alone: throttling, drift of clocks and
-temperatures, other load. Pure.
+"""Whether the machine was in the same state in every repeat, and without other load.
+
+Throttling, drifts of clocks and temperatures, and programs of other people. Pure.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from energybench.analysis.uncertainty.repeats import arithmetic_mean
 from energybench.model import Condition, Doubt, OtherLoad, Window
 
-# Not throttling: nothing to do, nothing in the way, or a clock that somebody chose (applications
-# clocks, nvmlClocksThrottleReasons in nvml.h).
+# States that are not throttling: an idle board, no limit at all, or a clock that somebody chose
+# (applications clocks, nvmlClocksThrottleReasons in nvml.h).
 _NO_THROTTLE = frozenset({"none", "gpu-idle", "applications-clocks"})
 _IDLE = "gpu-idle"
-_POWER_CAP = "sw-power-cap"  # the board's own limit: where a capped board works all the time
-# Drift that is worth a word. Dynamic power goes as f·V², and V rises with f, so that the same work
-# costs some 1-2 % more energy for 1 % more clock: 2 % of clock is as much as the scatter that a run
-# is repeated for (2 %). A judgement.
+_POWER_CAP = "sw-power-cap"  # the board's power limit, at which a capped board works all the time
+# Drift of a clock that is worth a doubt. Dynamic power goes as f·V², and V rises with f, so that
+# the same work costs 1-2 % more energy for 1 % more clock: 2 % of clock is as much as the scatter
+# for which a run is repeated (2 %). A judgement.
 _CLOCK_REL = 0.02
-# Leakage grows exponentially with temperature, and is a part of the power that differs by chip: of
-# the order of 0.1-0.5 % of a board's power a kelvin, thus up to 2 % in 5 °C. A judgement from that
-# order of magnitude, no measured figure of this machine.
+# Drift of a temperature that is worth a doubt, °C. Leakage grows exponentially with temperature;
+# its share of the power differs from chip to chip: of the order of 0.1-0.5 % of a board's power for
+# each kelvin, and so up to 2 % for 5 °C. A judgement from that order of magnitude, not a
+# measurement of this machine.
 _TEMPERATURE_C = 5.0
-# a drift of clocks is above what they scatter by within a third of the repeats; readings are few,
-# so no quantile is meant
+# A drift of clocks must exceed the standard error from the scatter within each third of the repeats
+# by this factor. Readings are few, so no quantile is meant.
 _SIGMAS = 3.0
-_MOST_CHANGES = (
-    50  # of a device's throttle reasons: one that flickers all day would fill the result
-)
-_NAMED = 4  # devices or programs in one sentence
+# Largest number of changes of a device's throttle reasons that a result keeps.
+_MOST_CHANGES = 50
+_NAMED = 4  # devices or programs that one sentence names
 
-
-class _Drift(NamedTuple):
-    device: str
-    first: float
-    last: float
+_ByRepeat = Mapping[str, Sequence[Sequence[Condition]]]  # device → readings in each repeat
 
 
 def keep(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
-    """First and last of each device and every change of its throttle reasons (the first fifty), in
-    the order of time.
+    """The readings that a result keeps: the first and last of each device, and every change of its
+    throttle reasons (the first fifty), in the order of time.
     """
-    kept: list[Condition] = []
-    for mine in _by_device(conditions).values():
-        changes = [new for old, new in pairwise(mine) if new.throttle != old.throttle][
-            :_MOST_CHANGES
+    selected: list[Condition] = []
+    for readings in _by_device(conditions).values():
+        changes = [
+            after for before, after in pairwise(readings) if after.throttle != before.throttle
         ]
-        kept += [
-            mine[0],
-            *(each for each in changes if each is not mine[-1]),
-            *([mine[-1]] if len(mine) > 1 else []),
-        ]
-    return tuple(sorted(kept, key=lambda each: each.t_s))
+        selected.append(readings[0])
+        selected += [change for change in changes[:_MOST_CHANGES] if change is not readings[-1]]
+        if len(readings) > 1:
+            selected.append(readings[-1])
+    return tuple(sorted(selected, key=lambda reading: reading.t_s))
 
 
 def of_conditions(
     conditions: Sequence[Condition], repeats: Sequence[Window], energies: Sequence[float] = ()
 ) -> list[Doubt]:
-    """Throttling in a repeat, and clocks and temperatures that drift over the repeats.
+    """Doubts about throttling in a repeat, and about clocks and temperatures that drift over the
+    repeats.
 
-    `energies`: of the repeats, to say what they did meanwhile.
+    energies  energy of each repeat, J: the message says how the energy changed meanwhile
     """
-    inside = {device: _inside(mine, repeats) for device, mine in _by_device(conditions).items()}
+    by_repeat = {
+        device: _in_repeats(readings, repeats)
+        for device, readings in _by_device(conditions).items()
+    }
     return [
-        *_throttled(inside, len(repeats)),
-        *_clocks(inside, energies),
-        *_temperatures(inside, energies),
+        *_throttled(by_repeat, len(repeats)),
+        *_clocks(by_repeat, energies),
+        *_temperatures(by_repeat, energies),
     ]
 
 
+# ---------------------------------------------------------------- other load
+
+
+class _Program(NamedTuple):
+    """A program at work on one device; loads by repeat."""
+
+    name: str
+    device: str
+    loads: Mapping[int, Sequence[OtherLoad]]
+
+    @property
+    def busy(self) -> float:
+        return sum(load.busy for loads in self.loads.values() for load in loads)
+
+
 def of_others(others: Sequence[OtherLoad], repeats: Sequence[Window]) -> list[Doubt]:
-    """Other load in the repeats: by program, the busiest first."""
+    """A doubt about other load in the repeats, by program, the busiest program first."""
     during: dict[tuple[str, str], dict[int, list[OtherLoad]]] = defaultdict(
         lambda: defaultdict(list)
     )
@@ -83,34 +99,33 @@ def of_others(others: Sequence[OtherLoad], repeats: Sequence[Window]) -> list[Do
                 during[load.name, load.device][i].append(load)
     if not during:
         return []
-    ranked = sorted(
-        during.items(),
-        key=lambda pair: -sum(load.busy for loads in pair[1].values() for load in loads),
-    )
-    said = [
-        _said(name, device, by_repeat, len(repeats))
-        for (name, device), by_repeat in ranked[:_NAMED]
+    programs = [_Program(name, device, loads) for (name, device), loads in during.items()]
+    programs.sort(key=lambda program: -program.busy)
+    message = "; ".join(_program_words(program, len(repeats)) for program in programs[:_NAMED])
+    if len(programs) > _NAMED:
+        message += f"; and {len(programs) - _NAMED} other programs"
+    return [
+        Doubt(
+            code="other-load",
+            message=message,
+            remedy="end it, or measure on a node of your own (in Slurm: --exclusive)",
+        )
     ]
-    more = len(ranked) - _NAMED
-    message = "; ".join(said) + (f"; and {more} other programs" if more > 0 else "")
-    remedy = "end it, or measure on a node of your own (in Slurm: --exclusive)"
-    return [Doubt(code="other-load", message=message, remedy=remedy)]
 
 
-def _said(
-    name: str, device: str, by_repeat: Mapping[int, Sequence[OtherLoad]], repeats: int
-) -> str:
-    pids = sorted({load.pid for loads in by_repeat.values() for load in loads})
-    during = f"during {len(by_repeat)} of {repeats} repeats"
-    if device != "cpu":
-        return f"{name} ({_pids(pids)}) was at work on {device} {during}"
-    cores = sum(load.busy for loads in by_repeat.values() for load in loads) / len(by_repeat)
-    if name == "unattributed":
+def _program_words(program: _Program, repeats: int) -> str:
+    pids = sorted({load.pid for loads in program.loads.values() for load in loads})
+    during = f"during {len(program.loads)} of {repeats} repeats"
+    if program.device != "cpu":
+        return f"{program.name} ({_pids(pids)}) was at work on {program.device} {during}"
+    cores = _cores(program.busy / len(program.loads))
+    if program.name == "unattributed":
         return (
             "processes without a name here (short-lived, in another container, or a daemon of the "
-            f"work) kept {_cores(cores)} busy {during}"
+            f"work) kept {cores} busy {during}"
         )
-    return f"{name}{'' if pids == [0] else f' ({_pids(pids)})'} kept {_cores(cores)} busy {during}"
+    process = "" if pids == [0] else f" ({_pids(pids)})"
+    return f"{program.name}{process} kept {cores} busy {during}"
 
 
 def _pids(pids: Sequence[int]) -> str:
@@ -125,159 +140,172 @@ def _cores(cores: float) -> str:
 
 
 def _by_device(conditions: Iterable[Condition]) -> dict[str, list[Condition]]:
-    found: dict[str, list[Condition]] = defaultdict(list)
-    for each in sorted(conditions, key=lambda each: each.t_s):
-        found[each.device].append(each)
-    return dict(sorted(found.items()))
+    devices: dict[str, list[Condition]] = defaultdict(list)
+    for reading in sorted(conditions, key=lambda reading: reading.t_s):
+        devices[reading.device].append(reading)
+    return dict(sorted(devices.items()))
 
 
-def _inside(mine: Sequence[Condition], repeats: Sequence[Window]) -> list[list[Condition]]:
-    """The readings in each repeat."""
+def _in_repeats(readings: Sequence[Condition], repeats: Sequence[Window]) -> list[list[Condition]]:
     return [
-        [each for each in mine if window.start_s <= each.t_s <= window.end_s] for window in repeats
+        [reading for reading in readings if window.start_s <= reading.t_s <= window.end_s]
+        for window in repeats
     ]
 
 
-def _reasons(condition: Condition) -> list[str]:
-    return [
-        reason
-        for reason in (condition.throttle or "none").split(", ")
-        if reason not in _NO_THROTTLE
-    ]
+def _reasons(reading: Condition) -> list[str]:
+    reasons = (reading.throttle or "none").split(", ")
+    return [reason for reason in reasons if reason not in _NO_THROTTLE]
 
 
-def _throttled(inside: Mapping[str, Sequence[Sequence[Condition]]], repeats: int) -> list[Doubt]:
-    """One doubt of power caps, one of all other reasons."""
+# ---------------------------------------------------------------- throttling
+
+
+def _throttled(by_repeat: _ByRepeat, repeats: int) -> list[Doubt]:
+    """One doubt about power limits, and one about all other reasons."""
     capped, slowed = [], []
-    for device, by_repeat in inside.items():
-        counts: dict[str, int] = defaultdict(int)
-        for readings in by_repeat:
-            for reason in {reason for each in readings for reason in _reasons(each)}:
-                counts[reason] += 1
-        if cap := counts.pop(_POWER_CAP, 0):
+    for device, readings in by_repeat.items():
+        counts = _repeats_by_reason(readings)
+        cap = counts.pop(_POWER_CAP, 0)
+        if cap:
             capped.append(f"{device} in {cap} of {repeats} repeats")
         if counts:
-            slowed.append(
-                f"{device} by "
-                + " and ".join(
-                    f"{reason} in {count} of {repeats} repeats"
-                    for reason, count in sorted(counts.items())
-                )
-            )
-    found = []
+            words = [
+                f"{reason} in {count} of {repeats} repeats"
+                for reason, count in sorted(counts.items())
+            ]
+            slowed.append(f"{device} by {' and '.join(words)}")
+    doubts = []
     if slowed:
-        message = f"clocks were throttled: {_list(slowed)}"
-        remedy = (
-            "better cooling, or lower fixed clocks (nvidia-smi -lgc, cpupower frequency-set) that "
-            "it can hold, on both sides of a comparison"
+        doubts.append(
+            Doubt(
+                code="throttled",
+                message=f"clocks were throttled: {_list(slowed)}",
+                remedy="better cooling, or lower fixed clocks (nvidia-smi -lgc, cpupower "
+                "frequency-set) that it can hold, on both sides of a comparison",
+            )
         )
-        found.append(Doubt(code="throttled", message=message, remedy=remedy))
     if capped:
-        message = (
-            f"at the power limit ({_POWER_CAP}): {_list(capped)}; normal for a capped board, whose "
-            "clock then follows its temperature and the inputs"
-        )
-        found.append(
+        doubts.append(
             Doubt(
                 code="at-power-limit",
-                message=message,
-                remedy="state the limit with the result, and compare under the limit that will be used",
+                message=f"at the power limit ({_POWER_CAP}): {_list(capped)}; normal for a capped "
+                "board, whose clock then follows its temperature and the inputs",
+                remedy="state the limit with the result, and compare under the limit that will be "
+                "used",
             )
         )
-    return found
+    return doubts
 
 
-def _clocks(
-    inside: Mapping[str, Sequence[Sequence[Condition]]], energies: Sequence[float]
-) -> list[Doubt]:
-    """Mean clock of the last third of the repeats against the first third; readings of an idle GPU
-    are none of its work.
-    """
+def _repeats_by_reason(readings: Sequence[Sequence[Condition]]) -> dict[str, int]:
+    """In how many repeats each reason was read."""
+    counts: dict[str, int] = defaultdict(int)
+    for in_repeat in readings:
+        for reason in {reason for reading in in_repeat for reason in _reasons(reading)}:
+            counts[reason] += 1
+    return counts
+
+
+# ---------------------------------------------------------------- drifts
+
+
+class _Drift(NamedTuple):
+    """Mean of a quantity of one device at the beginning and at the end of the repeats."""
+
+    device: str
+    first: float
+    last: float
+
+    @property
+    def relative(self) -> float:
+        return self.last / self.first - 1 if self.first else 0.0
+
+
+def _values(
+    readings: Sequence[Sequence[Condition]], value_of: Callable[[Condition], float | None]
+) -> list[list[float]]:
+    """The values in each repeat that has values."""
+    repeats = [
+        [value for reading in in_repeat if (value := value_of(reading)) is not None]
+        for in_repeat in readings
+    ]
+    return [values for values in repeats if values]
+
+
+def _clock_at_work(reading: Condition) -> float | None:
+    """The clock of a reading; None for an idle GPU, whose clock says nothing about the work."""
+    if _IDLE in (reading.throttle or ""):
+        return None
+    return reading.clock_mhz or None
+
+
+def _clocks(by_repeat: _ByRepeat, energies: Sequence[float]) -> list[Doubt]:
+    """A doubt if the mean clock of the last third of the repeats differs from the first third."""
     drifts = []
-    for device, by_repeat in inside.items():
-        at_work = [
-            [
-                each.clock_mhz
-                for each in readings
-                if each.clock_mhz and _IDLE not in (each.throttle or "")
-            ]
-            for readings in by_repeat
-        ]
-        known = [values for values in at_work if values]
-        third = max(1, len(known) // 3)
-        if len(known) < 2:
+    for device, readings in by_repeat.items():
+        repeats = _values(readings, _clock_at_work)
+        if len(repeats) < 2:
             continue
-        first, last = (
-            [value for values in part for value in values]
-            for part in (known[:third], known[-third:])
+        third = max(1, len(repeats) // 3)
+        first = [value for values in repeats[:third] for value in values]
+        last = [value for values in repeats[-third:] for value in values]
+        drift = _Drift(device, arithmetic_mean(first), arithmetic_mean(last))
+        change = abs(drift.last - drift.first)
+        if change > _CLOCK_REL * drift.first and change > _SIGMAS * _scatter(first, last):
+            drifts.append(drift)
+    if not drifts:
+        return []
+    words = [
+        f"{drift.device} {drift.first:.0f} → {drift.last:.0f} MHz ({drift.relative:+.1%})"
+        for drift in _largest(drifts)
+    ]
+    return [
+        Doubt(
+            code="clock-drift",
+            message="clocks drifted from the first third of the repeats to the last: "
+            f"{_list(words)}{_meanwhile(energies)}",
+            remedy="longer warm-up, or fixed clocks (nvidia-smi -lgc, cpupower frequency-set)",
         )
-        change = _mean(last) - _mean(first)
-        if abs(change) > _CLOCK_REL * _mean(first) and abs(change) > _SIGMAS * _scatter(
-            first, last
-        ):
-            drifts.append(_Drift(device, _mean(first), _mean(last)))
-    if not drifts:
-        return []
-    said = _list(
-        [
-            f"{d.device} {d.first:.0f} → {d.last:.0f} MHz ({d.last / d.first - 1:+.1%})"
-            for d in _largest(drifts)
-        ]
-    )
-    message = (
-        "clocks drifted from the first third of the repeats to the last: "
-        f"{said}{_meanwhile(energies)}"
-    )
-    remedy = "longer warm-up, or fixed clocks (nvidia-smi -lgc, cpupower frequency-set)"
-    return [Doubt(code="clock-drift", message=message, remedy=remedy)]
+    ]
 
 
-def _temperatures(
-    inside: Mapping[str, Sequence[Sequence[Condition]]], energies: Sequence[float]
-) -> list[Doubt]:
-    """Mean temperature of the first repeat against the last."""
+def _temperatures(by_repeat: _ByRepeat, energies: Sequence[float]) -> list[Doubt]:
+    """A doubt if the mean temperature of the last repeat differs from the first repeat."""
     drifts = []
-    for device, by_repeat in inside.items():
-        known = [
-            values
-            for values in (
-                [each.temperature_c for each in readings if each.temperature_c is not None]
-                for readings in by_repeat
-            )
-            if values
-        ]
-        if len(known) > 1 and abs(_mean(known[-1]) - _mean(known[0])) > _TEMPERATURE_C:
-            drifts.append(_Drift(device, _mean(known[0]), _mean(known[-1])))
+    for device, readings in by_repeat.items():
+        repeats = _values(readings, lambda reading: reading.temperature_c)
+        if len(repeats) < 2:
+            continue
+        drift = _Drift(device, arithmetic_mean(repeats[0]), arithmetic_mean(repeats[-1]))
+        if abs(drift.last - drift.first) > _TEMPERATURE_C:
+            drifts.append(drift)
     if not drifts:
         return []
-    said = _list([f"{d.device} {d.first:.0f} → {d.last:.0f} °C" for d in _largest(drifts)])
-    message = (
-        f"temperatures drifted from the first repeat to the last: {said}{_meanwhile(energies)}"
-    )
+    words = [
+        f"{drift.device} {drift.first:.0f} → {drift.last:.0f} °C" for drift in _largest(drifts)
+    ]
     return [
         Doubt(
             code="temperature-drift",
-            message=message,
+            message="temperatures drifted from the first repeat to the last: "
+            f"{_list(words)}{_meanwhile(energies)}",
             remedy="longer warm-up, until the temperature stands; leakage grows with it",
         )
     ]
 
 
 def _meanwhile(energies: Sequence[float]) -> str:
+    """How the energy of a repeat changed from the first third to the last third, in words."""
     third = max(1, len(energies) // 3)
-    if len(energies) < 2 or _mean(energies[:third]) <= 0:
+    if len(energies) < 2 or arithmetic_mean(energies[:third]) <= 0:
         return ""
-    return (
-        "; the energy of a repeat changed by "
-        f"{_mean(energies[-third:]) / _mean(energies[:third]) - 1:+.1%} meanwhile (first third to "
-        "last)"
-    )
+    change = arithmetic_mean(energies[-third:]) / arithmetic_mean(energies[:third]) - 1
+    return f"; the energy of a repeat changed by {change:+.1%} meanwhile (first third to last)"
 
 
 def _largest(drifts: Sequence[_Drift]) -> list[_Drift]:
-    return sorted(
-        drifts, key=lambda drift: -abs(drift.last / drift.first - 1) if drift.first else 0.0
-    )
+    return sorted(drifts, key=lambda drift: -abs(drift.relative))
 
 
 def _list(entries: Sequence[str]) -> str:
@@ -285,14 +313,14 @@ def _list(entries: Sequence[str]) -> str:
     return ", ".join(entries[:_NAMED]) + (f", and {more} more" if more > 0 else "")
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
 def _scatter(first: Sequence[float], last: Sequence[float]) -> float:
-    """Standard error of the difference of the two means, from the scatter within each; 0 where
-    there is one reading of each.
+    """Standard error of the difference of two means, from the scatter within each group; 0 if each
+    group has a single value.
     """
     dof = len(first) + len(last) - 2
-    squares = sum((value - _mean(part)) ** 2 for part in (first, last) for value in part)
-    return math.sqrt(squares / dof * (1 / len(first) + 1 / len(last))) if dof else 0.0
+    if not dof:
+        return 0.0
+    squares = sum(
+        (value - arithmetic_mean(group)) ** 2 for group in (first, last) for value in group
+    )
+    return math.sqrt(squares / dof * (1 / len(first) + 1 / len(last)))

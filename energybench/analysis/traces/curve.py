@@ -1,8 +1,9 @@
-"""A trace as a curve of energy over time, with what is known about each point.
+"""A trace as a curve of energy over time, with the uncertainty of each point.
 
-A counter that updates every T shows the energy at its last tick. A power sensor shows the mean over
-[t − lag − window, t − lag] of its tick t; where the window is shorter than the period it never sees
-the rest, and so does a counter that adds up such readings.
+A counter that updates every T shows the energy at its last tick. A power sensor shows, at its tick
+t, the mean power over [t − lag − window, t − lag]. If the window is shorter than the period, the
+sensor never sees the rest of each period, and neither does a counter that only adds up such
+readings.
 """
 
 from __future__ import annotations
@@ -12,39 +13,42 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from energybench.analysis.traces.ticks import Floats, ticks
-from energybench.analysis.traces.unwrap import Span, unwrap
+from energybench.analysis.arrays import Floats
+from energybench.analysis.traces.ticks import ticks
+from energybench.analysis.traces.unwrap import Counter, Span, unwrap
 from energybench.model import Channel, Trace
 
-# a window that differs from the readings' spacing by less than this share of it is that spacing,
-# for what jitter allows
+# A window counts as the whole spacing of the readings if the two differ by less than this share of
+# the spacing: jitter of the readings makes such a difference.
 _WHOLE = 0.1
-# a counter that changes faster than this share of the readings' spacing needs no ticks: every
-# reading is new
+# A sensor that updates faster than this share of the spacing of the readings needs no ticks: every
+# reading is new.
 _FAST = 0.5
-_HELD = (
-    1.5  # a power reading that stays for so many periods was published again with the same value
-)
+# A power reading that stays for more than this many periods was published again with the same
+# value.
+_REPEATED = 1.5
 
 
 class Curve(NamedTuple):
     """Cumulated energy of one channel.
 
-    t_s, energy_j   shapes [n]: points the energy is known at
-    fuzz_s          shape [n]: half-width of what is not known about the point's time
-    power_w         shape [n]: of a power sensor, its reading at each point (the mean over
-                    `window_s` around it); None: a counter
-    period_s        spacing of the sensor's own updates, measured where bursts show it
-    window_s        what of each period the sensor sees; 0: a counter that sees all of it, or a
-                    power sensor of one moment
-    rough_w         how much power moves between two ticks of a counter, where a power sensor beside
-                    it tells
-    inferred        period (and window) come from this run's own samples
-    told            False: a counter beside a part-time power sensor that may be adding up its
-                    readings; nothing changed that would tell
-    missed          of a counter that may be adding up such readings: what share of each period it
-                    would miss, by how likely that is
-    wraps, dropped  what unwrapping did; spans: gaps it cannot vouch for
+    t_s, energy_j  shapes [n]: points at which the energy is known
+    fuzz_s         shape [n]: half-width of the uncertainty of the time of each point
+    power_w        shape [n], for a power sensor: the reading at each point, which is the mean over
+                   `window_s` around the point; None for a counter
+    period_s       period of the sensor's updates, measured if bursts of readings show it
+    window_s       part of each period that the sensor sees; 0 for a counter that sees the whole
+                   period, and for a power sensor that shows the power of one moment
+    rough_w        root mean square of the changes of power within one update of a counter, if a
+                   power sensor of the same device shows them
+    wraps          how often the counter wrapped
+    dropped        implausible readings that were dropped
+    spans          gaps in which the energy is not certain
+    inferred       True if period (and window) come from the samples of this run
+    classified     False if the counter may only add up the samples of a part-time power sensor and
+                   the load never changed, so that the two cases cannot be distinguished
+    may_add_up     for a counter that is not classified: the share of each period that it would
+                   miss, times the root of the probability that it only adds up samples
     """
 
     channel: Channel
@@ -59,13 +63,13 @@ class Curve(NamedTuple):
     dropped: int
     spans: tuple[Span, ...]
     inferred: bool = False
-    told: bool = True
-    missed: float = 0.0
+    classified: bool = True
+    may_add_up: float = 0.0
 
     @property
     def may_miss(self) -> float:
-        """Share of each period that goes unseen, or may do so."""
-        return 1 - self.window_s / self.period_s if self.part_time else self.missed
+        """Share of each period that the sensor does not see, or may not see."""
+        return 1 - self.window_s / self.period_s if self.part_time else self.may_add_up
 
     @property
     def part_time(self) -> bool:
@@ -73,33 +77,30 @@ class Curve(NamedTuple):
         return self.power_w is not None and self.window_s < self.period_s
 
     def segment(self, t: float) -> int:
-        """Index of the segment (between points i and i + 1) that t lies in, or the nearest one."""
-        return min(max(int(np.searchsorted(self.t_s, t, side="right")) - 1, 0), self.t_s.size - 2)
+        """Index i of the segment, between points i and i + 1, in which t lies or to which t is
+        nearest.
+        """
+        i = int(np.searchsorted(self.t_s, t, side="right")) - 1
+        return min(max(i, 0), self.t_s.size - 2)
 
     def mean_w(self, i: int) -> float:
-        """Mean watts of segment i."""
+        """Mean power of segment i, W."""
         return float((self.energy_j[i + 1] - self.energy_j[i]) / (self.t_s[i + 1] - self.t_s[i]))
 
     def means_w(self, start_s: float, end_s: float) -> Floats:
-        """Mean watts of the segments that lie wholly between two times; shape [k], perhaps empty."""
-        i, j = (
-            int(np.searchsorted(self.t_s, start_s)),
-            int(np.searchsorted(self.t_s, end_s, side="right")),
-        )
+        """Mean powers of the segments between two times, W; shape [k], k may be 0."""
+        i = int(np.searchsorted(self.t_s, start_s))
+        j = int(np.searchsorted(self.t_s, end_s, side="right"))
         return np.asarray(np.diff(self.energy_j[i:j]) / np.diff(self.t_s[i:j]))
 
     def power(self, t: float) -> float:
-        """Watts at t, as far as the sensor tells."""
-        return (
-            self.mean_w(self.segment(t))
-            if self.power_w is None
-            else float(np.interp(t, self.t_s, self.power_w))
-        )
+        """Power at time t as the sensor shows it, W."""
+        if self.power_w is None:
+            return self.mean_w(self.segment(t))
+        return float(np.interp(t, self.t_s, self.power_w))
 
     def at(self, t: float) -> float:
-        """Joules at time t, linear between the points; beyond the ends the last known power goes
-        on.
-        """
+        """Energy at time t, J: linear between the points; the last power continues at the ends."""
         if t < self.t_s[0]:
             return float(self.energy_j[0] - self.power(t) * (self.t_s[0] - t))
         if t > self.t_s[-1]:
@@ -108,58 +109,62 @@ class Curve(NamedTuple):
 
 
 def curve(trace: Trace) -> Curve | None:
-    """None where fewer than two points are known: then nothing was measured."""
-    made = (
-        _stamped(trace)
-        if trace.channel.stamped
-        else _counter(trace)
-        if trace.channel.kind == "counter"
-        else _power(trace)
+    """The curve of a trace; None if fewer than two points are known: nothing was measured."""
+    if trace.channel.stamped:
+        energy_curve = _stamped(trace)
+    elif trace.channel.kind == "counter":
+        energy_curve = _counter(trace)
+    else:
+        energy_curve = _power(trace)
+    return energy_curve if energy_curve.t_s.size >= 2 else None
+
+
+def _empty(channel: Channel, dropped: int = 0) -> Curve:
+    """A curve without points."""
+    none = np.empty(0)
+    return Curve(channel, none, none, none, None, 0.0, 0.0, 0.0, 0, dropped, ())
+
+
+def _with_counter(counter: Counter, channel: Channel) -> Curve:
+    """A curve without points, with the findings of unwrapping."""
+    return _empty(channel, counter.dropped)._replace(
+        wraps=counter.wraps, spans=counter.ambiguous + counter.resets
     )
-    return made if made.t_s.size >= 2 else None
+
+
+# ---------------------------------------------------------------- counters
 
 
 def _counter(trace: Trace) -> Curve:
     channel = trace.channel
-    found = unwrap(trace)
-    spans = found.ambiguous + found.resets
-    t, energy = found.t_s, found.energy_j / channel.gain.value
+    counter = unwrap(trace)
+    t, energy = counter.t_s, counter.energy_j / channel.gain.value
     changed = np.flatnonzero(np.diff(energy) > 0) + 1
-    seen = ticks(t, changed, channel.update_period_s)
-    steps = np.diff(t)
-    closest = float(np.percentile(steps, 10)) if steps.size else 0.0
-    if (
-        seen.period_s <= _FAST * closest or changed.size < 2
-    ):  # every reading is fresh (or nothing ever changed: a flat line is known too)
-        stale = min(seen.period_s, float(np.median(steps)) if steps.size else 0.0) / 2
+    updates = ticks(t, changed, channel.update_period_s)
+    spacings = np.diff(t)
+    closest = float(np.percentile(spacings, 10)) if spacings.size else 0.0
+    if updates.period_s <= _FAST * closest or changed.size < 2:
+        # Every reading is new, or the counter never changed: a flat line is known as well.
+        typical = float(np.median(spacings)) if spacings.size else 0.0
+        stale = min(updates.period_s, typical) / 2
         points, joules, fuzz = _rising(t - stale - channel.lag_s, energy, np.full(t.size, stale))
     else:
-        points, joules, fuzz = _rising(seen.t_s - channel.lag_s, energy[changed], seen.fuzz_s)
-    told = seen.found and channel.timing == "prior"
-    whole = Curve(
-        channel,
-        points,
-        joules,
-        fuzz,
-        None,
-        seen.period_s,
-        0.0,
-        0.0,
-        found.wraps,
-        found.dropped,
-        spans,
-        told,
+        points, joules, fuzz = _rising(updates.t_s - channel.lag_s, energy[changed], updates.fuzz_s)
+    energy_curve = _with_counter(counter, channel)._replace(
+        t_s=points,
+        energy_j=joules,
+        fuzz_s=fuzz,
+        period_s=updates.period_s,
+        inferred=updates.found and channel.timing == "prior",
     )
-    return (
-        as_samples(whole, channel.window_s)
-        if 0 < channel.window_s < seen.period_s and points.size >= 2
-        else whole
-    )
+    if 0 < channel.window_s < updates.period_s and points.size >= 2:
+        return as_samples(energy_curve, channel.window_s)
+    return energy_curve
 
 
 def as_samples(counter: Curve, window_s: float) -> Curve:
-    """A counter that adds up readings of `window_s` only, each standing for the whole period that
-    it ends: a power sensor's curve.
+    """The curve of a counter that only adds up readings of `window_s`, each of which stands for the
+    whole period that it ends: the curve of a power sensor.
     """
     periods = np.maximum(np.round(np.diff(counter.t_s) / counter.period_s), 1.0)
     watts = np.asarray(np.diff(counter.energy_j) / (periods * counter.period_s), dtype=np.float64)
@@ -168,124 +173,117 @@ def as_samples(counter: Curve, window_s: float) -> Curve:
     )
 
 
+# ---------------------------------------------------------------- power sensors
+
+
+def _plausible_power(trace: Trace) -> tuple[Floats, Floats, int]:
+    """Times and watts of the readings, and how many implausible readings were dropped.
+
+    No sensor of a load shows power that flows back.
+    """
+    channel = trace.channel
+    factor = channel.resolution / channel.gain.value
+    t, watts = trace.t_s[trace.ok], np.asarray(trace.raw[trace.ok] * factor, dtype=np.float64)
+    plausible = (watts >= 0) & (watts <= (channel.max_power_w or np.inf))
+    return t[plausible], watts[plausible], int(np.count_nonzero(~plausible))
+
+
 def _power(trace: Trace) -> Curve:
     channel = trace.channel
-    t = trace.t_s[trace.ok]
-    watts = np.asarray(
-        trace.raw[trace.ok] * (channel.resolution / channel.gain.value), dtype=np.float64
-    )
-    implausible = watts < 0  # no meter of ours sees power flow back
-    if channel.max_power_w is not None:
-        implausible |= watts > channel.max_power_w
-    t, watts = t[~implausible], watts[~implausible]
-    empty = Curve(
-        channel,
-        np.empty(0),
-        np.empty(0),
-        np.empty(0),
-        np.empty(0),
-        0.0,
-        0.0,
-        0.0,
-        0,
-        int(implausible.sum()),
-        (),
-    )
+    t, watts, dropped = _plausible_power(trace)
+    empty = _empty(channel, dropped)._replace(power_w=np.empty(0))
     if t.size < 2:
         return empty
-    seen = ticks(t, np.flatnonzero(np.diff(watts) != 0) + 1, channel.update_period_s)
+    updates = ticks(t, np.flatnonzero(np.diff(watts) != 0) + 1, channel.update_period_s)
+    period = updates.period_s
     spacing = float(np.median(np.diff(t)))
-    if seen.period_s <= _FAST * float(np.percentile(np.diff(t), 10)):  # every reading is fresh
-        stale = min(seen.period_s, spacing) / 2
-        return _integral(
-            empty,
-            t - stale,
-            watts,
-            np.full(t.size, stale),
-            seen.period_s or spacing,
-            channel.window_s,
-        )
-    # A value that stays was published again: it holds until one period before the next change.
-    period = seen.period_s
-    empty = empty._replace(inferred=seen.found and channel.timing == "prior")
+    if period <= _FAST * float(np.percentile(np.diff(t), 10)):
+        # Every reading is new.
+        stale = min(period, spacing) / 2
+        fuzz = np.full(t.size, stale)
+        return _integral(empty, t - stale, watts, fuzz, period or spacing, channel.window_s)
+
+    # A value is valid from its publication to one period before the next change. If a value stays
+    # for longer, it was published again.
+    empty = empty._replace(inferred=updates.found and channel.timing == "prior")
     half = min(period, spacing) / 2
-    starts = np.concatenate(([t[0] - half], seen.t_s))
-    fuzz = np.concatenate(([half], seen.fuzz_s))
-    values = watts[np.concatenate(([0], seen.at))]
-    again = _again(starts, np.concatenate((seen.t_s, [t[-1] + half])), t, period)
-    points = np.concatenate((starts, again.t_s))
+    starts = np.concatenate(([t[0] - half], updates.t_s))
+    ends = np.concatenate((updates.t_s, [t[-1] + half]))
+    fuzz = np.concatenate(([half], updates.fuzz_s))
+    values = watts[np.concatenate(([0], updates.at))]
+    repeated = _repetitions(starts, ends, t, period)
+    points = np.concatenate((starts, repeated.t_s))
     order = np.argsort(points, kind="stable")
-    all_watts: Floats
-    all_watts, all_fuzz = (
-        np.concatenate((values, values[again.of])),
-        np.concatenate((fuzz, np.full(again.of.size, half))),
-    )
+    all_watts: Floats = np.concatenate((values, values[repeated.of]))
+    all_fuzz: Floats = np.concatenate((fuzz, np.full(repeated.of.size, half)))
     return _integral(
         empty, points[order], all_watts[order], all_fuzz[order], period, channel.window_s
     )
 
 
-class _Again(NamedTuple):
-    """Publications of a value that was there already: when, and which value."""
+class _Repetitions(NamedTuple):
+    """Publications of a value that had been published before.
+
+    t_s  time of each publication, shape [k]
+    of   index of the value, shape [k]
+    """
 
     t_s: Floats
     of: npt.NDArray[np.intp]
 
 
-def _again(starts: Floats, nexts: Floats, read_s: Floats, period: float) -> _Again:
-    """Between two changes, one publication a period as far as there were readings; a stretch
-    without readings stays a hole.
+def _repetitions(starts: Floats, ends: Floats, read_s: Floats, period: float) -> _Repetitions:
+    """Between two changes, one publication in each period that has readings.
+
+    A stretch without readings stays a gap.
     """
-    held = np.flatnonzero(nexts - starts > _HELD * period)
-    count = np.maximum(np.ceil((nexts[held] - starts[held]) / period - 1.5).astype(np.intp), 0)
-    of = np.repeat(held, count)
+    long = np.flatnonzero(ends - starts > _REPEATED * period)
+    count = np.maximum(np.ceil((ends[long] - starts[long]) / period - 1.5).astype(np.intp), 0)
+    of = np.repeat(long, count)
     number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + 1
-    made = starts[of] + number * period
-    read = np.searchsorted(read_s, made + period) > np.searchsorted(read_s, made)
-    return _Again(made[read], of[read])
+    published = starts[of] + number * period
+    read = np.searchsorted(read_s, published + period) > np.searchsorted(read_s, published)
+    return _Repetitions(published[read], of[read])
 
 
 def _integral(
     like: Curve, published_s: Floats, watts: Floats, fuzz: Floats, period_s: float, window_s: float
 ) -> Curve:
-    """Readings as a curve: each stands for the middle of what it averaged; trapezoids between them."""
-    t, power, known = _rising(published_s - like.channel.lag_s - window_s / 2, watts, fuzz)
-    energy = (
-        np.concatenate(([0.0], np.cumsum((power[1:] + power[:-1]) / 2 * np.diff(t))))
-        if t.size
-        else np.empty(0)
-    )
+    """The integral of power readings by trapezoids.
+
+    Each reading stands at the middle of the time over which the sensor averaged.
+    """
+    middles = published_s - like.channel.lag_s - window_s / 2
+    t, power, fuzz_s = _rising(middles, watts, fuzz)
+    energy = np.empty(0)
+    if t.size:
+        energy = np.concatenate(([0.0], np.cumsum((power[1:] + power[:-1]) / 2 * np.diff(t))))
     return like._replace(
-        t_s=t, energy_j=energy, fuzz_s=known, power_w=power, period_s=period_s, window_s=window_s
+        t_s=t, energy_j=energy, fuzz_s=fuzz_s, power_w=power, period_s=period_s, window_s=window_s
     )
+
+
+# ---------------------------------------------------------------- sensors with time stamps
 
 
 def _stamped(trace: Trace) -> Curve:
-    """A sensor that says when it published.
+    """The curve of a sensor that states when it published.
 
-    A power reading that averages over all of its spacing is a counter's step: its energy is known
-    at its stamps.
+    A power reading that averages over the whole spacing of its stamps is the step of a counter: the
+    energy is known at the stamps.
     """
     channel = trace.channel
-    empty = Curve(channel, np.empty(0), np.empty(0), np.empty(0), None, 0.0, 0.0, 0.0, 0, 0, ())
     if channel.kind == "counter":
-        found = unwrap(trace)
-        t, energy = found.t_s, found.energy_j / channel.gain.value
-        empty = empty._replace(
-            wraps=found.wraps, dropped=found.dropped, spans=found.ambiguous + found.resets
-        )
+        counter = unwrap(trace)
+        t, energy = counter.t_s, counter.energy_j / channel.gain.value
+        empty = _with_counter(counter, channel)
+        watts = np.empty(0)
     else:
-        t, watts = (
-            trace.t_s[trace.ok],
-            np.asarray(
-                trace.raw[trace.ok] * (channel.resolution / channel.gain.value), dtype=np.float64
-            ),
-        )
-        good = (watts >= 0) & (watts <= (channel.max_power_w or np.inf))
-        t, watts, empty = t[good], watts[good], empty._replace(dropped=int(np.count_nonzero(~good)))
-        energy = (
-            np.concatenate(([0.0], np.cumsum(watts[1:] * np.diff(t)))) if t.size else np.empty(0)
-        )
+        t, watts, dropped = _plausible_power(trace)
+        empty = _empty(channel, dropped)
+        energy = np.empty(0)
+        if t.size:
+            energy = np.concatenate(([0.0], np.cumsum(watts[1:] * np.diff(t))))
     period = channel.update_period_s or (float(np.median(np.diff(t))) if t.size > 1 else 0.0)
     if channel.kind == "power" and abs(channel.window_s - period) > _WHOLE * period:
         return _integral(empty, t, watts, np.zeros(t.size), period, channel.window_s)
@@ -294,7 +292,7 @@ def _stamped(trace: Trace) -> Curve:
 
 
 def _rising(t: Floats, values: Floats, fuzz: Floats) -> tuple[Floats, Floats, Floats]:
-    """Points in strictly rising time (two readings of one tick give one point)."""
+    """Points in strictly rising time: two readings of one tick give one point."""
     if t.size < 2:
         return t, values, fuzz
     keep = np.concatenate(([True], np.diff(np.maximum.accumulate(t)) > 0))

@@ -131,21 +131,6 @@ def arithmetic_mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def geometric_mean(values: Sequence[float]) -> float:
-    """Geometric mean of positive ratios, as SPEC uses it."""
-    return math.exp(sum(math.log(value) for value in values) / len(values))
-
-
-def harmonic_mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    """Harmonic mean of energy ratios.
-
-    With the energies of the baseline as weights, the mean is the total energy of the baseline over
-    the total energy of the candidate.
-    """
-    shares = list(weights) if weights is not None else [1.0] * len(values)
-    return sum(shares) / sum(share / value for share, value in zip(shares, values, strict=True))
-
-
 def trend(values: Sequence[float]) -> float | None:
     """Spearman's rank correlation of the values with their order.
 

@@ -78,8 +78,8 @@ def test_a_counter_that_was_told_has_none_and_one_that_may_add_up_samples_has_le
         informed(_curve(truth, 4.0, kind="counter"), _curve(truth, 4.0))
         for truth in (constant(300), square(100, 500, 0.33))
     )
-    assert not still.told
-    assert moving.told
+    assert not still.classified
+    assert moving.classified
     assert _in_step_rel(moving, 4.0) == 0
     assert np.isclose(
         _in_step_rel(still, 4.0),

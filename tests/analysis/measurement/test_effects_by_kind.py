@@ -56,6 +56,7 @@ def test_an_attached_meter_is_told_apart_from_a_sensor(collector: str, kinds: se
         gain=gain(0.01, "gain:pdu-7"),
         update_period_s=1.0,
         lag_u_s=0.2,
+        reference=collector == "meter",
     )
     measurement = _measure([_read(made, polls(5.0, 26.0))], "node-dc", (5.2, 25.3))
     effects = _by_kind(measurement)

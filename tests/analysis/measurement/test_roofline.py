@@ -12,6 +12,7 @@ import pytest
 from energybench.analysis.comparison.compare import compare
 from energybench.analysis.measurement import roofline as limits
 from energybench.analysis.measurement.measure import Record, measure
+from energybench.analysis.measurement.profiles import usable_limits
 from energybench.analysis.uncertainty.effects import exact
 from energybench.model import DeviceLimits, Gpu, Host, Limit, Measurement, Window, Work, WorkloadRef
 from tests.analysis.runs import RANGES, _trace, run, work
@@ -177,7 +178,7 @@ def test_faster_than_its_limit_is_doubted() -> None:
     ],
 )
 def test_another_machine_is_refused_with_the_reason(changes: dict[str, Any], said: str) -> None:
-    found, doubts = limits.known([known()], "cpu", msgspec.structs.replace(HOST, **changes), NOW)
+    found, doubts = usable_limits([known()], "cpu", msgspec.structs.replace(HOST, **changes), NOW)
     assert found is None
     assert [doubt.code for doubt in doubts] == ["limits-refused"]
     assert said in doubts[0].message
@@ -192,17 +193,17 @@ def test_of_this_machine_and_device_only() -> None:
     board = known(
         device=BOARD, name="A100", host="elsewhere", driver="550", clocks=None, threads=None
     )
-    assert limits.known([known(), board], "cpu", host, NOW) == (known(), ())
-    assert limits.known([known(), board], "cuda:0", host, NOW) == (board, ())
-    assert limits.known([known(host="other")], "cpu", host, NOW) == (None, ())
-    assert limits.known(
+    assert usable_limits([known(), board], "cpu", host, NOW) == (known(), ())
+    assert usable_limits([known(), board], "cuda:0", host, NOW) == (board, ())
+    assert usable_limits([known(host="other")], "cpu", host, NOW) == (None, ())
+    assert usable_limits(
         [board],
         "cuda",
         msgspec.structs.replace(host, gpus=(gpu, msgspec.structs.replace(gpu, uuid="GPU-3"))),
         NOW,
     ) == (None, ())
     assert (
-        limits.known(
+        usable_limits(
             [board],
             "cuda",
             msgspec.structs.replace(host, gpus=(msgspec.structs.replace(gpu, driver="560"),)),
@@ -211,7 +212,7 @@ def test_of_this_machine_and_device_only() -> None:
         is None
     )
     second = msgspec.structs.replace(gpu, uuid="GPU-3")
-    both, _ = limits.known(
+    both, _ = usable_limits(
         [board, msgspec.structs.replace(board, device="GPU-3")],
         "node",
         msgspec.structs.replace(host, gpus=(gpu, second)),
@@ -220,8 +221,8 @@ def test_of_this_machine_and_device_only() -> None:
     assert both is not None
     assert (both.name, both.of("read").best) == ("2 x A100", 200e9)  # type: ignore[union-attr]
     old = known(made_utc="2025-05-01T00:00:00+00:00")
-    assert limits.known([old, known()], "cpu", host, NOW) == (known(), ())
-    found, (doubt,) = limits.known([old], "cpu", host, NOW)
+    assert usable_limits([old, known()], "cpu", host, NOW) == (known(), ())
+    found, (doubt,) = usable_limits([old], "cpu", host, NOW)
     assert found == old
     assert (doubt.code, "396 days old" in doubt.message) == ("limits-old", True)
 

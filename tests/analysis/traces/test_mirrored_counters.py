@@ -11,6 +11,7 @@ def trace(device: str, raw, component: str = "cpu.package", ok=None, **more) -> 
     raw = np.asarray(raw, dtype=np.int64)
     channel = Channel(
         collector="rapl",
+        socket="package-0",
         device=device,
         component=component,
         kind="counter",

@@ -1,4 +1,4 @@
-"""Means, scatter, Welch on logs, verdicts."""
+"""Scatter, Welch on logs, verdicts."""
 
 from __future__ import annotations
 
@@ -6,31 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from energybench.analysis.uncertainty import repeats as stats
-
-positive = st.lists(st.floats(0.1, 1e6), min_size=1, max_size=20)
-
-
-@given(values=positive)
-def test_the_means_are_in_order(values: list[float]) -> None:
-    """Harmonic ≤ geometric ≤ arithmetic, whatever the values."""
-    h, g, a = (
-        stats.harmonic_mean(values),
-        stats.geometric_mean(values),
-        stats.arithmetic_mean(values),
-    )
-    assert h <= g * (1 + 1e-9)
-    assert g <= a * (1 + 1e-9)
-
-
-def test_the_energy_weighted_mean_is_total_over_total() -> None:
-    """Harmonic, weighted by the baseline's energy: E_baseline summed over E_candidate summed."""
-    baseline, candidate = [100.0, 300.0], [10.0, 150.0]
-    ratios = [b / c for b, c in zip(baseline, candidate, strict=True)]
-    assert stats.harmonic_mean(ratios, baseline) == pytest.approx(400 / 160)
 
 
 def test_one_repeat_has_no_scatter_rather_than_none_of_it() -> None:

@@ -1,5 +1,5 @@
-"""The section and the chart of the machine's limits: what is not known is said to be so, and no run
-stands on another device's line.
+"""The section and the chart of the machine's limits: unknown values are called unknown, and a run
+belongs to the line of the run's device only.
 """
 
 from __future__ import annotations
@@ -8,33 +8,33 @@ import pytest
 
 from energybench.model import Measurement
 from energybench_reports.view import limits as view_limits
-from energybench_reports.view.wording import Cell
+from energybench_reports.view.wording import TableCell
 from tests.reports.sample_limits import BOARDS, CPU, beside
 from tests.reports.sample_nodes import cpu_node, gpu_node
 
 
-def rows(*measurements: Measurement) -> dict[str, tuple[Cell, ...]]:
-    """Property → its cell of each run, where few stand side by side."""
+def rows(*measurements: Measurement) -> dict[str, tuple[TableCell, ...]]:
+    """Property → the cells of the runs, side by side."""
     (table,) = view_limits.section(measurements, {m.id: m.label for m in measurements}).tables
     return {row[0].text: row[1:] for row in table.rows}
 
 
 def test_share_limit_intensity_and_joules() -> None:
     """2.62e13 flops and 2.9e13 bytes in 124 s, of 310 GB/s that the CPUs read at most."""
-    found = rows(beside(cpu_node(), CPU, "fp64"))
-    assert found["share of its limit"][0].text == "75.25 %"
-    assert found["limit that binds"][0].text == "memory bandwidth, 310.0 GB/s"
-    assert found["flop/B"][0].text == "0.903"
-    assert found["energy per flop"][0].text == "2.230 nJ"
-    assert found["limits of"][0].note == "12 days old"
+    cells = rows(beside(cpu_node(), CPU, "fp64"))
+    assert cells["share of its limit"][0].text == "75.25 %"
+    assert cells["limit that binds"][0].text == "memory bandwidth, 310.0 GB/s"
+    assert cells["flop/B"][0].text == "0.903"
+    assert cells["energy per flop"][0].text == "2.230 nJ"
+    assert cells["limits measured on"][0].note == "12 days old"
 
 
 def test_without_limits_the_joules_stand() -> None:
-    """The share is not known, and no number stands for it; what would tell is named."""
-    found = rows(beside(cpu_node(), None, None))
-    assert found["share of its limit"][0].text == "not known"
-    assert "calibrate --limits-only" in found["limits of"][0].line
-    assert found["energy per flop"][0].text == "2.230 nJ"
+    """The share is called not known, without a number; the command to measure limits is named."""
+    cells = rows(beside(cpu_node(), None, None))
+    assert cells["share of its limit"][0].text == "not known"
+    assert "calibrate --limits-only" in cells["limits measured on"][0].line
+    assert cells["energy per flop"][0].text == "2.230 nJ"
 
 
 def test_no_counts_no_section() -> None:
@@ -43,8 +43,8 @@ def test_no_counts_no_section() -> None:
 
 
 def test_one_line_a_device_and_a_point_a_run() -> None:
-    """The line bends at the ridge; a run without limits is a point that belongs to none; without
-    any limits there is no chart.
+    """The line bends at the ridge; a run without limits is a point without a line; without limits
+    there is no chart.
     """
     alt = pytest.importorskip("altair")
     from energybench_reports.charts import roofline as chart_limits

@@ -1,5 +1,5 @@
-"""What every format shows: the answer first, doubts once, and nothing that was not measured as a
-number.
+"""The content of every format: the answer first, doubts once, and no number for a value that was
+not measured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from energybench.model import (
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Section, ratio_axis
 from energybench_reports.view.machine_state import age_days
-from energybench_reports.view.wording import Cell
+from energybench_reports.view.wording import TableCell
 from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_pair import compared
 from tests.reports.sample_published import claims_2023
@@ -31,7 +31,7 @@ def changed(noun: Comparison, **fields: object) -> Comparison:
 
 
 def test_the_answer_says_ratio_interval_speedup_and_verdict() -> None:
-    """The headline carries everything that somebody quotes."""
+    """The headline has every figure for a quotation."""
     answer = build(SAMPLES["comparison"]()).answers[0]
     assert answer.line == (
         "CPU node → GPU node: energy ratio 5.00 [4.62, 5.38], speedup 12.000 [11.940, 12.060], "
@@ -41,7 +41,7 @@ def test_the_answer_says_ratio_interval_speedup_and_verdict() -> None:
 
 
 def test_each_verdict_has_its_words() -> None:
-    """Every verdict says in words which side it favours, or that none is favoured."""
+    """Every verdict names the better side in words, or says that the runs do not decide."""
     pair = compared(cpu_node(), gpu_node())
     words = {
         verdict: build(Document(title="", results=(changed(pair, verdict=verdict),)))
@@ -67,13 +67,13 @@ def test_an_estimate_has_no_energy_verdict() -> None:
 
 
 def test_a_title_of_assumed_power_outranks_a_verdict() -> None:
-    """Should a verdict come with an estimate, it is not shown."""
+    """The verdict of an estimate is not shown."""
     odd = changed(compared(cpu_node(), gpu_node()), title="time x assumed power", verdict="better")
     assert build(Document(title="", results=(odd,))).answers[0].verdict == "no energy verdict"
 
 
 def test_a_lost_sensor_is_not_a_zero() -> None:
-    """Energy that was not measured is said to be so, in the answer and in every table."""
+    """A missing energy is called not measured, in the answer and in every table."""
     view = build(SAMPLES["partial"]())
     assert view.answers[0].figure is None
     table = next(section for section in view.sections if section.key == "measurements").tables[0]
@@ -97,31 +97,33 @@ def test_a_missing_part_is_listed_and_has_no_joules() -> None:
 
 
 def test_a_carried_doubt_stands_once_under_its_origin() -> None:
-    """What a comparison and a projection carry on of a run is said once, of that run."""
+    """A doubt about a run, carried on by a comparison and a projection, is printed once, with the
+    run.
+    """
     cpu, gpu = cpu_node(), gpu_node()
     pair = compared(cpu, gpu)
     carried = tuple(doubt.carried_from("CPU node → GPU node") for doubt in pair.doubts)
     month = msgspec.structs.replace(claims_2023(), doubts=carried)
-    found = {
-        weakness.code: weakness.said
+    messages = {
+        weakness.code: weakness.messages
         for weakness in build(Document(title="", results=(cpu, gpu, pair, month))).weaknesses
     }
-    assert [subjects for _, subjects in found["memory-modelled"]] == [("GPU node",)]
-    assert [subjects for _, subjects in found["one-node"]] == [("CPU node → GPU node",)]
+    assert [subjects for _, subjects in messages["memory-modelled"]] == [("GPU node",)]
+    assert [subjects for _, subjects in messages["one-node"]] == [("CPU node → GPU node",)]
 
 
 def test_doubts_of_one_code_and_remedy_stand_together() -> None:
-    """Messages that differ in a figure share a heading and a remedy; nothing is lost."""
+    """Messages with different figures share a heading and a remedy; every message is printed."""
     doubts = tuple(
         Doubt(code="net-refused", message=f"interval {i}", remedy="longer idle") for i in range(2)
     )
     run: Measurement = msgspec.structs.replace(cpu_node(), doubts=doubts)
     (weakness,) = build(Document(title="", results=(run,))).weaknesses
-    assert weakness.said == (("interval 0", ("CPU node",)), ("interval 1", ("CPU node",)))
+    assert weakness.messages == (("interval 0", ("CPU node",)), ("interval 1", ("CPU node",)))
 
 
 def test_a_month_from_assumed_powers_says_so() -> None:
-    """A projection that rests on an estimate is marked like the estimate itself."""
+    """A projection from an estimate is marked like the estimate."""
     doubt = Doubt(
         code="time-x-assumed-power", message="a side has no energy sensor", remedy="open one"
     )
@@ -133,7 +135,7 @@ def test_a_month_from_assumed_powers_says_so() -> None:
 
 
 def test_a_single_run_answers_with_its_energy() -> None:
-    """Without a comparison the report begins with what was measured."""
+    """Without a comparison the report begins with the measurement."""
     answer = build(SAMPLES["unused"]()).answers[0]
     assert answer.line.startswith("GPU node: energy of one repeat, gross 11.68 kJ [")
 
@@ -157,12 +159,12 @@ def test_work_that_failed_its_check_has_no_price() -> None:
         if s.key == "measurements"
         for t in s.tables
     )
-    assert row["energy per work"] == Cell("not given", "the check of the result failed", "bad")
+    assert row["energy per work"] == TableCell("not given", "the check of the result failed", "bad")
     assert row["work"].note == ""
 
 
 def test_two_runs_side_by_side_point_to_their_ratio() -> None:
-    """Only where the document holds none."""
+    """Only if the document contains no comparison."""
     both = Document(title="", results=(cpu_node(), gpu_node()))
     assert "energybench compare" in next(
         s.about for s in build(both).sections if s.key == "measurements"
@@ -173,7 +175,7 @@ def test_two_runs_side_by_side_point_to_their_ratio() -> None:
 
 
 def test_labels_that_read_the_same_are_numbered() -> None:
-    """Two runs of one label stay two columns."""
+    """Two runs with equal labels stay two columns."""
     one = cpu_node()
     two: Measurement = msgspec.structs.replace(one, id="another")
     assert list(build(Document(title="", results=(one, two))).labels.values()) == [
@@ -183,8 +185,8 @@ def test_labels_that_read_the_same_are_numbered() -> None:
 
 
 def test_labels_that_read_the_same_are_told_apart_by_what_differs() -> None:
-    """Training and inference of one workload say so in their names; runs of the same settings are
-    numbered then.
+    """Labels of training and inference contain the mode; runs with equal settings are then
+    numbered.
     """
     one = cpu_node()
     modes = [("a", "training"), ("b", "inference"), ("c", "inference")]
@@ -207,7 +209,7 @@ def test_labels_that_read_the_same_are_told_apart_by_what_differs() -> None:
 
 
 def test_the_shares_of_a_budget_sum_to_one() -> None:
-    """The budget accounts for all of the variance."""
+    """The budget accounts for the whole variance."""
     budget = next(
         section for section in build(SAMPLES["comparison"]()).sections if section.key == "budget"
     )
@@ -216,7 +218,7 @@ def test_the_shares_of_a_budget_sum_to_one() -> None:
 
 
 def test_an_axis_holds_every_interval_and_one() -> None:
-    """Marks lie on the axis in order, whatever the ratios; what cannot be drawn on it has no mark."""
+    """Marks of any ratios lie on the axis in order; ratios of 0 or less have no mark."""
     wild = [
         Estimate(value=2.0, low=-1.0, high=1e9),
         Estimate(value=1e-9, low=1e-9, high=1.0),
@@ -235,12 +237,12 @@ def test_an_axis_holds_every_interval_and_one() -> None:
 
 
 def section(document: Document, key: str) -> Section:
-    return next(found for found in build(document).sections if found.key == key)
+    return next(part for part in build(document).sections if part.key == key)
 
 
 def test_what_would_shrink_each_interval() -> None:
-    """A comparison and each measurement say which effect widens them most, what is left without it,
-    and what to do.
+    """For a comparison and for every measurement: the effect that widens the interval most, the
+    interval without the effect, and a remedy.
     """
     shrink = section(SAMPLES["comparison"](), "shrink")
     assert [table.title for table in shrink.tables] == [
@@ -248,25 +250,25 @@ def test_what_would_shrink_each_interval() -> None:
         "CPU node: energy, gross",
         "GPU node: energy, gross",
     ]
-    assert shrink.tables[2].rows[0][0] == Cell("gpu.board …: gain", "normal, 4 together")
+    assert shrink.tables[2].rows[0][0] == TableCell("gpu.board …: gain", "normal, 4 together")
     assert "calibrate --against" in shrink.tables[2].rows[0][4].text
     assert len(shrink.brief) == 3
     assert "69 % of the variance; without it ±2.9 % instead of ±4.7 %" in shrink.brief[2]
 
 
 def test_every_run_is_graded_by_aspects() -> None:
-    """Each measurement has a table of the rule books, and an estimate fails for being one."""
+    """Every measurement has a table of the rule books, and an estimate fails as an estimate."""
     grades = section(SAMPLES["estimated"](), "grade")
     assert [table.title for table in grades.tables] == ["before", "after"]
     point = next(row for row in grades.tables[0].rows if row[1].text == "4 point and accuracy")
-    assert point[2] == Cell("fail", tone="bad")
+    assert point[2] == TableCell("fail", tone="bad")
     assert "no sensor: time x assumed power" in point[3].text
     assert len(grades.brief) == 2
 
 
 def test_idle_phases_conditions_and_other_load() -> None:
-    """Which idle, before and after; first and last temperature and clock, every throttle reason;
-    whose work ran beside ours.
+    """Idle phases before and after; first and last temperature and clock, every throttle reason;
+    programs of other people.
     """
     state = section(SAMPLES["comparison"](), "state")
     idle, conditions, others = state.tables
@@ -286,7 +288,7 @@ def test_idle_phases_conditions_and_other_load() -> None:
         "0.8",
         "44.0 s",
     ]
-    assert not [found for found in build(SAMPLES["estimated"]()).sections if found.key == "state"]
+    assert not [part for part in build(SAMPLES["estimated"]()).sections if part.key == "state"]
 
 
 def test_channels_say_how_well_their_timing_is_known() -> None:
@@ -306,7 +308,7 @@ def test_channels_say_how_well_their_timing_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "began", "days"),
+    ("calibrated", "began", "days"),
     [
         ("2026-02-18T08:00:00Z", "2026-02-19T08:00:00+00:00", 1.0),
         ("2026-02-18T08:00:00", "2026-02-18T07:00:00Z", -1 / 24),
@@ -315,21 +317,23 @@ def test_channels_say_how_well_their_timing_is_known() -> None:
         ("2026-02-18T08:00:00Z", None, None),
     ],
 )
-def test_the_age_of_a_profile(made: str | None, began: str | None, days: float | None) -> None:
-    """Age is by the run's own clock; what is no time has no age."""
-    assert age_days(made, began) == (pytest.approx(days) if days is not None else None)
+def test_the_age_of_a_profile(
+    calibrated: str | None, began: str | None, days: float | None
+) -> None:
+    """Age by the clock of the run; a text without a time has no age."""
+    assert age_days(calibrated, began) == (pytest.approx(days) if days is not None else None)
 
 
 def test_paired_runs_say_so() -> None:
-    """A comparison of interleaved runs says how many pairs it stands on; one of separate runs says
-    nothing of pairs.
+    """A comparison of interleaved runs states the number of pairs; a comparison of separate runs
+    does not mention pairs.
     """
     cpu, gpu = cpu_node(), gpu_node()
     view = build(Document(title="", results=(changed(compared(cpu, gpu), paired=9),)))
     assert ("analysed as", "9 pairs") in [(name, cell.text) for name, cell in view.answers[0].facts]
     assert (
         "Analysed as 9 pairs of interleaved runs."
-        in next(found for found in view.sections if found.key == "ratios").tables[0].about
+        in next(part for part in view.sections if part.key == "ratios").tables[0].about
     )
     assert "analysed as" not in dict(
         build(Document(title="", results=(compared(cpu, gpu),))).answers[0].facts

@@ -1,4 +1,4 @@
-"""Trainings over several runs: whose steps, and the sum of their energy, where there is one."""
+"""Trainings over several runs: the steps of every run, and the sum of the energies."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def leg(
     name: str, first: float, last: float, training: str = "one", measured: bool = True
 ) -> Measurement:
     progress = Progress(training=training, first=first, last=last, unit="step", work_per_unit=WORK)
-    each = Estimate(value=10.0, low=9.0, high=12.0) if measured else None
+    per_work = Estimate(value=10.0, low=9.0, high=12.0) if measured else None
     return msgspec.structs.replace(
-        cpu_node(), id=name, energy_per_work_j=each, record=WorkRecord(progress=progress)
+        cpu_node(), id=name, energy_per_work_j=per_work, record=WorkRecord(progress=progress)
     )
 
 
@@ -30,7 +30,7 @@ def shown(*legs: Measurement) -> list[list[str]]:
 
 
 def test_energies_of_the_runs_add_up_from_the_first_step() -> None:
-    """Whatever order they are given in: 30 steps of 2 at 10 [9, 12] J."""
+    """Legs in any order: 30 steps of 2 at 10 [9, 12] J."""
     assert shown(leg("second", 10, 30), leg("first", 0, 10)) == [
         ["first", "0", "10", "200 J [180, 240]"],
         ["second", "10", "30", "400 J [360, 480]"],
@@ -40,14 +40,14 @@ def test_energies_of_the_runs_add_up_from_the_first_step() -> None:
 
 def test_steps_that_no_run_covers_are_said() -> None:
     rows = shown(leg("first", 0, 10), leg("third", 20, 30))
-    assert rows[1] == ["in no repeat given here", "10", "20", "not measured"]
-    assert rows[-1] == ["together, 20 steps of the runs given", "", "", "400 J [360, 480]"]
+    assert rows[1] == ["not in a run of this report", "10", "20", "not measured"]
+    assert rows[-1] == ["together, 20 steps of the runs in this report", "", "", "400 J [360, 480]"]
 
 
 @pytest.mark.parametrize(
     ("legs", "says"),
     [
-        ((leg("first", 0, 10), leg("again", 0, 20)), "no sum: runs did the same steps"),
+        ((leg("first", 0, 10), leg("again", 0, 20)), "no sum: several runs did the same steps"),
         ((leg("first", 0, 10), leg("blind", 10, 20, measured=False)), "not measured"),
     ],
 )
@@ -68,8 +68,8 @@ def test_progress_that_goes_backwards_is_none() -> None:
 def test_a_curve_of_one_value_is_drawn_from_zero() -> None:
     """ε of one private cell alone: an axis of no length would have its tick at 1."""
     alt = pytest.importorskip("altair")
-    whole = sample_training.study()
-    one = msgspec.structs.replace(whole, cells=whole.cells[:1])
+    complete = sample_training.study()
+    one = msgspec.structs.replace(complete, cells=complete.cells[:1])
     scales = {}
     for panel in figures(alt, one)[0].spec["hconcat"]:
         y = next(

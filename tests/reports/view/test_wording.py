@@ -1,5 +1,5 @@
-"""Words and numbers: what was not measured says so, and foreign text is tame before any format sees
-it.
+"""Words and numbers: a missing measurement is called so, and foreign text is cleaned before any
+format uses the text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from energybench.model import Estimate, Part, Work
 from energybench.units import show
 from energybench_reports.view.wording import (
-    Cell,
+    TableCell,
     amount,
     bare,
     component,
@@ -30,18 +30,18 @@ from energybench_reports.view.wording import (
 
 
 def test_none_is_never_a_number() -> None:
-    """A value that was not measured has no digit in its cell."""
+    """The cell of a value that was not measured has no digit."""
     for cell in (value(None, "J"), bare(None, "W"), known(None), known("")):
         assert not any(character.isdigit() for character in cell.line)
     assert value(None, "J").text == "not measured"
 
 
 def test_a_value_has_its_interval() -> None:
-    """The interval stands beside the value, in the same unit."""
-    assert value(Estimate(value=12_345.0, low=12_100.0, high=12_600.0), "J") == Cell(
+    """The interval stands beside the value, in the unit of the value."""
+    assert value(Estimate(value=12_345.0, low=12_100.0, high=12_600.0), "J") == TableCell(
         "12.35 kJ", "[12.10, 12.60]"
     )
-    assert value(Estimate(value=2.0, low=2.0, high=2.0), "h") == Cell("2 h", "")
+    assert value(Estimate(value=2.0, low=2.0, high=2.0), "h") == TableCell("2 h", "")
     assert (
         value(Estimate(value=5.0, low=4.5, high=5.5), "J", per="token").text == "5.00 J per token"
     )
@@ -91,12 +91,12 @@ def test_plain_text_is_one_line_without_control(text: str) -> None:
     ],
 )
 def test_a_published_figure_keeps_its_digits(claimed: float, unit: str, words: str) -> None:
-    """A claim is shown as it was published, no digit more."""
+    """A claim is shown with the published digits."""
     assert published(claimed, unit) == words
 
 
 def test_small_words() -> None:
-    """Counts, lists, shares and signs read as a person writes them."""
+    """Counts, lists, shares and signs in ordinary writing."""
     assert listed([]) == ""
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"
@@ -108,7 +108,7 @@ def test_small_words() -> None:
 
 
 def test_parts_that_the_work_did_not_use_are_named_so() -> None:
-    """An unused accelerator is a component of its own, and a range is only what was stated."""
+    """An unused accelerator is a separate component, and a range has only the stated ends."""
     board = Part(component="gpu.board", state="measured", used=False)
     assert component(board) == "gpu.board.unused"
     assert component_words("gpu.board.unused") == "gpu.board, unused"

@@ -1,6 +1,4 @@
-"""Sums that do not depend on the order in which they are made, and the scalars that follow from
-them.
-"""
+"""Sums that do not depend on the order of summation, and the value and unit of a sum."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ import pytest
 import torch
 
 from energybench_workloads.milc.halo import ALONE
-from energybench_workloads.milc.sums import BITS, Totals, parts, settle, settle_here
+from energybench_workloads.milc.reproducible_sums import BITS, Totals, parts, settle, settle_here
 
 ONE = torch.ones((), dtype=torch.float64)
 
@@ -26,8 +24,8 @@ def numbers(count: int, dtype: torch.dtype) -> torch.Tensor:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_any_order_gives_the_same_bits(dtype: torch.dtype, scale: float) -> None:
-    """100 003 numbers in three orders, and in two halves: one value, and it is math.fsum's to
-    1e-14. Plain sums of fp64 differ here, so the test can fail.
+    """100 003 numbers in three orders, and in two halves, have one value: math.fsum's to 1e-14.
+    Plain sums in fp64 differ here, so the test can fail.
     """
     sites = numbers(100_003, dtype) * scale
     orders = [
@@ -56,10 +54,10 @@ def test_any_order_gives_the_same_bits(dtype: torch.dtype, scale: float) -> None
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 3.7e-200, 5.5e250, 2.0**40, math.nan, math.inf, -2.5])
 def test_both_ways_settle_the_same(value: float) -> None:
-    """On a device by tensors, on a CPU by numbers: value and unit are equal, bit for bit."""
+    """Tensors on a device and numbers on a CPU give equal values and units, bit for bit."""
     for unit in (ONE, ONE * 2.0**20):
-        found = parts(torch.tensor([value], dtype=torch.float64), unit)
-        here, there = settle_here(found, unit), settle(found, unit)
+        sums = parts(torch.tensor([value], dtype=torch.float64), unit)
+        here, there = settle_here(sums, unit), settle(sums, unit)
         for a, b in zip(here, there, strict=True):
             assert torch.equal(a, b) or (bool(a.isnan()) and bool(b.isnan()))
         if math.isfinite(value) and value:
@@ -67,7 +65,7 @@ def test_both_ways_settle_the_same(value: float) -> None:
 
 
 def test_a_sum_that_fell_far_below_its_unit_is_the_plain_one() -> None:
-    """|r|² that a restart made 1e-30 times as large is not taken for zero."""
+    """A restart can make |r|² smaller by 1e-30; the sum must not become zero."""
     totals = Totals(ALONE, torch.device("cpu"), settle_here)
     totals.of("r", lambda unit: parts(torch.ones(1000), unit))
     assert float(

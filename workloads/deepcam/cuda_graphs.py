@@ -1,5 +1,6 @@
-"""A training pass on one GPU as two CUDA graphs, forward and backward: at a small batch, launching
-its kernels one by one takes longer than they run.
+"""A training pass on one GPU, recorded as two CUDA graphs: forward and backward.
+
+At a small batch, launching the kernels of a pass one by one takes longer than the kernels run.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import torch
 
 from energybench_workloads.deepcam.network import loss
 
-# passes before the recording: libraries choose their algorithms, and may not while one is made
+# Passes before the recording: libraries choose their algorithms then, and may not while recording
 WARM = 2
 
 
-class Recorded:
-    """The network's pass over a batch of the shape of `field` and `label`, in training. Parameters
-    and statistics are read and written where they lie.
+class RecordedPass:
+    """The training pass over a batch of the shape of `field` and `label`. A replay reads and writes
+    parameters and statistics in place.
 
-    `forward` leaves the loss, `backward` the gradients, each where the last replay's was. Recording
-    passes over the batch: the statistics of batch normalisation move on.
+    `forward` leaves the loss, and `backward` the gradients, in the memory of the last replay.
+    Recording passes over the batch, so that the statistics of batch normalisation move on.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Recorded:
         self._field, self._label = field.clone(memory_format=torch.preserve_format), label.clone()
         self.parameters = [p for p in network.parameters() if p.requires_grad]
 
-        def judged() -> torch.Tensor:
+        def pass_loss() -> torch.Tensor:
             with autocast():
                 logits = network(self._field)
             return loss(logits, self._label, weights)
@@ -43,12 +44,12 @@ class Recorded:
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
             for _ in range(WARM):
-                torch.autograd.grad(judged(), self.parameters)
+                torch.autograd.grad(pass_loss(), self.parameters)
             torch.cuda.synchronize()
             torch.cuda.empty_cache()  # the graphs have memory of their own
             self._forward, self._backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
             self._forward.capture_begin(capture_error_mode="thread_local")
-            self._loss = judged()
+            self._loss = pass_loss()
             self._forward.capture_end()
             self._backward.capture_begin(
                 pool=self._forward.pool(), capture_error_mode="thread_local"
@@ -65,7 +66,7 @@ class Recorded:
         return self._loss.detach()
 
     def backward(self) -> None:
-        """The gradients of the batch that `forward` had last, as the parameters' own."""
+        """Store the gradients of the last batch given to `forward` in the parameters."""
         self._backward.replay()
         for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
             parameter.grad = gradient

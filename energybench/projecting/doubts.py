@@ -1,0 +1,82 @@
+"""The doubts of a projection about its own inputs and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from energybench.model import Comparison, Doubt, Estimate
+from energybench.projecting import mix
+from energybench.projecting.scenario import Scenario, ScenarioInput
+
+_EVIDENCE_CODES: Mapping[
+    Literal["inferred", "assumed"], Literal["inferred-inputs", "assumed-inputs"]
+] = {
+    "inferred": "inferred-inputs",
+    "assumed": "assumed-inputs",
+}
+
+
+def of_inputs(
+    scenario: Scenario,
+    comparisons: Sequence[Comparison],
+    stated: Sequence[ScenarioInput],
+    needed: set[str],
+) -> Iterable[Doubt]:
+    """Doubts about the inputs.
+
+    stated  inputs of the scenario that no comparison replaced
+    needed  names of the inputs from which the answer is computed
+    """
+    if any(mix.assumed(comparison) for comparison in comparisons):
+        yield Doubt(
+            code="time-x-assumed-power",
+            message=(
+                "a side has no energy sensor: this carries times x assumed powers through the "
+                "scenario"
+            ),
+            remedy="open a sensor on that side: `energybench doctor`",
+        )
+    unmeasured = [entry.name for entry in stated if entry.measured]
+    if unmeasured and (comparisons or scenario.model == "fleet"):
+        yield _not_measured(unmeasured, bool(comparisons))
+    if comparisons and scenario.claims:
+        yield Doubt(
+            code="claims-with-own-inputs",
+            message=(
+                "inputs of the published claims were replaced by the comparison: the claims are "
+                "tested against measured values"
+            ),
+            remedy="without a comparison the claims are tested against their own inputs",
+        )
+    yield from _of_evidence([entry for entry in stated if entry.name in needed])
+
+
+def _not_measured(names: Sequence[str], compared: bool) -> Doubt:
+    reason = "not in the comparison" if compared else "no comparison was given"
+    return Doubt(
+        code="comparison-incomplete",
+        message=f"{reason}: the scenario's own values stand for {', '.join(names)}",
+        remedy="--idle 60 on both sides" if compared else "energybench compare A B --json",
+    )
+
+
+def _of_evidence(inputs: Sequence[ScenarioInput]) -> Iterable[Doubt]:
+    for evidence, code in _EVIDENCE_CODES.items():
+        names = [entry.name for entry in inputs if entry.evidence == evidence]
+        if names:
+            yield Doubt(
+                code=code,
+                message=f"{evidence}, not read in a source: {', '.join(names)}",
+                remedy="state values of your own, with low and high",
+            )
+
+
+def of_saving(saved_mwh: Estimate | None) -> Iterable[Doubt]:
+    """Doubt about a saving whose interval contains 0."""
+    if saved_mwh is not None and saved_mwh.low <= 0 <= saved_mwh.high:
+        yield Doubt(
+            code="saving-not-shown",
+            message="the interval of the energy saved contains 0: a saving is not shown",
+            remedy="the largest effects of the energy saved name the inputs to know better",
+        )

@@ -1,0 +1,74 @@
+"""The lines that mix several applications; `#` in a term stands for the number of an application.
+
+With shares w, speedups S, ratios R and powers P of the applications, the load behaves like one
+application with
+
+    S = 1 / Σ(w/S)        P_baseline = Σ(w·P_b)        P_candidate = Σ(w/S·P_c) / Σ(w/S)        R =
+                          Σ(w·P_b) / Σ(w·P_b/R)
+
+so that R = S · P_baseline / P_candidate again: the mean weighted by the baseline's energy
+(harmonic). No different mean gives the energy saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from energybench.projecting.formula import Step
+
+
+def quantity_line(
+    name: str, quantity: str, unit: str, numbers: Sequence[int], applications: int
+) -> Step:
+    """A quantity of the mix, from the applications (by number, from 1) that have the quantity."""
+    return Step(
+        name=name,
+        formula=_mixed(quantity, numbers),
+        unit=unit,
+        note=f"{quantity} of the mix of {applications} applications",
+    )
+
+
+def mean_lines(applications: int) -> list[Step]:
+    """Three means of the energy ratios, named apart: the energy-weighted mean alone gives the
+    energy saved.
+    """
+    numbers = range(1, applications + 1)
+    product = " * ".join(f"energy_ratio_{i}" for i in numbers)
+    return [
+        Step(
+            name="ratio_arithmetic_mean",
+            formula=f"{_sum('energy_ratio_#', numbers)} / {applications}",
+            note="arithmetic mean of the energy ratios",
+        ),
+        Step(
+            name="ratio_geometric_mean",
+            formula=f"({product}) ** (1 / {applications})",
+            note="geometric mean of the energy ratios",
+        ),
+        Step(
+            name="ratio_energy_weighted",
+            formula=_mixed("energy_ratio", numbers),
+            note="energy-weighted (harmonic) mean: total energy over total energy",
+        ),
+    ]
+
+
+def _mixed(quantity: str, numbers: Sequence[int]) -> str:
+    if quantity == "speedup":
+        return f"1 / {_sum('share_# / speedup_#', numbers)}"
+    if quantity == "energy_ratio":
+        return (
+            f"{_sum('share_# * power_baseline_w_#', numbers)} / "
+            f"{_sum('share_# * power_baseline_w_# / energy_ratio_#', numbers)}"
+        )
+    if quantity == "power_candidate_w":
+        return (
+            f"{_sum('share_# / speedup_# * power_candidate_w_#', numbers)} / "
+            f"{_sum('share_# / speedup_#', numbers)}"
+        )
+    return f"{_sum(f'share_# * {quantity}_#', numbers)} / {_sum('share_#', numbers)}"
+
+
+def _sum(term: str, numbers: Sequence[int]) -> str:
+    return "(" + " + ".join(term.replace("#", str(i)) for i in numbers) + ")"

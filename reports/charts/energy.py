@@ -1,0 +1,192 @@
+"""Energy of measurements by component, and the distance of every repeat from the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from energybench.model import TIME_X_ASSUMED_POWER, Measurement
+from energybench.units import prefix, show
+from energybench_reports.charts.figure import (
+    HATCH,
+    INK,
+    SHAPES,
+    TONES,
+    Figure,
+    component_colours,
+    cycled,
+    finished,
+)
+from energybench_reports.view.energy import mean_energy
+from energybench_reports.view.wording import amount, component, component_words, listed, ordered
+
+Names = Mapping[str, str]
+
+
+def energy(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figure | None:
+    """One bar a measurement, divided by component, with the interval of the sum. Parts without
+    energy are named in the caption, never drawn.
+    """
+    shown = [m for m in measurements if m.energy_j is not None and m.components_j]
+    if not shown:
+        return None
+    factor, unit = prefix(max(m.energy_j.value for m in shown if m.energy_j), "J")
+    bars = [row for m in shown for row in _bars(m, names[m.id], factor)]
+    sums = [_sum(m, names[m.id], factor) for m in shown]
+    chart = _layered(alt, bars, sums, _colours(alt, shown), unit)
+    text = f"Energy of one repeat by component: {'; '.join(row['text'] for row in sums)}."
+    caption = f"Whisker: interval of the total energy. {_caption(shown, names)}".strip()
+    return Figure("components", finished(chart, text), caption, text)
+
+
+def _colours(alt: Any, shown: Sequence[Measurement]) -> Any:
+    palette = component_colours(ordered(key for m in shown for key in m.components_j))
+    return alt.Color(
+        "part:N",
+        title=None,
+        scale=alt.Scale(
+            domain=[component_words(key) for key in palette], range=list(palette.values())
+        ),
+    )
+
+
+def _layered(
+    alt: Any, bars: list[dict[str, Any]], sums: list[dict[str, Any]], colours: Any, unit: str
+) -> Any:
+    """Coloured bars, a hatching over modelled parts, the interval of the sum, and a line of text
+    above each bar.
+    """
+    x = alt.X(
+        "from:Q",
+        title=f"energy of one repeat, gross ({unit})",
+        scale=alt.Scale(zero=True, nice=True),
+        axis=alt.Axis(tickCount=6),
+    )
+    y = alt.Y("run:N", sort=[row["run"] for row in sums], axis=None)
+    tip = [alt.Tooltip("run:N"), alt.Tooltip("part:N"), alt.Tooltip("energy:N")]
+    base = alt.Chart(alt.Data(values=bars))
+    over = alt.Chart(alt.Data(values=sums))
+    layers = [
+        base.mark_bar(height=20, stroke="white", strokeWidth=0.5).encode(
+            x=x, x2="to:Q", y=y, color=colours, tooltip=tip
+        ),
+        base.transform_filter("datum.modelled")
+        .mark_bar(height=20, color=HATCH)
+        .encode(x=x, x2="to:Q", y=y),
+        over.mark_rule(strokeWidth=1.5, color=INK).encode(x="low:Q", x2="high:Q", y=y),
+        over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="low:Q", y=y),
+        over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="high:Q", y=y),
+        over.mark_text(
+            align="left", baseline="bottom", dy=-15, dx=0, fontSize=12, color=INK
+        ).encode(x=alt.value(0), y=y, text="text:N"),
+    ]
+    return alt.layer(*layers).properties(width="container", height=alt.Step(58))
+
+
+def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, Any]]:
+    """A piece of the bar for every component, from the end of the component before."""
+    modelled = {component(part) for part in measurement.boundary.parts if part.state == "modelled"}
+    rows = []
+    start = 0.0
+    for key in ordered(measurement.components_j):
+        estimate = measurement.components_j[key]
+        end = start + estimate.value / factor
+        rows.append(
+            {
+                "run": name,
+                "part": component_words(key),
+                "from": start,
+                "to": end,
+                "energy": show(estimate, "J"),
+                "modelled": key in modelled,
+            }
+        )
+        start = end
+    return rows
+
+
+def _sum(measurement: Measurement, name: str, factor: float) -> dict[str, Any]:
+    """The interval of the sum, and the line of text above the bar."""
+    total, work = measurement.energy_j, measurement.work
+    assert total is not None
+    text = f"{name}: {show(total, 'J')}"
+    # The repeats of two measurements may hold different amounts of the same work.
+    if work and work.amount != 1:
+        text += f" for {amount(work)}"
+    if measurement.quality == "estimated":
+        text += f", {TIME_X_ASSUMED_POWER}"
+    return {"run": name, "low": total.low / factor, "high": total.high / factor, "text": text}
+
+
+def _caption(shown: Sequence[Measurement], names: Names) -> str:
+    """The modelled parts, and the missing parts, which have no bar."""
+    sentences = []
+    for state, words in (
+        ("modelled", "Hatched, because modelled from a stated range of power"),
+        ("missing", "Not in a bar, because missing"),
+    ):
+        runs_of = _runs_with(state, shown, names)
+        if runs_of:
+            phrases = [
+                f"{component_words(key)} of {_run_words(runs, len(shown))}"
+                for key, runs in runs_of.items()
+            ]
+            sentences.append(f"{words}: {', '.join(phrases)}.")
+    return " ".join(sentences)
+
+
+def _runs_with(state: str, shown: Sequence[Measurement], names: Names) -> dict[str, list[str]]:
+    """Component → names of the runs with a part of the component in `state`."""
+    runs_of: dict[str, list[str]] = {
+        key: [] for key in ordered(component(part) for m in shown for part in m.boundary.parts)
+    }
+    for m in shown:
+        keys = {component(part) for part in m.boundary.parts if part.state == state}
+        for key in keys:
+            runs_of[key].append(names[m.id])
+    return {key: runs for key, runs in runs_of.items() if runs}
+
+
+def _run_words(runs: Sequence[str], total: int) -> str:
+    return "every run" if 1 < total == len(runs) else listed(runs)
+
+
+def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figure | None:
+    """Distance of every repeat from the mean of the measurement: shows spread and drift."""
+    rows: list[dict[str, Any]] = [
+        {"run": names[m.id], "repeat": k, "off": round((repeat.energy_j / mean - 1) * 100, 4)}
+        for m in measurements
+        if (mean := mean_energy(m)) and len(m.repeats) > 1
+        for k, repeat in enumerate(m.repeats, 1)
+        if repeat.energy_j is not None
+    ]
+    if len(rows) < 2:
+        return None
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    zero = (
+        alt.Chart(alt.Data(values=[{"off": 0}]))
+        .mark_rule(color=INK, strokeDash=[4, 3])
+        .encode(y="off:Q")
+    )
+    colours = alt.Scale(domain=runs, range=cycled(TONES, len(runs)))
+    shapes = alt.Scale(domain=runs, range=cycled(SHAPES, len(runs)))
+    points = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_point(size=70, filled=True, opacity=0.9)
+        .encode(
+            x=alt.X("repeat:O", title="repeat", axis=alt.Axis(labelAngle=0)),
+            xOffset=alt.XOffset("run:N", sort=runs),
+            y=alt.Y("off:Q", title="energy, % from the mean", axis=alt.Axis(tickCount=5)),
+            color=alt.Color("run:N", title=None, sort=runs, scale=colours),
+            shape=alt.Shape("run:N", title=None, sort=runs, scale=shapes),
+            tooltip=[
+                alt.Tooltip("run:N"),
+                alt.Tooltip("repeat:O"),
+                alt.Tooltip("off:Q", title="% from the mean", format="+.2f"),
+            ],
+        )
+    )
+    chart = alt.layer(zero, points).properties(width="container", height=180)
+    text = f"Energy of each repeat relative to its mean, for {', '.join(runs)}."
+    caption = "Each point is one repeat; the dashed line is the mean of the measurement."
+    return Figure("repeats", finished(chart, text), caption, text)
