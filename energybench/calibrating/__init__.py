@@ -1,1 +1,1 @@
-"""How this machine's sensors behave, and what its devices reach."""
+"""The timing of a machine's sensors, and the limits of its devices."""

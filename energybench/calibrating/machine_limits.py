@@ -1,5 +1,5 @@
-"""`calibrate`: what a device reaches at most, by the workload `limits` in a worker of its own, as
-`run` has it: no library of it is known here.
+"""`calibrate`: the limits of a device, measured by the workload `limits` in a worker process like the
+workers of `run`: no library of the workload is known here.
 """
 
 from __future__ import annotations
@@ -14,26 +14,23 @@ from energybench.errors import BadInput
 from energybench.measuring.calibrated_sensors import now_utc
 from energybench.measuring.child import Child, Interrupted, WorkFailed, devices
 from energybench.measuring.plan import Progress
-from energybench.measuring.sensors import Sensors
 from energybench.measuring.signals import Signals
 from energybench.model import DeviceLimits, Host, Limit, LimitName
 
 WORKLOAD = "limits"
 NAMES: tuple[LimitName, ...] = ("read", "fp64", "fp32", "bf16")
-TRIES, MOST = (
-    5,
-    15,
-)  # runs that had their cores to themselves; runs in all, where somebody else is about
-# share of its cores' time that a CPU's kernel had, below which somebody else (or a quota) had the
-# rest; CPU times come in ticks of 10 ms
+# undisturbed runs of a kernel; and runs in all, if another program shares the cores
+TRIES, MOST = 5, 15
+# share of its cores' time below which a CPU's kernel was disturbed by another program (or a
+# quota); CPU times come in ticks of 10 ms
 _DISTURBED = 0.9
 _WAIT_S = 0.2
 
 
 class Reached(NamedTuple):
-    """One device: its limits, or why there are none.
+    """One device: its limits, or None if no limit could be measured.
 
-    `missing`: (limit, reason, remedy) of those that could not be measured.
+    `missing`: (limit, reason, remedy) of every limit that could not be measured.
     """
 
     device: str
@@ -41,30 +38,12 @@ class Reached(NamedTuple):
     missing: tuple[tuple[str, str, str], ...] = ()
 
 
-def boards(sensors: Sensors, wanted: str) -> tuple[str, ...]:
-    """What `--drive` names, whether or not a sensor of it works: cpu, a board's UUID (or a part of
-    it), or all that the work may use.
-    """
-    known = [gpu.uuid for gpu in sensors.gpus]
-    if wanted in (CPU, "all"):
-        return (CPU,) if wanted == CPU else (CPU, *(gpu.uuid for gpu in sensors.gpus if gpu.used))
-    fitting = [uuid for uuid in known if uuid == wanted] or [
-        uuid for uuid in known if len(wanted) >= 8 and wanted in uuid
-    ]
-    if len(fitting) != 1:
-        why = "fits no board" if not fitting else "fits several boards"
-        raise BadInput(
-            f"--drive {wanted}", why, f"cpu, all, or one of: {', '.join(known) or 'no GPU here'}"
-        )
-    return (fitting[0],)
-
-
 def measure(device: str, host: Host, signals: Signals, progress: Progress) -> Reached:
-    """Each kernel alone on the device, one after the other, `TRIES` undisturbed runs of each.
+    """Run the kernels one after the other on the device, `TRIES` undisturbed runs of each.
 
     Raises Interrupted.
     """
-    found: list[Limit] = []
+    limits: list[Limit] = []
     missing: list[tuple[str, str, str]] = []
     notes: list[str] = []
     for place, name in enumerate(NAMES):
@@ -77,16 +56,17 @@ def measure(device: str, host: Host, signals: Signals, progress: Progress) -> Re
         except WorkFailed as why:
             missing.append((name, str(why), f"energybench run {WORKLOAD} --size {name} shows it"))
             continue
-        found.append(limit)
+        limits.append(limit)
         if busy is not None and busy < _DISTURBED:
             notes.append(
                 f"{name} had its cores for {busy:.0%} of the time: another program, or a quota; "
                 "calibrate on an idle machine"
             )
-    return Reached(device, _stated(device, host, found, notes) if found else None, tuple(missing))
+    stated = _stated(device, host, limits, notes) if limits else None
+    return Reached(device, stated, tuple(missing))
 
 
-def _stated(device: str, host: Host, found: list[Limit], notes: list[str]) -> DeviceLimits:
+def _stated(device: str, host: Host, limits: list[Limit], notes: list[str]) -> DeviceLimits:
     driver, clocks = state(device, host)
     board = next((gpu for gpu in host.gpus if gpu.uuid == device), None)
     return DeviceLimits(
@@ -97,46 +77,64 @@ def _stated(device: str, host: Host, found: list[Limit], notes: list[str]) -> De
         clocks=clocks,
         threads=host.threads_allowed if device == CPU else None,
         torch=host.libraries.get("torch"),
-        limits=tuple(found),
+        limits=tuple(limits),
         notes=tuple(notes),
         made_utc=now_utc(),
     )
 
 
-def _limit(name: LimitName, device: str, signals: Signals) -> tuple[Limit, float | None]:
-    """One kernel in a worker of its own, checked; of a CPU also the share of its cores' time that
-    it had. Raises BadInput, WorkFailed, Interrupted.
+class _Runs(NamedTuple):
+    """Runs of one kernel. rates: bytes or flops per second; shares: of its cores' time that every
+    run of a CPU's kernel had, empty if they are not known.
     """
-    given, environment = (
-        devices(CPU, os.environ) if device == CPU else ("cuda:0", {"CUDA_VISIBLE_DEVICES": device})
-    )
+
+    rates: list[float]
+    shares: list[float]
+
+    @property
+    def enough(self) -> bool:
+        if len(self.rates) < TRIES:
+            return False
+        if len(self.rates) >= MOST or len(self.shares) < len(self.rates):
+            return True
+        return sum(share >= _DISTURBED for share in self.shares) >= TRIES
+
+
+def _limit(name: LimitName, device: str, signals: Signals) -> tuple[Limit, float | None]:
+    """One kernel in its own worker process, verified; for a CPU also the largest share of its
+    cores' time that a run had. Raises BadInput, WorkFailed, Interrupted.
+    """
+    worker_device, environment = "cuda:0", {"CUDA_VISIBLE_DEVICES": device}
+    if device == CPU:
+        worker_device, environment = devices(CPU, os.environ)
     child = Child(environment, signals)
     try:
-        ready = _ask(child, do="setup", workload=WORKLOAD, size=name, device=given, settings={})[
-            "ready"
-        ]
-        rates: list[float] = []
-        spent: list[float] = []  # of a CPU: share of its cores' time that each run had
-        while len(rates) < TRIES or (
-            len(rates) < MOST
-            and len(spent) == len(rates)
-            and sum(share >= _DISTURBED for share in spent) < TRIES
-        ):
-            before = _cpu_s(child.pid)
-            ran = _ask(child, do="run", times=1)
-            seconds = ran["end_s"] - ran["start_s"]
-            rates.append(ran["work"]["amount"] / seconds)
-            after = _cpu_s(child.pid)
-            if device == CPU and before is not None and after is not None and ready.get("threads"):
-                spent.append((after - before) / (seconds * ready["threads"]))
-        failed = [check for check in _ask(child, do="verify")["checks"] if not check["passed"]]
+        setup = _ask(
+            child, do="setup", workload=WORKLOAD, size=name, device=worker_device, settings={}
+        )
+        ready = setup["ready"]
+        runs = _Runs([], [])
+        while not runs.enough:
+            _run(child, ready.get("threads") if device == CPU else None, runs)
+        checks = _ask(child, do="verify")["checks"]
     finally:
         child.close()
+    failed = [str(check["quantity"]) for check in checks if not check["passed"]]
     if failed:
-        raise WorkFailed(
-            f"its result is wrong: {', '.join(str(check['quantity']) for check in failed)}"
-        )
-    return Limit(name=name, runs=tuple(rates), how=_words(ready)), max(spent, default=None)
+        raise WorkFailed(f"its result is wrong: {', '.join(failed)}")
+    limit = Limit(name=name, runs=tuple(runs.rates), how=_words(ready))
+    return limit, max(runs.shares, default=None)
+
+
+def _run(child: Child, threads: int | None, runs: _Runs) -> None:
+    """One run of the kernel. threads: of a CPU's kernel, to tell its share of the cores."""
+    before_s = _cpu_s(child.pid)
+    answer = _ask(child, do="run", times=1)
+    seconds = answer["end_s"] - answer["start_s"]
+    runs.rates.append(answer["work"]["amount"] / seconds)
+    after_s = _cpu_s(child.pid)
+    if threads and before_s is not None and after_s is not None:
+        runs.shares.append((after_s - before_s) / (seconds * threads))
 
 
 def _ask(child: Child, **command: Any) -> dict[str, Any]:
@@ -147,6 +145,7 @@ def _ask(child: Child, **command: Any) -> dict[str, Any]:
 
 
 def _cpu_s(pid: int) -> float | None:
+    """CPU time of a process so far, s; None if the process has ended."""
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.Error:
@@ -163,4 +162,4 @@ def _words(ready: dict[str, Any]) -> str:
     return "; ".join(words)
 
 
-__all__ = ["NAMES", "TRIES", "WORKLOAD", "Interrupted", "Reached", "boards", "measure"]
+__all__ = ["NAMES", "TRIES", "WORKLOAD", "Interrupted", "Reached", "measure"]

@@ -1,5 +1,4 @@
-"""The publications of a sensor: the times at which its value changed, and every publication with its
-value.
+"""The publications of a sensor: when its value changed, and every publication with its value.
 
 Works on any trace, with or without a known load: a poller sees a new value first at the reading
 after the publication.

@@ -172,14 +172,14 @@ def _calibrated(
     limits: bool,
 ) -> dict[str, Any]:
     """Drive the devices for the sensors' timing, measure the devices' limits, and save both."""
-    from energybench.calibrating.calibrate import devices
-    from energybench.calibrating.machine_limits import boards
+    from energybench.calibrating.targets import boards, devices
     from energybench.cli.limits import ONLY_REMEDY, reach
     from energybench.store import profiles
 
     profiles.read(folder)  # a broken file is reported before minutes are spent
     opened, host = open_sensors(collectors, root)
     try:
+        profiles.check_replaceable(folder, host.name)
         try:
             names = devices(opened, device) if sensors else ()
         except BadInput as error:

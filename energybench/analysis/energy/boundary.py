@@ -176,7 +176,11 @@ def _source(channel: Channel, channels: Sequence[Channel]) -> Source:
 
 
 def _missing_packages(host: Host, packages: Sequence[Channel], ranges: Ranges) -> list[Model]:
-    """Sockets that no counter covers. The counter of a die covers its socket."""
+    """Sockets that no counter covers. The counter of a die covers its socket.
+
+    Sockets that a collector names in its own way are counted, so that no more sockets are missing
+    than the host has beyond them.
+    """
     if any(not channel.socket for channel in packages):
         return []  # a sensor or a model that covers all sockets together
     covered = {channel.socket for channel in packages}
@@ -184,14 +188,14 @@ def _missing_packages(host: Host, packages: Sequence[Channel], ranges: Ranges) -
     if len(covered) >= sockets:
         return []
     low, high, source = ranges["package_w"]
+    absent = [name for i in range(sockets) if (name := f"package-{i}") not in covered]
     return [
         Model(
             Part(component=CPU, device=device, state="missing", low_w=low, high_w=high),
             f"{CPU}:{device}@{host.name}",
             source,
         )
-        for device in (f"package-{i}" for i in range(sockets))
-        if device not in covered
+        for device in absent[: sockets - len(covered)]
     ]
 
 

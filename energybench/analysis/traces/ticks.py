@@ -61,7 +61,7 @@ def ticks(t_s: Floats, changed: npt.NDArray[np.intp], stated_s: float | None) ->
 
 
 def _period(t_s: Floats, gaps: Floats, stated_s: float | None) -> tuple[float, bool]:
-    """The update period, and whether the changes told it; else as stated, or the spacing of changes.
+    """The update period, and whether it was measured; else as stated, or the spacing of changes.
 
     t_s, gaps: shapes [n], first reading after each change, and the time since the reading before.
     """
@@ -98,7 +98,7 @@ def _placed(
 def _on_strict_beat(
     points: Floats, fuzz: Floats, beat: _Beat, sharpest: float
 ) -> tuple[Floats, Floats]:
-    """One beat through the whole trace: every tick lies on the beat, unless its interval does not."""
+    """A beat through the whole trace: every tick lies on the beat, if its interval allows it."""
     origin, period, half_s = beat
     on_beat = origin + np.round((points - origin) / period) * period
     agree = np.abs(on_beat - points) <= fuzz + 1.5 * sharpest

@@ -1,7 +1,9 @@
-"""Known loads: a square wave on every core, or on one GPU, by children of their own that say when
-they really began and ended.
+"""Known loads: a square wave on every core, or on one GPU, by child processes that report when the
+load really began and ended.
 
-wave     when to be on and off        child    starts one of the two below and talks to it (serving:
-         their side)
-cpu      spins on the cores           cuda     runs an arithmetic kernel on one GPU
+wave     times at which the load is to be on
+child    the measuring side: starts a load and talks to its process
+serving  the load's side of that conversation
+cpu      spins on the cores
+cuda     runs an arithmetic kernel on one GPU
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -52,6 +53,14 @@ def test_a_rapl_like_collector_covers_what_rapl_covers(collector: str) -> None:
     one = cover("compute", counters(collector)[:1], HOST, RANGES)
     missing = [model.part.device for model in one.models if model.part.component == "cpu.package"]
     assert missing == ["package-1"]
+
+
+def test_sockets_with_other_names_are_counted() -> None:
+    """Of two sockets, one that a collector calls P0 is covered, and one is missing."""
+    (first, *_) = counters("zenmon")
+    named = msgspec.structs.replace(first, device="P0", socket="P0")
+    models = cover("compute", [named], HOST, RANGES).models
+    assert sum(model.part.component == "cpu.package" for model in models) == 1
 
 
 @pytest.mark.parametrize("collector", ["rapl", "zenmon"])

@@ -45,7 +45,7 @@ def bursts(seed: int, repeats: int = 3) -> Floats:
 @pytest.mark.parametrize("hidden", [0.0, 0.5, 0.8])
 @pytest.mark.parametrize("period_s", [0.0151, 0.02, 0.0333, 0.1, 0.25])
 def test_a_dense_poll_tells_the_period(period_s: float, hidden: float, seed: int) -> None:
-    """To half a percent and within four uncertainties, even if many updates are equal."""
+    """To half a percent and within four uncertainties, even if most updates change nothing."""
     period = update_period(*changes(kilohertz(24, seed), period_s, seed, hidden))
     assert period is not None
     assert period.value_s == pytest.approx(period_s, rel=5e-3)
