@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
+from energybench.json_text import escaped
 from energybench.model import SCHEMA, Document
-
-# Characters that JSON allows in a string as they stand, although a terminal obeys some (DEL and the
-# C1 controls) and others change the direction of text (Unicode Standard Annex 9).
-_TO_ESCAPE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Json:
@@ -28,8 +23,7 @@ class Json:
     def render(self, document: Document) -> bytes:
         content: object = document.results[0] if len(document.results) == 1 else envelope(document)
         text = msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
-        escaped = _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-        return f"{escaped}\n".encode()
+        return f"{escaped(text)}\n".encode()
 
 
 def envelope(document: Document) -> dict[str, object]:

@@ -11,6 +11,7 @@ import msgspec
 
 from energybench.analysis.measurement.measure import Record, SamplingStats
 from energybench.errors import BadInput
+from energybench.json_text import escaped
 from energybench.model import (
     BoundaryName,
     Channel,
@@ -202,6 +203,5 @@ def encode(noun: Any) -> bytes:
 
 def pretty(noun: Any) -> str:
     """A noun as indented JSON with a final newline."""
-    return (
-        json.dumps(msgspec.to_builtins(noun), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    content = msgspec.to_builtins(noun)
+    return escaped(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
