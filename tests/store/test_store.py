@@ -9,6 +9,7 @@ import pytest
 from energybench.errors import BadInput
 from energybench.measuring.session import ranges
 from energybench.model import Host, Verification, Window, Work
+from energybench.plugins import Reading
 from energybench.store import layout, reader, samples, strict
 from energybench.store.run import Header
 from energybench.store.writer import RunWriter
@@ -44,7 +45,7 @@ def fill(writer: RunWriter, seconds: float = 3.0, watts: float = 100.0) -> None:
     """A constant load at 10 Hz, and one repeat from 1 s to 2 s."""
     for i in range(int(seconds * 10)):
         raw = None if i == 7 else int(watts * i * 0.1 * 1e6)
-        writer.poll([(0, i * 0.1, raw)], 0.001, False, 0)
+        writer.poll([Reading(raw, i * 0.1)], 0.001, False, 0)
     writer.opening("repeat", 1.0, 0)
     writer.window(Window(label="repeat", start_s=1.0, end_s=2.0, repeat=0))
     writer.work(Work(amount=1.0, unit="nap", fingerprint="f", precision="equal-accuracy"))
@@ -90,7 +91,7 @@ def test_a_cut_run_is_recovered_to_its_last_sample(tmp_path: Path) -> None:
     """A repeat that was open ends at the last sample, with a doubt."""
     with RunWriter(tmp_path, header()) as writer:
         for i in range(31):
-            writer.poll([(0, i * 0.1, int(100 * i * 0.1 * 1e6))], 0.0, False, 0)
+            writer.poll([Reading(int(100 * i * 0.1 * 1e6), i * 0.1)], 0.0, False, 0)
         writer.opening("repeat", 1.0, 0)
         left = writer.directory
     with (left / layout.WINDOWS).open("ab") as file:
@@ -108,7 +109,7 @@ def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> No
     """Its work is not known: the whole ones keep their energy per work."""
     with RunWriter(tmp_path, header()) as writer:
         for i in range(41):
-            writer.poll([(0, i * 0.1, int(100 * i * 0.1 * 1e6))], 0.0, False, 0)
+            writer.poll([Reading(int(100 * i * 0.1 * 1e6), i * 0.1)], 0.0, False, 0)
         for k in range(2):
             writer.opening("repeat", 1.0 + k, k)
             writer.window(Window(label="repeat", start_s=1.0 + k, end_s=2.0 + k, repeat=k))
@@ -131,7 +132,7 @@ def test_of_a_repeat_begun_anew_the_last_beginning_counts(tmp_path: Path) -> Non
     for done in (False, True):
         with RunWriter(tmp_path / str(done), header()) as writer:
             for i in range(31):
-                writer.poll([(0, i * 0.1, int(100 * i * 0.1 * 1e6))], 0.0, False, 0)
+                writer.poll([Reading(int(100 * i * 0.1 * 1e6), i * 0.1)], 0.0, False, 0)
             writer.opening("repeat", 1.0, 0)
             writer.window(Window(label="warm-up", start_s=1.0, end_s=1.2))
             writer.opening("repeat", 1.5, 0)
