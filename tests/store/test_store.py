@@ -74,7 +74,7 @@ def test_samples_survive_a_cut_anywhere(tmp_path: Path) -> None:
     """However much of the stream is missing, what comes back is a whole beginning of it."""
     log = samples.SampleLog(tmp_path / "s.arrows")
     for i in range(100):
-        log.append([(0, i * 0.1, i)], 0.0, False, 0)
+        log.append([Reading(i, i * 0.1)], 0.0, False, 0)
     log.close()
     whole = (tmp_path / "s.arrows").read_bytes()
     rows = []
