@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from energybench.collectors.package_temperatures import temperature_files
-from energybench.collectors.sysfs import Line, text
+from energybench.collectors.sysfs import NumberFile, text
 from energybench.model import Condition
 from energybench.plugins import Context
 
@@ -48,10 +48,10 @@ class CpuState:
     def __init__(self) -> None:
         self._context: Context | None = None
         self._packages: dict[str, list[int]] = {}  # CPU numbers, first threads of cores first
-        self._temperatures: dict[str, Line] = {}
-        self._throttles: dict[str, list[Line]] = {}
+        self._temperatures: dict[str, NumberFile] = {}
+        self._throttles: dict[str, list[NumberFile]] = {}
         self._counts: dict[str, list[int | None]] = {}
-        self._clocks: dict[int, Line] = {}
+        self._clocks: dict[int, NumberFile] = {}
         self._ticks: dict[int, _CpuTicks] = {}
         self._labels: tuple[float, ...] = ()
         self._unchanged = 0
@@ -62,7 +62,7 @@ class CpuState:
         cpus = context.root / "sys/devices/system/cpu"
         self._packages = _packages(cpus)
         files = temperature_files(context.root / "sys/class", list(self._packages))
-        self._temperatures = {name: Line(path) for name, path in files.items()}
+        self._temperatures = {name: NumberFile(path) for name, path in files.items()}
         self._throttles = {
             name: _lines(_throttle_files(cpus, members)) for name, members in self._packages.items()
         }
@@ -74,7 +74,9 @@ class CpuState:
             for members in self._packages.values()
             for number in members
         }
-        self._clocks = {number: Line(path) for number, path in clocks.items() if path.exists()}
+        self._clocks = {
+            number: NumberFile(path) for number, path in clocks.items() if path.exists()
+        }
         self._busy()
 
     def conditions(self) -> Sequence[Condition]:
@@ -210,8 +212,8 @@ def _throttle_files(cpus: Path, members: Sequence[int]) -> list[Path]:
     return [package, *cores]
 
 
-def _lines(paths: Sequence[Path]) -> list[Line]:
-    return [Line(path) for path in paths if path.exists()]
+def _lines(paths: Sequence[Path]) -> list[NumberFile]:
+    return [NumberFile(path) for path in paths if path.exists()]
 
 
 def _spread(members: Sequence[int]) -> list[int]:

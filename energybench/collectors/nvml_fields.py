@@ -48,7 +48,7 @@ class Quantity(NamedTuple):
     name: str
 
 
-class Cell(NamedTuple):
+class FieldCell(NamedTuple):
     """A field in the array of fields; every call changes `code` and `value`, which are views.
 
     code     NVML's return code of the field
@@ -68,7 +68,7 @@ class Cell(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A quantity by a function instead of a field; `nonzero` as in Cell."""
+    """A quantity by a function instead of a field; `nonzero` as in FieldCell."""
 
     function: Callable[[Any], int]
     nonzero: bool
@@ -89,7 +89,7 @@ class BoardReader(NamedTuple):
 
     handle: Any
     fields: Any
-    cells: tuple[Cell, ...]
+    cells: tuple[FieldCell, ...]
     queries: tuple[Query, ...]
 
     def read_fields(
@@ -161,7 +161,7 @@ def _answers(nvml: Any, handle: Any) -> list[Any]:
     ]
 
 
-def _cells(answers: Sequence[Any]) -> tuple[Any, tuple[Cell, ...]]:
+def _cells(answers: Sequence[Any]) -> tuple[Any, tuple[FieldCell, ...]]:
     """An array of the answered fields, and views of each field's return code and value."""
     if not answers:
         return None, ()
@@ -174,7 +174,7 @@ def _cells(answers: Sequence[Any]) -> tuple[Any, tuple[Cell, ...]]:
         code = ctypes.c_uint.from_buffer(fields, offset + kind.nvmlReturn.offset)
         value_type, _ = _TYPES[answer.valueType]
         value = value_type.from_buffer(fields, offset + kind.value.offset)
-        cells.append(Cell(code, value, nonzero=answer.fieldId != _ENERGY))
+        cells.append(FieldCell(code, value, nonzero=answer.fieldId != _ENERGY))
     return fields, tuple(cells)
 
 

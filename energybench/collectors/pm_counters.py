@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from energybench.collectors import ranks
-from energybench.collectors.sysfs import Line, hostname, text
+from energybench.collectors.sysfs import NumberFile, hostname, text
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
 
@@ -66,12 +66,12 @@ class PmCounters:
     )
 
     def __init__(
-        self, wall: Callable[[], float] = time.time, line: Callable[[Path], Line] = Line
+        self, wall: Callable[[], float] = time.time, line: Callable[[Path], NumberFile] = NumberFile
     ) -> None:
         self._wall, self._line = wall, line
         self._clock: Clock | None = None
-        self._lines: list[Line] = []
-        self._freshness: Line | None = None
+        self._lines: list[NumberFile] = []
+        self._freshness: NumberFile | None = None
         self._last: list[tuple[_Value, Reading] | None] = []
         self._stamped = False
         self._anchor_s: float | None = None

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from energybench.collectors import ranks
 from energybench.collectors.ranks import socket_of
-from energybench.collectors.sysfs import Line, hostname, text
+from energybench.collectors.sysfs import NumberFile, hostname, text
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context, Unavailable
 
@@ -117,7 +117,7 @@ def package_readable(root: Path) -> bool:
 
 
 def _is_readable(zone: Zone) -> bool:
-    line = Line(zone.path / "energy_uj")
+    line = NumberFile(zone.path / "energy_uj")
     try:
         return line.integer() is not None
     finally:
@@ -134,7 +134,7 @@ class Rapl:
     )
 
     def __init__(self) -> None:
-        self._lines: list[Line] = []
+        self._lines: list[NumberFile] = []
         self._doubts: list[Doubt] = []
 
     def open(self, context: Context) -> Sequence[Channel]:
@@ -176,7 +176,7 @@ class Rapl:
             part = zone.part
             if control_types.get(part, zone.control_type) != zone.control_type:
                 continue
-            line = Line(zone.path / "energy_uj")
+            line = NumberFile(zone.path / "energy_uj")
             if line.integer() is None:
                 errors.setdefault(part, line.error)
                 line.close()

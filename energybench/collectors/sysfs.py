@@ -24,7 +24,7 @@ def hostname(root: Path) -> str:
     return text(root / "proc/sys/kernel/hostname") or os.uname().nodename
 
 
-class Line:
+class NumberFile:
     """One line of a small file: a read is one system call, and a failed file is opened again.
 
     error  error of the last read that failed

@@ -25,7 +25,7 @@ _CARBON = Path("data") / "private_infra"
 _STATES = "U.S. EPA eGRID, output emission rate"
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A value from a table. `date`: the day or year that the value describes; no row is current."""
 
     value: float
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     date: str
 
 
-def price(sku: str, where: str) -> Row:
+def price(sku: str, where: str) -> TableRow:
     """Price of an instance per hour, USD. Raises BadInput with the names in the table."""
     table = _prices()
     if sku not in table:
@@ -46,7 +46,7 @@ def price(sku: str, where: str) -> Row:
     return table[sku]
 
 
-def equivalence(name: str, where: str) -> Row:
+def equivalence(name: str, where: str) -> TableRow:
     """A row of data/equivalences.toml. Raises BadInput with the names in the table."""
     table = _equivalences()
     if name not in table:
@@ -56,7 +56,7 @@ def equivalence(name: str, where: str) -> Row:
     return table[name]
 
 
-def carbon(region: str, where: str) -> Row:
+def carbon(region: str, where: str) -> TableRow:
     """Grid carbon intensity, g CO2e/kWh: a country by name or ISO code (USA), a U.S. state by name
     or code (US-CA), or world.
 
@@ -86,10 +86,10 @@ def _suggestion(name: str, choices: Iterable[str]) -> str:
 
 
 @cache
-def _prices() -> dict[str, Row]:
+def _prices() -> dict[str, TableRow]:
     text = files("energybench.data").joinpath("prices.csv").read_text("utf-8")
     return {
-        row["sku"]: Row(
+        row["sku"]: TableRow(
             float(row["usd_per_h"]),
             "USD/h",
             f"{row['provider']} {row['sku']}, region {row['region']}: {row['source']}",
@@ -100,18 +100,18 @@ def _prices() -> dict[str, Row]:
 
 
 @cache
-def _equivalences() -> dict[str, Row]:
+def _equivalences() -> dict[str, TableRow]:
     table = tomllib.loads(
         files("energybench.data").joinpath("equivalences.toml").read_text("utf-8")
     )
     return {
-        name: Row(float(row["value"]), row["unit"], row["source"], str(row["year"]))
+        name: TableRow(float(row["value"]), row["unit"], row["source"], str(row["year"]))
         for name, row in table.items()
     }
 
 
 @cache
-def _intensities(where: str) -> tuple[tuple[str, Row], ...]:
+def _intensities(where: str) -> tuple[tuple[str, TableRow], ...]:
     """(name or code in lower case, row), codes first. The files of codecarbon are read without
     importing codecarbon: the import would initialise NVML.
     """
@@ -146,16 +146,16 @@ def _load(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
-def _row(value: Any, file: str, region: str, year: Any) -> Row:
+def _row(value: Any, file: str, region: str, year: Any) -> TableRow:
     """Raises ValueError if the value in the file is not an intensity."""
     number = float(value)
     if not math.isfinite(number) or number < 0:
         raise ValueError(f"{region} is {value!r}")
     source = f"{region}, {year}, location-based: codecarbon {_version()}, {file}"
-    return Row(number, "g/kWh", source, str(year))
+    return TableRow(number, "g/kWh", source, str(year))
 
 
-def _countries(folder: Path) -> Iterable[tuple[str, Row]]:
+def _countries(folder: Path) -> Iterable[tuple[str, TableRow]]:
     file = "global_energy_mix.json"
     for code, entry in _load(folder / file).items():
         row = _row(
@@ -164,7 +164,7 @@ def _countries(folder: Path) -> Iterable[tuple[str, Row]]:
         yield from ((code, row), (entry["country_name"], row))
 
 
-def _world(folder: Path) -> Iterable[tuple[str, Row]]:
+def _world(folder: Path) -> Iterable[tuple[str, TableRow]]:
     file = "carbon_intensity_per_source.json"
     table = _load(folder / file)
     if "g" not in table["unit"] or "kWh" not in table["unit"]:
@@ -180,7 +180,7 @@ def _world(folder: Path) -> Iterable[tuple[str, Row]]:
     )
 
 
-def _states(folder: Path) -> Iterable[tuple[str, Row]]:
+def _states(folder: Path) -> Iterable[tuple[str, TableRow]]:
     """The newest year in the package, in lb/MWh."""
     paths = sorted(folder.glob("*/usa_emissions.json"))
     if not paths:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from energybench.collectors.pm_counters import PmCounters
-from energybench.collectors.sysfs import Line
+from energybench.collectors.sysfs import NumberFile
 from energybench.plugins import Reading, Unavailable
 from tests.simulators import VirtualClock, context, live_node, pm_tree
 
@@ -118,10 +118,10 @@ class Blade:
     def __init__(self, folder: Path, scans: int) -> None:
         self.folder, self.scans, self.scan = folder, scans, 0
 
-    def line(self, path: Path) -> Line:
+    def line(self, path: Path) -> NumberFile:
         blade = self
 
-        class Scanned(Line):
+        class Scanned(NumberFile):
             def read(self) -> bytes | None:
                 data = super().read()
                 if self.path.name == "energy" and blade.scan < blade.scans and blade.opened:
