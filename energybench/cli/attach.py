@@ -83,7 +83,7 @@ def attach(
     """
     from energybench.cli import summary
     from energybench.measuring.session import ranges
-    from energybench.meters.attach import Meter
+    from energybench.meters.attached_run import Meter
     from energybench.meters.attach import attach as attach_meter
     from energybench.meters.readings import Choice
 
