@@ -1,4 +1,4 @@
-"""Figures of a sensor, from a known load: update period, averaging window, lag, and whether a counter
+"""Figures of a sensor, from a known load: update period, averaging window, lag; whether a counter
 counts all of its power.
 
 A counter's increment over one period is a mean power too. If the window of the mean is the whole
@@ -34,8 +34,8 @@ _FAILED = 0.01  # share of failed reads that is worth a note
 
 
 class Figures(NamedTuple):
-    """The figures of one channel; None: unknown. window_s of a counter: the part of each period that
-    the counter sees, 0 if the whole period.
+    """The figures of one channel; None: unknown. window_s of a counter: the part of each period
+    that the counter sees, 0 if the whole period.
     """
 
     update_period_s: float | None = None
@@ -147,8 +147,8 @@ def _counter_window(fitted: Fit, means: Means, period_s: float | None) -> _Windo
         note = f"{unknown}: it ticks faster than the load's edges are known"
         return _Window(None, None, (note,))
     window_s, u_s = fitted.window_s, fitted.window_u_s
-    whole = abs(window_s - period_s) <= max(_WHOLE * period_s, 3 * u_s)
-    if whole and u_s < 0.3 * period_s:
+    full = abs(window_s - period_s) <= max(_WHOLE * period_s, 3 * u_s)
+    if full and u_s < 0.3 * period_s:
         return _Window(0.0, u_s, ("integrates all of its power",))
     if u_s > 0.2 * period_s:
         note = f"{unknown} ({1e3 * window_s:.0f} ± {1e3 * u_s:.0f} ms of each period)"

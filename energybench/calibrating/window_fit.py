@@ -118,7 +118,7 @@ def _during(means: Means, load: SquareWave) -> Means:
 
 
 def _zoomed(means: Means, load: SquareWave, period_s: float) -> tuple[Floats, Floats, Floats]:
-    """A grid of windows and lags as wide as the readings leave open, and the sum of squares there."""
+    """A grid of windows and lags as wide as the readings leave open, and the sums of squares."""
     free = means.span_s is None
     windows = np.zeros(1)
     if free:

@@ -17,7 +17,7 @@ _EARLIEST_S, _LATEST_S = 946_684_800.0, 4_102_444_800.0
 
 
 class Times:
-    """The times of one file, of a single kind and zone. timezone: zone of times without a zone (IANA
+    """The times of one file, of a single kind and zone. timezone: of times without a zone (IANA
     name).
     """
 

@@ -415,7 +415,7 @@ def test_an_even_run_needs_a_clock_that_is_known(tmp_path: Path) -> None:
     """
     run = measured(tmp_path, wave='{ kind = "const", watts = 100.0 }')
     said = one_line(attach(run, meter(tmp_path / "pdu.csv", node_j)))
-    assert "does not tell the offset of the meter's clock (its own power is too even)" in said
+    assert "does not tell the offset of the meter's clock (the run's own power is too even)" in said
     ran = attach(run, meter(tmp_path / "even.csv", lambda t: 300.0 * t), "--json")
     assert ran.code == 0, ran.err
     assert {"attached", "clock-offset"} <= {doubt["code"] for doubt in ran.json["doubts"]}
