@@ -29,7 +29,8 @@ _PRIVATE_SYS = """
 set -e
 mount --make-rprivate /
 T=$(mktemp -d); mount -t tmpfs none "$T"; mkdir "$T/upper" "$T/work"
-if [ ! -d /sys/class/powercap ] || [ ! -d /sys/devices/virtual/powercap ]; then  # sysfs takes no mkdir; an overlay on it does
+# sysfs takes no mkdir, an overlay on sysfs does
+if [ ! -d /sys/class/powercap ] || [ ! -d /sys/devices/virtual/powercap ]; then
     mount -t overlay none -o "lowerdir=/sys,upperdir=$T/upper,workdir=$T/work" /sys
     mkdir -p /sys/class/powercap /sys/devices/virtual/powercap
 fi
@@ -119,7 +120,7 @@ def in_private_sys(root: Path, command: Sequence[str]) -> list[str]:
 
 
 def blackout(live: LiveNode, at_s: float, seconds: float) -> threading.Thread:
-    """Empty every counter at a time (CLOCK_MONOTONIC) for so long; the energy goes on behind them."""
+    """Empty every counter file at a time (CLOCK_MONOTONIC); the true energy goes on meanwhile."""
     files = list((live.root / "sys/devices").rglob("energy_uj"))
 
     def work() -> None:

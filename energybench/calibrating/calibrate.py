@@ -42,7 +42,7 @@ class Driven(NamedTuple):
 
     device: str
     load: str
-    found: tuple[Found, ...] = ()
+    channels: tuple[Found, ...] = ()
     reason: str = ""
     remedy: str = ""
 

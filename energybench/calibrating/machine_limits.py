@@ -1,5 +1,5 @@
-"""`calibrate`: the limits of a device, measured by the workload `limits` in a worker process like the
-workers of `run`: no library of the workload is known here.
+"""`calibrate`: the limits of a device, measured by the workload `limits` in a worker like those of
+`run`: no library of the workload is known here.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ _WAIT_S = 0.2
 
 
 class Reached(NamedTuple):
-    """One device: its limits, or None if no limit could be measured.
-
-    `missing`: (limit, reason, remedy) of every limit that could not be measured.
+    """One device: its limits, or None without any; `missing`: (limit, reason, remedy) of limits not
+    measured.
     """
 
     device: str
@@ -84,8 +83,8 @@ def _stated(device: str, host: Host, limits: list[Limit], notes: list[str]) -> D
 
 
 class _Runs(NamedTuple):
-    """Runs of one kernel. rates: bytes or flops per second; shares: of its cores' time that every
-    run of a CPU's kernel had, empty if they are not known.
+    """Runs of one kernel. rates: bytes or flops per second; shares: share of the cores' time in the
+    runs of a CPU's kernel, empty if unknown.
     """
 
     rates: list[float]
@@ -101,8 +100,8 @@ class _Runs(NamedTuple):
 
 
 def _limit(name: LimitName, device: str, signals: Signals) -> tuple[Limit, float | None]:
-    """One kernel in its own worker process, verified; for a CPU also the largest share of its
-    cores' time that a run had. Raises BadInput, WorkFailed, Interrupted.
+    """One kernel in a worker process, verified; for a CPU also the largest share of the cores' time
+    in a run. Raises BadInput, WorkFailed, Interrupted.
     """
     worker_device, environment = "cuda:0", {"CUDA_VISIBLE_DEVICES": device}
     if device == CPU:
@@ -127,7 +126,7 @@ def _limit(name: LimitName, device: str, signals: Signals) -> tuple[Limit, float
 
 
 def _run(child: Child, threads: int | None, runs: _Runs) -> None:
-    """One run of the kernel. threads: of a CPU's kernel, to tell its share of the cores."""
+    """One run of the kernel. threads: of a CPU's kernel, for the share of the cores."""
     before_s = _cpu_s(child.pid)
     answer = _ask(child, do="run", times=1)
     seconds = answer["end_s"] - answer["start_s"]

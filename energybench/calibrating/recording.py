@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from energybench.calibrating.loads.wave import Phase, Wave
+from energybench.calibrating.loads.wave import LoadWave, Phase
 from energybench.measuring.sampler import Opened
 from energybench.model import Channel, Trace
 from energybench.plugins import Clock, Reading
@@ -93,7 +93,7 @@ class _Poller:
 def record(
     opened: Sequence[Opened],
     wanted: set[str],
-    plan: Wave,
+    plan: LoadWave,
     clock: Clock,
     share: Callable[[float], None],
 ) -> list[Trace]:

@@ -83,8 +83,8 @@ def attach(
     """
     from energybench.cli import summary
     from energybench.measuring.session import ranges
-    from energybench.meters.attach import Meter
     from energybench.meters.attach import attach as attach_meter
+    from energybench.meters.attached_run import Meter
     from energybench.meters.readings import Choice
 
     _check(scope, board, name, dc=dc)

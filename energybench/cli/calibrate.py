@@ -223,7 +223,7 @@ def _drive(
     with common.progress() as progress:
         for name in names:
             driven.append(drive(sensors, name, host, seconds, clock, progress))
-            saved += profiles.save((channel.profile for channel in driven[-1].found), folder)
+            saved += profiles.save((channel.profile for channel in driven[-1].channels), folder)
     return driven, saved
 
 
@@ -243,7 +243,7 @@ def _device(driven: Driven) -> dict[str, Any]:
         "device": driven.device,
         "load": driven.load,
         "not_driven": reason,
-        "channels": [_channel(channel) for channel in driven.found],
+        "channels": [_channel(channel) for channel in driven.channels],
     }
 
 

@@ -44,17 +44,17 @@ def grade(
             f"is less than the {result.nodes} node(s) measured",
             "the compute nodes of the whole machine",
         )
-    made = grade_measurement(result, machine_nodes)
+    graded = grade_measurement(result, machine_nodes)
     if json:
-        common.print_json(made)
+        common.print_json(graded)
     else:
-        print(text(made))
+        print(text(graded))
 
 
-def text(made: Grade) -> str:
-    """Each book with its aspects; what is asked and what was found, a line a check."""
+def text(graded: Grade) -> str:
+    """Each rule book with its aspects; one line for each check, with requirement and finding."""
     return "\n\n".join(
-        [f"{made.label} ({made.measurement})", *(_book(book) for book in made.books)]
+        [f"{graded.label} ({graded.measurement})", *(_book(book) for book in graded.books)]
     )
 
 

@@ -1,4 +1,4 @@
-"""`energybench calibrate`: the limits of each device, beside its data sheet."""
+"""`energybench calibrate`: limits of devices, beside the data sheets."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ ONLY_REMEDY = "energybench calibrate --limits-only measures what the device reac
 def reach(
     names: tuple[str, ...], host: Host, folder: Path
 ) -> tuple[list[dict[str, Any]], list[Path]]:
-    """Measure and save the limits of each device: the rows that are shown, the files written.
+    """Measure and save the limits of devices: rows to show, and the files written.
 
-    Ends the command after a signal; what was saved stays.
+    Ends the command after a signal; saved files stay.
     """
     from energybench.store import profiles
 
@@ -44,7 +44,7 @@ def reach(
 
     _, signalled = common.watched("calibrate: ", all_of)
     if signalled:
-        common.say("energybench: calibrate: interrupted; the devices before it are saved")
+        common.say("energybench: calibrate: interrupted; the limits of earlier devices are saved")
         raise typer.Exit(130)
     return rows, saved
 
@@ -65,7 +65,7 @@ def _row(reached: Reached, host: Host) -> dict[str, Any]:
 
 
 def _beside(limits: DeviceLimits, host: Host) -> list[dict[str, Any]]:
-    """Each limit with its tries, and as a share of the data sheet where that states one."""
+    """Limits with their runs, and as a share of the data sheet's figure if there is a figure."""
     stated = _stated(limits, host)
     return [
         {
@@ -83,68 +83,68 @@ def _beside(limits: DeviceLimits, host: Host) -> list[dict[str, Any]]:
 
 
 def _stated(limits: DeviceLimits, host: Host) -> dict[str, float]:
+    """The data sheet's figures for the whole machine; empty without a data sheet."""
     from energybench.data.datasheets import sheet
 
-    found = sheet(limits.name)
-    times = (host.sockets or 1) if found is not None and found.per == "socket" else 1
-    return {name: times * value for name, value in found.values.items()} if found else {}
+    row = sheet(limits.name)
+    if row is None:
+        return {}
+    sockets = (host.sockets or 1) if row.per == "socket" else 1
+    return {name: sockets * value for name, value in row.values.items()}
 
 
 def _sheet(limits: DeviceLimits, host: Host) -> dict[str, Any] | None:
-    """Where the sheet's figures come from, and what they are of where that is more than this
-    machine was given.
+    """Source of the sheet's figures; and a remark if the figures are of more hardware than the
+    process may use.
     """
     from energybench.data.datasheets import sheet
 
-    found = sheet(limits.name)
-    if found is None:
+    row = sheet(limits.name)
+    if row is None:
         return None
-    partial = ""
-    if found.per == "socket":
-        if host.virtual:
-            partial = f"a virtual machine ({host.virtual}): the sheet is the whole socket's"
-        elif host.threads and host.threads_allowed and host.threads_allowed < host.threads:
-            partial = (
-                f"{host.threads_allowed} of {host.threads} threads: the sheet is the whole socket's"
-            )
     return {
-        "source": found.source,
-        "per": found.per,
-        "sockets": host.sockets if found.per == "socket" else None,
-        "partial": partial,
+        "source": row.source,
+        "per": row.per,
+        "sockets": host.sockets if row.per == "socket" else None,
+        "partial": _partial(host) if row.per == "socket" else "",
     }
 
 
-def text(rows: list[dict[str, Any]]) -> list[str]:
-    """What a person reads: each limit, its spread, its kernel, its share of the sheet."""
-    from energybench.units import show_value
+def _partial(host: Host) -> str:
+    if host.virtual:
+        return f"a virtual machine ({host.virtual}): the sheet is the whole socket's"
+    if host.threads and host.threads_allowed and host.threads_allowed < host.threads:
+        return f"{host.threads_allowed} of {host.threads} threads: the sheet is the whole socket's"
+    return ""
 
+
+def text(rows: list[dict[str, Any]]) -> list[str]:
+    """Lines for a person: every limit with its spread, kernel, and share of the data sheet."""
     lines = []
     for row in rows:
         lines.append(f"\n{row['device']}: limits of {row['name'] or 'this device'}")
-        for limit in row["limits"]:
-            best, middle, unit = limit["best"], limit["median"], limit["unit"]
-            share = (
-                f"   {limit['share_of_sheet']:.0%} of {show_value(limit['sheet'], unit)}"
-                if limit["sheet"]
-                else ""
-            )
-            tries = f"best of {len(limit['runs'])}, median {show_value(middle, unit)}"
-            lines.append(
-                f"  {limit['limit']:<5} {show_value(best, unit):>13}   {tries}   "
-                f"{limit['how']}{share}"
-            )
+        lines += [_limit_line(limit) for limit in row["limits"]]
         lines += [
             f"  {missing['limit']:<5} not measured: {missing['reason']}\n        → "
             f"{missing['remedy']}"
             for missing in row["not_measured"]
         ]
         if row["sheet"]:
-            lines.append(
-                f"  data sheet: {row['sheet']['source']}"
-                + (f"; {row['sheet']['partial']}" if row["sheet"]["partial"] else "")
-            )
+            remark = f"; {row['sheet']['partial']}" if row["sheet"]["partial"] else ""
+            lines.append(f"  data sheet: {row['sheet']['source']}{remark}")
         elif row["limits"]:
             lines.append("  no data sheet row fits this name: the limits stand for themselves")
         lines += [f"  {note}" for note in row["notes"]]
     return lines
+
+
+def _limit_line(limit: dict[str, Any]) -> str:
+    from energybench.units import show_value
+
+    unit = limit["unit"]
+    best, middle = show_value(limit["best"], unit), show_value(limit["median"], unit)
+    share = ""
+    if limit["sheet"]:
+        share = f"   {limit['share_of_sheet']:.0%} of {show_value(limit['sheet'], unit)}"
+    runs = f"best of {len(limit['runs'])}, median {middle}"
+    return f"  {limit['limit']:<5} {best:>13}   {runs}   {limit['how']}{share}"

@@ -200,28 +200,26 @@ def _together(result: Comparison) -> tuple[Doubt, ...]:
     return tuple(distinct.values())
 
 
-def doubts(found: tuple[Doubt, ...]) -> list[str]:
-    """One line each, with the remedy.
+def doubts(results_doubts: tuple[Doubt, ...]) -> list[str]:
+    """One line for each doubt, with its remedy.
 
-    A model's description and a long remedy are said in full the first time, and shortened after.
+    The message and the remedy stand in full the first time, and shortened in later doubts of the
+    same code and remedy.
     """
     lines: list[str] = []
-    said: set[tuple[str, str]] = set()
-    for doubt in found:
-        again = (doubt.code, doubt.remedy) in said
-        message = shortened(doubt.message) if again else doubt.message
-        lines.append(
-            f"  doubt [{doubt.code}] {message}"
-            + (" → as above" if again else f" → {doubt.remedy}") * bool(doubt.remedy)
-        )
-        said.add((doubt.code, doubt.remedy))
+    printed: set[tuple[str, str]] = set()
+    for doubt in results_doubts:
+        message, remedy = doubt.message, doubt.remedy
+        if (doubt.code, doubt.remedy) in printed:
+            message, remedy = shortened(doubt.message), "as above" if doubt.remedy else ""
+        arrow = f" → {remedy}" if remedy else ""
+        lines.append(f"  doubt [{doubt.code}] {message}{arrow}")
+        printed.add((doubt.code, doubt.remedy))
     return lines
 
 
 def shortened(message: str) -> str:
-    """What a repeated doubt needs to be told from the first: up to the first full thought after its
-    subject.
-    """
+    """The beginning of a message, long enough to tell a repeated doubt from the first."""
     if len(message) <= _SHORT:
         return message
     cut = max(message.rfind(mark, 0, _SHORT) for mark in (": ", ", ", "; ", " "))

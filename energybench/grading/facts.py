@@ -85,7 +85,7 @@ def _channel(measurement: Measurement, part: Part) -> ChannelStats | None:
     """The channel behind the energy of a part: from the preferred collector, and a counter rather
     than a power reading.
     """
-    found = [
+    channels = [
         channel
         for channel in measurement.channels
         if (channel.component, channel.device) == (part.component, part.device)
@@ -94,7 +94,7 @@ def _channel(measurement: Measurement, part: Part) -> ChannelStats | None:
     def rank(channel: ChannelStats) -> tuple[int, bool]:
         return channel.rank, channel.kind != "counter"
 
-    return min(found, key=rank) if found else None
+    return min(channels, key=rank) if channels else None
 
 
 def _longest_interval_s(channels: Iterable[ChannelStats | None]) -> float | None:

@@ -57,7 +57,7 @@ def start_s(trace: Trace, now_s: float, phase: float) -> float | None:
     published = ticks(t, np.flatnonzero(np.diff(raw) != 0) + 1, trace.channel.update_period_s)
     period = published.period_s
     located = published.t_s[published.fuzz_s <= LOCATED * period / 2]
-    stated = published.found or trace.channel.update_period_s is not None
+    stated = published.measured or trace.channel.update_period_s is not None
     if not located.size or not stated or now_s - located[-1] > _STALE * period:
         return None
     first = float(located[-1]) + phase * period

@@ -1,9 +1,9 @@
-"""The offset of a meter's clock, from how well its power follows the run's own.
+"""The offset of a meter's clock, from the correlation of the meter's power with the run's power.
 
 The meter's mean powers are regressed on the run's mean power over the same intervals, moved by
-every offset of a search. With slope and intercept free (fans, losses, whatever else the meter
-sees), the likelihood of an offset depends on the correlation r alone: L = -n/2 · log(1 - r²)
-(profile likelihood, normal errors), n reduced for residuals that resemble their neighbours.
+every offset of a search. With slope and intercept free (fans, losses, further loads of the meter),
+the likelihood of an offset depends on the correlation r alone: L = -n/2 · log(1 - r²) (profile
+likelihood, normal errors), with n reduced for residuals that resemble their neighbours.
 """
 
 from __future__ import annotations
@@ -13,32 +13,30 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.effects import CONFIDENCE
 from energybench.errors import BadInput
-from energybench.meters.series import MeterSeries, Steps
+from energybench.meters.series import MeterSeries, MeterSteps
 from energybench.model import Window
 
-Floats = npt.NDArray[np.float64]
-
-MAX_OFFSET_S = 120.0  # clocks of BMCs and PDUs without NTP are seen minutes off
-# a run whose power varies by less than this (standard deviation over mean) moves no meter beyond
-# its own steps
+MAX_OFFSET_S = 120.0  # clocks of BMCs and PDUs without NTP are by_meter minutes off
+# a run whose power varies by less than this (standard deviation over mean) moves no
+# meter beyond its own steps
 _VARIES = 0.02
 _FOLLOWS = 0.7  # correlation: below it the run explains less than half of the meter's variance
 _ENOUGH = 5  # readings: slope, intercept and offset take three
-_MOST = 2000  # readings that the coarse search looks at; the fine one looks at all
-# local maxima of the coarse search that are refined: a run of equal repeats has one at every beat
+_MOST = 2000  # readings of the coarse search; the fine search takes every reading
+# local maxima of the coarse search to refine: equal repeats give a maximum per repeat
 _PEAKS = 4
 _ANCHOR_S = 1e-3  # the run's wall clock is kept to a millisecond
 
 
 class RunPower(NamedTuple):
-    """What the run's own sensors add up to.
+    """The sum of the run's sensors.
 
-    Shapes [n]: joules at t_s; fuzz_s: half-width of what they do not know about time.
+    Shapes [n]: joules at t_s; fuzz_s: half-width of the interval that a time is known to.
     """
 
     t_s: Floats
@@ -47,8 +45,8 @@ class RunPower(NamedTuple):
 
 
 class Offset(NamedTuple):
-    """The meter's clock less the true time. determined: found in the data; else 0 with what
-    --max-offset allows.
+    """The meter's clock less the true time. determined: told by the data; otherwise the offset is 0
+    within --max-offset.
     """
 
     offset_s: float
@@ -60,40 +58,50 @@ class Offset(NamedTuple):
 
 
 def run_power(curves: Sequence[Curve], start_s: float, end_s: float) -> RunPower | None:
-    """The sum of the curves over the time they share; one that is away for most of [start_s, end_s]
-    is left out. None: no curve.
+    """The sum of the curves over their common time; curves missing for most of [start_s, end_s] are
+    left out. None: no curve.
     """
-    whole = [
+    covering = [
         c
         for c in curves
         if min(c.t_s[-1], end_s) - max(c.t_s[0], start_s) >= 0.8 * (end_s - start_s)
     ]
-    if not whole:
+    if not covering:
         return None
-    first, last = max(float(c.t_s[0]) for c in whole), min(float(c.t_s[-1]) for c in whole)
-    points = np.unique(np.concatenate([c.t_s[(c.t_s >= first) & (c.t_s <= last)] for c in whole]))
+    first, last = max(float(c.t_s[0]) for c in covering), min(float(c.t_s[-1]) for c in covering)
+    points = np.unique(
+        np.concatenate([c.t_s[(c.t_s >= first) & (c.t_s <= last)] for c in covering])
+    )
     if points.size < _ENOUGH:
         return None
-    energy = np.sum([np.interp(points, c.t_s, c.energy_j) for c in whole], axis=0)
-    return RunPower(points, energy, max(float(np.median(c.fuzz_s)) for c in whole))
+    energy = np.sum([np.interp(points, c.t_s, c.energy_j) for c in covering], axis=0)
+    return RunPower(points, energy, max(float(np.median(c.fuzz_s)) for c in covering))
 
 
 def fit(
-    series: MeterSeries, seen: Steps, run: RunPower | None, spacing_s: float, max_offset_s: float
+    series: MeterSeries,
+    by_meter: MeterSteps,
+    run: RunPower | None,
+    spacing_s: float,
+    max_offset_s: float,
 ) -> Offset:
-    """The offset that aligns the meter with the run; `seen` on the run's clock. Raises BadInput
-    where the meter does not follow the run.
+    """The offset that aligns the meter with the run; `by_meter`: the meter's mean powers, on the
+    run's clock. Raises BadInput if the meter does not follow the run.
     """
     unknown = Offset(0.0, max_offset_s / math.sqrt(3), None, False)
     if run is None or max_offset_s == 0:
         return unknown
     span = float(run.t_s[-1] - run.t_s[0])
-    step = float(np.median(seen.end_s - seen.start_s)) if series.kind == "counter" else spacing_s
+    step = (
+        float(np.median(by_meter.end_s - by_meter.start_s))
+        if series.kind == "counter"
+        else spacing_s
+    )
     needed = max(_ENOUGH, int(0.5 * span / step))
     coarse_step = min(max(step / 2, max_offset_s / 4000), max_offset_s / 8)
     coarse = np.arange(-max_offset_s, max_offset_s + coarse_step / 2, coarse_step)
-    thinned = _thinned(seen, run, max_offset_s)
-    share = thinned.start_s.size / max(_near(seen, run, max_offset_s).start_s.size, 1)
+    thinned = _thinned(by_meter, run, max_offset_s)
+    share = thinned.start_s.size / max(_near(by_meter, run, max_offset_s).start_s.size, 1)
     rough = np.array(
         [_correlation(thinned, run, offset, max(_ENOUGH, int(needed * share))) for offset in coarse]
     )
@@ -101,7 +109,7 @@ def fit(
     if vary < _VARIES or not np.isfinite(rough).any():
         return unknown
     fine = _refined(coarse, rough, coarse_step, step)
-    near = _near(seen, run, max_offset_s)
+    near = _near(by_meter, run, max_offset_s)
     sharp = np.array([_correlation(near, run, offset, needed) for offset in fine])
     offsets, r = np.concatenate((coarse, fine)), np.concatenate((rough, sharp))
     order = np.argsort(offsets)
@@ -111,14 +119,16 @@ def fit(
     return _estimate(offsets, r, best, _independent(near, run, float(offsets[best])), step, run)
 
 
-def level(seen: Steps, run: RunPower | None, offset_s: float) -> tuple[float, float] | None:
-    """Mean power of the meter and of the run's own sensors over the readings that both have, W;
-    None where they share none.
+def level(
+    by_meter: MeterSteps, run: RunPower | None, offset_s: float
+) -> tuple[float, float] | None:
+    """Mean power of the meter and of the run's sensors over their common readings, W;
+    None if there are no common readings.
     """
     if run is None:
         return None
-    own_w, meter_w = _pair(seen, run, offset_s)
-    return (float(meter_w.mean()), float(own_w.mean())) if meter_w.size else None
+    run_w, meter_w = _pair(by_meter, run, offset_s)
+    return (float(meter_w.mean()), float(run_w.mean())) if meter_w.size else None
 
 
 def _refuse(series: MeterSeries, offset: float, r: float, max_offset_s: float, step: float) -> None:
@@ -145,8 +155,8 @@ def _refuse(series: MeterSeries, offset: float, r: float, max_offset_s: float, s
 def _estimate(
     offsets: Floats, r: Floats, best: int, n: float, step: float, run: RunPower
 ) -> Offset:
-    """Mean and standard deviation of the likelihood: of its peak where that holds 95 % of it, else
-    of the whole search about the best.
+    """Mean and standard deviation of the likelihood: of its peak, if the peak holds 95 % of the
+    likelihood; otherwise of the whole search about the best offset.
     """
     log = -n / 2 * np.log(np.maximum(1 - np.maximum(r, 0.0) ** 2, 1e-12))
     weight = np.exp(log - log.max()) * np.gradient(offsets)
@@ -156,52 +166,52 @@ def _estimate(
     if distinct:
         weight = np.where(here, weight, 0.0) / weight[here].sum()
     mean = float((weight * offsets).sum()) if distinct else float(offsets[best])
-    own = math.sqrt(float((weight * (offsets - mean) ** 2).sum()))
+    spread = math.sqrt(float((weight * (offsets - mean) ** 2).sum()))
     floor = math.hypot(run.fuzz_s, _ANCHOR_S) / math.sqrt(3)
-    return Offset(mean, math.hypot(own, floor), float(r[best]), True, distinct)
+    return Offset(mean, math.hypot(spread, floor), float(r[best]), True, distinct)
 
 
-def _near(seen: Steps, run: RunPower, reach_s: float) -> Steps:
-    """The steps that any offset of the search could bring into the run."""
-    keep = (seen.end_s >= run.t_s[0] - reach_s) & (seen.start_s <= run.t_s[-1] + reach_s)
-    return Steps(*(column[keep] for column in seen))
+def _near(by_meter: MeterSteps, run: RunPower, reach_s: float) -> MeterSteps:
+    """The meter's mean powers that some offset of the search brings into the run."""
+    keep = (by_meter.end_s >= run.t_s[0] - reach_s) & (by_meter.start_s <= run.t_s[-1] + reach_s)
+    return MeterSteps(*(column[keep] for column in by_meter))
 
 
-def _thinned(seen: Steps, run: RunPower, reach_s: float) -> Steps:
-    near = _near(seen, run, reach_s)
+def _thinned(by_meter: MeterSteps, run: RunPower, reach_s: float) -> MeterSteps:
+    near = _near(by_meter, run, reach_s)
     every = max(1, -(-near.start_s.size // _MOST))
-    return Steps(*(column[::every] for column in near))
+    return MeterSteps(*(column[::every] for column in near))
 
 
-def _pair(seen: Steps, run: RunPower, offset: float) -> tuple[Floats, Floats]:
-    """The run's and the meter's mean power over the same intervals, those wholly inside the run."""
-    start, end = seen.start_s - offset, seen.end_s - offset
+def _pair(by_meter: MeterSteps, run: RunPower, offset: float) -> tuple[Floats, Floats]:
+    """Mean power of the run and of the meter over the meter's intervals wholly inside the run."""
+    start, end = by_meter.start_s - offset, by_meter.end_s - offset
     keep = (start >= run.t_s[0]) & (end <= run.t_s[-1])
     start, end = start[keep], end[keep]
-    own = (np.interp(end, run.t_s, run.energy_j) - np.interp(start, run.t_s, run.energy_j)) / (
+    run_w = (np.interp(end, run.t_s, run.energy_j) - np.interp(start, run.t_s, run.energy_j)) / (
         end - start
     )
-    return np.asarray(own), seen.power_w[keep]
+    return np.asarray(run_w), by_meter.power_w[keep]
 
 
-def _correlation(seen: Steps, run: RunPower, offset: float, needed: int) -> float:
-    """NaN where too few readings fall into the run, or one side is constant."""
-    own, meter = _pair(seen, run, offset)
-    if own.size < needed:
+def _correlation(by_meter: MeterSteps, run: RunPower, offset: float, needed: int) -> float:
+    """NaN if too few readings fall into the run, or a side is constant."""
+    run_w, meter = _pair(by_meter, run, offset)
+    if run_w.size < needed:
         return math.nan
-    own, meter = own - own.mean(), meter - meter.mean()
-    scale = math.sqrt(float(own @ own) * float(meter @ meter))
-    return float(own @ meter) / scale if scale > 0 else math.nan
+    run_w, meter = run_w - run_w.mean(), meter - meter.mean()
+    scale = math.sqrt(float(run_w @ run_w) * float(meter @ meter))
+    return float(run_w @ meter) / scale if scale > 0 else math.nan
 
 
-def _variation(seen: Steps, run: RunPower) -> float:
+def _variation(by_meter: MeterSteps, run: RunPower) -> float:
     """Standard deviation over mean of the run's power, at the meter's own averaging."""
-    width = float(np.median(seen.end_s - seen.start_s)) if seen.start_s.size else 0.0
+    width = float(np.median(by_meter.end_s - by_meter.start_s)) if by_meter.start_s.size else 0.0
     edges = np.arange(run.t_s[0], run.t_s[-1], max(width, 0.1))
     if edges.size < _ENOUGH:
         return 0.0
-    own = np.diff(np.interp(edges, run.t_s, run.energy_j)) / np.diff(edges)
-    return float(own.std() / own.mean()) if own.mean() > 0 else 0.0
+    run_w = np.diff(np.interp(edges, run.t_s, run.energy_j)) / np.diff(edges)
+    return float(run_w.std() / run_w.mean()) if run_w.mean() > 0 else 0.0
 
 
 def _refined(coarse: Floats, r: Floats, coarse_step: float, step: float) -> Floats:
@@ -214,25 +224,27 @@ def _refined(coarse: Floats, r: Floats, coarse_step: float, step: float) -> Floa
     return np.unique(np.concatenate([coarse[peak] + around for peak in peaks]))
 
 
-def _independent(seen: Steps, run: RunPower, offset: float) -> float:
-    """How many independent residuals there are: n·(1 - ρ)/(1 + ρ) with the lag-1 autocorrelation ρ
-    (Bayley & Hammersley 1946).
+def _independent(by_meter: MeterSteps, run: RunPower, offset: float) -> float:
+    """Number of independent residuals: n·(1 - ρ)/(1 + ρ) with the lag-1 autocorrelation ρ (Bayley &
+    Hammersley 1946).
     """
-    own, meter = _pair(seen, run, offset)
-    slope, level = np.polyfit(own, meter, 1)
-    rest = meter - slope * own - level
+    run_w, meter = _pair(by_meter, run, offset)
+    slope, level = np.polyfit(run_w, meter, 1)
+    rest = meter - slope * run_w - level
     power = float(rest @ rest)
     rho = float(rest[1:] @ rest[:-1]) / power if power > 0 else 0.0
     rho = min(max(rho, 0.0), 0.99)
-    return max(own.size * (1 - rho) / (1 + rho), 3.0)
+    return max(run_w.size * (1 - rho) / (1 + rho), 3.0)
 
 
-def swing(seen: Steps, repeats: Sequence[Window], offset_s: float, reach_s: float) -> float:
-    """By how much (half-range over middle) the repeats' energy depends on an offset within reach of
-    `offset_s`, as far as the readings go.
+def swing(
+    by_meter: MeterSteps, repeats: Sequence[Window], offset_s: float, reach_s: float
+) -> float:
+    """Change of the repeats' energy (half-range over middle) with an offset within reach of
+    `offset_s`, as far as there are readings.
     """
-    edges = np.concatenate((seen.start_s[:1], seen.end_s))
-    energy = np.concatenate(([0.0], np.cumsum(seen.power_w * np.diff(edges))))
+    edges = np.concatenate((by_meter.start_s[:1], by_meter.end_s))
+    energy = np.concatenate(([0.0], np.cumsum(by_meter.power_w * np.diff(edges))))
     first, last = repeats[0].start_s, max(window.end_s for window in repeats)
     low, high = (
         max(offset_s - reach_s, float(edges[0]) - first),
@@ -240,11 +252,11 @@ def swing(seen: Steps, repeats: Sequence[Window], offset_s: float, reach_s: floa
     )
     if high <= low:
         return 0.0
-    found = [
+    energies = [
         sum(
             float(np.diff(np.interp((w.start_s + d, w.end_s + d), edges, energy))[0])
             for w in repeats
         )
         for d in np.linspace(low, high, 201)
     ]
-    return (max(found) - min(found)) / max(max(found) + min(found), 1e-300)
+    return (max(energies) - min(energies)) / max(max(energies) + min(energies), 1e-300)

@@ -1,4 +1,4 @@
-"""A meter's CSV: which column is the time, which the value."""
+"""A meter's CSV: its time column, its value column and the readings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.meters.readings import Choice, Reading, Unit, known_unit, unit_of
+from energybench.meters.readings import Choice, LoggedReading, Unit, known_unit, unit_of
 from energybench.meters.times import Times
 
 _SEPARATORS = ",;\t"
@@ -21,7 +21,7 @@ class _Row(NamedTuple):
     cells: list[str]
 
 
-def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[Reading]]:
+def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[LoggedReading]]:
     """Column's name, unit and readings. Raises BadInput."""
     if choice.select is not None:
         raise BadInput(
@@ -44,7 +44,7 @@ def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[Reading]
     if all(re.fullmatch(r"[-\d.:TZ+ eE]+", name) for name in names):
         raise BadInput(
             where,
-            "is no header but a reading",
+            "is not a header but a reading",
             "a first line that names the columns and their units, say time,power_w",
         )
     clock = next((i for i, name in enumerate(names) if _TIME.search(name)), 0)
@@ -59,13 +59,13 @@ def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[Reading]
                 "the file was cut off, or a value holds the separator",
             )
         readings.append(
-            Reading(row.line, times.of(row.cells[clock].strip(), row.line), row.cells[value])
+            LoggedReading(row.line, times.of(row.cells[clock].strip(), row.line), row.cells[value])
         )
     return f"column {names[value]!r}", unit, readings
 
 
 def _rows(path: str, text: str) -> Iterator[_Row]:
-    """Rows that say something, with the line each ends on. The separator is the header's."""
+    """Rows with content, and the number of the last line of each. The separator is the header's."""
     first = next(
         (line for line in text.splitlines() if line.strip() and not line.startswith("#")), ""
     )
@@ -78,27 +78,32 @@ def _rows(path: str, text: str) -> Iterator[_Row]:
     except csv.Error as error:
         raise BadInput(
             f"{path} line {reader.line_num}",
-            f"is no CSV: {error}",
+            f"is not CSV: {error}",
             "export the meter's readings anew",
         ) from None
 
 
 def _value(names: list[str], clock: int, choice: Choice, where: str) -> int:
-    """Index of the value column: the one named, the only one, or the only one with a unit."""
-    others = [i for i in range(len(names)) if i != clock]
-    shown = ", ".join(names[i] for i in others)
+    """Index of the value column: the chosen column, the only column, or the only column with a
+    unit. Raises BadInput.
+    """
+    columns = {i: name for i, name in enumerate(names) if i != clock}
+    shown = ", ".join(columns.values())
     if choice.column is not None:
-        found = [i for i in others if names[i] == choice.column]
-        if len(found) != 1:
-            raise BadInput(
-                f"--column {choice.column}",
-                f"{where} has {len(found) or 'no'} such column{'s' if found else ''}",
-                f"it has {shown}",
-            )
-        return found[0]
-    if len(others) == 1:
-        return others[0]
-    united = [i for i in others if known_unit(names[i]) is not None]
-    if len(united) == 1:
-        return united[0]
-    raise BadInput(where, f"has {len(others)} value columns", f"--column, one of {shown}")
+        return _named(columns, choice.column, where, shown)
+    if len(columns) == 1:
+        return next(iter(columns))
+    with_unit = [i for i, name in columns.items() if known_unit(name) is not None]
+    if len(with_unit) == 1:
+        return with_unit[0]
+    raise BadInput(where, f"has {len(columns)} value columns", f"--column, one of {shown}")
+
+
+def _named(columns: dict[int, str], wanted: str, where: str, shown: str) -> int:
+    matching = [i for i, name in columns.items() if name == wanted]
+    if len(matching) == 1:
+        return matching[0]
+    what = f"{where} has no such column"
+    if matching:
+        what = f"{where} has {len(matching)} such columns"
+    raise BadInput(f"--column {wanted}", what, f"it has {shown}")

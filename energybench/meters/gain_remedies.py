@@ -1,5 +1,5 @@
-"""What would make a reference tell more of a sensor's gain than is believed: a remedy for each
-effect that has to shrink, the largest first. Pure.
+"""Remedies for a reference that does not improve on a sensor's prior gain: one for every effect
+that has to shrink, the largest first. Pure.
 """
 
 from __future__ import annotations
@@ -91,12 +91,12 @@ def of_board(kind: EffectKind, _: float) -> str:
 
 
 def of_node(chosen: Cover, rise_w: float) -> Needs:
-    """rise_w: by how much the sensors' sum rises from the quietest window to the busiest."""
+    """Remedies for a node. rise_w: rise of the sensors' sum, quietest window to busiest."""
     boards = any(source.channel.component == GPU for source in chosen.sources)
 
     def needs(kind: EffectKind, allowed: float) -> str:
         if kind == "parts-without-sensor":
-            return _unseen(chosen.models, rise_w, allowed, boards)
+            return _without_sensor(chosen.models, rise_w, allowed, boards)
         if kind == "load-followers":
             return _BOARD if boards else ""
         return of_board(kind, allowed)
@@ -104,34 +104,29 @@ def of_node(chosen: Cover, rise_w: float) -> Needs:
     return needs
 
 
-def _unseen(models: Sequence[Model], rise_w: float, allowed: float, boards: bool) -> str:
-    """What nobody counts may rise by its whole range while the sensors rise by theirs: it is the
-    one against the other that decides.
+def _without_sensor(
+    models: Sequence[Model], rise_w: float, allowed_rel: float, boards: bool
+) -> str:
+    """Parts without a sensor may rise by their whole range while the sensors rise by rise_w: open
+    sensors for the parts, or raise the sensors further.
     """
     opened = sorted({model.part.component for model in models} & set(_OPEN))
     if opened:
-        return "; ".join(
-            f"{_OPEN[component][0]} without a sensor: {_OPEN[component][1]}" for component in opened
-        )
-    low, high = (
-        sum(getattr(model.part, side) or 0.0 for model in models) for side in ("low_w", "high_w")
-    )
-    what = (
-        f"{'memory' if any(model.part.component == MEMORY for model in models) else 'what'} "
-        f"without a counter may draw {low:.0f}-{high:.0f} W"
-    )
-    wanted_w = (
-        (high - low) / (2 * math.sqrt(3.0) * allowed) if allowed else math.inf
-    )  # rectangular, half its range
-    more = (
-        f"work that raises them by {_rounded_up(wanted_w)} W"
-        if math.isfinite(wanted_w) and wanted_w > rise_w
-        else "work that raises them by more"
-    )
-    else_ = f", or {_BOARD}" if boards else "; where the node cannot, the prior stands"
+        remedies = (_OPEN[component] for component in opened)
+        return "; ".join(f"{parts} without a sensor: {remedy}" for parts, remedy in remedies)
+    low_w = sum(model.part.low_w or 0.0 for model in models)
+    high_w = sum(model.part.high_w or 0.0 for model in models)
+    memory = any(model.part.component == MEMORY for model in models)
+    # the range is rectangular: half of it over √3, relative to the rise
+    wanted_w = (high_w - low_w) / (2 * math.sqrt(3.0) * allowed_rel) if allowed_rel else math.inf
+    rise = "more"
+    if math.isfinite(wanted_w) and wanted_w > rise_w:
+        rise = f"{_rounded_up(wanted_w)} W"
+    otherwise = f", or {_BOARD}" if boards else "; if the node cannot, the prior stands"
     return (
-        f"{what} and the sensors rise by {rise_w:.0f} W only: measure {more} (every socket and "
-        f"board at work){else_}"
+        f"{'memory' if memory else 'parts'} without a counter may draw {low_w:.0f}-{high_w:.0f} W "
+        f"and the sensors rise by {rise_w:.0f} W only: measure work that raises them by {rise} "
+        f"(every socket and board at work){otherwise}"
     )
 
 

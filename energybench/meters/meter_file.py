@@ -1,9 +1,9 @@
-"""A meter's file (CSV, or Prometheus' answer to a range query) as a series. Whatever cannot be read
-for certain is refused with its line.
+"""A meter's file (CSV, or Prometheus' answer to a range query) as a series. Content that cannot be
+read for certain is refused with its line.
 
 CSV: a header with one time column and one value column; separators , ; and tab. Lines that begin
-with # are passed over. Values become whole counts of the file's own last digit: what was written
-can be read back.
+with # are passed over. Values become whole counts of the file's own last digit, so that no digit of
+the file is lost.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 
 from energybench.errors import BadInput
 from energybench.meters import csv_file, prometheus_answer
-from energybench.meters.readings import Choice, Reading, Unit
+from energybench.meters.readings import Choice, LoggedReading, Unit
 from energybench.meters.series import MeterSeries
 
-_FINEST = Decimal(
-    "1e-6"
-)  # W or J of one count: below it lies only the writer's arithmetic, and counts have to fit 63 bits
+# W or J of one count: smaller digits come from the writer's arithmetic, and counts have to fit 63
+# bits
+_FINEST = Decimal("1e-6")
 _LARGEST = Decimal(2) ** 62
 
 
@@ -40,7 +40,7 @@ def read(path: Path, choice: Choice) -> MeterSeries:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadInput(
             f"{path} line {line}",
-            "is no text (UTF-8)",
+            "is not text (UTF-8)",
             "export the meter's readings as CSV or JSON",
         ) from None
     if not text.strip():
@@ -53,38 +53,12 @@ def read(path: Path, choice: Choice) -> MeterSeries:
 
 
 def _series(
-    path: str, word: str, column: str, unit: Unit, readings: Sequence[Reading]
+    path: str, word: str, column: str, unit: Unit, readings: Sequence[LoggedReading]
 ) -> MeterSeries:
-    """Checked and as whole counts. Raises BadInput."""
-    values: list[Decimal] = []
-    for i, (place, t_s, text) in enumerate(readings):
-        where = f"{path} {word} {place}"
-        values.append(number(text, where))
-        if i and t_s <= readings[i - 1].t_s:
-            what = (
-                "the time of the one before stands twice"
-                if t_s == readings[i - 1].t_s
-                else f"time goes back by {readings[i - 1].t_s - t_s:.6g} s"
-            )
-            raise BadInput(
-                where,
-                what,
-                "a clock that was set, or two files in one: cut the file to one unbroken stretch; "
-                "log in UTC",
-            )
-        if unit.kind == "counter" and i and values[i] < values[i - 1]:
-            raise BadInput(
-                where,
-                f"the energy falls from {values[i - 1]} to {values[i]}",
-                "the counter started anew: cut the file, or repeat the run",
-            )
-    if len(values) < 2:
-        raise BadInput(path, f"holds {len(values)} reading(s)", "a series has at least two")
-    digits = min((int(value.as_tuple().exponent) for value in values if value), default=0)
-    resolution = max(unit.factor * Decimal(10) ** min(digits, 0), _FINEST)
-    largest = max(values) * unit.factor
-    while largest / resolution >= _LARGEST:
-        resolution *= 10
+    """Checked readings as whole counts. Raises BadInput."""
+    values = _checked(path, word, unit, readings)
+    resolution = _resolution(values, unit)
+    counts = [(value * unit.factor / resolution).to_integral_value() for value in values]
     return MeterSeries(
         where=path,
         what=column,
@@ -92,12 +66,53 @@ def _series(
         kind=unit.kind,
         resolution=float(resolution),
         t_s=np.array([reading.t_s for reading in readings], dtype=np.float64),
-        raw=np.array(
-            [int((value * unit.factor / resolution).to_integral_value()) for value in values],
-            dtype=np.int64,
-        ),
+        raw=np.array([int(count) for count in counts], dtype=np.int64),
         places=np.array([reading.place for reading in readings], dtype=np.int64),
     )
+
+
+def _checked(path: str, word: str, unit: Unit, readings: Sequence[LoggedReading]) -> list[Decimal]:
+    """The values of readings in ascending time; of a counter, not falling. Raises BadInput."""
+    values: list[Decimal] = []
+    for i, (place, t_s, text) in enumerate(readings):
+        where = f"{path} {word} {place}"
+        values.append(number(text, where))
+        if i == 0:
+            continue
+        _check_time(readings[i - 1].t_s, t_s, where)
+        if unit.kind == "counter" and values[i] < values[i - 1]:
+            raise BadInput(
+                where,
+                f"the energy falls from {values[i - 1]} to {values[i]}",
+                "the counter started anew: cut the file, or repeat the run",
+            )
+    if len(values) < 2:
+        raise BadInput(path, f"holds {len(values)} reading(s)", "a series has at least two")
+    return values
+
+
+def _check_time(before_s: float, t_s: float, where: str) -> None:
+    if t_s > before_s:
+        return
+    what = f"time goes back by {before_s - t_s:.6g} s"
+    if t_s == before_s:
+        what = "has the same time as the reading before"
+    raise BadInput(
+        where,
+        what,
+        "a clock that was set, or two files in one: cut the file to one unbroken stretch; log in "
+        "UTC",
+    )
+
+
+def _resolution(values: Sequence[Decimal], unit: Unit) -> Decimal:
+    """W or J of one count: the file's own last digit, if the largest value then fits 62 bits."""
+    digits = min((int(value.as_tuple().exponent) for value in values if value), default=0)
+    resolution = max(unit.factor * Decimal(10) ** min(digits, 0), _FINEST)
+    largest = max(values) * unit.factor
+    while largest / resolution >= _LARGEST:
+        resolution *= 10
+    return resolution
 
 
 def number(text: str, where: str) -> Decimal:
@@ -108,19 +123,20 @@ def number(text: str, where: str) -> Decimal:
         remedy = (
             "write decimals with a point"
             if re.fullmatch(r"\s*-?\d+,\d+\s*", text)
-            else "one number a line; cut out what is no reading"
+            else "one number per line; cut out lines without a reading"
         )
-        raise BadInput(where, f"{text.strip()[:40]!r} is no number", remedy) from None
+        raise BadInput(where, f"{text.strip()[:40]!r} is not a number", remedy) from None
     if not value.is_finite():
         raise BadInput(
             where,
             f"the value is {text.strip()[:40]}, not a finite number",
-            "a reading that failed is no reading: cut the line out",
+            "a failed reading: cut the line out",
         )
     if value < 0:
         raise BadInput(
             where,
             f"the value is negative ({value})",
-            "a load draws no negative power: exchange the meter's terminals, or name another column",
+            "a load draws no negative power: exchange the meter's terminals, or name another "
+            "column",
         )
     return value

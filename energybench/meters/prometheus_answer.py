@@ -1,4 +1,4 @@
-"""A series of what Prometheus answers at /api/v1/query_range.
+"""A series of Prometheus' answer to a range query (/api/v1/query_range).
 
 Source: Prometheus, "HTTP API", range vectors.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from energybench.errors import BadInput
-from energybench.meters.readings import Choice, Reading, Unit, unit_of
+from energybench.meters.readings import Choice, LoggedReading, Unit, unit_of
 from energybench.meters.times import Times
 from energybench.store import strict
 
+_SAVE = "save the answer of /api/v1/query_range"
 
-def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[Reading]]:
+
+def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[LoggedReading]]:
     """Series' name, unit and readings. Raises BadInput."""
     if choice.column is not None:
         raise BadInput(
@@ -21,7 +23,24 @@ def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[Reading]
             "chooses a column of a CSV; this file is JSON",
             "--select label=value chooses a series",
         )
-    answer = strict.loads(text, path)
+    series = _chosen(_matrix(path, strict.loads(text, path)), choice, path)
+    metric = series.get("metric")
+    name = str(metric.get("__name__", "")) if isinstance(metric, dict) else ""
+    unit = unit_of(name or "(no name)", choice.unit, path)
+    values = series.get("values")
+    if not isinstance(values, list):
+        raise BadInput(
+            path,
+            "its series has no 'values'",
+            "a histogram is not a power: query a gauge or a counter",
+        )
+    times = Times(path, choice.timezone, "value")
+    readings = [_reading(path, place, pair, times) for place, pair in enumerate(values, 1)]
+    return f"series {_labels(series)}", unit, readings
+
+
+def _matrix(path: str, answer: Any) -> list[Any]:
+    """The series of an answer. Raises BadInput."""
     if isinstance(answer, dict) and answer.get("status") == "error":
         raise BadInput(
             path,
@@ -29,66 +48,50 @@ def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[Reading]
             "query again",
         )
     data = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(data, dict) or not isinstance(data.get("result"), list):
-        raise BadInput(
-            path, "is no answer of Prometheus", "save what /api/v1/query_range answers, or give CSV"
-        )
-    if data.get("resultType") != "matrix":
-        raise BadInput(
-            path,
-            f"holds a {data.get('resultType')}, not a matrix",
-            "query a range (/api/v1/query_range)",
-        )
-    series = [each for each in data["result"] if isinstance(each, dict) and _fits(each, choice)]
-    if len(series) != 1:
-        seen = "; ".join(_labels(each) for each in data["result"][:4] if isinstance(each, dict))
-        chosen = "=".join(choice.select) if choice.select else ""
-        what = (
-            f"{len(series)} of its {len(data['result'])} series fit {chosen}"
-            if chosen
-            else f"holds {len(data['result'])} series"
-        )
-        raise BadInput(path, what, f"--select label=value for one of: {seen or 'none'}")
-    name = str(series[0].get("metric", {}).get("__name__", ""))
-    unit = unit_of(name or "(no name)", choice.unit, path)
-    values = series[0].get("values")
-    if not isinstance(values, list):
-        raise BadInput(
-            path,
-            "its series has no 'values'",
-            "histograms are no power: query a gauge or a counter",
-        )
-    times = Times(path, choice.timezone, "value")
-    readings = []
-    for i, pair in enumerate(values, 1):
-        if not (
-            isinstance(pair, list)
-            and len(pair) == 2
-            and isinstance(pair[0], int | float)
-            and isinstance(pair[1], str)
-        ):
-            raise BadInput(
-                f"{path} value {i}",
-                'is not [seconds, "value"]',
-                "save what /api/v1/query_range answers",
-            )
-        readings.append(Reading(i, times.of(repr(pair[0]), i), pair[1]))
-    return f"series {_labels(series[0])}", unit, readings
+    result = data.get("result") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(result, list):
+        raise BadInput(path, "is not an answer of Prometheus", f"{_SAVE}, or give CSV")
+    kind = data.get("resultType")
+    if kind != "matrix":
+        raise BadInput(path, f"holds a {kind}, not a matrix", "query a range (/api/v1/query_range)")
+    return result
+
+
+def _chosen(result: list[Any], choice: Choice, path: str) -> dict[str, Any]:
+    """The only series, or the only series that the choice fits. Raises BadInput."""
+    every = [series for series in result if isinstance(series, dict)]
+    fitting = [series for series in every if _fits(series, choice)]
+    if len(fitting) == 1:
+        return fitting[0]
+    what = f"holds {len(result)} series"
+    if choice.select:
+        what = f"{len(fitting)} of its {len(result)} series fit {'='.join(choice.select)}"
+    names = "; ".join(_labels(series) for series in every[:4])
+    raise BadInput(path, what, f"--select label=value for one of: {names or 'none'}")
+
+
+def _reading(path: str, place: int, pair: Any, times: Times) -> LoggedReading:
+    """One [seconds, "value"]. Raises BadInput."""
+    if not isinstance(pair, list) or len(pair) != 2:
+        seconds, value = None, None
+    else:
+        seconds, value = pair
+    if not isinstance(seconds, int | float) or not isinstance(value, str):
+        raise BadInput(f"{path} value {place}", 'is not [seconds, "value"]', _SAVE)
+    return LoggedReading(place, times.of(repr(seconds), place), value)
 
 
 def _fits(series: dict[str, Any], choice: Choice) -> bool:
     if choice.select is None:
         return True
+    label, value = choice.select
     metric = series.get("metric")
-    return isinstance(metric, dict) and metric.get(choice.select[0]) == choice.select[1]
+    return isinstance(metric, dict) and metric.get(label) == value
 
 
 def _labels(series: dict[str, Any]) -> str:
+    """'node_power_watts{instance=n1, job=bmc}'"""
     metric = series.get("metric")
-    rest = metric if isinstance(metric, dict) else {}
-    return (
-        str(rest.get("__name__", ""))
-        + "{"
-        + ", ".join(f"{key}={value}" for key, value in rest.items() if key != "__name__")
-        + "}"
-    )
+    labels = metric if isinstance(metric, dict) else {}
+    pairs = (f"{key}={value}" for key, value in labels.items() if key != "__name__")
+    return f"{labels.get('__name__', '')}{{{', '.join(pairs)}}}"

@@ -1,6 +1,4 @@
-"""What a meter's file holds before it is a series: units, what the person chose, readings as they
-are written.
-"""
+"""The parts of a meter's file: units, a person's choices, and readings as written."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from energybench.model import Kind
 
 class Unit(NamedTuple):
     kind: Kind
-    factor: Decimal  # W or J of one
+    factor: Decimal  # W or J of one unit
 
 
 UNITS = {
@@ -41,7 +39,7 @@ _WORDS = {name.lower(): name for name in UNITS} | {
 
 
 class Choice(NamedTuple):
-    """What the person said about a file; None: the file says it. select: (label, value) of a
+    """A person's statements about a file; None: as in the file. select: (label, value) of a
     Prometheus series.
     """
 
@@ -51,7 +49,7 @@ class Choice(NamedTuple):
     select: tuple[str, str] | None = None
 
 
-class Reading(NamedTuple):
+class LoggedReading(NamedTuple):
     """One reading as written: place in the file, s since 1970, text of the value."""
 
     place: int
@@ -60,28 +58,28 @@ class Reading(NamedTuple):
 
 
 def unit_of(name: str, stated: str | None, where: str) -> Unit:
-    """The unit in a column's name ('power_w', 'power [W]', 'Watts', 'energy_kwh'), or the stated
-    one. Raises BadInput.
+    """The stated unit, or the unit in a column's name ('power_w', 'power [W]', 'Watts',
+    'energy_kwh'). Raises BadInput.
     """
     if stated is not None:
         if stated not in UNITS:
-            raise BadInput(f"--unit {stated}", "is no unit of power or energy", ", ".join(UNITS))
+            raise BadInput(f"--unit {stated}", "is not a unit of power or energy", ", ".join(UNITS))
         return UNITS[stated]
     bracketed = re.search(r"[\[(]\s*([^\])]*?)\s*[\])]", name)
-    found = _known(bracketed[1]) if bracketed else known_unit(name)
-    if found is not None:
-        return UNITS[found]
+    unit = known_unit(name)
+    if unit is not None:
+        return UNITS[unit]
     if bracketed:
         raise BadInput(
             where,
-            f"column {name!r}: {bracketed[1]!r} is no known unit",
+            f"column {name!r}: {bracketed[1]!r} is not a known unit",
             f"--unit, one of {', '.join(UNITS)}",
         )
-    raise BadInput(where, f"column {name!r} says no unit", f"--unit, one of {', '.join(UNITS)}")
+    raise BadInput(where, f"column {name!r} has no unit", f"--unit, one of {', '.join(UNITS)}")
 
 
 def known_unit(name: str) -> str | None:
-    """The unit that a name ends in, before such words as 'total'; None where it has none."""
+    """The unit at the end of a name, before words like 'total'; None if the name has no unit."""
     bracketed = re.search(r"[\[(]\s*([^\])]*?)\s*[\])]", name)
     if bracketed:
         return _known(bracketed[1])

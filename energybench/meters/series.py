@@ -1,6 +1,6 @@
-"""A meter's readings as a file gave them, and whether they are dense enough for a run.
+"""A meter's readings as in the file, and checks that the readings are dense enough for a run.
 
-Times are the meter's own clock, in s since 1970.
+Times are of the meter's own clock, in s since 1970.
 """
 
 from __future__ import annotations
@@ -12,24 +12,22 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from energybench.analysis.arrays import Floats
 from energybench.errors import BadInput
 from energybench.model import Kind, Window
 
-Floats = npt.NDArray[np.float64]
-
-# that no reading falls into: what it drew then is a guess, which every other repeat's scatter would
-# be blamed for
+# share of a repeat that may be without a reading: the energy of a longer hole is a guess, and would
+# pass for scatter between the repeats
 _OF_A_REPEAT = 0.5
-_UNCOVERED_S = (
-    10.0  # EE HPC WG methodology v2, level 3: at most 10 s of the run without a measurement
-)
-_GAP_SPACINGS = 10.0  # a logger that leaves out ten readings in a row had stopped,
-# where that is longer than the second that the methodology allows between two samples anyway
-_DENSE_S = 1.0
-# a repeat shorter than two readings is interpolation alone (regions without energy: the same rule)
+# EE HPC WG methodology v2, level 3: at most 10 s of the run without a measurement
+_UNCOVERED_S = 10.0
+# a logger that leaves out ten readings in a row had stopped; but the methodology allows a second
+# between two samples in any case
+_GAP_SPACINGS, _DENSE_S = 10.0, 1.0
+# a repeat shorter than two readings is interpolation alone (the rule for regions without energy)
 _READINGS = 2.0
-# counts (or readings) that a difference of a coarse counter has to span: its rounding, √(1/6)
-# count, is then 14 % of it
+# counts (or readings) that a difference of a coarse counter has to span: the rounding, √(1/6)
+# count, is then 14 % of the difference
 _COUNTS = 3.0
 
 
@@ -37,7 +35,7 @@ class MeterSeries(NamedTuple):
     """Shapes [n]: `t_s` strictly ascending; `raw` in counts of `resolution` (J of a counter, W of a
     power reading); `places` of the file.
 
-    where  the file; what: its column or series; word: what a place is called ("line", "value")
+    where  the file; what: its column or series; word: the name of a place ("line", "value")
     """
 
     where: str
@@ -61,10 +59,10 @@ class MeterSeries(NamedTuple):
         )
 
 
-class Steps(NamedTuple):
-    """What the readings say as mean powers.
+class MeterSteps(NamedTuple):
+    """The readings as mean powers over [start_s, end_s] of the meter's clock.
 
-    Shapes [n]: each is the mean over [start_s, end_s] of the meter's clock.
+    Shapes [n].
     """
 
     start_s: Floats
@@ -82,36 +80,36 @@ def spacing_s(series: MeterSeries) -> float:
     return float(np.median(np.diff(series.t_s)))
 
 
-def steps(series: MeterSeries, averaging_s: float) -> Steps:
+def steps(series: MeterSeries, averaging_s: float) -> MeterSteps:
     """Mean powers.
 
-    Of a counter: between readings, as many together as it takes to hold a few counts.
+    Of a counter: between readings, far enough apart to span a few counts.
     """
     values: Floats = np.asarray(series.raw * series.resolution, dtype=np.float64)
     if series.kind == "power":
-        width = max(
-            averaging_s, 1e-3
-        )  # of an instantaneous reading: shorter than any sensor of ours resolves
-        return Steps(series.t_s - width, series.t_s, values)
-    picked, late_s = _telling(series.t_s, series.raw)
+        # width of an instantaneous reading: shorter than any sensor of the run resolves
+        width = max(averaging_s, 1e-3)
+        return MeterSteps(series.t_s - width, series.t_s, values)
+    picked, late_s = _readings_for_power(series.t_s, series.raw)
     t, energy = series.t_s[picked] - late_s, values[picked]
-    return Steps(t[:-1], t[1:], np.asarray(np.diff(energy) / np.diff(t), dtype=np.float64))
+    return MeterSteps(t[:-1], t[1:], np.asarray(np.diff(energy) / np.diff(t), dtype=np.float64))
 
 
-def _telling(t_s: Floats, raw: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], float]:
-    """Which readings of a counter to take differences of, and how late each of them tells, on
-    average.
+def _readings_for_power(
+    t_s: Floats, raw: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.intp], float]:
+    """Choose the readings of a counter between which power is computed, and their mean delay.
 
-    Where a reading brings a few counts, all of them. Else those at which the count changed: when it
-    did is known to a reading's spacing, so either a few counts or a few readings have to lie in
-    between.
+    If readings bring a few counts each, every reading is taken. Otherwise only readings at which
+    the count changed: the time of the change is known to a reading's spacing, so a few counts or a
+    few readings have to lie between two of them.
     """
-    everyone = np.arange(t_s.size)
+    every = np.arange(t_s.size)
     if raw[-1] - raw[0] >= _COUNTS * (raw.size - 1):
-        return everyone, 0.0
+        return every, 0.0
     changed = np.flatnonzero(np.diff(raw) > 0) + 1
     if changed.size < 2:
-        return everyone, 0.0
+        return every, 0.0
     spacing = float(np.median(np.diff(t_s)))
     picked = [int(changed[0])]
     for i in changed[1:].tolist():
@@ -141,9 +139,9 @@ def check_near(series: MeterSeries, start_s: float, end_s: float, reach_s: float
 def check_sampling(
     series: MeterSeries, t_s: Floats, repeats: Sequence[Window], start_s: float
 ) -> None:
-    """Whether the readings cover the repeats, without long gaps from `start_s` on.
+    """Check that the readings cover the repeats, without long gaps from `start_s` on.
 
-    `t_s`: their times on the run's clock. Raises BadInput.
+    `t_s`: times of the readings on the run's clock. Raises BadInput.
     """
     spacing = float(np.median(np.diff(t_s)))
     first, last = repeats[0].start_s, max(window.end_s for window in repeats)
@@ -179,10 +177,10 @@ def check_sampling(
             f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running",
         )
     for number, window in enumerate(repeats, 1):
-        held = np.concatenate(
+        times = np.concatenate(
             ([window.start_s], t_s[(t_s > window.start_s) & (t_s < window.end_s)], [window.end_s])
         )
-        hole_s = float(np.diff(held).max())
+        hole_s = float(np.diff(times).max())
         if hole_s > max(_OF_A_REPEAT * window.duration_s, _READINGS * spacing):
             i = int(np.searchsorted(t_s, window.start_s))
             what = (

@@ -1,6 +1,6 @@
-"""Times as meters write them, to seconds since 1970.
+"""Times of a meter's file, to seconds since 1970.
 
-A time whose zone is not known, or that the zone's clock showed twice or never, is refused.
+A time of unknown zone is refused, and a time that the zone's clock showed twice or never.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from zoneinfo import ZoneInfo
 from energybench.errors import BadInput
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
-_EARLIEST_S, _LATEST_S = (
-    946_684_800.0,
-    4_102_444_800.0,
-)  # 2000 to 2100: tells epoch s from ms, and both from elapsed time
+# 2000 to 2100: tells s since 1970 from ms, and either from elapsed time
+_EARLIEST_S, _LATEST_S = 946_684_800.0, 4_102_444_800.0
 
 
 class Times:
-    """Reads the times of one file, which all have to be of one kind and zone. timezone: of times
-    that name none (IANA name).
+    """The times of one file, of a single kind and zone. timezone: of times without a zone (IANA
+    name).
     """
 
     def __init__(self, path: str, timezone: str | None, word: str = "line") -> None:
@@ -38,7 +36,7 @@ class Times:
         except ValueError:
             raise BadInput(
                 where,
-                f"{text[:40]!r} is no time",
+                f"{text[:40]!r} is not a time",
                 "ISO 8601 (2026-11-23T10:00:00Z), or s or ms since 1970",
             ) from None
         offset = moment.utcoffset()
@@ -74,14 +72,14 @@ class Times:
         if self._zone is None:
             raise BadInput(
                 where,
-                f"{text[:40]!r} says no zone",
+                f"{text[:40]!r} has no zone",
                 "--timezone NAME (Europe/Berlin, UTC), or log with Z",
             )
         early, late = (moment.replace(tzinfo=self._zone, fold=fold) for fold in (0, 1))
         if early.utcoffset() != late.utcoffset():
             back = early.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None)
             twice = abs(back - moment) < timedelta(microseconds=1)
-            what = "stood twice on the clock" if twice else "never stood on the clock"
+            what = "was shown twice by the clock" if twice else "was never shown by the clock"
             raise BadInput(
                 where,
                 f"{text[:40]} {what} of {self._name}: daylight saving changed",
@@ -98,6 +96,6 @@ def _zone(name: str | None) -> ZoneInfo | None:
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
         raise BadInput(
             f"--timezone {name}",
-            "is no time zone",
+            "is not a time zone",
             "an IANA name: UTC, Europe/Berlin, America/New_York",
         ) from None

@@ -39,7 +39,7 @@ def rows() -> Iterator[ModuleType]:
 
 
 def test_the_truth_is_taken_over_the_window_that_favours_the_tool(table: ModuleType) -> None:
-    """Of four pairs of times the pair with the smallest RMS error stands, named in the cell."""
+    """The pair of times with the smallest RMS error counts, and the cell names the pair."""
     timed = table.Timed((0.0, 0.2), (10.2, 10.5), {"0": 1000.0, "1": 2020.0})
     made = table.cell(
         [(timed, lambda index, start, end: (100.0 if index == "0" else 200.0) * (end - start))]

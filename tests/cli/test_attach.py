@@ -329,7 +329,7 @@ def test_nothing_is_left_behind_where_it_is_refused(node: Run) -> None:
     assert "gap.csv line 91: no reading for 14.0 s inside the run" in one_line(
         attach(node, node.folder / "gap.csv")
     )
-    assert "gap.csv line 3: 'x' is no number" in one_line(
+    assert "gap.csv line 3: 'x' is not a number" in one_line(
         attach(node, _spoiled(node.folder / "gap.csv"))
     )
     assert "readings come 15 s apart" in one_line(
@@ -349,7 +349,7 @@ def test_a_mistake_is_said_before_the_folder_that_exists(node: Run) -> None:
     before = (node.attached() / RUN).read_bytes()
     assert "nosuch.csv" in one_line(attach(node, node.folder / "nosuch.csv"))
     assert "nosuch" in one_line(attach(node, file, "--column", "nosuch"))
-    assert "is no board that this run has read" in one_line(
+    assert "is not a board that this run has read" in one_line(
         attach(node, file, "--board", "GPU-0", scope="gpu")
     )
     assert "where the run's own sensors show" in one_line(
@@ -376,13 +376,13 @@ def _spoiled(path: Path) -> Path:
         (("--scope", "gpu", "--accuracy", "1%"), "--scope gpu: needs --board UUID"),
         (
             ("--scope", "gpu", "--accuracy", "1%", "--board", "GPU-0"),
-            "--board GPU-0: is no board that this run has read",
+            "--board GPU-0: is not a board that this run has read",
         ),
         (
             ("--scope", "node", "--accuracy", "1%", "--select", "a"),
             "--select a: is not LABEL=VALUE",
         ),
-        (("--scope", "node", "--accuracy", "1%", "--unit", "hp"), "--unit hp: is no unit"),
+        (("--scope", "node", "--accuracy", "1%", "--unit", "hp"), "--unit hp: is not a unit"),
     ],
 )
 def test_wrong_options_are_one_line(node: Run, options: tuple[str, ...], what: str) -> None:
@@ -403,9 +403,9 @@ def test_a_meter_of_another_scale_is_refused(node: Run, factor: float) -> None:
 
 
 def test_a_run_without_an_anchor_cannot_be_tied_to_a_clock(tmp_path: Path) -> None:
-    """A recording that says no wall-clock time is refused."""
+    """A recording that has no wall-clock time is refused."""
     run = measured(tmp_path, anchor=None)
-    assert "says no wall-clock time" in one_line(attach(run, meter(tmp_path / "pdu.csv", node_j)))
+    assert "has no wall-clock time" in one_line(attach(run, meter(tmp_path / "pdu.csv", node_j)))
 
 
 def test_an_even_run_needs_a_clock_that_is_known(tmp_path: Path) -> None:
@@ -415,7 +415,7 @@ def test_an_even_run_needs_a_clock_that_is_known(tmp_path: Path) -> None:
     """
     run = measured(tmp_path, wave='{ kind = "const", watts = 100.0 }')
     said = one_line(attach(run, meter(tmp_path / "pdu.csv", node_j)))
-    assert "does not tell the offset of the meter's clock (its own power is too even)" in said
+    assert "does not tell the offset of the meter's clock (the run's own power is too even)" in said
     ran = attach(run, meter(tmp_path / "even.csv", lambda t: 300.0 * t), "--json")
     assert ran.code == 0, ran.err
     assert {"attached", "clock-offset"} <= {doubt["code"] for doubt in ran.json["doubts"]}

@@ -26,7 +26,8 @@ class Kernels:
 
     def setup(self, size, device, region, settings):
         if size == os.environ.get("LACKS"):
-            raise BadInput(f"--size {size}", "this machine has no such arithmetic", "another machine")
+            what = "this machine has no such arithmetic"
+            raise BadInput(f"--size {size}", what, "another machine")
         self.size = size
 
     def settings(self):
@@ -35,11 +36,17 @@ class Kernels:
     def run(self, region):
         time.sleep(0.05)
         reads = self.size == "read"
-        return Work(amount=5e8 if reads else 1e9, unit="byte" if reads else "flop", fingerprint=self.size, precision="equal-precision")
+        return Work(
+            amount=5e8 if reads else 1e9,
+            unit="byte" if reads else "flop",
+            fingerprint=self.size,
+            precision="equal-precision",
+        )
 
     def verify(self):
         wrong = self.size == os.environ.get("WRONG")
-        return [Verification(quantity="sum", value=1.0 if wrong else 0.0, tolerance=0.1, passed=not wrong)]
+        value = 1.0 if wrong else 0.0
+        return [Verification(quantity="sum", value=value, tolerance=0.1, passed=not wrong)]
 
 
 class Streams:
@@ -55,7 +62,15 @@ class Streams:
 
     def run(self, region):
         time.sleep(0.1)
-        return Work(amount=1.0, unit="stream", fingerprint="s", precision="equal-precision", flops=1.25e8, bytes=2.5e8, arithmetic="fp32")
+        return Work(
+            amount=1.0,
+            unit="stream",
+            fingerprint="s",
+            precision="equal-precision",
+            flops=1.25e8,
+            bytes=2.5e8,
+            arithmetic="fp32",
+        )
 
     def verify(self):
         return [Verification(quantity="nap", value=0.0, tolerance=1.0, passed=True)]

@@ -14,7 +14,7 @@ from energybench.errors import BadInput
 from energybench.meters.clock_offset import Offset, RunPower, fit, run_power, swing
 from energybench.meters.series import (
     MeterSeries,
-    Steps,
+    MeterSteps,
     check_near,
     check_sampling,
     spacing_s,
@@ -248,7 +248,7 @@ def test_a_file_of_another_day_says_what_it_holds() -> None:
 def test_how_much_an_unknown_offset_matters() -> None:
     """Nothing where the meter is even, half the step where it is not."""
     edges = np.arange(-50.0, 150.0)
-    even = Steps(edges[:-1], edges[1:], np.full(edges.size - 1, 100.0))
-    stepped = Steps(edges[:-1], edges[1:], np.where(edges[:-1] < 20.0, 0.0, 100.0))
+    even = MeterSteps(edges[:-1], edges[1:], np.full(edges.size - 1, 100.0))
+    stepped = MeterSteps(edges[:-1], edges[1:], np.where(edges[:-1] < 20.0, 0.0, 100.0))
     assert swing(even, REPEATS, 0.0, 30.0) < 1e-9
     assert swing(stepped, REPEATS, 0.0, 30.0) > 0.2

@@ -120,28 +120,38 @@ def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "choice", "line", "what"),
     [
-        ("time,power\n1772359200,1\n1772359201,2\n", Choice(), "line 1", "says no unit"),
+        ("time,power\n1772359200,1\n1772359201,2\n", Choice(), "line 1", "has no unit"),
         (
             "time,power [hp]\n1772359200,1\n1772359201,2\n",
             Choice(),
             "line 1",
-            "'hp' is no known unit",
+            "'hp' is not a known unit",
         ),
         (
             "time,power [MW]\n1772359200,1\n1772359201,2\n",
             Choice(),
             "line 1",
-            "'MW' is no known unit",
+            "'MW' is not a known unit",
         ),
-        ("time,power_w\n2026-03-01T10:00:00,1\n", Choice(), "line 2", "says no zone"),
+        ("time,power_w\n2026-03-01T10:00:00,1\n", Choice(), "line 2", "has no zone"),
         (
             "time,power_w\n1772359200,1\n1772359202,1\n1772359201,2\n",
             Choice(),
             "line 4",
             "time goes back by 1 s",
         ),
-        ("time,power_w\n1772359200,1\n1772359200,2\n", Choice(), "line 3", "stands twice"),
-        ("time,power_w\n1772359200,1\n1772359201,n/a\n", Choice(), "line 3", "'n/a' is no number"),
+        (
+            "time,power_w\n1772359200,1\n1772359200,2\n",
+            Choice(),
+            "line 3",
+            "has the same time as the reading before",
+        ),
+        (
+            "time,power_w\n1772359200,1\n1772359201,n/a\n",
+            Choice(),
+            "line 3",
+            "'n/a' is not a number",
+        ),
         (
             "time;power_w\n1772359200;1,5\n1772359201;1,6\n",
             Choice(),
@@ -151,7 +161,7 @@ def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
         ("time,power_w\n1772359200,1\n1772359201,NaN\n", Choice(), "line 3", "not a finite number"),
         ("time,power_w\n1772359200,1\n1772359201,inf\n", Choice(), "line 3", "not a finite number"),
         ("time,power_w\n1772359200,1\n1772359201,-2\n", Choice(), "line 3", "negative"),
-        ("time,power_w\n1772359200,1\n1772359201,\n", Choice(), "line 3", "is no number"),
+        ("time,power_w\n1772359200,1\n1772359201,\n", Choice(), "line 3", "is not a number"),
         (
             "time,energy_j\n1772359200,10\n1772359201,9\n",
             Choice(),
@@ -177,18 +187,18 @@ def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
             "times change from s since 1970 to ms since 1970",
         ),
         ("time,power_w\n0.1,1\n0.2,2\n", Choice(), "line 2", "neither s nor ms since 1970"),
-        ("time,power_w\nnow,1\n", Choice(), "line 2", "'now' is no time"),
+        ("time,power_w\nnow,1\n", Choice(), "line 2", "'now' is not a time"),
         (
             "time,power_w\n2026-10-25 02:30:00,1\n",
             Choice(timezone="Europe/Berlin"),
             "line 2",
-            "stood twice on the clock of Europe/Berlin: daylight saving changed",
+            "was shown twice by the clock of Europe/Berlin: daylight saving changed",
         ),
         (
             "time,power_w\n2026-03-29 02:30:00,1\n",
             Choice(timezone="Europe/Berlin"),
             "line 2",
-            "never stood on the clock of Europe/Berlin",
+            "was never shown by the clock of Europe/Berlin",
         ),
         (
             "time,power_w\n1772359200,1\n1772359201\n",
@@ -196,9 +206,9 @@ def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
             "line 3",
             "has 1 columns, the header 2",
         ),
-        ("1772359200,1\n1772359201,2\n", Choice(), "line 1", "is no header but a reading"),
+        ("1772359200,1\n1772359201,2\n", Choice(), "line 1", "is not a header but a reading"),
         ("power_w\n1\n", Choice(), "line 1", "one column only"),
-        ('time,power_w\n1772359200,"1\n', Choice(), "line", "is no CSV"),
+        ('time,power_w\n1772359200,"1\n', Choice(), "line", "is not CSV"),
     ],
 )
 def test_what_cannot_be_read_for_certain_is_refused_with_its_line(
@@ -213,8 +223,8 @@ def test_what_cannot_be_read_for_certain_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("choice", "what"),
     [
-        (Choice(timezone="Mars/Olympus"), "is no time zone"),
-        (Choice(unit="hp"), "is no unit of power or energy"),
+        (Choice(timezone="Mars/Olympus"), "is not a time zone"),
+        (Choice(unit="hp"), "is not a unit of power or energy"),
         (Choice(select=("a", "b")), "this file is CSV"),
     ],
 )
@@ -233,7 +243,7 @@ def test_files_that_hold_nothing(tmp_path: Path) -> None:
     assert "has no header" in refused(tmp_path, "# only\n")
     assert "0 reading(s)" in refused(tmp_path, "time,power_w\n")
     (tmp_path / "b.csv").write_bytes(b"time,power_w\n1772359200,\xff\xfe\n")
-    with pytest.raises(BadInput, match=r"b.csv line 2: is no text"):
+    with pytest.raises(BadInput, match=r"b.csv line 2: is not text"):
         read(tmp_path / "b.csv", Choice())
 
 
@@ -272,15 +282,15 @@ def test_what_is_wrong_with_prometheus_is_said_with_the_value(tmp_path: Path) ->
         tmp_path, matrix((name, [[T0, 1]])), name="m.json"
     )
     assert "not a matrix" in refused(tmp_path, matrix((name, []), kind="vector"), name="m.json")
-    assert "says no unit" in refused(
+    assert "has no unit" in refused(
         tmp_path, matrix(({"__name__": "p"}, [[T0, "1"], [T0 + 1, "2"]])), name="m.json"
     )
     assert "Prometheus answered with an error: bad" in refused(
         tmp_path, '{"status":"error","error":"bad"}', name="m.json"
     )
-    assert "is no answer of Prometheus" in refused(tmp_path, '{"a": 1}', name="m.json")
+    assert "is not an answer of Prometheus" in refused(tmp_path, '{"a": 1}', name="m.json")
     assert "is not JSON" in refused(tmp_path, '{"a": ', name="m.json")
-    assert "is no answer" in refused(tmp_path, "[1, 2]", name="m.json")
+    assert "is not an answer" in refused(tmp_path, "[1, 2]", name="m.json")
     assert "this file is JSON" in refused(
         tmp_path, matrix((name, [])), Choice(column="p"), "m.json"
     )

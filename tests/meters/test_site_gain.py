@@ -247,7 +247,7 @@ def test_a_model_is_not_calibrated() -> None:
     )
     traces, reference = node([1.0], [model])
     chosen = cover("compute", [t.channel for t in traces], Host(name="n", memory_bytes=1), RANGES)
-    with pytest.raises(BadInput, match=r"cpu\.package is a model here, no sensor"):
+    with pytest.raises(BadInput, match=r"cpu\.package is a model here, not a sensor"):
         of_node(traces, WINDOWS, reference, chosen, "run")
 
 

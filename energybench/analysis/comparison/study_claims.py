@@ -95,10 +95,10 @@ def _tested(claim: Published, cells: Mapping[str, StudyCell], machine: str) -> T
     else:
         deciding = min(agreeing or measured, key=lambda one: one.distance)
     why = _why(claim, measured, len(agreeing), machine)
-    held: Held = "not testable here" if vague else "not confirmed"
+    outcome: Held = "not testable here" if vague else "not confirmed"
     return Tested(
         claim=claim,
-        held="confirmed" if confirmed else held,
+        held="confirmed" if confirmed else outcome,
         why=f"every interval is too wide to tell: {why}" if vague else why,
         measured=deciding.value,
         cell=f"{deciding.expected.cell}, {deciding.expected.variant}",

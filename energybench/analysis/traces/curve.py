@@ -155,7 +155,7 @@ def _counter(trace: Trace) -> Curve:
         energy_j=joules,
         fuzz_s=fuzz,
         period_s=updates.period_s,
-        inferred=updates.found and channel.timing == "prior",
+        inferred=updates.measured and channel.timing == "prior",
     )
     if 0 < channel.window_s < updates.period_s and points.size >= 2:
         return as_samples(energy_curve, channel.window_s)
@@ -205,7 +205,7 @@ def _power(trace: Trace) -> Curve:
 
     # A value is valid from its publication to one period before the next change. If a value stays
     # for longer, it was published again.
-    empty = empty._replace(inferred=updates.found and channel.timing == "prior")
+    empty = empty._replace(inferred=updates.measured and channel.timing == "prior")
     half = min(period, spacing) / 2
     starts = np.concatenate(([t[0] - half], updates.t_s))
     ends = np.concatenate((updates.t_s, [t[-1] + half]))

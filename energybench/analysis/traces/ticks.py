@@ -39,7 +39,7 @@ class Ticks(NamedTuple):
     t_s: Floats
     fuzz_s: Floats
     period_s: float
-    found: bool  # True: the period was measured here, not only stated
+    measured: bool  # True: the period was measured here, not only stated
 
 
 class _Beat(NamedTuple):

@@ -1,9 +1,9 @@
-"""The measuring side of a load: a child that is started, made ready, told when to be on, and asked
-when it was.
+"""The measuring side of a load: starts a child process, sends the on-phases, receives the phases as
+taken.
 
-The child prints one JSON line when it can work ({"ready": words} or {"unavailable": [reason,
-remedy]}), reads one line [[on_s, off_s], …], and prints {"taken": [[on_s, off_s], …], "busy":
-share, "spread_s": s} when it is through.
+The child prints one JSON line when ready ({"ready": words} or {"unavailable": [reason, remedy]}),
+reads one line [[on_s, off_s], …], and prints {"taken": [[on_s, off_s], …], "busy": share,
+"spread_s": s} at the end.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from energybench.plugins import Unavailable
 # starting a CUDA context on a node with many boards takes seconds, without persistence mode over
 # ten
 _READY_S = 60.0
-_LATE_S = 15.0  # a load that has not answered so long after its last phase hangs
+_LATE_S = 15.0  # a load without an answer so long after its last phase hangs
 
 
 class Taken(NamedTuple):
-    """What the load really did. busy: share of the on-phases in which it had its device; spread_s:
-    of an edge, over its cores.
+    """The load as it took place. busy: share of the on-phases in which the load had its device;
+    spread_s: of an edge, over the cores.
     """
 
     phases: tuple[Phase, ...]
@@ -38,7 +38,7 @@ class Taken(NamedTuple):
 
 
 class LoadChild:
-    """Use as a context manager. Entering raises Unavailable where the device cannot be driven."""
+    """A context manager. Entering raises Unavailable if the device cannot be driven."""
 
     def __init__(self, module: str, argument: str) -> None:
         self._argv = [sys.executable, "-m", f"energybench.calibrating.loads.{module}", argument]
@@ -52,17 +52,17 @@ class LoadChild:
             self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
         )
         try:
-            said = self._line(_READY_S)
-            if "unavailable" in said:
-                raise Unavailable(*said["unavailable"])
-            self.words = said["ready"]
+            answer = self._line(_READY_S)
+            if "unavailable" in answer:
+                raise Unavailable(*answer["unavailable"])
+            self.words = answer["ready"]
         except BaseException:
             self.__exit__(None, None, None)
             raise
         return self
 
     def drive(self, phases: Sequence[Phase]) -> None:
-        """Tell it when to be on."""
+        """Send the on-phases to the child."""
         assert self._child.stdin is not None
         try:
             self._child.stdin.write(json.dumps(phases).encode() + b"\n")
@@ -71,22 +71,22 @@ class LoadChild:
             raise self._gone() from None
 
     def taken(self) -> Taken:
-        """When it really was on; waits until it is through. Raises Unavailable where it failed."""
-        said = self._line(_LATE_S)
-        if "unavailable" in said:
-            raise Unavailable(*said["unavailable"])
+        """Wait for the load to end: the phases as taken. Raises Unavailable if the load failed."""
+        answer = self._line(_LATE_S)
+        if "unavailable" in answer:
+            raise Unavailable(*answer["unavailable"])
         return Taken(
-            tuple((float(on), float(off)) for on, off in said["taken"]),
-            float(said["busy"]),
-            float(said["spread_s"]),
+            tuple((float(on), float(off)) for on, off in answer["taken"]),
+            float(answer["busy"]),
+            float(answer["spread_s"]),
         )
 
     def _line(self, seconds: float) -> dict[str, Any]:
         assert self._child.stdout is not None
         if not select.select([self._child.stdout], [], [], seconds)[0]:
             raise Unavailable(
-                f"the load has not answered for {seconds:g} s",
-                "look whether the device hangs: dmesg, nvidia-smi",
+                f"the load gave no answer for {seconds:g} s",
+                "check with dmesg and nvidia-smi whether the device hangs",
             )
         line = self._child.stdout.readline()
         if not line:

@@ -1,5 +1,4 @@
-"""The CPU's load: one pinned child a core that spins through the on-phases and sleeps through the
-others.
+"""The CPU's load: one pinned child per core, spinning through the on-phases and sleeping between.
 
 Run as `python -m energybench.calibrating.loads.cpu CORE,CORE,…`; speaks the protocol of
 loads/child.py.
@@ -16,11 +15,11 @@ from energybench.calibrating.loads.serving import asked, die_with_parent, say
 from energybench.calibrating.loads.wave import Phase
 
 _NICE = 10  # the poller that shares a core with a spinning child comes first
-_TURNS = 500  # of the loop between two looks at the clock: about 20 us
+_TURNS = 500  # turns of the loop between two looks at the clock: about 20 us
 
 
 def spin(phases: list[Phase]) -> tuple[list[Phase], float]:
-    """Spin through the phases; those really taken, and the share of them that this core was ours."""
+    """Spin through the phases: the phases as taken, and the share of their time on this core."""
     taken, on_s, used_s = [], 0.0, 0.0
     now = time.monotonic
     for start_s, end_s in phases:
@@ -46,8 +45,8 @@ def _child(core: int, phases: list[Phase], answer: int) -> None:
 
 
 def _all(cores: list[int], phases: list[Phase]) -> tuple[list[Phase], float, float]:
-    """Each edge's mean over the cores, the mean share, and how far the cores lie apart (root mean
-    square over the edges).
+    """Mean of each edge over the cores, mean share, and spread of the cores (root mean square over
+    the edges).
     """
     ends = []
     for core in cores:
@@ -63,8 +62,8 @@ def _all(cores: list[int], phases: list[Phase]) -> tuple[list[Phase], float, flo
         ends.append(mine)
     answers = []
     for end in ends:
-        with os.fdopen(end) as said:
-            answers.append(json.loads(said.read()))
+        with os.fdopen(end) as answer:
+            answers.append(json.loads(answer.read()))
     n = len(answers)
     taken, square_s = [], 0.0
     for phase in zip(*(answer[0] for answer in answers), strict=True):

@@ -2,8 +2,8 @@
 the on-phases.
 
 Run as `python -m energybench.calibrating.loads.cuda UUID/PCI-BUS-ID`; speaks the protocol of
-loads/child.py. Needs the driver's libcuda.so.1 and nothing else: the kernel is PTX text, which the
-driver compiles for whatever board it finds.
+loads/child.py. Needs the driver's libcuda.so.1 and nothing else: the kernel is PTX text,
+compiled by the driver for the board at hand.
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ _LIBRARY = "libcuda.so.1"
 _MULTIPROCESSORS = 16  # CUdevice_attribute: MULTIPROCESSOR_COUNT
 _DISABLE_TIMING = 2  # CUevent_flags
 _THREADS, _BLOCKS_PER_SM = 256, 8  # 2048 threads: as many as a multiprocessor holds at once
-_LAUNCH_S = 0.003  # so long one launch is to take,
-# and so many are queued: 12 ms in which this process may be kept from its core without a gap in the
-# load
+# duration of one launch, and launches in the queue: the process may be kept from its core for
+# 12 ms without a gap in the load
+_LAUNCH_S = 0.003
 _QUEUED = 4
-_TARGETS = (
-    ("6.0", "sm_50"),
-    ("6.3", "sm_75"),
-)  # the oldest that a driver still takes compiles for every board after it
+# (PTX version, target): the oldest target accepted by a driver compiles for every later board
+_TARGETS = (("6.0", "sm_50"), ("6.3", "sm_75"))
 
-# Eight independent chains of fused multiply-adds a thread, n turns each; the result is stored so
-# that nothing is optimised away.
+# Eight independent chains of fused multiply-adds per thread, n turns per chain; the result is
+# stored to keep the compiler from removing the work.
 _PTX = """
 .version {version}
 .target {target}
@@ -79,11 +77,11 @@ def ptx(version: str, target: str) -> bytes:
 
 
 class Missing(Exception):
-    """(reason, remedy) of why this board cannot be driven."""
+    """(reason, remedy): this board cannot be driven."""
 
 
 class Kernel:
-    """One board's context and the kernel in it."""
+    """A board's context, and the kernel loaded there."""
 
     def __init__(self, uuid: str, pci_bus_id: str) -> None:
         try:
@@ -112,7 +110,7 @@ class Kernel:
         self._size()
 
     def _call(self, name: str, *arguments: Any) -> None:
-        """Call the driver. Raises Missing with its own words where it refuses."""
+        """Call the driver. Raises Missing with the driver's own words if the call fails."""
         function = getattr(self._cuda, name, None)
         if function is None:
             raise Missing(f"{_LIBRARY} has no {name}", "a CUDA driver of version 9 or newer")
@@ -120,9 +118,9 @@ class Kernel:
         if code:
             words = c_char_p()
             self._cuda.cuGetErrorString(c_int(code), byref(words))
-            said = words.value.decode() if words.value else f"error {code}"
+            why = words.value.decode() if words.value else f"error {code}"
             raise Missing(
-                f"CUDA does not work here: {name}: {said}",
+                f"CUDA does not work here: {name}: {why}",
                 "run nvidia-smi; the board may be another job's, in exclusive mode or lost",
             )
 
@@ -160,8 +158,8 @@ class Kernel:
         return function
 
     def _size(self) -> None:
-        """Turns for launches of a few milliseconds; the first launch, which loads the code, is not
-        timed.
+        """Choose turns for launches of a few milliseconds. The first launch loads the code and is
+        not timed.
         """
         for _ in range(6):
             self._launch(self._events[0])
@@ -195,9 +193,7 @@ class Kernel:
         self._call("cuEventRecord", event, none)
 
     def run(self, start_s: float, end_s: float) -> tuple[float, float]:
-        """Keep the board busy; when that really began and ended: the queue is let run empty, and
-        waited for.
-        """
+        """Keep the board busy until the queue has run empty at the end; true begin and end."""
         time.sleep(max(0.0, start_s - time.monotonic()))
         began = time.monotonic()
         for event in self._events:
@@ -213,7 +209,7 @@ class Kernel:
 
 
 def _bus(text: str) -> str:
-    """'00000000:3B:00.0' (NVML) and '0000:3b:00.0' (CUDA) are one place."""
+    """'00000000:3B:00.0' (NVML) and '0000:3b:00.0' (CUDA) are the same place."""
     domain, _, rest = text.lower().partition(":")
     return f"{int(domain or '0', 16):x}:{rest}"
 

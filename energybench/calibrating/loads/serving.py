@@ -1,4 +1,4 @@
-"""The child's side of loads/child.py."""
+"""The load's side of the conversation with loads/child.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def die_with_parent() -> None:
-    """A load must not outlive whoever measures it."""
+    """End the load with the measuring process."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -25,6 +25,6 @@ def say(**answer: Any) -> None:
 
 
 def asked() -> list[Phase]:
-    """The phases to be on; none where the measuring side has gone."""
+    """The on-phases; empty if the measuring side has gone."""
     line = sys.stdin.readline()
     return [(float(on), float(off)) for on, off in json.loads(line)] if line else []

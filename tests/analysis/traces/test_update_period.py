@@ -98,6 +98,6 @@ def test_spacings_on_the_grid_of_the_polls_are_no_beat() -> None:
     true_ticks = np.floor((t - 0.03125) / 0.1) * 0.1 + 0.03125
     changed = np.flatnonzero(np.diff(true_ticks) > 0.05) + 1
     seen = ticks(t, changed, 0.1)
-    assert seen.found
+    assert seen.measured
     assert seen.period_s == pytest.approx(0.1, rel=0.01)
     assert np.abs(seen.t_s - true_ticks[changed]).max() < 0.005

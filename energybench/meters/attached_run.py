@@ -1,0 +1,284 @@
+"""The new run that a meter is attached to: channels, header, samples, and doubts of the old run."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from energybench.analysis.arrays import Floats
+from energybench.analysis.energy.boundary import GPU, NODE, NODE_AC, Ranges
+from energybench.analysis.measurement.measure import Record, measure
+from energybench.analysis.uncertainty.effects import Z95
+from energybench.errors import BadInput
+from energybench.meters.clock_offset import MAX_OFFSET_S, Offset
+from energybench.meters.readings import Choice
+from energybench.meters.series import MeterSeries
+from energybench.model import (
+    REPEAT,
+    BoundaryName,
+    Channel,
+    Doubt,
+    Gain,
+    Measurement,
+    Trace,
+    Window,
+)
+from energybench.plugins import Reading
+from energybench.store import samples
+from energybench.store.layout import PARQUET
+from energybench.store.run import Header, process_started
+from energybench.store.writer import RunWriter
+
+SUFFIX = "_attached"
+
+
+class Meter(NamedTuple):
+    """A person's statements about a meter. accuracy_rel: the maker's limit of error. averaging_s:
+    None if a reading averages over all of its spacing.
+    """
+
+    path: Path
+    scope: Literal["node", "gpu"]
+    accuracy_rel: float
+    name: str
+    choice: Choice = Choice()
+    device: str | None = None
+    dc: bool = False
+    averaging_s: float | None = None
+    max_offset_s: float = MAX_OFFSET_S
+
+
+class FinishedRun(NamedTuple):
+    """The run that the meter is attached to."""
+
+    directory: Path
+    measurement: Measurement
+    traces: tuple[Trace, ...]
+    windows: tuple[Window, ...]
+
+    @property
+    def repeats(self) -> list[Window]:
+        return [window for window in self.windows if window.label == REPEAT]
+
+
+class Readings(NamedTuple):
+    """A meter's readings on the run's clock.
+
+    keep: mask of the series' readings during the run (and a little around); t_s: their times.
+    """
+
+    series: MeterSeries
+    keep: npt.NDArray[np.bool_]
+    t_s: Floats
+    spacing_s: float
+    averaging_s: float
+    offset: Offset
+
+
+def check_new(run: FinishedRun) -> None:
+    """Raises BadInput if a meter was attached to the run before."""
+    final = run.directory.with_name(run.measurement.id + SUFFIX)
+    if final.exists():
+        raise BadInput(
+            str(final), "exists already", f"move it away, or attach a second meter to {final.name}"
+        )
+
+
+def write(
+    run: FinishedRun, meter: Meter, readings: Readings, ranges: Ranges
+) -> tuple[Path, Measurement, Channel]:
+    """Write and analyse the new run. Raises BadInput; then nothing was written."""
+    channel = _channel(meter, readings)
+    doubts = (
+        _attached_doubt(meter, readings),
+        *_doubts_of_the_run(run, ranges),
+        *_offset_doubts(readings.offset, meter),
+    )
+    writer = RunWriter(run.directory.parent, _header(run, meter, channel, doubts))
+    if writer.directory.exists():
+        raise BadInput(str(writer.directory), "an earlier attempt was cut off", "remove it")
+    try:
+        with writer:
+            # samples first, then windows: cut off in between, the directory holds no repeat, and
+            # nobody takes it for a run
+            _copy_samples(run, writer)
+            _add_readings(readings, len(run.traces), writer)
+            _copy_lines(run, writer)
+            path, measured = writer.finish(ranges)
+    except BaseException:
+        # nothing was measured here: the run and the meter's file still stand
+        shutil.rmtree(writer.directory, ignore_errors=True)
+        raise
+    return path, measured, channel
+
+
+def _copy_samples(run: FinishedRun, writer: RunWriter) -> None:
+    table, _ = samples.read_parquet(run.directory / PARQUET)
+    names = ("t_s", "channel", "raw", "late_s", "burst", "missed")
+    for batch in table.to_batches():
+        columns = (batch.column(name).to_pylist() for name in names)
+        for t, channel, value, late_s, burst, missed in zip(*columns, strict=True):
+            writer.poll([Reading(value, t, channel)], late_s, burst, missed)
+
+
+def _add_readings(readings: Readings, number: int, writer: RunWriter) -> None:
+    """The meter's readings, as samples of the last channel."""
+    raw = readings.series.raw[readings.keep]
+    for t, value in zip(readings.t_s.tolist(), raw.tolist(), strict=True):
+        writer.poll([Reading(value, t, number)], 0.0, False, 0)
+
+
+def _copy_lines(run: FinishedRun, writer: RunWriter) -> None:
+    """Work, checks and windows of the old run, as lines of the new run."""
+    measured = run.measurement
+    for repeat in measured.repeats:
+        if repeat.work is not None:
+            writer.work(repeat.work)
+    lines: tuple[tuple[Any, Any], ...] = (
+        (measured.verification, writer.verification),
+        (measured.conditions, writer.conditions),
+        (measured.others, writer.others),
+        (measured.record, writer.record),
+    )
+    for content, add in lines:
+        if content:
+            add(content)
+    for window in run.windows:
+        writer.window(window)
+
+
+def _channel(meter: Meter, readings: Readings) -> Channel:
+    series = readings.series
+    node = meter.scope == "node"
+    component, device = GPU, meter.device or ""
+    if node:
+        component, device = NODE if meter.dc else NODE_AC, meter.name
+    return Channel(
+        collector="meter",
+        reference=True,
+        device=device,
+        component=component,
+        kind=series.kind,
+        quantity="" if node else meter.name,
+        resolution=series.resolution,
+        gain=Gain(  # a maker's limit of error, taken as rectangular: GUM 4.3.7
+            u_rel=meter.accuracy_rel / math.sqrt(3),
+            distribution="rectangular",
+            key=f"gain:meter:{meter.name}",
+            source=f"{meter.name}: limit of error ±{meter.accuracy_rel:.3g} of the reading, as "
+            "stated; rectangular (GUM 4.3.7)",
+        ),
+        update_period_s=readings.spacing_s,
+        window_s=readings.averaging_s if series.kind == "power" else 0.0,
+        # the offset itself is taken off the stored times: it may be negative, and a lag may not
+        lag_u_s=readings.offset.u_s,
+        timing="inferred",
+        stamped=True,
+        counts=node,
+    )
+
+
+def _header(run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doubt, ...]) -> Header:
+    measured = run.measurement
+    channels = [trace.channel for trace in run.traces]
+    boundary: BoundaryName = measured.boundary.name
+    if meter.scope == "node":
+        boundary = "node-dc" if meter.dc else "node-ac"
+        # an earlier meter of the same component stays for cross-checks
+        channels = [
+            msgspec.structs.replace(earlier, counts=False)
+            if earlier.component == channel.component
+            else earlier
+            for earlier in channels
+        ]
+    return Header(
+        id=measured.id + SUFFIX,
+        label=measured.label,
+        workload=measured.workload,
+        command=measured.command,
+        boundary=boundary,
+        host=measured.host,
+        channels=(*channels, channel),
+        pid=os.getpid(),
+        pid_started=process_started(os.getpid()),
+        session=measured.session,
+        doubts=doubts,
+    )
+
+
+def _doubts_of_the_run(run: FinishedRun, ranges: Ranges) -> tuple[Doubt, ...]:
+    """The doubts of the run's course. Doubts of its analysis are left out: the new analysis states
+    them again.
+    """
+    measured = run.measurement
+    table, _ = samples.read_parquet(run.directory / PARQUET)
+    record = Record(
+        id=measured.id,
+        label=measured.label,
+        workload=measured.workload,
+        command=measured.command,
+        boundary=measured.boundary.name,
+        host=measured.host,
+        windows=run.windows,
+        works=tuple(repeat.work for repeat in measured.repeats),
+        verification=measured.verification,
+        kept=measured.record,
+        sampling=samples.sampling(table, [trace.channel for trace in run.traces]),
+    )
+    analysed = {doubt.code for doubt in measure(record, run.traces, ranges).doubts}
+    return tuple(doubt for doubt in measured.doubts if doubt.code not in analysed)
+
+
+def _attached_doubt(meter: Meter, readings: Readings) -> Doubt:
+    series, offset = readings.series, readings.offset
+    if meter.scope == "node":
+        load = "the node, whose energy this is"
+    else:
+        load = f"board {meter.device}, as a reference beside its own sensor"
+    mean = "energy"
+    if series.kind == "power":
+        mean = f"power averaged over {readings.averaging_s:.3g} s"
+    places = series.places[readings.keep]
+    if offset.determined:
+        clock = (
+            f"{offset.offset_s:+.3f} s ± {Z95 * offset.u_s:.3f} s off (correlation "
+            f"{offset.correlation:.3f})"
+        )
+    else:
+        clock = f"is taken as right, ±{offset.u_s * math.sqrt(3):.3g} s"
+    return Doubt(
+        code="attached",
+        message=f"a meter of {load}, was attached from a file: {meter.name} ({series.where}, "
+        f"{series.what}, {series.word}s {places[0]}-{places[-1]}), {mean} every "
+        f"{readings.spacing_s:.3g} s, limit of error ±{meter.accuracy_rel:.3g}; its clock {clock}",
+        remedy="the run it was attached to stands unchanged beside this one",
+    )
+
+
+def _offset_doubts(offset: Offset, meter: Meter) -> tuple[Doubt, ...]:
+    if offset.determined and offset.distinct:
+        return ()
+    if offset.determined:
+        message = (
+            f"offsets of the meter's clock within {Z95 * offset.u_s:.2g} s of "
+            f"{offset.offset_s:+.2f} s fit this run nearly alike"
+        )
+    elif meter.max_offset_s:
+        message = (
+            "the run's own power is too even to tell the offset of the meter's clock, taken as 0 "
+            f"± {meter.max_offset_s:g} s"
+        )
+    else:
+        return ()
+    remedy = (
+        "the energy hardly depends on the offset here; measure with --idle 30, or state with "
+        "--max-offset how well the clocks agree"
+    )
+    return (Doubt(code="clock-offset", message=message, remedy=remedy),)

@@ -1,0 +1,121 @@
+"""Energies of one channel in several windows, and their effects on a gain (a ratio of energies).
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from energybench.analysis.arrays import Floats
+from energybench.analysis.energy.window_energy import WindowEnergy, energy
+from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.part_time_sensors import informed
+from energybench.analysis.uncertainty.effect_kinds import Place
+from energybench.analysis.uncertainty.effects import Z95, effect, scaled
+from energybench.model import Channel, Effect, Estimate, Trace, Window
+
+
+class Energies(NamedTuple):
+    """A channel's energy in every window."""
+
+    channel: Channel
+    cells: tuple[WindowEnergy, ...]
+
+    @property
+    def joules(self) -> list[float]:
+        return [cell.energy_j or 0.0 for cell in self.cells]
+
+    def random_u_w(self, seconds: Floats) -> Floats:
+        """Standard uncertainty of each window's mean power, W, from effects of the window alone."""
+        squares = [sum(effect.u**2 for effect in cell.random) for cell in self.cells]
+        return np.asarray(np.sqrt(squares) / seconds)
+
+    def common_u_w(self, seconds: Floats) -> Floats:
+        """Error of each window's mean power, W, if all common effects are off by their u."""
+        return (
+            np.asarray([sum(effect.u for effect in cell.common) for cell in self.cells]) / seconds
+        )
+
+
+def energies(points: Curve, windows: Sequence[Window]) -> Energies:
+    return Energies(points.channel, tuple(energy(points, window) for window in windows))
+
+
+def curves(traces: Sequence[Trace]) -> dict[str, Curve]:
+    """Curves by channel, as a measurement uses them: counters are classified by the power sensor of
+    the same board.
+    """
+    every = {trace.channel.id: points for trace in traces if (points := curve(trace)) is not None}
+    power = {
+        sensor(points.channel): points
+        for points in every.values()
+        if points.channel.kind == "power"
+    }
+    for name, points in every.items():
+        if points.channel.kind == "counter":
+            every[name] = informed(points, power.get(sensor(points.channel)))
+    return every
+
+
+def sensor(channel: Channel) -> tuple[str, str, str]:
+    """The sensor that a channel belongs to: counter and power of one sensor share it."""
+    return channel.collector, channel.device, channel.component
+
+
+def relative(measured: Energies, value: float, *, random: bool = False) -> tuple[Effect, ...]:
+    """Effects of the energies as effects of a ratio's mean: effects of single windows are added in
+    squares, common effects linearly.
+    """
+    count = len(measured.cells)
+    by_name: dict[str, list[Effect]] = {}
+    for cell in measured.cells:
+        factor = value / count / (cell.energy_j or math.inf)
+        for term in scaled(cell.random if random else cell.common, factor):
+            by_name.setdefault(term.name, []).append(term)
+    means = []
+    for terms in by_name.values():
+        if random:
+            u = math.sqrt(sum(term.u**2 for term in terms))
+        else:
+            u = abs(sum(term.u for term in terms))
+        means.append(
+            msgspec.structs.replace(terms[0], u=u, distribution="normal", dof=None, key=None)
+        )
+    return tuple(means)
+
+
+def limit_of_error(reference: Channel, value: float) -> Effect:
+    """The limit of error of the reference meter, as an effect on a gain of this value."""
+    gain = reference.gain
+    return effect(
+        "limit-of-error",
+        gain.u_rel * value,
+        Place("meter", reference.quantity or reference.device, "meter"),
+        distribution=gain.distribution,
+        key=gain.key,
+    )
+
+
+def raw_gain(gain: Estimate, earlier: float) -> Estimate:
+    """The gain of the sensor's raw readings, from which an earlier gain had been taken off."""
+    return msgspec.structs.replace(
+        gain,
+        value=gain.value * earlier,
+        low=gain.low * earlier,
+        high=gain.high * earlier,
+        effects=(),
+    )
+
+
+def relative_u(gain: Estimate) -> float:
+    """Relative standard uncertainty of a gain: of the effects, or of a normal effect with the same
+    interval, if few repeats make the interval wider.
+    """
+    u = math.sqrt(sum(term.u**2 for term in gain.effects))
+    return max(u, gain.half_width / Z95) / gain.value

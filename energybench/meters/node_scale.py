@@ -1,0 +1,122 @@
+"""The common scale of a node's sensors against a node meter. Pure.
+
+The meter also sees fans, regulators and all parts without a sensor, therefore
+
+    P_meter · η = P0 + (1 + f) · P_shown / G        over windows of different power,
+
+so that G = (1 + f) / (η · slope).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from energybench.analysis.arrays import Floats
+from energybench.analysis.energy.boundary import NODE_AC, Cover
+from energybench.analysis.uncertainty.effects import Z95, combine, normal, rectangular
+from energybench.analysis.uncertainty.repeats import student_quantile
+from energybench.meters.gain_effects import Energies, limit_of_error
+from energybench.model import Channel, Estimate
+
+# 80 PLUS Gold at full load to Titanium at half load, 230 V internal redundant
+PSU_LOW, PSU_HIGH = 0.88, 0.97
+# half-width of an efficiency that a person states: certificates give whole percents at four loads
+PSU_STATED = 0.01
+# of the sensors' rise: fans and regulators that follow the load, from none (liquid) to 5 % (air).
+# Type B, judged
+FOLLOWS_HIGH = 0.05
+
+
+class Line(NamedTuple):
+    """The meter's power over the sensors' power: slope, its standard uncertainty, and intercept."""
+
+    slope: float
+    slope_u: float
+    fixed_w: float
+
+
+def line(sensors: Sequence[Energies], meter: Energies, seconds: Floats) -> Line:
+    """Least squares over the windows.
+
+    The uncertainty of the slope is the larger of two: from the windows' effects, and from the
+    residuals; the clock of the meter adds to it.
+    """
+    x = np.sum([channel.joules for channel in sensors], axis=0) / seconds
+    y = np.array(meter.joules) / seconds
+    away = x - x.mean()
+    weight = away / float(away @ away)
+    slope = float(weight @ y)
+    fixed_w = float(y.mean() - slope * x.mean())
+    # uncertainty from the effects of single windows, and from the residuals
+    u_x = np.sqrt(np.sum([channel.random_u_w(seconds) ** 2 for channel in sensors], axis=0))
+    u_y = meter.random_u_w(seconds)
+    slope_u = math.sqrt(float((weight**2) @ (u_y**2 + slope**2 * u_x**2)))
+    dof = x.size - 2
+    if dof >= 1:
+        rest = y - fixed_w - slope * x
+        scatter = math.sqrt(float(rest @ rest) / dof * float(weight @ weight))
+        slope_u = max(slope_u, scatter * student_quantile(dof) / Z95)
+    # an offset of the meter's clock is the same error in every window
+    slope_u += abs(float(weight @ meter.common_u_w(seconds)))
+    return Line(slope, slope_u, fixed_w)
+
+
+def scale(
+    fitted: Line, reference: Channel, chosen: Cover, rise_w: float, psu: float | None
+) -> Estimate:
+    """G = (1 + f) / (η · slope); f: middle of the possible share of parts without a sensor that
+    follow the load.
+
+    rise_w: rise of the sensors' sum; psu: efficiency of the power supply, if a person states it.
+    """
+    slope = fitted.slope
+    unseen_w = sum(
+        (model.part.high_w or 0.0) - (model.part.low_w or 0.0) for model in chosen.models
+    )
+    follows, half_follows = FOLLOWS_HIGH / 2 + unseen_w / rise_w / 2, FOLLOWS_HIGH / 2
+    efficiency, half_psu = 1.0, 0.0
+    if reference.component == NODE_AC and psu is not None:
+        efficiency, half_psu = psu, PSU_STATED
+    elif reference.component == NODE_AC:
+        efficiency, half_psu = (PSU_LOW + PSU_HIGH) / 2, (PSU_HIGH - PSU_LOW) / 2
+    value = (1 + follows) / (efficiency * slope)
+    effects = (
+        normal("slope", value * fitted.slope_u / slope),
+        limit_of_error(reference, value),
+        rectangular("supply-efficiency", value * half_psu / efficiency),
+        rectangular("load-followers", value * half_follows / (1 + follows)),
+        rectangular("parts-without-sensor", value * unseen_w / rise_w / 2 / (1 + follows)),
+    )
+    return combine(value, effects)
+
+
+def prior(channels: Sequence[Channel], shares: Floats) -> float:
+    """Relative uncertainty of the sum's scale before: gains of one key add linearly, gains of
+    different keys in squares.
+    """
+    keys: dict[str, float] = {}
+    for channel, share in zip(channels, shares.tolist(), strict=True):
+        keys[channel.gain.key] = keys.get(channel.gain.key, 0.0) + channel.gain.u_rel * share
+    return math.sqrt(sum(u * u for u in keys.values()))
+
+
+def channel_uncertainties(channels: Sequence[Channel], shares: Floats, sum_u: float) -> list[float]:
+    """Relative uncertainty of every channel's gain, given the sum's scale (known to sum_u).
+
+    Channels keep keys of their own, so their errors add in squares. A channel has at least the
+    uncertainty that makes the sum's uncertainty right, and at least the part of its prior that is
+    left once the sum is known: a small part of the sum is hardly known better than before.
+    """
+    weighted = [
+        share * channel.gain.u_rel for channel, share in zip(channels, shares.tolist(), strict=True)
+    ]
+    total = sum(u**2 for u in weighted) + sum_u**2
+    even = sum_u / math.sqrt(float((shares**2).sum()))
+    return [
+        max(even, channel.gain.u_rel * math.sqrt(1 - u**2 / total))
+        for channel, u in zip(channels, weighted, strict=True)
+    ]
