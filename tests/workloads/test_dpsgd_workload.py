@@ -236,7 +236,7 @@ def test_a_budget_is_not_overdrawn(tmp_path: Path, settings: dict[str, str]) -> 
     assert not workload.finished()
     workload.run(Regions())
     assert workload.finished()
-    assert workload._ran().steps == 3
+    assert workload._last_run().steps == 3
     assert workload.record().figures.get("epsilon", 0.0) <= 4
     with pytest.raises(BadInput, match="these are done"):
         workload.run(Regions())
@@ -250,7 +250,7 @@ def test_a_goal_ends_the_run_and_is_the_unit() -> None:
         "equal-accuracy",
         1.0,
     )
-    assert easy._ran().steps == 1
+    assert easy._last_run().steps == 1
     assert failed(easy) == []
     hard = trainer(accuracy="1", every="1", mode="plain")
     assert hard.run(Regions()).fingerprint != work.fingerprint
@@ -263,7 +263,7 @@ def test_a_batch_without_examples_is_noise_alone() -> None:
     """
     workload = trainer(batch="1", examples="1000", steps="6", momentum="0")
     work = workload.run(Regions())
-    losses = workload._ran().losses
+    losses = workload._last_run().losses
     assert None in losses
     assert work.amount == max(sum(len(drawn(workload._spec, step)) for step in range(6)), 1)
     assert workload.record().figures["steps"] == 6
