@@ -145,7 +145,7 @@ for name in ("milc", "sdpa"):
 
 
 @pytest.mark.parametrize(
-    ("mode", "request", "has"),
+    ("mode", "variable", "has"),
     [
         ("[always] madvise never", "0", True),
         ("always [madvise] never", "1", True),
@@ -154,11 +154,11 @@ for name in ("milc", "sdpa"):
     ],
 )
 def test_huge_pages_are_reported_if_torch_asks_and_the_kernel_grants(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, request: str, has: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, variable: str, has: bool
 ) -> None:
     folder = tmp_path / "sys/kernel/mm/transparent_hugepage"
     folder.mkdir(parents=True)
     (folder / "enabled").write_text(mode)
-    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", request)
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", variable)
     assert has_huge_pages(tmp_path) is has
     assert not has_huge_pages(tmp_path / "elsewhere")

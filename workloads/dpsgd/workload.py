@@ -181,7 +181,7 @@ class Dpsgd:
         return used
 
     def verify(self) -> Sequence[Verification]:
-        training, trained = self._prepared(), self._ran()
+        training, trained = self._prepared(), self._last_run()
         from energybench_workloads.dpsgd import checks
 
         results = [checks.finite(training, trained), *checks.private(training)]
@@ -193,7 +193,7 @@ class Dpsgd:
         """Privacy statement, accuracy and curves of the last run."""
         from energybench_workloads.dpsgd.record import record
 
-        training, trained = self._prepared(), self._ran()
+        training, trained = self._prepared(), self._last_run()
         steps, drawn = trained.steps, trained.examples
         if self._spec.checkpoint:  # over the runs since the checkpoint was opened
             steps, drawn = trained.steps - self._opened, training.drawn
@@ -226,7 +226,7 @@ class Dpsgd:
             raise RuntimeError("dpsgd: run before setup")
         return self._training
 
-    def _ran(self) -> Trained:
+    def _last_run(self) -> Trained:
         if self._trained is None:
             raise RuntimeError("dpsgd: verify before run")
         return self._trained

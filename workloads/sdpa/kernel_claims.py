@@ -58,7 +58,7 @@ def _speedups(grid: Grid) -> Iterator[Published]:
         "the flash kernel is 3.4 times as fast as eager at head dim 8",
         BLOG,
         "any",
-        _of(small, ("flash",), "speedup", low=3.4 - 10 * _ROUNDED),
+        _expect(small, ("flash",), "speedup", low=3.4 - 10 * _ROUNDED),
         note="the claim does not say for which problem size: the largest speedup decides",
     )
     yield _claim(
@@ -66,7 +66,7 @@ def _speedups(grid: Grid) -> Iterator[Published]:
         "and 1.01 times at head dim 128",
         BLOG,
         "any",
-        _of(large, ("flash",), "speedup", low=1.01 - _ROUNDED, high=1.01 + _ROUNDED),
+        _expect(large, ("flash",), "speedup", low=1.01 - _ROUNDED, high=1.01 + _ROUNDED),
         note="the claim does not say for which problem size",
     )
     yield _claim(
@@ -82,7 +82,7 @@ def _speedups(grid: Grid) -> Iterator[Published]:
         "for small head dims speedups go up to 3x",
         BLOG,
         "any",
-        _of(up_to_32, FUSED, "speedup", low=3.0),
+        _expect(up_to_32, FUSED, "speedup", low=3.0),
     )
 
 
@@ -114,7 +114,7 @@ def _memory(grid: Grid) -> Iterator[Published]:
         "memory savings go as high as 40x, depending on the sequence length",
         BLOG,
         "any",
-        _of(grid, FUSED, "extra_memory_ratio", low=40.0),
+        _expect(grid, FUSED, "extra_memory_ratio", low=40.0),
         note="memory of an iteration beside its inputs",
     )
     yield _claim(
@@ -163,7 +163,7 @@ def _times(grid: Grid, head_dim: int, eager_ms: float, fused_ms: float) -> Itera
             f"{variant} takes {ms:.3f} ms forward",
             TABLE,
             "every",
-            _of(cells, (variant,), "time_s", low=low, high=high),
+            _expect(cells, (variant,), "time_s", low=low, high=high),
             only_on=GPUS,
         )
     ratio = eager_ms / fused_ms
@@ -173,7 +173,7 @@ def _times(grid: Grid, head_dim: int, eager_ms: float, fused_ms: float) -> Itera
         f"{eager_ms:.3f} ms → {fused_ms:.3f} ms",
         TABLE,
         "every",
-        _of(cells, ("flash",), "speedup", low=low, high=high),
+        _expect(cells, ("flash",), "speedup", low=low, high=high),
         note="fp16, forward, not causal; ±5 %",
     )
 
@@ -199,7 +199,7 @@ def _claim(
     )
 
 
-def _of(
+def _expect(
     grid: Grid,
     variants: Sequence[str],
     quantity: Quantity,

@@ -205,19 +205,19 @@ def _claims(points: Sequence[Point], cells: Sequence[Cell]) -> tuple[Published, 
             "inference +5-20 %",
             "speedups during inference range from 5 % to 20 %",
             a10g,
-            _of(inference, "speedup", 1.05, 1.20),
+            _expect(inference, "speedup", 1.05, 1.20),
         ),
         _claim(
             "training +10-70 %",
             "speedups during training range from 10 % to 70 %",
             a10g,
-            _of(training, "speedup", 1.10, 1.70),
+            _expect(training, "speedup", 1.10, 1.70),
         ),
         _claim(
             "training memory +20-110 %",
             "memory savings during training range from 20 % to over 110 %",
             a10g,
-            _of(training, "memory_ratio", 1.20, None),
+            _expect(training, "memory_ratio", 1.20, None),
         ),
     )
 
@@ -234,7 +234,7 @@ def _claim(name: str, says: str, where: str, expects: Iterable[Expectation]) -> 
     )
 
 
-def _of(
+def _expect(
     cells: Iterable[Cell], quantity: Quantity, low: float, high: float | None
 ) -> list[Expectation]:
     return [
