@@ -115,11 +115,11 @@ def driven(
         raise RuntimeError(
             (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         )
-    found = json.loads(out.read_text("utf-8"))
+    answer = json.loads(out.read_text("utf-8"))
     return [
         Timed(tuple(one["begin_s"]), tuple(one["end_s"]), one["energy_j"])
-        for one in found["windows"]
-    ], str(found["version"])
+        for one in answer["windows"]
+    ], str(answer["version"])
 
 
 def stated(
@@ -166,10 +166,10 @@ def rapl_run(tool: str, row: Row, seed: int) -> Run:
     inside the window.
     """
     lead_s = LEAD_S[tool]
-    made = package_zones(row, seed, lead_s)
+    simulated_packages = package_zones(row, seed, lead_s)
     zones = {
         f"intel-rapl:{i}": {"name": f"package-{i}", "watts": one.watts, "start_uj": one.start_uj}
-        for i, one in enumerate(made)
+        for i, one in enumerate(simulated_packages)
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -196,7 +196,7 @@ def rapl_run(tool: str, row: Row, seed: int) -> Run:
                 )
 
     def truth(index: str, start_s: float, end_s: float) -> float:
-        return made[int(index)].watts * (end_s - start_s)
+        return simulated_packages[int(index)].watts * (end_s - start_s)
 
     off_s = timed[0].begin_s[1] - at_s
     if abs(off_s) > _MISPLACED_S:
@@ -221,7 +221,7 @@ def measure(tool: str, row: Row, phases: int) -> Cell:
         return Cell(reason=why)
     wanted = phases * row.times
     tries = 3 * (1 + wanted // (BOARDS if row.sensor == "gpu" else PACKAGES))
-    made: list[Cell] = []
+    cells: list[Cell] = []
     for variant in VARIANTS.get(tool, ("",)) if row.power_only else ("",):
         windows: list[Window] = []
         load: list[float] = []
@@ -242,8 +242,8 @@ def measure(tool: str, row: Row, phases: int) -> Cell:
             version = run.version
         if not windows:
             return Cell(reason="gave no energies", load=load)
-        made.append(cell(windows) | Cell(version=version, variant=variant, load=load))
-    return min(made, key=lambda one: one["rms_rel"])
+        cells.append(cell(windows) | Cell(version=version, variant=variant, load=load))
+    return min(cells, key=lambda one: one["rms_rel"])
 
 
 def energies_of(windows: list[Window]) -> list[float]:
@@ -272,29 +272,29 @@ def main() -> None:
         help="windows a row, at least 20 for a figure (default: 32)",
     )
     parser.add_argument("--json", type=Path, help="file that results are kept in and merged with")
-    given = parser.parse_args()
-    rows = chosen(given.rows, [row.name for row in ROWS], "row")
-    tools = chosen(given.tools, [OURS, *PEERS], "tool")
+    options = parser.parse_args()
+    rows = chosen(options.rows, [row.name for row in ROWS], "row")
+    tools = chosen(options.tools, [OURS, *PEERS], "tool")
     cells: dict[str, dict[str, Cell]] = {}
-    if given.json and given.json.exists():
-        cells = json.loads(given.json.read_text("utf-8"))["rows"]
+    if options.json and options.json.exists():
+        cells = json.loads(options.json.read_text("utf-8"))["rows"]
     for row in (row for row in ROWS if row.name in rows):
         for tool in tools:
-            done = measure(tool, row, given.phases)
+            done = measure(tool, row, options.phases)
             cells.setdefault(row.name, {})[tool] = done
-            said = (
+            message = (
                 f"{done['rms_rel']:.3%}, worst {done['worst_rel']:+.2%}, {done['windows']} "
                 f"windows, {done['taken']}"
                 if "rms_rel" in done
                 else done["reason"]
             )
             print(
-                f"{row.name:<12} {tool:<12} {said}  load {max(done.get('load', [0.0])):.1f}",
+                f"{row.name:<12} {tool:<12} {message}  load {max(done.get('load', [0.0])):.1f}",
                 file=sys.stderr,
                 flush=True,
             )
-            if given.json:
-                given.json.write_text(json.dumps({"rows": cells}, indent=1) + "\n", "utf-8")
+            if options.json:
+                options.json.write_text(json.dumps({"rows": cells}, indent=1) + "\n", "utf-8")
     print(text(cells, {row.name: row.title for row in ROWS}, [OURS, *PEERS]))
 
 

@@ -54,10 +54,10 @@ def share(node: Node, seconds: float, folder: Path) -> float:
     time.sleep(LEAD_S)
     start, before = time.monotonic(), cpu_s(child.pid)
     time.sleep(seconds)
-    found = (cpu_s(child.pid) - before) / (time.monotonic() - start)
+    share = (cpu_s(child.pid) - before) / (time.monotonic() - start)
     if child.wait():
         raise SystemExit(f"measure failed: {child.returncode}")
-    return found
+    return share
 
 
 def main() -> None:
@@ -66,9 +66,9 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--times", type=int, default=5)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, node(Path(name), CONF, period_s=0.01) as made:
-        shares = [share(made, given.seconds, Path(name)) for _ in range(given.times)]
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, node(Path(name), CONF, period_s=0.01) as live:
+        shares = [share(live, options.seconds, Path(name)) for _ in range(options.times)]
     print("   ".join(f"{value:.2%}" for value in shares))
     print(
         f"median {median(shares):.2%} of a core at 10 Hz: 2 sockets with DRAM, 8 GPUs, 200 µs a "

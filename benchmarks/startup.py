@@ -42,14 +42,14 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=15)
     times = parser.parse_args().times
     with tempfile.TemporaryDirectory() as folder:
-        found: dict[str, list[float]] = {name: [] for name in COMMANDS}
+        durations: dict[str, list[float]] = {name: [] for name in COMMANDS}
         for command in COMMANDS.values():
             seconds(command, folder)  # once for the file cache
         for _ in range(times):
             for name, command in COMMANDS.items():
-                found[name].append(seconds(command, folder))
-    base = median(found["python -c pass"])
-    for name, values in found.items():
+                durations[name].append(seconds(command, folder))
+    base = median(durations["python -c pass"])
+    for name, values in durations.items():
         print(
             f"{name:<30} median {median(values):.3f} s   worst {max(values):.3f} s   "
             f"{median(values) / base:5.1f} x python"

@@ -38,8 +38,8 @@ def true_gpu_j(start_s: float, end_s: float) -> float:
     half = PERIOD_S / 2
 
     def joules(t: float) -> float:
-        whole, rest = divmod(t + offset, PERIOD_S)
-        return whole * half * (LOW_W + HIGH_W) + (
+        periods, rest = divmod(t + offset, PERIOD_S)
+        return periods * half * (LOW_W + HIGH_W) + (
             rest * HIGH_W if rest < half else half * HIGH_W + (rest - half) * LOW_W
         )
 
@@ -52,38 +52,38 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--runs", type=int, default=8)
-    given = parser.parse_args()
+    options = parser.parse_args()
     gpu, rapl, wraps = [], [], 0
     rng = np.random.default_rng()
-    for seed in range(1, given.runs + 1):
+    for seed in range(1, options.runs + 1):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             ahead = int(
-                WATTS * 1e6 * (1.5 + rng.uniform(0, given.seconds))
+                WATTS * 1e6 * (1.5 + rng.uniform(0, options.seconds))
             )  # the counters wrap this many µJ from now
-            with node(folder, CONF, seed=seed, watts=WATTS, start_uj=RANGE_UJ - ahead) as made:
+            with node(folder, CONF, seed=seed, watts=WATTS, start_uj=RANGE_UJ - ahead) as live:
                 time.sleep(rng.uniform(0, PERIOD_S))
                 command = [
                     ENERGYBENCH,
                     "measure",
                     "--json",
                     "--root",
-                    str(made.root),
+                    str(live.root),
                     "--collector",
                     "rapl",
                     "--collector",
                     "nvml",
                 ]
                 ran = subprocess.run(
-                    [*command, "--", "sleep", str(given.seconds)],
+                    [*command, "--", "sleep", str(options.seconds)],
                     cwd=folder,
-                    env=made.env,
+                    env=live.env,
                     capture_output=True,
                     text=True,
                     check=True,
                 )
-            found = json.loads(ran.stdout)
-            traces, windows = read_traces(folder / "results" / found["id"])
+            document = json.loads(ran.stdout)
+            traces, windows = read_traces(folder / "results" / document["id"])
             window = next(window for window in windows if window.label == "repeat")
             for trace in traces:
                 channel = trace.channel
@@ -102,7 +102,7 @@ def main() -> None:
     for label, errors in (("A100 counter", gpu), (f"RAPL, {wraps} wraps", rapl)):
         size = np.abs(errors)
         print(
-            f"{label:<18} {size.size:4d} windows of {given.seconds:g} s   |error| median "
+            f"{label:<18} {size.size:4d} windows of {options.seconds:g} s   |error| median "
             f"{np.median(size):.3%}   95 % {np.quantile(size, 0.95):.3%}"
             f"   worst {size.max():.3%}   mean {np.mean(errors):+.3%}   within 0.5 %: "
             f"{np.mean(size < 0.005):.1%}"

@@ -29,7 +29,7 @@ def main() -> None:
         name = f"work {next(number)}"
         tracker.start_task(name)
         work()
-        found = tracker.stop_task(name)
+        emissions = tracker.stop_task(name)
         kind = "GPU" if request.gpu else "CPU"
         hardware = next(one for one in tracker._hardware if type(one).__name__ == kind)
         if request.gpu:
@@ -37,13 +37,13 @@ def main() -> None:
                 str(device.gpu_index): device.energy_delta.kWh
                 for device in hardware.devices.devices
             }
-            total = found.gpu_energy
+            total = emissions.gpu_energy
         else:
             deltas = {
                 one.path.split("intel-rapl:")[-1].split("/")[0]: one.energy_delta.kWh
                 for one in hardware._intel_interface._rapl_files
             }
-            total = found.cpu_energy
+            total = emissions.cpu_energy
         if abs(sum(deltas.values()) - total) > 1e-6 * total + 1e-12:
             raise SystemExit(
                 f"codecarbon: its {kind} parts are {sum(deltas.values())} kWh, its task {total} kWh"

@@ -45,16 +45,16 @@ def main() -> None:
             print(f"perun: {-wait_s:.1f} s late", file=sys.stderr)
         time.sleep(max(wait_s, 0.0))
     call(work, request.windows)
-    found = [
+    nodes = [
         window(begin, (begin, end), end, joules)
         for (begin, end), joules in zip(work.times, rounds, strict=True)
     ]
-    write(request, "perun", found)
+    write(request, "perun", nodes)
 
 
 def energies(node: object) -> Energies:
     """By board (CUDA:3_POWER) or package (CPU_0_package-0), of all sensors below a round."""
-    found: Energies = {}
+    joules: Energies = {}
     metrics = {kind.value: metric for kind, metric in node.metrics.items()}  # type: ignore[attr-defined]
     if not node.nodes:  # type: ignore[attr-defined]
         name = str(node.id)  # type: ignore[attr-defined]
@@ -64,10 +64,10 @@ def energies(node: object) -> Energies:
                 if name.startswith("CUDA")
                 else name.rpartition("-")[2]
             )
-            found[key] = float(metrics["energy"].value)
+            joules[key] = float(metrics["energy"].value)
     for below in node.nodes.values():  # type: ignore[attr-defined]
-        found |= energies(below)
-    return found
+        joules |= energies(below)
+    return joules
 
 
 if __name__ == "__main__":

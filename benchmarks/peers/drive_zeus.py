@@ -46,10 +46,10 @@ def windows(request: Request) -> None:
     def measure(work: Work) -> Energies:
         monitor.begin_window("work", sync_execution=False)
         work()
-        found = monitor.end_window("work", sync_execution=False)
+        result = monitor.end_window("work", sync_execution=False)
         return {
             str(i): joules
-            for i, joules in (found.gpu_energy if request.gpu else found.cpu_energy or {}).items()
+            for i, joules in (result.gpu_energy if request.gpu else result.cpu_energy or {}).items()
         }
 
     drive(request, measure, "zeus")

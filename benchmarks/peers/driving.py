@@ -30,15 +30,15 @@ class Request:
     """What is to be measured, as it stands on the command line."""
 
     def __init__(self) -> None:
-        given = json.loads(sys.argv[1])
-        self.seconds = float(given["seconds"])
-        self.windows = int(given["windows"])
-        self.at_s = given[
+        settings = json.loads(sys.argv[1])
+        self.seconds = float(settings["seconds"])
+        self.windows = int(settings["windows"])
+        self.at_s = settings[
             "at_s"
         ]  # CLOCK_MONOTONIC at which the only window shall begin; None: at once
-        self.gpu = given["sensor"] == "gpu"
-        self.variant = given["variant"]
-        self.out = Path(given["out"])
+        self.gpu = settings["sensor"] == "gpu"
+        self.variant = settings["variant"]
+        self.out = Path(settings["out"])
 
 
 class Work:
@@ -71,15 +71,15 @@ def drive(request: Request, measure: Measure, distribution: str) -> None:
         if wait_s < 0:
             print(f"{distribution}: {-wait_s:.1f} s late", file=sys.stderr)
         time.sleep(max(wait_s, 0.0))
-    found = []
+    rows = []
     for _ in range(request.windows):
         time.sleep(random.uniform(0, _LONGEST_GAP_S) if request.at_s is None else 0.0)
         work = Work(request.seconds)
         before = time.monotonic()
         energies = measure(work)
         after = time.monotonic()
-        found.append(window(before, work.times[0], after, energies))
-    write(request, distribution, found)
+        rows.append(window(before, work.times[0], after, energies))
+    write(request, distribution, rows)
 
 
 def window(

@@ -43,16 +43,16 @@ def measured(
     from energybench.store.reader import measurement, read_traces
 
     ran = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, check=True)
-    directory, found = measurement(json.loads(ran.stdout)["id"], folder / "results")
+    directory, measured = measurement(json.loads(ran.stdout)["id"], folder / "results")
     traces, windows = read_traces(directory)
     repeats = [window for window in windows if window.label == "repeat"]
     record = Record(
-        found.id,
-        found.label,
+        measured.id,
+        measured.label,
         None,
-        found.command,
-        found.boundary.name,
-        found.host,
+        measured.command,
+        measured.boundary.name,
+        measured.host,
         windows,
         (None,),
         (),
@@ -63,7 +63,7 @@ def measured(
     }
     printed = sum(
         joules
-        for name, joules in found.repeats[0].components_j.items()
+        for name, joules in measured.repeats[0].components_j.items()
         if name in ("cpu.package", "gpu.board")
     )
     if not math.isclose(sum(energies.values()), printed, rel_tol=1e-9):

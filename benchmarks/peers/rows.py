@@ -94,8 +94,8 @@ class Wave(NamedTuple):
         if not self.period_s:
             return self.low_w * t
         half = self.period_s / 2
-        whole, rest = divmod(t, self.period_s)
-        return whole * half * (self.low_w + self.high_w) + (
+        periods, rest = divmod(t, self.period_s)
+        return periods * half * (self.low_w + self.high_w) + (
             rest * self.high_w if rest < half else half * self.high_w + (rest - half) * self.low_w
         )
 
@@ -134,7 +134,7 @@ def package_zones(row: Row, seed: int, until_window_s: float) -> list[Package]:
     inside the window that begins so much later.
     """
     rng = random.Random(seed)
-    made = []
+    rows = []
     for _ in range(PACKAGES):
         watts = rng.uniform(120, 240)
         wraps_in_s = until_window_s + rng.uniform(0.05, 0.95) * row.seconds
@@ -143,5 +143,5 @@ def package_zones(row: Row, seed: int, until_window_s: float) -> list[Package]:
             if row.event == "wrap"
             else rng.randrange(RANGE_UJ // 2)
         )
-        made.append(Package(watts, start))
-    return made
+        rows.append(Package(watts, start))
+    return rows

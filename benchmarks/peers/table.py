@@ -83,7 +83,7 @@ def lost_rows(cells: Cells) -> dict[str, tuple[str, float, float]]:
     """Rows in which ours is more than 0.2 points worse than the best peer: row → (that peer, ours,
     its).
     """
-    found = {}
+    lost = {}
     for row, tools in cells.items():
         peers = {
             tool: one["rms_rel"] for tool, one in tools.items() if tool != OURS and "rms_rel" in one
@@ -93,13 +93,13 @@ def lost_rows(cells: Cells) -> dict[str, tuple[str, float, float]]:
             continue
         best = min(peers, key=lambda tool: peers[tool])
         if ours > peers[best] + TOLERATED:
-            found[row] = (best, ours, peers[best])
-    return found
+            lost[row] = (best, ours, peers[best])
+    return lost
 
 
 def overall(cells: Cells) -> dict[str, tuple[float, float, int]]:
     """RMS of the rows' RMS over the rows that both did: peer → (ours, its, rows)."""
-    found = {}
+    totals = {}
     for peer in sorted({tool for tools in cells.values() for tool in tools} - {OURS}):
         both = [
             tools
@@ -107,12 +107,12 @@ def overall(cells: Cells) -> dict[str, tuple[float, float, int]]:
             if all("rms_rel" in tools.get(tool, Cell()) for tool in (OURS, peer))
         ]
         if both:
-            found[peer] = (
+            totals[peer] = (
                 rms([tools[OURS]["rms_rel"] for tools in both]),
                 rms([tools[peer]["rms_rel"] for tools in both]),
                 len(both),
             )
-    return found
+    return totals
 
 
 def percent(value: float) -> str:
@@ -164,15 +164,15 @@ def goals(cells: Cells) -> list[str]:
         f"  {row}: {percent(ours)} against {percent(its)} of {peer}"
         for row, (peer, ours, its) in lost.items()
     ]
-    found = overall(cells)
-    won = all(ours <= its for ours, its, _ in found.values())
+    totals = overall(cells)
+    won = all(ours <= its for ours, its, _ in totals.values())
     lines.append(
         f"goal: {OURS} smallest over all rows (RMS of the rows' RMS, over the rows that both did): "
-        f"{_verdict(found, won)}"
+        f"{_verdict(totals, won)}"
     )
     lines += [
         f"  {OURS} {percent(ours)}, {peer} {percent(its)} ({rows} rows)"
-        for peer, (ours, its, rows) in found.items()
+        for peer, (ours, its, rows) in totals.items()
     ]
     return lines
 

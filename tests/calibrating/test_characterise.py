@@ -44,11 +44,11 @@ def polls(seed: int = 1, every_s: float = 0.001) -> Floats:
 def power(
     noise_w: float = 0.0, gain: float = 1.0, channel: Channel | None = None, **sensor: float
 ) -> Trace:
-    made = truth.Sensor(energy, gain=gain, **sensor)
+    simulated = truth.Sensor(energy, gain=gain, **sensor)
     t = polls()
-    raw = made.watts(t, 1e-3)
+    raw = simulated.watts(t, 1e-3)
     if noise_w:
-        number = np.unique(made.tick(t), return_inverse=True)[1]
+        number = np.unique(simulated.tick(t), return_inverse=True)[1]
         raw = raw + np.random.default_rng(2).normal(0, noise_w * 1e3, number.max() + 1)[
             number
         ].astype(np.int64)
@@ -89,15 +89,15 @@ def test_a_sensor_like_the_a100s(lag_s: float, noise_w: float) -> None:
     """25 ms of each 100 ms: period, window and lag come apart, with noise and without it, where
     plateaus hide the updates.
     """
-    found = characterise(
+    figures = characterise(
         power(noise_w, period_s=0.1, phase_s=0.0371, window_s=0.025, lag_s=lag_s), load()
     )
-    near(found.update_period_s, found.update_period_u_s, 0.1, 0.001)
-    near(found.window_s, found.window_u_s, 0.025, 0.002)
-    near(found.lag_s, found.lag_u_s, lag_s, 0.002)
-    assert "sees 25% of the time" in found.notes
-    assert found.low_w == pytest.approx(LOW_W, abs=2)
-    assert found.high_w == pytest.approx(HIGH_W, abs=2)
+    near(figures.update_period_s, figures.update_period_u_s, 0.1, 0.001)
+    near(figures.window_s, figures.window_u_s, 0.025, 0.002)
+    near(figures.lag_s, figures.lag_u_s, lag_s, 0.002)
+    assert "sees 25% of the time" in figures.notes
+    assert figures.low_w == pytest.approx(LOW_W, abs=2)
+    assert figures.high_w == pytest.approx(HIGH_W, abs=2)
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.04])
@@ -105,26 +105,28 @@ def test_an_average_like_the_h100s(lag_s: float) -> None:
     """A mean over 1 s, published every 100 ms, though no phase but the first is long enough to be
     shown whole.
     """
-    found = characterise(power(3.0, period_s=0.1, phase_s=0.02, window_s=1.0, lag_s=lag_s), load())
-    near(found.window_s, found.window_u_s, 1.0, 0.02)
-    near(found.lag_s, found.lag_u_s, lag_s, 0.015)
-    near(found.update_period_s, found.update_period_u_s, 0.1, 0.001)
+    figures = characterise(
+        power(3.0, period_s=0.1, phase_s=0.02, window_s=1.0, lag_s=lag_s), load()
+    )
+    near(figures.window_s, figures.window_u_s, 1.0, 0.02)
+    near(figures.lag_s, figures.lag_u_s, lag_s, 0.015)
+    near(figures.update_period_s, figures.update_period_u_s, 0.1, 0.001)
 
 
 def test_a_window_of_the_whole_period() -> None:
     """A sensor that misses nothing is not said to miss something."""
-    found = characterise(power(3.0, period_s=0.1, phase_s=0.06, window_s=0.1), load())
-    near(found.window_s, found.window_u_s, 0.1, 0.004)
-    assert not any("sees" in note for note in found.notes)
+    figures = characterise(power(3.0, period_s=0.1, phase_s=0.06, window_s=0.1), load())
+    near(figures.window_s, figures.window_u_s, 0.1, 0.004)
+    assert not any("sees" in note for note in figures.notes)
 
 
 def test_the_gain_does_not_matter() -> None:
     """Timing is that of the step, whatever the scale it is shown in."""
-    found = characterise(
+    figures = characterise(
         power(gain=0.8, period_s=0.1, phase_s=0.0371, window_s=0.025, lag_s=0.04), load()
     )
-    near(found.window_s, found.window_u_s, 0.025, 0.002)
-    near(found.lag_s, found.lag_u_s, 0.04, 0.002)
+    near(figures.window_s, figures.window_u_s, 0.025, 0.002)
+    near(figures.lag_s, figures.lag_u_s, 0.04, 0.002)
 
 
 @pytest.mark.parametrize("period_s", [0.02, 0.1])
@@ -133,29 +135,29 @@ def test_a_counter_of_all_its_power(period_s: float, lag_s: float) -> None:
     """An increment in which the load stepped is the mix of both levels: the window is all of the
     period, written as 0.
     """
-    found = characterise(counter(period_s=period_s, phase_s=0.0137, lag_s=lag_s), load())
-    near(found.update_period_s, found.update_period_u_s, period_s, 0.001)
-    near(found.lag_s, found.lag_u_s, lag_s, 0.002)
-    assert found.window_s == 0
-    assert "integrates all of its power" in found.notes
+    figures = characterise(counter(period_s=period_s, phase_s=0.0137, lag_s=lag_s), load())
+    near(figures.update_period_s, figures.update_period_u_s, period_s, 0.001)
+    near(figures.lag_s, figures.lag_u_s, lag_s, 0.002)
+    assert figures.window_s == 0
+    assert "integrates all of its power" in figures.notes
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.04])
 def test_a_counter_of_samples(lag_s: float) -> None:
     """Its increments are one level or the other: it sees 25 ms of each 100."""
-    found = characterise(sampling_counter(0.1, 0.025, 0.0137, lag_s), load())
-    near(found.window_s, found.window_u_s, 0.025, 0.002)
-    near(found.lag_s, found.lag_u_s, lag_s, 0.002)
-    assert any(note.startswith("counts samples") for note in found.notes)
+    figures = characterise(sampling_counter(0.1, 0.025, 0.0137, lag_s), load())
+    near(figures.window_s, figures.window_u_s, 0.025, 0.002)
+    near(figures.lag_s, figures.lag_u_s, lag_s, 0.002)
+    assert any(note.startswith("counts samples") for note in figures.notes)
 
 
 def test_a_counter_faster_than_the_polling() -> None:
     """Lag only: whether it integrates everything is not claimed, nor is a period."""
-    found = characterise(counter(period_s=0.0), load())
-    near(found.lag_s, found.lag_u_s, 0.0, 0.002)
-    assert found.window_s is None
-    assert found.update_period_s is None
-    assert len(found.notes) == 2
+    figures = characterise(counter(period_s=0.0), load())
+    near(figures.lag_s, figures.lag_u_s, 0.0, 0.002)
+    assert figures.window_s is None
+    assert figures.update_period_s is None
+    assert len(figures.notes) == 2
 
 
 def test_a_millisecond_counter_in_a_tight_burst() -> None:
@@ -163,30 +165,32 @@ def test_a_millisecond_counter_in_a_tight_burst() -> None:
     t = np.sort(np.concatenate((polls(), START_S + 23 + np.arange(0, 0.4, 5e-5))))
     ticks = np.floor(t / 0.001 + np.sin(t) / 20) * 0.001
     trace = truth.trace(truth.channel(), t, np.floor(energy(ticks) * 1e6).astype(np.int64))
-    found = update_period(trace)
-    assert found is not None
-    assert found[0] == pytest.approx(0.001, rel=0.01)
+    period = update_period(trace)
+    assert period is not None
+    assert period[0] == pytest.approx(0.001, rel=0.01)
 
 
 def test_a_counter_that_wraps() -> None:
     """Wraps are taken out before anything is fitted."""
-    whole = counter(period_s=0.1, phase_s=0.0137)
+    rising = counter(period_s=0.1, phase_s=0.0137)
     wrapping = truth.channel(wrap=1_000_000, max_power_w=1000.0)
-    found = characterise(truth.trace(wrapping, whole.t_s, whole.raw % 1_000_000), load())
-    near(found.update_period_s, found.update_period_u_s, 0.1, 0.001)
-    assert found.window_s == 0
+    figures = characterise(truth.trace(wrapping, rising.t_s, rising.raw % 1_000_000), load())
+    near(figures.update_period_s, figures.update_period_u_s, 0.1, 0.001)
+    assert figures.window_s == 0
 
 
 def test_a_sensor_that_stamps_its_readings() -> None:
     """pm_counters: ten a second with the blade's own time, 1 J of resolution."""
     ticks = np.floor(polls() / 0.1) * 0.1
-    made = truth.channel(
+    stamped = truth.channel(
         collector="pm_counters", component="node", device="node", resolution=1.0, stamped=True
     )
-    found = characterise(truth.trace(made, ticks, np.floor(energy(ticks)).astype(np.int64)), load())
-    assert found.update_period_s == pytest.approx(0.1, abs=1e-4)
-    assert found.window_s == 0
-    near(found.lag_s, found.lag_u_s, 0.0, 0.005)
+    figures = characterise(
+        truth.trace(stamped, ticks, np.floor(energy(ticks)).astype(np.int64)), load()
+    )
+    assert figures.update_period_s == pytest.approx(0.1, abs=1e-4)
+    assert figures.window_s == 0
+    near(figures.lag_s, figures.lag_u_s, 0.0, 0.005)
 
 
 @pytest.mark.parametrize(
@@ -195,24 +199,24 @@ def test_a_sensor_that_stamps_its_readings() -> None:
 def test_a_value_that_never_changes(value: int, note: str) -> None:
     """Is named as that, in one line, and nothing is claimed."""
     t = polls()
-    found = characterise(
+    figures = characterise(
         truth.trace(truth.channel(kind="power"), t, np.full(t.size, value)), load()
     )
-    assert found == Figures(notes=(note,))
+    assert figures == Figures(notes=(note,))
 
 
 def test_a_sensor_that_never_answers() -> None:
     """Not supported, in one line."""
     t = polls()
-    found = characterise(
+    figures = characterise(
         truth.trace(
             truth.channel(), t, np.zeros(t.size, dtype=np.int64), np.zeros(t.size, dtype=np.bool_)
         ),
         load(),
     )
-    assert found._replace(notes=()) == Figures()
-    assert len(found.notes) == 1
-    assert "every read failed" in found.notes[0]
+    assert figures._replace(notes=()) == Figures()
+    assert len(figures.notes) == 1
+    assert "every read failed" in figures.notes[0]
 
 
 def test_a_channel_that_does_not_follow_the_load() -> None:
@@ -220,7 +224,7 @@ def test_a_channel_that_does_not_follow_the_load() -> None:
     t = polls()
     ticks = np.floor(t / 0.1) * 0.1
     noise = np.random.default_rng(3).normal(9, 0.2, 100_000)
-    found = characterise(
+    figures = characterise(
         truth.trace(
             truth.channel(kind="power"),
             t,
@@ -228,26 +232,27 @@ def test_a_channel_that_does_not_follow_the_load() -> None:
         ),
         load(),
     )
-    near(found.update_period_s, found.update_period_u_s, 0.1, 0.001)
-    assert found.window_s is found.lag_s is None
-    assert any("does not follow" in note for note in found.notes)
+    near(figures.update_period_s, figures.update_period_u_s, 0.1, 0.001)
+    assert figures.window_s is figures.lag_s is None
+    assert any("does not follow" in note for note in figures.notes)
 
 
 def test_failed_reads_and_stalls_of_the_poller_do_no_harm() -> None:
     """A tenth of the reads refused and 60 ms lost now and then: the same figures, and the failures
     are told.
     """
-    whole = power(3.0, period_s=0.1, phase_s=0.0371, window_s=0.025, lag_s=0.04)
+    complete = power(3.0, period_s=0.1, phase_s=0.0371, window_s=0.025, lag_s=0.04)
     rng = np.random.default_rng(5)
-    ok = rng.uniform(size=whole.t_s.size) > 0.1
-    stalled = (whole.t_s % 1.7) < 0.06
-    found = characterise(
-        truth.trace(whole.channel, whole.t_s[~stalled], whole.raw[~stalled], ok[~stalled]), load()
+    ok = rng.uniform(size=complete.t_s.size) > 0.1
+    stalled = (complete.t_s % 1.7) < 0.06
+    figures = characterise(
+        truth.trace(complete.channel, complete.t_s[~stalled], complete.raw[~stalled], ok[~stalled]),
+        load(),
     )
-    near(found.update_period_s, found.update_period_u_s, 0.1, 0.001)
-    near(found.window_s, found.window_u_s, 0.025, 0.004)
-    near(found.lag_s, found.lag_u_s, 0.04, 0.004)
-    assert any("of the reads failed" in note for note in found.notes)
+    near(figures.update_period_s, figures.update_period_u_s, 0.1, 0.001)
+    near(figures.window_s, figures.window_u_s, 0.025, 0.004)
+    near(figures.lag_s, figures.lag_u_s, 0.04, 0.004)
+    assert any("of the reads failed" in note for note in figures.notes)
 
 
 @pytest.mark.parametrize("seed", [2, 11, 19])
@@ -257,10 +262,10 @@ def test_eight_seconds_of_a_poller_that_stalls_forty_times(seed: int) -> None:
     """
     rng = np.random.default_rng(seed)
     t = START_S + np.arange(0, 8, 0.001) + rng.uniform(0, 0.0009, 8000)
-    kept = np.ones(t.size, dtype=np.bool_)
+    polled = np.ones(t.size, dtype=np.bool_)
     for _ in range(40):
         first = rng.integers(0, t.size)
-        kept[first : first + rng.integers(5, 60)] = False
+        polled[first : first + rng.integers(5, 60)] = False
     short = SquareWave(*(np.array(edge) for edge in zip(*wave(START_S, 8.0).on, strict=True)), 2e-4)
 
     def drawn(at: Floats) -> Floats:
@@ -273,11 +278,11 @@ def test_eight_seconds_of_a_poller_that_stalls_forty_times(seed: int) -> None:
         drawn, period_s=0.1, phase_s=float(rng.uniform(0, 0.1)), window_s=0.025, lag_s=0.04
     )
     watts = truth.trace(
-        truth.channel(kind="power", quantity="power"), t[kept], sensor.watts(t[kept], 1e-3)
+        truth.channel(kind="power", quantity="power"), t[polled], sensor.watts(t[polled], 1e-3)
     )
-    found = characterise(watts, short)
-    near(found.window_s, found.window_u_s, 0.025, 0.003)
-    near(found.lag_s, found.lag_u_s, 0.04, 0.003)
+    figures = characterise(watts, short)
+    near(figures.window_s, figures.window_u_s, 0.025, 0.003)
+    near(figures.lag_s, figures.lag_u_s, 0.04, 0.003)
 
 
 def test_the_period_from_an_ordinary_run() -> None:
@@ -285,24 +290,24 @@ def test_the_period_from_an_ordinary_run() -> None:
     is said.
     """
     wobbly = truth.square(100, 500, 0.37)
-    made = truth.Sensor(wobbly, period_s=0.1, phase_s=0.03)
+    sensor = truth.Sensor(wobbly, period_s=0.1, phase_s=0.03)
     t = np.concatenate([truth.polls(k * 5.0 + 0.013, k * 5.0 + 3.9) for k in range(1, 6)])
-    found = update_period(truth.trace(truth.channel(), t, made.counts(t, 1e-3)))
-    assert found is not None
-    assert found[0] == pytest.approx(0.1, rel=0.02)
+    period = update_period(truth.trace(truth.channel(), t, sensor.counts(t, 1e-3)))
+    assert period is not None
+    assert period[0] == pytest.approx(0.1, rel=0.02)
     slow = np.arange(0, 30, 0.1)
-    assert update_period(truth.trace(truth.channel(), slow, made.counts(slow, 1e-3))) is None
+    assert update_period(truth.trace(truth.channel(), slow, sensor.counts(slow, 1e-3))) is None
     assert (
-        update_period(truth.trace(truth.channel(), slow[:3], made.counts(slow[:3], 1e-3))) is None
+        update_period(truth.trace(truth.channel(), slow[:3], sensor.counts(slow[:3], 1e-3))) is None
     )
 
 
 def test_publications_that_changed_nothing_are_there_all_the_same() -> None:
     """A plateau without noise shows no change, and is known to have been published."""
     trace = power(period_s=0.1, phase_s=0.0371, window_s=0.025)
-    made = publications(trace, 0.1)
-    assert np.diff(made.t_s) == pytest.approx(0.1, abs=1e-3)
-    assert made.t_s.size == pytest.approx(SECONDS / 0.1, abs=2)
-    assert (made.t_s - 0.0371) % 0.1 == pytest.approx(
-        np.round((made.t_s - 0.0371) % 0.1 / 0.1) * 0.1, abs=2e-3
+    published = publications(trace, 0.1)
+    assert np.diff(published.t_s) == pytest.approx(0.1, abs=1e-3)
+    assert published.t_s.size == pytest.approx(SECONDS / 0.1, abs=2)
+    assert (published.t_s - 0.0371) % 0.1 == pytest.approx(
+        np.round((published.t_s - 0.0371) % 0.1 / 0.1) * 0.1, abs=2e-3
     )

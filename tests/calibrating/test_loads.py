@@ -33,12 +33,12 @@ def test_the_wave(seconds: float) -> None:
     """In order, inside its time, ends on the tightly polled phase; edges fall evenly over the phase
     of 100 ms and of 20 ms.
     """
-    made = wave(100.0, seconds)
-    edges = np.array(made.on).ravel()
+    plan = wave(100.0, seconds)
+    edges = np.array(plan.on).ravel()
     assert (np.diff(edges) > 0.2).all()
     assert edges[0] > 100
-    assert edges[-1] < made.end_s == 100 + seconds
-    assert made.tight == made.on[-1]
+    assert edges[-1] < plan.end_s == 100 + seconds
+    assert plan.tight == plan.on[-1]
     assert edges.size > 1.5 * seconds
     for period_s in (0.1, 0.02):
         around = np.abs(np.exp(2j * np.pi * edges / period_s).mean())
@@ -48,11 +48,11 @@ def test_the_wave(seconds: float) -> None:
 def test_the_cores_spin_when_told_and_sleep_otherwise() -> None:
     """Phases are taken where they were asked for, and the cores' time is used in them."""
     with LoadChild("cpu", CORE) as load:
-        asked = phases()
-        load.drive(asked)
+        planned = phases()
+        load.drive(planned)
         taken = load.taken()
-    assert len(taken.phases) == len(asked)
-    for (on, off), (wanted_on, wanted_off) in zip(taken.phases, asked, strict=True):
+    assert len(taken.phases) == len(planned)
+    for (on, off), (wanted_on, wanted_off) in zip(taken.phases, planned, strict=True):
         assert on >= wanted_on
         assert off >= max(wanted_off, on)
     assert 0 < taken.busy <= 1.05
@@ -60,17 +60,17 @@ def test_the_cores_spin_when_told_and_sleep_otherwise() -> None:
 
 
 def children(mark: str) -> set[int]:
-    found = set()
+    cores = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             if (
                 mark.encode() in Path(f"/proc/{pid}/environ").read_bytes()
                 and b"loads.cpu" in Path(f"/proc/{pid}/cmdline").read_bytes()
             ):
-                found.add(int(pid))
+                cores.add(int(pid))
         except OSError:
             continue
-    return found
+    return cores
 
 
 def test_a_killed_calibration_leaves_nothing_spinning(tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def drive_board(
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     with LoadChild("cuda", board) as load:
-        asked = phases()
-        load.drive(asked)
-        return asked, load.taken().phases
+        planned = phases()
+        load.drive(planned)
+        return planned, load.taken().phases
 
 
 @pytest.mark.parametrize("board", [f"{BOARD}/", "GPU-of-another-name/00000000:10:00.0"])
@@ -122,7 +122,7 @@ def test_a_board_is_busy_when_told(
     """
     env = cuda_environment(tmp_path, "", boards=2)
     (tmp_path / "board-0.trace").write_text("")
-    asked, taken = drive_board(monkeypatch, env, board)
+    planned, taken = drive_board(monkeypatch, env, board)
     offset_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
     lines = [line.split() for line in (tmp_path / "board-0.trace").read_text().splitlines()]
     launches = [
@@ -130,11 +130,11 @@ def test_a_board_is_busy_when_told(
         for on, off in zip(lines[::2], lines[1::2], strict=True)
     ]
     launches = [
-        launch for launch in launches if launch[0] >= asked[0][0] - 1e-3
+        launch for launch in launches if launch[0] >= planned[0][0] - 1e-3
     ]  # those before found out how long one takes
     for began, ended in launches:
         assert any(on - 1e-3 <= began and ended <= off + 1e-3 for on, off in taken)
-    for (on, off), (wanted_on, wanted_off) in zip(taken, asked, strict=True):
+    for (on, off), (wanted_on, wanted_off) in zip(taken, planned, strict=True):
         assert on >= wanted_on
         assert off >= wanted_off - 0.02
         assert any(on <= began + 1e-3 for began, _ in launches)

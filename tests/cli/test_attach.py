@@ -96,7 +96,7 @@ memory_bytes = 1000000000
         head += f'started_utc = "{anchor}"\nstarted_s = 1.0\n'
     if gpu:
         head += f'gpus = [{{ uuid = "{BOARD}", name = "board", driver = "570.1" }}]\n'
-    made = [
+    channels = [
         (
             "rapl",
             "package-0",
@@ -110,12 +110,14 @@ memory_bytes = 1000000000
             0.001,
         )
     ]
-    made += [("rapl", "package-0", "cpu.dram", "counter", "", 1e-6, "rapl.dram", 10.0, 30.0, 0.001)]
+    channels += [
+        ("rapl", "package-0", "cpu.dram", "counter", "", 1e-6, "rapl.dram", 10.0, 30.0, 0.001)
+    ]
     if gpu:
-        made += [
+        channels += [
             ("nvml", BOARD, "gpu.board", "counter", "energy", 1e-3, "nvml.gain", 50.0, 400.0, 0.1)
         ]
-        made += [
+        channels += [
             (
                 "nvml",
                 BOARD,
@@ -140,7 +142,7 @@ memory_bytes = 1000000000
         idle_w,
         load_w,
         period_s,
-    ) in made:
+    ) in channels:
         steps = wave or [[0.0, idle_w]] + [
             [t, w] for start, end in REPEATS for t, w in ((start, load_w), (end, idle_w))
         ]
@@ -236,9 +238,9 @@ def test_a_node_meter_becomes_a_run_of_its_own(node: Run) -> None:
     assert (result["id"], result["label"]) == (f"{node.id}_attached", "solver")
     assert result["idle_power_w"]["value"] == pytest.approx((FIXED_W + 70) / PSU, rel=0.002)
     assert result["work"]["fingerprint"] == "f"
-    said = next(doubt["message"] for doubt in result["doubts"] if doubt["code"] == "attached")
-    assert "pdu.csv" in said
-    assert "its clock +2.3" in said
+    message = next(doubt["message"] for doubt in result["doubts"] if doubt["code"] == "attached")
+    assert "pdu.csv" in message
+    assert "its clock +2.3" in message
     assert {path.name: path.read_bytes() for path in node.directory.iterdir()} == before
     assert sorted(path.name for path in node.attached().iterdir()) == [RUN, PARQUET]
     traces, _ = reader.read_traces(node.attached())
@@ -414,8 +416,8 @@ def test_an_even_run_needs_a_clock_that_is_known(tmp_path: Path) -> None:
     A meter that is even too serves, with a doubt; else the clocks' agreement has to be stated.
     """
     run = measured(tmp_path, wave='{ kind = "const", watts = 100.0 }')
-    said = one_line(attach(run, meter(tmp_path / "pdu.csv", node_j)))
-    assert "does not tell the offset of the meter's clock (the run's own power is too even)" in said
+    line = one_line(attach(run, meter(tmp_path / "pdu.csv", node_j)))
+    assert "does not tell the offset of the meter's clock (the run's own power is too even)" in line
     ran = attach(run, meter(tmp_path / "even.csv", lambda t: 300.0 * t), "--json")
     assert ran.code == 0, ran.err
     assert {"attached", "clock-offset"} <= {doubt["code"] for doubt in ran.json["doubts"]}
@@ -443,11 +445,11 @@ def test_a_board_calibrated_against_its_meter_gives_the_true_energy(tmp_path: Pa
         0.9 * mean_j(GPU.energy_j), rel=0.003
     )
     env = {"ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
-    found = process.energybench(
+    against = process.energybench(
         "calibrate", "--against", f"{run.id}_attached", "--json", cwd=tmp_path, env=env
     )
-    assert found.code == 0, found.err
-    gains = {channel["channel"].split("/")[-1]: channel for channel in found.json["channels"]}
+    assert against.code == 0, against.err
+    gains = {channel["channel"].split("/")[-1]: channel for channel in against.json["channels"]}
     assert set(gains) == {"energy", "power_instant"}
     for one in gains.values():
         assert one["low"] <= 0.9 <= one["high"]
@@ -478,13 +480,13 @@ def _remeasured(run: Run, traces: Any, folder: Path) -> Any:
     assert {channel.gain.value != 1.0 for channel in channels if channel.collector == "nvml"} == {
         True
     }
-    made = tuple(
+    profiles_made = tuple(
         Trace(channel=channel, t_s=trace.t_s, raw=trace.raw, ok=trace.ok)
         for trace, channel in zip(traces, channels, strict=True)
     )
     works = tuple(repeat.work for repeat in old.repeats)
     record = Record(old.id, old.label, None, None, "compute", old.host, windows, works, ())
-    return measure(record, made, ranges()).components_j["gpu.board"]
+    return measure(record, profiles_made, ranges()).components_j["gpu.board"]
 
 
 def test_a_node_meter_tells_the_common_scale_where_the_supply_is_known(node: Run) -> None:
@@ -535,8 +537,8 @@ def test_a_reference_that_tells_nothing_new_is_refused(node: Run) -> None:
         energybench("calibrate", "--against", node.id, "--out", "p", cwd=node.folder)
     )
     assert attach(node, meter(node.folder / "pdu.csv", node_j)).code == 0
-    said = one_line(
+    line = one_line(
         energybench("calibrate", "--against", f"{node.id}_attached", "--out", "p", cwd=node.folder)
     )
-    assert "this reference does not improve on the prior: 1.1" in said
+    assert "this reference does not improve on the prior: 1.1" in line
     assert not (node.folder / "p").exists()

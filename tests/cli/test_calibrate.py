@@ -88,21 +88,21 @@ def own(
 
 def test_a_board_like_an_a100(calibrated: tuple[Path, dict[str, str], Ran]) -> None:
     """25 ms of each 100 ms, 40 ms late; a counter of 20 ms that integrates everything."""
-    found = channels(calibrated[2])
-    near(found[INSTANT], "update_period", 0.1, 0.003)
-    near(found[INSTANT], "window", 0.025, 0.01)
-    near(found[INSTANT], "lag", 0.04, 0.01)
-    near(found[ENERGY], "update_period", 0.02, 0.002)
-    assert found[ENERGY]["integrates_all"] is True
-    assert found[INSTANT]["high_w"] == pytest.approx(330, rel=0.1)
+    figures = channels(calibrated[2])
+    near(figures[INSTANT], "update_period", 0.1, 0.003)
+    near(figures[INSTANT], "window", 0.025, 0.01)
+    near(figures[INSTANT], "lag", 0.04, 0.01)
+    near(figures[ENERGY], "update_period", 0.02, 0.002)
+    assert figures[ENERGY]["integrates_all"] is True
+    assert figures[INSTANT]["high_w"] == pytest.approx(330, rel=0.1)
 
 
 def test_a_socket_that_follows_the_cores(calibrated: tuple[Path, dict[str, str], Ran]) -> None:
     """Its step is seen, its millisecond is found, its lag is none; the memory's counter, which
     follows nothing, says so.
     """
-    found = channels(calibrated[2])
-    package, memory = found[PACKAGE], found["rapl/package-0/cpu.dram/energy"]
+    figures = channels(calibrated[2])
+    package, memory = figures[PACKAGE], figures["rapl/package-0/cpu.dram/energy"]
     assert package["low_w"] == pytest.approx(50, rel=0.3)
     assert package["high_w"] > 1.5 * package["low_w"]
     near(package, "lag", 0.0, 0.1)
@@ -140,10 +140,10 @@ def test_an_average_like_the_h100s_and_a_counter_of_samples(tmp_path: Path) -> N
     assert "counts samples: sees" in ran.out
     assert "written to" in ran.out
     (file,) = (tmp_path / "profiles").iterdir()
-    found = {channel["channel"]: channel for channel in json.loads(file.read_text())["channels"]}
-    assert found[AVERAGE]["window_s"] == pytest.approx(1.0, abs=0.1)
-    assert found[INSTANT]["window_s"] == pytest.approx(0.025, abs=0.02)
-    assert found[ENERGY]["window_s"] == pytest.approx(0.025, abs=0.02)
+    saved = {channel["channel"]: channel for channel in json.loads(file.read_text())["channels"]}
+    assert saved[AVERAGE]["window_s"] == pytest.approx(1.0, abs=0.1)
+    assert saved[INSTANT]["window_s"] == pytest.approx(0.025, abs=0.02)
+    assert saved[ENERGY]["window_s"] == pytest.approx(0.025, abs=0.02)
 
 
 def measured(env: dict[str, str], cwd: Path) -> Any:
@@ -169,15 +169,15 @@ def test_a_run_picks_the_profile_up(own: tuple[Path, dict[str, str]], tmp_path: 
     age; an empty folder turns it off.
     """
     _, env = own
-    found = {
+    rows = {
         channel["quantity"]: channel
         for channel in measured(env, tmp_path)["channels"]
         if channel["device"] == UUID
     }
-    assert found["power_instant"]["timing"] == found["energy"]["timing"] == "profile"
-    assert found["energy"]["calibrated_utc"].startswith("20")
-    assert found["energy"]["update_period_s"] == pytest.approx(0.02, abs=0.003)
-    assert found["power_instant"]["window_s"] == pytest.approx(0.025, abs=0.02)
+    assert rows["power_instant"]["timing"] == rows["energy"]["timing"] == "profile"
+    assert rows["energy"]["calibrated_utc"].startswith("20")
+    assert rows["energy"]["update_period_s"] == pytest.approx(0.02, abs=0.003)
+    assert rows["power_instant"]["window_s"] == pytest.approx(0.025, abs=0.02)
     assert "timing: profile, 0 days old" in energybench("doctor", cwd=tmp_path, env=env).out
     (tmp_path / "empty").mkdir()
     off = measured({**env, "ENERGYBENCH_PROFILES": str(tmp_path / "empty")}, tmp_path)
@@ -198,16 +198,16 @@ def test_another_power_limit_refuses_it(own: tuple[Path, dict[str, str]], tmp_pa
     (doubt,) = [doubt for doubt in run["doubts"] if doubt["code"] == "profile-refused"]
     assert "made at power limit 400 W" in doubt["message"]
     assert {channel["calibrated_utc"] for channel in run["channels"]} == {None}
-    said = energybench("calibrate", "--check", cwd=tmp_path, env=changed)
-    assert (said.code, said.out.count("refused  nvml/")) == (0, 2)
+    checked = energybench("calibrate", "--check", cwd=tmp_path, env=changed)
+    assert (checked.code, checked.out.count("refused  nvml/")) == (0, 2)
     file = next(path for path in profiles.iterdir() if UUID in path.name)
     assert "power limit 300 W" in one_line(
         energybench("calibrate", "--check", "--profile", str(file), cwd=tmp_path, env=changed)
     )
-    said = energybench(
+    checked = energybench(
         "calibrate", "--check", "--profile", str(file), "--collector", "nvml", cwd=tmp_path, env=env
     )
-    assert (said.code, said.out.count("fits     nvml/")) == (0, 2)
+    assert (checked.code, checked.out.count("fits     nvml/")) == (0, 2)
 
 
 def test_a_profile_of_another_board_driver_or_version(
@@ -220,7 +220,7 @@ def test_a_profile_of_another_board_driver_or_version(
     profiles, env = own
     file = next(path for path in profiles.iterdir() if UUID in path.name)
     sound = file.read_text()
-    for old, new, said in (
+    for old, new, expected in (
         (UUID, "GPU-another", "has no such board"),
         ("550.54.15", "535.104", "made with driver 535.104, this is 550.54.15: calibrate again"),
         ("energybench-profile/1", "energybench-profile/7", "schema"),
@@ -230,7 +230,7 @@ def test_a_profile_of_another_board_driver_or_version(
         line = one_line(
             energybench("calibrate", "--check", "--profile", str(file), cwd=tmp_path, env=env)
         )
-        assert said in line
+        assert expected in line
         assert file.name in line
     assert [
         doubt["code"]

@@ -120,20 +120,24 @@ def test_limits_are_measured_shown_and_kept(env: dict[str, str], tmp_path: Path)
     """Four kernels, five runs of each at least, each in a worker of its own; one file; for a person
     the kernel beside the figure.
     """
-    found = calibrated(env, tmp_path)
-    (row,) = found["limits"]
+    calibration = calibrated(env, tmp_path)
+    (row,) = calibration["limits"]
     assert [limit["limit"] for limit in row["limits"]] == ["read", "fp64", "fp32", "bf16"]
     for limit, most in zip(row["limits"], (1e10, 2e10, 2e10, 2e10), strict=True):
         assert len(limit["runs"]) >= 5
         assert 0.3 * most < limit["median"] <= limit["best"] == max(limit["runs"]) <= 1.01 * most
     (file,) = (tmp_path / "profiles").iterdir()
-    assert found["written"] == [str(file)]
-    held = json.loads(file.read_text())
-    assert (held["device"], held["channels"], held["limits"]["torch"] is None) == ("cpu", [], False)
-    said = energybench("calibrate", "--limits-only", "--drive", "cpu", cwd=tmp_path, env=env).out
-    assert "read asleep; n = 4" in said
-    assert "GB/s" in said
-    assert "Gflop/s" in said
+    assert calibration["written"] == [str(file)]
+    profile = json.loads(file.read_text())
+    assert (profile["device"], profile["channels"], profile["limits"]["torch"] is None) == (
+        "cpu",
+        [],
+        False,
+    )
+    output = energybench("calibrate", "--limits-only", "--drive", "cpu", cwd=tmp_path, env=env).out
+    assert "read asleep; n = 4" in output
+    assert "GB/s" in output
+    assert "Gflop/s" in output
 
 
 def test_a_run_stands_beside_them(env: dict[str, str], tmp_path: Path) -> None:
@@ -143,15 +147,15 @@ def test_a_run_stands_beside_them(env: dict[str, str], tmp_path: Path) -> None:
     """
     calibrated(env, tmp_path)
     one = energybench(*RUN, "--label", "one", cwd=tmp_path, env=env).json
-    found = one["roofline"]
-    assert (found["device"], found["binds"], found["intensity_flop_per_byte"]) == (
+    roofline = one["roofline"]
+    assert (roofline["device"], roofline["binds"], roofline["intensity_flop_per_byte"]) == (
         "cpu",
         "bandwidth",
         0.5,
     )
-    assert 0.1 < found["share"]["value"] < 0.5
-    assert found["energy_per_flop_j"]["value"] == pytest.approx(
-        2 * found["energy_per_byte_j"]["value"]
+    assert 0.1 < roofline["share"]["value"] < 0.5
+    assert roofline["energy_per_flop_j"]["value"] == pytest.approx(
+        2 * roofline["energy_per_byte_j"]["value"]
     )
     two = energybench(*RUN, "--label", "two", cwd=tmp_path, env=env).json
     compared = energybench("compare", one["id"], two["id"], "--json", cwd=tmp_path, env=env).json
@@ -197,10 +201,10 @@ def test_data_sheets_are_found_by_the_whole_name() -> None:
         ("Intel(R) Xeon(R) Platinum 8358 CPU @ 2.60GHz", "read", 204.8e9),
         ("Intel(R) Xeon(R) Platinum 8480+", "read", 307.2e9),
     ):
-        found = sheet(name)
-        assert found is not None, name
-        assert found.values[limit] == pytest.approx(expected)
-        assert found.source
+        row = sheet(name)
+        assert row is not None, name
+        assert row.values[limit] == pytest.approx(expected)
+        assert row.source
     assert [
         sheet(name)
         for name in ("AMD EPYC", "NVIDIA H100", "Intel(R) Xeon(R) Platinum 8380H CPU @ 2.90GHz", "")

@@ -44,11 +44,11 @@ def work(idle_w: float = 70.0, load_w: float = 280.0) -> Energy:
 def own_power(energy: Energy) -> RunPower:
     """What the run's own 10 Hz counter makes of it."""
     t = np.arange(0.0, SPAN_S, 0.1)
-    made = curve(trace(channel(resolution=1e-3), t, Sensor(energy).counts(t, 1e-3)))
-    assert made is not None
-    found = run_power([made], 0.0, SPAN_S)
-    assert found is not None
-    return found
+    points = curve(trace(channel(resolution=1e-3), t, Sensor(energy).counts(t, 1e-3)))
+    assert points is not None
+    power = run_power([points], 0.0, SPAN_S)
+    assert power is not None
+    return power
 
 
 def meter(

@@ -28,9 +28,9 @@ def series(
 def refused(tmp_path: Path, text: str, choice: Choice = PLAIN, name: str = "meter.csv") -> str:
     with pytest.raises(BadInput) as caught:
         series(tmp_path, text, choice, name)
-    said = str(caught.value)
-    assert "\n" not in said
-    return said
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_the_unit_is_in_the_header(
     tmp_path: Path, header: str, first: str, second: str, kind: str, joules_or_watts: float
 ) -> None:
     """Power and energy in the units that meters use come out in W and J."""
-    found = read_two(tmp_path, header, first, second)
-    assert found.kind == kind
-    assert found.raw[0] * found.resolution == pytest.approx(joules_or_watts, rel=1e-12)
+    meter = read_two(tmp_path, header, first, second)
+    assert meter.kind == kind
+    assert meter.raw[0] * meter.resolution == pytest.approx(joules_or_watts, rel=1e-12)
 
 
 def read_two(tmp_path: Path, header: str, first: str, second: str) -> MeterSeries:
@@ -81,21 +81,21 @@ def test_times_of_every_kind_are_the_same_moment(
     """ISO 8601 with a zone, s and ms since 1970, and local times of a named zone; with any
     separator.
     """
-    found = series(
+    meter = series(
         tmp_path,
         f"timestamp{separator}power_w\n{first}{separator}1\n{second}{separator}2\n",
         choice,
     )
-    assert found.t_s.tolist() == [T0, T0 + 1.5]
+    assert meter.t_s.tolist() == [T0, T0 + 1.5]
 
 
 def test_counts_are_the_files_own_last_digit(tmp_path: Path) -> None:
     """A kWh counter with three decimals has a resolution of 3600 J, and the counts give back what
     was written.
     """
-    found = series(tmp_path, "time,energy_kwh\n1772359200,12.500\n1772359260,12.501\n")
-    assert found.resolution == 3600
-    assert found.raw.tolist() == [12500, 12501]
+    meter = series(tmp_path, "time,energy_kwh\n1772359200,12.500\n1772359260,12.501\n")
+    assert meter.resolution == 3600
+    assert meter.raw.tolist() == [12500, 12501]
 
 
 def test_comments_blank_lines_and_other_columns_are_passed_over(tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_comments_blank_lines_and_other_columns_are_passed_over(tmp_path: Path) 
         "# PDU 7\n\nnote,time,temperature,power_w\nok,1772359200,20,1\n\n# changed the "
         "fan\nok,1772359201,20,2\n"
     )
-    found = series(tmp_path, text)
-    assert found.places.tolist() == [4, 7]
-    assert found.raw.tolist() == [1, 2]
+    meter = series(tmp_path, text)
+    assert meter.places.tolist() == [4, 7]
+    assert meter.raw.tolist() == [1, 2]
 
 
 def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
@@ -215,9 +215,9 @@ def test_what_cannot_be_read_for_certain_is_refused_with_its_line(
     tmp_path: Path, text: str, choice: Choice, line: str, what: str
 ) -> None:
     """One line that names the file, the line in it, and what is wrong."""
-    said = refused(tmp_path, text, choice)
-    assert f"meter.csv {line}" in said
-    assert what in said
+    message = refused(tmp_path, text, choice)
+    assert f"meter.csv {line}" in message
+    assert what in message
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_what_cannot_be_read_for_certain_is_refused_with_its_line(
 )
 def test_a_wrong_option_is_named(tmp_path: Path, choice: Choice, what: str) -> None:
     """The option is what is wrong, not the file."""
-    said = refused(tmp_path, "time,power_w\n1772359200,1\n1772359201,2\n", choice)
-    assert said.startswith("--")
-    assert what in said
+    message = refused(tmp_path, "time,power_w\n1772359200,1\n1772359201,2\n", choice)
+    assert message.startswith("--")
+    assert what in message
 
 
 def test_files_that_hold_nothing(tmp_path: Path) -> None:
@@ -260,9 +260,9 @@ def test_a_range_query_of_prometheus(tmp_path: Path) -> None:
     """One series, or the one whose label is named; the unit is in the metric's name."""
     one = ({"__name__": "node_power_watts", "instance": "n1"}, [[T0, "100.5"], [T0 + 1, "101"]])
     two = ({"__name__": "node_power_watts", "instance": "n2"}, [[T0, "7"], [T0 + 1, "8"]])
-    found = series(tmp_path, matrix(one), name="m.json")
-    assert (found.raw * found.resolution).tolist() == [100.5, 101.0]
-    assert found.word == "value"
+    meter = series(tmp_path, matrix(one), name="m.json")
+    assert (meter.raw * meter.resolution).tolist() == [100.5, 101.0]
+    assert meter.word == "value"
     assert series(
         tmp_path, matrix(one, two), Choice(select=("instance", "n2")), "m.json"
     ).raw.tolist() == [7, 8]
@@ -298,5 +298,5 @@ def test_what_is_wrong_with_prometheus_is_said_with_the_value(tmp_path: Path) ->
 
 def test_long_decimals_keep_their_value(tmp_path: Path) -> None:
     """Floats as programs print them fit whole counts of a microwatt."""
-    found = series(tmp_path, "time,power_w\n1772359200,123.45678901234567\n1772359201,1.2e3\n")
-    assert np.allclose(found.raw * found.resolution, [123.456789, 1200.0], rtol=1e-9)
+    meter = series(tmp_path, "time,power_w\n1772359200,123.45678901234567\n1772359201,1.2e3\n")
+    assert np.allclose(meter.raw * meter.resolution, [123.456789, 1200.0], rtol=1e-9)

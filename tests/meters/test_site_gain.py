@@ -38,17 +38,17 @@ def load(idle_w: float, load_w: float) -> Energy:
 
 
 def board(i: int, energy: Energy, gain: float, u_rel: float = 0.04, **changes: object) -> Trace:
-    made = channel(device=f"GPU-{i}", gain=Gain(u_rel=u_rel, key=f"gain:GPU-{i}"), **changes)
+    stated = channel(device=f"GPU-{i}", gain=Gain(u_rel=u_rel, key=f"gain:GPU-{i}"), **changes)
     sensor = Sensor(energy, gain=gain)
     return trace(
-        made, T, sensor.counts(T, 1e-3) if made.kind == "counter" else sensor.watts(T, 1e-3)
+        stated, T, sensor.counts(T, 1e-3) if stated.kind == "counter" else sensor.watts(T, 1e-3)
     )
 
 
 def meter(
     energy: Energy, component: str, device: str, limit: float = 0.01, lag_u_s: float = 0.0
 ) -> Trace:
-    made = Channel(
+    stated = Channel(
         collector="meter",
         reference=True,
         device=device,
@@ -61,7 +61,7 @@ def meter(
         stamped=True,
     )
     t = np.arange(-10.0, 140.0, 1.0)
-    return trace(made, t, np.round((energy(t) + 1e6) / 1e-3).astype(np.int64))
+    return trace(stated, t, np.round((energy(t) + 1e6) / 1e-3).astype(np.int64))
 
 
 def against_board(
@@ -105,15 +105,15 @@ def test_one_repeat_is_enough_where_its_edges_are_known() -> None:
 def test_a_gain_that_was_taken_off_before_is_counted_in() -> None:
     """The profile says shown / true, whatever the run had believed."""
     energy = load(50.0, 400.0)
-    made = board(0, energy, 0.9)
-    held = Trace(
+    shown = board(0, energy, 0.9)
+    constant = Trace(
         channel=channel(device="GPU-0", gain=Gain(value=0.95, u_rel=0.04, key="k")),
-        t_s=made.t_s,
-        raw=made.raw,
-        ok=made.ok,
+        t_s=shown.t_s,
+        raw=shown.raw,
+        ok=shown.ok,
     )
     reference = meter(energy, "gpu.board", "GPU-0")
-    assert of_board([held, reference], WINDOWS, reference.channel, "run").channels[
+    assert of_board([constant, reference], WINDOWS, reference.channel, "run").channels[
         0
     ].gain.value == pytest.approx(0.9, rel=0.003)
 
@@ -170,7 +170,7 @@ def test_the_common_scale_of_a_node_is_recovered() -> None:
     hold the truth.
     """
     random = np.random.default_rng(5)
-    held = {"supply unknown": 0, "supply stated": 0}
+    covered = {"supply unknown": 0, "supply stated": 0}
     n = 60
     for _ in range(n):
         gain, efficiency, fans = (
@@ -180,32 +180,32 @@ def test_the_common_scale_of_a_node_is_recovered() -> None:
         )
         traces, reference = node([gain], efficiency=efficiency, fans=fans)
         for name, psu in (("supply unknown", None), ("supply stated", efficiency)):
-            found = scale(traces, reference, psu).scale
-            assert found is not None
-            held[name] += found.low <= gain <= found.high
-    assert all(count >= 0.9 * n for count in held.values()), held
-    known = scale(*node([1.04]), psu=0.94)
-    assert known.scale is not None
-    assert known.scale.half_width < 0.04
-    assert known.fixed_w == pytest.approx(200 / 0.94, rel=0.02)
+            estimate = scale(traces, reference, psu).scale
+            assert estimate is not None
+            covered[name] += estimate.low <= gain <= estimate.high
+    assert all(count >= 0.9 * n for count in covered.values()), covered
+    stated = scale(*node([1.04]), psu=0.94)
+    assert stated.scale is not None
+    assert stated.scale.half_width < 0.04
+    assert stated.fixed_w == pytest.approx(200 / 0.94, rel=0.02)
 
 
 def test_behind_the_supply_there_is_no_efficiency_to_know() -> None:
     """A BMC's meter is better placed."""
-    found = scale(*node([0.95], component="node", efficiency=1.0))
-    assert found.scale is not None
-    assert found.scale.low <= 0.95 <= found.scale.high
-    assert not any("supply" in effect.name for effect in found.scale.effects)
+    findings = scale(*node([0.95], component="node", efficiency=1.0))
+    assert findings.scale is not None
+    assert findings.scale.low <= 0.95 <= findings.scale.high
+    assert not any("supply" in effect.name for effect in findings.scale.effects)
 
 
 def test_four_boards_share_a_scale_and_each_is_known_less_well() -> None:
     """Applied as errors of their own, they make the sum as uncertain as the scale: no better."""
-    found = scale(*node([0.9, 0.94, 0.96, 1.0], component="node", efficiency=1.0))
-    assert found.scale is not None
-    u_scale = found.scale.half_width / 1.96 / found.scale.value
-    assert len({one.gain.value for one in found.channels}) == 1
-    assert found.scale.low <= 0.95 <= found.scale.high
-    alone = [one.u_rel for one in found.channels]
+    findings = scale(*node([0.9, 0.94, 0.96, 1.0], component="node", efficiency=1.0))
+    assert findings.scale is not None
+    u_scale = findings.scale.half_width / 1.96 / findings.scale.value
+    assert len({one.gain.value for one in findings.channels}) == 1
+    assert findings.scale.low <= 0.95 <= findings.scale.high
+    alone = [one.u_rel for one in findings.channels]
     assert math.sqrt(sum((u / 4) ** 2 for u in alone)) >= u_scale * 0.999
 
 
@@ -263,14 +263,14 @@ def test_a_meter_that_falls_while_the_sensors_rise_is_refused() -> None:
 def socket_with_memory(gigabytes: float, load_w: float = 400.0) -> Findings:
     """One socket, a meter behind the supply, and memory that no counter sees."""
     energy = load(50.0, load_w)
-    made = channel(
+    stated = channel(
         collector="rapl",
         device="package-0",
         component="cpu.package",
         gain=Gain(u_rel=0.03, key="gain:p"),
     )
     package, plug = (
-        trace(made, T, Sensor(energy).counts(T, 1e-3)),
+        trace(stated, T, Sensor(energy).counts(T, 1e-3)),
         meter(lambda t: 200 * t + energy(t), "node", "m"),
     )
     chosen = cover(
@@ -299,8 +299,8 @@ def test_where_memory_dominates_the_remedy_is_a_larger_rise() -> None:
         if word in error.value.remedy
     ]
     (wanted,) = re.findall(r"work that raises them by (\d+) W", error.value.remedy)
-    found = socket_with_memory(512, load_w=50.0 + float(wanted))
-    assert found.channels[0].u_rel < 0.03
+    findings = socket_with_memory(512, load_w=50.0 + float(wanted))
+    assert findings.channels[0].u_rel < 0.03
 
 
 def test_the_remedy_is_that_of_the_largest_effect() -> None:

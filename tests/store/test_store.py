@@ -76,10 +76,10 @@ def test_samples_survive_a_cut_anywhere(tmp_path: Path) -> None:
     for i in range(100):
         log.append([Reading(i, i * 0.1)], 0.0, False, 0)
     log.close()
-    whole = (tmp_path / "s.arrows").read_bytes()
+    complete = (tmp_path / "s.arrows").read_bytes()
     rows = []
-    for cut in range(0, len(whole), max(1, len(whole) // 40)):
-        (tmp_path / "cut.arrows").write_bytes(whole[:cut])
+    for cut in range(0, len(complete), max(1, len(complete) // 40)):
+        (tmp_path / "cut.arrows").write_bytes(complete[:cut])
         (trace,) = samples.traces(samples.read_stream(tmp_path / "cut.arrows"), CHANNELS)
         assert trace.raw.tolist() == list(range(trace.raw.size))
         rows.append(trace.raw.size)
@@ -96,13 +96,13 @@ def test_a_cut_run_is_recovered_to_its_last_sample(tmp_path: Path) -> None:
         left = writer.directory
     with (left / layout.WINDOWS).open("ab") as file:
         file.write(b'{"window": {"label": "rep')  # cut off in the middle of a line
-    directory, found = reader.recover(str(left), ranges())
+    directory, recovered = reader.recover(str(left), ranges())
     assert directory.parent == tmp_path
     assert not left.exists()
-    assert found.time_s.value == pytest.approx(2.0, abs=0.11)
-    assert found.doubts[0].code == "recovered"
-    assert "cut-off" in {doubt.code for doubt in found.doubts}
-    assert found.partial
+    assert recovered.time_s.value == pytest.approx(2.0, abs=0.11)
+    assert recovered.doubts[0].code == "recovered"
+    assert "cut-off" in {doubt.code for doubt in recovered.doubts}
+    assert recovered.partial
 
 
 def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> None:
@@ -118,10 +118,10 @@ def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> No
             )
         writer.opening("repeat", 3.0, 2)
         left = writer.directory
-    _, found = reader.recover(str(left), ranges())
-    assert len(found.repeats) == 2
-    assert found.energy_per_work_j is not None
-    assert found.energy_per_work_j.value == pytest.approx(50, rel=0.02)
+    _, recovered = reader.recover(str(left), ranges())
+    assert len(recovered.repeats) == 2
+    assert recovered.energy_per_work_j is not None
+    assert recovered.energy_per_work_j.value == pytest.approx(50, rel=0.02)
 
 
 def test_of_a_repeat_begun_anew_the_last_beginning_counts(tmp_path: Path) -> None:
@@ -139,10 +139,10 @@ def test_of_a_repeat_begun_anew_the_last_beginning_counts(tmp_path: Path) -> Non
             if done:
                 writer.window(Window(label="repeat", start_s=1.5, end_s=2.5, repeat=0))
             left = writer.directory
-        _, found = reader.recover(str(left), ranges())
-        assert len(found.repeats) == 1
-        assert found.time_s.value == pytest.approx(1.0 if done else 1.5, abs=0.11)
-        assert ("cut-off" in {doubt.code for doubt in found.doubts}) is not done
+        _, recovered = reader.recover(str(left), ranges())
+        assert len(recovered.repeats) == 1
+        assert recovered.time_s.value == pytest.approx(1.0 if done else 1.5, abs=0.11)
+        assert ("cut-off" in {doubt.code for doubt in recovered.doubts}) is not done
 
 
 def test_nothing_to_recover(tmp_path: Path) -> None:
@@ -159,21 +159,21 @@ def test_ids_sort_by_time_and_are_safe_names() -> None:
     """No slash, no space, never two the same."""
     ids = {layout.new_id("../a b/ü") for _ in range(50)}
     assert len(ids) == 50
-    assert all("/" not in made and " " not in made and not made.startswith(".") for made in ids)
+    assert all("/" not in name and " " not in name and not name.startswith(".") for name in ids)
 
 
 def test_find_by_id_part_and_latest(tmp_path: Path) -> None:
     """A path, a run.json, a part of an id, latest; several that fit are not guessed among."""
-    made = []
+    directories = []
     for label in ("one", "two"):
         with RunWriter(
-            tmp_path, header(id=f"2026-01-0{len(made) + 1}T00-00-00Z_{label}_abcd")
+            tmp_path, header(id=f"2026-01-0{len(directories) + 1}T00-00-00Z_{label}_abcd")
         ) as writer:
             fill(writer)
-            made.append(writer.finish(ranges())[0])
-    assert layout.find("one", tmp_path) == made[0]
-    assert layout.find("latest", tmp_path) == made[1]
-    assert layout.find(str(made[0] / layout.RUN), tmp_path) == made[0]
+            directories.append(writer.finish(ranges())[0])
+    assert layout.find("one", tmp_path) == directories[0]
+    assert layout.find("latest", tmp_path) == directories[1]
+    assert layout.find(str(directories[0] / layout.RUN), tmp_path) == directories[0]
     with pytest.raises(BadInput, match="fits 2 runs"):
         layout.find("2026", tmp_path)
 
