@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, get_args
-
-import msgspec
+from typing import NamedTuple
 
 from energybench.analysis.energy.boundary import CPU, MODULE
 from energybench.errors import BadInput
+from energybench.measuring.plugin_doubts import catalogued
 from energybench.measuring.sampler import Opened
-from energybench.model import Channel, Doubt, DoubtCode, Gpu
+from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Collector, Context, DescribesHost, Unavailable, load, registered
 
 
@@ -102,25 +101,12 @@ def _channels(
         return f"collector {name!r}: open failed: {type(error).__name__}: {error}"
 
 
-def _catalogued(collector: DescribesHost) -> list[Doubt]:
-    """The doubts of a collector.
-
-    A plugin that was not type-checked may state a code that the catalogue does not hold. Such a
-    doubt becomes a note, with the code in its message.
-    """
-    doubts = []
-    for doubt in collector.doubts():
-        if doubt.code not in get_args(DoubtCode):
-            message = f"[{doubt.code}] {doubt.message}"
-            doubt = msgspec.structs.replace(doubt, code="sensor-note", message=message)
-        doubts.append(doubt)
-    return doubts
-
-
 def _described(opened: list[Opened], absent: list[AbsentCollector], broken: list[str]) -> Sensors:
     """The sensors with the collectors' boards and doubts."""
     describing = [entry.collector for entry in opened if isinstance(entry.collector, DescribesHost)]
-    doubts = [doubt for collector in describing for doubt in _catalogued(collector)]
+    doubts = [
+        doubt for collector in describing for doubt in catalogued(collector.doubts(), "sensor-note")
+    ]
     doubts += [
         Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it") for line in broken
     ]

@@ -38,6 +38,7 @@ from typing import Any
 import msgspec
 
 from energybench.errors import BadInput, DoesNotFit
+from energybench.measuring.plugin_doubts import catalogued
 from energybench.model import Window, Work
 from energybench.plugins import (
     Closes,
@@ -85,6 +86,9 @@ class Worker:
             return {"memory": msgspec.to_builtins(memory)}
         checks = list(workload.verify())
         record = workload.record() if isinstance(workload, KeepsRecord) else None
+        if record is not None:
+            doubts = catalogued(record.doubts, "workload-note")
+            record = msgspec.structs.replace(record, doubts=doubts)
         return {"checks": msgspec.to_builtins(checks), "record": msgspec.to_builtins(record)}
 
     def _set_up(self, slot: int, command: dict[str, Any]) -> dict[str, Any]:

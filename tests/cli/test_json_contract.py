@@ -100,7 +100,8 @@ def is_estimate(value: Any) -> bool:
         and value["low"] <= value["value"] <= value["high"]
         and value["confidence"] == 0.95
         and all(
-            set(effect) == {"name", "u", "distribution", "dof", "key"}
+            set(effect)
+            == {"name", "u", "distribution", "dof", "key", "kind", "component", "device", "sensor"}
             for effect in value["effects"]
         )
     )

@@ -68,7 +68,8 @@ def test_a_workloads_own_record_travels_into_the_run_and_every_report(
     assert result["record"]["statement"] == {"unit": "nap"}
     assert result["record"]["figures"]["naps"] >= 2
     assert result["record"]["series"][0]["y"][1] == result["record"]["figures"]["naps"]
-    assert "light-sleep" in codes(result)
+    (note,) = [doubt for doubt in result["doubts"] if doubt["code"] == "workload-note"]
+    assert note["message"] == "[light-sleep] it was a light sleep"  # no code of the catalogue
     for form in ("terminal", "markdown"):
         text = energybench("report", "results", "--format", form, cwd=tmp_path, env=env).out
         assert "Statement of sleep" in text
