@@ -174,7 +174,7 @@ def test_a_killed_run_says_that_the_file_may_be_further(
     ran.wait(60)
     (cut,) = (tmp_path / "results").glob(".partial-*")
     result = energybench("recover", str(cut), "--json", cwd=tmp_path, env=env).json
-    (doubt,) = [doubt for doubt in result["doubts"] if doubt["code"] == "interrupted"]
+    (doubt,) = [doubt for doubt in result["doubts"] if doubt["code"] == "checkpoint-beyond"]
     assert "ck may hold steps beyond those that are stated here" in doubt["message"]
     assert result["record"]["progress"]["last"] <= steps(tmp_path / "ck")
 
