@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from energybench.cli import common, options
+from energybench.foreign_text import visible
 
 if TYPE_CHECKING:
     from energybench.model import Aspect, Grade, RuleBook
@@ -54,7 +55,7 @@ def grade(
 def text(graded: Grade) -> str:
     """Each rule book with its aspects; one line for each check, with requirement and finding."""
     return "\n\n".join(
-        [f"{graded.label} ({graded.measurement})", *(_book(book) for book in graded.books)]
+        [f"{visible(graded.label)} ({graded.measurement})", *(_book(book) for book in graded.books)]
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from energybench.errors import UnknownFields
+from energybench.foreign_text import visible
 
 
 @contextmanager
@@ -38,4 +39,5 @@ def announced() -> Iterator[None]:
             yield
         finally:
             if fields:
-                print(f"energybench: {UnknownFields((*places,), (*fields,))}", file=sys.stderr)
+                note = visible(str(UnknownFields((*places,), (*fields,))))
+                print(f"energybench: {note}", file=sys.stderr)

@@ -30,6 +30,7 @@ from energybench.cli import (
 )
 from energybench.cli.grouped_help import GroupedHelp
 from energybench.errors import BadInput
+from energybench.foreign_text import visible
 
 app = typer.Typer(
     name="energybench",
@@ -114,7 +115,7 @@ def _usage_error(error: Any) -> str | None:
 
 
 def _fail(text: str, code: int) -> int:
-    print(f"energybench: {text}", file=sys.stderr)
+    print(f"energybench: {visible(text)}", file=sys.stderr)
     return code
 
 

@@ -10,6 +10,7 @@ import typer
 
 from energybench.cli import common, options
 from energybench.errors import BadInput
+from energybench.foreign_text import visible
 from energybench.units import number, show, show_stated
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def text(result: Projection, about: str = "") -> str:
         rows += ["lines", *_lines(result.lines), "inputs", *_inputs(result.lines)]
     if result.doubts:
         rows += ["doubts", *summary.doubts(result.doubts)]
-    return "\n".join(rows)
+    return "\n".join(map(visible, rows))
 
 
 def _answer(result: Projection) -> list[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 
 import msgspec
 
+from energybench.foreign_text import visible
 from energybench.model import Comparison, Doubt, Estimate, Measurement, Roofline, WorkRecord
 from energybench.units import percent, relative, show, show_value
 
@@ -41,7 +42,7 @@ def measurement(result: Measurement) -> str:
             f"{'passed' if check.passed else 'FAILED'}"
         )
     lines += _regions(result) + _record(result.record) + _largest(result.energy_j, "J")
-    return "\n".join(lines + doubts(result.doubts))
+    return "\n".join(map(visible, lines + doubts(result.doubts)))
 
 
 def _headline(result: Measurement) -> str:
@@ -168,7 +169,7 @@ def comparison(result: Comparison) -> str:
         f"{show(result.energy_delay_ratio)}"
     )
     lines += _largest(result.energy_ratio, ratio=True)
-    return "\n".join(lines + doubts(_together(result)))
+    return "\n".join(map(visible, lines + doubts(_together(result))))
 
 
 def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) -> list[str]:
@@ -213,7 +214,7 @@ def doubts(results_doubts: tuple[Doubt, ...]) -> list[str]:
         if (doubt.code, doubt.remedy) in printed:
             message, remedy = shortened(doubt.message), "as above" if doubt.remedy else ""
         arrow = f" → {remedy}" if remedy else ""
-        lines.append(f"  doubt [{doubt.code}] {message}{arrow}")
+        lines.append(visible(f"  doubt [{doubt.code}] {message}{arrow}"))
         printed.add((doubt.code, doubt.remedy))
     return lines
 

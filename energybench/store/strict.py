@@ -5,6 +5,7 @@ with their place, never guessed at.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,10 @@ from energybench.errors import BadInput
 from energybench.model import SCHEMA
 
 T = TypeVar("T")
+
+
+# The escape of a UTF-16 surrogate: two halves together are one character, one half is none.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class _Refused(ValueError):
@@ -49,7 +54,10 @@ def loads(text: str, where: str) -> Any:
     if not text.strip():
         raise BadInput(where, "is empty", "it was cut off, or energybench did not write it")
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
     except json.JSONDecodeError as error:
         raise BadInput(
             where,
@@ -63,6 +71,16 @@ def loads(text: str, where: str) -> Any:
     except RecursionError:
         raise BadInput(
             where, "is nested too deeply", "energybench did not write such a file"
+        ) from None
+    except UnicodeEncodeError:
+        raise BadInput(
+            where,
+            "holds half of a surrogate pair, which is no character",
+            "it was edited, or energybench did not write it",
+        ) from None
+    except ValueError:  # Python refuses to read an integer of more than 4300 digits
+        raise BadInput(
+            where, "holds a number of too many digits", "energybench did not write such a file"
         ) from None
 
 

@@ -4,10 +4,10 @@ interval, and a value without a measurement is never 0.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from energybench.foreign_text import visible
 from energybench.model import UNUSED, Estimate, Part, Work
 from energybench.units import decimals, number, show, show_value
 
@@ -15,9 +15,6 @@ NOT_MEASURED = "not measured"
 # "prose": words with `commands` in backticks.
 Tone = Literal["", "muted", "good", "warn", "bad", "code", "prose"]
 
-_BIDI = frozenset(
-    "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
-)
 _ORDER = ("node.ac", "node", "module", "cpu.package", "cpu.dram", "gpu.board", f"gpu.board{UNUSED}")
 DASH = "–"
 
@@ -49,13 +46,7 @@ def plain(text: object) -> str:
     """Foreign text on one line: white space collapsed, control and direction-changing characters
     made visible as U+FFFD.
     """
-    joined = " ".join(str(text).split())
-    return "".join(
-        "\ufffd"
-        if character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn")
-        else character
-        for character in joined
-    )
+    return visible(" ".join(str(text).split()))
 
 
 def value(estimate: Estimate | None, unit: str = "", per: str = "") -> TableCell:
