@@ -9,8 +9,6 @@ intervals take its whole range, on its side only.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,13 +18,19 @@ import msgspec
 import numpy as np
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.uncertainty.draws import (
+    DRAWS,
+    probabilities,
+    quantiles,
+    shuffled,
+    standard_draws,
+)
 from energybench.analysis.uncertainty.effect_kinds import NOWHERE, Place, effect_name
 from energybench.model import Distribution, Effect, EffectKind, Estimate
 
 CONFIDENCE = 0.95
 Z95 = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)  # 1.959964
 BOUND_SPAN = math.sqrt(12.0)  # a uniform distribution of width w has standard deviation w/√12
-DRAWS = 40_000
 
 Formula = Callable[[Mapping[str, Any]], Any]  # the same arithmetic on numbers and on arrays
 
@@ -178,12 +182,12 @@ def _sum_quantiles(effects: Sequence[Effect]) -> tuple[float, float]:
         high = Z95 * normal_u
         return -high, high
     if len(others) == 1 and normal_u == 0.0:  # the quantiles of a single effect are exact
-        quantiles = _quantiles(others[0].distribution, others[0].dof)
-        high = float(np.interp((1 + CONFIDENCE) / 2, _probabilities(), quantiles))
+        only = quantiles(others[0].distribution, others[0].dof)
+        high = float(np.interp((1 + CONFIDENCE) / 2, probabilities(), only))
         return -abs(others[0].u) * high, abs(others[0].u) * high
-    draws = normal_u * _shuffled("normal", None, 0) if normal_u else np.zeros(DRAWS)
+    draws = normal_u * shuffled("normal", None, 0) if normal_u else np.zeros(DRAWS)
     for place, effect in enumerate(others, 1):
-        draws = draws + effect.u * _shuffled(effect.distribution, effect.dof, place)
+        draws = draws + effect.u * shuffled(effect.distribution, effect.dof, place)
     low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
@@ -324,7 +328,9 @@ def _with_draws(
         if sort == "bound":
             continue
         for name, effect in parts.items():
-            draws[name] = draws[name] + effect.u * _standard_draws(owner, effect)
+            draws[name] = draws[name] + effect.u * standard_draws(
+                owner, effect.distribution, effect.dof
+            )
     return draws
 
 
@@ -332,39 +338,5 @@ def _sum_of_draws(extra: tuple[Effect, ...]) -> Floats | float:
     total: Floats | float = 0.0
     for index, effect in enumerate(extra):
         owner = effect.key or f"\0extra/{index}/{effect.name}"
-        total = total + effect.u * _standard_draws(owner, effect)
+        total = total + effect.u * standard_draws(owner, effect.distribution, effect.dof)
     return total
-
-
-def _standard_draws(owner: str, effect: Effect) -> Floats:
-    """Draws of the standardised effect, shape [DRAWS], in an order that only its owner decides."""
-    seed = int.from_bytes(hashlib.blake2b(owner.encode(), digest_size=8).digest(), "little")
-    order = np.random.Generator(np.random.Philox(seed)).permutation(DRAWS)
-    return _quantiles(effect.distribution, effect.dof)[order]
-
-
-@functools.lru_cache(maxsize=64)
-def _shuffled(distribution: str, dof: float | None, place: int) -> Floats:
-    """Quantiles of the standardised distribution, in a different order for each place in a sum."""
-    order = np.random.Generator(np.random.Philox(place)).permutation(DRAWS)
-    return _quantiles(distribution, dof)[order]
-
-
-@functools.lru_cache(maxsize=1)
-def _probabilities() -> Floats:
-    return (np.arange(DRAWS) + 0.5) / DRAWS
-
-
-@functools.lru_cache(maxsize=64)
-def _quantiles(distribution: str, dof: float | None) -> Floats:
-    """Quantiles of the standardised distribution at DRAWS even probabilities, ascending."""
-    p = _probabilities()
-    if distribution == "rectangular":
-        return np.asarray((2 * p - 1) * math.sqrt(3.0))
-    if distribution == "student":
-        # Imported late: scipy takes half the time of measuring a program that does nothing.
-        from scipy import special
-
-        return np.asarray(special.stdtrit(dof or 1.0, p), dtype=np.float64)
-    inverse = statistics.NormalDist().inv_cdf
-    return np.array([inverse(value) for value in p.tolist()])
