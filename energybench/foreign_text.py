@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Characters that change the direction of text or have no width (Unicode Standard Annex 9).
-_BIDI = frozenset(
-    "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
-)
+_BIDI = "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_IS_BIDI = re.compile(f"[{_BIDI}]")
+# JSON allows these characters in a string as they stand; a terminal obeys DEL and the C1 controls.
+_TO_ESCAPE = re.compile(f"[\x7f-\x9f{_BIDI}]")
 
 
 def visible(text: str) -> str:
@@ -18,6 +20,11 @@ def visible(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    if character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn"):
+    if _IS_BIDI.match(character) or unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn"):
         return "\ufffd"
     return character
+
+
+def escaped(document: str) -> str:
+    """The same JSON document, with the characters that `visible` replaces as escapes."""
+    return _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from energybench.json_text import escaped
+from energybench.foreign_text import escaped
 from energybench.model import SCHEMA, Document
 
 

@@ -109,9 +109,10 @@ def text(result: Projection, about: str = "") -> str:
         rows += ["claims", *(row for claim in result.claims for row in _claim(claim))]
     if result.lines:
         rows += ["lines", *_lines(result.lines), "inputs", *_inputs(result.lines)]
+    rows = [visible(row) for row in rows]
     if result.doubts:
         rows += ["doubts", *summary.doubts(result.doubts)]
-    return "\n".join(map(visible, rows))
+    return "\n".join(rows)
 
 
 def _answer(result: Projection) -> list[str]:

@@ -42,7 +42,7 @@ def measurement(result: Measurement) -> str:
             f"{'passed' if check.passed else 'FAILED'}"
         )
     lines += _regions(result) + _record(result.record) + _largest(result.energy_j, "J")
-    return "\n".join(map(visible, lines + doubts(result.doubts)))
+    return "\n".join([*map(visible, lines), *doubts(result.doubts)])
 
 
 def _headline(result: Measurement) -> str:
@@ -149,7 +149,7 @@ def per_work(result: Measurement) -> str:
 
 
 def comparison(result: Comparison) -> str:
-    """The answer in one line, then the figures that support it."""
+    """The energy ratio and the verdict, then the figures behind the ratio, then the doubts."""
     baseline, candidate = result.labels
     lines = [
         f"{baseline} → {candidate}: {result.title} {show(result.energy_ratio)}   speedup "
@@ -169,7 +169,7 @@ def comparison(result: Comparison) -> str:
         f"{show(result.energy_delay_ratio)}"
     )
     lines += _largest(result.energy_ratio, ratio=True)
-    return "\n".join(map(visible, lines + doubts(_together(result))))
+    return "\n".join([*map(visible, lines), *doubts(_together(result))])
 
 
 def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) -> list[str]:
@@ -202,7 +202,7 @@ def _together(result: Comparison) -> tuple[Doubt, ...]:
 
 
 def doubts(results_doubts: tuple[Doubt, ...]) -> list[str]:
-    """One line for each doubt, with its remedy.
+    """One line for each doubt, with the remedy, safe to print.
 
     The message and the remedy stand in full the first time, and shortened in later doubts of the
     same code and remedy.

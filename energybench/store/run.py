@@ -11,7 +11,7 @@ import msgspec
 
 from energybench.analysis.measurement.measure import Record, SamplingStats
 from energybench.errors import BadInput
-from energybench.json_text import escaped
+from energybench.foreign_text import escaped
 from energybench.model import (
     BoundaryName,
     Channel,
