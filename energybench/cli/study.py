@@ -64,7 +64,7 @@ def study(
 
     The same command, or --resume, goes on with a study that was cut off.
     """
-    from energybench.measuring.study import StudyRequest
+    from energybench.measuring.study import StudyRequest, run_study
 
     # options
     check_workload(workload)
@@ -93,8 +93,6 @@ def study(
     )
 
     def measured(signals: Signals, update: Progress) -> Ended:
-        from energybench.measuring.study import run_study
-
         blocks = Blocks(seed=seed, settle_s=settle)
         return run_study(request, plan, blocks, signals, update, _Lines())
 

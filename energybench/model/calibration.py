@@ -26,7 +26,7 @@ class SiteGain(Noun, frozen=True, kw_only=True):
 
 
 class ChannelProfile(Noun, frozen=True, kw_only=True):
-    """One channel of one board or socket, under one driver and one setting of its clocks.
+    """The calibration of a channel of a board or socket, valid for the driver and the clocks below.
 
     channel          Channel.id
     device           Channel.device: GPU UUID, "package-0"
@@ -54,7 +54,7 @@ class ChannelProfile(Noun, frozen=True, kw_only=True):
 
 
 class Profile(Noun, frozen=True, kw_only=True):
-    """The calibration of one device: its channels, and its limits."""
+    """The calibration of a device: the profiles of the channels, and the measured limits."""
 
     schema: Literal["energybench-profile/1"] = "energybench-profile/1"
     device: str

@@ -142,8 +142,8 @@ def test_it_stops_by_the_pairs(tmp_path: Path, env: dict[str, str]) -> None:
 
 
 def test_a_variant_that_fails_does_not_cost_the_others(tmp_path: Path, env: dict[str, str]) -> None:
-    """One that fails in its second block keeps that result; one that never starts is a line; the
-    third has all blocks. Exit code 1.
+    """A variant that fails in the second block keeps the first repeat. A variant that never starts
+    is named in one line. The third variant is measured in all blocks. Exit code 1.
     """
     variants = ("seconds=0.6", "seconds=0.6,fail_at=3", "seconds=0.6,die_at=1")
     ran = run(

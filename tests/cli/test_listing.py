@@ -26,8 +26,8 @@ def entries(tmp: Path, what: str, env: dict[str, str] | None = None) -> list[Any
 
 @pytest.mark.parametrize("what", ["collectors", "reports", "workloads"])
 def test_each_has_a_line_that_a_person_understands(tmp_path: Path, what: str) -> None:
-    """What it reads and covers, what it is for: one line that fits a wide terminal, without the
-    words of its code.
+    """The description of a plugin fits a line of a wide terminal, and says in a user's words what
+    the plugin reads and covers.
     """
     for entry in entries(tmp_path, what):
         assert 30 <= len(entry["about"]) <= 140, entry

@@ -214,7 +214,7 @@ def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
 def test_what_cannot_be_read_for_certain_is_refused_with_its_line(
     tmp_path: Path, text: str, choice: Choice, line: str, what: str
 ) -> None:
-    """One line that names the file, the line in it, and what is wrong."""
+    """The message is one line, with the file, the number of the bad line, and the mistake."""
     message = refused(tmp_path, text, choice)
     assert f"meter.csv {line}" in message
     assert what in message

@@ -125,9 +125,9 @@ def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> No
 
 
 def test_of_a_repeat_begun_anew_the_last_beginning_counts(tmp_path: Path) -> None:
-    """A first repeat had been too short and was begun once more.
-
-    Cut off in it: one repeat, from there on; cut off after it: as it was.
+    """A first repeat was too short and began once more. A run that was killed inside the second
+    attempt has one repeat, which starts at the second beginning. A run that was killed after the
+    second attempt keeps the finished repeat.
     """
     for done in (False, True):
         with RunWriter(tmp_path / str(done), header()) as writer:

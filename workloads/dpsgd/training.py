@@ -43,7 +43,7 @@ class Trained(NamedTuple):
 
 
 class Training:
-    """A network, its mechanism and its examples on one device.
+    """The training of a network with a privacy mechanism on one device.
 
     Without a checkpoint every run trains from the initial weights; with a checkpoint every run
     continues the run before.
