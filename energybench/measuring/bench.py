@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 import os
-import select
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from energybench.measuring.child import Child, Link, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Plan, Progress, Request
 from energybench.measuring.session import Session
-from energybench.measuring.signals import Signals
+from energybench.measuring.signals import Signals, wait
 from energybench.measuring.warming import times_for, warm_up
 from energybench.measuring.windows import OpenWindow
 from energybench.model import (
@@ -105,6 +104,7 @@ class Bench:
             lambda: self._child.pid if self._child else None,
             progress,
             counts_repeats=request.repeats is None,
+            given_up=self.interrupted,
         )
 
     def __enter__(self) -> Bench:
@@ -120,13 +120,12 @@ class Bench:
         self.stop()
         self._stack.close()
 
-    def _wait(self, until_s: float) -> None:
+    def _wait(self, until_s: float, fds: tuple[int, ...] = (), /) -> None:
         seconds = until_s - self.session.clock.now()
         if self._child is not None:
-            self._child.wait(seconds)
+            self._child.wait(seconds, fds)
         else:
-            self.signals.poll()
-            select.poll().poll(max(0.0, min(seconds, 0.1) * 1000))
+            wait(seconds, self.signals, fds)
 
     def interrupted(self) -> bool:
         return self.signals.received is not None

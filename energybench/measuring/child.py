@@ -7,16 +7,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from energybench.errors import BadInput, DoesNotFit, NotHere
-from energybench.measuring.signals import Signals
+from energybench.measuring.signals import Signals, wait
+from energybench.measuring.spawning import spawn, wait_for
+
+_END_PATIENCE_S = 5.0  # for a worker that is asked to end
+_NO_ANSWER_S = 0.05  # longest wait at a time for a worker that has ended
 
 _KINDS: dict[str, type[BadInput]] = {kind.__name__: kind for kind in (DoesNotFit, NotHere)}
 
@@ -68,7 +70,7 @@ class Link(Protocol):
     @property
     def pid(self) -> int: ...
 
-    def wait(self, seconds: float) -> None: ...
+    def wait(self, seconds: float, fds: tuple[int, ...] = ()) -> None: ...
 
     def answered(self) -> bool: ...
 
@@ -92,25 +94,25 @@ class Child:
             str(commands_read),
             str(events_write),
         ]
-        with signals.open_for_child():
-            self._process = subprocess.Popen(
-                command,
-                stdout=sys.stderr.fileno(),
-                stdin=subprocess.DEVNULL,
-                pass_fds=(commands_read, events_write),
-                env={**os.environ, **environment},
-                # Ctrl-C is not to reach the worker: we end the worker ourselves, and a worker ended
-                # by a signal would look like a failure of the work
-                process_group=0,
-            )
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (commands_read, events_write):
+            os.set_inheritable(fd, True)
+        self._process = spawn(
+            command,
+            signals.mask,
+            environment={**os.environ, **environment},
+            streams={0: null, 1: _stderr(null)},
+            # Ctrl-C is not to reach the worker: we end the worker ourselves, and a worker ended by
+            # a signal would look like a failure of the work
+            process_group=True,
+        )
+        os.close(null)
         os.close(commands_read)
         os.close(events_write)
         self._commands = os.fdopen(commands_write, "w", encoding="utf-8", buffering=1)
         self._events_fd, self._signals = events_read, signals
         self._buffer = b""
         self._ended = False
-        self._poll = select.poll()
-        self._poll.register(events_read, select.POLLIN | select.POLLHUP)
 
     @property
     def pid(self) -> int:
@@ -118,25 +120,27 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        return self._ended or self._process.poll() is not None
+        return self._ended or self._process.done()
 
     @property
     def interrupted(self) -> bool:
         """Whether a signal has come: no answer is waited for after a signal."""
         return self._signals.received is not None
 
-    def wait(self, seconds: float) -> None:
-        """Wait for some seconds, or until the worker answers or a signal has come."""
-        self._signals.poll()
+    def wait(self, seconds: float, fds: tuple[int, ...] = ()) -> None:
+        """Wait for some seconds, or until the worker answers, a signal has come, or one of the file
+        descriptors can be read.
+        """
         if self._ended or self._signals.received is not None:
-            # no answer will come: only the time is waited for
-            time.sleep(max(0.0, min(seconds, 0.05)))
+            # no answer will come
+            wait(min(seconds, _NO_ANSWER_S), self._signals, fds)
         else:
-            self._read(seconds)
+            self._read(seconds, (self._signals.fileno(), *fds))
+            self._signals.poll()
 
-    def _read(self, seconds: float) -> None:
+    def _read(self, seconds: float, fds: tuple[int, ...] = ()) -> None:
         """Read from the worker, waiting for at most some seconds."""
-        if self._poll.poll(max(0.0, seconds * 1000)):
+        if self._events_fd in wait_for((self._events_fd, *fds), seconds):
             chunk = os.read(self._events_fd, 65536)
             self._ended = not chunk
             self._buffer += chunk
@@ -162,9 +166,10 @@ class Child:
         ):
             self._read(left)
         if b"\n" not in self._buffer:
+            self._signals.poll()  # the signal that ended the worker may have reached us as well
             if self._signals.received is not None:
                 raise Interrupted
-            code = self._process.wait()
+            code = self._process.reap() or 0
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
             raise WorkFailed(f"the worker ended {how}")
         line, _, self._buffer = self._buffer.partition(b"\n")
@@ -182,14 +187,20 @@ class Child:
         except BrokenPipeError:
             pass
         if self._signals.received is not None or self._buffer:
-            self._process.terminate()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._process.send_signal(signal.SIGTERM)
+        if self._process.reap(_END_PATIENCE_S) is None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.reap(_END_PATIENCE_S)  # a worker that hangs in a driver is left alone
         # processes started and not ended by the worker (ranks, compilers): nothing goes on
         # computing after a run
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         os.close(self._events_fd)
+
+
+def _stderr(null: int) -> int:
+    """File descriptor of the person's stderr; `null` if stderr is closed."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return null

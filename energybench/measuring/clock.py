@@ -21,5 +21,6 @@ class VirtualClock:
     def now(self) -> float:
         return self._now_s
 
-    def advance(self, until_s: float) -> None:
+    def advance(self, until_s: float, fds: tuple[int, ...] = ()) -> None:
+        """Wait until a time; nothing happens to file descriptors in virtual time."""
         self._now_s = max(self._now_s, until_s)

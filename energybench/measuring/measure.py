@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from energybench.errors import BadInput
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Plan, Progress
-from energybench.measuring.program import CannotStart, Program
+from energybench.measuring.program import OWN_FAILURE, CannotStart, Program
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
 from energybench.measuring.stopping import Stopping
 from energybench.model import Measurement, Verification
 
 _EXIT_STATUS = "exit status"
+_PATIENCE_S = 10.0  # between two looks at a program that goes on after a failure of our own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,13 +80,30 @@ class _Measuring:
         self.complete, self.code = 0, 0
 
     def run(self) -> ProgramOutcome:
+        """Measure; a failure of our own leaves a running program to its end.
+
+        Raises BadInput if no program was started.
+        """
+        try:
+            return self._measured()
+        except Exception as error:
+            started = self._program.pid is not None or self.complete > 0
+            if isinstance(error, BadInput) and not started:
+                raise
+            while not self._program.done():
+                self._program.wait(_PATIENCE_S)
+            code = self.code or self._program.reap()
+            return ProgramOutcome(code=code if started else OWN_FAILURE, error=_failure(error))
+
+    def _measured(self) -> ProgramOutcome:
         with Session(
             self._plan,
             self._clock,
-            lambda until_s: self._program.wait(until_s - self._clock.now()),
+            self._wait,
             lambda: self._program.pid,
             self._progress,
             counts_repeats=self._stopping.repeats is None,
+            given_up=self._interrupted,
         ) as session:
             session.idle(self._interrupted)
             while not self._interrupted() and self._stopping.wants_more(session, self.complete):
@@ -105,11 +124,10 @@ class _Measuring:
             session.idle_after(self._interrupted)
             if self._signals.received is not None:
                 name = self._signals.received.name
-                self.code = self.code or 128 + self._signals.received
                 if self.complete == 0:
                     session.writer.discard()
                     return ProgramOutcome(
-                        code=self.code,
+                        code=128 + self._signals.received,
                         error=f"{name} came before the program was started; nothing was measured",
                     )
                 session.doubt(
@@ -133,9 +151,9 @@ class _Measuring:
             # a signal taken while nothing ran can no longer be passed on
             if self._interrupted():
                 return False
-            program.start()
+            started = program.start()
             window.sample(program.done)
-            window.end(self._clock.now())
+            window.seen(started, program.ended())
             exit_code = program.reap()
         session.writer.verification(
             (
@@ -151,6 +169,9 @@ class _Measuring:
         self.complete += 1
         return True
 
+    def _wait(self, until_s: float, fds: tuple[int, ...] = (), /) -> None:
+        self._program.wait(until_s - self._clock.now(), fds)
+
     def _interrupted(self) -> bool:
         return self._signals.received is not None
 
@@ -158,9 +179,16 @@ class _Measuring:
         return Program(self._argv, self._stdout, self._signals)
 
 
+def _failure(error: Exception) -> str:
+    """A failure of our own, in one line."""
+    if isinstance(error, BadInput):
+        return str(error)
+    return f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def _stderr() -> int:
     """File descriptor of the person's stderr."""
     try:
         return sys.stderr.fileno()
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return os.open(os.devnull, os.O_WRONLY)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
-import subprocess
 from collections.abc import Sequence
-from typing import IO
 
 from energybench.errors import BadInput
-from energybench.measuring.signals import Signals
+from energybench.measuring.moments import Moment
+from energybench.measuring.signals import Signals, wait
+from energybench.measuring.spawning import Process, spawn
 
 NOT_FOUND, NOT_EXECUTABLE, OWN_FAILURE = 127, 126, 125
 
@@ -24,67 +23,64 @@ class CannotStart(Exception):
 
 
 class Program:
-    """A child with untouched output, signals and exit code."""
+    """A child with untouched output, signals, open files and exit code."""
 
-    def __init__(
-        self, argv: Sequence[str], stdout: IO[bytes] | int | None, signals: Signals
-    ) -> None:
-        self._argv, self._stdout, self._signals = list(argv), stdout, signals
-        self._child: subprocess.Popen[bytes] | None = None
-        self._poll = select.poll()
-        self._fd = -1
+    def __init__(self, argv: Sequence[str], stdout: int | None, signals: Signals) -> None:
+        self._argv, self._signals = list(argv), signals
+        self._streams = {} if stdout is None else {1: stdout}
+        self._process: Process | None = None
 
-    def start(self) -> None:
-        """Start the program. Raises CannotStart."""
+    def start(self) -> Moment:
+        """Start the program: the moment of the start. Raises CannotStart."""
+        name = self._argv[0]
         try:
-            with self._signals.open_for_child():
-                self._child = subprocess.Popen(self._argv, stdout=self._stdout)
+            self._process = spawn(self._argv, self._signals.mask, streams=self._streams)
         except FileNotFoundError as error:
-            missing = (
-                "its interpreter was not found"
-                if os.path.exists(self._argv[0])
-                else "no such program"
-            )
-            raise CannotStart(f"{error.filename or self._argv[0]}: {missing}", NOT_FOUND) from None
-        except (PermissionError, OSError) as error:
+            missing = "no such program"
+            if os.path.exists(name):
+                missing = "its interpreter was not found"
+            raise CannotStart(f"{error.filename or name}: {missing}", NOT_FOUND) from None
+        except OSError as error:
             raise CannotStart(
-                f"{self._argv[0]}: cannot be executed: {error.strerror}", NOT_EXECUTABLE
+                f"{name}: cannot be executed: {error.strerror}", NOT_EXECUTABLE
             ) from None
         except ValueError as error:
             raise BadInput("PROGRAM", str(error)) from None
-        self._fd = os.pidfd_open(self._child.pid)
-        self._poll.register(self._fd, select.POLLIN)
+        return self._process.started
 
     @property
     def pid(self) -> int | None:
-        return self._child.pid if self._child is not None else None
+        return self._process.pid if self._process is not None else None
 
     def done(self) -> bool:
-        """Whether the program has ended. The program is not reaped yet, because the CPU time is
-        still to be read.
-        """
-        return self._fd < 0 or bool(self._poll.poll(0))
+        """Whether the program has ended."""
+        return self._process is None or self._process.done()
 
-    def wait(self, seconds: float) -> None:
-        """Wait for some seconds, or until the program ends; pass pending signals on."""
-        number = self._signals.poll()
-        if number is not None and self._child is not None and self._child.returncode is None:
-            self._child.send_signal(number)
-        self._poll.poll(max(0.0, seconds * 1000))
+    def ended(self) -> Moment:
+        """Moment of the end. Raises RuntimeError if the program has not ended."""
+        if self._process is None or self._process.ended is None:
+            raise RuntimeError("the program has not ended")
+        return self._process.ended
+
+    def wait(self, seconds: float, fds: tuple[int, ...] = ()) -> None:
+        """Wait for some seconds, until the program ends, or until a file descriptor can be read;
+        pass signals on.
+        """
+        process = self._process
+        if process is None or process.ended is not None:
+            wait(seconds, self._signals, fds)
+            return
+        process.wait(seconds, (self._signals.fileno(), *fds))
+        self._signals.poll(process.pid, process.send_signal)
 
     def reap(self) -> int:
         """The program's exit code as in a shell: 128 + N for signal N."""
-        if self._child is None:
+        if self._process is None:
             return OWN_FAILURE
-        code = self._child.wait()
-        if self._fd >= 0:
-            # a closed descriptor would end every later wait at once
-            self._poll.unregister(self._fd)
-            os.close(self._fd)
-            self._fd = -1
+        code = self._process.reap() or 0
         return 128 - code if code < 0 else code
 
     def kill(self) -> None:
         """End the program if a failure of our own would leave the program unwatched."""
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(signal.SIGTERM)
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)

@@ -18,6 +18,7 @@ from energybench.errors import BadInput
 from energybench.measuring.clock import VirtualClock
 from energybench.measuring.conditions import Watch
 from energybench.measuring.plan import Plan
+from energybench.measuring.run_files import RunFiles
 from energybench.measuring.sampler import Opened
 from energybench.measuring.sensors import Sensors
 from energybench.measuring.session import Session
@@ -37,6 +38,8 @@ from energybench.model import (
 from energybench.plugins import Context
 from energybench.store import reader
 from energybench.store.layout import RUN
+from energybench.store.run import Header
+from energybench.store.writer import RunWriter
 
 _LEAD_S = 1.0  # of samples before the first window, for ticks on either side of the edge
 
@@ -131,6 +134,9 @@ class _ReplaySession(Session):
 
     def watch(self, context: Context) -> Watch:
         return Watch((), None, self.clock)
+
+    def run_files(self, header: Header) -> RunFiles:
+        return RunFiles(RunWriter(self.plan.store, header), in_thread=False)
 
 
 def _synthetic(path: Path) -> Recording:

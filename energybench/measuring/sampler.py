@@ -1,17 +1,18 @@
-"""The polling loop: a schedule without drift, fast polls (bursts) around window edges, and a time
-stamp on every value.
+"""The polling loop: a schedule without drift, and fast polls (bursts) around window edges.
 
-A single thread, without a sleep inside a collector. Ticks lie on a fixed grid (start + k · period),
-and lateness does not add up. A tick that comes too late is counted as missed.
+Ticks lie on a fixed grid (start + k · period), and lateness does not add up. A tick that comes too
+late is counted as missed. A collector in a process of its own is asked, and its answer taken when
+it comes: a slow or hanging driver misses its own ticks, and holds up nothing else.
 """
 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from energybench.measuring.isolated_collector import IsolatedCollector
+from energybench.measuring.readings import stamped
 from energybench.model import Channel
 from energybench.plugins import Clock, Collector, Reading
 
@@ -21,6 +22,8 @@ BURST_PERIOD_S = 0.005  # 200 Hz: locates the ticks of a 100 ms counter to 5 ms
 # sensor updates in a burst: a tick before and a tick after the edge, at any phase
 _EDGE_PERIODS = 2.2
 _LONGEST_BURST_S = 0.35
+# patience with the answers to the last tick of a loop, for decisions by the latest readings
+_LAST_ANSWERS_S = 0.02
 
 
 class Opened(NamedTuple):
@@ -32,7 +35,7 @@ class Opened(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """One poll of every collector, with one reading for each channel."""
+    """One poll of a collector, with one reading for each of its channels."""
 
     due_s: float
     late_s: float
@@ -42,7 +45,14 @@ class Tick(NamedTuple):
 
 
 Sink = Callable[[Tick], None]
-Wait = Callable[[float], None]  # waits until a time, or less if something happens to the work
+
+
+class Wait(Protocol):
+    """Waits until a time, or less if something happens to the work or to one of the file
+    descriptors.
+    """
+
+    def __call__(self, until_s: float, fds: tuple[int, ...] = (), /) -> None: ...
 
 
 class Done(Protocol):
@@ -83,6 +93,53 @@ def smear_s(channels: Sequence[Channel]) -> float:
     )
 
 
+class _Source:
+    """A collector on the sampler's schedule."""
+
+    def __init__(self, opened: Opened, clock: Clock, sink: Sink) -> None:
+        self._opened, self._clock, self._sink = opened, clock, sink
+        self._asked: Tick | None = None  # the tick of the read under way, without readings yet
+        self._missed = 0  # ticks that came while a read was under way
+
+    @property
+    def isolated(self) -> IsolatedCollector | None:
+        collector = self._opened.collector
+        return collector if isinstance(collector, IsolatedCollector) else None
+
+    def poll(self, due_s: float, *, burst: bool, missed: int) -> None:
+        """Read the collector, or ask its process to."""
+        now_s = self._clock.now()
+        tick = Tick(due_s, now_s - due_s, burst, missed + self._missed, [])
+        if self.isolated is None:
+            count, first = len(self._opened.channels), self._opened.first
+            readings = stamped(self._opened.collector, count, self._clock.now, first)
+            self._sink(tick._replace(readings=readings))
+        elif self.isolated.ask(now_s):
+            self._asked, self._missed = tick, 0
+        elif not burst:
+            self._missed += missed + 1
+
+    def take(self) -> None:
+        """Hand an answer that has come to the sink."""
+        if self.isolated is None or self._asked is None:
+            return
+        answer = self.isolated.answer()
+        if answer is not None:
+            first = self._opened.first
+            readings = [
+                reading._replace(channel=first + i) for i, reading in enumerate(answer.readings)
+            ]
+            self._sink(self._asked._replace(readings=readings))
+            self._asked = None
+
+    @property
+    def fd(self) -> int:
+        """File descriptor on which an answer will come; -1: no answer is awaited."""
+        if self.isolated is None or self.isolated.asked_s is None:
+            return -1
+        return self.isolated.fileno()
+
+
 class Sampler:
     """Polls the opened collectors and hands every tick to the sink.
 
@@ -99,13 +156,8 @@ class Sampler:
         wait: Wait,
         beside: Callable[[], None] = lambda: None,
     ) -> None:
-        self._opened, self._clock, self._sink, self._wait, self._beside = (
-            tuple(opened),
-            clock,
-            sink,
-            wait,
-            beside,
-        )
+        self._sources = tuple(_Source(entry, clock, sink) for entry in opened)
+        self._clock, self._wait, self._beside = clock, wait, beside
         self._origin_s = clock.now()
         self.channels = tuple(channel for entry in opened for channel in entry.channels)
         self.edge_s = burst_s(self.channels)
@@ -129,45 +181,39 @@ class Sampler:
             due = self._origin_s + k * BASE_PERIOD_S
             if due >= until_s:
                 self._sleep(until_s, done)
-                return
+                break
             self._sleep(due, done)
             if done():
-                return
+                break
             late = int((self._clock.now() - due) / BASE_PERIOD_S)
             self.missed += late
             k += late
             self._tick(self._origin_s + k * BASE_PERIOD_S, burst=False, missed=late)
             self._beside()
             k += 1
+        self.take_last_answers()
 
     def _sleep(self, until_s: float, done: Done) -> None:
         while self._clock.now() < until_s and not done():
-            self._wait(until_s)
+            self._wait(until_s, self._awaited())
+            self._take()
 
     def _tick(self, due_s: float, *, burst: bool, missed: int) -> None:
-        readings: list[Reading] = []
-        now = self._clock.now
-        late_s = now() - due_s
-        for entry in self._opened:
-            before = now()
-            try:
-                read = entry.collector.read()
-            except Exception:  # a plugin's fault costs its readings, not the run: counted as failed
-                read = [None] * len(entry.channels)
-            middle = (before + now()) / 2
-            for i in range(len(entry.channels)):
-                value = read[i] if i < len(read) else None
-                if isinstance(value, Reading):
-                    readings.append(Reading(_counts(value.raw), value.t_s, entry.first + i))
-                else:
-                    readings.append(Reading(_counts(value), middle, entry.first + i))
-        self._sink(Tick(due_s, late_s, burst, missed, readings))
+        self._take()
+        for source in self._sources:
+            source.poll(due_s, burst=burst, missed=missed)
 
+    def take_last_answers(self, seconds: float = _LAST_ANSWERS_S) -> None:
+        """Wait at most some seconds for the answers to the last tick."""
+        until_s = self._clock.now() + seconds
+        while self._awaited() and self._clock.now() < until_s:
+            self._wait(until_s, self._awaited())
+            self._take()
 
-def _counts(raw: object) -> int | None:
-    """Counts of a sample; a float or a number beyond 64 bits is a failed read."""
-    try:
-        counts = operator.index(raw)  # type: ignore[arg-type]
-    except TypeError:
-        return None
-    return counts if -(2**63) <= counts < 2**63 else None
+    def _take(self) -> None:
+        for source in self._sources:
+            source.take()
+
+    def _awaited(self) -> tuple[int, ...]:
+        """File descriptors of the collectors that have not answered yet."""
+        return tuple(source.fd for source in self._sources if source.fd >= 0)

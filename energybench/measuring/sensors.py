@@ -1,16 +1,30 @@
-"""Opens the collectors that work here, and tells why the others do not."""
+"""Opens the collectors that work here, each in a process of its own, and tells why the others do
+not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
 
 from energybench.analysis.energy.boundary import CPU, MODULE
 from energybench.errors import BadInput
-from energybench.measuring.plugin_doubts import catalogued
+from energybench.measuring.isolated_collector import (
+    OPEN_PATIENCE_S,
+    CollectorGone,
+    IsolatedCollector,
+    Silent,
+)
 from energybench.measuring.sampler import Opened
 from energybench.model import Channel, Doubt, Gpu
-from energybench.plugins import Collector, Context, DescribesHost, Unavailable, load, registered
+from energybench.plugins import Context, load, registered
+
+_LOOK_S = 0.1  # between two looks at whether a signal ends the waiting
+_NOTABLE_READ_S = 1e-3  # a shorter read adds nothing to the uncertainty of a sensor's lag
 
 
 class AbsentCollector(NamedTuple):
@@ -46,72 +60,150 @@ class Sensors(NamedTuple):
             entry.collector.close()
 
 
-def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
+class _Opening:
+    """The collectors while they are opened.
+
+    opened  collectors that work here
+    absent  collectors that do not work here
+    broken  a line for every failed plugin
+    """
+
+    def __init__(self, context: Context, given_up: Callable[[], bool]) -> None:
+        self._context, self._given_up = context, given_up
+        self.opened: list[Opened] = []
+        self.absent: list[AbsentCollector] = []
+        self.broken: list[str] = []
+        self.describing: list[IsolatedCollector] = []
+
+    def loaded(
+        self, collectors: Sequence[IsolatedCollector]
+    ) -> list[tuple[IsolatedCollector, bool]]:
+        """The collectors whose plugins load, and whether each is a last resort."""
+        good = []
+        for collector in collectors:
+            answer = self._answer(collector, collector.loaded)
+            if answer is not None:
+                good.append((collector, bool(answer["last_resort"])))
+        return good
+
+    def open(self, collectors: Sequence[IsolatedCollector]) -> None:
+        """Open collectors side by side."""
+        begun = []
+        for collector in collectors:
+            try:
+                collector.begin_open(self._context)
+                begun.append(collector)
+            except CollectorGone as gone:
+                self._ended(collector, gone)
+        for collector in begun:
+            answer = self._answer(collector, collector.opened)
+            if answer is None:
+                continue
+            self.describing.append(collector)
+            if "absent" in answer:
+                self.absent.append(AbsentCollector(collector.name, *answer["absent"]))
+                collector.close()
+                continue
+            channels = _as_late_as_reads(answer["channels"], answer["read_s"])
+            first = sum(len(entry.channels) for entry in self.opened)
+            self.opened.append(Opened(collector, channels, first))
+
+    def _answer(
+        self, collector: IsolatedCollector, ask: Callable[[float], dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """The collector's answer; None if there is none, or if the plugin is broken."""
+        until_s = time.monotonic() + OPEN_PATIENCE_S
+        while time.monotonic() < until_s and not self._given_up():
+            try:
+                answer = ask(_LOOK_S)
+            except Silent:
+                continue
+            except CollectorGone as gone:
+                self._ended(collector, gone)
+                return None
+            if "broken" in answer:
+                self.broken.append(answer["broken"])
+                collector.close()
+                return None
+            return answer
+        collector.close()
+        self.absent.append(
+            AbsentCollector(
+                collector.name,
+                f"its driver did not answer within {OPEN_PATIENCE_S:g} s",
+                "see the system log (dmesg) for the device; reload its driver or reboot the node",
+            )
+        )
+        return None
+
+    def _ended(self, collector: IsolatedCollector, gone: CollectorGone) -> None:
+        collector.close()
+        self.broken.append(f"collector {collector.name!r}: {gone} while the sensors were opened")
+
+
+def open_all(
+    context: Context,
+    only: Sequence[str] = (),
+    given_up: Callable[[], bool] = lambda: False,
+) -> Sensors:
     """Open every registered collector, or the collectors in `only`.
 
     A collector of last resort (a model of the CPU) is opened only if no sensor covers the CPU, or
-    if `only` names it. Raises BadInput if a collector of `only` does not exist or does not load.
+    if `only` names it. A driver that does not answer in time is absent. Raises BadInput if a
+    collector of `only` does not exist or does not load.
+
+    given_up  ends the waiting for drivers that have not answered yet
     """
-    opened: list[Opened] = []
-    absent: list[AbsentCollector] = []
-    broken: list[str] = []
-    for name, collector in _loaded(only, broken):
-        if _last_resort(collector) and not only and _cpu_covered(opened):
-            absent.append(AbsentCollector(name, "a sensor covers the CPU", "nothing to do"))
-            continue
-        channels = _channels(name, collector, context)
-        if isinstance(channels, AbsentCollector):
-            absent.append(channels)
-        elif isinstance(channels, str):
-            broken.append(channels)
-        else:
-            first = sum(len(entry.channels) for entry in opened)
-            opened.append(Opened(collector, channels, first))
-    return _described(opened, absent, broken)
+    names = registered("collectors")
+    for name in only:
+        if name not in names:
+            load("collectors", name)  # raises
+    opening = _Opening(context, given_up)
+    collectors = opening.loaded([IsolatedCollector(name) for name in only or names])
+    if only and opening.broken:
+        for collector, _ in collectors:
+            collector.close()
+        raise BadInput(f"--collector {', '.join(only)}", opening.broken[0], "mend or uninstall it")
+    opening.open([collector for collector, last_resort in collectors if not last_resort or only])
+    last = [collector for collector, last_resort in collectors if last_resort and not only]
+    if last and _cpu_covered(opening.opened):
+        for collector in last:
+            collector.close()
+            opening.absent.append(
+                AbsentCollector(collector.name, "a sensor covers the CPU", "nothing to do")
+            )
+    else:
+        opening.open(last)
+    return _described(opening)
 
 
-def _loaded(only: Sequence[str], broken: list[str]) -> list[tuple[str, Collector]]:
-    """The wanted collectors by name, those of last resort last; failures go into `broken`."""
-    collectors: list[tuple[str, Collector]] = []
-    for name in only or registered("collectors"):
-        try:
-            collectors.append((name, load("collectors", name)))
-        except BadInput as error:
-            if only:
-                raise
-            broken.append(str(error))
-    return sorted(collectors, key=lambda entry: _last_resort(entry[1]))
-
-
-def _last_resort(collector: Collector) -> bool:
-    return bool(getattr(collector, "last_resort", False))
-
-
-def _channels(
-    name: str, collector: Collector, context: Context
-) -> tuple[Channel, ...] | AbsentCollector | str:
-    """The channels of a collector; or the reason why the collector does not work here; or a line
-    about the failure.
+def _as_late_as_reads(channels: Sequence[Channel], read_s: float) -> tuple[Channel, ...]:
+    """The channels of a collector whose reads take some time: a value holds for a moment anywhere
+    within its read, which is an uncertainty of the sensor's lag.
     """
-    try:
-        return tuple(collector.open(context))
-    except Unavailable as why:
-        return AbsentCollector(name, why.reason, why.remedy)
-    except Exception as error:
-        return f"collector {name!r}: open failed: {type(error).__name__}: {error}"
+    if read_s < _NOTABLE_READ_S:
+        return tuple(channels)
+    return tuple(
+        channel
+        if channel.stamped
+        else msgspec.structs.replace(
+            channel, lag_u_s=math.hypot(channel.lag_u_s, read_s / math.sqrt(12))
+        )
+        for channel in channels
+    )
 
 
-def _described(opened: list[Opened], absent: list[AbsentCollector], broken: list[str]) -> Sensors:
+def _described(opening: _Opening) -> Sensors:
     """The sensors with the collectors' boards and doubts."""
-    describing = [entry.collector for entry in opened if isinstance(entry.collector, DescribesHost)]
-    doubts = [
-        doubt for collector in describing for doubt in catalogued(collector.doubts(), "sensor-note")
-    ]
+    doubts = [doubt for collector in opening.describing for doubt in collector.doubts()]
     doubts += [
-        Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it") for line in broken
+        Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it")
+        for line in opening.broken
     ]
-    gpus = tuple(gpu for collector in describing for gpu in collector.gpus())
-    return Sensors(tuple(opened), tuple(absent), tuple(broken), gpus, tuple(doubts))
+    gpus = tuple(gpu for collector in opening.describing for gpu in collector.gpus())
+    return Sensors(
+        tuple(opening.opened), tuple(opening.absent), tuple(opening.broken), gpus, tuple(doubts)
+    )
 
 
 def _cpu_covered(opened: Sequence[Opened]) -> bool:

@@ -19,15 +19,17 @@ from energybench.errors import BadInput
 from energybench.measuring import host as provenance
 from energybench.measuring.calibrated_sensors import limits_of, with_profiles
 from energybench.measuring.conditions import Watch
+from energybench.measuring.isolated_collector import IsolatedCollector
 from energybench.measuring.neighbours import Neighbours
 from energybench.measuring.other_load import Ledger
 from energybench.measuring.plan import Plan, Progress
 from energybench.measuring.recent_energy import RecentEnergy
-from energybench.measuring.sampler import Sampler, Tick
+from energybench.measuring.run_files import RunFiles
+from energybench.measuring.sampler import Sampler, Tick, Wait
 from energybench.measuring.sensors import Sensors, open_all
 from energybench.measuring.windows import Windows, never
 from energybench.model import DeviceLimits, Doubt, DoubtCode, Host, Measurement, Window
-from energybench.plugins import Clock, Context, ListsProcesses, Watches
+from energybench.plugins import Clock, Context
 from energybench.store.layout import new_id
 from energybench.store.run import Header, process_started
 from energybench.store.writer import RunWriter
@@ -40,6 +42,7 @@ _REST_PART_S = 0.5  # least length of the parts for judging a rest
 # percent without fast polls
 _UPDATES = 10
 _NEAR_IDLE = 1.1  # times the idle power: near enough
+_LAST_ANSWERS_S = 2.0  # patience with the last read of a run; a longer read is a silent sensor
 _IDLE_LOOK_S = 60.0  # end of the idle phase from which decisions take the idle power
 
 
@@ -59,6 +62,7 @@ class Session:
     pid             process number of the work; None: not running
     progress        reports how far the run is
     counts_repeats  whether energies of repeats are asked for during the run
+    given_up        ends the waiting for drivers that do not answer
     idle_w          idle power before the work, W; None: not measured
     """
 
@@ -66,18 +70,19 @@ class Session:
         self,
         plan: Plan,
         clock: Clock,
-        wait: Callable[[float], None],
+        wait: Wait,
         pid: Callable[[], int | None],
         progress: Progress,
         *,
         counts_repeats: bool = True,
+        given_up: Callable[[], bool] = never,
     ) -> None:
         self.plan, self.clock, self.progress = plan, clock, progress
-        self._wait, self._pid = wait, pid
+        self._wait, self._pid, self._given_up = wait, pid, given_up
         self._stack = ExitStack()
         self.sensors: Sensors
         self.sampler: Sampler
-        self.writer: RunWriter
+        self.writer: RunFiles
         self.recent: RecentEnergy
         self._counts_repeats = counts_repeats
         self.idle_w: float | None = None
@@ -95,6 +100,7 @@ class Session:
             work_pid=self._pid,
             priors=data.priors(),
         )
+        self._started_s = self.clock.now()
         self.sensors = self.open_sensors(context)
         self._stack.callback(self.sensors.close)
         host = self.describe_host()
@@ -121,7 +127,7 @@ class Session:
         )
         self.recent = RecentEnergy(header, ranges(), counts_repeats=self._counts_repeats)
         try:
-            self.writer = self._stack.enter_context(RunWriter(plan.store, header))
+            self.writer = self._stack.enter_context(self.run_files(header))
             self._watch = self._stack.enter_context(self.watch(context))
             self.sampler = Sampler(
                 self.sensors.opened, self.clock, self._sink, self._wait, self._watch.sampled
@@ -136,7 +142,7 @@ class Session:
 
     def open_sensors(self, context: Context) -> Sensors:
         """The working sensors with calibration profiles. A replay opens the recording instead."""
-        sensors = open_all(context, self.plan.collectors)
+        sensors = open_all(context, self.plan.collectors, self._given_up)
         return with_profiles(
             sensors, lambda: provenance.describe(self.clock, self.plan.root, sensors.gpus)
         )
@@ -158,16 +164,24 @@ class Session:
         cpu = CpuState()
         cpu.open(context)
         self._stack.callback(cpu.close)
-        collectors = [entry.collector for entry in self.sensors.opened]
-        boards = [collector for collector in collectors if isinstance(collector, ListsProcesses)]
+        collectors = [
+            entry.collector
+            for entry in self.sensors.opened
+            if isinstance(entry.collector, IsolatedCollector)
+        ]
+        boards = [collector for collector in collectors if collector.lists]
         neighbours = Neighbours(
             context.root, self.clock, self._pid, boards, os.environ.get("SLURM_JOB_ID")
         )
         return Watch(
-            [cpu, *(collector for collector in collectors if isinstance(collector, Watches))],
+            [cpu, *(collector for collector in collectors if collector.watches)],
             neighbours,
             self.clock,
         )
+
+    def run_files(self, header: Header) -> RunFiles:
+        """The files of the run."""
+        return RunFiles(RunWriter(self.plan.store, header))
 
     def __exit__(
         self,
@@ -179,7 +193,7 @@ class Session:
 
     def _sink(self, tick: Tick) -> None:
         self.recent.samples.add(tick.readings)
-        self.writer.poll(tick.readings, tick.late_s, tick.burst, tick.missed)
+        self.writer.poll(tick)
         self._take()
 
     def _take(self, *, last: bool = False) -> None:
@@ -256,13 +270,34 @@ class Session:
         """
         self.progress("writing the result", None)
         self._watch.stop()
+        self.sampler.take_last_answers(_LAST_ANSWERS_S)
         self._take(last=True)
+        for entry in self.sensors.opened:
+            if isinstance(entry.collector, IsolatedCollector):
+                self._doubt_silence(entry.collector)
         try:
             return self.writer.finish(ranges())
         except ValueError as error:
             raise BadInput(
                 str(self.writer.directory), str(error), "the samples stay there"
             ) from None
+
+    def _doubt_silence(self, collector: IsolatedCollector) -> None:
+        """Add a doubt if a collector gives no readings any more."""
+        if collector.end is not None:
+            what = collector.end
+        elif collector.asked_s is not None:
+            what = "a read that was begun then has not returned"
+        else:
+            return
+        silent_s = collector.answered_s - self._started_s
+        self.doubt(
+            "sensor-silent",
+            f"{collector.name} gave no reading from {silent_s:.1f} s after the start of the run: "
+            f"{what}",
+            "see the system log (dmesg) for the device; reload its driver or reboot the node, then "
+            "repeat the run",
+        )
 
 
 def _at_rest(powers_w: list[float], near_w: float | None, *, both: bool) -> bool:

@@ -84,8 +84,8 @@ class Slot:
     def pid(self) -> int:
         return self._child.pid
 
-    def wait(self, seconds: float) -> None:
-        self._child.wait(seconds)
+    def wait(self, seconds: float, fds: tuple[int, ...] = ()) -> None:
+        self._child.wait(seconds, fds)
 
     def answered(self) -> bool:
         return self._child.answered()

@@ -1,85 +1,141 @@
-"""SIGINT, SIGTERM and SIGHUP during a run: taken between two samples, distinguished by sender, and
-passed on to the work.
+"""Signals during a run: read from a file descriptor like everything else that a run waits for, and
+passed on to the work exactly once. SIGKILL alone ends the measuring side.
 
-The signals are blocked and polled at every tick: a signal cannot cut a write in two. A Ctrl-C at a
-terminal reaches the whole foreground group, the work included; a signal to us alone is passed on.
-Enter before numpy is imported: numpy's threads inherit the mask, and a signal received by a thread
-would come without a sender.
+All signals are blocked, so that none can cut a write in two, and arrive through signalfd(2). Enter
+before numpy is imported: numpy's threads inherit the mask.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
+from collections.abc import Callable
 
-HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SI_KERNEL = 0x80  # si_code of a signal from the kernel (the terminal): sigaction(2)
+from energybench.measuring.signal_witness import Witnesses
+from energybench.measuring.spawning import wait_for
+
+# These end a run after the repeat at hand. Others are the program's own business and are only
+# passed on.
+ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+# The shell's job control acts on the whole group, and a stopped run goes on later.
+_LEFT_ALONE = frozenset(
+    {
+        signal.SIGKILL,
+        signal.SIGSTOP,
+        signal.SIGTSTP,
+        signal.SIGTTIN,
+        signal.SIGTTOU,
+        signal.SIGCONT,
+        signal.SIGCHLD,
+    }
+)
+_SI_KERNEL = 0x80  # si_code of a signal from the kernel, such as the terminal's: sigaction(2)
+# struct signalfd_siginfo: signo, errno, code, pid, ... of 128 bytes (signalfd(2))
+_INFO, _INFO_BYTES = struct.Struct("=IiiI"), 128
+_NONBLOCK, _CLOEXEC = 0o4000, 0o2000000  # SFD_NONBLOCK, SFD_CLOEXEC
+
+# sends a signal to the work
+Send = Callable[[int], None]
 
 
 class Signals:
     """Use as a context manager around a run.
 
-    received  the first signal; None: no signal has come
+    received  the first signal that ends the run; None: no such signal has come
+    mask      signals that were blocked before, which the work is to find blocked
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, pass_on: bool = False) -> None:
+        """pass_on: whether there will be a program that signals are passed on to."""
         self.received: signal.Signals | None = None
-        self._mask: set[int] | None = None
-        self._handlers: dict[signal.Signals, object] = {}
-        self._caught: list[signal.Signals] = []
+        self.mask: frozenset[int] = frozenset()
+        self._witnesses: Witnesses | None = None
+        self._wants_witnesses = pass_on
+        self._fd = -1
 
     def __enter__(self) -> Signals:
-        for number in HANDLED:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
-                self._handlers[number] = signal.signal(number, self._late)
-        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED))
+        taken = {
+            number
+            for number in signal.valid_signals() - _LEFT_ALONE
+            if signal.getsignal(number) is not signal.SIG_IGN  # nohup stays nohup
+        }
+        self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, taken))
+        self._fd = _signalfd(taken)
+        if self._wants_witnesses:
+            self._witnesses = Witnesses(taken)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.poll()  # a last signal, for later looks at `received`
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask or set())
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        if self._witnesses is not None:
+            self._witnesses.close()
+        os.close(self._fd)
+        self._fd = -1
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
-    def _late(self, number: int, _frame: object) -> None:
-        """Take a signal that came while a child was being started, or to a thread that does not
-        block signals.
+    def fileno(self) -> int:
+        """File descriptor that can be read if a signal has come."""
+        return self._fd
+
+    def poll(self, pid: int | None = None, send: Send = lambda number: None) -> None:
+        """Take the signals that have come. Signals that have not reached the work with process
+        number `pid` by another way are sent to it.
         """
-        self._caught.append(signal.Signals(number))
+        while (info := self._next()) is not None:
+            number, code = info
+            if number in ENDING:
+                self.received = self.received or signal.Signals(number)
+            if pid is not None and not self._has_reached(pid, number, code):
+                send(number)
 
-    @contextmanager
-    def open_for_child(self) -> Iterator[None]:
-        """Restore the earlier mask, because a child inherits the mask."""
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask or set())
+    def _next(self) -> tuple[int, int] | None:
+        """Number and si_code of the next signal."""
         try:
-            yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+            record = os.read(self._fd, _INFO_BYTES)
+        except BlockingIOError:
+            return None
+        number, _, code, _ = _INFO.unpack_from(record)
+        return number, code
 
-    def poll(self) -> signal.Signals | None:
-        """A pending signal not yet known to the work; None: no signal. A signal from the terminal
-        has reached the work already.
+    def _has_reached(self, pid: int, number: int, code: int) -> bool:
+        """Whether the work has received the same signal without us: a terminal signals the
+        foreground process group, kill(2) may signal our group, and Slurm signals every process of
+        a job step.
         """
-        pass_on: signal.Signals | None = None
-        while self._caught:
-            number = self._caught.pop(0)
-            self.received = self.received or number
-            if number != signal.SIGINT or not _at_terminal():
-                pass_on = number
-        while (info := signal.sigtimedwait(HANDLED, 0)) is not None:
-            number = signal.Signals(info.si_signo)
-            self.received = self.received or number
-            if info.si_code != _SI_KERNEL:
-                pass_on = number
-        return pass_on
+        in_our_group = _group(pid) == os.getpgrp()
+        if code == _SI_KERNEL:
+            # a signal of the kernel that does not end a run is about this process (SIGXCPU)
+            return in_our_group or number not in ENDING
+        if self._witnesses is None:
+            return False
+        seen = self._witnesses.saw(number)
+        return seen.apart or (seen.in_group and in_our_group)
 
 
-def _at_terminal() -> bool:
-    """Whether a Ctrl-C reaches the work without us: we are the foreground group of a terminal."""
+def wait(seconds: float, signals: Signals, fds: tuple[int, ...] = ()) -> None:
+    """Wait for some seconds, for a signal, or for one of the file descriptors."""
+    if signals.fileno() in wait_for((signals.fileno(), *fds), seconds):
+        signals.poll()
+
+
+def _group(pid: int) -> int | None:
     try:
-        with open("/dev/tty", "rb", buffering=0) as terminal:
-            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
-    except OSError:
-        return False
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _signalfd(numbers: set[signal.Signals]) -> int:
+    """A file descriptor for blocked signals. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    # sigset_t of the C library: 1024 bits
+    bits = (ctypes.c_ulong * (1024 // (8 * ctypes.sizeof(ctypes.c_ulong))))()
+    width = 8 * ctypes.sizeof(ctypes.c_ulong)
+    for number in numbers:
+        bits[(number - 1) // width] |= 1 << ((number - 1) % width)
+    fd = libc.signalfd(-1, ctypes.byref(bits), _NONBLOCK | _CLOEXEC)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return int(fd)

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from energybench.measuring.conditions import Watch
+from energybench.measuring.moments import Moment
 from energybench.measuring.other_load import Ledger
 from energybench.measuring.recent_energy import RecentEnergy
+from energybench.measuring.run_files import RunFiles
 from energybench.measuring.sampler import BURST_PERIOD_S, Sampler, smear_s
 from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s
 from energybench.model import IDLE, REPEAT, Window
 from energybench.plugins import Clock
-from energybench.store.writer import RunWriter
 
 _LOOK_BACK_S = 5.0  # of samples, for a part-time sensor's latest ticks
 
@@ -37,6 +38,7 @@ class OpenWindow:
     note     when the idle phase took place; empty: a repeat
     start_s  when the window began; not a number: not yet
     end_s    when the work was over; None: not stated
+    start_half_s, end_half_s  half-widths of the intervals that hold the true start and end
     """
 
     sampler: Sampler
@@ -46,6 +48,8 @@ class OpenWindow:
     block: int | None = None
     note: str = ""
     end_s: float | None = field(default=None, init=False)
+    start_half_s: float = field(default=0.0, init=False)
+    end_half_s: float = field(default=0.0, init=False)
 
     def sample(self, done: Callable[[], bool]) -> None:
         """Poll fast over the opening edge, then at the base rate, until the work is done."""
@@ -56,6 +60,11 @@ class OpenWindow:
         """State the end of the work and, if the work has noted a start, the start."""
         self.end_s = end_s
         self.start_s = self.start_s if start_s is None else start_s
+
+    def seen(self, start: Moment, end: Moment) -> None:
+        """State start and end of the work as they were seen from outside."""
+        self.start_s, self.start_half_s = start
+        self.end_s, self.end_half_s = max(end.t_s, start.t_s), end.half_s
 
     def written(self) -> Window:
         """The complete window. Raises RuntimeError if the end was not stated."""
@@ -68,6 +77,8 @@ class OpenWindow:
             repeat=self.number,
             note=self.note,
             block=self.block,
+            start_half_s=self.start_half_s,
+            end_half_s=self.end_half_s,
         )
 
 
@@ -81,7 +92,7 @@ class Windows:
         self,
         sampler: Sampler,
         clock: Clock,
-        writer: RunWriter,
+        writer: RunFiles,
         recent: RecentEnergy,
         watch: Watch,
         others: Ledger,

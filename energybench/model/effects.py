@@ -26,6 +26,7 @@ EffectKind = Literal[
     "scatter",  # run-to-run scatter of the repeats
     "idle-drift",  # difference between the idle power before and after the work
     "time-edges",  # how late the start and the end of the work were noticed
+    "edge-times",  # energy of the time by which they may have been noticed late
     "machine-limit",  # tries of a measured machine limit below the best try
     "stated-range",  # a range that a person or a publication stated for an input
     "slope",  # fitted slope of a node meter against the node's sensors

@@ -121,6 +121,9 @@ class Window(Noun, frozen=True, kw_only=True):
     repeat  repeat in which a region lies; None outside the repeats
     block   block of interleaved runs to which a repeat belongs
     note    state of an idle phase ("before the work, no context held")
+    start_half_s, end_half_s
+            half-widths, s, of the intervals that hold the true start and end, if the work was
+            watched from outside
     """
 
     label: str
@@ -129,6 +132,8 @@ class Window(Noun, frozen=True, kw_only=True):
     repeat: int | None = None
     block: int | None = None
     note: str = ""
+    start_half_s: NonNegative = 0.0
+    end_half_s: NonNegative = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +14,13 @@ from energybench.analysis.measurement.measure import SamplingStats
 from energybench.errors import BadInput
 from energybench.model import Channel, Trace
 from energybench.plugins import Reading
+from energybench.store.careful_file import CarefulFile
 
 _FLUSH_ROWS = 2000
+# memory for batches while the storage takes none: half an hour of a node at 10 Hz
+_MOST_WAITING_BYTES = 16 * 2**20
+# end of an Arrow stream (Arrow columnar format, "IPC Streaming Format")
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _FLUSH_S = 1.0
 
 
@@ -38,16 +43,21 @@ def _schema() -> Any:
 
 
 class SampleLog:
-    """Collects rows and writes a batch every second: a kill costs at most the last second."""
+    """Collects rows and writes a batch every second: a kill costs at most the last second.
+
+    lost  number of rows given up because the storage took none for a long time
+    """
 
     def __init__(self, path: Path) -> None:
+        """Raises OSError if the file cannot be made."""
         import pyarrow as pa
 
         self._pa, self._schema = pa, _schema()
-        self._file: IO[bytes] = path.open("wb")
-        self._stream = pa.ipc.new_stream(self._file, self._schema)
+        self._file = CarefulFile(path)
         self._path = path
         self._rows: list[tuple[float, int, int | None, float, bool, int]] = []
+        self.lost = 0
+        self._file.append(self._schema.serialize().to_pybytes())
         self._file.flush()
 
     def append(
@@ -65,12 +75,21 @@ class SampleLog:
         if len(self._rows) >= _FLUSH_ROWS or (
             self._rows and self._rows[-1][0] - self._rows[0][0] >= _FLUSH_S
         ):
-            self.flush()
+            self._write_batch()
 
-    def flush(self) -> None:
-        """Write the collected rows as one batch."""
+    def _write_batch(self) -> None:
+        """Hand the collected rows to the file as one batch, or give them up if the file has not
+        taken much more than that already.
+        """
         if not self._rows:
             return
+        if self._file.waiting > _MOST_WAITING_BYTES:
+            self.lost += len(self._rows)
+        else:
+            self._file.append(self._batch())
+        self._rows = []
+
+    def _batch(self) -> bytes:
         t_s, channel, raw, late_s, burst, missed = zip(*self._rows, strict=True)
         good = np.array([value is not None for value in raw])
         arrays = [
@@ -81,9 +100,13 @@ class SampleLog:
             self._column("burst", np.packbits(np.array(burst), bitorder="little")),
             self._column("missed", np.array(missed, dtype=np.int32)),
         ]
-        self._stream.write_batch(self._pa.record_batch(arrays, schema=self._schema))
+        batch: bytes = self._pa.record_batch(arrays, schema=self._schema).serialize().to_pybytes()
+        return batch
+
+    def flush(self) -> None:
+        """Write all rows. Raises OSError."""
+        self._write_batch()
         self._file.flush()
-        self._rows = []
 
     def _column(self, name: str, data: Any, good: Any = None) -> Any:
         """An array from buffers: `pyarrow.array` would import pandas, which costs more than
@@ -104,8 +127,9 @@ class SampleLog:
         return read_stream(self._path)
 
     def close(self) -> None:
-        self.flush()
-        self._stream.close()
+        """Close the file; rows that the storage does not take are lost."""
+        self._write_batch()
+        self._file.append(_END_OF_STREAM)
         self._file.close()
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from energybench.analysis.energy.boundary import Ranges
 from energybench.analysis.measurement.measure import Record, measure
@@ -27,6 +27,7 @@ from energybench.model import (
 )
 from energybench.plugins import Reading
 from energybench.store import samples
+from energybench.store.careful_file import CarefulFile
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS
 from energybench.store.run import Header, Opening, RecordLine, encode, pretty, read_lines, record
 
@@ -40,7 +41,7 @@ class RunWriter:
     def __init__(self, store: Path, header: Header) -> None:
         self._header, self._store = header, store
         self.directory = store / (PARTIAL + header.id)
-        self._windows: IO[bytes] | None = None
+        self._windows: CarefulFile | None = None
         self._samples: samples.SampleLog | None = None
 
     def __enter__(self) -> RunWriter:
@@ -53,7 +54,7 @@ class RunWriter:
                 "name a folder that can",
             ) from None
         (self.directory / HEADER).write_text(pretty(self._header), "utf-8")
-        self._windows = (self.directory / WINDOWS).open("ab", buffering=0)
+        self._windows = CarefulFile(self.directory / WINDOWS)
         self._samples = samples.SampleLog(self.directory / SAMPLES)
         return self
 
@@ -77,7 +78,12 @@ class RunWriter:
     def _line(self, line: RecordLine) -> None:
         if self._windows is None:
             raise RuntimeError("the run is not open")
-        self._windows.write(encode(line) + b"\n")
+        self._windows.append(encode(line) + b"\n")
+
+    @property
+    def lost_rows(self) -> int:
+        """Rows of samples that were given up because the storage did not take them."""
+        return self._log().lost
 
     def poll(self, readings: Sequence[Reading], late_s: float, burst: bool, missed: int) -> None:
         self._log().append(readings, late_s, burst, missed)
@@ -119,8 +125,10 @@ class RunWriter:
     def finish(self, ranges: Ranges) -> tuple[Path, Measurement]:
         """Analyse, write run.json and samples.parquet, rename into place.
 
-        Raises ValueError if no repeat was completed.
+        Raises ValueError if no repeat was completed, OSError if the storage fails.
         """
+        if self._windows is not None:
+            self._windows.flush()
         table = self._log().table()
         self.__exit__(None, None, None)
         return complete(self.directory, self._header, table, ranges)

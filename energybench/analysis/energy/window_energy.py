@@ -71,6 +71,7 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
     value = max(closed.energy_j - opened.energy_j, 0.0)
     effects = [
         *_edge_effects(curve, opened, closed),
+        *_edge_times(curve, window, value),
         *_unseen(curve, start, end),
         *_resolution(curve),
         *_lag(curve, start, end),
@@ -107,6 +108,18 @@ def _edge_effects(curve: Curve, opened: Edge, closed: Edge) -> tuple[Effect, ...
         normal("window-edges", u * math.sqrt(1 - _ALIKE**2), place),
         normal("load-at-edges", u * _ALIKE, place),
     )
+
+
+def _edge_times(curve: Curve, window: Window, energy_j: float) -> tuple[Effect, ...]:
+    """Energy of the time by which the start and the end of the work may have been noticed late, at
+    the power at the edge or the mean power of the window, whichever is larger.
+    """
+    if window.duration_s <= 0:
+        return ()
+    mean_w = energy_j / window.duration_s
+    half_j = window.start_half_s * max(mean_w, curve.power(window.start_s))
+    half_j += window.end_half_s * max(mean_w, curve.power(window.end_s))
+    return (rectangular("edge-times", half_j, place_of(curve.channel)),) if half_j > 0 else ()
 
 
 def _unseen(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:

@@ -21,9 +21,9 @@ from energybench.analysis.uncertainty.effects import (
 from energybench.analysis.uncertainty.repeats import arithmetic_mean, scatter_effect
 from energybench.model import DeviceLimits, Doubt, Estimate, Quality, Roofline, Window, Work
 
-# Half-width of the error of a start or an end of the work, s: the end of a process is noticed that
-# late. The effect enters only if no scatter contains it.
-TIME_HALF_WIDTH_S = 1e-3
+# Half-width of the error of the time of the work, s: a program is loaded after its start, and its
+# memory given back before its end. The effect enters only if no scatter contains it.
+_TIME_HALF_WIDTH_S = 1e-3
 
 
 class Repeats(NamedTuple):
@@ -51,6 +51,14 @@ class Repeats(NamedTuple):
         return [window.duration_s for window in self.windows]
 
     @property
+    def time_half_s(self) -> float:
+        """Half-width of the error of the mean time of a repeat: how late start and end of the work
+        may have been noticed.
+        """
+        halves = [window.start_half_s + window.end_half_s for window in self.windows]
+        return _TIME_HALF_WIDTH_S + (math.fsum(halves) / len(halves) if halves else 0.0)
+
+    @property
     def complete(self) -> list[int]:
         """Indices of the repeats in which every part was measured."""
         return [i for i, total in enumerate(self.totals) if total is not None]
@@ -68,7 +76,7 @@ class Repeats(NamedTuple):
 
 def time(repeats: Repeats) -> Estimate:
     """Mean time of a repeat."""
-    edges = rectangular("time-edges", TIME_HALF_WIDTH_S)
+    edges = rectangular("time-edges", repeats.time_half_s)
     return mean_energy.mean(repeats.times_s, (), (edges,))
 
 
@@ -185,7 +193,7 @@ def work_rate(repeats: Repeats) -> Estimate | None:
     scatter = scatter_effect(
         [work.amount / seconds for work, seconds in zip(works, times_s, strict=True)]
     )
-    edges = rectangular("time-edges", TIME_HALF_WIDTH_S * rate / sum(times_s))
+    edges = rectangular("time-edges", repeats.time_half_s * len(times_s) * rate / sum(times_s))
     return not_negative(combine(rate, (scatter or edges,)))
 
 
@@ -198,7 +206,7 @@ def run_roofline(
         return None
     per_flop = energy_per(repeats, energy, lambda work: work.flops)
     per_byte = energy_per(repeats, energy, lambda work: work.bytes)
-    return roofline(limits, Counted(works, repeats.times_s, TIME_HALF_WIDTH_S, per_flop, per_byte))
+    return roofline(limits, Counted(works, repeats.times_s, repeats.time_half_s, per_flop, per_byte))
 
 
 def quality(rows: Sequence[Row]) -> Quality | None:

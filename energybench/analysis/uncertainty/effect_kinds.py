@@ -51,6 +51,12 @@ KINDS: Mapping[EffectKind, Behaviour] = {
         by_window=True,
         remedies={"meter": f"{_LONGER}, or a meter that logs more often", None: _SPREAD},
     ),
+    "edge-times": Behaviour(
+        "times of start and end",
+        falls="1/t",
+        by_window=True,
+        remedies={None: f"{_LONGER}, or a quieter machine"},
+    ),
     "load-at-edges": Behaviour(
         "the load at all window edges",
         falls="1/t",

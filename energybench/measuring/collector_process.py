@@ -1,0 +1,122 @@
+"""The process of an isolated collector: loads the plugin, opens the sensors, and answers reads and
+looks until the measuring side closes the connection.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from energybench.errors import BadInput
+from energybench.measuring.clock import MonotonicClock
+from energybench.measuring.plugin_doubts import catalogued
+from energybench.measuring.readings import stamped
+from energybench.plugins import (
+    Collector,
+    Context,
+    DescribesHost,
+    ListsProcesses,
+    Unavailable,
+    Watches,
+    load,
+)
+
+_FOREVER_S = 1e6
+# Reads before the run, for the duration of a read; one is enough for a slow sensor.
+_TRIALS, _SLOW_S = 3, 0.02
+
+
+class Line(Protocol):
+    """A connection to the measuring side."""
+
+    def send(self, message: Any) -> None: ...
+
+    def receive(self, seconds: float) -> Any: ...
+
+
+def serve(name: str, reads: Line, looks: Line) -> None:
+    """Answer until the connection is closed."""
+    try:
+        collector: Collector = load("collectors", name)
+    except BadInput as error:
+        reads.send({"broken": str(error)})
+        return
+    reads.send(
+        {
+            "last_resort": bool(getattr(collector, "last_resort", False)),
+            "watches": isinstance(collector, Watches),
+            "lists": isinstance(collector, ListsProcesses),
+        }
+    )
+    work = _Work()
+    context: Context = reads.receive(_FOREVER_S)
+    context = context._replace(work_pid=work, clock=MonotonicClock())
+    answer = _open(name, collector, context)
+    reads.send(answer)
+    if "channels" not in answer:
+        return
+    threading.Thread(target=_answer_looks, args=(collector, looks), daemon=True).start()
+    count = len(answer["channels"])
+    while True:
+        work.pid = reads.receive(_FOREVER_S)
+        reads.send(stamped(collector, count, context.clock.now))
+
+
+class _Work:
+    """Process number of the measured work, as the measuring side last stated it."""
+
+    pid: int | None = None
+
+    def __call__(self) -> int | None:
+        return self.pid
+
+
+def _open(name: str, collector: Collector, context: Context) -> dict[str, Any]:
+    """The channels; or the reason why the collector does not work here; or a line about the
+    failure. What the collector knows about the host is told in any case.
+    """
+    try:
+        channels = tuple(collector.open(context))
+        answer: dict[str, Any] = {"channels": channels, "read_s": _read_s(collector, context)}
+    except Unavailable as why:
+        answer = {"absent": (why.reason, why.remedy)}
+    except Exception as error:
+        return {
+            "broken": f"collector {name!r}: open failed: {type(error).__name__}: "
+            f"{' '.join(str(error).split())}"
+        }
+    if isinstance(collector, DescribesHost):
+        try:
+            answer["gpus"] = tuple(collector.gpus())
+            answer["doubts"] = tuple(catalogued(collector.doubts(), "sensor-note"))
+        except Exception as error:
+            return {"broken": f"collector {name!r}: {type(error).__name__}: {error}"}
+    return answer
+
+
+def _read_s(collector: Collector, context: Context) -> float:
+    """Shortest duration of a read, s: the time to which a value of this collector is known."""
+    durations_s: list[float] = []
+    while len(durations_s) < _TRIALS and (not durations_s or min(durations_s) < _SLOW_S):
+        before_s = context.clock.now()
+        try:
+            collector.read()
+        except Exception:
+            return 0.0  # counted as failed reads during the run
+        durations_s.append(context.clock.now() - before_s)
+    return min(durations_s)
+
+
+def _answer_looks(collector: Any, looks: Line) -> None:
+    """Answer questions about the state of the devices, beside the reads."""
+    answers: dict[str, Callable[[], Sequence[Any]]] = {
+        "conditions": lambda: collector.conditions(),
+        "processes": lambda: collector.processes(),
+    }
+    while True:
+        question = looks.receive(_FOREVER_S)
+        try:
+            looks.send(tuple(answers[question]()))
+        except Exception:  # a faulty plugin costs an answer, not the run
+            looks.send(())

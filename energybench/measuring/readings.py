@@ -1,0 +1,43 @@
+"""Raw values of a collector with the times at which they hold."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+
+from energybench.plugins import Collector, Reading
+
+# A value whose read took longer may be from any moment of a long time: as good as a failed read.
+LONGEST_READ_S = 1.0
+
+
+def stamped(
+    collector: Collector, count: int, now: Callable[[], float], first: int = 0
+) -> list[Reading]:
+    """Read a collector of `count` channels. A value without a time of its own holds for the middle
+    of the read.
+
+    first  number of the first channel within the run
+    """
+    before_s = now()
+    try:
+        values: Sequence[int | Reading | None] = collector.read()
+    except Exception:  # a plugin's fault costs its readings, not the run: counted as failed
+        values = ()
+    after_s = now()
+    middle_s, late = (before_s + after_s) / 2, after_s - before_s > LONGEST_READ_S
+    readings = []
+    for i in range(count):
+        value = values[i] if i < len(values) else None
+        raw, t_s = (value.raw, value.t_s) if isinstance(value, Reading) else (value, middle_s)
+        readings.append(Reading(None if late else _counts(raw), t_s, first + i))
+    return readings
+
+
+def _counts(raw: object) -> int | None:
+    """Counts of a sample; a float or a number beyond 64 bits is a failed read."""
+    try:
+        counts = operator.index(raw)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    return counts if -(2**63) <= counts < 2**63 else None

@@ -1,0 +1,166 @@
+"""A run's files, written by a thread of their own: storage that is slow, full or gone costs
+samples, and never holds up the sampling or the program.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from energybench.analysis.energy.boundary import Ranges
+from energybench.errors import BadInput
+from energybench.measuring.sampler import Tick
+from energybench.model import (
+    Condition,
+    Doubt,
+    Measurement,
+    OtherLoad,
+    Verification,
+    Window,
+    Work,
+    WorkloadRef,
+    WorkRecord,
+)
+from energybench.store.writer import RunWriter
+
+# Longest wait for storage after the work, s. Lustre and NFS come back within a minute after the
+# failover of a server.
+_PATIENCE_S = 60.0
+# Polls that may wait for the storage: some minutes of a node at 10 Hz, a few MB.
+_MOST_POLLS = 20_000
+
+_Write = Callable[[], None]
+
+
+class RunFiles:
+    """Hands everything to the writer's thread, in order. A context manager."""
+
+    def __init__(self, writer: RunWriter, *, in_thread: bool = True) -> None:
+        """in_thread: False for a replay, which has no program to hold up, and samples faster than
+        any storage.
+        """
+        self._writer, self._in_thread = writer, in_thread
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._lost_readings = 0
+        self._waiting_polls = 0
+        self._failure: Exception | None = None
+
+    def __enter__(self) -> RunFiles:
+        self._writer.__enter__()
+        if self._in_thread:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._stopped():
+            self._writer.__exit__(kind, error, trace)
+
+    @property
+    def directory(self) -> Path:
+        return self._writer.directory
+
+    # ------------------------------------------------------------ what is written
+
+    def poll(self, tick: Tick) -> None:
+        """The readings of one poll; given up if too many polls wait for the storage."""
+        if self._waiting_polls >= _MOST_POLLS:
+            self._lost_readings += len(tick.readings)
+            return
+        self._waiting_polls += 1
+        self._put(lambda: self._write_poll(tick))
+
+    def _write_poll(self, tick: Tick) -> None:
+        self._waiting_polls -= 1
+        self._writer.poll(tick.readings, tick.late_s, tick.burst, tick.missed)
+
+    def opening(self, label: str, start_s: float, repeat: int | None = None) -> None:
+        self._put(lambda: self._writer.opening(label, start_s, repeat))
+
+    def window(self, window: Window) -> None:
+        self._put(lambda: self._writer.window(window))
+
+    def work(self, work: Work) -> None:
+        self._put(lambda: self._writer.work(work))
+
+    def verification(self, checks: tuple[Verification, ...]) -> None:
+        self._put(lambda: self._writer.verification(checks))
+
+    def workload(self, workload: WorkloadRef) -> None:
+        self._put(lambda: self._writer.workload(workload))
+
+    def doubt(self, doubt: Doubt) -> None:
+        self._put(lambda: self._writer.doubt(doubt))
+
+    def conditions(self, conditions: tuple[Condition, ...]) -> None:
+        self._put(lambda: self._writer.conditions(conditions))
+
+    def others(self, others: tuple[OtherLoad, ...]) -> None:
+        self._put(lambda: self._writer.others(others))
+
+    def record(self, record: WorkRecord) -> None:
+        self._put(lambda: self._writer.record(record))
+
+    def _put(self, write: _Write) -> None:
+        if self._in_thread:
+            self._queue.put(write)
+        else:
+            write()
+
+    # ------------------------------------------------------------ the end
+
+    def discard(self) -> None:
+        """Remove the directory of a run in which nothing was measured."""
+        if self._stopped():
+            self._writer.discard()
+
+    def finish(self, ranges: Ranges) -> tuple[Path, Measurement]:
+        """The result, once everything is written.
+
+        Raises ValueError if no repeat was completed, BadInput if the storage fails.
+        """
+        if not self._stopped():
+            raise self._storage_failed("does not answer")
+        try:
+            self._doubt_lost_samples()
+            if self._failure is not None:
+                raise self._failure
+            return self._writer.finish(ranges)
+        except OSError as error:
+            raise self._storage_failed(f"cannot be written: {error.strerror}") from None
+
+    def _storage_failed(self, what: str) -> BadInput:
+        return BadInput(
+            str(self.directory),
+            what,
+            f"when the storage is well again: energybench recover {self.directory}",
+        )
+
+    def _doubt_lost_samples(self) -> None:
+        lost = self._lost_readings + self._writer.lost_rows
+        if lost:
+            message = f"the storage did not take {lost} readings, which are lost"
+            remedy = "free space, or write to a local folder with --out, and repeat the run"
+            self._writer.doubt(Doubt(code="samples-lost", message=message, remedy=remedy))
+
+    def _stopped(self) -> bool:
+        """End the thread once all is written; False if the storage does not answer."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join(_PATIENCE_S)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (write := self._queue.get()) is not None:
+            try:
+                write()
+            except Exception as error:  # told at the end: the work goes on
+                self._failure = self._failure or error

@@ -1,0 +1,182 @@
+"""Starting a process: the caller's signal mask is not inherited, open files are, and the start is
+stamped where it happens.
+
+posix_spawn(3) suspends the caller until the new program has replaced the copy of the caller
+(execve), and then wakes it: the return of the call is the start of the program.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from energybench.measuring.moments import WAKE_UP_S, CoreWait, Moment
+
+# Python ignores these signals; a program expects the system's default
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+_SHELL = "/bin/sh"
+
+
+class Process:
+    """A child.
+
+    pid      process number
+    started  moment of the start
+    """
+
+    def __init__(self, pid: int, started: Moment) -> None:
+        self.pid, self.started = pid, started
+        self.fd = os.pidfd_open(pid)
+        self._code: int | None = None
+        self._core = CoreWait()
+        self._alive_s = started.t_s + started.half_s  # last time at which it was seen running
+        self._ended: Moment | None = None
+
+    def wait(self, seconds: float, fds: Iterable[int] = ()) -> None:
+        """Wait for some seconds, until the process ends, or until one of the file descriptors can
+        be read. The end of the process is stamped when it happens.
+        """
+        if self._ended is not None:
+            wait_for(fds, seconds)
+            return
+        entry_s = time.monotonic()
+        if self._has_ended(0.0, ()):
+            # the process ended while this process did something else
+            self._ended = Moment.between(self._alive_s, entry_s)
+            return
+        self._alive_s = entry_s
+        waited_s = self._core.total_s()
+        if self._has_ended(seconds, fds):
+            now_s = time.monotonic()
+            late_s = self._core.since_s(waited_s) + WAKE_UP_S
+            self._ended = Moment.between(max(self._alive_s, now_s - late_s), now_s)
+
+    def _has_ended(self, seconds: float, fds: Iterable[int]) -> bool:
+        return self.fd in wait_for((self.fd, *fds), seconds)
+
+    @property
+    def ended(self) -> Moment | None:
+        """Moment of the end, once `wait` has seen it; None: not yet."""
+        return self._ended
+
+    def done(self) -> bool:
+        """Whether the process has ended. The process is not reaped yet, because its CPU time may
+        still be read.
+        """
+        if self._ended is None:
+            self.wait(0.0)
+        return self._ended is not None
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal; nothing happens if the process has ended."""
+        if self._code is None:
+            try:
+                signal.pidfd_send_signal(self.fd, number)
+            except ProcessLookupError:
+                pass
+
+    def reap(self, seconds: float | None = None) -> int | None:
+        """Exit code of the ended process, -N after signal N; None if it goes on for longer than
+        some seconds (None: wait for ever).
+        """
+        if self._code is None:
+            if seconds is not None and not self._has_ended(seconds, ()):
+                return None
+            _, status = os.waitpid(self.pid, 0)
+            self._code = os.waitstatus_to_exitcode(status)
+            self._ended = self._ended or Moment.between(self._alive_s, time.monotonic())
+            os.close(self.fd)
+            self._core.close()
+            self.fd = -1
+        return self._code
+
+
+def wait_for(fds: Iterable[int], seconds: float) -> set[int]:
+    """Wait until a file descriptor can be read or has been closed by the other side, at most some
+    seconds: the descriptors that can.
+    """
+    poll = select.poll()
+    for fd in fds:
+        if fd >= 0:
+            poll.register(fd, select.POLLIN)
+    # poll(2) counts whole milliseconds, and rounding down would be a busy wait
+    milliseconds = max(seconds, 0.0) * 1000
+    if 0 < milliseconds < 1:
+        ready = poll.poll(0)
+        if not ready:
+            readable, _, _ = select.select([fd for fd in fds if fd >= 0], [], [], seconds)
+            return set(readable)
+        return {fd for fd, _ in ready}
+    return {fd for fd, _ in poll.poll(milliseconds)}
+
+
+def spawn(
+    argv: Sequence[str | bytes],
+    mask: Iterable[int],
+    *,
+    environment: Mapping[str, str] | None = None,
+    streams: Mapping[int, int] | None = None,
+    process_group: bool = False,
+) -> Process:
+    """Start a program that is looked up in PATH.
+
+    mask           signals that the program finds blocked
+    environment    None: that of this process
+    streams        descriptor of the program → our descriptor that it is a copy of
+    process_group  whether the program leads a process group of its own
+
+    Raises OSError and ValueError as os.posix_spawnp. A script without "#!" is run by the shell, as
+    by execvp(3).
+    """
+    try:
+        return _spawned(argv, mask, environment, streams or {}, process_group)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        script = _path_of(argv[0])
+        return _spawned(
+            (_SHELL, script, *argv[1:]), mask, environment, streams or {}, process_group
+        )
+
+
+def _spawned(
+    argv: Sequence[str | bytes],
+    mask: Iterable[int],
+    environment: Mapping[str, str] | None,
+    streams: Mapping[int, int],
+    process_group: bool,
+) -> Process:
+    actions = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in streams.items()]
+    core = CoreWait()
+    before_s, waited_s = time.monotonic(), core.total_s()
+    start = partial(
+        os.posix_spawnp,
+        argv[0],
+        list(argv),
+        os.environ if environment is None else environment,
+        file_actions=actions,
+        setsigmask=list(mask),
+        setsigdef=_IGNORED_BY_PYTHON,
+    )
+    pid = start(setpgroup=0) if process_group else start()
+    after_s = time.monotonic()
+    late_s = core.since_s(waited_s) + WAKE_UP_S
+    core.close()
+    return Process(pid, Moment.between(max(before_s, after_s - late_s), after_s))
+
+
+def _path_of(name: str | bytes) -> str | bytes:
+    """The file that execvp(3) would run."""
+    name_b = os.fsencode(name)
+    if b"/" in name_b:
+        return name
+    for folder in os.get_exec_path():
+        path = os.path.join(os.fsencode(folder), name_b)
+        if os.access(path, os.X_OK):
+            return path
+    return name

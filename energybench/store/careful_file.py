@@ -1,0 +1,55 @@
+"""A file that only grows, and that ends with a complete piece even on a full disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class CarefulFile:
+    """Pieces that the storage does not take wait in memory for the next try.
+
+    waiting  number of bytes that wait
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError if the file cannot be made."""
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        self._end = 0
+        self._pieces: list[bytes] = []
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(piece) for piece in self._pieces)
+
+    def append(self, piece: bytes) -> None:
+        """Add a piece; a failure of the storage shows in `waiting` and in `flush`."""
+        self._pieces.append(piece)
+        try:
+            self.flush()
+        except OSError:
+            pass
+
+    def flush(self) -> None:
+        """Write what waits. Raises OSError; the file then ends with the piece before."""
+        while self._pieces:
+            piece = self._pieces[0]
+            try:
+                _write_all(self._fd, piece)
+            except OSError:
+                os.ftruncate(self._fd, self._end)
+                os.lseek(self._fd, self._end, os.SEEK_SET)
+                raise
+            self._end += len(piece)
+            del self._pieces[0]
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
