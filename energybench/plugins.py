@@ -91,6 +91,10 @@ class Context(NamedTuple):
         )
 
 
+# A value whose read took longer, s, may be from any moment of a long time: a failed read.
+LONGEST_READ_S = 1.0
+
+
 class Reading(NamedTuple):
     """One raw value of a sensor, on its way from the collector to the file.
 

@@ -61,7 +61,7 @@ def measure(
             common.say(f"energybench: replaying {replay}; {program[0]} is not run")
         directory, result, code = common.replayed(replay, plan)
         common.finish(directory, result, code, json, sys.stderr)
-    with Signals() as signals:
+    with Signals(pass_on=True) as signals:
         outcome = _measure(command, plan, (count, target_rel, max_repeats), signals, json)
     if outcome.measurement is None or outcome.directory is None:
         common.say(f"energybench: {outcome.error}")

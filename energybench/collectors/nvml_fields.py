@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from energybench.collectors.nvml_board import OpenBoard, ask
-from energybench.plugins import Reading
+from energybench.plugins import LONGEST_READ_S, Reading
 
 # Field ids and scopes: nvml.h. Scope MODULE is a superchip (CPU, GPU and memory), scope MEMORY the
 # memory of the GPU.
@@ -100,8 +100,9 @@ class BoardReader(NamedTuple):
             return []
         start_s = now()
         failed = get_fields(self.handle, len(self.cells), self.fields)
-        t_s = (start_s + now()) / 2
-        if failed:
+        end_s = now()
+        t_s = (start_s + end_s) / 2
+        if failed or end_s - start_s > LONGEST_READ_S:
             return [None] * len(self.cells)
         return [cell.reading(t_s) for cell in self.cells]
 
@@ -117,8 +118,9 @@ class BoardReader(NamedTuple):
             except refused:
                 readings.append(None)
                 continue
-            t_s = (start_s + now()) / 2
-            readings.append(Reading(raw, t_s) if raw > 0 or not query.nonzero else None)
+            end_s = now()
+            good = (raw > 0 or not query.nonzero) and end_s - start_s <= LONGEST_READ_S
+            readings.append(Reading(raw, (start_s + end_s) / 2) if good else None)
         return readings
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 
-from energybench.plugins import Collector, Reading
-
-# A value whose read took longer may be from any moment of a long time: as good as a failed read.
-LONGEST_READ_S = 1.0
+from energybench.plugins import LONGEST_READ_S, Collector, Reading
 
 
 def stamped(
@@ -29,8 +26,10 @@ def stamped(
     readings = []
     for i in range(count):
         value = values[i] if i < len(values) else None
-        raw, t_s = (value.raw, value.t_s) if isinstance(value, Reading) else (value, middle_s)
-        readings.append(Reading(None if late else _counts(raw), t_s, first + i))
+        if isinstance(value, Reading):
+            readings.append(Reading(_counts(value.raw), value.t_s, first + i))
+        else:
+            readings.append(Reading(None if late else _counts(value), middle_s, first + i))
     return readings
 
 

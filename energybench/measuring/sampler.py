@@ -94,12 +94,20 @@ def smear_s(channels: Sequence[Channel]) -> float:
 
 
 class _Source:
-    """A collector on the sampler's schedule."""
+    """A collector on the sampler's schedule.
+
+    polls  number of ticks outside bursts
+    slow   number of these ticks that came while an earlier read was still under way
+    """
 
     def __init__(self, opened: Opened, clock: Clock, sink: Sink) -> None:
         self._opened, self._clock, self._sink = opened, clock, sink
         self._asked: Tick | None = None  # the tick of the read under way, without readings yet
-        self._missed = 0  # ticks that came while a read was under way
+        self.polls = self.slow = 0
+
+    @property
+    def name(self) -> str:
+        return self._opened.collector.name
 
     @property
     def isolated(self) -> IsolatedCollector | None:
@@ -109,15 +117,16 @@ class _Source:
     def poll(self, due_s: float, *, burst: bool, missed: int) -> None:
         """Read the collector, or ask its process to."""
         now_s = self._clock.now()
-        tick = Tick(due_s, now_s - due_s, burst, missed + self._missed, [])
+        tick = Tick(due_s, now_s - due_s, burst, missed, [])
+        self.polls += not burst
         if self.isolated is None:
             count, first = len(self._opened.channels), self._opened.first
             readings = stamped(self._opened.collector, count, self._clock.now, first)
             self._sink(tick._replace(readings=readings))
         elif self.isolated.ask(now_s):
-            self._asked, self._missed = tick, 0
+            self._asked = tick
         elif not burst:
-            self._missed += missed + 1
+            self.slow += 1
 
     def take(self) -> None:
         """Hand an answer that has come to the sink."""
@@ -192,6 +201,10 @@ class Sampler:
             self._beside()
             k += 1
         self.take_last_answers()
+
+    def slow_shares(self) -> dict[str, float]:
+        """Of each collector, the share of ticks that came while an earlier read was under way."""
+        return {source.name: source.slow / max(source.polls, 1) for source in self._sources}
 
     def _sleep(self, until_s: float, done: Done) -> None:
         while self._clock.now() < until_s and not done():

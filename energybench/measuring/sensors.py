@@ -66,6 +66,7 @@ class _Opening:
     opened  collectors that work here
     absent  collectors that do not work here
     broken  a line for every failed plugin
+    doubts  about drivers that hang
     """
 
     def __init__(self, context: Context, given_up: Callable[[], bool]) -> None:
@@ -74,6 +75,7 @@ class _Opening:
         self.absent: list[AbsentCollector] = []
         self.broken: list[str] = []
         self.describing: list[IsolatedCollector] = []
+        self.doubts: list[Doubt] = []
 
     def loaded(
         self, collectors: Sequence[IsolatedCollector]
@@ -127,14 +129,16 @@ class _Opening:
                 return None
             return answer
         collector.close()
-        self.absent.append(
-            AbsentCollector(
-                collector.name,
-                f"its driver did not answer within {OPEN_PATIENCE_S:g} s",
-                "see the system log (dmesg) for the device; reload its driver or reboot the node",
-            )
-        )
+        self._silent(collector.name)
         return None
+
+    def _silent(self, name: str) -> None:
+        """A driver that hangs is there, and its devices draw power that nobody reads."""
+        reason = f"its driver did not answer within {OPEN_PATIENCE_S:g} s"
+        remedy = "see the system log (dmesg) for the device; reload its driver or reboot the node"
+        self.absent.append(AbsentCollector(name, reason, remedy))
+        message = f"{name} is not in this run: {reason}"
+        self.doubts.append(Doubt(code="sensor-silent", message=message, remedy=remedy))
 
     def _ended(self, collector: IsolatedCollector, gone: CollectorGone) -> None:
         collector.close()
@@ -196,6 +200,7 @@ def _as_late_as_reads(channels: Sequence[Channel], read_s: float) -> tuple[Chann
 def _described(opening: _Opening) -> Sensors:
     """The sensors with the collectors' boards and doubts."""
     doubts = [doubt for collector in opening.describing for doubt in collector.doubts()]
+    doubts += opening.doubts
     doubts += [
         Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it")
         for line in opening.broken

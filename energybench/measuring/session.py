@@ -43,6 +43,7 @@ _REST_PART_S = 0.5  # least length of the parts for judging a rest
 _UPDATES = 10
 _NEAR_IDLE = 1.1  # times the idle power: near enough
 _LAST_ANSWERS_S = 2.0  # patience with the last read of a run; a longer read is a silent sensor
+_SLOW_SHARE = 0.01  # of the ticks of a collector, as for missed samples
 _IDLE_LOOK_S = 60.0  # end of the idle phase from which decisions take the idle power
 
 
@@ -275,12 +276,24 @@ class Session:
         for entry in self.sensors.opened:
             if isinstance(entry.collector, IsolatedCollector):
                 self._doubt_silence(entry.collector)
+        self._doubt_slow_reads()
         try:
             return self.writer.finish(ranges())
         except ValueError as error:
             raise BadInput(
                 str(self.writer.directory), str(error), "the samples stay there"
             ) from None
+
+    def _doubt_slow_reads(self) -> None:
+        for name, share in self.sampler.slow_shares().items():
+            if share > _SLOW_SHARE:
+                self.doubt(
+                    "slow-reads",
+                    f"{share:.0%} of the scheduled samples of {name} came while an earlier read "
+                    "had not returned yet",
+                    "see the system log (dmesg) for the device; fewer monitoring tools that ask "
+                    "the same driver",
+                )
 
     def _doubt_silence(self, collector: IsolatedCollector) -> None:
         """Add a doubt if a collector gives no readings any more."""

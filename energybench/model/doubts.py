@@ -35,6 +35,7 @@ DoubtCode = Literal[
     "sensor-lost",
     "sensor-note",
     "sensor-silent",
+    "slow-reads",
     "stuck-sensor",
     "unusable",
     "visible-device-unknown",

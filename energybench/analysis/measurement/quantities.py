@@ -206,7 +206,9 @@ def run_roofline(
         return None
     per_flop = energy_per(repeats, energy, lambda work: work.flops)
     per_byte = energy_per(repeats, energy, lambda work: work.bytes)
-    return roofline(limits, Counted(works, repeats.times_s, repeats.time_half_s, per_flop, per_byte))
+    return roofline(
+        limits, Counted(works, repeats.times_s, repeats.time_half_s, per_flop, per_byte)
+    )
 
 
 def quality(rows: Sequence[Row]) -> Quality | None:
