@@ -308,12 +308,14 @@ def registered(door: Door) -> dict[str, EntryPoint]:
     return dict(sorted(points.items()))
 
 
-def load(door: Door, name: str) -> Any:
+def load(door: Door, name: str, points: Mapping[str, EntryPoint] | None = None) -> Any:
     """A fresh instance of one plugin.
+
+    points  the entry points of the door, if they were looked up before
 
     Raises BadInput if no plugin has the name, or if the plugin does not load.
     """
-    points = registered(door)
+    points = registered(door) if points is None else points
     singular = door.removesuffix("s")
     if name not in points:
         raise BadInput(

@@ -5,7 +5,8 @@ looks until the measuring side closes the connection.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import EntryPoint
 from typing import Any, Protocol
 
 from energybench.errors import BadInput
@@ -36,10 +37,10 @@ class Line(Protocol):
     def receive(self, seconds: float) -> Any: ...
 
 
-def serve(name: str, reads: Line, looks: Line) -> None:
+def serve(name: str, points: Mapping[str, EntryPoint], reads: Line, looks: Line) -> None:
     """Answer until the connection is closed."""
     try:
-        collector: Collector = load("collectors", name)
+        collector: Collector = load("collectors", name, points)
     except BadInput as error:
         reads.send({"broken": str(error)})
         return

@@ -14,7 +14,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import EntryPoint
 from typing import Any, NamedTuple
 
 from energybench.measuring.collector_process import serve
@@ -107,14 +108,14 @@ class IsolatedCollector:
     lists       whether the plugin lists the processes on its devices
     """
 
-    def __init__(self, name: str) -> None:
-        """Start the process, which loads the plugin and waits to be opened."""
+    def __init__(self, name: str, points: Mapping[str, EntryPoint]) -> None:
+        """Start the process, which loads the plugin from its entry point and waits to be opened."""
         self.name = name
         reads, their_reads = socket.socketpair()
         looks, their_looks = socket.socketpair()
         self._pid = fork(
             f"reader of {name}",
-            lambda: serve(name, Line(their_reads), Line(their_looks)),
+            lambda: serve(name, points, Line(their_reads), Line(their_looks)),
             (their_reads.fileno(), their_looks.fileno()),
         )
         their_reads.close()

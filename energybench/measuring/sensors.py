@@ -163,7 +163,7 @@ def open_all(
         if name not in names:
             load("collectors", name)  # raises
     opening = _Opening(context, given_up)
-    collectors = opening.loaded([IsolatedCollector(name) for name in only or names])
+    collectors = opening.loaded([IsolatedCollector(name, names) for name in only or names])
     if only and opening.broken:
         for collector, _ in collectors:
             collector.close()

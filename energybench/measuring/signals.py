@@ -7,14 +7,16 @@ before numpy is imported: numpy's threads inherit the mask.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import struct
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from energybench.measuring.signal_witness import Witnesses
 from energybench.measuring.spawning import wait_for
+
+if TYPE_CHECKING:
+    from energybench.measuring.signal_witness import Witnesses
 
 # These end a run after the repeat at hand. Others are the program's own business and are only
 # passed on.
@@ -64,6 +66,8 @@ class Signals:
         self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, taken))
         self._fd = _signalfd(taken)
         if self._wants_witnesses:
+            from energybench.measuring.signal_witness import Witnesses
+
             self._witnesses = Witnesses(taken)
         return self
 
@@ -129,6 +133,8 @@ def _group(pid: int) -> int | None:
 
 def _signalfd(numbers: set[signal.Signals]) -> int:
     """A file descriptor for blocked signals. Raises OSError."""
+    import ctypes  # late: every command imports this module, few are interested in signals
+
     libc = ctypes.CDLL(None, use_errno=True)
     # sigset_t of the C library: 1024 bits
     bits = (ctypes.c_ulong * (1024 // (8 * ctypes.sizeof(ctypes.c_ulong))))()
