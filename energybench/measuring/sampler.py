@@ -190,7 +190,7 @@ class Sampler:
             due = self._origin_s + k * BASE_PERIOD_S
             if due >= until_s:
                 self._sleep(until_s, done)
-                break
+                return
             self._sleep(due, done)
             if done():
                 break

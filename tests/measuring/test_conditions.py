@@ -214,7 +214,7 @@ class Device:
         return [Condition(t_s=start_s, device=f"slow by {self.takes_s}", temperature_c=40.0)]
 
 
-def wait(until_s: float) -> None:
+def wait(until_s: float, fds: tuple[int, ...] = (), /) -> None:
     time.sleep(max(0.0, until_s - time.monotonic()))
 
 

@@ -45,7 +45,7 @@ def real(late_s: float = 0.0) -> Real:
     """A sampler whose waits end late by `late_s`, unless the end of the work wakes the sampler."""
     clock, times, wakes = VirtualClock(0.0), [], [np.inf]
 
-    def wait(until_s: float) -> None:
+    def wait(until_s: float, fds: tuple[int, ...] = (), /) -> None:
         clock.advance(
             min(until_s + late_s, wakes[0]) if wakes[0] > clock.now() else until_s + late_s
         )
