@@ -1,5 +1,5 @@
-"""What sampling costs: CPU seconds a second of the measuring side and the readers of its sensors, at
-10 Hz, of 2 sockets and 8 simulated GPUs of 200 µs a call.
+"""What sampling costs: CPU seconds a second of the measuring side and its readers, at 10 Hz, of 2
+sockets and 8 simulated GPUs of 200 µs a call.
 
     python benchmarks/sampling_cost.py [--seconds 20] [--times 5]
 
@@ -23,7 +23,7 @@ LEAD_S = 3.0  # after which the start and the burst are over
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds on a CPU of the measuring side: of the process and its helpers, not of the program."""
+    """Seconds on a CPU of the measuring process and its helpers, without the program."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     helpers = [child for child in children if b"sleep" not in _command(child)]
     return sum(_own_cpu_s(each) for each in (str(pid), *helpers))
