@@ -292,6 +292,19 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_studies_are_listed_with_their_questions(tmp_path: Path, env: dict[str, str]) -> None:
+    """`list studies` names workload and study as the command wants them; a study command without a
+    name leads there.
+    """
+    entries = energybench("list", "studies", "--json", cwd=tmp_path, env=env).json["entries"]
+    questions = {entry["name"]: entry["about"] for entry in entries}
+    assert questions["naps grid"] == "how much longer a long nap is"
+    assert {"sdpa kernel", "sdpa model", "dpsgd cost"} <= set(questions)
+    refusal = one_line(energybench("study", "naps", cwd=tmp_path, env=env))
+    assert "have: grid" in refusal
+    assert "energybench list studies" in refusal
+
+
 def test_a_workload_without_studies_says_so(tmp_path: Path) -> None:
     for arguments in (("study", "milc"), ("study", "milc", "kernel")):
         assert "milc does not offer any" in one_line(energybench(*arguments, cwd=tmp_path))
