@@ -19,9 +19,10 @@ def listing(
     ],
     json: options.Json = False,
 ) -> None:
-    """List installed workloads, studies, collectors, reports or scenarios.
+    """List workloads, studies, collectors, reports or scenarios.
 
-    Plugins are listed too. A study is named by its workload and its own name, as for `study`.
+    Plugins of other packages are listed too. A study is named by its workload and its own name, as
+    the command `study` takes them.
     """
     if kind not in _KINDS:
         raise BadInput(f"list {kind}", "cannot be listed", "one of " + ", ".join(_KINDS))
