@@ -273,7 +273,7 @@ def wait_for_cells(folder: Path, count: int) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "study naps: does not name a study (have: grid)"),
+        ([], "study naps: does not name a study (have: grid;"),
         (["nightmare"], "study nightmare: naps does not offer a study of this name (have: grid)"),
         (["grid", "--variant", "a=1"], "--variant"),
         (["grid", "--device", "cpu", "--device", "node"], "a study runs on one device"),
