@@ -25,7 +25,7 @@ from energybench_reports.charts.document import figures
 from energybench_reports.charts.figure import library
 from energybench_reports.json_report import envelope
 from energybench_reports.view.document import build
-from energybench_reports.view.layout import Section, Table
+from energybench_reports.view.layout import EXPLAINED, Section, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 SIDE_BY_SIDE = 4  # most measurements side by side; with more, a measurement is a row
@@ -58,6 +58,7 @@ class Html:
         start = for_script((TEMPLATES / "report.js").read_text("utf-8"))
         page = environment.get_template("report.html.j2").render(
             view=view,
+            explained=EXPLAINED,
             arranged=arranged,
             folded=FOLDED,
             figures=[(figure, for_json(figure.spec)) for figure in figures(document, view.labels)],

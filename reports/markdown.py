@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from energybench.model import Document
 from energybench_reports.view.document import build
-from energybench_reports.view.layout import Answer, Section, Table, View
+from energybench_reports.view.layout import EXPLAINED, Answer, Section, Table, View
 from energybench_reports.view.wording import TableCell
 
 SIDE_BY_SIDE = 4  # most measurements side by side; with more, a measurement is a row
@@ -66,7 +66,7 @@ def _page(view: View) -> Iterator[str]:
             )
             remedy = escape(weakness.remedy)
             yield f"- **{escape(weakness.code)}**: {messages}. **Remedy:** {remedy}"
-        yield ""
+        yield f"\n{escape(EXPLAINED)}\n"
     for section in view.sections:
         if not section.detail:
             yield from _section(section)

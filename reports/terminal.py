@@ -15,7 +15,7 @@ from rich.text import Text
 
 from energybench.model import Document
 from energybench_reports.view.document import build
-from energybench_reports.view.layout import Answer, Section, Table, View
+from energybench_reports.view.layout import EXPLAINED, Answer, Section, Table, View
 from energybench_reports.view.wording import TableCell
 
 WIDTH = 100
@@ -70,6 +70,7 @@ def _page(console: Console, view: View) -> None:
             for message, subjects in weakness.messages:
                 _say(console, f"{weakness.code} ({', '.join(subjects)}): {message}", hang=2)
             _say(console, f"remedy: {weakness.remedy}", indent=2, hang=8)
+        _say(console, EXPLAINED)
     for section in view.sections:
         if not section.detail:
             _section(console, section)

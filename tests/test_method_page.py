@@ -42,6 +42,11 @@ BLOCKS = [Block(*match) for match in re.findall(r"```(\w+)\n(.*?)```", EXAMPLE, 
 def shell(line: str, folder: Path) -> str:
     """Run one command of the page in a folder of its own."""
     program, *arguments = shlex.split(line)
+    if program == "rm":
+        for name in ("example", "example.md"):
+            assert name in arguments
+            assert not (folder / name).exists()
+        return ""
     assert program == "energybench", line
     expanded = [
         name
@@ -99,10 +104,30 @@ def test_each_output_on_the_page_is_the_output_of_the_block_before(
     assert checked >= 6
 
 
+def test_the_output_in_the_readme_is_that_of_the_replays(outputs: tuple[list[str], str]) -> None:
+    """README shows the comparison of the same two replays, by the labels of the replay files; an
+    ellipsis stands for the words between.
+    """
+    printed, _ = outputs
+    compared = next(output for output in printed if "energy ratio" in output)
+    block = (ROOT / "README.md").read_text("utf-8").split("\n## Output\n", 1)[1]
+    lines = [
+        line for line in block.split("\nIntervals are", 1)[0].splitlines() if line[:4] == "    "
+    ]
+    assert len(lines) >= 6
+    for line in lines:
+        words = (
+            line.strip().replace("solver on two CPUs", "cpu").replace("solver on four A100", "gpu")
+        )
+        for piece in words.split("…"):
+            assert piece.strip(" :") in compared, piece
+
+
 def test_the_lines_of_the_budget_are_those_of_the_report(outputs: tuple[list[str], str]) -> None:
     """Standard uncertainty, share and half-width without the effect, line by line."""
     _, report = outputs
-    rows = [line for line in EXAMPLE.splitlines() if line.startswith("| ")][1:]
+    head, *rows = [line for line in EXAMPLE.splitlines() if line.startswith("| ")]
+    assert head in report
     assert len(rows) == 5
     for row in rows:
         _, u, share, without, _ = (cell.strip() for cell in row.strip("|").split("|"))

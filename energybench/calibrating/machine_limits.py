@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
+import msgspec
 import psutil
 
 from energybench.analysis.measurement.profiles import CPU, state
@@ -55,12 +56,11 @@ def measure(device: str, host: Host, signals: Signals, progress: Progress) -> Re
         except WorkFailed as why:
             missing.append((name, str(why), f"energybench run {WORKLOAD} --size {name} shows it"))
             continue
-        limits.append(limit)
         if busy is not None and busy < _DISTURBED:
-            notes.append(
-                f"{name} had its cores for {busy:.0%} of the time: another program, or a quota; "
-                "calibrate on an idle machine"
-            )
+            note = f"{name} had its cores for {busy:.0%} of the time: another program, or a quota"
+            limit = msgspec.structs.replace(limit, note=note)
+            notes.append(f"{note}; calibrate on an idle machine")
+        limits.append(limit)
     stated = _stated(device, host, limits, notes) if limits else None
     return Reached(device, stated, tuple(missing))
 

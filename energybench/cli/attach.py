@@ -103,7 +103,8 @@ def attach(
     if json:
         common.print_json(attached.measurement)
     else:
-        print(summary.measurement(attached.measurement))
+        lines = [summary.measurement(attached.measurement)]
+        print("\n".join(lines + summary.explained(attached.measurement.doubts)))
     common.say(f"  written to {attached.directory}")
 
 

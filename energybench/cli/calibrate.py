@@ -28,7 +28,7 @@ def calibrate(
         float,
         typer.Option("--seconds", min=_LEAST_S, max=_MOST_S, help="How long to drive each device."),
     ] = _SECONDS,
-    out: options.OptionalOut = None,
+    out: options.ProfilesOut = None,
     collector: options.Collector = None,
     root: options.Root = Path("/"),
     check: Annotated[

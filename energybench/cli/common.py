@@ -62,7 +62,8 @@ def finish(directory: Path, result: Measurement, code: int, json: bool, stream: 
     if json:
         print_json(result)
     else:
-        print(summary.measurement(result), file=stream)
+        lines = [summary.measurement(result), *summary.explained(result.doubts)]
+        print("\n".join(lines), file=stream)
     say(f"  written to {directory}")
     raise typer.Exit(code)
 

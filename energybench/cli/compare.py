@@ -38,4 +38,4 @@ def compare(
     if json:
         common.print_json(result)
     else:
-        print(summary.comparison(result))
+        print("\n".join([summary.comparison(result), *summary.explained(result.doubts)]))

@@ -131,6 +131,10 @@ def text(findings: dict[str, Any]) -> str:
     """The host, the sensors, the boundary part by part, the devices' limits, and remedies for the
     missing sensors.
     """
+    from energybench.cli import summary
+
+    # a broken plugin has a line of its own
+    doubts = [doubt for doubt in findings["doubts"] if doubt.code != "broken-plugin"]
     return "\n".join(
         [
             *_host_lines(findings["host"]),
@@ -149,11 +153,8 @@ def text(findings: dict[str, Any]) -> str:
             ),
             *([] if findings["absent"] else ["  none"]),
             *(f"  broken plugin: {line}" for line in findings["broken"]),
-            *(
-                f"  doubt [{doubt.code}] {doubt.message} → {doubt.remedy}"
-                for doubt in findings["doubts"]
-                if doubt.code != "broken-plugin"
-            ),
+            *summary.doubts(tuple(doubts)),
+            *summary.explained(doubts),
         ]
     )
 

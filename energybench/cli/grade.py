@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from energybench.cli import common, options
+from energybench.cli.wrapping import wrapped
 from energybench.foreign_text import visible
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ def text(graded: Grade) -> str:
 def _book(book: RuleBook) -> str:
     lines = [
         f"{book.name}: {book.gives or 'no grade is given: an aspect is not known'}",
-        *_wrapped(book.edition, "  "),
-        *_wrapped(book.why, "  "),
+        *wrapped(book.edition, "  ", _WIDTH),
+        *wrapped(book.why, "  ", _WIDTH),
     ]
     for aspect in book.aspects:
         lines += _aspect(aspect)
     for note in book.notes:
-        lines += _wrapped(note, "  note: ")
+        lines += wrapped(note, "  note: ", _WIDTH)
     return "\n".join(lines)
 
 
@@ -76,16 +76,5 @@ def _aspect(aspect: Aspect) -> list[str]:
     name = f"level {aspect.level}, {aspect.name}" if aspect.level else aspect.name
     lines = [f"  {aspect.result:<8}{name}"]
     for check in aspect.checks:
-        lines += _wrapped(f"{check.asked}: {check.found}", f"    {check.result:<8}")
+        lines += wrapped(f"{check.asked}: {check.found}", f"    {check.result:<8}", _WIDTH)
     return lines
-
-
-def _wrapped(words: str, first: str) -> list[str]:
-    return textwrap.wrap(
-        words,
-        _WIDTH,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

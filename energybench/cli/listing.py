@@ -1,4 +1,4 @@
-"""`energybench list workloads|collectors|reports|scenarios`"""
+"""`energybench list workloads|studies|collectors|reports|scenarios`"""
 
 from __future__ import annotations
 
@@ -10,20 +10,28 @@ import typer
 from energybench.cli import common, options
 from energybench.errors import BadInput
 
-_KINDS = ("workloads", "collectors", "reports", "scenarios")
+_KINDS = ("workloads", "studies", "collectors", "reports", "scenarios")
 
 
 def listing(
-    kind: Annotated[str, typer.Argument(help="workloads, collectors, reports or scenarios.")],
+    kind: Annotated[
+        str, typer.Argument(help="workloads, studies, collectors, reports or scenarios.")
+    ],
     json: options.Json = False,
 ) -> None:
-    """List installed workloads, collectors, reports or scenarios.
+    """List workloads, studies, collectors, reports or scenarios.
 
-    Plugins are listed too.
+    Plugins of other packages are listed too. A study is named by its workload and its own name, as
+    the command `study` takes them.
     """
     if kind not in _KINDS:
         raise BadInput(f"list {kind}", "cannot be listed", "one of " + ", ".join(_KINDS))
-    rows = _scenarios() if kind == "scenarios" else _plugins(kind)
+    if kind == "scenarios":
+        rows = _scenarios()
+    elif kind == "studies":
+        rows = _studies()
+    else:
+        rows = _plugins(kind)
     if json:
         from energybench.model import SCHEMA
 
@@ -68,6 +76,27 @@ def _about(plugin: Any) -> str:
     if not isinstance(about, str):
         about = type(plugin).__doc__ or ""
     return " ".join(about.strip().partition("\n")[0].split())
+
+
+def _studies() -> list[dict[str, Any]]:
+    """The studies of all workloads that load, each with its question."""
+    from energybench.plugins import OffersStudies, load
+
+    rows = []
+    for entry in _plugins("workloads"):
+        plugin = load("workloads", entry["name"]) if entry["works"] else None
+        if isinstance(plugin, OffersStudies):
+            rows += [
+                {
+                    "name": f"{entry['name']} {study}",
+                    "workload": entry["name"],
+                    "study": study,
+                    "works": True,
+                    "about": question,
+                }
+                for study, question in plugin.studies.items()
+            ]
+    return rows
 
 
 def _scenarios() -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ def measure(
     repeats: options.Repeats = "1",
     target_rel: options.TargetRel = TARGET_REL,
     max_repeats: options.MaxRepeats = MAX_REPEATS,
-    label: options.Label = None,
+    label: options.ProgramLabel = None,
     idle: options.Idle = 0.0,
     boundary: options.Boundary = "compute",
     out: options.Out = options.STORE,

@@ -1,13 +1,14 @@
-"""Options of several commands: the type and the help text of a name are stated once.
+"""Options of several commands: the type of a name is stated once, and its help text is true for
+every command that has the option.
 
-A command states only a default: `out: options.Out = Path("results")`. For a command without a
-default, the option has a second type, `Optional…`.
+A command states only a default: `out: options.Out = Path("results")`. If commands differ in what
+an option means, the option has a type for each, such as `Out`, `ProfilesOut` and `ReportOut`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,36 +19,52 @@ _DAY_S = 86400.0
 
 # ---------------------------------------------------------------- work
 
-_REPEATS = typer.Option(
-    "--repeats",
-    metavar="N|auto",
-    help="How often to repeat the work; auto: at least 8 times, until the scatter is small enough "
-    "(in a study: as often as its plan states).",
-)
-_MIN_WINDOW = typer.Option(
-    "--min-window",
-    min=0.0,
-    max=_DAY_S,
-    help="Shortest repeat in seconds: shorter work is done several times in each repeat.",
-)
+_AUTO = "auto: at least 8 times, until the scatter is small enough"
+_SHORT_WORK = "shorter work is done several times in each repeat"
+
+
+def _repeats(text: str) -> Any:
+    return typer.Option("--repeats", metavar="N|auto", help=text)
+
+
+def _min_window(text: str) -> Any:
+    return typer.Option("--min-window", min=0.0, max=_DAY_S, help=text)
+
+
+def _idle(text: str) -> Any:
+    return typer.Option("--idle", min=0.0, max=_DAY_S, help=text)
+
+
+def _seed(text: str) -> Any:
+    return typer.Option("--seed", min=0, help=text)
+
 
 WorkloadName = Annotated[
     str, typer.Argument(help="Name of a workload: see `energybench list workloads`.")
 ]
-Device = Annotated[
+Devices = Annotated[
     list[str] | None,
     typer.Option(
         "--device",
-        help="Where to run the workload: cpu (default), cuda, cuda:N or node. `run` takes several, "
-        "interleaves and compares them.",
+        help="Where to run the workload: cpu (default), cuda, cuda:N or node. Several devices "
+        "(repeat the option) are interleaved and compared.",
+    ),
+]
+StudyDevice = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--device", help="Where to run the workload: cpu (default), cuda, cuda:N or node."
     ),
 ]
 Setting = Annotated[
     list[str] | None,
     typer.Option("--set", help="KEY=VALUE, a setting of the workload (may be repeated)."),
 ]
-Repeats = Annotated[str, _REPEATS]
-OptionalRepeats = Annotated[str | None, _REPEATS]
+Repeats = Annotated[str, _repeats(f"How often to repeat the work; {_AUTO}.")]
+StudyRepeats = Annotated[
+    str | None,
+    _repeats(f"How often to repeat each variant in a cell; {_AUTO}. Default: as the plan states."),
+]
 TargetRel = Annotated[
     float,
     typer.Option(
@@ -61,8 +78,11 @@ MaxRepeats = Annotated[
     int,
     typer.Option("--max-repeats", min=1, help="With --repeats auto: repeat at most this often."),
 ]
-MinWindow = Annotated[float, _MIN_WINDOW]
-OptionalMinWindow = Annotated[float | None, _MIN_WINDOW]
+MinWindow = Annotated[float, _min_window(f"Shortest repeat in seconds: {_SHORT_WORK}.")]
+StudyMinWindow = Annotated[
+    float | None,
+    _min_window(f"Shortest repeat in seconds: {_SHORT_WORK}. Default: as the plan states."),
+]
 MaxWarmUp = Annotated[
     float,
     typer.Option(
@@ -74,23 +94,11 @@ MaxWarmUp = Annotated[
     ),
 ]
 Idle = Annotated[
-    float,
-    typer.Option(
-        "--idle",
-        min=0.0,
-        max=_DAY_S,
-        help="Seconds of idle power to measure before the work and, except in a study, after it.",
-    ),
+    float, _idle("Seconds of idle power to measure before the work and after the work.")
 ]
-Seed = Annotated[
-    int,
-    typer.Option(
-        "--seed",
-        min=0,
-        help="Seed of the random numbers: the order of interleaved variants, simulated "
-        "experiments.",
-    ),
-]
+StudyIdle = Annotated[float, _idle("Seconds of idle power to measure once, before the first cell.")]
+OrderSeed = Annotated[int, _seed("Seed of the order in which variants take turns.")]
+ExperimentSeed = Annotated[int, _seed("Seed of the random numbers of the experiments.")]
 Settle = Annotated[
     float,
     typer.Option(
@@ -103,7 +111,11 @@ Settle = Annotated[
 ]
 Label = Annotated[
     str | None,
-    typer.Option("--label", help="Name of the run; by default the work's name and its device."),
+    typer.Option("--label", help="Name of the run; by default the workload's name and device."),
+]
+ProgramLabel = Annotated[
+    str | None,
+    typer.Option("--label", help="Name of the run; by default the program's name."),
 ]
 
 # ---------------------------------------------------------------- sensors
@@ -134,13 +146,24 @@ Replay = Annotated[
 
 # ---------------------------------------------------------------- results
 
-_OUT = typer.Option(
-    "--out",
-    help="Where to write: the folder that gets the run directories (or calibration profiles), or "
-    "the file of a report.",
-)
-Out = Annotated[Path, _OUT]
-OptionalOut = Annotated[Path | None, _OUT]
+Out = Annotated[Path, typer.Option("--out", help="Folder that gets the directories of the runs.")]
+StudyOut = Annotated[
+    Path,
+    typer.Option("--out", help="Folder that gets the directories of the study and of its runs."),
+]
+QuickstartOut = Annotated[
+    Path,
+    typer.Option("--out", help="Folder that gets the directories of the runs, and the report."),
+]
+ProfilesOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", help="Folder that gets the calibration profiles. Default: your own profiles."
+    ),
+]
+ReportOut = Annotated[
+    Path | None, typer.Option("--out", help="File that gets the report. Default: the terminal.")
+]
 Store = Annotated[
     Path, typer.Option("--store", help="Folder of run directories in which ids are looked up.")
 ]

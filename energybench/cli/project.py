@@ -111,7 +111,7 @@ def text(result: Projection, about: str = "") -> str:
         rows += ["lines", *_lines(result.lines), "inputs", *_inputs(result.lines)]
     rows = [visible(row) for row in rows]
     if result.doubts:
-        rows += ["doubts", *summary.doubts(result.doubts)]
+        rows += ["doubts", *summary.doubts(result.doubts), *summary.explained(result.doubts)]
     return "\n".join(rows)
 
 

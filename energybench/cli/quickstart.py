@@ -47,7 +47,7 @@ VARIANTS = (
 
 
 def quickstart(
-    out: options.Out = STORE,
+    out: options.QuickstartOut = STORE,
     repeats: options.Repeats = "8",
     json: options.Json = False,
 ) -> None:

@@ -27,5 +27,5 @@ def recover(
     if json:
         common.print_json(result)
     else:
-        print(summary.measurement(result))
+        print("\n".join([summary.measurement(result), *summary.explained(result.doubts)]))
     common.say(f"  written to {directory}")

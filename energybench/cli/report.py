@@ -23,7 +23,7 @@ def report(
     form: Annotated[
         str, typer.Option("--format", help="See `energybench list reports`.")
     ] = "terminal",
-    out: options.OptionalOut = None,
+    out: options.ReportOut = None,
     title: Annotated[str | None, typer.Option("--title", help="Title of the report.")] = None,
     note: Annotated[
         list[str] | None,

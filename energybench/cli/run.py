@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def run(
     workload: options.WorkloadName,
-    device: options.Device = None,
+    device: options.Devices = None,
     size: Annotated[str, typer.Option("--size", help="One of the workload's sizes.")] = "smoke",
     setting: options.Setting = None,
     steps: Annotated[
@@ -64,7 +64,7 @@ def run(
     min_window: options.MinWindow = MIN_WINDOW_S,
     max_warm_up: options.MaxWarmUp = MAX_WARM_UP_S,
     idle: options.Idle = 5.0,
-    seed: options.Seed = SEED,
+    seed: options.OrderSeed = SEED,
     settle: options.Settle = SETTLE_S,
     label: options.Label = None,
     boundary: options.Boundary = "compute",

@@ -22,7 +22,9 @@ WINDOWS_S = (0.2, 0.35, 1.0, 5.0, 10.0, 60.0, 600.0)
 _DEFAULT_WINDOWS_S = (0.35, 1.0, 10.0)
 REPEATS = ("1", "2", "3", "5", "8", "20", "stop")
 _GAINS = ("prior", "1", "wide", "biased")
-_APART_WINDOW_S = 10.0  # long enough for the gain, and not the window's edges, to decide
+# long enough for the gain, and not the window's edges, to decide; if this length is not simulated,
+# the longest that is
+_APART_WINDOW_S = 10.0
 # most repeats of a run, and longest window in s: with more, an experiment takes minutes
 _MOST = (1000.0, 3600.0)
 
@@ -73,7 +75,7 @@ def simulate(
             "than stated.",
         ),
     ] = "prior",
-    seed: options.Seed = 1,
+    seed: options.ExperimentSeed = 1,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -104,7 +106,8 @@ def simulate(
         for seconds in windows
     ]
     if mode == "prior":
-        cells += _apart(sensors, waves[0], ExperimentCell)
+        window_s = _APART_WINDOW_S if _APART_WINDOW_S in windows else max(windows)
+        cells += _apart(sensors, waves[0], window_s, ExperimentCell)
     priors = {
         name: PriorMode(row.u_rel, row.distribution)
         for name, row in data.priors().items()
@@ -168,13 +171,13 @@ def _levels(texts: list[str] | None) -> tuple[str, ...]:
     )
 
 
-def _apart(sensors: list[str], wave: str, cell: Any) -> list[Any]:
+def _apart(sensors: list[str], wave: str, window_s: float, cell: Any) -> list[Any]:
     """Cells with wrong priors: gains that spread twice as wide, and boards with a bias."""
     from energybench.simulating.sensors import SENSORS
 
     boards = [name for name in sensors if SENSORS[name].biased]
     return [
-        cell(name, wave, _APART_WINDOW_S, mode)
+        cell(name, wave, window_s, mode)
         for mode, names in (("wide", sensors), ("biased", boards))
         for name in names
     ]

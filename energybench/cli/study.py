@@ -34,9 +34,12 @@ def study(
     workload: options.WorkloadName,
     name: Annotated[
         str | None,
-        typer.Argument(help="One of the workload's studies; --resume does not need it."),
+        typer.Argument(
+            help="One of the workload's studies: see `energybench list studies`. --resume does not "
+            "need it."
+        ),
     ] = None,
-    device: options.Device = None,
+    device: options.StudyDevice = None,
     setting: options.Setting = None,
     resume: Annotated[
         Path | None,
@@ -44,14 +47,14 @@ def study(
             "--resume", help="Directory of a study that was cut off: measure the cells it lacks."
         ),
     ] = None,
-    repeats: options.OptionalRepeats = None,
-    min_window: options.OptionalMinWindow = None,
+    repeats: options.StudyRepeats = None,
+    min_window: options.StudyMinWindow = None,
     max_warm_up: options.MaxWarmUp = MAX_WARM_UP_S,
-    idle: options.Idle = 5.0,
-    seed: options.Seed = SEED,
+    idle: options.StudyIdle = 5.0,
+    seed: options.OrderSeed = SEED,
     settle: options.Settle = SETTLE_S,
     boundary: options.Boundary = "compute",
-    out: options.Out = options.STORE,
+    out: options.StudyOut = options.STORE,
     collector: options.Collector = None,
     root: options.Root = Path("/"),
     json: options.Json = False,
@@ -108,7 +111,9 @@ def _offered(workload: str) -> str:
 
     plugin = load("workloads", workload)
     names = list(plugin.studies) if isinstance(plugin, OffersStudies) else []
-    return f"have: {', '.join(names)}" if names else f"{workload} does not offer any"
+    if not names:
+        return f"{workload} does not offer any"
+    return f"have: {', '.join(names)}; `energybench list studies` shows their questions"
 
 
 def _check_unplanned(

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
 from energybench.foreign_text import visible
-from energybench.model import Comparison, Doubt, Estimate, Measurement, Roofline, WorkRecord
+from energybench.model import (
+    Comparison,
+    Doubt,
+    Estimate,
+    Measurement,
+    Roofline,
+    WorkRecord,
+)
 from energybench.units import percent, relative, show, show_value
 
 # characters of a repeated doubt: subject and first thought, one line of a terminal with its code
 _SHORT = 72
-
+_EXPLAINED = "  `energybench explain CODE` states the meaning and the test of a doubt"
 
 _MODELLED = {
     "measured": "",
@@ -217,6 +225,11 @@ def doubts(results_doubts: tuple[Doubt, ...]) -> list[str]:
         lines.append(visible(f"  doubt [{doubt.code}] {message}{arrow}"))
         printed.add((doubt.code, doubt.remedy))
     return lines
+
+
+def explained(*doubts_of_results: Sequence[Doubt]) -> list[str]:
+    """The command that explains a doubt, as the last line of a text that lists doubts."""
+    return [_EXPLAINED] if any(doubts_of_results) else []
 
 
 def shortened(message: str) -> str:

@@ -120,7 +120,11 @@ def show(title: str, together: Together, json: bool) -> NoReturn:
             *(summary.measurement(result) for result in results),
             *(summary.comparison(comparison) for comparison in comparisons),
         ]
-        print("\n\n".join(blocks), file=sys.stdout)
+        last = summary.explained(
+            *(result.doubts for result in results),
+            *(comparison.doubts for comparison in comparisons),
+        )
+        print("\n".join(["\n\n".join(blocks), *last]), file=sys.stdout)
     for outcome in outcomes:
         common.say(f"  written to {outcome.directory}")
     raise typer.Exit(together.code)

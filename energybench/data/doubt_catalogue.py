@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple, get_args
@@ -12,14 +13,30 @@ from energybench.errors import BadInput
 from energybench.model import DoubtCode
 
 CODES: tuple[DoubtCode, ...] = get_args(DoubtCode)
+_MOST_NEAR = 2  # codes that a refusal proposes
+_HEAD = """\
+# Doubts
+
+A doubt is a statement that weakens a result. Each doubt has a code with one meaning, a test that
+raises it, a message with the figures of the case, and a remedy. `energybench explain CODE` prints
+the entry of a code.
+
+This page is made from `energybench/data/doubts.toml` by
+`energybench explain --markdown > docs/doubts.md`.
+
+"""
 
 
 class Entry(NamedTuple):
-    """One code of a doubt: group, meaning, effect on a result, and remedy."""
+    """One code of a doubt.
+
+    test  the rule by which the doubt is raised, with its threshold
+    """
 
     code: str
     group: str
     meaning: str
+    test: str
     effect: str
     remedy: str
 
@@ -32,43 +49,49 @@ def catalogue() -> dict[str, Entry]:
     entries = {}
     for code, row in table.items():
         group = groups[row["group"]]
-        entries[code] = Entry(code, group, row["meaning"], row["effect"], row["remedy"])
+        words = (row[name] for name in ("meaning", "test", "effect", "remedy"))
+        entries[code] = Entry(code, group, *words)
     return entries
 
 
 def explain(code: str) -> Entry:
-    """The entry of one code. Raises BadInput for a code that does not exist."""
-    entry = catalogue().get(code)
+    """The entry of one code, which may stand in brackets and in capitals.
+
+    Raises BadInput for a code that does not exist.
+    """
+    name = code.strip().removeprefix("[").removesuffix("]").lower()
+    entry = catalogue().get(name)
     if entry is None:
+        near = get_close_matches(name, CODES, _MOST_NEAR)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise BadInput(
             f"code {code!r}",
             "is not the code of a doubt",
-            "`energybench explain` without a code lists them all",
+            f"{hint}`energybench explain` without a code lists them all",
         )
     return entry
 
 
 def page() -> str:
     """docs/doubts.md: the whole catalogue as Markdown."""
-    return "\n".join(_lines()) + "\n"
+    return _HEAD + markdown(catalogue().values())
 
 
-def _lines() -> Iterator[str]:
-    yield "# Doubts"
-    yield ""
-    yield "A doubt is a statement that weakens a result. Each doubt has a code with one meaning,"
-    yield "a message with the figures of the case, and a remedy. `energybench explain CODE`"
-    yield "prints the entry of a code."
-    yield ""
-    yield "This page is made from `energybench/data/doubts.toml` by"
-    yield "`energybench explain --markdown > docs/doubts.md`."
+def markdown(entries: Iterable[Entry]) -> str:
+    """Entries as Markdown, under the headings of their groups."""
+    return "\n\n".join(_paragraphs(entries)) + "\n"
+
+
+def _paragraphs(entries: Iterable[Entry]) -> Iterator[str]:
     group = ""
-    for entry in catalogue().values():
+    for entry in entries:
         if entry.group != group:
             group = entry.group
-            yield from ("", f"## {group}")
-        yield from ("", f"### {entry.code}", "")
-        yield f"{entry.meaning}"
-        yield ""
-        yield f"- **Effect on the result:** {entry.effect}"
-        yield f"- **Remedy:** {entry.remedy}"
+            yield f"## {group}"
+        yield f"### {entry.code}"
+        yield entry.meaning
+        yield (
+            f"- **Test:** {entry.test}\n"
+            f"- **Effect on the result:** {entry.effect}\n"
+            f"- **Remedy:** {entry.remedy}"
+        )

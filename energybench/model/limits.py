@@ -16,11 +16,13 @@ class Limit(Noun, frozen=True, kw_only=True):
 
     runs  the rate of each try, in the order of the tries: B/s for "read", else flop/s
     how   kernel and size that were the fastest on this device, in words
+    note  what may have made the limit too low, in words; "" if nothing was noticed
     """
 
     name: LimitName
     runs: tuple[Positive, ...]
     how: str
+    note: str = ""
 
     @property
     def best(self) -> float:
@@ -38,6 +40,7 @@ class DeviceLimits(Noun, frozen=True, kw_only=True):
     device   "cpu" for all CPUs of a host together, or the UUID of a board
     name     name of the processor or board
     threads  number of threads of the kernels on a CPU
+    notes    what may have made a limit too low, with a remedy; a limit holds its own note
     """
 
     device: str

@@ -118,5 +118,6 @@ def misfit(error: msgspec.ValidationError, where: str) -> BadInput:
     return BadInput(
         f"{where}: {key.strip('`').lstrip('.')}" if key else where,
         what[:1].lower() + what[1:],
-        "it was edited, or energybench did not write it",
+        "it was edited, or a later energybench wrote it (then read it with that version), or "
+        "energybench did not write it",
     )

@@ -105,6 +105,10 @@ class Answer(NamedTuple):
     graphic: Table | None = None
 
 
+# Last line of the doubts of a report.
+EXPLAINED = "`energybench explain CODE` states the meaning and the test of a doubt."
+
+
 class Weakness(NamedTuple):
     """Doubts with a common code and remedy: messages, with the labels of the weakened results."""
 

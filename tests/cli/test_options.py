@@ -28,18 +28,42 @@ def options() -> Iterator[tuple[str, str, Any]]:
                     yield name, option, parameter
 
 
+# Options whose meaning depends on the command.
+BY_COMMAND = {"--out", "--repeats", "--device", "--idle", "--seed", "--min-window", "--label"}
+# Words of one command's matter, and the commands whose help may use them.
+MATTERS = {
+    r"experiments": {"simulate"},
+    r"\bcells?\b": {"study", "simulate"},
+    r"calibration profile": {"calibrate"},
+    r"in a study": set(),
+    r"`run`|energybench run": set(),
+}
+
+
 def test_an_option_has_one_type_and_one_help_text_in_all_commands() -> None:
-    """Whoever knows an option of one command knows it in every other."""
+    """Whoever knows an option of one command knows it in every other; the text of a few options
+    follows the command.
+    """
     observed: dict[str, dict[tuple[Any, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
     for command, option, parameter in options():
         context = typer.Context(COMMANDS[command])
         name_and_type, text = parameter.get_help_record(context)
         limits = re.findall(r"[\d.]*(?:<=?)?x(?:[<>]=?)[\d.]+", text)
-        observed[option][name_and_type, *limits, parameter.help].append(command)
+        words = () if option in BY_COMMAND else (parameter.help,)
+        observed[option][name_and_type, *limits, *words].append(command)
     different = {
         option: dict(meanings) for option, meanings in observed.items() if len(meanings) > 1
     }
     assert different == {}
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_help_of_a_command_is_about_that_command(command: str) -> None:
+    """No help text speaks of what only another command does."""
+    texts = [parameter.help or "" for name, _, parameter in options() if name == command]
+    for words, commands in MATTERS.items():
+        if command not in commands:
+            assert not [text for text in texts if re.search(words, text)]
 
 
 def test_every_option_says_what_it_is_for() -> None:

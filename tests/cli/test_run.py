@@ -17,6 +17,7 @@ from tests.cli.plugin import install
 from tests.cli.process import command, energybench, one_line
 
 QUICK = ("--idle", "0.2", "--min-window", "0", "--max-warm-up", "1")
+HALF_SECOND = ("--idle", "0", "--min-window", "0.5")  # beside QUICK, the last of an option counts
 
 
 @pytest.fixture(scope="module")
@@ -28,26 +29,43 @@ def run(tmp: Path, env: dict[str, str], *arguments: str):  # type: ignore[no-unt
     return energybench("run", "pause", "--json", *QUICK, *arguments, cwd=tmp, env=env)
 
 
+def start(tmp: Path, env: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """A run of 20 repeats of half a second in a process group of its own, to be interrupted."""
+    long = ("--repeats", "20", "--set", "seconds=0.5")
+    return subprocess.Popen(
+        command("run", "pause", "--json", *QUICK, *long, *arguments),
+        cwd=tmp,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(tmp: Path, words: str) -> None:
+    """Wait until the files of the unfinished run hold these words."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        files = tmp.glob("results/.partial-*/*.json*")
+        if any(words in file.read_text("utf-8") for file in files):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"the run did not write {words}")
+
+
+def measure(tmp: Path, env: dict[str, str], *arguments: str):  # type: ignore[no-untyped-def]
+    return energybench("measure", "--json", *arguments, cwd=tmp, env=env)
+
+
 def codes(found) -> set[str]:  # type: ignore[no-untyped-def]
     return {doubt["code"] for doubt in found["doubts"]}
 
 
 def test_milc_smoke(tmp_path: Path) -> None:
     """The real thing: one JSON document with verified work, its cost, and energy per solve."""
-    arguments = (
-        "--device",
-        "cpu",
-        "--size",
-        "smoke",
-        "--repeats",
-        "2",
-        "--idle",
-        "0.5",
-        "--max-warm-up",
-        "1",
-        "--json",
-    )
-    result = energybench("run", "milc", *arguments, cwd=tmp_path, timeout=280).json
+    arguments = ("--device", "cpu", "--size", "smoke", "--repeats", "2", "--json")
+    result = energybench("run", "milc", *QUICK, *arguments, cwd=tmp_path, timeout=280).json
     assert result["kind"] == "measurement"
     assert result["workload"]["name"] == "milc"
     assert result["work"]["unit"].startswith("solve to residual")
@@ -107,19 +125,7 @@ def test_at_least_eight_repeats_unless_fixed(tmp_path: Path, env: dict[str, str]
 
 def test_short_work_is_done_several_times_over(tmp_path: Path, env: dict[str, str]) -> None:
     """A repeat of 0.1 s work lasts --min-window, and its amount says how often it was done."""
-    result = energybench(
-        "run",
-        "pause",
-        "--json",
-        "--idle",
-        "0",
-        "--min-window",
-        "0.5",
-        "--repeats",
-        "2",
-        cwd=tmp_path,
-        env=env,
-    ).json
+    result = run(tmp_path, env, *HALF_SECOND, "--repeats", "2").json
     assert result["work"]["amount"] >= 4
     assert result["energy_per_work_j"]["value"] == pytest.approx(
         result["energy_j"]["value"] / result["work"]["amount"]
@@ -130,20 +136,7 @@ def test_a_slow_warm_up_does_not_make_short_repeats(tmp_path: Path, env: dict[st
     """The one run of the warm-up takes ten times as long as the others: the first repeat shows it,
     counts as warm-up, and all repeats last --min-window.
     """
-    arguments = (
-        "--json",
-        "--idle",
-        "0",
-        "--min-window",
-        "0.5",
-        "--max-warm-up",
-        "1",
-        "--repeats",
-        "3",
-        "--set",
-        "slow=1",
-    )
-    result = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
+    result = run(tmp_path, env, *HALF_SECOND, "--repeats", "3", "--set", "slow=1").json
     assert [repeat["work"]["amount"] for repeat in result["repeats"]] == [
         result["work"]["amount"]
     ] * 3
@@ -156,20 +149,7 @@ def test_repeats_that_turn_out_too_short_are_said(tmp_path: Path, env: dict[str,
     """Only after the first repeat the work becomes faster: the doubt names the shortest, what was
     asked for, and what to ask for.
     """
-    arguments = (
-        "--json",
-        "--idle",
-        "0",
-        "--min-window",
-        "0.5",
-        "--max-warm-up",
-        "1",
-        "--repeats",
-        "3",
-        "--set",
-        "slow=2",
-    )
-    result = energybench("run", "pause", *arguments, cwd=tmp_path, env=env).json
+    result = run(tmp_path, env, *HALF_SECOND, "--repeats", "3", "--set", "slow=2").json
     (doubt,) = [doubt for doubt in result["doubts"] if doubt["code"] == "min-window-missed"]
     assert "the shortest of 3 repeats lasted 0.1" in doubt["message"]
     assert "the 0.5 s of --min-window" in doubt["message"]
@@ -220,7 +200,7 @@ def test_a_workload_that_fails_at_once_is_one_line(
     tmp_path: Path, env: dict[str, str], setting: str, says: str
 ) -> None:
     """Exit code 1, one line that says what failed, no run directory."""
-    ran = energybench("run", "pause", "--json", *QUICK, "--set", setting, cwd=tmp_path, env=env)
+    ran = run(tmp_path, env, "--set", setting)
     assert (ran.code, ran.out) == (1, "")
     lines = [line for line in ran.err.splitlines() if line.startswith("energybench: ")]
     assert len(lines) == 1
@@ -241,9 +221,7 @@ def test_idle_before_and_after(tmp_path: Path, env: dict[str, str]) -> None:
     assert before["end_s"] - before["start_s"] == pytest.approx(0.2, abs=0.15)
     mean = (before["power_w"]["value"] + after["power_w"]["value"]) / 2
     assert result["idle_power_w"]["value"] == pytest.approx(mean)
-    program = energybench(
-        "measure", "--json", "--idle", "0.2", "--", "sleep", "0.3", cwd=tmp_path, env=env
-    ).json
+    program = measure(tmp_path, env, "--idle", "0.2", "--", "sleep", "0.3").json
     assert len(program["idles"]) == 2
 
 
@@ -253,16 +231,8 @@ def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
     """After a failure the node is measured once more; after Ctrl-C nobody wants to wait."""
     failed = run(tmp_path, env, "--repeats", "6", "--set", "seconds=1.2", "--set", "fail_at=4").json
     assert len(failed["idles"]) == 2
-    ran = subprocess.Popen(
-        command("run", "pause", "--json", *QUICK, "--repeats", "20", "--set", "seconds=0.5"),
-        cwd=tmp_path,
-        env={**os.environ, **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    time.sleep(8)
+    ran = start(tmp_path, env)
+    wait_for(tmp_path, '"verification":[{')
     ran.send_signal(signal.SIGINT)
     out, err = ran.communicate(timeout=20)
     assert ran.returncode == 130, err
@@ -271,16 +241,8 @@ def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
 
 def test_interrupted_between_repeats(tmp_path: Path, env: dict[str, str]) -> None:
     """SIGINT: the complete repeats make the result, the code is 130, the worker is gone."""
-    ran = subprocess.Popen(
-        command("run", "pause", "--json", "--idle", "0", "--repeats", "20", "--set", "seconds=0.5"),
-        cwd=tmp_path,
-        env={**os.environ, **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    time.sleep(7)
+    ran = start(tmp_path, env, "--idle", "0")
+    wait_for(tmp_path, '"verification":[{')
     ran.send_signal(signal.SIGINT)
     out, err = ran.communicate(timeout=20)
     assert ran.returncode == 130, err
@@ -296,7 +258,7 @@ def test_broken_plugins_are_named_and_cost_nothing(tmp_path: Path, env: dict[str
     assert "libnothing.so" in one_line(energybench("run", "explodes", cwd=tmp_path, env=env))
     listed = energybench("list", "workloads", "--json", cwd=tmp_path, env=env).json["entries"]
     assert {entry["name"]: entry["works"] for entry in listed}["explodes"] is False
-    result = energybench("measure", "--json", "--", "true", cwd=tmp_path, env=env).json
+    result = measure(tmp_path, env, "--", "true").json
     assert "broken-plugin" in codes(result)
     doctor = energybench("doctor", cwd=tmp_path, env=env)
     assert "no meter here" in doctor.out
@@ -326,24 +288,15 @@ def test_a_killed_measuring_side_ends_its_worker(tmp_path: Path, env: dict[str, 
     assert not alive
 
 
-@pytest.mark.parametrize("seconds", [1.5, 4.0, 8.0])
+@pytest.mark.parametrize("written", ['"schema"', '"idle"', '"warm-up"', '"verification":[{'])
 def test_ctrl_c_reaches_the_whole_group_and_ends_the_run(
-    tmp_path: Path, env: dict[str, str], seconds: float
+    tmp_path: Path, env: dict[str, str], written: str
 ) -> None:
     """A Ctrl-C at a terminal goes to every process of the group: code 130, no traceback, and the
     workload is not blamed.
     """
-    arguments = ("run", "pause", "--json", "--idle", "1", "--repeats", "20", "--set", "seconds=0.5")
-    ran = subprocess.Popen(
-        command(*arguments),
-        cwd=tmp_path,
-        env={**os.environ, **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    time.sleep(seconds)
+    ran = start(tmp_path, env, "--idle", "1")
+    wait_for(tmp_path, written)
     os.killpg(ran.pid, signal.SIGINT)
     out, err = ran.communicate(timeout=20)
     assert ran.returncode == 130, err
@@ -358,17 +311,8 @@ def test_a_node_meter_that_reads_nothing_is_not_zero(tmp_path: Path, env: dict[s
     meter = tmp_path / "watts"
     for text in ("nan", "-5", "1e30", ""):
         meter.write_text(text)
-        ran = energybench(
-            "measure",
-            "--boundary",
-            "node-dc",
-            "--json",
-            "--",
-            "sleep",
-            "1",
-            cwd=tmp_path,
-            env={**env, "METER": str(meter)},
-        )
+        with_meter = {**env, "METER": str(meter)}
+        ran = measure(tmp_path, with_meter, "--boundary", "node-dc", "--", "sleep", "1")
         assert ran.code == 0, ran.err
         assert ran.json["energy_j"] is None
         assert ran.json["quality"] is None
@@ -386,23 +330,11 @@ def test_a_node_meter_that_works_is_used_and_pointed_to(
     meter = tmp_path / "watts"
     meter.write_text("250")
     with_meter = {**env, "METER": str(meter)}
-    node = energybench(
-        "measure",
-        "--boundary",
-        "node-dc",
-        "--json",
-        "--",
-        "sleep",
-        "2",
-        cwd=tmp_path,
-        env=with_meter,
-    ).json
+    node = measure(tmp_path, with_meter, "--boundary", "node-dc", "--", "sleep", "2").json
     assert node["energy_j"]["value"] == pytest.approx(250 * node["time_s"]["value"], rel=0.01)
     assert node["quality"] == "measured"
     assert "estimated-cpu" not in codes(node)
-    compute = energybench(
-        "measure", "--json", "--", "sleep", "1", cwd=tmp_path, env=with_meter
-    ).json
+    compute = measure(tmp_path, with_meter, "--", "sleep", "1").json
     assert "node-meter-unused" in codes(compute)
     refused = one_line(
         energybench("measure", "--boundary", "node-ac", "--", "true", cwd=tmp_path, env=with_meter)

@@ -36,7 +36,7 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
     assert result["schema"] == "energybench-simulation/1"
     assert [cell["sensor"] for cell in result["cells"]] == ["rapl"]
     assert result["overall"]["experiments"] == 12
-    assert {group["gain"] for group in result["apart"]} == {"wide"}
+    assert {(group["gain"], group["window_s"]) for group in result["apart"]} == {("wide", 0.35)}
     assert sum(group["figures"]["experiments"] for group in result["by_repeats"]) == 12
     for title in (
         "rapl  constant  0.35 s",

@@ -273,7 +273,7 @@ def wait_for_cells(folder: Path, count: int) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "study naps: does not name a study (have: grid)"),
+        ([], "study naps: does not name a study (have: grid;"),
         (["nightmare"], "study nightmare: naps does not offer a study of this name (have: grid)"),
         (["grid", "--variant", "a=1"], "--variant"),
         (["grid", "--device", "cpu", "--device", "node"], "a study runs on one device"),
@@ -290,6 +290,19 @@ def test_mistakes_are_one_line_and_leave_nothing(
     """Exit code 2, one line, no directory."""
     assert says in one_line(energybench("study", "naps", *arguments, cwd=tmp_path, env=env))
     assert not list(tmp_path.iterdir())
+
+
+def test_studies_are_listed_with_their_questions(tmp_path: Path, env: dict[str, str]) -> None:
+    """`list studies` names workload and study as the command wants them; a study command without a
+    name leads there.
+    """
+    entries = energybench("list", "studies", "--json", cwd=tmp_path, env=env).json["entries"]
+    questions = {entry["name"]: entry["about"] for entry in entries}
+    assert questions["naps grid"] == "how much longer a long nap is"
+    assert {"sdpa kernel", "sdpa model", "dpsgd cost"} <= set(questions)
+    refusal = one_line(energybench("study", "naps", cwd=tmp_path, env=env))
+    assert "have: grid" in refusal
+    assert "energybench list studies" in refusal
 
 
 def test_a_workload_without_studies_says_so(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from energybench.errors import BadInput, UnknownFields
 from energybench.measuring.session import ranges
-from energybench.model import SCHEMA, ChannelProfile, Noun
+from energybench.model import SCHEMA, ChannelProfile, Doubt, Noun
 from energybench.store import layout, profiles, reader, unknown_fields
 from energybench.store.study import StudyStore, read_study
 from energybench.store.writer import RunWriter
@@ -40,6 +40,7 @@ class Outer(Noun, frozen=True, kw_only=True):
     optional: Inner | None = None
     shapes: list[Circle | Square] = []
     settings: dict[str, str | int] = {}
+    doubt: Doubt | None = None
 
 
 def converted(value: dict[str, Any]) -> tuple[Outer, list[UnknownFields]]:
@@ -107,6 +108,7 @@ def test_fields_are_named_once() -> None:
         ({"colour": 1, "items": [{"value": "much"}]}, "items[0].value"),
         ({"colour": 1, "items": [{"spin": 1}]}, "items[0]"),
         ({"colour": 1, "items": [{"value": 1, "unit": "cal"}]}, "items[0].unit"),
+        ({"doubt": {"code": "sunspots", "message": "m", "remedy": "r"}}, "doubt.code"),
         ({"colour": 1, "items": {"value": 1}}, "items"),
         ({"colour": 1, "items": [{"value": float("inf")}]}, "items[0]"),
         ({"shapes": [{"kind": "star", "side": 1}]}, "shapes[0].kind"),
@@ -121,6 +123,7 @@ def test_only_fields_may_be_new(value: dict[str, Any], where: str) -> None:
         with pytest.raises(BadInput) as error:
             unknown_fields.convert({"schema": SCHEMA, **value}, Outer, "run.json")
     assert error.value.where == f"run.json: {where}"
+    assert "a later energybench wrote it" in error.value.remedy
 
 
 @pytest.mark.parametrize("schema", [None, "energybench/2"])

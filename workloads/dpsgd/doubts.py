@@ -8,6 +8,7 @@ from energybench_workloads.dpsgd.privacy import Spent
 from energybench_workloads.dpsgd.spec import DEFAULT_SEED, Spec
 from energybench_workloads.dpsgd.statement import GUESSED, SOURCES
 
+WEAK_EPSILON = 10.0  # above it the weak tier of Ponomareva et al., arXiv:2303.00654
 _SCALED = 20.0  # standard deviations that scaled pixels do not reach
 _SECRET = "for a release, --set seed=SECRET of 62 random bits, and delete it"
 
@@ -38,12 +39,12 @@ def of_privacy(spec: Spec, spent: Spent, amplified: Spent | None) -> tuple[Doubt
                 remedy=f"--set delta={0.1 / spec.examples:.1g} or less",
             )
         )
-    if epsilon > 10:
+    if epsilon > WEAK_EPSILON:
         doubts.append(
             Doubt(
                 code="weak-privacy",
-                message=f"ε = {epsilon:.3g} is over 10: a formal guarantee that says little by "
-                "itself",
+                message=f"ε = {epsilon:.3g} is over {WEAK_EPSILON:g}: a formal guarantee that "
+                "says little by itself",
                 remedy="more noise, fewer steps, a smaller batch or more examples",
             )
         )

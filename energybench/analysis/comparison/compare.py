@@ -16,6 +16,7 @@ import numpy as np
 
 from energybench.analysis.comparison import comparable
 from energybench.analysis.comparison.pairs import paired, paired_log
+from energybench.analysis.energy.boundary import component_name
 from energybench.analysis.uncertainty.effects import propagate, scale, student, uncombined
 from energybench.analysis.uncertainty.repeats import (
     LogRatio,
@@ -27,7 +28,6 @@ from energybench.errors import Refused
 from energybench.model import (
     ENERGY_RATIO,
     TIME_X_ASSUMED_POWER,
-    UNUSED,
     Comparison,
     Doubt,
     Effect,
@@ -247,44 +247,51 @@ def _without_idle(baseline: Measurement, candidate: Measurement) -> tuple[RatioL
 
     A second line, never the headline (EE HPC WG).
     """
-    idle = [side for side in (baseline, candidate) if any(map(_is_unused, side.components_j))]
+    idle = [side for side in (baseline, candidate) if _unused(side) & set(side.components_j)]
     if not idle:
         return ()
-    above, below = (_used_energy(side) for side in (baseline, candidate))
-    ratio = _ratio(above, below, _used_energy_of_repeat, baseline, candidate)
+    unused = _unused(baseline) | _unused(candidate)
+    above, below = (_used_energy(side, unused) for side in (baseline, candidate))
+
+    def used_energy(repeat: Repeat) -> float | None:
+        return _used_energy_of_repeat(repeat, unused)
+
+    ratio = _ratio(above, below, used_energy, baseline, candidate)
     whose = " and ".join(dict.fromkeys(side.label for side in idle))
     label = f"without the idle accelerators of {whose} (not the boundary {baseline.boundary.name})"
     return (RatioLine(label=label, energy_ratio=ratio),)
 
 
-def _is_unused(component: str) -> bool:
-    return component.endswith(UNUSED)
+def _unused(side: Measurement) -> frozenset[str]:
+    """Names of the components that had no part in the work."""
+    return frozenset(component_name(part) for part in side.boundary.parts if not part.used)
 
 
-def _used_energy_of_repeat(repeat: Repeat) -> float | None:
+def _used_energy_of_repeat(repeat: Repeat, unused: frozenset[str]) -> float | None:
     """Energy without the accelerators that had no part in the work."""
     if repeat.energy_j is None:
         return None
-    unused = [joules for name, joules in repeat.components_j.items() if _is_unused(name)]
-    return repeat.energy_j - sum(unused)
+    return repeat.energy_j - sum(repeat.components_j.get(name, 0.0) for name in sorted(unused))
 
 
-def _used_energy(side: Measurement) -> Estimate:
+def _used_energy(side: Measurement, unused: frozenset[str]) -> Estimate:
     """Mean energy without unused accelerators, and without the effects of their energies."""
     assert side.energy_j is not None
-    unused = {
+    shares = {
         (effect.name, effect.key, effect.distribution): effect.u
         for name, estimate in side.components_j.items()
-        if _is_unused(name)
+        if name in unused
         for effect in estimate.effects
     }
     effects = []
     for effect in side.energy_j.effects:
-        u = effect.u - unused.get((effect.name, effect.key, effect.distribution), 0.0)
+        u = effect.u - shares.get((effect.name, effect.key, effect.distribution), 0.0)
         if effect.kind != "scatter" and abs(u) > _NEGLIGIBLE * abs(effect.u):
             effects.append(msgspec.structs.replace(effect, u=u))
     energies = [
-        joules for repeat in side.repeats if (joules := _used_energy_of_repeat(repeat)) is not None
+        joules
+        for repeat in side.repeats
+        if (joules := _used_energy_of_repeat(repeat, unused)) is not None
     ]
     return uncombined(arithmetic_mean(energies), effects)
 

@@ -215,7 +215,8 @@ def _together(boards: Sequence[DeviceLimits]) -> DeviceLimits:
         if len(others) == len(boards):
             tries = zip(*(other.runs for other in others), strict=False)
             runs = tuple(sum(rates) for rates in tries)
-            summed.append(msgspec.structs.replace(limit, runs=runs))
+            note = next((other.note for other in others if other.note), "")
+            summed.append(msgspec.structs.replace(limit, runs=runs, note=note))
     names = dict.fromkeys(board.name for board in boards)
     return msgspec.structs.replace(
         first,

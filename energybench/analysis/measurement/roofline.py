@@ -177,19 +177,19 @@ def doubts(run: Roofline | None, limits: DeviceLimits | None) -> list[Doubt]:
     if run.binds is not None:
         binding = READ if run.binds == "bandwidth" else run.arithmetic
     return [
-        *_disturbed(limits, binding),
+        *_disturbed(limits, limits.of(binding)),
         *_above(limits, run.share_of_bandwidth, "memory bandwidth"),
         *_above(limits, run.share_of_rate, f"{run.arithmetic} matrix rate"),
         *_unsteady(limits, limits.of(binding)),
     ]
 
 
-def _disturbed(limits: DeviceLimits, binding: str | None) -> list[Doubt]:
-    if not limits.notes:
+def _disturbed(limits: DeviceLimits, binding: Limit | None) -> list[Doubt]:
+    """A doubt with the note of the limit that binds, or else with the first note."""
+    note = binding.note if binding is not None else ""
+    if not note and not limits.notes:
         return []
-    # A note begins with the name of its limit; the note of the limit that binds comes first.
-    notes = [note for note in limits.notes if note.startswith(f"{binding} ")]
-    note = (notes or limits.notes)[0].partition(";")[0]
+    note = note or limits.notes[0].partition(";")[0]
     message = f"the limits of {limits.device} may be too low: {note}"
     return [
         Doubt(code="limits-disturbed", message=message, remedy=LIMITS_AGAIN, subject=limits.device)

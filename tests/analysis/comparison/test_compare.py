@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from energybench.analysis.comparison.compare import compare
+from energybench.analysis.uncertainty.effects import exact
 from energybench.cli.summary import comparison
 from energybench.errors import Refused
-from energybench.model import Verification, WorkloadRef
+from energybench.model import UNUSED, Verification, WorkloadRef
 from tests.analysis.runs import run, work
 
 SCATTER = [1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99]
@@ -170,6 +171,24 @@ def test_idle_accelerators_of_a_baseline_give_a_second_line() -> None:
     assert second.energy_ratio.value == pytest.approx(420 * 10 / 1440, rel=0.01)
     assert "idle-accelerators" in codes(found)
     assert not any(e.key and e.key.startswith("gain:GPU-a") for e in second.energy_ratio.effects)
+
+
+def test_the_name_of_a_component_does_not_make_it_unused() -> None:
+    """A part of a plugin may be called ".unused": whether it had a part in the work is a field."""
+    name = f"fan{UNUSED}"
+    node = run("a", done=work(), checks=[OK], host="a", power_factor=SCATTER)
+    fan = msgspec.structs.replace(node.boundary.parts[0], component=name)
+    repeats = [
+        msgspec.structs.replace(repeat, components_j={**repeat.components_j, name: 1.0})
+        for repeat in node.repeats
+    ]
+    with_fan = msgspec.structs.replace(
+        node,
+        boundary=msgspec.structs.replace(node.boundary, parts=(*node.boundary.parts, fan)),
+        components_j={**node.components_j, name: exact(1.0)},
+        repeats=tuple(repeats),
+    )
+    assert compare(with_fan, pair()[1]).second_lines == ()
 
 
 def test_an_estimated_side_gives_no_energy_verdict() -> None:

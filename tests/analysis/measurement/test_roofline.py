@@ -171,6 +171,27 @@ def test_faster_than_its_limit_is_doubted() -> None:
     ] == ["limits-disturbed"]
 
 
+def test_the_note_of_the_limit_that_binds_is_the_one_that_is_told() -> None:
+    """A limit holds its own note; the words of a note decide nothing."""
+    disturbed = known(notes=("fp64 was slow; x", "another program had the cores; x"))
+    with_note = msgspec.structs.replace(
+        disturbed,
+        limits=tuple(
+            msgspec.structs.replace(limit, note="another program had the cores")
+            if limit.name == limits.READ
+            else limit
+            for limit in disturbed.limits
+        ),
+    )
+    run = limits.roofline(with_note, done())
+    assert run is not None
+    assert run.binds == "bandwidth"
+    (doubt,) = limits.doubts(run, with_note)
+    assert doubt.message.endswith("too low: another program had the cores")
+    (doubt,) = limits.doubts(run, disturbed)
+    assert doubt.message.endswith("too low: fp64 was slow")
+
+
 # ---------------------------------------------------------------- whose limits
 
 
