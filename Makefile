@@ -1,4 +1,4 @@
-# The five commands of the project. Each makes the environment it needs; nothing has to be installed by hand.
+# The commands of the project. Each makes the environment it needs; nothing has to be installed by hand.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 3
 
-.PHONY: quickstart test check install clean
+.PHONY: quickstart test check install gpu-wheels clean
 
 quickstart: $(STAMP)
 	$(BIN)/energybench quickstart
@@ -30,6 +30,17 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install -q -c constraints.txt setuptools wheel
 	$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[all]'
 	touch $@
+
+# Wheels for benchmarks/gpu_check.sh on a machine without a network. pip takes a wheel only for the exact manylinux
+# version that is named here.
+GPU_PYTHON ?= 3.12
+GPU_WHEELS := build/gpu-wheels
+MANYLINUX := $(patsubst %,--platform manylinux%_x86_64,_2_28 _2_27 _2_26 _2_24 _2_17 2014 _2_12 2010 _2_5 1)
+gpu-wheels:
+	rm -rf $(GPU_WHEELS)
+	$(PYTHON) -m pip --disable-pip-version-check download -q --no-deps --only-binary=:all: --implementation cp \
+	  --python-version $(GPU_PYTHON) $(MANYLINUX) -c constraints.txt -r benchmarks/gpu_wheels.txt $(MORE) -d $(GPU_WHEELS)
+	du -sh $(GPU_WHEELS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

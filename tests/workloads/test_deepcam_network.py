@@ -123,7 +123,7 @@ def test_recomputation_changes_nothing_but_memory(network: DeepLab) -> None:
         assert "tracked" in name or torch.equal(a, b), name
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 def test_cpu_and_gpu_logits_agree(network: DeepLab) -> None:
     """In fp32 without TF32: 1e-3 of their root mean square."""
     field, _ = batch()
@@ -135,7 +135,6 @@ def test_cpu_and_gpu_logits_agree(network: DeepLab) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("optimiser", ["adamw", "lamb"])
 def test_recorded_passes_train_as_launched_ones(optimiser: str) -> None:
     """Losses of six steps in fp32, up to the rounding of cuDNN's atomic additions; again after a

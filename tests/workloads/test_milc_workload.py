@@ -246,7 +246,6 @@ def test_the_chosen_inner_format_is_in_the_settings() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("precision", ["fp64", "mixed", "fp32"])
 def test_gpu_does_the_same_work(precision: str, runs: dict[str, tuple[Milc, Work]]) -> None:
     labels: list[str] = []

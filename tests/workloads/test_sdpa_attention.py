@@ -114,7 +114,6 @@ def test_flops_and_bytes() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("mode", ["forward", "training"])
 @pytest.mark.parametrize("causal", ["true", "false"])
 @pytest.mark.parametrize("backend", BACKENDS)
