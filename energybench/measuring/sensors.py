@@ -1,16 +1,27 @@
-"""Opens the collectors that work here, and tells why the others do not."""
+"""Opens the collectors that work here, and tells why the others do not.
+
+Accelerators that the kernel lists and no collector reads are added to the boards of the node, so
+that the boundary misses them with a range.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from energybench.analysis.energy.boundary import CPU, MODULE
+from energybench.analysis.energy.boundary import CPU, GPU, MODULE
+from energybench.collectors import accelerators
+from energybench.collectors.accelerators import Accelerator, Cause
 from energybench.errors import BadInput
 from energybench.measuring.plugin_doubts import catalogued
 from energybench.measuring.sampler import Opened
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Collector, Context, DescribesHost, Unavailable, load, registered
+
+_HOW_TO_READ = (
+    "`energybench doctor` names the collectors that do not work; a meter of the node includes the "
+    "board (--boundary node-dc, or `energybench attach` for a meter of your own)"
+)
 
 
 class AbsentCollector(NamedTuple):
@@ -27,7 +38,7 @@ class Sensors(NamedTuple):
     opened collectors that work here
     absent  collectors that do not work here, with reason and remedy
     broken  a line for every failed plugin: a fault, not an absence
-    gpus    boards known to the collectors
+    gpus    boards known to the collectors, and accelerators that only the kernel lists
     doubts  about the sensors
     """
 
@@ -55,19 +66,43 @@ def open_all(context: Context, only: Sequence[str] = ()) -> Sensors:
     opened: list[Opened] = []
     absent: list[AbsentCollector] = []
     broken: list[str] = []
+    describing: list[DescribesHost] = []
     for name, collector in _loaded(only, broken):
         if _last_resort(collector) and not only and _cpu_covered(opened):
             absent.append(AbsentCollector(name, "a sensor covers the CPU", "nothing to do"))
             continue
         channels = _channels(name, collector, context)
+        if isinstance(channels, str):
+            broken.append(channels)
+            continue
         if isinstance(channels, AbsentCollector):
             absent.append(channels)
-        elif isinstance(channels, str):
-            broken.append(channels)
         else:
             first = sum(len(entry.channels) for entry in opened)
             opened.append(Opened(collector, channels, first))
-    return _described(opened, absent, broken)
+        # a collector that does not work may know of boards all the same
+        if isinstance(collector, DescribesHost):
+            describing.append(collector)
+    gpus, doubts = _descriptions(describing, broken)
+    found = Sensors(tuple(opened), tuple(absent), tuple(broken), gpus, doubts)
+    return _with_unread_accelerators(found, context)
+
+
+def with_work_device(sensors: Sensors, device: str) -> Sensors:
+    """The sensors of a workload on `device`: accelerators that the work uses and nobody lists are
+    added, in an unknown number.
+    """
+    read = any(_is_accelerator(channel) for channel in sensors.channels)
+    if not device.startswith("cuda") or sensors.gpus or read:
+        return sensors
+    cause = Cause(
+        "the work runs on one, and neither a collector nor the kernel's lists name it",
+        "`energybench doctor` names the collectors that do not work; in a container make the "
+        "sensors visible (NVIDIA_DRIVER_CAPABILITIES=compute,utility), and /sys and /proc",
+    )
+    gpu = accelerators.uncounted("", is_used=True)
+    doubt = accelerators.uncounted_doubt("", cause)
+    return sensors._replace(gpus=(gpu,), doubts=(*sensors.doubts, doubt))
 
 
 def _loaded(only: Sequence[str], broken: list[str]) -> list[tuple[str, Collector]]:
@@ -101,17 +136,73 @@ def _channels(
         return f"collector {name!r}: open failed: {type(error).__name__}: {error}"
 
 
-def _described(opened: list[Opened], absent: list[AbsentCollector], broken: list[str]) -> Sensors:
-    """The sensors with the collectors' boards and doubts."""
-    describing = [entry.collector for entry in opened if isinstance(entry.collector, DescribesHost)]
-    doubts = [
-        doubt for collector in describing for doubt in catalogued(collector.doubts(), "sensor-note")
-    ]
+def _descriptions(
+    describing: Sequence[DescribesHost], broken: list[str]
+) -> tuple[tuple[Gpu, ...], tuple[Doubt, ...]]:
+    """The collectors' boards and doubts; failures go into `broken`."""
+    gpus: list[Gpu] = []
+    doubts: list[Doubt] = []
+    for collector in describing:
+        try:
+            gpus += collector.gpus()
+            doubts += catalogued(collector.doubts(), "sensor-note")
+        except Exception as error:
+            name = getattr(collector, "name", type(collector).__name__)
+            broken.append(
+                f"collector {name!r}: description failed: {type(error).__name__}: {error}"
+            )
     doubts += [
         Doubt(code="broken-plugin", message=line, remedy="mend or uninstall it") for line in broken
     ]
-    gpus = tuple(gpu for collector in describing for gpu in collector.gpus())
-    return Sensors(tuple(opened), tuple(absent), tuple(broken), gpus, tuple(doubts))
+    return tuple(gpus), tuple(doubts)
+
+
+def _with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
+    """The sensors with the accelerators that the kernel lists and no collector describes.
+
+    The doubts are about accelerators beyond those that collectors read under names of their own.
+    """
+    listed = accelerators.accelerators(context.root)
+    addresses = {accelerators.normal_bus_id(gpu.pci_bus_id or "") for gpu in sensors.gpus}
+    uuids = {gpu.uuid for gpu in sensors.gpus}
+    undescribed = [
+        board
+        for board in listed
+        if board.bus_id not in addresses and not uuids & {board.uuid, board.id}
+    ]
+    # A collector may describe boards without their addresses: so many of the list are described.
+    undescribed = undescribed[sum(not gpu.pci_bus_id for gpu in sensors.gpus) :]
+    if not undescribed:
+        return sensors
+    used = accelerators.used(listed, context.visible_devices, context.device_order)
+    gpus = [accelerators.gpu(board, is_used=board.id in used) for board in undescribed]
+    return sensors._replace(
+        gpus=(*sensors.gpus, *gpus),
+        doubts=(*sensors.doubts, *_unread_doubts(undescribed, sensors.channels, uuids)),
+    )
+
+
+def _unread_doubts(
+    boards: Sequence[Accelerator], channels: Sequence[Channel], described: Collection[str]
+) -> list[Doubt]:
+    """A doubt for each maker and cause, about the boards that no sensor covers."""
+    if any(channel.component == GPU and GPU in channel.contains for channel in channels):
+        return []  # a sensor that covers all boards together
+    own_names = {channel.device for channel in channels if _is_accelerator(channel)}
+    unread = boards[len(own_names - set(described)) :]
+    doubts: list[Doubt] = []
+    for maker in dict.fromkeys(board.maker for board in unread):
+        ours = [board for board in unread if board.maker == maker]
+        cause = Cause(f"no collector that was opened reads this board of {maker}", _HOW_TO_READ)
+        doubts += accelerators.doubts(ours, cause)
+    return doubts
+
+
+def _is_accelerator(channel: Channel) -> bool:
+    """Whether the channel covers an accelerator: a board, or a module with a board."""
+    return channel.counts and (
+        channel.component == GPU or (channel.component == MODULE and GPU in channel.contains)
+    )
 
 
 def _cpu_covered(opened: Sequence[Opened]) -> bool:

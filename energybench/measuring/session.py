@@ -24,7 +24,7 @@ from energybench.measuring.other_load import Ledger
 from energybench.measuring.plan import Plan, Progress
 from energybench.measuring.recent_energy import RecentEnergy
 from energybench.measuring.sampler import Sampler, Tick
-from energybench.measuring.sensors import Sensors, open_all
+from energybench.measuring.sensors import Sensors, open_all, with_work_device
 from energybench.measuring.windows import Windows, never
 from energybench.model import DeviceLimits, Doubt, DoubtCode, Host, Measurement, Window
 from energybench.plugins import Clock, Context, ListsProcesses, Watches
@@ -96,6 +96,8 @@ class Session:
             priors=data.priors(),
         )
         self.sensors = self.open_sensors(context)
+        if plan.workload is not None and plan.boundary in ("compute", "device"):
+            self.sensors = with_work_device(self.sensors, plan.workload.device)
         self._stack.callback(self.sensors.close)
         host = self.describe_host()
         try:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.model import UNUSED, Boundary, BoundaryName, Channel, Host, Part, PartState
+from energybench.model import UNUSED, Boundary, BoundaryName, Channel, Gpu, Host, Part, PartState
 
 CPU, MEMORY, GPU, MODULE, NODE, NODE_AC = (
     "cpu.package",
@@ -188,7 +188,8 @@ def _missing_packages(host: Host, packages: Sequence[Channel], ranges: Ranges) -
     if len(covered) >= sockets:
         return []
     low, high, source = ranges["package_w"]
-    absent = [name for i in range(sockets) if (name := f"package-{i}") not in covered]
+    numbers = host.socket_ids or range(sockets)
+    absent = [name for i in numbers if (name := f"package-{i}") not in covered]
     return [
         Model(
             Part(component=CPU, device=device, state="missing", low_w=low, high_w=high),
@@ -244,29 +245,28 @@ def _share_without_counter(packages: Sequence[Channel], memory: Sequence[Channel
 def _missing_gpus(host: Host, covered: Sequence[Channel], ranges: Ranges) -> list[Model]:
     """Accelerators of the node that no channel reads.
 
-    None is missing if a collector that names the boards in its own way counts them all.
+    Boards that a collector names in its own way are counted, so that no more boards are missing
+    than the host has beyond them.
     """
+    if any(channel.component == GPU and GPU in channel.contains for channel in covered):
+        return []  # a sensor that covers all boards together
     devices = {channel.device for channel in covered}
-    named = devices & {gpu.uuid for gpu in host.gpus}
-    if covered and not named and len(devices) >= len(host.gpus):
-        return []
-    low, high, source = ranges["gpu_w"]
-    return [
-        Model(
-            Part(
-                component=GPU,
-                device=gpu.uuid,
-                state="missing",
-                low_w=low,
-                high_w=gpu.power_limit_max_w or gpu.power_limit_w or high,
-                used=gpu.used,
-            ),
-            f"{GPU}:{gpu.uuid}",
-            source,
-        )
-        for gpu in host.gpus
-        if gpu.uuid not in devices
-    ]
+    absent = [gpu for gpu in host.gpus if gpu.uuid not in devices]
+    own_names = devices - {gpu.uuid for gpu in host.gpus}
+    return [_missing_gpu(gpu, ranges) for gpu in absent[len(own_names) :]]
+
+
+def _missing_gpu(gpu: Gpu, ranges: Ranges) -> Model:
+    low, high, source = ranges["uncounted_gpus_w" if gpu.uncounted else "gpu_w"]
+    part = Part(
+        component=GPU,
+        device=gpu.uuid,
+        state="missing",
+        low_w=low,
+        high_w=gpu.power_limit_max_w or gpu.power_limit_w or high,
+        used=gpu.used,
+    )
+    return Model(part, f"{GPU}:{gpu.uuid}", source)
 
 
 def component_name(part: Part) -> str:
