@@ -25,6 +25,7 @@ from energybench.collectors.rapl import (
     gain_key,
     package_readable,
 )
+from energybench.collectors.register_scope import of_die, register_scope
 from energybench.collectors.sysfs import hostname, text
 from energybench.model import Channel
 from energybench.plugins import Context, Unavailable
@@ -103,8 +104,9 @@ class PerfRapl:
                 "nothing to do: collector rapl reads them",
             )
         cpus = _cpus(text(pmu / "cpumask") or "")
-        host = hostname(context.root)
+        host, scope = hostname(context.root), register_scope(context.root)
         channels: list[Channel] = []
+        covered: set[tuple[str, str]] = set()  # components and sockets with an open counter
         failure: OSError | None = None
         for event in _EVENTS:
             config, scale = _config(text(pmu / "events" / event)), _scale(pmu / "events", event)
@@ -116,7 +118,10 @@ class PerfRapl:
                 except OSError as error:
                     failure = error
                     continue
-                channels.append(_channel(context, event, device, scale, host))
+                channel = _channel(context, event, device, scale, host)
+                socket = channel.component, channel.socket
+                channels.append(of_die(channel, scope, repeats=socket in covered))
+                covered.add(socket)
         if not any(channel.component == "cpu.package" for channel in channels):
             self.close()
             raise _unavailable(failure)

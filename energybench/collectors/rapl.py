@@ -1,6 +1,7 @@
 """RAPL energy counters of CPU packages and memory through powercap, Intel and AMD.
 
-Every package (and every die of a package) and every dram zone adds up. The zones core and uncore
+Every package and every dram zone adds up, and every die with a register of its own
+(register_scope.py). The zones core and uncore
 lie inside the package and are not opened. The zone psys contains package and dram; psys is recorded
 and not summed. `intel-rapl-mmio` and `intel-rapl-tpmi` mirror the MSR zones. Source: Linux
 Documentation/power/powercap/powercap.rst and drivers/powercap/intel_rapl_common.c.
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 from energybench.collectors import ranks
 from energybench.collectors.ranks import socket_of
+from energybench.collectors.register_scope import of_die, register_scope
 from energybench.collectors.sysfs import NumberFile, hostname, text
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context, Unavailable
@@ -168,8 +170,9 @@ class Rapl:
 
         A zone of another control type than the open zones of its part is a mirror and stays closed.
         """
-        host = hostname(context.root)
+        host, scope = hostname(context.root), register_scope(context.root)
         channels: list[Channel] = []
+        covered: set[Part] = set()  # components and sockets with an open counter
         control_types: dict[Part, str] = {}  # of the parts that are open
         errors: dict[Part, OSError | None] = {}
         for zone in energy_zones:
@@ -185,7 +188,10 @@ class Rapl:
             device = f"{zone.device}@{zone.id}" if part in control_types else zone.device
             control_types[part] = zone.control_type
             self._lines.append(line)
-            channels.append(_channel(context, zone, device, host))
+            channel = _channel(context, zone, device, host)
+            socket = channel.component, channel.socket
+            channels.append(of_die(channel, scope, repeats=socket in covered))
+            covered.add(socket)
         refused = {part: error for part, error in errors.items() if part not in control_types}
         return channels, refused
 

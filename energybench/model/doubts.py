@@ -28,6 +28,7 @@ DoubtCode = Literal[
     "missed-samples",
     "pm-clock",
     "rapl-unreadable",
+    "register-unclear",
     "reading-gap",
     "sampling-counter",
     "sampling-error",

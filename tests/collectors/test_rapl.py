@@ -89,15 +89,57 @@ def test_channel(tmp_path: Path) -> None:
     assert channel.wrap == 262_143_328_911  # 2^32 energy units of 61.035 µJ
 
 
-def test_dies_are_counters_of_their_own(tmp_path: Path) -> None:
-    """Both dies of a package add up: the traces show later whether a die mirrors a die."""
-    powercap_tree(
-        tmp_path, {"intel-rapl:0": ("package-0-die-0", 5), "intel-rapl:1": ("package-0-die-1", 7)}
-    )
-    assert opened(tmp_path)[1] == {
-        "package-0-die-0 cpu.package": 5,
-        "package-0-die-1 cpu.package": 7,
-    }
+DIES = {
+    f"intel-rapl:{2 * socket + die}": (f"package-{socket}-die-{die}", 10 * socket + die)
+    for socket in range(2)
+    for die in range(2)
+}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "name", "counting", "own"),
+    [
+        ("AuthenticAMD", "AMD EPYC 7551 32-Core Processor", [0, 10], False),
+        ("AuthenticAMD", "AMD EPYC 9654 96-Core Processor", [0, 10], False),
+        ("HygonGenuine", "Hygon C86 7185 32-core Processor", [0, 10], False),
+        ("GenuineIntel", "Intel(R) Xeon(R) Platinum 9242 CPU @ 2.30GHz", [0, 1, 10, 11], True),
+        ("GenuineIntel", "Intel(R) Xeon(R) Platinum 8280 CPU @ 2.70GHz", [0, 1, 10, 11], False),
+        ("GenuineIntel", "", [0, 1, 10, 11], False),
+        ("", "", [0, 1, 10, 11], False),
+    ],
+)
+def test_registers_of_dies_by_the_maker(
+    tmp_path: Path, vendor: str, name: str, counting: list[int], own: bool
+) -> None:
+    """AMD and Hygon show one register for every die of a package: one die of each package counts.
+    On Cascade Lake-AP each die has its own. Otherwise the traces show it later.
+    """
+    powercap_tree(tmp_path, DIES)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text(f"vendor_id\t: {vendor}\nmodel name\t: {name}\n")
+    rapl = Rapl()
+    channels = rapl.open(context(tmp_path))
+    values = [raw for raw, c in zip(rapl.read(), channels, strict=True) if c.counts]
+    assert values == counting
+    assert {c.own_register for c in channels} == {own}
+
+
+def test_memory_of_dies_counts_once_for_each_register(tmp_path: Path) -> None:
+    """Package and memory of the first die count; a die that cannot be read gives its place to the
+    next die of the package.
+    """
+    zones = {**DIES, **{f"{zone}:0": ("dram", 100 + i) for i, zone in enumerate(DIES)}}
+    files = powercap_tree(tmp_path, zones)
+    files["intel-rapl:0"].write_text("")
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text("vendor_id\t: AuthenticAMD\n")
+    channels = Rapl().open(context(tmp_path))
+    assert [(c.device, c.component) for c in channels if c.counts] == [
+        ("package-0-die-0", "cpu.dram"),
+        ("package-0-die-1", "cpu.package"),
+        ("package-1-die-0", "cpu.package"),
+        ("package-1-die-0", "cpu.dram"),
+    ]
 
 
 def test_mmio_mirrors_are_left_out(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ that contains other parts (a module, the node, psys) is never added to those par
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from energybench.errors import BadInput
@@ -30,11 +30,15 @@ Ranges = Mapping[str, tuple[float, float, str]]  # low, high, source by name
 
 
 class Source(NamedTuple):
-    """A part with a sensor: the counting channel, and the power channel that checks it."""
+    """A part with a sensor: the counting channel, and the power channel that checks it.
+
+    may_repeat  True if the channel may show the register of an earlier channel of its socket
+    """
 
     part: Part
     channel: Channel
     check: Channel | None
+    may_repeat: bool = False
 
 
 class Model(NamedTuple):
@@ -68,11 +72,13 @@ def cover(
     host: Host,
     ranges: Ranges,
     mirrors: Iterable[str] = (),
+    unclear: Collection[str] = (),
 ) -> Cover:
     """Choose the channels of a boundary.
 
     ranges   ranges of parts without a sensor, as in data/priors.toml [parts]
     mirrors  ids of channels that repeat another channel
+    unclear  ids of channels that may repeat another channel
     Raises BadInput if a node boundary is asked for and no node meter works.
     """
     excluded = set(mirrors)
@@ -86,6 +92,9 @@ def cover(
     models = _missing_gpus(host, (*modules, *boards), ranges)
     if name == "compute":
         cpu_sources, cpu_models = _processors(usable, channels, host, ranges, inside)
+        cpu_sources = [
+            source._replace(may_repeat=source.channel.id in unclear) for source in cpu_sources
+        ]
         sources, models = cpu_sources + sources, cpu_models + models
     return Cover(name, tuple(sources), tuple(models))
 
