@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,7 +164,7 @@ class Rapl:
         return channels
 
     def _open_zones(
-        self, context: Context, energy_zones: Iterable[Zone]
+        self, context: Context, energy_zones: Sequence[Zone]
     ) -> tuple[list[Channel], Mapping[Part, OSError | None]]:
         """Channels of the readable zones, and the errors of parts without any readable zone.
 
@@ -193,7 +193,29 @@ class Rapl:
             channels.append(of_die(channel, scope, repeats=socket in covered))
             covered.add(socket)
         refused = {part: error for part, error in errors.items() if part not in control_types}
+        if scope != "package":
+            channels += self._closed_dies(context, energy_zones, refused, covered)
         return channels, refused
+
+    def _closed_dies(
+        self,
+        context: Context,
+        energy_zones: Iterable[Zone],
+        refused: Mapping[Part, OSError | None],
+        covered: Collection[Part],
+    ) -> list[Channel]:
+        """Channels of dies that cannot be read beside a die of their socket that can.
+
+        Their reads fail, so that the die is missing and not covered by the other die.
+        """
+        channels = []
+        for part in refused:
+            component, device = part
+            if component == "cpu.package" and (component, socket_of(device)) in covered:
+                zone = next(zone for zone in energy_zones if zone.part == part)
+                self._lines.append(NumberFile(zone.path / "energy_uj"))
+                channels.append(_channel(context, zone, device, hostname(context.root)))
+        return channels
 
     def read(self) -> list[int | None]:
         return [line.integer() for line in self._lines]

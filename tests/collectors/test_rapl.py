@@ -124,6 +124,22 @@ def test_registers_of_dies_by_the_maker(
     assert {c.own_register for c in channels} == {own}
 
 
+@pytest.mark.parametrize(("vendor", "missing"), [("GenuineIntel", True), ("AuthenticAMD", False)])
+def test_a_die_that_cannot_be_read_is_not_covered_by_another(
+    tmp_path: Path, vendor: str, missing: bool
+) -> None:
+    """A die with a register of its own keeps its channel, whose reads fail, so that it is missing;
+    a die that shows the register of its package is no loss.
+    """
+    powercap_tree(tmp_path, DIES)["intel-rapl:1"].write_text("")
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text(f"vendor_id\t: {vendor}\n")
+    rapl, values = opened(tmp_path)
+    assert ("package-0-die-1 cpu.package" in values) == missing
+    assert values.get("package-0-die-1 cpu.package") is None
+    assert [doubt.code for doubt in rapl.doubts()] == ["rapl-unreadable"]
+
+
 def test_memory_of_dies_counts_once_for_each_register(tmp_path: Path) -> None:
     """Package and memory of the first die count; a die that cannot be read gives its place to the
     next die of the package.

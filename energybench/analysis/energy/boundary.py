@@ -7,6 +7,7 @@ that contains other parts (a module, the node, psys) is never added to those par
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ CPU, MEMORY, GPU, MODULE, NODE, NODE_AC = (
     "node.ac",
 )
 _GB = 1e9
+_SOCKET = re.compile(r"package-\d+")
 _UNKNOWN_MEMORY_GB = 1000  # upper limit for memory whose size is not known
 # Power readings of one device, the preferred one first.
 _POWER_RANK = ("power_instant", "power_usage", "power", "power_average")
@@ -192,7 +194,7 @@ def _missing_packages(host: Host, packages: Sequence[Channel], ranges: Ranges) -
     """
     if any(not channel.socket for channel in packages):
         return []  # a sensor or a model that covers all sockets together
-    covered = {channel.socket for channel in packages}
+    covered = {_socket(channel) for channel in packages}
     sockets = host.sockets or 1
     if len(covered) >= sockets:
         return []
@@ -216,7 +218,7 @@ def _modelled_memory(
 
     If the size of the memory is not known, the memory is missing, with the range of 1 TB.
     """
-    share = _share_without_counter(packages, memory)
+    share = _share_without_counter(host, packages, memory)
     if share == 0.0:
         return []
     low, high, source = ranges["memory_w_per_gb"]
@@ -240,15 +242,35 @@ def _modelled_memory(
     return [Model(part, f"memory:{host.name}", source)]
 
 
-def _share_without_counter(packages: Sequence[Channel], memory: Sequence[Channel]) -> float:
-    """Share of the sockets whose memory has no counter; 1 without any counter."""
+def _share_without_counter(
+    host: Host, packages: Sequence[Channel], memory: Sequence[Channel]
+) -> float:
+    """Share of the sockets whose memory has no counter; 1 without any counter.
+
+    Of a socket with a package counter and a memory counter for some of its dies, the dies without
+    a memory counter are a part.
+    """
     if not memory:
         return 1.0
     if any(not channel.socket for channel in memory):
         return 0.0  # a sensor that covers the memory of all sockets
-    sockets = {channel.socket for channel in packages if channel.socket}
-    bare = sockets - {channel.socket for channel in memory}
-    return len(bare) / max(len(sockets), 1)
+    sockets = {_socket(channel) for channel in (*packages, *memory) if channel.socket}
+    number = max(host.sockets or 1, len(sockets))
+    bare = float(number - len(sockets))
+    for socket in sockets:
+        dies = {channel.device for channel in packages if _socket(channel) == socket}
+        counters = {channel.device for channel in memory if _socket(channel) == socket}
+        if not counters:
+            bare += 1
+        elif counters < dies:
+            bare += len(dies - counters) / len(dies)
+    return bare / number
+
+
+def _socket(channel: Channel) -> str:
+    """The socket of a counter, without the die or the zone that a collector left in the name."""
+    match = _SOCKET.match(channel.socket)
+    return match[0] if match else channel.socket
 
 
 def _missing_gpus(host: Host, covered: Sequence[Channel], ranges: Ranges) -> list[Model]:

@@ -225,3 +225,30 @@ def test_a_sensor_of_all_boards_leaves_none_missing() -> None:
     """A single meter of all accelerators covers each of them."""
     total = msgspec.structs.replace(gpu("accel"), contains=("gpu.board",))
     assert not cover("device", [total], host(gpus=("GPU-a", "GPU-b")), RANGES).models
+
+
+@pytest.mark.parametrize(
+    ("packages", "memory", "sockets", "share"),
+    [
+        (("0-die-0", "0-die-1"), ("0-die-0", "0-die-1"), 1, 0.0),
+        (("0-die-0", "0-die-1"), ("0-die-0",), 1, 0.5),
+        (("0-die-0", "0-die-1"), ("0",), 1, 0.0),
+        (("0", "1@intel-rapl:3"), ("0", "1@intel-rapl:3"), 2, 0.0),
+        (("0-die-0", "1-die-0"), ("0-die-0",), 2, 0.5),
+        (("0-die-0", "0-die-1", "1-die-0", "1-die-1"), ("0-die-0", "1-die-0"), 2, 0.5),
+        (("0",), ("0",), 2, 0.5),
+        (("0", "2"), ("2",), 2, 0.5),
+        ((), ("0",), 2, 0.5),
+    ],
+)
+def test_memory_without_a_counter_is_counted_by_sockets_and_dies(
+    packages: tuple[str, ...], memory: tuple[str, ...], sockets: int, share: float
+) -> None:
+    """Whatever a name carries beside its package, measured memory is not modelled on top, and the
+    memory of a socket or die without any counter is not left out.
+    """
+    channels = [rapl(f"package-{name}") for name in packages]
+    channels += [rapl(f"package-{name}", "cpu.dram") for name in memory]
+    found = cover("compute", channels, host(sockets=sockets), RANGES)
+    modelled = [m.part.high_w for m in found.models if m.part.component == "cpu.dram"]
+    assert modelled == ([] if share == 0 else [pytest.approx(128 * share)])
