@@ -24,6 +24,7 @@ DoubtCode = Literal[
     "gpu-unreadable",
     "implausible-reads",
     "jitter",
+    "meter-unreadable",
     "mig-parent",
     "missed-samples",
     "pm-clock",
