@@ -153,7 +153,7 @@ class CpuEstimate:
             f"work's processes over {model.threads} threads ({model.words})"
         )
         remedy = (
-            "`energybench doctor` names the cause for which no sensor of the CPU (RAPL) works here, and "
-            "its remedy"
+            "`energybench doctor` names the cause for which no sensor of the CPU (RAPL) works "
+            "here, and its remedy"
         )
         return (Doubt(code="estimated-cpu", message=message, remedy=remedy, subject="cpu.package"),)
