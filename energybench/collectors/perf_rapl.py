@@ -193,6 +193,12 @@ def _no_pmu(root: Path) -> Unavailable:
         )
     if machine := absence.without_rapl(root):
         return Unavailable(f"no perf events of RAPL under {pmu}: {machine[0]}", machine[1])
+    if not pmu.parent.exists():
+        return Unavailable(
+            f"no perf events of RAPL: {pmu.parent} is not there, as in a container that shows a "
+            "part of /sys, or in a kernel without perf events",
+            absence.unmask(root, PMU),
+        )
     return Unavailable(
         f"no perf events of RAPL under {pmu}: the driver is not loaded",
         "as root: modprobe rapl",
