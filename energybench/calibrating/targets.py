@@ -39,8 +39,8 @@ def boards(sensors: Sensors, wanted: str) -> tuple[str, ...]:
     if wanted == CPU:
         return (CPU,)
     if wanted == "all":
-        return (CPU, *(gpu.uuid for gpu in sensors.gpus if gpu.used))
-    return (_board([gpu.uuid for gpu in sensors.gpus], wanted),)
+        return (CPU, *(gpu.uuid for gpu in sensors.gpus if gpu.used and not gpu.uncounted))
+    return (_board([gpu.uuid for gpu in sensors.gpus if not gpu.uncounted], wanted),)
 
 
 def _board(uuids: Sequence[str], wanted: str) -> str:

@@ -52,7 +52,11 @@ def calibrate_against(
         )
     if reference.counts:
         chosen = cover(
-            "compute", [trace.channel for trace in traces], measured.host, ranges(), mirrors(traces)
+            "compute",
+            [trace.channel for trace in traces],
+            measured.host,
+            ranges(),
+            mirrors(traces).repeated,
         )
         findings = site_gain.of_node(traces, windows, reference, chosen, where, psu_efficiency)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from energybench.cli import common, options
 
 if TYPE_CHECKING:
     from energybench.measuring.sensors import Sensors
-    from energybench.model import Doubt, Host
+    from energybench.model import Doubt, Host, Part
 
 
 def doctor(
@@ -137,7 +137,7 @@ def text(findings: dict[str, Any]) -> str:
     doubts = [doubt for doubt in findings["doubts"] if doubt.code != "broken-plugin"]
     return "\n".join(
         [
-            *_host_lines(findings["host"]),
+            *_host_lines(findings["host"], findings["boundary"]["parts"]),
             "\nsensors that work",
             *([_channel_line(channel) for channel in findings["channels"]] or ["  none"]),
             *_boundary_lines(findings["boundary"]),
@@ -159,7 +159,7 @@ def text(findings: dict[str, Any]) -> str:
     )
 
 
-def _host_lines(host: Host) -> Iterator[str]:
+def _host_lines(host: Host, parts: Iterable[Part]) -> Iterator[str]:
     memory = f"{host.memory_bytes / 2**30:.0f} GiB" if host.memory_bytes else "memory not known"
     yield (
         f"{host.name}: {host.cpu or 'CPU not known'}, {host.sockets or '?'} socket(s), "
@@ -170,10 +170,15 @@ def _host_lines(host: Host) -> Iterator[str]:
             f"  virtual machine ({host.virtual}): its host's sensors are out of reach unless "
             "passed through"
         )
+    missing = {part.device for part in parts if part.state == "missing"}
     for gpu in host.gpus:
-        yield f"  GPU {gpu.name} {gpu.uuid}{'' if gpu.used else ' (not given to the work)'}"
+        notes = [] if gpu.used else ["not given to the work"]
+        if gpu.uuid in missing:
+            notes.append("no sensor reads it")
+        words = f" ({', '.join(notes)})" if notes else ""
+        yield f"  GPU {gpu.name} {gpu.uuid}{words}"
     if not host.gpus:
-        yield "  no accelerator that a sensor knows"
+        yield "  no accelerator, neither by a sensor nor by the kernel's lists"
 
 
 def _channel_line(channel: dict[str, Any]) -> str:

@@ -157,8 +157,9 @@ class CpuState:
         if self._unchanged >= _UNCHANGED_READINGS or self._context is None:
             return {}
         cpuinfo = text(self._context.root / "proc/cpuinfo") or ""
-        numbers = re.findall(r"^processor\s*:\s*(\d+)", cpuinfo, re.M)
-        values = [float(value) for value in re.findall(r"^cpu MHz\s*:\s*([\d.]+)", cpuinfo, re.M)]
+        numbers = re.findall(r"^processor[ \t]*:[ \t]*(\d+)", cpuinfo, re.M)
+        texts = re.findall(r"^cpu MHz[ \t]*:[ \t]*(\d+(?:\.\d+)?)[ \t]*$", cpuinfo, re.M)
+        values = [float(value) for value in texts]
         before, self._labels = self._labels, tuple(values)
         moves = before not in ((), self._labels)
         self._unchanged = 0 if moves else self._unchanged + 1

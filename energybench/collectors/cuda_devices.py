@@ -1,8 +1,9 @@
 """Boards that CUDA_VISIBLE_DEVICES names. Pure: text and boards in, boards out.
 
 CUDA's rules: the list ends at the first entry without a device; a repeated entry leaves no device
-at all; a UUID may be abbreviated to any unique prefix. Source: CUDA C++ Programming Guide,
-"CUDA Environment Variables"; torch.cuda._parse_visible_devices.
+at all; a UUID may be abbreviated to any unique prefix; an index counts the MIG instances of a board
+in place of the board. Sources: CUDA C++ Programming Guide, "CUDA Environment Variables";
+torch.cuda._parse_visible_devices; NVIDIA MIG User Guide, "CUDA Device Enumeration".
 """
 
 from __future__ import annotations
@@ -52,11 +53,32 @@ def visible(
     order   CUDA_DEVICE_ORDER; None if the variable is not set
     boards  boards that CUDA could open, in PCI order
     """
-    entries, doubts = _entries(value, boards)
+    if value is not None and _INDEX.match(value.strip()) and _has_unlisted_instances(boards):
+        # Instances that NVML does not list cannot be counted: every board counts as used.
+        entries, doubts = [_Entry(board, None, True) for board in boards], []
+        if len(boards) > 1:
+            doubts.append(_unclear_index(value))
+    else:
+        entries, doubts = _entries(value, boards)
     used = frozenset(entry.board.uuid for entry in entries)
-    names = sorted({board.name for board in boards})
     by_index = value is not None and any(entry.by_index for entry in entries)
-    if by_index and order != "PCI_BUS_ID" and len(names) > 1 and len(used) < len(boards):
+    if by_index and value is not None and len(used) < len(boards):
+        doubts += _order_doubts(value, order, boards)
+    doubts += [_mig_doubt(entry) for entry in entries if entry.board.mig or entry.instance]
+    return used, tuple(doubts)
+
+
+def no_device(value: str) -> bool:
+    """Whether the list hides every device on purpose."""
+    first = value.partition(",")[0].strip()
+    return first in _NO_DEVICE_ON_PURPOSE or first.startswith("-")
+
+
+def _order_doubts(value: str, order: str | None, boards: Sequence[Board]) -> list[Doubt]:
+    """Doubts about the devices behind the indices of a list that leaves boards out."""
+    doubts = []
+    names = sorted({board.name for board in boards})
+    if order != "PCI_BUS_ID" and len(names) > 1:
         doubts.append(
             Doubt(
                 code="cuda-order",
@@ -65,8 +87,22 @@ def visible(
                 remedy="set CUDA_DEVICE_ORDER=PCI_BUS_ID for the work, or name boards by UUID",
             )
         )
-    doubts += [_mig_doubt(entry) for entry in entries if entry.board.mig or entry.instance]
-    return used, tuple(doubts)
+    if len({board.mig for board in boards}) > 1:
+        doubts.append(_unclear_index(value))
+    return doubts
+
+
+def _unclear_index(value: str) -> Doubt:
+    return Doubt(
+        code="cuda-order",
+        message=f"CUDA_VISIBLE_DEVICES={value} counts MIG instances in place of their boards, and "
+        "CUDA may leave out boards without instances: the boards taken as used may be others",
+        remedy="name boards and MIG instances by UUID (nvidia-smi -L)",
+    )
+
+
+def _has_unlisted_instances(boards: Sequence[Board]) -> bool:
+    return any(board.mig and not board.instances for board in boards)
 
 
 def _entries(value: str | None, boards: Sequence[Board]) -> tuple[list[_Entry], list[Doubt]]:
@@ -95,9 +131,10 @@ def _device(text: str, boards: Sequence[Board]) -> _Entry | None:
     """The device of one entry; None if no device or several devices fit."""
     if index := _INDEX.match(text):
         number = int(index[0])
-        if number >= len(boards) or text.startswith("-"):
+        devices = _numbered(boards)
+        if number >= len(devices) or text.startswith("-"):
             return None
-        return _Entry(boards[number], None, True)
+        return devices[number]
     if old := _OLD_MIG.fullmatch(text):
         return _old_instance(text, _unique(old[1], boards), int(old[2]), int(old[3]))
     if text.startswith("MIG-"):
@@ -112,6 +149,15 @@ def _device(text: str, boards: Sequence[Board]) -> _Entry | None:
         board = _unique(text, boards)
         return _Entry(board, None, False) if board else None
     return None
+
+
+def _numbered(boards: Sequence[Board]) -> list[_Entry]:
+    """The devices that an index counts: a board, or the instances of a board with MIG."""
+    return [
+        _Entry(board, instance, True)
+        for board in boards
+        for instance in (board.instances if board.mig else (None,))
+    ]
 
 
 def _old_instance(

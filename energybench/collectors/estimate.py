@@ -153,8 +153,7 @@ class CpuEstimate:
             f"work's processes over {model.threads} threads ({model.words})"
         )
         remedy = (
-            "measure on bare metal with RAPL: modprobe intel_rapl_msr, and read access to "
-            "/sys/class/powercap/intel-rapl*/energy_uj or CAP_PERFMON "
-            "(energybench doctor names what is missing)"
+            "`energybench doctor` names the cause for which no sensor of the CPU (RAPL) works "
+            "here, and its remedy"
         )
         return (Doubt(code="estimated-cpu", message=message, remedy=remedy, subject="cpu.package"),)

@@ -13,8 +13,20 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from energybench.collectors.cuda_devices import visible
-from energybench.collectors.nvml_board import OpenBoard, condition, describe, open_boards, processes
+import msgspec
+
+from energybench.collectors import accelerators, nvml_reasons
+from energybench.collectors.accelerators import NVIDIA, Accelerator, Cause
+from energybench.collectors.cuda_devices import no_device, visible
+from energybench.collectors.nvml_board import (
+    ClosedBoard,
+    OpenBoard,
+    code_of,
+    condition,
+    describe,
+    open_boards,
+    processes,
+)
 from energybench.collectors.nvml_channels import channel, scope_doubts, unreadable
 from energybench.collectors.nvml_fields import BoardReader, probe
 from energybench.model import Channel, Condition, Doubt, Gpu
@@ -22,29 +34,20 @@ from energybench.plugins import Context, Reading, Unavailable
 
 _LIBRARY = "libnvidia-ml.so.1"
 
-_LIBRARY_NOT_FOUND = 12
-_START_ERRORS = {  # NVML_ERROR_*: reason, remedy
-    4: (
-        "NVML refuses this user (no permission)",
-        "give the user access to /dev/nvidia*; in a container or job, ask for the GPUs",
-    ),
-    9: ("the NVIDIA driver is not loaded", "run on a node with a GPU, or as root: modprobe nvidia"),
-    _LIBRARY_NOT_FOUND: (
-        "libnvidia-ml.so.1 was not found",
-        "install the NVIDIA driver; in a container use --gpus all (Docker) or --nv (Apptainer)",
-    ),
-    18: (
-        "libnvidia-ml and the loaded driver have different versions",
-        "reboot or reload the nvidia modules after the update; in a container match the host",
-    ),
-}
+
+class _NotStarted(Exception):
+    """NVML that does not start: NVML's return code, and NVML's or the loader's own words."""
+
+    def __init__(self, code: int, words: str) -> None:
+        self.code, self.words = code, words
+        super().__init__(words)
 
 
 class Nvml:
     """All GPUs of the node.
 
     After Unavailable and after `close`, `gpus()` and `doubts()` still describe the GPUs of the last
-    `open`.
+    `open`. Boards that NVML does not read are described by the kernel's lists.
     """
 
     name = "nvml"
@@ -66,7 +69,10 @@ class Nvml:
     def open(self, context: Context) -> Sequence[Channel]:
         self.close()
         self._gpus, self._doubts = (), []
-        self._nvml, library = _start()
+        try:
+            self._nvml, library = _start()
+        except _NotStarted as error:
+            raise self._not_started(context, error) from error
         self._get_fields = getattr(library, "nvmlDeviceGetFieldValues", None)
         self._now = context.clock.now
         # boards of the node, and the boards that the work was given
@@ -74,16 +80,25 @@ class Nvml:
         self._used, doubts = visible(
             context.visible_devices, context.device_order, [board.board for board in self._boards]
         )
+        maybe_used = _may_be_used(context, self._boards, closed, doubts)
+        if maybe_used:
+            doubts = tuple(doubt for doubt in doubts if doubt.code != "visible-device-unknown")
         self._doubts = list(doubts)
-        self._gpus = (*(self._describe(board) for board in self._boards), *closed)
+        self._gpus = (
+            *(self._describe(board) for board in self._boards),
+            *(msgspec.structs.replace(board.gpu, used=maybe_used) for board in closed),
+        )
         # channels of the boards that answer
         channels: list[Channel] = []
         for board in self._boards:
             channels += self._open_board(context, board)
-        self._doubts += [unreadable(gpu.uuid, gpu.name) for gpu in closed]
+        self._doubts += [
+            unreadable(board.gpu.uuid, board.gpu.name, nvml_reasons.board(board.code))
+            for board in closed
+        ]
         if not channels:
             self._stop()
-            raise _nothing_answers(len(self._gpus))
+            raise self._nothing_answers(context)
         return channels
 
     def read(self) -> list[int | Reading | None]:
@@ -119,6 +134,36 @@ class Nvml:
             for pid in processes(self._nvml, board.handle)
         ]
 
+    def _not_started(self, context: Context, error: _NotStarted) -> Unavailable:
+        """The reason why NVML does not start; takes NVIDIA's boards from the kernel's lists.
+
+        If only NVML's answer shows that boards exist, their number is not known.
+        """
+        boards = _nvidia_boards(context)
+        cause = nvml_reasons.start(error.code, error.words, context.root, boards)
+        self._take_unread(context, boards, cause)
+        if not boards and error.code in nvml_reasons.DRIVER_ANSWERED:
+            self._gpus = (accelerators.uncounted("NVIDIA", is_used=not _hidden(context)),)
+            self._doubts = [accelerators.uncounted_doubt("NVIDIA", cause)]
+        return Unavailable(*cause)
+
+    def _nothing_answers(self, context: Context) -> Unavailable:
+        """The reason why no board is read although NVML starts."""
+        if self._gpus:
+            why = dict.fromkeys(doubt.remedy for doubt in self._doubts)
+            return Unavailable(
+                f"none of {len(self._gpus)} GPUs answers a power or energy query", "; ".join(why)
+            )
+        boards = _nvidia_boards(context)
+        cause = nvml_reasons.no_board(boards)
+        self._take_unread(context, boards, cause)
+        return Unavailable(*cause)
+
+    def _take_unread(self, context: Context, boards: Sequence[Accelerator], cause: Cause) -> None:
+        used = accelerators.used(boards, context.visible_devices, context.device_order)
+        self._gpus = tuple(accelerators.gpu(board, is_used=board.id in used) for board in boards)
+        self._doubts = accelerators.doubts(boards, cause)
+
     def _stop(self) -> None:
         if self._nvml is not None:
             with contextlib.suppress(self._nvml.NVMLError):
@@ -134,7 +179,8 @@ class Nvml:
         """Channels of one board; a board without any gets a doubt."""
         reader, quantities = probe(self._nvml, board, has_fields=self._get_fields is not None)
         if not quantities:
-            self._doubts.append(unreadable(board.uuid, board.name))
+            code = code_of(self._nvml, "nvmlDeviceGetPowerUsage", board.handle)
+            self._doubts.append(unreadable(board.uuid, board.name, nvml_reasons.board(code)))
             return []
         self._readers.append(reader)
         self._doubts += scope_doubts(board, quantities)
@@ -145,40 +191,41 @@ class Nvml:
 def _start() -> tuple[Any, ctypes.CDLL]:
     """pynvml after nvmlInit, and the C library behind pynvml.
 
-    Raises Unavailable. pynvml is imported only if the C library is present.
+    Raises _NotStarted. pynvml is imported only if the C library is present.
     """
     try:
         library = ctypes.CDLL(_LIBRARY)
     except OSError as error:
-        reason, remedy = _START_ERRORS[_LIBRARY_NOT_FOUND]
-        if "cannot open shared object file" not in str(error):
-            reason = f"{_LIBRARY} does not load: {error}".replace("\n", " ")
-        raise Unavailable(reason, remedy) from error
+        raise _NotStarted(nvml_reasons.LIBRARY_NOT_FOUND, str(error)) from error
     try:
         import pynvml
     except ImportError as error:
-        raise Unavailable(
-            "the Python package nvidia-ml-py is not installed", "pip install nvidia-ml-py"
-        ) from error
+        raise _NotStarted(nvml_reasons.NO_BINDINGS, str(error)) from error
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        unknown = (
-            f"NVML does not start: {error}",
-            "run nvidia-smi, which meets the same error, and look at dmesg",
-        )
-        raise Unavailable(*_START_ERRORS.get(error.value, unknown)) from error
+        raise _NotStarted(int(error.value), str(error)) from error
     return pynvml, library
 
 
-def _nothing_answers(gpus: int) -> Unavailable:
-    if not gpus:
-        return Unavailable(
-            "NVML works and finds no GPU",
-            "run on a node with an NVIDIA GPU; in a job or container, ask for the GPUs",
-        )
-    return Unavailable(
-        f"none of {gpus} GPUs answers a power or energy query",
-        "on Jetson read the board's own rail sensors; in a container, vGPU or job ask for access "
-        "to the board's power readings",
-    )
+def _nvidia_boards(context: Context) -> list[Accelerator]:
+    return [board for board in accelerators.accelerators(context.root) if board.vendor == NVIDIA]
+
+
+def _may_be_used(
+    context: Context,
+    boards: Sequence[OpenBoard],
+    closed: Sequence[ClosedBoard],
+    doubts: Sequence[Doubt],
+) -> bool:
+    """Whether boards that NVML does not open may be at work all the same: no other board can be,
+    or the list of visible devices names more than the open boards.
+    """
+    if not closed or _hidden(context):
+        return False
+    return not boards or any(doubt.code == "visible-device-unknown" for doubt in doubts)
+
+
+def _hidden(context: Context) -> bool:
+    """Whether every board is hidden from the work on purpose."""
+    return context.visible_devices is not None and no_device(context.visible_devices)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from energybench.collectors.cuda_devices import Board, Instance
+from energybench.collectors.nvml_reasons import NOT_SUPPORTED, UNKNOWN
 from energybench.model import Condition, Gpu
 
 _CLOCK_SM, _CLOCK_MEMORY = 1, 2  # nvmlClockType_t
@@ -70,26 +71,45 @@ def ask(nvml: Any, name: str, *arguments: Any) -> Any:
         return None
 
 
-def open_boards(nvml: Any) -> tuple[list[OpenBoard], list[Gpu]]:
-    """Boards in PCI order, and boards that NVML may not open (lost, or of another job).
+def code_of(nvml: Any, name: str, *arguments: Any) -> int:
+    """NVML's return code of one query; 0 for an answer, NOT_SUPPORTED if pynvml lacks the query."""
+    function: Callable[..., Any] | None = getattr(nvml, name, None)
+    if function is None:
+        return NOT_SUPPORTED
+    try:
+        function(*arguments)
+    except nvml.NVMLError as error:
+        return int(getattr(error, "value", UNKNOWN))
+    return 0
+
+
+class ClosedBoard(NamedTuple):
+    """A board that NVML counts and does not open, and NVML's return code."""
+
+    gpu: Gpu
+    code: int
+
+
+def open_boards(nvml: Any) -> tuple[list[OpenBoard], list[ClosedBoard]]:
+    """Boards in PCI order, and boards that NVML does not open (lost, or of another job).
 
     CUDA leaves closed boards out of its count, too.
     """
     boards, closed = [], []
     for i in range(ask(nvml, "nvmlDeviceGetCount") or 0):
         handle = ask(nvml, "nvmlDeviceGetHandleByIndex", i)
-        uuid = ask(nvml, "nvmlDeviceGetUUID", handle) if handle is not None else None
+        uuid = _text(ask(nvml, "nvmlDeviceGetUUID", handle)) if handle is not None else None
         if uuid is None:
-            closed.append(
-                Gpu(uuid=f"unreadable-{i}", name="GPU that NVML may not open", used=False)
-            )
+            code = code_of(nvml, "nvmlDeviceGetHandleByIndex", i)
+            if code == 0:
+                code = code_of(nvml, "nvmlDeviceGetUUID", handle)
+            gpu = Gpu(uuid=f"unreadable-{i}", name="GPU that NVML does not open", used=False)
+            closed.append(ClosedBoard(gpu, code))
             continue
-        name = str(ask(nvml, "nvmlDeviceGetName", handle) or "unknown GPU")
-        board = Board(str(uuid), name)
+        name = _text(ask(nvml, "nvmlDeviceGetName", handle)) or "unknown GPU"
+        board = Board(uuid, name)
         if mig_on(nvml, handle):
-            board = Board(
-                str(uuid), name, True, instances(nvml, handle), partition_sms(nvml, handle)
-            )
+            board = Board(uuid, name, True, instances(nvml, handle), partition_sms(nvml, handle))
         limits = ask(nvml, "nvmlDeviceGetPowerManagementLimitConstraints", handle)
         max_power_w = _MAX_OVER_LIMIT * limits[1] / 1e3 if limits and limits[1] else None
         capability = ask(nvml, "nvmlDeviceGetCudaComputeCapability", handle)

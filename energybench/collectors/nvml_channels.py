@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from energybench.collectors import ranks
+from energybench.collectors.accelerators import Cause
 from energybench.collectors.nvml_board import OpenBoard
 from energybench.collectors.nvml_fields import Quantity
 from energybench.model import Channel, Doubt
@@ -99,11 +100,11 @@ def scope_doubts(board: OpenBoard, quantities: Sequence[Quantity]) -> list[Doubt
     ]
 
 
-def unreadable(uuid: str, name: str) -> Doubt:
+def unreadable(uuid: str, name: str, cause: Cause) -> Doubt:
     """The doubt about a board that gives no power or energy."""
     return Doubt(
         code="gpu-unreadable",
-        message=f"{uuid} ({name}) answers no power or energy query",
-        remedy="ask for the whole node, or for read access to every board's power",
+        message=f"{uuid} ({name}) answers no power or energy query: {cause.reason}",
+        remedy=cause.remedy,
         subject=uuid,
     )

@@ -17,7 +17,7 @@ import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energybench.collectors import ranks
+from energybench.collectors import absence, ranks
 from energybench.collectors.ranks import socket_of
 from energybench.collectors.rapl import (
     LEAST_MAX_POWER_W,
@@ -25,8 +25,9 @@ from energybench.collectors.rapl import (
     gain_key,
     package_readable,
 )
-from energybench.collectors.sysfs import hostname, text
-from energybench.model import Channel
+from energybench.collectors.register_scope import of_die, register_scope
+from energybench.collectors.sysfs import NumberFile, hostname, text
+from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context, Unavailable
 
 PMU = "sys/bus/event_source/devices/power"
@@ -87,25 +88,27 @@ class PerfRapl:
     def __init__(self, open_event: OpenEvent = perf_event_open) -> None:
         self._open_event = open_event
         self._fds: list[int] = []
+        self._doubts: list[Doubt] = []
 
     def open(self, context: Context) -> Sequence[Channel]:
         self.close()
         pmu = context.root / PMU
         kind = text(pmu / "type")
         if kind is None or not kind.isdigit():
-            raise Unavailable(
-                f"no perf events of RAPL under {pmu}",
-                "on bare metal load the driver: modprobe rapl; a virtual machine has none",
-            )
+            raise _no_pmu(context.root)
         if package_readable(context.root):
             raise Unavailable(
                 "powercap is readable and holds the same counters",
                 "nothing to do: collector rapl reads them",
             )
         cpus = _cpus(text(pmu / "cpumask") or "")
-        host = hostname(context.root)
+        if not cpus:
+            raise _no_cpu(context.root)
+        host, scope = hostname(context.root), register_scope(context.root)
         channels: list[Channel] = []
+        covered: set[tuple[str, str]] = set()  # components and sockets with an open counter
         failure: OSError | None = None
+        self._doubts = []
         for event in _EVENTS:
             config, scale = _config(text(pmu / "events" / event)), _scale(pmu / "events", event)
             if config is None or scale is None:
@@ -115,11 +118,16 @@ class PerfRapl:
                     self._fds.append(self._open_event(int(kind), config, cpu))
                 except OSError as error:
                     failure = error
+                    self._doubts.append(_unreadable(context.root, event, device, error))
                     continue
-                channels.append(_channel(context, event, device, scale, host))
+                channel = _channel(context, event, device, scale, host)
+                socket = channel.component, channel.socket
+                channels.append(of_die(channel, scope, repeats=socket in covered))
+                covered.add(socket)
         if not any(channel.component == "cpu.package" for channel in channels):
             self.close()
-            raise _unavailable(failure)
+            self._doubts = []
+            raise _unavailable(context.root, failure)
         return channels
 
     def read(self) -> list[int | None]:
@@ -130,6 +138,13 @@ class PerfRapl:
             with contextlib.suppress(OSError):
                 os.close(fd)
         self._fds = []
+
+    def gpus(self) -> Sequence[Gpu]:
+        return ()
+
+    def doubts(self) -> Sequence[Doubt]:
+        """Doubts about events that exist and could not be opened."""
+        return tuple(self._doubts)
 
 
 def _read(fd: int) -> int | None:
@@ -161,21 +176,97 @@ def _channel(context: Context, event: str, device: str, scale: float, host: str)
     )
 
 
-def _unavailable(failure: OSError | None) -> Unavailable:
-    if failure is None:
+def _no_pmu(root: Path) -> Unavailable:
+    """The reason why there is no PMU, by its files and by the machine."""
+    pmu = root / PMU
+    names, error = absence.entries(pmu)
+    if names or os.path.lexists(pmu):
+        why = "its folder is empty"
+        if "type" in names:
+            why = f"type: {absence.file_fault(pmu / 'type', None)}"
+        elif error is not None:
+            why = error.strerror or str(error)
+        elif names:
+            why = "type: the file is not there"
         return Unavailable(
-            "the perf events of RAPL have no energy-pkg in joules",
-            "look at /sys/bus/event_source/devices/power/events",
+            f"the perf events of RAPL under {pmu} cannot be used ({why})", absence.unmask(root, PMU)
         )
-    if failure.errno in (errno.EACCES, errno.EPERM):
+    if machine := absence.without_rapl(root):
+        return Unavailable(f"no perf events of RAPL under {pmu}: {machine[0]}", machine[1])
+    if not pmu.parent.exists():
+        return Unavailable(
+            f"no perf events of RAPL: {pmu.parent} is not there, as in a container that shows a "
+            "part of /sys, or in a kernel without perf events",
+            absence.unmask(root, PMU),
+        )
+    return Unavailable(
+        f"no perf events of RAPL under {pmu}: the driver is not loaded",
+        "as root: modprobe rapl",
+    )
+
+
+def _no_cpu(root: Path) -> Unavailable:
+    """The reason why no CPU is known on which events can be opened."""
+    mask = root / PMU / "cpumask"
+    line = NumberFile(mask)
+    data = line.read()
+    line.close()
+    why = absence.file_fault(mask, line.error)
+    if data is not None and data.strip():
+        why = f"it holds {data[:40].decode(errors='replace').strip()!r} and no list of CPUs"
+    remedy = absence.unmask(root, PMU)
+    if not absence.container(root):
+        remedy = "as root: modprobe -r rapl && modprobe rapl, with a CPU of every package online"
+    return Unavailable(f"no CPU to open the perf events of RAPL on ({mask}: {why})", remedy)
+
+
+def _unavailable(root: Path, failure: OSError | None) -> Unavailable:
+    if failure is None:
+        events = root / PMU / "events"
+        return Unavailable(
+            f"the perf events of RAPL have no energy-pkg in joules under {events}",
+            absence.unmask(root, PMU) if absence.container(root) else f"look at {events}",
+        )
+    if absence.denied(failure):
         return Unavailable(
             "perf events of RAPL need a privilege (perf_event_open: permission denied)",
-            "as root: setcap cap_perfmon+ep on the Python interpreter, or sysctl "
-            "kernel.perf_event_paranoid=0; in a container allow perf_event_open",
+            _privilege(root),
+        )
+    if failure.errno == errno.ENOSYS:
+        return Unavailable(
+            "perf_event_open is not there: a seccomp filter or the kernel leaves it out",
+            "in a container allow perf_event_open (--security-opt seccomp=…)",
         )
     return Unavailable(
         f"perf_event_open fails: {failure.strerror}",
-        "look at dmesg; a hypervisor or a seccomp filter may hide the counters",
+        "look at dmesg for rapl and perf; a hypervisor may hide the counters",
+    )
+
+
+def _privilege(root: Path) -> str:
+    """The remedy for a refused event: the kernel's own setting shows who refused it."""
+    level = text(root / "proc/sys/kernel/perf_event_paranoid") or ""
+    allowed = level.lstrip("-").isdigit() and int(level) <= 0
+    filtered = (
+        "in a container allow perf_event_open and the capability: --cap-add PERFMON --security-opt "
+        "seccomp=… (a profile that allows it)"
+    )
+    if allowed:
+        return f"kernel.perf_event_paranoid={level} allows it, so a filter refuses it: {filtered}"
+    return (
+        "as root: setcap cap_perfmon+ep on the Python interpreter, or sysctl "
+        f"kernel.perf_event_paranoid=0{f' (now {level})' if level else ''}; {filtered}"
+    )
+
+
+def _unreadable(root: Path, event: str, device: str, error: OSError) -> Doubt:
+    component, _, _ = _EVENTS[event]
+    return Doubt(
+        code="rapl-unreadable",
+        message=f"perf event {event} of {device} exists and cannot be opened: "
+        f"{error.strerror or error}",
+        remedy=_privilege(root) if absence.denied(error) else "look at dmesg for rapl and perf",
+        subject=f"{component} {device}",
     )
 
 

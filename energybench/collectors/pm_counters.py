@@ -9,17 +9,19 @@ Compute Node Power Data"; Martin et al., CUG 2014, 2018.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from energybench.collectors import ranks
+from energybench.collectors import absence, ranks
 from energybench.collectors.sysfs import NumberFile, hostname, text
-from energybench.model import Channel, Doubt, Gpu
+from energybench.model import Channel, Doubt, DoubtCode, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
 
 PM_COUNTERS = "sys/cray/pm_counters"
@@ -33,8 +35,12 @@ _STAMP_SLACK_S = 0.01
 _JUMP_S = 0.1
 
 _LINE = re.compile(rb"(\d+) (J|W)(?: (\d+) us)?\s*")
-_FILE = re.compile(r"(?:(cpu|memory|accel\d+)_)?(energy|power)")
-_COMPONENTS = {"": "node", "cpu": "cpu.package", "memory": "cpu.dram"}
+# Files of the node, of its CPUs, memory and accelerators together, of one CPU, of one accelerator.
+# Sources: HPE, "User Access to Compute Node Power Data" (cpu, memory, accel); blades with GH200 and
+# MI300A have files for each CPU and accelerator as well.
+_FILE = re.compile(r"(?:(cpu\d*|memory|accel\d*)_)?(energy|power)")
+_COMPONENTS = {"": "node", "cpu": "cpu.package", "memory": "cpu.dram", "accel": "gpu.board"}
+_ACCELERATORS = "accel"  # all accelerators together; reads 0 on a node without accelerators
 _IN_NODE = ("cpu.package", "cpu.dram", "gpu.board", "gpu.memory", "module", "platform")
 
 
@@ -84,34 +90,33 @@ class PmCounters:
         folder = context.root / PM_COUNTERS
         names = _names(folder)
         if not names:
-            raise Unavailable(
-                f"no {folder}", "nothing to do: only HPE Cray blades (XC, EX) have these meters"
-            )
+            raise _no_files(context.root)
         host, period_s = hostname(context.root), _period_s(folder)
-        channels, stamps, failure = [], [], None
-        for name in names:
-            line = self._line(folder / name)
-            value = _parse(line.read())
+        channels, stamps = [], []
+        faults: dict[str, str] = {}  # file → why it cannot be used
+        lines = {name: self._line(folder / name) for name in names}
+        values = {name: _parse(line.read()) for name, line in lines.items()}
+        for name in _present(names, values):
+            line, value = lines.pop(name), values[name]
             if value is None:
-                failure = line.error or failure
+                faults[name] = _fault(folder / name, line.error)
+            # An accelerator whose meter cannot be read is missing, and not absent.
+            if value is None and not _of_one_accelerator(name):
                 line.close()
                 continue
             self._lines.append(line)
-            channels.append(_channel(context, name, host, period_s))
-            stamps.append(value.stamp_us)
-        if not channels:
-            why = "its files hold no lines such as '100 J 1734094386462336 us'"
-            if failure:
-                why = failure.strerror or str(failure)
-            raise Unavailable(
-                f"{folder} cannot be read: {why}",
-                "ask the site for read access to /sys/cray/pm_counters; many sites make the folder "
-                "world-readable",
-            )
+            channels.append(_channel(context, name, host, period_s, names))
+            stamps.append(value.stamp_us if value is not None else None)
+        for line in lines.values():
+            line.close()
+        if not any(value is not None for value in values.values()) or not channels:
+            self.close()
+            raise _unreadable(context.root, faults)
         self._clock = context.clock
         self._freshness = self._line(folder / "freshness")
         self._last = [None] * len(channels)
         self._stamped, self._doubts = self._judge(stamps)
+        self._doubts += [_doubt(context.root, name, why) for name, why in faults.items()]
         self._anchor_s, self._jumped_s = None, 0.0
         return [
             msgspec.structs.replace(channel, stamped=self._stamped and stamp is not None)
@@ -205,6 +210,67 @@ def _names(folder: Path) -> list[str]:
     return [file[0] for file in sorted(files, key=_order)]
 
 
+def _present(names: Sequence[str], values: Mapping[str, _Value | None]) -> list[str]:
+    """The files of parts that exist: the file of all accelerators reads 0 without accelerators."""
+    readings = [values[name] for name in names if name.startswith(f"{_ACCELERATORS}_")]
+    if any(reading is None or reading.raw for reading in readings):
+        return list(names)
+    return [name for name in names if not name.startswith(f"{_ACCELERATORS}_")]
+
+
+def _of_one_accelerator(name: str) -> bool:
+    return re.fullmatch(r"accel\d*_energy", name) is not None
+
+
+def _no_files(root: Path) -> Unavailable:
+    """The reason why there are no files of meters, by what the folder shows."""
+    folder = root / PM_COUNTERS
+    names, error = absence.entries(folder)
+    if absence.denied(error):
+        return Unavailable(
+            f"{folder} cannot be listed: permission denied",
+            f"ask the site for read access to /{PM_COUNTERS}; many sites allow it to everybody",
+        )
+    if error is None:
+        what = "is empty" if not names else "holds no file of energy or power"
+        return Unavailable(f"{folder} {what}", absence.unmask(root, PM_COUNTERS))
+    if os.path.lexists(folder):
+        return Unavailable(f"{folder} leads nowhere", absence.unmask(root, PM_COUNTERS))
+    return Unavailable(
+        f"no {folder}", "nothing to do: only HPE Cray blades (XC, EX) have these meters"
+    )
+
+
+def _fault(file: Path, error: OSError | None) -> str:
+    if error is None and text(file):
+        return "it holds no line such as '100 J 1734094386462336 us'"
+    return absence.file_fault(file, error)
+
+
+def _unreadable(root: Path, faults: Mapping[str, str]) -> Unavailable:
+    why = "; ".join(dict.fromkeys(faults.values()))
+    return Unavailable(f"{root / PM_COUNTERS} cannot be read: {why}", _remedy(root, why))
+
+
+def _remedy(root: Path, why: str) -> str:
+    if why in (os.strerror(errno.EACCES), os.strerror(errno.EPERM)):
+        return f"ask the site for read access to /{PM_COUNTERS}; many sites allow it to everybody"
+    if absence.container(root):
+        return absence.unmask(root, PM_COUNTERS)
+    return "ask the site: the blade controller does not feed this meter"
+
+
+def _doubt(root: Path, name: str, why: str) -> Doubt:
+    """The doubt about a file that exists and cannot be used."""
+    code: DoubtCode = "gpu-unreadable" if name.startswith(_ACCELERATORS) else "meter-unreadable"
+    return Doubt(
+        code=code,
+        message=f"the meter pm_counters/{name} of this blade exists and cannot be read: {why}",
+        remedy=_remedy(root, why),
+        subject=name,
+    )
+
+
 def _order(file: re.Match[str]) -> tuple[bool, bool, int, str]:
     part = file[1] or ""
     return file[2] == "power", part.startswith("accel"), len(part), part
@@ -216,20 +282,38 @@ def _period_s(folder: Path) -> float:
     return 1 / (hz or _DEFAULT_SCAN_HZ)
 
 
-def _channel(context: Context, name: str, host: str, period_s: float) -> Channel:
+def _channel(
+    context: Context, name: str, host: str, period_s: float, names: Collection[str]
+) -> Channel:
+    """The channel of one file.
+
+    names  all files: of a CPU beside the file of all CPUs only the latter counts, of all
+           accelerators beside a file of one accelerator only the single files count
+    """
     match = _FILE.fullmatch(name)
     assert match is not None
     part, quantity = match[1] or "", match[2]
+    kind, number = re.fullmatch(r"([a-z]*)(\d*)", part).groups()  # type: ignore[union-attr]
+    contains: tuple[str, ...] = ()
+    repeats = False
+    if not part:
+        contains = _IN_NODE
+    elif kind == _ACCELERATORS and not number:
+        contains = ("gpu.board",)  # of every board
+        repeats = any(re.fullmatch(r"accel\d+_energy", other) for other in names)
+    elif kind == "cpu" and number:
+        repeats = "cpu_energy" in names
     return Channel(
         collector="pm_counters",
         rank=ranks.PM_COUNTERS,
         device=part or "node",
-        component=_COMPONENTS.get(part, "gpu.board"),
+        component=_COMPONENTS[kind],
+        socket=f"package-{number}" if kind == "cpu" and number else "",
         kind="counter" if quantity == "energy" else "power",
         quantity=quantity,
         resolution=1.0,
         gain=context.gain("pm_counters.gain", f"pm_counters:{part or 'node'}@{host}"),
         update_period_s=period_s,
-        counts=quantity == "energy",
-        contains=_IN_NODE if not part else (),
+        counts=quantity == "energy" and not repeats,
+        contains=contains,
     )

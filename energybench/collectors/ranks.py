@@ -21,6 +21,7 @@ _BY_COLLECTOR: Mapping[str, int] = {
 }
 _BY_SOCKET = frozenset({"rapl", "perf_rapl"})  # collectors whose counters belong to one socket
 _SOCKET = re.compile(r"package-\d+")
+_DIE = re.compile(r"package-\d+-die-\d+")
 
 
 def socket_of(device: str) -> str:
@@ -30,6 +31,11 @@ def socket_of(device: str) -> str:
     """
     package = _SOCKET.match(device)
     return package[0] if package else ""
+
+
+def is_die(device: str) -> bool:
+    """Whether the device is a die of a package: 'package-0-die-1'."""
+    return _DIE.match(device) is not None
 
 
 def imitated(collector: str, device: str) -> tuple[int, str]:

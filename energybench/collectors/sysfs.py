@@ -24,6 +24,18 @@ def hostname(root: Path) -> str:
     return text(root / "proc/sys/kernel/hostname") or os.uname().nodename
 
 
+def container(root: Path) -> str | None:
+    """The container around this process, by its image or its kind; None outside a container."""
+    for name in ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER", "SHIFTER_IMAGE"):
+        if os.environ.get(name):
+            return os.environ[name]
+    if (root / ".dockerenv").exists():
+        return "docker"
+    if (root / "run/.containerenv").exists():
+        return "podman"
+    return "kubernetes" if (root / "run/secrets/kubernetes.io").exists() else None
+
+
 class NumberFile:
     """One line of a small file: a read is one system call, and a failed file is opened again.
 

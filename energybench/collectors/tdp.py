@@ -16,13 +16,24 @@ from typing import NamedTuple
 # power of a CPU outside the table: codecarbon's fallback (core/cpu.py, DEFAULT_POWER_PER_CORE)
 W_PER_THREAD = 4.0
 
+# other spellings of one model
+_SPELLINGS = (
+    (r"\((?:r|tm|c)\)-", "-"),  # "AMD FX(tm)-8350"
+    (r"\b(i[3579])(?: cpu)? +(?=\d{3})", r"\1-"),  # "Intel(R) Core(TM) i7 CPU         920"
+)
 # words that a maker or a firmware adds to the name of a model without a change of the model
 _NOISE = (
     r"\((?:r|tm|c)\)",  # "Intel(R) Xeon(R)"
     r"@.*",  # "@ 2.40GHz"
     r"\b\d+(?:st|nd|rd|th) gen\b",  # "11th Gen Intel(R) Core(TM) i7-1165G7"
     r"\b\d+-cores?\b",  # "64-Core Processor"
-    r"\bwith radeon\b.*",  # "AMD Ryzen 7 5800H with Radeon Graphics"
+    r"\b(?:dual|triple|quad|six|eight|twelve|sixteen)-core processor\b",  # "Eight-Core Processor"
+    # "AMD Ryzen 7 5800H with Radeon Graphics", "AMD Ryzen AI 9 HX 370 w/ Radeon 890M",
+    # "AMD A10-7850K Radeon R7, 12 Compute Cores 4C+8G"
+    r"(?:\bapu )?\bw(?:ith|/) *(?:amd )?radeon\b.*",
+    r"\bradeon r\d\b.*",
+    r"(?<=\be[357]-\d{4}) 0\b",  # "Intel(R) Xeon(R) CPU E5-2670 0 @ 2.60GHz": the first version
+    r"(?<=\be[357]-\d{4}[lw]) 0\b",
     r"\b(?:cpu|processor)\b",
 )
 
@@ -45,12 +56,13 @@ def cpu(cpuinfo: str) -> Cpu:
     """Parse /proc/cpuinfo. The name is "unknown CPU" on architectures without names (Arm)."""
 
     def values(key: str) -> list[str]:
-        return re.findall(rf"^{key}[ \t]*:[ \t]*(.*?)[ \t]*$", cpuinfo, re.MULTILINE)
+        """The values of a field that are not empty."""
+        return re.findall(rf"^{key}[ \t]*:[ \t]*(\S.*?)[ \t]*$", cpuinfo, re.MULTILINE)
 
     names = values("model name")
-    name = " ".join(names[0].split()) if names and names[0] else "unknown CPU"
+    name = " ".join(names[0].split()) if names else "unknown CPU"
     flags = values("flags")
-    cores = re.search(r"(\d+)-Cores?\b", name)
+    cores = re.search(r"(\d+)-cores?\b", name, re.IGNORECASE)
     return Cpu(
         name=name,
         sockets=max(1, len(set(values("physical id")))),
@@ -63,6 +75,8 @@ def cpu(cpuinfo: str) -> Cpu:
 def normal(name: str) -> str:
     """Name of a model for comparison: lower case, without marks, clock and number of cores."""
     name = name.casefold()
+    for spelling, usual in _SPELLINGS:
+        name = re.sub(spelling, usual, name)
     for noise in _NOISE:
         name = re.sub(noise, " ", name)
     return " ".join(name.split())

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from energybench import __version__
+from energybench.collectors.sysfs import container
 from energybench.model import Gpu, Host
 from energybench.plugins import Clock
 
@@ -19,15 +20,17 @@ _LIBRARIES = ("numpy", "scipy", "torch", "transformers", "triton", "nvidia-ml-py
 def describe(clock: Clock, root: Path = Path("/"), gpus: tuple[Gpu, ...] = ()) -> Host:
     """The host at present."""
     cpuinfo = _text(root / "proc/cpuinfo") or ""
+    socket_ids = _socket_ids(cpuinfo, root)
     return Host(
         name=platform.node() or "unknown",
         cpu=_field(cpuinfo, "model name")
         or _field(cpuinfo, "cpu model")
         or platform.processor()
         or None,
-        sockets=len(set(re.findall(r"^physical id\s*:\s*(\d+)", cpuinfo, re.M))) or None,
+        sockets=len(socket_ids) or None,
+        socket_ids=socket_ids,
         cores=_cores(cpuinfo),
-        threads=len(re.findall(r"^processor\s*:", cpuinfo, re.M)) or os.cpu_count(),
+        threads=len(re.findall(r"^processor[ \t]*:", cpuinfo, re.M)) or os.cpu_count(),
         threads_allowed=_allowed(root),
         memory_bytes=_memory(root),
         governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -36,7 +39,7 @@ def describe(clock: Clock, root: Path = Path("/"), gpus: tuple[Gpu, ...] = ()) -
             (_text(root / "etc/os-release") or "").replace("=", ":"), "PRETTY_NAME", quotes=True
         ),
         virtual=_virtual(cpuinfo, root),
-        container=_container(root),
+        container=container(root),
         slurm_job=_slurm(),
         python=platform.python_version(),
         libraries={"energybench": __version__, **_versions()},
@@ -54,9 +57,22 @@ def _text(path: Path) -> str | None:
 
 
 def _field(text: str, name: str, *, quotes: bool = False) -> str | None:
-    match = re.search(rf"^{re.escape(name)}\s*:\s*(.+)$", text, re.M)
+    """The first value of a field that is not empty; None if every value is empty."""
+    match = re.search(rf"^{re.escape(name)}[ \t]*:[ \t]*(\S.*)$", text, re.M)
     value = match.group(1).strip() if match else None
     return value.strip('"') if value and quotes else value
+
+
+def _socket_ids(cpuinfo: str, root: Path) -> tuple[int, ...]:
+    """The kernel's numbers of the sockets; they need not be 0, 1, 2, …
+
+    An Arm kernel does not write them into /proc/cpuinfo.
+    """
+    ids = set(re.findall(r"^physical id[ \t]*:[ \t]*(\d+)[ \t]*$", cpuinfo, re.M))
+    if not ids:
+        cpus = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/topology/physical_package_id")
+        ids = {number for path in cpus if (number := _text(path) or "").isdigit()}
+    return tuple(sorted(int(number) for number in ids))
 
 
 def _cores(cpuinfo: str) -> int | None:
@@ -78,8 +94,9 @@ def _allowed(root: Path) -> int | None:
 
 
 def _memory(root: Path) -> int | None:
-    kilobytes = _field(_text(root / "proc/meminfo") or "", "MemTotal")
-    return int(kilobytes.split()[0]) * 1024 if kilobytes else None
+    kilobytes = _field(_text(root / "proc/meminfo") or "", "MemTotal") or ""
+    match = re.fullmatch(r"(\d+) kB", kilobytes)
+    return int(match[1]) * 1024 if match else None
 
 
 def _virtual(cpuinfo: str, root: Path) -> str | None:
@@ -90,15 +107,6 @@ def _virtual(cpuinfo: str, root: Path) -> str | None:
         or _text(root / "sys/hypervisor/type")
         or "unknown hypervisor"
     )
-
-
-def _container(root: Path) -> str | None:
-    for name in ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER", "SHIFTER_IMAGE"):
-        if os.environ.get(name):
-            return os.environ[name]
-    if (root / ".dockerenv").exists():
-        return "docker"
-    return "podman" if (root / "run/.containerenv").exists() else None
 
 
 def _slurm() -> str | None:

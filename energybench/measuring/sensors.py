@@ -20,6 +20,7 @@ from energybench.measuring.isolated_collector import (
     Silent,
 )
 from energybench.measuring.sampler import Opened
+from energybench.measuring.unread_accelerators import with_unread_accelerators
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context, load, registered
 
@@ -41,7 +42,7 @@ class Sensors(NamedTuple):
     opened collectors that work here
     absent  collectors that do not work here, with reason and remedy
     broken  a line for every failed plugin: a fault, not an absence
-    gpus    boards known to the collectors
+    gpus    boards known to the collectors, and accelerators that only the kernel lists
     doubts  about the sensors
     """
 
@@ -178,7 +179,7 @@ def open_all(
             )
     else:
         opening.open(last)
-    return _described(opening)
+    return with_unread_accelerators(_described(opening), context)
 
 
 def _as_late_as_reads(channels: Sequence[Channel], read_s: float) -> tuple[Channel, ...]:

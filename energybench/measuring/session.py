@@ -27,6 +27,7 @@ from energybench.measuring.recent_energy import RecentEnergy
 from energybench.measuring.run_files import RunFiles
 from energybench.measuring.sampler import Sampler, Tick, Wait
 from energybench.measuring.sensors import Sensors, open_all
+from energybench.measuring.unread_accelerators import with_work_device
 from energybench.measuring.windows import Windows, never
 from energybench.model import DeviceLimits, Doubt, DoubtCode, Host, Measurement, Window
 from energybench.plugins import Clock, Context
@@ -103,6 +104,8 @@ class Session:
         )
         self._started_s = self.clock.now()
         self.sensors = self.open_sensors(context)
+        if plan.workload is not None and plan.boundary in ("compute", "device"):
+            self.sensors = with_work_device(self.sensors, plan.workload.device)
         self._stack.callback(self.sensors.close)
         host = self.describe_host()
         try:

@@ -157,7 +157,9 @@ def _curves(run: FinishedRun, meter: Meter, ranges: Ranges) -> list[Curve]:
         counters_first = sorted(board, key=lambda channel: channel.kind != "counter")
         wanted = {channel.id for channel in counters_first[:1]}
     else:
-        chosen = cover(measured.boundary.name, channels, measured.host, ranges, mirrors(run.traces))
+        chosen = cover(
+            measured.boundary.name, channels, measured.host, ranges, mirrors(run.traces).repeated
+        )
         wanted = {source.channel.id for source in chosen.sources}
     curves = [curve(trace) for trace in run.traces if trace.channel.id in wanted]
     return [energy for energy in curves if energy is not None]

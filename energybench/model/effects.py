@@ -21,6 +21,7 @@ EffectKind = Literal[
     "missing",  # a part of the boundary without a sensor, inside its stated range
     "no-reading",  # a part whose sensor gave no reading at all
     "sensor-lost",  # the part of a window in which the sensor gave no readings
+    "same-register",  # a counter that may repeat the counter of another die
     "gap",  # a stretch in which the counter may have wrapped or started again
     "model",  # a part whose power is modelled within a stated range
     "scatter",  # run-to-run scatter of the repeats

@@ -6,7 +6,10 @@ from energybench.model.base import NonNegative, Noun
 
 
 class Gpu(Noun, frozen=True, kw_only=True):
-    """One accelerator of the node, used or not."""
+    """One accelerator of the node, used or not.
+
+    uncounted  True if this entry stands for an unknown number of accelerators
+    """
 
     uuid: str
     name: str
@@ -29,6 +32,7 @@ class Gpu(Noun, frozen=True, kw_only=True):
     mig: bool | None = None
     temperature_c: int | None = None
     throttle_reasons: str | None = None
+    uncounted: bool = False
 
 
 class Host(Noun, frozen=True, kw_only=True):
@@ -36,6 +40,7 @@ class Host(Noun, frozen=True, kw_only=True):
 
     Read on that machine, and never filled in from the machine of a reader.
 
+    socket_ids       the kernel's numbers of the sockets; empty if not known
     threads_allowed  threads that affinity or a cgroup allows
     virtual          name of the hypervisor; None on bare metal
     started_utc      wall clock at `started_s` of the monotonic clock, the anchor for merging hosts
@@ -44,6 +49,7 @@ class Host(Noun, frozen=True, kw_only=True):
     name: str
     cpu: str | None = None
     sockets: int | None = None
+    socket_ids: tuple[int, ...] = ()
     cores: int | None = None
     threads: int | None = None
     threads_allowed: int | None = None

@@ -62,6 +62,8 @@ class Channel(Noun, frozen=True, kw_only=True):
     socket           socket of a counter that covers one package, one die, or the memory of one
                      socket ("package-0"); "" for a sensor that covers the whole node, or for a
                      device that is named by more than its number
+    own_register     True for a counter of a die that is known to have a register of its own: equal
+                     values do not make it a repetition of another die's counter
     reference        True for an attached meter of the user, which other sensors are compared with
     """
 
@@ -87,6 +89,7 @@ class Channel(Noun, frozen=True, kw_only=True):
     contains: tuple[str, ...] = ()
     rank: int = UNRANKED
     socket: str = ""
+    own_register: bool = False
     reference: bool = False
 
     @property

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import energybench
-from tests.simulators import live_node, nvml_environment
+from tests.simulators import PciDevice, live_node, nvml_environment, pci_tree
 
 RANGE_UJ = 262_143_328_850
 SOCKETS = {
@@ -191,6 +191,31 @@ def test_a_gpu_that_answers_nothing_is_missing_not_zero(tmp_path: Path, machine:
         > 0.9 * missing[0]["high_w"] * result["time_s"]["value"]
     )
     assert "part-missing" in codes(result)
+
+
+def test_gpus_that_nvml_cannot_read_are_not_a_saving(tmp_path: Path, machine: Path) -> None:
+    """A driver of another version: the boards of the bus are missing parts with a range, the doubt
+    names the cause, doctor shows them, and the same work is not called better.
+    """
+    pci_tree(machine, {"0000:10:00.0": PciDevice(), "0000:20:00.0": PciDevice()})
+    runs = {}
+    with live_node(machine, SOCKETS):
+        for label, conf in (("read", "count=2\nwave=const,100\n"), ("unread", "init=18\n")):
+            env = nvml_environment(tmp_path, conf)
+            runs[label] = measure(tmp_path, env, machine, "--label", label, seconds=1.0)
+        doctor = energybench("doctor", "--root", str(machine), cwd=tmp_path, env=env)
+    found = runs["unread"]
+    states = [
+        part["state"] for part in found["boundary"]["parts"] if part["component"] == "gpu.board"
+    ]
+    assert states == ["missing", "missing"]
+    assert found["energy_j"]["high"] > runs["read"]["energy_j"]["value"]
+    (doubt,) = [doubt for doubt in found["doubts"] if doubt["code"] == "gpu-unreadable"]
+    assert "different versions" in doubt["message"]
+    assert doctor.out.count("no sensor reads it") == 2
+    names = [runs[label]["id"] for label in ("read", "unread")]
+    compared = energybench("compare", *names, "--json", cwd=tmp_path)
+    assert compared.json["verdict"] == "inconclusive", compared.err
 
 
 def test_pm_counters_as_node_meter(tmp_path: Path, machine: Path) -> None:

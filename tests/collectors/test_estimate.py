@@ -26,13 +26,24 @@ BUSY = "import time\nend = time.process_time() + {}\nwhile time.process_time() <
         ("Intel(R) Xeon(R) Gold 6248R CPU @ 3.00GHz", 205),
         ("Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz", 150),
         ("Intel(R) Xeon(R) Platinum 8480+", 350),
-        ("Intel(R) Xeon(R) CPU Max 9480", 350),
         ("Intel(R) Xeon(R) CPU           X5650  @ 2.67GHz", 95),
         ("11th Gen Intel(R) Core(TM) i7-1165G7 @ 2.80GHz", 28),
         ("AMD EPYC 7763 64-Core Processor", 280),
         ("AMD EPYC 9654 96-Core Processor", 360),
         ("AMD Ryzen Threadripper PRO 5995WX 64-Cores", 280),
         ("AMD Ryzen 7 5800H with Radeon Graphics", 45),
+        ("AMD Ryzen AI 9 HX 370 w/ Radeon 890M", 28),
+        ("AMD Ryzen 7 7840U w/ Radeon  780M Graphics", 28),
+        ("AMD RYZEN AI MAX+ 395 w/ Radeon 8060S", 55),
+        ("AMD A10-7850K Radeon R7, 12 Compute Cores 4C+8G", 95),
+        ("AMD A12-9800 RADEON R7, 12 COMPUTE CORES 4C+8G", 65),
+        ("AMD FX(tm)-8350 Eight-Core Processor            ", 125),
+        ("Intel(R) Xeon(R) CPU E5-2670 0 @ 2.60GHz", 115),
+        ("Intel(R) Xeon(R) CPU E5-2650L 0 @ 1.80GHz", 70),
+        ("Intel(R) Core(TM) i7 CPU         920  @ 2.67GHz", 130),
+        ("INTEL(R) XEON(R) PLATINUM 8592+", 350),
+        ("Intel(R) Xeon(R) CPU Max 9480", 350),
+        ("Ampere(R) Altra(R) Processor", None),
         ("AMD EPYC", None),
         ("AMD EPYC-Milan Processor", None),
         ("AMD EPYC 7763X 64-Core Processor", None),
@@ -89,6 +100,19 @@ def test_cpuinfo() -> None:
         "processor\t: 0\nBogoMIPS\t: 2000.00\nFeatures\t: fp asimd\nCPU part\t: 0xd4f\n"
     ) == Cpu("unknown CPU", 1, 1, False, None)
     assert normal("Intel(R) Xeon(R) Gold 6248R CPU @ 3.00GHz") == "intel xeon gold 6248r"
+
+
+def test_empty_fields_of_cpuinfo() -> None:
+    """An empty name or socket is not a name or a socket."""
+    block = "processor\t: {}\nmodel name\t: {}\nphysical id\t: {}\n\n"
+    machine = cpu(block.format(0, "", "") + block.format(1, "Hygon C86 7285 32-core", "1"))
+    assert (machine.name, machine.sockets, machine.threads, machine.cores_named) == (
+        "Hygon C86 7285 32-core",
+        1,
+        2,
+        32,
+    )
+    assert cpu(block.format(0, " ", " ")).name == "unknown CPU"
 
 
 def test_power_model() -> None:

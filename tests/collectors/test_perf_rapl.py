@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from energybench.collectors.perf_rapl import PerfRapl, perf_event_open
+from energybench.collectors.perf_rapl import PMU, PerfRapl, perf_event_open
 from energybench.plugins import Unavailable
 from tests.simulators import context, powercap_tree
 
@@ -188,3 +188,64 @@ def test_the_real_system_call(tmp_path: Path) -> None:
     assert first is not None
     assert last is not None
     assert abs((last - first) * channel.resolution - elapsed_s) < 0.05
+
+
+def reason_of(root: Path) -> tuple[str, str]:
+    with pytest.raises(Unavailable) as caught:
+        PerfRapl(Events()).open(context(root))
+    return caught.value.reason, caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("mask", "word"), [("", "empty"), (None, "not there"), ("all of them\n", "no list of CPUs")]
+)
+@pytest.mark.parametrize("in_container", [True, False])
+def test_no_cpu_to_open_events_on(
+    tmp_path: Path, mask: str | None, word: str, in_container: bool
+) -> None:
+    """An empty or masked cpumask is named, and the events are not called unfit."""
+    pmu(tmp_path, EVENTS)
+    file = tmp_path / PMU / "cpumask"
+    if mask is None:
+        file.unlink()
+    else:
+        file.write_text(mask)
+    if in_container:
+        (tmp_path / ".dockerenv").touch()
+    reason, remedy = reason_of(tmp_path)
+    assert "cpumask" in reason
+    assert word in reason
+    assert ("container" in remedy) == in_container
+
+
+def test_a_masked_pmu_is_not_a_missing_driver(tmp_path: Path) -> None:
+    """An empty folder, or an empty `type`."""
+    (tmp_path / PMU).mkdir(parents=True)
+    assert "empty" in reason_of(tmp_path)[0]
+    (tmp_path / PMU / "type").write_text("")
+    reason, remedy = reason_of(tmp_path)
+    assert "type" in reason
+    assert "modprobe" not in remedy
+
+
+def test_the_kernels_setting_shows_who_refuses(tmp_path: Path) -> None:
+    """If the setting allows events, a filter of the container refuses them."""
+    pmu(tmp_path, EVENTS)
+    setting = tmp_path / "proc/sys/kernel/perf_event_paranoid"
+    setting.parent.mkdir(parents=True)
+    for level, word in (("2", "sysctl"), ("0", "a filter refuses it")):
+        setting.write_text(f"{level}\n")
+        with pytest.raises(Unavailable) as caught:
+            PerfRapl(Events(refuse={2: errno.EPERM})).open(context(tmp_path))
+        assert word in caught.value.remedy
+        assert f"{level}" in caught.value.remedy
+
+
+def test_a_refused_event_beside_others_has_a_doubt(tmp_path: Path) -> None:
+    """Memory that cannot be opened is named with the reason."""
+    pmu(tmp_path, EVENTS)
+    perf = PerfRapl(Events(refuse={3: errno.EACCES}))
+    perf.open(context(tmp_path))
+    perf.close()
+    assert {doubt.code for doubt in perf.doubts()} == {"rapl-unreadable"}
+    assert all("energy-ram" in doubt.message for doubt in perf.doubts())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from energybench.collectors.pm_counters import PmCounters
+from energybench.collectors.pm_counters import PM_COUNTERS, PmCounters
 from energybench.collectors.sysfs import NumberFile
 from energybench.plugins import Reading, Unavailable
 from tests.simulators import VirtualClock, context, live_node, pm_tree
@@ -198,3 +198,68 @@ def test_live_blade(tmp_path: Path) -> None:
         for reading in filter(None, (values[at] for values in readings)):
             assert abs(reading.raw - watts * (reading.t_s - node.start_s)) < 2 + watts * 0.002
     assert len({values[0] for values in readings}) > 4
+
+
+def test_all_accelerators_in_one_file(tmp_path: Path) -> None:
+    """accel_energy covers every board; beside files of single boards it is not summed."""
+    lines = {"energy": "900 J 1 us", "accel_energy": "300 J 1 us", "accel_power": "50 W 1 us"}
+    pm_tree(tmp_path, lines)
+    total = {c.device: c for c in PmCounters().open(context(tmp_path)) if c.kind == "counter"}
+    assert (total["accel"].component, total["accel"].counts) == ("gpu.board", True)
+    assert total["accel"].contains == ("gpu.board",)
+    pm_tree(tmp_path, {"accel0_energy": "140 J 1 us", "accel1_energy": "160 J 1 us"})
+    both = {c.device: c.counts for c in PmCounters().open(context(tmp_path)) if c.kind == "counter"}
+    assert both == {"node": True, "accel": False, "accel0": True, "accel1": True}
+
+
+@pytest.mark.parametrize("power", ["0 W 1 us", None])
+def test_a_node_without_accelerators(tmp_path: Path, power: str | None) -> None:
+    """accel_energy and accel_power read 0 there: no accelerator, and not an accelerator of 0 J."""
+    lines = {"energy": "900 J 1 us", "accel_energy": "0 J 1 us"}
+    pm_tree(tmp_path, lines | ({"accel_power": power} if power else {}))
+    channels = PmCounters().open(context(tmp_path))
+    assert {c.component for c in channels} == {"node"}
+
+
+def test_one_file_for_each_cpu(tmp_path: Path) -> None:
+    """cpu0_energy, … count if there is no file of all CPUs."""
+    pm_tree(tmp_path, {f"cpu{i}_energy": "100 J 1 us" for i in range(4)})
+    channels = PmCounters().open(context(tmp_path))
+    assert {(c.device, c.socket, c.counts) for c in channels} == {
+        (f"cpu{i}", f"package-{i}", True) for i in range(4)
+    }
+    pm_tree(tmp_path, {"cpu_energy": "400 J 1 us"})
+    counting = [c.device for c in PmCounters().open(context(tmp_path)) if c.counts]
+    assert counting == ["cpu"]
+
+
+@pytest.mark.parametrize("content", ["", "broken"])
+def test_a_file_that_cannot_be_read_has_a_doubt(tmp_path: Path, content: str) -> None:
+    """An accelerator without a readable meter keeps its channel, whose reads fail."""
+    pm_tree(tmp_path, {"energy": "9 J 1 us", "accel0_energy": "3 J 1 us", "cpu_energy": "2 J 1 us"})
+    for name in ("accel1_energy", "cpu_energy"):
+        (tmp_path / PM_COUNTERS / name).write_text(content)
+    meters = PmCounters()
+    channels = meters.open(context(tmp_path))
+    assert [c.device for c in channels] == ["node", "accel0", "accel1"]
+    assert meters.read()[2] is None
+    codes = [doubt.code for doubt in meters.doubts() if doubt.code != "pm-clock"]
+    assert sorted(codes) == ["gpu-unreadable", "meter-unreadable"]
+
+
+def test_a_masked_folder_is_not_another_machine(tmp_path: Path) -> None:
+    """An empty folder, a link to nowhere, and no folder have different reasons."""
+    folder = tmp_path / PM_COUNTERS
+    folder.mkdir(parents=True)
+    (tmp_path / ".dockerenv").touch()
+    with pytest.raises(Unavailable, match="is empty") as caught:
+        PmCounters().open(context(tmp_path))
+    assert "container" in caught.value.remedy
+    folder.rmdir()
+    folder.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(Unavailable, match="leads nowhere"):
+        PmCounters().open(context(tmp_path))
+    folder.unlink()
+    with pytest.raises(Unavailable, match="no /") as caught:
+        PmCounters().open(context(tmp_path))
+    assert "nothing to do" in caught.value.remedy

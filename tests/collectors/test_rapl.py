@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -89,15 +90,73 @@ def test_channel(tmp_path: Path) -> None:
     assert channel.wrap == 262_143_328_911  # 2^32 energy units of 61.035 µJ
 
 
-def test_dies_are_counters_of_their_own(tmp_path: Path) -> None:
-    """Both dies of a package add up: the traces show later whether a die mirrors a die."""
-    powercap_tree(
-        tmp_path, {"intel-rapl:0": ("package-0-die-0", 5), "intel-rapl:1": ("package-0-die-1", 7)}
-    )
-    assert opened(tmp_path)[1] == {
-        "package-0-die-0 cpu.package": 5,
-        "package-0-die-1 cpu.package": 7,
-    }
+DIES = {
+    f"intel-rapl:{2 * socket + die}": (f"package-{socket}-die-{die}", 10 * socket + die)
+    for socket in range(2)
+    for die in range(2)
+}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "name", "counting", "own"),
+    [
+        ("AuthenticAMD", "AMD EPYC 7551 32-Core Processor", [0, 10], False),
+        ("AuthenticAMD", "AMD EPYC 9654 96-Core Processor", [0, 10], False),
+        ("HygonGenuine", "Hygon C86 7185 32-core Processor", [0, 10], False),
+        ("GenuineIntel", "Intel(R) Xeon(R) Platinum 9242 CPU @ 2.30GHz", [0, 1, 10, 11], True),
+        ("GenuineIntel", "Intel(R) Xeon(R) Platinum 8280 CPU @ 2.70GHz", [0, 1, 10, 11], False),
+        ("GenuineIntel", "", [0, 1, 10, 11], False),
+        ("", "", [0, 1, 10, 11], False),
+    ],
+)
+def test_registers_of_dies_by_the_maker(
+    tmp_path: Path, vendor: str, name: str, counting: list[int], own: bool
+) -> None:
+    """AMD and Hygon show one register for every die of a package: one die of each package counts.
+    On Cascade Lake-AP each die has its own. Otherwise the traces show it later.
+    """
+    powercap_tree(tmp_path, DIES)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text(f"vendor_id\t: {vendor}\nmodel name\t: {name}\n")
+    rapl = Rapl()
+    channels = rapl.open(context(tmp_path))
+    values = [raw for raw, c in zip(rapl.read(), channels, strict=True) if c.counts]
+    assert values == counting
+    assert {c.own_register for c in channels} == {own}
+
+
+@pytest.mark.parametrize(("vendor", "missing"), [("GenuineIntel", True), ("AuthenticAMD", False)])
+def test_a_die_that_cannot_be_read_is_not_covered_by_another(
+    tmp_path: Path, vendor: str, missing: bool
+) -> None:
+    """A die with a register of its own keeps its channel, whose reads fail, so that it is missing;
+    a die that shows the register of its package is no loss.
+    """
+    powercap_tree(tmp_path, DIES)["intel-rapl:1"].write_text("")
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text(f"vendor_id\t: {vendor}\n")
+    rapl, values = opened(tmp_path)
+    assert ("package-0-die-1 cpu.package" in values) == missing
+    assert values.get("package-0-die-1 cpu.package") is None
+    assert [doubt.code for doubt in rapl.doubts()] == ["rapl-unreadable"]
+
+
+def test_memory_of_dies_counts_once_for_each_register(tmp_path: Path) -> None:
+    """Package and memory of the first die count; a die that cannot be read gives its place to the
+    next die of the package.
+    """
+    zones = {**DIES, **{f"{zone}:0": ("dram", 100 + i) for i, zone in enumerate(DIES)}}
+    files = powercap_tree(tmp_path, zones)
+    files["intel-rapl:0"].write_text("")
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text("vendor_id\t: AuthenticAMD\n")
+    channels = Rapl().open(context(tmp_path))
+    assert [(c.device, c.component) for c in channels if c.counts] == [
+        ("package-0-die-0", "cpu.dram"),
+        ("package-0-die-1", "cpu.package"),
+        ("package-1-die-0", "cpu.package"),
+        ("package-1-die-0", "cpu.dram"),
+    ]
 
 
 def test_mmio_mirrors_are_left_out(tmp_path: Path) -> None:
@@ -277,3 +336,84 @@ def test_reading_is_cheap(tmp_path: Path) -> None:
     rapl.close()
     rapl.close()
     assert rapl.read() == []
+
+
+def boxed(root: Path) -> None:
+    (root / ".dockerenv").touch()
+
+
+def reason_of(root: Path) -> tuple[str, str]:
+    with pytest.raises(Unavailable) as caught:
+        Rapl().open(context(root))
+    assert "\n" not in caught.value.reason + caught.value.remedy
+    return caught.value.reason, caught.value.remedy
+
+
+@pytest.mark.parametrize("in_container", [True, False])
+def test_links_to_masked_zones(tmp_path: Path, in_container: bool) -> None:
+    """A container masks the folder behind the links: the zones exist, and no module is missing."""
+    powercap_tree(tmp_path, TWO_SOCKETS)
+    shutil.rmtree(tmp_path / "sys/devices/virtual/powercap")
+    if in_container:
+        boxed(tmp_path)
+    reason, remedy = reason_of(tmp_path)
+    assert "masked" in reason
+    assert "intel-rapl:0" in reason
+    assert "modprobe" not in remedy
+    assert ("container" in remedy) == in_container
+    assert "sys/devices/virtual/powercap" in remedy
+
+
+def test_one_masked_zone_beside_others(tmp_path: Path) -> None:
+    """The zones that are there are read, and the doubt names the zone that is not."""
+    powercap_tree(tmp_path, TWO_SOCKETS)
+    shutil.rmtree(tmp_path / "sys/devices/virtual/powercap/intel-rapl/intel-rapl:1")
+    rapl, values = opened(tmp_path)
+    assert set(values) == {"package-0 cpu.package", "package-0 cpu.dram"}
+    subjects = {doubt.subject for doubt in rapl.doubts()}
+    assert {doubt.code for doubt in rapl.doubts()} == {"rapl-unreadable"}
+    assert "intel-rapl:1" in subjects
+    assert "intel-rapl:0" not in subjects
+
+
+@pytest.mark.parametrize(
+    ("content", "word"), [("", "empty"), ("none\n", "does not hold a number"), (None, "not there")]
+)
+def test_masked_files(tmp_path: Path, content: str | None, word: str) -> None:
+    """A container may mask single files: an empty file is not a permission."""
+    powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)})
+    boxed(tmp_path)
+    file = tmp_path / "sys/devices/virtual/powercap/intel-rapl/intel-rapl:0/energy_uj"
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+    reason, remedy = reason_of(tmp_path)
+    assert word in reason
+    assert "container" in remedy
+    (file.parent / "name").write_text("")
+    assert "name" in reason_of(tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "word", "remedy"),
+    [
+        ("vendor_id\t: GenuineIntel\nflags\t: fpu hypervisor\n", "virtual machine", "host"),
+        ("vendor_id\t: CentaurHauls\nflags\t: fpu\n", "CentaurHauls", "meter of the node"),
+        ("BogoMIPS\t: 50.00\nCPU implementer\t: 0x41\n", "Arm", "meter of the node"),
+        ("vendor_id\t: AuthenticAMD\nflags\t: fpu\n", "not loaded", "modprobe"),
+    ],
+)
+def test_a_machine_without_zones(tmp_path: Path, cpuinfo: str, word: str, remedy: str) -> None:
+    """A virtual machine, a CPU without RAPL, and a driver that is not loaded."""
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text(cpuinfo)
+    (tmp_path / "sys/devices/system/cpu").mkdir(parents=True)
+    found = reason_of(tmp_path)
+    assert word in found[0]
+    assert remedy in found[1]
+    powercap_tree(tmp_path, {"intel-rapl:0": ("core", 1)})
+    shutil.rmtree(tmp_path / "sys/devices/virtual/powercap/intel-rapl/intel-rapl:0")
+    (tmp_path / "sys/class/powercap/intel-rapl:0").unlink()
+    if word == "not loaded":
+        assert "found no package" in reason_of(tmp_path)[0]

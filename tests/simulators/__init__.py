@@ -7,6 +7,8 @@ cuda_environment   nvml_environment with boards that run kernels, and sensors th
 run_nvml           the nvml collector in a process of its own, in one of these environments
 powercap_tree      files of /sys/class/powercap that stand still
 pm_tree            files of /sys/cray/pm_counters that stand still
+pci_tree, nvidia_driver_tree
+                   the kernel's lists of accelerators
 live_node          a process that updates both trees, wraps included; a zone can follow the load of
                    a calibration
 SystemClock, VirtualClock, context   clocks and a context to open a collector
@@ -30,16 +32,20 @@ import pytest
 
 from energybench.data import priors
 from energybench.plugins import Context
+from tests.simulators.accelerator_trees import PciDevice, nvidia_driver_tree, pci_tree
 from tests.simulators.trees import LiveNode, live_node, pm_tree, powercap_tree
 
 __all__ = [
     "LiveNode",
+    "PciDevice",
     "SystemClock",
     "VirtualClock",
     "context",
     "cuda_environment",
     "live_node",
+    "nvidia_driver_tree",
     "nvml_environment",
+    "pci_tree",
     "pm_tree",
     "powercap_tree",
     "run_nvml",

@@ -1,5 +1,5 @@
 """The nvml collector in a process of its own: nvml_session.py '{"reads": 3, "every_s": 0.1,
-"visible": "0"}' prints one JSON document.
+"visible": "0", "root": "/"}' prints one JSON document.
 
 channels       model.Channel with its id
 samples        [read][channel]: null or a Reading, [raw, t_s, …]
@@ -12,6 +12,7 @@ imported       whether pynvml was imported before and after `open`
 import json
 import sys
 import time
+from pathlib import Path
 
 import msgspec
 
@@ -33,6 +34,7 @@ def main() -> None:
     context = Context(
         clock=clock,
         priors=priors(),
+        root=Path(request.get("root", "/")),
         visible_devices=request.get("visible"),
         device_order=request.get("order"),
     )

@@ -7,11 +7,12 @@ that contains other parts (a module, the node, psys) is never added to those par
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.model import UNUSED, Boundary, BoundaryName, Channel, Host, Part, PartState
+from energybench.model import UNUSED, Boundary, BoundaryName, Channel, Gpu, Host, Part, PartState
 
 CPU, MEMORY, GPU, MODULE, NODE, NODE_AC = (
     "cpu.package",
@@ -22,6 +23,7 @@ CPU, MEMORY, GPU, MODULE, NODE, NODE_AC = (
     "node.ac",
 )
 _GB = 1e9
+_SOCKET = re.compile(r"package-\d+")
 _UNKNOWN_MEMORY_GB = 1000  # upper limit for memory whose size is not known
 # Power readings of one device, the preferred one first.
 _POWER_RANK = ("power_instant", "power_usage", "power", "power_average")
@@ -30,11 +32,15 @@ Ranges = Mapping[str, tuple[float, float, str]]  # low, high, source by name
 
 
 class Source(NamedTuple):
-    """A part with a sensor: the counting channel, and the power channel that checks it."""
+    """A part with a sensor: the counting channel, and the power channel that checks it.
+
+    may_repeat  True if the channel may show the register of an earlier channel of its socket
+    """
 
     part: Part
     channel: Channel
     check: Channel | None
+    may_repeat: bool = False
 
 
 class Model(NamedTuple):
@@ -68,11 +74,13 @@ def cover(
     host: Host,
     ranges: Ranges,
     mirrors: Iterable[str] = (),
+    unclear: Collection[str] = (),
 ) -> Cover:
     """Choose the channels of a boundary.
 
     ranges   ranges of parts without a sensor, as in data/priors.toml [parts]
     mirrors  ids of channels that repeat another channel
+    unclear  ids of channels that may repeat another channel
     Raises BadInput if a node boundary is asked for and no node meter works.
     """
     excluded = set(mirrors)
@@ -86,6 +94,9 @@ def cover(
     models = _missing_gpus(host, (*modules, *boards), ranges)
     if name == "compute":
         cpu_sources, cpu_models = _processors(usable, channels, host, ranges, inside)
+        cpu_sources = [
+            source._replace(may_repeat=source.channel.id in unclear) for source in cpu_sources
+        ]
         sources, models = cpu_sources + sources, cpu_models + models
     return Cover(name, tuple(sources), tuple(models))
 
@@ -183,12 +194,13 @@ def _missing_packages(host: Host, packages: Sequence[Channel], ranges: Ranges) -
     """
     if any(not channel.socket for channel in packages):
         return []  # a sensor or a model that covers all sockets together
-    covered = {channel.socket for channel in packages}
+    covered = {_socket(channel) for channel in packages}
     sockets = host.sockets or 1
     if len(covered) >= sockets:
         return []
     low, high, source = ranges["package_w"]
-    absent = [name for i in range(sockets) if (name := f"package-{i}") not in covered]
+    numbers = host.socket_ids or range(sockets)
+    absent = [name for i in numbers if (name := f"package-{i}") not in covered]
     return [
         Model(
             Part(component=CPU, device=device, state="missing", low_w=low, high_w=high),
@@ -206,7 +218,7 @@ def _modelled_memory(
 
     If the size of the memory is not known, the memory is missing, with the range of 1 TB.
     """
-    share = _share_without_counter(packages, memory)
+    share = _share_without_counter(host, packages, memory)
     if share == 0.0:
         return []
     low, high, source = ranges["memory_w_per_gb"]
@@ -230,43 +242,62 @@ def _modelled_memory(
     return [Model(part, f"memory:{host.name}", source)]
 
 
-def _share_without_counter(packages: Sequence[Channel], memory: Sequence[Channel]) -> float:
-    """Share of the sockets whose memory has no counter; 1 without any counter."""
+def _share_without_counter(
+    host: Host, packages: Sequence[Channel], memory: Sequence[Channel]
+) -> float:
+    """Share of the sockets whose memory has no counter; 1 without any counter.
+
+    Of a socket with a package counter and a memory counter for some of its dies, the dies without
+    a memory counter are a part.
+    """
     if not memory:
         return 1.0
     if any(not channel.socket for channel in memory):
         return 0.0  # a sensor that covers the memory of all sockets
-    sockets = {channel.socket for channel in packages if channel.socket}
-    bare = sockets - {channel.socket for channel in memory}
-    return len(bare) / max(len(sockets), 1)
+    sockets = {_socket(channel) for channel in (*packages, *memory) if channel.socket}
+    number = max(host.sockets or 1, len(sockets))
+    bare = float(number - len(sockets))
+    for socket in sockets:
+        dies = {channel.device for channel in packages if _socket(channel) == socket}
+        counters = {channel.device for channel in memory if _socket(channel) == socket}
+        if not counters:
+            bare += 1
+        elif counters < dies:
+            bare += len(dies - counters) / len(dies)
+    return bare / number
+
+
+def _socket(channel: Channel) -> str:
+    """The socket of a counter, without the die or the zone that a collector left in the name."""
+    match = _SOCKET.match(channel.socket)
+    return match[0] if match else channel.socket
 
 
 def _missing_gpus(host: Host, covered: Sequence[Channel], ranges: Ranges) -> list[Model]:
     """Accelerators of the node that no channel reads.
 
-    None is missing if a collector that names the boards in its own way counts them all.
+    Boards that a collector names in its own way are counted, so that no more boards are missing
+    than the host has beyond them.
     """
+    if any(channel.component == GPU and GPU in channel.contains for channel in covered):
+        return []  # a sensor that covers all boards together
     devices = {channel.device for channel in covered}
-    named = devices & {gpu.uuid for gpu in host.gpus}
-    if covered and not named and len(devices) >= len(host.gpus):
-        return []
-    low, high, source = ranges["gpu_w"]
-    return [
-        Model(
-            Part(
-                component=GPU,
-                device=gpu.uuid,
-                state="missing",
-                low_w=low,
-                high_w=gpu.power_limit_max_w or gpu.power_limit_w or high,
-                used=gpu.used,
-            ),
-            f"{GPU}:{gpu.uuid}",
-            source,
-        )
-        for gpu in host.gpus
-        if gpu.uuid not in devices
-    ]
+    absent = [gpu for gpu in host.gpus if gpu.uuid not in devices]
+    own_names = devices - {gpu.uuid for gpu in host.gpus}
+    return [_missing_gpu(gpu, ranges) for gpu in absent[len(own_names) :]]
+
+
+def _missing_gpu(gpu: Gpu, ranges: Ranges) -> Model:
+    low, high, source = ranges["uncounted_gpus_w" if gpu.uncounted else "gpu_w"]
+    part = Part(
+        component=GPU,
+        device=gpu.uuid,
+        state="missing",
+        low_w=low,
+        high_w=gpu.power_limit_max_w or gpu.power_limit_w or high,
+        used=gpu.used,
+    )
+    return Model(part, f"{GPU}:{gpu.uuid}", source)
 
 
 def component_name(part: Part) -> str:

@@ -62,10 +62,19 @@ def _sensed(source: Source, curves: Mapping[str, Curve], windows: Sequence[Windo
             mine if mine.energy_j is not None else other
             for mine, other in zip(checked, power, strict=True)
         )
+    if source.may_repeat:
+        cells = tuple(_down_to_nothing(cell, place_of(channel)) for cell in cells)
     part = source.part
     if part.state != "measured":
         part = _with_range(part, cells, windows, channel.gain.u_rel * math.sqrt(3.0))
     return Row(part, cells, _scale_rel(channel))
+
+
+def _down_to_nothing(cell: WindowEnergy, place: Place) -> WindowEnergy:
+    """The energy of a counter that may repeat another counter: it may be no energy beside that."""
+    if not cell.energy_j:
+        return cell
+    return cell._replace(effects=(*cell.effects, bound("same-register", -cell.energy_j, place)))
 
 
 def _scale_rel(channel: Channel) -> Effect:

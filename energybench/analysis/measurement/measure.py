@@ -93,7 +93,8 @@ def covered(
 ) -> tuple[Cover, dict[str, Curve]]:
     """The channels and models of the boundary on this host, and the curves of all channels."""
     channels = [trace.channel for trace in traces]
-    chosen = cover(record.boundary, channels, record.host, ranges, mirrors(traces))
+    found = mirrors(traces)
+    chosen = cover(record.boundary, channels, record.host, ranges, found.repeated, found.unclear)
     curves = {
         trace.channel.id: energy_curve
         for trace in traces

@@ -107,11 +107,24 @@ def of_sensors(
     doubts: list[Doubt] = []
     for source in sources:
         curve = curves.get(source.channel.id)
+        if source.may_repeat:
+            doubts.append(_register_unclear(source))
         if curve is not None and windows:
             doubts += _sampling_counter(curve)
             doubts += _too_short(curve, windows)
             doubts += _hole(curve, windows)
     return doubts
+
+
+def _register_unclear(source: Source) -> Doubt:
+    name = place_of(source.channel).words
+    return Doubt(
+        code="register-unclear",
+        message=f"the counter of {name} lies so close to the counter of another die of "
+        f"{source.channel.socket} that the two may be one register",
+        remedy="a longer run shows whether the two move apart",
+        subject=name,
+    )
 
 
 def _sampling_counter(curve: Curve) -> list[Doubt]:

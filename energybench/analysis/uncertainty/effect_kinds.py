@@ -101,6 +101,10 @@ KINDS: Mapping[EffectKind, Behaviour] = {
             None: "see the system log for the device, then repeat the run",
         },
     ),
+    "same-register": Behaviour(
+        "may repeat another die's counter",
+        remedies={None: "a longer run: counters of two registers move apart"},
+    ),
     "gap": Behaviour(
         "gap of {detail}",
         label="gap",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from energybench.analysis.energy.boundary import cover
@@ -180,3 +181,74 @@ def test_another_view_of_the_same_boards_hides_none() -> None:
     ]
     found = cover("compute", [rapl("package-0"), *boards], host(gpus=("GPU-a", "GPU-b")), RANGES)
     assert not [m for m in found.models if m.part.component == "gpu.board"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "present", "missing"),
+    [
+        ((0, 2), "package-0", ["package-2"]),
+        ((0, 2), "package-2", ["package-0"]),
+        ((36, 37), "package-36", ["package-37"]),
+        ((), "package-0", ["package-1"]),
+    ],
+)
+def test_a_missing_socket_has_the_kernels_number(
+    ids: tuple[int, ...], present: str, missing: list[str]
+) -> None:
+    """The part has the name that the sensors' doubts have."""
+    machine = Host(name="n", sockets=2, socket_ids=ids, memory_bytes=256 * 10**9)
+    found = cover("compute", [rapl(present), rapl(present, "cpu.dram")], machine, RANGES)
+    devices = [m.part.device for m in found.models if m.part.component == "cpu.package"]
+    assert devices == missing
+
+
+@pytest.mark.parametrize(
+    ("names", "boards", "missing"),
+    [
+        (("accel0", "accel1"), 2, 0),
+        (("accel0", "accel1"), 4, 2),
+        (("accel0",), 0, 0),
+        ((), 3, 3),
+        (("GPU-0", "accel0"), 3, 1),
+    ],
+)
+def test_boards_under_names_of_their_own_are_counted(
+    names: tuple[str, ...], boards: int, missing: int
+) -> None:
+    """As many boards are missing as the host has beyond the read ones."""
+    machine = host(gpus=tuple(f"GPU-{i}" for i in range(boards)))
+    found = cover("device", [gpu(name) for name in names], machine, RANGES)
+    assert len(found.models) == missing
+
+
+def test_a_sensor_of_all_boards_leaves_none_missing() -> None:
+    """A single meter of all accelerators covers each of them."""
+    total = msgspec.structs.replace(gpu("accel"), contains=("gpu.board",))
+    assert not cover("device", [total], host(gpus=("GPU-a", "GPU-b")), RANGES).models
+
+
+@pytest.mark.parametrize(
+    ("packages", "memory", "sockets", "share"),
+    [
+        (("0-die-0", "0-die-1"), ("0-die-0", "0-die-1"), 1, 0.0),
+        (("0-die-0", "0-die-1"), ("0-die-0",), 1, 0.5),
+        (("0-die-0", "0-die-1"), ("0",), 1, 0.0),
+        (("0", "1@intel-rapl:3"), ("0", "1@intel-rapl:3"), 2, 0.0),
+        (("0-die-0", "1-die-0"), ("0-die-0",), 2, 0.5),
+        (("0-die-0", "0-die-1", "1-die-0", "1-die-1"), ("0-die-0", "1-die-0"), 2, 0.5),
+        (("0",), ("0",), 2, 0.5),
+        (("0", "2"), ("2",), 2, 0.5),
+        ((), ("0",), 2, 0.5),
+    ],
+)
+def test_memory_without_a_counter_is_counted_by_sockets_and_dies(
+    packages: tuple[str, ...], memory: tuple[str, ...], sockets: int, share: float
+) -> None:
+    """Whatever a name carries beside its package, measured memory is not modelled on top, and the
+    memory of a socket or die without any counter is not left out.
+    """
+    channels = [rapl(f"package-{name}") for name in packages]
+    channels += [rapl(f"package-{name}", "cpu.dram") for name in memory]
+    found = cover("compute", channels, host(sockets=sockets), RANGES)
+    modelled = [m.part.high_w for m in found.models if m.part.component == "cpu.dram"]
+    assert modelled == ([] if share == 0 else [pytest.approx(128 * share)])

@@ -1,0 +1,87 @@
+"""Accelerators that no collector reads: the kernel lists them, or the work runs on one. They are
+added to the boards of the node, so that the boundary misses them with a range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from energybench.analysis.energy.boundary import GPU, MODULE
+from energybench.collectors import accelerators
+from energybench.collectors.accelerators import Accelerator, Cause
+from energybench.model import Channel, Doubt
+from energybench.plugins import Context
+
+if TYPE_CHECKING:
+    from energybench.measuring.sensors import Sensors
+
+_HOW_TO_READ = (
+    "`energybench doctor` names the collectors that do not work; a meter of the node includes the "
+    "board (--boundary node-dc, or `energybench attach` for a meter of your own)"
+)
+
+
+def with_work_device(sensors: Sensors, device: str) -> Sensors:
+    """The sensors of a workload on `device`: accelerators that the work uses and nobody lists are
+    added, in an unknown number.
+    """
+    read = any(_is_accelerator(channel) for channel in sensors.channels)
+    if not device.startswith("cuda") or sensors.gpus or read:
+        return sensors
+    cause = Cause(
+        "the work runs on one, and neither a collector nor the kernel's lists name it",
+        "`energybench doctor` names the collectors that do not work; in a container make the "
+        "sensors visible (NVIDIA_DRIVER_CAPABILITIES=compute,utility), and /sys and /proc",
+    )
+    gpu = accelerators.uncounted("", is_used=True)
+    doubt = accelerators.uncounted_doubt("", cause)
+    return sensors._replace(gpus=(gpu,), doubts=(*sensors.doubts, doubt))
+
+
+def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
+    """The sensors with the accelerators that the kernel lists and no collector describes.
+
+    The doubts are about accelerators beyond those that collectors read under names of their own.
+    """
+    listed = accelerators.accelerators(context.root)
+    addresses = {accelerators.normal_bus_id(gpu.pci_bus_id or "") for gpu in sensors.gpus}
+    uuids = {gpu.uuid for gpu in sensors.gpus}
+    undescribed = [
+        board
+        for board in listed
+        if board.bus_id not in addresses and not uuids & {board.uuid, board.id}
+    ]
+    # A collector may describe boards without their addresses: so many of the list are described.
+    undescribed = undescribed[sum(not gpu.pci_bus_id for gpu in sensors.gpus) :]
+    if not undescribed:
+        return sensors
+    used = accelerators.used(listed, context.visible_devices, context.device_order)
+    gpus = [accelerators.gpu(board, is_used=board.id in used) for board in undescribed]
+    return sensors._replace(
+        gpus=(*sensors.gpus, *gpus),
+        doubts=(*sensors.doubts, *_unread_doubts(undescribed, sensors.channels, uuids)),
+    )
+
+
+def _unread_doubts(
+    boards: Sequence[Accelerator], channels: Sequence[Channel], described: Collection[str]
+) -> list[Doubt]:
+    """A doubt for each maker and cause, about the boards that no sensor covers."""
+    if any(channel.component == GPU and GPU in channel.contains for channel in channels):
+        return []  # a sensor that covers all boards together
+    own_names = {channel.device for channel in channels if _is_accelerator(channel)}
+    unread = boards[len(own_names - set(described)) :]
+    doubts: list[Doubt] = []
+    for maker in dict.fromkeys(board.maker for board in unread):
+        ours = [board for board in unread if board.maker == maker]
+        cause = Cause(f"no collector that was opened reads this board of {maker}", _HOW_TO_READ)
+        doubts += accelerators.doubts(ours, cause)
+    return doubts
+
+
+def _is_accelerator(channel: Channel) -> bool:
+    """Whether the channel covers an accelerator: a board, or a module with a board."""
+    return channel.counts and (
+        channel.component == GPU or (channel.component == MODULE and GPU in channel.contains)
+    )
