@@ -24,6 +24,8 @@ DoubtCode = Literal[
     "gpu-unreadable",
     "implausible-reads",
     "jitter",
+    "meter-rows-left-out",
+    "meter-smooths",
     "mig-parent",
     "missed-samples",
     "pm-clock",
