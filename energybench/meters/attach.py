@@ -21,7 +21,7 @@ from energybench.analysis.uncertainty.effects import Z95
 from energybench.errors import BadInput
 from energybench.meters import attached_run, clock_offset, smoothing, suggestions
 from energybench.meters.attached_run import FinishedRun, Meter, Readings
-from energybench.meters.meter_file import Around, read
+from energybench.meters.meter_file import read
 from energybench.meters.readings import Undecided
 from energybench.meters.series import (
     MeterSeries,
@@ -32,6 +32,7 @@ from energybench.meters.series import (
     spacing_s,
     steps,
 )
+from energybench.meters.stretch import Around
 from energybench.model import Channel, Measurement
 from energybench.store import reader
 from energybench.store.layout import RUN

@@ -16,8 +16,8 @@ from energybench.meters.csv_file import is_time
 from energybench.meters.readings import Row, Table, cell_unit
 
 _LOOK = 200  # lines that tell the kind of a log
-_PTD = re.compile(r"Time,(?P<time>[^,]{8,40}),\w")
-_DMON = re.compile(r"#\s*(?:Date|Time|gpu)\b.*\bpwr\b", re.IGNORECASE)
+_PTD = re.compile(r"Time,(?P<time>[^,]{8,40}),(?:Watts,|ERROR,)")
+_DMON = re.compile(r"#\s*(?:Date|Time|gpu)\b.*[\s,]pwr(?:[\s,]|$)", re.IGNORECASE)
 _DCMI = re.compile(
     r"(?P<before>.*?)(?:Instantaneous power reading:|Current Power\s*:)\s*(?P<power>[^\s]+)"
 )
@@ -28,7 +28,7 @@ _STATE = re.compile(r"(?:Power reading state is|Power Measurement)\s*:\s*(?P<sta
 def read(path: str, lines: Sequence[str]) -> Table | None:
     """The table of a log of a known kind; None: another file. Raises BadInput."""
     for line in lines[:_LOOK]:
-        if _PTD.match(line):
+        if _is_ptdaemon(line):
             return _ptdaemon(path, lines)
         if _DMON.match(line):
             return _dmon(path, lines)
@@ -37,16 +37,24 @@ def read(path: str, lines: Sequence[str]) -> Table | None:
     return None
 
 
+def _is_ptdaemon(line: str) -> bool:
+    """Whether a line is a reading of PTDaemon; a header may begin with Time as well."""
+    match = _PTD.match(line)
+    return match is not None and moments.moment(match["time"], month_first=True) is not None
+
+
 def _ptdaemon(path: str, lines: Sequence[str]) -> Table:
     """Names and values in turn; lines of other kinds are notes of the daemon."""
     records, names = [], list[str]()
     for number, line in enumerate(lines, 1):
-        if not _PTD.match(line):
+        if not _is_ptdaemon(line):
             continue
         cells = [cell.strip() for cell in line.split(",")]
         record = dict(zip(cells[::2], cells[1::2], strict=False))
         names += [name for name in record if name not in names and name != "ERROR"]
         records.append((number, record))
+    if "Watts" not in names:
+        raise BadInput(path, "is a log of PTDaemon without a reading in W", "name another file")
     rows = [Row(number, [record.get(name, "") for name in names]) for number, record in records]
     place = f"{path} line {records[0][0]}"
     # the month stands first: 12-23-2020 in the log of December 23
@@ -83,7 +91,7 @@ def _dmon(path: str, lines: Sequence[str]) -> Table:
             "this log of nvidia-smi dmon has no dates and times",
             "log again with: nvidia-smi dmon -s p -o DT",
         )
-    power = next(name for name in names if name.lower() == "pwr")
+    power = next((name for name in names if name.lower() == "pwr"), names[-1])
     return Table(
         path, place, names, rows, units=units or {power: "W"}, value=power, times=times, comma=False
     )

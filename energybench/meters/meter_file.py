@@ -22,6 +22,7 @@ from energybench.meters import (
     log_lines,
     prometheus_answer,
     screening,
+    stretch,
     text_files,
     values,
 )
@@ -37,6 +38,7 @@ from energybench.meters.readings import (
 )
 from energybench.meters.screening import Value
 from energybench.meters.series import MeterSeries
+from energybench.meters.stretch import Around
 from energybench.meters.times import Times
 from energybench.model import Kind
 from energybench.store import strict
@@ -48,17 +50,6 @@ _LARGEST = Decimal(2) ** 62
 # J: a petawatt-hour; no counter of a node or a board shows more
 _MOST_J = Decimal(10) ** 18
 _LINE_END = re.compile(r"\r\n|\n|\r")
-
-
-class Around(NamedTuple):
-    """The stretch of the meter's clock that matters, s since 1970, with the run inside.
-
-    most_w  no real power of the meter's load exceeds it
-    """
-
-    start_s: float
-    end_s: float
-    most_w: float | None = None
 
 
 class _Logged(NamedTuple):
@@ -82,8 +73,8 @@ def read(path: Path, choice: Choice, around: Around | None = None) -> MeterSerie
     if not text.strip():
         raise BadInput(str(path), "is empty", "name a file with the meter's readings")
     logged = _logged(str(path), text, choice, around)
-    readings = _stretch(str(path), logged, around)
-    return _series(str(path), logged, readings, around)
+    readings, strays = stretch.of(f"{path} {logged.word}", logged.readings, around)
+    return _series(str(path), logged._replace(odd=[*logged.odd, *strays]), readings, around)
 
 
 # ---------------------------------------------------------------- layouts
@@ -158,41 +149,7 @@ def _check_odd(table: Table, odd: Sequence[LeftOut], failed: BadInput | None, co
     )
 
 
-# ---------------------------------------------------------------- times
-
-
-def _stretch(path: str, logged: _Logged, around: Around | None) -> list[LoggedReading]:
-    """Readings in ascending time: of a file in several pieces, the only piece around the run.
-
-    Raises BadInput.
-    """
-    pieces: list[list[LoggedReading]] = [[]]
-    for reading in logged.readings:
-        if pieces[-1] and reading.t_s < pieces[-1][-1].t_s:
-            pieces.append([])
-        pieces[-1].append(reading)
-    if around is not None and len(pieces) > 1:
-        near = [
-            piece
-            for piece in pieces
-            if piece and piece[-1].t_s >= around.start_s and piece[0].t_s <= around.end_s
-        ]
-        if len(near) == 1:
-            pieces = near
-    if len(pieces) > 1:
-        before, first = pieces[0][-1], pieces[1][0]
-        raise BadInput(
-            f"{path} {logged.word} {first.place}",
-            f"time goes back by {before.t_s - first.t_s:.6g} s",
-            "a clock that was set, or two files in one: cut the file to one unbroken stretch; log "
-            "in UTC",
-        )
-    piece = pieces[0]
-    if around is not None:
-        inside = [r for r in piece if around.start_s <= r.t_s <= around.end_s]
-        # a file of another day is told by the place of its readings
-        piece = inside if len(inside) >= 2 else piece
-    return piece
+# ---------------------------------------------------------------- values
 
 
 def _series(

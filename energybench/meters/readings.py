@@ -158,6 +158,8 @@ def unit_of(name: str, stated: str | None, where: str) -> Unit:
 
 
 def _likely_units(name: str) -> tuple[str, ...]:
+    if name.isdigit():
+        return "W", "kW", "Wh", "kWh", "J"
     energy = re.search(r"energ|zähler|verbrauch|total|consum", name, re.IGNORECASE)
     return ("kWh", "Wh", "J") if energy else ("W", "kW", "mW")
 

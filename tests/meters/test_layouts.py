@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from energybench.errors import BadInput
-from energybench.meters.meter_file import Around, read
+from energybench.meters.meter_file import read
 from energybench.meters.readings import Choice, Undecided
 from energybench.meters.series import MeterSeries
+from energybench.meters.stretch import Around
 
 T0 = 1_772_359_200  # 2026-03-01T10:00:00Z
 UTC = Choice(timezone="UTC")
@@ -243,6 +244,22 @@ def test_of_two_files_in_one_the_piece_of_the_run_is_taken(tmp_path: Path) -> No
     back = rows("{t},{w}\n", "time,power_w\n") + f"{T0 + 1},5\n{T0 + 2},5\n"
     with pytest.raises(BadInput, match=r"line 6: time goes back by 2 s"):
         series(tmp_path / "m.csv", back, Choice(), Around(T0 - 60, T0 + 60))
+
+
+@pytest.mark.parametrize("stray", [T0 + 5000, T0 - 5000])
+def test_a_single_time_out_of_order_is_left_out(tmp_path: Path, stray: int) -> None:
+    """A clock that was set stays set: only a row between two that follow each other is a stray."""
+    lines = [f"{T0 + i},5\n" for i in range(30)]
+    lines[17] = f"{stray},5\n"
+    text = "time,power_w\n" + "".join(lines)
+    meter = series(tmp_path / "m.csv", text, Choice(), Around(T0 - 60, T0 + 60))
+    assert meter.t_s.tolist() == [T0 + i for i in range(30) if i != 17]
+    assert [row.place for row in meter.left_out] == [19]
+    for back in (1.5, 3.5, 20.0):
+        lines = [f"{T0 + i - (back if i >= 17 else 0)},5\n" for i in range(60)]
+        text = "time,power_w\n" + "".join(lines)
+        with pytest.raises(BadInput, match="line 19: time goes back by"):
+            series(tmp_path / "m.csv", text, Choice(), Around(T0 - 60, T0 + 60))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from energybench.errors import BadInput
-from energybench.meters.meter_file import Around, read
+from energybench.meters.meter_file import read
 from energybench.meters.readings import Choice
 from energybench.meters.series import MeterSeries
+from energybench.meters.stretch import Around
 
 T0 = 1_772_359_200
 
