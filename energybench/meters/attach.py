@@ -69,7 +69,11 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     try:
         readings = _readings(run, meter, ranges)
     except Undecided as error:
-        error.works = suggestions.working(error, meter, lambda other: _readings(run, other, ranges))
+        error.works = suggestions.working(
+            error,
+            meter,
+            lambda other: _readings(run, other, ranges).offset.correlation or 0.0,
+        )
         raise
 
     # the new run; checked last: mistakes in the meter's file or options are told first

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from energybench.meters.readings import Row, Table, Undecided
+from energybench.meters.readings import Row, Table, Undecided, known_unit
 
 # words of a column that names a device; a name of other words ("temperature.gpu") is a quantity
 _DEVICE = {
@@ -76,7 +76,7 @@ def check_devices(table: Table, rows: Sequence[Row], used: set[int]) -> None:
     """Refuse rows of several devices. Raises Undecided with a choice for each of some devices."""
     several = []
     for column in range(len(table.names)):
-        if column in used:
+        if column in used or known_unit(table.names[column]):
             continue
         cells = [row.cells[column].strip() for row in rows]
         values = list(dict.fromkeys(cells))
@@ -110,6 +110,8 @@ def _in_turn(cells: Sequence[str], values: Sequence[str]) -> bool:
 
     A quantity that varies little, such as a temperature, does not come in rounds.
     """
+    if any(re.fullmatch(r"-?\d+[.,]\d+", value) for value in values):
+        return False
     count = len(values)
     if len(cells) < 3 * count or len(cells) < 6:
         return False

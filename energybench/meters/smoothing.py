@@ -27,8 +27,8 @@ _MOST = 500  # readings of the search: the shape of a step needs no more
 # A value that stays for at least this many readings, as a rule, was not renewed between.
 _STAYS = 2.5
 # Share of the changes that come at multiples of the period of renewal.
-_REGULAR = 0.8
-_CHANGES = 5
+_REGULAR = 0.95
+_CHANGES, _RENEWALS = 5, 10
 
 
 class Smoothed(NamedTuple):
@@ -66,7 +66,7 @@ def renewal_s(series: MeterSeries) -> float | None:
     """
     spacing = spacing_s(series)
     at = np.flatnonzero(np.diff(series.raw)) + 1
-    if at.size < _CHANGES:
+    if at.size < _RENEWALS:
         return None
     between = np.diff(series.t_s[at])
     period = float(np.median(between[between < 1.5 * np.median(between)]))
@@ -75,7 +75,8 @@ def renewal_s(series: MeterSeries) -> float | None:
     # readings tell the time of a change to their spacing
     count = np.maximum(np.round(between / period), 1)
     regular = np.abs(between - count * period) <= 1.2 * spacing
-    return period if float(regular.mean()) >= _REGULAR and (count == 1).mean() >= 0.5 else None
+    often = (count == 1).sum() >= max(_RENEWALS / 2, between.size / 2)
+    return period if often and float(regular.mean()) >= _REGULAR else None
 
 
 def renewals(series: MeterSeries, period_s: float) -> MeterSeries:

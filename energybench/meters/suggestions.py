@@ -5,44 +5,59 @@ suggests one that works.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from energybench.errors import BadInput
 from energybench.meters.attached_run import Meter
 from energybench.meters.readings import Undecided
 
 _DEPTH, _TRIES = 4, 24
+# options that choose among readings: of several that are read, the best one is suggested
+_CHOOSING = ("--select", "--column", "--time-column")
+
+
+class _Found(NamedTuple):
+    """Options that work, and how well the readings then follow the run (a correlation)."""
+
+    options: tuple[tuple[str, ...], ...]
+    follows: float
 
 
 def working(
-    error: Undecided, meter: Meter, attempt: Callable[[Meter], object]
+    error: Undecided, meter: Meter, attempt: Callable[[Meter], float]
 ) -> tuple[tuple[str, ...], ...]:
-    """Options that resolve the error and whatever else the file leaves open; () if none does."""
-    return _search(error, meter, attempt, _DEPTH, [_TRIES]) or ()
+    """Options that resolve the error and whatever else the file leaves open; () if none does.
+
+    attempt  reads the file; how well its readings follow the run. Raises BadInput.
+    """
+    found = _search(error, meter, attempt, _DEPTH, [_TRIES])
+    return found.options if found else ()
 
 
 def _search(
-    error: Undecided,
-    meter: Meter,
-    attempt: Callable[[Meter], object],
-    depth: int,
-    tries: list[int],
-) -> tuple[tuple[str, ...], ...] | None:
+    error: Undecided, meter: Meter, attempt: Callable[[Meter], float], depth: int, tries: list[int]
+) -> _Found | None:
+    best: _Found | None = None
     for option in error.options:
         if tries[0] <= 0:
-            return None
+            break
         tries[0] -= 1
         other = _with(meter, option)
+        found: _Found | None = None
         try:
-            attempt(other)
+            found = _Found((), attempt(other))
         except Undecided as next_error:
-            further = _search(next_error, other, attempt, depth - 1, tries) if depth > 1 else None
-            if further is not None:
-                return (option, *further)
+            if depth > 1:
+                found = _search(next_error, other, attempt, depth - 1, tries)
         except BadInput:
             continue
-        else:
-            return (option,)
-    return None
+        if found is None:
+            continue
+        if best is None or found.follows > best.follows:
+            best = _Found((option, *found.options), found.follows)
+        if option[0] not in _CHOOSING:
+            break
+    return best
 
 
 def _with(meter: Meter, option: tuple[str, ...]) -> Meter:

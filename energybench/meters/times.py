@@ -26,6 +26,18 @@ _EPOCHS = (
     ("µs since 1970", 1_000_000),
     ("ns since 1970", 1_000_000_000),
 )
+# a zone of each offset, in hours; the Etc names have the sign of POSIX: Etc/GMT-1 is ahead of UTC
+_OFFSETS_H = {
+    "UTC": 0.0,
+    **{f"Etc/GMT{-hours:+d}": float(hours) for hours in range(-12, 15) if hours},
+    "America/St_Johns": -3.5,
+    "Asia/Tehran": 3.5,
+    "Asia/Kabul": 4.5,
+    "Asia/Kolkata": 5.5,
+    "Asia/Kathmandu": 5.75,
+    "Asia/Yangon": 6.5,
+    "Australia/Darwin": 9.5,
+}
 # a reading that the clock showed twice follows the reading before within this time
 _FOLLOWS_S = 600.0
 _EXAMPLES = "2026-11-23T10:00:00Z, 2026/11/23 10:00:00.000, or s, ms, µs or ns since 1970"
@@ -169,13 +181,8 @@ def likely_zones(local: datetime, near_s: float | None) -> list[str]:
     """Zones in which the local time is near the run's time; without a run, UTC."""
     if near_s is None:
         return ["UTC"]
-    ahead_s = local.replace(tzinfo=UTC).timestamp() - near_s
-    hours = round(ahead_s / 3600)
-    if not -12 <= hours <= 14:
-        return ["UTC"]
-    # the sign of these names is that of POSIX: Etc/GMT-1 is one hour ahead of UTC
-    around = [hours, hours - 1, hours + 1]
-    return ["UTC" if h == 0 else f"Etc/GMT{-h:+d}" for h in around if -12 <= h <= 14]
+    ahead_h = (local.replace(tzinfo=UTC).timestamp() - near_s) / 3600
+    return sorted(_OFFSETS_H, key=lambda name: abs(_OFFSETS_H[name] - ahead_h))[:4]
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

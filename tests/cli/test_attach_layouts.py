@@ -215,7 +215,7 @@ def test_readings_that_average_over_many_spacings(node: Run, width: float) -> No
 def test_a_value_that_is_renewed_every_few_seconds(node: Run) -> None:
     """A BMC that renews its mean every 5 s and is asked every second: one reading a renewal."""
     lines = ["time,power_w"]
-    lines += [f"{stamp(t)}Z,{watts(t // 5 * 5, 5.0):.0f}" for t in times()]
+    lines += [f"{stamp(t)}Z,{watts(t // 5 * 5, 5.0) + t // 5 * 7 % 4:.0f}" for t in times()]
     document = attached(node, log(node, lines))
     message = next(d["message"] for d in document["doubts"] if d["code"] == "meter-smooths")
     assert "their values change every 5 s" in message

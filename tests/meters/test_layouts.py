@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -225,6 +227,25 @@ def test_an_hour_that_the_clock_showed_twice_follows_the_readings_before(tmp_pat
         1_774_745_999,
         1_774_746_000,
     ]
+
+
+@pytest.mark.parametrize(
+    ("ahead_h", "zone"), [(0, "UTC"), (1, "Etc/GMT-1"), (-8, "Etc/GMT+8"), (5.5, "Asia/Kolkata")]
+)
+def test_a_missing_zone_is_suggested_by_the_time_of_the_run(
+    tmp_path: Path, ahead_h: float, zone: str
+) -> None:
+    """The zone in which the file's times are near the run comes first, and is one that exists."""
+    lines = [
+        datetime.fromtimestamp(T0 + 3600 * ahead_h + i, ZoneInfo("UTC")).strftime("%F %T,5")
+        for i in range(9)
+    ]
+    text = "\n".join(["time,power_w", *lines])
+    around = Around(T0 - 600, T0 + 900)
+    with pytest.raises(Undecided, match="has no zone") as caught:
+        series(tmp_path / "m.csv", text, Choice(), around)
+    assert caught.value.options[0] == ("--timezone", zone)
+    assert series(tmp_path / "m.csv", text, Choice(timezone=zone), around).t_s[0] == T0
 
 
 def test_offsets_that_are_written_may_change(tmp_path: Path) -> None:
