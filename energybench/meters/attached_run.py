@@ -283,7 +283,8 @@ def _left_out_doubts(readings: Readings) -> tuple[Doubt, ...]:
             code="meter-rows-left-out",
             message=f"{len(rows)} of {len(rows) + places.size} rows of {series.where} hold no "
             f"reading and were left out ({shown}{more})",
-            remedy="look at the meter and its logger; the reading after a row stands for its time as well",
+            remedy="look at the meter and its logger; the reading after a row stands for its time "
+            "as well",
         ),
     )
 

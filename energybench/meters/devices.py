@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from energybench.meters.readings import Row, Table, Undecided, known_unit
+from energybench.meters.values import split_unit
 
 # words of a column that names a device; a name of other words ("temperature.gpu") is a quantity
 _DEVICE = {
@@ -70,6 +71,9 @@ _DEVICE = {
     "source",
 }
 _MOST_DEVICES = 64
+# share of rows at which the name of a device changes, at least; names of columns that hold a state
+_OFTEN = 0.35
+_STATE = re.compile(r"state|status|mode|quality|flag|reason|mark|valid|unit", re.IGNORECASE)
 
 
 def check_devices(table: Table, rows: Sequence[Row], used: set[int]) -> None:
@@ -102,7 +106,19 @@ def _names_devices(name: str, cells: Sequence[str], values: Sequence[str]) -> bo
     device = bool(words) and all(word in _DEVICE for word in words)
     if device and len(values) * 2 <= len(cells):
         return True
-    return _in_turn(cells, values)
+    return _in_turn(cells, values) or _change_often(name, cells, values)
+
+
+def _change_often(name: str, cells: Sequence[str], values: Sequence[str]) -> bool:
+    """Whether a column of words changes from row to row: a state of one device stays for a while,
+    and rows of several devices come in no fixed order if their loggers are apart.
+    """
+    if _STATE.search(name) or len(values) * 4 > len(cells):
+        return False
+    if any(split_unit(value) for value in values):
+        return False
+    changed = sum(a != b for a, b in pairwise(cells))
+    return changed >= _OFTEN * (len(cells) - 1)
 
 
 def _in_turn(cells: Sequence[str], values: Sequence[str]) -> bool:

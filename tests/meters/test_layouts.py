@@ -318,6 +318,18 @@ def test_rows_of_several_devices_are_refused_until_one_is_chosen(
         series(tmp_path / "m.csv", text, choice._replace(select=((label, "9"),)), None)
 
 
+def test_devices_in_no_order_are_told_apart_by_their_words(tmp_path: Path) -> None:
+    """Two loggers write into one file as they come; the column has a name of no special kind."""
+    order = "ABBABAABBABAAABBABAB" * 2
+    text = "time,power_w,where\n" + "".join(
+        f"{T0 + i},{100 + 60 * (one == 'B')},row {one}\n" for i, one in enumerate(order)
+    )
+    with pytest.raises(Undecided, match="column 'where' takes the values row A, row B in turn"):
+        series(tmp_path / "m.csv", text, Choice(), None)
+    state = text.replace("where", "state")
+    assert series(tmp_path / "m.csv", state, Choice(), None).t_s.size == 40
+
+
 def test_the_board_of_the_option_is_chosen_by_its_uuid(tmp_path: Path) -> None:
     """nvidia-smi logs every board; --board names one of them already."""
     text = "timestamp, uuid, power.draw [W]\n" + "".join(
