@@ -50,6 +50,9 @@ def choose(table: Table, choice: Choice) -> Columns:
     rows = _selected(table, choice, rows)
     times = _times(table, choice, rows)
     value, unit = _value(table, choice, rows, times)
+    if table.records:
+        # records of other kinds, such as those of a plug's radio, are no readings
+        rows = [row for row in rows if all(row.cells[i] for i in (*times, value))]
     check_devices(table, rows, {*times, value})
     return Columns(times, value, unit, rows, odd)
 

@@ -28,7 +28,7 @@ _UNITS = {"ENERGY.Power": "W", "ENERGY.Total": "kWh", "apower": "W", "aenergy.to
 # of these the power is taken where the device states energy as well: it has more digits
 _VALUES = ("ENERGY.Power", "apower")
 _MLLOG = ":::MLLOG"
-_BEFORE, _TOPIC = "(time)", "(before)"
+_BEFORE, _TOPIC = "logged_time", "topic"
 
 
 def read_lines(path: str, lines: Sequence[str]) -> Table | None:
@@ -87,8 +87,9 @@ def _table(path: str, word: str, every: list[tuple[int, dict[str, str]]], *, mll
         units, value, times = {"value": "W"}, "value", ("time_ms",)
     where = f"{path} {word} {every[0][0]}"
     return Table(
-        path, where, columns, rows, word=word, units=units, value=value, times=times, comma=False
-    )
+        path, where, columns, rows, word=word, units=units, value=value, times=times, comma=False,
+        records=True,
+    )  # fmt: skip
 
 
 def _power_events(every: list[tuple[int, dict[str, str]]]) -> list[tuple[int, dict[str, str]]]:
@@ -139,7 +140,7 @@ def _flat(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
         for number, inner in enumerate(value):
             yield from _flat(inner, f"{name}.{number}", depth + 1)
     elif value is None:
-        yield name, ""
+        yield name, "null"
     elif isinstance(value, bool):
         yield name, str(value).lower()
     elif not isinstance(value, dict | list):

@@ -108,6 +108,7 @@ class Table(NamedTuple):
     times        the columns of the times, if the layout states them
     month_first  dates such as 03/01/2026 begin with the month, by the layout
     comma        whether a comma in a number can be a decimal comma
+    records      an empty cell is a field that the record does not have
     """
 
     path: str
@@ -121,6 +122,7 @@ class Table(NamedTuple):
     times: tuple[str, ...] = ()
     month_first: bool | None = None
     comma: bool = True
+    records: bool = False
 
 
 class LoggedReading(NamedTuple):

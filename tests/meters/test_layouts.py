@@ -330,6 +330,28 @@ def test_devices_in_no_order_are_told_apart_by_their_words(tmp_path: Path) -> No
     assert series(tmp_path / "m.csv", state, Choice(), None).t_s.size == 40
 
 
+def test_records_of_other_kinds_are_passed_over(tmp_path: Path) -> None:
+    """A plug reports its radio as well; two plugs are two devices, and so are two nodes."""
+    sensor = 'tele/{d}/SENSOR {{"Time":"2026-03-01T10:00:0{i}","ENERGY":{{"Power":{w}}}}}\n'
+    radio = 'tele/{d}/STATE {{"Time":"2026-03-01T10:00:0{i}","Wifi":{{"RSSI":56}}}}\n'
+    plug = "".join((sensor + radio).format(d="a", i=i, w=100 + i) for i in range(8))
+    meter = series(tmp_path / "m.log", plug, UTC, None)
+    assert (meter.raw * meter.resolution).tolist() == [100.0 + i for i in range(8)]
+    two = "".join(sensor.format(d=d, i=i, w=100 + i) for i in range(8) for d in "ab")
+    with pytest.raises(Undecided, match="column 'topic' takes the values tele/a/SENSOR, tele/b"):
+        series(tmp_path / "m.log", two, UTC, None)
+    event = ':::MLLOG {{"time_ms": {t}000, "key": "power_reading", "value": {w}, "metadata": '
+    nodes = "".join(
+        event.format(t=T0 + i, w=100 + i) + f'{{"host": "node_{d}"}}}}\n'
+        for i in range(8)
+        for d in (0, 1)
+    )
+    with pytest.raises(Undecided, match=r"column 'metadata.host' takes the values node_0, node_1"):
+        series(tmp_path / "m.log", nodes, Choice(), None)
+    chosen = Choice(select=(("metadata.host", "node_1"),))
+    assert series(tmp_path / "m.log", nodes, chosen, None).t_s.size == 8
+
+
 def test_the_board_of_the_option_is_chosen_by_its_uuid(tmp_path: Path) -> None:
     """nvidia-smi logs every board; --board names one of them already."""
     text = "timestamp, uuid, power.draw [W]\n" + "".join(
