@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +14,7 @@ import typer
 from energybench.cli import common, options
 from energybench.errors import BadInput
 
+_MOST_AVERAGING_S = 3600.0
 _MAX_OFFSET_S = 120.0  # as energybench.analysis.align.MAX_OFFSET_S, which needs numpy
 
 
@@ -19,7 +23,7 @@ def attach(
     meter: Annotated[
         Path,
         typer.Option(
-            "--meter", help="CSV with a header, or Prometheus' answer to a range query (JSON)."
+            "--meter", help="Its file: CSV, JSON, or the log of a power tool (docs/attach.md)."
         ),
     ],
     scope: Annotated[
@@ -50,15 +54,33 @@ def attach(
             "--unit", help="W, kW, mW, J, kJ, Wh or kWh, where the column's name does not say it."
         ),
     ] = None,
+    time_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--time-column",
+            help="The column of the times; twice for a column of dates and one of times.",
+        ),
+    ] = None,
+    time_format: Annotated[
+        str | None,
+        typer.Option(
+            "--time-format", help="Of the times, as Python's strptime takes it: %d/%m/%Y %H:%M:%S."
+        ),
+    ] = None,
     timezone: Annotated[
         str | None, typer.Option("--timezone", help="Of times without a zone: Europe/Berlin, UTC.")
     ] = None,
     select: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            "--select", help="LABEL=VALUE of the series, where a Prometheus answer holds several."
+            "--select",
+            help="COLUMN=VALUE of the rows (LABEL=VALUE of the series) to take; repeatable.",
         ),
     ] = None,
+    holds: Annotated[
+        bool,
+        typer.Option("--holds", help="The meter logs changes alone: a power holds until the next."),
+    ] = False,
     averaging: Annotated[
         float | None,
         typer.Option(
@@ -85,21 +107,55 @@ def attach(
     from energybench.measuring.session import ranges
     from energybench.meters.attach import attach as attach_meter
     from energybench.meters.attached_run import Meter
-    from energybench.meters.readings import Choice
+    from energybench.meters.readings import Choice, Undecided
 
     _check(scope, board, name, dc=dc)
+    _check_averaging(averaging, holds=holds)
     stated_meter = Meter(
         path=meter,
         scope="gpu" if scope == "gpu" else "node",
         accuracy_rel=fraction(accuracy),
         name=name or re.sub(r"[^\w.@:+-]+", "_", meter.stem) or "meter",
-        choice=Choice(unit, column, timezone, _pair(select)),
+        choice=Choice(
+            unit=unit,
+            column=column,
+            timezone=timezone,
+            select=tuple(_pair(one) for one in select or ()),
+            time_columns=_time_columns(time_column or []),
+            time_format=time_format,
+            board=board,
+        ),
         device=board,
         dc=dc,
         averaging_s=averaging,
+        holds=holds,
         max_offset_s=max_offset,
     )
-    attached = attach_meter(run, store, stated_meter, ranges())
+    try:
+        attached = attach_meter(run, store, stated_meter, ranges())
+    except Undecided as error:
+        if not error.works:
+            raise
+        stated = {
+            "--meter": str(meter),
+            "--scope": scope,
+            "--accuracy": accuracy,
+            "--name": name,
+            "--board": board,
+            "--dc": dc,
+            "--column": column,
+            "--unit": unit,
+            "--time-column": time_column,
+            "--time-format": time_format,
+            "--timezone": timezone,
+            "--select": select,
+            "--holds": holds,
+            "--averaging": averaging,
+            "--max-offset": max_offset if max_offset != _MAX_OFFSET_S else None,
+            "--store": None if store == options.STORE else str(store),
+        }
+        command = shlex.join([*_command(run, stated), *chain(*error.works)])
+        raise BadInput(error.where, error.what, f"for example: {command}") from None
     if json:
         common.print_json(attached.measurement)
     else:
@@ -137,10 +193,40 @@ def fraction(accuracy: str) -> float:
     return value
 
 
-def _pair(select: str | None) -> tuple[str, str] | None:
-    if select is None:
-        return None
+def _command(run: str, stated: Mapping[str, object]) -> list[str]:
+    """The words of a command with the options that were stated."""
+    words = ["energybench", "attach", run]
+    for flag, value in stated.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one is True:
+                words.append(flag)
+            elif one is not None and one is not False:
+                words += [flag, str(one)]
+    return words
+
+
+def _pair(select: str) -> tuple[str, str]:
     label, equals, value = select.partition("=")
     if not equals or not label:
-        raise BadInput(f"--select {select}", "is not LABEL=VALUE", "instance=node01")
-    return label, value.strip('"')
+        raise BadInput(f"--select {select}", "is not LABEL=VALUE", "outlet=7")
+    return label.strip(), value.strip().strip('"')
+
+
+def _time_columns(names: list[str]) -> tuple[str, ...]:
+    if len(names) > 2:
+        raise BadInput("--time-column", f"stands {len(names)} times", "once, or twice")
+    return tuple(names)
+
+
+def _check_averaging(averaging: float | None, *, holds: bool) -> None:
+    """Raises BadInput."""
+    if averaging is None:
+        return
+    if holds:
+        raise BadInput("--averaging", "is not for --holds", "state one of the two")
+    if not averaging <= _MOST_AVERAGING_S:
+        raise BadInput(
+            f"--averaging {averaging:g}",
+            "is not a number of seconds that a meter averages over",
+            f"0 to {_MOST_AVERAGING_S:g}",
+        )

@@ -11,22 +11,28 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import GPU, Ranges, cover
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.analysis.traces.mirrored_counters import mirrors
 from energybench.analysis.uncertainty.effects import Z95
 from energybench.errors import BadInput
-from energybench.meters import attached_run, clock_offset
+from energybench.meters import attached_run, clock_offset, smoothing, suggestions
 from energybench.meters.attached_run import FinishedRun, Meter, Readings
 from energybench.meters.meter_file import read
+from energybench.meters.readings import Undecided
 from energybench.meters.series import (
     MeterSeries,
     MeterSteps,
     check_near,
     check_sampling,
+    held,
     spacing_s,
     steps,
 )
+from energybench.meters.stretch import Around
 from energybench.model import Channel, Measurement
 from energybench.store import reader
 from energybench.store.layout import RUN
@@ -36,6 +42,11 @@ from energybench.store.layout import RUN
 _LEAST_OF_INSIDE, _LEAST_OF_MODEL = 0.8, 0.3
 # a GPU node's fans, disks and losses are a few times its CPU at most; W taken for kW is a thousand
 _MOST_OF_INSIDE = 50.0
+# W; no node of one chassis draws more (as the bound of a lost sensor in the analysis), and no board
+# draws twice the largest limit of 2025 (1 400 W)
+_MOST_NODE_W, _MOST_BOARD_W = 15_000.0, 3_000.0
+# s before and after the run (and the search for the clock) of which the readings are looked at
+_AROUND_S = 600.0
 # sensors are opened, and the node is left to come to rest, within an hour of describing the host
 _ANCHOR_S = 3600.0
 
@@ -55,30 +66,78 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     directory, measurement = reader.measurement(name, store)
     run = FinishedRun(directory, measurement, *reader.read_traces(directory))
     _check_device(run, meter)
-    series = read(meter.path, meter.choice)
+    try:
+        readings = _readings(run, meter, ranges)
+    except Undecided as error:
+        error.works = suggestions.working(
+            error,
+            meter,
+            lambda other: _readings(run, other, ranges).offset.correlation or 0.0,
+        )
+        raise
+
+    # the new run; checked last: mistakes in the meter's file or options are told first
+    attached_run.check_new(run)
+    path, measured, channel = attached_run.write(run, meter, readings, ranges)
+    return Attached(path, measured, readings.offset, channel)
+
+
+def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
+    """The meter's readings on the run's clock. Raises BadInput."""
     zero_s = _anchor(run)
     start_s, end_s = _sampled(run)
+    reach_s = meter.max_offset_s + _AROUND_S + (meter.averaging_s or 0.0)
+    around = Around(start_s + zero_s - reach_s, end_s + zero_s + reach_s, _most_w(run, meter))
+    series = read(meter.path, meter.choice, around)
     check_near(series, start_s + zero_s, end_s + zero_s, meter.max_offset_s)
+    if meter.holds:
+        series = held(series)
+
+    # the offset of the meter's clock, and the time over which a reading averages
+    inside = clock_offset.run_power(_curves(run, meter, ranges), start_s, end_s)
+    series, averaging, doubts = smoothing.of(series, meter, inside, zero_s)
     spacing = spacing_s(series)
-    averaging = spacing if meter.averaging_s is None else meter.averaging_s
     by_meter = steps(series, averaging)
     by_meter = MeterSteps(by_meter.start_s - zero_s, by_meter.end_s - zero_s, by_meter.power_w)
-
-    # the offset of the meter's clock
-    inside = clock_offset.run_power(_curves(run, meter, ranges), start_s, end_s)
     offset = clock_offset.fit(series, by_meter, inside, spacing, meter.max_offset_s)
     t_s = series.t_s - zero_s - offset.offset_s
     check_sampling(series, t_s, run.repeats, min(window.start_s for window in run.windows))
     _check_unknown_offset(series, by_meter, run, offset, meter)
     if meter.scope == "node":
-        _check_level(series, clock_offset.level(by_meter, inside, offset.offset_s), measurement)
-    keep = (t_s >= start_s - 2 * spacing - averaging) & (t_s <= end_s + 2 * spacing)
+        shown = clock_offset.level(by_meter, inside, offset.offset_s)
+        _check_level(series, shown, run.measurement)
+    _check_zeros(series, t_s, run)
+    # a reading stands half its averaging time earlier
+    margin = 2 * spacing + averaging
+    keep = (t_s >= start_s - margin) & (t_s <= end_s + margin)
+    return Readings(series, keep, t_s[keep], spacing, averaging, offset, doubts)
 
-    # the new run; checked last: mistakes in the meter's file or options are told first
-    attached_run.check_new(run)
-    readings = Readings(series, keep, t_s[keep], spacing, averaging, offset)
-    path, measured, channel = attached_run.write(run, meter, readings, ranges)
-    return Attached(path, measured, offset, channel)
+
+def _most_w(run: FinishedRun, meter: Meter) -> float:
+    """Power that no reading of the meter's load can show, W."""
+    if meter.scope == "node":
+        return _MOST_NODE_W
+    limits = [
+        trace.channel.max_power_w or 0.0
+        for trace in run.traces
+        if trace.channel.device == meter.device and trace.channel.component == GPU
+    ]
+    return 2 * max(limits, default=0.0) or _MOST_BOARD_W
+
+
+def _check_zeros(series: MeterSeries, t_s: Floats, run: FinishedRun) -> None:
+    """A load that runs draws power. Raises BadInput for a zero within a repeat."""
+    if series.kind != "power":
+        return
+    for window in run.repeats:
+        zeros = (series.raw == 0) & (t_s > window.start_s) & (t_s < window.end_s)
+        if zeros.any() and not series.held:
+            i = int(np.flatnonzero(zeros)[0])
+            raise BadInput(
+                series.place(i),
+                "shows 0 W while the run was on",
+                "the meter failed, or it is another outlet or another node",
+            )
 
 
 def _check_level(

@@ -37,11 +37,12 @@ from energybench.store.run import Header, process_started
 from energybench.store.writer import RunWriter
 
 SUFFIX = "_attached"
+_SHOWN = 3  # rows that a doubt names
 
 
 class Meter(NamedTuple):
     """A person's statements about a meter. accuracy_rel: the maker's limit of error. averaging_s:
-    None if a reading averages over all of its spacing.
+    None if a reading averages over all of its spacing. holds: the meter logs changes alone.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Meter(NamedTuple):
     device: str | None = None
     dc: bool = False
     averaging_s: float | None = None
+    holds: bool = False
     max_offset_s: float = MAX_OFFSET_S
 
 
@@ -80,6 +82,7 @@ class Readings(NamedTuple):
     spacing_s: float
     averaging_s: float
     offset: Offset
+    doubts: tuple[Doubt, ...] = ()
 
 
 def check_new(run: FinishedRun) -> None:
@@ -100,6 +103,8 @@ def write(
         _attached_doubt(meter, readings),
         *_doubts_of_the_run(run, ranges),
         *_offset_doubts(readings.offset, meter),
+        *_left_out_doubts(readings),
+        *readings.doubts,
     )
     writer = RunWriter(run.directory.parent, _header(run, meter, channel, doubts))
     if writer.directory.exists():
@@ -243,7 +248,9 @@ def _attached_doubt(meter: Meter, readings: Readings) -> Doubt:
     else:
         load = f"board {meter.device}, as a reference beside its own sensor"
     mean = "energy"
-    if series.kind == "power":
+    if series.held:
+        mean = "power that holds until the next reading,"
+    elif series.kind == "power":
         mean = f"power averaged over {readings.averaging_s:.3g} s"
     places = series.places[readings.keep]
     if offset.determined:
@@ -259,6 +266,26 @@ def _attached_doubt(meter: Meter, readings: Readings) -> Doubt:
         f"{series.what}, {series.word}s {places[0]}-{places[-1]}), {mean} every "
         f"{readings.spacing_s:.3g} s, limit of error ±{meter.accuracy_rel:.3g}; its clock {clock}",
         remedy="the run it was attached to stands unchanged beside this one",
+    )
+
+
+def _left_out_doubts(readings: Readings) -> tuple[Doubt, ...]:
+    """The rows of the file during the run that hold no reading."""
+    series = readings.series
+    places = series.places[readings.keep]
+    rows = [row for row in series.left_out if places[0] - 1 <= row.place <= places[-1] + 1]
+    if not rows:
+        return ()
+    shown = "; ".join(f"{series.word} {row.place}: {row.reason}" for row in rows[:_SHOWN])
+    more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return (
+        Doubt(
+            code="meter-rows-left-out",
+            message=f"{len(rows)} of {len(rows) + places.size} rows of {series.where} hold no "
+            f"reading and were left out ({shown}{more})",
+            remedy="look at the meter and its logger; the reading after a row stands for its time "
+            "as well",
+        ),
     )
 
 

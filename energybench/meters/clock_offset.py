@@ -101,22 +101,21 @@ def fit(
     coarse_step = min(max(step / 2, max_offset_s / 4000), max_offset_s / 8)
     coarse = np.arange(-max_offset_s, max_offset_s + coarse_step / 2, coarse_step)
     thinned = _thinned(by_meter, run, max_offset_s)
-    share = thinned.start_s.size / max(_near(by_meter, run, max_offset_s).start_s.size, 1)
+    share = thinned.start_s.size / max(near(by_meter, run, max_offset_s).start_s.size, 1)
     rough = np.array(
-        [_correlation(thinned, run, offset, max(_ENOUGH, int(needed * share))) for offset in coarse]
+        [correlation(thinned, run, offset, max(_ENOUGH, int(needed * share))) for offset in coarse]
     )
-    vary = _variation(thinned, run)
-    if vary < _VARIES or not np.isfinite(rough).any():
+    if not varies(thinned, run) or not np.isfinite(rough).any():
         return unknown
     fine = _refined(coarse, rough, coarse_step, step)
-    near = _near(by_meter, run, max_offset_s)
-    sharp = np.array([_correlation(near, run, offset, needed) for offset in fine])
+    nearby = near(by_meter, run, max_offset_s)
+    sharp = np.array([correlation(nearby, run, offset, needed) for offset in fine])
     offsets, r = np.concatenate((coarse, fine)), np.concatenate((rough, sharp))
     order = np.argsort(offsets)
     offsets, r = offsets[order], np.nan_to_num(r[order], nan=-1.0)
     best = int(np.argmax(r))
     _refuse(series, float(offsets[best]), float(r[best]), max_offset_s, coarse_step)
-    return _estimate(offsets, r, best, _independent(near, run, float(offsets[best])), step, run)
+    return _estimate(offsets, r, best, _independent(nearby, run, float(offsets[best])), step, run)
 
 
 def level(
@@ -171,16 +170,16 @@ def _estimate(
     return Offset(mean, math.hypot(spread, floor), float(r[best]), True, distinct)
 
 
-def _near(by_meter: MeterSteps, run: RunPower, reach_s: float) -> MeterSteps:
+def near(by_meter: MeterSteps, run: RunPower, reach_s: float) -> MeterSteps:
     """The meter's mean powers that some offset of the search brings into the run."""
     keep = (by_meter.end_s >= run.t_s[0] - reach_s) & (by_meter.start_s <= run.t_s[-1] + reach_s)
     return MeterSteps(*(column[keep] for column in by_meter))
 
 
 def _thinned(by_meter: MeterSteps, run: RunPower, reach_s: float) -> MeterSteps:
-    near = _near(by_meter, run, reach_s)
-    every = max(1, -(-near.start_s.size // _MOST))
-    return MeterSteps(*(column[::every] for column in near))
+    nearby = near(by_meter, run, reach_s)
+    every = max(1, -(-nearby.start_s.size // _MOST))
+    return MeterSteps(*(column[::every] for column in nearby))
 
 
 def _pair(by_meter: MeterSteps, run: RunPower, offset: float) -> tuple[Floats, Floats]:
@@ -194,7 +193,7 @@ def _pair(by_meter: MeterSteps, run: RunPower, offset: float) -> tuple[Floats, F
     return np.asarray(run_w), by_meter.power_w[keep]
 
 
-def _correlation(by_meter: MeterSteps, run: RunPower, offset: float, needed: int) -> float:
+def correlation(by_meter: MeterSteps, run: RunPower, offset: float, needed: int) -> float:
     """NaN if too few readings fall into the run, or a side is constant."""
     run_w, meter = _pair(by_meter, run, offset)
     if run_w.size < needed:
@@ -202,6 +201,11 @@ def _correlation(by_meter: MeterSteps, run: RunPower, offset: float, needed: int
     run_w, meter = run_w - run_w.mean(), meter - meter.mean()
     scale = math.sqrt(float(run_w @ run_w) * float(meter @ meter))
     return float(run_w @ meter) / scale if scale > 0 else math.nan
+
+
+def varies(by_meter: MeterSteps, run: RunPower) -> bool:
+    """Whether the run's power varies enough to move a meter."""
+    return _variation(by_meter, run) >= _VARIES
 
 
 def _variation(by_meter: MeterSteps, run: RunPower) -> float:

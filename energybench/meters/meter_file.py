@@ -1,142 +1,243 @@
-"""A meter's file (CSV, or Prometheus' answer to a range query) as a series. Content that cannot be
-read for certain is refused with its line.
+"""A meter's file as a series. Content that cannot be read for certain is refused with its line.
 
-CSV: a header with one time column and one value column; separators , ; and tab. Lines that begin
-with # are passed over. Values become whole counts of the file's own last digit, so that no digit of
-the file is lost.
+CSV and logs with or without a header, JSON records, and Prometheus' answer to a range query. Values
+become whole counts of the file's own last digit, so that no digit of the file is lost.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from energybench.errors import BadInput
-from energybench.meters import csv_file, prometheus_answer
-from energybench.meters.readings import Choice, LoggedReading, Unit
+from energybench.meters import (
+    columns,
+    csv_file,
+    json_records,
+    log_lines,
+    prometheus_answer,
+    screening,
+    stretch,
+    text_files,
+    values,
+)
+from energybench.meters.readings import (
+    UNITS,
+    Choice,
+    LeftOut,
+    LoggedReading,
+    NotATime,
+    Table,
+    Unit,
+    unit_of,
+)
+from energybench.meters.screening import Value
 from energybench.meters.series import MeterSeries
+from energybench.meters.stretch import Around
+from energybench.meters.times import Times
+from energybench.model import Kind
+from energybench.store import strict
 
 # W or J of one count: smaller digits come from the writer's arithmetic, and counts have to fit 63
 # bits
 _FINEST = Decimal("1e-6")
 _LARGEST = Decimal(2) ** 62
+# J: a petawatt-hour; no counter of a node or a board shows more
+_MOST_J = Decimal(10) ** 18
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-def read(path: Path, choice: Choice) -> MeterSeries:
-    """The series of a meter's file. Raises BadInput with the file and the line."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise BadInput(
-            f"--meter {path}",
-            f"cannot be read: {error.strerror}",
-            "name the meter's CSV or JSON file",
-        ) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(
-            f"{path} line {line}",
-            "is not text (UTF-8)",
-            "export the meter's readings as CSV or JSON",
-        ) from None
+class _Logged(NamedTuple):
+    """Readings as written, in the order of the file."""
+
+    what: str
+    word: str
+    unit: Unit | None
+    mark: str
+    readings: list[LoggedReading]
+    odd: list[LeftOut]
+
+
+def read(path: Path, choice: Choice, around: Around | None = None) -> MeterSeries:
+    """The series of a meter's file, and the rows left out of it.
+
+    around  only readings in this stretch are looked at; None: all
+    Raises BadInput with the file and the line.
+    """
+    text = text_files.read(path)
     if not text.strip():
         raise BadInput(str(path), "is empty", "name a file with the meter's readings")
+    logged = _logged(str(path), text, choice, around)
+    readings, strays = stretch.of(f"{path} {logged.word}", logged.readings, around)
+    return _series(str(path), logged._replace(odd=[*logged.odd, *strays]), readings, around)
+
+
+# ---------------------------------------------------------------- layouts
+
+
+def _logged(path: str, text: str, choice: Choice, around: Around | None) -> _Logged:
+    near_s = (around.start_s + around.end_s) / 2 if around else None
+    lines = _LINE_END.split(text)
+    table: Table | None = None
     if text.lstrip().startswith(("{", "[")):
-        column, unit, readings, word = *prometheus_answer.read(str(path), text, choice), "value"
+        try:
+            document = strict.loads(text, path)
+        except BadInput:
+            table = json_records.read_lines(path, lines)
+            if table is None:
+                raise
+        else:
+            table = json_records.read_document(path, document)
+            if table is None:
+                what, unit, logged = prometheus_answer.read(path, document, choice)
+                return _Logged(what, "value", unit, ".", logged, [])
+    table = table or json_records.read_lines(path, lines) or log_lines.read(path, lines)
+    return _from_table(table or csv_file.read(path, lines), choice, near_s)
+
+
+def _from_table(table: Table, choice: Choice, near_s: float | None) -> _Logged:
+    if choice.unit is not None:
+        unit_of("", choice.unit, table.where)
+    chosen = columns.choose(table, choice)
+    name = table.names[chosen.value]
+    unit = None
+    if choice.unit is not None or chosen.unit is None:
+        unit = unit_of(name, choice.unit, table.where)
     else:
-        column, unit, readings, word = *csv_file.read(str(path), text, choice), "line"
-    return _series(str(path), word, column, unit, readings)
+        unit = UNITS[chosen.unit]
+    cells = [row.cells[chosen.value] for row in chosen.rows]
+    mark = values.decimal_mark(cells, f"{table.where} column {name!r}", comma=table.comma)
+    texts = [" ".join(row.cells[i].strip() for i in chosen.times) for row in chosen.rows]
+    times = Times(table.path, choice, table.word, month_first=table.month_first, near_s=near_s)
+    times.prepare(texts)
+    readings, odd = [], []
+    width = len(table.names)
+    for row in chosen.odd:
+        reason = f"has {len(row.cells)} columns, the header {width}"
+        odd.append(LeftOut(row.place, reason))
+    failed: BadInput | None = None
+    for row, text in zip(chosen.rows, texts, strict=True):
+        try:
+            t_s = times.of(text, row.place)
+        except NotATime as error:
+            failed = failed or error
+            odd.append(LeftOut(row.place, error.what))
+            continue
+        readings.append(LoggedReading(row.place, t_s, row.cells[chosen.value]))
+    _check_odd(table, odd, failed, len(chosen.rows) + len(chosen.odd))
+    what = f"column {name!r}"
+    if choice.select:
+        what += " of " + ", ".join("=".join(pair) for pair in choice.select)
+    return _Logged(what, table.word, unit, mark, readings, odd)
+
+
+def _check_odd(table: Table, odd: Sequence[LeftOut], failed: BadInput | None, count: int) -> None:
+    """Raises BadInput if many rows have no time or other columns than the header."""
+    if len(odd) <= max(3, 0.1 * count) and (failed is None or count > len(odd)):
+        return
+    if failed is not None:
+        raise failed
+    raise BadInput(
+        f"{table.path} {table.word} {odd[0].place}",
+        odd[0].reason,
+        "the file was cut off, or a value holds the separator",
+    )
+
+
+# ---------------------------------------------------------------- values
 
 
 def _series(
-    path: str, word: str, column: str, unit: Unit, readings: Sequence[LoggedReading]
+    path: str, logged: _Logged, readings: Sequence[LoggedReading], around: Around | None
 ) -> MeterSeries:
     """Checked readings as whole counts. Raises BadInput."""
-    values = _checked(path, word, unit, readings)
-    resolution = _resolution(values, unit)
-    counts = [(value * unit.factor / resolution).to_integral_value() for value in values]
+    if not readings:
+        raise BadInput(path, "holds 0 reading(s)", "a series has at least two")
+    read, kind, factor = _values(path, logged, readings)
+    read, doubled = _single(path, logged.word, read)
+    screened = screening.screen(path, logged.word, kind, read, around.most_w if around else None)
+    numbers = [reading.value for reading in screened.values if reading.value is not None]
+    resolution = _resolution(numbers, factor)
+    counts = [int((number / resolution).to_integral_value()) for number in numbers]
+    first, last = readings[0].place, readings[-1].place
+    odd = [row for row in logged.odd if first - 1 <= row.place <= last + 1]
     return MeterSeries(
         where=path,
-        what=column,
-        word=word,
-        kind=unit.kind,
+        what=logged.what,
+        word=logged.word,
+        kind=kind,
         resolution=float(resolution),
-        t_s=np.array([reading.t_s for reading in readings], dtype=np.float64),
-        raw=np.array([int(count) for count in counts], dtype=np.int64),
-        places=np.array([reading.place for reading in readings], dtype=np.int64),
+        t_s=np.array([reading.t_s for reading in screened.values], dtype=np.float64),
+        raw=np.array(counts, dtype=np.int64),
+        places=np.array([reading.place for reading in screened.values], dtype=np.int64),
+        left_out=(*odd, *doubled, *screened.left_out),
     )
 
 
-def _checked(path: str, word: str, unit: Unit, readings: Sequence[LoggedReading]) -> list[Decimal]:
-    """The values of readings in ascending time; of a counter, not falling. Raises BadInput."""
-    values: list[Decimal] = []
-    for i, (place, t_s, text) in enumerate(readings):
-        where = f"{path} {word} {place}"
-        values.append(number(text, where))
-        if i == 0:
+def _values(
+    path: str, logged: _Logged, readings: Sequence[LoggedReading]
+) -> tuple[list[Value], Kind, Decimal]:
+    """The values in W or J, their kind, and the smallest unit among them. Raises BadInput."""
+    read: list[Value] = []
+    units: dict[Unit, int] = {}
+    for reading in readings:
+        text = reading.text.strip()[:40]
+        try:
+            number, unit = values.value(reading.text, logged.unit, logged.mark)
+            if abs(number) > _MOST_J:
+                raise ValueError(f"{text!r} is more than any meter shows")
+            if unit is not None:
+                units.setdefault(unit, reading.place)
+            read.append(Value(reading.place, reading.t_s, number, text))
+        except ValueError as error:
+            read.append(Value(reading.place, reading.t_s, None, text, str(error)))
+    kinds = {unit.kind: place for unit, place in units.items()}
+    if len(kinds) > 1:
+        place = max(kinds.values())
+        raise BadInput(
+            f"{path} {logged.word} {place}", "changes between power and energy", "cut the file"
+        )
+    kind: Kind = next(iter(kinds), logged.unit.kind if logged.unit else "power")
+    factor = min((unit.factor for unit in units), default=Decimal(1))
+    return read, kind, factor
+
+
+def _single(path: str, word: str, read: list[Value]) -> tuple[list[Value], list[LeftOut]]:
+    """Readings of distinct times: a row that stands twice is taken once. Raises BadInput."""
+    single: list[Value] = []
+    doubled = []
+    for reading in read:
+        if not single or reading.t_s > single[-1].t_s:
+            single.append(reading)
             continue
-        _check_time(readings[i - 1].t_s, t_s, where)
-        if unit.kind == "counter" and values[i] < values[i - 1]:
-            raise BadInput(
-                where,
-                f"the energy falls from {values[i - 1]} to {values[i]}",
-                "the counter started anew: cut the file, or repeat the run",
-            )
-    if len(values) < 2:
-        raise BadInput(path, f"holds {len(values)} reading(s)", "a series has at least two")
-    return values
+        if single[-1].value is None:
+            single[-1] = reading
+        doubled.append(LeftOut(reading.place, "has the same time as the reading before"))
+    if len(doubled) > screening.MOST_LEFT_OUT * len(read) or len(single) < 2:
+        place = doubled[0].place if doubled else read[0].place
+        raise BadInput(
+            f"{path} {word} {place}",
+            doubled[0].reason if doubled else f"holds {len(single)} reading(s)",
+            "a clock that was set, rows of several devices, or times without fractions of a "
+            "second: log with more digits, or cut the file",
+        )
+    return single, doubled
 
 
-def _check_time(before_s: float, t_s: float, where: str) -> None:
-    if t_s > before_s:
-        return
-    what = f"time goes back by {before_s - t_s:.6g} s"
-    if t_s == before_s:
-        what = "has the same time as the reading before"
-    raise BadInput(
-        where,
-        what,
-        "a clock that was set, or two files in one: cut the file to one unbroken stretch; log in "
-        "UTC",
-    )
-
-
-def _resolution(values: Sequence[Decimal], unit: Unit) -> Decimal:
+def _resolution(numbers: Sequence[Decimal], factor: Decimal) -> Decimal:
     """W or J of one count: the file's own last digit, if the largest value then fits 62 bits."""
-    digits = min((int(value.as_tuple().exponent) for value in values if value), default=0)
-    resolution = max(unit.factor * Decimal(10) ** min(digits, 0), _FINEST)
-    largest = max(values) * unit.factor
+    digits = min((_exponent(number) for number in numbers if number), default=0) - _exponent(factor)
+    resolution = max(factor * Decimal(10) ** min(digits, 0), _FINEST)
+    largest = max(numbers)
     while largest / resolution >= _LARGEST:
         resolution *= 10
     return resolution
 
 
-def number(text: str, where: str) -> Decimal:
-    """A value that a meter can show: finite, not negative. Raises BadInput."""
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
-        remedy = (
-            "write decimals with a point"
-            if re.fullmatch(r"\s*-?\d+,\d+\s*", text)
-            else "one number per line; cut out lines without a reading"
-        )
-        raise BadInput(where, f"{text.strip()[:40]!r} is not a number", remedy) from None
-    if not value.is_finite():
-        raise BadInput(
-            where,
-            f"the value is {text.strip()[:40]}, not a finite number",
-            "a failed reading: cut the line out",
-        )
-    if value < 0:
-        raise BadInput(
-            where,
-            f"the value is negative ({value})",
-            "a load draws no negative power: exchange the meter's terminals, or name another "
-            "column",
-        )
-    return value
+def _exponent(number: Decimal) -> int:
+    return int(number.as_tuple().exponent)

@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from energybench.errors import BadInput
-from energybench.meters.readings import Choice, LoggedReading, Unit, unit_of
+from energybench.meters.readings import Choice, LoggedReading, Undecided, Unit, unit_of
 from energybench.meters.times import Times
-from energybench.store import strict
 
 _SAVE = "save the answer of /api/v1/query_range"
 
 
-def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[LoggedReading]]:
+def read(path: str, document: Any, choice: Choice) -> tuple[str, Unit, list[LoggedReading]]:
     """Series' name, unit and readings. Raises BadInput."""
     if choice.column is not None:
         raise BadInput(
@@ -23,7 +22,7 @@ def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[LoggedRe
             "chooses a column of a CSV; this file is JSON",
             "--select label=value chooses a series",
         )
-    series = _chosen(_matrix(path, strict.loads(text, path)), choice, path)
+    series = _chosen(_matrix(path, document), choice, path)
     metric = series.get("metric")
     name = str(metric.get("__name__", "")) if isinstance(metric, dict) else ""
     unit = unit_of(name or "(no name)", choice.unit, path)
@@ -34,7 +33,7 @@ def read(path: str, text: str, choice: Choice) -> tuple[str, Unit, list[LoggedRe
             "its series has no 'values'",
             "a histogram is not a power: query a gauge or a counter",
         )
-    times = Times(path, choice.timezone, "value")
+    times = Times(path, choice, "value")
     readings = [_reading(path, place, pair, times) for place, pair in enumerate(values, 1)]
     return f"series {_labels(series)}", unit, readings
 
@@ -65,9 +64,21 @@ def _chosen(result: list[Any], choice: Choice, path: str) -> dict[str, Any]:
         return fitting[0]
     what = f"holds {len(result)} series"
     if choice.select:
-        what = f"{len(fitting)} of its {len(result)} series fit {'='.join(choice.select)}"
+        chosen = ", ".join("=".join(pair) for pair in choice.select)
+        what = f"{len(fitting)} of its {len(result)} series fit {chosen}"
     names = "; ".join(_labels(series) for series in every[:4])
-    raise BadInput(path, what, f"--select label=value for one of: {names or 'none'}")
+    options = [("--select", pair) for pair in _telling(every)]
+    raise Undecided(path, what, f"--select label=value for one of: {names or 'none'}", options)
+
+
+def _telling(every: list[dict[str, Any]]) -> list[str]:
+    """label=value pairs that a single series has."""
+    pairs: dict[str, int] = {}
+    for series in every:
+        metric = series.get("metric")
+        for label, value in metric.items() if isinstance(metric, dict) else ():
+            pairs[f"{label}={value}"] = pairs.get(f"{label}={value}", 0) + 1
+    return [pair for pair, count in pairs.items() if count == 1][:8]
 
 
 def _reading(path: str, place: int, pair: Any, times: Times) -> LoggedReading:
@@ -82,11 +93,10 @@ def _reading(path: str, place: int, pair: Any, times: Times) -> LoggedReading:
 
 
 def _fits(series: dict[str, Any], choice: Choice) -> bool:
-    if choice.select is None:
-        return True
-    label, value = choice.select
     metric = series.get("metric")
-    return isinstance(metric, dict) and metric.get(label) == value
+    return isinstance(metric, dict) and all(
+        metric.get(label) == value for label, value in choice.select
+    )
 
 
 def _labels(series: dict[str, Any]) -> str:

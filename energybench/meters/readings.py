@@ -1,8 +1,9 @@
-"""The parts of a meter's file: units, a person's choices, and readings as written."""
+"""The parts of a meter's file: units, a person's choices, tables, and readings as written."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -19,8 +20,11 @@ UNITS = {
     "W": Unit("power", Decimal(1)),
     "kW": Unit("power", Decimal(1000)),
     "mW": Unit("power", Decimal("0.001")),
+    "uW": Unit("power", Decimal("0.000001")),
     "J": Unit("counter", Decimal(1)),
     "kJ": Unit("counter", Decimal(1000)),
+    "mJ": Unit("counter", Decimal("0.001")),
+    "uJ": Unit("counter", Decimal("0.000001")),
     "Wh": Unit("counter", Decimal(3600)),
     "kWh": Unit("counter", Decimal(3_600_000)),
 }
@@ -29,24 +33,96 @@ _WORDS = {name.lower(): name for name in UNITS} | {
     "watts": "W",
     "kilowatt": "kW",
     "kilowatts": "kW",
+    "milliwatt": "mW",
     "milliwatts": "mW",
+    "microwatts": "uW",
+    "µw": "uW",
+    "μw": "uW",  # Greek mu beside the micro sign
     "joule": "J",
     "joules": "J",
     "kilojoules": "kJ",
+    "millijoules": "mJ",
+    "microjoules": "uJ",
+    "µj": "uJ",
+    "μj": "uJ",
     "watthours": "Wh",
     "kilowatthours": "kWh",
 }
+# words behind the unit of a column's name
+_BEHIND_UNIT = ("total", "sum", "avg", "average", "mean", "raw", "reading", "value", "now")
+# names such as PowerConsumedWatts and EnergykWh (Redfish)
+_GLUED = ("kWh", "Wh", "Watts", "Joules")
 
 
 class Choice(NamedTuple):
-    """A person's statements about a file; None: as in the file. select: (label, value) of a
-    Prometheus series.
+    """A person's statements about a file; None or empty: as in the file.
+
+    select        (column or label, value) of the readings to take; all have to fit
+    time_columns  the column of times, or the columns of date and time
+    time_format   of the times, as Python's strptime takes it
+    board         the board that the meter sees: rows of that UUID are taken
     """
 
     unit: str | None = None
     column: str | None = None
     timezone: str | None = None
-    select: tuple[str, str] | None = None
+    select: tuple[tuple[str, str], ...] = ()
+    time_columns: tuple[str, ...] = ()
+    time_format: str | None = None
+    board: str | None = None
+
+
+class NotATime(BadInput):
+    """A single text that is not a time of the log."""
+
+
+class Undecided(BadInput):
+    """A file that can be read in several ways.
+
+    options  command-line options (with their value), each of which may do
+    works    options with which the file is read
+    """
+
+    def __init__(
+        self, where: str, what: str, remedy: str, options: Sequence[tuple[str, ...]] = ()
+    ) -> None:
+        super().__init__(where, what, remedy)
+        self.options = tuple(options)
+        self.works: tuple[tuple[str, ...], ...] = ()
+
+
+class Row(NamedTuple):
+    """The cells of one row, and its place in the file (a line)."""
+
+    place: int
+    cells: list[str]
+
+
+class Table(NamedTuple):
+    """Rows of named columns, before anybody knows which are times and which are readings.
+
+    where        the place of the names, for messages
+    headerless   the names are numbers of columns, because the file has none
+    units        units of columns that the layout states beside the names
+    value        the column of the readings, if the layout states it
+    times        the columns of the times, if the layout states them
+    month_first  dates such as 03/01/2026 begin with the month, by the layout
+    comma        whether a comma in a number can be a decimal comma
+    records      an empty cell is a field that the record does not have
+    """
+
+    path: str
+    where: str
+    names: list[str]
+    rows: list[Row]
+    word: str = "line"
+    headerless: bool = False
+    units: Mapping[str, str] = {}
+    value: str | None = None
+    times: tuple[str, ...] = ()
+    month_first: bool | None = None
+    comma: bool = True
+    records: bool = False
 
 
 class LoggedReading(NamedTuple):
@@ -57,6 +133,13 @@ class LoggedReading(NamedTuple):
     text: str
 
 
+class LeftOut(NamedTuple):
+    """A row that holds no reading: its place in the file, and the reason."""
+
+    place: int
+    reason: str
+
+
 def unit_of(name: str, stated: str | None, where: str) -> Unit:
     """The stated unit, or the unit in a column's name ('power_w', 'power [W]', 'Watts',
     'energy_kwh'). Raises BadInput.
@@ -65,33 +148,45 @@ def unit_of(name: str, stated: str | None, where: str) -> Unit:
         if stated not in UNITS:
             raise BadInput(f"--unit {stated}", "is not a unit of power or energy", ", ".join(UNITS))
         return UNITS[stated]
-    bracketed = re.search(r"[\[(]\s*([^\])]*?)\s*[\])]", name)
     unit = known_unit(name)
     if unit is not None:
         return UNITS[unit]
+    bracketed = _bracketed(name)
+    what = f"column {name!r} has no unit"
     if bracketed:
-        raise BadInput(
-            where,
-            f"column {name!r}: {bracketed[1]!r} is not a known unit",
-            f"--unit, one of {', '.join(UNITS)}",
-        )
-    raise BadInput(where, f"column {name!r} has no unit", f"--unit, one of {', '.join(UNITS)}")
+        what = f"column {name!r}: {bracketed!r} is not a known unit"
+    options = [("--unit", unit) for unit in _likely_units(name)]
+    raise Undecided(where, what, f"--unit, one of {', '.join(UNITS)}", options)
+
+
+def _likely_units(name: str) -> tuple[str, ...]:
+    if name.isdigit():
+        return "W", "kW", "Wh", "kWh", "J"
+    energy = re.search(r"energ|zähler|verbrauch|total|consum", name, re.IGNORECASE)
+    return ("kWh", "Wh", "J") if energy else ("W", "kW", "mW")
 
 
 def known_unit(name: str) -> str | None:
     """The unit at the end of a name, before words like 'total'; None if the name has no unit."""
-    bracketed = re.search(r"[\[(]\s*([^\])]*?)\s*[\])]", name)
-    if bracketed:
-        return _known(bracketed[1])
+    bracketed = _bracketed(name)
+    if bracketed is not None:
+        return cell_unit(bracketed)
     words = [
-        word
-        for word in re.split(r"[^A-Za-z]+", name)
-        if word and word.lower() not in ("total", "sum", "avg", "average", "mean", "raw")
+        word for word in re.split(r"[\W\d_]+", name) if word and word.lower() not in _BEHIND_UNIT
     ]
-    return _known(words[-1]) if words else None
+    if not words:
+        return None
+    glued = next((unit for unit in _GLUED if words[-1].endswith(unit)), "")
+    return cell_unit(words[-1]) or cell_unit(glued)
 
 
-def _known(word: str) -> str | None:
+def _bracketed(name: str) -> str | None:
+    match = re.search(r"[\[(]\s*([^\])]*?)\s*[\])]", name)
+    return match[1] if match else None
+
+
+def cell_unit(word: str) -> str | None:
+    """The unit that a word is, or None."""
     if word in UNITS:
         return word
     if word[:1] == "M" and word[1:2] in "WJ" and len(word) < 4:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
 from energybench.errors import BadInput
+from energybench.meters.readings import LeftOut, Undecided
 from energybench.model import Kind, Window
 
 # share of a repeat that may be without a reading: the energy of a longer hole is a guess, and would
@@ -29,12 +30,17 @@ _READINGS = 2.0
 # counts (or readings) that a difference of a coarse counter has to span: the rounding, √(1/6)
 # count, is then 14 % of the difference
 _COUNTS = 3.0
+# s between readings of a power that holds, and pieces of one hold
+_HOLD_S, _PIECES = 1.0, 10_000
+# share of readings that repeat the value before, in a log of changes
+_REPEATED = 0.02
 
 
 class MeterSeries(NamedTuple):
     """Shapes [n]: `t_s` strictly ascending; `raw` in counts of `resolution` (J of a counter, W of a
     power reading); `places` of the file.
 
+    held   each power is that of the time since the reading before
     where  the file; what: its column or series; word: the name of a place ("line", "value")
     """
 
@@ -46,6 +52,8 @@ class MeterSeries(NamedTuple):
     t_s: Floats
     raw: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
+    left_out: tuple[LeftOut, ...] = ()
+    held: bool = False
 
     def place(self, i: int) -> str:
         """'meter.csv line 12'"""
@@ -86,6 +94,8 @@ def steps(series: MeterSeries, averaging_s: float) -> MeterSteps:
     Of a counter: between readings, far enough apart to span a few counts.
     """
     values: Floats = np.asarray(series.raw * series.resolution, dtype=np.float64)
+    if series.held:
+        return MeterSteps(series.t_s[:-1], series.t_s[1:], values[1:])
     if series.kind == "power":
         # width of an instantaneous reading: shorter than any sensor of the run resolves
         width = max(averaging_s, 1e-3)
@@ -93,6 +103,29 @@ def steps(series: MeterSeries, averaging_s: float) -> MeterSteps:
     picked, late_s = _readings_for_power(series.t_s, series.raw)
     t, energy = series.t_s[picked] - late_s, values[picked]
     return MeterSteps(t[:-1], t[1:], np.asarray(np.diff(energy) / np.diff(t), dtype=np.float64))
+
+
+def held(series: MeterSeries) -> MeterSeries:
+    """The series of a meter that logs changes, with readings at most a second apart: each power is
+    that of the time before it, for a power holds until the next reading of the file.
+
+    Raises BadInput for a counter.
+    """
+    if series.kind != "power":
+        raise BadInput("--holds", "is for readings of power", "leave it out for a counter")
+    # the last power holds on for as long as a measurement may be without a reading
+    ends_s = np.append(series.t_s, series.t_s[-1] + _UNCOVERED_S)
+    counts = np.clip(np.ceil(np.diff(ends_s) / _HOLD_S), 1, _PIECES).astype(np.intp)
+    of = np.repeat(np.arange(counts.size), counts)
+    piece = np.arange(of.size) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+    ends = series.t_s[of] + np.diff(ends_s)[of] * (piece / counts[of])
+    first = series.t_s[:1]
+    return series._replace(
+        t_s=np.concatenate((first, ends)),
+        raw=np.concatenate((series.raw[:1], series.raw[of])),
+        places=np.concatenate((series.places[:1], series.places[of])),
+        held=True,
+    )
 
 
 def _readings_for_power(
@@ -161,7 +194,13 @@ def check_sampling(
     shortest = min(window.duration_s for window in repeats)
     if shortest < _READINGS * spacing:
         what = f"readings come {spacing:.3g} s apart, the shortest repeat lasts {shortest:.3g} s"
-        raise BadInput(series.where, what, "log faster, or put more work into a repeat")
+        raise Undecided(
+            series.where,
+            what,
+            "log faster, or put more work into a repeat (or --holds, if the meter logs changes "
+            "alone)",
+            [("--holds",)] if _changes_alone(series) else [],
+        )
     gaps = np.diff(t_s)
     limit = max(min(_UNCOVERED_S + spacing, _GAP_SPACINGS * spacing), _DENSE_S)
     inside = (t_s[1:] > max(start_s, float(t_s[0]))) & (t_s[:-1] < last) & (gaps > limit)
@@ -171,11 +210,25 @@ def check_sampling(
             f"no reading for {gaps[i]:.1f} s inside the run (after {series.word} "
             f"{series.places[i]}; usual spacing {spacing:.3g} s)"
         )
-        raise BadInput(
+        raise Undecided(
             series.place(i + 1),
             what,
-            f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running",
+            f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running (or "
+            "--holds, if the meter logs changes alone)",
+            [("--holds",)] if _changes_alone(series) else [],
         )
+    _check_holes(series, t_s, repeats, spacing)
+
+
+def _changes_alone(series: MeterSeries) -> bool:
+    """Whether hardly any reading repeats the value before, as of a meter that logs changes."""
+    return series.kind == "power" and float((np.diff(series.raw) == 0).mean()) < _REPEATED
+
+
+def _check_holes(
+    series: MeterSeries, t_s: Floats, repeats: Sequence[Window], spacing: float
+) -> None:
+    """Raises BadInput for a repeat of which most was not seen."""
     for number, window in enumerate(repeats, 1):
         times = np.concatenate(
             ([window.start_s], t_s[(t_s > window.start_s) & (t_s < window.end_s)], [window.end_s])

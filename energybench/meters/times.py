@@ -1,61 +1,144 @@
 """Times of a meter's file, to seconds since 1970.
 
-A time of unknown zone is refused, and a time that the zone's clock showed twice or never.
+A time of unknown zone is refused, and a time that the zone's clock showed twice or never, unless
+the readings before tell which.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from energybench.errors import BadInput
+from energybench.meters import moments
+from energybench.meters.moments import Moment
+from energybench.meters.readings import Choice, NotATime, Undecided
 
-_NUMBER = re.compile(r"\d+(\.\d+)?")
-# 2000 to 2100: tells s since 1970 from ms, and either from elapsed time
-_EARLIEST_S, _LATEST_S = 946_684_800.0, 4_102_444_800.0
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+# 2000 to 2100: tells s since 1970 from ms, µs and ns, and each from elapsed time
+_EARLIEST_S, _LATEST_S = 946_684_800, 4_102_444_800
+_EPOCHS = (
+    ("s since 1970", 1),
+    ("ms since 1970", 1_000),
+    ("µs since 1970", 1_000_000),
+    ("ns since 1970", 1_000_000_000),
+)
+# a zone of each offset, in hours; the Etc names have the sign of POSIX: Etc/GMT-1 is ahead of UTC
+_OFFSETS_H = {
+    "UTC": 0.0,
+    **{f"Etc/GMT{-hours:+d}": float(hours) for hours in range(-12, 15) if hours},
+    "America/St_Johns": -3.5,
+    "Asia/Tehran": 3.5,
+    "Asia/Kabul": 4.5,
+    "Asia/Kolkata": 5.5,
+    "Asia/Kathmandu": 5.75,
+    "Asia/Yangon": 6.5,
+    "Australia/Darwin": 9.5,
+}
+# a reading that the clock showed twice follows the reading before within this time
+_FOLLOWS_S = 600.0
+_EXAMPLES = "2026-11-23T10:00:00Z, 2026/11/23 10:00:00.000, or s, ms, µs or ns since 1970"
 
 
 class Times:
-    """The times of one file, of a single kind and zone. timezone: of times without a zone (IANA
-    name).
+    """The times of one file, of a single kind. Texts are given in the order of the file.
+
+    near_s  a time of the run, s since 1970: decides between day and month of 03/01/2026
     """
 
-    def __init__(self, path: str, timezone: str | None, word: str = "line") -> None:
-        self._path, self._word, self._name = path, word, timezone
-        self._zone = _zone(timezone)
+    def __init__(
+        self,
+        path: str,
+        choice: Choice,
+        word: str = "line",
+        *,
+        month_first: bool | None = None,
+        near_s: float | None = None,
+    ) -> None:
+        self._path, self._word = path, word
+        self._name, self._format = choice.timezone, choice.time_format
+        self._zone = _zone(choice.timezone)
+        self._month_first, self._near_s = month_first, near_s
         self._kind: str | None = None
+        self._last_s: float | None = None
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Learn from all texts whether the month stands first in dates such as 03/13/2026."""
+        if self._month_first is None:
+            day_first = moments.day_before_month(list(texts))
+            self._month_first = None if day_first is None else not day_first
 
     def of(self, text: str, place: int) -> float:
         """Seconds since 1970. Raises BadInput."""
         where = f"{self._path} {self._word} {place}"
-        if _NUMBER.fullmatch(text):
-            return self._epoch(float(text), text, where)
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise BadInput(
-                where,
-                f"{text[:40]!r} is not a time",
-                "ISO 8601 (2026-11-23T10:00:00Z), or s or ms since 1970",
-            ) from None
-        offset = moment.utcoffset()
-        if offset is None:
-            self._same("no zone", where)
-            return self._local(moment, text, where)
-        self._same(f"zone {moment.strftime('%z')}", where)
-        return moment.timestamp()
+        text = text.strip()
+        if self._format is not None:
+            self._last_s = self._moment(self._formatted(text, where), text, where)
+        elif _NUMBER.fullmatch(text) and not re.fullmatch(r"20\d{12}", text):
+            self._last_s = self._epoch(text, where)
+        else:
+            read = moments.moment(text, month_first=self._month_first)
+            if read is None:
+                raise NotATime(where, f"{text[:40]!r} is not a time", _EXAMPLES)
+            self._last_s = self._moment(read, text, where)
+        return self._last_s
 
-    def _epoch(self, value: float, text: str, where: str) -> float:
-        for kind, divisor in (("s since 1970", 1.0), ("ms since 1970", 1000.0)):
+    def _formatted(self, text: str, where: str) -> Moment:
+        try:
+            read = datetime.strptime(text, self._format or "")
+        except ValueError:
+            raise NotATime(
+                where,
+                f"{text[:40]!r} is not a time of --time-format {self._format}",
+                "Python's strptime: %Y-%m-%d %H:%M:%S.%f",
+            ) from None
+        return Moment(read.replace(tzinfo=None), read.tzinfo)
+
+    def _epoch(self, text: str, where: str) -> float:
+        value = Decimal(text.replace(",", "."))
+        for kind, divisor in _EPOCHS:
             if _EARLIEST_S <= value / divisor <= _LATEST_S:
                 self._same(kind, where)
-                return value / divisor
-        raise BadInput(
+                return float(value / divisor)
+        raise NotATime(
             where,
-            f"{text[:40]} is neither s nor ms since 1970 (2000 to 2100)",
-            "times of the clock, not since the log began",
+            f"{text[:40]} is neither s, ms, µs nor ns since 1970 (2000 to 2100)",
+            "times of the clock, not since the log began: --time-column NAME, if another column "
+            "has them",
         )
+
+    def _moment(self, read: Moment, text: str, where: str) -> float:
+        read = self._one_date(read, text, where)
+        if not 2000 <= read.local.year < 2100:
+            raise NotATime(
+                where,
+                f"the year of {text[:40]!r} is not between 2000 and 2100",
+                "set the meter's clock, and log again",
+            )
+        if read.zone is not None:
+            self._same("times with a zone", where)
+            return read.local.replace(tzinfo=read.zone).timestamp()
+        self._same("times without a zone", where)
+        return self._local(read, text, where)
+
+    def _one_date(self, read: Moment, text: str, where: str) -> Moment:
+        """Day and month as the run's date decides, where both orders are dates."""
+        if read.either is None:
+            return read
+        if self._near_s is None:
+            formats = [("--time-format", f"%{a}/%{b}/%Y %H:%M:%S") for a, b in ("dm", "md")]
+            raise Undecided(
+                where,
+                f"{text[:40]!r} may begin with the day or the month",
+                "--time-format, with %d for the day and %m for the month",
+                formats,
+            )
+        run = datetime.fromtimestamp(self._near_s, UTC).replace(tzinfo=None)
+        closest = min((read.local, read.either), key=lambda moment: abs(moment - run))
+        return read._replace(local=closest, either=None)
 
     def _same(self, kind: str, where: str) -> None:
         if self._kind is None:
@@ -64,28 +147,42 @@ class Times:
             raise BadInput(
                 where,
                 f"times change from {self._kind} to {kind}",
-                "one zone throughout the file: log in UTC, or cut the file where daylight saving "
-                "changes",
+                "one kind of time throughout the file: cut the file",
             )
 
-    def _local(self, moment: datetime, text: str, where: str) -> float:
+    def _local(self, read: Moment, text: str, where: str) -> float:
         if self._zone is None:
-            raise BadInput(
-                where,
-                f"{text[:40]!r} has no zone",
-                "--timezone NAME (Europe/Berlin, UTC), or log with Z",
+            what = f"{text[:40]!r} has no zone"
+            if read.abbreviation:
+                what = f"{read.abbreviation!r} in {text[:40]!r} is not one zone of the world"
+            options = [("--timezone", name) for name in likely_zones(read.local, self._near_s)]
+            raise Undecided(
+                where, what, "--timezone NAME (Europe/Berlin, UTC), or log with Z", options
             )
+        moment = read.local
         early, late = (moment.replace(tzinfo=self._zone, fold=fold) for fold in (0, 1))
-        if early.utcoffset() != late.utcoffset():
-            back = early.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None)
-            twice = abs(back - moment) < timedelta(microseconds=1)
-            what = "was shown twice by the clock" if twice else "was never shown by the clock"
-            raise BadInput(
-                where,
-                f"{text[:40]} {what} of {self._name}: daylight saving changed",
-                "log in UTC, or cut these lines out",
-            )
-        return early.timestamp()
+        if early.utcoffset() == late.utcoffset():
+            return early.timestamp()
+        back = early.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None)
+        twice = abs(back - moment) < timedelta(microseconds=1)
+        if twice and self._last_s is not None:
+            for one in (early.timestamp(), late.timestamp()):
+                if 0 < one - self._last_s < _FOLLOWS_S:
+                    return one
+        what = "was shown twice by the clock" if twice else "was never shown by the clock"
+        raise BadInput(
+            where,
+            f"{text[:40]} {what} of {self._name}: daylight saving changed",
+            "log in UTC, or cut these lines out",
+        )
+
+
+def likely_zones(local: datetime, near_s: float | None) -> list[str]:
+    """Zones in which the local time is near the run's time; without a run, UTC."""
+    if near_s is None:
+        return ["UTC"]
+    ahead_h = (local.replace(tzinfo=UTC).timestamp() - near_s) / 3600
+    return sorted(_OFFSETS_H, key=lambda name: abs(_OFFSETS_H[name] - ahead_h))[:4]
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -25,6 +25,8 @@ DoubtCode = Literal[
     "implausible-reads",
     "jitter",
     "meter-unreadable",
+    "meter-rows-left-out",
+    "meter-smooths",
     "mig-parent",
     "missed-samples",
     "pm-clock",

@@ -1,0 +1,256 @@
+"""The columns of a table: its times and its readings.
+
+A table that can be read in several ways is refused with the columns, and with a choice that works.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from energybench.errors import BadInput
+from energybench.meters import moments
+from energybench.meters.csv_file import is_time
+from energybench.meters.devices import check_devices
+from energybench.meters.readings import Choice, Row, Table, Undecided, cell_unit, known_unit
+from energybench.meters.values import NO_READING, split_unit
+
+_SAMPLE = 60  # rows that tell what a column holds
+_MOST = 0.8  # share of a column's cells that are of its kind
+_TIME = re.compile(r"time|date|epoch|utc|^(t|ts)(_?(m|u|n)?s)?$|zeit|datum|last_changed", re.I)
+_POWER = re.compile(r"power|watt|leistung|puissance|potencia|\bpwr\b|^p$", re.I)
+# columns of limits and extremes are no readings
+_NOT_NOW = re.compile(r"limit|\bcap\b|\bmax|\bmin|peak|rated|default|apparent|reactive", re.I)
+
+
+class Columns(NamedTuple):
+    """Indices of the times and of the readings, and the rows that the choice takes."""
+
+    times: tuple[int, ...]
+    value: int
+    unit: str | None
+    rows: list[Row]
+    odd: list[Row]
+
+
+def choose(table: Table, choice: Choice) -> Columns:
+    """The columns and rows of a choice. Raises BadInput, or Undecided with choices that may do."""
+    width = len(table.names)
+    rows, odd = [], []
+    for row in table.rows:
+        cells = row.cells
+        while len(cells) > width and not cells[-1].strip():
+            cells = cells[:-1]
+        if len(cells) == width:
+            rows.append(Row(row.place, cells))
+        else:
+            odd.append(row)
+    rows = _selected(table, choice, rows)
+    times = _times(table, choice, rows)
+    value, unit = _value(table, choice, rows, times)
+    if table.records:
+        # records of other kinds, such as those of a plug's radio, are no readings
+        rows = [row for row in rows if all(row.cells[i] for i in (*times, value))]
+    check_devices(table, rows, {*times, value})
+    return Columns(times, value, unit, rows, odd)
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _selected(table: Table, choice: Choice, rows: list[Row]) -> list[Row]:
+    """The rows that fit every --select, or the board."""
+    for label, wanted in choice.select:
+        column = index(table, label, "--select")
+        fitting = [row for row in rows if row.cells[column].strip() == wanted]
+        if not fitting:
+            found = dict.fromkeys(row.cells[column].strip() for row in rows)
+            shown = ", ".join(list(found)[:8])
+            options = [("--select", f"{table.names[column]}={one}") for one in list(found)[:2]]
+            raise Undecided(
+                f"--select {label}={wanted}",
+                f"no row of {table.path} has it",
+                f"the column holds {shown}",
+                options,
+            )
+        rows = fitting
+    if choice.board and not choice.select:
+        for column in range(len(table.names)):
+            fitting = [row for row in rows if row.cells[column].strip() == choice.board]
+            if fitting:
+                return fitting
+    return rows
+
+
+def index(table: Table, name: str, option: str) -> int:
+    """The column of a name or of a number (from 1). Raises BadInput."""
+    matching = [i for i, other in enumerate(table.names) if other == name]
+    if not matching:
+        matching = [i for i, other in enumerate(table.names) if other.lower() == name.lower()]
+    if not matching and name.isdigit() and 1 <= int(name) <= len(table.names):
+        matching = [int(name) - 1]
+    if len(matching) == 1:
+        return matching[0]
+    what = f"{table.where} has no such column"
+    if matching:
+        what = f"{table.where} has {len(matching)} such columns"
+    raise BadInput(f"{option} {name}", what, f"it has {', '.join(table.names)}")
+
+
+def _sample(rows: Sequence[Row], column: int) -> list[str]:
+    """Cells of rows from the whole file that are not empty."""
+    step = max(1, len(rows) // _SAMPLE)
+    cells = (row.cells[column].strip() for row in rows[::step])
+    return [cell for cell in cells if cell.lower() not in NO_READING]
+
+
+# ---------------------------------------------------------------- times
+
+
+def _times(table: Table, choice: Choice, rows: Sequence[Row]) -> tuple[int, ...]:
+    if choice.time_columns:
+        chosen = [index(table, name, "--time-column") for name in choice.time_columns]
+        return tuple(_date_first(rows, chosen))
+    if table.times and choice.time_format is None:
+        return tuple(table.names.index(name) for name in table.times)
+    width = range(len(table.names))
+    whole = [i for i in width if _is_moment(table, choice, rows, i)]
+    if whole:
+        return (_one_time(table, rows, whole),)
+    dates = [i for i in width if _share(_sample(rows, i), moments.is_date)]
+    clocks = [i for i in width if _share(_sample(rows, i), moments.is_clock)]
+    if len(dates) == len(clocks) == 1:
+        return (dates[0], clocks[0])
+    if clocks and not dates:
+        raise BadInput(
+            table.where,
+            f"column {table.names[clocks[0]]!r} holds times of day, and no column holds dates",
+            "log the date as well",
+        )
+    named = [i for i in width if _TIME.search(table.names[i])]
+    # the reading of its first row says what is wrong
+    return (named[0] if named else 0,)
+
+
+def _date_first(rows: Sequence[Row], chosen: list[int]) -> list[int]:
+    if len(chosen) == 2 and _share(_sample(rows, chosen[0]), moments.is_clock):
+        chosen.reverse()
+    return chosen
+
+
+def _is_moment(table: Table, choice: Choice, rows: Sequence[Row], column: int) -> bool:
+    """Whether a column holds dates with times, or seconds since 1970."""
+    cells = _sample(rows, column)
+    if choice.time_format is not None:
+        return _share(cells, lambda cell: _fits(cell, choice.time_format or ""))
+    if table.units.get(table.names[column]) or (
+        known_unit(table.names[column]) and not _TIME.search(table.names[column])
+    ):
+        return False
+    return _share(
+        cells,
+        lambda cell: is_time(cell) and not moments.is_date(cell) and not moments.is_clock(cell),
+    )
+
+
+def _fits(cell: str, layout: str) -> bool:
+    try:
+        datetime.strptime(cell, layout)
+    except ValueError:
+        return False
+    return True
+
+
+def _share(cells: Sequence[str], holds: object) -> bool:
+    """Whether most cells are of a kind."""
+    assert callable(holds)
+    return bool(cells) and sum(bool(holds(cell)) for cell in cells) >= _MOST * len(cells)
+
+
+def _one_time(table: Table, rows: Sequence[Row], whole: list[int]) -> int:
+    """The column of times: of several, those that change from row to row, with a name of a time."""
+    if len(whole) > 1:
+        # a boot time or the start of a day stays the same
+        changes = {i: len({row.cells[i] for row in rows}) for i in whole}
+        most = max(changes.values())
+        whole = [i for i in whole if changes[i] >= 0.9 * most]
+    if len(whole) > 1:
+        named = [i for i in whole if _TIME.search(table.names[i])]
+        whole = named or whole
+    if len(whole) > 1:
+        # times with a zone, or since 1970, need no further word
+        zoned = [i for i in whole if _certain(_sample(rows, i)[0])]
+        whole = zoned or whole
+    if len(whole) > 1:
+        names = [table.names[i] for i in whole]
+        raise Undecided(
+            table.where,
+            f"columns {', '.join(map(repr, names))} all hold times",
+            f"--time-column, one of {', '.join(names)}",
+            [("--time-column", name) for name in reversed(names)],
+        )
+    return whole[0]
+
+
+def _certain(cell: str) -> bool:
+    read = moments.moment(cell)
+    return read is None or read.zone is not None
+
+
+# ---------------------------------------------------------------- readings
+
+
+def _value(
+    table: Table, choice: Choice, rows: Sequence[Row], times: Sequence[int]
+) -> tuple[int, str | None]:
+    """The column of the readings, and its unit if it has one."""
+    selected = {index(table, label, "--select") for label, _ in choice.select}
+    columns = [i for i in range(len(table.names)) if i not in times and not _all_times(rows, i)]
+    if choice.column is not None:
+        column = index(table, choice.column, "--column")
+        return column, _unit(table, rows, column)
+    if table.value is not None:
+        column = table.names.index(table.value)
+        return column, _unit(table, rows, column)
+    columns = [i for i in columns if i not in selected]
+    if len(columns) > 1:
+        columns = [i for i in columns if _share(_sample(rows, i), split_unit)] or columns
+    for narrowed in (
+        [i for i in columns if _unit(table, rows, i) and not _NOT_NOW.search(table.names[i])],
+        [i for i in columns if _POWER.search(table.names[i])],
+    ):
+        if len(narrowed) == 1:
+            return narrowed[0], _unit(table, rows, narrowed[0])
+        if narrowed:
+            columns = narrowed
+            break
+    if len(columns) == 1:
+        return columns[0], _unit(table, rows, columns[0])
+    names = [table.names[i] for i in columns]
+    first = sorted(names, key=lambda name: not _POWER.search(name))
+    raise Undecided(
+        table.where,
+        f"has {len(columns)} value columns",
+        f"--column, one of {', '.join(names)}" if names else "a column of readings",
+        [("--column", name) for name in first],
+    )
+
+
+def _all_times(rows: Sequence[Row], column: int) -> bool:
+    cells = _sample(rows, column)
+    return _share(cells, lambda cell: not cell.isdigit() and is_time(cell))
+
+
+def _unit(table: Table, rows: Sequence[Row], column: int) -> str | None:
+    """The unit of a column: of the layout, of its name, or of its cells."""
+    name = table.names[column]
+    stated = table.units.get(name) or known_unit(name)
+    if stated:
+        return stated
+    cells = _sample(rows, column)
+    units = [
+        unit for cell in cells if (split := split_unit(cell)) and (unit := cell_unit(split[1]))
+    ]
+    return units[0] if units and len(units) >= _MOST * len(cells) else None

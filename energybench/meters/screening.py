@@ -1,0 +1,184 @@
+"""Readings of a meter, looked at one by one: a few that no load explains are left out, each with
+its place and value; many are a reason to refuse the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from energybench.errors import BadInput
+from energybench.meters.readings import LeftOut
+from energybench.model import Kind
+
+# More than this share of the readings, and more than this number, are no exceptions.
+MOST_LEFT_OUT, _MANY = 0.1, 3
+# Words of a register that was not read: all ones, the largest signed value, and rows of nines
+# (IPMI and SNMP use 0xFFFF, hwmon of Grace 0xFFFFFFFF mW, Modbus meters 0x7FFF).
+_SENTINELS = frozenset(
+    (
+        "65535",
+        "65534",
+        "32767",
+        "32768",
+        "16777215",
+        "2147483647",
+        "4294967295",
+        *tuple("9" * n for n in range(4, 11)),
+    )
+)
+# A sentinel that is within this factor of a reading beside it is a reading.
+_NEAR = Decimal(2)
+# A load that draws this much on both sides of a few zeros did not stop drawing power.
+_LOAD_W = Decimal(10)
+_FEW_ZEROS = 10  # as a hole in the file may be ten readings long
+
+
+class Value(NamedTuple):
+    """A reading in W or J (or the reason why the cell holds none), with its place and time."""
+
+    place: int
+    t_s: float
+    value: Decimal | None
+    text: str
+    reason: str = ""
+
+
+class Screened(NamedTuple):
+    """Readings that a load explains, and the rows left out."""
+
+    values: list[Value]
+    left_out: list[LeftOut]
+
+
+def screen(
+    where: str, word: str, kind: Kind, values: Sequence[Value], most_w: float | None
+) -> Screened:
+    """The readings that a load explains. most_w: no real power exceeds it.
+
+    Raises BadInput if many do not.
+    """
+    reasons: dict[int, str] = {i: v.reason for i, v in enumerate(values) if v.value is None}
+    for i, reading in enumerate(values):
+        if reading.value is not None and reading.value < 0:
+            reasons[i] = f"the value is negative ({reading.text})"
+    if kind == "power":
+        reasons |= _power(values, reasons, most_w)
+    else:
+        reasons |= _counter(where, word, values, reasons, most_w)
+    left_out = [LeftOut(values[i].place, reasons[i]) for i in sorted(reasons)]
+    check_few(f"{where} {word}", left_out, len(values))
+    kept = [reading for i, reading in enumerate(values) if i not in reasons]
+    if len(kept) < 2:
+        place, what = where, f"holds {len(kept)} reading(s)"
+        if left_out:
+            place, what = (
+                f"{where} {word} {left_out[0].place}",
+                f"{left_out[0].reason}; {what} beside",
+            )
+        raise BadInput(place, what, "a series has at least two")
+    return Screened(kept, left_out)
+
+
+def check_few(where: str, left_out: Sequence[LeftOut], count: int) -> None:
+    """Raises BadInput if many rows hold no reading. where: 'meter.csv line'."""
+    if len(left_out) <= max(_MANY, MOST_LEFT_OUT * count):
+        return
+    first = left_out[0]
+    others = f", and {len(left_out) - 1} more of {count} rows are no readings"
+    remedy = "name another column, or cut out the rows without a reading"
+    if "negative" in first.reason:
+        remedy = (
+            "a load draws no negative power: exchange the meter's terminals, or name another column"
+        )
+    raise BadInput(f"{where} {first.place}", f"{first.reason}{others}", remedy)
+
+
+def _power(values: Sequence[Value], bad: dict[int, str], most_w: float | None) -> dict[int, str]:
+    reasons: dict[int, str] = {}
+    good = [i for i in range(len(values)) if i not in bad]
+    above = [i for i in good if most_w is not None and _watts(values[i]) > most_w]
+    # if most readings are above, then the unit is wrong, and the level will tell
+    if len(above) <= len(good) / 2:
+        limit = f"{most_w or 0:g} W"
+        for i in above:
+            reasons[i] = f"{values[i].text} is above {limit}, more than such a load can draw"
+    good = [i for i in good if i not in reasons]
+    for position, i in enumerate(good):
+        beside = [_watts(values[j]) for j in (*good[max(position - 2, 0) : position],
+                                              *good[position + 1 : position + 3])]  # fmt: skip
+        if _is_sentinel(values[i].text) and not _near(_watts(values[i]), beside):
+            reasons[i] = f"{values[i].text} stands for a failed reading"
+    return reasons | _zeros(values, [i for i in good if i not in reasons])
+
+
+def _watts(reading: Value) -> Decimal:
+    return reading.value if reading.value is not None else Decimal(0)
+
+
+def _is_sentinel(text: str) -> bool:
+    match = re.match(r"\s*(\d+)(?:[.,](\d+))?", text)
+    if match is None:
+        return False
+    digits = match[1] + (match[2] or "")
+    return {match[1], digits, digits.rstrip("0")} & _SENTINELS != set()
+
+
+def _near(watts: Decimal, beside: Sequence[Decimal]) -> bool:
+    return any(other / _NEAR <= watts <= other * _NEAR for other in beside)
+
+
+def _zeros(values: Sequence[Value], good: Sequence[int]) -> dict[int, str]:
+    """A few readings of 0 between readings of a load: the load did not stop drawing power."""
+    reasons: dict[int, str] = {}
+    start: int | None = None
+    for position, i in enumerate(good):
+        if _watts(values[i]) == 0:
+            start = position if start is None else start
+            continue
+        if start is not None and start > 0 and position - start <= _FEW_ZEROS:
+            before, after = _watts(values[good[start - 1]]), _watts(values[i])
+            if min(before, after) >= _LOAD_W:
+                for j in good[start:position]:
+                    reasons[j] = f"0 W between {values[good[start - 1]].text} and {values[i].text}"
+        start = None
+    return reasons
+
+
+def _counter(
+    where: str, word: str, values: Sequence[Value], bad: dict[int, str], most_w: float | None
+) -> dict[int, str]:
+    """Single readings of a counter that fall out of its rise. Raises BadInput if it starts anew."""
+    reasons: dict[int, str] = {}
+    good = [i for i in range(len(values)) if i not in bad]
+    rising: list[int] = []
+    for position, i in enumerate(good):
+        joules = _watts(values[i])
+        ahead = good[position + 1 : position + 4]
+        if rising and _jumps(values[rising[-1]], values[i], most_w):
+            reasons[i] = f"the energy jumps to {values[i].text}"
+        elif not rising or joules >= _watts(values[rising[-1]]):
+            rising.append(i)
+        elif sum(_watts(values[j]) >= _watts(values[rising[-1]]) for j in ahead) * 2 > len(ahead):
+            reasons[i] = f"the energy falls to {values[i].text} for one reading"
+        elif joules >= _watts(values[rising[-2]]) if len(rising) > 1 else ahead:
+            # the reading before was too high
+            reasons[rising[-1]] = f"the energy rises to {values[rising[-1]].text} for one reading"
+            rising[-1] = i
+        else:
+            raise BadInput(
+                f"{where} {word} {values[i].place}",
+                f"the energy falls from {values[rising[-1]].text} to {values[i].text}",
+                "the counter started anew: cut the file, or repeat the run",
+            )
+    return reasons
+
+
+def _jumps(before: Value, after: Value, most_w: float | None) -> bool:
+    seconds = after.t_s - before.t_s
+    if most_w is None or seconds <= 0:
+        return False
+    # a coarse counter may show a whole count at once
+    return float(_watts(after) - _watts(before)) > most_w * (seconds + 3600.0)

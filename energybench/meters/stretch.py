@@ -1,0 +1,88 @@
+"""The stretch of a log around a run: readings in ascending time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from energybench.errors import BadInput
+from energybench.meters import screening
+from energybench.meters.readings import LeftOut, LoggedReading
+
+# A single time this many spacings away from its neighbours, which follow each other within as many,
+# was not read from the clock; a clock that was set stays set.
+_FAR = 3.0
+
+
+class Around(NamedTuple):
+    """The stretch of the meter's clock that matters, s since 1970, with the run inside.
+
+    most_w  no real power of the meter's load exceeds it
+    """
+
+    start_s: float
+    end_s: float
+    most_w: float | None = None
+
+
+def of(
+    where: str, readings: Sequence[LoggedReading], around: Around | None
+) -> tuple[list[LoggedReading], list[LeftOut]]:
+    """Readings in ascending time around the run, and stray rows left out: of a file in several
+    pieces, the only piece around the run. where: 'meter.csv line'.
+
+    Raises BadInput.
+    """
+    in_order, strays = _without_strays(readings)
+    screening.check_few(where, strays, len(readings))
+    pieces: list[list[LoggedReading]] = [[]]
+    for reading in in_order:
+        if pieces[-1] and reading.t_s < pieces[-1][-1].t_s:
+            pieces.append([])
+        pieces[-1].append(reading)
+    if around is not None and len(pieces) > 1:
+        near = [
+            piece
+            for piece in pieces
+            if piece[-1].t_s >= around.start_s and piece[0].t_s <= around.end_s
+        ]
+        if len(near) == 1:
+            pieces = near
+    if len(pieces) > 1:
+        before, first = pieces[0][-1], pieces[1][0]
+        raise BadInput(
+            f"{where} {first.place}",
+            f"time goes back by {before.t_s - first.t_s:.6g} s",
+            "a clock that was set, or two files in one: cut the file to one unbroken stretch; log "
+            "in UTC",
+        )
+    piece = pieces[0]
+    if around is not None:
+        inside = [r for r in piece if around.start_s <= r.t_s <= around.end_s]
+        # a file of another day is told by the place of its readings
+        piece = inside if len(inside) >= 2 else piece
+    return piece, strays
+
+
+def _without_strays(
+    readings: Sequence[LoggedReading],
+) -> tuple[list[LoggedReading], list[LeftOut]]:
+    """The readings without single times that are far from both neighbours."""
+    if len(readings) < 3:
+        return list(readings), []
+    t = np.array([reading.t_s for reading in readings])
+    forward = np.diff(t)
+    far_s = _FAR * float(np.median(np.abs(forward)))
+    stray = np.zeros(t.size, dtype=bool)
+    away = (np.abs(forward[:-1]) > far_s) & (np.abs(forward[1:]) > far_s)
+    # one of the two steps goes back, and without the row time goes on
+    over = t[2:] - t[:-2]
+    stray[1:-1] = away & ((forward[:-1] < 0) | (forward[1:] < 0)) & (over >= 0) & (over <= far_s)
+    left_out = [
+        LeftOut(reading.place, "its time is out of order")
+        for reading, out in zip(readings, stray, strict=True)
+        if out
+    ]
+    return [r for r, out in zip(readings, stray, strict=True) if not out], left_out

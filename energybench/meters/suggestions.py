@@ -1,0 +1,81 @@
+"""Options with which a meter's file is read, found by trying: a message that suggests a command
+suggests one that works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from energybench.errors import BadInput
+from energybench.meters.attached_run import Meter
+from energybench.meters.readings import Undecided
+
+_DEPTH, _TRIES = 4, 24
+# options that choose among readings: of several that are read, the best one is suggested
+_CHOOSING = ("--select", "--column", "--time-column")
+
+
+class _Found(NamedTuple):
+    """Options that work, and how well the readings then follow the run (a correlation)."""
+
+    options: tuple[tuple[str, ...], ...]
+    follows: float
+
+
+def working(
+    error: Undecided, meter: Meter, attempt: Callable[[Meter], float]
+) -> tuple[tuple[str, ...], ...]:
+    """Options that resolve the error and whatever else the file leaves open; () if none does.
+
+    attempt  reads the file; how well its readings follow the run. Raises BadInput.
+    """
+    found = _search(error, meter, attempt, _DEPTH, [_TRIES])
+    return found.options if found else ()
+
+
+def _search(
+    error: Undecided, meter: Meter, attempt: Callable[[Meter], float], depth: int, tries: list[int]
+) -> _Found | None:
+    best: _Found | None = None
+    for option in error.options:
+        if tries[0] <= 0:
+            break
+        tries[0] -= 1
+        other = _with(meter, option)
+        found: _Found | None = None
+        try:
+            found = _Found((), attempt(other))
+        except Undecided as next_error:
+            if depth > 1:
+                found = _search(next_error, other, attempt, depth - 1, tries)
+        except BadInput:
+            continue
+        if found is None:
+            continue
+        if best is None or found.follows > best.follows:
+            best = _Found((option, *found.options), found.follows)
+        if option[0] not in _CHOOSING:
+            break
+    return best
+
+
+def _with(meter: Meter, option: tuple[str, ...]) -> Meter:
+    """The meter with one more option of the command line."""
+    choice, name, value = meter.choice, option[0], option[-1]
+    if name == "--holds":
+        return meter._replace(holds=True)
+    if name == "--select":
+        label, _, wanted = value.partition("=")
+        choice = choice._replace(select=(*choice.select, (label, wanted)))
+    elif name == "--time-column":
+        choice = choice._replace(time_columns=(value,))
+    elif name == "--time-format":
+        choice = choice._replace(time_format=value)
+    elif name == "--unit":
+        choice = choice._replace(unit=value)
+    elif name == "--column":
+        choice = choice._replace(column=value)
+    else:
+        choice = choice._replace(timezone=value)
+    return meter._replace(choice=choice)

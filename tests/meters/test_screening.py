@@ -1,0 +1,119 @@
+"""Values of a meter, one by one: a failed reading is left out and named, never taken as power."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from energybench.errors import BadInput
+from energybench.meters.meter_file import read
+from energybench.meters.readings import Choice
+from energybench.meters.series import MeterSeries
+from energybench.meters.stretch import Around
+
+T0 = 1_772_359_200
+
+
+def series(tmp_path: Path, values: list[str], head: str = "time,power_w") -> MeterSeries:
+    path = tmp_path / "m.csv"
+    lines = [head, *(f"{T0 + i},{value}" for i, value in enumerate(values))]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return read(path, Choice(), Around(T0 - 60, T0 + 600, 15_000.0))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("65535", "65535 is above 15000 W"),
+        ("32767", "32767 is above 15000 W"),
+        ("4294967295", "4294967295 is above 15000 W"),
+        ("6553.5", "6553.5 stands for a failed reading"),
+        ("9999", "9999 stands for a failed reading"),
+        ("3.2e6", "3.2e6 is above 15000 W"),
+        ("-5", "the value is negative (-5)"),
+        ("0", "0 W between 500 and 500"),
+        ("0.0", "0 W between 500 and 500"),
+        ("", "'' is not a number"),
+        ("[N/A]", "'[N/A]' is not a number"),
+        ("NaN", "the value is NaN, not a finite number"),
+        ("1e999999", "'1e999999' is not a number"),
+        ("0xFFFF", "'0xFFFF' is not a number"),
+        ("5 hp", "'5 hp' is in 'hp', not a unit of power or energy"),
+    ],
+)
+def test_a_failed_reading_is_left_out_with_its_line_and_value(
+    tmp_path: Path, value: str, reason: str
+) -> None:
+    """Alone among readings of 500 W; its neighbours stay."""
+    meter = series(tmp_path, ["500"] * 5 + [value] + ["500"] * 5)
+    assert (meter.raw * meter.resolution).tolist() == pytest.approx([500.0] * 10)
+    assert [row.place for row in meter.left_out] == [7]
+    assert meter.left_out[0].reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["327.67", "330", "325", "327.67"],  # the digits of a sentinel, among its like
+        ["60", "60", "400", "60", "60"],  # a short burst
+        ["5", "0", "0", "5", "4"],  # a load that hardly draws power
+        ["0"] * 12 + ["500"] * 12,  # a node that was switched on
+    ],
+)
+def test_readings_that_a_load_explains_stay(tmp_path: Path, values: list[str]) -> None:
+    """Only what no load does is left out."""
+    meter = series(tmp_path, values)
+    assert (meter.raw * meter.resolution).tolist() == pytest.approx([float(v) for v in values])
+    assert not meter.left_out
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (["500", "n/a"] * 10, r"line 3: 'n/a' is not a number, and 9 more of 20 rows"),
+        (["-500"] * 20, r"line 2: the value is negative .*exchange the meter's terminals"),
+        (["n/a"] * 3, r"line 2: 'n/a' is not a number; holds 0 reading\(s\)"),
+    ],
+)
+def test_many_failed_readings_refuse_the_file(tmp_path: Path, values: list[str], what: str) -> None:
+    """With the first line, and how many there are."""
+    with pytest.raises(BadInput, match=what):
+        series(tmp_path, values)
+
+
+def test_a_row_that_stands_twice_counts_once(tmp_path: Path) -> None:
+    """As does a second reading of one time, if it is an exception."""
+    path = tmp_path / "m.csv"
+    lines = ["time,power_w", *(f"{T0 + i},5" for i in range(20))]
+    path.write_text("\n".join([*lines[:9], lines[8], *lines[9:]]), "utf-8")
+    meter = read(path, Choice())
+    assert meter.t_s.size == 20
+    assert [row.place for row in meter.left_out] == [10]
+
+
+def test_a_row_of_another_length_is_left_out(tmp_path: Path) -> None:
+    """The last line of a log is often cut off, or the first after a crash."""
+    meter = series(tmp_path, ["5"] * 12 + ["5,6,7"] + ["5"] * 12)
+    assert meter.t_s.size == 24
+    assert meter.left_out[0].reason == "has 4 columns, the header 2"
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ("0", "the energy falls to 0 for one"),
+        ("65535", "the energy rises to 65535 for one"),
+        ("4294967295", "the energy jumps to 4294967295"),
+    ],
+)
+def test_a_counter_may_miss_a_reading(tmp_path: Path, bad: str, reason: str) -> None:
+    """A single reading out of the rise; a counter that starts anew is refused."""
+    values = [str(1000 + 10 * i) for i in range(12)]
+    values[6] = bad
+    meter = series(tmp_path, values, "time,energy_j")
+    assert [row.place for row in meter.left_out] == [8]
+    assert meter.left_out[0].reason.startswith(reason)
+    values = [str(10 * i % 60 + 100) for i in range(12)]
+    with pytest.raises(BadInput, match=r"line 8: the energy falls from 150 to 100"):
+        series(tmp_path, values, "time,energy_j")
