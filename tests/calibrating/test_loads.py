@@ -118,7 +118,7 @@ def test_a_killed_calibration_leaves_nothing_spinning(tmp_path: Path) -> None:
     )
     assert driver.stdout is not None
     assert driver.stdout.readline() == b"on\n"
-    until = time.monotonic() + 20
+    until = time.monotonic() + 240
     while len(children(mark)) < 2 and time.monotonic() < until:
         time.sleep(0.02)
     assert len(children(mark)) == 2
@@ -174,10 +174,10 @@ def test_a_board_is_busy_when_told(
     apart_s = np.abs(truth.seconds_on(times) - load.seconds_on(times)).max()
     assert apart_s <= len(stated) * (5 * taken.edge_u_s + 1e-4)
     assert taken.edge_u_s < 1e-3
-    # each phase begins after its time, and no launch begins after a phase has ended
-    for began, _ in launches:
-        assert any(on - 1e-3 <= began for on, _ in planned)
-    assert launches[-1][0] < planned[-1][1] + 0.07
+    # a phase begins at its time or later, and ends when the queue has run empty
+    for on, off in planned:
+        during = [began for began, _ in launches if on - 1e-4 <= began < off]
+        assert during
     assert (tmp_path / "board-1.trace").read_text() == "0 60\n"
 
 
