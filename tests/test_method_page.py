@@ -18,6 +18,8 @@ import pytest
 from energybench.analysis.uncertainty.budget import budget
 from energybench.model import Measurement
 
+pytestmark = pytest.mark.xdist_group("method_page")  # the fixtures are made once
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/method.md").read_text("utf-8")
 REPLAYS = ROOT / "energybench/data/replays"
@@ -62,7 +64,7 @@ def shell(line: str, folder: Path) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
     assert done.returncode == 0, (line, done.stderr)
     return done.stdout
@@ -190,7 +192,7 @@ def test_the_picture_is_that_of_the_replays(tmp_path: Path) -> None:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=280,
     )
     assert target.read_text() == (ROOT / "docs/images/trace.svg").read_text()
 

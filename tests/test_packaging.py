@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("packaging")  # the fixtures are made once
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = {
     "energybench": "energybench",
@@ -92,7 +94,7 @@ def test_the_wheel_runs_from_another_directory(wheel: Path, tmp_path: Path) -> N
             env=env,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=280,
         )
 
     origin = subprocess.run(

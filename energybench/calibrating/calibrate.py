@@ -68,7 +68,7 @@ def drive(
             taken = child.taken()
     except Unavailable as why:
         return Driven(device, "", (), why.reason, why.remedy)
-    load = f"{child.words}, {len(taken.phases)} on-phases in {seconds:g} s"
+    load = f"{child.words}, {len(plan.on)} on-phases in {seconds:g} s"
     return Driven(device, load, _fitted(traces, taken, host, load))
 
 
@@ -81,7 +81,7 @@ def _load(device: str, host: Host) -> LoadChild:
 
 
 def _fitted(traces: Sequence[Trace], taken: Taken, host: Host, load: str) -> tuple[Found, ...]:
-    square = _square(taken)
+    square = SquareWave.of(taken.phases, float(np.hypot(_EDGE_U_S, taken.edge_u_s)))
     fitted = []
     for trace in traces:
         figures = characterise(trace, square)
@@ -94,11 +94,6 @@ def _fitted(traces: Sequence[Trace], taken: Taken, host: Host, load: str) -> tup
         profile = _profile(trace.channel, figures, host, load)
         fitted.append(Found(trace.channel, profile, figures))
     return tuple(fitted)
-
-
-def _square(taken: Taken) -> SquareWave:
-    on, off = (np.array(edge) for edge in zip(*taken.phases, strict=True))
-    return SquareWave(on, off, float(np.hypot(_EDGE_U_S, taken.spread_s)))
 
 
 def _profile(channel: Channel, figures: Figures, host: Host, load: str) -> ChannelProfile:

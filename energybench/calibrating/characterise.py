@@ -184,10 +184,11 @@ def _counter(trace: Trace, period_s: float | None) -> Means:
         watts = np.diff(published.raw) * resolution / spans
         return Means(published.t_s[1:] - (period_s or 0.0) / 2, watts, spans, published.half_s)
     published = publications(rising, period_s)
-    steps = np.diff(published.raw)
-    # after an update that was passed over, the next increment holds two
-    single = np.flatnonzero((steps[1:] != 0) & (steps[:-1] != 0)) + 1
-    watts = steps[single] * resolution / np.diff(published.t_s)[single]
+    steps, spans = np.diff(published.raw), np.diff(published.t_s)
+    # after an update that was passed over, or was not read, the next increment holds two
+    single = (steps[1:] != 0) & (steps[:-1] != 0) & (spans[1:] < 1.5 * period_s)
+    single = np.flatnonzero(single) + 1
+    watts = steps[single] * resolution / spans[single]
     return Means(published.t_s[1:][single], watts, None, published.half_s)
 
 

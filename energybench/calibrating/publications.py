@@ -75,10 +75,11 @@ def update_period(trace: Trace) -> UpdatePeriod | None:
 
 
 def publications(trace: Trace, period_s: float | None) -> Publications:
-    """Every publication with its value. If the period is unknown, or shorter than the polling,
-    every reading counts as a publication.
+    """Every publication that was read, with its value. If the period is unknown, or shorter than
+    the polling, every reading counts as a publication.
 
-    Between two changes that lie several periods apart, the unchanged value was published again.
+    Between two changes that lie several periods apart, the unchanged value was published again. A
+    publication without a reading before the next publication is left out: its value is unknown.
     """
     t, raw = _readings(trace)
     spacing = float(np.median(np.diff(t))) if t.size > 1 else 0.0
@@ -86,24 +87,25 @@ def publications(trace: Trace, period_s: float | None) -> Publications:
         return Publications(t, raw, 0.0)
     if period_s is None or period_s < 2 * spacing:
         return Publications(t, raw, spacing / 2)
-    # number the changes; changes that fell into a stall of the poller lie between their neighbours
+    # number the changes that are located well
     changed = changes(trace)
     limit = max(_SAME_RATE * float(np.median(changed.half_s)), _SHARP * period_s)
     sharp = changed.half_s <= limit
-    numbers = _numbers(changed.t_s, sharp, period_s)
-    sharp_numbers, sharp_t = numbers[sharp], changed.t_s[sharp]
-    half_s = float(np.median(changed.half_s[sharp]))
-    sharp_t = _on_line(sharp_numbers, sharp_t, max(half_s, _SHARP * period_s))
+    sharp_t, half_s = changed.t_s[sharp], float(np.median(changed.half_s[sharp]))
+    steps = np.maximum(np.round(np.diff(sharp_t) / period_s), 1.0)
+    numbers = np.concatenate(([0.0], np.cumsum(steps)))
+    sharp_t = _on_line(numbers, sharp_t, max(half_s, _SHARP * period_s))
     # publications from the first reading to the last, before and after all changes too
-    first, last = min(numbers[0], sharp_numbers[0]), max(numbers[-1], sharp_numbers[-1])
-    first_s = sharp_t[0] + (first - sharp_numbers[0]) * period_s
-    last_s = sharp_t[-1] + (last - sharp_numbers[-1]) * period_s
-    before = max(np.floor((first_s - t[0]) / period_s), 0.0)
-    after = max(np.floor((t[-1] - last_s) / period_s), 0.0)
-    every = np.arange(first - before, last + after + 1)
-    times = _times(every, sharp_numbers, sharp_t, period_s)
-    values = np.concatenate((raw[:1], changed.raw))[np.searchsorted(numbers, every, side="right")]
-    return Publications(times, values, half_s)
+    before = max(np.floor((sharp_t[0] - t[0]) / period_s), 0.0)
+    after = max(np.floor((t[-1] - sharp_t[-1]) / period_s), 0.0)
+    every = np.arange(-before, numbers[-1] + after + 1)
+    times = _times(every, numbers, sharp_t, period_s)
+    # the first reading that is surely after a publication, and before the next one
+    spare_s = min(limit, period_s / 4)
+    reading = np.minimum(np.searchsorted(t, times + spare_s), t.size - 1)
+    following = np.concatenate((times[1:], [times[-1] + period_s]))
+    read = (t[reading] >= times + spare_s) & (t[reading] <= following - spare_s)
+    return Publications(times[read], raw[reading][read], half_s)
 
 
 def _on_line(numbers: Floats, t_s: Floats, tolerance_s: float) -> Floats:
@@ -124,28 +126,6 @@ def _times(every: Floats, numbers: Floats, t_s: Floats, period_s: float) -> Floa
     times = np.interp(every, numbers, t_s)
     times = np.where(every > numbers[-1], after, times)
     return np.asarray(np.where(every < numbers[0], before, times))
-
-
-def _numbers(t_s: Floats, sharp: npt.NDArray[np.bool_], period_s: float) -> Floats:
-    """The publication that every change is, counted from the first change located well. Changes
-    located badly lie between their well-located neighbours.
-    """
-    at = np.flatnonzero(sharp)
-    steps = np.maximum(np.round(np.diff(t_s[at]) / period_s), 1.0)
-    anchors = np.concatenate(([0.0], np.cumsum(steps)))
-    # the last well-located change at or before a change; before all of them, the first
-    place = np.clip(np.searchsorted(at, np.arange(t_s.size), side="right") - 1, 0, None)
-    number = anchors[place] + np.round((t_s - t_s[at][place]) / period_s)
-    number[at] = anchors
-    following = np.concatenate((anchors[1:], [np.inf]))[place]
-    between = ~sharp & (np.arange(t_s.size) > at[0])
-    number[between] = np.clip(
-        number[between],
-        anchors[place][between] + 1,
-        np.maximum(following[between] - 1, anchors[place][between]),
-    )
-    ordered: Floats = np.maximum.accumulate(number)
-    return ordered
 
 
 def _readings(trace: Trace) -> tuple[Floats, Integers]:

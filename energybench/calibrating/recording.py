@@ -20,6 +20,9 @@ _POLL_S = 0.001
 _EVERY_POLL = 0.3
 _FASTEST = 500  # polls without a pause between two looks at the clock
 _SHOWN = 500  # polls between two updates of the progress
+# a reading that took so many times the median, and longer than half a poll, was interrupted: its
+# middle is not its moment
+_INTERRUPTED = 4.0
 
 
 class _Column:
@@ -30,11 +33,16 @@ class _Column:
         self.t_s: list[float] = []
         self.raw: list[int] = []
         self.ok: list[bool] = []
+        self.took_s: list[float] = []
 
-    def add(self, t_s: float, raw: int | None) -> None:
+    def add(self, t_s: float, raw: int | None, took_s: float) -> None:
+        """took_s: time between the looks at the clock around the reading; 0 for a time that the
+        sensor states.
+        """
         self.t_s.append(t_s)
         self.raw.append(raw or 0)
         self.ok.append(raw is not None)
+        self.took_s.append(took_s)
 
     def fast(self) -> bool:
         """Whether the value changes in a large share of the polls."""
@@ -43,11 +51,17 @@ class _Column:
         return changed > _EVERY_POLL * len(self.raw)
 
     def trace(self) -> Trace:
+        """The readings whose time is known: without those that were interrupted."""
+        took_s = np.array(self.took_s)
+        longest_s = (
+            max(_INTERRUPTED * float(np.median(took_s)), _POLL_S / 2) if took_s.size else 0.0
+        )
+        known = took_s <= longest_s
         return Trace(
             channel=self.channel,
-            t_s=np.array(self.t_s),
-            raw=np.array(self.raw, dtype=np.int64),
-            ok=np.array(self.ok, dtype=np.bool_),
+            t_s=np.array(self.t_s)[known],
+            raw=np.array(self.raw, dtype=np.int64)[known],
+            ok=np.array(self.ok, dtype=np.bool_)[known],
         )
 
 
@@ -73,14 +87,14 @@ class _Poller:
                 values: Sequence[int | Reading | None] = entry.collector.read()
             except Exception:  # a plugin's fault is a failed read
                 values = [None] * len(row)
-            middle = (before + self._clock.now()) / 2
+            took_s = self._clock.now() - before
             for column, value in zip(row, values, strict=False):
                 if column is None:
                     continue
                 if isinstance(value, Reading):
-                    column.add(value.t_s, value.raw)
+                    column.add(value.t_s, value.raw, 0.0)
                 else:
-                    column.add(middle, value)
+                    column.add(before + took_s / 2, value, took_s)
 
     def poll_without_pause(self, phase: Phase) -> None:
         """At most `_FASTEST` polls, until the phase ends."""

@@ -6,6 +6,7 @@ levels, and their drift while the device warms up, are fitted as well.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,23 +23,34 @@ _FOLLOWS = 0.3  # share of the variance that the load explains if a channel foll
 _NOT_SQUARE = 0.005  # of the step: no load is known to be square better than that
 _LEAST_READINGS = 20
 _ZOOMS = 6
+_CONVERGED = 0.05  # change of the grid's width from which no further grid is tried
 
 
 class SquareWave(NamedTuple):
-    """The load that was driven.
+    """The load that was driven, as the mean over the parts (cores) of its device.
 
-    Shapes [n]: begin and end of each on-phase, s; u_s: standard uncertainty of an edge.
+    Shapes [n]: the edges of all parts in order, s, and the time that the load was on until then;
+    u_s: standard uncertainty of an edge.
     """
 
-    on_s: Floats
-    off_s: Floats
+    edges_s: Floats
+    done_s: Floats
     u_s: float = 0.0
+
+    @classmethod
+    def of(cls, parts: Sequence[Sequence[tuple[float, float]]], u_s: float = 0.0) -> SquareWave:
+        """From the begin and the end of each on-phase of every part."""
+        on, off = np.array([phase for phases in parts for phase in phases]).reshape(-1, 2).T
+        edges = np.concatenate((on, off))
+        steps = np.repeat((1.0, -1.0), on.size) / len(parts)
+        order = np.argsort(edges, kind="stable")
+        edges, level = edges[order], np.cumsum(steps[order])
+        done = np.concatenate(([0.0], np.cumsum(level[:-1] * np.diff(edges))))
+        return cls(edges, done, u_s)
 
     def seconds_on(self, t: Floats) -> Floats:
         """Time that the load was on until t."""
-        edges = np.column_stack((self.on_s, self.off_s)).ravel()
-        done = np.repeat(np.concatenate(([0.0], np.cumsum(self.off_s - self.on_s))), 2)[1:-1]
-        return np.asarray(np.interp(t, edges, done), dtype=np.float64)
+        return np.asarray(np.interp(t, self.edges_s, self.done_s), dtype=np.float64)
 
 
 class Means(NamedTuple):
@@ -89,7 +101,7 @@ def fit(means: Means, load: SquareWave, period_s: float) -> Fit | None:
     window, window_sd = _moments(windows, weight.sum(axis=1))
     lag, lag_sd = _moments(lags, weight.sum(axis=0))
     # does the channel follow the load?
-    (low_w, step_w, *_), _ = _levels(means, load, window, lag)
+    low_w, step_w = _levels(means, load, window, np.array([lag]))[0][0, :2].tolist()
     total = float(((means.watts - means.watts.mean()) ** 2).sum())
     if 1 - float(squares.min()) / total < _FOLLOWS or step_w <= 0:
         return None
@@ -108,8 +120,8 @@ def fit(means: Means, load: SquareWave, period_s: float) -> Fit | None:
 
 def _during(means: Means, load: SquareWave) -> Means:
     """The readings during the load, and a lag before and after."""
-    inside = means.end_s > load.on_s[0] - LONGEST_LAG_S
-    inside &= means.end_s < load.off_s[-1] + LONGEST_LAG_S
+    inside = means.end_s > load.edges_s[0] - LONGEST_LAG_S
+    inside &= means.end_s < load.edges_s[-1] + LONGEST_LAG_S
     return means._replace(
         end_s=means.end_s[inside],
         watts=means.watts[inside],
@@ -132,10 +144,14 @@ def _zoomed(means: Means, load: SquareWave, period_s: float) -> tuple[Floats, Fl
         # three standard deviations
         limit = squares.min() + 9 * _variance(means, load, window, lag, squares, period_s)
         possible = squares <= limit
+        before = np.array((np.ptp(windows), np.ptp(lags)))
         if free:
             windows = _closer(windows, possible.any(axis=1), 0.0, LONGEST_WINDOW_S)
         lags = _closer(lags, possible.any(axis=0), least_lag, LONGEST_LAG_S)
         squares = _squares(means, load, windows, lags)
+        # a grid that becomes no narrower is as wide as the readings leave open
+        if np.allclose(before, (np.ptp(windows), np.ptp(lags)), rtol=_CONVERGED):
+            break
     return windows, lags, squares
 
 
@@ -145,7 +161,7 @@ def _variance(
     """Variance of one reading, W². Readings with overlapping windows share their noise, so that
     fewer readings count.
     """
-    step_w = _levels(means, load, window, lag)[0][1]
+    step_w = float(_levels(means, load, window, np.array([lag]))[0][0, 1])
     spacing = period_s or float(np.median(np.diff(means.end_s)))
     residual = float(squares.min()) / (means.end_s.size - 6)
     least = max(residual, (_NOT_SQUARE * step_w) ** 2, 1e-12)
@@ -174,24 +190,21 @@ def _squares(means: Means, load: SquareWave, windows: Floats, lags: Floats) -> F
 
     Shape [windows, lags].
     """
-    return np.array(
-        [
-            [_levels(means, load, window, lag)[1] for lag in lags.tolist()]
-            for window in windows.tolist()
-        ]
-    )
+    return np.array([_levels(means, load, window, lags)[1] for window in windows.tolist()])
 
 
-def _levels(means: Means, load: SquareWave, window: float, lag: float) -> tuple[list[float], float]:
-    """Least squares of watts on (1, share of the time on, drift, drift of the step): coefficients,
-    and the remaining sum of squares.
+def _levels(means: Means, load: SquareWave, window: float, lags: Floats) -> tuple[Floats, Floats]:
+    """Least squares of watts on (1, share of the time on, drift, drift of the step) at every lag.
+
+    Shapes [lags, 4] and [lags]: coefficients, and the remaining sums of squares.
     """
-    end = means.end_s - lag
+    end = means.end_s - lags[:, None]
     span = np.maximum(window, 1e-6) if means.span_s is None else means.span_s
     on = (load.seconds_on(end) - load.seconds_on(end - span)) / span
-    t = (end - end.mean()) / max(float(np.ptp(end)), 1e-9)
-    columns = np.stack((np.ones_like(on), on, t, on * t))
-    normal = columns @ columns.T + 1e-9 * np.eye(4)
-    solution = np.linalg.solve(normal, columns @ means.watts)
-    residuals = means.watts - solution @ columns
-    return [float(value) for value in solution], float(residuals @ residuals)
+    t = (means.end_s - means.end_s.mean()) / max(float(np.ptp(means.end_s)), 1e-9)
+    t = np.broadcast_to(t, on.shape)
+    columns = np.stack((np.ones_like(on), on, t, on * t), axis=1)
+    normal = columns @ columns.transpose(0, 2, 1) + 1e-9 * np.eye(4)
+    solution = np.linalg.solve(normal, (columns @ means.watts)[..., None])
+    residuals = means.watts - (solution.transpose(0, 2, 1) @ columns)[:, 0]
+    return solution[..., 0], (residuals**2).sum(axis=1)

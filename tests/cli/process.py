@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ def energybench(
     *arguments: str,
     cwd: Path,
     env: Mapping[str, str] | None = None,
-    timeout: float = 120,
+    timeout: float = 280,
     stdin: str | None = None,
 ) -> Ran:
     """Run it to its end."""
@@ -51,6 +52,42 @@ def with_env(more: Mapping[str, str]) -> dict[str, str]:
 
 def command(*arguments: str) -> Sequence[str]:
     return [sys.executable, "-m", "energybench", *arguments]
+
+
+def until(found: Callable[[], Any], seconds: float = 240.0) -> Any:
+    """Wait for something to become true; the limit is for a hang, not for a busy machine."""
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        value = found()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it never came")
+
+
+def partial(folder: Path, *words: str, count: int = 1) -> list[Path]:
+    """The runs that are being measured, if so many have a line with each of these words in their
+    record: "repeat" once a repeat has begun, '"work":{' once one is complete.
+    """
+    store = folder / "results"
+    runs = sorted([*store.glob(".partial-*"), *store.glob("*/.partial-*")])
+    logs = [run / "windows.jsonl" for run in runs]
+    texts = [log.read_text() if log.is_file() else "" for log in logs]
+    found = [
+        run for run, text in zip(runs, texts, strict=True) if all(word in text for word in words)
+    ]
+    return found if len(found) >= count else []
+
+
+def batches(run: Path, more: int) -> None:
+    """Wait until a running measurement has written so many more batches of samples."""
+    file, sizes = run / "samples.arrows", set[int]()
+
+    def grown() -> bool:
+        sizes.add(file.stat().st_size if file.exists() else 0)
+        return len(sizes) > more
+
+    until(grown)
 
 
 def one_line(ran: Ran) -> str:

@@ -5,6 +5,7 @@ that follows the spinning cores.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -98,14 +99,16 @@ def test_a_board_like_an_a100(calibrated: tuple[Path, dict[str, str], Ran]) -> N
 
 
 def test_a_socket_that_follows_the_cores(calibrated: tuple[Path, dict[str, str], Ran]) -> None:
-    """Its step is seen, its millisecond is found, its lag is none; the memory's counter, which
-    follows nothing, says so.
+    """Its step is that of all cores, though other programs may have had them for part of the time;
+    its lag is at most its millisecond; the memory's counter, which follows nothing, says so.
     """
     figures = channels(calibrated[2])
     package, memory = figures[PACKAGE], figures["rapl/package-0/cpu.dram/energy"]
-    assert package["low_w"] == pytest.approx(50, rel=0.3)
-    assert package["high_w"] > 1.5 * package["low_w"]
-    near(package, "lag", 0.0, 0.1)
+    assert package["low_w"] == pytest.approx(50, rel=0.1)
+    cores = len(os.sched_getaffinity(0))
+    assert package["high_w"] == pytest.approx(50 + 40 * cores, rel=0.1)
+    assert package["lag_u_s"] <= 0.01
+    assert abs(package["lag_s"]) <= 0.001 + 5 * package["lag_u_s"]
     assert package["integrates_all"] is None
     assert memory["lag_s"] is None
     assert any("does not follow" in note for note in memory["notes"])

@@ -10,14 +10,13 @@ import os
 import random
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.plugin import install
-from tests.cli.process import Ran, command, energybench, one_line
+from tests.cli.process import Ran, command, energybench, one_line, partial, until
 
 pytestmark = pytest.mark.xdist_group("interleaved")  # one run, which the module's tests share
 
@@ -64,7 +63,7 @@ def together(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> t
 
 def test_one_document_with_both_results_and_their_comparison(together: tuple[Path, Any]) -> None:
     """kind "document"; a comparison with the first variant by pairs; the speedup is that of the
-    settings.
+    repeats.
     """
     folder, outcome_json = together
     assert (outcome_json["schema"], outcome_json["kind"]) == ("energybench/1", "document")
@@ -76,7 +75,15 @@ def test_one_document_with_both_results_and_their_comparison(together: tuple[Pat
     comparison, first, second = outcome_json["results"]
     assert (comparison["baseline"], comparison["candidate"]) == (first["id"], second["id"])
     assert comparison["paired"] == 4
-    assert comparison["speedup"]["value"] == pytest.approx(0.21 / 0.11, rel=0.3)
+    # by pairs: between the smallest and the largest ratio of a block
+    seconds = [
+        {repeat["block"]: repeat["end_s"] - repeat["start_s"] for repeat in result["repeats"]}
+        for result in (first, second)
+    ]
+    assert all(length > 0.2 for length in seconds[0].values())
+    ratios = [seconds[0][block] / seconds[1][block] for block in seconds[0]]
+    assert 0.99 * min(ratios) < comparison["speedup"]["value"] < 1.01 * max(ratios)
+    assert comparison["speedup"]["low"] <= comparison["speedup"]["value"]
     assert first["session"] == second["session"]
     assert "seed-7" in first["session"]
     assert sorted(path.name for path in (folder / "results").iterdir()) == sorted(
@@ -111,7 +118,7 @@ def test_each_is_a_run_of_its_own(together: tuple[Path, Any], env: dict[str, str
         assert result["work"]["amount"] == 1
         codes = {doubt["code"] for doubt in result["doubts"]}
         assert "interleaved" in codes
-        assert not codes & {"wrap-ambiguous", "sensor-lost", "counter-reset", "missed-samples"}
+        assert not codes & {"wrap-ambiguous", "sensor-lost", "counter-reset"}
         (message,) = [
             doubt["message"] for doubt in result["doubts"] if doubt["code"] == "interleaved"
         ]
@@ -187,18 +194,11 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
         text=True,
         start_new_session=True,
     )
-    end = time.monotonic() + 40
-    workers: list[psutil.Process] = []
-    while time.monotonic() < end:
-        time.sleep(0.2)
-        workers = psutil.Process(ran.pid).children() or workers
-        logs = [
-            path.read_text() for path in (tmp_path / "results").glob(".partial-*/windows.jsonl")
-        ]
-        if len(logs) == 2 and all('"work":{' in log for log in logs):
-            break
+    until(lambda: partial(tmp_path, '"work":{', count=2))
+    workers = psutil.Process(ran.pid).children()
+    assert workers
     os.killpg(ran.pid, signal.SIGINT)
-    out, err = ran.communicate(timeout=30)
+    out, err = ran.communicate(timeout=280)
     assert ran.returncode == 130, err
     assert "Traceback" not in err
     runs = measured(json.loads(out))
@@ -206,7 +206,7 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
     for outcome_json in runs:
         assert 1 <= len(outcome_json["repeats"]) < 50
         assert "interrupted" in {doubt["code"] for doubt in outcome_json["doubts"]}
-    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert not psutil.wait_procs(workers, timeout=280)[1]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from energybench.cli import summary
 from energybench.model import Measurement
-from tests.cli.process import command, energybench
+from tests.cli.process import batches, command, energybench, partial, until
 
 
 def runs(store: Path) -> list[Path]:
@@ -24,10 +24,6 @@ def runs(store: Path) -> list[Path]:
         if store.is_dir()
         else []
     )
-
-
-def partial(store: Path) -> list[Path]:
-    return sorted(run for run in store.glob(".partial-*") if (run / "windows.jsonl").is_file())
 
 
 def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -41,27 +37,18 @@ def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def until(found, seconds: float = 20.0):  # type: ignore[no-untyped-def]
-    """Wait for something to become true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = found()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it never came")
-
-
 def test_json_is_one_document_and_the_programs_output_goes_to_stderr(tmp_path: Path) -> None:
     """--json: exactly one JSON document on stdout, the program's own stdout beside it on stderr."""
+    start_s = time.monotonic()
     ran = energybench(
         "measure", "--json", "--", "sh", "-c", "echo from-the-program; sleep 0.3", cwd=tmp_path
     )
+    took_s = time.monotonic() - start_s
     assert ran.code == 0
     assert ran.json["kind"] == "measurement"
     assert ran.json["command"][0] == "sh"
     assert "from-the-program" in ran.err
-    assert ran.json["time_s"]["value"] == pytest.approx(0.3, abs=0.25)
+    assert 0.29 < ran.json["time_s"]["value"] < took_s
 
 
 def test_without_json_the_programs_stdout_is_its_own(tmp_path: Path) -> None:
@@ -88,7 +75,7 @@ def test_the_run_directory_is_whole_and_reads_back(tmp_path: Path) -> None:
     (run,) = runs(tmp_path / "store")
     assert json.loads((run / "run.json").read_text()) == ran.json
     assert sorted(path.name for path in run.iterdir()) == ["run.json", "samples.parquet"]
-    assert not partial(tmp_path / "store")
+    assert not list((tmp_path / "store").glob(".partial-*"))
     assert "my_run" in run.name
 
 
@@ -139,7 +126,7 @@ def test_programs_that_cannot_start(tmp_path: Path) -> None:
         assert (ran.code, ran.out) == (code, "")
         assert len(ran.err.strip().splitlines()) == 1
     assert not runs(tmp_path / "results")
-    assert not partial(tmp_path / "results")
+    assert not partial(tmp_path)
 
 
 def test_children_are_measured_with_the_program(tmp_path: Path) -> None:
@@ -183,17 +170,15 @@ def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal
     """SIGINT and SIGTERM reach the program; the result stands, says that it was interrupted, and
     the code is 128 + N.
     """
-    ran = start(tmp_path, "measure", "--json", "--repeats", "5", "--", "sleep", "30")
-    until(
-        lambda: [
-            p
-            for p in partial(tmp_path / "results")
-            if b'"repeat"' in (p / "windows.jsonl").read_bytes()
-        ]
-    )
+    start_s = time.monotonic()
+    ran = start(tmp_path, "measure", "--json", "--repeats", "5", "--", "sleep", "600")
+    until(lambda: partial(tmp_path, '"repeat"'))
+    began_s = time.monotonic()
     time.sleep(0.5)
+    signalled_s = time.monotonic()
     ran.send_signal(number)
-    out, err = ran.communicate(timeout=20)
+    out, err = ran.communicate(timeout=280)
+    ended_s = time.monotonic()
     assert ran.returncode == 128 + number, err
     result = json.loads(out)
     assert "interrupted" in {doubt["code"] for doubt in result["doubts"]}
@@ -201,9 +186,9 @@ def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal
     assert "energy of a part of a repeat" in summary.measurement(
         msgspec.convert(result, Measurement)
     )
-    assert 0.4 < result["time_s"]["value"] < 20
+    assert signalled_s - began_s - 0.05 < result["time_s"]["value"] < ended_s - start_s
     assert not result["verification"][0]["passed"]
-    assert not partial(tmp_path / "results")
+    assert not partial(tmp_path)
 
 
 def test_a_program_that_handles_the_signal_ends_as_it_likes(tmp_path: Path) -> None:
@@ -219,7 +204,7 @@ def test_a_program_that_handles_the_signal_ends_as_it_likes(tmp_path: Path) -> N
     )
     until(lambda: (tmp_path / "ready").exists())
     ran.send_signal(signal.SIGTERM)
-    out, _ = ran.communicate(timeout=20)
+    out, _ = ran.communicate(timeout=280)
     assert ran.returncode == 7
     assert json.loads(out)["verification"][0]["value"] == 7
 
@@ -228,25 +213,27 @@ def test_kill_nine_leaves_the_program_running_and_recover_completes(tmp_path: Pa
     """After kill -9 of the measuring side the program goes on unmeasured, and recover makes a
     result of what was written.
     """
-    ran = start(tmp_path, "measure", "--", "sh", "-c", "sleep 4; touch finished")
-    (left,) = until(
-        lambda: [
-            p
-            for p in partial(tmp_path / "results")
-            if b'"repeat"' in (p / "windows.jsonl").read_bytes()
-        ]
-    )
-    time.sleep(2.2)
+    start_s = time.monotonic()
+    script = "while [ ! -e go ]; do sleep 0.05; done; touch finished"
+    ran = start(tmp_path, "measure", "--", "sh", "-c", script)
+    (left,) = until(lambda: partial(tmp_path, '"repeat"'))
+    began_s = time.monotonic()
+    batches(left, 1)
+    written_s = time.monotonic()
+    batches(left, 1)
     ran.kill()
     ran.wait()
+    killed_s = time.monotonic()
     assert not (tmp_path / "finished").exists()
     refused = energybench("recover", str(left), "--json", cwd=tmp_path)
     assert refused.code == 0
     result = refused.json
     assert "recovered" in {doubt["code"] for doubt in result["doubts"]}
-    assert 0.8 < result["time_s"]["value"] < 4
+    # the batch before the last holds the samples of a second until shortly before it was written
+    assert written_s - began_s - 1.1 < result["time_s"]["value"] < killed_s - start_s
     assert result["energy_j"]["value"] > 0
     assert len(runs(tmp_path / "results")) == 1
+    (tmp_path / "go").touch()
     until(lambda: (tmp_path / "finished").exists())
     again = energybench("recover", str(tmp_path / "results" / result["id"]), cwd=tmp_path)
     assert again.code == 2
@@ -255,27 +242,27 @@ def test_kill_nine_leaves_the_program_running_and_recover_completes(tmp_path: Pa
 
 def test_recover_refuses_what_still_runs(tmp_path: Path) -> None:
     """A run that somebody is still measuring is not touched."""
-    ran = start(tmp_path, "measure", "--", "sleep", "20")
-    (left,) = until(lambda: partial(tmp_path / "results"))
+    ran = start(tmp_path, "measure", "--", "sleep", "600")
+    (left,) = until(lambda: partial(tmp_path))
     until(lambda: (left / "header.json").exists())
     refused = energybench("recover", str(left), cwd=tmp_path)
     assert refused.code == 2
     assert f"process {ran.pid}" in refused.err
     ran.send_signal(signal.SIGTERM)
-    ran.wait(timeout=20)
+    ran.wait(timeout=280)
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.02, 0.1])
 def test_a_signal_just_before_the_program_starts_is_not_lost(tmp_path: Path, wait_s: float) -> None:
     """Taken before there was a program to pass it on to, it ends the run all the same; the
-    program's 20 s are not waited for.
+    program's ten minutes are not waited for.
     """
-    ran = start(tmp_path, "measure", "--", "sleep", "20")
-    (left,) = until(lambda: partial(tmp_path / "results"))
+    ran = start(tmp_path, "measure", "--", "sleep", "600")
+    (left,) = until(lambda: partial(tmp_path))
     until(lambda: (left / "header.json").exists())
     time.sleep(wait_s)
     ran.send_signal(signal.SIGTERM)
-    assert ran.wait(timeout=15) == 128 + signal.SIGTERM
+    assert ran.wait(timeout=280) == 128 + signal.SIGTERM
 
 
 def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
@@ -301,7 +288,7 @@ def test_no_privilege_is_needed(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
     )
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["kind"] == "measurement"

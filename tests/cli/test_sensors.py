@@ -5,12 +5,15 @@ was lost.
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.process import energybench
+from tests.cli.process import batches, command, energybench, partial, until
 from tests.simulators import PciDevice, live_node, nvml_environment, pci_tree
 
 RANGE_UJ = 262_143_328_850
@@ -28,7 +31,14 @@ CPUINFO = "".join(
 )
 
 
-def measure(tmp: Path, env: dict[str, str], root: Path, *arguments: str, seconds: float = 2.0):  # type: ignore[no-untyped-def]
+def measure(  # type: ignore[no-untyped-def]
+    tmp: Path,
+    env: dict[str, str],
+    root: Path,
+    *arguments: str,
+    seconds: float = 2.0,
+    program: str = "",
+):
     ran = energybench(
         "measure",
         "--json",
@@ -36,8 +46,9 @@ def measure(tmp: Path, env: dict[str, str], root: Path, *arguments: str, seconds
         str(root),
         *arguments,
         "--",
-        "sleep",
-        str(seconds),
+        "sh",
+        "-c",
+        program or f"sleep {seconds}",
         cwd=tmp,
         env=env,
     )
@@ -76,9 +87,10 @@ def test_a_node_of_two_sockets_and_two_gpus(tmp_path: Path, machine: Path) -> No
     assert len(result["host"]["gpus"]) == 2
     assert result["host"]["sockets"] == 2
     for channel in result["channels"]:
-        assert channel["period_s"] == pytest.approx(0.1, rel=0.05)
+        # 10 Hz, or as often as a busy machine allowed: told, and true
+        assert channel["period_s"] > 0.095
         assert channel["jitter_s"] is not None
-        assert channel["samples"] > 50
+        assert channel["samples"] > 0.5 * seconds / channel["period_s"]
         assert channel["failed"] == 0
 
 
@@ -123,25 +135,36 @@ def test_a_gpu_lost_in_mid_run(tmp_path: Path, machine: Path) -> None:
     """From the loss on a bound and a doubt; what was measured before stands; failed reads are
     counted.
     """
-    env = nvml_environment(tmp_path, "count=1\nwave=const,300\nlimit=400\nfault=15,1.5,1e9\n")
-    with live_node(machine, SOCKETS):
-        result = measure(tmp_path, env, machine, seconds=4.0)
-    assert {"sensor-lost", "failed-reads"} <= codes(result)
-    board = result["components_j"]["gpu.board"]
-    assert 300 < board["value"] < 300 * 2.5
-    assert board["high"] - board["value"] > 300 * 1.5
-    assert any(
-        channel["failed"] > 10 for channel in result["channels"] if channel["collector"] == "nvml"
+    lost = tmp_path / "lost"
+    env = nvml_environment(
+        tmp_path, f"count=1\nwave=const,300\nlimit=400\nbegins={lost}\nfault=15,0,1e9\n"
     )
+    with live_node(machine, SOCKETS):
+        result = measure(tmp_path, env, machine, program="sleep 1.5; touch lost; sleep 2.5")
+    assert {"sensor-lost", "failed-reads"} <= codes(result)
+    # seconds before and after the loss, by the time of the file
+    lost_s = lost.stat().st_mtime - (time.time() - time.monotonic())
+    (repeat,) = result["repeats"]
+    before_s, after_s = lost_s - repeat["start_s"], repeat["end_s"] - lost_s
+    board = result["components_j"]["gpu.board"]
+    channels = [channel for channel in result["channels"] if channel["collector"] == "nvml"]
+    # the last power is taken to go on for two periods of the readings and a little more
+    slack_s = 2 * max(channel["period_s"] for channel in channels) + 0.3
+    assert 300 * 0.5 * before_s < board["value"] < 300 * (before_s + slack_s)
+    assert board["high"] - board["value"] > 300 * (after_s - slack_s)
+    assert any(channel["failed"] > 5 for channel in channels)
 
 
 def test_an_outage_in_mid_run_costs_nothing(tmp_path: Path, machine: Path) -> None:
     """Reads refused for a second: the counter went on, the failures are counted, no energy is
     invented.
     """
-    env = nvml_environment(tmp_path, "count=1\nwave=const,300\nenergy_ms=20\nfault=4,1.0,2.0\n")
+    env = nvml_environment(
+        tmp_path,
+        f"count=1\nwave=const,300\nenergy_ms=20\nbegins={tmp_path / 'out'}\nfault=4,0,1\n",
+    )
     with live_node(machine, SOCKETS):
-        result = measure(tmp_path, env, machine, seconds=4.0)
+        result = measure(tmp_path, env, machine, program="sleep 1; touch out; sleep 2.5")
     assert result["components_j"]["gpu.board"]["value"] == pytest.approx(
         300 * result["time_s"]["value"], rel=0.02
     )
@@ -221,7 +244,6 @@ def test_gpus_that_nvml_cannot_read_are_not_a_saving(tmp_path: Path, machine: Pa
 def test_pm_counters_as_node_meter(tmp_path: Path, machine: Path) -> None:
     """Boundary node-dc is the blade's own meter alone, accelerators included."""
     with live_node(machine, {}, {"": 640.0, "cpu": 200.0, "memory": 60.0, "accel0": 150.0}):
-        time.sleep(0.3)
         result = measure(tmp_path, {}, machine, "--boundary", "node-dc", seconds=4.0)
         parts = measure(tmp_path, {}, machine, seconds=4.0)
     assert result["boundary"]["name"] == "node-dc"
@@ -252,23 +274,26 @@ def test_doctor_names_what_works_and_what_would_fix_the_rest(tmp_path: Path, mac
 
 def test_kill_nine_of_a_sensor_run_keeps_its_samples(tmp_path: Path, machine: Path) -> None:
     """Recovered energy is what the sensors had counted until the last batch."""
-    import signal
-    import subprocess
-
-    from tests.cli.process import command
-
     with live_node(machine, SOCKETS):
+        start_s = time.monotonic()
         ran = subprocess.Popen(
-            command("measure", "--root", str(machine), "--collector", "rapl", "--", "sleep", "6"),
+            command("measure", "--root", str(machine), "--collector", "rapl", "--", "sleep", "600"),
             cwd=tmp_path,
+            start_new_session=True,
         )
-        time.sleep(4.5)
-        ran.send_signal(signal.SIGKILL)
+        (run,) = until(lambda: partial(tmp_path, '"repeat"'))
+        begun_s = time.monotonic()
+        batches(run, 2)
+        written_s = time.monotonic()
+        batches(run, 1)
+        os.killpg(ran.pid, signal.SIGKILL)
         ran.wait()
+        killed_s = time.monotonic()
     recovered = energybench("recover", "results", "--json", cwd=tmp_path)
     assert recovered.code == 0, recovered.err
     result = recovered.json
     assert result["components_j"]["cpu.package"]["value"] == pytest.approx(
         200 * result["time_s"]["value"], rel=0.02
     )
-    assert 1.5 < result["time_s"]["value"] < 4.6
+    # a batch is written every second: the batch before the last reaches that far
+    assert written_s - begun_s - 1.1 < result["time_s"]["value"] < killed_s - start_s

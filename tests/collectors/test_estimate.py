@@ -277,7 +277,7 @@ def test_threads_count(watch: Watch) -> None:
         "threads]\n[t.join() for t in threads]\ninput()"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
-    deadline_s = time.monotonic() + 5
+    deadline_s = time.monotonic() + 240
     while watch(process.pid) < 0.15 and time.monotonic() < deadline_s:
         time.sleep(0.02)
     process.communicate(b"\n")
@@ -318,7 +318,7 @@ def test_one_command_after_another(watch: Watch) -> None:
 def test_a_killed_tree(watch: Watch) -> None:
     """The CPU time of a killed root still counts."""
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 240
     while (alive_s := watch(process.pid)) < 0.2 and time.monotonic() < deadline_s:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)

@@ -15,6 +15,7 @@ from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.neighbours import Neighbours, Slice
 from energybench.measuring.other_load import STOLEN, UNATTRIBUTED, Ledger, others
 from energybench.measuring.processes import Who
+from tests.cli.process import until
 
 BUSY = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
 DONE = "print('done', flush=True)\ntime.sleep(60)\n"
@@ -112,6 +113,11 @@ def looked(during: Callable[[], object], **more: object) -> Slice:
 
 def spent(found: Slice) -> dict[int, float]:
     return {who.pid: seconds for who, seconds in found.others.items()}
+
+
+def spent_since(neighbours: Neighbours) -> dict[int, float]:
+    result = neighbours.look()
+    return spent(result) if result is not None else {}
 
 
 def orphan(
@@ -231,25 +237,23 @@ def test_what_slurm_starts_for_the_work_is_ours() -> None:
     """A task of srun is a child of slurmstepd: our job's number in its environment tells it, if it
     is younger than the work.
     """
-    work = subprocess.Popen(["sleep", "20"])
+    work = subprocess.Popen(["sleep", "600"])
     task = 0
     try:
         neighbours = Neighbours(Path("/"), MonotonicClock(), lambda: work.pid, job="4711")
         neighbours.look()
         task, other = (
-            number(orphan(BUSY.format(20), {"SLURM_JOB_ID": job})) for job in ("4711", "4712")
+            number(orphan(BUSY.format(600), {"SLURM_JOB_ID": job})) for job in ("4711", "4712")
         )
-        time.sleep(0.6)
-        result = neighbours.look()
+        charged: dict[int, float] = {}
+        until(lambda: charged.update(spent_since(neighbours)) or other in charged)
         os.kill(other, 9)
     finally:
         work.kill()
         work.wait()
         if task:
             os.kill(task, 9)
-    assert result is not None
-    assert task not in spent(result)
-    assert other in spent(result)
+    assert task not in charged
 
 
 # ---------------------------------------------------------------- boards

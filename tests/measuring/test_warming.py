@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest
 from energybench.measuring.plan import Request
 from energybench.measuring.warming import warm_up
 from energybench.model import Measurement
-from tests.cli.plugin import install
 from tests.cli.process import energybench
 from tests.measuring.virtual import VirtualSession, board
 from tests.simulators import nvml_environment
@@ -153,17 +151,49 @@ def test_repeats_are_long_enough_for_their_window_and_their_sensor(tmp_path: Pat
     assert 1 < quarter <= 660
 
 
+COOLING = """
+import json, time
+from energybench.model import Verification, Work
+
+class Cooling:
+    name, sizes = "cooling", ("smoke",)
+    def setup(self, size, device, region, settings):
+        start_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        steps = json.load(open("falling.json"))
+        with open("watts", "a") as file:
+            file.writelines(f"{start_s + t:.3f} {watts:.3f}\\n" for t, watts in steps)
+    def settings(self):
+        return {}
+    def run(self, region):
+        time.sleep(0.11)
+        return Work(amount=1.0, unit="nap", fingerprint="nap", precision="equal-accuracy")
+    def verify(self):
+        return [Verification(quantity="nap", value=0.0, tolerance=1.0, passed=True)]
+"""
+
+
+def plugin(folder: Path) -> dict[str, str]:
+    """The environment in which the workload `cooling` is installed."""
+    (folder / "cooling.py").write_text(COOLING)
+    info = folder / "cooling-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: cooling\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[energybench.workloads]\ncooling = cooling:Cooling\n")
+    return {"PYTHONPATH": str(folder)}
+
+
 def test_a_simulated_board_that_settles_late(tmp_path: Path) -> None:
-    """The same through the real worker and the unmodified NVML reader."""
-    start_s = time.clock_gettime(time.CLOCK_BOOTTIME) + 1.0  # about when the work begins
-    lines = [(start_s - 100, 500.0), *((start_s + t, watts) for t, watts in falling(2.0))]
-    (tmp_path / "watts").write_text("".join(f"{t:.3f} {watts:.3f}\n" for t, watts in lines))
+    """The same through the real worker and the unmodified NVML reader. The board's power begins to
+    fall when the work begins.
+    """
+    (tmp_path / "watts").write_text("0 500\n")
+    (tmp_path / "falling.json").write_text(json.dumps(falling(2.0)))
     env = nvml_environment(
         tmp_path, f"count=1\nperiod_ms=20\nwindow_ms=10\nenergy_ms=20\ntrace={tmp_path / 'watts'}"
-    ) | install(tmp_path)
+    ) | plugin(tmp_path)
     ran = energybench(
         "run",
-        "pause",
+        "cooling",
         "--device",
         "cuda",
         "--boundary",

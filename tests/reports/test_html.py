@@ -250,7 +250,7 @@ def test_without_altair_there_is_a_remedy() -> None:
             [sys.executable, "-c", code.format(name)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=280,
             check=True,
         )
         assert done.stdout == f"{name}: is not installed (pip install 'energybench[report]')\n"

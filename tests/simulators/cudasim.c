@@ -4,8 +4,10 @@
  *
  * cuInit reads the file named by CUDASIM. A line describes a board: `UUID PCI-BUS-ID TRACE IDLE_W
  * BUSY_W`. TRACE is the file that nvmlsim.c follows (trace=FILE): every launch writes the start and
- * the end of its power into TRACE. A launch takes 1 us for each turn of the kernel's loop. Errors are:
- * a kernel whose PTX has no entry `load`, a launch before the kernel was loaded, an unknown board.
+ * the end of its power into TRACE. A launch takes 1 us for each turn of the kernel's loop. Events tell the
+ * time of a clock of the board, which is 60 ppm faster than the host's and cannot be read. Errors are:
+ * a kernel whose PTX has no entry `load`, a launch before the kernel was loaded, an unknown board, the time of
+ * an event that is not over, was not recorded, or was created without timing.
  * A line `init=RC` makes cuInit answer RC; `refuses=TARGET` makes the load of PTX for TARGET fail.
  */
 #define _GNU_SOURCE
@@ -14,17 +16,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 
 #define MAX_BOARDS 16
 #define TURN_S 1e-6
-enum { OK = 0, INVALID_VALUE = 1, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_PTX = 218, NOT_FOUND = 500 };
+#define BOARD_RATE (1 + 60e-6)
+#define DISABLE_TIMING 2
+enum { OK = 0, INVALID_VALUE = 1, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_PTX = 218, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600 };
 
 typedef struct { char uuid[96], pci[32], trace[512]; double idle_w, busy_w, busy_until; } board;
 static board boards[MAX_BOARDS];
 static int count, started, init_answer, current = -1, loaded;
 static char refused[32];
-typedef struct { double at; } event;
+typedef struct { double at; unsigned flags; int recorded; } event;
 
 static double now(void) {
     struct timespec t;
@@ -39,11 +44,17 @@ static void wait_until(double t) {
     nanosleep(&s, NULL);
 }
 
-static void draw(board *b, double from, double to) {
+/* A launch of `seconds` on the idle board now, or after the launches before it. The file is locked from the look at
+ * the clock to the last character, so that a sensor that is read later sees the launch. */
+static int draw(board *b, double seconds) {
     FILE *file = fopen(b->trace, "a");
-    if (!file) return;
-    fprintf(file, "%.6f %.3f\n%.6f %.3f\n", from, b->busy_w, to, b->idle_w);
+    if (!file) return INVALID_VALUE;
+    flock(fileno(file), LOCK_EX);
+    double t = now(), from = b->busy_until > t ? b->busy_until : t;
+    b->busy_until = from + seconds;
+    fprintf(file, "%.6f %.3f\n%.6f %.3f\n", from, b->busy_w, b->busy_until, b->idle_w);
     fclose(file);
+    return OK;
 }
 
 int cuInit(unsigned flags) {
@@ -89,16 +100,25 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
     return OK;
 }
 int cuMemAlloc_v2(uint64_t *at, size_t size) { *at = 0x7f0000000000u + size; return OK; }
-int cuEventCreate(void **made, unsigned flags) { (void)flags; *made = calloc(1, sizeof(event)); return OK; }
+int cuEventCreate(void **made, unsigned flags) { event *e = calloc(1, sizeof(event)); e->flags = flags; *made = e; return OK; }
 
 int cuLaunchKernel(void *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *stream, void **args, void **extra) {
     if (f != &loaded || !loaded || !args || !*(uint64_t *)args[0] || gx * gy * gz == 0 || bx * by * bz > 1024 || shared || stream || extra) return INVALID_VALUE;
     board *b = &boards[current];
-    double t = now(), from = b->busy_until > t ? b->busy_until : t;
-    b->busy_until = from + *(uint32_t *)args[1] * TURN_S;
-    draw(b, from, b->busy_until);
+    return draw(b, *(uint32_t *)args[1] * TURN_S);
+}
+int cuEventRecord(void *made, void *stream) {
+    event *e = made;
+    double t = now(), free = boards[current].busy_until;
+    (void)stream; e->at = free > t ? free : t; e->recorded = 1;
     return OK;
 }
-int cuEventRecord(void *made, void *stream) { (void)stream; ((event *)made)->at = boards[current].busy_until; return OK; }
+int cuEventElapsedTime(float *ms, void *from, void *to) {
+    event *a = from, *b = to;
+    if (!a->recorded || !b->recorded || (a->flags | b->flags) & DISABLE_TIMING) return INVALID_HANDLE;
+    if (now() < a->at || now() < b->at) return NOT_READY;
+    *ms = (float)((b->at - a->at) * BOARD_RATE * 1e3);
+    return OK;
+}
 int cuEventSynchronize(void *made) { wait_until(((event *)made)->at); return OK; }
 int cuCtxSynchronize(void) { wait_until(boards[current].busy_until); return OK; }

@@ -22,6 +22,7 @@
  *   refuse=1  denied=1            provenance queries, or every query of the device, answer No Permission
  *   fault=RC,FROM_S,TO_S          power and energy answer RC (3 not supported, 4 no permission, 15 lost); FROM_S and TO_S
  *                                 are seconds after nvmlInit, here and below
+ *   begins=FILE                   FROM_S and TO_S are seconds after FILE was written, for all GPUs; without FILE nothing has begun
  *   heat=C0,C1,FROM_S,TO_S        the temperature, 45 °C by default, rises from C0 to C1
  *   clock=M0,M1,FROM_S,TO_S       the SM clock changes from M0 to M1 MHz
  *   throttle_during=MASK,FROM_S,TO_S    throttle reasons in the span; `throttle` at other times
@@ -43,6 +44,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define MAX_GPUS 16
@@ -73,6 +76,7 @@ static gpu gpus[MAX_GPUS];
 static unsigned count;
 static int started, init_answer;
 static double started_at;
+static char begins[512];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static double now(void) {
@@ -167,6 +171,7 @@ static void configure(void) {
         *value++ = 0;
         int number, key = 0;
         if (!strcmp(line, "count")) count = atoi(value) < MAX_GPUS ? (unsigned)atoi(value) : MAX_GPUS;
+        else if (!strcmp(line, "begins")) snprintf(begins, sizeof begins, "%s", value);
         else if (!strcmp(line, "init")) init_answer = atoi(value);
         else if (sscanf(line, "gpu%d.%n", &number, &key) == 1 && key && number >= 0 && number < MAX_GPUS) set(&gpus[number], line + key, value);
         else for (int i = 0; i < MAX_GPUS; i++) set(&gpus[i], line, value);
@@ -185,6 +190,7 @@ static void take_in_trace(gpu *g) {
     char line[128];
     double t, w;
     if (!file) return;
+    flock(fileno(file), LOCK_SH);                                  /* a launch that has begun is written: see cudasim.c */
     fseek(file, g->trace_at, SEEK_SET);
     while (fgets(line, sizeof line, file) && strchr(line, '\n')) {
         g->trace_at = ftell(file);
@@ -237,8 +243,17 @@ static uint64_t sound_mj(gpu *g) {                                /* the counter
     return (uint64_t)((g->sampled_j + module_j) * 1e3);
 }
 
-static int within(double from, double to) { double t = now() - started_at; return t >= from && t < to; }
-static int since(double at) { return at && now() - started_at >= at; }
+static double elapsed(void) {                                      /* since nvmlInit, or since `begins` was written; before that -1 */
+    struct timespec t;
+    struct stat file;
+    if (!begins[0]) return now() - started_at;
+    if (stat(begins, &file)) return -1;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return fmax((double)(t.tv_sec - file.st_mtim.tv_sec) + (double)(t.tv_nsec - file.st_mtim.tv_nsec) * 1e-9, 0);
+}
+
+static int within(double from, double to) { double t = elapsed(); return t >= from && t < to; }
+static int since(double at) { return at && elapsed() >= at; }
 
 static uint64_t energy_mj(gpu *g) {
     uint64_t mj = sound_mj(g);
@@ -272,7 +287,7 @@ static void take_time(gpu *g) {
 }
 
 static double course(const double *c) {                            /* value, value, seconds after init, seconds after init */
-    double share = (now() - started_at - c[2]) / (c[3] - c[2]);
+    double share = (elapsed() - c[2]) / (c[3] - c[2]);
     return c[0] + (c[1] - c[0]) * fmin(fmax(share, 0), 1);
 }
 

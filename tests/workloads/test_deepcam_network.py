@@ -15,6 +15,8 @@ from energybench_workloads.deepcam.member import Member
 from energybench_workloads.deepcam.network import DeepLab, class_weights, initialise, loss
 from energybench_workloads.deepcam.spec import Order, Spec
 
+pytestmark = pytest.mark.xdist_group("deepcam_network")  # the fixtures are made once
+
 HEIGHT, WIDTH = 32, 48
 
 

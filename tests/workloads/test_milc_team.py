@@ -106,13 +106,13 @@ def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            timeout=100,
+            timeout=280,
             check=False,
         )
     assert done.returncode == -signal.SIGKILL
     others = [int(pid) for pid in done.stdout.split()]
     assert others
-    until = time.monotonic() + 5
+    until = time.monotonic() + 240
     while time.monotonic() < until and any(runs(pid) for pid in others):
         time.sleep(0.05)
     assert not [pid for pid in others if runs(pid)]

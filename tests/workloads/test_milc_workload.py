@@ -13,6 +13,8 @@ from energybench_workloads.milc import Milc, checks, cost
 from energybench_workloads.milc.lattice import SIZES, Lattice
 from energybench_workloads.milc.workload import fastest_inner
 
+pytestmark = pytest.mark.xdist_group("milc_workload")  # the fixtures are made once
+
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()

@@ -6,4 +6,5 @@ child    the measuring side: starts a load and talks to its process
 serving  the load's side of that conversation
 cpu      spins on the cores
 cuda     runs an arithmetic kernel on one GPU
+board_clock   times of that kernel on the board's clock, as times of the host
 """

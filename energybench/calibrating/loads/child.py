@@ -2,8 +2,8 @@
 taken.
 
 The child prints one JSON line when ready ({"ready": words} or {"unavailable": [reason, remedy]}),
-reads one line [[on_s, off_s], …], and prints {"taken": [[on_s, off_s], …], "busy": share,
-"spread_s": s} at the end.
+reads one line [[on_s, off_s], …], and prints {"taken": [[[on_s, off_s], …], …], "busy": share,
+"edge_u_s": s} at the end: one list of phases for each core, or for the board.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ _LATE_S = 15.0  # a load without an answer so long after its last phase hangs
 
 
 class Taken(NamedTuple):
-    """The load as it took place. busy: share of the on-phases in which the load had its device;
-    spread_s: of an edge, over the cores.
+    """The load as it took place.
+
+    phases: of every core, or of the board; more than were asked for if the load was interrupted.
+    busy: share of the asked time in which the load had its device. edge_u_s: standard uncertainty
+    of an edge.
     """
 
-    phases: tuple[Phase, ...]
+    phases: tuple[tuple[Phase, ...], ...]
     busy: float
-    spread_s: float
+    edge_u_s: float
 
 
 class LoadChild:
@@ -76,9 +79,11 @@ class LoadChild:
         if "unavailable" in answer:
             raise Unavailable(*answer["unavailable"])
         return Taken(
-            tuple((float(on), float(off)) for on, off in answer["taken"]),
+            tuple(
+                tuple((float(on), float(off)) for on, off in phases) for phases in answer["taken"]
+            ),
             float(answer["busy"]),
-            float(answer["spread_s"]),
+            float(answer["edge_u_s"]),
         )
 
     def _line(self, seconds: float) -> dict[str, Any]:

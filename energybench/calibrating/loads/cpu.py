@@ -1,4 +1,5 @@
 """The CPU's load: one pinned child per core, spinning through the on-phases and sleeping between.
+Each child states the stretches in which it really ran: another program on its core leaves gaps.
 
 Run as `python -m energybench.calibrating.loads.cpu CORE,CORE,…`; speaks the protocol of
 loads/child.py.
@@ -16,38 +17,44 @@ from energybench.calibrating.loads.wave import Phase
 
 _NICE = 10  # the poller that shares a core with a spinning child comes first
 _TURNS = 500  # turns of the loop between two looks at the clock: about 20 us
+_LOOK_S = 2e-5
+# a child that looked at its clock so long ago had lost its core to another program: longer than an
+# interrupt (tens of us), shorter than the shortest slice (0.75 ms, Linux kernel/sched/fair.c)
+_AWAY_S = 3e-4
 
 
 def spin(phases: list[Phase]) -> tuple[list[Phase], float]:
-    """Spin through the phases: the phases as taken, and the share of their time on this core."""
-    taken, on_s, used_s = [], 0.0, 0.0
+    """Spin through the phases: the stretches in which this core really spun, and the CPU time that
+    they took.
+    """
+    taken, used_s = [], time.process_time()
     now = time.monotonic
     for start_s, end_s in phases:
         time.sleep(max(0.0, start_s - now()))
-        began, used = now(), time.process_time()
+        began = seen = now()
         x = 1.0
-        while now() < end_s:
+        while seen < end_s:
             for _ in range(_TURNS):
                 x = x * 1.0000001 + 1e-9
-        ended = now()
-        taken.append((began, ended))
-        on_s, used_s = on_s + ended - began, used_s + time.process_time() - used
-    return taken, used_s / max(on_s, 1e-9)
+            before, seen = seen, now()
+            if seen - before > _AWAY_S:
+                taken.append((began, before))
+                began = seen
+        taken.append((began, seen))
+    return taken, time.process_time() - used_s
 
 
 def _child(core: int, phases: list[Phase], answer: int) -> None:
     die_with_parent()
     os.sched_setaffinity(0, {core})
     os.nice(_NICE)
-    taken, ours = spin(phases)
+    spun = spin(phases)
     with os.fdopen(answer, "w") as out:
-        json.dump([taken, ours], out)
+        json.dump(spun, out)
 
 
-def _all(cores: list[int], phases: list[Phase]) -> tuple[list[Phase], float, float]:
-    """Mean of each edge over the cores, mean share, and spread of the cores (root mean square over
-    the edges).
-    """
+def _all(cores: list[int], phases: list[Phase]) -> tuple[list[list[Phase]], float]:
+    """The stretches of every core, and the share of the phases in which the cores spun."""
     ends = []
     for core in cores:
         mine, theirs = os.pipe()
@@ -64,13 +71,9 @@ def _all(cores: list[int], phases: list[Phase]) -> tuple[list[Phase], float, flo
     for end in ends:
         with os.fdopen(end) as answer:
             answers.append(json.loads(answer.read()))
-    n = len(answers)
-    taken, square_s = [], 0.0
-    for phase in zip(*(answer[0] for answer in answers), strict=True):
-        on, off = (sum(edge) / n for edge in zip(*phase, strict=True))
-        square_s += sum((one[0] - on) ** 2 + (one[1] - off) ** 2 for one in phase) / n
-        taken.append((on, off))
-    return taken, sum(answer[1] for answer in answers) / n, (square_s / (2 * len(phases))) ** 0.5
+    asked_s = len(cores) * sum(end_s - start_s for start_s, end_s in phases)
+    used_s = sum(used for _, used in answers)
+    return [taken for taken, _ in answers], used_s / max(asked_s, 1e-9)
 
 
 def main(cores: list[int]) -> None:
@@ -79,8 +82,8 @@ def main(cores: list[int]) -> None:
     say(ready=f"{len(cores)} spinning core(s)")
     phases = asked()
     if phases:
-        taken, ours, spread_s = _all(cores, phases)
-        say(taken=taken, busy=ours, spread_s=spread_s)
+        taken, busy = _all(cores, phases)
+        say(taken=taken, busy=busy, edge_u_s=_LOOK_S)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@ the on-phases.
 
 Run as `python -m energybench.calibrating.loads.cuda UUID/PCI-BUS-ID`; speaks the protocol of
 loads/child.py. Needs the driver's libcuda.so.1 and nothing else: the kernel is PTX text,
-compiled by the driver for the board at hand.
+compiled by the driver for the board at hand. Every launch is timed by the board
+(loads/board_clock.py): a process that waits for a core changes the wave, and the wave says so.
 """
 
 from __future__ import annotations
@@ -11,19 +12,25 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
+from collections import deque
 from ctypes import byref, c_char_p, c_int, c_uint, c_void_p
-from typing import Any
+from typing import Any, NamedTuple
 
+from energybench.calibrating.loads.board_clock import Launch, Probe, host_phases, location
 from energybench.calibrating.loads.serving import asked, die_with_parent, say
 
 _LIBRARY = "libcuda.so.1"
 _MULTIPROCESSORS = 16  # CUdevice_attribute: MULTIPROCESSOR_COUNT
-_DISABLE_TIMING = 2  # CUevent_flags
+_BLOCKING_SYNC = 1  # CUevent_flags: the waiting process leaves its core to the poller
 _THREADS, _BLOCKS_PER_SM = 256, 8  # 2048 threads: as many as a multiprocessor holds at once
 # duration of one launch, and launches in the queue: the process may be kept from its core for
-# 12 ms without a gap in the load
+# 60 ms without a gap in the load; a longer queue would reach past the end of the shortest phase
+# (0.23 s) on a board whose clocks still rise
 _LAUNCH_S = 0.003
-_QUEUED = 4
+_QUEUED = 20
+# tries to locate the board's clock: the quickest is the best, and on a busy machine about every
+# second try is interrupted
+_TRIES = 30
 # (PTX version, target): the oldest target accepted by a driver compiles for every later board
 _TARGETS = (("6.0", "sm_50"), ("6.3", "sm_75"))
 
@@ -104,9 +111,10 @@ class Kernel:
         self._out, self._turns = ctypes.c_uint64(), c_uint(1000)
         self._call("cuMemAlloc_v2", byref(self._out), ctypes.c_size_t(4 * self._blocks * _THREADS))
         self._arguments = (c_void_p * 2)(ctypes.addressof(self._out), ctypes.addressof(self._turns))
-        self._events = [c_void_p() for _ in range(_QUEUED)]
-        for event in self._events:
-            self._call("cuEventCreate", byref(event), c_uint(_DISABLE_TIMING))
+        self._begun, self._ended = self._events(), self._events()
+        self._zero, self._probe = self._event(), self._event()
+        self._call("cuEventRecord", self._zero, c_void_p())
+        self._launch_s = _LAUNCH_S
         self._size()
 
     def _call(self, name: str, *arguments: Any) -> None:
@@ -157,25 +165,43 @@ class Kernel:
         self._call("cuModuleGetFunction", byref(function), module, c_char_p(b"load"))
         return function
 
+    def _events(self) -> list[c_void_p]:
+        return [self._event() for _ in range(_QUEUED)]
+
+    def _event(self) -> c_void_p:
+        event = c_void_p()
+        self._call("cuEventCreate", byref(event), c_uint(_BLOCKING_SYNC))
+        return event
+
+    def _board_s(self, event: c_void_p) -> float:
+        """Time of an event that is over, on the board's clock, from the first event on."""
+        milliseconds = ctypes.c_float()
+        self._call("cuEventElapsedTime", byref(milliseconds), self._zero, event)
+        return milliseconds.value / 1e3
+
     def _size(self) -> None:
         """Choose turns for launches of a few milliseconds. The first launch loads the code and is
         not timed.
         """
         for _ in range(6):
-            self._launch(self._events[0])
-            self._call("cuCtxSynchronize")
-            began = time.monotonic()
-            self._launch(self._events[0])
-            self._call("cuCtxSynchronize")
-            took = time.monotonic() - began
-            if 0.5 * _LAUNCH_S < took < 2 * _LAUNCH_S:
+            self._launch(0)
+            self._launch(1)
+            launch = self._over(1)
+            self._launch_s = launch.end_s - launch.begin_s
+            if 0.5 * _LAUNCH_S < self._launch_s < 2 * _LAUNCH_S:
                 return
             self._turns.value = int(
-                min(max(self._turns.value * _LAUNCH_S / max(took, 1e-6), 1), 1 << 30)
+                min(max(self._turns.value * _LAUNCH_S / max(self._launch_s, 1e-6), 1), 1 << 30)
             )
 
-    def _launch(self, event: c_void_p) -> None:
+    def _launch(self, place: int) -> float:
+        """Launch the kernel between the two events of a place in the queue. Returns the time that
+        the calls took: a board that was idle began the kernel so much later than the first event,
+        at most.
+        """
         one, none = c_uint(1), c_void_p()
+        called_s = time.monotonic()
+        self._call("cuEventRecord", self._begun[place], none)
         self._call(
             "cuLaunchKernel",
             self._function,
@@ -190,22 +216,51 @@ class Kernel:
             self._arguments,
             none,
         )
-        self._call("cuEventRecord", event, none)
+        late_s = time.monotonic() - called_s
+        self._call("cuEventRecord", self._ended[place], none)
+        return late_s
 
-    def run(self, start_s: float, end_s: float) -> tuple[float, float]:
-        """Keep the board busy until the queue has run empty at the end; true begin and end."""
+    def _over(self, place: int, late_s: float = 0.0) -> Launch:
+        """Wait for the launch at a place in the queue."""
+        self._call("cuEventSynchronize", self._ended[place])
+        return Launch(self._board_s(self._begun[place]), self._board_s(self._ended[place]), late_s)
+
+    def run(self, start_s: float, end_s: float) -> list[Launch]:
+        """Keep the board busy until the queue has run empty at the end: the launches."""
         time.sleep(max(0.0, start_s - time.monotonic()))
-        began = time.monotonic()
-        for event in self._events:
-            self._launch(event)
-        k = 0
-        while time.monotonic() < end_s - _QUEUED * _LAUNCH_S:
-            event = self._events[k % _QUEUED]
-            self._call("cuEventSynchronize", event)
-            self._launch(event)
-            k += 1
-        self._call("cuCtxSynchronize")
-        return began, time.monotonic()
+        launches: list[Launch] = []
+        queue: deque[Queued] = deque()
+        place = 0
+        while True:
+            # fill the queue up to the end of the phase
+            while (
+                len(queue) < _QUEUED
+                and time.monotonic() + len(queue) * self._launch_s < end_s - self._launch_s / 2
+            ):
+                queue.append(Queued(place, self._launch(place)))
+                place = (place + 1) % _QUEUED
+            if not queue:
+                return launches
+            launches.append(self._over(*queue.popleft()))
+            self._launch_s = max(launches[-1].end_s - launches[-1].begin_s, 1e-6)
+
+    def probes(self) -> list[Probe]:
+        """Events on the idle board, each between two looks at the host's clock."""
+        probes = []
+        for _ in range(_TRIES):
+            before_s = time.monotonic()
+            self._call("cuEventRecord", self._probe, c_void_p())
+            self._call("cuEventSynchronize", self._probe)
+            after_s = time.monotonic()
+            probes.append(Probe(self._board_s(self._probe), before_s, after_s))
+        return probes
+
+
+class Queued(NamedTuple):
+    """A launch under way: its place in the queue, and the time that its calls took."""
+
+    place: int
+    late_s: float
 
 
 def _bus(text: str) -> str:
@@ -223,8 +278,11 @@ def main(board: str) -> None:
         say(ready="an arithmetic kernel on every multiprocessor")
         phases = asked()
         if phases:
-            taken = [kernel.run(start, end) for start, end in phases]
-            say(taken=taken, busy=1.0, spread_s=0.0)
+            before = kernel.probes()
+            launches = [launch for phase in phases for launch in kernel.run(*phase)]
+            clock = location(before, kernel.probes())
+            taken, edge_u_s = host_phases(launches, clock)
+            say(taken=[taken], busy=1.0, edge_u_s=edge_u_s)
     except Missing as error:
         say(unavailable=list(error.args))
 
