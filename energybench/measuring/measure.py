@@ -10,7 +10,7 @@ from pathlib import Path
 
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Plan, Progress
-from energybench.measuring.program import CannotStart, Program
+from energybench.measuring.program import CannotStart, Program, ended_by_signal
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
 from energybench.measuring.stopping import Stopping
@@ -137,6 +137,7 @@ class _Measuring:
             window.sample(program.done)
             window.end(self._clock.now())
             exit_code = program.reap()
+            window.cut = "program-killed" if ended_by_signal(exit_code) else None
         session.writer.verification(
             (
                 Verification(

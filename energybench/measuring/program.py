@@ -15,6 +15,11 @@ from energybench.measuring.signals import Signals
 NOT_FOUND, NOT_EXECUTABLE, OWN_FAILURE = 127, 126, 125
 
 
+def ended_by_signal(exit_code: int) -> bool:
+    """Whether an exit code is that of a program which a signal ended, as a shell states it."""
+    return exit_code - 128 in set(signal.Signals)
+
+
 class CannotStart(Exception):
     """The program could not be started. `code`: a shell's exit code for the failure."""
 
@@ -77,6 +82,8 @@ class Program:
         if self._child is None:
             return OWN_FAILURE
         code = self._child.wait()
+        # a signal to the whole process group may have ended the program before the next sample
+        self._signals.poll()
         if self._fd >= 0:
             # a closed descriptor would end every later wait at once
             self._poll.unregister(self._fd)

@@ -24,6 +24,7 @@ EffectKind = Literal[
     "gap",  # a stretch in which the counter may have wrapped or started again
     "model",  # a part whose power is modelled within a stated range
     "scatter",  # run-to-run scatter of the repeats
+    "assumed-scatter",  # scatter of a single repeat, assumed to be that of the other side
     "idle-drift",  # difference between the idle power before and after the work
     "time-edges",  # how late the start and the end of the work were noticed
     "machine-limit",  # tries of a measured machine limit below the best try

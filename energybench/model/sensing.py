@@ -114,6 +114,13 @@ class Trace(Noun, frozen=True, kw_only=True):
     ok: npt.NDArray[np.bool_]
 
 
+CutBy = Literal["signal", "program-killed", "no-end"]
+"""Why a repeat ended before its work did: a signal ended the run (the program may have ended in
+order), a signal ended the program alone, or the measuring side ended first, and the window ends at
+the last sample.
+"""
+
+
 class Window(Noun, frozen=True, kw_only=True):
     """A span of time on the host's monotonic clock.
 
@@ -121,6 +128,7 @@ class Window(Noun, frozen=True, kw_only=True):
     repeat  repeat in which a region lies; None outside the repeats
     block   block of interleaved runs to which a repeat belongs
     note    state of an idle phase ("before the work, no context held")
+    cut     why a repeat is a part of its work only; None: the repeat is whole
     """
 
     label: str
@@ -129,6 +137,7 @@ class Window(Noun, frozen=True, kw_only=True):
     repeat: int | None = None
     block: int | None = None
     note: str = ""
+    cut: CutBy | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
