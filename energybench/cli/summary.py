@@ -9,6 +9,7 @@ import msgspec
 
 from energybench.foreign_text import visible
 from energybench.model import (
+    SCATTER_UNKNOWN,
     Comparison,
     Doubt,
     Estimate,
@@ -160,24 +161,49 @@ def comparison(result: Comparison) -> str:
     """The energy ratio and the verdict, then the figures behind the ratio, then the doubts."""
     baseline, candidate = result.labels
     lines = [
-        f"{baseline} → {candidate}: {result.title} {show(result.energy_ratio)}   speedup "
-        f"{show(result.speedup)}"
+        f"{baseline} → {candidate}: {result.title} {_ratio(result.energy_ratio, result)}   speedup "
+        f"{_ratio(result.speedup, result)}"
     ]
     pairs = f", {result.paired} pairs" if result.paired else ""
     lines.append(
-        f"  verdict: {result.verdict or 'none: a side has no energy sensor'} (margin "
+        f"  verdict: {_verdict(result)} (margin "
         f"±{result.margin:.0%}, boundary {result.boundary}{pairs})"
     )
-    lines += [f"  {second.label}: {show(second.energy_ratio)}" for second in result.second_lines]
+    lines += [
+        f"  {second.label}: {_ratio(second.energy_ratio, result)}" for second in result.second_lines
+    ]
     if result.net_energy_ratio is not None:
-        lines.append(f"  net (idle subtracted): {show(result.net_energy_ratio)}")
+        lines.append(f"  net (idle subtracted): {_ratio(result.net_energy_ratio, result)}")
     hours = " → ".join(show_value(value * 3600, "s") for value in result.node_hours)
     lines.append(
         f"  node time for the same work: {hours}   energy-delay ratio "
-        f"{show(result.energy_delay_ratio)}"
+        f"{_ratio(result.energy_delay_ratio, result)}"
     )
-    lines += _largest(result.energy_ratio, ratio=True)
+    if _has_scatter(result.energy_ratio, result):
+        lines += _largest(result.energy_ratio, ratio=True)
     return "\n".join([*map(visible, lines), *doubts(_together(result))])
+
+
+def _ratio(estimate: Estimate | None, result: Comparison) -> str:
+    """A ratio with its interval. An interval without any scatter is not printed, for readers would
+    take it for the interval of the ratio.
+    """
+    if estimate is None or _has_scatter(estimate, result):
+        return show(estimate)
+    return f"{estimate.value:.4g} (scatter not known)"
+
+
+def _has_scatter(estimate: Estimate | None, result: Comparison) -> bool:
+    """Whether the interval of a ratio holds the scatter of both sides, measured or assumed."""
+    effects = estimate.effects if estimate is not None else ()
+    return result.scatter_known or any(effect.kind == "assumed-scatter" for effect in effects)
+
+
+def _verdict(result: Comparison) -> str:
+    """The verdict, with the reason if the interval is not the reason."""
+    if result.verdict is None:
+        return "none: a side has no energy sensor"
+    return result.verdict if result.scatter_known else f"{result.verdict}: {SCATTER_UNKNOWN}"
 
 
 def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) -> list[str]:

@@ -120,8 +120,8 @@ def _timespan(measurement: Measurement, facts: Facts, level: str) -> tuple[Check
     average = power_check(
         facts,
         "average over the whole core phase",
-        "; ".join(facts.gaps) or "every repeat from start to end",
-        "fail" if facts.gaps else "pass",
+        facts.cut or "; ".join(facts.gaps) or "every repeat from start to end",
+        "fail" if facts.cut or facts.gaps else "pass",
     )
     if level == "1":
         return core, sampling_rate(facts), average
@@ -134,6 +134,8 @@ def _timespan(measurement: Measurement, facts: Facts, level: str) -> tuple[Check
 
 def _full_run(measurement: Measurement, facts: Facts) -> Check:
     requirement = "power of the full run"
+    if facts.cut:
+        return Check(asked=requirement, found=facts.cut, result="fail")
     if measurement.workload is None:
         return power_check(facts, requirement, "the program from start to end", "pass")
     finding = "the result holds the repeats; set-up and checks around them are in its samples only"

@@ -22,12 +22,14 @@ _LIMIT = {
     "bound": BOUND_SPAN,
 }  # limit of error over u: 95 %, or the half-width
 _MOST_DIGITS = 12
+_CUT = "no repeat was measured to its end: this is a part of the work"
 
 
 class Facts(NamedTuple):
     """Facts that several books need. None: not known.
 
     unmeasured   why no power was measured; "" if power was measured
+    cut          why the work was not measured to its end; "" if it was
     shortest_s   shortest repeat: the core phase, because energy and time are of the same window
     interval_s   the longest interval between two fresh readings of a part
     partial      parts read as power, or by a counter that integrates only some of each period
@@ -39,6 +41,7 @@ class Facts(NamedTuple):
     """
 
     unmeasured: str
+    cut: str
     shortest_s: float
     interval_s: float | None
     partial: tuple[str, ...]
@@ -62,6 +65,7 @@ def facts(measurement: Measurement) -> Facts:
     error_rel, u_rel, worst = _worst_gain(measurement)
     return Facts(
         unmeasured=_unmeasured(measurement),
+        cut=_CUT if measurement.partial or not measurement.repeats else "",
         shortest_s=min((repeat.time_s for repeat in measurement.repeats), default=0.0),
         interval_s=_longest_interval_s(channels.values()),
         partial=tuple(_partial(channels)),

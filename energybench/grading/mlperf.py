@@ -100,5 +100,6 @@ def _summed(facts: Facts) -> Check:
 
 
 def _same_run(measurement: Measurement, facts: Facts) -> Check:
-    finding = f"time and energy of the same {len(measurement.repeats)} repeat(s)"
-    return power_check(facts, "performance and power from the same run", finding, "pass")
+    finding = facts.cut or f"time and energy of the same {len(measurement.repeats)} repeat(s)"
+    requirement = "performance and power from the same run"
+    return power_check(facts, requirement, finding, "fail" if facts.cut else "pass")

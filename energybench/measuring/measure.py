@@ -11,7 +11,12 @@ from pathlib import Path
 from energybench.errors import BadInput
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Plan, Progress
-from energybench.measuring.program import OWN_FAILURE, CannotStart, Program
+from energybench.measuring.program import (
+    OWN_FAILURE,
+    CannotStart,
+    Program,
+    ended_by_signal,
+)
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
 from energybench.measuring.stopping import Stopping
@@ -155,6 +160,7 @@ class _Measuring:
             window.sample(program.done)
             window.seen(started, program.ended())
             exit_code = program.reap()
+            window.cut = "program-killed" if ended_by_signal(exit_code) else None
         session.writer.verification(
             (
                 Verification(

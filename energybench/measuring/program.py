@@ -14,6 +14,11 @@ from energybench.measuring.spawning import Process, spawn
 NOT_FOUND, NOT_EXECUTABLE, OWN_FAILURE = 127, 126, 125
 
 
+def ended_by_signal(exit_code: int) -> bool:
+    """Whether an exit code is that of a program which a signal ended, as a shell states it."""
+    return exit_code - 128 in set(signal.Signals)
+
+
 class CannotStart(Exception):
     """The program could not be started. `code`: a shell's exit code for the failure."""
 
@@ -78,6 +83,8 @@ class Program:
         if self._process is None:
             return OWN_FAILURE
         code = self._process.reap() or 0
+        # a signal to the whole process group may have ended the program before the next sample
+        self._signals.poll()
         return 128 - code if code < 0 else code
 
     def kill(self) -> None:

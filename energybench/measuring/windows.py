@@ -17,7 +17,7 @@ from energybench.measuring.recent_energy import RecentEnergy
 from energybench.measuring.run_files import RunFiles
 from energybench.measuring.sampler import BURST_PERIOD_S, Sampler, smear_s
 from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s
-from energybench.model import IDLE, REPEAT, Window
+from energybench.model import IDLE, REPEAT, CutBy, Window
 from energybench.plugins import Clock
 
 _LOOK_BACK_S = 5.0  # of samples, for a part-time sensor's latest ticks
@@ -36,6 +36,7 @@ class OpenWindow:
     number   of the repeat, from 0; None: an idle phase
     block    of an interleaved run, from 0; None: the run is alone
     note     when the idle phase took place; empty: a repeat
+    cut      why a repeat ended before its work did; None: the repeat is whole
     start_s  when the window began; not a number: not yet
     end_s    when the work was over; None: not stated
     start_half_s, end_half_s  half-widths of the intervals that hold the true start and end
@@ -47,6 +48,7 @@ class OpenWindow:
     number: int | None = None
     block: int | None = None
     note: str = ""
+    cut: CutBy | None = None
     end_s: float | None = field(default=None, init=False)
     start_half_s: float = field(default=0.0, init=False)
     end_half_s: float = field(default=0.0, init=False)
@@ -79,6 +81,7 @@ class OpenWindow:
             block=self.block,
             start_half_s=self.start_half_s,
             end_half_s=self.end_half_s,
+            cut=self.cut,
         )
 
 
@@ -158,6 +161,7 @@ class Windows:
         """Keep the measured part of an interrupted repeat."""
         if self.cut_off is not None:
             self.cut_off.end(end_s)
+            self.cut_off.cut = "signal"
             self._leave_repeat()
             self._close(self.cut_off.written())
             self.cut_off = None
@@ -179,7 +183,7 @@ class Windows:
         place  number for spreading the start over the period of a part-time sensor; None: no
                spreading
         of     number of places; None: not known
-        done   ends the approach early
+        done   whether a signal has come: ends the approach early, and cuts a repeat that is open
         """
 
         def approach() -> None:
@@ -192,6 +196,8 @@ class Windows:
         window = OpenWindow(sampler=self._sampler, label=REPEAT, number=number, block=block)
         with self.measured(window, approach, self._leave_repeat):
             yield window
+            if done():
+                window.cut = "signal"
 
     @contextmanager
     def idle(self, note: str, done: Callable[[], bool]) -> Iterator[OpenWindow]:
@@ -220,6 +226,7 @@ class Windows:
             number=window.repeat,
             block=window.block,
             note=window.note,
+            cut=window.cut,
         )
         with self.measured(opened, approach, self._edge, window.start_s):
             self._sampler.base(never, window.end_s)

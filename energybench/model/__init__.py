@@ -23,6 +23,7 @@ from energybench.model.base import (
 from energybench.model.calibration import ChannelProfile, Profile, SiteGain
 from energybench.model.derived import (
     ENERGY_RATIO,
+    SCATTER_UNKNOWN,
     TIME_X_ASSUMED_POWER,
     Aspect,
     Check,
@@ -45,7 +46,16 @@ from energybench.model.host import Condition, Gpu, Host, OtherLoad
 from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
 from energybench.model.measured import ChannelStats, Idle, Measurement, Region, Repeat
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
-from energybench.model.sensing import IDLE, REPEAT, UNRANKED, Channel, Gain, Trace, Window
+from energybench.model.sensing import (
+    IDLE,
+    REPEAT,
+    UNRANKED,
+    Channel,
+    CutBy,
+    Gain,
+    Trace,
+    Window,
+)
 from energybench.model.study import (
     Absent,
     Axes,
@@ -78,6 +88,7 @@ __all__ = [
     "ENERGY_RATIO",
     "IDLE",
     "REPEAT",
+    "SCATTER_UNKNOWN",
     "SCHEMA",
     "TIME_X_ASSUMED_POWER",
     "UNRANKED",
@@ -96,6 +107,7 @@ __all__ = [
     "Claim",
     "Comparison",
     "Condition",
+    "CutBy",
     "DeviceLimits",
     "Distribution",
     "Document",

@@ -17,6 +17,9 @@ Passed = Literal["pass", "fail", "unknown"]
 ENERGY_RATIO = "energy ratio"
 TIME_X_ASSUMED_POWER = "time x assumed power"
 
+# Reason of the verdict "inconclusive" if a side has a single repeat.
+SCATTER_UNKNOWN = "run-to-run scatter is not known: repeat"
+
 
 class RatioLine(Noun, frozen=True, kw_only=True):
     """A second ratio under its own label (without the idle GPUs, over one component)."""
@@ -32,6 +35,8 @@ class Comparison(Noun, frozen=True, kw_only=True):
     energy_ratio           E_baseline / E_candidate
     speedup                T_baseline / T_candidate
     verdict                None if no energy verdict can be given
+    scatter_known          whether both sides were repeated. If not, the verdict is "inconclusive",
+                           and no interval of this comparison holds the run-to-run scatter of both
     paired                 number of blocks of interleaved runs that were analysed as pairs; None
                            for two separate runs (Welch's t)
     power_w, idle_power_w  of one node, (baseline, candidate), for projections
@@ -52,6 +57,7 @@ class Comparison(Noun, frozen=True, kw_only=True):
     energy_delay_ratio: Estimate | None
     verdict: Verdict | None
     margin: NonNegative
+    scatter_known: bool = True
     paired: int | None = None
     second_lines: tuple[RatioLine, ...]
     power_w: tuple[Estimate | None, Estimate | None]

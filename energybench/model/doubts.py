@@ -112,6 +112,7 @@ DoubtCode = Literal[
     "one-node",
     "power-capped",
     "same-run",
+    "scatter-unknown",
     "time-x-assumed-power",
     "unverified",
     "versions-differ",
@@ -140,7 +141,7 @@ class Doubt(Noun, frozen=True, kw_only=True):
 
     code     kind of weakness, from the closed list above
     message  the weakness in words, with its figures; begins with the labels in `about`
-    remedy   what a person can do about the weakness; "" if nothing can be done
+    remedy   what a person can do about the weakness
     about    labels of the results from which the doubt was carried, outermost first; empty if the
              doubt arose in the result that holds it
     subject  channel, device or part of the result that is concerned; "" for the whole result
@@ -151,6 +152,12 @@ class Doubt(Noun, frozen=True, kw_only=True):
     remedy: str
     about: tuple[str, ...] = ()
     subject: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, words in (("message", self.message), ("remedy", self.remedy)):
+            if not words.strip():
+                raise ValueError(f"the doubt {self.code} has an empty {name}")
 
     def carried_from(self, label: str) -> Doubt:
         """The same doubt as a result states it that was derived from the result `label`."""

@@ -25,6 +25,7 @@ EffectKind = Literal[
     "gap",  # a stretch in which the counter may have wrapped or started again
     "model",  # a part whose power is modelled within a stated range
     "scatter",  # run-to-run scatter of the repeats
+    "assumed-scatter",  # scatter of a single repeat, assumed to be that of the other side
     "idle-drift",  # difference between the idle power before and after the work
     "time-edges",  # how late the start and the end of the work were noticed
     "edge-times",  # energy of the time by which they may have been noticed late

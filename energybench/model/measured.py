@@ -92,6 +92,8 @@ class Measurement(Noun, frozen=True, kw_only=True):
     """Energy-to-solution of one command or workload on one node.
 
     energy_j       gross energy of one repeat: the mean of the repeats
+    partial        whether no repeat was measured to its end: energy, time and power are those of a
+                   part of a repeat, which belongs to no known work
     quality        None if nothing was measured or estimated
     idle_state     in words, the idle phases from which the idle power comes
     work           work of one repeat; the mean if the repeats did different amounts
@@ -101,6 +103,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
     conditions     the first and last reading of each device, and every change of its throttle
                    reasons
     record         the workload's own record of its last repeat
+    repeats        the whole repeats, or the only part of a repeat if `partial`
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -133,6 +136,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = ()
     others: tuple[OtherLoad, ...] = ()
     record: WorkRecord | None = None
+    partial: bool = False
     doubts: tuple[Doubt, ...]
 
     @property
@@ -141,14 +145,3 @@ class Measurement(Noun, frozen=True, kw_only=True):
         unit of work.
         """
         return tuple(check.quantity for check in self.verification if not check.passed)
-
-    @property
-    def partial(self) -> bool:
-        """Whether the only repeat was cut short by a signal or by the end of the measuring side, so
-        that its energy belongs to no known work.
-        """
-        return (
-            len(self.repeats) == 1
-            and self.work is None
-            and any(doubt.code in ("interrupted", "cut-off") for doubt in self.doubts)
-        )

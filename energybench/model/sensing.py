@@ -117,6 +117,13 @@ class Trace(Noun, frozen=True, kw_only=True):
     ok: npt.NDArray[np.bool_]
 
 
+CutBy = Literal["signal", "program-killed", "no-end"]
+"""Why a repeat ended before its work did: a signal ended the run (the program may have ended in
+order), a signal ended the program alone, or the measuring side ended first, and the window ends at
+the last sample.
+"""
+
+
 class Window(Noun, frozen=True, kw_only=True):
     """A span of time on the host's monotonic clock.
 
@@ -127,6 +134,7 @@ class Window(Noun, frozen=True, kw_only=True):
     start_half_s, end_half_s
             half-widths, s, of the intervals that hold the true start and end, if the work was
             watched from outside
+    cut     why a repeat is a part of its work only; None: the repeat is whole
     """
 
     label: str
@@ -137,6 +145,7 @@ class Window(Noun, frozen=True, kw_only=True):
     note: str = ""
     start_half_s: NonNegative = 0.0
     end_half_s: NonNegative = 0.0
+    cut: CutBy | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -159,6 +159,8 @@ class StudyRatio(Noun, frozen=True, kw_only=True):
 
     energy_ratio  None if a side has no energy
     energy_title  ENERGY_RATIO, or TIME_X_ASSUMED_POWER if a side is estimated
+    scatter_known  whether both variants were repeated. If not, the intervals of speedup and energy
+                   ratio lack the run-to-run scatter, and no claim is tested with them
     """
 
     variant: str
@@ -168,6 +170,7 @@ class StudyRatio(Noun, frozen=True, kw_only=True):
     memory_ratio: Estimate | None
     extra_memory_ratio: Estimate | None
     paired: int | None
+    scatter_known: bool = True
 
 
 class StudyCell(Noun, frozen=True, kw_only=True):

@@ -72,8 +72,19 @@ def _of_evidence(inputs: Sequence[ScenarioInput]) -> Iterable[Doubt]:
             )
 
 
-def of_saving(saved_mwh: Estimate | None) -> Iterable[Doubt]:
-    """Doubt about a saving whose interval contains 0."""
+def of_saving(saved_mwh: Estimate | None, comparisons: Sequence[Comparison]) -> Iterable[Doubt]:
+    """Doubt about a saving whose interval contains 0, or lacks the scatter of a side that ran
+    once.
+    """
+    single = [mix.label(comparison) for comparison in comparisons if not comparison.scatter_known]
+    if single:
+        yield Doubt(
+            code="saving-not-shown",
+            message=f"the run-to-run scatter of {', '.join(single)} is not known, and the interval "
+            "lacks it: a saving is not shown",
+            remedy="compare runs with --repeats 8 on both sides",
+        )
+        return
     if saved_mwh is not None and saved_mwh.low <= 0 <= saved_mwh.high:
         yield Doubt(
             code="saving-not-shown",

@@ -71,7 +71,7 @@ def project(
     weaknesses = [
         *scenario.doubts,
         *doubts.of_inputs(scenario, comparisons, stated, _needed(chain, model.results)),
-        *doubts.of_saving(energy),
+        *doubts.of_saving(energy, comparisons),
         *measured.doubts,
         *model.doubts,
         *_carried(comparisons),

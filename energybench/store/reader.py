@@ -93,19 +93,11 @@ def _recovery_doubts(header: Header, lines: Sequence[RecordLine]) -> tuple[Doubt
     doubts = [
         Doubt(
             code="recovered",
-            message="the measuring side was killed; this run was completed from its samples and "
-            "windows on disk",
+            message="the measuring side ended before it could write the result (killed, or its "
+            "disk was full); this run was completed from its samples and windows on disk",
             remedy="repeat the run",
         )
     ]
-    if _repeat_left_open(lines):
-        doubts.append(
-            Doubt(
-                code="cut-off",
-                message="its last repeat ends at the last sample, not at the work's end",
-                remedy="repeat the run",
-            )
-        )
     if file := _checkpoint(header, lines):
         doubts.append(
             Doubt(
@@ -115,14 +107,6 @@ def _recovery_doubts(header: Header, lines: Sequence[RecordLine]) -> tuple[Doubt
             )
         )
     return tuple(doubts)
-
-
-def _repeat_left_open(lines: Sequence[RecordLine]) -> bool:
-    openings = [line.opening for line in lines if line.opening is not None]
-    windows = [line.window for line in lines if line.window is not None]
-    opened = {opening.repeat for opening in openings if opening.label == "repeat"}
-    closed = {window.repeat for window in windows if window.label == "repeat"}
-    return bool(opened - closed)
 
 
 def _checkpoint(header: Header, lines: Sequence[RecordLine]) -> str:

@@ -13,6 +13,7 @@ from energybench.analysis.measurement.measure import Record, SamplingStats
 from energybench.errors import BadInput
 from energybench.foreign_text import escaped
 from energybench.model import (
+    REPEAT,
     BoundaryName,
     Channel,
     Condition,
@@ -121,8 +122,10 @@ def record(
     `last_s`: time of the last sample, the end of a window left open.
     """
     windows = _windows(lines, last_s)
-    repeats = sum(window.label == "repeat" for window in windows)
     works: list[Work | None] = [line.work for line in lines if line.work is not None]
+    if last_s is not None and workload(header, lines) is not None:
+        windows = _cut_without_work(windows, len(works))
+    whole = sum(window.label == REPEAT and window.cut is None for window in windows)
     records = [line.record for line in lines if line.record is not None]
     return Record(
         id=header.id,
@@ -132,8 +135,8 @@ def record(
         boundary=header.boundary,
         host=header.host,
         windows=windows,
-        works=tuple(works + [None] * (repeats - len(works))),
-        verification=_worst_checks(lines),
+        works=tuple(works + [None] * (max(whole, 1) - len(works))),
+        verification=_worst_checks(lines, parts_alone=whole == 0),
         doubts=header.doubts + tuple(line.doubt for line in lines if line.doubt is not None),
         sampling=sampling,
         session=header.session,
@@ -151,10 +154,7 @@ def workload(header: Header, lines: Sequence[RecordLine]) -> WorkloadRef | None:
 
 
 def _windows(lines: Sequence[RecordLine], last_s: float | None) -> tuple[Window, ...]:
-    """Complete windows, and windows cut off by the end of the run, up to the last sample.
-
-    A repeat cut off beside complete repeats is left out: the amount of its work is unknown.
-    """
+    """Complete windows, and windows cut off by the end of the run, up to the last sample."""
     windows = [line.window for line in lines if line.window is not None]
     closed = {(window.label, window.repeat) for window in windows}
     # the first repeat may be restarted with more work: only its last start counts
@@ -163,10 +163,8 @@ def _windows(lines: Sequence[RecordLine], last_s: float | None) -> tuple[Window,
         for line in lines
         if line.opening is not None
     }
-    any_work = any(line.work is not None for line in lines)
     for place, opening in openings.items():
-        unknown_work = opening.label == "repeat" and any_work
-        if place in closed or unknown_work or last_s is None or last_s <= opening.start_s:
+        if place in closed or last_s is None or last_s <= opening.start_s:
             continue
         windows.append(
             Window(
@@ -174,18 +172,41 @@ def _windows(lines: Sequence[RecordLine], last_s: float | None) -> tuple[Window,
                 start_s=opening.start_s,
                 end_s=last_s,
                 repeat=opening.repeat,
+                cut="no-end" if opening.label == REPEAT else None,
             )
         )
     return tuple(windows)
 
 
-def _worst_checks(lines: Sequence[RecordLine]) -> tuple[Verification, ...]:
+def _cut_without_work(windows: Sequence[Window], works: int) -> tuple[Window, ...]:
+    """The windows of a workload's run that was killed: a repeat that ended without stating its work
+    counts as a part.
+
+    works  number of repeats that stated their work, which are the first repeats
+    """
+    repeats = [window for window in windows if window.label == REPEAT]
+    unstated = {window.repeat for window in repeats[works:]}
+    return tuple(
+        msgspec.structs.replace(window, cut=window.cut or "no-end")
+        if window.label == REPEAT and window.repeat in unstated
+        else window
+        for window in windows
+    )
+
+
+def _worst_checks(lines: Sequence[RecordLine], *, parts_alone: bool) -> tuple[Verification, ...]:
     """For every quantity, over the repeats: the first failed check, or the check closest to
     failing.
+
+    The check of a repeat that a signal to the run ended says nothing about the whole repeats: the
+    check counts only if no repeat is whole.
     """
     worst: dict[str, Verification] = {}
+    cut_by_signal = False
     for line in lines:
-        for check in line.verification or ():
+        if line.window is not None and line.window.label == REPEAT:
+            cut_by_signal = line.window.cut == "signal"
+        for check in () if cut_by_signal and not parts_alone else line.verification or ():
             before = worst.get(check.quantity)
             if before is None or (before.passed and _worse(check, before)):
                 worst[check.quantity] = check

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from energybench.model import Comparison, Estimate
+from energybench.model import SCATTER_UNKNOWN, Comparison, Estimate
 from energybench.units import show
 from energybench_reports.view.layout import Answer, Section, Table, ratio_axis
 from energybench_reports.view.wording import (
@@ -113,6 +113,8 @@ def _verdict_words(comparison: Comparison) -> str:
         return "There is no verdict, because the energy of a side is not known."
     if assumed(comparison) or comparison.verdict is None:
         return "The times were measured. The energy of at least one side was only estimated."
+    if not comparison.scatter_known:
+        return f"These runs do not decide the question: {SCATTER_UNKNOWN} both sides."
     return {
         "better": f"{candidate} does the same work with less energy.",
         "worse": f"{candidate} needs more energy for the same work.",

@@ -189,7 +189,9 @@ def _work(m: Measurement) -> TableCell:
 
 
 def _repeats(measurement: Measurement) -> TableCell:
-    """Number of repeats and their standard deviation relative to the mean."""
+    """Number of whole repeats and their standard deviation relative to the mean."""
+    if measurement.partial:
+        return TableCell("0", "cut: a part of a repeat", "warn")
     energies = [repeat.energy_j for repeat in measurement.repeats if repeat.energy_j is not None]
     n = len(measurement.repeats)
     text = str(n) if len(energies) == n else f"{n}, energy of {len(energies)}"

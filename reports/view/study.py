@@ -6,7 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from energybench.model import TIME_X_ASSUMED_POWER, Study, StudyCell, StudyRatio, StudyRun, Tested
+from energybench.model import (
+    SCATTER_UNKNOWN,
+    TIME_X_ASSUMED_POWER,
+    Study,
+    StudyCell,
+    StudyRatio,
+    StudyRun,
+    Tested,
+)
 from energybench.units import show
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.study_runs import (
@@ -123,7 +131,9 @@ def _ratio_row(cell: StudyCell, ratio: StudyRatio) -> tuple[TableCell, ...]:
         energy,
         or_dash(ratio.memory_ratio),
         or_dash(ratio.extra_memory_ratio),
-        known(ratio.paired or None),
+        known(ratio.paired or None)
+        if ratio.scatter_known
+        else TableCell("one repeat", "scatter not known", "warn"),
     )
 
 
@@ -132,6 +142,8 @@ def _ratio_words(baseline: str, cell: StudyCell) -> str:
     phrases = []
     for ratio in cell.ratios:
         phrase = f"{baseline} / {plain(ratio.variant)}: speedup {show(ratio.speedup)}"
+        if not ratio.scatter_known:
+            phrase += f" ({SCATTER_UNKNOWN})"
         if ratio.energy_ratio is not None:
             phrase += f", {plain(ratio.energy_title)} {show(ratio.energy_ratio)}"
         if ratio.memory_ratio is not None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from energybench.model import Estimate, Study, StudyCell, StudyRatio
+from energybench.model import SCATTER_UNKNOWN, Estimate, Study, StudyCell, StudyRatio
 from energybench.units import show
 from energybench_reports.view.layout import Answer
 from energybench_reports.view.study_runs import baseline_name, count_runs, is_estimated
@@ -72,7 +72,9 @@ def answer(study: Study) -> Answer:
 def _headline(study: Study) -> _Headline:
     baseline = baseline_name(study)
     pairs = [_Pair(ratio, cell) for cell in study.cells for ratio in cell.ratios]
-    decided = [pair for pair in pairs if not _contains_one(pair.ratio.speedup)]
+    decided = [
+        pair for pair in pairs if pair.ratio.scatter_known and not _contains_one(pair.ratio.speedup)
+    ]
     slower = bool(decided) and all(
         pair.ratio.speedup.low > 0 and pair.ratio.speedup.high < 1 for pair in decided
     )
@@ -95,6 +97,8 @@ def _headline(study: Study) -> _Headline:
 def _place(best: _Pair, pairs: list[_Pair], decided: list[_Pair]) -> str:
     """Variant and cell of the figure, and the ratios that decide nothing."""
     place = f"{plain(best.ratio.variant)} at {plain(best.cell.cell.key)}"
+    if not best.ratio.scatter_known:
+        return f"{place}; {SCATTER_UNKNOWN}"
     if _contains_one(best.ratio.speedup):
         return f"{place}; its interval contains 1, so that the direction is not decided"
     undecided = len(pairs) - len(decided)

@@ -15,7 +15,7 @@ import pytest
 
 from energybench.cli import summary
 from energybench.model import Measurement
-from tests.cli.process import batches, command, energybench, partial, until
+from tests.cli.process import batches, command, energybench, one_line, partial, until
 
 
 def runs(store: Path) -> list[Path]:
@@ -238,6 +238,49 @@ def test_kill_nine_leaves_the_program_running_and_recover_completes(tmp_path: Pa
     again = energybench("recover", str(tmp_path / "results" / result["id"]), cwd=tmp_path)
     assert again.code == 2
     assert "nothing to recover" in again.err
+
+
+def test_repeats_that_were_cut_are_in_no_mean_and_in_no_comparison(tmp_path: Path) -> None:
+    """One run is killed in its third repeat or later, and recovered; the program of another handles
+    SIGTERM in its first repeat and exits 0. The first keeps its whole repeats; the second is a
+    part, and is refused by compare. A program that kills itself in its only repeat is a part, too.
+    """
+
+    def repeats_begun(label: str) -> int:
+        openings = [
+            json.loads(line).get("opening") or {}
+            for path in (tmp_path / "results").glob(f".partial-*_{label}_*/windows.jsonl")
+            for line in path.read_text().splitlines(keepends=True)
+            if line.endswith("\n")
+        ]
+        return sum(opening.get("label") == "repeat" for opening in openings)
+
+    handled = "trap 'exit 0' TERM; touch ready; while :; do sleep 0.05; done"
+    nine = start(tmp_path, "measure", "--label", "nine", "--repeats", "99", "--", "sleep", "0.5")
+    part = start(tmp_path, "measure", "--json", "--label", "part", "--", "sh", "-c", handled)
+    until(lambda: (tmp_path / "ready").exists())
+    part.send_signal(signal.SIGTERM)
+    out, _ = part.communicate(timeout=240)
+    until(lambda: repeats_begun("nine") >= 3)
+    nine.kill()
+    nine.wait()
+    (left,) = partial(tmp_path)
+
+    result = json.loads(out)
+    assert result["partial"]
+    assert "cut-off" in {doubt["code"] for doubt in result["doubts"]}
+    recovered = energybench("recover", str(left), "--json", cwd=tmp_path).json
+    assert not recovered["partial"]
+    assert len(recovered["repeats"]) >= 2
+    times_s = [repeat["end_s"] - repeat["start_s"] for repeat in recovered["repeats"]]
+    assert min(times_s) >= 0.5
+    for pair in ((result["id"], recovered["id"]), (recovered["id"], result["id"])):
+        refused = one_line(energybench("compare", *pair, "--force", cwd=tmp_path))
+        assert "not comparable: part was cut before its first repeat was done" in refused
+
+    dies = energybench("measure", "--json", "--", "sh", "-c", "sleep 0.2; kill -9 $$", cwd=tmp_path)
+    assert dies.code == 128 + signal.SIGKILL
+    assert dies.json["partial"]
 
 
 def test_recover_refuses_what_still_runs(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_a_modelled_part_has_no_meter() -> None:
 
 def test_a_lost_sensor_leaves_the_core_phase_uncovered() -> None:
     """A gap fails the check of the whole core phase; the finding is the message of the doubt."""
-    lost = Doubt(code="sensor-lost", message="nothing for 3.0 s", remedy="")
+    lost = Doubt(code="sensor-lost", message="nothing for 3.0 s", remedy="see the log")
     entry = check(aspect(grade(metered(doubts=(lost,))), "1"), "whole core phase")
     assert (entry.result, entry.found) == ("fail", "nothing for 3.0 s")
 
@@ -309,3 +309,16 @@ def test_a_grade_is_one_document() -> None:
     text = msgspec.json.encode(graded)
     assert msgspec.json.decode(text, type=Grade) == graded
     assert msgspec.json.decode(text)["kind"] == "grade"
+
+
+def test_a_part_of_a_repeat_passes_no_time_span() -> None:
+    """The measured time is not the core phase: time span, full run and score fail, and say why."""
+    graded = grade(metered(partial=True))
+    span = aspect(graded, "1", "2")
+    assert check(span, "average").result == "fail"
+    assert check(span, "full run").result == "fail"
+    (score,) = [
+        entry for entry in book(graded, "MLPerf Training power").aspects if entry.name == "score"
+    ]
+    assert "part of the work" in check(score, "same run").found
+    assert score.result == "fail"

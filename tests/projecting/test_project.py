@@ -465,3 +465,17 @@ def test_evidence_of_the_answer() -> None:
 def test_no_input_at_all() -> None:
     """A scenario may be arithmetic alone."""
     assert project(scenario(lines=[("a", "2 + 2")])).lines[0].value == exact(4.0)
+
+
+def test_a_comparison_of_single_repeats_shows_no_saving() -> None:
+    """The interval lacks the run-to-run scatter, however far from 0 it lies."""
+    for known in (True, False):
+        projection = project(
+            scenario(
+                stated_input("x", None, measured="energy_ratio"),
+                lines=[("e", "x - 1", "MWh")],
+                results=Results(saved_mwh_per_month="e"),
+            ),
+            [comparison(scatter_known=known)],
+        )
+        assert ("saving-not-shown" in codes(projection.doubts)) is not known

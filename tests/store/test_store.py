@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from energybench.errors import BadInput
 from energybench.measuring.session import ranges
-from energybench.model import Host, Verification, Window, Work
+from energybench.model import CutBy, Host, Verification, Window, Work, WorkloadRef
 from energybench.plugins import Reading
 from energybench.store import layout, reader, samples, strict
 from energybench.store.run import Header
@@ -120,8 +121,92 @@ def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> No
         left = writer.directory
     _, recovered = reader.recover(str(left), ranges())
     assert len(recovered.repeats) == 2
+    assert not recovered.partial
     assert recovered.energy_per_work_j is not None
     assert recovered.energy_per_work_j.value == pytest.approx(50, rel=0.02)
+    (doubt,) = [doubt for doubt in recovered.doubts if doubt.code == "cut-off"]
+    assert "1 repeat(s), cut after 1 s, are left out" in doubt.message
+
+
+@pytest.mark.parametrize("cut", ["signal", "program-killed", "no-end"])
+def test_a_part_is_in_no_mean_of_a_programs_repeats(tmp_path: Path, cut: CutBy) -> None:
+    """Three whole repeats of 100 J and a part of 20 J: the mean is 100 J of three repeats. The
+    check of a repeat that a signal to the run ended says nothing about the whole ones.
+    """
+    with RunWriter(tmp_path, header()) as writer:
+        for i in range(61):
+            writer.poll([Reading(int(100 * i * 0.1 * 1e6), i * 0.1)], 0.0, False, 0)
+        for k in range(4):
+            part = k == 2 if cut == "program-killed" else k == 3
+            end_s = 1.2 + k if part else 2.0 + k
+            writer.opening("repeat", 1.0 + k, k)
+            writer.window(
+                Window(
+                    label="repeat",
+                    start_s=1.0 + k,
+                    end_s=end_s,
+                    repeat=k,
+                    cut=cut if part else None,
+                )
+            )
+            value = 143.0 if part and cut != "no-end" else 0.0
+            writer.verification(
+                (Verification(quantity="exit", value=value, tolerance=0.0, passed=value == 0),)
+            )
+        final, measured = writer.finish(ranges())
+    assert len(measured.repeats) == 3
+    assert measured.energy_j is not None
+    assert measured.energy_j.value == pytest.approx(100, rel=0.01)
+    assert measured.time_s.value == pytest.approx(1.0)
+    assert not measured.partial
+    assert bool(measured.failed_checks) is (cut == "program-killed")
+    assert "cut-off" in {doubt.code for doubt in measured.doubts}
+    _, windows = reader.read_traces(final)
+    assert [window.cut for window in windows].count(cut) == 1
+
+
+def test_of_parts_alone_the_longest_is_the_result(tmp_path: Path) -> None:
+    """No mean over parts: two programs that were killed make one part of a repeat."""
+    with RunWriter(tmp_path, header()) as writer:
+        for i in range(61):
+            writer.poll([Reading(int(100 * i * 0.1 * 1e6), i * 0.1)], 0.0, False, 0)
+        for k, end_s in enumerate((2.5, 4.0)):
+            window = Window(
+                label="repeat", start_s=1.0 + 2 * k, end_s=end_s, repeat=k, cut="program-killed"
+            )
+            writer.window(window)
+        _, measured = writer.finish(ranges())
+    assert measured.partial
+    assert [repeat.time_s for repeat in measured.repeats] == [1.5]
+    assert measured.work is None
+
+
+def test_a_repeat_that_did_not_state_its_work_before_the_kill_is_a_part(tmp_path: Path) -> None:
+    """Its window was closed, and its work not yet written: nobody knows what it did."""
+    workload = WorkloadRef(name="w", size="S", device="cpu")
+    with RunWriter(tmp_path, header(workload=workload, command=None)) as writer:
+        fill(writer, seconds=5.0)
+        writer.opening("repeat", 3.0, 1)
+        writer.window(Window(label="repeat", start_s=3.0, end_s=3.5, repeat=1))
+        left = writer.directory
+    _, recovered = reader.recover(str(left), ranges())
+    assert len(recovered.repeats) == 1
+    assert recovered.energy_per_work_j is not None
+    assert recovered.work is not None
+
+
+@pytest.mark.parametrize("field", ["message", "remedy"])
+def test_a_doubt_without_words_is_refused(tmp_path: Path, field: str) -> None:
+    """A file with an empty message or remedy is one line, not an empty doubt."""
+    with RunWriter(tmp_path, header()) as writer:
+        fill(writer)
+        final, measured = writer.finish(ranges())
+    path = final / layout.RUN
+    value = json.loads(path.read_text())
+    value["doubts"][0][field] = " "
+    path.write_text(json.dumps(value))
+    with pytest.raises(BadInput, match=f"{measured.doubts[0].code} has an empty {field}"):
+        reader.read_run(final)
 
 
 def test_of_a_repeat_begun_anew_the_last_beginning_counts(tmp_path: Path) -> None:

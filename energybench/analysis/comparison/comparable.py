@@ -25,8 +25,11 @@ class _Reason(NamedTuple):
 def check(baseline: Measurement, candidate: Measurement, force: bool) -> list[Doubt]:
     """Doubts about the comparison.
 
-    Raises Refused if the two are not comparable; with `force` each reason becomes a doubt.
+    Raises Refused if the two are not comparable; with `force` each reason becomes a doubt, except
+    that a side has no whole repeat: then there is no energy of the work to compare.
     """
+    for side in (baseline, candidate):
+        _refuse_without_whole_repeat(side, baseline, candidate)
     reasons = [
         *_work(baseline, candidate),
         *_verification(baseline, candidate),
@@ -56,6 +59,19 @@ def check(baseline: Measurement, candidate: Measurement, force: bool) -> list[Do
 
 
 # ---------------------------------------------------------------- reasons to refuse
+
+
+def _refuse_without_whole_repeat(
+    side: Measurement, baseline: Measurement, candidate: Measurement
+) -> None:
+    """Raise Refused if a side holds only a part of a repeat, or no repeat."""
+    if side.partial:
+        problem = f"not comparable: {side.label} was cut before its first repeat was done"
+    elif not side.repeats:
+        problem = f"not comparable: {side.label} holds no repeat"
+    else:
+        return
+    raise Refused(f"{baseline.id} against {candidate.id}", problem, "repeat the run")
 
 
 def _work(baseline: Measurement, candidate: Measurement) -> list[_Reason]:

@@ -2,8 +2,9 @@
 ratio, verdict.
 
 Effects combine by key, so the gain of one board cancels if both runs used the board. The scatter of
-the repeats enters as Student's t on the logarithms: of pairs if the runs were interleaved, else as
-Welch's t. All other effects are combined by Monte Carlo.
+the repeats enters as Student's t on the logarithms: of pairs if the runs were interleaved, else of
+the repeats of either side. If a side has a single repeat, the run-to-run scatter is not known, and
+there is no verdict. All other effects are combined by Monte Carlo.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from energybench.analysis.uncertainty.effects import propagate, scale, student, 
 from energybench.analysis.uncertainty.repeats import (
     LogRatio,
     arithmetic_mean,
+    equal_scatter,
+    log_scatter,
     verdict,
-    welch_log,
 )
 from energybench.errors import Refused
 from energybench.model import (
@@ -31,11 +33,13 @@ from energybench.model import (
     Comparison,
     Doubt,
     Effect,
+    EffectKind,
     Estimate,
     Measurement,
     Quality,
     RatioLine,
     Repeat,
+    Verdict,
 )
 from energybench.units import S_PER_H
 
@@ -57,6 +61,7 @@ def compare(
     if baseline.energy_j is None or candidate.energy_j is None:
         side = baseline if baseline.energy_j is None else candidate
         raise Refused(side.id, "has no energy: nothing was measured", "see `energybench doctor`")
+    sides = _sides(baseline, candidate, _energy)
     qualities = (baseline.quality, candidate.quality)
     estimated = "estimated" in qualities or None in qualities
     energy = _ratio(
@@ -78,8 +83,9 @@ def compare(
         net_energy_ratio=_net(baseline, candidate),
         node_hours=_node_hours(baseline, candidate),
         energy_delay_ratio=_energy_delay(baseline, candidate),
-        verdict=None if estimated else verdict(energy.low, energy.high, margin),
+        verdict=None if estimated else _verdict(energy, margin, sides),
         margin=margin,
+        scatter_known=sides.scatter_known,
         paired=len(paired(baseline, candidate)) or None,
         second_lines=_without_idle(baseline, candidate),
         power_w=(baseline.power_w, candidate.power_w),
@@ -87,10 +93,21 @@ def compare(
         doubts=(
             *pair_doubts,
             *_assumed(estimated),
+            *_scatter_unknown(baseline, candidate, sides),
             *(doubt.carried_from(baseline.label) for doubt in baseline.doubts),
             *(doubt.carried_from(candidate.label) for doubt in candidate.doubts),
         ),
     )
+
+
+def _verdict(energy: Estimate, margin: float, sides: _Sides) -> Verdict:
+    """The verdict on the energy ratio. An interval without the scatter of both sides decides
+    nothing: with one repeat on each side and a scatter of 2 % it holds the true ratio in one case
+    of ten.
+    """
+    if not sides.scatter_known:
+        return "inconclusive"
+    return verdict(energy.low, energy.high, margin)
 
 
 def speedup(baseline: Measurement, candidate: Measurement) -> Estimate:
@@ -129,12 +146,15 @@ def _energy(repeat: Repeat) -> float | None:
 class _Sides(NamedTuple):
     """The values of one quantity whose scatter enters a ratio.
 
-    scatter  scatter of the logarithm of the ratio; None if not known
-    factors  mean over the values that count, over the mean of all values, for either side
+    scatter        scatter of the logarithm of the ratio; None if not known
+    factors        mean over the values that count, over the mean of all values, for either side
+    scatter_known  whether the scatter of both sides is known. If only one side was repeated,
+                   `scatter` assumes its scatter on both sides
     """
 
     scatter: LogRatio | None
-    factors: tuple[float, float]
+    factors: tuple[float, float] = (1.0, 1.0)
+    scatter_known: bool = True
 
 
 def _sides(baseline: Measurement, candidate: Measurement, quantity_of: _QuantityOf) -> _Sides:
@@ -152,7 +172,10 @@ def _sides(baseline: Measurement, candidate: Measurement, quantity_of: _Quantity
         if (first := quantity_of(left)) is not None and (second := quantity_of(right)) is not None
     ]
     if len(pairs) < 2:
-        return _Sides(welch_log(values[0], values[1]), (1.0, 1.0))
+        scatter = log_scatter(values[0], values[1])
+        if scatter is not None:
+            return _Sides(scatter)
+        return _Sides(equal_scatter(values[0], values[1]), scatter_known=False)
     blocks = [[pair[i] for pair in pairs] for i in (0, 1)]
     return _Sides(
         paired_log(blocks[0], blocks[1]),
@@ -179,7 +202,8 @@ def _ratio(
     sides = _sides(baseline, candidate, quantity_of)
     scatter: tuple[Effect, ...] = ()
     if sides.scatter is not None and sides.scatter.u:
-        scatter = (student(sides.scatter.u, sides.scatter.dof),)
+        kind: EffectKind = "scatter" if sides.scatter_known else "assumed-scatter"
+        scatter = (student(sides.scatter.u, sides.scatter.dof, kind),)
     inputs = {
         "above": scale(above, sides.factors[0]) if sides.factors[0] != 1.0 else above,
         "below": scale(below, sides.factors[1]) if sides.factors[1] != 1.0 else below,
@@ -305,5 +329,28 @@ def _assumed(estimated: bool) -> list[Doubt]:
             message="a side has no energy sensor: this is a ratio of times x assumed powers, and "
             "gives no energy verdict",
             remedy="open a sensor on that side: `energybench doctor`",
+        )
+    ]
+
+
+def _scatter_unknown(baseline: Measurement, candidate: Measurement, sides: _Sides) -> list[Doubt]:
+    """A doubt if a side was not repeated."""
+    if sides.scatter_known:
+        return []
+    single = [
+        side.label
+        for side in (baseline, candidate)
+        if sum(repeat.energy_j is not None for repeat in side.repeats) < 2
+    ]
+    message = f"run-to-run scatter is not known: one repeat of {' and of '.join(single)}"
+    if sides.scatter is not None:
+        message += "; the intervals assume that it scatters as the other side does"
+    else:
+        message += "; the intervals of the ratios are those of these two runs alone"
+    return [
+        Doubt(
+            code="scatter-unknown",
+            message=f"{message}, and there is no verdict",
+            remedy="--repeats 8 on both sides",
         )
     ]

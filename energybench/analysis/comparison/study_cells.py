@@ -27,8 +27,16 @@ def run_of(cell: Cell, variant: str, measured: Measurement, memory: Memory | Non
     """The measurement of one variant, for one step.
 
     A failed check, or a failure in a later repeat, is the state of the run; such a run has no
-    ratio.
+    ratio. A run without a whole repeat has no time and no energy of a step.
     """
+    if measured.partial:
+        state, why = _state(measured)
+        return StudyRun(
+            variant=variant,
+            state="cut" if state == "measured" else state,
+            why=why or "cut before its first repeat was done",
+            run=measured.id,
+        )
     factor = cell.step_amount / measured.work.amount if measured.work is not None else 1.0
     energy_j = None
     if measured.energy_j is not None:
@@ -92,8 +100,12 @@ def ratios_of(runs: Sequence[StudyRun], measured: dict[str, Measurement]) -> tup
 
 
 def _ratio(first: StudyRun, other: StudyRun, measured: dict[str, Measurement]) -> StudyRatio | None:
-    """None if the two did different work, have different boundaries, or failed a check."""
+    """None if the two did different work, have different boundaries, or failed a check, or if a
+    side has no whole repeat.
+    """
     sides = measured[first.variant], measured[other.variant]
+    if any(side.partial or not side.repeats for side in sides):
+        return None
     energy_ratio: Estimate | None = None
     try:
         comparison = compare(*sides)
@@ -102,10 +114,12 @@ def _ratio(first: StudyRun, other: StudyRun, measured: dict[str, Measurement]) -
             comparison.energy_ratio,
             comparison.title,
         )
+        known = comparison.scatter_known
     except Refused:
         if sides[0].energy_j is not None and sides[1].energy_j is not None:
             return None
         times, title = speedup(*sides), ENERGY_RATIO
+        known = all(len(side.repeats) > 1 for side in sides)
     peak = extra = None
     if first.memory is not None and other.memory is not None:
         peak = quotient(first.memory.peak_bytes, other.memory.peak_bytes)
@@ -118,6 +132,7 @@ def _ratio(first: StudyRun, other: StudyRun, measured: dict[str, Measurement]) -
         memory_ratio=peak,
         extra_memory_ratio=extra,
         paired=len(paired(*sides)) or None,
+        scatter_known=known,
     )
 
 

@@ -2,7 +2,8 @@
 
 A cell agrees with a claim if its interval lies within the claimed range, or if the interval meets
 the range and is narrower than ±10 %. A wide interval that only reaches into the range decides
-nothing; if all intervals are so wide, the claim was not tested. The rule "every" asks that all
+nothing; if all intervals are so wide, the claim was not tested. A time or a ratio of variants that
+ran once has no interval that holds its scatter, and is not tested. The rule "every" asks that all
 cells agree, the rule "any" that one cell does. Pure.
 """
 
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from energybench.analysis.uncertainty.effects import propagate
 from energybench.model import (
     ENERGY_RATIO,
+    SCATTER_UNKNOWN,
     Estimate,
     Expectation,
     Held,
@@ -26,6 +28,8 @@ from energybench.units import show, show_value
 
 # Relative half-width up to which an interval that meets a range without lying in it agrees.
 _NARROW = 0.1
+# Ratios that scatter from run to run; memory is counted.
+_SCATTERING = ("speedup", "energy_ratio")
 
 
 class _Measured(NamedTuple):
@@ -83,6 +87,8 @@ def _tested(claim: Published, cells: Mapping[str, StudyCell], machine: str) -> T
         if (value := _value(expected, cells)) is not None and value.value > 0
     ]
     if not measured and claim.expects:
+        if any(_ran_once(expected, cells) for expected in claim.expects):
+            return _not_testable(claim, SCATTER_UNKNOWN)
         return _not_testable(claim, "no cell of this study has it measured")
     if not measured:
         return _not_testable(claim, "this study's grid holds no such cell")
@@ -169,6 +175,17 @@ def _value(expected: Expectation, cells: Mapping[str, StudyCell]) -> Estimate | 
     return propagate(lambda x: x["a"] / x["b"], {"a": value, "b": below})
 
 
+def _ran_once(expected: Expectation, cells: Mapping[str, StudyCell]) -> bool:
+    """Whether the quantity was measured, and its run-to-run scatter is not known."""
+    keys = [expected.cell] if expected.over is None else [expected.cell, expected.over]
+    measured = [cells[key] for key in keys if key in cells]
+    if expected.quantity == "time_s":
+        runs = [run for cell in measured for run in cell.runs]
+        return any(run.variant == expected.variant and run.repeats == 1 for run in runs)
+    ratios = [ratio for cell in measured for ratio in cell.ratios]
+    return any(ratio.variant == expected.variant and not ratio.scatter_known for ratio in ratios)
+
+
 def _quantity(expected: Expectation, key: str, cells: Mapping[str, StudyCell]) -> Estimate | None:
     """The expected quantity in one cell; None if it was not measured there."""
     cell = cells.get(key)
@@ -180,6 +197,8 @@ def _quantity(expected: Expectation, key: str, cells: Mapping[str, StudyCell]) -
         return None
     for ratio in cell.ratios:
         if ratio.variant == expected.variant:
+            if expected.quantity in _SCATTERING and not ratio.scatter_known:
+                return None
             if expected.quantity == "energy_ratio" and ratio.energy_title != ENERGY_RATIO:
                 return None  # a ratio of assumed powers
             value: Estimate | None = getattr(ratio, expected.quantity)
@@ -189,6 +208,6 @@ def _quantity(expected: Expectation, key: str, cells: Mapping[str, StudyCell]) -
 
 def _time_s(cell: StudyCell, variant: str) -> Estimate | None:
     for run in cell.runs:
-        if run.variant == variant and run.state == "measured":
+        if run.variant == variant and run.state == "measured" and run.repeats != 1:
             return run.time_s
     return None

@@ -15,11 +15,18 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.window_energy import WindowEnergy
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.analysis.uncertainty.effects import bound
+from energybench.analysis.uncertainty.repeats import student_quantile
 from energybench.model import Doubt
 
 # A counter and a power integral that differ by more than this share, beyond their own uncertainty,
 # are a doubt.
 _DISAGREE = 0.02
+_SIGMAS = 3.0
+_LEVEL = 0.9973  # of a normal distribution within 3 standard deviations
+# Windows from which on the scatter of the difference decides alone. A load in step that is seen
+# either high or low looks alike in n windows by chance in one case of 2^(n-1), and such loads are
+# rare.
+_ENOUGH_WINDOWS = 8
 
 
 class _Group(NamedTuple):
@@ -44,7 +51,8 @@ def cross_check(
     the disagreement is not an error of the counter. In one window only the uncertainty of the power
     integral allows for such a load. Over several windows the effect of such a load differs from
     start to start, whereas a wrong counter is wrong in the same way every time. Therefore the mean
-    over several windows decides, against its scatter.
+    over several windows decides, against its scatter: from eight windows on the scatter alone, with
+    fewer windows the larger of the scatter and of the modelled uncertainty.
     """
     checked = list(counter)
     both = [
@@ -85,24 +93,30 @@ def _disagreement_rel(
     """(power integral − counter) over the larger of the two; None if the two agree."""
     apart_j = group.joules[:, 1] - group.joules[:, 0]
     total_j, n = float(group.larger_j.sum()), len(group.windows)
-    u_j = _u_difference_j([counter[i] for i in group.windows], [power[i] for i in group.windows])
-    u_rel = u_j / total_j
+    counter, power = [counter[i] for i in group.windows], [power[i] for i in group.windows]
+    common_rel = _u_common_j(power) / total_j
+    u_rel = math.hypot(_u_windows_j(counter, power) / total_j, common_rel)
+    limit_rel = _SIGMAS * u_rel
     if n > 1:
         scatter_rel = float((apart_j / group.larger_j).std(ddof=1)) / math.sqrt(n)
-        u_rel = max(u_rel, scatter_rel)
+        limit_rel = _SIGMAS * max(u_rel, scatter_rel)
+        if n >= _ENOUGH_WINDOWS:
+            # the differences tell how much a load in step, or an edge, changes from start to start
+            factor = student_quantile(n - 1, _LEVEL)
+            own_rel = math.hypot(factor * scatter_rel, _SIGMAS * common_rel)
+            limit_rel = min(limit_rel, own_rel)
     apart_rel = float(apart_j.sum()) / total_j
-    return apart_rel if abs(apart_rel) > 3 * u_rel + _DISAGREE else None
+    return apart_rel if abs(apart_rel) > limit_rel + _DISAGREE else None
 
 
-def _u_difference_j(counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy]) -> float:
-    """Standard uncertainty of (power integral − counter), summed over the windows, J.
+def _u_windows_j(counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy]) -> float:
+    """Standard uncertainty of (power integral − counter), summed over the windows, from effects of
+    a single window, J.
 
-    Effects of a single window are added in quadrature, common effects linearly. The effect of a
-    load in step is stated as a share of the readings; if the readings were taken at the low phase
-    of the load, the effect is that share of the counter's energy.
+    The effect of a load in step is stated as a share of the readings; if the readings were taken at
+    the low phase of the load, the effect is that share of the counter's energy.
     """
     squares = sum(effect.u**2 for cell in counter for effect in cell.random)
-    linear = sum(math.sqrt(sum(effect.u**2 for effect in cell.common)) for cell in power)
     for mine, other in zip(counter, power, strict=True):
         low_phase = 1.0
         if other.energy_j:
@@ -110,7 +124,12 @@ def _u_difference_j(counter: Sequence[WindowEnergy], power: Sequence[WindowEnerg
         for effect in other.random:
             factor = low_phase if effect.kind == "in-step" else 1.0
             squares += (effect.u * factor) ** 2
-    return math.hypot(math.sqrt(squares), linear)
+    return math.sqrt(squares)
+
+
+def _u_common_j(power: Sequence[WindowEnergy]) -> float:
+    """Standard uncertainty from effects that the windows share, which add up linearly, J."""
+    return sum(math.sqrt(sum(effect.u**2 for effect in cell.common)) for cell in power)
 
 
 def _doubt(group: _Group, place: Place, *, in_step_possible: bool) -> Doubt:

@@ -5,7 +5,7 @@ Thresholds cite their source.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from energybench.analysis.energy.boundary import CPU, MEMORY, NODE, NODE_AC
@@ -17,6 +17,7 @@ from energybench.model import (
     BoundaryName,
     Channel,
     ChannelStats,
+    CutBy,
     Doubt,
     Quality,
     Verification,
@@ -34,12 +35,51 @@ _LATE = 0.2  # jitter over the period
 _BUSY = "leave a core to the sampler"
 
 
+# By the reason of the cut: how a repeat came to be a part.
+_CUT_BY: Mapping[CutBy, str] = {
+    "signal": "a signal ended the run",
+    "program-killed": "a signal ended its program",
+    "no-end": "the measuring side ended first, and the repeat is taken to its last sample",
+}
+
+
+def of_cut_repeats(repeats: Sequence[Window], left_out: Sequence[Window]) -> list[Doubt]:
+    """Doubts about repeats that were cut before their work was done.
+
+    repeats   the repeats that the means count
+    left_out  parts beside them, which no mean counts
+    """
+    doubts = [
+        Doubt(
+            code="cut-off",
+            message=f"no repeat was measured to its end ({_CUT_BY[window.cut]} after "
+            f"{window.duration_s:.3g} s): this is a part of a repeat, which is not compared",
+            remedy="repeat the run",
+        )
+        for window in repeats
+        if window.cut is not None
+    ]
+    if left_out:
+        causes = dict.fromkeys(_CUT_BY[window.cut] for window in left_out if window.cut)
+        lengths = ", ".join(f"{window.duration_s:.3g} s" for window in left_out)
+        doubts.append(
+            Doubt(
+                code="cut-off",
+                message=f"{len(left_out)} repeat(s), cut after {lengths}, are left out of this "
+                f"result: {'; '.join(causes)}",
+                remedy="repeat the run if all of its repeats are wanted",
+                subject="left out",
+            )
+        )
+    return doubts
+
+
 def of_repeats(
     windows: Sequence[Window], energies: Sequence[float], longest_period_s: float
 ) -> list[Doubt]:
     """Doubts about repeats that are too few, too short, or follow a trend."""
     doubts = []
-    if len(windows) == 1:
+    if len(windows) == 1 and windows[0].cut is None:
         doubts.append(
             Doubt(
                 code="single-repeat",

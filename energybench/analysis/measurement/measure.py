@@ -59,7 +59,8 @@ __all__ = [
 class Record(NamedTuple):
     """The record of a run, without its traces.
 
-    works    work of each repeat
+    windows  all windows, cut repeats too
+    works    work of each of `repeats`
     limits   limits of the device that the work was given
     kept     the workload's own record of its last repeat
     session  shared by runs that were interleaved
@@ -84,8 +85,27 @@ class Record(NamedTuple):
 
     @property
     def repeats(self) -> list[Window]:
-        """The windows of the repeats."""
-        return [window for window in self.windows if window.label == REPEAT]
+        """The windows of the whole repeats. If no repeat is whole: the longest part alone, because
+        a mean over parts is of no quantity.
+        """
+        repeats = [window for window in self.windows if window.label == REPEAT]
+        whole = [window for window in repeats if window.cut is None]
+        return whole or sorted(repeats, key=lambda window: window.duration_s)[-1:]
+
+    @property
+    def left_out(self) -> list[Window]:
+        """The parts of repeats that are not among `repeats`."""
+        counted = self.repeats
+        return [
+            window
+            for window in self.windows
+            if window.label == REPEAT and window.cut is not None and window not in counted
+        ]
+
+    @property
+    def partial(self) -> bool:
+        """Whether no repeat is whole."""
+        return all(window.cut is not None for window in self.repeats)
 
 
 def covered(
@@ -189,7 +209,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         roofline=run_roofline,
         verification=record.verification,
         repeats=_repeats(repeats, has_energy=energy_j is not None),
-        regions=regions(chosen, curves, record.windows, slowest_s),
+        regions=regions(chosen, curves, _regions_of_counted(record), slowest_s),
         channels=stats,
         nodes=1,
         host=record.host,
@@ -197,6 +217,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         conditions=steadiness.keep(record.conditions),
         others=record.others,
         record=record.kept,
+        partial=record.partial,
         doubts=(
             *_record_doubts(record, rows),
             *doubts.of_unused_meters(
@@ -209,6 +230,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
                 sensor_doubts.sampling(rows, len(windows)), windows, slowest_s
             ),
             *sensor_doubts.of_stuck(traces),
+            *doubts.of_cut_repeats(windows, record.left_out),
             *doubts.of_repeats(windows, repeats.energies_j, slowest_s),
             *steadiness.of_conditions(record.conditions, windows, repeats.energies_j),
             *steadiness.of_others(record.others, windows),
@@ -240,6 +262,16 @@ def _record_doubts(record: Record, rows: Sequence[Row]) -> list[Doubt]:
             record.host.virtual,
             {doubt.code for doubt in record.doubts},
         ),
+    ]
+
+
+def _regions_of_counted(record: Record) -> list[Window]:
+    """The regions, without the regions of repeats that are left out."""
+    left_out = {window.repeat for window in record.left_out}
+    return [
+        window
+        for window in record.windows
+        if window.label != REPEAT and (window.repeat is None or window.repeat not in left_out)
     ]
 
 

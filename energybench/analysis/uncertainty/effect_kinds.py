@@ -121,6 +121,10 @@ KINDS: Mapping[EffectKind, Behaviour] = {
         },
     ),
     "scatter": Behaviour("run-to-run scatter", by_window=True),  # remedy: more repeats, see budget
+    "assumed-scatter": Behaviour(
+        "run-to-run scatter, assumed to be that of the repeated side on both sides",
+        remedies={None: "--repeats 8 on the side with one repeat"},
+    ),
     "idle-drift": Behaviour(
         "idle power: drift between its phases",
         remedies={None: "a quieter machine, or a longer idle phase (`--idle`)"},

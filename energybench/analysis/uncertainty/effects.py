@@ -75,9 +75,9 @@ def bound(
     return effect(kind, limit / BOUND_SPAN, place, distribution="bound", key=key, detail=detail)
 
 
-def student(u: float, dof: float) -> Effect:
+def student(u: float, dof: float, kind: EffectKind = "scatter") -> Effect:
     """Run-to-run scatter of a mean of n values: scale u = s/√n, n − 1 degrees of freedom."""
-    return effect("scatter", u, distribution="student", dof=dof)
+    return effect(kind, u, distribution="student", dof=dof)
 
 
 def effect(

@@ -1,4 +1,4 @@
-"""Statistics of repeats: means, scatter, Welch's t on logarithms, equivalence.
+"""Statistics of repeats: means, scatter, Student's t on logarithms, equivalence.
 
 Pure functions. scipy.special is imported only for a Student quantile.
 """
@@ -80,7 +80,7 @@ def wants_more(values: Sequence[float], target_rel: float, max_repeats: int) -> 
 
 
 class LogRatio(NamedTuple):
-    """Scatter of ln(mean a / mean b): standard error and Welch-Satterthwaite degrees of freedom.
+    """Scatter of ln(mean a / mean b): standard error, and degrees of freedom of Student's t.
 
     u is 0 and dof infinite if neither side scatters.
     """
@@ -89,21 +89,66 @@ class LogRatio(NamedTuple):
     dof: float
 
 
-def welch_log(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
-    """Scatter of the ratio of two means, by Welch's t on the logarithms (Welch 1947).
+def log_scatter(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
+    """Scatter of the ratio of two means, by Student's t on the logarithms.
 
-    A side with a single value contributes no scatter: its run-to-run scatter is not known, and a
-    doubt says so. None if both sides have a single value, or if a value is not positive (a ratio of
-    such energies has no meaning).
+    None if a side has fewer than two values, because its scatter is then not known, or if a value
+    is not positive (a ratio of such energies has no meaning).
+
+    From three values on each side: Welch's t (Welch 1947). Its degrees of freedom come from
+    estimated variances; if the side with fewer values happens to scatter little, they are far too
+    many (3 against 8 values: 5.9 % wrong at a level of 5 %). Therefore that side's variance counts
+    in the degrees of freedom as at least the pooled variance. With two values on a side: each side
+    keeps its own Student factor (Cochran 1964, the approximation to Behrens and Fisher's problem),
+    since Welch's t covers only 91 % for 2 against 8 values. benchmarks/verdicts.py counts both.
     """
-    if min(*a, *b) <= 0 or len(a) + len(b) < 3:
+    if min(len(a), len(b)) < 2 or min(*a, *b) <= 0:
         return None
-    logs = [np.log(np.asarray(side, dtype=np.float64)) for side in (a, b) if len(side) > 1]
-    terms = [(float(side.var(ddof=1)) / side.size, side.size - 1) for side in logs]
-    total = sum(term for term, _ in terms)
+    logs = [np.log(np.asarray(side, dtype=np.float64)) for side in (a, b)]
+    sizes = [side.size for side in logs]
+    variances = [float(side.var(ddof=1)) for side in logs]
+    terms = [variance / n for variance, n in zip(variances, sizes, strict=True)]
+    total = sum(terms)
     if total == 0:
         return LogRatio(0.0, math.inf)
-    return LogRatio(math.sqrt(total), total**2 / sum(term**2 / dof for term, dof in terms))
+    if min(sizes) == 2:
+        return LogRatio(math.sqrt(total), _cochran_dof(terms, sizes))
+    pooled = sum(variance * (n - 1) for variance, n in zip(variances, sizes, strict=True)) / sum(
+        n - 1 for n in sizes
+    )
+    floors = [pooled if n < max(sizes) else 0.0 for n in sizes]
+    steady = [
+        max(variance, floor) / n
+        for variance, floor, n in zip(variances, floors, sizes, strict=True)
+    ]
+    dof = sum(steady) ** 2 / sum(term**2 / (n - 1) for term, n in zip(steady, sizes, strict=True))
+    return LogRatio(math.sqrt(total), dof)
+
+
+def _cochran_dof(terms: Sequence[float], sizes: Sequence[int]) -> float:
+    """Degrees of freedom with Cochran's factor: the mean of the two sides' Student factors,
+    weighted with their squared standard errors.
+    """
+    from scipy import special
+
+    factors = [student_quantile(n - 1) for n in sizes]
+    factor = sum(term * t for term, t in zip(terms, factors, strict=True)) / sum(terms)
+    dof = float(special.stdtridf((1 + CONFIDENCE) / 2, factor))
+    return min(max(dof, min(sizes) - 1.0), max(sizes) - 1.0)
+
+
+def equal_scatter(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
+    """Scatter of the ratio of two means if the side with a single value scatters as the other side
+    does, an assumption that nothing here tests.
+
+    None if no side or both sides have a single value, or if a value is not positive.
+    """
+    single, several = sorted((a, b), key=len)
+    if len(single) != 1 or len(several) < 2 or min(*a, *b) <= 0:
+        return None
+    n = len(several)
+    s = float(np.log(np.asarray(several, dtype=np.float64)).std(ddof=1))
+    return LogRatio(s * math.sqrt(1 + 1 / n), n - 1) if s else LogRatio(0.0, math.inf)
 
 
 def verdict(low: float, high: float, margin: float) -> Verdict:

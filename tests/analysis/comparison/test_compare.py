@@ -11,7 +11,7 @@ from energybench.analysis.comparison.compare import compare
 from energybench.analysis.uncertainty.effects import exact
 from energybench.cli.summary import comparison
 from energybench.errors import Refused
-from energybench.model import UNUSED, Verification, WorkloadRef
+from energybench.model import SCATTER_UNKNOWN, UNUSED, Verification, WorkloadRef
 from tests.analysis.runs import run, work
 
 SCATTER = [1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99]
@@ -210,3 +210,44 @@ def test_net_ratio_only_where_both_have_a_net_energy() -> None:
     assert found.net_energy_ratio is not None
     assert found.net_energy_ratio.value == pytest.approx((0.5 * 10) / (0.75 * 5), rel=0.01)
     assert compare(a, run("c", done=work(), host="b")).net_energy_ratio is None
+
+
+@pytest.mark.parametrize(("n", "of"), [(1, 1), (1, 8), (8, 1)])
+def test_a_single_repeat_on_a_side_gives_no_verdict(n: int, of: int) -> None:
+    """However far apart the two are: their scatter is not known, which the verdict and a doubt say;
+    the scatter of a repeated side stands for both in the interval.
+    """
+    times_s = [2 * factor for factor in SCATTER]
+    a = run("a", package_w=400, times_s=times_s[:n], power_factor=SCATTER[:n])
+    b = run("b", times_s=times_s[:of], power_factor=SCATTER[:of])
+    found = compare(a, b)
+    assert found.verdict == "inconclusive"
+    assert not found.scatter_known
+    assert "scatter-unknown" in codes(found)
+    assert f"verdict: inconclusive: {SCATTER_UNKNOWN}" in comparison(found)
+    assert found.energy_ratio is not None
+    assumed = any(effect.kind == "assumed-scatter" for effect in found.energy_ratio.effects)
+    assert assumed is (n != of)
+    assert ("(scatter not known)" in comparison(found)) is not assumed
+
+
+def test_two_repeats_on_either_side_give_a_verdict() -> None:
+    """Two values a side are few, and their interval is wide; what lies outside it is decided."""
+    a = run("a", package_w=400, times_s=(2.0,) * 2, power_factor=[1.0, 1.01])
+    found = compare(a, run("b", times_s=(2.0,) * 2, power_factor=[1.0, 1.01]))
+    assert found.verdict == "better"
+    assert found.scatter_known
+
+
+def test_a_part_of_a_repeat_and_a_run_without_repeats_are_refused_even_by_force() -> None:
+    whole = run("whole")
+    sides = [
+        msgspec.structs.replace(run("other"), partial=True),
+        msgspec.structs.replace(run("other"), repeats=()),
+    ]
+    for side, words in zip(sides, ("other was cut", "other holds no repeat"), strict=True):
+        for force in (False, True):
+            with pytest.raises(Refused, match=f"not comparable: {words}"):
+                compare(whole, side, force=force)
+            with pytest.raises(Refused, match=f"not comparable: {words}"):
+                compare(side, whole, force=force)

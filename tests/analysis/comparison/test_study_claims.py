@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 import pytest
 
 from energybench.analysis.comparison.study_claims import against_claims
-from energybench.model import Cell, Estimate, Expectation, Published, StudyCell, StudyRatio, Variant
+from energybench.model import (
+    SCATTER_UNKNOWN,
+    Cell,
+    Estimate,
+    Expectation,
+    Published,
+    StudyCell,
+    StudyRatio,
+    StudyRun,
+    Variant,
+)
 from tests.reports.sample_nodes import cpu_node
 
 
@@ -69,3 +80,25 @@ def test_too_wide_to_tell_is_no_refutation(
     assert tested.held == held
     assert tested.measured is not None
     assert ("every interval is too wide to tell" in tested.why) is (held == "not testable here")
+
+
+@pytest.mark.parametrize("quantity", ["speedup", "time_s"])
+def test_variants_that_ran_once_test_no_claim(quantity: Literal["speedup", "time_s"]) -> None:
+    """Their interval holds no run-to-run scatter; the claim is not testable, for that reason."""
+    (ratio,) = cell("0", *SURE).ratios
+    ran_once = msgspec.structs.replace(
+        cell("0", *SURE),
+        ratios=(msgspec.structs.replace(ratio, scatter_known=False),),
+        runs=(StudyRun(variant="b", state="measured", time_s=ratio.speedup, repeats=1),),
+    )
+    claim = Published(
+        name="twice",
+        says="twice as fast",
+        source="a saying",
+        published_on="a bed",
+        rule="every",
+        expects=(Expectation(cell="0", variant="b", quantity=quantity, low=1.9, high=2.1),),
+    )
+    (tested,) = against_claims([claim], [ran_once], cpu_node().host, "cpu")
+    assert tested.held == "not testable here"
+    assert SCATTER_UNKNOWN in tested.why

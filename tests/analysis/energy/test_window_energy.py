@@ -280,3 +280,25 @@ def test_unseen_power_between_samples_is_an_effect_of_a_changing_load_only() -> 
 
     assert unseen(constant(300.0)) == pytest.approx(0, abs=0.01)
     assert 10 < unseen(square(100, 500, 1.3)) < 200
+
+
+@pytest.mark.parametrize("share", [0.85, 1.15])
+def test_eight_windows_tell_a_wrong_counter_by_the_scatter_of_the_difference(share: float) -> None:
+    """A counter that is off by 15 % in each of eight windows of 1 s, at a steady load: the doubt
+    comes, although a load in step could explain the difference in one window.
+    """
+    pairs = [
+        _both(constant(300 * share), 3.0 + 0.013 * i, 1.0, constant(300), 0.025) for i in range(8)
+    ]
+    cells = cross_check([c for c, _ in pairs], [p for _, p in pairs], Place("gpu"))
+    assert all(cell.doubts for cell in cells)
+    assert not cross_check([pairs[0][0]], [pairs[0][1]], Place("gpu"))[0].doubts
+
+
+@pytest.mark.parametrize("period_s", [0.033, 0.31, 1.3])
+def test_eight_windows_of_a_good_counter_raise_no_doubt(period_s: float) -> None:
+    """Square waves that the part-time readings see badly: the difference scatters, and agrees."""
+    wave = square(100, 500, period_s)
+    pairs = [_both(wave, 3.0 + 1.37 * i, 1.0) for i in range(8)]
+    cells = cross_check([c for c, _ in pairs], [p for _, p in pairs], Place("gpu"))
+    assert not any(cell.doubts for cell in cells)
