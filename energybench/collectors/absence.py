@@ -14,7 +14,7 @@ from pathlib import Path
 
 from energybench.collectors.sysfs import container, text
 
-__all__ = ["container", "denied", "entries", "file_fault", "unmask", "without_rapl"]
+__all__ = ["container", "denied", "entries", "file_fault", "text_fault", "unmask", "without_rapl"]
 
 # /proc/cpuinfo names the maker of an x86 CPU as vendor_id
 _WITH_RAPL = {"GenuineIntel", "AuthenticAMD", "HygonGenuine"}
@@ -44,6 +44,15 @@ def file_fault(path: Path, error: OSError | None) -> str:
     if text(path) == "":
         return "the file is empty"
     return "the file does not hold a number"
+
+
+def text_fault(path: Path) -> str:
+    """Why a file gives no text, in words."""
+    try:
+        path.read_bytes()
+    except OSError as error:
+        return file_fault(path, error)
+    return "the file is empty"
 
 
 def unmask(root: Path, folder: str) -> str:

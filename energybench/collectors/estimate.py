@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from energybench.collectors import absence
 from energybench.collectors.process_tree import ProcessTree
 from energybench.collectors.sysfs import hostname, text
 from energybench.collectors.tdp import W_PER_THREAD, Cpu, cpu, table_path, tdp_w
@@ -92,9 +93,11 @@ class CpuEstimate:
         proc = context.root / "proc"
         cpuinfo = text(proc / "cpuinfo")
         if not cpuinfo:
+            why = absence.text_fault(proc / "cpuinfo")
             raise Unavailable(
-                f"{proc}/cpuinfo cannot be read",
-                "mount /proc; the estimate needs the CPU's name and the processes' CPU times",
+                f"{proc}/cpuinfo cannot be read: {why}",
+                "mount /proc as a whole, without masks; the estimate needs the CPU's name and the "
+                "processes' CPU times",
             )
         machine = cpu(cpuinfo)
         self._model = power_model(machine, tdp_w(machine.name, table_path()))
