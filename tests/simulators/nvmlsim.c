@@ -28,6 +28,12 @@
  *   process=PID,FROM_S,TO_S       a compute process (up to 4 lines)
  *   state_latency_us=0            sleep of a query of temperature, clock, throttle reasons or processes
  *   field_fault=FIELD,RC,FROM_S,TO_S    a single field answers RC      zero=FROM_S,TO_S    power reads 0 mW
+ *   spike=W,FROM_S,TO_S           power reads W
+ *   stuck=AT_S  reset=AT_S        the counter stands still, or starts again from zero
+ *   back=J,AT_S  jump=J,AT_S      the counter steps back, or forward
+ *   hang=AT_S                     a call that reads power or energy never returns; $NVMLSIM_INIT_HANG: nvmlInit never does
+ *   nolimit=1                     the queries of power limits answer Not Supported
+ *   lost=1                        the handle of the board answers GPU Is Lost
  */
 #define _GNU_SOURCE
 #include <math.h>
@@ -42,7 +48,7 @@
 #define MAX_GPUS 16
 #define MAX_INSTANCES 7
 #define WHOLE_SMS 98
-enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, UNSUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6 };
+enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, UNSUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, LOST = 15 };
 enum { CONST, SQUARE, SINE, TRACE };
 enum { ENERGY = 83, AVERAGE = 185, INSTANT = 186 };
 enum { SCOPE_GPU, SCOPE_MODULE, SCOPE_MEMORY };
@@ -53,7 +59,8 @@ typedef struct gpu {
     int wave; double a, b, wave_period, duty;                      /* watts and seconds */
     char name[96], uuid[96], serial[32], trace[512], unsupported[64];
     double cc, limit, mem_mib, period, window, phase, lag, gain, offset, energy_period, energy_gain, latency, module_w, memory_share;
-    double fault[3], field_fault[4], zero[2];
+    double fault[3], field_fault[4], zero[2], spike[3], stuck, hang, back[2], jump[2], reset, nolimit, lost;
+    uint64_t stuck_mj, reset_mj; int is_stuck, was_reset;
     double heat[4], clock[4], throttle_during[3], process[4][3], state_latency; unsigned processes;
     double ecc, throttle, ignores_scope, no_fields, refuse, denied;
     int from_samples, counter_of_module;
@@ -98,6 +105,7 @@ static const struct { const char *key; size_t at; double scale; } numbers[] = {
     NUMBER("limit", limit, 1), NUMBER("cc", cc, 1), NUMBER("mem_mib", mem_mib, 1), NUMBER("module_w", module_w, 1),
     NUMBER("memory_share", memory_share, 1), NUMBER("ecc", ecc, 1), NUMBER("throttle", throttle, 1), NUMBER("refuse", refuse, 1),
     NUMBER("denied", denied, 1), NUMBER("ignores_scope", ignores_scope, 1), NUMBER("no_fields", no_fields, 1),
+    NUMBER("nolimit", nolimit, 1), NUMBER("lost", lost, 1),
 };
 
 static void set(gpu *g, const char *key, const char *value) {
@@ -118,6 +126,12 @@ static void set(gpu *g, const char *key, const char *value) {
     IS("clock") sscanf(value, "%lf,%lf,%lf,%lf", g->clock, g->clock + 1, g->clock + 2, g->clock + 3);
     IS("throttle_during") sscanf(value, "%lf,%lf,%lf", g->throttle_during, g->throttle_during + 1, g->throttle_during + 2);
     IS("process") { double *p = g->process[g->processes++ % 4]; sscanf(value, "%lf,%lf,%lf", p, p + 1, p + 2); }
+    IS("spike") sscanf(value, "%lf,%lf,%lf", g->spike, g->spike + 1, g->spike + 2);
+    IS("stuck") g->stuck = x + 1e-9;                               /* 0 is a time, too */
+    IS("hang") g->hang = x + 1e-9;
+    IS("reset") g->reset = x + 1e-9;
+    IS("back") sscanf(value, "%lf,%lf", g->back, g->back + 1);
+    IS("jump") sscanf(value, "%lf,%lf", g->jump, g->jump + 1);
     IS("zero") sscanf(value, "%lf,%lf", g->zero, g->zero + 1);
     IS("field_fault") sscanf(value, "%lf,%lf,%lf,%lf", g->field_fault, g->field_fault + 1, g->field_fault + 2, g->field_fault + 3);
     else {
@@ -212,7 +226,7 @@ static double power_w(gpu *g, double window) {
     return g->offset + g->gain * mean_w(g, published(g, g->period) - g->lag, window);
 }
 
-static uint64_t energy_mj(gpu *g) {
+static uint64_t sound_mj(gpu *g) {                                /* the counter without a fault */
     double end = published(g, g->energy_period);
     double module_j = g->counter_of_module ? g->module_w * end : 0;
     if (!g->from_samples) return (uint64_t)((g->energy_gain * true_j(g, end) + module_j) * 1e3);
@@ -224,6 +238,16 @@ static uint64_t energy_mj(gpu *g) {
 }
 
 static int within(double from, double to) { double t = now() - started_at; return t >= from && t < to; }
+static int since(double at) { return at && now() - started_at >= at; }
+
+static uint64_t energy_mj(gpu *g) {
+    uint64_t mj = sound_mj(g);
+    if (since(g->stuck)) { if (!g->is_stuck++) g->stuck_mj = mj; return g->stuck_mj; }
+    if (since(g->reset)) { if (!g->was_reset++) g->reset_mj = mj; return mj - g->reset_mj; }
+    if (g->back[0] && within(g->back[1], INFINITY)) mj -= (uint64_t)(g->back[0] * 1e3);
+    if (g->jump[0] && within(g->jump[1], INFINITY)) mj += (uint64_t)(g->jump[0] * 1e3);
+    return mj;
+}
 
 static int refusal(gpu *g, unsigned field) {                       /* return code of a power or energy reading now; 0: no fault */
     char word[16];
@@ -234,9 +258,15 @@ static int refusal(gpu *g, unsigned field) {                       /* return cod
     return OK;
 }
 
-static unsigned shown_mw(gpu *g, double watts) { return within(g->zero[0], g->zero[1]) ? 0 : (unsigned)lround(watts * 1e3); }
+static unsigned shown_mw(gpu *g, double watts) {
+    if (within(g->spike[1], g->spike[2])) watts = g->spike[0];
+    return within(g->zero[0], g->zero[1]) ? 0 : (unsigned)llround(watts * 1e3);
+}
+
+static void hang(void) { for (;;) { struct timespec hour = {3600, 0}; nanosleep(&hour, NULL); } }
 
 static void take_time(gpu *g) {
+    if (since(g->hang)) hang();
     struct timespec t = {0, (long)(g->latency * 1e9)};
     if (g->latency > 0) nanosleep(&t, NULL);
 }
@@ -290,6 +320,7 @@ int nvmlInitWithFlags(u32 flags) {
     (void)flags;
     pthread_mutex_lock(&lock);
     if (!started) { configure(); started_at = now(); }
+    if (getenv("NVMLSIM_INIT_HANG")) hang();
     if (!init_answer) started++;
     pthread_mutex_unlock(&lock);
     return init_answer;
@@ -304,14 +335,15 @@ int nvmlSystemGetDriverVersion(char *text, u32 size) { snprintf(text, size, "550
 int nvmlSystemGetCudaDriverVersion(int *version) { *version = 12040; return OK; }
 
 int nvmlDeviceGetCount_v2(u32 *n) { if (!started) return UNINITIALIZED; *n = count; return OK; }
+static int refused_handle(const gpu *g) { return g->lost ? LOST : g->denied ? NO_PERMISSION : OK; }
 int nvmlDeviceGetHandleByIndex_v2(u32 i, device *d) {
     if (!started) return UNINITIALIZED;
     if (i >= count) return INVALID;
     *d = &gpus[i];
-    return gpus[i].denied ? NO_PERMISSION : OK;
+    return refused_handle(&gpus[i]);
 }
 int nvmlDeviceGetHandleByUUID(const char *uuid, device *d) {
-    for (unsigned i = 0; i < count; i++) if (!strcmp(uuid, gpus[i].uuid)) { *d = &gpus[i]; return gpus[i].denied ? NO_PERMISSION : OK; }
+    for (unsigned i = 0; i < count; i++) if (!strcmp(uuid, gpus[i].uuid)) { *d = &gpus[i]; return refused_handle(&gpus[i]); }
     return NOT_FOUND;
 }
 int nvmlDeviceGetName(device d, char *text, u32 size) {
@@ -349,9 +381,10 @@ int nvmlDeviceGetPowerUsage(device d, u32 *mw) {                   /* averages 1
 }
 int nvmlDeviceGetTotalEnergyConsumption(device d, uint64_t *mj) { QUERY(d); take_time(g); if (!(rc = refusal(g, ENERGY))) *mj = energy_mj(g); ANSWER; }
 
-PROVENANCE(nvmlDeviceGetEnforcedPowerLimit, (device d, u32 *mw), *mw = (u32)(g->limit * 1e3))
-PROVENANCE(nvmlDeviceGetPowerManagementDefaultLimit, (device d, u32 *mw), *mw = (u32)(g->limit * 1e3))
-PROVENANCE(nvmlDeviceGetPowerManagementLimitConstraints, (device d, u32 *low, u32 *high), *low = 100000; *high = (u32)(g->limit * 1e3))
+PROVENANCE(nvmlDeviceGetEnforcedPowerLimit, (device d, u32 *mw), if (g->nolimit) rc = UNSUPPORTED; else *mw = (u32)(g->limit * 1e3))
+PROVENANCE(nvmlDeviceGetPowerManagementDefaultLimit, (device d, u32 *mw), if (g->nolimit) rc = UNSUPPORTED; else *mw = (u32)(g->limit * 1e3))
+PROVENANCE(nvmlDeviceGetPowerManagementLimitConstraints, (device d, u32 *low, u32 *high),
+    if (g->nolimit) rc = UNSUPPORTED; else { *low = 100000; *high = (u32)(g->limit * 1e3); })
 STATE(nvmlDeviceGetTemperature, (device d, u32 sensor, u32 *celsius), (void)sensor; *celsius = (u32)lround(course(g->heat)))
 STATE(nvmlDeviceGetClockInfo, (device d, u32 kind, u32 *mhz), *mhz = kind == 2 ? 1215 : (u32)lround(course(g->clock)))
 PROVENANCE(nvmlDeviceGetMaxClockInfo, (device d, u32 kind, u32 *mhz), *mhz = kind == 2 ? 1215 : 1410)
