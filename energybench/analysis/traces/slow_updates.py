@@ -23,6 +23,8 @@ _LEAST = 3
 _STOPPED = 8.0
 _ROUNDS = 3  # times that the period is estimated, each time without the stretches that stopped
 _HALVINGS = 40
+# A length this close to a whole number of periods is a whole number.
+_WHOLE = 1e-3
 
 
 def slower_period_s(
@@ -55,10 +57,24 @@ def slower_period_s(
         period = _period_s(gaps[going], float(np.count_nonzero(new[going])))
     # Few readings lie close together; the period is taken at the upper end of its uncertainty, for
     # a period that is too short would place the updates too sharply.
-    likely = np.minimum(gaps[going] / period, 1.0)
-    u_changes = max(float((likely * (1 - likely)).sum()) ** 0.5, 0.5)
-    period = _period_s(gaps[going], max(np.count_nonzero(new[going]) - u_changes, 0.5))
+    changed = np.count_nonzero(new[going]) - _u_changes(gaps[going], period)
+    period = _period_s(gaps[going], max(changed, 0.5))
     return period if period > _LONGER * stated_s else None
+
+
+def _u_changes(gaps: Floats, period_s: float) -> float:
+    """Standard uncertainty of the number of changes of a counter with this period.
+
+    In an unbroken run of readings closer together than the period, the number is one of the two
+    integers beside length/period; a longer gap shows a change for certain.
+    """
+    close = gaps < period_s
+    starts = close & np.concatenate(([True], ~close[:-1]))
+    if not starts.any():
+        return 0.0
+    lengths = np.bincount(np.cumsum(starts)[close] - 1, weights=gaps[close])
+    share = (lengths / period_s + _WHOLE) % 1 - _WHOLE
+    return float(np.maximum(share * (1 - share), 0.0).sum() ** 0.5)
 
 
 def _period_s(gaps: Floats, changes: float) -> float:
