@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from energybench.analysis.energy.window_edges import edges
+from energybench.analysis.traces.counter_kinds import informed
 from energybench.analysis.traces.curve import Curve, curve
-from energybench.analysis.traces.part_time_sensors import informed
 from energybench.model import IDLE, REPEAT, Trace, Window
 from energybench.store.reader import read_traces
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from energybench.simulating.result import Group, Simulation
     from energybench.simulating.study import CellFigures
 
-# experiments in a cell of the default run: half a minute on two cores, and enough for the totals by
+# experiments in a cell of the default run: a minute on two cores, and enough for the totals by
 # sensor, load and window
 SMALL = 40
 WINDOWS_S = (0.2, 0.35, 1.0, 5.0, 10.0, 60.0, 600.0)

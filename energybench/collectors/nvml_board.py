@@ -39,13 +39,18 @@ class OpenBoard(NamedTuple):
     """A board with an NVML handle.
 
     capability   CUDA compute capability (major, minor); None if NVML does not answer
-    max_power_w  bound of real readings; None if the board states no limit
+    power_limit_w  largest power limit of the board; None if the board states none
     """
 
     handle: Any
     board: Board
     capability: tuple[int, int] | None
-    max_power_w: float | None
+    power_limit_w: float | None
+
+    @property
+    def max_power_w(self) -> float | None:
+        """Bound of real readings."""
+        return None if self.power_limit_w is None else _MAX_OVER_LIMIT * self.power_limit_w
 
     @property
     def uuid(self) -> str:
@@ -111,11 +116,9 @@ def open_boards(nvml: Any) -> tuple[list[OpenBoard], list[ClosedBoard]]:
         if mig_on(nvml, handle):
             board = Board(uuid, name, True, instances(nvml, handle), partition_sms(nvml, handle))
         limits = ask(nvml, "nvmlDeviceGetPowerManagementLimitConstraints", handle)
-        max_power_w = _MAX_OVER_LIMIT * limits[1] / 1e3 if limits and limits[1] else None
+        limit_w = limits[1] / 1e3 if limits and limits[1] else None
         capability = ask(nvml, "nvmlDeviceGetCudaComputeCapability", handle)
-        boards.append(
-            OpenBoard(handle, board, tuple(capability) if capability else None, max_power_w)
-        )
+        boards.append(OpenBoard(handle, board, tuple(capability) if capability else None, limit_w))
     return boards, closed
 
 

@@ -48,6 +48,7 @@ def channel(context: Context, board: OpenBoard, used: bool, quantity: Quantity) 
         update_period_s=period_s,
         window_s=window_s,
         lag_u_s=lag_u_s,
+        power_limit_w=board.power_limit_w,
         max_power_w=board.max_power_w,
         used=used,
         counts=summed and name != "power_average",
@@ -58,7 +59,7 @@ def channel(context: Context, board: OpenBoard, used: bool, quantity: Quantity) 
 def _timing(quantity: str, board: OpenBoard) -> tuple[float | None, float, float]:
     """Update period, averaging window and standard uncertainty of the lag, s."""
     if quantity == "energy":
-        return _COUNTER_PERIOD_S, 0.0, 0.0
+        return _COUNTER_PERIOD_S, 0.0, _LAG_U_S
     part_time = board.capability in _PART_TIME
     period_s = _PART_TIME_PERIOD_S if part_time else None
     if quantity == "power_average" or (quantity == "power_usage" and _usage_averages(board)):

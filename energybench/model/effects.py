@@ -13,6 +13,7 @@ EffectKind = Literal[
     "window-edges",  # where the edges of one window fell between the sensor's updates
     "load-at-edges",  # the load at the edges, alike in all repeats of the same work
     "unseen",  # power between the samples of a part-time sensor
+    "saturated",  # power above the largest value that a power sensor shows
     "in-step",  # a load that repeats with the period of a part-time sensor
     "resolution",  # whole counts at both edges of a window
     "lag",  # delay between the load and its appearance in the sensor

@@ -52,6 +52,7 @@ class Channel(Noun, frozen=True, kw_only=True):
     calibrated_utc   time of the calibration profile, if one was used
     stamped          True if the sensor states the times at which it published
     wrap             counts at which a counter starts again from zero; None for never
+    power_limit_w    power at which the device limits itself; None if not known
     max_power_w      power that no real reading exceeds; a larger reading is implausible
     used             False for a device of this node that the work was not given
     counts           False for a channel that is recorded for cross-checks and never summed (psys, a
@@ -82,6 +83,7 @@ class Channel(Noun, frozen=True, kw_only=True):
     calibrated_utc: str | None = None
     stamped: bool = False
     wrap: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    power_limit_w: Positive | None = None
     max_power_w: Positive | None = None
     quality: Literal["measured", "estimated"] = "measured"
     used: bool = True

@@ -31,6 +31,7 @@ from energybench.simulating.sensors import (
     SensorState,
     channels,
     draw_gain,
+    drawn,
     outside_s,
     part_time,
     states,
@@ -138,7 +139,7 @@ def experiments(cell: ExperimentCell, settings: StudySettings, first: int, last:
 def _experiment(
     cell: ExperimentCell, settings: StudySettings, rng: np.random.Generator
 ) -> tuple[float, ...]:
-    sensor, prior = SENSORS[cell.sensor], settings.prior(cell)
+    sensor, prior = drawn(SENSORS[cell.sensor], rng), settings.prior(cell)
     level = int(rng.choice(len(settings.levels), p=weights(settings.levels, cell.window_s)))
     stopping = settings.levels[level] == STOP
     n = MAX_REPEATS if stopping else int(settings.levels[level])
@@ -191,8 +192,8 @@ def _run(
     wave = FAMILIES[cell.wave].draw(rng, cell.window_s, sensor.scale)
     # beyond 5 sigma a duration might become negative
     stretch, strength = 1 + scatter[:, None] * np.clip(rng.standard_normal((2, n)), -5, 5)
-    drawn = states(sensor, rng)
-    stagger = _stagger(sensor, drawn, None if stopping else n, rng)
+    phases = states(sensor, rng)
+    stagger = _stagger(sensor, phases, None if stopping else n, rng)
     slowest_s = max(dial.stated.period_s for dial in sensor.dials)
     plan = schedule(cell.window_s * stretch, edge_s(slowest_s), stagger, rng, outside_s(sensor))
     load = Load.of(wave, plan.starts_s, plan.ends_s, stretch, strength)
@@ -202,16 +203,16 @@ def _run(
         start = rng.uniform(plan.polls_s[0], plan.polls_s[-1])
         ok = (plan.polls_s < start) | (plan.polls_s >= start + rng.uniform(*OUTAGE_S))
     stated = channels(sensor, prior, cell.gain)
-    traces = read(sensor, stated, drawn, Polled(load, plan.polls_s, ok, gain))
+    traces = read(sensor, stated, phases, Polled(load, plan.polls_s, ok, gain))
     energies = load.energy(plan.ends_s) - load.energy(plan.starts_s)
     return _Run(traces, load, plan, energies, outage)
 
 
 def _stagger(
-    sensor: Sensor, drawn: Sequence[SensorState], repeats: int | None, rng: np.random.Generator
+    sensor: Sensor, phases: Sequence[SensorState], repeats: int | None, rng: np.random.Generator
 ) -> Stagger | None:
     """The ticks of a part-time sensor, known from a burst to half of its period."""
-    dial_and_state = part_time(sensor, drawn)
+    dial_and_state = part_time(sensor, phases)
     if dial_and_state is None:
         return None
     dial, state = dial_and_state

@@ -37,16 +37,22 @@ class Stated(NamedTuple):
 class Does(NamedTuple):
     """The true behaviour of a sensor.
 
-    sees_s   a power reading is the mean over this time; a counter integrates this part of every
-             period (0: the whole period)
-    lags     by a lag drawn within the stated uncertainty
-    stamped  readings carry the time of publication, not the time of the poll
+    sees_s    a power reading is the mean over this time; a counter integrates this part of every
+              period (0: the whole period)
+    lags      by a lag drawn within the stated uncertainty
+    stamped   readings carry the time of publication, not the time of the poll
+    jitter    standard deviation of each tick about its beat, in periods
+    largest_w largest power that the sensor shows; inf for none
+    back_j    energy by which a counter is set back once during the run
     """
 
     period_s: float
     sees_s: float = 0.0
     lags: bool = False
     stamped: bool = False
+    jitter: float = 0.0
+    largest_w: float = math.inf
+    back_j: float = 0.0
 
 
 class Dial(NamedTuple):
@@ -58,6 +64,28 @@ class Dial(NamedTuple):
     stated: Stated
     does: Does
     wrap: int | None = None
+
+
+class Varied(NamedTuple):
+    """What each experiment draws anew for every dial of a sensor whose timing nobody states.
+
+    periods_s    shortest and longest update period; every seventh sensor has 1 s
+    sees         part of each period that a power reading averages over; None: as in the row
+    whole_j      share of the counters that count whole joules
+    set_back     share of the counters that are set back once by 10 to 100 J
+    saturates_w  lowest and highest value at which power readings stop; None for none
+    """
+
+    periods_s: tuple[float, float]
+    sees: float | None = None
+    whole_j: float = 0.0
+    set_back: float = 0.0
+    saturates_w: tuple[float, float] | None = None
+
+
+_SLOW_S, _SLOW_SHARE = 1.0, 1 / 7  # virtual RAPL of a hypervisor; boards of one second
+_MOST_JITTER = 0.06  # of the period: ticks of a busy driver
+_BACK_J = (10.0, 100.0)
 
 
 class Sensor(NamedTuple):
@@ -78,10 +106,11 @@ class Sensor(NamedTuple):
     max_power_w: float | None = BOARD_MAX_W
     scale: float = 1.0
     together: bool = False  # all channels publish at the same moment
+    varied: Varied | None = None  # properties that each experiment draws anew
     biased: bool = True
 
 
-_ENERGY = Dial("energy", "counter", 1e-3, Stated(0.1), Does(0.1))
+_ENERGY = Dial("energy", "counter", 1e-3, Stated(0.1, 0.0, LAG_U_S), Does(0.1))
 _INSTANT = Dial(
     "power_instant", "power", 1e-3, Stated(0.1, 0.025, LAG_U_S), Does(0.1, 0.025, lags=True)
 )
@@ -127,7 +156,7 @@ SENSORS: Mapping[str, Sensor] = {
             "counter every 20 ms, stated as 100 ms",
             "nvml",
             "nvml.gain",
-            (Dial("energy", "counter", 1e-3, Stated(0.1), Does(0.02)),),
+            (Dial("energy", "counter", 1e-3, Stated(0.1, 0.0, LAG_U_S), Does(0.02)),),
         ),
         # It is not published whether the counter integrates all energy or adds up the samples of
         # the power reading (zeus issue 181): here the counter adds up the samples.
@@ -138,7 +167,7 @@ SENSORS: Mapping[str, Sensor] = {
             "nvml",
             "nvml.gain",
             (
-                Dial("energy", "counter", 1e-3, Stated(0.1), Does(0.1, 0.025)),
+                Dial("energy", "counter", 1e-3, Stated(0.1, 0.0, LAG_U_S), Does(0.1, 0.025)),
                 Dial("power_instant", "power", 1e-3, Stated(0.1, 0.025, LAG_U_S), Does(0.1, 0.025)),
             ),
             together=True,
@@ -152,6 +181,53 @@ SENSORS: Mapping[str, Sensor] = {
             max_power_w=PACKAGE_MAX_W,
             scale=0.6,  # a package of 60-360 W
             biased=False,
+        ),
+        # Rows whose timing nobody states: 20 to 250 ms, off the beat of the polls, with jitter.
+        Sensor(
+            "odd-counter",
+            "counter of a board every 20-250 ms or 1 s, stated as 100 ms, with jitter, some in "
+            "whole joules, some set back once",
+            "nvml",
+            "nvml.gain",
+            (_ENERGY._replace(does=Does(0.1, lags=True)), _INSTANT),
+            varied=Varied((0.02, 0.25), sees=0.25, whole_j=0.2, set_back=0.05),
+        ),
+        Sensor(
+            "odd-samples",
+            "counter every 20-250 ms or 1 s that adds up a quarter of each period, and the samples "
+            "beside it",
+            "nvml",
+            "nvml.gain",
+            (_ENERGY._replace(does=Does(0.1, 0.025)), _INSTANT._replace(does=Does(0.1, 0.025))),
+            together=True,
+            varied=Varied((0.02, 0.25), sees=0.25),
+        ),
+        Sensor(
+            "odd-power",
+            "a power reading of a quarter of every 20-250 ms or 1 s, alone, stated as 25 of 100 ms",
+            "nvml",
+            "nvml.gain",
+            (_INSTANT,),
+            varied=Varied((0.02, 0.25), sees=0.25),
+        ),
+        Sensor(
+            "saturating",
+            "a power reading of each whole 100 ms that stops at the limit of the board, 150-450 W",
+            "nvml",
+            "nvml.gain",
+            (Dial("power_usage", "power", 1e-3, Stated(0.1, 0.1), Does(0.1, 0.1)),),
+            varied=Varied((0.1, 0.1), saturates_w=(150.0, 450.0)),
+        ),
+        Sensor(
+            "slow-rapl",
+            "counter in uJ every 5-250 ms or 1 s that is stated as 1 ms (virtual machines)",
+            "rapl",
+            "rapl.package",
+            (Dial("energy", "counter", 1e-6, Stated(0.001), Does(0.001), wrap=RAPL_WRAP),),
+            max_power_w=PACKAGE_MAX_W,
+            scale=0.6,
+            biased=False,
+            varied=Varied((0.005, 0.25)),
         ),
         Sensor(
             "pm_counters",
@@ -167,6 +243,33 @@ SENSORS: Mapping[str, Sensor] = {
         ),
     )
 }
+
+
+def drawn(sensor: Sensor, rng: np.random.Generator) -> Sensor:
+    """The sensor with the properties that each experiment draws anew."""
+    varied = sensor.varied
+    if varied is None:
+        return sensor
+    period_s = float(rng.uniform(*varied.periods_s))
+    if varied.periods_s[0] < varied.periods_s[1] and rng.random() < _SLOW_SHARE:
+        period_s = _SLOW_S
+    jitter = float(rng.choice((0.0, 0.3, 1.0))) * _MOST_JITTER
+    whole_j, set_back = rng.random() < varied.whole_j, rng.random() < varied.set_back
+    back_j = float(rng.uniform(*_BACK_J)) if set_back else 0.0
+    largest_w = float(rng.uniform(*varied.saturates_w)) if varied.saturates_w else math.inf
+    dials = []
+    for dial in sensor.dials:
+        sees_s = dial.does.sees_s
+        if sees_s and varied.sees is not None:
+            sees_s = varied.sees * period_s
+        does = dial.does._replace(
+            period_s=period_s, sees_s=sees_s, jitter=jitter, largest_w=largest_w
+        )
+        if dial.kind == "counter":
+            does = does._replace(back_j=back_j)
+            dial = dial._replace(resolution=1.0 if whole_j else dial.resolution)
+        dials.append(dial._replace(does=does))
+    return sensor._replace(dials=tuple(dials))
 
 
 class PriorMode(NamedTuple):
@@ -212,6 +315,7 @@ def channels(sensor: Sensor, prior: PriorMode, mode: GainMode) -> tuple[Channel,
             lag_u_s=dial.stated.lag_u_s,
             stamped=dial.stated.stamped,
             wrap=dial.wrap,
+            power_limit_w=dial.does.largest_w if math.isfinite(dial.does.largest_w) else None,
             max_power_w=sensor.max_power_w,
         )
         for dial in sensor.dials
@@ -219,24 +323,26 @@ def channels(sensor: Sensor, prior: PriorMode, mode: GainMode) -> tuple[Channel,
 
 
 class SensorState(NamedTuple):
-    """State of a dial in an experiment: phase of the ticks and lag (s), and the filling of the
-    register (0 to 1).
+    """State of a dial in an experiment: phase of the ticks and lag (s), the filling of the register
+    (0 to 1), and the seed of the jitter of its ticks.
     """
 
     phase_s: float
     lag_s: float
     filled: float
+    seed: int = 0
 
 
 def states(sensor: Sensor, rng: np.random.Generator) -> tuple[SensorState, ...]:
     """Random phases, lags within the stated uncertainty (rectangular) and fillings."""
     common_phase, drawn = rng.random(), []
-    for dial in sensor.dials:
+    seed = int(rng.integers(2**32)) if sensor.varied else 0
+    for number, dial in enumerate(sensor.dials):
         phase, lag, filled = rng.random(3).tolist()
         if sensor.together:
-            phase = common_phase
+            phase, number = common_phase, 0
         lag_s = (2 * lag - 1) * math.sqrt(3.0) * dial.stated.lag_u_s if dial.does.lags else 0.0
-        drawn.append(SensorState(phase * dial.does.period_s, lag_s, filled))
+        drawn.append(SensorState(phase * dial.does.period_s, lag_s, filled, seed + number))
     return tuple(drawn)
 
 

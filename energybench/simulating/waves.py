@@ -19,6 +19,8 @@ from energybench.analysis.arrays import Floats
 MARGIN_S = 2.0
 # of the boards' power sensors (arXiv 2312.02741): a load in step with this period is measured badly
 SENSOR_PERIOD_S = 0.1
+# share of the experiments in which the edges of the window do not fall on the steps of the work
+_LATE_SHARE = 0.5
 
 
 class LoadShape(Protocol):
@@ -189,7 +191,8 @@ def _noise_steps(
 
 def _work(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
     """Idle, then work that starts and ends with the window, then idle; the work is constant, a
-    square wave or noise.
+    square wave or noise. In every second experiment the edges come late: the work begins up to
+    30 ms after the window, and the window ends up to 10 ms after the work.
     """
     idle = scale * rng.uniform(40, 110)
     low, high = _levels(rng, scale)
@@ -203,8 +206,14 @@ def _work(rng: np.random.Generator, seconds: float, scale: float) -> LoadShape:
         levels = np.where(np.arange(edges.size) % 2 == 0, high, low)
     else:
         edges, levels = _noise_steps(rng, 0.0, seconds, scale)
+    begins_s, ends_s = 0.0, seconds
+    if rng.random() < _LATE_SHARE:
+        begins_s = rng.uniform(0, min(0.03, seconds / 10))
+        ends_s = seconds - rng.uniform(0, min(0.01, seconds / 10))
+    within = edges < ends_s
+    edges, levels = np.maximum(edges[within], begins_s), levels[within]
     return StepLoad.of(
-        np.concatenate(([-MARGIN_S], edges, [seconds])), np.concatenate(([idle], levels, [idle]))
+        np.concatenate(([-MARGIN_S], edges, [ends_s])), np.concatenate(([idle], levels, [idle]))
     )
 
 
@@ -222,7 +231,9 @@ FAMILIES: Mapping[str, Family] = {
         Family("bursts", "peaks of 5-50 ms, 0.3-5 s apart", _bursts),
         Family("noise", "steps of random lengths (30 ms to 1 s) and autoregressive levels", _noise),
         Family(
-            "work", "idle, work within exactly the window (constant, square or noise), idle", _work
+            "work",
+            "idle, work within the window (constant, square, noise; edges up to 30 ms late), idle",
+            _work,
         ),
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from energybench.simulating.sensors import (
     SensorState,
     channels,
     draw_gain,
+    drawn,
     part_time,
     states,
 )
@@ -39,11 +41,11 @@ def shown(
     """The readings of every dial, in physical units, counters from the first reading."""
     sensor = SENSORS[name]
     prior = PriorMode(0.04, "normal")
-    drawn = [SensorState(phase_s, lag_s, 0.5) for _ in sensor.dials]
+    phases = [SensorState(phase_s, lag_s, 0.5) for _ in sensor.dials]
     traces = read(
         sensor,
         channels(sensor, prior, "prior"),
-        drawn,
+        phases,
         Polled(load(), POLLS, np.ones(POLLS.size, dtype=np.bool_), gain),
     )
     return [
@@ -131,6 +133,7 @@ def test_what_is_stated_is_what_the_collectors_state() -> None:
     timing = (nvml_channels._PART_TIME_PERIOD_S, nvml_channels._PART_TIME_WINDOW_S)
     assert (power.period_s, power.window_s) == timing
     assert pytest.approx(nvml_channels._LAG_U_S) == LAG_U_S
+    assert counter.lag_u_s == LAG_U_S
     assert SENSORS["rapl"].dials[0].stated.period_s == rapl.UPDATE_PERIOD_S
 
 
@@ -139,8 +142,8 @@ def test_gains_are_drawn_from_what_is_stated_or_plainly_not() -> None:
     rng = np.random.Generator(np.random.Philox(5))
 
     def spread(prior: PriorMode, mode: str) -> tuple[float, float]:
-        drawn = [draw_gain(prior, mode, rng) for _ in range(4000)]  # type: ignore[arg-type]
-        return float(np.mean(drawn)) - 1, float(np.std(drawn))
+        gains = [draw_gain(prior, mode, rng) for _ in range(4000)]  # type: ignore[arg-type]
+        return float(np.mean(gains)) - 1, float(np.std(gains))
 
     normal, flat = PriorMode(0.04, "normal"), PriorMode(0.05, "rectangular")
     assert spread(normal, "prior") == pytest.approx((0.0, 0.04), abs=0.003)
@@ -165,4 +168,46 @@ def test_lags_lie_within_what_is_stated() -> None:
         for name, sensor in SENSORS.items()
         if part_time(sensor, states(sensor, rng)) is not None
     }
-    assert staggered == {"a100", "a100-power", "h100-instant", "sampled-counter"}
+    odd = {"odd-counter", "odd-samples", "odd-power"}
+    assert staggered == {"a100", "a100-power", "h100-instant", "sampled-counter"} | odd
+
+
+def test_a_sensor_whose_timing_nobody_states_is_drawn_anew() -> None:
+    """Periods of 20 to 250 ms and of 1 s, whole joules and set-backs in some; the stated timing
+    stays, and a row with a timing of its own is left alone.
+    """
+    rng = np.random.Generator(np.random.Philox(7))
+    odd = [drawn(SENSORS["odd-counter"], rng) for _ in range(400)]
+    periods = np.array([sensor.dials[0].does.period_s for sensor in odd])
+    assert 0.02 <= periods.min() < 0.03
+    assert 0.24 < periods[periods < 1].max() <= 0.25
+    assert np.mean(periods == 1.0) == pytest.approx(1 / 7, abs=0.06)
+    assert {sensor.dials[0].resolution for sensor in odd} == {1e-3, 1.0}
+    assert any(sensor.dials[0].does.back_j for sensor in odd)
+    assert {sensor.dials[0].stated for sensor in odd} == {SENSORS["odd-counter"].dials[0].stated}
+    assert drawn(SENSORS["a100"], rng) is SENSORS["a100"]
+
+
+def test_ticks_that_jitter_keep_their_beat() -> None:
+    """Each tick off by up to its jitter, in order, and the energy is that of the tick."""
+    does = SENSORS["odd-counter"].dials[0].does._replace(period_s=0.083, jitter=0.06)
+    dial = SENSORS["odd-counter"].dials[0]._replace(does=does)
+    sensor = SENSORS["odd-counter"]._replace(dials=(dial,))
+    polls = np.arange(0.2, 3.0, 0.001)
+    (trace,) = read(
+        sensor,
+        channels(sensor, PriorMode(0.04, "normal"), "prior"),
+        [SensorState(0.02, 0.0, 0.5, 3)],
+        Polled(load(), polls, np.ones(polls.size, dtype=np.bool_), 1.0),
+    )
+    changed = polls[1:][np.diff(trace.raw) > 0]
+    off = changed - (np.round((changed - 0.02) / 0.083) * 0.083 + 0.02)
+    assert 0.002 < float(np.std(off)) < 0.009
+    joules = np.diff(trace.raw)[np.diff(trace.raw) > 0][1:] * 1e-3
+    assert joules == pytest.approx(
+        [
+            float(np.ptp(load().energy(np.array([before, after]))))
+            for before, after in pairwise(changed.tolist())
+        ],
+        abs=0.6,
+    )

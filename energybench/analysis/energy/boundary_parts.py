@@ -10,8 +10,9 @@ import msgspec
 
 from energybench.analysis.energy.boundary import Cover, Model, Source, component_name
 from energybench.analysis.energy.counter_check import cross_check
-from energybench.analysis.energy.window_energy import WindowEnergy, energy, limit_w
+from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.traces.curve import Curve
+from energybench.analysis.traces.plausible import limit_w
 from energybench.analysis.uncertainty.effect_kinds import Place, place_of, scale_kind
 from energybench.analysis.uncertainty.effects import bound, effect, rectangular
 from energybench.model import Channel, Distribution, Effect, EffectKind, Part, Window
@@ -57,9 +58,9 @@ def _sensed(source: Source, curves: Mapping[str, Curve], windows: Sequence[Windo
     if check is not None:
         power = tuple(energy(check, window) for window in windows)
         checked = cross_check(cells, power, place_of(channel))
-        # The power readings stand in for windows in which the counter gave nothing.
+        # The power readings stand in for windows in which the counter was lost.
         cells = tuple(
-            mine if mine.energy_j is not None else other
+            other if mine.lost and not other.lost else mine
             for mine, other in zip(checked, power, strict=True)
         )
     if source.may_repeat:

@@ -34,6 +34,8 @@ _ROUGH = 0.15
 # Two updates that are further apart than this many periods enclose a gap, which may contain more
 # than a single step.
 _LONG = 1.5
+# Fewer updates inside a window than this do not show which powers the load has.
+_FEW = 3
 
 
 class Edge(NamedTuple):
@@ -68,6 +70,9 @@ class _Segment(NamedTuple):
     low_fuzz_s, high_fuzz_s        half-widths of the uncertainty of the times of the ticks
     mean_w, before_w, after_w      mean power of the segment and of its neighbours
     rough_before_w, rough_after_w  change of the mean power beyond each neighbour
+    neighbour_before, neighbour_after
+                                   False if the curve has no segment before, or after, this one: the
+                                   power of the segment itself then stands in
     """
 
     low_s: float
@@ -81,6 +86,8 @@ class _Segment(NamedTuple):
     after_w: float
     rough_before_w: float
     rough_after_w: float
+    neighbour_before: bool
+    neighbour_after: bool
 
     @classmethod
     def at(cls, curve: Curve, t: float) -> _Segment:
@@ -99,6 +106,8 @@ class _Segment(NamedTuple):
             after_w=after_w,
             rough_before_w=abs(before_w - curve.mean_w(max(i - 2, 0))),
             rough_after_w=abs(after_w - curve.mean_w(min(i + 2, last))),
+            neighbour_before=i > 0,
+            neighbour_after=i < last,
         )
 
     @property
@@ -155,8 +164,9 @@ def _counter(curve: Curve, t: float, side: Side, inside_w: Floats) -> Edge:
 def _value(curve: Curve, segment: _Segment, t: float, side: Side, inside_w: Floats) -> _Value:
     """The energy at the edge under the strongest assumption that the neighbours support."""
     if not segment.contains(t):
-        return _interpolated(curve, segment, t)
-    if segment.length_s > _LONG * curve.period_s:
+        return _beyond(curve, segment, t, inside_w)
+    outside_known = segment.neighbour_before if side == "start" else segment.neighbour_after
+    if segment.length_s > _LONG * curve.period_s or not outside_known:
         return _in_gap(curve, segment, t)
     if _outside_holds(segment, t, side, inside_w):
         return _steady_outside(segment, t, side)
@@ -168,8 +178,22 @@ def _value(curve: Curve, segment: _Segment, t: float, side: Side, inside_w: Floa
 
 def _interpolated(curve: Curve, segment: _Segment, t: float) -> _Value:
     """Linear interpolation: nothing is known about the shape of the load."""
-    reach_s = max(segment.length_s, segment.low_s - t, t - segment.high_s)
-    shape_j = segment.swing_w * reach_s * _LINEAR
+    shape_j = segment.swing_w * segment.length_s * _LINEAR
+    return _Value(curve.at(t), segment.mean_w, segment.fuzz_s, shape_j)
+
+
+def _beyond(curve: Curve, segment: _Segment, t: float, inside_w: Floats) -> _Value:
+    """Before the first tick or after the last one, the last power goes on.
+
+    The true power of that time may be any power that was seen inside the window or beside the edge.
+    """
+    beyond_s = max(segment.low_s - t, t - segment.high_s)
+    powers = np.concatenate((inside_w, [segment.before_w, segment.mean_w, segment.after_w]))
+    away_w = float(np.abs(powers - segment.mean_w).max())
+    if inside_w.size < _FEW:
+        # Too few updates to show which powers the load has.
+        away_w = max(away_w, segment.mean_w)
+    shape_j = away_w * beyond_s / math.sqrt(3.0) + segment.swing_w * segment.length_s * _LINEAR
     return _Value(curve.at(t), segment.mean_w, segment.fuzz_s, shape_j)
 
 
@@ -260,18 +284,15 @@ def _part_time(curve: Curve, t: float, side: Side) -> Edge:
     if side == "start":
         inner = int(np.searchsorted(times, t + half_s))
         outer = int(np.searchsorted(times, t - half_s, side="right")) - 1
-        beyond = -1
     else:
         inner = int(np.searchsorted(times, t - half_s, side="right")) - 1
         outer = int(np.searchsorted(times, t + half_s))
-        beyond = 1
     inner = min(max(inner, 0), times.size - 1)
     energy_j = float(curve.energy_j[inner] - watts[inner] * (times[inner] - t))
     unseen_s = abs(float(times[inner]) - t)
     if not 0 <= outer < times.size:
-        # No reading outside the window: the next reading inside shows how much power changes.
-        neighbour = inner + beyond if 0 <= inner + beyond < times.size else inner
-        change_w = abs(float(watts[inner] - watts[neighbour]))
+        # No reading outside the window: until the edge, any power of this run is possible.
+        change_w = float(np.abs(watts - watts[inner]).max())
         return Edge(energy_j, unseen_s * change_w / math.sqrt(3.0))
     jump_w = abs(float(watts[inner] - watts[outer]))
     gap_s = max(abs(float(times[inner] - times[outer])), unseen_s, 1e-9)
@@ -285,24 +306,40 @@ def _average(curve: Curve, t: float, side: Side) -> Edge:
     """The edge of a sensor that averages over its window W, so that a step is smeared over W.
 
     If the power outside is steady, all power smeared out of the window lies within W/2 of the
-    window: the integral is extended by W/2, and the energy of the steady outside is subtracted.
+    window, plus the lag that is not known: the integral is extended to a reading that is further
+    away, and the energy of the steady outside is subtracted. A reading at W/2 itself would do only
+    if it stood exactly there: between two readings the smeared step begins to bend, and a straight
+    line between the two is not the power outside.
     """
     times, watts = curve.t_s, curve.power_w
     assert watts is not None
     half_s, sign = curve.window_s / 2, 1 if side == "start" else -1
-    far_s = t - sign * half_s
-    outside_w = float(np.interp(far_s, times, watts))
-    low_s, high_s = (far_s - half_s, far_s) if side == "start" else (far_s, far_s + half_s)
-    rough_w = _range(watts[(times >= low_s) & (times <= high_s)])
     swing_w = _range(watts[(times >= t - curve.window_s) & (times <= t + curve.window_s)])
-    if not times[0] <= far_s <= times[-1]:
+    margin_s = max(curve.period_s, math.sqrt(3.0) * curve.channel.lag_u_s)
+    outer = _outside(times, t - sign * (half_s + margin_s), side)
+    if outer is None:
+        outer = _outside(times, t - sign * half_s, side)
+    if outer is None:
         # No reading shows the power that was smeared out: it may be any power of this run.
         return Edge(curve.at(t), float(np.ptp(watts)) * half_s / 4)
-    if rough_w <= _PLATEAU * swing_w:
-        energy_j = curve.at(far_s) + sign * outside_w * half_s
+    # Distances outward from W/2: the power has to be steady there and some way beyond.
+    outward_s = sign * (t - sign * half_s - times)
+    outside = watts[(outward_s >= 0) & (outward_s <= margin_s + max(half_s, curve.period_s))]
+    rough_w = _range(outside)
+    if outside.size > 1 and rough_w <= _PLATEAU * swing_w:
+        energy_j = float(curve.energy_j[outer] + watts[outer] * (t - times[outer]))
         return Edge(energy_j, rough_w * half_s / math.sqrt(3.0) + _SOFT * swing_w * curve.period_s)
     # Of a wave faster than W only a ripple is left, smaller than the wave by the factor W/τ.
     return Edge(curve.at(t), swing_w * half_s / 2)
+
+
+def _outside(times: Floats, far_s: float, side: Side) -> int | None:
+    """Index of the first reading at `far_s` or further outside; None if there is none."""
+    if side == "start":
+        i = int(np.searchsorted(times, far_s, side="right")) - 1
+    else:
+        i = int(np.searchsorted(times, far_s))
+    return i if 0 <= i < times.size else None
 
 
 def _range(watts: Floats) -> float:

@@ -13,25 +13,39 @@ from typing import NamedTuple
 
 import numpy as np
 
+from energybench.analysis.energy.edge_lag import apparent_lag_s, step_between_edges_w
 from energybench.analysis.energy.window_edges import Edge, edges
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.part_time_sensors import in_step_j, unseen_j
+from energybench.analysis.traces.plausible import limit_w
 from energybench.analysis.traces.unwrap import Span
 from energybench.analysis.uncertainty.effect_kinds import KINDS, place_of
 from energybench.analysis.uncertainty.effects import bound, normal, rectangular
-from energybench.model import Channel, Doubt, Effect, EffectKind, Window
+from energybench.model import Doubt, Effect, EffectKind, Window
 
-# Largest power of a device whose channel states no limit, W: the largest board sold
-# (data/priors.toml parts.gpu_w), a module with several boards, a node of eight boards with its
-# hosts.
-_FALLBACK_MAX_W = 1000.0
-_LARGER_W = {"module": 3000.0, "node": 15_000.0, "node.ac": 15_000.0, "platform": 2000.0}
 # Share of an edge's uncertainty that comes from the shape of the load and is alike at every edge,
 # as `energybench simulate` finds it for loads of one shape.
 _ALIKE = 0.75
 # Readings may come up to two updates and this many seconds after an edge: one reading at 10 Hz that
 # is late, and one tick.
 _LATE_S = 0.3
+# A sensor that published nothing for this many of its periods up to an edge was lost before it.
+_UNREAD = 1.2
+# Message and remedy of each reason why the energy of a stretch is not certain.
+_GAPS = {
+    "counter-reset": (
+        "started again, or was set back, within {seconds:.1f} s",
+        "do not reload drivers during a run; repeat it",
+    ),
+    "wrap-ambiguous": (
+        "was not read for {seconds:.1f} s and may have wrapped more than once",
+        "sample without interruption; repeat the run",
+    ),
+    "stuck-sensor": (
+        "stood still for {seconds:.1f} s and did not count the energy of that time",
+        "check whether the driver or firmware feeds the sensor; repeat the run",
+    ),
+}
 
 
 class WindowEnergy(NamedTuple):
@@ -43,6 +57,13 @@ class WindowEnergy(NamedTuple):
     energy_j: float | None
     effects: tuple[Effect, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the sensor gave nothing for the window, or for a part of it."""
+        if self.energy_j is None:
+            return True
+        return any(effect.kind in ("sensor-lost", "gap") for effect in self.effects)
 
     @property
     def random(self) -> tuple[Effect, ...]:
@@ -75,6 +96,7 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
         *_unseen(curve, start, end),
         *_resolution(curve),
         *_lag(curve, start, end),
+        *_above_readings(curve, start, end),
     ]
     doubts: list[Doubt] = []
 
@@ -85,6 +107,11 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
         limit_j = lost_s * limit_w(curve.channel)
         effects.append(bound("sensor-lost", limit_j, place, detail=f"{lost_s:.1f} s"))
         doubts.append(_lost(curve, lost_s))
+    else:
+        # Within the slack the last power is taken to go on; the edges carry the uncertainty.
+        unread_s = max(window.end_s - float(curve.t_s[-1]), float(curve.t_s[0]) - window.start_s)
+        if unread_s > _UNREAD * curve.period_s + 2 * float(curve.fuzz_s[-1]):
+            doubts.append(_lost(curve, unread_s))
     for span in curve.spans:
         overlap_s = min(span.end_s, window.end_s) - max(span.start_s, window.start_s)
         if overlap_s > 0:
@@ -147,29 +174,43 @@ def _resolution(curve: Curve) -> tuple[Effect, ...]:
 def _lag(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
     """An error δ of the lag moves both edges: δ·(P(end) − P(start)).
 
-    The lag of an attached meter is the offset of its clock.
+    The prior is half a period on either side, and grows with a period that is longer than stated. A
+    counter that shows both edges of the work late by more than that has a lag that large. The lag
+    of an attached meter is the offset of its clock.
     """
     channel = curve.channel
-    if not channel.lag_u_s:
+    lag_u_s = channel.lag_u_s
+    if not lag_u_s:
         return ()
-    u = channel.lag_u_s * (curve.power(end) - curve.power(start))
+    if curve.power_w is None and channel.timing == "prior":
+        if channel.update_period_s:
+            lag_u_s *= max(1.0, curve.period_s / channel.update_period_s)
+        lag_u_s = max(lag_u_s, apparent_lag_s(curve, start, end))
+    u = lag_u_s * step_between_edges_w(curve, start, end)
     if not u:
         return ()
     kind: EffectKind = "clock-offset" if channel.sort == "meter" else "lag"
     return (normal(kind, u, place_of(channel), key=f"lag:{channel.device}"),)
 
 
-def limit_w(channel: Channel) -> float:
-    """Watts that no real reading of this channel exceeds."""
-    return channel.max_power_w or _LARGER_W.get(channel.component, _FALLBACK_MAX_W)
+def _above_readings(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
+    """Power above the value at which the readings stop: a bound upward.
+
+    Peaks above a board's limit reach about twice the limit (collectors/nvml_board.py).
+    """
+    seconds = curve.at_top_s(start, end)
+    if not seconds or curve.saturated_w is None:
+        return ()
+    limit_j, words = seconds * curve.saturated_w, f"{curve.saturated_w:.4g} W"
+    return (bound("saturated", limit_j, place_of(curve.channel), detail=words),)
 
 
 def _lost(curve: Curve, lost_s: float) -> Doubt:
     place = place_of(curve.channel)
     return Doubt(
         code="sensor-lost",
-        message=f"{curve.channel.collector} gave no reading of {place.words} for {lost_s:.1f} s of "
-        "a window; the power of that time is a bound, not a zero",
+        message=f"{curve.channel.collector} gave no reading of {place.words} for {lost_s:.2g} s of "
+        "a window; the interval allows for the power of that time, which is not a zero",
         remedy="see the system log for the device (XID, bus errors), then repeat the run",
         subject=place.words,
     )
@@ -177,17 +218,10 @@ def _lost(curve: Curve, lost_s: float) -> Doubt:
 
 def _gap(curve: Curve, span: Span, seconds: float) -> Doubt:
     name = place_of(curve.channel).words
-    if span.extra_j is None:
-        return Doubt(
-            code="counter-reset",
-            message=f"the counter of {name} started again from zero within {seconds:.1f} s",
-            remedy="do not reload drivers during a run; repeat it",
-            subject=name,
-        )
+    message, remedy = _GAPS[span.code]
     return Doubt(
-        code="wrap-ambiguous",
-        message=f"the counter of {name} was not read for {seconds:.1f} s and may have wrapped more "
-        "than once",
-        remedy="sample without interruption; repeat the run",
+        code=span.code,
+        message=f"the counter of {name} {message.format(seconds=seconds)}",
+        remedy=remedy,
         subject=name,
     )

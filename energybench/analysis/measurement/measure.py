@@ -20,9 +20,9 @@ from energybench.analysis.measurement import (
 )
 from energybench.analysis.measurement.quantities import Repeats
 from energybench.analysis.measurement.regions import SamplingStats, channel_stats, regions
+from energybench.analysis.traces.counter_kinds import informed
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.analysis.traces.mirrored_counters import mirrors
-from energybench.analysis.traces.part_time_sensors import informed
 from energybench.analysis.uncertainty.effects import scaled
 from energybench.model import (
     IDLE,

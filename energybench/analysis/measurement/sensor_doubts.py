@@ -27,6 +27,8 @@ _READINGS = 9
 _UPDATES = 5
 # Updates within one repeat. With fewer, most readings of a part-time sensor lie across an edge.
 _BRIEF = 3
+# Share of each period that a counter may miss, above which the interval is mostly that.
+_MATTERS = 0.1
 _STUCK = 20  # readings without any change; the last digits of a real sensor change
 # A stretch of this many seconds, and of three updates, without a reading: power inside is
 # interpolated.
@@ -109,8 +111,13 @@ def of_sensors(
         curve = curves.get(source.channel.id)
         if source.may_repeat:
             doubts.append(_register_unclear(source))
+        if curve is None and source.check is not None:
+            # The counter gave nothing, and the power readings of the device stand in for it.
+            curve = curves.get(source.check.id)
         if curve is not None and windows:
             doubts += _sampling_counter(curve)
+            doubts += _one_window(curve, windows)
+            doubts += _saturated(curve, windows)
             doubts += _too_short(curve, windows)
             doubts += _hole(curve, windows)
     return doubts
@@ -145,6 +152,53 @@ def _sampling_counter(curve: Curve) -> list[Doubt]:
     ]
 
 
+def _one_window(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
+    """Doubts that only several windows, or a calibration, can settle."""
+    if len(windows) > 1:
+        return []
+    name = place_of(curve.channel).words
+    if curve.part_time:
+        seen = curve.window_s / curve.period_s
+        return [
+            Doubt(
+                code="in-step-unseen",
+                message=f"one window, and {name} is seen for {seen:.0%} of the time: a load in "
+                f"step with its {curve.period_s * 1e3:.3g} ms is not seen",
+                remedy="several repeats with spread starts (`run`, or `measure --repeats 8`)",
+                subject=name,
+            )
+        ]
+    if curve.classified or curve.may_add_up < _MATTERS:
+        return []
+    return [
+        Doubt(
+            code="counter-kind",
+            message=f"this window does not show whether the energy counter of {name} sees all "
+            "power or adds up samples; the interval allows for both",
+            remedy="`energybench calibrate` settles it",
+            subject=name,
+        )
+    ]
+
+
+def _saturated(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
+    """Power readings that stop at one value while the load moves."""
+    if curve.saturated_w is None or not any(
+        curve.at_top_s(window.start_s, window.end_s) for window in windows
+    ):
+        return []
+    name = place_of(curve.channel).words
+    return [
+        Doubt(
+            code="power-saturated",
+            message=f"the power readings of {name} stop at {curve.saturated_w:.4g} W: the true "
+            "power may have been above it",
+            remedy="use the energy counter of the device, or a node meter",
+            subject=name,
+        )
+    ]
+
+
 def _too_short(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
     """Repeats that are too short, or too few, for this sensor."""
     name = place_of(curve.channel).words
@@ -161,6 +215,12 @@ def _too_short(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
             f"{shortest_s:.3g} s are mostly power from before and after them"
         )
         doubts.append(_unusable(name, message, f"repeats of {2 * curve.window_s:.3g} s or more"))
+    if curve.power_w is None and shortest_s < curve.period_s:
+        message = (
+            f"the counter of {name} updates every {curve.period_s:.3g} s: repeats of "
+            f"{shortest_s:.3g} s hold less than one update"
+        )
+        doubts.append(_unusable(name, message, f"repeats of {3 * curve.period_s:.3g} s or more"))
     if not curve.classified and updates < _UPDATES:
         message = (
             f"{whole_updates} updates do not show whether the counter of {name} adds up samples or "

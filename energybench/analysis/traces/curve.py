@@ -14,6 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.traces.plausible import draws_power, implausible_above_w
+from energybench.analysis.traces.saturation import saturated_w
+from energybench.analysis.traces.slow_updates import slower_period_s
+from energybench.analysis.traces.stopped_counters import without_stops
 from energybench.analysis.traces.ticks import ticks
 from energybench.analysis.traces.unwrap import Counter, Span, unwrap
 from energybench.model import Channel, Trace
@@ -47,6 +51,7 @@ class Curve(NamedTuple):
     inferred       True if period (and window) come from the samples of this run
     classified     False if the counter may only add up the samples of a part-time power sensor and
                    the load never changed, so that the two cases cannot be distinguished
+    saturated_w    value at which the power readings of a moving load stop; None if they do not
     may_add_up     for a counter that is not classified: the share of each period that it would
                    miss, times the root of the probability that it only adds up samples
     """
@@ -65,6 +70,7 @@ class Curve(NamedTuple):
     inferred: bool = False
     classified: bool = True
     may_add_up: float = 0.0
+    saturated_w: float | None = None
 
     @property
     def may_miss(self) -> float:
@@ -86,6 +92,17 @@ class Curve(NamedTuple):
     def mean_w(self, i: int) -> float:
         """Mean power of segment i, W."""
         return float((self.energy_j[i + 1] - self.energy_j[i]) / (self.t_s[i + 1] - self.t_s[i]))
+
+    def at_top_s(self, start_s: float, end_s: float) -> float:
+        """Time between two times in which the power readings stood at the value at which they stop,
+        s.
+        """
+        if self.power_w is None or self.saturated_w is None:
+            return 0.0
+        within = (self.t_s >= start_s) & (self.t_s <= end_s)
+        at_top = np.count_nonzero(self.power_w[within] == self.saturated_w)
+        count = int(np.count_nonzero(within))
+        return (end_s - start_s) * at_top / count if count else 0.0
 
     def means_w(self, start_s: float, end_s: float) -> Floats:
         """Mean powers of the segments between two times, W; shape [k], k may be 0."""
@@ -128,7 +145,7 @@ def _empty(channel: Channel, dropped: int = 0) -> Curve:
 def _with_counter(counter: Counter, channel: Channel) -> Curve:
     """A curve without points, with the findings of unwrapping."""
     return _empty(channel, counter.dropped)._replace(
-        wraps=counter.wraps, spans=counter.ambiguous + counter.resets
+        wraps=counter.wraps, spans=counter.ambiguous + counter.resets + counter.stops
     )
 
 
@@ -138,13 +155,18 @@ def _with_counter(counter: Counter, channel: Channel) -> Curve:
 def _counter(trace: Trace) -> Curve:
     channel = trace.channel
     counter = unwrap(trace)
+    stated_s = channel.update_period_s
+    if channel.timing == "prior":
+        stated_s = slower_period_s(counter.t_s, counter.energy_j, stated_s) or stated_s
+    if channel.quality == "measured":
+        counter = without_stops(counter, stated_s or 0.0, channel.resolution)
     t, energy = counter.t_s, counter.energy_j / channel.gain.value
     changed = np.flatnonzero(np.diff(energy) > 0) + 1
-    updates = ticks(t, changed, channel.update_period_s)
+    updates = ticks(t, changed, stated_s)
     spacings = np.diff(t)
     closest = float(np.percentile(spacings, 10)) if spacings.size else 0.0
     if updates.period_s <= _FAST * closest or changed.size < 2:
-        # Every reading is new, or the counter never changed: a flat line is known as well.
+        # Every reading is new, or the counter was read too briefly to change.
         typical = float(np.median(spacings)) if spacings.size else 0.0
         stale = min(updates.period_s, typical) / 2
         points, joules, fuzz = _rising(t - stale - channel.lag_s, energy, np.full(t.size, stale))
@@ -165,11 +187,25 @@ def _counter(trace: Trace) -> Curve:
 def as_samples(counter: Curve, window_s: float) -> Curve:
     """The curve of a counter that only adds up readings of `window_s`, each of which stands for the
     whole period that it ends: the curve of a power sensor.
+
+    A reading stands for one half of a period on either side of its middle, and the counter added it
+    as a whole at its tick. The energy between two readings is therefore the counter's own, less one
+    half of the later reading and plus one half of the earlier one. An error of the time between two
+    ticks does not change it.
     """
-    periods = np.maximum(np.round(np.diff(counter.t_s) / counter.period_s), 1.0)
-    watts = np.asarray(np.diff(counter.energy_j) / (periods * counter.period_s), dtype=np.float64)
-    return _integral(
-        counter, counter.t_s[1:], watts, counter.fuzz_s[1:], counter.period_s, window_s
+    period_s = counter.period_s
+    lengths, joules = np.diff(counter.t_s), np.diff(counter.energy_j)
+    whole = np.maximum(np.round(lengths / period_s), 1.0) * period_s
+    fuzz = counter.fuzz_s[1:] + counter.fuzz_s[:-1]
+    watts = np.asarray(joules / np.where(np.abs(lengths - whole) <= fuzz, whole, lengths))
+    t, power, fuzz_s = counter.t_s[1:] - window_s / 2, watts, counter.fuzz_s[1:]
+    energy = counter.energy_j[1:] - watts * period_s / 2
+    return counter._replace(
+        t_s=t,
+        energy_j=np.maximum.accumulate(energy),
+        fuzz_s=fuzz_s,
+        power_w=power,
+        window_s=window_s,
     )
 
 
@@ -179,12 +215,15 @@ def as_samples(counter: Curve, window_s: float) -> Curve:
 def _plausible_power(trace: Trace) -> tuple[Floats, Floats, int]:
     """Times and watts of the readings, and how many implausible readings were dropped.
 
-    No sensor of a load shows power that flows back.
+    No sensor of a load shows power that flows back, and no device that is switched on draws 0 W: a
+    driver that is polled too often answers 0 (zeus, monitor/power.py).
     """
     channel = trace.channel
     factor = channel.resolution / channel.gain.value
     t, watts = trace.t_s[trace.ok], np.asarray(trace.raw[trace.ok] * factor, dtype=np.float64)
-    plausible = (watts >= 0) & (watts <= (channel.max_power_w or np.inf))
+    plausible = (watts >= 0) & (watts <= implausible_above_w(channel))
+    if draws_power(channel):
+        plausible &= watts > 0
     return t[plausible], watts[plausible], int(np.count_nonzero(~plausible))
 
 
@@ -216,6 +255,7 @@ def _power(trace: Trace) -> Curve:
     order = np.argsort(points, kind="stable")
     all_watts: Floats = np.concatenate((values, values[repeated.of]))
     all_fuzz: Floats = np.concatenate((fuzz, np.full(repeated.of.size, half)))
+    empty = empty._replace(saturated_w=saturated_w(all_watts, channel.power_limit_w))
     return _integral(
         empty, points[order], all_watts[order], all_fuzz[order], period, channel.window_s
     )
@@ -275,6 +315,7 @@ def _stamped(trace: Trace) -> Curve:
     channel = trace.channel
     if channel.kind == "counter":
         counter = unwrap(trace)
+        counter = without_stops(counter, channel.update_period_s or 0.0, channel.resolution)
         t, energy = counter.t_s, counter.energy_j / channel.gain.value
         empty = _with_counter(counter, channel)
         watts = np.empty(0)

@@ -1,5 +1,4 @@
-"""Sensors that see only a part of each period: the energy that they miss, and counters that add up
-their readings.
+"""Sensors that see only a part of each period: the energy that they miss.
 
 The power reading of an A100 is the mean over 25 of every 100 ms (arXiv 2312.02741). If two readings
 differ by ΔP, the load may have stepped anywhere in the unseen part between them. A load whose
@@ -9,41 +8,23 @@ period is a multiple of the sensor's period hides every step in the same place.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
-from energybench.analysis.traces.curve import Curve, as_samples
+from energybench.analysis.traces.curve import Curve
 
 # How far the mean power in the unseen part of each period may be from the mean power, relative to
 # the mean power (a load that is off for a fifth of the time).
 _HIDDEN = 0.5
-# Root mean square of the changes of power within one update of a counter without a power sensor
-# beside it, relative to the mean power, as `energybench simulate` finds it over all its loads.
-_ALONE = 0.35
-_SAME = 0.1  # an increment and a reading closer than this share of the change are equal
+# Share of the loads that keep exactly in step with the sensor throughout, however long the window:
+# loops with a timer of 0.1 or 1 s.
+_LOCKED = 0.02
 _FEW = 8  # least number of readings from which a pattern can be recognised
-# Least number of changes of the readings from which the two kinds of counter can be distinguished:
-# one counter in a thousand is then mistaken (0.2^4).
-_STEPS = 4
-# A change of the readings counts if it is this many times as large as the change of an increment
-# that comes from the uncertainty of the ticks.
-_CLEAR = 6.0
-# Share of the changes after which the increment equals the reading: for a counter that adds up
-# readings, and by chance for a counter that sees all power (the load stepped where an update
-# ended).
-_NEARLY_ALL = 0.9
-_BY_CHANCE = 0.2
 _MOST = 4096  # largest number of readings in which a pattern is searched
 _PEAK = 0.5  # autocorrelation above which the readings repeat
 _APART = 0.3  # two readings differ if they are this share of the range of the readings apart
-_REGULAR = 1.5  # periods that an update of a counter may last to count as one update
 _GAP = 2.5  # periods between two points, above which the stretch is a gap
-
-
-# ---------------------------------------------------------------- energy that was not seen
 
 
 def unseen_j(curve: Curve, start: int, end: int) -> float:
@@ -78,11 +59,15 @@ def in_step_j(curve: Curve, start_s: float, end_s: float) -> float:
     (arXiv 2312.02741). The power in the unseen part of each period may differ from the power in the
     seen part by `_HIDDEN`. Only a load that keeps in step throughout the window is missed
     throughout, which is the less likely the longer the window; the periods therefore add like
-    independent ones. The scatter of repeats with other phases contains the effect.
+    independent ones, but for the few loads that keep exactly in step. The scatter of repeats with
+    other phases contains the effect.
     """
     length_s = end_s - start_s
     periods = max(length_s / curve.period_s, 1.0) if curve.period_s > 0 else 1.0
-    return _HIDDEN * curve.may_miss * (curve.at(end_s) - curve.at(start_s)) / math.sqrt(periods)
+    # The share of a counter that may add up samples is a probability; exact locks are not added.
+    locked = _LOCKED if curve.part_time else 0.0
+    share = _HIDDEN * curve.may_miss * math.sqrt(1 / periods + locked)
+    return share * (curve.at(end_s) - curve.at(start_s))
 
 
 def _in_step_factor(watts: Floats) -> float:
@@ -112,124 +97,3 @@ def _in_step_factor(watts: Floats) -> float:
     steps = float(np.mean(np.abs(np.diff(watts)) > _APART * span))
     slip = n * differ / max(steps * lag, 1.0) if steps else 0.0
     return math.sqrt(periods) / max(1.0, slip)
-
-
-# ---------------------------------------------------------------- kinds of counters
-
-
-def informed(counter: Curve, power: Curve | None) -> Curve:
-    """Decide, from the power sensor of the same board, whether this energy counter integrates all
-    power or only adds up the sensor's samples, and estimate how much power varies within one
-    counter update.
-
-    A curve that is not a counter, and a counter with too few readings, are returned unchanged.
-    """
-    if power is None and counter.power_w is None:
-        return counter._replace(rough_w=_ALONE * _mean_power_w(counter))
-    if power is None or power.power_w is None or counter.power_w is not None:
-        return counter
-    if counter.t_s.size < _FEW or power.t_s.size < _FEW:
-        return counter
-
-    counter = counter._replace(rough_w=_rough_w(counter, power))
-    certain = counter.channel.timing == "profile" or not power.part_time
-    if certain:
-        return counter._replace(classified=True, may_add_up=0.0)
-    blind = 1 - power.window_s / power.period_s
-    pairs = _pairs(counter, power)
-    if int(pairs.regular.sum()) < _FEW:
-        return counter._replace(classified=False, may_add_up=blind * math.sqrt(0.5))
-    evidence = _evidence(pairs)
-    if evidence.adds_up:
-        return as_samples(counter, power.window_s)._replace(inferred=True)
-    classified = evidence.steps >= _STEPS
-    may_add_up = 0.0 if classified else blind * math.sqrt(evidence.probability)
-    return counter._replace(classified=classified, may_add_up=may_add_up)
-
-
-def _mean_power_w(counter: Curve) -> float:
-    joules = max(float(counter.energy_j[-1] - counter.energy_j[0]), 0.0)
-    return joules / float(counter.t_s[-1] - counter.t_s[0])
-
-
-class _Pairs(NamedTuple):
-    """Each update of a counter beside the reading of the power sensor that ends with the update.
-
-    All shapes [n]: mean power of the update, W; the reading, W; the uncertainty of the mean power
-    from the times of the ticks, W; whether the update and the reading belong together.
-    """
-
-    means: Floats
-    readings: Floats
-    slack: Floats
-    regular: npt.NDArray[np.bool_]
-
-
-def _pairs(counter: Curve, power: Curve) -> _Pairs:
-    assert power.power_w is not None
-    ends, lengths = counter.t_s[1:], np.diff(counter.t_s)
-    means = np.diff(counter.energy_j) / lengths
-    # Middle of the averaging window of the reading that was published with the update.
-    centres = ends - power.window_s / 2 - power.channel.lag_s + counter.channel.lag_s
-    right = np.clip(np.searchsorted(power.t_s, centres), 1, power.t_s.size - 1)
-    closer = np.abs(power.t_s[right] - centres) < np.abs(power.t_s[right - 1] - centres)
-    nearest = np.where(closer, right, right - 1)
-    regular = (lengths < _REGULAR * counter.period_s) & (
-        np.abs(power.t_s[nearest] - centres) < 0.2 * counter.period_s
-    )
-    slack = means * (counter.fuzz_s[1:] + counter.fuzz_s[:-1]) / lengths
-    return _Pairs(means, power.power_w[nearest], slack, regular)
-
-
-def _rough_w(counter: Curve, power: Curve) -> float:
-    """Root mean square of the differences between the readings and the mean power of the update in
-    which they fall, W.
-    """
-    assert power.power_w is not None
-    within = (power.t_s > counter.t_s[0]) & (power.t_s < counter.t_s[-1])
-    update = np.searchsorted(counter.t_s, power.t_s[within]) - 1
-    lengths = np.diff(counter.t_s)
-    apart = power.power_w[within] - (np.diff(counter.energy_j) / lengths)[update]
-    regular = lengths[update] < _REGULAR * counter.period_s
-    return float(np.sqrt(np.mean(apart[regular] ** 2))) if regular.any() else 0.0
-
-
-class _Evidence(NamedTuple):
-    """Changes of the readings that can distinguish the two kinds of counter.
-
-    steps  number of such changes
-    same   number of them after which the increment of the counter equals the reading
-    """
-
-    steps: int
-    same: int
-
-    @property
-    def adds_up(self) -> bool:
-        return self.steps >= _STEPS and self.same > _NEARLY_ALL * self.steps
-
-    @property
-    def probability(self) -> float:
-        """Probability that the counter only adds up readings.
-
-        1/2 before any change (zeus issue 181). A counter that adds up readings equals the reading
-        after almost every change; the increment of a counter that sees all power lies between two
-        readings in four of five cases.
-        """
-        equal = (_NEARLY_ALL / _BY_CHANCE) ** self.same
-        different = ((1 - _NEARLY_ALL) / (1 - _BY_CHANCE)) ** (self.steps - self.same)
-        odds = equal * different
-        return odds / (1 + odds)
-
-
-def _evidence(pairs: _Pairs) -> _Evidence:
-    """Compare each increment with the reading that ends it, wherever the readings change.
-
-    A counter that saw the load step between two readings shows, in most cases, a power between the
-    two.
-    """
-    change = np.abs(np.diff(pairs.readings, prepend=pairs.readings[:1]))
-    clear = pairs.regular & (change > _CLEAR * pairs.slack) & (change > 0)
-    apart = np.abs(pairs.means - pairs.readings)
-    same = apart[clear] <= _SAME * change[clear] + pairs.slack[clear]
-    return _Evidence(int(clear.sum()), int(same.sum()))

@@ -7,12 +7,14 @@ reloaded) leaves a gap whose energy nobody knows.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.traces.plausible import implausible_above_w
+from energybench.analysis.traces.slow_updates import slower_period_s
 from energybench.model import Channel, Trace
 
 # Update period of a counter whose update period is not known, s: the longest period that was seen
@@ -26,11 +28,13 @@ class Span(NamedTuple):
     """A stretch of time in which the energy is not certain.
 
     extra_j  energy that the stretch may contain in addition, J; None if not known at all
+    code     code of the doubt that names the reason
     """
 
     start_s: float
     end_s: float
     extra_j: float | None
+    code: Literal["wrap-ambiguous", "counter-reset", "stuck-sensor"]
 
 
 class Counter(NamedTuple):
@@ -41,7 +45,8 @@ class Counter(NamedTuple):
     wraps      how often the counter wrapped
     dropped    readings that no real power explains
     ambiguous  gaps long enough to hide further wraps
-    resets     gaps in which the counter started again from zero
+    resets     gaps in which the counter started again from zero, or was set back
+    stops      stretches in which the counter stood still, and did not catch up
     """
 
     t_s: Floats
@@ -50,6 +55,7 @@ class Counter(NamedTuple):
     dropped: int
     ambiguous: tuple[Span, ...]
     resets: tuple[Span, ...]
+    stops: tuple[Span, ...] = ()
 
 
 def unwrap(trace: Trace) -> Counter:
@@ -60,27 +66,41 @@ def unwrap(trace: Trace) -> Counter:
     """
     channel = trace.channel
     t_s, raw = trace.t_s[trace.ok], trace.raw[trace.ok]
-    if _needs_steps(channel, t_s, raw):
-        return _step_by_step(channel, t_s, raw)
+    limits = _Limits.of(channel, t_s, raw)
+    if _needs_steps(limits, channel, t_s, raw):
+        return _step_by_step(limits, channel, t_s, raw)
     joules = np.empty(0)
     if raw.size:
         joules = np.asarray((raw - raw[0]) * channel.resolution, dtype=np.float64)
     return Counter(t_s, joules, 0, 0, _hidden_wraps(channel, t_s), ())
 
 
-def _slack_s(channel: Channel) -> float:
-    """Time by which two readings may be further apart in energy than in time."""
-    return 2 * (channel.update_period_s or _DEFAULT_PERIOD_S)
+class _Limits(NamedTuple):
+    """Limits of a plausible step between two readings.
+
+    power_w  power that no real reading exceeds
+    slack_s  time by which two readings may be further apart in energy than in time: a counter shows
+             the energy of its last update
+    """
+
+    power_w: float
+    slack_s: float
+
+    @classmethod
+    def of(cls, channel: Channel, t_s: Floats, raw: npt.NDArray[np.int64]) -> _Limits:
+        stated_s = channel.update_period_s or _DEFAULT_PERIOD_S
+        slower_s = slower_period_s(t_s, raw, stated_s)
+        return cls(implausible_above_w(channel), 2 * max(stated_s, slower_s or 0.0))
 
 
-def _needs_steps(channel: Channel, t_s: Floats, raw: npt.NDArray[np.int64]) -> bool:
+def _needs_steps(
+    limits: _Limits, channel: Channel, t_s: Floats, raw: npt.NDArray[np.int64]
+) -> bool:
     """Whether a count falls, or rises by more than the device's largest power explains."""
     counts = np.diff(raw)
     if (counts < 0).any():
         return True
-    if channel.max_power_w is None:
-        return False
-    largest_j = channel.max_power_w * (np.diff(t_s) + _slack_s(channel))
+    largest_j = limits.power_w * (np.diff(t_s) + limits.slack_s)
     return bool((counts * channel.resolution > largest_j).any())
 
 
@@ -91,7 +111,7 @@ class _Step(NamedTuple):
     wraps: int
 
 
-def _step(channel: Channel, before: int, after: int, gap_s: float) -> _Step | None:
+def _step(limits: _Limits, channel: Channel, before: int, after: int, gap_s: float) -> _Step | None:
     """The step between two readings; None if no real power explains the step."""
     counts, wraps = after - before, 0
     if counts < 0:
@@ -99,8 +119,7 @@ def _step(channel: Channel, before: int, after: int, gap_s: float) -> _Step | No
             return None
         counts, wraps = counts + channel.wrap, 1
     joules = counts * channel.resolution
-    limit_w = channel.max_power_w
-    if counts < 0 or (limit_w is not None and joules > limit_w * (gap_s + _slack_s(channel))):
+    if counts < 0 or joules > limits.power_w * (gap_s + limits.slack_s):
         return None
     return _Step(joules, wraps)
 
@@ -108,8 +127,8 @@ def _step(channel: Channel, before: int, after: int, gap_s: float) -> _Step | No
 class _Walk:
     """An unwrapped counter as it grows, reading by reading."""
 
-    def __init__(self, channel: Channel, t_s: float, raw: int) -> None:
-        self._channel = channel
+    def __init__(self, limits: _Limits, channel: Channel, t_s: float, raw: int) -> None:
+        self._limits, self._channel = limits, channel
         self.t_s, self.energy_j = [t_s], [0.0]
         self._raw = raw  # of the last good reading
         self.wraps = self.dropped = 0
@@ -118,15 +137,18 @@ class _Walk:
 
     def take(self, t_s: float, raw: int) -> None:
         """Add one reading."""
-        step = _step(self._channel, self._raw, raw, t_s - self.t_s[-1])
+        step = _step(self._limits, self._channel, self._raw, raw, t_s - self.t_s[-1])
         if step is not None:
+            set_back = self._set_back(t_s, raw)
+            if set_back is not None:
+                self.resets.append(set_back)
             self._drop_implausible()
             self._add(t_s, raw, step)
             return
         # Readings that agree with each other, but not with the last good one, may be a restart.
         if self._implausible:
             last_s, last_raw = self._implausible[-1]
-            if _step(self._channel, last_raw, raw, t_s - last_s) is None:
+            if _step(self._limits, self._channel, last_raw, raw, t_s - last_s) is None:
                 self._drop_implausible()
         self._implausible.append((t_s, raw))
         if len(self._implausible) >= _RESET_AFTER:
@@ -141,6 +163,25 @@ class _Walk:
         self.wraps += step.wraps
         self._raw = raw
 
+    def _set_back(self, t_s: float, raw: int) -> Span | None:
+        """The stretch in which the counter may have been set back for good, by so little that this
+        reading has passed the last good one again; None if the readings between the two were only
+        wrong.
+
+        Readings below the last good one from which this reading goes on plausibly are either
+        wrong, or right with an energy missing before the first of them.
+        """
+        if not self._implausible:
+            return None
+        (first_s, first_raw), (last_s, last_raw) = self._implausible[0], self._implausible[-1]
+        onward = _step(self._limits, self._channel, last_raw, raw, t_s - last_s)
+        if onward is None or onward.wraps or first_raw >= self._raw or t_s <= last_s:
+            return None
+        watts = onward.joules / (t_s - last_s)
+        fallen_j = (self._raw - first_raw) * self._channel.resolution
+        extra_j = fallen_j + watts * (first_s - self.t_s[-1])
+        return Span(self.t_s[-1], t_s, extra_j, "counter-reset")
+
     def _drop_implausible(self) -> None:
         self.dropped += len(self._implausible)
         self._implausible = []
@@ -149,15 +190,17 @@ class _Walk:
         """Go on from the first of the implausible readings; the energy up to it is not known."""
         (t_s, raw), *rest = self._implausible
         self._implausible = []
-        self.resets.append(Span(self.t_s[-1], t_s, None))
+        self.resets.append(Span(self.t_s[-1], t_s, None, "counter-reset"))
         self._add(t_s, raw, _Step(0.0, 0))
         for t_s, raw in rest:
-            step = _step(self._channel, self._raw, raw, t_s - self.t_s[-1])
+            step = _step(self._limits, self._channel, self._raw, raw, t_s - self.t_s[-1])
             self._add(t_s, raw, step or _Step(0.0, 0))
 
 
-def _step_by_step(channel: Channel, t_s: Floats, raw: npt.NDArray[np.int64]) -> Counter:
-    walk = _Walk(channel, float(t_s[0]), int(raw[0]))
+def _step_by_step(
+    limits: _Limits, channel: Channel, t_s: Floats, raw: npt.NDArray[np.int64]
+) -> Counter:
+    walk = _Walk(limits, channel, float(t_s[0]), int(raw[0]))
     for t, counts in zip(t_s[1:].tolist(), raw[1:].tolist(), strict=True):
         walk.take(t, counts)
     walk.end()
@@ -179,6 +222,6 @@ def _hidden_wraps(channel: Channel, t_s: Floats) -> tuple[Span, ...]:
     wrap_j = channel.wrap * channel.resolution
     wraps = np.floor(np.diff(t_s) * channel.max_power_w / wrap_j)
     return tuple(
-        Span(float(t_s[i]), float(t_s[i + 1]), float(wraps[i]) * wrap_j)
+        Span(float(t_s[i]), float(t_s[i + 1]), float(wraps[i]) * wrap_j, "wrap-ambiguous")
         for i in np.flatnonzero(wraps >= 1)
     )

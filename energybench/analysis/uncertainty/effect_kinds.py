@@ -72,6 +72,11 @@ KINDS: Mapping[EffectKind, Behaviour] = {
             None: "several repeats with spread starts (`run`, or `measure --repeats 8`)",
         },
     ),
+    "saturated": Behaviour(
+        "power above {detail}, where its readings stop",
+        label="power above its readings",
+        remedies={None: "a node meter (`--boundary node-dc` or `node-ac`)"},
+    ),
     "resolution": Behaviour(
         "resolution",
         falls="1/t",

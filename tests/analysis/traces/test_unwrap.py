@@ -90,3 +90,32 @@ def test_nothing_good_gives_nothing() -> None:
     """All reads failed: no points, no crash."""
     found = unwrap(_rapl([0, 0.1], [0, 0], np.array([False, False])))
     assert found.t_s.size == 0
+
+
+@pytest.mark.parametrize("back_j", [35.0, 60.0, 85.0])
+@pytest.mark.parametrize("wrap", [None, WRAP])
+def test_a_counter_set_back_for_good_is_not_swallowed(back_j: float, wrap: int | None) -> None:
+    """A step back that the load has made up for before three readings: the energy that may be
+    lacking is named, and reaches what is lacking.
+    """
+    t = np.arange(40) * 0.1
+    joules = 300.0 * t + 50_000.0
+    joules[20:] -= back_j
+    made = channel(max_power_w=1200.0, wrap=wrap)
+    found = unwrap(trace(made, t, np.round(joules * 1e3).astype(np.int64)))
+    lacking = 300.0 * 3.9 - found.energy_j[-1]
+    (span,) = found.resets
+    assert lacking == pytest.approx(back_j, abs=0.1) or lacking == pytest.approx(30.0, abs=0.1)
+    if span.extra_j is not None:
+        assert span.extra_j == pytest.approx(lacking, abs=1.0)
+
+
+@pytest.mark.parametrize("component", ["gpu.board", "module", "node", "cpu.package"])
+def test_a_counter_without_a_stated_limit_drops_what_no_device_draws(component: str) -> None:
+    """One reading that is megajoules too high: the largest device of its kind is the limit."""
+    t = np.arange(60) * 0.1
+    raw = np.round(300.0 * t * 1e3).astype(np.int64) + 10_000
+    raw[30] += 4_294_967_295
+    found = unwrap(trace(channel(component=component, max_power_w=None), t, raw))
+    assert found.dropped == 1
+    assert found.energy_j[-1] == pytest.approx(300.0 * 5.9)

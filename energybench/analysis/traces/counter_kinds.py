@@ -1,0 +1,284 @@
+"""Two kinds of energy counter: one that integrates all power, and one that only adds up the samples
+of a part-time power sensor.
+
+Three hypotheses are weighed by the updates of one run:
+
+- *all*: an update is the mean power of the whole period;
+- *readings*: an update is the reading that the power sensor shows at the tick of the counter;
+- *samples*: an update is a sample of the counter's own, at a time that no power reading shows.
+
+If the ticks of both sensors coincide, the last two are the same. A step of the load distinguishes
+them: with *all*, the update in which the load stepped lies between the levels before and after, and
+with the other two it is equal to one of them in most cases.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from energybench.analysis.arrays import Floats
+from energybench.analysis.traces.curve import Curve, as_samples
+
+Flags = npt.NDArray[np.bool_]
+
+# Root mean square of the changes of power within one update of a counter without a power sensor
+# beside it, relative to the mean power, as `energybench simulate` finds it over all its loads.
+_ALONE = 0.35
+_FEW = 8  # least number of readings of each sensor
+_REGULAR = 1.5  # periods that an update of a counter may last to count as one update
+# An update counts if the times of its two ticks together are known to this share of the period.
+_LOCATED = 0.3
+# Ticks that fall this close together, relative to the period, may be one tick.
+_TOGETHER = 0.06
+# Ticks of both sensors coincide if at least this share of them does: apart by chance is the rule.
+_COINCIDE = 0.8
+_SAME = 0.1  # an update and a reading closer than this share of the change are equal
+# The mean power of an update is known no better than this share of it: a real timer jitters.
+_KNOWN = 0.01
+# A change of the readings counts if it is this many times as large as the error of an update.
+_CLEAR = 6.0
+# A step is sharp if it is this many times as large as the changes beside it. Only a sharp step
+# shows that an update is equal to a reading: with *all*, a slow change of power with a small lag
+# between the sensors looks alike.
+_SHARP = 4.0
+# Probability of an update that is equal to a level beside the step. all: the load stepped where an
+# update ended. readings: always, but for a reading that was assigned wrongly. samples: the step
+# fell into the sample (25 of 100 ms, arXiv 2312.02741) or took some milliseconds.
+_EQUAL_ALL, _EQUAL_READINGS, _EQUAL_SAMPLES = 0.2, 0.95, 0.6
+# Before any step: nobody has published which of the kinds a board has (zeus issue 181).
+_PRIOR_ALL = 0.5
+# Share of *samples* in the two kinds that add up, if the ticks do not coincide: such a board would
+# sample its power twice, at two times in each period, and nobody has reported one.
+_PRIOR_OWN = 0.1
+# A counter integrates all power below this probability of the opposite.
+_SEES_ALL = 0.004
+# A counter adds up readings if its updates are equal to the readings at so many steps, and at this
+# share of them: by chance, one counter in six hundred is mistaken (0.2^4).
+_STEPS, _NEARLY_ALL = 4, 0.9
+
+
+def informed(counter: Curve, power: Curve | None) -> Curve:
+    """Decide, from the power sensor of the same board, whether this energy counter integrates all
+    power or only adds up the sensor's samples, and estimate how much power varies within one
+    counter update.
+
+    A curve that is not a counter, and a counter with too few readings, are returned unchanged.
+    """
+    if power is None and counter.power_w is None:
+        return counter._replace(rough_w=_ALONE * _mean_power_w(counter))
+    if power is None or power.power_w is None or counter.power_w is not None:
+        return counter
+    if counter.t_s.size < _FEW or power.t_s.size < _FEW:
+        return counter
+
+    counter = counter._replace(rough_w=_rough_w(counter, power))
+    if counter.channel.timing == "profile" or not power.part_time:
+        return counter._replace(classified=True, may_add_up=0.0)
+    evidence = _evidence(counter, power)
+    probability = evidence.probability
+    if evidence.adds_up:
+        return as_samples(counter, min(power.window_s, counter.period_s))._replace(inferred=True)
+    if probability < _SEES_ALL:
+        return counter._replace(classified=True, may_add_up=0.0)
+    blind = 1 - power.window_s / power.period_s
+    return counter._replace(classified=False, may_add_up=blind * math.sqrt(probability))
+
+
+def _mean_power_w(counter: Curve) -> float:
+    joules = max(float(counter.energy_j[-1] - counter.energy_j[0]), 0.0)
+    return joules / float(counter.t_s[-1] - counter.t_s[0])
+
+
+def _rough_w(counter: Curve, power: Curve) -> float:
+    """Root mean square of the differences between the readings and the mean power of the update in
+    which they fall, W.
+    """
+    assert power.power_w is not None
+    within = (power.t_s > counter.t_s[0]) & (power.t_s < counter.t_s[-1])
+    update = np.searchsorted(counter.t_s, power.t_s[within]) - 1
+    lengths = np.diff(counter.t_s)
+    apart = power.power_w[within] - (np.diff(counter.energy_j) / lengths)[update]
+    regular = lengths[update] < _REGULAR * counter.period_s
+    return float(np.sqrt(np.mean(apart[regular] ** 2))) if regular.any() else 0.0
+
+
+# ---------------------------------------------------------------- evidence
+
+
+class _Evidence(NamedTuple):
+    """Steps of the load that distinguish the three hypotheses.
+
+    together              True if the ticks of both sensors coincide
+    equal, between        steps at which the updates are equal to the readings, or are not
+    own_equal, own_between  steps at which the update lies on a level of the counter, or between two
+    """
+
+    together: bool
+    equal: int
+    between: int
+    own_equal: int
+    own_between: int
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the counter was seen to show the readings again, step by step."""
+        all_steps = self.equal + self.between
+        return self.equal >= _STEPS and self.equal > _NEARLY_ALL * all_steps
+
+    @property
+    def probability(self) -> float:
+        """Probability that the counter only adds up samples, by Bayes' rule."""
+        odds_readings = _odds(_EQUAL_READINGS, self.equal, self.between)
+        if self.together:
+            odds = odds_readings * (1 - _PRIOR_ALL) / _PRIOR_ALL
+        else:
+            odds_samples = _odds(_EQUAL_SAMPLES, self.own_equal, self.own_between)
+            odds = (1 - _PRIOR_OWN) * odds_readings + _PRIOR_OWN * odds_samples
+            odds *= (1 - _PRIOR_ALL) / _PRIOR_ALL
+        return odds / (1 + odds)
+
+
+def _odds(equal_rate: float, equal: int, between: int) -> float:
+    """Odds of a hypothesis against *all*."""
+    logarithm = equal * math.log(equal_rate / _EQUAL_ALL)
+    logarithm += between * math.log((1 - equal_rate) / (1 - _EQUAL_ALL))
+    return math.exp(min(max(logarithm, -50.0), 50.0))
+
+
+def _evidence(counter: Curve, power: Curve) -> _Evidence:
+    updates = _Updates.of(counter)
+    shown = _shown(counter, power)
+    equal, between = _beside_readings(updates, shown)
+    own_equal, own_between = _by_itself(updates)
+    return _Evidence(shown.together, equal, between, own_equal, own_between)
+
+
+class _Updates(NamedTuple):
+    """Updates of a counter; shapes [n].
+
+    mean_w   mean power of the update, W
+    added_w  the power that was added if the counter adds up readings of one period each, W
+    error_w  uncertainty of the mean power, W
+    single   True for one update between two located ticks
+    """
+
+    mean_w: Floats
+    added_w: Floats
+    error_w: Floats
+    single: Flags
+
+    @classmethod
+    def of(cls, counter: Curve) -> _Updates:
+        lengths = np.diff(counter.t_s)
+        fuzz = counter.fuzz_s[1:] + counter.fuzz_s[:-1]
+        joules = np.diff(counter.energy_j)
+        period = counter.period_s
+        single = (lengths < _REGULAR * period) & (fuzz <= _LOCATED * period)
+        # The length of an update is the period, unless its ticks show another length.
+        length = np.where(np.abs(lengths - period) <= fuzz, period, lengths)
+        mean_w = joules / length
+        spread = np.minimum(fuzz, np.abs(lengths - period)) / period
+        resolution_w = counter.channel.resolution / period
+        error_w = mean_w * (_KNOWN + spread) + resolution_w
+        return cls(mean_w, joules / period, error_w, single)
+
+
+class _Shown(NamedTuple):
+    """The reading that the power sensor shows at each tick that ends an update; shapes [n].
+
+    certain   True if the reading is known: the power changed at no time that may lie on either side
+              of the tick, or the ticks of both sensors coincide
+    together  True if the ticks of both sensors coincide
+    """
+
+    watts: Floats
+    certain: Flags
+    together: bool
+
+
+def _shown(counter: Curve, power: Curve) -> _Shown:
+    """Only changes of the reading show when the power sensor published: an equal reading may hide a
+    publication.
+    """
+    watts = power.power_w
+    assert watts is not None
+    changed = np.concatenate(([0], np.flatnonzero(np.diff(watts)) + 1))
+    published = (power.t_s + power.channel.lag_s + power.window_s / 2)[changed]
+    values, fuzz = watts[changed], power.fuzz_s[changed]
+    ticks, ticks_fuzz = counter.t_s + counter.channel.lag_s, counter.fuzz_s
+    together = _together(published[1:], fuzz[1:], ticks, ticks_fuzz, counter.period_s)
+
+    ticks, ticks_fuzz = ticks[1:], ticks_fuzz[1:]
+    nearest = _nearest(published, ticks)
+    known = fuzz[nearest] + ticks_fuzz
+    near = np.abs(published[nearest] - ticks) <= np.maximum(known, _TOGETHER * counter.period_s)
+    located = known <= _LOCATED * counter.period_s
+    last = np.searchsorted(published, ticks, side="right") - 1
+    if together:
+        last = np.where(near & located, nearest, last)
+    certain = ~near | (located & together)
+    return _Shown(values[np.maximum(last, 0)], certain & (last >= 0), together)
+
+
+def _nearest(times: Floats, wanted: Floats) -> npt.NDArray[np.intp]:
+    """Index of the nearest of some ascending times."""
+    right = np.minimum(np.searchsorted(times, wanted), times.size - 1)
+    left = np.maximum(right - 1, 0)
+    closer = np.abs(times[left] - wanted) <= np.abs(times[right] - wanted)
+    return np.asarray(np.where(closer, left, right))
+
+
+def _together(
+    published: Floats, fuzz: Floats, ticks: Floats, ticks_fuzz: Floats, period_s: float
+) -> bool:
+    """Whether the readings of the power sensor change at ticks of the counter."""
+    if not published.size:
+        return False
+    nearest = _nearest(ticks, published)
+    known = fuzz + ticks_fuzz[nearest]
+    located = known <= _LOCATED * period_s
+    near = np.abs(ticks[nearest] - published) <= np.maximum(known, _TOGETHER * period_s)
+    return bool(located.any()) and float(np.mean(near[located])) >= _COINCIDE
+
+
+def _beside_readings(updates: _Updates, shown: _Shown) -> tuple[int, int]:
+    """Steps between two readings at which the updates are equal to the readings, and at which they
+    are not.
+    """
+    readings = shown.watts
+    known = updates.single & shown.certain
+    step = np.abs(np.diff(readings))
+    error = np.maximum(updates.error_w[1:], updates.error_w[:-1])
+    clear = known[1:] & known[:-1] & (step > _CLEAR * error)
+    away = np.minimum(np.abs(updates.mean_w - readings), np.abs(updates.added_w - readings))
+    limit = _SAME * step + error
+    same = (away[1:] <= limit) & (away[:-1] <= limit)
+    beside = np.zeros(step.size)
+    beside[1:] = step[:-1]
+    beside[:-1] = np.maximum(beside[:-1], step[1:])
+    sharp = step > _SHARP * beside
+    return int(np.count_nonzero(clear & same & sharp)), int(np.count_nonzero(clear & ~same))
+
+
+def _by_itself(updates: _Updates) -> tuple[int, int]:
+    """Sharp steps between two levels of the counter, of two updates each, at which the update
+    between them lies on one of the levels, and at which it does not.
+    """
+    means, single = updates.mean_w, updates.single
+    if means.size < 5:
+        return 0, 0
+    first, before, middle, after, last = (means[i : means.size - 4 + i] for i in range(5))
+    known = np.all([single[i : single.size - 4 + i] for i in range(5)], axis=0)
+    error = updates.error_w[2:-2]
+    step = np.abs(after - before)
+    level = np.maximum(np.abs(before - first), np.abs(last - after))
+    sharp = known & (step > _CLEAR * error) & (step > _SHARP * level)
+    nearer = np.minimum(np.abs(middle - before), np.abs(middle - after))
+    equal = sharp & (nearer <= _SAME * step + error)
+    # A step without an update between its levels is found from both of its sides.
+    equal[1:] &= ~equal[:-1]
+    return int(np.count_nonzero(equal)), int(np.count_nonzero(sharp & ~equal))

@@ -1,0 +1,89 @@
+"""Counters that update more slowly than their documentation states.
+
+A stated period is a prior. The virtual RAPL of a hypervisor updates once a second and states 1 ms;
+such a counter stands still over many readings that lie further apart than its stated period. A
+reading that comes a time g after the one before shows a new value with probability min(1, g/T) if
+the counter updates every T, so that the number of readings with a new value tells T.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from energybench.analysis.arrays import Floats
+
+# A period that is longer than stated by less than this factor is not told from the late readings of
+# a busy machine; the spacings of the changes refine a stated period anyway.
+_LONGER = 1.2
+# Updates that the stated period asks for and that did not come; fewer may be late or lost.
+_LEAST = 3
+# A stretch without a new value that is longer than this many periods is a counter that stopped, and
+# says nothing of the period.
+_STOPPED = 8.0
+_ROUNDS = 3  # times that the period is estimated, each time without the stretches that stopped
+_HALVINGS = 40
+# A length this close to a whole number of periods is a whole number.
+_WHOLE = 1e-3
+
+
+def slower_period_s(
+    t_s: Floats, values: Floats | npt.NDArray[np.int64], stated_s: float | None
+) -> float | None:
+    """The update period of a counter that stands still for longer than the stated period.
+
+    values  what the counter showed, in any unit; shape of t_s
+    None if the readings do not contradict the stated period, or too few of them do.
+    """
+    if t_s.size < 3 or stated_s is None:
+        return None
+    new = np.diff(values) != 0
+    gaps = np.diff(t_s)
+    changes = np.flatnonzero(new)
+    if changes.size < 2 or changes.size == new.size:
+        return None
+
+    # Only the time between the first and the last change counts: a counter may start or stop.
+    gaps, new = gaps[changes[0] + 1 : changes[-1] + 1], new[changes[0] + 1 : changes[-1] + 1]
+    stretch = np.concatenate(([0], np.cumsum(new)[:-1]))
+    lengths = np.bincount(stretch, weights=gaps)
+    period = stated_s
+    for _ in range(_ROUNDS):
+        going = (lengths <= _STOPPED * max(period, float(np.median(lengths))))[stretch]
+        still = np.bincount(stretch, weights=np.where(new | ~going, 0.0, gaps))
+        lacking = int(np.floor(still / stated_s).sum())
+        if lacking < _LEAST or not new[going].any():
+            return None
+        period = _period_s(gaps[going], float(np.count_nonzero(new[going])))
+    # Few readings lie close together; the period is taken at the upper end of its uncertainty, for
+    # a period that is too short would place the updates too sharply.
+    changed = np.count_nonzero(new[going]) - _u_changes(gaps[going], period)
+    period = _period_s(gaps[going], max(changed, 0.5))
+    return period if period > _LONGER * stated_s else None
+
+
+def _u_changes(gaps: Floats, period_s: float) -> float:
+    """Standard uncertainty of the number of changes of a counter with this period.
+
+    In an unbroken run of readings closer together than the period, the number is one of the two
+    integers beside length/period; a longer gap shows a change for certain.
+    """
+    close = gaps < period_s
+    starts = close & np.concatenate(([True], ~close[:-1]))
+    if not starts.any():
+        return 0.0
+    lengths = np.bincount(np.cumsum(starts)[close] - 1, weights=gaps[close])
+    share = (lengths / period_s + _WHOLE) % 1 - _WHOLE
+    return float(np.maximum(share * (1 - share), 0.0).sum() ** 0.5)
+
+
+def _period_s(gaps: Floats, changes: float) -> float:
+    """The period T at which Σ min(1, g/T) is the number of changes."""
+    low, high = 0.0, float(gaps.sum()) / changes
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if float(np.minimum(gaps, middle).sum()) > changes * middle:
+            low = middle
+        else:
+            high = middle
+    return high

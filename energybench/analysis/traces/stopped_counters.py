@@ -1,0 +1,63 @@
+"""Counters that stand still although the device draws power.
+
+A package, a board or a memory that is switched on draws at least a watt, so that a counter that
+shows no new value for many of its updates is not read from the hardware any more. The time is a
+time without readings, and never a power of 0 W.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from energybench.analysis.arrays import Floats
+from energybench.analysis.traces.unwrap import Counter, Span
+
+# A counter stopped if it shows no new value for so many of its periods, and for so long at least.
+_PERIODS, _LEAST_S = 8.0, 0.5
+# Least power of a part that is switched on, W, and the counts that it has to make in the stretch:
+# a counter of whole joules may stand still for seconds.
+_LEAST_W, _COUNTS = 1.0, 3.0
+# A counter that was only not updated for a while catches up: the energy of the stretch is then at
+# least this share of what the mean power of the other time makes.
+_CAUGHT_UP = 0.5
+
+
+def without_stops(counter: Counter, period_s: float, resolution_j: float) -> Counter:
+    """The counter without the readings of the stretches in which it stood still.
+
+    A stretch at the start or at the end, or over the whole trace, leaves no readings. A stretch in
+    between is a gap: its energy is known if the counter caught up, and else a span whose energy
+    nobody knows.
+    """
+    t_s, energy_j = counter.t_s, counter.energy_j
+    if t_s.size < 2:
+        return counter
+    longest_s = max(_PERIODS * period_s, _LEAST_S, _COUNTS * resolution_j / _LEAST_W)
+    changes = np.flatnonzero(np.diff(energy_j) > 0)
+    # Stretches of equal values: the index of the first and of the last reading of each.
+    first = np.concatenate(([0], changes + 1))
+    last = np.concatenate((changes, [t_s.size - 1]))
+    stopped = np.flatnonzero(t_s[last] - t_s[first] > longest_s)
+    if not stopped.size:
+        return counter
+    keep = np.ones(t_s.size, dtype=np.bool_)
+    spans = []
+    for i in stopped.tolist():
+        at_start, at_end = i == 0, i == first.size - 1
+        keep[first[i] + 1 : last[i] + 1] = False
+        if at_start:
+            keep[first[i]] = False
+        if not at_start and not at_end:
+            keep[last[i]] = False
+            after = int(last[i]) + 1
+            if not _caught_up(t_s, energy_j, int(first[i]), after):
+                spans.append(Span(float(t_s[first[i]]), float(t_s[after]), None, "stuck-sensor"))
+    return counter._replace(t_s=t_s[keep], energy_j=energy_j[keep], stops=(*counter.stops, *spans))
+
+
+def _caught_up(t_s: Floats, energy_j: Floats, first: int, after: int) -> bool:
+    """Whether the first new value after a stretch contains the energy of the stretch."""
+    stretch_s, stretch_j = t_s[after] - t_s[first], energy_j[after] - energy_j[first]
+    other_s = t_s[-1] - t_s[0] - stretch_s
+    other_j = energy_j[-1] - energy_j[0] - stretch_j
+    return bool(other_s <= 0 or stretch_j / stretch_s >= _CAUGHT_UP * other_j / other_s)

@@ -1,0 +1,50 @@
+"""Power readings that stop at a largest value, told from loads that are steady there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from energybench.analysis.energy.window_energy import energy
+from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.saturation import saturated_w
+from energybench.model import Window
+from tests.analysis.truth import Floats, Sensor, channel, polls, square, trace
+
+T = np.arange(0, 20, 0.1)
+
+
+def wave(mean_w: float, swing_w: float, period_s: float) -> Floats:
+    return mean_w + swing_w * np.sin(2 * np.pi * T / period_s)
+
+
+@pytest.mark.parametrize("period_s", [1.37, 3.1, 7.3])
+def test_a_wave_that_is_cut_off_stops(period_s: float) -> None:
+    """Whatever the limit of the device is, or if none is known."""
+    assert saturated_w(np.minimum(wave(350, 200, period_s), 400.0), None) == 400.0
+    assert saturated_w(wave(350, 200, period_s), None) is None
+
+
+def test_a_square_wave_stops_only_at_the_limit() -> None:
+    """A plateau of a real load is no end of the range, unless it stands at the power limit."""
+    levels = np.where(T % 1.3 < 0.65, 400.0, 100.0)
+    assert saturated_w(levels, None) is None
+    assert saturated_w(levels, 500.0) is None
+    assert saturated_w(levels, 400.0) == 400.0
+    assert saturated_w(np.full(200, 400.0), 400.0) == 400.0
+    assert saturated_w(np.full(200, 300.0), 400.0) is None
+
+
+def test_the_interval_of_a_cut_off_load_reaches_the_truth() -> None:
+    """100/500 W shown as 100/400 W: low by a fifth, and the interval says so upward."""
+    truth, t = square(100, 500, 1.3), polls(3.0, 13.0)
+    shown = Sensor(square(100, 400, 1.3), window_s=0.1).watts(t, 1e-3)
+    made = channel(kind="power", quantity="power_instant", window_s=0.1, power_limit_w=400.0)
+    seen = curve(trace(made, t, shown))
+    assert seen is not None
+    assert seen.saturated_w == 400.0
+    cell = energy(seen, Window(label="repeat", start_s=3.0, end_s=13.0))
+    (limit,) = (effect for effect in cell.effects if effect.kind == "saturated")
+    true_j = float(truth(np.array(13.0)) - truth(np.array(3.0)))
+    assert cell.energy_j is not None
+    assert cell.energy_j < 0.9 * true_j < cell.energy_j + limit.u * 12**0.5
