@@ -27,6 +27,13 @@ class NotHere(BadInput):
     """A feature that the device does not have: in a study, listed as absent."""
 
 
+class StorageFailed(Exception):
+    """The store could not be written or was removed during a run: exit code 125 (docs/store.md).
+
+    The message names the file, and the command that completes the run from the files on disk.
+    """
+
+
 class UnknownFields(UserWarning):
     """Documents hold fields that this version does not know; the command line prints one line.
 

@@ -28,3 +28,13 @@ def _visible(character: str) -> str:
 def escaped(document: str) -> str:
     """The same JSON document, with the characters that `visible` replaces as escapes."""
     return _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
+
+
+def unicode_text(text: str) -> str:
+    """The text with bytes that were not UTF-8 written as \\xNN. Python holds such bytes of an
+    argument or a file name as halves of surrogate pairs (PEP 383), which no UTF-8 file can hold.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a half of a surrogate pair that stands for no byte
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")

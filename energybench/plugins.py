@@ -333,3 +333,17 @@ def load(door: Door, name: str) -> Any:
             f"see energybench.plugins.{singular.capitalize()}",
         )
     return plugin
+
+
+def secret_settings(workload: str) -> frozenset[str]:
+    """The keys of a workload's settings that no run stores, such as the seed of private noise.
+
+    Empty for a workload that declares none, or is not installed here.
+    """
+    if workload not in registered("workloads"):
+        return frozenset()
+    try:
+        plugin = load("workloads", workload)
+    except BadInput:
+        return frozenset()
+    return frozenset(getattr(plugin, "secret_settings", ()))

@@ -44,7 +44,17 @@ def print_json(noun: Any) -> None:
     """Exactly one JSON document on stdout."""
     from energybench.store.run import pretty
 
-    sys.stdout.write(pretty(noun))
+    print_bytes(pretty(noun).encode())
+
+
+def print_bytes(document: bytes) -> None:
+    """A document in UTF-8 on stdout, whatever the terminal's encoding: a program will read it."""
+    sys.stdout.flush()
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:
+        sys.stdout.write(document.decode("utf-8"))
+    else:
+        binary.write(document)
 
 
 def replayed(replay: Path, plan: Plan) -> tuple[Path, Measurement, int]:

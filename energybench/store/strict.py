@@ -75,7 +75,7 @@ def loads(text: str, where: str) -> Any:
     except UnicodeEncodeError:
         raise BadInput(
             where,
-            "holds half of a surrogate pair, which is no character",
+            "holds half of a surrogate pair, which is not a character",
             "it was edited, or energybench did not write it",
         ) from None
     except ValueError:  # Python refuses to read an integer of more than 4300 digits
