@@ -16,7 +16,12 @@ def visible(text: str) -> str:
     """The text on one line: line breaks become spaces; control characters, characters that change
     the direction, and halves of surrogate pairs become U+FFFD.
     """
-    return "".join(map(_visible, " ".join(text.splitlines())))
+    if text.isprintable():  # no character of the categories below, by the definition of Python
+        return text
+    line = " ".join(text.splitlines())
+    return "".join(
+        character if character.isprintable() else _visible(character) for character in line
+    )
 
 
 def _visible(character: str) -> str:

@@ -275,7 +275,11 @@ class Closes(Protocol):
 
 @runtime_checkable
 class Report(Protocol):
-    """One format. `render` is pure: the same document gives the same bytes."""
+    """One format. `render` is pure: the same document gives the same bytes.
+
+    A report that does not draw power over time may state `timelines = False`: the samples of the
+    runs are then not read.
+    """
 
     name: str
     suffix: str

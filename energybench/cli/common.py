@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import typer
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, brief
+from energybench.foreign_text import visible
 from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
@@ -78,8 +79,18 @@ def finish(directory: Path, result: Measurement, code: int, json: bool, stream: 
 
 
 def say(text: str) -> None:
-    """Print a line on stderr, for the person."""
-    print(text, file=sys.stderr)
+    """Print a row on stderr, for the person. Foreign text in it cannot begin another row."""
+    print(visible(text), file=sys.stderr)
+
+
+def say_lines(text: str) -> None:
+    """Print a text of several rows on stderr, and an empty row; the rows are safe to print."""
+    print(text + "\n", file=sys.stderr)
+
+
+def show(rows: Iterable[str]) -> None:
+    """Print rows on stdout. Foreign text in a row cannot begin another row."""
+    print("\n".join(map(visible, rows)))
 
 
 def steps(text: str, fraction: float | None) -> None:
@@ -99,6 +110,7 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
         yield lambda text, fraction: None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     bar = Progress(
@@ -118,7 +130,7 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
             shown = True
         bar.update(
             task,
-            description=text,
+            description=escape(visible(text)),
             total=1.0 if fraction is not None else None,
             completed=fraction or 0.0,
         )
@@ -143,6 +155,6 @@ def watched(name: str, run: Callable[[Signals, Progress], T]) -> tuple[T, bool]:
             with progress() as update:
                 result = run(signals, update)
         except WorkFailed as error:
-            say(f"energybench: {name}{error}")
+            say(f"energybench: {name}{brief(str(error), 1200)}")
             raise typer.Exit(128 + signals.received if signals.received else 1) from None
     return result, signals.received is not None

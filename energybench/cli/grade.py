@@ -55,13 +55,13 @@ def grade(
 def text(graded: Grade) -> str:
     """Each rule book with its aspects; one line for each check, with requirement and finding."""
     return "\n\n".join(
-        [f"{visible(graded.label)} ({graded.measurement})", *(_book(book) for book in graded.books)]
+        [visible(f"{graded.label} ({graded.measurement})"), *(_book(book) for book in graded.books)]
     )
 
 
 def _book(book: RuleBook) -> str:
     lines = [
-        f"{book.name}: {book.gives or 'no grade is given: an aspect is not known'}",
+        visible(f"{book.name}: {book.gives or 'no grade is given: an aspect is not known'}"),
         *_wrapped(book.edition, "  "),
         *_wrapped(book.why, "  "),
     ]
@@ -74,7 +74,7 @@ def _book(book: RuleBook) -> str:
 
 def _aspect(aspect: Aspect) -> list[str]:
     name = f"level {aspect.level}, {aspect.name}" if aspect.level else aspect.name
-    lines = [f"  {aspect.result:<8}{name}"]
+    lines = [visible(f"  {aspect.result:<8}{name}")]
     for check in aspect.checks:
         lines += _wrapped(f"{check.asked}: {check.found}", f"    {check.result:<8}")
     return lines
@@ -82,7 +82,7 @@ def _aspect(aspect: Aspect) -> list[str]:
 
 def _wrapped(words: str, first: str) -> list[str]:
     return textwrap.wrap(
-        words,
+        visible(words),
         _WIDTH,
         initial_indent=first,
         subsequent_indent=" " * len(first),

@@ -29,7 +29,7 @@ from energybench.cli import (
     study,
 )
 from energybench.cli.grouped_help import GroupedHelp
-from energybench.errors import BadInput, StorageFailed
+from energybench.errors import BadInput, StorageFailed, brief
 from energybench.foreign_text import visible
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_MOST = 1200  # characters of an error line
 OWN_FAILURE = 125  # of energybench itself, as in `measure` (docs/store.md)
 MEASURE, COMPARE, PROJECT = "Measure", "Compare", "Project"
 NARROW, LOOK = "Make the interval narrower", "Look at results"
@@ -127,7 +128,7 @@ def _usage_error(error: Any) -> str | None:
 
 
 def _fail(text: str, code: int) -> int:
-    print(f"energybench: {visible(text)}", file=sys.stderr)
+    print(f"energybench: {brief(visible(text), _MOST)}", file=sys.stderr)
     return code
 
 

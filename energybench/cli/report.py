@@ -34,10 +34,12 @@ def report(
 ) -> None:
     """Render results as html, markdown, terminal text or json."""
     from energybench.plugins import load
-    from energybench.store.document import document, gather
+    from energybench.store.document import MOST_TIMELINES, document, gather
 
     renderer = load("reports", "json" if json else form)
-    gathered = gather(results, store)
+    # a report without charts of power states so; the samples are then not read
+    draws = getattr(renderer, "timelines", True)
+    gathered = gather(results, store, MOST_TIMELINES if draws else 0)
     contents = document(
         title or _title(gathered.results),
         gathered.results,
@@ -52,7 +54,7 @@ def report(
             common.print_bytes(rendered)
         return
     write(out, rendered)
-    print(f"written to {out}", file=sys.stderr)
+    common.say(f"written to {out}")
 
 
 def write(out: Path, rendered: bytes) -> None:

@@ -27,6 +27,7 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
+from energybench.regular_file import read_bytes
 from energybench.store import strict, unknown_fields
 from energybench.store.layout import HEADER, WINDOWS
 from energybench.store.liveness import Writer
@@ -94,14 +95,13 @@ def read_header(directory: Path) -> Header:
 def read_lines(directory: Path) -> tuple[RecordLine, ...]:
     """The lines of windows.jsonl; an incomplete last line is left out."""
     path = directory / WINDOWS
-    try:
-        text = path.read_text("utf-8", "replace")
-    except FileNotFoundError:
+    if not path.exists():
         return ()
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines = lines[:-1]
-    return tuple(parse_line(line, f"{path} line {i}") for i, line in enumerate(lines, 1))
+    *lines, _ = read_bytes(path, strict.MOST_BYTES).split(b"\n")
+    return tuple(
+        parse_line(line.decode("utf-8", "replace"), f"{path} line {i}")
+        for i, line in enumerate(lines, 1)
+    )
 
 
 def parse_line(text: str, where: str) -> RecordLine:
