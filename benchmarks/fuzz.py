@@ -25,6 +25,7 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,11 +151,14 @@ def _reason(code: int | None, output: str) -> str | None:
     return None
 
 
-def part(numbers: range, seed: int) -> list[Failure]:
-    """The failures of some cases."""
+def part(numbers: range, seed: int) -> Iterator[Failure]:
+    """The failures of some cases, as they come."""
     fuzzer = Fuzzer(seed)
     try:
-        return [failure for number in numbers if (failure := fuzzer.case(number)[0]) is not None]
+        for number in numbers:
+            failure, _ = fuzzer.case(number)
+            if failure is not None:
+                yield failure
     finally:
         fuzzer.close()
 
@@ -180,18 +184,20 @@ def main() -> int:
     begin_s = time.monotonic()
     numbers = range(asked.first, asked.first + asked.count)
     if asked.jobs == 1:
-        failures = part(numbers, asked.seed)
+        found = part(numbers, asked.seed)
     else:
-        failures = _in_processes(numbers, asked.seed, asked.jobs)
-    for failure in failures:
-        print(json.dumps(failure._asdict()) if asked.lines else _shown(failure))
+        found = _in_processes(numbers, asked.seed, asked.jobs)
+    failures = 0
+    for failure in found:
+        failures += 1
+        print(json.dumps(failure._asdict()) if asked.lines else _shown(failure), flush=True)
     if not asked.lines:
         seconds = time.monotonic() - begin_s
-        print(f"{asked.count} cases, {len(failures)} failed, {seconds:.0f} s, seed {asked.seed}")
-    return min(len(failures), 100)
+        print(f"{asked.count} cases, {failures} failed, {seconds:.0f} s, seed {asked.seed}")
+    return min(failures, 100)
 
 
-def _in_processes(numbers: range, seed: int, jobs: int) -> list[Failure]:
+def _in_processes(numbers: range, seed: int, jobs: int) -> Iterator[Failure]:
     share = -(-len(numbers) // jobs)
     workers = []
     for first in range(numbers.start, numbers.stop, share):
@@ -199,13 +205,11 @@ def _in_processes(numbers: range, seed: int, jobs: int) -> list[Failure]:
         words = [f"--count={count}", f"--first={first}", f"--seed={seed}", "--lines"]
         command = [sys.executable, __file__, *words]
         workers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-    failures = []
     for worker in workers:
         lines = worker.communicate()[0].splitlines()
-        failures += [Failure(**json.loads(line)) for line in lines]
+        yield from (Failure(**json.loads(line)) for line in lines)
         if worker.returncode < 0 or (worker.returncode and not lines):
-            failures.append(Failure(-1, "", [], f"a worker ended with {worker.returncode}", ""))
-    return failures
+            yield Failure(-1, "", [], f"a worker ended with {worker.returncode}", "")
 
 
 def _shown(failure: Failure) -> str:

@@ -9,6 +9,7 @@ _LONG = re.compile(
     rf"\S{{{_MOST + 1},}}|(?<=')[^']{{{_MOST + 1},}}(?=')|(?<=\")[^\"]{{{_MOST + 1},}}(?=\")"
 )
 _MOST_OF_A_PART = 400
+_MOST_OF_A_PLACE = 240
 
 
 def brief(text: str, most: int = _MOST_OF_A_PART) -> str:
@@ -32,9 +33,8 @@ class BadInput(Exception):
 
     def __init__(self, where: str, what: str, remedy: str = "") -> None:
         self.where, self.what, self.remedy = where, what, remedy
-        place_and_mistake = ": ".join(
-            brief(part).replace("\n", " ") for part in (where, what) if part
-        )
+        parts = (brief(where, _MOST_OF_A_PLACE), brief(what))
+        place_and_mistake = ": ".join(part.replace("\n", " ") for part in parts if part)
         super().__init__(place_and_mistake + (f" ({brief(remedy)})" if remedy else ""))
 
 

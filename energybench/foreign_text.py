@@ -8,8 +8,9 @@ import unicodedata
 # Characters that change the direction of text or have no width (Unicode Standard Annex 9).
 _BIDI = "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _IS_BIDI = re.compile(f"[{_BIDI}]")
-# JSON allows these characters in a string as they stand; a terminal obeys DEL and the C1 controls.
-_TO_ESCAPE = re.compile(f"[\x7f-\x9f{_BIDI}]")
+# JSON allows these characters in a string as they stand; a terminal obeys DEL and the C1 controls,
+# and readers break lines at U+2028 and U+2029.
+_TO_ESCAPE = re.compile(f"[\x7f-\x9f\u2028\u2029{_BIDI}]")
 
 
 def visible(text: str) -> str:

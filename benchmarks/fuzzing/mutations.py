@@ -125,10 +125,32 @@ _TEXT = (
 
 
 def document(value: Any, random_: random.Random) -> Any:
-    """One to three values of a JSON document replaced, left out or moved."""
+    """One to three values of a JSON document replaced, left out or moved; or numbers alone, so that
+    the document stays valid and its numbers are computed with.
+    """
+    change = random_.choice((_replaced, _other_numbers))
     for _ in range(random_.choice((1, 1, 2, 3))):
-        value = _replaced(value, random_)
+        value = change(value, random_)
     return value
+
+
+def _other_numbers(value: Any, random_: random.Random) -> Any:
+    """A number of the document, or a whole branch of numbers, scaled to extremes."""
+    share = random_.choice((0.002, 0.02, 0.3))
+    factor = random_.choice((0.0, -1.0, 1e6, 1e150, 1e300, 1e-300, 5e-324, 1.0000001, 1e18))
+
+    def scaled(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: scaled(inner) for key, inner in item.items()}
+        if isinstance(item, list):
+            return [scaled(inner) for inner in item]
+        if isinstance(item, bool) or not isinstance(item, int | float) or random_.random() > share:
+            return item
+        number = item * factor
+        finite = number == number and abs(number) < 1.8e308
+        return type(item)(number) if finite and abs(number) < 2**62 else item
+
+    return scaled(value)
 
 
 def _replaced(value: Any, random_: random.Random) -> Any:

@@ -31,6 +31,7 @@ from energybench.cli import (
 from energybench.cli.grouped_help import GroupedHelp
 from energybench.errors import BadInput, StorageFailed, brief
 from energybench.foreign_text import visible
+from energybench.model.base import NotFinite
 
 app = typer.Typer(
     name="energybench",
@@ -106,9 +107,12 @@ def _run(words: list[str]) -> int:
         return _fail("interrupted", 130)
     except MemoryError:
         return _fail("there is not enough memory", OWN_FAILURE)
+    except (ArithmeticError, NotFinite) as error:
+        # of files whose numbers are valid one by one
+        return _fail(f"the numbers in the input are too extreme to be computed with: {error}", 2)
     except OSError as error:
         name = error.filename if isinstance(error.filename, str) else "system"
-        return _fail(f"{name}: {error.strerror or error}", 2)
+        return _fail(f"{brief(name, 240)}: {error.strerror or error}", 2)
     except Exception as error:
         text = _usage_error(error)
         if text is None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from energybench.errors import BadInput, DoesNotFit, NotHere
+from energybench.measuring.compile_cache import compile_cache
 from energybench.measuring.signals import Signals
 
 _KINDS: dict[str, type[BadInput]] = {kind.__name__: kind for kind in (DoesNotFit, NotHere)}
@@ -57,7 +58,7 @@ def devices(device: str, environment: Mapping[str, str]) -> tuple[str, dict[str,
 def _cuda_number(device: str) -> int:
     """3 for 'cuda:3', 0 for 'cuda'. Raises BadInput."""
     kind, colon, number = device.partition(":")
-    if kind != "cuda" or (colon and not number.isdigit()):
+    if kind != "cuda" or (colon and not number.isdecimal()):
         raise BadInput(f"--device {device}", "is not a device", "cpu, cuda, cuda:N or node")
     return int(number or 0)
 
@@ -98,7 +99,7 @@ class Child:
                 stdout=sys.stderr.fileno(),
                 stdin=subprocess.DEVNULL,
                 pass_fds=(commands_read, events_write),
-                env={**os.environ, **environment},
+                env={**os.environ, **compile_cache(os.environ), **environment},
                 # Ctrl-C is not to reach the worker: we end the worker ourselves, and a worker ended
                 # by a signal would look like a failure of the work
                 process_group=0,

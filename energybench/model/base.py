@@ -21,6 +21,10 @@ NonNegative = Annotated[float, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
+class NotFinite(ValueError):
+    """NaN or an infinity in place of a number."""
+
+
 class Noun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base class of all nouns.
 
@@ -32,4 +36,4 @@ class Noun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         for place, value in enumerate(msgspec.structs.astuple(self)):
             if isinstance(value, float) and not math.isfinite(value):
                 name = self.__struct_fields__[place]
-                raise ValueError(f"{name} is {value}, not a finite number")
+                raise NotFinite(f"{name} is {value}, not a finite number")

@@ -149,9 +149,10 @@ def _partial(path: Path) -> Path:
     """The unfinished run that a path names. Raises BadInput."""
     if (path / HEADER).is_file():
         return path
-    hidden = path.with_name(PARTIAL + path.name)
-    if (hidden / HEADER).is_file():
-        return hidden
+    if path.name:  # not "", "." or "/"
+        hidden = path.with_name(PARTIAL + path.name)
+        if (hidden / HEADER).is_file():
+            return hidden
     if (path / RUN).is_file():
         raise BadInput(str(path), "was finished; there is nothing to recover")
     if not path.is_dir():

@@ -228,7 +228,9 @@ def _stream_batches(path: Path, file: IO[bytes]) -> Iterator[Any]:
         reader = pa.ipc.open_stream(file)
         _check_columns(path, reader.schema)
         while True:
-            yield reader.read_next_batch()
+            batch = reader.read_next_batch()
+            batch.validate(full=True)  # damaged lengths of buffers
+            yield batch
     except (StopIteration, pa.ArrowException, OSError):
         return  # the end, or the stream was cut off here; the batches before are complete
 
