@@ -1,5 +1,27 @@
 """Errors of a person's input (one line on stderr, exit code 2), and the one warning."""
 
+import re
+
+# Most characters of a word or of a quoted value in an error line: a path and its key, but not the
+# whole of a foreign value.
+_MOST = 200
+_LONG = re.compile(
+    rf"\S{{{_MOST + 1},}}|(?<=')[^']{{{_MOST + 1},}}(?=')|(?<=\")[^\"]{{{_MOST + 1},}}(?=\")"
+)
+_MOST_OF_A_PART = 400
+_MOST_OF_A_PLACE = 240
+
+
+def brief(text: str, most: int = _MOST_OF_A_PART) -> str:
+    """The text without the middle of long words and quoted values, and at most `most` long."""
+    text = _LONG.sub(lambda match: _middle_out(match[0], _MOST), text)
+    return _middle_out(text, most) if len(text) > most else text
+
+
+def _middle_out(text: str, most: int) -> str:
+    half = (most - 3) // 2
+    return f"{text[:half]} … {text[-half:]}"
+
 
 class BadInput(Exception):
     """A wrong flag, file, scenario, run directory or plugin.
@@ -11,8 +33,9 @@ class BadInput(Exception):
 
     def __init__(self, where: str, what: str, remedy: str = "") -> None:
         self.where, self.what, self.remedy = where, what, remedy
-        place_and_mistake = ": ".join(part.replace("\n", " ") for part in (where, what) if part)
-        super().__init__(place_and_mistake + (f" ({remedy})" if remedy else ""))
+        parts = (brief(where, _MOST_OF_A_PLACE), brief(what))
+        place_and_mistake = ": ".join(part.replace("\n", " ") for part in parts if part)
+        super().__init__(place_and_mistake + (f" ({brief(remedy)})" if remedy else ""))
 
 
 class Refused(BadInput):
@@ -27,6 +50,13 @@ class NotHere(BadInput):
     """A feature that the device does not have: in a study, listed as absent."""
 
 
+class StorageFailed(Exception):
+    """The store could not be written or was removed during a run: exit code 125 (docs/store.md).
+
+    The message names the file, and the command that completes the run from the files on disk.
+    """
+
+
 class UnknownFields(UserWarning):
     """Documents hold fields that this version does not know; the command line prints one line.
 
@@ -39,7 +69,8 @@ class UnknownFields(UserWarning):
         subject = f"{places[0]} holds"
         if len(places) > 1:
             subject = f"{places[0]} and {len(places) - 1} more hold"
+        names = brief(", ".join(fields))
         super().__init__(
-            f"{subject} fields that this version does not know: {', '.join(fields)}; "
+            f"{brief(subject)} fields that this version does not know: {names}; "
             "written by a later energybench?"
         )

@@ -279,7 +279,11 @@ class Closes(Protocol):
 
 @runtime_checkable
 class Report(Protocol):
-    """One format. `render` is pure: the same document gives the same bytes."""
+    """One format. `render` is pure: the same document gives the same bytes.
+
+    A report that does not draw power over time may state `timelines = False`: the samples of the
+    runs are then not read.
+    """
 
     name: str
     suffix: str
@@ -339,3 +343,17 @@ def load(door: Door, name: str, points: Mapping[str, EntryPoint] | None = None) 
             f"see energybench.plugins.{singular.capitalize()}",
         )
     return plugin
+
+
+def secret_settings(workload: str) -> frozenset[str]:
+    """The keys of a workload's settings that no run stores, such as the seed of private noise.
+
+    Empty for a workload that declares none, or is not installed here.
+    """
+    if workload not in registered("workloads"):
+        return frozenset()
+    try:
+        plugin = load("workloads", workload)
+    except BadInput:
+        return frozenset()
+    return frozenset(getattr(plugin, "secret_settings", ()))

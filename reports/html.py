@@ -24,7 +24,7 @@ from energybench.model import Document
 from energybench_reports.charts.document import figures
 from energybench_reports.charts.figure import library
 from energybench_reports.json_report import envelope
-from energybench_reports.view.document import build
+from energybench_reports.view.document import build, first
 from energybench_reports.view.layout import EXPLAINED, Section, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -61,12 +61,14 @@ class Html:
             explained=EXPLAINED,
             arranged=arranged,
             folded=FOLDED,
-            figures=[(figure, for_json(figure.spec)) for figure in figures(document, view.labels)],
+            figures=[
+                (figure, for_json(figure.spec)) for figure in figures(first(document), view.labels)
+            ],
             style=Markup((TEMPLATES / "report.css").read_text("utf-8")),
             library=Markup(drawing),
             start=Markup(start),
             policy=policy((drawing, start)),
-            data=for_json(msgspec.to_builtins(envelope(document))),
+            data=for_json(msgspec.to_builtins(envelope(first(document)))),
         )
         return page.encode()
 

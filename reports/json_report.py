@@ -19,6 +19,7 @@ class Json:
         "For programs: one JSON document with every result (docs/reports.md), without the samples."
     )
     suffix = ".json"
+    timelines = False
 
     def render(self, document: Document) -> bytes:
         content: object = document.results[0] if len(document.results) == 1 else envelope(document)

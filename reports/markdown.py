@@ -27,9 +27,10 @@ class Markdown:
     name = "markdown"
     about = "For issues, pull requests and READMEs: GitHub-flavoured Markdown."
     suffix = ".md"
+    timelines = False
 
     def render(self, document: Document) -> bytes:
-        return ("\n".join(_page(build(document))).rstrip() + "\n").encode()
+        return ("\n".join(_page(build(document, detail=False))).rstrip() + "\n").encode()
 
 
 def escape(text: str) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from energybench.model import Document
-from energybench_reports.view.document import build
+from energybench_reports.view.document import MANY, build
 from energybench_reports.view.layout import EXPLAINED, Answer, Section, Table, View
 from energybench_reports.view.wording import TableCell
 
@@ -35,6 +35,7 @@ class Terminal:
     name = "terminal"
     about = "For the screen and the log: plain text, 100 columns, no colour codes."
     suffix = ".txt"
+    timelines = False
 
     def render(self, document: Document) -> bytes:
         page = io.StringIO()
@@ -50,7 +51,7 @@ class Terminal:
             highlight=False,
             _environ={},
         )
-        _page(console, build(document))
+        _page(console, build(document, detail=False))
         text = page.getvalue().replace(_NARROW, "\u202f").replace(_FIXED, " ")
         tidy = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.split("\n")))
         return (tidy.strip("\n") + "\n").encode()
@@ -94,6 +95,9 @@ def _section(console: Console, section: Section) -> None:
         return
     _say(console, section.about)
     for table in section.tables:
+        if section.key == "measurements" and len(table.rows) > MANY:
+            _list(console, table)
+            continue
         pieces = (
             tuple(piece.transposed() for piece in table.split(SIDE_BY_SIDE))
             if section.key == "measurements"
@@ -102,6 +106,14 @@ def _section(console: Console, section: Section) -> None:
         for piece in pieces:
             if piece.rows:
                 _grid(console, piece)
+
+
+def _list(console: Console, table: Table) -> None:
+    """A line for each of many rows: the name, and the columns of the energy and the time."""
+    columns = [table.head.index(name) for name in ("energy, gross", "time")]
+    for row in table.rows:
+        figures = ", ".join(f"{table.head[i]} {row[i].line}" for i in columns)
+        _say(console, f"{row[0].line}: {figures}", hang=2)
 
 
 def _grid(console: Console, table: Table) -> None:

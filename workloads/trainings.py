@@ -18,9 +18,14 @@ def check_checkpoint(path: str) -> None:
     """Raises BadInput, before any work, if no checkpoint could be written to the path. An empty
     path means no checkpoint.
     """
-    if path and (not Path(path).absolute().parent.is_dir() or Path(path).is_dir()):
-        what = "is a folder" if Path(path).is_dir() else "lies in no folder that exists"
-        raise BadInput(f"--set checkpoint={path}", what, "a file in a folder that exists")
+    if not path:
+        return
+    where, file = f"--set checkpoint={path}", Path(path)
+    if not file.absolute().parent.is_dir():
+        raise BadInput(where, "lies in no folder that exists", "a file in a folder that exists")
+    if file.is_dir() or (file.exists() and not file.is_file()):
+        what = "a folder" if file.is_dir() else "not a regular file, and would be replaced"
+        raise BadInput(where, f"is {what}", "a file in a folder that exists")
 
 
 class CheckpointFile:

@@ -10,6 +10,7 @@ import typer
 
 from energybench.cli import common, options
 from energybench.errors import BadInput
+from energybench.foreign_text import visible
 
 if TYPE_CHECKING:
     from energybench.calibrating.calibrate import Driven, Found
@@ -270,21 +271,24 @@ def _text(calibration: dict[str, Any]) -> str:
     for device in calibration["devices"]:
         lines += _device_lines(device)
     lines += text(calibration["limits"])
-    return "\n".join([*lines, "", *(f"written to {path}" for path in calibration["written"])])
+    rows = [*lines, "", *(f"written to {path}" for path in calibration["written"])]
+    return "\n".join(map(visible, rows))
 
 
 def _device_lines(device: dict[str, Any]) -> list[str]:
     """A device with channels; notes common to the channels stand at the top."""
     if device["not_driven"]:
         return [
-            f"\n{device['device']}: not calibrated: {device['not_driven']['reason']}\n  → "
-            f"{device['not_driven']['remedy']}"
+            "",
+            f"{device['device']}: not calibrated: {device['not_driven']['reason']}",
+            f"  → {device['not_driven']['remedy']}",
         ]
     channels = device["channels"]
     shared: set[str] = set()
     if len(channels) > 1:
         shared = set.intersection(*(set(channel["notes"]) for channel in channels))
-    lines = [f"\n{device['device']}: {device['load']}", *(f"  {note}" for note in sorted(shared))]
+    lines = ["", f"{device['device']}: {device['load']}"]
+    lines += [f"  {note}" for note in sorted(shared)]
     for channel in channels:
         lines.append(f"  {channel['channel']}")
         if figures := _figures(channel):

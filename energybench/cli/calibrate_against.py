@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from energybench.cli import common
 from energybench.errors import BadInput
+from energybench.foreign_text import visible
 
 if TYPE_CHECKING:
     from energybench.meters.site_gain import Findings
@@ -154,7 +155,8 @@ def _text(
             f"    shown / true {show(finding.gain)}   standard uncertainty {finding.u_rel:.2%}, "
             f"believed before ±{finding.prior_rel:.2%}"
         )
-    return "\n".join([*lines, "", *(f"written to {path}" for path in written)])
+    rows = [*lines, "", *(f"written to {path}" for path in written)]
+    return "\n".join(map(visible, rows))
 
 
 def _scale_lines(scale: Estimate, fixed_w: float | None) -> list[str]:

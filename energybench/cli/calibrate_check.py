@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energybench.errors import BadInput
+from energybench.foreign_text import visible
 
 if TYPE_CHECKING:
     from energybench.model import ChannelProfile, DeviceLimits, Host
@@ -110,4 +111,4 @@ def text(findings: dict[str, Any], folder: Path) -> str:
     lines += [f"  broken   {error}" for error in findings["broken"]]
     if len(lines) == 1:
         lines.append(f"  none: energybench calibrate writes profiles to {folder}")
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import typer
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, brief
+from energybench.foreign_text import visible
 from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
@@ -44,7 +45,17 @@ def print_json(noun: Any) -> None:
     """Exactly one JSON document on stdout."""
     from energybench.store.run import pretty
 
-    sys.stdout.write(pretty(noun))
+    print_bytes(pretty(noun).encode())
+
+
+def print_bytes(document: bytes) -> None:
+    """A document in UTF-8 on stdout, whatever the terminal's encoding: a program will read it."""
+    sys.stdout.flush()
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:
+        sys.stdout.write(document.decode("utf-8"))
+    else:
+        binary.write(document)
 
 
 def replayed(replay: Path, plan: Plan) -> tuple[Path, Measurement, int]:
@@ -69,8 +80,18 @@ def finish(directory: Path, result: Measurement, code: int, json: bool, stream: 
 
 
 def say(text: str) -> None:
-    """Print a line on stderr, for the person."""
-    print(text, file=sys.stderr)
+    """Print a row on stderr, for the person. Foreign text in it cannot begin another row."""
+    print(visible(text), file=sys.stderr)
+
+
+def say_lines(text: str) -> None:
+    """Print a text of several rows on stderr, and an empty row; the rows are safe to print."""
+    print(text + "\n", file=sys.stderr)
+
+
+def show(rows: Iterable[str]) -> None:
+    """Print rows on stdout. Foreign text in a row cannot begin another row."""
+    print("\n".join(map(visible, rows)))
 
 
 def steps(text: str, fraction: float | None) -> None:
@@ -90,6 +111,7 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
         yield lambda text, fraction: None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     bar = Progress(
@@ -109,7 +131,7 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
             shown = True
         bar.update(
             task,
-            description=text,
+            description=escape(visible(text)),
             total=1.0 if fraction is not None else None,
             completed=fraction or 0.0,
         )
@@ -134,6 +156,6 @@ def watched(name: str, run: Callable[[Signals, Progress], T]) -> tuple[T, bool]:
             with progress() as update:
                 result = run(signals, update)
         except WorkFailed as error:
-            say(f"energybench: {name}{error}")
+            say(f"energybench: {name}{brief(str(error), 1200)}")
             raise typer.Exit(128 + signals.received if signals.received else 1) from None
     return result, signals.received is not None

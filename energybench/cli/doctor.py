@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from energybench.cli import common, options
+from energybench.foreign_text import visible
 
 if TYPE_CHECKING:
     from energybench.measuring.sensors import Sensors
@@ -133,30 +134,24 @@ def text(findings: dict[str, Any]) -> str:
     """
     from energybench.cli import summary
 
+    rows = [*_host_lines(findings["host"], findings["boundary"]["parts"])]
+    rows += ["", "sensors that work"]
+    rows += [_channel_line(channel) for channel in findings["channels"]] or ["  none"]
+    rows += _boundary_lines(findings["boundary"])
+    rows += ["", "measured limits of the devices"]
+    rows += [_limits_line(limits) for limits in findings["limits"]] or [
+        "  not known: energybench calibrate --limits-only"
+    ]
+    rows += ["", "sensors that do not work, and what would fix them"]
+    for entry in findings["absent"]:
+        rows += [f"  {entry['name']:<12} {entry['reason']}", f"{'':<15}→ {entry['remedy']}"]
+    if not findings["absent"]:
+        rows.append("  none")
+    rows += [f"  broken plugin: {line}" for line in findings["broken"]]
     # a broken plugin has a line of its own
     doubts = [doubt for doubt in findings["doubts"] if doubt.code != "broken-plugin"]
-    return "\n".join(
-        [
-            *_host_lines(findings["host"], findings["boundary"]["parts"]),
-            "\nsensors that work",
-            *([_channel_line(channel) for channel in findings["channels"]] or ["  none"]),
-            *_boundary_lines(findings["boundary"]),
-            "\nmeasured limits of the devices",
-            *(
-                [_limits_line(limits) for limits in findings["limits"]]
-                or ["  not known: energybench calibrate --limits-only"]
-            ),
-            "\nsensors that do not work, and what would fix them",
-            *(
-                f"  {entry['name']:<12} {entry['reason']}\n{'':<15}→ {entry['remedy']}"
-                for entry in findings["absent"]
-            ),
-            *([] if findings["absent"] else ["  none"]),
-            *(f"  broken plugin: {line}" for line in findings["broken"]),
-            *summary.doubts(tuple(doubts)),
-            *summary.explained(doubts),
-        ]
-    )
+    rows += [*summary.doubts(tuple(doubts)), *summary.explained(doubts)]
+    return "\n".join(map(visible, rows))
 
 
 def _host_lines(host: Host, parts: Iterable[Part]) -> Iterator[str]:
@@ -201,7 +196,8 @@ def _timing(channel: dict[str, Any]) -> str:
 
 
 def _boundary_lines(boundary: dict[str, Any]) -> Iterator[str]:
-    yield f"\nboundary {boundary['name']}"
+    yield ""
+    yield f"boundary {boundary['name']}"
     for part in boundary["parts"]:
         span = ""
         if part.low_w is not None and part.high_w is not None:

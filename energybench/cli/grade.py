@@ -55,15 +55,15 @@ def grade(
 def text(graded: Grade) -> str:
     """Each rule book with its aspects; one line for each check, with requirement and finding."""
     return "\n\n".join(
-        [f"{visible(graded.label)} ({graded.measurement})", *(_book(book) for book in graded.books)]
+        [visible(f"{graded.label} ({graded.measurement})"), *(_book(book) for book in graded.books)]
     )
 
 
 def _book(book: RuleBook) -> str:
     lines = [
-        f"{book.name}: {book.gives or 'no grade is given: an aspect is not known'}",
-        *wrapped(book.edition, "  ", _WIDTH),
-        *wrapped(book.why, "  ", _WIDTH),
+        visible(f"{book.name}: {book.gives or 'no grade is given: an aspect is not known'}"),
+        *wrapped(visible(book.edition), "  ", _WIDTH),
+        *wrapped(visible(book.why), "  ", _WIDTH),
     ]
     for aspect in book.aspects:
         lines += _aspect(aspect)
@@ -74,7 +74,7 @@ def _book(book: RuleBook) -> str:
 
 def _aspect(aspect: Aspect) -> list[str]:
     name = f"level {aspect.level}, {aspect.name}" if aspect.level else aspect.name
-    lines = [f"  {aspect.result:<8}{name}"]
+    lines = [visible(f"  {aspect.result:<8}{name}")]
     for check in aspect.checks:
-        lines += wrapped(f"{check.asked}: {check.found}", f"    {check.result:<8}", _WIDTH)
+        lines += wrapped(visible(f"{check.asked}: {check.found}"), f"    {check.result:<8}", _WIDTH)
     return lines

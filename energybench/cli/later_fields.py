@@ -34,6 +34,9 @@ def announced() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UnknownFields)
+        # Numpy warns of overflows. Their results are not finite, and no noun takes them; the line
+        # of our code that the warning names says nothing to a person.
+        warnings.simplefilter("ignore", RuntimeWarning)
         show_others, warnings.showwarning = warnings.showwarning, show
         try:
             yield

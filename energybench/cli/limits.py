@@ -119,16 +119,16 @@ def _partial(host: Host) -> str:
 
 
 def text(rows: list[dict[str, Any]]) -> list[str]:
-    """Lines for a person: every limit with its spread, kernel, and share of the data sheet."""
+    """Rows for a person, with foreign text as it is: every limit with its spread, kernel, and share
+    of the data sheet.
+    """
     lines = []
     for row in rows:
-        lines.append(f"\n{row['device']}: limits of {row['name'] or 'this device'}")
+        lines += ["", f"{row['device']}: limits of {row['name'] or 'this device'}"]
         lines += [_limit_line(limit) for limit in row["limits"]]
-        lines += [
-            f"  {missing['limit']:<5} not measured: {missing['reason']}\n        → "
-            f"{missing['remedy']}"
-            for missing in row["not_measured"]
-        ]
+        for missing in row["not_measured"]:
+            lines.append(f"  {missing['limit']:<5} not measured: {missing['reason']}")
+            lines.append(f"        → {missing['remedy']}")
         if row["sheet"]:
             remark = f"; {row['sheet']['partial']}" if row["sheet"]["partial"] else ""
             lines.append(f"  data sheet: {row['sheet']['source']}{remark}")

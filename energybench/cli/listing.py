@@ -40,7 +40,7 @@ def listing(
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
         state = "" if row.get("works", True) else "   does not load: " + row["error"]
-        print(f"{row['name']:<{width}}  {row['about']}{state}")
+        common.show([f"{row['name']:<{width}}  {row['about']}{state}"])
     if not rows:
         print("none", file=sys.stderr)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -26,11 +25,13 @@ from energybench.cli import (
     report,
     run,
     simulate,
+    streams,
     study,
 )
 from energybench.cli.grouped_help import GroupedHelp
-from energybench.errors import BadInput
+from energybench.errors import BadInput, StorageFailed, brief
 from energybench.foreign_text import visible
+from energybench.model.base import NotFinite
 
 app = typer.Typer(
     name="energybench",
@@ -42,6 +43,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_MOST = 1200  # characters of an error line
+OWN_FAILURE = 125  # of energybench itself, as in `measure` (docs/store.md)
 MEASURE, COMPARE, PROJECT = "Measure", "Compare", "Project"
 NARROW, LOOK = "Make the interval narrower", "Look at results"
 
@@ -82,20 +85,34 @@ def _top(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code. A person's mistake is one line on stderr and code 2."""
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    code = 0
+    try:
+        with streams.guarded():
+            code = _run(words)
+    except OSError as error:
+        # the output on stdout was lost; a program's own code says more than this one
+        return code or _fail(f"{error.filename}: {error.strerror}", OWN_FAILURE)
+    return code
+
+
+def _run(words: list[str]) -> int:
     try:
         with later_fields.announced():
             code = app(args=words, prog_name="energybench", standalone_mode=False)
-        sys.stdout.flush()
     except BadInput as error:
         return _fail(str(error), 2)
-    except BrokenPipeError:
-        # Python's own flush at exit is not to complain
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+    except StorageFailed as error:
+        return _fail(str(error), OWN_FAILURE)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+    except MemoryError:
+        return _fail("there is not enough memory", OWN_FAILURE)
+    except (ArithmeticError, NotFinite) as error:
+        # of files whose numbers are valid one by one
+        return _fail(f"the numbers in the input are too extreme to be computed with: {error}", 2)
     except OSError as error:
-        return _fail(f"{error.filename or 'system'}: {error.strerror or error}", 2)
+        name = error.filename if isinstance(error.filename, str) else "system"
+        return _fail(f"{brief(name, 240)}: {error.strerror or error}", 2)
     except Exception as error:
         text = _usage_error(error)
         if text is None:
@@ -115,7 +132,7 @@ def _usage_error(error: Any) -> str | None:
 
 
 def _fail(text: str, code: int) -> int:
-    print(f"energybench: {visible(text)}", file=sys.stderr)
+    print(f"energybench: {brief(visible(text), _MOST)}", file=sys.stderr)
     return code
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from energybench.cli import common, options
-from energybench.errors import BadInput
+from energybench.errors import BadInput, StorageFailed, brief
 from energybench.measuring.plan import MAX_REPEATS, TARGET_REL, Plan
 from energybench.measuring.signals import Signals
 
@@ -64,7 +64,7 @@ def measure(
     with Signals(pass_on=True) as signals:
         outcome = _measure(command, plan, (count, target_rel, max_repeats), signals, json)
     if outcome.measurement is None or outcome.directory is None:
-        common.say(f"energybench: {outcome.error}")
+        common.say(f"energybench: {brief(outcome.error or '', 1200)}")
         raise typer.Exit(outcome.code)
     common.finish(outcome.directory, outcome.measurement, outcome.code, json, sys.stderr)
 
@@ -100,7 +100,7 @@ def _measure(
         return measure_program(
             command, plan, stopping, signals, stdout_to_stderr=json, progress=common.steps
         )
-    except BadInput:
+    except (BadInput, StorageFailed):
         raise
     except Exception as error:
         # a fault of our own: a line, and an exit code different from the program's codes

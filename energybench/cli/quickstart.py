@@ -66,7 +66,7 @@ def quickstart(
     count = options.repeat_count(repeats, least=2)
     _installed()
     findings = doctor.examine()
-    common.say(doctor.text(findings) + "\n")
+    common.say_lines(doctor.text(findings))
     measurements, comparisons, timelines = [], [], []
     for baseline, candidate in _trials(any(gpu.used for gpu in findings["host"].gpus), out):
         pair = []
@@ -75,12 +75,12 @@ def quickstart(
             timelines.append(timeline(outcome.directory, outcome.measurement))
             pair.append(outcome.measurement)
         compared = compare(pair[0], pair[1], force=True)
-        common.say(summary.answer(compared) + "\n")
+        common.say_lines(summary.answer(compared))
         measurements += pair
         comparisons.append(compared)
     renderer = load("reports", "html")
     projection = _project(comparisons)
-    common.say(f"{projection.title}: saved a month {show(projection.saved_mwh_per_month, 'MWh')}\n")
+    common.say(f"{projection.title}: saved a month {show(projection.saved_mwh_per_month, 'MWh')}")
     results: list[Any] = [*comparisons, projection, *measurements]
     notes = [
         "Made by `energybench quickstart`: small sizes, to see the instrument work. Claims need "
@@ -112,7 +112,7 @@ def _trials(accelerator: bool, out: Path) -> list[tuple[Trial, Trial]]:
             _run([probe], out / ".probe", 2)
             return both_devices()
         except BadInput as why:
-            common.say(f"the accelerator is measured but not used: {why}\n")
+            common.say(f"the accelerator is measured but not used: {why}")
         finally:
             shutil.rmtree(out / ".probe", ignore_errors=True)
     return list(VARIANTS)

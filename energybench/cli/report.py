@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from energybench.cli import options
+from energybench.cli import common, options
 from energybench.errors import BadInput
 
 
@@ -34,10 +34,12 @@ def report(
 ) -> None:
     """Render results as html, markdown, terminal text or json."""
     from energybench.plugins import load
-    from energybench.store.document import document, gather
+    from energybench.store.document import MOST_TIMELINES, document, gather
 
     renderer = load("reports", "json" if json else form)
-    gathered = gather(results, store)
+    # a report without charts of power states so; the samples are then not read
+    draws = getattr(renderer, "timelines", True)
+    gathered = gather(results, store, MOST_TIMELINES if draws else 0)
     contents = document(
         title or _title(gathered.results),
         gathered.results,
@@ -46,10 +48,13 @@ def report(
     )
     rendered = renderer.render(contents)
     if out is None:
-        sys.stdout.buffer.write(rendered)
+        if sys.stdout.isatty():
+            print(rendered.decode("utf-8"), end="")
+        else:
+            common.print_bytes(rendered)
         return
     write(out, rendered)
-    print(f"written to {out}", file=sys.stderr)
+    common.say(f"written to {out}")
 
 
 def write(out: Path, rendered: bytes) -> None:
@@ -58,14 +63,17 @@ def write(out: Path, rendered: bytes) -> None:
 
     Raises BadInput if the report cannot be written.
     """
+    from energybench.store.durable import check_replaceable, replace_file
+
     if not out.parent.exists():
         raise BadInput(
             f"--out {out}",
             f"there is no folder {out.parent}",
             f"mkdir -p {shlex.quote(str(out.parent))}",
         )
+    check_replaceable(out, f"--out {out}")
     try:
-        out.write_bytes(rendered)
+        replace_file(out, rendered)
     except OSError as error:
         raise BadInput(f"--out {out}", f"cannot be written: {error.strerror}") from None
 

@@ -81,6 +81,8 @@ def run(
 
     Several devices or variants take turns in blocks of random order and are compared pair by pair.
     """
+    from energybench.plugins import secret_settings
+
     # options
     check_size(workload, size)
     settings, typed = merged_settings(
@@ -106,7 +108,7 @@ def run(
         max_warm_up_s=max_warm_up,
         typed=typed,
     )
-    chosen = choices(device or ["cpu"], settings, variant or [])
+    chosen = choices(device or ["cpu"], settings, variant or [], secret_settings(workload))
     runs = [_of_choice(choice, plan, request, label, len(chosen) > 1) for choice in chosen]
 
     # a replay, several variants in turns, or a single run

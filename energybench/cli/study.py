@@ -4,7 +4,6 @@ can be resumed.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -150,9 +149,8 @@ def _show(ended: Ended, workload: str, json: bool) -> None:
         from energybench.plugins import load
         from energybench.store.document import document
 
-        sys.stdout.buffer.write(
-            load("reports", "terminal").render(document(study.label, [study], []))
-        )
+        rendered = load("reports", "terminal").render(document(study.label, [study], []))
+        print(rendered.decode("utf-8"), end="")
     if ended.kept:
         common.say(
             f"  {ended.kept} of {len(study.cells)} cells were measured before, from "

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -39,16 +39,23 @@ class VariantChoice(NamedTuple):
 
 
 def choices(
-    devices: Sequence[str], base: Mapping[str, str], variants: Sequence[str]
+    devices: Sequence[str],
+    base: Mapping[str, str],
+    variants: Sequence[str],
+    secret: Collection[str] = (),
 ) -> list[VariantChoice]:
     """Devices x variants, in the order given; a variant's settings lie on top of `base`.
 
+    secret  settings whose values are no part of a label
     Raises BadInput.
     """
+    from energybench.store.secrets import without_secret_settings
+
     chosen: list[VariantChoice] = []
     for device, variant in itertools.product(devices, variants or [""]):
         changes = pairs(variant.split(","), f"--variant {variant}") if variant else {}
-        words = " ".join([device, *(f"{key}={value}" for key, value in changes.items())])
+        shown = without_secret_settings(changes, secret)
+        words = " ".join([device, *(f"{key}={value}" for key, value in shown.items())])
         same = sum(choice.words.split(" #")[0] == words for choice in chosen)
         chosen.append(
             VariantChoice(

@@ -24,6 +24,8 @@ from energybench.plugins import Clock, Context
 
 # shortest period or window: the digits of the time do not resolve less
 _SHORTEST_S = 1e-6
+# samples to walk over before a search is faster
+_FAR = 32
 
 
 class ReplaySeries(Protocol):
@@ -77,9 +79,9 @@ class RecordedChannel:
         ok: npt.NDArray[np.bool_],
     ) -> None:
         self._channel = channel
-        self._t_s: list[float] = t_s.tolist()
-        self._raw: list[int] = raw.tolist()
-        self._ok: list[bool] = ok.tolist()
+        # views give numbers of Python fast, without a list of objects in memory
+        self._t_s, self._raw, self._ok = t_s.data, raw.data, ok.data
+        self._next = 0  # place after the sample that was shown last
 
     @classmethod
     def of(cls, trace: Trace, start_s: float = 0.0) -> RecordedChannel:
@@ -90,8 +92,16 @@ class RecordedChannel:
         return self._channel
 
     def at(self, t_s: float) -> int | None:
-        i = bisect.bisect_right(self._t_s, t_s) - 1
-        return self._raw[i] if i >= 0 and self._ok[i] else None
+        times, i = self._t_s, self._next
+        if i and times[i - 1] > t_s:
+            i = 0  # the time went back
+        while i < len(times) and times[i] <= t_s:
+            i += 1
+            if i - self._next > _FAR:
+                i = bisect.bisect_right(times, t_s)
+                break
+        self._next = i
+        return self._raw[i - 1] if i and self._ok[i - 1] else None
 
 
 class ConstWave(

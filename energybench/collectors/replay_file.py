@@ -24,9 +24,15 @@ import msgspec
 from energybench.collectors.replay import SyntheticChannel, SyntheticSeries
 from energybench.errors import BadInput
 from energybench.model import IDLE, REPEAT, Host, Verification, Window, Work, WorkloadRef
+from energybench.regular_file import read_text
 
 SCHEMA = "energybench-replay/1"
 _SEE_EXAMPLES = "see the example files in energybench/data/replays"
+_MOST_BYTES = 1_000_000
+# Longest replay: the virtual clock walks through it in polls of 0.1 s.
+_MOST_S = 86400.0
+# Most samples that a counter adds up before the end of the replay.
+_MOST_SAMPLES = 5e6
 
 
 class ReplaySpec(NamedTuple):
@@ -72,16 +78,17 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 def load_synthetic(path: Path) -> ReplaySpec:
     """Read one replay file. Raises BadInput with the file and the wrong key."""
+    text = read_text(path, _MOST_BYTES, remedy="name a replay file or a run")
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BadInput(
-            str(path), f"cannot be read: {error.strerror}", "name a replay file"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise BadInput(str(path), "is nested too deeply", _SEE_EXAMPLES) from None
+    except ValueError as error:  # not TOML, or an integer of more than 4300 digits
         raise BadInput(str(path), f"is not TOML: {error}", _SEE_EXAMPLES) from error
     try:
         file = msgspec.convert(table, _File)
+    except OverflowError:
+        raise BadInput(str(path), "holds a number that is too large", _SEE_EXAMPLES) from None
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         key = place.strip("`").lstrip(".")
@@ -115,11 +122,11 @@ def _window(
     path: Path, key: str, label: str, span: tuple[float, float], repeat: int | None = None
 ) -> Window:
     start_s, end_s = span
-    if not 0 <= start_s < end_s:
+    if not 0 <= start_s < end_s <= _MOST_S:
         raise BadInput(
             f"{path}: {key}",
             f"[{start_s:g}, {end_s:g}] is not a span of virtual time",
-            "give start < end, both from 0 on",
+            f"give start < end, both from 0 to {_MOST_S:g}",
         )
     return Window(label=label, start_s=start_s, end_s=end_s, repeat=repeat)
 
@@ -166,6 +173,20 @@ def _check_channels(path: Path, file: _File) -> None:
                 "give each channel its own device, component or quantity",
             )
         ids.add(channel_id)
+        longest_s = max(abs(channel.phase_s), channel.lag_s, channel.window_s, channel.period_s)
+        if not longest_s <= _MOST_S:
+            raise BadInput(
+                f"{path}: channels[{i}]",
+                f"a time of {longest_s:g} s is longer than a replay may last",
+                f"at most {_MOST_S:g} s",
+            )
+        end_s = max(end_s for _, end_s in file.repeats) + longest_s
+        if channel.energy_from == "samples" and end_s / channel.sample_period_s > _MOST_SAMPLES:
+            raise BadInput(
+                f"{path}: channels[{i}]",
+                f"sample_period_s {channel.sample_period_s:g} gives too many samples",
+                f"at most {_MOST_SAMPLES:g} until the last repeat ends",
+            )
 
 
 def _keyed(channel: SyntheticChannel, host: str) -> SyntheticChannel:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from energybench.errors import BadInput, DoesNotFit, NotHere
+from energybench.measuring.compile_cache import compile_cache
 from energybench.measuring.signals import Signals, wait
 from energybench.measuring.spawning import spawn, wait_for
 
@@ -59,7 +60,7 @@ def devices(device: str, environment: Mapping[str, str]) -> tuple[str, dict[str,
 def _cuda_number(device: str) -> int:
     """3 for 'cuda:3', 0 for 'cuda'. Raises BadInput."""
     kind, colon, number = device.partition(":")
-    if kind != "cuda" or (colon and not number.isdigit()):
+    if kind != "cuda" or (colon and not number.isdecimal()):
         raise BadInput(f"--device {device}", "is not a device", "cpu, cuda, cuda:N or node")
     return int(number or 0)
 
@@ -100,7 +101,7 @@ class Child:
         self._process = spawn(
             command,
             signals.mask,
-            environment={**os.environ, **environment},
+            environment={**os.environ, **compile_cache(os.environ), **environment},
             streams={0: null, 1: _stderr(null)},
             # Ctrl-C is not to reach the worker: we end the worker ourselves, and a worker ended by
             # a signal would look like a failure of the work

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, StorageFailed
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.plan import Plan, Progress
 from energybench.measuring.program import (
@@ -187,7 +187,7 @@ class _Measuring:
 
 def _failure(error: Exception) -> str:
     """A failure of our own, in one line."""
-    if isinstance(error, BadInput):
+    if isinstance(error, BadInput | StorageFailed):
         return str(error)
     return f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}"
 

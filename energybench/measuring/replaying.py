@@ -6,6 +6,7 @@ The recording states the windows; the program or workload named on the command l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from energybench.measuring.clock import VirtualClock
 from energybench.measuring.conditions import Watch
 from energybench.measuring.plan import Plan
 from energybench.measuring.run_files import RunFiles
-from energybench.measuring.sampler import Opened
+from energybench.measuring.sampler import BASE_PERIOD_S, Opened
 from energybench.measuring.sensors import Sensors
 from energybench.measuring.session import Session
 from energybench.model import (
@@ -30,6 +31,7 @@ from energybench.model import (
     Doubt,
     Host,
     Measurement,
+    Trace,
     Verification,
     Window,
     Work,
@@ -42,6 +44,9 @@ from energybench.store.run import Header
 from energybench.store.writer import RunWriter
 
 _LEAD_S = 1.0  # of samples before the first window, for ticks on either side of the edge
+# A run is polled at 10 Hz or faster. A recording may last this long without samples, and this many
+# times longer than its samples: polls are missed on a busy machine.
+_EMPTY_S, _SPARSE = 3600.0, 20.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +167,7 @@ def _recorded(path: Path) -> Recording:
     start = min((float(trace.t_s[0]) for trace in traces if trace.t_s.size), default=0.0)
     if not any(window.label == REPEAT for window in windows):
         raise BadInput(str(path), "does not hold a repeat", "replay a finished run")
+    _check_length(path, max(window.end_s for window in windows) - start, traces)
     return Recording(
         label=measured.label,
         series=tuple(RecordedChannel.of(trace, start) for trace in traces),
@@ -172,6 +178,20 @@ def _recorded(path: Path) -> Recording:
         command=measured.command,
         host=measured.host,
     )
+
+
+def _check_length(path: Path, seconds: float, traces: Sequence[Trace]) -> None:
+    """Raise BadInput if the recording is far longer than its samples: the virtual clock would walk
+    through empty time.
+    """
+    samples = max((trace.t_s.size for trace in traces), default=0)
+    most_s = _EMPTY_S + _SPARSE * samples * BASE_PERIOD_S
+    if not seconds <= most_s:
+        raise BadInput(
+            str(path),
+            f"its {samples} samples of a sensor cannot be of {seconds:.3g} s",
+            "it was edited, or energybench did not write it",
+        )
 
 
 def _moved(window: Window, by_s: float) -> Window:

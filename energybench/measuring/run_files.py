@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from energybench.analysis.energy.boundary import Ranges
-from energybench.errors import BadInput
+from energybench.errors import StorageFailed
 from energybench.measuring.sampler import Tick
 from energybench.model import (
     Condition,
@@ -125,24 +125,17 @@ class RunFiles:
     def finish(self, ranges: Ranges) -> tuple[Path, Measurement]:
         """The result, once everything is written.
 
-        Raises ValueError if no repeat was completed, BadInput if the storage fails.
+        Raises ValueError if no repeat was completed, StorageFailed if the storage fails.
         """
         if not self._stopped():
-            raise self._storage_failed("does not answer")
-        try:
-            self._doubt_lost_samples()
-            if self._failure is not None:
-                raise self._failure
-            return self._writer.finish(ranges)
-        except OSError as error:
-            raise self._storage_failed(f"cannot be written: {error.strerror}") from None
-
-    def _storage_failed(self, what: str) -> BadInput:
-        return BadInput(
-            str(self.directory),
-            what,
-            f"when the storage is well again: energybench recover {self.directory}",
-        )
+            raise StorageFailed(
+                f"{self.directory}: the storage does not answer; the files so far stay (once it "
+                f"does again: energybench recover {self.directory})"
+            )
+        self._doubt_lost_samples()
+        if self._failure is not None:
+            raise self._failure
+        return self._writer.finish(ranges)
 
     def _doubt_lost_samples(self) -> None:
         lost = self._lost_readings + self._writer.lost_rows

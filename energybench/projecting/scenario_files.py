@@ -25,6 +25,7 @@ from energybench.projecting.scenario import (
 )
 from energybench.projecting.scenario_inputs import check_name, scenario_input
 from energybench.projecting.toml_tables import convert, load
+from energybench.regular_file import read_text
 
 MAX_BYTES = 1_000_000
 SCHEMA = "energybench-scenario/1"
@@ -79,22 +80,12 @@ def read(name: str) -> Scenario:
 
 
 def _text(path: Path) -> str:
-    try:
-        if path.is_dir():
-            raise BadInput(str(path), "is a folder", "name the .toml file in it")
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise BadInput(
-                str(path), f"is larger than {MAX_BYTES // 1000} kB", "a scenario is a page or two"
-            )
-        return raw.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise BadInput(str(path), "no such file", f"built in: {', '.join(names())}") from None
-    except UnicodeDecodeError:
-        raise BadInput(str(path), "is not UTF-8 text", "a scenario is a TOML file") from None
-    except (OSError, ValueError) as error:
-        raise BadInput(str(path), f"cannot be read: {error}") from None
+    remedy = "a scenario is a TOML file of a page or two"
+    if path.is_dir():
+        remedy = "name the .toml file in it"
+    elif not path.exists():
+        remedy = f"built in: {', '.join(names())}"
+    return read_text(path, MAX_BYTES, remedy=remedy)
 
 
 # ---------------------------------------------------------------- reading

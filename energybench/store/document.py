@@ -29,6 +29,7 @@ from energybench.store.study import is_study, read_study, studies
 
 Result = Measurement | Comparison | Projection | Study
 _POINTS = 4000  # points of a series; a report thins further for its charts
+MOST_TIMELINES = 24  # more charts of power than this are no longer read by anybody
 
 
 class Gathered(NamedTuple):
@@ -39,14 +40,16 @@ class Gathered(NamedTuple):
     notes: list[str]
 
 
-def gather(names: Sequence[str], store: Path) -> Gathered:
+def gather(names: Sequence[str], store: Path, most_timelines: int = MOST_TIMELINES) -> Gathered:
     """Results and timelines of runs, stores and result files, in the order of the names.
 
+    most_timelines  of how many runs to read the samples: 0 for a report without charts of power
     Damaged samples cost the chart, not the result. Raises BadInput.
     """
     results: list[Result] = []
     timelines: list[Timeline] = []
     notes: list[str] = []
+    measurements = 0
     for name in names:
         path = Path(name)
         if is_study(path) or path.name == INDEX:
@@ -60,10 +63,17 @@ def gather(names: Sequence[str], store: Path) -> Gathered:
         for directory in _runs(name, store, required=not stored):
             measured = reader.read_run(directory)
             results.append(measured)
+            measurements += 1
+            if measurements > most_timelines:
+                continue
             try:
                 timelines.append(timeline(directory, measured))
             except BadInput as why:
                 notes.append(f"Power over time of {measured.label} is not shown: {why}")
+    if 0 < most_timelines < measurements:
+        notes.append(
+            f"Power over time is shown for the first {most_timelines} of {measurements} runs."
+        )
     return Gathered(results, timelines, notes)
 
 

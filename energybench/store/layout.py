@@ -1,8 +1,8 @@
 """Names of runs, and the files of a run directory.
 
-results/.partial-2026-11-23T10-15-02Z_milc_cpu_4f2a/   header.json, windows.jsonl, samples.arrows
-    while the run is measured
-results/2026-11-23T10-15-02Z_milc_cpu_4f2a/            run.json, samples.parquet
+results/.partial-2026-11-23T10-15-02Z_milc_cpu_4f2a9c01/   header.json, windows.jsonl,
+    samples.arrows while the run is measured
+results/2026-11-23T10-15-02Z_milc_cpu_4f2a9c01/            run.json, samples.parquet
     when the run is finished; never changes
 """
 
@@ -22,13 +22,29 @@ RUN, PARQUET = "run.json", "samples.parquet"
 INDEX = "study.json"
 
 
+# Most bytes of a label in a directory's name. File systems allow 255 bytes for the whole name
+# (POSIX NAME_MAX), and the name also holds a date, ".partial-" and "_attached".
+_LABEL_BYTES = 120
+_RANDOM = re.compile(r"_[0-9a-f]{8}$")  # last part of an id
+
+
 def new_id(label: str) -> str:
-    """'2026-11-23T10-15-02Z_milc_cpu_4f2a': sorts by time, safe on any file system, unlikely to
+    """'2026-11-23T10-15-02Z_milc_cpu_4f2a9c01': sorts by time, safe on any file system, unlikely to
     occur twice.
     """
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    safe = re.sub(r"[^\w.-]+", "_", label).strip("_.")[:60] or "run"
-    return f"{stamp}_{safe}_{secrets.token_hex(2)}"
+    name = re.sub(r"[^\w.-]+", "_", label).strip("_.")[:60]
+    safe = name.encode()[:_LABEL_BYTES].decode("utf-8", "ignore") or "run"
+    return f"{stamp}_{safe}_{secrets.token_hex(4)}"
+
+
+def another_id(taken: str) -> str | None:
+    """The same id with another random part; None for an id without a random part, such as that of
+    a run with an attached meter.
+    """
+    if not _RANDOM.search(taken):
+        return None
+    return _RANDOM.sub(f"_{secrets.token_hex(4)}", taken)
 
 
 def runs(store: Path) -> list[Path]:

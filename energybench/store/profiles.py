@@ -46,6 +46,10 @@ def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput
     """
     sound: list[ChannelProfile] = []
     broken = []
+    if folder.exists() and not folder.is_dir():
+        broken.append(
+            BadInput(str(folder), "is not a folder", "ENERGYBENCH_PROFILES=FOLDER, or unset it")
+        )
     for path in _files(folder):
         try:
             sound += read_file(path).channels

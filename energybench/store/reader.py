@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from energybench.errors import BadInput
 from energybench.model import Comparison, Doubt, Measurement, Projection, Study, Trace, Window
 from energybench.store import samples, strict, unknown_fields
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
+from energybench.store.liveness import Lock, refuse_if_alive
 from energybench.store.run import (
     Header,
     RecordLine,
     parse_line,
-    process_started,
     read_header,
     read_lines,
     workload,
@@ -60,7 +59,12 @@ def read_traces(directory: Path) -> tuple[tuple[Trace, ...], tuple[Window, ...]]
     """The raw samples of a finished run, and its windows. Raises BadInput."""
     path = directory / PARQUET
     table, blob = samples.read_parquet(path)
-    first, *rest = blob.decode("utf-8").split("\n")
+    try:
+        first, *rest = blob.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise BadInput(
+            str(path), "its header is not UTF-8 text", "energybench did not write it"
+        ) from None
     header = unknown_fields.convert(strict.loads(first, str(path)), Header, str(path))
     lines = [parse_line(line, str(path)) for line in rest]
     windows = tuple(line.window for line in lines if line.window is not None)
@@ -70,23 +74,30 @@ def read_traces(directory: Path) -> tuple[tuple[Trace, ...], tuple[Window, ...]]
 def recover(name: str, ranges: Ranges) -> tuple[Path, Measurement]:
     """Complete a run whose measuring side was killed, from samples and windows on disk.
 
-    Raises BadInput if the run is still measured, was finished, or holds no repeat.
+    Raises BadInput if the run is still measured, was finished, or holds no repeat, and
+    StorageFailed.
     """
     directory = _partial(Path(name))
     header = read_header(directory)
-    started = process_started(header.pid)
-    if started is not None and started == header.pid_started and header.pid != os.getpid():
-        raise BadInput(
-            name, f"is still being measured by process {header.pid}", "wait for it, or end it first"
-        )
-    table = samples.read_stream(directory / SAMPLES)
-    doubts = _recovery_doubts(header, read_lines(directory))
     try:
-        return complete(directory, header, table, ranges, doubts, samples.last_s(table))
+        lock = Lock.on(directory / HEADER)
+    except OSError as error:
+        raise BadInput(
+            str(directory / HEADER),
+            f"cannot be written: {error.strerror}",
+            "recover writes the result beside it: run it as the owner, on a disk with space",
+        ) from None
+    try:
+        refuse_if_alive(name, directory, lock, header.writer)
+        last_s = samples.last_s(samples.read_stream(directory / SAMPLES))
+        doubts = _recovery_doubts(header, read_lines(directory))
+        return complete(directory, header, ranges, doubts, last_s)
     except ValueError as error:
         raise BadInput(
             name, f"cannot be completed: {error}", "it was cut off before the work began"
         ) from None
+    finally:
+        lock.close()
 
 
 def _recovery_doubts(header: Header, lines: Sequence[RecordLine]) -> tuple[Doubt, ...]:
@@ -125,9 +136,10 @@ def _partial(path: Path) -> Path:
     """The unfinished run that a path names. Raises BadInput."""
     if (path / HEADER).is_file():
         return path
-    hidden = path.with_name(PARTIAL + path.name)
-    if (hidden / HEADER).is_file():
-        return hidden
+    if path.name:  # not "", "." or "/"
+        hidden = path.with_name(PARTIAL + path.name)
+        if (hidden / HEADER).is_file():
+            return hidden
     if (path / RUN).is_file():
         raise BadInput(str(path), "was finished; there is nothing to recover")
     if not path.is_dir():

@@ -11,7 +11,7 @@ import msgspec
 
 from energybench.analysis.measurement.measure import Record, SamplingStats
 from energybench.errors import BadInput
-from energybench.foreign_text import escaped
+from energybench.foreign_text import escaped, unicode_text
 from energybench.model import (
     REPEAT,
     BoundaryName,
@@ -28,8 +28,11 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
+from energybench.regular_file import read_bytes
 from energybench.store import strict, unknown_fields
 from energybench.store.layout import HEADER, WINDOWS
+from energybench.store.liveness import Writer
+from energybench.store.liveness import process_started as process_started
 
 
 class Header(Noun, frozen=True, kw_only=True):
@@ -47,8 +50,14 @@ class Header(Noun, frozen=True, kw_only=True):
     session: str | None = None  # shared by interleaved runs
     # clock ticks since boot, from /proc/PID/stat: tells a reused process id from the first use
     pid_started: int | None
+    boot_id: str | None = None  # boot of the kernel on which `pid` is a process number
     doubts: tuple[Doubt, ...] = ()
     limits: DeviceLimits | None = None  # limits of the device under work
+
+    @property
+    def writer(self) -> Writer:
+        """The process that wrote, or writes, the run."""
+        return Writer(self.pid, self.pid_started, self.host.name, self.boot_id)
 
 
 class Opening(Noun, frozen=True, kw_only=True):
@@ -73,15 +82,6 @@ class RecordLine(Noun, frozen=True, kw_only=True):
     record: WorkRecord | None = None
 
 
-def process_started(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot; None if the process does not exist."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return None
-    return int(stat.rpartition(")")[2].split()[19])
-
-
 def read_header(directory: Path) -> Header:
     """The header of a run directory. Raises BadInput."""
     path = directory / HEADER
@@ -96,14 +96,13 @@ def read_header(directory: Path) -> Header:
 def read_lines(directory: Path) -> tuple[RecordLine, ...]:
     """The lines of windows.jsonl; an incomplete last line is left out."""
     path = directory / WINDOWS
-    try:
-        text = path.read_text("utf-8", "replace")
-    except FileNotFoundError:
+    if not path.exists():
         return ()
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines = lines[:-1]
-    return tuple(parse_line(line, f"{path} line {i}") for i, line in enumerate(lines, 1))
+    *lines, _ = read_bytes(path, strict.MOST_BYTES).split(b"\n")
+    return tuple(
+        parse_line(line.decode("utf-8", "replace"), f"{path} line {i}")
+        for i, line in enumerate(lines, 1)
+    )
 
 
 def parse_line(text: str, where: str) -> RecordLine:
@@ -219,10 +218,35 @@ def _worse(check: Verification, before: Verification) -> bool:
 
 def encode(noun: Any) -> bytes:
     """A noun as one line of JSON."""
-    return msgspec.json.encode(noun)
+    try:
+        return msgspec.json.encode(noun)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_without_halves(msgspec.to_builtins(noun)))
 
 
 def pretty(noun: Any) -> str:
     """A noun as indented JSON with a final newline."""
     content = msgspec.to_builtins(noun)
-    return escaped(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    if not text.isascii() and not _is_unicode(text):
+        text = json.dumps(_without_halves(content), indent=1, ensure_ascii=False, allow_nan=False)
+    return escaped(text) + "\n"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _without_halves(content: Any) -> Any:
+    """The same JSON value with `unicode_text` in every text."""
+    if isinstance(content, str):
+        return unicode_text(content)
+    if isinstance(content, list | tuple):
+        return [_without_halves(item) for item in content]
+    if isinstance(content, dict):
+        return {_without_halves(key): _without_halves(item) for key, item in content.items()}
+    return content

@@ -13,9 +13,12 @@ import msgspec
 
 from energybench.errors import BadInput
 from energybench.model import SCHEMA
+from energybench.regular_file import read_text
 
 T = TypeVar("T")
 
+# A run.json has some kilobytes, and some hundred bytes for each repeat and each reading of a clock.
+MOST_BYTES = 128_000_000
 
 # The escape of a UTF-16 surrogate: two halves together are one character, one half is none.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -40,13 +43,7 @@ def _no_constant(name: str) -> Any:
 
 def load(path: Path) -> Any:
     """The JSON value of a file. Raises BadInput that names the file and the mistake."""
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise BadInput(str(path), "no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(str(path), f"cannot be read: {error}") from None
-    return loads(text, str(path))
+    return loads(read_text(path, MOST_BYTES), str(path))
 
 
 def loads(text: str, where: str) -> Any:
@@ -75,7 +72,7 @@ def loads(text: str, where: str) -> Any:
     except UnicodeEncodeError:
         raise BadInput(
             where,
-            "holds half of a surrogate pair, which is no character",
+            "holds half of a surrogate pair, which is not a character",
             "it was edited, or energybench did not write it",
         ) from None
     except ValueError:  # Python refuses to read an integer of more than 4300 digits

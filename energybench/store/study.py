@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import shutil
 from pathlib import Path
@@ -21,10 +22,14 @@ import msgspec
 from energybench.errors import BadInput
 from energybench.model import Study, StudyPlan
 from energybench.store import strict, unknown_fields
+from energybench.store.durable import replace_file
 from energybench.store.layout import HEADER, INDEX, PARTIAL, RUN
-from energybench.store.run import process_started, read_header
+from energybench.store.liveness import Lock, Writer, boot_id, process_started, refuse_if_alive
+from energybench.store.run import encode, read_header
+from energybench.store.writer import storage_failure
 
 RUNS = "runs"
+_LOCK = ".writer.json"  # held while a command measures cells of the study
 
 
 def directory_for(store: Path, workload: str, device: str, boundary: str, plan: StudyPlan) -> Path:
@@ -72,12 +77,33 @@ class StudyStore:
         self.directory, self.runs = directory, directory / RUNS
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o666))
         except OSError as error:
             raise BadInput(
                 f"--out {directory.parent}",
                 f"cannot be written: {error.strerror}",
                 "name a folder that can",
             ) from None
+        try:
+            refuse_if_alive(str(directory), directory, self._lock, self._last_writer())
+        except BadInput:
+            self._lock.close()
+            raise
+        here = Writer(os.getpid(), process_started(os.getpid()), platform.node(), boot_id())
+        (directory / _LOCK).write_bytes(msgspec.json.encode(here._asdict()))
+
+    def _last_writer(self) -> Writer | None:
+        """The process that measured in the directory last; None if there is none."""
+        try:
+            return Writer(**msgspec.json.decode((self.directory / _LOCK).read_bytes(), type=dict))
+        except (OSError, msgspec.DecodeError, TypeError):
+            return None
+
+    def close(self) -> None:
+        """Let other commands measure in the directory."""
+        # the file stays: another command may hold it open, and a new file would be a second lock
+        (self.directory / _LOCK).write_bytes(b"")
+        self._lock.close()
 
     def earlier(self) -> Study | None:
         """The study as an earlier call left it. Raises BadInput.
@@ -94,9 +120,9 @@ class StudyStore:
 
     def save(self, study: Study) -> None:
         """The index, replaced as a whole: a reader finds the old index or the new index."""
-        temporary = self.directory / (INDEX + ".new")
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(study), indent=1) + b"\n")
-        os.replace(temporary, self.directory / INDEX)
+        text = msgspec.json.format(encode(study), indent=1) + b"\n"
+        with storage_failure(self.directory):
+            replace_file(self.directory / INDEX, text)
 
     def tidy(self, finished: set[str]) -> None:
         """Remove the runs of cells that were cut off: cells without a result are measured again.
@@ -107,30 +133,26 @@ class StudyStore:
             is_run = (path / RUN).is_file() or path.name.startswith(PARTIAL)
             if path.name in finished or not is_run:
                 continue
-            if (path / HEADER).is_file() and (pid := _writer(path)) is not None:
-                raise BadInput(
-                    str(self.directory),
-                    f"is being measured by process {pid}",
-                    "wait for it, end it, or name another --out",
-                )
+            if (path / HEADER).is_file():
+                self._refuse_if_alive(path)
             shutil.rmtree(path)
 
+    def _refuse_if_alive(self, run: Path) -> None:
+        """Raise BadInput if the run is being written, by `energybench recover` for example."""
+        try:
+            writer = read_header(run).writer
+        except BadInput:
+            writer = None  # killed before the header was complete
+        lock = Lock.on(run / HEADER)
+        try:
+            refuse_if_alive(str(self.directory), run, lock, writer)
+        finally:
+            lock.close()
+
     def discard_if_empty(self) -> None:
-        """Remove the directory if no cell was measured."""
+        """Remove the directory if no cell was measured; else let other commands measure in it."""
+        self.close()
         if not is_study(self.directory) and not any(self.runs.iterdir()):
             self.runs.rmdir()
+            (self.directory / _LOCK).unlink()
             self.directory.rmdir()
-
-
-def _writer(partial: Path) -> int | None:
-    """The process that is writing a run; None if the process has ended, or was killed before the
-    header was complete.
-    """
-    try:
-        header = read_header(partial)
-    except BadInput:
-        return None
-    alive = process_started(header.pid)
-    if alive is None or alive != header.pid_started or header.pid == os.getpid():
-        return None
-    return header.pid

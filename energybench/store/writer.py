@@ -5,14 +5,17 @@ renamed into place.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+
+import msgspec
 
 from energybench.analysis.energy.boundary import Ranges
 from energybench.analysis.measurement.measure import Record, measure
-from energybench.errors import BadInput
+from energybench.errors import BadInput, StorageFailed
+from energybench.foreign_text import unicode_text
 from energybench.model import (
     Condition,
     Doubt,
@@ -25,11 +28,14 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
-from energybench.plugins import Reading
+from energybench.plugins import Reading, secret_settings
 from energybench.store import samples
 from energybench.store.careful_file import CarefulFile
-from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS
+from energybench.store.durable import flush_to_disk, replace_file
+from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS, another_id
+from energybench.store.liveness import Lock, boot_id, process_started
 from energybench.store.run import Header, Opening, RecordLine, encode, pretty, read_lines, record
+from energybench.store.secrets import without_secret_settings, without_secrets
 
 
 class RunWriter:
@@ -39,24 +45,54 @@ class RunWriter:
     """
 
     def __init__(self, store: Path, header: Header) -> None:
-        self._header, self._store = header, store
+        self._header, self._store = _stored(header), store
         self.directory = store / (PARTIAL + header.id)
+        self._lock: Lock | None = None
+        self._folder = -1  # descriptor of the directory, which may be renamed during the run
         self._windows: CarefulFile | None = None
         self._samples: samples.SampleLog | None = None
 
     def __enter__(self) -> RunWriter:
         try:
-            self.directory.mkdir(parents=True)
+            self._make_directory()
+            self._folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+            self._write_header()
+            self._windows = CarefulFile(self.directory / WINDOWS)
+            self._samples = samples.SampleLog(self.directory / SAMPLES)
         except OSError as error:
+            self.__exit__(None, None, None)
             raise BadInput(
                 f"--out {self._store}",
                 f"cannot be written: {error.strerror}",
                 "name a folder that can",
             ) from None
-        (self.directory / HEADER).write_text(pretty(self._header), "utf-8")
-        self._windows = CarefulFile(self.directory / WINDOWS)
-        self._samples = samples.SampleLog(self.directory / SAMPLES)
         return self
+
+    def _make_directory(self) -> None:
+        """Make the run's directory. An id that is taken gets another random part."""
+        while True:
+            try:
+                self.directory.mkdir(parents=True)
+            except FileExistsError:
+                if not self.directory.is_dir():
+                    raise
+            else:
+                if not (self._store / self._header.id).exists():
+                    return
+                self.directory.rmdir()
+            other = another_id(self._header.id)
+            if other is None:
+                raise BadInput(str(self.directory), "exists already", "move it away")
+            self._header = msgspec.structs.replace(self._header, id=other)
+            self.directory = self._store / (PARTIAL + other)
+
+    def _write_header(self) -> None:
+        """Write the header and hold a lock on the file until the run is finished."""
+        descriptor = os.open(self.directory / HEADER, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        self._lock = Lock(descriptor)
+        text = pretty(self._header).encode()
+        while text:
+            text = text[os.write(descriptor, text) :]
 
     def __exit__(
         self,
@@ -64,11 +100,24 @@ class RunWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._samples is not None:
-            self._samples.close()
-        if self._windows is not None:
-            self._windows.close()
+        try:
+            self._close_files()
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+            if self._folder >= 0:
+                os.close(self._folder)
+            self._lock, self._folder = None, -1
+
+    def _close_files(self) -> None:
+        samples_file, windows = self._samples, self._windows
         self._samples = self._windows = None
+        try:
+            if samples_file is not None:
+                samples_file.close()
+        finally:
+            if windows is not None:
+                windows.close()
 
     def _log(self) -> samples.SampleLog:
         if self._samples is None:
@@ -101,7 +150,7 @@ class RunWriter:
         self._line(RecordLine(verification=checks))
 
     def workload(self, workload: WorkloadRef) -> None:
-        self._line(RecordLine(workload=workload))
+        self._line(RecordLine(workload=_stored_workload(workload)))
 
     def doubt(self, doubt: Doubt) -> None:
         self._line(RecordLine(doubt=doubt))
@@ -117,25 +166,85 @@ class RunWriter:
 
     def discard(self) -> None:
         """Remove the directory of a run in which nothing was measured."""
+        directory = self._directory_now()
+        self._close_files()
+        if directory is not None:
+            for name in (HEADER, WINDOWS, SAMPLES):
+                (directory / name).unlink(missing_ok=True)
+            directory.rmdir()
         self.__exit__(None, None, None)
-        for name in (HEADER, WINDOWS, SAMPLES):
-            (self.directory / name).unlink(missing_ok=True)
-        self.directory.rmdir()
 
     def finish(self, ranges: Ranges) -> tuple[Path, Measurement]:
         """Analyse, write run.json and samples.parquet, rename into place.
 
-        Raises ValueError if no repeat was completed, OSError if the storage fails.
+        Raises ValueError if no repeat was completed, and StorageFailed.
         """
-        if self._windows is not None:
-            self._windows.flush()
-        table = self._log().table()
+        directory = self._directory_now()
+        if directory is None:
+            raise StorageFailed(f"{self.directory} was removed during the run: nothing is left")
+        self.directory = directory
+        with storage_failure(directory):
+            if self._windows is not None:
+                self._windows.flush()
+            self._log().flush()
+            self._close_files()
+        done = complete(directory, self._header, ranges)
         self.__exit__(None, None, None)
-        return complete(self.directory, self._header, table, ranges)
+        return done
+
+    def _directory_now(self) -> Path | None:
+        """The run's directory, which may have been renamed; None if it was removed."""
+        if self._folder < 0 or os.fstat(self._folder).st_nlink == 0:
+            return None
+        try:
+            if self.directory.is_dir() and os.path.samestat(
+                os.stat(self.directory), os.fstat(self._folder)
+            ):
+                return self.directory
+            return Path(os.readlink(f"/proc/self/fd/{self._folder}"))
+        except OSError:
+            return None
+
+
+def _stored(header: Header) -> Header:
+    """The header as it is written: by this process, as text in UTF-8, and without secrets."""
+    return msgspec.structs.replace(
+        header,
+        label=unicode_text(header.label),
+        workload=_stored_workload(header.workload) if header.workload is not None else None,
+        command=without_secrets([unicode_text(word) for word in header.command])
+        if header.command is not None
+        else None,
+        pid=os.getpid(),
+        pid_started=process_started(os.getpid()),
+        boot_id=boot_id(),
+    )
+
+
+def _stored_workload(workload: WorkloadRef) -> WorkloadRef:
+    """The workload without the values of secret settings."""
+    settings = without_secret_settings(workload.settings, secret_settings(workload.name))
+    return msgspec.structs.replace(workload, settings=settings)
+
+
+@contextmanager
+def storage_failure(directory: Path) -> Iterator[None]:
+    """Turn a failed write into StorageFailed, which names the file and the way to complete it."""
+    try:
+        yield
+    except OSError as error:
+        path = error.filename if isinstance(error.filename, str) else str(directory)
+        raise StorageFailed(
+            f"{path}: cannot be written: {error.strerror or error}; the files so far stay (with "
+            f"space again: energybench recover {directory})"
+        ) from None
 
 
 def gather(
-    header: Header, lines: tuple[RecordLine, ...], table: Any, last_s: float | None = None
+    header: Header,
+    lines: tuple[RecordLine, ...],
+    table: samples.Samples,
+    last_s: float | None = None,
 ) -> tuple[Record, tuple[Trace, ...]]:
     """Record and traces from the files of a run directory."""
     return record(header, lines, samples.sampling(table, header.channels), last_s), samples.traces(
@@ -146,29 +255,32 @@ def gather(
 def complete(
     directory: Path,
     header: Header,
-    table: Any,
     ranges: Ranges,
     extra: tuple[Doubt, ...] = (),
     last_s: float | None = None,
 ) -> tuple[Path, Measurement]:
     """Turn a partial directory into a finished run.
 
-    The files written during the run stay until the result is complete.
+    The files written during the run stay until the result is complete and on the disk. Raises
+    ValueError if no repeat was completed, and StorageFailed.
     """
+    table = samples.read_stream(directory / SAMPLES)
     lines = read_lines(directory)
     finished, traces = gather(header, lines, table, last_s)
     measurement = measure(finished._replace(doubts=finished.doubts + extra), traces, ranges)
+    del traces
+    final = directory.with_name(header.id)
     windows = (encode(RecordLine(window=window)) for window in finished.windows)
-    samples.write_parquet(directory / PARQUET, table, b"\n".join([encode(header), *windows]))
-    temporary = directory / (RUN + ".new")
-    temporary.write_text(pretty(measurement), "utf-8")
-    os.replace(temporary, directory / RUN)
-    final = directory.with_name(directory.name.removeprefix(PARTIAL))
-    if final.exists():
-        raise BadInput(
-            str(final), "exists already", f"move it away; the new run stays in {directory}"
-        )
-    os.rename(directory, final)
-    for name in (HEADER, WINDOWS, SAMPLES):
-        (final / name).unlink(missing_ok=True)
+    blob = b"\n".join([encode(header), *windows])
+    with storage_failure(directory):
+        samples.write_parquet(directory / PARQUET, table, blob)
+        replace_file(directory / RUN, pretty(measurement).encode())
+        if final.exists():
+            raise BadInput(
+                str(final), "exists already", f"move it away; the new run stays in {directory}"
+            )
+        os.rename(directory, final)
+        flush_to_disk(final.parent)
+        for name in (HEADER, WINDOWS, SAMPLES):
+            (final / name).unlink(missing_ok=True)
     return final, measurement

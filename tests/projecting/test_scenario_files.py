@@ -167,9 +167,9 @@ def test_no_such_scenario(tmp_path: Path) -> None:
     for name, message in (
         ("nersc-2024", "no such scenario (did you mean nersc-2023? have ai-inference-2023"),
         (str(tmp_path / "no.toml"), "no such file"),
-        (str(binary), "is not UTF-8 text"),
+        (str(binary), "is not text (UTF-8)"),
         (str(folder), "is a folder"),
-        (str(large), "is larger than 1000 kB"),
+        (str(large), "is larger than 1 MB"),
         ("a\x00b.toml", "cannot be read"),
     ):
         with pytest.raises(BadInput) as caught:

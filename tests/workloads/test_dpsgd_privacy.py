@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 
+from energybench.cli.variants import choices
 from energybench.errors import BadInput
-from energybench.model import Said
+from energybench.measuring.session import ranges
+from energybench.model import Said, WorkloadRef
+from energybench.plugins import secret_settings
+from energybench.store.writer import RunWriter
 from energybench_workloads.dpsgd import privacy
 from energybench_workloads.dpsgd.data import examples as digits
 from energybench_workloads.dpsgd.doubts import of_privacy
 from energybench_workloads.dpsgd.record import record
-from energybench_workloads.dpsgd.spec import read
+from energybench_workloads.dpsgd.spec import read, sealed
 from energybench_workloads.dpsgd.statement import statement
 from energybench_workloads.dpsgd.studies import plan
 from energybench_workloads.dpsgd.training import Trained
+from tests.store.test_store import fill, header
 
 SECRET = str(2**61 + 5)
 DIGEST = "0" * 64
@@ -203,14 +209,35 @@ def test_a_study_states_the_terms_of_its_epsilon() -> None:
     """δ, unit, adjacency, accountant, release and seed are stated once for cells with equal terms;
     a network with different units has a separate sentence.
     """
-    notes = plan("batch", {"batch": "64,128", "delta": "1e-6", "seed": SECRET}).notes
+    notes = plan("batch", {"batch": "64,128", "delta": "1e-6", "seed": "7"}).notes
     (sentence,) = [note for note in notes if note.startswith("ε at")]
     assert sentence.startswith(
         "ε at δ = 1e-06 for one example, Poisson batches, add or remove, by PLD, of the weights "
-        "after every step, under a secret seed. "
+        "after every step, under a secret seed, which a seed below 2³² is not. "
     )
+    with pytest.raises(BadInput, match="no place for a secret seed"):
+        plan("batch", {"seed": SECRET})
     assert "default seed of 1 is not" in plan("cost", {"network": "conv2"}).notes[-1]
     assert (
         "all records of a user"
         in plan("cost", {"network": "conv2", "unit": "user", "mode": "explicit"}).notes[-1]
     )
+
+
+def test_no_run_stores_a_seed(tmp_path: Path) -> None:
+    """The seed gives noise and batches away. Runs of one seed still have one fingerprint, and
+    nobody finds the seed from the fingerprint.
+    """
+    workload = WorkloadRef(name="dpsgd", size="conv2", device="cpu", settings={"seed": int(SECRET)})
+    with RunWriter(tmp_path, header(workload=workload)) as writer:
+        fill(writer)
+        writer.workload(workload)
+        final, measured = writer.finish(ranges())
+    assert measured.workload is not None
+    assert measured.workload.settings == {"seed": "(not stored)"}
+    assert not any(SECRET.encode() in path.read_bytes() for path in final.iterdir())
+    (choice,) = choices(["cpu"], {}, [f"seed={SECRET},batch=64"], secret_settings("dpsgd"))
+    assert SECRET not in choice.words
+    assert choice.settings["seed"] == SECRET
+    assert sealed(int(SECRET)) == sealed(int(SECRET)) != sealed(int(SECRET) + 1)
+    assert SECRET not in str(sealed(int(SECRET)))

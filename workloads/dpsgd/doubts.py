@@ -61,8 +61,8 @@ def _of_seed(seed: int) -> tuple[Doubt, ...]:
         return (Doubt(code="known-seed", message=message, remedy=_SECRET),)
     if seed < GUESSED:
         message = (
-            f"seeds as small as {seed} can be tried one after the other: whoever finds the seed "
-            "has noise and batches; the statement is that of a secret seed"
+            "the seed is below 2³², and such seeds can be tried one after the other: whoever finds "
+            "the seed has noise and batches; the statement is that of a secret seed"
         )
         return (Doubt(code="guessable-seed", message=message, remedy=_SECRET),)
     return ()

@@ -73,8 +73,9 @@ def terms(spec: Spec) -> str:
     at_most = f" of the {spec.steps} steps that it may take at most" if spec.accuracy else ""
     public = ""
     if spec.seed < GUESSED:
-        article = "the default" if spec.seed == DEFAULT_SEED else "a"
-        public = f", which {article} seed of {spec.seed} is not"
+        public = ", which a seed below 2³² is not"
+        if spec.seed == DEFAULT_SEED:
+            public = f", which the default seed of {DEFAULT_SEED} is not"
     return (
         f"ε at δ = {spec.delta:g} for {unit}, {sampling}, by {spec.accountant.upper()}, of the "
         f"weights after every step{at_most}, under a secret seed{public}. Each run's whole privacy "
@@ -162,7 +163,7 @@ def _assumptions(spec: Spec) -> tuple[tuple[str, bool], ...]:
         sampling = "unit by unit from a counter-based generator"
     seed = "the seed is the default, or small enough to be guessed"
     if secret:
-        seed = "where this run's seed, which is in its settings, is kept secret"
+        seed = "where this run's seed, which is not stored with the run, is kept secret"
     return (
         (f"batches are independent Poisson samples: {sampling}", poisson),
         ("one unit changes the sum by at most C: checked on the trained network", True),

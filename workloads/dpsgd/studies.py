@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from energybench.errors import BadInput
 from energybench.model import Axes, Cell, Scalar, StudyPlan, Variant
 from energybench_workloads.dpsgd.spec import MODES, PLAIN_LR, PRIVATE_LR, SIZES, read
-from energybench_workloads.dpsgd.statement import terms
+from energybench_workloads.dpsgd.statement import GUESSED, terms
 from energybench_workloads.grids import Lists
 
 STUDIES: Mapping[str, str] = {
@@ -49,6 +49,12 @@ _EVERY, _MOST = 5, 200
 
 def plan(study: str, settings: Mapping[str, str]) -> StudyPlan:
     """The study, its grid narrowed or widened by the settings. Raises BadInput."""
+    if settings.get("seed", "").isdecimal() and int(settings["seed"]) >= GUESSED:
+        raise BadInput(
+            "--set seed",
+            "a study stores its plan, and the seed with it: no place for a secret seed",
+            "a seed below 2³²; for weights to release, `energybench run dpsgd`",
+        )
     grid = _PLANS[study](settings)
     specs = (read(cell.size, variant.settings) for cell in grid.cells for variant in cell.variants)
     privacy_terms = dict.fromkeys(terms(spec) for spec in specs if spec.private)

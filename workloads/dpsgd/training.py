@@ -18,7 +18,7 @@ from energybench_workloads.common import fingerprint, synchronise
 from energybench_workloads.dpsgd import models
 from energybench_workloads.dpsgd.data import Examples, drawn
 from energybench_workloads.dpsgd.mechanisms import mechanism
-from energybench_workloads.dpsgd.spec import Spec
+from energybench_workloads.dpsgd.spec import Spec, sealed
 from energybench_workloads.trainings import CheckpointFile, require_numbers, steps_due
 
 
@@ -241,7 +241,8 @@ class Training:
 
     def identity(self) -> str:
         """Identifies the training: equal for runs from one checkpoint file on one host only."""
-        return fingerprint(self._problem(), str(Path(self.spec.checkpoint).absolute()))
+        problem = {**self._problem(), "seed": sealed(self.spec.seed)}
+        return fingerprint(problem, str(Path(self.spec.checkpoint).absolute()))
 
     def _problem(self) -> dict[str, Any]:
         """The settings that may not change within a training: privacy is counted over its runs."""

@@ -20,7 +20,7 @@ from energybench_workloads.common import (
     use_threads,
 )
 from energybench_workloads.dpsgd import privacy, studies
-from energybench_workloads.dpsgd.spec import SETTINGS, SIZES, Spec, read
+from energybench_workloads.dpsgd.spec import SETTINGS, SIZES, Spec, read, sealed
 from energybench_workloads.settings import Scalar, check_size
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Dpsgd:
     )
     sizes: Sequence[str] = tuple(SIZES)
     studies: Mapping[str, str] = studies.STUDIES
+    secret_settings = ("seed",)  # noise and batches follow from the seed
 
     def __init__(self) -> None:
         self._spec = read("smoke", {})
@@ -111,7 +112,7 @@ class Dpsgd:
             "version": VERSION,
             "network": spec.size.network,
             "norm": spec.norm,
-            "seed": spec.seed,
+            "seed": sealed(spec.seed),
             "unit": spec.unit,
             "records": spec.records,
             "examples": spec.examples,

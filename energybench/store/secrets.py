@@ -1,0 +1,117 @@
+"""Secrets in the arguments of a program and in settings of a workload, which a run does not store.
+
+A run directory is read by others, and its reports are published. An argument that looks like a
+password, a key or a token is replaced by a mark. The rest of the argument stays, so that a reader
+still sees which option was set. Two runs whose arguments differ only in a secret have the same
+stored command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
+
+NOT_STORED = "(not stored)"
+
+Scalar = TypeVar("Scalar", bound=str | int | float | bool | None)
+
+# The words by which programs name their secrets in options, variables and headers.
+_WORDS = (
+    r"(?:[A-Za-z0-9]*(?:password|passwd|passphrase|passcode|pwd|token|secret|credentials?|"
+    r"(?:api|access|private|secret|session|account|master|shared|encryption|signing|licen[cs]e)"
+    r"[-_.]?key(?:[-_.]?id)?)|pass|auth(?:entication|orization)?|bearer|cookie|signature|key|pin|"
+    r"otp)"
+)
+# The word has to end the name: --tokenizer and --max-tokens hold no secret, --secret-file a path.
+_NAME = rf"(?:[A-Za-z0-9]+[-_.])*{_WORDS}"
+_IS_NAME = re.compile(rf"-{{0,2}}{_NAME}", re.IGNORECASE)
+# NAME=value, NAME: value and --NAME value inside one argument (a shell's -c, a header, a query)
+_ASSIGNED = re.compile(
+    rf"(?P<name>(?<![A-Za-z0-9])-{{0,2}}{_NAME}[\"']?(?:\s*[=:]\s*|(?<=[A-Za-z0-9])%3D))"
+    r"(?P<scheme>(?:bearer|basic|token)\s+)?(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;,|]+)",
+    re.IGNORECASE,
+)
+_OPTION = re.compile(
+    rf"(?P<name>(?<![\w-])--?{_NAME}\s+)(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;|-][^\s&;|]*)",
+    re.IGNORECASE,
+)
+# scheme://user:password@host and scheme://token@host (RFC 3986, 3.2.1)
+_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s/@:]*)(?P<rest>:[^\s/]*)?@")
+# Tokens that are known by their form, as their makers document it: Hugging Face, AWS, GitHub,
+# GitLab, Slack, OpenAI and others with "sk-", Google, npm, PyPI, JSON web tokens (RFC 7519).
+_TOKEN = re.compile(
+    r"\bhf_[A-Za-z0-9]{8,}|\b(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{12,}|"
+    r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeoprs]-[\w-]{8,}|"
+    r"\b(?:sk|pk|rk)[-_][\w-]{16,}|\bAIza[\w-]{30,}|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{16,}|"
+    r"\bwandb_\w{16,}|\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"
+)
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.S
+)
+_USER_OPTIONS = ("-u", "--user", "--proxy-user")  # curl: user:password
+_SHORT_VALUE = re.compile(r"true|false|yes|no|on|off|none|0|1", re.IGNORECASE)
+
+
+def without_secrets(argv: Sequence[str]) -> tuple[str, ...]:
+    """The arguments of a program, with NOT_STORED in place of what looks like a secret."""
+    stored: list[str] = []
+    for i, argument in enumerate(argv):
+        before = argv[i - 1] if i > 1 else ""
+        if _is_option(before) and not _is_switch(argument):
+            stored.append(NOT_STORED)
+        elif before in _USER_OPTIONS and ":" in argument:
+            stored.append(f"{argument.partition(':')[0]}:{NOT_STORED}")
+        else:
+            stored.append(_cleaned(argument))
+    return tuple(stored)
+
+
+def without_secret_settings(
+    settings: Mapping[str, Scalar], secret: Collection[str] = ()
+) -> dict[str, Scalar | str]:
+    """Settings by key, with NOT_STORED as the value of a secret.
+
+    secret  keys whose values the workload declares secret
+    """
+    stored: dict[str, Scalar | str] = {}
+    for key, value in settings.items():
+        stored[key] = value
+        if key in secret or (isinstance(value, str) and value and _IS_NAME.fullmatch(key)):
+            stored[key] = NOT_STORED
+        elif isinstance(value, str):
+            stored[key] = _cleaned(value)
+    return stored
+
+
+def _is_option(argument: str) -> bool:
+    """'--password', '-token': an option whose value is the next argument."""
+    return argument.startswith("-") and _IS_NAME.fullmatch(argument) is not None
+
+
+def _is_switch(argument: str) -> bool:
+    """Another option, or a value too short to be a secret."""
+    return argument.startswith("-") or _SHORT_VALUE.fullmatch(argument) is not None
+
+
+def _cleaned(argument: str) -> str:
+    argument = _PRIVATE_KEY.sub(NOT_STORED, argument)
+    argument = _USER.sub(_without_user, argument)
+    argument = _ASSIGNED.sub(_without_value, argument)
+    argument = _OPTION.sub(_without_value, argument)
+    return _TOKEN.sub(NOT_STORED, argument)
+
+
+def _without_value(match: re.Match[str]) -> str:
+    if _SHORT_VALUE.fullmatch(match["value"]) or match["value"].startswith(NOT_STORED[:4]):
+        return match[0]
+    return f"{match['name']}{NOT_STORED}"
+
+
+def _without_user(match: re.Match[str]) -> str:
+    """The name of a user stays beside a password; alone it stays unless it may be a token."""
+    if match["rest"] is not None:
+        return f"{match['scheme']}{match['user']}:{NOT_STORED}@"
+    if match["scheme"].lower().startswith("http") and match["user"]:
+        return f"{match['scheme']}{NOT_STORED}@"
+    return match[0]
