@@ -8,13 +8,12 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.plugin import install
-from tests.cli.process import command, energybench, one_line
+from tests.cli.process import command, energybench, one_line, partial, until
 
 QUICK = ("--idle", "0.2", "--min-window", "0", "--max-warm-up", "1")
 
@@ -45,9 +44,11 @@ def test_milc_smoke(tmp_path: Path) -> None:
         "0.5",
         "--max-warm-up",
         "1",
+        "--min-window",
+        "0",
         "--json",
     )
-    result = energybench("run", "milc", *arguments, cwd=tmp_path, timeout=280).json
+    result = energybench("run", "milc", *arguments, cwd=tmp_path, timeout=800).json
     assert result["kind"] == "measurement"
     assert result["workload"]["name"] == "milc"
     assert result["work"]["unit"].startswith("solve to residual")
@@ -88,8 +89,9 @@ def test_a_plugin_comes_in_by_the_same_door(tmp_path: Path, env: dict[str, str])
     regions = {region["label"]: region for region in result["regions"]}
     assert not regions["compile"]["in_repeat"]
     assert regions["transfer"]["in_repeat"]
-    assert regions["transfer"]["time_s"] == pytest.approx(0.01, abs=0.02)
-    assert result["time_s"]["value"] == pytest.approx(0.31, abs=0.1)
+    lengths = [repeat["end_s"] - repeat["start_s"] for repeat in result["repeats"]]
+    assert 0.01 <= regions["transfer"]["time_s"] <= max(lengths) - 0.3
+    assert 0.31 <= min(lengths) <= result["time_s"]["value"] <= max(lengths)
     assert result["idle_power_w"]["value"] > 0
 
 
@@ -238,7 +240,7 @@ def test_idle_before_and_after(tmp_path: Path, env: dict[str, str]) -> None:
     assert after["state"] == "after the work, no context held, sensors polled"
     assert before["end_s"] <= result["repeats"][0]["start_s"]
     assert after["start_s"] >= result["repeats"][-1]["end_s"]
-    assert before["end_s"] - before["start_s"] == pytest.approx(0.2, abs=0.15)
+    assert before["end_s"] - before["start_s"] >= 0.19
     mean = (before["power_w"]["value"] + after["power_w"]["value"]) / 2
     assert result["idle_power_w"]["value"] == pytest.approx(mean)
     program = energybench(
@@ -262,9 +264,9 @@ def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
         text=True,
         start_new_session=True,
     )
-    time.sleep(8)
+    until(lambda: partial(tmp_path, '"work":{'))
     ran.send_signal(signal.SIGINT)
-    out, err = ran.communicate(timeout=20)
+    out, err = ran.communicate(timeout=280)
     assert ran.returncode == 130, err
     assert [idle["state"].split(",")[0] for idle in json.loads(out)["idles"]] == ["before the work"]
 
@@ -280,9 +282,9 @@ def test_interrupted_between_repeats(tmp_path: Path, env: dict[str, str]) -> Non
         text=True,
         start_new_session=True,
     )
-    time.sleep(7)
+    until(lambda: partial(tmp_path, '"work":{'))
     ran.send_signal(signal.SIGINT)
-    out, err = ran.communicate(timeout=20)
+    out, err = ran.communicate(timeout=280)
     assert ran.returncode == 130, err
     result = json.loads(out)
     assert "interrupted" in codes(result)
@@ -315,23 +317,19 @@ def test_a_killed_measuring_side_ends_its_worker(tmp_path: Path, env: dict[str, 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    end = time.monotonic() + 15
-    children: list[psutil.Process] = []
-    while not children and time.monotonic() < end:
-        time.sleep(0.1)
-        children = psutil.Process(ran.pid).children()
+    children = until(lambda: psutil.Process(ran.pid).children())
     ran.kill()
     ran.wait()
-    _, alive = psutil.wait_procs(children, timeout=15)
+    _, alive = psutil.wait_procs(children, timeout=280)
     assert not alive
 
 
-@pytest.mark.parametrize("seconds", [1.5, 4.0, 8.0])
+@pytest.mark.parametrize("stage", ["", '"idle"', '"work":{'])
 def test_ctrl_c_reaches_the_whole_group_and_ends_the_run(
-    tmp_path: Path, env: dict[str, str], seconds: float
+    tmp_path: Path, env: dict[str, str], stage: str
 ) -> None:
     """A Ctrl-C at a terminal goes to every process of the group: code 130, no traceback, and the
-    workload is not blamed.
+    workload is not blamed: in the first idle phase, while the worker starts, and in a repeat.
     """
     arguments = ("run", "pause", "--json", "--idle", "1", "--repeats", "20", "--set", "seconds=0.5")
     ran = subprocess.Popen(
@@ -343,9 +341,9 @@ def test_ctrl_c_reaches_the_whole_group_and_ends_the_run(
         text=True,
         start_new_session=True,
     )
-    time.sleep(seconds)
+    until(lambda: partial(tmp_path, stage))
     os.killpg(ran.pid, signal.SIGINT)
-    out, err = ran.communicate(timeout=20)
+    out, err = ran.communicate(timeout=280)
     assert ran.returncode == 130, err
     assert "Traceback" not in err
     assert "work-failed" not in out
