@@ -23,6 +23,8 @@ from energybench.store.layout import PARQUET, RUN
 from tests.cli import process
 from tests.cli.process import Ran, one_line
 
+pytestmark = pytest.mark.xdist_group("attach")  # the fixtures are made once
+
 STARTED = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 REPEATS = [(40.0, 60.2), (65.0, 85.1), (90.0, 110.3)]
 BOARD = "GPU-11111111-2222-3333-4444-555555555555"

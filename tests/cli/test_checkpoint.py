@@ -5,9 +5,9 @@ twice, none beyond the budget.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.plugin import install
-from tests.cli.process import Ran, command, energybench, one_line, with_env
+from tests.cli.process import Ran, command, energybench, one_line, until, with_env
 
 QUICK = ("--idle", "0", "--min-window", "0", "--max-warm-up", "1")
 SMALL: Mapping[str, Mapping[str, str]] = {
@@ -24,6 +24,9 @@ SMALL: Mapping[str, Mapping[str, str]] = {
     # test_deepcam_workload.py
     "tally": {},
 }
+
+
+pytestmark = pytest.mark.xdist_group("checkpoint")  # one real training, which its tests share
 
 
 @pytest.fixture(scope="module")
@@ -49,26 +52,53 @@ def steps(file: Path) -> int:
         return int(torch.load(file, weights_only=True)["step"])
 
 
+def worked(folder: Path) -> int:
+    """Repeats whose work is in the record of the run that is being measured."""
+    logs = (folder / "results").glob(".partial-*/windows.jsonl")
+    return sum(log.read_text().count('"work":{') for log in logs)
+
+
 def span(ran: Ran) -> tuple[float, float]:
     progress: Any = ran.json["record"]["progress"]
     return progress["first"], progress["last"]
 
 
-@pytest.mark.parametrize(("workload", "commands"), [("tally", 2), ("dpsgd", 1)])
-def test_every_repeat_trains_on_and_the_warm_up_does_not(
-    tmp_path: Path, env: dict[str, str], workload: str, commands: int
-) -> None:
-    """Commands of two repeats of two steps: four steps each in record and file, whatever the
-    warm-up did; their energies add up.
-    """
-    arguments = run(workload, "--steps", "2", "--repeats", "2", "--json")
-    for begun in range(0, 4 * commands, 4):
-        assert span(energybench(*arguments, cwd=tmp_path, env=env)) == (begun, begun + 4)
-        assert steps(tmp_path / "ck") == begun + 4
-    assert [path.name for path in tmp_path.glob("ck*")] == ["ck"]
-    text = energybench("report", "results", "--format", "terminal", cwd=tmp_path, env=env).out
+def goes_on(ran: Ran, folder: Path, begun: int) -> None:
+    """Two repeats of two steps: four steps in record and file, whatever the warm-up did."""
+    assert span(ran) == (begun, begun + 4)
+    assert steps(folder / "ck") == begun + 4
+    assert [path.name for path in folder.glob("ck*")] == ["ck"]
+
+
+def adds_up(folder: Path, env: dict[str, str]) -> None:
+    text = energybench("report", "results", "--format", "terminal", cwd=folder, env=env).out
     assert "over steps" in text
     assert "no sum" not in text
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> tuple[Path, Ran]:
+    """A command of two repeats of two steps of the real training, which starts for many seconds."""
+    folder = tmp_path_factory.mktemp("trained")
+    arguments = run("dpsgd", "--steps", "2", "--repeats", "2", "--json")
+    return folder, energybench(*arguments, cwd=folder, env=env)
+
+
+def test_every_repeat_trains_on_and_the_warm_up_does_not(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """Commands of two repeats go on from each other; their energies add up."""
+    arguments = run("tally", "--steps", "2", "--repeats", "2", "--json")
+    for begun in (0, 4):
+        goes_on(energybench(*arguments, cwd=tmp_path, env=env), tmp_path, begun)
+    adds_up(tmp_path, env)
+
+
+def test_the_real_training_trains_on(trained: tuple[Path, Ran], env: dict[str, str]) -> None:
+    """The same of dpsgd, with a checkpoint of torch."""
+    folder, ran = trained
+    goes_on(ran, folder, 0)
+    adds_up(folder, env)
 
 
 def test_a_budget_ends_the_repeats_and_what_they_measured_stays(
@@ -101,14 +131,10 @@ def test_a_time_limit_costs_the_repeat_that_was_on(tmp_path: Path, env: dict[str
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 90
-    while (
-        not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 60)
-        and time.monotonic() < until
-    ):  # the first repeat is checked, the second done
-        time.sleep(0.05)
+    # the first repeat is checked, the second done
+    until(lambda: (tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 60)
     ran.send_signal(signal.SIGTERM)
-    assert ran.wait(60) == 128 + signal.SIGTERM
+    assert ran.wait(280) == 128 + signal.SIGTERM
     saved = steps(tmp_path / "ck")
     begun, measured = span(
         energybench("report", "results", "--format", "json", cwd=tmp_path, env=env)
@@ -125,24 +151,19 @@ def test_a_time_limit_costs_the_repeat_that_was_on(tmp_path: Path, env: dict[str
 def test_a_signal_in_the_check_of_what_is_saved_leaves_no_step_unstated(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
-    """The second repeat is in the file when the signal comes, and its check takes a second more:
-    the record has its steps, and the remedy is to go on.
+    """The second repeat is in the file when the signal comes, and its check takes four seconds: the
+    record has its steps, and the remedy is to go on.
     """
     ran = subprocess.Popen(
-        command(*run("tally", "--repeats", "9", "--json", check="1.5")),
+        command(*run("tally", "--repeats", "9", "--json", check="4")),
         cwd=tmp_path,
         env=with_env(env),
         stdout=subprocess.PIPE,
         text=True,
     )
-    until = time.monotonic() + 60
-    while (
-        not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 4)
-        and time.monotonic() < until
-    ):
-        time.sleep(0.05)
+    until(lambda: worked(tmp_path) >= 2)
     ran.send_signal(signal.SIGTERM)
-    out, _ = ran.communicate(timeout=60)
+    out, _ = ran.communicate(timeout=280)
     assert ran.returncode == 128 + signal.SIGTERM
     result = json.loads(out)
     assert result["record"]["progress"]["last"] == steps(tmp_path / "ck") == 4
@@ -164,14 +185,9 @@ def test_a_killed_run_says_that_the_file_may_be_further(
         env=with_env(env),
         stderr=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 60
-    while (
-        not ((tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 90)
-        and time.monotonic() < until
-    ):
-        time.sleep(0.05)
+    until(lambda: (tmp_path / "ck").exists() and steps(tmp_path / "ck") >= 90)
     ran.kill()
-    ran.wait(60)
+    ran.wait(280)
     (cut,) = (tmp_path / "results").glob(".partial-*")
     result = energybench("recover", str(cut), "--json", cwd=tmp_path, env=env).json
     (doubt,) = [doubt for doubt in result["doubts"] if doubt["code"] == "checkpoint-beyond"]
@@ -180,14 +196,15 @@ def test_a_killed_run_says_that_the_file_may_be_further(
 
 
 def test_a_training_that_diverges_leaves_its_checkpoint_whole(
-    tmp_path: Path, env: dict[str, str]
+    tmp_path: Path, env: dict[str, str], trained: tuple[Path, Ran]
 ) -> None:
     """What was trained before it stays; the next command says the same in one line, and writes
     nothing.
     """
-    wild = run("dpsgd", "--steps", "2", mode="plain", lr="0.1")
-    assert energybench(*wild, "--repeats", "1", cwd=tmp_path, env=env).code == 0
     import torch
+
+    wild = run("dpsgd", "--steps", "2")
+    shutil.copy(trained[0] / "ck", tmp_path / "ck")
 
     state = torch.load(tmp_path / "ck", weights_only=True)
     state["network"] = {
@@ -198,7 +215,7 @@ def test_a_training_that_diverges_leaves_its_checkpoint_whole(
     before = (tmp_path / "ck").read_bytes()
     ran = energybench(*wild, "--repeats", "1", cwd=tmp_path, env=env)
     assert (
-        "diverged by step 3: its loss or weights are not numbers; ck stays at step 2"
+        "diverged by step 5: its loss or weights are not numbers; ck stays at step 4"
         in one_line(ran)
     )
     assert (tmp_path / "ck").read_bytes() == before

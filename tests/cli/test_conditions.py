@@ -5,19 +5,26 @@ boards and sockets.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cli.process import energybench
+from tests.cli.process import batches, energybench, partial, until
 from tests.simulators import nvml_environment
 
 BUSY = "while True: pass"
+# threads without the interpreter's lock: on a busy machine too, a share of a core that counts
+NEIGHBOUR = (
+    "import hashlib, threading\n"
+    "for _ in range(8):\n"
+    "    work = lambda: hashlib.pbkdf2_hmac('sha256', b'', b'', 1 << 30)\n"
+    "    threading.Thread(target=work).start()\n"
+)
 SPIN = """
 import os, time
 from energybench.model import Verification, Work
@@ -35,13 +42,14 @@ class Spin:
     def verify(self):
         return [Verification(quantity="spun", value=0.0, tolerance=1.0, passed=True)]
 """
+CORES = os.cpu_count() or 1
 UUIDS = [f"GPU-5eed{i:04x}-0000-0000-0000-{i:012x}" for i in range(2)]
 
 
 @contextmanager
 def beside() -> Iterator[int]:
-    """The number of a process outside the work's tree that keeps a core busy."""
-    process = subprocess.Popen([sys.executable, "-c", BUSY])
+    """The number of a process outside the work's tree that keeps the cores busy."""
+    process = subprocess.Popen([sys.executable, "-c", NEIGHBOUR])
     try:
         yield process.pid
     finally:
@@ -53,7 +61,9 @@ def doubts(found: Any) -> dict[str, str]:
     return {doubt["code"]: doubt["message"] for doubt in found["doubts"]}
 
 
-def boards(folder: Path, conf: str, *arguments: str, repeats: int = 6) -> Any:
+def boards(
+    folder: Path, conf: str, *arguments: str, repeats: int = 6, program: str = "sleep 0.6"
+) -> Any:
     """A measurement of some sleeps beside simulated boards."""
     env = nvml_environment(folder, conf)
     return energybench(
@@ -65,8 +75,9 @@ def boards(folder: Path, conf: str, *arguments: str, repeats: int = 6) -> Any:
         "--repeats",
         str(repeats),
         "--",
-        "sleep",
-        "0.6",
+        "sh",
+        "-c",
+        program,
         cwd=folder,
         env=env,
     ).json
@@ -87,7 +98,9 @@ def test_a_busy_neighbour_is_named_and_the_works_own_children_are_not(tmp_path: 
     mine = [load for load in result["others"] if load["pid"] == pid]
     assert len(mine) == 2
     assert all(
-        0.1 < load["busy"] < 1.1 and load["device"] == "cpu" and load["name"].startswith("python")
+        0.05 <= load["busy"] < 1.1 * CORES
+        and load["device"] == "cpu"
+        and load["name"].startswith("python")
         for load in mine
     )
     assert [(load["start_s"], load["end_s"]) for load in mine] == [
@@ -119,28 +132,30 @@ def test_the_worker_of_run_is_no_neighbour(tmp_path: Path) -> None:
             env={"PYTHONPATH": str(tmp_path)},
         )
     loads = ran.json["others"]
-    assert len([load for load in loads if load["pid"] == pid and load["busy"] > 0.1]) == 2
+    assert len([load for load in loads if load["pid"] == pid and load["busy"] >= 0.05]) == 2
     assert int((tmp_path / "worker").read_text()) not in {load["pid"] for load in loads}
 
 
 def test_a_board_that_heats_up_and_throttles(tmp_path: Path) -> None:
     """The doubts name the board and both values of its temperature and clock, and the reason with
-    the repeats it was there in.
+    the repeats it was there in: the third of four begins it.
     """
     conf = (
-        "count=2\ngpu0.heat=45,75,2.9,3.9\ngpu0.clock=1410,1200,2.9,3.9\n"
-        f"gpu0.throttle_during={0x20},3.5,1e9\n"
+        f"count=2\nbegins={tmp_path / 'hot'}\ngpu0.heat=45,75,0,0.01\ngpu0.clock=1410,1200,0,0.01\n"
+        f"gpu0.throttle_during={0x20},0,1e9\n"
     )
-    result = boards(tmp_path, conf)
+    third = "echo >> count; sleep 0.3; [ $(wc -l < count) -lt 3 ] || touch -a hot; sleep 0.3"
+    result = boards(tmp_path, conf, repeats=4, program=third)
     messages = doubts(result)
     assert f"{UUIDS[0]} 45 → 75 °C" in messages["temperature-drift"]
     assert f"{UUIDS[0]} 1410 → 1200 MHz" in messages["clock-drift"]
-    assert f"{UUIDS[0]} by sw-thermal in " in messages["throttled"]
+    assert re.search(f"{UUIDS[0]} by sw-thermal in [12] of 4 repeats", messages["throttled"])
     assert not any(
         UUIDS[1] in messages[code] for code in ("temperature-drift", "clock-drift", "throttled")
     )
     course = [each for each in result["conditions"] if each["device"] == UUIDS[0]]
-    assert [each["throttle"] for each in course] == ["none", "sw-thermal", "sw-thermal"]
+    assert course[0]["throttle"] == "none"
+    assert {each["throttle"] for each in course[1:]} == {"sw-thermal"}
     assert (course[0]["temperature_c"], course[-1]["temperature_c"]) == (45, 75)
 
 
@@ -213,6 +228,11 @@ def test_another_process_on_a_board_of_the_work(tmp_path: Path) -> None:
     assert f"was at work on {UUIDS[0]} during 2 of 2 repeats" in doubts(result)["other-load"]
 
 
+def lines(run: Path) -> int:
+    """Number of lines with conditions in the record of a run."""
+    return (run / "windows.jsonl").read_text().count('"conditions"')
+
+
 def test_conditions_are_written_as_they_come(tmp_path: Path) -> None:
     """After kill -9 in mid-run, recovery has the conditions and what throttled until then."""
     env = nvml_environment(tmp_path, f"count=1\nthrottle={0x40}\n")
@@ -225,19 +245,15 @@ def test_conditions_are_written_as_they_come(tmp_path: Path) -> None:
         "nvml",
         "--",
         "sleep",
-        "30",
+        "600",
     ]
     ran = subprocess.Popen(
         command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    lines = b""
-    until_s = time.monotonic() + 60
-    while (b'"repeat"' not in lines or b'"conditions"' not in lines) and time.monotonic() < until_s:
-        time.sleep(0.2)
-        lines = b"".join(
-            path.read_bytes() for path in (tmp_path / "results").glob(".partial-*/windows.jsonl")
-        )
-    time.sleep(2.0)  # some conditions within the repeat, and samples on disk after them
+    (run,) = until(lambda: partial(tmp_path, '"repeat"', '"conditions"'))
+    begun = lines(run)
+    until(lambda: lines(run) > begun)  # a condition within the repeat
+    batches(run, 2)  # samples on disk after that condition
     os.killpg(ran.pid, signal.SIGKILL)
     ran.wait()
     (left,) = (tmp_path / "results").glob(".partial-*")

@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.process import REPLAYS, energybench, one_line
 
+pytestmark = pytest.mark.xdist_group("grade")  # the fixtures are made once
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -117,15 +117,14 @@ def calibrated(env: dict[str, str], tmp_path: Path, *arguments: str) -> Any:
 
 
 def test_limits_are_measured_shown_and_kept(env: dict[str, str], tmp_path: Path) -> None:
-    """Four kernels, five runs of each at least, each in a worker of its own; one file; for a person
-    the kernel beside the figure.
-    """
+    """Four kernels, five runs of each at least, each in a worker of its own; one file."""
     calibration = calibrated(env, tmp_path)
     (row,) = calibration["limits"]
     assert [limit["limit"] for limit in row["limits"]] == ["read", "fp64", "fp32", "bf16"]
     for limit, most in zip(row["limits"], (1e10, 2e10, 2e10, 2e10), strict=True):
         assert len(limit["runs"]) >= 5
-        assert 0.3 * most < limit["median"] <= limit["best"] == max(limit["runs"]) <= 1.01 * most
+        assert min(limit["runs"]) <= limit["median"] <= limit["best"] == max(limit["runs"])
+        assert limit["best"] <= 1.01 * most  # a sleep may take longer, and never less
     (file,) = (tmp_path / "profiles").iterdir()
     assert calibration["written"] == [str(file)]
     profile = json.loads(file.read_text())
@@ -134,18 +133,18 @@ def test_limits_are_measured_shown_and_kept(env: dict[str, str], tmp_path: Path)
         [],
         False,
     )
+
+
+def test_a_run_stands_beside_them(env: dict[str, str], tmp_path: Path) -> None:
+    """A quarter of the bandwidth, which binds; two runs compared say so as a doubt. The limits name
+    their kernels.
+
+    On another number of threads they are refused with the reason.
+    """
     output = energybench("calibrate", "--limits-only", "--drive", "cpu", cwd=tmp_path, env=env).out
     assert "read asleep; n = 4" in output
     assert "GB/s" in output
     assert "Gflop/s" in output
-
-
-def test_a_run_stands_beside_them(env: dict[str, str], tmp_path: Path) -> None:
-    """A quarter of the bandwidth, which binds; two runs compared say so as a doubt.
-
-    On another number of threads they are refused with the reason.
-    """
-    calibrated(env, tmp_path)
     one = energybench(*RUN, "--label", "one", cwd=tmp_path, env=env).json
     roofline = one["roofline"]
     assert (roofline["device"], roofline["binds"], roofline["intensity_flop_per_byte"]) == (
@@ -153,7 +152,10 @@ def test_a_run_stands_beside_them(env: dict[str, str], tmp_path: Path) -> None:
         "bandwidth",
         0.5,
     )
-    assert 0.1 < roofline["share"]["value"] < 0.5
+    assert roofline["byte_per_s"]["value"] <= 1.01 * 2.5e9  # a quarter, if nothing is late
+    assert roofline["share"]["value"] == pytest.approx(
+        roofline["byte_per_s"]["value"] / roofline["bandwidth_byte_per_s"]["value"]
+    )
     assert roofline["energy_per_flop_j"]["value"] == pytest.approx(
         2 * roofline["energy_per_byte_j"]["value"]
     )

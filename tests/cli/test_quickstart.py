@@ -6,18 +6,17 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from energybench.cli.quickstart import VARIANTS, _trials, both_devices
-from tests.cli.process import command, energybench
+from tests.cli.process import command, energybench, partial, until
 
 
 def test_quickstart_ends_with_the_report(tmp_path: Path) -> None:
     """Four verified runs, two comparisons, a projection, and one html file."""
-    ran = energybench("quickstart", "--repeats", "2", "--json", cwd=tmp_path, timeout=280)
+    ran = energybench("quickstart", "--repeats", "2", "--json", cwd=tmp_path, timeout=800)
     assert ran.code == 0, ran.err
     kinds = [result["kind"] for result in json.loads(ran.out)["results"]]
     assert kinds == ["comparison", "comparison", "projection", *["measurement"] * 4]
@@ -67,9 +66,9 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     )
-    time.sleep(9)
+    until(lambda: partial(tmp_path, '"repeat"'))
     os.killpg(ran.pid, signal.SIGINT)
-    _, err = ran.communicate(timeout=30)
+    _, err = ran.communicate(timeout=280)
     assert ran.returncode == 130, err
     assert "Traceback" not in err
     assert not (tmp_path / "results" / "quickstart" / "report.html").exists()

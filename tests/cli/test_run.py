@@ -8,13 +8,12 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.plugin import install
-from tests.cli.process import command, energybench, one_line
+from tests.cli.process import command, energybench, one_line, until
 
 QUICK = ("--idle", "0.2", "--min-window", "0", "--max-warm-up", "1")
 HALF_SECOND = ("--idle", "0", "--min-window", "0.5")  # beside QUICK, the last of an option counts
@@ -45,13 +44,12 @@ def start(tmp: Path, env: dict[str, str], *arguments: str) -> subprocess.Popen[s
 
 def wait_for(tmp: Path, words: str) -> None:
     """Wait until the files of the unfinished run hold these words."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
+
+    def written() -> bool:
         files = tmp.glob("results/.partial-*/*.json*")
-        if any(words in file.read_text("utf-8") for file in files):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"the run did not write {words}")
+        return any(words in file.read_text("utf-8") for file in files)
+
+    until(written)
 
 
 def measure(tmp: Path, env: dict[str, str], *arguments: str):  # type: ignore[no-untyped-def]
@@ -65,7 +63,7 @@ def codes(found) -> set[str]:  # type: ignore[no-untyped-def]
 def test_milc_smoke(tmp_path: Path) -> None:
     """The real thing: one JSON document with verified work, its cost, and energy per solve."""
     arguments = ("--device", "cpu", "--size", "smoke", "--repeats", "2", "--json")
-    result = energybench("run", "milc", *QUICK, *arguments, cwd=tmp_path, timeout=280).json
+    result = energybench("run", "milc", *QUICK, *arguments, cwd=tmp_path, timeout=800).json
     assert result["kind"] == "measurement"
     assert result["workload"]["name"] == "milc"
     assert result["work"]["unit"].startswith("solve to residual")
@@ -106,8 +104,9 @@ def test_a_plugin_comes_in_by_the_same_door(tmp_path: Path, env: dict[str, str])
     regions = {region["label"]: region for region in result["regions"]}
     assert not regions["compile"]["in_repeat"]
     assert regions["transfer"]["in_repeat"]
-    assert regions["transfer"]["time_s"] == pytest.approx(0.01, abs=0.02)
-    assert result["time_s"]["value"] == pytest.approx(0.31, abs=0.1)
+    lengths = [repeat["end_s"] - repeat["start_s"] for repeat in result["repeats"]]
+    assert 0.01 <= regions["transfer"]["time_s"] <= max(lengths) - 0.3
+    assert 0.31 <= min(lengths) <= result["time_s"]["value"] <= max(lengths)
     assert result["idle_power_w"]["value"] > 0
 
 
@@ -218,7 +217,7 @@ def test_idle_before_and_after(tmp_path: Path, env: dict[str, str]) -> None:
     assert after["state"] == "after the work, no context held, sensors polled"
     assert before["end_s"] <= result["repeats"][0]["start_s"]
     assert after["start_s"] >= result["repeats"][-1]["end_s"]
-    assert before["end_s"] - before["start_s"] == pytest.approx(0.2, abs=0.15)
+    assert before["end_s"] - before["start_s"] >= 0.19
     mean = (before["power_w"]["value"] + after["power_w"]["value"]) / 2
     assert result["idle_power_w"]["value"] == pytest.approx(mean)
     program = measure(tmp_path, env, "--idle", "0.2", "--", "sleep", "0.3").json
@@ -234,7 +233,7 @@ def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
     ran = start(tmp_path, env)
     wait_for(tmp_path, '"verification":[{')
     ran.send_signal(signal.SIGINT)
-    out, err = ran.communicate(timeout=20)
+    out, err = ran.communicate(timeout=280)
     assert ran.returncode == 130, err
     assert [idle["state"].split(",")[0] for idle in json.loads(out)["idles"]] == ["before the work"]
 
@@ -244,7 +243,7 @@ def test_interrupted_between_repeats(tmp_path: Path, env: dict[str, str]) -> Non
     ran = start(tmp_path, env, "--idle", "0")
     wait_for(tmp_path, '"verification":[{')
     ran.send_signal(signal.SIGINT)
-    out, err = ran.communicate(timeout=20)
+    out, err = ran.communicate(timeout=280)
     assert ran.returncode == 130, err
     result = json.loads(out)
     assert "interrupted" in codes(result)
@@ -277,14 +276,10 @@ def test_a_killed_measuring_side_ends_its_worker(tmp_path: Path, env: dict[str, 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    end = time.monotonic() + 15
-    children: list[psutil.Process] = []
-    while not children and time.monotonic() < end:
-        time.sleep(0.1)
-        children = psutil.Process(ran.pid).children()
+    children = until(lambda: psutil.Process(ran.pid).children())
     ran.kill()
     ran.wait()
-    _, alive = psutil.wait_procs(children, timeout=15)
+    _, alive = psutil.wait_procs(children, timeout=280)
     assert not alive
 
 
@@ -293,12 +288,12 @@ def test_ctrl_c_reaches_the_whole_group_and_ends_the_run(
     tmp_path: Path, env: dict[str, str], written: str
 ) -> None:
     """A Ctrl-C at a terminal goes to every process of the group: code 130, no traceback, and the
-    workload is not blamed.
+    workload is not blamed: in the first idle phase, while the worker starts, and in a repeat.
     """
     ran = start(tmp_path, env, "--idle", "1")
     wait_for(tmp_path, written)
     os.killpg(ran.pid, signal.SIGINT)
-    out, err = ran.communicate(timeout=20)
+    out, err = ran.communicate(timeout=280)
     assert ran.returncode == 130, err
     assert "Traceback" not in err
     assert "work-failed" not in out
