@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from energybench.model.base import NonNegative, Noun
+
+# Of sockets, cores or threads; the analysis looks for a sensor of each socket.
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class Gpu(Noun, frozen=True, kw_only=True):
@@ -48,10 +55,10 @@ class Host(Noun, frozen=True, kw_only=True):
 
     name: str
     cpu: str | None = None
-    sockets: int | None = None
+    sockets: Count | None = None
     socket_ids: tuple[int, ...] = ()
-    cores: int | None = None
-    threads: int | None = None
+    cores: Count | None = None
+    threads: Count | None = None
     threads_allowed: int | None = None
     memory_bytes: int | None = None
     governor: str | None = None
