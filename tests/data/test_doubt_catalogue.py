@@ -15,7 +15,7 @@ from energybench.analysis.measurement import (
     sensor_doubts,
     steadiness,
 )
-from energybench.analysis.traces import part_time_sensors, unwrap
+from energybench.analysis.traces import counter_kinds, part_time_sensors, unwrap
 from energybench.analysis.uncertainty import settling
 from energybench.calibrating import machine_limits
 from energybench.collectors import pm_counters
@@ -74,8 +74,8 @@ THRESHOLDS = {
     "ratio-inconsistent": [percent(mix._CONSISTENT)],
     "reading-gap": [f"{sensor_doubts._HOLE_S} s"],
     "sampling-counter": [
-        percent(part_time_sensors._NEARLY_ALL),
-        f"at least {part_time_sensors._STEPS}",
+        percent(counter_kinds._NEARLY_ALL),
+        f"at least {counter_kinds._STEPS}",
     ],
     "sampling-error": [percent(sensor_doubts.TARGET_REL)],
     "sensor-lost": [f"{window_energy._LATE_S} s"],
