@@ -53,7 +53,7 @@ _EQUAL_ALL, _EQUAL_READINGS, _EQUAL_SAMPLES = 0.2, 0.95, 0.6
 _PRIOR_ALL = 0.5
 # Share of *samples* in the two kinds that add up, if the ticks do not coincide: such a board would
 # sample its power twice, at two times in each period, and nobody has reported one.
-_PRIOR_OWN = 0.1
+_PRIOR_OWN = 0.03
 # A counter integrates all power below this probability of the opposite.
 _SEES_ALL = 0.004
 # A counter adds up readings if its updates are equal to the readings at so many steps, and at this
@@ -246,22 +246,33 @@ def _together(
 
 
 def _beside_readings(updates: _Updates, shown: _Shown) -> tuple[int, int]:
-    """Steps between two readings at which the updates are equal to the readings, and at which they
-    are not.
+    """Times at which the load moved and the updates are equal to the readings, and times at which
+    they are not: a step between two readings, or an update that no reading beside it explains.
     """
-    readings = shown.watts
     known = updates.single & shown.certain
+    readings = shown.watts * _common_ratio(updates.mean_w, shown.watts, known)
     step = np.abs(np.diff(readings))
     error = np.maximum(updates.error_w[1:], updates.error_w[:-1])
     clear = known[1:] & known[:-1] & (step > _CLEAR * error)
     away = np.minimum(np.abs(updates.mean_w - readings), np.abs(updates.added_w - readings))
     limit = _SAME * step + error
     same = (away[1:] <= limit) & (away[:-1] <= limit)
-    beside = np.zeros(step.size)
-    beside[1:] = step[:-1]
-    beside[:-1] = np.maximum(beside[:-1], step[1:])
+    before, after = np.concatenate(([0.0], step)), np.concatenate((step, [0.0]))
+    beside = np.maximum(before[:-1], after[1:])
     sharp = step > _SHARP * beside
-    return int(np.count_nonzero(clear & same & sharp)), int(np.count_nonzero(clear & ~same))
+    # A peak that no reading shows is in an update of a counter that sees all power.
+    quiet = known & (np.maximum(before, after) <= updates.error_w)
+    unexplained = quiet & (away > _CLEAR * updates.error_w)
+    between = np.count_nonzero(clear & ~same) + np.count_nonzero(unexplained)
+    return int(np.count_nonzero(clear & same & sharp)), int(between)
+
+
+def _common_ratio(means: Floats, readings: Floats, known: Flags) -> float:
+    """Ratio of the two scales: the counter and the power reading may have gains of their own."""
+    usable = known & (readings > 0)
+    if np.count_nonzero(usable) < _FEW:
+        return 1.0
+    return float(np.median(means[usable] / readings[usable]))
 
 
 def _by_itself(updates: _Updates) -> tuple[int, int]:
