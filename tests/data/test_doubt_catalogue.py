@@ -15,7 +15,7 @@ from energybench.analysis.measurement import (
     sensor_doubts,
     steadiness,
 )
-from energybench.analysis.traces import counter_kinds, part_time_sensors, unwrap
+from energybench.analysis.traces import counter_kinds, unwrap
 from energybench.analysis.uncertainty import settling
 from energybench.calibrating import machine_limits
 from energybench.collectors import pm_counters
