@@ -21,8 +21,10 @@ _DMON = re.compile(r"#\s*(?:Date|Time|gpu)\b.*[\s,]pwr(?:[\s,]|$)", re.IGNORECAS
 _DCMI = re.compile(
     r"(?P<before>.*?)(?:Instantaneous power reading:|Current Power\s*:)\s*(?P<power>[^\s]+)"
 )
-_STAMP = re.compile(r"(?:IPMI t|T)imestamp\s*:\s*(?P<stamp>.+?)\s*$")
-_STATE = re.compile(r"(?:Power reading state is|Power Measurement)\s*:\s*(?P<state>.+?)\s*$")
+# What follows is taken to the end of the line and stripped: a pattern that looks for the last
+# character that is not a space takes quadratic time on a long line of spaces.
+_STAMP = re.compile(r"(?:IPMI t|T)imestamp\s*:(?P<stamp>.+)")
+_STATE = re.compile(r"(?:Power reading state is|Power Measurement)\s*:(?P<state>.+)")
 
 
 def read(path: str, lines: Sequence[str]) -> Table | None:
@@ -32,7 +34,7 @@ def read(path: str, lines: Sequence[str]) -> Table | None:
             return _ptdaemon(path, lines)
         if _DMON.match(line):
             return _dmon(path, lines)
-        if _DCMI.search(line):
+        if _DCMI.match(line):
             return _dcmi(path, lines)
     return None
 
@@ -106,16 +108,16 @@ def _dcmi(path: str, lines: Sequence[str]) -> Table:
     rows: list[list[str]] = []
     places: list[int] = []
     for number, line in enumerate(lines, 1):
-        match = _DCMI.search(line)
+        match = _DCMI.match(line)
         if match:
             places.append(number)
             rows.append([_prefix(match["before"]), "", match["power"]])
             line = line[match.end() :]
         stamp, state = _STAMP.search(line), _STATE.search(line)
         if stamp and rows:
-            rows[-1][1] = stamp["stamp"]
-        elif state and rows and not state["state"].lower().startswith(("activ", "available")):
-            rows[-1][2] = state["state"]
+            rows[-1][1] = stamp["stamp"].strip()
+        elif state and rows and not state["state"].strip().lower().startswith(("activ", "available")):
+            rows[-1][2] = state["state"].strip()
         elif is_time(line.strip()) and not match:
             dates.append((number, line.strip()))
     if dates:

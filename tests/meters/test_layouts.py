@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from energybench.errors import BadInput
+from energybench.meters import log_lines
 from energybench.meters.meter_file import read
 from energybench.meters.readings import Choice, Undecided
 from energybench.meters.series import MeterSeries
@@ -380,3 +381,22 @@ def test_several_columns_of_times_or_values_are_named(tmp_path: Path) -> None:
         series(tmp_path / "m.csv", text, times, None)
     assert series(tmp_path / "m.csv", text, times._replace(column="b_w"), None).t_s[0] == T0 + 0.5
     assert series(tmp_path / "m.csv", text, times._replace(column="4"), None).t_s[0] == T0 + 0.5
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "#" * 1_000_000,
+        "x " * 500_000,
+        " " * 1_000_000,
+        "Timestamp:" + " " * 500_000 + "x" + " " * 500_000,
+        "Timestamp :" * 100_000,
+        "# gpu" + " pw" * 300_000,
+    ],
+)
+def test_a_long_line_is_no_hang(line: str) -> None:
+    """Each line is looked at in linear time: in quadratic time this test would not end."""
+    reading = "Instantaneous power reading: 300 Watts"
+    assert log_lines.read("file", [line]) is None
+    table = log_lines.read("file", ["2026-03-01 10:00:00", reading, line])
+    assert table is not None
