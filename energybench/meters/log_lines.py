@@ -113,10 +113,13 @@ def _dcmi(path: str, lines: Sequence[str]) -> Table:
             places.append(number)
             rows.append([_prefix(match["before"]), "", match["power"]])
             line = line[match.end() :]
-        stamp, state = _STAMP.search(line), _STATE.search(line)
+        stamp, match_state = _STAMP.search(line), _STATE.search(line)
+        state = match_state["state"].strip() if match_state else ""
         if stamp and rows:
             rows[-1][1] = stamp["stamp"].strip()
-        elif state and rows and not state["state"].strip().lower().startswith(("activ", "available")):
+        elif (
+            state and rows and not state["state"].strip().lower().startswith(("activ", "available"))
+        ):
             rows[-1][2] = state["state"].strip()
         elif is_time(line.strip()) and not match:
             dates.append((number, line.strip()))
