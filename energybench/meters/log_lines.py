@@ -117,10 +117,8 @@ def _dcmi(path: str, lines: Sequence[str]) -> Table:
         state = match_state["state"].strip() if match_state else ""
         if stamp and rows:
             rows[-1][1] = stamp["stamp"].strip()
-        elif (
-            state and rows and not state["state"].strip().lower().startswith(("activ", "available"))
-        ):
-            rows[-1][2] = state["state"].strip()
+        elif state and rows and not state.lower().startswith(("activ", "available")):
+            rows[-1][2] = state
         elif is_time(line.strip()) and not match:
             dates.append((number, line.strip()))
     if dates:

@@ -68,7 +68,6 @@ class SampleLog:
 
         self._pa, self._schema = pa, _schema()
         self._file = CarefulFile(path)
-        self._path = path
         self._rows: list[tuple[float, int, int | None, float, bool, int]] = []
         self.lost = 0
         self._file.append(self._schema.serialize().to_pybytes())
@@ -134,11 +133,6 @@ class SampleLog:
         return self._pa.Array.from_buffers(
             self._schema.field(name).type, len(self._rows), [valid, self._pa.py_buffer(data)]
         )
-
-    def table(self) -> Samples:
-        """All samples so far, read back from the file: a run of days is not kept in memory."""
-        self.flush()
-        return read_stream(self._path)
 
     def close(self) -> None:
         """Close the file; rows that the storage does not take are lost."""

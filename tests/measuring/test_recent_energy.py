@@ -11,7 +11,7 @@ import pytest
 
 from energybench.measuring.recent_samples import Recent
 from energybench.plugins import Reading
-from energybench.store.samples import SampleLog
+from energybench.store import samples
 from tests.measuring.virtual import VirtualSession, board
 
 RIPPLE = [(0.05 * i, 300.0 + (i * 37 % 11) * 10) for i in range(1200)]
@@ -51,9 +51,9 @@ def test_the_sample_file_is_not_read_while_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the result is computed from the file."""
-    reads: list[SampleLog] = []
-    table = SampleLog.table
-    monkeypatch.setattr(SampleLog, "table", lambda log: (reads.append(log), table(log))[1])
+    reads: list[Path] = []
+    read = samples.read_stream
+    monkeypatch.setattr(samples, "read_stream", lambda path: (reads.append(path), read(path))[1])
     with VirtualSession(tmp_path, [board(RIPPLE)]) as session:
         for number in range(10):
             session.repeat(number, 0.3)
