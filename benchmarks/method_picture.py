@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from energybench.analysis.energy.window_edges import edges
-from energybench.analysis.traces.counter_kinds import informed
+from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.model import IDLE, REPEAT, Trace, Window
 from energybench.store.reader import read_traces

@@ -56,12 +56,12 @@ class _Column:
         longest_s = (
             max(_INTERRUPTED * float(np.median(took_s)), _POLL_S / 2) if took_s.size else 0.0
         )
-        known = took_s <= longest_s
+        in_time = took_s <= longest_s
         return Trace(
             channel=self.channel,
-            t_s=np.array(self.t_s)[known],
-            raw=np.array(self.raw, dtype=np.int64)[known],
-            ok=np.array(self.ok, dtype=np.bool_)[known],
+            t_s=np.array(self.t_s)[in_time],
+            raw=np.array(self.raw, dtype=np.int64)[in_time],
+            ok=np.array(self.ok, dtype=np.bool_)[in_time],
         )
 
 

@@ -22,7 +22,7 @@ def calibrate_against(
     Raises BadInput if the reference does not tell the gains.
     """
     from energybench.analysis.energy.boundary import NODE_AC, cover
-    from energybench.analysis.traces.mirrored_counters import mirrors
+    from energybench.analysis.sensors.mirrored_counters import mirrors
     from energybench.measuring.session import ranges
     from energybench.meters import site_gain
     from energybench.store import profiles, reader

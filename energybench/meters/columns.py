@@ -66,9 +66,9 @@ def _selected(table: Table, choice: Choice, rows: list[Row]) -> list[Row]:
         column = index(table, label, "--select")
         fitting = [row for row in rows if row.cells[column].strip() == wanted]
         if not fitting:
-            found = dict.fromkeys(row.cells[column].strip() for row in rows)
-            shown = ", ".join(list(found)[:8])
-            options = [("--select", f"{table.names[column]}={one}") for one in list(found)[:2]]
+            values = dict.fromkeys(row.cells[column].strip() for row in rows)
+            shown = ", ".join(list(values)[:8])
+            options = [("--select", f"{table.names[column]}={one}") for one in list(values)[:2]]
             raise Undecided(
                 f"--select {label}={wanted}",
                 f"no row of {table.path} has it",

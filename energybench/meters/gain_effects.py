@@ -14,7 +14,7 @@ import numpy as np
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
-from energybench.analysis.traces.counter_kinds import informed
+from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.analysis.uncertainty.effects import Z95, effect, scaled

@@ -110,13 +110,13 @@ def _fitting_s(
     usual = _best(series, run, zero_s, spacing, (centre, max(spacing, step), max_offset_s))
     if 1 - usual**2 < _UNEXPLAINED:
         return None
-    found = (usual, spacing)
+    fitting = (usual, spacing)
     span = float(run.t_s[-1] - run.t_s[0])
     for width in _WIDTHS_S:
         if 1.5 * spacing < width < span / 3:
             search = (centre, max(width, step), max_offset_s)
-            found = max(found, (_best(series, run, zero_s, width, search), width))
-    better, width = found
+            fitting = max(fitting, (_best(series, run, zero_s, width, search), width))
+    better, width = fitting
     if better**2 < _EXPLAINS or 1 - better**2 > _LEFT * (1 - usual**2):
         return None
     return width
@@ -150,8 +150,8 @@ def _thinned(by_meter: MeterSteps) -> MeterSteps:
 
 def _correlations(by_meter: MeterSteps, run: RunPower, offsets: Floats) -> Floats:
     needed = max(_CHANGES, int(0.5 * (run.t_s[-1] - run.t_s[0]) / _median_step(by_meter)))
-    found = [clock_offset.correlation(by_meter, run, float(o), needed) for o in offsets]
-    return np.asarray(np.nan_to_num(np.array(found), nan=0.0), dtype=np.float64)
+    correlations = [clock_offset.correlation(by_meter, run, float(o), needed) for o in offsets]
+    return np.asarray(np.nan_to_num(np.array(correlations), nan=0.0), dtype=np.float64)
 
 
 def _median_step(by_meter: MeterSteps) -> float:

@@ -30,8 +30,8 @@ def working(
 
     attempt  reads the file; how well its readings follow the run. Raises BadInput.
     """
-    found = _search(error, meter, attempt, _DEPTH, [_TRIES])
-    return found.options if found else ()
+    suggestion = _search(error, meter, attempt, _DEPTH, [_TRIES])
+    return suggestion.options if suggestion else ()
 
 
 def _search(
@@ -43,18 +43,18 @@ def _search(
             break
         tries[0] -= 1
         other = _with(meter, option)
-        found: _Found | None = None
+        suggestion: _Found | None = None
         try:
-            found = _Found((), attempt(other))
+            suggestion = _Found((), attempt(other))
         except Undecided as next_error:
             if depth > 1:
-                found = _search(next_error, other, attempt, depth - 1, tries)
+                suggestion = _search(next_error, other, attempt, depth - 1, tries)
         except BadInput:
             continue
-        if found is None:
+        if suggestion is None:
             continue
-        if best is None or found.follows > best.follows:
-            best = _Found((option, *found.options), found.follows)
+        if best is None or suggestion.follows > best.follows:
+            best = _Found((option, *suggestion.options), suggestion.follows)
         if option[0] not in _CHOOSING:
             break
     return best

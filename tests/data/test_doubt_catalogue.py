@@ -15,7 +15,8 @@ from energybench.analysis.measurement import (
     sensor_doubts,
     steadiness,
 )
-from energybench.analysis.traces import counter_kinds, unwrap
+from energybench.analysis.sensors import counter_kinds
+from energybench.analysis.traces import unwrap
 from energybench.analysis.uncertainty import settling
 from energybench.calibrating import machine_limits
 from energybench.collectors import pm_counters

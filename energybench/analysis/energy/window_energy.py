@@ -15,8 +15,8 @@ import numpy as np
 
 from energybench.analysis.energy.edge_lag import apparent_lag_s, step_between_edges_w
 from energybench.analysis.energy.window_edges import Edge, edges
+from energybench.analysis.sensors.part_time_sensors import in_step_j, unseen_j
 from energybench.analysis.traces.curve import Curve
-from energybench.analysis.traces.part_time_sensors import in_step_j, unseen_j
 from energybench.analysis.traces.plausible import limit_w
 from energybench.analysis.traces.unwrap import Span
 from energybench.analysis.uncertainty.effect_kinds import KINDS, place_of

@@ -20,9 +20,9 @@ from energybench.analysis.measurement import (
 )
 from energybench.analysis.measurement.quantities import Repeats
 from energybench.analysis.measurement.regions import SamplingStats, channel_stats, regions
-from energybench.analysis.traces.counter_kinds import informed
+from energybench.analysis.sensors.counter_kinds import informed
+from energybench.analysis.sensors.mirrored_counters import mirrors
 from energybench.analysis.traces.curve import Curve, curve
-from energybench.analysis.traces.mirrored_counters import mirrors
 from energybench.analysis.uncertainty.effects import scaled
 from energybench.model import (
     IDLE,
@@ -113,8 +113,10 @@ def covered(
 ) -> tuple[Cover, dict[str, Curve]]:
     """The channels and models of the boundary on this host, and the curves of all channels."""
     channels = [trace.channel for trace in traces]
-    found = mirrors(traces)
-    chosen = cover(record.boundary, channels, record.host, ranges, found.repeated, found.unclear)
+    mirrored = mirrors(traces)
+    chosen = cover(
+        record.boundary, channels, record.host, ranges, mirrored.repeated, mirrored.unclear
+    )
     curves = {
         trace.channel.id: energy_curve
         for trace in traces

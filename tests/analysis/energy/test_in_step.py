@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from energybench.analysis.energy.window_energy import energy
-from energybench.analysis.traces.counter_kinds import informed
+from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.model import Window
 from tests.analysis.truth import Energy, Sensor, channel, constant, polls, square, trace

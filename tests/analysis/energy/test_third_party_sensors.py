@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from energybench.analysis.energy.boundary import cover
-from energybench.analysis.traces.mirrored_counters import mirrors
+from energybench.analysis.sensors.mirrored_counters import mirrors
 from energybench.model import Channel, Host, Trace
 from tests.analysis.runs import RANGES
 from tests.analysis.truth import channel, trace

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from energybench.analysis.energy.window_energy import energy
-from energybench.analysis.traces.counter_kinds import informed
+from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import curve
 from energybench.model import Window
 from tests.analysis.truth import Energy, Sensor, channel, constant, polls, square, trace

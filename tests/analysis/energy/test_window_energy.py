@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from energybench.analysis.energy.counter_check import cross_check
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
-from energybench.analysis.traces.counter_kinds import informed
+from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import curve
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.model import Window

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from energybench.analysis.traces.mirrored_counters import Mirrors, mirrors
+from energybench.analysis.sensors.mirrored_counters import Mirrors, mirrors
 from energybench.model import Channel, Gain, Trace
 
 NONE = Mirrors(frozenset(), frozenset())
