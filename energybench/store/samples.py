@@ -19,16 +19,8 @@ import numpy.typing as npt
 from energybench.analysis.measurement.measure import SamplingStats
 from energybench.errors import BadInput
 from energybench.model import Channel, Trace
-from energybench.plugins import Reading
-from energybench.store.careful_file import CarefulFile
 from energybench.store.durable import flushed, kind_of
 
-_FLUSH_ROWS = 2000
-# memory for batches while the storage takes none: half an hour of a node at 10 Hz
-_MOST_WAITING_BYTES = 16 * 2**20
-# end of an Arrow stream (Arrow columnar format, "IPC Streaming Format")
-_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-_FLUSH_S = 1.0
 # Rows of a block in memory, and of a row group of Parquet: 29 bytes each.
 _BLOCK_ROWS = 131_072
 _FOREIGN = "energybench did not write it"
@@ -38,7 +30,8 @@ _MOST_S = 3.2e9
 Columns = dict[str, npt.NDArray[Any]]
 
 
-def _schema() -> Any:
+def schema() -> Any:
+    """Columns of the samples; a row is a reading."""
     import pyarrow as pa
 
     return pa.schema(
@@ -54,94 +47,6 @@ def _schema() -> Any:
             pa.field("missed", pa.int32(), nullable=False),
         ]
     )
-
-
-class SampleLog:
-    """Collects rows and writes a batch every second: a kill costs at most the last second.
-
-    lost  number of rows given up because the storage took none for a long time
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Raises OSError if the file cannot be made."""
-        import pyarrow as pa
-
-        self._pa, self._schema = pa, _schema()
-        self._file = CarefulFile(path)
-        self._rows: list[tuple[float, int, int | None, float, bool, int]] = []
-        self.lost = 0
-        self._file.append(self._schema.serialize().to_pybytes())
-        self._file.flush()
-
-    def append(
-        self,
-        readings: Sequence[Reading],
-        late_s: float,
-        burst: bool,
-        missed: int,
-    ) -> None:
-        """The readings of one poll."""
-        self._rows += [
-            (reading.t_s, reading.channel, reading.raw, late_s, burst, missed)
-            for reading in readings
-        ]
-        if len(self._rows) >= _FLUSH_ROWS or (
-            self._rows and self._rows[-1][0] - self._rows[0][0] >= _FLUSH_S
-        ):
-            self._write_batch()
-
-    def _write_batch(self) -> None:
-        """Hand the collected rows to the file as one batch, or give them up if the file has not
-        taken much more than that already.
-        """
-        if not self._rows:
-            return
-        if self._file.waiting > _MOST_WAITING_BYTES:
-            self.lost += len(self._rows)
-        else:
-            self._file.append(self._batch())
-        self._rows = []
-
-    def _batch(self) -> bytes:
-        t_s, channel, raw, late_s, burst, missed = zip(*self._rows, strict=True)
-        good = np.array([value is not None for value in raw])
-        arrays = [
-            self._column("t_s", np.array(t_s, dtype=np.float64)),
-            self._column("channel", np.array(channel, dtype=np.int16)),
-            self._column("raw", np.array([value or 0 for value in raw], dtype=np.int64), good),
-            self._column("late_s", np.array(late_s, dtype=np.float32)),
-            self._column("burst", np.packbits(np.array(burst), bitorder="little")),
-            self._column("missed", np.array(missed, dtype=np.int32)),
-        ]
-        batch: bytes = self._pa.record_batch(arrays, schema=self._schema).serialize().to_pybytes()
-        return batch
-
-    def flush(self) -> None:
-        """Write all rows. Raises OSError."""
-        self._write_batch()
-        self._file.flush()
-
-    def _column(self, name: str, data: Any, good: Any = None) -> Any:
-        """An array from buffers: `pyarrow.array` would import pandas, which costs more than
-        measuring a short program.
-        """
-        valid = (
-            None
-            if good is None or good.all()
-            else self._pa.py_buffer(np.packbits(good, bitorder="little"))
-        )
-        return self._pa.Array.from_buffers(
-            self._schema.field(name).type, len(self._rows), [valid, self._pa.py_buffer(data)]
-        )
-
-    def close(self) -> None:
-        """Close the file; rows that the storage does not take are lost."""
-        self._write_batch()
-        self._file.append(_END_OF_STREAM)
-        self._file.close()
-
-
-# ---------------------------------------------------------------- reading
 
 
 class Samples:
@@ -228,10 +133,10 @@ def _arrow(path: Path, read: Any) -> Any:
         ) from None
 
 
-def _check_columns(path: Path, schema: Any) -> None:
+def _check_columns(path: Path, stated: Any) -> None:
     """Raise BadInput if the columns are not those of energybench."""
-    ours = _schema()
-    have = {field.name: field.type for field in schema}
+    ours = schema()
+    have = {field.name: field.type for field in stated}
     if any(have.get(field.name) != field.type for field in ours):
         raise BadInput(str(path), "its columns are not those of energybench", _FOREIGN)
 
@@ -253,7 +158,7 @@ def _stream_batches(path: Path, file: IO[bytes]) -> Iterator[Any]:
 def _parquet_batches(path: Path, file: IO[bytes], columns: Sequence[str] | None) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
-    names = list(columns) if columns is not None else _schema().names
+    names = list(columns) if columns is not None else schema().names
     content = _arrow(path, lambda: pq.ParquetFile(file, pre_buffer=False))
     batches = content.iter_batches(batch_size=_BLOCK_ROWS, columns=names, use_threads=False)
     while True:
@@ -308,10 +213,10 @@ def write_parquet(path: Path, table: Samples, header: bytes) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _schema().with_metadata({"energybench": header})
+    columns = schema().with_metadata({"energybench": header})
     with (
         flushed(path) as file,
-        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+        pq.ParquetWriter(file, columns, compression="zstd") as writer,
     ):
         waiting: list[Any] = []
         rows = 0
@@ -319,14 +224,14 @@ def write_parquet(path: Path, table: Samples, header: bytes) -> None:
             waiting.append(batch)
             rows += batch.num_rows
             if rows >= _BLOCK_ROWS:
-                _write_group(pa, writer, waiting, schema)
+                _write_group(pa, writer, waiting, columns)
                 waiting, rows = [], 0
         if rows:
-            _write_group(pa, writer, waiting, schema)
+            _write_group(pa, writer, waiting, columns)
 
 
-def _write_group(pa: Any, writer: Any, batches: list[Any], schema: Any) -> None:
-    table = pa.Table.from_batches(batches).replace_schema_metadata(schema.metadata)
+def _write_group(pa: Any, writer: Any, batches: list[Any], columns: Any) -> None:
+    table = pa.Table.from_batches(batches).replace_schema_metadata(columns.metadata)
     writer.write_table(table, row_group_size=table.num_rows)
 
 
@@ -383,8 +288,8 @@ def traces(table: Samples, channels: Sequence[Channel]) -> tuple[Trace, ...]:
     sizes = np.zeros(len(channels), dtype=np.int64)
     for block in table.blocks("channel"):
         number = block["channel"]
-        known = number[(number >= 0) & (number < len(channels))]
-        sizes += np.bincount(known, minlength=len(channels))
+        valid = number[(number >= 0) & (number < len(channels))]
+        sizes += np.bincount(valid, minlength=len(channels))
 
     growing: list[_Growing] = []
     first: dict[str, int] = {}  # place of the first channel of each collector

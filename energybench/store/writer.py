@@ -35,6 +35,7 @@ from energybench.store.durable import flush_to_disk, replace_file
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS, another_id
 from energybench.store.liveness import Lock, boot_id, process_started
 from energybench.store.run import Header, Opening, RecordLine, encode, pretty, read_lines, record
+from energybench.store.sample_log import SampleLog
 from energybench.store.secrets import without_secret_settings, without_secrets
 
 
@@ -50,7 +51,7 @@ class RunWriter:
         self._lock: Lock | None = None
         self._folder = -1  # descriptor of the directory, which may be renamed during the run
         self._windows: CarefulFile | None = None
-        self._samples: samples.SampleLog | None = None
+        self._samples: SampleLog | None = None
 
     def __enter__(self) -> RunWriter:
         try:
@@ -58,7 +59,7 @@ class RunWriter:
             self._folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
             self._write_header()
             self._windows = CarefulFile(self.directory / WINDOWS)
-            self._samples = samples.SampleLog(self.directory / SAMPLES)
+            self._samples = SampleLog(self.directory / SAMPLES)
         except OSError as error:
             self.__exit__(None, None, None)
             raise BadInput(
@@ -119,7 +120,7 @@ class RunWriter:
             if windows is not None:
                 windows.close()
 
-    def _log(self) -> samples.SampleLog:
+    def _log(self) -> SampleLog:
         if self._samples is None:
             raise RuntimeError("the run is not open")
         return self._samples

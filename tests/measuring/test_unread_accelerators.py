@@ -8,8 +8,9 @@ import pytest
 
 from energybench.analysis.energy.boundary import cover
 from energybench.measuring import host
-from energybench.measuring.sensors import Sensors, open_all, with_work_device
+from energybench.measuring.sensors import Sensors, open_all
 from energybench.measuring.session import ranges
+from energybench.measuring.unread_accelerators import with_work_device
 from energybench.model import Part
 from tests.simulators import PciDevice, SystemClock, context, pci_tree, pm_tree, powercap_tree
 

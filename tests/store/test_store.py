@@ -13,6 +13,7 @@ from energybench.model import CutBy, Host, Verification, Window, Work, WorkloadR
 from energybench.plugins import Reading
 from energybench.store import layout, reader, samples, strict
 from energybench.store.run import Header
+from energybench.store.sample_log import SampleLog
 from energybench.store.writer import RunWriter
 from tests.analysis.truth import channel
 
@@ -73,7 +74,7 @@ def test_a_run_is_renamed_into_place_and_reads_back(tmp_path: Path) -> None:
 
 def test_samples_survive_a_cut_anywhere(tmp_path: Path) -> None:
     """However much of the stream is missing, what comes back is a whole beginning of it."""
-    log = samples.SampleLog(tmp_path / "s.arrows")
+    log = SampleLog(tmp_path / "s.arrows")
     for i in range(100):
         log.append([Reading(i, i * 0.1)], 0.0, False, 0)
     log.close()

@@ -8,7 +8,7 @@ import pytest
 
 from energybench.analysis.measurement.measure import Record, measure
 from energybench.model import Host, Measurement, Trace, Window
-from tests.analysis.traces.test_mirrored_counters import dies
+from tests.analysis.sensors.test_mirrored_counters import dies
 
 RANGES = {"memory_w_per_gb": (0.0, 0.0, "x"), "package_w": (20.0, 500.0, "x")}
 

@@ -1,0 +1,104 @@
+"""The samples of a run while it goes on: an Arrow stream that is complete up to the last second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from energybench.plugins import Reading
+from energybench.store.careful_file import CarefulFile
+from energybench.store.samples import schema
+
+_FLUSH_ROWS, _FLUSH_S = 2000, 1.0
+# memory for batches while the storage takes none: half an hour of a node at 10 Hz
+_MOST_WAITING_BYTES = 16 * 2**20
+# end of an Arrow stream (Arrow columnar format, "IPC Streaming Format")
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+
+
+class SampleLog:
+    """Collects rows and writes a batch every second: a kill costs at most the last second.
+
+    lost  number of rows given up because the storage took none for a long time
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError if the file cannot be made."""
+        import pyarrow as pa
+
+        self._pa, self._schema = pa, schema()
+        self._file = CarefulFile(path)
+        self._rows: list[tuple[float, int, int | None, float, bool, int]] = []
+        self.lost = 0
+        self._file.append(self._schema.serialize().to_pybytes())
+        self._file.flush()
+
+    def append(
+        self,
+        readings: Sequence[Reading],
+        late_s: float,
+        burst: bool,
+        missed: int,
+    ) -> None:
+        """The readings of one poll."""
+        self._rows += [
+            (reading.t_s, reading.channel, reading.raw, late_s, burst, missed)
+            for reading in readings
+        ]
+        if len(self._rows) >= _FLUSH_ROWS or (
+            self._rows and self._rows[-1][0] - self._rows[0][0] >= _FLUSH_S
+        ):
+            self._write_batch()
+
+    def _write_batch(self) -> None:
+        """Hand the collected rows to the file as one batch, or give them up if the file has not
+        taken much more than that already.
+        """
+        if not self._rows:
+            return
+        if self._file.waiting > _MOST_WAITING_BYTES:
+            self.lost += len(self._rows)
+        else:
+            self._file.append(self._batch())
+        self._rows = []
+
+    def _batch(self) -> bytes:
+        t_s, channel, raw, late_s, burst, missed = zip(*self._rows, strict=True)
+        good = np.array([value is not None for value in raw])
+        arrays = [
+            self._column("t_s", np.array(t_s, dtype=np.float64)),
+            self._column("channel", np.array(channel, dtype=np.int16)),
+            self._column("raw", np.array([value or 0 for value in raw], dtype=np.int64), good),
+            self._column("late_s", np.array(late_s, dtype=np.float32)),
+            self._column("burst", np.packbits(np.array(burst), bitorder="little")),
+            self._column("missed", np.array(missed, dtype=np.int32)),
+        ]
+        batch: bytes = self._pa.record_batch(arrays, schema=self._schema).serialize().to_pybytes()
+        return batch
+
+    def flush(self) -> None:
+        """Write all rows. Raises OSError."""
+        self._write_batch()
+        self._file.flush()
+
+    def _column(self, name: str, data: Any, good: Any = None) -> Any:
+        """An array from buffers: `pyarrow.array` would import pandas, which costs more than
+        measuring a short program.
+        """
+        valid = (
+            None
+            if good is None or good.all()
+            else self._pa.py_buffer(np.packbits(good, bitorder="little"))
+        )
+        return self._pa.Array.from_buffers(
+            self._schema.field(name).type, len(self._rows), [valid, self._pa.py_buffer(data)]
+        )
+
+    def close(self) -> None:
+        """Close the file; rows that the storage does not take are lost."""
+        self._write_batch()
+        self._file.append(_END_OF_STREAM)
+        self._file.close()
