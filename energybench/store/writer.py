@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -61,6 +61,8 @@ class RunWriter:
             self._windows = CarefulFile(self.directory / WINDOWS)
             self._samples = SampleLog(self.directory / SAMPLES)
         except OSError as error:
+            with suppress(OSError):
+                self.discard()
             self.__exit__(None, None, None)
             raise BadInput(
                 f"--out {self._store}",

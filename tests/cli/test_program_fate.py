@@ -115,7 +115,7 @@ def test_a_signal_reaches_the_program_once(tmp_path: Path, listening: Any) -> No
             os.kill(pid, everyone)
     until(lambda: everyone in noted(tmp_path))
     os.kill(listening.pid, LAST)  # whatever was sent on came before
-    out, err = listening.communicate(timeout=120)
+    out, err = listening.communicate(timeout=280)
     assert listening.returncode == 3, err
     assert noted(tmp_path) == [alone, group, everyone]
     assert json.loads(out)["repeats"]
@@ -128,7 +128,7 @@ def test_no_signal_ends_the_measuring_side(tmp_path: Path, listening: Any) -> No
         os.kill(listening.pid, number)
         until(lambda number=number: number in noted(tmp_path))
     os.kill(listening.pid, LAST)
-    out, err = listening.communicate(timeout=120)
+    out, err = listening.communicate(timeout=280)
     assert listening.returncode == 3, err
     assert sorted(noted(tmp_path)) == sent
     assert "interrupted" in {doubt["code"] for doubt in json.loads(out)["doubts"]}
@@ -140,7 +140,7 @@ def test_a_program_that_handles_sigterm_ends_with_its_own_code(tmp_path: Path) -
     running = start(tmp_path, "measure", "--json", "--", "sh", "-c", script)
     until((tmp_path / "started").exists)
     os.kill(running.pid, signal.SIGTERM)
-    out, err = running.communicate(timeout=120)
+    out, err = running.communicate(timeout=280)
     assert running.returncode == 0, err
     assert "interrupted" in {doubt["code"] for doubt in json.loads(out)["doubts"]}
 
@@ -202,7 +202,7 @@ def test_a_driver_that_crashes_takes_only_its_own_process(tmp_path: Path) -> Non
         os.kill(readers[0], signal.SIGKILL)
         until(lambda: readers[0] not in descendants(running.pid))
         (tmp_path / "end").touch()
-        out, err = running.communicate(timeout=120)
+        out, err = running.communicate(timeout=280)
     assert running.returncode == 4, err
     result = json.loads(out)
     (message,) = [d["message"] for d in result["doubts"] if d["code"] == "sensor-silent"]
@@ -218,7 +218,7 @@ def test_a_driver_that_does_not_even_start_can_be_interrupted(tmp_path: Path) ->
         )
         until(lambda: "reader of nvml" in descendants(running.pid).values())
         os.kill(running.pid, signal.SIGTERM)
-        _, err = running.communicate(timeout=120)
+        _, err = running.communicate(timeout=280)
     assert running.returncode == 143
     assert "nothing was measured" in err
     assert not (tmp_path / "started").exists()
@@ -241,7 +241,7 @@ def test_storage_that_fails_costs_neither_the_program_nor_its_code(tmp_path: Pat
         preexec_fn=limit,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
     assert done.returncode == 3, done.stderr
     (line,) = done.stderr.strip().splitlines()
@@ -249,6 +249,27 @@ def test_storage_that_fails_costs_neither_the_program_nor_its_code(tmp_path: Pat
     assert "energybench recover" in line
     recovered = energybench("recover", "results", cwd=tmp_path)
     assert recovered.code == 0, recovered.err
+
+
+def test_a_start_without_space_leaves_nothing(tmp_path: Path) -> None:
+    """One line, the program is not run, and no unfinished run stays in the store."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+
+    done = subprocess.run(
+        command("measure", "--", "touch", "started"),
+        cwd=tmp_path,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert "cannot be written" in line
+    assert not (tmp_path / "started").exists()
+    assert not list((tmp_path / "results").iterdir())
 
 
 def test_open_files_are_inherited(tmp_path: Path) -> None:
@@ -262,7 +283,7 @@ def test_open_files_are_inherited(tmp_path: Path) -> None:
         pass_fds=(reading,),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
     os.close(reading)
     assert (done.returncode, done.stdout) == (0, "through the pipe\n"), done.stderr
