@@ -104,7 +104,7 @@ class Bench:
             lambda: self._child.pid if self._child else None,
             progress,
             counts_repeats=request.repeats is None,
-            given_up=self.interrupted,
+            given_up=self.signals.ending,
         )
 
     def __enter__(self) -> Bench:

@@ -108,7 +108,7 @@ class _Measuring:
             lambda: self._program.pid,
             self._progress,
             counts_repeats=self._stopping.repeats is None,
-            given_up=self._interrupted,
+            given_up=self._signals.ending,
         ) as session:
             session.idle(self._interrupted)
             while not self._interrupted() and self._stopping.wants_more(session, self.complete):

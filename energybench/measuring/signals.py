@@ -94,6 +94,11 @@ class Signals:
             if pid is not None and not self._has_reached(pid, number, code):
                 send(number)
 
+    def ending(self) -> bool:
+        """Whether a signal that ends the run has come, while no work is running."""
+        self.poll()
+        return self.received is not None
+
     def _next(self) -> tuple[int, int] | None:
         """Number and si_code of the next signal."""
         try:
