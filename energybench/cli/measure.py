@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from energybench.cli import common, options
-from energybench.errors import BadInput, StorageFailed, brief
+from energybench.errors import BadInput, brief
 from energybench.measuring.plan import MAX_REPEATS, TARGET_REL, Plan
 from energybench.measuring.signals import Signals
 
@@ -88,27 +88,16 @@ def _measure(
 ) -> ProgramOutcome:
     """`rule`: repeats (None: auto), target for the scatter's half-width, most repeats."""
     # late imports: signals are blocked by now
-    from energybench.measuring.measure import ProgramOutcome, measure_program
-    from energybench.measuring.program import OWN_FAILURE
+    from energybench.measuring.measure import measure_program
     from energybench.measuring.stopping import Stopping
 
     if (missing := _cannot_run(command[0])) is not None:
         return missing
     repeats, target_rel, max_repeats = rule
     stopping = Stopping(repeats=repeats, target_rel=target_rel, max_repeats=max_repeats)
-    try:
-        return measure_program(
-            command, plan, stopping, signals, stdout_to_stderr=json, progress=common.steps
-        )
-    except (BadInput, StorageFailed):
-        raise
-    except Exception as error:
-        # a fault of our own: a line, and an exit code different from the program's codes
-        return ProgramOutcome(
-            code=OWN_FAILURE,
-            error=f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}; the "
-            f"files written so far: {plan.store}/.partial-*",
-        )
+    return measure_program(
+        command, plan, stopping, signals, stdout_to_stderr=json, progress=common.steps
+    )
 
 
 def _cannot_run(name: str) -> ProgramOutcome | None:

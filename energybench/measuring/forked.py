@@ -45,8 +45,13 @@ def fork(name: str, work: Callable[[], None], keep: Iterable[int]) -> int:
         os._exit(code)
 
 
-def die_with(parent: int) -> None:
+def die_with_parent() -> None:
     """Have the kernel end this process with its parent."""
+    die_with(os.getppid())
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel end this process with the process `parent`, which may have ended already."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the parent ended before
         os._exit(1)

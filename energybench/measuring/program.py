@@ -86,8 +86,3 @@ class Program:
         # a signal to the whole process group may have ended the program before the next sample
         self._signals.poll()
         return 128 - code if code < 0 else code
-
-    def kill(self) -> None:
-        """End the program if a failure of our own would leave the program unwatched."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)

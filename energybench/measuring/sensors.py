@@ -134,7 +134,7 @@ class _Opening:
         return None
 
     def _silent(self, name: str) -> None:
-        """A driver that hangs is there, and its devices draw power that nobody reads."""
+        """Note a driver that hangs: its devices exist and draw power that no sensor reads."""
         reason = f"its driver did not answer within {OPEN_PATIENCE_S:g} s"
         remedy = "see the system log (dmesg) for the device; reload its driver or reboot the node"
         self.absent.append(AbsentCollector(name, reason, remedy))

@@ -32,7 +32,8 @@ from energybench.measuring.windows import Windows, never
 from energybench.model import DeviceLimits, Doubt, DoubtCode, Host, Measurement, Window
 from energybench.plugins import Clock, Context
 from energybench.store.layout import new_id
-from energybench.store.run import Header, process_started
+from energybench.store.liveness import process_started
+from energybench.store.run import Header
 from energybench.store.writer import RunWriter
 
 # Longest rest before the idle phase after the work. A board's clocks and averages of 1 s are down

@@ -60,7 +60,7 @@ class Witnesses:
 
 
 class _Witness:
-    """One process, which writes down the signals that it receives."""
+    """One witness: a process that writes down the signals sent to the process."""
 
     def __init__(self, numbers: set[signal.Signals], *, apart: bool) -> None:
         self.fd, theirs = os.pipe()

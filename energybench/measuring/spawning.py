@@ -50,6 +50,8 @@ class Process:
             self._ended = Moment.between(self._alive_s, entry_s)
             return
         self._alive_s = entry_s
+        if seconds <= 0:
+            return
         waited_s = self._core.total_s()
         if self._has_ended(seconds, fds):
             now_s = time.monotonic()

@@ -38,7 +38,7 @@ from typing import Any
 import msgspec
 
 from energybench.errors import BadInput, DoesNotFit
-from energybench.measuring.forked import die_with
+from energybench.measuring.forked import die_with_parent
 from energybench.measuring.plugin_doubts import catalogued
 from energybench.model import Window, Work
 from energybench.plugins import (
@@ -187,7 +187,7 @@ def _place(error: BaseException) -> str:
 
 def main(commands_fd: int, events_fd: int) -> None:
     """Serve until the commands end."""
-    die_with(os.getppid())
+    die_with_parent()
     worker = Worker()
     with (
         os.fdopen(commands_fd, "r", encoding="utf-8") as commands,

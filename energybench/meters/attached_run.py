@@ -33,7 +33,8 @@ from energybench.model import (
 from energybench.plugins import Reading
 from energybench.store import samples
 from energybench.store.layout import PARQUET
-from energybench.store.run import Header, process_started
+from energybench.store.liveness import process_started
+from energybench.store.run import Header
 from energybench.store.writer import RunWriter
 
 SUFFIX = "_attached"

@@ -32,7 +32,6 @@ from energybench.regular_file import read_bytes
 from energybench.store import strict, unknown_fields
 from energybench.store.layout import HEADER, WINDOWS
 from energybench.store.liveness import Writer
-from energybench.store.liveness import process_started as process_started
 
 
 class Header(Noun, frozen=True, kw_only=True):

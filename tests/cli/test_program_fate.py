@@ -11,14 +11,13 @@ import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.process import command, energybench, with_env
+from tests.cli.process import command, energybench, until, with_env
 from tests.simulators import live_node, nvml_environment
 
 # blocks every signal, notes each one that comes, and ends with code 3 at the last
@@ -61,15 +60,6 @@ def start(cwd: Path, *arguments: str, env: dict[str, str] | None = None) -> Any:
         text=True,
         start_new_session=True,
     )
-
-
-def until(happened: Callable[[], Any]) -> Any:
-    """Wait until something happens; the test's own time-out is that of the process."""
-    for _ in range(12_000):
-        if value := happened():
-            return value
-        time.sleep(0.01)
-    raise AssertionError("it never happened")
 
 
 def descendants(pid: int) -> dict[int, str]:
@@ -227,22 +217,28 @@ def test_a_driver_that_does_not_even_start_can_be_interrupted(tmp_path: Path) ->
 # ---------------------------------------------------------------- storage, files, scripts
 
 
-def test_storage_that_fails_costs_neither_the_program_nor_its_code(tmp_path: Path) -> None:
-    """The file size limit stops the samples in mid-run; the program ends by itself, and the line
-    says what to do.
-    """
+def with_files_of(most_bytes: int, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line where no file may grow beyond so many bytes."""
 
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, resource.RLIM_INFINITY))
 
-    done = subprocess.run(
-        command("measure", "--repeats", "3", "--", "sh", "-c", "sleep 0.5; exit 3"),
-        cwd=tmp_path,
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
         preexec_fn=limit,
         capture_output=True,
         text=True,
         timeout=280,
     )
+
+
+def test_storage_that_fails_costs_neither_the_program_nor_its_code(tmp_path: Path) -> None:
+    """The file size limit stops the samples in mid-run; the program ends by itself, and the line
+    says what to do.
+    """
+    script = "sleep 0.5; exit 3"
+    done = with_files_of(6000, tmp_path, "measure", "--repeats", "3", "--", "sh", "-c", script)
     assert done.returncode == 3, done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert "File too large" in line
@@ -253,18 +249,7 @@ def test_storage_that_fails_costs_neither_the_program_nor_its_code(tmp_path: Pat
 
 def test_a_start_without_space_leaves_nothing(tmp_path: Path) -> None:
     """One line, the program is not run, and no unfinished run stays in the store."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
-
-    done = subprocess.run(
-        command("measure", "--", "touch", "started"),
-        cwd=tmp_path,
-        preexec_fn=limit,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+    done = with_files_of(100, tmp_path, "measure", "--", "touch", "started")
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert "cannot be written" in line

@@ -12,8 +12,9 @@ import os
 import sys
 import time
 
-from energybench.calibrating.loads.serving import asked, die_with_parent, say
+from energybench.calibrating.loads.serving import asked, say
 from energybench.calibrating.loads.wave import Phase
+from energybench.measuring.forked import die_with_parent
 
 _NICE = 10  # the poller that shares a core with a spinning child comes first
 _TURNS = 500  # turns of the loop between two looks at the clock: about 20 us

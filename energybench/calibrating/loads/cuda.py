@@ -17,7 +17,8 @@ from ctypes import byref, c_char_p, c_int, c_uint, c_void_p
 from typing import Any, NamedTuple
 
 from energybench.calibrating.loads.board_clock import Launch, Probe, host_phases, location
-from energybench.calibrating.loads.serving import asked, die_with_parent, say
+from energybench.calibrating.loads.serving import asked, say
+from energybench.measuring.forked import die_with_parent
 
 _LIBRARY = "libcuda.so.1"
 _MULTIPROCESSORS = 16  # CUdevice_attribute: MULTIPROCESSOR_COUNT

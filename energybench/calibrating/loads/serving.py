@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import signal
 import sys
 from typing import Any
 
 from energybench.calibrating.loads.wave import Phase
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-
-
-def die_with_parent() -> None:
-    """End the load with the measuring process."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def say(**answer: Any) -> None:
