@@ -6,13 +6,24 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 3
 
-.PHONY: quickstart test check install gpu-wheels clean
+.PHONY: quickstart test test-slurm check install gpu-wheels clean
 
 quickstart: $(STAMP)
 	$(BIN)/energybench quickstart
 
+# SELECT="-m 'not slurm'" leaves tests out.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(SELECT)
+
+# Tests on a real Slurm on this machine, in one process: the clusters are started once. apt-get as root, if it is there.
+# Slurm's daemons have time-outs of their own, and four nodes share the cores: a test that failed is run once more.
+SLURM_PACKAGES := slurm-wlm munge slurmdbd mariadb-server openmpi-bin gcc libc6-dev libfuse3-dev pkg-config
+test-slurm: $(STAMP)
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && ! dpkg -s $(SLURM_PACKAGES) >/dev/null 2>&1; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq \
+	    --no-install-recommends $(SLURM_PACKAGES); fi
+	$(BIN)/python -m pytest tests/cluster -m slurm || \
+	  $(BIN)/python -m pytest tests/cluster -m slurm --last-failed --last-failed-no-failures none
 
 check: $(STAMP)
 	$(BIN)/ruff check .

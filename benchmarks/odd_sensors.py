@@ -42,10 +42,12 @@ NAMES_A_CAUSE = frozenset(
         "unusable",
         "sensor-lost",
         "counter-power-disagree",
-        "counter-late",
+        "counter-slow",
         "stuck-sensor",
         "sampling-counter",
         "in-step-unseen",
+        "period-unknown",
+        "lag-unseen",
         "counter-kind",
         "power-saturated",
         "part-missing",
@@ -84,8 +86,12 @@ class Outcome(NamedTuple):
         return abs(self.error) > 2 * self.reach + SLACK_REL
 
     @property
+    def doubted(self) -> bool:
+        return bool(NAMES_A_CAUSE & set(self.codes))
+
+    @property
     def confident(self) -> bool:
-        return self.wrong and not NAMES_A_CAUSE & set(self.codes)
+        return self.wrong and not self.doubted
 
 
 def draw(rng: np.random.Generator) -> World:
@@ -282,8 +288,9 @@ def _line(name: str, outcomes: list[Outcome]) -> str:
     covered = np.mean([outcome.covered for outcome in outcomes])
     wrong = sum(outcome.wrong for outcome in outcomes)
     confident = sum(outcome.confident for outcome in outcomes)
+    doubted = np.mean([outcome.doubted for outcome in outcomes])
     return (
-        f"{name:<34} {len(outcomes):>6} {covered:>8.1%} {wrong:>6} {confident:>9} "
+        f"{name:<34} {len(outcomes):>6} {covered:>8.1%} {wrong:>6} {confident:>9} {doubted:>8.1%} "
         f"{np.quantile(errors, 0.95):>9.2%} {np.median(halves):>11.2%}"
     )
 
@@ -302,8 +309,8 @@ def main() -> None:
     with ProcessPoolExecutor(options.jobs) as pool:
         outcomes = [outcome for part in pool.map(_batch, tasks) for outcome in part]
     print(
-        f"{'':<34} {'count':>6} {'covered':>8} {'wrong':>6} {'confident':>9} {'95 % err':>9} "
-        f"{'half-width':>11}"
+        f"{'':<34} {'count':>6} {'covered':>8} {'wrong':>6} {'confident':>9} {'doubted':>8} "
+        f"{'95 % err':>9} {'half-width':>11}"
     )
     groups: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:

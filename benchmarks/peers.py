@@ -1,19 +1,20 @@
 """The same windows, in real time, against simulated sensors with a known truth: energybench and
-four peers.
+six peers.
 
-    python benchmarks/peers.py [--rows a100-10s,…] [--tools energybench,zeus,…] [--phases 32]
-    [--json FILE]
+    python benchmarks/peers.py [--rows a100-10s,…] [--tools energybench,zeus,…] [--runs 1]
+    [--windows 2] [--json FILE]
 
 Each peer is used in its best documented way (benchmarks/peers/drive_*.py) from an environment of
 their own (build/peers/venv, made on the first run from peers/requirements.txt); energybench is the
-real command, `energybench measure -- sleep …`. The truth is taken over the window that favours the
-tool: from before or after it was asked to begin, to before or after it was asked to end; for
-energybench it is the window that it states. Boards and packages count one by one, each with its own
-random phase. --json keeps what was measured: rows and tools that are asked for again replace what
-the file has, the rest of it is shown as it stands.
+real command, `energybench measure -- sleep …`. All tools measure the same windows at the same time,
+each in a process of its own. The truth is taken over the window that favours the tool: from before
+or after it was asked to begin, to before or after it was asked to end; for energybench it is the
+window that it states. Boards and packages count one by one, each with its own random phase. --json
+keeps the results: rows and tools that are asked for again replace those of the file, the others are
+shown as they stand.
 
-On a busy machine a tool that waits for a core is late, and its figure is chance: run the whole with
-`nice -n -10` there (root).
+The whole takes about a quarter of an hour. On a busy machine a tool that waits for a core is late,
+and its figure is chance: run the whole with `nice -n -10` there (root).
 """
 
 from __future__ import annotations
@@ -21,49 +22,41 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 
-import ours
-from rows import BOARDS, PACKAGES, ROWS, Row, boot_offset_s, configuration, package_zones, waves
-from scene import (
-    blackout,
-    gpu_environment,
-    in_private_sys,
-    no_private_sys,
-    packages,
-    plain_environment,
+from rows import (
+    ROWS,
+    Row,
+    boot_offset_s,
+    configuration,
+    package_zones,
+    waves,
 )
-from table import OURS, Cell, Timed, cell, text
+from scene import blackout, gpu_environment, no_private_sys, packages, plain_environment
+from table import OURS, Cell, Timed, Truth, cell, text
+from together import Answer, Scene, measured_together
 
 HERE = Path(__file__).parent
 VENV = HERE.parent / "build/peers/venv"
-PEERS = ("zeus", "codecarbon", "jpwr", "perun")
+PEERS = ("zeus", "codecarbon", "jpwr", "perun", "wattameter", "landauer")
 VARIANTS = {"zeus": ("", "power50")}  # tried where there is no counter; the better one stands
 OUTAGE_S = 1.2
 _MISPLACED_S = 0.45  # counters wrap 0.5 s inside a window's edges at the earliest
-LEAD_S = {
-    OURS: 4.0,
-    "zeus": 14.0,
-    "codecarbon": 9.0,
-    "perun": 24.0,
-}  # from a start of the packages to the window: time to load, and to warm up
+LEAD_S = 40.0  # from the start of the packages to the window: time for all peers to load
 
-Truth = Callable[[str, float, float], float]
-Window = tuple[Timed, Truth]
-
-
-class Run(NamedTuple):
-    windows: list[Window]
-    version: str
+Tool = tuple[str, str]  # name and variant
+Windows = list[tuple[Timed, Truth]]
 
 
 def environment() -> Path:
@@ -79,133 +72,71 @@ def environment() -> Path:
     return python
 
 
-def driven(
-    tool: str,
-    row: Row,
-    folder: Path,
-    env: dict[str, str],
-    *,
-    windows: int,
-    at_s: float | None,
-    variant: str = "",
-    root: Path | None = None,
-) -> tuple[list[Timed], str]:
-    """What a peer says of its windows, and its version. Raises RuntimeError with its last words."""
-    out = folder / "windows.json"
-    request = {
-        "seconds": row.seconds,
-        "windows": windows,
-        "at_s": at_s,
-        "sensor": row.sensor,
-        "variant": variant,
-        "out": str(out),
-    }
-    argv = [str(environment()), str(HERE / f"peers/drive_{tool}.py"), json.dumps(request)]
-    limit_s = 120 + windows * (row.seconds + 10)
-    done = subprocess.run(
-        in_private_sys(root, argv) if root else argv,
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=limit_s,
-        check=False,
-    )
-    if done.returncode != 0 or not out.exists():
-        raise RuntimeError(
-            (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        )
-    answer = json.loads(out.read_text("utf-8"))
-    return [
-        Timed(tuple(one["begin_s"]), tuple(one["end_s"]), one["energy_j"])
-        for one in answer["windows"]
-    ], str(answer["version"])
-
-
-def stated(
-    argv: list[str], folder: Path, env: dict[str, str], index: Callable[[str], str]
-) -> tuple[list[Timed], str]:
-    """The same of energybench."""
-    start_s, end_s, energies = ours.measured(argv, folder, env)
-    return [
-        Timed(
-            (start_s, start_s),
-            (end_s, end_s),
-            {index(device): joules for device, joules in energies.items()},
-        )
-    ], "this tree"
-
-
-def gpu_run(tool: str, row: Row, seed: int, windows: int, variant: str) -> Run:
-    """One process of a tool before sixteen boards."""
+def gpu_run(row: Row, seed: int, tools: Sequence[Tool]) -> tuple[dict[Tool, Answer], Truth]:
+    """All tools before sixteen boards."""
     boards, offset_s = waves(row, seed), boot_offset_s()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        env = gpu_environment(folder, configuration(row, boards), seed)
-        time.sleep(random.uniform(0, 1))
-        if tool == OURS:
-            timed, version = stated(
-                ours.command(row.seconds, "nvml"),
-                folder,
-                env,
-                lambda uuid: str(int(uuid.rpartition("-")[2], 16)),
+        scenes = {}
+        for i, tool in enumerate(tools):
+            folder = Path(name) / str(i)
+            folder.mkdir()
+            env = gpu_environment(folder, configuration(row, boards), seed)
+            scenes[tool] = Scene(
+                folder, env, None, lambda uuid: str(int(uuid.rpartition("-")[2], 16))
             )
-        else:
-            timed, version = driven(
-                tool, row, folder, env, windows=windows, at_s=None, variant=variant
-            )
+        answers = measured_together(row, scenes, python_for(tools), None)
 
     def truth(index: str, start_s: float, end_s: float) -> float:
         return boards[int(index)].joules(start_s, end_s, offset_s)
 
-    return Run([(one, truth) for one in timed], version)
+    return answers, truth
 
 
-def rapl_run(tool: str, row: Row, seed: int) -> Run:
-    """One process of a tool before six packages whose counters wrap, or cannot be read for a while,
-    inside the window.
+def rapl_run(row: Row, seed: int, tools: Sequence[Tool]) -> tuple[dict[Tool, Answer], Truth]:
+    """All tools before six packages whose counters wrap, or cannot be read for a while, inside the
+    window.
     """
-    lead_s = LEAD_S[tool]
-    simulated_packages = package_zones(row, seed, lead_s)
+    simulated_packages = package_zones(row, seed, LEAD_S)
     zones = {
         f"intel-rapl:{i}": {"name": f"package-{i}", "watts": one.watts, "start_uj": one.start_uj}
         for i, one in enumerate(simulated_packages)
     }
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        env = plain_environment(folder)
-        with packages(folder, zones) as live:
-            at_s = live.start_s + lead_s
+    with ExitStack() as stack:
+        name = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        live = stack.enter_context(packages(name, zones))
+        scenes = {}
+        for i, tool in enumerate(tools):
+            folder = name / str(i)
+            folder.mkdir()
+            scenes[tool] = Scene(
+                folder, plain_environment(folder), live.root, lambda dev: dev.rpartition("-")[2]
+            )
+        outages: list[threading.Thread] = []
+
+        def before_windows(start_s: float) -> None:
             if row.event == "outage":
-                blackout(
-                    live,
-                    at_s + random.Random(seed).uniform(1.0, row.seconds - OUTAGE_S - 1.0),
-                    OUTAGE_S,
-                )
-            if tool == OURS:
-                time.sleep(max(0.0, at_s - 0.8 - time.monotonic()))  # what it needs to start
-                timed, version = stated(
-                    ours.command(row.seconds, "rapl", live.root),
-                    folder,
-                    env,
-                    lambda device: device.rpartition("-")[2],
-                )
-            else:
-                timed, version = driven(
-                    tool, row, folder, env, windows=1, at_s=at_s, root=live.root
-                )
+                after_s = random.Random(seed).uniform(1.0, row.seconds - OUTAGE_S - 1.0)
+                outages.append(blackout(live, start_s + after_s, OUTAGE_S))
+
+        at_s = live.start_s + LEAD_S
+        answers = measured_together(row, scenes, python_for(tools), at_s, before_windows)
+        for outage in outages:
+            outage.join()
 
     def truth(index: str, start_s: float, end_s: float) -> float:
         return simulated_packages[int(index)].watts * (end_s - start_s)
 
-    off_s = timed[0].begin_s[1] - at_s
-    if abs(off_s) > _MISPLACED_S:
-        print(
-            f"{row.name:<12} {tool:<12} began {off_s:+.2f} s off its time; measured again",
-            file=sys.stderr,
-        )
-        return Run([], version)
-    return Run([(one, truth) for one in timed], version)
+    for tool, answer in answers.items():
+        for timed in answer.windows:
+            off_s = timed.begin_s[1] - at_s
+            if abs(off_s) > _MISPLACED_S:
+                print(f"{row.name} {tool[0]}: began {off_s:+.2f} s off its time", file=sys.stderr)
+                answers[tool] = answer._replace(windows=(), failure="began too late in every run")
+    return answers, truth
+
+
+def python_for(tools: Sequence[Tool]) -> Path | None:
+    return environment() if any(name != OURS for name, _ in tools) else None
 
 
 def absent(tool: str, row: Row) -> str | None:
@@ -215,39 +146,34 @@ def absent(tool: str, row: Row) -> str | None:
     return no_private_sys() if row.sensor == "rapl" and tool != OURS else None
 
 
-def measure(tool: str, row: Row, phases: int) -> Cell:
-    """At least so many windows of a tool in a row; more where the row says so."""
-    if (why := absent(tool, row)) is not None:
-        return Cell(reason=why)
-    wanted = phases * row.times
-    tries = 3 * (1 + wanted // (BOARDS if row.sensor == "gpu" else PACKAGES))
-    cells: list[Cell] = []
-    for variant in VARIANTS.get(tool, ("",)) if row.power_only else ("",):
-        windows: list[Window] = []
-        load: list[float] = []
-        version = ""
-        for seed in range(1, tries + 1):
-            if len(energies_of(windows)) >= wanted:
-                break
-            load.append(round(os.getloadavg()[0], 2))
-            try:
-                run = (
-                    gpu_run(tool, row, seed, row.windows if tool != OURS else 1, variant)
-                    if row.sensor == "gpu"
-                    else rapl_run(tool, row, seed)
-                )
-            except (RuntimeError, subprocess.SubprocessError) as error:
-                return Cell(reason=f"failed: {error}", load=load)
-            windows += run.windows
-            version = run.version
-        if not windows:
-            return Cell(reason="gave no energies", load=load)
-        cells.append(cell(windows) | Cell(version=version, variant=variant, load=load))
-    return min(cells, key=lambda one: one["rms_rel"])
-
-
-def energies_of(windows: list[Window]) -> list[float]:
-    return [joules for timed, _ in windows for joules in timed.energy_j.values()]
+def measure(row: Row, names: Sequence[str], runs: int) -> dict[str, Cell]:
+    """Cells of all tools in a row; `runs` times the number of runs of the row."""
+    cells = {name: Cell(reason=why) for name in names if (why := absent(name, row)) is not None}
+    tools = [
+        (name, variant)
+        for name in names
+        if name not in cells
+        for variant in (VARIANTS.get(name, ("",)) if row.power_only else ("",))
+    ]
+    windows: dict[Tool, Windows] = {tool: [] for tool in tools}
+    answers: dict[Tool, Answer] = {}
+    load: list[float] = []
+    for seed in range(1, runs * row.runs + 1):
+        load.append(round(os.getloadavg()[0], 2))
+        answers, truth = (gpu_run if row.sensor == "gpu" else rapl_run)(row, seed, tools)
+        for tool, answer in answers.items():
+            windows[tool] += [(timed, truth) for timed in answer.windows]
+    for tool in tools:
+        name, variant = tool
+        if not any(timed.energy_j for timed, _ in windows[tool]):
+            one = Cell(reason=answers[tool].failure or "gave no energies", load=load)
+        else:
+            details = Cell(version=answers[tool].version, variant=variant, load=load)
+            one = cell(windows[tool]) | details
+        other = cells.get(name, Cell())
+        if "rms_rel" not in other or one.get("rms_rel", 1e9) < other["rms_rel"]:
+            cells[name] = one
+    return cells
 
 
 def chosen(given: str | None, known: Iterable[str], what: str) -> list[str]:
@@ -265,37 +191,46 @@ def main() -> None:
     )
     parser.add_argument("--rows", help="comma-separated; default: all")
     parser.add_argument("--tools", help="comma-separated; default: all")
+    parser.add_argument("--runs", type=int, default=1, help="repeat every row (default: 1)")
     parser.add_argument(
-        "--phases",
-        type=int,
-        default=32,
-        help="windows a row, at least 20 for a figure (default: 32)",
+        "--windows", type=int, help="windows of every process (default: those of the row)"
     )
     parser.add_argument("--json", type=Path, help="file that results are kept in and merged with")
     options = parser.parse_args()
-    rows = chosen(options.rows, [row.name for row in ROWS], "row")
+    names = chosen(options.rows, [row.name for row in ROWS], "row")
     tools = chosen(options.tools, [OURS, *PEERS], "tool")
     cells: dict[str, dict[str, Cell]] = {}
     if options.json and options.json.exists():
         cells = json.loads(options.json.read_text("utf-8"))["rows"]
-    for row in (row for row in ROWS if row.name in rows):
+    for row in (row for row in ROWS if row.name in names):
+        began_s = time.monotonic()
+        if options.windows is not None:
+            row = row._replace(windows=options.windows)
+        cells.setdefault(row.name, {}).update(measure(row, tools, options.runs))
         for tool in tools:
-            done = measure(tool, row, options.phases)
-            cells.setdefault(row.name, {})[tool] = done
+            done = cells[row.name][tool]
             message = (
-                f"{done['rms_rel']:.3%}, worst {done['worst_rel']:+.2%}, {done['windows']} "
-                f"windows, {done['taken']}"
+                f"median {done['median_rel']:.3%}, RMS {done['rms_rel']:.3%}, worst "
+                f"{done['worst_rel']:+.2%}, {done['windows']} windows, {done['taken']}"
                 if "rms_rel" in done
                 else done["reason"]
             )
-            print(
-                f"{row.name:<12} {tool:<12} {message}  load {max(done.get('load', [0.0])):.1f}",
-                file=sys.stderr,
-                flush=True,
-            )
-            if options.json:
-                options.json.write_text(json.dumps({"rows": cells}, indent=1) + "\n", "utf-8")
-    print(text(cells, {row.name: row.title for row in ROWS}, [OURS, *PEERS]))
+            print(f"{row.name:<12} {tool:<12} {message}", file=sys.stderr, flush=True)
+        took_s, load = time.monotonic() - began_s, os.getloadavg()[0]
+        print(f"{row.name:<12} {took_s:.0f} s, load {load:.1f}", file=sys.stderr, flush=True)
+        if options.json:
+            options.json.write_text(json.dumps({"rows": cells}, indent=1) + "\n", "utf-8")
+    print(text(cells, ROWS, [OURS, *PEERS]))
+    now = time.strftime("%Y-%m-%d")
+    print(f"{now}, Python {platform.python_version()}, {os.cpu_count()} cores, {machine()}")
+
+
+def machine() -> str:
+    """The processor's name, from /proc/cpuinfo."""
+    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 if __name__ == "__main__":

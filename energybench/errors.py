@@ -23,6 +23,11 @@ def _middle_out(text: str, most: int) -> str:
     return f"{text[:half]} … {text[-half:]}"
 
 
+def in_one_line(error: BaseException) -> str:
+    """Kind and text of an error, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 class BadInput(Exception):
     """A wrong flag, file, scenario, run directory or plugin.
 
@@ -38,6 +43,10 @@ class BadInput(Exception):
         super().__init__(place_and_mistake + (f" ({brief(remedy)})" if remedy else ""))
 
 
+class NothingToRecover(BadInput):
+    """A store without an unfinished run."""
+
+
 class Refused(BadInput):
     """Two results that are not comparable; `--force` turns the refusal into a doubt."""
 
@@ -51,9 +60,10 @@ class NotHere(BadInput):
 
 
 class StorageFailed(Exception):
-    """The store could not be written or was removed during a run: exit code 125 (docs/store.md).
+    """The store cannot be written, or was removed during a run: exit code 125 (docs/store.md).
 
-    The message names the file, and the command that completes the run from the files on disk.
+    The message names the file. After a run it also names the command that completes the run from
+    the files on disk.
     """
 
 

@@ -264,6 +264,17 @@ class KeepsCheckpoint(Protocol):
 
 
 @runtime_checkable
+class HasAdapter(Protocol):
+    """Optional for a workload: it runs a program, and an adapter reads the program's output.
+
+    adapter_file  the adapter, a TOML file, with which `measure --adapter NAME` reads the same
+                  program
+    """
+
+    adapter_file: Path
+
+
+@runtime_checkable
 class Closes(Protocol):
     """Optional for a workload: an end for resources such as processes on other nodes."""
 
@@ -274,21 +285,58 @@ class Closes(Protocol):
         """
 
 
+@runtime_checkable
+class SpansNodes(Protocol):
+    """Optional for a workload: one problem on all nodes of a launch with one task a node.
+
+    The worker of every node gets the same calls in the same order. RANK and WORLD_SIZE, in its
+    environment, count nodes; MASTER_ADDR and MASTER_PORT say where the workers meet. Work and
+    checks are those of all nodes together, and equal on all of them.
+    """
+
+    def meet(self) -> None:
+        """Return once every node has called this method; called at both ends of a repeat."""
+
+
 # ---------------------------------------------------------------- reports
+
+# One file, or several: the content of each by its name, without a folder ("table.tex").
+Rendered = bytes | Mapping[str, bytes]
 
 
 @runtime_checkable
 class Report(Protocol):
     """One format. `render` is pure: the same document gives the same bytes.
 
-    A report that does not draw power over time may state `timelines = False`: the samples of the
-    runs are then not read.
+    suffix  of the file; of the main file, if the format has several
+
+    A report that draws power over time states `timelines = True`: the samples of the runs are then
+    read, and for no other report. A report whose file is not text states `text = False`: it is not
+    printed on a terminal.
     """
 
     name: str
     suffix: str
 
-    def render(self, document: Document) -> bytes: ...
+    def render(self, document: Document) -> Rendered:
+        """The file, or the files by name. A format is one or the other, whatever the document.
+
+        Raises BadInput if a library is not installed, or if the format has no words for any result
+        of the document.
+        """
+
+
+@runtime_checkable
+class MakesStatements(Report, Protocol):
+    """Optional for a report: a statement for outsiders, of two pages and an appendix."""
+
+    def statement(self, document: Document, *, draft: bool) -> bytes:
+        """The statement of the runs and comparisons of a document. Pure, as `render`.
+
+        draft  mark every page, and take results that are not for publication
+
+        Raises BadInput if the results cannot be stated (`energybench.grading.statable`).
+        """
 
 
 # ---------------------------------------------------------------- look-up
@@ -343,6 +391,14 @@ def load(door: Door, name: str, points: Mapping[str, EntryPoint] | None = None) 
             f"see energybench.plugins.{singular.capitalize()}",
         )
     return plugin
+
+
+def spans_nodes(workload: str) -> bool:
+    """Whether a workload can work on one problem on several nodes. False if it does not load."""
+    try:
+        return isinstance(load("workloads", workload), SpansNodes)
+    except BadInput:
+        return False
 
 
 def secret_settings(workload: str) -> frozenset[str]:

@@ -6,11 +6,18 @@ Values are converted here, at the edges of the program; SI everywhere inside.
 from __future__ import annotations
 
 import math
+import re
+from typing import NamedTuple
 
 from energybench.model import Estimate
 
 S_PER_H = 3600.0
 G_PER_LB = 453.59237  # international pound, exact since 1959
+
+MOST_WHOLE = 2**63 - 1
+_SAME = 1e-7  # relative difference of values that are equal but for rounding
+_LARGEST_IN_FULL = 1e9  # figures from here on have an exponent
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 _PREFIXES = (
     (1e12, "T"),
@@ -23,7 +30,31 @@ _PREFIXES = (
     (1e-9, "n"),
     (1e-12, "p"),
 )
-_SCALED = {"J", "W", "s", "Wh", "flop/s", "B", "B/s"}
+_SCALED = {"J", "W", "s", "J s", "Wh", "flop/s", "flop", "B", "B/s"}
+# Things that exist as wholes: a number of them has no decimals.
+WHOLE = frozenset({"boards", "cars", "GPUs", "homes", "instances", "nodes", "servers", "sockets"})
+SHARE = "share"  # a number between 0 and 1, which a reader sees as a percentage
+_MOST_DIGITS = 5  # significant digits of a value, however narrow its interval
+
+
+def whole_number(text: str) -> int | None:
+    """The number that a text of ASCII digits states; None for any other text, and for a number
+    above 2**63 - 1.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(MOST_WHOLE)):
+        return None
+    value = int(text)
+    return value if value <= MOST_WHOLE else None
+
+
+def decimal_number(text: str) -> float | None:
+    """The finite number that a text states in ASCII digits, as 12, -0.5 or 1e-3; None for any other
+    text. Python's float() also takes "nan", "1_000", " 5 " and the digits of other scripts.
+    """
+    if _DECIMAL.fullmatch(text) is None:
+        return None
+    value = float(text)
+    return value + 0.0 if math.isfinite(value) else None  # no negative zero
 
 
 def lb_per_mwh_to_g_per_kwh(intensity: float) -> float:
@@ -60,35 +91,96 @@ def number(value: float, places: int) -> str:
     return f"{rounded:,.{max(places, 0)}f}".replace(",", "\u202f")
 
 
-def show(estimate: Estimate | None, unit: str = "") -> str:
-    """'12.35 kJ [12.10, 12.60]': value and interval to two significant digits of the half-width;
-    'not measured' for None.
+class Rounded(NamedTuple):
+    """Numbers as a person reads them. low, high: None for an exact number."""
 
-    A number that is exact by definition ('560 W') stands without interval and without decimals
-    that the number does not have. If the half-width is so large that its digits would leave the
-    value less than two ('12 [0.61, 29 000]'), value, low and high are rounded separately, to two
-    significant digits.
+    value: str
+    unit: str
+    low: str | None = None
+    high: str | None = None
+
+
+def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
+    """Value and interval to two significant digits of the half-width.
+
+    A number that is exact by definition has no decimals that the number does not have. Whole
+    things have no decimals, and a share is a percentage. A value has at most five significant
+    digits. If the half-width is so large that its digits would leave the value less than two,
+    value, low and high are rounded separately, to two significant digits: 12 [0.61, 29 000].
     """
-    if estimate is None:
-        return "not measured"
-    factor, label = prefix(estimate.value, unit)
-    value, low, high = estimate.value / factor, estimate.low / factor, estimate.high / factor
+    if unit == SHARE:
+        value, low, high, unit = 100 * value, 100 * low, 100 * high, "%"
+    factor, label = prefix(value, unit)
+    value, low, high = value / factor, low / factor, high / factor
     if high == low:
         exact_places = next((p for p in range(4) if round(value, p) == value), None)
         if exact_places is None:
-            return show_value(estimate.value, unit, 4)
-        return _with_unit(number(value, exact_places), label)
-    places = min(decimals((high - low) / 2), 6)
+            exact_places = min(decimals(abs(value), 4), 6)
+        return Rounded(number(value, min(exact_places, _most_places(value, unit))), label)
+    places = min(decimals((high - low) / 2), _most_places(value, unit))
     lost = value != 0 and places < min(decimals(abs(value)), 6)
     parts = [_two_digits(x) if lost and x else number(x, places) for x in (value, low, high)]
-    return f"{_with_unit(parts[0], label)} [{parts[1]}, {parts[2]}]"
+    return Rounded(parts[0], label, parts[1], parts[2])
 
 
-def show_stated(value: float, low: float, high: float, unit: str = "") -> str:
-    """'428 W [373, 483]': a value and range that a person stated, with all their digits."""
-    factor, label = prefix(value, unit)
-    parts = [_all_digits(x / factor) for x in (value, low, high)]
-    return f"{_with_unit(parts[0], label)} [{parts[1]}, {parts[2]}]"
+def show(estimate: Estimate | None, unit: str = "") -> str:
+    """'12.35 kJ [12.10, 12.60]', rounded as in `rounded`; '560 W' for an exact number; 'not
+    measured' for None.
+    """
+    if estimate is None:
+        return "not measured"
+    parts = rounded(estimate.value, estimate.low, estimate.high, unit)
+    interval = "" if parts.low is None else f" [{parts.low}, {parts.high}]"
+    return f"{_with_unit(parts.value, parts.unit)}{interval}"
+
+
+def _most_places(value: float, unit: str) -> int:
+    """Most decimal places of a value: none of whole things, else five significant digits."""
+    if unit in WHOLE:
+        return 0
+    return min(max(decimals(abs(value), _MOST_DIGITS), 0), 6) if value else 6
+
+
+def figure(value: float) -> str:
+    """'1 048 576', '0.8125', '1.172e+12': a figure without an interval or a unit. Whole numbers
+    have all their digits, others four significant ones.
+    """
+    if value == 0 or (float(value).is_integer() and abs(value) < _LARGEST_IN_FULL):
+        return number(value, 0)
+    if not 1e-4 <= abs(value) < _LARGEST_IN_FULL:
+        return f"{value:.4g}"
+    places = decimals(abs(value), 4)
+    text = number(value, places)
+    return text.rstrip("0").rstrip(".") if places > 0 else text
+
+
+def show_figure(value: float, unit: str = "") -> str:
+    """'560 W', '1 880 W': a stated figure with all its digits."""
+    factor, label = prefix(value, unit) if abs(value) < 1 else (1.0, unit)
+    return _with_unit(_all_digits(value / factor), label)
+
+
+def show_beside(estimate: Estimate, figure: float, unit: str = "") -> str:
+    """The estimate with three digits or more, and with as many as it takes to tell its value from a
+    figure that stands beside it: 3 951 429 USD is not 4 000 000 USD.
+    """
+    factor, label = prefix(estimate.value, unit)
+    value, low, high = estimate.value / factor, estimate.low / factor, estimate.high / factor
+    beside = figure / factor
+    half = (high - low) / 2
+    if half < _SAME * abs(value):
+        half = 0.0
+    places = decimals(abs(value), 3 if half > 0 else 4)
+    if half > 0:
+        places = max(places, decimals(half))
+    places = min(places, 6)
+    if not math.isclose(value, beside, rel_tol=_SAME):
+        while places < 12 and number(value, places) == number(beside, places):
+            places += 1
+    if half == 0:
+        return _with_unit(number(value, places), label)
+    ends = f"[{number(low, places)}, {number(high, places)}]"
+    return f"{_with_unit(number(value, places), label)} {ends}"
 
 
 def _with_unit(text: str, unit: str) -> str:
@@ -112,9 +204,13 @@ def show_value(value: float | None, unit: str = "", significant: int = 3) -> str
     """'12.3 kJ', for a table with the interval in a different place; 'not measured' for None."""
     if value is None:
         return "not measured"
+    if unit == SHARE:
+        value, unit = 100 * value, "%"
     factor, label = prefix(value, unit)
     scaled = value / factor
     places = decimals(abs(scaled), significant) if scaled else 0
+    if unit in WHOLE:
+        places = min(places, 0)
     return _with_unit(number(scaled, min(places, 6)), label)
 
 

@@ -9,30 +9,45 @@ evaluates no code and loads nothing.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import msgspec
 from markupsafe import Markup
 
 from energybench.model import Document
-from energybench_reports.charts.document import figures
-from energybench_reports.charts.figure import library
-from energybench_reports.json_report import envelope
-from energybench_reports.view.document import build, first
-from energybench_reports.view.layout import EXPLAINED, Section, Table
+from energybench_reports.charts import theme
+from energybench_reports.charts.figure import colours, library, spec
+from energybench_reports.charts.outside_browser import vega_lite
+from energybench_reports.embedded_document import block
+from energybench_reports.figures import illustrated
+from energybench_reports.html_pieces import pieces
+from energybench_reports.view import method
+from energybench_reports.view.document import build, in_full
+from energybench_reports.view.layout import EXPLAINED, arranged
 
 TEMPLATES = Path(__file__).parent / "templates"
-SIDE_BY_SIDE = 4  # most measurements side by side; with more, a measurement is a row
 # Sections whose tables are behind a click on the screen, and open in print.
 FOLDED = frozenset(
-    {"repeats", "power", "work", "checks", "budget", "boundary", "channels", "provenance"}
+    {
+        "every-node",
+        "repeats",
+        "power",
+        "work",
+        "checks",
+        "budget",
+        "boundary",
+        "channels",
+        "provenance",
+        "grade",
+    }
 )
+_NOT_PLAIN = re.compile(r"[^\x00-\x7e]|[<>&]")
 
 
 class Html:
@@ -44,9 +59,13 @@ class Html:
         "light and dark."
     )
     suffix = ".html"
+    timelines = True
 
     def render(self, document: Document) -> bytes:
-        view = build(document)
+        shown = in_full(document)
+        view = illustrated(shown, build(document))
+        embedded = block(document)
+        charts = [figure for section in view.sections for figure in section.figures]
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -54,44 +73,38 @@ class Html:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        drawing = for_script(bundle())
         start = for_script((TEMPLATES / "report.js").read_text("utf-8"))
+        # the library is most of a page: a page without charts does not have it
+        scripts = (for_script(bundle()), start) if charts else (start,)
         page = environment.get_template("report.html.j2").render(
             view=view,
             explained=EXPLAINED,
+            method=method.words(view.terms),
+            pieces=method.pieces,
             arranged=arranged,
             folded=FOLDED,
-            figures=[
-                (figure, for_json(figure.spec)) for figure in figures(first(document), view.labels)
-            ],
+            charted=bool(charts),
+            spec=lambda figure: for_json(spec(figure)),
             style=Markup((TEMPLATES / "report.css").read_text("utf-8")),
-            library=Markup(drawing),
-            start=Markup(start),
-            policy=policy((drawing, start)),
-            data=for_json(msgspec.to_builtins(envelope(first(document)))),
+            chart_style=Markup(theme.style(colours(charts))),
+            scripts=[Markup(script) for script in scripts],
+            policy=policy(scripts),
+            media_type=embedded.media_type,
+            data=for_data(embedded.text),
         )
         return page.encode()
 
-
-def arranged(section: Section) -> tuple[Table, ...]:
-    """The section's tables; a few measurements stand side by side."""
-    turn = section.key == "measurements" and all(
-        len(table.rows) <= SIDE_BY_SIDE for table in section.tables
-    )
-    return tuple(table.transposed() if turn else table for table in section.tables if table.rows)
+    def pieces(self, rendered: bytes) -> Sequence[str]:
+        """For `energybench verify`: see html_pieces."""
+        return pieces(rendered)
 
 
+@functools.lru_cache(maxsize=1)  # it takes a second, and is the same for every page
 def bundle() -> str:
     """The JavaScript of Vega, Vega-Lite and Vega-Embed for the specifications of the installed
     altair.
     """
-    converter, altair = library("vl_convert"), library("altair")
-    major, minor = re.findall(r"\d+", altair.SCHEMA_VERSION)[:2]
-    wanted = f"{major}.{minor}"
-    versions = converter.get_vegalite_versions()
-    text: str = converter.javascript_bundle(
-        vl_version=wanted if wanted in versions else versions[-1]
-    )
+    text: str = library("vl_convert").javascript_bundle(vl_version=vega_lite())
     return text
 
 
@@ -105,10 +118,20 @@ def for_script(code: str) -> str:
 
 def for_json(thing: Any) -> Markup:
     """JSON for the inside of a <script>: ASCII only, without the characters <, > and & of HTML."""
-    text = json.dumps(thing, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    return for_data(json.dumps(thing, separators=(",", ":"), allow_nan=False))
+
+
+def for_data(text: str) -> Markup:
+    """JSON text, or base64, for the inside of a <script>: in JSON, characters other than ASCII and
+    the characters <, > and & of HTML stand in strings alone, where an escape means the same.
+    """
+    return Markup(_NOT_PLAIN.sub(_escape, text))
+
+
+def _escape(character: re.Match[str]) -> str:
+    """The escapes of a character, of which those beyond U+FFFF need two (RFC 8259, section 7)."""
+    halves = character[0].encode("utf-16-be")
+    return "".join(f"\\u{halves[i : i + 2].hex()}" for i in range(0, len(halves), 2))
 
 
 def policy(scripts: Iterable[str]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import msgspec
 
 from energybench.foreign_text import escaped
@@ -19,16 +22,24 @@ class Json:
         "For programs: one JSON document with every result (docs/reports.md), without the samples."
     )
     suffix = ".json"
-    timelines = False
 
     def render(self, document: Document) -> bytes:
-        content: object = document.results[0] if len(document.results) == 1 else envelope(document)
+        more = document.notes or document.grades or document.publication
+        alone = len(document.results) == 1 and not more
+        content: object = document.results[0] if alone else envelope(document)
         text = msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
         return f"{escaped(text)}\n".encode()
 
+    def pieces(self, rendered: bytes) -> Sequence[str]:
+        """For `energybench verify`: the lines. A whole number
+        in the place of a number is written alike whether it was read from a file or computed.
+        """
+        content = json.loads(rendered, parse_int=float)
+        return json.dumps(content, indent=1, ensure_ascii=False).splitlines()
+
 
 def envelope(document: Document) -> dict[str, object]:
-    """The results in the order given, with title and notes."""
+    """The results in the order given, with title, notes, publication and grades."""
     return {
         "schema": SCHEMA,
         "kind": "document",
@@ -36,5 +47,7 @@ def envelope(document: Document) -> dict[str, object]:
         "notes": document.notes,
         "created_utc": document.created_utc,
         "version": document.version,
+        "publication": document.publication,
+        "grades": document.grades,
         "results": document.results,
     }

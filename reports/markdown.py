@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 from energybench.model import Document
 from energybench_reports.view.document import build
-from energybench_reports.view.layout import EXPLAINED, Answer, Section, Table, View
+from energybench_reports.view.layout import EXPLAINED, Answer, Section, Table, View, arranged
 from energybench_reports.view.wording import TableCell
 
-SIDE_BY_SIDE = 4  # most measurements side by side; with more, a measurement is a row
 # Characters that start markup. Brackets stay readable: a bracket makes a link only before "(", "["
 # or ":". An underscore inside a word starts no markup.
 _INLINE = re.compile(r"[\\`*#|~$]|\](?=[(\[:])|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
@@ -27,7 +26,6 @@ class Markdown:
     name = "markdown"
     about = "For issues, pull requests and READMEs: GitHub-flavoured Markdown."
     suffix = ".md"
-    timelines = False
 
     def render(self, document: Document) -> bytes:
         return ("\n".join(_page(build(document, detail=False))).rstrip() + "\n").encode()
@@ -38,6 +36,16 @@ def escape(text: str) -> str:
     of HTML becomes entities.
     """
     return html.escape(_INLINE.sub(lambda match: "\\" + match[0], text), quote=False)
+
+
+def ticked(text: str) -> str:
+    """Words in which `commands` in backticks become code. A code span shows its text as it is;
+    backticks that are not in pairs stay backticks.
+    """
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return escape(text)
+    return "`".join(piece if i % 2 else escape(piece) for i, piece in enumerate(pieces))
 
 
 def _item(text: str) -> str:
@@ -51,9 +59,13 @@ def _item(text: str) -> str:
 
 def _page(view: View) -> Iterator[str]:
     yield f"# {escape(view.title)}\n"
+    if view.overview:
+        yield "## Overview\n"
+        for table in view.overview:
+            yield from _titled(table)
     for answer in view.answers:
         yield from _answer(answer)
-    if not view.answers:
+    if view.empty:
         yield "This document contains no results.\n"
     for note in view.notes:
         yield f"- {_item(note)}"
@@ -62,12 +74,13 @@ def _page(view: View) -> Iterator[str]:
         yield "## Doubts\n"
         for weakness in view.weaknesses:
             messages = "; ".join(
-                f"{escape(message)} ({escape(', '.join(subjects))})"
+                escape(message) + (f" ({escape(', '.join(subjects))})" if subjects else "")
                 for message, subjects in weakness.messages
             )
             remedy = escape(weakness.remedy)
-            yield f"- **{escape(weakness.code)}**: {messages}. **Remedy:** {remedy}"
-        yield f"\n{escape(EXPLAINED)}\n"
+            code = f" ({escape(weakness.code)})" if weakness.code != weakness.title else ""
+            yield f"- **{escape(weakness.title)}**{code}: {messages}. **Remedy:** {remedy}"
+        yield f"\n{ticked(EXPLAINED)}\n"
     for section in view.sections:
         if not section.detail:
             yield from _section(section)
@@ -86,20 +99,17 @@ def _answer(answer: Answer) -> Iterator[str]:
 
 def _section(section: Section) -> Iterator[str]:
     yield f"## {escape(section.title)}\n"
-    yield f"{escape(section.about)}\n"
-    for table in section.tables:
-        if not table.rows:
-            continue
-        turned = (
-            table.transposed()
-            if section.key == "measurements" and len(table.rows) <= SIDE_BY_SIDE
-            else table
-        )
-        if turned.title:
-            yield f"### {escape(turned.title)}\n"
-        yield from _table(turned)
-        if turned.about:
-            yield f"{escape(turned.about)}\n"
+    yield f"{ticked(section.about)}\n"
+    for table in arranged(section):
+        yield from _titled(table)
+
+
+def _titled(table: Table) -> Iterator[str]:
+    if table.title:
+        yield f"### {escape(table.title)}\n"
+    yield from _table(table)
+    if table.about:
+        yield f"{escape(table.about)}\n"
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -14,12 +14,14 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from energybench.model import Document
-from energybench_reports.view.document import MANY, build
+from energybench_reports.view.document import build
 from energybench_reports.view.layout import EXPLAINED, Answer, Section, Table, View
 from energybench_reports.view.wording import TableCell
 
 WIDTH = 100
 SIDE_BY_SIDE = 3  # most measurements side by side; further measurements follow below
+MANY = 50  # most rows of a grid of the overview
+_ORDINARY = 12  # columns of the longest word that is kept on a line
 _GAP = 3  # between two columns of rich's SIMPLE_HEAD box
 # Characters of the private use area stand for spaces at which rich must not break a line. Foreign
 # text has been cleaned of the private use area.
@@ -35,7 +37,6 @@ class Terminal:
     name = "terminal"
     about = "For the screen and the log: plain text, 100 columns, no colour codes."
     suffix = ".txt"
-    timelines = False
 
     def render(self, document: Document) -> bytes:
         page = io.StringIO()
@@ -59,17 +60,27 @@ class Terminal:
 
 def _page(console: Console, view: View) -> None:
     _heading(console, view.title, "=")
+    if view.overview:
+        _heading(console, "Overview", "-")
+        for table in view.overview:
+            _any_size(console, table)
+        console.print()
     for answer in view.answers:
         _answer(console, answer)
-    if not view.answers:
+    if view.empty:
         _say(console, "This document contains no results.")
     for note in view.notes:
         _say(console, note)
     if view.weaknesses:
         _heading(console, "Doubts", "-")
         for weakness in view.weaknesses:
+            title = weakness.title
+            if weakness.code != title:
+                title += f" [{weakness.code}]"
+            _say(console, title)
             for message, subjects in weakness.messages:
-                _say(console, f"{weakness.code} ({', '.join(subjects)}): {message}", hang=2)
+                about = f"{', '.join(subjects)}: " if subjects else ""
+                _say(console, f"{about}{message}", indent=2, hang=2)
             _say(console, f"remedy: {weakness.remedy}", indent=2, hang=8)
         _say(console, EXPLAINED)
     for section in view.sections:
@@ -95,9 +106,6 @@ def _section(console: Console, section: Section) -> None:
         return
     _say(console, section.about)
     for table in section.tables:
-        if section.key == "measurements" and len(table.rows) > MANY:
-            _list(console, table)
-            continue
         pieces = (
             tuple(piece.transposed() for piece in table.split(SIDE_BY_SIDE))
             if section.key == "measurements"
@@ -108,12 +116,20 @@ def _section(console: Console, section: Section) -> None:
                 _grid(console, piece)
 
 
-def _list(console: Console, table: Table) -> None:
-    """A line for each of many rows: the name, and the columns of the energy and the time."""
-    columns = [table.head.index(name) for name in ("energy, gross", "time")]
+def _any_size(console: Console, table: Table) -> None:
+    """A grid; of many rows a line each, because a grid of them takes long to lay out."""
+    if len(table.rows) <= MANY:
+        _grid(console, table)
+        return
+    console.print()
+    _say(console, table.title)
     for row in table.rows:
-        figures = ", ".join(f"{table.head[i]} {row[i].line}" for i in columns)
+        figures = ", ".join(
+            f"{name} {cell.text}" for name, cell in zip(table.head[1:], row[1:], strict=True)
+        )
         _say(console, f"{row[0].line}: {figures}", hang=2)
+    if table.about:
+        _say(console, table.about)
 
 
 def _grid(console: Console, table: Table) -> None:
@@ -155,9 +171,15 @@ def _floors(table: Table, columns: Columns, stacked: bool) -> list[int]:
             for line in _lines(cell, stacked)
         ]
         figures = max(widths, default=0)
-        least = 14 if figures == 0 and not stacked else 6
+        least = 14 if figures == 0 and not stacked else _longest_word(column)
         floors.append(max(min(figures, WIDTH // 2), min(cell_len(name), 12), least))
     return floors
+
+
+def _longest_word(column: Sequence[TableCell]) -> int:
+    """Width of the longest of the ordinary words of a column, at least 6; identifiers may break."""
+    words = [cell_len(word) for cell in column for word in cell.line.split()]
+    return max([6, *(width for width in words if width <= _ORDINARY)])
 
 
 def _widths(table: Table, columns: Columns, stacked: bool) -> list[int]:

@@ -6,7 +6,21 @@ import contextlib
 import os
 import signal
 
+import hypothesis
 import pytest
+
+# Folders whose tests take seconds: they start processes, wait, or train. All others compute for
+# milliseconds.
+_LONG = (
+    "benchmarks",
+    "calibrating",
+    "cli",
+    "cluster",
+    "collectors",
+    "measuring",
+    "tests",
+    "workloads",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,17 +32,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Waiting threads sleep, and SIGINT interrupts.
+    """Waiting threads sleep, and the signals of a keyboard act.
 
-    A shell starts background jobs with SIGINT ignored, and programs that the tests start would
-    inherit that; tests of Ctrl-C need the behaviour of a terminal.
+    A shell starts background jobs with SIGINT and SIGQUIT ignored, and programs that the tests
+    start would inherit that; tests of Ctrl-C need the behaviour of a terminal.
     """
     del config
+    # A busy machine makes an example take any time, and drawing it as well.
+    hypothesis.settings.register_profile(
+        "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("any machine")
     # Several tests share the cores: a thread that waits must not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        with contextlib.suppress(ValueError):  # not in the main thread
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+    of_a_terminal = {signal.SIGINT: signal.default_int_handler, signal.SIGQUIT: signal.SIG_DFL}
+    for number, handler in of_a_terminal.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            with contextlib.suppress(ValueError):  # not in the main thread
+                signal.signal(number, handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests come first, so that at the end all workers have short tests left to share.
+
+    The modules of the folders with long tests are mixed: a module that computes runs beside one
+    that waits. A module stays in one piece, because of its fixtures.
+    """
+    modules = dict.fromkeys(item.path for item in items)
+    places = {}
+    for folder in _LONG:
+        own = [module for module in modules if module.parent.name == folder]
+        places.update({module: i / len(own) for i, module in enumerate(own)})
+    items.sort(key=lambda item: places.get(item.path, 1.0))
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures of the test

@@ -4,19 +4,29 @@ document, lets no control character of foreign text through, and costs nothing u
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 import unicodedata
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from energybench.errors import BadInput
-from energybench.model import Document, Image
+from energybench.grading.rule_books import grade
+from energybench.model import Document, Doubt, Measurement, Publication
 from energybench.plugins import Report, load, registered
+from tests.reports.foreign import with_texts
+from tests.reports.pdf_pages import Pages
+from tests.reports.sample_nodes import gpu_node
+from tests.reports.sample_odd import estimated
+from tests.reports.sample_published import claims_2023
 from tests.reports.samples import SAMPLES
+
+replace = msgspec.structs.replace
 
 NAMES = list(registered("reports"))
 
@@ -26,9 +36,13 @@ DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2
 FOREIGN = " \x1b[31mred \x07 \x00 \r \x7f \x9b1m \u202egnp.exe \u2066 \u200f \u061c=1+1"
 
 
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+BUILT_IN = frozenset(PROJECT["entry-points"]["energybench.reports"])
+
+
 def test_the_built_in_formats_are_registered() -> None:
-    """The four built-in formats are registered in the same way as the formats of a plugin."""
-    assert {"html", "json", "markdown", "terminal"} <= set(NAMES)
+    """Every format of pyproject.toml is registered in the same way as the formats of a plugin."""
+    assert set(NAMES) >= BUILT_IN
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,14 +57,54 @@ def test_has_name_and_suffix(name: str) -> None:
     assert len(report.suffix) > 1
 
 
-def rendered(name: str, document: Document) -> bytes:
-    """The bytes of a report; skips the test if a library for this format is not installed."""
+def rendered(name: str, document: Document) -> dict[str, bytes]:
+    """The files of a report by name; the name "" for a format of one file. Skips the test if a
+    library for this format is not installed, or if the format has no words for the document.
+    """
     try:
         content = load("reports", name).render(document)
     except BadInput as error:
         pytest.skip(str(error))
-    assert isinstance(content, bytes)
-    return content
+    return files(content)
+
+
+def files(content: object) -> dict[str, bytes]:
+    """The files of a rendered report, checked: bytes, or at least one file with a name."""
+    if isinstance(content, bytes):
+        return {"": content}
+    assert isinstance(content, Mapping)
+    assert content
+    for name, file in content.items():
+        assert isinstance(file, bytes)
+        # a name without a folder, which everybody can type
+        assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name), name
+    return dict(content)
+
+
+def text_of(file: bytes) -> str:
+    """The text of a file: all of it, or the text on the pages of a PDF."""
+    if not file.startswith(b"%PDF-"):
+        return file.decode()
+    return "\n".join(Pages(file).texts).replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_always_one_file_or_always_several(name: str) -> None:
+    """Whether a person names a file or a folder depends on the format, not on the document. Every
+    format has words for runs with their comparison.
+    """
+    try:
+        several = isinstance(load("reports", name).render(SAMPLES["comparison"]()), Mapping)
+    except BadInput as error:
+        if error.what == "is not installed":
+            pytest.skip(str(error))
+        raise
+    for sample in SAMPLES.values():
+        try:
+            content = load("reports", name).render(sample())
+        except BadInput:
+            continue
+        assert isinstance(content, Mapping) == several
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -58,49 +112,24 @@ def rendered(name: str, document: Document) -> bytes:
 def test_renders_every_document_and_is_pure(name: str, sample: str) -> None:
     """Equal documents give the same bytes, from one instance of the report and from a second."""
     first = rendered(name, SAMPLES[sample]())
-    assert first
+    assert all(first.values())
     report = load("reports", name)
-    assert report.render(SAMPLES[sample]()) == first
-    assert report.render(SAMPLES[sample]()) == first
+    assert files(report.render(SAMPLES[sample]())) == first
+    assert files(report.render(SAMPLES[sample]())) == first
 
 
-def hostile(value: Any, kind: Any) -> Any:
-    """A copy of a noun in which FOREIGN stands behind every text that is not from a closed list.
-
-    kind  type of the value, as the model declares it
-    """
-    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    if isinstance(value, str):
-        return value + FOREIGN if str in kinds else value
-    if isinstance(value, msgspec.Struct):
-        changes = {
-            name: hostile(getattr(value, name), field)
-            for name, field in get_type_hints(type(value)).items()
-            # a picture has to stay a picture
-            if (type(value), name) != (Image, "png")
-        }
-        return msgspec.structs.replace(value, **changes)
-    if isinstance(value, dict):
-        [(of_key, of_value)] = [get_args(entry) for entry in kinds if get_origin(entry) is dict]
-        return {hostile(key, of_key): hostile(item, of_value) for key, item in value.items()}
-    if isinstance(value, tuple):
-        [items] = [get_args(entry) for entry in kinds if get_origin(entry) is tuple]
-        if items[-1] is Ellipsis:
-            items = (items[0],) * len(value)
-        return tuple(map(hostile, value, items))
-    return value
-
-
-@pytest.mark.parametrize("sample", ["comparison", "estimated", "study", "training"])
+@pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("name", NAMES)
 def test_no_control_character_of_foreign_text_gets_through(name: str, sample: str) -> None:
     """Labels, hosts, devices, messages, settings and notes come from outside. No such text moves
     the cursor, rings the bell or turns the direction of writing round; only line ends and
     tabulators stand in a report. A format may escape the characters, as JSON does.
     """
-    document = hostile(SAMPLES[sample](), Document)
+    document = with_texts(SAMPLES[sample](), Document, lambda text: text + FOREIGN)
     assert FOREIGN in document.title
-    text = rendered(name, document).decode()
+    # the line ends of CSV are CR LF (RFC 4180)
+    text = "\n".join(text_of(file) for file in rendered(name, document).values())
+    text = text.replace("\r\n", "\n")
     raw = {
         character
         for character in text
@@ -108,6 +137,76 @@ def test_no_control_character_of_foreign_text_gets_through(name: str, sample: st
         or (unicodedata.category(character) == "Cc" and character not in "\n\t")
     }
     assert raw == set(), [text[max(0, text.index(c) - 60) : text.index(c) + 20] for c in raw]
+
+
+def words_of(content: dict[str, bytes]) -> str:
+    """The text of a report: white space once, without the escapes of Markdown and LaTeX."""
+    text = re.sub(
+        r"\\allowbreak|\{\}|\\", "", "\n".join(text_of(file) for file in content.values())
+    )
+    return " ".join(text.split())
+
+
+def stamped(code: str) -> Measurement:
+    """A run with one stamp."""
+    run = gpu_node()
+    if code == "estimated":
+        run = replace(estimated().results[0], repeats=run.repeats)
+    elif code == "replayed":
+        doubt = Doubt(code="replayed", message="for a test", remedy="none")
+        run = replace(run, doubts=(doubt,))
+    else:
+        run = replace(run, repeats=run.repeats[:1])
+    assert [stamp.code for stamp in run.stamps] == [code]
+    return run
+
+
+@pytest.mark.parametrize("code", ["replayed", "estimated", "single-repeat"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stamp_of_a_result_is_in_every_format(name: str, code: str) -> None:
+    """Nobody takes a replay, an estimate or a single repeat for more than it is: the words of the
+    stamp, or in tables for programs its code.
+    """
+    run = stamped(code)
+    text = words_of(rendered(name, Document(title="t", results=(run,))))
+    assert run.stamps[0].words in text or code in text
+    # and not only among the doubts, or as the quality of the result
+    without = replace(run)
+    msgspec.structs.force_setattr(without, "stamps", ())
+    assert words_of(rendered(name, Document(title="t", results=(without,)))) != text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stamp_of_a_projection_is_in_every_format(name: str) -> None:
+    """A claim is stamped as a claim, and with the number of its assumptions."""
+    claim = claims_2023()
+    text = words_of(rendered(name, Document(title="t", results=(claim,))))
+    if name == "codecarbon":  # it has rows of runs alone
+        return
+    for stamp in claim.stamps:
+        assert stamp.words in text or stamp.code in text
+
+
+# Formats whose columns have no place for a statement about the whole document.
+WITHOUT_PUBLICATION = {"csv", "codecarbon"}
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN - WITHOUT_PUBLICATION))
+def test_the_publication_is_in_every_format_with_a_place_for_it(name: str) -> None:
+    publication = Publication(publisher="Example Centre", licence="CC BY 4.0")
+    document = Document(title="t", results=(gpu_node(),), publication=publication)
+    text = words_of(rendered(name, document))
+    assert "Example Centre" in text
+    assert "CC BY 4.0" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_report_of_a_grade_alone_has_content(name: str) -> None:
+    """Rule books are content: no format says that there is nothing to show."""
+    text = words_of(rendered(name, Document(title="t", results=(), grades=(grade(gpu_node()),))))
+    assert "contains no results" not in text
+    if name != "codecarbon":  # it has rows of runs alone
+        assert "EE HPC WG" in text
 
 
 @pytest.mark.parametrize("name", NAMES)

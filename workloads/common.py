@@ -24,11 +24,13 @@ import psutil
 
 from energybench.errors import BadInput, DoesNotFit
 from energybench.model import Verification
+from energybench.units import whole_number
 
 if TYPE_CHECKING:
     import torch
 
 _SET_PARENT_DEATH_SIGNAL = 1
+_WORDS = 4  # Philox 4x64 makes four 64-bit numbers from each value of its counter
 _HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # read once by torch's allocator
 
 
@@ -64,7 +66,7 @@ def torch_device(name: str, several: bool = False) -> torch.device:
 
     # A single GPU, by its number
     kind, colon, number = name.partition(":")
-    if kind != "cuda" or (colon and not number.isdecimal()):
+    if kind != "cuda" or (colon and whole_number(number) is None):
         raise BadInput(f"--device {name}", "no such device", "have: cpu, cuda, cuda:N")
     if not torch.cuda.is_available():
         why = "torch was built without CUDA" if torch.version.cuda is None else "torch sees no GPU"
@@ -250,17 +252,20 @@ def require_memory(
 
 
 def uniforms(
-    seed: int, stream: int, count: int, digest: hashlib._Hash | None = None
+    seed: int, stream: int, count: int, digest: hashlib._Hash | None = None, first: int = 0
 ) -> npt.NDArray[np.float64]:
     """`count` uniforms in [0, 1) of Philox 4x64 (Salmon et al., SC 2011) under the key (seed,
-    stream), the same on every machine.
+    stream), the same on every machine; from number `first` of the stream, a multiple of 4.
 
     Made from the top 53 bits of the raw 64-bit words: NumPy guarantees the stream of words across
     versions (NEP 19), but not the distributions. `digest` is updated with the bytes of the returned
     array: values computed from the uniforms later may differ in the last bit between two CPU
     models, the uniforms never do.
     """
+    if first % _WORDS:
+        raise ValueError(f"{first} is not a multiple of {_WORDS}")
     source = np.random.Philox(key=seed + (stream << 64))
+    source.advance(first // _WORDS)
     out = np.empty(count, dtype=np.float64)
     block = 1 << 20
     for start in range(0, count, block):
@@ -269,6 +274,13 @@ def uniforms(
         if digest is not None:
             digest.update(part.astype("<f8", copy=False).tobytes())
     return out
+
+
+def hash_uniforms(seed: int, stream: int, count: int, digest: hashlib._Hash) -> None:
+    """Update the digest as `uniforms` does, without keeping the numbers."""
+    block = 1 << 20
+    for first in range(0, count, block):
+        uniforms(seed, stream, min(block, count - first), digest, first)
 
 
 def normals(

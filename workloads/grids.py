@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from energybench.errors import BadInput
+from energybench.units import decimal_number, whole_number
 
 
 class Lists:
@@ -25,35 +26,29 @@ class Lists:
 
     def wholes(self, key: str, default: Sequence[int], low: int, high: int) -> tuple[int, ...]:
         """Integers within [low, high], without duplicates, in the user's order."""
-        try:
-            values = [int(text) for text in self._entries(key, default)]
-        except ValueError:
-            raise self._bad(key, f"whole numbers from {low} to {high}") from None
-        if not all(low <= value <= high for value in values):
+        values = [whole_number(text) for text in self._entries(key, default)]
+        within = [value for value in values if value is not None and low <= value <= high]
+        if len(within) < len(values):
             raise self._bad(key, f"whole numbers from {low} to {high}")
-        return tuple(dict.fromkeys(values))
+        return tuple(dict.fromkeys(within))
 
     def numbers(
         self, key: str, default: Sequence[float], low: float, high: float
     ) -> tuple[float, ...]:
         """Floats within [low, high]."""
-        try:
-            values = [float(text) for text in self._entries(key, default)]
-        except ValueError:
-            raise self._bad(key, f"numbers from {low:g} to {high:g}") from None
-        if not all(low <= value <= high for value in values):
+        values = [decimal_number(text) for text in self._entries(key, default)]
+        within = [value for value in values if value is not None and low <= value <= high]
+        if len(within) < len(values):
             raise self._bad(key, f"numbers from {low:g} to {high:g}")
-        return tuple(dict.fromkeys(values))
+        return tuple(dict.fromkeys(within))
 
     def shares(self, key: str, default: Sequence[float]) -> tuple[float, ...]:
         """Fractions within [0, 1)."""
-        try:
-            values = [float(text) for text in self._entries(key, default)]
-        except ValueError:
-            raise self._bad(key, "numbers from 0 to below 1") from None
-        if not all(0 <= value < 1 for value in values):
+        values = [decimal_number(text) for text in self._entries(key, default)]
+        within = [value for value in values if value is not None and 0 <= value < 1]
+        if len(within) < len(values):
             raise self._bad(key, "numbers from 0 to below 1")
-        return tuple(dict.fromkeys(values))
+        return tuple(dict.fromkeys(within))
 
     def choices(self, key: str, default: Sequence[str], options: Sequence[str]) -> tuple[str, ...]:
         values = self._entries(key, default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from energybench.errors import BadInput
+from energybench.units import decimal_number, whole_number
 from energybench_workloads.common import cpus
 
 Scalar = str | int | float | bool | None
@@ -34,22 +35,18 @@ class Settings:
     def whole(self, key: str, default: int, low: int, high: int) -> int:
         """An integer within [low, high]; the default may lie outside."""
         text = self._texts.get(key)
-        try:
-            value = default if text is None else int(text)
-        except ValueError:
-            raise self._bad(key, f"a whole number from {low} to {high}") from None
-        if text is not None and not low <= value <= high:
+        if text is None:
+            return default
+        value = whole_number(text)
+        if value is None or not low <= value <= high:
             raise self._bad(key, f"a whole number from {low} to {high}")
         return value
 
     def number(self, key: str, default: float, low: float, high: float) -> float:
-        """A float within [low, high]; NaN lies outside every interval."""
+        """A finite float within [low, high]."""
         text = self._texts.get(key)
-        try:
-            value = default if text is None else float(text)
-        except ValueError:
-            raise self._bad(key, f"a number from {low:g} to {high:g}") from None
-        if not low <= value <= high:
+        value = default if text is None else decimal_number(text)
+        if value is None or not low <= value <= high:
             raise self._bad(key, f"a number from {low:g} to {high:g}")
         return value
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from energybench.errors import BadInput
 from energybench_workloads.common import cpus, end_with_parent, on_cpus
@@ -26,9 +26,51 @@ if TYPE_CHECKING:
 
     import torch
 
+# Further nodes may be started later; an exchange within the work has to end in this time too
+JOIN_S = 600.0
 END_S = 10.0  # time for a process to end by itself before it is killed
 
 Command = tuple[str, tuple[Any, ...]]  # name and arguments of a method of Member
+
+
+class Nodes(NamedTuple):
+    """The nodes of a workload, the number of this node among them, and where their processes meet:
+    address and port of node 0.
+    """
+
+    total: int = 1
+    node: int = 0
+    address: str = "127.0.0.1"
+    port: int = 0
+
+
+def find_nodes(environment: Mapping[str, str]) -> Nodes:
+    """The nodes by the environment that `energybench run` sets, from that of srun or torchrun: RANK
+    and WORLD_SIZE count nodes. Raises BadInput for a launch of several processes on a node.
+    """
+    needed = ("RANK", "WORLD_SIZE", "MASTER_ADDR")
+    if any(key not in environment for key in needed) or environment["WORLD_SIZE"] == "1":
+        return Nodes()
+    if environment.get("LOCAL_WORLD_SIZE", "1") != "1":
+        raise BadInput(
+            "LOCAL_WORLD_SIZE",
+            "is not 1, but this workload starts the processes of a node itself",
+            "one launch a node, such as torchrun --nproc-per-node 1",
+        )
+    try:
+        total = int(environment["WORLD_SIZE"])
+        node = int(environment["RANK"])
+        port = int(environment.get("MASTER_PORT", "29500"))
+    except ValueError as error:
+        raise BadInput("RANK, WORLD_SIZE, MASTER_PORT", str(error), "whole numbers") from None
+    return Nodes(total, node, environment["MASTER_ADDR"], port)
+
+
+def tcp_store(address: str, port: int, world: int, rank: int) -> Any:
+    """Where the processes of all nodes meet; process 0 listens."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    return TCPStore(address, port, world, is_master=rank == 0, timeout=timedelta(seconds=JOIN_S))
 
 
 def quiet(label: str) -> contextlib.AbstractContextManager[Any]:

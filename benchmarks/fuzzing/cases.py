@@ -103,7 +103,8 @@ def meter(kinds: Kinds, folder: Path, random_: random.Random) -> list[str]:
     _damage_text(source, path, random_)
     more: list[str] = random_.choice(
         ([], [], ["--dc"], ["--averaging", random_.choice(mutations.NASTY)], ["--unit", "mW"],
-         ["--timezone", "Asia/Tokyo"], ["--max-offset", "0"], ["--column", "power_W"])
+         ["--timezone", "Asia/Tokyo"], ["--max-offset", "0"], ["--per-interval"],
+         ["--column", "power_W"])
     )  # fmt: skip
     return ["attach", str(run), "--meter", str(path), *_METER, *_safe(more)]
 

@@ -4,10 +4,9 @@ rounds of one call.
 
 from __future__ import annotations
 
-import sys
 import time
 
-from driving import Energies, Request, Work, window, write
+from driving import Energies, Request, Work, wait_until, window, write
 from perun import perun, register_callback
 
 
@@ -18,7 +17,7 @@ def main() -> None:
     options = {
         "sampling_period": 0.1,
         "include_backends": "nvml" if request.gpu else "powercap_rapl",
-        "data_out": str(request.out.parent / "perun"),
+        "data_out": str(request.folder / "perun"),
         "format": "pickle",
     }
 
@@ -38,12 +37,8 @@ def main() -> None:
         return this.times[0][0] - called
 
     call(warm, 1)
-    lead_s = call(warm := Work(0.15), 1) if request.at_s is not None else 0.0
-    if request.at_s is not None:
-        wait_s = request.at_s - lead_s - time.monotonic()
-        if wait_s < 0:
-            print(f"perun: {-wait_s:.1f} s late", file=sys.stderr)
-        time.sleep(max(wait_s, 0.0))
+    lead_s = call(warm := Work(0.15), 1)
+    wait_until(request.starts_s()[0] - lead_s)
     call(work, request.windows)
     nodes = [
         window(begin, (begin, end), end, joules)

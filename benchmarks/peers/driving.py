@@ -1,17 +1,17 @@
 """What the drivers share: they run in the peers' own environment, one process a tool.
 
-    python drive_TOOL.py '{"seconds": 10, "windows": 2, "at_s": null, "sensor": "gpu", "variant":
-    "", "out": "FILE"}'
+    python drive_TOOL.py '{"seconds": 10, "windows": 2, "sensor": "gpu", "power_only": false,
+    "variant": "", "folder": "FOLDER"}'
 
-A driver opens a window with its tool, sleeps in it, closes it, and writes what the tool said of
-every board or package with the four times around it: CLOCK_MONOTONIC just before and just after the
-tool was asked to begin, and to end.
+A driver loads its tool, writes FOLDER/ready, and waits for FOLDER/go: a list of times on
+CLOCK_MONOTONIC. At each time the driver opens a window with its tool, sleeps, and closes it.
+The driver writes the energy of every board or package to FOLDER/windows.json, with four times:
+CLOCK_MONOTONIC just before and just after the tool was asked to begin, and to end.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -21,24 +21,28 @@ from pathlib import Path
 Energies = dict[str, float]  # joules by the index of the board or package
 Measure = Callable[["Work"], Energies]  # opens a window, calls the work, closes the window
 
-_LONGEST_GAP_S = (
-    0.5  # windows of one process start after a random wait, so that each has its own phase
-)
+_POLL_S = 0.02
 
 
 class Request:
-    """What is to be measured, as it stands on the command line."""
+    """The windows to measure, from the command line."""
 
     def __init__(self) -> None:
         settings = json.loads(sys.argv[1])
         self.seconds = float(settings["seconds"])
         self.windows = int(settings["windows"])
-        self.at_s = settings[
-            "at_s"
-        ]  # CLOCK_MONOTONIC at which the only window shall begin; None: at once
         self.gpu = settings["sensor"] == "gpu"
+        self.power_only = bool(settings["power_only"])
         self.variant = settings["variant"]
-        self.out = Path(settings["out"])
+        self.folder = Path(settings["folder"])
+
+    def starts_s(self) -> list[float]:
+        """Times on CLOCK_MONOTONIC at which the windows shall begin; waits until they are set."""
+        (self.folder / "ready").touch()
+        go = self.folder / "go"
+        while not go.exists():
+            time.sleep(_POLL_S)
+        return [float(start_s) for start_s in json.loads(go.read_text("utf-8"))]
 
 
 class Work:
@@ -66,20 +70,20 @@ def drive(request: Request, measure: Measure, distribution: str) -> None:
         called = time.monotonic()
         measure(warm)
         lead_s = warm.times[0][0] - called
-    if request.at_s is not None:
-        wait_s = request.at_s - lead_s - time.monotonic()
-        if wait_s < 0:
-            print(f"{distribution}: {-wait_s:.1f} s late", file=sys.stderr)
-        time.sleep(max(wait_s, 0.0))
     rows = []
-    for _ in range(request.windows):
-        time.sleep(random.uniform(0, _LONGEST_GAP_S) if request.at_s is None else 0.0)
+    for start_s in request.starts_s():
+        wait_until(start_s - lead_s)
         work = Work(request.seconds)
         before = time.monotonic()
         energies = measure(work)
         after = time.monotonic()
         rows.append(window(before, work.times[0], after, energies))
     write(request, distribution, rows)
+
+
+def wait_until(t_s: float) -> None:
+    """Sleep until a time on CLOCK_MONOTONIC; a time that has passed is no wait."""
+    time.sleep(max(t_s - time.monotonic(), 0.0))
 
 
 def window(
@@ -89,6 +93,5 @@ def window(
 
 
 def write(request: Request, distribution: str, windows: list[dict[str, object]]) -> None:
-    request.out.write_text(
-        json.dumps({"version": version(distribution), "windows": windows}), "utf-8"
-    )
+    answer = {"version": version(distribution), "windows": windows}
+    (request.folder / "windows.json").write_text(json.dumps(answer), "utf-8")

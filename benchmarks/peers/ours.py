@@ -43,6 +43,8 @@ def measured(
     from energybench.store.reader import measurement, read_traces
 
     ran = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, check=True)
+    if not ran.stdout.startswith("{"):
+        raise RuntimeError(f"no result: stdout {ran.stdout[-500:]!r}, stderr {ran.stderr[-500:]!r}")
     directory, measured = measurement(json.loads(ran.stdout)["id"], folder / "results")
     traces, windows = read_traces(directory)
     repeats = [window for window in windows if window.label == "repeat"]
@@ -59,7 +61,7 @@ def measured(
     )
     rows = table(*covered(record, traces, ranges()), repeats)
     energies = {
-        row.part.device: row.cells[0].energy_j or 0.0 for row in rows if row.gain is not None
+        row.part.device: row.cells[0].energy_j or 0.0 for row in rows if row.scale_rel is not None
     }
     printed = sum(
         joules

@@ -34,40 +34,84 @@ class Row(NamedTuple):
     period_s: float = 1.3
     sensor: Literal["gpu", "rapl"] = "gpu"
     event: Literal["", "wrap", "outage"] = ""
-    windows: int = 1  # windows a process, for peers that can have several
-    # how many times as many phases: short windows vary more, and where tools are close their
-    # figures must not be chance
-    times: int = 1
+    windows: int = 2  # windows of every process
+    runs: int = 1  # runs with other phases, as well
 
     @property
     def power_only(self) -> bool:
         return "unsupported=83" in self.conf
 
+    @property
+    def true_counter(self) -> bool:
+        """Whether the sensor integrates all power: then a tool can know the energy."""
+        return not self.power_only and "energy_from=samples" not in self.conf
+
+
+def board(period_ms: int) -> str:
+    """A counter with this period, beside a power sensor that sees a quarter of it."""
+    return (
+        f"energy_ms={period_ms}\nperiod_ms={period_ms}\nwindow_ms={period_ms / 4:g}\n"
+        "phase_ms=random\ncc=8.0\n"
+    )
+
+
+def _counter_rows(period_ms: int) -> tuple[Row, ...]:
+    conf, prefix = board(period_ms), "a100" if period_ms == 100 else f"c{period_ms}"
+    sensor = f"counter every {period_ms} ms"
+    return (
+        Row(f"{prefix}-10s", f"{sensor}, 1.3 s square wave, 10 s", 10.0, conf),
+        Row(f"{prefix}-1s", f"{sensor}, 1.3 s square wave, 1 s", 1.0, conf, windows=4),
+        Row(
+            f"{prefix}-const",
+            f"{sensor}, constant 300 W, 5 s",
+            5.0,
+            conf,
+            low_w=300.0,
+            period_s=0.0,
+        ),
+    )
+
 
 ROWS: tuple[Row, ...] = (
-    Row("a100-10s", "A100 counter (100 ms), 1.3 s square wave, 10 s", 10.0, A100),
-    Row("a100-1s", "the same, 1 s", 1.0, A100, windows=3, times=3),
-    Row("a100-0.35s", "the same, 0.35 s", 0.35, A100, windows=3, times=3),
-    Row("a100-const", "A100 counter, constant 300 W, 5 s", 5.0, A100, low_w=300.0, period_s=0.0),
-    Row("a100-steps", "A100 counter, 8 s steps, 20 s", 20.0, A100, period_s=8.0),
-    Row("v100-1s", "V100 counter (20 ms), 1.3 s square wave, 1 s", 1.0, V100, windows=3, times=3),
+    *_counter_rows(83),
+    *_counter_rows(100),
+    *_counter_rows(250),
+    Row("a100-0.35s", "counter every 100 ms, 1.3 s square wave, 0.35 s", 0.35, A100, windows=4),
+    Row("a100-steps", "counter every 100 ms, 8 s steps, 20 s", 20.0, A100, period_s=8.0),
+    Row("v100-1s", "V100 counter (20 ms), 1.3 s square wave, 1 s", 1.0, V100, windows=4),
     Row(
         "power-10s",
         "power readings alone (100 ms, 25 ms of each seen), 10 s",
         10.0,
         A100 + "unsupported=83\n",
-        times=4,
+        windows=4,
     ),
-    Row("power-1s", "the same, 1 s", 1.0, A100 + "unsupported=83\n", windows=3, times=9),
+    Row("power-1s", "the same, 1 s", 1.0, A100 + "unsupported=83\n", windows=8),
     Row(
         "samples-10s",
-        "A100 counter that adds up its samples, 10 s",
+        "counter that adds up its samples (100 ms), 10 s",
         10.0,
         A100 + "energy_from=samples\n",
-        times=4,
+        windows=4,
     ),
-    Row("rapl-wrap", "RAPL across a wrap, 10 s", 10.0, sensor="rapl", event="wrap"),
-    Row("rapl-outage", "RAPL unreadable for 1.2 s, 10 s", 10.0, sensor="rapl", event="outage"),
+    Row(
+        "rapl-wrap",
+        "RAPL across a wrap, 10 s",
+        10.0,
+        sensor="rapl",
+        event="wrap",
+        windows=1,
+        runs=2,
+    ),
+    Row(
+        "rapl-outage",
+        "RAPL unreadable for 1.2 s, 10 s",
+        10.0,
+        sensor="rapl",
+        event="outage",
+        windows=1,
+        runs=2,
+    ),
 )
 
 

@@ -102,6 +102,7 @@ def _profile(channel: Channel, figures: Figures, host: Host, load: str) -> Chann
         channel=channel.id,
         device=channel.device,
         host=host.name,
+        host_ids=host.identities,
         driver=driver,
         clocks=clocks,
         update_period_s=figures.update_period_s,

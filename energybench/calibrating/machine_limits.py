@@ -72,6 +72,7 @@ def _stated(device: str, host: Host, limits: list[Limit], notes: list[str]) -> D
         device=device,
         name=(board.name if board else host.cpu) or "not known",
         host=host.name,
+        host_ids=host.identities,
         driver=driver,
         clocks=clocks,
         threads=host.threads_allowed if device == CPU else None,

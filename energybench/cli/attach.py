@@ -11,10 +11,9 @@ from typing import Annotated
 
 import typer
 
-from energybench.cli import common, options
+from energybench.cli import common, number_options, options
 from energybench.errors import BadInput
 
-_MOST_AVERAGING_S = 3600.0
 _MAX_OFFSET_S = 120.0  # as energybench.analysis.align.MAX_OFFSET_S, which needs numpy
 
 
@@ -81,18 +80,23 @@ def attach(
         bool,
         typer.Option("--holds", help="The meter logs changes alone: a power holds until the next."),
     ] = False,
+    per_interval: Annotated[
+        bool,
+        typer.Option("--per-interval", help="Each row holds the energy used since the row before."),
+    ] = False,
     averaging: Annotated[
         float | None,
-        typer.Option(
+        number_options.number(
             "--averaging",
-            min=0.0,
+            low=0.0,
+            high=3600.0,
             help="Seconds that a power reading averages over; default: its spacing.",
         ),
     ] = None,
     max_offset: Annotated[
         float,
-        typer.Option(
-            "--max-offset", min=0.0, max=3600.0, help="Seconds that the meter's clock may be off."
+        number_options.number(
+            "--max-offset", low=0.0, high=3600.0, help="Seconds that the meter's clock may be off."
         ),
     ] = _MAX_OFFSET_S,
     store: options.Store = options.STORE,
@@ -100,17 +104,20 @@ def attach(
 ) -> None:
     """Add the readings of your own power meter to a finished run.
 
+    A job gets the meter of one of its nodes, by --node.
+
     Aligns the meter's file with the run by their clocks, and writes a new run (…_attached) beside
     the first.
     """
-    from energybench.cli import summary
+    from energybench.cli import doubt_lines, summary
     from energybench.measuring.session import ranges
     from energybench.meters.attach import attach as attach_meter
     from energybench.meters.attached_run import Meter
     from energybench.meters.readings import Choice, Undecided
 
     _check(scope, board, name, dc=dc)
-    _check_averaging(averaging, holds=holds)
+    if averaging is not None and holds:
+        raise BadInput("--averaging", "is not for --holds", "state one of the two")
     stated_meter = Meter(
         path=meter,
         scope="gpu" if scope == "gpu" else "node",
@@ -124,6 +131,7 @@ def attach(
             time_columns=_time_columns(time_column or []),
             time_format=time_format,
             board=board,
+            per_interval=per_interval,
         ),
         device=board,
         dc=dc,
@@ -150,6 +158,7 @@ def attach(
             "--timezone": timezone,
             "--select": select,
             "--holds": holds,
+            "--per-interval": per_interval,
             "--averaging": averaging,
             "--max-offset": max_offset if max_offset != _MAX_OFFSET_S else None,
             "--store": None if store == options.STORE else str(store),
@@ -160,7 +169,7 @@ def attach(
         common.print_json(attached.measurement)
     else:
         lines = [summary.measurement(attached.measurement)]
-        print("\n".join(lines + summary.explained(attached.measurement.doubts)))
+        print("\n".join(lines + doubt_lines.explained(attached.measurement.doubts)))
     common.say(f"  written to {attached.directory}")
 
 
@@ -182,13 +191,13 @@ def _check(scope: str, board: str | None, name: str | None, *, dc: bool) -> None
 
 def fraction(accuracy: str) -> float:
     """'1%' as 0.01. Raises BadInput."""
-    match = re.fullmatch(r"\s*±?\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*", accuracy)
+    match = re.fullmatch(r"\s*±?\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*", accuracy, re.ASCII)
     value = float(match[1]) / 100 if match else 0.0
     if not 0 < value <= 0.5:
         raise BadInput(
             f"--accuracy {accuracy}",
             "is not a limit of error",
-            "a percentage of the reading up to 50, with its sign: 1%",
+            "a percentage of the reading above 0 and up to 50, with its sign: 1%",
         )
     return value
 
@@ -216,17 +225,3 @@ def _time_columns(names: list[str]) -> tuple[str, ...]:
     if len(names) > 2:
         raise BadInput("--time-column", f"stands {len(names)} times", "once, or twice")
     return tuple(names)
-
-
-def _check_averaging(averaging: float | None, *, holds: bool) -> None:
-    """Raises BadInput."""
-    if averaging is None:
-        return
-    if holds:
-        raise BadInput("--averaging", "is not for --holds", "state one of the two")
-    if not averaging <= _MOST_AVERAGING_S:
-        raise BadInput(
-            f"--averaging {averaging:g}",
-            "is not a number of seconds that a meter averages over",
-            f"0 to {_MOST_AVERAGING_S:g}",
-        )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from energybench.cli import common, options
+from energybench.cli import common, number_options, options
 from energybench.errors import BadInput
 from energybench.foreign_text import visible
 
@@ -27,7 +27,9 @@ def calibrate(
     ] = "all",
     seconds: Annotated[
         float,
-        typer.Option("--seconds", min=_LEAST_S, max=_MOST_S, help="How long to drive each device."),
+        number_options.number(
+            "--seconds", low=_LEAST_S, high=_MOST_S, help="How long to drive each device."
+        ),
     ] = _SECONDS,
     out: options.ProfilesOut = None,
     collector: options.Collector = None,
@@ -54,8 +56,10 @@ def calibrate(
     ] = None,
     psu_efficiency: Annotated[
         float | None,
-        typer.Option(
+        number_options.number(
             "--psu-efficiency",
+            low=0.5,
+            high=1.0,
             help="With --against and a node meter: efficiency of the power supply, say 0.94; "
             "default: 0.88 to 0.97.",
         ),
@@ -180,7 +184,7 @@ def _calibrated(
     profiles.read(folder)  # a broken file is reported before minutes are spent
     opened, host = open_sensors(collectors, root)
     try:
-        profiles.check_replaceable(folder, host.name)
+        profiles.check_replaceable(folder, host)
         try:
             names = devices(opened, device) if sensors else ()
         except BadInput as error:

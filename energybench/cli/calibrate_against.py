@@ -27,16 +27,10 @@ def calibrate_against(
     from energybench.meters import site_gain
     from energybench.store import profiles, reader
 
-    if psu_efficiency is not None and not 0.5 <= psu_efficiency <= 1.0:
-        raise BadInput(
-            f"--psu-efficiency {psu_efficiency:g}",
-            "is not an efficiency of a power supply",
-            "a fraction from 0.5 to 1, say 0.94",
-        )
     directory, measured = reader.measurement(run, store)
     # a file that cannot be replaced is refused before the gains are computed
     profiles.read(folder)
-    profiles.check_replaceable(folder, measured.host.name)
+    profiles.check_replaceable(folder, measured.host)
     where = str(directory)
     traces, windows = reader.read_traces(directory)
     meters = site_gain.references(traces)
@@ -98,6 +92,7 @@ def _profiles(
                 channel=finding.channel.id,
                 device=finding.channel.device,
                 host=measured.host.name,
+                host_ids=measured.host.identities,
                 driver=driver,
                 clocks=clocks,
                 gain=gain,

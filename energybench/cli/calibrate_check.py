@@ -63,9 +63,7 @@ def _channel_row(profile: ChannelProfile, host: Host, here: set[str]) -> dict[st
     from energybench.measuring.calibrated_sensors import now_utc
 
     if not belongs(profile, host):
-        refused: str | None = f"is of {profile.device} on {profile.host}; this is {host.name}"
-        if profile.device.startswith("GPU-"):
-            refused = f"{refused} and has no such board"
+        refused: str | None = _elsewhere("is", profile, host)
     else:
         refused = refusal(profile, host)
         if not refused and profile.channel not in here:
@@ -81,16 +79,12 @@ def _channel_row(profile: ChannelProfile, host: Host, here: set[str]) -> dict[st
 
 def _limits_row(limits: DeviceLimits, host: Host) -> dict[str, Any]:
     """Row of a device's measured limits."""
-    from energybench.analysis.measurement.profiles import CPU, age_days, limits_refusal
+    from energybench.analysis.measurement.profiles import age_days, belongs, limits_refusal
     from energybench.measuring.calibrated_sensors import now_utc
 
-    if limits.device == CPU:
-        ours = limits.host == host.name
-    else:
-        ours = any(gpu.uuid == limits.device for gpu in host.gpus)
     refused = limits_refusal(limits, host)
-    if not ours:
-        refused = f"are of {limits.device} on {limits.host}; this is {host.name}"
+    if not belongs(limits, host):
+        refused = _elsewhere("are", limits, host)
     return {
         "channel": f"limits of {limits.name}",
         "device": limits.device,
@@ -98,6 +92,20 @@ def _limits_row(limits: DeviceLimits, host: Host) -> dict[str, Any]:
         "refused": refused,
         "age_days": age_days(limits.made_utc, now_utc()),
     }
+
+
+def _elsewhere(verb: str, found: ChannelProfile | DeviceLimits, host: Host) -> str:
+    """The reason why a profile or limits of another machine do not hold here."""
+    from energybench.analysis.measurement.profiles import BOARD
+
+    if found.device.startswith(BOARD):
+        return (
+            f"{verb} of {found.device} on {found.host}; this is {host.name} and has no such board"
+        )
+    return (
+        f"{verb} of {found.device} of another machine, {found.host}; this is {host.name} "
+        "(ENERGYBENCH_HOST_ID names a machine whose identity is hidden or changes)"
+    )
 
 
 def text(findings: dict[str, Any], folder: Path) -> str:

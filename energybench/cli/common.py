@@ -13,6 +13,7 @@ import typer
 
 from energybench.errors import BadInput, brief
 from energybench.foreign_text import visible
+from energybench.measuring.numpy_threads import import_numpy
 from energybench.measuring.signals import Signals
 
 if TYPE_CHECKING:
@@ -68,12 +69,12 @@ def replayed(replay: Path, plan: Plan) -> tuple[Path, Measurement, int]:
 
 def finish(directory: Path, result: Measurement, code: int, json: bool, stream: TextIO) -> NoReturn:
     """Show a measurement, as JSON on stdout or as text on the stream, and end."""
-    from energybench.cli import summary
+    from energybench.cli import doubt_lines, summary
 
     if json:
         print_json(result)
     else:
-        lines = [summary.measurement(result), *summary.explained(result.doubts)]
+        lines = [summary.measurement(result), *doubt_lines.explained(result.doubts)]
         print("\n".join(lines), file=stream)
     say(f"  written to {directory}")
     raise typer.Exit(code)
@@ -150,6 +151,7 @@ def watched(name: str, run: Callable[[Signals, Progress], T]) -> tuple[T, bool]:
     """
     with Signals() as signals:
         # late: signals are blocked before libraries start threads
+        import_numpy()
         from energybench.measuring.child import WorkFailed
 
         try:

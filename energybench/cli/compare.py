@@ -12,12 +12,7 @@ from energybench.cli import common, options
 def compare(
     baseline: Annotated[str, typer.Argument(help="Run directory, run.json or id.")],
     candidate: Annotated[str, typer.Argument(help="Run directory, run.json or id.")],
-    margin: Annotated[
-        float,
-        typer.Option(
-            "--margin", min=0.0, max=1.0, help="Ratios within 1/(1+m) … 1+m are equivalent."
-        ),
-    ] = 0.05,
+    margin: options.Margin = 0.05,
     force: Annotated[
         bool, typer.Option("--force", help="Compare what is not comparable, with that doubt.")
     ] = False,
@@ -30,12 +25,15 @@ def compare(
     `--json > FILE` keeps the comparison for `project`.
     """
     from energybench.analysis.comparison.compare import compare as compare_measurements
-    from energybench.cli import summary
-    from energybench.store import reader
+    from energybench.cli import doubt_lines, summary
+    from energybench.store import digests, reader
 
-    sides = [reader.measurement(name, store)[1] for name in (baseline, candidate)]
-    result = compare_measurements(sides[0], sides[1], margin, force=force)
+    (first, before), (second, after) = (
+        reader.measurement(name, store) for name in (baseline, candidate)
+    )
+    compared = compare_measurements(before, after, margin, force=force)
+    result = digests.with_digests(compared, first, second)
     if json:
         common.print_json(result)
     else:
-        print("\n".join([summary.comparison(result), *summary.explained(result.doubts)]))
+        print("\n".join([summary.comparison(result), *doubt_lines.explained(result.doubts)]))

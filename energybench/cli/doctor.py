@@ -132,12 +132,12 @@ def text(findings: dict[str, Any]) -> str:
     """The host, the sensors, the boundary part by part, the devices' limits, and remedies for the
     missing sensors.
     """
-    from energybench.cli import summary
+    from energybench.cli import doubt_lines
 
     rows = [*_host_lines(findings["host"], findings["boundary"]["parts"])]
     rows += ["", "sensors that work"]
     rows += [_channel_line(channel) for channel in findings["channels"]] or ["  none"]
-    rows += _boundary_lines(findings["boundary"])
+    rows += _boundary_lines(findings["boundary"], _failing(findings["channels"]))
     rows += ["", "measured limits of the devices"]
     rows += [_limits_line(limits) for limits in findings["limits"]] or [
         "  not known: energybench calibrate --limits-only"
@@ -150,7 +150,7 @@ def text(findings: dict[str, Any]) -> str:
     rows += [f"  broken plugin: {line}" for line in findings["broken"]]
     # a broken plugin has a line of its own
     doubts = [doubt for doubt in findings["doubts"] if doubt.code != "broken-plugin"]
-    rows += [*summary.doubts(tuple(doubts)), *summary.explained(doubts)]
+    rows += [*doubt_lines.doubts(tuple(doubts)), *doubt_lines.explained(doubts)]
     return "\n".join(map(visible, rows))
 
 
@@ -195,7 +195,15 @@ def _timing(channel: dict[str, Any]) -> str:
     return f"timing: {channel['timing']}{_age(channel['calibrated_utc'], ', ', '')}"
 
 
-def _boundary_lines(boundary: dict[str, Any]) -> Iterator[str]:
+def _failing(channels: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Component and device of the parts of which no channel could be read just now."""
+    reads: dict[tuple[str, str], list[Any]] = {}
+    for channel in channels:
+        reads.setdefault((channel["component"], channel["device"]), []).append(channel["reads"])
+    return {part for part, values in reads.items() if all(value is None for value in values)}
+
+
+def _boundary_lines(boundary: dict[str, Any], failing: set[tuple[str, str]]) -> Iterator[str]:
     yield ""
     yield f"boundary {boundary['name']}"
     for part in boundary["parts"]:
@@ -203,7 +211,10 @@ def _boundary_lines(boundary: dict[str, Any]) -> Iterator[str]:
         if part.low_w is not None and part.high_w is not None:
             span = f"   {part.low_w:.0f}-{part.high_w:.0f} W"
         use = "" if part.used else "   (idle)"
-        yield f"  {part.state:<9} {part.component:<12} {part.device}{use}{span}"
+        state = part.state
+        if state == "measured" and (part.component, part.device) in failing:
+            state = "failing"
+        yield f"  {state:<9} {part.component:<12} {part.device}{use}{span}"
     if boundary["problem"]:
         yield f"  {boundary['problem']}"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from energybench.cli import common, options
+from energybench.cli import common, number_options, options
 from energybench.cli.wrapping import wrapped
 from energybench.foreign_text import visible
 
@@ -15,23 +15,26 @@ if TYPE_CHECKING:
 
 _WIDTH = 120
 
+_MOST_NODES = 10_000_000
+
 
 def grade(
     run: Annotated[str, typer.Argument(help="Run directory, run.json or id.")],
     machine_nodes: Annotated[
         int | None,
-        typer.Option(
+        number_options.whole(
             "--machine-nodes",
-            min=1,
+            low=1,
+            high=_MOST_NODES,
             help="Compute nodes of the whole machine: what the fraction measured is taken of.",
         ),
     ] = None,
     store: options.Store = options.STORE,
     json: options.Json = False,
 ) -> None:
-    """Grade a run by the rules of EE HPC WG and MLPerf Power.
+    """Grade a run by the rules of EE HPC WG and MLPerf® Power.
 
-    EE HPC WG (levels 1 to 3), MLPerf Training and MLPerf Inference, aspect by aspect. Nothing is
+    EE HPC WG (levels 1 to 3), MLPerf® Training and MLPerf® Inference, aspect by aspect. Nothing is
     submitted.
     """
     from energybench.errors import BadInput
@@ -54,8 +57,13 @@ def grade(
 
 def text(graded: Grade) -> str:
     """Each rule book with its aspects; one line for each check, with requirement and finding."""
+    legends = dict.fromkeys(book.legend for book in graded.books if book.legend)
     return "\n\n".join(
-        [visible(f"{graded.label} ({graded.measurement})"), *(_book(book) for book in graded.books)]
+        [
+            visible(f"{graded.label} ({graded.measurement})"),
+            *(_book(book) for book in graded.books),
+            *("\n".join(wrapped(legend, "", _WIDTH)) for legend in legends),
+        ]
     )
 
 

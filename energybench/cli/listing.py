@@ -1,4 +1,4 @@
-"""`energybench list workloads|studies|collectors|reports|scenarios`"""
+"""`energybench list workloads|adapters|studies|collectors|reports|scenarios`"""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import typer
 from energybench.cli import common, options
 from energybench.errors import BadInput
 
-_KINDS = ("workloads", "studies", "collectors", "reports", "scenarios")
+_KINDS = ("workloads", "adapters", "studies", "collectors", "reports", "scenarios")
 
 
 def listing(
     kind: Annotated[
-        str, typer.Argument(help="workloads, studies, collectors, reports or scenarios.")
+        str, typer.Argument(help="workloads, adapters, studies, collectors, reports or scenarios.")
     ],
     json: options.Json = False,
 ) -> None:
-    """List workloads, studies, collectors, reports or scenarios.
+    """List workloads, adapters, studies, collectors and so on.
 
     Plugins of other packages are listed too. A study is named by its workload and its own name, as
     the command `study` takes them.
@@ -28,6 +28,8 @@ def listing(
         raise BadInput(f"list {kind}", "cannot be listed", "one of " + ", ".join(_KINDS))
     if kind == "scenarios":
         rows = _scenarios()
+    elif kind == "adapters":
+        rows = _adapters()
     elif kind == "studies":
         rows = _studies()
     else:
@@ -96,6 +98,23 @@ def _studies() -> list[dict[str, Any]]:
                 }
                 for study, question in plugin.studies.items()
             ]
+    return rows
+
+
+def _adapters() -> list[dict[str, Any]]:
+    """Adapters of installed workloads, and those in ./adapters, which come first."""
+    from energybench.adapters.adapter_file import read
+    from energybench.adapters.look_up import installed_files, own_files
+
+    rows: list[dict[str, Any]] = []
+    for name, path in sorted({**installed_files(), **own_files()}.items()):
+        row: dict[str, Any] = {"name": name, "file": str(path)}
+        try:
+            about = read(path).adapter.about
+        except BadInput as error:
+            rows.append({**row, "works": False, "error": str(error), "about": ""})
+            continue
+        rows.append({**row, "works": True, "about": about})
     return rows
 
 

@@ -12,10 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
+from energybench.cli import number_options
 from energybench.errors import BadInput
+from energybench.sensor_root import ROOT_VARIABLE
+from energybench.units import MOST_WHOLE, whole_number
 
 STORE = Path("results")
 _DAY_S = 86400.0
+_MOST_REPEATS = 1_000_000
 
 # ---------------------------------------------------------------- work
 
@@ -28,15 +32,15 @@ def _repeats(text: str) -> Any:
 
 
 def _min_window(text: str) -> Any:
-    return typer.Option("--min-window", min=0.0, max=_DAY_S, help=text)
+    return number_options.number("--min-window", low=0.0, high=_DAY_S, help=text)
 
 
 def _idle(text: str) -> Any:
-    return typer.Option("--idle", min=0.0, max=_DAY_S, help=text)
+    return number_options.number("--idle", low=0.0, high=_DAY_S, help=text)
 
 
 def _seed(text: str) -> Any:
-    return typer.Option("--seed", min=0, help=text)
+    return number_options.whole("--seed", low=0, high=MOST_WHOLE, help=text)
 
 
 WorkloadName = Annotated[
@@ -67,16 +71,22 @@ StudyRepeats = Annotated[
 ]
 TargetRel = Annotated[
     float,
-    typer.Option(
+    number_options.number(
         "--target-rel",
-        min=1e-6,
+        low=1e-6,
+        high=1.0,
         help="With --repeats auto: stop once the half-width of the scatter's 95 % interval is this "
         "share of the mean.",
     ),
 ]
 MaxRepeats = Annotated[
     int,
-    typer.Option("--max-repeats", min=1, help="With --repeats auto: repeat at most this often."),
+    number_options.whole(
+        "--max-repeats",
+        low=1,
+        high=_MOST_REPEATS,
+        help="With --repeats auto: repeat at most this often.",
+    ),
 ]
 MinWindow = Annotated[float, _min_window(f"Shortest repeat in seconds: {_SHORT_WORK}.")]
 StudyMinWindow = Annotated[
@@ -85,10 +95,10 @@ StudyMinWindow = Annotated[
 ]
 MaxWarmUp = Annotated[
     float,
-    typer.Option(
+    number_options.number(
         "--max-warm-up",
-        min=1.0,
-        max=_DAY_S,
+        low=1.0,
+        high=_DAY_S,
         help="Warm up until the power has settled, but begin no run that would end after this many "
         "seconds.",
     ),
@@ -97,14 +107,22 @@ Idle = Annotated[
     float, _idle("Seconds of idle power to measure before the work and after the work.")
 ]
 StudyIdle = Annotated[float, _idle("Seconds of idle power to measure once, before the first cell.")]
+Copies = Annotated[
+    bool,
+    typer.Option(
+        "--copies",
+        help="Inside srun, mpirun or torchrun: let every task do all of the work for itself, as a "
+        "test of throughput.",
+    ),
+]
 OrderSeed = Annotated[int, _seed("Seed of the order in which variants take turns.")]
 ExperimentSeed = Annotated[int, _seed("Seed of the random numbers of the experiments.")]
 Settle = Annotated[
     float,
-    typer.Option(
+    number_options.number(
         "--settle",
-        min=0.0,
-        max=3600.0,
+        low=0.0,
+        high=3600.0,
         help="Seconds between two interleaved runs; up to three times as long until the power has "
         "settled.",
     ),
@@ -118,8 +136,33 @@ ProgramLabel = Annotated[
     typer.Option("--label", help="Name of the run; by default the program's name."),
 ]
 
+Nodes = Annotated[
+    str,
+    typer.Option(
+        "--nodes",
+        help="Which nodes to read: this (this node), or job (every node of the Slurm job, each "
+        "counted once).",
+    ),
+]
+
+Adapter = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter",
+        metavar="NAME|FILE",
+        help="Read work, figure of merit and checks from the program's output: an adapter of "
+        "./adapters or of `energybench list adapters`, or its TOML file.",
+    ),
+]
+
 # ---------------------------------------------------------------- sensors
 
+Margin = Annotated[
+    float,
+    number_options.number(
+        "--margin", low=0.0, high=1.0, help="Ratios within 1/(1+m) … 1+m are equivalent."
+    ),
+]
 Boundary = Annotated[
     str,
     typer.Option("--boundary", help="What the joules cover: compute, device, node-dc or node-ac."),
@@ -132,6 +175,7 @@ Root = Annotated[
     Path,
     typer.Option(
         "--root",
+        envvar=ROOT_VARIABLE,
         help="Folder that /sys, /proc and /dev lie in: where a container sees its host's, say "
         "/host.",
     ),
@@ -162,7 +206,27 @@ ProfilesOut = Annotated[
     ),
 ]
 ReportOut = Annotated[
-    Path | None, typer.Option("--out", help="File that gets the report. Default: the terminal.")
+    Path | None,
+    typer.Option(
+        "--out",
+        help="File that gets the report, or folder for a format of several files. Default: the "
+        "terminal.",
+    ),
+]
+PublicationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--publication",
+        help="TOML file of the publisher: who, when, which baseline and why (docs/reports.md).",
+    ),
+]
+ReportDate = Annotated[
+    str | None,
+    typer.Option(
+        "--date",
+        help="Date of the report, 2026-11-29 or with time and zone. Default: SOURCE_DATE_EPOCH if "
+        "that is set, else now.",
+    ),
 ]
 Store = Annotated[
     Path, typer.Option("--store", help="Folder of run directories in which ids are looked up.")
@@ -177,10 +241,11 @@ def repeat_count(repeats: str, least: int = 1) -> int | None:
     """The number in `--repeats`; None for auto. Raises BadInput."""
     if repeats == "auto":
         return None
-    if not repeats.isdecimal() or int(repeats) < least:
+    count = whole_number(repeats)
+    if count is None or count < least:
         raise BadInput(
             f"--repeats {repeats}",
             "is not a number of repeats",
             f"a whole number from {least}, or auto",
         )
-    return int(repeats)
+    return count

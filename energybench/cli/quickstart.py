@@ -12,6 +12,7 @@ import typer
 
 from energybench.cli import common, options
 from energybench.errors import BadInput
+from energybench.measuring.plan import MIN_WINDOW_S
 
 if TYPE_CHECKING:
     from energybench.measuring.bench import RunOutcome
@@ -32,6 +33,16 @@ class Trial(NamedTuple):
     settings: dict[str, str]
 
 
+class Shape(NamedTuple):
+    """Number and length of the repeats (None: as many as the scatter asks for), and the warm-up's
+    cap.
+    """
+
+    repeats: int | None
+    min_window_s: float
+    max_warm_up_s: float
+
+
 # Variants on a single device: a problem with a check, solved in two ways. With two devices, the
 # second variant of a pair runs on CPU and GPU.
 VARIANTS = (
@@ -49,6 +60,8 @@ VARIANTS = (
 def quickstart(
     out: options.QuickstartOut = STORE,
     repeats: options.Repeats = "8",
+    min_window: options.MinWindow = MIN_WINDOW_S,
+    max_warm_up: options.MaxWarmUp = MAX_WARM_UP_S,
     json: options.Json = False,
 ) -> None:
     """Try everything once: sensors, two workloads, a report.
@@ -58,26 +71,28 @@ def quickstart(
     """
     from energybench.analysis.comparison.compare import compare
     from energybench.cli import doctor, summary
-    from energybench.cli.report import write
+    from energybench.cli.report_files import write
     from energybench.plugins import load
+    from energybench.store.digests import of_stored
     from energybench.store.document import document, timeline
     from energybench.units import show
 
-    count = options.repeat_count(repeats, least=2)
+    shape = Shape(options.repeat_count(repeats, least=2), min_window, max_warm_up)
     _installed()
     findings = doctor.examine()
     common.say_lines(doctor.text(findings))
-    measurements, comparisons, timelines = [], [], []
+    measurements, comparisons, timelines, directories = [], [], [], {}
     for baseline, candidate in _trials(any(gpu.used for gpu in findings["host"].gpus), out):
         pair = []
-        for outcome in _run([baseline, candidate], out, count):
+        for outcome in _run([baseline, candidate], out, shape):
             common.say(summary.per_work(outcome.measurement))
             timelines.append(timeline(outcome.directory, outcome.measurement))
+            directories[outcome.measurement.id] = outcome.directory
             pair.append(outcome.measurement)
         compared = compare(pair[0], pair[1], force=True)
         common.say_lines(summary.answer(compared))
         measurements += pair
-        comparisons.append(compared)
+        comparisons += of_stored([compared], directories)
     renderer = load("reports", "html")
     projection = _project(comparisons)
     common.say(f"{projection.title}: saved a month {show(projection.saved_mwh_per_month, 'MWh')}")
@@ -109,7 +124,7 @@ def _trials(accelerator: bool, out: Path) -> list[tuple[Trial, Trial]]:
     if accelerator:
         probe = VARIANTS[1][1]._replace(label="probe", device="cuda")
         try:
-            _run([probe], out / ".probe", 2)
+            _run([probe], out / ".probe", Shape(2, MIN_WINDOW_S, MAX_WARM_UP_S))
             return both_devices()
         except BadInput as why:
             common.say(f"the accelerator is measured but not used: {why}")
@@ -130,7 +145,7 @@ def both_devices() -> list[tuple[Trial, Trial]]:
     return pairs
 
 
-def _run(trials: Sequence[Trial], out: Path, repeats: int | None) -> list[RunOutcome]:
+def _run(trials: Sequence[Trial], out: Path, shape: Shape) -> list[RunOutcome]:
     """Run trials interleaved; the outcomes.
 
     Raises typer.Exit if a failed trial or a signal leaves nothing to compare.
@@ -155,15 +170,15 @@ def _run(trials: Sequence[Trial], out: Path, repeats: int | None) -> list[RunOut
                     size=trial.size,
                     device=trial.device,
                     settings=trial.settings,
-                    repeats=repeats,
-                    max_warm_up_s=MAX_WARM_UP_S,
+                    repeats=shape.repeats,
+                    min_window_s=shape.min_window_s,
+                    max_warm_up_s=shape.max_warm_up_s,
                 ),
             )
         )
-    common.say(
-        f"measuring {' and '.join(trial.label for trial in trials)}: {repeats or 'auto'} repeats"
-        + (", taking turns" if len(trials) > 1 else "")
-    )
+    labels = " and ".join(trial.label for trial in trials)
+    turns = ", taking turns" if len(trials) > 1 else ""
+    common.say(f"measuring {labels}: {shape.repeats or 'auto'} repeats{turns}")
     together, signalled = execute(runs, Blocks(settle_s=SETTLE_S))
     if signalled:
         common.say(f"energybench: interrupted; the runs so far are in {out}")

@@ -2,30 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from energybench.cli import common, options
+from energybench.errors import BadInput, NothingToRecover
+
+if TYPE_CHECKING:
+    from energybench.model import Measurement
 
 
 def recover(
     run: Annotated[
         str,
         typer.Argument(
-            help="An unfinished run's directory (.partial-…), or the store that holds one."
+            help="An unfinished run or job (.partial-…), the store that holds one, or "
+            "a job with unfinished parts of nodes."
         ),
     ],
     json: options.Json = False,
 ) -> None:
-    """Complete a run that was killed, from the samples on disk."""
-    from energybench.cli import summary
-    from energybench.measuring.session import ranges
-    from energybench.store import reader
+    """Complete a killed run from its samples, or all of a store.
 
-    directory, result = reader.recover(run, ranges())
+    A run of a store that cannot be completed, such as one that is still measured, is named in one
+    line, the others are completed, and the exit code is 2. A store without an unfinished run is no
+    mistake: one line, and exit code 0. With --json and several runs: a list.
+    """
+    from energybench.store import job_files, reader
+
+    path = Path(run)
+    try:
+        unfinished = [path] if job_files.unfinished_parts(path) else reader.unfinished(path)
+    except NothingToRecover as nothing:
+        common.say(f"energybench: {nothing}")
+        return
+    results: list[Measurement] = []
+    refusals: list[BadInput] = []
+    for directory in unfinished:
+        try:
+            written, result = _completed(directory)
+        except BadInput as refusal:
+            if len(unfinished) == 1:
+                raise
+            common.say(f"energybench: {refusal}")
+            refusals.append(refusal)
+            continue
+        results.append(result)
+        if not json:
+            _show(result)
+        common.say(f"  written to {written}")
     if json:
-        common.print_json(result)
-    else:
-        print("\n".join([summary.measurement(result), *summary.explained(result.doubts)]))
-    common.say(f"  written to {directory}")
+        common.print_json(results[0] if len(unfinished) == 1 else results)
+    if refusals:
+        raise typer.Exit(2)
+
+
+def _completed(unfinished: Path) -> tuple[Path, Measurement]:
+    """The directory and the result of an unfinished run or job. Raises BadInput."""
+    from energybench.measuring.session import ranges
+    from energybench.store import job_files, job_header, reader
+
+    if job_files.unfinished_parts(unfinished):
+        return unfinished, job_files.recover_parts(unfinished, ranges())
+    if job_header.is_job(unfinished):
+        return job_files.recover_job(unfinished, ranges())
+    return reader.recover(str(unfinished), ranges())
+
+
+def _show(result: Measurement) -> None:
+    from energybench.cli import doubt_lines, summary
+
+    print("\n".join([summary.measurement(result), *doubt_lines.explained(result.doubts)]))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
-from typing import Annotated, Any
+import os
+from typing import Annotated
 
 import typer
 
-from energybench.cli import common, options
-from energybench.errors import BadInput
+from energybench.cli import options
+from energybench.cli.report_files import deliver
 
 
 def report(
     results: Annotated[
         list[str],
         typer.Argument(
-            help="Runs, studies, stores, and files printed by compare --json or project --json."
+            help="Runs, studies, stores, files printed by a command with --json (compare, project, "
+            "grade, report), and reports as HTML or PDF."
         ),
     ],
     form: Annotated[
@@ -29,60 +28,40 @@ def report(
         list[str] | None,
         typer.Option("--note", help="A note to print under the title (may be repeated)."),
     ] = None,
+    publication: options.PublicationFile = None,
+    date: options.ReportDate = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show all results in full, not only the first 12.")
+    ] = False,
     store: options.Store = options.STORE,
     json: options.Json = False,
 ) -> None:
-    """Render results as html, markdown, terminal text or json."""
+    """Render results in a format of `energybench list reports`."""
+    from energybench.cli.report_date import stated_date
     from energybench.plugins import load
-    from energybench.store.document import MOST_TIMELINES, document, gather
+    from energybench.store.document import MOST_TIMELINES, document, gather, title_of
+    from energybench.store.publication_file import read_publication
 
     renderer = load("reports", "json" if json else form)
-    # a report without charts of power states so; the samples are then not read
-    draws = getattr(renderer, "timelines", True)
-    gathered = gather(results, store, MOST_TIMELINES if draws else 0)
+    created_utc = stated_date(date, os.environ)
+    published = read_publication(publication) if publication is not None else None
+    # only a report with charts of power states so; for others no samples are read
+    most: int | None = 0
+    if getattr(renderer, "timelines", False):
+        most = None if every else MOST_TIMELINES
+    gathered = gather(results, store, most)
+    published = published or gathered.publication
     contents = document(
-        title or _title(gathered.results),
+        title
+        or (published.title if published else "")
+        or (gathered.titles[0] if len(results) == 1 and gathered.titles else "")
+        or title_of(gathered.results or gathered.grades),
         gathered.results,
         gathered.timelines,
         [*(note or ()), *gathered.notes],
+        created_utc=created_utc,
+        publication=published,
+        grades=gathered.grades,
+        all_in_full=every,
     )
-    rendered = renderer.render(contents)
-    if out is None:
-        if sys.stdout.isatty():
-            print(rendered.decode("utf-8"), end="")
-        else:
-            common.print_bytes(rendered)
-        return
-    write(out, rendered)
-    common.say(f"written to {out}")
-
-
-def write(out: Path, rendered: bytes) -> None:
-    """Write a report into an existing folder. A missing folder may be a slip of the hand, and is
-    not made.
-
-    Raises BadInput if the report cannot be written.
-    """
-    from energybench.store.durable import check_replaceable, replace_file
-
-    if not out.parent.exists():
-        raise BadInput(
-            f"--out {out}",
-            f"there is no folder {out.parent}",
-            f"mkdir -p {shlex.quote(str(out.parent))}",
-        )
-    check_replaceable(out, f"--out {out}")
-    try:
-        replace_file(out, rendered)
-    except OSError as error:
-        raise BadInput(f"--out {out}", f"cannot be written: {error.strerror}") from None
-
-
-def _title(results: list[Any]) -> str:
-    labels = [
-        " → ".join(result.labels)
-        if hasattr(result, "labels")
-        else getattr(result, "label", getattr(result, "title", ""))
-        for result in results
-    ]
-    return "energybench: " + ", ".join(dict.fromkeys(labels)) if labels else "energybench"
+    deliver(renderer, renderer.render(contents), out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -66,6 +67,7 @@ def run(
     idle: options.Idle = 5.0,
     seed: options.OrderSeed = SEED,
     settle: options.Settle = SETTLE_S,
+    copies: options.Copies = False,
     label: options.Label = None,
     boundary: options.Boundary = "compute",
     out: options.Out = options.STORE,
@@ -95,6 +97,7 @@ def run(
         idle_s=idle,
         collectors=tuple(collector or ()),
         root=common.folder(root),
+        repeats=options.repeat_count(repeats),
     )
     request = Request(
         workload=workload,
@@ -107,6 +110,7 @@ def run(
         min_window_s=min_window,
         max_warm_up_s=max_warm_up,
         typed=typed,
+        copies=copies,
     )
     chosen = choices(device or ["cpu"], settings, variant or [], secret_settings(workload))
     runs = [_of_choice(choice, plan, request, label, len(chosen) > 1) for choice in chosen]
@@ -117,7 +121,10 @@ def run(
     if len(runs) > 1:
         title = f"{label or workload}: {len(runs)} variants"
         _run_in_turns(runs, Blocks(seed=seed, settle_s=settle), title, json)
-    outcome, _ = execute(*runs[0])
+    outcome = _execute(*runs[0])
+    if outcome.part:
+        common.say(f"energybench: measured this node for {outcome.directory.parent}")
+        raise typer.Exit(outcome.code)
     common.finish(outcome.directory, outcome.measurement, outcome.code, json, sys.stdout)
 
 
@@ -203,6 +210,23 @@ def execute(plan: Plan, request: Request) -> tuple[RunOutcome, bool]:
         return run_workload(request, plan, signals, update)
 
     return common.watched(f"{plan.label}: ", alone)
+
+
+def _execute(plan: Plan, request: Request) -> RunOutcome:
+    """Run a workload: on all nodes of the launch if it can and has one task on each, else here."""
+    from energybench.launch import meeting_place
+    from energybench.plugins import spans_nodes
+
+    place = meeting_place(os.environ)
+    if place is None or request.copies or not spans_nodes(request.workload):
+        return execute(plan, request)[0]
+
+    def together(signals: Signals, update: Progress) -> RunOutcome:
+        from energybench.cluster.workload_run import run_on_all_nodes
+
+        return run_on_all_nodes(request, plan, place, signals, update)
+
+    return common.watched(f"{plan.label}: ", together)[0]
 
 
 def merged_settings(

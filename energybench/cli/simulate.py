@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from energybench.cli import common, options
+from energybench.cli import common, number_options, options
 from energybench.errors import BadInput
+from energybench.units import decimal_number, whole_number
 
 if TYPE_CHECKING:
     from energybench.simulating.result import Group, Simulation
@@ -32,10 +33,10 @@ _MOST = (1000.0, 3600.0)
 def simulate(
     experiments: Annotated[
         int,
-        typer.Option(
+        number_options.whole(
             "--experiments",
-            min=1,
-            max=1_000_000,
+            low=1,
+            high=1_000_000,
             help="Experiments in each cell; 2000 tell the coverage to 1 %.",
         ),
     ] = SMALL,
@@ -78,8 +79,8 @@ def simulate(
     seed: options.ExperimentSeed = 1,
     jobs: Annotated[
         int | None,
-        typer.Option(
-            "--jobs", min=1, max=1024, help="Number of processes; default: one for each CPU."
+        number_options.whole(
+            "--jobs", low=1, high=1024, help="Number of processes; default: one for each CPU."
         ),
     ] = None,
     json: options.Json = False,
@@ -144,11 +145,8 @@ def _windows(texts: list[str] | None) -> list[float]:
         if text == "all":
             windows_s += WINDOWS_S
             continue
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = 0.0
-        if not 0.05 <= seconds <= _MOST[1]:
+        seconds = decimal_number(text)
+        if seconds is None or not 0.05 <= seconds <= _MOST[1]:
             raise BadInput(
                 f"--window {text}",
                 "is not the length of a window",
@@ -160,7 +158,7 @@ def _windows(texts: list[str] | None) -> list[float]:
 
 def _levels(texts: list[str] | None) -> tuple[str, ...]:
     for text in texts or ():
-        if text != "stop" and not (text.isdecimal() and 1 <= int(text) <= _MOST[0]):
+        if text != "stop" and not 1 <= (whole_number(text) or 0) <= _MOST[0]:
             raise BadInput(
                 f"--run-repeats {text}",
                 "is not a number of repeats",

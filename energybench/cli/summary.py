@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 import msgspec
 
-from energybench.foreign_text import visible
+from energybench.cli import node_summary
+from energybench.cli.doubt_lines import doubts
+from energybench.foreign_text import displayed, visible
 from energybench.model import (
+    MISCOUNTED,
     SCATTER_UNKNOWN,
+    Claim,
     Comparison,
     Doubt,
     Estimate,
     Measurement,
     Roofline,
     WorkRecord,
+    stamp_words,
 )
 from energybench.units import percent, relative, show, show_value
-
-# characters of a repeated doubt: subject and first thought, one line of a terminal with its code
-_SHORT = 72
-_EXPLAINED = "  `energybench explain CODE` states the meaning and the test of a doubt"
 
 _MODELLED = {
     "measured": "",
@@ -30,18 +30,53 @@ _MODELLED = {
     None: "",
 }
 
+# Words for the verdict on a published figure.
+CLAIM_VERDICTS = {
+    "consistent": "consistent with it",
+    "needs": "needs more than was published",
+    "contradicts": "contradicts itself",
+    "cannot-be-derived": "cannot be derived",
+}
+
+# The same words for a number of figures.
+CLAIM_COUNTS = {
+    "consistent": "consistent",
+    "fixes": "fix a quantity that no other figure tests",
+    "needs": "need more than was published",
+    "contradicts": "contradict themselves",
+    "cannot-be-derived": "cannot be derived",
+}
+
+
+def claim_verdict(claim: Claim) -> str:
+    """The verdict in words. A figure that alone determines an open quantity would be consistent
+    whatever it were.
+    """
+    if claim.fixes and claim.verdict == "consistent":
+        return f"fixes {' and '.join(claim.fixes)}, no evidence"
+    return CLAIM_VERDICTS[claim.verdict]
+
+
+def count_of(claim: Claim) -> str:
+    """The key of CLAIM_COUNTS under which a claim counts."""
+    return "fixes" if claim.fixes and claim.verdict == "consistent" else claim.verdict
+
 
 def measurement(result: Measurement) -> str:
-    """Energy first, then the parts, then the doubts."""
-    lines = [
+    """Energy first, then the parts, then the doubts. Of a job, first how much of it was read."""
+    result = displayed(result)
+    node = " per node" if result.nodes > 1 else ""
+    lines = [f"{result.label}: {read}"] if (read := node_summary.coverage_line(result)) else []
+    lines += [
         _headline(result),
-        f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}   repeats "
+        f"  time {show(result.time_s, 's')}   power {show(result.power_w, 'W')}{node}   repeats "
         f"{0 if result.partial else len(result.repeats)}",
     ]
     if result.idle_power_w is not None:
         lines.append(
-            f"  idle {show(result.idle_power_w, 'W')}   net {show(result.net_energy_j, 'J')}"
+            f"  idle {show(result.idle_power_w, 'W')}{node}   net {show(result.net_energy_j, 'J')}"
         )
+    lines += node_summary.table(result)
     lines += _work(result) + _roofline(result.roofline)
     lines += [f"  {name:<18} {show(energy, 'J')}" for name, energy in result.components_j.items()]
     for check in result.verification:
@@ -56,13 +91,24 @@ def measurement(result: Measurement) -> str:
 
 def _headline(result: Measurement) -> str:
     span = "of a part of a repeat" if result.partial else "per repeat"
+    if result.perhaps_whole:
+        span = "of a repeat that may not be whole"
     energy = show(result.energy_j, "J")
-    line = f"{result.label}: energy {span} {energy}{_MODELLED[result.quality]}"
+    on_nodes = f" on {result.nodes} nodes" if result.nodes > 1 else ""
+    stamps = _stamps(result)
+    line = f"{stamps}{result.label}: energy {span}{on_nodes} {energy}{_MODELLED[result.quality]}"
     if result.energy_j is not None:
         line += f"   {relative(result.energy_j)}"
     if result.failed_checks:
         line += "   CHECK FAILED: not the work that was asked for"
     return line
+
+
+def _stamps(result: Measurement) -> str:
+    """Stamps that the rest of the text does not say: it says that a power is assumed, and how many
+    repeats there were.
+    """
+    return stamp_words(stamp for stamp in result.stamps if stamp.code == "replayed")
 
 
 def _work(result: Measurement) -> list[str]:
@@ -151,18 +197,19 @@ def per_work(result: Measurement) -> str:
     amounts of work.
     """
     if result.energy_per_work_j is None or result.work is None or result.failed_checks:
-        return measurement(result).split("\n")[0]
+        return visible(_headline(displayed(result)))
     energy = show(result.energy_per_work_j, "J")
     note = _MODELLED["estimated"] if result.quality == "estimated" else ""
-    return f"{result.label}: {energy} per {result.work.unit}{note}"
+    label, unit = displayed((result.label, result.work.unit))
+    return f"{_stamps(result)}{label}: {energy} per {unit}{note}"
 
 
 def comparison(result: Comparison) -> str:
     """The energy ratio and the verdict, then the figures behind the ratio, then the doubts."""
-    baseline, candidate = result.labels
+    baseline, candidate = displayed(result.labels)
     lines = [
-        f"{baseline} → {candidate}: {result.title} {_ratio(result.energy_ratio, result)}   speedup "
-        f"{_ratio(result.speedup, result)}"
+        f"{stamp_words(result.stamps)}{baseline} → {candidate}: {result.title} "
+        f"{_ratio(result.energy_ratio, result)}   speedup {_ratio(result.speedup, result)}"
     ]
     pairs = f", {result.paired} pairs" if result.paired else ""
     lines.append(
@@ -170,7 +217,8 @@ def comparison(result: Comparison) -> str:
         f"±{result.margin:.0%}, boundary {result.boundary}{pairs})"
     )
     lines += [
-        f"  {second.label}: {_ratio(second.energy_ratio, result)}" for second in result.second_lines
+        f"  {displayed(second.label)}: {_ratio(second.energy_ratio, result)}"
+        for second in result.second_lines
     ]
     if result.net_energy_ratio is not None:
         lines.append(f"  net (idle subtracted): {_ratio(result.net_energy_ratio, result)}")
@@ -201,9 +249,14 @@ def _has_scatter(estimate: Estimate | None, result: Comparison) -> bool:
 
 def _verdict(result: Comparison) -> str:
     """The verdict, with the reason if the interval is not the reason."""
+    if not result.counted_once:
+        return f"none: {MISCOUNTED}"
     if result.verdict is None:
         return "none: a side has no energy sensor"
-    return result.verdict if result.scatter_known else f"{result.verdict}: {SCATTER_UNKNOWN}"
+    if not result.scatter_known:
+        return f"{result.verdict}: {SCATTER_UNKNOWN}"
+    replayed = any(stamp.code == "replayed" for stamp in result.stamps)
+    return f"{result.verdict}, of a recording" if replayed else result.verdict
 
 
 def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) -> list[str]:
@@ -233,34 +286,3 @@ def _together(result: Comparison) -> tuple[Doubt, ...]:
             doubt = own.carried_from("both sides")
         distinct.setdefault(identity, doubt)
     return tuple(distinct.values())
-
-
-def doubts(results_doubts: tuple[Doubt, ...]) -> list[str]:
-    """One line for each doubt, with the remedy, safe to print.
-
-    The message and the remedy stand in full the first time, and shortened in later doubts of the
-    same code and remedy.
-    """
-    lines: list[str] = []
-    printed: set[tuple[str, str]] = set()
-    for doubt in results_doubts:
-        message, remedy = doubt.message, doubt.remedy
-        if (doubt.code, doubt.remedy) in printed:
-            message, remedy = shortened(doubt.message), "as above" if doubt.remedy else ""
-        arrow = f" → {remedy}" if remedy else ""
-        lines.append(visible(f"  doubt [{doubt.code}] {message}{arrow}"))
-        printed.add((doubt.code, doubt.remedy))
-    return lines
-
-
-def explained(*doubts_of_results: Sequence[Doubt]) -> list[str]:
-    """The command that explains a doubt, as the last line of a text that lists doubts."""
-    return [_EXPLAINED] if any(doubts_of_results) else []
-
-
-def shortened(message: str) -> str:
-    """The beginning of a message, long enough to tell a repeated doubt from the first."""
-    if len(message) <= _SHORT:
-        return message
-    cut = max(message.rfind(mark, 0, _SHORT) for mark in (": ", ", ", "; ", " "))
-    return message[: cut if cut > 0 else _SHORT].rstrip(" ,;:") + " …"

@@ -113,12 +113,14 @@ def compared(results: Sequence[Measurement]) -> list[Comparison]:
 
 def show(title: str, together: Together, json: bool) -> NoReturn:
     """Show results and comparisons, as JSON on stdout or as text, and end with the exit code."""
-    from energybench.cli import summary
+    from energybench.cli import doubt_lines, summary
+    from energybench.store.digests import of_stored
     from energybench.store.document import document, timeline
 
     outcomes = [outcome for outcome in together.outcomes if outcome is not None]
     results = [outcome.measurement for outcome in outcomes]
-    comparisons = compared(results)
+    directories = {outcome.measurement.id: outcome.directory for outcome in outcomes}
+    comparisons = of_stored(compared(results), directories)
     if json:
         timelines = [timeline(outcome.directory, outcome.measurement) for outcome in outcomes]
         common.print_json(document(title, [*comparisons, *results], timelines, together.failures))
@@ -127,7 +129,7 @@ def show(title: str, together: Together, json: bool) -> NoReturn:
             *(summary.measurement(result) for result in results),
             *(summary.comparison(comparison) for comparison in comparisons),
         ]
-        last = summary.explained(
+        last = doubt_lines.explained(
             *(result.doubts for result in results),
             *(comparison.doubts for comparison in comparisons),
         )

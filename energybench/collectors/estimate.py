@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from energybench.collectors import absence
+from energybench.collectors.host_identity import host_identity
 from energybench.collectors.process_tree import ProcessTree
-from energybench.collectors.sysfs import hostname, text
+from energybench.collectors.sysfs import text
 from energybench.collectors.tdp import W_PER_THREAD, Cpu, cpu, table_path, tdp_w
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
@@ -114,7 +115,7 @@ class CpuEstimate:
                 quantity="energy",
                 resolution=_RESOLUTION_J,
                 gain=context.gain(
-                    "estimate.cpu", f"tdp-model:{machine.name}@{hostname(context.root)}"
+                    "estimate.cpu", f"tdp-model:{machine.name}@{host_identity(context.root)}"
                 ),
                 quality="estimated",
             )

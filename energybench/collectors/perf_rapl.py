@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from energybench.collectors import absence, ranks
+from energybench.collectors.host_identity import host_identity
 from energybench.collectors.ranks import socket_of
 from energybench.collectors.rapl import (
     LEAST_MAX_POWER_W,
@@ -26,7 +27,7 @@ from energybench.collectors.rapl import (
     package_readable,
 )
 from energybench.collectors.register_scope import of_die, register_scope
-from energybench.collectors.sysfs import NumberFile, hostname, text
+from energybench.collectors.sysfs import NumberFile, text
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context, Unavailable
 
@@ -104,7 +105,7 @@ class PerfRapl:
         cpus = _cpus(text(pmu / "cpumask") or "")
         if not cpus:
             raise _no_cpu(context.root)
-        host, scope = hostname(context.root), register_scope(context.root)
+        host, scope = host_identity(context.root), register_scope(context.root)
         channels: list[Channel] = []
         covered: set[tuple[str, str]] = set()  # components and sockets with an open counter
         failure: OSError | None = None

@@ -20,7 +20,8 @@ from typing import NamedTuple
 import msgspec
 
 from energybench.collectors import absence, ranks
-from energybench.collectors.sysfs import NumberFile, hostname, text
+from energybench.collectors.host_identity import host_identity
+from energybench.collectors.sysfs import NumberFile, text
 from energybench.model import Channel, Doubt, DoubtCode, Gpu
 from energybench.plugins import Clock, Context, Reading, Unavailable
 
@@ -91,7 +92,7 @@ class PmCounters:
         names = _names(folder)
         if not names:
             raise _no_files(context.root)
-        host, period_s = hostname(context.root), _period_s(folder)
+        host, period_s = host_identity(context.root), _period_s(folder)
         channels, stamps = [], []
         faults: dict[str, str] = {}  # file → why it cannot be used
         lines = {name: self._line(folder / name) for name in names}

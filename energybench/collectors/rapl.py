@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from energybench.collectors import ranks
+from energybench.collectors.host_identity import host_identity
 from energybench.collectors.ranks import socket_of
 from energybench.collectors.rapl_faults import (
     Fault,
@@ -24,7 +25,7 @@ from energybench.collectors.rapl_faults import (
 )
 from energybench.collectors.rapl_zones import Part, Zone, zones
 from energybench.collectors.register_scope import of_die, register_scope
-from energybench.collectors.sysfs import NumberFile, hostname, text
+from energybench.collectors.sysfs import NumberFile, text
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context
 
@@ -83,7 +84,7 @@ class Rapl:
 
         A zone of another control type than the open zones of its part is a mirror and stays closed.
         """
-        host, scope = hostname(context.root), register_scope(context.root)
+        host, scope = host_identity(context.root), register_scope(context.root)
         channels: list[Channel] = []
         covered: set[Part] = set()  # components and sockets with an open counter
         control_types: dict[Part, str] = {}  # of the parts that are open
@@ -127,7 +128,7 @@ class Rapl:
             if component == "cpu.package" and (component, socket_of(device)) in covered:
                 zone = next(zone for zone in energy_zones if zone.part == part)
                 self._lines.append(NumberFile(zone.path / "energy_uj"))
-                channels.append(_channel(context, zone, device, hostname(context.root)))
+                channels.append(_channel(context, zone, device, host_identity(context.root)))
         return channels
 
     def read(self) -> list[int | None]:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, Protocol
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from energybench.collectors.ranks import imitated
 from energybench.collectors.waveforms import Const, Sine, Square, Steps, Wave
@@ -26,6 +24,8 @@ from energybench.plugins import Clock, Context
 _SHORTEST_S = 1e-6
 # samples to walk over before a search is faster
 _FAR = 32
+# samples of a recorded channel that are in memory: 140 kB
+_PIECE = 8192
 
 
 class ReplaySeries(Protocol):
@@ -64,37 +64,45 @@ class Replay:
 
 class RecordedChannel:
     """Recorded samples: at t the last sample at or before t; None before the first sample, and for
-    a failed read.
+    a failed read. Some thousand samples around t are in memory.
 
-    t_s  [n] seconds of virtual time, ascending
-    raw  [n] counts
-    ok   [n] whether the read worked
+    size     number of samples
+    piece    samples from one place to another, in the order of time
+    start_s  recorded time that is virtual time 0
     """
 
     def __init__(
-        self,
-        channel: Channel,
-        t_s: npt.NDArray[np.float64],
-        raw: npt.NDArray[np.int64],
-        ok: npt.NDArray[np.bool_],
+        self, channel: Channel, size: int, piece: Callable[[int, int], Trace], start_s: float = 0.0
     ) -> None:
-        self._channel = channel
-        # views give numbers of Python fast, without a list of objects in memory
-        self._t_s, self._raw, self._ok = t_s.data, raw.data, ok.data
-        self._next = 0  # place after the sample that was shown last
+        self._channel, self._size, self._piece, self._start_s = channel, size, piece, start_s
+        self._next = 0  # place after the sample that was shown last, within the piece
+        self._load(0)
 
     @classmethod
     def of(cls, trace: Trace, start_s: float = 0.0) -> RecordedChannel:
-        """A trace of an earlier run, with the time `start_s` as virtual time 0."""
-        return cls(trace.channel, trace.t_s - start_s, trace.raw, trace.ok)
+        """A trace in memory, with the time `start_s` as virtual time 0."""
+
+        def piece(begin: int, end: int) -> Trace:
+            return Trace(
+                channel=trace.channel,
+                t_s=trace.t_s[begin:end],
+                raw=trace.raw[begin:end],
+                ok=trace.ok[begin:end],
+            )
+
+        return cls(trace.channel, trace.t_s.size, piece, start_s)
 
     def channel(self, context: Context) -> Channel:
         return self._channel
 
     def at(self, t_s: float) -> int | None:
+        if t_s < self._from_s:
+            self._load(0)  # the time went back
+        while t_s >= self._until_s:
+            self._load(self._first + _PIECE)
         times, i = self._t_s, self._next
         if i and times[i - 1] > t_s:
-            i = 0  # the time went back
+            i = 0  # the time went back within the piece
         while i < len(times) and times[i] <= t_s:
             i += 1
             if i - self._next > _FAR:
@@ -102,6 +110,19 @@ class RecordedChannel:
                 break
         self._next = i
         return self._raw[i - 1] if i and self._ok[i - 1] else None
+
+    def _load(self, first: int) -> None:
+        """Read the piece that begins at a place, and the time at which the next piece begins."""
+        samples = self._piece(first, min(first + _PIECE + 1, self._size))
+        t_s = samples.t_s - self._start_s
+        more_follow = t_s.size > _PIECE
+        self._until_s = float(t_s[-1]) if more_follow else math.inf
+        self._from_s = float(t_s[0]) if first else -math.inf
+        count = min(t_s.size, _PIECE)
+        # views give numbers of Python fast, without a list of objects in memory
+        self._t_s, self._raw, self._ok = t_s[:count].data, samples.raw.data, samples.ok.data
+        self._first = first
+        self._next = 0
 
 
 class ConstWave(

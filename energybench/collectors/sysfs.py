@@ -36,6 +36,14 @@ def container(root: Path) -> str | None:
     return "kubernetes" if (root / "run/secrets/kubernetes.io").exists() else None
 
 
+def link(path: Path) -> str | None:
+    """Where a symbolic link leads; None if that cannot be read."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
 class NumberFile:
     """One line of a small file: a read is one system call, and a failed file is opened again.
 

@@ -30,11 +30,13 @@ This page is made from `energybench/data/doubts.toml` by
 class Entry(NamedTuple):
     """One code of a doubt.
 
-    test  the rule by which the doubt is raised, with its threshold
+    title  the heading in a report, without a full stop
+    test   the rule by which the doubt is raised, with its threshold
     """
 
     code: str
     group: str
+    title: str
     meaning: str
     test: str
     effect: str
@@ -49,7 +51,7 @@ def catalogue() -> dict[str, Entry]:
     entries = {}
     for code, row in table.items():
         group = groups[row["group"]]
-        words = (row[name] for name in ("meaning", "test", "effect", "remedy"))
+        words = (row[name] for name in ("title", "meaning", "test", "effect", "remedy"))
         entries[code] = Entry(code, group, *words)
     return entries
 

@@ -88,12 +88,12 @@ def metered(measurement: Measurement, facts: Facts) -> bool:
     return (
         not facts.unmeasured
         and measurement.boundary.name in ("node-ac", "node-dc")
-        and _count(measurement, "measured") == len(measurement.boundary.parts)
+        and all(part.state == "measured" for part in measurement.boundary.parts)
     )
 
 
 def _count(measurement: Measurement, state: str) -> int:
-    return sum(part.state == state for part in measurement.boundary.parts)
+    return sum(part.count for part in measurement.boundary.parts if part.state == state)
 
 
 def all_nodes(measurement: Measurement, facts: Facts) -> Check:
@@ -109,7 +109,11 @@ def all_nodes(measurement: Measurement, facts: Facts) -> Check:
             "disks and regulators are in none of its sensors"
         )
         return power_check(facts, requirement, finding, "fail")
-    if measurement.workload is None and measurement.nodes == 1:
+    whole = sum(share.state == "measured" for share in measurement.shares)
+    if whole < len(measurement.shares):
+        finding = f"{boundary}: {whole} of {measurement.nodes} nodes were read for all of the time"
+        return Check(asked=requirement, found=finding, result="fail")
+    if measurement.workload is None and measurement.nodes == 1 and not measurement.shares:
         finding = f"this node ({boundary}); whether the program used others is not recorded"
         return Check(asked=requirement, found=finding, result="unknown")
     finding = f"{boundary}: {measurement.nodes} of the work's nodes"

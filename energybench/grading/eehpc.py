@@ -165,7 +165,8 @@ def _integrated(facts: Facts) -> Check:
 def _fraction(
     measurement: Measurement, facts: Facts, level: str, machine_nodes: int | None
 ) -> Check:
-    power_w = measurement.power_w.value if measurement.power_w else 0.0
+    # the power of a measurement is that of one node
+    power_w = measurement.power_w.value * measurement.nodes if measurement.power_w else 0.0
     nodes, least_w = measurement.nodes, _POWER_W.get(level, 0.0)
     requirement = _fraction_requirement(level, least_w)
     count = "1 node" if nodes == 1 else f"{nodes} nodes"

@@ -13,7 +13,14 @@ from energybench.model import ChannelStats, Measurement, Part, Passed
 # Kinds of effects that state a limit of error of a scale.
 _SCALES = frozenset({"gain", "limit-of-error", "assumed-power"})
 _GAPS = frozenset(
-    {"sensor-lost", "wrap-ambiguous", "counter-reset", "recovered"}
+    {
+        "sensor-lost",
+        "wrap-ambiguous",
+        "counter-reset",
+        "recovered",
+        "node-missing",
+        "node-partial",
+    }
 )  # doubts that leave part of a window uncovered
 _LIMIT = {
     "normal": Z95,

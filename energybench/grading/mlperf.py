@@ -22,6 +22,14 @@ from energybench.grading.facts import Facts
 from energybench.model import Aspect, Check, Measurement, RuleBook
 
 _SAMPLES, _ACCURACY = 60, 5.0  # samples in a run; %
+# As the owner asks of everybody who uses the name: mlcommons/policies, MLPerf Results Messaging
+# Guidelines (28 April 2026).
+_LEGEND = (
+    "This is not an MLPerf® result or submission, and not verified by MLCommons Association. The "
+    "MLPerf® name and logo are registered and unregistered trademarks of MLCommons Association in "
+    "the United States and other countries. All rights reserved. Unauthorized use strictly "
+    "prohibited. See www.mlcommons.org for more information."
+)
 
 
 def training(measurement: Measurement, facts: Facts) -> RuleBook:
@@ -31,7 +39,7 @@ def training(measurement: Measurement, facts: Facts) -> RuleBook:
     count = sample_count(facts, _SAMPLES, "samples in a run, which may be lengthened")
     meter = accuracy(facts, _ACCURACY, "a meter, shown against a reference at 1 Hz,")
     return _book(
-        "MLPerf Training power",
+        "MLPerf® Training power",
         "power_measurement.adoc of mlcommons/training_policies",
         "https://github.com/mlcommons/training_policies",
         (
@@ -58,8 +66,8 @@ def inference(measurement: Measurement, facts: Facts) -> RuleBook:
         result="unknown",
     )
     return _book(
-        "MLPerf Inference power",
-        "MLPerf Inference power measurement rules 2.0 (5 January 2022)",
+        "MLPerf® Inference power",
+        "MLPerf® Inference power measurement rules 2.0 (5 January 2022)",
         "https://github.com/mlcommons/inference_policies",
         (
             aspect("point of measurement", "", (wall,)),
@@ -82,6 +90,7 @@ def _book(name: str, edition: str, source: str, aspects: tuple[Aspect, ...]) -> 
         gives=None if unknown else verdict,
         why=why(failed, "fails in", unknown, ""),
         notes=(ACCURACY_NOTE,),
+        legend=_LEGEND,
     )
 
 

@@ -6,25 +6,29 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
+from energybench.analysis.measurement.workload_nodes import multiplied
 from energybench.errors import BadInput
 from energybench.measuring import bench_doubts
 from energybench.measuring.child import Child, Link, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock
+from energybench.measuring.copies import refuse_copies
+from energybench.measuring.peers import NoPeers, Peers
 from energybench.measuring.plan import Plan, Progress, Request
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals, wait
 from energybench.measuring.warming import times_for, warm_up
 from energybench.measuring.windows import OpenWindow
 from energybench.model import (
+    DoubtCode,
     Measurement,
     Memory,
     Verification,
@@ -33,6 +37,7 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
+from energybench.plugins import spans_nodes
 
 # Longest wait after a signal, s, for the check of a repeat whose steps are saved in a checkpoint.
 # Batch systems kill 30 s or more after the signal.
@@ -50,11 +55,13 @@ class RunOutcome:
     directory    directory of the run
     measurement  result of the run
     code         exit code: 0, 1 if the work or a check failed, 128 + N after signal N
+    part         whether this is one node's part of a result that another node shows
     """
 
     directory: Path
     measurement: Measurement
     code: int
+    part: bool = False
 
 
 class Bench:
@@ -73,10 +80,16 @@ class Bench:
         signals: Signals,
         progress: Progress,
         link: Callable[[], Link] | None = None,
+        peers: Peers | None = None,
     ) -> None:
         """`link` starts the worker, or takes a slot in a shared worker; None: a worker for this
-        bench alone.
+        bench alone. `peers`: the other nodes of the work; None: it runs on this node alone.
+
+        Raises BadInput for one of several tasks of a launch, unless the request asks for copies.
         """
+        if peers is None and not request.copies:
+            refuse_copies(f"run {request.workload}", spans_nodes=spans_nodes(request.workload))
+        self.peers = peers or NoPeers()
         self._device, environment = devices(request.device, os.environ)
         plan = replace(
             plan,
@@ -96,7 +109,10 @@ class Bench:
         self._stopped_s: float | None = None  # when the worker was ended
         self._stack = ExitStack()
         self._child: Link | None = None
-        self._start = link or (lambda: Child(environment, signals))
+        # a copy is not to look for the other tasks of the launch
+        alone = {"RANK": "0", "WORLD_SIZE": "1"} if request.copies else {}
+        environment = {**environment, **alone, **self.peers.environment()}
+        self._start = link or (lambda: self.peers.link(lambda: Child(environment, signals)))
         self.session = Session(
             plan,
             MonotonicClock(),
@@ -107,7 +123,7 @@ class Bench:
             given_up=self.signals.ending,
         )
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> Self:
         self._stack.enter_context(self.session)
         return self
 
@@ -122,6 +138,7 @@ class Bench:
 
     def _wait(self, until_s: float, fds: tuple[int, ...] = (), /) -> None:
         seconds = until_s - self.session.clock.now()
+        fds = (*fds, *self.peers.fds)
         if self._child is not None:
             self._child.wait(seconds, fds)
         else:
@@ -209,14 +226,19 @@ class Bench:
         restarts = _RESTARTS if number == 0 and not self.checkpoint else 0
         while True:
             place = number if block is None else block
+            self.peers.approach(number, of)
             with self.session.windows.repeat(number, place=place, of=of, block=block) as window:
+                self._poll_fast(self.peers.ready)
                 child.send(do="run", times=self._runs)
                 window.sample(child.answered)
                 reply = child.answer()
                 duration_s = max(float(reply["end_s"] - reply["start_s"]), 1e-6)
-                if restarts == 0 or duration_s >= self.request.min_window_s:
+                kept = restarts == 0 or duration_s >= self.request.min_window_s
+                self.peers.keep(kept=kept)
+                if kept:
                     window.end(reply["end_s"], reply["start_s"])
             if window.end_s is not None:
+                self.session.sampler.base(lambda: self.peers.closed() or self.interrupted())
                 self._shortest_s = min(self._shortest_s, duration_s)
                 return reply
             restarts -= 1
@@ -224,10 +246,17 @@ class Bench:
             runs = times_for(self.request.min_window_s, duration_s / self._runs)
             self._runs = max(self._runs + 1, runs)
 
+    def _poll_fast(self, done: Callable[[], bool]) -> None:
+        """Poll fast until something has come, or a signal."""
+        sampler = self.session.sampler
+        while not (done() or self.interrupted()):
+            sampler.burst(sampler.edge_s, lambda: done() or self.interrupted())
+
     def _keep_work(self, reply: Mapping[str, Any], number: int) -> None:
         """Write down the work and the regions of a repeat."""
         self.finished = reply["finished"]
-        self.session.writer.work(msgspec.convert(reply["work"], Work))
+        work = multiplied(msgspec.convert(reply["work"], Work), 1 / self.peers.parts)
+        self.session.writer.work(work)
         self._worked += 1
         self._regions(reply, number)
 
@@ -241,6 +270,13 @@ class Bench:
         self.complete += 1
         if not all(check.passed for check in checks):
             self.code = 1
+
+    def repeats_j(self) -> Sequence[float]:
+        """Energies of the finished repeats, J, or their durations, s, if no sensor measures."""
+        return self.peers.of_all_nodes(self.session.repeats_j())
+
+    def doubt(self, code: DoubtCode, message: str, remedy: str) -> None:
+        self.session.doubt(code, message, remedy)
 
     def ended(self) -> bool:
         """Whether the workload has no work left for a further repeat."""

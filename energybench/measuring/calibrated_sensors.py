@@ -26,12 +26,13 @@ def with_profiles(
 
     The host is described only if the folder holds a profile.
     """
-    sound, broken = profiles.read_sound(folder or profiles.folder())
+    stored = folder or profiles.folder()
+    sound, broken = profiles.read_sound(stored)
     doubts = [
         Doubt(
             code="profile-broken",
             message=f"{error.where}: {error.what}",
-            remedy="delete it, or calibrate again",
+            remedy=error.remedy if error.where == str(stored) else "delete it, or calibrate again",
         )
         for error in broken
     ]

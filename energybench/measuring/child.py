@@ -17,6 +17,7 @@ from energybench.errors import BadInput, DoesNotFit, NotHere
 from energybench.measuring.compile_cache import compile_cache
 from energybench.measuring.signals import Signals, wait
 from energybench.measuring.spawning import spawn, wait_for
+from energybench.units import whole_number
 
 _END_PATIENCE_S = 5.0  # for a worker that is asked to end
 _NO_ANSWER_S = 0.05  # longest wait at a time for a worker that has ended
@@ -60,7 +61,7 @@ def devices(device: str, environment: Mapping[str, str]) -> tuple[str, dict[str,
 def _cuda_number(device: str) -> int:
     """3 for 'cuda:3', 0 for 'cuda'. Raises BadInput."""
     kind, colon, number = device.partition(":")
-    if kind != "cuda" or (colon and not number.isdecimal()):
+    if kind != "cuda" or (colon and whole_number(number) is None):
         raise BadInput(f"--device {device}", "is not a device", "cpu, cuda, cuda:N or node")
     return int(number or 0)
 

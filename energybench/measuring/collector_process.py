@@ -7,12 +7,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
 from energybench.measuring.clock import MonotonicClock
+from energybench.measuring.moments import CoreWait
 from energybench.measuring.plugin_doubts import catalogued
-from energybench.measuring.readings import stamped
+from energybench.measuring.polling import Line, Polling
+from energybench.measuring.tick_pipe import TickSender
 from energybench.plugins import (
     Collector,
     Context,
@@ -29,40 +31,55 @@ _FOREVER_S = 1e6
 _TRIALS, _SLOW_S = 3, 0.02
 
 
-class Line(Protocol):
-    """A connection to the measuring side."""
-
-    def send(self, message: Any) -> None: ...
-
-    def receive(self, seconds: float) -> Any: ...
+# The message to a collector of last resort that no other sensor covers the CPU.
+OPEN = "open"
 
 
-def serve(name: str, points: Mapping[str, EntryPoint], reads: Line, looks: Line) -> None:
-    """Answer until the connection is closed."""
+class Task(NamedTuple):
+    """What the process is to do.
+
+    name               of the collector
+    points             the entry points of all collectors
+    context            in which the sensors are opened
+    opens_last_resort  False: a collector of last resort waits for the message OPEN
+    """
+
+    name: str
+    points: Mapping[str, EntryPoint]
+    context: Context
+    opens_last_resort: bool
+
+
+def serve(task: Task, reads: Line, looks: Line, ticks_fd: int) -> None:
+    """Answer and poll until the connection is closed."""
+    name = task.name
     try:
-        collector: Collector = load("collectors", name, points)
+        collector: Collector = load("collectors", name, task.points)
     except BadInput as error:
         reads.send({"broken": str(error)})
         return
+    last_resort = bool(getattr(collector, "last_resort", False))
     reads.send(
         {
-            "last_resort": bool(getattr(collector, "last_resort", False)),
+            "last_resort": last_resort,
             "watches": isinstance(collector, Watches),
             "lists": isinstance(collector, ListsProcesses),
         }
     )
+    if last_resort and not task.opens_last_resort:
+        message = reads.receive(_FOREVER_S)
+        assert message == OPEN
     work = _Work()
-    context: Context = reads.receive(_FOREVER_S)
-    context = context._replace(work_pid=work, clock=MonotonicClock())
+    context = task.context._replace(work_pid=work, clock=MonotonicClock())
     answer = _open(name, collector, context)
     reads.send(answer)
     if "channels" not in answer:
         return
     threading.Thread(target=_answer_looks, args=(collector, looks), daemon=True).start()
     count = len(answer["channels"])
-    while True:
-        work.pid = reads.receive(_FOREVER_S)
-        reads.send(stamped(collector, count, context.clock.now))
+    ticks = TickSender(ticks_fd, count)
+    core = CoreWait()
+    Polling(collector, count, context.clock.now, ticks, work.become, core.total_s).serve(reads)
 
 
 class _Work:
@@ -72,6 +89,9 @@ class _Work:
 
     def __call__(self) -> int | None:
         return self.pid
+
+    def become(self, pid: int | None) -> None:
+        self.pid = pid
 
 
 def _open(name: str, collector: Collector, context: Context) -> dict[str, Any]:
@@ -120,7 +140,7 @@ def _answer_looks(collector: Any, looks: Line) -> None:
         "processes": lambda: collector.processes(),
     }
     while True:
-        question = looks.receive(_FOREVER_S)
+        question = str(looks.receive(_FOREVER_S))
         try:
             looks.send(tuple(answers[question]()))
         except Exception:  # a faulty plugin costs an answer, not the run

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from energybench.measuring.neighbours import Neighbours, Slice
@@ -24,8 +24,8 @@ from energybench.plugins import Clock, Watches
 # power more often.
 PERIOD_S = 1.0
 # Share of the time for the questions. Measuring may cost 1 % of a core: devices may take a half,
-# /proc a fifth. At edges ten times as much.
-_DEVICES, _PROCESSES, _AT_EDGE = 0.005, 0.002, 10
+# /proc three twentieths. At edges ten times as much.
+_DEVICES, _PROCESSES, _AT_EDGE = 0.005, 0.0015, 10
 _PATIENCE_S = 1.0  # for the last reading of a run; a hanging driver is then left alone
 
 
@@ -60,8 +60,13 @@ class Watch:
     """Reads from entering to `stop`. Without anything to watch no thread is started."""
 
     def __init__(
-        self, devices: Sequence[Watches], neighbours: Neighbours | None, clock: Clock
+        self,
+        devices: Sequence[Watches],
+        neighbours: Neighbours | None,
+        clock: Clock,
+        look_at_job: Callable[[], None] = lambda: None,
     ) -> None:
+        self._look_at_job = look_at_job
         self._devices, self._neighbours, self._clock = tuple(devices), neighbours, clock
         self._sources = (ConditionSource(_DEVICES), ConditionSource(_PROCESSES))
         self._wake = threading.Event()
@@ -140,6 +145,7 @@ class Watch:
         start_s, before_s = self._clock.now(), time.thread_time()
         if last or processes.wants(start_s, edge=edge):
             try:
+                self._look_at_job()
                 piece = self._neighbours.look() if self._neighbours is not None else None
             except Exception:  # an unforeseen /proc: foreign load is then not known
                 self._neighbours = None

@@ -10,9 +10,11 @@ from importlib import metadata
 from pathlib import Path
 
 from energybench import __version__
+from energybench.collectors.host_identity import host_ids
 from energybench.collectors.sysfs import container
 from energybench.model import Gpu, Host
 from energybench.plugins import Clock
+from energybench.units import whole_number
 
 _LIBRARIES = ("numpy", "scipy", "torch", "transformers", "triton", "nvidia-ml-py", "codecarbon")
 
@@ -23,6 +25,7 @@ def describe(clock: Clock, root: Path = Path("/"), gpus: tuple[Gpu, ...] = ()) -
     socket_ids = _socket_ids(cpuinfo, root)
     return Host(
         name=platform.node() or "unknown",
+        ids=host_ids(root),
         cpu=_field(cpuinfo, "model name")
         or _field(cpuinfo, "cpu model")
         or platform.processor()
@@ -40,7 +43,6 @@ def describe(clock: Clock, root: Path = Path("/"), gpus: tuple[Gpu, ...] = ()) -
         ),
         virtual=_virtual(cpuinfo, root),
         container=container(root),
-        slurm_job=_slurm(),
         python=platform.python_version(),
         libraries={"energybench": __version__, **_versions()},
         gpus=gpus,
@@ -88,8 +90,9 @@ def _allowed(root: Path) -> int | None:
     """Threads usable by the process, from affinity and the quota of the cgroup."""
     allowed = len(os.sched_getaffinity(0))
     quota, _, period = (_text(root / "sys/fs/cgroup/cpu.max") or "max").partition(" ")
-    if quota.isdigit() and period.isdigit():
-        allowed = min(allowed, max(1, -(-int(quota) // int(period))))
+    quota_us, period_us = whole_number(quota), whole_number(period)
+    if quota_us is not None and period_us:
+        allowed = min(allowed, max(1, -(-quota_us // period_us)))
     return allowed
 
 
@@ -107,15 +110,6 @@ def _virtual(cpuinfo: str, root: Path) -> str | None:
         or _text(root / "sys/hypervisor/type")
         or "unknown hypervisor"
     )
-
-
-def _slurm() -> str | None:
-    """Number of the Slurm job. Array tasks are named by array id and index, because the last task
-    of an array has the array's own id as SLURM_JOB_ID.
-    """
-    if os.environ.get("SLURM_ARRAY_JOB_ID"):
-        return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ.get('SLURM_ARRAY_TASK_ID', '?')}"
-    return os.environ.get("SLURM_JOB_ID") or None
 
 
 def _versions() -> dict[str, str]:

@@ -1,8 +1,8 @@
 """A collector in a process of its own, so that a driver that hangs or crashes costs its channels
 and nothing else.
 
-The measuring side asks for a read and waits for the answer among everything else it waits for. The
-process stamps every value, so that the way of the answer costs no accuracy.
+The process polls on the schedule that the measuring side orders, and stamps every value. The polls
+wait in a pipe until the measuring side takes them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
-from typing import Any, NamedTuple
+from typing import Any
 
-from energybench.measuring.collector_process import serve
+from energybench.measuring.collector_process import OPEN, Task, serve
 from energybench.measuring.forked import fork
+from energybench.measuring.polling import Order
+from energybench.measuring.readings import Tick
 from energybench.measuring.spawning import wait_for
+from energybench.measuring.tick_pipe import Schedule, TickReceiver
 from energybench.model import Channel, Condition, Doubt, Gpu
 from energybench.plugins import Context, Reading
 
@@ -41,17 +44,6 @@ class Silent(Exception):
     """The collector's process has not answered in time."""
 
 
-class Answer(NamedTuple):
-    """The readings of one poll.
-
-    readings  one for each channel, with the time of the value
-    asked_s   when the poll was asked for
-    """
-
-    readings: list[Reading]
-    asked_s: float
-
-
 class Line:
     """Questions and answers over a socket, one at a time."""
 
@@ -69,6 +61,10 @@ class Line:
             self._end.sendall(_LENGTH.pack(len(body)) + body)
         except OSError as error:
             raise CollectorGone(str(error.strerror)) from None
+
+    def ready(self, seconds: float) -> bool:
+        """Wait for the begin of a message, at most some seconds."""
+        return self._missing() == 0 or bool(wait_for((self.fileno(),), seconds))
 
     def receive(self, seconds: float) -> Any:
         """The next message. Raises Silent and CollectorGone."""
@@ -101,30 +97,51 @@ class Line:
 class IsolatedCollector:
     """The measuring side of a collector.
 
-    asked_s     when the read was asked for that has no answer yet; None: no read is under way
-    answered_s  when the last answer came
-    end         how the process ended; None: it has not ended
-    watches     whether the plugin tells the state of its devices
-    lists       whether the plugin lists the processes on its devices
+    answered_s    when the last poll was made that has come, or the sensors were opened
+    end           how the process ended; None: it has not ended
+    slow_at_rest  scheduled polls skipped because of a long read with no poll after it
+    watches       whether the plugin tells the state of its devices
+    lists         whether the plugin lists the processes on its devices
     """
 
-    def __init__(self, name: str, points: Mapping[str, EntryPoint]) -> None:
-        """Start the process, which loads the plugin from its entry point and waits to be opened."""
+    def __init__(
+        self,
+        name: str,
+        points: Mapping[str, EntryPoint],
+        context: Context,
+        *,
+        opens_last_resort: bool,
+    ) -> None:
+        """Start the process, which loads the plugin from its entry point and opens the sensors.
+
+        opens_last_resort  False: a collector of last resort waits for `open_last_resort`
+        """
         self.name = name
+        stated = context._replace(work_pid=lambda: None)
         reads, their_reads = socket.socketpair()
         looks, their_looks = socket.socketpair()
+        ticks, their_ticks = os.pipe()
+        self._ticks = TickReceiver(ticks)
         self._pid = fork(
             f"reader of {name}",
-            lambda: serve(name, points, Line(their_reads), Line(their_looks)),
-            (their_reads.fileno(), their_looks.fileno()),
+            lambda: serve(
+                Task(name, points, stated, opens_last_resort),
+                Line(their_reads),
+                Line(their_looks),
+                their_ticks,
+            ),
+            (their_reads.fileno(), their_looks.fileno(), their_ticks),
         )
+        os.close(their_ticks)
         their_reads.close()
         their_looks.close()
         self._reads, self._looks = Line(reads), Line(looks)
         self._look_lock, self._look_late = threading.Lock(), False
         self._channels: tuple[Channel, ...] = ()
         self._reaped: int | None = None
-        self.asked_s: float | None = None
+        self._number = self._answered = self.slow_at_rest = 0
+        self._schedule: Schedule | None = None
+        self._told_pid: int | None = None
         self.answered_s = time.monotonic()
         self.end: str | None = None
         self.watches = self.lists = False
@@ -133,10 +150,6 @@ class IsolatedCollector:
         self._work_pid: Callable[[], int | None] = lambda: None
 
     # ------------------------------------------------------------ opening
-
-    def fileno(self) -> int:
-        """File descriptor that can be read if an answer has come; -1 if the process has ended."""
-        return -1 if self.end is not None else self._reads.fileno()
 
     def loaded(self, seconds: float) -> dict[str, Any]:
         """{"last_resort": …, "watches": …, "lists": …} or {"broken": reason}. Raises Silent and
@@ -147,14 +160,17 @@ class IsolatedCollector:
         return answer
 
     def open(self, context: Context) -> Sequence[Channel]:
-        """Opened by `begin_open` and `opened`, beside other collectors."""
+        """The process opens the sensors by itself, and `opened` takes its answer."""
+        self.follow(context.work_pid)
         return self._channels
 
-    def begin_open(self, context: Context) -> None:
-        """Ask the process to open the sensors. Raises CollectorGone."""
-        self._work_pid = context.work_pid
-        parts = context._replace(work_pid=None, clock=None)  # type: ignore[arg-type]
-        self._heard(lambda: self._reads.send(parts))
+    def open_last_resort(self) -> None:
+        """Have a collector of last resort open its sensors. Raises CollectorGone."""
+        self._heard(lambda: self._reads.send(OPEN))
+
+    def follow(self, work_pid: Callable[[], int | None]) -> None:
+        """Tell the process the process number of the work, from the first poll on."""
+        self._work_pid = work_pid
 
     def opened(self, seconds: float) -> dict[str, Any]:
         """{"channels": …, "read_s": …}, {"absent": (reason, remedy)} or {"broken": reason}. Raises
@@ -181,38 +197,73 @@ class IsolatedCollector:
 
     # ------------------------------------------------------------ reading
 
-    def ask(self, now_s: float) -> bool:
-        """Ask for a read; False if the earlier read has no answer yet, or the process has ended."""
-        if self.asked_s is not None or self.end is not None:
-            return False
-        try:
-            self._reads.send(self._work_pid())
-        except CollectorGone:
-            self._note_end()
-            return False
-        self.asked_s = now_s
-        return True
+    def poll(self, schedule: Schedule) -> None:
+        """Have the process poll on a schedule from now on."""
+        self._order(schedule)
 
-    def answer(self, seconds: float = 0.0) -> Answer | None:
-        """The answer to `ask`, waiting for at most some seconds; None: no answer yet."""
-        if self.asked_s is None:
-            return None
+    def rest(self) -> None:
+        """Have the process poll no more; it is `resting` once it has answered."""
+        self._order(None)
+
+    def keep_told(self) -> None:
+        """Tell the process if the work has another process number by now."""
+        if self._schedule is not None and self._work_pid() != self._told_pid:
+            self._order(self._schedule)
+
+    def _order(self, schedule: Schedule | None, *, once: bool = False) -> None:
+        if self.end is not None:
+            return
+        self._number += 1
+        self._told_pid, self._schedule = self._work_pid(), schedule
         try:
-            readings = self._reads.receive(seconds)
-        except Silent:
-            return None
+            self._reads.send(Order(self._number, self._told_pid, schedule, once))
         except CollectorGone:
             self._note_end()
-            return None
-        asked_s, self.asked_s = self.asked_s, None
-        self.answered_s = time.monotonic()
-        return Answer(readings, asked_s)
+
+    @property
+    def resting(self) -> bool:
+        """Whether every poll that was ordered has been made, or the process has ended."""
+        return self.end is not None or self._answered == self._number
+
+    def awaited(self) -> tuple[int, ...]:
+        """File descriptors on which something comes before the process rests."""
+        if self.resting:
+            return ()
+        return self._reads.fileno(), self._ticks.fileno()
+
+    def take(self, first: int) -> list[Tick]:
+        """The polls that have come, in order.
+
+        first  number of the collector's first channel within the run
+        """
+        if self.end is None and self._schedule is None and not self.resting:
+            self._answer(0.0)
+        ticks = self._ticks.take(len(self._channels), first)
+        if ticks:
+            self.answered_s = ticks[-1].due_s + ticks[-1].late_s
+        if self._ticks.ended and self.end is None:
+            self._note_end()
+        return ticks
+
+    def _answer(self, seconds: float) -> list[Reading]:
+        """The readings of the newest order's answer; empty if no answer has come yet."""
+        try:
+            while self._answered != self._number:
+                answer = self._reads.receive(seconds)
+                self._answered, self.slow_at_rest = answer.number, self.slow_at_rest + answer.slow
+                readings: list[Reading] = answer.readings
+        except Silent:
+            return []
+        except CollectorGone:
+            self._note_end()
+            return []
+        return readings
 
     def read(self) -> Sequence[Reading | None]:
         """One read, waited for; every value is None if no answer comes."""
-        self.ask(time.monotonic())
-        answer = self.answer(_LOOK_PATIENCE_S)
-        return [None] * len(self._channels) if answer is None else answer.readings
+        self._order(None, once=True)
+        readings = [] if self.end is not None else self._answer(_LOOK_PATIENCE_S)
+        return readings or [None] * len(self._channels)
 
     # ------------------------------------------------------------ the state of the devices
 
@@ -241,10 +292,15 @@ class IsolatedCollector:
 
     # ------------------------------------------------------------ the end
 
-    def close(self) -> None:
-        """End the process. A process that hangs in a driver is left to the kernel."""
+    def release(self) -> None:
+        """Let the process end by itself, and do not wait for the end."""
         self._reads.close()
         self._looks.close()
+        self._ticks.close()
+
+    def close(self) -> None:
+        """End the process. A process that hangs in a driver is left to the kernel."""
+        self.release()
         self._reap(_CLOSE_PATIENCE_S)
         if self._reaped is None:
             os.kill(self._pid, signal.SIGKILL)
@@ -260,7 +316,6 @@ class IsolatedCollector:
             self.end = f"its process was ended by {signal.Signals(-code).name}"
         else:
             self.end = f"its process ended with code {code}"
-        self.asked_s = None
 
     def _reap(self, seconds: float) -> None:
         """Wait for the process to end, at most some seconds."""

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from energybench.errors import BadInput, StorageFailed
+from energybench.errors import BadInput, StorageFailed, in_one_line
 from energybench.measuring.clock import MonotonicClock
+from energybench.measuring.descendants import LeftRunning
 from energybench.measuring.plan import Plan, Progress
 from energybench.measuring.program import (
     OWN_FAILURE,
     CannotStart,
     Program,
-    ended_by_signal,
 )
-from energybench.measuring.session import Session
+from energybench.measuring.program_output import PlainOutput
+from energybench.measuring.program_run import OpensRun, ProgramRun
+from energybench.measuring.program_window import run_in
 from energybench.measuring.signals import Signals
+from energybench.measuring.standard_input import StandardInput
 from energybench.measuring.stopping import Stopping
 from energybench.model import Measurement, Verification
 
@@ -48,18 +49,17 @@ def measure_program(
     plan: Plan,
     stopping: Stopping,
     signals: Signals,
+    open_run: OpensRun,
     *,
-    stdout_to_stderr: bool,
+    output: PlainOutput,
     progress: Progress,
 ) -> ProgramOutcome:
     """Run the program and measure every run; `stopping` decides how often. The outcome's code is
-    the first non-zero exit code.
+    the first non-zero exit code. `output`: the streams of the program, and who reads them.
 
     Raises BadInput. A program that cannot be started gives 126 or 127 and an error line.
     """
-    return _Measuring(
-        argv, plan, stopping, signals, _stderr() if stdout_to_stderr else None, progress
-    ).run()
+    return _Measuring(argv, plan, stopping, signals, open_run, output, progress).run()
 
 
 class _Measuring:
@@ -75,13 +75,18 @@ class _Measuring:
         plan: Plan,
         stopping: Stopping,
         signals: Signals,
-        stdout: int | None,
+        open_run: OpensRun,
+        output: PlainOutput,
         progress: Progress,
     ) -> None:
         self._argv, self._plan, self._stopping, self._signals = argv, plan, stopping, signals
-        self._stdout, self._progress = stdout, progress
+        self._open_run, self._output, self._progress = open_run, output, progress
         self._clock = MonotonicClock()
-        self._program = self._new_program()
+        self._stdin = StandardInput()
+        self._program = Program(argv, {}, signals)
+        self._start_s = self._end_s = 0.0  # of the last repeat
+        self._left = LeftRunning()
+        self._stdin_ended = 0  # number of the repeat in which a pipe on standard input ended
         self.complete, self.code = 0, 0
 
     def run(self) -> ProgramOutcome:
@@ -99,25 +104,20 @@ class _Measuring:
                 self._program.wait(_PATIENCE_S)
             code = self.code or self._program.reap()
             return ProgramOutcome(code=code if started else OWN_FAILURE, error=_failure(error))
+        finally:
+            self._output.close()
 
     def _measured(self) -> ProgramOutcome:
-        with Session(
-            self._plan,
-            self._clock,
-            self._wait,
-            lambda: self._program.pid,
-            self._progress,
-            counts_repeats=self._stopping.repeats is None,
-            given_up=self._signals.ending,
-        ) as session:
+        with self._open_run(self._clock, self._wait, lambda: self._program.pid) as session:
             session.idle(self._interrupted)
+            self._check_stdin(session)
             while not self._interrupted() and self._stopping.wants_more(session, self.complete):
                 try:
                     if not self._repeat(session):
                         break
                 except CannotStart as error:
                     if self.complete == 0:
-                        session.writer.discard()
+                        session.discard()
                         return ProgramOutcome(code=error.code, error=str(error))
                     session.doubt(
                         "program-gone",
@@ -126,42 +126,48 @@ class _Measuring:
                     )
                     self.code = self.code or error.code
                     break
+            if 0 < self._stdin_ended < self.complete:
+                session.doubt(
+                    "stdin-once",
+                    f"standard input was a pipe that ended in repeat {self._stdin_ended}: the "
+                    f"{self.complete - self._stdin_ended} repeat(s) after it found it empty",
+                    "measure … < FILE, which every repeat reads from its beginning; or < /dev/null "
+                    "if the program reads no input",
+                )
+            self._left.doubt(session)
             session.idle_after(self._interrupted)
             if self._signals.received is not None:
                 name = self._signals.received.name
                 if self.complete == 0:
-                    session.writer.discard()
+                    session.discard()
                     return ProgramOutcome(
                         code=128 + self._signals.received,
                         error=f"{name} came before the program was started; nothing was measured",
                     )
-                session.doubt(
-                    "interrupted",
-                    f"{name} came in repeat {self.complete} of "
-                    f"{self._stopping.at_most}; this result was measured until then",
-                    "repeat the run",
-                )
+                session.doubt("interrupted", self._interruption(name), "repeat the run")
             directory, measurement = session.finish()
             return ProgramOutcome(code=self.code, directory=directory, measurement=measurement)
 
-    def _repeat(self, session: Session) -> bool:
+    def _repeat(self, session: ProgramRun) -> bool:
         """Measure a run of the program; False if a signal came before the program was started.
 
         Raises CannotStart.
         """
         number, of = self.complete, self._stopping.at_most
         self._progress(f"{self._plan.label}: repeat {number + 1} of {of}", number / of)
-        program = self._program = self._new_program()
-        with session.windows.repeat(number, done=self._interrupted) as window:
+        streams = self._output.begin()
+        program = self._program = Program(self._argv, streams, self._signals, self._output.started)
+        with session.repeat(number, self._interrupted) as window:
             # a signal taken while nothing ran can no longer be passed on
             if self._interrupted():
                 return False
-            started = program.start()
-            window.sample(program.done)
-            window.seen(started, program.ended())
-            exit_code = program.reap()
-            window.cut = "program-killed" if ended_by_signal(exit_code) else None
-        session.writer.verification(
+            self._stdin.begin()
+            exit_code = run_in(window, program, session)
+            self._start_s, self._end_s = window.start_s, program.ended().t_s
+            if window.cut is None and self._interrupted():
+                window.cut = "signal-handled"
+        self._left.note(number + 1, program.descendants)
+        session.check(
             (
                 Verification(
                     quantity=_EXIT_STATUS,
@@ -171,9 +177,30 @@ class _Measuring:
                 ),
             )
         )
+        self._output.ended(session, number, whole=window.cut is None)
         self.code = self.code or exit_code
         self.complete += 1
+        if not self._stdin_ended and self._stdin.ended():
+            self._stdin_ended = self.complete
         return True
+
+    def _check_stdin(self, session: ProgramRun) -> None:
+        """Raises BadInput for an input that only the first of several repeats would find."""
+        if self._stopping.at_most == 1:
+            return
+        try:
+            self._stdin.check()
+        except BadInput:
+            session.discard()
+            raise
+
+    def _interruption(self, name: str) -> str:
+        """When a signal came."""
+        repeat = f"repeat {self.complete} of {self._stopping.at_most}"
+        if (received_s := self._signals.received_s) is None or received_s > self._end_s:
+            return f"{name} came after {repeat}; no other repeat was begun"
+        after_s = max(0.0, received_s - self._start_s)
+        return f"{name} came in {repeat}, {after_s:.3g} s after its start; no other was begun"
 
     def _wait(self, until_s: float, fds: tuple[int, ...] = (), /) -> None:
         self._program.wait(until_s - self._clock.now(), fds)
@@ -181,20 +208,9 @@ class _Measuring:
     def _interrupted(self) -> bool:
         return self._signals.received is not None
 
-    def _new_program(self) -> Program:
-        return Program(self._argv, self._stdout, self._signals)
-
 
 def _failure(error: Exception) -> str:
     """A failure of our own, in one line."""
     if isinstance(error, BadInput | StorageFailed):
         return str(error)
-    return f"failed itself: {type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _stderr() -> int:
-    """File descriptor of the person's stderr."""
-    try:
-        return sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):
-        return os.open(os.devnull, os.O_WRONLY)
+    return f"failed itself: {in_one_line(error)}"

@@ -19,6 +19,8 @@ _UNCOUNTED_S = 4e-3
 # 0.2 ms (Linux cpuidle, C6), and another thread of this process may hold the interpreter for one
 # switch interval.
 WAKE_UP_S = 0.5e-3
+# A process that wakes up so much too late, and did not wait for a core, was stopped.
+STOPPED_S = 0.25
 SWITCH_INTERVAL_S = 0.5e-3
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from energybench.collectors.sysfs import link
 from energybench.measuring.processes import Process, Processes, Spent, Who
 from energybench.plugins import Clock, ListsProcesses
 
@@ -62,7 +63,7 @@ class Neighbours:
         self._clock, self._work_pid, self._boards, self._job = clock, work_pid, boards, job
         self._self = os.getpid()
         self._table = Processes(root / "proc")
-        self._comparable = _link(root / "proc/self/ns/pid") == _FIRST_PID_NAMESPACE
+        self._comparable = link(root / "proc/self/ns/pid") == _FIRST_PID_NAMESPACE
         self._looked_s: float | None = None
         self._family: set[Who] = set()
         self._groups: set[int] = set()  # process groups of the family
@@ -201,10 +202,3 @@ def _listed(source: ListsProcesses) -> Sequence[tuple[str, int]]:
         return source.processes()
     except Exception:  # a faulty plugin costs an answer, not the run
         return ()
-
-
-def _link(path: Path) -> str | None:
-    try:
-        return os.readlink(path)
-    except OSError:
-        return None

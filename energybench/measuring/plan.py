@@ -38,7 +38,10 @@ class Plan:
     visible_devices  CUDA_VISIBLE_DEVICES of the work; None: not set
     device_order     CUDA_DEVICE_ORDER of the work; None: not set
     root             prefix of /sys, /proc and /dev
+    repeats          number of repeats that were asked for; None: until the interval is narrow
     session          identifier shared by interleaved runs; None: a run alone
+    run_id           name of the run's directory; None: made from time and label
+    part_of_job      whether the run is one node's part of a job whose other nodes are read as well
     """
 
     store: Path
@@ -51,7 +54,10 @@ class Plan:
     visible_devices: str | None = None
     device_order: str | None = None
     root: Path = Path("/")
+    repeats: int | None = None
     session: str | None = None
+    run_id: str | None = None
+    part_of_job: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +75,7 @@ class Request:
     min_window_s   shortest repeat, s: shorter work is done several times in a repeat
     max_warm_up_s  latest end of a warm-up run, s after the start of the warm-up
     typed          by key, the option as it was typed, for settings that did not come by --set
+    copies         whether every task of a parallel launch is to do the work for itself
     """
 
     workload: str
@@ -81,6 +88,7 @@ class Request:
     min_window_s: float = MIN_WINDOW_S
     max_warm_up_s: float = MAX_WARM_UP_S
     typed: Mapping[str, str] = field(default_factory=dict)
+    copies: bool = False
 
     def as_typed(self, error: BadInput) -> BadInput:
         """The error with the option as typed.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from energybench.errors import BadInput
+from energybench.measuring.descendants import Descendants
 from energybench.measuring.moments import Moment
 from energybench.measuring.signals import Signals, wait
 from energybench.measuring.spawning import Process, spawn
+from energybench.model import Pause
 
 NOT_FOUND, NOT_EXECUTABLE, OWN_FAILURE = 127, 126, 125
 
@@ -30,16 +33,28 @@ class CannotStart(Exception):
 class Program:
     """A child with untouched output, signals, open files and exit code."""
 
-    def __init__(self, argv: Sequence[str], stdout: int | None, signals: Signals) -> None:
-        self._argv, self._signals = list(argv), signals
-        self._streams = {} if stdout is None else {1: stdout}
+    def __init__(
+        self,
+        argv: Sequence[str],
+        streams: Mapping[int, int],
+        signals: Signals,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
+        """
+        streams  descriptor of the program → our descriptor that it is a copy of
+        started  called once the program has been started
+        """
+        self._argv, self._signals, self._streams = list(argv), signals, streams
+        self._on_start = started
         self._process: Process | None = None
+        self.descendants = Descendants()
 
     def start(self) -> Moment:
         """Start the program: the moment of the start. Raises CannotStart."""
         name = self._argv[0]
         try:
-            self._process = spawn(self._argv, self._signals.mask, streams=self._streams)
+            with self.descendants.marked():
+                self._process = spawn(self._argv, self._signals.mask, streams=self._streams)
         except FileNotFoundError as error:
             missing = "no such program"
             if os.path.exists(name):
@@ -51,6 +66,7 @@ class Program:
             ) from None
         except ValueError as error:
             raise BadInput("PROGRAM", str(error)) from None
+        self._on_start()
         return self._process.started
 
     @property
@@ -67,6 +83,14 @@ class Program:
             raise RuntimeError("the program has not ended")
         return self._process.ended
 
+    def unseen_end(self) -> Pause | None:
+        """The time in which the program ended, if this process was stopped at that time."""
+        moment = self._process.unseen_end if self._process is not None else None
+        if moment is None:
+            return None
+        t_s, half_s = moment
+        return Pause(start_s=t_s - half_s, end_s=t_s + half_s, unseen="end")
+
     def wait(self, seconds: float, fds: tuple[int, ...] = ()) -> None:
         """Wait for some seconds, until the program ends, or until a file descriptor can be read;
         pass signals on.
@@ -75,8 +99,12 @@ class Program:
         if process is None or process.ended is not None:
             wait(seconds, self._signals, fds)
             return
+        before_s = time.monotonic()
         process.wait(seconds, (self._signals.fileno(), *fds))
         self._signals.poll(process.pid, process.send_signal)
+        continued_s = self._signals.continued_s
+        if process.ended is not None and continued_s is not None and continued_s >= before_s:
+            process.may_have_ended(before_s, time.monotonic())
 
     def reap(self) -> int:
         """The program's exit code as in a shell: 128 + N for signal N."""

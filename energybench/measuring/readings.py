@@ -4,8 +4,28 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+from energybench.model import Pause
 from energybench.plugins import LONGEST_READ_S, Collector, Reading
+
+
+class Tick(NamedTuple):
+    """One poll of a collector, with one reading for each of its channels.
+
+    missed  scheduled polls that were skipped just before this one, because the process came late
+    slow    scheduled polls that were skipped because an earlier read was under way
+    pause   when the process did not run before this poll, although it had a core to run on; None:
+            it ran
+    """
+
+    due_s: float
+    late_s: float
+    burst: bool
+    missed: int
+    slow: int
+    readings: list[Reading]
+    pause: Pause | None = None
 
 
 def stamped(

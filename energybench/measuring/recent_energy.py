@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from energybench.analysis.energy.boundary import Ranges
 from energybench.analysis.measurement.measure import (
     Record,
@@ -14,7 +16,7 @@ from energybench.analysis.measurement.measure import (
 )
 from energybench.measuring.recent_samples import Recent
 from energybench.measuring.stagger import part_time
-from energybench.model import REPEAT, Trace, Window
+from energybench.model import REPEAT, Channel, Trace, Window
 from energybench.store.run import Header, RecordLine, record
 
 _BEFORE_S = 1.0  # of readings before a moment, for the last ticks before the start
@@ -32,6 +34,7 @@ class RecentEnergy:
 
     counts_repeats  whether `repeats` will be asked for: energies of repeats are then computed as
                     the repeats end
+    measures        whether a counting sensor measures, rather than models
     slowest_s       update period of the slowest counting sensor, s; 0: nothing is measured
     """
 
@@ -40,12 +43,8 @@ class RecentEnergy:
         self.samples = (
             Recent(header.channels, _BEFORE_REPEAT_S) if counts_repeats else Recent(header.channels)
         )
-        measured = [
-            channel
-            for channel in header.channels
-            if channel.counts and channel.quality == "measured"
-        ]
-        self._measured = bool(measured)
+        measured = [channel for channel in header.channels if _counts(channel)]
+        self.measures = bool(measured)
         self.slowest_s = max((channel.update_period_s or 0.0 for channel in measured), default=0.0)
         self._energies_j: list[float | None] = []
         self._durations_s: list[float] = []
@@ -54,10 +53,16 @@ class RecentEnergy:
     # ------------------------------------------------------------ a moment
 
     def power_w(self, start_s: float, end_s: float) -> float | None:
-        """Mean power of a moment; None: nothing is measured."""
-        if end_s <= start_s or not self._measured:
+        """Mean power of a moment; None: nothing is measured, or a sensor was not read for more than
+        half of the moment, as on a busy machine: the power would be that of neighbouring moments.
+        """
+        if end_s <= start_s or not self.measures:
             return None
-        (energy_j,) = energies_so_far(*self._moment(start_s, end_s, _BEFORE_S), self._ranges)
+        moment, traces = self._moment(start_s, end_s, _BEFORE_S)
+        counting = [trace for trace in traces if _counts(trace.channel)]
+        if any(_longest_gap_s(trace, start_s, end_s) > (end_s - start_s) / 2 for trace in counting):
+            return None
+        (energy_j,) = energies_so_far(moment, traces, self._ranges)
         return energy_j / (end_s - start_s) if energy_j else None
 
     def sampling_rel(self, start_s: float, end_s: float) -> float | None:
@@ -104,3 +109,14 @@ class RecentEnergy:
         """
         energies_j = [energy_j for energy_j in self._energies_j if energy_j]
         return energies_j if len(energies_j) == len(self._durations_s) else self._durations_s
+
+
+def _counts(channel: Channel) -> bool:
+    """Whether a channel is a counting sensor that measures."""
+    return channel.counts and channel.quality == "measured"
+
+
+def _longest_gap_s(trace: Trace, start_s: float, end_s: float) -> float:
+    """Longest time without a reading, from the start of a moment to its end, s."""
+    inside = trace.t_s[trace.ok & (trace.t_s > start_s) & (trace.t_s < end_s)]
+    return float(np.diff(np.concatenate(([start_s], inside, [end_s]))).max())

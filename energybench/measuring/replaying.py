@@ -6,8 +6,8 @@ The recording states the windows; the program or workload named on the command l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from energybench.collectors.replay_file import load_synthetic
 from energybench.errors import BadInput
 from energybench.measuring.clock import VirtualClock
 from energybench.measuring.conditions import Watch
+from energybench.measuring.counted_once import CountedOnce
 from energybench.measuring.plan import Plan
 from energybench.measuring.run_files import RunFiles
 from energybench.measuring.sampler import BASE_PERIOD_S, Opened
@@ -31,7 +32,6 @@ from energybench.model import (
     Doubt,
     Host,
     Measurement,
-    Trace,
     Verification,
     Window,
     Work,
@@ -105,9 +105,10 @@ def _replay(recording: Recording, session: Session) -> None:
     for window in recording.windows:
         if window not in sampled:
             session.writer.window(window)
-    for work in recording.works:
+    whole = [window for window in sampled if window.label == REPEAT and window.cut is None]
+    for window, work in zip(whole, recording.works, strict=False):
         if work is not None:
-            session.writer.work(work)
+            session.writer.work(work, window.repeat)
     if recording.verification:
         session.writer.verification(recording.verification)
 
@@ -140,6 +141,9 @@ class _ReplaySession(Session):
     def watch(self, context: Context) -> Watch:
         return Watch((), None, self.clock)
 
+    def counted_once(self) -> CountedOnce:
+        return CountedOnce({}, self.plan.root)
+
     def run_files(self, header: Header) -> RunFiles:
         return RunFiles(RunWriter(self.plan.store, header), in_thread=False)
 
@@ -165,12 +169,16 @@ def _recorded(path: Path) -> Recording:
     directory, measured = reader.measurement(str(path))
     traces, windows = reader.read_traces(directory)
     start = min((float(trace.t_s[0]) for trace in traces if trace.t_s.size), default=0.0)
+    longest = max(traces.sizes, default=0)
     if not any(window.label == REPEAT for window in windows):
         raise BadInput(str(path), "does not hold a repeat", "replay a finished run")
-    _check_length(path, max(window.end_s for window in windows) - start, traces)
+    _check_length(path, max(window.end_s for window in windows) - start, longest)
     return Recording(
         label=measured.label,
-        series=tuple(RecordedChannel.of(trace, start) for trace in traces),
+        series=tuple(
+            RecordedChannel(channel, traces.sizes[number], partial(traces.in_order, number), start)
+            for number, channel in enumerate(traces.channels)
+        ),
         windows=tuple(_moved(window, -start) for window in windows),
         works=tuple(repeat.work for repeat in measured.repeats),
         verification=measured.verification,
@@ -180,11 +188,12 @@ def _recorded(path: Path) -> Recording:
     )
 
 
-def _check_length(path: Path, seconds: float, traces: Sequence[Trace]) -> None:
+def _check_length(path: Path, seconds: float, samples: int) -> None:
     """Raise BadInput if the recording is far longer than its samples: the virtual clock would walk
     through empty time.
+
+    samples  of the channel that has the most
     """
-    samples = max((trace.t_s.size for trace in traces), default=0)
     most_s = _EMPTY_S + _SPARSE * samples * BASE_PERIOD_S
     if not seconds <= most_s:
         raise BadInput(

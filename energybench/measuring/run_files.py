@@ -7,28 +7,31 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from energybench.analysis.energy.boundary import Ranges
 from energybench.errors import StorageFailed
-from energybench.measuring.sampler import Tick
+from energybench.measuring.readings import Tick
 from energybench.model import (
     Condition,
     Doubt,
     Measurement,
     OtherLoad,
+    Pause,
     Verification,
     Window,
     Work,
     WorkloadRef,
     WorkRecord,
 )
-from energybench.store.writer import RunWriter
+from energybench.store.writer import RunWriter, storage_failure
 
 # Longest wait for storage after the work, s. Lustre and NFS come back within a minute after the
 # failover of a server.
 _PATIENCE_S = 60.0
+_FLUSH_PATIENCE_S = 5.0  # with storage that is slow while the run goes on
 # Polls that may wait for the storage: some minutes of a node at 10 Hz, a few MB.
 _MOST_POLLS = 20_000
 
@@ -88,8 +91,8 @@ class RunFiles:
     def window(self, window: Window) -> None:
         self._put(lambda: self._writer.window(window))
 
-    def work(self, work: Work) -> None:
-        self._put(lambda: self._writer.work(work))
+    def work(self, work: Work, repeat: int | None = None) -> None:
+        self._put(lambda: self._writer.work(work, repeat))
 
     def verification(self, checks: tuple[Verification, ...]) -> None:
         self._put(lambda: self._writer.verification(checks))
@@ -106,14 +109,41 @@ class RunFiles:
     def others(self, others: tuple[OtherLoad, ...]) -> None:
         self._put(lambda: self._writer.others(others))
 
+    def pause(self, pause: Pause) -> None:
+        self._put(lambda: self._writer.pause(pause))
+
     def record(self, record: WorkRecord) -> None:
         self._put(lambda: self._writer.record(record))
+
+    def flush(self) -> None:
+        """Write what waits in memory."""
+        self._put(self._flush)
+
+    def _flush(self) -> None:
+        with suppress(OSError):  # it waits in memory, and is tried again at the end
+            self._writer.flush()
 
     def _put(self, write: _Write) -> None:
         if self._in_thread:
             self._queue.put(write)
         else:
             write()
+
+    def so_far(self, ranges: Ranges) -> Measurement:
+        """The result up to the last sample, while the run goes on; a repeat that is open counts as
+        a part. Not from the thread that writes.
+
+        Raises ValueError if there is no repeat yet, and OSError.
+        """
+        flushed = threading.Event()
+
+        def flush() -> None:
+            self._flush()
+            flushed.set()
+
+        self._put(flush)
+        flushed.wait(_FLUSH_PATIENCE_S)
+        return self._writer.so_far(ranges)
 
     # ------------------------------------------------------------ the end
 
@@ -132,10 +162,11 @@ class RunFiles:
                 f"{self.directory}: the storage does not answer; the files so far stay (once it "
                 f"does again: energybench recover {self.directory})"
             )
-        self._doubt_lost_samples()
-        if self._failure is not None:
-            raise self._failure
-        return self._writer.finish(ranges)
+        with storage_failure(self.directory):
+            self._doubt_lost_samples()
+            if self._failure is not None:
+                raise self._failure
+            return self._writer.finish(ranges)
 
     def _doubt_lost_samples(self) -> None:
         lost = self._lost_readings + self._writer.lost_rows
@@ -155,5 +186,7 @@ class RunFiles:
         while (write := self._queue.get()) is not None:
             try:
                 write()
+                if self._queue.empty():
+                    self._writer.caught_up()
             except Exception as error:  # told at the end: the work goes on
                 self._failure = self._failure or error

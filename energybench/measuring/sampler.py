@@ -1,8 +1,8 @@
 """The polling loop: a schedule without drift, and fast polls (bursts) around window edges.
 
 Ticks lie on a fixed grid (start + k · period), and lateness does not add up. A tick that comes too
-late is counted as missed. A collector in a process of its own is asked, and its answer taken when
-it comes: a slow or hanging driver misses its own ticks, and holds up nothing else.
+late is counted as missed. A collector in a process of its own polls by itself, and its polls are
+taken about once a second: a slow or hanging driver misses its own ticks, and holds up nothing else.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from energybench.measuring.isolated_collector import IsolatedCollector
-from energybench.measuring.readings import stamped
+from energybench.measuring.readings import Tick, stamped
+from energybench.measuring.tick_pipe import Schedule
 from energybench.model import Channel
-from energybench.plugins import Clock, Collector, Reading
+from energybench.plugins import Clock, Collector
 
 # 10 Hz: pm_counters' own rate, and more than the 1 Hz of EE HPC WG and MLPerf
 BASE_PERIOD_S = 0.1
@@ -24,6 +25,9 @@ _EDGE_PERIODS = 2.2
 _LONGEST_BURST_S = 0.35
 # patience with the answers to the last tick of a loop, for decisions by the latest readings
 _LAST_ANSWERS_S = 0.02
+# base periods between two looks at the polls of the processes: with the rows that wait for the
+# next batch (store/sample_log.py) a kill costs at most a second
+_TAKE_PERIODS = 8
 
 
 class Opened(NamedTuple):
@@ -32,16 +36,6 @@ class Opened(NamedTuple):
     collector: Collector
     channels: tuple[Channel, ...]
     first: int
-
-
-class Tick(NamedTuple):
-    """One poll of a collector, with one reading for each of its channels."""
-
-    due_s: float
-    late_s: float
-    burst: bool
-    missed: int  # scheduled ticks that were skipped just before this one
-    readings: list[Reading]
 
 
 Sink = Callable[[Tick], None]
@@ -93,68 +87,48 @@ def smear_s(channels: Sequence[Channel]) -> float:
     )
 
 
-class _Source:
-    """A collector on the sampler's schedule.
+class _Local:
+    """A collector that the sampler itself reads, such as a recording."""
 
-    polls  number of ticks outside bursts
-    slow   number of these ticks that came while an earlier read was still under way
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    def poll(self, due_s: float, clock: Clock, *, burst: bool, missed: int) -> Tick:
+        now_s = clock.now()
+        count, first = len(self._opened.channels), self._opened.first
+        readings = stamped(self._opened.collector, count, clock.now, first)
+        return Tick(due_s, now_s - due_s, burst, missed, 0, readings)
+
+
+class _Isolated:
+    """A collector in a process of its own.
+
+    polls  number of scheduled polls outside bursts
+    slow   number of these that came while an earlier read was under way
     """
 
-    def __init__(self, opened: Opened, clock: Clock, sink: Sink) -> None:
-        self._opened, self._clock, self._sink = opened, clock, sink
-        self._asked: Tick | None = None  # the tick of the read under way, without readings yet
+    def __init__(self, collector: IsolatedCollector, first: int) -> None:
+        self.collector, self._first = collector, first
         self.polls = self.slow = 0
 
-    @property
-    def name(self) -> str:
-        return self._opened.collector.name
+    def take(self) -> list[Tick]:
+        ticks = self.collector.take(self._first)
+        slow = sum(tick.slow for tick in ticks)
+        self.polls += slow + sum(not tick.burst for tick in ticks)
+        self.slow += slow
+        return ticks
 
     @property
-    def isolated(self) -> IsolatedCollector | None:
-        collector = self._opened.collector
-        return collector if isinstance(collector, IsolatedCollector) else None
-
-    def poll(self, due_s: float, *, burst: bool, missed: int) -> None:
-        """Read the collector, or ask its process to."""
-        now_s = self._clock.now()
-        tick = Tick(due_s, now_s - due_s, burst, missed, [])
-        self.polls += not burst
-        if self.isolated is None:
-            count, first = len(self._opened.channels), self._opened.first
-            readings = stamped(self._opened.collector, count, self._clock.now, first)
-            self._sink(tick._replace(readings=readings))
-        elif self.isolated.ask(now_s):
-            self._asked = tick
-        elif not burst:
-            self.slow += 1
-
-    def take(self) -> None:
-        """Hand an answer that has come to the sink."""
-        if self.isolated is None or self._asked is None:
-            return
-        answer = self.isolated.answer()
-        if answer is not None:
-            first = self._opened.first
-            readings = [
-                reading._replace(channel=first + i) for i, reading in enumerate(answer.readings)
-            ]
-            self._sink(self._asked._replace(readings=readings))
-            self._asked = None
-
-    @property
-    def fd(self) -> int:
-        """File descriptor on which an answer will come; -1: no answer is awaited."""
-        if self.isolated is None or self.isolated.asked_s is None:
-            return -1
-        return self.isolated.fileno()
+    def slow_share(self) -> float:
+        last = self.collector.slow_at_rest
+        return (self.slow + last) / max(self.polls + last, 1)
 
 
 class Sampler:
-    """Polls the opened collectors and hands every tick to the sink.
+    """Has the opened collectors polled, and hands every poll to the sink.
 
-    beside  is called after every tick at the base rate, with time until the next tick
+    beside  is called at the base rate, at least once a second, with time until the next poll
     edge_s  length of a burst at a window's edge, s
-    missed  number of scheduled ticks missed
     """
 
     def __init__(
@@ -165,68 +139,92 @@ class Sampler:
         wait: Wait,
         beside: Callable[[], None] = lambda: None,
     ) -> None:
-        self._sources = tuple(_Source(entry, clock, sink) for entry in opened)
-        self._clock, self._wait, self._beside = clock, wait, beside
+        self._isolated = tuple(
+            _Isolated(entry.collector, entry.first)
+            for entry in opened
+            if isinstance(entry.collector, IsolatedCollector)
+        )
+        self._local = tuple(
+            _Local(entry) for entry in opened if not isinstance(entry.collector, IsolatedCollector)
+        )
+        self._clock, self._sink, self._wait, self._beside = clock, sink, wait, beside
         self._origin_s = clock.now()
         self.channels = tuple(channel for entry in opened for channel in entry.channels)
         self.edge_s = burst_s(self.channels)
-        self.missed = 0
 
-    def burst(self, seconds: float, done: Done = lambda: False) -> None:
+    def burst(
+        self, seconds: float, done: Done = lambda: False, period_s: float = BURST_PERIOD_S
+    ) -> None:
         """Poll fast for some seconds, or until done()."""
-        end = self._clock.now() + seconds
         due = self._clock.now()
+        end = due + seconds
+        self._order(Schedule(due, period_s, end, burst=True))
         while due < end and not done():
-            self._tick(due, burst=True, missed=0)
-            due = max(due + BURST_PERIOD_S, self._clock.now())
+            self._poll_local(due, burst=True, missed=0)
+            due = max(due + period_s, self._clock.now()) if self._local else end
             self._sleep(due, done)
+        self.rest(BURST_PERIOD_S)
 
     def base(self, done: Done, until_s: float = math.inf) -> None:
         """Poll at 10 Hz until done(), or until a time. If `wait` returns early, done() is asked,
         and no tick is lost.
         """
+        self._order(Schedule(self._origin_s, BASE_PERIOD_S, until_s, burst=False))
         k = math.floor((self._clock.now() - self._origin_s) / BASE_PERIOD_S) + 1
+        # half a period after the polls of the collectors' processes, which need a core themselves
+        after_s = 0.0 if self._local else BASE_PERIOD_S / 2
         while not done():
             due = self._origin_s + k * BASE_PERIOD_S
-            if due >= until_s:
+            if due + after_s >= until_s:
                 self._sleep(until_s, done)
+                self.rest(0.0)  # the time is exact: no wait for answers
                 return
-            self._sleep(due, done)
+            self._sleep(due + after_s, done)
             if done():
                 break
             late = int((self._clock.now() - due) / BASE_PERIOD_S)
-            self.missed += late
             k += late
-            self._tick(self._origin_s + k * BASE_PERIOD_S, burst=False, missed=late)
+            self._poll_local(self._origin_s + k * BASE_PERIOD_S, burst=False, missed=late)
+            self._take()
             self._beside()
-            k += 1
-        self.take_last_answers()
+            k += 1 if self._local else _TAKE_PERIODS
+        self.rest()
+
+    def rest(self, seconds: float = _LAST_ANSWERS_S) -> None:
+        """Have the processes poll no more, and take their polls; waits at most some seconds."""
+        for source in self._isolated:
+            source.collector.rest()
+        self._take()
+        until_s = self._clock.now() + seconds
+        while (awaited := self._awaited()) and self._clock.now() < until_s:
+            self._wait(until_s, awaited)
+            self._take()
 
     def slow_shares(self) -> dict[str, float]:
-        """Of each collector, the share of ticks that came while an earlier read was under way."""
-        return {source.name: source.slow / max(source.polls, 1) for source in self._sources}
+        """Of each collector, the share of polls that were due while an earlier read was under
+        way.
+        """
+        return {source.collector.name: source.slow_share for source in self._isolated}
 
     def _sleep(self, until_s: float, done: Done) -> None:
         while self._clock.now() < until_s and not done():
-            self._wait(until_s, self._awaited())
-            self._take()
+            self._wait(until_s)
 
-    def _tick(self, due_s: float, *, burst: bool, missed: int) -> None:
-        self._take()
-        for source in self._sources:
-            source.poll(due_s, burst=burst, missed=missed)
+    def _order(self, schedule: Schedule) -> None:
+        for source in self._isolated:
+            source.collector.poll(schedule)
 
-    def take_last_answers(self, seconds: float = _LAST_ANSWERS_S) -> None:
-        """Wait at most some seconds for the answers to the last tick."""
-        until_s = self._clock.now() + seconds
-        while self._awaited() and self._clock.now() < until_s:
-            self._wait(until_s, self._awaited())
-            self._take()
+    def _poll_local(self, due_s: float, *, burst: bool, missed: int) -> None:
+        for source in self._local:
+            self._sink(source.poll(due_s, self._clock, burst=burst, missed=missed))
 
     def _take(self) -> None:
-        for source in self._sources:
-            source.take()
+        """Hand the polls that have come to the sink, in the order of their schedule."""
+        ticks = [tick for source in self._isolated for tick in source.take()]
+        for tick in sorted(ticks, key=lambda tick: tick.due_s):
+            self._sink(tick)
+        for source in self._isolated:
+            source.collector.keep_told()
 
     def _awaited(self) -> tuple[int, ...]:
-        """File descriptors of the collectors that have not answered yet."""
-        return tuple(source.fd for source in self._sources if source.fd >= 0)
+        return tuple(fd for source in self._isolated for fd in source.collector.awaited())

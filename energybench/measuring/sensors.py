@@ -1,5 +1,5 @@
-"""Opens the collectors that work here, each in a process of its own, and tells why the others do
-not.
+"""The collectors that work here, each in a process of its own, and the reasons why the others do
+not work.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from energybench.measuring.isolated_collector import (
     Silent,
 )
 from energybench.measuring.sampler import Opened
+from energybench.measuring.started_collectors import StartedCollectors, start
 from energybench.measuring.unread_accelerators import with_unread_accelerators
 from energybench.model import Channel, Doubt, Gpu
-from energybench.plugins import Context, load, registered
+from energybench.plugins import Context
 
 _LOOK_S = 0.1  # between two looks at whether a signal ends the waiting
 _NOTABLE_READ_S = 1e-3  # a shorter read adds nothing to the uncertainty of a sensor's lag
@@ -58,11 +59,14 @@ class Sensors(NamedTuple):
 
     def close(self) -> None:
         for entry in self.opened:
+            if isinstance(entry.collector, IsolatedCollector):
+                entry.collector.release()  # all processes end side by side
+        for entry in self.opened:
             entry.collector.close()
 
 
 class _Opening:
-    """The collectors while they are opened.
+    """The collectors while their answers are taken.
 
     opened  collectors that work here
     absent  collectors that do not work here
@@ -70,8 +74,8 @@ class _Opening:
     doubts  about drivers that hang
     """
 
-    def __init__(self, context: Context, given_up: Callable[[], bool]) -> None:
-        self._context, self._given_up = context, given_up
+    def __init__(self, given_up: Callable[[], bool]) -> None:
+        self._given_up = given_up
         self.opened: list[Opened] = []
         self.absent: list[AbsentCollector] = []
         self.broken: list[str] = []
@@ -89,23 +93,27 @@ class _Opening:
                 good.append((collector, bool(answer["last_resort"])))
         return good
 
-    def open(self, collectors: Sequence[IsolatedCollector]) -> None:
-        """Open collectors side by side."""
-        begun = []
+    def open_last_resort(self, collectors: Sequence[IsolatedCollector]) -> None:
+        """Have the collectors of last resort open their sensors, and take their answers."""
+        asked = []
         for collector in collectors:
             try:
-                collector.begin_open(self._context)
-                begun.append(collector)
+                collector.open_last_resort()
+                asked.append(collector)
             except CollectorGone as gone:
                 self._ended(collector, gone)
-        for collector in begun:
+        self.take(asked)
+
+    def take(self, collectors: Sequence[IsolatedCollector]) -> None:
+        """Take the answers of collectors that open their sensors side by side."""
+        for collector in collectors:
             answer = self._answer(collector, collector.opened)
             if answer is None:
                 continue
             self.describing.append(collector)
             if "absent" in answer:
                 self.absent.append(AbsentCollector(collector.name, *answer["absent"]))
-                collector.close()
+                collector.release()
                 continue
             channels = _as_late_as_reads(answer["channels"], answer["read_s"])
             first = sum(len(entry.channels) for entry in self.opened)
@@ -151,35 +159,49 @@ def open_all(
     only: Sequence[str] = (),
     given_up: Callable[[], bool] = lambda: False,
 ) -> Sensors:
-    """Open every registered collector, or the collectors in `only`.
+    """Start every registered collector, or the collectors in `only`, and open them.
 
-    A collector of last resort (a model of the CPU) is opened only if no sensor covers the CPU, or
-    if `only` names it. A driver that does not answer in time is absent. Raises BadInput if a
-    collector of `only` does not exist or does not load.
+    Raises BadInput if a collector of `only` does not exist or does not load.
 
     given_up  ends the waiting for drivers that have not answered yet
     """
-    names = registered("collectors")
-    for name in only:
-        if name not in names:
-            load("collectors", name)  # raises
-    opening = _Opening(context, given_up)
-    collectors = opening.loaded([IsolatedCollector(name, names) for name in only or names])
-    if only and opening.broken:
-        for collector, _ in collectors:
-            collector.close()
-        raise BadInput(f"--collector {', '.join(only)}", opening.broken[0], "mend or uninstall it")
-    opening.open([collector for collector, last_resort in collectors if not last_resort or only])
-    last = [collector for collector, last_resort in collectors if last_resort and not only]
-    if last and _cpu_covered(opening.opened):
-        for collector in last:
-            collector.close()
+    return opened(start(context, only), context, given_up)
+
+
+def opened(readers: StartedCollectors, context: Context, given_up: Callable[[], bool]) -> Sensors:
+    """The sensors of started collectors.
+
+    A collector of last resort (a model of the CPU) is opened only if no sensor covers the CPU, or
+    if it was asked for by name. A driver that does not answer in time is absent. Raises BadInput if
+    a collector that was asked for does not load.
+    """
+    opening = _Opening(given_up)
+    for collector in readers.collectors:
+        collector.follow(context.work_pid)
+    collectors = opening.loaded(readers.collectors)
+    if readers.asked and opening.broken:
+        readers.close()
+        raise BadInput(
+            f"--collector {', '.join(readers.asked)}", opening.broken[0], "mend or uninstall it"
+        )
+    waits = [collector for collector, last_resort in collectors if last_resort]
+    if readers.asked:
+        waits = []
+    opening.take([collector for collector, _ in collectors if collector not in waits])
+    if waits and _cpu_covered(opening.opened):
+        for collector in waits:
+            collector.release()
             opening.absent.append(
                 AbsentCollector(collector.name, "a sensor covers the CPU", "nothing to do")
             )
     else:
-        opening.open(last)
-    return with_unread_accelerators(_described(opening), context)
+        opening.open_last_resort(waits)
+    sensors = _described(opening)
+    working = {entry.collector.name for entry in sensors.opened}
+    for collector in readers.collectors:
+        if collector.name not in working:
+            collector.close()
+    return with_unread_accelerators(sensors, context)
 
 
 def _as_late_as_reads(channels: Sequence[Channel], read_s: float) -> tuple[Channel, ...]:

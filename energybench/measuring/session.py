@@ -5,47 +5,54 @@ windows in between.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from energybench import data
 from energybench.analysis.energy.boundary import cover
 from energybench.analysis.energy.idle_power import AFTER, BEFORE
-from energybench.analysis.uncertainty.settling import settled
-from energybench.collectors.cpu_state import CpuState
 from energybench.errors import BadInput
+from energybench.launch import campaign_case
 from energybench.measuring import host as provenance
 from energybench.measuring.calibrated_sensors import limits_of, with_profiles
 from energybench.measuring.conditions import Watch
-from energybench.measuring.isolated_collector import IsolatedCollector
-from energybench.measuring.neighbours import Neighbours
+from energybench.measuring.counted_once import CountedOnce
 from energybench.measuring.other_load import Ledger
 from energybench.measuring.plan import Plan, Progress
+from energybench.measuring.reader import Reader, open_watch
+from energybench.measuring.readings import Tick
 from energybench.measuring.recent_energy import RecentEnergy
+from energybench.measuring.resting import REST_S, resting
 from energybench.measuring.run_files import RunFiles
-from energybench.measuring.sampler import Sampler, Tick, Wait
-from energybench.measuring.sensors import Sensors, open_all
+from energybench.measuring.sampler import Sampler, Wait
+from energybench.measuring.sensors import Sensors, open_all, opened
+from energybench.measuring.started_collectors import StartedCollectors, surroundings
 from energybench.measuring.unread_accelerators import with_work_device
-from energybench.measuring.windows import Windows, never
-from energybench.model import DeviceLimits, Doubt, DoubtCode, Host, Measurement, Window
+from energybench.measuring.windows import OpenWindow, Windows, never
+from energybench.model import (
+    DeviceLimits,
+    Doubt,
+    DoubtCode,
+    Host,
+    Measurement,
+    Pause,
+    Verification,
+    Window,
+    Work,
+    WorkRecord,
+)
 from energybench.plugins import Clock, Context
 from energybench.store.layout import new_id
 from energybench.store.liveness import process_started
 from energybench.store.run import Header
+from energybench.store.sample_log import FLUSH_S
 from energybench.store.writer import RunWriter
 
-# Longest rest before the idle phase after the work. A board's clocks and averages of 1 s are down
-# again in a few seconds.
-REST_S = 10.0
-_REST_PART_S = 0.5  # least length of the parts for judging a rest
-# and least number of updates of the slowest sensor in a part: the mean power is then good to some
-# percent without fast polls
-_UPDATES = 10
-_NEAR_IDLE = 1.1  # times the idle power: near enough
-_LAST_ANSWERS_S = 2.0  # patience with the last read of a run; a longer read is a silent sensor
-_SLOW_SHARE = 0.01  # of the ticks of a collector, as for missed samples
+# Time between two writes of a node's part of a job: a thousand nodes that each wrote once a second
+# would be felt by everybody who uses the file system that they share.
+SHARED_FLUSH_S = 30.0
 _IDLE_LOOK_S = 60.0  # end of the idle phase from which decisions take the idle power
 
 
@@ -66,6 +73,7 @@ class Session:
     progress        reports how far the run is
     counts_repeats  whether energies of repeats are asked for during the run
     given_up        ends the waiting for drivers that do not answer
+    readers         the started collectors; None: the session starts them
     idle_w          idle power before the work, W; None: not measured
     """
 
@@ -79,9 +87,11 @@ class Session:
         *,
         counts_repeats: bool = True,
         given_up: Callable[[], bool] = never,
+        readers: StartedCollectors | None = None,
     ) -> None:
         self.plan, self.clock, self.progress = plan, clock, progress
         self._wait, self._pid, self._given_up = wait, pid, given_up
+        self._readers = readers
         self._stack = ExitStack()
         self.sensors: Sensors
         self.sampler: Sampler
@@ -90,25 +100,22 @@ class Session:
         self._counts_repeats = counts_repeats
         self.idle_w: float | None = None
         self.windows: Windows
-        self._watch: Watch
+        self._reader: Reader
         self._others = Ledger()
+        self._counted: CountedOnce
+        self._threads: int | None = None
+        self._has_readings = False
 
     def __enter__(self) -> Session:
         plan = self.plan
-        context = Context(
-            clock=self.clock,
-            root=plan.root,
-            visible_devices=plan.visible_devices,
-            device_order=plan.device_order,
-            work_pid=self._pid,
-            priors=data.priors(),
-        )
+        context = surroundings(plan, self.clock)._replace(work_pid=self._pid)
         self._started_s = self.clock.now()
         self.sensors = self.open_sensors(context)
         if plan.workload is not None and plan.boundary in ("compute", "device"):
             self.sensors = with_work_device(self.sensors, plan.workload.device)
         self._stack.callback(self.sensors.close)
         host = self.describe_host()
+        self._threads = host.threads
         try:
             # a boundary that the sensors cannot cover is reported before the work starts
             cover(plan.boundary, self.sensors.channels, host, ranges())
@@ -116,12 +123,15 @@ class Session:
             self._stack.close()
             raise
         limits, limit_doubts = self.limits(host)
+        self._counted = self.counted_once()
+        self._stack.callback(self._counted.close)
         header = Header(
-            id=new_id(plan.label),
+            id=plan.run_id or new_id(plan.label),
             label=plan.label,
             workload=plan.workload,
             command=plan.command,
             boundary=plan.boundary,
+            repeats=plan.repeats,
             host=host,
             channels=self.sensors.channels,
             pid=os.getpid(),
@@ -129,16 +139,17 @@ class Session:
             doubts=(*self.sensors.doubts, *limit_doubts),
             session=plan.session,
             limits=limits,
+            job=self._counted.job,
+            case=campaign_case(os.environ),
         )
         self.recent = RecentEnergy(header, ranges(), counts_repeats=self._counts_repeats)
         try:
             self.writer = self._stack.enter_context(self.run_files(header))
-            self._watch = self._stack.enter_context(self.watch(context))
-            self.sampler = Sampler(
-                self.sensors.opened, self.clock, self._sink, self._wait, self._watch.sampled
-            )
+            watch = self._stack.enter_context(self.watch(context))
+            self._reader = Reader(self.sensors, self.clock, self._sink, self._wait, watch)
+            self.sampler = self._reader.sampler
             self.windows = Windows(
-                self.sampler, self.clock, self.writer, self.recent, self._watch, self._others
+                self.sampler, self.clock, self.writer, self.recent, watch, self._others
             )
         except BaseException:
             self._stack.close()
@@ -147,7 +158,10 @@ class Session:
 
     def open_sensors(self, context: Context) -> Sensors:
         """The working sensors with calibration profiles. A replay opens the recording instead."""
-        sensors = open_all(context, self.plan.collectors, self._given_up)
+        if self._readers is None:
+            sensors = open_all(context, self.plan.collectors, self._given_up)
+        else:
+            sensors = opened(self._readers, context, self._given_up)
         return with_profiles(
             sensors, lambda: provenance.describe(self.clock, self.plan.root, sensors.gpus)
         )
@@ -166,27 +180,16 @@ class Session:
 
     def watch(self, context: Context) -> Watch:
         """The watch of the devices' conditions and of foreign load; a replay watches nothing."""
-        cpu = CpuState()
-        cpu.open(context)
-        self._stack.callback(cpu.close)
-        collectors = [
-            entry.collector
-            for entry in self.sensors.opened
-            if isinstance(entry.collector, IsolatedCollector)
-        ]
-        boards = [collector for collector in collectors if collector.lists]
-        neighbours = Neighbours(
-            context.root, self.clock, self._pid, boards, os.environ.get("SLURM_JOB_ID")
-        )
-        return Watch(
-            [cpu, *(collector for collector in collectors if collector.watches)],
-            neighbours,
-            self.clock,
-        )
+        return open_watch(self.sensors, context, self._pid, self._stack, self._counted.look)
+
+    def counted_once(self) -> CountedOnce:
+        """Looks whether this node is counted once in its job; a replay belongs to no job."""
+        return CountedOnce(os.environ, self.plan.root)
 
     def run_files(self, header: Header) -> RunFiles:
         """The files of the run."""
-        return RunFiles(RunWriter(self.plan.store, header))
+        flush_s = SHARED_FLUSH_S if self.plan.part_of_job else FLUSH_S
+        return RunFiles(RunWriter(self.plan.store, header, flush_s))
 
     def __exit__(
         self,
@@ -196,19 +199,26 @@ class Session:
     ) -> None:
         self._stack.close()
 
+    def has_readings(self) -> bool:
+        """Whether a sensor has been read."""
+        return self._has_readings
+
     def _sink(self, tick: Tick) -> None:
+        self._has_readings = True
         self.recent.samples.add(tick.readings)
         self.writer.poll(tick)
+        if tick.pause is not None:
+            self.writer.pause(tick.pause)
         self._take()
 
     def _take(self, *, last: bool = False) -> None:
         """Write down the readings of the watch."""
-        for look in self._watch.taken():
+        for look in self._reader.watch.taken():
             if look.conditions:
                 self.writer.conditions(look.conditions)
             if look.piece is not None:
                 self._others.add(look.piece)
-        if others := self._others.settled(self._watch.cpus, last=last):
+        if others := self._others.settled(self._reader.watch.cpus, last=last):
             self.writer.others(tuple(others))
 
     def idle(self, done: Callable[[], bool] = never, note: str = BEFORE) -> None:
@@ -249,21 +259,47 @@ class Session:
         At rest: the power has settled or is near `near_w`; with `both`, settled and near.
         If power is not measured, the rest takes `least_s`.
         """
-        begin_s, part_s = self.clock.now(), max(_REST_PART_S, _UPDATES * self.recent.slowest_s)
-        powers_w: list[float] = []
-        measured = True
-        while not done() and (spent_s := self.clock.now() - begin_s) < most_s:
-            if spent_s >= least_s and (not measured or _at_rest(powers_w, near_w, both=both)):
+        stages = resting(self.clock, self.recent, least_s, most_s, near_w, both=both)
+        for until_s in stages:
+            if done():
                 return
-            start_s = self.clock.now()
-            self.sampler.base(done, min(start_s + part_s, begin_s + most_s))
-            power_w = self.recent.power_w(start_s, self.clock.now())
-            measured = power_w is not None
-            if power_w is not None:
-                powers_w.append(power_w)
+            self.sampler.base(done, until_s)
 
     def region(self, label: str, start_s: float, end_s: float, repeat: int | None = None) -> None:
         self.writer.window(Window(label=label, start_s=start_s, end_s=end_s, repeat=repeat))
+
+    def repeat(self, number: int, done: Callable[[], bool]) -> AbstractContextManager[OpenWindow]:
+        """A repeat of a program that starts as it is; see `Windows.repeat`."""
+        return self.windows.repeat(number, done=done)
+
+    def repeats_j(self) -> Sequence[float]:
+        """Energies of the finished repeats, J, or their durations, s, if no sensor measures."""
+        return self.recent.repeats()
+
+    def last_energy_j(self) -> float | None:
+        """Energy of the repeat that has just ended; None: no sensor measures."""
+        energies_j = self.recent.repeats() if self.recent.measures else ()
+        return energies_j[-1] if energies_j else None
+
+    def check(self, checks: tuple[Verification, ...]) -> None:
+        """Write down the checks of a repeat's result."""
+        self.writer.verification(checks)
+
+    def work(self, work: Work, repeat: int) -> None:
+        """Write down the work of a whole repeat."""
+        self.writer.work(work, repeat)
+
+    def record(self, record: WorkRecord) -> None:
+        """Write down the record of the repeats so far."""
+        self.writer.record(record)
+
+    def pause(self, pause: Pause) -> None:
+        """Write down when the measuring side did not run."""
+        self.writer.pause(pause)
+
+    def discard(self) -> None:
+        """Remove the directory of a run in which nothing was measured."""
+        self.writer.discard()
 
     def doubt(self, code: DoubtCode, message: str, remedy: str) -> None:
         self.writer.doubt(Doubt(code=code, message=message, remedy=remedy))
@@ -274,52 +310,18 @@ class Session:
         Raises BadInput if no repeat was completed.
         """
         self.progress("writing the result", None)
-        self._watch.stop()
-        self.sampler.take_last_answers(_LAST_ANSWERS_S)
+        self._reader.watch.stop()
+        self._counted.look()
+        doubts = self._reader.doubts(self._started_s)
+        doubts += self._counted.doubts(
+            reads_one_node=not self.plan.part_of_job, threads=self._threads
+        )
         self._take(last=True)
-        for entry in self.sensors.opened:
-            if isinstance(entry.collector, IsolatedCollector):
-                self._doubt_silence(entry.collector)
-        self._doubt_slow_reads()
+        for doubt in doubts:
+            self.writer.doubt(doubt)
         try:
             return self.writer.finish(ranges())
         except ValueError as error:
             raise BadInput(
                 str(self.writer.directory), str(error), "the samples stay there"
             ) from None
-
-    def _doubt_slow_reads(self) -> None:
-        for name, share in self.sampler.slow_shares().items():
-            if share > _SLOW_SHARE:
-                self.doubt(
-                    "slow-reads",
-                    f"{share:.0%} of the scheduled samples of {name} came while an earlier read "
-                    "had not returned yet",
-                    "see the system log (dmesg) for the device; fewer monitoring tools that ask "
-                    "the same driver",
-                )
-
-    def _doubt_silence(self, collector: IsolatedCollector) -> None:
-        """Add a doubt if a collector gives no readings any more."""
-        if collector.end is not None:
-            what = collector.end
-        elif collector.asked_s is not None:
-            what = "a read that was begun then has not returned"
-        else:
-            return
-        silent_s = collector.answered_s - self._started_s
-        self.doubt(
-            "sensor-silent",
-            f"{collector.name} gave no reading from {silent_s:.1f} s after the start of the run: "
-            f"{what}",
-            "see the system log (dmesg) for the device; reload its driver or reboot the node, then "
-            "repeat the run",
-        )
-
-
-def _at_rest(powers_w: list[float], near_w: float | None, *, both: bool) -> bool:
-    """Whether the powers of the parts have settled or (`both`: and) come down near a level."""
-    near = bool(powers_w) and near_w is not None and powers_w[-1] <= _NEAR_IDLE * near_w
-    if both:
-        return settled(powers_w) and (near or near_w is None)
-    return settled(powers_w) or near

@@ -67,18 +67,17 @@ class _Witness:
         os.set_blocking(self.fd, False)
 
         def watch() -> None:
-            if apart:
-                os.setpgid(0, 0)
-            os.write(theirs, b"r")  # ready
             while True:
                 number = signal.sigwaitinfo(numbers).si_signo
                 os.write(theirs, _RECORD.pack(number, time.monotonic()))
 
+        # Nothing waits for the witness: all signals were blocked before the fork, and a signal that
+        # comes from now on is pending until the witness takes it.
         self._pid = fork("signal witness", watch, (theirs,))
+        if apart:
+            os.setpgid(self._pid, self._pid)
         os.close(theirs)
         self._accounts: list[tuple[int, float]] = []
-        wait_for((self.fd,), _OLD_S)
-        self._read(1)
 
     def saw(self, number: int) -> bool:
         """Whether the witness has received the signal; an account is used once."""

@@ -1,8 +1,8 @@
 """Signals during a run: read from a file descriptor like everything else that a run waits for, and
 passed on to the work exactly once. SIGKILL alone ends the measuring side.
 
-All signals are blocked, so that none can cut a write in two, and arrive through signalfd(2). Enter
-before numpy is imported: numpy's threads inherit the mask.
+All signals but SIGCHLD are blocked, so that none can cut a write in two, and arrive through
+signalfd(2). Enter before numpy is imported: numpy's threads inherit the mask.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import struct
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -21,18 +22,13 @@ if TYPE_CHECKING:
 # These end a run after the repeat at hand. Others are the program's own business and are only
 # passed on.
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
-# The shell's job control acts on the whole group, and a stopped run goes on later.
-_LEFT_ALONE = frozenset(
-    {
-        signal.SIGKILL,
-        signal.SIGSTOP,
-        signal.SIGTSTP,
-        signal.SIGTTIN,
-        signal.SIGTTOU,
-        signal.SIGCONT,
-        signal.SIGCHLD,
-    }
-)
+# These stop a process until SIGCONT. They stop the program and then the measuring side, so that the
+# shell sees a stopped job.
+_STOPPING = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
+# The kernel sends these to a whole process group: those of a terminal, and of a shell that ends.
+_TO_A_GROUP = ENDING | _STOPPING | {signal.SIGCONT, signal.SIGWINCH}
+# No process can take the first two, and the third tells of the children of this process.
+_LEFT_ALONE = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD})
 _SI_KERNEL = 0x80  # si_code of a signal from the kernel, such as the terminal's: sigaction(2)
 # struct signalfd_siginfo: signo, errno, code, pid, ... of 128 bytes (signalfd(2))
 _INFO, _INFO_BYTES = struct.Struct("=IiiI"), 128
@@ -45,24 +41,28 @@ Send = Callable[[int], None]
 class Signals:
     """Use as a context manager around a run.
 
-    received  the first signal that ends the run; None: no such signal has come
-    mask      signals that were blocked before, which the work is to find blocked
+    received    the first signal that ends the run; None: no such signal has come
+    received_s  time of that signal on the monotonic clock
+    continued_s time of the last SIGCONT: before it, this process may have been stopped
+    mask        signals that were blocked before, which the work is to find blocked
     """
 
     def __init__(self, *, pass_on: bool = False) -> None:
         """pass_on: whether there will be a program that signals are passed on to."""
         self.received: signal.Signals | None = None
+        self.received_s: float | None = None
+        self.continued_s: float | None = None
         self.mask: frozenset[int] = frozenset()
+        self._ignored: frozenset[int] = frozenset()
         self._witnesses: Witnesses | None = None
         self._wants_witnesses = pass_on
         self._fd = -1
 
     def __enter__(self) -> Signals:
-        taken = {
-            number
-            for number in signal.valid_signals() - _LEFT_ALONE
-            if signal.getsignal(number) is not signal.SIG_IGN  # nohup stays nohup
-        }
+        taken = set(signal.valid_signals() - _LEFT_ALONE)
+        # A signal that is ignored from the start (nohup) does not end the run. It arrives all the
+        # same, because it is blocked, and the program may have a handler of its own.
+        self._ignored = frozenset(n for n in ENDING if signal.getsignal(n) is signal.SIG_IGN)
         self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, taken))
         self._fd = _signalfd(taken)
         if self._wants_witnesses:
@@ -88,25 +88,31 @@ class Signals:
         number `pid` by another way are sent to it.
         """
         while (info := self._next()) is not None:
-            number, code = info
-            if number in ENDING:
-                self.received = self.received or signal.Signals(number)
+            number, code, sender = info
+            if sender == os.getpid():
+                continue  # SIGPIPE or SIGXFSZ: a write of our own failed, which raised an OSError
+            if number in ENDING - self._ignored and self.received is None:
+                self.received, self.received_s = signal.Signals(number), time.monotonic()
+            if number == signal.SIGCONT:
+                self.continued_s = time.monotonic()
             if pid is not None and not self._has_reached(pid, number, code):
                 send(number)
+            if number in _STOPPING:
+                _stop(number)
 
     def ending(self) -> bool:
         """Whether a signal that ends the run has come, while no work is running."""
         self.poll()
         return self.received is not None
 
-    def _next(self) -> tuple[int, int] | None:
-        """Number and si_code of the next signal."""
+    def _next(self) -> tuple[int, int, int] | None:
+        """Number, si_code and sender of the next signal."""
         try:
             record = os.read(self._fd, _INFO_BYTES)
         except BlockingIOError:
             return None
-        number, _, code, _ = _INFO.unpack_from(record)
-        return number, code
+        number, _, code, sender = _INFO.unpack_from(record)
+        return number, code, sender
 
     def _has_reached(self, pid: int, number: int, code: int) -> bool:
         """Whether the work has received the same signal without us: a terminal signals the
@@ -115,8 +121,8 @@ class Signals:
         """
         in_our_group = _group(pid) == os.getpgrp()
         if code == _SI_KERNEL:
-            # a signal of the kernel that does not end a run is about this process (SIGXCPU)
-            return in_our_group or number not in ENDING
+            # any other signal of the kernel is about this process alone (SIGXCPU)
+            return in_our_group or number not in _TO_A_GROUP
         if self._witnesses is None:
             return False
         seen = self._witnesses.saw(number)
@@ -127,6 +133,13 @@ def wait(seconds: float, signals: Signals, fds: tuple[int, ...] = ()) -> None:
     """Wait for some seconds, for a signal, or for one of the file descriptors."""
     if signals.fileno() in wait_for((signals.fileno(), *fds), seconds):
         signals.poll()
+
+
+def _stop(number: int) -> None:
+    """Stop this process as the signal would have, until SIGCONT."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 
 
 def _group(pid: int) -> int | None:

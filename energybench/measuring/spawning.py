@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from energybench.measuring.moments import WAKE_UP_S, CoreWait, Moment
+from energybench.measuring.moments import STOPPED_S, WAKE_UP_S, CoreWait, Moment
 
 # Python ignores these signals; a program expects the system's default
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -27,6 +27,7 @@ class Process:
 
     pid      process number
     started  moment of the start
+    unseen_end  moment of the end, if this process was stopped while it waited for it
     """
 
     def __init__(self, pid: int, started: Moment) -> None:
@@ -36,6 +37,7 @@ class Process:
         self._core = CoreWait()
         self._alive_s = started.t_s + started.half_s  # last time at which it was seen running
         self._ended: Moment | None = None
+        self.unseen_end: Moment | None = None
 
     def wait(self, seconds: float, fds: Iterable[int] = ()) -> None:
         """Wait for some seconds, until the process ends, or until one of the file descriptors can
@@ -53,9 +55,14 @@ class Process:
         if seconds <= 0:
             return
         waited_s = self._core.total_s()
-        if self._has_ended(seconds, fds):
-            now_s = time.monotonic()
-            late_s = self._core.since_s(waited_s) + WAKE_UP_S
+        ended = self._has_ended(seconds, fds)
+        now_s = time.monotonic()
+        late_s = self._core.since_s(waited_s) + WAKE_UP_S
+        if not ended:
+            self._alive_s = max(entry_s, now_s - late_s)
+        elif now_s - entry_s - seconds - late_s > STOPPED_S:
+            self.may_have_ended(entry_s, now_s)
+        else:
             self._ended = Moment.between(max(self._alive_s, now_s - late_s), now_s)
 
     def _has_ended(self, seconds: float, fds: Iterable[int]) -> bool:
@@ -65,6 +72,12 @@ class Process:
     def ended(self) -> Moment | None:
         """Moment of the end, once `wait` has seen it; None: not yet."""
         return self._ended
+
+    def may_have_ended(self, earliest_s: float, latest_s: float) -> None:
+        """State that the process ended between two times, of which this process was stopped for a
+        part.
+        """
+        self._ended = self.unseen_end = Moment.between(earliest_s, latest_s)
 
     def done(self) -> bool:
         """Whether the process has ended. The process is not reaped yet, because its CPU time may
@@ -115,6 +128,13 @@ def wait_for(fds: Iterable[int], seconds: float) -> set[int]:
             return set(readable)
         return {fd for fd, _ in ready}
     return {fd for fd, _ in poll.poll(milliseconds)}
+
+
+def wait_to_write(fd: int, seconds: float) -> bool:
+    """Wait until a file descriptor can be written to, at most some seconds."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(seconds * 1000))
 
 
 def spawn(

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from energybench.analysis.uncertainty.repeats import relative_half_width, wants_more
 from energybench.measuring.plan import MAX_REPEATS, TARGET_REL
-from energybench.measuring.session import Session
+from energybench.model import DoubtCode
+
+
+class StopsByScatter(Protocol):
+    """A run whose repeats end once their scatter is small enough."""
+
+    def repeats_j(self) -> Sequence[float]:
+        """Energies of the finished repeats, J, or their durations, s, if no sensor measures."""
+
+    def doubt(self, code: DoubtCode, message: str, remedy: str) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,13 +38,13 @@ class Stopping:
     def at_most(self) -> int:
         return self.max_repeats if self.repeats is None else self.repeats
 
-    def wants_more(self, session: Session, complete: int) -> bool:
+    def wants_more(self, run: StopsByScatter, complete: int) -> bool:
         """Whether a further repeat is wanted after `complete` repeats. A missed target is a doubt
         of the run.
         """
         if self.repeats is not None:
             return complete < self.repeats
-        energies = session.recent.repeats() if complete else []
+        energies = run.repeats_j() if complete else []
         if wants_more(energies, self.target_rel, self.max_repeats):
             return True
         reached = relative_half_width(energies)
@@ -42,5 +53,5 @@ class Stopping:
                 f"after {complete} repeats the scatter's half-width is {reached:.1%}, over the "
                 f"{self.target_rel:.1%} asked for"
             )
-            session.doubt("target-missed", message, "--max-repeats higher, or a quieter machine")
+            run.doubt("target-missed", message, "--max-repeats higher, or a quieter machine")
         return False

@@ -16,17 +16,21 @@ from typing import Protocol
 
 import msgspec
 
+from energybench import data
 from energybench.analysis.comparison.study_claims import against_claims
 from energybench.errors import BadInput
 from energybench.measuring import host as provenance
 from energybench.measuring.bench import Bench
 from energybench.measuring.child import Interrupted, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock
+from energybench.measuring.copies import refuse_copies
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
+from energybench.measuring.sensors import open_all
 from energybench.measuring.shared_worker import SharedWorker
 from energybench.measuring.signals import Signals
 from energybench.measuring.study_cell import CellBench, MeasuredCell
-from energybench.model import Doubt, Host, Study, StudyCell, StudyPlan
+from energybench.model import Doubt, Gpu, Host, Study, StudyCell, StudyPlan
+from energybench.plugins import Context
 from energybench.store.study import StudyStore, directory_for, read_study
 
 _IDLE_RUN = "idle"
@@ -92,6 +96,7 @@ def run_study(
 
     Raises BadInput, and WorkFailed if the worker cannot plan the study.
     """
+    refuse_copies(f"study {request.workload}")
     with ExitStack() as stack:
         device, environment = devices(request.device, os.environ)
         worker = stack.enter_context(SharedWorker(environment, signals))
@@ -159,7 +164,7 @@ class _Running:
     def __init__(
         self, request: StudyRequest, offer: StudyPlan, store: StudyStore, root: Path
     ) -> None:
-        self._request, self._offer, self._store = request, offer, store
+        self._request, self._offer, self._store, self._root = request, offer, store, root
         self._study = Study(
             id=store.directory.name,
             workload=request.workload,
@@ -214,7 +219,10 @@ class _Running:
         if earlier is None:
             self._store.tidy(set())
             return None
-        _check_same(earlier, self._request, self._study.host, self._store.directory)
+        host = self._study.host
+        if earlier.host.gpus and not earlier.host.same_machine(host):
+            host = msgspec.structs.replace(host, gpus=_boards(self._root))
+        _check_same(earlier, self._request, host, self._store.directory)
         complete = tuple(
             cell for cell in earlier.cells if all(run.state != "cut" for run in cell.runs)
         )
@@ -299,6 +307,20 @@ def _name(store: StudyStore, label: str) -> str:
     )
 
 
+def _boards(root: Path) -> tuple[Gpu, ...]:
+    """The boards of this machine, which identify it if nothing else does."""
+    context = Context(
+        clock=MonotonicClock(),
+        root=root,
+        visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
+        device_order=os.environ.get("CUDA_DEVICE_ORDER"),
+        priors=data.priors(),
+    )
+    sensors = open_all(context)
+    sensors.close()
+    return sensors.gpus
+
+
 def _check_same(earlier: Study, request: StudyRequest, host: Host, directory: Path) -> None:
     """Raises BadInput if the earlier start was a different study, or on a different machine."""
     if (earlier.workload, earlier.device) != (request.workload, request.device):
@@ -307,8 +329,14 @@ def _check_same(earlier: Study, request: StudyRequest, host: Host, directory: Pa
             f"is a study of {earlier.workload} on {earlier.device}",
             "name that workload and device",
         )
+    if not earlier.host.same_machine(host):
+        raise BadInput(
+            str(directory),
+            f"was begun on another machine, {earlier.host.name}, and this is {host.name}",
+            "another --out begins it again; ENERGYBENCH_HOST_ID names a machine that restarts, or "
+            "whose identity is hidden",
+        )
     for quantity, there, here in (
-        ("host", earlier.host.name, host.name),
         ("CPU", earlier.host.cpu, host.cpu),
         ("torch", earlier.host.libraries.get("torch"), host.libraries.get("torch")),
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,11 +79,11 @@ class _WarmUp:
             self.settling, self.quantity = self._judged(2 if long else LAST)
 
     def _judged(self, enough: int) -> tuple[Settling, str]:
-        """Whether the parts have settled, by power if the power of every part is known, otherwise
-        by the time of a run.
+        """Whether the parts have settled, by power if it is measured, otherwise by the time of a
+        run.
         """
-        powers_w = [power_w for power_w in self.powers_w if power_w is not None]
-        if len(powers_w) == len(self.powers_w):
+        powers_w = _measured(self.powers_w)
+        if powers_w:
             return judge(powers_w, enough), "power"
         return judge(self.seconds, enough), "run time"
 
@@ -120,6 +120,17 @@ def warm_up(session: Session, request: Request, run: Run) -> int:
     return _runs_per_repeat(session, request, so_far)
 
 
+def _measured(powers_w: Sequence[float | None]) -> list[float]:
+    """The known powers. None at all if the last parts have none: the sensor is silent.
+
+    A single part without a power is left out: on a busy machine the readings of a short part may
+    come too late, and the time of a run would then end the warm-up while the power still changes.
+    """
+    if all(power_w is None for power_w in powers_w[-LAST:]):
+        return []
+    return [power_w for power_w in powers_w if power_w is not None]
+
+
 def _inside(session: Session, start_s: float, end_s: float) -> Settling:
     """Whether power settled within a long run; not known if power is not measured."""
     start_s = max(start_s, end_s - _LOOK_BACK_S)
@@ -128,8 +139,7 @@ def _inside(session: Session, start_s: float, end_s: float) -> Settling:
         session.recent.power_w(start_s + i * step_s, start_s + (i + 1) * step_s)
         for i in range(_INSIDE)
     ]
-    measured_w = [power_w for power_w in powers_w if power_w is not None]
-    return judge(measured_w) if len(measured_w) == len(powers_w) else _NOT_KNOWN
+    return judge(_measured(powers_w))
 
 
 def _doubt_unsettled(session: Session, so_far: _WarmUp, most_s: float) -> None:

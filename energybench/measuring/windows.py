@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from energybench.measuring.conditions import Watch
 from energybench.measuring.moments import Moment
 from energybench.measuring.other_load import Ledger
@@ -20,12 +22,32 @@ from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s
 from energybench.model import IDLE, REPEAT, CutBy, Window
 from energybench.plugins import Clock
 
+# A burst is long enough for two updates. A counter that shows fewer is slower than stated: three
+# updates locate its period, too. A counter that stands still shows none and delays no more than
+# this number of bursts.
+UPDATES, SLOW_UPDATES, MOST_BURSTS = 2, 3, 4
 _LOOK_BACK_S = 5.0  # of samples, for a part-time sensor's latest ticks
 
 
 def never() -> bool:
     """A condition that is never true."""
     return False
+
+
+def located(recent: RecentEnergy, since_s: float, least: int) -> bool:
+    """Whether every counter that fast polls can locate has updated `least` times since a time, or
+    could not be read.
+    """
+    for trace in recent.samples.traces(since_s):
+        channel = trace.channel
+        if channel.kind != "counter" or not channel.counts or channel.stamped:
+            continue
+        if (channel.update_period_s or 0.0) <= BURST_PERIOD_S:
+            continue
+        readings = trace.raw[trace.ok]
+        if readings.size and np.count_nonzero(np.diff(readings)) < least:
+            return False
+    return True
 
 
 @dataclass(kw_only=True)
@@ -36,8 +58,9 @@ class OpenWindow:
     number   of the repeat, from 0; None: an idle phase
     block    of an interleaved run, from 0; None: the run is alone
     note     when the idle phase took place; empty: a repeat
-    cut      why a repeat ended before its work did; None: the repeat is whole
+    cut      why a repeat is not known to be whole; None: the repeat is whole
     start_s  when the window began; not a number: not yet
+    goes_on  whether a part of the work goes on after its end; asked after the fast polls
     end_s    when the work was over; None: not stated
     start_half_s, end_half_s  half-widths of the intervals that hold the true start and end
     """
@@ -49,6 +72,7 @@ class OpenWindow:
     block: int | None = None
     note: str = ""
     cut: CutBy | None = None
+    goes_on: Callable[[], bool] | None = None
     end_s: float | None = field(default=None, init=False)
     start_half_s: float = field(default=0.0, init=False)
     end_half_s: float = field(default=0.0, init=False)
@@ -148,6 +172,8 @@ class Windows:
             self.cut_off = None
         if opened.end_s is not None:
             leave()
+            if opened.cut is None and opened.goes_on is not None and opened.goes_on():
+                opened.cut = "descendants"
             self._close(opened.written())
 
     def _close(self, window: Window) -> None:
@@ -196,7 +222,7 @@ class Windows:
         window = OpenWindow(sampler=self._sampler, label=REPEAT, number=number, block=block)
         with self.measured(window, approach, self._leave_repeat):
             yield window
-            if done():
+            if done() and window.cut != "signal-handled":
                 window.cut = "signal"
 
     @contextmanager
@@ -204,7 +230,7 @@ class Windows:
         """An idle phase; `done` ends the fast polls at the edges early."""
 
         def edge() -> None:
-            self._sampler.burst(self._sampler.edge_s, done)
+            self._edge(done)
 
         window = OpenWindow(sampler=self._sampler, label=IDLE, note=note)
         with self.measured(window, edge, edge):
@@ -234,9 +260,16 @@ class Windows:
 
     # ------------------------------------------------------------ before and after a window
 
-    def _edge(self) -> None:
-        """Poll fast, to locate the sensors' ticks around an edge."""
-        self._sampler.burst(self._sampler.edge_s)
+    def _edge(self, done: Callable[[], bool] = never) -> None:
+        """Poll fast, to locate the sensors' ticks around an edge: longer if a counter updates more
+        slowly than its documentation states.
+        """
+        begin_s, least = self._clock.now(), UPDATES
+        for _ in range(MOST_BURSTS):
+            self._sampler.burst(self._sampler.edge_s, done)
+            if done() or located(self._recent, begin_s, least):
+                return
+            least = SLOW_UPDATES
 
     def _leave_repeat(self) -> None:
         self._edge()
@@ -258,7 +291,7 @@ class Windows:
         if sensor is None:
             self._sampler.burst(edge_s * (1 + (place * GOLDEN) % 1 / 2))
             return
-        self._sampler.burst(edge_s)
+        self._edge()
         now = self._clock.now()
         trace = self._recent.samples.traces(now - _LOOK_BACK_S)[
             self._sampler.channels.index(sensor)

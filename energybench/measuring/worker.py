@@ -47,6 +47,7 @@ from energybench.plugins import (
     KeepsCheckpoint,
     KeepsRecord,
     OffersStudies,
+    SpansNodes,
     Workload,
     load,
 )
@@ -111,8 +112,12 @@ class Worker:
     def _run(self, workload: Workload, times: int, *, rehearse: bool) -> dict[str, Any]:
         keeper = _keeper(workload)
         once = keeper.rehearse if keeper and rehearse else workload.run
+        # on several nodes the windows of all nodes begin and end together
+        meet = workload.meet if isinstance(workload, SpansNodes) else _alone
+        meet()
         start = time.monotonic()
         works = [once(self.region) for _ in range(times)]
+        meet()
         end = time.monotonic()
         return {
             "start_s": start,
@@ -135,6 +140,10 @@ class Worker:
 
     def _built_regions(self) -> list[Any]:
         return [msgspec.to_builtins(window) for window in self._regions]
+
+
+def _alone() -> None:
+    """The meeting of a single node."""
 
 
 def _keeper(workload: Workload) -> KeepsCheckpoint | None:

@@ -10,13 +10,22 @@ from pathlib import Path
 from energybench.errors import BadInput
 from energybench.measuring.bench import Bench, RunOutcome
 from energybench.measuring.child import Interrupted, WorkFailed
+from energybench.measuring.peers import Peers
 from energybench.measuring.plan import Plan, Progress, Request
 from energybench.measuring.signals import Signals
 from energybench.measuring.stopping import Stopping
 
 
-def run_workload(request: Request, plan: Plan, signals: Signals, progress: Progress) -> RunOutcome:
+def run_workload(
+    request: Request,
+    plan: Plan,
+    signals: Signals,
+    progress: Progress,
+    peers: Peers | None = None,
+) -> RunOutcome:
     """Run and measure a workload.
+
+    peers  the other nodes that work on it; None: this node works alone
 
     Raises BadInput, and WorkFailed if the work failed before the first repeat was complete.
     """
@@ -25,14 +34,14 @@ def run_workload(request: Request, plan: Plan, signals: Signals, progress: Progr
         target_rel=request.target_rel,
         max_repeats=request.max_repeats,
     )
-    with Bench(plan, request, signals, progress) as bench:
+    with Bench(plan, request, signals, progress, peers=peers) as bench:
         session = bench.session
         session.idle(bench.interrupted)
         try:
             bench.prepare()
             while (
                 not bench.interrupted()
-                and stopping.wants_more(session, bench.complete)
+                and stopping.wants_more(bench, bench.complete)
                 and not bench.ended()
             ):
                 bench.repeat(request.repeats)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from energybench.analysis.measurement.measure import Record, measure
 from energybench.analysis.uncertainty.effects import Z95
 from energybench.errors import BadInput
 from energybench.meters.clock_offset import MAX_OFFSET_S, Offset
-from energybench.meters.readings import Choice
+from energybench.meters.readings import Choice, LeftOut
 from energybench.meters.series import MeterSeries
 from energybench.model import (
     REPEAT,
@@ -32,12 +33,11 @@ from energybench.model import (
 )
 from energybench.plugins import Reading
 from energybench.store import samples
-from energybench.store.layout import PARQUET
-from energybench.store.liveness import process_started
-from energybench.store.run import Header
+from energybench.store.layout import ATTACHED, HEADER, PARQUET
+from energybench.store.liveness import Lock, process_started, refuse_if_alive
+from energybench.store.run import Header, read_header
 from energybench.store.writer import RunWriter
 
-SUFFIX = "_attached"
 _SHOWN = 3  # rows that a doubt names
 
 
@@ -63,7 +63,7 @@ class FinishedRun(NamedTuple):
 
     directory: Path
     measurement: Measurement
-    traces: tuple[Trace, ...]
+    traces: Sequence[Trace]
     windows: tuple[Window, ...]
 
     @property
@@ -88,7 +88,7 @@ class Readings(NamedTuple):
 
 def check_new(run: FinishedRun) -> None:
     """Raises BadInput if a meter was attached to the run before."""
-    final = run.directory.with_name(run.measurement.id + SUFFIX)
+    final = run.directory.with_name(run.measurement.id + ATTACHED)
     if final.exists():
         raise BadInput(
             str(final), "exists already", f"move it away, or attach a second meter to {final.name}"
@@ -105,11 +105,12 @@ def write(
         *_doubts_of_the_run(run, ranges),
         *_offset_doubts(readings.offset, meter),
         *_left_out_doubts(readings),
+        *_spike_doubts(readings),
         *readings.doubts,
     )
     writer = RunWriter(run.directory.parent, _header(run, meter, channel, doubts))
     if writer.directory.exists():
-        raise BadInput(str(writer.directory), "an earlier attempt was cut off", "remove it")
+        _refuse_attempt(writer.directory)
     try:
         with writer:
             # samples first, then windows: cut off in between, the directory holds no repeat, and
@@ -123,6 +124,19 @@ def write(
         shutil.rmtree(writer.directory, ignore_errors=True)
         raise
     return path, measured, channel
+
+
+def _refuse_attempt(directory: Path) -> NoReturn:
+    """Raise BadInput: another `attach` writes the directory, or was cut off."""
+    try:
+        lock = Lock.on(directory / HEADER)
+        try:
+            refuse_if_alive(str(directory), directory, lock, read_header(directory).writer)
+        finally:
+            lock.close()
+    except OSError:
+        pass  # no header yet, or none that can be opened
+    raise BadInput(str(directory), "an earlier attempt was cut off", "remove it")
 
 
 def _copy_samples(run: FinishedRun, writer: RunWriter) -> None:
@@ -144,9 +158,10 @@ def _add_readings(readings: Readings, number: int, writer: RunWriter) -> None:
 def _copy_lines(run: FinishedRun, writer: RunWriter) -> None:
     """Work, checks and windows of the old run, as lines of the new run."""
     measured = run.measurement
-    for repeat in measured.repeats:
+    whole = [window for window in run.windows if window.label == REPEAT and window.cut is None]
+    for window, repeat in zip(whole, measured.repeats, strict=False):
         if repeat.work is not None:
-            writer.work(repeat.work)
+            writer.work(repeat.work, window.repeat)
     lines: tuple[tuple[Any, Any], ...] = (
         (measured.verification, writer.verification),
         (measured.conditions, writer.conditions),
@@ -205,7 +220,7 @@ def _header(run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doub
             for earlier in channels
         ]
     return Header(
-        id=measured.id + SUFFIX,
+        id=measured.id + ATTACHED,
         label=measured.label,
         workload=measured.workload,
         command=measured.command,
@@ -216,6 +231,7 @@ def _header(run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doub
         pid_started=process_started(os.getpid()),
         session=measured.session,
         doubts=doubts,
+        case=measured.case,
     )
 
 
@@ -274,18 +290,41 @@ def _left_out_doubts(readings: Readings) -> tuple[Doubt, ...]:
     """The rows of the file during the run that hold no reading."""
     series = readings.series
     places = series.places[readings.keep]
-    rows = [row for row in series.left_out if places[0] - 1 <= row.place <= places[-1] + 1]
+    first, last = places.min(), places.max()
+    rows = [row for row in series.left_out if first - 1 <= row.place <= last + 1]
     if not rows:
         return ()
-    shown = "; ".join(f"{series.word} {row.place}: {row.reason}" for row in rows[:_SHOWN])
-    more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    neighbour = "before" if series.held else "after"
     return (
         Doubt(
             code="meter-rows-left-out",
             message=f"{len(rows)} of {len(rows) + places.size} rows of {series.where} hold no "
-            f"reading and were left out ({shown}{more})",
-            remedy="look at the meter and its logger; the reading after a row stands for its time "
-            "as well",
+            f"reading and were left out ({_listed(series, rows)})",
+            remedy=f"look at the meter and its logger; the reading {neighbour} a row stands for "
+            "its time as well",
+        ),
+    )
+
+
+def _listed(series: MeterSeries, rows: Sequence[LeftOut]) -> str:
+    """The first rows with their reasons, and the number of the others."""
+    shown = "; ".join(f"{series.word} {row.place}: {row.reason}" for row in rows[:_SHOWN])
+    return shown + (f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
+
+
+def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
+    """Single readings during the run that are far above both of their neighbours."""
+    series = readings.series
+    places = series.places[readings.keep]
+    rows = [row for row in series.spikes if places.min() <= row.place <= places.max()]
+    if not rows:
+        return ()
+    return (
+        Doubt(
+            code="meter-spike",
+            message=f"{len(rows)} reading(s) of {series.where} are ten times both of their "
+            f"neighbours and count in the energy ({_listed(series, rows)})",
+            remedy="look at the lines: if the meter failed, empty these cells and attach again",
         ),
     )
 

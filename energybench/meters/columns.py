@@ -16,12 +16,14 @@ from energybench.meters.csv_file import is_time
 from energybench.meters.devices import check_devices
 from energybench.meters.readings import Choice, Row, Table, Undecided, cell_unit, known_unit
 from energybench.meters.values import NO_READING, split_unit
+from energybench.units import whole_number
 
 _SAMPLE = 60  # rows that tell what a column holds
 _MOST = 0.8  # share of a column's cells that are of its kind
 _TIME = re.compile(r"time|date|epoch|utc|^(t|ts)(_?(m|u|n)?s)?$|zeit|datum|last_changed", re.I)
 _POWER = re.compile(r"power|watt|leistung|puissance|potencia|\bpwr\b|^p$", re.I)
 # columns of limits and extremes are no readings
+_LIMIT = re.compile(r"limit|(?:^|[\W_])cap(?:$|[\W_])|setpoint|tdp|budget|rated|nameplate", re.I)
 _NOT_NOW = re.compile(r"limit|\bcap\b|\bmax|\bmin|peak|rated|default|apparent|reactive", re.I)
 
 
@@ -89,8 +91,9 @@ def index(table: Table, name: str, option: str) -> int:
     matching = [i for i, other in enumerate(table.names) if other == name]
     if not matching:
         matching = [i for i, other in enumerate(table.names) if other.lower() == name.lower()]
-    if not matching and name.isdigit() and 1 <= int(name) <= len(table.names):
-        matching = [int(name) - 1]
+    number = whole_number(name)
+    if not matching and number is not None and 1 <= number <= len(table.names):
+        matching = [number - 1]
     if len(matching) == 1:
         return matching[0]
     what = f"{table.where} has no such column"
@@ -222,12 +225,12 @@ def _value(
         [i for i in columns if _POWER.search(table.names[i])],
     ):
         if len(narrowed) == 1:
-            return narrowed[0], _unit(table, rows, narrowed[0])
+            return _only(table, rows, narrowed[0])
         if narrowed:
             columns = narrowed
             break
     if len(columns) == 1:
-        return columns[0], _unit(table, rows, columns[0])
+        return _only(table, rows, columns[0])
     names = [table.names[i] for i in columns]
     first = sorted(names, key=lambda name: not _POWER.search(name))
     raise Undecided(
@@ -236,6 +239,18 @@ def _value(
         f"--column, one of {', '.join(names)}" if names else "a column of readings",
         [("--column", name) for name in first],
     )
+
+
+def _only(table: Table, rows: Sequence[Row], column: int) -> tuple[int, str | None]:
+    """The only column that can be the readings, and its unit. Raises BadInput for a limit."""
+    name = table.names[column]
+    if _LIMIT.search(name):
+        raise BadInput(
+            table.where,
+            f"its only column of readings is {name!r}, which is a limit by its name",
+            f"log the power itself; --column {name!r}, if the column is the power",
+        )
+    return column, _unit(table, rows, column)
 
 
 def _all_times(rows: Sequence[Row], column: int) -> bool:
@@ -253,4 +268,8 @@ def _unit(table: Table, rows: Sequence[Row], column: int) -> str | None:
     units = [
         unit for cell in cells if (split := split_unit(cell)) and (unit := cell_unit(split[1]))
     ]
-    return units[0] if units and len(units) >= _MOST * len(cells) else None
+    if units and len(units) >= _MOST * len(cells):
+        return units[0]
+    # a unit in a column of its own, behind the numbers: 23.4,Joules
+    behind = set(_sample(rows, column + 1)) if column + 1 < len(table.names) else set()
+    return cell_unit(behind.pop()) if len(behind) == 1 else None

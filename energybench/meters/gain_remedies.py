@@ -15,7 +15,7 @@ from energybench.analysis.uncertainty.repeats import student_quantile
 from energybench.model import EffectKind, Estimate
 
 _BOARD = "a meter of one board (`attach --scope gpu --board UUID`)"
-_LONGER = "longer repeats (`--min-window`)"
+_LONGER = "longer repeats (more work in each, or `run --min-window`)"
 # Remedies by kind of effect; the other kinds belong to the edges of the windows.
 _REMEDIES: Mapping[EffectKind, str] = {
     "scatter": "more repeats",

@@ -18,6 +18,7 @@ from energybench.errors import BadInput
 from energybench.meters import (
     columns,
     csv_file,
+    interval_energy,
     json_records,
     log_lines,
     prometheus_answer,
@@ -33,6 +34,7 @@ from energybench.meters.readings import (
     LoggedReading,
     NotATime,
     Table,
+    Undecided,
     Unit,
     unit_of,
 )
@@ -73,8 +75,12 @@ def read(path: Path, choice: Choice, around: Around | None = None) -> MeterSerie
     if not text.strip():
         raise BadInput(str(path), "is empty", "name a file with the meter's readings")
     logged = _logged(str(path), text, choice, around)
-    readings, strays = stretch.of(f"{path} {logged.word}", logged.readings, around)
-    return _series(str(path), logged._replace(odd=[*logged.odd, *strays]), readings, around)
+    in_order = stretch.ascending(logged.readings)
+    if in_order[:1] != logged.readings[:1]:
+        logged = logged._replace(what=f"{logged.what}, newest reading first")
+    readings, strays = stretch.of(f"{path} {logged.word}", in_order, around)
+    logged = logged._replace(odd=[*logged.odd, *strays])
+    return _series(str(path), logged, readings, around, per_interval=choice.per_interval)
 
 
 # ---------------------------------------------------------------- layouts
@@ -153,18 +159,37 @@ def _check_odd(table: Table, odd: Sequence[LeftOut], failed: BadInput | None, co
 
 
 def _series(
-    path: str, logged: _Logged, readings: Sequence[LoggedReading], around: Around | None
+    path: str,
+    logged: _Logged,
+    readings: Sequence[LoggedReading],
+    around: Around | None,
+    *,
+    per_interval: bool,
 ) -> MeterSeries:
     """Checked readings as whole counts. Raises BadInput."""
     if not readings:
         raise BadInput(path, "holds 0 reading(s)", "a series has at least two")
     read, kind, factor = _values(path, logged, readings)
+    most_w = around.most_w if around else None
+    place = f"{path} {logged.word}"
+    if per_interval and kind == "power":
+        raise BadInput("--per-interval", f"{logged.what} holds power", "leave the option out")
+    if per_interval:
+        read = interval_energy.added_up(place, logged.what, read, most_w)
+    elif kind == "counter":
+        interval_energy.check_rises(place, logged.what, read)
     read, doubled = _single(path, logged.word, read)
-    screened = screening.screen(path, logged.word, kind, read, around.most_w if around else None)
+    try:
+        screened = screening.screen(path, logged.word, kind, read, most_w)
+    except screening.StartedAnew as error:
+        options = [("--per-interval",)]
+        raise Undecided(
+            error.where, f"{logged.what}: {error.what}", error.remedy, options
+        ) from None
     numbers = [reading.value for reading in screened.values if reading.value is not None]
     resolution = _resolution(numbers, factor)
     counts = [int((number / resolution).to_integral_value()) for number in numbers]
-    first, last = readings[0].place, readings[-1].place
+    first, last = sorted((readings[0].place, readings[-1].place))
     odd = [row for row in logged.odd if first - 1 <= row.place <= last + 1]
     return MeterSeries(
         where=path,
@@ -176,6 +201,7 @@ def _series(
         raw=np.array(counts, dtype=np.int64),
         places=np.array([reading.place for reading in screened.values], dtype=np.int64),
         left_out=(*odd, *doubled, *screened.left_out),
+        spikes=tuple(screened.spikes),
     )
 
 

@@ -61,6 +61,7 @@ class Choice(NamedTuple):
     time_columns  the column of times, or the columns of date and time
     time_format   of the times, as Python's strptime takes it
     board         the board that the meter sees: rows of that UUID are taken
+    per_interval  each energy is that since the row before, not that of a counter
     """
 
     unit: str | None = None
@@ -70,6 +71,7 @@ class Choice(NamedTuple):
     time_columns: tuple[str, ...] = ()
     time_format: str | None = None
     board: str | None = None
+    per_interval: bool = False
 
 
 class NotATime(BadInput):
@@ -155,15 +157,44 @@ def unit_of(name: str, stated: str | None, where: str) -> Unit:
     what = f"column {name!r} has no unit"
     if bracketed:
         what = f"column {name!r}: {bracketed!r} is not a known unit"
+    if (quantity := _other_quantity(name)) is not None:
+        if not bracketed:
+            what = f"column {name!r} says {quantity!r}, which is no unit of power or energy"
+        remedy = "name a column of power or energy; --unit, if the name means something else"
+        raise BadInput(where, what, remedy)
     options = [("--unit", unit) for unit in _likely_units(name)]
     raise Undecided(where, what, f"--unit, one of {', '.join(UNITS)}", options)
+
+
+# Words of a name that state another quantity than power or energy, or a scale of their own:
+# current, voltage, apparent and reactive power, heat, frequency, temperature, shares.
+_OTHER_QUANTITY = re.compile(
+    r"m?a|amps?|amperes?|current|[mk]?v|volts?|voltage|[km]?va|[km]?var|btus?|[kmg]?hz|"
+    r"deg\w?|celsius|temp\w*|percent|pct|rpm|pf|factor|cos|[dc]w|dbm?|hp|x10+|%",
+    re.IGNORECASE,
+)
+
+
+def _other_quantity(name: str) -> str | None:
+    """The first word of a column's name, after the first of several, that states another quantity;
+    None: none does.
+    """
+    words = [word for word in re.split(r"[^\w%]+|_", name) if word]
+    parts = [part for word in words for part in re.split(r"(?<=[a-z])(?=[A-Z])", word)]
+    for word in (*(words[1:] or words), *(parts[1:] or parts)):
+        if _OTHER_QUANTITY.fullmatch(word):
+            return word
+    return None
 
 
 def _likely_units(name: str) -> tuple[str, ...]:
     if name.isdigit():
         return "W", "kW", "Wh", "kWh", "J"
     energy = re.search(r"energ|zähler|verbrauch|total|consum", name, re.IGNORECASE)
-    return ("kWh", "Wh", "J") if energy else ("W", "kW", "mW")
+    if energy:
+        return "kWh", "Wh", "J"
+    power = re.search(r"power|watt|leistung|puissance|potencia|pwr|^p", name, re.IGNORECASE)
+    return ("W", "kW", "mW") if power else ("W", "kW", "mW", "kWh", "Wh", "J")
 
 
 def known_unit(name: str) -> str | None:

@@ -5,6 +5,7 @@ its place and value; many are a reason to refuse the file.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from energybench.model import Kind
 MOST_LEFT_OUT, _MANY = 0.1, 3
 # Words of a register that was not read: all ones, the largest signed value, and rows of nines
 # (IPMI and SNMP use 0xFFFF, hwmon of Grace 0xFFFFFFFF mW, Modbus meters 0x7FFF).
-_SENTINELS = frozenset(
+_REGISTER = frozenset(
     (
         "65535",
         "65534",
@@ -26,11 +27,14 @@ _SENTINELS = frozenset(
         "16777215",
         "2147483647",
         "4294967295",
-        *tuple("9" * n for n in range(4, 11)),
     )
 )
+_SENTINELS = _REGISTER | frozenset("9" * n for n in range(4, 11))
 # A sentinel that is within this factor of a reading beside it is a reading.
 _NEAR = Decimal(2)
+# Times both neighbours. A board or a node that goes from idle to full load and back draws 3 to 8
+# times its idle power (datasheets: 60 to 500 W for a board), and stays there for several readings.
+_SPIKE = Decimal(10)
 # A load that draws this much on both sides of a few zeros did not stop drawing power.
 _LOAD_W = Decimal(10)
 _FEW_ZEROS = 10  # as a hole in the file may be ten readings long
@@ -46,11 +50,16 @@ class Value(NamedTuple):
     reason: str = ""
 
 
+class StartedAnew(BadInput):
+    """A counter that starts anew, or a column that is not a counter."""
+
+
 class Screened(NamedTuple):
-    """Readings that a load explains, and the rows left out."""
+    """Readings that a load explains, the rows left out, and rows that stay with a doubt."""
 
     values: list[Value]
     left_out: list[LeftOut]
+    spikes: list[LeftOut]
 
 
 def screen(
@@ -64,6 +73,8 @@ def screen(
     for i, reading in enumerate(values):
         if reading.value is not None and reading.value < 0:
             reasons[i] = f"the value is negative ({reading.text})"
+            if reading.text.strip() == "-1":
+                reasons[i] = "-1 stands for a failed reading"
     if kind == "power":
         reasons |= _power(values, reasons, most_w)
     else:
@@ -79,7 +90,7 @@ def screen(
                 f"{left_out[0].reason}; {what} beside",
             )
         raise BadInput(place, what, "a series has at least two")
-    return Screened(kept, left_out)
+    return Screened(kept, left_out, spikes(kept) if kind == "power" else [])
 
 
 def check_few(where: str, left_out: Sequence[LeftOut], count: int) -> None:
@@ -97,33 +108,60 @@ def check_few(where: str, left_out: Sequence[LeftOut], count: int) -> None:
 
 
 def _power(values: Sequence[Value], bad: dict[int, str], most_w: float | None) -> dict[int, str]:
-    reasons: dict[int, str] = {}
-    good = [i for i in range(len(values)) if i not in bad]
+    reasons = _sentinels(values, [i for i in range(len(values)) if i not in bad])
+    good = [i for i in range(len(values)) if i not in bad and i not in reasons]
     above = [i for i in good if most_w is not None and _watts(values[i]) > most_w]
     # if most readings are above, then the unit is wrong, and the level will tell
     if len(above) <= len(good) / 2:
         limit = f"{most_w or 0:g} W"
         for i in above:
             reasons[i] = f"{values[i].text} is above {limit}, more than such a load can draw"
-    good = [i for i in good if i not in reasons]
-    for position, i in enumerate(good):
-        beside = [_watts(values[j]) for j in (*good[max(position - 2, 0) : position],
-                                              *good[position + 1 : position + 3])]  # fmt: skip
-        if _is_sentinel(values[i].text) and not _near(_watts(values[i]), beside):
-            reasons[i] = f"{values[i].text} stands for a failed reading"
     return reasons | _zeros(values, [i for i in good if i not in reasons])
+
+
+def _sentinels(values: Sequence[Value], good: Sequence[int]) -> dict[int, str]:
+    """Readings that a meter shows for none, unless the other readings beside them are like them.
+
+    A meter that fails for a while shows its sentinel in every row of that time, so that a row of
+    them does not make a sentinel a reading. Of a file that holds nothing else, the words of a
+    register are no readings, and a number of nines may be one.
+    """
+    suspects = [i for i in good if _is_sentinel(values[i].text)]
+    others = [i for i in good if not _is_sentinel(values[i].text)]
+    reasons = {}
+    for i in suspects:
+        position = bisect_left(others, i)
+        beside = [_watts(values[j]) for j in others[max(position - 2, 0) : position + 2]]
+        if not beside and not _is_sentinel(values[i].text, _REGISTER):
+            continue
+        if not _near(_watts(values[i]), beside):
+            reasons[i] = f"{values[i].text} stands for a failed reading"
+    return reasons
+
+
+def spikes(values: Sequence[Value]) -> list[LeftOut]:
+    """Readings of power that are ten times both of their neighbours, which are alike: a load may
+    do this, and a meter that fails for one reading as well.
+    """
+    rows = []
+    for before, reading, after in zip(values, values[1:], values[2:], strict=False):
+        low, high = sorted((_watts(before), _watts(after)))
+        if 0 < high <= _NEAR * low and _watts(reading) >= _SPIKE * high:
+            reason = f"{reading.text} stands alone between {before.text} and {after.text}"
+            rows.append(LeftOut(reading.place, reason))
+    return rows
 
 
 def _watts(reading: Value) -> Decimal:
     return reading.value if reading.value is not None else Decimal(0)
 
 
-def _is_sentinel(text: str) -> bool:
+def _is_sentinel(text: str, words: frozenset[str] = _SENTINELS) -> bool:
     match = re.match(r"\s*(\d+)(?:[.,](\d+))?", text)
     if match is None:
         return False
     digits = match[1] + (match[2] or "")
-    return {match[1], digits, digits.rstrip("0")} & _SENTINELS != set()
+    return {match[1], digits, digits.rstrip("0")} & words != set()
 
 
 def _near(watts: Decimal, beside: Sequence[Decimal]) -> bool:
@@ -168,10 +206,11 @@ def _counter(
             reasons[rising[-1]] = f"the energy rises to {values[rising[-1]].text} for one reading"
             rising[-1] = i
         else:
-            raise BadInput(
+            raise StartedAnew(
                 f"{where} {word} {values[i].place}",
                 f"the energy falls from {values[rising[-1]].text} to {values[i].text}",
-                "the counter started anew: cut the file, or repeat the run",
+                "the counter started anew: cut the file, or repeat the run; --per-interval, if "
+                "each row holds the energy used since the row before",
             )
     return reasons
 

@@ -40,8 +40,9 @@ class MeterSeries(NamedTuple):
     """Shapes [n]: `t_s` strictly ascending; `raw` in counts of `resolution` (J of a counter, W of a
     power reading); `places` of the file.
 
-    held   each power is that of the time since the reading before
-    where  the file; what: its column or series; word: the name of a place ("line", "value")
+    held      each power is that of the time since the reading before
+    left_out  rows without a reading; spikes: readings far above both of their neighbours
+    where     the file; what: its column or series; word: the name of a place ("line", "value")
     """
 
     where: str
@@ -53,6 +54,7 @@ class MeterSeries(NamedTuple):
     raw: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
     left_out: tuple[LeftOut, ...] = ()
+    spikes: tuple[LeftOut, ...] = ()
     held: bool = False
 
     def place(self, i: int) -> str:
@@ -116,6 +118,8 @@ def held(series: MeterSeries) -> MeterSeries:
     # the last power holds on for as long as a measurement may be without a reading
     ends_s = np.append(series.t_s, series.t_s[-1] + _UNCOVERED_S)
     counts = np.clip(np.ceil(np.diff(ends_s) / _HOLD_S), 1, _PIECES).astype(np.intp)
+    # a failed reading is no sign that the power held: such a time stays a gap
+    counts[:-1][_with_failed_rows(series)] = 1
     of = np.repeat(np.arange(counts.size), counts)
     piece = np.arange(of.size) - np.repeat(np.cumsum(counts) - counts, counts) + 1
     ends = series.t_s[of] + np.diff(ends_s)[of] * (piece / counts[of])
@@ -194,13 +198,12 @@ def check_sampling(
     shortest = min(window.duration_s for window in repeats)
     if shortest < _READINGS * spacing:
         what = f"readings come {spacing:.3g} s apart, the shortest repeat lasts {shortest:.3g} s"
-        raise Undecided(
-            series.where,
-            what,
-            "log faster, or put more work into a repeat (or --holds, if the meter logs changes "
-            "alone)",
-            [("--holds",)] if _changes_alone(series) else [],
-        )
+        remedy = "log faster, or put more work into a repeat"
+        if _mostly_failed(series):
+            what += ": the rows between hold no reading"
+        else:
+            remedy += " (or --holds, if the meter logs changes alone)"
+        raise Undecided(series.where, what, remedy, _holds(series))
     gaps = np.diff(t_s)
     limit = max(min(_UNCOVERED_S + spacing, _GAP_SPACINGS * spacing), _DENSE_S)
     inside = (t_s[1:] > max(start_s, float(t_s[0]))) & (t_s[:-1] < last) & (gaps > limit)
@@ -210,14 +213,40 @@ def check_sampling(
             f"no reading for {gaps[i]:.1f} s inside the run (after {series.word} "
             f"{series.places[i]}; usual spacing {spacing:.3g} s)"
         )
-        raise Undecided(
-            series.place(i + 1),
-            what,
-            f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running (or "
-            "--holds, if the meter logs changes alone)",
-            [("--holds",)] if _changes_alone(series) else [],
-        )
+        remedy = f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running"
+        if _with_failed_rows(series)[i]:
+            what += ": the rows between hold no reading"
+        else:
+            remedy += " (or --holds, if the meter logs changes alone)"
+        raise Undecided(series.place(i + 1), what, remedy, _holds(series, i))
     _check_holes(series, t_s, repeats, spacing)
+
+
+def _with_failed_rows(series: MeterSeries) -> npt.NDArray[np.bool_]:
+    """Shape [n - 1]: whether rows without a reading lie between a reading and the next."""
+    # a file that begins with the newest reading has descending places
+    sign = -1 if series.places[-1] < series.places[0] else 1
+    rows = np.sort([sign * row.place for row in series.left_out])
+    places = sign * series.places
+    if series.held:
+        # a power that holds has the place of the reading at which its time begins
+        places = np.append(places[1:], np.iinfo(np.int64).max)
+    return np.asarray(np.diff(np.searchsorted(rows, places)) > 0)
+
+
+def _mostly_failed(series: MeterSeries) -> bool:
+    """Whether failed readings set the usual spacing, as in a file of a few rows."""
+    return float(_with_failed_rows(series).mean()) >= 0.5
+
+
+def _holds(series: MeterSeries, i: int | None = None) -> list[tuple[str, ...]]:
+    """The option for a meter that logs changes alone, if the file looks like one, and if no failed
+    reading makes the gap after reading i (None: most gaps).
+    """
+    failed = _mostly_failed(series) if i is None else bool(_with_failed_rows(series)[i])
+    if failed:
+        return []
+    return [("--holds",)] if _changes_alone(series) else []
 
 
 def _changes_alone(series: MeterSeries) -> bool:

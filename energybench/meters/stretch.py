@@ -14,6 +14,8 @@ from energybench.meters.readings import LeftOut, LoggedReading
 # A single time this many spacings away from its neighbours, which follow each other within as many,
 # was not read from the clock; a clock that was set stays set.
 _FAR = 3.0
+# A log of the newest first: this share of its steps in time goes back, of at least this many.
+_MOST_BACK, _STEPS = 0.9, 3
 
 
 class Around(NamedTuple):
@@ -25,6 +27,17 @@ class Around(NamedTuple):
     start_s: float
     end_s: float
     most_w: float | None = None
+
+
+def ascending(readings: Sequence[LoggedReading]) -> list[LoggedReading]:
+    """The readings of a log that begins with the newest, in ascending time; others as they are.
+
+    A clock that was set goes back once: only in a file of the newest first do most times go back.
+    """
+    steps = np.diff([reading.t_s for reading in readings])
+    back, moved = int((steps < 0).sum()), int((steps != 0).sum())
+    newest_first = moved >= _STEPS and back > _MOST_BACK * moved
+    return list(readings[::-1] if newest_first else readings)
 
 
 def of(

@@ -65,7 +65,9 @@ def _with(meter: Meter, option: tuple[str, ...]) -> Meter:
     choice, name, value = meter.choice, option[0], option[-1]
     if name == "--holds":
         return meter._replace(holds=True)
-    if name == "--select":
+    if name == "--per-interval":
+        choice = choice._replace(per_interval=True)
+    elif name == "--select":
         label, _, wanted = value.partition("=")
         choice = choice._replace(select=(*choice.select, (label, wanted)))
     elif name == "--time-column":

@@ -40,6 +40,9 @@ _OFFSETS_H = {
 }
 # a reading that the clock showed twice follows the reading before within this time
 _FOLLOWS_S = 600.0
+# Days since 1899-12-30, as spreadsheets write a date and time that lost its format. Whole numbers,
+# and numbers far from the run, may count the seconds of a log.
+_DAYS, _DAY_ZERO, _DAY_S, _NEAR_DAYS = "days since 1899-12-30", datetime(1899, 12, 30), 86_400, 3
 _EXAMPLES = "2026-11-23T10:00:00Z, 2026/11/23 10:00:00.000, or s, ms, µs or ns since 1970"
 
 
@@ -103,12 +106,26 @@ class Times:
             if _EARLIEST_S <= value / divisor <= _LATEST_S:
                 self._same(kind, where)
                 return float(value / divisor)
+        day = self._day(value)
+        if day is not None:
+            self._same(_DAYS, where)
+            return self._local(Moment(day), text, where)
         raise NotATime(
             where,
             f"{text[:40]} is neither s, ms, µs nor ns since 1970 (2000 to 2100)",
             "times of the clock, not since the log began: --time-column NAME, if another column "
             "has them",
         )
+
+    def _day(self, value: Decimal) -> datetime | None:
+        """The local time of a spreadsheet's number of days; None: another number."""
+        if self._near_s is None or (value == int(value) and self._kind != _DAYS):
+            return None
+        seconds_of_day_zero = _DAY_ZERO.replace(tzinfo=UTC).timestamp()
+        days = Decimal((self._near_s - seconds_of_day_zero) / _DAY_S)
+        if abs(value - days) > _NEAR_DAYS:
+            return None
+        return _DAY_ZERO + timedelta(microseconds=round(value * _DAY_S * 1_000_000))
 
     def _moment(self, read: Moment, text: str, where: str) -> float:
         read = self._one_date(read, text, where)
@@ -153,6 +170,8 @@ class Times:
     def _local(self, read: Moment, text: str, where: str) -> float:
         if self._zone is None:
             what = f"{text[:40]!r} has no zone"
+            if self._kind == _DAYS:
+                what = f"{text[:40]!r} is a spreadsheet's number of days, and has no zone"
             if read.abbreviation:
                 what = f"{read.abbreviation!r} in {text[:40]!r} is not one zone of the world"
             options = [("--timezone", name) for name in likely_zones(read.local, self._near_s)]

@@ -9,6 +9,10 @@ import msgspec
 
 SCHEMA = "energybench/1"
 
+# Titles of a ratio: of measured energies, and of energies of which one side is estimated.
+ENERGY_RATIO = "energy ratio"
+TIME_X_ASSUMED_POWER = "time x assumed power"
+
 Kind = Literal["counter", "power"]
 Quality = Literal["measured", "estimated", "mixed"]
 Distribution = Literal["normal", "student", "rectangular", "bound"]

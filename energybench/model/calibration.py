@@ -30,6 +30,9 @@ class ChannelProfile(Noun, frozen=True, kw_only=True):
 
     channel          Channel.id
     device           Channel.device: GPU UUID, "package-0"
+    host             name of the machine, for people
+    host_ids         identities of the machine, as Host.identities; empty in profiles of older
+                     versions
     clocks           power limit and maximum clocks, in words
     update_period_s  None if the calibration could not determine the period; so for all below
     window_s         averaging window; for a counter the part of each period that it integrates,
@@ -40,6 +43,7 @@ class ChannelProfile(Noun, frozen=True, kw_only=True):
     channel: str
     device: str
     host: str
+    host_ids: tuple[str, ...] = ()
     driver: str | None = None
     clocks: str | None = None
     update_period_s: NonNegative | None = None
@@ -54,10 +58,13 @@ class ChannelProfile(Noun, frozen=True, kw_only=True):
 
 
 class Profile(Noun, frozen=True, kw_only=True):
-    """The calibration of a device: the profiles of the channels, and the measured limits."""
+    """The calibration of a device of a machine: the profiles of the channels, and the measured
+    limits.
+    """
 
     schema: Literal["energybench-profile/1"] = "energybench-profile/1"
     device: str
     host: str
+    host_ids: tuple[str, ...] = ()
     channels: tuple[ChannelProfile, ...] = ()
     limits: DeviceLimits | None = None

@@ -1,21 +1,32 @@
-"""Results that are derived from measurements: comparison, projection, grade, document."""
+"""Results that are derived from measurements: comparison, grade, document."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
+
+from energybench.model import stamps
 from energybench.model.base import BoundaryName, NonNegative, Noun, Quality, Verdict
 from energybench.model.doubts import Doubt
 from energybench.model.measured import Measurement
+from energybench.model.projected import Projection
+from energybench.model.publication import Publication
 from energybench.model.sensing import Window
+from energybench.model.stamps import Stamp
 from energybench.model.study import Study
 from energybench.model.values import Estimate
 
 Passed = Literal["pass", "fail", "unknown"]
 
-# Titles of a ratio: of measured energies, and of energies of which one side is estimated.
-ENERGY_RATIO = "energy ratio"
-TIME_X_ASSUMED_POWER = "time x assumed power"
+# Results of a kind that a report shows in full; further results are rows of its overview.
+IN_FULL = 12
+
+# Reason why a comparison has no verdict if a side was not counted once.
+MISCOUNTED = (
+    "the energy of a side may be that of too few nodes, of a node counted several times, or of "
+    "other jobs as well"
+)
 
 # Reason of the verdict "inconclusive" if a side has a single repeat.
 SCATTER_UNKNOWN = "run-to-run scatter is not known: repeat"
@@ -28,6 +39,16 @@ class RatioLine(Noun, frozen=True, kw_only=True):
     energy_ratio: Estimate
 
 
+class FileDigest(Noun, frozen=True, kw_only=True):
+    """A file of a run directory, by its path inside the directory.
+
+    sha256  of the content, in hexadecimal digits
+    """
+
+    path: str
+    sha256: str
+
+
 class Comparison(Noun, frozen=True, kw_only=True):
     """Baseline against candidate, for the same work.
 
@@ -35,11 +56,16 @@ class Comparison(Noun, frozen=True, kw_only=True):
     energy_ratio           E_baseline / E_candidate
     speedup                T_baseline / T_candidate
     verdict                None if no energy verdict can be given
+    counted_once           False if the energy of a side may be that of too few nodes, of a node
+                           counted several times, or of other jobs as well: then there is no verdict
     scatter_known          whether both sides were repeated. If not, the verdict is "inconclusive",
                            and no interval of this comparison holds the run-to-run scatter of both
     paired                 number of blocks of interleaved runs that were analysed as pairs; None
                            for two separate runs (Welch's t)
     power_w, idle_power_w  of one node, (baseline, candidate), for projections
+    digests                of the files of both runs, (baseline, candidate); None if the comparison
+                           was not made from stored runs
+    stamps                 computed from the other fields, whatever is stated
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -58,63 +84,18 @@ class Comparison(Noun, frozen=True, kw_only=True):
     verdict: Verdict | None
     margin: NonNegative
     scatter_known: bool = True
+    counted_once: bool = True
     paired: int | None = None
     second_lines: tuple[RatioLine, ...]
     power_w: tuple[Estimate | None, Estimate | None]
     idle_power_w: tuple[Estimate | None, Estimate | None]
     doubts: tuple[Doubt, ...]
+    digests: tuple[tuple[FileDigest, ...], tuple[FileDigest, ...]] | None = None
+    stamps: tuple[Stamp, ...] = ()
 
-
-class Input(Noun, frozen=True, kw_only=True):
-    """An input of a line of a projection, with its source."""
-
-    name: str
-    value: Estimate
-    unit: str
-    source: str
-    stated: tuple[float, float] | None = None  # (low, high) as the scenario states; None: no range
-
-
-class Line(Noun, frozen=True, kw_only=True):
-    """One step of a projection."""
-
-    name: str
-    value: Estimate
-    unit: str
-    formula: str
-    inputs: tuple[Input, ...]
-    note: str = ""
-
-
-class Claim(Noun, frozen=True, kw_only=True):
-    """A published figure, and the figure derived from the published inputs.
-
-    fits  None if the figure cannot be derived from the publication
-    """
-
-    name: str
-    claimed: float
-    derived: Estimate | None
-    fits: bool | None
-    why: str
-    unit: str = ""
-    source: str = ""
-
-
-class Projection(Noun, frozen=True, kw_only=True):
-    """A comparison or a published claim, carried through a scenario to a month of a fleet."""
-
-    schema: Literal["energybench/1"] = "energybench/1"
-    kind: Literal["projection"] = "projection"
-    scenario: str
-    title: str
-    lines: tuple[Line, ...]
-    saved_mwh_per_month: Estimate | None
-    saved_cost_per_month: Estimate | None
-    currency: str | None
-    saved_tco2e_per_month: Estimate | None
-    claims: tuple[Claim, ...]
-    doubts: tuple[Doubt, ...]
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        msgspec.structs.force_setattr(self, "stamps", stamps.of_comparison(self))
 
 
 class Check(Noun, frozen=True, kw_only=True):
@@ -144,7 +125,8 @@ class Aspect(Noun, frozen=True, kw_only=True):
 class RuleBook(Noun, frozen=True, kw_only=True):
     """One edition of a rule book, aspect by aspect.
 
-    gives  grade by the lowest aspect; None if an aspect is unknown
+    gives   grade by the lowest aspect; None if an aspect is unknown
+    legend  statement that the owner of the name asks for wherever the name is printed; ""
     """
 
     name: str
@@ -154,6 +136,7 @@ class RuleBook(Noun, frozen=True, kw_only=True):
     gives: str | None
     why: str
     notes: tuple[str, ...] = ()
+    legend: str = ""
 
 
 class Grade(Noun, frozen=True, kw_only=True):
@@ -167,10 +150,14 @@ class Grade(Noun, frozen=True, kw_only=True):
 
 
 class PowerSeries(Noun, frozen=True, kw_only=True):
-    """Power of one device over time, for a chart.
+    """Power of one device over time, or of several devices together, for a chart.
 
     t_s      seconds since the begin of the run
-    power_w  as many values as times; None in a gap
+    power_w  as many values as times: readings, or means over steps of time; None in a gap
+    low_w    lowest reading of each step; None without a reading. Empty if the values are readings
+    high_w   highest reading of each step, in the same way
+    devices  how many devices the power is that of
+    read     how many readings the values were made of; None: the values are the readings
     """
 
     run: str
@@ -178,18 +165,35 @@ class PowerSeries(Noun, frozen=True, kw_only=True):
     device: str
     t_s: tuple[float, ...]
     power_w: tuple[float | None, ...]
+    low_w: tuple[float | None, ...] = ()
+    high_w: tuple[float | None, ...] = ()
+    devices: int = 1
+    read: int | None = None
 
 
 class Timeline(Noun, frozen=True, kw_only=True):
-    """Power and windows of a run, for a chart; times are seconds since the begin of the run."""
+    """Power and windows of a run, for a chart; times are seconds since the begin of the run.
+
+    of_nodes  whether the series are those of whole nodes of a job, not of devices
+    """
 
     run: str
     series: tuple[PowerSeries, ...]
     windows: tuple[Window, ...]
+    of_nodes: bool = False
+
+
+# Name of the file inside a PDF report that holds the report's document as JSON.
+EMBEDDED_NAME = "energybench.json"
 
 
 class Document(Noun, frozen=True, kw_only=True):
-    """The input of a report: results in the given order, with title and notes."""
+    """The input of a report: results in the given order, with title and notes.
+
+    publication  statements of the publisher; None: a report for the person's own eyes
+    grades       judgements of rule books on the measurements of the document
+    all_in_full  whether a report shows every result in full, however many there are
+    """
 
     schema: Literal["energybench/1"] = "energybench/1"
     kind: Literal["document"] = "document"
@@ -199,6 +203,9 @@ class Document(Noun, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     created_utc: str = ""
     version: str = ""
+    publication: Publication | None = None
+    grades: tuple[Grade, ...] = ()
+    all_in_full: bool = False
 
     def of(self, kind: type[Any]) -> tuple[Any, ...]:
         """The results of one kind."""

@@ -12,6 +12,7 @@ EffectKind = Literal[
     "assumed-power",  # scale of a power model that stands in place of a sensor
     "window-edges",  # where the edges of one window fell between the sensor's updates
     "load-at-edges",  # the load at the edges, alike in all repeats of the same work
+    "reading-times",  # when the readings of a power average within a window were published
     "unseen",  # power between the samples of a part-time sensor
     "saturated",  # power above the largest value that a power sensor shows
     "in-step",  # a load that repeats with the period of a part-time sensor
@@ -21,6 +22,8 @@ EffectKind = Literal[
     "counter-against-power",  # the energy counter and the power readings of one device disagree
     "missing",  # a part of the boundary without a sensor, inside its stated range
     "no-reading",  # a part whose sensor gave no reading at all
+    "node-missing",  # a node of a job that was not read, from the powers of the others
+    "node-away",  # the time for which a node of a job was not read
     "sensor-lost",  # the part of a window in which the sensor gave no readings
     "same-register",  # a counter that may repeat the counter of another die
     "gap",  # a stretch in which the counter may have wrapped or started again

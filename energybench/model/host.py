@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -10,6 +12,10 @@ from energybench.model.base import NonNegative, Noun
 
 # Of sockets, cores or threads; the analysis looks for a sensor of each socket.
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+# UUID of a board as its driver states it. A board without one is named by its place in the node,
+# such as its PCI address, which boards of other nodes have too.
+_BOARD_UUID = re.compile(r"GPU-[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_BOARD = "gpu:"  # kind of an identity
 
 
 class Gpu(Noun, frozen=True, kw_only=True):
@@ -41,12 +47,20 @@ class Gpu(Noun, frozen=True, kw_only=True):
     throttle_reasons: str | None = None
     uncounted: bool = False
 
+    @property
+    def is_unique(self) -> bool:
+        """Whether no other board in the world has this UUID."""
+        return _BOARD_UUID.fullmatch(self.uuid) is not None
+
 
 class Host(Noun, frozen=True, kw_only=True):
     """The machine on which a run was measured.
 
     Read on that machine, and never filled in from the machine of a reader.
 
+    ids              identities of the machine, the best first ("stated:…", "dmi:…", "machine:…",
+                     "boot:…"); empty in runs of older versions. The name is for people: a container
+                     has a name of its own, and two machines may have one name
     socket_ids       the kernel's numbers of the sockets; empty if not known
     threads_allowed  threads that affinity or a cgroup allows
     virtual          name of the hypervisor; None on bare metal
@@ -54,6 +68,7 @@ class Host(Noun, frozen=True, kw_only=True):
     """
 
     name: str
+    ids: tuple[str, ...] = ()
     cpu: str | None = None
     sockets: Count | None = None
     socket_ids: tuple[int, ...] = ()
@@ -66,12 +81,49 @@ class Host(Noun, frozen=True, kw_only=True):
     os: str | None = None
     virtual: str | None = None
     container: str | None = None
-    slurm_job: str | None = None
     python: str | None = None
     libraries: dict[str, str] = {}
     gpus: tuple[Gpu, ...] = ()
     started_utc: str | None = None
     started_s: float | None = None
+
+    @property
+    def identity(self) -> str:
+        """The best identity of the machine, for the keys of its sensors; the name in runs of older
+        versions.
+        """
+        return self.ids[0] if self.ids else self.name
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """All identities of the machine: its boards ("gpu:UUID"), then `ids`."""
+        boards = tuple(f"{_BOARD}{gpu.uuid}" for gpu in self.gpus if gpu.is_unique)
+        return boards + self.ids
+
+    def same_machine(self, other: Host) -> bool:
+        """Whether both are one machine. The names decide only about runs of older versions, which
+        have no identities: a container has a name of its own.
+        """
+        if self.ids and other.ids:
+            return same_identity(self.identities, other.identities) is True
+        return self.name == other.name
+
+
+def same_identity(first: Sequence[str], second: Sequence[str]) -> bool | None:
+    """Whether two lists of identities are of one machine; None if no kind of identity is in both.
+
+    A common board is one machine; other boards say nothing, because a container may see some of
+    them. Then a stated identity decides. Then one boot of a kernel is one machine, whatever else a
+    container shows, and two boots say nothing. Then the best kind that both have decides.
+    """
+    if any(name.startswith(_BOARD) for name in set(first) & set(second)):
+        return True
+    sides = [dict(name.partition(":")[::2] for name in names) for names in (first, second)]
+    for kind in ("stated", "boot", "dmi", "machine", "process", "name"):
+        values = [side[kind] for side in sides if kind in side]
+        if len(values) == 2 and (kind != "boot" or values[0] == values[1]):
+            return values[0] == values[1]
+    return None
 
 
 class Condition(Noun, frozen=True, kw_only=True):

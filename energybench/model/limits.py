@@ -37,15 +37,18 @@ class Limit(Noun, frozen=True, kw_only=True):
 class DeviceLimits(Noun, frozen=True, kw_only=True):
     """The limits of one device, under the conditions that stand beside them.
 
-    device   "cpu" for all CPUs of a host together, or the UUID of a board
-    name     name of the processor or board
-    threads  number of threads of the kernels on a CPU
-    notes    what may have made a limit too low, with a remedy; a limit holds its own note
+    device    "cpu" for all CPUs of a host together, or the UUID of a board
+    name      name of the processor or board
+    host      name of the machine, for people
+    host_ids  identities of the machine, as Host.identities; empty in limits of older versions
+    threads   number of threads of the kernels on a CPU
+    notes     what may have made a limit too low, with a remedy; a limit holds its own note
     """
 
     device: str
     name: str
     host: str
+    host_ids: tuple[str, ...] = ()
     driver: str | None = None
     clocks: str | None = None
     threads: int | None = None

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
+from energybench.model import stamps
 from energybench.model.base import Kind, Noun, Quality, Timing
 from energybench.model.doubts import Doubt
 from energybench.model.host import Condition, Host, OtherLoad
+from energybench.model.job import Job
 from energybench.model.limits import Roofline
 from energybench.model.record import WorkRecord
 from energybench.model.sensing import UNRANKED
+from energybench.model.stamps import Stamp
 from energybench.model.values import Boundary, Estimate, Verification, Work, WorkloadRef
 
 
@@ -88,11 +93,46 @@ class ChannelStats(Noun, frozen=True, kw_only=True):
     rank: int = UNRANKED
 
 
-class Measurement(Noun, frozen=True, kw_only=True):
-    """Energy-to-solution of one command or workload on one node.
+class NodeShare(Noun, frozen=True, kw_only=True):
+    """One node's part of a job's measurement.
 
-    energy_j       gross energy of one repeat: the mean of the repeats
-    partial        whether no repeat was measured to its end: energy, time and power are those of a
+    node          name of the node
+    part          directory of the node's own run inside the job's directory; "" if there is none
+    state         "measured": read for the whole of every repeat; "partial": for a part of the time;
+                  "missing": not at all
+    energy_j      of one repeat on this node; None if nothing was read
+    power_w       mean power of this node in the repeats; None if nothing was read
+    covered_s     time in the repeats for which the node was read, out of `window_s`
+    clock_half_s  half-width of the error with which the node's clock is known against the clock of
+                  the head node, which states the windows
+    host          which of `Measurement.hosts` describes the node; None if nothing was read
+    """
+
+    node: str
+    part: str = ""
+    state: Literal["measured", "partial", "missing"]
+    energy_j: Estimate | None = None
+    power_w: float | None = None
+    covered_s: float
+    window_s: float
+    clock_half_s: float | None = None
+    host: int | None = None
+
+
+class Measurement(Noun, frozen=True, kw_only=True):
+    """Energy-to-solution of one command or workload, on one node or on all nodes of a job.
+
+    energy_j       gross energy of one repeat: the mean of the repeats; on all nodes together
+    power_w        mean power of one node
+    idle_power_w   idle power of one node
+    nodes          number of the nodes
+    host           the node; of a job, its head node
+    job            to which the measuring process belonged; None: no job
+    case           the run of a campaign that this is; None: not of a campaign
+    shares         the nodes' parts of a job that was read on all nodes; empty: one node was read
+    hosts          kinds of nodes of such a job: equal nodes are one entry, without the names,
+                   identities and serial numbers that tell them apart
+    partial        whether no repeat is known to be whole: energy, time and power are those of a
                    part of a repeat, which belongs to no known work
     quality        None if nothing was measured or estimated
     idle_state     in words, the idle phases from which the idle power comes
@@ -104,6 +144,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
                    reasons
     record         the workload's own record of its last repeat
     repeats        the whole repeats, or the only part of a repeat if `partial`
+    stamps         computed from the other fields, whatever is stated
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -132,12 +173,26 @@ class Measurement(Noun, frozen=True, kw_only=True):
     channels: tuple[ChannelStats, ...]
     nodes: int
     host: Host
+    job: Job | None = None
+    case: str | None = None
+    shares: tuple[NodeShare, ...] = ()
+    hosts: tuple[Host, ...] = ()
     session: str | None = None
     conditions: tuple[Condition, ...] = ()
     others: tuple[OtherLoad, ...] = ()
     record: WorkRecord | None = None
     partial: bool = False
     doubts: tuple[Doubt, ...]
+    stamps: tuple[Stamp, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        msgspec.structs.force_setattr(self, "stamps", stamps.of_measurement(self))
+
+    @property
+    def perhaps_whole(self) -> bool:
+        """Whether the only repeat may be whole: a signal came, and the program ended by itself."""
+        return self.partial and any(doubt.code == "signal-handled" for doubt in self.doubts)
 
     @property
     def failed_checks(self) -> tuple[str, ...]:

@@ -119,10 +119,20 @@ class Trace(Noun, frozen=True, kw_only=True):
     ok: npt.NDArray[np.bool_]
 
 
-CutBy = Literal["signal", "program-killed", "no-end"]
-"""Why a repeat ended before its work did: a signal ended the run (the program may have ended in
-order), a signal ended the program alone, or the measuring side ended first, and the window ends at
-the last sample.
+CutBy = Literal[
+    "signal",
+    "signal-handled",
+    "program-killed",
+    "descendants",
+    "no-end",
+    "exception",
+    "caller-ended",
+]
+"""Why a repeat is not known to be whole: a signal ended the run; a signal came, and the program
+then ended by itself, which may be at the end of its work or before; a signal ended the program
+alone; the program ended, and processes that it had started went on working; the measuring side
+ended first, and the window ends at the last sample; an exception left the block of a Python
+program; or that program ended in its block.
 """
 
 
@@ -136,7 +146,7 @@ class Window(Noun, frozen=True, kw_only=True):
     start_half_s, end_half_s
             half-widths, s, of the intervals that hold the true start and end, if the work was
             watched from outside
-    cut     why a repeat is a part of its work only; None: the repeat is whole
+    cut     why a repeat is not known to be whole; None: the repeat is whole
     """
 
     label: str
@@ -157,3 +167,20 @@ class Window(Noun, frozen=True, kw_only=True):
     @property
     def duration_s(self) -> float:
         return self.end_s - self.start_s
+
+
+class Pause(Noun, frozen=True, kw_only=True):
+    """A time in which a process of the measuring side did not run although it had a core to run on:
+    it was stopped (SIGSTOP, Ctrl-Z), or frozen together with its container or virtual machine.
+
+    unseen  what was not seen in that time: readings of sensors, or the end of the program
+    """
+
+    start_s: float
+    end_s: float
+    unseen: Literal["readings", "end"] = "readings"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.end_s < self.start_s:
+            raise ValueError("a pause ends before it starts")

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
+from energybench.model import stamps
 from energybench.model.base import NonNegative, Noun, Positive, Quality
 from energybench.model.doubts import Doubt
 from energybench.model.host import Host
+from energybench.model.stamps import Stamp
 from energybench.model.values import Estimate, Verification
 
 Scalar = str | int | float | bool
@@ -197,7 +201,10 @@ class Tested(Noun, frozen=True, kw_only=True):
 
 
 class Study(Noun, frozen=True, kw_only=True):
-    """A study, perhaps not complete: complete when every planned cell has a result."""
+    """A study, perhaps not complete: complete when every planned cell has a result.
+
+    stamps  computed from the other fields, whatever is stated
+    """
 
     schema: Literal["energybench-study/1"] = "energybench-study/1"
     kind: Literal["study"] = "study"
@@ -211,6 +218,11 @@ class Study(Noun, frozen=True, kw_only=True):
     host: Host
     doubts: tuple[Doubt, ...]
     created_utc: str
+    stamps: tuple[Stamp, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        msgspec.structs.force_setattr(self, "stamps", stamps.of_study(self))
 
     @property
     def complete(self) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from energybench.model.base import (
     BoundaryName,
     NonNegative,
@@ -75,11 +79,20 @@ class Estimate(Noun, frozen=True, kw_only=True):
     def half_width(self) -> float:
         return (self.high - self.low) / 2
 
+    def __str__(self) -> str:
+        """'287.1 [258.3, 316]': value and interval, without the unit, which the name states."""
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+    def __repr__(self) -> str:
+        """The value and the number of effects, whose list takes thousands of characters."""
+        return f"<Estimate {self} of {len(self.effects)} effects>"
+
 
 class Part(Noun, frozen=True, kw_only=True):
     """A part of a boundary.
 
     low_w, high_w  range of power of a modelled or missing part, W; None for a measured part
+    count          number of equal parts, on all nodes of a job; their ranges are added up
     """
 
     component: str
@@ -88,6 +101,7 @@ class Part(Noun, frozen=True, kw_only=True):
     high_w: NonNegative | None = None
     device: str = ""
     used: bool = True
+    count: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
 class Boundary(Noun, frozen=True, kw_only=True):

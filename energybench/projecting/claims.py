@@ -1,53 +1,293 @@
-"""Published claims against the values that their inputs give."""
+"""Published claims against the figures that their inputs give."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
-from energybench.model import Claim, Estimate
+from energybench.model import (
+    Claim,
+    ClaimKind,
+    ClaimOperator,
+    ClaimVerdict,
+    Estimate,
+    MeanValue,
+    Solution,
+)
+from energybench.projecting import figure_texts
+from energybench.projecting.claim_frames import ClaimFrames, Derivation
 from energybench.projecting.line_chain import LineChain
-from energybench.projecting.scenario import PublishedClaim
+from energybench.projecting.open_claims import OpenClaim, OpenLine, Solved, solve
+from energybench.projecting.scenario import PublishedClaim, ScenarioUnknown
+from energybench.units import show_beside, show_figure
+
+_OPERATORS: Mapping[str, ClaimOperator] = {
+    "=": "=",
+    "at least": "at-least",
+    "at most": "at-most",
+    "up to": "up-to",
+    "about": "about",
+}
+_KINDS: Mapping[str, ClaimKind] = {
+    "published": "published",
+    "plausibility check": "plausibility-check",
+}
+_OPERATOR_WORDS = {
+    "=": "",
+    "about": "about ",
+    "at least": "at least ",
+    "at most": "at most ",
+    "up to": "at most ",
+}
+_CIRCULAR = "inputs that were inferred from the figure itself"
+_NOT_PUBLISHED = "its inputs were not published"
+# whether an interval holds a figure: everywhere, at the value, in a part only, nowhere
+_Fit = Literal["value", "part", "none"]
 
 
-def check_claim(
-    claim: PublishedClaim, chain: LineChain, replaced: Sequence[str], where: str
-) -> Claim:
-    """A claim fits if the derived interval contains the claimed figure, or if the derived value
-    differs by no more than the rounding of the claim.
+class CheckedClaims(NamedTuple):
+    """All claims, and the solution of those that depend on unknowns."""
 
-    replaced  inputs whose values a comparison gave: a reason in the scenario is about the
-              scenario's own inputs, and is not repeated for a claim derived from such an input
+    claims: tuple[Claim, ...]
+    solution: Solution | None
+
+
+def check_claims(
+    claims: Sequence[PublishedClaim],
+    unknowns: Sequence[ScenarioUnknown],
+    frames: ClaimFrames,
+    chain: LineChain,
+) -> CheckedClaims:
+    """Each claim against the figure that its inputs give; claims that depend on unknowns are solved
+    together. Raises BadInput.
     """
-    if claim.derived is None:
-        return _claim(claim, None, None, claim.why_not or "its inputs were not published")
-    derived, names = chain.derive(claim.derived, f"{where}: claims.{claim.name}.derived")
-    contained = derived.low <= claim.claimed <= derived.high
-    near = abs(derived.value - claim.claimed) <= claim.tolerance * abs(claim.claimed)
-    fits = contained or near
+    derived: dict[str, tuple[Derivation, ...]] = {}
+    for claim in claims:
+        if claim.derived is not None:
+            formula = chain.check(claim.derived, _key(chain, claim))
+            derived[claim.name] = frames.derivations(claim, formula)
+    unsolved = [
+        OpenClaim(claim, derived[claim.name][-1])
+        for claim in claims
+        if derived.get(claim.name) and derived[claim.name][-1].unknowns
+    ]
+    outcome = solve(unknowns, unsolved, _open_lines(chain), chain) if unsolved else None
+    writer = _Writer(chain, outcome.solution if outcome else None)
+    tested = []
+    for claim in claims:
+        ways = derived.get(claim.name, ())
+        if not ways:
+            tested.append(writer.underived(claim))
+        elif outcome is not None and claim.name in outcome.claims:
+            tested.append(writer.solved(claim, outcome.claims[claim.name], ways[-1]))
+        else:
+            key = _key(chain, claim)
+            values = [(way, way.estimate(key)) for way in ways]
+            tested.append(writer.derived(claim, values))
+    return CheckedClaims(tuple(tested), outcome.solution if outcome else None)
 
-    if contained:
-        reason = "the derived interval contains the claim"
-    elif near:
-        reason = f"the derived value is within {claim.tolerance:.2g} of the claim"
-    else:
+
+def _key(chain: LineChain, claim: PublishedClaim) -> str:
+    return f"{chain.where}: claims.{claim.name}.derived"
+
+
+def _open_lines(chain: LineChain) -> list[OpenLine]:
+    lines = []
+    for step, formula in chain.formulas.values():
+        if step.name not in chain.estimates and step.name not in chain.left_out:
+            replaced = chain.is_replaced(chain.needs(formula))
+            note = figure_texts.kept(step.note, replaced, chain.shown)
+            label = figure_texts.kept(step.label, replaced, chain.shown)
+            derivation = Derivation(formula, (chain,))
+            lines.append(OpenLine(step.name, label, step.unit, note, derivation))
+    return lines
+
+
+def _fit(claim: PublishedClaim, derived: Estimate) -> _Fit:
+    """Whether a figure is consistent with a derived interval. An equation needs any common value;
+    an inequality must hold for the derived value itself.
+    """
+    low, high = claim.band
+    if derived.high < low or derived.low > high:
+        return "none"
+    if claim.op in ("=", "about") or low <= derived.value <= high:
+        return "value"
+    return "part"
+
+
+class _Writer:
+    """Claims with verdict and reason."""
+
+    def __init__(self, chain: LineChain, solution: Solution | None) -> None:
+        self._chain = chain
+        self._values: dict[str, str] = {}
+        if solution is None:
+            return
+        for unknown in solution.unknowns:
+            if unknown.best is not None and not unknown.of:
+                self._values[unknown.name] = figure_texts.of_value(unknown.best, unknown.unit)
+        for entry in solution.implied:
+            self._values[entry.name] = figure_texts.of_value(entry.best, entry.unit)
+
+    def underived(self, claim: PublishedClaim) -> Claim:
+        return self._claim(claim, None, "cannot-be-derived", claim.why_not or _NOT_PUBLISHED)
+
+    def derived(
+        self, claim: PublishedClaim, values: Sequence[tuple[Derivation, Estimate]]
+    ) -> Claim:
+        """A claim all of whose inputs are known: once, or under several means."""
+        order: Sequence[_Fit] = ("value", "part", "none")
+        fits = [_fit(claim, value) for _, value in values]
+        fit = min(fits, key=order.index)
+        chosen = [entry for entry, one in zip(values, fits, strict=True) if one == fit]
+        derivation, value = min(chosen, key=lambda entry: abs(entry[1].value - claim.claimed))
+
+        verdict: ClaimVerdict = "consistent"
+        needs: tuple[str, ...] = ()
+        if fit != "value":
+            seen = all(entry.evidence in ("seen", None) for _, entry in derivation.inputs)
+            contradicts = fit == "none" and seen and claim.kind == "published"
+            verdict = "contradicts" if contradicts else "needs"
+            needs = () if contradicts else (_needed(claim, value, derivation),)
+        elif claim.circular:
+            verdict, needs = "needs", (_CIRCULAR,)
+        by_mean: tuple[MeanValue, ...] = ()
+        if len(values) > 1:
+            by_mean = tuple(
+                MeanValue(mean=way.mean, value=one, holds=one_fit == "value")
+                for (way, one), one_fit in zip(values, fits, strict=True)
+            )
+        why = self._why(claim, derivation, fits=fit == "value")
+        if not why:
+            why = _reason(claim, value, derivation, fit, by_mean)
+        return self._claim(
+            claim, value, verdict, why, needs=needs, by_mean=by_mean, tested=_tested(derivation)
+        )
+
+    def solved(self, claim: PublishedClaim, solved: Solved, derivation: Derivation) -> Claim:
+        """A claim that depends on unknowns."""
+        low, high = solved.reach
+        value = None
+        if all(map(math.isfinite, (low, solved.value, high))):
+            value = Estimate(value=solved.value, low=low, high=high)
+        needs: tuple[str, ...] = tuple(tension.why for tension in solved.tensions)
+        verdict: ClaimVerdict = "needs"
+        if solved.holds:
+            verdict = "needs" if claim.circular else "consistent"
+            needs = (_CIRCULAR,) if claim.circular else ()
+            reason = "holds together with the other figures, with the values of the solution"
+            if solved.fixes:
+                reason = (
+                    "no other figure tests the open quantity, and some value of it satisfies any "
+                    "figure near the published one"
+                )
+        elif needs:
+            reason = (
+                "no values in the plausible ranges satisfy it together with the figures that hold"
+            )
+        else:
+            verdict = "contradicts"
+            reason = (
+                "no values satisfy it together with the figures that hold, not even if one of the "
+                "open quantities leaves its plausible range"
+            )
+        why = self._why(claim, derivation, fits=solved.holds) or reason
+        tested = _tested(derivation)
+        return self._claim(
+            claim, value, verdict, why, needs=needs, tested=tested, fixes=solved.fixes
+        )
+
+    def _why(self, claim: PublishedClaim, derivation: Derivation, *, fits: bool) -> str:
+        """The scenario's own reason. It is about the scenario's own inputs: a claim that is tested
+        against a comparison has none.
+        """
+        if derivation.replaced:
+            return ""
+        text = claim.why_fits if fits else claim.why_not
+        return figure_texts.filled(text, self._shown)
+
+    def _shown(self, name: str) -> str:
+        return self._values.get(name) or self._chain.shown(name)
+
+    def _claim(
+        self,
+        claim: PublishedClaim,
+        derived: Estimate | None,
+        verdict: ClaimVerdict,
+        why: str,
+        *,
+        needs: Iterable[str] = (),
+        by_mean: tuple[MeanValue, ...] = (),
+        tested: str = "",
+        fixes: tuple[str, ...] = (),
+    ) -> Claim:
+        return Claim(
+            name=claim.name,
+            claimed=claim.claimed,
+            operator=_OPERATORS[claim.op],
+            of=claim.of,
+            kind=_KINDS[claim.kind],
+            circular=claim.circular,
+            fixes=fixes,
+            derived=derived,
+            by_mean=by_mean,
+            tested=tested,
+            verdict=verdict,
+            why=figure_texts.filled(why, self._shown),
+            needs=tuple(needs),
+            unit=claim.unit,
+            source=claim.source,
+        )
+
+
+def _tested(derivation: Derivation) -> str:
+    return derivation.tested if derivation.replaced else ""
+
+
+def _needed(claim: PublishedClaim, value: Estimate, derivation: Derivation) -> str:
+    """'at least 4 000 000 USD, where its inputs give 3 951 429 USD [2 090 000, 4 840 000]'"""
+    giver = "the comparison gives" if derivation.replaced else "its inputs give"
+    figure = show_figure(claim.claimed, claim.unit)
+    derived = show_beside(value, claim.claimed, claim.unit)
+    return f"{_OPERATOR_WORDS[claim.op]}{figure}, where {giver} {derived}"
+
+
+def _reason(
+    claim: PublishedClaim,
+    value: Estimate,
+    derivation: Derivation,
+    fit: _Fit,
+    by_mean: Sequence[MeanValue],
+) -> str:
+    if by_mean:
+        holding = [mean.mean for mean in by_mean if mean.holds]
+        if holding:
+            reason = f"the mean is not said; it holds as the {' and the '.join(holding)} mean"
+        else:
+            reason = "the mean is not said; it holds under none of the three"
+    elif fit == "part":
+        reason = "only a part of the derived interval satisfies the claim, and its value does not"
+    elif fit == "none":
         reason = "the derived interval does not contain the claim"
-    measured = [name for name in replaced if name in names]
-    if measured:
-        reason = f"with the comparison's {', '.join(measured)}: {reason}"
+        if claim.op not in ("=", "about"):
+            reason = "the derived interval does not satisfy the claim"
+    elif claim.op in ("=", "about"):
+        low, high = claim.band
+        reason = "the derived interval contains the claim"
+        if not value.low <= claim.claimed <= value.high:
+            span = f"{show_figure(low)} to {show_figure(high)}"
+            if low <= value.value <= high:
+                reason = f"the derived value is within the rounding of the claim, {span}"
+            else:
+                reason = (
+                    "the derived value is outside the rounding of the claim, "
+                    f"{span}, and a part of its interval is inside"
+                )
+    elif claim.op == "up to":
+        reason = "the derived value is no more than the largest that is claimed"
     else:
-        reason = (claim.why_fits if fits else claim.why_not) or reason
-    return _claim(claim, derived, fits, reason)
-
-
-def _claim(
-    claim: PublishedClaim, derived: Estimate | None, fits: bool | None, reason: str
-) -> Claim:
-    return Claim(
-        name=claim.name,
-        claimed=claim.claimed,
-        derived=derived,
-        fits=fits,
-        why=reason,
-        unit=claim.unit,
-        source=claim.source,
-    )
+        reason = "the derived value satisfies the claim"
+    if not derivation.replaced:
+        return reason
+    return f"tested against {derivation.tested}: {reason}"

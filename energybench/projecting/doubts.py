@@ -49,6 +49,7 @@ def of_inputs(
             ),
             remedy="without a comparison the claims are tested against their own inputs",
         )
+    yield from _of_other_applications(scenario, comparisons)
     yield from _of_evidence([entry for entry in stated if entry.name in needed])
 
 
@@ -59,6 +60,30 @@ def _not_measured(names: Sequence[str], compared: bool) -> Doubt:
         message=f"{reason}: the scenario's own values stand for {', '.join(names)}",
         remedy="--idle 60 on both sides" if compared else "energybench compare A B --json",
     )
+
+
+def _of_other_applications(
+    scenario: Scenario, comparisons: Sequence[Comparison]
+) -> Iterable[Doubt]:
+    """Doubt about comparisons whose labels name none of the scenario's applications."""
+    others = [
+        mix.label(comparison)
+        for comparison in comparisons
+        if not any(mix.is_called(comparison, name) for name in scenario.applications)
+    ]
+    if scenario.applications and others:
+        yield Doubt(
+            code="other-application",
+            message=(
+                f"{', '.join(others)}: by its labels none of the scenario's applications "
+                f"({', '.join(scenario.applications)}): answers and claims that use its ratio or "
+                "powers are about other work than the scenario"
+            ),
+            remedy=(
+                "compare runs of these applications, each with the application's name as the first "
+                "word of its label"
+            ),
+        )
 
 
 def _of_evidence(inputs: Sequence[ScenarioInput]) -> Iterable[Doubt]:

@@ -16,10 +16,13 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from energybench.analysis.uncertainty.effects import exact
+from energybench.formula import Step
 from energybench.model import BoundaryName, Doubt, Input
+from energybench.projecting import carbon
 from energybench.projecting.fleet_inputs import OVERHEAD, SIDES, check, included
-from energybench.projecting.formula import Step
 
+# groups of the lines
+NODES, ENERGY, MONEY = "nodes", "energy a month", "money a month"
 HOURS = 730.0  # 365 d · 24 h / 12
 
 
@@ -51,7 +54,7 @@ def fleet(
         *_nodes(inputs, mode),
         *_energies(inputs, counted),
         *_money(inputs, currency),
-        *_carbon(inputs),
+        *carbon.steps(inputs),
     ]
     names = {step.name for step in steps}
     costs = [name for name in ("saved_instance_cost", "saved_energy_cost") if name in names]
@@ -60,13 +63,19 @@ def fleet(
         inputs={} if "hours_per_month" in inputs else {"hours_per_month": _hours()},
         saved_mwh="saved_energy_mwh",
         saved_cost=costs[0] if costs else None,
-        saved_tco2e="saved_tco2e" if "saved_tco2e" in names else None,
+        saved_tco2e=next((name for name in carbon.SAVED if name in names), None),
         doubts=tuple(_doubts(inputs, boundary)),
     )
 
 
 def _hours() -> Input:
-    return Input(name="hours_per_month", value=exact(HOURS), unit="h", source="365 d x 24 h / 12")
+    return Input(
+        name="hours_per_month",
+        value=exact(HOURS),
+        unit="h",
+        source="365 d x 24 h / 12",
+        label="hours of a month",
+    )
 
 
 # ---------------------------------------------------------------- doubts
@@ -82,6 +91,8 @@ def _doubts(inputs: Mapping[str, Input], boundary: BoundaryName) -> Iterable[Dou
             ),
         )
     yield from _left_out(inputs, boundary)
+    yield from _of_pue(inputs)
+    yield from carbon.doubts(inputs)
     for part in sorted(included(inputs, boundary)):
         yield Doubt(
             code="not-counted-twice",
@@ -99,6 +110,23 @@ def _doubts(inputs: Mapping[str, Input], boundary: BoundaryName) -> Iterable[Dou
                 ),
                 remedy="take idle and run power of the same node, at the same boundary",
             )
+
+
+def _of_pue(inputs: Mapping[str, Input]) -> Iterable[Doubt]:
+    """Doubt about a PUE that could be that of any place and year (ISO/IEC 30134-2)."""
+    pue = inputs.get("pue")
+    if pue is None or pue.ends == (1, 1):
+        return
+    stated = {"its category": pue.category, "the year": pue.date, "the site": pue.site}
+    missing = [words for words, fact in stated.items() if not fact]
+    if missing:
+        yield Doubt(
+            code="pue-not-described",
+            message=f"a PUE belongs to a category, a year and a site; not stated: "
+            f"{', '.join(missing)}",
+            remedy='category = "basic", "intermediate" or "advanced", date = "2025" and site = "…" '
+            "in [inputs.pue]",
+        )
 
 
 def _left_out(inputs: Mapping[str, Input], boundary: BoundaryName) -> Iterable[Doubt]:
@@ -136,31 +164,39 @@ def _nodes(inputs: Mapping[str, Input], mode: str) -> Iterable[Step]:
     share = "accelerated_share * " if "accelerated_share" in inputs else ""
     yield Step(
         name="nodes_moved",
+        label="baseline nodes whose work moves",
+        group=NODES,
         formula=f"{share}nodes_baseline",
         unit="nodes",
-        note="baseline nodes whose work moves; the rest stay and save nothing",
+        note="the rest stay and save nothing",
     )
     yield Step(
         name="nodes_busy",
+        label="candidate nodes busy all month",
+        group=NODES,
         formula=f"nodes_moved * utilisation_baseline{numerator} / {denominator}",
         unit="nodes",
-        note="candidate nodes that would be busy all month",
+        note="utilisation: node-hours allocated over node-hours available",
     )
     yield Step(
         name="nodes_candidate",
+        label="candidate nodes",
+        group=NODES,
         formula="ceil(nodes_busy / utilisation_candidate)",
         unit="nodes",
-        note="whole nodes of the candidate",
+        note="whole nodes",
     )
     if "idle_power_candidate_w" in inputs:
         yield Step(
             name="load_candidate",
+            label="utilisation of the candidate nodes, node-hours allocated",
+            group=NODES,
             formula="nodes_busy / nodes_candidate",
-            note="utilisation of the candidate, rounded up to whole nodes",
+            note="after rounding up to whole nodes",
         )
 
 
-def _energy(
+def energy(
     inputs: Mapping[str, Input], counted: frozenset[str], nodes: str, side: str, load: str
 ) -> str:
     """Formula of a month's energy of nodes of one side, MWh. `counted`: parts of OVERHEAD that the
@@ -169,38 +205,55 @@ def _energy(
     power, idle = f"power_{side}_w", f"idle_power_{side}_w"
     if idle in inputs:
         power = f"{load} * {power} + (1 - {load}) * {idle}"
+    return f"hours_per_month * {nodes} * {node_power(inputs, counted, side, power)} / 1e6"
+
+
+def node_power(inputs: Mapping[str, Input], counted: frozenset[str], side: str, power: str) -> str:
+    """Formula of the power of a node at the facility, W: with PUE, the power outside the boundary
+    and the losses of the power supply.
+
+    power  formula of the power inside the boundary
+    """
     uncovered, psu = f"uncovered_{side}_w", f"psu_efficiency_{side}"
     if uncovered in inputs and "uncovered" not in counted:
         power += f" + {uncovered}"
     pue = "pue * " if "pue" in inputs else ""
     loss = f" / {psu}" if psu in inputs and "psu_efficiency" not in counted else ""
-    return f"{pue}hours_per_month * {nodes} * ({power}){loss} / 1e6"
+    return f"{pue}({power}){loss}"
 
 
 def _energies(inputs: Mapping[str, Input], counted: frozenset[str]) -> Iterable[Step]:
     load = "load_candidate" if "idle_power_candidate_w" in inputs else "utilisation_candidate"
     yield Step(
         name="baseline_energy_mwh",
-        formula=_energy(inputs, counted, "nodes_moved", "baseline", "utilisation_baseline"),
+        label="energy of the baseline nodes, a month",
+        group=ENERGY,
+        formula=energy(inputs, counted, "nodes_moved", "baseline", "utilisation_baseline"),
         unit="MWh",
     )
     yield Step(
         name="candidate_energy_mwh",
-        formula=_energy(inputs, counted, "nodes_candidate", "candidate", load),
+        label="energy of the candidate nodes, a month",
+        group=ENERGY,
+        formula=energy(inputs, counted, "nodes_candidate", "candidate", load),
         unit="MWh",
     )
     yield Step(
         name="saved_energy_mwh",
+        label="energy saved a month",
+        group=ENERGY,
         formula="baseline_energy_mwh - candidate_energy_mwh",
         unit="MWh",
-        note="gross, a month",
+        note="gross",
     )
     before = "baseline_energy_mwh"
     if "accelerated_share" in inputs:
         before = "(baseline_energy_mwh + unmoved_energy_mwh)"
         yield Step(
             name="unmoved_energy_mwh",
-            formula=_energy(
+            label="energy of the load that does not move",
+            group=ENERGY,
+            formula=energy(
                 inputs,
                 counted,
                 "(nodes_baseline - nodes_moved)",
@@ -208,20 +261,26 @@ def _energies(inputs: Mapping[str, Input], counted: frozenset[str]) -> Iterable[
                 "utilisation_baseline",
             ),
             unit="MWh",
-            note="of the load that does not move: the same before and after",
+            note="the same before and after",
         )
     yield Step(
         name="saved_share",
+        label="share of the fleet's energy that is saved",
+        group=ENERGY,
         formula=f"saved_energy_mwh / {before}",
         note="of the whole fleet's energy",
     )
     yield Step(
         name="ratio_node",
+        label="energy ratio, node for node",
+        group=ENERGY,
         formula="speedup * power_baseline_w / power_candidate_w",
         note="R = S · P_baseline / P_candidate: both running, node for node",
     )
     yield Step(
         name="ratio_fleet",
+        label="energy ratio of the fleets",
+        group=ENERGY,
         formula="baseline_energy_mwh / candidate_energy_mwh",
         note="with idle time, whole nodes and the power outside the boundary",
     )
@@ -232,13 +291,16 @@ def _money(inputs: Mapping[str, Input], currency: str | None) -> Iterable[Step]:
     if energy:
         yield Step(
             name="saved_energy_cost",
+            label="money saved a month, electricity alone",
+            group=MONEY,
             formula="saved_energy_mwh * 1000 * energy_price_per_kwh",
             unit=currency or "",
-            note="electricity alone",
         )
     if instances:
         yield Step(
             name="saved_instance_cost",
+            label="money saved a month, node-hours",
+            group=MONEY,
             formula=(
                 "hours_per_month * (nodes_moved * instance_price_baseline_per_h - nodes_candidate "
                 "* instance_price_candidate_per_h)"
@@ -249,16 +311,8 @@ def _money(inputs: Mapping[str, Input], currency: str | None) -> Iterable[Step]:
     if energy and instances:
         yield Step(
             name="energy_share_of_money",
+            label="electricity in the money saved",
+            group=MONEY,
             formula="saved_energy_cost / saved_instance_cost",
             note="how much of the money is electricity",
-        )
-
-
-def _carbon(inputs: Mapping[str, Input]) -> Iterable[Step]:
-    if "carbon_g_per_kwh" in inputs:
-        yield Step(
-            name="saved_tco2e",
-            formula="saved_energy_mwh * carbon_g_per_kwh / 1000",
-            unit="t CO2e",
-            note="location-based, operation only",
         )

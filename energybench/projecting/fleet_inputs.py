@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.model import BoundaryName, Estimate, Input
+from energybench.model import BoundaryName, Input
+from energybench.projecting import carbon
 
 SIDES = ("baseline", "candidate")
 
@@ -15,18 +16,19 @@ SIDES = ("baseline", "candidate")
 class Standard(NamedTuple):
     """A standard input: unit and permitted values.
 
+    unit      None: any unit
     money     the unit is the scenario's currency per `unit`
     measured  the interval of a measured value may reach beyond the permitted values
     """
 
-    unit: str
+    unit: str | None
     above: float  # exclusive
     most: float
     money: bool = False
     measured: bool = False
     required: bool = False
 
-    def unit_in(self, currency: str | None) -> str:
+    def unit_in(self, currency: str | None) -> str | None:
         """The unit with the scenario's currency: 'USD/kWh'."""
         return f"{currency}/{self.unit}" if self.money else self.unit
 
@@ -53,8 +55,16 @@ STANDARD = {
     "psu_efficiency_candidate": Standard("", 0, 1),
     "energy_price_per_kwh": Standard("kWh", _FROM_0, math.inf, money=True),
     "carbon_g_per_kwh": Standard("g/kWh", _FROM_0, math.inf),
+    "carbon_market_g_per_kwh": Standard("g/kWh", _FROM_0, math.inf),
     "instance_price_baseline_per_h": Standard("h", 0, math.inf, money=True),
     "instance_price_candidate_per_h": Standard("h", 0, math.inf, money=True),
+    "embodied_kgco2e_baseline": Standard("kg CO2e", _FROM_0, math.inf),
+    "embodied_kgco2e_candidate": Standard("kg CO2e", _FROM_0, math.inf),
+    "life_years_baseline": Standard("years", 0, math.inf),
+    "life_years_candidate": Standard("years", 0, math.inf),
+    "share_baseline": Standard("", 0, 1),
+    "share_candidate": Standard("", 0, 1),
+    "functional_units_per_month": Standard(None, 0, math.inf),
 }
 
 # what a boundary inside the node leaves out, with the inputs that state it, baseline first
@@ -77,7 +87,7 @@ def check(inputs: Mapping[str, Input], mode: str, currency: str | None, where: s
         key = f"{where}: inputs.{name}"
         if name in inputs:
             _check_unit(inputs[name], standard, currency, where)
-            _check_value(inputs[name].value, standard, key)
+            _check_value(inputs[name], standard, key)
         elif standard.required:
             raise BadInput(
                 key,
@@ -87,6 +97,7 @@ def check(inputs: Mapping[str, Input], mode: str, currency: str | None, where: s
     _check_mode(inputs, mode, where)
     _check_idle(inputs, where)
     _check_prices(inputs, where)
+    carbon.check(inputs, where)
 
 
 def _check_unit(entry: Input, standard: Standard, currency: str | None, where: str) -> None:
@@ -97,7 +108,7 @@ def _check_unit(entry: Input, standard: Standard, currency: str | None, where: s
             'currency = "USD"',
         )
     unit = standard.unit_in(currency)
-    if entry.unit != unit:
+    if unit is not None and entry.unit != unit:
         raise BadInput(
             f"{where}: inputs.{entry.name}.unit",
             f"is {entry.unit!r}",
@@ -105,12 +116,14 @@ def _check_unit(entry: Input, standard: Standard, currency: str | None, where: s
         )
 
 
-def _check_value(value: Estimate, standard: Standard, key: str) -> None:
-    edges = (value.value,) if standard.measured else (value.low, value.value, value.high)
+def _check_value(entry: Input, standard: Standard, key: str) -> None:
+    value, (low, high) = entry.value, entry.ends
+    is_interval = standard.measured and entry.stated is None
+    edges = (value.value,) if is_interval else (low, value.value, high)
     if not all(standard.above < edge <= standard.most for edge in edges):
         raise BadInput(
             key,
-            f"{value.value:g} [{value.low:g}, {value.high:g}] lies out of range",
+            f"{value.value:g} [{low:g}, {high:g}] lies out of range",
             _permitted(standard),
         )
 
@@ -144,11 +157,12 @@ def _check_mode(inputs: Mapping[str, Input], mode: str, where: str) -> None:
 def _check_idle(inputs: Mapping[str, Input], where: str) -> None:
     """Nodes that are not always busy need an idle power."""
     for side in SIDES:
-        load, idle = inputs[f"utilisation_{side}"].value, f"idle_power_{side}_w"
-        if load.low < 1 and idle not in inputs:
+        entry, idle = inputs[f"utilisation_{side}"], f"idle_power_{side}_w"
+        load = entry.value.value
+        if entry.ends[0] < 1 and idle not in inputs:
             raise BadInput(
                 f"{where}: inputs.{idle}",
-                f"is missing while utilisation_{side} is {load.value:g}: the power of an idle node "
+                f"is missing while utilisation_{side} is {load:g}: the power of an idle node "
                 "counts too",
                 "measure it (--idle 60), or state it with low and high",
             )

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from energybench.analysis.uncertainty.effects import exact, scale
 from energybench.errors import BadInput
-from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Doubt, Estimate, Input
-from energybench.projecting.formula import Step
+from energybench.formula import Step
+from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Doubt, Estimate, Evidence, Input
 from energybench.projecting.mix_lines import mean_lines, quantity_line
 
 QUANTITIES = {
@@ -21,6 +21,14 @@ QUANTITIES = {
     "power_candidate_w": "W",
     "idle_power_baseline_w": "W",
     "idle_power_candidate_w": "W",
+}
+QUANTITY_LABELS = {
+    "energy_ratio": "energy ratio",
+    "speedup": "speedup, node for node",
+    "power_baseline_w": "power of a baseline node",
+    "power_candidate_w": "power of a candidate node",
+    "idle_power_baseline_w": "idle power of a baseline node",
+    "idle_power_candidate_w": "idle power of a candidate node",
 }
 MAX_COMPARISONS = 40
 _IDLE = ("idle_power_baseline_w", "idle_power_candidate_w")
@@ -70,7 +78,7 @@ def measured(
         for doubt in _inconsistent(comparison, values)
     )
     if len(comparisons) == 1:
-        inputs = _single(wanted, quantities[0], _source(comparisons[0]))
+        inputs = _single(wanted, quantities[0], comparisons[0])
         return Measured(inputs, (), doubts)
     inputs = _application_inputs(comparisons, quantities, weights, bool(shares))
     steps = (*_mixed(wanted, quantities), *mean_lines(len(comparisons)))
@@ -134,8 +142,15 @@ def _quantities(comparison: Comparison, where: str) -> dict[str, Estimate | None
 
 
 def _source(comparison: Comparison) -> str:
-    method = TIME_X_ASSUMED_POWER if assumed(comparison) else "measured"
-    return f"{method}: {label(comparison)}, boundary {comparison.boundary}"
+    method = f"{TIME_X_ASSUMED_POWER}: " if assumed(comparison) else ""
+    return f"{method}{label(comparison)}, boundary {comparison.boundary}"
+
+
+def _evidence(comparison: Comparison) -> Evidence:
+    if assumed(comparison):
+        return "estimated"
+    replayed = any(stamp.code == "replayed" for stamp in comparison.stamps)
+    return "replayed" if replayed else "measured"
 
 
 def _inconsistent(comparison: Comparison, quantities: _Quantities) -> list[Doubt]:
@@ -154,12 +169,21 @@ def _inconsistent(comparison: Comparison, quantities: _Quantities) -> list[Doubt
     return [Doubt(code="ratio-inconsistent", message=message, remedy=remedy)]
 
 
-def _single(wanted: Mapping[str, str], quantities: _Quantities, source: str) -> dict[str, Input]:
+def _single(
+    wanted: Mapping[str, str], quantities: _Quantities, comparison: Comparison
+) -> dict[str, Input]:
     inputs = {}
     for name, quantity in wanted.items():
         value = quantities[quantity]
         if value is not None:
-            inputs[name] = Input(name=name, value=value, unit=QUANTITIES[quantity], source=source)
+            inputs[name] = Input(
+                name=name,
+                value=value,
+                unit=QUANTITIES[quantity],
+                source=_source(comparison),
+                label=f"{QUANTITY_LABELS[quantity]}: {label(comparison)}",
+                evidence=_evidence(comparison),
+            )
     return inputs
 
 
@@ -198,7 +222,7 @@ def _comparison_named(
     """The position of the only comparison that fits a name of [mix]. Raises BadInput if several
     fit, or none, or if the comparison has a share already.
     """
-    matches = [i for i, comparison in enumerate(comparisons) if _is_called(comparison, name)]
+    matches = [i for i, comparison in enumerate(comparisons) if is_called(comparison, name)]
     if len(matches) == 1 and matches[0] not in weights:
         return matches[0]
     problem = "names a comparison that has its share already"
@@ -210,12 +234,13 @@ def _comparison_named(
     raise BadInput(f"{where}: mix.{name}", problem, f"the labels are {labels}")
 
 
-def _is_called(comparison: Comparison, name: str) -> bool:
+def is_called(comparison: Comparison, name: str) -> bool:
     """Whether `name` is a label of the comparison, or the word at the beginning of both labels
-    ('milc' of 'milc cpu' and 'milc cuda').
+    ('milc' of 'milc cpu' and 'milc cuda'); upper and lower case are the same.
     """
-    word = re.compile(re.escape(name) + r"(?![A-Za-z0-9_])")
-    return name in (*comparison.labels, label(comparison)) or all(
+    word = re.compile(re.escape(name) + r"(?![A-Za-z0-9_])", re.IGNORECASE)
+    labels = (*comparison.labels, label(comparison))
+    return any(name.casefold() == one.casefold() for one in labels) or all(
         word.match(side) for side in comparison.labels
     )
 
@@ -236,9 +261,10 @@ def _application_inputs(
             value=exact(weight),
             unit="",
             source=f"{prefix}: {label(comparison)}",
+            label=f"share of baseline node-hours: {label(comparison)}",
         )
         numbered = {f"{quantity}_{i}": quantity for quantity in QUANTITIES}
-        inputs.update(_single(numbered, values, _source(comparison)))
+        inputs.update(_single(numbered, values, comparison))
     return inputs
 
 
@@ -249,8 +275,9 @@ def _mixed(wanted: Mapping[str, str], quantities: Sequence[_Quantities]) -> list
         numbers = [i for i, values in enumerate(quantities, 1) if values[quantity] is not None]
         if numbers:
             unit = QUANTITIES[quantity]
-            steps.append(quantity_line(name, quantity, unit, numbers, len(quantities)))
+            words = QUANTITY_LABELS[quantity]
+            steps.append(quantity_line(name, quantity, words, unit, numbers, len(quantities)))
     return steps
 
 
-__all__ = ["QUANTITIES", "Measured", "assumed", "label", "measured"]
+__all__ = ["QUANTITIES", "Measured", "assumed", "is_called", "label", "measured"]

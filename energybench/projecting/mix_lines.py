@@ -14,18 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from energybench.projecting.formula import Step
+from energybench.formula import Step
+
+GROUP = "mix of the applications"
 
 
 def quantity_line(
-    name: str, quantity: str, unit: str, numbers: Sequence[int], applications: int
+    name: str, quantity: str, words: str, unit: str, numbers: Sequence[int], applications: int
 ) -> Step:
     """A quantity of the mix, from the applications (by number, from 1) that have the quantity."""
     return Step(
         name=name,
         formula=_mixed(quantity, numbers),
         unit=unit,
-        note=f"{quantity} of the mix of {applications} applications",
+        label=f"{words}, mix of {applications} applications",
+        group=GROUP,
     )
 
 
@@ -39,17 +42,21 @@ def mean_lines(applications: int) -> list[Step]:
         Step(
             name="ratio_arithmetic_mean",
             formula=f"{_sum('energy_ratio_#', numbers)} / {applications}",
-            note="arithmetic mean of the energy ratios",
+            label="arithmetic mean of the energy ratios",
+            group=GROUP,
         ),
         Step(
             name="ratio_geometric_mean",
             formula=f"({product}) ** (1 / {applications})",
-            note="geometric mean of the energy ratios",
+            label="geometric mean of the energy ratios",
+            group=GROUP,
         ),
         Step(
             name="ratio_energy_weighted",
             formula=_mixed("energy_ratio", numbers),
-            note="energy-weighted (harmonic) mean: total energy over total energy",
+            label="energy-weighted (harmonic) mean of the energy ratios",
+            note="total energy over total energy",
+            group=GROUP,
         ),
     ]
 

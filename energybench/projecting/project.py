@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from energybench.errors import BadInput
+from energybench.formula import Step
 from energybench.model import (
     TIME_X_ASSUMED_POWER,
+    AnswerName,
     BoundaryName,
-    Claim,
     Comparison,
     Doubt,
     Estimate,
@@ -21,12 +22,14 @@ from energybench.model import (
     Projection,
 )
 from energybench.projecting import claims, doubts, fleet, mix
+from energybench.projecting.claim_frames import ClaimFrames
 from energybench.projecting.fleet_inputs import STANDARD, check_overhead
-from energybench.projecting.formula import Step
-from energybench.projecting.line_chain import ABOVE, LineChain
+from energybench.projecting.line_chain import LineChain
 from energybench.projecting.scenario import Results, Scenario, ScenarioInput
+from energybench.projecting.scenario_checks import check_texts
+from energybench.projecting.sensitivity import sensitivity as answers_by_input
 
-RESULTS = {
+RESULTS: Mapping[AnswerName, str] = {
     "saved_mwh_per_month": "MWh",
     "saved_cost_per_month": "",  # in the scenario's currency
     "saved_tco2e_per_month": "t CO2e",
@@ -34,33 +37,65 @@ RESULTS = {
 
 
 def project(
-    scenario: Scenario, comparisons: Sequence[Comparison] = (), where: str = ""
+    scenario: Scenario,
+    comparisons: Sequence[Comparison] = (),
+    where: str = "",
+    *,
+    with_sensitivity: bool = False,
 ) -> Projection:
-    """Carry comparisons (none for a published claim) through a scenario. `where`: the scenario's
-    file or name, for error messages.
+    """Carry comparisons (none for a published claim) through a scenario.
 
+    where             the scenario's file or name, for error messages
+    with_sensitivity  whether to compute `Projection.sensitivity`
     Raises BadInput if a key is missing, a formula refers to an unknown name, a formula has no
     finite result, or a comparison does not fit the scenario.
     """
     where = where or scenario.name
 
     # base inputs, and the lines that mix several applications
-    measured = _measured(scenario, comparisons, where)
-    inputs = _inputs(scenario, measured, bool(comparisons), where)
-    chain = LineChain(inputs, [step.name for step in scenario.lines], where)
-    lines = [chain.add(step) for step in measured.steps]
+    wanted = _wanted(scenario)
+    measured = _measured(scenario, comparisons, wanted, where)
+    replaced = {*measured.inputs, *(step.name for step in measured.steps)}
+    chain = LineChain(
+        _inputs(scenario, measured, bool(comparisons), where),
+        [step.name for step in scenario.lines],
+        where,
+        [unknown.name for unknown in scenario.unknowns if unknown.name not in replaced],
+        replaced,
+        compared=bool(comparisons),
+    )
+    lines = _added(chain, measured.steps)
 
     # the lines of the fleet model, then the scenario's own
     boundary = comparisons[0].boundary if comparisons else scenario.boundary
     model = _model(scenario, chain, lines, boundary)
-    lines += [chain.add(step) for step in (*model.steps, *scenario.lines)]
+    if scenario.model is not None:
+        names = {*chain.inputs, *chain.unknowns, *chain.formulas}
+        names |= {step.name for step in (*model.steps, *scenario.lines)}
+        # a comparison makes an unknown known
+        names |= {unknown.name for unknown in scenario.unknowns}
+        check_texts(scenario, names, where)
+    lines += _added(chain, (*model.steps, *scenario.lines))
 
     # claims and answers
-    tested = _claims(scenario, measured, chain)
+    frames = ClaimFrames(scenario, chain, comparisons, wanted)
+    checked = claims.check_claims(scenario.claims, scenario.unknowns, frames, chain)
     _check_used(scenario, chain)
     energy, money, carbon = (
-        _result(name, getattr(model.results, name), lines, scenario, where) for name in RESULTS
+        _result(name, getattr(model.results, name), chain, scenario) for name in RESULTS
     )
+
+    # how the answers follow from single inputs
+    sensitivity = None
+    if with_sensitivity:
+        answers = {
+            name: (line, RESULTS[name] or scenario.currency or "")
+            for name in RESULTS
+            if (line := getattr(model.results, name)) is not None
+        }
+        sensitivity = answers_by_input(
+            scenario, chain, answers, {**model.quantities, **chain.inputs}, boundary
+        )
 
     # every weakness of the projection, once
     stated = [
@@ -79,9 +114,14 @@ def project(
     return Projection(
         scenario=scenario.name,
         title=_title(scenario, comparisons),
+        about=scenario.about,
+        mode=scenario.mode,
+        boundary=boundary,
         lines=tuple(lines),
         currency=scenario.currency,
-        claims=tested,
+        claims=checked.claims,
+        solution=checked.solution,
+        sensitivity=sensitivity,
         saved_mwh_per_month=energy,
         saved_cost_per_month=money,
         saved_tco2e_per_month=carbon,
@@ -92,10 +132,18 @@ def project(
 # ---------------------------------------------------------------- inputs
 
 
-def _measured(scenario: Scenario, comparisons: Sequence[Comparison], where: str) -> mix.Measured:
+def _wanted(scenario: Scenario) -> dict[str, str]:
+    """Name of an input or unknown → quantity of a comparison that replaces it."""
+    inputs = {one.name: one.measured for one in scenario.inputs if one.measured is not None}
+    unknowns = {one.name: one.measured for one in scenario.unknowns if one.measured is not None}
+    return inputs | unknowns
+
+
+def _measured(
+    scenario: Scenario, comparisons: Sequence[Comparison], wanted: Mapping[str, str], where: str
+) -> mix.Measured:
     if not comparisons:
         return mix.Measured({}, (), ())
-    wanted = {entry.name: entry.measured for entry in scenario.inputs if entry.measured is not None}
     if not wanted:
         raise BadInput(
             where,
@@ -103,6 +151,11 @@ def _measured(scenario: Scenario, comparisons: Sequence[Comparison], where: str)
             'mark an input, for example with measured = "energy_ratio"',
         )
     return mix.measured(wanted, comparisons, scenario.mix, where)
+
+
+def _added(chain: LineChain, steps: Sequence[Step]) -> list[Line]:
+    """The lines that have a value; open lines stand in the chain alone."""
+    return [line for step in steps if (line := chain.add(step)) is not None]
 
 
 def _inputs(
@@ -136,20 +189,18 @@ def _stated_input(entry: ScenarioInput, compared: bool, key: str) -> Input:
             lacking,
             "energybench compare A B --json > FILE, then project … FILE; or state a value",
         )
-    return Input(
-        name=entry.name,
-        value=entry.value,
-        unit=entry.unit,
-        source=f"{entry.evidence}: {entry.source}" if entry.evidence else entry.source,
-        stated=entry.stated,
-    )
+    return entry.stated_input
 
 
 def _check_used(scenario: Scenario, chain: LineChain) -> None:
-    """Refuse an input that no formula uses: a misspelt name would otherwise pass in silence."""
+    """Refuse an input that no formula uses: a misspelt name would otherwise pass in silence. A
+    site's facts serve several scenarios, and one of them need not use every fact.
+    """
     standard = STANDARD if scenario.model == "fleet" else {}
     for entry in scenario.inputs:
-        if entry.name in chain.used or entry.name in standard or entry.name not in chain.inputs:
+        if entry.of_site or entry.name in chain.used:
+            continue
+        if entry.name in standard or entry.name not in chain.inputs:
             continue
         absent = [name for name in standard if name not in chain.inputs]
         close = difflib.get_close_matches(entry.name, absent, 1, 0.5)
@@ -164,8 +215,12 @@ def _check_used(scenario: Scenario, chain: LineChain) -> None:
 
 
 class _Model(NamedTuple):
-    """Lines of the model, doubts about them, and the names of the lines that hold the answers."""
+    """Lines of the model, doubts about them, and the names of the lines that hold the answers.
 
+    quantities  inputs, and lines that stand for an input, by name
+    """
+
+    quantities: Mapping[str, Input]
     steps: tuple[Step, ...]
     results: Results
     doubts: tuple[Doubt, ...]
@@ -181,13 +236,15 @@ def _model(
     quantities: Mapping[str, Input] = {
         **chain.inputs,
         **{
-            line.name: Input(name=line.name, value=line.value, unit=line.unit, source=ABOVE)
+            line.name: Input(
+                name=line.name, value=line.value, unit=line.unit, source="", above=True
+            )
             for line in lines
         },
     }
     check_overhead(quantities, boundary, chain.where)
     if scenario.model is None:
-        return _Model((), scenario.results, ())
+        return _Model(quantities, (), scenario.results, ())
     month = fleet.fleet(quantities, scenario.mode, boundary, scenario.currency, chain.where)
     chain.inputs.update(month.inputs)
     stated = scenario.results
@@ -196,49 +253,40 @@ def _model(
         saved_cost_per_month=stated.saved_cost_per_month or month.saved_cost,
         saved_tco2e_per_month=stated.saved_tco2e_per_month or month.saved_tco2e,
     )
-    return _Model(month.steps, results, month.doubts)
+    return _Model(quantities, month.steps, results, month.doubts)
 
 
 # ---------------------------------------------------------------- claims, results, doubts
 
 
-def _claims(scenario: Scenario, measured: mix.Measured, chain: LineChain) -> tuple[Claim, ...]:
-    replaced = [
-        entry.name
-        for entry in scenario.inputs
-        if entry.name in measured.inputs or (entry.measured and measured.steps)
-    ]
-    return tuple(
-        claims.check_claim(claim, chain, replaced, chain.where) for claim in scenario.claims
-    )
-
-
 def _result(
-    name: str, line: str | None, lines: Sequence[Line], scenario: Scenario, where: str
+    name: AnswerName, line: str | None, chain: LineChain, scenario: Scenario
 ) -> Estimate | None:
-    """The value of the line that holds an answer.
+    """The value of the line that holds an answer; None if the line needs an unknown.
 
     The unit of the line is checked: kWh would pass for a saving a thousand times larger in MWh.
     """
     if line is None:
         return None
-    key = f"{where}: results.{name}"
-    answer = next((entry for entry in lines if entry.name == line), None)
-    if answer is None:
-        names = ", ".join(entry.name for entry in lines)
+    key = f"{chain.where}: results.{name}"
+    if line not in chain.formulas:
+        names = ", ".join(chain.formulas)
         raise BadInput(key, f"names {line}, which is not a line", f"one of {names}")
     unit = RESULTS[name] or scenario.currency
     if unit is None:
         raise BadInput(
-            f"{where}: currency", f"is missing, and results.{name} is money", 'currency = "USD"'
+            f"{chain.where}: currency",
+            f"is missing, and results.{name} is money",
+            'currency = "USD"',
         )
-    if answer.unit != unit:
+    stated = chain.formulas[line][0].unit
+    if stated != unit:
         raise BadInput(
             key,
-            f"names {line}, whose unit is {answer.unit!r}",
+            f"names {line}, whose unit is {stated!r}",
             f"the unit of this result is {unit!r}",
         )
-    return answer.value
+    return chain.estimates.get(line)
 
 
 def _title(scenario: Scenario, comparisons: Sequence[Comparison]) -> str:
@@ -254,7 +302,8 @@ def _title(scenario: Scenario, comparisons: Sequence[Comparison]) -> str:
 def _needed(chain: LineChain, results: Results) -> set[str]:
     """Base inputs of the answers; of all lines if the scenario names no answer."""
     answers = [line for name in RESULTS if (line := getattr(results, name)) is not None]
-    return {name for line in answers or chain.lines for name in chain.inputs_of(line)}
+    known = [line for line in answers if line in chain.estimates]
+    return {name for line in known or chain.estimates for name in chain.inputs_of(line)}
 
 
 def _carried(comparisons: Sequence[Comparison]) -> list[Doubt]:

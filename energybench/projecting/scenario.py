@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
 
-from energybench.model import BoundaryName, Doubt, Estimate, NonNegative, Noun, Positive
-from energybench.projecting.formula import Step
+from energybench.formula import Step
+from energybench.model import (
+    BoundaryName,
+    CarbonBasis,
+    Doubt,
+    Estimate,
+    Input,
+    Mode,
+    NonNegative,
+    Noun,
+    Positive,
+    PueCategory,
+    RangeMeaning,
+)
 
-Evidence = Literal["seen", "inferred", "assumed"]
-Mode = Literal["throughput", "time-to-solution"]
+_ABOUT = 0.1  # relative tolerance of a figure that is published as "about"
+
+Stated = Literal["seen", "inferred", "assumed"]  # how a scenario knows a value
 
 
 class ScenarioInput(Noun, frozen=True, kw_only=True):
@@ -19,32 +33,107 @@ class ScenarioInput(Noun, frozen=True, kw_only=True):
     value     None if only a comparison can give the value
     measured  the quantity of a comparison that replaces the value; None if no comparison does
     stated    low and high as the scenario states them; None without a range
+    range     meaning of the range
+    basis, category, site  as in `Input`
+    of_site   whether the input comes from an included file of site facts
     """
 
     name: str
     value: Estimate | None
     unit: str
     source: str
-    evidence: Evidence | None = None
+    label: str = ""
+    evidence: Stated | None = None
+    date: str = ""
     measured: str | None = None
     stated: tuple[float, float] | None = None
+    range: RangeMeaning | None = None
+    basis: CarbonBasis | None = None
+    category: PueCategory | None = None
+    site: str = ""
+    of_site: bool = False
+
+    @property
+    def stated_input(self) -> Input:
+        """The input with the scenario's own value, which must not be None."""
+        assert self.value is not None
+        return Input(
+            name=self.name,
+            value=self.value,
+            unit=self.unit,
+            source=self.source,
+            label=self.label,
+            evidence=self.evidence,
+            date=self.date,
+            stated=self.stated,
+            range=self.range,
+            basis=self.basis,
+            category=self.category,
+            site=self.site,
+        )
+
+
+class ScenarioUnknown(Noun, frozen=True, kw_only=True):
+    """A quantity that the publication leaves open.
+
+    low, high     plausible range, in the sense of `source`
+    likely        the value to stay near, if the claims leave a choice
+    measured      the quantity of a comparison that makes the unknown known
+    share_of      name of the input or line of which the unknown is shown as a share
+    same_for_all  whether a claim about one application shares the value of the whole; otherwise
+                  each application has a value of its own
+    """
+
+    name: str
+    label: str
+    unit: str
+    low: float
+    high: float
+    source: str
+    likely: float | None = None
+    measured: str | None = None
+    share_of: str = ""
+    same_for_all: bool = False
+
+
+MEANS = ("arithmetic", "geometric", "energy-weighted")
+NOT_SAID = "not said"
 
 
 class PublishedClaim(Noun, frozen=True, kw_only=True):
-    """A published figure, and the formula that derives the figure from the scenario's inputs.
+    """A published figure, and the formula that derives the figure from inputs and unknowns.
 
+    op         how the publication qualifies the figure
+    of         an application, a name of MEANS, or NOT_SAID; "" for a figure of the whole
     derived    None if the inputs of the figure were not published
-    tolerance  relative to the claim: the rounding of the published figure allows this much
+    tolerance  relative to the claim: the rounding of the published figure allows this much; None:
+               0.1 for "about", otherwise 0
+    circular   whether inputs of `derived` were inferred from the figure itself
     """
 
     name: str
     claimed: float
     unit: str = ""
+    op: Literal["=", "at least", "at most", "up to", "about"] = "="
+    of: str = ""
+    kind: Literal["published", "plausibility check"] = "published"
+    circular: bool = False
     derived: str | None = None
-    tolerance: NonNegative = 0.0
+    tolerance: NonNegative | None = None
     source: str = ""
     why_fits: str = ""
     why_not: str = ""
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """The values with which the figure holds."""
+        tolerance = self.tolerance
+        if tolerance is None:
+            tolerance = _ABOUT if self.op == "about" else 0.0
+        room = tolerance * abs(self.claimed)
+        low = -math.inf if self.op in ("at most", "up to") else self.claimed - room
+        high = math.inf if self.op == "at least" else self.claimed + room
+        return low, high
 
 
 class Results(Noun, frozen=True, kw_only=True):
@@ -59,6 +148,7 @@ class Scenario(Noun, frozen=True, kw_only=True):
     """The content of a scenario file.
 
     boundary  of the powers that the scenario states; a comparison brings a boundary of its own
+    applications  names that a claim may be of
     mix       application → share of baseline node-hours; empty: equal shares
     """
 
@@ -67,6 +157,8 @@ class Scenario(Noun, frozen=True, kw_only=True):
     about: str
     mode: Mode
     inputs: tuple[ScenarioInput, ...]
+    unknowns: tuple[ScenarioUnknown, ...] = ()
+    applications: tuple[str, ...] = ()
     lines: tuple[Step, ...] = ()
     claims: tuple[PublishedClaim, ...] = ()
     results: Results = Results()

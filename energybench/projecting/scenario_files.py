@@ -14,18 +14,21 @@ from typing import Any, Literal
 import msgspec
 
 from energybench.errors import BadInput
-from energybench.model import BoundaryName, Doubt, Noun, Positive
-from energybench.projecting.formula import Step
+from energybench.formula import Step
+from energybench.model import BoundaryName, Doubt, Mode, Noun, Positive
+from energybench.projecting import currencies
 from energybench.projecting.scenario import (
-    Mode,
     PublishedClaim,
     Results,
     Scenario,
     ScenarioInput,
 )
+from energybench.projecting.scenario_checks import check
 from energybench.projecting.scenario_inputs import check_name, scenario_input
-from energybench.projecting.toml_tables import convert, load
+from energybench.projecting.scenario_unknowns import scenario_unknown
+from energybench.projecting.site_file import Site, read_site
 from energybench.regular_file import read_text
+from energybench.toml_tables import convert, load
 
 MAX_BYTES = 1_000_000
 SCHEMA = "energybench-scenario/1"
@@ -44,7 +47,10 @@ class _File(Noun, frozen=True, kw_only=True):
     model: Literal["fleet"] | None = None
     boundary: BoundaryName = "compute"
     currency: str | None = None
+    include: str | None = None
     inputs: dict[str, Any] = msgspec.field(default_factory=dict)
+    unknowns: dict[str, Any] = msgspec.field(default_factory=dict)
+    applications: list[str] = msgspec.field(default_factory=list)
     lines: list[Any] = msgspec.field(default_factory=list)
     claims: list[Any] = msgspec.field(default_factory=list)
     results: Any = msgspec.field(default_factory=dict)
@@ -76,7 +82,7 @@ def read(name: str) -> Scenario:
             "no such scenario",
             f"{suggestion}have {', '.join(names())}; or a .toml file",
         )
-    return parse(_text(path), str(path))
+    return parse(_text(path), str(path), path.parent)
 
 
 def _text(path: Path) -> str:
@@ -91,8 +97,11 @@ def _text(path: Path) -> str:
 # ---------------------------------------------------------------- reading
 
 
-def parse(text: str, where: str) -> Scenario:
-    """The scenario of a text. `where`: file or name of the text, for messages.
+def parse(text: str, where: str, folder: Path | None = None) -> Scenario:
+    """The scenario of a text.
+
+    where   file or name of the text, for messages
+    folder  of the file, in which an included file is looked up; None: of a built-in scenario
 
     Raises BadInput; formulas are checked when the scenario is projected.
     """
@@ -104,18 +113,26 @@ def parse(text: str, where: str) -> Scenario:
     doubts = [
         convert(doubt, Doubt, f"{where}: doubts[{i}]") for i, doubt in enumerate(raw.doubts, 1)
     ]
-    inputs, listed_prices = _inputs(raw, where)
+    currencies.check(raw.currency, f"{where}: currency")
+    site = _included(raw, where, folder)
+    currency = raw.currency or site.currency
+    inputs, listed_prices = _inputs(raw, site, currency, where)
     if listed_prices:
         doubts.append(_dated(listed_prices))
-    return Scenario(
+    scenario = Scenario(
         name=raw.name,
         title=raw.title,
         about=raw.about,
         mode=raw.mode,
         model=raw.model,
         boundary=raw.boundary,
-        currency=raw.currency,
+        currency=currency,
         inputs=inputs,
+        unknowns=tuple(
+            scenario_unknown(name, entry, f"{where}: unknowns.{name}")
+            for name, entry in raw.unknowns.items()
+        ),
+        applications=tuple(raw.applications),
         lines=tuple(_line(entry, i, where) for i, entry in enumerate(raw.lines, 1)),
         claims=tuple(_claim(entry, i, where) for i, entry in enumerate(raw.claims, 1)),
         results=convert(raw.results, Results, f"{where}: results"),
@@ -125,13 +142,42 @@ def parse(text: str, where: str) -> Scenario:
         },
         doubts=tuple(doubts),
     )
+    check(scenario, where)
+    return scenario
 
 
-def _inputs(raw: _File, where: str) -> tuple[tuple[ScenarioInput, ...], list[str]]:
-    """The inputs, and the listed prices among them: name and date of each price, once."""
-    inputs, listed_prices = [], dict[str, None]()
+def _included(raw: _File, where: str, folder: Path | None) -> Site:
+    """The site of `include`. Raises BadInput."""
+    if raw.include is None:
+        return Site()
+    key = f"{where}: include"
+    if folder is None:
+        raise BadInput(key, "stands in a scenario without a folder", "copy it into a file")
+    path = folder / raw.include
+    site = read_site(path)
+    if None not in (raw.currency, site.currency) and raw.currency != site.currency:
+        raise BadInput(
+            f"{where}: currency",
+            f"is {raw.currency!r}, and that of {path} is {site.currency!r}",
+            "one currency; it need stand in one of the two files only",
+        )
+    for name in raw.inputs:
+        if any(name == entry.name for entry in site.inputs):
+            raise BadInput(
+                f"{where}: inputs.{name}", f"stands in {path} too", "leave one of them out"
+            )
+    return site
+
+
+def _inputs(
+    raw: _File, site: Site, currency: str | None, where: str
+) -> tuple[tuple[ScenarioInput, ...], list[str]]:
+    """The inputs, those of the site first, and the listed prices among them: name and date of each
+    price, once.
+    """
+    inputs, listed_prices = list(site.inputs), dict.fromkeys(site.listed_prices)
     for name, entry in raw.inputs.items():
-        converted, price = scenario_input(name, entry, raw.currency, f"{where}: inputs.{name}")
+        converted, price = scenario_input(name, entry, currency, f"{where}: inputs.{name}")
         inputs.append(converted)
         if price is not None:
             listed_prices.setdefault(price)

@@ -4,18 +4,28 @@ measured value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from energybench.analysis.uncertainty.effects import ranged
 from energybench.errors import BadInput
-from energybench.model import Noun
+from energybench.formula import is_name
+from energybench.model import CarbonBasis, Noun, PueCategory, RangeMeaning
+from energybench.projecting import currencies
 from energybench.projecting import dated_tables as tables
-from energybench.projecting.formula import is_name
 from energybench.projecting.mix import QUANTITIES
-from energybench.projecting.scenario import Evidence, ScenarioInput
-from energybench.projecting.toml_tables import convert
+from energybench.projecting.scenario import ScenarioInput, Stated
+from energybench.toml_tables import convert
 
+# JCGM 101:2008, 6.4.2.1: of a quantity of which only the limits are known, any value between them
+# is equally likely
+DEFAULT_RANGE: RangeMeaning = "uniform"
+BASIS_WORDS: Mapping[CarbonBasis, str] = {
+    "location": "location-based",
+    "market": "market-based",
+    "own": "own figure",
+}
 _LOOK_UPS = {"sku": tables.price, "carbon": tables.carbon, "equivalence": tables.equivalence}
 
 
@@ -29,10 +39,16 @@ class _Entry(Noun, frozen=True, kw_only=True):
     measured: str | None = None
     low: float | None = None
     high: float | None = None
+    range: RangeMeaning | None = None
     among: list[str] | None = None
     unit: str | None = None
     source: str | None = None
-    evidence: Evidence | None = None
+    evidence: Stated | None = None
+    label: str = ""
+    date: str | None = None
+    basis: CarbonBasis | None = None
+    category: PueCategory | None = None
+    site: str = ""
     key: str | None = None
 
 
@@ -63,12 +79,7 @@ def _way(entry: _Entry, where: str) -> str:
     """How the entry states its value: the name of the key; 'measured' without a value. Raises
     BadInput.
     """
-    if entry.measured is not None and entry.measured not in QUANTITIES:
-        raise BadInput(
-            f"{where}.measured",
-            f"{entry.measured!r} is not a quantity of a comparison",
-            "one of " + ", ".join(QUANTITIES),
-        )
+    check_quantity(entry.measured, where)
     ways = [way for way in ("value", *_LOOK_UPS) if getattr(entry, way) is not None]
     if len(ways) > 1 or (not ways and entry.measured is None):
         raise BadInput(
@@ -88,9 +99,9 @@ def _way(entry: _Entry, where: str) -> str:
 
 def _stated(name: str, entry: _Entry, where: str) -> ScenarioInput:
     """A value with its source, or a place for a measured value."""
-    unit = _unit(entry, where)
+    unit = unit_of(entry.measured, entry.unit, where)
     if entry.value is None:
-        if entry.low is not None or entry.high is not None:
+        if (entry.low, entry.high, entry.range) != (None, None, None):
             raise BadInput(
                 where,
                 "has a range and no value",
@@ -102,29 +113,96 @@ def _stated(name: str, entry: _Entry, where: str) -> ScenarioInput:
             f"{where}.source", "is missing", "where the number was read, or how it was inferred"
         )
     low, high = _range(entry.value, entry.low, entry.high, where)
+    meaning = _meaning(entry, low, high, where)
+    _check_dated(entry, unit, where)
+    basis = _basis(entry, unit, where)
     return ScenarioInput(
         name=name,
-        value=ranged(name, entry.value, low, high, entry.key),
+        value=ranged(name, entry.value, low, high, entry.key, meaning or DEFAULT_RANGE),
         unit=unit,
-        source=entry.source,
+        source=_source(entry, basis, where),
+        label=entry.label,
         evidence=entry.evidence,
+        date=entry.date or "",
         measured=entry.measured,
         stated=(low, high) if low < high else None,
+        range=meaning,
+        basis=basis,
+        category=entry.category,
+        site=entry.site,
     )
 
 
-def _unit(entry: _Entry, where: str) -> str:
+def _source(entry: _Entry, basis: CarbonBasis | None, where: str) -> str:
+    """The source, with date, basis of a carbon intensity, category of a PUE, and site."""
+    facts = [_date(entry.date, where)] if entry.date else []
+    facts += [BASIS_WORDS[basis]] if basis else []
+    facts += [f"category {entry.category}"] if entry.category else []
+    facts += [entry.site] if entry.site else []
+    return f"{entry.source} ({', '.join(facts)})" if facts else str(entry.source)
+
+
+def _check_dated(entry: _Entry, unit: str, where: str) -> None:
+    """Raises BadInput for a price or carbon figure without a date: none of them holds for ever."""
+    noun = "a price" if currencies.is_money(unit) else "a carbon figure"
+    if entry.date is None and (currencies.is_money(unit) or currencies.is_carbon(unit)):
+        raise BadInput(
+            f"{where}.date", f"is missing, and {noun} ({unit}) holds for a time", 'date = "2026-11"'
+        )
+
+
+def _basis(entry: _Entry, unit: str, where: str) -> CarbonBasis | None:
+    """The basis of a carbon intensity: "own" if none is stated; None for any other input. Raises
+    BadInput for a basis or category of an input that has none.
+    """
+    intensity = currencies.is_intensity(unit)
+    if entry.basis is not None and not intensity:
+        raise BadInput(f"{where}.basis", "belongs to a carbon intensity in g/kWh", "leave it out")
+    if entry.category is not None and unit:
+        raise BadInput(f"{where}.category", "belongs to a PUE, which has no unit", "leave it out")
+    return (entry.basis or "own") if intensity else None
+
+
+def _meaning(entry: _Entry, low: float, high: float, where: str) -> RangeMeaning | None:
+    """The meaning of the range; None without a range. Raises BadInput for a meaning of nothing."""
+    if entry.range is not None and entry.low is None and entry.high is None and not entry.among:
+        raise BadInput(f"{where}.range", "stands without low and high", "low ≤ value ≤ high")
+    return (entry.range or DEFAULT_RANGE) if low < high else None
+
+
+def check_quantity(measured: str | None, where: str) -> None:
+    """Raises BadInput if `measured` is stated and is not a quantity of a comparison."""
+    if measured is not None and measured not in QUANTITIES:
+        raise BadInput(
+            f"{where}.measured",
+            f"{measured!r} is not a quantity of a comparison",
+            "one of " + ", ".join(QUANTITIES),
+        )
+
+
+def unit_of(measured: str | None, stated: str | None, where: str) -> str:
     """The stated unit; for a measured value the unit of its quantity."""
-    if entry.measured is not None:
-        unit = QUANTITIES[entry.measured]
-        if entry.unit not in (None, unit):
-            raise BadInput(
-                f"{where}.unit", f"is {entry.unit!r}", f"{entry.measured} is in {unit!r}"
-            )
+    if measured is not None:
+        unit = QUANTITIES[measured]
+        if stated not in (None, unit):
+            raise BadInput(f"{where}.unit", f"is {stated!r}", f"{measured} is in {unit!r}")
         return unit
-    if entry.unit is None:
+    if stated is None:
         raise BadInput(f"{where}.unit", "is missing", 'for example "W"; "" for a plain number')
-    return entry.unit
+    return stated
+
+
+def _date(text: str, where: str) -> str:
+    """The day, month or year to which a value belongs: "2026-11-01", "2026-11", "2026". Raises
+    BadInput.
+    """
+    year, *rest = text.split("-")
+    try:
+        whole = "-".join([year, *rest, *("01", "01")[len(rest) :]])
+        datetime.date.fromisoformat(whole)
+    except ValueError:
+        raise BadInput(f"{where}.date", f"{text!r} is not a date", '"2026-11-01"') from None
+    return text
 
 
 def _range(value: float, low: float | None, high: float | None, where: str) -> tuple[float, float]:
@@ -148,8 +226,8 @@ def _looked_up(
     name: str, entry: _Entry, way: str, currency: str | None, where: str
 ) -> tuple[ScenarioInput, str | None]:
     """A row of a table brings unit and source."""
-    for key in ("unit", "source", "evidence", "measured"):
-        if getattr(entry, key) is not None:
+    for key in ("unit", "source", "evidence", "measured", "date", "basis", "category", "site"):
+        if getattr(entry, key):
             raise BadInput(
                 f"{where}.{key}",
                 f"does not go with {way}, which brings its own",
@@ -171,13 +249,18 @@ def _looked_up(
         low, high = least if low is None else low, most if high is None else high
         source += f"; range over {', '.join(entry.among)}"
     low, high = _range(row.value, low, high, where)
+    meaning = _meaning(entry, low, high, where)
     converted = ScenarioInput(
         name=name,
-        value=ranged(name, row.value, low, high, entry.key),
+        value=ranged(name, row.value, low, high, entry.key, meaning or DEFAULT_RANGE),
         unit=row.unit,
         source=source,
+        label=entry.label,
         evidence="seen",
+        date=row.date,
         stated=(low, high) if low < high else None,
+        range=meaning,
+        basis="location" if way == "carbon" else None,
     )
     return converted, price
 

@@ -7,20 +7,15 @@ The outcomes of a cell depend on the cell's name and the seed alone, not on the 
 from __future__ import annotations
 
 import math
-import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
 
 from energybench.analysis.uncertainty.effects import Z95
 from energybench.model import Noun
+from energybench.process_pool import mapped
 from energybench.simulating.experiment import (
     FIELDS,
     STOP,
@@ -67,8 +62,8 @@ def run(
         for first in range(0, count, _chunk(cell))
     ]
     gathered: dict[ExperimentCell, list[Outcomes]] = {}
-    with _mapped(jobs) as mapped:
-        for done, (task, part) in enumerate(zip(tasks, mapped(_task, tasks), strict=True)):
+    with closing(mapped(_task, tasks, jobs)) as parts_in_order:
+        for done, (task, part) in enumerate(zip(tasks, parts_in_order, strict=True)):
             gathered.setdefault(task[0], []).append(part)
             progress(f"{task[0].name}", (done + 1) / len(tasks))
     tables = []
@@ -88,36 +83,6 @@ _Task = tuple[ExperimentCell, StudySettings, int, int]
 
 def _task(task: _Task) -> Outcomes:
     return experiments(*task)
-
-
-@contextmanager
-def _mapped(
-    jobs: int,
-) -> Iterator[Callable[[Callable[[_Task], Outcomes], Sequence[_Task]], Iterator[Outcomes]]]:
-    """map() in order over `jobs` processes; a single job runs in the calling process."""
-    if jobs == 1:
-        yield lambda function, tasks: map(function, tasks)
-        return
-    # a fork would copy the thread that draws the progress line
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_follow, initargs=(os.getpid(),)
-    )
-    try:
-        yield lambda function, tasks: pool.map(function, tasks)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _follow(parent: int) -> None:
-    """Leave Ctrl-C to the parent process, and end when the parent has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 class CellFigures(Noun, frozen=True, kw_only=True):

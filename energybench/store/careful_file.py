@@ -22,9 +22,14 @@ class CarefulFile:
     def waiting(self) -> int:
         return sum(len(piece) for piece in self._pieces)
 
-    def append(self, piece: bytes) -> None:
-        """Add a piece; a failure of the storage shows in `waiting` and in `flush`."""
+    def append(self, piece: bytes, *, now: bool = True) -> None:
+        """Add a piece; a failure of the storage shows in `waiting` and in `flush`.
+
+        now  False for a piece that may wait for the next one
+        """
         self._pieces.append(piece)
+        if not now:
+            return
         try:
             self.flush()
         except OSError:
@@ -35,7 +40,7 @@ class CarefulFile:
         while self._pieces:
             piece = self._pieces[0]
             try:
-                _write_all(self._fd, piece)
+                write_all(self._fd, piece)
             except OSError:
                 os.ftruncate(self._fd, self._end)
                 os.lseek(self._fd, self._end, os.SEEK_SET)
@@ -49,7 +54,8 @@ class CarefulFile:
         self._fd = -1
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it: a write to a disk that fills up may take a part. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]

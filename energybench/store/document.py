@@ -7,103 +7,199 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from energybench import __version__
-from energybench.analysis.traces.curve import Curve, curve
 from energybench.errors import BadInput
 from energybench.model import (
+    IN_FULL,
     Comparison,
     Document,
+    Grade,
     Measurement,
-    PowerSeries,
     Projection,
-    Study,
+    Publication,
     Timeline,
-    Trace,
-    Window,
 )
 from energybench.store import reader
+from energybench.store.device_power import device_power
+from energybench.store.document_file import Content, Result, read_content
+from energybench.store.job_timeline import job_timelines
 from energybench.store.layout import INDEX, RUN, find, runs
 from energybench.store.study import is_study, read_study, studies
 
-Result = Measurement | Comparison | Projection | Study
-_POINTS = 4000  # points of a series; a report thins further for its charts
-MOST_TIMELINES = 24  # more charts of power than this are no longer read by anybody
+_MOST_NAMED = 3  # results whose names make a title
+MOST_TIMELINES = IN_FULL  # a report draws the power of the runs that it shows in full
+_MOST_LEFT_OUT = 20  # runs that cannot be read, each with its reason; the rest are counted
 
 
 class Gathered(NamedTuple):
-    """The content of a report. notes: timelines that cannot be shown, with the reason."""
+    """The content of a report.
+
+    notes        timelines that cannot be shown and runs that cannot be read, each with the reason,
+                 and the notes of documents
+    titles       of documents
+    publication  of the last document that has one
+    """
 
     results: list[Result]
     timelines: list[Timeline]
     notes: list[str]
+    grades: list[Grade]
+    titles: list[str]
+    publication: Publication | None = None
 
 
-def gather(names: Sequence[str], store: Path, most_timelines: int = MOST_TIMELINES) -> Gathered:
-    """Results and timelines of runs, stores and result files, in the order of the names.
+def gather(
+    names: Sequence[str], store: Path, most_timelines: int | None = MOST_TIMELINES
+) -> Gathered:
+    """Results and timelines of runs, stores and files of energybench, in the order of the names.
 
-    most_timelines  of how many runs to read the samples: 0 for a report without charts of power
-    Damaged samples cost the chart, not the result. Raises BadInput.
+    most_timelines  of how many runs to read the samples: 0 for a report without charts of power;
+                    None for all
+
+    Damaged samples cost the chart, not the result; a broken run of a store costs a note. Raises
+    BadInput for a broken file or run that was named, and for a store of which nothing can be read.
     """
-    results: list[Result] = []
-    timelines: list[Timeline] = []
-    notes: list[str] = []
-    measurements = 0
+    content = Gathered([], [], [], [], [])
+    reading = _Timelines(content, most_timelines)
     for name in names:
         path = Path(name)
         if is_study(path) or path.name == INDEX:
-            results.append(read_study(path))
-            continue
-        if path.is_file() and path.name != RUN:
-            results.append(reader.result(path))
-            continue
-        stored = [read_study(study) for study in studies(path)]
-        results += stored
-        for directory in _runs(name, store, required=not stored):
-            measured = reader.read_run(directory)
-            results.append(measured)
-            measurements += 1
-            if measurements > most_timelines:
-                continue
-            try:
-                timelines.append(timeline(directory, measured))
-            except BadInput as why:
-                notes.append(f"Power over time of {measured.label} is not shown: {why}")
-    if 0 < most_timelines < measurements:
-        notes.append(
-            f"Power over time is shown for the first {most_timelines} of {measurements} runs."
+            content.results.append(read_study(path))
+        elif path.is_file() and path.name != RUN:
+            content = _with_file(content, read_content(path), draws=most_timelines != 0)
+        elif not path.is_dir() or (path / RUN).is_file():
+            reading.add(*_run(find(name, store)))
+        else:
+            _add_store(path, content, reading)
+    if most_timelines and most_timelines < reading.runs:
+        content.notes.append(
+            f"Power over time is shown for the first {most_timelines} of {reading.runs} runs."
         )
-    return Gathered(results, timelines, notes)
+    return content
 
 
-def _runs(name: str, store: Path, required: bool) -> list[Path]:
-    """The runs of a folder, or the run that the name finds in the store. Raises BadInput."""
-    path = Path(name)
-    if not path.is_dir() or (path / RUN).is_file():
-        return [find(name, store)]
-    directories = runs(path)
-    if required and not directories:
+def _run(directory: Path) -> tuple[Path, Measurement]:
+    return directory, reader.read_run(directory)
+
+
+def _with_file(content: Gathered, file: Content, *, draws: bool) -> Gathered:
+    content.results.extend(file.results)
+    content.grades.extend(file.grades)
+    content.notes.extend(file.notes)
+    if draws:
+        content.timelines.extend(file.timelines)
+    if file.title:
+        content.titles.append(file.title)
+    return content._replace(publication=file.publication or content.publication)
+
+
+def _add_store(path: Path, content: Gathered, reading: _Timelines) -> None:
+    """Add the studies and runs of a folder. Raises BadInput if there are none, or none is whole."""
+    broken: list[BadInput] = []
+    whole = 0
+    for study in studies(path):
+        try:
+            content.results.append(read_study(study))
+            whole += 1
+        except BadInput as why:
+            broken.append(why)
+    for directory in runs(path):
+        try:
+            reading.add(*_run(directory))
+            whole += 1
+        except BadInput as why:
+            broken.append(why)
+    if not whole and not broken:
         raise BadInput(
-            name,
+            str(path),
             "holds no finished run",
             f"a run has a {RUN}; unfinished runs: energybench recover",
         )
-    return directories
+    if not whole:
+        many = f"none of {len(broken)} runs can be read, the first because"
+        raise BadInput(
+            str(path), f"{many if len(broken) > 1 else 'the only run is broken'}: {broken[0]}"
+        )
+    content.notes.extend(
+        f"Left out, because it cannot be read: {why}" for why in broken[:_MOST_LEFT_OUT]
+    )
+    if len(broken) > _MOST_LEFT_OUT:
+        content.notes.append(
+            f"Left out, too: {len(broken) - _MOST_LEFT_OUT} more runs that cannot be read."
+        )
+
+
+class _Timelines:
+    """Adds runs to the content, with the power over time of the first ones.
+
+    runs  number of the runs so far
+    """
+
+    def __init__(self, content: Gathered, most: int | None) -> None:
+        self._content, self._most = content, most
+        self.runs = 0
+
+    def add(self, directory: Path, measured: Measurement) -> None:
+        self._content.results.append(measured)
+        self.runs += 1
+        if self._most is not None and self.runs > self._most:
+            return
+        try:
+            self._content.timelines.extend(timelines(directory, measured))
+        except BadInput as why:
+            self._content.notes.append(f"Power over time of {measured.label} is not shown: {why}")
+
+
+def timelines(directory: Path, measured: Measurement) -> list[Timeline]:
+    """The power over time of a run, or of a job. Raises BadInput."""
+    if measured.shares:
+        return list(job_timelines(directory, measured))
+    return [timeline(directory, measured)]
+
+
+def title_of(results: Sequence[Result | Grade]) -> str:
+    """The title of a report without a title of its own: the names of a few results, and the number
+    of many. A comparison names its two runs.
+    """
+    comparisons = [result for result in results if isinstance(result, Comparison)]
+    sides = {run for result in comparisons for run in (result.baseline, result.candidate)}
+    others = [
+        result for result in results if not (isinstance(result, Measurement) and result.id in sides)
+    ]
+    names = list(dict.fromkeys(_name(result) for result in others))
+    if not names:
+        return "energybench"
+    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(results)} results"
+
+
+def _name(result: Result | Grade) -> str:
+    if isinstance(result, Comparison):
+        return " → ".join(result.labels)
+    return result.title if isinstance(result, Projection) else result.label
 
 
 def document(
-    title: str, results: Sequence[Result], timelines: Sequence[Timeline], notes: Sequence[str] = ()
+    title: str,
+    results: Sequence[Result],
+    timelines: Sequence[Timeline],
+    notes: Sequence[str] = (),
+    *,
+    created_utc: str | None = None,
+    publication: Publication | None = None,
+    grades: Sequence[Grade] = (),
+    all_in_full: bool = False,
 ) -> Document:
-    """A document dated now."""
-    created = datetime.now(UTC).isoformat(timespec="seconds")
+    """A document; dated now unless a date is stated."""
     return Document(
         title=title,
         results=tuple(results),
         timelines=tuple(timelines),
         notes=tuple(notes),
-        created_utc=created,
+        created_utc=created_utc or datetime.now(UTC).isoformat(timespec="seconds"),
         version=__version__,
+        publication=publication,
+        grades=tuple(grades),
+        all_in_full=all_in_full,
     )
 
 
@@ -111,63 +207,5 @@ def timeline(directory: Path, measurement: Measurement) -> Timeline:
     """Power over time of every channel that is summed, and the run's windows, in seconds since the
     first sample.
     """
-    traces, windows = reader.read_traces(directory)
-    curves = _curves(traces)
-    origin_s = min((float(shown.t_s[0]) for shown in curves), default=0.0)
-    series = tuple(_series(shown, measurement.id, origin_s) for shown in curves)
-    shifted = tuple(
-        Window(
-            label=window.label,
-            start_s=window.start_s - origin_s,
-            end_s=window.end_s - origin_s,
-            repeat=window.repeat,
-        )
-        for window in windows
-    )
-    return Timeline(run=measurement.id, series=series, windows=shifted)
-
-
-def _curves(traces: Sequence[Trace]) -> list[Curve]:
-    """Curves of the channels that are summed; of a counter and a power sensor of one component,
-    only the counter's.
-    """
-    counted = [trace for trace in traces if trace.channel.counts and trace.ok.any()]
-    curves = [energy for trace in counted if (energy := curve(trace)) is not None]
-    counters = {_component(energy) for energy in curves if energy.channel.kind == "counter"}
-    return [
-        energy
-        for energy in curves
-        if energy.channel.kind == "counter" or _component(energy) not in counters
-    ]
-
-
-def _component(energy: Curve) -> tuple[str, str]:
-    return energy.channel.device, energy.channel.component
-
-
-def _series(energy: Curve, run: str, origin_s: float) -> PowerSeries:
-    """Mean power between the curve's points, on a grid no finer than the sensor resolves; None
-    across a gap.
-    """
-    channel = energy.channel
-    step_s = max(2 * energy.period_s, 0.2, (energy.t_s[-1] - energy.t_s[0]) / _POINTS)
-    edges = np.arange(energy.t_s[0], energy.t_s[-1], step_s)
-    if edges.size < 2:
-        edges = energy.t_s[[0, -1]]
-    watts = np.diff(np.interp(edges, energy.t_s, energy.energy_j)) / np.diff(edges)
-    middle = (edges[1:] + edges[:-1]) / 2
-    # distance between the two points of the curve around every point of the grid
-    left = np.clip(np.searchsorted(energy.t_s, middle) - 1, 0, energy.t_s.size - 2)
-    gaps_s = np.diff(energy.t_s)[left]
-    powers = tuple(
-        None if gap_s > 10 * step_s else round(float(value), 3)
-        for value, gap_s in zip(watts, gaps_s, strict=True)
-    )
-    component = channel.component + ("" if channel.used else ".unused")
-    return PowerSeries(
-        run=run,
-        component=component,
-        device=channel.device,
-        t_s=tuple(round(float(t), 4) for t in middle - origin_s),
-        power_w=powers,
-    )
+    traces, windows = reader.read_traces(directory, one_by_one=True)
+    return Timeline(run=measurement.id, **device_power(traces, windows, measurement.id)._asdict())

@@ -19,7 +19,10 @@ STORE = Path("results")
 PARTIAL = ".partial-"
 HEADER, WINDOWS, SAMPLES = "header.json", "windows.jsonl", "samples.arrows"
 RUN, PARQUET = "run.json", "samples.parquet"
-INDEX = "study.json"
+JOB = "job.json"  # of a job that was read on all of its nodes: store/job_files.py
+NODE = "node-"  # begins the name of a node's part of a job
+INDEX, RUNS = "study.json", "runs"  # of a study: the index, and the folder of its runs
+ATTACHED = "_attached"  # ends the id of a run with a meter attached
 
 
 # Most bytes of a label in a directory's name. File systems allow 255 bytes for the whole name
@@ -45,6 +48,13 @@ def another_id(taken: str) -> str | None:
     if not _RANDOM.search(taken):
         return None
     return _RANDOM.sub(f"_{secrets.token_hex(4)}", taken)
+
+
+def file_word(text: str, most: int = 60) -> str:
+    """A word for the name of a job's directory, of ASCII letters, digits, "." and "-"; "job" for a
+    text without any.
+    """
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("_.")[:most] or "job"
 
 
 def runs(store: Path) -> list[Path]:
@@ -79,7 +89,7 @@ def _at(path: Path, name: str) -> Path:
         return path.parent
     if (path / RUN).is_file():
         return path
-    if (path / HEADER).is_file():
+    if (path / HEADER).is_file() or (path / JOB).is_file():
         raise BadInput(name, "this run was not finished", f"energybench recover {name}")
     if (path / INDEX).is_file():
         raise BadInput(

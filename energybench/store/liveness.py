@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, StorageFailed
 
 # A run writes its samples once a second. A file that was written within this time, on a file system
 # whose locks do not reach other hosts, belongs to a run that may be alive.
@@ -85,14 +85,20 @@ def process_started(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[19])
 
 
-def refuse_if_alive(name: str, directory: Path, lock: Lock, writer: Writer | None) -> None:
+def refuse_if_alive(
+    name: str, directory: Path, lock: Lock, writer: Writer | None, *, has_ended: bool = False
+) -> None:
     """Raise BadInput if the run is written by another process, or may be.
 
-    writer  None if the header cannot be read
+    writer     None if the header cannot be read
+    has_ended  whether the caller knows that the writer has ended: then only a lock that is held
+               says otherwise
     """
     if lock.held is False:
         process = f" by process {writer.pid} on {writer.host}" if writer is not None else ""
         raise BadInput(name, f"is still being measured{process}", "wait for it, or end it first")
+    if has_ended:
+        return
     here = writer is not None and writer.boot_id is not None and writer.boot_id == boot_id()
     if lock.held and here:
         return
@@ -132,5 +138,5 @@ def _quiet_s(directory: Path) -> float:
         with tempfile.NamedTemporaryFile(dir=directory, prefix=".clock-") as mark:
             now_ns = os.fstat(mark.fileno()).st_mtime_ns
     except OSError as error:
-        raise BadInput(str(directory), f"cannot be written: {error.strerror}") from None
+        raise StorageFailed(f"{directory}: cannot be written: {error.strerror}") from None
     return max(0.0, (now_ns - last_ns) / 1e9)

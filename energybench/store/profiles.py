@@ -1,23 +1,26 @@
 """Calibration profiles on disk: one JSON file per device, HOST_DEVICE.json, so that hosts may share
-a home directory.
+a home directory. The names of the files are for people: a file belongs to the machine whose
+identities it holds.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from energybench.analysis.measurement.profiles import BOARD
 from energybench.errors import BadInput
-from energybench.model import ChannelProfile, DeviceLimits, Profile
+from energybench.model import ChannelProfile, DeviceLimits, Host, Profile, same_identity
 from energybench.store import strict, unknown_fields
 from energybench.store.run import pretty
 
 SCHEMA = "energybench-profile/1"
+Part = TypeVar("Part", Profile, ChannelProfile, DeviceLimits)
 
 
 def folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -50,6 +53,14 @@ def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput
         broken.append(
             BadInput(str(folder), "is not a folder", "ENERGYBENCH_PROFILES=FOLDER, or unset it")
         )
+    elif not folder.exists() and str(folder) == os.environ.get("ENERGYBENCH_PROFILES"):
+        broken.append(
+            BadInput(
+                str(folder),
+                "does not exist, and ENERGYBENCH_PROFILES names it",
+                "correct or unset ENERGYBENCH_PROFILES; `energybench calibrate` makes the folder",
+            )
+        )
     for path in _files(folder):
         try:
             sound += read_file(path).channels
@@ -73,7 +84,7 @@ def read_file(path: Path) -> Profile:
     """One file. Raises BadInput."""
     profile = unknown_fields.convert(_load(path), Profile, str(path))
     limits = profile.limits
-    if limits is not None and (limits.device, limits.host) != (profile.device, profile.host):
+    if limits is not None and _key(limits) != _key(profile):
         raise BadInput(
             f"{path}: limits",
             f"are of {limits.device} on {limits.host}, the file of {profile.device} on "
@@ -81,7 +92,7 @@ def read_file(path: Path) -> Profile:
             "it was edited",
         )
     for i, channel in enumerate(profile.channels):
-        if channel.device != profile.device or channel.host != profile.host:
+        if _key(channel) != _key(profile):
             raise BadInput(
                 f"{path}: channels[{i}]",
                 f"is of {channel.device} on {channel.host}, the file of {profile.device} on "
@@ -89,6 +100,11 @@ def read_file(path: Path) -> Profile:
                 "it was edited",
             )
     return profile
+
+
+def _key(part: Profile | ChannelProfile | DeviceLimits) -> tuple[str, str, tuple[str, ...]]:
+    """Device and machine, which all parts of a file state alike."""
+    return part.device, part.host, part.host_ids
 
 
 def _load(path: Path) -> Any:
@@ -109,12 +125,12 @@ def save(profiles: Iterable[ChannelProfile], folder: Path) -> tuple[Path, ...]:
 
     Returns the files written. Raises BadInput as `check_replaceable` does.
     """
-    devices: dict[tuple[str, str], list[ChannelProfile]] = {}
+    devices: dict[tuple[str, str, tuple[str, ...]], list[ChannelProfile]] = {}
     for profile in profiles:
-        devices.setdefault((profile.host, profile.device), []).append(profile)
+        devices.setdefault(_key(profile), []).append(profile)
     written = []
-    for (host, device), new in devices.items():
-        path, before = _before(folder, host, device)
+    for new in devices.values():
+        path, before = _before(folder, new[0])
         channels = {channel.channel: channel for channel in before.channels}
         for profile in new:
             channels[profile.channel] = merged(channels.get(profile.channel), profile)
@@ -129,24 +145,80 @@ def save_limits(limits: DeviceLimits, folder: Path) -> Path:
 
     Raises BadInput as `check_replaceable` does.
     """
-    path, before = _before(folder, limits.host, limits.device)
+    path, before = _before(folder, limits)
     _replace(path, pretty(msgspec.structs.replace(before, limits=limits)))
     return path
 
 
-def check_replaceable(folder: Path, host: str) -> None:
+def check_replaceable(folder: Path, host: Host) -> None:
     """Raise BadInput if `save` could not replace a file of this host: the file cannot be read, or
     `save` would lose fields of a later version.
     """
+    boards = [gpu.uuid for gpu in host.gpus]
     for path in _files(folder):
-        if _load(path).get("host") == host:
+        value = _load(path)
+        device = value.get("device")
+        if device in boards or _is_of(value, str(device), host.name, host.identities):
             _read_to_replace(path)
 
 
-def _before(folder: Path, host: str, device: str) -> tuple[Path, Profile]:
-    """A device's file, and its content so far. Raises BadInput."""
-    path = folder / f"{_safe(host)}_{_safe(device)}.json"
-    return path, _read_to_replace(path) if path.exists() else Profile(device=device, host=host)
+def _before(folder: Path, new: ChannelProfile | DeviceLimits) -> tuple[Path, Profile]:
+    """The file of a device, and its content so far, under the present name and identities of the
+    machine. Raises BadInput if the file cannot be replaced.
+    """
+    path = _path(folder, new)
+    if not path.exists():
+        return path, Profile(device=new.device, host=new.host, host_ids=new.host_ids)
+    before = _read_to_replace(path)
+    limits = None if before.limits is None else _of_machine(before.limits, new)
+    channels = tuple(_of_machine(channel, new) for channel in before.channels)
+    before = _of_machine(before, new)
+    return path, msgspec.structs.replace(before, channels=channels, limits=limits)
+
+
+def _of_machine(part: Part, new: ChannelProfile | DeviceLimits) -> Part:
+    """A part of a file under the name and identities that its machine has now."""
+    return msgspec.structs.replace(part, host=new.host, host_ids=new.host_ids)
+
+
+def _path(folder: Path, new: ChannelProfile | DeviceLimits) -> Path:
+    """The file that holds a device already, or the name of a new file. A file that has the name and
+    cannot be read is returned too: reading it is refused, so that nothing overwrites it.
+    """
+    contents = {path: _sound(path) for path in _files(folder)}
+    for path, value in contents.items():
+        if value is not None and _is_of(value, new.device, new.host, new.host_ids):
+            return path
+    name = f"{_safe(new.host)}_{_safe(new.device)}"
+    numbers = range(2, len(contents) + 3)
+    for path in (folder / f"{word}.json" for word in (name, *(f"{name}.{n}" for n in numbers))):
+        value = contents.get(path)
+        # a file of this device that is not ours is of another machine of the same name
+        if value is None or value.get("device") != new.device:
+            return path
+    raise AssertionError("more names than files")
+
+
+def _sound(path: Path) -> Any:
+    """The JSON value of a file; None if it cannot be read."""
+    try:
+        return _load(path)
+    except BadInput:
+        return None
+
+
+def _is_of(value: Mapping[str, Any], device: str, host: str, host_ids: Sequence[str]) -> bool:
+    """Whether a file, as JSON, is of a device of the machine with these identities. A GPU is the
+    same board in whatever machine; the name counts only if nothing identifies either machine.
+    """
+    if value.get("device") != device:
+        return False
+    if device.startswith(BOARD):
+        return True
+    theirs = value.get("host_ids") or []
+    if not theirs and not host_ids:
+        return value.get("host") == host
+    return isinstance(theirs, list) and same_identity(theirs, host_ids) is True
 
 
 def _read_to_replace(path: Path) -> Profile:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from energybench.analysis.energy.boundary import Ranges
 from energybench.analysis.measurement.doubts import beyond
-from energybench.errors import BadInput
-from energybench.model import Comparison, Doubt, Measurement, Projection, Study, Trace, Window
-from energybench.store import samples, strict, unknown_fields
-from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
+from energybench.errors import BadInput, NothingToRecover, StorageFailed
+from energybench.model import REPEAT, Comparison, Doubt, Measurement, Projection, Study, Window
+from energybench.store import contradictions, document_file, samples, strict, unknown_fields
+from energybench.store.layout import HEADER, JOB, NODE, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
 from energybench.store.liveness import Lock, refuse_if_alive
 from energybench.store.run import (
     Header,
@@ -19,22 +18,19 @@ from energybench.store.run import (
     parse_line,
     read_header,
     read_lines,
+    record,
     workload,
 )
+from energybench.store.traces import StoredTraces
 from energybench.store.writer import complete
-
-_KINDS: dict[str, type[Any]] = {
-    "measurement": Measurement,
-    "comparison": Comparison,
-    "projection": Projection,
-    "study": Study,
-}
 
 
 def read_run(directory: Path) -> Measurement:
     """The measurement of a finished run directory. Raises BadInput."""
     path = directory / RUN
-    return unknown_fields.convert(strict.load(path), Measurement, str(path))
+    measured = unknown_fields.convert(strict.load(path), Measurement, str(path))
+    contradictions.refuse(measured, str(path))
+    return measured
 
 
 def measurement(name: str, store: Path = STORE) -> tuple[Path, Measurement]:
@@ -44,20 +40,37 @@ def measurement(name: str, store: Path = STORE) -> tuple[Path, Measurement]:
 
 
 def result(path: Path) -> Measurement | Comparison | Projection | Study:
-    """Any JSON document of energybench, by its own `kind`. Raises BadInput."""
-    value = strict.load(path)
-    kind = value.get("kind") if isinstance(value, dict) else None
-    if kind not in _KINDS:
-        raise BadInput(f"{path}: kind", f"is {kind!r}", f"expected one of {', '.join(_KINDS)}")
-    noun: Measurement | Comparison | Projection | Study = unknown_fields.convert(
-        value, _KINDS[kind], str(path)
-    )
-    return noun
+    """A single result that energybench printed, by its own `kind`. Raises BadInput."""
+    return document_file.result(strict.load(path), str(path))
 
 
-def read_traces(directory: Path) -> tuple[tuple[Trace, ...], tuple[Window, ...]]:
-    """The raw samples of a finished run, and its windows. Raises BadInput."""
+def read_traces(
+    directory: Path, *, one_by_one: bool = False
+) -> tuple[StoredTraces, tuple[Window, ...]]:
+    """The raw samples of a finished run, and its windows. Raises BadInput as `read_samples`.
+    `one_by_one`: see StoredTraces.
+    """
+    table, header, lines = read_samples(directory)
+    windows = tuple(line.window for line in lines if line.window is not None)
+    contradictions.refuse_windows(windows, *samples.span_s(table), str(directory / PARQUET))
+    return StoredTraces(table, header.channels, one_by_one=one_by_one), windows
+
+
+def read_samples(directory: Path) -> tuple[samples.Samples, Header, tuple[RecordLine, ...]]:
+    """The samples of a finished run, with the header and the lines that stand in their file:
+    windows, pauses and doubts.
+
+    Raises BadInput, also for a job, whose samples stand in the parts of its nodes.
+    """
     path = directory / PARQUET
+    if (directory / JOB).is_file():
+        parts = [part.name for part in sorted(directory.glob(f"{NODE}*")) if part.is_dir()]
+        raise BadInput(
+            str(directory),
+            "is a job: each of its nodes has samples of its own",
+            f"name a node's part: {', '.join(str(directory / part) for part in parts[:3])}"
+            + (f" (of {len(parts)})" if len(parts) > 3 else ""),
+        )
     table, blob = samples.read_parquet(path)
     try:
         first, *rest = blob.decode("utf-8").split("\n")
@@ -66,46 +79,72 @@ def read_traces(directory: Path) -> tuple[tuple[Trace, ...], tuple[Window, ...]]
             str(path), "its header is not UTF-8 text", "energybench did not write it"
         ) from None
     header = unknown_fields.convert(strict.loads(first, str(path)), Header, str(path))
-    lines = [parse_line(line, str(path)) for line in rest]
-    windows = tuple(line.window for line in lines if line.window is not None)
-    return samples.traces(table, header.channels), windows
+    return table, header, tuple(parse_line(line, str(path)) for line in rest)
 
 
-def recover(name: str, ranges: Ranges) -> tuple[Path, Measurement]:
+def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path, Measurement]:
     """Complete a run whose measuring side was killed, from samples and windows on disk.
+
+    has_ended  whether the caller knows that the measuring side has ended, as Slurm knows of a step
 
     Raises BadInput if the run is still measured, was finished, or holds no repeat, and
     StorageFailed.
     """
-    directory = _partial(Path(name))
+    directory = partial(Path(name))
     header = read_header(directory)
     try:
         lock = Lock.on(directory / HEADER)
     except OSError as error:
-        raise BadInput(
-            str(directory / HEADER),
-            f"cannot be written: {error.strerror}",
-            "recover writes the result beside it: run it as the owner, on a disk with space",
+        raise StorageFailed(
+            f"{directory / HEADER}: cannot be written: {error.strerror} (recover writes the result "
+            "beside it: run it as the owner, on a disk with space)"
         ) from None
     try:
-        refuse_if_alive(name, directory, lock, header.writer)
+        refuse_if_alive(name, directory, lock, header.writer, has_ended=has_ended)
         last_s = samples.last_s(samples.read_stream(directory / SAMPLES))
-        doubts = _recovery_doubts(header, read_lines(directory))
+        lines = read_lines(directory)
+        if not record(header, lines, last_s=last_s).repeats:
+            raise BadInput(
+                name, f"cannot be completed: {_cut_off(header, lines)}", "repeat the run"
+            )
+        doubts = _recovery_doubts(header, lines, last_s)
         return complete(directory, header, ranges, doubts, last_s)
     except ValueError as error:
-        raise BadInput(
-            name, f"cannot be completed: {error}", "it was cut off before the work began"
-        ) from None
+        raise BadInput(name, f"cannot be completed: {error}", "repeat the run") from None
     finally:
         lock.close()
 
 
-def _recovery_doubts(header: Header, lines: Sequence[RecordLine]) -> tuple[Doubt, ...]:
+def _cut_off(header: Header, lines: Sequence[RecordLine]) -> str:
+    """In words, where a run without a measured part of a repeat was cut off."""
+    openings = [line.opening for line in lines if line.opening is not None]
+    if not openings:
+        return "it was cut off before the work began"
+    if openings[-1].label != REPEAT:
+        return f"it was cut off before the work began ({openings[-1].label})"
+    number = (openings[-1].repeat or 0) + 1
+    return (
+        f"it was cut off in repeat {number}{_of(header)}, before the first sample of that repeat "
+        "was written (about once a second; every 30 s by a node of a job)"
+    )
+
+
+def _of(header: Header) -> str:
+    """The planned number of repeats, as in "1 of 3"; empty if no number was planned."""
+    return f" of {header.repeats}" if header.repeats is not None else ""
+
+
+def _recovery_doubts(
+    header: Header, lines: Sequence[RecordLine], last_s: float | None
+) -> tuple[Doubt, ...]:
+    unfinished = record(header, lines, last_s=last_s)
+    whole = 0 if unfinished.partial else len(unfinished.repeats)
     doubts = [
         Doubt(
             code="recovered",
             message="the measuring side ended before it could write the result (killed, or its "
-            "disk was full); this run was completed from its samples and windows on disk",
+            "disk was full); this run was completed from its samples and windows on disk, with "
+            f"{whole}{_of(header)} repeat(s) measured to their end",
             remedy="repeat the run",
         )
     ]
@@ -132,22 +171,33 @@ def _checkpoint(header: Header, lines: Sequence[RecordLine]) -> str:
     return str(latest.settings.get("checkpoint") or "") if latest is not None else ""
 
 
-def _partial(path: Path) -> Path:
-    """The unfinished run that a path names. Raises BadInput."""
-    if (path / HEADER).is_file():
-        return path
+def _unfinished(path: Path) -> bool:
+    """Whether a directory holds an unfinished run, of a node or of a job."""
+    return (path / HEADER).is_file() or ((path / JOB).is_file() and not (path / RUN).is_file())
+
+
+def partial(path: Path) -> Path:
+    """The only unfinished run or job that a path names. Raises BadInput."""
+    runs = unfinished(path)
+    if len(runs) == 1:
+        return runs[0]
+    remedy = f"name one of them: {', '.join(run.name for run in runs)}"
+    raise BadInput(str(path), f"holds {len(runs)} unfinished runs", remedy)
+
+
+def unfinished(path: Path) -> list[Path]:
+    """The unfinished run or job that a path names, or all those of a store. Raises BadInput."""
+    if _unfinished(path):
+        return [path]
     if path.name:  # not "", "." or "/"
         hidden = path.with_name(PARTIAL + path.name)
-        if (hidden / HEADER).is_file():
-            return hidden
+        if _unfinished(hidden):
+            return [hidden]
     if (path / RUN).is_file():
         raise BadInput(str(path), "was finished; there is nothing to recover")
     if not path.is_dir():
         raise BadInput(str(path), "no such run", f"unfinished runs are called {PARTIAL}…")
-    unfinished = sorted(inner for inner in path.iterdir() if inner.name.startswith(PARTIAL))
-    if len(unfinished) == 1:
-        return unfinished[0]
-    remedy = "nothing to recover"
-    if unfinished:
-        remedy = f"name one of them: {', '.join(run.name for run in unfinished)}"
-    raise BadInput(str(path), f"holds {len(unfinished)} unfinished runs", remedy)
+    runs = sorted(inner for inner in path.iterdir() if inner.name.startswith(PARTIAL))
+    if not runs:
+        raise NothingToRecover(str(path), "holds no unfinished run, there is nothing to recover")
+    return runs

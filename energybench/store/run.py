@@ -20,8 +20,10 @@ from energybench.model import (
     DeviceLimits,
     Doubt,
     Host,
+    Job,
     Noun,
     OtherLoad,
+    Pause,
     Verification,
     Window,
     Work,
@@ -43,6 +45,7 @@ class Header(Noun, frozen=True, kw_only=True):
     workload: WorkloadRef | None
     command: tuple[str, ...] | None
     boundary: BoundaryName
+    repeats: int | None = None  # number that was asked for; None: until the interval is narrow
     host: Host
     channels: tuple[Channel, ...]
     pid: int
@@ -52,6 +55,8 @@ class Header(Noun, frozen=True, kw_only=True):
     boot_id: str | None = None  # boot of the kernel on which `pid` is a process number
     doubts: tuple[Doubt, ...] = ()
     limits: DeviceLimits | None = None  # limits of the device under work
+    job: Job | None = None  # to which the measuring process belongs
+    case: str | None = None  # the run of a campaign that this is
 
     @property
     def writer(self) -> Writer:
@@ -68,7 +73,10 @@ class Opening(Noun, frozen=True, kw_only=True):
 
 
 class RecordLine(Noun, frozen=True, kw_only=True):
-    """One line of windows.jsonl: exactly one field is set."""
+    """One line of windows.jsonl: exactly one field is set.
+
+    repeat  beside a work: the repeat that did it; None: the next whole repeat that states no work
+    """
 
     opening: Opening | None = None
     window: Window | None = None
@@ -79,6 +87,8 @@ class RecordLine(Noun, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] | None = None
     others: tuple[OtherLoad, ...] | None = None
     record: WorkRecord | None = None
+    repeat: int | None = None
+    pause: Pause | None = None
 
 
 def read_header(directory: Path) -> Header:
@@ -120,11 +130,9 @@ def record(
     `last_s`: time of the last sample, the end of a window left open.
     """
     windows = _windows(lines, last_s)
-    works: list[Work | None] = [line.work for line in lines if line.work is not None]
     if last_s is not None and workload(header, lines) is not None:
-        windows = _cut_without_work(windows, len(works))
+        windows = _cut_without_work(windows, sum(line.work is not None for line in lines))
     whole = sum(window.label == REPEAT and window.cut is None for window in windows)
-    records = [line.record for line in lines if line.record is not None]
     return Record(
         id=header.id,
         label=header.label,
@@ -133,16 +141,40 @@ def record(
         boundary=header.boundary,
         host=header.host,
         windows=windows,
-        works=tuple(works + [None] * (max(whole, 1) - len(works))),
+        works=works_of_whole_repeats(lines, windows),
         verification=_worst_checks(lines, parts_alone=whole == 0),
         doubts=header.doubts + tuple(line.doubt for line in lines if line.doubt is not None),
         sampling=sampling,
         session=header.session,
         conditions=tuple(condition for line in lines for condition in line.conditions or ()),
         others=tuple(other for line in lines for other in line.others or ()),
+        pauses=tuple(line.pause for line in lines if line.pause is not None),
         limits=header.limits,
-        kept=records[-1] if records else None,
+        job=header.job,
+        case=header.case,
+        kept=last_record(lines),
     )
+
+
+def works_of_whole_repeats(
+    lines: Sequence[RecordLine], windows: Sequence[Window]
+) -> tuple[Work | None, ...]:
+    """The work of each whole repeat, in their order; None: not stated. One place if no repeat is
+    whole.
+    """
+    whole = [window for window in windows if window.label == REPEAT and window.cut is None]
+    by_repeat = {line.repeat: line.work for line in lines if line.work is not None}
+    if None in by_repeat:
+        works: list[Work | None] = [line.work for line in lines if line.work is not None]
+    else:
+        works = [by_repeat.get(window.repeat) for window in whole]
+    return (*works, *[None] * (max(len(whole), 1) - len(works)))
+
+
+def last_record(lines: Sequence[RecordLine]) -> WorkRecord | None:
+    """The record that was written last."""
+    records = [line.record for line in lines if line.record is not None]
+    return records[-1] if records else None
 
 
 def workload(header: Header, lines: Sequence[RecordLine]) -> WorkloadRef | None:
@@ -203,7 +235,7 @@ def _worst_checks(lines: Sequence[RecordLine], *, parts_alone: bool) -> tuple[Ve
     cut_by_signal = False
     for line in lines:
         if line.window is not None and line.window.label == REPEAT:
-            cut_by_signal = line.window.cut == "signal"
+            cut_by_signal = line.window.cut in ("signal", "signal-handled")
         for check in () if cut_by_signal and not parts_alone else line.verification or ():
             before = worst.get(check.quantity)
             if before is None or (before.passed and _worse(check, before)):

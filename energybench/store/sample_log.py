@@ -12,7 +12,9 @@ from energybench.plugins import Reading
 from energybench.store.careful_file import CarefulFile
 from energybench.store.samples import schema
 
-_FLUSH_ROWS, _FLUSH_S = 2000, 1.0
+FLUSH_S = 1.0
+_MOST_ROWS_A_S = 2000  # of a batch, for each second that a batch may last
+_CAUGHT_UP_S = 0.2  # span of the rows from which no further rows are waited for
 # memory for batches while the storage takes none: half an hour of a node at 10 Hz
 _MOST_WAITING_BYTES = 16 * 2**20
 # end of an Arrow stream (Arrow columnar format, "IPC Streaming Format")
@@ -20,17 +22,19 @@ _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 class SampleLog:
-    """Collects rows and writes a batch every second: a kill costs at most the last second.
+    """Collects rows and writes a batch every second, or less often: a kill costs at most the rows
+    since the last batch.
 
     lost  number of rows given up because the storage took none for a long time
     """
 
-    def __init__(self, path: Path) -> None:
-        """Raises OSError if the file cannot be made."""
+    def __init__(self, path: Path, flush_s: float = FLUSH_S) -> None:
+        """flush_s: time between two batches. Raises OSError if the file cannot be made."""
         import pyarrow as pa
 
         self._pa, self._schema = pa, schema()
         self._file = CarefulFile(path)
+        self._flush_s = flush_s
         self._rows: list[tuple[float, int, int | None, float, bool, int]] = []
         self.lost = 0
         self._file.append(self._schema.serialize().to_pybytes())
@@ -48,9 +52,15 @@ class SampleLog:
             (reading.t_s, reading.channel, reading.raw, late_s, burst, missed)
             for reading in readings
         ]
-        if len(self._rows) >= _FLUSH_ROWS or (
-            self._rows and self._rows[-1][0] - self._rows[0][0] >= _FLUSH_S
+        if len(self._rows) >= _MOST_ROWS_A_S * self._flush_s or (
+            self._rows and self._rows[-1][0] - self._rows[0][0] >= self._flush_s
         ):
+            self._write_batch()
+
+    def caught_up(self) -> None:
+        """Write a batch, unless the rows span a short time: more come soon."""
+        least_s = max(_CAUGHT_UP_S, self._flush_s - FLUSH_S)
+        if self._rows and self._rows[-1][0] - self._rows[0][0] >= least_s:
             self._write_batch()
 
     def _write_batch(self) -> None:

@@ -1,8 +1,7 @@
-"""Samples on disk: an Arrow stream during the run, Parquet afterwards, one row per reading; and the
-traces read back from either file.
+"""Samples on disk: an Arrow stream during the run, Parquet afterwards, one row per reading.
 
 A run of a day has ten million rows. The files are read and written in blocks, so that the memory
-does not grow with the length of the run, except for the traces themselves.
+does not grow with the length of the run. `traces.py` makes traces of the samples.
 """
 
 from __future__ import annotations
@@ -17,15 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.measurement.measure import SamplingStats
+from energybench.analysis.quantiles import median
 from energybench.errors import BadInput
-from energybench.model import Channel, Trace
+from energybench.model import Channel
 from energybench.store.durable import flushed, kind_of
 
 # Rows of a block in memory, and of a row group of Parquet: 29 bytes each.
 _BLOCK_ROWS = 131_072
-_FOREIGN = "energybench did not write it"
-# Times of a host's monotonic clock count from its boot: 100 years are more than any run has seen.
-_MOST_S = 3.2e9
+FOREIGN = "energybench did not write it"
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -57,11 +55,14 @@ class Samples:
 
     def to_batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
         """Record batches in the order of the file. Raises BadInput."""
+        import pyarrow as pa
+
         with open_regular(self.path) as file:
             if self._parquet:
                 yield from _parquet_batches(self.path, file, columns)
             else:
                 yield from _stream_batches(self.path, file)
+        pa.default_memory_pool().release_unused()
 
     def blocks(self, *names: str) -> Iterator[Columns]:
         """The columns as arrays, some ten thousand rows at a time; of `raw` also `ok`."""
@@ -96,9 +97,17 @@ def read_parquet(path: Path) -> tuple[Samples, bytes]:
         metadata = _arrow(path, lambda: pq.read_metadata(file))
     header = (metadata.metadata or {}).get(b"energybench")
     if header is None:
-        raise BadInput(str(path), "has no energybench header", _FOREIGN)
+        raise BadInput(str(path), "has no energybench header", FOREIGN)
     _check_columns(path, _arrow(path, metadata.schema.to_arrow_schema))
     return Samples(path, parquet=True), header
+
+
+def row_count(path: Path) -> int:
+    """The number of samples of a finished run. Raises BadInput."""
+    import pyarrow.parquet as pq
+
+    with open_regular(path) as file:
+        return int(_arrow(path, lambda: pq.read_metadata(file)).num_rows)
 
 
 def open_regular(path: Path) -> IO[bytes]:
@@ -129,7 +138,7 @@ def _arrow(path: Path, read: Any) -> Any:
     except Exception as error:
         words = str(error).strip().splitlines() or [type(error).__name__]
         raise BadInput(
-            str(path), f"cannot be read: {words[0]}", f"it was cut off, or {_FOREIGN}"
+            str(path), f"cannot be read: {words[0]}", f"it was cut off, or {FOREIGN}"
         ) from None
 
 
@@ -138,7 +147,7 @@ def _check_columns(path: Path, stated: Any) -> None:
     ours = schema()
     have = {field.name: field.type for field in stated}
     if any(have.get(field.name) != field.type for field in ours):
-        raise BadInput(str(path), "its columns are not those of energybench", _FOREIGN)
+        raise BadInput(str(path), "its columns are not those of energybench", FOREIGN)
 
 
 def _stream_batches(path: Path, file: IO[bytes]) -> Iterator[Any]:
@@ -172,14 +181,17 @@ def _parquet_batches(path: Path, file: IO[bytes], columns: Sequence[str] | None)
 
 def _arrays(batches: Sequence[Any], names: Sequence[str]) -> Columns:
     """Columns of batches as arrays of their own, made from buffers (`to_numpy` would import
-    pandas).
+    pandas). The library joins the batches: a run writes one a second.
     """
+    import pyarrow as pa
+
+    joined = pa.Table.from_batches(batches).select(list(names)).combine_chunks()
     columns: Columns = {}
     for name in names:
-        pieces = [_numpy(batch.column(name)) for batch in batches if batch.num_rows]
-        columns[name] = np.concatenate([values for values, _ in pieces])
+        values, ok = _numpy(joined.column(name).chunk(0))
+        columns[name] = values.copy()
         if name == "raw":
-            columns["ok"] = np.concatenate([ok for _, ok in pieces])
+            columns["ok"] = ok
     return columns
 
 
@@ -204,8 +216,14 @@ def _bits(buffer: Any, start: int, n: int) -> Any:
 
 def last_s(table: Samples) -> float | None:
     """Time of the last sample; None if nothing was sampled."""
-    ends = [float(block["t_s"].max()) for block in table.blocks("t_s")]
-    return max(ends, default=None)
+    return span_s(table)[1]
+
+
+def span_s(table: Samples) -> tuple[float | None, float | None]:
+    """Times of the first and the last sample; None if nothing was sampled."""
+    ends = [(float(block["t_s"].min()), float(block["t_s"].max())) for block in table.blocks("t_s")]
+    first_s = min((first for first, _ in ends), default=None)
+    return first_s, max((last for _, last in ends), default=None)
 
 
 def write_parquet(path: Path, table: Samples, header: bytes) -> None:
@@ -233,81 +251,6 @@ def write_parquet(path: Path, table: Samples, header: bytes) -> None:
 def _write_group(pa: Any, writer: Any, batches: list[Any], columns: Any) -> None:
     table = pa.Table.from_batches(batches).replace_schema_metadata(columns.metadata)
     writer.write_table(table, row_group_size=table.num_rows)
-
-
-class _Growing:
-    """Samples of one channel while the file is read. t_s is None as long as the times are those of
-    the leader: the channels of one collector are read at the same moments.
-    """
-
-    def __init__(self, n: int, leader: _Growing | None) -> None:
-        self._n, self._leader, self._filled = n, leader, 0
-        self._t_s: npt.NDArray[np.float64] | None = None
-        self._raw = np.empty(n, dtype=np.int64)
-        self._ok: npt.NDArray[np.bool_] | None = None
-        if leader is None or leader._n != n:
-            self._leader, self._t_s = None, np.empty(n)
-
-    def add(self, t_s: npt.NDArray[Any], raw: npt.NDArray[Any], ok: npt.NDArray[Any]) -> None:
-        begin, end = self._filled, self._filled + t_s.size
-        leader = self._leader
-        if leader is not None and self._t_s is None:
-            shared = leader.times()
-            if leader._filled < end or not np.array_equal(shared[begin:end], t_s):
-                self._t_s = np.empty(self._n)
-                self._t_s[:begin] = shared[:begin]
-        if self._t_s is not None:
-            self._t_s[begin:end] = t_s
-        self._raw[begin:end] = raw
-        if self._ok is None and not ok.all():
-            self._ok = np.ones(self._n, dtype=np.bool_)
-        if self._ok is not None:
-            self._ok[begin:end] = ok
-        self._filled = end
-
-    def times(self) -> npt.NDArray[np.float64]:
-        if self._t_s is not None:
-            return self._t_s
-        assert self._leader is not None  # one of the two holds the times
-        return self._leader.times()
-
-    def trace(self, channel: Channel) -> Trace:
-        t_s, raw = self.times(), self._raw
-        ok = self._ok if self._ok is not None else np.broadcast_to(np.True_, self._n)
-        if t_s.size and (np.diff(t_s) < 0).any():
-            order = np.argsort(t_s, kind="stable")
-            t_s, raw, ok = t_s[order], raw[order], ok[order]
-        return Trace(channel=channel, t_s=t_s, raw=raw, ok=ok)
-
-
-def traces(table: Samples, channels: Sequence[Channel]) -> tuple[Trace, ...]:
-    """One trace per channel, in the order of the channels; empty if nothing was read yet.
-
-    Raises BadInput for times that no clock has.
-    """
-    sizes = np.zeros(len(channels), dtype=np.int64)
-    for block in table.blocks("channel"):
-        number = block["channel"]
-        valid = number[(number >= 0) & (number < len(channels))]
-        sizes += np.bincount(valid, minlength=len(channels))
-
-    growing: list[_Growing] = []
-    first: dict[str, int] = {}  # place of the first channel of each collector
-    for i, channel in enumerate(channels):
-        leader = None if channel.stamped else first.setdefault(channel.collector, i)
-        growing.append(
-            _Growing(int(sizes[i]), growing[leader] if leader is not None and leader < i else None)
-        )
-
-    for block in table.blocks("channel", "t_s", "raw"):
-        times = block["t_s"]
-        if not (np.abs(times) <= _MOST_S).all():  # also False for NaN
-            raise BadInput(str(table.path), "holds times that no clock has", _FOREIGN)
-        for i, channel_samples in enumerate(growing):
-            rows = np.flatnonzero(block["channel"] == i)
-            if rows.size:
-                channel_samples.add(times[rows], block["raw"][rows], block["ok"][rows])
-    return tuple(grown.trace(channel) for grown, channel in zip(growing, channels, strict=True))
 
 
 class _Polls(NamedTuple):
@@ -349,6 +292,6 @@ def sampling(table: Samples, channels: Sequence[Channel]) -> tuple[SamplingStats
 def _stats(collector: str, polls: _Polls, missed: int) -> SamplingStats:
     steps = np.concatenate([*polls.period_s, np.empty(0)])
     late_s = np.concatenate([*polls.late_s, np.empty(0, dtype=np.float32)])
-    period = float(np.median(steps)) if steps.size else None
+    period = median(steps) if steps.size else None
     jitter = float(np.std(late_s)) if late_s.size > 1 else None
     return SamplingStats(collector, period, jitter, missed)

@@ -19,16 +19,15 @@ from typing import Any
 
 import msgspec
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, StorageFailed
 from energybench.model import Study, StudyPlan
-from energybench.store import strict, unknown_fields
+from energybench.store import contradictions, strict, unknown_fields
 from energybench.store.durable import replace_file
-from energybench.store.layout import HEADER, INDEX, PARTIAL, RUN
+from energybench.store.layout import HEADER, INDEX, PARTIAL, RUN, RUNS
 from energybench.store.liveness import Lock, Writer, boot_id, process_started, refuse_if_alive
 from energybench.store.run import encode, read_header
 from energybench.store.writer import storage_failure
 
-RUNS = "runs"
 _LOCK = ".writer.json"  # held while a command measures cells of the study
 
 
@@ -54,7 +53,9 @@ def studies(store: Path) -> list[Path]:
 def read_study(path: Path) -> Study:
     """A study by its directory or its index. Raises BadInput."""
     index, value = _index(path)
-    return unknown_fields.convert(value, Study, str(index))
+    study = unknown_fields.convert(value, Study, str(index))
+    contradictions.refuse(study, str(index))
+    return study
 
 
 def _index(path: Path) -> tuple[Path, Any]:
@@ -79,10 +80,9 @@ class StudyStore:
             self.runs.mkdir(parents=True, exist_ok=True)
             self._lock = Lock(os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o666))
         except OSError as error:
-            raise BadInput(
-                f"--out {directory.parent}",
-                f"cannot be written: {error.strerror}",
-                "name a folder that can",
+            raise StorageFailed(
+                f"--out {directory.parent}: cannot be written: {error.strerror} (name a folder "
+                "that can)"
             ) from None
         try:
             refuse_if_alive(str(directory), directory, self._lock, self._last_writer())

@@ -21,6 +21,7 @@ from energybench.model import (
     Doubt,
     Measurement,
     OtherLoad,
+    Pause,
     Trace,
     Verification,
     Window,
@@ -35,8 +36,9 @@ from energybench.store.durable import flush_to_disk, replace_file
 from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS, another_id
 from energybench.store.liveness import Lock, boot_id, process_started
 from energybench.store.run import Header, Opening, RecordLine, encode, pretty, read_lines, record
-from energybench.store.sample_log import SampleLog
+from energybench.store.sample_log import FLUSH_S, SampleLog
 from energybench.store.secrets import without_secret_settings, without_secrets
+from energybench.store.traces import StoredTraces
 
 
 class RunWriter:
@@ -45,8 +47,9 @@ class RunWriter:
     A context manager: leaving the context closes the files, finished or not.
     """
 
-    def __init__(self, store: Path, header: Header) -> None:
-        self._header, self._store = _stored(header), store
+    def __init__(self, store: Path, header: Header, flush_s: float = FLUSH_S) -> None:
+        """flush_s: longest time for which samples wait in memory, s."""
+        self._header, self._store, self._flush_s = _stored(header), store, flush_s
         self.directory = store / (PARTIAL + header.id)
         self._lock: Lock | None = None
         self._folder = -1  # descriptor of the directory, which may be renamed during the run
@@ -59,15 +62,13 @@ class RunWriter:
             self._folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
             self._write_header()
             self._windows = CarefulFile(self.directory / WINDOWS)
-            self._samples = SampleLog(self.directory / SAMPLES)
+            self._samples = SampleLog(self.directory / SAMPLES, self._flush_s)
         except OSError as error:
             with suppress(OSError):
                 self.discard()
             self.__exit__(None, None, None)
-            raise BadInput(
-                f"--out {self._store}",
-                f"cannot be written: {error.strerror}",
-                "name a folder that can",
+            raise StorageFailed(
+                f"--out {self._store}: cannot be written: {error.strerror} (name a folder that can)"
             ) from None
         return self
 
@@ -127,10 +128,12 @@ class RunWriter:
             raise RuntimeError("the run is not open")
         return self._samples
 
-    def _line(self, line: RecordLine) -> None:
+    def _line(self, line: RecordLine, *, waits: bool = False) -> None:
+        """waits: whether the line may wait for the next batch of samples, if they wait long."""
         if self._windows is None:
             raise RuntimeError("the run is not open")
-        self._windows.append(encode(line) + b"\n")
+        now = not waits or self._flush_s <= FLUSH_S
+        self._windows.append(encode(line) + b"\n", now=now)
 
     @property
     def lost_rows(self) -> int:
@@ -140,14 +143,19 @@ class RunWriter:
     def poll(self, readings: Sequence[Reading], late_s: float, burst: bool, missed: int) -> None:
         self._log().append(readings, late_s, burst, missed)
 
+    def caught_up(self) -> None:
+        """No poll waits: write the samples, unless the earliest has just come."""
+        self._log().caught_up()
+
     def opening(self, label: str, start_s: float, repeat: int | None = None) -> None:
         self._line(RecordLine(opening=Opening(label=label, start_s=start_s, repeat=repeat)))
 
     def window(self, window: Window) -> None:
         self._line(RecordLine(window=window))
 
-    def work(self, work: Work) -> None:
-        self._line(RecordLine(work=work))
+    def work(self, work: Work, repeat: int | None = None) -> None:
+        """The work of a repeat; None: of the next whole repeat that states no work."""
+        self._line(RecordLine(work=work, repeat=repeat))
 
     def verification(self, checks: tuple[Verification, ...]) -> None:
         self._line(RecordLine(verification=checks))
@@ -159,13 +167,32 @@ class RunWriter:
         self._line(RecordLine(doubt=doubt))
 
     def conditions(self, conditions: tuple[Condition, ...]) -> None:
-        self._line(RecordLine(conditions=conditions))
+        self._line(RecordLine(conditions=conditions), waits=True)
 
     def others(self, others: tuple[OtherLoad, ...]) -> None:
-        self._line(RecordLine(others=others))
+        self._line(RecordLine(others=others), waits=True)
+
+    def pause(self, pause: Pause) -> None:
+        self._line(RecordLine(pause=pause))
 
     def record(self, record: WorkRecord) -> None:
         self._line(RecordLine(record=record))
+
+    def flush(self) -> None:
+        """Hand everything so far to the operating system."""
+        if self._windows is not None:
+            self._windows.flush()
+        self._log().flush()
+
+    def so_far(self, ranges: Ranges) -> Measurement:
+        """The result of the files so far, up to the last sample.
+
+        Raises ValueError if there is no repeat yet, and OSError.
+        """
+        table = samples.read_stream(self.directory / SAMPLES)
+        lines = read_lines(self.directory)
+        record_so_far, traces = gather(self._header, lines, table, samples.last_s(table))
+        return measure(record_so_far, traces, ranges)
 
     def discard(self) -> None:
         """Remove the directory of a run in which nothing was measured."""
@@ -187,9 +214,7 @@ class RunWriter:
             raise StorageFailed(f"{self.directory} was removed during the run: nothing is left")
         self.directory = directory
         with storage_failure(directory):
-            if self._windows is not None:
-                self._windows.flush()
-            self._log().flush()
+            self.flush()
             self._close_files()
         done = complete(directory, self._header, ranges)
         self.__exit__(None, None, None)
@@ -248,9 +273,9 @@ def gather(
     lines: tuple[RecordLine, ...],
     table: samples.Samples,
     last_s: float | None = None,
-) -> tuple[Record, tuple[Trace, ...]]:
+) -> tuple[Record, Sequence[Trace]]:
     """Record and traces from the files of a run directory."""
-    return record(header, lines, samples.sampling(table, header.channels), last_s), samples.traces(
+    return record(header, lines, samples.sampling(table, header.channels), last_s), StoredTraces(
         table, header.channels
     )
 
@@ -273,8 +298,7 @@ def complete(
     measurement = measure(finished._replace(doubts=finished.doubts + extra), traces, ranges)
     del traces
     final = directory.with_name(header.id)
-    windows = (encode(RecordLine(window=window)) for window in finished.windows)
-    blob = b"\n".join([encode(header), *windows])
+    blob = b"\n".join([encode(header), *map(encode, _kept_lines(finished, lines, extra))])
     with storage_failure(directory):
         samples.write_parquet(directory / PARQUET, table, blob)
         replace_file(directory / RUN, pretty(measurement).encode())
@@ -287,3 +311,15 @@ def complete(
         for name in (HEADER, WINDOWS, SAMPLES):
             (final / name).unlink(missing_ok=True)
     return final, measurement
+
+
+def _kept_lines(
+    finished: Record, lines: Sequence[RecordLine], extra: Sequence[Doubt]
+) -> Iterator[RecordLine]:
+    """The lines that stay beside the samples, so that the run can be analysed again: windows,
+    pauses and doubts. Works, checks and the workload's record stand in run.json.
+    """
+    yield from (RecordLine(window=window) for window in finished.windows)
+    yield from (RecordLine(pause=pause) for pause in finished.pauses)
+    yield from (RecordLine(doubt=line.doubt) for line in lines if line.doubt is not None)
+    yield from (RecordLine(doubt=doubt) for doubt in extra)

@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from energybench.model import TIME_X_ASSUMED_POWER, Study, StudyRun
-from energybench_reports.charts.figure import TONES, Figure, finished
+from energybench_reports.charts.figure import finished
+from energybench_reports.charts.theme import TONES
+from energybench_reports.view.layout import Figure
 from energybench_reports.view.wording import listed, plain
 
 SECTION = "study-figures"
+_WIDTH, _BESIDE_PX = 210, 75  # of a panel, and of its y axis and the space to the next one
+_ACROSS = 3  # panels in a row
 
 Place = tuple[tuple[str, Any], ...]  # (axis, value) of every axis but x
 
@@ -66,7 +70,8 @@ def _figure(alt: Any, study: Study, place: Place, rows: list[dict[str, Any]]) ->
     )
     text = f"{title}: {listed(quantities)} over {x}, for {listed(variants)}."
     caption = f"{title}. Bars: 95 % intervals; a figure without a bar is exact for its run."
-    return Figure(SECTION, finished(alt.hconcat(*panels), text), caption, text)
+    chart = alt.concat(*panels, columns=_ACROSS)
+    return finished(SECTION, chart, {"points": rows}, caption, text, _WIDTH + _BESIDE_PX)
 
 
 def _panel(
@@ -81,7 +86,9 @@ def _panel(
         "variant:N", title=None, sort=list(variants), scale=alt.Scale(domain=list(variants))
     )
     across = alt.X("x:O", title=x, axis=alt.Axis(labelAngle=0))
-    base = alt.Chart(alt.Data(values=list(rows))).encode(x=across, color=colour)
+    chosen = alt.FieldEqualPredicate(field="of", equal=name)
+    base = alt.Chart(alt.NamedData("points")).transform_filter(chosen)
+    base = base.encode(x=across, color=colour)
     values = {row[key] for row in rows for key in ("y", "low", "high") if key in row}
     lines = base.mark_line(
         point=alt.OverlayMarkDef(size=46, filled=True), strokeWidth=1.8, opacity=0.85
@@ -101,4 +108,4 @@ def _panel(
     )
     bars = base.mark_rule(strokeWidth=1, opacity=0.6).encode(y="low:Q", y2="high:Q")
     layers = [bars, lines] if any("low" in row for row in rows) else [lines]
-    return alt.layer(*layers).properties(width=210, height=190)
+    return alt.layer(*layers).properties(width=_WIDTH, height=190)

@@ -7,20 +7,21 @@ from typing import Any
 
 from energybench.model import TIME_X_ASSUMED_POWER, Measurement
 from energybench.units import prefix, show
-from energybench_reports.charts.figure import (
-    HATCH,
-    INK,
-    SHAPES,
-    TONES,
-    Figure,
-    component_colours,
-    cycled,
-    finished,
+from energybench_reports.charts.figure import SHAPES, component_colours, cycled, finished
+from energybench_reports.charts.theme import GREY, HATCH, INK, TONES, WHITE
+from energybench_reports.view.energy import UNREAD, mean_energy, unread_j
+from energybench_reports.view.layout import Figure
+from energybench_reports.view.wording import (
+    amount,
+    bare,
+    component,
+    component_words,
+    listed,
+    ordered,
 )
-from energybench_reports.view.energy import mean_energy
-from energybench_reports.view.wording import amount, component, component_words, listed, ordered
 
 Names = Mapping[str, str]
+_LONGEST_NAME = 60  # characters above a bar
 
 
 def energy(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figure | None:
@@ -33,26 +34,26 @@ def energy(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figur
     factor, unit = prefix(max(m.energy_j.value for m in shown if m.energy_j), "J")
     bars = [row for m in shown for row in _bars(m, names[m.id], factor)]
     sums = [_sum(m, names[m.id], factor) for m in shown]
-    chart = _layered(alt, bars, sums, _colours(alt, shown), unit)
+    chart = _layered(alt, [row["run"] for row in sums], _colours(alt, shown), unit)
     text = f"Energy of one repeat by component: {'; '.join(row['text'] for row in sums)}."
     caption = f"Whisker: interval of the total energy. {_caption(shown, names)}".strip()
-    return Figure("components", finished(chart, text), caption, text)
+    data = {"bars": bars, "sums": sums}
+    return finished("components", chart, data, caption, text)
 
 
 def _colours(alt: Any, shown: Sequence[Measurement]) -> Any:
     palette = component_colours(ordered(key for m in shown for key in m.components_j))
+    colours = {component_words(key): colour for key, colour in palette.items()}
+    if any(unread_j(m) is not None for m in shown):
+        colours[UNREAD] = GREY
     return alt.Color(
         "part:N",
         title=None,
-        scale=alt.Scale(
-            domain=[component_words(key) for key in palette], range=list(palette.values())
-        ),
+        scale=alt.Scale(domain=list(colours), range=list(colours.values())),
     )
 
 
-def _layered(
-    alt: Any, bars: list[dict[str, Any]], sums: list[dict[str, Any]], colours: Any, unit: str
-) -> Any:
+def _layered(alt: Any, runs: Sequence[str], colours: Any, unit: str) -> Any:
     """Coloured bars, a hatching over modelled parts, the interval of the sum, and a line of text
     above each bar.
     """
@@ -62,12 +63,12 @@ def _layered(
         scale=alt.Scale(zero=True, nice=True),
         axis=alt.Axis(tickCount=6),
     )
-    y = alt.Y("run:N", sort=[row["run"] for row in sums], axis=None)
+    y = alt.Y("run:N", sort=list(runs), axis=None)
     tip = [alt.Tooltip("run:N"), alt.Tooltip("part:N"), alt.Tooltip("energy:N")]
-    base = alt.Chart(alt.Data(values=bars))
-    over = alt.Chart(alt.Data(values=sums))
+    base = alt.Chart(alt.NamedData("bars"))
+    over = alt.Chart(alt.NamedData("sums"))
     layers = [
-        base.mark_bar(height=20, stroke="white", strokeWidth=0.5).encode(
+        base.mark_bar(height=20, stroke=WHITE, strokeWidth=0.5).encode(
             x=x, x2="to:Q", y=y, color=colours, tooltip=tip
         ),
         base.transform_filter("datum.modelled")
@@ -84,7 +85,9 @@ def _layered(
 
 
 def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, Any]]:
-    """A piece of the bar for every component, from the end of the component before."""
+    """A piece of the bar for every component, from the end of the component before. The last piece
+    is that of node-seconds that were not read, so that a bar ends at its total.
+    """
     modelled = {component(part) for part in measurement.boundary.parts if part.state == "modelled"}
     rows = []
     start = 0.0
@@ -102,6 +105,10 @@ def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, 
             }
         )
         start = end
+    rest_j = unread_j(measurement)
+    if rest_j is not None:
+        rest = {"part": UNREAD, "energy": bare(rest_j, "J").line, "modelled": True}
+        rows.append({"run": name, "from": start, "to": start + rest_j / factor, **rest})
     return rows
 
 
@@ -109,17 +116,22 @@ def _sum(measurement: Measurement, name: str, factor: float) -> dict[str, Any]:
     """The interval of the sum, and the line of text above the bar."""
     total, work = measurement.energy_j, measurement.work
     assert total is not None
-    text = f"{name}: {show(total, 'J')}"
+    text = f"{_beginning(name)}: {show(total, 'J')}"
     # The repeats of two measurements may hold different amounts of the same work.
     if work and work.amount != 1:
-        text += f" for {amount(work)}"
+        text += f" for {_beginning(amount(work))}"
     if measurement.quality == "estimated":
         text += f", {TIME_X_ASSUMED_POWER}"
     return {"run": name, "low": total.low / factor, "high": total.high / factor, "text": text}
 
 
+def _beginning(name: str) -> str:
+    """The beginning of a long name: a line of the chart is not broken."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+
+
 def _caption(shown: Sequence[Measurement], names: Names) -> str:
-    """The modelled parts, and the missing parts, which have no bar."""
+    """The modelled parts, the missing parts, which have no bar, and node time not read."""
     sentences = []
     for state, words in (
         ("modelled", "Hatched, because modelled from a stated range of power"),
@@ -132,6 +144,12 @@ def _caption(shown: Sequence[Measurement], names: Names) -> str:
                 for key, runs in runs_of.items()
             ]
             sentences.append(f"{words}: {', '.join(phrases)}.")
+    unread = [names[m.id] for m in shown if unread_j(m) is not None]
+    if unread:
+        sentences.append(
+            f"Hatched grey, because estimated from the nodes that were read: {UNREAD} "
+            f"of {_run_words(unread, len(shown))}."
+        )
     return " ".join(sentences)
 
 
@@ -164,14 +182,12 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figu
         return None
     runs = list(dict.fromkeys(row["run"] for row in rows))
     zero = (
-        alt.Chart(alt.Data(values=[{"off": 0}]))
-        .mark_rule(color=INK, strokeDash=[4, 3])
-        .encode(y="off:Q")
+        alt.Chart(alt.NamedData("mean")).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="off:Q")
     )
     colours = alt.Scale(domain=runs, range=cycled(TONES, len(runs)))
     shapes = alt.Scale(domain=runs, range=cycled(SHAPES, len(runs)))
     points = (
-        alt.Chart(alt.Data(values=rows))
+        alt.Chart(alt.NamedData("repeats"))
         .mark_point(size=70, filled=True, opacity=0.9)
         .encode(
             x=alt.X("repeat:O", title="repeat", axis=alt.Axis(labelAngle=0)),
@@ -189,4 +205,5 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figu
     chart = alt.layer(zero, points).properties(width="container", height=180)
     text = f"Energy of each repeat relative to its mean, for {', '.join(runs)}."
     caption = "Each point is one repeat; the dashed line is the mean of the measurement."
-    return Figure("repeats", finished(chart, text), caption, text)
+    data = {"mean": [{"off": 0}], "repeats": rows}
+    return finished("repeats", chart, data, caption, text)

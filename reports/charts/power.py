@@ -1,156 +1,204 @@
-"""Power of every device over time, drawn over the windows of idle and of the repeats."""
+"""Power of devices over time, drawn over the windows of idle and of the repeats.
+
+Several devices of a component have a bold line for all of them together, whose energy is that of
+the result, and thin lines in shades of the component's colour.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from energybench.model import IDLE, REPEAT, UNUSED, Part, PowerSeries, Timeline, Window
-from energybench_reports.charts.downsample import LIMIT, thin
-from energybench_reports.charts.figure import (
-    BAND,
-    COLOURS,
-    IDLE_BAND,
-    INK,
-    Figure,
-    component_colours,
-    finished,
-)
+from energybench.model import UNUSED, Part, PowerSeries, Timeline
+from energybench.units import prefix
+from energybench_reports.charts import ticks
+from energybench_reports.charts.downsample import stepped
+from energybench_reports.charts.figure import component_colours, finished
+from energybench_reports.charts.theme import COLOURS, shade
+from energybench_reports.charts.windows import window_layers
+from energybench_reports.view.layout import Figure
 from energybench_reports.view.wording import component_words, counted, plain
 
-# Width of a letter as a share of the time axis. A window narrower than its label has no label.
-_LETTER = 0.015
 _HEADROOM = 1.14  # of the highest power: room above the lines for the labels of the windows
 _SOLID, _DASHED = [1, 0], [5, 3]
+_THIN, _BOLD = 1.3, 2.8  # px
+_FINEST = 2000  # steps of the time axis that a screen can show
+_SIGNIFICANT = 4  # digits of a power
+
+
+class _Line(NamedTuple):
+    """A series with the name in the legend, its colour, and its dashes."""
+
+    series: PowerSeries
+    name: str
+    colour: str
+    dash: list[int]
+
+
+class _Axes(NamedTuple):
+    """Titles, scales of altair, and units of time and power."""
+
+    x_title: str
+    x: Any
+    unit: str
+    y_title: str
+    y: Any
+    unit_w: str
 
 
 def power(alt: Any, timeline: Timeline, label: str, parts: Sequence[Part]) -> Figure | None:
-    """One line a device. Dashed and called modelled: devices that no sensor measured."""
-    rows, colours, dashes = _lines(timeline.series, parts)
-    watts = [row["w"] for row in rows if row["w"] is not None]
-    if not watts:
+    """The lines of a run. Dashed and called modelled: devices that no sensor measured."""
+    lines = _lines([stepped(series) for series in timeline.series], parts)
+    lines = [line for line in lines if _highest(line.series) is not None]
+    if not lines:
         return None
-    end = max(row["t"] for row in rows)
-    x = alt.X(
-        "t:Q",
-        title="seconds since the run began",
-        scale=alt.Scale(domain=[0, end], nice=False),
-        axis=alt.Axis(tickCount=8, format="~r" if end > 10 else ""),
+    end_s = max(line.series.t_s[-1] for line in lines)
+    highest_w = max(_highest(line.series) or 0.0 for line in lines)
+    second, unit = ticks.of_time(end_s)
+    watt, unit_w = prefix(highest_w, "W") if highest_w >= 1e4 else (1.0, "W")
+    axes = _Axes(
+        f"{unit} since the run began",
+        alt.Scale(domain=[0, end_s / second], nice=False),
+        unit,
+        f"power ({unit_w})",
+        alt.Scale(domain=[0, _HEADROOM * highest_w / watt or 1], nice=False),
+        unit_w,
     )
-    y = alt.Y(
-        "w:Q",
-        title="power of a device (W)",
-        scale=alt.Scale(domain=[0, _HEADROOM * max(watts) or 1], nice=False),
-        axis=alt.Axis(tickCount=5),
-    )
-    lines = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_line(strokeWidth=1.6, interpolate="linear", invalid="break-paths-show-path-domains")
-        .encode(
-            x=x,
-            y=y,
-            color=alt.Color("part:N", title=None, scale=_scale(alt, colours)),
-            strokeDash=alt.StrokeDash("part:N", title=None, scale=_scale(alt, dashes)),
-            detail="device:N",
-            tooltip=[
-                alt.Tooltip("device:N"),
-                alt.Tooltip("part:N"),
-                alt.Tooltip("t:Q", title="s"),
-                alt.Tooltip("w:Q", title="W"),
-            ],
-        )
-    )
-    chart = alt.layer(*_windows(alt, timeline, end), lines).properties(
-        width="container", height=240
-    )
+    bands, data = window_layers(alt, timeline.windows, end_s, second)
+    data["lines"] = [_columns(line, end_s, second, watt) for line in lines]
+    layers = [*bands, *_line_layers(alt, lines, axes)]
+    chart = alt.layer(*layers).properties(width="container", height=240)
+    noun = "line" if timeline.of_nodes else "device"
+    count = sum(line.series.devices == 1 for line in lines) or len(lines)
     text = (
-        f"Power over time of {counted(len(timeline.series), 'device')} of {label}, with the "
-        "windows of idle and repeats shaded."
+        f"Power over time of {counted(count, noun)} of {label}, with the windows of idle and "
+        "repeats shaded."
     )
-    return Figure("power", finished(chart, text), _caption(timeline, label), text)
+    return finished("power", chart, data, _caption(timeline, lines, label), text)
 
 
-def _lines(
-    series_list: Sequence[PowerSeries], parts: Sequence[Part]
-) -> tuple[list[dict[str, Any]], dict[str, str], dict[str, list[int]]]:
-    """The points of every device, and colour and dash of every component in the legend."""
+def _lines(series_list: Sequence[PowerSeries], parts: Sequence[Part]) -> list[_Line]:
+    """The lines in the order of the legend: of each component the sum, then the devices."""
     unused = {part.device for part in parts if not part.used}
     modelled = {(part.component, part.device) for part in parts if part.state == "modelled"}
-    components = list(dict.fromkeys(s.component.removesuffix(UNUSED) for s in series_list))
-    tones = component_colours(components)
+    components = [series.component.removesuffix(UNUSED) for series in series_list]
+    tones = component_colours(list(dict.fromkeys(components)))
+    alike = Counter(
+        component
+        for component, series in zip(components, series_list, strict=True)
+        if series.devices == 1
+    )
+    shown: Counter[str] = Counter()
+    tones_used: Counter[str] = Counter()
+    lines = []
+    for component, series in zip(components, series_list, strict=True):
+        key, name, tone = component, component_words(component), tones[component]
+        if series.devices > 1:
+            devices = {part.device for part in parts if part.component == component}
+            wholly = bool(devices) and all((component, device) in modelled for device in devices)
+            name += f", {series.devices} together" if alike[component] else ""
+        else:
+            wholly = (component, series.device) in modelled
+            if series.device in unused or series.component.endswith(UNUSED):
+                key += UNUSED
+                tone = COLOURS.get(key, tone)
+            if alike[component] > 1:
+                shown[component] += 1
+                name = f"{name} {shown[component]}" + ", unused" * key.endswith(UNUSED)
+                tones_used[tone] += 1
+                tone = shade(tone, tones_used[tone] - 1)
+            else:
+                name = component_words(key)
+        name += ", modelled" * wholly
+        lines.append(_Line(series, name, tone, _DASHED if wholly else _SOLID))
+    return lines
 
-    rows: list[dict[str, Any]] = []
-    colours: dict[str, str] = {}
-    dashes: dict[str, list[int]] = {}
-    for series in series_list:
-        component = series.component.removesuffix(UNUSED)
-        key = component
-        if series.device in unused or series.component.endswith(UNUSED):
-            key += UNUSED
-        name, dash = component_words(key), _SOLID
-        if (component, series.device) in modelled:
-            name, dash = f"{name}, modelled", _DASHED
-        colours.setdefault(name, COLOURS.get(key, tones[component]))
-        dashes.setdefault(name, dash)
-        device = plain(series.device)
-        for t, watt in thin(series.t_s, series.power_w):
-            shown = None if watt is None else round(watt, 2)
-            rows.append({"t": round(t, 3), "w": shown, "part": name, "device": device})
-    return rows, colours, dashes
+
+def _columns(line: _Line, end_s: float, second: float, watt: float) -> dict[str, Any]:
+    """A series as one row of columns, rounded to what a screen shows."""
+    series = line.series
+    places = max(math.ceil(-math.log10(end_s / second / _FINEST)), 0) + 1 if end_s > 0 else 3
+    columns: dict[str, Any] = {
+        "name": line.name,
+        "device": plain(series.device) if series.devices == 1 else "together",
+        "bold": series.devices > 1,
+        "t": [round(t / second, places) for t in series.t_s],
+    }
+    for key, watts in (("w", series.power_w), ("low", series.low_w), ("high", series.high_w)):
+        columns[key] = [None if w is None else _rounded(w / watt) for w in watts]
+    return columns
 
 
-def _scale(alt: Any, by_name: dict[str, Any]) -> Any:
-    return alt.Scale(domain=list(by_name), range=list(by_name.values()))
+def _rounded(watts: float) -> float:
+    return float(f"{watts:.{_SIGNIFICANT}g}")
 
 
-def _caption(timeline: Timeline, label: str) -> str:
+def _line_layers(alt: Any, lines: Sequence[_Line], axes: _Axes) -> list[Any]:
+    """Light areas between the lowest and the highest readings, thin lines, bold lines."""
+    names = [line.name for line in lines]
+    legend = alt.Legend(columns={"expr": "max(1, floor(width / 190))"})
+    tones = alt.Scale(domain=names, range=[line.colour for line in lines])
+    dashes = alt.Scale(domain=names, range=[line.dash for line in lines])
+    rows = alt.Chart(alt.NamedData("lines")).transform_flatten(["t", "w", "low", "high"])
+    x = alt.X("t:Q", title=axes.x_title, scale=axes.x, axis=alt.Axis(tickCount=8, format="~f"))
+    ticks_w = alt.Axis(tickCount=5, format="~f")
+    y = {"title": axes.y_title, "scale": axes.y, "axis": ticks_w}
+    tips = [
+        alt.Tooltip("name:N", title="of"),
+        alt.Tooltip("device:N"),
+        alt.Tooltip("t:Q", title=axes.unit),
+        alt.Tooltip("w:Q", title=axes.unit_w),
+    ]
+    layers = []
+    if any(line.series.low_w for line in lines):
+        tips += [alt.Tooltip("low:Q", title="lowest"), alt.Tooltip("high:Q", title="highest")]
+        unbroken = "break-paths-show-path-domains"
+        tone = alt.Color("name:N", title=None, scale=tones, legend=legend)
+        low, high = alt.Y("low:Q", **y), alt.Y("high:Q", **y)
+        layers.append(
+            rows.mark_area(opacity=0.3, invalid=unbroken).encode(
+                x=x, y=low, y2="high:Q", color=tone
+            )
+        )
+        # the edges show a spike that is narrower than a pixel
+        edges = rows.mark_line(strokeWidth=0.8, opacity=0.8, invalid=unbroken)
+        layers += [edges.encode(x=x, y=edge, color=tone) for edge in (low, high)]
+    for bold in sorted({line.series.devices > 1 for line in lines}):
+        strokes = rows.transform_filter("datum.bold" if bold else "!datum.bold").mark_line(
+            strokeWidth=_BOLD if bold else _THIN, invalid="break-paths-show-path-domains"
+        )
+        layers.append(
+            strokes.encode(
+                x=x,
+                y=alt.Y("w:Q", **y),
+                color=alt.Color("name:N", title=None, scale=tones, legend=legend),
+                strokeDash=alt.StrokeDash("name:N", title=None, scale=dashes, legend=legend),
+                tooltip=tips,
+            )
+        )
+    return layers
+
+
+def _highest(series: PowerSeries) -> float | None:
+    watts = [watt for watt in series.high_w or series.power_w if watt is not None]
+    return max(watts, default=None)
+
+
+def _caption(timeline: Timeline, lines: Sequence[_Line], label: str) -> str:
     caption = (
         f"{label}. Shaded: the repeats with their numbers, and the phases before and after them. "
         "A gap in a line is a failed reading."
     )
-    if max(len(series.t_s) for series in timeline.series) > LIMIT:
+    if timeline.of_nodes:
+        caption += " Times are those of the head node's clock."
+    elif any(line.series.devices > 1 for line in lines):
+        caption += " Bold: the devices of a kind together; thin: each of them."
+    if any(line.series.low_w for line in lines):
+        steps = max(len(line.series.t_s) for line in lines)
         caption += (
-            f" Drawn from at most {LIMIT} points a device; the lowest and highest readings are "
-            "kept."
+            f" Drawn in {steps} steps: a line is the mean of each step, the light area reaches "
+            "from the lowest to the highest reading in the step."
         )
     return caption
-
-
-def _windows(alt: Any, timeline: Timeline, end: float) -> list[Any]:
-    """Bands for the windows that are not regions, with a label if the band is wide enough."""
-    windows = [
-        window
-        for window in timeline.windows
-        if window.label in (IDLE, REPEAT, "warm-up", "setup") or window.repeat is None
-    ]
-    rows = []
-    number = 0
-    for window in windows:
-        number += window.label == REPEAT
-        label = _window_label(window, number)
-        wide = window.duration_s >= _LETTER * (len(label) + 1) * end
-        rows.append(
-            {
-                "from": round(window.start_s, 3),
-                "to": round(min(window.end_s, end), 3),
-                "label": label if wide else "",
-                "tint": BAND if window.label == REPEAT else IDLE_BAND,
-            }
-        )
-    if not rows:
-        return []
-    base = alt.Chart(alt.Data(values=rows))
-    tint = alt.Fill("tint:N", scale=None, legend=None)
-    return [
-        base.mark_rect().encode(x="from:Q", x2="to:Q", fill=tint),
-        base.transform_calculate(middle="(datum.from + datum.to) / 2")
-        .mark_text(baseline="top", dy=3, fontSize=11, color=INK, limit=120)
-        .encode(x="middle:Q", y=alt.value(0), text="label:N"),
-    ]
-
-
-def _window_label(window: Window, number: int) -> str:
-    """The number of a repeat, counted from 1; the name of any other window."""
-    if window.label != REPEAT:
-        return plain(window.label)
-    return str(number if window.repeat is None else window.repeat + 1)

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from energybench.model import Measurement, Series
 from energybench_reports.charts.downsample import LIMIT, thin
-from energybench_reports.charts.figure import TONES, Figure, cycled, finished
+from energybench_reports.charts.figure import cycled, finished
+from energybench_reports.charts.theme import TONES
+from energybench_reports.view.layout import Figure
 from energybench_reports.view.record import KEY, energy_at
 from energybench_reports.view.wording import listed, plain
 
@@ -32,8 +34,8 @@ def figures(
             if sum(y is not None for y in series.y) < 2:
                 continue
             for axes, points in _curves(m, series):
-                rows = [{"x": x, "y": y, "run": names[m.id]} for x, y in points]
-                charts.setdefault(axes, []).extend(rows)
+                columns = {"x": [x for x, _ in points], "y": [y for _, y in points]}
+                charts.setdefault(axes, []).append({"run": names[m.id], **columns})
     return [_figure(alt, axes, rows) for axes, rows in charts.items()]
 
 
@@ -56,7 +58,8 @@ def _figure(alt: Any, axes: _Axes, rows: Sequence[dict[str, Any]]) -> Figure:
     runs = list(dict.fromkeys(row["run"] for row in rows))
     colours = alt.Scale(domain=runs, range=cycled(TONES, len(runs)))
     line = (
-        alt.Chart(alt.Data(values=list(rows)))
+        alt.Chart(alt.NamedData("curves"))
+        .transform_flatten(["x", "y"])
         .mark_line(strokeWidth=1.8, invalid="break-paths-show-path-domains")
         .encode(
             x=alt.X("x:Q", title=x_title or None, axis=alt.Axis(tickCount=8)),
@@ -76,6 +79,5 @@ def _figure(alt: Any, axes: _Axes, rows: Sequence[dict[str, Any]]) -> Figure:
     )
     text = f"{name} of {listed(runs)}."
     chart = alt.layer(line).properties(width="container", height=220)
-    return Figure(
-        KEY, finished(chart, text), f"{text} Drawn from at most {LIMIT} points a curve.", text
-    )
+    caption = f"{text} Drawn from at most {LIMIT} points a curve."
+    return finished(KEY, chart, {"curves": rows}, caption, text)

@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from energybench.model import Measurement, Roofline
-from energybench.units import show_value
-from energybench_reports.charts.figure import INK, SHAPES, TONES, Figure, cycled, finished
+from energybench.units import prefix, show_value
+from energybench_reports.charts import ticks
+from energybench_reports.charts.figure import SHAPES, cycled, finished
+from energybench_reports.charts.theme import INK, TONES
+from energybench_reports.view.layout import Figure
 from energybench_reports.view.limits import KEY
 from energybench_reports.view.wording import listed, plain
 
 _ROOM = 4.0  # factor between the outermost point or ridge and the edge of the chart
+_HEIGHT = 1.6  # factor between the highest or lowest rate and the edge of the chart
 
 
 def roofline(
@@ -33,20 +37,23 @@ def roofline(
     if not lines:
         return None
     low, high = _span(shown, list(lines.values()))
-    roofs = [row for title, line in lines.items() for row in _roof(title, line, low, high)]
-    points = [_point(name, line) for name, line in shown]
+    factor, unit = prefix(max(_highest(line, high) for line in lines.values()), "flop/s")
+    roofs = [row for title, line in lines.items() for row in _roof(title, line, low, high, factor)]
+    points = [_point(name, line, factor) for name, line in shown]
     titles = list(lines)
+    rates = [row["f"] for row in (*roofs, *points) if row["f"] > 0]
+    lowest, highest = _rounded(min(rates) / _HEIGHT), _rounded(max(rates) * _HEIGHT)
     x = alt.X(
         "i:Q",
         title="arithmetic intensity (flop/B)",
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
-        axis=alt.Axis(tickCount=6, format="~g"),
+        axis=alt.Axis(values=ticks.logarithmic(low, high), format="~g"),
     )
     y = alt.Y(
         "f:Q",
-        title="Gflop/s",
-        scale=alt.Scale(type="log", nice=True),
-        axis=alt.Axis(tickCount=6, format="~g"),
+        title=f"rate ({unit})",
+        scale=alt.Scale(type="log", domain=[lowest, highest], nice=False),
+        axis=alt.Axis(values=ticks.logarithmic(lowest, highest), format="~g"),
     )
     tones = alt.Scale(domain=titles, range=cycled(TONES, len(titles)))
     colour = alt.Color("device:N", title=None, sort=titles, scale=tones)
@@ -54,12 +61,12 @@ def roofline(
     tip = [
         alt.Tooltip("run:N"),
         alt.Tooltip("i:Q", title="flop/B", format=".3g"),
-        alt.Tooltip("f:Q", title="Gflop/s", format=".3g"),
+        alt.Tooltip("f:Q", title=unit, format=".3g"),
         alt.Tooltip("share:N"),
     ]
-    base = alt.Chart(alt.Data(values=points))
+    base = alt.Chart(alt.NamedData("points"))
     layers = [
-        alt.Chart(alt.Data(values=roofs))
+        alt.Chart(alt.NamedData("roofs"))
         .mark_line(strokeWidth=2)
         .encode(x=x, y=y, color=colour, order="i:Q", tooltip=[alt.Tooltip("device:N")]),
         base.mark_point(size=90, filled=True, opacity=1).encode(
@@ -74,18 +81,18 @@ def roofline(
         ),
     ]
     chart = alt.layer(*layers).properties(width="container", height=300)
-    rates = "; ".join(
-        f"{row['run']}: {show_value(1e9 * row['f'], 'flop/s')} at {row['i']:.3g} flop/B, "
+    words = "; ".join(
+        f"{row['run']}: {show_value(factor * row['f'], 'flop/s')} at {row['i']:.3g} flop/B, "
         f"{row['share']}"
         for row in points
     )
-    text = f"Roofline of {listed(titles)}. {rates}."
+    text = f"Roofline of {listed(titles)}. {words}."
     caption = (
         "Line: the highest rate measured on the device, limited by memory bandwidth left of the "
         "ridge and by the matrix rate right of the ridge. Point: a run; its distance below the "
         "line is the part of the rate that the run did not use."
     )
-    return Figure(KEY, finished(chart, text), caption, text)
+    return finished(KEY, chart, {"roofs": roofs, "points": points}, caption, text)
 
 
 def _title(line: Roofline) -> str:
@@ -109,22 +116,35 @@ def _rounded(x: float) -> float:
     return float(f"{x:.2g}")
 
 
-def _roof(title: str, line: Roofline, low: float, high: float) -> list[dict[str, Any]]:
-    """The corners of a device's line, Gflop/s."""
+def _highest(line: Roofline, high: float) -> float:
+    """The rate of a device's line at its right end, flop/s."""
+    bandwidth, peak = _limits(line)
+    return min(peak, high * bandwidth)
+
+
+def _limits(line: Roofline) -> tuple[float, float]:
+    """Bandwidth, byte/s, and highest rate, flop/s, which is infinite if it is not known."""
     bandwidth = line.bandwidth_byte_per_s.value if line.bandwidth_byte_per_s else 0.0
-    peak = line.rate_flop_per_s.value if line.rate_flop_per_s else math.inf
+    return bandwidth, line.rate_flop_per_s.value if line.rate_flop_per_s else math.inf
+
+
+def _roof(
+    title: str, line: Roofline, low: float, high: float, factor: float
+) -> list[dict[str, Any]]:
+    """The corners of a device's line. `factor`: flop/s in the unit of the chart."""
+    bandwidth, peak = _limits(line)
     ridge = [peak / bandwidth] if low < peak / bandwidth < high else []
     return [
         {
             "device": title,
             "i": float(f"{i:.6g}"),
-            "f": float(f"{min(peak, i * bandwidth) / 1e9:.6g}"),
+            "f": float(f"{min(peak, i * bandwidth) / factor:.6g}"),
         }
         for i in (low, *ridge, high)
     ]
 
 
-def _point(name: str, line: Roofline) -> dict[str, Any]:
+def _point(name: str, line: Roofline, factor: float) -> dict[str, Any]:
     """The rate of a run. A run without a known limit belongs to no device's line."""
     share = "share of its limit not known"
     if line.share is not None:
@@ -134,6 +154,6 @@ def _point(name: str, line: Roofline) -> dict[str, Any]:
         "run": name,
         "device": _title(line) if line.bandwidth_byte_per_s is not None else None,
         "i": float(f"{line.intensity_flop_per_byte:.6g}"),
-        "f": float(f"{flops / 1e9:.6g}"),
+        "f": float(f"{flops / factor:.6g}"),
         "share": share,
     }

@@ -12,16 +12,19 @@ from typing import Any, NamedTuple
 from energybench.model import Estimate, Study, StudyCell, StudyRatio
 from energybench.units import show
 from energybench_reports.charts import curves
-from energybench_reports.charts.figure import INK, Figure, finished
+from energybench_reports.charts.figure import finished
+from energybench_reports.charts.theme import INK
+from energybench_reports.view.layout import Figure
 from energybench_reports.view.study_runs import baseline_name
 from energybench_reports.view.wording import plain
 
 SECTION = "study-ratios"
+_BESIDE_PX = 70  # of a map: the labels of its y axis, and the space to the next one
 _CELL, _ACROSS = 62, 3  # width of a cell in pixels; number of maps in a row
 _SPAN = 1.05  # the scale of colours spans at least 1 / _SPAN to _SPAN
 # Light vermilion below 1, white, blue above 1: dark figures stay readable on every colour.
 _COLOURS = ["#eda36b", "#f6d9c2", "#f7f7f7", "#cfe2ee", "#74b3d9"]
-_FIGURES = "#111111"  # report.css keeps this colour on dark pages
+_FIGURES = "#111111"  # on dark pages too
 
 Place = tuple[Any, ...]  # the values of the panel axes
 
@@ -109,12 +112,15 @@ def _map(
     rows = _fields(points, quantity)
     if not rows:
         return None
-    chart = _drawn(alt, study, [*rows, *unpaired], quantity.title, _extent(rows))
+    fields = [*rows, *unpaired]
+    chart = _drawn(alt, study, fields, quantity.title, _extent(rows))
     text = _alternative(study, rows, quantity, where)
     caption = _caption(study, rows, quantity, where)
     if unpaired:
         caption += f" No fit: {baseline_name(study)} does not fit into memory there."
-    return Figure(SECTION, finished(chart, text), caption, text)
+    columns = len({row["x"] for row in fields})
+    panel_px = _CELL * columns + _BESIDE_PX
+    return finished(SECTION, chart, {"fields": fields}, caption, text, panel_px)
 
 
 def _fields(points: Sequence[_Point], quantity: _Quantity) -> list[dict[str, Any]]:
@@ -173,7 +179,7 @@ def _drawn(
     ]
     header = alt.Header(labelColor=INK, labelFontSize=13)
     return (
-        alt.layer(*layers, data=alt.Data(values=list(rows)))
+        alt.layer(*layers, data=alt.NamedData("fields"))
         .properties(width=_CELL * len(xs), height=26 * len(ys))
         .facet(facet=alt.Facet("variant:N", title=None, header=header), columns=_ACROSS)
     )

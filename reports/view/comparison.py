@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from energybench.model import SCATTER_UNKNOWN, Comparison, Estimate
-from energybench.units import show
+from energybench.model import (
+    MISCOUNTED,
+    SCATTER_UNKNOWN,
+    Comparison,
+    Estimate,
+    Measurement,
+    StampCode,
+    stamp_words,
+)
+from energybench.units import S_PER_H, show, show_value
 from energybench_reports.view.layout import Answer, Section, Table, ratio_axis
 from energybench_reports.view.wording import (
     NOT_MEASURED,
@@ -28,6 +36,9 @@ _TONES: dict[str | None, Tone] = {
 }
 
 
+Measurements = Mapping[str, Measurement]  # by id
+
+
 class _Ratio(NamedTuple):
     """A row of the table of ratios. `on_axis`: an energy ratio, drawn on the axis."""
 
@@ -45,29 +56,71 @@ def pair(comparison: Comparison) -> tuple[str, str]:
 
 def assumed(comparison: Comparison) -> bool:
     """Whether a power was assumed: then the ratio is not an energy ratio and has no verdict."""
-    return comparison.energy_ratio is not None and (
-        comparison.title != MEASURED_TITLE or comparison.verdict is None
-    )
+    return _has_stamp(comparison, "estimated")
+
+
+def _has_stamp(comparison: Comparison, *codes: StampCode) -> bool:
+    return any(stamp.code in codes for stamp in comparison.stamps)
 
 
 def _title(comparison: Comparison) -> str:
     return plain(comparison.title) or MEASURED_TITLE
 
 
-def _tone(comparison: Comparison) -> Tone:
-    return "warn" if assumed(comparison) else _TONES[comparison.verdict]
+def tone_of(comparison: Comparison) -> Tone:
+    weak = _has_stamp(comparison, "estimated", "replayed", "forced")
+    return "warn" if weak else _TONES[comparison.verdict]
+
+
+def verdict_cell(comparison: Comparison) -> TableCell:
+    """The verdict in a word, or that there is none; with the stamps."""
+    stamps = "; ".join(stamp.words for stamp in comparison.stamps)
+    verdict = _verdict(comparison)
+    if not verdict:
+        return TableCell("no energy verdict", stamps, "warn")
+    return TableCell(verdict, stamps, tone_of(comparison))
+
+
+def _verdict(comparison: Comparison) -> str:
+    """The verdict, and that it is of a recording; "" if there is none."""
+    if comparison.verdict is None or assumed(comparison):
+        return ""
+    of_recording = ", of a recording" if _has_stamp(comparison, "replayed") else ""
+    return f"{comparison.verdict}{of_recording}"
+
+
+def node_time(comparison: Comparison, measurements: Measurements) -> TableCell:
+    """'124.3 s → 10.36 s' with the note 'x 1 node each'; '60 → 5.07 node-seconds' without the
+    runs.
+    """
+    sides = [measurements.get(run) for run in (comparison.baseline, comparison.candidate)]
+    whole = [side for side in sides if side is not None and not side.partial]
+    if len(whole) == len(sides):
+        nodes = [f"x {counted(side.nodes, 'node')}".replace(" ", "\u00a0") for side in whole]
+        equal = len(set(nodes)) == 1
+        return TableCell(
+            " → ".join(value(side.time_s, "s").text.replace(" ", "\u00a0") for side in whole),
+            f"{nodes[0]} each" if equal else " → ".join(nodes),
+        )
+    factor, unit = S_PER_H, "node-seconds"
+    if max(comparison.node_hours) >= 1:
+        factor, unit = 1.0, "node-hours"
+    baseline, candidate = (show_value(hours * factor) for hours in comparison.node_hours)
+    return TableCell(f"{baseline} → {candidate} {unit}")
 
 
 # ---------------------------------------------------------------- headline
 
 
-def answer(comparison: Comparison) -> Answer:
-    """The ratio with interval and verdict."""
+def answer(comparison: Comparison, measurements: Measurements) -> Answer:
+    """The ratio with interval and verdict.
+
+    measurements  runs of the document by their ids
+    """
     baseline, candidate = pair(comparison)
     title, ratio = _title(comparison), comparison.energy_ratio
-    verdict, verdict_line = "no energy verdict", "no energy verdict"
-    if comparison.verdict is not None and not assumed(comparison):
-        verdict, verdict_line = comparison.verdict, f"verdict: {comparison.verdict}"
+    verdict = _verdict(comparison)
+    verdict_line = f"verdict: {verdict}" if verdict else "no energy verdict"
     shown = show(ratio) if ratio is not None else NOT_MEASURED
     return Answer(
         kind="comparison",
@@ -75,14 +128,15 @@ def answer(comparison: Comparison) -> Answer:
         figure_name=title,
         figure=value(ratio) if ratio is not None else None,
         sentence=_sentence(comparison),
-        verdict=verdict,
+        verdict=verdict or verdict_line,
         verdict_words=_verdict_words(comparison),
-        tone=_tone(comparison),
+        tone=tone_of(comparison),
         assumed=assumed(comparison),
-        facts=_facts(comparison),
-        line=f"{baseline} → {candidate}: {title} {shown}, speedup {show(comparison.speedup)}, "
-        f"{verdict_line}",
+        facts=_facts(comparison, measurements),
+        line=f"{stamp_words(comparison.stamps)}{baseline} → {candidate}: {title} {shown}, "
+        f"speedup {show(comparison.speedup)}, {verdict_line}",
         graphic=_graphic(comparison),
+        stamps=tuple(stamp.words for stamp in comparison.stamps),
     )
 
 
@@ -96,14 +150,20 @@ def _sentence(comparison: Comparison) -> str:
         )
     times = f"{show(ratio)} times"
     boundary = f"boundary: {comparison.boundary}"
+    if not comparison.counted_once:
+        return (
+            f"The energy that was read of {baseline} is {times} that of {candidate} (gross; "
+            f"{boundary}); it may not be the energy of the work."
+        )
     if assumed(comparison):
         return (
             f"The time x assumed power of {baseline} is {times} that of {candidate}. No sensor "
             f"measured the power of at least one side; {boundary}."
         )
-    return (
-        f"For the same work, {baseline} used {times} the energy of {candidate} (gross; {boundary})."
-    )
+    work = "For the same work"
+    if any(doubt.code == "forced-work" for doubt in comparison.doubts):
+        work = "For other work"
+    return f"{work}, {baseline} used {times} the energy of {candidate} (gross; {boundary})."
 
 
 def _verdict_words(comparison: Comparison) -> str:
@@ -111,20 +171,28 @@ def _verdict_words(comparison: Comparison) -> str:
     margin = f"±{percent(comparison.margin)}"
     if comparison.energy_ratio is None:
         return "There is no verdict, because the energy of a side is not known."
+    if not comparison.counted_once:
+        return "There is no verdict: " + MISCOUNTED + "."
     if assumed(comparison) or comparison.verdict is None:
         return "The times were measured. The energy of at least one side was only estimated."
     if not comparison.scatter_known:
         return f"These runs do not decide the question: {SCATTER_UNKNOWN} both sides."
-    return {
-        "better": f"{candidate} does the same work with less energy.",
-        "worse": f"{candidate} needs more energy for the same work.",
+    work = "the same work"
+    if any(doubt.code == "forced-work" for doubt in comparison.doubts):
+        work = "other work"
+    words = {
+        "better": f"{candidate} does {work} with less energy.",
+        "worse": f"{candidate} needs more energy for {work}.",
         "equivalent": f"The two need the same energy within {margin}.",
         "inconclusive": "These runs do not decide the question: the interval of the ratio allows "
         f"more than one verdict (margin {margin}).",
     }[comparison.verdict]
+    if _has_stamp(comparison, "replayed"):
+        words += " The verdict is that of a recording: nothing was measured here."
+    return words
 
 
-def _facts(comparison: Comparison) -> tuple[tuple[str, TableCell], ...]:
+def _facts(comparison: Comparison, measurements: Measurements) -> tuple[tuple[str, TableCell], ...]:
     """Beside the headline: the speedup, and further figures as far as there are any."""
     net = TableCell("not given", tone="muted")
     if comparison.net_energy_ratio:
@@ -133,8 +201,7 @@ def _facts(comparison: Comparison) -> tuple[tuple[str, TableCell], ...]:
     if comparison.paired:
         pairs = TableCell(counted(comparison.paired, "pair"), "interleaved runs, block by block")
         facts.append(("analysed as", pairs))
-    baseline, candidate = comparison.node_hours
-    facts.append(("node-hours", TableCell(f"{baseline:.3g} → {candidate:.3g}")))
+    facts.append(("time x nodes", node_time(comparison, measurements)))
     return tuple(facts)
 
 
@@ -146,7 +213,7 @@ def _graphic(comparison: Comparison) -> Table | None:
         "baseline / candidate (1: equal energy)",
         [comparison.energy_ratio],
         comparison.margin,
-        [_tone(comparison)],
+        [tone_of(comparison)],
         apart=6.0,
     )
     return Table("", ("",), ((TableCell(""),),), axis=axis, marks=marks) if axis else None
@@ -155,27 +222,33 @@ def _graphic(comparison: Comparison) -> Table | None:
 # ---------------------------------------------------------------- table of ratios
 
 
-def ratios(comparisons: Sequence[Comparison]) -> Section:
-    """The section of ratios."""
+def ratios(comparisons: Sequence[Comparison], nodes: Table) -> Section:
+    """The section of ratios.
+
+    nodes  the power of the nodes; without rows if the overview has it
+    """
     about = (
         "A ratio above 1 is in the candidate's favour. An error that both sides share, such as the "
         "gain of one board, cancels in the ratio; an error of one side does not."
     )
-    tables = tuple(_table(comparison) for comparison in comparisons)
-    return Section("ratios", "Ratios", about, tables)
+    tables = [_table(comparison, len(comparisons)) for comparison in comparisons]
+    return Section("ratios", "Ratios", about, (*tables, nodes))
 
 
-def _table(comparison: Comparison) -> Table:
-    """Every ratio of a comparison, the energy ratios on a common axis."""
+def _table(comparison: Comparison, comparisons: int) -> Table:
+    """Every ratio of a comparison, the energy ratios on a common axis.
+
+    comparisons  number of comparisons: only then does a table need the names of its sides
+    """
     baseline, candidate = pair(comparison)
     rows = _rows(comparison)
     energies = [row.estimate if row.on_axis else None for row in rows]
     axis, marks = ratio_axis(
-        "energy (1: equal energy)", energies, comparison.margin, [_tone(comparison)]
+        "energy (1: equal energy)", energies, comparison.margin, [tone_of(comparison)]
     )
     cells = tuple((TableCell(row.name, row.formula), _or_not_given(row.estimate)) for row in rows)
     head = ("ratio", "value")
-    title = f"{baseline} → {candidate}"
+    title = f"{baseline} → {candidate}" if comparisons > 1 else ""
     return Table(title, head, cells, _about(comparison), axis=axis, marks=marks)
 
 
@@ -204,22 +277,11 @@ def _or_not_given(estimate: Estimate | None) -> TableCell:
 
 
 def _about(comparison: Comparison) -> str:
-    """Boundary, node-hours, power of a node on both sides, and the margin of the verdict."""
-    sides = pair(comparison)
-    hours = " and ".join(
-        f"{label} {hours:.3g}" for label, hours in zip(sides, comparison.node_hours, strict=True)
-    )
-    powers = "; ".join(
-        f"{label} {show(power, 'W')}" + (f", idle {show(idle, 'W')}" if idle else "")
-        for label, power, idle in zip(
-            sides, comparison.power_w, comparison.idle_power_w, strict=True
-        )
-    )
+    """Boundary, pairs, and the margin of the verdict."""
     pairs = ""
     if comparison.paired:
         pairs = f" Analysed as {counted(comparison.paired, 'pair')} of interleaved runs."
     return (
-        f"Boundary: {comparison.boundary}.{pairs} Node-hours: {hours}. Power of a node: {powers}. "
-        f"The verdict is equivalent if the whole interval lies within ±{percent(comparison.margin)}"
-        " of equal energy."
+        f"Boundary: {comparison.boundary}.{pairs} The verdict is equivalent if the whole interval "
+        f"lies within ±{percent(comparison.margin)} of equal energy."
     )

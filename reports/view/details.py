@@ -42,7 +42,7 @@ def sections(
         _budgets(measurements, comparisons, names),
         _boundary(measurements, names),
         _channels(measurements, names),
-        provenance.section(measurements, names),
+        provenance.section(measurements, comparisons, names),
     )
 
 
@@ -125,7 +125,7 @@ def _boundary(measurements: Sequence[Measurement], names: Names) -> Section:
 def _part_row(part: Part) -> tuple[TableCell, ...]:
     return (
         TableCell(component_words(part.component)),
-        known(part.device),
+        known(part.device or (f"{part.count} devices" if part.count > 1 else "")),
         TableCell("used" if part.used else "unused"),
         TableCell(part.state, tone=_PART_TONES[part.state]),
         known(watts(part)),

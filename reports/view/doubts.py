@@ -4,9 +4,10 @@ doubt weakens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from energybench.model import Comparison, Document, Doubt, Measurement, Study
+from energybench.data.doubt_catalogue import catalogue
+from energybench.model import IN_FULL, Comparison, Document, Doubt, Measurement, Study
 from energybench_reports.view.comparison import pair
 from energybench_reports.view.layout import Weakness
 from energybench_reports.view.projection import heading
@@ -17,7 +18,7 @@ def weaknesses(document: Document, names: Mapping[str, str]) -> tuple[Weakness, 
     """All doubts of the document, in order.
 
     A doubt that a comparison or a projection carries from another result stands once, under the
-    label of the result in which it arose.
+    label of the result in which it arose. The name of the only result of a document is left out.
 
     names  the name of each measurement, by its id
     """
@@ -28,26 +29,57 @@ def weaknesses(document: Document, names: Mapping[str, str]) -> tuple[Weakness, 
         origins = messages.setdefault(plain(doubt.own_message).rstrip("."), [])
         if origin not in origins:
             origins.append(origin)
+    most = len(document.results) if document.all_in_full else IN_FULL
+    only = "" if len(document.results) != 1 else next(iter(_names(document, names)))
     return tuple(
         Weakness(
+            _title(code),
             code,
             remedy,
-            tuple((message, tuple(origins)) for message, origins in messages.items()),
+            _first(messages, most, only),
         )
         for (code, remedy), messages in headings.items()
     )
 
 
+def _first(
+    messages: Mapping[str, Sequence[str]], most: int, only: str
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The first messages with the names of their first results, and the number of the others.
+
+    only  a name to leave out; ""
+    """
+    shown: list[tuple[str, tuple[str, ...]]] = []
+    for message, origins in list(messages.items())[:most]:
+        names = [origin for origin in origins if origin != only]
+        more = [f"{len(names) - most} more"] if len(names) > most else []
+        shown.append((message, (*names[:most], *more)))
+    if len(messages) > most:
+        shown.append((f"{len(messages) - most} more messages of this kind", ()))
+    return tuple(shown)
+
+
+def _title(code: str) -> str:
+    """The heading of a code. A file of a later version may hold codes that this version lacks."""
+    entry = catalogue().get(code)
+    return code if entry is None else entry.title
+
+
 def _all(document: Document, names: Mapping[str, str]) -> Iterator[tuple[str, Doubt]]:
     """Each doubt with the name of the result that holds it."""
-    for result in document.results:
-        if isinstance(result, Measurement):
-            name = names[result.id]
-        elif isinstance(result, Comparison):
-            name = " → ".join(pair(result))
-        elif isinstance(result, Study):
-            name = plain(result.label)
-        else:
-            name = heading(result)
+    for result, name in zip(document.results, _names(document, names), strict=True):
         for doubt in result.doubts:
             yield name, doubt
+
+
+def _names(document: Document, names: Mapping[str, str]) -> Iterator[str]:
+    """The name of each result."""
+    for result in document.results:
+        if isinstance(result, Measurement):
+            yield names[result.id]
+        elif isinstance(result, Comparison):
+            yield " → ".join(pair(result))
+        elif isinstance(result, Study):
+            yield plain(result.label)
+        else:
+            yield heading(result)

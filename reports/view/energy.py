@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 
 from energybench.model import Measurement, Part, PowerSeries, Timeline
+from energybench.units import show_value
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import (
     NOT_MEASURED,
@@ -22,6 +24,7 @@ from energybench_reports.view.wording import (
 )
 
 Names = Mapping[str, str]
+UNREAD = "node time not read"
 
 
 # ---------------------------------------------------------------- by component
@@ -38,8 +41,11 @@ def components(measurements: Sequence[Measurement], names: Names) -> Section:
         (TableCell(component_words(key)), *(_component(m, key) for m in measurements))
         for key in keys
     )
+    if any(unread_j(m) is not None for m in measurements):
+        rows += ((TableCell(UNREAD), *(_unread(m) for m in measurements)),)
     about = (
-        "Gross energy of one repeat by component. A modelled part has a stated range of power "
+        "Gross energy of one repeat by component, all devices of a node together, with its mean "
+        "power. A modelled part has a stated range of power "
         "instead of a sensor. A missing part is not in any sum: its range only extends the "
         "interval upward."
     )
@@ -63,17 +69,43 @@ def _component(measurement: Measurement, key: str) -> TableCell:
     notes = [cell.note]
     if any(part.state == "modelled" for part in parts):
         notes.append("modelled")
-    if len(parts) > 1:
-        notes.append(f"{len(parts)} devices")
+    devices = sum(part.count for part in parts)
+    if devices > 1:
+        notes.append(f"{devices} devices together")
+    if measurement.time_s.value > 0:
+        node_seconds = measurement.time_s.value * measurement.nodes
+        per_node = " a node" if measurement.nodes > 1 else ""
+        notes.append(f"mean {show_value(estimate.value / node_seconds, 'W')}{per_node}")
     notes.append(missing)
     return cell._replace(note="; ".join(filter(None, notes)), tone="warn" if missing else "")
+
+
+def unread_j(measurement: Measurement) -> float | None:
+    """Energy of one repeat that no component has: that of the node-seconds of a job that were not
+    read, which is estimated from the nodes that were. None if every node was read for all of the
+    time.
+    """
+    energy_j = measurement.energy_j
+    if energy_j is None or all(share.state == "measured" for share in measurement.shares):
+        return None
+    rest_j = energy_j.value - math.fsum(e.value for e in measurement.components_j.values())
+    return rest_j if rest_j > 0 else None
+
+
+def _unread(measurement: Measurement) -> TableCell:
+    rest_j = unread_j(measurement)
+    if rest_j is None:
+        return TableCell("none", tone="muted")
+    note = "estimated from the nodes that were read; its interval is in the total"
+    return bare(rest_j, "J")._replace(note=note, tone="warn")
 
 
 def _missing_words(missing: Sequence[Part]) -> str:
     """'2 parts missing: 0 to 17.5 W and up to 20 W'."""
     if not missing:
         return ""
-    return f"{counted(len(missing), 'part')} missing: {listed(watts(part) for part in missing)}"
+    count = sum(part.count for part in missing)
+    return f"{counted(count, 'part')} missing: {listed(watts(part) for part in missing)}"
 
 
 # ---------------------------------------------------------------- by repeat
@@ -138,20 +170,24 @@ def power(timelines: Sequence[Timeline], names: Names) -> Section:
     )
     about = (
         "Power of each device as its sensor gave it or, for a component called modelled, as its "
-        "model gives it. A failed reading is a gap in the line."
+        "model gives it; of a job, the power of whole nodes. A failed reading is a gap in the line."
     )
     table = Table("", head, rows, right=frozenset(head[3:]))
     return Section("power", "Power over time", about, (table,), detail=True)
 
 
 def _series_row(series: PowerSeries) -> tuple[TableCell, ...]:
-    readings = [watt for watt in series.power_w if watt is not None]
-    gaps = len(series.power_w) - len(readings)
+    lows = [watt for watt in series.low_w or series.power_w if watt is not None]
+    highs = [watt for watt in series.high_w or series.power_w if watt is not None]
+    gaps = sum(watt is None for watt in series.power_w)
+    device = plain(series.device)
+    if series.devices > 1 and not device:
+        device = f"{series.devices} together"
     return (
         TableCell(component_words(series.component)),
-        TableCell(plain(series.device)),
-        TableCell(str(len(readings))),
+        TableCell(device),
+        TableCell(str(len(series.power_w) - gaps if series.read is None else series.read)),
         TableCell(str(gaps), tone="warn" if gaps else ""),
-        bare(min(readings) if readings else None, "W"),
-        bare(max(readings) if readings else None, "W"),
+        bare(min(lows, default=None), "W"),
+        bare(max(highs, default=None), "W"),
     )

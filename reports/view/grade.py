@@ -1,77 +1,122 @@
-"""The verdicts of the field's rule books on a measurement, in words."""
+"""The verdicts of the field's rule books in words, once for all measurements of a document."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from energybench.grading.rule_books import grade
-from energybench.model import Aspect, Check, Measurement, RuleBook
+from energybench.model import Aspect, Check, Document, Measurement, RuleBook
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import TableCell, Tone, plain
+from energybench_reports.view.wording import TableCell, Tone, counted, listed, plain
 
 _TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn"}
+_MOST_NAMES = 3  # runs that are named; more are counted
 
 
 class _Graded(NamedTuple):
-    """Label and rule books of a measurement."""
+    """Label of a measurement, and one rule book about it."""
 
-    name: str
-    books: tuple[RuleBook, ...]
+    run: str
+    book: RuleBook
 
 
-def sections(
-    measurements: Sequence[Measurement], names: Mapping[str, str]
-) -> tuple[Section, Section]:
-    """A compact table for every measurement; and every check, for the full report."""
-    graded = [_Graded(names[m.id], grade(m).books) for m in measurements]
-    return _compact(graded), _detailed(graded)
+def sections(document: Document, names: Mapping[str, str]) -> tuple[Section, Section]:
+    """A row for every aspect; and a row for every check, for the full report.
+
+    Grades in the document are taken as they are; measurements without one are graded.
+    Grades of measurements that are not in the document follow.
+    """
+    stated = {entry.measurement: entry for entry in document.grades}
+    measurements: tuple[Measurement, ...] = document.of(Measurement)
+    books: dict[str, list[_Graded]] = {}
+    for m in measurements:
+        for book in (stated.get(m.id) or grade(m)).books:
+            books.setdefault(book.name, []).append(_Graded(names[m.id], book))
+    of_others = [entry for entry in document.grades if entry.measurement not in names]
+    for entry in of_others:
+        for book in entry.books:
+            name = plain(entry.label) or plain(entry.measurement)
+            books.setdefault(book.name, []).append(_Graded(name, book))
+    return _compact(list(books.values())), _detailed(list(books.values()))
+
+
+def _grouped(said: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(words, runs of whom the words are true) for (run, words); runs are "" for all of them."""
+    runs: dict[str, list[str]] = {}
+    for run, words in said:
+        runs.setdefault(words, []).append(run)
+    if len(runs) == 1:
+        return [(words, "") for words in runs]
+    return [(words, _run_words(names)) for words, names in runs.items()]
+
+
+def _run_words(names: Sequence[str]) -> str:
+    return listed(names) if len(names) <= _MOST_NAMES else counted(len(names), "run")
+
+
+def _together(said: Sequence[tuple[str, str]]) -> str:
+    """'a' if the words of all runs are equal; else 'one run: a; 5 runs: b'."""
+    return "; ".join(f"{runs}: {words}" if runs else words for words, runs in _grouped(said))
 
 
 # ---------------------------------------------------------------- a row an aspect
 
 
-def _compact(graded: Sequence[_Graded]) -> Section:
+def _compact(books: Sequence[Sequence[_Graded]]) -> Section:
     about = (
-        "The requirements of the field's rule books, aspect by aspect. A grade is given only if "
-        "the result of every aspect is known. Figures are never rounded across a limit. "
-        "`energybench grade` prints every check."
+        "The requirements of the field's rule books, aspect by aspect, for the runs of this page "
+        "together. A grade is given only if the result of every aspect is known. Figures are never "
+        "rounded across a limit. `energybench grade` prints every check."
     )
     head = ("rule book", "aspect", "result", "what decides")
-    tables = []
-    brief = []
-    for name, books in graded:
-        rows = tuple(row for book in books for row in _aspect_rows(book))
-        grades = " ".join(f"{book.name}: {_grade(book, 'no grade is given')}." for book in books)
-        tables.append(Table(name, head, rows, grades))
-        lines = "; ".join(f"{book.name}: {_grade(book, 'no grade')}" for book in books)
-        brief.append(f"{name}: {lines}.")
-    return Section("grade", "Rule books", about, tuple(tables), brief=tuple(brief))
+    rows = tuple(row for graded in books for row in _aspect_rows(graded))
+    grades = [_grades(graded, "no grade is given") for graded in books]
+    legends = dict.fromkeys(plain(entry.book.legend) for graded in books for entry in graded)
+    table = Table("", head, rows, " ".join((*(f"{words}." for words in grades), *legends)).strip())
+    brief = (*(f"{_grades(graded, 'no grade')}." for graded in books), *filter(None, legends))
+    return Section("grade", "Rule books", about, (table,), brief=brief)
 
 
-def _grade(book: RuleBook, without: str) -> str:
-    return f"{book.gives or without} ({plain(book.why)})"
+def _grades(graded: Sequence[_Graded], without: str) -> str:
+    """'EE HPC WG: level 1 (every aspect passes)'."""
+    said = [(run, f"{book.gives or without} ({plain(book.why)})") for run, book in graded]
+    return f"{plain(graded[0].book.name)}: {_together(said)}"
 
 
-def _aspect_rows(book: RuleBook) -> list[tuple[TableCell, ...]]:
+def _aspect_rows(graded: Sequence[_Graded]) -> Iterator[tuple[TableCell, ...]]:
     """A row for every aspect, with the levels of the aspect together."""
-    rows: list[tuple[TableCell, ...]] = []
-    for name in dict.fromkeys(aspect.name for aspect in book.aspects):
-        levels = [aspect for aspect in book.aspects if aspect.name == name]
-        rows.append((TableCell(book.name), TableCell(name), _result(levels), _deciding(levels)))
-    return rows
+    names = dict.fromkeys(aspect.name for _, book in graded for aspect in book.aspects)
+    for name in names:
+        levels = [
+            (run, [aspect for aspect in book.aspects if aspect.name == name])
+            for run, book in graded
+        ]
+        results = [(run, _result(aspects)) for run, aspects in levels]
+        findings = [(run, _deciding(aspects)) for run, aspects in levels]
+        yield (
+            TableCell(plain(graded[0].book.name)),
+            TableCell(plain(name)),
+            TableCell(_together(results), tone=_tone(results)),
+            TableCell(_together(findings), tone="prose"),
+        )
 
 
-def _result(levels: Sequence[Aspect]) -> TableCell:
+def _tone(results: Sequence[tuple[str, str]]) -> Tone:
+    different = {words for _, words in results}
+    return _TONES.get(different.pop(), "warn") if len(different) == 1 else "warn"
+
+
+def _result(levels: Sequence[Aspect]) -> str:
     """'fail', or 'level 1 pass, 2 unknown, 3 fail'."""
     results = [aspect.result for aspect in levels]
     if len(set(results)) == 1:
-        return TableCell(results[0], tone=_TONES[results[0]])
+        return results[0]
     words = ", ".join(f"{aspect.level} {aspect.result}" for aspect in levels)
-    return TableCell(f"level {words}", tone="warn")
+    return f"level {words}"
 
 
-def _deciding(levels: Sequence[Aspect]) -> TableCell:
+def _deciding(levels: Sequence[Aspect]) -> str:
     """The checks that do not pass, with the requirements, at the lowest level with such checks.
     If every check passes: the findings at the lowest level.
     """
@@ -81,47 +126,48 @@ def _deciding(levels: Sequence[Aspect]) -> TableCell:
             if check.result != "pass":
                 requirements.setdefault(plain(check.found), []).append(plain(check.asked))
         if requirements:
-            phrases = [
+            return "; ".join(
                 f"{finding} (required: {'; '.join(words)})"
                 for finding, words in requirements.items()
-            ]
-            return TableCell("; ".join(phrases), tone="prose")
-    return TableCell("; ".join(plain(check.found) for check in levels[0].checks), tone="muted")
+            )
+    return "; ".join(plain(check.found) for aspect in levels[:1] for check in aspect.checks)
 
 
 # ---------------------------------------------------------------- a row a check
 
 
-def _detailed(graded: Sequence[_Graded]) -> Section:
-    head = ("measurement", "rule book", "aspect", "level", "required", "found", "result")
-    rows = tuple(
-        (TableCell(name), *cells)
-        for name, books in graded
-        for book in books
-        for cells in _checks(book)
-    )
-    all_books = [book for _, books in graded for book in books]
-    editions = "; ".join(dict.fromkeys(book.edition for book in all_books))
-    notes = " ".join(dict.fromkeys(note for book in all_books for note in book.notes))
-    table = Table("", head, rows, f"Editions: {editions}. {notes}")
-    about = "Every requirement of each rule book, beside the finding in the measurement."
+def _detailed(books: Sequence[Sequence[_Graded]]) -> Section:
+    head = ("rule book", "aspect", "level", "required", "found", "result")
+    rows = tuple(row for graded in books for row in _check_rows(graded))
+    entries = [entry.book for graded in books for entry in graded]
+    editions = "; ".join(dict.fromkeys(plain(book.edition) for book in entries))
+    notes = dict.fromkeys(note for book in entries for note in (*book.notes, book.legend))
+    table = Table("", head, rows, f"Editions: {editions}. {' '.join(notes)}".strip())
+    about = "Every requirement of each rule book, beside the findings in the runs of this page."
     return Section("checks", "Rule books, check by check", about, (table,), detail=True)
 
 
-def _checks(book: RuleBook) -> list[tuple[TableCell, ...]]:
-    """A row for every check; equal checks of several levels share a row."""
-    levels: dict[tuple[str, Check], list[str]] = {}
-    for aspect in book.aspects:
-        for check in aspect.checks:
-            levels.setdefault((aspect.name, check), []).append(aspect.level)
-    return [
-        (
-            TableCell(book.name),
+def _check_rows(graded: Sequence[_Graded]) -> Iterator[tuple[TableCell, ...]]:
+    """A row for every requirement; equal requirements of several levels share a row."""
+    levels: dict[tuple[str, str], list[str]] = {}
+    checks: dict[tuple[str, str], list[tuple[str, Check]]] = {}
+    for run, book in graded:
+        for aspect in book.aspects:
+            for check in aspect.checks:
+                key = (plain(aspect.name), plain(check.asked))
+                at = levels.setdefault(key, [])
+                if aspect.level and aspect.level not in at:
+                    at.append(aspect.level)
+                if (run, check) not in checks.setdefault(key, []):
+                    checks[key].append((run, check))
+    for (name, asked), at in levels.items():
+        said = checks[name, asked]
+        results = [(run, check.result) for run, check in said]
+        yield (
+            TableCell(plain(graded[0].book.name)),
             TableCell(name),
-            TableCell(", ".join(filter(None, at))),
-            TableCell(plain(check.asked)),
-            TableCell(plain(check.found), tone="prose"),
-            TableCell(check.result, tone=_TONES[check.result]),
+            TableCell(", ".join(at)),
+            TableCell(asked),
+            TableCell(_together([(run, plain(check.found)) for run, check in said]), tone="prose"),
+            TableCell(_together(results), tone=_tone(results)),
         )
-        for (name, check), at in levels.items()
-    ]

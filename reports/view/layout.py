@@ -5,8 +5,8 @@ format.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from energybench.model import Estimate
 from energybench_reports.view.wording import TableCell, Tone
@@ -29,10 +29,10 @@ class AxisTick(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """A logarithmic axis for intervals of ratios.
+    """An axis for intervals; that of ratios is logarithmic.
 
-    `reference` (position of the ratio 1) and `band` (positions between which ratios are equivalent)
-    are in percent of the axis' width.
+    `reference` (position of the ratio 1, or of the value to compare with) and `band` (positions
+    between which ratios are equivalent) are in percent of the axis' width.
     """
 
     title: str
@@ -53,7 +53,8 @@ class Mark(NamedTuple):
 class Table(NamedTuple):
     """Rows of cells.
 
-    Columns named in `right` hold numbers. With an `axis`, each row may have a mark on the axis.
+    Columns named in `right` hold numbers. With an `axis`, each row may have a mark on the axis, and
+    a second mark of another quantity.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Table(NamedTuple):
     right: frozenset[str] = frozenset()
     axis: Axis | None = None
     marks: tuple[Mark | None, ...] = ()
+    second_marks: tuple[Mark | None, ...] = ()
 
     def transposed(self) -> Table:
         """Columns as rows, so that a few results stand side by side."""
@@ -88,7 +90,8 @@ class Table(NamedTuple):
 class Answer(NamedTuple):
     """The headline of a result.
 
-    `figure` is None if the result has no figure; `line` is the whole headline in a line of text.
+    `figure` is None if the result has no figure; `line` is the whole headline in a line of text,
+    with the stamps. `stamps` stand beside the title: every format prints them.
     """
 
     kind: str
@@ -103,6 +106,7 @@ class Answer(NamedTuple):
     facts: tuple[tuple[str, TableCell], ...]
     line: str
     graphic: Table | None = None
+    stamps: tuple[str, ...] = ()
 
 
 # Last line of the doubts of a report.
@@ -110,8 +114,12 @@ EXPLAINED = "`energybench explain CODE` states the meaning and the test of a dou
 
 
 class Weakness(NamedTuple):
-    """Doubts with a common code and remedy: messages, with the labels of the weakened results."""
+    """Doubts with a common code and remedy: messages, with the labels of the weakened results.
 
+    title  the doubt in words; the code itself for a code that this version does not know
+    """
+
+    title: str
     code: str
     remedy: str
     messages: tuple[tuple[str, tuple[str, ...]], ...]
@@ -125,11 +133,32 @@ class Picture(NamedTuple):
     alt: str
 
 
+class Figure(NamedTuple):
+    """A chart for a section of the report, without the properties of any format.
+
+    section   key of the section
+    drawing   Vega-Lite specification over named data, in the colours of a light page
+    data      rows by name
+    caption   under the chart
+    alt       the text for a screen reader
+    panel_px  width of one of several panels, whose number in a row depends on the format; None for
+              a chart of any width
+    """
+
+    section: str
+    drawing: Mapping[str, Any]
+    data: Mapping[str, Sequence[Mapping[str, Any]]]
+    caption: str
+    alt: str
+    panel_px: int | None = None
+
+
 class Section(NamedTuple):
     """Tables under one heading.
 
     `detail`: for the full report only. `brief`: lines for a text screen, instead of the
-    tables. `pictures`: shown in HTML only.
+    tables. `pictures`: shown in HTML only. `figures`: made by `energybench_reports.figures`, for
+    the formats that set them.
     """
 
     key: str
@@ -139,18 +168,46 @@ class Section(NamedTuple):
     detail: bool = False
     brief: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+
+SIDE_BY_SIDE = 4  # most measurements side by side; with more, a measurement is a row
+
+
+def arranged(section: Section) -> tuple[Table, ...]:
+    """The section's tables with rows; a few measurements stand side by side."""
+    turn = section.key == "measurements" and all(
+        len(table.rows) <= SIDE_BY_SIDE for table in section.tables
+    )
+    return tuple(table.transposed() if turn else table for table in section.tables if table.rows)
 
 
 class View(NamedTuple):
-    """A document in words."""
+    """A document in words.
+
+    overview  every result in a row, if the document has several; the answers and sections show the
+              first of them
+    terms     the words of the method that this document needs
+    logo      address of the publisher's logo, with the picture inside; "" without
+    paper     size of a page ("a4"); "" without a publication
+    """
 
     title: str
     imprint: str
     notes: tuple[str, ...]
+    overview: tuple[Table, ...]
     answers: tuple[Answer, ...]
     weaknesses: tuple[Weakness, ...]
     sections: tuple[Section, ...]
     labels: dict[str, str]
+    terms: frozenset[str] = frozenset()
+    logo: str = ""
+    paper: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show: neither a result nor a grade."""
+        return not self.answers and not self.sections
 
 
 # ---------------------------------------------------------------- ratios on a logarithmic axis

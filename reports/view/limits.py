@@ -51,7 +51,7 @@ def section(measurements: Sequence[Measurement], names: Mapping[str, str]) -> Se
 def _row(line: Roofline, started_utc: str | None) -> tuple[TableCell, ...]:
     intensity = line.intensity_flop_per_byte
     return (
-        _share(line),
+        share_cell(line),
         _binding(line),
         or_dash(line.flop_per_s, "flop/s"),
         or_dash(line.byte_per_s, "B/s"),
@@ -75,7 +75,8 @@ def _brief(row: tuple[TableCell, ...]) -> str:
     return ", ".join(words)
 
 
-def _share(line: Roofline) -> TableCell:
+def share_cell(line: Roofline) -> TableCell:
+    """The share of the limit that binds, with its interval."""
     if line.share is None:
         return TableCell("not known", tone="warn")
     head, _, tail = percent(line.share).partition(" [")

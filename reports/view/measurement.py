@@ -5,8 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from energybench.model import TIME_X_ASSUMED_POWER, Measurement
+from energybench.model import TIME_X_ASSUMED_POWER, Estimate, Measurement, stamp_words
 from energybench.units import show
+from energybench_reports.view import nodes
 from energybench_reports.view.layout import Answer, Section, Table
 from energybench_reports.view.wording import (
     NOT_MEASURED,
@@ -29,33 +30,71 @@ _NOT_DONE = "This is not the energy of the work that was asked for: the check of
 
 
 def answer(measurement: Measurement, label: str) -> Answer:
-    """The energy of a run: the headline of a report without a comparison."""
-    energy = measurement.energy_j
+    """The energy of a run: the headline of a report without a comparison. It is that of a unit of
+    work or, if the work is not known or was not done, that of a repeat.
+    """
+    figure, name = _figure(measurement)
     estimated = measurement.quality == "estimated"
-    name = TIME_X_ASSUMED_POWER
-    if not estimated:
-        span = "a part of a repeat" if measurement.partial else "one repeat"
-        name = f"energy of {span}, gross"
     verdicts, verdict_words, tone = _verdicts(measurement)
+    read = nodes.read_words(measurement)
+    of_nodes = (("nodes read", read),) if read is not None else ()
+    # a repeat of one unit of work has the energy of the headline
+    of_repeat: tuple[tuple[str, TableCell], ...] = ()
+    if measurement.work is not None and measurement.work.amount != 1 and _has_price(measurement):
+        of_repeat = ((_repeat_name(measurement), value(measurement.energy_j, "J")),)
     facts = (
+        *of_nodes,
+        *of_repeat,
         ("time", value(measurement.time_s, "s")),
-        ("mean power", value(measurement.power_w, "W")),
+        (f"mean power{nodes.per_node([measurement])}", value(measurement.power_w, "W")),
         ("check of the result", _verified(measurement)),
     )
+    begin = f"{stamp_words(measurement.stamps)}{label}: "
+    if read is not None:
+        begin += f"{read.line} read; "
     return Answer(
         kind="measurement",
         title=label,
         figure_name=name,
-        figure=value(energy, "J") if energy is not None else None,
+        figure=value(figure, "J") if figure is not None else None,
         sentence=_sentence(measurement),
         verdict=" and ".join(verdicts),
         verdict_words=" ".join(verdict_words),
         tone=tone,
         assumed=estimated,
         facts=facts,
-        line=f"{label}: {name} {show(energy, 'J')}, time {show(measurement.time_s, 's')}, quality: "
+        line=f"{begin}{name} {show(figure, 'J')}, time {show(measurement.time_s, 's')}, quality: "
         f"{measurement.quality or NOT_MEASURED}",
+        stamps=tuple(stamp.words for stamp in measurement.stamps),
     )
+
+
+def _has_price(measurement: Measurement) -> bool:
+    """Whether the headline is the energy of a unit of work."""
+    return (
+        measurement.energy_per_work_j is not None
+        and measurement.work is not None
+        and not measurement.failed_checks
+        and not measurement.partial
+    )
+
+
+def _figure(measurement: Measurement) -> tuple[Estimate | None, str]:
+    """The energy of the headline, and its name."""
+    if measurement.work is None or not _has_price(measurement):
+        return measurement.energy_j, _repeat_name(measurement)
+    kind = TIME_X_ASSUMED_POWER if measurement.quality == "estimated" else "energy, gross,"
+    return measurement.energy_per_work_j, f"{kind} per {plain(measurement.work.unit)}"
+
+
+def _repeat_name(measurement: Measurement) -> str:
+    if measurement.quality == "estimated":
+        return TIME_X_ASSUMED_POWER
+    span = "a part of a repeat" if measurement.partial else "one repeat"
+    if measurement.perhaps_whole:
+        span = "a repeat that may not be whole"
+    on_nodes = f" on {measurement.nodes} nodes" if measurement.nodes > 1 else ""
+    return f"energy of {span}{on_nodes}, gross"
 
 
 def _sentence(measurement: Measurement) -> str:
@@ -93,15 +132,32 @@ def _verdicts(measurement: Measurement) -> tuple[list[str], list[str], Tone]:
 # ---------------------------------------------------------------- side by side
 
 
-def side_by_side(measurements: Sequence[Measurement], names: Names, compared: bool) -> Section:
+def overview_row(m: Measurement) -> tuple[TableCell, ...]:
+    """Energy per work and of a repeat, power, time, boundary and check of the result."""
+    return (
+        _per_work(m),
+        _gross(m),
+        value(m.power_w, "W"),
+        _time(m),
+        TableCell(m.boundary.name, _coverage(m)),
+        _verified(m)._replace(note=""),
+    )
+
+
+def _time(m: Measurement) -> TableCell:
+    cell = value(m.time_s, "s")
+    return cell._replace(note=f"{cell.note} x {m.nodes} nodes") if m.nodes > 1 else cell
+
+
+def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
     """A row for every measurement; the formats turn a few rows into columns."""
     head = (
         "measurement",
         "energy, gross",
         "energy, net of idle",
         "time",
-        "mean power",
-        "idle power",
+        f"mean power{nodes.per_node(measurements)}",
+        f"idle power{nodes.per_node(measurements)}",
         "energy per work",
         "work",
         "repeats",
@@ -111,13 +167,7 @@ def side_by_side(measurements: Sequence[Measurement], names: Names, compared: bo
         "nodes",
     )
     rows = tuple((TableCell(names[m.id]), *_row(m)) for m in measurements)
-    about = _about(measurements)
-    if len(measurements) > 1 and not compared:
-        about += (
-            " For the ratio of two measurements of the same work, with its interval: energybench "
-            "compare BASELINE CANDIDATE."
-        )
-    return Section("measurements", "Measurements", about, (Table("", head, rows),))
+    return Section("measurements", "Measurements", _about(measurements), (Table("", head, rows),))
 
 
 def _row(m: Measurement) -> tuple[TableCell, ...]:
@@ -134,9 +184,9 @@ def _row(m: Measurement) -> tuple[TableCell, ...]:
         _work(m),
         _repeats(m),
         TableCell(m.boundary.name, _coverage(m)),
-        TableCell(m.quality or NOT_MEASURED, tone="" if m.quality == "measured" else "warn"),
+        _quality(m),
         _verified(m),
-        TableCell(str(m.nodes)),
+        nodes.read_words(m) or TableCell(str(m.nodes)),
     )
 
 
@@ -158,6 +208,12 @@ def _about(measurements: Sequence[Measurement]) -> str:
     if states:
         about += f" Idle power was measured {'; or '.join(plain(state) for state in states)}."
     return about
+
+
+def _quality(m: Measurement) -> TableCell:
+    replayed = [stamp.words for stamp in m.stamps if stamp.code == "replayed"]
+    weak = m.quality != "measured" or bool(replayed)
+    return TableCell(m.quality or NOT_MEASURED, "".join(replayed), "warn" if weak else "")
 
 
 def _gross(measurement: Measurement) -> TableCell:
@@ -190,6 +246,8 @@ def _work(m: Measurement) -> TableCell:
 
 def _repeats(measurement: Measurement) -> TableCell:
     """Number of whole repeats and their standard deviation relative to the mean."""
+    if measurement.perhaps_whole:
+        return TableCell("0", "one that may not be whole: a signal came", "warn")
     if measurement.partial:
         return TableCell("0", "cut: a part of a repeat", "warn")
     energies = [repeat.energy_j for repeat in measurement.repeats if repeat.energy_j is not None]
@@ -202,9 +260,12 @@ def _repeats(measurement: Measurement) -> TableCell:
 
 def _coverage(measurement: Measurement) -> str:
     """'5 measured, 1 modelled of 6 parts'."""
-    states = [part.state for part in measurement.boundary.parts]
+    states = [part.state for part in measurement.boundary.parts for _ in range(part.count)]
+    on_nodes = ""
+    if any(share.state == "missing" for share in measurement.shares):
+        on_nodes = " on the nodes that were read"
     if states and set(states) == {"measured"}:
-        return f"{counted(len(states), 'part')}, all measured"
+        return f"{counted(len(states), 'part')}{on_nodes}, all measured"
     counts = [
         f"{states.count(state)} {state}"
         for state in ("measured", "modelled", "missing")
@@ -212,7 +273,7 @@ def _coverage(measurement: Measurement) -> str:
     ]
     if not counts:
         return "no parts listed"
-    return f"{', '.join(counts)} of {counted(len(states), 'part')}"
+    return f"{', '.join(counts)} of {counted(len(states), 'part')}{on_nodes}"
 
 
 def _verified(measurement: Measurement) -> TableCell:

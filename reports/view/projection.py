@@ -1,21 +1,43 @@
-"""Projections in words: the saving of a month, every line with formula and inputs, and published
-claims beside the figures derived from the published inputs.
+"""Projections in words: the saving of a month, published claims beside derived figures, the values
+with which the claims hold together, and every line with formula and inputs.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from energybench.model import Claim, Estimate, Input, Projection
-from energybench.units import show
+from energybench.model import Claim, Estimate, Input, Line, MeanValue, Projection, stamp_words
+from energybench.units import show, show_beside
+from energybench_reports.view import projection_solution, sensitivity
 from energybench_reports.view.layout import Answer, Section, Table, ratio_axis
 from energybench_reports.view.wording import TableCell, Tone, or_dash, plain, published, value
 
-_FITS: dict[bool | None, tuple[str, Tone]] = {
-    True: ("fits", "good"),
-    False: ("does not fit", "bad"),
-    None: ("not derivable", "warn"),
+_VERDICTS: dict[str, tuple[str, Tone]] = {
+    "consistent": ("consistent with it", "good"),
+    "needs": ("needs more than was published", "warn"),
+    "contradicts": ("contradicts itself", "bad"),
+    "cannot-be-derived": ("cannot be derived", "warn"),
 }
+
+# Of several published figures, and of one.
+_COUNTS = {
+    "fixes": (
+        "fix a quantity that no other figure tests",
+        "fixes a quantity that no other figure tests",
+    ),
+    "needs": ("need more than was published", "needs more than was published"),
+    "contradicts": ("contradict themselves", "contradicts itself"),
+    "cannot-be-derived": ("cannot be derived", "cannot be derived"),
+}
+_OPERATORS = {
+    "=": "",
+    "at-least": "at least ",
+    "at-most": "at most ",
+    "up-to": "up to ",
+    "about": "about ",
+}
+_MEANS = ("arithmetic", "geometric", "energy-weighted")
 
 Fact = tuple[str, TableCell]
 
@@ -28,57 +50,69 @@ def heading(projection: Projection) -> str:
 
 
 def answer(projection: Projection) -> Answer:
-    """The saving of a month, and how many published figures fit."""
+    """The saving of a month; of a publication that leaves quantities open, the verdicts on its
+    figures.
+    """
     title = heading(projection)
     energy = projection.saved_mwh_per_month
-    assumed = any(doubt.code == "time-x-assumed-power" for doubt in projection.doubts)
+    assumed = any(stamp.code == "estimated" for stamp in projection.stamps)
     name = "energy saved a month"
     if assumed:
         name += ", from assumed powers"
-    facts = _facts(projection)
-    figures = [
-        show(energy, "MWh") if energy is not None else "not given",
-        *(f"{fact} {cell.line}" for fact, cell in facts),
-    ]
+    facts, score = _facts(projection), _score(projection.claims)
+    figure, words = None, "not given"
+    if energy is not None:
+        figure, words = value(energy, "MWh"), show(energy, "MWh")
+    elif score is not None:
+        # the score is the answer, and not a fact beside it
+        name, figure, words = "published figures", score, score.line
+    if energy is not None and score is not None:
+        facts = (*facts, ("published figures", score))
+    figures = [words, *(f"{fact} {cell.line}" for fact, cell in facts)]
     return Answer(
         kind="projection",
         title=title,
         figure_name=name,
-        figure=value(energy, "MWh") if energy is not None else None,
-        sentence=f"Scenario {plain(projection.scenario)}: {_direction(energy)} The tables below "
-        "show every line with its formula and inputs.",
+        figure=figure,
+        sentence=f"Scenario {plain(projection.scenario)}: {_direction(projection)} The tables "
+        "below show every line with its formula and inputs.",
         verdict="",
         verdict_words="",
-        tone="warn" if assumed else "",
+        tone="warn" if projection.stamps else "",
         assumed=assumed,
         facts=facts,
-        line=f"{title}: {name} {', '.join(figures)}",
+        line=f"{stamp_words(projection.stamps)}{title}: {name} {', '.join(figures)}",
+        stamps=tuple(stamp.words for stamp in projection.stamps),
     )
 
 
 def _facts(projection: Projection) -> tuple[Fact, ...]:
-    """Money, carbon and claims, if the projection has any."""
+    """Money and carbon, if the projection has any."""
     facts = []
     if projection.saved_cost_per_month is not None:
         facts.append(("money saved a month", _money(projection, projection.saved_cost_per_month)))
     if projection.saved_tco2e_per_month is not None:
         carbon = value(projection.saved_tco2e_per_month, "t CO2e")
         facts.append(("carbon saved a month", carbon))
-    if projection.claims:
-        facts.append(("published figures that fit", TableCell(_score(projection.claims))))
     return tuple(facts)
 
 
 def _money(projection: Projection, cost: Estimate) -> TableCell:
     """The saving, with the kind of money: price of electricity, or price of node-hours."""
     cell = value(cost, projection.currency or "")
-    kinds = [line.note for line in projection.lines if line.value == cost and line.note]
-    if kinds:
+    kinds = [line.label or line.note for line in projection.lines if line.value == cost]
+    if kinds and kinds[0]:
         return cell._replace(note=f"{cell.note} ({plain(kinds[0])})")
     return cell
 
 
-def _direction(energy: Estimate | None) -> str:
+def _direction(projection: Projection) -> str:
+    energy = projection.saved_mwh_per_month
+    if energy is None and projection.solution is not None:
+        return (
+            "the publication leaves quantities open, so that no saving is derived; the claims are "
+            "solved for these quantities."
+        )
     if energy is None:
         return "it does not give a saving of energy."
     if energy.low > 0:
@@ -88,22 +122,69 @@ def _direction(energy: Estimate | None) -> str:
     return "the interval contains 0, so that a saving is not shown."
 
 
-def _score(claims: Sequence[Claim]) -> str:
-    """'3 of 6, 1 not derivable'."""
-    fits = sum(claim.fits is True for claim in claims)
-    underived = sum(claim.fits is None for claim in claims)
-    return f"{fits} of {len(claims)}" + (f", {underived} not derivable" if underived else "")
+def _score(claims: Sequence[Claim]) -> TableCell | None:
+    """'4 of 7 consistent', with the note '3 need more than was published'. Plausibility checks and
+    figures whose inputs were inferred from the figure itself do not count; None if no claim counts.
+    """
+    counted = [claim for claim in claims if claim.kind == "published" and not claim.circular]
+    if not counted:
+        return None
+    counts: Counter[str] = Counter(_count(claim) for claim in counted)
+    others = [
+        f"{counts[verdict]} {words[counts[verdict] == 1]}"
+        for verdict, words in _COUNTS.items()
+        if counts[verdict]
+    ]
+    return TableCell(f"{counts['consistent']} of {len(counted)} consistent", ", ".join(others))
+
+
+def _count(claim: Claim) -> str:
+    """The key of _COUNTS under which a claim counts."""
+    return "fixes" if _fixes(claim) else claim.verdict
+
+
+def _fixes(claim: Claim) -> bool:
+    """Whether the figure alone determines an open quantity: it would be consistent whatever it
+    were.
+    """
+    return bool(claim.fixes) and claim.verdict == "consistent"
+
+
+def _verdict(claim: Claim) -> tuple[str, Tone]:
+    if _fixes(claim):
+        return f"fixes {plain(' and '.join(claim.fixes))}, no evidence", "warn"
+    return _VERDICTS[claim.verdict]
 
 
 # ---------------------------------------------------------------- tables
 
 
-def sections(projections: Sequence[Projection]) -> tuple[Section, Section]:
-    """Lines with their inputs, then claims."""
+def sections(projections: Sequence[Projection]) -> tuple[Section, ...]:
+    """Claims, then their solution, then the sensitivity, then lines with their inputs."""
+    claims = tuple(_claims(projection) for projection in projections if projection.claims)
+    claims_about = (
+        "Each published figure beside the figure that follows from published or measured inputs. A "
+        "figure whose inputs were not published cannot be derived; that does not mean that the "
+        "figure is wrong. A figure that needs more than was published holds under the conditions "
+        "in the last column."
+    )
+    solutions = tuple(
+        table
+        for projection in projections
+        if projection.solution is not None
+        for table in projection_solution.tables(projection.solution, heading(projection))
+        if table.rows
+    )
+    solution_about = (
+        "The publication leaves these quantities open. The solution has values with which the "
+        "claims hold together, and the range of each quantity over all such values. It says what "
+        "the claims need; it is no evidence for them. A claim that does not hold together with the "
+        "others needs a quantity outside its plausible range."
+    )
     lines = tuple(
         table
         for projection in projections
-        for table in (_lines(projection), _inputs(projection))
+        for table in (*_lines(projection), _inputs(projection))
         if table.rows
     )
     lines_about = (
@@ -111,29 +192,39 @@ def sections(projections: Sequence[Projection]) -> tuple[Section, Section]:
         "every input is carried through to the result. If the scenario states the range of an "
         "input, the table of inputs shows the stated range instead of an interval."
     )
-    claims = tuple(_claims(projection) for projection in projections if projection.claims)
-    claims_about = (
-        "Each published figure beside the figure that follows from its own published inputs. A "
-        "figure fits if it lies in the derived interval. A figure whose inputs were not published "
-        "cannot be derived; that does not mean that the figure is wrong."
-    )
     return (
-        Section("projection", "Projection", lines_about, lines),
         Section("claims", "Claims", claims_about, claims),
+        Section("solution", "What the claims need together", solution_about, solutions),
+        sensitivity.section([(heading(projection), projection) for projection in projections]),
+        Section("projection", "Projection", lines_about, lines),
     )
 
 
-def _lines(projection: Projection) -> Table:
-    rows = tuple(
-        (
-            TableCell(plain(line.name), plain(line.note)),
-            value(line.value, line.unit),
-            TableCell(plain(line.formula), tone="code"),
-            TableCell(", ".join(plain(used.name) for used in line.inputs), tone="muted"),
+# ---------------------------------------------------------------- lines and inputs
+
+
+def _lines(projection: Projection) -> tuple[Table, ...]:
+    """A table for each group of lines, in the order of their first lines."""
+    head = ("line", "value", "formula", "inputs")
+    title = heading(projection)
+    return tuple(
+        Table(
+            f"{title}: {plain(group)}" if group else title,
+            head,
+            tuple(_line(line) for line in projection.lines if line.group == group),
         )
-        for line in projection.lines
+        for group in dict.fromkeys(line.group for line in projection.lines)
     )
-    return Table(heading(projection), ("line", "value", "formula", "inputs"), rows)
+
+
+def _line(line: Line) -> tuple[TableCell, ...]:
+    formula = plain(line.formula)
+    return (
+        TableCell(plain(line.label or line.name), plain(line.note)),
+        value(line.value, line.unit),
+        TableCell(f"{plain(line.name)} = {formula}" if line.label else formula, tone="code"),
+        TableCell(", ".join(plain(used.label or used.name) for used in line.inputs), tone="muted"),
+    )
 
 
 def _inputs(projection: Projection) -> Table:
@@ -141,17 +232,24 @@ def _inputs(projection: Projection) -> Table:
     users: dict[Input, list[str]] = {}
     for line in projection.lines:
         for used in line.inputs:
-            users.setdefault(used, []).append(plain(line.name))
+            users.setdefault(used, []).append(plain(line.label or line.name))
     rows = tuple(
         (
-            TableCell(plain(used.name)),
+            TableCell(plain(used.label or used.name), plain(used.name) if used.label else ""),
             _input_value(used),
-            TableCell(plain(used.source)),
+            TableCell(_source(used)),
             TableCell(", ".join(lines), tone="muted"),
         )
         for used, lines in users.items()
+        if not used.above
     )
     return Table(f"Inputs of {heading(projection)}", ("input", "value", "source", "used in"), rows)
+
+
+def _source(used: Input) -> str:
+    """How the value is known, and its source."""
+    source = plain(used.source)
+    return f"{used.evidence}: {source}" if used.evidence else source
 
 
 def _input_value(used: Input) -> TableCell:
@@ -160,33 +258,70 @@ def _input_value(used: Input) -> TableCell:
         return value(used.value, used.unit)
     low, high = used.stated
     words = f"stated range: {published(low)} to {published(high, used.unit)}"
+    if used.range == "limits":
+        words += ", limits"
     return TableCell(published(used.value.value, used.unit), words if low < high else "")
 
 
 def _claims(projection: Projection) -> Table:
-    """Claimed beside derived. The axis shows derived / claimed: the claim is at 1."""
-    ratios = [_over_claimed(claim) for claim in projection.claims]
-    tones: list[Tone] = [_FITS[claim.fits][1] for claim in projection.claims]
+    """Claimed beside derived; of a mean that the publication does not name, a further row for each
+    mean. The axis shows derived / claimed: the claim is at 1.
+    """
+    rows, ratios, tones = [], [], []
+    for claim in projection.claims:
+        words, tone = _verdict(claim)
+        claimed = TableCell(_OPERATORS[claim.operator] + published(claim.claimed, claim.unit))
+        name = TableCell(_name(claim), plain(claim.source))
+        why = TableCell(plain(claim.why), _needs(claim))
+        entries = [(name, claim.derived, words, tone, why)]
+        entries += [_under_mean(claim, one) for one in claim.by_mean]
+        for name, derived, words, tone, why in entries:
+            verdict = TableCell(words, tone=tone)
+            rows.append((name, claimed, _derived(claim, derived), verdict, why))
+            ratios.append(_over_claimed(claim, derived))
+            tones.append(tone)
     axis, marks = ratio_axis("derived / claimed", ratios, tones=tones)
-    rows = tuple(
-        (
-            TableCell(plain(claim.name), plain(claim.source)),
-            TableCell(published(claim.claimed, claim.unit)),
-            or_dash(claim.derived, claim.unit),
-            TableCell(_FITS[claim.fits][0], tone=_FITS[claim.fits][1]),
-            TableCell(plain(claim.why)),
-        )
-        for claim in projection.claims
-    )
-    head = ("claim", "claimed", "derived", "fits", "why")
-    return Table(heading(projection), head, rows, axis=axis, marks=marks)
+    head = ("claim", "claimed", "derived", "verdict", "why")
+    return Table(heading(projection), head, tuple(rows), axis=axis, marks=marks)
 
 
-def _over_claimed(claim: Claim) -> Estimate | None:
-    if claim.derived is None or claim.claimed <= 0:
+def _under_mean(claim: Claim, one: MeanValue) -> tuple[TableCell, Estimate, str, Tone, TableCell]:
+    """Name, figure, verdict with its tone, and an empty reason."""
+    name = TableCell(f"{plain(claim.name)} as {plain(one.mean)} mean")
+    if one.holds:
+        return name, one.value, "holds", "good", TableCell("")
+    return name, one.value, "does not hold", "bad", TableCell("")
+
+
+def _name(claim: Claim) -> str:
+    """The name of a claim, with its mean or application and its kind if the name lacks them."""
+    name = plain(claim.name)
+    if claim.of == "not said":
+        name += " (mean not said)"
+    elif claim.of in _MEANS:
+        name += f" ({claim.of} mean)"
+    elif claim.of and claim.of.casefold() not in claim.name.casefold():
+        name += f" ({plain(claim.of)})"
+    return f"plausibility of {name}" if claim.kind == "plausibility-check" else name
+
+
+def _derived(claim: Claim, derived: Estimate | None) -> TableCell:
+    """The derived figure with digits enough to tell it from the claim."""
+    if derived is None:
+        return or_dash(None)
+    text, _, interval = show_beside(derived, claim.claimed, plain(claim.unit)).partition(" [")
+    return TableCell(text, f"[{interval}" if interval else "")
+
+
+def _needs(claim: Claim) -> str:
+    return plain(f"needs {'; or '.join(claim.needs)}") if claim.needs else ""
+
+
+def _over_claimed(claim: Claim, derived: Estimate | None) -> Estimate | None:
+    if derived is None or claim.claimed <= 0:
         return None
     return Estimate(
-        value=claim.derived.value / claim.claimed,
-        low=claim.derived.low / claim.claimed,
-        high=claim.derived.high / claim.claimed,
+        value=derived.value / claim.claimed,
+        low=derived.low / claim.claimed,
+        high=derived.high / claim.claimed,
     )

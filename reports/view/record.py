@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from energybench.model import Estimate, Measurement, Said, Series, WorkRecord
-from energybench.units import prefix
+from energybench.units import figure, prefix
 from energybench_reports.view import training
 from energybench_reports.view.layout import Picture, Section, Table
 from energybench_reports.view.wording import DASH, NOT_MEASURED, TableCell, known, plain, value
@@ -68,7 +68,7 @@ def _words(run: _Recorded) -> Table:
 def _statement(statement: Said) -> TableCell:
     if isinstance(statement, tuple):
         return TableCell("; ".join(plain(word) for word in statement))
-    return TableCell(f"{statement:.6g}") if isinstance(statement, float) else known(statement)
+    return TableCell(figure(statement)) if isinstance(statement, float) else known(statement)
 
 
 # ---------------------------------------------------------------- figures
@@ -93,7 +93,7 @@ def _figures(recorded: Sequence[_Recorded]) -> Table:
 
 
 def _figure(number: float | None) -> TableCell:
-    return known(None if number is None else f"{number:.6g}")
+    return known(None if number is None else figure(number))
 
 
 # ---------------------------------------------------------------- curves
@@ -147,7 +147,7 @@ def _extremes(series: Series) -> list[TableCell]:
     if not present:
         return [TableCell(NOT_MEASURED)] * 4
     extremes = (present[0], present[-1], min(present), max(present))
-    return [TableCell(f"{y:.4g}") for y in extremes]
+    return [TableCell(figure(y)) for y in extremes]
 
 
 def _change(measurement: Measurement, series: Series, spent: Estimate | None) -> TableCell:

@@ -6,7 +6,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from energybench.model import SCATTER_UNKNOWN, Estimate, Study, StudyCell, StudyRatio
+from energybench.model import (
+    SCATTER_UNKNOWN,
+    Estimate,
+    Study,
+    StudyCell,
+    StudyRatio,
+    stamp_words,
+)
 from energybench.units import show
 from energybench_reports.view.layout import Answer
 from energybench_reports.view.study_runs import baseline_name, count_runs, is_estimated
@@ -48,7 +55,8 @@ def answer(study: Study) -> Answer:
     ratio = "not measured"
     if headline.figure is not None:
         ratio = f"{show(headline.figure)} ({headline.place})"
-    line = f"{plain(study.label)}: {_progress(study)} cells, {headline.name} {ratio}"
+    begin = f"{stamp_words(study.stamps)}{plain(study.label)}"
+    line = f"{begin}: {_progress(study)} cells, {headline.name} {ratio}"
     if claims:
         line += f"; claims: {claims}"
     return Answer(
@@ -63,6 +71,7 @@ def answer(study: Study) -> Answer:
         assumed=False,
         facts=tuple(facts),
         line=line,
+        stamps=tuple(stamp.words for stamp in study.stamps),
     )
 
 

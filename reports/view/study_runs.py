@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from energybench.model import TIME_X_ASSUMED_POWER, Memory, Study, StudyCell, StudyRun, Verification
-from energybench.units import show_value
+from energybench.units import figure, show_value
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import TableCell, Tone, known, or_dash, plain, value
 
@@ -94,7 +94,7 @@ def _figures_table(title: str, study: Study) -> Table:
 
 
 def _figure(number: float | None) -> TableCell:
-    return known(None if number is None else f"{number:.6g}")
+    return known(None if number is None else figure(number))
 
 
 # ---------------------------------------------------------------- every run
@@ -166,10 +166,10 @@ def _check(checks: Sequence[Verification]) -> TableCell:
         return known(None)
     worst = max(checks, key=lambda check: (not check.passed, _share_of_tolerance(check)))
     if worst.value is None or abs(worst.value) >= 1e-3:
-        figure = show_value(worst.value, significant=2)
+        error = show_value(worst.value, significant=2)
     else:
-        figure = f"{worst.value:.1e}"
-    words = f"({plain(worst.quantity)}: {figure}, tolerance {worst.tolerance:.1e})"
+        error = f"{worst.value:.1e}"
+    words = f"({plain(worst.quantity)}: {error}, tolerance {worst.tolerance:.1e})"
     return TableCell("passed", words, "good") if worst.passed else TableCell("failed", words, "bad")
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from energybench.foreign_text import visible
+from energybench.foreign_text import shortened, visible
 from energybench.model import UNUSED, Estimate, Part, Work
-from energybench.units import decimals, number, show, show_value
+from energybench.units import SHARE, decimals, number, show, show_value
 
 NOT_MEASURED = "not measured"
 # "prose": words with `commands` in backticks.
@@ -44,9 +44,9 @@ class TableCell(NamedTuple):
 
 def plain(text: object) -> str:
     """Foreign text on one line: white space collapsed, control and direction-changing characters
-    made visible as U+FFFD.
+    made visible as U+FFFD, and a long text shortened.
     """
-    return visible(" ".join(str(text).split()))
+    return visible(" ".join(shortened(str(text)).split()))
 
 
 def value(estimate: Estimate | None, unit: str = "", per: str = "") -> TableCell:
@@ -78,9 +78,15 @@ def or_dash(estimate: Estimate | None, unit: str = "") -> TableCell:
 
 
 def published(claimed: float, unit: str = "") -> str:
-    """A published or stated figure, without a digit more than the publication has."""
+    """A published or stated figure, without a digit more than the publication has. A number with
+    more digits than a publication states was converted, and has four significant digits.
+    """
+    if unit == SHARE:
+        claimed, unit = round(100 * claimed, 10), "%"
     if claimed != 0 and not 1e-4 <= abs(claimed) < 1e16:
         return f"{claimed:g} {plain(unit)}".strip()
+    if not float(claimed).is_integer() and claimed != float(f"{claimed:.5g}"):
+        return show_value(claimed, plain(unit), 4)
     places = 0 if float(claimed).is_integer() else len(repr(claimed).partition(".")[2])
     return f"{number(claimed, min(places, 6))} {plain(unit)}".strip()
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from energybench.model import Measurement, Region, Verification
+from energybench.units import show_value
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import TableCell, bare, known, plain, value
 
@@ -68,8 +69,8 @@ def _counts(measurement: Measurement) -> tuple[TableCell, ...]:
     if work is None:
         return (known(None),) * 4
     return (
-        known(None if work.flops is None else f"{work.flops:.3g}"),
-        known(None if work.bytes is None else f"{work.bytes:.3g}"),
+        known(None if work.flops is None else show_value(work.flops, "flop")),
+        known(None if work.bytes is None else show_value(work.bytes, "B")),
         known(work.precision),
         known(work.fingerprint),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -63,8 +64,8 @@ def run(
         ]
         spans.append((at, at + seconds, factor))
         at += seconds + 2
-    boards = [(f"GPU-{host}-{i}", power, True) for i, power in enumerate(gpu_w)]
-    boards += [(f"GPU-{host}-u{i}", power, False) for i, power in enumerate(unused_gpu_w)]
+    boards = [(_uuid(host, i), power, True) for i, power in enumerate(gpu_w)]
+    boards += [(_uuid(host, i, unused=1), power, False) for i, power in enumerate(unused_gpu_w)]
     traces = [
         _trace("rapl", "package-0", "cpu.package", package_w, spans, gain_u, host, quality=quality),
         _trace("rapl", "package-0", "cpu.dram", 20.0, spans, gain_u, host),
@@ -88,6 +89,11 @@ def run(
         verification=tuple(checks),
     )
     return measure(record, traces, RANGES)
+
+
+def _uuid(host: str, number: int, unused: int = 0) -> str:
+    """UUID of a board, which no board of another host has."""
+    return f"GPU-{number:08d}-000{unused}-0000-0000-{zlib.crc32(host.encode()):012x}"
 
 
 def _trace(

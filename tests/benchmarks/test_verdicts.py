@@ -26,7 +26,7 @@ def verdicts(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    tables = (draws.quantiles, draws.probabilities, draws.shuffled)
+    tables = (draws.quantiles, draws.probabilities, draws.shuffled, draws.standard_draws)
     for module_with_draws in (draws, effects):
         monkeypatch.setattr(module_with_draws, "DRAWS", 1000)
     for table in tables:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.cli.process import python_path
+
 SOURCE = """
 import os, time
 from energybench.errors import BadInput, DoesNotFit, NotHere
@@ -114,4 +116,4 @@ def install(folder: Path) -> dict[str, str]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: naps\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[energybench.workloads]\nnaps = naps:Naps\n")
-    return {"PYTHONPATH": str(folder)}
+    return python_path(folder)

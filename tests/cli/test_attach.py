@@ -19,7 +19,9 @@ from energybench.cli.main import main
 from energybench.collectors.waveforms import Steps, Wave
 from energybench.model import Trace
 from energybench.store import reader
-from energybench.store.layout import PARQUET, RUN
+from energybench.store.layout import HEADER, PARQUET, RUN
+from energybench.store.liveness import Lock
+from energybench.store.samples import read_parquet
 from tests.cli import process
 from tests.cli.process import Ran, one_line
 
@@ -544,3 +546,20 @@ def test_a_reference_that_tells_nothing_new_is_refused(node: Run) -> None:
     )
     assert "this reference does not improve on the prior: 1.1" in line
     assert not (node.folder / "p").exists()
+
+
+def test_another_attach_that_is_under_way_is_not_called_a_rest(node: Run) -> None:
+    """A directory whose writer holds its lock is named as being written; one without a writer may
+    be removed.
+    """
+    file = meter(node.folder / "pdu.csv", node_j)
+    partial = node.attached().with_name(f".partial-{node.id}_attached")
+    partial.mkdir()
+    _, blob = read_parquet(node.folder / "results" / node.id / PARQUET)
+    (partial / HEADER).write_bytes(blob.split(b"\n")[0])
+    lock = Lock.on(partial / HEADER)
+    try:
+        assert "is still being measured" in one_line(attach(node, file))
+    finally:
+        lock.close()
+    assert partial.is_dir()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import REPLAYS, energybench, one_line
+from tests.cli.process import REPLAYS, energybench, in_process, one_line
 
 SCENARIOS = REPLAYS.parent / "scenarios"
 pytestmark = pytest.mark.xdist_group("bad_input")  # one run, which the module's tests share
@@ -20,7 +20,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two finished runs, replayed."""
     folder = tmp_path_factory.mktemp("store")
     for name in ("cpu", "gpu"):
-        ran = energybench(
+        ran = in_process(
             "measure",
             "--replay",
             str(REPLAYS / f"{name}-node.toml"),
@@ -54,7 +54,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["run", "milc", "--device", "tpu"], "tpu"),
         (["run", "milc", "--device", "cuda:"], "cuda:"),
         (["run", "milc", "--set", "mass"], "mass"),
-        (["run", "milc", "--set", "nosuch=1"], "nosuch"),
+        (["run", "milc", "--idle", "0", "--set", "nosuch=1"], "nosuch"),
         (["run", "milc", "--repeats", "few"], "few"),
         (["compare", "nosuch", "nosuch"], "nosuch"),
         (["compare", "cpu"], "'candidate'"),
@@ -71,7 +71,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_wrong_arguments(store: Path, arguments: list[str], says: str) -> None:
     """One line that names what is wrong."""
-    assert says in one_line(energybench(*arguments, cwd=store))
+    # a workload and a program's sensors have processes of their own
+    run = energybench if arguments[0] in ("run", "measure") else in_process
+    assert says in one_line(run(*arguments, cwd=store))
+
+
+def test_a_process_ends_with_the_same_line(store: Path) -> None:
+    """Code, line and empty stdout are those of the process too, not of the function alone."""
+    arguments = ("compare", "nosuch", "nosuch")
+    assert energybench(*arguments, cwd=store) == in_process(*arguments, cwd=store)
 
 
 def damaged(text: str, kind: str) -> str:
@@ -123,7 +131,7 @@ def test_a_damaged_run_is_reported_not_guessed_at(
     run.mkdir()
     (run / "run.json").write_text(damaged((store / "cpu.json").read_text(), kind))
     before = (run / "run.json").read_bytes()
-    line = one_line(energybench("compare", str(run), str(run), cwd=tmp_path))
+    line = one_line(in_process("compare", str(run), str(run), cwd=tmp_path))
     assert "run.json" in line
     assert says in line
     assert (run / "run.json").read_bytes() == before
@@ -144,11 +152,11 @@ def test_fields_of_a_later_version_are_passed_over_with_one_line(
         (tmp_path / "results" / name / "run.json").write_text(json.dumps(document))
     fields = "components_j[].shade, repeats[].spin, surprise"
     note = f"hold fields that this version does not know: {fields}; written by a later energybench?"
-    compared = energybench("compare", "one", "two", "--store", "results", "--json", cwd=tmp_path)
+    compared = in_process("compare", "one", "two", "--store", "results", "--json", cwd=tmp_path)
     assert compared.code == 0, compared.err
     assert compared.json["energy_ratio"]["value"] == pytest.approx(1)
     assert compared.err == f"energybench: results/one/run.json and 1 more {note}\n"
-    reported = energybench("report", "results", "--format", "terminal", cwd=tmp_path)
+    reported = in_process("report", "results", "--format", "terminal", cwd=tmp_path)
     assert reported.code == 0, reported.err
     assert reported.err.count(note) == 1
     assert "does not know" not in reported.out
@@ -158,9 +166,9 @@ def test_an_unknown_key_of_a_file_that_people_write_is_refused(store: Path, tmp_
     """A misspelled key of a scenario would otherwise be passed over, and its default used."""
     scenario = (SCENARIOS / "example-centre.toml").read_text()
     (tmp_path / "ours.toml").write_text(scenario.replace("currency =", "curency ="))
-    compared = energybench("compare", "cpu", "gpu", "--force", "--json", cwd=store)
+    compared = in_process("compare", "cpu", "gpu", "--force", "--json", cwd=store)
     (tmp_path / "ratio.json").write_text(compared.out)
-    line = one_line(energybench("project", "--scenario", "ours.toml", "ratio.json", cwd=tmp_path))
+    line = one_line(in_process("project", "--scenario", "ours.toml", "ratio.json", cwd=tmp_path))
     assert "ours.toml" in line
     assert "curency" in line
 
@@ -197,25 +205,25 @@ def test_other_work_is_refused_and_forced(store: Path, tmp_path: Path) -> None:
     run.mkdir()
     (run / "run.json").write_text(json.dumps(document))
     cpu = str(next((store / "results").glob("*_cpu_*")))
-    line = one_line(energybench("compare", cpu, str(run), cwd=tmp_path))
+    line = one_line(in_process("compare", cpu, str(run), cwd=tmp_path))
     assert "other work" in line
     assert "--force" in line
-    forced = energybench("compare", cpu, str(run), "--force", "--json", cwd=tmp_path)
+    forced = in_process("compare", cpu, str(run), "--force", "--json", cwd=tmp_path)
     assert forced.code == 0
     assert "forced-work" in {doubt["code"] for doubt in forced.json["doubts"]}
 
 
 def test_an_ambiguous_id_is_asked_about(store: Path) -> None:
     """An id that fits two runs is not guessed."""
-    assert "fits 2 runs" in one_line(energybench("compare", "20", "cpu", cwd=store))
+    assert "fits 2 runs" in one_line(in_process("compare", "20", "cpu", cwd=store))
 
 
 def test_a_report_that_cannot_be_written(store: Path) -> None:
-    """The file is named."""
+    """The file is named, and the code is that of output that cannot be written."""
     (store / "plain").write_text("")
-    assert "plain/r.html" in one_line(
-        energybench("report", "cpu", "--format", "terminal", "--out", "plain/r.html", cwd=store)
-    )
+    ran = in_process("report", "cpu", "--format", "terminal", "--out", "plain/r.html", cwd=store)
+    assert (ran.code, ran.out) == (125, "")
+    assert ran.err == "energybench: --out plain/r.html: cannot be written: Not a directory\n"
 
 
 def test_a_report_makes_no_folder(store: Path) -> None:
@@ -223,13 +231,13 @@ def test_a_report_makes_no_folder(store: Path) -> None:
     it the report is written.
     """
     line = one_line(
-        energybench("report", "cpu", "--format", "markdown", "--out", "new/deep er/r.md", cwd=store)
+        in_process("report", "cpu", "--format", "markdown", "--out", "new/deep er/r.md", cwd=store)
     )
     assert "--out new/deep er/r.md: there is no folder new/deep er (mkdir -p 'new/deep er')" in line
     assert not (store / "new").exists()
     (store / "new" / "deep er").mkdir(parents=True)
     assert (
-        energybench(
+        in_process(
             "report", "cpu", "--format", "markdown", "--out", "new/deep er/r.md", cwd=store
         ).code
         == 0
@@ -253,7 +261,7 @@ def test_a_wrong_replay_file(tmp_path: Path, change: str, says: str) -> None:
         .replace(change, change.replace(change.split(" ")[0], "wrong", 1), 1)
     )
     (tmp_path / "r.toml").write_text(text)
-    line = one_line(energybench("measure", "--replay", "r.toml", cwd=tmp_path))
+    line = one_line(in_process("measure", "--replay", "r.toml", cwd=tmp_path))
     assert "r.toml" in line
     assert says in line or "wrong" in line
 
@@ -265,3 +273,18 @@ def test_help_and_version(tmp_path: Path) -> None:
         assert ran.code == 0
         assert "Usage:" in ran.out
     assert energybench("--version", cwd=tmp_path).out.startswith("energybench ")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "²", "٣"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("measure", "--repeats", "{}", "--", "true"),
+        ("run", "sdpa", "--repeats", "{}"),
+        ("run", "sdpa", "--device", "cuda:{}"),
+        ("simulate", "--run-repeats", "{}"),
+    ],
+)
+def test_numbers_that_python_cannot_read(words: tuple[str, ...], number: str, store: Path) -> None:
+    """Thousands of digits, and digits of other scripts, are a mistake like any other."""
+    one_line(in_process(*(word.format(number) for word in words), cwd=store))

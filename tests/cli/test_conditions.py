@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cli.process import batches, energybench, partial, until
+from tests.cli.process import batches, energybench, partial, python_path, until
 from tests.simulators import nvml_environment
 
 BUSY = "while True: pass"
@@ -129,7 +129,7 @@ def test_the_worker_of_run_is_no_neighbour(tmp_path: Path) -> None:
             "--idle",
             "0",
             cwd=tmp_path,
-            env={"PYTHONPATH": str(tmp_path)},
+            env=python_path(tmp_path),
         )
     loads = ran.json["others"]
     assert len([load for load in loads if load["pid"] == pid and load["busy"] >= 0.05]) == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import REPLAYS, energybench, one_line
+from tests.cli.process import REPLAYS, in_process, one_line
 
 pytestmark = pytest.mark.xdist_group("grade")  # the fixtures are made once
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("grade")  # the fixtures are made once
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one replayed run of a CPU node, whose shortest repeat is just under a minute."""
     store = tmp_path_factory.mktemp("grade")
-    ran = energybench(
+    ran = in_process(
         "measure", "--replay", str(REPLAYS / "cpu-node.toml"), "--label", "cpu", cwd=store
     )
     assert ran.code == 0
@@ -26,7 +26,7 @@ def test_prints_every_aspect_and_no_level(folder: Path) -> None:
     """Three books, three levels, every aspect with figure and rule; no level for a machine of
     unknown size.
     """
-    ran = energybench("grade", "latest", cwd=folder)
+    ran = in_process("grade", "latest", cwd=folder)
     assert ran.code == 0
     assert "EE HPC WG: no grade is given" in ran.out
     assert "2.0 RC 1.0" in ran.out
@@ -34,8 +34,8 @@ def test_prints_every_aspect_and_no_level(folder: Path) -> None:
         "level 1, 1 granularity",
         "level 2, 2 machine fraction",
         "level 3, 4 point and accuracy",
-        "MLPerf Training power",
-        "MLPerf Inference power",
+        "MLPerf® Training power",
+        "MLPerf® Inference power",
     ):
         assert words in ran.out
     assert "core phase of at least 60 s: shortest repeat 59.8 s" in ran.out
@@ -44,7 +44,7 @@ def test_prints_every_aspect_and_no_level(folder: Path) -> None:
 
 def test_json_is_one_document(folder: Path) -> None:
     """--json prints one document of kind grade, and --machine-nodes makes the fraction known."""
-    document = energybench("grade", "latest", "--machine-nodes", "5860", "--json", cwd=folder).json
+    document = in_process("grade", "latest", "--machine-nodes", "5860", "--json", cwd=folder).json
     assert [document[key] for key in ("schema", "kind", "label")] == [
         "energybench/1",
         "grade",
@@ -61,7 +61,7 @@ def test_json_is_one_document(folder: Path) -> None:
 
 def test_the_summary_names_what_widens_the_interval(folder: Path) -> None:
     """A measurement's text says which effect to work on, by how much, and how."""
-    ran = energybench(
+    ran = in_process(
         "measure", "--replay", str(REPLAYS / "gpu-node.toml"), "--label", "gpu", cwd=folder
     )
     line = next(line for line in ran.err.splitlines() if "widest part of the interval" in line)
@@ -73,7 +73,7 @@ def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
     """A second doubt of the same kind is shortened, and its remedy is not repeated."""
     for label in ("cpu", "gpu"):
         assert (
-            energybench(
+            in_process(
                 "measure",
                 "--replay",
                 str(REPLAYS / f"{label}-node.toml"),
@@ -83,7 +83,7 @@ def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
             ).code
             == 0
         )
-    ran = energybench("compare", "_cpu_", "_gpu_", cwd=tmp_path)
+    ran = in_process("compare", "_cpu_", "_gpu_", cwd=tmp_path)
     replayed = [line for line in ran.out.splitlines() if "doubt [replayed]" in line]
     assert len(replayed) == 2
     assert replayed[0].endswith("→ measure it on the machine")
@@ -102,4 +102,4 @@ def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
 )
 def test_mistakes_are_one_line(folder: Path, arguments: tuple[str, ...]) -> None:
     """A missing run, or a machine without nodes, is one line."""
-    one_line(energybench(*arguments, cwd=folder))
+    one_line(in_process(*arguments, cwd=folder))

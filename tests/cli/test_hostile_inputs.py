@@ -13,6 +13,7 @@ import pytest
 
 from energybench.cli.main import main
 from energybench.errors import BadInput
+from energybench.plugins import load, registered
 from energybench.store import reader
 from energybench.store.run import pretty
 from energybench_workloads.trainings import check_checkpoint
@@ -182,7 +183,7 @@ def test_an_error_line_leaves_out_the_middle_of_long_values(
 def test_reports_that_draw_nothing_read_no_samples(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of many runs the table has all, and the sections of single runs the first fifty."""
+    """Of many runs the overview has all, and the other sections the first twelve."""
     for i in range(60):
         (run.parent / f"copy{i:02}").mkdir()
         text = (run / "run.json").read_text().replace(run.name, f"copy{i:02}")
@@ -194,6 +195,24 @@ def test_reports_that_draw_nothing_read_no_samples(
         out, _ = capsys.readouterr()
         assert "is not shown" not in out
         if form != "json":
-            assert "61 measurements: the table of measurements has all" in " ".join(out.split())
+            assert "12 of 61 results are shown in full" in " ".join(out.split())
             assert "one (61)" in out
         assert out.count("copy59") == (1 if form == "json" else 0)
+
+
+def test_every_format_without_charts_of_power_reads_no_samples(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each registered format that says so is written from a run whose samples are gone, into a
+    file or into a folder of files.
+    """
+    (run / "samples.parquet").unlink()
+    for name in registered("reports"):
+        if getattr(load("reports", name), "timelines", True):
+            continue
+        capsys.readouterr()
+        out = tmp_path / f"of-{name}"
+        assert main(["report", str(run), "--format", name, "--out", str(out)]) == 0
+        assert capsys.readouterr().err.startswith(f"written to {out}")
+        files = list(out.iterdir()) if out.is_dir() else [out]
+        assert all("is not shown" not in file.read_text("utf-8") for file in files)

@@ -231,6 +231,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     tmp_path: Path, env: dict[str, str], arguments: list[str], says: str
 ) -> None:
     """Exit code 2, one line, no unfinished run."""
-    assert says in one_line(energybench("run", "pause", *arguments, cwd=tmp_path, env=env))
+    ran = energybench("run", "pause", "--idle", "0", *arguments, cwd=tmp_path, env=env)
+    assert says in one_line(ran)
     store = tmp_path / "results"
     assert not store.exists() or not list(store.iterdir())

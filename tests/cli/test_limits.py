@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from energybench.data.datasheets import sheet
-from tests.cli.process import energybench
+from tests.cli.process import energybench, python_path
 
 SOURCE = '''
 import os, time
@@ -102,7 +102,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kernels-package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(POINTS)
     return {
-        "PYTHONPATH": str(tmp_path),
+        **python_path(tmp_path),
         "ENERGYBENCH_PROFILES": str(tmp_path / "profiles"),
         "CUDA_VISIBLE_DEVICES": "",
     }

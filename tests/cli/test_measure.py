@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -171,8 +172,9 @@ def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal
     the code is 128 + N.
     """
     start_s = time.monotonic()
-    ran = start(tmp_path, "measure", "--json", "--repeats", "5", "--", "sleep", "600")
-    until(lambda: partial(tmp_path, '"repeat"'))
+    program = "touch begun; exec sleep 600"
+    ran = start(tmp_path, "measure", "--json", "--repeats", "5", "--", "sh", "-c", program)
+    until((tmp_path / "begun").exists)
     began_s = time.monotonic()
     time.sleep(0.5)
     signalled_s = time.monotonic()
@@ -186,7 +188,8 @@ def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal
     assert "energy of a part of a repeat" in summary.measurement(
         msgspec.convert(result, Measurement)
     )
-    assert signalled_s - began_s - 0.05 < result["time_s"]["value"] < ended_s - start_s
+    assert signalled_s - began_s <= result["time_s"]["high"]
+    assert result["time_s"]["low"] <= ended_s - start_s
     assert not result["verification"][0]["passed"]
     assert not partial(tmp_path)
 
@@ -242,7 +245,7 @@ def test_kill_nine_leaves_the_program_running_and_recover_completes(tmp_path: Pa
 
 def test_repeats_that_were_cut_are_in_no_mean_and_in_no_comparison(tmp_path: Path) -> None:
     """One run is killed in its third repeat or later, and recovered; the program of another handles
-    SIGTERM in its first repeat and exits 0. The first keeps its whole repeats; the second is a
+    SIGTERM in its first repeat and exits 0. The first keeps its whole repeats; the second may be a
     part, and is refused by compare. A program that kills itself in its only repeat is a part, too.
     """
 
@@ -268,7 +271,8 @@ def test_repeats_that_were_cut_are_in_no_mean_and_in_no_comparison(tmp_path: Pat
 
     result = json.loads(out)
     assert result["partial"]
-    assert "cut-off" in {doubt["code"] for doubt in result["doubts"]}
+    codes = {doubt["code"] for doubt in result["doubts"]}
+    assert codes & {"signal-handled", "cut-off"} == {"signal-handled"}
     recovered = energybench("recover", str(left), "--json", cwd=tmp_path).json
     assert not recovered["partial"]
     assert len(recovered["repeats"]) >= 2
@@ -276,7 +280,7 @@ def test_repeats_that_were_cut_are_in_no_mean_and_in_no_comparison(tmp_path: Pat
     assert min(times_s) >= 0.45  # a start and an end are known to some milliseconds
     for pair in ((result["id"], recovered["id"]), (recovered["id"], result["id"])):
         refused = one_line(energybench("compare", *pair, "--force", cwd=tmp_path))
-        assert "not comparable: part was cut before its first repeat was done" in refused
+        assert "not comparable: a signal came during the only repeat of part" in refused
 
     dies = energybench("measure", "--json", "--", "sh", "-c", "sleep 0.2; kill -9 $$", cwd=tmp_path)
     assert dies.code == 128 + signal.SIGKILL
@@ -312,7 +316,7 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     """One line, before the program is started."""
     (tmp_path / "file").write_text("")
     ran = energybench("measure", "--out", "file/store", "--", "touch", "started", cwd=tmp_path)
-    assert ran.code == 2
+    assert ran.code == 125
     assert "file/store" in ran.err
     assert not (tmp_path / "started").exists()
 
@@ -347,3 +351,48 @@ def test_a_program_that_vanishes_keeps_its_repeats(tmp_path: Path) -> None:
     assert ran.code == 127
     assert len(ran.json["repeats"]) == 1
     assert "program-gone" in {doubt["code"] for doubt in ran.json["doubts"]}
+
+
+def test_the_program_finds_the_environment_as_it_was(tmp_path: Path) -> None:
+    """The variable that keeps numpy without threads is not set for the program."""
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    script = 'echo "${OPENBLAS_NUM_THREADS-not set}"'
+    command_line = command("measure", "--", "sh", "-c", script)
+    ran = subprocess.run(
+        command_line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "not set\n"
+    environment["OPENBLAS_NUM_THREADS"] = "3"
+    ran = subprocess.run(
+        command_line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "3\n"
+
+
+def test_a_short_program_costs_no_import_of_masked_arrays(tmp_path: Path) -> None:
+    """Medians and quantiles are taken without numpy.ma, a twentieth of the time of `measure`."""
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    ran = subprocess.run(
+        command("measure", "--", "true"),
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    assert "numpy" in modules
+    assert "numpy.ma" not in modules
+
+
+@pytest.mark.parametrize("most", [12, 20])
+def test_too_few_file_descriptors_are_named(tmp_path: Path, most: int) -> None:
+    """One line with the remedy and the code of a failure of our own; the program is not run."""
+    command = f"ulimit -n {most}; exec {sys.executable} -m energybench measure -- touch ran"
+    ran = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 125, ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert "ulimit -n 64" in ran.stderr
+    assert not (tmp_path / "ran").exists()

@@ -16,7 +16,11 @@ import typer.main
 from energybench.cli.main import app
 from tests.cli.process import energybench
 
-COMMANDS: dict[str, Any] = dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = {
+    name: command
+    for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+    if not command.hidden
+}
 
 
 def options() -> Iterator[tuple[str, str, Any]]:
@@ -29,7 +33,17 @@ def options() -> Iterator[tuple[str, str, Any]]:
 
 
 # Options whose meaning depends on the command.
-BY_COMMAND = {"--out", "--repeats", "--device", "--idle", "--seed", "--min-window", "--label"}
+BY_COMMAND = {
+    "--out",
+    "--format",
+    "--repeats",
+    "--device",
+    "--idle",
+    "--seed",
+    "--min-window",
+    "--label",
+    "--title",
+}
 # Words of one command's matter, and the commands whose help may use them.
 MATTERS = {
     r"experiments": {"simulate"},

@@ -16,7 +16,8 @@ from tests.cli.process import command, energybench, partial, until
 
 def test_quickstart_ends_with_the_report(tmp_path: Path) -> None:
     """Four verified runs, two comparisons, a projection, and one html file."""
-    ran = energybench("quickstart", "--repeats", "2", "--json", cwd=tmp_path, timeout=800)
+    short = ("--repeats", "2", "--min-window", "0", "--max-warm-up", "1")
+    ran = energybench("quickstart", *short, "--json", cwd=tmp_path, timeout=800)
     assert ran.code == 0, ran.err
     kinds = [result["kind"] for result in json.loads(ran.out)["results"]]
     assert kinds == ["comparison", "comparison", "projection", *["measurement"] * 4]

@@ -220,6 +220,29 @@ def test_half_a_study_is_gone_on_with(
     assert {path.name for path in (index.parent / "runs").iterdir()} == named
 
 
+def test_a_study_goes_on_on_its_machine_under_whatever_name(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """The same node under another host name goes on; another node of the same host name is refused
+    in one line.
+    """
+    arguments = ("grid", "--set", "length=0.02", "--set", "variants=short")
+    assert run(tmp_path, env, *arguments).code == 0
+    (index,) = tmp_path.glob("results/study_*/study.json")
+    study = json.loads(index.read_text())
+    assert study["host"]["ids"]
+
+    study["host"]["name"] = "job-4d1f"
+    index.write_text(json.dumps(study))
+    assert run(tmp_path, env, "--resume", str(index.parent)).code == 0
+
+    elsewhere = [f"{name.partition(':')[0]}:0123456789abcdef" for name in study["host"]["ids"]]
+    study["host"]["ids"] = elsewhere
+    index.write_text(json.dumps(study))
+    refusal = one_line(run(tmp_path, env, "--resume", str(index.parent)))
+    assert "was begun on another machine, job-4d1f" in refusal
+
+
 def test_a_study_cut_off_before_its_first_cell_keeps_the_idle_power(
     tmp_path: Path, env: dict[str, str]
 ) -> None:

@@ -288,6 +288,16 @@ def test_no_gpu(tmp_path: Path) -> None:
     assert "no GPU" in run_nvml(nvml_environment(tmp_path, "count=0\n"))["unavailable"]["reason"]
 
 
+def test_boards_of_a_control_group(tmp_path: Path) -> None:
+    """A board keeps its identity and its place on the bus when others are hidden before it."""
+    environment = nvml_environment(tmp_path, "count=4\n") | {"NVMLSIM_BOARDS": "2,3"}
+    gpus = run_nvml(environment)["gpus"]
+    assert [gpu["uuid"] for gpu in gpus] == UUIDS[2:4]
+    assert [gpu["pci_bus_id"] for gpu in gpus] == ["00000000:30:00.0", "00000000:40:00.0"]
+    answer = run_nvml(environment | {"NVMLSIM_BOARDS": "none"})
+    assert "no GPU" in answer["unavailable"]["reason"]
+
+
 @pytest.mark.skipif(os.path.exists("/dev/nvidiactl"), reason="this machine has an NVIDIA driver")
 def test_missing_library() -> None:
     """Without the library there is no import and no cost."""

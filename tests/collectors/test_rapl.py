@@ -69,7 +69,7 @@ def test_a_tree_whose_links_are_copies(tmp_path: Path) -> None:
 
 def test_channel(tmp_path: Path) -> None:
     """Counts of a microjoule, an update every millisecond, a limit of four times the power limit,
-    and a gain of this socket of this host.
+    and a gain of this socket of this machine.
     """
     powercap_tree(tmp_path, {"intel-rapl:0": ("package-0", 1)}, limit_uw=350_000_000)
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
@@ -82,7 +82,7 @@ def test_channel(tmp_path: Path) -> None:
         1400.0,
     )
     assert (channel.gain.key, channel.gain.u_rel, channel.counts) == (
-        "gain:rapl:package-0:package@n17",
+        "gain:rapl:package-0:package@name:n17",
         0.03,
         True,
     )

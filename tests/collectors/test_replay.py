@@ -23,6 +23,7 @@ from energybench.data import priors
 from energybench.errors import BadInput
 from energybench.model import Channel, Gain, Trace
 from energybench.plugins import Context
+from tests.analysis import truth
 from tests.simulators import VirtualClock
 
 EXAMPLES = Path(__file__).parents[2] / "energybench/data/replays"
@@ -66,7 +67,7 @@ def by_sum(wave, start_s: float, end_s: float, n: int = 20_000) -> float:
     return sum(wave.power_w(start_s + (i + 0.5) * step) for i in range(n)) * step
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(waves, st.floats(0, 50), st.floats(0.1, 5))
 def test_closed_form_energy_is_the_integral_of_power(wave, start_s: float, span_s: float) -> None:
     """The energy of every waveform is the integral of its power, to the error of 20 000 strips."""
@@ -81,7 +82,6 @@ def test_closed_form_energy_is_the_integral_of_power(wave, start_s: float, span_
     )
 
 
-@settings(deadline=None)
 @given(
     waves,
     times,
@@ -106,7 +106,6 @@ def test_counter_differences_are_true_energy(
     assert all(t - period_s - 1e-9 <= sensor.published_s(t) <= t + 1e-9 for t in (t0, t1))
 
 
-@settings(deadline=None)
 @given(waves, times, st.floats(0.001, 2), st.floats(0, 1), st.floats(0.5, 1.5))
 def test_power_is_the_mean_over_its_window(
     wave, t_s: float, window_s: float, lag_s: float, gain: float
@@ -119,7 +118,6 @@ def test_power_is_the_mean_over_its_window(
     )
 
 
-@settings(deadline=None)
 @given(waves, st.integers(10**5, 10**9), st.lists(st.floats(0.001, 1), min_size=1, max_size=20))
 def test_wrapped_counter_adds_up_again(wave, wrap: int, steps_s: list[float]) -> None:
     """Reads that are more frequent than the wraps recover the energy modulo `wrap`."""
@@ -157,7 +155,7 @@ def test_counter_of_samples() -> None:
 
 def test_recorded_channel_shows_the_last_sample() -> None:
     """None before the first sample and for a failed read; else the last sample at or before now."""
-    channel = Channel(
+    package = Channel(
         collector="rapl",
         device="package-0",
         component="cpu.package",
@@ -166,7 +164,7 @@ def test_recorded_channel_shows_the_last_sample() -> None:
         gain=Gain(u_rel=0.03, key="k"),
     )
     trace = Trace(
-        channel=channel,
+        channel=package,
         t_s=np.array([10.0, 10.1, 10.2]),
         raw=np.array([5, 0, 7]),
         ok=np.array([True, False, True]),
@@ -175,13 +173,41 @@ def test_recorded_channel_shows_the_last_sample() -> None:
     assert [recorded.at(t) for t in (0.9, 1.0, 1.05, 1.1001, 1.3, 99)] == [None, 5, 5, None, 7, 7]
     clock = VirtualClock(1.0)
     replay = Replay([recorded])
-    assert replay.open(Context(clock=clock)) == [channel]
+    assert replay.open(Context(clock=clock)) == [package]
     assert replay.read() == [5]
     clock.t_s = 2.0
     assert replay.read() == [7]
     replay.close()
     replay.close()
     assert replay.read() == []
+
+
+def test_recorded_channel_of_any_length() -> None:
+    """Far more samples than are in memory: forward, far ahead, and back in time, the last sample at
+    or before the time.
+    """
+    n = 30_000
+    random = np.random.Generator(np.random.Philox(5))
+    t_s = np.cumsum(random.choice([0.0, 0.005, 0.083, 0.1, 7.0], n))
+    trace = Trace(
+        channel=truth.channel(),
+        t_s=t_s,
+        raw=np.arange(n),
+        ok=random.random(n) > 0.01,
+    )
+    recorded = RecordedChannel.of(trace)
+    end_s = float(t_s[-1])
+    times = [
+        *np.arange(-1.0, 200.0, 0.1).tolist(),
+        *np.linspace(0.0, end_s + 5.0, 5000).tolist(),
+        *random.uniform(-1.0, end_s + 1.0, 50).tolist(),
+        *t_s[8180:8200].tolist(),
+        *t_s[[0, -1]].tolist(),
+    ]
+    for time_s in times:
+        last = int(np.searchsorted(t_s, time_s, side="right")) - 1
+        expected = last if last >= 0 and trace.ok[last] else None
+        assert recorded.at(time_s) == expected, time_s
 
 
 @pytest.mark.parametrize("name", ["cpu-node", "gpu-node"])

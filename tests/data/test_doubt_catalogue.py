@@ -7,22 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from energybench.analysis.energy import counter_check, idle_power, window_energy
+from energybench.analysis.energy import counter_check, idle_power, reading_holes, window_energy
 from energybench.analysis.measurement import (
     doubts,
     profiles,
     roofline,
     sensor_doubts,
     steadiness,
+    still_sensors,
 )
 from energybench.analysis.sensors import counter_kinds
 from energybench.analysis.traces import unwrap
+from energybench.analysis.traces.slow_updates import SLOWEST_S
 from energybench.analysis.uncertainty import settling
 from energybench.calibrating import machine_limits
 from energybench.collectors import pm_counters
 from energybench.data.doubt_catalogue import CODES, catalogue, explain, page
 from energybench.errors import BadInput
-from energybench.measuring import other_load, plan, warming
+from energybench.measuring import descendants, moments, other_load, plan, warming
 from energybench.meters import clock_offset
 from energybench.projecting import mix
 from energybench_workloads import trainings
@@ -44,7 +46,9 @@ THRESHOLDS = {
     "clock-drift": [percent(steadiness._CLOCK_REL), "three standard errors"],
     "clock-offset": [percent(clock_offset.CONFIDENCE), percent(clock_offset._VARIES)],
     "counter-power-disagree": [f"{percent(counter_check._DISAGREE)} plus three"],
+    "counter-slow": [f"{SLOWEST_S:g} s"],
     "counter-reset": [f"{unwrap._RESET_AFTER} readings in a row"],
+    "descendants-run": [f"{descendants._GRACE_S} s", percent(descendants._AT_WORK)],
     "diverging": [f"{trainings._GROWN:g} times"],
     "guessable-seed": [f"2^{GUESSED.bit_length() - 1}"],
     "idle-drift": [
@@ -59,6 +63,7 @@ THRESHOLDS = {
     "limits-disturbed": [f"{machine_limits.MOST} tries", percent(machine_limits._DISTURBED)],
     "limits-old": [f"{profiles.OLD_DAYS} days"],
     "min-window-missed": [f"({plan.MIN_WINDOW_S:g} s unless stated)"],
+    "measuring-stopped": [f"{moments.STOPPED_S} s", f"{reading_holes.HOLE_S} s"],
     "missed-samples": [percent(doubts._MISSED)],
     "not-settled": [
         f"at least {settling.LAST}",
@@ -73,7 +78,7 @@ THRESHOLDS = {
     ],
     "profile-old": [f"{profiles.OLD_DAYS} days"],
     "ratio-inconsistent": [percent(mix._CONSISTENT)],
-    "reading-gap": [f"{sensor_doubts._HOLE_S} s"],
+    "reading-gap": [f"{reading_holes.HOLE_S} s"],
     "sampling-counter": [
         percent(counter_kinds._NEARLY_ALL),
         f"at least {counter_kinds._STEPS}",
@@ -81,7 +86,7 @@ THRESHOLDS = {
     "sampling-error": [percent(sensor_doubts.TARGET_REL)],
     "sensor-lost": [f"{window_energy._LATE_S} s"],
     "short-window": [f"{doubts._SHORT_PERIODS} updates"],
-    "stuck-sensor": [f"at least {sensor_doubts._STUCK}"],
+    "stuck-sensor": [f"at least {still_sensors._STUCK}", f"{SLOWEST_S:g} s"],
     "target-missed": [f"({plan.MAX_REPEATS} unless", f"({percent(plan.TARGET_REL)} unless"],
     "temperature-drift": [f"{steadiness._TEMPERATURE_C:g} °C"],
     "trend": [f"is {doubts._TREND} or more", f"{percent(doubts._TREND_SPAN - 1)} above"],
@@ -109,13 +114,15 @@ def test_every_code_has_an_entry_and_every_entry_a_code() -> None:
 
 
 def test_every_entry_is_whole_and_has_a_meaning_of_its_own() -> None:
-    """Meaning, test, effect and remedy are sentences; no two codes have the same meaning."""
+    """Title, meaning, test, effect and remedy; no two codes have the same title or meaning."""
     entries = catalogue().values()
     for entry in entries:
         for sentence in (entry.meaning, entry.test, entry.effect, entry.remedy):
             assert re.match(r"[A-Z`δε\d-]", sentence), entry.code
             assert sentence.endswith("."), entry.code
+        assert re.fullmatch(r"[A-Zb].{6,58}[^.]", entry.title), entry.code
     assert len({entry.meaning for entry in entries}) == len(CODES)
+    assert len({entry.title for entry in entries}) == len(CODES)
 
 
 @pytest.mark.parametrize("code", sorted(THRESHOLDS))

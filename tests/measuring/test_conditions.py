@@ -12,7 +12,8 @@ from energybench.collectors.cpu_state import CpuState
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.conditions import PERIOD_S, Watch
 from energybench.measuring.plan import Plan
-from energybench.measuring.sampler import Opened, Sampler, Tick
+from energybench.measuring.readings import Tick
+from energybench.measuring.sampler import Opened, Sampler
 from energybench.measuring.session import Session
 from energybench.model import Channel, Condition
 from energybench.plugins import Context

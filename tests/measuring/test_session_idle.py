@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from energybench.measuring.session import REST_S, ranges
+from energybench.measuring.resting import REST_S
+from energybench.measuring.session import ranges
 from energybench.store.reader import recover
 from tests.measuring.virtual import VirtualSession, board
 

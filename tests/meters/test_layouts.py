@@ -268,6 +268,19 @@ def test_of_two_files_in_one_the_piece_of_the_run_is_taken(tmp_path: Path) -> No
         series(tmp_path / "m.csv", back, Choice(), Around(T0 - 60, T0 + 60))
 
 
+def test_the_newest_reading_may_come_first(tmp_path: Path) -> None:
+    """Times that stand twice, too; the readings are in ascending time, with their lines."""
+    times = [T0 + i for i in range(12)]
+    text = "time,power_w\n" + "".join(f"{t},{t - T0 + 5}\n" for t in reversed(times))
+    meter = series(tmp_path / "m.csv", text, Choice(), Around(T0 - 60, T0 + 60))
+    assert meter.t_s.tolist() == times
+    assert meter.raw.tolist() == [5 + i for i in range(12)]
+    assert meter.places.tolist() == list(range(13, 1, -1))
+    twice = text.replace(f"{T0 + 7},12\n", f"{T0 + 7},12\n" * 2)
+    meter = series(tmp_path / "m.csv", twice, Choice(), Around(T0 - 60, T0 + 60))
+    assert meter.t_s.tolist() == times
+
+
 @pytest.mark.parametrize("stray", [T0 + 5000, T0 - 5000])
 def test_a_single_time_out_of_order_is_left_out(tmp_path: Path, stray: int) -> None:
     """A clock that was set stays set: only a row between two that follow each other is a stray."""

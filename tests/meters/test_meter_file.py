@@ -10,7 +10,7 @@ import pytest
 
 from energybench.errors import BadInput
 from energybench.meters.meter_file import read
-from energybench.meters.readings import Choice
+from energybench.meters.readings import Choice, Undecided
 from energybench.meters.series import MeterSeries
 
 PLAIN = Choice()
@@ -296,3 +296,29 @@ def test_long_decimals_keep_their_value(tmp_path: Path) -> None:
     """Floats as programs print them fit whole counts of a microwatt."""
     meter = series(tmp_path, "time,power_w\n1772359200,123.45678901234567\n1772359201,1.2e3\n")
     assert np.allclose(meter.raw * meter.resolution, [123.456789, 1200.0], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("current_a", "voltage_v", "power_btu_h", "power_va", "power_kva", "reactive_power_var"),
+        *("power_w_x10", "power_dW", "Power Factor", "Temperature", "frequency_hz", "power [hp]"),
+    ],
+)
+def test_a_name_of_another_quantity_gets_no_unit_suggested(name: str, tmp_path: Path) -> None:
+    """A column that states another quantity is refused, and no unit is proposed for it."""
+    file = tmp_path / "meter.csv"
+    file.write_text(f"time,{name}\n1772359200,1\n1772359201,2\n")
+    with pytest.raises(BadInput) as refused:
+        read(file, PLAIN)
+    assert not isinstance(refused.value, Undecided)
+    assert "--unit W" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["power_limit_w", "tdp_w", "power_cap_w", "rated power (W)"])
+def test_a_limit_is_no_reading(name: str, tmp_path: Path) -> None:
+    """A file whose only column is a limit is refused, unless the column is named."""
+    file = tmp_path / "meter.csv"
+    file.write_text(f"time,{name}\n1772359200,700\n1772359201,700\n")
+    with pytest.raises(BadInput, match="limit"):
+        read(file, PLAIN)

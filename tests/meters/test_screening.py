@@ -25,9 +25,12 @@ def series(tmp_path: Path, values: list[str], head: str = "time,power_w") -> Met
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("65535", "65535 is above 15000 W"),
-        ("32767", "32767 is above 15000 W"),
-        ("4294967295", "4294967295 is above 15000 W"),
+        ("65535", "65535 stands for a failed reading"),
+        ("32767", "32767 stands for a failed reading"),
+        ("3276.7", "3276.7 stands for a failed reading"),
+        ("4294967295", "4294967295 stands for a failed reading"),
+        ("4294967.295", "4294967.295 stands for a failed reading"),
+        ("-1", "-1 stands for a failed reading"),
         ("6553.5", "6553.5 stands for a failed reading"),
         ("9999", "9999 stands for a failed reading"),
         ("3.2e6", "3.2e6 is above 15000 W"),
@@ -50,6 +53,43 @@ def test_a_failed_reading_is_left_out_with_its_line_and_value(
     assert (meter.raw * meter.resolution).tolist() == pytest.approx([500.0] * 10)
     assert [row.place for row in meter.left_out] == [7]
     assert meter.left_out[0].reason.startswith(reason)
+
+
+@pytest.mark.parametrize("value", ["65535", "6553.5", "655.35", "32767", "3276.7", "9999"])
+@pytest.mark.parametrize("rows", [1, 2, 4, 9])
+def test_a_meter_that_fails_for_several_rows(tmp_path: Path, value: str, rows: int) -> None:
+    """A row of sentinels does not make them readings; the readings around them are of 60 W."""
+    meter = series(tmp_path, ["60"] * 50 + [value] * rows + ["60"] * 50)
+    assert meter.t_s.size == 100
+    assert [row.reason for row in meter.left_out] == [f"{value} stands for a failed reading"] * rows
+
+
+@pytest.mark.parametrize("value", ["65535", "6553.5", "655.35", "3276.7"])
+def test_a_file_of_sentinels_alone_is_named_as_such(tmp_path: Path, value: str) -> None:
+    """A constant word of a register is no power."""
+    with pytest.raises(BadInput, match=rf"line 2: {value} stands for a failed reading"):
+        series(tmp_path, [value] * 4)
+
+
+@pytest.mark.parametrize(
+    ("values", "lines"),
+    [
+        (["60", "61", "5000", "60", "62"], [4]),
+        (["60", "61", "600", "60", "62"], []),  # not ten times 61
+        (["60", "61", "611", "60", "62"], [4]),
+        (["60", "5000", "5000", "60"], []),  # two readings of a load
+        (["60", "5000", "5100", "5000", "60"], []),
+        (["60", "5000", "2000", "60"], []),  # on its way down
+        (["0", "5000", "0", "0"], []),  # a load that is switched on and off
+    ],
+)
+def test_a_reading_far_above_both_neighbours_stays_with_a_doubt(
+    tmp_path: Path, values: list[str], lines: list[int]
+) -> None:
+    """Ten times both, and alone."""
+    meter = series(tmp_path, values)
+    assert meter.t_s.size == len(values)
+    assert [row.place for row in meter.spikes] == lines
 
 
 @pytest.mark.parametrize(
@@ -115,5 +155,7 @@ def test_a_counter_may_miss_a_reading(tmp_path: Path, bad: str, reason: str) -> 
     assert [row.place for row in meter.left_out] == [8]
     assert meter.left_out[0].reason.startswith(reason)
     values = [str(10 * i % 60 + 100) for i in range(12)]
-    with pytest.raises(BadInput, match=r"line 8: the energy falls from 150 to 100"):
+    with pytest.raises(
+        BadInput, match=r"line 8: column 'energy_j': the energy falls from 150 to 100"
+    ):
         series(tmp_path, values, "time,energy_j")

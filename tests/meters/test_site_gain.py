@@ -295,7 +295,7 @@ def test_where_memory_dominates_the_remedy_is_a_larger_rise() -> None:
     )
     assert not [
         word
-        for word in ("better meter", "--idle", "--psu-efficiency", "attach")
+        for word in ("better meter", "--idle", "`calibrate --psu-efficiency", "attach")
         if word in error.value.remedy
     ]
     (wanted,) = re.findall(r"work that raises them by (\d+) W", error.value.remedy)
@@ -311,7 +311,7 @@ def test_the_remedy_is_that_of_the_largest_effect() -> None:
         (
             lambda: scale(*node([1.0] * 4)),
             "efficiency of the power supply ±2.8%",
-            "--psu-efficiency",
+            "`calibrate --psu-efficiency",
         ),
         (lambda: against_board(0.93, limit=0.11), "limit of error ±6", "a better meter"),
     ):
@@ -332,4 +332,4 @@ def test_the_remedy_is_that_of_the_largest_effect() -> None:
         of_node([*traces, package], WINDOWS, reference, chosen, "run")
     memory, supply = error.value.remedy.split("; and ")
     assert memory.startswith("memory without a counter may draw 300-750 W")
-    assert supply.startswith("--psu-efficiency")
+    assert supply.startswith("`calibrate --psu-efficiency")

@@ -76,7 +76,7 @@ def value(projection: Projection, name: str) -> float:
 
 
 @over(nodes=st.integers(1, 5000), s=speedups, p_b=watts, p_c=watts)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_saved_energy_identity(nodes: int, s: float, p_b: float, p_c: float) -> None:
     """Saved energy = N_gpu · (S · P_cpu − P_gpu) · h = E_cpu · (1 − 1/R), at full load and whole
     nodes.
@@ -105,7 +105,7 @@ def test_saved_energy_identity(nodes: int, s: float, p_b: float, p_c: float) -> 
 
 
 @over(n=st.floats(1, 5000), s=speedups, p_b=watts, p_c=watts, u_b=shares, u_c=shares, share=shares)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_identity_where_idle_nodes_are_off(
     n: float, s: float, p_b: float, p_c: float, u_b: float, u_c: float, share: float
 ) -> None:
@@ -203,7 +203,7 @@ def test_carbon() -> None:
 
 
 @over(s=speedups, more=st.floats(1.01, 3), p_b=watts, p_c=watts)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_monotonic(s: float, more: float, p_b: float, p_c: float) -> None:
     """A faster candidate never saves less; one that draws more never saves more; a PUE scales the
     saving.
@@ -404,7 +404,7 @@ def mixed(
 
 
 @over(st.lists(st.tuples(speedups, watts, watts, st.floats(0.05, 1)), min_size=2, max_size=5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_mix_is_the_sum_over_applications(rows: list[tuple[float, float, float, float]]) -> None:
     """Energies of the mix are the sums over its applications; only the energy-weighted mean gives
     the saving.
@@ -442,9 +442,9 @@ def test_each_mean_by_its_name() -> None:
     """Three means, in lines that name them; shares are inputs with their source."""
     projection = mixed()
     assert [
-        entry.note.split(" mean")[0]
+        entry.label.split(" mean")[0]
         for entry in projection.lines
-        if entry.name.startswith("ratio_") and "mean" in entry.note
+        if entry.name.startswith("ratio_") and " mean" in entry.label
     ] == [
         "arithmetic",
         "geometric",

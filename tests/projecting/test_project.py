@@ -11,9 +11,8 @@ import pytest
 
 from energybench.analysis.uncertainty.effects import combine, exact, normal, ranged, rectangular
 from energybench.errors import BadInput
-from energybench.model import Comparison, Doubt, Estimate, Line
-from energybench.projecting.formula import Step
-from energybench.projecting.line_chain import ABOVE
+from energybench.formula import Step
+from energybench.model import Comparison, Doubt, Estimate, Line, RangeMeaning
 from energybench.projecting.project import project
 from energybench.projecting.scenario import (
     PublishedClaim,
@@ -29,6 +28,19 @@ def stated_input(
     """An input; a plain number is exact."""
     estimate = exact(float(value)) if isinstance(value, int | float) else value
     return ScenarioInput(name=name, value=estimate, unit=unit, source="a test", **more)
+
+
+def stated_range(
+    name: str,
+    value: float,
+    low: float,
+    high: float,
+    unit: str = "",
+    meaning: RangeMeaning = "uniform",
+) -> ScenarioInput:
+    """An input with a stated range, as a scenario file gives it."""
+    estimate = ranged(name, value, low, high, meaning=meaning)
+    return stated_input(name, estimate, unit, stated=(low, high), range=meaning)
 
 
 def scenario(
@@ -120,12 +132,12 @@ def test_a_line_lists_formula_and_inputs() -> None:
     power, twice = projection.lines
     assert (power.value.value, power.unit, power.formula) == (600.0, "W", "n * p")
     assert [(used.name, used.unit, used.source) for used in power.inputs] == [
-        ("n", "nodes", "seen: a test"),
+        ("n", "nodes", "a test"),
         ("p", "W", "a test"),
     ]
     assert [(used.name, used.value.value, used.source) for used in twice.inputs] == [
-        ("power", 600.0, ABOVE),
-        ("n", 3.0, "seen: a test"),
+        ("power", 600.0, "line above"),
+        ("n", 3.0, "a test"),
     ]
 
 
@@ -175,17 +187,17 @@ def test_shared_keys_cancel() -> None:
 def test_ceil_over_draws() -> None:
     """A whole number of nodes stays whole at both ends of the interval."""
     projection = project(
-        scenario(stated_input("s", ranged("s", 12.0, 10.0, 14.0)), lines=[("n", "ceil(100 / s)")])
+        scenario(stated_range("s", 12.0, 10.0, 14.0), lines=[("n", "ceil(100 / s)")])
     )
     value = projection.lines[0].value
     assert (value.low, value.value, value.high) == (8.0, 9.0, 10.0)
 
 
 def test_bounds_go_to_their_own_side() -> None:
-    """A range that is uneven about the value extends to its limits on both sides."""
+    """A range of limits extends to them on both sides."""
     projection = project(
         scenario(
-            stated_input("p", ranged("p", 428.0, 373.0, 504.0)),
+            stated_range("p", 428.0, 373.0, 504.0, meaning="limits"),
             lines=[("less", "1000 - p"), ("more", "2 * p")],
         )
     )
@@ -261,7 +273,7 @@ def test_a_saving_that_is_not_shown() -> None:
     """An interval that contains 0 is a doubt."""
     projection = project(
         scenario(
-            stated_input("x", ranged("x", 1, -1, 3)),
+            stated_range("x", 1, -1, 3),
             lines=[("e", "x", "MWh")],
             results=Results(saved_mwh_per_month="e"),
         )
@@ -288,8 +300,10 @@ def test_claims_fit_by_interval_or_tolerance(claimed: float, tolerance: float, f
     claim = PublishedClaim(
         name="c", claimed=claimed, derived="x", tolerance=tolerance, why_fits="yes", why_not="no"
     )
-    projection = project(scenario(stated_input("x", ranged("x", 10.0, 8.0, 12.1)), claims=(claim,)))
-    assert projection.claims[0].fits is fits
+    projection = project(
+        scenario(stated_range("x", 10.0, 8.0, 12.1, meaning="limits"), claims=(claim,))
+    )
+    assert projection.claims[0].verdict == ("consistent" if fits else "contradicts")
     assert projection.claims[0].why == ("yes" if fits else "no")
     assert projection.claims[0].derived is not None
 
@@ -303,9 +317,13 @@ def test_a_claim_that_cannot_be_derived() -> None:
             claims=(PublishedClaim(name="c", claimed=12, why_not="times were not published"),),
         )
     )
-    assert (projection.claims[0].derived, projection.claims[0].fits, projection.claims[0].why) == (
+    assert (
+        projection.claims[0].derived,
+        projection.claims[0].verdict,
+        projection.claims[0].why,
+    ) == (
         None,
-        None,
+        "cannot-be-derived",
         "times were not published",
     )
 
@@ -337,9 +355,9 @@ def test_claims_with_a_comparison() -> None:
     projection = project(plan, [comparison()])
     assert (
         projection.claims[0].why
-        == "with the comparison's r: the derived interval contains the claim"
+        == "tested against milc cpu → milc cuda: the derived interval contains the claim"
     )
-    assert projection.claims[1].fits is False
+    assert projection.claims[1].verdict == "contradicts"
     assert "claims-with-own-inputs" in codes(projection.doubts)
 
 
@@ -356,7 +374,7 @@ def test_a_comparison_replaces_measured_inputs() -> None:
     projection = project(plan, [comparison()])
     ratio, power = projection.lines[0].inputs
     assert (ratio.value.value, power.value.value) == (5.0, 1440.0)
-    assert ratio.source == "measured: milc cpu → milc cuda, boundary node-ac"
+    assert (ratio.evidence, ratio.source) == ("measured", "milc cpu → milc cuda, boundary node-ac")
     assert projection.title == "S: milc cpu → milc cuda"
     assert line(projection.lines, "a").value.value == pytest.approx(7200)
 

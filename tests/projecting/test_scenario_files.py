@@ -225,3 +225,56 @@ def test_a_stated_range_travels_with_its_input() -> None:
     assert inputs["hours"].stated is None
     assert inputs["upward"].stated == (2, 3)
     assert inputs["price"].stated == (4.608, 6.144)
+
+
+FLEET = """
+schema = "energybench-scenario/1"
+name = "n"
+title = "T"
+about = "A"
+model = "fleet"
+boundary = "node-ac"
+[inputs]
+nodes_baseline = {value = 100, unit = "nodes", source = "s"}
+speedup = {value = 9, unit = "", source = "s"}
+power_baseline_w = {value = 500, unit = "W", source = "s"}
+power_candidate_w = {value = 1500, unit = "W", source = "s"}
+utilisation_baseline = {value = 1, unit = "", source = "s"}
+utilisation_candidate = {value = 1, unit = "", source = "s"}
+[[lines]]
+name = "twice"
+formula = "2 * saved_energy_mwh"
+unit = "MWh"
+note = "of {saved_energy_mwh} and {speedup}"
+[[claims]]
+name = "c"
+claimed = 9
+derived = "speedup"
+why_fits = "with {nodes_candidate}, {twice}"
+"""
+
+
+def test_texts_of_a_fleet_quote_the_lines_of_the_model() -> None:
+    result = project(parse(FLEET, "f.toml"), (), "f.toml")
+    twice = next(line for line in result.lines if line.name == "twice")
+    assert twice.note == "of 23.4 MWh and 9"
+    assert result.claims[0].why == "with 12 nodes, 46.7 MWh"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("of {saved", "of {savd", "f.toml: lines.twice.note: quotes {savd_energy_mwh}"),
+        ("and {speedup}", "and {sped}", "f.toml: lines.twice.note: quotes {sped}"),
+        ("{nodes_candidate}", "{node_candidate}", "f.toml: claims.c.why_fits: quotes {node_can"),
+        ('name = "twice"', 'name = "two"', "f.toml: claims.c.why_fits: quotes {twice}"),
+        ('unit = "MWh"', 'unit = "MWh"\nlabel = "{no}"', "f.toml: lines.twice.label: quotes {no}"),
+    ],
+)
+def test_a_misspelt_name_in_a_text_of_a_fleet(old: str, new: str, message: str) -> None:
+    """The model brings lines of its own; other names are refused as in any scenario."""
+    assert old in FLEET
+    with pytest.raises(BadInput) as caught:
+        project(parse(FLEET.replace(old, new, 1), "f.toml"), (), "f.toml")
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)

@@ -209,7 +209,6 @@ def cpu_node() -> Measurement:
             governor="performance",
             kernel="5.14.21",
             os="SLES 15 SP5",
-            slurm_job="8812041",
             python="3.11.7",
             libraries={"torch": "2.13.0", "numpy": "2.4.6"},
             started_utc="2026-03-02T10:15:02Z",
@@ -429,7 +428,6 @@ def gpu_node(used: int = 4) -> Measurement:
             governor="performance",
             kernel="5.14.21",
             os="SLES 15 SP5",
-            slurm_job="8812077",
             python="3.11.7",
             libraries={"torch": "2.13.0", "numpy": "2.4.6"},
             gpus=tuple(

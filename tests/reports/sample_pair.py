@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from energybench.model import (
     Comparison,
     Doubt,
@@ -145,25 +147,39 @@ def timeline(
     )
     end_s = measurement.repeats[-1].end_s + 4
     times = tuple(round(k * step_s, 3) for k in range(int(end_s / step_s)))
-    return Timeline(
-        run=measurement.id,
-        windows=windows,
-        series=tuple(
-            PowerSeries(
-                run=measurement.id,
-                component=component,
-                device=device,
-                t_s=times,
-                power_w=tuple(
-                    None
-                    if device == gap and 92 < t < 99
-                    else _power(t, windows, idle, busy, 0.02 * busy, i)
-                    for t in times
-                ),
-            )
-            for i, (component, device, idle, busy) in enumerate(devices)
-        ),
-    )
+    series = [
+        PowerSeries(
+            run=measurement.id,
+            component=component,
+            device=device,
+            t_s=times,
+            power_w=tuple(
+                None
+                if device == gap and 92 < t < 99
+                else _power(t, windows, idle, busy, 0.02 * busy, i)
+                for t in times
+            ),
+        )
+        for i, (component, device, idle, busy) in enumerate(devices)
+    ]
+    return Timeline(run=measurement.id, windows=windows, series=(*_together(series), *series))
+
+
+def _together(series: list[PowerSeries]) -> list[PowerSeries]:
+    """The sum of the devices of each component with several."""
+    totals = []
+    for component in dict.fromkeys(line.component for line in series):
+        alike = [line for line in series if line.component == component]
+        if len(alike) == 1:
+            continue
+        columns = zip(*(line.power_w for line in alike), strict=True)
+        watts = [
+            None if None in column else round(sum(filter(None, column)), 2) for column in columns
+        ]
+        totals.append(
+            msgspec.structs.replace(alike[0], device="", power_w=tuple(watts), devices=len(alike))
+        )
+    return totals
 
 
 def cpu_timeline(measurement: Measurement) -> Timeline:

@@ -6,7 +6,24 @@ from __future__ import annotations
 
 import msgspec
 
-from energybench.model import Claim, Doubt, Effect, Estimate, Input, Line, Projection
+from energybench.model import (
+    BreakEven,
+    Claim,
+    Doubt,
+    Effect,
+    Estimate,
+    FixedQuestion,
+    Implied,
+    Input,
+    Line,
+    MeanValue,
+    Projection,
+    Sensitivity,
+    Solution,
+    Swing,
+    Tension,
+    Unknown,
+)
 
 _POST = "NVIDIA blog post of May 2023"
 
@@ -14,7 +31,7 @@ _POST = "NVIDIA blog post of May 2023"
 def _stated(name: str, value: float, low: float, high: float, unit: str, source: str) -> Input:
     """An input with a range stated in the scenario."""
     without_range = _given(name, value, low, high, unit, source)
-    return msgspec.structs.replace(without_range, stated=(low, high))
+    return msgspec.structs.replace(without_range, stated=(low, high), range="uniform")
 
 
 def _given(name: str, value: float, low: float, high: float, unit: str, source: str) -> Input:
@@ -40,6 +57,8 @@ def _line(
     formula: str,
     inputs: tuple[Input, ...],
     note: str = "",
+    label: str = "",
+    group: str = "",
 ) -> Line:
     return Line(
         name=name,
@@ -48,6 +67,132 @@ def _line(
         formula=formula,
         inputs=inputs,
         note=note,
+        label=label,
+        group=group,
+    )
+
+
+def _solution() -> Solution:
+    """A solved unknown, one that is open, and a figure that needs another quantity."""
+    return Solution(
+        unknowns=(
+            Unknown(
+                name="power_gpu_w",
+                label="power of a GPU node",
+                unit="W",
+                plausible=(846.0, 1880.0),
+                source="45 to 100 % of component TDP",
+                solution=(846.0, 1490.0),
+                best=1027.0,
+                whole=1880.0,
+                whole_label="component TDP",
+            ),
+            Unknown(
+                name="nodes",
+                label="GPU nodes",
+                unit="nodes",
+                plausible=(1.0, 1792.0),
+                source="docs.nersc.gov",
+            ),
+        ),
+        holds=("energy saved a month", "money saved a month"),
+        fails=("DeepCAM's ratio",),
+        tensions=(
+            Tension(
+                claim="DeepCAM's ratio",
+                unknown="power_gpu_w",
+                label="power of a GPU node",
+                unit="W",
+                of="DeepCAM",
+                plausible=(846.0, 1880.0),
+                needed=(38.0, 686.0),
+                nearest=524.0,
+                why="power of a GPU node, DeepCAM, at most 686 W (36 % of component TDP)",
+                whole=1880.0,
+                whole_label="component TDP",
+            ),
+        ),
+        implied=(
+            Implied(
+                name="nodes_cpu",
+                label="CPU nodes that do the same work",
+                unit="nodes",
+                formula="nodes * speedup",
+                best=2352.0,
+                solution=(1756.0, 2779.0),
+                note="Perlmutter has 3 072",
+            ),
+        ),
+    )
+
+
+def _sensitivity() -> Sensitivity:
+    """Swings that rise and fall, one of them measured; break-evens with and without a solution; a
+    question without an answer.
+    """
+    return Sensitivity(
+        swings=(
+            Swing(
+                answer="saved_mwh_per_month",
+                input="power_baseline_w",
+                label="power of a CPU node",
+                stated=(560.0, 784.0),
+                at_low=480.0,
+                at_high=731.0,
+                unit="MWh",
+                input_unit="W",
+            ),
+            Swing(
+                answer="saved_mwh_per_month",
+                input="power_candidate_w",
+                stated=(1400.0, 1780.0),
+                at_low=604.0,
+                at_high=569.0,
+                unit="MWh",
+                input_unit="W",
+                measured=True,
+            ),
+        ),
+        break_evens=(
+            BreakEven(
+                answer="saved_mwh_per_month",
+                input="speedup",
+                unit="",
+                current=12.0,
+                searched=(0.12, 1200.0),
+                value=2.399,
+                crossings=3,
+                jumps=True,
+            ),
+            BreakEven(
+                answer="saved_cost_per_month",
+                input="energy_price_per_kwh",
+                label="price of electricity",
+                unit="USD/kWh",
+                current=0.1,
+                searched=(0.001, 10.0),
+                value=None,
+            ),
+        ),
+        questions=(
+            FixedQuestion(
+                fixed="nodes",
+                answers=(
+                    ("candidate nodes", Estimate(value=1536.0, low=1290.0, high=1680.0), "nodes"),
+                    (
+                        "energy saved a month",
+                        Estimate(value=-1029.0, low=-1300.0, high=-800.0),
+                        "MWh",
+                    ),
+                ),
+                why="as many candidate nodes as baseline nodes",
+            ),
+            FixedQuestion(
+                fixed="budget",
+                answers=(("candidate nodes", None, "nodes"), ("energy saved a month", None, "MWh")),
+                why="no price is stated",
+            ),
+        ),
     )
 
 
@@ -140,6 +285,8 @@ def claims_2023() -> Projection:
             "saved_energy_mwh * 1000 * energy_price_per_kwh",
             (price,),
             "electricity alone",
+            "money saved a month, electricity",
+            "money",
         ),
         _line(
             "saved_tco2e",
@@ -157,7 +304,8 @@ def claims_2023() -> Projection:
             name="energy saved a month",
             claimed=588.0,
             derived=Estimate(value=588.0, low=498.0, high=679.0),
-            fits=True,
+            verdict="consistent",
+            fixes=("GPU nodes",),
             why="follows from R = 5 and a fleet of 735 MWh a month",
             unit="MWh",
             source=_POST,
@@ -166,7 +314,8 @@ def claims_2023() -> Projection:
             name="power of a CPU node",
             claimed=428.0,
             derived=Estimate(value=656.0, low=560.0, high=784.0),
-            fits=False,
+            verdict="contradicts",
+            kind="plausibility-check",
             unit="W",
             source="comparable nodes in production: ARCHER2, August 2022",
             why="the fleet that saves 588 MWh needs CPU nodes above the 560 W of their two "
@@ -175,8 +324,10 @@ def claims_2023() -> Projection:
         Claim(
             name="DeepCAM's ratio",
             claimed=9.8,
+            of="DeepCAM",
             derived=Estimate(value=3.36, low=3.0, high=5.1),
-            fits=False,
+            verdict="needs",
+            needs=("power of a GPU node at most 686 W", "a speedup of at least 14.8"),
             source=_POST,
             why="R = 9.8 with S ≤ 12 needs P_gpu ≤ 1.22 P_cpu, TDPs give 3.57: the GPU nodes drew "
             "far less, or the speedup had another denominator",
@@ -184,8 +335,9 @@ def claims_2023() -> Projection:
         Claim(
             name="money saved a month",
             claimed=4e6,
+            operator="at-least",
             derived=Estimate(value=4.04e6, low=2.9e6, high=5.4e6),
-            fits=True,
+            verdict="consistent",
             why="193 instances less at list prices; energy is about 1.5 % of it",
             unit="USD",
             source=_POST,
@@ -193,8 +345,22 @@ def claims_2023() -> Projection:
         Claim(
             name="homes supplied",
             claimed=1.4e6,
+            operator="about",
+            of="not said",
+            by_mean=(
+                MeanValue(
+                    mean="arithmetic",
+                    value=Estimate(value=1.39e6, low=1.2e6, high=1.6e6),
+                    holds=True,
+                ),
+                MeanValue(
+                    mean="geometric",
+                    value=Estimate(value=0.93e6, low=0.9e6, high=0.96e6),
+                    holds=False,
+                ),
+            ),
             derived=Estimate(value=1.39e6, low=1.2e6, high=1.6e6),
-            fits=True,
+            verdict="consistent",
             why="10 TWh over 7 143 kWh a home and year",
             unit="homes",
             source=_POST,
@@ -203,7 +369,7 @@ def claims_2023() -> Projection:
             name="MILC's ratio",
             claimed=2.74,
             derived=None,
-            fits=None,
+            verdict="cannot-be-derived",
             why="neither factor nor watts were published; 2.74 holds only for a geometric mean",
             source="inferred",
         ),
@@ -217,6 +383,8 @@ def claims_2023() -> Projection:
         currency="USD",
         saved_tco2e_per_month=lines[6].value,
         claims=claims,
+        solution=_solution(),
+        sensitivity=_sensitivity(),
         doubts=(
             Doubt(
                 code="scenario-note",

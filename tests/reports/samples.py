@@ -5,6 +5,7 @@ sensor, hostile text, an empty document.
 from __future__ import annotations
 
 from energybench.model import Document
+from tests.reports.sample_job import job_document
 from tests.reports.sample_limits import BOARDS, CPU, beside
 from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_odd import estimated, hostile, partial
@@ -58,6 +59,7 @@ SAMPLES = {
     "estimated": estimated,
     "partial": partial,
     "hostile": hostile,
+    "job": job_document,
     "study": study,
     "training": training,
     "empty": empty,

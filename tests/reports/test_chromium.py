@@ -4,15 +4,19 @@ nothing is loaded.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from energybench_reports.html import Html
+from energybench_reports.view.document import build
 from tests.reports.pages import Page
+from tests.reports.sample_many import applications, odd_labels
 from tests.reports.sample_odd import HOSTILE
 from tests.reports.samples import SAMPLES
 
@@ -39,7 +43,7 @@ FLAGS = (
 )
 DARK = ("--window-size=1280,3000", "--blink-settings=preferredColorScheme=0")
 CHARTS = {
-    "comparison": 5,
+    "comparison": 6,
     "unused": 3,
     "estimated": 2,
     "partial": 0,
@@ -163,6 +167,52 @@ def test_can_be_seen(flags: tuple[str, ...], tmp_path: Path) -> None:
     assert len(picture) > 50_000
 
 
+# Written into the page by the test: the width of the screen, what sticks out of it with folded
+# tables opened, and the words of cells that are shown.
+MEASURE = """
+for (const fold of document.querySelectorAll("details")) fold.open = true;
+const out = [...document.querySelectorAll("main *")].filter(e => !e.closest("svg"))
+  .map(e => [e, e.getBoundingClientRect()])
+  .filter(([e, box]) => box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5))
+  .map(([e, box]) => `${e.tagName}.${e.className} ${e.textContent.slice(0, 40)} ${box.right}`);
+const seen = [...document.querySelectorAll("td, .verdict")]
+  .filter(e => e.getBoundingClientRect().width > 0).map(e => e.textContent.trim());
+const root = document.documentElement;
+parent.postMessage({ screen: innerWidth, wide: root.scrollWidth, out: out.slice(0, 5), seen }, "*");
+"""
+# A window of the browser has at least 500 pixels; a frame may be narrower.
+PHONE = """<!doctype html>
+<iframe src="phone.html" style="width:390px;height:3000px;border:0"></iframe>
+<script>addEventListener("message", event => {
+  document.documentElement.dataset.measured = JSON.stringify(event.data); })</script>"""
+NARROW = {**SAMPLES, "applications": lambda: applications(20), "odd": odd_labels}
+
+
+@pytest.mark.parametrize("sample", ["comparison", "claims", "job", "study", "applications", "odd"])
+def test_a_phone_shows_every_cell(sample: str, tmp_path: Path) -> None:
+    """At 390 pixels nothing sticks out to the side: verdicts, derived figures and reasons of claims
+    are on the screen, with labels of every kind.
+    """
+    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    document = NARROW[sample]()
+    page = Html().render(document).replace(b"Content-Security-Policy", b"x-none")
+    page += f"<script>addEventListener('load', () => {{{MEASURE}}})</script>".encode()
+    (tmp_path / "phone.html").write_bytes(page)
+    dump = Page(browse(PHONE.encode(), tmp_path, "--dump-dom"))
+    root = next(attributes for tag, attributes in dump.tags if tag == "html")
+    measured = json.loads(root["data-measured"] or "")
+    assert measured["screen"] == 390
+    assert measured["out"] == []
+    assert measured["wide"] <= 390
+    seen = measured["seen"]
+    words = {answer.verdict for answer in build(document).answers} - {""}
+    claims = [s for s in build(document).sections if s.key in ("claims", "study-claims")]
+    words |= {row[-1].text for s in claims for table in s.tables for row in table.rows}
+    for word in words:
+        assert any(word in cell for cell in seen), word
+
+
 def test_prints(tmp_path: Path) -> None:
     """Print gives pages with the folded tables open."""
     browse(
@@ -173,3 +223,26 @@ def test_prints(tmp_path: Path) -> None:
     )
     pages = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "page.pdf").read_bytes()))
     assert pages >= 5
+
+
+def test_the_button_saves_a_compressed_document_as_json(tmp_path: Path) -> None:
+    """The page unpacks the columns of a large document: results in their order, none lost."""
+    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    document = applications(8)
+    page = Html().render(document)
+    assert b'type="application/gzip" id="results"' in page
+    # the test's own script takes the place of the download
+    click = b"""<script>URL.createObjectURL = (blob) => {
+      blob.text().then((text) => { document.body.append("[saved]" + text + "[end]"); });
+      return "#"; }; document.getElementById("save").click();</script></body>"""
+    page = page.replace(b"Content-Security-Policy", b"x-none")
+    page = click.join(page.rsplit(b"</body>", 1))
+    text = Page(browse(page, tmp_path, "--dump-dom")).text
+    saved = json.loads(text[text.index("[saved]") + 7 : text.rindex("[end]")])
+    kinds = [type(result) for result in document.results]
+    results = [
+        msgspec.convert(result, kind) for result, kind in zip(saved["results"], kinds, strict=True)
+    ]
+    assert results == list(document.results)
+    assert (saved["title"], saved["kind"]) == (document.title, "document")

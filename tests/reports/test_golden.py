@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from energybench_reports.csv_report import Csv
 from energybench_reports.html import Html, bundle, for_script
 from energybench_reports.json_report import Json
 from energybench_reports.markdown import Markdown
@@ -24,10 +25,10 @@ def without_library(page: str) -> str:
 
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize(
-    "report", [Json(), Markdown(), Terminal(), Html()], ids=lambda report: report.name
+    "report", [Csv(), Json(), Markdown(), Terminal(), Html()], ids=lambda report: report.name
 )
 def test_renders_as_it_was_read(
-    report: Json | Markdown | Terminal | Html, sample: str, golden: Callable[[str, str], str]
+    report: Csv | Json | Markdown | Terminal | Html, sample: str, golden: Callable[[str, str], str]
 ) -> None:
     """A change in what people see is a change of a golden file, and is looked at."""
     actual = report.render(SAMPLES[sample]()).decode()

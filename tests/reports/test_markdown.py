@@ -10,7 +10,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from energybench.model import Document
-from energybench_reports.markdown import Markdown, escape
+from energybench_reports.markdown import Markdown, escape, ticked
+from tests.reports.sample_many import odd_labels
 from tests.reports.samples import SAMPLES
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -34,9 +35,22 @@ def tokens(text: str) -> list[Token]:
     return flat
 
 
+def test_commands_are_code() -> None:
+    """`energybench grade` in the words of a section is code; a single backtick stays one."""
+    page = Markdown().render(SAMPLES["comparison"]()).decode()
+    code = {token.content for token in tokens(page) if token.type == "code_inline"}
+    assert {"energybench grade", "energybench explain CODE"} >= code > set()
+    assert ticked("a ` <b>") == "a \\` &lt;b&gt;"
+    (paragraph,) = [t for t in tokens(ticked("run `a <b>|c` *now*")) if t.type == "code_inline"]
+    assert paragraph.content == "a <b>|c"
+
+
 def test_hostile_text_makes_no_markup() -> None:
-    """No HTML, link, image or code comes of a label; the only bold text is our own."""
-    parsed = tokens(Markdown().render(SAMPLES["hostile"]()).decode())
+    """No HTML, link, image or code comes of a label; the only bold text and code are our own."""
+    text = (
+        Markdown().render(SAMPLES["hostile"]()).decode().replace("`energybench explain CODE`", "")
+    )
+    parsed = tokens(text.replace("`energybench grade`", ""))
     kinds = {token.type for token in parsed}
     assert not kinds & {
         "html_block",
@@ -51,9 +65,16 @@ def test_hostile_text_makes_no_markup() -> None:
     assert {token.content for token in parsed if token.type == "html_inline"} == {"<sub>", "</sub>"}
 
 
+def test_a_label_is_no_html() -> None:
+    """A label that is a tag stays text in the overview, in headlines and in tables."""
+    parsed = tokens(Markdown().render(odd_labels()).decode())
+    assert not [token for token in parsed if token.type == "html_block"]
+    assert {token.content for token in parsed if token.type == "html_inline"} == {"<sub>", "</sub>"}
+
+
 def test_every_row_has_the_columns_of_its_table() -> None:
     """A pipe or a line break in a label does not add a column or a row."""
-    for sample in SAMPLES.values():
+    for sample in (*SAMPLES.values(), odd_labels):
         widths: list[int] = []
         for token in tokens(Markdown().render(sample()).decode()):
             if token.type == "table_open":

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from energybench.measuring import plan as stopping
-from energybench.measuring import sampler, stagger
+from energybench.measuring import readings, sampler, stagger
 from energybench.measuring.clock import VirtualClock
 from energybench.model import Channel
 from energybench.plugins import Context
@@ -54,7 +54,7 @@ def real(late_s: float = 0.0) -> Real:
         wakes[0] = end_s
         return lambda: clock.now() >= end_s
 
-    def sink(tick: sampler.Tick) -> None:
+    def sink(tick: readings.Tick) -> None:
         times.extend(reading.t_s for reading in tick.readings)
 
     collector = Counter()

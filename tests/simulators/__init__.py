@@ -11,6 +11,7 @@ pci_tree, nvidia_driver_tree
                    the kernel's lists of accelerators
 live_node          a process that updates both trees, wraps included; a zone can follow the load of
                    a calibration
+library            compiles one of the simulated libraries
 SystemClock, VirtualClock, context   clocks and a context to open a collector
 """
 
@@ -42,6 +43,7 @@ __all__ = [
     "VirtualClock",
     "context",
     "cuda_environment",
+    "library",
     "live_node",
     "nvidia_driver_tree",
     "nvml_environment",
@@ -77,27 +79,27 @@ def context(root: Path = Path("/"), **more: Any) -> Context:
 
 
 @functools.cache
-def _library(name: str = "libnvidia-ml.so.1", source: str = "nvmlsim.c") -> Path:
-    """Folder of a compiled library, built once in a process; skips the test without a compiler."""
+def library(name: str, source: str, *, fuse: bool = False) -> Path:
+    """Folder of a compiled library, built once in a process; skips the test without a compiler.
+
+    fuse  the result is a program that uses libfuse3
+    """
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("the simulated libraries need a C compiler")
-    folder = Path(tempfile.mkdtemp(prefix=f"{source}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{Path(source).name}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    subprocess.run(
-        [
-            compiler,
-            "-O2",
-            "-shared",
-            "-fPIC",
-            "-o",
-            str(folder / name),
-            str(HERE / source),
-            "-lm",
-            "-lpthread",
-        ],
-        check=True,
-    )
+    options = ["-shared", "-fPIC"]
+    if fuse:
+        flags = subprocess.run(
+            ["pkg-config", "--cflags", "--libs", "fuse3"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        options = flags.stdout.split()
+    target = ["-o", str(folder / name), str(HERE / source)]
+    subprocess.run([compiler, "-O2", *target, *options, "-lm", "-lpthread"], check=True)
     return folder
 
 
@@ -109,7 +111,9 @@ def nvml_environment(folder: Path, conf: str, seed: int = 1) -> dict[str, str]:
     file = folder / f"nvmlsim-{seed}.conf"
     file.write_text(conf, "utf-8")
     env = {key: value for key, value in os.environ.items() if not key.startswith("CUDA_")}
-    path = os.pathsep.join(filter(None, (str(_library()), env.get("LD_LIBRARY_PATH"))))
+    path = os.pathsep.join(
+        filter(None, (str(library("libnvidia-ml.so.1", "nvmlsim.c")), env.get("LD_LIBRARY_PATH")))
+    )
     return env | {"LD_LIBRARY_PATH": path, "NVMLSIM": str(file), "NVMLSIM_SEED": str(seed)}
 
 
@@ -138,7 +142,7 @@ def cuda_environment(
     file = folder / "cudasim.conf"
     file.write_text("".join(lines) + cuda)
     env = nvml_environment(folder, f"count={boards}\n{conf}", seed)
-    cuda_library = _library("libcuda.so.1", "cudasim.c")
+    cuda_library = library("libcuda.so.1", "cudasim.c")
     path = f"{cuda_library}{os.pathsep}{env['LD_LIBRARY_PATH']}"
     return env | {"LD_LIBRARY_PATH": path, "CUDASIM": str(file)}
 

@@ -4,6 +4,7 @@
  * nvmlInit reads the file named by NVMLSIM. Lines are `key=value` for every GPU or `gpu2.key=value` for GPU 2:
  *
  *   count=4  init=RC              number of GPUs; answer of nvmlInit (18: driver and library differ, 9: no driver)
+ *   seed=N                        of the random phases, in place of NVMLSIM_SEED
  *   name=  uuid=  serial=  cc=8.0  limit=400  mem_mib=40960  ecc=1  throttle=0
  *   wave=const,W | square,LO,HI,PERIOD_S,DUTY | sine,MEAN,AMPLITUDE,PERIOD_S
  *   trace=FILE                    lines "T WATTS", T in CLOCK_BOOTTIME seconds; lines may be appended during a run; a line
@@ -35,6 +36,8 @@
  *   hang=AT_S                     a call that reads power or energy never returns; $NVMLSIM_INIT_HANG: nvmlInit never does
  *   nolimit=1                     the queries of power limits answer Not Supported
  *   lost=1                        the handle of the board answers GPU Is Lost
+ *
+ * NVMLSIM_BOARDS=2,3 hides all other boards, as a control group of devices does: board 2 then has index 0. `none` hides all.
  */
 #define _GNU_SOURCE
 #include <math.h>
@@ -73,10 +76,10 @@ typedef struct gpu {
 } gpu;
 
 static gpu gpus[MAX_GPUS];
-static unsigned count;
+static unsigned count, shown[MAX_GPUS], shown_count;
 static int started, init_answer;
 static double started_at;
-static char begins[512];
+static char begins[512], seed[16];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static double now(void) {
@@ -147,10 +150,22 @@ static void set(gpu *g, const char *key, const char *value) {
 }
 
 static double random_phase(unsigned number, double period) {
-    const char *written = getenv("NVMLSIM_SEED");
+    const char *written = seed[0] ? seed : getenv("NVMLSIM_SEED");
     unsigned x = (written ? (unsigned)atoi(written) : 1) * 2654435761u + (number + 1) * 40503u;
     x ^= x >> 13; x *= 2246822519u; x ^= x >> 16;
     return x % 1000 / 1e3 * period;
+}
+
+static void show(const char *boards) {
+    shown_count = 0;
+    for (unsigned i = 0; !boards && i < count; i++) shown[shown_count++] = i;
+    for (int number, length; boards && sscanf(boards, "%d%n", &number, &length) == 1; boards += length + (boards[length] == ','))
+        if (number >= 0 && (unsigned)number < count && shown_count < MAX_GPUS) shown[shown_count++] = (unsigned)number;
+}
+
+static int is_shown(const gpu *g) {
+    for (unsigned i = 0; i < shown_count; i++) if (g == &gpus[shown[i]]) return 1;
+    return 0;
 }
 
 static void configure(void) {
@@ -171,6 +186,7 @@ static void configure(void) {
         *value++ = 0;
         int number, key = 0;
         if (!strcmp(line, "count")) count = atoi(value) < MAX_GPUS ? (unsigned)atoi(value) : MAX_GPUS;
+        else if (!strcmp(line, "seed")) snprintf(seed, sizeof seed, "%s", value);
         else if (!strcmp(line, "begins")) snprintf(begins, sizeof begins, "%s", value);
         else if (!strcmp(line, "init")) init_answer = atoi(value);
         else if (sscanf(line, "gpu%d.%n", &number, &key) == 1 && key && number >= 0 && number < MAX_GPUS) set(&gpus[number], line + key, value);
@@ -181,6 +197,7 @@ static void configure(void) {
         if (gpus[i].energy_gain < 0) gpus[i].energy_gain = gpus[i].gain;
         if (gpus[i].phase < 0) gpus[i].phase = random_phase(i, gpus[i].period);
     }
+    show(getenv("NVMLSIM_BOARDS"));
 }
 
 /* ---------------------------------------------------------------- true power, and readings of the sensors */
@@ -349,16 +366,16 @@ const char *nvmlErrorString(int rc) {
 int nvmlSystemGetDriverVersion(char *text, u32 size) { snprintf(text, size, "550.54.15"); return OK; }
 int nvmlSystemGetCudaDriverVersion(int *version) { *version = 12040; return OK; }
 
-int nvmlDeviceGetCount_v2(u32 *n) { if (!started) return UNINITIALIZED; *n = count; return OK; }
+int nvmlDeviceGetCount_v2(u32 *n) { if (!started) return UNINITIALIZED; *n = shown_count; return OK; }
 static int refused_handle(const gpu *g) { return g->lost ? LOST : g->denied ? NO_PERMISSION : OK; }
 int nvmlDeviceGetHandleByIndex_v2(u32 i, device *d) {
     if (!started) return UNINITIALIZED;
-    if (i >= count) return INVALID;
-    *d = &gpus[i];
-    return refused_handle(&gpus[i]);
+    if (i >= shown_count) return INVALID;
+    *d = &gpus[shown[i]];
+    return refused_handle(*d);
 }
 int nvmlDeviceGetHandleByUUID(const char *uuid, device *d) {
-    for (unsigned i = 0; i < count; i++) if (!strcmp(uuid, gpus[i].uuid)) { *d = &gpus[i]; return refused_handle(&gpus[i]); }
+    for (unsigned i = 0; i < count; i++) if (is_shown(&gpus[i]) && !strcmp(uuid, gpus[i].uuid)) { *d = &gpus[i]; return refused_handle(&gpus[i]); }
     return NOT_FOUND;
 }
 int nvmlDeviceGetName(device d, char *text, u32 size) {

@@ -16,6 +16,7 @@ TIMING = ChannelProfile(
     channel="nvml/GPU-1/gpu.board/energy",
     device="GPU-1",
     host="node1",
+    host_ids=("machine:m1", "boot:b1"),
     driver="550",
     update_period_s=0.1,
     window_s=0.0,
@@ -27,6 +28,7 @@ ONLY_GAIN = ChannelProfile(
     channel=TIMING.channel,
     device="GPU-1",
     host="node1",
+    host_ids=TIMING.host_ids,
     driver="560",
     gain=GAIN,
     made_utc="2026-02-01T00:00:00Z",
@@ -47,7 +49,7 @@ def test_what_was_saved_is_read(tmp_path: Path) -> None:
     """One file a device and host, so that nodes share a home; no folder is no profiles."""
     assert profiles.read(tmp_path / "none") == ()
     socket = replace(TIMING, channel="rapl/package-0/cpu.package/energy", device="package-0")
-    other = replace(socket, host="node2")
+    other = replace(socket, host="node2", host_ids=("machine:m2",))
     written = profiles.save([TIMING, socket, other], tmp_path / "new")
     assert sorted(path.name for path in written) == [
         "node1_GPU-1.json",
@@ -58,6 +60,30 @@ def test_what_was_saved_is_read(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(
         path.name for path in written
     )
+
+
+def test_a_machine_has_one_file_under_whatever_name(tmp_path: Path) -> None:
+    """The same node under the host name of a container continues its file, with the gain of before;
+    another node of the same host name has a file of its own. A board has one file in any node.
+    """
+    socket = replace(TIMING, channel="rapl/package-0/cpu.package/energy", device="package-0")
+    profiles.save([replace(socket, gain=GAIN)], tmp_path)
+    renamed = replace(socket, host="job-4d1f", host_ids=("boot:b1",), window_s=0.02)
+    (path,) = profiles.save([renamed], tmp_path)
+    assert path.name == "node1_package-0.json"
+    assert profiles.read(tmp_path) == (replace(renamed, gain=GAIN),)
+
+    namesake = replace(socket, host_ids=("machine:m2", "boot:b2"))
+    (path,) = profiles.save([namesake], tmp_path)
+    assert path.name == "node1_package-0.2.json"
+    assert set(profiles.read(tmp_path)) == {replace(renamed, gain=GAIN), namesake}
+    assert profiles.save([namesake], tmp_path) == (path,)
+
+    profiles.save([replace(TIMING, gain=GAIN)], tmp_path)
+    moved = replace(TIMING, host="node7", host_ids=("machine:m7",))
+    (path,) = profiles.save([moved], tmp_path)
+    assert path.name == "node1_GPU-1.json"
+    assert profiles.read_file(path).channels == (replace(moved, gain=GAIN),)
 
 
 def test_a_new_timing_keeps_the_gain_and_a_new_gain_the_timing(tmp_path: Path) -> None:
@@ -101,7 +127,8 @@ def test_a_broken_file_is_named_with_its_key(tmp_path: Path, change, where: str)
     Saved to: not overwritten.
     """
     (path,) = profiles.save([TIMING], tmp_path)
-    profiles.save([replace(TIMING, host="node2")], tmp_path)
+    socket = replace(TIMING, device="package-0", host="node2", host_ids=("machine:m2",))
+    profiles.save([socket], tmp_path)
     path.write_text(change(path.read_text()))
     broken = path.read_text()
     with pytest.raises(BadInput) as error:
@@ -114,6 +141,27 @@ def test_a_broken_file_is_named_with_its_key(tmp_path: Path, change, where: str)
     with pytest.raises(BadInput):
         profiles.save([TIMING], tmp_path)
     assert path.read_text() == broken
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_a_stated_folder_that_is_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A slip in $ENERGYBENCH_PROFILES does not silently turn every calibration off."""
+    stated = tmp_path / "profiles"
+    if kind == "file":
+        stated.write_text("")
+    monkeypatch.setenv("ENERGYBENCH_PROFILES", str(stated))
+    assert profiles.folder() == stated
+    _, (error,) = profiles.read_sound(stated)
+    assert error.where == str(stated)
+    assert "ENERGYBENCH_PROFILES" in error.remedy
+
+
+def test_the_default_folder_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most machines were never calibrated."""
+    monkeypatch.delenv("ENERGYBENCH_PROFILES", raising=False)
+    assert profiles.read_sound(tmp_path / "missing") == ((), ())
 
 
 def test_the_file_says_what_it_is(tmp_path: Path) -> None:

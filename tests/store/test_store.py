@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from energybench.cli.main import main
 from energybench.errors import BadInput
 from energybench.measuring.session import ranges
 from energybench.model import CutBy, Host, Verification, Window, Work, WorkloadRef
@@ -14,6 +15,7 @@ from energybench.plugins import Reading
 from energybench.store import layout, reader, samples, strict
 from energybench.store.run import Header
 from energybench.store.sample_log import SampleLog
+from energybench.store.traces import StoredTraces
 from energybench.store.writer import RunWriter
 from tests.analysis.truth import channel
 
@@ -82,7 +84,7 @@ def test_samples_survive_a_cut_anywhere(tmp_path: Path) -> None:
     rows = []
     for cut in range(0, len(complete), max(1, len(complete) // 40)):
         (tmp_path / "cut.arrows").write_bytes(complete[:cut])
-        (trace,) = samples.traces(samples.read_stream(tmp_path / "cut.arrows"), CHANNELS)
+        (trace,) = StoredTraces(samples.read_stream(tmp_path / "cut.arrows"), CHANNELS)
         assert trace.raw.tolist() == list(range(trace.raw.size))
         rows.append(trace.raw.size)
     assert rows == sorted(rows)
@@ -107,6 +109,24 @@ def test_a_cut_run_is_recovered_to_its_last_sample(tmp_path: Path) -> None:
     assert recovered.partial
 
 
+@pytest.mark.parametrize(("asked", "of"), [(3, " of 3"), (None, "")])
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_a_recovered_run_says_how_many_repeats_are_whole(
+    tmp_path: Path, asked: int | None, of: str, whole: int
+) -> None:
+    """One of three repeats is another result than three of three."""
+    with RunWriter(tmp_path, header(repeats=asked)) as writer:
+        for i in range(80):
+            writer.poll([Reading(int(100 * i * 0.1 * 1e6), i * 0.1)], 0.001, False, 0)
+        for k in range(whole):
+            writer.opening("repeat", 1.0 + 2 * k, k)
+            writer.window(Window(label="repeat", start_s=1.0 + 2 * k, end_s=2.0 + 2 * k, repeat=k))
+        writer.opening("repeat", 1.0 + 2 * whole, whole)
+    _, measured = reader.recover(str(tmp_path), ranges())
+    (doubt,) = [doubt for doubt in measured.doubts if doubt.code == "recovered"]
+    assert f"with {whole}{of} repeat(s) measured to their end" in doubt.message
+
+
 def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> None:
     """Its work is not known: the whole ones keep their energy per work."""
     with RunWriter(tmp_path, header()) as writer:
@@ -126,7 +146,7 @@ def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> No
     assert recovered.energy_per_work_j is not None
     assert recovered.energy_per_work_j.value == pytest.approx(50, rel=0.02)
     (doubt,) = [doubt for doubt in recovered.doubts if doubt.code == "cut-off"]
-    assert "1 repeat(s), cut after 1 s, are left out" in doubt.message
+    assert "1 repeat(s), ended after 1 s, are left out" in doubt.message
 
 
 @pytest.mark.parametrize("cut", ["signal", "program-killed", "no-end"])
@@ -231,14 +251,52 @@ def test_of_a_repeat_begun_anew_the_last_beginning_counts(tmp_path: Path) -> Non
         assert ("cut-off" in {doubt.code for doubt in recovered.doubts}) is not done
 
 
+def test_a_store_without_an_unfinished_run_is_no_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`recover` in a script that always calls it: one line, and exit code 0."""
+    assert main(["recover", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "nothing to recover" in err
+    assert main(["recover", str(tmp_path / "missing")]) == 2
+
+
 def test_nothing_to_recover(tmp_path: Path) -> None:
-    """Cut off before the work began; no such run; a file: each said as what it is."""
-    with RunWriter(tmp_path, header()) as writer:
+    """Cut off before the work began, or before a sample of the work; no such run: each said as what
+    it is.
+    """
+    lefts = []
+    for openings in ((), (("idle", None),), (("idle", None), ("repeat", 0)), (("repeat", 0),)):
+        with RunWriter(tmp_path / str(len(lefts)), header(repeats=3)) as writer:
+            writer.poll([Reading(1, 0.5)], 0.0, False, 0)
+            for label, number in openings:
+                writer.opening(label, 1.0, number)
+            lefts.append(writer.directory)
+    says = ["before the work began"] * 2 + ["in repeat 1 of 3, before the first sample"] * 2
+    for left, words in zip(lefts, says, strict=True):
+        with pytest.raises(BadInput, match=words):
+            reader.recover(str(left), ranges())
+        assert left.exists()
+    with pytest.raises(BadInput, match="no such run"):
+        reader.recover(str(tmp_path / "nosuch"), ranges())
+
+
+@pytest.mark.parametrize(("planned", "of"), [(3, "1 of 3"), (None, "1")])
+def test_a_recovered_run_states_how_many_repeats_are_whole(
+    tmp_path: Path, planned: int | None, of: str
+) -> None:
+    """Of how many that were planned, where a number was planned."""
+    with RunWriter(tmp_path, header(repeats=planned)) as writer:
+        for i in range(41):
+            writer.poll([Reading(int(100 * i * 0.1 * 1e6), i * 0.1)], 0.0, False, 0)
+        writer.opening("repeat", 1.0, 0)
+        writer.window(Window(label="repeat", start_s=1.0, end_s=2.0, repeat=0))
+        writer.opening("repeat", 3.0, 1)
         left = writer.directory
-    for name, says in ((str(left), "no repeat"), (str(tmp_path / "nosuch"), "no such run")):
-        with pytest.raises(BadInput, match=says):
-            reader.recover(name, ranges())
-    assert left.exists()
+    _, recovered = reader.recover(str(left), ranges())
+    messages = {doubt.code: doubt.message for doubt in recovered.doubts}
+    assert f"with {of} repeat(s) measured to their end" in messages["recovered"]
 
 
 def test_ids_sort_by_time_and_are_safe_names() -> None:

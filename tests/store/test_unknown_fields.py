@@ -11,7 +11,7 @@ import pytest
 
 from energybench.errors import BadInput, UnknownFields
 from energybench.measuring.session import ranges
-from energybench.model import SCHEMA, ChannelProfile, Doubt, Noun
+from energybench.model import SCHEMA, ChannelProfile, Doubt, Host, Noun
 from energybench.store import layout, profiles, reader, unknown_fields
 from energybench.store.study import StudyStore, read_study
 from energybench.store.writer import RunWriter
@@ -170,16 +170,23 @@ def test_a_profile_is_read_but_not_replaced(tmp_path: Path) -> None:
     """Saving into a file of a later version would lose its fields: refused, before the load is
     driven too; files of other hosts do not matter.
     """
-    profile = ChannelProfile(channel="c", device="d", host="node1", window_s=0.0, made_utc="2026")
+    profile = ChannelProfile(
+        channel="c",
+        device="d",
+        host="node1",
+        host_ids=("machine:m1",),
+        window_s=0.0,
+        made_utc="2026",
+    )
     (path,) = profiles.save([profile], tmp_path)
     later(path, lambda value: value["channels"][0].update(hysteresis_s=1.0))
     text = path.read_text()
     with pytest.warns(UnknownFields, match=r"channels\[\]\.hysteresis_s"):
         assert profiles.read(tmp_path) == (profile,)
-    profiles.check_replaceable(tmp_path, "node2")
+    profiles.check_replaceable(tmp_path, Host(name="node1", ids=("machine:m2",)))
     for call in (
         lambda: profiles.save([profile], tmp_path),
-        lambda: profiles.check_replaceable(tmp_path, "node1"),
+        lambda: profiles.check_replaceable(tmp_path, Host(name="job", ids=("machine:m1",))),
     ):
         with pytest.raises(BadInput, match=r"would lose: channels\[\]\.hysteresis_s"):
             call()

@@ -1,5 +1,5 @@
-"""One thread for every test of workloads: on a busy machine, threads that synchronise after every
-small tensor turn a test of one second into a test of a minute.
+"""One thread at the start of every test of workloads: on a busy machine, threads that synchronise
+after every small tensor turn a test of one second into a test of a minute.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import pytest
 import torch
 
 
-@pytest.fixture(autouse=True, scope="package")
-def one_thread() -> None:
+@pytest.hookimpl(tryfirst=True)  # before the fixtures of modules, which run workloads
+def pytest_runtest_setup() -> None:
+    """A workload of an earlier test may have left torch with a thread for every core."""
     torch.set_num_threads(1)

@@ -270,6 +270,17 @@ class Member:
             dist.all_reduce(counts)
         return counts.cpu()
 
+    def agree(self, value: int) -> None:
+        """Hear a value that only the worker of each node needs."""
+
+    def meet(self) -> None:
+        """Return once every process has called this method."""
+        import torch
+        import torch.distributed as dist
+
+        # a tensor on the host travels by gloo, whatever the devices
+        dist.all_reduce(torch.zeros(1))
+
     def _mean(self, losses: list[torch.Tensor]) -> tuple[float, ...]:
         """The loss of every step, averaged over the processes."""
         import torch

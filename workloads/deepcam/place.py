@@ -1,8 +1,8 @@
 """The processes of a run: the number of this node among the nodes, and the devices of this node.
 
-On several nodes every node runs an equal number of processes. torchrun, or the wrapper of a batch
-system, sets the environment: RANK and WORLD_SIZE count nodes (one launch a node), MASTER_ADDR and
-MASTER_PORT say where the processes meet.
+On several nodes every node runs an equal number of processes. `energybench run` sets the
+environment, from that of srun or torchrun: RANK and WORLD_SIZE count nodes (one launch a node),
+MASTER_ADDR and MASTER_PORT say where the processes meet.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from energybench.errors import BadInput
 from energybench_workloads.common import cpus
-from energybench_workloads.team import gpu_names
+from energybench_workloads.team import find_nodes, gpu_names
 
 if TYPE_CHECKING:
     import torch
@@ -43,22 +42,8 @@ def find_place(device: torch.device, ranks: int, environment: Mapping[str, str])
     GPUs, and for a launch of several processes on a node.
     """
     names = gpu_names(device, ranks) if device.type == "cuda" else ("cpu",) * (ranks or 1)
-    needed = ("RANK", "WORLD_SIZE", "MASTER_ADDR")
-    if any(key not in environment for key in needed) or environment["WORLD_SIZE"] == "1":
-        return Place(names)
-    if environment.get("LOCAL_WORLD_SIZE", "1") != "1":
-        raise BadInput(
-            "LOCAL_WORLD_SIZE",
-            "is not 1, but this workload starts the processes of a node itself",
-            "one launch a node, such as torchrun --nproc-per-node 1",
-        )
-    try:
-        nodes = int(environment["WORLD_SIZE"])
-        node = int(environment["RANK"])
-        port = int(environment.get("MASTER_PORT", "29500"))
-    except ValueError as error:
-        raise BadInput("RANK, WORLD_SIZE, MASTER_PORT", str(error), "whole numbers") from None
-    return Place(names, nodes, node, environment["MASTER_ADDR"], port)
+    nodes = find_nodes(environment)
+    return Place(names, nodes.total, nodes.node, nodes.address, nodes.port)
 
 
 def threads_each(place: Place) -> int:

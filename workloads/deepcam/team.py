@@ -1,8 +1,9 @@
 """The processes of a run, on one node or on several: a process for every GPU, or `ranks` processes
 on the CPUs.
 
-The worker's process on the first node leads. On every further node
-`python -m energybench_workloads.deepcam.follow` carries out the commands of the leading process.
+The worker's process on the first node leads: the other processes of all nodes carry out its
+commands. On every further node the worker makes the same calls, each of which carries out the
+command that the leading process gives at that point.
 """
 
 from __future__ import annotations
@@ -13,13 +14,20 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from energybench.errors import BadInput
 from energybench.plugins import RegionFactory
 from energybench_workloads.common import shares
 from energybench_workloads.deepcam.member import Member
 from energybench_workloads.deepcam.place import Place, threads_each
 from energybench_workloads.deepcam.spec import Order, Spec, Trained
-from energybench_workloads.team import Command, carry_out, describe, join_group, start_processes
+from energybench_workloads.team import (
+    JOIN_S,
+    Command,
+    carry_out,
+    describe,
+    join_group,
+    start_processes,
+    tcp_store,
+)
 from energybench_workloads.team import Team as ProcessTeam
 
 if TYPE_CHECKING:
@@ -28,8 +36,6 @@ if TYPE_CHECKING:
     import torch
     import torch.distributed as dist
 
-# Further nodes may be started later; an exchange within a step has to end in this time too
-JOIN_S = 600.0
 IDLE_S = 86_400.0  # a follower waits for a command up to this time
 
 
@@ -43,17 +49,14 @@ class TrainingTeam(ProcessTeam):
         import torch
 
         super().__init__()
-        if place.node > 0:
-            raise BadInput(
-                "RANK",
-                "is not 0: another node leads",
-                "energybench measure -- python -m energybench_workloads.deepcam.follow here",
-            )
+        self._leads = place.node == 0
         self._group: dist.ProcessGroup | None = None
         try:
             if place.world > 1:
                 self._start(spec, place)
-            self.first = Member(spec, 0, torch.device(place.devices[0]), threads_each(place))
+            self.first = Member(
+                spec, place.rank(0), torch.device(place.devices[0]), threads_each(place)
+            )
         except BaseException:
             self.close()
             raise
@@ -68,18 +71,18 @@ class TrainingTeam(ProcessTeam):
 
     def begin(self, path: str) -> None:
         """Let runs begin from a checkpoint."""
-        self.command("begin", path)
+        (path,) = self._told("begin", path)
         self.first.begin(path)
 
     def train(self, order: Order, region: RegionFactory) -> Trained:
-        self.command("train", order)
+        (order,) = self._told("train", order)
         return self.first.train(order, region)
 
     def infer(self, steps: int, region: RegionFactory) -> tuple[float, float]:
         """`steps` batches in each process. The run ends when the last process has its classes."""
         import torch.distributed as dist
 
-        self.command("infer", steps)
+        (steps,) = self._told("infer", steps)
         seconds = self.first.infer(steps, region)
         if self._group is not None:
             dist.barrier(self._group)
@@ -87,8 +90,31 @@ class TrainingTeam(ProcessTeam):
 
     def evaluate(self) -> torch.Tensor:
         """The confusion matrix of the held-out samples."""
-        self.command("evaluate")
+        self._told("evaluate")
         return self.first.evaluate()
+
+    def agreed(self, value: int) -> int:
+        """The value of the leading process, on every node."""
+        (value,) = self._told("agree", value)
+        return value
+
+    def meet(self) -> None:
+        """Return once every process has met."""
+        if self._group is not None:
+            self._told("meet")
+            self.first.meet()
+
+    def _told(self, name: str, *arguments: Any) -> tuple[Any, ...]:
+        """Give a command, or receive it where another node leads; its arguments."""
+        if self._leads:
+            self.command(name, *arguments)
+            return arguments
+        assert self._group is not None  # a node that does not lead is one of several
+        received: Command | None = broadcast(self._group, None)
+        if received is None or received[0] != name:
+            said = "has ended the run" if received is None else f"is at {received[0]!r}"
+            raise RuntimeError(f"the first node {said}, and this node at {name!r}")
+        return received[1]
 
     def _send(self, command: Command | None) -> None:
         if self._group is not None:
@@ -111,16 +137,9 @@ def join(place: Place, local: int) -> dist.ProcessGroup:
     """Enter the process group. Returns the group through which the first process sends commands."""
     import torch
     import torch.distributed as dist
-    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     rank = place.rank(local)
-    store = TCPStore(
-        place.address,
-        place.port,
-        place.world,
-        is_master=rank == 0,
-        timeout=timedelta(seconds=JOIN_S),
-    )
+    store = tcp_store(place.address, place.port, place.world, rank)
     device = torch.device(place.devices[local])
     join_group(store, device, rank, place.world, "cpu:gloo,cuda:nccl", JOIN_S)
     group: dist.ProcessGroup = dist.new_group(backend="gloo", timeout=timedelta(seconds=IDLE_S))

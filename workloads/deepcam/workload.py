@@ -81,7 +81,7 @@ class Deepcam:
         self._done, self._trained, self._counts = 0, None, None
         self._loading_s = (0.0, 0.0)
         if self._options.checkpoint:
-            self._open_checkpoint(self._team)
+            self._open_checkpoint(self._team, leads=place.node == 0)
         self._steps_due()  # refuses a training that is complete
         self._opened = self._done
 
@@ -149,11 +149,15 @@ class Deepcam:
             graphs=options.graphs,
         )
 
-    def _open_checkpoint(self, team: TrainingTeam) -> None:
+    def _open_checkpoint(self, team: TrainingTeam, *, leads: bool) -> None:
+        """Only the first node writes the file, and looks whether there is one."""
         path = self._options.checkpoint
-        team.first.file = CheckpointFile(path)
-        if Path(path).is_file():
-            self._done = checkpoint.steps_trained(path, self._options, team.first.inputs)
+        if leads:
+            team.first.file = CheckpointFile(path)
+            if Path(path).is_file():
+                self._done = checkpoint.steps_trained(path, self._options, team.first.inputs)
+        self._done = team.agreed(self._done)
+        if self._done:
             team.begin(path)
 
     def checkpoint(self) -> str | None:
@@ -210,9 +214,13 @@ class Deepcam:
         trained = self._ready_team().train(order, region)
         return trained, len(trained.losses) - first
 
+    def meet(self) -> None:
+        """Wait for the other nodes, if there are any."""
+        if self._nodes > 1:
+            self._ready_team().meet()
+
     def _work(self, steps: int) -> Work:
-        # samples of this node only: every node counts its energy and samples itself
-        samples = float(steps * self._spec.step_samples // self._nodes)
+        samples = float(steps * self._spec.step_samples)  # of all nodes
         self._samples_run = int(samples)
         sample_flops = cost.forward_flops(self._size.pixels)
         if self._options.training:
@@ -249,7 +257,7 @@ class Deepcam:
     def record(self) -> WorkRecord:
         """The IoU of the last run's network on the held-out samples, its loss, and a picture."""
         team = self._ready_team()
-        work_per_step = float(self._spec.step_samples // self._nodes)
+        work_per_step = float(self._spec.step_samples)
         if self._options.iou and self._trained:
             work_per_step = 1.0 / len(self._trained.losses)
         progress = self._progress(team, work_per_step)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from energybench.errors import BadInput
 from energybench.model import Axes, Cell, Scalar, StudyPlan, Variant
+from energybench.units import whole_number
 from energybench_workloads.dpsgd.spec import MODES, PLAIN_LR, PRIVATE_LR, SIZES, read
 from energybench_workloads.dpsgd.statement import GUESSED, terms
 from energybench_workloads.grids import Lists
@@ -49,7 +50,9 @@ _EVERY, _MOST = 5, 200
 
 def plan(study: str, settings: Mapping[str, str]) -> StudyPlan:
     """The study, its grid narrowed or widened by the settings. Raises BadInput."""
-    if settings.get("seed", "").isdecimal() and int(settings["seed"]) >= GUESSED:
+    seed = settings.get("seed", "")
+    number = whole_number(seed)  # None: no number, or a longer one
+    if seed.isdecimal() and (number is None or number >= GUESSED):
         raise BadInput(
             "--set seed",
             "a study stores its plan, and the seed with it: no place for a secret seed",
@@ -165,8 +168,10 @@ def _batch(settings: Mapping[str, str]) -> StudyPlan:
     (passes,) = lists.wholes("passes", (3,), 1, 10**4)[:1]
     modes = _modes(lists, MODES)
     examples = 0  # a wrong number is refused by the settings of a cell
-    if settings.get("examples", "0").isdecimal():
-        examples = int(settings.get("examples", SIZES[network].examples))
+    if "examples" not in settings:
+        examples = SIZES[network].examples
+    elif (stated := whole_number(settings["examples"])) is not None:
+        examples = stated
     cells = []
     for noise, batch in itertools.product(noises, batches):
         at: dict[str, Scalar] = {"batch": batch, "noise": noise}

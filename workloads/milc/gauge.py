@@ -10,7 +10,10 @@ complex128 on the CPU; a link field has the shape [4, t, z, y, x, 3, 3], directi
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from energybench_workloads.common import uniforms
 from energybench_workloads.milc.lattice import Lattice, axis
@@ -38,23 +41,34 @@ class Links(NamedTuple):
 
 
 def random_links(
-    lattice: Lattice, seed: int, spread: float, digest: hashlib._Hash | None = None
+    lattice: Lattice,
+    seed: int,
+    spread: float,
+    digest: hashlib._Hash | None = None,
+    slices: Sequence[int] = (),
 ) -> torch.Tensor:
     """Thin links exp(i sum_a w_a T_a), w_a uniform with mean 0 and standard deviation `spread`, T_a
     = (Gell-Mann matrix a) / 2.
 
     Up to a spread of about 0.65 the spectrum of -D² stays away from 0; at 0.8 the spectrum reaches
     down to 0, and the iterations grow as 1 / mass.
+
+    slices: the time slices of the lattice that are wanted, in this order; empty: all
     """
     import torch
 
-    links = torch.empty((4, lattice.volume, 3, 3), dtype=torch.complex128)
+    area = lattice.x * lattice.y * lattice.z
+    count = area * (len(slices) or lattice.t)
+    links = torch.empty((4, count, 3, 3), dtype=torch.complex128)
     for mu in range(4):
-        u = torch.from_numpy(uniforms(seed, 1 + mu, 8 * lattice.volume, digest)).reshape(
-            lattice.volume, 8
-        )
+        if slices:
+            parts = [uniforms(seed, 1 + mu, 8 * area, first=8 * area * t) for t in slices]
+            numbers = np.concatenate(parts)
+        else:
+            numbers = uniforms(seed, 1 + mu, 8 * count, digest)
+        u = torch.from_numpy(numbers).reshape(count, 8)
         links[mu] = exponential(u.sub_(0.5).mul_(12**0.5 * spread))
-    return links.reshape(4, *lattice.shape, 3, 3)
+    return links.reshape(4, -1, *lattice.shape[1:], 3, 3)
 
 
 def exponential(w: torch.Tensor) -> torch.Tensor:
@@ -121,17 +135,20 @@ def smear(thin: torch.Tensor) -> Links:
     return Links(fat, long)
 
 
-def plaquette(thin: torch.Tensor) -> float:
-    """Mean of Re tr(U_mu U_nu U_mu† U_nu†) / 3 over all plaquettes; 1 for unit links."""
+def plaquette(thin: torch.Tensor, first: int = 0, count: int | None = None) -> float:
+    """Mean of Re tr(U_mu U_nu U_mu† U_nu†) / 3 over the plaquettes of `count` time slices from
+    slice `first`, or of all; 1 for unit links.
+    """
     import torch
 
+    own = slice(first, None if count is None else first + count)
     total = 0.0
     for mu in range(4):
         for nu in range(mu):
             there = thin[mu] @ torch.roll(thin[nu], -1, dims=axis(mu))
             back = thin[nu] @ torch.roll(thin[mu], -1, dims=axis(nu))
-            total += float((there * back.conj()).sum().real)
-    return total / (3 * 6 * thin[0].numel() / 9)
+            total += float((there * back.conj())[own].sum().real)
+    return total / (3 * 6 * thin[0, own].numel() / 9)
 
 
 def gauge_transform(thin: torch.Tensor, g: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,8 @@ from energybench_workloads.milc.lattice import Lattice
 from energybench_workloads.milc.layout import choose
 from energybench_workloads.milc.operator import Format, NormalOperator, Slab
 from energybench_workloads.milc.solver import Problem, conjugate_gradient, multi_shift
-from energybench_workloads.team import quiet
+from energybench_workloads.milc.window import Slices
+from energybench_workloads.team import Nodes, quiet
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +27,9 @@ ROUGH = 1e-5
 
 
 class Spec(NamedTuple):
-    """The settings of a solve, equal in all processes.
+    """The settings of a solve, equal in all processes of a node.
 
+    lattice, nodes: the lattice that this node holds in memory, and its part of the problem's;
     high, low: number formats of the true residual and of the iterations; devices, cpus: of every
     process; threads: CPU threads of a process, 0 for as many as the process has CPUs.
     """
@@ -43,10 +45,22 @@ class Spec(NamedTuple):
     devices: tuple[str, ...]
     threads: int
     cpus: tuple[tuple[int, ...], ...] = ()  # empty: processes are not bound to CPUs
+    nodes: Nodes = Nodes()
+    own: Slices | None = None  # time slices of `lattice` that are solved here; None: all
 
     @property
     def ranks(self) -> int:
+        """Processes of this node."""
         return len(self.devices)
+
+    @property
+    def world(self) -> int:
+        """Processes of all nodes."""
+        return self.nodes.total * self.ranks
+
+    def rank(self, local: int) -> int:
+        """Number, among the processes of all nodes, of process number `local` of this node."""
+        return self.nodes.node * self.ranks + local
 
 
 class Counts(NamedTuple):
@@ -60,7 +74,9 @@ class Counts(NamedTuple):
 
 
 class Member:
-    """links, b: the problem on all sites, on the host, complex128; x: the place of the solutions,
+    """rank: of the processes of this node.
+
+    links, b: the problem on all sites, on the host, complex128; x: the place of the solutions,
     [shifts or 1, half, 3].
     """
 
@@ -76,11 +92,12 @@ class Member:
         self.kernels = kernels(self.device.type, spec.kernels)
 
         # the slab of this process
-        depth = spec.lattice.t // spec.ranks
+        own = spec.own or Slices(0, spec.lattice.t)
+        depth = own.depth // spec.ranks
         width = CPU_LANES if self.device.type == "cpu" else GPU_LANES
-        lanes = choose(spec.lattice._replace(t=depth), width, spec.ranks)
-        slab = Slab(spec.lattice, lanes, rank * depth)
-        halo: Halo = ALONE if spec.ranks == 1 else Ring(rank, spec.ranks)
+        lanes = choose(spec.lattice._replace(t=depth), width, spec.world)
+        slab = Slab(spec.lattice, lanes, own.first + rank * depth)
+        halo: Halo = ALONE if spec.world == 1 else Ring(spec.rank(rank), spec.world)
 
         # the operator stays on the host: a run moves it to the device
         host_kernels = self.kernels if self.device.type == "cpu" else kernels("cpu", "eager")

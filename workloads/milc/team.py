@@ -1,7 +1,8 @@
 """The processes of a solve: a process for every GPU, or for every NUMA domain of the CPUs.
 
-Links, source and solution lie in memory that the processes share. A process folds the links of its
-slab, and writes the solution on the sites of its slab.
+Links, source and solution lie in memory that the processes of a node share. A process folds the
+links of its slab, and writes the solution on the sites of its slab. On several nodes the worker of
+each node makes the same calls, and commands the processes of its own node.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from typing import TYPE_CHECKING, Any
 from energybench.plugins import RegionFactory
 from energybench_workloads.milc.gauge import Links
 from energybench_workloads.milc.member import Counts, Member, Spec
+from energybench_workloads.team import JOIN_S as NODES_JOIN_S
 from energybench_workloads.team import (
     Command,
     carry_out,
     describe,
     join_group,
     start_processes,
+    tcp_store,
 )
 from energybench_workloads.team import Team as ProcessTeam
 
 if TYPE_CHECKING:
     import torch
+    import torch.distributed as dist
 
 JOIN_S = 120.0  # importing torch in every process on a busy machine
+IDLE_S = 86_400.0  # between two repeats a node may wait for another up to this time
 
 
 class SolverTeam(ProcessTeam):
@@ -39,8 +44,9 @@ class SolverTeam(ProcessTeam):
         self.spec = spec
         self._pipes: list[Any] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._nodes: dist.ProcessGroup | None = None  # the first process of every node
         try:
-            if spec.ranks > 1:
+            if spec.world > 1:
                 self._start(links, b, x)
             self.first = Member(spec, 0, links, b, x)
             self._wait()
@@ -53,8 +59,10 @@ class SolverTeam(ProcessTeam):
 
         for tensor in (*links, b, x):
             tensor.share_memory_()  # type: ignore[no-untyped-call]
-        self._folder = tempfile.TemporaryDirectory(prefix="energybench-milc-")
-        path = f"{self._folder.name}/ranks"
+        path = ""
+        if self.spec.nodes.total == 1:
+            self._folder = tempfile.TemporaryDirectory(prefix="energybench-milc-")
+            path = f"{self._folder.name}/ranks"
         pairs = [mp.get_context("spawn").Pipe() for _ in range(1, self.spec.ranks)]
         self._pipes = [ours for ours, _ in pairs]
         self._processes = start_processes(
@@ -67,7 +75,7 @@ class SolverTeam(ProcessTeam):
         )
         for _, theirs in pairs:
             theirs.close()
-        join(self.spec, 0, path)
+        self._nodes = join(self.spec, 0, path)
         self._joined = True
 
     def solve(self, region: RegionFactory, max_iterations: int | None = None) -> Counts:
@@ -83,6 +91,35 @@ class SolverTeam(ProcessTeam):
         difference = self.first.hermiticity(seed)
         self._wait()
         return difference
+
+    def summed(self, values: torch.Tensor) -> torch.Tensor:
+        """The sum over the nodes of the values that each of them passes."""
+        import torch.distributed as dist
+
+        if self._nodes is not None:
+            dist.all_reduce(values, group=self._nodes)
+        return values
+
+    def gathered(self, v: torch.Tensor) -> torch.Tensor:
+        """Even-site vectors of the problem, [..., half, 3], from those of each node's own sites."""
+        import torch
+        import torch.distributed as dist
+
+        if self._nodes is None:
+            return v
+        own = torch.view_as_real(v).contiguous()
+        parts = [torch.empty_like(own) for _ in range(self.spec.nodes.total)]
+        dist.all_gather(parts, own, group=self._nodes)
+        return torch.view_as_complex(torch.cat(parts, dim=-3))
+
+    def said(self, text: str) -> str:
+        """The text of the first node, on every node."""
+        import torch.distributed as dist
+
+        texts = [text]
+        if self._nodes is not None:
+            dist.broadcast_object_list(texts, src=0, group=self._nodes)
+        return texts[0]
 
     def _send(self, command: Command | None) -> None:
         for pipe in self._pipes:
@@ -105,17 +142,30 @@ class SolverTeam(ProcessTeam):
         super().close()
         if self._folder is not None:
             self._folder.cleanup()
-        self._pipes, self._folder = [], None
+        self._pipes, self._folder, self._nodes = [], None, None
 
 
-def join(spec: Spec, rank: int, path: str) -> None:
-    """Enter the process group, whose members meet at the file `path`."""
+def join(spec: Spec, local: int, path: str) -> dist.ProcessGroup | None:
+    """Enter the process group, whose members meet at the file `path`, or on several nodes at the
+    first node. Returns the group of the first processes of all nodes, if there are several.
+    """
     import torch
+    import torch.distributed as dist
     from torch.distributed import FileStore  # type: ignore[attr-defined]
 
-    store = FileStore(path, spec.ranks)
-    store.set_timeout(timedelta(seconds=JOIN_S))
-    join_group(store, torch.device(spec.devices[rank]), rank, spec.ranks, "nccl", JOIN_S)
+    nodes, rank, device = spec.nodes, spec.rank(local), torch.device(spec.devices[local])
+    if nodes.total == 1:
+        store = FileStore(path, spec.ranks)
+        store.set_timeout(timedelta(seconds=JOIN_S))
+        join_group(store, device, rank, spec.world, "nccl", JOIN_S)
+        return None
+    store = tcp_store(nodes.address, nodes.port, spec.world, rank)
+    join_group(store, device, rank, spec.world, "nccl", NODES_JOIN_S)
+    firsts = list(range(0, spec.world, spec.ranks))
+    group: dist.ProcessGroup = dist.new_group(
+        firsts, timeout=timedelta(seconds=IDLE_S), backend="gloo"
+    )
+    return group if local == 0 else None
 
 
 class _Pipe:

@@ -5,6 +5,8 @@ residual. The workload is a proxy for the MILC code.
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +19,7 @@ from energybench_workloads.common import (
     checked,
     fingerprint,
     has_huge_pages,
+    hash_uniforms,
     require_memory,
     require_torch,
     short,
@@ -28,9 +31,11 @@ from energybench_workloads.milc.gauge import Links
 from energybench_workloads.milc.lattice import SIZES, Lattice
 from energybench_workloads.milc.member import Counts, Spec
 from energybench_workloads.milc.operator import Format
-from energybench_workloads.milc.source import random_source
+from energybench_workloads.milc.source import SOURCE_STREAM, random_source
 from energybench_workloads.milc.team import SolverTeam
+from energybench_workloads.milc.window import Window
 from energybench_workloads.settings import Scalar, Settings, check_size
+from energybench_workloads.team import Nodes, find_nodes
 
 if TYPE_CHECKING:
     import torch
@@ -91,6 +96,7 @@ class Milc:
         self._read("smoke", {})
         self._problem: Problem | None = None
         self._team: SolverTeam | None = None
+        self._window: Window | None = None  # of this node in the lattice; None: one node
         self._counts: Counts | None = None  # of the last solve
 
     def _read(self, size: str, settings: Mapping[str, str]) -> None:
@@ -136,7 +142,13 @@ class Milc:
         if self._inner == "auto":
             self._inner = fastest_inner(first)
         self._low: Format = INNER[self._inner] if self._precision == "mixed" else self._high
-        names, cpus = devices(first, self._ranks, lattice)
+        nodes = find_nodes(os.environ)
+        self._window = window = self._window_of(nodes)
+        if window is not None:
+            lattice = window.lattice
+        names, cpus = devices(
+            first, self._ranks, lattice._replace(t=window.own.depth) if window else lattice
+        )
         self._ranks = len(names)
         memory = cost.memory(lattice, cost.WIDTHS[self._low], cost.WIDTHS[self._high], self._shifts)
         require_memory(
@@ -144,7 +156,7 @@ class Milc:
         )
 
         # the system, and the members that solve it
-        self._problem = problem = self._make_problem()
+        self._problem = problem = self._make_problem(window)
         spec = Spec(
             lattice,
             self._mass,
@@ -157,15 +169,39 @@ class Milc:
             names,
             self._threads,
             cpus,
+            nodes,
+            window.own if window is not None else None,
         )
         self._team = SolverTeam(spec, problem.links, problem.b, problem.x)
+        if window is not None:
+            self._problem = self._shared(problem, window, self._team)
         with region("compile"):
             self._team.solve(region, WARM_ITERATIONS)
         self._counts = None
 
-    def _make_problem(self) -> Problem:
+    def _window_of(self, nodes: Nodes) -> Window | None:
+        """This node's window of the lattice; None: there is one node. Raises BadInput."""
+        if nodes.total == 1:
+            return None
+        if self._gauge == "heatbath":
+            raise BadInput(
+                "--set gauge=heatbath",
+                "sweeps over all of the lattice on one node",
+                "--set gauge=random, or one node",
+            )
+        if self._lattice.t % (2 * nodes.total):
+            raise BadInput(
+                f"--set lattice={self._lattice.name}",
+                f"its {self._lattice.t} time slices cannot be shared evenly by {nodes.total} nodes",
+                f"a multiple of {2 * nodes.total} time slices",
+            )
+        return Window(self._lattice, nodes.total, nodes.node)
+
+    def _make_problem(self, window: Window | None) -> Problem:
         import torch
 
+        if window is not None:
+            return self._own_problem(window)
         lattice, digest = self._lattice, hashlib.sha256()
         thin = self._thin(digest)
         plaquette = gauge.plaquette(thin)
@@ -175,6 +211,35 @@ class Milc:
         x = torch.zeros((self._shifts or 1, lattice.half, 3), dtype=torch.complex128)
         mark = self._fingerprint(digest.hexdigest(), plaquette)
         return Problem(lattice, links, b, x, plaquette, mark)
+
+    def _own_problem(self, window: Window) -> Problem:
+        """The problem in the window of this node; plaquette: of the node's own slices."""
+        import torch
+
+        lattice = window.lattice
+        thin = gauge.random_links(self._lattice, self._seed, self._spread, slices=window.slices)
+        plaquette = gauge.plaquette(thin, *window.own)
+        links = window.with_boundary(gauge.smear(thin))
+        del thin
+        b = random_source(lattice, links, self._mass, self._seed, slices=window.slices)
+        x = torch.zeros((self._shifts or 1, lattice.half, 3), dtype=torch.complex128)
+        return Problem(lattice, links, b, x, plaquette, "")
+
+    def _shared(self, problem: Problem, window: Window, team: SolverTeam) -> Problem:
+        """The problem with the plaquette and the fingerprint of all nodes together. The inputs are
+        hashed by the first node alone, in the order in which one node makes them.
+        """
+        import torch
+
+        mean = team.summed(torch.tensor([problem.plaquette / window.nodes], dtype=torch.float64))
+        digest = hashlib.sha256()
+        if window.node == 0:
+            for mu in range(4):
+                hash_uniforms(self._seed, 1 + mu, 8 * self._lattice.volume, digest)
+            hash_uniforms(self._seed, SOURCE_STREAM, 6 * self._lattice.volume, digest)
+        plaquette = float(mean[0])
+        mark = team.said(self._fingerprint(digest.hexdigest(), plaquette))
+        return problem._replace(plaquette=plaquette, fingerprint=mark)
 
     def _thin(self, digest: hashlib._Hash) -> torch.Tensor:
         if self._gauge != "heatbath":
@@ -219,6 +284,7 @@ class Milc:
             "plaquette": round(self._problem.plaquette, 8),
             "affinity": affinity(),
             "huge_pages": has_huge_pages(),
+            "nodes": self._team.spec.nodes.total,
         }
         return {**settings, **described, **self._team.first.describe()}
 
@@ -235,10 +301,10 @@ class Milc:
             # links in 16 bits are widened to fp32 before they are multiplied
             arithmetic="fp64" if self._low == "fp64" else "fp32",
             flops=cost.flops(
-                problem.lattice, counts.iterations, counts.updates, counts.shifted, self._shifts
+                self._lattice, counts.iterations, counts.updates, counts.shifted, self._shifts
             ),
             bytes=cost.moved_bytes(
-                problem.lattice,
+                self._lattice,
                 counts.iterations,
                 counts.updates,
                 low,
@@ -252,12 +318,7 @@ class Milc:
         problem, team = self._ready()
         if self._counts is None:
             raise RuntimeError("milc: verify before run")
-        residuals = [
-            checks.true_residual(
-                problem.lattice, problem.links, (self._mass**2 + shift / 4) ** 0.5, problem.b, x
-            )
-            for shift, x in zip(self.shifts() or (0.0,), problem.x, strict=True)
-        ]
+        residuals = self._residuals(problem, team)
         worst = max(residuals, key=lambda value: float("inf") if value != value else value)
         return [
             checked(
@@ -273,12 +334,40 @@ class Milc:
             *checks.identities(self._mass, self._spread, self._seed),
         ]
 
+    def _residuals(self, problem: Problem, team: SolverTeam) -> list[float]:
+        """The true residual of each system. On several nodes every node has the whole solution for
+        it, and judges its own sites.
+        """
+        window, found = self._window, problem.x
+        if window is not None:
+            found = window.cut(team.gathered(window.inside(problem.x)))
+        residuals = []
+        for shift, x in zip(self.shifts() or (0.0,), found, strict=True):
+            mass = (self._mass**2 + shift / 4) ** 0.5
+            squares = checks.squares(
+                problem.lattice,
+                problem.links,
+                mass,
+                problem.b,
+                x,
+                window.inside if window is not None else lambda v: v,
+            )
+            missed, size = team.summed(squares).tolist()
+            residuals.append(math.sqrt(missed / size))
+        return residuals
+
+    def meet(self) -> None:
+        """Wait for the other nodes, if there are any."""
+        import torch
+
+        self._ready()[1].summed(torch.zeros(1))
+
     def record(self) -> WorkRecord:
         """The system that was solved, and the number of iterations."""
-        problem, team = self._ready()
+        _, team = self._ready()
         if self._counts is None:
             raise RuntimeError("milc: record before run")
-        counts, lattice = self._counts, problem.lattice
+        counts, lattice = self._counts, self._lattice
         figures = {
             "iterations": float(counts.iterations + counts.shifted),
             "true residuals": float(counts.updates),
@@ -289,7 +378,7 @@ class Milc:
         )
         solver = (
             f"CG on the even sites of {lattice.name} at mass {short(self._mass)}, {formats}, "
-            f"{team.first.spec.ranks} process(es)"
+            f"{team.spec.world} process(es)"
         )
         return WorkRecord(title="Solve", statement={"solver": solver}, figures=figures)
 

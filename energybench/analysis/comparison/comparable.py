@@ -11,6 +11,12 @@ from energybench.analysis.measurement import roofline
 from energybench.errors import Refused
 from energybench.model import Doubt, DoubtCode, Host, Measurement
 
+# Doubts on how often, and for whom, a node's energy was counted: the ratio is off by a factor that
+# no interval states, and gives no energy verdict.
+_MISCOUNTED: frozenset[DoubtCode] = frozenset({"counted-again", "nodes-unread", "shared-node"})
+# Between-node variance is that of a partition from five nodes of a kind on.
+_ENOUGH_NODES = 5
+_LEAST_COVERED = 0.95  # share of a job's node-seconds that has to be read for a verdict
 _LIBRARIES = ("torch", "triton", "numpy")
 
 
@@ -58,6 +64,18 @@ def check(baseline: Measurement, candidate: Measurement, force: bool) -> list[Do
     ]
 
 
+def miscounted(side: Measurement) -> bool:
+    """Whether the energy may be that of too few nodes, of a node counted several times, or of other
+    jobs as well; or whether too little of a job was read: nobody knows that the other nodes drew
+    what those that were read drew, for they may be of another kind.
+    """
+    window_s = sum(share.window_s for share in side.shares)
+    covered_s = sum(share.covered_s for share in side.shares)
+    if covered_s < _LEAST_COVERED * window_s:
+        return True
+    return any(doubt.code in _MISCOUNTED for doubt in side.doubts)
+
+
 # ---------------------------------------------------------------- reasons to refuse
 
 
@@ -65,8 +83,13 @@ def _refuse_without_whole_repeat(
     side: Measurement, baseline: Measurement, candidate: Measurement
 ) -> None:
     """Raise Refused if a side holds only a part of a repeat, or no repeat."""
-    if side.partial:
-        problem = f"not comparable: {side.label} was cut before its first repeat was done"
+    if side.perhaps_whole:
+        problem = (
+            f"not comparable: a signal came during the only repeat of {side.label}, and whether "
+            "its program did all of its work is not known"
+        )
+    elif side.partial:
+        problem = f"not comparable: no repeat of {side.label} was measured to the end of its work"
     elif not side.repeats:
         problem = f"not comparable: {side.label} holds no repeat"
     else:
@@ -87,7 +110,7 @@ def _work(baseline: Measurement, candidate: Measurement) -> list[_Reason]:
             )
         ]
     if first.unit != second.unit or first.fingerprint != second.fingerprint:
-        names = [f"{work.unit} ({work.fingerprint[:12]})" for work in (first, second)]
+        names = [f"{work.unit} ({_shown(work.fingerprint)})" for work in (first, second)]
         return [
             _Reason(
                 "forced-work",
@@ -105,6 +128,12 @@ def _work(baseline: Measurement, candidate: Measurement) -> list[_Reason]:
             )
         ]
     return []
+
+
+def _shown(fingerprint: str) -> str:
+    """The beginning of a hash, and the words behind it if there are any ("… atoms=4000")."""
+    digest, _, words = fingerprint.partition(" ")
+    return f"{digest[:12]} {words}".strip()
 
 
 def _settings_apart(baseline: Measurement, candidate: Measurement) -> str:
@@ -209,16 +238,7 @@ def _cores_unused(host: Host) -> bool:
 
 
 def _hosts(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
-    doubts = []
-    if baseline.host.name != candidate.host.name:
-        doubts.append(
-            Doubt(
-                code="one-node",
-                message="these two nodes, not their partitions: identical GPUs differ by 8 % on "
-                "average and 22 % at most (arXiv 2208.11035)",
-                remedy="five or more nodes of each kind",
-            )
-        )
+    doubts = _few_nodes(baseline, candidate)
     doubts += [*_lowered_limits(baseline), *_lowered_limits(candidate)]
     doubts += _versions(baseline.host, candidate.host)
     governors = (baseline.host.governor, candidate.host.governor)
@@ -230,11 +250,41 @@ def _hosts(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
     return doubts
 
 
+def _few_nodes(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
+    """A doubt if the sides ran on other nodes, and one of them on too few to stand for a
+    partition.
+    """
+    if _same_nodes(baseline, candidate) or min(baseline.nodes, candidate.nodes) >= _ENOUGH_NODES:
+        return []
+    these = "these two nodes"
+    if max(baseline.nodes, candidate.nodes) > 1:
+        these = f"these nodes ({baseline.nodes} and {candidate.nodes})"
+    return [
+        Doubt(
+            code="one-node",
+            message=f"{these}, not their partitions: identical GPUs differ by 8 % on average and "
+            "22 % at most (arXiv 2208.11035)",
+            remedy="five or more nodes of each kind",
+        )
+    ]
+
+
+def _same_nodes(baseline: Measurement, candidate: Measurement) -> bool:
+    """Whether both sides ran on the same nodes; jobs by the names of the nodes."""
+    if baseline.nodes != candidate.nodes:
+        return False
+    if baseline.nodes == 1:
+        return baseline.host.same_machine(candidate.host)
+    names = [{share.node for share in side.shares} for side in (baseline, candidate)]
+    return names[0] == names[1]
+
+
 def _lowered_limits(side: Measurement) -> list[Doubt]:
     """A doubt if accelerators of one side had a power limit below their default."""
     limits = [
         (gpu.power_limit_w, gpu.power_limit_default_w)
-        for gpu in side.host.gpus
+        for host in side.hosts or (side.host,)
+        for gpu in host.gpus
         if gpu.used
         and gpu.power_limit_w
         and gpu.power_limit_default_w

@@ -18,7 +18,8 @@ import numpy as np
 from energybench.analysis.comparison import comparable
 from energybench.analysis.comparison.pairs import paired, paired_log
 from energybench.analysis.energy.boundary import component_name
-from energybench.analysis.uncertainty.effects import propagate, scale, student, uncombined
+from energybench.analysis.uncertainty.effects import scale, student, uncombined
+from energybench.analysis.uncertainty.propagation import propagate
 from energybench.analysis.uncertainty.repeats import (
     LogRatio,
     arithmetic_mean,
@@ -64,6 +65,7 @@ def compare(
     sides = _sides(baseline, candidate, _energy)
     qualities = (baseline.quality, candidate.quality)
     estimated = "estimated" in qualities or None in qualities
+    miscounted = any(comparable.miscounted(side) for side in (baseline, candidate))
     energy = _ratio(
         _without_scatter(baseline.energy_j),
         _without_scatter(candidate.energy_j),
@@ -83,9 +85,10 @@ def compare(
         net_energy_ratio=_net(baseline, candidate),
         node_hours=_node_hours(baseline, candidate),
         energy_delay_ratio=_energy_delay(baseline, candidate),
-        verdict=None if estimated else _verdict(energy, margin, sides),
+        verdict=None if estimated or miscounted else _verdict(energy, margin, sides),
         margin=margin,
         scatter_known=sides.scatter_known,
+        counted_once=not miscounted,
         paired=len(paired(baseline, candidate)) or None,
         second_lines=_without_idle(baseline, candidate),
         power_w=(baseline.power_w, candidate.power_w),
@@ -346,7 +349,7 @@ def _scatter_unknown(baseline: Measurement, candidate: Measurement, sides: _Side
     if sides.scatter is not None:
         message += "; the intervals assume that it scatters as the other side does"
     else:
-        message += "; the intervals of the ratios are those of these two runs alone"
+        message += "; the ratios are those of these two runs alone"
     return [
         Doubt(
             code="scatter-unknown",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from energybench.analysis.uncertainty.effects import propagate
+from energybench.analysis.uncertainty.propagation import propagate
 from energybench.model import (
     ENERGY_RATIO,
     SCATTER_UNKNOWN,

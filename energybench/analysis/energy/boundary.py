@@ -204,7 +204,7 @@ def _missing_packages(host: Host, packages: Sequence[Channel], ranges: Ranges) -
     return [
         Model(
             Part(component=CPU, device=device, state="missing", low_w=low, high_w=high),
-            f"{CPU}:{device}@{host.name}",
+            f"{CPU}:{device}@{host.identity}",
             source,
         )
         for device in absent[: sockets - len(covered)]
@@ -239,7 +239,7 @@ def _modelled_memory(
             low_w=low * gigabytes,
             high_w=high * gigabytes,
         )
-    return [Model(part, f"memory:{host.name}", source)]
+    return [Model(part, f"memory:{host.identity}", source)]
 
 
 def _share_without_counter(

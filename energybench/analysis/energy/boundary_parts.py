@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -34,22 +34,46 @@ class Row(NamedTuple):
         return component_name(self.part)
 
 
-def table(cover: Cover, curves: Mapping[str, Curve], windows: Sequence[Window]) -> tuple[Row, ...]:
-    """One row for each part.
+class CurveOf(Protocol):
+    """The curves of a run."""
+
+    def get(self, name: str, /) -> Curve | None:
+        """The curve of a channel by its id; None if nothing was measured."""
+
+
+def table(cover: Cover, curves: CurveOf, windows: Sequence[Window]) -> tuple[Row, ...]:
+    """One row for each part."""
+    return tables(cover, curves, [windows])[0]
+
+
+def tables(
+    cover: Cover, curves: CurveOf, groups: Sequence[Sequence[Window]]
+) -> list[tuple[Row, ...]]:
+    """A table for each group of windows. Each sensor's curve is asked for once, for all groups."""
+    sensed = [sensor_rows(source, curves, groups) for source in cover.sources]
+    return [with_models(cover, [rows[i] for rows in sensed], groups[i]) for i in range(len(groups))]
+
+
+def with_models(cover: Cover, sensed: Sequence[Row], windows: Sequence[Window]) -> tuple[Row, ...]:
+    """The rows of the sensors, and the rows of the parts without a sensor."""
+    return (*sensed, *(_modelled(model, windows) for model in cover.models))
+
+
+def sensor_rows(source: Source, curves: CurveOf, groups: Sequence[Sequence[Window]]) -> list[Row]:
+    """The row of a sensor in the table of each group of windows.
 
     A sensor that gave nothing in any window leaves a missing part with a range.
     """
     rows = []
-    for source in cover.sources:
+    for windows in groups:
         row = _sensed(source, curves, windows)
         if all(cell.energy_j is None for cell in row.cells):
             row = _silent(source, row, windows)
         rows.append(row)
-    rows += [_modelled(model, windows) for model in cover.models]
-    return tuple(rows)
+    return rows
 
 
-def _sensed(source: Source, curves: Mapping[str, Curve], windows: Sequence[Window]) -> Row:
+def _sensed(source: Source, curves: CurveOf, windows: Sequence[Window]) -> Row:
     """A part with a sensor."""
     channel = source.channel
     counter = curves.get(channel.id)

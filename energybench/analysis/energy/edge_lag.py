@@ -6,8 +6,12 @@ A counter that lags by δ shows at t the energy of t − δ. A window from s to 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
+from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.curve import Curve
 
 # Time after an edge in which a late step is looked for, s: the largest lag of a board that was seen
@@ -15,8 +19,11 @@ from energybench.analysis.traces.curve import Curve
 _REACH_S = 0.2
 # The levels before and after a step are flat if they change by less than this share of the step.
 _FLAT = 0.2
-# Updates on either side whose mean power is a level.
-_LEVEL = 2
+# The load leaves a level by at least this share of the power, or the change is noise or a drift.
+_STEP = 0.2
+# Updates on either side whose mean power is a level: two, and of a fast counter as many as last
+# this long, s, because polls every 5 ms place each of its ticks badly.
+_LEVEL, _LEVEL_S = 2, 0.1
 
 
 def step_between_edges_w(curve: Curve, start_s: float, end_s: float) -> float:
@@ -27,7 +34,17 @@ def step_between_edges_w(curve: Curve, start_s: float, end_s: float) -> float:
     largest = curve.t_s.size - 2
 
     def beside_w(segment: int, side: int) -> float:
-        return curve.mean_w(min(max(segment + side, 0), largest))
+        """Over half a period at least: ticks that were placed close together tell no power."""
+        low = min(max(segment + side, 0), largest)
+        high = low + 1
+        while curve.t_s[high] - curve.t_s[low] < curve.period_s / 2:
+            if side < 0 and low > 0:
+                low -= 1
+            elif side > 0 and high <= largest:
+                high += 1
+            else:
+                break
+        return curve.between_w(low, high)
 
     # A lag that is too large by δ and one that is too small have opposite signs.
     before_w = beside_w(last, -1) - beside_w(first, -1)
@@ -35,36 +52,140 @@ def step_between_edges_w(curve: Curve, start_s: float, end_s: float) -> float:
     return max(before_w, -after_w, key=abs)
 
 
+def lag_u_s(curve: Curve, start_s: float, end_s: float) -> float:
+    """Standard uncertainty of the lag of a sensor in this window, s.
+
+    The prior is half a period on either side, and grows with a period that is longer than stated. A
+    counter or a part-time sensor that shows both edges of the work late by more than that has a lag
+    that large.
+    """
+    channel = curve.channel
+    if channel.timing != "prior" or not shows_lag(curve):
+        return channel.lag_u_s
+    prior_s = channel.lag_u_s
+    if channel.update_period_s:
+        prior_s *= max(1.0, curve.period_s / channel.update_period_s)
+    return max(prior_s, apparent_lag_s(curve, start_s, end_s))
+
+
+def shows_lag(curve: Curve) -> bool:
+    """Whether a step at an edge of the work shows the lag of this sensor. An average smears a step
+    out.
+    """
+    return curve.power_w is None or (curve.channel.kind == "power" and curve.part_time)
+
+
 def apparent_lag_s(curve: Curve, start_s: float, end_s: float) -> float:
-    """The time by which a counter shows both edges of the work late, s; 0 if it does not.
+    """The time by which a sensor shows both edges of the work late, s; 0 if it does not.
 
     Work may begin some time after its window, and power may last some time beyond it. Only a delay
     at both edges is a sign of a lag, and the smaller of the two is taken.
     """
-    delays_s = (_delay_s(curve, start_s), _delay_s(curve, end_s))
-    return max(min(delays_s), 0.0)
+    delays_s = edge_delays_s(curve, start_s, end_s)
+    if len(delays_s) < 2:
+        return 0.0
+    # A step may have come anywhere between two readings of a part-time sensor.
+    slack_s = curve.period_s / 2 if curve.part_time else 0.0
+    return max(min(delays_s) - slack_s, 0.0)
 
 
-def _delay_s(curve: Curve, edge_s: float) -> float:
-    """Time after the edge at which the load stepped from one level to another; 0 if no such step is
-    seen.
+def edge_delays_s(curve: Curve, start_s: float, end_s: float) -> tuple[float, ...]:
+    """Times after the edges of the window at which the load stepped, s; of the edges alone whose
+    step is seen.
+    """
+    half = 1
+    if curve.period_s:
+        half = max(_LEVEL, math.ceil(_LEVEL_S / curve.period_s)) // 2
+    steps_s = (
+        (_start_step_s(curve, start_s, half), start_s),
+        (_end_step_s(curve, end_s, half), end_s),
+    )
+    return tuple(step_s - edge_s for step_s, edge_s in steps_s if step_s is not None)
+
+
+def _start_step_s(curve: Curve, start_s: float, half: int) -> float | None:
+    """Time of the step from the level before the work; None if no such step is seen."""
+    step_s = _between_levels_s(curve, start_s, half)
+    if step_s is None:
+        step_s = _departure_s(curve.t_s, curve.energy_j, start_s, start_s + _REACH_S, half)
+    return step_s
+
+
+def _end_step_s(curve: Curve, end_s: float, half: int) -> float | None:
+    """Time of the step to the level after the work; None if no such step is seen."""
+    step_s = _between_levels_s(curve, end_s, half)
+    if step_s is None:
+        # Backward in time, the load departs from the level after the work.
+        times, joules = -curve.t_s[::-1], -curve.energy_j[::-1]
+        backward_s = _departure_s(times, joules, -end_s - _REACH_S, -end_s, half)
+        step_s = None if backward_s is None else -backward_s
+    if step_s is None:
+        # The readings may end before they show the level after the work.
+        step_s = _departure_s(curve.t_s, curve.energy_j, end_s, end_s + _REACH_S, half)
+    return step_s
+
+
+def _between_levels_s(curve: Curve, edge_s: float, half: int) -> float | None:
+    """Time at which the load stepped from one level to another near an edge; None if no such step
+    is seen.
 
     The energy between a tick before the edge and a tick beyond the reach is that of the first level
     up to the step and of the second level from there on.
+
+    half  number of updates in each half of a level
     """
-    times = curve.t_s
+    times, joules = curve.t_s, curve.energy_j
     low = int(np.searchsorted(times, edge_s, side="right")) - 1
     high = int(np.searchsorted(times, edge_s + _REACH_S))
-    if low < _LEVEL or high + _LEVEL >= times.size:
-        return 0.0
-    watts = np.diff(curve.energy_j[low - _LEVEL : high + _LEVEL + 1]) / np.diff(
-        times[low - _LEVEL : high + _LEVEL + 1]
-    )
-    before, after = watts[:_LEVEL], watts[-_LEVEL:]
+    if low < 2 * half or high + 2 * half >= times.size:
+        return None
+    # Each level in two halves, which differ by little if the level is flat.
+    before = _mean_powers_w(times, joules, (low - 2 * half, low - half, low))
+    after = _mean_powers_w(times, joules, (high, high + half, high + 2 * half))
     before_w, after_w = float(before.mean()), float(after.mean())
     step_w = after_w - before_w
     if not step_w or max(float(np.ptp(before)), float(np.ptp(after))) > _FLAT * abs(step_w):
-        return 0.0
-    joules = float(curve.energy_j[high] - curve.energy_j[low])
+        return None
+    energy_j = float(joules[high] - joules[low])
     at_once_j = before_w * (edge_s - times[low]) + after_w * (times[high] - edge_s)
-    return float((at_once_j - joules) / step_w)
+    return edge_s + float((at_once_j - energy_j) / step_w)
+
+
+def _departure_s(
+    times: Floats, joules: Floats, from_s: float, until_s: float, half: int
+) -> float | None:
+    """Time at which the load left a flat level, between two times; None if it did not, or if the
+    level before is not flat. The load may do anything afterwards.
+
+    half  number of updates in each half of the level
+    """
+    first = max(int(np.searchsorted(times, from_s, side="right")) - 1, 2 * half)
+    last = min(int(np.searchsorted(times, until_s)) + half, times.size - 1)
+    points = range(first, last + 1, half)
+    if len(points) < 2 or times[first] >= until_s:
+        return None
+    level = _mean_powers_w(times, joules, (first - 2 * half, first - half, first))
+    level_w = float(level.mean())
+    away_w = _mean_powers_w(times, joules, points) - level_w
+    step_w = float(np.abs(away_w).max())
+    if not step_w:
+        return None
+    j = int(np.argmax(np.abs(away_w) > _FLAT * step_w))
+    if times[points[j]] >= until_s:
+        return None
+    # The whole step is the power of the next updates, if the load did not step back by then.
+    whole_w = float(away_w[j])
+    if j + 1 < away_w.size and abs(away_w[j + 1]) > abs(whole_w):
+        whole_w = float(away_w[j + 1])
+    if abs(whole_w) < max(_STEP * level_w, float(np.ptp(level)) / _FLAT):
+        return None
+    low, high = points[0], points[j + 1]
+    excess_j = float(joules[high] - joules[low]) - level_w * float(times[high] - times[low])
+    departed_s = float(times[high]) - excess_j / whole_w
+    return min(max(departed_s, float(times[points[j]])), float(times[high]))
+
+
+def _mean_powers_w(times: Floats, joules: Floats, at: Sequence[int]) -> Floats:
+    """Mean powers between these points of a curve, W."""
+    points = list(at)
+    return np.asarray(np.diff(joules[points]) / np.diff(times[points]))

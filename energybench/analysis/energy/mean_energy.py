@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import msgspec
+
 from energybench.analysis.energy.boundary_parts import Row, mean_effects, total_j
-from energybench.analysis.uncertainty.effects import combine, not_negative, scaled
-from energybench.analysis.uncertainty.repeats import arithmetic_mean, scatter_effect
+from energybench.analysis.uncertainty.effects import Z95, combine, not_negative, scaled
+from energybench.analysis.uncertainty.repeats import (
+    MIN_REPEATS,
+    arithmetic_mean,
+    scatter_effect,
+    student_quantile,
+)
 from energybench.model import Effect, Estimate
 
 
@@ -40,17 +48,45 @@ def common(rows: Sequence[Row], complete: Sequence[int]) -> tuple[Effect, ...]:
 
 
 def single(rows: Sequence[Row], complete: Sequence[int]) -> tuple[Effect, ...]:
-    """Effects of the only window; none for several windows, whose scatter contains them."""
-    if len(complete) != 1:
+    """Modelled effects of the mean of a few windows that differ from window to window.
+
+    Of a single window: all of them, for it has no scatter. Of fewer than eight windows: power that
+    a part-time sensor did not see, for their scatter may be small by chance. Of more windows: none.
+    """
+    n = len(complete)
+    if n == 1:
+        return tuple(effect for row in rows for effect in row.cells[complete[0]].random)
+    if n >= MIN_REPEATS:
         return ()
-    return tuple(effect for row in rows for effect in row.cells[complete[0]].random)
+    effects = []
+    for row in rows:
+        unseen = [e for i in complete for e in row.cells[i].random if e.kind == "unseen"]
+        if unseen:
+            u = math.hypot(*(effect.u for effect in unseen)) / n
+            effects.append(msgspec.structs.replace(unseen[0], u=u))
+    return tuple(effects)
 
 
 def mean(values: Sequence[float], common: Sequence[Effect], single: Sequence[Effect]) -> Estimate:
     """Mean of windows, with their scatter and the common effects.
 
-    single  effects of a window; they stand in for the scatter of a single value
+    single  modelled effects that differ from window to window, as `single` gives them; they stand
+            in for the scatter of a single value, and count beside the scatter of a few values as
+            far as they reach beyond it
     """
     scatter = scatter_effect(values)
-    random = (scatter,) if scatter else tuple(single)
+    random = tuple(single)
+    if scatter is not None:
+        random = (scatter, *_beyond(scatter, random))
     return not_negative(combine(arithmetic_mean(values), (*random, *common)))
+
+
+def _beyond(scatter: Effect, modelled: Sequence[Effect]) -> tuple[Effect, ...]:
+    """The modelled effects, made smaller: together with the scatter they reach as far as the
+    modelled effects alone. None if the scatter reaches further.
+    """
+    modelled_reach = Z95 * math.hypot(*(effect.u for effect in modelled))
+    scatter_reach = student_quantile(scatter.dof or 1.0) * scatter.u
+    if modelled_reach <= scatter_reach:
+        return ()
+    return scaled(modelled, math.sqrt(1 - (scatter_reach / modelled_reach) ** 2))

@@ -9,21 +9,15 @@ and how large the error is if it stepped elsewhere.
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.energy import average_edges
+from energybench.analysis.energy.edge import PLATEAU, SOFT, Edge, Side
 from energybench.analysis.traces.curve import Curve
 
-Side = Literal["start", "end"]
-
-# A step stands between two plateaus if the roughness of each plateau is below this share of the
-# step.
-_PLATEAU = 0.2
-# How far a step may be from sharp, relative to the step: the ramp of a load lasts some
-# milliseconds, the period of a sensor 100 ms.
-_SOFT = 0.05
 # Linear interpolation of a step is wrong by at most period·ΔP/4; as a rectangular distribution,
 # 1/√3 of that.
 _LINEAR = 1 / (4 * math.sqrt(3.0))
@@ -38,15 +32,6 @@ _LONG = 1.5
 _FEW = 3
 
 
-class Edge(NamedTuple):
-    """Cumulated energy at an edge, J, and its standard uncertainty, J, which belongs to this edge
-    alone.
-    """
-
-    energy_j: float
-    u_j: float
-
-
 def edges(curve: Curve, start_s: float, end_s: float) -> tuple[Edge, Edge]:
     """The two edges of a window."""
     if curve.power_w is None:
@@ -57,7 +42,7 @@ def edges(curve: Curve, start_s: float, end_s: float) -> tuple[Edge, Edge]:
         )
     if curve.part_time or curve.window_s == 0:
         return _part_time(curve, start_s, "start"), _part_time(curve, end_s, "end")
-    return _average(curve, start_s, "start"), _average(curve, end_s, "end")
+    return average_edges.edge(curve, start_s, "start"), average_edges.edge(curve, end_s, "end")
 
 
 # ---------------------------------------------------------------- counters
@@ -157,7 +142,11 @@ def _counter(curve: Curve, t: float, side: Side, inside_w: Floats) -> Edge:
     value = _value(curve, segment, t, side, inside_w)
     # Power that varies within one update, and the resolution of the counter.
     rough_j = _ROUGH * curve.rough_w * segment.length_s + curve.channel.resolution / 2
-    tick_j = value.watts * value.fuzz_s / math.sqrt(3.0)
+    tick_w = value.watts
+    if curve.channel.kind == "power":
+        # The readings state the power, so that a misplaced tick moves only the step at the tick.
+        tick_w = segment.swing_w
+    tick_j = tick_w * value.fuzz_s / math.sqrt(3.0)
     return Edge(value.energy_j, math.sqrt(tick_j**2 + value.shape_j**2 + rough_j**2))
 
 
@@ -212,7 +201,7 @@ def _steady_outside(segment: _Segment, t: float, side: Side) -> _Value:
     else:
         energy_j, watts = segment.from_high(t), segment.after_w
         rough_w, fuzz_s = segment.rough_after_w, segment.high_fuzz_s
-    shape_j = (rough_w + 2 * _SOFT * segment.swing_w) * segment.length_s * _LINEAR
+    shape_j = (rough_w + 2 * SOFT * segment.swing_w) * segment.length_s * _LINEAR
     return _Value(energy_j, watts, fuzz_s, shape_j)
 
 
@@ -225,7 +214,7 @@ def _stepped(segment: _Segment, t: float, step_s: float) -> _Value:
     if abs(t - step_s) <= segment.fuzz_s:  # the step may lie on either side of the edge
         watts = max(segment.before_w, segment.after_w)
     rough_w = max(segment.rough_before_w, segment.rough_after_w)
-    shape_j = (rough_w + _SOFT * segment.swing_w) * segment.length_s * _LINEAR
+    shape_j = (rough_w + SOFT * segment.swing_w) * segment.length_s * _LINEAR
     return _Value(energy_j, watts, fuzz_s, shape_j)
 
 
@@ -233,7 +222,7 @@ def _single_step(segment: _Segment) -> float | None:
     """Time of the single step between two plateaus; None if there is no such step."""
     jump_w = segment.after_w - segment.before_w
     rough_w = max(segment.rough_before_w, segment.rough_after_w)
-    if not jump_w or rough_w > _PLATEAU * abs(jump_w):
+    if not jump_w or rough_w > PLATEAU * abs(jump_w):
         return None
     # An error of the times of the ticks changes the mean power of the segment.
     slack_w = segment.mean_w * (segment.low_fuzz_s + segment.high_fuzz_s) / segment.length_s
@@ -259,13 +248,13 @@ def _outside_holds(segment: _Segment, t: float, side: Side, inside_w: Floats) ->
         outside_w, rough_w = segment.before_w, segment.rough_before_w
         outside_s = t - segment.low_s
     rest_s = segment.length_s - outside_s
-    if rest_s <= 0 or rough_w > _PLATEAU * abs(segment.mean_w - outside_w):
+    if rest_s <= 0 or rough_w > PLATEAU * abs(segment.mean_w - outside_w):
         return False
     if inside_w.size == 0:
         return True
     implied_w = (segment.mean_w * segment.length_s - outside_w * outside_s) / rest_s
     low_w, high_w = min(outside_w, float(inside_w.min())), max(outside_w, float(inside_w.max()))
-    slack_w = _PLATEAU * (high_w - low_w)
+    slack_w = PLATEAU * (high_w - low_w)
     return low_w - slack_w <= implied_w <= high_w + slack_w
 
 
@@ -300,47 +289,3 @@ def _part_time(curve: Curve, t: float, side: Side) -> Edge:
     # reading changes the energy.
     step_s = math.sqrt(unseen_s**3 / (3 * gap_s))
     return Edge(energy_j, jump_w * (step_s + float(curve.fuzz_s[inner]) / math.sqrt(3.0)))
-
-
-def _average(curve: Curve, t: float, side: Side) -> Edge:
-    """The edge of a sensor that averages over its window W, so that a step is smeared over W.
-
-    If the power outside is steady, all power smeared out of the window lies within W/2 of the
-    window, plus the lag that is not known: the integral is extended to a reading that is further
-    away, and the energy of the steady outside is subtracted. A reading at W/2 itself would do only
-    if it stood exactly there: between two readings the smeared step begins to bend, and a straight
-    line between the two is not the power outside.
-    """
-    times, watts = curve.t_s, curve.power_w
-    assert watts is not None
-    half_s, sign = curve.window_s / 2, 1 if side == "start" else -1
-    swing_w = _range(watts[(times >= t - curve.window_s) & (times <= t + curve.window_s)])
-    margin_s = max(curve.period_s, math.sqrt(3.0) * curve.channel.lag_u_s)
-    outer = _outside(times, t - sign * (half_s + margin_s), side)
-    if outer is None:
-        outer = _outside(times, t - sign * half_s, side)
-    if outer is None:
-        # No reading shows the power that was smeared out: it may be any power of this run.
-        return Edge(curve.at(t), float(np.ptp(watts)) * half_s / 4)
-    # Distances outward from W/2: the power has to be steady there and some way beyond.
-    outward_s = sign * (t - sign * half_s - times)
-    outside = watts[(outward_s >= 0) & (outward_s <= margin_s + max(half_s, curve.period_s))]
-    rough_w = _range(outside)
-    if outside.size > 1 and rough_w <= _PLATEAU * swing_w:
-        energy_j = float(curve.energy_j[outer] + watts[outer] * (t - times[outer]))
-        return Edge(energy_j, rough_w * half_s / math.sqrt(3.0) + _SOFT * swing_w * curve.period_s)
-    # Of a wave faster than W only a ripple is left, smaller than the wave by the factor W/τ.
-    return Edge(curve.at(t), swing_w * half_s / 2)
-
-
-def _outside(times: Floats, far_s: float, side: Side) -> int | None:
-    """Index of the first reading at `far_s` or further outside; None if there is none."""
-    if side == "start":
-        i = int(np.searchsorted(times, far_s, side="right")) - 1
-    else:
-        i = int(np.searchsorted(times, far_s))
-    return i if 0 <= i < times.size else None
-
-
-def _range(watts: Floats) -> float:
-    return float(np.ptp(watts)) if watts.size else 0.0

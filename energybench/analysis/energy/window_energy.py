@@ -13,8 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from energybench.analysis.energy.edge_lag import apparent_lag_s, step_between_edges_w
-from energybench.analysis.energy.window_edges import Edge, edges
+from energybench.analysis.energy.average_edges import reading_times_j
+from energybench.analysis.energy.edge import Edge
+from energybench.analysis.energy.edge_lag import lag_u_s, step_between_edges_w
+from energybench.analysis.energy.reading_holes import unread_power
+from energybench.analysis.energy.window_edges import edges
 from energybench.analysis.sensors.part_time_sensors import in_step_j, unseen_j
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.plausible import limit_w
@@ -31,6 +34,9 @@ _ALIKE = 0.75
 _LATE_S = 0.3
 # A sensor that published nothing for this many of its periods up to an edge was lost before it.
 _UNREAD = 1.2
+# So large a share of a window beyond the last update is a loss too, however long an update lasts.
+_MOSTLY = 0.5
+_UPDATES = 3  # of a sensor that a repeat has to hold for an energy
 # Message and remedy of each reason why the energy of a stretch is not certain.
 _GAPS = {
     "counter-reset": (
@@ -84,7 +90,7 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
     slack = 2 * curve.period_s + _LATE_S
     covered_from, covered_to = float(curve.t_s[0]) - slack, float(curve.t_s[-1]) + slack
     if window.end_s <= covered_from or window.start_s >= covered_to:
-        return WindowEnergy(None, doubts=(_lost(curve, window.duration_s),))
+        return WindowEnergy(None, doubts=(_lost(curve, window, window.duration_s),))
     start, end = max(window.start_s, covered_from), min(window.end_s, covered_to)
 
     # The energy between the edges, and the effects of the readings that are there.
@@ -93,10 +99,12 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
     effects = [
         *_edge_effects(curve, opened, closed),
         *_edge_times(curve, window, value),
+        *_reading_times(curve, start, end),
         *_unseen(curve, start, end),
         *_resolution(curve),
         *_lag(curve, start, end),
         *_above_readings(curve, start, end),
+        *unread_power(curve, start, end),
     ]
     doubts: list[Doubt] = []
 
@@ -106,12 +114,15 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
     if lost_s > 0:
         limit_j = lost_s * limit_w(curve.channel)
         effects.append(bound("sensor-lost", limit_j, place, detail=f"{lost_s:.1f} s"))
-        doubts.append(_lost(curve, lost_s))
+        doubts.append(_lost(curve, window, lost_s))
     else:
         # Within the slack the last power is taken to go on; the edges carry the uncertainty.
         unread_s = max(window.end_s - float(curve.t_s[-1]), float(curve.t_s[0]) - window.start_s)
-        if unread_s > _UNREAD * curve.period_s + 2 * float(curve.fuzz_s[-1]):
-            doubts.append(_lost(curve, unread_s))
+        late_s = _UNREAD * curve.period_s + 2 * float(curve.fuzz_s[-1])
+        if unread_s > late_s:
+            doubts.append(_lost(curve, window, unread_s))
+        elif unread_s > _MOSTLY * window.duration_s:
+            doubts.append(_between_updates(curve, unread_s))
     for span in curve.spans:
         overlap_s = min(span.end_s, window.end_s) - max(span.start_s, window.start_s)
         if overlap_s > 0:
@@ -149,6 +160,18 @@ def _edge_times(curve: Curve, window: Window, energy_j: float) -> tuple[Effect, 
     return (rectangular("edge-times", half_j, place_of(curve.channel)),) if half_j > 0 else ()
 
 
+def _reading_times(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
+    """Energy by which the times of the readings of a power average may be wrong within the window.
+
+    A counter, and readings that are each the mean since the reading before, know their energy
+    whenever they were published.
+    """
+    if curve.power_w is None or curve.part_time or curve.window_s == 0:
+        return ()
+    u = reading_times_j(curve, start, end)
+    return (normal("reading-times", u, place_of(curve.channel)),) if u else ()
+
+
 def _unseen(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
     """Energy that a part-time sensor did not see between its samples."""
     if not curve.may_miss:
@@ -174,19 +197,12 @@ def _resolution(curve: Curve) -> tuple[Effect, ...]:
 def _lag(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
     """An error δ of the lag moves both edges: δ·(P(end) − P(start)).
 
-    The prior is half a period on either side, and grows with a period that is longer than stated. A
-    counter that shows both edges of the work late by more than that has a lag that large. The lag
-    of an attached meter is the offset of its clock.
+    The lag of an attached meter is the offset of its clock.
     """
     channel = curve.channel
-    lag_u_s = channel.lag_u_s
-    if not lag_u_s:
+    if not channel.lag_u_s:
         return ()
-    if curve.power_w is None and channel.timing == "prior":
-        if channel.update_period_s:
-            lag_u_s *= max(1.0, curve.period_s / channel.update_period_s)
-        lag_u_s = max(lag_u_s, apparent_lag_s(curve, start, end))
-    u = lag_u_s * step_between_edges_w(curve, start, end)
+    u = lag_u_s(curve, start, end) * step_between_edges_w(curve, start, end)
     if not u:
         return ()
     kind: EffectKind = "clock-offset" if channel.sort == "meter" else "lag"
@@ -205,14 +221,34 @@ def _above_readings(curve: Curve, start: float, end: float) -> tuple[Effect, ...
     return (bound("saturated", limit_j, place_of(curve.channel), detail=words),)
 
 
-def _lost(curve: Curve, lost_s: float) -> Doubt:
+def _lost(curve: Curve, window: Window, lost_s: float) -> Doubt:
     place = place_of(curve.channel)
+    remedy = "see the system log for the device (XID, bus errors), then repeat the run"
+    if window.cut == "no-end":
+        remedy = "repeat the run: the measuring side ended before it had stored the last readings"
+    elif curve.channel.reference:
+        remedy = "attach a meter file that covers the whole run without a break"
+    elif curve.channel.quality == "estimated":
+        remedy = "repeat the run; a sensor of the CPU (RAPL) needs no estimate"
     return Doubt(
         code="sensor-lost",
         message=f"{curve.channel.collector} gave no reading of {place.words} for {lost_s:.2g} s of "
         "a window; the interval allows for the power of that time, which is not a zero",
-        remedy="see the system log for the device (XID, bus errors), then repeat the run",
+        remedy=remedy,
         subject=place.words,
+    )
+
+
+def _between_updates(curve: Curve, seconds: float) -> Doubt:
+    """A window of which most lies between two updates of the sensor."""
+    name = place_of(curve.channel).words
+    return Doubt(
+        code="sensor-lost",
+        message=f"{curve.channel.collector} gave no new value of {name} for {seconds:.2g} s of a "
+        f"window, because it updates about every {curve.period_s:.3g} s; the interval allows for "
+        "the power of that time, which is not a zero",
+        remedy=f"repeats of {_UPDATES * curve.period_s:.3g} s or more",
+        subject=name,
     )
 
 

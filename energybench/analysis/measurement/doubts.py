@@ -38,8 +38,12 @@ _BUSY = "leave a core to the sampler"
 # By the reason of the cut: how a repeat came to be a part.
 _CUT_BY: Mapping[CutBy, str] = {
     "signal": "a signal ended the run",
+    "signal-handled": "a signal came, after which the program ended by itself",
     "program-killed": "a signal ended its program",
+    "descendants": "processes that the program had started went on working when it ended",
     "no-end": "the measuring side ended first, and the repeat is taken to its last sample",
+    "exception": "an exception left its block",
+    "caller-ended": "the program ended in its block",
 }
 
 
@@ -57,15 +61,25 @@ def of_cut_repeats(repeats: Sequence[Window], left_out: Sequence[Window]) -> lis
             remedy="repeat the run",
         )
         for window in repeats
-        if window.cut is not None
+        if window.cut is not None and window.cut != "signal-handled"
     ]
+    if any(window.cut == "signal-handled" for window in repeats):
+        doubts.append(
+            Doubt(
+                code="signal-handled",
+                message="a signal came during the only repeat, and the program then ended by "
+                f"itself, {repeats[0].duration_s:.3g} s after its start: whether it did all of "
+                "its work is not known, and the repeat is not compared",
+                remedy="repeat the run",
+            )
+        )
     if left_out:
         causes = dict.fromkeys(_CUT_BY[window.cut] for window in left_out if window.cut)
         lengths = ", ".join(f"{window.duration_s:.3g} s" for window in left_out)
         doubts.append(
             Doubt(
                 code="cut-off",
-                message=f"{len(left_out)} repeat(s), cut after {lengths}, are left out of this "
+                message=f"{len(left_out)} repeat(s), ended after {lengths}, are left out of this "
                 f"result: {'; '.join(causes)}",
                 remedy="repeat the run if all of its repeats are wanted",
                 subject="left out",
@@ -85,7 +99,7 @@ def of_repeats(
                 code="single-repeat",
                 message="one repeat: this is the energy of that window; its run-to-run scatter is "
                 "not known",
-                remedy="--repeats 8 or more",
+                remedy="--repeats 8 or more; in Python energybench.repeats",
             )
         )
     shortest_s = min((window.duration_s for window in windows), default=0.0)
@@ -119,12 +133,17 @@ def of_parts(rows: Sequence[Row]) -> list[Doubt]:
         part = row.part
         place = f"{part.component} {part.device}".strip()
         if part.state == "missing":
+            silent = any(e.kind == "no-reading" for cell in row.cells for e in cell.effects)
+            why = "has no working sensor"
+            remedy = "see `energybench doctor` for what would make it measurable"
+            if silent:
+                why = "has a sensor that told no energy in any repeat"
+                remedy = "see the doubts about this sensor, and `energybench doctor`"
             doubts.append(
                 Doubt(
                     code="part-missing",
-                    message=f"{place} has no working sensor: up to {part.high_w:.0f} W more, in "
-                    "the interval only",
-                    remedy="see `energybench doctor` for what would make it measurable",
+                    message=f"{place} {why}: up to {part.high_w:.0f} W more, in the interval only",
+                    remedy=remedy,
                     subject=place,
                 )
             )
@@ -243,7 +262,7 @@ def of_quality(
             Doubt(
                 code="not-measured",
                 message="no part of the boundary gave a reading: there is no energy to report",
-                remedy="see `energybench doctor`, and the failed reads of the channels",
+                remedy="see the doubts about the parts, and `energybench doctor`",
             )
         ]
     if "estimated-cpu" in stated:

@@ -6,43 +6,42 @@ Pure: the same record gives the same result, today, after a recovery, or with be
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from energybench.analysis.energy import idle_power, mean_energy
 from energybench.analysis.energy.boundary import Cover, Ranges, cover
-from energybench.analysis.energy.boundary_parts import Row, table, total_j
+from energybench.analysis.energy.boundary_parts import (
+    Row,
+    sensor_rows,
+    table,
+    total_j,
+    with_models,
+)
 from energybench.analysis.measurement import (
     doubts,
+    pause_doubts,
     quantities,
     roofline,
     sensor_doubts,
     steadiness,
+    still_sensors,
 )
 from energybench.analysis.measurement.quantities import Repeats
+from energybench.analysis.measurement.record import Record
 from energybench.analysis.measurement.regions import SamplingStats, channel_stats, regions
-from energybench.analysis.sensors.counter_kinds import informed
+from energybench.analysis.sensors.curves import Curves
 from energybench.analysis.sensors.mirrored_counters import mirrors
-from energybench.analysis.traces.curve import Curve, curve
 from energybench.analysis.uncertainty.effects import scaled
 from energybench.model import (
     IDLE,
     REPEAT,
     Boundary,
-    BoundaryName,
-    Condition,
-    DeviceLimits,
     Doubt,
     Estimate,
-    Host,
     Measurement,
-    OtherLoad,
+    Pause,
     Repeat,
     Trace,
-    Verification,
     Window,
-    Work,
-    WorkloadRef,
-    WorkRecord,
 )
 
 __all__ = [
@@ -56,80 +55,17 @@ __all__ = [
 ]
 
 
-class Record(NamedTuple):
-    """The record of a run, without its traces.
-
-    windows  all windows, cut repeats too
-    works    work of each of `repeats`
-    limits   limits of the device that the work was given
-    kept     the workload's own record of its last repeat
-    session  shared by runs that were interleaved
-    """
-
-    id: str
-    label: str
-    workload: WorkloadRef | None
-    command: tuple[str, ...] | None
-    boundary: BoundaryName
-    host: Host
-    windows: tuple[Window, ...]
-    works: tuple[Work | None, ...]
-    verification: tuple[Verification, ...]
-    doubts: tuple[Doubt, ...] = ()
-    sampling: tuple[SamplingStats, ...] = ()
-    session: str | None = None
-    conditions: tuple[Condition, ...] = ()
-    others: tuple[OtherLoad, ...] = ()
-    limits: DeviceLimits | None = None
-    kept: WorkRecord | None = None
-
-    @property
-    def repeats(self) -> list[Window]:
-        """The windows of the whole repeats. If no repeat is whole: the longest part alone, because
-        a mean over parts is of no quantity.
-        """
-        repeats = [window for window in self.windows if window.label == REPEAT]
-        whole = [window for window in repeats if window.cut is None]
-        return whole or sorted(repeats, key=lambda window: window.duration_s)[-1:]
-
-    @property
-    def left_out(self) -> list[Window]:
-        """The parts of repeats that are not among `repeats`."""
-        counted = self.repeats
-        return [
-            window
-            for window in self.windows
-            if window.label == REPEAT and window.cut is not None and window not in counted
-        ]
-
-    @property
-    def partial(self) -> bool:
-        """Whether no repeat is whole."""
-        return all(window.cut is not None for window in self.repeats)
-
-
-def covered(
-    record: Record, traces: Sequence[Trace], ranges: Ranges
-) -> tuple[Cover, dict[str, Curve]]:
+def covered(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[Cover, Curves]:
     """The channels and models of the boundary on this host, and the curves of all channels."""
     channels = [trace.channel for trace in traces]
     mirrored = mirrors(traces)
     chosen = cover(
         record.boundary, channels, record.host, ranges, mirrored.repeated, mirrored.unclear
     )
-    curves = {
-        trace.channel.id: energy_curve
-        for trace in traces
-        if (energy_curve := curve(trace)) is not None
-    }
     checks = {
-        source.channel.id: curves.get(source.check.id)
-        for source in chosen.sources
-        if source.check is not None
+        source.channel.id: source.check.id for source in chosen.sources if source.check is not None
     }
-    return chosen, {
-        name: informed(energy_curve, checks.get(name)) for name, energy_curve in curves.items()
-    }
+    return chosen, Curves(traces, checks)
 
 
 def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> list[float | None]:
@@ -147,12 +83,9 @@ def energy_to_solution(
     """
     chosen, curves = covered(record, traces, ranges)
     repeats = record.repeats
-    rows = table(chosen, curves, repeats)
+    (rows,), doubts_of_sensors = _tables(chosen, curves, [repeats])
     window_doubts = _distinct(doubt for row in rows for cell in row.cells for doubt in cell.doubts)
-    return mean_energy.gross(rows, len(repeats)), (
-        *window_doubts,
-        *sensor_doubts.of_sensors(chosen.sources, curves, repeats),
-    )
+    return mean_energy.gross(rows, len(repeats)), (*window_doubts, *doubts_of_sensors)
 
 
 def sampling_rel(record: Record, traces: Sequence[Trace], ranges: Ranges) -> float | None:
@@ -175,19 +108,21 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
     windows = record.repeats
     if not windows:
         raise ValueError("no repeat was completed")
-    rows = table(chosen, curves, windows)
+    idle = _idle_windows(record.windows)
+    (rows, *idle_rows), doubts_of_sensors = _tables(
+        chosen, curves, [windows, *([window] for window in idle)], record.pauses
+    )
     repeats = Repeats.of(windows, rows, record.works)
 
     # Energy, time and power of one repeat; idle and net energy.
     energy_j = mean_energy.gross(rows, len(windows))
     time_s = quantities.time(repeats)
-    phases = _idle_phases(chosen, curves, record.windows)
+    phases = _idle_phases(idle, idle_rows)
     idle_w = idle_power.power(phases, record.session)
     net_j, net_doubts = quantities.net(energy_j, idle_w, time_s)
     run_roofline = quantities.run_roofline(record.limits, repeats, energy_j)
 
-    # How the sensors were read.
-    stats = channel_stats(traces, record.sampling, curves)
+    stats = channel_stats(traces, record.sampling, curves.findings)
     slowest_s = _slowest_update_s(chosen, curves)
 
     return Measurement(
@@ -216,22 +151,25 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         nodes=1,
         host=record.host,
         session=record.session,
+        job=record.job,
+        case=record.case,
         conditions=steadiness.keep(record.conditions),
         others=record.others,
         record=record.kept,
         partial=record.partial,
         doubts=(
             *_record_doubts(record, rows),
-            *doubts.of_unused_meters(
-                chosen.name, quantities.quality(rows), [trace.channel for trace in traces]
-            ),
+            *doubts.of_unused_meters(chosen.name, quantities.quality(rows), curves.channels),
             *doubts.of_parts(rows),
             *_distinct(doubt for row in rows for cell in row.cells for doubt in cell.doubts),
-            *sensor_doubts.of_sensors(chosen.sources, curves, windows),
+            *doubts_of_sensors,
             *sensor_doubts.of_sampling(
                 sensor_doubts.sampling(rows, len(windows)), windows, slowest_s
             ),
-            *sensor_doubts.of_stuck(traces),
+            *still_sensors.of_still(traces, {source.channel.id for source in chosen.sources}),
+            *pause_doubts.of_pauses(
+                record.pauses, windows, [source.channel for source in chosen.sources]
+            ),
             *doubts.of_cut_repeats(windows, record.left_out),
             *doubts.of_repeats(windows, repeats.energies_j, slowest_s),
             *steadiness.of_conditions(record.conditions, windows, repeats.energies_j),
@@ -242,6 +180,25 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
             *idle_power.doubts(phases),
         ),
     )
+
+
+def _tables(
+    chosen: Cover,
+    curves: Curves,
+    groups: Sequence[Sequence[Window]],
+    pauses: Sequence[Pause] = (),
+) -> tuple[list[tuple[Row, ...]], list[Doubt]]:
+    """A table for each group of windows, and the doubts about the sensors in the windows of the
+    first group. The curve of one sensor after the other is in memory.
+    """
+    sensed: list[list[Row]] = []
+    doubts_of_sensors: list[Doubt] = []
+    for source in chosen.sources:
+        sensed.append(sensor_rows(source, curves, groups))
+        doubts_of_sensors += sensor_doubts.of_sensors([source], curves, groups[0], pauses)
+    return [
+        with_models(chosen, [rows[i] for rows in sensed], groups[i]) for i in range(len(groups))
+    ], doubts_of_sensors
 
 
 def _record_doubts(record: Record, rows: Sequence[Row]) -> list[Doubt]:
@@ -291,14 +248,18 @@ def _repeats(repeats: Repeats, *, has_energy: bool) -> tuple[Repeat, ...]:
     )
 
 
-def _idle_phases(
-    chosen: Cover, curves: dict[str, Curve], windows: Sequence[Window]
-) -> tuple[idle_power.Phase, ...]:
-    """Mean power of each idle window that was measured."""
+def _idle_windows(windows: Sequence[Window]) -> list[Window]:
+    """The idle windows in the order of time."""
     idle = [window for window in windows if window.label == IDLE and window.duration_s > 0]
+    return sorted(idle, key=lambda window: window.start_s)
+
+
+def _idle_phases(
+    idle: Sequence[Window], tables: Sequence[Sequence[Row]]
+) -> tuple[idle_power.Phase, ...]:
+    """Mean power of each idle window that was measured. Each window has a table of its own."""
     phases = []
-    for window in sorted(idle, key=lambda window: window.start_s):
-        rows = table(chosen, curves, [window])
+    for window, rows in zip(idle, tables, strict=True):
         total = total_j(rows, 0)
         if total is not None and any(row.part.state != "missing" for row in rows):
             per_s = 1 / window.duration_s
@@ -313,9 +274,9 @@ def _idle_phases(
     return tuple(phases)
 
 
-def _slowest_update_s(chosen: Cover, curves: dict[str, Curve]) -> float:
+def _slowest_update_s(chosen: Cover, curves: Curves) -> float:
     """Longest update period of the sensors that the energy counts; 0 without a sensor."""
-    summed = [curves.get(source.channel.id) for source in chosen.sources]
+    summed = [curves.findings(source.channel.id) for source in chosen.sources]
     periods_s = [
         energy_curve.period_s
         for energy_curve in summed
@@ -324,10 +285,11 @@ def _slowest_update_s(chosen: Cover, curves: dict[str, Curve]) -> float:
     return max(periods_s, default=0.0)
 
 
-def _dropped(chosen: Cover, curves: dict[str, Curve]) -> int:
+def _dropped(chosen: Cover, curves: Curves) -> int:
     """Implausible readings that were dropped from the sensors that the energy counts."""
     names = {source.channel.id for source in chosen.sources}
-    return sum(curves[name].dropped for name in names if name in curves)
+    findings = [curves.findings(name) for name in names]
+    return sum(energy_curve.dropped for energy_curve in findings if energy_curve is not None)
 
 
 def _distinct(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:

@@ -20,9 +20,12 @@ from energybench.model import (
     Gain,
     Gpu,
     Host,
+    same_identity,
 )
 
 CPU = "cpu"  # device name of all CPUs of a host together
+BOARD = "GPU-"  # begins the names of devices that are unique
+_UNIDENTIFIED = "made by an older version, which did not identify its machine: calibrate again"
 # Age of a calibration that is worth a doubt: half a year holds two or three updates of drivers and
 # firmware in a centre, which a version string need not show.
 OLD_DAYS = 180
@@ -39,9 +42,14 @@ def apply(
     """The channels with the profiles applied, and a doubt for each device whose profile is refused
     or old.
 
-    A profile of another device, or of another host's socket, is passed over.
+    A profile of another device, or of another host's socket, is passed over. Of several profiles
+    of a channel the newest is used.
     """
-    by_channel = {profile.channel: profile for profile in profiles if belongs(profile, host)}
+    by_channel = {
+        profile.channel: profile
+        for profile in sorted(profiles, key=lambda profile: profile.made_utc)
+        if belongs(profile, host)
+    }
     calibrated: list[Channel] = []
     doubts: dict[tuple[str, str], Doubt] = {}  # one doubt for all channels of a device
     for channel in channels:
@@ -73,14 +81,19 @@ def apply(
     return tuple(calibrated), tuple(doubts.values())
 
 
-def belongs(profile: ChannelProfile, host: Host) -> bool:
-    """Whether the profile is of a device of this host.
+def belongs(found: ChannelProfile | DeviceLimits, host: Host) -> bool:
+    """Whether a profile or limits are of a device of this host.
 
-    The UUID of a GPU names the board on any host; "package-0" exists on every host.
+    The UUID of a GPU names the board on any host; "package-0" exists on every host. A profile of an
+    older version names its host only: it belongs here if it may, and `refusal` says so.
     """
-    if any(gpu.uuid == profile.device for gpu in host.gpus):
+    if any(gpu.uuid == found.device for gpu in host.gpus):
         return True
-    return profile.host == host.name and not profile.device.startswith("GPU-")
+    if found.device.startswith(BOARD):
+        return False
+    if found.host_ids:
+        return same_identity(found.host_ids, host.identities) is True
+    return found.host == host.name
 
 
 def refusal(profile: ChannelProfile, host: Host) -> str | None:
@@ -88,6 +101,8 @@ def refusal(profile: ChannelProfile, host: Host) -> str | None:
 
     A condition that the profile does not state is not tested.
     """
+    if not profile.host_ids and not profile.device.startswith(BOARD):
+        return _UNIDENTIFIED
     driver, clocks = state(profile.device, host)
     if profile.driver is not None and profile.driver != driver:
         return (
@@ -178,7 +193,7 @@ def usable_limits(
     newest = {
         limits.device: limits
         for limits in sorted(stored, key=lambda limits: limits.made_utc)
-        if limits.device != CPU or limits.host == host.name
+        if limits.device != CPU or belongs(limits, host)
     }
     devices = devices_of(device, host)
     usable: list[DeviceLimits] = []
@@ -233,6 +248,8 @@ def limits_refusal(limits: DeviceLimits, host: Host) -> str | None:
 
     A condition that the limits do not state is not tested.
     """
+    if limits.device == CPU and not limits.host_ids:
+        return _UNIDENTIFIED
     driver, clocks = state(limits.device, host)
     threads, name = None, host.cpu
     if limits.device == CPU:

@@ -11,13 +11,8 @@ import msgspec
 from energybench.analysis.energy import mean_energy
 from energybench.analysis.energy.boundary_parts import Row, total_j
 from energybench.analysis.measurement.roofline import Counted, roofline
-from energybench.analysis.uncertainty.effects import (
-    combine,
-    not_negative,
-    propagate,
-    rectangular,
-    scaled,
-)
+from energybench.analysis.uncertainty.effects import combine, not_negative, rectangular, scaled
+from energybench.analysis.uncertainty.propagation import propagate
 from energybench.analysis.uncertainty.repeats import arithmetic_mean, scatter_effect
 from energybench.model import DeviceLimits, Doubt, Estimate, Quality, Roofline, Window, Work
 

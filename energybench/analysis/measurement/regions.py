@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from energybench.analysis.energy import mean_energy
 from energybench.analysis.energy.boundary import Cover
-from energybench.analysis.energy.boundary_parts import table, total_j
+from energybench.analysis.energy.boundary_parts import CurveOf, Row, tables, total_j
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.repeats import arithmetic_mean
 from energybench.model import IDLE, REPEAT, ChannelStats, Estimate, Region, Trace, Window
@@ -34,7 +34,7 @@ class SamplingStats(NamedTuple):
 
 
 def regions(
-    chosen: Cover, curves: dict[str, Curve], windows: Sequence[Window], slowest_s: float
+    chosen: Cover, curves: CurveOf, windows: Sequence[Window], slowest_s: float
 ) -> tuple[Region, ...]:
     """Mean time and energy of each region, in the order of first appearance.
 
@@ -46,10 +46,19 @@ def regions(
     for window in windows:
         if window.label not in _NOT_REGIONS:
             occurrences.setdefault((window.label, window.repeat is not None), []).append(window)
+    long = {
+        place: spans
+        for place, spans in occurrences.items()
+        if all(window.duration_s >= _UPDATES * slowest_s for window in spans)
+    }
+    energies = {
+        place: _mean_energy(rows, len(long[place]))
+        for place, rows in zip(long, tables(chosen, curves, list(long.values())), strict=True)
+    }
     return tuple(
         Region(
             label=label,
-            energy_j=_mean_energy(chosen, curves, spans, slowest_s),
+            energy_j=energies.get((label, in_repeat)),
             time_s=arithmetic_mean([window.duration_s for window in spans]),
             count=len(spans),
             in_repeat=in_repeat,
@@ -58,24 +67,24 @@ def regions(
     )
 
 
-def _mean_energy(
-    chosen: Cover, curves: dict[str, Curve], spans: Sequence[Window], slowest_s: float
-) -> Estimate | None:
-    if any(window.duration_s < _UPDATES * slowest_s for window in spans):
+def _mean_energy(rows: Sequence[Row], count: int) -> Estimate | None:
+    if any(total_j(rows, i) is None for i in range(count)):
         return None
-    rows = table(chosen, curves, spans)
-    if any(total_j(rows, i) is None for i in range(len(spans))):
-        return None
-    return mean_energy.gross(rows, len(spans))
+    return mean_energy.gross(rows, count)
 
 
 def channel_stats(
-    traces: Sequence[Trace], sampling: Sequence[SamplingStats], curves: Mapping[str, Curve]
+    traces: Sequence[Trace],
+    sampling: Sequence[SamplingStats],
+    findings: Callable[[str], Curve | None],
 ) -> tuple[ChannelStats, ...]:
-    """How each channel was read, in the order of the traces."""
+    """How each channel was read, in the order of the traces.
+
+    findings  the curve of a channel by its id, which needs no points
+    """
     by_collector = {entry.collector: entry for entry in sampling}
     return tuple(
-        _stats(trace, by_collector.get(trace.channel.collector), curves.get(trace.channel.id))
+        _stats(trace, by_collector.get(trace.channel.collector), findings(trace.channel.id))
         for trace in traces
     )
 

@@ -16,10 +16,10 @@ from energybench.analysis.uncertainty.effects import (
     bound,
     combine,
     not_negative,
-    propagate,
     rectangular,
     scale,
 )
+from energybench.analysis.uncertainty.propagation import propagate
 from energybench.analysis.uncertainty.repeats import scatter_effect
 from energybench.model import (
     Binding,

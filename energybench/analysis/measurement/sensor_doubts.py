@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from energybench.analysis.energy.boundary import Source
-from energybench.analysis.energy.boundary_parts import Row
+from energybench.analysis.energy.boundary_parts import CurveOf, Row
+from energybench.analysis.energy.reading_holes import holes, longest_s
+from energybench.analysis.measurement import unseen_doubts
+from energybench.analysis.measurement.pause_doubts import paused_s
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.effect_kinds import KINDS, place_of
 from energybench.analysis.uncertainty.effects import Z95
-from energybench.model import Doubt, Trace, Window
+from energybench.model import Doubt, Pause, Window
 
 # Half-width of the 95 % interval that sampling may take, relative to the energy. The same figure as
 # the scatter at which `run` stops by default.
@@ -27,12 +28,6 @@ _READINGS = 9
 _UPDATES = 5
 # Updates within one repeat. With fewer, most readings of a part-time sensor lie across an edge.
 _BRIEF = 3
-# Share of each period that a counter may miss, above which the interval is mostly that.
-_MATTERS = 0.1
-_STUCK = 20  # readings without any change; the last digits of a real sensor change
-# A stretch of this many seconds, and of three updates, without a reading: power inside is
-# interpolated.
-_HOLE_S = 0.5
 
 
 class Sampling(NamedTuple):
@@ -101,10 +96,15 @@ def _two_digits(seconds: float) -> str:
 
 
 def of_sensors(
-    sources: Sequence[Source], curves: Mapping[str, Curve], windows: Sequence[Window]
+    sources: Sequence[Source],
+    curves: CurveOf,
+    windows: Sequence[Window],
+    pauses: Sequence[Pause] = (),
 ) -> list[Doubt]:
-    """Doubts about sensors that cannot tell the energy of work as short as these windows, and about
-    counters that only add up samples.
+    """Doubts about sensors that cannot tell the energy of work as short as these windows, about
+    counters that only add up samples, and about stretches without a reading.
+
+    pauses  of the measuring side, which are a doubt of their own
     """
     doubts: list[Doubt] = []
     for source in sources:
@@ -116,10 +116,10 @@ def of_sensors(
             curve = curves.get(source.check.id)
         if curve is not None and windows:
             doubts += _sampling_counter(curve)
-            doubts += _one_window(curve, windows)
+            doubts += unseen_doubts.of_unseen(curve, windows)
             doubts += _saturated(curve, windows)
             doubts += _too_short(curve, windows)
-            doubts += _hole(curve, windows)
+            doubts += _hole(curve, windows, pauses)
     return doubts
 
 
@@ -147,35 +147,6 @@ def _sampling_counter(curve: Curve) -> list[Doubt]:
             message=f"the energy counter of {name} adds up its power readings, which see {share}: "
             "inferred from this run's own samples",
             remedy="`energybench calibrate` settles it; spread the starts of repeats",
-            subject=name,
-        )
-    ]
-
-
-def _one_window(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
-    """Doubts that only several windows, or a calibration, can settle."""
-    if len(windows) > 1:
-        return []
-    name = place_of(curve.channel).words
-    if curve.part_time:
-        seen = curve.window_s / curve.period_s
-        return [
-            Doubt(
-                code="in-step-unseen",
-                message=f"one window, and {name} is seen for {seen:.0%} of the time: a load in "
-                f"step with its {curve.period_s * 1e3:.3g} ms is not seen",
-                remedy="several repeats with spread starts (`run`, or `measure --repeats 8`)",
-                subject=name,
-            )
-        ]
-    if curve.classified or curve.may_add_up < _MATTERS:
-        return []
-    return [
-        Doubt(
-            code="counter-kind",
-            message=f"this window does not show whether the energy counter of {name} sees all "
-            "power or adds up samples; the interval allows for both",
-            remedy="`energybench calibrate` settles it",
             subject=name,
         )
     ]
@@ -245,8 +216,9 @@ def _unusable(name: str, message: str, remedy: str) -> Doubt:
     return Doubt(code="unusable", message=message, remedy=remedy, subject=name)
 
 
-def _hole(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
-    """The first stretch without a reading inside the repeats.
+def _hole(curve: Curve, windows: Sequence[Window], pauses: Sequence[Pause]) -> list[Doubt]:
+    """The first stretch without a reading inside the repeats, other than the pauses of the
+    measuring side.
 
     A counter goes on counting through the stretch; an edge inside the stretch is interpolated.
     """
@@ -254,35 +226,10 @@ def _hole(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
     remedy = "repeat the run: the power of that time is interpolated"
     if curve.channel.kind == "counter":
         remedy = "leave a core to the sampler; repeat the run"
-    gaps_s = np.diff(curve.t_s)
-    for i in np.flatnonzero(gaps_s > max(_HOLE_S, 3 * curve.period_s)).tolist():
-        low_s, high_s = float(curve.t_s[i]), float(curve.t_s[i + 1])
-        inside = any(window.start_s < high_s and window.end_s > low_s for window in windows)
-        if inside and curve.mean_w(i) > 0:
-            message = f"no reading of {name} for {high_s - low_s:.1f} s within the work"
-            return [Doubt(code="reading-gap", message=message, remedy=remedy, subject=name)]
+    for window in windows:
+        for low_s, high_s in holes(curve, window.start_s, window.end_s):
+            draws = curve.mean_w(curve.segment((low_s + high_s) / 2)) > 0
+            if draws and high_s - low_s - paused_s(pauses, low_s, high_s) > longest_s(curve):
+                message = f"no reading of {name} for {high_s - low_s:.1f} s within the work"
+                return [Doubt(code="reading-gap", message=message, remedy=remedy, subject=name)]
     return []
-
-
-def of_stuck(traces: Sequence[Trace]) -> list[Doubt]:
-    """Doubts about sensors whose value never changed, zero included."""
-    doubts = []
-    for trace in traces:
-        raw, channel = trace.raw[trace.ok], trace.channel
-        if channel.quality != "measured" or raw.size < _STUCK or (raw != raw[0]).any():
-            continue
-        sensor, unit = ("counter", "J") if channel.kind == "counter" else ("sensor", "W")
-        name = f"{channel.collector} {place_of(channel).words}"
-        quantity = channel.quantity or channel.kind
-        value = raw[0] * channel.resolution
-        doubts.append(
-            Doubt(
-                code="stuck-sensor",
-                message=f"the {sensor} {name} ({quantity}) showed {value:.6g} {unit} in each of "
-                f"its {raw.size} readings",
-                remedy="check whether the driver or firmware feeds the sensor; calibrate shows it "
-                "under load",
-                subject=channel.id,
-            )
-        )
-    return doubts

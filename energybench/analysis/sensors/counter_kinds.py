@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.quantiles import median
 from energybench.analysis.traces.curve import Curve, as_samples
 
 Flags = npt.NDArray[np.bool_]
@@ -41,9 +42,9 @@ _SAME = 0.1  # an update and a reading closer than this share of the change are 
 _KNOWN = 0.01
 # A change of the readings counts if it is this many times as large as the error of an update.
 _CLEAR = 6.0
-# A step is sharp if it is this many times as large as the changes beside it. Only a sharp step
-# shows that an update is equal to a reading: with *all*, a slow change of power with a small lag
-# between the sensors looks alike.
+# A step is sharp if it is this many times as large as the changes beside it in the same direction.
+# Only a sharp step shows that an update is equal to a reading: with *all*, a slow change of power
+# with a small lag between the sensors looks alike.
 _SHARP = 4.0
 # Probability of an update that is equal to a level beside the step. all: the load stepped where an
 # update ended. readings: always, but for a reading that was assigned wrongly. samples: the step
@@ -66,24 +67,27 @@ def informed(counter: Curve, power: Curve | None) -> Curve:
     power or only adds up the sensor's samples, and estimate how much power varies within one
     counter update.
 
-    A curve that is not a counter, and a counter with too few readings, are returned unchanged.
+    A curve that is not a counter is returned unchanged. A counter with too few updates may be of
+    either kind.
     """
     if power is None and counter.power_w is None:
         return counter._replace(rough_w=_ALONE * _mean_power_w(counter))
     if power is None or power.power_w is None or counter.power_w is not None:
         return counter
-    if counter.t_s.size < _FEW or power.t_s.size < _FEW:
-        return counter
-
-    counter = counter._replace(rough_w=_rough_w(counter, power))
+    enough = counter.t_s.size >= _FEW and power.t_s.size >= _FEW
+    if enough:
+        counter = counter._replace(rough_w=_rough_w(counter, power))
     if counter.channel.timing == "profile" or not power.part_time:
         return counter._replace(classified=True, may_add_up=0.0)
-    evidence = _evidence(counter, power)
-    probability = evidence.probability
-    if evidence.adds_up:
-        return as_samples(counter, min(power.window_s, counter.period_s))._replace(inferred=True)
-    if probability < _SEES_ALL:
-        return counter._replace(classified=True, may_add_up=0.0)
+    probability = 1 - _PRIOR_ALL
+    if enough:
+        evidence = _evidence(counter, power)
+        probability = evidence.probability
+        if evidence.adds_up:
+            window_s = min(power.window_s, counter.period_s)
+            return as_samples(counter, window_s)._replace(inferred=True)
+        if probability < _SEES_ALL:
+            return counter._replace(classified=True, may_add_up=0.0)
     blind = 1 - power.window_s / power.period_s
     return counter._replace(classified=False, may_add_up=blind * math.sqrt(probability))
 
@@ -150,8 +154,8 @@ def _odds(equal_rate: float, equal: int, between: int) -> float:
 
 
 def _evidence(counter: Curve, power: Curve) -> _Evidence:
-    updates = _Updates.of(counter)
     shown = _shown(counter, power)
+    updates = _Updates.of(counter)
     equal, between = _beside_readings(updates, shown)
     own_equal, own_between = _by_itself(updates)
     return _Evidence(shown.together, equal, between, own_equal, own_between)
@@ -215,12 +219,15 @@ def _shown(counter: Curve, power: Curve) -> _Shown:
     ticks, ticks_fuzz = ticks[1:], ticks_fuzz[1:]
     nearest = _nearest(published, ticks)
     known = fuzz[nearest] + ticks_fuzz
-    near = np.abs(published[nearest] - ticks) <= np.maximum(known, _TOGETHER * counter.period_s)
+    away = np.abs(published[nearest] - ticks)
+    near = away <= np.maximum(known, _TOGETHER * counter.period_s)
     located = known <= _LOCATED * counter.period_s
     last = np.searchsorted(published, ticks, side="right") - 1
+    certain = ~near
     if together:
         last = np.where(near & located, nearest, last)
-    certain = ~near | (located & together)
+        # A publication that seems to lie between two ticks belongs to one of them.
+        certain = (near & located) | (away > counter.period_s / 2)
     return _Shown(values[np.maximum(last, 0)], certain & (last >= 0), together)
 
 
@@ -251,14 +258,20 @@ def _beside_readings(updates: _Updates, shown: _Shown) -> tuple[int, int]:
     """
     known = updates.single & shown.certain
     readings = shown.watts * _common_ratio(updates.mean_w, shown.watts, known)
-    step = np.abs(np.diff(readings))
+    change = np.diff(readings)
+    step = np.abs(change)
+    away = np.minimum(np.abs(updates.mean_w - readings), np.abs(updates.added_w - readings))
     error = np.maximum(updates.error_w[1:], updates.error_w[:-1])
     clear = known[1:] & known[:-1] & (step > _CLEAR * error)
-    away = np.minimum(np.abs(updates.mean_w - readings), np.abs(updates.added_w - readings))
     limit = _SAME * step + error
     same = (away[1:] <= limit) & (away[:-1] <= limit)
+    del readings, error, limit  # of a long run much memory
     before, after = np.concatenate(([0.0], step)), np.concatenate((step, [0.0]))
-    beside = np.maximum(before[:-1], after[1:])
+    # A change back is no part of a slow change.
+    onward = np.where(change[1:] * change[:-1] > 0, 1.0, 0.0)
+    beside = np.maximum(
+        before[:-1] * np.concatenate(([0.0], onward)), after[1:] * np.concatenate((onward, [0.0]))
+    )
     sharp = step > _SHARP * beside
     # A peak that no reading shows is in an update of a counter that sees all power.
     quiet = known & (np.maximum(before, after) <= updates.error_w)
@@ -272,7 +285,7 @@ def _common_ratio(means: Floats, readings: Floats, known: Flags) -> float:
     usable = known & (readings > 0)
     if np.count_nonzero(usable) < _FEW:
         return 1.0
-    return float(np.median(means[usable] / readings[usable]))
+    return median(means[usable] / readings[usable])
 
 
 def _by_itself(updates: _Updates) -> tuple[int, int]:

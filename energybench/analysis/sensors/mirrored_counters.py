@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from energybench.model import Trace
+from energybench.analysis.quantiles import median
+from energybench.model import Channel, Trace
 
 # Two reads of one register differ by the energy of the time between the reads, and of one update of
 # 1 ms. Between the reads lies an interrupt to a CPU of another die, which may have to wake up: tens
@@ -41,30 +42,31 @@ class Mirrors(NamedTuple):
 
 
 def mirrors(traces: Sequence[Trace]) -> Mirrors:
-    """Candidates are counters of one collector, one component and one socket."""
+    """Candidates are counters of one collector, one component and one socket. Only the traces of
+    two candidates are in memory at a time.
+    """
     repeated: set[str] = set()
     unclear: set[str] = set()
     counters = [
-        trace
-        for trace in traces
+        (place, trace.channel)
+        for place, trace in enumerate(traces)
         if trace.channel.kind == "counter" and trace.channel.socket and trace.channel.counts
     ]
-    for i, first in enumerate(counters):
-        if first.channel.id in repeated:
+    for i, (place, first) in enumerate(counters):
+        if first.id in repeated:
             continue
-        for other in counters[i + 1 :]:
-            if other.channel.id in repeated or not _alike(first, other):
+        for other_place, other in counters[i + 1 :]:
+            if other.id in repeated or not _alike(first, other):
                 continue
-            verdict = _compared(first, other)
+            verdict = _compared(traces[place], traces[other_place])
             if verdict == "same":
-                repeated.add(other.channel.id)
+                repeated.add(other.id)
             elif verdict == "unclear":
-                unclear.add(other.channel.id)
+                unclear.add(other.id)
     return Mirrors(frozenset(repeated), frozenset(unclear - repeated))
 
 
-def _alike(a: Trace, b: Trace) -> bool:
-    one, two = a.channel, b.channel
+def _alike(one: Channel, two: Channel) -> bool:
     return (
         (one.collector, one.component, one.socket) == (two.collector, two.component, two.socket)
         and one.resolution == two.resolution
@@ -85,7 +87,7 @@ def _compared(a: Trace, b: Trace) -> _Verdict:
     if max(rates, default=0.0) <= 0:
         return "apart"  # equal values that never change are perhaps two counters that stand still
     apart_s = (right - left) / max(rates)
-    distance_s = float(np.median(np.abs(apart_s)))
+    distance_s = median(np.abs(apart_s))
     drift_s = _drift(apart_s)
     if max(distance_s, drift_s) <= _SAME_S:
         return "same"
@@ -107,4 +109,4 @@ def _drift(apart_s: npt.NDArray[np.float64]) -> float:
     under unlike loads move apart, however near they started.
     """
     third = max(1, apart_s.size // 3)
-    return abs(float(np.median(apart_s[-third:]) - np.median(apart_s[:third])))
+    return abs(median(apart_s[-third:]) - median(apart_s[:third]))

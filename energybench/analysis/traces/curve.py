@@ -11,12 +11,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.quantiles import median, quantiles_of_values
 from energybench.analysis.traces.plausible import draws_power, implausible_above_w
+from energybench.analysis.traces.publications import part_of_period_s, publications
 from energybench.analysis.traces.saturation import saturated_w
-from energybench.analysis.traces.slow_updates import slower_period_s
+from energybench.analysis.traces.slow_averages import (
+    late_s,
+    once_a_window,
+    one_by_one,
+    ramp_period_s,
+)
+from energybench.analysis.traces.slow_updates import single_update, slower_period_s
 from energybench.analysis.traces.stopped_counters import without_stops
 from energybench.analysis.traces.ticks import ticks
 from energybench.analysis.traces.unwrap import Counter, Span, unwrap
@@ -28,9 +35,9 @@ _WHOLE = 0.1
 # A sensor that updates faster than this share of the spacing of the readings needs no ticks: every
 # reading is new.
 _FAST = 0.5
-# A power reading that stays for more than this many periods was published again with the same
-# value.
-_REPEATED = 1.5
+# Ticks of a counter that were placed closer together than this share of its period are not both
+# right: no sensor that was seen publishes so unevenly.
+_APART = 0.1
 
 
 class Curve(NamedTuple):
@@ -39,7 +46,8 @@ class Curve(NamedTuple):
     t_s, energy_j  shapes [n]: points at which the energy is known
     fuzz_s         shape [n]: half-width of the uncertainty of the time of each point
     power_w        shape [n], for a power sensor: the reading at each point, which is the mean over
-                   `window_s` around the point; None for a counter
+                   `window_s` around the point; None for a counter, and for a power sensor whose
+                   readings are each the mean since the reading before
     period_s       period of the sensor's updates, measured if bursts of readings show it
     window_s       part of each period that the sensor sees; 0 for a counter that sees the whole
                    period, and for a power sensor that shows the power of one moment
@@ -52,6 +60,7 @@ class Curve(NamedTuple):
     classified     False if the counter may only add up the samples of a part-time power sensor and
                    the load never changed, so that the two cases cannot be distinguished
     saturated_w    value at which the power readings of a moving load stop; None if they do not
+    late_s         of a power sensor: how much longer than `period_s` its period may be
     may_add_up     for a counter that is not classified: the share of each period that it would
                    miss, times the root of the probability that it only adds up samples
     """
@@ -71,6 +80,7 @@ class Curve(NamedTuple):
     classified: bool = True
     may_add_up: float = 0.0
     saturated_w: float | None = None
+    late_s: float = 0.0
 
     @property
     def may_miss(self) -> float:
@@ -91,16 +101,24 @@ class Curve(NamedTuple):
 
     def mean_w(self, i: int) -> float:
         """Mean power of segment i, W."""
-        return float((self.energy_j[i + 1] - self.energy_j[i]) / (self.t_s[i + 1] - self.t_s[i]))
+        return self.between_w(i, i + 1)
+
+    def between_w(self, low: int, high: int) -> float:
+        """Mean power between two points, W."""
+        joules = self.energy_j[high] - self.energy_j[low]
+        return float(joules / (self.t_s[high] - self.t_s[low]))
 
     def at_top_s(self, start_s: float, end_s: float) -> float:
         """Time between two times in which the power readings stood at the value at which they stop,
         s.
         """
-        if self.power_w is None or self.saturated_w is None:
+        if self.saturated_w is None:
             return 0.0
-        within = (self.t_s >= start_s) & (self.t_s <= end_s)
-        at_top = np.count_nonzero(self.power_w[within] == self.saturated_w)
+        watts, times = self.power_w, self.t_s
+        if watts is None:
+            watts, times = np.diff(self.energy_j) / np.diff(self.t_s), self.t_s[1:]
+        within = (times >= start_s) & (times <= end_s)
+        at_top = int(np.count_nonzero(np.isclose(watts[within], self.saturated_w, rtol=1e-6)))
         count = int(np.count_nonzero(within))
         return (end_s - start_s) * at_top / count if count else 0.0
 
@@ -155,23 +173,30 @@ def _with_counter(counter: Counter, channel: Channel) -> Curve:
 def _counter(trace: Trace) -> Curve:
     channel = trace.channel
     counter = unwrap(trace)
-    stated_s = channel.update_period_s
+    stated_s, slower_s = channel.update_period_s, None
     if channel.timing == "prior":
-        stated_s = slower_period_s(counter.t_s, counter.energy_j, stated_s) or stated_s
+        slower_s = slower_period_s(counter.t_s, counter.energy_j, stated_s)
     if channel.quality == "measured":
-        counter = without_stops(counter, stated_s or 0.0, channel.resolution)
+        counter = without_stops(counter, slower_s or stated_s or 0.0, channel.resolution)
     t, energy = counter.t_s, counter.energy_j / channel.gain.value
     changed = np.flatnonzero(np.diff(energy) > 0) + 1
-    updates = ticks(t, changed, stated_s)
+    updates = ticks(t, changed, stated_s, slower_s)
     spacings = np.diff(t)
-    closest = float(np.percentile(spacings, 10)) if spacings.size else 0.0
-    if updates.period_s <= _FAST * closest or changed.size < 2:
+    closest = float(quantiles_of_values(spacings, 0.1)[0]) if spacings.size else 0.0
+    if slower_s is not None and changed.size == 1:
+        points, joules, fuzz = single_update(updates, energy, channel.lag_s)
+    elif updates.period_s <= _FAST * closest or changed.size < 2:
         # Every reading is new, or the counter was read too briefly to change.
-        typical = float(np.median(spacings)) if spacings.size else 0.0
+        typical = median(spacings) if spacings.size else 0.0
         stale = min(updates.period_s, typical) / 2
         points, joules, fuzz = _rising(t - stale - channel.lag_s, energy, np.full(t.size, stale))
     else:
-        points, joules, fuzz = _rising(updates.t_s - channel.lag_s, energy[changed], updates.fuzz_s)
+        points, joules, fuzz = _rising(
+            updates.t_s - channel.lag_s,
+            energy[changed],
+            updates.fuzz_s,
+            apart_s=_APART * updates.period_s,
+        )
     energy_curve = _with_counter(counter, channel)._replace(
         t_s=points,
         energy_j=joules,
@@ -233,57 +258,37 @@ def _power(trace: Trace) -> Curve:
     empty = _empty(channel, dropped)._replace(power_w=np.empty(0))
     if t.size < 2:
         return empty
-    updates = ticks(t, np.flatnonzero(np.diff(watts) != 0) + 1, channel.update_period_s)
+    stated_s, ramp_s = channel.update_period_s, None
+    if channel.timing == "prior" and stated_s is not None and channel.window_s > stated_s:
+        ramp_s = ramp_period_s(t, watts, channel.window_s)
+    slower_s = ramp_s if stated_s is not None and ramp_s is not None and ramp_s > stated_s else None
+    updates = ticks(t, np.flatnonzero(np.diff(watts) != 0) + 1, stated_s, slower_s)
     period = updates.period_s
-    spacing = float(np.median(np.diff(t)))
-    if period <= _FAST * float(np.percentile(np.diff(t), 10)):
+    spacing = median(np.diff(t))
+    if period <= _FAST * quantiles_of_values(np.diff(t), 0.1)[0]:
         # Every reading is new.
         stale = min(period, spacing) / 2
         fuzz = np.full(t.size, stale)
         return _integral(empty, t - stale, watts, fuzz, period or spacing, channel.window_s)
 
+    values = watts[np.concatenate(([0], updates.at))]
+    if channel.timing == "prior" and once_a_window(
+        updates.t_s, updates.fuzz_s, values, channel.window_s, channel.update_period_s
+    ):
+        published = one_by_one(updates.t_s, updates.fuzz_s, values, t, channel.window_s)
+        top_w = saturated_w(published.watts, channel.power_limit_w)
+        slow = empty._replace(inferred=True, saturated_w=top_w)
+        return _whole_means(slow, *published, channel.window_s)
+
     # A value is valid from its publication to one period before the next change. If a value stays
     # for longer, it was published again.
     empty = empty._replace(inferred=updates.measured and channel.timing == "prior")
-    half = min(period, spacing) / 2
-    starts = np.concatenate(([t[0] - half], updates.t_s))
-    ends = np.concatenate((updates.t_s, [t[-1] + half]))
-    fuzz = np.concatenate(([half], updates.fuzz_s))
-    values = watts[np.concatenate(([0], updates.at))]
-    repeated = _repetitions(starts, ends, t, period)
-    points = np.concatenate((starts, repeated.t_s))
-    order = np.argsort(points, kind="stable")
-    all_watts: Floats = np.concatenate((values, values[repeated.of]))
-    all_fuzz: Floats = np.concatenate((fuzz, np.full(repeated.of.size, half)))
-    empty = empty._replace(saturated_w=saturated_w(all_watts, channel.power_limit_w))
-    return _integral(
-        empty, points[order], all_watts[order], all_fuzz[order], period, channel.window_s
-    )
-
-
-class _Repetitions(NamedTuple):
-    """Publications of a value that had been published before.
-
-    t_s  time of each publication, shape [k]
-    of   index of the value, shape [k]
-    """
-
-    t_s: Floats
-    of: npt.NDArray[np.intp]
-
-
-def _repetitions(starts: Floats, ends: Floats, read_s: Floats, period: float) -> _Repetitions:
-    """Between two changes, one publication in each period that has readings.
-
-    A stretch without readings stays a gap.
-    """
-    long = np.flatnonzero(ends - starts > _REPEATED * period)
-    count = np.maximum(np.ceil((ends[long] - starts[long]) / period - 1.5).astype(np.intp), 0)
-    of = np.repeat(long, count)
-    number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + 1
-    published = starts[of] + number * period
-    read = np.searchsorted(read_s, published + period) > np.searchsorted(read_s, published)
-    return _Repetitions(published[read], of[read])
+    if channel.timing == "prior" and not updates.measured and ramp_s is None:
+        empty = empty._replace(late_s=late_s(updates.t_s, period))
+    published = publications(t, watts, updates, min(period, spacing) / 2)
+    del t, watts, updates  # of a long run much memory, which the integral needs
+    empty = empty._replace(saturated_w=saturated_w(published.watts, channel.power_limit_w))
+    return _integral(empty, *published, period, part_of_period_s(channel, period))
 
 
 def _integral(
@@ -303,38 +308,64 @@ def _integral(
     )
 
 
+def _whole_means(
+    like: Curve, published_s: Floats, watts: Floats, fuzz: Floats, period_s: float
+) -> Curve:
+    """Readings that are each the mean power since the reading before, as in a counter: the energy
+    is known at the times of publication.
+    """
+    t, power, fuzz_s = _rising(published_s - like.channel.lag_s, watts, fuzz)
+    energy = np.empty(0)
+    if t.size:
+        energy = np.concatenate(([0.0], np.cumsum(power[1:] * np.diff(t))))
+    return like._replace(
+        t_s=t, energy_j=energy, fuzz_s=fuzz_s, power_w=None, period_s=period_s, window_s=0.0
+    )
+
+
 # ---------------------------------------------------------------- sensors with time stamps
 
 
 def _stamped(trace: Trace) -> Curve:
-    """The curve of a sensor that states when it published.
-
-    A power reading that averages over the whole spacing of its stamps is the step of a counter: the
-    energy is known at the stamps.
-    """
+    """The curve of a sensor that states when it published."""
     channel = trace.channel
-    if channel.kind == "counter":
-        counter = unwrap(trace)
-        counter = without_stops(counter, channel.update_period_s or 0.0, channel.resolution)
-        t, energy = counter.t_s, counter.energy_j / channel.gain.value
-        empty = _with_counter(counter, channel)
-        watts = np.empty(0)
-    else:
+    if channel.kind == "power":
         t, watts, dropped = _plausible_power(trace)
-        empty = _empty(channel, dropped)
-        energy = np.empty(0)
-        if t.size:
-            energy = np.concatenate(([0.0], np.cumsum(watts[1:] * np.diff(t))))
-    period = channel.update_period_s or (float(np.median(np.diff(t))) if t.size > 1 else 0.0)
-    if channel.kind == "power" and abs(channel.window_s - period) > _WHOLE * period:
-        return _integral(empty, t, watts, np.zeros(t.size), period, channel.window_s)
+        empty, fuzz, period = (
+            _empty(channel, dropped),
+            np.zeros(t.size),
+            _stamped_period_s(trace, t),
+        )
+        if abs(channel.window_s - period) > _WHOLE * period:
+            return _integral(empty, t, watts, fuzz, period, channel.window_s)
+        return _whole_means(empty, t, watts, fuzz, period)
+    counter = unwrap(trace)
+    counter = without_stops(counter, channel.update_period_s or 0.0, channel.resolution)
+    t, energy = counter.t_s, counter.energy_j / channel.gain.value
     points, joules, fuzz = _rising(t - channel.lag_s, energy, np.zeros(t.size))
-    return empty._replace(t_s=points, energy_j=joules, fuzz_s=fuzz, period_s=period)
+    return _with_counter(counter, channel)._replace(
+        t_s=points, energy_j=joules, fuzz_s=fuzz, period_s=_stamped_period_s(trace, t)
+    )
 
 
-def _rising(t: Floats, values: Floats, fuzz: Floats) -> tuple[Floats, Floats, Floats]:
-    """Points in strictly rising time: two readings of one tick give one point."""
+def _stamped_period_s(trace: Trace, t_s: Floats) -> float:
+    stated_s = trace.channel.update_period_s
+    return stated_s or (median(np.diff(t_s)) if t_s.size > 1 else 0.0)
+
+
+def _rising(
+    t: Floats, values: Floats, fuzz: Floats, apart_s: float = 0.0
+) -> tuple[Floats, Floats, Floats]:
+    """Points in strictly rising time: two readings of one tick give one point.
+
+    apart_s  least time between two points. Of ticks that were placed closer together at least one
+             is misplaced, and the power between the two would be without limit; a counter loses
+             nothing by a point less
+    """
     if t.size < 2:
         return t, values, fuzz
-    keep = np.concatenate(([True], np.diff(np.maximum.accumulate(t)) > 0))
+    rising = np.maximum.accumulate(t)
+    if (np.diff(rising) > apart_s).all():
+        return t, values, fuzz
+    keep = np.concatenate(([True], np.diff(rising) > apart_s))
     return t[keep], values[keep], fuzz[keep]

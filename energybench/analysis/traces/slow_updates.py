@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.quantiles import median
+from energybench.analysis.traces.ticks import Ticks
 
 # A period that is longer than stated by less than this factor is not told from the late readings of
 # a busy machine; the spacings of the changes refine a stated period anyway.
@@ -21,6 +23,9 @@ _LEAST = 3
 # A stretch without a new value that is longer than this many periods is a counter that stopped, and
 # says nothing of the period.
 _STOPPED = 8.0
+# The longest stretch without a new value beside a single change for which a counter counts as slow,
+# s. The virtual RAPL of hypervisors updates once a second; beyond this length a counter stopped.
+SLOWEST_S = 3.0
 _ROUNDS = 3  # times that the period is estimated, each time without the stretches that stopped
 _HALVINGS = 40
 # A length this close to a whole number of periods is a whole number.
@@ -40,6 +45,8 @@ def slower_period_s(
     new = np.diff(values) != 0
     gaps = np.diff(t_s)
     changes = np.flatnonzero(new)
+    if changes.size == 1:
+        return _single_change_s(t_s, int(changes[0]), stated_s)
     if changes.size < 2 or changes.size == new.size:
         return None
 
@@ -49,7 +56,7 @@ def slower_period_s(
     lengths = np.bincount(stretch, weights=gaps)
     period = stated_s
     for _ in range(_ROUNDS):
-        going = (lengths <= _STOPPED * max(period, float(np.median(lengths))))[stretch]
+        going = (lengths <= _STOPPED * max(period, median(lengths)))[stretch]
         still = np.bincount(stretch, weights=np.where(new | ~going, 0.0, gaps))
         lacking = int(np.floor(still / stated_s).sum())
         if lacking < _LEAST or not new[going].any():
@@ -57,9 +64,34 @@ def slower_period_s(
         period = _period_s(gaps[going], float(np.count_nonzero(new[going])))
     # Few readings lie close together; the period is taken at the upper end of its uncertainty, for
     # a period that is too short would place the updates too sharply.
-    changed = np.count_nonzero(new[going]) - _u_changes(gaps[going], period)
+    changed = float(np.count_nonzero(new[going])) - _u_changes(gaps[going], period)
     period = _period_s(gaps[going], max(changed, 0.5))
     return period if period > _LONGER * stated_s else None
+
+
+def _single_change_s(t_s: Floats, change: int, stated_s: float) -> float | None:
+    """The period of a counter with one new value in all readings; None if the readings do not
+    contradict the stated period.
+
+    change  index of the last reading before the new value
+
+    The period is at least as long as the longer of the stretches before and after the change, and
+    one update in the whole time of the readings is the best guess.
+    """
+    still_s = max(float(t_s[change] - t_s[0]), float(t_s[-1] - t_s[change + 1]))
+    if not _LEAST * stated_s <= still_s <= SLOWEST_S:
+        return None
+    return float(t_s[-1] - t_s[0])
+
+
+def single_update(updates: Ticks, energy_j: Floats, lag_s: float) -> tuple[Floats, Floats, Floats]:
+    """Times, energies, and uncertainties of the times, of a counter with one new value in all
+    readings: its energy was spent between this update and the one before, whose time is known to
+    half a period only.
+    """
+    period_s = updates.period_s
+    t = updates.t_s[0] - lag_s + np.array([-period_s, 0.0])
+    return t, energy_j[[0, -1]], np.array([period_s / 2, float(updates.fuzz_s[0])])
 
 
 def _u_changes(gaps: Floats, period_s: float) -> float:

@@ -14,6 +14,9 @@ from energybench.analysis.traces.unwrap import Counter, Span
 
 # A counter stopped if it shows no new value for so many of its periods, and for so long at least.
 _PERIODS, _LEAST_S = 8.0, 0.5
+# A counter without any new value tells nothing, after the time in which its fast polls see two
+# updates (measuring/sampler.py): its true period may be longer than all the readings last.
+_PERIODS_WITHOUT_ANY = 2.2
 # Least power of a part that is switched on, W, and the counts that it has to make in the stretch:
 # a counter of whole joules may stand still for seconds.
 _LEAST_W, _COUNTS = 1.0, 3.0
@@ -32,8 +35,11 @@ def without_stops(counter: Counter, period_s: float, resolution_j: float) -> Cou
     t_s, energy_j = counter.t_s, counter.energy_j
     if t_s.size < 2:
         return counter
-    longest_s = max(_PERIODS * period_s, _LEAST_S, _COUNTS * resolution_j / _LEAST_W)
+    counted_s = _COUNTS * resolution_j / _LEAST_W
+    longest_s = max(_PERIODS * period_s, _LEAST_S, counted_s)
     changes = np.flatnonzero(np.diff(energy_j) > 0)
+    if not changes.size:
+        longest_s = max(_PERIODS_WITHOUT_ANY * period_s, counted_s)
     # Stretches of equal values: the index of the first and of the last reading of each.
     first = np.concatenate(([0], changes + 1))
     last = np.concatenate((changes, [t_s.size - 1]))

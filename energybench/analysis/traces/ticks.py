@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.quantiles import median
 from energybench.analysis.traces.update_period import update_period
 
 # a tick is located if the readings around it lie closer than this share of the update period
@@ -43,20 +44,36 @@ class Ticks(NamedTuple):
 
 
 class _Beat(NamedTuple):
-    """A strict beat: time of one tick, period, and half-width of what is not known of a tick."""
+    """A strict beat.
+
+    origin_s    time of one tick, the first of those that the beat was fitted to
+    half_s      half-width of the uncertainty of a tick among these
+    u_period_s  standard uncertainty of the period: further away, ticks are known less well
+    last        number of the last tick that the beat was fitted to
+    """
 
     origin_s: float
     period_s: float
     half_s: float
+    u_period_s: float
+    last: float
 
 
-def ticks(t_s: Floats, changed: npt.NDArray[np.intp], stated_s: float | None) -> Ticks:
-    """Ticks from the readings (shape [m]) at which the value differs from the value before."""
+def ticks(
+    t_s: Floats,
+    changed: npt.NDArray[np.intp],
+    stated_s: float | None,
+    guess_s: float | None = None,
+) -> Ticks:
+    """Ticks from the readings (shape [m]) at which the value differs from the value before.
+
+    guess_s  a period that the readings show roughly, if they contradict the stated period
+    """
     gaps = np.diff(t_s)[changed - 1] if changed.size else np.empty(0)
-    period, measured = _period(t_s[changed], gaps, stated_s)
+    period, measured = _period(t_s[changed], gaps, guess_s or stated_s)
     located = gaps <= LOCATED * period
     half = np.where(located, gaps, np.minimum(gaps, period)) / 2
-    points, fuzz, period = _placed(t_s[changed] - half, half, located, period)
+    points, fuzz, period = _placed(t_s[changed] - half, half, located, period, stated_s)
     return Ticks(changed, points, fuzz, period, measured)
 
 
@@ -67,7 +84,7 @@ def _period(t_s: Floats, gaps: Floats, stated_s: float | None) -> tuple[float, b
     """
     guess = stated_s
     if guess is None:
-        guess = float(np.median(np.diff(t_s))) if t_s.size > 1 else 0.0
+        guess = median(np.diff(t_s)) if t_s.size > 1 else 0.0
     if guess <= 0:
         return guess, False
     measured = update_period(t_s - gaps / 2, gaps / 2, guess)
@@ -75,7 +92,11 @@ def _period(t_s: Floats, gaps: Floats, stated_s: float | None) -> tuple[float, b
 
 
 def _placed(
-    points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period: float
+    points: Floats,
+    fuzz: Floats,
+    located: npt.NDArray[np.bool_],
+    period: float,
+    stated_s: float | None,
 ) -> tuple[Floats, Floats, float]:
     """Ticks put onto the beat of the located ticks, as far as the beat is known to hold; and the
     period, better known then.
@@ -89,7 +110,7 @@ def _placed(
     widest = 0.1 * period + 2 * float(sharp.max()) if sharp.size else 0.0
     if steps.size < 2 or float(np.abs(steps - period).max()) > widest:
         return points, fuzz, period
-    beat = _strict_beat(sharp_t, sharp, period)
+    beat = _strict_beat(sharp_t, sharp, period, stated_s)
     if beat is not None:
         return (*_on_strict_beat(points, fuzz, beat, float(sharp.max())), beat.period_s)
     return (*_on_nearest(points, fuzz, located, period), period)
@@ -98,14 +119,22 @@ def _placed(
 def _on_strict_beat(
     points: Floats, fuzz: Floats, beat: _Beat, sharpest: float
 ) -> tuple[Floats, Floats]:
-    """A beat through the whole trace: every tick lies on the beat, if its interval allows it."""
-    origin, period, half_s = beat
-    on_beat = origin + np.round((points - origin) / period) * period
+    """A beat through the whole trace: every tick lies on the beat, if its interval allows it.
+
+    A few located ticks close together determine the period too badly to number ticks that are far
+    away from them. Such ticks stay where they are.
+    """
+    period = beat.period_s
+    numbers = np.round((points - beat.origin_s) / period)
+    on_beat = beat.origin_s + numbers * period
+    beyond = np.maximum(np.maximum(-numbers, numbers - beat.last), 0.0)
+    drift_s = beyond * beat.u_period_s
     agree = np.abs(on_beat - points) <= fuzz + 1.5 * sharpest
+    agree &= drift_s <= _COUNTED * period
     agree &= _alone(on_beat, fuzz, period)
     return (
         np.where(agree, np.clip(on_beat, points - fuzz, points + fuzz), points),
-        np.where(agree, np.minimum(half_s, fuzz), fuzz),
+        np.where(agree, np.minimum(beat.half_s + drift_s, fuzz), fuzz),
     )
 
 
@@ -115,17 +144,10 @@ def _on_nearest(
     """A beat that wanders: every tick lies whole periods from the nearest located tick, trusted the
     less the further away.
     """
-    index = np.arange(points.size)
-    anchors = index[located]
-    right = np.minimum(np.searchsorted(anchors, index), anchors.size - 1)
-    left = np.maximum(right - 1, 0)
-    nearest = np.where(
-        np.abs(points[anchors[right]] - points) < np.abs(points[anchors[left]] - points),
-        anchors[right],
-        anchors[left],
-    )
-    away = points - points[nearest]
-    on_beat = points[nearest] + np.round(away / period) * period
+    anchors = _nearest_located(points, located)
+    away = points - anchors
+    on_beat = anchors + np.round(away / period) * period
+    del anchors  # of a long run much memory
     on_beat = np.clip(on_beat, points - fuzz, points + fuzz)
     # the period is known to a few percent only
     trust = np.exp(-np.maximum(np.abs(away) / period - _BEATS, 0) / _FADING)
@@ -134,6 +156,16 @@ def _on_nearest(
         np.where(located, points, points + trust * (on_beat - points)),
         np.where(located, fuzz, typical + (1 - trust) * np.maximum(fuzz - typical, 0)),
     )
+
+
+def _nearest_located(points: Floats, located: npt.NDArray[np.bool_]) -> Floats:
+    """For each tick, the time of the nearest located tick; of two the earlier one."""
+    times = points[located]
+    right = np.minimum(
+        np.searchsorted(np.flatnonzero(located), np.arange(points.size)), times.size - 1
+    )
+    before, after = times[np.maximum(right - 1, 0)], times[right]
+    return np.where(np.abs(after - points) < np.abs(before - points), after, before)
 
 
 def _alone(on_beat: Floats, fuzz: Floats, period: float) -> npt.NDArray[np.bool_]:
@@ -146,7 +178,9 @@ def _alone(on_beat: Floats, fuzz: Floats, period: float) -> npt.NDArray[np.bool_
     return alone
 
 
-def _strict_beat(t_s: Floats, half_s: Floats, period: float) -> _Beat | None:
+def _strict_beat(
+    t_s: Floats, half_s: Floats, period: float, stated_s: float | None
+) -> _Beat | None:
     """The beat that every located tick (t_s ± half_s) agrees with; None if there is no such beat.
 
     The fit grows outward: ticks further away are numbered with a period that the nearer ticks have
@@ -162,11 +196,16 @@ def _strict_beat(t_s: Floats, half_s: Floats, period: float) -> _Beat | None:
         period, start = (float(value) for value in np.polyfit(numbers, away[near], 1))
         if bool((np.abs(start + numbers * period - away[near]) > 1.2 * half_s[near]).any()):
             return None
+        last = float(numbers[-1])
+        # uncertainty of the slope of a line through evenly spread points
+        u_period = typical / math.sqrt(3.0) * math.sqrt(12.0 / numbers.size) / last
         if near.all():
             sharper = max(2.0 / math.sqrt(numbers.size), _SNAP)
-            return _Beat(float(t_s[0]) + start, period, typical * sharper)
-        # uncertainty of the slope of a line through evenly spread points
-        u_period = typical / math.sqrt(3.0) * math.sqrt(12.0 / numbers.size) / float(numbers[-1])
+            if stated_s is not None and abs(period - stated_s) <= u_period:
+                # The located ticks confirm the stated period, which is then the better one.
+                period, u_period = stated_s, 0.0
+                start = float(np.mean(away - numbers * period))
+            return _Beat(float(t_s[0]) + start, period, typical * sharper, u_period, last)
         reach = _COUNTED * period / u_period * period
         if reach < float(away[~near][0]):
             return None

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.quantiles import median, quantiles_of_values
 
 # a spacing tells of the period only if both of its ends together are known to this share of it
 _LOCATED = 0.4
@@ -89,15 +90,15 @@ def _located(spacings: _Spacings, stated_s: float | None) -> npt.NDArray[np.bool
     steps, fuzz, _ = spacings
     if stated_s is not None:
         return (fuzz <= _LOCATED * stated_s) & (steps < 3 * stated_s)
-    same_rate = fuzz <= _SAME_RATE * np.percentile(fuzz, 10)
-    return np.asarray(same_rate & (fuzz <= _LOCATED * float(np.median(steps[same_rate]))))
+    same_rate = fuzz <= _SAME_RATE * quantiles_of_values(fuzz, 0.1)[0]
+    return np.asarray(same_rate & (fuzz <= _LOCATED * median(steps[same_rate])))
 
 
 def _beat(spacings: _Spacings) -> float | None:
     """The longest period that the spacings are multiples of; None if they keep no beat."""
     # candidates: spacings and their fractions
     steps = spacings.steps_s[:: max(1, spacings.steps_s.size // _SEARCHED)]
-    fuzz = float(np.median(spacings.fuzz_s))
+    fuzz = median(spacings.fuzz_s)
     some = np.sort(steps)[:: max(1, steps.size // _CANDIDATES)]
     fractions = [some / k for k in range(1, _MULTIPLES + 1)]
     candidates = np.unique(np.concatenate(fractions))[::-1]
@@ -105,7 +106,7 @@ def _beat(spacings: _Spacings) -> float | None:
     cosines, counted = _mean_cosines(steps, candidates)
     # a single spacing is the usual case; a shorter period needs more evidence than chance, and than
     # polls on a grid: blur is the mean cosine of a phase whose ends are known to ± fuzz / 2
-    single = candidates >= _SINGLE * np.percentile(steps, 10)
+    single = candidates >= _SINGLE * quantiles_of_values(steps, 0.1)[0]
     best_single = float(cosines[single].max(initial=0.0))
     chance = 1 - _CHANCE * np.exp(-_CHANCE_SPACINGS / counted)
     blur = np.sinc(fuzz / candidates) ** 2
@@ -138,7 +139,7 @@ def _refined(spacings: _Spacings, period: float) -> UpdatePeriod:
     periods, known as well as these changes are. Within that the median is as likely, and exact if
     the polls keep step with the sensor.
     """
-    spacings = spacings.where(spacings.fuzz_s <= _TYPICAL * np.median(spacings.fuzz_s))
+    spacings = spacings.where(spacings.fuzz_s <= _TYPICAL * median(spacings.fuzz_s))
     for _ in range(3):
         near = spacings.where(spacings.steps_s <= (_MULTIPLES + 0.5) * period)
         counts = np.maximum(np.round(near.steps_s / period), 1.0)
@@ -146,8 +147,8 @@ def _refined(spacings: _Spacings, period: float) -> UpdatePeriod:
     off = (near.steps_s - counts * period) / np.sqrt(counts)
     # a timer that wanders: its steps are independent, and their sum is not sharper
     u = float(np.std(off) / np.sqrt(counts.sum()))
-    middle = float(np.median(near.steps_s / counts))
-    ends = float(np.median(near.fuzz_s)) * near.chains**0.5 / counts.sum()
+    middle = median(near.steps_s / counts)
+    ends = median(near.fuzz_s) * near.chains**0.5 / counts.sum()
     return UpdatePeriod(middle if abs(middle - period) <= ends else period, u)
 
 
@@ -155,7 +156,7 @@ def _middle(steps: Floats, scatter_allowed: bool) -> UpdatePeriod | None:
     """The median of spacings without a beat. None if half of the spacings lie further apart than
     half of the median, unless a stated period supports the claim that there is a period at all.
     """
-    low, middle, high = np.percentile(steps, (25, 50, 75))
+    low, middle, high = quantiles_of_values(steps, 0.25, 0.5, 0.75)
     if high - low > middle / 2 and not scatter_allowed:
         return None
     return UpdatePeriod(float(middle), float(np.std(steps) / steps.size**0.5))

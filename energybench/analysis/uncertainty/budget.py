@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from energybench.analysis.uncertainty import effect_kinds
 from energybench.analysis.uncertainty.effects import BOUND_SPAN, Z95, combine
+from energybench.analysis.uncertainty.node_sums import is_share
 from energybench.analysis.uncertainty.repeats import student_quantile
 from energybench.model import Distribution, Effect, EffectKind, Estimate
 from energybench.units import show_value
@@ -34,7 +35,8 @@ class Contribution(NamedTuple):
     share               share of the sum of all u² without the bounds; None for a bound
     half_width_without  half-width of the value's interval without these effects
     remedy              what makes the effects smaller; "" if nothing does
-    devices             number of effects on the line
+    devices             number of effects on the line; 1 for many effects of a sum over nodes, whose
+                        number is in the name
     """
 
     effect: str
@@ -60,8 +62,13 @@ def budget(
     groups = _groups(estimate.effects)
     if not groups:
         return ()
+    # The interval of a ratio comes from a formula, not from a sum. Recombined half-widths are
+    # scaled to the interval, so that the lines agree with it.
+    recombined = combine(estimate.value, estimate.effects).half_width
+    scale = estimate.half_width / recombined if recombined else 0.0
     contributions = [
-        _line(estimate, group, _title(group), _remedy(group, ratio)) for group in groups[:lines]
+        _line(estimate, scale, group, _title(group), _remedy(group, ratio))
+        for group in groups[:lines]
     ]
     contributions.sort(key=lambda line: line.half_width_without)
     for bounds in (False, True):
@@ -75,7 +82,7 @@ def budget(
             noun = "bound" if bounds else "effect"
             plural = "s" if len(small) > 1 else ""
             title = f"{len(small)} smaller {noun}{plural}"
-            contributions.append(_line(estimate, small, title, ""))
+            contributions.append(_line(estimate, scale, small, title, ""))
     return tuple(contributions)
 
 
@@ -102,7 +109,10 @@ def words(line: Contribution, estimate: Estimate, unit: str = "") -> str:
         now, then = (f"±{show_value(width, unit)}" for width in widths)
     together = f" ({line.devices} together)" if line.devices > 1 else ""
     remedy = f" → {line.remedy}" if line.remedy else ""
-    return f"{line.effect}{together}{share}; without it {then} instead of {now}{remedy}"
+    change = f"without it {then} instead of {now}"
+    if then == now:
+        change = f"the interval is ±{now[1:]} with and without it"
+    return f"{line.effect}{together}{share}; {change}{remedy}"
 
 
 def _percent(share: float) -> str:
@@ -113,18 +123,20 @@ def _percent(share: float) -> str:
     return f"{share * 100:#.2g}".rstrip(".") + " %"
 
 
-def _line(estimate: Estimate, group: Sequence[Effect], title: str, remedy: str) -> Contribution:
-    """The line of some effects of the estimate."""
-    rest = [effect for effect in estimate.effects if not any(effect is mine for mine in group)]
+def _line(
+    estimate: Estimate, scale: float, group: Sequence[Effect], title: str, remedy: str
+) -> Contribution:
+    """The line of some effects of the estimate.
+
+    scale  half-width of the estimate over that of its recombined effects
+    """
+    mine = {id(effect) for effect in group}
+    rest = [effect for effect in estimate.effects if id(effect) not in mine]
     variance = sum(effect.u**2 for effect in estimate.effects if effect.distribution != "bound")
     u = _u(group)
     share: float | None = None
     if group[0].distribution != "bound":
         share = u**2 / variance if variance else 0.0
-    # The interval of a ratio comes from a formula, not from a sum. Recombined half-widths are
-    # scaled to the interval, so that the lines agree with it.
-    recombined = combine(estimate.value, estimate.effects).half_width
-    scale = estimate.half_width / recombined if recombined else 0.0
     without = combine(estimate.value, rest).half_width * scale
     return Contribution(
         effect=title,
@@ -135,7 +147,7 @@ def _line(estimate: Estimate, group: Sequence[Effect], title: str, remedy: str) 
         share=share,
         half_width_without=min(without, estimate.half_width),
         remedy=remedy,
-        devices=len(group),
+        devices=1 if all(map(is_share, group)) else len(group),
     )
 
 
@@ -161,7 +173,7 @@ def _sort(effect: Effect) -> EffectKind | str:
 
 def _title(group: Sequence[Effect]) -> str:
     first = group[0]
-    if len(group) == 1:
+    if len(group) == 1 or all(map(is_share, group)):
         return first.name
     if not first.component:
         return first.name

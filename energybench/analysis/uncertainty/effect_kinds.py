@@ -30,9 +30,11 @@ class Behaviour(NamedTuple):
     remedies: Mapping[SensorSort | None, str] = {}
 
 
-_LONGER = "longer repeats (`--min-window`)"
+_LONGER = "longer repeats (more work in each, or `run --min-window`)"
 _SPREAD = f"{_LONGER}, or starts staggered over the sensor's period"
+_CPU = "open a sensor of the CPU (RAPL): `energybench doctor` says what it lacks"
 _OPEN = "make the sensor work: `energybench doctor` says what it lacks"
+_REPEAT = "repeat the job: the doubt about this node says why it was not read"
 _WHOLE_LOG = "attach a meter file that covers the whole run without a break"
 _AGAINST = "calibrate against a meter: `energybench attach`, then `energybench calibrate --against`"
 _METER = "a more accurate meter (`attach --accuracy` states its limit of error)"
@@ -43,13 +45,17 @@ KINDS: Mapping[EffectKind, Behaviour] = {
     "limit-of-error": Behaviour("limit of error", remedies={None: _METER}),
     "assumed-power": Behaviour(
         "assumed power",
-        remedies={None: "open a sensor of the CPU (RAPL): `energybench doctor` says what it lacks"},
+        remedies={None: _CPU},
     ),
     "window-edges": Behaviour(
         "window edges",
         falls="1/t",
         by_window=True,
-        remedies={"meter": f"{_LONGER}, or a meter that logs more often", None: _SPREAD},
+        remedies={
+            "meter": f"{_LONGER}, or a meter that logs more often",
+            "model": _LONGER,
+            None: _SPREAD,
+        },
     ),
     "edge-times": Behaviour(
         "times of start and end",
@@ -62,13 +68,20 @@ KINDS: Mapping[EffectKind, Behaviour] = {
         falls="1/t",
         remedies={None: f"{_LONGER}: repeats of one work begin and end alike"},
     ),
+    "reading-times": Behaviour(
+        "times of its readings", falls="1/√t", by_window=True, remedies={None: _LONGER}
+    ),
     "unseen": Behaviour(
-        "power between its samples", falls="1/√t", by_window=True, remedies={None: _SPREAD}
+        "power between its samples",
+        falls="1/√t",
+        by_window=True,
+        remedies={"model": _CPU, None: _SPREAD},
     ),
     "in-step": Behaviour(
         "a load in step with its samples",
         by_window=True,
         remedies={
+            "model": _CPU,
             None: "several repeats with spread starts (`run`, or `measure --repeats 8`)",
         },
     ),
@@ -86,7 +99,7 @@ KINDS: Mapping[EffectKind, Behaviour] = {
     "lag": Behaviour(
         "lag",
         falls="1/t",
-        remedies={None: "`energybench calibrate` measures the lag of this sensor"},
+        remedies={"model": _CPU, None: "`energybench calibrate` measures the lag of this sensor"},
     ),
     "clock-offset": Behaviour("clock offset", falls="1/t", remedies={None: _STEP}),
     "counter-against-power": Behaviour(
@@ -96,13 +109,18 @@ KINDS: Mapping[EffectKind, Behaviour] = {
             "`energybench calibrate --against`",
         },
     ),
+    "node-missing": Behaviour("missing", remedies={None: _REPEAT}),
+    "node-away": Behaviour("away for {detail}", label="away", remedies={None: _REPEAT}),
     "missing": Behaviour("missing", remedies={None: _OPEN}),
-    "no-reading": Behaviour("no reading", remedies={"meter": _WHOLE_LOG, None: _OPEN}),
+    "no-reading": Behaviour(
+        "no reading", remedies={"meter": _WHOLE_LOG, "model": _CPU, None: _OPEN}
+    ),
     "sensor-lost": Behaviour(
         "away for {detail}",
         label="away",
         remedies={
             "meter": _WHOLE_LOG,
+            "model": _CPU,
             None: "see the system log for the device, then repeat the run",
         },
     ),
@@ -149,8 +167,8 @@ KINDS: Mapping[EffectKind, Behaviour] = {
     "supply-efficiency": Behaviour(
         "efficiency of the power supply",
         remedies={
-            None: "--psu-efficiency with what its certificate says, or a meter behind the supply "
-            "(`attach --dc`)",
+            None: "`calibrate --psu-efficiency` with what its certificate says, or a meter behind "
+            "the supply (`attach --dc`)",
         },
     ),
     "load-followers": Behaviour("fans and regulators that follow the load"),

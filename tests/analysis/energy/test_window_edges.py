@@ -214,7 +214,10 @@ def test_an_average_over_a_second_has_no_bias(period_s: float, seconds: float) -
     the power outside is read where the smear begins).
     """
     found = errors("power", seconds, period_s, 1.0, tail_s=1.8)
-    assert abs(found.mean()) < 0.0025
+    # fewer than three readings lie wholly inside the work: too few to tell steady power from the
+    # crest of a wave
+    alone = (seconds - 1.0) / period_s < 3
+    assert abs(found.mean()) < (0.01 if alone else 0.0025)
 
 
 def test_a_window_before_the_second_update_is_not_certain() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -12,7 +14,7 @@ from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import curve
 from energybench.analysis.uncertainty.effect_kinds import Place
-from energybench.model import Window
+from energybench.model import CutBy, Window
 from tests.analysis.truth import Energy, Sensor, channel, constant, polls, square, trace
 
 RAPL_RANGE = 262_143_328_850
@@ -80,7 +82,7 @@ def test_the_stated_uncertainty_covers_the_error() -> None:
     assert covered >= 0.95 * 150
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example(power_w=1.0, phase=0.01953125, period=0.1, seconds=1.0625)  # a tick just before a poll
 @given(
     power_w=st.floats(1, 1000),
@@ -169,6 +171,30 @@ def test_a_lost_sensor_widens_the_interval_upward() -> None:
     bounds = [effect.u * 12**0.5 for effect in cell.common if effect.distribution == "bound"]
     assert bounds == [pytest.approx(1200 * 4.5, rel=0.05)]
     assert [doubt.code for doubt in cell.doubts] == ["sensor-lost"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "cut", "word"),
+    [
+        ({}, None, "XID"),
+        ({}, "no-end", "the measuring side ended before"),
+        ({"quality": "estimated"}, None, "needs no estimate"),
+        ({"reference": True}, None, "a meter file that covers the whole run"),
+    ],
+)
+def test_the_remedy_of_lost_readings_fits_the_sensor_and_the_end_of_the_run(
+    changes: dict[str, Any], cut: CutBy | None, word: str
+) -> None:
+    """A killed wrapper is no fault of the device, and a model has no system log."""
+    t = polls(3.0, 13.0)
+    lost = channel(max_power_w=1200.0, **changes)
+    energy_curve = curve(trace(lost, t, Sensor(constant(300.0)).counts(t, 1e-3), t < 8.0))
+    assert energy_curve is not None
+    cell = energy(energy_curve, Window(label="repeat", start_s=3.0, end_s=13.0, cut=cut))
+    (doubt,) = cell.doubts
+    assert doubt.code == "sensor-lost"
+    assert word in doubt.remedy
+    assert ("XID" in doubt.remedy) == (word == "XID")
 
 
 def test_a_window_without_any_reading_is_not_measured() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -18,7 +20,8 @@ GPU = Gpu(
     sm_clock_max_mhz=1410,
     memory_clock_max_mhz=1215,
 )
-HOST = Host(name="node1", kernel="6.1.0", governor="performance", gpus=(GPU,))
+IDS = ("machine:m1", "boot:b1")
+HOST = Host(name="node1", ids=IDS, kernel="6.1.0", governor="performance", gpus=(GPU,))
 BOARD = truth.channel(device=UUID, quantity="power_instant", kind="power")
 PACKAGE = truth.channel(collector="rapl", device="package-0", component="cpu.package")
 
@@ -30,6 +33,7 @@ def profile(of: object = BOARD, **changes: object) -> ChannelProfile:
         "channel": channel.id,  # type: ignore[attr-defined]
         "device": channel.device,  # type: ignore[attr-defined]
         "host": "node1",
+        "host_ids": HOST.identities,
         "driver": driver,
         "clocks": clocks,
         "update_period_s": 0.1,
@@ -125,11 +129,46 @@ def test_a_sockets_profile_belongs_to_its_host_and_a_boards_to_the_board() -> No
     """package-0 of another node is passed over without a word; a board that has moved keeps its
     profile.
     """
-    elsewhere = replace(HOST, name="node2")
-    assert apply([profile(PACKAGE)], [PACKAGE], elsewhere, NOW) == ((PACKAGE,), ())
+    without = profile(PACKAGE, host_ids=IDS)
+    elsewhere = replace(HOST, name="node2", ids=("machine:m2", "boot:b2"))
+    assert apply([without], [PACKAGE], elsewhere, NOW) == ((PACKAGE,), ())
     ((channel,), doubts) = apply([profile()], [BOARD], elsewhere, NOW)
     assert (channel.timing, doubts) == ("profile", ())
     assert apply([profile()], [PACKAGE], replace(HOST, gpus=()), NOW) == ((PACKAGE,), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "used"),
+    [
+        ({"name": "container-4d1f"}, True),
+        ({"name": "container-4d1f", "ids": ("boot:b1",)}, True),
+        ({"ids": ("machine:m1", "boot:b2")}, True),
+        ({"ids": ("machine:m2", "boot:b2")}, False),
+        ({"ids": ("boot:b2",)}, False),
+        ({"ids": ("boot:b2",), "gpus": (GPU,)}, True),
+    ],
+)
+def test_a_machine_is_known_by_its_identities_and_not_by_its_name(
+    changes: dict[str, Any], used: bool
+) -> None:
+    """The same node under the host name of a container uses its profile; another node with the
+    same host name does not. Common boards tell the machine too.
+    """
+    here = replace(HOST, **{"gpus": (), **changes})
+    ((channel,), doubts) = apply([profile(PACKAGE)], [PACKAGE], here, NOW)
+    assert (channel.timing == "profile", doubts) == (used, ())
+
+
+def test_a_profile_without_an_identity_is_refused_in_words() -> None:
+    """Older versions stated a host name only, which another machine may have."""
+    old = profile(PACKAGE, host_ids=())
+    ((channel,), (doubt,)) = apply([old], [PACKAGE], HOST, NOW)
+    assert (channel.timing, doubt.code) == ("prior", "profile-refused")
+    assert "did not identify its machine: calibrate again" in doubt.message
+    ((channel,), doubts) = apply(
+        [profile(PACKAGE), replace(old, made_utc="2026-01-01T00:00:00+00:00")], [PACKAGE], HOST, NOW
+    )
+    assert (channel.timing, doubts) == ("profile", ())
 
 
 def test_an_old_profile_is_used_with_a_doubt() -> None:

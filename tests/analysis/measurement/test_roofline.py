@@ -21,6 +21,7 @@ NOW = "2026-06-01T00:00:00+00:00"
 BOARD = "GPU-1"
 HOST = Host(
     name="node",
+    ids=("machine:m1",),
     cpu="CPU X",
     kernel="6.1",
     governor="performance",
@@ -40,6 +41,7 @@ def known(*, read: tuple[float, ...] = (100e9,) * 5, **changes: Any) -> DeviceLi
         "device": "cpu",
         "name": "CPU X",
         "host": "node",
+        "host_ids": ("machine:m1",),
         "driver": "Linux 6.1",
         "clocks": "governor performance",
         "threads": 8,
@@ -222,7 +224,11 @@ def test_of_this_machine_and_device_only() -> None:
     )
     assert usable_limits([known(), board], "cpu", host, NOW) == (known(), ())
     assert usable_limits([known(), board], "cuda:0", host, NOW) == (board, ())
-    assert usable_limits([known(host="other")], "cpu", host, NOW) == (None, ())
+    renamed = known(host="container-4d1f")
+    assert usable_limits([renamed], "cpu", host, NOW) == (renamed, ())
+    assert usable_limits([known(host_ids=("machine:m2",))], "cpu", host, NOW) == (None, ())
+    _, (unidentified,) = usable_limits([known(host_ids=())], "cpu", host, NOW)
+    assert "did not identify its machine" in unidentified.message
     assert usable_limits(
         [board],
         "cuda",

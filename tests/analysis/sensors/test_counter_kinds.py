@@ -105,3 +105,25 @@ def test_many_steps_recognise_a_sum_of_samples(period_s: float) -> None:
     assert energy(seen, Window(label="r", start_s=2.0, end_s=18.0)).energy_j == pytest.approx(
         true_j, rel=0.02
     )
+
+
+@pytest.mark.parametrize("period_s", [0.083, 0.119, 0.128, 0.146])
+def test_a_wave_of_three_periods_is_no_evidence_for_a_true_counter(period_s: float) -> None:
+    """Every second step is one back: such steps show that each update is a reading, too. A reading
+    whose time is known badly is no evidence that an update differs from it.
+    """
+    for seed in range(6):
+        wave = square(63, 312, 3 * period_s, 0.3 * period_s)
+        sum_of_samples = board(wave, period_s, seed, adds_up=True)
+        assert sum_of_samples.part_time or not sum_of_samples.classified
+        assert not board(wave, period_s, seed, adds_up=False).part_time
+
+
+@pytest.mark.parametrize("period_s", [0.83, 1.0])
+def test_too_few_updates_do_not_tell_the_kind(period_s: float) -> None:
+    """A counter with a handful of updates in the whole run may be of either kind."""
+    for adds_up in (True, False):
+        seen = board(square(96, 457, 0.512), period_s, 1, adds_up=adds_up)
+        assert seen.t_s.size < 8
+        assert not seen.classified
+        assert seen.may_add_up > 0.3

@@ -151,3 +151,16 @@ def test_a_power_of_zero_is_no_reading() -> None:
 
 def fields(made: Trace) -> dict[str, object]:
     return {"channel": made.channel, "t_s": made.t_s, "raw": made.raw, "ok": made.ok}
+
+
+@pytest.mark.parametrize("seconds", [0.03, 0.083, 0.25, 0.45])
+def test_no_new_value_in_a_short_run_is_no_energy(seconds: float) -> None:
+    """A counter stated as every millisecond that shows no new value at all is slower than stated:
+    the energy is not known, and never 0 J.
+    """
+    still = channel(
+        collector="rapl", component="cpu.package", resolution=1e-6, update_period_s=0.001
+    )
+    t_s = np.arange(0.0, seconds, 0.005)
+    energy_curve = curve(trace(still, t_s, np.full(t_s.size, 10**6)))
+    assert energy_curve is None or energy_curve.t_s.size == 0

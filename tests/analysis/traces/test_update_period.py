@@ -101,3 +101,28 @@ def test_spacings_on_the_grid_of_the_polls_are_no_beat() -> None:
     assert seen.measured
     assert seen.period_s == pytest.approx(0.1, rel=0.01)
     assert np.abs(seen.t_s - true_ticks[changed]).max() < 0.005
+
+
+@pytest.mark.parametrize("period_s", [0.083, 0.0965, 0.119])
+def test_a_few_ticks_close_together_do_not_number_ticks_far_away(period_s: float) -> None:
+    """Three located ticks leave the period open by a few percent: 15 s before them they say nothing
+    of the time of a tick, and the uncertainty of each tick contains its error.
+    """
+    late = np.random.default_rng(3).uniform(0, 2e-3, 300)
+    t = np.concatenate((np.arange(3.0, 17.8, 0.1), np.arange(17.8, 18.1, 0.005)))
+    t = t + late[: t.size]
+    true_ticks = np.floor((t - 0.031) / period_s) * period_s + 0.031
+    changed = np.flatnonzero(np.diff(true_ticks) > period_s / 2) + 1
+    seen = ticks(t, changed, 0.1)
+    far = seen.t_s < 10.0
+    assert (np.abs(seen.t_s - true_ticks[changed])[far] <= seen.fuzz_s[far] + 0.003).all()
+
+
+def test_ticks_that_confirm_the_stated_period_are_numbered_throughout() -> None:
+    """A few located ticks 100 ms apart and a stated period of 100 ms: the beat goes on."""
+    t = polls(3.0, 12.0)[:-50]
+    true_ticks = np.floor((t - 0.03125) / 0.1) * 0.1 + 0.03125
+    changed = np.flatnonzero(np.diff(true_ticks) > 0.05) + 1
+    seen = ticks(t, changed, 0.1)
+    assert np.abs(seen.t_s - true_ticks[changed]).max() < 0.005
+    assert seen.fuzz_s.max() < 0.01

@@ -112,6 +112,11 @@ def test_a_ratio_asks_for_repeats_of_a_side() -> None:
         ("assumed-power", "model", "energybench doctor"),
         ("window-edges", "counter", "longer repeats"),
         ("window-edges", "meter", "logs more often"),
+        ("window-edges", "model", "longer repeats (more work in each, or `run --min-window`)"),
+        ("unseen", "model", "open a sensor of the CPU"),
+        ("lag", "model", "open a sensor of the CPU"),
+        ("no-reading", "model", "open a sensor of the CPU"),
+        ("sensor-lost", "model", "open a sensor of the CPU"),
         ("unseen", "power", "staggered"),
         ("resolution", "counter", "longer repeats"),
         ("no-reading", "counter", "energybench doctor"),
@@ -164,6 +169,15 @@ def test_the_line_for_a_terminal() -> None:
         "gpu.board …: gain (4 together), 99 % of the variance; without it ±0.47 % instead of ±3.9 "
         "% → calibrate against a meter"
     )
+
+
+def test_a_line_says_if_nothing_changes_without_it() -> None:
+    """Beside a larger effect: no "±3.9 % instead of ±3.9 %"."""
+    estimate = combine(1000.0, [*gains(4), student(1e-3, 7.0)])
+    (small,) = [line for line in budget(estimate) if line.distribution == "student"]
+    shown = words(small, estimate, "J")
+    assert "the interval is ±3.9 % with and without it" in shown
+    assert "without it ±" not in shown
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(-50, 50), st.booleans()), max_size=12))

@@ -57,16 +57,16 @@ def test_one_line_a_device_and_a_point_a_run() -> None:
     names = {cpu.id: "<b>cpu</b>", gpu.id: "gpu"}
     figure = chart_limits.roofline(alt, (cpu, gpu), names)
     assert figure is not None
-    lines, points = (figure.spec["layer"][i]["data"]["values"] for i in (0, 1))
+    lines, points = figure.data["roofs"], figure.data["points"]
     assert [row["device"] for row in lines].count("Intel Xeon Platinum 8358, fp64") == 3
     ridge = lines[1]
     assert ridge["i"] == pytest.approx(3.3e12 / 3.1e11, rel=1e-4)
-    assert ridge["f"] == pytest.approx(3300)
+    assert ridge["f"] == pytest.approx(3.3)  # Tflop/s
     assert [(row["run"], row["device"]) for row in points] == [
         ("<b>cpu</b>", lines[0]["device"]),
         ("gpu", "4 x NVIDIA A100-SXM4-40GB, fp64"),
     ]
     figure = chart_limits.roofline(alt, (cpu, other), {cpu.id: "cpu", other.id: "other"})
     assert figure is not None
-    assert figure.spec["layer"][1]["data"]["values"][1]["device"] is None
+    assert figure.data["points"][1]["device"] is None
     assert chart_limits.roofline(alt, (other,), {other.id: "other"}) is None

@@ -5,8 +5,8 @@ not measured.
 from __future__ import annotations
 
 import msgspec
-import pytest
 
+from energybench.analysis.uncertainty.effects import scale
 from energybench.model import (
     Comparison,
     Document,
@@ -17,8 +17,7 @@ from energybench.model import (
     WorkloadRef,
 )
 from energybench_reports.view.document import build
-from energybench_reports.view.layout import Section, ratio_axis
-from energybench_reports.view.machine_state import age_days
+from energybench_reports.view.layout import ratio_axis
 from energybench_reports.view.wording import TableCell
 from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_pair import compared
@@ -119,7 +118,19 @@ def test_doubts_of_one_code_and_remedy_stand_together() -> None:
     )
     run: Measurement = msgspec.structs.replace(cpu_node(), doubts=doubts)
     (weakness,) = build(Document(title="", results=(run,))).weaknesses
-    assert weakness.messages == (("interval 0", ("CPU node",)), ("interval 1", ("CPU node",)))
+    assert weakness.messages == (("interval 0", ()), ("interval 1", ()))
+    both = Document(title="", results=(run, gpu_node()))
+    assert build(both).weaknesses[0].messages[0] == ("interval 0", ("CPU node",))
+
+
+def test_a_doubt_has_a_heading_in_words() -> None:
+    """The words of the catalogue; a code of a later version stands for itself."""
+    codes = {"limit-unknown": "The limit of the machine is not known", "later": "later"}
+    for code, words in codes.items():
+        doubt = Doubt(code=code, message="m", remedy="r")
+        run = msgspec.structs.replace(cpu_node(), doubts=(doubt,))
+        (weakness,) = build(Document(title="", results=(run,))).weaknesses
+        assert (weakness.title, weakness.code) == (words, code)
 
 
 def test_a_month_from_assumed_powers_says_so() -> None:
@@ -135,9 +146,25 @@ def test_a_month_from_assumed_powers_says_so() -> None:
 
 
 def test_a_single_run_answers_with_its_energy() -> None:
-    """Without a comparison the report begins with the measurement."""
+    """Without a comparison the report begins with the measurement: with the energy of a unit of
+    work, beside that of a repeat of several units; of work that is not known, with the repeat.
+    """
     answer = build(SAMPLES["unused"]()).answers[0]
-    assert answer.line.startswith("GPU node: energy of one repeat, gross 11.68 kJ [")
+    assert answer.line.startswith("GPU node: energy, gross, per solve to residual 1e-10 11.68 kJ [")
+    assert "energy of one repeat, gross" not in dict(answer.facts)
+    one = cpu_node()
+    six = msgspec.structs.replace(
+        one,
+        work=msgspec.structs.replace(one.work, amount=6),
+        energy_per_work_j=scale(one.energy_j, 1 / 6),
+    )
+    answer = build(Document(title="", results=(six,))).answers[0]
+    assert answer.figure is not None
+    assert answer.figure.text == "9.74 kJ"
+    assert dict(answer.facts)["energy of one repeat, gross"].text == "58.4 kJ"
+    unknown = msgspec.structs.replace(one, work=None, energy_per_work_j=None)
+    answer = build(Document(title="", results=(unknown,))).answers[0]
+    assert answer.figure_name == "energy of one repeat, gross"
 
 
 def test_work_that_failed_its_check_has_no_price() -> None:
@@ -161,17 +188,6 @@ def test_work_that_failed_its_check_has_no_price() -> None:
     )
     assert row["energy per work"] == TableCell("not given", "the check of the result failed", "bad")
     assert row["work"].note == ""
-
-
-def test_two_runs_side_by_side_point_to_their_ratio() -> None:
-    """Only if the document contains no comparison."""
-    both = Document(title="", results=(cpu_node(), gpu_node()))
-    assert "energybench compare" in next(
-        s.about for s in build(both).sections if s.key == "measurements"
-    )
-    assert "energybench compare" not in next(
-        s.about for s in build(SAMPLES["comparison"]()).sections if s.key == "measurements"
-    )
 
 
 def test_labels_that_read_the_same_are_numbered() -> None:
@@ -234,107 +250,3 @@ def test_an_axis_holds_every_interval_and_one() -> None:
         assert mark is not None
         assert 0 <= mark.low <= mark.value <= mark.high <= 100
     assert ratio_axis("", [None])[0] is None
-
-
-def section(document: Document, key: str) -> Section:
-    return next(part for part in build(document).sections if part.key == key)
-
-
-def test_what_would_shrink_each_interval() -> None:
-    """For a comparison and for every measurement: the effect that widens the interval most, the
-    interval without the effect, and a remedy.
-    """
-    shrink = section(SAMPLES["comparison"](), "shrink")
-    assert [table.title for table in shrink.tables] == [
-        "CPU node → GPU node: energy ratio",
-        "CPU node: energy, gross",
-        "GPU node: energy, gross",
-    ]
-    assert shrink.tables[2].rows[0][0] == TableCell("gpu.board …: gain", "normal, 4 together")
-    assert "calibrate --against" in shrink.tables[2].rows[0][4].text
-    assert len(shrink.brief) == 3
-    assert "69 % of the variance; without it ±2.9 % instead of ±4.7 %" in shrink.brief[2]
-
-
-def test_every_run_is_graded_by_aspects() -> None:
-    """Every measurement has a table of the rule books, and an estimate fails as an estimate."""
-    grades = section(SAMPLES["estimated"](), "grade")
-    assert [table.title for table in grades.tables] == ["before", "after"]
-    point = next(row for row in grades.tables[0].rows if row[1].text == "4 point and accuracy")
-    assert point[2] == TableCell("fail", tone="bad")
-    assert "no sensor: time x assumed power" in point[3].text
-    assert len(grades.brief) == 2
-
-
-def test_idle_phases_conditions_and_other_load() -> None:
-    """Idle phases before and after; first and last temperature and clock, every throttle reason;
-    programs of other people.
-    """
-    state = section(SAMPLES["comparison"](), "state")
-    idle, conditions, others = state.tables
-    assert [(row[1].text.split(",")[0], row[2].text, row[4].text) for row in idle.rows] == [
-        ("before the work", "−43.0 s", "395 W"),
-        ("after the work", "96.0 s", "401 W"),
-    ]
-    assert [cell.text for cell in conditions.rows[2][2:]] == [
-        "43 → 65 °C",
-        "1410 → 1395 MHz",
-        "SW power cap",
-    ]
-    assert [cell.text for cell in others.rows[0][1:]] == [
-        "backup-agent",
-        "4411",
-        "cpu",
-        "0.8",
-        "44.0 s",
-    ]
-    assert not [part for part in build(SAMPLES["estimated"]()).sections if part.key == "state"]
-
-
-def test_channels_say_how_well_their_timing_is_known() -> None:
-    """Prior, profile with its age when the run began, or inferred; with update period and averaging
-    window.
-    """
-    table = section(SAMPLES["comparison"](), "channels").tables[0]
-    at = table.head.index("timing")
-    rows = {(row[0].text, row[2].text): row for row in table.rows}
-    assert rows["CPU node", "cpu.dram"][at].text == "prior"
-    assert rows["GPU node", "cpu.package"][at].text == "inferred"
-    assert [cell.line for cell in rows["GPU node", "gpu.board"][at : at + 3]] == [
-        "profile (12 days old)",
-        "100.3 ms",
-        "25 ms",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("calibrated", "began", "days"),
-    [
-        ("2026-02-18T08:00:00Z", "2026-02-19T08:00:00+00:00", 1.0),
-        ("2026-02-18T08:00:00", "2026-02-18T07:00:00Z", -1 / 24),
-        ("<script>", "2026-02-18T08:00:00Z", None),
-        (None, "2026-02-18T08:00:00Z", None),
-        ("2026-02-18T08:00:00Z", None, None),
-    ],
-)
-def test_the_age_of_a_profile(
-    calibrated: str | None, began: str | None, days: float | None
-) -> None:
-    """Age by the clock of the run; a text without a time has no age."""
-    assert age_days(calibrated, began) == (pytest.approx(days) if days is not None else None)
-
-
-def test_paired_runs_say_so() -> None:
-    """A comparison of interleaved runs states the number of pairs; a comparison of separate runs
-    does not mention pairs.
-    """
-    cpu, gpu = cpu_node(), gpu_node()
-    view = build(Document(title="", results=(changed(compared(cpu, gpu), paired=9),)))
-    assert ("analysed as", "9 pairs") in [(name, cell.text) for name, cell in view.answers[0].facts]
-    assert (
-        "Analysed as 9 pairs of interleaved runs."
-        in next(part for part in view.sections if part.key == "ratios").tables[0].about
-    )
-    assert "analysed as" not in dict(
-        build(Document(title="", results=(compared(cpu, gpu),))).answers[0].facts
-    )

@@ -7,6 +7,7 @@ import pytest
 
 from energybench.model import Estimate, Measurement, Progress, WorkRecord
 from energybench_reports.charts.curves import figures
+from energybench_reports.charts.figure import spec
 from energybench_reports.view.training import tables
 from tests.reports import sample_training
 from tests.reports.sample_nodes import cpu_node
@@ -71,7 +72,7 @@ def test_a_curve_of_one_value_is_drawn_from_zero() -> None:
     complete = sample_training.study()
     one = msgspec.structs.replace(complete, cells=complete.cells[:1])
     scales = {}
-    for panel in figures(alt, one)[0].spec["hconcat"]:
+    for panel in spec(figures(alt, one)[0])["concat"]:
         y = next(
             layer["encoding"]["y"] for layer in panel["layer"] if "title" in layer["encoding"]["y"]
         )

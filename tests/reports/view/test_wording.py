@@ -88,10 +88,14 @@ def test_plain_text_is_one_line_without_control(text: str) -> None:
         (0.0, "", "0"),
         (1e20, "J", "1e+20 J"),
         (-2.5, "", "-2.5"),
+        (14.692, "USD/h", "14.692 USD/h"),
+        (369.473, "g/kWh", "369.5 g/kWh"),
+        (0.43, "share", "43 %"),
+        (0.615, "share", "61.5 %"),
     ],
 )
 def test_a_published_figure_keeps_its_digits(claimed: float, unit: str, words: str) -> None:
-    """A claim is shown with the published digits."""
+    """A claim is shown with the published digits; a converted figure has four."""
     assert published(claimed, unit) == words
 
 

@@ -1,0 +1,120 @@
+"""Doubts of a job: nodes that were not read, and what the nodes' own results doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from energybench.model import Doubt, NodeShare
+
+if TYPE_CHECKING:
+    from energybench.analysis.measurement.node_table import NodePart
+
+_MOST_NAMES = 8  # of nodes in a message
+# Doubts about the repeats, which are those of the whole job: its own result states them once.
+_OF_THE_JOB = frozenset(
+    {
+        "cut-off",
+        "interrupted",
+        "signal-handled",
+        "single-repeat",
+        "trend",
+        "verification-failed",
+    }
+)
+
+
+def of_nodes(nodes: Sequence[NodePart], shares: Sequence[NodeShare]) -> list[Doubt]:
+    """Doubts about missing and partial nodes, then the nodes' own doubts. Equal doubts of several
+    nodes are one doubt.
+    """
+    return [*_not_read(nodes, shares), *_own(nodes)]
+
+
+def _not_read(nodes: Sequence[NodePart], shares: Sequence[NodeShare]) -> list[Doubt]:
+    """A doubt for each of a few nodes; one for many."""
+    pairs = list(zip(nodes, shares, strict=True))
+    doubts = []
+    for state, words in (("missing", _missing), ("partial", _partial)):
+        short = [pair for pair in pairs if pair[1].state == state]
+        shown = short if len(short) <= _MOST_NAMES else []
+        doubts += [words(part, share) for part, share in shown]
+        if short and not shown:
+            doubts.append(_many(short, words(*short[0])))
+    return doubts
+
+
+def _missing(part: NodePart, share: NodeShare) -> Doubt:
+    why = f": {part.why}" if part.why else ""
+    nothing = "energy" if part.directory else "result"
+    return Doubt(
+        code="node-missing",
+        message=f"node {share.node} gave no {nothing}{why}; its energy is taken from the power of "
+        "the other nodes, as if it were of their kind",
+        remedy="repeat the job",
+        subject=share.node,
+    )
+
+
+def _partial(part: NodePart, share: NodeShare) -> Doubt:
+    why = f": {part.why}" if part.why else ""
+    return Doubt(
+        code="node-partial",
+        message=f"node {share.node} was read for {share.covered_s:.3g} of {share.window_s:.3g} "
+        f"s{why}; in the rest of the time it is taken to have drawn as much",
+        remedy="repeat the job",
+        subject=share.node,
+    )
+
+
+def _many(short: Sequence[tuple[NodePart, NodeShare]], first: Doubt) -> Doubt:
+    """One doubt for many nodes: their number, some names, and the words on the first."""
+    names = _names([share.node for _, share in short])
+    return msgspec.structs.replace(
+        first, message=f"{len(short)} nodes ({names}); of the first: {first.message}", subject=""
+    )
+
+
+def _own(nodes: Sequence[NodePart]) -> list[Doubt]:
+    """The doubts of the nodes' own results, with the nodes' names."""
+    holders: dict[tuple[str, str, str], list[str]] = {}
+    first: dict[tuple[str, str, str], Doubt] = {}
+    for part in nodes:
+        for doubt in part.measurement.doubts if part.measurement is not None else ():
+            if doubt.code in _OF_THE_JOB:
+                continue
+            place = (doubt.code, doubt.message, doubt.remedy)
+            holders.setdefault(place, []).append(part.node)
+            first.setdefault(place, doubt)
+    # one doubt of each code and wording; figures differ from node to node, and the code alone
+    # decides beyond a few nodes
+    return [first[place].carried_from(_names(names)) for place, names in _thinned(holders, first)]
+
+
+def _thinned(
+    holders: dict[tuple[str, str, str], list[str]], first: dict[tuple[str, str, str], Doubt]
+) -> Iterable[tuple[tuple[str, str, str], list[str]]]:
+    """At most a few wordings of one code; the nodes of the others join the last of them."""
+    by_code: dict[str, list[tuple[str, str, str]]] = {}
+    for place in holders:
+        by_code.setdefault(place[0], []).append(place)
+    for places in by_code.values():
+        shown, more = places[:_MOST_NAMES], places[_MOST_NAMES:]
+        for place in shown[:-1]:
+            yield place, holders[place]
+        rest = [node for place in more for node in holders[place]]
+        if rest:
+            first[shown[-1]] = msgspec.structs.replace(
+                first[shown[-1]],
+                message=f"{first[shown[-1]].message} (and alike on the other nodes named)",
+            )
+        yield shown[-1], [*holders[shown[-1]], *rest]
+
+
+def _names(names: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) <= _MOST_NAMES:
+        return ", ".join(distinct)
+    return f"{', '.join(distinct[:_MOST_NAMES])} and {len(distinct) - _MOST_NAMES} more nodes"

@@ -1,0 +1,244 @@
+"""The nodes of a job → one measurement: energies are summed repeat by repeat, and a node that was
+not read, or not for all of the time, enters with a range.
+
+Two merges are kept apart. A workload over several nodes states its repeats on every node, and
+repeats of the same number belong together. A program has one window on the clock of the head node;
+every node's reader moves that window to its own clock before it takes the energy, so that here,
+too, repeats of the same number belong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from energybench.analysis.energy import mean_energy
+from energybench.analysis.measurement import doubts, node_quantities, node_work, quantities
+from energybench.analysis.measurement.node_doubts import of_nodes
+from energybench.analysis.measurement.node_quantities import without_scatter
+from energybench.analysis.measurement.node_summaries import channels, hosts, parts
+from energybench.analysis.measurement.node_table import (
+    COVERED,
+    NodePart,
+    NodeTable,
+    fill_of,
+    has_own_edges,
+    own_repeats,
+)
+from energybench.analysis.measurement.record import counted_repeats, parts_left_out
+from energybench.analysis.uncertainty.effects import not_negative, scale, uncombined
+from energybench.analysis.uncertainty.node_sums import compact, sum_of_nodes
+from energybench.analysis.uncertainty.repeats import scatter_effect
+from energybench.model import (
+    Boundary,
+    BoundaryName,
+    Doubt,
+    Estimate,
+    Host,
+    Job,
+    Measurement,
+    NodeShare,
+    Repeat,
+    Verification,
+    Window,
+    Work,
+    WorkloadRef,
+    WorkRecord,
+)
+
+
+class JobRecord(NamedTuple):
+    """What the head node knows of a job's run.
+
+    windows  windows of the head node's clock, idle phases and repeats
+    host     the head node
+    works    work of each whole repeat, on all nodes together; None: not stated
+    kept     record of what the program stated
+    case     the run of a campaign that this is; None: as its nodes say
+    workload the workload of all nodes; None: a program
+    """
+
+    id: str
+    label: str
+    command: tuple[str, ...] | None
+    boundary: BoundaryName
+    job: Job
+    host: Host
+    windows: tuple[Window, ...]
+    verification: tuple[Verification, ...]
+    doubts: tuple[Doubt, ...] = ()
+    works: tuple[Work | None, ...] = ()
+    kept: WorkRecord | None = None
+    case: str | None = None
+    workload: WorkloadRef | None = None
+
+
+def merge(record: JobRecord, nodes: Sequence[NodePart]) -> Measurement:
+    """The measurement of all nodes together.
+
+    Raises ValueError if no repeat was completed, or no node gave a result.
+    """
+    windows = sorted(counted_repeats(record.windows), key=lambda window: window.start_s)
+    partial = any(window.cut is not None for window in windows)
+    read = [part for part in nodes if part.measurement is not None]
+    if not windows or not read:
+        raise ValueError("no repeat was completed" if not windows else "no node gave a result")
+    times_s = [window.duration_s for window in windows]
+    own = [own_repeats(part.measurement, len(windows)) for part in nodes]
+    fill = fill_of(read)
+    tables = [
+        NodeTable(repeats, times_s, fill, own_edges=has_own_edges(record.workload, part))
+        for repeats, part in zip(own, nodes, strict=True)
+    ]
+    of_components_j = [_component_energies(tables, i) for i in range(len(windows))]
+    measured = any(part.measurement and part.measurement.energy_j for part in read)
+    totals_j = [sum(table.energy_j(i) for table in tables) for i in range(len(windows))]
+
+    energy_j = _energy(nodes, tables, totals_j) if measured else None
+    works = node_work.of_all(record.works, windows) if not partial else None
+    time_s = node_quantities.time(windows)
+    idle_w = node_quantities.idle_power(read)
+    net_j, net_doubts = quantities.net(
+        energy_j, scale(idle_w, len(nodes)) if idle_w is not None else None, time_s
+    )
+    kinds = hosts(read)
+    shares = tuple(
+        _share(part, table, sum(times_s), kinds.number.get(part.node))
+        for part, table in zip(nodes, tables, strict=True)
+    )
+    return Measurement(
+        id=record.id,
+        label=record.label,
+        workload=record.workload,
+        command=record.command,
+        boundary=Boundary(name=record.boundary, parts=parts(read)),
+        quality=node_quantities.quality(read),
+        energy_j=energy_j,
+        components_j=_components(read, of_components_j),
+        time_s=time_s,
+        power_w=node_quantities.power(energy_j, totals_j, times_s, len(nodes)),
+        idle_power_w=idle_w,
+        idle_state=read[0].measurement.idle_state if read[0].measurement is not None else None,
+        net_energy_j=net_j,
+        work=quantities.mean_work(record.works[: len(windows)]),
+        energy_per_work_j=node_work.energy_per_unit(works, totals_j, without_scatter(energy_j))
+        if measured
+        else None,
+        work_per_s=node_work.rate(works, windows),
+        verification=record.verification,
+        repeats=tuple(
+            Repeat(
+                start_s=window.start_s,
+                end_s=window.end_s,
+                energy_j=totals_j[i] if measured else None,
+                components_j=of_components_j[i],
+                work=record.works[i] if i < len(record.works) else None,
+                block=window.block,
+            )
+            for i, window in enumerate(windows)
+        ),
+        regions=(),
+        channels=channels(read),
+        nodes=len(nodes),
+        host=record.host,
+        job=record.job,
+        case=record.case or next(iter(_cases(read)), None),
+        shares=shares,
+        hosts=kinds.kinds,
+        partial=partial,
+        record=record.kept,
+        doubts=(
+            *record.doubts,
+            *of_nodes(nodes, shares),
+            *doubts.of_verification(record.verification),
+            *doubts.of_cut_repeats(windows, parts_left_out(record.windows)),
+            *doubts.of_repeats(windows, totals_j, 0.0),
+            *net_doubts,
+        ),
+    )
+
+
+def _energy(
+    nodes: Sequence[NodePart], tables: Sequence[NodeTable], totals_j: Sequence[float]
+) -> Estimate:
+    """Energy of one repeat on all nodes."""
+    of_nodes_j = [
+        uncombined(
+            table.mean_j,
+            (*without_scatter(_energy_of(part)), *table.lost_effects(part.node)),
+        )
+        for part, table in zip(nodes, tables, strict=True)
+    ]
+    return not_negative(sum_of_nodes(of_nodes_j, scatter_effect(totals_j)))
+
+
+def _cases(read: Sequence[NodePart]) -> list[str]:
+    """The runs of a campaign that the nodes name."""
+    cases = (part.measurement.case for part in read if part.measurement is not None)
+    return [case for case in cases if case is not None]
+
+
+def _energy_of(part: NodePart) -> Estimate | None:
+    return part.measurement.energy_j if part.measurement is not None else None
+
+
+def _components(
+    read: Sequence[NodePart], energies_j: Sequence[dict[str, float]]
+) -> dict[str, Estimate]:
+    """Energy of each component over the nodes that were read, as far as they were read.
+
+    energies_j  of each repeat, by component
+    """
+    names = dict.fromkeys(
+        name
+        for part in read
+        if part.measurement is not None
+        for name in part.measurement.components_j
+    )
+    components = {}
+    for name in names:
+        values = [of_repeat_j.get(name, 0.0) for of_repeat_j in energies_j]
+        effects = compact(
+            [
+                without_scatter(part.measurement.components_j[name])
+                for part in read
+                if part.measurement is not None and name in part.measurement.components_j
+            ]
+        )
+        components[name] = mean_energy.mean(values, effects, ())
+    return components
+
+
+def _component_energies(tables: Sequence[NodeTable], i: int) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for table in tables:
+        repeat = table.repeats[i]
+        for name, energy_j in (repeat.components_j if repeat is not None else {}).items():
+            sums[name] = sums.get(name, 0.0) + energy_j
+    return sums
+
+
+def _share(part: NodePart, table: NodeTable, window_s: float, host: int | None) -> NodeShare:
+    measurement, covered_s = part.measurement, table.covered_s
+    state: Literal["measured", "partial", "missing"] = (
+        "measured" if covered_s >= COVERED * window_s else "partial"
+    )
+    energy = measurement.energy_j if measurement is not None else None
+    if energy is None:
+        state, covered_s = "missing", 0.0
+    return NodeShare(
+        node=part.node,
+        part=part.directory,
+        state=state,
+        # the effects stand in the node's own run
+        energy_j=msgspec.structs.replace(energy, effects=()) if energy is not None else None,
+        power_w=measurement.power_w.value
+        if measurement is not None and measurement.power_w is not None
+        else None,
+        covered_s=covered_s,
+        window_s=window_s,
+        clock_half_s=part.clock_half_s,
+        host=host,
+    )

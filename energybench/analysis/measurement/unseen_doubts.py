@@ -1,0 +1,205 @@
+"""Doubts about power that no reading shows: loads in step with a sensor, waves that an average
+hides, and readings that do not show how often they come.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from energybench.analysis.energy.average_edges import steps_from_plateau
+from energybench.analysis.energy.edge import Side
+from energybench.analysis.energy.edge_lag import (
+    edge_delays_s,
+    lag_u_s,
+    shows_lag,
+    step_between_edges_w,
+)
+from energybench.analysis.quantiles import quantiles_of_values
+from energybench.analysis.traces.curve import Curve
+from energybench.analysis.uncertainty.effect_kinds import place_of
+from energybench.model import Doubt, Window
+
+# Share of each period that a counter may miss, above which the interval is mostly that.
+_MATTERS = 0.1
+# Windows from which on their scatter shows a load in step: of fewer, all may agree by chance.
+_SEVERAL = 4
+# Readings of a part-time sensor that show a peak of the power which fills a thirtieth of the time:
+# (1 - 1/30)^100 = 3 %.
+_MANY = 100
+# A load looks constant if four fifths of the updates differ by no more than this share of them.
+_CONSTANT = 0.1
+# Share of the energy of a window that readings may hide at its edges, above which it is a doubt:
+# one half of the target of `sensor_doubts`.
+_HIDDEN = 0.01
+# The same for a lag, which is judged by itself: a quarter of that target, for a counter of a long
+# window is known so well.
+_SHIFTED = 0.005
+# Lags for which the energy is tried, s. The longest lag of a board that was seen is below 0.1 s
+# (calibrating/window_fit.py); half as much again is plausible for a board that nobody calibrated.
+_LAGS_S = (0.05, 0.1, 0.15)
+_SIGMAS = 1.96  # half of a 95 % interval
+
+
+def of_unseen(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
+    """Doubts about power that no reading of this sensor shows in these windows."""
+    return [
+        *_few_windows(curve, windows),
+        *_period_unknown(curve, windows),
+        *_lag_unseen(curve, windows),
+    ]
+
+
+def _few_windows(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
+    """Doubts that more windows, or a calibration, can settle."""
+    name = place_of(curve.channel).words
+    if _phase_unseen(curve, windows):
+        return [
+            Doubt(
+                code="in-step-unseen",
+                message=f"{name} averages over {curve.window_s:.3g} s: a load that repeats within "
+                f"that time looks constant, and {len(windows)} window(s) do not show where in its "
+                "wave the work began and ended",
+                remedy="longer work, or several repeats (`run`, or `measure --repeats 8`)",
+                subject=name,
+            )
+        ]
+    updates = math.inf
+    if curve.period_s:
+        updates = sum(window.duration_s for window in windows) / curve.period_s
+    if curve.part_time and _may_look_alike(curve, windows, updates):
+        seen = curve.window_s / curve.period_s
+        return [
+            Doubt(
+                code="in-step-unseen",
+                message=f"{len(windows)} window(s), and {name} is seen for {seen:.0%} of the time: "
+                f"a load in step with its {curve.period_s * 1e3:.3g} ms is not seen",
+                remedy="several repeats with spread starts (`run`, or `measure --repeats 8`)",
+                subject=name,
+            )
+        ]
+    if curve.classified or curve.may_add_up < _MATTERS:
+        return []
+    # The scatter of several windows shows what a counter of samples misses of a moving load. Rare
+    # peaks of a load that looks constant may be missed in all of them.
+    few = len(windows) < _SEVERAL or _looks_constant(curve, windows)
+    if len(windows) > 1 and not (few and updates < _MANY):
+        return []
+    return [
+        Doubt(
+            code="counter-kind",
+            message=f"{len(windows)} window(s) do not show whether the energy counter of {name} "
+            "sees all power or adds up samples, which may miss peaks of the power",
+            remedy="`energybench calibrate` settles it",
+            subject=name,
+        )
+    ]
+
+
+def _may_look_alike(curve: Curve, windows: Sequence[Window], readings: float) -> bool:
+    """Whether a load in step with a part-time sensor may look alike in all of these windows."""
+    if len(windows) == 1:
+        return True
+    if len(windows) >= _SEVERAL:
+        return False
+    return readings < _MANY or _looks_constant(curve, windows)
+
+
+def _looks_constant(curve: Curve, windows: Sequence[Window]) -> bool:
+    """Whether nearly all readings of a power sensor, or updates of a counter, within the windows
+    show the same power.
+    """
+    if curve.power_w is not None:
+        values, from_s, to_s = curve.power_w, curve.t_s, curve.t_s
+    else:
+        # The times of the updates are known badly, and their number is known well.
+        updates = np.maximum(np.round(np.diff(curve.t_s) / curve.period_s), 1.0)
+        values = np.asarray(np.diff(curve.energy_j) / updates)
+        from_s, to_s = curve.t_s[:-1], curve.t_s[1:]
+    within = np.zeros(values.size, dtype=np.bool_)
+    for window in windows:
+        within |= (from_s >= window.start_s) & (to_s <= window.end_s)
+    if not within.any():
+        return True
+    low, high = quantiles_of_values(values[within], 0.1, 0.9)
+    return bool(high - low <= _CONSTANT * values[within].mean())
+
+
+def _period_unknown(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
+    """Readings of a part-time sensor that change too seldom to show how often it publishes, where
+    the difference matters.
+    """
+    if not (curve.part_time and curve.late_s) or curve.power_w is None:
+        return []
+    seconds = sum(window.duration_s for window in windows) / len(windows)
+    step_j = float(np.ptp(curve.power_w)) * min(curve.late_s, seconds) / 2
+    if step_j <= _HIDDEN * float(curve.power_w.mean()) * seconds:
+        return []
+    name = place_of(curve.channel).words
+    return [
+        Doubt(
+            code="period-unknown",
+            message=f"the readings of {name} change too seldom to show how often it publishes: "
+            f"they may come up to {curve.late_s:.2g} s late",
+            remedy="`energybench calibrate` measures the update period of this sensor",
+            subject=name,
+        )
+    ]
+
+
+def _lag_unseen(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
+    """A lag that no step of the load shows, if a long lag matters more than the interval says."""
+    channel = curve.channel
+    if channel.timing != "prior" or not channel.lag_u_s or channel.sort == "meter":
+        return []
+    if not shows_lag(curve):
+        return []
+    edges = [(window.start_s, window.end_s) for window in windows]
+    delays_s = [delay for start, end in edges for delay in edge_delays_s(curve, start, end)]
+    # If steps are seen at most edges, the lag is not longer than the typical delay. At a few edges
+    # a wave of the load steps by chance.
+    longest_s = float(np.median(delays_s)) if len(delays_s) > len(edges) else math.inf
+    joules = sum(curve.at(end) - curve.at(start) for start, end in edges)
+    shifts_j = [
+        abs(sum(curve.at(end + lag_s) - curve.at(start + lag_s) for start, end in edges) - joules)
+        for lag_s in _LAGS_S
+        if lag_s <= longest_s
+    ]
+    allowed_j = _SIGMAS * abs(
+        sum(lag_u_s(curve, *edge) * step_between_edges_w(curve, *edge) for edge in edges)
+    )
+    if max(shifts_j, default=0.0) <= max(allowed_j, _SHIFTED * joules):
+        return []
+    name = place_of(channel).words
+    return [
+        Doubt(
+            code="lag-unseen",
+            message=f"no step of the load at the edges of the work shows how late {name} is: a lag "
+            f"of up to {_LAGS_S[-1]:.2g} s would change the energy by up to "
+            f"{max(shifts_j) / joules:.1%}",
+            remedy="`energybench calibrate` measures the lag of this sensor",
+            subject=name,
+        )
+    ]
+
+
+def _phase_unseen(curve: Curve, windows: Sequence[Window]) -> bool:
+    """Whether a wave of the load that a power average hides may matter at the edges.
+
+    A wave between 0 and twice the mean power P, as slow as the averaging time W, changes the energy
+    at an edge by up to P·W/4. The edges of several windows fall anywhere in the wave, but their
+    scatter does not show it, for each window reads as if the load were constant.
+    """
+    if curve.power_w is None or curve.part_time or curve.window_s == 0:
+        return False
+    edges_s = curve.window_s / 2 / math.sqrt(len(windows))
+    brief = [window for window in windows if edges_s > _HIDDEN * window.duration_s]
+    return any(
+        not steps_from_plateau(curve, t, side) for window in brief for t, side in _sides(window)
+    )
+
+
+def _sides(window: Window) -> tuple[tuple[float, Side], tuple[float, Side]]:
+    return (window.start_s, "start"), (window.end_s, "end")

@@ -1,0 +1,1 @@
+"""The Python interface: measured blocks of a program, and results as tables."""

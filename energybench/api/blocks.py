@@ -1,0 +1,343 @@
+"""`with energybench.measure("label"):`."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from energybench.api import open_blocks
+from energybench.api.caller_run import CallerRun, Options
+from energybench.api.edges import Sync, wait_for_devices
+from energybench.api.event_loop import beside_the_loop
+from energybench.api.stated import bad_input, checked, checked_options, checked_work, clean_label
+from energybench.real_clock import monotonic
+
+if TYPE_CHECKING:
+    from energybench.api.results import Result
+    from energybench.model import Doubt, Estimate, Measurement
+
+STORE = "results"
+
+# The innermost open block of this thread or task.
+current: ContextVar[Block | None] = ContextVar("energybench_block", default=None)
+_open_children = threading.Lock()
+
+
+class Block:
+    """A measured block of a program. An outermost block is a run with a directory of its own; a
+    block inside is a region of that run.
+
+    label  name of the block
+    """
+
+    def __init__(self, label: str, options: Options, sync: Sync | None = None) -> None:
+        self.label = clean_label(label)
+        self._options, self._sync = options, sync
+        self._run: CallerRun | None = None
+        self._outer: Block | None = None
+        self._token: Token[Block | None] | None = None
+        self._start_s: float | None = None
+        self._end_s: float | None = None
+        self._work: dict[str, Any] | None = None
+        self._inside = 0  # open blocks directly inside
+        self._edges_doubted = False
+
+    # ------------------------------------------------------------ entering and leaving
+
+    def __enter__(self) -> Block:
+        if self._prepare():
+            assert self._run is not None
+            try:
+                self._run.approach()
+            except BaseException:
+                self._abandon()
+                raise
+        self._begin()
+        return self
+
+    async def __aenter__(self) -> Block:
+        if self._prepare():
+            assert self._run is not None
+            try:
+                await beside_the_loop(self._run.approach)
+            except BaseException:
+                self._abandon()
+                raise
+        self._begin()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._end(kind):
+            assert self._run is not None
+            self._run.settle()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._end(kind):
+            assert self._run is not None
+            await beside_the_loop(self._run.settle)
+
+    def _prepare(self) -> bool:
+        """Find the place among the open blocks; whether this block is outermost, and waits."""
+        if self._run is not None:
+            raise RuntimeError(f"the block {self.label!r} was used before: make a new one")
+        outer = enclosing()
+        if outer is not None:
+            self._outer, self._run = outer, outer.run
+            outer.child_begins(self.label)
+            return False
+        self._run = CallerRun(self.label, self._options)
+        self._run.open()
+        return True
+
+    def _abandon(self) -> None:
+        """The caller was interrupted before the block began."""
+        if self._run is not None:
+            self._run.finish()
+
+    def _begin(self) -> None:
+        self._token = current.set(self)
+        assert self._run is not None
+        failure = wait_for_devices(self._sync)
+        self._start_s = monotonic()
+        if self._outer is None:
+            self._run.begun(self._start_s)
+            open_blocks.opened(self._run)
+            weakref.finalize(self, self._run.finish).atexit = False
+        self._doubt_edges(failure)
+
+    def _end(self, kind: type[BaseException] | None) -> bool:
+        """Whether an idle phase after the block is waited for."""
+        if self._run is None or self._start_s is None:
+            raise RuntimeError(f"the block {self.label!r} is left and was not entered")
+        if self._end_s is not None:
+            raise RuntimeError(f"the block {self.label!r} was left before: make a new one")
+        failure = wait_for_devices(self._sync)
+        end_s = self._end_s = monotonic()
+        self._leave_context()
+        if self._outer is not None:
+            self._outer.child_ended()
+            if self._outer.is_open:
+                self._run.region(self.label, self._start_s, end_s)
+            return False
+        open_blocks.closed(self._run)
+        self._doubt_edges(failure)
+        cut = None if kind is None else "exception"
+        self._run.ended(self._start_s, end_s, cut=cut, work=self._work if kind is None else None)
+        self._run.may_finish()
+        return kind is None and self._options.idle_s > 0
+
+    def _leave_context(self) -> None:
+        if self._token is not None and current.get() is self:
+            try:
+                current.reset(self._token)
+            except ValueError:  # left in another task than entered
+                current.set(self._outer)
+
+    def _doubt_edges(self, failure: str | None) -> None:
+        """Add a doubt if the devices could not be waited for."""
+        if failure is None or self._edges_doubted:
+            return
+        self._edges_doubted = True
+        assert self._run is not None
+        self._run.doubt(
+            "edges-unsynchronised",
+            f"at the edge of the block {self.label!r} the devices could not be waited for: "
+            f"{failure}",
+            "see the error of the device; state sync= for devices other than those of torch",
+            self.label,
+        )
+
+    # ------------------------------------------------------------ blocks inside
+
+    @property
+    def is_open(self) -> bool:
+        return self._start_s is not None and self._end_s is None
+
+    @property
+    def run(self) -> CallerRun:
+        """The run to which the block belongs."""
+        assert self._run is not None
+        return self._run
+
+    def child_begins(self, label: str) -> None:
+        """A block begins directly inside; a doubt if another one there is open."""
+        with _open_children:
+            self._inside += 1
+            overlap = self._inside > 1
+        if overlap:
+            self.run.doubt(
+                "blocks-overlap",
+                f"blocks inside {self.label!r} ran in the same time ({label!r} beside another): "
+                "the energy of the machine in that time is in both regions",
+                "measure a block that holds both, or one after the other",
+                self.label,
+            )
+
+    def child_ended(self) -> None:
+        with _open_children:
+            self._inside -= 1
+
+    # ------------------------------------------------------------ what the caller states
+
+    def work(self, amount: float, unit: str, fingerprint: str = "", **more: Any) -> None:
+        """State the solved work of the block.
+
+        amount       above 0
+        unit         "sample", "token", "solve to residual 1e-10"
+        fingerprint  names the problem: two blocks with the same fingerprint did the same work
+        more         precision, flops, bytes, arithmetic, as fields of energybench.model.Work
+
+        Raises BadInput if the result was made already, or if a value is not possible.
+        """
+        work = checked_work(self.label, amount, unit, fingerprint, more)
+        self._refuse_if_asked("work")
+        self._work = work
+        if self._end_s is not None:
+            self.run.work(0, work)
+
+    def check(self, quantity: str, value: float, tolerance: float) -> None:
+        """State a check of the result: passed if |value| <= tolerance.
+
+        Raises BadInput if the result was made already.
+        """
+        self._refuse_if_asked("check")
+        self.run.check(checked(self.label, quantity, value, tolerance))
+
+    def _refuse_if_asked(self, what: str) -> None:
+        if self._run is None:
+            raise bad_input(self.label, f"has not begun: no {what} can be stated", "")
+        if self._run.asked:
+            raise bad_input(
+                self.label,
+                f"is finished: no {what} can be added to its result",
+                f"state the {what} before the result is read and before the next block begins",
+            )
+
+    # ------------------------------------------------------------ results
+
+    async def answer(self) -> Result | None:
+        """The result, awaited: the event loop goes on meanwhile. Of an open block, the result up to
+        now; None: not measured.
+        """
+        return await beside_the_loop(self.so_far)
+
+    def result(self) -> Result:
+        """The result of the block, waited for. In asyncio, all tasks wait: use `answer`."""
+        if self._outer is not None:
+            return self._region_result()
+        if self._run is None or self._start_s is None:
+            raise bad_input(self.label, "has not begun: there is no result", "enter it by `with`")
+        if self._end_s is None:
+            raise bad_input(
+                self.label, "has not ended: there is no result yet", "so_far() reads before the end"
+            )
+        with open_blocks.waiting(self._run):
+            return self._run.result()
+
+    def _region_result(self) -> Result:
+        from energybench.api.results import Result
+
+        outermost = self._outer
+        while outermost is not None and outermost._outer is not None:
+            outermost = outermost._outer
+        assert outermost is not None
+        run = outermost.run
+        with open_blocks.waiting(run):
+            whole = run.so_far(regions=True) if outermost.is_open else run.result()
+        return Result.region(self.label, whole)
+
+    def so_far(self) -> Result | None:
+        """The result of an open block up to now, without the regions inside; None: not measured."""
+        if not self.is_open:
+            return self.result()
+        with open_blocks.waiting(self.run):
+            return self.run.so_far()
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """The whole result; None: not measured."""
+        return self.result().measurement
+
+    @property
+    def energy_j(self) -> Estimate | None:
+        """Energy of the block with its interval, J; None: not measured."""
+        return self.result().energy_j
+
+    @property
+    def power_w(self) -> Estimate | None:
+        """Mean power, W; None: not measured."""
+        return self.result().power_w
+
+    @property
+    def time_s(self) -> Estimate | None:
+        """Time of the block, s; None: not measured."""
+        return self.result().time_s
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Everything that weakens the result, or why there is none."""
+        return self.result().doubts
+
+    def flat(self) -> dict[str, float]:
+        """The numbers of the result by name, for loggers."""
+        return self.result().flat()
+
+    def __repr__(self) -> str:
+        if self._end_s is None:
+            state = "not begun" if self._start_s is None else "not ended"
+            return f"<energybench block {self.label!r}, {state}>"
+        return repr(self.result())
+
+    def _repr_html_(self) -> str:
+        return self.result()._repr_html_()
+
+
+def enclosing() -> Block | None:
+    """The open block in which a new block lies; None: a new block is outermost. In a forked child
+    the blocks of the parent do not count: their runs belong to the parent.
+    """
+    outer = current.get()
+    if outer is None or not outer.is_open or outer.run.elsewhere:
+        return None
+    return outer
+
+
+def measure(
+    label: str,
+    *,
+    store: str = STORE,
+    boundary: str = "compute",
+    idle: float = 0.0,
+    collectors: Sequence[str] = (),
+    sync: Sync | None = None,
+    root: str | None = None,
+) -> Block:
+    """Measure the energy of this machine during a block, under `with` or `async with`.
+
+    label       name of the run, or of the region inside another block
+    store       folder for the directory of the run
+    boundary    compute, device, node-dc or node-ac
+    idle        length of idle phases before and after the block, s
+    collectors  names of the only sensors to read; empty: all that work
+    sync        waits for devices of which torch does not know, at both edges
+    root        prefix of /sys, /proc and /dev; None: $ENERGYBENCH_ROOT, else /
+
+    What cannot be measured is said by `doubts`, and never by an exception. Raises BadInput for an
+    option that is not possible.
+    """
+    options = checked_options(store, boundary, idle, collectors, root, sync)
+    return Block(label, options, sync)

@@ -1,0 +1,299 @@
+"""The caller's half of a run: messages to the sampling process, and the result."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from energybench.api.link import (
+    ANSWER_PATIENCE_S,
+    OPEN_PATIENCE_S,
+    RESULT_PATIENCE_S,
+    Gone,
+    Link,
+    link,
+)
+from energybench.launch import local_ranks
+
+if TYPE_CHECKING:
+    from energybench.api.results import Result
+
+_numbers = itertools.count()
+_REST_S = 30.0  # longest rest and edges around an idle phase after the work
+
+# Runs whose blocks have ended, and whose results nobody has asked for yet.
+_ended: weakref.WeakSet[CallerRun] = weakref.WeakSet()
+_ended_lock = threading.Lock()
+
+
+class Options(NamedTuple):
+    """How blocks are measured. A NamedTuple, because dataclasses would double the time of the
+    import.
+
+    store       folder for the directories of the runs
+    boundary    parts of the node covered by the energy
+    idle_s      length of the idle phases before and after a block, s; 0: none
+    collectors  names of the only collectors to open; empty: every working collector
+    root        prefix of /sys, /proc and /dev
+    session     identifier shared by interleaved runs; None: a run alone
+    block       block of the interleaved runs; None: a run alone
+    """
+
+    store: str
+    boundary: str = "compute"
+    idle_s: float = 0.0
+    collectors: tuple[str, ...] = ()
+    root: str = "/"
+    session: str | None = None
+    block: int | None = None
+
+
+class CallerRun:
+    """A run. Whatever fails leaves the caller's work alone: `refusal` then says why there is no
+    result.
+
+    refusal  code, message and remedy of the doubt about a run without a result; None: measured
+    """
+
+    def __init__(self, label: str, options: Options, *, counts_repeats: bool = False) -> None:
+        self.label, self.options = label, options
+        self.number = next(_numbers)
+        self.refusal: tuple[str, str, str] | None = None
+        self._counts_repeats = counts_repeats
+        self._pid = os.getpid()
+        self._link: Link | None = None
+        self._asked: int | None = None  # number of the question for the result
+        self._result: Result | None = None
+        self._windows = 0  # begun so far
+        self._retried = self._held_up = False
+
+    # ------------------------------------------------------------ windows
+
+    def open(self) -> None:
+        """Open the run in the sampling process, which is started if there is none."""
+        finish_ended()
+        ranks = local_ranks(os.environ)
+        try:
+            self._link = link()
+            opened = self._link.tell(
+                do="open",
+                run=self.number,
+                label=self.label,
+                store=os.path.abspath(self.options.store),
+                boundary=self.options.boundary,
+                idle_s=self.options.idle_s,
+                command=[os.fsdecode(word) for word in _command()],
+                collectors=list(self.options.collectors),
+                root=self.options.root,
+                session=self.options.session,
+                visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
+                device_order=os.environ.get("CUDA_DEVICE_ORDER"),
+                ranks=None if ranks is None else [ranks.job, ranks.rank, ranks.total],
+                counts_repeats=self._counts_repeats,
+            )
+            if not opened:
+                raise Gone("the sampling process does not read its messages")
+        except Gone as gone:
+            self._gone(gone)
+
+    def sensors(self) -> dict[str, Any] | None:
+        """The open sensors, as `Readers.description` states them; None: nothing is measured."""
+        answer = self._ask(OPEN_PATIENCE_S, do="sensors")
+        if answer is not None and "refused" in answer:
+            self._refuse(*answer["refused"])
+            return None
+        return answer
+
+    def approach(self, at_most: int | None = None) -> None:
+        """Wait until the sensors are sampled fast, just before a window."""
+        patience_s = OPEN_PATIENCE_S + self.options.idle_s
+        answer = self._ask(patience_s, do="approach", at_most=at_most)
+        if self._windows == 0 and self.refusal is not None and not self._retried:
+            # the sampling process of earlier blocks has ended since: once more with a new one
+            self.refusal, self._retried = None, True
+            self.open()
+            answer = self._ask(patience_s, do="approach", at_most=at_most)
+        if answer is not None and "refused" in answer:
+            self._refuse(*answer["refused"])
+
+    def begun(self, start_s: float) -> None:
+        self._windows += 1
+        self._tell(do="begun", start_s=start_s)
+
+    def ended(
+        self,
+        start_s: float,
+        end_s: float,
+        *,
+        cut: str | None = None,
+        work: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._tell(
+            do="ended",
+            start_s=start_s,
+            end_s=end_s,
+            cut=cut,
+            work=work,
+            block=self.options.block,
+        )
+
+    def settle(self) -> None:
+        """Wait for the idle phase after the work, if one is asked for."""
+        if self.options.idle_s > 0:
+            self._ask(self.options.idle_s + _REST_S, do="settle")
+
+    def may_finish(self) -> None:
+        """The windows are over: the result may be made as soon as it is asked for, or another
+        block begins.
+        """
+        self.warn()
+        with _ended_lock:
+            _ended.add(self)
+
+    def region(self, label: str, start_s: float, end_s: float) -> None:
+        self._tell(do="region", label=label, start_s=start_s, end_s=end_s)
+
+    def work(self, repeat: int, work: Mapping[str, Any]) -> None:
+        self._tell(do="work", repeat=repeat, work=work)
+
+    def check(self, check: Mapping[str, Any]) -> None:
+        self._tell(do="check", check=check)
+
+    def doubt(self, code: str, message: str, remedy: str, subject: str = "") -> None:
+        doubt = {"code": code, "message": message, "remedy": remedy, "subject": subject}
+        self._tell(do="doubt", doubt=doubt)
+
+    def held_up(self, other: str, waited_s: float) -> None:
+        """The program waited for the result of another block while this one was open."""
+        if self._held_up:
+            return
+        self._held_up = True
+        self.doubt(
+            "read-in-block",
+            f"the program waited {waited_s:.2g} s for the result of the block {other!r} while this "
+            "block was open: the wait is in its time and its energy",
+            "read results after the block; `await block.answer()` in asyncio",
+            other,
+        )
+
+    def wants_more(self, target_rel: float, at_most: int) -> bool:
+        """Whether the scatter of the repeats asks for a further repeat."""
+        answer = self._ask(ANSWER_PATIENCE_S, do="more", target_rel=target_rel, at_most=at_most)
+        return bool(answer is not None and answer.get("more", False))
+
+    # ------------------------------------------------------------ results
+
+    def warn(self) -> None:
+        """Tell the program's log if the run is not measured."""
+        if self.refusal is not None:
+            import logging
+
+            log = logging.getLogger("energybench")
+            log.warning("%s is not measured: %s", self.label, self.refusal[1])
+
+    @property
+    def asked(self) -> bool:
+        """Whether the result is being made: nothing can be added any more."""
+        return self._asked is not None or self._result is not None
+
+    def finish(self) -> None:
+        """Have the result made, without waiting for it."""
+        if self.asked or self._link is None or self.refusal is not None or self.elsewhere:
+            return
+        try:
+            self._asked = self._link.post(do="finish", run=self.number)
+        except Gone as gone:
+            self._gone(gone)
+
+    def result(self) -> Result:
+        """The result, waited for."""
+        from pathlib import Path
+
+        from energybench.api.results import Result
+
+        if self._result is None:
+            if self.elsewhere:
+                self._refuse(
+                    "block-not-measured",
+                    f"this process was forked inside the block, which process {self._pid} measures",
+                    "read the result there",
+                )
+            self.finish()
+            directory = None
+            if self._asked is not None and self._link is not None and self.refusal is None:
+                try:
+                    answer = self._link.answer(self._asked, RESULT_PATIENCE_S)
+                except Gone as gone:
+                    self._gone(gone)
+                else:
+                    if "refused" in answer:
+                        self._refuse(*answer["refused"])
+                    else:
+                        directory = Path(answer["directory"])
+            self._result = Result.of(self.label, directory, self.refusal)
+        return self._result
+
+    def so_far(self, *, regions: bool = False) -> Result | None:
+        """The result of the open run up to now; None: nothing is measured.
+
+        regions  whether the result has regions, for which all samples so far are read
+        """
+        from energybench.api.results import Result
+
+        answer = self._ask(ANSWER_PATIENCE_S, do="so_far", regions=regions)
+        if answer is None or answer.get("measurement") is None:
+            return None
+        return Result.partial(self.label, answer["measurement"])
+
+    # ------------------------------------------------------------ the connection
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this is a forked child, to whose parent the run belongs."""
+        return os.getpid() != self._pid
+
+    def _tell(self, **message: Any) -> None:
+        if self._link is None or self.refusal is not None or self.elsewhere:
+            return
+        if not self._link.tell(run=self.number, **message):
+            self._gone(Gone("the sampling process has ended or does not read its messages"))
+
+    def _ask(self, patience_s: float, **message: Any) -> dict[str, Any] | None:
+        if self._link is None or self.refusal is not None or self.elsewhere:
+            return None
+        try:
+            return self._link.ask(patience_s, run=self.number, **message)
+        except Gone as gone:
+            self._gone(gone)
+            return None
+
+    def _gone(self, gone: Gone) -> None:
+        store = self.options.store
+        self._refuse(
+            "sampler-gone",
+            str(gone),
+            f"samples taken before stay in {store}: energybench recover {store}",
+        )
+
+    def _refuse(self, code: str, message: str, remedy: str) -> None:
+        if self.refusal is None:
+            self.refusal = (code, message, remedy)
+
+
+def finish_ended() -> None:
+    """Have the results of all ended blocks made: a new block begins."""
+    with _ended_lock:
+        runs = list(_ended)
+        _ended.clear()
+    for run in runs:
+        run.finish()
+
+
+def _command() -> list[str]:
+    """Program and arguments of this process."""
+    return list(getattr(sys, "orig_argv", sys.argv)) or [""]

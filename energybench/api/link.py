@@ -1,0 +1,301 @@
+"""The caller's connection to its sampling process.
+
+The process is started at the first block, by a new Python and not by a fork: the caller may have
+threads, CUDA contexts and open files. Whatever happens to the process costs results, and neither
+the caller's work nor its exit code. Imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import select
+import sys
+import threading
+from contextlib import suppress
+from typing import Any
+
+from energybench.measuring.beside.packets import Closed, Packets, pair
+from energybench.real_clock import monotonic
+
+# The process is no child of the caller, whose `os.wait()` would wait for it: a forked process goes
+# on, and the process that was started ends at once.
+_START = """
+import os, sys
+if os.fork(): os._exit(0)
+sys.path += [path for path in {paths!r} if path not in sys.path]
+from energybench.measuring.beside.process import main
+main()
+"""
+# Folder of the package; pathlib would take longer to import than all of this.
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Patience with the answer of a sampling process that runs, s: opening drivers may take 20 s, and a
+# storage that does not answer is waited for 60 s.
+OPEN_PATIENCE_S = 30.0
+ANSWER_PATIENCE_S = 60.0
+RESULT_PATIENCE_S = 120.0
+_EXIT_PATIENCE_S = 30.0
+_START_PATIENCE_S = 20.0  # for a new Python, on a file system under load
+# A process that sends nothing for this long while its caller waits is asked whether it runs, s.
+_ASK_AFTER_S = 1.0
+# A process that does not say within this time that it runs is lost, s. It says so from a loop whose
+# turns take 0.1 s; a driver that is being opened holds the loop up.
+_SILENT_S, _SILENT_WHILE_OPENING_S = 5.0, 30.0
+# A wait counts as at most this long, s: the caller may have been stopped too.
+_LONGEST_TURN_S = 0.2
+# After a process that was lost before its first block, the next one is started once this multiple
+# of the time that its caller waited is over: waiting takes at most 5 % of the program's time.
+_REST_FACTOR = 20.0
+
+
+class Gone(Exception):
+    """The sampling process has ended or does not answer; the message says which."""
+
+
+class Link:
+    """One sampling process. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        """Start the process. Raises Gone."""
+        ours, theirs = pair()
+        caller = os.pidfd_open(os.getpid())
+        paths = [_ROOT, *(entry for entry in sys.path[1:] if entry)]
+        numbers = [theirs.fileno(), caller]
+        try:
+            self._start([*numbers, os.getpid()], numbers, paths)
+        except Exception as error:
+            ours.close()
+            raise Gone(f"the sampling process cannot be started: {error}") from None
+        finally:
+            theirs.close()
+            os.close(caller)
+        self._packets = Packets(ours)
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()  # of the packets and of `_answers`
+        self._answers: dict[int, dict[str, Any]] = {}
+        self._failure = ""
+        self._asked = self._opening = False  # asked whether it runs; it opens drivers
+        self._silent_s = 0.0  # waited for the present answer without a message of the process
+        self._behind = False  # it did not take a message, and sent nothing since
+        self._pidfd: int | None = None
+        self.pid: int | None = None  # of the process, once it has said so
+        self.served = False  # whether it has answered a question
+
+    @staticmethod
+    def _start(arguments: list[int], pass_fds: list[int], paths: list[str]) -> None:
+        import subprocess
+
+        subprocess.run(
+            [
+                sys.executable,
+                "-P",  # a file json.py in the working directory is not meant
+                "-c",
+                _START.format(paths=paths),
+                *map(str, arguments),
+            ],
+            pass_fds=pass_fds,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C is the caller's
+            timeout=_START_PATIENCE_S,
+            check=True,
+        )
+
+    def tell(self, **message: Any) -> bool:
+        """Send a message that has no answer; False if it is lost."""
+        with self._lock:
+            return self._send(message)
+
+    def _send(self, message: dict[str, Any]) -> bool:
+        if self._failure:
+            return False
+        try:
+            taken = self._packets.send(message)
+        except Closed:
+            self._failure = "the sampling process has ended"
+            return False
+        self._behind = self._behind or not taken
+        return taken
+
+    def ask(self, patience_s: float, **message: Any) -> dict[str, Any]:
+        """The answer to a message. Raises Gone."""
+        return self.answer(self.post(**message), patience_s)
+
+    def post(self, **message: Any) -> int:
+        """Send a message whose answer is wanted later; the number for `answer`. Raises Gone."""
+        number = next(self._numbers)
+        with self._lock:
+            if not self._send({**message, "n": number}):
+                raise Gone(self._failure or "the sampling process does not read its messages")
+        return number
+
+    def answer(self, number: int, patience_s: float) -> dict[str, Any]:
+        """The answer to `post`. A process that does not run is lost: it is killed, and its samples
+        stay on the disk. Raises Gone.
+        """
+        until_s = monotonic() + patience_s
+        while True:
+            with self._lock:
+                self._take_answers()
+                if number in self._answers:
+                    self.served = True
+                    return self._answers.pop(number)
+                self._check()
+                if self._failure:
+                    raise Gone(self._failure)
+                # another thread may close the connection from here on
+                descriptor = self._packets.fileno()
+            left_s = until_s - monotonic()
+            if left_s <= 0:
+                raise Gone(f"the sampling process did not answer within {patience_s:g} s")
+            self._wait(descriptor, left_s)
+
+    def check(self) -> None:
+        """Wait until the process says that it runs, or is lost."""
+        with self._lock:
+            self._silent_s, self._asked = _ASK_AFTER_S, False
+            while not self._failure and self._silent_s > 0:
+                self._take_answers()
+                self._check()
+                if not self._failure and self._silent_s > 0:
+                    self._wait(self._packets.fileno(), _LONGEST_TURN_S)
+
+    def _check(self) -> None:
+        """Ask a process that has been silent for a while whether it runs; lose it if it does not
+        say so.
+        """
+        if self._silent_s < _ASK_AFTER_S or self._failure:
+            return
+        if not self._asked:
+            self._asked = self._send({"do": "here"})
+        starts = self.pid is None
+        limit_s = _SILENT_WHILE_OPENING_S if starts or self._opening else _SILENT_S
+        if self._silent_s > _ASK_AFTER_S + limit_s:
+            self._lose(limit_s)
+
+    def _lose(self, waited_s: float) -> None:
+        """Give the process up: it is killed, so that it does not go on with what it was asked."""
+        self._failure = f"the sampling process did not run for {waited_s:g} s and was ended"
+        if self._pidfd is not None:
+            import signal
+
+            with suppress(OSError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        if not self.served:
+            _rest(self._failure, _REST_FACTOR * waited_s)
+
+    def _wait(self, descriptor: int, seconds: float) -> None:
+        """Wait for a packet. A closed descriptor ends the wait at once, and a descriptor that was
+        closed and opened anew costs one short wait.
+        """
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        begin_s = monotonic()
+        # another thread may take this thread's answer, so that no wait is long
+        if not poll.poll(min(seconds, 0.05) * 1000):
+            self._silent_s += min(monotonic() - begin_s, _LONGEST_TURN_S)
+
+    def _take_answers(self) -> None:
+        try:
+            while (answer := self._packets.receive()) is not None:
+                self._silent_s, self._asked, self._behind = 0.0, False, False
+                if "pid" in answer:
+                    self.pid = answer["pid"]
+                    self._open_pidfd()
+                elif "here" in answer:
+                    self._opening = answer["opening"]
+                elif answer["n"] < 0:
+                    self._failure = str(answer["refused"][1])
+                else:
+                    self._answers[answer["n"]] = answer
+        except Closed:
+            self._failure = self._failure or "the sampling process has ended"
+
+    def _open_pidfd(self) -> None:
+        assert self.pid is not None
+        with suppress(OSError):  # it has ended since
+            self._pidfd = os.pidfd_open(self.pid)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process serves. One that did not take a message is waited for."""
+        with self._lock:
+            self._take_answers()
+            behind = self._behind
+        if behind:
+            self.check()
+        return not self._failure
+
+    def close(self, patience_s: float) -> None:
+        """Have the process save everything and end, waiting for at most some seconds: a process
+        whose storage does not answer goes on by itself.
+        """
+        if patience_s > 0:
+            self.check()
+        until_s = monotonic() + patience_s
+        with self._lock:
+            self._packets.shut()
+            while not self._failure and (left_s := until_s - monotonic()) > 0:
+                self._wait(self._packets.fileno(), left_s)
+                self._take_answers()
+            self._failure = self._failure or "the sampling process was closed"
+            self._close_descriptors()
+
+    def forget(self) -> None:
+        """In a forked child: the process belongs to the parent."""
+        self._lock = threading.Lock()  # another thread of the parent may have held the lock
+        self._close_descriptors()
+        self._failure = "this process was forked inside the block"
+
+    def _close_descriptors(self) -> None:
+        self._packets.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+
+_present: Link | None = None
+_starting = threading.Lock()
+_not_before = (0.0, "")  # when the next process may be started, and why not before
+
+
+def _rest(failure: str, seconds: float) -> None:
+    """Start no other process for a while: it would be waited for in vain, too."""
+    global _not_before
+    _not_before = (monotonic() + seconds, failure)
+
+
+def link() -> Link:
+    """The caller's sampling process, started if there is none. Raises Gone."""
+    global _present
+    with _starting:
+        if _present is not None and not _present.alive:
+            _present.close(0.0)
+            _present = None
+        if _present is None:
+            if not sys.executable:
+                raise Gone("this Python does not know its own program (sys.executable is empty)")
+            free_s, failure = _not_before
+            if (rest_s := free_s - monotonic()) > 0:
+                raise Gone(f"{failure}; no other is started for {rest_s:.0f} s")
+            _present = Link()
+        return _present
+
+
+def _forget_in_child() -> None:
+    global _present, _starting
+    _starting = threading.Lock()
+    if _present is not None:
+        _present.forget()
+        _present = None
+
+
+def _close_at_exit() -> None:
+    if _present is not None:
+        _present.close(_EXIT_PATIENCE_S)
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+atexit.register(_close_at_exit)

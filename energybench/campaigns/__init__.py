@@ -1,0 +1,1 @@
+"""Campaigns: cases on platforms, from a file that a person writes to jobs, results and tables."""

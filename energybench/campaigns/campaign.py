@@ -1,0 +1,117 @@
+"""The nouns of a campaign file: cases, platforms, and comparisons of cases on platforms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from energybench.model import BoundaryName, Noun, Positive
+
+Number = Annotated[int, msgspec.Meta(ge=1, le=100_000_000)]
+Scaling = Literal["strong", "weak"]
+Repeats = Number | Literal["auto"]
+Setting = str | bool | int | float
+
+
+class Case(Noun, frozen=True, kw_only=True):
+    """The work: a workload of `energybench run`, or an application.
+
+    settings   of the workload, as `--set` of `run`
+    command    words of the application's command, without a launcher such as srun
+    adapter    name or file of what reads work and checks from the application's output
+    platforms  names of the platforms on which the case runs; None: on all
+    scaling    with more nodes the problem stays the same (strong) or grows with them (weak). In
+               settings and command of a weak case, {nodes} stands for the number of nodes
+    """
+
+    workload: str | None = None
+    size: str | None = None
+    settings: dict[str, Setting] = {}
+    command: tuple[str, ...] = ()
+    adapter: str | None = None
+    platforms: tuple[str, ...] | None = None
+    repeats: Repeats | None = None
+    scaling: Scaling = "strong"
+
+
+class Platform(Noun, frozen=True, kw_only=True):
+    """The nodes on which cases run, and how a job gets them.
+
+    nodes            nodes of a run; of a list, each case runs once on each number of nodes
+    spread           on how many nodes each single-node case runs, each node for itself
+    device           of workloads: cpu, cuda, cuda:N or node
+    minutes          time limit of one case; that of a job is the sum over its cases
+    setup            lines of the shell before the cases, such as "module load cray-mpich"
+    container        words before the program that does the work, such as ["shifter"]
+    launch           words before an application
+    energybench      the program on these nodes
+    gpu_power_w      power cap of every board (--gpu-power), one or several
+    gpu_clock_mhz    clock of every board (--gpu-freq)
+    cpu_clock_khz    clock of the cores (--cpu-freq), which Slurm sets for programs under srun
+    sbatch           further options of sbatch, such as ["--switches=1"]
+    """
+
+    nodes: Number | tuple[Number, ...] = 1
+    spread: Number = 1
+    device: str = "cpu"
+    partition: str | None = None
+    constraint: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    reservation: str | None = None
+    gpus_per_node: int = 0
+    gpu_type: str | None = None
+    tasks_per_node: Number | None = None
+    cpus_per_task: Number | None = None
+    exclusive: bool = True
+    minutes: Number = 60
+    setup: tuple[str, ...] = ()
+    container: tuple[str, ...] = ()
+    launch: tuple[str, ...] = ("srun",)
+    energybench: str = "energybench"
+    gpu_power_w: Number | tuple[Number, ...] | None = None
+    gpu_clock_mhz: Number | tuple[Number, ...] | None = None
+    cpu_clock_khz: Number | tuple[Number, ...] | None = None
+    sbatch: tuple[str, ...] = ()
+
+
+class Pair(Noun, frozen=True, kw_only=True):
+    """Two sides to compare, each written as CASE@PLATFORM."""
+
+    baseline: str
+    candidate: str
+
+
+class Published(Noun, frozen=True, kw_only=True):
+    """A published energy ratio, to stand beside the measured ones. name: of what it is the ratio"""
+
+    name: str
+    energy_ratio: Positive
+    source: str
+
+
+class Campaign(Noun, frozen=True, kw_only=True):
+    """The content of a campaign file.
+
+    folder        where the file lies; commands of applications start there
+    scenarios     names of built-in scenarios, or scenario files beside the campaign file
+    min_window_s  shortest repeat of a workload; None: as `energybench run` has it
+    """
+
+    name: str
+    title: str
+    about: str
+    folder: Path
+    repeats: Repeats
+    idle_s: float
+    min_window_s: float | None
+    max_warm_up_s: float | None
+    boundary: BoundaryName
+    margin: Positive
+    scenarios: tuple[str, ...]
+    cases: dict[str, Case]
+    platforms: dict[str, Platform]
+    comparisons: tuple[Pair, ...]
+    published: tuple[Published, ...] = ()

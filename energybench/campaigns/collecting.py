@@ -1,0 +1,203 @@
+"""The results of a campaign: tables, comparisons, projections, and the document of its report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from energybench.analysis.comparison.compare import compare
+from energybench.analysis.uncertainty.propagation import propagate
+from energybench.campaigns.campaign import Campaign, Published
+from energybench.campaigns.campaign_folder import CampaignFolder, whole
+from energybench.campaigns.planned_runs import PlannedRun, compared_runs, planned_jobs
+from energybench.campaigns.tables import (
+    MIN_NODES,
+    NodeDifference,
+    Table,
+    mean_over_nodes,
+    middle,
+    node_difference,
+    per_work,
+    tables,
+)
+from energybench.errors import BadInput, Refused
+from energybench.model import Comparison, Estimate, Measurement, Noun, Projection
+from energybench.projecting.project import project
+from energybench.projecting.scenario_files import names as built_in_scenarios
+from energybench.projecting.scenario_files import read as read_scenario
+from energybench.store.digests import of_stored
+
+MEANS = {
+    "ratio_arithmetic_mean": "arithmetic mean",
+    "ratio_geometric_mean": "geometric mean",
+    "ratio_energy_weighted": "energy-weighted (harmonic) mean",
+}
+
+
+class NodesRatio(Noun, frozen=True, kw_only=True):
+    """Energy ratio of the means over the nodes of two sides.
+
+    nodes  on which the baseline and the candidate ran
+    about  "these 2 and 3 nodes", or "nodes of the platforms"
+    """
+
+    baseline: str
+    candidate: str
+    energy_ratio: Estimate
+    nodes: tuple[int, int]
+    about: str
+
+
+class Mean(Noun, frozen=True, kw_only=True):
+    """A mean of the energy ratios, over all comparisons."""
+
+    name: str
+    value: Estimate
+
+
+class CampaignResult(Noun, frozen=True, kw_only=True):
+    """Everything that a campaign gave so far.
+
+    missing   runs without a measurement
+    refused   comparisons that cannot be made, each with the reason
+    """
+
+    schema: Literal["energybench/1"] = "energybench/1"
+    kind: Literal["campaign"] = "campaign"
+    campaign: str
+    title: str
+    about: str
+    missing: tuple[str, ...]
+    tables: tuple[Table, ...]
+    nodes: tuple[NodeDifference, ...]
+    comparisons: tuple[Comparison, ...]
+    node_ratios: tuple[NodesRatio, ...]
+    means: tuple[Mean, ...]
+    published: tuple[Published, ...]
+    projections: tuple[Projection, ...]
+    refused: tuple[str, ...]
+
+
+class Collected(NamedTuple):
+    """The result, and the measurements that stand in the report."""
+
+    result: CampaignResult
+    measurements: list[Measurement]
+
+
+def collect(campaign: Campaign, folder: CampaignFolder, where: str, *, local: bool) -> Collected:
+    """Raises BadInput if nothing was measured, or a scenario cannot be read."""
+    runs = [run for job in planned_jobs(campaign) for run in job.runs]
+    directories: dict[str, Path] = {}
+    read = folder.measurements([run.key for run in runs], directories)
+    found = {key: whole(some) for key, some in read.items()}
+    measured = [(run, found[run.key]) for run in runs]
+    if not any(found.values()):
+        command = f"energybench campaign submit {where}{' --local' if local else ''}"
+        raise BadInput(str(folder.store), "holds no run of this campaign yet", command)
+    compared, ratios, refused = _comparisons(campaign, found, where)
+    comparisons = of_stored(compared, directories)
+    projections = _projections(campaign, comparisons, refused)
+    result = CampaignResult(
+        campaign=campaign.name,
+        title=campaign.title,
+        about=campaign.about,
+        missing=tuple(run.name for run, some in measured if not some),
+        tables=tuple(tables(campaign, measured)),
+        nodes=tuple(
+            difference
+            for run, some in measured
+            if (difference := node_difference(run, some)) is not None
+        ),
+        comparisons=tuple(comparisons),
+        node_ratios=tuple(ratios),
+        means=_means(projections),
+        published=campaign.published,
+        projections=tuple(projections),
+        refused=tuple(refused),
+    )
+    return Collected(result, [middle(some) for _, some in measured if some])
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def _comparisons(
+    campaign: Campaign, found: Mapping[str, Sequence[Measurement]], where: str
+) -> tuple[list[Comparison], list[NodesRatio], list[str]]:
+    comparisons, ratios, refused = list[Comparison](), list[NodesRatio](), list[str]()
+    for baseline, candidate in compared_runs(campaign, where):
+        sides = found[baseline.key], found[candidate.key]
+        if not all(sides):
+            lacking = [
+                run.name for run, some in zip((baseline, candidate), sides, strict=True) if not some
+            ]
+            refused.append(
+                f"{baseline.name} → {candidate.name}: {' and '.join(lacking)} not measured yet"
+            )
+            continue
+        try:
+            comparisons.append(compare(middle(sides[0]), middle(sides[1]), campaign.margin))
+        except (Refused, BadInput) as why:
+            refused.append(f"{baseline.name} → {candidate.name}: {why}")
+            continue
+        ratio = _ratio_over_nodes((baseline, candidate), sides)
+        ratios += [ratio] if ratio is not None else []
+    return comparisons, ratios, refused
+
+
+def _ratio_over_nodes(
+    runs: tuple[PlannedRun, PlannedRun],
+    sides: tuple[Sequence[Measurement], Sequence[Measurement]],
+) -> NodesRatio | None:
+    """The ratio of the means over nodes; None if each side is a single measurement."""
+    if max(map(len, sides)) < 2:
+        return None
+    means = []
+    for side in sides:
+        energies = [energy_j for one in side if (energy_j := per_work(one).energy_j) is not None]
+        if not energies:
+            return None
+        means.append(mean_over_nodes(energies)[0] if len(energies) > 1 else energies[0])
+    counts = len(sides[0]), len(sides[1])
+    enough = min(counts) >= MIN_NODES
+    return NodesRatio(
+        baseline=runs[0].name,
+        candidate=runs[1].name,
+        energy_ratio=propagate(lambda x: x["b"] / x["c"], {"b": means[0], "c": means[1]}),
+        nodes=counts,
+        about="nodes of the platforms" if enough else f"these {counts[0]} and {counts[1]} nodes",
+    )
+
+
+# ---------------------------------------------------------------- projections
+
+
+def _projections(
+    campaign: Campaign, comparisons: Sequence[Comparison], refused: list[str]
+) -> list[Projection]:
+    """The comparisons carried through every scenario. A scenario that they do not fit is named in
+    `refused`; a scenario that cannot be read raises BadInput.
+    """
+    projections = []
+    for name in campaign.scenarios if comparisons else ():
+        place = name
+        if name not in built_in_scenarios():
+            place = os.path.relpath(campaign.folder / name)
+        scenario = read_scenario(place)
+        try:
+            projections.append(project(scenario, comparisons, place))
+        except BadInput as why:
+            refused.append(f"scenario {name}: {why}")
+    return projections
+
+
+def _means(projections: Sequence[Projection]) -> tuple[Mean, ...]:
+    """The means of several comparisons: each is the same in every scenario without a [mix]."""
+    for projection in projections:
+        lines = {line.name: line for line in projection.lines}
+        if set(MEANS) <= set(lines):
+            return tuple(Mean(name=words, value=lines[name].value) for name, words in MEANS.items())
+    return ()

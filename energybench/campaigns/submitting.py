@@ -1,0 +1,166 @@
+"""Handing the missing runs of a campaign to Slurm, or running them here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from energybench.campaigns.campaign import Campaign
+from energybench.campaigns.campaign_folder import CampaignFolder, State, SubmittedJob, with_job
+from energybench.campaigns.planned_runs import PlannedJob, planned_jobs
+from energybench.campaigns.progress import is_done, known_jobs
+from energybench.campaigns.queue import own_jobs
+from energybench.campaigns.script import script
+from energybench.cluster.slurm_programs import NoAnswer, output, path_of
+from energybench.errors import BadInput, StorageFailed
+from energybench.store.durable import replace_file
+
+Say = Callable[[str], None]
+
+
+def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[SubmittedJob]:
+    """Submit the runs that are neither measured nor waiting nor running. Slurm tests every script
+    first: if it refuses one, nothing is submitted.
+
+    Raises BadInput if Slurm refuses a job or does not answer, and StorageFailed.
+    """
+    path_of("sbatch")
+    with folder.locked():
+        state = _with_lost_numbers(folder, folder.state(campaign))
+        at_work = {number for number, job in known_jobs(state).items() if job.waits or job.runs}
+        busy = {key for job in state.jobs if job.id in at_work for key in job.keys}
+        jobs = missing(campaign, folder, busy)
+        files = [_write_script(campaign, job, folder) for job in jobs]
+        for job, file in zip(jobs, files, strict=True):
+            _sbatch(["--test-only"], job, file, folder, where)
+        submitted = []
+        for job, file in zip(jobs, files, strict=True):
+            entry = SubmittedJob(
+                id=None,
+                name=f"{campaign.name}.{job.name}",
+                keys=tuple(run.key for run in job.runs),
+                submitted_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            state = with_job(state, entry)
+            folder.write(state)  # before sbatch: a kill in between must not lose the job
+            number = _sbatch(["--parsable"], job, file, folder, where).strip().partition(";")[0]
+            entry = SubmittedJob(
+                id=number, name=entry.name, keys=entry.keys, submitted_utc=entry.submitted_utc
+            )
+            state = with_job(state, entry)
+            folder.write(state)
+            submitted.append(entry)
+    return submitted
+
+
+def missing(
+    campaign: Campaign, folder: CampaignFolder, busy: set[str], *, local: bool = False
+) -> list[PlannedJob]:
+    """The planned jobs, each with the runs that are still to be made."""
+    jobs = planned_jobs(campaign)
+    measured = folder.measurements([run.key for job in jobs for run in job.runs])
+    left = []
+    for job in jobs:
+        runs = tuple(
+            run
+            for run in job.runs
+            if run.key not in busy and not is_done(job, measured[run.key], local=local)
+        )
+        if runs:
+            left.append(job._replace(runs=runs))
+    return left
+
+
+def _with_lost_numbers(folder: CampaignFolder, state: State) -> State:
+    """The state after an earlier submission that was cut off: a job of whose number nothing was
+    written down is looked up by its name and folder, and forgotten if Slurm does not have it.
+    """
+    lost = [job for job in state.jobs if job.id is None]
+    if not lost:
+        return state
+    known = {job.id for job in state.jobs}
+    output_folder = str(folder.output)
+    queue = {
+        job.name: job.id
+        for job in own_jobs()
+        if job.id not in known and job.folder == output_folder
+    }
+    kept = tuple(job for job in state.jobs if job.id is not None)
+    found = tuple(
+        SubmittedJob(
+            id=queue[job.name], name=job.name, keys=job.keys, submitted_utc=job.submitted_utc
+        )
+        for job in lost
+        if job.name in queue
+    )
+    state = State(campaign=state.campaign, jobs=kept + found)
+    folder.write(state)
+    return state
+
+
+def _write_script(
+    campaign: Campaign, job: PlannedJob, folder: CampaignFolder, *, local: bool = False
+) -> Path:
+    file = folder.scripts / f"{job.name}.sh"
+    text = script(campaign, job, folder.store, local=local)
+    try:
+        replace_file(file, text.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise StorageFailed(f"{file}: cannot be written: {error.strerror}") from None
+    return file
+
+
+def _sbatch(
+    options: list[str], job: PlannedJob, file: Path, folder: CampaignFolder, where: str
+) -> str:
+    """Output of sbatch, in the folder that gets the job's output. Raises BadInput."""
+    try:
+        return output(["sbatch", *options, str(file)], folder=folder.output)
+    except NoAnswer as why:
+        raise BadInput(
+            f"{where}: platforms.{job.platform}",
+            f"is refused: {why}",
+            "nothing was submitted" if "--test-only" in options else "submit again",
+        ) from None
+
+
+# ---------------------------------------------------------------- on this machine
+
+
+def run_here(campaign: Campaign, folder: CampaignFolder, say: Say) -> int:
+    """Run the missing runs one after another with bash. The first exit code that is not 0.
+
+    Jobs that only a cluster can run are named and left out. Raises BadInput and StorageFailed.
+    """
+    code = 0
+    with folder.locked():
+        for job in missing(campaign, folder, set(), local=True):
+            reason = _not_here(campaign, job)
+            if reason is not None:
+                say(f"{job.name}: left out: {reason}")
+                continue
+            say(f"{job.name}: {', '.join(run.name for run in job.runs)}")
+            file = _write_script(campaign, job, folder, local=True)
+            done = subprocess.run(
+                ["bash", str(file)], stdout=sys.stderr, env=_environment(), check=False
+            )
+            code = code or done.returncode
+    return code
+
+
+def _not_here(campaign: Campaign, job: PlannedJob) -> str | None:
+    if job.nodes > 1:
+        return f"each case needs {job.nodes} nodes"
+    if any(value is not None for value in job.setting):
+        return f"Slurm sets the power cap and clocks ({', '.join(job.setting.words)})"
+    return None
+
+
+def _environment() -> dict[str, str]:
+    """The environment of the scripts: the `energybench` beside this Python is found first."""
+    programs = os.path.dirname(sys.executable)
+    return {**os.environ, "PATH": os.pathsep.join([programs, os.environ.get("PATH", "")])}

@@ -1,0 +1,216 @@
+"""Time, energy, node-hours and energy-delay of runs, by number of nodes and by power setting, and
+how much the nodes of one platform differ.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from energybench.analysis.uncertainty.effects import not_negative, scale, student
+from energybench.analysis.uncertainty.propagation import propagate
+from energybench.campaigns.campaign import Campaign, Scaling
+from energybench.campaigns.planned_runs import PlannedRun
+from energybench.model import Estimate, Measurement, Noun
+from energybench.units import S_PER_H
+
+# From this number on a mean over nodes is a statement about the platform: identical GPUs differ by
+# 8 % on average and 22 % at most (arXiv 2208.11035).
+MIN_NODES = 5
+
+
+class Figures(NamedTuple):
+    """Of one unit of work, or of one repeat if the work is not counted, on all nodes."""
+
+    time_s: Estimate
+    energy_j: Estimate | None
+    per: str
+
+
+class Row(Noun, frozen=True, kw_only=True):
+    """A run in a table.
+
+    nodes       over which its work went
+    per         unit of work to which the figures belong: "solve", or "repeat"
+    node_h      node-hours
+    speedup     T of the first row / T of this row, for equal work
+    efficiency  strong scaling: speedup per node, relative to the first row; weak scaling: T of the
+                first row / T of this row
+    """
+
+    run: str
+    label: str
+    nodes: int
+    gpu_power_w: int | None = None
+    gpu_clock_mhz: int | None = None
+    cpu_clock_khz: int | None = None
+    per: str
+    time_s: Estimate
+    energy_j: Estimate | None
+    node_h: Estimate
+    energy_delay_js: Estimate | None
+    speedup: Estimate | None = None
+    efficiency: Estimate | None = None
+
+
+class Table(Noun, frozen=True, kw_only=True):
+    """A case on a platform: its rows by number of nodes, or by power setting."""
+
+    case: str
+    platform: str
+    by: Literal["nodes", "setting", "alone"]
+    scaling: Scaling | None = None
+    rows: tuple[Row, ...]
+
+
+class NodeDifference(Noun, frozen=True, kw_only=True):
+    """The same case on several nodes, each for itself.
+
+    energies_j  of every node, by its name
+    scatter     standard deviation between the nodes, relative to their mean
+    mean_j      mean over the nodes. About "these nodes" the interval holds the errors of the
+                measurements alone; about the platform it holds the difference of the nodes too
+    about       "these 3 nodes", or "nodes of the platform"
+    """
+
+    run: str
+    per: str
+    energies_j: dict[str, Estimate]
+    scatter: float | None
+    mean_j: Estimate
+    about: str
+
+
+# ---------------------------------------------------------------- tables
+
+
+def tables(
+    campaign: Campaign, measured: Sequence[tuple[PlannedRun, Sequence[Measurement]]]
+) -> list[Table]:
+    """A table for each case on each platform that was measured."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for run, measurements in measured:
+        if measurements:
+            groups.setdefault((run.case, run.platform), []).append(_row(run, middle(measurements)))
+    return [_table(campaign, case, platform, rows) for (case, platform), rows in groups.items()]
+
+
+def _table(campaign: Campaign, case: str, platform: str, rows: Sequence[Row]) -> Table:
+    scaling = campaign.cases[case].scaling
+    if len({row.nodes for row in rows}) > 1:
+        ordered = sorted(rows, key=lambda row: row.nodes)
+        compared = tuple(_relative(row, ordered[0], scaling) for row in ordered)
+        return Table(case=case, platform=platform, by="nodes", scaling=scaling, rows=compared)
+    if len(rows) > 1:
+        compared = tuple(_relative(row, rows[0], None) for row in rows)
+        return Table(case=case, platform=platform, by="setting", rows=compared)
+    return Table(case=case, platform=platform, by="alone", rows=tuple(rows))
+
+
+def _row(run: PlannedRun, measured: Measurement) -> Row:
+    figures = per_work(measured)
+    delay = None
+    if figures.energy_j is not None:
+        delay = not_negative(
+            propagate(
+                lambda x: x["energy"] * x["time"],
+                {"energy": figures.energy_j, "time": figures.time_s},
+            )
+        )
+    return Row(
+        run=run.name,
+        label=run.label,
+        nodes=run.nodes,
+        gpu_power_w=run.setting.gpu_power_w,
+        gpu_clock_mhz=run.setting.gpu_clock_mhz,
+        cpu_clock_khz=run.setting.cpu_clock_khz,
+        per=figures.per,
+        time_s=figures.time_s,
+        energy_j=figures.energy_j,
+        node_h=scale(figures.time_s, run.nodes / S_PER_H),
+        energy_delay_js=delay,
+    )
+
+
+def _relative(row: Row, first: Row, scaling: Scaling | None) -> Row:
+    if row.run == first.run or row.per != first.per or row.time_s.value <= 0:
+        return row
+    speedup = propagate(
+        lambda x: x["first"] / x["time"], {"first": first.time_s, "time": row.time_s}
+    )
+    efficiency = None
+    if scaling is not None:
+        factor = first.nodes / row.nodes if scaling == "strong" else 1.0
+        efficiency = scale(speedup, factor)
+    fields = {name: getattr(row, name) for name in row.__struct_fields__}
+    return Row(**{**fields, "speedup": speedup, "efficiency": efficiency})
+
+
+def per_work(measured: Measurement) -> Figures:
+    """Time and energy of one unit of work; of one repeat, if the work is not counted."""
+    work = measured.work
+    if work is None or work.amount <= 0 or measured.energy_per_work_j is None:
+        return Figures(measured.time_s, measured.energy_j, "repeat")
+    return Figures(scale(measured.time_s, 1 / work.amount), measured.energy_per_work_j, work.unit)
+
+
+def middle(measurements: Sequence[Measurement]) -> Measurement:
+    """The measurement of the middle node by energy; the latest if no energy was measured."""
+    known = [one for one in measurements if one.energy_j is not None]
+    if not known:
+        return measurements[-1]
+    ordered = sorted(known, key=lambda one: _energy_j(one).value)
+    return ordered[(len(ordered) - 1) // 2]
+
+
+def _energy_j(measured: Measurement) -> Estimate:
+    energy_j = per_work(measured).energy_j
+    assert energy_j is not None
+    return energy_j
+
+
+# ---------------------------------------------------------------- nodes
+
+
+def node_difference(run: PlannedRun, measurements: Sequence[Measurement]) -> NodeDifference | None:
+    """How the nodes differ; None for a run on one node."""
+    known = [one for one in measurements if one.energy_j is not None]
+    if len(known) < 2:
+        return None
+    energies_j = {one.host.name: _energy_j(one) for one in known}
+    if len(energies_j) < len(known):  # two machines of one name
+        energies_j = {f"{one.host.name} {one.id}": _energy_j(one) for one in known}
+    mean_j, scatter = mean_over_nodes(list(energies_j.values()))
+    enough = len(known) >= MIN_NODES
+    return NodeDifference(
+        run=run.name,
+        per=per_work(known[0]).per,
+        energies_j=energies_j,
+        scatter=scatter,
+        mean_j=mean_j,
+        about="nodes of the platform" if enough else f"these {len(known)} nodes",
+    )
+
+
+def mean_over_nodes(estimates: Sequence[Estimate]) -> tuple[Estimate, float]:
+    """The mean over nodes, and the standard deviation between them relative to the mean.
+
+    Errors that the nodes share, such as those of a model of sensor, stay shared. From MIN_NODES on
+    the interval holds the scatter between the nodes, s/√n with n − 1 degrees of freedom (Student):
+    the mean then stands for all nodes of the platform.
+    """
+    count = len(estimates)
+    values = [estimate.value for estimate in estimates]
+    s = statistics.stdev(values)
+
+    def formula(x: Mapping[str, Any]) -> Any:
+        return sum(x[str(i)] for i in range(count)) / count
+
+    extra = []
+    if count >= MIN_NODES and s > 0:
+        extra.append(student(s / math.sqrt(count), count - 1))
+    inputs = {str(i): estimate for i, estimate in enumerate(estimates)}
+    mean = statistics.fmean(values)
+    return propagate(formula, inputs, extra), s / mean if mean else 0.0

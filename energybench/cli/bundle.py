@@ -1,0 +1,89 @@
+"""`energybench bundle RUN|COMPARISON…`"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from energybench.cli import common, options
+from energybench.errors import BadInput
+
+_TABLES = ("csv", "json")  # reports that write the tables of a bundle
+
+
+def bundle(
+    results: Annotated[
+        list[str],
+        typer.Argument(
+            help="Runs, studies, stores, and files printed by a command with --json (compare, "
+            "project, grade)."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="File that gets the bundle, a ZIP file.")],
+    document: Annotated[
+        list[Path] | None,
+        typer.Option("--document", help="Report as HTML, PDF or JSON (may be repeated)."),
+    ] = None,
+    scenario: Annotated[
+        list[Path] | None,
+        typer.Option("--scenario-file", help="Scenario file of a projection (may be repeated)."),
+    ] = None,
+    publication: options.PublicationFile = None,
+    date: options.ReportDate = None,
+    redact: Annotated[
+        bool,
+        typer.Option(
+            "--redact",
+            help="Replace names of hosts, users, paths and devices by pseudonyms.",
+        ),
+    ] = False,
+    salt: Annotated[
+        Path | None,
+        typer.Option(
+            "--salt",
+            help="File with the secret of the pseudonyms, made if it is missing. Default: beside "
+            "--out, with .salt at its end.",
+        ),
+    ] = None,
+    hide: Annotated[
+        list[str] | None,
+        typer.Option("--hide", help="With --redact: one more name to replace (may be repeated)."),
+    ] = None,
+    store: options.Store = options.STORE,
+    json: options.Json = False,
+) -> None:
+    """Put runs, comparisons and reports into one file as proof.
+
+    The same input with the same --date gives the same bytes. `energybench verify` checks the file
+    without a network. --redact replaces names before anything is written, and keeps shared sensors
+    shared.
+    """
+    from energybench.cli.report_date import stated_date
+    from energybench.measuring.session import ranges
+    from energybench.proof.bundling import make
+    from energybench.proof.contents import Wanted
+    from energybench.proof.pseudonyms import Pseudonyms, salt_of
+
+    if not redact and (salt is not None or hide):
+        raise BadInput("--salt" if salt is not None else "--hide", "needs --redact")
+    if not out.parent.is_dir():
+        raise BadInput(f"--out {out}", f"there is no folder {out.parent}")
+    created_utc = stated_date(date, os.environ) or datetime.now(UTC).isoformat(timespec="seconds")
+    wanted = Wanted(results, document or (), scenario or (), publication)
+    salt_file = salt or out.with_name(f"{out.name}.salt")
+    pseudonyms = Pseudonyms(salt_of(salt_file), hide or ()) if redact else None
+    made = make(wanted, store, out, created_utc, _TABLES, ranges(), pseudonyms)
+    if json:
+        common.print_json({"file": str(out), **made._asdict()})
+    else:
+        common.show([f"{out}: {made.files} files, {made.bytes} bytes", f"  SHA-256 {made.sha256}"])
+    if redact:
+        common.say(
+            f"  {made.names} names replaced. Keep {salt_file} to yourself: whoever has it can test "
+            "guesses of a name, and with it you give the same names the same pseudonyms again"
+        )
+    common.say(f"  check it with: energybench verify {out}")

@@ -1,0 +1,139 @@
+"""`energybench campaign plan|submit|status|collect FILE.toml`"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from energybench.cli import common, options
+from energybench.errors import BadInput
+
+if TYPE_CHECKING:
+    from energybench.campaigns.campaign import Campaign
+    from energybench.campaigns.campaign_folder import CampaignFolder
+    from energybench.campaigns.collecting import Collected
+
+app = typer.Typer(
+    help="Measure cases on kinds of nodes, planned in one file.",
+    no_args_is_help=True,
+)
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The campaign, a .toml file.")]
+Local = Annotated[
+    bool, typer.Option("--local", help="On this machine, without Slurm, one case after another.")
+]
+
+
+@app.callback()
+def _campaign() -> None:
+    """Measure cases on kinds of nodes, planned in one file."""
+
+
+@app.command("plan")
+def plan(file: File, local: Local = False) -> None:
+    """Print the script of every job; nothing is written or submitted."""
+    from energybench.campaigns.planned_runs import planned_jobs
+    from energybench.campaigns.script import script
+
+    campaign, folder = _opened(file, local)
+    jobs = planned_jobs(campaign)
+    for job in jobs:
+        print(f"# ---- {job.name}.sh")
+        print(script(campaign, job, folder.store, local=local))
+    runs = sum(len(job.runs) for job in jobs)
+    common.say(f"{campaign.name}: {runs} runs in {len(jobs)} jobs; results go to {folder.path}")
+
+
+@app.command("submit")
+def submit(file: File, local: Local = False) -> None:
+    """Submit the runs that are neither measured nor waiting nor running.
+
+    Slurm tests every script first: if it refuses one, nothing is submitted. With --local the runs
+    are made here and now, and the exit code is the first that is not 0.
+    """
+    from energybench.campaigns import submitting
+
+    campaign, folder = _opened(file, local)
+    if local:
+        code = submitting.run_here(campaign, folder, common.say)
+        common.say(f"see: energybench campaign collect {file} --local")
+        raise typer.Exit(code)
+    jobs = submitting.submit(campaign, folder, str(file))
+    for job in jobs:
+        common.say(f"job {job.id}: {job.name}, {len(job.keys)} run(s)")
+    if not jobs:
+        common.say("nothing to submit: every run is measured, waiting or running")
+
+
+@app.command("status")
+def status(file: File, local: Local = False, json: options.Json = False) -> None:
+    """Show the state of every run, from the store and one question to Slurm."""
+    from energybench.campaigns.progress import progress
+
+    campaign, folder = _opened(file, local)
+    result = progress(campaign, folder, local=local)
+    if json:
+        common.print_json(result)
+        return
+    width = max(len(run.run) for run in result.runs)
+    rows = [
+        f"{run.run:<{width}}  {run.state}"
+        + (f"  job {run.job}" if run.job and run.state != "done" else "")
+        + (f"  {run.note}" if run.note else "")
+        for run in result.runs
+    ]
+    done = sum(run.state == "done" for run in result.runs)
+    common.show([*rows, f"{done} of {len(result.runs)} runs are done; results in {result.folder}"])
+
+
+@app.command("collect")
+def collect(
+    file: File,
+    local: Local = False,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="Render a report: see `energybench list reports`."),
+    ] = None,
+    out: options.ReportOut = None,
+    json: options.Json = False,
+) -> None:
+    """Show tables, comparisons and projections of the runs that are measured.
+
+    `--format html --out FILE` renders the report. `--json` prints one document of kind `campaign`.
+    """
+    from energybench.campaigns.collecting import collect as collected
+    from energybench.cli.campaign_text import text
+
+    campaign, folder = _opened(file, local)
+    if json and form is not None:
+        raise BadInput("--format", "does not go with --json", "one of the two")
+    if out is not None and form is None:
+        raise BadInput("--out", "needs a --format", "--format html --out report.html")
+    found = collected(campaign, folder, str(file), local=local)
+    if json:
+        common.print_json(found.result)
+    elif form is None:
+        common.show(text(found.result))
+    else:
+        _report(found, form, out)
+
+
+def _report(found: Collected, form: str, out: Path | None) -> None:
+    from energybench.campaigns.report_document import report_document
+    from energybench.cli.report_files import deliver
+    from energybench.plugins import load
+
+    renderer = load("reports", form)
+    deliver(renderer, renderer.render(report_document(found)), out)
+
+
+def _opened(file: Path, local: bool) -> tuple[Campaign, CampaignFolder]:
+    from energybench.campaigns.campaign_file import read
+    from energybench.campaigns.campaign_folder import CampaignFolder
+
+    campaign = read(file)
+    if not os.access(campaign.folder, os.R_OK | os.X_OK):
+        raise BadInput(str(campaign.folder), "cannot be read")
+    return campaign, CampaignFolder.of(campaign, local)

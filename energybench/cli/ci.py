@@ -1,0 +1,107 @@
+"""`energybench ci compare A B` and `energybench ci-summary FILE…`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from energybench.cli import common, gate_lines, options
+from energybench.errors import BadInput
+
+_SIDE = "file of records, JSON of pytest-benchmark, history, or store of runs"
+
+app = typer.Typer(
+    help="Compare the energy of tests with a baseline (a gate of CI).",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _ci() -> None:
+    """Compare the energy of tests with a baseline (a gate of CI)."""
+
+
+@app.command("compare")
+def compare(
+    baseline: Annotated[Path, typer.Argument(help=f"Baseline: {_SIDE}.")],
+    candidate: Annotated[Path, typer.Argument(help=f"Candidate: {_SIDE}.")],
+    threshold: Annotated[
+        str, typer.Option("--threshold", metavar="N%", help="More energy than this is a regression")
+    ] = "5%",
+    between_runs: Annotated[
+        str | None,
+        typer.Option(
+            "--between-runs",
+            metavar="N%",
+            help="Scatter between processes, for baselines of a single run. Default: as "
+            "`energybench ab --same` measured it here (.energybench), else 2%.",
+        ),
+    ] = None,
+    fail_on_saved_run: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-saved-run", help="Let a baseline of fewer than five sessions fail, too."
+        ),
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Compare tests by name, or runs by label; exit code 1 if one regressed.
+
+    Exit codes: 0 if no test fails, 1 if a test fails, 2 for bad input. Five sessions of the
+    baseline can fail a test; fewer only warn, because runs scatter too (docs/ci.md).
+    """
+    from energybench.gating.between_runs import KeptScatter, RunScatter
+    from energybench.gating.compare import compare_saved
+    from energybench.gating.sides import read_side
+    from energybench.gating.threshold import threshold_rel
+
+    limit = threshold_rel(threshold, "--threshold")
+    kept = KeptScatter()
+    scatter = kept.of
+    if between_runs is not None:
+        stated = RunScatter(threshold_rel(between_runs, "--between-runs"), "stated")
+        scatter = lambda candidate: stated  # noqa: E731
+    before, now = read_side(baseline), read_side(candidate)
+    if before.keys().isdisjoint(now):
+        raise BadInput(
+            f"{baseline} and {candidate}", "have no test in common", "compare by equal names"
+        )
+    verdicts = [
+        compare_saved(
+            before.get(name, ()),
+            records[-1],
+            limit,
+            between_runs=scatter,
+            fail_on_saved_run=fail_on_saved_run,
+        )
+        for name, records in now.items()
+    ]
+    for refusal in kept.refusals:
+        common.say(f"energybench: {refusal}")
+    if json:
+        common.print_json(verdicts)
+    else:
+        common.show(gate_lines.lines(verdicts, sum(name not in now for name in before)))
+    raise typer.Exit(1 if any(verdict.fails for verdict in verdicts) else 0)
+
+
+def ci_summary(
+    files: Annotated[list[Path], typer.Argument(help=f"Each a {_SIDE}.")],
+    format_: Annotated[
+        str,
+        typer.Option("--format", help="github, action-benchmark, bencher or openmetrics."),
+    ] = "github",
+) -> None:
+    """Print energies of tests in a format of other tools.
+
+    github: a job summary in Markdown. action-benchmark: for github-action-benchmark,
+    customSmallerIsBetter. bencher: Bencher Metric Format. openmetrics: OpenMetrics text.
+    """
+    from energybench.gating.sides import read_side
+    from energybench.gating.summaries import summary
+
+    sides = [read_side(file) for file in files]
+    records = [one for side in sides for tests in side.values() for one in tests]
+    common.print_bytes(summary(records, format_).encode())

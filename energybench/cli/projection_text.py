@@ -1,0 +1,209 @@
+"""A projection in a terminal: the answer, the published figures, their solution, every line by
+group, inputs and doubts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from energybench.cli import doubt_lines, sensitivity_text, summary
+from energybench.foreign_text import visible
+from energybench.model import Claim, Input, Line, Projection, Solution, Unknown, stamp_words
+from energybench.units import show, show_beside, show_figure, show_value
+
+_EFFECTS = 3  # the number of largest effects to name
+_DIGITS = 3
+_OPERATORS = {
+    "=": "",
+    "at-least": "at least ",
+    "at-most": "at most ",
+    "up-to": "up to ",
+    "about": "about ",
+}
+
+
+def text(result: Projection) -> str:
+    """The answer first, then claims, solution, lines, inputs and doubts."""
+    rows = [f"{stamp_words(result.stamps)}{result.title}"]
+    if result.about:
+        rows.append(f"  {result.about}")
+    rows += _answer(result)
+    if result.claims:
+        rows += ["claims", *(row for claim in result.claims for row in _claim(claim))]
+        rows += _score(result.claims)
+    if result.solution is not None:
+        rows += _solution(result.solution)
+    if result.lines:
+        rows += ["lines", *_lines(result.lines), "inputs", *_inputs(result.lines)]
+    if result.sensitivity is not None:
+        rows += sensitivity_text.rows(result.sensitivity)
+    rows = [visible(row) for row in rows]
+    if result.doubts:
+        rows += [
+            "doubts",
+            *doubt_lines.doubts(result.doubts),
+            *doubt_lines.explained(result.doubts),
+        ]
+    return "\n".join(rows)
+
+
+def _answer(result: Projection) -> list[str]:
+    saved = [
+        f"{name} {show(value, unit)}"
+        for name, value, unit in (
+            ("energy", result.saved_mwh_per_month, "MWh"),
+            ("money", result.saved_cost_per_month, result.currency or ""),
+            ("carbon", result.saved_tco2e_per_month, "t CO2e"),
+        )
+        if value is not None
+    ]
+    if not saved:
+        reason = "not stated by this scenario"
+        if result.solution is not None:
+            reason = "not derived: the publication leaves quantities open (see solution)"
+        return [f"saved a month: {reason}"]
+    rows = ["saved a month: " + "   ".join(saved)]
+    energy = result.saved_mwh_per_month
+    if energy is not None and energy.effects:
+        largest = sorted(energy.effects, key=lambda effect: -abs(effect.u))[:_EFFECTS]
+        rows.append(
+            "  largest effects on the energy saved, as standard uncertainty: "
+            + ", ".join(f"{effect.name} {abs(effect.u):.2g} MWh" for effect in largest)
+        )
+    return rows
+
+
+# ---------------------------------------------------------------- published figures
+
+
+def _claim(claim: Claim) -> list[str]:
+    claimed = f"{_OPERATORS[claim.operator]}{show_figure(claim.claimed, claim.unit)}"
+    derived = ""
+    if claim.derived is not None:
+        derived = f", derived {show_beside(claim.derived, claim.claimed, claim.unit)}"
+    verdict = summary.claim_verdict(claim)
+    kind = "plausibility of " if claim.kind == "plausibility-check" else ""
+    rows = [f"  {kind}{claim.name}{_of(claim)}: claimed {claimed}{derived}: {verdict}"]
+    if claim.by_mean:
+        means = [f"{one.mean} {show_beside(one.value, claim.claimed)}" for one in claim.by_mean]
+        rows.append(f"      as a mean: {', '.join(means)}")
+    rows.append(f"      {claim.why}")
+    words = ("needs", *["or"] * len(claim.needs))
+    return rows + [f"      {word} {need}" for word, need in zip(words, claim.needs, strict=False)]
+
+
+def _of(claim: Claim) -> str:
+    """The mean or the application of a figure, if its name does not say it."""
+    if claim.of == "not said":
+        return " (mean not said)"
+    if claim.of in ("arithmetic", "geometric", "energy-weighted"):
+        return f" ({claim.of} mean)"
+    if not claim.of or claim.of.casefold() in claim.name.casefold():
+        return ""
+    return f" ({claim.of})"
+
+
+def _score(claims: Sequence[Claim]) -> list[str]:
+    """Verdicts on published figures; plausibility checks and circular figures do not count."""
+    counted = [claim for claim in claims if claim.kind == "published" and not claim.circular]
+    if not counted:
+        return []
+    words = [
+        f"{count} {count_words}"
+        for verdict, count_words in summary.CLAIM_COUNTS.items()
+        if (count := sum(summary.count_of(claim) == verdict for claim in counted))
+    ]
+    return [f"  of {len(counted)} published figures: {', '.join(words)}"]
+
+
+# ---------------------------------------------------------------- the solution
+
+
+def _solution(solution: Solution) -> list[str]:
+    rows = ["solution"]
+    if solution.holds:
+        rows.append(f"  values with which these hold together: {'; '.join(solution.holds)}")
+        rows += [row for unknown in solution.unknowns for row in _unknown(unknown)]
+        for entry in solution.implied:
+            values = f"{_value(entry.best, entry.unit)} [{_span(entry.solution)}]"
+            note = f"   ({entry.note})" if entry.note else ""
+            rows += [f"  {entry.label or entry.name}: {values}{note}", f"      = {entry.formula}"]
+    if solution.fails:
+        rest = " together with these" if solution.holds else ""
+        rows.append(
+            f"  no values in the plausible ranges satisfy{rest}: {'; '.join(solution.fails)} "
+            "(see what each of them needs)"
+        )
+    return rows
+
+
+def _unknown(unknown: Unknown) -> list[str]:
+    name = f"{unknown.label}, {unknown.of}" if unknown.of else unknown.label
+    low, high = unknown.plausible
+    plausible = f"plausible: {show_figure(low)} to {show_figure(high, unknown.unit)}; "
+    plausible += unknown.source
+    if unknown.best is None or unknown.solution is None:
+        return [f"  {name}: open", f"      {plausible}"]
+    value = f"{_value(unknown.best, unknown.unit)} [{_span(unknown.solution)}]"
+    if unknown.whole:
+        value += f", {100 * unknown.best / unknown.whole:.0f} % of {unknown.whole_label}"
+    return [f"  {name}: {value}", f"      {plausible}"]
+
+
+def _value(value: float, unit: str) -> str:
+    return show_value(value, unit, _DIGITS)
+
+
+def _span(ends: tuple[float, float]) -> str:
+    """'846, 1 490': the ends of a range in the unit of its value, without a prefix."""
+    return ", ".join(show_value(end, "", _DIGITS) for end in ends)
+
+
+# ---------------------------------------------------------------- lines and inputs
+
+
+def _lines(lines: Sequence[Line]) -> list[str]:
+    """Lines by group, in the order of the groups' first lines."""
+    rows = []
+    for group in dict.fromkeys(line.group for line in lines):
+        if group:
+            rows.append(f" {group}")
+        rows += _rows_of(line for line in lines if line.group == group)
+    return rows
+
+
+def _rows_of(lines: Iterable[Line]) -> list[str]:
+    rows = []
+    for line in lines:
+        name = line.label or line.name
+        rows.append(f"  {name}: {show(line.value, line.unit)}")
+        identifier = f"{line.name} = " if line.label else "= "
+        rows.append(
+            f"      {identifier}{line.formula}" + (f"   ({line.note})" if line.note else "")
+        )
+    return rows
+
+
+def _inputs(lines: Sequence[Line]) -> list[str]:
+    """A row for every base input; an input of several lines has a single row."""
+    inputs = {entry.name: entry for line in lines for entry in line.inputs if not entry.above}
+    rows = []
+    for name, entry in inputs.items():
+        words = f"{entry.label} ({name})" if entry.label else name
+        rows.append(f"  {words}: {_input_value(entry)}   {_source(entry)}")
+    return rows
+
+
+def _source(entry: Input) -> str:
+    """How the value is known, and its source."""
+    return f"{entry.evidence}: {entry.source}" if entry.evidence else entry.source
+
+
+def _input_value(entry: Input) -> str:
+    """A range that a scenario states is printed as stated, a measured value with its interval."""
+    if entry.stated is None:
+        return show(entry.value, entry.unit)
+    value = show_figure(entry.value.value, entry.unit)
+    low, high = map(show_figure, entry.stated)
+    meaning = ", limits" if entry.range == "limits" else ""
+    return f"{value} (stated range {low} to {high}{meaning})"

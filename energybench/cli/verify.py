@@ -1,0 +1,74 @@
+"""`energybench verify FILE`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from energybench.cli import common, options
+from energybench.errors import BadInput
+
+if TYPE_CHECKING:
+    from energybench.proof.proof import Proof
+
+_WORDS = {
+    "verified": "verified",
+    "differs-by-version": "differs by version, and is not verified",
+    "differs": "differs, and is not verified",
+}
+
+
+def verify(
+    file: Annotated[
+        Path, typer.Argument(help="A bundle (ZIP), or a report as HTML or PDF.", show_default=False)
+    ],
+    sha256: Annotated[
+        str | None,
+        typer.Option("--sha256", help="SHA-256 that the publisher states for the file."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Check a bundle or a report: its numbers and text are made again.
+
+    Needs no network and executes nothing of the file. Exit code 1 and a list if anything differs, 2
+    for a file that is not a whole bundle or report. Differences that another version of energybench
+    may have caused are listed, with exit code 0.
+    """
+    from energybench.measuring.session import ranges
+    from energybench.proof.checking import check
+
+    proof = check(file, ranges())
+    if sha256 is not None and sha256.strip().lower() != proof.sha256:
+        raise BadInput(
+            f"--sha256 {sha256}", f"{file} has {proof.sha256}", "it is not the publisher's file"
+        )
+    if json:
+        common.print_json(proof)
+    else:
+        common.show(_lines(proof))
+    if proof.outcome == "differs":
+        raise typer.Exit(1)
+
+
+def _lines(proof: Proof) -> Iterator[str]:
+    made = f"made by energybench {proof.made_by or 'of an unknown version'}"
+    if proof.made_utc:
+        made += f", dated {proof.made_utc}"
+    yield f"{proof.file}: {_WORDS[proof.outcome]}"
+    yield f"  SHA-256 {proof.sha256}"
+    yield f"  {made}; read by {proof.read_by}" + (
+        "; names are pseudonyms" if proof.redacted else ""
+    )
+    for finding in proof.findings:
+        yield f"  {'differs by version' if finding.by_version else 'differs'}: " + (
+            f"{finding.place}: {finding.what}"
+        )
+    for words in proof.checked:
+        yield f"  checked: {words}"
+    for words in proof.not_checked:
+        yield f"  not checked: {words}"
+    if proof.outcome == "differs-by-version":
+        yield f"  to verify it: pip install energybench=={proof.made_by}"

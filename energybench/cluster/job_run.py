@@ -1,0 +1,301 @@
+"""A program measured on all nodes of its job, as `measure --nodes job` sees it: the head node's
+process runs the program and states its times, and a reader on every node measures.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from energybench.analysis.energy.idle_power import AFTER, BEFORE
+from energybench.cluster.node_names import expanded
+from energybench.cluster.reader_step import ReaderStep
+from energybench.cluster.slurm_programs import NoAnswer, host_names, path_of
+from energybench.errors import BadInput, StorageFailed
+from energybench.launch import campaign_case, job, node_lists, node_name
+from energybench.measuring.host import describe
+from energybench.measuring.moments import Moment
+from energybench.measuring.plan import Plan, Progress
+from energybench.measuring.sampler import Wait
+from energybench.measuring.session import ranges
+from energybench.model import (
+    REPEAT,
+    CutBy,
+    Doubt,
+    DoubtCode,
+    Job,
+    Measurement,
+    Pause,
+    Verification,
+    Window,
+    Work,
+    WorkRecord,
+)
+from energybench.plugins import Clock
+from energybench.store.job_files import JobWriter
+from energybench.store.job_header import JobHeader, new_job_id
+
+_LONGEST_WAIT_S = 60.0
+_MOST_NAMES = 8  # of nodes in a message
+
+
+class NodesWindow:
+    """The open window of a run of the program on all nodes.
+
+    cut      why the repeat is not known to be whole; None: the repeat is whole
+    goes_on  whether a part of the program goes on after its end
+    """
+
+    def __init__(self, step: ReaderStep, clock: Clock, wait: Wait) -> None:
+        self._step, self._clock, self._wait = step, clock, wait
+        self.cut: CutBy | None = None
+        self.goes_on: Callable[[], bool] | None = None
+        self.start: Moment | None = None
+        self.end: Moment | None = None
+
+    @property
+    def start_s(self) -> float:
+        return self.start.t_s if self.start is not None else math.nan
+
+    def sample(self, done: Callable[[], bool]) -> None:
+        """Wait until the program has ended. The readers sample meanwhile."""
+        self._step.begun()
+        while not done():
+            self._wait(self._clock.now() + _LONGEST_WAIT_S)
+        self._step.over()
+
+    def seen(self, start: Moment, end: Moment) -> None:
+        """State start and end of the program."""
+        self.start = start
+        self.end = Moment(max(end.t_s, start.t_s), end.half_s)
+
+
+class JobRun:
+    """The readers of a job's nodes and the job's directory. A context manager.
+
+    Whatever fails once the directory is made costs the result, never the program.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        own_job: Job,
+        clock: Clock,
+        wait: Wait,
+        progress: Progress,
+    ) -> None:
+        self._plan, self._job, self._clock, self._wait = plan, own_job, clock, wait
+        self._progress = progress
+        self._writer: JobWriter
+        self._step: ReaderStep
+        self._energies_j: list[float | None] = []
+        self._durations_s: list[float] = []
+
+    def __enter__(self) -> JobRun:
+        plan, doubts = self._plan, list[Doubt]()
+        components = self._components(doubts)
+        if self._job.restart:
+            doubts.append(_requeued(self._job))
+        header = JobHeader(
+            id=new_job_id(plan.label, self._job),
+            label=plan.label,
+            command=plan.command,
+            boundary=plan.boundary,
+            repeats=plan.repeats,
+            job=self._job,
+            nodes=tuple(node for nodes in components for node in nodes),
+            host=describe(self._clock, plan.root),
+            pid=os.getpid(),
+            pid_started=None,
+            boot_id=None,
+            doubts=tuple(doubts),
+            case=campaign_case(os.environ),
+        )
+        self._writer = JobWriter(plan.store.absolute(), header)
+        self._writer.__enter__()
+        self._progress(f"starting a reader on each of {len(header.nodes)} node(s)", None)
+        self._step = ReaderStep(self._wait)
+        self._step.start(
+            components,
+            {
+                "folder": str(self._writer.directory),
+                "label": plan.label,
+                "boundary": plan.boundary,
+                "idle_s": plan.idle_s,
+                "command": plan.command,
+                "collectors": plan.collectors,
+                "root": str(plan.root),
+                "repeats": plan.repeats,
+            },
+            node_name(os.environ),
+        )
+        if len(self._step.bad_inputs) == len(header.nodes):
+            # no node can do what was asked for: as on one node, the program is not started
+            node, why = next(iter(self._step.bad_inputs.items()))
+            self.discard()
+            raise BadInput(why.where, f"{why.what} (node {node})", why.remedy)
+        return self
+
+    def _components(self, doubts: list[Doubt]) -> list[tuple[str, ...]]:
+        """Names of the nodes of each component of the job."""
+        lists = node_lists(os.environ)
+        try:
+            return [host_names(short) for short in lists]
+        except NoAnswer as why:
+            if lists and all(names := [expanded(short) for short in lists]):
+                return names
+            doubts.append(
+                Doubt(
+                    code="sensor-note",
+                    message=f"the names of the job's nodes are not known: {why}",
+                    remedy="see whether `scontrol show hostnames` works in the job",
+                )
+            )
+            return [tuple(f"node{number}" for number in range(self._job.nodes or 1))]
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._step.close()
+        self._writer.close()
+
+    # ------------------------------------------------------------ windows
+
+    @contextmanager
+    def repeat(self, number: int, done: Callable[[], bool]) -> Iterator[NodesWindow]:
+        """A run of the program; `done`: whether a signal has come."""
+        self._step.approach(number)
+        self._writer.opening(self._clock.now(), number)
+        window = NodesWindow(self._step, self._clock, self._wait)
+        try:
+            yield window
+        finally:
+            if window.end is None:
+                self._step.cancelled()
+        if window.start is None or window.end is None:
+            return
+        if done() and window.cut != "signal-handled":
+            window.cut = "signal"
+        if window.cut is None and window.goes_on is not None and window.goes_on():
+            window.cut = "descendants"
+        energies_j = self._step.ended(window.start, window.end, window.cut)
+        known = [energy_j for energy_j in energies_j.values() if energy_j is not None]
+        self._energies_j.append(math.fsum(known) if known else None)
+        self._durations_s.append(window.end.t_s - window.start.t_s)
+        self._writer.window(
+            Window(
+                label=REPEAT,
+                start_s=window.start.t_s,
+                end_s=window.end.t_s,
+                repeat=number,
+                start_half_s=window.start.half_s,
+                end_half_s=window.end.half_s,
+                cut=window.cut,
+            )
+        )
+
+    def repeats_j(self) -> Sequence[float]:
+        """Energies of the finished repeats on all nodes, J, or their durations, s."""
+        known = [energy_j for energy_j in self._energies_j if energy_j]
+        return known if len(known) == len(self._durations_s) else self._durations_s
+
+    def idle(self, done: Callable[[], bool] = lambda: False) -> None:
+        """Measure the idle power of every node before the program."""
+        self._idle(BEFORE, done)
+
+    def idle_after(self, done: Callable[[], bool] = lambda: False) -> None:
+        """Measure the idle power of every node again after the program."""
+        self._idle(AFTER, done)
+
+    def _idle(self, note: str, done: Callable[[], bool]) -> None:
+        if self._plan.idle_s > 0 and not done():
+            self._progress(f"idle power, {self._plan.idle_s:g} s", None)
+            self._step.idle(note, self._plan.idle_s)
+
+    # ------------------------------------------------------------ words and the end
+
+    def check(self, checks: tuple[Verification, ...]) -> None:
+        self._writer.verification(checks)
+
+    def work(self, work: Work, repeat: int) -> None:
+        self._writer.work(work, repeat)
+
+    def record(self, record: WorkRecord) -> None:
+        self._writer.record(record)
+
+    def doubt(self, code: DoubtCode, message: str, remedy: str) -> None:
+        self._writer.doubt(Doubt(code=code, message=message, remedy=remedy))
+
+    def pause(self, pause: Pause) -> None:
+        """The head node's process did not run; the readers did."""
+        self._writer.pause(pause)
+
+    def discard(self) -> None:
+        """Remove the directory of a job in which nothing was measured."""
+        self._step.close()
+        self._writer.discard()
+
+    def finish(self) -> tuple[Path, Measurement]:
+        """Have the nodes write their results, and merge them.
+
+        Raises BadInput if no node gave a result, or no repeat was completed, and StorageFailed.
+        """
+        self._progress("writing the result", None)
+        self._step.finish()
+        self._writer.clocks(self._step.clock_halves_s)
+        try:
+            return self._writer.finish(
+                self._step.refused, ranges(), have_ended=self._step.have_ended
+            )
+        except ValueError as error:
+            directory, unwritten = self._writer.directory, sorted(self._step.unwritten)
+            if unwritten:
+                raise StorageFailed(
+                    f"{directory}: the storage did not take the results of {len(unwritten)} of "
+                    f"{len(self._step.nodes)} nodes ({', '.join(unwritten[:_MOST_NAMES])}); the "
+                    f"samples so far stay (with space again: energybench recover {directory})"
+                ) from None
+            reasons = "; ".join(
+                f"{node}: {why}" for node, why in list(self._step.refused.items())[:3]
+            )
+            raise BadInput(str(directory), f"{error}{f' ({reasons})' if reasons else ''}") from None
+
+
+def job_here(store: Path) -> Job:
+    """The job of this process, for `--nodes job`.
+
+    Raises BadInput if this is no Slurm job, or not its batch script.
+    """
+    own = job(os.environ)
+    if own is None or own.launcher != "slurm":
+        raise BadInput(
+            "--nodes job",
+            "this is not a Slurm job",
+            "sbatch a script with this line in it; on one node leave --nodes out",
+        )
+    if own.step is not None and (own.ranks or 1) > 1:
+        raise BadInput(
+            "--nodes job",
+            f"this is one of {own.ranks} tasks of a job step, and each would start readers",
+            f"energybench measure --nodes job --out {store} -- srun PROGRAM, in the batch script",
+        )
+    path_of("srun")
+    path_of("scontrol")
+    return own
+
+
+def _requeued(own_job: Job) -> Doubt:
+    return Doubt(
+        code="requeued",
+        message=f"this is start {own_job.restart + 1} of job {own_job.id}: the energy of the "
+        "earlier starts is not in this result",
+        remedy="add the earlier starts, whose directories end with -r0 and so on, if the cost of "
+        "the whole job is asked for",
+    )

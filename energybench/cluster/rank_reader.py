@@ -1,0 +1,257 @@
+"""The reader of one node whose ranks were started with `energybench rank`: see `rank_run`.
+
+The window lasts from the start of the node's first rank to the end of its last one. The reader ends
+after the last rank, which waits for it: Slurm ends what a step leaves behind.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from energybench.cluster.messages import Lines, Message, line
+from energybench.cluster.node_reader import sample_program
+from energybench.cluster.rank_nodes import Launches, launched_alone, names_of_nodes, peer
+from energybench.errors import BadInput, StorageFailed, in_one_line
+from energybench.launch import job, launch_name, node_name
+from energybench.measuring.clock import MonotonicClock
+from energybench.measuring.host import describe
+from energybench.measuring.moments import Moment
+from energybench.measuring.plan import Plan
+from energybench.measuring.program import ended_by_signal
+from energybench.measuring.session import Session
+from energybench.measuring.signals import Signals
+from energybench.measuring.spawning import wait_for
+from energybench.measuring.started_collectors import StartedCollectors
+from energybench.model import Job, Verification
+from energybench.store.job_parts import node_folder
+from energybench.store.rank_job import ensure_rank_job, rank_job_folder
+
+_LONGEST_WAIT_S = 60.0
+_FIRST_PATIENCE_S = 30.0  # for the first rank, which started this process
+# After the last end, for further ranks, if the launcher does not say how many there are.
+_MORE_RANKS_S = 2.0
+
+
+class _Connection:
+    """A rank.
+
+    pid         process number of the rank; 0: in another PID namespace
+    start, end  of its program; None: not yet, or not known
+    over        whether its program has ended, or the rank is gone
+    """
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self.pid = peer(connected)
+        self.lines = Lines(connected.fileno())
+        self.start: Moment | None = None
+        self.end: Moment | None = None
+        self.code: int | None = None
+        self.joined = self.over = False
+
+    def tell(self, do: str, **content: Any) -> None:
+        try:
+            self._socket.send(line({"do": do, **content}))
+        except OSError:
+            return
+
+
+class RankReader:
+    """Reads this node from the start of its first rank to the end of its last one."""
+
+    def __init__(self, signals: Signals, environment: Mapping[str, str]) -> None:
+        self._signals, self._environment = signals, environment
+        self._clock = MonotonicClock()
+        self._listening = socket.socket(fileno=os.dup(0))
+        self._listening.setblocking(False)
+        self._ranks: list[_Connection] = []
+        self._job = job(environment)
+        self._plan: Message | None = None
+        self._going = False
+        self._last_end_s = math.inf
+        self._folder = ""
+        self._launches = Launches() if launched_alone(environment) else None
+
+    # ------------------------------------------------------------ ranks
+
+    def first_plan(self) -> Message | None:
+        """The plan of the first rank; None: none came."""
+        until_s = self._clock.now() + _FIRST_PATIENCE_S
+        while self._plan is None and self._clock.now() < until_s:
+            self._wait(until_s)
+        return self._plan
+
+    def _take(self) -> None:
+        """Take new ranks, and what the ranks say."""
+        while True:
+            try:
+                connected, _ = self._listening.accept()
+            except OSError:
+                break
+            self._ranks.append(_Connection(connected))
+        for rank in self._ranks:
+            rank.lines.read()
+            while (message := rank.lines.next()) is not None:
+                self._hear(rank, message)
+            if rank.lines.ended and not rank.over:
+                self._over(rank)
+
+    def _hear(self, rank: _Connection, message: Message) -> None:
+        if message["do"] == "join":
+            rank.joined = True
+            self._plan = self._plan or message
+            if self._going:
+                rank.tell("go")
+        elif message["do"] == "ended":
+            if message["start"] is not None:
+                rank.start, rank.end = Moment(*message["start"]), Moment(*message["end"])
+            rank.code = message["code"]
+            self._over(rank)
+
+    def _over(self, rank: _Connection) -> None:
+        rank.over = True
+        self._last_end_s = self._clock.now()
+        if not self._may_be_last():
+            rank.tell("bye")
+
+    def _may_be_last(self) -> bool:
+        """Whether every rank so far is over, so that the last one has to wait for the result: Slurm
+        ends this process with the last rank. A launcher may say that more ranks come.
+        """
+        expected = self._job.ranks_here if self._job is not None else None
+        joined = sum(rank.joined for rank in self._ranks)
+        return all(rank.over for rank in self._ranks) and joined >= (expected or 0)
+
+    def _all_over(self) -> bool:
+        """Whether no rank runs, and no further one is awaited."""
+        if not self._ranks or not all(rank.over for rank in self._ranks):
+            return False
+        expected = self._job.ranks_here if self._job is not None else None
+        if expected is not None and sum(rank.joined for rank in self._ranks) >= expected:
+            return True
+        return self._clock.now() - self._last_end_s >= _MORE_RANKS_S
+
+    def _done(self) -> bool:
+        self._take()
+        if self._launches is not None:
+            self._launches.look(self._clock.now(), [rank.pid for rank in self._ranks])
+        return self._all_over()
+
+    def _wait(self, until_s: float, fds: tuple[int, ...] = (), /) -> None:
+        if self._ranks and all(rank.over for rank in self._ranks):
+            until_s = min(until_s, self._last_end_s + _MORE_RANKS_S)
+        heard = [rank.lines.fd for rank in self._ranks if not rank.lines.ended]
+        awaited = (*fds, self._listening.fileno(), self._signals.fileno(), *heard)
+        seconds = min(until_s - self._clock.now(), _LONGEST_WAIT_S)
+        if self._signals.fileno() in wait_for(awaited, seconds):
+            self._signals.poll()
+        self._take()
+
+    # ------------------------------------------------------------ the run
+
+    def run(self, plan: Plan, readers: StartedCollectors) -> None:
+        """Measure the ranks. Raises BadInput and StorageFailed if nothing can be read or written
+        here.
+        """
+        with Session(
+            plan,
+            self._clock,
+            self._wait,
+            lambda: None,
+            lambda text, share: None,
+            readers=readers,
+        ) as session:
+            session.sampler.base(session.has_readings, self._clock.now() + 1.0)
+            with session.windows.repeat(0) as window:
+                self._going = True
+                for rank in self._ranks:
+                    if rank.joined:
+                        rank.tell("go")
+                sample_program(session.sampler, self._clock, self._done)
+                if self._launches is not None and self._job is not None:
+                    for doubt in self._launches.doubts(self._job):
+                        session.writer.doubt(doubt)
+                starts = [rank.start for rank in self._ranks if rank.start is not None]
+                ends = [rank.end for rank in self._ranks if rank.end is not None]
+                if not starts:
+                    raise BadInput("", "no rank started its program")
+                window.seen(min(starts), max(ends))
+                if any(rank.code is None for rank in self._ranks):
+                    window.cut = "no-end"
+                elif any(ended_by_signal(rank.code or 0) for rank in self._ranks):
+                    window.cut = "program-killed"
+            session.check((self._check(),))
+            session.finish()
+            self._folder = str(plan.store)
+
+    def _check(self) -> Verification:
+        """The exit status: of the ranks, the first that is not zero."""
+        code = next((rank.code for rank in self._ranks if rank.code), 0)
+        return Verification(
+            quantity="exit status", value=float(code), tolerance=0.0, passed=code == 0
+        )
+
+    def end(self, why: str = "") -> None:
+        """Let the ranks that wait go on."""
+        until_s = time.monotonic() + 1.0
+        while why and time.monotonic() < until_s and not self._ranks:
+            self._take()
+        for rank in self._ranks:
+            if why:
+                rank.tell("refused", what=why)
+            else:
+                rank.tell("bye", folder=self._folder)
+
+
+def plan_of(message: Message, own_job: Job | None, environment: Mapping[str, str]) -> Plan:
+    """The plan of this node's part."""
+    folder = rank_job_folder(
+        Path(message["store"]), message["label"], own_job, launch_name(environment)
+    )
+    return Plan(
+        store=folder,
+        label=message["label"],
+        boundary=message["boundary"],
+        idle_s=0.0,
+        command=tuple(message["command"]),
+        collectors=tuple(message["collectors"]),
+        visible_devices=None,  # of the node: a rank may be shown some of its boards only
+        root=Path(message["root"]),
+        repeats=1,
+        part_of_job=True,
+        run_id=node_folder(node_name(environment)),
+    )
+
+
+def serve_ranks(signals: Signals, start: Callable[[Plan], StartedCollectors]) -> int:
+    """Read this node for its ranks."""
+    reader = RankReader(signals, os.environ)
+    message = reader.first_plan()
+    if message is None:
+        return 0
+    try:
+        own_job = job(os.environ) or Job(launcher="openmpi", nodes=1)
+        plan = plan_of(message, own_job, os.environ)
+        ensure_rank_job(
+            plan.store,
+            label=plan.label,
+            command=plan.command or (),
+            boundary=plan.boundary,
+            own_job=own_job,
+            nodes=names_of_nodes(os.environ, own_job),
+            host=describe(MonotonicClock(), plan.root),
+        )
+        with start(plan) as readers:
+            reader.run(plan, readers)
+        reader.end()
+    except (BadInput, StorageFailed) as error:
+        reader.end(str(error))
+    except Exception as error:
+        reader.end(f"failed itself: {in_one_line(error)}")
+    return 0

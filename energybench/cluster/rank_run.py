@@ -1,0 +1,192 @@
+"""One rank of a job, run by `energybench rank -- PROGRAM`, where no reader step can be had.
+
+The ranks of a node elect one reader: the first to bind an abstract socket (unix(7)) whose name
+holds job, restart, step and host. No rank number decides, for under mpirun several ranks may have
+the number 0; and nothing is left behind, for the name is gone with the last process that holds it.
+The winner hands the socket to a reader process of its own; every rank, the winner too, then speaks
+to the reader over a connection of its own:
+
+    rank                      reader
+    join {plan}               go              the sensors are polled fast: start
+    ended {start, end, code}  bye             the last rank of the node waits for the result
+
+Whatever fails costs the result, never the rank: it runs its program, and ends with its code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from energybench.cluster.messages import Lines, Message, line
+from energybench.errors import brief
+from energybench.launch import job, launch_name, node_name
+from energybench.measuring.program import CannotStart, Program
+from energybench.measuring.signals import Signals, wait
+from energybench.measuring.spawning import spawn
+from energybench.model import Job
+from energybench.store.liveness import boot_id
+
+_GO_PATIENCE_S = 60.0  # for the sensors; the program then starts unmeasured
+_BYE_PATIENCE_S = 120.0  # for the node's result
+_CONNECT_PATIENCE_S = 5.0
+_LONGEST_WAIT_S = 60.0
+
+
+def socket_name(environment: Mapping[str, str], own_job: Job | None) -> str:
+    """Name of the node's reader among all readers of this node: by user, job, launch and host."""
+    key = own_job.name if own_job is not None else "no job"
+    node = node_name(environment)
+    words = (str(os.getuid()), key, launch_name(environment), node, boot_id() or "")
+    digest = hashlib.blake2b("\0".join(words).encode(), digest_size=12).hexdigest()
+    return f"\0energybench-rank-{digest}"
+
+
+class Rank:
+    """This rank: its program, and its connection to the reader of the node.
+
+    refused  why nothing is measured; "": the reader measures
+    """
+
+    def __init__(self, plan: Mapping[str, Any], signals: Signals) -> None:
+        self._plan, self._signals = plan, signals
+        self._connection: socket.socket | None = None
+        self._lines: Lines | None = None
+        self.refused = ""
+
+    def run(self, argv: Sequence[str]) -> int:
+        """Run the program; its exit code."""
+        self._join()
+        program = Program(argv, {}, self._signals)
+        try:
+            started = program.start()
+        except CannotStart as error:
+            self._tell("ended", start=None, end=None, code=error.code)
+            print(f"energybench: {brief(str(error), 1200)}", file=sys.stderr)  # noqa: T201
+            return error.code
+        while not program.done():
+            program.wait(_LONGEST_WAIT_S)
+        ended = program.ended()
+        code = program.reap()
+        self._tell("ended", start=started, end=ended, code=code)
+        bye = self._await("bye", _BYE_PATIENCE_S)
+        if bye is not None and bye.get("folder"):  # the last rank of the node
+            words = f"this node's part is in {bye['folder']}; once all ranks have ended: "
+            print(  # noqa: T201
+                f"energybench: {words}energybench recover {bye['folder']}", file=sys.stderr
+            )
+        return code
+
+    def _join(self) -> None:
+        try:
+            self._connection = self._connected()
+        except OSError as error:
+            self._refuse(f"the reader of this node cannot be reached: {error.strerror or error}")
+            return
+        self._lines = Lines(self._connection.fileno())
+        self._tell("join", **self._plan)
+        answer = self._await("go", _GO_PATIENCE_S)
+        if answer is None:
+            self._refuse(f"the reader of this node did not answer within {_GO_PATIENCE_S:.0f} s")
+
+    def _connected(self) -> socket.socket:
+        """A connection to the reader, which is started if there is none. Raises OSError."""
+        own_job = job(os.environ)
+        name = socket_name(os.environ, own_job)
+        until_s = time.monotonic() + _CONNECT_PATIENCE_S
+        while True:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            try:
+                connection.connect(name)
+                return connection
+            except ConnectionRefusedError:
+                connection.close()
+                self._elect(name)
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(0.01)  # the winner has bound the name, and does not listen yet
+
+    def _elect(self, name: str) -> None:
+        """Start the reader if this rank is the first to take the name."""
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        with listening:
+            try:
+                listening.bind(name)
+            except OSError:
+                return  # another rank won
+            listening.listen(4096)
+            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                spawn(
+                    [sys.executable, "-m", "energybench", "node-reader", "--ranks"],
+                    (),
+                    streams={0: listening.fileno(), 1: null},
+                    process_group=True,
+                )
+            finally:
+                os.close(null)
+
+    # ------------------------------------------------------------ the connection
+
+    def _tell(self, do: str, **content: Any) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._connection.setblocking(True)
+            self._connection.settimeout(_CONNECT_PATIENCE_S)
+            self._connection.sendall(line({"do": do, **content}))
+            self._connection.setblocking(False)
+        except OSError:
+            self._refuse("the reader of this node has ended")
+
+    def _await(self, do: str, patience_s: float) -> Message | None:
+        """The reader's answer; None: it has not come, or says that nothing is measured."""
+        until_s = time.monotonic() + patience_s
+        while self._lines is not None:
+            self._lines.read()
+            while (message := self._lines.next()) is not None:
+                if message["do"] == "refused":
+                    self._refuse(str(message.get("what", "")))
+                    return message
+                if message["do"] == do:
+                    return message
+            if self._lines.ended or time.monotonic() >= until_s:
+                return None
+            wait(until_s - time.monotonic(), self._signals, (self._lines.fd,))
+        return None
+
+    def _refuse(self, why: str) -> None:
+        """Nothing is measured any more; said once."""
+        if not self.refused:
+            self.refused = why or "the reader gave no reason"
+            print(f"energybench: not measured: {brief(why, 600)}", file=sys.stderr)  # noqa: T201
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.close()
+        self._connection = self._lines = None
+
+
+def plan_of_rank(
+    store: Path,
+    label: str,
+    boundary: str,
+    collectors: Sequence[str],
+    root: Path,
+    argv: Sequence[str],
+) -> dict[str, Any]:
+    """What a rank tells the reader of its node."""
+    return {
+        "store": str(store.absolute()),
+        "label": label,
+        "boundary": boundary,
+        "collectors": list(collectors),
+        "root": str(root),
+        "command": [os.fsdecode(word) for word in argv],
+    }

@@ -1,0 +1,133 @@
+"""The rows of a job in order: every start of it with its steps, and the time and nodes of each row.
+Pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from energybench.cluster.accounts import Row
+from energybench.cluster.node_names import expanded
+
+RowKind = Literal["job", "batch", "extern", "step"]
+# Start and end are cut to whole seconds: both lie in the second that begins then.
+_MIDDLE_S = 0.5
+
+
+class Start(NamedTuple):
+    """One start of a job: a job that was put back into the queue has several.
+
+    number  how often Slurm had started the job before, as SLURM_RESTART_COUNT says
+    """
+
+    number: int
+    job: Row
+    steps: tuple[Row, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return (self.job, *self.steps)
+
+    @property
+    def extern(self) -> Row | None:
+        return next((step for step in self.steps if step.step == "extern"), None)
+
+    @property
+    def own_steps(self) -> tuple[Row, ...]:
+        """The steps of srun, whose sum is the job's row if the job has no step `extern`. The row of
+        the batch script is not in that sum: _internal_step_complete of src/stepmgr/stepmgr.c.
+        """
+        return tuple(step for step in self.steps if step.step not in ("batch", "extern"))
+
+    @property
+    def sums_steps(self) -> bool:
+        """Whether the job's row is a sum of steps: without PrologFlags=Contain there is no step
+        `extern`. Seen from the job itself, for the site may have changed its configuration since.
+        """
+        return self.extern is None and bool(self.steps)
+
+
+class RowWindow(NamedTuple):
+    """Time and nodes of a row; times are seconds since 1970, in the middle of Slurm's second."""
+
+    start_s: float
+    end_s: float
+    nodes: tuple[str, ...]
+
+    @property
+    def node_s(self) -> float:
+        return (self.end_s - self.start_s) * len(self.nodes)
+
+
+def starts(rows: Iterable[Row]) -> list[Start]:
+    """The starts of every job, in the order of the accounts; steps follow their job's row."""
+    jobs: list[tuple[Row, list[Row]]] = []
+    latest: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        key = (row.cluster, row.job)
+        if not row.step:
+            latest[key] = []
+            jobs.append((row, latest[key]))
+        elif key in latest:
+            latest[key].append(row)
+    before: dict[tuple[str, int], int] = {}
+    ordered = []
+    for job, steps in sorted(jobs, key=lambda pair: pair[0].start_s or pair[0].submit_s or 0):
+        key = (job.cluster, job.job)
+        number = before.get(key, 0)
+        before[key] = number + (job.start_s is not None)
+        ordered.append((job, Start(number, job, tuple(steps))))
+    by_row = {id(job): start for job, start in ordered}
+    return [by_row[id(job)] for job, _ in jobs]
+
+
+def kind(row: Row) -> RowKind:
+    if row.step == "batch":
+        return "batch"
+    if row.step == "extern":
+        return "extern"
+    return "step" if row.step else "job"
+
+
+def window(row: Row) -> RowWindow | None:
+    """None for a row that has not started or not ended, or without nodes."""
+    nodes = expanded(row.node_list)
+    if row.start_s is None or row.end_s is None or row.end_s < row.start_s or not nodes:
+        return None
+    return RowWindow(row.start_s + _MIDDLE_S, row.end_s + _MIDDLE_S, nodes)
+
+
+# Share of a job's node-seconds that steps may miss or overlap unnoticed, and the whole seconds at
+# both ends of a step.
+_SLACK, _SLACK_S = 0.02, 2.0
+
+
+def slack_s(place: RowWindow) -> float:
+    """Node-seconds of a row that its steps may miss or overlap unnoticed."""
+    return max(_SLACK * place.node_s, _SLACK_S * len(place.nodes))
+
+
+def lasts_as_long(step: Row, place: RowWindow) -> bool:
+    """Whether a step has all nodes and all the time of its job.
+
+    Slurm holds the step `extern` by a process that sleeps, and a signal to the whole job
+    (scancel --signal) ends that process: the step then ends, and counts, before the job does.
+    """
+    own = window(step)
+    return own is not None and own.node_s >= place.node_s - slack_s(place)
+
+
+def overlap_s(windows: Sequence[RowWindow]) -> float:
+    """Node-seconds that are in more than one of the windows, each counted as often as too much."""
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for each in windows:
+        for node in each.nodes:
+            spans.setdefault(node, []).append((each.start_s, each.end_s))
+    twice_s = 0.0
+    for node_spans in spans.values():
+        reach_s = float("-inf")
+        for start_s, end_s in sorted(node_spans):
+            twice_s += max(min(reach_s, end_s) - start_s, 0.0)
+            reach_s = max(reach_s, end_s)
+    return twice_s

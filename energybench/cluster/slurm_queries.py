@@ -1,0 +1,110 @@
+"""Questions to Slurm's controller and accounts, each with a time-out and one clear line if there is
+no answer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from energybench.cluster.accounts import FIELDS, TIME_FORMAT, Row, rows
+from energybench.cluster.slurm_configuration import Configuration, configuration
+from energybench.cluster.slurm_programs import NoAnswer, output
+from energybench.errors import BadInput
+
+ACCOUNTS_PATIENCE_S = 60.0
+_JOB = re.compile(r"\d{1,10}(?:_\d{1,10}|\+\d{1,6})?")
+
+
+def read_configuration(*, of_accounts: bool = False) -> Configuration:
+    """Raises BadInput if there is no Slurm here, or its controller does not answer.
+
+    of_accounts  also raise BadInput if the cluster keeps no accounts
+    """
+    try:
+        config = configuration(output(["scontrol", "show", "config"]))
+    except NoAnswer as why:
+        raise BadInput(
+            "scontrol show config",
+            f"Slurm's controller gives no answer: {why}",
+            "try again on a login node of the cluster: scontrol ping",
+        ) from None
+    if of_accounts and not config.keeps_accounts:
+        remedy = "its administrator may set AccountingStorageType"
+        raise BadInput("sacct", "this cluster keeps no accounts", remedy)
+    return config
+
+
+def job_rows(job: str) -> list[Row]:
+    """All rows of a job: its starts, tasks, components and steps.
+
+    Raises BadInput for a text that is no job, for a job that the accounts do not know, and if they
+    give no answer.
+    """
+    if _JOB.fullmatch(job) is None:
+        raise BadInput(job, "is not the number of a job", "120, 120_4 (task) or 120+1 (component)")
+    found = _asked(["--duplicates", f"--jobs={job}"], ACCOUNTS_PATIENCE_S)
+    if not found:
+        raise BadInput(
+            f"job {job}",
+            "is not in Slurm's accounts, or not yours to see",
+            "sacct --allusers -j NUMBER; sites remove old jobs from the accounts",
+        )
+    return found
+
+
+def rows_between(
+    since_s: int, until_s: int, options: Sequence[str], patience_s: float
+) -> list[Row]:
+    """The rows of all jobs of a time, with their steps, in one question. Raises NoAnswer."""
+    times = [f"--starttime={_local(since_s)}", f"--endtime={_local(until_s)}"]
+    return _asked(["--duplicates", *times, *options], patience_s, tell_no_answer=True)
+
+
+def node_cpus() -> dict[str, int]:
+    """CPUs that jobs can have, by node: without those that the site keeps for the system.
+
+    Empty if the controller gives no answer: nothing is then known of sharing.
+    """
+    try:
+        text = output(["scontrol", "show", "node", "--oneliner"])
+    except NoAnswer:
+        return {}
+    return cpus_by_node(text)
+
+
+def cpus_by_node(text: str) -> dict[str, int]:
+    """Of `scontrol show node -o`; older versions state no effective CPUs."""
+    cpus: dict[str, int] = {}
+    for line in text.splitlines():
+        words = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        count = words.get("CPUEfctv") or words.get("CPUTot", "")
+        if "NodeName" in words and count.isdigit():
+            cpus[words["NodeName"]] = int(count)
+    return cpus
+
+
+def _asked(options: Sequence[str], patience_s: float, *, tell_no_answer: bool = False) -> list[Row]:
+    command = ["sacct", "--parsable2", f"--format={','.join(FIELDS)}", *options]
+    try:
+        text = output(command, environment=_environment(), patience_s=patience_s)
+    except NoAnswer as why:
+        if tell_no_answer:
+            raise
+        raise BadInput(
+            "sacct", f"Slurm's accounts give no answer: {why}", "sacctmgr ping; try again later"
+        ) from None
+    return rows(text)
+
+
+def _environment() -> dict[str, str]:
+    """Without the variables that change what sacct shows (sacct(1), "Environment variables")."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SACCT_")}
+    return {**kept, **TIME_FORMAT}
+
+
+def _local(seconds: int) -> str:
+    """A time as sacct takes it: of this machine's time zone."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%dT%H:%M:%S")

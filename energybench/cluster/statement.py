@@ -1,0 +1,303 @@
+"""`energybench slurm statement`: a line for each job with Slurm's energy, and what that energy is.
+
+A sum is taken only over jobs that had their nodes for themselves, that have ended within the time
+of the statement, and whose energy was measured once: the other sums of Slurm count a node several
+times, or another user's work. Pure functions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from energybench.cluster.accounts import Row
+from energybench.cluster.reconciling import not_measured
+from energybench.cluster.row_windows import (
+    RowWindow,
+    Start,
+    lasts_as_long,
+    overlap_s,
+    slack_s,
+    starts,
+    window,
+)
+from energybench.cluster.slurm_configuration import components_of
+from energybench.model import Noun
+
+Flag = Literal[
+    "exclusive",
+    "shared",
+    "sharing-unknown",
+    "blank",
+    "not-measured",
+    "overlapping-steps",
+    "time-without-step",
+    "extern-ended-early",
+    "without-gpus",
+    "requeued",
+    "partial",
+]
+FLAGS: Mapping[Flag, str] = {
+    "exclusive": "all CPUs of its nodes were the job's",
+    "shared": "other jobs could use its nodes: their energy is in the figure",
+    "sharing-unknown": "its nodes are not known any more",
+    "blank": "Slurm states no energy",
+    "not-measured": "0 J, or more than the nodes can draw",
+    "overlapping-steps": "the figure is a sum of steps that ran at the same time",
+    "time-without-step": "the figure is a sum of steps, which ran for a part of the job only",
+    "extern-ended-early": "the figure is that of the step extern, which ended before the job",
+    "without-gpus": "the job held GPUs, whose energy Slurm's plug-in does not read",
+    "requeued": "the job was started several times; the figure is the sum",
+    "partial": "the job still runs, or ran beyond the time of the statement",
+}
+# These keep a job out of the sum.
+_NOT_SUMMED: frozenset[Flag] = frozenset(
+    {
+        *("shared", "sharing-unknown", "blank", "not-measured"),
+        *("overlapping-steps", "time-without-step", "extern-ended-early", "partial"),
+    }
+)
+Source = Literal["extern", "batch", "steps", "none"]
+
+
+class Line(Noun, frozen=True, kw_only=True):
+    """A job.
+
+    starts        how often it ran
+    node_s        node-seconds of all starts
+    energy_j      Slurm's energy of all starts; None if it was not measured in one of them
+    energy_from   rows of the energy: the step extern, the batch step of a job on one node, or the
+                  sum of the steps
+    """
+
+    job: str
+    name: str
+    cluster: str
+    user: str
+    account: str
+    partition: str
+    state: str
+    start_utc: str | None
+    end_utc: str | None
+    elapsed_s: int
+    nodes: int | None
+    node_s: float
+    starts: int
+    energy_j: float | None
+    energy_from: Source
+    mean_w: float | None
+    flags: tuple[Flag, ...]
+    summed: bool
+
+
+class Sums(Noun, frozen=True, kw_only=True):
+    """Over the jobs that can be added up, and how many cannot, by flag.
+
+    energy_j      None without such a job
+    mean_node_w   mean power of a node in these jobs; None without such a job
+    without_gpus  how many of them held GPUs whose energy is not in the sum
+    """
+
+    jobs: int
+    without_gpus: int
+    energy_j: float | None
+    node_s: float
+    mean_node_w: float | None
+    left_out: dict[str, int]
+    left_out_jobs: int
+
+
+class Statement(Noun, frozen=True, kw_only=True):
+    """Slurm's energy of the jobs of a time.
+
+    components  parts of the nodes that the plug-ins read, as far as is known
+    questions   how often the accounts were asked
+    """
+
+    schema: Literal["energybench/1"] = "energybench/1"
+    kind: Literal["slurm-statement"] = "slurm-statement"
+    cluster: str
+    version: str | None
+    plug_ins: tuple[str, ...]
+    components: tuple[str, ...]
+    since_utc: str
+    until_utc: str
+    account: str | None
+    user: str | None
+    questions: int
+    jobs: tuple[Line, ...]
+    sums: Sums
+
+
+def lines(
+    rows: Iterable[Row],
+    node_cpus: Mapping[str, int],
+    plug_ins: Sequence[str],
+    since_s: int,
+    until_s: int,
+) -> list[Line]:
+    """A line for each job that has run. Jobs that never started have no line.
+
+    node_cpus  CPUs that jobs can have, by node
+    """
+    by_job: dict[tuple[str, int], list[Start]] = {}
+    for start in starts(rows):
+        if start.job.start_s is not None and (start.job.elapsed_s or not start.job.ended):
+            by_job.setdefault((start.job.cluster, start.job.job), []).append(start)
+    crowded = _crowded(start.job for own in by_job.values() for start in own)
+    return [
+        _line(own, node_cpus, plug_ins, (since_s, until_s), key in crowded)
+        for key, own in by_job.items()
+    ]
+
+
+def _crowded(jobs: Iterable[Row]) -> set[tuple[str, int]]:
+    """Jobs that were on a node at the same time as another job of the statement."""
+    spans: dict[tuple[str, str], list[tuple[float, float, int]]] = {}
+    for job in jobs:
+        place = window(job)
+        for node in place.nodes if place is not None else ():
+            span = (place.start_s, place.end_s, job.job) if place is not None else (0.0, 0.0, 0)
+            spans.setdefault((job.cluster, node), []).append(span)
+    found: set[tuple[str, int]] = set()
+    for (cluster, _), on_node in spans.items():
+        reach_s, reaching = float("-inf"), 0
+        for start_s, end_s, job_number in sorted(on_node):
+            # the second in which one job ends may be that in which the next begins
+            if start_s + 1 < reach_s and job_number != reaching:
+                found |= {(cluster, job_number), (cluster, reaching)}
+            if end_s > reach_s:
+                reach_s, reaching = end_s, job_number
+    return found
+
+
+def _line(
+    own: Sequence[Start],
+    node_cpus: Mapping[str, int],
+    plug_ins: Sequence[str],
+    between_s: tuple[int, int],
+    crowded: bool,
+) -> Line:
+    last = own[-1].job
+    energies = [_energy(start, plug_ins) for start in own]
+    known = [energy_j for energy_j, _, _ in energies if energy_j is not None]
+    energy_j = sum(known) if len(known) == len(own) else None
+    places = [place for start in own if (place := window(start.job)) is not None]
+    node_s = sum(place.node_s for place in places)
+    flags: list[Flag] = ["shared"] if crowded else []
+    flags += [_sharing(start.job, node_cpus) for start in own]
+    flags += [flag for _, _, found in energies for flag in found]
+    if energy_j is not None and any(start.job.gpus for start in own) and _lacks_gpus(plug_ins):
+        flags.append("without-gpus")
+    if len(own) > 1:
+        flags.append("requeued")
+    if any(not _within(start.job, *between_s) for start in own):
+        flags.append("partial")
+    if len({"exclusive", "shared", "sharing-unknown"} & set(flags)) > 1:
+        flags = [flag for flag in flags if flag != "exclusive"]
+    ordered: tuple[Flag, ...] = tuple(flag for flag in FLAGS if flag in flags)
+    return Line(
+        job=last.name,
+        name=last.job_name,
+        cluster=last.cluster,
+        user=last.user,
+        account=last.account,
+        partition=last.partition,
+        state=last.state,
+        start_utc=utc(own[0].job.start_s),
+        end_utc=utc(last.end_s),
+        elapsed_s=sum(start.job.elapsed_s or 0 for start in own),
+        nodes=last.nodes,
+        node_s=node_s,
+        starts=len(own),
+        energy_j=energy_j,
+        energy_from=energies[-1][1],
+        mean_w=energy_j / node_s if energy_j is not None and node_s else None,
+        flags=ordered,
+        summed=energy_j is not None and not set(ordered) & _NOT_SUMMED,
+    )
+
+
+def _energy(start: Start, plug_ins: Sequence[str]) -> tuple[float | None, Source, list[Flag]]:
+    """The energy of one start, the rows that it comes from, and flags."""
+    place, flags = window(start.job), list[Flag]()
+    energy_j = start.job.energy_j
+    source: Source = "steps"
+    batch = next((step for step in start.steps if step.step == "batch"), None)
+    extern = start.extern
+    if extern is not None and (place is None or lasts_as_long(extern, place)):
+        # of a start that ended with a requeue the job's own row is blank
+        energy_j, source = extern.energy_j or energy_j, "extern"
+    elif batch is not None and (place is None or lasts_as_long(batch, place)):
+        # on the only node of the job
+        energy_j, source = batch.energy_j, "batch"
+    elif extern is not None:
+        energy_j, source = extern.energy_j or energy_j, "extern"
+        flags.append("extern-ended-early")
+    elif place is not None:
+        flags += _steps_flags(start, place)
+    why = not_measured(energy_j, plug_ins, place.node_s if place is not None else None, None)
+    if why:
+        return None, "none", ["blank" if energy_j is None else "not-measured"]
+    return energy_j, source, flags
+
+
+def _steps_flags(start: Start, place: RowWindow) -> list[Flag]:
+    """Flags of a figure that is a sum of steps."""
+    steps = [found for step in start.own_steps if (found := window(step)) is not None]
+    twice_s = overlap_s(steps)
+    once_s = sum(step.node_s for step in steps) - twice_s
+    flags: list[Flag] = []
+    if twice_s > slack_s(place):
+        flags.append("overlapping-steps")
+    if once_s < place.node_s - slack_s(place):
+        flags.append("time-without-step")
+    return flags
+
+
+def _sharing(job: Row, node_cpus: Mapping[str, int]) -> Flag:
+    place = window(job)
+    nodes = place.nodes if place is not None else ()
+    cpus = [node_cpus.get(node) for node in nodes]
+    known = [count for count in cpus if count is not None]
+    if job.cpus is None or not nodes or len(known) < len(nodes):
+        return "sharing-unknown"
+    return "exclusive" if job.cpus >= sum(known) else "shared"
+
+
+def _lacks_gpus(plug_ins: Sequence[str]) -> bool:
+    """Whether the plug-ins are known to read neither the boards nor the whole node."""
+    components = components_of(plug_ins)
+    return bool(components) and not {"gpu.board", "node"} & set(components)
+
+
+def _within(job: Row, since_s: int, until_s: int) -> bool:
+    """Whether a start of a job lies within the time of the statement."""
+    if not job.ended or job.start_s is None or job.end_s is None:
+        return False
+    return since_s <= job.start_s and job.end_s <= until_s
+
+
+def sums(jobs: Sequence[Line]) -> Sums:
+    summed = [line for line in jobs if line.summed]
+    left_out = [line for line in jobs if not line.summed]
+    energy_j = sum(line.energy_j or 0.0 for line in summed)
+    node_s = sum(line.node_s for line in summed)
+    reasons = Counter(flag for line in left_out for flag in line.flags if flag in _NOT_SUMMED)
+    return Sums(
+        jobs=len(summed),
+        without_gpus=sum("without-gpus" in line.flags for line in summed),
+        energy_j=energy_j if summed else None,
+        node_s=node_s,
+        mean_node_w=energy_j / node_s if node_s else None,
+        left_out={str(flag): count for flag, count in reasons.items()},
+        left_out_jobs=len(left_out),
+    )
+
+
+def utc(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

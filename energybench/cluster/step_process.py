@@ -1,0 +1,128 @@
+"""One process of srun, which runs a reader on each of some nodes: messages to the readers, and
+their answers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from energybench.cluster.messages import Lines
+from energybench.cluster.slurm_programs import identity, path_of
+from energybench.measuring.spawning import Process, spawn, wait_to_write
+
+_WRITE_PATIENCE_S = 5.0
+_END_PATIENCE_S = 10.0  # for srun, at each of three ways to end it
+_MOST_REMARK = 2000  # characters at the end of stderr that are looked at
+# One task on each node, beside the program's own steps, with all boards of the job, and with no
+# limits of its own: srun(1).
+_OPTIONS = (
+    "--overlap",
+    "--ntasks-per-node=1",
+    "--cpu-bind=none",
+    "--mem=0",
+    "--mpi=none",
+    "--input=all",
+    "--export=ALL",
+    "--kill-on-bad-exit=0",
+    "--no-kill",
+    "--wait=0",
+    "--quiet",
+    "--job-name=energybench",
+)
+
+
+_READER = (sys.executable, "-m", "energybench", "node-reader")
+
+
+def step_words(count: int, het_group: int | None) -> tuple[str, ...]:
+    """The command line of a step with one reader on each of the nodes. Raises BadInput."""
+    group = () if het_group is None else (f"--het-group={het_group}",)
+    numbers = (f"--nodes={count}", f"--ntasks={count}")
+    return (path_of("srun"), *_OPTIONS, *group, *numbers, *_READER)
+
+
+class StepProcess:
+    """A process of srun that runs one reader on each of its nodes; or, where no step can be had,
+    the reader of this node alone.
+
+    nodes  names of the nodes
+    lost   why the step cannot be spoken with any more; "": it can
+    lines  what the readers say
+    """
+
+    def __init__(
+        self, nodes: Sequence[str], het_group: int | None = None, *, here: bool = False
+    ) -> None:
+        self.nodes, self.lost = tuple(nodes), ""
+        self._remarks_fd = os.memfd_create("remarks of srun")
+        to_readers, self._tell_fd = os.pipe2(os.O_CLOEXEC)
+        from_readers, answers = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._tell_fd, False)
+        self.lines = Lines(from_readers)
+        self._process: Process | None = None
+        try:
+            self._process = spawn(
+                _READER if here else step_words(len(self.nodes), het_group),
+                (),
+                environment=None if here else identity(),
+                streams={0: to_readers, 1: answers, 2: self._remarks_fd},
+                process_group=True,  # a signal of the terminal is for the program alone
+            )
+        except OSError as error:
+            self._lose(f"{'its reader' if here else 'srun'} cannot be run: {error.strerror}")
+        finally:
+            os.close(to_readers)
+            os.close(answers)
+
+    def tell(self, message: bytes) -> None:
+        """Tell the readers. A step that is gone, or does not read, costs the result alone."""
+        data = memoryview(message)
+        while data and not self.lost:
+            try:
+                data = data[os.write(self._tell_fd, data) :]
+            except BlockingIOError:
+                if not wait_to_write(self._tell_fd, _WRITE_PATIENCE_S):
+                    self._lose("its step does not read its messages")
+            except OSError:
+                self._lose(self._last_remark() or "its step has ended")
+
+    def read(self) -> None:
+        """Take what the readers have said."""
+        self.lines.read()
+        if self.lines.ended and not self.lost:
+            self._lose(self._last_remark() or "its step has ended")
+
+    def close(self, patience_s: float = _END_PATIENCE_S) -> bool:
+        """End the step: the readers see the end of their input. Whether srun ended by itself, and
+        so all of its readers.
+
+        patience_s  for the end by itself, before srun is told to end
+        """
+        self._lose("its step has ended")
+        process, self._process = self._process, None
+        if process is None:
+            return True
+        by_itself = process.reap(patience_s) is not None
+        for number in () if by_itself else (signal.SIGTERM, signal.SIGKILL):
+            process.send_signal(number)
+            if process.reap(_END_PATIENCE_S) is not None:
+                break
+        for fd in (self.lines.fd, self._remarks_fd):
+            os.close(fd)
+        return by_itself
+
+    def _lose(self, why: str) -> None:
+        self.lost = self.lost or why
+        if self._tell_fd >= 0:
+            os.close(self._tell_fd)
+        self._tell_fd = -1
+
+    def _last_remark(self) -> str:
+        """The last line that srun or a reader wrote on stderr; "" if there is none."""
+        size = os.lseek(self._remarks_fd, 0, os.SEEK_END)
+        text = os.pread(self._remarks_fd, _MOST_REMARK, max(size - _MOST_REMARK, 0))
+        lines = [words for words in text.decode("utf-8", "replace").splitlines() if words.strip()]
+        return lines[-1].strip() if lines else ""

@@ -1,0 +1,179 @@
+"""Energies in the JSON of pytest-benchmark: one line for each test, and one record of the session.
+
+`extra_info.energybench` of a test is a JSON document in one string, because pytest-benchmark writes
+each number of a list into an indented line of its own: the same numbers would take three times as
+many bytes. Facts that most tests of a session share (machine, sensors, parts, quality) stand once,
+in `energybench` at the top of the file; a test states a fact of its own only if the fact differs.
+The facts do not stand in `machine_info`, because pytest-benchmark warns of every difference there.
+
+Keys of the document of a test, all optional but `v`:
+
+    v              version of the document
+    why            why there is no energy
+    energy_j, power_w, time_s
+                   [value, low, high] of one iteration, 95 % intervals
+    components_j   {component: [value, low, high]} of one iteration
+    iterations     iterations in a window; a list if the windows differ
+    windows_j      {component: [energy of one iteration in each window]}, measured components
+    own_u_rel, shared_u_rel
+                   as in records.Record
+    doubts         codes of doubts
+
+The name of the test is `fullname` of pytest-benchmark.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from energybench.errors import BadInput
+from energybench.gating.records import SCHEMA
+from energybench.gating.sensor_errors import rounded
+
+VERSION = 2
+KEEP = "energybench_of_the_test"  # where a value that the test itself wrote under KEY is kept
+KEY = "energybench"  # in the `extra_info` of a test, and at the top of the file
+
+# Fields of a record that are equal for most tests of a session.
+_FACTS = (
+    *("quality", "boundary", "parts", "sensors"),
+    *("host", "gpu_models", "driver", "session", "time_utc"),
+)
+# Significant digits: of values for people, as many as tables show; of the energy of a window, one
+# part in 100,000, far below the scatter of any test.
+_DIGITS_FOR_PEOPLE, _DIGITS_OF_WINDOW = 4, 5
+# Keys of a document for people only, which are no fields of a record.
+_FOR_PEOPLE = ("v", "why", "power_w", "time_s", "components_j", "doubts")
+
+
+def line(shown: Mapping[str, Any], record: Mapping[str, Any] | None) -> str:
+    """The document of a test, with all facts.
+
+    shown   values of _FOR_PEOPLE
+    record  fields of a records.Record; None: without energy
+    """
+    fields = {k: v for k, v in (record or {}).items() if k not in ("schema", "name")}
+    iterations = [int(n) if n == int(n) else n for n in fields.pop("iterations", ())]
+    if iterations:
+        fields["iterations"] = iterations[0] if len(set(iterations)) == 1 else iterations
+    if "windows_j" in fields:
+        fields["windows_j"] = _rounded(fields["windows_j"], _DIGITS_OF_WINDOW)
+    for_people = {key: shown[key] for key in _FOR_PEOPLE if key in shown}
+    return _compact({"v": VERSION, **fields, **_rounded(for_people, _DIGITS_FOR_PEOPLE)})
+
+
+def put(extra: dict[str, Any], own: str) -> bool:
+    """Put the document of a test into its `extra_info`. A value that the test wrote there is kept
+    under another name; whether there was one.
+    """
+    stated = extra.get(KEY, own)
+    extra[KEY] = own
+    if stated == own:
+        return False
+    extra[KEEP] = stated
+    return True
+
+
+def complete(document: dict[str, Any], documents: Mapping[str, str]) -> list[str]:
+    """Move the facts of the tests into one record of the session, and add the energies to the
+    statistics. Changes a JSON of pytest-benchmark that is about to be written.
+
+    documents  the document of each test, by its full name
+    Returns the tests that wrote a value of their own under the name of ours.
+    """
+    facts: dict[str, Any] = {}
+    renamed = []
+    for test in document["benchmarks"]:
+        name = test.get("fullname")
+        if name in documents:
+            test["extra_info"] = dict(test.get("extra_info") or {})
+            put(test["extra_info"], documents[name])
+            if KEEP in test["extra_info"]:
+                renamed.append(str(name))
+        own = _decoded((test.get("extra_info") or {}).get(KEY))
+        if own is None or "energy_j" not in own:
+            continue
+        facts = facts or {"v": VERSION, **{key: own.get(key) for key in _FACTS}}
+        # the time of the first test is that of the session
+        differing = {key: own.get(key) for key in _FACTS[:-1] if own.get(key) != facts[key]}
+        own = {key: own[key] for key in own if key not in _FACTS} | differing
+        test["extra_info"] = {**test["extra_info"], KEY: _compact(own)}
+        test.get("stats", {}).update(scalars(own))
+    if facts:
+        document[KEY] = {key: value for key, value in facts.items() if value is not None}
+    return renamed
+
+
+def scalars(energies: Mapping[str, Any]) -> dict[str, float]:
+    """Energy and both ends of its interval by name; empty without energy."""
+    if "energy_j" not in energies:
+        return {}
+    value, low, high = energies["energy_j"]
+    return {"energy_j": value, "energy_j_low": low, "energy_j_high": high}
+
+
+def records(document: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    """Fields of the records of all tests with energy, in a JSON of pytest-benchmark.
+
+    Raises BadInput for records of another version.
+    """
+    facts = document.get(KEY, {})
+    _check_version(facts, where, absent_is_fine=True)
+    found = []
+    for test in document["benchmarks"]:
+        extra = test.get("extra_info") if isinstance(test, dict) else None
+        if not isinstance(extra, dict) or KEY not in extra:
+            continue
+        own = _decoded(extra[KEY])
+        if own is None:
+            continue
+        _check_version(own, where)
+        if "energy_j" in own:
+            found.append(_record({**facts, **own}, str(test.get("fullname", ""))))
+    return found
+
+
+def _record(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    """The fields of a record, from the session's and the test's own."""
+    kept = {k: v for k, v in fields.items() if k not in _FOR_PEOPLE and v is not None}
+    iterations = kept.get("iterations")
+    if isinstance(iterations, int | float):
+        rows: Iterable[Any] = (kept.get("windows_j") or {}).values()
+        kept["iterations"] = [iterations] * max((len(row) for row in rows), default=1)
+    return {"schema": SCHEMA, "name": name, **kept}
+
+
+def _decoded(value: Any) -> dict[str, Any] | None:
+    """The document of a test, in whatever version; None: not one of ours."""
+    try:
+        document = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) and "v" in document else None
+
+
+def _check_version(value: Any, where: str, *, absent_is_fine: bool = False) -> None:
+    version = value.get("v") if isinstance(value, dict) else None
+    if version == VERSION or (absent_is_fine and not value):
+        return
+    number = version if isinstance(version, int) else "unknown"
+    raise BadInput(
+        where,
+        f"holds energies of version {number}, and this energybench reads version {VERSION}",
+        "compare files of one version",
+    )
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    """A document with its numbers rounded."""
+    if isinstance(value, dict):
+        return {key: _rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item, digits) for item in value]
+    return rounded(value, digits) if isinstance(value, float) else value
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

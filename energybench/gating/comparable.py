@@ -1,0 +1,97 @@
+"""Whether two records of a test may be compared, and over which components."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from energybench.gating.records import HostIdentity, Record, totals_j
+from energybench.model import same_identity
+
+
+class Common(NamedTuple):
+    """Components of two comparable records.
+
+    measured  components that are measured on both sides, over which the energies are compared
+    left_out  the remaining components, each with its state: "cpu.dram (modelled)"
+    """
+
+    measured: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+class NotComparable(NamedTuple):
+    """Why two records are not compared.
+
+    off     True if the gate is off: nothing was measured, or the energy is an estimate
+    reason  one line
+    """
+
+    off: bool
+    reason: str
+
+
+def common(baseline: Record, candidate: Record) -> Common | NotComparable:
+    """The components over which two records of a test are compared, or the reason against it."""
+    for side, words in ((candidate, "this run"), (baseline, "the baseline")):
+        if side.quality is None or side.energy_j is None:
+            return NotComparable(True, f"{words} has no measured energy")
+        if side.quality == "estimated":
+            return NotComparable(True, f"the energy of {words} is an estimate: no sensor answers")
+    reason = _machine(baseline, candidate) or _parts(baseline, candidate)
+    if reason is not None:
+        return NotComparable(False, reason)
+    measured = tuple(name for name in candidate.windows_j if name in baseline.windows_j)
+    if not measured:
+        return NotComparable(False, "no part is measured on both sides")
+    differing = [name for name in measured if _keys(baseline, name) != _keys(candidate, name)]
+    if differing:
+        return NotComparable(False, f"other sensors measured {', '.join(differing)}")
+    for side, words in ((candidate, "this run"), (baseline, "the baseline")):
+        if min(totals_j(side, measured)) <= 0:
+            return NotComparable(True, f"a round of {words} shows no energy: longer rounds")
+    left_out = []
+    for name, state in candidate.parts.items():
+        if name not in measured:
+            before = baseline.parts[name]
+            states = state if state == before else f"{before} in the baseline, now {state}"
+            left_out.append(f"{name} ({states})")
+    return Common(measured, tuple(left_out))
+
+
+def same_host(first: HostIdentity, second: HostIdentity) -> bool:
+    """Whether two records are of one machine: by a common accelerator, else by the identities."""
+    if set(first.gpus) & set(second.gpus):
+        return True
+    return same_identity(first.ids, second.ids) is True
+
+
+def _machine(baseline: Record, candidate: Record) -> str | None:
+    """The reason by the machines, their accelerators and drivers."""
+    if not same_host(baseline.host, candidate.host):
+        return (
+            f"the baseline is of another machine ({baseline.host.name or 'without a name'}): "
+            "ENERGYBENCH_HOST_ID names a machine that restarts, or whose identity is hidden"
+        )
+    models = (baseline.gpu_models, candidate.gpu_models)
+    if models[0] != models[1]:
+        names = [", ".join(side) or "none" for side in models]
+        return f"other accelerators: {names[0]} in the baseline, now {names[1]}"
+    drivers = (baseline.driver, candidate.driver)
+    if drivers[0] != drivers[1] and any(name.startswith("gpu") for name in candidate.windows_j):
+        return f"another driver: {drivers[0]} in the baseline, now {drivers[1]}"
+    return None
+
+
+def _parts(baseline: Record, candidate: Record) -> str | None:
+    """The reason by the boundaries and their components."""
+    if baseline.boundary != candidate.boundary:
+        return f"other boundaries: {baseline.boundary} in the baseline, now {candidate.boundary}"
+    names = (set(baseline.parts), set(candidate.parts))
+    if names[0] != names[1]:
+        sides = [", ".join(sorted(side)) or "none" for side in names]
+        return f"other parts: {sides[0]} in the baseline, now {sides[1]}"
+    return None
+
+
+def _keys(some: Record, component: str) -> set[str]:
+    return set(some.sensors.get(component, {}))

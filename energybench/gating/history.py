@@ -1,0 +1,82 @@
+"""Saved sessions of tests in a folder, one file a session.
+
+Files are only added, each by a rename, so that readers and several writers never see half a
+session. The names begin with the time: their order is the order of the sessions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from energybench.errors import BadInput, StorageFailed
+from energybench.gating.record_files import read_session, write_session
+from energybench.gating.records import Record, Session
+
+FOLDER = Path(".energybench")
+_HISTORY = "history"
+# Sessions that are read at most, of all machines of a pool that share the folder.
+LAST = 60
+
+
+class History:
+    """The history in a folder. Constructing it reads nothing.
+
+    faults  files that could not be read, after `sessions`
+    """
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._folder = folder / _HISTORY
+        self._sessions: tuple[Session, ...] | None = None
+        self.faults: tuple[BadInput, ...] = ()
+
+    def sessions(self, last: int = LAST) -> tuple[Session, ...]:
+        """The last sessions, the oldest first. A broken file costs its session only."""
+        sessions: list[Session] = []
+        faults: list[BadInput] = []
+        for path in sorted(self._folder.glob("*.json"), reverse=True):
+            if len(sessions) == last:
+                break
+            try:
+                sessions.append(read_session(path))
+            except BadInput as error:
+                faults.append(error)
+        self.faults = tuple(faults)
+        return tuple(reversed(sessions))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the folder has no readable session, or is not there."""
+        if self._sessions is None:
+            self._sessions = self.sessions()
+        return not self._sessions
+
+    def of(self, name: str, last: int = LAST) -> tuple[Record, ...]:
+        """The records of a test in the last sessions, the oldest first. Files are read once."""
+        if self._sessions is None:
+            self._sessions = self.sessions()
+        records = (session.of(name) for session in self._sessions)
+        return tuple(record for record in records if record is not None)[-last:]
+
+    def add(self, session: Session) -> Path:
+        """Save a session. Raises BadInput for a session without energy, StorageFailed."""
+        if all(record.energy_j is None for record in session.tests):
+            raise BadInput(session.session or "session", "holds no energy of any test")
+        path = self._folder / f"{_file_name(session)}.json"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_session(session, path)
+        except OSError as error:
+            raise StorageFailed(f"{path}: cannot be written: {error.strerror}") from None
+        self._sessions = None
+        return path
+
+
+def _file_name(session: Session) -> str:
+    """The time, and a digest of the session, so that two sessions never share a name."""
+    time = re.sub(r"[^0-9TZ]", "", session.time_utc.replace("+00:00", "Z")) or "0"
+    digest = hashlib.blake2b(
+        f"{session.session} {session.time_utc}".encode("utf-8", "replace"), digest_size=6
+    )
+    return f"{time}-{digest.hexdigest()}"

@@ -1,0 +1,57 @@
+"""Files of records: a session of tests, a single record, or the JSON of pytest-benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from energybench.errors import BadInput
+from energybench.gating import benchmark_file
+from energybench.gating.records import SCHEMA, Session
+from energybench.store import durable, strict, unknown_fields
+
+_REMEDY = "name a file that energybench wrote in a session of tests"
+
+
+def read_session(path: Path) -> Session:
+    """The records of a file. Fields of a later version are passed over with one warning
+    (`UnknownFields`) for the whole file.
+
+    Raises BadInput for a file that is not JSON, of another schema, or without any energy.
+    """
+    value = _session_of(strict.load(path), str(path))
+    session = unknown_fields.convert(value, Session, str(path))
+    if all(record.energy_j is None for record in session.tests):
+        raise BadInput(str(path), "holds no energy of any test", _REMEDY)
+    return session
+
+
+def write_session(session: Session, path: Path) -> None:
+    """Write a file, or replace it as a whole."""
+    durable.replace_file(path, msgspec.json.encode(session) + b"\n")
+
+
+def _session_of(value: Any, where: str) -> Any:
+    """The value as that of a session, with its schema checked."""
+    if not isinstance(value, dict):
+        raise BadInput(where, "holds no records of energies", _REMEDY)
+    if isinstance(value.get("benchmarks"), list):
+        return _from_pytest_benchmark(value, where)
+    schema = value.get("schema")
+    if isinstance(schema, str) and schema.startswith("energybench-ci/") and schema != SCHEMA:
+        raise BadInput(where, f"schema {schema!r} is not {SCHEMA!r}", "use the version of the file")
+    if schema != SCHEMA:
+        raise BadInput(where, "holds no records of energies", _REMEDY)
+    if "tests" in value:
+        return value
+    return {"schema": SCHEMA, "tests": [value]}
+
+
+def _from_pytest_benchmark(value: dict[str, Any], where: str) -> Any:
+    """The records in a JSON of pytest-benchmark; a test without one was not measured."""
+    tests = benchmark_file.records(value, where)
+    if not tests:
+        raise BadInput(where, "holds no energy of any test", "run pytest with --benchmark-energy")
+    return {"schema": SCHEMA, "tests": tests}

@@ -1,0 +1,227 @@
+"""The energy of one test in one session, in less than a kilobyte: all that a gate needs.
+
+A record holds the energies of the components whose every contribution was measured. A modelled
+component stays out: the uncertainty of its model would hide every change, and a model cannot show
+the change of a test. The names of sensors and boards are stored as digests, which are short and
+tell a stranger nothing about the machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from energybench.analysis.energy.boundary import component_name
+from energybench.gating import sensor_errors
+from energybench.gating.sensor_errors import digest, rounded
+from energybench.model import (
+    BoundaryName,
+    Estimate,
+    Measurement,
+    Noun,
+    Part,
+    PartState,
+    Quality,
+    Repeat,
+)
+
+SCHEMA: Literal["energybench-ci/1"] = "energybench-ci/1"
+
+
+class HostIdentity(Noun, frozen=True, kw_only=True, omit_defaults=True):
+    """The machine of a record.
+
+    ids   identities of the host, the best first ("stated:…", "dmi:…", "machine:…", "boot:…")
+    gpus  digests of the UUIDs of the host's accelerators
+    name  the host's name, for people only
+    """
+
+    ids: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
+    name: str = ""
+
+
+class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
+    """The energy of one test in one session, by one process.
+
+    energy_j    energy of one iteration over the whole boundary: value, low, high; None: not
+                measured
+    windows_j   energy of one iteration in each window (round), by measured component; the same
+                number of windows in each
+    iterations  iterations in each window
+    parts       state of each component of the boundary: "missing" if no part of the component
+                gave energy, "modelled" if at least one part is modelled
+    sensors     by measured component, the sensors by digest, each with the relative standard
+                uncertainty that its gain gives to the component. Another calibration makes another
+                sensor
+    shared_u_rel
+                by measured component, what else two records of the same sensors share (the lag, the
+                load at the edges of the windows), by digest of its key
+    own_u_rel   by measured component, the relative standard uncertainty of this record alone that
+                its windows do not show in their scatter
+    gpu_models  models of the accelerators, sorted
+    driver      version of the accelerators' driver
+    """
+
+    schema: Literal["energybench-ci/1"]  # without a default: JSON leaves defaults out
+    name: str
+    energy_j: tuple[float, float, float] | None = None
+    windows_j: dict[str, tuple[float, ...]] = {}
+    iterations: tuple[float, ...] = ()
+    quality: Quality | None = None
+    boundary: BoundaryName = "compute"
+    parts: dict[str, PartState] = {}
+    sensors: dict[str, dict[str, float]] = {}
+    shared_u_rel: dict[str, dict[str, float]] = {}
+    own_u_rel: dict[str, float] = {}
+    host: HostIdentity = HostIdentity()
+    gpu_models: tuple[str, ...] = ()
+    driver: str | None = None
+    session: str = ""
+    time_utc: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for component, cells in self.windows_j.items():
+            if len(cells) != len(self.iterations) or not cells:
+                raise ValueError(f"windows_j.{component} has another length than iterations")
+
+    @property
+    def rounds(self) -> int:
+        """Number of windows."""
+        return len(self.iterations)
+
+
+class Session(Noun, frozen=True, kw_only=True):
+    """The records of one session of tests: the content of one file."""
+
+    schema: Literal["energybench-ci/1"] = "energybench-ci/1"
+    session: str = ""
+    time_utc: str = ""
+    tests: tuple[Record, ...]
+
+    def of(self, name: str) -> Record | None:
+        """The record of a test; None if the session has none."""
+        return next((record for record in self.tests if record.name == name), None)
+
+
+def record(
+    measurement: Measurement, name: str | None = None, *, session: str = "", time_utc: str = ""
+) -> Record:
+    """The record of a measurement whose repeats are the windows, and whose amounts of work are the
+    iterations in each window (1 if the work is not stated).
+
+    name      name of the test; default: the label of the measurement
+    session   name of the session of tests; default: the session of the measurement, else its id
+    time_utc  default: the start of the measurement
+    """
+    windows = [repeat for repeat in measurement.repeats if repeat.energy_j is not None]
+    if measurement.partial or measurement.energy_j is None:
+        windows = []
+    parts = _states(measurement.boundary.parts)
+    measured = [
+        component
+        for component, state in sorted(parts.items())
+        if state == "measured"
+        and windows
+        and all(component in repeat.components_j for repeat in windows)
+        and measurement.components_j[component].value > 0
+    ]
+    amounts = [_iterations(repeat) for repeat in windows]
+    host = measurement.host
+    return Record(
+        schema=SCHEMA,
+        name=name or measurement.label,
+        energy_j=_per_iteration(measurement.energy_j, amounts) if windows else None,
+        windows_j={
+            component: tuple(
+                rounded(repeat.components_j[component] / amount)
+                for repeat, amount in zip(windows, amounts, strict=True)
+            )
+            for component in measured
+        },
+        iterations=tuple(amounts),
+        quality=measurement.quality if windows else None,
+        boundary=measurement.boundary.name,
+        parts=parts,
+        sensors={
+            component: sensor_errors.of_sensors(measurement, component) for component in measured
+        },
+        shared_u_rel={
+            component: shared
+            for component in measured
+            if (shared := sensor_errors.shared(measurement.components_j[component], host))
+        },
+        own_u_rel={
+            component: own
+            for component in measured
+            if (own := sensor_errors.own_rel(measurement.components_j[component]))
+        },
+        host=HostIdentity(
+            ids=host.ids or (f"name:{host.name}",),
+            gpus=tuple(digest(gpu.uuid) for gpu in host.gpus if gpu.is_unique),
+            name=host.name,
+        ),
+        gpu_models=tuple(sorted(gpu.name for gpu in host.gpus if gpu.used)),
+        driver=next((gpu.driver for gpu in host.gpus if gpu.driver), None),
+        session=session or measurement.session or measurement.id,
+        time_utc=time_utc or host.started_utc or "",
+    )
+
+
+def each_round(some: Record) -> list[Record]:
+    """One record for each round: the rounds of an interleaved run are processes of their own. A
+    record without energy stays as it is.
+    """
+    if not some.windows_j:
+        return [some]
+    return [
+        msgspec.structs.replace(
+            some,
+            windows_j={name: (cells[i],) for name, cells in some.windows_j.items()},
+            iterations=(iterations,),
+        )
+        for i, iterations in enumerate(some.iterations)
+    ]
+
+
+def totals_j(some: Record, measured: Sequence[str]) -> list[float]:
+    """Energy of one iteration over the named components, in each window."""
+    rows = [some.windows_j[name] for name in measured]
+    return [math.fsum(cells) for cells in zip(*rows, strict=True)]
+
+
+# ---------------------------------------------------------------- parts and energies
+
+
+def _states(parts: Iterable[Part]) -> dict[str, PartState]:
+    """The state of each component. A component with a modelled part is modelled: its energy cannot
+    be split. A missing part gives no energy: the rest of its component is measured.
+    """
+    states: dict[str, set[PartState]] = {}
+    for part in parts:
+        states.setdefault(component_name(part), set()).add(part.state)
+    order: tuple[PartState, ...] = ("modelled", "measured", "missing")
+    return {
+        component: next(state for state in order if state in present)
+        for component, present in sorted(states.items())
+    }
+
+
+def _iterations(repeat: Repeat) -> float:
+    return repeat.work.amount if repeat.work is not None else 1.0
+
+
+def _per_iteration(
+    energy_j: Estimate | None, amounts: list[float]
+) -> tuple[float, float, float] | None:
+    if energy_j is None:
+        return None
+    mean = math.fsum(amounts) / len(amounts)
+    value, low, high = (
+        rounded(edge / mean) for edge in (energy_j.value, energy_j.low, energy_j.high)
+    )
+    return value, low, high

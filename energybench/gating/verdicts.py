@@ -1,0 +1,252 @@
+"""The verdict on a change by a threshold, in this order:
+
+1. regressed      the change exceeds the threshold, and its 95 % interval excludes no change
+2. improved       the same below no change: the change is below minus the threshold, and its 95 %
+                  interval excludes no change
+3. no regression  the one-sided 95 % upper bound of the change lies below the threshold
+4. inconclusive   everything else
+
+1 and 3 exclude each other: the upper bound lies above the change. 2 comes before 3 because every
+improvement is also no regression, and the stronger statement is the useful one. The threshold says
+which changes are too small to matter, in both directions: a small increase or decrease that is
+certain is no regression, and its interval says the rest. 3 is one-sided, because a gate asks one
+question: by the two-sided interval two thirds of the unchanged tests of a usual suite would be
+inconclusive. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+from energybench.gating.between_runs import RunScatter
+from energybench.gating.change import Change, Evidence
+from energybench.gating.records import Record
+from energybench.model import Estimate, Noun
+from energybench.units import show_value
+
+Outcome = Literal[
+    "regressed",
+    "improved",
+    "no regression",
+    "inconclusive",
+    "over limit",  # the whole interval lies above the stated energy
+    "within limit",  # the whole interval lies below
+    "not compared",  # the baseline is of another machine, of other sensors, …
+    "no baseline",
+    "off",  # nothing was measured here, or the energy is an estimate
+]
+# Evidence that holds the scatter between processes, and may therefore fail a build.
+_FAILING: tuple[Evidence, ...] = ("pairs", "history")
+_UNITS = {"pairs": "pair", "history": "saved session", "one saved run": "round"}
+# More units than these are not worth their time: "none would tell".
+_MOST_UNITS = 100
+
+
+class GateVerdict(Noun, frozen=True, kw_only=True):
+    """The verdict of a gate on one test.
+
+    change        candidate/baseline − 1 with its 95 % interval; None if there is none
+    upper         one-sided 95 % upper bound of the change; None if the scatter is not known
+    threshold     0.05 for 5 %; of a limit: None
+    evidence      None if nothing was compared
+    units         number of pairs, saved sessions, or rounds
+    units_to_tell number of units that would tell, if inconclusive; None: none would
+    fails         whether the build fails by this verdict
+    confirmed     of a test that was measured once more: whether both verdicts agree; else None
+    left_out      components that were not compared, with their state
+    between_run_rel, between_run_source
+                  scatter of each run that was added for one saved run, and where the figure comes
+                  from, in words
+    reason        why nothing was compared, or the figures of a limit
+    """
+
+    name: str
+    outcome: Outcome
+    change: Estimate | None = None
+    upper: float | None = None
+    threshold: float | None = None
+    evidence: Evidence | None = None
+    units: int = 0
+    units_to_tell: int | None = None
+    fails: bool = False
+    confirmed: bool | None = None
+    measured: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    between_run_rel: float | None = None
+    between_run_source: str = ""
+    reason: str = ""
+
+    @property
+    def line(self) -> str:
+        """The verdict in one line, with its evidence."""
+        if self.change is None or self.threshold is None or self.evidence is None:
+            return f"{self.name}: {self.outcome}" + (f": {self.reason}" if self.reason else "")
+        over = f" over {_percent(self.threshold)}" if self.outcome == "no regression" else ""
+        parts = [f"{self.name}: {self.outcome}{over}: {_signed(self.change)}", self._evidence()]
+        if self.left_out:
+            parts.append(f"without {', '.join(self.left_out)}")
+        if self.outcome == "inconclusive":
+            parts.append(self._remedy())
+        elif self._only_warns:
+            parts.append("a warning: one saved run does not fail a build")
+        if self.confirmed is not None:
+            parts.append("confirmed" if self.confirmed else "not confirmed")
+        return "; ".join(parts)
+
+    @property
+    def _only_warns(self) -> bool:
+        return (
+            self.outcome == "regressed"
+            and self.evidence == "one saved run"
+            and not self.fails
+            and self.confirmed is None
+        )
+
+    def _evidence(self) -> str:
+        words = f"{self.units} {_UNITS[self.evidence or 'pairs']}{'s' * (self.units != 1)}"
+        if self.evidence != "one saved run":
+            return words
+        words = f"one saved run, {words}"
+        if self.between_run_rel is not None:
+            words += f", {100 * self.between_run_rel:.2g} % a run {self.between_run_source}"
+        return words
+
+    def _remedy(self) -> str:
+        unit = _UNITS[self.evidence or "pairs"]
+        if self.units_to_tell is not None:
+            return f"{self.units_to_tell} {unit}s would tell"
+        others = "" if self.evidence == "pairs" else ": measure in pairs"
+        return f"no number of {unit}s would tell{others}"
+
+
+def judge(
+    name: str,
+    change: Change,
+    threshold: float,
+    *,
+    measured: tuple[str, ...] = (),
+    left_out: tuple[str, ...] = (),
+    between_runs: RunScatter | None = None,
+    fail_on_saved_run: bool = False,
+) -> GateVerdict:
+    """The verdict on a change.
+
+    threshold          0.05 for 5 %
+    between_runs       scatter of each run that the change contains, if that was added
+    fail_on_saved_run  let a regression against one saved run fail the build too
+    """
+    outcome = _outcome(change, threshold)
+    may_fail = fail_on_saved_run or change.evidence in _FAILING
+    known = math.isfinite(change.half)
+    return GateVerdict(
+        name=name,
+        outcome=outcome,
+        change=_estimate(change),
+        upper=math.expm1(change.log + change.reach) if known else None,
+        threshold=threshold,
+        evidence=change.evidence,
+        units=change.units,
+        units_to_tell=_units_to_tell(change, threshold) if outcome == "inconclusive" else None,
+        fails=may_fail and outcome == "regressed",
+        measured=measured,
+        left_out=left_out,
+        between_run_rel=between_runs.rel if between_runs is not None else None,
+        between_run_source=between_runs.source if between_runs is not None else "",
+        reason="" if known else _unknown_scatter(change),
+    )
+
+
+def confirm(first: GateVerdict, second: GateVerdict) -> GateVerdict:
+    """The verdict on a test that was measured once more because it would fail: it fails only if
+    both agree. The figures are those of the second measurement.
+
+    Two independent false alarms of probability p have the probability p²: this holds the false
+    alarms of a suite of hundreds of tests without a wider threshold for each.
+    """
+    if not first.fails:
+        return first
+    return msgspec.structs.replace(second, confirmed=second.fails, fails=second.fails)
+
+
+def limit(some: Record, max_j: float) -> GateVerdict:
+    """Whether one iteration used more than `max_j`: fails if the whole interval lies above."""
+    if some.energy_j is None or some.quality is None:
+        return GateVerdict(name=some.name, outcome="off", reason="this run has no measured energy")
+    if some.quality == "estimated":
+        reason = "the energy of this run is an estimate: no sensor answers"
+        return GateVerdict(name=some.name, outcome="off", reason=reason)
+    value, low, high = some.energy_j
+    interval = f"{show_value(value, 'J')} [{show_value(low, 'J')}, {show_value(high, 'J')}]"
+    over = low > max_j
+    outcome: Outcome = "over limit" if over else "within limit"
+    if low <= max_j < high:
+        outcome = "inconclusive"
+    return GateVerdict(
+        name=some.name,
+        outcome=outcome,
+        fails=over,
+        reason=f"{interval} for a limit of {show_value(max_j, 'J')}",
+    )
+
+
+# ---------------------------------------------------------------- the rule
+
+
+def _outcome(change: Change, threshold: float) -> Outcome:
+    half = change.half
+    if not math.isfinite(half):
+        return "inconclusive"
+    if change.rel > threshold and change.log - half > 0:
+        return "regressed"
+    if change.rel < -threshold and change.log + half < 0:
+        return "improved"
+    if math.expm1(change.log + change.reach) < threshold:
+        return "no regression"
+    return "inconclusive"
+
+
+def _units_to_tell(change: Change, threshold: float) -> int | None:
+    """The least number of units that would give a verdict if the change stayed as it is."""
+    if change.scatter is None or not math.isfinite(change.scatter.dof):
+        return None
+    few, many = change.units, _MOST_UNITS
+    if change.units >= many or not _tells(change.with_units(many), threshold):
+        return None
+    while many - few > 1:
+        middle = (few + many) // 2
+        if _tells(change.with_units(middle), threshold):
+            many = middle
+        else:
+            few = middle
+    return many
+
+
+def _tells(change: Change, threshold: float) -> bool:
+    return _outcome(change, threshold) != "inconclusive"
+
+
+def _estimate(change: Change) -> Estimate | None:
+    """The relative change; None if the scatter is not known: then there is no interval."""
+    half = change.half
+    if not math.isfinite(half):
+        return None
+    low, high = math.expm1(change.log - half), math.expm1(change.log + half)
+    return Estimate(value=change.rel, low=low, high=high)
+
+
+def _unknown_scatter(change: Change) -> str:
+    unit = _UNITS[change.evidence]
+    figure = f"{100 * change.rel:+.1f} %".replace("-", "−")
+    return f"{figure} by {change.units} {unit}, whose scatter is not known: at least 2 {unit}s"
+
+
+def _signed(change: Estimate) -> str:
+    edges = [f"{100 * edge:+.1f}" for edge in (change.value, change.low, change.high)]
+    return f"{edges[0]} % [{edges[1]}, {edges[2]}]".replace("-", "−")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"

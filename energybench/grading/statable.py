@@ -1,0 +1,84 @@
+"""Whether results may stand in a statement for outsiders: measured here, of work that was done, and
+with runs, boundary and sensors known. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from energybench.errors import BadInput
+from energybench.model import Comparison, Document, Measurement, Projection, Study
+
+MOST = 6  # comparisons on two pages
+WHERE = "the statement"
+# Codes of stamps that say that a figure is not that of a measurement of comparable work.
+_NOT_MEASURED = frozenset({"replayed", "estimated", "forced"})
+_DRAFT = "--draft marks every page as not for publication"
+
+
+def check(document: Document, *, draft: bool) -> None:
+    """Raise BadInput if the results of the document cannot be stated: one run, or at most MOST
+    comparisons within one boundary.
+
+    draft  pass over the reasons of `against_publication`
+    """
+    comparisons: tuple[Comparison, ...] = document.of(Comparison)
+    runs: tuple[Measurement, ...] = document.of(Measurement)
+    _check_kinds(document)
+    sides = {run for pair in comparisons for run in (pair.baseline, pair.candidate)}
+    alone = [run for run in runs if run.id not in sides]
+    if comparisons and alone:
+        problem = f"has the run {alone[0].label}, which no comparison names"
+        raise BadInput(WHERE, problem, "leave it out, or compare it: energybench compare --json")
+    if len(alone) > 1:
+        problem = f"has {len(alone)} runs and no comparison"
+        raise BadInput(WHERE, problem, "energybench compare BASELINE CANDIDATE --json > cmp.json")
+    if len(comparisons) > MOST:
+        raise BadInput(WHERE, f"has {len(comparisons)} comparisons", f"at most {MOST} on two pages")
+    boundaries = sorted({pair.boundary for pair in comparisons})
+    if len(boundaries) > 1:
+        problem = f"mixes the boundaries {' and '.join(boundaries)}"
+        raise BadInput(WHERE, problem, "one statement for each boundary")
+    for pair in comparisons:
+        if pair.energy_ratio is None:
+            problem = f"the energy of {' or of '.join(pair.labels)} was not measured"
+            raise BadInput(WHERE, problem, "energybench doctor says which sensor is missing")
+    for run in runs:
+        if run.energy_j is None:
+            problem = f"the energy of {run.label} was not measured"
+            raise BadInput(WHERE, problem, "energybench doctor says which sensor is missing")
+    reason = next(against_publication(document), "")
+    if reason and not draft:
+        raise BadInput(WHERE, reason, _DRAFT)
+
+
+def _check_kinds(document: Document) -> None:
+    for result in document.results:
+        if isinstance(result, Projection | Study):
+            problem = f"is of runs and comparisons, not of a {result.kind}"
+            raise BadInput(WHERE, problem, "energybench report")
+    if not document.results:
+        raise BadInput(WHERE, "has no run and no comparison", "name runs, or files of compare")
+
+
+def against_publication(document: Document) -> Iterator[str]:
+    """Reasons for which the results are not for publication, as clauses."""
+    runs: dict[str, Measurement] = {run.id: run for run in document.of(Measurement)}
+    for pair in document.of(Comparison):
+        name = " → ".join(pair.labels)
+        for stamp in pair.stamps:
+            if stamp.code in _NOT_MEASURED:
+                yield f"{name} is {stamp.words}"
+        if not pair.counted_once:
+            yield f"an energy of {name} may be that of too few nodes or of other jobs as well"
+        for run in (pair.baseline, pair.candidate):
+            if run not in runs:
+                yield f"the run {run} of {name} is not known: name its folder, or its --store"
+    for run_id, measurement in runs.items():
+        for stamp in measurement.stamps:
+            if stamp.code in _NOT_MEASURED:
+                yield f"{measurement.label} is {stamp.words}"
+        if measurement.failed_checks:
+            yield f"{measurement.label} failed the check of {', '.join(measurement.failed_checks)}"
+        if measurement.partial:
+            yield f"{measurement.label or run_id} is a part of a repeat, not the whole work"

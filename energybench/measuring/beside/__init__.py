@@ -1,0 +1,1 @@
+"""The sampling process beside a Python program that measures its own blocks."""

@@ -1,0 +1,61 @@
+"""Of several ranks on a node one measures: the first sampling process to take the job's name.
+
+The name is an abstract socket (unix(7)): atomic to take, seen by all processes of the node, and
+gone with the process that holds it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+
+_PATIENCE_S = 2.0  # with the process that holds the name
+_UNKNOWN = "another rank"
+
+
+class Election:
+    """One job's measuring rank on this node."""
+
+    def __init__(self) -> None:
+        self._held: socket.socket | None = None
+
+    def winner(self, job: str, statement: str) -> str | None:
+        """The statement of the rank that measures; None: this process does, and `statement` is
+        what it says of itself.
+        """
+        if self._held is not None:
+            return None
+        name = f"\0energybench-{os.getuid()}-{job}"[:100]
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            listening.bind(name)
+        except OSError:
+            listening.close()
+            return _asked(name)
+        listening.listen(64)
+        self._held = listening
+        text = statement.encode()
+        threading.Thread(target=_tell, args=(listening, text), daemon=True).start()
+        return None
+
+
+def _tell(listening: socket.socket, text: bytes) -> None:
+    while True:
+        try:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(text)
+        except OSError:
+            return
+
+
+def _asked(name: str) -> str:
+    """What the holder of the name says of itself."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_PATIENCE_S)
+        try:
+            connection.connect(name)
+            return connection.recv(4096).decode("utf-8", "replace") or _UNKNOWN
+        except OSError:
+            return _UNKNOWN

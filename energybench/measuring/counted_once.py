@@ -1,0 +1,222 @@
+"""Whether the energy of this node is counted once, and for one job, while a run is measured.
+
+Inside a job, several ranks may each measure the same node, and other jobs may share the node. Both
+are looked for while the run goes on:
+
+- A measuring process binds an abstract socket (unix(7)) whose name holds the job and the node; the
+  names of all others stand in /proc/net/unix. A name is gone with its process.
+- slurmstepd, the process of Slurm that holds a job step, shows job and step as its command line:
+  "slurmstepd: [123.batch]".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from energybench.collectors.process_tree import stat
+from energybench.collectors.sysfs import link
+from energybench.launch import job, node_name, slurm_numbers
+from energybench.model import Doubt, Job
+from energybench.store.liveness import boot_id
+
+_NAMES = Path("/proc/net/unix")  # of this network namespace; not part of a mounted host's files
+_PREFIX = "energybench-measures-"
+_STEP = re.compile(rb"slurmstepd: \[(\d+)\.")
+
+
+class CountedOnce:
+    """Looks for other measuring processes of the same job, and for other jobs, on this node.
+
+    job  the job of this process; None: it belongs to no job, and nothing is looked for
+    """
+
+    def __init__(self, environment: Mapping[str, str], root: Path) -> None:
+        self.job = job(environment)
+        self._own_numbers = slurm_numbers(environment)
+        self._proc = root / "proc"
+        self._held: socket.socket | None = None
+        self._measuring: set[int] = set()
+        self._jobs: set[str] = set()
+        self._no_daemons: set[str] = set()  # processes of /proc that cannot become a slurmstepd
+        self._sees_names = self._sees_processes = True
+        if self.job is not None:
+            name = _PREFIX + _place(self.job, node_name(environment))
+            self._holders = re.compile(rf" @{name}-(\d{{1,10}})$".encode(), re.MULTILINE)
+            self._held = _bound(f"{name}-{os.getpid()}")
+            self.look()
+
+    def look(self) -> None:
+        """Look once; a process or job that was ever seen beside the run counts."""
+        if self.job is None:
+            return
+        others = self._others()
+        family = _family(others) if others else set()
+        self._measuring |= others - family
+        if self.job.launcher == "slurm":
+            self._jobs |= self._other_jobs()
+
+    def close(self) -> None:
+        if self._held is not None:
+            self._held.close()
+        self._held = None
+
+    def doubts(self, *, reads_one_node: bool = True, threads: int | None = None) -> list[Doubt]:
+        """Doubts about the counting.
+
+        reads_one_node  whether no other node of the job is read for the same result
+        threads         hardware threads of this node; None: not known
+        """
+        if self.job is None:
+            return []
+        doubts = [*self._of_unread_nodes()] if reads_one_node else []
+        return [*doubts, *self._of_copies(), *self._of_other_jobs(threads)]
+
+    # ------------------------------------------------------------ what the doubts are
+
+    def _of_unread_nodes(self) -> list[Doubt]:
+        assert self.job is not None
+        nodes = self.job.nodes
+        if nodes is None or nodes < 2:
+            return []
+        held = "step" if self.job.step is not None else "job"
+        return [
+            Doubt(
+                code="nodes-unread",
+                message=f"one of the {nodes} nodes of this {held} was read: if the work uses all "
+                f"of them, its energy is about {nodes} times as large",
+                remedy="`energybench measure --nodes job -- PROGRAM`, in the batch script and "
+                "before srun or mpirun",
+            )
+        ]
+
+    def _of_copies(self) -> list[Doubt]:
+        assert self.job is not None
+        seen, ranks = len(self._measuring) + 1, self.job.ranks_here or 1
+        if seen == 1 and (self._sees_names or ranks == 1):
+            return []
+        count = max(seen, 1 if self._sees_names else ranks)
+        also = "" if self._sees_names else " (one for each rank, as far as can be seen here)"
+        return [
+            Doubt(
+                code="counted-again",
+                message=f"{count} processes of this job measured this node at the same time{also}: "
+                f"each of them counts the whole node, and their sum is {count} times its energy",
+                remedy="`energybench measure --nodes job -- srun PROGRAM` counts each node once; "
+                "or start one rank for each node",
+            )
+        ]
+
+    def _of_other_jobs(self, threads: int | None) -> list[Doubt]:
+        assert self.job is not None
+        cpus = self.job.cpus_here
+        part = cpus is not None and threads is not None and cpus < threads
+        share = f"; this job holds {cpus} of {threads} CPUs here" if part else ""
+        factor = f", up to {threads / cpus:.3g} times its own" if part and threads and cpus else ""
+        if self._jobs:
+            names = ", ".join(sorted(self._jobs, key=int)[:5])
+            cause = f"{len(self._jobs)} other job(s) ran on this node during the run ({names})"
+        elif part and not self._sees_processes:
+            cause = "other jobs may have run on this node; they cannot be seen from here"
+        else:
+            return []
+        return [
+            Doubt(
+                code="shared-node",
+                message=f"{cause}{share}: the energy is that of the whole node{factor}",
+                remedy="sbatch --exclusive",
+            )
+        ]
+
+    # ------------------------------------------------------------ what is looked at
+
+    def _others(self) -> set[int]:
+        """Process numbers of the other processes that measure this node for this job."""
+        try:
+            text = _NAMES.read_bytes()
+        except OSError:
+            self._sees_names = False
+            return set()
+        # not line by line: a node of a cluster has thousands of sockets
+        return {int(number) for number in self._holders.findall(text)} - {os.getpid()}
+
+    def _other_jobs(self) -> set[str]:
+        """Numbers of the other Slurm jobs that have a step on this node."""
+        namespace = link(self._proc / "self/ns/uts")
+        jobs: set[str] = set()
+        self._sees_processes = (self._proc / "1").is_dir()  # not with the mount option hidepid
+        numbers = _numbers(self._proc)
+        self._no_daemons &= numbers
+        for number in numbers - self._no_daemons:
+            folder = self._proc / number
+            name = _read(folder / "comm")
+            if name != b"slurmstepd\n":
+                if name != b"slurmd\n":  # which becomes slurmstepd
+                    self._no_daemons.add(number)
+                continue
+            match = _STEP.match(_read(folder / "cmdline"))
+            # several slurmd on one machine, each in a namespace with a host name of its own, are
+            # nodes of their own
+            theirs = link(folder / "ns/uts")
+            if match is not None and (theirs is None or theirs == namespace):
+                jobs.add(match[1].decode())
+        return jobs - self._own_numbers
+
+
+def _place(job: Job, node: str) -> str:
+    """Names a start of a job on a node, in a few characters: a socket's name has 107 bytes. The
+    node's name tells apart the nodes of a simulated cluster, which share a kernel.
+    """
+    words = (boot_id() or "", node, job.cluster or "", job.id or "", str(job.restart), job.launcher)
+    return hashlib.blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
+
+
+def _bound(name: str) -> socket.socket | None:
+    """A socket with an abstract name; None if the name is taken, as by the same process number in
+    another container.
+    """
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        held.bind("\0" + name)
+    except OSError:
+        held.close()
+        return None
+    return held
+
+
+def _family(pids: Iterable[int]) -> set[int]:
+    """Those of the processes that are ancestors or descendants of this process: a measured program
+    may itself measure parts of its work.
+    """
+    mine = _ancestors(os.getpid())
+    return {pid for pid in pids if pid in mine or os.getpid() in _ancestors(pid)}
+
+
+def _ancestors(pid: int) -> set[int]:
+    ancestors: set[int] = set()
+    while pid > 1:
+        process = stat(f"/proc/{pid}/stat")
+        if process is None or int(process[1][1]) in ancestors:
+            break
+        pid = int(process[1][1])  # the parent
+        ancestors.add(pid)
+    return ancestors
+
+
+def _numbers(proc: Path) -> set[str]:
+    """Numbers of the processes, as names: a Path of each would cost more than all else here."""
+    try:
+        return {name for name in os.listdir(proc) if name.isdigit()}
+    except OSError:
+        return set()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

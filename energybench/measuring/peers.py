@@ -1,0 +1,71 @@
+"""The other nodes of a workload, as the bench of the leading node sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from energybench.measuring.child import Link
+
+
+class Peers(Protocol):
+    """The benches of the other nodes of a workload, which do as the first node's bench does.
+
+    fds     file descriptors that can be read if another node has said something
+    parts   number of the nodes, each of which holds an equal share of the work
+    """
+
+    @property
+    def fds(self) -> tuple[int, ...]: ...
+
+    @property
+    def parts(self) -> int: ...
+
+    def environment(self) -> Mapping[str, str]:
+        """Variables for the worker of this node, beside those of this process."""
+
+    def link(self, start: Callable[[], Link]) -> Link:
+        """The worker of this node, and those of the other nodes behind it."""
+
+    def approach(self, number: int, of: int | None) -> None:
+        """Have the other nodes poll fast for the start of a repeat."""
+
+    def ready(self) -> bool:
+        """Whether the other nodes poll fast."""
+
+    def keep(self, *, kept: bool) -> None:
+        """Say whether the repeat that has just ended counts, or is begun anew with more work."""
+
+    def closed(self) -> bool:
+        """Whether the other nodes have closed their windows of the repeat."""
+
+    def of_all_nodes(self, own_j: Sequence[float]) -> Sequence[float]:
+        """Energies of the finished repeats on all nodes, from those of this node."""
+
+
+class NoPeers:
+    """A workload on one node."""
+
+    fds: tuple[int, ...] = ()
+    parts = 1
+
+    def environment(self) -> Mapping[str, str]:
+        return {}
+
+    def link(self, start: Callable[[], Link]) -> Link:
+        return start()
+
+    def approach(self, number: int, of: int | None) -> None:
+        pass
+
+    def ready(self) -> bool:
+        return True
+
+    def keep(self, *, kept: bool) -> None:
+        pass
+
+    def closed(self) -> bool:
+        return True
+
+    def of_all_nodes(self, own_j: Sequence[float]) -> Sequence[float]:
+        return own_j

@@ -1,0 +1,150 @@
+"""The collector's process while a run goes on: polls on a schedule, until the next order.
+
+Base polls lie on a fixed grid, and lateness does not add up. A poll that comes too late is counted
+as missed, a poll that is due during an earlier read as slow. A process that was stopped misses no
+polls: its pause is stated instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from energybench.measuring.moments import STOPPED_S
+from energybench.measuring.readings import Tick, stamped
+from energybench.measuring.tick_pipe import Schedule
+from energybench.model import Pause
+from energybench.plugins import Collector, Reading
+
+_FOREVER_S = 1e6
+
+
+class Order(NamedTuple):
+    """What the process does from now on.
+
+    number    of the order
+    work_pid  process number of the measured work
+    schedule  None: no polls
+    once      a single read, with the readings in the answer
+    """
+
+    number: int
+    work_pid: int | None
+    schedule: Schedule | None = None
+    once: bool = False
+
+
+class Answer(NamedTuple):
+    """The answer to an order without a schedule: every poll before it is in the pipe.
+
+    slow  scheduled polls that were skipped after the last poll because of its long read
+    """
+
+    number: int
+    readings: list[Reading]
+    slow: int = 0
+
+
+class Line(Protocol):
+    """A connection to the measuring side."""
+
+    def send(self, message: object) -> None: ...
+
+    def receive(self, seconds: float) -> object: ...
+
+    def ready(self, seconds: float) -> bool: ...
+
+
+class Sender(Protocol):
+    def send(self, tick: Tick) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+class Polling:
+    """Polls of a collector.
+
+    told         is called with the process number of the work at every order
+    core_wait_s  total time for which this process has waited for a core, s; None: not counted
+    """
+
+    def __init__(
+        self,
+        collector: Collector,
+        channels: int,
+        now: Callable[[], float],
+        ticks: Sender,
+        told: Callable[[int | None], None],
+        core_wait_s: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        self._collector, self._channels, self._now = collector, channels, now
+        self._ticks, self._told, self._core_wait_s = ticks, told, core_wait_s
+        self._pause: Pause | None = None
+        self._schedule: Schedule | None = None
+        self._due_s = math.inf
+        self._slow = 0
+
+    def serve(self, line: Line) -> None:
+        """Poll until the connection is closed."""
+        while True:
+            if self._ready(line, min(self._due_s - self._now(), _FOREVER_S)):
+                order = line.receive(_FOREVER_S)
+                assert isinstance(order, Order)
+                self._obey(order, line)
+            elif self._schedule is not None:
+                self._poll(self._schedule)
+
+    def _ready(self, line: Line, seconds: float) -> bool:
+        """Wait for an order, at most some seconds; notes a pause."""
+        before_s, waited_s = self._now(), self._core_wait_s()
+        ready = line.ready(seconds)
+        now_s = self._now()
+        late_s = now_s - before_s - max(seconds, 0.0)
+        if late_s > STOPPED_S and waited_s is not None:
+            late_s -= (self._core_wait_s() or 0.0) - waited_s
+            if late_s > STOPPED_S:
+                self._pause = Pause(start_s=before_s, end_s=now_s)
+        return ready
+
+    def _obey(self, order: Order, line: Line) -> None:
+        self._told(order.work_pid)
+        now_s = self._now()
+        self._schedule = order.schedule
+        if order.schedule is not None:
+            self._slow = 0
+            self._set_due(now_s if order.schedule.burst else _after(order.schedule, now_s))
+            return
+        self._due_s = math.inf
+        self._ticks.flush()
+        readings = stamped(self._collector, self._channels, self._now) if order.once else []
+        line.send(Answer(order.number, readings, self._slow))
+        self._slow = 0
+
+    def _set_due(self, due_s: float) -> None:
+        over = self._schedule is None or due_s >= self._schedule.until_s
+        self._due_s = math.inf if over else due_s
+
+    def _poll(self, schedule: Schedule) -> None:
+        now_s, period_s, missed = self._now(), schedule.period_s, 0
+        if not schedule.burst:
+            missed = max(int((now_s - self._due_s) / period_s), 0)
+        due_s, slow, pause = self._due_s + missed * period_s, self._slow, self._pause
+        if pause is not None:
+            self._pause, missed = None, 0
+        readings = stamped(self._collector, self._channels, self._now)
+        late_s = now_s - due_s
+        self._ticks.send(Tick(due_s, late_s, schedule.burst, missed, slow, readings, pause))
+        next_s, end_s = due_s + period_s, self._now()
+        if schedule.burst:
+            self._set_due(max(next_s, end_s))
+            return
+        free_s = max(next_s, _after(schedule, end_s))
+        self._slow = round((free_s - next_s) / period_s)
+        self._set_due(free_s)
+
+
+def _after(schedule: Schedule, now_s: float) -> float:
+    """The first time of the grid after now."""
+    k = math.floor((now_s - schedule.origin_s) / schedule.period_s) + 1
+    return schedule.origin_s + k * schedule.period_s

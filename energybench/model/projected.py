@@ -1,0 +1,315 @@
+"""Results of a projection: inputs, lines, published claims, the solution of the claims, and the
+sensitivity of the answers.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from energybench.model import stamps
+from energybench.model.base import BoundaryName, Noun
+from energybench.model.doubts import Doubt
+from energybench.model.stamps import Stamp
+from energybench.model.values import Estimate
+
+# How a value is known. The first three are those of a comparison: its energies were measured,
+# were read from a recording, or rest on assumed powers.
+Evidence = Literal["measured", "replayed", "estimated", "seen", "inferred", "assumed"]
+# "uniform": any value of the range is equally likely. "limits": the value may lie anywhere in the
+# range, and nothing is said about where.
+RangeMeaning = Literal["uniform", "limits"]
+# Of a carbon intensity (GHG Protocol Scope 2 Guidance): the mean of the grid, or that of contracts
+# and certificates; "own": a figure of the site that is neither.
+CarbonBasis = Literal["location", "market", "own"]
+# Where the energy of the IT equipment is measured: at the output of the UPS, of the power
+# distribution unit, or at the input of the equipment (ISO/IEC 30134-2).
+PueCategory = Literal["basic", "intermediate", "advanced"]
+ClaimOperator = Literal["=", "at-least", "at-most", "up-to", "about"]
+ClaimKind = Literal["published", "plausibility-check"]
+ClaimVerdict = Literal["consistent", "needs", "contradicts", "cannot-be-derived"]
+Mode = Literal["throughput", "time-to-solution"]
+
+
+class Input(Noun, frozen=True, kw_only=True):
+    """An input of a line of a projection, with its source.
+
+    label     words for a reader; "" if the scenario gives none
+    evidence  how the value is known; None for an exact constant and for an earlier line
+    date      the day, month or year to which the value belongs; ""
+    above     whether the input is the value of an earlier line
+    stated    (low, high) as the scenario states them; None without a range
+    range     meaning of the stated range; None without a range
+    basis     of a carbon intensity; None for any other input
+    category  of a PUE; None if it was not stated
+    site      to which the value belongs; "" if it was not stated
+    """
+
+    name: str
+    value: Estimate
+    unit: str
+    source: str
+    label: str = ""
+    evidence: Evidence | None = None
+    date: str = ""
+    above: bool = False
+    stated: tuple[float, float] | None = None
+    range: RangeMeaning | None = None
+    basis: CarbonBasis | None = None
+    category: PueCategory | None = None
+    site: str = ""
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The values between which the input lies: the stated range, else the interval."""
+        return self.stated if self.stated is not None else (self.value.low, self.value.high)
+
+
+class Line(Noun, frozen=True, kw_only=True):
+    """One step of a projection.
+
+    label  words for a reader; "" if the scenario gives none
+    group  heading under which a report lists the line
+    """
+
+    name: str
+    value: Estimate
+    unit: str
+    formula: str
+    inputs: tuple[Input, ...]
+    note: str = ""
+    label: str = ""
+    group: str = ""
+
+
+class MeanValue(Noun, frozen=True, kw_only=True):
+    """A figure under one mean of several applications.
+
+    mean   "arithmetic", "geometric" or "energy-weighted"
+    holds  whether the published figure holds under this mean
+    """
+
+    mean: str
+    value: Estimate
+    holds: bool
+
+
+class Claim(Noun, frozen=True, kw_only=True):
+    """A published figure, and the figure derived from published or measured inputs.
+
+    operator  how the publication qualifies the figure: "more than" is at-least, "up to" up-to
+    of        application of the figure, or the name of a mean ("arithmetic", "geometric",
+              "energy-weighted", "not said": all three); "" for a figure of the whole
+    kind      whether somebody published the figure, or the figure checks plausibility
+    circular  whether the inputs were inferred from the figure itself: never "consistent"
+    fixes     labels of unknowns that this figure alone determines: a verdict "consistent" is then
+              no evidence, for any figure would have been consistent
+    derived   None if the figure cannot be derived. If quantities are open, the value in the
+              solution, and its range over all solutions
+    by_mean   the derived figure under each mean, if the publication does not name its mean
+    tested    label of the comparisons that gave the derived figure; "" for published inputs
+    needs     conditions under which the figure holds, for the verdict "needs"
+    """
+
+    name: str
+    claimed: float
+    derived: Estimate | None
+    verdict: ClaimVerdict
+    why: str
+    operator: ClaimOperator = "="
+    of: str = ""
+    kind: ClaimKind = "published"
+    circular: bool = False
+    fixes: tuple[str, ...] = ()
+    by_mean: tuple[MeanValue, ...] = ()
+    tested: str = ""
+    needs: tuple[str, ...] = ()
+    unit: str = ""
+    source: str = ""
+
+
+class Unknown(Noun, frozen=True, kw_only=True):
+    """A quantity that a publication leaves open.
+
+    of         application whose quantity this is; "" for the whole
+    plausible  range of values that the source holds possible
+    likely     the value that the solution stays near; None without a preference
+    solution   range of values with which the claims in `Solution.holds` hold; None if no value does
+    best       the value in the solution
+    whole      value of which the unknown is shown as a share (component TDP), in the same unit
+    whole_label  words for it
+    """
+
+    name: str
+    label: str
+    unit: str
+    plausible: tuple[float, float]
+    source: str
+    of: str = ""
+    likely: float | None = None
+    solution: tuple[float, float] | None = None
+    best: float | None = None
+    whole: float | None = None
+    whole_label: str = ""
+
+
+class Tension(Noun, frozen=True, kw_only=True):
+    """A claim that forces an unknown out of its plausible range.
+
+    of       application of the claim; "" for a figure of the whole
+    needed   range of the unknown that the claim needs, with the other unknowns anywhere in their
+             plausible ranges and the other claims given
+    nearest  the value that the claim needs with the other unknowns as in the solution; None if no
+             value will do
+    whole    see `Unknown`
+    """
+
+    claim: str
+    unknown: str
+    label: str
+    unit: str
+    of: str = ""
+    plausible: tuple[float, float]
+    needed: tuple[float, float]
+    nearest: float | None
+    whole: float | None = None
+    whole_label: str = ""
+    why: str
+
+
+class Implied(Noun, frozen=True, kw_only=True):
+    """A line that depends on unknowns: its value in the solution, and its range over all solutions.
+
+    formula  in the names of inputs, unknowns and lines
+    """
+
+    name: str
+    label: str
+    unit: str
+    formula: str
+    best: float
+    solution: tuple[float, float]
+    note: str = ""
+
+
+class Solution(Noun, frozen=True, kw_only=True):
+    """Values of the unknowns with which the published claims hold together.
+
+    holds     names of the claims that hold together at `best`
+    fails     names of the claims that do not hold with them for any values in the plausible ranges
+    tensions  claims that need a value out of a plausible range
+    implied   lines that depend on unknowns
+    """
+
+    unknowns: tuple[Unknown, ...]
+    holds: tuple[str, ...]
+    fails: tuple[str, ...] = ()
+    tensions: tuple[Tension, ...] = ()
+    implied: tuple[Implied, ...] = ()
+
+
+AnswerName = Literal["saved_mwh_per_month", "saved_cost_per_month", "saved_tco2e_per_month"]
+
+
+class Swing(Noun, frozen=True, kw_only=True):
+    """A bar of a tornado: an answer at both ends of the range of one input.
+
+    stated           the range: as the scenario states it, or the 95 % interval of a measured value
+    measured         whether the range is the interval of a measured value
+    at_low, at_high  the answer with the input at the low and at the high end, the others unchanged
+    label            words for the input
+    unit, input_unit  of the answer, and of the input
+    """
+
+    answer: AnswerName
+    input: str
+    stated: tuple[float, float]
+    at_low: float
+    at_high: float
+    unit: str
+    label: str = ""
+    input_unit: str = ""
+    measured: bool = False
+
+
+class BreakEven(Noun, frozen=True, kw_only=True):
+    """The value of an input at which a saving is 0, the other inputs unchanged.
+
+    unit       of the input
+    current    the value of the input in the projection
+    searched   range of the input that was searched
+    value      the first place in the range, from below, at which the saving is 0 or changes sign;
+               None if there is none
+    crossings  number of such places that the search met
+    jumps      whether the saving jumps over 0 at `value`, as whole nodes make it do
+    label      words for the input
+    """
+
+    answer: AnswerName
+    input: str
+    unit: str
+    current: float
+    searched: tuple[float, float]
+    value: float | None
+    crossings: int = 0
+    jumps: bool = False
+    label: str = ""
+
+
+class FixedQuestion(Noun, frozen=True, kw_only=True):
+    """The candidate fleet if one quantity stays that of the baseline.
+
+    fixed     the quantity that stays
+    answers   the other quantities: (words for it, estimate or None, unit)
+    why       how the question was computed; the reason, if it has no answer
+    """
+
+    fixed: Literal["nodes", "budget", "power", "performance"]
+    answers: tuple[tuple[str, Estimate | None, str], ...]
+    why: str = ""
+
+
+class Sensitivity(Noun, frozen=True, kw_only=True):
+    """How the answers follow from single inputs.
+
+    swings       by answer; those of an answer by the width of the swing, the widest first
+    questions    () without the fleet model
+    """
+
+    swings: tuple[Swing, ...]
+    break_evens: tuple[BreakEven, ...]
+    questions: tuple[FixedQuestion, ...] = ()
+
+
+class Projection(Noun, frozen=True, kw_only=True):
+    """A comparison or a published claim, carried through a scenario to a month of a fleet.
+
+    about        the scenario in a sentence
+    boundary     of the energies; None if the scenario states no powers
+    solution     None if the scenario names no unknowns
+    sensitivity  None if it was not computed
+    stamps       computed from the other fields, whatever is stated
+    """
+
+    schema: Literal["energybench/1"] = "energybench/1"
+    kind: Literal["projection"] = "projection"
+    scenario: str
+    title: str
+    about: str = ""
+    mode: Mode | None = None
+    boundary: BoundaryName | None = None
+    lines: tuple[Line, ...]
+    saved_mwh_per_month: Estimate | None
+    saved_cost_per_month: Estimate | None
+    currency: str | None
+    saved_tco2e_per_month: Estimate | None
+    claims: tuple[Claim, ...]
+    solution: Solution | None = None
+    sensitivity: Sensitivity | None = None
+    doubts: tuple[Doubt, ...]
+    stamps: tuple[Stamp, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        msgspec.structs.force_setattr(self, "stamps", stamps.of_projection(self))

@@ -1,0 +1,144 @@
+"""Stamps: short words that stand beside a headline, because the figure would be read as more than
+it is: a replay as a measurement, a claim as a result.
+
+Every noun with a headline computes its stamps from its other fields whenever it is made, and
+whatever a file says. All formats print the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from energybench.model.base import ENERGY_RATIO, Noun
+from energybench.model.doubts import Doubt, DoubtCode
+
+if TYPE_CHECKING:
+    from energybench.model.derived import Comparison
+    from energybench.model.measured import Measurement
+    from energybench.model.projected import Evidence, Projection
+    from energybench.model.study import Study
+
+StampCode = Literal[
+    "replayed",
+    "estimated",
+    "forced",
+    "single-repeat",
+    "claim",
+    "stated-inputs",
+    "assumed-inputs",
+    "inferred-inputs",
+]
+
+# Reasons for which two runs are not comparable, in the words of the stamp "forced".
+_FORCED: dict[DoubtCode, str] = {
+    "forced-work": "other work",
+    "forced-precision": "other precision",
+    "forced-verification": "a failed check",
+    "forced-boundary": "other boundaries",
+}
+# Evidence of inputs that come from a comparison.
+_COMPARED: frozenset[Evidence] = frozenset({"measured", "replayed", "estimated"})
+
+
+class Stamp(Noun, frozen=True, kw_only=True):
+    """Words beside a headline.
+
+    code   a StampCode; any text, because a file of a later version may have further codes
+    words  printed as they are
+    """
+
+    code: str
+    words: str
+
+
+def _stamp(code: StampCode, words: str) -> Stamp:
+    return Stamp(code=code, words=words)
+
+
+_REPLAYED = _stamp("replayed", "replayed from a recording, not measured here")
+_ESTIMATED = _stamp("estimated", "estimated, not measured")
+_SINGLE_REPEAT = _stamp("single-repeat", "single repeat: run-to-run scatter not known")
+_CLAIM = _stamp("claim", "claim, not a measurement")
+_STATED_INPUTS = _stamp("stated-inputs", "from stated inputs, not from a measurement")
+
+
+def of_measurement(result: Measurement) -> tuple[Stamp, ...]:
+    """Stamps of a run. A part of a repeat is named in the headline itself."""
+    codes = _codes(result.doubts)
+    single = len(result.repeats) == 1 and not result.partial
+    return _chosen(
+        (_REPLAYED, "replayed" in codes),
+        (_ESTIMATED, result.quality == "estimated"),
+        (_SINGLE_REPEAT, single and result.energy_j is not None),
+    )
+
+
+def of_comparison(result: Comparison) -> tuple[Stamp, ...]:
+    """Stamps of a comparison, from the doubts of both sides too.
+
+    The verdict "inconclusive" names an unknown scatter in its own words; without a verdict the
+    stamp does.
+    """
+    codes = _codes(result.doubts)
+    reasons = [words for code, words in _FORCED.items() if code in codes]
+    has_energy = result.energy_ratio is not None
+    estimated = has_energy and (
+        result.title != ENERGY_RATIO
+        or result.quality == "estimated"
+        or "time-x-assumed-power" in codes
+        or (result.verdict is None and result.counted_once)
+    )
+    return _chosen(
+        (_REPLAYED, "replayed" in codes),
+        (_ESTIMATED, estimated),
+        (_stamp("forced", f"compared by force: {', '.join(reasons)}"), bool(reasons)),
+        (_SINGLE_REPEAT, has_energy and not result.scatter_known and result.verdict is None),
+    )
+
+
+def of_projection(result: Projection) -> tuple[Stamp, ...]:
+    """Stamps of a projection, from its inputs and from the doubts of its comparisons."""
+    codes = _codes(result.doubts)
+    evidence = [
+        kind
+        for kind in {
+            used.name: used.evidence
+            for line in result.lines
+            for used in line.inputs
+            if not used.above
+        }.values()
+        if kind is not None
+    ]
+    compared = not _COMPARED.isdisjoint(evidence)
+    assumed, inferred = evidence.count("assumed"), evidence.count("inferred")
+    of_all = f"of {len(evidence)} inputs"
+    return _chosen(
+        (_REPLAYED, "replayed" in codes or "replayed" in evidence),
+        (_ESTIMATED, "time-x-assumed-power" in codes or "estimated" in evidence),
+        (_CLAIM, bool(result.claims) and not compared),
+        (_STATED_INPUTS, bool(result.lines) and not result.claims and not compared),
+        (_SINGLE_REPEAT, "scatter-unknown" in codes),
+        (_stamp("assumed-inputs", f"{assumed} {of_all} assumed"), assumed > 0),
+        (_stamp("inferred-inputs", f"{inferred} {of_all} inferred"), inferred > 0),
+    )
+
+
+def of_study(result: Study) -> tuple[Stamp, ...]:
+    """Stamps of a study, from the doubts and from the qualities of its runs."""
+    codes = _codes(result.doubts)
+    qualities = [run.quality for cell in result.cells for run in cell.runs]
+    return _chosen((_REPLAYED, "replayed" in codes), (_ESTIMATED, "estimated" in qualities))
+
+
+def _codes(doubts: Sequence[Doubt]) -> frozenset[DoubtCode]:
+    return frozenset(doubt.code for doubt in doubts)
+
+
+def _chosen(*candidates: tuple[Stamp, bool]) -> tuple[Stamp, ...]:
+    return tuple(stamp for stamp, holds in candidates if holds)
+
+
+def stamp_words(stamps: Iterable[Stamp]) -> str:
+    """The stamps before a line of text: '[claim, not a measurement] '; empty without a stamp."""
+    return "".join(f"[{stamp.words}] " for stamp in stamps)

@@ -1,0 +1,192 @@
+"""How the answers of a projection follow from single inputs: swings over stated ranges (a tornado),
+values at which a saving is 0, and the fleet with one quantity fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from energybench.model import (
+    AnswerName,
+    BoundaryName,
+    BreakEven,
+    FixedQuestion,
+    Input,
+    Sensitivity,
+    Swing,
+)
+from energybench.projecting import currencies, fixed_questions
+from energybench.projecting.crossings import crossings
+from energybench.projecting.fleet_inputs import STANDARD
+from energybench.projecting.line_chain import LineChain
+from energybench.projecting.scenario import Scenario
+
+# inputs of the fleet model whose break-even is sought: speedup, nodes, utilisation and prices
+_SOUGHT = frozenset(
+    (
+        *("speedup", "nodes_baseline", "utilisation_baseline", "utilisation_candidate"),
+        *("energy_price_per_kwh", "instance_price_baseline_per_h"),
+        "instance_price_candidate_per_h",
+    )
+)
+_FACTOR = 100.0  # a break-even is sought up to this factor below and above the value
+
+
+def sensitivity(
+    scenario: Scenario,
+    chain: LineChain,
+    answers: Mapping[AnswerName, tuple[str, str]],
+    quantities: Mapping[str, Input],
+    boundary: BoundaryName,
+) -> Sensitivity:
+    """Of the answers that have a value.
+
+    answers     line and unit of each answer
+    quantities  inputs, and lines that stand for an input, by name
+    """
+    known = {name: line for name, line in answers.items() if line[0] in chain.estimates}
+    questions: tuple[FixedQuestion, ...] = ()
+    if scenario.model == "fleet":
+        questions = fixed_questions.questions(
+            chain, quantities, scenario.mode, boundary, scenario.currency
+        )
+    return Sensitivity(
+        swings=tuple(
+            swing
+            for name, (line, unit) in known.items()
+            for swing in _swings(chain, name, line, unit)
+        ),
+        break_evens=tuple(
+            even
+            for name, (line, _) in known.items()
+            for even in _break_evens(scenario, chain, name, line, quantities)
+        ),
+        questions=questions,
+    )
+
+
+def _compute(chain: LineChain, line: str, changes: Mapping[str, Any]) -> Any:
+    """A line with some inputs or lines at other values: numbers or arrays."""
+    formula = chain.formulas[line][1]
+    needs = chain.needs(formula)
+    values: dict[str, Any] = {name: chain.inputs[name].value.value for name in needs.inputs}
+    values |= changes
+    for name in needs.lines:
+        if name not in changes:
+            values[name] = chain.formulas[name][1](values)
+    return formula(values)
+
+
+# ---------------------------------------------------------------- swings
+
+
+def _swings(chain: LineChain, answer: AnswerName, line: str, unit: str) -> Sequence[Swing]:
+    """A swing for each input with a range, the widest first."""
+    swings = []
+    for name in chain.inputs_of(line):
+        entry = chain.inputs[name]
+        low, high = entry.ends
+        if low == high:
+            continue
+        at_low, at_high = (float(_compute(chain, line, {name: end})) for end in (low, high))
+        swing = _Swing(entry, (low, high), at_low, at_high)
+        if swing.is_finite:
+            swings.append(swing)
+    swings.sort(key=lambda swing: -abs(swing.at_high - swing.at_low))
+    return [
+        Swing(
+            answer=answer,
+            input=swing.entry.name,
+            label=swing.entry.label,
+            stated=swing.ends,
+            at_low=swing.at_low,
+            at_high=swing.at_high,
+            unit=unit,
+            input_unit=swing.entry.unit,
+            measured=swing.entry.stated is None,
+        )
+        for swing in swings
+    ]
+
+
+class _Swing(NamedTuple):
+    entry: Input
+    ends: tuple[float, float]
+    at_low: float
+    at_high: float
+
+    @property
+    def is_finite(self) -> bool:
+        return abs(self.at_low) < float("inf") and abs(self.at_high) < float("inf")
+
+
+# ---------------------------------------------------------------- break-evens
+
+
+def _break_evens(
+    scenario: Scenario,
+    chain: LineChain,
+    answer: AnswerName,
+    line: str,
+    quantities: Mapping[str, Input],
+) -> Iterable[BreakEven]:
+    needs = chain.needs(chain.formulas[line][1])
+    measured = {entry.name: entry.measured for entry in scenario.inputs}
+    for name in (*needs.inputs, *needs.lines):
+        entry = quantities.get(name)
+        if entry is None or not _is_sought(scenario, entry, measured.get(name)):
+            continue
+        searched = _searched(scenario, entry, quantities)
+        if searched is None:
+            continue
+        found = crossings(partial(_with_input_at, chain, line, name), *searched)
+        yield BreakEven(
+            answer=answer,
+            input=name,
+            label=entry.label or _label(chain, name),
+            unit=entry.unit,
+            current=entry.value.value,
+            searched=searched,
+            value=found.first,
+            crossings=found.number,
+            jumps=found.jumps,
+        )
+
+
+def _with_input_at(chain: LineChain, line: str, name: str, value: Any) -> Any:
+    return _compute(chain, line, {name: value})
+
+
+def _label(chain: LineChain, name: str) -> str:
+    return chain.formulas[name][0].label if name in chain.formulas else ""
+
+
+def _is_sought(scenario: Scenario, entry: Input, quantity: str | None) -> bool:
+    """Whether an input is a speedup, a number of nodes, a utilisation or a price."""
+    if scenario.model == "fleet" and entry.name in _SOUGHT:
+        return True
+    if entry.above:
+        return False
+    is_price = currencies.is_money(entry.unit) and "/" in entry.unit
+    return quantity == "speedup" or is_price or entry.unit == "nodes"
+
+
+def _searched(
+    scenario: Scenario, entry: Input, quantities: Mapping[str, Input]
+) -> tuple[float, float] | None:
+    """From a hundredth to a hundred times the value, and the stated range, within the values that
+    the model permits; None if there is no such range.
+    """
+    value, ends = entry.value.value, entry.stated or ()
+    reach = (value / _FACTOR, value * _FACTOR)
+    low, high = min(*reach, *ends), max(*reach, *ends)
+    if scenario.model == "fleet" and entry.name in STANDARD:
+        standard = STANDARD[entry.name]
+        low, high = max(low, standard.above), min(high, standard.most)
+        side = entry.name.removeprefix("utilisation_")
+        # without an idle power the model permits full load alone
+        if side != entry.name and f"idle_power_{side}_w" not in quantities:
+            return None
+    return (low, high) if low < high else None

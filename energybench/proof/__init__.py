@@ -1,0 +1,1 @@
+"""Bundles: the proof of a publication in one file, and its check without a network."""

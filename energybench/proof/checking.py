@@ -1,0 +1,188 @@
+"""Checking a bundle, or a single report, offline: everything is made again and compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from energybench import __version__
+from energybench.analysis.energy.boundary import Ranges
+from energybench.errors import BadInput
+from energybench.plugins import registered
+from energybench.proof import archive, contents, manifest, tables
+from energybench.proof.comparisons import check_result
+from energybench.proof.manifest import MANIFEST, SUMS, Manifest
+from energybench.proof.pages import compared, renderer
+from energybench.proof.proof import Notes, Proof
+from energybench.proof.runs import CheckedRun, check_runs
+from energybench.regular_file import read_bytes
+from energybench.store import document_file
+from energybench.store.document_file import Content
+from energybench.store.embedded import suffix_of
+from energybench.store.publication_file import read_publication
+from energybench.store.strict import MOST_BYTES
+from energybench.store.study import read_study
+
+T = TypeVar("T")
+
+_DRAWING = ("energybench", "altair", "vl-convert-python", "typst")
+
+
+def check(path: Path, ranges: Ranges) -> Proof:
+    """Check a bundle or a report. Raises BadInput for a file that is neither."""
+    if path.suffix.lower() == ".zip" or archive.is_zip(path):
+        return check_bundle(path, ranges)
+    return check_report(path)
+
+
+# ---------------------------------------------------------------- a report alone
+
+
+def check_report(path: Path) -> Proof:
+    """Check the text of a report against the document that it holds. Raises BadInput."""
+    notes = Notes()
+    page = read_bytes(path, MOST_BYTES)
+    if suffix_of(page) == ".json":
+        raise BadInput(
+            str(path),
+            "is neither a bundle nor a report",
+            "a ZIP of `energybench bundle`, or a report as HTML or PDF",
+        )
+    content = document_file.read_content(path)
+    _check_page(path.name, page, content, {}, notes, by_version=content.version != __version__)
+    if not notes.checked and not notes.findings:
+        raise BadInput(str(path), f"cannot be checked: {notes.not_checked[0]}")
+    notes.not_checked.append("the numbers themselves: a report holds no samples, a bundle does")
+    return Proof(
+        file=str(path),
+        sha256=hashlib.sha256(page).hexdigest(),
+        made_utc=content.created_utc,
+        made_by=content.version,
+        read_by=__version__,
+        redacted=False,
+        outcome=notes.outcome,
+        checked=tuple(notes.checked),
+        not_checked=tuple(notes.not_checked),
+        findings=tuple(notes.findings),
+    )
+
+
+def _check_page(
+    place: str,
+    page: bytes,
+    content: Content,
+    runs: Mapping[str, CheckedRun],
+    notes: Notes,
+    *,
+    by_version: bool,
+) -> None:
+    suffix = suffix_of(page)
+    report = renderer(suffix)
+    if report is None:
+        notes.not_checked.append(f"{place}: no report of this installation writes {suffix}")
+        return
+    at_hand = {name: (run.directory, run.stated) for name, run in runs.items()}
+    try:
+        result = compared(page, content, report, at_hand)
+    except BadInput as why:
+        notes.not_checked.append(f"{place}: its text: {why}")
+        return
+    for difference in result.differences:
+        notes.differs(place, difference, by_version=by_version)
+    if not result.differences:
+        notes.checked.append(f"{place}: its text is what its document gives")
+    if result.without:
+        notes.not_checked.append(f"{place}: {result.without}")
+
+
+# ---------------------------------------------------------------- a bundle
+
+
+def check_bundle(path: Path, ranges: Ranges) -> Proof:
+    """Check a bundle in a temporary folder. Raises BadInput for a file that is not a bundle."""
+    notes = Notes()
+    with TemporaryDirectory(prefix="energybench-verify-") as name:
+        folder = Path(name) / "bundle"
+        folder.mkdir()
+        opened = archive.unpack(path, folder, Path(name) / "again.zip")
+        stated = manifest.read_manifest(folder, str(path))
+        for file, words in manifest.differing(folder, opened.names):
+            notes.differs(file, words)
+        if not notes.findings:
+            notes.checked.append(f"{len(opened.names) - 1} files have the SHA-256 of {SUMS}")
+        files = {one: folder / one for one in opened.names if one not in (MANIFEST, SUMS)}
+        _check_contents(files, stated, ranges, notes)
+    return Proof(
+        file=str(path),
+        sha256=manifest.sha256(path),
+        made_utc=stated.created_utc,
+        made_by=stated.energybench,
+        read_by=__version__,
+        redacted=stated.redacted,
+        outcome=notes.outcome,
+        checked=tuple(notes.checked),
+        not_checked=tuple(notes.not_checked),
+        findings=tuple(notes.findings),
+    )
+
+
+def _check_contents(files: contents.Files, stated: Manifest, ranges: Ranges, notes: Notes) -> None:
+    here = {"energybench": __version__, **manifest.installed()}
+    other_version = stated.energybench != __version__
+    other_drawing = any(stated.versions.get(name) != here.get(name) for name in _DRAWING)
+    runs = check_runs(contents.run_folders(files), ranges, notes, by_version=other_version)
+    for name, directory in contents.study_folders(files).items():
+        study = _readable(name, notes, partial(read_study, directory))
+        if study is not None:
+            check_result(name, study, runs, notes, by_version=other_version)
+    for kind in (contents.RESULTS, contents.DOCUMENTS):
+        for name, path in contents.of_kind(files, kind).items():
+            content = _readable(name, notes, partial(document_file.read_content, path))
+            if content is None:
+                continue
+            for result in content.results:
+                check_result(name, result, runs, notes, by_version=other_version)
+            if content.grades:
+                notes.not_checked.append(f"{name}: grades; `energybench grade` makes them again")
+            if kind == contents.DOCUMENTS:
+                page, other = path.read_bytes(), content.version not in ("", __version__)
+                _check_page(name, page, content, runs, notes, by_version=other or other_drawing)
+    publication = files.get(contents.PUBLICATION_FILE)
+    if publication is not None:
+        _readable(contents.PUBLICATION_FILE, notes, partial(read_publication, publication))
+        notes.not_checked.append(f"{contents.PUBLICATION_FILE}: statements of the publisher")
+    for name in contents.of_kind(files, contents.SCENARIOS):
+        notes.not_checked.append(f"{name}: `energybench project --scenario` takes it")
+    _check_tables(files, stated, notes, by_version=other_version)
+
+
+def _check_tables(
+    files: contents.Files, stated: Manifest, notes: Notes, *, by_version: bool
+) -> None:
+    present = contents.of_kind(files, contents.TABLES)
+    if not present or notes.outcome == "differs":
+        return  # tables of results that differ differ as well
+    installed = registered("reports")
+    reports = [PurePosixPath(name).stem for name in present]
+    known = [name for name in reports if name in installed]
+    again = tables.of_files(files, known, stated.created_utc, stated.energybench)
+    for name, path in present.items():
+        if name not in again:
+            notes.not_checked.append(f"{name}: no report of this installation writes it")
+        elif again[name] != path.read_bytes():
+            notes.differs(name, "is not what the results give", by_version=by_version)
+        else:
+            notes.checked.append(f"{name}: is what the results give")
+
+
+def _readable(name: str, notes: Notes, read: Callable[[], T]) -> T | None:
+    """What a file holds; None, and a finding, if it cannot be read."""
+    try:
+        return read()
+    except BadInput as why:
+        notes.differs(name, f"cannot be read: {why.what}")
+        return None

@@ -1,0 +1,165 @@
+"""The files of a bundle, by their names inside it.
+
+runs/ID/                run.json and samples.parquet; of a job its own files and a folder a node
+studies/NAME/           study.json, and runs/ as above
+results/NAME.json       comparisons, projections and grades that commands printed
+documents/NAME          reports (HTML, PDF, JSON), as they were written
+tables/                 every number of the results, made for the bundle
+scenarios/NAME.toml     the inputs of projections
+publication/            publication.toml and the logo that it names
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from energybench.errors import BadInput
+from energybench.proof.archive import MOST_NAME
+from energybench.regular_file import read_bytes
+from energybench.store import document_file, reader
+from energybench.store.embedded import document_text
+from energybench.store.job_header import is_job
+from energybench.store.job_parts import CLOCKS, SILENT
+from energybench.store.layout import INDEX, JOB, NODE, PARQUET, RUN, RUNS, WINDOWS, find, runs
+from energybench.store.publication_file import read_publication
+from energybench.store.strict import MOST_BYTES
+from energybench.store.study import is_study, read_study, studies
+
+STUDIES, RESULTS, DOCUMENTS = "studies", "results", "documents"
+TABLES, SCENARIOS, PUBLICATION = "tables", "scenarios", "publication"
+PUBLICATION_FILE = f"{PUBLICATION}/publication.toml"
+
+Files = dict[str, Path]
+
+
+class Wanted(NamedTuple):
+    """What a person puts into a bundle.
+
+    results    runs, studies, stores, and files that commands printed with --json
+    documents  reports
+    """
+
+    results: Sequence[str]
+    documents: Sequence[Path] = ()
+    scenarios: Sequence[Path] = ()
+    publication: Path | None = None
+
+
+def gather(wanted: Wanted, store: Path) -> Files:
+    """The files, each checked to be readable. Raises BadInput."""
+    files: Files = {}
+    for name in wanted.results:
+        _add(files, _of_result(name, store))
+    for path in wanted.documents:
+        if document_text(read_bytes(path, MOST_BYTES), str(path)) is None:
+            document_file.read_content(path)  # JSON
+        _add(files, [(f"{DOCUMENTS}/{path.name}", path)])
+    for path in wanted.scenarios:
+        read_bytes(path, MOST_BYTES)
+        _add(files, [(f"{SCENARIOS}/{path.name}", path)])
+    if wanted.publication is not None:
+        _add(files, _of_publication(wanted.publication))
+    return files
+
+
+def _add(files: Files, more: Iterable[tuple[str, Path]]) -> None:
+    for name, path in more:
+        earlier = files.setdefault(name, path)
+        if earlier != path and not earlier.samefile(path):
+            raise BadInput(
+                str(path),
+                f"has the same name in the bundle as {earlier}",
+                "rename one of the two",
+            )
+        if len(name) > MOST_NAME:
+            raise BadInput(str(path), f"has a name of more than {MOST_NAME} characters")
+
+
+# ---------------------------------------------------------------- results
+
+
+def _of_result(name: str, store: Path) -> Iterator[tuple[str, Path]]:
+    path = Path(name)
+    if is_study(path) or path.name == INDEX:
+        yield from _of_study(path.parent if path.name == INDEX else path)
+    elif path.is_file() and path.name != RUN:
+        kind = RESULTS if document_text(read_bytes(path, MOST_BYTES), name) is None else DOCUMENTS
+        document_file.read_content(path)
+        yield f"{kind}/{path.name}", path
+    elif path.is_dir() and not (path / RUN).is_file() and (runs(path) or studies(path)):
+        for study in studies(path):
+            yield from _of_study(study)
+        for directory in runs(path):
+            yield from _of_run(directory)
+    else:
+        yield from _of_run(find(name, store))
+
+
+def _of_study(directory: Path) -> Iterator[tuple[str, Path]]:
+    read_study(directory)
+    inside = f"{STUDIES}/{directory.resolve().name}"
+    yield f"{inside}/{INDEX}", directory / INDEX
+    for run in runs(directory / RUNS):
+        for name, path in _of_run(run):
+            yield f"{inside}/{name}", path
+
+
+def _of_run(directory: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a run: those that its result was made from, and no others."""
+    reader.read_run(directory)
+    inside = f"{RUNS}/{directory.resolve().name}"
+    names = (RUN, JOB, WINDOWS, CLOCKS, SILENT) if is_job(directory) else (RUN, PARQUET)
+    for name in names:
+        if (directory / name).is_file():
+            yield f"{inside}/{name}", directory / name
+    if is_job(directory):
+        for part in sorted(directory.glob(f"{NODE}*")):
+            for name in (RUN, PARQUET):
+                if (part / name).is_file():
+                    yield f"{inside}/{part.name}/{name}", part / name
+
+
+def _of_publication(path: Path) -> Iterator[tuple[str, Path]]:
+    read_publication(path)
+    yield PUBLICATION_FILE, path
+    if logo := logo_name(path):
+        yield f"{PUBLICATION}/{logo}", path.parent / logo
+
+
+def logo_name(path: Path) -> str:
+    """File name of the logo of a publication file, in the same folder; "" without a logo."""
+    from energybench.toml_tables import load
+
+    stated = load(path.read_text("utf-8-sig"), str(path)).get("logo", "")
+    if stated and PurePosixPath(stated).name != stated:
+        raise BadInput(f"{path}: logo", "lies in another folder", "put it beside the file")
+    return str(stated)
+
+
+# ---------------------------------------------------------------- looking into files
+
+
+def run_folders(files: Mapping[str, Path]) -> dict[str, Path]:
+    """The runs and jobs, by their folders in the bundle; without the parts of jobs."""
+    folders = {}
+    for name, path in sorted(files.items()):
+        place = PurePosixPath(name)
+        if place.name == RUN and place.parent.parent.name == RUNS:
+            folders[str(place.parent)] = path.parent
+    return folders
+
+
+def study_folders(files: Mapping[str, Path]) -> dict[str, Path]:
+    """The studies, by their folders in the bundle."""
+    return {
+        str(PurePosixPath(name).parent): path.parent
+        for name, path in sorted(files.items())
+        if PurePosixPath(name).name == INDEX and name.startswith(f"{STUDIES}/")
+    }
+
+
+def of_kind(files: Mapping[str, Path], kind: str) -> dict[str, Path]:
+    """The files of one folder at the top of the bundle."""
+    return {name: path for name, path in sorted(files.items()) if name.startswith(f"{kind}/")}

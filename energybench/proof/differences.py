@@ -1,0 +1,90 @@
+"""Where two results differ, field by field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from energybench.model import Doubt
+
+# Another processor or numpy may add in another order. Each analysis sums some 1e6 numbers of one
+# sign at most, whose rounding errors stay below 1e-10 of the sum; what is printed has four digits.
+REL = 1e-9
+_LEFT_OUT = frozenset({"doubts", "stamps"})  # compared as sets; computed from the doubts
+_MOST_SHOWN = 60  # characters of a value
+
+
+class Difference(NamedTuple):
+    """A field in which a statement differs from what it should be."""
+
+    field: str
+    stated: str
+    again: str
+
+    def __str__(self) -> str:
+        return f"{self.field} is {self.stated}, and {self.again} when it is made again"
+
+
+def differences(stated: Any, again: Any, rel: float = REL) -> Iterator[Difference]:
+    """The differences of two nouns of one type, without their doubts and stamps.
+
+    rel  relative difference up to which two numbers count as equal
+    """
+    for name in stated.__struct_fields__:
+        if name not in _LEFT_OUT:
+            yield from _of_values(
+                msgspec.to_builtins(getattr(stated, name)),
+                msgspec.to_builtins(getattr(again, name)),
+                name,
+                rel,
+            )
+
+
+def of_doubts(stated: Sequence[Doubt], again: Sequence[Doubt]) -> Iterator[Difference]:
+    """Doubts that were found again and that the statement lacks.
+
+    Further doubts of the statement come from the course of the run, which cannot be run again.
+    """
+    have = {(doubt.code, doubt.subject) for doubt in stated}
+    for doubt in again:
+        if (doubt.code, doubt.subject) not in have:
+            yield Difference(f"doubt {doubt.code}", "missing", _shown(doubt.message))
+
+
+def _of_values(stated: Any, again: Any, place: str, rel: float) -> Iterator[Difference]:
+    if isinstance(stated, dict) and isinstance(again, dict):
+        for key in {**stated, **again}:
+            inner = f"{place}.{key}"
+            if key in _LEFT_OUT:
+                continue
+            if key not in stated or key not in again:
+                yield Difference(inner, *(_present(key in side) for side in (stated, again)))
+            else:
+                yield from _of_values(stated[key], again[key], inner, rel)
+    elif isinstance(stated, list | tuple) and isinstance(again, list | tuple):
+        if len(stated) != len(again):
+            yield Difference(place, f"a list of {len(stated)}", f"a list of {len(again)}")
+        for number, (left, right) in enumerate(zip(stated, again, strict=False)):
+            yield from _of_values(left, right, f"{place}[{number}]", rel)
+    elif not _equal(stated, again, rel):
+        yield Difference(place, _shown(stated), _shown(again))
+
+
+def _equal(stated: Any, again: Any, rel: float) -> bool:
+    numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in (stated, again))
+    if numbers and rel:
+        # a difference of nearly equal numbers, such as an effect of rounding, has no digits
+        return math.isclose(stated, again, rel_tol=rel, abs_tol=1e-12)
+    return bool(stated == again) and isinstance(stated, bool) == isinstance(again, bool)
+
+
+def _present(is_there: bool) -> str:
+    return "there" if is_there else "missing"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"

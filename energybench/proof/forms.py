@@ -1,0 +1,107 @@
+"""Forms by which names of machines, people and places are known in any text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+# RFC 9562; with the words that drivers write before the UUID of a board or of a part of one
+UUID = re.compile(
+    r"(?<![0-9A-Fa-f])(?:(?:GPU|MIG)-)?"
+    r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+)
+_UUID_LENGTH = 36
+MAC = re.compile(
+    r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})"
+    r"(?![0-9A-Fa-f:-])"
+)
+# domain:bus:device.function, as sysfs (4 digits of domain) and NVML (8) write it
+PCI = re.compile(
+    r"(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{4}):[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7]"
+    r"(?![0-9A-Fa-f])"
+)
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+ADDRESS = re.compile(rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{3}}(?![\d.]*\d)")
+DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)(?:T\d{2}[-:]\d{2}[-:]\d{2})?")
+_SYSTEM = ("sys", "proc", "dev", "usr", "bin", "sbin", "lib", "lib64", "etc", "run", "boot")
+_PART = r"[^\s/\\:;,'\"`<>|()\[\]{}=&?*#]+"
+# An absolute path of two parts or more, a path below a home, and a relative one that begins with
+# dots; not the path of an address on the web, and not that of a file of the operating system, below
+# which addresses of devices stand.
+PATH = re.compile(
+    rf"(?<![\w./~])(?!/(?:{'|'.join(_SYSTEM)})(?:/|(?!{_PART})))"
+    rf"(?:(?:~[\w.-]*|\.{{1,2}})?(?:/(?!/){_PART}){{2,}}/?|(?:~[\w.-]*|\.{{1,2}})/{_PART}/?)"
+    rf"|(?<=file://)(?:/{_PART})+/?"
+)
+# Folders that hold a folder for each user or project.
+_OF_USERS = frozenset(
+    ("home", "homes", "users", "user", "scratch", "work", "project", "projects", "lustre", "u")
+)
+_COMMON = frozenset(("results", "shared", "public", "data", "tmp", "bin", "src", "root", "home"))
+
+
+def is_of_the_system(path: str) -> bool:
+    """Whether a path is that of a file of the operating system, which names nobody."""
+    parts = [part for part in path.split("/") if part]
+    return path.startswith("/") and bool(parts) and parts[0].lower() in _SYSTEM
+
+
+def users_of(path: str) -> Iterator[str]:
+    """The users or projects in a path, by the folders that have one for each."""
+    parts = [part for part in path.split("/") if part]
+    if parts and parts[0].startswith("~") and len(parts[0]) > 1:
+        yield parts[0][1:]
+    for folder, inside in pairwise(parts):
+        known = inside.lower() in _COMMON or inside.lower() in _OF_USERS
+        # the last part is the file
+        if folder.lower() in _OF_USERS and not known and (inside != parts[-1] or len(parts) == 2):
+            yield inside
+
+
+def in_file_names(name: str) -> set[str]:
+    """The name as it stands in ids of runs and in names of files (store/layout.py)."""
+    forms = {
+        re.sub(r"[^\w.-]+", "_", name).strip("_."),
+        re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_."),
+    }
+    return {form for form in forms if len(form) > 1 and form != name}
+
+
+def job_number(numbers: list[str]) -> str:
+    """A pattern for the numbers of jobs, beside a word for a job, or as a part of a name of one."""
+    if not numbers:
+        return ""
+    either = "|".join(map(re.escape, numbers))
+    before = (
+        r"(?:(?<=job )|(?<=job=)|(?<=job:)|(?<=job-)|(?<=job_)|(?<=jobid=)|(?<=job_id=)|"
+        r"(?<=jobid )|(?<=slurm-)|(?<=job id )|(?<=--jobs=)|(?<=-j ))"
+    )
+    of_a_name = rf"(?<=[A-Za-z]-)(?:{either})(?=-r\d)"
+    return rf"{before}(?:{either})(?![A-Za-z0-9]|\.\d)|{of_a_name}"
+
+
+def canonical(kind: str, name: str) -> str:
+    """One writing for each name: NVML and sysfs differ in zeros and case, and a UUID stands with
+    and without a word before it.
+    """
+    if kind == "uuid":
+        return name.lower()[-_UUID_LENGTH:]
+    if kind != "pci":
+        return name.lower()
+    domain, _, rest = name.lower().partition(":")
+    return f"{int(domain, 16):x}:{rest}"
+
+
+def in_form(kind: str, name: str, digits: str) -> str:
+    """Hexadecimal digits in the form of the name."""
+    if kind == "uuid":
+        ends = (0, 8, 12, 16, 20, 32)
+        return name[:-_UUID_LENGTH] + "-".join(digits[a:b] for a, b in pairwise(ends))
+    if kind == "mac":
+        # a locally administered address (IEEE 802), with the separators of the name
+        return name[2].join(["02", *(digits[i : i + 2] for i in range(0, 10, 2))])
+    if kind == "pci":
+        domain = digits[:4].rjust(name.index(":"), "0")
+        return f"{domain}:{digits[4:6]}:{digits[6:8]}.{int(digits[8], 16) % 8}"
+    return digits[: max(len(name), 10)]

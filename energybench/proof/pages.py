@@ -1,0 +1,124 @@
+"""Reports that contain their document: does the text of the report follow from the document?
+
+The document is rendered again by the format's own code, and both files are compared piece by piece.
+Nothing of the file is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import msgspec
+
+from energybench.errors import BadInput
+from energybench.model import (
+    Document,
+    Measurement,
+    Timeline,
+)
+from energybench.plugins import Rendered, Report, load, registered
+from energybench.store.document import MOST_TIMELINES, timelines
+from energybench.store.document_file import Content
+
+_MOST_PIECES = 5  # pieces that are shown, of those that differ
+_MOST_SHOWN = 80  # characters of a piece
+_NEEDS_SAMPLES = "whether the power over time is that of the runs: this needs the samples"
+
+
+@runtime_checkable
+class InPieces(Protocol):
+    """A report whose files can be compared piece by piece."""
+
+    def pieces(self, rendered: bytes) -> Sequence[str]:
+        """Everything that a reader of the file sees or that its program runs, in order.
+
+        Raises ValueError for a file that is not of this format.
+        """
+
+
+def renderer(suffix: str) -> Report | None:
+    """The report that writes files with this suffix; None if none is installed."""
+    points = registered("reports")
+    for name in points:
+        try:
+            report: Report = load("reports", name, points)
+        except BadInput:
+            continue
+        if report.suffix == suffix and isinstance(report, InPieces):
+            return report
+    return None
+
+
+class Compared(NamedTuple):
+    """The result of a comparison.
+
+    differences  in words; empty: none
+    without      what was not compared, in words; "" if everything was
+    """
+
+    differences: tuple[str, ...]
+    without: str = ""
+
+
+def compared(
+    page: bytes, content: Content, report: Report, runs: Mapping[str, tuple[Path, Measurement]]
+) -> Compared:
+    """Compare a page with the rendering of the document that it holds.
+
+    runs  directory and result of the runs whose samples are at hand, by their ids
+    Raises BadInput if the document cannot be rendered here.
+    """
+    document = content.document()
+    measured: tuple[Measurement, ...] = document.of(Measurement)
+    if not (getattr(report, "timelines", False) and all(one.id in runs for one in measured)):
+        without = _NEEDS_SAMPLES if document.timelines else ""
+        return Compared(_differences(page, report, document), without)
+    charted = msgspec.structs.replace(document, timelines=drawn(document, runs))
+    first = _differences(page, report, charted)
+    if not first or document.timelines:
+        return Compared(first)
+    # a page that was made from files instead of run directories has no charts of power
+    again = _differences(page, report, document)
+    return Compared(min(first, again, key=len))
+
+
+def drawn(document: Document, runs: Mapping[str, tuple[Path, Measurement]]) -> tuple[Timeline, ...]:
+    """The power over time of the runs of a document, as `energybench report` reads it."""
+    measured: tuple[Measurement, ...] = document.of(Measurement)
+    return tuple(line for one in measured[:MOST_TIMELINES] for line in timelines(*runs[one.id]))
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def _differences(page: bytes, report: Report, document: Document) -> tuple[str, ...]:
+    rendered: Rendered = report.render(document)
+    if not isinstance(rendered, bytes):
+        raise BadInput(f"report {report.name!r}", "writes several files", "it cannot be compared")
+    if rendered == page:
+        return ()
+    assert isinstance(report, InPieces)
+    try:
+        stated, again = (report.pieces(side) for side in (page, rendered))
+    except ValueError as error:
+        return (f"cannot be taken apart: {error}",)
+    return tuple(_shown_pairs(stated, again))
+
+
+def _shown_pairs(stated: Sequence[str], again: Sequence[str]) -> list[str]:
+    """The first pieces that differ; after one that is too much or missing, the rest is not."""
+    pairs = [pair for pair in zip_longest(stated, again, fillvalue="") if pair[0] != pair[1]]
+    words = [f"has {_shown(left)}, and its document gives {_shown(right)}" for left, right in pairs]
+    if len(stated) != len(again):
+        return words[:1]
+    if len(words) > _MOST_PIECES:
+        return [*words[:_MOST_PIECES], f"and {len(words) - _MOST_PIECES} more pieces differ"]
+    return words
+
+
+def _shown(piece: str) -> str:
+    text = " ".join(piece.split())
+    return repr(text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…")

@@ -1,0 +1,197 @@
+"""Pseudonyms for the names of machines, people and places, the same wherever a name stands.
+
+A pseudonym is a keyed digest of the name (HMAC-SHA256, RFC 2104) with a secret salt, in the form of
+what it replaces: the UUID of a board becomes another UUID. Values that share the error of a sensor
+still share it, and without the salt nobody can test a guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from energybench.errors import BadInput, StorageFailed
+from energybench.proof import forms
+from energybench.regular_file import read_text
+
+Kind = Literal[
+    "host", "user", "path", "uuid", "serial", "pci", "mac", "address", "id", "nodes", "cluster",
+    "job", "run", "name",
+]  # fmt: skip
+_WORDS = ("host", "user", "path", "serial", "address", "nodes", "cluster", "job", "name")
+
+_SALT_BYTES = 32
+_SALT = re.compile(r"[0-9a-f]{64}\n?")
+# A name of fewer characters is replaced where it stands as a word of its own, since it may be a
+# part of any other word. Numbers of fewer digits are replaced beside words for a job only.
+_SHORT, _SHORT_NUMBER = 5, 9
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z")  # begins the id of a run
+_STAMP_LENGTH = 20
+_ATTACHED = "_attached"
+
+
+def salt_of(path: Path) -> bytes:
+    """The salt of a file, which is made if it is missing, readable for its owner alone.
+
+    Raises BadInput for a file that is not a salt, and StorageFailed.
+    """
+    if path.exists():
+        text = read_text(path, 1000, remedy="a file that `energybench bundle --redact` made")
+        if not _SALT.fullmatch(text):
+            raise BadInput(f"--salt {path}", "is not a salt", "name a new file, or the one made")
+        return bytes.fromhex(text.strip())
+    salt = secrets.token_bytes(_SALT_BYTES)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{salt.hex()}\n")
+    except OSError as error:
+        raise StorageFailed(f"--salt {path}: cannot be written: {error.strerror}") from None
+    return salt
+
+
+class Pseudonyms:
+    """Learns names first, and replaces them and whatever has the form of a name afterwards.
+
+    used  pseudonym of every name that was replaced so far
+    """
+
+    def __init__(self, salt: bytes, hide: Iterable[str] = ()) -> None:
+        self._salt = salt
+        self._known: dict[str, str] = {}  # pseudonym by the name in lower case
+        self._kept: set[str] = set()
+        self._jobs: dict[str, str] = {}  # pseudonym by a number too short to replace everywhere
+        self._pattern: re.Pattern[str] | None = None
+        self.used: dict[str, str] = {}
+        for name in hide:
+            if len(name.strip()) < 2:
+                raise BadInput(f"--hide {name!r}", "is too short to be replaced")
+            self.learn("name", name.strip())
+
+    # ------------------------------------------------------------ learning
+
+    def learn(self, kind: Kind, name: str | None) -> None:
+        """Replace this name from now on."""
+        name = (name or "").strip()
+        if len(name) < 2 or name.lower() in self._known:
+            return
+        if kind == "run" and not _STAMP.match(name):
+            return  # the part of a job, which is called after its node
+        self._pattern = None
+        pseudonym = self._made(kind, name)
+        if kind == "job" and name.replace("_", "").isdigit() and len(name) < _SHORT_NUMBER:
+            self._jobs[name] = pseudonym
+            return
+        for form in {name, *forms.in_file_names(name)}:
+            self._known.setdefault(form.lower(), pseudonym)
+
+    def keep(self, words: Iterable[str]) -> None:
+        """Words of energybench, which are never replaced, though a name may be a part of one."""
+        self._kept.update(word for word in words if len(word) > 1)
+        self._pattern = None
+
+    def learn_from(self, text: str) -> None:
+        """Learn the users in the paths of a text, and the paths as they stand in ids of runs."""
+        for match in forms.PATH.finditer(text):
+            path = match[0]
+            if forms.is_of_the_system(path):
+                continue
+            for user in forms.users_of(path):
+                self.learn("user", user)
+            for form in forms.in_file_names(path):
+                if len(form) >= _SHORT:
+                    self._known.setdefault(form.lower(), self._made("path", path))
+                    self._pattern = None
+
+    # ------------------------------------------------------------ replacing
+
+    def text(self, text: str) -> str:
+        """The text with pseudonyms."""
+        if text in self._jobs:  # the field of the number itself
+            return self._note(text, self._jobs[text])
+        if self._pattern is None:
+            self._pattern = self._alternatives()
+        return self._pattern.sub(self._replacement, text)
+
+    def path(self, word: str) -> str:
+        """A word that is a path as a whole, which may hold spaces."""
+        if word.startswith(("/", "~/")) and not forms.is_of_the_system(word):
+            return self._note(word, self._made("path", word))
+        return self.text(word)
+
+    def remaining(self, text: str) -> str | None:
+        """A name that was replaced elsewhere and still stands in the text."""
+        folded = text.lower()
+        for name in self.used:
+            lower = name.lower()
+            if _is_short(lower) or lower not in folded:
+                continue
+            without = folded
+            for word in self._kept:
+                without = without.replace(word.lower(), "")
+            if lower in without:
+                return name
+        return None
+
+    def _alternatives(self) -> re.Pattern[str]:
+        """One pattern for everything, so that no pseudonym is replaced again."""
+        long = sorted((name for name in self._known if not _is_short(name)), key=len, reverse=True)
+        short = sorted((name for name in self._known if _is_short(name)), key=len, reverse=True)
+        kept = sorted(self._kept, key=len, reverse=True)
+        named = {
+            "kept": _either(kept, whole=True),
+            "path": forms.PATH.pattern,
+            "uuid": forms.UUID.pattern,
+            "known": _either(long, whole=False),
+            "word": _either(short, whole=True),
+            "job": forms.job_number(sorted(self._jobs, key=len, reverse=True)),
+            "date": forms.DATE.pattern,
+            "mac": forms.MAC.pattern,
+            "pci": forms.PCI.pattern,
+            "address": forms.ADDRESS.pattern,
+        }
+        parts = [f"(?P<{name}>{pattern})" for name, pattern in named.items() if pattern]
+        return re.compile("|".join(parts), re.IGNORECASE)
+
+    def _replacement(self, match: re.Match[str]) -> str:
+        kind, name = match.lastgroup or "", match[0]
+        if kind in ("kept", "date"):
+            return name
+        if kind in ("known", "word"):
+            return self._note(name, self._known[name.lower()])
+        if kind == "job":
+            return self._note(name, self._jobs[name])
+        return self._note(name, self._made(kind, name))  # type: ignore[arg-type]
+
+    def _note(self, name: str, pseudonym: str) -> str:
+        self.used[name] = pseudonym
+        return pseudonym
+
+    def _made(self, kind: Kind, name: str) -> str:
+        form = forms.canonical(kind, name)
+        if kind == "run" and form.endswith(_ATTACHED):
+            return self._made(kind, name.removesuffix(_ATTACHED)) + _ATTACHED
+        message = f"{kind}\0{form}".encode("utf-8", "surrogatepass")
+        digits = hmac.new(self._salt, message, hashlib.sha256).hexdigest()
+        if kind in _WORDS:
+            return f"{kind}-{digits[:10]}"
+        if kind == "run":
+            return f"{name[:_STAMP_LENGTH]}_run_{digits[:10]}"
+        return forms.in_form(kind, name, digits)
+
+
+def _is_short(name: str) -> bool:
+    return len(name) < _SHORT or (name.isdigit() and len(name) < _SHORT_NUMBER)
+
+
+def _either(names: list[str], *, whole: bool) -> str:
+    """A pattern for any of the names; whole: as a word of its own."""
+    if not names:
+        return ""
+    either = "|".join(map(re.escape, names))
+    return f"(?<![A-Za-z0-9])(?:{either})(?![A-Za-z0-9])" if whole else f"(?:{either})"

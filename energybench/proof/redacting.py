@@ -1,0 +1,238 @@
+"""A bundle without the names of machines, people and places.
+
+All files are read, every name in them is learnt, and then each file is written anew with
+pseudonyms: texts, keys, the header inside the samples, and the names of files. At the end no file
+may hold a name that was replaced anywhere.
+
+Results are made anew: the analysis sorts devices by name, and the draws of its Monte Carlo belong
+to the keys of sensors. Values stay as they are, and the ends of intervals move by the noise of the
+draws. A result that this version does not reproduce before anything is replaced is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from energybench.analysis.energy.boundary import Ranges
+from energybench.errors import BadInput
+from energybench.model import Comparison, Measurement, Study
+from energybench.proof import contents
+from energybench.proof.archive import Contents
+from energybench.proof.comparisons import comparison_again, study_again
+from energybench.proof.differences import differences
+from energybench.proof.learning import learn, replaced
+from energybench.proof.pages import drawn, renderer
+from energybench.proof.pseudonyms import Pseudonyms
+from energybench.proof.runs import again
+from energybench.store import digests, document_file, reader, samples, strict
+from energybench.store.document_file import Content
+from energybench.store.embedded import suffix_of
+from energybench.store.job_header import read_job
+from energybench.store.job_parts import CLOCKS, SILENT
+from energybench.store.layout import INDEX, JOB, PARQUET, RUN, WINDOWS
+from energybench.store.publication_file import read_publication
+from energybench.store.run import encode, pretty, read_lines
+from energybench.store.study import read_study
+
+_Runs = dict[str, tuple[Path, Measurement]]
+"""Directory and result of each run by its id."""
+
+_SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
+_TEXTS = (".toml", ".svg")  # files of which the text is replaced as it stands
+
+
+def redacted(
+    files: contents.Files, folder: Path, names: Pseudonyms, ranges: Ranges
+) -> contents.Files:
+    """The files of a bundle, written into an empty folder with pseudonyms.
+
+    ranges  stated power ranges of parts without a sensor, for the analysis
+    Raises BadInput for a file that cannot be written anew.
+    """
+    _refuse_other_analysis(files, ranges)
+    for noun in _nouns(files):
+        learn(noun, names)
+    new: contents.Files = {}
+    # studies, comparisons and reports are made of runs
+    ordered = sorted(files, key=lambda one: (not _is_of_a_run(one), one))
+    runs: _Runs = {}
+    for name in ordered:
+        if not runs and not _is_of_a_run(name):
+            runs = _made_again(new, ranges)
+        renamed = "/".join(names.text(part) for part in name.split("/"))
+        target = folder / renamed
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if renamed in new:
+            raise BadInput(name, "has the name of another file once names are replaced")
+        if PurePosixPath(name).name == PARQUET:
+            _write_samples(files[name].parent, target, names)
+        else:
+            target.write_bytes(_content(name, files[name], runs, names))
+        new[renamed] = target
+    if not runs:
+        _made_again(new, ranges)
+    return new
+
+
+def refuse_originals(members: Contents, names: Pseudonyms) -> None:
+    """Raise BadInput if a file of a bundle still holds a name that was replaced in another."""
+    for member, content in members.items():
+        for text in _searched(member, content):
+            if name := names.remaining(text):
+                raise BadInput(
+                    f"--redact: {member}",
+                    f"still holds the name {name!r}",
+                    "leave the file out, or change it",
+                )
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _is_of_a_run(name: str) -> bool:
+    return PurePosixPath(name).name in (RUN, PARQUET, JOB, WINDOWS, CLOCKS, SILENT)
+
+
+def _nouns(files: contents.Files) -> Iterator[Any]:
+    """Everything that a bundle would say, as nouns and texts."""
+    for name, path in files.items():
+        place = PurePosixPath(name)
+        if place.name == RUN:
+            yield reader.read_run(path.parent)
+        elif place.name == PARQUET:
+            _, header, lines = reader.read_samples(path.parent)
+            yield header
+            yield lines
+        elif place.name == JOB:
+            yield read_job(path.parent)
+        elif place.name == WINDOWS:
+            yield read_lines(path.parent)
+        elif place.name == INDEX:
+            yield read_study(path.parent)
+        elif name.startswith((f"{contents.RESULTS}/", f"{contents.DOCUMENTS}/")):
+            yield tuple(document_file.read_content(path))
+        elif place.suffix == ".toml":
+            yield path.read_text("utf-8")
+
+
+# ---------------------------------------------------------------- results
+
+
+def _refuse_other_analysis(files: contents.Files, ranges: Ranges) -> None:
+    """Raise BadInput for a run whose numbers this version does not find in its samples."""
+    for name, directory in contents.run_folders(files).items():
+        stated = reader.read_run(directory)
+        try:
+            found = next(differences(stated, again(directory, stated, ranges)), None)
+        except ValueError as error:
+            raise BadInput(f"--redact: {name}", f"cannot be analysed again: {error}") from None
+        if found is not None:
+            raise BadInput(
+                f"--redact: {name}",
+                f"{found.field} is not what this version finds in the samples",
+                "redact with the version that measured the run",
+            )
+
+
+def _made_again(new: contents.Files, ranges: Ranges) -> _Runs:
+    """Write run.json of every run, and of every part of a job, as the analysis of the files with
+    pseudonyms gives it.
+    """
+    runs: _Runs = {}
+    # the parts of a job before the job
+    for name in sorted(new, key=lambda one: (-one.count("/"), one)):
+        directory = new[name].parent
+        if PurePosixPath(name).name == RUN:
+            result = again(directory, reader.read_run(directory), ranges)
+            new[name].write_bytes(pretty(result).encode())
+            runs[result.id] = (directory, result)
+    return runs
+
+
+def _result_again(stated: Any, runs: _Runs) -> Any:
+    """A result of a file, made of the runs with pseudonyms; as stated if a run is not there."""
+    if isinstance(stated, Measurement):
+        return runs[stated.id][1] if stated.id in runs else stated
+    if isinstance(stated, Study):
+        return study_again(stated, {name: run for name, (_, run) in runs.items()})
+    if not isinstance(stated, Comparison):
+        return stated
+    first, second = runs.get(stated.baseline), runs.get(stated.candidate)
+    if first is None or second is None:
+        return msgspec.structs.replace(stated, digests=None)
+    made = comparison_again(stated, first[1], second[1])
+    if stated.digests is None:
+        return made
+    return digests.with_digests(made, first[0], second[0])
+
+
+# ---------------------------------------------------------------- writing
+
+
+def _content(name: str, path: Path, runs: _Runs, names: Pseudonyms) -> bytes:
+    place = PurePosixPath(name)
+    if place.name == RUN:
+        return pretty(replaced(reader.read_run(path.parent), names)).encode()
+    if place.name == JOB:
+        return pretty(replaced(read_job(path.parent), names)).encode()
+    if place.name == WINDOWS:
+        lines = (encode(replaced(line, names)) + b"\n" for line in read_lines(path.parent))
+        return b"".join(lines)
+    if place.name == INDEX:
+        study = _result_again(replaced(read_study(path.parent), names), runs)
+        return msgspec.json.format(encode(study), indent=1) + b"\n"
+    if name.startswith((f"{contents.RESULTS}/", f"{contents.DOCUMENTS}/")):
+        return _rendered(path, runs, names)
+    if place.suffix == ".toml" and name == contents.PUBLICATION_FILE:
+        read_publication(path)
+    if place.suffix in _TEXTS:
+        return names.text(path.read_text("utf-8")).encode()
+    if place.suffix == ".json":  # clocks and silent nodes of a job
+        return pretty(replaced(strict.load(path), names)).encode()
+    return path.read_bytes()  # a logo
+
+
+def _write_samples(directory: Path, target: Path, names: Pseudonyms) -> None:
+    table, header, lines = reader.read_samples(directory)
+    blob = b"\n".join(encode(replaced(noun, names)) for noun in (header, *lines))
+    samples.write_parquet(target, table, blob)
+
+
+def _rendered(path: Path, runs: _Runs, names: Pseudonyms) -> bytes:
+    """A result or a report, rendered anew from its document with pseudonyms."""
+    content = Content(*replaced(tuple(document_file.read_content(path)), names))
+    content = content._replace(results=tuple(_result_again(one, runs) for one in content.results))
+    if not content.results and len(content.grades) == 1:
+        return pretty(content.grades[0]).encode()
+    suffix = suffix_of(path.read_bytes())
+    report = renderer(suffix)
+    if report is None:
+        raise BadInput(str(path), f"no report of this installation writes {suffix}", "leave it out")
+    document = content.document()
+    measured: tuple[Measurement, ...] = document.of(Measurement)
+    if getattr(report, "timelines", False) and all(one.id in runs for one in measured):
+        document = msgspec.structs.replace(document, timelines=drawn(document, runs))
+    rendered = report.render(document)
+    if not isinstance(rendered, bytes):
+        raise BadInput(str(path), f"{suffix} is written as several files", "leave it out")
+    return rendered
+
+
+# ---------------------------------------------------------------- searching
+
+
+def _searched(member: str, content: Path | bytes) -> Iterator[str]:
+    """The texts of a file: its name, its bytes as text, and the header inside samples."""
+    yield member
+    if PurePosixPath(member).name == PARQUET and isinstance(content, Path):
+        _, blob = samples.read_parquet(content)
+        yield blob.decode("utf-8", "replace")
+        return
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    # scripts hold no data: the library of charts knows a colour "aliceblue"
+    yield _SCRIPT.sub("", data.decode("utf-8", "replace"))

@@ -1,0 +1,138 @@
+"""Runs and jobs of a bundle, analysed again from their samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from energybench.analysis.energy.boundary import Ranges
+from energybench.errors import BadInput
+from energybench.model import Measurement
+from energybench.proof.differences import differences, of_doubts
+from energybench.proof.proof import Notes
+from energybench.store import job_merging, reader
+from energybench.store.job_header import is_job
+from energybench.store.layout import ATTACHED, NODE, PARQUET
+from energybench.store.recomputed import recomputed
+
+# A row takes some bytes of a file of samples: more rows are those of a file made to fill memory.
+_MOST_ROWS_PER_BYTE = 200
+_MOST_SHOWN = 8  # differences of one result
+
+
+class CheckedRun(NamedTuple):
+    """A run. again: made from its samples; as stated, if that is not possible."""
+
+    directory: Path
+    stated: Measurement
+    again: Measurement
+
+
+def check_runs(
+    folders: Mapping[str, Path], ranges: Ranges, notes: Notes, *, by_version: bool
+) -> dict[str, CheckedRun]:
+    """The runs by their ids; differences become findings.
+
+    folders     directories by their names in the bundle
+    by_version  whether the runs were analysed by another version
+    """
+    runs: dict[str, CheckedRun] = {}
+    for name, directory in folders.items():
+        try:
+            stated = reader.read_run(directory)
+        except BadInput as why:
+            notes.differs(name, _inside(why, directory))
+            continue
+        if stated.id in runs and runs[stated.id].stated != stated:
+            notes.differs(name, f"another run of the bundle has its id {stated.id}")
+        try:
+            made = again(directory, stated, ranges)
+        except (BadInput, ValueError) as why:
+            notes.differs(name, f"cannot be analysed again: {_inside(why, directory)}")
+            continue
+        found = [*differences(stated, made), *of_doubts(stated.doubts, made.doubts)]
+        for difference in shortened(list(found)):
+            notes.differs(name, difference, by_version=by_version)
+        _state(name, directory, stated, notes)
+        runs[stated.id] = CheckedRun(directory, stated, made)
+    return runs
+
+
+def shortened(found: list[object]) -> list[object]:
+    """The first differences, and the number of the others."""
+    if len(found) <= _MOST_SHOWN:
+        return found
+    return [*found[:_MOST_SHOWN], f"and {len(found) - _MOST_SHOWN} more fields differ"]
+
+
+def again(directory: Path, stated: Measurement, ranges: Ranges) -> Measurement:
+    """A run, analysed again from its samples; a job, merged again from its nodes, and these from
+    their samples if all have them. A run without samples as stated.
+
+    Raises BadInput for samples that cannot be read, and ValueError.
+    """
+    if is_job(directory):
+        parts, without = _parts(directory)
+        for part in parts:
+            if part.name not in without:
+                _rows(part / PARQUET)
+        return job_merging.merged(directory, ranges=None if without else ranges)
+    if not (directory / PARQUET).is_file():
+        return stated
+    _rows(directory / PARQUET)
+    return recomputed(directory, stated, ranges)
+
+
+def _state(name: str, directory: Path, stated: Measurement, notes: Notes) -> None:
+    """State what of a run was made again and what was not."""
+    record = f"taken from its record: {_of_the_record(stated)}"
+    if is_job(directory):
+        parts, without = _parts(directory)
+        source = f"merged from {len(parts)} nodes" + ("" if without else ", each from its samples")
+        notes.checked.append(f"{name}: a job, {source}; {record}, windows of the head node")
+        if without:
+            words = f"{', '.join(without[:3])}{' and others' if len(without) > 3 else ''}"
+            notes.not_checked.append(f"{name}: the nodes' own results: {words} without samples")
+    elif not (directory / PARQUET).is_file():
+        notes.not_checked.append(f"{name}: it has no samples, and its numbers stand as stated")
+    else:
+        notes.checked.append(
+            f"{name}: energies, times, powers and their intervals, from "
+            f"{_rows(directory / PARQUET)} samples; {record}"
+        )
+        if stated.id.endswith(ATTACHED):
+            notes.not_checked.append(f"{name}: the file of the attached meter, and its clock")
+
+
+def _parts(directory: Path) -> tuple[list[Path], list[str]]:
+    """The parts of a job, and the names of those without samples."""
+    parts = [part for part in sorted(directory.glob(f"{NODE}*")) if part.is_dir()]
+    return parts, [part.name for part in parts if not (part / PARQUET).is_file()]
+
+
+def _of_the_record(stated: Measurement) -> str:
+    """What an analysis of samples cannot find, as far as the run has it."""
+    words = ["machine", "work" if stated.work is not None else "", "program or workload"]
+    if stated.verification:
+        words.append(f"{len(stated.verification)} checks of its result")
+    if stated.record is not None:
+        words.append(f"the workload's own record ({stated.record.title})")
+    if stated.others:
+        words.append("other load")
+    return ", ".join(word for word in words if word)
+
+
+def _rows(path: Path) -> int:
+    """The number of samples. Raises BadInput for more than a file of this size can hold."""
+    from energybench.store import samples
+
+    rows = samples.row_count(path)
+    if rows > _MOST_ROWS_PER_BYTE * path.stat().st_size:
+        raise BadInput(path.name, f"states {rows} samples, more than it can hold")
+    return rows
+
+
+def _inside(why: Exception, directory: Path) -> str:
+    """The words of an error, with places inside the bundle."""
+    return str(why).replace(f"{directory}/", "").replace(str(directory), "it")

@@ -1,0 +1,161 @@
+"""Gates: limits of energy and regressions, judged when the session ends.
+
+A gate never fails a build by an estimate, by a test without a baseline, or, unless asked, by the
+comparison with one saved run. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from energybench.pytest_plugin.record import Record, short
+
+if TYPE_CHECKING:
+    from energybench.gating.between_runs import KeptScatter
+    from energybench.gating.history import History
+    from energybench.gating.verdicts import GateVerdict
+
+CI_RECORD = "ci"  # key of the gate's own record inside a record of the plugin
+CI_AGAIN = "ci_again"  # the same of a second measurement, to confirm a failure
+
+
+@dataclass(kw_only=True, slots=True)
+class Gates:
+    """Gates of a session.
+
+    threshold         of every test, 0.05 for 5 %; None: none but those of markers
+    folder            history of saved sessions
+    fails_on_single   whether a regression against one saved run fails the build
+    saves             whether the session joins the history
+    off               True: no gate is applied, whatever the options and the markers say
+    saved             records of sessions that pytest-benchmark compares with, the oldest first
+    faults            lines about saved sessions that cannot be read
+    """
+
+    threshold: float | None
+    folder: str
+    fails_on_single: bool
+    saves: bool
+    off: bool = False
+    saved: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def take_saved(self, compared: dict[str, Any]) -> None:
+        """A saved JSON of pytest-benchmark. Tests that were saved without energy have no record."""
+        from energybench.errors import BadInput
+        from energybench.gating import benchmark_file
+
+        session = f"the saved session of {short(compared.get('datetime', 'an unknown time'))}"
+        try:
+            self.saved += benchmark_file.records(compared, session)
+        except BadInput as error:
+            self.faults.append(f"{error.where} is no baseline: it {error.what}")
+
+    def wanted(self, records: Iterable[Record]) -> bool:
+        """Whether a gate or the history is asked for."""
+        return not self.off and (
+            self.threshold is not None
+            or self.saves
+            or any("max_j" in record or "max_regression" in record for record in records)
+        )
+
+    def judged(self, records: Sequence[Record]) -> tuple[list[GateVerdict], list[str]]:
+        """The verdicts, and lines about baselines that are not used. A test that would fail, and
+        was measured once more, fails only if both verdicts agree.
+        """
+        from energybench.gating.between_runs import KeptScatter
+        from energybench.gating.history import History
+        from energybench.gating.verdicts import confirm
+
+        history, kept = History(Path(self.folder)), KeptScatter(Path(self.folder))
+        verdicts: list[GateVerdict] = []
+        for record in records:
+            first = self._of_one(record, CI_RECORD, history, kept)
+            again = self._of_one(record, CI_AGAIN, history, kept)
+            if again:
+                first = [confirm(*both) for both in zip(first, again, strict=True)]
+            verdicts += first
+        faults = [f"{fault.where}: {fault.what}" for fault in history.faults]
+        compares = any(verdict.outcome == "no baseline" for verdict in verdicts)
+        if compares and not self.saved and history.is_empty:
+            folder = Path(self.folder)
+            state = "holds no saved session" if folder.is_dir() else "is not there"
+            faults.append(
+                f"the history {folder} {state}: save sessions of the main branch with "
+                "--benchmark-energy-save, or name another folder with --benchmark-energy-history"
+            )
+        return verdicts, [*self.faults, *faults, *kept.refusals]
+
+    def _of_one(
+        self, record: Record, key: str, history: History, kept: KeptScatter
+    ) -> list[GateVerdict]:
+        """The verdicts on one measurement of a test."""
+        from energybench.gating.compare import compare_saved
+        from energybench.gating.verdicts import limit
+
+        candidate = _candidate(record, key)
+        if candidate is None:
+            return []
+        verdicts = [limit(candidate, record["max_j"])] if "max_j" in record else []
+        threshold = record.get("max_regression", self.threshold)
+        if threshold is not None:
+            baselines = [some for some in decoded(self.saved) if some.name == candidate.name]
+            verdicts.append(
+                compare_saved(
+                    baselines or history.of(candidate.name),
+                    candidate,
+                    threshold,
+                    between_runs=kept.of,
+                    fail_on_saved_run=self.fails_on_single,
+                )
+            )
+        return verdicts
+
+    def would_fail(self, record: Record) -> bool:
+        """Whether a test is to be measured once more."""
+        gated = self.threshold is not None or "max_j" in record or "max_regression" in record
+        if self.off or not gated or CI_RECORD not in record:
+            return False
+        return any(verdict.fails for verdict in self.judged([record])[0])
+
+    def saved_to(self, records: Sequence[Record]) -> str:
+        """Add the session to the history; what came of it, in one line."""
+        from energybench.errors import BadInput, StorageFailed
+        from energybench.gating.history import History
+        from energybench.gating.records import Session
+
+        tests = [candidate for record in records if (candidate := _candidate(record)) is not None]
+        if not tests:
+            return "no energy of any test: the history stays as it was"
+        session = Session(session=tests[0].session, time_utc=tests[0].time_utc, tests=tuple(tests))
+        try:
+            return f"saved as {History(Path(self.folder)).add(session)}"
+        except StorageFailed as error:
+            return f"the history is not written: {error}"
+        except BadInput as error:
+            return f"the history is not written: {error.where}: {error.what}"
+
+
+def _candidate(record: Record, key: str = CI_RECORD) -> Any:
+    """The gate's record of a test; None: there is none."""
+    readable = decoded([record[key]]) if key in record else []
+    return readable[0] if readable else None
+
+
+def decoded(values: Iterable[dict[str, Any]]) -> list[Any]:
+    """Records; a record that this version cannot read is no baseline."""
+    import msgspec
+
+    from energybench.gating import records
+
+    readable = []
+    for value in values:
+        known = {key: value[key] for key in value if key in records.Record.__struct_fields__}
+        try:
+            readable.append(msgspec.convert(known, records.Record))
+        except (msgspec.ValidationError, ValueError):
+            continue
+    return readable

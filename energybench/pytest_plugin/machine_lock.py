@@ -1,0 +1,107 @@
+"""The machine for one energy test alone, or for ordinary tests together.
+
+Two locks in a folder of this user, of flock(2), which the kernel frees with the process: `room` is
+shared by ordinary tests and exclusive for an energy test; everybody passes `turnstile`, which a
+waiting energy test holds, so that ordinary tests that come later do not overtake. Every wait has an
+end, after which the test goes on and says so. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from energybench.real_clock import monotonic, sleep
+
+_LOOK_S = 0.02  # between two tries
+_VISIBLE_S = 5.0  # a longer wait is announced
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stay:
+    """A test's time on the machine.
+
+    waited_s  before the test
+    alone     False: the wait was given up
+    """
+
+    waited_s: float
+    alone: bool
+
+
+class Machine:
+    """The locks. Opening no file can fail: `trouble` then says why tests are not kept apart.
+
+    patience_s  longest wait
+    announce    is told that a test waits
+    """
+
+    def __init__(self, patience_s: float, announce: Callable[[str], None]) -> None:
+        self._patience_s, self._announce = patience_s, announce
+        self._files: tuple[int, int] | None = None
+        self.trouble: str | None = None
+
+    def open(self) -> None:
+        folder = Path(tempfile.gettempdir()) / f"energybench-locks-{os.getuid()}"
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                raise OSError(f"{folder} belongs to somebody else")
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            turnstile, room = (
+                os.open(folder / name, flags, 0o600) for name in ("turnstile", "room")
+            )
+            self._files = turnstile, room
+            # a lock belongs to the open file: a child that lives on would hold it, and a child that
+            # goes on with the tests would free the lock of its parent
+            os.register_at_fork(after_in_child=self.close)
+        except OSError as error:
+            self.trouble = f"tests are not kept apart: {error}"
+
+    @contextmanager
+    def stay(self, *, alone: bool, name: str) -> Iterator[Stay]:
+        """The machine for a test: alone, or together with other ordinary tests."""
+        if self._files is None:
+            yield Stay(waited_s=0.0, alone=self.trouble is None)
+            return
+        turnstile, room = self._files
+        start_s = monotonic()
+        until_s = start_s + self._patience_s
+        kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+        through = self._lock(turnstile, fcntl.LOCK_EX, until_s, name)
+        inside = through and self._lock(room, kind, until_s, name)
+        if through:
+            fcntl.flock(turnstile, fcntl.LOCK_UN)
+        try:
+            yield Stay(waited_s=monotonic() - start_s, alone=inside)
+        finally:
+            if inside and self._files is not None:
+                fcntl.flock(room, fcntl.LOCK_UN)
+
+    def _lock(self, file: int, kind: int, until_s: float, name: str) -> bool:
+        announce_s = monotonic() + _VISIBLE_S
+        while True:
+            try:
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                now_s = monotonic()
+            else:
+                return True
+            if now_s >= until_s:
+                return False
+            if now_s >= announce_s:
+                announce_s = until_s
+                self._announce(f"energybench: {name} waits for other tests on this machine")
+            sleep(_LOOK_S)
+
+    def close(self) -> None:
+        for file in self._files or ():
+            os.close(file)
+        self._files = None

@@ -1,0 +1,294 @@
+"""Options of `pytest --benchmark-energy`, and what is possible as a value. Imports next to nothing:
+every start of pytest pays for this module.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from energybench.sensor_root import ROOT_VARIABLE, default_root
+
+BOUNDARIES = ("compute", "device", "node-dc", "node-ac")
+MARKER = (
+    "energy(max_j=None, max_regression=None, group=None): energy of a test under "
+    '--benchmark-energy: upper limit of the energy per iteration in J, largest regression ("5%"), '
+    "and group of the table."
+)
+_LEAST_FOR_PRECISION = 8  # windows that are measured before a precision counts
+_MARKER_WORDS = ("max_j", "max_regression", "group")
+
+
+def percent(text: str) -> float:
+    """'2%' as 0.02. Raises ArgumentTypeError."""
+    number = text.strip().removesuffix("%")
+    try:
+        value = float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage: write 5%") from None
+    if not text.strip().endswith("%"):
+        raise argparse.ArgumentTypeError(f"{text!r} has no percent sign: write {text.strip()}%")
+    if not 0 < value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 100 %: write 5%")
+    return value / 100
+
+
+def seconds(text: str, example: str = "0.5") -> float:
+    """A length of time in s. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a length of time above 0 s: write {example}"
+        )
+    return value
+
+
+def budget(text: str) -> float:
+    """The time of all windows of a test, s. Raises ArgumentTypeError."""
+    return seconds(text, "30")
+
+
+def patience(text: str) -> float:
+    """The longest wait for other tests, s. Raises ArgumentTypeError."""
+    return seconds(text, "600")
+
+
+def count(text: str) -> int:
+    """A number of windows. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000: write 5")
+    return int(text)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the options of the measuring part."""
+    group = parser.getgroup("energybench", "energy of benchmarks (energybench)")
+    add = group.addoption
+    add(
+        "--benchmark-energy",
+        action="store_true",
+        default=False,
+        help="Measure the energy of every `benchmark` and `energy_benchmark` test.",
+    )
+    add(
+        "--benchmark-energy-precision",
+        metavar="PERCENT",
+        type=percent,
+        default=None,
+        help="Measure windows until the scatter's 95 %% interval is this narrow, such as 2%%.",
+    )
+    add(
+        "--benchmark-energy-windows",
+        metavar="N",
+        type=count,
+        default=5,
+        help="Number of windows of a test (default: 5).",
+    )
+    add(
+        "--benchmark-energy-min-time",
+        metavar="SECONDS",
+        type=seconds,
+        default=0.5,
+        help="Least length of a window (default: 0.5); longer for slow sensors.",
+    )
+    add(
+        "--benchmark-energy-max-time",
+        metavar="SECONDS",
+        type=budget,
+        default=30.0,
+        help="Length of all windows of a test (default: 30); at least one window is measured.",
+    )
+    add(
+        "--benchmark-energy-boundary",
+        metavar="NAME",
+        choices=BOUNDARIES,
+        default="compute",
+        help=f"Parts of the node whose energy counts: {', '.join(BOUNDARIES)} (default: compute).",
+    )
+    add(
+        "--benchmark-energy-store",
+        metavar="DIR",
+        default=None,
+        help="Keep the samples of every test as a run directory in this folder.",
+    )
+    add(
+        "--benchmark-energy-root",
+        metavar="DIR",
+        default=None,
+        help=f"Prefix of /sys, /proc and /dev (default: ${ROOT_VARIABLE}, or /).",
+    )
+    add(
+        "--benchmark-energy-wait",
+        metavar="SECONDS",
+        type=patience,
+        default=600.0,
+        help="Longest wait for the tests of other workers to end (default: 600).",
+    )
+    add(
+        "--benchmark-energy-fail",
+        metavar="PERCENT",
+        type=percent,
+        default=None,
+        help="Fail if the energy of a test has risen by more than this, such as 5%%.",
+    )
+    add(
+        "--benchmark-energy-fail-on",
+        choices=("history", "single"),
+        default="history",
+        help="Evidence that may fail a build: several saved sessions (history, the default), or "
+        "one saved run too (single).",
+    )
+    add(
+        "--benchmark-energy-history",
+        metavar="DIR",
+        default=".energybench",
+        help="Folder of saved sessions to compare with (default: .energybench).",
+    )
+    add(
+        "--benchmark-energy-save",
+        action="store_true",
+        default=False,
+        help="Add this session to the history, as a later baseline.",
+    )
+    add(
+        "--benchmark-energy-side",
+        metavar="FILE",
+        default=None,
+        help="Set by `energybench ab`, which judges: write the energies of this session to a file.",
+    )
+    add(
+        "--benchmark-energy-rehearsal",
+        action="store_true",
+        default=False,
+        help="Set by `energybench ab`: measure one window of each test.",
+    )
+    add(
+        "--benchmark-energy-only",
+        metavar="FILE",
+        default=None,
+        help="Set by `energybench ab`: run only the tests that a file names.",
+    )
+
+
+def without_switch(config: pytest.Config) -> str:
+    """A line about gates that have no effect without --benchmark-energy; empty if there are
+    none.
+    """
+    if config.getoption("benchmark_energy"):
+        return ""
+    gates = [
+        f"--benchmark-energy-{name}"
+        for name in ("fail", "save", "precision")
+        if config.getoption(f"benchmark_energy_{name}")
+    ]
+    if not gates:
+        return ""
+    verb = "has" if len(gates) == 1 else "have"
+    return (
+        f"energybench: {', '.join(gates)} {verb} no effect without --benchmark-energy: no energy "
+        "was measured"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How tests are measured.
+
+    precision_rel  half-width of the scatter's interval to stop at; None: a fixed number of windows
+    windows        number of windows
+    all_windows    number of windows if this were no rehearsal
+    window_s       least length of a window
+    budget_s       length of all windows of a test
+    store          folder for the runs; None: they are not kept
+    root           prefix of /sys, /proc and /dev
+    wait_s         longest wait for the machine
+    """
+
+    precision_rel: float | None
+    windows: int
+    all_windows: int
+    window_s: float
+    budget_s: float
+    boundary: str
+    store: str | None
+    root: str
+    wait_s: float
+
+
+def settings(config: pytest.Config) -> Settings:
+    """The settings of this session."""
+    option = config.getoption
+    precision_rel, windows = (
+        option("benchmark_energy_precision"),
+        option("benchmark_energy_windows"),
+    )
+    all_windows = windows if precision_rel is None else max(windows, _LEAST_FOR_PRECISION)
+    if option("benchmark_energy_rehearsal"):
+        precision_rel, windows = None, 1
+    return Settings(
+        precision_rel=precision_rel,
+        windows=windows,
+        all_windows=all_windows,
+        window_s=option("benchmark_energy_min_time"),
+        budget_s=option("benchmark_energy_max_time"),
+        boundary=option("benchmark_energy_boundary"),
+        store=option("benchmark_energy_store"),
+        root=option("benchmark_energy_root") or default_root(),
+        wait_s=option("benchmark_energy_wait"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What the marker `energy` of a test states; None: nothing."""
+
+    max_j: float | None = None
+    max_regression: float | None = None
+    group: str | None = None
+
+
+def limits(item: pytest.Item) -> Limits:
+    """The marker of a test. Raises ValueError with one line."""
+    marker = item.get_closest_marker("energy")
+    if marker is None:
+        return Limits()
+    if marker.args:
+        raise ValueError("@pytest.mark.energy takes keywords only, such as max_j=2.5")
+    words: dict[str, Any] = dict(marker.kwargs)
+    for word in words:
+        if word not in _MARKER_WORDS:
+            known = ", ".join(_MARKER_WORDS)
+            raise ValueError(f"@pytest.mark.energy({word}=…): unknown keyword; {known} are known")
+    return Limits(
+        max_j=_joules(words.get("max_j")),
+        max_regression=_regression(words.get("max_regression")),
+        group=None if words.get("group") is None else str(words["group"]),
+    )
+
+
+def _joules(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
+        raise ValueError(
+            f"@pytest.mark.energy(max_j={value!r}): not an energy; a number in J without a unit, "
+            "such as max_j=2.5"
+        )
+    return float(value)
+
+
+def _regression(value: Any) -> float | None:
+    if value is None:
+        return None
+    try:
+        return percent(value if isinstance(value, str) else repr(value))
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"@pytest.mark.energy(max_regression={value!r}): {error}") from None

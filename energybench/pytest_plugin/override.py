@@ -1,0 +1,152 @@
+"""The fixture `benchmark` of pytest-benchmark, with an energy pass after the timing pass.
+
+Registered after pytest-benchmark, so that this fixture gets the other one and changes its class:
+tests, and fixtures of users on top, see a BenchmarkFixture as before. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from energybench.gating import benchmark_file
+from energybench.pytest_plugin import record as records
+from energybench.pytest_plugin.gates import CI_RECORD
+from energybench.pytest_plugin.loops import loop_of
+from energybench.pytest_plugin.measuring import EnergyPass, Outcome, confirm_by, open_run
+from energybench.pytest_plugin.pedantic import Rounds, measured_rounds
+from energybench.pytest_plugin.plugin import SESSION
+from energybench.pytest_plugin.session import EnergySession
+from energybench.pytest_plugin.windows import Calls, drive
+from energybench.real_clock import monotonic
+
+_COROUTINE = 0x80  # inspect.CO_COROUTINE
+
+
+@pytest.fixture
+def benchmark(benchmark: Any, request: pytest.FixtureRequest) -> Any:
+    """Measure time, and energy per iteration, of a function."""
+    session = request.config.pluginmanager.get_plugin(SESSION)
+    if session is None or session.off is not None:
+        return benchmark
+    if type(benchmark) is not BenchmarkFixture:
+        blank = session.blank(request.node)
+        name = f"{type(benchmark).__module__}.{type(benchmark).__qualname__}"
+        why = f"the fixture benchmark is {name}, not pytest-benchmark's"
+        session.take(request.node, records.of_refusal(blank, why))
+        return benchmark
+    benchmark.__class__ = EnergyFixture
+    benchmark.energybench = Energy(session, request.node, benchmark)
+    return benchmark
+
+
+class EnergyFixture(BenchmarkFixture):  # type: ignore[misc]
+    """pytest-benchmark's fixture, measured."""
+
+    energybench: Energy
+
+    def __call__(self, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        start_s = monotonic()
+        result = super().__call__(function_to_benchmark, *args, **kwargs)
+        self.energybench.calls(function_to_benchmark, args, kwargs, monotonic() - start_s)
+        return result
+
+    def pedantic(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return self.energybench.pedantic(super().pedantic, target, args, kwargs)
+
+
+class Energy:
+    """The energy of one `benchmark` test."""
+
+    def __init__(self, session: EnergySession, item: pytest.Item, fixture: Any) -> None:
+        self._session, self._item, self._fixture = session, item, fixture
+
+    def calls(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        elapsed_s: float,
+    ) -> None:
+        """The energy pass after the timing pass, which took `elapsed_s`."""
+        session = self._session
+        blank = session.blank(self._item, group=self._fixture.group)
+        calls = Calls(
+            prepared=lambda: loop_of(function, args, kwargs), without_gc=self._without_gc()
+        )
+        call_s = self._call_s(elapsed_s)
+        with EnergyPass(session, self._item, blank, call_s) as energy:
+            energy.windows = drive(energy.steps, calls)
+        measured = energy.outcome
+        if session.would_fail(measured.record):
+            with EnergyPass(session, self._item, blank, call_s) as again:
+                again.windows = drive(again.steps, calls)
+            confirm_by(measured.record, again.outcome.record)
+        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+        if flags & _COROUTINE:
+            records.note(
+                measured.record, "coroutines are made and not awaited: use energy_benchmark"
+            )
+        self._take(measured)
+
+    def pedantic(
+        self,
+        pedantic: Callable[..., Any],
+        target: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        session = self._session
+        blank = session.blank(self._item, group=self._fixture.group)
+        run = open_run(self._item.nodeid, session.settings, session.store)
+        result, measured = measured_rounds(
+            self._fixture,
+            run,
+            session.settings,
+            lambda measured_target: pedantic(measured_target, *args, **kwargs),
+            target,
+            _rounds(target, args, kwargs),
+            blank,
+            session.id,
+            keep=session.keeps_runs,
+        )
+        self._take(measured)
+        return result
+
+    def _take(self, measured: Outcome) -> None:
+        shown, record = measured.record, measured.record.get(CI_RECORD)
+        document = benchmark_file.line(shown, record)
+        self._session.documents[self._item.nodeid] = document
+        benchmark_file.put(self._fixture.extra_info, document)
+        self._session.take(self._item, measured.record)
+
+    def _call_s(self, elapsed_s: float) -> float:
+        """Time of a call, at most: of the timing pass, or of the only call if there was none. The
+        statistics of the timing pass need not be times: the timer may be any function.
+        """
+        metadata = self._fixture.stats
+        rounds = getattr(getattr(metadata, "stats", None), "rounds", None) or 1
+        iterations = getattr(metadata, "iterations", None) or 1
+        return elapsed_s / (rounds * iterations)
+
+    def _without_gc(self) -> bool:
+        """As the timing pass does."""
+        marker = self._item.get_closest_marker("benchmark")
+        stated = marker.kwargs.get("disable_gc") if marker is not None else None
+        option = self._item.config.getoption("benchmark_disable_gc", False)
+        return bool(option if stated is None else stated)
+
+
+def _rounds(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rounds:
+    """What a test asks of pedantic. Raises the TypeError of a wrong call."""
+    signature = inspect.signature(BenchmarkFixture.pedantic)
+    bound = signature.bind(None, target, *args, **kwargs)
+    bound.apply_defaults()
+    asked = bound.arguments
+    return Rounds(
+        warmup=asked["warmup_rounds"], measured=asked["rounds"], iterations=asked["iterations"]
+    )

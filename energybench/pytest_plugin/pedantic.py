@@ -1,0 +1,166 @@
+"""Windows of `benchmark.pedantic`: measured in place, by the edges at which pytest-benchmark reads
+its timer, so that the function is called no more often than the test asks.
+
+The timer is the only private attribute of pytest-benchmark that energybench touches
+(BenchmarkFixture._timer, the same from 4.0.0 to 5.3.1), and only here. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from energybench.pytest_plugin import record as records
+from energybench.pytest_plugin.measuring import Outcome, concluded
+from energybench.pytest_plugin.record import Record
+from energybench.pytest_plugin.windows import work
+from energybench.real_clock import monotonic
+
+if TYPE_CHECKING:
+    from energybench.api.caller_run import CallerRun
+    from energybench.pytest_plugin.options import Settings
+
+_AT_MOST = 30  # windows
+# Time between the rounds of a window above which the window is said to hold more than the function.
+_OUTSIDE_SHARE = 0.02
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rounds:
+    """Rounds and iterations that a test asks for."""
+
+    warmup: int
+    measured: int
+    iterations: int
+
+
+def measured_rounds(
+    fixture: Any,
+    run: CallerRun,
+    wish: Settings,
+    pedantic: Callable[[Callable[..., Any]], Any],
+    target: Callable[..., Any],
+    rounds: Rounds,
+    blank: Record,
+    session: str,
+    *,
+    keep: bool,
+) -> tuple[Any, Outcome]:
+    """The result of the test's own call of pedantic, and the energy of its rounds."""
+    described = run.sensors()
+    least_s = max(wish.window_s, 0.0 if described is None else float(described["shortest_s"]))
+    timer = getattr(fixture, "_timer", None)
+    edges = Edges(run, least_s, timer, rounds)
+    over = False
+    try:
+        if fixture.disabled:
+            result = pedantic(edges.around(target))
+        elif not callable(timer):
+            result = pedantic(target)
+        else:
+            fixture._timer = edges
+            try:
+                result = pedantic(target)
+            finally:
+                fixture._timer = timer
+        over = True
+    finally:
+        if not over:
+            run.finish()
+    if not fixture.disabled and not callable(timer):
+        run.finish()
+        why = "this pytest-benchmark has no timer where energybench looks for it (_timer)"
+        return result, Outcome(record=records.of_refusal(blank, f"pedantic: {why}"))
+    measured = concluded(run, blank, session, keep=keep)
+    if "energy_j" in measured.record:
+        edges.note(measured.record)
+    return result, measured
+
+
+class Edges:
+    """A timer that begins and ends windows.
+
+    A window holds as many rounds as fill `least_s`. The sensors' approach to a window lies before
+    the start of a round, outside of the round's time.
+    """
+
+    def __init__(self, run: CallerRun, least_s: float, timer: Any, rounds: Rounds) -> None:
+        self._run, self._least_s, self._timer = run, least_s, timer
+        self.__name__ = getattr(timer, "__name__", str(timer))  # stands in pytest-benchmark's JSON
+        self._iterations = rounds.iterations
+        self._warmup, self._left = rounds.warmup, rounds.measured  # rounds that are to come
+        self._in_round = False
+        self._window_s: float | None = None  # start of the open window
+        self._round_s = self._end_s = 0.0  # of the present or last round
+        self._held = 0  # rounds in the open window
+        self._wanted: int | None = None  # rounds in a window, once the first window has told
+        self._inside_s = self._all_s = 0.0  # time in rounds, and in windows
+        self.windows = 0
+
+    def __call__(self) -> Any:
+        if not self._in_round:
+            self._in_round = True
+            self._before_round()
+            return self._timer()
+        value = self._timer()
+        self._in_round = False
+        self._after_round()
+        return value
+
+    def _before_round(self) -> None:
+        if self._warmup:
+            return
+        fills = self._wanted is None or self._left >= self._wanted
+        if self._window_s is None and self.windows < _AT_MOST and fills:
+            self._run.approach(_AT_MOST)
+            self._run.begun(monotonic())
+            self._window_s = monotonic()
+        self._round_s = monotonic()
+
+    def _after_round(self) -> None:
+        self._end_s = monotonic()
+        if self._warmup:
+            self._warmup -= 1
+            return
+        self._left -= 1
+        if self._window_s is None:
+            return
+        self._held += 1
+        self._inside_s += self._end_s - self._round_s
+        full = self._held == self._wanted
+        if self._wanted is None:
+            full = self._end_s - self._window_s >= self._least_s
+        if full or self._left <= 0:
+            self._wanted = self._held
+            self._end_window(self._window_s)
+
+    def _end_window(self, start_s: float) -> None:
+        stated = work(self._run, self._held * self._iterations)
+        self._run.ended(start_s, self._end_s, work=stated)
+        self._all_s += self._end_s - start_s
+        self._window_s, self._held = None, 0
+        self.windows += 1
+
+    def around(self, target: Callable[..., Any]) -> Callable[..., Any]:
+        """The function in a window of its own, for a pytest-benchmark that is disabled and calls it
+        once.
+        """
+        self._iterations, self._warmup, self._left = 1, 0, 1
+
+        def measured(*args: Any, **kwargs: Any) -> Any:
+            self._before_round()
+            result = target(*args, **kwargs)
+            self._after_round()
+            return result
+
+        return measured
+
+    def note(self, record: Record) -> None:
+        """Say what the windows hold beside the function."""
+        records.note(record, "pedantic: measured in place")
+        if self.windows == 1:
+            records.note(record, "single window: the scatter is not known")
+        outside = 1 - self._inside_s / self._all_s if self._all_s else 0.0
+        if outside > _OUTSIDE_SHARE:
+            records.note(record, f"{outside:.0%} of the time lies between the rounds (set-up)")

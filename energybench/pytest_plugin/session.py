@@ -1,0 +1,331 @@
+"""A session of pytest with --benchmark-energy: the machine for every test, the records of all
+tests, the table, and the scalars in JSON and JUnit.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import pytest
+
+from energybench.foreign_text import visible
+from energybench.pytest_plugin import record as records
+from energybench.pytest_plugin import table
+from energybench.pytest_plugin.gates import Gates
+from energybench.pytest_plugin.machine_lock import Machine, Stay
+from energybench.pytest_plugin.options import Limits, Settings, limits, settings
+from energybench.pytest_plugin.plugin import BENCHMARK, SESSION, SIDE
+from energybench.pytest_plugin.record import Record
+from energybench.pytest_plugin.windows import empty_loop_s
+
+_FIXTURES = ("benchmark", "energy_benchmark")
+_EXTRA = "energybench"  # name of the records in reports
+_NOTABLE_WAIT_S = 1.0
+# Environment variable in a test that has its stay on the machine: a session inside, in this process
+# or in one of its children, finds it. PYTEST_CURRENT_TEST is gone after the first session inside.
+_INSIDE = "ENERGYBENCH_INSIDE_TEST"
+_taken = pytest.StashKey[list[Record]]()
+_stay = pytest.StashKey[Stay]()
+_limits = pytest.StashKey[Limits]()
+
+
+def begin(config: pytest.Config) -> None:
+    """Measure the tests of this process, or say why not."""
+    session = EnergySession(config, off=_off(config))
+    config.pluginmanager.register(session, SESSION)
+    if session.off is None and config.pluginmanager.has_plugin("benchmark"):
+        from energybench.pytest_plugin import override
+
+        config.pluginmanager.register(override, BENCHMARK)
+    if config.getoption("benchmark_energy_side") is not None:
+        from energybench.pytest_plugin.side import Side
+
+        config.pluginmanager.register(Side(config, session, _EXTRA, _measures), SIDE)
+
+
+def _off(config: pytest.Config) -> str | None:
+    """Why nothing is measured; None: tests are measured."""
+    if config.getoption("codspeed", False):
+        return "--codspeed measures these tests in its own way"
+    if config.getoption("benchmark_disable", False) and not config.getoption(
+        "benchmark_enable", False
+    ):
+        return "--benchmark-disable"
+    return None
+
+
+class EnergySession:
+    """The plugin of a session.
+
+    id        name of the session
+    off       why nothing is measured; None: tests are measured
+    documents energies for pytest-benchmark's JSON, by node id
+    settings  how tests are measured
+    """
+
+    def __init__(self, config: pytest.Config, off: str | None) -> None:
+        self._config, self.off = config, off
+        self.settings: Settings = settings(config)
+        self._worker = hasattr(config, "workerinput")
+        # the same in every worker of xdist, and in no other session
+        self.id: str = getattr(config, "workerinput", {}).get("testrunuid") or os.urandom(8).hex()
+        self._gates = Gates(
+            threshold=config.getoption("benchmark_energy_fail"),
+            folder=config.getoption("benchmark_energy_history"),
+            fails_on_single=config.getoption("benchmark_energy_fail_on") == "single",
+            saves=config.getoption("benchmark_energy_save"),
+            off=config.getoption("benchmark_energy_side") is not None,
+        )
+        self.documents: dict[str, str] = {}  # of pytest-benchmark's tests, by node id
+        self._verdicts: list[str] = []
+        self._records: list[Record] = []
+        self._notices: list[str] = []
+        self._store = None if off is not None else self._kept_store()
+        self._temporary: str | None = None
+        self._empty_s: float | None = None
+        self._machine = Machine(self.settings.wait_s, self._announce)
+        if _INSIDE in os.environ:
+            # the outer test has its stay on the machine, for whose end the tests inside cannot wait
+            self._machine.trouble = "inside another test: other tests may have run beside it"
+        elif off is None:
+            self._machine.open()
+
+    # ------------------------------------------------------------ for the fixtures
+
+    @property
+    def store(self) -> str:
+        """Folder for the directories of the runs."""
+        if self._store is None:
+            self._store = self._temporary = tempfile.mkdtemp(prefix="energybench-pytest-")
+        return self._store
+
+    @property
+    def empty_s(self) -> float:
+        """Time of a turn of a loop without a call."""
+        if self._empty_s is None:
+            self._empty_s = empty_loop_s()
+        return self._empty_s
+
+    def would_fail(self, record: Record) -> bool:
+        """Whether a gate would fail by this record: the test is then measured once more."""
+        return self._gates.would_fail(record)
+
+    @property
+    def keeps_runs(self) -> bool:
+        return self._store is not None and self._temporary is None
+
+    def _kept_store(self) -> str | None:
+        """The folder in which the user wants to keep the samples; None: no such folder."""
+        store = self.settings.store
+        if store is None:
+            return None
+        try:
+            os.makedirs(store, exist_ok=True)
+            with tempfile.TemporaryFile(dir=store):
+                pass
+        except OSError as error:
+            self._notices.append(f"the samples are not kept: {error}")
+            return None
+        return store
+
+    def blank(self, item: pytest.Item, label: str = "", group: str | None = None) -> Record:
+        """A record without a result."""
+        limit = item.stash.get(_limits, Limits())
+        record: Record = {"test": item.nodeid, "label": records.short(label)}
+        if group is not None or limit.group is not None:
+            record["group"] = records.short(group if group is not None else str(limit.group))
+        if limit.max_j is not None:
+            record["max_j"] = limit.max_j
+        if limit.max_regression is not None:
+            record["max_regression"] = limit.max_regression
+        return record
+
+    def take(self, item: pytest.Item, record: Record) -> None:
+        """The record of a use, complete."""
+        stay = item.stash.get(_stay, Stay(waited_s=0.0, alone=True))
+        if not stay.alone:
+            records.note(record, self._machine.trouble or "not alone: other tests did not end")
+        elif stay.waited_s > _NOTABLE_WAIT_S:
+            records.note(record, f"waited {stay.waited_s:.0f} s for the machine")
+        item.stash.setdefault(_taken, []).append(record)
+        from energybench.gating.benchmark_file import scalars
+
+        prefix = f"{record['label']}." if record["label"] else ""
+        item.user_properties += [(prefix + name, value) for name, value in scalars(record).items()]
+
+    # ------------------------------------------------------------ hooks around tests
+
+    def pytest_report_header(self) -> str:
+        if self.off is not None:
+            return f"energybench: energy is off: {self.off}"
+        from energybench.pytest_plugin.sensors_line import sensors_line
+
+        return f"energybench: {sensors_line(self.settings)}"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        if self.off is not None:
+            return (yield)
+        with self._machine.stay(alone=_measures(item), name=item.nodeid) as stay:
+            item.stash[_stay] = stay
+            outer = os.environ.get(_INSIDE)
+            os.environ[_INSIDE] = outer or "1"
+            try:
+                return (yield)
+            finally:
+                if outer is None:
+                    os.environ.pop(_INSIDE, None)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        try:
+            item.stash[_limits] = limits(item)
+        except ValueError as error:
+            mistake = f"energybench: {error}"
+        else:
+            return
+        pytest.fail(mistake, pytrace=False)  # outside of `except`, whose error would be shown too
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "call" and self.off is None:
+            taken = item.stash.get(_taken, [])
+            if not taken and report.passed and _measures(item):
+                taken = [records.of_refusal(self.blank(item), "the test did not use its fixture")]
+            if taken:
+                setattr(report, _EXTRA, taken)
+            item.stash[_taken] = []
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not self._worker:
+            self._records += getattr(report, _EXTRA, [])
+
+    # ------------------------------------------------------------ results of the session
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
+        """Scalars beside the statistics of the times, and one record of the session. Called once
+        for each file.
+        """
+        from energybench.gating import benchmark_file
+
+        if self.off is None:
+            for test in benchmark_file.complete(output_json, self.documents):
+                notice = (
+                    f"{test}: extra_info['{benchmark_file.KEY}'] of the test stands in the JSON as "
+                    f"'{benchmark_file.KEEP}'"
+                )
+                if notice not in self._notices:  # of several files
+                    self._notices.append(notice)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_compare_machine_info(self, compared_benchmark: dict[str, Any]) -> None:
+        """The saved sessions that pytest-benchmark compares with."""
+        self._gates.take_saved(compared_benchmark)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Judge the energies, before the summary is printed and JUnit's file is written."""
+        if self._worker or self.off is not None or not self._gates.wanted(self._records):
+            return
+        verdicts, faults = self._gates.judged(self._records)
+        self._notices += faults
+        self._verdicts = [
+            ("FAILED " if verdict.fails else "") + visible(verdict.line) for verdict in verdicts
+        ]
+        for verdict in verdicts:
+            if verdict.fails:
+                self._fail(session, verdict.name, visible(verdict.line))
+        if any(verdict.fails for verdict in verdicts) and not session.exitstatus:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._gates.saves:
+            self._notices.append(self._gates.saved_to(self._records))
+
+    def _fail(self, session: pytest.Session, name: str, line: str) -> None:
+        """Report the failure of a gate as a second outcome of its test, as pytest reports an error
+        of the tear-down: the counts of the last line, the list of failures, JUnit's file and
+        --last-failed come from reports.
+        """
+        test = next(
+            (one["test"] for one in self._records if _gate_name(one) == name), name.split(" ")[0]
+        )
+        file, _, rest = test.partition("::")
+        report = pytest.TestReport(
+            nodeid=test,
+            location=(file, None, rest.replace("::", ".")),
+            keywords={},
+            outcome="failed",
+            longrepr=f"energy gate: {line}",
+            when="call",
+            sections=(),
+            duration=0.0,
+            start=0.0,
+            stop=0.0,
+            user_properties=[],
+        )
+        session.config.hook.pytest_runtest_logreport(report=report)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, None, None]:
+        """The table stands even if a gate on times ends the summary with an exception."""
+        try:
+            return (yield)
+        finally:
+            self._print(terminalreporter)
+
+    def _print(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.off is not None and self._config.get_verbosity() < 0:  # without a header
+            terminalreporter.write_line(self.pytest_report_header())
+        if not self._records:
+            return
+        title = f"energy per iteration ({self.settings.boundary}, 95 % intervals)"
+        terminalreporter.ensure_newline()
+        terminalreporter.section(title, sep="-", yellow=True)
+        for line in table.lines(self._records):
+            terminalreporter.write_line(line)
+        if self._verdicts:
+            terminalreporter.section("energy gates", sep="-", yellow=True)
+        for line in self._verdicts:
+            terminalreporter.write_line(line)
+        for notice in self._notices:
+            terminalreporter.write_line(f"energybench: {notice}")
+
+    def pytest_unconfigure(self) -> None:
+        self._machine.close()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    # ------------------------------------------------------------ a visible wait
+
+    def _announce(self, line: str) -> None:
+        import sys
+
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        if capture is None:
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+            return
+        with capture.global_and_fixture_disabled():
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _gate_name(record: Record) -> str:
+    """The name of a record in the verdicts of the gates."""
+    return f"{record['test']} {record['label']}".strip()
+
+
+def _measures(item: pytest.Item) -> bool:
+    """Whether a test uses a fixture whose energy is measured."""
+    names: Sequence[str] = getattr(item, "fixturenames", ())
+    return any(name in names for name in _FIXTURES)

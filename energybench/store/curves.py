@@ -1,0 +1,44 @@
+"""The curves of the sensors whose energies are summed, for charts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from energybench.analysis.traces.curve import Curve, curve
+from energybench.model import Channel, Trace
+from energybench.store.traces import StoredTraces
+
+Line = TypeVar("Line")
+
+
+def lines_that_count(traces: Sequence[Trace], line_of: Callable[[Curve], Line]) -> list[Line]:
+    """A line for each channel that is summed; of a counter and a power sensor of one component,
+    only the counter's. One curve at a time is in memory, if `line_of` keeps none.
+
+    Sequences that read a trace at each access are read once, and not for channels without a line.
+    """
+    lines: dict[int, Line] = {}
+    counters = set()
+    channels = _channels(traces)
+    counted = [number for number, channel in enumerate(channels) if channel.counts]
+    # the counters first: they decide which power sensors are needed
+    for number in sorted(counted, key=lambda number: channels[number].kind != "counter"):
+        part = channels[number].device, channels[number].component
+        if channels[number].kind != "counter" and part in counters:
+            continue
+        trace = traces[number]
+        energy = curve(trace) if trace.ok.any() else None
+        del trace  # of a long run much memory
+        if energy is None:
+            continue
+        lines[number] = line_of(energy)
+        if channels[number].kind == "counter":
+            counters.add(part)
+    return [lines[number] for number in sorted(lines)]
+
+
+def _channels(traces: Sequence[Trace]) -> Sequence[Channel]:
+    if isinstance(traces, StoredTraces):
+        return traces.channels
+    return [trace.channel for trace in traces]

@@ -1,0 +1,281 @@
+"""The directory of a job that is read on all of its nodes.
+
+results/.partial-2026-11-23T10-15-02Z_app_ebtest-71-r0/    job.json, windows.jsonl, and while the
+    node is read  .partial-node-cpu1/                      job is measured: the nodes' own runs
+results/2026-11-23T10-15-02Z_app_ebtest-71-r0/             run.json, job.json, windows.jsonl,
+                                                           clocks.json, silent.json
+    node-cpu1/  node-cpu2/                                 the nodes' own runs; each never changes
+
+A name holds the time, the label and the job (cluster, number, restart), and nothing random: of a
+thousand nodes each writes into a directory of its own name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from energybench.analysis.energy.boundary import Ranges
+from energybench.errors import BadInput, StorageFailed
+from energybench.foreign_text import unicode_text
+from energybench.model import (
+    REPEAT,
+    Doubt,
+    Measurement,
+    Pause,
+    Verification,
+    Window,
+    Work,
+    WorkloadRef,
+    WorkRecord,
+)
+from energybench.plugins import secret_settings
+from energybench.store import reader
+from energybench.store.careful_file import CarefulFile, write_all
+from energybench.store.durable import flush_to_disk, replace_file
+from energybench.store.job_header import JobHeader, is_job, read_job
+from energybench.store.job_merging import collect, merged
+from energybench.store.job_parts import CLOCKS, SILENT
+from energybench.store.layout import HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS
+from energybench.store.liveness import Lock, boot_id, process_started, refuse_if_alive
+from energybench.store.run import Opening, RecordLine, encode, pretty, read_header
+from energybench.store.secrets import without_secret_settings, without_secrets
+
+
+def _without_secret_settings(workload: WorkloadRef | None) -> WorkloadRef | None:
+    if workload is None:
+        return None
+    settings = without_secret_settings(workload.settings, secret_settings(workload.name))
+    return msgspec.structs.replace(workload, settings=settings)
+
+
+class JobWriter:
+    """The directory of a job while it is measured, written by the head node. A context manager."""
+
+    def __init__(self, store: Path, header: JobHeader) -> None:
+        self.header = msgspec.structs.replace(
+            header,
+            label=unicode_text(header.label),
+            command=without_secrets([unicode_text(word) for word in header.command])
+            if header.command is not None
+            else None,
+            workload=_without_secret_settings(header.workload),
+            pid=os.getpid(),
+            pid_started=process_started(os.getpid()),
+            boot_id=boot_id(),
+        )
+        self._store = store
+        self.directory = store / (PARTIAL + header.id)
+        self._lock: Lock | None = None
+        self._lines: CarefulFile | None = None
+
+    def __enter__(self) -> JobWriter:
+        try:
+            self._make_directory()
+            descriptor = os.open(self.directory / JOB, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            self._lock = Lock(descriptor)
+            write_all(descriptor, pretty(self.header).encode())
+            self._lines = CarefulFile(self.directory / WINDOWS)
+        except OSError as error:
+            with suppress(OSError):
+                self.discard()
+            self.close()
+            raise StorageFailed(
+                f"--out {self._store}: cannot be written: {error.strerror} (name a folder that can "
+                "be written, on a file system that all nodes share)"
+            ) from None
+        return self
+
+    def _make_directory(self) -> None:
+        """Make the directory. A second command of the same job in the same second gets a number."""
+        wanted, number = self.header.id, 1
+        while True:
+            self.directory = self._store / (PARTIAL + self.header.id)
+            try:
+                self.directory.mkdir(parents=True)
+            except FileExistsError:
+                if not self.directory.is_dir():
+                    raise
+            else:
+                if not (self._store / self.header.id).exists():
+                    return
+                self.directory.rmdir()
+            number += 1
+            self.header = msgspec.structs.replace(self.header, id=f"{wanted}-{number}")
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._lines is not None:
+            self._lines.close()
+        if self._lock is not None:
+            self._lock.close()
+        self._lines = self._lock = None
+
+    def opening(self, start_s: float, repeat: int) -> None:
+        """A repeat begins; without a window after it, the run was cut off inside."""
+        self._line(RecordLine(opening=Opening(label=REPEAT, start_s=start_s, repeat=repeat)))
+
+    def window(self, window: Window) -> None:
+        self._line(RecordLine(window=window))
+
+    def verification(self, checks: tuple[Verification, ...]) -> None:
+        self._line(RecordLine(verification=checks))
+
+    def work(self, work: Work, repeat: int) -> None:
+        """The work of a repeat, of all nodes together."""
+        self._line(RecordLine(work=work, repeat=repeat))
+
+    def record(self, record: WorkRecord) -> None:
+        self._line(RecordLine(record=record))
+
+    def pause(self, pause: Pause) -> None:
+        self._line(RecordLine(pause=pause))
+
+    def doubt(self, doubt: Doubt) -> None:
+        self._line(RecordLine(doubt=doubt))
+
+    def clocks(self, half_s: dict[str, float]) -> None:
+        """Write down how well the nodes' clocks are known, s, against the head node's."""
+        with suppress(OSError):  # full storage is told where the result is written
+            (self.directory / CLOCKS).write_bytes(encode(half_s))
+
+    def _line(self, line: RecordLine) -> None:
+        if self._lines is not None:
+            self._lines.append(encode(line) + b"\n")
+
+    def discard(self) -> None:
+        """Remove the directory of a job in which nothing was measured."""
+        directory = self.directory
+        self.close()
+        for name in (JOB, WINDOWS):
+            (directory / name).unlink(missing_ok=True)
+        try:
+            directory.rmdir()
+        except OSError:
+            return  # a node's files are still there
+
+    def finish(
+        self, silent: Mapping[str, str], ranges: Ranges, *, have_ended: bool
+    ) -> tuple[Path, Measurement]:
+        """Merge the parts of the nodes, write run.json, rename into place.
+
+        silent      nodes without a result as far as the head node knows, each with the reason
+        have_ended  whether all readers have ended: a part that its reader did not finish is then
+                    completed from its samples
+
+        Raises ValueError if no node gave a result or no repeat was completed, and StorageFailed.
+        """
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
+        try:
+            reasons = {**silent, **_recovered(self.directory, ranges, have_ended=have_ended)}
+            return complete_job(self.directory, reasons)
+        finally:
+            self.close()
+
+
+# ---------------------------------------------------------------- completing
+
+
+def complete_job(directory: Path, silent: dict[str, str]) -> tuple[Path, Measurement]:
+    """Write run.json and rename the directory into place. Raises as `merged`, and StorageFailed."""
+    measurement = merged(directory, silent)
+    final = directory.with_name(measurement.id)
+    try:
+        if silent:
+            replace_file(directory / SILENT, pretty(silent).encode())
+        replace_file(directory / RUN, pretty(measurement).encode())
+        if final != directory:
+            if final.exists():
+                raise BadInput(str(final), "exists already", "move it away")
+            os.rename(directory, final)
+        flush_to_disk(final.parent)
+    except OSError as error:
+        raise StorageFailed(
+            f"{directory}: cannot be written: {error.strerror or error}; the files so far stay "
+            f"(with space again: energybench recover {directory})"
+        ) from None
+    return final, measurement
+
+
+def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
+    """Complete a job whose head node's process was killed: first the nodes' own runs, then all
+    together.
+
+    Raises BadInput if the job, or a node of it, is still measured.
+    """
+    header = read_job(directory)
+    try:
+        lock = Lock.on(directory / JOB)
+    except OSError as error:
+        raise StorageFailed(f"{directory / JOB}: cannot be written: {error.strerror}") from None
+    try:
+        if header.windows_by == "head":
+            refuse_if_alive(str(directory), directory, lock, header.writer)
+        else:
+            _refuse_living_parts(directory)
+        return complete_job(directory, _recovered(directory, ranges))
+    except ValueError as error:
+        raise BadInput(str(directory), f"cannot be completed: {error}") from None
+    finally:
+        lock.close()
+
+
+def _refuse_living_parts(directory: Path) -> None:
+    """Raise BadInput if a node of the job is still read, or may be."""
+    for part in _begun(directory):
+        held = Lock.on(part / HEADER)
+        try:
+            refuse_if_alive(str(part), part, held, read_header(part).writer)
+        finally:
+            held.close()
+
+
+def unfinished_parts(directory: Path) -> list[Path]:
+    """Parts of a finished job whose readers ended before they could write their results."""
+    if not is_job(directory) or not (directory / RUN).is_file():
+        return []
+    return _begun(directory)
+
+
+def recover_parts(directory: Path, ranges: Ranges) -> Measurement:
+    """Complete the unfinished parts of a finished job from their samples, and merge all again.
+
+    Raises BadInput if no part could be completed, for example because all are still measured.
+    """
+    begun = _begun(directory)
+    reasons = _recovered(directory, ranges)
+    if len(_begun(directory)) == len(begun):
+        raise BadInput(str(directory), f"no part can be completed: {'; '.join(reasons.values())}")
+    return collect(directory, silent=reasons)
+
+
+def _begun(directory: Path) -> list[Path]:
+    parts = sorted(directory.glob(f"{PARTIAL}{NODE}*"))
+    return [part for part in parts if (part / HEADER).is_file()]
+
+
+def _recovered(directory: Path, ranges: Ranges, *, have_ended: bool = False) -> dict[str, str]:
+    """Complete the parts that were cut off, as far as that can be; words on each, by its node.
+
+    have_ended  whether all readers are known to have ended
+    """
+    reasons: dict[str, str] = {}
+    for part in _begun(directory):
+        node = part.name.removeprefix(PARTIAL + NODE)
+        try:
+            reader.recover(str(part), ranges, has_ended=have_ended)
+            reasons[node] = (
+                "its reader ended before its result was written (killed, or storage was full), and "
+                "the result was completed from its samples"
+            )
+        except (BadInput, StorageFailed) as why:
+            reasons[node] = str(why)
+    return reasons

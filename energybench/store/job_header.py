@@ -1,0 +1,69 @@
+"""The header of a job's directory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from energybench.errors import BadInput
+from energybench.model import BoundaryName, Doubt, Host, Job, Noun, WorkloadRef
+from energybench.store import strict, unknown_fields
+from energybench.store.layout import JOB, file_word
+from energybench.store.liveness import Writer
+
+
+class JobHeader(Noun, frozen=True, kw_only=True):
+    """Written once, before the program starts.
+
+    nodes  names of the nodes that the job holds
+    host   the head node, whose clock states the windows
+    case   the run of a campaign that this is; None: not of a campaign
+    workload    the workload that all nodes work on together: the first node's own run states
+                repeats, work and checks; None: a program
+    windows_by  "nodes": no process saw the whole job, and its window is made from the nodes' own
+    """
+
+    schema: Literal["energybench-job/1"] = "energybench-job/1"
+    id: str
+    label: str
+    command: tuple[str, ...] | None
+    boundary: BoundaryName
+    repeats: int | None
+    job: Job
+    nodes: tuple[str, ...]
+    host: Host
+    windows_by: Literal["head", "nodes"] = "head"
+    pid: int
+    pid_started: int | None
+    boot_id: str | None
+    case: str | None = None
+    doubts: tuple[Doubt, ...] = ()
+    workload: WorkloadRef | None = None
+
+    @property
+    def writer(self) -> Writer:
+        """The process that wrote, or writes, the job's directory."""
+        return Writer(self.pid, self.pid_started, self.host.name, self.boot_id)
+
+
+def new_job_id(label: str, job: Job) -> str:
+    """'2026-11-23T10-15-02Z_app_ebtest-71-r0': sorts by time, and names the job."""
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    return "_".join([stamp, file_word(label), file_word(job.key)])
+
+
+def is_job(directory: Path) -> bool:
+    """Whether a directory is that of a job, finished or not."""
+    return (directory / JOB).is_file()
+
+
+def read_job(directory: Path) -> JobHeader:
+    """The header of a job's directory. Raises BadInput."""
+    path = directory / JOB
+    value = strict.load(path)
+    if not isinstance(value, dict) or value.get("schema") != "energybench-job/1":
+        raise BadInput(
+            str(path), "is not the header of a job", "energybench did not write this file"
+        )
+    return unknown_fields.convert(value, JobHeader, str(path))

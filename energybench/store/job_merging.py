@@ -1,0 +1,190 @@
+"""The result of a job from the parts in its directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from energybench.analysis.energy.boundary import Ranges
+from energybench.analysis.measurement.node_table import NodePart
+from energybench.analysis.measurement.nodes import JobRecord, merge
+from energybench.analysis.measurement.workload_nodes import checks_of_nodes, statement
+from energybench.errors import BadInput, StorageFailed
+from energybench.model import REPEAT, Doubt, Measurement, Verification, Window
+from energybench.store import job_parts, part_files
+from energybench.store.durable import replace_file
+from energybench.store.job_header import JobHeader, read_job
+from energybench.store.job_parts import CLOCKS, SILENT, HeadNode, Parts, node_folder
+from energybench.store.layout import NODE, RUN
+from energybench.store.rank_job import unread_nodes, windows_of_nodes
+from energybench.store.run import (
+    RecordLine,
+    last_record,
+    pretty,
+    read_lines,
+    works_of_whole_repeats,
+)
+
+
+def merged(
+    directory: Path,
+    silent: dict[str, str] | None = None,
+    ranges: Ranges | None = None,
+    jobs: int = 1,
+) -> Measurement:
+    """The measurement of all nodes from the parts in a job's directory.
+
+    silent        nodes without a result as far as the head node knows, each with the reason
+    ranges, jobs  see `job_parts.find_parts`
+    Raises BadInput, and ValueError as `merge`.
+    """
+    header = read_job(directory)
+    lines = read_lines(directory)
+    repeats = tuple(
+        line.window for line in lines if line.window is not None and line.window.label == REPEAT
+    )
+    head = HeadNode(header.job, header.nodes, header.host, repeats)
+    found = job_parts.find_parts(directory, head, ranges, jobs)
+    reasons = {**part_files.words_of(directory / SILENT), **(silent or {})}
+    clocks = part_files.numbers_of(directory / CLOCKS)
+    parts: list[NodePart] = []
+    for folder, node in _names(header, found).items():
+        parts.append(
+            NodePart(
+                node=node,
+                directory=folder if folder in found.by_folder else "",
+                measurement=found.by_folder.get(folder),
+                why=reasons.get(node)
+                or found.why(folder)
+                or job_parts.unfinished(directory, folder),
+                clock_half_s=clocks.get(node),
+            )
+        )
+    if header.windows_by == "nodes" and not header.nodes:
+        count = unread_nodes(header.job, tuple(found.by_folder.values()))
+        parts += [
+            NodePart(node=f"unknown-{number}", why="no reader of its ranks left a part")
+            for number in range(1, count + 1)
+        ]
+    by_head, own = header.windows_by == "head", tuple(found.by_folder.values())
+    stated = [line.doubt for line in lines if line.doubt is not None]
+    windows = _windows(lines, found) if by_head else windows_of_nodes(own, header.host)
+    if header.workload is not None:
+        said = (*header.doubts, *stated, *job_parts.doubts(found, head))
+        return merge(_of_workload(header, parts, said), parts)
+    record = JobRecord(
+        id=header.id,
+        label=header.label,
+        command=header.command,
+        boundary=header.boundary,
+        job=header.job,
+        case=header.case,
+        host=header.host,
+        windows=windows,
+        verification=_checks(lines) if by_head else checks_of_nodes(own),
+        doubts=(*header.doubts, *stated, *job_parts.doubts(found, head)),
+        works=works_of_whole_repeats(lines, windows),
+        kept=last_record(lines),
+    )
+    return merge(record, parts)
+
+
+def _of_workload(
+    header: JobHeader, parts: Sequence[NodePart], doubts: tuple[Doubt, ...]
+) -> JobRecord:
+    """What the first node's own result states of a workload on all nodes."""
+    stated = statement(parts)
+    return JobRecord(
+        id=header.id,
+        label=header.label,
+        command=None,
+        boundary=header.boundary,
+        job=header.job,
+        case=header.case,
+        host=header.host,
+        windows=stated.windows,
+        verification=stated.verification,
+        doubts=(*doubts, *stated.doubts),
+        works=stated.works,
+        kept=stated.kept,
+        workload=stated.workload or header.workload,
+    )
+
+
+def _names(header: JobHeader, found: Parts) -> dict[str, str]:
+    """Name of each node of the job, by the name of its part's directory.
+
+    If the names that the job stated occur nowhere, the names of the parts take their places.
+    """
+    names = {node_folder(node): node for node in header.nodes}
+    told = {folder: folder.removeprefix(NODE) for folder in found.by_folder}
+    if not told or set(told) & set(names):
+        return names
+    places = list(names.items())[len(told) :]
+    return {**told, **dict(places)}
+
+
+def _windows(lines: Sequence[RecordLine], found: Parts) -> tuple[Window, ...]:
+    """The windows, and the window that was open when the head node's process ended: it lasts as
+    long as the longest part of it on a node.
+    """
+    windows = [line.window for line in lines if line.window is not None]
+    closed = {window.repeat for window in windows if window.label == REPEAT}
+    open_now = [
+        line.opening
+        for line in lines
+        if line.opening is not None and line.opening.repeat not in closed
+    ]
+    if open_now:
+        opening = open_now[-1]
+        durations_s = [
+            part.repeats[-1].time_s
+            for part in found.by_folder.values()
+            if part.partial and part.repeats
+        ]
+        windows.append(
+            Window(
+                label=REPEAT,
+                start_s=opening.start_s,
+                end_s=opening.start_s + max(durations_s, default=0.0),
+                repeat=opening.repeat,
+                cut="no-end",
+            )
+        )
+    return tuple(windows)
+
+
+def _checks(lines: Sequence[RecordLine]) -> tuple[Verification, ...]:
+    """For every quantity, the first failed check, or else the last."""
+    worst: dict[str, Verification] = {}
+    for line in lines:
+        for check in line.verification or ():
+            if worst.get(check.quantity) is None or worst[check.quantity].passed:
+                worst[check.quantity] = check
+    return tuple(worst.values())
+
+
+def collect(
+    directory: Path,
+    ranges: Ranges | None = None,
+    jobs: int = 2,
+    silent: dict[str, str] | None = None,
+) -> Measurement:
+    """Merge the parts of a finished job again and write the job's result; the parts stay as they
+    are.
+
+    ranges, jobs  see `job_parts.find_parts`
+    silent        see `merged`
+    Raises BadInput, and StorageFailed.
+    """
+    try:
+        measurement = merged(directory, silent, ranges, jobs)
+    except ValueError as error:
+        raise BadInput(str(directory), f"cannot be merged: {error}") from None
+    try:
+        replace_file(directory / RUN, pretty(measurement).encode())
+    except OSError as error:
+        raise StorageFailed(
+            f"{directory / RUN}: cannot be written: {error.strerror or error}"
+        ) from None
+    return measurement

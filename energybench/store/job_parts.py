@@ -1,0 +1,281 @@
+"""The parts in a job's directory: the nodes' own runs, and everything else that lies there.
+
+A part is counted if it belongs to this job and to this start of the job, to a node that the job
+held, and to the same commands. Everything else is left out and named, and never costs the result of
+the other parts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from energybench.analysis.energy.boundary import Ranges
+from energybench.model import Doubt, Host, Job, Measurement, Window
+from energybench.store import part_files
+from energybench.store.layout import ATTACHED, HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS
+
+CLOCKS = "clocks.json"  # how well each node's clock was known against the head node's
+SILENT = "silent.json"  # nodes without a result, each with the reason that the head node knew
+_OWN_FILES = frozenset({JOB, WINDOWS, RUN, CLOCKS, SILENT})
+# Times of one repeat on two clocks: crystals differ by some 1e-4, and a reader that learnt of the
+# edges from messages alone is late by some tenths of a second.
+_SAME_TIME_REL, _SAME_TIME_S = 0.01, 1.0
+_MOST_DOUBTS = 20  # entries and clocks that have a doubt of their own
+_CLOCKS_APART_S = 5.0  # synchronised clocks agree to milliseconds
+
+
+class LeftOut(NamedTuple):
+    """An entry of the directory that is not counted, and the reason."""
+
+    name: str
+    why: str
+
+
+class Parts(NamedTuple):
+    """Parts in a job's directory.
+
+    by_folder  parts that count, by the name of their directory
+    left_out   everything else
+    """
+
+    by_folder: dict[str, Measurement]
+    left_out: tuple[LeftOut, ...]
+
+    def why(self, folder: str) -> str:
+        """Why the part of this name does not count; "" if nothing of this name was left out."""
+        return next((entry.why for entry in self.left_out if entry.name == folder), "")
+
+
+class HeadNode(NamedTuple):
+    """The head node's record of the job.
+
+    nodes    names of the nodes that the job held
+    host     the head node, whose clock states the windows
+    repeats  windows of the repeats that were completed
+    """
+
+    job: Job
+    nodes: tuple[str, ...]
+    host: Host
+    repeats: tuple[Window, ...]
+
+
+def node_folder(node: str) -> str:
+    """Name of the directory of a node's own run."""
+    return NODE + re.sub(r"[^A-Za-z0-9.-]+", "_", node)
+
+
+def find_parts(
+    directory: Path, head: HeadNode, ranges: Ranges | None = None, jobs: int = 1
+) -> Parts:
+    """The parts in a job's directory.
+
+    ranges  redo the analysis of each part from its samples, in memory, with these ranges of parts
+            without a sensor; None: the results that the nodes wrote
+    jobs    processes to read with
+    """
+    folders, left_out = _entries(directory)
+    by_folder: dict[str, Measurement] = {}
+    for folder, part in zip(
+        folders, part_files.read_all(directory, folders, ranges, jobs), strict=True
+    ):
+        why = part if isinstance(part, str) else _foreign(part, head)
+        if why or isinstance(part, str):
+            left_out.append(LeftOut(folder, why))
+        else:
+            by_folder[folder] = part
+    left_out += _again(by_folder, head)
+    left_out += _of_other_nodes(by_folder, head)
+    return Parts(by_folder, tuple(sorted(left_out)))
+
+
+def doubts(parts: Parts, head: HeadNode) -> list[Doubt]:
+    """Doubts about entries that are left out, and about clocks that are apart."""
+    remedy = "move it out of the directory, then: energybench collect"
+    found = [
+        Doubt(
+            code="part-left-out",
+            message=f"{entry.name} in the job's directory is not counted: {entry.why}",
+            remedy=remedy,
+            subject=entry.name,
+        )
+        for entry in parts.left_out[:_MOST_DOUBTS]
+    ]
+    if more := [entry.name for entry in parts.left_out[_MOST_DOUBTS:]]:
+        names = ", ".join(more[:_MOST_DOUBTS])
+        found.append(
+            Doubt(
+                code="part-left-out",
+                message=f"{len(more)} more entries of the job's directory are not counted: {names}"
+                + (" and others" if len(more) > _MOST_DOUBTS else ""),
+                remedy=remedy,
+            )
+        )
+    return [*found, *_clocks_apart(parts, head)]
+
+
+def _clocks_apart(parts: Parts, head: HeadNode) -> list[Doubt]:
+    """A doubt for each of the first nodes whose clock is apart; the first says of how many."""
+    apart_s = {
+        folder: seconds
+        for folder, part in parts.by_folder.items()
+        if (seconds := _clocks_apart_s(part, head)) is not None and abs(seconds) > _CLOCKS_APART_S
+    }
+    number = f" (one of {len(apart_s)} nodes)" if len(apart_s) > _MOST_DOUBTS else ""
+    return [
+        Doubt(
+            code="node-clock",
+            message=f"{folder}{number}: by its own time of day its first repeat began "
+            f"{abs(seconds):.3g} s {'later' if seconds > 0 else 'earlier'} than by the head node's",
+            remedy="synchronise the clocks of the nodes (NTP, chrony)",
+            subject=folder,
+        )
+        for folder, seconds in list(apart_s.items())[:_MOST_DOUBTS]
+    ]
+
+
+# ---------------------------------------------------------------- entries of the directory
+
+
+def _entries(directory: Path) -> tuple[list[str], list[LeftOut]]:
+    """Names of the directories of parts, and the files that are not of a job."""
+    folders: list[str] = []
+    left_out: list[LeftOut] = []
+    for entry in sorted(directory.iterdir()):
+        if entry.name in _OWN_FILES or entry.name.startswith(".") or _attached(entry):
+            continue
+        if not entry.name.startswith(NODE):
+            left_out.append(LeftOut(entry.name, "it does not belong to the directory of a job"))
+        elif not entry.is_dir():
+            left_out.append(LeftOut(entry.name, "it is not the directory of a part"))
+        elif not (entry / RUN).is_file():
+            left_out.append(LeftOut(entry.name, _without_end(entry)))
+        else:
+            folders.append(entry.name)
+    return folders, left_out
+
+
+def _attached(entry: Path) -> bool:
+    """Whether an entry is a part with a meter attached, beside the part itself."""
+    base = entry.name.removesuffix(ATTACHED)
+    return base != entry.name and entry.with_name(base).is_dir()
+
+
+def _without_end(part: Path) -> str:
+    if (part / HEADER).is_file():
+        return f"its reader ended before it could write its result (energybench recover {part})"
+    return f"it has no {RUN}"
+
+
+# ---------------------------------------------------------------- parts that do not count
+
+
+def _foreign(part: Measurement, head: HeadNode) -> str:
+    """Why a readable part is not of this job; "" if it is."""
+    job, own = part.job, head.job
+    if job is None or (job.cluster, job.id) != (own.cluster, own.id):
+        return f"it is a part of {job.key if job is not None else 'no job'}, not of {own.key}"
+    if job.restart != own.restart:
+        return f"it is a part of start {job.restart + 1} of the job, not of start {own.restart + 1}"
+    if part.host.name == head.host.name and _boots_differ(part.host, head.host):
+        return "the node was started again between this part and the head node's record"
+    return _of_other_commands(part, head.repeats)
+
+
+def _boots_differ(first: Host, second: Host) -> bool:
+    boots = [_boot(first), _boot(second)]
+    return None not in boots and boots[0] != boots[1]
+
+
+def _boot(host: Host) -> str | None:
+    return next((name for name in host.ids if name.startswith("boot:")), None)
+
+
+def _of_other_commands(part: Measurement, repeats: Sequence[Window]) -> str:
+    """Whether the repeats of a part are those of another command of the same job."""
+    if part.partial or not repeats or any(window.cut is not None for window in repeats):
+        return ""
+    if len(part.repeats) > len(repeats):
+        return f"it has {len(part.repeats)} repeats, and the job {len(repeats)}"
+    for number, (own, window) in enumerate(zip(part.repeats, repeats, strict=False), 1):
+        if not math.isclose(
+            own.time_s, window.duration_s, rel_tol=_SAME_TIME_REL, abs_tol=_SAME_TIME_S
+        ):
+            return (
+                f"its repeat {number} lasted {own.time_s:.4g} s, and that of the job "
+                f"{window.duration_s:.4g} s: it is a part of another command"
+            )
+    return ""
+
+
+def _again(by_folder: dict[str, Measurement], head: HeadNode) -> list[LeftOut]:
+    """Take away second parts of a node, and name them. The part under the node's own name counts,
+    or else the first.
+    """
+    named = {node_folder(node) for node in head.nodes}
+    ordered = sorted(by_folder, key=lambda folder: (folder not in named, folder))
+    by_boot: dict[str, str] = {}
+    by_name: dict[str, list[str]] = {}
+    left_out = []
+    for folder in ordered:
+        host = by_folder[folder].host
+        boot = _boot(host)
+        first = by_boot.get(boot) if boot is not None else None
+        why = f"it is a second part of the node of {first}"
+        if first is None:
+            alike = by_name.get(host.name, [])
+            first = next((n for n in alike if host.same_machine(by_folder[n].host)), None)
+            why = f"it is a part of the node of {first}, from another boot"
+            if first is not None and not _boots_differ(host, by_folder[first].host):
+                why = f"it is a second part of the node of {first}"
+        if first is not None:
+            left_out.append(LeftOut(folder, why))
+            continue
+        if boot is not None:
+            by_boot[boot] = folder
+        by_name.setdefault(host.name, []).append(folder)
+    for entry in left_out:
+        del by_folder[entry.name]
+    return left_out
+
+
+def _of_other_nodes(by_folder: dict[str, Measurement], head: HeadNode) -> list[LeftOut]:
+    """Take away parts of nodes that the job did not hold. If none of the names occurs, the names of
+    the job's nodes were not known, and the parts tell them.
+    """
+    named = {node_folder(node) for node in head.nodes}
+    if not named & set(by_folder):
+        return []
+    left_out = [
+        LeftOut(folder, "the job held no node of this name")
+        for folder in by_folder
+        if folder not in named
+    ]
+    for entry in left_out:
+        del by_folder[entry.name]
+    return left_out
+
+
+def _clocks_apart_s(part: Measurement, head: HeadNode) -> float | None:
+    """How much later the part's first repeat began by its own time of day than by the head node's.
+
+    None if a time of day is not known, or the first repeats are not both whole.
+    """
+    if part.partial or not part.repeats or not head.repeats:
+        return None
+    zeros_s = [part_files.zero_s(host) for host in (part.host, head.host)]
+    if zeros_s[0] is None or zeros_s[1] is None:
+        return None
+    return (part.repeats[0].start_s + zeros_s[0]) - (head.repeats[0].start_s + zeros_s[1])
+
+
+def unfinished(directory: Path, folder: str) -> str:
+    """Why a node has no part, from the part that it began; "" if it began none."""
+    begun = directory / (PARTIAL + folder)
+    if not begun.is_dir():
+        return ""
+    return f"its reader ended before it could write its result ({begun.name}: energybench recover)"

@@ -1,0 +1,146 @@
+"""Publication files (TOML, schema energybench-publication/1): who publishes, when, which baseline
+and why. Read strictly: a mistake is one line with file and key. docs/reports.md lists every key.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from math import inf
+from pathlib import Path
+from typing import Any, Literal
+
+from energybench.errors import BadInput
+from energybench.foreign_text import MOST_SHOWN
+from energybench.model import Logo, NonNegative, Noun, Paper, Publication
+from energybench.regular_file import read_text
+from energybench.store.logo import check_logo, read_logo
+from energybench.toml_tables import convert, load
+
+SCHEMA = "energybench-publication/1"
+MOST_BYTES = 200_000
+MOST_FOOTNOTES = 50
+MOST_PROVISIONED = 1000
+
+_DATES = ("tested", "hardware_available", "software_available")
+_DATE_REMEDY = 'a date as "2026-11-29", "2026-11" or "2026", or two with " to " between them'
+_PARTS = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
+
+
+class _File(Noun, frozen=True, kw_only=True):
+    """The keys of a file. All but the schema may be left out. Dates are dates of TOML, or text."""
+
+    schema: Literal["energybench-publication/1"]
+    title: str = ""
+    publisher: str = ""
+    sponsor: str = ""
+    tester: str = ""
+    tested: Any = ""
+    hardware_available: Any = ""
+    software_available: Any = ""
+    contact: str = ""
+    licence: str = ""
+    baseline: str = ""
+    why_baseline: str = ""
+    tuned: str = ""
+    provisioned_w: dict[str, NonNegative] = {}
+    logo: str = ""
+    footnotes: tuple[str, ...] = ()
+    paper: Paper = "a4"
+
+
+def read_publication(path: Path) -> Publication:
+    """The publication of a file; a logo is looked up beside the file. Raises BadInput."""
+    where = str(path)
+    remedy = f'a publication is a TOML file that begins with schema = "{SCHEMA}"'
+    table = load(read_text(path, MOST_BYTES, remedy=remedy), where)
+    if table.get("schema") != SCHEMA:
+        problem = f"is {table['schema']!r}" if "schema" in table else "is missing"
+        raise BadInput(f"{where}: schema", problem, f'schema = "{SCHEMA}"')
+    raw = convert(table, _File, where, ": ")
+    stated = {name: getattr(raw, name) for name in _File.__struct_fields__}
+    del stated["schema"]
+    logo: Logo | None = None
+    if raw.logo.strip():
+        logo = read_logo(path.parent / raw.logo, f"{where}: logo")
+    for name in _DATES:
+        stated[name] = _date_text(stated[name], f"{where}: {name}")
+    publication = Publication(**{**stated, "logo": logo})
+    check_publication(publication, where)
+    return publication
+
+
+def check_publication(publication: Publication, where: str) -> None:
+    """Check dates, lengths and logo, also of a publication in a document that came from elsewhere.
+
+    Raises BadInput with the key.
+    """
+    for name in Publication.__struct_fields__:
+        value = getattr(publication, name)
+        if isinstance(value, str):
+            _check_length(value, f"{where}: {name}")
+    for name in _DATES:
+        _date_text(getattr(publication, name), f"{where}: {name}")
+    if len(publication.footnotes) > MOST_FOOTNOTES:
+        raise BadInput(
+            f"{where}: footnotes",
+            f"has {len(publication.footnotes)} footnotes",
+            f"at most {MOST_FOOTNOTES}",
+        )
+    if len(publication.provisioned_w) > MOST_PROVISIONED:
+        raise BadInput(
+            f"{where}: provisioned_w",
+            f"has {len(publication.provisioned_w)} labels",
+            f"at most {MOST_PROVISIONED}",
+        )
+    for label, power_w in publication.provisioned_w.items():
+        if not 0 < power_w < inf:
+            raise BadInput(
+                f"{where}: provisioned_w: {label}",
+                f"{power_w:g} W is not the power of a node",
+                "a number above 0; leave the label out if the power is not known",
+            )
+    for number, footnote in enumerate(publication.footnotes, 1):
+        _check_length(footnote, f"{where}: footnotes[{number}]")
+    if publication.logo is not None:
+        check_logo(publication.logo, f"{where}: logo")
+
+
+def _check_length(text: str, where: str) -> None:
+    """Raise BadInput for a text of which a report would show the beginning alone."""
+    if len(text) > MOST_SHOWN:
+        raise BadInput(where, f"has {len(text)} characters", f"at most {MOST_SHOWN}")
+
+
+# ---------------------------------------------------------------- dates
+
+
+def _date_text(stated: Any, where: str) -> str:
+    """A date, a range of dates, or "". Raises BadInput."""
+    if isinstance(stated, datetime):
+        raise BadInput(where, "is a moment, not a date", _DATE_REMEDY)
+    if isinstance(stated, date):
+        return stated.isoformat()
+    if not isinstance(stated, str):
+        raise BadInput(where, "is neither a date nor text", _DATE_REMEDY)
+    text = " ".join(stated.split())
+    ends = text.split(" to ") if text else []
+    firsts = [_first_day(end) for end in ends]
+    if len(ends) > 2 or None in firsts:
+        raise BadInput(where, f"{text!r} is not a date", _DATE_REMEDY)
+    days = [day for day in firsts if day is not None]
+    if days != sorted(days):
+        raise BadInput(where, f"{text!r} ends before it begins", _DATE_REMEDY)
+    return text
+
+
+def _first_day(text: str) -> date | None:
+    """The first day of a day, month or year; None if there is no such date."""
+    match = _PARTS.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day = match.groups()
+    try:
+        return date(int(year), int(month or 1), int(day or 1))
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The local page of `energybench view`: it reads a store, and writes nothing into it."""

@@ -1,0 +1,1 @@
+"""The results as one table of typed columns, made from the nouns."""

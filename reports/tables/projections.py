@@ -1,0 +1,188 @@
+"""Rows of a projection: savings, lines, inputs, claims, solution, sensitivity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from energybench.model import Claim, Projection, Sensitivity, Solution
+from energybench_reports.tables.row import Result, Row, codes, estimate, exact, limits, line, words
+
+
+def rows(projection: Projection) -> Iterator[Row]:
+    about = Result(
+        kind="projection",
+        result=line(projection.scenario),
+        label=line(projection.title),
+        boundary=projection.boundary or "",
+        doubts=codes(projection.doubts),
+        stamps=codes(projection.stamps),
+        stamped=words(projection.stamps),
+    )
+    currency = projection.currency or ""
+    yield estimate(about, "saved_energy_per_month", projection.saved_mwh_per_month, "MWh")
+    yield estimate(about, "saved_cost_per_month", projection.saved_cost_per_month, currency)
+    yield estimate(about, "saved_co2e_per_month", projection.saved_tco2e_per_month, "t")
+    for step in projection.lines:
+        yield estimate(about, "line", step.value, step.unit, of=step.name, source=step.formula)
+    yield from _inputs(about, projection)
+    for claim in projection.claims:
+        yield from _claim(about, claim)
+    if projection.solution is not None:
+        yield from _solution(about, projection.solution)
+    if projection.sensitivity is not None:
+        yield from _sensitivity(about, projection.sensitivity)
+
+
+def _inputs(about: Result, projection: Projection) -> Iterator[Row]:
+    """Each input once, however many lines use it; values of earlier lines are lines."""
+    seen = set()
+    for entry in (entry for step in projection.lines for entry in step.inputs):
+        identity = (entry.name, entry.value.value, entry.value.low, entry.value.high, entry.unit)
+        if entry.above or identity in seen:
+            continue
+        seen.add(identity)
+        evidence = entry.evidence or ""
+        if entry.stated is not None:
+            # as stated, and never as the interval that the arithmetic makes of the range
+            yield limits(
+                about,
+                "input",
+                entry.stated,
+                entry.unit,
+                value=entry.value.value,
+                of=entry.name,
+                verdict=entry.range or "",
+                evidence=evidence,
+                source=entry.source,
+            )
+            continue
+        yield estimate(
+            about,
+            "input",
+            entry.value,
+            entry.unit,
+            of=entry.name,
+            evidence=evidence,
+            source=entry.source,
+        )
+
+
+def _claim(about: Result, claim: Claim) -> Iterator[Row]:
+    """The published figure, exact as published, and the derived one."""
+    published = "claim_plausibility" if claim.kind == "plausibility-check" else "claim_published"
+    yield exact(
+        about,
+        published,
+        claim.claimed,
+        claim.unit,
+        of=claim.name,
+        variant=claim.of,
+        verdict=claim.operator,
+        source=claim.source,
+    )
+    yield estimate(
+        about,
+        "claim_derived",
+        claim.derived,
+        claim.unit,
+        of=claim.name,
+        variant=claim.of,
+        verdict="fixes" if claim.fixes and claim.verdict == "consistent" else claim.verdict,
+        source=claim.why,
+    )
+    for one in claim.by_mean:
+        yield estimate(
+            about,
+            "claim_derived",
+            one.value,
+            claim.unit,
+            of=claim.name,
+            variant=one.mean,
+            verdict="consistent" if one.holds else "contradicts",
+        )
+
+
+def _solution(about: Result, solution: Solution) -> Iterator[Row]:
+    for unknown in solution.unknowns:
+        yield limits(
+            about,
+            "unknown_plausible",
+            unknown.plausible,
+            unknown.unit,
+            of=unknown.name,
+            variant=unknown.of,
+            source=unknown.source,
+        )
+        yield limits(
+            about,
+            "unknown_solution",
+            unknown.solution,
+            unknown.unit,
+            value=unknown.best,
+            of=unknown.name,
+            variant=unknown.of,
+        )
+    for entry in solution.implied:
+        yield limits(
+            about,
+            "implied",
+            entry.solution,
+            entry.unit,
+            value=entry.best,
+            of=entry.name,
+            source=entry.formula,
+        )
+    for tension in solution.tensions:
+        yield limits(
+            about,
+            "unknown_needed",
+            tension.needed,
+            tension.unit,
+            of=f"{tension.unknown} of {tension.of}" if tension.of else tension.unknown,
+            variant=tension.claim,
+            source=tension.why,
+        )
+
+
+def _sensitivity(about: Result, sensitivity: Sensitivity) -> Iterator[Row]:
+    for swing in sensitivity.swings:
+        rises = swing.at_high >= swing.at_low
+        yield limits(
+            about,
+            "swing",
+            (swing.at_low, swing.at_high),
+            swing.unit,
+            of=swing.answer,
+            variant=swing.input,
+            verdict="rises" if rises else "falls",
+        )
+        yield limits(
+            about,
+            "swing_input",
+            swing.stated,
+            swing.input_unit,
+            of=swing.answer,
+            variant=swing.input,
+            evidence="measured" if swing.measured else "",
+        )
+    for even in sensitivity.break_evens:
+        yield limits(
+            about,
+            "break_even",
+            even.searched,
+            even.unit,
+            value=even.value,
+            of=even.answer,
+            variant=even.input,
+            verdict="never" if even.value is None else "",
+        )
+    for question in sensitivity.questions:
+        for name, answer, unit in question.answers:
+            yield estimate(
+                about,
+                "at_equal_" + question.fixed,
+                answer,
+                unit,
+                of=name,
+                source=question.why,
+            )

@@ -1,0 +1,1 @@
+"""Pages of PDF by typst: fonts, widths of columns, and the data of a template."""

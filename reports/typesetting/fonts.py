@@ -1,0 +1,82 @@
+"""The fonts of a PDF, which ship with the package: typst uses no others for a report.
+
+Liberation Sans has Latin, Greek, Cyrillic and Hebrew letters, DejaVu Sans adds Arabic, more
+symbols and arrows. typst is silent about a character that no font has, so that the characters are
+looked up here.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from energybench.errors import BadInput
+
+FOLDER = Path(__file__).parent / "fonts"
+# first the font of all text, then those that supply further characters
+FILES = ("LiberationSans-Regular.ttf", "DejaVuSans.ttf")
+_MISSING_EM = 1.0  # width of the box in place of a character that no font has
+
+
+class Glyphs(NamedTuple):
+    """Widths of characters, em, by code point."""
+
+    widths: dict[int, float]
+
+    def width(self, text: str) -> float:
+        """Width of a text on one line, in em."""
+        widths = self.widths
+        return sum(widths.get(ord(character), _MISSING_EM) for character in text)
+
+
+def font_tools() -> Any:
+    """The module fontTools.ttLib. Raises BadInput if it is not installed."""
+    try:
+        import fontTools.ttLib as library
+    except ImportError:
+        raise BadInput(
+            "fonttools", "is not installed", "pip install 'energybench[report]'"
+        ) from None
+    return library
+
+
+@functools.lru_cache(maxsize=1)  # the files of the package, read once
+def glyphs() -> Glyphs:
+    """The characters of the fonts. Raises BadInput if fontTools is not installed, or if a font of
+    the package cannot be read.
+    """
+    library = font_tools()
+    widths: dict[int, float] = {}
+    for name in reversed(FILES):
+        try:
+            font = library.TTFont(FOLDER / name, lazy=True)
+            advances, em = font["hmtx"], font["head"].unitsPerEm
+            found = {code: advances[glyph][0] / em for code, glyph in font.getBestCmap().items()}
+        except (OSError, library.TTLibError) as error:
+            raise BadInput(
+                str(FOLDER / name), f"cannot be read: {error}", "install energybench again"
+            ) from None
+        widths |= found
+    return Glyphs(widths)
+
+
+def missing(texts: Iterable[str]) -> list[str]:
+    """The characters of the texts that no font has, in the order of their code points.
+
+    Characters that are never drawn (white space, joiners, variation selectors) are not listed.
+    """
+    widths = glyphs().widths
+    characters = set().union(*texts)
+    return sorted(
+        character
+        for character in characters
+        if ord(character) not in widths
+        and unicodedata.category(character) not in _NEVER_DRAWN
+        and not 0xFE00 <= ord(character) <= 0xFE0F  # variation selectors
+    )
+
+
+_NEVER_DRAWN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})

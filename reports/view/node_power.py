@@ -1,0 +1,84 @@
+"""The power of a node: measured, beside what its boards may draw and what its operator provides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from energybench.model import Comparison, Document, Estimate, Measurement
+from energybench.units import number
+from energybench_reports.view.layout import Table
+from energybench_reports.view.limits import share_cell
+from energybench_reports.view.wording import TableCell, counted, known, plain, value
+
+_ABOUT = (
+    "Power of one node. Measured: the mean of the repeats, over the parts in the boundary. Rated: "
+    "the power limits of its boards; processors and memory state none. Provisioned: the power that "
+    "the operator sets aside for a node, as the publisher states it. Rated and provisioned power "
+    "are not measurements of this work."
+)
+
+
+class _Side(NamedTuple):
+    """A side of a comparison. measurement: None if the document has the comparison alone."""
+
+    run: str
+    label: str
+    power_w: Estimate | None
+    idle_w: Estimate | None
+    measurement: Measurement | None
+
+
+def node_power(document: Document) -> Table:
+    """A row for each side of the comparisons of a document; none if no power is known."""
+    sides = list(_sides(document))
+    if all(side.power_w is None for side in sides):
+        return Table("", (), ())
+    provisioned = document.publication.provisioned_w if document.publication else {}
+    rows = []
+    for side in sides:
+        limit = TableCell("not known", tone="muted")
+        if side.measurement is not None and side.measurement.roofline is not None:
+            limit = share_cell(side.measurement.roofline)
+        stated = provisioned.get(side.label)
+        rows.append(
+            (
+                TableCell(plain(side.label) or plain(side.run)),
+                value(side.power_w, "W"),
+                value(side.idle_w, "W"),
+                rated(side.measurement),
+                known(None) if stated is None else TableCell(f"{number(stated, 0)} W"),
+                limit,
+            )
+        )
+    head = ("node", "measured", "idle", "rated", "provisioned", "share of its limit")
+    return Table("Power of a node", head, tuple(rows), _ABOUT)
+
+
+def _sides(document: Document) -> Iterator[_Side]:
+    """Each run that a comparison names, once."""
+    measurements = {m.id: m for m in document.of(Measurement)}
+    seen: set[str] = set()
+    for comparison in document.of(Comparison):
+        sides = zip(
+            (comparison.baseline, comparison.candidate),
+            comparison.labels,
+            comparison.power_w,
+            comparison.idle_power_w,
+            strict=True,
+        )
+        for run, label, power_w, idle_w in sides:
+            if run not in seen:
+                seen.add(run)
+                yield _Side(run, label, power_w, idle_w, measurements.get(run))
+
+
+def rated(measurement: Measurement | None) -> TableCell:
+    """The sum of the power limits of a node's boards; a dash if a limit is not known."""
+    boards = measurement.host.gpus if measurement is not None else ()
+    limits = [board.power_limit_w for board in boards if board.power_limit_w is not None]
+    if not limits or len(limits) < len(boards) or any(board.uncounted for board in boards):
+        return known(None)
+    return TableCell(
+        f"{number(sum(limits), 0)} W", f"{counted(len(limits), 'board')} at the power limit"
+    )

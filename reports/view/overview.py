@@ -1,0 +1,122 @@
+"""Every result of a document in a row: comparisons on one axis with their means, the power of the
+nodes beside its limits, and runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from energybench.analysis.comparison.means import means, no_mean
+from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Document, Estimate, Measurement
+from energybench_reports.view import comparison as words
+from energybench_reports.view import measurement as runs
+from energybench_reports.view.layout import Table, ratio_axis
+from energybench_reports.view.node_power import node_power
+from energybench_reports.view.wording import TableCell, Tone, counted, known, or_dash, value
+
+Names = Mapping[str, str]
+_WEIGHTED = (
+    "The energy-weighted mean is total energy over total energy, each application with the same "
+    "node-hours on the baseline: it alone gives the energy saved. The geometric mean is the mean "
+    "for normalised scores."
+)
+
+
+def overview(document: Document, names: Names) -> tuple[Table, ...]:
+    """The tables of an overview; none for a document with one result to show.
+
+    names  label of each measurement, by its id
+    """
+    comparisons: tuple[Comparison, ...] = document.of(Comparison)
+    measurements: tuple[Measurement, ...] = document.of(Measurement)
+    tables = []
+    if len(comparisons) > 1:
+        tables.append(_comparisons(comparisons, {m.id: m for m in measurements}))
+        tables.append(node_power(document))
+    compared = {run for pair in comparisons for run in (pair.baseline, pair.candidate)}
+    others = [m for m in measurements if m.id not in compared]
+    if len(others) > 1:
+        tables.append(_runs(others, names))
+    return tuple(table for table in tables if table.rows)
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def _comparisons(
+    comparisons: Sequence[Comparison], measurements: Mapping[str, Measurement]
+) -> Table:
+    """A row for each comparison and each mean; energy ratios and speedups on one axis."""
+    tones: list[Tone] = [words.tone_of(comparison) for comparison in comparisons]
+    averages = _means(comparisons)
+    energies = [comparison.energy_ratio for comparison in comparisons]
+    energies += [estimate for _, estimate in averages]
+    speedups: list[Estimate | None] = [comparison.speedup for comparison in comparisons]
+    speedups += [None] * len(averages)
+    margins = {comparison.margin for comparison in comparisons}
+    axis, marks = ratio_axis(
+        "energy ratio above, speedup below (1: equal)",
+        [*energies, *speedups],
+        margins.pop() if len(margins) == 1 else 0.0,
+        tones,
+    )
+    rows = [_row(comparison, measurements) for comparison in comparisons]
+    rows += [_mean_row(name, estimate) for name, estimate in averages]
+    about = "Baseline / candidate: a value above 1 is in the candidate's favour. "
+    reason = no_mean(comparisons)
+    about += f"The ratios have no common mean, because {reason}." if reason else _WEIGHTED
+    return Table(
+        f"{counted(len(comparisons), 'comparison')} on one axis",
+        ("comparison", "energy ratio", "speedup", "verdict", "time x nodes", "boundary"),
+        tuple(rows),
+        about,
+        axis=axis,
+        marks=marks[: len(energies)],
+        second_marks=marks[len(energies) :],
+    )
+
+
+def _row(comparison: Comparison, measurements: Mapping[str, Measurement]) -> tuple[TableCell, ...]:
+    energy = or_dash(comparison.energy_ratio)
+    if words.assumed(comparison):
+        energy = energy._replace(note=f"{energy.note}; {TIME_X_ASSUMED_POWER}", tone="warn")
+    return (
+        TableCell(" → ".join(words.pair(comparison))),
+        energy,
+        value(comparison.speedup),
+        words.verdict_cell(comparison),
+        words.node_time(comparison, measurements),
+        TableCell(comparison.boundary),
+    )
+
+
+def _means(comparisons: Sequence[Comparison]) -> list[tuple[str, Estimate]]:
+    averages = means(comparisons)
+    if averages is None:
+        return []
+    named = [("arithmetic mean", averages.arithmetic), ("geometric mean", averages.geometric)]
+    if averages.energy_weighted is not None:
+        named.append(("energy-weighted mean", averages.energy_weighted))
+    return named
+
+
+def _mean_row(name: str, estimate: Estimate) -> tuple[TableCell, ...]:
+    return (TableCell(name), value(estimate), *(known(None) for _ in range(4)))
+
+
+# ---------------------------------------------------------------- runs
+
+
+def _name(measurement: Measurement, names: Names) -> TableCell:
+    return TableCell(names[measurement.id], "; ".join(stamp.words for stamp in measurement.stamps))
+
+
+def _runs(measurements: Sequence[Measurement], names: Names) -> Table:
+    rows = tuple((_name(m, names), *runs.overview_row(m)) for m in measurements)
+    return Table(
+        f"{counted(len(measurements), 'run')} without a comparison",
+        ("run", "energy per work", "energy of a repeat", "mean power", "time", "boundary", "check"),
+        rows,
+        "Gross energy; power is that of one node. For the ratio of two runs of the same work, with "
+        "its interval: energybench compare BASELINE CANDIDATE.",
+    )

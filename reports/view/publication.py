@@ -1,0 +1,58 @@
+"""The statements of the publisher: a section after the headline, a logo, and the size of the paper.
+
+Every statement has a row: a reader sees what the publisher left open.
+"""
+
+from __future__ import annotations
+
+from energybench.model import Publication
+from energybench_reports.view.layout import Section, Table
+from energybench_reports.view.wording import TableCell, plain
+
+NOT_STATED = "not stated"
+
+# Fields of a publication with the words for a reader. The title is that of the document.
+_STATEMENTS = {
+    "publisher": "published by",
+    "sponsor": "sponsored by",
+    "tester": "tested by",
+    "tested": "date of the test",
+    "hardware_available": "hardware available",
+    "software_available": "software available",
+    "baseline": "baseline",
+    "why_baseline": "reason for this baseline",
+    "tuned": "tuning of the baseline",
+    "contact": "contact",
+    "licence": "licence",
+}
+
+
+def section(publication: Publication | None) -> Section:
+    """The statements and the footnotes; an empty section without a publication."""
+    about = "Statements of the publisher. energybench cannot check them."
+    if publication is None:
+        return Section("publication", "Publication", about, ())
+    rows = tuple(
+        (TableCell(words), _statement(getattr(publication, field)))
+        for field, words in _STATEMENTS.items()
+    )
+    footnotes = tuple(
+        (TableCell(str(number)), TableCell(plain(footnote)))
+        for number, footnote in enumerate(publication.footnotes, 1)
+    )
+    tables = [Table("", ("statement", "of the publisher"), rows)]
+    if footnotes:
+        tables.append(Table("Footnotes", ("number", "footnote"), footnotes))
+    return Section("publication", "Publication", about, tuple(tables))
+
+
+def _statement(stated: str) -> TableCell:
+    words = plain(stated)
+    return TableCell(words) if words else TableCell(NOT_STATED, tone="warn")
+
+
+def logo_address(publication: Publication | None) -> str:
+    """The logo as a data: address, which loads nothing; "" without a logo."""
+    if publication is None or publication.logo is None:
+        return ""
+    return f"data:{publication.logo.media_type};base64,{publication.logo.data}"

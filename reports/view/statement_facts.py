@@ -1,0 +1,120 @@
+"""What a reader of a statement asks, and its answers from the runs: meters, quality, dates, what is
+left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from energybench.grading.facts import facts
+from energybench.model import Measurement
+from energybench_reports.view.wording import component_words, counted, listed, ordered, plain
+
+# Energy outside each boundary, in words and in few words.
+LEFT_OUT = {
+    "device": (
+        "everything of the node but its accelerators, and all outside the node",
+        "all but the accelerators",
+    ),
+    "compute": (
+        "fans, network cards, disks and regulators of the node, losses of its power supply, "
+        "switches, storage, cooling",
+        "fans, network, disks, power supply, cooling",
+    ),
+    "node-dc": (
+        "losses of the node's power supply, switches, storage, cooling",
+        "power supply, switches, storage, cooling",
+    ),
+    "node-ac": ("switches, storage, cooling", "switches, storage, cooling"),
+}
+ALWAYS_LEFT_OUT = "energy to make the hardware; time in which the nodes wait for work"
+
+
+def left_out(boundary: str) -> tuple[str, str]:
+    """(in words, in few words) of a boundary."""
+    words = f"all that is not in the boundary {plain(boundary)}"
+    return LEFT_OUT.get(boundary, (words, words))
+
+
+def missing_parts(runs: Sequence[Measurement]) -> str:
+    """Parts of the boundary that a sensor should have read and none did; "" if there are none."""
+    names = [
+        component_words(part.component)
+        for run in runs
+        for part in run.boundary.parts
+        if part.state == "missing"
+    ]
+    return listed(ordered(names))
+
+
+def meters(runs: Sequence[Measurement]) -> str:
+    """'nvml (gpu.board), rapl (cpu.package, cpu.dram)'."""
+    parts: dict[str, list[str]] = {}
+    for run in runs:
+        for channel in run.channels:
+            if channel.samples:
+                parts.setdefault(plain(channel.collector), []).append(channel.component)
+    return ", ".join(
+        f"{name} ({', '.join(dict.fromkeys(map(component_words, ordered(parts[name]))))})"
+        for name in sorted(parts)
+    )
+
+
+def collectors(runs: Sequence[Measurement]) -> list[str]:
+    """Names of the collectors that read anything."""
+    return sorted(
+        {plain(entry.collector) for run in runs for entry in run.channels if entry.samples}
+    )
+
+
+def accuracy(runs: Sequence[Measurement]) -> str:
+    """The limit of error of the least accurate sensor of all runs."""
+    known = [entry for run in runs if (entry := facts(run)).error_rel is not None]
+    if not known:
+        return "limit of error not known"
+    worst = max(known, key=lambda entry: entry.error_rel or 0.0)
+    assert worst.error_rel is not None
+    component = component_words(worst.worst)
+    return f"limit of error up to ±{100 * worst.error_rel:.2g} % ({component})"
+
+
+def quality(runs: Sequence[Measurement]) -> str:
+    """'8 parts measured, 1 modelled, 1 missing'."""
+    states = [part.state for run in runs for part in run.boundary.parts for _ in range(part.count)]
+    counts = [
+        f"{states.count(state)} {state}"
+        for state in ("measured", "modelled", "missing")
+        if state in states
+    ]
+    return f"{', '.join(counts)} of {counted(len(states), 'part')}" if counts else "no parts listed"
+
+
+def dates(runs: Iterable[Measurement]) -> str:
+    """'2026-03-02', or '2026-03-02 to 2026-03-04', of the starts; "" if no run knows its date."""
+    days = sorted({run.host.started_utc[:10] for run in runs if run.host.started_utc})
+    if len(days) > 1:
+        return f"{plain(days[0])} to {plain(days[-1])}"
+    return plain(days[0]) if days else ""
+
+
+def node_words(run: Measurement) -> str:
+    """'2 × AMD EPYC 7763, 4 × NVIDIA A100': processors and accelerators of a node."""
+    host = run.host
+    parts = []
+    if host.cpu:
+        parts.append(f"{host.sockets} × {plain(host.cpu)}" if host.sockets else plain(host.cpu))
+    names = [plain(board.name) for board in host.gpus if board.name]
+    parts += [f"{names.count(name)} × {name}" for name in dict.fromkeys(names)]
+    return ", ".join(parts) or "processors not known"
+
+
+def work_words(run: Measurement) -> str:
+    """'milc M, solve to residual 1e-10'."""
+    words = []
+    if run.workload is not None:
+        words.append(plain(f"{run.workload.name} {run.workload.size}"))
+    elif run.command:
+        words.append(plain(" ".join(run.command)))
+    if run.work is not None:
+        words.append(plain(run.work.unit))
+    return ", ".join(words) or "a command"

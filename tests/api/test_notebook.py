@@ -1,0 +1,79 @@
+"""`%%energy` in a notebook."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples/notebook/energy.ipynb"
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An IPython shell with the extension, in an empty folder."""
+    shells = pytest.importorskip("IPython.core.interactiveshell")
+    monkeypatch.chdir(tmp_path)
+    shell = shells.InteractiveShell()
+    shell.run_line_magic("load_ext", "energybench")
+    return shell
+
+
+def test_a_cell_shows_its_energy(shell: Any) -> None:
+    """The result of the magic is a table with energy, time and doubts; names of the cell stay."""
+    result = shell.run_cell_magic("energy", "my <cell>", "y = sum(range(10**6))\n")
+    assert shell.user_ns["y"] == sum(range(10**6))
+    table = result._repr_html_()
+    assert "my &lt;cell&gt;" in table
+    assert re.search(r"<th[^>]*>time</th>", table)
+    assert result.measurement.label == "my <cell>"
+
+
+def test_a_line_is_measured(shell: Any) -> None:
+    """The line is the label."""
+    result = shell.run_line_magic("energy", "z = 3")
+    assert shell.user_ns["z"] == 3
+    assert result.measurement.label == "z = 3"
+
+
+def test_a_cell_that_raises_has_its_own_error_and_no_result(
+    shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error is shown as without the magic."""
+    assert shell.run_cell_magic("energy", "bad", "1 / 0\n") is None
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_an_option_is_refused_before_the_cell_runs(
+    shell: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`%%energy --x` is one line that names the words; a line that begins with "-" is Python."""
+    shell.run_cell("%%energy --repeats 8\ny = 1\n")
+    shown = capsys.readouterr()
+    message = "UsageError: %%energy takes a label and no options: '--repeats 8'"
+    assert (shown.out + shown.err).strip().split("\n") == [message]
+    assert "y" not in shell.user_ns
+    assert not (tmp_path / "results").exists()
+    assert shell.run_line_magic("energy", "-3").measurement.label == "-3"
+
+
+def test_the_example_notebook_runs(tmp_path: Path) -> None:
+    """Every cell of the example runs, and the measured cells show tables."""
+    nbclient = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(EXAMPLE, as_version=4)
+    nbclient.NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    shown = [
+        output["data"]["text/html"]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "text/html" in output.get("data", {})
+    ]
+    assert len(shown) == 4
+    assert "sum of squares" in shown[0]

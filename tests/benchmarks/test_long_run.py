@@ -1,0 +1,28 @@
+"""The memory of a command hardly grows with the length of a run."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+HOURS = (2.0, 8.0)
+# The traces of six hours more are 60 MB in the analysis of all channels at a time, and their curves
+# 80 MB; the samples of one sensor and its check are 25 MB.
+MOST_MB = 60.0
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_recover_looks_at_one_sensor_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repeats: int
+) -> None:
+    """Six hours more of twelve channels cost `recover` less memory than their curves would take."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    child_cost, long_run = map(importlib.import_module, ("child_cost", "long_run"))
+    peaks_mb = []
+    for hours in HOURS:
+        partial = long_run.write_partial(tmp_path / f"{hours}", hours, repeats)
+        peaks_mb.append(child_cost.energybench("recover", str(partial), "--json").peak_mb)
+    assert peaks_mb[1] - peaks_mb[0] < MOST_MB, peaks_mb

@@ -1,0 +1,134 @@
+"""Tables of a campaign: scaling, power settings, and the difference between nodes."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from energybench.analysis.uncertainty.effects import combine, exact, normal
+from energybench.campaigns.planned_runs import planned_runs
+from energybench.campaigns.table_rows import node_rows, table_rows
+from energybench.campaigns.tables import (
+    MIN_NODES,
+    Table,
+    mean_over_nodes,
+    middle,
+    node_difference,
+    tables,
+)
+from energybench.model import Estimate
+from tests.analysis.runs import run, work
+from tests.campaigns.examples import HEAD, campaign
+
+SCALING = """
+[cases.app]
+command = ["app", "{nodes}"]
+scaling = "SCALING"
+[platforms.cpu]
+nodes = [4, 1, 2]
+"""
+
+
+def scaled(scaling: str) -> Table:
+    """Times 16, 9 and 6 s on 1, 2 and 4 nodes."""
+    of = campaign(HEAD + SCALING.replace("SCALING", scaling))
+    times_s = {1: 16.0, 2: 9.0, 4: 6.0}
+    measured = [
+        (planned, [run("r", times_s=(times_s[planned.nodes],) * 3)]) for planned in planned_runs(of)
+    ]
+    (table,) = tables(of, measured)
+    return table
+
+
+def about(estimate: Estimate | None) -> float:
+    assert estimate is not None
+    assert estimate.low <= estimate.value <= estimate.high
+    return round(estimate.value, 3)
+
+
+def test_strong_scaling() -> None:
+    """Efficiency is the speedup per node; node-hours grow where it falls."""
+    table = scaled("strong")
+    assert [row.nodes for row in table.rows] == [1, 2, 4]
+    first, two, four = table.rows
+    assert (first.speedup, first.efficiency) == (None, None)
+    assert [about(row.speedup) for row in (two, four)] == [1.778, 2.667]
+    assert [about(row.efficiency) for row in (two, four)] == [0.889, 0.667]
+    assert [about(row.node_h) for row in table.rows] == [0.004, 0.005, 0.007]
+    assert first.energy_j is not None
+    assert about(first.energy_delay_js) == pytest.approx(first.energy_j.value * 16.0, rel=1e-3)
+    title, *rows = table_rows(table)
+    assert title == "app on cpu by number of nodes (strong scaling), per repeat"
+    assert [row.split("   ")[0].strip() for row in rows] == ["1 node", "2 nodes", "4 nodes"]
+
+
+def test_weak_scaling() -> None:
+    """The problem grows with the nodes: at best the time stays the same."""
+    table = scaled("weak")
+    assert [about(row.efficiency) for row in table.rows[1:]] == [1.778, 2.667]
+
+
+def test_rows_by_power_setting() -> None:
+    of = campaign(
+        HEAD
+        + '[cases.milc]\nworkload = "milc"\n'
+        + "[platforms.gpu]\ngpus_per_node = 4\ngpu_power_w = [400, 200]\n"
+    )
+    capped, uncapped = (
+        run("a", gpu_w=(power_w,), times_s=(time_s,) * 3, done=work(amount=2.0))
+        for power_w, time_s in ((150.0, 14.0), (300.0, 10.0))
+    )
+    measured = list(zip(planned_runs(of), ([uncapped], [capped]), strict=True))
+    (table,) = tables(of, measured)
+    assert (table.by, [row.gpu_power_w for row in table.rows]) == ("setting", [400, 200])
+    # of one solve, two of which are a repeat
+    assert [about(row.time_s) for row in table.rows] == [5.0, 7.0]
+    assert about(table.rows[1].speedup) == round(5 / 7, 3)
+    assert table.rows[1].efficiency is None
+    assert table_rows(table)[0] == "milc on gpu by power setting, per solve"
+    assert table_rows(table)[2].startswith("  200 W")
+
+
+def nodes(count: int, gain_u: float = 0.0) -> list[Estimate]:
+    """Energies of nodes, each with an error of its own and one that all share."""
+    common = normal("gain", 1.0, key="model")
+    return [
+        combine(100.0 + i, [common, normal("gain", gain_u, key=f"node {i}")]) for i in range(count)
+    ]
+
+
+def test_below_five_nodes_the_mean_is_about_these_nodes() -> None:
+    """Its interval holds the errors of the measurements: own errors average out, shared ones do
+    not.
+    """
+    mean, scatter = mean_over_nodes(nodes(4, gain_u=2.0))
+    assert mean.value == pytest.approx(101.5)
+    half = (mean.high - mean.low) / 2
+    assert half == pytest.approx(1.96 * (1.0 + 2.0**2 / 4) ** 0.5, rel=0.02)
+    assert scatter == pytest.approx(statistics.stdev([100, 101, 102, 103]) / 101.5)
+
+
+def test_from_five_nodes_on_the_mean_is_about_the_platform() -> None:
+    """Its interval holds the scatter between the nodes, by Student's t."""
+    four, _ = mean_over_nodes([exact(float(i)) for i in range(100, 104)])
+    five, _ = mean_over_nodes([exact(float(i)) for i in range(100, 105)])
+    assert four.low == four.high
+    t = 2.776  # of 4 degrees of freedom, 95 %
+    assert (five.high - five.low) / 2 == pytest.approx(
+        t * statistics.stdev(range(5)) / 5**0.5, rel=0.01
+    )
+
+
+@pytest.mark.parametrize(("count", "words"), [(3, "these 3 nodes"), (5, "nodes of the platform")])
+def test_the_difference_of_nodes_says_what_it_is_about(count: int, words: str) -> None:
+    of = campaign(HEAD + f'[cases.app]\ncommand = ["app"]\n[platforms.cpu]\nspread = {count}\n')
+    (planned,) = planned_runs(of)
+    measured = [run(f"r{i}", package_w=200.0 + i, host=f"n{i}") for i in range(count)]
+    difference = node_difference(planned, measured)
+    assert difference is not None
+    assert (difference.about, len(difference.energies_j)) == (words, count)
+    assert words in node_rows(difference)[0]
+    assert middle(measured).host.name == f"n{(count - 1) // 2}"
+    assert node_difference(planned, measured[:1]) is None
+    assert MIN_NODES == 5

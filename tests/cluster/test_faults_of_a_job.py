@@ -1,0 +1,262 @@
+"""What happens to a job that is measured on all of its nodes happens to the program as if nobody
+measured, and leaves an honest result.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energybench.store.layout import RUN
+from tests.cluster.measured import documents
+from tests.cluster.test_all_nodes_of_a_job import MEASURE, codes, result, truth_j, window_j
+from tests.simulators.slurm import Cluster, Job
+from tests.simulators.slurm.cluster import SMALL_KIB
+
+pytestmark = pytest.mark.slurm
+
+# A program that states the signals that it gets.
+WITNESS = """
+import os, signal, sys, time
+def say(text):
+    os.write(1, f"{os.environ['SLURM_PROCID']} {text}\\n".encode())
+def got(number, frame):
+    say(signal.Signals(number).name)
+    if number == signal.SIGTERM:
+        sys.exit(7)
+for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT):
+    signal.signal(number, got)
+say("ready")
+deadline = time.monotonic() + float(sys.argv[1])
+half = deadline - float(sys.argv[1]) / 2
+while time.monotonic() < deadline:
+    time.sleep(0.05)
+    if half and time.monotonic() > half:
+        say("half")
+        half = None
+say("done")
+"""
+
+
+# nodes of one kind: their powers differ by an eighth
+GPUS = {"partition": "gpu", "gres": "gpu:4"}
+
+
+def witness(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "witness.py"
+    path.write_text(WITNESS)
+    return path
+
+
+def submitted(cluster: Cluster, tmp_path: Path, seconds: float, **options: Any) -> Job:
+    """A job of two nodes with a witness on each, measured on both."""
+    program = f"srun --ntasks-per-node=1 python {witness(tmp_path)} {seconds}"
+    wanted = {"partition": "cpu", "nodes": 2, "ntasks": 2} | options
+    return cluster.sbatch(f"{MEASURE} -- {program} > result.json; echo code $?", **wanted)
+
+
+def received(text: str, rank: int) -> list[str]:
+    """What a rank stated, without its own words."""
+    words = [line.split()[1] for line in text.splitlines() if line.startswith(f"{rank} ")]
+    return [word for word in words if word not in ("ready", "half", "done")]
+
+
+def test_a_signal_to_the_steps_reaches_each_rank_once(slurm: Cluster, tmp_path: Path) -> None:
+    """scancel --signal goes to every process of every step, the readers' too."""
+    job = submitted(slurm, tmp_path, 6).wait_for_output("ready", 2)
+    job.cancel("--signal=USR1")
+    job.wait()
+    text = job.output
+    assert [received(text, rank) for rank in (0, 1)] == [["SIGUSR1"], ["SIGUSR1"]], text
+    assert "code 0" in text
+    document = result(job)
+    assert document["energy_j"]["value"] == pytest.approx(truth_j(slurm, document), rel=0.01)
+    assert "node-missing" not in codes(document)
+
+
+def test_a_signal_to_the_batch_script_too(slurm: Cluster, tmp_path: Path) -> None:
+    """--full: the batch script and its children get it too, srun and energybench among them. The
+    ranks get what they get without measuring.
+    """
+    counts = []
+    for measuring in ("", f"{MEASURE} -- "):
+        program = f"srun --ntasks-per-node=1 python {witness(tmp_path)} 6"
+        script = f"trap : USR2; {measuring}{program} & wait $!; wait; echo code $?"
+        job = slurm.sbatch(script, partition="cpu", nodes=2, ntasks=2)
+        job.wait_for_output("ready", 2)
+        job.cancel("--signal=USR2", "--full")
+        job.wait()
+        counts.append([received(job.output, rank) for rank in (0, 1)])
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("end", ["scancel", "time limit"])
+def test_a_job_that_slurm_ends_leaves_a_partial_result(
+    slurm: Cluster, tmp_path: Path, end: str
+) -> None:
+    limit = {"time": 1} if end == "time limit" else {}  # minutes: no shorter limit is kept
+    job = submitted(slurm, tmp_path, 180, **limit).wait_for_output("ready", 2)
+    if not limit:
+        job.cancel()
+    job.wait(timeout_s=300)
+    assert job.state == ("TIMEOUT" if limit else "CANCELLED")
+    (folder,) = (job.folder / "store").iterdir()
+    if folder.name.startswith("."):  # Slurm's patience was over before the result was there
+        slurm.run("energybench", "recover", str(folder))
+    document = result(job)
+    assert document["partial"] is True
+    assert document["energy_j"]["value"] == pytest.approx(truth_j(slurm, document), rel=0.02)
+
+
+def test_a_node_that_dies_is_a_missing_part_with_a_range(slurm: Cluster, tmp_path: Path) -> None:
+    job = submitted(slurm, tmp_path, 12, no_kill=True, **GPUS).wait_for_output("half", 2)
+    slurm.kill_node("gpu2", tell_controller=True)
+    try:
+        job.wait()
+        (folder,) = (job.folder / "store").iterdir()
+        slurm.run("energybench", "recover", str(folder), check=False)
+        document = result(job)
+        states = {share["node"]: share["state"] for share in document["shares"]}
+        assert states["gpu1"] == "measured"
+        assert states["gpu2"] in ("partial", "missing")
+        assert codes(document) & {"node-partial", "node-missing"}
+        energy = document["energy_j"]
+        assert energy["low"] <= truth_j(slurm, document) <= energy["high"]
+    finally:
+        slurm.revive_node("gpu2")
+
+
+def test_a_killed_reader_costs_its_node_alone(slurm: Cluster, tmp_path: Path) -> None:
+    job = submitted(slurm, tmp_path, 6, **GPUS).wait_for_output("ready", 2)
+    here = (
+        "for p in $(pgrep -f '[n]ode-reader'); do "
+        "[ $(readlink /proc/$p/ns/uts) = $(readlink /proc/self/ns/uts) ] && kill -KILL $p; done"
+    )
+    slurm.srun(
+        *("bash", "-c", here),
+        jobid=job.id,
+        overlap=True,
+        nodelist="gpu2",
+        nodes=1,
+        ntasks=1,
+    )
+    job.wait()
+    assert "code 0" in job.output
+    document = result(job)
+    assert codes(document) & {"node-partial", "node-missing"}
+    energy = document["energy_j"]
+    assert energy["low"] <= truth_j(slurm, document) <= energy["high"]
+
+
+def test_a_store_that_cannot_be_written_is_refused_before_the_program(slurm: Cluster) -> None:
+    job = slurm.sbatch(
+        "energybench measure --nodes job --out /proc/nowhere -- srun touch ran; echo code $?",
+        partition="cpu",
+        nodes=2,
+        ntasks=2,
+    ).wait()
+    assert "code 125" in job.output
+    assert not (job.folder / "ran").exists()
+
+
+def test_a_boundary_that_no_node_covers_is_refused_before_the_program(slurm: Cluster) -> None:
+    job = slurm.sbatch(
+        f"{MEASURE} --boundary node-ac -- srun touch ran; echo code $?",
+        partition="cpu",
+        nodes=2,
+        ntasks=2,
+    ).wait()
+    assert "code 2" in job.output
+    assert "no node meter" in job.output
+    assert not (job.folder / "ran").exists()
+    assert list((job.folder / "store").iterdir()) == []
+
+
+def test_where_no_step_can_be_had_the_head_node_is_read(slurm: Cluster, tmp_path: Path) -> None:
+    """No controller, or a site that grants no steps beside the program's: srun fails. The result is
+    that of the head node, with a range for the other, and says why.
+    """
+    srun = tmp_path / "srun"
+    srun.write_text(
+        "#!/bin/sh\necho 'srun: error: Unable to contact slurm controller' >&2; exit 1\n"
+    )
+    srun.chmod(0o755)
+    script = f"PATH={tmp_path}:$PATH {MEASURE} -- sleep 3 > result.json; echo code $?"
+    job = slurm.sbatch(script, partition="gpu", nodes=2, gres="gpu:4").wait()
+    assert "code 0" in job.output
+    document = result(job)
+    assert [share["state"] for share in document["shares"]] == ["measured", "missing"]
+    (doubt,) = [each for each in document["doubts"] if each["code"] == "node-missing"]
+    assert "Unable to contact slurm controller" in doubt["message"]
+    energy = document["energy_j"]
+    assert energy["low"] <= truth_j(slurm, document) <= energy["high"]
+    own = document["shares"][0]["energy_j"]["value"]
+    (window,) = document["repeats"]
+    assert own == pytest.approx(window_j(slurm, document["host"], window, "gpu1"), rel=0.01)
+
+
+@pytest.mark.parametrize("free_kib", [0, 40])
+def test_a_full_disk_costs_the_result_alone(slurm: Cluster, free_kib: int) -> None:
+    """One line says which nodes' results were not taken and how to complete them; without room for
+    the head node's file nothing is left behind, and the program is not started.
+    """
+    fill, store = slurm.small / "fill", slurm.small / f"store{free_kib}"
+    try:
+        script = (
+            f"head -c {(SMALL_KIB - free_kib) * 1024} /dev/zero > {fill}; "
+            f"energybench measure --nodes job --out {store} -- sh -c 'sleep 2; exit 3'; "
+            "echo code $?"
+        )
+        job = slurm.sbatch(script, partition="cpu", nodes=2, exclusive=True).wait()
+        lines = [line for line in job.output.splitlines() if line.startswith("energybench:")]
+        if not free_kib:
+            assert "code 125" in job.output
+            assert not list(store.glob("*"))
+            return
+        assert "code 3" in job.output
+        (line,) = lines
+        (folder,) = store.glob(".partial*")
+        assert "the storage did not take the results of 2 of 2 nodes (cpu1, cpu2)" in line
+        assert f"energybench recover {folder}" in line
+        fill.unlink()
+        slurm.srun("energybench", "recover", str(folder), nodelist="cpu1", check=True)
+        (document,) = documents(store, f"[0-9]*/{RUN}")
+        assert document["verification"][0]["value"] == 3
+    finally:
+        fill.unlink(missing_ok=True)
+        shutil.rmtree(store, ignore_errors=True)
+
+
+def test_outside_a_job_is_refused(slurm: Cluster) -> None:
+    done = slurm.run("energybench", "measure", "--nodes", "job", "--", "true", check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "not a Slurm job" in done.stderr
+
+
+def test_a_requeued_job_adds_to_its_record(slurm: Cluster, tmp_path: Path) -> None:
+    job = submitted(slurm, tmp_path, 5, requeue=True).wait_for_output("ready", 2)
+    slurm.run("scontrol", "requeue", job.id)
+    job.start_again()
+    job.wait()
+    finished = sorted((job.folder / "store").glob(f"*/{RUN}"))
+    (last,) = [path for path in finished if "-r1" in path.parent.name]
+    assert last.parent.name.endswith("-r1")
+    (document,) = documents(job.folder / "store", f"[0-9]*-r1/{RUN}")
+    assert "requeued" in codes(document)
+    assert document["job"]["restart"] == 1
+
+
+def test_recover_elsewhere_refuses_a_job_that_is_measured(slurm: Cluster, tmp_path: Path) -> None:
+    """`recover` on a log-in node in the middle of the job."""
+    job = submitted(slurm, tmp_path, 6).wait_for_output("ready", 2)
+    (folder,) = (job.folder / "store").iterdir()
+    done = slurm.run("energybench", "recover", str(folder), check=False)
+    assert done.returncode == 2
+    assert "still being measured" in done.stderr or "may be alive" in done.stderr
+    job.wait()
+    assert result(job)["partial"] is False

@@ -1,0 +1,171 @@
+"""The polls of a collector's process: their schedule, and their way through the pipe."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from energybench.measuring.clock import VirtualClock
+from energybench.measuring.polling import Answer, Order, Polling
+from energybench.measuring.readings import Tick
+from energybench.measuring.tick_pipe import Schedule, TickReceiver, TickSender
+from energybench.model import Channel, Pause
+from energybench.plugins import Context, Reading
+from tests.analysis.truth import channel
+
+
+class Slow:
+    """A collector whose reads take some time of the clock."""
+
+    name = "slow"
+
+    def __init__(self, clock: VirtualClock, takes_s: float) -> None:
+        self._clock, self._takes_s = clock, takes_s
+
+    def open(self, context: Context) -> list[Channel]:
+        return [channel()]
+
+    def read(self) -> list[int | Reading | None]:
+        self._clock.advance(self._clock.now() + self._takes_s)
+        return [7]
+
+    def close(self) -> None:
+        pass
+
+
+class Orders:
+    """Gives orders at their times on a virtual clock, then closes the connection."""
+
+    def __init__(self, clock: VirtualClock, orders: list[tuple[float, Order]], wakes_late_s: float):
+        self._clock, self._orders, self._late_s = clock, orders, wakes_late_s
+        self.answers: list[Answer] = []
+
+    def ready(self, seconds: float) -> bool:
+        due_s = self._orders[0][0] if self._orders else self._clock.now()
+        if due_s <= self._clock.now() + max(seconds, 0.0):
+            self._clock.advance(max(due_s, self._clock.now()))
+            return True
+        self._clock.advance(self._clock.now() + max(seconds, 0.0) + self._late_s)
+        return False
+
+    def receive(self, seconds: float) -> Order:
+        if not self._orders:
+            raise EOFError
+        return self._orders.pop(0)[1]
+
+    def send(self, message: object) -> None:
+        assert isinstance(message, Answer)
+        self.answers.append(message)
+
+
+class Kept:
+    """Keeps the polls instead of sending them."""
+
+    def __init__(self) -> None:
+        self.ticks: list[Tick] = []
+        self.send = self.ticks.append
+
+    def flush(self) -> None:
+        pass
+
+
+def polled(
+    takes_s: float,
+    period_s: float = 0.1,
+    wakes_late_s: float = 0.0,
+    burst: bool = False,
+    waits_for_a_core: bool = True,
+) -> tuple[list[Tick], Answer]:
+    """The polls of 10 s, and the answer to the order to rest. A late wake-up is a wait for a core,
+    or a stop of the process.
+    """
+    clock, kept = VirtualClock(100.0), Kept()
+    schedule = Schedule(100.0, period_s, 1000.0, burst)
+    orders = Orders(clock, [(100.0, Order(1, 5, schedule)), (110.0, Order(2, 5))], wakes_late_s)
+    told: list[int | None] = []
+    core_wait_s = clock.now if waits_for_a_core else lambda: 0.0
+    polling = Polling(Slow(clock, takes_s), 1, clock.now, kept, told.append, core_wait_s)
+    with pytest.raises(EOFError):
+        polling.serve(orders)
+    assert told == [5, 5]
+    (answer,) = orders.answers
+    return kept.ticks, answer
+
+
+@pytest.mark.parametrize("period_s", [0.1, 0.083])
+def test_lateness_does_not_add_up(period_s: float) -> None:
+    """Every poll is due on the grid, although every wake-up is 3 ms late."""
+    ticks, _ = polled(0.002, period_s, wakes_late_s=0.003)
+    dues = [100 + period_s * (k + 1) for k in range(len(ticks))]
+    assert [tick.due_s for tick in ticks] == pytest.approx(dues)
+    assert len(ticks) == pytest.approx(10 / period_s, abs=1)
+    assert all(tick.missed == tick.slow == 0 for tick in ticks)
+
+
+@pytest.mark.parametrize(("takes_s", "skipped"), [(0.35, 3), (0.183, 1), (2.55, 25)])
+def test_a_slow_read_skips_polls_and_counts_them(takes_s: float, skipped: int) -> None:
+    """Polls that are due during a read are slow, not missed; none is made up for."""
+    ticks, answer = polled(takes_s)
+    assert {tick.slow for tick in ticks[1:]} <= {skipped}
+    assert not any(tick.missed for tick in ticks)
+    slow = sum(tick.slow for tick in ticks) + answer.slow
+    assert len(ticks) + slow == pytest.approx(100, abs=skipped + 1)
+
+
+def test_a_process_that_wakes_too_late_misses_polls() -> None:
+    """Wake-ups 250 ms late miss two polls each."""
+    ticks, _ = polled(0.001, wakes_late_s=0.25)
+    assert {tick.missed for tick in ticks} == {2}
+    assert {tick.pause for tick in ticks} == {None}
+    assert max(tick.late_s for tick in ticks) < 0.1
+
+
+@pytest.mark.parametrize("burst", [False, True])
+def test_a_process_that_was_stopped_states_its_pauses(burst: bool) -> None:
+    """Wake-ups 3 s late although a core was free: no poll counts as missed."""
+    ticks, _ = polled(0.001, wakes_late_s=3.0, burst=burst, waits_for_a_core=False)
+    assert {tick.missed for tick in ticks} == {0}
+    for tick in ticks:
+        assert tick.pause is not None
+        assert 3.0 <= tick.pause.end_s - tick.pause.start_s <= 3.2
+        assert tick.pause.end_s <= tick.readings[0].t_s
+
+
+def test_fast_polls_follow_each_other() -> None:
+    """Fast polls of a collector that is slower than the schedule follow without a pause."""
+    ticks, _ = polled(0.02, 0.005, burst=True)
+    assert len(ticks) == pytest.approx(500, abs=2)
+    assert all(tick.burst for tick in ticks)
+
+
+def test_polls_outlive_a_full_pipe_and_the_end_of_the_process() -> None:
+    """Polls beyond the size of the pipe wait in memory; none is lost, changed or out of order; a
+    failed read stays a failed read, and the end of the process shows after its last poll.
+    """
+    theirs, ours = os.pipe()
+    receiver, sender = TickReceiver(theirs), TickSender(ours, 2)
+    ticks = [
+        Tick(
+            i * 0.1,
+            1e-3,
+            i % 7 == 0,
+            i % 3,
+            i % 2,
+            [Reading(-(2**63) + i, i * 0.1, 4), Reading(None if i % 5 else 2**63 - 1, 2.0, 5)],
+            None if i % 11 else Pause(start_s=i * 0.1 - 3, end_s=i * 0.1),
+        )
+        for i in range(30_000)
+    ]
+    for tick in ticks:
+        sender.send(tick)
+    came = receiver.take(2, 4)
+    assert 0 < len(came) < len(ticks)
+    while len(came) < len(ticks):
+        sender.flush()
+        came += receiver.take(2, 4)
+    assert came == ticks
+    os.close(ours)
+    assert receiver.take(2, 4) == []
+    assert receiver.ended
+    receiver.close()

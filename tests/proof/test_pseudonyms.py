@@ -1,0 +1,145 @@
+"""Pseudonyms: every form of a name, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from energybench.errors import BadInput
+from energybench.model import Gpu
+from energybench.proof.pseudonyms import Pseudonyms, salt_of
+
+UUID = "8f3d5a2e-1b4c-4d6e-9f70-a1b2c3d4e5f6"
+
+
+@pytest.fixture
+def names() -> Pseudonyms:
+    names = Pseudonyms(b"salt" * 8)
+    names.keep(["cpu.package", "gpu.board"])
+    for kind, name in (("host", "gx4711"), ("host", "gpu"), ("cluster", "bigiron"), ("job", "71")):
+        names.learn(kind, name)  # type: ignore[arg-type]
+    return names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gx4711",
+        "GX4711 is down",
+        "milc_gx4711_x",
+        "node-gx4711",
+        "xgx4711y",
+        f"GPU-{UUID}",
+        UUID.upper(),
+        "MIG-" + UUID,
+        "0000:3b:00.0",
+        "at 00000000:3B:00.0,",
+        "9c:5c:8e:01:23:45",
+        "9C-5C-8E-01-23-45",
+        "10.17.3.4:8080",
+        "/home/alice/x.py",
+        "--in=/scratch/alice/x",
+        "PATH=/opt/a/b:/opt/c/d",
+        "file:///home/alice/x",
+        "~alice/x",
+        "~/x/y",
+        "../alice/x",
+        "bigiron-71-r0",
+        "job 71 of",
+        "jobid=71",
+        "slurm-71.out",
+        "(gpu)",
+    ],
+)
+def test_a_name_is_replaced(names: Pseudonyms, text: str) -> None:
+    """By a pseudonym that stays the same, and holds nothing of the name."""
+    new = names.text(text)
+    assert new != text
+    assert new == names.text(text)
+    for part in ("gx4711", "alice", "8f3d5a2e", "3b:00.0", "9c", "10.17", "71", "bigiron", "opt"):
+        if part in text.lower() and part != "71":
+            assert part not in re.sub(r"-[0-9a-f]{10}", "", new.lower()), new
+    assert "-71" not in new
+    assert " 71" not in new
+    assert "=71" not in new
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cpu.package and gpu.board",
+        "1 of 71 nodes, 71 J, 0.71",
+        "2026-11-29T10:30:00Z",
+        "2026-11-71",
+        "https://example.org/a/b",
+        "kg/kWh and tokens/s",
+        "and/or",
+        "/usr/bin/python3",
+        "/sys/class/powercap/intel-rapl:0/energy_uj",
+        "driver 550.54.15, numpy 1.26.4",
+        "10:15:02.3 on 26-11-29",
+        "a ratio of 4.6 (3/4)",
+    ],
+)
+def test_other_text_stays(names: Pseudonyms, text: str) -> None:
+    """Words of energybench, numbers, dates, units, addresses of the web, files of the system."""
+    assert names.text(text) == text
+
+
+def test_forms_stay_forms(names: Pseudonyms) -> None:
+    """The UUID of a board is still one, so that the analysis still takes it for unique; one address
+    of a device has one pseudonym in both writings.
+    """
+    assert Gpu(uuid=names.text(f"GPU-{UUID}"), name="").is_unique
+    short, long = names.text("0000:3b:00.0"), names.text("00000000:3B:00.0")
+    assert re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", short)
+    assert long == f"0000{short}"
+    assert re.fullmatch(r"02(:[0-9a-f]{2}){5}", names.text("9c:5c:8e:01:23:45"))
+
+
+def test_another_salt_gives_other_pseudonyms(names: Pseudonyms) -> None:
+    other = Pseudonyms(b"other" * 8)
+    other.learn("host", "gx4711")
+    assert other.text("gx4711") != names.text("gx4711")
+
+
+def test_a_device_below_a_folder_of_the_system(names: Pseudonyms) -> None:
+    """The folder stays, and the address in it does not."""
+    new = names.text("/sys/bus/pci/devices/0000:3b:00.0/power")
+    assert new.startswith("/sys/bus/pci/devices/")
+    assert "3b:00.0" not in new
+
+
+def test_users_are_learnt_from_paths(names: Pseudonyms) -> None:
+    names.learn_from("/home/alice/runs/x.py")
+    assert "alice" not in names.text("runs of alice")
+    names.learn_from("/scratch/projects/quux/data/y")
+    assert "quux" not in names.text("quux_S")
+
+
+def test_a_run_keeps_its_time(names: Pseudonyms) -> None:
+    """And says no longer what it was called; an attached meter still shows in the id."""
+    run = "2026-11-29T10-00-00Z_secret_thing_0a0b0c0d"
+    for name in (run, f"{run}_attached"):
+        names.learn("run", name)
+    new = names.text(run)
+    assert re.fullmatch(r"2026-11-29T10-00-00Z_run_[0-9a-f]{10}", new)
+    assert names.text(f"{run}_attached") == f"{new}_attached"
+
+
+def test_names_that_remain_are_found(names: Pseudonyms) -> None:
+    names.text("gx4711 gpu")
+    assert names.remaining("logo of GX4711") == "gx4711"
+    assert names.remaining("gpu.board") is None
+
+
+def test_a_salt_is_made_once(tmp_path: Path) -> None:
+    path = tmp_path / "salt"
+    assert salt_of(path) == salt_of(path)
+    path.write_text("no salt")
+    with pytest.raises(BadInput, match="is not a salt"):
+        salt_of(path)
+    with pytest.raises(BadInput, match="too short"):
+        Pseudonyms(b"x", ["a"])

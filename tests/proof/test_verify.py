@@ -1,0 +1,286 @@
+"""A bundle is verified as it was made, and any change is found."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energybench.errors import BadInput
+from energybench.measuring.session import ranges
+from energybench.proof import archive, manifest
+from energybench.proof.checking import check
+from energybench.proof.proof import Proof
+from tests.cli.process import in_process, one_line
+from tests.proof.conftest import Results
+
+Change = Callable[[Path], None]
+
+
+def unpacked(bundle: Path, folder: Path) -> archive.Opened:
+    folder.mkdir()
+    return archive.unpack(bundle, folder, folder.with_suffix(".again"))
+
+
+def rebuilt(results: Results, tmp_path: Path, change: Change, *, sums: bool) -> Path:
+    """The bundle after a change of its unpacked files, written as energybench writes one.
+
+    sums  whether the sums are made anew, as a forger would
+    """
+    opened = unpacked(results.bundle, tmp_path / "bundle")
+    change(opened.folder)
+    files = {
+        str(path.relative_to(opened.folder)): path
+        for path in opened.folder.rglob("*")
+        if path.is_file() and not (sums and path.name == manifest.SUMS)
+    }
+    contents: dict[str, Path | bytes] = dict(files)
+    if sums:
+        contents[manifest.SUMS] = manifest.sums(files)
+    archive.write(tmp_path / "changed.zip", contents, opened.moment)
+    return tmp_path / "changed.zip"
+
+
+def proof(path: Path) -> Proof:
+    return check(path, ranges())
+
+
+def outcome(path: Path) -> str:
+    """The outcome; a refused file has its one line."""
+    try:
+        return proof(path).outcome
+    except BadInput as why:
+        return str(why)
+
+
+def edit(pattern: str, change: Callable[[Any], None]) -> Change:
+    """Change the JSON of the first file with this name."""
+
+    def apply(folder: Path) -> None:
+        path = sorted(folder.rglob(pattern))[0]
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content, indent=1))
+
+    return apply
+
+
+def replace(pattern: str, old: str, new: str) -> Change:
+    """Change the text of the first file with this name."""
+
+    def apply(folder: Path) -> None:
+        path = sorted(folder.rglob(pattern))[0]
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return apply
+
+
+def narrower(run: Any) -> None:
+    """An interval that is narrower by a ten-thousandth, in a number that no other one follows."""
+    estimate = run["net_energy_j"]
+    estimate["low"] += 1e-4 * (estimate["value"] - estimate["low"])
+
+
+# ---------------------------------------------------------------- whole
+
+
+def test_a_bundle_is_verified(results: Results) -> None:
+    """Runs from their samples, the comparison from the runs, page and tables as they were."""
+    found = proof(results.bundle)
+    assert found.outcome == "verified", found.findings
+    words = "\n".join(found.checked)
+    for run in results.runs:
+        assert f"runs/{run.name}: energies, times, powers and their intervals" in words
+    assert "results/comparison.json: comparison of" in words
+    assert "documents/page.html: its text is what its document gives" in words
+    assert "tables/csv.csv: is what the results give" in words
+    assert not found.redacted
+
+
+def test_the_same_input_gives_the_same_bytes(results: Results) -> None:
+    """With the same date; another date gives other bytes."""
+    folder = results.folder
+    assert in_process("bundle", *results.wanted, "--out", "again.zip", cwd=folder).code == 0
+    assert (folder / "again.zip").read_bytes() == results.bundle.read_bytes()
+    other = (*results.wanted[:-1], "2026-11-30")
+    assert in_process("bundle", *other, "--out", "other.zip", cwd=folder).code == 0
+    assert (folder / "other.zip").read_bytes() != results.bundle.read_bytes()
+    assert proof(folder / "other.zip").outcome == "verified"
+
+
+def test_a_page_alone_is_verified(results: Results, tmp_path: Path) -> None:
+    """Its text against its own document; what needs samples is named."""
+    found = proof(results.folder / "page.html")
+    assert found.outcome == "verified", found.findings
+    assert any("needs the samples" in words for words in found.not_checked)
+
+
+def test_the_sums_are_those_of_sha256sum(results: Results, tmp_path: Path) -> None:
+    """A person checks an unpacked bundle without energybench."""
+    import hashlib
+
+    opened = unpacked(results.bundle, tmp_path / "bundle")
+    lines = (opened.folder / manifest.SUMS).read_text().splitlines()
+    assert len(lines) == len(opened.names) - 1
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        assert hashlib.sha256((opened.folder / name).read_bytes()).hexdigest() == digest
+
+
+# ---------------------------------------------------------------- changed
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (edit("run.json", narrower), "runs/"),
+        (edit("run.json", lambda run: run.update(doubts=[])), "runs/"),
+        (edit("run.json", lambda run: run.update(label="other")), "documents/page.html"),
+        (edit("comparison.json", lambda c: c.update(verdict="equivalent")), "results/"),
+        (edit("comparison.json", lambda c: c["digests"][0][0].update(sha256="0")), "results/"),
+        (replace("page.html", "<h1>", "<h1>Ten times better: "), "documents/page.html"),
+        (replace("page.html", "</script>", ";alert(1)</script>"), "documents/page.html"),
+        (replace("page.html", "<main>", "<!-- more --><main>"), "documents/page.html"),
+        (replace("csv.csv", "kind", "sort"), "tables/csv.csv"),
+    ],
+)
+def test_a_forger_who_makes_the_sums_anew(
+    results: Results, tmp_path: Path, change: Change, place: str
+) -> None:
+    """Numbers, doubts, verdicts and text do not fit the samples, and exit code 1 says where."""
+    path = rebuilt(results, tmp_path, change, sums=True)
+    found = proof(path)
+    assert found.outcome == "differs"
+    assert any(finding.place.startswith(place) for finding in found.findings), found.findings
+    ran = in_process("verify", str(path), cwd=tmp_path)
+    assert ran.code == 1
+    assert "differs, and is not verified" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (edit("manifest.json", lambda m: m.update(python="3.99")), "SHA-256 differs"),
+        (replace("SHA256SUMS", "manifest.json", "manifest.jso"), "was added"),
+        (replace("SHA256SUMS", "  runs", "   runs"), ""),
+        (lambda folder: (folder / "more.txt").write_text("x"), "it was added"),
+        (lambda folder: (folder / "tables/csv.csv").unlink(), "is missing"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "is missing"),
+        (lambda folder: next(folder.rglob("samples.parquet")).unlink(), "is missing"),
+        (edit("run.json", narrower), "SHA-256 differs"),
+    ],
+)
+def test_files_that_the_sums_do_not_fit(
+    results: Results, tmp_path: Path, change: Change, words: str
+) -> None:
+    """A changed, added or missing file, the manifest and the sums themselves."""
+    found = proof(rebuilt(results, tmp_path, change, sums=False))
+    assert found.outcome == "differs"
+    assert any(words in finding.what for finding in found.findings), found.findings
+
+
+def test_no_flipped_byte_is_verified(results: Results, tmp_path: Path) -> None:
+    """Of content, checksums, names, dates and fields that ZIP readers pass over."""
+    content = results.bundle.read_bytes()
+    random_ = random.Random(7)
+    end = len(content) - 1200  # of the directory and of the last files
+    places = [random_.randrange(len(content)) for _ in range(40)]
+    places += [random_.randrange(end, len(content)) for _ in range(40)]
+    for place in places:
+        changed = bytearray(content)
+        changed[place] ^= 1 << random_.randrange(8)
+        (tmp_path / "flipped.zip").write_bytes(changed)
+        assert outcome(tmp_path / "flipped.zip") != "verified", place
+
+
+def test_another_version(results: Results, tmp_path: Path) -> None:
+    """Numbers that another version made are listed as such, with exit code 0, and not verified."""
+
+    def older(folder: Path) -> None:
+        edit("manifest.json", lambda m: m.update(energybench="0.0.1"))(folder)
+        edit("run.json", narrower)(folder)
+        shutil.rmtree(folder / "documents")
+        (folder / "results/comparison.json").unlink()
+        shutil.rmtree(folder / "tables")
+
+    path = rebuilt(results, tmp_path, older, sums=True)
+    found = proof(path)
+    assert found.outcome == "differs-by-version"
+    assert all(finding.by_version for finding in found.findings)
+    ran = in_process("verify", str(path), cwd=tmp_path)
+    assert ran.code == 0
+    assert "differs by version, and is not verified" in ran.out
+    assert "pip install energybench==0.0.1" in ran.out
+
+
+def test_another_version_excuses_no_contradiction_inside(results: Results, tmp_path: Path) -> None:
+    """A document that states other numbers than the run beside it is no matter of versions."""
+
+    def older(folder: Path) -> None:
+        edit("manifest.json", lambda m: m.update(energybench="0.0.1"))(folder)
+        edit("run.json", lambda run: run.update(label="other"))(folder)
+
+    assert proof(rebuilt(results, tmp_path, older, sums=True)).outcome == "differs"
+
+
+# ---------------------------------------------------------------- the command line
+
+
+def test_verify_as_json(results: Results) -> None:
+    ran = in_process("verify", "bundle.zip", "--json", cwd=results.folder)
+    assert (ran.code, ran.json["outcome"], ran.json["kind"]) == (0, "verified", "proof")
+    digest = ran.json["sha256"]
+    stated = in_process("verify", "bundle.zip", "--sha256", digest, cwd=results.folder)
+    assert stated.code == 0
+    assert "publisher's file" in one_line(
+        in_process("verify", "bundle.zip", "--sha256", "0" * 64, cwd=results.folder)
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK", b"hello", b"%PDF-1.7 x", b"<!doctype html><p>x", b'{"kind": "grade"}']
+)
+@pytest.mark.parametrize("name", ["file.zip", "file.html"])
+def test_what_is_neither_a_bundle_nor_a_report(tmp_path: Path, content: bytes, name: str) -> None:
+    """One line and exit code 2."""
+    (tmp_path / name).write_bytes(content)
+    one_line(in_process("verify", name, cwd=tmp_path))
+
+
+def test_a_zip_without_a_manifest(tmp_path: Path) -> None:
+    archive.write(tmp_path / "x.zip", {"a.txt": b"x"}, datetime(2026, 1, 1))
+    line = one_line(in_process("verify", "x.zip", cwd=tmp_path))
+    assert "manifest.json" in line
+
+
+def test_bundle_refuses_what_it_cannot_prove(results: Results, tmp_path: Path) -> None:
+    """Broken runs, foreign files, options without --redact, two files of one name, a date of no
+    ZIP file; nothing is written.
+    """
+    folder = results.folder
+    (tmp_path / "foreign.json").write_text("{}")
+    (tmp_path / "comparison.json").write_text((folder / "comparison.json").read_text() + " ")
+    out = str(tmp_path / "none.zip")
+    foreign = str(tmp_path / "foreign.json")
+    for arguments in (
+        ("nothing-of-this-name",),
+        (foreign,),
+        ("comparison.json", str(tmp_path / "comparison.json")),
+        ("results", "--document", foreign),
+        ("results", "--salt", "x"),
+        ("results", "--hide", "x"),
+        ("results", "--date", "1970-01-01"),
+        ("results", "--scenario-file", "none.toml"),
+        ("results", "--publication", foreign),
+    ):
+        one_line(in_process("bundle", *arguments, "--out", out, cwd=folder))
+    one_line(in_process("bundle", "results", "--out", "no/folder/x.zip", cwd=folder))
+    assert not Path(out).exists()

@@ -1,0 +1,179 @@
+"""Options and markers that are not possible: one clear line each."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from energybench.pytest_plugin.options import budget, count, patience, percent, seconds
+from tests.pytest_plugin.runs import Pytest
+
+MARKED = """
+    import pytest
+
+    @pytest.mark.energy({words})
+    def test_it(energy_benchmark):
+        energy_benchmark(int)
+"""
+
+
+@pytest.mark.parametrize(("text", "share"), [("5%", 0.05), (" 0.5 %", 0.005), ("100%", 1.0)])
+def test_percentages(text: str, share: float) -> None:
+    assert percent(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("5", "write 5%"),
+        ("0.05", "write 0.05%"),
+        ("-5%", "between 0 and 100 %"),
+        ("101%", "between 0 and 100 %"),
+        ("0%", "between 0 and 100 %"),
+        ("nan%", "between 0 and 100 %"),
+        ("five%", "not a percentage"),
+        ("", "not a percentage"),
+    ],
+)
+def test_thresholds_that_are_none(text: str, word: str) -> None:
+    """Forgotten percent signs, negative thresholds, thresholds over 100 %."""
+    with pytest.raises(argparse.ArgumentTypeError, match=word):
+        percent(text)
+
+
+@pytest.mark.parametrize("text", ["-1", "0", "nan", "inf", "1s", ""])
+def test_times_that_are_none(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="not a length of time"):
+        seconds(text)
+
+
+def test_the_remedy_of_a_time_fits_its_option() -> None:
+    """Half a second is no advice for the wait or for the time of all windows."""
+    for check, remedy in ((seconds, "0.5"), (budget, "30"), (patience, "600")):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"above 0 s: write {remedy}$"):
+            check("-3")
+
+
+@pytest.mark.parametrize("text", ["-1", "0", "2.5", "1001", ""])
+def test_numbers_of_windows_that_are_none(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="not a number from 1"):
+        count(text)
+
+
+def test_option_is_refused_in_one_line(alone: Pytest) -> None:
+    session = alone.run("--benchmark-energy", "--benchmark-energy-precision=2")
+    assert session.code == 4
+    assert "'2' has no percent sign: write 2%" in session.out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("max_joules=2", "(max_joules=…): unknown keyword"),
+        ("max_j='2 J'", "(max_j='2 J'): not an energy; a number in J without a unit"),
+        ("max_j=-1", "(max_j=-1): not an energy"),
+        ("max_j=float('nan')", "(max_j=nan): not an energy"),
+        ("max_j=True", "(max_j=True): not an energy"),
+        ("max_regression=5", "has no percent sign"),
+        ("max_regression='-5%'", "not between 0 and 100 %"),
+        ("3", "takes keywords only"),
+    ],
+)
+def test_marker_is_refused_in_one_line(alone: Pytest, words: str, line: str) -> None:
+    """A gate that would silently not hold is an error of its test, measured or not."""
+    alone.write(MARKED.format(words=words))
+    session = alone.measure()
+    assert session.code == 1
+    (reason,) = [text for text in session.lines if text.startswith("energybench: @pytest.mark")]
+    assert line in reason
+    assert "Traceback" not in session.out
+    assert "another exception occurred" not in session.out
+
+
+def test_labels_are_one_line(alone: Pytest) -> None:
+    """A label with newlines and control characters is one line, and no other use's name."""
+    alone.write(
+        r"""
+        def test_it(energy_benchmark):
+            for label in ("two\nlines", "two lines", "\x1b[31mred"):
+                energy_benchmark.use(label)(sum, range(100))
+        """
+    )
+    session = alone.measure("--junitxml=junit.xml")
+    assert session.code == 0, session.out
+    assert session.row("test_it two lines  ")
+    assert session.row("test_it two lines 2  ")
+    assert "\x1b" not in "".join(session.table)
+    energies = [name for name in session.properties["test_it"] if name.endswith(".energy_j")]
+    assert len(energies) == 3
+    assert not [name for name in energies if "\n" in name]
+
+
+def test_a_folder_for_runs_that_goes_away(alone: Pytest) -> None:
+    """Runs cannot be written any more: the tests' outcome stays, and each line says so."""
+    alone.write(
+        """
+        import os
+        import shutil
+
+        def test_before(energy_benchmark):
+            energy_benchmark(sum, range(100))
+
+        def test_without(energy_benchmark):
+            shutil.rmtree("kept")
+            open("kept", "w").close()
+            energy_benchmark(sum, range(100))
+            assert energy_benchmark.energy is None
+
+        def test_again(energy_benchmark):
+            os.remove("kept")
+            energy_benchmark(sum, range(100))
+            assert energy_benchmark.energy is not None
+        """
+    )
+    session = alone.measure("--benchmark-energy-store=kept")
+    assert session.code == 0, session.out
+    assert "cannot be written" in session.row("test_without: not measured: ")
+    assert session.has_energy("test_again ")
+
+
+def test_outcomes_in_the_energy_pass_are_not_the_test_s(alone: Pytest) -> None:
+    """A function that ends the test, skips it or leaves the program at a later call: the energy is
+    lost, and the outcome stays that of the calls before.
+    """
+    alone.write(
+        """
+        import sys
+        import pytest
+
+        def late(action, calls=[0]):
+            calls = [0]
+
+            def function():
+                calls[0] += 1
+                if calls[0] > 3:
+                    action()
+            return function
+
+        def test_fail(energy_benchmark):
+            energy_benchmark(late(lambda: pytest.fail("late")))
+
+        def test_skip(energy_benchmark):
+            energy_benchmark(late(lambda: pytest.skip("late")))
+
+        def test_exit(energy_benchmark):
+            energy_benchmark(late(lambda: sys.exit(3)))
+        """
+    )
+    session = alone.measure()
+    assert session.code == 0, session.out
+    for name in ("test_fail", "test_skip", "test_exit"):
+        assert "raised in the energy pass" in session.row(f"{name}: not measured: ")
+
+
+def test_a_gate_without_its_switch_says_so(alone: Pytest) -> None:
+    alone.write("def test_one(energy_benchmark):\n    energy_benchmark(sum, range(9))\n")
+    session = alone.run("--benchmark-energy-fail=5%", "--benchmark-energy-save")
+    assert session.code == 0
+    assert "--benchmark-energy-fail, --benchmark-energy-save have no effect" in session.out

@@ -1,0 +1,52 @@
+"""Text and letters of a PDF, for tests."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+
+def squeezed(text: str) -> str:
+    """The text without white space: a line break may stand anywhere."""
+    return re.sub(r"\s+", "", text.replace("\u00a0", " "))
+
+
+class Pages:
+    """The pages of a PDF, read by PDFium as viewers read them."""
+
+    def __init__(self, content: bytes) -> None:
+        pdfium = pytest.importorskip("pypdfium2")
+        self._pages: Any = pdfium.PdfDocument(content)
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def text(self, number: int) -> str:
+        words: str = self._pages[number].get_textpage().get_text_bounded()
+        return words.replace("\x02", "-")  # PDFium's mark for a hyphen at the end of a line
+
+    @property
+    def texts(self) -> list[str]:
+        return [self.text(number) for number in range(len(self))]
+
+    def size(self, number: int = 0) -> tuple[float, float]:
+        """Width and height, pt."""
+        width, height = self._pages[number].get_size()
+        return width, height
+
+    def outside(self, margin_pt: float, most: int | None = None) -> list[str]:
+        """The pieces of text that stand in a margin of this width at the sides or at the foot, of
+        the first pages or of all.
+        """
+        found = []
+        for number in range(len(self) if most is None else most):
+            page = self._pages[number]
+            width, _ = page.get_size()
+            words = page.get_textpage()
+            for index in range(words.count_rects()):
+                left, bottom, right, top = words.get_rect(index)
+                if left < margin_pt or right > width - margin_pt or bottom < margin_pt / 2:
+                    found.append(words.get_text_bounded(left, bottom, right, top))
+        return [piece for piece in found if piece.strip()]

@@ -1,0 +1,160 @@
+"""A page holds its document: read back and rendered again, it gives the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from energybench.errors import BadInput
+from energybench.model import Document, Measurement
+from energybench.store import strict
+from energybench.store.document_file import read_back
+from energybench.store.embedded import with_results
+from energybench_reports.embedded_document import MOST_PLAIN, columns, document_json
+from energybench_reports.html import Html
+from energybench_reports.pdf import Pdf
+from tests.reports.consistent import consistent
+from tests.reports.sample_many import applications, odd_labels, runs
+from tests.reports.samples import SAMPLES
+
+pytest.importorskip("altair")
+pytest.importorskip("vl_convert")
+
+MANY: dict[str, Callable[[], Document]] = {
+    "applications": lambda: applications(14),
+    "odd labels": odd_labels,
+    "runs": lambda: runs(30),
+}
+BLOCK = re.compile(rb'<script type="(application/\w+)" id="results">([^<]*)</script>')
+
+
+@pytest.mark.parametrize("in_full", [False, True], ids=["some in full", "all in full"])
+@pytest.mark.parametrize("sample", [*SAMPLES, *MANY])
+def test_a_page_read_back_gives_the_same_page(sample: str, in_full: bool) -> None:
+    """Every result, the curves, the date and the options are in the page."""
+    document = msgspec.structs.replace(consistent((SAMPLES | MANY)[sample]()), all_in_full=in_full)
+    page = Html().render(document)
+    read = read_back(page, "page.html").document()
+    assert len(read.results) == len(document.results)
+    assert [type(result) for result in read.results] == [type(r) for r in document.results]
+    assert read.timelines == document.timelines
+    assert Html().render(read) == page
+    assert read_back(document_json(document), "document.json").document() == read
+
+
+def test_a_large_document_is_compressed_and_a_small_one_is_not() -> None:
+    """Anybody can read the JSON of a usual page; a thousand runs stay below some megabytes."""
+    small, large = (BLOCK.findall(Html().render(runs(count))) for count in (2, 1000))
+    assert small[0][0] == b"application/json"
+    assert len(small[0][1]) < MOST_PLAIN
+    assert json.loads(small[0][1])["kind"] == "document"
+    assert large[0][0] == b"application/gzip"
+    assert len(Html().render(runs(1000))) < 3_000_000
+
+
+def packed(content: bytes) -> bytes:
+    text = base64.b64encode(gzip.compress(content, mtime=0)).decode()
+    return page_with("application/gzip", text)
+
+
+def page_with(kind: str, text: str) -> bytes:
+    return f'<!doctype html><script type="{kind}" id="results">{text}</script>'.encode()
+
+
+@pytest.mark.parametrize(
+    ("page", "problem"),
+    [
+        (page_with("application/gzip", "not base64!"), "is damaged"),
+        (page_with("application/gzip", "AAAA"), "is damaged"),
+        (page_with("application/gzip", ""), "is damaged"),
+        (packed(b"{}" * 5000)[:-40] + b"</script>", "is damaged"),
+        (packed(b""), "is empty"),
+        (packed(b"nothing"), "is not JSON"),
+        (packed(b"\xff"), "is not text"),
+    ],
+)
+def test_a_damaged_block_is_refused_in_one_line(page: bytes, problem: str) -> None:
+    with pytest.raises(BadInput, match=problem) as refused:
+        read_back(page, "page.html")
+    assert "\n" not in str(refused.value)
+
+
+def test_data_after_the_compressed_document_are_refused() -> None:
+    text = base64.b64encode(gzip.compress(b"{}", mtime=0) + b"more").decode()
+    with pytest.raises(BadInput, match="is damaged"):
+        read_back(page_with("application/gzip", text), "page.html")
+
+
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more is unpacked than a file may have, however much the block would give."""
+    monkeypatch.setattr(strict, "MOST_BYTES", 1_000_000)
+    inner = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    bomb = b"".join(inner.compress(bytes(1_000_000)) for _ in range(50)) + inner.flush()
+    page = page_with("application/gzip", base64.b64encode(bomb).decode())
+    assert len(page) < 100_000
+    with pytest.raises(BadInput, match="its document: is larger than 1 MB"):
+        read_back(page, "page.html")
+
+
+FITTING: dict[str, Any] = {
+    "order": ["a", "b", "a"],
+    "fields": {"a": {"x": [1, 2]}, "b": {"y": [3]}},
+}
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {},
+        [],
+        None,
+        {"order": [], "fields": []},
+        {**FITTING, "order": ["a", "b"]},
+        {**FITTING, "order": ["a", "b", "b"]},
+        {**FITTING, "order": ["a", "b", "c"]},
+        {**FITTING, "order": ["a", "b", {}]},
+        {**FITTING, "fields": {"a": {"x": [1, 2], "z": [1]}, "b": {"y": [3]}}},
+        {**FITTING, "fields": {"a": {"x": 1}, "b": {"y": [3]}}},
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(stated: Any) -> None:
+    with pytest.raises(BadInput, match="columns: do not fit each other"):
+        with_results({"kind": "document", "columns": stated}, "page.html")
+
+
+def test_columns_give_the_results_in_their_order() -> None:
+    value = {"kind": "document", "columns": FITTING}
+    assert with_results(value, "d")["results"] == [{"x": 1}, {"y": 3}, {"x": 2}]
+    mixed = (*SAMPLES["comparison"]().results, *SAMPLES["study"]().results)
+    stated = json.loads(msgspec.json.encode({"columns": columns(mixed)}))
+    again = msgspec.json.decode(msgspec.json.encode(with_results(stated, "d")["results"]))
+    kinds = [type(result) for result in mixed]
+    assert [msgspec.convert(x, kind) for x, kind in zip(again, kinds, strict=True)] == list(mixed)
+
+
+def test_a_page_of_many_runs_loses_none(tmp_path: Path) -> None:
+    """Also those that are rows of the overview alone."""
+    document = consistent(runs(40))
+    (tmp_path / "page.html").write_bytes(Html().render(document))
+    read = read_back((tmp_path / "page.html").read_bytes(), "page.html")
+    assert [r.id for r in read.results if isinstance(r, Measurement)] == [
+        f"run-{i}" for i in range(40)
+    ]
+
+
+@pytest.mark.parametrize("sample", ["claims", "job"])
+def test_a_pdf_holds_its_whole_document_too(sample: str) -> None:
+    """Read back and rendered again, it gives the same bytes."""
+    pytest.importorskip("typst")
+    pytest.importorskip("pypdf")
+    pages = Pdf().render(consistent(SAMPLES[sample]()))
+    assert Pdf().render(read_back(pages, "report.pdf").document()) == pages

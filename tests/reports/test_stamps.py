@@ -1,0 +1,208 @@
+"""Stamps in the headline of every format: nobody takes a replay or a claim for a measurement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from energybench.cli import projection_text, summary
+from energybench.model import (
+    Comparison,
+    Document,
+    Doubt,
+    DoubtCode,
+    Measurement,
+    Projection,
+    Stamp,
+    Study,
+)
+from energybench_reports.html import Html
+from energybench_reports.json_report import Json
+from energybench_reports.markdown import Markdown, escape
+from energybench_reports.terminal import Terminal
+from energybench_reports.view.comparison import answer, ratios, verdict_cell
+from energybench_reports.view.layout import Table
+from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_odd import estimated
+from tests.reports.sample_pair import compared
+from tests.reports.sample_published import claims_2023
+from tests.reports.sample_study import document as study_document
+
+REPLAYED = "replayed from a recording, not measured here"
+CLAIM = "claim, not a measurement"
+
+
+def doubt(code: DoubtCode) -> Doubt:
+    return Doubt(code=code, message="for a test", remedy="none")
+
+
+def pair(*codes: DoubtCode, **changes: Any) -> Comparison:
+    """The sample's comparison, with doubts of its candidate."""
+    sample = compared(cpu_node(), gpu_node())
+    carried = tuple(doubt(code).carried_from("GPU node") for code in codes)
+    return msgspec.structs.replace(sample, doubts=(*sample.doubts, *carried), **changes)
+
+
+def codes(result: Measurement | Comparison | Projection | Study) -> list[str]:
+    return [stamp.code for stamp in result.stamps]
+
+
+def text(report: Any, *results: Any) -> str:
+    """The rendered report with all white space as single spaces."""
+    page: str = report.render(Document(title="t", results=results)).decode()
+    return " ".join(page.split())
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (lambda: pair(), []),
+        (lambda: pair("replayed"), ["replayed"]),
+        (lambda: pair("time-x-assumed-power"), ["estimated"]),
+        (lambda: pair(verdict=None), ["estimated"]),
+        (lambda: pair(verdict=None, counted_once=False), []),
+        (lambda: pair("forced-work", "forced-boundary"), ["forced"]),
+        (lambda: pair(scatter_known=False, verdict="inconclusive"), []),
+        (lambda: pair(scatter_known=False, verdict=None), ["estimated", "single-repeat"]),
+        (lambda: gpu_node(), []),
+        (lambda: msgspec.structs.replace(gpu_node(), doubts=(doubt("replayed"),)), ["replayed"]),
+        (
+            lambda: msgspec.structs.replace(gpu_node(), repeats=gpu_node().repeats[:1]),
+            ["single-repeat"],
+        ),
+        (lambda: estimated().results[0], ["estimated"]),
+        (lambda: estimated().results[2], ["estimated"]),
+        (lambda: study_document().results[0], []),
+    ],
+)
+def test_a_stamp_for_each_weakness_of_the_headline(
+    result: Callable[[], Any], expected: list[str]
+) -> None:
+    """Stamps follow from fields and codes of doubts, those of the sides included."""
+    assert codes(result()) == expected
+
+
+def test_stamps_follow_from_the_fields_whatever_a_file_says() -> None:
+    """A stamp cannot be edited away, added, or refused because a later version has more."""
+    content = msgspec.to_builtins(pair("replayed"))
+    for stated in ([], [{"code": "certified", "words": "certified"}]):
+        read = msgspec.convert({**content, "stamps": stated}, Comparison)
+        assert codes(read) == ["replayed"]
+    without = msgspec.structs.replace(pair("replayed"), doubts=())
+    assert without.stamps == ()
+
+
+def test_a_published_claim_counts_its_assumptions() -> None:
+    """A projection without a comparison is a claim, and says how many inputs are assumed."""
+    claim = claims_2023()
+    used = {entry.name: entry for line in claim.lines for entry in line.inputs if not entry.above}
+    evidence = [entry.evidence for entry in used.values() if entry.evidence is not None]
+    stamps = {stamp.code: stamp.words for stamp in claim.stamps}
+    assert stamps["claim"] == CLAIM
+    for kind in ("assumed", "inferred"):
+        count = evidence.count(kind)  # type: ignore[arg-type]
+        words = f"{count} of {len(evidence)} inputs {kind}" if count else None
+        assert stamps.get(f"{kind}-inputs") == words
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        ("measured", set()),
+        ("replayed", {"replayed"}),
+        ("estimated", {"estimated"}),
+        ("seen", {"claim"}),
+        ("assumed", {"claim", "assumed-inputs"}),
+        ("inferred", {"claim", "inferred-inputs"}),
+    ],
+)
+def test_the_evidence_of_inputs_decides(evidence: Any, expected: set[str]) -> None:
+    """Of inputs that all have one evidence."""
+    claim = claims_2023()
+    lines = tuple(
+        msgspec.structs.replace(
+            line,
+            inputs=tuple(msgspec.structs.replace(i, evidence=evidence) for i in line.inputs),
+        )
+        for line in claim.lines
+    )
+    changed = msgspec.structs.replace(claim, lines=lines, doubts=())
+    assert set(codes(changed)) == expected
+    bare = msgspec.structs.replace(changed, claims=())
+    assert ("stated-inputs" in codes(bare)) == (
+        evidence not in ("measured", "replayed", "estimated")
+    )
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (pair("replayed"), REPLAYED),
+        (pair("forced-work"), "compared by force: other work"),
+        (claims_2023(), CLAIM),
+        (
+            msgspec.structs.replace(gpu_node(), doubts=(doubt("replayed"),)),
+            REPLAYED,
+        ),
+        (
+            msgspec.structs.replace(gpu_node(), repeats=gpu_node().repeats[:1]),
+            "single repeat: run-to-run scatter not known",
+        ),
+    ],
+)
+def test_every_format_prints_the_stamp_in_the_headline(result: Any, words: str) -> None:
+    """In the same words, before or beside the figure."""
+    markdown = text(Markdown(), result)
+    assert f"[{escape(words)}]" in markdown[: markdown.index("## ")]
+    terminal = text(Terminal(), result)
+    assert 0 < terminal.index(f"[{words}]") < 200
+    content = json.loads(Json().render(Document(title="t", results=(result,))))
+    assert words in [stamp["words"] for stamp in content["stamps"]]
+    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    page = text(Html(), result)
+    headline = page[page.index('<section class="answer') :]
+    assert f'<span class="stamp">{words}</span>' in headline[: headline.index("</header>")]
+
+
+@pytest.mark.parametrize("verdict", ["better", "worse", "equivalent"])
+def test_a_replayed_side_has_no_toned_verdict(verdict: Any) -> None:
+    """A verdict on a recording is never the colour of a measured one, in headline and table."""
+    toned = answer(pair(verdict=verdict), {})
+    recorded = answer(pair("replayed", verdict=verdict), {})
+    assert toned.tone in ("good", "bad", "muted")
+    assert recorded.tone == "warn"
+    assert recorded.verdict == f"{verdict}, of a recording"
+    assert "nothing was measured here" in recorded.verdict_words
+    assert f"verdict: {verdict}, of a recording" in recorded.line
+    marks = ratios([pair("replayed", verdict=verdict)], Table("", (), ())).tables[0].marks
+    assert {mark.tone for mark in marks if mark} <= {"warn", ""}
+    cell = verdict_cell(pair("replayed", verdict=verdict))
+    assert cell == (f"{verdict}, of a recording", REPLAYED, "warn", None)
+
+
+def test_other_work_is_not_called_the_same() -> None:
+    """A comparison by force does not say that the work was the same."""
+    assert "the same work" not in text(Terminal(), pair("forced-work"))
+    assert "the same work" in text(Terminal(), pair())
+
+
+def test_the_commands_print_the_stamps_first() -> None:
+    """`compare` and `project` print the words in their first line."""
+    first, second = summary.comparison(pair("replayed")).split("\n")[:2]
+    assert first.startswith(f"[{REPLAYED}] CPU node → GPU node: ")
+    assert second.startswith("  verdict: better, of a recording (")
+    assert projection_text.text(claims_2023()).startswith(f"[{CLAIM}] ")
+    run = msgspec.structs.replace(gpu_node(), doubts=(doubt("replayed"),))
+    assert summary.measurement(run).startswith(f"[{REPLAYED}] ")
+
+
+def test_a_stamp_is_frozen_words() -> None:
+    """The words of a stamp are those of this version, not of a file."""
+    content = msgspec.to_builtins(pair("replayed"))
+    content["stamps"][0]["words"] = "measured by an independent laboratory"
+    assert msgspec.convert(content, Comparison).stamps == (Stamp(code="replayed", words=REPLAYED),)

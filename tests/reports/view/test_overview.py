@@ -1,0 +1,132 @@
+"""The overview: every result in a row, ratios on one axis, means by name, and how much follows in
+full.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from energybench.model import IN_FULL, Comparison, Document, Measurement, Publication
+from energybench_reports.view.document import build, in_full
+from energybench_reports.view.layout import Table
+from tests.reports.sample_many import applications, runs
+from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_pair import compared
+from tests.reports.samples import SAMPLES
+
+replace = msgspec.structs.replace
+
+
+def tables(document: Document) -> dict[str, Table]:
+    """The tables of the overview by the first column."""
+    return {table.head[0]: table for table in build(document).overview}
+
+
+def test_every_comparison_is_a_row_on_one_axis() -> None:
+    """Energy ratio and speedup of four applications, and three means, each by its name."""
+    table = tables(applications(4))["comparison"]
+    assert [row[0].text for row in table.rows[4:]] == [
+        "arithmetic mean",
+        "geometric mean",
+        "energy-weighted mean",
+    ]
+    assert table.axis is not None
+    assert len(table.marks) == len(table.second_marks) == len(table.rows) == 7
+    for energy, speedup in zip(table.marks[:4], table.second_marks[:4], strict=True):
+        assert energy is not None
+        assert speedup is not None
+        assert 0 <= energy.low <= energy.value <= energy.high < speedup.value <= 100
+    values = [mark.value for mark in table.marks[:4] if mark is not None]
+    assert values == sorted(values)
+    first = dict(zip(table.head, table.rows[0], strict=True))
+    assert first["energy ratio"].line == "1.000 [0.924, 1.076]"
+    assert first["time x nodes"].line == "124.31\u00a0s → 10.358\u00a0s (x\u00a01\u00a0node each)"
+    assert first["boundary"].text == "compute"
+    # the headlines have no axes of their own
+    assert all(answer.graphic is None for answer in build(applications(4)).answers)
+
+
+def test_a_time_without_its_run_is_in_node_seconds() -> None:
+    """A comparison alone knows the product of time and nodes."""
+    alone = Document(title="", results=(compared(cpu_node(), gpu_node()),))
+    facts = dict(build(alone).answers[0].facts)
+    assert facts["time x nodes"].text == "124 → 10.4 node-seconds"
+
+
+def test_ratios_of_two_boundaries_have_no_mean() -> None:
+    """The overview says why."""
+    document = applications(2)
+    other = replace(document.results[0], boundary="device")
+    table = tables(replace(document, results=(other, *document.results[1:])))["comparison"]
+    assert len(table.rows) == 2
+    assert "no common mean, because their boundaries differ" in table.about
+
+
+def test_measured_rated_and_provisioned_power_stand_side_by_side() -> None:
+    """Measured and idle power of each node, the limits of its boards, and the power that the
+    publisher states; what is not known is a dash.
+    """
+    stated = Publication(provisioned_w={"application 0 on GPUs": 2200.0})
+    table = tables(replace(applications(2), publication=stated))["node"]
+    rows = {row[0].text: dict(zip(table.head, row, strict=True)) for row in table.rows}
+    gpu, cpu = rows["application 0 on GPUs"], rows["application 0 on CPUs"]
+    assert gpu["measured"].line == "1.128 kW [1.085, 1.198]"
+    assert gpu["rated"].line == "1\u202f600 W (4 boards at the power limit)"
+    assert gpu["provisioned"].text == "2\u202f200 W"
+    assert cpu["rated"].text == cpu["provisioned"].text == "–"
+    assert len(rows) == 4
+
+
+def test_one_comparison_has_the_power_of_its_nodes_beside_the_ratios() -> None:
+    """A single result has no overview."""
+    view = build(SAMPLES["comparison"]())
+    assert view.overview == ()
+    ratios = next(section for section in view.sections if section.key == "ratios")
+    assert [table.title for table in ratios.tables] == ["", "Power of a node"]
+    assert build(Document(title="", results=(cpu_node(),))).overview == ()
+
+
+def test_runs_without_a_comparison_point_to_it() -> None:
+    """Energy per work, power, time and boundary of every run that no comparison names."""
+    table = tables(runs(3))["run"]
+    row = dict(zip(table.head, table.rows[1], strict=True))
+    assert row["energy per work"].text == "58.4 kJ per solve to residual 1e-10"
+    assert row["mean power"].text == "470 W"
+    assert row["time"].line == "124.31 s [124.13, 124.49]"
+    assert row["boundary"].text == "compute"
+    assert "energybench compare BASELINE CANDIDATE" in table.about
+    assert "run" not in tables(applications(3))
+
+
+@pytest.mark.parametrize("document", [applications(20), runs(40)], ids=["comparisons", "runs"])
+def test_the_first_twelve_follow_in_full(document: Document) -> None:
+    """All are rows of the overview; --all shows all in full."""
+    view = build(document)
+    assert sum(len(table.rows) for table in view.overview) >= 20
+    assert len(view.answers) == IN_FULL
+    assert any("energybench report --all" in note for note in view.notes)
+    every = build(replace(document, all_in_full=True))
+    assert len(every.answers) in (20, 40)
+    assert not any("--all" in note for note in every.notes)
+
+
+def test_the_sides_of_a_comparison_come_before_other_runs() -> None:
+    """The one comparison of a large document keeps its runs."""
+    cpu, gpu = cpu_node(), gpu_node()
+    document = Document(title="", results=(*runs(30).results, compared(cpu, gpu), cpu, gpu))
+    shown = in_full(document)
+    kept = {m.id for m in shown.of(Measurement)}
+    assert {cpu.id, gpu.id} <= kept
+    assert len(kept) == IN_FULL
+    assert len(shown.of(Comparison)) == 1
+
+
+def test_many_messages_of_a_doubt_are_counted() -> None:
+    """The first of them stand there, and how many there are more; and so the results of one."""
+    document = runs(30)
+    for weakness in build(document).weaknesses:
+        for _, subjects in weakness.messages:
+            assert len(subjects) <= IN_FULL + 1
+    memory = next(w for w in build(document).weaknesses if w.code == "memory-modelled")
+    assert memory.messages[0][1][-1] == "3 more"

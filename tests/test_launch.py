@@ -1,0 +1,199 @@
+"""How a process was launched, from the variables of Slurm, Open MPI, MPICH and torchrun."""
+
+from __future__ import annotations
+
+import pytest
+
+from energybench.launch import CASE, campaign_case, first_host, job, meeting_place, slurm_numbers
+from energybench.model import Job
+
+BATCH = {
+    "SLURM_JOB_ID": "71",
+    "SLURM_CLUSTER_NAME": "perl",
+    "SLURM_JOB_NUM_NODES": "4",
+    "SLURM_JOB_NODELIST": "nid[001-004]",
+    "SLURM_CPUS_ON_NODE": "128",
+    # a batch script has these too, although it is no task of a step
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+    "SLURM_NTASKS": "16",
+}
+STEP = {
+    **BATCH,
+    "SLURM_STEP_ID": "3",
+    "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_STEP_NODELIST": "nid[001-002]",
+    "SLURM_STEP_NUM_TASKS": "5",
+    "SLURM_STEP_TASKS_PER_NODE": "3,2",
+    "SLURM_NODEID": "1",
+    "SLURM_LOCALID": "1",
+}
+MPIRUN = {
+    "OMPI_COMM_WORLD_SIZE": "8",
+    "OMPI_COMM_WORLD_LOCAL_SIZE": "4",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "0",
+}
+TORCHRUN = {
+    "WORLD_SIZE": "12",
+    "LOCAL_WORLD_SIZE": "4",
+    "LOCAL_RANK": "2",
+    "GROUP_WORLD_SIZE": "3",
+}
+
+
+def test_without_a_launcher_there_is_no_job() -> None:
+    assert job({}) is None
+    assert job({"WORLD_SIZE": "1", "HOME": "/root"}) is None
+
+
+def test_a_batch_script_holds_the_nodes_of_the_job() -> None:
+    found = job(BATCH)
+    assert found == Job(
+        launcher="slurm",
+        cluster="perl",
+        id="71",
+        nodes=4,
+        node_names="nid[001-004]",
+        cpus_here=128,
+    )
+    assert found.key == "perl-71-r0"
+
+
+def test_a_task_holds_the_nodes_of_its_step() -> None:
+    found = job(STEP)
+    assert found is not None
+    assert (found.nodes, found.node_names, found.step) == (2, "nid[001-002]", "3")
+    assert (found.ranks, found.ranks_here) == (5, 2)
+    assert found.key == "perl-71-r0-s3"
+
+
+def test_mpirun_in_a_batch_script_knows_its_ranks_and_slurm_the_nodes() -> None:
+    found = job({**BATCH, **MPIRUN})
+    assert found is not None
+    assert (found.launcher, found.nodes, found.ranks, found.ranks_here) == ("slurm", 4, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("environment", "launcher", "nodes"),
+    [
+        (MPIRUN, "openmpi", 2),
+        (TORCHRUN, "torchrun", 3),
+        ({"PMI_SIZE": "6", "MPI_LOCALNRANKS": "2", "MPI_LOCALRANKID": "0"}, "hydra", 3),
+    ],
+)
+def test_launchers_without_slurm(environment: dict[str, str], launcher: str, nodes: int) -> None:
+    found = job(environment)
+    assert found is not None
+    assert (found.launcher, found.nodes) == (launcher, nodes)
+
+
+def test_the_last_task_of_an_array_is_named_by_array_and_index() -> None:
+    """Its job number is that of the array itself."""
+    last = {**BATCH, "SLURM_ARRAY_JOB_ID": "71", "SLURM_ARRAY_TASK_ID": "9"}
+    other = {**last, "SLURM_JOB_ID": "80", "SLURM_ARRAY_TASK_ID": "2"}
+    jobs = [job(last), job(other)]
+    assert [found and found.id for found in jobs] == ["71_9", "71_2"]
+
+
+def test_a_requeued_job_has_another_key() -> None:
+    again = job({**BATCH, "SLURM_RESTART_COUNT": "2"})
+    assert again is not None
+    assert again.restart == 2
+    assert again.key == "perl-71-r2"
+
+
+def test_a_heterogeneous_job_holds_the_nodes_of_all_components() -> None:
+    environment = {
+        **BATCH,
+        "SLURM_JOB_NUM_NODES": "1",
+        "SLURM_HET_SIZE": "2",
+        "SLURM_JOB_NUM_NODES_HET_GROUP_0": "1",
+        "SLURM_JOB_NUM_NODES_HET_GROUP_1": "3",
+        "SLURM_JOB_NODELIST_HET_GROUP_0": "cpu1",
+        "SLURM_JOB_NODELIST_HET_GROUP_1": "gpu[1-3]",
+        "SLURM_JOB_ID_HET_GROUP_0": "71",
+        "SLURM_JOB_ID_HET_GROUP_1": "72",
+    }
+    found = job(environment)
+    assert found is not None
+    assert (found.nodes, found.het_groups, found.node_names) == (4, 2, "cpu1,gpu[1-3]")
+    assert slurm_numbers(environment) == {"71", "72"}
+
+
+@pytest.mark.parametrize("text", ["", "x", "-3", "４", "1e3", "9" * 40])
+def test_a_variable_that_is_no_number_is_not_known(text: str) -> None:
+    found = job({**BATCH, "SLURM_JOB_NUM_NODES": text})
+    assert found is not None
+    assert found.nodes is None
+
+
+ONE_TASK_A_NODE = {
+    **STEP,
+    "SLURM_STEP_NUM_TASKS": "2",
+    "SLURM_STEP_TASKS_PER_NODE": "1(x2)",
+    "SLURM_PROCID": "1",
+}
+BY_HAND = {"RANK": "1", "WORLD_SIZE": "3", "MASTER_ADDR": "nid007"}
+
+
+def test_the_tasks_of_a_step_meet_at_its_first_node() -> None:
+    place = meeting_place(ONE_TASK_A_NODE)
+    assert place is not None
+    assert place[:3] == (2, 1, "nid001")
+    assert 20_000 <= place.port < 32_768
+    first = meeting_place({**ONE_TASK_A_NODE, "SLURM_PROCID": "0", "SLURM_NODEID": "0"})
+    assert first == place._replace(node=0)
+    other_step = meeting_place({**ONE_TASK_A_NODE, "SLURM_STEP_ID": "4"})
+    assert other_step is not None
+    assert other_step.key != place.key
+
+
+def test_torchrun_and_a_script_of_ones_own_name_the_first_node() -> None:
+    """torchrun inside a step of Slurm, too: its agents may be the tasks."""
+    agent = {"LOCAL_WORLD_SIZE": "1", "LOCAL_RANK": "0", "GROUP_WORLD_SIZE": "3"}
+    for environment in (BY_HAND, {**BY_HAND, **agent}, {**ONE_TASK_A_NODE, **BY_HAND, **agent}):
+        place = meeting_place(environment)
+        assert place is not None
+        assert place[:3] == (3, 1, "nid007")
+    found = job(BY_HAND)
+    assert found is not None
+    assert (found.launcher, found.nodes, found.ranks, found.ranks_here) == ("torchrun", 3, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        BATCH,
+        STEP,  # several tasks on a node
+        {**ONE_TASK_A_NODE, "SLURM_STEP_NUM_TASKS": "1"},
+        {**BY_HAND, "LOCAL_WORLD_SIZE": "3"},
+        {**BY_HAND, "WORLD_SIZE": "1", "RANK": "0"},
+        {**BY_HAND, "RANK": "3"},
+        {**ONE_TASK_A_NODE, **MPIRUN, "OMPI_COMM_WORLD_LOCAL_SIZE": "1"},
+    ],
+)
+def test_other_launches_have_no_meeting_place(environment: dict[str, str]) -> None:
+    assert meeting_place(environment) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        ("cpu1", "cpu1"),
+        ("cpu1,cpu2", "cpu1"),
+        ("nid[001-004,007],gpu1", "nid001"),
+        ("rack[2-3]node[10-12]", "rack2node10"),
+        ("", ""),
+    ],
+)
+def test_the_first_name_of_a_list_in_slurms_short_form(names: str, first: str) -> None:
+    assert first_host(names) == first
+
+
+def test_a_campaign_names_the_run() -> None:
+    """The variable of a campaign's script, and no other text."""
+    assert campaign_case({CASE: "smoke/milc@cpu/0123abcd"}) == "smoke/milc@cpu/0123abcd"
+    for foreign in ("", "two\nlines", "x" * 301):
+        assert campaign_case({CASE: foreign}) is None
+    assert campaign_case({}) is None

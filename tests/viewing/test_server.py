@@ -1,0 +1,158 @@
+"""HTTP as other programs speak it: methods, bodies, slow and idle clients, and the headers of every
+answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.viewing.served import Page, served
+from tests.viewing.stores import some_runs
+
+METHODS = ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "MOVE", "get")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return some_runs(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def page(store: Path) -> Iterator[Page]:
+    with served(store) as running:
+        running.open()
+        yield running
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_get_and_head(page: Page, method: str) -> None:
+    """The page is for reading."""
+    got = page.ask(page.access.base, method, Cookie=page.cookie)
+    assert (got.status, got.headers["Allow"]) == (405, "GET, HEAD")
+    assert "alpha" not in got.text
+
+
+def test_head_has_the_headers_of_get_and_no_body(page: Page) -> None:
+    got = page.ask(page.access.base + "view.css", "HEAD", Cookie=page.cookie)
+    assert (got.status, got.body) == (200, b"")
+    assert int(got.headers["Content-Length"]) > 1000
+
+
+def test_a_request_with_a_body_is_refused(page: Page) -> None:
+    """What follows could be read as another request."""
+    for head in ("Content-Length: 5", "Transfer-Encoding: chunked"):
+        with page.connect() as connection:
+            text = f"GET / HTTP/1.1\r\nHost: localhost\r\n{head}\r\n\r\nGET /"
+            connection.sendall(text.encode())
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["", "view.css", "view.js", "state", "nothing", "../", "report", "save?format=json"]
+)
+def test_every_answer_is_fenced(page: Page, name: str) -> None:
+    """No sniffing, no referrer, no cache, no use by other sites, and a policy that loads nothing
+    from elsewhere.
+    """
+    got = page.get(name)
+    assert got.headers["X-Content-Type-Options"] == "nosniff"
+    assert got.headers["Referrer-Policy"] == "no-referrer"
+    assert got.headers["Cache-Control"] == "no-store"
+    assert got.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    policy = got.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    assert "frame-ancestors" in policy
+    assert "http" not in policy
+    assert "*" not in policy
+    assert "Python" not in str(got.headers)
+
+
+@pytest.mark.parametrize(
+    "target", ["//", "http://[", "*", "/%00", "/../../etc/passwd", "/" + "a" * 70_000, "?" * 100]
+)
+def test_targets_that_make_no_sense(page: Page, target: str) -> None:
+    """A refusal, and the server goes on."""
+    with page.connect() as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        status = int(connection.recv(65536).split()[1])
+        assert 400 <= status < 500
+    assert page.get("state").status == 200
+    assert page.failures == []
+
+
+def test_noise_is_refused(page: Page) -> None:
+    """Neither TLS nor random bytes reach a page."""
+    for noise in (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"\r\n\r\n", b"GET\r\n\r\n", b"\xff" * 300):
+        with page.connect() as connection:
+            connection.sendall(noise)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+    assert page.get("state").status == 200
+
+
+def test_a_connection_carries_several_requests(page: Page) -> None:
+    """HTTP/1.1: the table and its files come over one connection."""
+    with page.connect() as connection:
+        for _ in range(3):
+            head = f"HEAD {page.access.base}state HTTP/1.1\r\nHost: localhost\r\n"
+            connection.sendall(f"{head}Cookie: {page.cookie}\r\n\r\n".encode())
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_idle_and_slow_clients_hold_nobody_up(store: Path) -> None:
+    """Connections that never complete a request, more than are allowed at once: the page is still
+    answered, because the ones that have waited longest are ended.
+    """
+    with served(store, most=8) as page, ExitStack() as ends:
+        page.open()
+        for number in range(30):
+            slow = ends.enter_context(page.connect())
+            if number % 2:
+                slow.sendall(b"GET / HTTP/1.1\r\nHost: loc")
+        assert page.get().status == 200
+
+
+def test_a_request_that_never_ends_is_ended(store: Path) -> None:
+    """Also if a byte of it comes now and then."""
+    with served(store, wait_s=1.0) as page, page.connect() as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nX: ")
+        stop = threading.Event()
+
+        def trickle() -> None:
+            while not stop.wait(0.2):
+                try:
+                    slow.sendall(b"a")
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            # only the server ends the connection; it may be a reset
+            with contextlib.suppress(ConnectionResetError):
+                assert slow.recv(65536) == b""
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_a_client_that_goes_away_costs_nothing(page: Page) -> None:
+    """Its answer is dropped, without a word."""
+    for _ in range(5):
+        with page.connect() as connection:
+            head = f"GET {page.access.base} HTTP/1.1\r\nHost: localhost\r\nCookie: {page.cookie}"
+            connection.sendall(f"{head}\r\n\r\n".encode())
+    assert page.get("state").status == 200
+    assert page.failures == []
