@@ -136,6 +136,7 @@ def test_a_statement_of_exclusive_and_shared_jobs(slurm: Cluster) -> None:
     document = statement(slurm)
     by_job = {line["job"]: line for line in document["jobs"]}
     assert document["questions"] == 1
+    assert {alone.id, shared.id} <= set(by_job), (by_job, slurm.sacct(alone))
     assert by_job[alone.id]["flags"] == ["exclusive"]
     assert by_job[alone.id]["summed"]
     assert by_job[alone.id]["name"] == "a|=b"

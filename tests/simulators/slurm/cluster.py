@@ -24,7 +24,7 @@ from tests.simulators.slurm.configuration import (
 )
 from tests.simulators.slurm.job import Job
 from tests.simulators.slurm.node import Node, standard_nodes
-from tests.simulators.slurm.site import Site, live_sensors, nvml, stop
+from tests.simulators.slurm.site import SYSTEM_PATH, Site, live_sensors, nvml, open_mpi, stop
 
 HERE = Path(__file__).parent
 # JobName last: sacct does not mark a | in the name
@@ -77,8 +77,19 @@ class Cluster:
 
     def _start(self) -> None:
         folder, nodes = self.folder, list(self.nodes.values())
-        for name in ("run", "log", "controller", "dev", "here/tmp", "sensors", "jobs", "small"):
-            (folder / name).mkdir(parents=True)
+        for each in (
+            "bin",
+            "controller",
+            "dev",
+            "here/tmp",
+            "jobs",
+            "log",
+            "run",
+            "sensors",
+            "small",
+        ):
+            (folder / each).mkdir(parents=True)
+        (folder / "bin/mpirun").symlink_to(open_mpi())
         # before the nodes, whose mount namespaces are copies
         options = f"size={SMALL_KIB}k,mode=1777"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", self.small], check=True)
@@ -209,7 +220,7 @@ class Cluster:
         return {
             **kept,
             **self._conf,
-            "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', '')}:/usr/sbin:/sbin",
+            "PATH": f"{self.folder}/bin:{Path(sys.executable).parent}:{SYSTEM_PATH}",
             "PYTHONPATH": os.pathsep.join(filter(None, [kept.get("PYTHONPATH"), root])),
             "LD_LIBRARY_PATH": f"{here}/lib",
             "NVMLSIM": f"{here}/nvmlsim.conf",

