@@ -17,7 +17,7 @@ from pathlib import Path
 from child_cost import Cost, energybench
 from many_runs import write_store
 
-from energybench.plugins import registered
+from energybench.registry import registered
 
 FORMATS = {"html", "markdown", "terminal", "json", "csv"}
 GOAL_S, GOAL_MB, GOAL_PEAK_MB, GOAL_WITHOUT_CHARTS_KB = 5.0, 3.0, 500.0, 150.0

@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 from energybench.model import Channel, Doubt, DoubtCode
-from energybench.plugins import Collector, DescribesHost, Unavailable, load, registered
+from energybench.plugins import Collector, DescribesHost, Unavailable
+from energybench.registry import load, registered
 from tests.simulators import context
 
 NAMES = sorted(registered("collectors"))
@@ -114,7 +115,7 @@ def test_nothing_is_spent_where_absent(name: str, tmp_path: Path) -> None:
 def test_importing_collectors_imports_nothing_heavy() -> None:
     """Loading the class imports no library of a sensor, of tables or of numerics."""
     code = (
-        "import sys; from energybench.plugins import load, registered\n"
+        "import sys; from energybench.registry import load, registered\n"
         "for name in registered('collectors'): load('collectors', name)\n"
         "print([m for m in ('pynvml', 'codecarbon', 'pandas', 'torch', 'scipy', 'psutil') if m in "
         "sys.modules])"

@@ -18,7 +18,8 @@ import pytest
 from energybench.errors import BadInput
 from energybench.grading.rule_books import grade
 from energybench.model import Document, Doubt, Measurement, Publication
-from energybench.plugins import Report, load, registered
+from energybench.plugins import Report
+from energybench.registry import load, registered
 from tests.reports.foreign import with_texts
 from tests.reports.pdf_pages import Pages
 from tests.reports.sample_nodes import gpu_node
@@ -215,7 +216,7 @@ def test_loading_imports_no_charting_library(name: str) -> None:
     together with the module of the report.
     """
     code = (
-        f"import sys; from energybench.plugins import load; load('reports', {name!r}); "
+        f"import sys; from energybench.registry import load; load('reports', {name!r}); "
         f"print({{'altair', 'vl_convert', 'pandas'}} & set(sys.modules))"
     )
     done = subprocess.run(

@@ -11,7 +11,8 @@ import pytest
 
 from energybench.errors import BadInput, NotHere
 from energybench.model import Work
-from energybench.plugins import HasAdapter, Workload, load, registered
+from energybench.plugins import HasAdapter, Workload
+from energybench.registry import load, registered
 
 NAMES = sorted(registered("workloads"))
 ROOT = Path(__file__).parents[1]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from energybench.adapters.adapter_file import LoadedAdapter, read
 from energybench.errors import BadInput
-from energybench.plugins import HasAdapter, load, registered
+from energybench.plugins import HasAdapter
+from energybench.registry import load, registered
 
 OWN_FOLDER = Path("adapters")
 

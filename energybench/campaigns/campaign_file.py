@@ -22,8 +22,8 @@ from energybench.campaigns.campaign import Campaign, Case, Pair, Platform, Publi
 from energybench.campaigns.planned_runs import compared_runs
 from energybench.errors import BadInput
 from energybench.model import BoundaryName, NonNegative, Noun, Positive
-from energybench.plugins import load as load_plugin
-from energybench.plugins import registered
+from energybench.registry import load as load_plugin
+from energybench.registry import registered
 from energybench.regular_file import read_text
 
 MAX_BYTES = 1_000_000

@@ -123,7 +123,7 @@ def collect(
 def _report(found: Collected, form: str, out: Path | None) -> None:
     from energybench.campaigns.report_document import report_document
     from energybench.cli.report_files import deliver
-    from energybench.plugins import load
+    from energybench.registry import load
 
     renderer = load("reports", form)
     deliver(renderer, renderer.render(report_document(found)), out)

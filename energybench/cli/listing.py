@@ -48,7 +48,7 @@ def listing(
 
 
 def _plugins(door: Any) -> list[dict[str, Any]]:
-    from energybench.plugins import load, registered
+    from energybench.registry import load, registered
 
     rows: list[dict[str, Any]] = []
     for name, point in registered(door).items():
@@ -82,7 +82,8 @@ def _about(plugin: Any) -> str:
 
 def _studies() -> list[dict[str, Any]]:
     """The studies of all workloads that load, each with its question."""
-    from energybench.plugins import OffersStudies, load
+    from energybench.plugins import OffersStudies
+    from energybench.registry import load
 
     rows = []
     for entry in _plugins("workloads"):

@@ -72,7 +72,7 @@ def quickstart(
     from energybench.analysis.comparison.compare import compare
     from energybench.cli import doctor, summary
     from energybench.cli.report_files import write
-    from energybench.plugins import load
+    from energybench.registry import load
     from energybench.store.digests import of_stored
     from energybench.store.document import document, timeline
     from energybench.units import show

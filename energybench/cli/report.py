@@ -38,7 +38,7 @@ def report(
 ) -> None:
     """Render results in a format of `energybench list reports`."""
     from energybench.cli.report_date import stated_date
-    from energybench.plugins import load
+    from energybench.registry import load
     from energybench.store.document import MOST_TIMELINES, document, gather, title_of
     from energybench.store.publication_file import read_publication
 

@@ -83,7 +83,7 @@ def run(
 
     Several devices or variants take turns in blocks of random order and are compared pair by pair.
     """
-    from energybench.plugins import secret_settings
+    from energybench.registry import secret_settings
 
     # options
     check_size(workload, size)
@@ -130,7 +130,7 @@ def run(
 
 def check_workload(workload: str) -> None:
     """Raises BadInput for an unknown workload."""
-    from energybench.plugins import registered
+    from energybench.registry import registered
 
     installed = registered("workloads")
     if workload not in installed:
@@ -141,7 +141,7 @@ def check_workload(workload: str) -> None:
 
 def check_size(workload: str, size: str) -> None:
     """Raises BadInput for an unknown workload or size."""
-    from energybench.plugins import load
+    from energybench.registry import load
 
     check_workload(workload)
     sizes = load("workloads", workload).sizes
@@ -215,7 +215,7 @@ def execute(plan: Plan, request: Request) -> tuple[RunOutcome, bool]:
 def _execute(plan: Plan, request: Request) -> RunOutcome:
     """Run a workload: on all nodes of the launch if it can and has one task on each, else here."""
     from energybench.launch import meeting_place
-    from energybench.plugins import spans_nodes
+    from energybench.registry import spans_nodes
 
     place = meeting_place(os.environ)
     if place is None or request.copies or not spans_nodes(request.workload):

@@ -48,7 +48,8 @@ def statement(
     without --draft.
     """
     from energybench.cli.report_date import stated_date
-    from energybench.plugins import MakesStatements, load
+    from energybench.plugins import MakesStatements
+    from energybench.registry import load
     from energybench.store.document import document, gather, title_of
     from energybench.store.publication_file import read_publication
 

@@ -106,7 +106,8 @@ def study(
 
 def _offered(workload: str) -> str:
     """The workload's studies, as a remedy."""
-    from energybench.plugins import OffersStudies, load
+    from energybench.plugins import OffersStudies
+    from energybench.registry import load
 
     plugin = load("workloads", workload)
     names = list(plugin.studies) if isinstance(plugin, OffersStudies) else []
@@ -146,7 +147,7 @@ def _show(ended: Ended, workload: str, json: bool) -> None:
     if json:
         common.print_json(study)
     else:
-        from energybench.plugins import load
+        from energybench.registry import load
         from energybench.store.document import document
 
         rendered = load("reports", "terminal").render(document(study.label, [study], []))

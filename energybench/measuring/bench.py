@@ -37,7 +37,7 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
-from energybench.plugins import spans_nodes
+from energybench.registry import spans_nodes
 
 # Longest wait after a signal, s, for the check of a repeat whose steps are saved in a checkpoint.
 # Batch systems kill 30 s or more after the signal.

@@ -23,8 +23,8 @@ from energybench.plugins import (
     Reading,
     Unavailable,
     Watches,
-    load,
 )
+from energybench.registry import load
 
 _FOREVER_S = 1e6
 # Reads before the run, for the duration of a read; one is enough for a slow sensor.

@@ -12,7 +12,8 @@ from types import TracebackType
 from energybench import data
 from energybench.measuring.isolated_collector import IsolatedCollector
 from energybench.measuring.plan import Plan
-from energybench.plugins import Clock, Context, load, registered
+from energybench.plugins import Clock, Context
+from energybench.registry import load, registered
 
 
 class StartedCollectors:

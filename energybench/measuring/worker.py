@@ -49,8 +49,8 @@ from energybench.plugins import (
     OffersStudies,
     SpansNodes,
     Workload,
-    load,
 )
+from energybench.registry import load
 
 
 class Worker:

@@ -12,13 +12,13 @@ from typing import TypeVar
 from energybench import __version__
 from energybench.analysis.energy.boundary import Ranges
 from energybench.errors import BadInput
-from energybench.plugins import registered
 from energybench.proof import archive, contents, manifest, tables
 from energybench.proof.comparisons import check_result
 from energybench.proof.manifest import MANIFEST, SUMS, Manifest
 from energybench.proof.pages import compared, renderer
 from energybench.proof.proof import Notes, Proof
 from energybench.proof.runs import CheckedRun, check_runs
+from energybench.registry import registered
 from energybench.regular_file import read_bytes
 from energybench.store import document_file
 from energybench.store.document_file import Content

@@ -19,7 +19,8 @@ from energybench.model import (
     Measurement,
     Timeline,
 )
-from energybench.plugins import Rendered, Report, load, registered
+from energybench.plugins import Rendered, Report
+from energybench.registry import load, registered
 from energybench.store.document import MOST_TIMELINES, timelines
 from energybench.store.document_file import Content
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from energybench.errors import BadInput
 from energybench.model import Document, Grade
-from energybench.plugins import Report, load
+from energybench.plugins import Report
 from energybench.proof import contents
+from energybench.registry import load
 from energybench.store import document_file, reader
 from energybench.store.document import title_of
 from energybench.store.document_file import Result

@@ -33,7 +33,7 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
-from energybench.plugins import secret_settings
+from energybench.registry import secret_settings
 from energybench.store import reader
 from energybench.store.careful_file import CarefulFile, write_all
 from energybench.store.durable import flush_to_disk, replace_file

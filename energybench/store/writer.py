@@ -29,7 +29,8 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
-from energybench.plugins import Reading, secret_settings
+from energybench.plugins import Reading
+from energybench.registry import secret_settings
 from energybench.store import samples
 from energybench.store.careful_file import CarefulFile
 from energybench.store.durable import flush_to_disk, replace_file

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
 from energybench.model import Comparison, Document
-from energybench.plugins import load, registered
+from energybench.registry import load, registered
 from energybench.viewing.index import Index
 from energybench.viewing.rows import Row
 from energybench.viewing.scanning import link_out

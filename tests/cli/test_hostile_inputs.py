@@ -13,7 +13,7 @@ import pytest
 
 from energybench.cli.main import main
 from energybench.errors import BadInput
-from energybench.plugins import load, registered
+from energybench.registry import load, registered
 from energybench.store import reader
 from energybench.store.run import pretty
 from energybench_workloads.trainings import check_checkpoint

@@ -157,7 +157,7 @@ def test_a_margin_decides_the_verdict(page: Page) -> None:
 
 def test_files_to_save_come_in_every_format(page: Page) -> None:
     """Of one run, of several, and of all runs that the filters leave."""
-    from energybench.plugins import registered
+    from energybench.registry import registered
 
     for form in registered("reports"):
         got = page.get("save", page.key("alpha"), format=form)

@@ -15,7 +15,7 @@ from energybench.adapters.excerpt import Excerpt, of_file
 from energybench.adapters.outcome import Outcome, outcome
 from energybench.adapters.problem import Inputs
 from energybench.errors import BadInput, NotHere
-from energybench.plugins import load
+from energybench.registry import load
 from tests.cli.process import command, energybench, in_process
 
 ADAPTERS = Path(__file__).parents[2] / "workloads" / "applications"

@@ -12,7 +12,7 @@ from energybench.cli.variants import choices
 from energybench.errors import BadInput
 from energybench.measuring.session import ranges
 from energybench.model import Said, WorkloadRef
-from energybench.plugins import secret_settings
+from energybench.registry import secret_settings
 from energybench.store.writer import RunWriter
 from energybench_workloads.dpsgd import privacy
 from energybench_workloads.dpsgd.data import examples as digits

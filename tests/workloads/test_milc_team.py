@@ -85,7 +85,7 @@ def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
     """In the middle of a solve, when nobody reads the pipes."""
     code = (
         "import contextlib, multiprocessing, os, signal, threading\n"
-        "from energybench.plugins import load\n"
+        "from energybench.registry import load\n"
         "def region(label): return contextlib.nullcontext()\n"
         "if __name__ == '__main__':\n"
         "    w = load('workloads', 'milc')\n"

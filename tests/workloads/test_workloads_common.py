@@ -132,7 +132,7 @@ def test_missing_torch_is_bad_input_with_the_command_that_installs_torch() -> No
 import contextlib, sys
 sys.modules["torch"] = None
 from energybench.errors import BadInput
-from energybench.plugins import load
+from energybench.registry import load
 for name in ("milc", "sdpa"):
     try:
         load("workloads", name).setup("smoke", "cpu", lambda label: contextlib.nullcontext(), {})
