@@ -48,7 +48,16 @@ class NothingToRecover(BadInput):
 
 
 class Refused(BadInput):
-    """Two results that are not comparable; `--force` turns the refusal into a doubt."""
+    """Two results that are not comparable.
+
+    may_be_forced  whether they can be compared all the same, with a doubt (`compare --force`)
+    """
+
+    def __init__(
+        self, where: str, what: str, remedy: str = "", *, may_be_forced: bool = False
+    ) -> None:
+        super().__init__(where, what, remedy)
+        self.may_be_forced = may_be_forced
 
 
 class DoesNotFit(BadInput):

@@ -65,14 +65,17 @@ def _work(loaded: LoadedAdapter, values: Values, inputs: Inputs) -> Work:
     if amount <= 0:
         raise BadInput("work.amount", f"is {amount:g}")
     flops = _number_or_none(loaded, rule.flops, values) if rule.flops else None
-    return Work(
-        amount=amount,
-        unit=rule.unit,
-        fingerprint=fingerprint(loaded.adapter, inputs, values),
-        precision=rule.precision,
-        flops=flops if flops is not None and flops >= 0 else None,
-        arithmetic=rule.arithmetic or None,
-    )
+    try:
+        return Work(
+            amount=amount,
+            unit=rule.unit,
+            fingerprint=fingerprint(loaded.adapter, inputs, values),
+            precision=rule.precision,
+            flops=flops if flops is not None and flops >= 0 else None,
+            arithmetic=rule.arithmetic or None,
+        )
+    except ValueError as error:
+        raise BadInput("work", str(error)) from None
 
 
 def _number(loaded: LoadedAdapter, text: str, values: Values, key: str) -> float:

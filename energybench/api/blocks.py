@@ -194,7 +194,7 @@ class Block:
     # ------------------------------------------------------------ what the caller states
 
     def work(self, amount: float, unit: str, fingerprint: str = "", **more: Any) -> None:
-        """State the solved work of the block.
+        """State the solved work of an outermost block; that of a region is left out, with a doubt.
 
         amount       above 0
         unit         "sample", "token", "solve to residual 1e-10"
@@ -205,6 +205,9 @@ class Block:
         """
         work = checked_work(self.label, amount, unit, fingerprint, more)
         self._refuse_if_asked("work")
+        if self._outer is not None:
+            self.run.region_states_work(self.label)
+            return
         self._work = work
         if self._end_s is not None:
             self.run.work(0, work)

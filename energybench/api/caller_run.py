@@ -71,6 +71,7 @@ class CallerRun:
         self._result: Result | None = None
         self._windows = 0  # begun so far
         self._retried = self._held_up = False
+        self._regions_with_work: set[str] = set()
 
     # ------------------------------------------------------------ windows
 
@@ -181,6 +182,19 @@ class CallerRun:
             other,
         )
 
+    def region_states_work(self, label: str) -> None:
+        """A block inside the block of the run stated its work: only runs have work."""
+        if label in self._regions_with_work:
+            return
+        self._regions_with_work.add(label)
+        self.doubt(
+            "region-work",
+            f"the block {label!r} lies inside another one and stated its work, which is left out: "
+            "a region has an energy and no work of its own",
+            "state the work of the outermost block, or divide the energy of the region by it",
+            label,
+        )
+
     def wants_more(self, target_rel: float, at_most: int) -> bool:
         """Whether the scatter of the repeats asks for a further repeat."""
         answer = self._ask(ANSWER_PATIENCE_S, do="more", target_rel=target_rel, at_most=at_most)
@@ -243,9 +257,11 @@ class CallerRun:
 
         regions  whether the result has regions, for which all samples so far are read
         """
+        number = self._post(do="so_far", regions=regions)
+        # imported while the sampling process works, because the caller's block goes on
         from energybench.api.results import Result
 
-        answer = self._ask(ANSWER_PATIENCE_S, do="so_far", regions=regions)
+        answer = None if number is None else self._answer(number, ANSWER_PATIENCE_S)
         if answer is None or answer.get("measurement") is None:
             return None
         return Result.partial(self.label, answer["measurement"])
@@ -264,10 +280,23 @@ class CallerRun:
             self._gone(Gone("the sampling process has ended or does not read its messages"))
 
     def _ask(self, patience_s: float, **message: Any) -> dict[str, Any] | None:
+        number = self._post(**message)
+        return None if number is None else self._answer(number, patience_s)
+
+    def _post(self, **message: Any) -> int | None:
+        """Send a question; the number for `_answer`, None: nobody answers."""
         if self._link is None or self.refusal is not None or self.elsewhere:
             return None
         try:
-            return self._link.ask(patience_s, run=self.number, **message)
+            return self._link.post(run=self.number, **message)
+        except Gone as gone:
+            self._gone(gone)
+            return None
+
+    def _answer(self, number: int, patience_s: float) -> dict[str, Any] | None:
+        assert self._link is not None
+        try:
+            return self._link.answer(number, patience_s)
         except Gone as gone:
             self._gone(gone)
             return None

@@ -10,7 +10,7 @@ from energybench.api import open_blocks
 from energybench.api.blocks import STORE, Block, current, enclosing
 from energybench.api.caller_run import CallerRun, Options
 from energybench.api.edges import Sync, wait_for_devices
-from energybench.api.stated import checked_options, checked_work, share, whole
+from energybench.api.stated import bad_input, checked_options, checked_work, share, whole
 from energybench.real_clock import monotonic
 
 MOST_REPEATS = 20
@@ -39,7 +39,8 @@ class Repeats(Block):
             raise RuntimeError(f"the repeats {self.label!r} were used before: make new ones")
         outer = enclosing()
         if outer is not None:
-            return _Regions(self, outer)
+            self._outer, self._run = outer, outer.run
+            return _Regions(self)
         self._run = CallerRun(self.label, self._options, counts_repeats=self._count is None)
         self._run.open()
         weakref.finalize(self, self._run.finish).atexit = False
@@ -82,14 +83,25 @@ class Repeats(Block):
     def options(self) -> tuple[Options, Sync | None]:
         return self._options, self._sync
 
-    def belongs_to(self, outer: Block, turn: Block) -> None:
-        """The turns are regions of an outer block."""
-        self._outer, self._run = outer, outer.run
+    def takes_edges(self, turn: Block) -> None:
+        """The latest turn was a region of the outer block."""
         self._start_s, self._end_s = turn._start_s, turn._end_s
 
     def work(self, amount: float, unit: str, fingerprint: str = "", **more: Any) -> None:
-        """State the solved work of this turn, inside the loop. Raises BadInput."""
-        self._work = checked_work(self.label, amount, unit, fingerprint, more)
+        """State the solved work of this turn, inside the loop; that of a region is left out, with a
+        doubt. Raises BadInput.
+        """
+        work = checked_work(self.label, amount, unit, fingerprint, more)
+        if self._outer is not None:
+            self.run.region_states_work(self.label)
+        elif self.is_open:
+            self._work = work
+        else:
+            raise bad_input(
+                self.label,
+                "has no open turn: the work belongs to one turn of the loop",
+                "state it inside the loop",
+            )
 
 
 class _Turns:
@@ -133,8 +145,8 @@ class _Turns:
 class _Regions:
     """The repeats of a loop inside another block: regions of that block."""
 
-    def __init__(self, repeats: Repeats, outer: Block) -> None:
-        self._repeats, self._outer = repeats, outer
+    def __init__(self, repeats: Repeats) -> None:
+        self._repeats = repeats
         self._turn: Block | None = None
 
     def __iter__(self) -> Iterator[Repeats]:
@@ -154,7 +166,7 @@ class _Regions:
             turn, self._turn = self._turn, None
             turn.__exit__(None, None, None)
             self._repeats.complete += 1
-            self._repeats.belongs_to(self._outer, turn)
+            self._repeats.takes_edges(turn)
 
     def __del__(self) -> None:
         self._close()

@@ -26,12 +26,19 @@ def compare(
     """
     from energybench.analysis.comparison.compare import compare as compare_measurements
     from energybench.cli import doubt_lines, summary
+    from energybench.errors import BadInput, Refused
     from energybench.store import digests, reader
 
     (first, before), (second, after) = (
         reader.measurement(name, store) for name in (baseline, candidate)
     )
-    compared = compare_measurements(before, after, margin, force=force)
+    try:
+        compared = compare_measurements(before, after, margin, force=force)
+    except Refused as refusal:
+        if not refusal.may_be_forced:
+            raise
+        remedy = f"{refusal.remedy}; --force compares all the same, with that doubt"
+        raise BadInput(refusal.where, refusal.what, remedy) from None
     result = digests.with_digests(compared, first, second)
     if json:
         common.print_json(result)

@@ -87,6 +87,7 @@ class Alternating:
         self._program = self._new_program(turns[0])
         self._left: defaultdict[Session, LeftRunning] = defaultdict(LeftRunning)
         self.code = 0
+        self._failure = ""  # the program that failed in the rehearsal, and how it ended
         self.complete = 0  # blocks in which both programs ran to their end
 
     def run(self) -> Alternated:
@@ -123,6 +124,10 @@ class Alternating:
                 for session in sessions:
                     session.writer.discard()
                 raise
+            if self._failure and not self._interrupted():
+                for session in sessions:
+                    session.writer.discard()
+                return Alternated(code=self.code, error=self._failure)
             for session in sessions:
                 session.idle(self._interrupted)
             self._run_blocks(sides)
@@ -139,8 +144,8 @@ class Alternating:
         return Alternated(directories=directories, measurements=measurements, code=self._code())
 
     def _rehearse(self, sides: Sequence[tuple[Turn, Session]]) -> None:
-        """Run each program once, unmeasured: caches fill, a wrong command shows at once, and the
-        time of the blocks is known. Raises CannotStart.
+        """Run each program once, unmeasured: caches fill, a command that fails shows at once, and
+        the time of the blocks is known. Raises CannotStart.
         """
         block_s = 0.0
         for turn, session in sides:
@@ -152,6 +157,13 @@ class Alternating:
             program.start()
             session.sampler.base(program.done)
             self._note_code(program.reap())
+            if self.code:
+                self._failure = (
+                    f"{turn.plan.label} ended with {self.code} in the rehearsal: a command that "
+                    "fails is not compared (mend it, or let its exit code be 0: "
+                    "sh -c 'COMMAND || true')"
+                )
+                return
             block_s += time.monotonic() - start_s + self._settle_s + 3 * session.sampler.edge_s
         idle_s = sum(2 * turn.plan.idle_s for turn in self._turns)
         self._announce(self._blocks * block_s + idle_s)

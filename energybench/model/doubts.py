@@ -103,6 +103,7 @@ DoubtCode = Literal[
     "output-unread",
     "program-gone",
     "recovered",
+    "region-work",
     "replayed",
     "requeued",
     "sampler-gone",

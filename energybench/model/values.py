@@ -19,11 +19,15 @@ from energybench.model.effects import Effect
 # Suffix of a component's name: devices of the node that the work was not given
 # ("gpu.board.unused").
 UNUSED = ".unused"
+# Amounts of work between these keep squares of energies per unit of work within the range of
+# floating point numbers. A judgement: no program does 1e50 of anything.
+_LEAST_WORK, _MOST_WORK = 1e-50, 1e50
 
 
 class Work(Noun, frozen=True, kw_only=True):
     """Solved work.
 
+    amount       amount, flops and bytes lie between 1e-50 and 1e50; flops and bytes may be 0
     unit         unit of the amount: "solve to residual 1e-10", "token", "sample"
     fingerprint  names the problem: two runs with the same fingerprint did the same work
     flops        floating point operations that the algorithm needs; None if nobody counted them
@@ -39,6 +43,12 @@ class Work(Noun, frozen=True, kw_only=True):
     flops: NonNegative | None = None
     bytes: NonNegative | None = None
     arithmetic: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, number in (("amount", self.amount), ("flops", self.flops), ("bytes", self.bytes)):
+            if number and not _LEAST_WORK <= number <= _MOST_WORK:
+                raise ValueError(f"{name} is {number:g}, not between 1e-50 and 1e50")
 
 
 class Verification(Noun, frozen=True, kw_only=True):

@@ -121,8 +121,11 @@ class Site:
         try:
             documents.compared(self.index, rows, margin, force=force)
         except Refused as why:
-            forced = urlencode([*(("id", row.key) for row in rows), *_settings(margin, True)])
-            links = [_BACK, Link(f"compare?{forced}", "compare them all the same, with that doubt")]
+            links = [_BACK]
+            if why.may_be_forced:
+                forced = urlencode([*(("id", row.key) for row in rows), *_settings(margin, True)])
+                words = "compare them all the same, with that doubt"
+                links.append(Link(f"compare?{forced}", words))
             return pages.message(
                 HTTPStatus.OK, "These two runs are not comparable", f"{why}.", links
             )

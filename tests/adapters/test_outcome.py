@@ -79,14 +79,15 @@ def test_a_pattern_without_a_match_is_a_failed_check_and_a_doubt_that_names_it(
     assert "did not match" in messages[0]
 
 
-@pytest.mark.parametrize("cells", ["0", "-3", "nan", "inf", "many"])
+@pytest.mark.parametrize("cells", ["0", "-3", "nan", "inf", "many", "1e300", "1e-300"])
 def test_work_that_is_not_a_positive_number_is_not_known(cells: str) -> None:
     output = OUTPUT.replace(b"100", cells.encode())
     result = told(output, "(?P<cells>\\d+)", "(?P<cells>\\S+)")
     assert result.work is None
     assert not checks(result)["output read by solver"][1]
     assert result.doubts[0].code == "output-unmatched"
-    assert "work.amount" in result.doubts[0].message
+    assert "work" in result.doubts[0].message
+    assert "amount" in result.doubts[0].message
 
 
 @pytest.mark.parametrize(

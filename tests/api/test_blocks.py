@@ -57,6 +57,38 @@ def test_a_block_is_a_run_with_regions_and_the_true_energy(machine: Node) -> Non
     assert not run.partial
 
 
+def test_work_of_a_region_is_left_out_with_a_doubt(machine: Node) -> None:
+    """Of a block and of a loop inside another block; a check belongs to the whole run from the
+    first turn on, and the work of a loop to its turns only.
+    """
+    caller = machine.run(
+        """
+        with energybench.measure("outer", **OPTIONS) as outer:
+            for turn in energybench.repeats("turns", 2):
+                spend(0.1)
+                turn.work(2, "token")
+                turn.check("loss", 0.5, 1)
+            with energybench.measure("inner") as inner:
+                inner.work(3, "token")
+                spend(0.1)
+        inner.work(3, "token")
+        for loop in energybench.repeats("loop", 1, **OPTIONS):
+            spend(0.1)
+        try:
+            loop.work(2, "token")
+        except Exception as error:
+            print(error)
+        """
+    )
+    assert caller.code == 0, caller.error
+    assert "has no open turn" in caller.out
+    outer, _ = caller.runs
+    assert outer.work is None
+    assert [check.quantity for check in outer.verification] == ["loss"]
+    left_out = [doubt.subject for doubt in outer.doubts if doubt.code == "region-work"]
+    assert sorted(left_out) == ["inner", "turns"]
+
+
 def test_coroutines_and_decorators(machine: Node) -> None:
     """`async with` and `@measured` measure coroutines, and the event loop goes on meanwhile."""
     caller = machine.run(

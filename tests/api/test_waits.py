@@ -222,6 +222,11 @@ def test_statements_that_are_not_possible() -> None:
     for amount in ("a", None, -1, 0, float("nan"), True):
         with pytest.raises(BadInput, match="the work"):
             block.work(amount, "sample")  # type: ignore[arg-type]
+    for amount in (1e308, 1e-308):  # no energy per unit of it is a number
+        with pytest.raises(BadInput, match=r"amount is .*, not between 1e-50 and 1e50"):
+            block.work(amount, "sample")
+    with pytest.raises(BadInput, match=r"flops is .*, not between 1e-50 and 1e50"):
+        block.work(1, "sample", flops=1e308)
     with pytest.raises(BadInput, match="is not a function"):
         energybench.measured("label")  # type: ignore[call-overload]
 

@@ -84,7 +84,8 @@ def live_node(
 
     zones   {"intel-rapl:0": {"name": "package-0", "watts": 60, "range_uj": 1_000_000, "start_uj":
             0}}; with "core_watts" and "follows" a zone draws `core_watts` more while a core runs a
-            child of a calibration with the text `follows` in the environment
+            child of a calibration with the text `follows` in the environment; with "spent", a path,
+            a zone has used 1 J more for each byte of that file, however long a program took
     meters  {"": 300, "cpu": 100, "accel0": 50}: W of the node and of its parts, for pm_counters at
             10 Hz
     """
@@ -125,6 +126,7 @@ def _write_forever(
     spinning = {
         zone: Spinning(str(spec["follows"])) for zone, spec in zones.items() if "follows" in spec
     }
+    spent = {zone: str(spec["spent"]) for zone, spec in zones.items() if "spent" in spec}
     folder = (
         pm_tree(root, {"raw_scan_hz": "10", "freshness": "0", "generation": "1", "version": "2"})
         if meters
@@ -141,6 +143,8 @@ def _write_forever(
         elapsed_s = time.monotonic() - start_s
         for zone, cores in spinning.items():
             extra_uj[zone] = cores.seconds() * float(zones[zone]["core_watts"]) * 1e6
+        for zone, path in spent.items():
+            extra_uj[zone] = os.stat(path).st_size * 1e6
         _tick(files, elapsed_s, extra_uj)
         if int(elapsed_s * 10) > scan:
             scan = int(elapsed_s * 10)

@@ -45,7 +45,8 @@ def check(baseline: Measurement, candidate: Measurement, force: bool) -> list[Do
         raise Refused(
             f"{baseline.id} against {candidate.id}",
             reasons[0].what,
-            f"{reasons[0].remedy}; --force compares all the same, with that doubt",
+            reasons[0].remedy,
+            may_be_forced=True,
         )
     forced = [
         Doubt(

@@ -42,6 +42,8 @@ from contextlib import suppress  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
+import numpy.random  # noqa: E402, F401 - else loaded in the caller's first open block that is read
+
 from energybench.errors import BadInput, StorageFailed, in_one_line  # noqa: E402
 from energybench.measuring.beside.election import Election  # noqa: E402
 from energybench.measuring.beside.finishing import Finishing  # noqa: E402
