@@ -28,6 +28,7 @@ CALLER = """
 import json, os, random, sys, time
 from pathlib import Path
 store, count, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+reads = "reads" in sys.argv
 import energybench
 
 def group_cpu_s(group):
@@ -57,12 +58,16 @@ for number in range(count):
     before = group_cpu_s(group)
     time.sleep(seconds)
     after = group_cpu_s(group)
+    asked_s = time.perf_counter()
+    if reads:
+        block.so_far()
+    so_far = time.perf_counter() - asked_s
     leave, own = time.perf_counter(), time.thread_time()
     block.__exit__(None, None, None)
     left, own_end = time.perf_counter(), time.thread_time()
     repeat = block.measurement.repeats[0]
     rows.append(dict(wait=entered - asked, leave=left - leave, leave_cpu=own_end - own,
-        start=repeat.start_s,
+        so_far=so_far, start=repeat.start_s,
         end=repeat.end_s, energy=repeat.energy_j, share=(after - before) / seconds))
 print(json.dumps(rows))
 """
@@ -80,14 +85,16 @@ def import_ms(statement: str) -> float:
     return median(times)
 
 
-def blocks(count: int, seconds: float, period_ms: float, seed: int) -> list[dict[str, float]]:
-    """Measured blocks of one program."""
+def blocks(
+    count: int, seconds: float, period_ms: float, seed: int, *words: str
+) -> list[dict[str, float]]:
+    """Measured blocks of one program. With the word "reads", each is read before its end."""
     conf = f"count=1\nwave=square,100,500,1.3,0.5\nenergy_ms={period_ms:g}\nphase_ms=random\n"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "caller.py").write_text(CALLER)
         ran = subprocess.run(
-            [sys.executable, "caller.py", str(folder / "store"), str(count), str(seconds)],
+            [sys.executable, "caller.py", str(folder / "store"), str(count), str(seconds), *words],
             cwd=folder,
             env=nvml_environment(folder, conf, seed),
             capture_output=True,
@@ -135,6 +142,9 @@ def main() -> None:
     worst = max(abs(error) for error in errors)
     print(f"error of {len(errors)} windows of 2 s          worst {worst:.2%} (1 %)")
     print(f"sampling process, windows of 2 s   {median(shares):.2%} of a core (2 %)")
+    read = [row["so_far"] for row in blocks(5, 0.5, options.period_ms, 1, "reads")]
+    times = f"first {read[0] * 1e3:.0f} ms, later at most {max(read[1:]) * 1e3:.0f} ms"
+    print(f"so_far in a block                  {times}")
     long = [row["share"] for row in blocks(2, 10.0, options.period_ms, 1)]
     print(f"sampling process, windows of 10 s  {median(long):.2%} of a core (1 %)")
 

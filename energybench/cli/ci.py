@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from energybench.cli import common, gate_lines, options
 from energybench.errors import BadInput
+
+if TYPE_CHECKING:
+    from energybench.gating.records import Record
+
+    _Side = Mapping[str, Sequence[Record]]
 
 _SIDE = "file of records, JSON of pytest-benchmark, history, or store of runs"
 
@@ -49,7 +55,8 @@ def compare(
 ) -> None:
     """Compare tests by name, or runs by label; exit code 1 if one regressed.
 
-    Exit codes: 0 if no test fails, 1 if a test fails, 2 for bad input. Five sessions of the
+    Exit codes: 0 if no test fails, 1 if a test fails, 2 for bad input, such as a file that is
+    compared with itself: that gate would never fail. Five sessions of the
     baseline can fail a test; fewer only warn, because runs scatter too (docs/ci.md).
     """
     from energybench.gating.between_runs import KeptScatter, RunScatter
@@ -68,6 +75,12 @@ def compare(
         raise BadInput(
             f"{baseline} and {candidate}", "have no test in common", "compare by equal names"
         )
+    if _same_session(baseline, candidate, before, now):
+        raise BadInput(
+            f"{baseline} and {candidate}",
+            "hold the same session: it has no change to find",
+            "name the file of an earlier session as the baseline",
+        )
     verdicts = [
         compare_saved(
             before.get(name, ()),
@@ -85,6 +98,17 @@ def compare(
     else:
         common.show(gate_lines.lines(verdicts, sum(name not in now for name in before)))
     raise typer.Exit(1 if any(verdict.fails for verdict in verdicts) else 0)
+
+
+def _same_session(baseline: Path, candidate: Path, before: _Side, now: _Side) -> bool:
+    """Whether the baseline is a file, and holds no other session than the candidate. A history or a
+    store of which that is true has only begun.
+    """
+    if not baseline.is_file():
+        return False
+    tests = [*before.values(), *now.values()]
+    sessions = {record.session for records in tests for record in records}
+    return baseline.samefile(candidate) or (len(sessions) == 1 and "" not in sessions)
 
 
 def ci_summary(

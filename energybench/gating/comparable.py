@@ -33,6 +33,8 @@ class NotComparable(NamedTuple):
 def common(baseline: Record, candidate: Record) -> Common | NotComparable:
     """The components over which two records of a test are compared, or the reason against it."""
     for side, words in ((candidate, "this run"), (baseline, "the baseline")):
+        if side.cut:
+            return NotComparable(True, f"{words} was cut off before its work was done")
         if side.quality is None or side.energy_j is None:
             return NotComparable(True, f"{words} has no measured energy")
         if side.quality == "estimated":

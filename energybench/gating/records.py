@@ -52,6 +52,8 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
     windows_j   energy of one iteration in each window (round), by measured component; the same
                 number of windows in each
     iterations  iterations in each window
+    cut         whether the run ended before its work was done: it has the energy of a part of the
+                work, which is left out
     parts       state of each component of the boundary: "missing" if no part of the component
                 gave energy, "modelled" if at least one part is modelled
     sensors     by measured component, the sensors by digest, each with the relative standard
@@ -71,6 +73,7 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
     energy_j: tuple[float, float, float] | None = None
     windows_j: dict[str, tuple[float, ...]] = {}
     iterations: tuple[float, ...] = ()
+    cut: bool = False
     quality: Quality | None = None
     boundary: BoundaryName = "compute"
     parts: dict[str, PartState] = {}
@@ -144,6 +147,7 @@ def record(
             for component in measured
         },
         iterations=tuple(amounts),
+        cut=measurement.partial,
         quality=measurement.quality if windows else None,
         boundary=measurement.boundary.name,
         parts=parts,

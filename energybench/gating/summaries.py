@@ -28,7 +28,7 @@ def github(records: Sequence[Record], verdicts: Sequence[GateVerdict] = ()) -> s
     head += ["gate"] if by_name else []
     rows = [head, ["---"] * len(head)]
     for record in records:
-        energy = show(_estimate(record), "J")
+        energy = "cut off" if record.cut else show(_estimate(record), "J")
         row = [
             _cell(record.name),
             energy,
@@ -54,7 +54,7 @@ def action_benchmark(records: Sequence[Record]) -> str:
             "unit": "J",
             "value": energy.value,
             "range": f"[{energy.low:.6g}, {energy.high:.6g}]",
-            "extra": f"{record.rounds} rounds, {record.quality}",
+            "extra": f"{_counted(record.rounds)}, {record.quality}",
         }
         for record, energy in _measured(records)
     ]
@@ -115,6 +115,10 @@ def summary(records: Sequence[Record], name: str) -> str:
 def _measured(records: Sequence[Record]) -> list[tuple[Record, Estimate]]:
     pairs = ((record, _estimate(record)) for record in records)
     return [(record, energy) for record, energy in pairs if energy is not None]
+
+
+def _counted(rounds: int) -> str:
+    return "1 round" if rounds == 1 else f"{rounds} rounds"
 
 
 def _estimate(record: Record) -> Estimate | None:

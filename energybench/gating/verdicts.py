@@ -173,6 +173,9 @@ def confirm(first: GateVerdict, second: GateVerdict) -> GateVerdict:
 
 def limit(some: Record, max_j: float) -> GateVerdict:
     """Whether one iteration used more than `max_j`: fails if the whole interval lies above."""
+    if some.cut:
+        reason = "this run was cut off before its work was done"
+        return GateVerdict(name=some.name, outcome="off", reason=reason)
     if some.energy_j is None or some.quality is None:
         return GateVerdict(name=some.name, outcome="off", reason="this run has no measured energy")
     if some.quality == "estimated":

@@ -79,6 +79,24 @@ def test_new_and_gone_tests(tmp_path: Path) -> None:
     assert ran.out.splitlines()[-1].endswith("1 only in the baseline")
 
 
+def test_a_file_against_itself(tmp_path: Path) -> None:
+    """A gate that could never fail is a mistake, also with a copy of the file; a history that holds
+    no session but this one has only begun, and is none.
+    """
+    path = session_file(tmp_path / "a.json", 1.0, "a")
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(Path(path).read_bytes())
+    for candidate in (path, str(copy)):
+        ran = in_process("ci", "compare", path, candidate, cwd=tmp_path)
+        assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+        assert "hold the same session" in ran.err
+    begun = str(tmp_path / "begun")
+    History(tmp_path / "begun").add(Session(session="s1", tests=(record_of(rounds()),)))
+    ran = in_process("ci", "compare", begun, begun, cwd=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    assert "the only saved session is the session of this very run" in ran.out
+
+
 def test_stores_of_runs(tmp_path: Path) -> None:
     """Runs of two stores are matched by their labels."""
     replay = str(REPLAYS / "cpu-node.toml")
@@ -137,6 +155,7 @@ def summary_of(tmp_path: Path, form: str) -> str:
     tests = (
         record_of(rounds(), name=FOREIGN, energy_j=(0.00125, 0.0012, 0.0013)),
         record_of([], name="test_none", energy_j=None, windows_j={}, quality=None, parts={}),
+        record_of([], name="test_cut", energy_j=None, windows_j={}, quality=None, cut=True),
     )
     write_session(Session(session="s", tests=tests), tmp_path / "s.json")
     ran = in_process("ci-summary", "s.json", "--format", form, cwd=tmp_path)
@@ -147,11 +166,12 @@ def summary_of(tmp_path: Path, form: str) -> str:
 def test_a_table_for_github(tmp_path: Path) -> None:
     """A name breaks neither the table nor the page; a test without energy is not 0 J."""
     text = summary_of(tmp_path, "github")
-    row, other = text.splitlines()[4:]
+    row, other, cut = text.splitlines()[4:]
     assert row.count("|") == 6
     assert "1.250 mJ [1.200, 1.300]" in row
     assert not set("<`\x1b") & set(row)
     assert "not measured" in other
+    assert "cut off" in cut
 
 
 def test_github_action_benchmark(tmp_path: Path) -> None:
@@ -160,6 +180,10 @@ def test_github_action_benchmark(tmp_path: Path) -> None:
     assert entry["name"] == FOREIGN
     assert (entry["unit"], entry["value"]) == ("J", 0.00125)
     assert entry["range"] == "[0.0012, 0.0013]"
+    assert entry["extra"] == "5 rounds, measured"
+    write_session(Session(session="s", tests=(record_of([1.0]),)), tmp_path / "one.json")
+    ran = in_process("ci-summary", "one.json", "--format", "action-benchmark", cwd=tmp_path)
+    assert json.loads(ran.out)[0]["extra"] == "1 round, measured"
 
 
 def test_bencher(tmp_path: Path) -> None:

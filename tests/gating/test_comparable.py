@@ -8,6 +8,7 @@ import pytest
 from energybench.gating.comparable import Common, NotComparable, common
 from energybench.gating.compare import compare_pairs, compare_saved
 from energybench.gating.records import HostIdentity, Record
+from energybench.gating.verdicts import limit
 from tests.gating.samples import MACHINE, sample
 
 
@@ -80,6 +81,17 @@ def test_an_estimate_on_either_side_turns_the_gate_off(quality: str | None, side
     assert (verdict.outcome, verdict.fails, verdict.change) == ("off", False, None)
     pairs = compare_pairs([sides[0]] * 3, [sides[1]] * 3, 0.05)
     assert (pairs.outcome, pairs.fails) == ("off", False)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_run_that_was_cut_off_turns_the_gate_off(side: int) -> None:
+    """On either side, in the words of its fault; a limit in joules is not judged by it either."""
+    sides = [sample(), sample()]
+    sides[side] = changed(sides[side], cut=True, energy_j=None, windows_j={}, iterations=())
+    verdict = compare_saved([sides[0]], sides[1], 0.05)
+    assert (verdict.outcome, "was cut off" in verdict.reason) == ("off", True)
+    verdict = limit(sides[side], 1.0)
+    assert (verdict.outcome, "was cut off" in verdict.reason) == ("off", True)
 
 
 def test_modelled_and_missing_parts_are_named_and_left_out() -> None:

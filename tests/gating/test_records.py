@@ -121,6 +121,7 @@ def test_another_calibration_is_another_sensor() -> None:
 def test_a_run_without_whole_energy_is_a_record_without_energy(changes: dict[str, object]) -> None:
     made = record(msgspec.structs.replace(measured(), **changes))
     assert (made.energy_j, made.quality, made.windows_j) == (None, None, {})
+    assert made.cut == ("partial" in changes)
 
 
 def test_a_component_without_energy_is_left_out() -> None:
