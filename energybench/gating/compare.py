@@ -88,8 +88,8 @@ def compare_saved(
         return GateVerdict(
             name=candidate.name,
             outcome="no baseline",
-            reason="the only saved session is the session of this very run: save sessions of the main "
-            "branch",
+            reason="the only saved session is the session of this very run: save sessions of "
+            "the main branch",
         )
     if not others:
         return no_baseline(candidate.name)
