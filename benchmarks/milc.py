@@ -27,6 +27,7 @@ import torch
 from medians import median, ratios
 
 from energybench_workloads.milc import cost, gauge
+from energybench_workloads.milc.choices import read_lattice
 from energybench_workloads.milc.kernels import kernels
 from energybench_workloads.milc.lattice import Lattice
 from energybench_workloads.milc.layout import choose
@@ -34,7 +35,6 @@ from energybench_workloads.milc.member import CPU_LANES, GPU_LANES
 from energybench_workloads.milc.operator import Format, NormalOperator, Slab
 from energybench_workloads.milc.solver import Problem, conjugate_gradient
 from energybench_workloads.milc.source import random_source
-from energybench_workloads.milc.workload import read_lattice
 
 FORMS: tuple[Format, ...] = ("fp64", "fp32", "bf16", "int16")
 MASS, TOLERANCE, SPREAD, SOLVES = 0.01, 1e-10, 0.65, 3

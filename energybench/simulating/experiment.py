@@ -23,11 +23,11 @@ from energybench.analysis.uncertainty.repeats import wants_more
 from energybench.model import REPEAT, Host, Trace, Window
 from energybench.simulating.polling import BURST_PERIOD_S, Schedule, Stagger, edge_s, schedule
 from energybench.simulating.readings import Polled, read
+from energybench.simulating.sensor import Sensor
 from energybench.simulating.sensors import (
     SENSORS,
     GainMode,
     PriorMode,
-    Sensor,
     SensorState,
     channels,
     draw_gain,

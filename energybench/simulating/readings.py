@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
 from energybench.model import Channel, Trace
-from energybench.simulating.sensors import Dial, Does, Sensor, SensorState
+from energybench.simulating.sensor import Dial, Does, Sensor
+from energybench.simulating.sensors import SensorState
 from energybench.simulating.waves import Load
 
 Counts = npt.NDArray[np.int64]

@@ -10,8 +10,8 @@ import torch
 from energybench.errors import BadInput
 from energybench.model import Verification, Work
 from energybench_workloads.milc import Milc, checks, cost
+from energybench_workloads.milc.choices import fastest_inner
 from energybench_workloads.milc.lattice import SIZES, Lattice
-from energybench_workloads.milc.workload import fastest_inner
 
 pytestmark = pytest.mark.xdist_group("milc_workload")  # the fixtures are made once
 
