@@ -16,7 +16,7 @@ from energybench_reports.conversions import (
     start_of,
 )
 from energybench_reports.csv_report import text_cell
-from energybench_reports.tables.row import codes, line
+from energybench_reports.tables.row import codes, line, words
 
 # Columns of codecarbon 3.3.2 (class EmissionsData), in their order.
 COLUMNS = (
@@ -71,6 +71,7 @@ INTERVALS = (
     "boundary",
     "doubts",
     "stamps",
+    "stamp_words",
 )
 _CPU = ("cpu.package",)
 _GPU = ("gpu.board", "gpu.board.unused")
@@ -150,7 +151,13 @@ def _emissions(run: Measurement, estimates: Mapping[str, Estimate]) -> list[Cell
 
 
 def _intervals(run: Measurement, estimates: Mapping[str, Estimate]) -> Iterable[list[Cell]]:
-    tail: list[Cell] = [run.quality or "", run.boundary.name, codes(run.doubts), codes(run.stamps)]
+    tail: list[Cell] = [
+        run.quality or "",
+        run.boundary.name,
+        codes(run.doubts),
+        codes(run.stamps),
+        words(run.stamps),
+    ]
     known = _known(run)
     for name in COLUMNS:
         number, cell = estimates.get(name), known.get(name)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from energybench.foreign_text import MOST_SHOWN
-from energybench.model import Document, Publication
+from energybench.model import Document, Measurement, Publication
 from energybench_reports.latex_text import CHARACTER, escape, value_and_interval
 from energybench_reports.tables.row import Row, line
 from energybench_reports.tables.table import table
+from energybench_reports.view.doubts import weaknesses
+from energybench_reports.view.labels import labels
+from energybench_reports.view.layout import Weakness
+from energybench_reports.view.node_power import unused_labels
 from energybench_reports.view.publication import section as statements
 
 MAIN = "report.tex"
@@ -255,24 +259,47 @@ def _main(document: Document, files: Sequence[str]) -> Iterator[str]:
     yield CHARACTER
     yield r"\begin{document}"
     yield rf"\section*{{{escape(line(document.title))}}}"
-    for note in document.notes:
-        yield rf"\noindent {escape(line(note), MOST_SHOWN)}\par"
+    for note in filter(None, (*map(line, document.notes), unused_labels(document))):
+        yield rf"\noindent {escape(note, MOST_SHOWN)}\par"
     if document.publication is not None:
         yield from _publication(document.publication)
     for file in files:
         yield rf"\bigskip\noindent\input{{{file}}}\par"
     if not files:
         yield "This document contains no results."
-    doubts = [doubt for result in document.results for doubt in result.doubts]
-    if doubts:
-        yield r"\subsection*{Doubts}\raggedright"
-        yield r"\begin{itemize}"
-        for doubt in dict.fromkeys(doubts):
-            words = f"{line(doubt.message)} Remedy: {line(doubt.remedy)}"
-            yield rf"\item {escape(doubt.code)}: {escape(words, 2 * MOST_SHOWN)}"
-        yield r"\end{itemize}"
+    yield from _doubts(weaknesses(document, labels(document.of(Measurement))))
     yield r"\end{document}"
     yield ""
+
+
+def _doubts(doubts: Sequence[Weakness]) -> Iterator[str]:
+    """Each doubt once, under its heading, with the results that it weakens."""
+    if not doubts:
+        return
+    yield r"\subsection*{Doubts}\raggedright"
+    yield r"\begin{itemize}"
+    for doubt in doubts:
+        title = doubt.title if doubt.title == doubt.code else f"{doubt.title} ({doubt.code})"
+        messages = "; ".join(
+            message + (f" ({', '.join(subjects)})" if subjects else "")
+            for message, subjects in doubt.messages
+        )
+        yield (
+            rf"\item \textbf{{{escape(title)}}}: {escape(messages, 2 * MOST_SHOWN)}. "
+            rf"Remedy: {_ticked(doubt.remedy)}"
+        )
+    yield r"\end{itemize}"
+
+
+def _ticked(text: str) -> str:
+    """Words in which `commands` in backticks are set as code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return escape(text, MOST_SHOWN)
+    return "".join(
+        rf"\texttt{{{escape(piece, MOST_SHOWN)}}}" if i % 2 else escape(piece, MOST_SHOWN)
+        for i, piece in enumerate(pieces)
+    )
 
 
 def _publication(publication: Publication) -> Iterator[str]:

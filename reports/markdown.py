@@ -40,10 +40,11 @@ def escape(text: str) -> str:
 
 def ticked(text: str) -> str:
     """Words in which `commands` in backticks become code. A code span shows its text as it is;
-    backticks that are not in pairs stay backticks.
+    backticks that are not in pairs stay backticks, and so do several in a row, which Markdown pairs
+    by their number.
     """
     pieces = text.split("`")
-    if len(pieces) % 2 == 0:
+    if len(pieces) % 2 == 0 or "``" in text:
         return escape(text)
     return "`".join(piece if i % 2 else escape(piece) for i, piece in enumerate(pieces))
 
@@ -77,7 +78,7 @@ def _page(view: View) -> Iterator[str]:
                 escape(message) + (f" ({escape(', '.join(subjects))})" if subjects else "")
                 for message, subjects in weakness.messages
             )
-            remedy = escape(weakness.remedy)
+            remedy = ticked(weakness.remedy)
             code = f" ({escape(weakness.code)})" if weakness.code != weakness.title else ""
             yield f"- **{escape(weakness.title)}**{code}: {messages}. **Remedy:** {remedy}"
         yield f"\n{ticked(EXPLAINED)}\n"
@@ -109,7 +110,7 @@ def _titled(table: Table) -> Iterator[str]:
         yield f"### {escape(table.title)}\n"
     yield from _table(table)
     if table.about:
-        yield f"{escape(table.about)}\n"
+        yield f"{ticked(table.about)}\n"
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -121,4 +122,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _cell(cell: TableCell) -> str:
+    if cell.tone == "prose":
+        # a table splits its rows at every bar, in code too, unless a backslash precedes the bar
+        return re.sub(r"(?<!\\)\|", r"\\|", ticked(cell.line))
     return escape(cell.line) or " "

@@ -153,6 +153,7 @@ def _infos(results: dict[Result, None]) -> list[Sample]:
                 "boundary": about.boundary,
                 "doubts": about.doubts,
                 "stamps": about.stamps,
+                "stamp_words": about.stamped,
             },
             1,
         )

@@ -6,6 +6,7 @@ from collections import Counter
 
 import msgspec
 
+from energybench.analysis.comparison.node_time import node_time_ratio
 from energybench.cli import node_summary
 from energybench.cli.doubt_lines import doubts
 from energybench.foreign_text import displayed, visible
@@ -222,10 +223,9 @@ def comparison(result: Comparison) -> str:
     ]
     if result.net_energy_ratio is not None:
         lines.append(f"  net (idle subtracted): {_ratio(result.net_energy_ratio, result)}")
-    hours = " → ".join(show_value(value * 3600, "s") for value in result.node_hours)
     lines.append(
-        f"  node time for the same work: {hours}   energy-delay ratio "
-        f"{_ratio(result.energy_delay_ratio, result)}"
+        f"  time x nodes, baseline over candidate: {_ratio(node_time_ratio(result), result)}   "
+        f"energy-delay ratio {_ratio(result.energy_delay_ratio, result)}"
     )
     if _has_scatter(result.energy_ratio, result):
         lines += _largest(result.energy_ratio, ratio=True)

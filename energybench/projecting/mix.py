@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from energybench.analysis.uncertainty.effects import exact, scale
+from energybench.analysis.comparison.node_time import node_time_ratio
+from energybench.analysis.uncertainty.effects import exact
 from energybench.errors import BadInput
 from energybench.formula import Step
 from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Doubt, Estimate, Evidence, Input
@@ -122,11 +123,9 @@ def _quantities(comparison: Comparison, where: str) -> dict[str, Estimate | None
             f"the comparison {label(comparison)} has no node-hours",
             "measure both sides again",
         )
-    # T_b·n_b / T_c·n_c: the sides may have used different numbers of nodes
-    node_for_node = hours[0] / hours[1] / speedup.value
     quantities: dict[str, Estimate | None] = {
         "energy_ratio": comparison.energy_ratio,
-        "speedup": scale(speedup, node_for_node),
+        "speedup": node_time_ratio(comparison),
     }
     for i, side in enumerate(("baseline", "candidate")):
         quantities[f"power_{side}_w"] = comparison.power_w[i]

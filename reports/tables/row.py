@@ -95,6 +95,7 @@ class Row(NamedTuple):
             "source": self.source,
             "doubts": about.doubts,
             "stamps": about.stamps,
+            "stamp_words": about.stamped,
         }
 
 

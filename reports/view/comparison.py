@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from energybench.analysis.comparison.node_time import node_time_ratio
 from energybench.model import (
     MISCOUNTED,
     SCATTER_UNKNOWN,
@@ -14,7 +15,7 @@ from energybench.model import (
     StampCode,
     stamp_words,
 )
-from energybench.units import S_PER_H, show, show_value
+from energybench.units import show
 from energybench_reports.view.layout import Answer, Section, Table, ratio_axis
 from energybench_reports.view.wording import (
     NOT_MEASURED,
@@ -90,23 +91,23 @@ def _verdict(comparison: Comparison) -> str:
 
 
 def node_time(comparison: Comparison, measurements: Measurements) -> TableCell:
-    """'124.3 s → 10.36 s' with the note 'x 1 node each'; '60 → 5.07 node-seconds' without the
-    runs.
+    """'124.3 s → 10.36 s' with the note '[124.1, 124.5] → [10.3, 10.4], x 1 node each'; without the
+    runs the quotient of the two, for a comparison holds no interval of either.
     """
     sides = [measurements.get(run) for run in (comparison.baseline, comparison.candidate)]
     whole = [side for side in sides if side is not None and not side.partial]
     if len(whole) == len(sides):
         nodes = [f"x {counted(side.nodes, 'node')}".replace(" ", "\u00a0") for side in whole]
         equal = len(set(nodes)) == 1
+        times = [value(side.time_s, "s") for side in whole]
+        intervals = " → ".join(time.note for time in times if time.note)
+        counts = f"{nodes[0]} each" if equal else " → ".join(nodes)
         return TableCell(
-            " → ".join(value(side.time_s, "s").text.replace(" ", "\u00a0") for side in whole),
-            f"{nodes[0]} each" if equal else " → ".join(nodes),
+            " → ".join(time.text.replace(" ", "\u00a0") for time in times),
+            f"{intervals}, {counts}" if intervals else counts,
         )
-    factor, unit = S_PER_H, "node-seconds"
-    if max(comparison.node_hours) >= 1:
-        factor, unit = 1.0, "node-hours"
-    baseline, candidate = (show_value(hours * factor) for hours in comparison.node_hours)
-    return TableCell(f"{baseline} → {candidate} {unit}")
+    cell = value(node_time_ratio(comparison))
+    return cell._replace(note=f"{cell.note} baseline over candidate".strip())
 
 
 # ---------------------------------------------------------------- headline

@@ -27,7 +27,7 @@ from energybench_reports.view import (
 )
 from energybench_reports.view.labels import labels
 from energybench_reports.view.layout import Answer, Section, Table, View
-from energybench_reports.view.node_power import node_power
+from energybench_reports.view.node_power import node_power, unused_labels
 from energybench_reports.view.overview import overview
 from energybench_reports.view.wording import plain
 
@@ -113,7 +113,9 @@ def in_full(document: Document) -> Document:
 
 
 def _notes(document: Document, shown: Document) -> tuple[str, ...]:
-    """The notes of the document, and how many results are rows of the overview alone."""
+    """The notes of the document, how many results are rows of the overview alone, and statements of
+    the publisher that belong to no result.
+    """
     notes = [plain(note) for note in document.notes if plain(note)]
     if len(shown.results) < len(document.results):
         notes.append(
@@ -121,6 +123,8 @@ def _notes(document: Document, shown: Document) -> tuple[str, ...]:
             "overview has every comparison and every run without one; `energybench report --all` "
             "shows all in full."
         )
+    if unused := unused_labels(document):
+        notes.append(unused)
     return tuple(notes)
 
 

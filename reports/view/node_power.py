@@ -55,6 +55,23 @@ def node_power(document: Document) -> Table:
     return Table("Power of a node", head, tuple(rows), _ABOUT)
 
 
+def unused_labels(document: Document) -> str:
+    """A sentence about labels for which the publisher states a provisioned power that no table
+    shows; "" if there are none.
+    """
+    stated = document.publication.provisioned_w if document.publication else {}
+    sides = {side.label for side in _sides(document) if side.power_w is not None}
+    unused = [f'"{plain(label)}"' for label in stated if label not in sides]
+    if not unused:
+        return ""
+    labels = ", ".join(f'"{plain(label)}"' for label in sorted(sides)) or "none"
+    return (
+        f"The publication states a provisioned power (provisioned_w) of {', '.join(unused)}, which "
+        "is the label of no side of a comparison here, and is not shown; labels of the sides: "
+        f"{labels}."
+    )
+
+
 def _sides(document: Document) -> Iterator[_Side]:
     """Each run that a comparison names, once."""
     measurements = {m.id: m for m in document.of(Measurement)}

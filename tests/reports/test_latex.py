@@ -143,3 +143,14 @@ def test_a_lost_sensor_is_not_measured() -> None:
     """The table says so; no 0 stands in its place."""
     page = Latex().render(SAMPLES["partial"]())["runs.tex"].decode()
     assert "& energy & not measured &  &" in page
+
+
+def test_a_doubt_that_a_comparison_carries_stands_once() -> None:
+    """Doubts of a run and of the comparison that carries them are one item, with one heading."""
+    main = Latex().render(SAMPLES["comparison"]())[MAIN].decode()
+    items = re.findall(r"\\item \\textbf\{.*", main)
+    assert items
+    remedies = [item.partition("Remedy: ")[2] + item.partition("}")[0] for item in items]
+    assert len(set(remedies)) == len(items)
+    assert r"\textasciigrave" not in main
+    assert r"\texttt{energybench" in main

@@ -35,28 +35,30 @@ def tokens(text: str) -> list[Token]:
     return flat
 
 
+def text_of(sample: str) -> str:
+    return Markdown().render(SAMPLES[sample]()).decode()
+
+
 def test_commands_are_code() -> None:
     """`energybench grade` in the words of a section is code; a single backtick stays one."""
     page = Markdown().render(SAMPLES["comparison"]()).decode()
     code = {token.content for token in tokens(page) if token.type == "code_inline"}
-    assert {"energybench grade", "energybench explain CODE"} >= code > set()
+    assert {"energybench grade", "energybench explain CODE", "energybench doctor"} <= code
     assert ticked("a ` <b>") == "a \\` &lt;b&gt;"
     (paragraph,) = [t for t in tokens(ticked("run `a <b>|c` *now*")) if t.type == "code_inline"]
     assert paragraph.content == "a <b>|c"
 
 
 def test_hostile_text_makes_no_markup() -> None:
-    """No HTML, link, image or code comes of a label; the only bold text and code are our own."""
-    text = (
-        Markdown().render(SAMPLES["hostile"]()).decode().replace("`energybench explain CODE`", "")
-    )
-    parsed = tokens(text.replace("`energybench grade`", ""))
+    """No HTML, link or image comes of foreign text; the only bold text is our own. Notes and findings
+    may hold `commands`, and a pair of backticks in them is code, which shows its text as it is.
+    """
+    parsed = tokens(text_of("hostile"))
     kinds = {token.type for token in parsed}
     assert not kinds & {
         "html_block",
         "link_open",
         "image",
-        "code_inline",
         "code_block",
         "fence",
         "em_open",
@@ -120,3 +122,19 @@ def test_intervals_stay_readable_in_the_source() -> None:
     """Brackets without a link stay unescaped."""
     assert "energy ratio 5.00 [4.62, 5.38]" in Markdown().render(SAMPLES["comparison"]()).decode()
     assert not re.search(r"\\[.\[]", "5.00 [4.62, 5.38]")
+
+
+def test_commands_in_remedies_are_code_and_foreign_backticks_open_nothing() -> None:
+    """A remedy's `command` is code. Backticks that Markdown pairs in another way stay text."""
+    assert [
+        token.content
+        for token in tokens(ticked("open it: `energybench doctor`"))
+        if token.type == "code_inline"
+    ] == ["energybench doctor"]
+    for foreign in ("```<img src=x>`", "``<b>`` `c`", "`a"):
+        assert not {"html_inline", "code_inline"} & {
+            token.type for token in tokens(ticked(foreign))
+        }
+    page = Markdown().render(SAMPLES["estimated"]()).decode()
+    assert "**Remedy:**" in page
+    assert "\\`energybench" not in page

@@ -20,9 +20,15 @@ from energybench.model import (
     Stamp,
     Study,
 )
+from energybench_reports.boamps import BoAmps
+from energybench_reports.codecarbon_report import CodeCarbon
+from energybench_reports.csv_report import Csv
 from energybench_reports.html import Html
 from energybench_reports.json_report import Json
+from energybench_reports.latex import MAIN, Latex
+from energybench_reports.latex_text import escape as latex_escape
 from energybench_reports.markdown import Markdown, escape
+from energybench_reports.openmetrics import OpenMetrics
 from energybench_reports.terminal import Terminal
 from energybench_reports.view.comparison import answer, ratios, verdict_cell
 from energybench_reports.view.layout import Table
@@ -162,6 +168,16 @@ def test_every_format_prints_the_stamp_in_the_headline(result: Any, words: str) 
     assert 0 < terminal.index(f"[{words}]") < 200
     content = json.loads(Json().render(Document(title="t", results=(result,))))
     assert words in [stamp["words"] for stamp in content["stamps"]]
+    assert words in text(Csv(), result)
+    assert words in text(OpenMetrics(), result)
+    latex = Latex().render(Document(title="t", results=(result,)))
+    plain = "".join(page.decode() for name, page in latex.items() if name != MAIN)
+    assert latex_escape(words) in plain
+    if isinstance(result, Measurement):
+        exported = CodeCarbon().render(Document(title="t", results=(result,)))
+        assert words in exported["intervals.csv"].decode()
+        (boamps,) = BoAmps().render(Document(title="t", results=(result,))).values()
+        assert words in boamps.decode()
     pytest.importorskip("altair")
     pytest.importorskip("vl_convert")
     page = text(Html(), result)

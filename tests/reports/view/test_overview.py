@@ -41,17 +41,20 @@ def test_every_comparison_is_a_row_on_one_axis() -> None:
     assert values == sorted(values)
     first = dict(zip(table.head, table.rows[0], strict=True))
     assert first["energy ratio"].line == "1.000 [0.924, 1.076]"
-    assert first["time x nodes"].line == "124.31\u00a0s → 10.358\u00a0s (x\u00a01\u00a0node each)"
+    assert first["time x nodes"].text == "124.31\u00a0s → 10.358\u00a0s"
+    assert (
+        first["time x nodes"].note == "[124.13, 124.49] → [10.316, 10.400], x\u00a01\u00a0node each"
+    )
     assert first["boundary"].text == "compute"
     # the headlines have no axes of their own
     assert all(answer.graphic is None for answer in build(applications(4)).answers)
 
 
-def test_a_time_without_its_run_is_in_node_seconds() -> None:
-    """A comparison alone knows the product of time and nodes."""
+def test_a_time_without_its_run_is_a_quotient_with_its_interval() -> None:
+    """A comparison alone has no interval of either time, and one of their quotient."""
     alone = Document(title="", results=(compared(cpu_node(), gpu_node()),))
     facts = dict(build(alone).answers[0].facts)
-    assert facts["time x nodes"].text == "124 → 10.4 node-seconds"
+    assert facts["time x nodes"].line == "12.002 [11.942, 12.062] baseline over candidate"
 
 
 def test_ratios_of_two_boundaries_have_no_mean() -> None:
@@ -76,6 +79,16 @@ def test_measured_rated_and_provisioned_power_stand_side_by_side() -> None:
     assert gpu["provisioned"].text == "2\u202f200 W"
     assert cpu["rated"].text == cpu["provisioned"].text == "–"
     assert len(rows) == 4
+
+
+def test_a_provisioned_power_of_no_side_is_said_once() -> None:
+    """A label with a typing error is named, with the labels that there are."""
+    stated = Publication(provisioned_w={"application 0 on GPU": 2200.0})
+    (note,) = build(replace(applications(1), publication=stated)).notes
+    assert '"application 0 on GPU", which is the label of no side' in note
+    assert '"application 0 on GPUs"' in note
+    matched = Publication(provisioned_w={"application 0 on GPUs": 2200.0})
+    assert build(replace(applications(1), publication=matched)).notes == ()
 
 
 def test_one_comparison_has_the_power_of_its_nodes_beside_the_ratios() -> None:
