@@ -172,7 +172,7 @@ def show_beside(estimate: Estimate, figure: float, unit: str = "") -> str:
         half = 0.0
     places = decimals(abs(value), 3 if half > 0 else 4)
     if half > 0:
-        places = max(places, decimals(half))
+        places = max(places, min(decimals(half), decimals(abs(value), _MOST_DIGITS)))
     places = min(places, 6)
     if not math.isclose(value, beside, rel_tol=_SAME):
         while places < 12 and number(value, places) == number(beside, places):
@@ -181,6 +181,42 @@ def show_beside(estimate: Estimate, figure: float, unit: str = "") -> str:
         return _with_unit(number(value, places), label)
     ends = f"[{number(low, places)}, {number(high, places)}]"
     return f"{_with_unit(number(value, places), label)} {ends}"
+
+
+def show_range(low: float, high: float, unit: str = "") -> str:
+    """'846 to 1 488 W': a range of values without a probability, in the unit itself. Two digits of
+    half its width and three of its ends, but at most five; ends that are equal then are one figure,
+    for a search knows no more: '16.8'.
+    """
+    if not math.isfinite(low) or not math.isfinite(high):
+        return _with_unit(f"{low:g} to {high:g}", unit)
+    places = _range_places(low, high, unit)
+    ends = number(low, places), number(high, places)
+    if ends[0] != ends[1]:
+        return _with_unit(f"{ends[0]} to {ends[1]}", unit)
+    return _with_unit(_trimmed(ends[0]), unit)
+
+
+def show_within(value: float, low: float, high: float, unit: str = "") -> str:
+    """'1 027 W': a value of a range, with the digits of `show_range`."""
+    return _with_unit(_trimmed(number(value, _range_places(low, high, unit))), unit)
+
+
+def _range_places(low: float, high: float, unit: str) -> int:
+    smallest, largest = sorted((abs(low), abs(high)))
+    if not largest:
+        return 0
+    most, half = decimals(largest, _MOST_DIGITS), (high - low) / 2
+    places = min(decimals(half), most) if half > 0 else most
+    places = max(places, decimals(largest, 3))
+    if smallest >= largest / 4:
+        places = max(places, min(decimals(smallest, 3), decimals(largest, 4)))
+    return min(places, 0 if unit in WHOLE else 6)
+
+
+def _trimmed(text: str) -> str:
+    """'16.8' of '16.800'."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _with_unit(text: str, unit: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from energybench.model import Estimate
-from energybench.units import figure, show, whole_number
+from energybench.units import figure, show, show_range, show_within, whole_number
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "²", "٣", "", "-1", "1_0", " 1", "1.0", "9" * 19])
@@ -55,3 +55,27 @@ def test_no_more_digits_than_a_reader_can_use(
 def test_a_figure_without_an_interval(value: float, words: str) -> None:
     """Whole numbers in full, four significant digits of others."""
     assert figure(value) == words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "words"),
+    [
+        (846.0, 1488.2, "W", "846 to 1 488 W"),
+        (16.799991, 16.800009, "", "16.8"),
+        (162.0, 162.0, "nodes", "162 nodes"),
+        (193.7, 196.2, "nodes", "194 to 196 nodes"),
+        (587.49432, 588.50568, "MWh", "587.49 to 588.51 MWh"),
+        (4e6, 9.98e6, "USD", "4 000 000 to 9 980 000 USD"),
+        (0.0, 0.0, "", "0"),
+        (-1.0, 3.0, "", "-1.00 to 3.00"),
+        (0.0, float("inf"), "W", "0 to inf W"),
+    ],
+)
+def test_a_range_of_solutions(low: float, high: float, unit: str, words: str) -> None:
+    """Digits of what the range knows; a fixed value is no range."""
+    assert show_range(low, high, unit).replace("\u202f", " ") == words
+
+
+def test_a_value_has_the_digits_of_its_range() -> None:
+    assert show_within(1027.2, 846.0, 1488.2, "W").replace("\u202f", " ") == "1 027 W"
+    assert show_within(16.8000001, 16.799991, 16.800009) == "16.8"

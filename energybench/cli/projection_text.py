@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from energybench.cli import doubt_lines, sensitivity_text, summary
 from energybench.foreign_text import visible
 from energybench.model import Claim, Input, Line, Projection, Solution, Unknown, stamp_words
-from energybench.units import show, show_beside, show_figure, show_value
+from energybench.units import show, show_beside, show_figure, show_range, show_within
 
 _EFFECTS = 3  # the number of largest effects to name
-_DIGITS = 3
 _OPERATORS = {
     "=": "",
     "at-least": "at least ",
@@ -34,7 +33,9 @@ def text(result: Projection) -> str:
     if result.solution is not None:
         rows += _solution(result.solution)
     if result.lines:
-        rows += ["lines", *_lines(result.lines), "inputs", *_inputs(result.lines)]
+        rows += ["lines", *_lines(result.lines)]
+    if result.base_inputs:
+        rows += ["inputs", *_inputs(result.base_inputs)]
     if result.sensitivity is not None:
         rows += sensitivity_text.rows(result.sensitivity)
     rows = [visible(row) for row in rows]
@@ -79,7 +80,10 @@ def _answer(result: Projection) -> list[str]:
 def _claim(claim: Claim) -> list[str]:
     claimed = f"{_OPERATORS[claim.operator]}{show_figure(claim.claimed, claim.unit)}"
     derived = ""
-    if claim.derived is not None:
+    if claim.derived is not None and claim.solved:
+        reach = show_range(claim.derived.low, claim.derived.high, claim.unit)
+        derived = f", over all solutions {reach}"
+    elif claim.derived is not None:
         derived = f", derived {show_beside(claim.derived, claim.claimed, claim.unit)}"
     verdict = summary.claim_verdict(claim)
     kind = "plausibility of " if claim.kind == "plausibility-check" else ""
@@ -123,10 +127,13 @@ def _solution(solution: Solution) -> list[str]:
     rows = ["solution"]
     if solution.holds:
         rows.append(f"  values with which these hold together: {'; '.join(solution.holds)}")
+        rows.append(
+            "  each quantity over all solutions (and in the one nearest to the likely values)"
+        )
         rows += [row for unknown in solution.unknowns for row in _unknown(unknown)]
         for entry in solution.implied:
-            values = f"{_value(entry.best, entry.unit)} [{_span(entry.solution)}]"
             note = f"   ({entry.note})" if entry.note else ""
+            values = _solved(entry.best, entry.solution, entry.unit)
             rows += [f"  {entry.label or entry.name}: {values}{note}", f"      = {entry.formula}"]
     if solution.fails:
         rest = " together with these" if solution.holds else ""
@@ -144,19 +151,16 @@ def _unknown(unknown: Unknown) -> list[str]:
     plausible += unknown.source
     if unknown.best is None or unknown.solution is None:
         return [f"  {name}: open", f"      {plausible}"]
-    value = f"{_value(unknown.best, unknown.unit)} [{_span(unknown.solution)}]"
+    value = _solved(unknown.best, unknown.solution, unknown.unit)
     if unknown.whole:
         value += f", {100 * unknown.best / unknown.whole:.0f} % of {unknown.whole_label}"
     return [f"  {name}: {value}", f"      {plausible}"]
 
 
-def _value(value: float, unit: str) -> str:
-    return show_value(value, unit, _DIGITS)
-
-
-def _span(ends: tuple[float, float]) -> str:
-    """'846, 1 490': the ends of a range in the unit of its value, without a prefix."""
-    return ", ".join(show_value(end, "", _DIGITS) for end in ends)
+def _solved(best: float, reach: tuple[float, float], unit: str) -> str:
+    """'846 to 1 488 W (1 027 W)'; a value that the claims fix stands alone."""
+    values, value = show_range(*reach, unit), show_within(best, *reach, unit)
+    return values if values == value else f"{values} ({value})"
 
 
 # ---------------------------------------------------------------- lines and inputs
@@ -184,12 +188,11 @@ def _rows_of(lines: Iterable[Line]) -> list[str]:
     return rows
 
 
-def _inputs(lines: Sequence[Line]) -> list[str]:
-    """A row for every base input; an input of several lines has a single row."""
-    inputs = {entry.name: entry for line in lines for entry in line.inputs if not entry.above}
+def _inputs(inputs: Sequence[Input]) -> list[str]:
+    """A row for every base input."""
     rows = []
-    for name, entry in inputs.items():
-        words = f"{entry.label} ({name})" if entry.label else name
+    for entry in inputs:
+        words = f"{entry.label} ({entry.name})" if entry.label else entry.name
         rows.append(f"  {words}: {_input_value(entry)}   {_source(entry)}")
     return rows
 

@@ -77,6 +77,7 @@ from energybench.model.projected import (
     Swing,
     Tension,
     Unknown,
+    base_inputs,
 )
 from energybench.model.publication import Logo, Paper, Publication
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
@@ -91,7 +92,7 @@ from energybench.model.sensing import (
     Trace,
     Window,
 )
-from energybench.model.stamps import Stamp, StampCode, stamp_words
+from energybench.model.stamps import EvidenceCount, Stamp, StampCode, stamp_words
 from energybench.model.study import (
     Absent,
     Axes,
@@ -163,6 +164,7 @@ __all__ = [
     "EffectKind",
     "Estimate",
     "Evidence",
+    "EvidenceCount",
     "Expectation",
     "FileDigest",
     "FixedQuestion",
@@ -240,6 +242,7 @@ __all__ = [
     "Work",
     "WorkRecord",
     "WorkloadRef",
+    "base_inputs",
     "same_identity",
     "stamp_words",
 ]

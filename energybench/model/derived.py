@@ -53,6 +53,8 @@ class Comparison(Noun, frozen=True, kw_only=True):
     """Baseline against candidate, for the same work.
 
     title                  ENERGY_RATIO, or TIME_X_ASSUMED_POWER if a side is estimated
+    workloads              recorded by the runs, (baseline, candidate); "" for a run of a program of
+                           the user's own, of which only the label says what it is
     energy_ratio           E_baseline / E_candidate
     speedup                T_baseline / T_candidate
     verdict                None if no energy verdict can be given
@@ -74,6 +76,7 @@ class Comparison(Noun, frozen=True, kw_only=True):
     baseline: str
     candidate: str
     labels: tuple[str, str]
+    workloads: tuple[str, str] = ("", "")
     boundary: BoundaryName
     quality: Quality | None
     energy_ratio: Estimate | None

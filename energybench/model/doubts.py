@@ -161,6 +161,7 @@ DoubtCode = Literal[
     "no-sci-score",
     "not-counted-twice",
     "other-application",
+    "label-contradicts-workload",
     "pue-not-described",
     "ratio-inconsistent",
     "saving-not-shown",

@@ -4,6 +4,7 @@ sensitivity of the answers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -61,6 +62,11 @@ class Input(Noun, frozen=True, kw_only=True):
     site: str = ""
 
     @property
+    def is_compared(self) -> bool:
+        """Whether a comparison gave the value."""
+        return self.evidence in stamps.COMPARED
+
+    @property
     def ends(self) -> tuple[float, float]:
         """The values between which the input lies: the stated range, else the interval."""
         return self.stated if self.stated is not None else (self.value.low, self.value.high)
@@ -105,8 +111,9 @@ class Claim(Noun, frozen=True, kw_only=True):
     circular  whether the inputs were inferred from the figure itself: never "consistent"
     fixes     labels of unknowns that this figure alone determines: a verdict "consistent" is then
               no evidence, for any figure would have been consistent
-    derived   None if the figure cannot be derived. If quantities are open, the value in the
-              solution, and its range over all solutions
+    derived   None if the figure cannot be derived
+    solved    whether the figure depends on open quantities: `derived` is then its range over all
+              solutions, with its value in one of them, and not an interval
     by_mean   the derived figure under each mean, if the publication does not name its mean
     tested    label of the comparisons that gave the derived figure; "" for published inputs
     needs     conditions under which the figure holds, for the verdict "needs"
@@ -122,6 +129,7 @@ class Claim(Noun, frozen=True, kw_only=True):
     kind: ClaimKind = "published"
     circular: bool = False
     fixes: tuple[str, ...] = ()
+    solved: bool = False
     by_mean: tuple[MeanValue, ...] = ()
     tested: str = ""
     needs: tuple[str, ...] = ()
@@ -289,6 +297,7 @@ class Projection(Noun, frozen=True, kw_only=True):
     boundary     of the energies; None if the scenario states no powers
     solution     None if the scenario names no unknowns
     sensitivity  None if it was not computed
+    inputs       base inputs of claims and of lines over unknowns that none of `lines` uses
     stamps       computed from the other fields, whatever is stated
     """
 
@@ -307,9 +316,21 @@ class Projection(Noun, frozen=True, kw_only=True):
     claims: tuple[Claim, ...]
     solution: Solution | None = None
     sensitivity: Sensitivity | None = None
+    inputs: tuple[Input, ...] = ()
     doubts: tuple[Doubt, ...]
     stamps: tuple[Stamp, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         msgspec.structs.force_setattr(self, "stamps", stamps.of_projection(self))
+
+    @property
+    def base_inputs(self) -> tuple[Input, ...]:
+        """Every base input once: of the lines, then of claims and of lines over unknowns."""
+        return base_inputs(self.lines, self.inputs)
+
+
+def base_inputs(lines: Iterable[Line], others: Iterable[Input] = ()) -> tuple[Input, ...]:
+    """Every input of the lines and every other input once, without values of earlier lines."""
+    of_lines = (used for line in lines for used in line.inputs if not used.above)
+    return tuple(dict.fromkeys((*of_lines, *others)))

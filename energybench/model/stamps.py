@@ -16,7 +16,7 @@ from energybench.model.doubts import Doubt, DoubtCode
 if TYPE_CHECKING:
     from energybench.model.derived import Comparison
     from energybench.model.measured import Measurement
-    from energybench.model.projected import Evidence, Projection
+    from energybench.model.projected import Evidence, Input, Projection
     from energybench.model.study import Study
 
 StampCode = Literal[
@@ -38,7 +38,7 @@ _FORCED: dict[DoubtCode, str] = {
     "forced-boundary": "other boundaries",
 }
 # Evidence of inputs that come from a comparison.
-_COMPARED: frozenset[Evidence] = frozenset({"measured", "replayed", "estimated"})
+COMPARED: frozenset[Evidence] = frozenset({"measured", "replayed", "estimated"})
 
 
 class Stamp(Noun, frozen=True, kw_only=True):
@@ -50,6 +50,24 @@ class Stamp(Noun, frozen=True, kw_only=True):
 
     code: str
     words: str
+
+
+class EvidenceCount:
+    """How the inputs of a projection are known. Exact constants do not count."""
+
+    def __init__(self, inputs: Iterable[Input]) -> None:
+        self.inputs = [entry for entry in inputs if entry.evidence is not None]
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        return [entry.evidence for entry in self.inputs if entry.evidence is not None]
+
+    def words(self, evidence: Evidence) -> str:
+        """'3 of 17 inputs assumed', in the words of the stamp and of the doubt."""
+        return f"{self.evidence.count(evidence)} of {len(self.inputs)} inputs {evidence}"
+
+    def names(self, evidence: Evidence) -> list[str]:
+        return [entry.name for entry in self.inputs if entry.evidence == evidence]
 
 
 def _stamp(code: StampCode, words: str) -> Stamp:
@@ -100,27 +118,17 @@ def of_comparison(result: Comparison) -> tuple[Stamp, ...]:
 def of_projection(result: Projection) -> tuple[Stamp, ...]:
     """Stamps of a projection, from its inputs and from the doubts of its comparisons."""
     codes = _codes(result.doubts)
-    evidence = [
-        kind
-        for kind in {
-            used.name: used.evidence
-            for line in result.lines
-            for used in line.inputs
-            if not used.above
-        }.values()
-        if kind is not None
-    ]
-    compared = not _COMPARED.isdisjoint(evidence)
-    assumed, inferred = evidence.count("assumed"), evidence.count("inferred")
-    of_all = f"of {len(evidence)} inputs"
+    count = EvidenceCount(result.base_inputs)
+    evidence = count.evidence
+    compared = not COMPARED.isdisjoint(evidence)
     return _chosen(
         (_REPLAYED, "replayed" in codes or "replayed" in evidence),
         (_ESTIMATED, "time-x-assumed-power" in codes or "estimated" in evidence),
         (_CLAIM, bool(result.claims) and not compared),
         (_STATED_INPUTS, bool(result.lines) and not result.claims and not compared),
         (_SINGLE_REPEAT, "scatter-unknown" in codes),
-        (_stamp("assumed-inputs", f"{assumed} {of_all} assumed"), assumed > 0),
-        (_stamp("inferred-inputs", f"{inferred} {of_all} inferred"), inferred > 0),
+        (_stamp("assumed-inputs", count.words("assumed")), "assumed" in evidence),
+        (_stamp("inferred-inputs", count.words("inferred")), "inferred" in evidence),
     )
 
 

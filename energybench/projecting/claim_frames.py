@@ -107,30 +107,43 @@ class ClaimFrames:
     ) -> None:
         self._scenario, self._chain = scenario, chain
         self._comparisons, self._wanted = comparisons, wanted
+        self._applications = scenario.claimable
+        # comparisons of other work say nothing about the claims
+        self._matching = [
+            one
+            for one in comparisons
+            if not self._applications
+            or any(mix.is_application(one, name) for name in self._applications)
+        ]
 
     def derivations(self, claim: PublishedClaim, formula: Formula) -> tuple[Derivation, ...]:
         """How the claim is derived: once, or under each mean if the mean is not said; empty if a
-        published input has no value.
+        published input has no value, or if every comparison is of other work.
         """
         of_mean = claim.of in (*MEANS, NOT_SAID)
         if claim.of and not of_mean and self._comparisons:
-            matching = [one for one in self._comparisons if mix.is_called(one, claim.of)]
+            matching = [one for one in self._comparisons if mix.is_application(one, claim.of)]
             if not matching:
                 return self._published(formula)
             tested = ", ".join(mix.label(one) for one in matching)
             return (Derivation(formula, (self._measured(matching),), tested=tested),)
-        tested = ", ".join(mix.label(one) for one in self._comparisons)
+        whole = Derivation(formula, (self._chain,))
+        if whole.replaced and not self._matching:
+            return ()
+        if whole.replaced and len(self._matching) < len(self._comparisons):
+            whole = Derivation(formula, (self._measured(self._matching),))
+        tested = ", ".join(mix.label(one) for one in self._matching)
         if of_mean:
             tested += self._coverage()
-        whole = Derivation(formula, (self._chain,), tested=tested)
-        several = len(self._comparisons) > 1 and whole.replaced
+        whole = whole._replace(tested=tested)
+        several = len(self._matching) > 1 and whole.replaced
         if several and claim.op == "up to" and not claim.of:
-            frames = tuple(self._measured([one]) for one in self._comparisons)
+            frames = tuple(self._measured([one]) for one in self._matching)
             return (Derivation(formula, frames, _LARGEST, tested),)
         if not of_mean or not several:
             return (whole._replace(mean=claim.of) if claim.of in MEANS else whole,)
         means = MEANS if claim.of == NOT_SAID else (claim.of,)
-        frames = tuple(self._measured([one]) for one in self._comparisons)
+        frames = tuple(self._measured([one]) for one in self._matching)
         return tuple(
             whole._replace(mean=mean)
             if mean == "energy-weighted"
@@ -138,13 +151,19 @@ class ClaimFrames:
             for mean in means
         )
 
+    def is_of_other_work(self, formula: Formula) -> bool:
+        """Whether the formula uses quantities of comparisons, and all comparisons are of other work
+        than the publication's applications.
+        """
+        return not self._matching and Derivation(formula, (self._chain,)).replaced
+
     def _coverage(self) -> str:
         """' (2 of the 4 applications)' if the comparisons lack an application of the scenario."""
         applications = self._scenario.applications
         compared = [
             name
             for name in applications
-            if any(mix.is_called(one, name) for one in self._comparisons)
+            if any(mix.is_application(one, name) for one in self._matching)
         ]
         if len(compared) == len(applications):
             return ""

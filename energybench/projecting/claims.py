@@ -12,6 +12,7 @@ from energybench.model import (
     ClaimOperator,
     ClaimVerdict,
     Estimate,
+    Input,
     MeanValue,
     Solution,
 )
@@ -42,15 +43,23 @@ _OPERATOR_WORDS = {
 }
 _CIRCULAR = "inputs that were inferred from the figure itself"
 _NOT_PUBLISHED = "its inputs were not published"
+_OTHER_WORK = (
+    "no comparison is of one of the applications of this scenario: there is nothing to test the "
+    "figure against"
+)
 # whether an interval holds a figure: everywhere, at the value, in a part only, nowhere
 _Fit = Literal["value", "part", "none"]
 
 
 class CheckedClaims(NamedTuple):
-    """All claims, and the solution of those that depend on unknowns."""
+    """All claims, and the solution of those that depend on unknowns.
+
+    inputs  base inputs of claims and of lines over unknowns, as the scenario states them
+    """
 
     claims: tuple[Claim, ...]
     solution: Solution | None
+    inputs: tuple[Input, ...]
 
 
 def check_claims(
@@ -63,29 +72,40 @@ def check_claims(
     together. Raises BadInput.
     """
     derived: dict[str, tuple[Derivation, ...]] = {}
+    other_work = set[str]()
     for claim in claims:
         if claim.derived is not None:
             formula = chain.check(claim.derived, _key(chain, claim))
             derived[claim.name] = frames.derivations(claim, formula)
+            if not derived[claim.name] and frames.is_of_other_work(formula):
+                other_work.add(claim.name)
     unsolved = [
         OpenClaim(claim, derived[claim.name][-1])
         for claim in claims
         if derived.get(claim.name) and derived[claim.name][-1].unknowns
     ]
-    outcome = solve(unknowns, unsolved, _open_lines(chain), chain) if unsolved else None
+    lines = _open_lines(chain)
+    outcome = solve(unknowns, unsolved, lines, chain) if unsolved else None
     writer = _Writer(chain, outcome.solution if outcome else None)
     tested = []
     for claim in claims:
         ways = derived.get(claim.name, ())
         if not ways:
-            tested.append(writer.underived(claim))
+            tested.append(writer.underived(claim, of_other_work=claim.name in other_work))
         elif outcome is not None and claim.name in outcome.claims:
             tested.append(writer.solved(claim, outcome.claims[claim.name], ways[-1]))
         else:
             key = _key(chain, claim)
             values = [(way, way.estimate(key)) for way in ways]
             tested.append(writer.derived(claim, values))
-    return CheckedClaims(tuple(tested), outcome.solution if outcome else None)
+    used = [way for ways in derived.values() for way in ways]
+    if outcome is not None:
+        implied = {entry.name for entry in outcome.solution.implied}
+        used += [line.derivation for line in lines if line.name in implied]
+    inputs = (entry for way in used for _, entry in way.inputs if not entry.is_compared)
+    return CheckedClaims(
+        tuple(tested), outcome.solution if outcome else None, tuple(dict.fromkeys(inputs))
+    )
 
 
 def _key(chain: LineChain, claim: PublishedClaim) -> str:
@@ -130,8 +150,9 @@ class _Writer:
         for entry in solution.implied:
             self._values[entry.name] = figure_texts.of_value(entry.best, entry.unit)
 
-    def underived(self, claim: PublishedClaim) -> Claim:
-        return self._claim(claim, None, "cannot-be-derived", claim.why_not or _NOT_PUBLISHED)
+    def underived(self, claim: PublishedClaim, *, of_other_work: bool) -> Claim:
+        why = _OTHER_WORK if of_other_work else claim.why_not or _NOT_PUBLISHED
+        return self._claim(claim, None, "cannot-be-derived", why)
 
     def derived(
         self, claim: PublishedClaim, values: Sequence[tuple[Derivation, Estimate]]
@@ -195,7 +216,14 @@ class _Writer:
         why = self._why(claim, derivation, fits=solved.holds) or reason
         tested = _tested(derivation)
         return self._claim(
-            claim, value, verdict, why, needs=needs, tested=tested, fixes=solved.fixes
+            claim,
+            value,
+            verdict,
+            why,
+            needs=needs,
+            tested=tested,
+            fixes=solved.fixes,
+            solved=True,
         )
 
     def _why(self, claim: PublishedClaim, derivation: Derivation, *, fits: bool) -> str:
@@ -221,6 +249,7 @@ class _Writer:
         by_mean: tuple[MeanValue, ...] = (),
         tested: str = "",
         fixes: tuple[str, ...] = (),
+        solved: bool = False,
     ) -> Claim:
         return Claim(
             name=claim.name,
@@ -230,6 +259,7 @@ class _Writer:
             kind=_KINDS[claim.kind],
             circular=claim.circular,
             fixes=fixes,
+            solved=solved,
             derived=derived,
             by_mean=by_mean,
             tested=tested,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from energybench.model import Comparison, Doubt, Estimate
+from energybench.model import Claim, Comparison, Doubt, Estimate, EvidenceCount, Input
 from energybench.projecting import mix
 from energybench.projecting.scenario import Scenario, ScenarioInput
 
@@ -21,12 +21,13 @@ def of_inputs(
     scenario: Scenario,
     comparisons: Sequence[Comparison],
     stated: Sequence[ScenarioInput],
-    needed: set[str],
+    used: Sequence[Input],
+    claims: Sequence[Claim],
 ) -> Iterable[Doubt]:
     """Doubts about the inputs.
 
     stated  inputs of the scenario that no comparison replaced
-    needed  names of the inputs from which the answer is computed
+    used    base inputs of the projection, as its stamps count them
     """
     if any(mix.assumed(comparison) for comparison in comparisons):
         yield Doubt(
@@ -40,7 +41,7 @@ def of_inputs(
     unmeasured = [entry.name for entry in stated if entry.measured]
     if unmeasured and (comparisons or scenario.model == "fleet"):
         yield _not_measured(unmeasured, bool(comparisons))
-    if comparisons and scenario.claims:
+    if any(claim.tested for claim in claims):
         yield Doubt(
             code="claims-with-own-inputs",
             message=(
@@ -49,8 +50,9 @@ def of_inputs(
             ),
             remedy="without a comparison the claims are tested against their own inputs",
         )
+    yield from _of_other_work(scenario, comparisons)
     yield from _of_other_applications(scenario, comparisons)
-    yield from _of_evidence([entry for entry in stated if entry.name in needed])
+    yield from _of_evidence(used)
 
 
 def _not_measured(names: Sequence[str], compared: bool) -> Doubt:
@@ -62,6 +64,22 @@ def _not_measured(names: Sequence[str], compared: bool) -> Doubt:
     )
 
 
+def _of_other_work(scenario: Scenario, comparisons: Sequence[Comparison]) -> Iterable[Doubt]:
+    """Doubt about comparisons whose labels name an application that their runs did not run."""
+    for comparison in comparisons:
+        for name in scenario.claimable:
+            workload = mix.contradicting_workload(comparison, name)
+            if workload and mix.is_called(comparison, name):
+                yield Doubt(
+                    code="label-contradicts-workload",
+                    message=(
+                        f"{mix.label(comparison)}: labelled as {name}, and its runs record the "
+                        f"workload {workload}: no claim about {name} is tested against it"
+                    ),
+                    remedy=f"compare runs of {name}, or give the label of the work that was run",
+                )
+
+
 def _of_other_applications(
     scenario: Scenario, comparisons: Sequence[Comparison]
 ) -> Iterable[Doubt]:
@@ -69,7 +87,7 @@ def _of_other_applications(
     others = [
         mix.label(comparison)
         for comparison in comparisons
-        if not any(mix.is_called(comparison, name) for name in scenario.applications)
+        if not any(mix.is_called(comparison, name) for name in scenario.claimable)
     ]
     if scenario.applications and others:
         yield Doubt(
@@ -86,13 +104,13 @@ def _of_other_applications(
         )
 
 
-def _of_evidence(inputs: Sequence[ScenarioInput]) -> Iterable[Doubt]:
+def _of_evidence(inputs: Sequence[Input]) -> Iterable[Doubt]:
+    count = EvidenceCount(inputs)
     for evidence, code in _EVIDENCE_CODES.items():
-        names = [entry.name for entry in inputs if entry.evidence == evidence]
-        if names:
+        if names := count.names(evidence):
             yield Doubt(
                 code=code,
-                message=f"{evidence}, not read in a source: {', '.join(names)}",
+                message=f"{count.words(evidence)}, not read in a source: {', '.join(names)}",
                 remedy="state values of your own, with low and high",
             )
 

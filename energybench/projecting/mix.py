@@ -82,7 +82,7 @@ def measured(
         inputs = _single(wanted, quantities[0], comparisons[0])
         return Measured(inputs, (), doubts)
     inputs = _application_inputs(comparisons, quantities, weights, bool(shares))
-    steps = (*_mixed(wanted, quantities), *mean_lines(len(comparisons)))
+    steps = (*_mixed(wanted, quantities), *mean_lines(len(comparisons), set(wanted.values())))
     return Measured(inputs, steps, doubts)
 
 
@@ -242,6 +242,30 @@ def is_called(comparison: Comparison, name: str) -> bool:
     return any(name.casefold() == one.casefold() for one in labels) or all(
         word.match(side) for side in comparison.labels
     )
+
+
+def is_application(comparison: Comparison, name: str) -> bool:
+    """Whether the comparison is one of the application `name`: it is called so, and no recorded
+    workload contradicts its labels.
+    """
+    return is_called(comparison, name) and not contradicting_workload(comparison, name)
+
+
+def contradicting_workload(comparison: Comparison, name: str) -> str:
+    """A workload that a side recorded and that is not the application `name`; "" if there is none.
+    Capital letters and punctuation count for nothing, and one name may be a part of the other:
+    "MILC 48" is a run of milc.
+    """
+    application = _letters(name)
+    for workload in comparison.workloads:
+        recorded = _letters(workload)
+        if recorded and recorded not in application and application not in recorded:
+            return workload
+    return ""
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def _application_inputs(

@@ -12,11 +12,13 @@ so that R = S · P_baseline / P_candidate again: the mean weighted by the baseli
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from energybench.formula import Step
 
 GROUP = "mix of the applications"
+# quantities of which an energy ratio can be computed
+_OF_A_RATIO = {"speedup", "power_baseline_w", "power_candidate_w"}
 
 
 def quantity_line(
@@ -32,28 +34,42 @@ def quantity_line(
     )
 
 
-def mean_lines(applications: int) -> list[Step]:
+def mean_lines(applications: int, wanted: Collection[str]) -> list[Step]:
     """Three means of the energy ratios, named apart: the energy-weighted mean alone gives the
     energy saved.
+
+    wanted  quantities that the scenario takes from a comparison. A scenario that computes ratios
+            from speedup and powers has means of these ratios: a mean of the measured ratios, whose
+            effects cancel in another way, would be the same figure with a second interval
     """
     numbers = range(1, applications + 1)
-    product = " * ".join(f"energy_ratio_{i}" for i in numbers)
+    ratio, note = "energy_ratio_#", ""
+    weighted = _mixed("energy_ratio", numbers)
+    if "energy_ratio" not in wanted and set(wanted) >= _OF_A_RATIO:
+        ratio, note = "speedup_# * power_baseline_w_# / power_candidate_w_#", "R = S · P_b / P_c"
+        weighted = (
+            f"{_sum('share_# * power_baseline_w_#', numbers)} / "
+            f"{_sum('share_# / speedup_# * power_candidate_w_#', numbers)}"
+        )
+    product = " * ".join(ratio.replace("#", str(i)) for i in numbers)
     return [
         Step(
             name="ratio_arithmetic_mean",
-            formula=f"{_sum('energy_ratio_#', numbers)} / {applications}",
+            formula=f"{_sum(ratio, numbers)} / {applications}",
             label="arithmetic mean of the energy ratios",
+            note=note,
             group=GROUP,
         ),
         Step(
             name="ratio_geometric_mean",
             formula=f"({product}) ** (1 / {applications})",
             label="geometric mean of the energy ratios",
+            note=note,
             group=GROUP,
         ),
         Step(
             name="ratio_energy_weighted",
-            formula=_mixed("energy_ratio", numbers),
+            formula=weighted,
             label="energy-weighted (harmonic) mean of the energy ratios",
             note="total energy over total energy",
             group=GROUP,

@@ -20,6 +20,7 @@ from energybench.model import (
     Input,
     Line,
     Projection,
+    base_inputs,
 )
 from energybench.projecting import claims, doubts, fleet, mix
 from energybench.projecting.claim_frames import ClaimFrames
@@ -97,6 +98,10 @@ def project(
             scenario, chain, answers, {**model.quantities, **chain.inputs}, boundary
         )
 
+    # inputs of claims and of lines over unknowns alone
+    of_lines = base_inputs(lines)
+    others = tuple(entry for entry in checked.inputs if entry not in of_lines)
+
     # every weakness of the projection, once
     stated = [
         entry
@@ -104,8 +109,10 @@ def project(
         if entry.name in chain.inputs and entry.name not in measured.inputs
     ]
     weaknesses = [
-        *scenario.doubts,
-        *doubts.of_inputs(scenario, comparisons, stated, _needed(chain, model.results)),
+        *(entry.doubt for entry in scenario.doubts if entry.holds(replaced)),
+        *doubts.of_inputs(
+            scenario, comparisons, stated, base_inputs(lines, others), checked.claims
+        ),
         *doubts.of_saving(energy, comparisons),
         *measured.doubts,
         *model.doubts,
@@ -122,6 +129,7 @@ def project(
         claims=checked.claims,
         solution=checked.solution,
         sensitivity=sensitivity,
+        inputs=others,
         saved_mwh_per_month=energy,
         saved_cost_per_month=money,
         saved_tco2e_per_month=carbon,
@@ -297,13 +305,6 @@ def _title(scenario: Scenario, comparisons: Sequence[Comparison]) -> str:
         title = f"{scenario.title}: {mix.label(comparisons[0])}"
     assumed = any(mix.assumed(comparison) for comparison in comparisons)
     return f"{title} ({TIME_X_ASSUMED_POWER})" if assumed else title
-
-
-def _needed(chain: LineChain, results: Results) -> set[str]:
-    """Base inputs of the answers; of all lines if the scenario names no answer."""
-    answers = [line for name in RESULTS if (line := getattr(results, name)) is not None]
-    known = [line for line in answers if line in chain.estimates]
-    return {name for line in known or chain.estimates for name in chain.inputs_of(line)}
 
 
 def _carried(comparisons: Sequence[Comparison]) -> list[Doubt]:

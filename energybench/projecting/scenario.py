@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -144,6 +145,21 @@ class Results(Noun, frozen=True, kw_only=True):
     saved_tco2e_per_month: str | None = None
 
 
+class ScenarioDoubt(Noun, frozen=True, kw_only=True):
+    """A weakness of the scenario itself.
+
+    until_measured  inputs and unknowns: the doubt is left out when a comparison gives all of them;
+                    empty for a doubt that no comparison removes
+    """
+
+    doubt: Doubt
+    until_measured: tuple[str, ...] = ()
+
+    def holds(self, replaced: Collection[str]) -> bool:
+        """replaced: names of the inputs and unknowns that a comparison gave."""
+        return not self.until_measured or not set(self.until_measured) <= set(replaced)
+
+
 class Scenario(Noun, frozen=True, kw_only=True):
     """The content of a scenario file.
 
@@ -166,4 +182,9 @@ class Scenario(Noun, frozen=True, kw_only=True):
     boundary: BoundaryName = "compute"
     currency: str | None = None
     mix: dict[str, Positive] = msgspec.field(default_factory=dict)
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[ScenarioDoubt, ...] = ()
+
+    @property
+    def claimable(self) -> tuple[str, ...]:
+        """Names of applications that a claim may be of."""
+        return tuple(dict.fromkeys((*self.applications, *self.mix)))

@@ -24,6 +24,7 @@ def check(scenario: Scenario, where: str) -> None:
     _check_measured(scenario, where)
     _check_claims(scenario, where)
     _check_unknowns(scenario, where)
+    _check_doubts(scenario, where)
     if scenario.model is None:
         # a model brings lines of its own, whose names are known when it is computed
         names = {entry.name for entry in scenario.inputs}
@@ -101,7 +102,7 @@ def _check_units(scenario: Scenario, where: str) -> None:
 
 
 def _check_claims(scenario: Scenario, where: str) -> None:
-    applications = {*map(str.casefold, (*scenario.applications, *scenario.mix))}
+    applications = {*map(str.casefold, scenario.claimable)}
     for claim in scenario.claims:
         key = f"{where}: claims.{claim.name}"
         known = claim.of in ("", *MEANS, NOT_SAID) or claim.of.casefold() in applications
@@ -117,12 +118,26 @@ def _check_claims(scenario: Scenario, where: str) -> None:
             raise BadInput(f"{key}.op", "is about 0, of which no share is a tolerance", 'op = "="')
 
 
+def _check_doubts(scenario: Scenario, where: str) -> None:
+    """A doubt ends with quantities that a comparison can give."""
+    measured = [entry.name for entry in scenario.inputs if entry.measured is not None]
+    measured += [entry.name for entry in scenario.unknowns if entry.measured is not None]
+    for i, doubt in enumerate(scenario.doubts, 1):
+        for name in doubt.until_measured:
+            if name not in measured:
+                raise BadInput(
+                    f"{where}: doubts[{i}].until_measured",
+                    f"names {name}, which no comparison gives",
+                    _closest(name, measured),
+                )
+
+
 def _unknown_of(claim: PublishedClaim) -> str:
     return f"{claim.of!r} is neither an application of this scenario nor a mean"
 
 
 def _of_remedy(claim: PublishedClaim, scenario: Scenario) -> str:
-    choices = [*scenario.applications, *scenario.mix, *MEANS, NOT_SAID]
+    choices = [*scenario.claimable, *MEANS, NOT_SAID]
     lower = {choice.casefold(): choice for choice in choices}
     close = difflib.get_close_matches(claim.of.casefold(), lower, 1, 0.6)
     if close:

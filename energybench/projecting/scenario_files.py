@@ -21,6 +21,7 @@ from energybench.projecting.scenario import (
     PublishedClaim,
     Results,
     Scenario,
+    ScenarioDoubt,
     ScenarioInput,
 )
 from energybench.projecting.scenario_checks import check
@@ -110,15 +111,13 @@ def parse(text: str, where: str, folder: Path | None = None) -> Scenario:
         problem = f"is {table['schema']!r}" if "schema" in table else "is missing"
         raise BadInput(f"{where}: schema", problem, f'schema = "{SCHEMA}"')
     raw = convert(table, _File, where, ": ")
-    doubts = [
-        convert(doubt, Doubt, f"{where}: doubts[{i}]") for i, doubt in enumerate(raw.doubts, 1)
-    ]
+    doubts = [_doubt(entry, f"{where}: doubts[{i}]") for i, entry in enumerate(raw.doubts, 1)]
     currencies.check(raw.currency, f"{where}: currency")
     site = _included(raw, where, folder)
     currency = raw.currency or site.currency
     inputs, listed_prices = _inputs(raw, site, currency, where)
     if listed_prices:
-        doubts.append(_dated(listed_prices))
+        doubts.append(ScenarioDoubt(doubt=_dated(listed_prices)))
     scenario = Scenario(
         name=raw.name,
         title=raw.title,
@@ -182,6 +181,17 @@ def _inputs(
         if price is not None:
             listed_prices.setdefault(price)
     return tuple(inputs), list(listed_prices)
+
+
+def _doubt(entry: Any, where: str) -> ScenarioDoubt:
+    stated, until_measured = entry, []
+    if isinstance(entry, dict):
+        stated = {key: value for key, value in entry.items() if key != "until_measured"}
+        until_measured = entry.get("until_measured", [])
+    return ScenarioDoubt(
+        doubt=convert(stated, Doubt, where),
+        until_measured=convert(until_measured, tuple[str, ...], f"{where}.until_measured"),
+    )
 
 
 def _dated(listed_prices: list[str]) -> Doubt:

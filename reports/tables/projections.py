@@ -34,13 +34,8 @@ def rows(projection: Projection) -> Iterator[Row]:
 
 
 def _inputs(about: Result, projection: Projection) -> Iterator[Row]:
-    """Each input once, however many lines use it; values of earlier lines are lines."""
-    seen = set()
-    for entry in (entry for step in projection.lines for entry in step.inputs):
-        identity = (entry.name, entry.value.value, entry.value.low, entry.value.high, entry.unit)
-        if entry.above or identity in seen:
-            continue
-        seen.add(identity)
+    """Each input once, those of claims alone last; values of earlier lines are lines."""
+    for entry in projection.base_inputs:
         evidence = entry.evidence or ""
         if entry.stated is not None:
             # as stated, and never as the interval that the arithmetic makes of the range
@@ -80,16 +75,31 @@ def _claim(about: Result, claim: Claim) -> Iterator[Row]:
         verdict=claim.operator,
         source=claim.source,
     )
-    yield estimate(
-        about,
-        "claim_derived",
-        claim.derived,
-        claim.unit,
-        of=claim.name,
-        variant=claim.of,
-        verdict="fixes" if claim.fixes and claim.verdict == "consistent" else claim.verdict,
-        source=claim.why,
-    )
+    verdict = "fixes" if claim.fixes and claim.verdict == "consistent" else claim.verdict
+    if claim.solved and claim.derived is not None:
+        # over all solutions, and never as an interval with a probability
+        yield limits(
+            about,
+            "claim_derived",
+            (claim.derived.low, claim.derived.high),
+            claim.unit,
+            value=claim.derived.value,
+            of=claim.name,
+            variant=claim.of,
+            verdict=verdict,
+            source=claim.why,
+        )
+    else:
+        yield estimate(
+            about,
+            "claim_derived",
+            claim.derived,
+            claim.unit,
+            of=claim.name,
+            variant=claim.of,
+            verdict=verdict,
+            source=claim.why,
+        )
     for one in claim.by_mean:
         yield estimate(
             about,

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from energybench.model import Claim, Estimate, Input, Line, MeanValue, Projection, stamp_words
-from energybench.units import show, show_beside
+from energybench.units import show, show_beside, show_range
 from energybench_reports.view import projection_solution, sensitivity
 from energybench_reports.view.layout import Answer, Section, Table, ratio_axis
 from energybench_reports.view.wording import TableCell, Tone, or_dash, plain, published, value
@@ -228,11 +228,13 @@ def _line(line: Line) -> tuple[TableCell, ...]:
 
 
 def _inputs(projection: Projection) -> Table:
-    """Every input once, with the lines that use the input."""
+    """Every input once, with the lines that use the input; last those of claims alone."""
     users: dict[Input, list[str]] = {}
     for line in projection.lines:
         for used in line.inputs:
             users.setdefault(used, []).append(plain(line.label or line.name))
+    for used in projection.inputs:
+        users[used] = ["published claims and their solution"]
     rows = tuple(
         (
             TableCell(plain(used.label or used.name), plain(used.name) if used.label else ""),
@@ -309,6 +311,9 @@ def _derived(claim: Claim, derived: Estimate | None) -> TableCell:
     """The derived figure with digits enough to tell it from the claim."""
     if derived is None:
         return or_dash(None)
+    if claim.solved:
+        reach = show_range(derived.low, derived.high, plain(claim.unit))
+        return TableCell(reach, "over all solutions")
     text, _, interval = show_beside(derived, claim.claimed, plain(claim.unit)).partition(" [")
     return TableCell(text, f"[{interval}" if interval else "")
 

@@ -5,11 +5,9 @@ claims that need a quantity outside its plausible range.
 from __future__ import annotations
 
 from energybench.model import Solution, Unknown
-from energybench.units import show_figure, show_value
+from energybench.units import show_figure, show_range, show_within
 from energybench_reports.view.layout import Table
 from energybench_reports.view.wording import TableCell, plain
-
-_DIGITS = 3
 
 
 def tables(solution: Solution, title: str) -> tuple[Table, ...]:
@@ -18,8 +16,8 @@ def tables(solution: Solution, title: str) -> tuple[Table, ...]:
     rows += [
         (
             TableCell(plain(entry.label or entry.name), plain(entry.note)),
-            TableCell(_number(entry.best, entry.unit)),
-            TableCell(_span(entry.solution, entry.unit)),
+            TableCell(show_range(*entry.solution, plain(entry.unit))),
+            _nearest(entry.best, entry.solution, entry.unit),
             TableCell("", tone="muted"),
             TableCell(plain(entry.formula), tone="code"),
         )
@@ -38,7 +36,7 @@ def tables(solution: Solution, title: str) -> tuple[Table, ...]:
         (TableCell(plain(tension.claim)), TableCell(plain(tension.why)))
         for tension in solution.tensions
     )
-    head = ("quantity", "in the solution", "range of all solutions", "plausible", "source")
+    head = ("quantity", "over all solutions", "nearest to likely values", "plausible", "source")
     return (
         Table(title, head, tuple(rows), about),
         Table(f"Tensions of {title}", ("claim", "needs one of"), tensions),
@@ -52,12 +50,12 @@ def _unknown(unknown: Unknown) -> tuple[TableCell, ...]:
         share = ""
         if unknown.whole:
             share = f"{100 * unknown.best / unknown.whole:.0f} % of {plain(unknown.whole_label)}"
-        best = TableCell(_number(unknown.best, unknown.unit), share)
-        reach = TableCell(_span(unknown.solution, unknown.unit))
+        best = _nearest(unknown.best, unknown.solution, unknown.unit)._replace(note=share)
+        reach = TableCell(show_range(*unknown.solution, plain(unknown.unit)))
     return (
         TableCell(plain(name)),
-        best,
         reach,
+        best,
         TableCell(
             f"{show_figure(unknown.plausible[0])} to "
             f"{show_figure(unknown.plausible[1], plain(unknown.unit))}"
@@ -66,11 +64,11 @@ def _unknown(unknown: Unknown) -> tuple[TableCell, ...]:
     )
 
 
-def _number(x: float, unit: str) -> str:
-    return show_value(x, plain(unit), _DIGITS)
-
-
-def _span(ends: tuple[float, float], unit: str) -> str:
-    """'846 to 1 490 W', without a prefix of the unit."""
-    low, high = (show_value(end, "", _DIGITS) for end in ends)
-    return f"{low} to {high} {plain(unit)}".strip()
+def _nearest(best: float, reach: tuple[float, float], unit: str) -> TableCell:
+    """The value in the solution that is nearest to the likely values; a value that the claims fix
+    is all there is.
+    """
+    value = show_within(best, *reach, plain(unit))
+    if show_range(*reach, plain(unit)) == value:
+        return TableCell("the same", tone="muted")
+    return TableCell(value)

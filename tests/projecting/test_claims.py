@@ -10,8 +10,9 @@ import time
 import pytest
 from msgspec import structs
 
+from energybench.analysis.uncertainty.effects import combine, normal
 from energybench.errors import BadInput
-from energybench.model import Claim, Comparison, Projection
+from energybench.model import Claim, Comparison, Estimate, Projection
 from energybench.projecting.project import project
 from energybench.projecting.scenario_files import parse
 from energybench.units import show_beside
@@ -214,6 +215,101 @@ def test_a_comparison_of_another_application_is_a_doubt() -> None:
     assert APPS[1].labels[0] not in doubted["other-application"].message
     assert "other-application" not in codes(run(*tables, comparisons=APPS).doubts)
     assert "other-application" not in codes(run(inputs(a=1.0), claim("c", 1, "a")).doubts)
+
+
+OTHER = comparison("gamma", speedup=8.0, power_w=(500.0, 1000.0))
+
+
+@pytest.mark.parametrize("of", ["not said", "arithmetic", "energy-weighted", ""])
+@pytest.mark.parametrize("op", ["=", "up to"])
+def test_other_work_tests_no_figure(of: str, op: str) -> None:
+    """If every comparison is of other work, nothing is there to test a figure against."""
+    if of and op == "up to":
+        of = "not said"
+    tables = (RATIO, claim("c", 4, "speedup * cpu / gpu", of=of, op=op))
+    result = only(run(*tables, comparisons=(OTHER,)))
+    assert (result.verdict, result.derived, result.tested) == ("cannot-be-derived", None, "")
+    assert "no comparison is of one of the applications" in result.why
+    # beside applications of the scenario it is left out
+    whole = only(run(*tables, comparisons=(*APPS, OTHER)))
+    assert whole.derived == only(run(*tables, comparisons=APPS)).derived
+    assert "gamma" not in whole.tested
+
+
+def test_a_recorded_workload_refutes_a_label() -> None:
+    """A run of another workload with the label of an application is not the application."""
+    tables = (RATIO, claim("c", 4, "speedup * cpu / gpu", of="not said"))
+    for recorded in (("milc", "milc"), ("", "milc")):
+        mislabelled = structs.replace(APPS[0], workloads=recorded)
+        projection = run(*tables, comparisons=(mislabelled,))
+        assert only(projection).verdict == "cannot-be-derived"
+        doubts = {one.code: one.message for one in projection.doubts}
+        assert (
+            "labelled as Alpha, and its runs record the workload milc"
+            in (doubts["label-contradicts-workload"])
+        )
+        assert "claims-with-own-inputs" not in doubts
+        of_alpha = (RATIO, claim("c", 4, "speedup * cpu / gpu", of="Alpha"))
+        assert only(run(*of_alpha, comparisons=(mislabelled,))).tested == ""
+    for agreed in (("alpha", "Alpha"), ("", ""), ("alpha_large", "alpha")):
+        same = structs.replace(APPS[0], workloads=agreed)
+        projection = run(*tables, comparisons=(same,))
+        assert only(projection).verdict == "consistent"
+        assert "label-contradicts-workload" not in codes(projection.doubts)
+
+
+def test_a_mean_has_one_interval() -> None:
+    """The means of the lines are those of the claims, whatever the interval of the measured ratio
+    is, unless the scenario takes the measured ratio.
+    """
+    apps = [structs.replace(one, energy_ratio=normal_estimate(one, 0.2)) for one in APPS]
+    tables = (RATIO, claim("c", 2.5, "speedup * cpu / gpu", of="not said", tolerance=0.01))
+    projection = run(*tables, comparisons=tuple(apps))
+    of_lines = {line.name: line.value for line in projection.lines}
+    for mean in only(projection).by_mean:
+        name = "ratio_" + mean.mean.replace("-", "_") + "_mean" * (mean.mean != "energy-weighted")
+        line = of_lines[name]
+        assert (line.low, line.high) == (
+            pytest.approx(mean.value.low),
+            pytest.approx(mean.value.high),
+        )
+
+
+def normal_estimate(one: Comparison, u_rel: float) -> Estimate:
+    assert one.energy_ratio is not None
+    value = one.energy_ratio.value
+    return combine(value, [normal("scatter", u_rel * value)])
+
+
+def test_a_doubt_of_the_scenario_ends_with_a_comparison() -> None:
+    """A weakness that a comparison removes is not said with one."""
+    weak = (
+        '[[doubts]]\ncode = "largest-speedup"\nmessage = "m"\nremedy = "r"\n'
+        'until_measured = ["speedup", "gpu"]\n'
+    )
+    stated = RATIO.replace("]\n", ']\nvalue = 2\nsource = "s"\n')
+    tables = (stated, weak, claim("c", 4, "speedup * cpu / gpu"))
+    assert "largest-speedup" in codes(run(*tables).doubts)
+    assert "largest-speedup" not in codes(run(*tables, comparisons=APPS[:1]).doubts)
+    with pytest.raises(BadInput, match=r"doubts\[1\].until_measured: names gpus, which no comp"):
+        run(stated, weak.replace('"gpu"', '"gpus"'), claim("c", 4, "speedup * cpu / gpu"))
+    with pytest.raises(BadInput, match=r"doubts\[1\]: the doubt largest-speedup has an empty mess"):
+        run(stated, weak.replace('"m"', '" "'), claim("c", 4, "speedup * cpu / gpu"))
+
+
+def test_inputs_of_claims_and_of_their_solution_are_listed() -> None:
+    """Every value behind a figure stands among the inputs, once."""
+    table = '[[lines]]\nname = "l"\nformula = "u * b"\n'
+    projection = run(
+        inputs(a=2.0, b=3.0, d=1.0),
+        unknown("u", 1, 9),
+        claim("c", 4, "u * a"),
+        claim("e", 1, "d"),
+        table,
+    )
+    assert sorted(entry.name for entry in projection.base_inputs) == ["a", "b", "d"]
+    assert projection.solution is not None
+    assert [entry.name for entry in projection.solution.implied] == ["l"]
 
 
 @pytest.mark.parametrize(

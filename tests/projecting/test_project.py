@@ -459,25 +459,31 @@ def test_inconsistent_comparison() -> None:
     assert "ratio-inconsistent" not in codes(project(plan, [comparison()]).doubts)
 
 
-def test_evidence_of_the_answer() -> None:
-    """Inferred and assumed inputs of an answer are named."""
+def test_doubts_and_stamps_count_the_same_inputs() -> None:
+    """Inferred and assumed inputs of lines and of claims: one count and one list of names."""
     inputs = [
         stated_input("a", 1, evidence="inferred"),
         stated_input("b", 1, evidence="assumed"),
         stated_input("c", 1, evidence="assumed"),
         stated_input("d", 1, evidence="seen"),
+        stated_input("constant", 1),
     ]
     projection = project(
         scenario(
             *inputs,
-            lines=[("e", "a * b * d", "MWh"), ("f", "c")],
+            lines=[("e", "a * b * d * constant", "MWh")],
             results=Results(saved_mwh_per_month="e"),
+            claims=(PublishedClaim(name="x", claimed=1, derived="c"),),
         )
     )
-    assert {doubt.code: doubt.message.rpartition(": ")[2] for doubt in projection.doubts} == {
-        "inferred-inputs": "a",
-        "assumed-inputs": "b",
+    doubts = {doubt.code: doubt.message for doubt in projection.doubts}
+    assert doubts == {
+        "inferred-inputs": "1 of 4 inputs inferred, not read in a source: a",
+        "assumed-inputs": "2 of 4 inputs assumed, not read in a source: b, c",
     }
+    stamps = {stamp.code: stamp.words for stamp in projection.stamps}
+    assert all(message.startswith(stamps[code]) for code, message in doubts.items())
+    assert [entry.name for entry in projection.inputs] == ["c"]
 
 
 def test_no_input_at_all() -> None:

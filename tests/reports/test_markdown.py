@@ -50,8 +50,8 @@ def test_commands_are_code() -> None:
 
 
 def test_hostile_text_makes_no_markup() -> None:
-    """No HTML, link or image comes of foreign text; the only bold text is our own. Notes and findings
-    may hold `commands`, and a pair of backticks in them is code, which shows its text as it is.
+    """No HTML, link or image comes of foreign text; the only bold text is our own. Notes and
+    findings may hold `commands`; a pair of backticks in them is code, which shows its text.
     """
     parsed = tokens(text_of("hostile"))
     kinds = {token.type for token in parsed}

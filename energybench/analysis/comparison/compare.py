@@ -78,6 +78,7 @@ def compare(
         baseline=baseline.id,
         candidate=candidate.id,
         labels=(baseline.label, candidate.label),
+        workloads=(_workload(baseline), _workload(candidate)),
         boundary=baseline.boundary.name,
         quality=_quality(baseline, candidate),
         energy_ratio=energy,
@@ -234,6 +235,10 @@ def _net(baseline: Measurement, candidate: Measurement) -> Estimate | None:
         return None
     above, below = (_without_scatter(net) for net in nets if net is not None)
     return _ratio(above, below, _energy, baseline, candidate)
+
+
+def _workload(side: Measurement) -> str:
+    return side.workload.name if side.workload is not None else ""
 
 
 def _node_hours(baseline: Measurement, candidate: Measurement) -> tuple[float, float]:
