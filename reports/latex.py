@@ -16,7 +16,7 @@ from energybench_reports.view.node_power import unused_labels
 from energybench_reports.view.publication import section as statements
 
 MAIN = "report.tex"
-_NUMBERS = r"Value & Interval (95\,\%)"
+_NUMBERS = r"Value & Interval (95\,\%) or range"
 # Rows that fit a page. A longer table goes on over the following pages.
 MOST_ON_A_PAGE = 25
 
@@ -185,7 +185,7 @@ def _inputs(rows: Sequence[Row]) -> list[Cells]:
 def _claims(rows: Sequence[Row]) -> list[Cells]:
     return [
         (
-            f"{row.of} {row.variant}".strip(),
+            row.of if row.variant in row.of else f"{row.of} ({row.variant})",
             _OF_CLAIMS[row.quantity],
             *value_and_interval(row),
             row.verdict,

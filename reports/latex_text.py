@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from energybench.foreign_text import shortened
-from energybench.units import rounded
+from energybench.units import rounded, show_figure, show_range
 from energybench_reports.tables.row import DIMENSIONLESS, Row
 
 # Characters of a text in a cell; a cell cannot be broken between pages.
@@ -144,16 +144,32 @@ def _character(character: str) -> str:
 
 def value_and_interval(row: Row) -> tuple[str, str]:
     r"""The value as \qty, and its interval in the same unit, rounded as in every format; the word
-    "exact" in place of the interval of an exact value.
+    "exact" in place of the interval of an exact value. A range is no interval, and says so.
     """
     if row.low is None or row.high is None:
         return "not measured", ""
+    unit = "" if row.unit == DIMENSIONLESS else row.unit
+    if row.kind == "range":
+        return _value_and_range(row, row.low, row.high, unit)
     middle = (row.low + row.high) / 2 if row.value is None else row.value
-    parts = rounded(middle, row.low, row.high, "" if row.unit == DIMENSIONLESS else row.unit)
+    parts = rounded(middle, row.low, row.high, unit)
     value = _quantity(parts.value, parts.unit) if row.value is not None else ""
     if parts.low is None or parts.high is None:
         return value, "exact"
     return value, f"{{[}}{_number(parts.low)}, {_number(parts.high)}{{]}}"
+
+
+def _value_and_range(row: Row, low: float, high: float, unit: str) -> tuple[str, str]:
+    """A stated value and range with their own digits; of a figure over unknowns the range alone, in
+    the digits of every format.
+    """
+    if row.quantity == "input":
+        value = "" if row.value is None else _quantity(show_figure(row.value), unit)
+        return value, f"stated: {_number(show_figure(low))} to {_number(show_figure(high))}"
+    ends = show_range(low, high).split(" to ")
+    if len(ends) == 1:
+        return _quantity(ends[0], unit), "all solutions"
+    return "", f"{_number(ends[0])} to {_quantity(ends[1], unit)}, all solutions"
 
 
 def _quantity(number: str, unit: str) -> str:

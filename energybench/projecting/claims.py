@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from energybench.errors import BadInput
 from energybench.model import (
     Claim,
     ClaimKind,
@@ -76,6 +77,7 @@ def check_claims(
     for claim in claims:
         if claim.derived is not None:
             formula = chain.check(claim.derived, _key(chain, claim))
+            _check_unit(claim, chain)
             derived[claim.name] = frames.derivations(claim, formula)
             if not derived[claim.name] and frames.is_of_other_work(formula):
                 other_work.add(claim.name)
@@ -110,6 +112,20 @@ def check_claims(
 
 def _key(chain: LineChain, claim: PublishedClaim) -> str:
     return f"{chain.where}: claims.{claim.name}.derived"
+
+
+def _check_unit(claim: PublishedClaim, chain: LineChain) -> None:
+    """Raises BadInput if a claim is derived from a single quantity in another unit: 588 kWh are not
+    588 MWh. Units of other formulas are not known.
+    """
+    name = claim.derived.strip() if claim.derived is not None else ""
+    unit = chain.unit(name)
+    if unit is not None and unit != claim.unit:
+        raise BadInput(
+            f"{chain.where}: claims.{claim.name}.unit",
+            f"is {claim.unit!r}, and that of {name} is {unit!r}",
+            f"unit = {unit!r}, or a formula that converts {name}",
+        )
 
 
 def _open_lines(chain: LineChain) -> list[OpenLine]:

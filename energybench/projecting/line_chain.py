@@ -128,6 +128,12 @@ class LineChain:
                 frame.formulas[name] = (step, formula)
         return frame
 
+    def unit(self, name: str) -> str | None:
+        """The unit of an input or line; None for an unknown and for any other text."""
+        if name in self.inputs:
+            return self.inputs[name].unit
+        return self.formulas[name][0].unit if name in self.formulas else None
+
     def resolves(self, formula: Formula) -> bool:
         """Whether every name of the formula is an input, an unknown or a line."""
         return all(

@@ -135,7 +135,7 @@ def _stated(name: str, entry: _Entry, where: str) -> ScenarioInput:
 
 def _source(entry: _Entry, basis: CarbonBasis | None, where: str) -> str:
     """The source, with date, basis of a carbon intensity, category of a PUE, and site."""
-    facts = [_date(entry.date, where)] if entry.date else []
+    facts = [_date(entry.date, where)] if entry.date is not None else []
     facts += [BASIS_WORDS[basis]] if basis else []
     facts += [f"category {entry.category}"] if entry.category else []
     facts += [entry.site] if entry.site else []

@@ -258,6 +258,15 @@ def test_a_recorded_workload_refutes_a_label() -> None:
         assert "label-contradicts-workload" not in codes(projection.doubts)
 
 
+def test_a_claim_has_the_unit_of_its_line() -> None:
+    """588 kWh are not tested against a line in MWh."""
+    table = '[[lines]]\nname = "l"\nformula = "2 * a"\nunit = "MWh"\n'
+    tables = (inputs(a=294.0), table)
+    assert only(run(*tables, claim("c", 588, "l", unit="MWh"))).verdict == "consistent"
+    with pytest.raises(BadInput, match=r"claims.c.unit: is 'kWh', and that of l is 'MWh'"):
+        run(*tables, claim("c", 588, "l", unit="kWh"))
+
+
 def test_a_mean_has_one_interval() -> None:
     """The means of the lines are those of the claims, whatever the interval of the measured ratio
     is, unless the scenario takes the measured ratio.

@@ -31,7 +31,7 @@ def refusal(text: str) -> str:
     "unit",
     [
         *("USD/h", "EUR/kWh", "EUR/MWh", "CHF", "USD/node", "EUR/kg CO2e"),
-        *("g/kWh", "kg/MWh", "gCO2e/kWh", "g CO2/kWh", "t CO2e", "kg CO2e", "lb/MWh"),
+        *("g/kWh", "kg/MWh", "gCO2e/kWh", "g CO2/kWh", "t CO2e", "kg CO2e", "lb/MWh", "g/MJ"),
     ],
 )
 def test_a_price_or_carbon_without_a_date_is_refused(unit: str) -> None:
@@ -72,6 +72,7 @@ def test_codes(code: str) -> None:
         ("Euro", "EUR"),
         ("US dollar", "USD"),
         ("EURO", "EUR"),
+        ("US", "USD"),
         ("BTC", ""),
         ("XXX", ""),
         ("XTS", ""),
@@ -114,7 +115,9 @@ def test_two_currencies_without_that_of_the_scenario() -> None:
     )
 
 
-@pytest.mark.parametrize(("unit", "better"), [("$/h", "USD/h"), ("€/kWh", "EUR/kWh")])
+@pytest.mark.parametrize(
+    ("unit", "better"), [("$/h", "USD/h"), ("US$/h", "USD/h"), ("€/kWh", "EUR/kWh")]
+)
 def test_signs_are_no_codes(unit: str, better: str) -> None:
     assert f'"{better}"' in refusal(HEAD + entry(unit))
 
@@ -122,6 +125,18 @@ def test_signs_are_no_codes(unit: str, better: str) -> None:
 @pytest.mark.parametrize("unit", ["eur/kWh", "Euro/kWh", "usd/h"])
 def test_codes_are_capital_letters(unit: str) -> None:
     assert "in place of a currency code" in refusal(HEAD + entry(unit))
+
+
+@pytest.mark.parametrize("unit", ["ct/kWh", "cents/kWh", "kEUR", "MUSD/a", "kusd/MWh"])
+def test_parts_and_multiples_of_a_currency_are_converted(unit: str) -> None:
+    """Such a price would not be known as one, and would need no date."""
+    message = refusal(f'{HEAD}currency = "USD"\n{entry(unit)}')
+    assert message.startswith(f"f.toml: inputs.x.unit: {unit!r} has ")
+    assert 'convert the value to "USD' in message
+
+
+def test_an_empty_date_is_no_date() -> None:
+    assert "inputs.x.date: '' is not a date" in refusal(HEAD + entry("USD/h", 'date = ""\n'))
 
 
 @pytest.mark.parametrize("unit", ["all", "top/h", "jobs/h", "Tflop/s", "MWh", "solve", "tokens/J"])

@@ -35,6 +35,7 @@ unit = "MWh"
 name = "c"
 claimed = 3
 derived = "y"
+unit = "MWh"
 [results]
 saved_mwh_per_month = "y"
 [mix]

@@ -13,7 +13,7 @@ import pytest
 from energybench.model import Document, Estimate
 from energybench_reports.latex import MAIN, Latex
 from energybench_reports.latex_text import _COMMANDS, escape, value_and_interval
-from energybench_reports.tables.row import Result, estimate, exact
+from energybench_reports.tables.row import Result, estimate, exact, limits
 from tests.reports.foreign import LABELS, labelled
 from tests.reports.sample_nodes import cpu_node
 from tests.reports.samples import SAMPLES
@@ -154,3 +154,13 @@ def test_a_doubt_that_a_comparison_carries_stands_once() -> None:
     assert len(set(remedies)) == len(items)
     assert r"\textasciigrave" not in main
     assert r"\texttt{energybench" in main
+
+
+def test_a_range_is_not_set_as_an_interval() -> None:
+    """Stated ranges have the scenario's digits, and figures over unknowns no value of their own."""
+    stated = limits(ABOUT, "input", (0.9, 0.96), "", value=0.93)
+    assert value_and_interval(stated) == (r"\num{0.93}", r"stated: \num{0.9} to \num{0.96}")
+    solved = limits(ABOUT, "claim_derived", (846.0, 1488.2), "W", value=1027.0)
+    assert value_and_interval(solved) == ("", r"\num{846} to \qty{1488}{\watt}, all solutions")
+    fixed = limits(ABOUT, "claim_derived", (16.799991, 16.800009), "", value=16.8)
+    assert value_and_interval(fixed) == (r"\num{16.8}", "all solutions")
