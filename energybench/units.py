@@ -17,6 +17,7 @@ G_PER_LB = 453.59237  # international pound, exact since 1959
 MOST_WHOLE = 2**63 - 1
 _SAME = 1e-7  # relative difference of values that are equal but for rounding
 _LARGEST_IN_FULL = 1e9  # figures from here on have an exponent
+_LEAST_IN_FULL = 1e-4  # and figures below
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 _PREFIXES = (
@@ -104,9 +105,10 @@ def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
     """Value and interval to two significant digits of the half-width.
 
     A number that is exact by definition has no decimals that the number does not have. Whole
-    things have no decimals, and a share is a percentage. A value has at most five significant
-    digits. If the half-width is so large that its digits would leave the value less than two,
-    value, low and high are rounded separately, to two significant digits: 12 [0.61, 29 000].
+    things have no decimals, and no interval if it holds no other whole number. A share is a
+    percentage. A value has at most five significant digits. If the half-width is so large that its
+    digits would leave the value less than two, value, low and high are rounded separately, to two
+    significant digits: 12 [0.61, 29 000].
     """
     if unit == SHARE:
         value, low, high, unit = 100 * value, 100 * low, 100 * high, "%"
@@ -120,6 +122,8 @@ def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
     places = min(decimals((high - low) / 2), _most_places(value, unit))
     lost = value != 0 and places < min(decimals(abs(value)), 6)
     parts = [_two_digits(x) if lost and x else number(x, places) for x in (value, low, high)]
+    if unit in WHOLE and len(set(parts)) == 1:
+        return Rounded(parts[0], label)
     return Rounded(parts[0], label, parts[1], parts[2])
 
 
@@ -245,6 +249,8 @@ def show_value(value: float | None, unit: str = "", significant: int = 3) -> str
     factor, label = prefix(value, unit)
     scaled = value / factor
     places = decimals(abs(scaled), significant) if scaled else 0
+    if 0 < abs(scaled) < _LEAST_IN_FULL:
+        return _with_unit(f"{scaled:.{significant}g}", label)
     if unit in WHOLE:
         places = min(places, 0)
     return _with_unit(number(scaled, min(places, 6)), label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from energybench.model import Estimate
-from energybench.units import figure, show, show_range, show_within, whole_number
+from energybench.units import figure, show, show_range, show_value, show_within, whole_number
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "²", "٣", "", "-1", "1_0", " 1", "1.0", "9" * 19])
@@ -25,6 +25,7 @@ def test_whole_numbers(text: str, number: int) -> None:
     [
         (135.0, 129.0, 143.0, "nodes", "135 nodes [129, 143]"),
         (11.4, 6.9, 16.2, "instances", "11 instances [7, 16]"),
+        (162.1, 161.9, 162.3, "nodes", "162 nodes"),
         (0.43, 0.38, 0.47, "share", "43.0 % [38.0, 47.0]"),
         (0.43, 0.43, 0.43, "share", "43 %"),
         (6.71901e12, 6.71899e12, 6.71903e12, "flop/s", "6.7190 Tflop/s [6.7190, 6.7190]"),
@@ -79,3 +80,10 @@ def test_a_range_of_solutions(low: float, high: float, unit: str, words: str) ->
 def test_a_value_has_the_digits_of_its_range() -> None:
     assert show_within(1027.2, 846.0, 1488.2, "W").replace("\u202f", " ") == "1 027 W"
     assert show_within(16.8000001, 16.799991, 16.800009) == "16.8"
+
+
+def test_a_very_small_value_has_an_exponent() -> None:
+    """Never zeros alone: a speedup of a millionth is not 0."""
+    assert show_value(1e-8) == "1e-08"
+    assert show_value(0.0) == "0"
+    assert show_value(1.5e-3, "kg") == "0.00150 kg"

@@ -20,11 +20,14 @@ _POLE = 10.0  # and beside a pole far above it: the sign changes through infinit
 
 
 class Crossings(NamedTuple):
-    """first: None if there is no crossing; jumps: whether the function jumps over 0 there."""
+    """first: None if there is no crossing; jumps: whether the function jumps over 0 there;
+    everywhere: whether the function is 0 in the whole range, so that no place is a crossing.
+    """
 
     first: float | None
     number: int
     jumps: bool
+    everywhere: bool = False
 
 
 def crossings(function: Callable[[Any], Any], low: float, high: float) -> Crossings:
@@ -37,6 +40,8 @@ def crossings(function: Callable[[Any], Any], low: float, high: float) -> Crossi
     places = _places(low, high)
     with np.errstate(all="ignore"):
         values = np.broadcast_to(np.asarray(function(places), dtype=float), places.shape)
+    if not np.any(values):
+        return Crossings(None, 0, jumps=False, everywhere=True)
     steps = _steps(values)
     for i, (start, end) in enumerate(steps):
         number = len(steps) - i

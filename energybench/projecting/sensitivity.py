@@ -142,6 +142,8 @@ def _break_evens(
         if searched is None:
             continue
         found = crossings(partial(_with_input_at, chain, line, name), *searched)
+        if found.everywhere:
+            continue
         yield BreakEven(
             answer=answer,
             input=name,

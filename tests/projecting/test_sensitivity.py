@@ -161,6 +161,17 @@ def test_break_even_price() -> None:
     assert other.value == pytest.approx(12 * 9 / 120, rel=1e-6)
 
 
+def test_a_saving_that_is_always_0_has_no_break_even() -> None:
+    """With free electricity no money is saved at any speedup."""
+    sensitivity = found(fleet(energy_price_per_kwh=(0, "USD/kWh")))
+    answers = {(one.answer, one.input) for one in sensitivity.break_evens}
+    assert ("saved_mwh_per_month", "speedup") in answers
+    assert ("saved_cost_per_month", "energy_price_per_kwh") not in answers or (
+        even(sensitivity, "energy_price_per_kwh", "saved_cost_per_month").value == 0
+    )
+    assert ("saved_cost_per_month", "speedup") not in answers
+
+
 def test_whole_nodes_jump() -> None:
     """Without an idle power a rounded-up node runs: the saving jumps over 0, and that is said. The
     break-even is the speedup below which one node more is needed.
