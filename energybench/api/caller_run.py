@@ -104,7 +104,7 @@ class CallerRun:
 
     def sensors(self) -> dict[str, Any] | None:
         """The open sensors, as `Readers.description` states them; None: nothing is measured."""
-        answer = self._ask(OPEN_PATIENCE_S, do="sensors")
+        answer = self._ask_before_windows(OPEN_PATIENCE_S, do="sensors")
         if answer is not None and "refused" in answer:
             self._refuse(*answer["refused"])
             return None
@@ -113,12 +113,7 @@ class CallerRun:
     def approach(self, at_most: int | None = None) -> None:
         """Wait until the sensors are sampled fast, just before a window."""
         patience_s = OPEN_PATIENCE_S + self.options.idle_s
-        answer = self._ask(patience_s, do="approach", at_most=at_most)
-        if self._windows == 0 and self.refusal is not None and not self._retried:
-            # the sampling process of earlier blocks has ended since: once more with a new one
-            self.refusal, self._retried = None, True
-            self.open()
-            answer = self._ask(patience_s, do="approach", at_most=at_most)
+        answer = self._ask_before_windows(patience_s, do="approach", at_most=at_most)
         if answer is not None and "refused" in answer:
             self._refuse(*answer["refused"])
 
@@ -282,6 +277,17 @@ class CallerRun:
     def _ask(self, patience_s: float, **message: Any) -> dict[str, Any] | None:
         number = self._post(**message)
         return None if number is None else self._answer(number, patience_s)
+
+    def _ask_before_windows(self, patience_s: float, **message: Any) -> dict[str, Any] | None:
+        """As `_ask`. If the sampling process of earlier blocks has ended since and no window has
+        begun, once more with a new process.
+        """
+        answer = self._ask(patience_s, **message)
+        if self._windows or self.refusal is None or self._retried:
+            return answer
+        self.refusal, self._retried = None, True
+        self.open()
+        return self._ask(patience_s, **message)
 
     def _post(self, **message: Any) -> int | None:
         """Send a question; the number for `_answer`, None: nobody answers."""

@@ -64,10 +64,18 @@ class Result:
         return cls(label, decoded, decoded.doubts)
 
     @classmethod
-    def region(cls, label: str, whole: Result | None) -> Result:
-        """The result of a block inside another: the mean of all blocks of the same label."""
+    def region(
+        cls, label: str, whole: Result | None, refusal: tuple[str, str, str] | None
+    ) -> Result:
+        """The result of a block inside another: the mean of all blocks of the same label.
+
+        whole    result of the outermost block; None: there is none yet
+        refusal  why the outermost block is not measured; None: it is
+        """
         if whole is None:
-            return cls.of(label, None, None)
+            early = "the sensors have told too little of the outermost block up to now"
+            remedy = "read the result after the outermost block"
+            return cls.of(label, None, refusal or ("block-not-measured", early, remedy))
         regions = whole.measurement.regions if whole.measurement is not None else ()
         region = next((region for region in regions if region.label == label), None)
         return cls(label, None, whole.doubts, whole.directory, region)

@@ -32,7 +32,10 @@ def percent(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a percentage: write 5%") from None
     if not text.strip().endswith("%"):
-        raise argparse.ArgumentTypeError(f"{text!r} has no percent sign: write {text.strip()}%")
+        advice = f"write {number}%" + (
+            f", or {100 * value:g}% for a share of {number}" * (0 < value < 1)
+        )
+        raise argparse.ArgumentTypeError(f"{text!r} has no percent sign: {advice}")
     if not 0 < value <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 100 %: write 5%")
     return value / 100

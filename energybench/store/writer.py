@@ -69,7 +69,8 @@ class RunWriter:
                 self.discard()
             self.__exit__(None, None, None)
             raise StorageFailed(
-                f"--out {self._store}: cannot be written: {error.strerror} (name a folder that can)"
+                f"the store {self._store} cannot be written: {error.strerror} (name a folder "
+                "that can)"
             ) from None
         return self
 

@@ -133,12 +133,15 @@ def test_a_store_that_cannot_be_written(machine: Node) -> None:
         """
         with energybench.measure("block", **OPTIONS) as block:
             spend(0.1)
+            with energybench.measure("inner") as inner:
+                pass
+            assert inner.doubts[0].message.startswith("the store "), inner.doubts
         print(block.energy_j, block.doubts[0].code, block.doubts[0].message)
         sys.exit(3)
         """
     )
     assert caller.code == 3, caller.error
-    assert caller.out.startswith("None block-not-measured --out ")
+    assert caller.out.startswith("None block-not-measured the store ")
     assert len(caller.out.strip().split("\n")) == 1
 
 

@@ -26,8 +26,8 @@ def test_percentages(text: str, share: float) -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("5", "write 5%"),
-        ("0.05", "write 0.05%"),
+        ("5", "write 5%$"),
+        ("0.05", "write 0.05%, or 5% for a share of 0.05$"),
         ("-5%", "between 0 and 100 %"),
         ("101%", "between 0 and 100 %"),
         ("0%", "between 0 and 100 %"),

@@ -125,11 +125,17 @@ def test_sampling_process_that_is_killed_costs_one_result(alone: Pytest) -> None
         def test_next(energy_benchmark):
             energy_benchmark(sum, range(100))
             assert energy_benchmark.energy is not None
+
+        def test_killed_between_tests(energy_benchmark):
+            from energybench.api.link import link
+            os.kill(link().pid, signal.SIGKILL)
+            energy_benchmark(sum, range(100))
+            assert energy_benchmark.energy is not None
         """
     )
     session = alone.measure()
     assert session.code == 0, session.out
-    assert "not measured" in session.row("test_killed")
+    assert "not measured" in session.row("test_killed:")
     assert session.has_energy("test_next")
 
 
