@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.pytest_plugin.runs import QUICK, Finished, Pytest
+from tests.simulators import live_node
 
 SLEEPS = """
     import os
@@ -17,6 +20,21 @@ SLEEPS = """
 
     def test_it(energy_benchmark):
         energy_benchmark(time.sleep, float(os.environ["SLEEP_S"]))
+"""
+# A call adds joules to the counter in the middle of its time: a busy machine makes it longer, and
+# its energy no other.
+SPENDS = """
+    import os
+    import time
+
+    def spend(joules):
+        time.sleep(0.005)
+        with open("spent", "ab") as spent:
+            spent.write(b"J" * joules)
+        time.sleep(0.005)
+
+    def test_it({fixture}):
+        {fixture}(spend, int(os.environ["JOULES"]))
 """
 GATE = "--benchmark-energy-fail=20%"
 SIX = "--benchmark-energy-windows=6"
@@ -28,32 +46,51 @@ def verdict(session: Finished) -> str:
     return session.lines[at + 1]
 
 
-def test_history_fails_a_build_and_one_saved_run_does_not(alone: Pytest) -> None:
+@contextmanager
+def counting(sessions: Pytest) -> Iterator[Pytest]:
+    """The sessions on a node whose package uses what the tests add to the file "spent", and 1 W."""
+    spent = sessions.folder / "spent"
+    spent.touch()
+    zones = {
+        "intel-rapl:0": {"name": "package-0", "watts": 1, "spent": str(spent)},
+        "intel-rapl:0:0": {"name": "dram", "watts": 1},
+    }
+    with live_node(sessions.folder.parent / "counting", zones) as node:
+        yield sessions._replace(root=node.root)
+
+
+@pytest.fixture
+def spending(alone: Pytest) -> Iterator[Pytest]:
+    with counting(alone) as sessions:
+        yield sessions
+
+
+def test_history_fails_a_build_and_one_saved_run_does_not(spending: Pytest) -> None:
     """Energy that rises tenfold is a warning against one saved session, a failure with
     --benchmark-energy-fail-on=single, and a failure against a history; unchanged energy passes.
     """
-    alone.write(SLEEPS)
-    first = alone.measure(GATE, SIX, "--benchmark-energy-save", SLEEP_S="0.01")
+    spending.write(SPENDS.format(fixture="energy_benchmark"))
+    first = spending.measure(GATE, SIX, "--benchmark-energy-save", JOULES="1")
     assert first.code == 0, first.out
     assert "no baseline" in verdict(first)
 
-    risen = alone.measure(GATE, SIX, SLEEP_S="0.1")
+    risen = spending.measure(GATE, SIX, JOULES="10")
     assert "regressed" in verdict(risen)
     assert "one saved run does not fail a build" in verdict(risen)
     assert risen.code == 0
-    single = alone.measure(GATE, SIX, "--benchmark-energy-fail-on=single", SLEEP_S="0.1")
+    single = spending.measure(GATE, SIX, "--benchmark-energy-fail-on=single", JOULES="10")
     assert verdict(single).startswith("FAILED ")
     assert single.code == 1
 
     for _ in range(4):
-        assert alone.measure(SIX, "--benchmark-energy-save", SLEEP_S="0.01").code == 0
-    risen = alone.measure(GATE, SIX, SLEEP_S="0.1")
+        assert spending.measure(SIX, "--benchmark-energy-save", JOULES="1").code == 0
+    risen = spending.measure(GATE, SIX, JOULES="10")
     assert verdict(risen).startswith("FAILED ")
     assert "5 saved sessions" in verdict(risen)
     assert "confirmed" in verdict(risen)
     assert "not confirmed" not in verdict(risen)
     assert risen.code == 1
-    same = alone.measure(GATE, SIX, SLEEP_S="0.01")
+    same = spending.measure(GATE, SIX, JOULES="1")
     assert same.code == 0, same.out
 
 
@@ -82,24 +119,17 @@ def test_limit_in_joules(alone: Pytest) -> None:
 
 def test_baseline_of_pytest_benchmark(newest: Pytest) -> None:
     """A saved JSON of pytest-benchmark is a baseline; one that was saved without energy is none."""
-    newest.write(
-        """
-        import os
-        import time
-
-        def test_it(benchmark):
-            benchmark(time.sleep, float(os.environ["SLEEP_S"]))
-        """
-    )
-    assert newest.run(*QUICK, "--benchmark-save=bare", SLEEP_S="0.01").code == 0
-    bare = newest.measure(*QUICK, GATE, "--benchmark-compare", SLEEP_S="0.01")
-    assert "no baseline" in verdict(bare)
-    assert newest.measure(*QUICK, "--benchmark-save=full", SLEEP_S="0.01").code == 0
-    full = newest.measure(
-        *QUICK,
-        *(GATE, "--benchmark-energy-fail-on=single", "--benchmark-compare"),
-        SLEEP_S="0.1",
-    )
+    newest.write(SPENDS.format(fixture="benchmark"))
+    with counting(newest) as sessions:
+        assert sessions.run(*QUICK, "--benchmark-save=bare", JOULES="1").code == 0
+        bare = sessions.measure(*QUICK, GATE, "--benchmark-compare", JOULES="1")
+        assert "no baseline" in verdict(bare)
+        assert sessions.measure(*QUICK, "--benchmark-save=full", JOULES="1").code == 0
+        full = sessions.measure(
+            *QUICK,
+            *(GATE, "--benchmark-energy-fail-on=single", "--benchmark-compare"),
+            JOULES="10",
+        )
     assert "regressed" in verdict(full), full.out
     assert full.code == 1
 
