@@ -24,6 +24,7 @@ from energybench.measuring.program import CannotStart, Program
 from energybench.measuring.program_window import run_in
 from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
+from energybench.measuring.standard_input import StandardInput
 from energybench.model import Measurement, Verification
 from energybench.store.layout import new_id
 
@@ -84,6 +85,8 @@ class Alternating:
         self._progress, self._announce = progress, announce
         self._random = random.Random(seed)
         self._clock = MonotonicClock()
+        self._stdin = StandardInput()
+        self._stdin_ended = ""  # the process in which a pipe on standard input ended
         self._program = self._new_program(turns[0])
         self._left: defaultdict[Session, LeftRunning] = defaultdict(LeftRunning)
         self.code = 0
@@ -92,6 +95,7 @@ class Alternating:
 
     def run(self) -> Alternated:
         """Raises BadInput before a program was started."""
+        self._stdin.check()
         try:
             return self._measured()
         except CannotStart as error:
@@ -139,6 +143,7 @@ class Alternating:
                 self._left[session].doubt(session)
                 session.idle_after(self._interrupted, rested=number > 0)
                 self._doubt_signal(session)
+                self._doubt_stdin(session)
             finished = [session.finish() for session in sessions]
         directories, measurements = zip(*finished, strict=True)
         return Alternated(directories=directories, measurements=measurements, code=self._code())
@@ -154,9 +159,11 @@ class Alternating:
             self._progress(f"{turn.plan.label}: rehearsal", None)
             program = self._program = self._new_program(turn)
             start_s = time.monotonic()
+            self._stdin.begin()
             program.start()
             session.sampler.base(program.done)
             self._note_code(program.reap())
+            self._note_stdin(f"the rehearsal of {turn.plan.label}")
             if self.code:
                 self._failure = (
                     f"{turn.plan.label} ended with {self.code} in the rehearsal: a command that "
@@ -188,6 +195,7 @@ class Alternating:
         with session.windows.repeat(block, block=block, done=self._interrupted) as window:
             if self._interrupted():
                 return
+            self._stdin.begin()
             exit_code = run_in(window, program, session)
         self._left[session].note(block + 1, program.descendants)
         passed = exit_code == 0
@@ -196,6 +204,7 @@ class Alternating:
         )
         session.writer.verification((check,))
         self._note_code(exit_code)
+        self._note_stdin(f"block {block + 1} of {turn.plan.label}")
 
     def _doubt_signal(self, session: Session) -> None:
         if self._signals.received is not None:
@@ -205,6 +214,20 @@ class Alternating:
                 f"{self._blocks}; this result was measured until then",
                 "repeat the run",
             )
+
+    def _doubt_stdin(self, session: Session) -> None:
+        if self._stdin_ended:
+            session.doubt(
+                "stdin-once",
+                f"standard input was a pipe that ended in {self._stdin_ended}: the processes after "
+                "it found it empty",
+                "< FILE, which every process reads from its beginning; or < /dev/null if the "
+                "programs read no input",
+            )
+
+    def _note_stdin(self, process: str) -> None:
+        if self._stdin.ended():
+            self._stdin_ended = self._stdin_ended or process
 
     def _note_code(self, code: int) -> None:
         self.code = self.code or code

@@ -41,8 +41,8 @@ class StandardInput:
                 "stdin",
                 "is a pipe that holds data, which the first of the repeats would take from the "
                 "others",
-                "measure … < FILE, or measure … -- sh -c 'PROGRAM < FILE'; < /dev/null if the "
-                "program reads no input",
+                "< FILE, or sh -c 'PROGRAM < FILE' as the command; < /dev/null if the program "
+                "reads no input",
             )
 
     def begin(self) -> None:

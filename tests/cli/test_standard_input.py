@@ -1,4 +1,4 @@
-"""Standard input of a program that `measure` runs several times."""
+"""Standard input of programs that `measure` and `ab` run several times."""
 
 from __future__ import annotations
 
@@ -36,6 +36,39 @@ def test_every_repeat_reads_a_file_from_where_it_stood(tmp_path: Path) -> None:
         done = measured(tmp_path, file.fileno())
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "got").read_text() == "body\n.\n" * 3
+
+
+def test_both_commands_read_the_whole_file(tmp_path: Path) -> None:
+    """All processes of `ab`, the two rehearsals included; a pipe with data is refused."""
+    (tmp_path / "in").write_text("body\n")
+    words = ("ab", "--blocks", "2", "--settle", "0", "--", "sh", "-c", READS, ":::", "cat")
+    with (tmp_path / "in").open("rb") as file:
+        done = subprocess.run(
+            command(*words), cwd=tmp_path, stdin=file, capture_output=True, text=True, timeout=280
+        )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "got").read_text() == "body\n.\n" * 3
+    assert done.stdout.startswith("body\n" * 3)
+    refused = energybench(*words, cwd=tmp_path, stdin="body\n")
+    assert refused.code == 2
+    assert "stdin: is a pipe" in refused.err
+
+
+def test_a_pipe_that_ends_in_the_rehearsal_is_a_doubt(tmp_path: Path) -> None:
+    """The processes after it find it empty."""
+    reading, writing = os.pipe()
+    words = ("ab", "--blocks", "2", "--settle", "0", "--", "sh", "-c", READS, ":::", "cat")
+    process = subprocess.Popen(
+        command(*words), cwd=tmp_path, stdin=reading, stdout=subprocess.PIPE, text=True
+    )
+    until(lambda: (tmp_path / "got").exists())
+    os.write(writing, b"body\n")
+    os.close(writing)
+    os.close(reading)
+    out, _ = process.communicate(timeout=280)
+    assert process.returncode == 0
+    assert "[stdin-once]" in out
+    assert "ended in the rehearsal of sh" in out
 
 
 def test_a_pipe_with_data_is_refused_before_the_program_starts(tmp_path: Path) -> None:
