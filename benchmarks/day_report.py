@@ -3,8 +3,7 @@
     python benchmarks/day_report.py [--hours 24] [--keep FOLDER]
 
 One reading of package-0 is a spike and one a dip; both must be in the page. Goals: 1.5 MB, and 2 s
-for reading the samples and making the page, besides imports and the charts' JavaScript library,
-which vl-convert puts together in the same way for every report.
+of processor time for reading the samples and making the page, besides imports.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ GOAL_MB, GOAL_S = 1.5, 2.0
 # of package-0: energy more and less than usual between two readings
 SPIKE_J, DIP_J = 40.0, -9.0
 SPIKE_AT, DIP_AT = 0.4, 0.7  # of the run
-PARTS = ("imports", "reading the run", "JavaScript library", "page")
+PARTS = ("imports", "reading the run", "page")
 
 
 class Part(NamedTuple):
@@ -77,15 +76,12 @@ def page(run: Path, out: Path) -> list[Part]:
     import jinja2  # noqa: F401
     import pyarrow.parquet  # noqa: F401
     import scipy.special  # noqa: F401
-    import vl_convert  # noqa: F401
 
     from energybench.store.document import document, gather
-    from energybench_reports.html import Html, bundle
+    from energybench_reports.html import Html
 
     marks.append(_spent())
     gathered = gather([str(run)], run.parent)
-    marks.append(_spent())
-    bundle()
     marks.append(_spent())
     out.write_bytes(Html().render(document("A day", gathered.results, gathered.timelines)))
     marks.append(_spent())
@@ -135,9 +131,11 @@ def main() -> None:
     for part in parts:
         seconds = f"{part.wall_s:7.2f} s {part.cpu_s:7.2f} s CPU"
         print(f"{part.name:<20} {seconds} {part.peak_mb:6.0f} MB peak")
-    seconds = sum(part.wall_s for part in parts if part.name in ("reading the run", "page"))
+    seconds = sum(part.cpu_s for part in parts if part.name in ("reading the run", "page"))
     size = len(text.encode()) / 1e6
-    print(f"{'reading and page':<20} {seconds:7.2f} s", f"above {GOAL_S} s" * (seconds > GOAL_S))
+    print(
+        f"{'reading and page':<20} {seconds:7.2f} s CPU", f"above {GOAL_S} s" * (seconds > GOAL_S)
+    )
     print(f"{'size':<20} {size:7.2f} MB", f"above {GOAL_MB} MB" * (size > GOAL_MB))
     low, high = extremes(text)
     # package-0 draws some 110 to 140 W in a repeat

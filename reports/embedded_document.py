@@ -1,24 +1,20 @@
 """The document of a report as text for the inside of the report: everything that shaped the report,
 so that a report that was read back renders to the same bytes.
 
-A small document is JSON that anybody can read. A large one is JSON in columns, compressed: a value
-then lies near the same value of the next result, within the 32 kB that DEFLATE looks back
-(RFC 1951). Without the columns, a page of a thousand runs would be more than twice as large.
+A small document is JSON that anybody can read. A large one is JSON with packed results, compressed.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from energybench.model import Comparison, Document, Measurement, Projection, Study
+from energybench.model import Document
 from energybench_reports.json_report import envelope
-
-Result = Measurement | Comparison | Projection | Study
+from energybench_reports.packed_results import Result, packed
 
 # Bytes of JSON from which on a document is compressed: some five runs, or one with long curves.
 MOST_PLAIN = 200_000
@@ -50,10 +46,11 @@ def block(document: Document) -> Block:
 
 
 def embedded_json(document: Document) -> bytes:
-    """The complete document as JSON; a large one has its results in columns."""
+    """The complete document as JSON; a large one has its results packed."""
     if not _is_large(document):
         return document_json(document)
-    return msgspec.json.encode({**_frame(document), "columns": columns(document.results)})
+    results = [_as_read(result) for result in document.results]
+    return msgspec.json.encode({**_frame(document), "packed": packed(results)})
 
 
 def _is_large(document: Document) -> bool:
@@ -64,22 +61,6 @@ def _is_large(document: Document) -> bool:
         if size > MOST_PLAIN:
             return True
     return False
-
-
-def columns(results: Sequence[Result]) -> dict[str, Any]:
-    """The results in columns. `store/embedded.py` and `report.js` make results of them again.
-
-    order   kind of each result, in the order of the document
-    fields  of each kind the name of each field, with the values in the order of the results
-    """
-    fields: dict[str, dict[str, list[msgspec.Raw]]] = {}
-    for result in results:
-        of_kind = fields.setdefault(result.kind, {})
-        read = _as_read(result)
-        for name in read.__struct_fields__:
-            value = msgspec.Raw(msgspec.json.encode(getattr(read, name)))
-            of_kind.setdefault(name, []).append(value)
-    return {"order": [result.kind for result in results], "fields": fields}
 
 
 def _frame(document: Document) -> dict[str, Any]:

@@ -9,7 +9,6 @@ evaluates no code and loads nothing.
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import json
 import re
@@ -21,9 +20,8 @@ import jinja2
 from markupsafe import Markup
 
 from energybench.model import Document
-from energybench_reports.charts import theme
-from energybench_reports.charts.figure import colours, library, spec
-from energybench_reports.charts.outside_browser import vega_lite
+from energybench_reports.charts import javascript, theme
+from energybench_reports.charts.figure import colours, spec
 from energybench_reports.embedded_document import block
 from energybench_reports.figures import illustrated
 from energybench_reports.html_pieces import pieces
@@ -74,8 +72,7 @@ class Html:
             lstrip_blocks=True,
         )
         start = for_script((TEMPLATES / "report.js").read_text("utf-8"))
-        # the library is most of a page: a page without charts does not have it
-        scripts = (for_script(bundle()), start) if charts else (start,)
+        environment.filters["css_text"] = css_text
         page = environment.get_template("report.html.j2").render(
             view=view,
             explained=EXPLAINED,
@@ -83,12 +80,13 @@ class Html:
             pieces=method.pieces,
             arranged=arranged,
             folded=FOLDED,
-            charted=bool(charts),
+            # a page without charts does not have the library
+            library=Markup(javascript.packed()) if charts else None,
             spec=lambda figure: for_json(spec(figure)),
             style=Markup((TEMPLATES / "report.css").read_text("utf-8")),
             chart_style=Markup(theme.style(colours(charts))),
-            scripts=[Markup(script) for script in scripts],
-            policy=policy(scripts),
+            script=Markup(start),
+            policy=policy((javascript.code(), start) if charts else (start,)),
             media_type=embedded.media_type,
             data=for_data(embedded.text),
         )
@@ -97,15 +95,6 @@ class Html:
     def pieces(self, rendered: bytes) -> Sequence[str]:
         """For `energybench verify`: see html_pieces."""
         return pieces(rendered)
-
-
-@functools.lru_cache(maxsize=1)  # it takes a second, and is the same for every page
-def bundle() -> str:
-    """The JavaScript of Vega, Vega-Lite and Vega-Embed for the specifications of the installed
-    altair.
-    """
-    text: str = library("vl_convert").javascript_bundle(vl_version=vega_lite())
-    return text
 
 
 def for_script(code: str) -> str:
@@ -132,6 +121,13 @@ def _escape(character: re.Match[str]) -> str:
     """The escapes of a character, of which those beyond U+FFFF need two (RFC 8259, section 7)."""
     halves = character[0].encode("utf-16-be")
     return "".join(f"\\u{halves[i : i + 2].hex()}" for i in range(0, len(halves), 2))
+
+
+def css_text(text: str) -> str:
+    """A string of CSS in which every character that is neither a letter nor a digit is escaped
+    (CSS Syntax Level 3, section 4.3.7).
+    """
+    return "'" + re.sub(r"[^A-Za-z0-9 ]", lambda one: f"\\{ord(one[0]):x} ", text) + "'"
 
 
 def policy(scripts: Iterable[str]) -> str:

@@ -112,7 +112,7 @@ def quickstart(
 
 def _installed() -> None:
     """Raises BadInput for a missing package, before anything is measured."""
-    for module, extra in (("torch", "workloads"), ("altair", "report"), ("vl_convert", "report")):
+    for module, extra in (("torch", "workloads"), ("altair", "report")):
         if find_spec(module) is None:
             raise BadInput(module, "is not installed", f"pip install 'energybench[{extra}]'")
 

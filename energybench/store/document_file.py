@@ -23,7 +23,8 @@ from energybench.model import (
 )
 from energybench.regular_file import read_bytes
 from energybench.store import contradictions, strict, unknown_fields
-from energybench.store.embedded import document_text, with_results
+from energybench.store.embedded import document_text
+from energybench.store.packed_results import with_results
 from energybench.store.publication_file import check_publication
 
 Result = Measurement | Comparison | Projection | Study

@@ -81,35 +81,6 @@ def _unpacked(text: bytes, where: str) -> bytes:
     return content
 
 
-def with_results(value: Any, where: str) -> Any:
-    """The document with `results` in place of `columns`, which a large document has: its `fields`
-    are columns of values by kind and name, its `order` is the kind of each result.
-
-    Raises BadInput for columns that do not fit.
-    """
-    if not isinstance(value, dict) or "columns" not in value:
-        return value
-    whole = dict(value)
-    try:
-        stated = whole.pop("columns")
-        rows = {
-            kind: iter(
-                [
-                    dict(zip(fields, values, strict=True))
-                    for values in zip(*fields.values(), strict=True)
-                ]
-            )
-            for kind, fields in stated["fields"].items()
-        }
-        whole["results"] = [next(rows[kind]) for kind in stated["order"]]
-        left = sum(1 for rest in rows.values() for _ in rest)
-    except (AttributeError, KeyError, StopIteration, TypeError, ValueError):
-        left = 1
-    if left:
-        raise BadInput(f"{where}: columns", "do not fit each other", _FOREIGN)
-    return whole
-
-
 def _of_pdf(content: bytes, where: str) -> bytes:
     try:
         import pypdf

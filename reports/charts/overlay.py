@@ -89,7 +89,7 @@ def overlay(alt: Any, timelines: Sequence[Timeline], names: Mapping[str, str]) -
     ).properties(width="container", height=260)
     data: dict[str, list[dict[str, Any]]] = {
         "start": [{"t": 0}],
-        "lines": [_columns(run, second) for run in runs],
+        "lines": [_columns(run, second, end_s - begin_s) for run in runs],
     }
     caption = (
         f"Power of {len(runs)} runs over each other: of each run all devices together, from the "
@@ -133,7 +133,8 @@ def _one_for_each_component(series_list: Sequence[PowerSeries]) -> list[PowerSer
     ]
 
 
-def _columns(run: _Run, second: float) -> dict[str, Any]:
+def _columns(run: _Run, second: float, span_s: float) -> dict[str, Any]:
     """A run as one row of columns, rounded to what a screen shows."""
+    places = ticks.places(span_s / second)
     watts = [None if np.isnan(watt) else float(f"{watt:.4g}") for watt in run.power_w]
-    return {"run": run.name, "t": (run.t_s / second).round(4).tolist(), "w": watts}
+    return {"run": run.name, "t": (run.t_s / second).round(places).tolist(), "w": watts}

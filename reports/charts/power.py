@@ -6,7 +6,6 @@ the result, and thin lines in shades of the component's colour.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -24,7 +23,6 @@ from energybench_reports.view.wording import component_words, counted, plain
 _HEADROOM = 1.14  # of the highest power: room above the lines for the labels of the windows
 _SOLID, _DASHED = [1, 0], [5, 3]
 _THIN, _BOLD = 1.3, 2.8  # px
-_FINEST = 2000  # steps of the time axis that a screen can show
 _SIGNIFICANT = 4  # digits of a power
 
 
@@ -119,7 +117,7 @@ def _lines(series_list: Sequence[PowerSeries], parts: Sequence[Part]) -> list[_L
 def _columns(line: _Line, end_s: float, second: float, watt: float) -> dict[str, Any]:
     """A series as one row of columns, rounded to what a screen shows."""
     series = line.series
-    places = max(math.ceil(-math.log10(end_s / second / _FINEST)), 0) + 1 if end_s > 0 else 3
+    places = ticks.places(end_s / second) + 1
     columns: dict[str, Any] = {
         "name": line.name,
         "device": plain(series.device) if series.devices == 1 else "together",

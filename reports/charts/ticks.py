@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+_FINEST = 2000  # steps of the time axis that a screen can show
 _WIDE = 3.0  # decades from which an axis has labels at powers of ten only
 _HOUR_S, _MINUTE_S = 3600.0, 60.0
 
@@ -25,3 +26,8 @@ def of_time(end_s: float) -> tuple[float, str]:
     if end_s >= 10 * _MINUTE_S:
         return _MINUTE_S, "minutes"
     return 1.0, "seconds"
+
+
+def places(span: float) -> int:
+    """Decimal places of a time on an axis of this span, as fine as a screen shows."""
+    return max(math.ceil(-math.log10(span / _FINEST)), 0) if span > 0 else 2

@@ -132,10 +132,19 @@ def _verdicts(measurement: Measurement) -> tuple[list[str], list[str], Tone]:
 # ---------------------------------------------------------------- side by side
 
 
-def overview_row(m: Measurement) -> tuple[TableCell, ...]:
-    """Energy per work and of a repeat, power, time, boundary and check of the result."""
+def common_unit(measurements: Sequence[Measurement]) -> str:
+    """The unit of work of all runs; empty if the units differ, or a run states none."""
+    units = {m.work.unit if m.work is not None else "" for m in measurements}
+    return units.pop() if len(units) == 1 else ""
+
+
+def overview_row(m: Measurement, unit: str) -> tuple[TableCell, ...]:
+    """Energy per work and of a repeat, power, time, boundary and check of the result.
+
+    unit  of the work, if the head of the column names it
+    """
     return (
-        _per_work(m),
+        _per_work(m, unit),
         _gross(m),
         value(m.power_w, "W"),
         _time(m),
@@ -224,12 +233,13 @@ def _gross(measurement: Measurement) -> TableCell:
     return cell
 
 
-def _per_work(measurement: Measurement) -> TableCell:
+def _per_work(measurement: Measurement, unit: str = "") -> TableCell:
     if measurement.failed_checks:
         return TableCell("not given", "the check of the result failed", "bad")
     if measurement.energy_per_work_j is None or measurement.work is None:
         return TableCell("not given", tone="muted")
-    return value(measurement.energy_per_work_j, "J", per=measurement.work.unit)
+    per = "" if unit == measurement.work.unit else measurement.work.unit
+    return value(measurement.energy_per_work_j, "J", per=per)
 
 
 def _work(m: Measurement) -> TableCell:

@@ -12,9 +12,10 @@ from energybench_reports.view import comparison as words
 from energybench_reports.view import measurement as runs
 from energybench_reports.view.layout import Table, ratio_axis
 from energybench_reports.view.node_power import node_power
-from energybench_reports.view.wording import TableCell, Tone, counted, known, or_dash, value
+from energybench_reports.view.wording import TableCell, Tone, counted, known, or_dash, plain, value
 
 Names = Mapping[str, str]
+MANY = 3  # rows, above which a column of equal cells is a sentence
 _WEIGHTED = (
     "The energy-weighted mean is total energy over total energy, each application with the same "
     "node-hours on the baseline: it alone gives the energy saved. The geometric mean is the mean "
@@ -112,11 +113,24 @@ def _name(measurement: Measurement, names: Names) -> TableCell:
 
 
 def _runs(measurements: Sequence[Measurement], names: Names) -> Table:
-    rows = tuple((_name(m, names), *runs.overview_row(m)) for m in measurements)
+    """A row for each run. Of many runs, a column in which all say the same is a sentence below."""
+    unit = runs.common_unit(measurements)
+    head = (
+        "run",
+        f"energy per {plain(unit) if unit else 'work'}",
+        *("energy of a repeat", "mean power", "time", "boundary", "check"),
+    )
+    rows = [(_name(m, names), *runs.overview_row(m, unit)) for m in measurements]
+    alike: list[int] = []
+    if len(rows) > MANY:
+        alike = [place for place in range(1, len(head)) if len({row[place] for row in rows}) == 1]
+    said = [f"{head[place]} {rows[0][place].line}" for place in alike]
+    shown = [place for place in range(len(head)) if place not in alike]
     return Table(
         f"{counted(len(measurements), 'run')} without a comparison",
-        ("run", "energy per work", "energy of a repeat", "mean power", "time", "boundary", "check"),
-        rows,
-        "Gross energy; power is that of one node. For the ratio of two runs of the same work, with "
-        "its interval: energybench compare BASELINE CANDIDATE.",
+        tuple(head[place] for place in shown),
+        tuple(tuple(row[place] for place in shown) for row in rows),
+        (f"All {len(rows)} runs: {'; '.join(said)}. " if said else "")
+        + "Gross energy; power is that of one node. For the ratio of two runs of the same work, "
+        "with its interval: energybench compare BASELINE CANDIDATE.",
     )

@@ -18,22 +18,24 @@ from energybench.errors import BadInput
 from energybench.model import Document, Measurement
 from energybench.store import strict
 from energybench.store.document_file import read_back
-from energybench.store.embedded import with_results
-from energybench_reports.embedded_document import MOST_PLAIN, columns, document_json
+from energybench.store.packed_results import with_results
+from energybench_reports.embedded_document import MOST_PLAIN, document_json
 from energybench_reports.html import Html
+from energybench_reports.packed_results import packed
 from energybench_reports.pdf import Pdf
 from tests.reports.consistent import consistent
 from tests.reports.sample_many import applications, odd_labels, runs
+from tests.reports.sample_nodes import cpu_node
 from tests.reports.samples import SAMPLES
 
 pytest.importorskip("altair")
-pytest.importorskip("vl_convert")
 
 MANY: dict[str, Callable[[], Document]] = {
     "applications": lambda: applications(14),
     "odd labels": odd_labels,
     "runs": lambda: runs(30),
 }
+replace = msgspec.structs.replace
 BLOCK = re.compile(rb'<script type="(application/\w+)" id="results">([^<]*)</script>')
 
 
@@ -61,7 +63,7 @@ def test_a_large_document_is_compressed_and_a_small_one_is_not() -> None:
     assert len(Html().render(runs(1000))) < 3_000_000
 
 
-def packed(content: bytes) -> bytes:
+def compressed(content: bytes) -> bytes:
     text = base64.b64encode(gzip.compress(content, mtime=0)).decode()
     return page_with("application/gzip", text)
 
@@ -76,10 +78,10 @@ def page_with(kind: str, text: str) -> bytes:
         (page_with("application/gzip", "not base64!"), "is damaged"),
         (page_with("application/gzip", "AAAA"), "is damaged"),
         (page_with("application/gzip", ""), "is damaged"),
-        (packed(b"{}" * 5000)[:-40] + b"</script>", "is damaged"),
-        (packed(b""), "is empty"),
-        (packed(b"nothing"), "is not JSON"),
-        (packed(b"\xff"), "is not text"),
+        (compressed(b"{}" * 5000)[:-40] + b"</script>", "is damaged"),
+        (compressed(b""), "is empty"),
+        (compressed(b"nothing"), "is not JSON"),
+        (compressed(b"\xff"), "is not text"),
     ],
 )
 def test_a_damaged_block_is_refused_in_one_line(page: bytes, problem: str) -> None:
@@ -105,10 +107,33 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
         read_back(page, "page.html")
 
 
-FITTING: dict[str, Any] = {
-    "order": ["a", "b", "a"],
-    "fields": {"a": {"x": [1, 2]}, "b": {"y": [3]}},
-}
+LONG = "0.1234567891234"
+FITTING: dict[str, Any] = packed(
+    [
+        replace(cpu_node(), id="a", label=f'":{LONG},"'),
+        SAMPLES["study"]().results[0],
+        replace(cpu_node(), id="b", label=":0.10000000000,"),
+        replace(cpu_node(), id="c", label=":0.0000012345678,0.000012345678"),
+    ]
+)
+
+
+def test_packed_results_are_the_results_in_their_order() -> None:
+    """Also with digits of numbers in their texts, and with results of several kinds."""
+    results = [*SAMPLES["comparison"]().results, *SAMPLES["study"]().results, *runs(5).results]
+    results += [
+        replace(cpu_node(), label=text) for text in (f":{LONG},", ":-1.5000000000,", "\x01")
+    ]
+    stated = json.loads(msgspec.json.encode({"packed": packed(results)}))
+    again = msgspec.json.encode(with_results(stated, "d")["results"])
+    assert again == msgspec.json.encode(results)
+
+
+def _edited(**changes: Any) -> Any:
+    return json.loads(msgspec.json.encode({**FITTING, **changes}))
+
+
+NOT_FINITE = [base64.b64encode(b"\xff" * len(base64.b64decode(FITTING["numbers"][0]))).decode()] * 8
 
 
 @pytest.mark.parametrize(
@@ -117,28 +142,49 @@ FITTING: dict[str, Any] = {
         {},
         [],
         None,
-        {"order": [], "fields": []},
-        {**FITTING, "order": ["a", "b"]},
-        {**FITTING, "order": ["a", "b", "b"]},
-        {**FITTING, "order": ["a", "b", "c"]},
-        {**FITTING, "order": ["a", "b", {}]},
-        {**FITTING, "fields": {"a": {"x": [1, 2], "z": [1]}, "b": {"y": [3]}}},
-        {**FITTING, "fields": {"a": {"x": 1}, "b": {"y": [3]}}},
+        _edited(order=[]),
+        _edited(order=FITTING["order"][:-1]),
+        _edited(order=[*FITTING["order"], "measurement"]),
+        _edited(order=["study", "study", "measurement", "measurement"]),
+        _edited(texts=FITTING["texts"][:-1]),
+        _edited(texts=["\x01", *FITTING["texts"][1:]]),
+        _edited(fields={}),
+        _edited(fields={"measurement": {"id": [0, 1], "label": [0]}}),
+        _edited(fields={"measurement": {"id": [-1, -1, -1]}}),
+        _edited(places=[]),
+        _edited(places=[[0, 10**6], *FITTING["places"][1:]]),
+        _edited(places=[[-1], *FITTING["places"][1:]]),
+        _edited(shapes=FITTING["shapes"][:-1]),
+        _edited(shapes=[9, 9, 9, 9]),
+        _edited(numbers=FITTING["numbers"][:-1]),
+        _edited(numbers=["", *FITTING["numbers"][1:]]),
+        _edited(numbers=["not base64!"] * 8),
+        _edited(numbers=NOT_FINITE),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(stated: Any) -> None:
-    with pytest.raises(BadInput, match="columns: do not fit each other"):
-        with_results({"kind": "document", "columns": stated}, "page.html")
+def test_packed_results_that_do_not_fit_are_refused(stated: Any) -> None:
+    """In one line, whichever piece was changed."""
+    with pytest.raises(BadInput) as refused:
+        with_results({"kind": "document", "packed": stated}, "page.html")
+    assert "\n" not in str(refused.value)
 
 
-def test_columns_give_the_results_in_their_order() -> None:
-    value = {"kind": "document", "columns": FITTING}
-    assert with_results(value, "d")["results"] == [{"x": 1}, {"y": 3}, {"x": 2}]
-    mixed = (*SAMPLES["comparison"]().results, *SAMPLES["study"]().results)
-    stated = json.loads(msgspec.json.encode({"columns": columns(mixed)}))
-    again = msgspec.json.decode(msgspec.json.encode(with_results(stated, "d")["results"]))
-    kinds = [type(result) for result in mixed]
-    assert [msgspec.convert(x, kind) for x, kind in zip(again, kinds, strict=True)] == list(mixed)
+def test_packed_results_make_no_more_text_than_a_file_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One long text that a thousand results share is not written a thousand times."""
+    monkeypatch.setattr(strict, "MOST_BYTES", 1_000_000)
+    text = json.dumps("x" * 10_000)
+    bomb = {
+        "order": ["measurement"] * 1000,
+        "texts": [text],
+        "fields": {"measurement": {"label": [0] * 1000}},
+        "places": [[]],
+        "shapes": [0] * 1000,
+        "numbers": [""] * 8,
+    }
+    with pytest.raises(BadInput, match="packed: does not fit together"):
+        with_results({"kind": "document", "packed": bomb}, "page.html")
 
 
 def test_a_page_of_many_runs_loses_none(tmp_path: Path) -> None:
