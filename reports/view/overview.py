@@ -64,11 +64,16 @@ def _comparisons(
     rows = [_row(comparison, measurements) for comparison in comparisons]
     rows += [_mean_row(name, estimate) for name, estimate in averages]
     about = "Baseline / candidate: a value above 1 is in the candidate's favour. "
+    head = ["comparison", "energy ratio", "speedup", "verdict", "time x nodes", "boundary"]
+    boundaries = {comparison.boundary for comparison in comparisons}
+    if len(comparisons) > MANY and len(boundaries) == 1:
+        about = f"All {len(comparisons)} comparisons: boundary {boundaries.pop()}. {about}"
+        head, rows = head[:-1], [row[:-1] for row in rows]
     reason = no_mean(comparisons)
     about += f"The ratios have no common mean, because {reason}." if reason else _WEIGHTED
     return Table(
         f"{counted(len(comparisons), 'comparison')} on one axis",
-        ("comparison", "energy ratio", "speedup", "verdict", "time x nodes", "boundary"),
+        tuple(head),
         tuple(rows),
         about,
         axis=axis,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 import pytest
+
+_LINE_PT = 3.0  # text of one line has its lowest points within this height
 
 
 def squeezed(text: str) -> str:
@@ -35,6 +38,26 @@ class Pages:
         """Width and height, pt."""
         width, height = self._pages[number].get_size()
         return width, height
+
+    def last_line(self, number: int, foot_pt: float = 0.0) -> str:
+        """The words of the lowest line of a page, without white space.
+
+        foot_pt  height of the page's own foot, which does not count
+        """
+        words = self._pages[number].get_textpage()
+        boxes = [words.get_rect(index) for index in range(words.count_rects())]
+        shown = [box for box in boxes if box[1] >= foot_pt and words.get_text_bounded(*box).strip()]
+        if not shown:
+            return ""
+        lowest = min(box[1] for box in shown)
+        line = sorted(box for box in shown if box[1] < lowest + _LINE_PT)
+        return squeezed("".join(words.get_text_bounded(*box) for box in line))
+
+    def stranded(self, headings: Collection[str], foot_pt: float = 0.0) -> list[str]:
+        """Headings that stand alone at the foot of a page."""
+        squeezed_headings = {squeezed(heading) for heading in headings} - {""}
+        lasts = [self.last_line(number, foot_pt) for number in range(len(self))]
+        return [line for line in lasts if line in squeezed_headings]
 
     def outside(self, margin_pt: float, most: int | None = None) -> list[str]:
         """The pieces of text that stand in a margin of this width at the sides or at the foot, of
