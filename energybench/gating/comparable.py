@@ -32,13 +32,9 @@ class NotComparable(NamedTuple):
 
 def common(baseline: Record, candidate: Record) -> Common | NotComparable:
     """The components over which two records of a test are compared, or the reason against it."""
-    for side, words in ((candidate, "this run"), (baseline, "the baseline")):
-        if side.cut:
-            return NotComparable(True, f"{words} was cut off before its work was done")
-        if side.quality is None or side.energy_j is None:
-            return NotComparable(True, f"{words} has no measured energy")
-        if side.quality == "estimated":
-            return NotComparable(True, f"the energy of {words} is an estimate: no sensor answers")
+    unusable = without_energy(candidate, "this run") or without_energy(baseline, "the baseline")
+    if unusable is not None:
+        return unusable
     reason = _machine(baseline, candidate) or _parts(baseline, candidate)
     if reason is not None:
         return NotComparable(False, reason)
@@ -58,6 +54,20 @@ def common(baseline: Record, candidate: Record) -> Common | NotComparable:
             states = state if state == before else f"{before} in the baseline, now {state}"
             left_out.append(f"{name} ({states})")
     return Common(measured, tuple(left_out))
+
+
+def without_energy(some: Record, words: str) -> NotComparable | None:
+    """The reason why a record has no energy that a gate may judge; None: it has.
+
+    words  the record in the reason
+    """
+    if some.cut:
+        return NotComparable(True, f"{words} was cut off before its work was done")
+    if some.quality is None or some.energy_j is None:
+        return NotComparable(True, f"{words} has no measured energy")
+    if some.quality == "estimated":
+        return NotComparable(True, f"the energy of {words} is an estimate: no sensor answers")
+    return None
 
 
 def same_host(first: HostIdentity, second: HostIdentity) -> bool:

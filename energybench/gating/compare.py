@@ -14,7 +14,7 @@ from energybench.gating.change import (
     from_pairs,
     from_saved_run,
 )
-from energybench.gating.comparable import Common, NotComparable, common
+from energybench.gating.comparable import Common, NotComparable, common, without_energy
 from energybench.gating.records import Record, each_round, record
 from energybench.gating.verdicts import GateVerdict, judge
 from energybench.model import Measurement
@@ -83,6 +83,9 @@ def compare_saved(
     between_runs       gives the scatter between runs, which is added for one saved run
     fail_on_saved_run  let a regression against one saved run fail the build too
     """
+    unusable = without_energy(candidate, "this run")
+    if unusable is not None:
+        return _refused(candidate, unusable)
     others = _one_a_session(saved, candidate)
     if saved and not others:
         return GateVerdict(

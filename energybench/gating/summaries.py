@@ -62,10 +62,12 @@ def action_benchmark(records: Sequence[Record]) -> str:
 
 
 def bencher(records: Sequence[Record]) -> str:
-    """Bencher Metric Format: measure `energy` in J, with the interval as its bounds."""
+    """Bencher Metric Format: measure `energy` in J, with the interval as its bounds. An estimate is
+    another measure, because the format has no word for its quality.
+    """
     metrics = {
         unicode_text(record.name): {
-            "energy": {
+            "energy-estimated" if record.quality == "estimated" else "energy": {
                 "value": energy.value,
                 "lower_value": energy.low,
                 "upper_value": energy.high,

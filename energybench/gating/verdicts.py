@@ -23,6 +23,7 @@ import msgspec
 
 from energybench.gating.between_runs import RunScatter
 from energybench.gating.change import Change, Evidence
+from energybench.gating.comparable import without_energy
 from energybench.gating.records import Record
 from energybench.model import Estimate, Noun
 from energybench.units import show_value
@@ -173,14 +174,10 @@ def confirm(first: GateVerdict, second: GateVerdict) -> GateVerdict:
 
 def limit(some: Record, max_j: float) -> GateVerdict:
     """Whether one iteration used more than `max_j`: fails if the whole interval lies above."""
-    if some.cut:
-        reason = "this run was cut off before its work was done"
-        return GateVerdict(name=some.name, outcome="off", reason=reason)
-    if some.energy_j is None or some.quality is None:
-        return GateVerdict(name=some.name, outcome="off", reason="this run has no measured energy")
-    if some.quality == "estimated":
-        reason = "the energy of this run is an estimate: no sensor answers"
-        return GateVerdict(name=some.name, outcome="off", reason=reason)
+    unusable = without_energy(some, "this run")
+    if unusable is not None:
+        return GateVerdict(name=some.name, outcome="off", reason=unusable.reason)
+    assert some.energy_j is not None
     value, low, high = some.energy_j
     interval = f"{show_value(value, 'J')} [{show_value(low, 'J')}, {show_value(high, 'J')}]"
     over = low > max_j

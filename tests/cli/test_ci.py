@@ -191,6 +191,10 @@ def test_bencher(tmp_path: Path) -> None:
     document = json.loads(summary_of(tmp_path, "bencher"))
     bounds = {"value": 0.00125, "lower_value": 0.0012, "upper_value": 0.0013}
     assert document == {FOREIGN: {"energy": bounds}}
+    estimate = record_of(rounds(), quality="estimated")
+    write_session(Session(session="s", tests=(estimate,)), tmp_path / "estimate.json")
+    ran = in_process("ci-summary", "estimate.json", "--format", "bencher", cwd=tmp_path)
+    assert list(json.loads(ran.out)["test_fft"]) == ["energy-estimated"]
 
 
 def test_openmetrics(tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ def test_an_estimate_on_either_side_turns_the_gate_off(quality: str | None, side
     sides[side] = changed(sides[side], quality=quality)
     verdict = compare_saved([sides[0]], sides[1], 0.05)
     assert (verdict.outcome, verdict.fails, verdict.change) == ("off", False, None)
+    alone = compare_saved([], sides[1], 0.05)
+    assert alone.outcome == ("off" if side == 1 else "no baseline")
     pairs = compare_pairs([sides[0]] * 3, [sides[1]] * 3, 0.05)
     assert (pairs.outcome, pairs.fails) == ("off", False)
 
