@@ -15,7 +15,8 @@ def load_ipython_extension(ipython: Any) -> None:
     def energy(line: str, cell: str | None = None) -> Any:
         """Measure a cell, whose label follows %%energy, or a line. Shows the result as a table.
 
-        A cell or line that raises shows its own error, and has no result.
+        A cell or line that raises shows its own error and has no result, and the cells after it do
+        not run.
         """
         if cell is not None and line.lstrip().startswith("-"):
             from IPython.core.error import UsageError  # shown as one line
@@ -26,6 +27,11 @@ def load_ipython_extension(ipython: Any) -> None:
         block = measure(label or "cell")
         with block:
             outcome = ipython.run_cell(code, silent=False)
-        return block.result() if outcome.success else None
+            failure = outcome.error_before_exec or outcome.error_in_exec
+            if failure is not None:
+                # raised, so that "run all cells" ends here, and not shown a second time
+                failure._render_traceback_ = list
+                raise failure
+        return block.result()
 
     ipython.register_magic_function(energy, magic_kind="line_cell", magic_name="energy")

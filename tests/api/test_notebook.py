@@ -41,9 +41,13 @@ def test_a_line_is_measured(shell: Any) -> None:
 def test_a_cell_that_raises_has_its_own_error_and_no_result(
     shell: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The error is shown as without the magic."""
-    assert shell.run_cell_magic("energy", "bad", "1 / 0\n") is None
-    assert "ZeroDivisionError" in capsys.readouterr().out
+    """The error is shown once, and ends the run of all cells as it does without the magic."""
+    for cell in ("%%energy bad\n1 / 0\n", "%energy 1 / 0"):
+        outcome = shell.run_cell(cell)
+        assert not outcome.success
+        assert isinstance(outcome.error_in_exec, ZeroDivisionError)
+        assert capsys.readouterr().out.count("division by zero") == 1
+    assert not shell.run_cell("%%energy worse\n1 +\n").success
 
 
 def test_an_option_is_refused_before_the_cell_runs(
