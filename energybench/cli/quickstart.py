@@ -69,6 +69,17 @@ def quickstart(
     Measures two workloads on CPU and GPU (without a GPU: two variants of each on the CPU),
     compares, projects and writes a report.
     """
+    shape = Shape(options.repeat_count(repeats, least=2), min_window, max_warm_up)
+    _installed()
+    raise typer.Exit(everything(VARIANTS, out, shape, json=json))
+
+
+def everything(
+    variants: Sequence[tuple[Trial, Trial]], out: Path, shape: Shape, *, json: bool
+) -> int:
+    """Measure the variants, compare the two of each pair, project and write the report. Returns the
+    exit code.
+    """
     from energybench.analysis.comparison.compare import compare
     from energybench.cli import doctor, summary
     from energybench.cli.report_files import write
@@ -77,12 +88,11 @@ def quickstart(
     from energybench.store.document import document, timeline
     from energybench.units import show
 
-    shape = Shape(options.repeat_count(repeats, least=2), min_window, max_warm_up)
-    _installed()
     findings = doctor.examine()
     common.say_lines(doctor.text(findings))
     measurements, comparisons, timelines, directories = [], [], [], {}
-    for baseline, candidate in _trials(any(gpu.used for gpu in findings["host"].gpus), out):
+    accelerator = any(gpu.used for gpu in findings["host"].gpus)
+    for baseline, candidate in _trials(variants, accelerator, out):
         pair = []
         for outcome in _run([baseline, candidate], out, shape):
             common.say(summary.per_work(outcome.measurement))
@@ -107,7 +117,7 @@ def quickstart(
     if json:
         common.print_json(contents)
     common.say(f"report: {target}")
-    raise typer.Exit(1 if any(result.failed_checks for result in measurements) else 0)
+    return 1 if any(result.failed_checks for result in measurements) else 0
 
 
 def _installed() -> None:
@@ -117,26 +127,28 @@ def _installed() -> None:
             raise BadInput(module, "is not installed", f"pip install 'energybench[{extra}]'")
 
 
-def _trials(accelerator: bool, out: Path) -> list[tuple[Trial, Trial]]:
+def _trials(
+    variants: Sequence[tuple[Trial, Trial]], accelerator: bool, out: Path
+) -> list[tuple[Trial, Trial]]:
     """CPU against accelerator if the workloads can use the accelerator, else two variants on the
     CPU.
     """
     if accelerator:
-        probe = VARIANTS[1][1]._replace(label="probe", device="cuda")
+        probe = variants[1][1]._replace(label="probe", device="cuda")
         try:
             _run([probe], out / ".probe", Shape(2, MIN_WINDOW_S, MAX_WARM_UP_S))
-            return both_devices()
+            return both_devices(variants)
         except BadInput as why:
             common.say(f"the accelerator is measured but not used: {why}")
         finally:
             shutil.rmtree(out / ".probe", ignore_errors=True)
-    return list(VARIANTS)
+    return list(variants)
 
 
-def both_devices() -> list[tuple[Trial, Trial]]:
+def both_devices(variants: Sequence[tuple[Trial, Trial]]) -> list[tuple[Trial, Trial]]:
     """The second variant of every pair, on CPU and GPU."""
     pairs = []
-    for _, chosen in VARIANTS:
+    for _, chosen in variants:
         sides = [
             chosen._replace(label=f"{chosen.label}, {name}", device=device)
             for name, device in (("CPU", "cpu"), ("GPU", "cuda"))

@@ -130,8 +130,8 @@ class Pytest(NamedTuple):
         """A session, running."""
         return self._begun(
             *("pytest", "-c", os.devnull, "--rootdir=.", "-p", "no:cacheprovider"),
-            # hypothesis takes longer to load than pytest, and no session here uses it
-            *("-p", "no:timeout", "-p", "no:hypothesispytest", *options),
+            # hypothesis takes longer to load than pytest, and no session here uses it or anyio
+            *("-p", "no:timeout", "-p", "no:hypothesispytest", "-p", "no:anyio", *options),
             **environment,
         )
 
