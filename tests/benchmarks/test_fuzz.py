@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks/fuzz.py"
-_PARTS, _CASES = 4, 500
+_PARTS, _CASES = 2, 500
 
 
 @pytest.mark.parametrize("part", range(_PARTS))

@@ -20,10 +20,10 @@ from tests.pytest_plugin.runs import entry
 from tests.simulators import powercap_tree
 
 # without the plugins that these sessions do not need; hypothesis takes longer to load than pytest
-WITHOUT = ("cacheprovider", "timeout", "hypothesispytest", "xdist", "xdist.looponfail")
+WITHOUT = ("cacheprovider", "timeout", "hypothesispytest", "anyio", "xdist", "xdist.looponfail")
 PYTEST = (sys.executable, "-m", "pytest", "-q", *(f"-pno:{plugin}" for plugin in WITHOUT))
 SHORT = ("--benchmark-energy-windows=2", "--benchmark-energy-min-time=0.2")
-LONG = ("--benchmark-energy-windows=1", "--benchmark-energy-min-time=2")
+LONG = ("--benchmark-energy-windows=1", "--benchmark-energy-min-time=1")
 # The work itself counts its energy, so that a busy machine does not change it.
 CODE = """
 import os

@@ -23,7 +23,7 @@ from energybench.store.layout import HEADER, PARQUET, RUN
 from energybench.store.liveness import Lock
 from energybench.store.samples import read_parquet
 from tests.cli import process
-from tests.cli.process import Ran, one_line
+from tests.cli.process import Ran, in_process, one_line
 
 pytestmark = pytest.mark.xdist_group("attach")  # the fixtures are made once
 
@@ -213,7 +213,7 @@ def node(finished: Run, tmp_path: Path) -> Run:
 
 
 def attach(run: Run, file: Path, *more: str, scope: str = "node") -> Any:
-    return energybench(
+    return in_process(
         "attach",
         run.id,
         "--meter",
@@ -395,7 +395,7 @@ def test_wrong_options_are_one_line(node: Run, options: tuple[str, ...], what: s
     """The option is named, with what it takes."""
     file = meter(node.folder / "pdu.csv", node_j)
     assert what in one_line(
-        energybench("attach", node.id, "--meter", str(file), *options, cwd=node.folder)
+        in_process("attach", node.id, "--meter", str(file), *options, cwd=node.folder)
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.plugin import install
-from tests.cli.process import Ran, command, energybench, one_line, until, with_env
+from tests.cli.process import Ran, command, energybench, in_process, one_line, until, with_env
 
 QUICK = ("--idle", "0", "--min-window", "0", "--max-warm-up", "1")
 SMALL: Mapping[str, Mapping[str, str]] = {
@@ -71,7 +71,7 @@ def goes_on(ran: Ran, folder: Path, begun: int) -> None:
 
 
 def adds_up(folder: Path, env: dict[str, str]) -> None:
-    text = energybench("report", "results", "--format", "terminal", cwd=folder, env=env).out
+    text = in_process("report", "results", "--format", "terminal", cwd=folder).out
     assert "over steps" in text
     assert "no sum" not in text
 
@@ -136,9 +136,7 @@ def test_a_time_limit_costs_the_repeat_that_was_on(tmp_path: Path, env: dict[str
     ran.send_signal(signal.SIGTERM)
     assert ran.wait(280) == 128 + signal.SIGTERM
     saved = steps(tmp_path / "ck")
-    begun, measured = span(
-        energybench("report", "results", "--format", "json", cwd=tmp_path, env=env)
-    )
+    begun, measured = span(in_process("report", "results", "--format", "json", cwd=tmp_path))
     assert begun == 0
     assert saved - measured in (0, 30)
     assert saved % 30 == 0
@@ -189,7 +187,7 @@ def test_a_killed_run_says_that_the_file_may_be_further(
     ran.kill()
     ran.wait(280)
     (cut,) = (tmp_path / "results").glob(".partial-*")
-    result = energybench("recover", str(cut), "--json", cwd=tmp_path, env=env).json
+    result = in_process("recover", str(cut), "--json", cwd=tmp_path).json
     (doubt,) = [doubt for doubt in result["doubts"] if doubt["code"] == "checkpoint-beyond"]
     assert "ck may hold steps beyond those that are stated here" in doubt["message"]
     assert result["record"]["progress"]["last"] <= steps(tmp_path / "ck")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cli.process import batches, energybench, partial, python_path, until
+from tests.cli.process import batches, energybench, in_process, partial, python_path, until
 from tests.simulators import nvml_environment
 
 BUSY = "while True: pass"
@@ -257,6 +257,6 @@ def test_conditions_are_written_as_they_come(tmp_path: Path) -> None:
     os.killpg(ran.pid, signal.SIGKILL)
     ran.wait()
     (left,) = (tmp_path / "results").glob(".partial-*")
-    result = energybench("recover", str(left), "--json", cwd=tmp_path).json
+    result = in_process("recover", str(left), "--json", cwd=tmp_path).json
     assert result["conditions"][0]["throttle"] == "hw-thermal"
     assert f"{UUIDS[0]} by hw-thermal in 1 of 1 repeats" in doubts(result)["throttled"]

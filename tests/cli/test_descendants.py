@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import Ran, energybench
+from tests.cli.process import Ran, energybench, in_process
 
 BUSY = "while :; do :; done"
 
@@ -47,7 +47,7 @@ def test_work_that_goes_on_after_the_program_is_a_part(folder: Path, started: st
     assert "processes that the program had started went on working" in codes(ran)["cut-off"]
     assert ran.json["partial"]
     assert Path(f"/proc/{int((folder / 'pid').read_text())}").exists()  # left alone
-    compared = energybench("compare", "latest", "latest", cwd=folder)
+    compared = in_process("compare", "latest", "latest", cwd=folder)
     assert compared.code == 2
     assert "was measured to the end of its work" in compared.err
 

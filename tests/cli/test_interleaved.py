@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.cli.plugin import install
-from tests.cli.process import Ran, command, energybench, one_line, partial, until
+from tests.cli.process import Ran, command, energybench, in_process, one_line, partial, until
 
 pytestmark = pytest.mark.xdist_group("interleaved")  # one run, which the module's tests share
 
@@ -123,7 +123,7 @@ def test_each_is_a_run_of_its_own(together: tuple[Path, Any], env: dict[str, str
             doubt["message"] for doubt in result["doubts"] if doubt["code"] == "interleaved"
         ]
         assert "1 other variant(s), whose processes held their memory" in message
-    again = energybench("compare", runs[0]["id"], runs[1]["id"], "--json", cwd=folder, env=env).json
+    again = in_process("compare", runs[0]["id"], runs[1]["id"], "--json", cwd=folder).json
     assert again["paired"] == 4
     assert again["speedup"] == outcome_json["results"][0]["speedup"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.process import REPLAYS, energybench
+from tests.cli.process import REPLAYS, energybench, in_process
 
 pytestmark = pytest.mark.xdist_group("json_contract")  # runs that the module's tests share
 
@@ -81,15 +81,13 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             cwd=folder,
         )
         result[name] = ran.json
-    compared = energybench(
-        "compare", result["cpu"]["id"], result["gpu"]["id"], "--json", cwd=folder
-    )
+    compared = in_process("compare", result["cpu"]["id"], result["gpu"]["id"], "--json", cwd=folder)
     result["comparison"] = compared.json
     (folder / "ratio.json").write_text(compared.out)
-    result["projection"] = energybench(
+    result["projection"] = in_process(
         "project", "--scenario", "example-centre", "ratio.json", "--json", cwd=folder
     ).json
-    result["claims"] = energybench("project", "--scenario", "nersc-2023", "--json", cwd=folder).json
+    result["claims"] = in_process("project", "--scenario", "nersc-2023", "--json", cwd=folder).json
     return result
 
 

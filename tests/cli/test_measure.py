@@ -16,7 +16,7 @@ import pytest
 
 from energybench.cli import summary
 from energybench.model import Measurement
-from tests.cli.process import batches, command, energybench, one_line, partial, until
+from tests.cli.process import batches, command, energybench, in_process, one_line, partial, until
 
 
 def runs(store: Path) -> list[Path]:
@@ -279,7 +279,7 @@ def test_repeats_that_were_cut_are_in_no_mean_and_in_no_comparison(tmp_path: Pat
     times_s = [repeat["end_s"] - repeat["start_s"] for repeat in recovered["repeats"]]
     assert min(times_s) >= 0.45  # a start and an end are known to some milliseconds
     for pair in ((result["id"], recovered["id"]), (recovered["id"], result["id"])):
-        refused = one_line(energybench("compare", *pair, "--force", cwd=tmp_path))
+        refused = one_line(in_process("compare", *pair, "--force", cwd=tmp_path))
         assert "not comparable: a signal came during the only repeat of part" in refused
 
     dies = energybench("measure", "--json", "--", "sh", "-c", "sleep 0.2; kill -9 $$", cwd=tmp_path)

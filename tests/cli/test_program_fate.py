@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.process import command, energybench, until, with_env
+from tests.cli.process import command, energybench, in_process, until, with_env
 from tests.simulators import live_node, nvml_environment
 
 # blocks every signal, notes each one that comes, and ends with code 3 at the last
@@ -279,7 +279,7 @@ def test_storage_that_fails_costs_neither_the_program_nor_its_code(tmp_path: Pat
     (line,) = done.stderr.strip().splitlines()
     assert "File too large" in line
     assert "energybench recover" in line
-    recovered = energybench("recover", "results", cwd=tmp_path)
+    recovered = in_process("recover", "results", cwd=tmp_path)
     assert recovered.code == 0, recovered.err
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.plugin import install
-from tests.cli.process import command, energybench, one_line, until
+from tests.cli.process import command, energybench, in_process, one_line, until
 
 QUICK = ("--idle", "0.2", "--min-window", "0", "--max-warm-up", "1")
 HALF_SECOND = ("--idle", "0", "--min-window", "0.5")  # beside QUICK, the last of an option counts
@@ -87,7 +87,7 @@ def test_a_workloads_own_record_travels_into_the_run_and_every_report(
     (note,) = [doubt for doubt in result["doubts"] if doubt["code"] == "workload-note"]
     assert note["message"] == "[light-sleep] it was a light sleep"  # no code of the catalogue
     for form in ("terminal", "markdown"):
-        text = energybench("report", "results", "--format", form, cwd=tmp_path, env=env).out
+        text = in_process("report", "results", "--format", form, cwd=tmp_path).out
         assert "Statement of sleep" in text
         assert "a bed" in text
 
@@ -167,10 +167,10 @@ def test_a_failed_check_ends_with_one(tmp_path: Path, env: dict[str, str]) -> No
     ]
     assert "verification-failed" in codes(ran.json)
     name = ran.json["id"]
-    text = energybench("report", name, "--format", "terminal", cwd=tmp_path).out
+    text = in_process("report", name, "--format", "terminal", cwd=tmp_path).out
     assert "the check of nap failed" in text
     assert "J per nap" not in text
-    assert "failed its check" in one_line(energybench("compare", name, name, cwd=tmp_path))
+    assert "failed its check" in one_line(in_process("compare", name, name, cwd=tmp_path))
 
 
 @pytest.mark.parametrize("setting", ["seconds=0.1", "nosuch=1", "fail_at=1"])
@@ -313,7 +313,7 @@ def test_a_node_meter_that_reads_nothing_is_not_zero(tmp_path: Path, env: dict[s
         assert ran.json["quality"] is None
         assert "not-measured" in codes(ran.json)
         name = ran.json["id"]
-        assert "no energy" in one_line(energybench("compare", name, name, cwd=tmp_path))
+        assert "no energy" in one_line(in_process("compare", name, name, cwd=tmp_path))
 
 
 def test_a_node_meter_that_works_is_used_and_pointed_to(

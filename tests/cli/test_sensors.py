@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import batches, command, energybench, partial, until
+from tests.cli.process import batches, command, energybench, in_process, partial, until
 from tests.simulators import PciDevice, live_node, nvml_environment, pci_tree
 
 RANGE_UJ = 262_143_328_850
@@ -237,7 +237,7 @@ def test_gpus_that_nvml_cannot_read_are_not_a_saving(tmp_path: Path, machine: Pa
     assert "different versions" in doubt["message"]
     assert doctor.out.count("no sensor reads it") == 2
     names = [runs[label]["id"] for label in ("read", "unread")]
-    compared = energybench("compare", *names, "--json", cwd=tmp_path)
+    compared = in_process("compare", *names, "--json", cwd=tmp_path)
     assert compared.json["verdict"] == "inconclusive", compared.err
 
 
@@ -289,7 +289,7 @@ def test_kill_nine_of_a_sensor_run_keeps_its_samples(tmp_path: Path, machine: Pa
         os.killpg(ran.pid, signal.SIGKILL)
         ran.wait()
         killed_s = time.monotonic()
-    recovered = energybench("recover", "results", "--json", cwd=tmp_path)
+    recovered = in_process("recover", "results", "--json", cwd=tmp_path)
     assert recovered.code == 0, recovered.err
     result = recovered.json
     assert result["components_j"]["cpu.package"]["value"] == pytest.approx(

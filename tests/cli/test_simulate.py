@@ -1,4 +1,4 @@
-"""`energybench simulate`, as a person runs it."""
+"""`energybench simulate`: its text, its document, and its refusals in one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import energybench, one_line
+from tests.cli.process import in_process, one_line
 
 SHORT = (
     "--experiments",
@@ -28,8 +28,8 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
     schema.
     """
     text, document = (
-        energybench("simulate", *SHORT, cwd=tmp_path),
-        energybench("simulate", *SHORT, "--json", cwd=tmp_path),
+        in_process("simulate", *SHORT, cwd=tmp_path),
+        in_process("simulate", *SHORT, "--json", cwd=tmp_path),
     )
     assert (text.code, document.code) == (0, 0), text.err + document.err
     result = document.json
@@ -52,7 +52,7 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
 
 def test_an_exact_gain_leaves_the_sampling_alone(tmp_path: Path) -> None:
     """--gain 1: a constant load and a 1 ms counter leave next to nothing; nothing stands apart."""
-    result = energybench(
+    result = in_process(
         "simulate", *SHORT, "--gain", "1", "--run-repeats", "1", "--json", cwd=tmp_path
     ).json
     assert result["apart"] == []
@@ -77,7 +77,7 @@ def test_a_wrong_name_is_told_the_good_ones(
     wrong: tuple[str, str], told: str, tmp_path: Path
 ) -> None:
     """One line, exit 2, nothing run."""
-    assert told in one_line(energybench("simulate", *wrong, cwd=tmp_path))
+    assert told in one_line(in_process("simulate", *wrong, cwd=tmp_path))
 
 
 def test_the_page_names_all_there_is_to_choose(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_page_names_all_there_is_to_choose(tmp_path: Path) -> None:
     }
     for option in ("--sensor", "--wave", "--gain"):
         expected_names = re.findall(
-            r"\((.*)\)", one_line(energybench("simulate", option, "nosuch", cwd=tmp_path))
+            r"\((.*)\)", one_line(in_process("simulate", option, "nosuch", cwd=tmp_path))
         )[0].split(", ")
         assert set(expected_names) <= rows, option
         rows -= set(expected_names)
@@ -102,9 +102,7 @@ def test_the_page_names_all_there_is_to_choose(tmp_path: Path) -> None:
         "--wave",
         "--gain",
     }  # the tables' heads: no row of something there is none of
-    printed = energybench("simulate", *SHORT, "--experiments", "1", cwd=tmp_path).out.splitlines()[
-        0
-    ]
+    printed = in_process("simulate", *SHORT, "--experiments", "1", cwd=tmp_path).out.splitlines()[0]
     assert all(
         column in printed and f"**{column}**" in page
         for column in ("flagged", "coverage", "error rms", "95 %", "half-width", "/ oracle")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.process import Ran, command, energybench, one_line, until
+from tests.cli.process import Ran, command, energybench, in_process, one_line, until
 from tests.cli.study_plugin import install
 
 pytestmark = pytest.mark.xdist_group("study")  # one study, which the module's tests share
@@ -121,7 +121,7 @@ def test_every_report_takes_a_study(
     for what in (f"results/{result['id']}", f"results/{result['id']}/study.json", "results")[
         : 1 if form == "html" else 3
     ]:
-        ran = energybench("report", what, "--format", form, cwd=folder, env=env)
+        ran = in_process("report", what, "--format", form, cwd=folder)
         assert ran.code == 0, ran.err
         assert "nap 0.06" in ran.out
 
@@ -278,7 +278,7 @@ def test_a_study_cut_off_before_its_first_cell_keeps_the_idle_power(
         f"(--resume {index.parent.relative_to(tmp_path)} goes on)"
     )
     assert json.loads(index.read_text())["idle_power_w"] == idle
-    assert energybench("report", str(index.parent), cwd=tmp_path, env=env).code == 0
+    assert in_process("report", str(index.parent), cwd=tmp_path).code == 0
 
 
 def wait_for_cells(folder: Path, count: int) -> Path:
