@@ -6,6 +6,7 @@ import compileall
 import contextlib
 import os
 import signal
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     A shell starts background jobs with SIGINT and SIGQUIT ignored, and programs that the tests
     start would inherit that; tests of Ctrl-C need the behaviour of a terminal.
     """
+    sys.dont_write_bytecode = False  # pytest keeps the modules of the tests: half of the collection
     if not hasattr(config, "workerinput"):  # the process that starts the workers, or the only one
         _compile_the_tree()
     # A busy machine makes an example take any time, and drawing it as well.
