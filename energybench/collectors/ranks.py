@@ -19,7 +19,8 @@ _BY_COLLECTOR: Mapping[str, int] = {
     "nvml": NVML,
     "pm_counters": PM_COUNTERS,
 }
-_BY_SOCKET = frozenset({"rapl", "perf_rapl"})  # collectors whose counters belong to one socket
+# collectors whose counters belong to one socket; a replay names sockets as RAPL does
+_BY_SOCKET = frozenset({"rapl", "perf_rapl", "replay"})
 _SOCKET = re.compile(r"package-\d+")
 _DIE = re.compile(r"package-\d+-die-\d+")
 

@@ -56,6 +56,16 @@ def test_sockets_of_an_arm_kernel(tmp_path: Path) -> None:
     assert (found.sockets, found.socket_ids) == (2, (0, 1))
 
 
+def test_a_container_shows_fewer_sockets_than_the_kernel_has(tmp_path: Path) -> None:
+    """/proc/cpuinfo of a container (lxcfs) holds one socket, the topology files hold both."""
+    for cpu in range(2):
+        folder = tmp_path / f"sys/devices/system/cpu/cpu{cpu}/topology"
+        folder.mkdir(parents=True)
+        (folder / "physical_package_id").write_text(f"{cpu}\n")
+    found = machine(tmp_path, block(0, "A CPU", "0"))
+    assert (found.sockets, found.socket_ids) == (2, (0, 1))
+
+
 @pytest.mark.parametrize(
     ("line", "size"),
     [

@@ -131,7 +131,7 @@ def _processors(
     memory = [] if MEMORY in inside else _pick(usable, MEMORY)
     models: list[Model] = []
     if CPU not in inside:
-        models += _missing_packages(host, packages, ranges)
+        models += _missing_packages(host, packages, memory, ranges)
     if MEMORY not in inside:
         models += _modelled_memory(host, packages, memory, ranges)
     return [_source(channel, channels) for channel in (*packages, *memory)], models
@@ -186,21 +186,27 @@ def _source(channel: Channel, channels: Sequence[Channel]) -> Source:
 # ---------------------------------------------------------------- parts without a sensor
 
 
-def _missing_packages(host: Host, packages: Sequence[Channel], ranges: Ranges) -> list[Model]:
+def _missing_packages(
+    host: Host, packages: Sequence[Channel], memory: Sequence[Channel], ranges: Ranges
+) -> list[Model]:
     """Sockets that no counter covers. The counter of a die covers its socket.
 
     Sockets that a collector names in its own way are counted, so that no more sockets are missing
-    than the host has beyond them.
+    than the host has beyond them. A socket with a memory counter is a socket of the host.
     """
-    if any(not channel.socket for channel in packages):
-        return []  # a sensor or a model that covers all sockets together
-    covered = {_socket(channel) for channel in packages}
-    sockets = host.sockets or 1
+    if _covers_all_sockets(packages):
+        return []
+    covered = _sockets(packages)
+    with_counter = covered
+    if not _covers_all_sockets(memory):
+        with_counter = covered | {socket for socket in _sockets(memory) if _SOCKET.match(socket)}
+    sockets = max(host.sockets or 1, len(with_counter))
     if len(covered) >= sockets:
         return []
     low, high, source = ranges["package_w"]
     numbers = host.socket_ids or range(sockets)
-    absent = [name for i in numbers if (name := f"package-{i}") not in covered]
+    named = dict.fromkeys([*sorted(with_counter), *(f"package-{i}" for i in numbers)])
+    absent = [name for name in named if name not in covered]
     return [
         Model(
             Part(component=CPU, device=device, state="missing", low_w=low, high_w=high),
@@ -209,6 +215,18 @@ def _missing_packages(host: Host, packages: Sequence[Channel], ranges: Ranges) -
         )
         for device in absent[: sockets - len(covered)]
     ]
+
+
+def _covers_all_sockets(counters: Sequence[Channel]) -> bool:
+    """Whether a single sensor or model, which names no socket, stands for all sockets together."""
+    return len(counters) == 1 and not counters[0].socket
+
+
+def _sockets(counters: Sequence[Channel]) -> set[str]:
+    """The sockets of counters of packages or memory. Counters that name no socket are counted by
+    their devices, one socket each.
+    """
+    return {_socket(channel) if channel.socket else channel.device for channel in counters}
 
 
 def _modelled_memory(
@@ -252,8 +270,11 @@ def _share_without_counter(
     """
     if not memory:
         return 1.0
+    if _covers_all_sockets(memory):
+        return 0.0
     if any(not channel.socket for channel in memory):
-        return 0.0  # a sensor that covers the memory of all sockets
+        number = max(host.sockets or 1, len(_sockets(packages)))
+        return max(0.0, 1 - len(_sockets(memory)) / number)
     sockets = {_socket(channel) for channel in (*packages, *memory) if channel.socket}
     number = max(host.sockets or 1, len(sockets))
     bare = float(number - len(sockets))

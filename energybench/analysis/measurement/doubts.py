@@ -148,10 +148,14 @@ def of_parts(rows: Sequence[Row]) -> list[Doubt]:
                 )
             )
         elif part.state == "modelled" and part.component == MEMORY:
+            beside_counter = any(
+                other.part.component == MEMORY and other.part.state == "measured" for other in rows
+            )
+            bare = "the memory of a socket or die" if beside_counter else "memory"
             doubts.append(
                 Doubt(
                     code="memory-modelled",
-                    message="memory has no energy counter here: modelled at "
+                    message=f"{bare} has no energy counter here: modelled at "
                     f"{part.low_w:.0f}-{part.high_w:.0f} W for what is installed",
                     remedy="a node meter, or a CPU with a DRAM counter",
                     subject=place,

@@ -252,3 +252,37 @@ def test_memory_without_a_counter_is_counted_by_sockets_and_dies(
     found = cover("compute", channels, host(sockets=sockets), RANGES)
     modelled = [m.part.high_w for m in found.models if m.part.component == "cpu.dram"]
     assert modelled == ([] if share == 0 else [pytest.approx(128 * share)])
+
+
+@pytest.mark.parametrize(
+    ("packages", "memory", "sockets", "missing", "share"),
+    [
+        (("package-0",), ("package-0",), 2, 1, 0.5),
+        (("package-0",), ("package-0", "package-1"), None, 1, 0.0),
+        (("package-0", "package-1"), ("package-1",), None, 0, 0.5),
+        (("cpu0", "cpu1"), ("cpu0", "cpu1"), 4, 2, 0.5),
+        (("cpu",), ("memory",), 2, 0, 0.0),
+    ],
+)
+def test_a_replayed_node_lacks_the_parts_of_its_other_sockets(
+    packages: tuple[str, ...],
+    memory: tuple[str, ...],
+    sockets: int | None,
+    missing: int,
+    share: float,
+) -> None:
+    """Parts follow from the sockets that the host states and from sibling counters. One counter
+    that names no socket may cover all sockets.
+    """
+    channels = [
+        channel(collector="replay", device=device, component=component)
+        for component, devices in (("cpu.package", packages), ("cpu.dram", memory))
+        for device in devices
+    ]
+    machine = Host(name="n", sockets=sockets, memory_bytes=256 * 10**9)
+    models = cover("compute", channels, machine, RANGES).models
+    absent = [m.part.device for m in models if m.part.component == "cpu.package"]
+    assert len(absent) == missing
+    assert not {*absent} & {*packages}
+    modelled = [m.part.high_w for m in models if m.part.component == "cpu.dram"]
+    assert modelled == ([] if share == 0 else [pytest.approx(128 * share)])
