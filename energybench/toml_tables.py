@@ -5,14 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from energybench.errors import BadInput
 from energybench.model import Doubt
 
 T = TypeVar("T")
+
+# A key, an item of a list, or "[...]": any value of a table with free keys.
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 _TYPE_REMEDIES = {
     "float": "a number, without quotes",
@@ -48,38 +52,100 @@ def convert(value: Any, kind: type[T], where: str, separator: str = ".") -> T:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
-        problem, remedy = _explained(problem, path, kind)
-        key = path.strip("`").replace(".", separator, 1)
-        raise BadInput(where + key, problem, remedy) from None
+        path = path.strip("`")
+        problem, remedy = _explained(problem, _type_at(kind, value, path))
+        if kind is Doubt and path == ".code":
+            remedy = (
+                "`energybench explain` lists the codes; scenario-note is for a note of your own"
+            )
+        raise BadInput(where + path.replace(".", separator, 1), problem, remedy) from None
     except OverflowError:
         raise BadInput(where, "holds a number that is too large") from None
 
 
-def _explained(problem: str, path: str, kind: type[Any]) -> tuple[str, str]:
-    """msgspec's message in plain words, and the remedy."""
+def _explained(problem: str, place: inspect.Type) -> tuple[str, str]:
+    """msgspec's message in plain words, and the remedy. place: the type at the mistake."""
     remedy = ""
     if unknown := re.search(r"unknown field `(.+)`", problem):
-        keys = getattr(kind, "__struct_fields__", ())
+        keys = _keys(place)
         close = difflib.get_close_matches(unknown[1], keys, 1, 0.5)
         problem = f"unknown key {unknown[1]!r}"
         remedy = f"did you mean {close[0]}?" if close else f"known: {', '.join(keys)}"
-    elif problem.startswith("Invalid enum value"):
-        remedy = f"one of {', '.join(_permitted_words(kind, path))}"
-        if kind is Doubt:
-            remedy = (
-                "`energybench explain` lists the codes; scenario-note is for a note of your own"
-            )
+    elif problem.startswith(("Invalid enum value", "Invalid value")):
+        words = _permitted_words(place)
+        remedy = f"one of {', '.join(words)}" if words else ""
     elif expected := re.match(r"Expected `(\w+)", problem):
         remedy = _TYPE_REMEDIES.get(expected[1], "")
     problem = problem.replace("Object missing required field", "lacks the key").replace("`", "'")
     return _lower(problem), remedy
 
 
-def _permitted_words(kind: type[Any], path: str) -> list[str]:
-    """The words that the key at `path` may hold."""
-    hint = get_type_hints(kind).get(re.sub(r"\W.*$", "", path.strip("`.")), Literal[""])
-    parts = [part for option in get_args(hint) for part in (get_args(option) or (option,))]
-    return [part for part in parts if isinstance(part, str)]
+def _type_at(kind: type[Any], value: Any, path: str) -> inspect.Type:
+    """The type of the value at a path of msgspec, such as '.channels[0].wave'. The key that chooses
+    one of several kinds of table ('.channels[0].wave.kind') has the type of all these kinds.
+    """
+    place = _kind_of_table(inspect.type_info(kind), value)
+    for key, index in _STEP.findall(path):
+        inner = _inner_type(place, key, index)
+        if inner is None:
+            return place
+        if isinstance(value, dict) and key:
+            value = value.get(key)
+        elif isinstance(value, list) and index.isdigit():
+            value = value[int(index)]
+        else:
+            value = None
+        place = _kind_of_table(inner, value)
+    return place
+
+
+def _inner_type(place: inspect.Type, key: str, index: str) -> inspect.Type | None:
+    """The type of a key of a table, or of an item of a list; None if there is none."""
+    if isinstance(place, inspect.StructType):
+        return next((field.type for field in place.fields if field.encode_name == key), None)
+    if isinstance(place, inspect.DictType):
+        return place.value_type
+    if isinstance(place, inspect.TupleType) and index.isdigit():
+        return place.item_types[int(index)]
+    if isinstance(place, inspect.CollectionType):
+        return place.item_type
+    return None
+
+
+def _kind_of_table(place: inspect.Type, value: Any) -> inspect.Type:
+    """Of a type with alternatives, the alternative that the value chooses; the type itself if the
+    value chooses none.
+    """
+    if not isinstance(place, inspect.UnionType):
+        return place
+    tables = [one for one in place.types if isinstance(one, inspect.StructType)]
+    if isinstance(value, dict):
+        chosen = [one for one in tables if one.tag_field and value.get(one.tag_field) == one.tag]
+        tables = chosen or tables
+    others = [one for one in place.types if not isinstance(one, inspect.NoneType)]
+    if len(tables) == 1 and isinstance(value, dict):
+        return tables[0]
+    return others[0] if len(others) == 1 else place
+
+
+def _keys(place: inspect.Type) -> list[str]:
+    """The keys of a table."""
+    if not isinstance(place, inspect.StructType):
+        return []
+    tag = [place.tag_field] if place.tag_field else []
+    return tag + [field.encode_name for field in place.fields]
+
+
+def _permitted_words(place: inspect.Type) -> list[str]:
+    """The words that a key may hold: its own, or those that choose a kind of table."""
+    options = place.types if isinstance(place, inspect.UnionType) else (place,)
+    words: list[Any] = []
+    for option in options:
+        if isinstance(option, inspect.LiteralType):
+            words += option.values
+        elif isinstance(option, inspect.StructType):
+            words.append(option.tag)
+    return [word for word in words if isinstance(word, str)]
 
 
 def _lower(text: str) -> str:

@@ -15,12 +15,12 @@ All times are virtual seconds from 0. Unknown keys are refused.
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
 
+from energybench import toml_tables
 from energybench.collectors.replay import SyntheticChannel, SyntheticSeries
 from energybench.errors import BadInput
 from energybench.model import IDLE, REPEAT, Host, Verification, Window, Work, WorkloadRef
@@ -80,20 +80,10 @@ def load_synthetic(path: Path) -> ReplaySpec:
     """Read one replay file. Raises BadInput with the file and the wrong key."""
     text = read_text(path, _MOST_BYTES, remedy="name a replay file or a run")
     try:
-        table = tomllib.loads(text)
-    except RecursionError:
-        raise BadInput(str(path), "is nested too deeply", _SEE_EXAMPLES) from None
-    except ValueError as error:  # not TOML, or an integer of more than 4300 digits
-        raise BadInput(str(path), f"is not TOML: {error}", _SEE_EXAMPLES) from error
-    try:
-        file = msgspec.convert(table, _File)
-    except OverflowError:
-        raise BadInput(str(path), "holds a number that is too large", _SEE_EXAMPLES) from None
-    except msgspec.ValidationError as error:
-        problem, _, place = str(error).partition(" - at `$")
-        key = place.strip("`").lstrip(".")
-        where = f"{path}: {key}" if key else str(path)
-        raise BadInput(where, problem, _SEE_EXAMPLES) from error
+        table = toml_tables.load(text, str(path))
+        file = toml_tables.convert(table, _File, str(path), ": ")
+    except BadInput as error:
+        raise BadInput(error.where, error.what, error.remedy or _SEE_EXAMPLES) from None
     return _spec(path, file)
 
 

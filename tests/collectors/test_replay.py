@@ -262,22 +262,22 @@ GOOD = (EXAMPLES / "cpu-node.toml").read_text("utf-8")
     ("old", "new", "where", "what"),
     [
         ('label = "solver on two CPUs"', 'label = "solver', "", "is not TOML"),
-        ("energybench-replay/1", "energybench-replay/9", "schema", "Invalid enum value"),
+        ("energybench-replay/1", "energybench-replay/9", "schema", "invalid enum value"),
         (
             'label = "solver on two CPUs"',
             'label = "x"\ncolour = "red"',
             "",
-            "unknown field `colour`",
+            "unknown key 'colour'",
         ),
-        ("period_s = 0.001", "perod_s = 0.001", "channels[0]", "unknown field `perod_s`"),
+        ("period_s = 0.001", "perod_s = 0.001", "channels[0]", "unknown key 'perod_s'"),
         ("period_s = 0.001", "period_s = 1e-9", "channels[0]", "shorter than 1e-06 s"),
-        ("period_s = 0.001", 'period_s = "fast"', "channels[0].period_s", "Expected `float`"),
-        ("period_s = 0.001", "period_s = -1.0", "channels[0].period_s", "Expected `float` >= 0"),
+        ("period_s = 0.001", 'period_s = "fast"', "channels[0].period_s", "expected 'float'"),
+        ("period_s = 0.001", "period_s = -1.0", "channels[0].period_s", "expected 'float' >= 0"),
         (
             'wave.kind = "steps"',
             'wave.kind = "saw"',
             "channels[0].wave.kind",
-            "Invalid value 'saw'",
+            "invalid value 'saw'",
         ),
         ("wrap = 262143328911", "wrap = 5", "channels[0]", "not within [0, wrap)"),
         ("idle = [0.0, 30.0]", "idle = [30.0, 0.0]", "idle", "not a span"),
@@ -287,8 +287,8 @@ GOOD = (EXAMPLES / "cpu-node.toml").read_text("utf-8")
             "regions[0]",
             "not a span",
         ),
-        ("amount = 1.0", "amount = 0", "work.amount", "Expected `float` > 0"),
-        ("sockets = 2", "sockets = 2\nshoes = 2", "host", "unknown field `shoes`"),
+        ("amount = 1.0", "amount = 0", "work.amount", "expected 'float' > 0"),
+        ("sockets = 2", "sockets = 2\nshoes = 2", "host", "unknown key 'shoes'"),
         (
             'device = "package-1"\ncomponent = "cpu.package"',
             'device = "package-0"\ncomponent = "cpu.package"',
@@ -309,6 +309,30 @@ def test_a_wrong_file_is_refused_in_one_line(
     assert caught.value.where == (f"{path}: {where}" if where else str(path))
     assert what in caught.value.what
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "remedy"),
+    [
+        ('kind = "steps"', 'kind = "saw"', "one of const, square, sine, steps"),
+        ('kind = "steps"', 'kind = "const"', "known: kind, watts"),
+        ('kind = "steps"', 'kind = "square"', "known: kind, low_w, high_w, period_s, duty"),
+        ("amount =", "number =", "known: amount, unit, fingerprint, precision"),
+        ("period_s =", "perod_s =", "did you mean period_s?"),
+        ('kind = "counter"', 'kind = "meter"', "one of counter, power"),
+        ("sockets = 2", "sockets = 2\nxyz = 2", "known: name, ids, cpu, sockets"),
+    ],
+)
+def test_a_wrong_key_or_word_is_answered_with_the_known_ones(
+    tmp_path: Path, old: str, new: str, remedy: str
+) -> None:
+    """The keys are those of the table with the mistake, however deep the table stands."""
+    path = tmp_path / "replay.toml"
+    assert old in GOOD
+    path.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(BadInput) as caught:
+        load_synthetic(path)
+    assert remedy in caught.value.remedy
 
 
 def test_repeats_must_be_there_and_in_order(tmp_path: Path) -> None:
