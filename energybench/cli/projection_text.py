@@ -153,7 +153,8 @@ def _unknown(unknown: Unknown) -> list[str]:
         return [f"  {name}: open", f"      {plausible}"]
     value = _solved(unknown.best, unknown.solution, unknown.unit)
     if unknown.whole:
-        value += f", {100 * unknown.best / unknown.whole:.0f} % of {unknown.whole_label}"
+        share = show_range(*(100 * end / unknown.whole for end in unknown.solution), "%")
+        value += f", {share} of {unknown.whole_label}"
     return [f"  {name}: {value}", f"      {plausible}"]
 
 

@@ -22,7 +22,7 @@ from energybench.projecting.claim_frames import ClaimFrames, Derivation
 from energybench.projecting.line_chain import LineChain
 from energybench.projecting.open_claims import OpenClaim, OpenLine, Solved, solve
 from energybench.projecting.scenario import PublishedClaim, ScenarioUnknown
-from energybench.units import show_beside, show_figure
+from energybench.units import show_beside, show_figure, show_range
 
 _OPERATORS: Mapping[str, ClaimOperator] = {
     "=": "=",
@@ -161,10 +161,10 @@ class _Writer:
         if solution is None:
             return
         for unknown in solution.unknowns:
-            if unknown.best is not None and not unknown.of:
-                self._values[unknown.name] = figure_texts.of_value(unknown.best, unknown.unit)
+            if unknown.solution is not None and not unknown.of:
+                self._values[unknown.name] = show_range(*unknown.solution, unknown.unit)
         for entry in solution.implied:
-            self._values[entry.name] = figure_texts.of_value(entry.best, entry.unit)
+            self._values[entry.name] = show_range(*entry.solution, entry.unit)
 
     def underived(self, claim: PublishedClaim, *, of_other_work: bool) -> Claim:
         why = _OTHER_WORK if of_other_work else claim.why_not or _NOT_PUBLISHED

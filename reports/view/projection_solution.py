@@ -49,9 +49,10 @@ def _unknown(unknown: Unknown) -> tuple[TableCell, ...]:
     if unknown.best is not None and unknown.solution is not None:
         share = ""
         if unknown.whole:
-            share = f"{100 * unknown.best / unknown.whole:.0f} % of {plain(unknown.whole_label)}"
-        best = _nearest(unknown.best, unknown.solution, unknown.unit)._replace(note=share)
-        reach = TableCell(show_range(*unknown.solution, plain(unknown.unit)))
+            percent = show_range(*(100 * end / unknown.whole for end in unknown.solution), "%")
+            share = f"{percent} of {plain(unknown.whole_label)}"
+        best = _nearest(unknown.best, unknown.solution, unknown.unit)
+        reach = TableCell(show_range(*unknown.solution, plain(unknown.unit)), share)
     return (
         TableCell(plain(name)),
         reach,
