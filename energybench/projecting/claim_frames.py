@@ -107,13 +107,12 @@ class ClaimFrames:
     ) -> None:
         self._scenario, self._chain = scenario, chain
         self._comparisons, self._wanted = comparisons, wanted
-        self._applications = scenario.claimable
-        # comparisons of other work say nothing about the claims
+        # comparisons of other work say nothing about the claims, with a share of [mix] or without
+        applications = scenario.applications
         self._matching = [
             one
             for one in comparisons
-            if not self._applications
-            or any(mix.is_application(one, name) for name in self._applications)
+            if not applications or any(mix.is_application(one, name) for name in applications)
         ]
 
     def derivations(self, claim: PublishedClaim, formula: Formula) -> tuple[Derivation, ...]:

@@ -87,7 +87,7 @@ def _of_other_applications(
     others = [
         mix.label(comparison)
         for comparison in comparisons
-        if not any(mix.is_called(comparison, name) for name in scenario.claimable)
+        if not any(mix.is_called(comparison, name) for name in scenario.applications)
     ]
     if scenario.applications and others:
         yield Doubt(

@@ -230,6 +230,9 @@ def test_other_work_tests_no_figure(of: str, op: str) -> None:
     result = only(run(*tables, comparisons=(OTHER,)))
     assert (result.verdict, result.derived, result.tested) == ("cannot-be-derived", None, "")
     assert "no comparison is of one of the applications" in result.why
+    # a share of the fleet makes it no application of the publication
+    shared = only(run(*tables, "[mix]\nAlpha = 0.5\ngamma = 0.5\n", comparisons=(APPS[0], OTHER)))
+    assert "gamma" not in shared.tested
     # beside applications of the scenario it is left out
     whole = only(run(*tables, comparisons=(*APPS, OTHER)))
     assert whole.derived == only(run(*tables, comparisons=APPS)).derived
