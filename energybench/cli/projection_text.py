@@ -153,8 +153,8 @@ def _unknown(unknown: Unknown) -> list[str]:
         return [f"  {name}: open", f"      {plausible}"]
     value = _solved(unknown.best, unknown.solution, unknown.unit)
     if unknown.whole:
-        share = show_range(*(100 * end / unknown.whole for end in unknown.solution), "%")
-        value += f", {share} of {unknown.whole_label}"
+        low, high = (100 * end / unknown.whole for end in unknown.solution)
+        value += f", {show_range(low, high, '%')} of {unknown.whole_label}"
     return [f"  {name}: {value}", f"      {plausible}"]
 
 

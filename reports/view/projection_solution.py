@@ -49,8 +49,8 @@ def _unknown(unknown: Unknown) -> tuple[TableCell, ...]:
     if unknown.best is not None and unknown.solution is not None:
         share = ""
         if unknown.whole:
-            percent = show_range(*(100 * end / unknown.whole for end in unknown.solution), "%")
-            share = f"{percent} of {plain(unknown.whole_label)}"
+            low, high = (100 * end / unknown.whole for end in unknown.solution)
+            share = f"{show_range(low, high, '%')} of {plain(unknown.whole_label)}"
         best = _nearest(unknown.best, unknown.solution, unknown.unit)
         reach = TableCell(show_range(*unknown.solution, plain(unknown.unit)), share)
     return (
