@@ -54,7 +54,9 @@ def edge(curve: Curve, t: float, side: Side) -> Edge:
     if outside.steady:
         i = outside.at
         energy_j = float(curve.energy_j[i] + watts[i] * (t - times[i]))
-        shape_j = outside.rough_w * half_s / math.sqrt(3.0)
+        # Power that falls off slowly beyond the edge is taken for power of the window. The first
+        # reading beyond W/2 may come one period later, when a part of that power has gone.
+        shape_j = outside.rough_w * (half_s + curve.period_s) / math.sqrt(3.0)
         shape_j += SOFT * outside.swing_w * curve.period_s
         return Edge(energy_j, math.hypot(shape_j, _times_j(curve, t)))
     # Of a wave faster than W only a ripple is left, smaller than the wave by the factor W/τ.

@@ -82,9 +82,12 @@ def _sensed(source: Source, curves: CurveOf, windows: Sequence[Window]) -> Row:
     if check is not None:
         power = tuple(energy(check, window) for window in windows)
         checked = cross_check(cells, power, place_of(channel))
-        # The power readings stand in for windows in which the counter was lost.
+        # The power readings stand in for windows in which the counter was lost, with the doubt that
+        # it was.
         cells = tuple(
-            other if mine.lost and not other.lost else mine
+            other._replace(doubts=(*mine.doubts, *other.doubts))
+            if mine.lost and not other.lost
+            else mine
             for mine, other in zip(checked, power, strict=True)
         )
     if source.may_repeat:

@@ -64,8 +64,25 @@ def lag_u_s(curve: Curve, start_s: float, end_s: float) -> float:
         return channel.lag_u_s
     prior_s = channel.lag_u_s
     if channel.update_period_s:
-        prior_s *= max(1.0, curve.period_s / channel.update_period_s)
+        longest_s = longest_period_s(curve, [(start_s, end_s)])
+        prior_s *= max(1.0, longest_s / channel.update_period_s)
     return max(prior_s, apparent_lag_s(curve, start_s, end_s))
+
+
+def longest_period_s(curve: Curve, edges: Sequence[tuple[float, float]]) -> float:
+    """The longest update period that the readings allow, s. If they do not show their period, the
+    delays with which they show steps at the edges of the work limit it, if steps are seen there: a
+    step waits for half a period on average.
+
+    edges  starts and ends of windows
+    """
+    if not curve.late_s:
+        return curve.period_s
+    delays_s = [delay for start, end in edges for delay in edge_delays_s(curve, start, end)]
+    if not delays_s:
+        return curve.period_s + curve.late_s
+    waited_s = max(2 * math.fsum(delays_s) / len(delays_s), 0.0)
+    return curve.period_s + min(curve.late_s, waited_s)
 
 
 def shows_lag(curve: Curve) -> bool:

@@ -157,7 +157,10 @@ def _value(curve: Curve, segment: _Segment, t: float, side: Side, inside_w: Floa
     outside_known = segment.neighbour_before if side == "start" else segment.neighbour_after
     if segment.length_s > _LONG * curve.period_s or not outside_known:
         return _in_gap(curve, segment, t)
-    if _outside_holds(segment, t, side, inside_w):
+    steady_outside = _outside_holds(segment, t, side, inside_w)
+    if _returns(segment, side) and (steady_outside or _steady_beside(segment)):
+        return _peak(segment, t, side)
+    if steady_outside:
         return _steady_outside(segment, t, side)
     step_s = _single_step(segment)
     if step_s is not None:
@@ -203,6 +206,34 @@ def _steady_outside(segment: _Segment, t: float, side: Side) -> _Value:
         rough_w, fuzz_s = segment.rough_after_w, segment.high_fuzz_s
     shape_j = (rough_w + 2 * SOFT * segment.swing_w) * segment.length_s * _LINEAR
     return _Value(energy_j, watts, fuzz_s, shape_j)
+
+
+def _returns(segment: _Segment, side: Side) -> bool:
+    """Whether the power inside the window, next to the segment, is the steady power outside: the
+    segment then contains a peak of the load, and not a step at the edge.
+    """
+    outside_w, inside_w = segment.before_w, segment.after_w
+    if side == "end":
+        outside_w, inside_w = inside_w, outside_w
+    return abs(inside_w - outside_w) <= PLATEAU * abs(segment.mean_w - outside_w)
+
+
+def _steady_beside(segment: _Segment) -> bool:
+    """Whether the power is steady on both sides of the segment."""
+    rough_w = max(segment.rough_before_w, segment.rough_after_w)
+    return rough_w <= PLATEAU * abs(segment.mean_w - segment.before_w)
+
+
+def _peak(segment: _Segment, t: float, side: Side) -> _Value:
+    """A peak on a steady power: the energy of the peak is known, but not on which side of the edge
+    it was spent.
+    """
+    level_w = segment.before_w if side == "start" else segment.after_w
+    share = (t - segment.low_s) / segment.length_s
+    peak_j = (segment.mean_w - level_w) * segment.length_s
+    energy_j = segment.low_j + level_w * (t - segment.low_s) + peak_j * share
+    shape_j = abs(peak_j) * math.sqrt(share * (1 - share) / 3.0)
+    return _Value(energy_j, level_w, segment.fuzz_s, shape_j)
 
 
 def _stepped(segment: _Segment, t: float, step_s: float) -> _Value:

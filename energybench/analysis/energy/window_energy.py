@@ -34,8 +34,9 @@ _ALIKE = 0.75
 _LATE_S = 0.3
 # A sensor that published nothing for this many of its periods up to an edge was lost before it.
 _UNREAD = 1.2
-# So large a share of a window beyond the last update is a loss too, however long an update lasts.
-_MOSTLY = 0.5
+# So large a share of a window beyond the last update is a loss too, however long an update lasts;
+# of a window with fewer than `_UPDATES` updates, which do not show the powers of the load, less.
+_MOSTLY, _MUCH = 0.5, 0.2
 _UPDATES = 3  # of a sensor that a repeat has to hold for an energy
 # Message and remedy of each reason why the energy of a stretch is not certain.
 _GAPS = {
@@ -121,7 +122,7 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
         late_s = _UNREAD * curve.period_s + 2 * float(curve.fuzz_s[-1])
         if unread_s > late_s:
             doubts.append(_lost(curve, window, unread_s))
-        elif unread_s > _MOSTLY * window.duration_s:
+        elif unread_s > _unread_share(curve, window) * window.duration_s:
             doubts.append(_between_updates(curve, unread_s))
     for span in curve.spans:
         overlap_s = min(span.end_s, window.end_s) - max(span.start_s, window.start_s)
@@ -132,6 +133,12 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
             effects.append(bound("gap", extra_j, place, detail=f"{overlap_s:.1f} s"))
             doubts.append(_gap(curve, span, overlap_s))
     return WindowEnergy(value, tuple(effects), tuple(doubts))
+
+
+def _unread_share(curve: Curve, window: Window) -> float:
+    """Share of the window beyond the updates from which the energy of the window is a guess."""
+    few = curve.means_w(window.start_s, window.end_s).size < _UPDATES
+    return _MUCH if few else _MOSTLY
 
 
 def _edge_effects(curve: Curve, opened: Edge, closed: Edge) -> tuple[Effect, ...]:

@@ -186,10 +186,10 @@ def _too_short(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
             f"{shortest_s:.3g} s are mostly power from before and after them"
         )
         doubts.append(_unusable(name, message, f"repeats of {2 * curve.window_s:.3g} s or more"))
-    if curve.power_w is None and shortest_s < curve.period_s:
+    if curve.power_w is None and _without_update(curve, windows):
         message = (
             f"the counter of {name} updates every {curve.period_s:.3g} s: repeats of "
-            f"{shortest_s:.3g} s hold less than one update"
+            f"{shortest_s:.3g} s hold less than one whole update"
         )
         doubts.append(_unusable(name, message, f"repeats of {3 * curve.period_s:.3g} s or more"))
     if not curve.classified and updates < _UPDATES:
@@ -210,6 +210,18 @@ def _too_short(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
         remedy = f"at least {_READINGS} readings: longer or more repeats"
         doubts.append(_unusable(name, message, remedy))
     return doubts
+
+
+def _without_update(curve: Curve, windows: Sequence[Window]) -> bool:
+    """Whether a window holds no whole update of a counter."""
+    return any(
+        window.duration_s < curve.period_s
+        or (
+            window.duration_s < 2 * curve.period_s
+            and not curve.means_w(window.start_s, window.end_s).size
+        )
+        for window in windows
+    )
 
 
 def _unusable(name: str, message: str, remedy: str) -> Doubt:

@@ -14,9 +14,11 @@ from energybench.analysis.energy.edge import Side
 from energybench.analysis.energy.edge_lag import (
     edge_delays_s,
     lag_u_s,
+    longest_period_s,
     shows_lag,
     step_between_edges_w,
 )
+from energybench.analysis.measurement.in_step_doubts import of_in_step, scatter_rel
 from energybench.analysis.quantiles import quantiles_of_values
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.effect_kinds import place_of
@@ -24,11 +26,18 @@ from energybench.model import Doubt, Window
 
 # Share of each period that a counter may miss, above which the interval is mostly that.
 _MATTERS = 0.1
+# The same share if the counter is as likely as not to add up samples of a quarter of each period.
+_LIKELY = 0.5
 # Windows from which on their scatter shows a load in step: of fewer, all may agree by chance.
 _SEVERAL = 4
 # Readings of a part-time sensor that show a peak of the power which fills a thirtieth of the time:
 # (1 - 1/30)^100 = 3 %.
 _MANY = 100
+# Peaks that fill 3/n of the time are missed by all of n readings in 5 % of the cases: (1 - 3/n)^n
+# (the rule of three). Peaks of twice the power are then 3/n of the energy.
+_RULE_OF_THREE = 3.0
+# Readings in all windows from which on the scatter of several windows shows a load in step.
+_SCATTERED = 50
 # A load looks constant if four fifths of the updates differ by no more than this share of them.
 _CONSTANT = 0.1
 # Share of the energy of a window that readings may hide at its edges, above which it is a doubt:
@@ -46,7 +55,7 @@ _SIGMAS = 1.96  # half of a 95 % interval
 def of_unseen(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
     """Doubts about power that no reading of this sensor shows in these windows."""
     return [
-        *_few_windows(curve, windows),
+        *(_few_windows(curve, windows) or of_in_step(curve, windows)),
         *_period_unknown(curve, windows),
         *_lag_unseen(curve, windows),
     ]
@@ -68,7 +77,8 @@ def _few_windows(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
         ]
     updates = math.inf
     if curve.period_s:
-        updates = sum(window.duration_s for window in windows) / curve.period_s
+        edges = [(window.start_s, window.end_s) for window in windows]
+        updates = sum(end - start for start, end in edges) / longest_period_s(curve, edges)
     if curve.part_time and _may_look_alike(curve, windows, updates):
         seen = curve.window_s / curve.period_s
         return [
@@ -82,10 +92,11 @@ def _few_windows(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
         ]
     if curve.classified or curve.may_add_up < _MATTERS:
         return []
-    # The scatter of several windows shows what a counter of samples misses of a moving load. Rare
-    # peaks of a load that looks constant may be missed in all of them.
-    few = len(windows) < _SEVERAL or _looks_constant(curve, windows)
-    if len(windows) > 1 and not (few and updates < _MANY):
+    # The scatter of several windows shows what a counter of samples misses of a moving load. If the
+    # counter is as likely as not to add up samples, two or three windows may miss the same share of
+    # a load in step, however many updates they hold.
+    few = len(windows) < _SEVERAL and curve.may_add_up > _LIKELY
+    if not few and not _may_look_alike(curve, windows, updates):
         return []
     return [
         Doubt(
@@ -99,12 +110,17 @@ def _few_windows(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
 
 
 def _may_look_alike(curve: Curve, windows: Sequence[Window], readings: float) -> bool:
-    """Whether a load in step with a part-time sensor may look alike in all of these windows."""
+    """Whether a load in step with a part-time sensor may look alike in all of these windows, or all
+    readings may miss rare peaks of a load that looks constant.
+    """
     if len(windows) == 1:
         return True
-    if len(windows) >= _SEVERAL:
-        return False
-    return readings < _MANY or _looks_constant(curve, windows)
+    constant = _looks_constant(curve, windows)
+    if len(windows) < _SEVERAL:
+        return readings < _MANY or constant
+    if not constant:
+        return readings < _SCATTERED
+    return _RULE_OF_THREE / readings > max(_HIDDEN, scatter_rel(curve, windows))
 
 
 def _looks_constant(curve: Curve, windows: Sequence[Window]) -> bool:

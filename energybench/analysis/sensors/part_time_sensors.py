@@ -8,10 +8,13 @@ period is a multiple of the sensor's period hides every step in the same place.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.quantiles import median
 from energybench.analysis.traces.curve import Curve
 
 # How far the mean power in the unseen part of each period may be from the mean power, relative to
@@ -24,6 +27,9 @@ _FEW = 8  # least number of readings from which a pattern can be recognised
 _MOST = 4096  # largest number of readings in which a pattern is searched
 _PEAK = 0.5  # autocorrelation above which the readings repeat
 _APART = 0.3  # two readings differ if they are this share of the range of the readings apart
+_SELDOM = 1.5  # periods between two readings of a sensor that is read more seldom than it publishes
+_NEARLY = 0.9  # autocorrelation, relative to the highest, of a repetition that fits as well
+_ONE_WAVE = 1.5  # rises of the power in one repetition, above which it holds several waves
 _GAP = 2.5  # periods between two points, above which the stretch is a gap
 
 
@@ -39,16 +45,55 @@ def unseen_j(curve: Curve, start: int, end: int) -> float:
     if curve.power_w is None or end - start < 1:
         return 0.0
     watts, times = curve.power_w[start : end + 1], curve.t_s[start : end + 1]
-    gaps = np.diff(times)
+    independent = _independent_j2(curve, start, end)
+    grid = np.arange(times[0], times[-1], max(curve.period_s, (times[-1] - times[0]) / _MOST))
+    factor = _pattern(np.interp(grid, times, watts)).in_step
+    return math.sqrt(independent * (1 + factor**2))
+
+
+def unseen_alike_j(curve: Curve, windows: Sequence[tuple[int, int]]) -> float:
+    """Standard uncertainty of the mean energy of several windows, J, if the readings repeat in step
+    with the sensor, or with the times at which it was read, from the first window to the last one:
+    the steps of the load then hide alike in all windows, and their scatter does not show it. 0 if
+    the readings do not repeat so.
+
+    windows  indices of the first and the last point in each window
+    """
+    ends = [(start, end) for start, end in windows if end - start >= 1]
+    if curve.power_w is None or len(ends) < 2:
+        return 0.0
+    times = curve.t_s[ends[0][0] : ends[-1][1] + 1]
+    watts = curve.power_w[ends[0][0] : ends[-1][1] + 1]
+    spacing_s, gaps = curve.period_s, np.diff(times)
+    if median(gaps) > _SELDOM * spacing_s:
+        # The sensor publishes faster than it is read: the load may keep step with the readings.
+        spacing_s = float(gaps[gaps > _SELDOM * spacing_s].mean())
+    grid = np.arange(times[0], times[-1], max(spacing_s, (times[-1] - times[0]) / _MOST))
+    shown_w = np.interp(grid, times, watts)
+    pattern = _pattern(shown_w)
+    high = shown_w > (shown_w.min() + shown_w.max()) / 2
+    rises = int(np.count_nonzero(high[1:] & ~high[:-1]))
+    if not pattern.in_step or rises * pattern.length > _ONE_WAVE * shown_w.size:
+        # The steps of several waves in one pattern stand at places of their own, spread over the
+        # unseen time, and cancel.
+        return 0.0
+    factor = pattern.in_step
+    inside_s = sum(float(curve.t_s[end] - curve.t_s[start]) for start, end in ends)
+    factor *= math.sqrt(inside_s / float(times[-1] - times[0]))
+    independent = sum(_independent_j2(curve, start, end) for start, end in ends)
+    return math.sqrt(independent) * factor / len(ends)
+
+
+def _independent_j2(curve: Curve, start: int, end: int) -> float:
+    """Variance of the energy between two points by steps that hide independently, J²."""
+    assert curve.power_w is not None
+    watts, gaps = curve.power_w[start : end + 1], np.diff(curve.t_s[start : end + 1])
     blind = np.maximum(gaps - curve.window_s, 0.0)
     change = np.abs(np.diff(watts))
     # A gap may contain any power that the rest of the readings contains.
     spread = float(watts.std()) if watts.size > 2 else 0.0
     change = np.where(gaps > _GAP * curve.period_s, np.maximum(change, spread), change)
-    independent = float(((blind * change) ** 2 * blind / gaps).sum() / 12)
-    grid = np.arange(times[0], times[-1], max(curve.period_s, (times[-1] - times[0]) / _MOST))
-    factor = _in_step_factor(np.interp(grid, times, watts))
-    return math.sqrt(independent * (1 + factor**2))
+    return float(((blind * change) ** 2 * blind / gaps).sum() / 12)
 
 
 def in_step_j(curve: Curve, start_s: float, end_s: float) -> float:
@@ -70,14 +115,24 @@ def in_step_j(curve: Curve, start_s: float, end_s: float) -> float:
     return share * (curve.at(end_s) - curve.at(start_s))
 
 
-def _in_step_factor(watts: Floats) -> float:
-    """√K if the readings repeat K times in step with the sensor, less if the repetitions slip, and
-    0 if the readings do not repeat.
+class _Pattern(NamedTuple):
+    """Readings that repeat.
+
+    length   readings in the shortest repetition; 0 if the readings do not repeat
+    in_step  √K if the readings repeat K times in step with the sensor, less if the repetitions
+             slip, and 0 if the readings do not repeat
     """
+
+    length: int
+    in_step: float
+
+
+def _pattern(watts: Floats) -> _Pattern:
+    """The pattern with which the readings repeat."""
     n = watts.size
     span = float(np.ptp(watts))
     if n < _FEW or span == 0:
-        return 0.0
+        return _Pattern(0, 0.0)
 
     # The first maximum of the autocorrelation after its first fall is the period of the load.
     centred = watts - watts.mean()
@@ -86,14 +141,16 @@ def _in_step_factor(watts: Floats) -> float:
     r = r / max(float(r[0]), 1e-30)
     below = np.flatnonzero(r < _PEAK)
     if not below.size:
-        return 0.0
+        return _Pattern(0, 0.0)
     lag = int(below[0] + np.argmax(r[below[0] :]))
     if r[lag] < _PEAK:
-        return 0.0
+        return _Pattern(0, 0.0)
 
     # Slip: steps that moved by one reading over the window, for each step of one period.
     periods = n / lag
     differ = float(np.mean(np.abs(watts[lag:] - watts[:-lag]) > _APART * span))
     steps = float(np.mean(np.abs(np.diff(watts)) > _APART * span))
     slip = n * differ / max(steps * lag, 1.0) if steps else 0.0
-    return math.sqrt(periods) / max(1.0, slip)
+    # Several repetitions fit about as well as one.
+    shortest = int(below[0] + np.argmax(r[below[0] :] >= _NEARLY * r[lag]))
+    return _Pattern(shortest, math.sqrt(periods) / max(1.0, slip))

@@ -180,7 +180,7 @@ def _counter(trace: Trace) -> Curve:
         counter = without_stops(counter, slower_s or stated_s or 0.0, channel.resolution)
     t, energy = counter.t_s, counter.energy_j / channel.gain.value
     changed = np.flatnonzero(np.diff(energy) > 0) + 1
-    updates = ticks(t, changed, stated_s, slower_s)
+    updates = ticks(t, changed, stated_s, slower_s, every_update_changes=True)
     spacings = np.diff(t)
     closest = float(quantiles_of_values(spacings, 0.1)[0]) if spacings.size else 0.0
     if slower_s is not None and changed.size == 1:

@@ -15,6 +15,10 @@ from energybench.analysis.arrays import Floats
 _LEAST, _SHARE = 5, 0.1
 # The load moves if this share of the readings lies this far below the largest value.
 _MOVES, _BELOW = 0.1, 0.95
+# So many readings close below the largest value tell as much, if the largest value comes back so
+# many times as often as any other: noise has its largest value once, and no plateau has so many
+# readings beside it.
+_BESIDE, _OFTEN = 30, 8
 # The other readings are all different if at least this share of their values is.
 _DIFFERENT = 0.8
 # A largest value this close to the power limit stands at the limit.
@@ -32,10 +36,17 @@ def saturated_w(watts: Floats, power_limit_w: float | None) -> float | None:
     at_top = watts == top_w
     others = watts[~at_top]
     count = int(np.count_nonzero(at_top))
-    if count < max(_LEAST, _SHARE * watts.size):
+    if count < _LEAST:
         return None
-    if power_limit_w is not None and abs(top_w / power_limit_w - 1) <= _AT_LIMIT:
+    many = count >= _SHARE * watts.size
+    if many and power_limit_w is not None and abs(top_w / power_limit_w - 1) <= _AT_LIMIT:
         return top_w
-    moves = np.count_nonzero(others < _BELOW * top_w) >= _MOVES * watts.size
     different = np.unique(others).size >= _DIFFERENT * others.size
-    return top_w if moves and different else None
+    moves = np.count_nonzero(others < _BELOW * top_w) >= _MOVES * watts.size
+    if many and different and moves:
+        return top_w
+    beside = others[others >= _BELOW * top_w]
+    if beside.size < max(_BESIDE, _MOVES * watts.size):
+        return None
+    recurs = int(np.unique(others, return_counts=True)[1].max())
+    return top_w if count >= _OFTEN * recurs else None

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median
-from energybench.analysis.traces.update_period import update_period
+from energybench.analysis.traces.update_period import counted_period, update_period
 
 # a tick is located if the readings around it lie closer than this share of the update period
 LOCATED = 0.3
@@ -64,13 +64,21 @@ def ticks(
     changed: npt.NDArray[np.intp],
     stated_s: float | None,
     guess_s: float | None = None,
+    *,
+    every_update_changes: bool = False,
 ) -> Ticks:
     """Ticks from the readings (shape [m]) at which the value differs from the value before.
 
-    guess_s  a period that the readings show roughly, if they contradict the stated period
+    guess_s               a period that the readings show roughly, if they contradict the stated
+                          period
+    every_update_changes  True for a counter: each of its updates shows a new value, but those of
+                          less than one count
     """
     gaps = np.diff(t_s)[changed - 1] if changed.size else np.empty(0)
     period, measured = _period(t_s[changed], gaps, guess_s or stated_s)
+    counted = counted_period(t_s, changed) if every_update_changes else None
+    if counted is not None:
+        period, measured = counted.value_s, True
     located = gaps <= LOCATED * period
     half = np.where(located, gaps, np.minimum(gaps, period)) / 2
     points, fuzz, period = _placed(t_s[changed] - half, half, located, period, stated_s)

@@ -8,6 +8,7 @@ the spacings.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,9 @@ _SINGLE = 0.75
 _CHANCE, _CHANCE_SPACINGS = 1.2, 21.0
 # fractions of a period fit nearly as well: the longest candidate this near to the best is taken
 _NEARLY = 0.9
+# changes whose number tells the period, and how much longer than the spacing of the readings the
+# period has to be: of a faster sensor every reading is new, and updates are missed
+_COUNTED, _SLOWER = 20, 1.05
 # a spacing located three times worse than the typical one does not enter the period's mean
 _TYPICAL = 3.0
 
@@ -83,6 +87,30 @@ def update_period(
     if period is None:
         return _middle(spacings.steps_s, scatter_allowed=stated_s is not None)
     return _refined(spacings, period)
+
+
+def counted_period(t_s: Floats, changed: npt.NDArray[np.intp]) -> UpdatePeriod | None:
+    """The period of a sensor that publishes more slowly than it is read, from the number of its
+    changes: every update is then seen, and the time of each is known to one reading.
+
+    t_s      times of all readings, shape [m]
+    changed  indices of the first reading after each change, shape [n]
+
+    None if the sensor publishes about as fast as it is read, or if the changes do not follow their
+    number: equal values hid an update, readings are lacking, or the timer of the sensor wanders.
+    """
+    if changed.size < _COUNTED:
+        return None
+    gaps = np.diff(t_s)[changed - 1]
+    widest_s = float(np.diff(t_s[changed[0] - 1 : changed[-1] + 1]).max())
+    middles, number = t_s[changed] - gaps / 2, np.arange(changed.size)
+    period, start = (float(value) for value in np.polyfit(number, middles, 1))
+    if period < _SLOWER * widest_s:
+        return None
+    if float(np.abs(start + number * period - middles).max()) > period / 2:
+        return None
+    u_s = float(gaps.max()) / math.sqrt(12.0) * math.sqrt(12.0 / changed.size) / changed.size
+    return UpdatePeriod(period, u_s)
 
 
 def _located(spacings: _Spacings, stated_s: float | None) -> npt.NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from energybench.analysis.energy.window_energy import energy
 from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import curve
 from energybench.model import Window
-from tests.analysis.truth import Energy, Sensor, channel, constant, polls, square, trace
+from tests.analysis.truth import Energy, Floats, Sensor, channel, constant, polls, square, trace
 
 
 def work(start_s: float, end_s: float, idle_w: float = 80.0, busy_w: float = 400.0) -> Energy:
@@ -228,3 +228,24 @@ def test_a_window_before_the_second_update_is_not_certain() -> None:
     cell = energy(seen, Window(label="repeat", start_s=5.0, end_s=9.0))
     u = np.sqrt(sum(effect.u**2 for effect in cell.effects))
     assert abs((cell.energy_j or 0) - 1600) <= 2 * u
+
+
+@pytest.mark.parametrize("at_s", [-0.04, -0.01, 0.01, 0.04])
+def test_a_peak_between_two_ticks_may_stand_on_either_side_of_the_edge(at_s: float) -> None:
+    """A peak of 20 J just before or just after the start, on a steady 140 W: the counter shows the
+    peak and not its side, and the interval allows for both.
+    """
+
+    def truth(t: Floats) -> Floats:
+        peak_j = 1000 * np.clip(np.asarray(t) - 5.0 - at_s + 0.01, 0.0, 0.02)
+        return np.asarray(140 * np.asarray(t) + peak_j)
+
+    t = np.concatenate((np.arange(3.0, 4.5, 0.1), polls(5.0, 7.0, before_s=0.5)))
+    seen = curve(trace(channel(), t, Sensor(truth, 0.1, 0.05).counts(t, 1e-3)))
+    assert seen is not None
+    cell = energy(seen, Window(label="repeat", start_s=5.0, end_s=7.0))
+    true_j = float(truth(np.array(7.0)) - truth(np.array(5.0)))
+    u_j = np.sqrt(sum(effect.u**2 for effect in cell.effects))
+    assert cell.energy_j is not None
+    assert abs(cell.energy_j - true_j) <= 1.96 * u_j
+    assert u_j < 10.0

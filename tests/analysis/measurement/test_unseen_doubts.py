@@ -86,7 +86,7 @@ def test_short_windows_of_a_constant_load_do_not_show_what_a_counter_misses() ->
         return [Window(label="repeat", start_s=s, end_s=s + seconds) for s in starts_s]
 
     assert "counter-kind" in counter_beside(constant(120), windows(1.26))
-    assert "counter-kind" not in counter_beside(constant(120), windows(4.0))
+    assert "counter-kind" not in counter_beside(constant(120), windows(6.0))
     assert "counter-kind" not in counter_beside(square(100, 500, 0.37), windows(1.26))
 
 
@@ -104,3 +104,42 @@ def test_three_long_windows_that_look_constant_may_hide_rare_peaks() -> None:
         assert seen is not None
         found = {doubt.code for doubt in of_unseen(seen, windows)}
         assert ("in-step-unseen" in found) is hidden
+
+
+def part_time(truth: Energy, windows: list[Window], period_s: float = 0.1) -> set:
+    """Doubts about a part-time sensor that sees a quarter of each of its periods."""
+    t = np.unique(np.concatenate([polls(w.start_s, w.end_s) for w in windows]))
+    t = np.unique(np.concatenate((np.arange(3.0, windows[-1].end_s + 1.0, 0.1), t)))
+    stated = channel(kind="power", quantity="power_instant", window_s=0.025)
+    sensor = Sensor(truth, period_s, 0.02, window_s=period_s / 4)
+    seen = curve(trace(stated, t, sensor.watts(t, 1e-3)))
+    assert seen is not None
+    return {doubt.code for doubt in of_unseen(seen, windows)}
+
+
+def spread(seconds: float, count: int = 8) -> list[Window]:
+    starts_s = [START_S + (seconds + 0.631) * i for i in range(count)]
+    return [Window(label="repeat", start_s=s, end_s=s + seconds) for s in starts_s]
+
+
+def test_few_readings_of_many_windows_may_all_miss_rare_peaks() -> None:
+    """A load that looks constant may have peaks between the readings of eight windows, however many
+    windows these are: the readings have to be some hundreds. Of a load that moves, fifty readings
+    scatter enough.
+    """
+    assert "in-step-unseen" in part_time(constant(130), spread(2.0))
+    assert "in-step-unseen" not in part_time(constant(130), spread(6.0))
+    moving = square(100, 500, 0.367)
+    assert "in-step-unseen" in part_time(moving, spread(0.5))
+    assert "in-step-unseen" not in part_time(moving, spread(6.0))
+
+
+def test_readings_that_hardly_change_count_at_the_longest_period_that_they_allow() -> None:
+    """A sensor of 1 s with a stated period of 0.1 s whose readings are nearly equal: a run of 40 s
+    holds 40 of its readings, not 400.
+    """
+
+    def nearly(t: Floats) -> Floats:
+        return np.asarray(300 * np.asarray(t) + 3 * np.clip(np.asarray(t) - 20.0, 0.0, 9.0))
+
+    assert "in-step-unseen" in part_time(nearly, spread(5.0), period_s=1.0)

@@ -48,3 +48,22 @@ def test_the_interval_of_a_cut_off_load_reaches_the_truth() -> None:
     true_j = float(truth(np.array(13.0)) - truth(np.array(3.0)))
     assert cell.energy_j is not None
     assert cell.energy_j < 0.9 * true_j < cell.energy_j + limit.u * 12**0.5
+
+
+@pytest.mark.parametrize("high_share", [0.1, 0.25, 0.6])
+@pytest.mark.parametrize("repeated", [1, 3])
+def test_peaks_that_are_cut_off_just_above_the_noise_of_the_load(
+    high_share: float, repeated: int
+) -> None:
+    """All readings lie within 2 % of the end of the range, which comes back far more often than any
+    other value, also if each value is read three times; noise that is not cut off has its largest
+    value once, and a coarse resolution brings every value back.
+    """
+    rng = np.random.default_rng(1)
+    levels = np.where(rng.random(400) < high_share, 400.0, 100.0)
+    watts = np.round(levels * (1 + 0.005 * rng.standard_normal(400)), 3).repeat(repeated)
+    assert saturated_w(np.minimum(watts, 101.2), None) == 101.2
+    low = watts[watts < 200.0]
+    assert saturated_w(low, None) is None
+    assert saturated_w(np.round(low), None) is None
+    assert saturated_w(watts, None) is None

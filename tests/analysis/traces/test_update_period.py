@@ -9,7 +9,7 @@ import pytest
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.ticks import ticks
-from energybench.analysis.traces.update_period import update_period
+from energybench.analysis.traces.update_period import counted_period, update_period
 from tests.analysis.truth import polls
 
 
@@ -126,3 +126,36 @@ def test_ticks_that_confirm_the_stated_period_are_numbered_throughout() -> None:
     seen = ticks(t, changed, 0.1)
     assert np.abs(seen.t_s - true_ticks[changed]).max() < 0.005
     assert seen.fuzz_s.max() < 0.01
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("jitter", [0.0, 0.06])
+@pytest.mark.parametrize("period_s", [0.16, 0.1835, 0.25, 1.0])
+def test_the_number_of_updates_tells_the_period_of_a_slow_counter(
+    period_s: float, jitter: float, seed: int
+) -> None:
+    """Read every 0.1 s, each update is seen: a minute tells the period to a third of a percent,
+    though none of the updates is located. A counter as fast as its readings tells nothing so.
+    """
+    rng = np.random.default_rng(seed)
+    t = np.arange(0.0, 60.0, 0.1) + rng.uniform(0.0, 0.004, 600)
+    count = int(62 / period_s)
+    updates = np.sort(
+        period_s * (np.arange(count) - rng.uniform() + jitter * rng.normal(size=count))
+    )
+    changed = np.flatnonzero(np.diff(np.searchsorted(updates, t))) + 1
+    period = counted_period(t, changed)
+    assert period is not None
+    assert period.value_s == pytest.approx(period_s, rel=3e-3)
+    assert counted_period(t, np.arange(1, t.size)) is None
+
+
+def test_updates_that_are_lacking_do_not_count() -> None:
+    """Readings that were lost for some updates, and equal values, break the count."""
+    t = np.arange(0.0, 30.0, 0.1)
+    changed = np.flatnonzero(np.diff(np.floor(t / 0.17))) + 1
+    assert counted_period(t, changed) is not None
+    assert counted_period(t, np.delete(changed, np.s_[60:70])) is None
+    lost = (t < 9.0) | (t > 12.0)
+    again = np.flatnonzero(np.diff(np.floor(t[lost] / 0.17))) + 1
+    assert counted_period(t[lost], again) is None
