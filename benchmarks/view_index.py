@@ -3,7 +3,9 @@
     python benchmarks/view_index.py [--runs 10000]
 
 Goals for 10,000 runs: less than 20 s from the command to its address the first time, and less than
-1 s for each page of the table after that, also if the command is started again.
+1 s after that, for each page of the table and for another start of the command. They are goals of
+processor time, of all processes of the command; by the clock it takes longer on a machine that does
+other work, and less with several processors, which read the runs together.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the simulators live with the tests
@@ -28,10 +30,21 @@ FIRST_GOAL_S, NEXT_GOAL_S = 20.0, 1.0
 QUERIES = ("", "?sort=-energy", "?sort=host&page=50", "?q=node-07&workload=milc+32+cuda")
 
 
+class Took(NamedTuple):
+    """Processor time and time by the clock."""
+
+    cpu_s: float
+    wall_s: float
+
+    def words(self, goal_s: float) -> str:
+        late = f"   above {goal_s:g} s" if self.cpu_s > goal_s else ""
+        return f"{self.cpu_s:6.2f} s of processor time, {self.wall_s:6.2f} s by the clock{late}"
+
+
 class View:
     """The command, from its start to Ctrl-C, and a browser that has opened its address.
 
-    start_s  time until the address was printed
+    start  time until the address was printed
     """
 
     def __init__(self, store: Path, cache: Path) -> None:
@@ -45,7 +58,7 @@ class View:
         )
         assert self._process.stdout is not None
         address = urlsplit(self._process.stdout.readline().strip())
-        self.start_s = time.monotonic() - begin_s
+        self.start = Took(self._cpu_s(), time.monotonic() - begin_s)
         self._base = address.path.removesuffix("open")
         self._connection = http.client.HTTPConnection(str(address.hostname), address.port)
         self._cookie = ""
@@ -57,13 +70,20 @@ class View:
         answer = self._connection.getresponse()
         return answer, answer.read()
 
-    def page_s(self, query: str) -> float:
+    def page(self, query: str) -> Took:
         """Time to get a page of the table."""
-        begin_s = time.monotonic()
+        cpu_s, begin_s = self._cpu_s(), time.monotonic()
         answer, body = self._get(self._base + query)
         if answer.status != 200 or b"</table>" not in body:
             raise SystemExit(f"{query}: status {answer.status}")
-        return time.monotonic() - begin_s
+        return Took(self._cpu_s() - cpu_s, time.monotonic() - begin_s)
+
+    def _cpu_s(self) -> float:
+        """Processor time of the command so far, and of the processes that it has waited for."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        # utime, stime, cutime and cstime, the fields 14 to 17 of proc_pid_stat(5)
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
     def end(self) -> None:
         self._connection.close()
@@ -83,17 +103,12 @@ def main() -> None:
         for words, goal_s in (("first", FIRST_GOAL_S), ("again", NEXT_GOAL_S)):
             view = View(store, cache)
             try:
-                print(f"{words}: address after {view.start_s:.2f} s{_late(view.start_s, goal_s)}")
+                print(f"{words}: address after {view.start.words(goal_s)}")
                 for query in QUERIES:
-                    page_s = view.page_s(query)
-                    print(f"  page {query:36} {page_s:.3f} s{_late(page_s, NEXT_GOAL_S)}")
+                    print(f"  page {query:36} {view.page(query).words(NEXT_GOAL_S)}")
                     time.sleep(1.0)  # so that the next page looks through the store again
             finally:
                 view.end()
-
-
-def _late(time_s: float, goal_s: float) -> str:
-    return f"   above {goal_s:g} s" if time_s > goal_s else ""
 
 
 if __name__ == "__main__":
