@@ -23,4 +23,9 @@ def grade(measurement: Measurement, machine_nodes: int | None = None) -> Grade:
         training(measurement, gathered),
         inference(measurement, gathered),
     )
-    return Grade(measurement=measurement.id, label=measurement.label, books=books)
+    return Grade(
+        measurement=measurement.id,
+        label=measurement.label,
+        machine_nodes=machine_nodes,
+        books=books,
+    )

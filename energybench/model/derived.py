@@ -143,12 +143,16 @@ class RuleBook(Noun, frozen=True, kw_only=True):
 
 
 class Grade(Noun, frozen=True, kw_only=True):
-    """The judgement of the rule books of the field on a measurement."""
+    """The judgement of the rule books of the field on a measurement.
+
+    machine_nodes  compute nodes of the whole machine; None if nobody stated them
+    """
 
     schema: Literal["energybench/1"] = "energybench/1"
     kind: Literal["grade"] = "grade"
     measurement: str
     label: str
+    machine_nodes: int | None = None
     books: tuple[RuleBook, ...]
 
 

@@ -294,6 +294,8 @@ class Projection(Noun, frozen=True, kw_only=True):
     """A comparison or a published claim, carried through a scenario to a month of a fleet.
 
     about        the scenario in a sentence
+    comparisons  (baseline, candidate): the ids of the two runs of each comparison, in the order in
+                 which the comparisons were given; () for a published claim
     boundary     of the energies; None if the scenario states no powers
     solution     None if the scenario names no unknowns
     sensitivity  None if it was not computed
@@ -306,6 +308,7 @@ class Projection(Noun, frozen=True, kw_only=True):
     scenario: str
     title: str
     about: str = ""
+    comparisons: tuple[tuple[str, str], ...] = ()
     mode: Mode | None = None
     boundary: BoundaryName | None = None
     lines: tuple[Line, ...]

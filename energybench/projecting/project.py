@@ -122,6 +122,7 @@ def project(
         scenario=scenario.name,
         title=_title(scenario, comparisons),
         about=scenario.about,
+        comparisons=tuple((one.baseline, one.candidate) for one in comparisons),
         mode=scenario.mode,
         boundary=boundary,
         lines=tuple(lines),

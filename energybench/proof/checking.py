@@ -12,12 +12,15 @@ from typing import TypeVar
 from energybench import __version__
 from energybench.analysis.energy.boundary import Ranges
 from energybench.errors import BadInput
+from energybench.model import Comparison, Projection
 from energybench.proof import archive, contents, manifest, tables
 from energybench.proof.comparisons import check_result
+from energybench.proof.derived import Sources, check_grade, check_projection, comparisons_again
 from energybench.proof.manifest import MANIFEST, SUMS, Manifest
 from energybench.proof.pages import compared, renderer
 from energybench.proof.proof import Notes, Proof
 from energybench.proof.runs import CheckedRun, check_runs
+from energybench.proof.scenarios import StatedScenario, read_scenario
 from energybench.registry import registered
 from energybench.regular_file import read_bytes
 from energybench.store import document_file
@@ -139,25 +142,62 @@ def _check_contents(files: contents.Files, stated: Manifest, ranges: Ranges, not
         study = _readable(name, notes, partial(read_study, directory))
         if study is not None:
             check_result(name, study, runs, notes, by_version=other_version)
-    for kind in (contents.RESULTS, contents.DOCUMENTS):
-        for name, path in contents.of_kind(files, kind).items():
-            content = _readable(name, notes, partial(document_file.read_content, path))
-            if content is None:
-                continue
-            for result in content.results:
+    stated_results = _stated_results(files, notes)
+    sources = _sources(files, stated_results, runs, notes, by_version=other_version)
+    for name, content in stated_results.items():
+        for result in content.results:
+            if isinstance(result, Projection):
+                check_projection(name, result, sources, notes, by_version=other_version)
+            else:
                 check_result(name, result, runs, notes, by_version=other_version)
-            if content.grades:
-                notes.not_checked.append(f"{name}: grades; `energybench grade` makes them again")
-            if kind == contents.DOCUMENTS:
-                page, other = path.read_bytes(), content.version not in ("", __version__)
-                _check_page(name, page, content, runs, notes, by_version=other or other_drawing)
+        for grade in content.grades:
+            check_grade(name, grade, sources, notes, by_version=other_version)
+        if name.startswith(f"{contents.DOCUMENTS}/"):
+            page, other = files[name].read_bytes(), content.version not in ("", __version__)
+            _check_page(name, page, content, runs, notes, by_version=other or other_drawing)
     publication = files.get(contents.PUBLICATION_FILE)
     if publication is not None:
         _readable(contents.PUBLICATION_FILE, notes, partial(read_publication, publication))
         notes.not_checked.append(f"{contents.PUBLICATION_FILE}: statements of the publisher")
-    for name in contents.of_kind(files, contents.SCENARIOS):
-        notes.not_checked.append(f"{name}: `energybench project --scenario` takes it")
     _check_tables(files, stated, notes, by_version=other_version)
+
+
+def _stated_results(files: contents.Files, notes: Notes) -> dict[str, Content]:
+    """The contents of results and reports, by their files. A file that cannot be read becomes a
+    finding.
+    """
+    read = {}
+    for kind in (contents.RESULTS, contents.DOCUMENTS):
+        for name, path in contents.of_kind(files, kind).items():
+            content = _readable(name, notes, partial(document_file.read_content, path))
+            if content is not None:
+                read[name] = content
+    return read
+
+
+def _sources(
+    files: contents.Files,
+    stated: Mapping[str, Content],
+    runs: Mapping[str, CheckedRun],
+    notes: Notes,
+    *,
+    by_version: bool,
+) -> Sources:
+    """The results from which projections and grades are made again."""
+    again = {name: run.again for name, run in runs.items()}
+    comparisons = [
+        result
+        for content in stated.values()
+        for result in content.results
+        if isinstance(result, Comparison)
+    ]
+    scenarios = {}
+    for name, path in contents.of_kind(files, contents.SCENARIOS).items():
+        file = _readable(name, notes, partial(read_scenario, path), by_version=by_version)
+        if file is not None and file.scenario is not None:
+            scenarios[file.scenario.name] = StatedScenario(file.scenario, name)
+            notes.not_checked.append(f"{name}: inputs that the publisher states")
+    return Sources(again, comparisons_again(comparisons, again), scenarios)
 
 
 def _check_tables(
@@ -179,10 +219,12 @@ def _check_tables(
             notes.checked.append(f"{name}: is what the results give")
 
 
-def _readable(name: str, notes: Notes, read: Callable[[], T]) -> T | None:
+def _readable(
+    name: str, notes: Notes, read: Callable[[], T], *, by_version: bool = False
+) -> T | None:
     """What a file holds; None, and a finding, if it cannot be read."""
     try:
         return read()
     except BadInput as why:
-        notes.differs(name, f"cannot be read: {why.what}")
+        notes.differs(name, f"cannot be read: {why.what}", by_version=by_version)
         return None

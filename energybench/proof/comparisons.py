@@ -10,7 +10,7 @@ from energybench.analysis.comparison.compare import compare
 from energybench.analysis.comparison.study_cells import ratios_of, run_of
 from energybench.analysis.comparison.study_claims import against_claims
 from energybench.errors import BadInput
-from energybench.model import Comparison, Measurement, Projection, Study, StudyCell
+from energybench.model import Comparison, Measurement, Study, StudyCell
 from energybench.proof.differences import differences, of_doubts
 from energybench.proof.proof import Notes
 from energybench.proof.runs import CheckedRun, shortened
@@ -21,18 +21,13 @@ Runs = Mapping[str, CheckedRun]
 
 
 def check_result(place: str, result: Result, runs: Runs, notes: Notes, *, by_version: bool) -> None:
-    """Check one result that a file states; differences become findings."""
+    """Check a run, comparison or study that a file states; differences become findings."""
     if isinstance(result, Measurement):
         _check_measurement(place, result, runs, notes)
     elif isinstance(result, Comparison):
         _check_comparison(place, result, runs, notes, by_version=by_version)
     elif isinstance(result, Study):
         _check_study(place, result, runs, notes, by_version=by_version)
-    elif isinstance(result, Projection):
-        notes.not_checked.append(
-            f"{place}: the projection {result.title!r}; `energybench project` makes it from its "
-            "scenario"
-        )
 
 
 def _check_measurement(place: str, stated: Measurement, runs: Runs, notes: Notes) -> None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from energybench.errors import BadInput
 from energybench.proof.archive import MOST_NAME
+from energybench.proof.scenarios import read_scenario
 from energybench.regular_file import read_bytes
 from energybench.store import document_file, reader
 from energybench.store.embedded import document_text
@@ -57,8 +58,7 @@ def gather(wanted: Wanted, store: Path) -> Files:
             document_file.read_content(path)  # JSON
         _add(files, [(f"{DOCUMENTS}/{path.name}", path)])
     for path in wanted.scenarios:
-        read_bytes(path, MOST_BYTES)
-        _add(files, [(f"{SCENARIOS}/{path.name}", path)])
+        _add(files, _of_scenario(path))
     if wanted.publication is not None:
         _add(files, _of_publication(wanted.publication))
     return files
@@ -119,6 +119,14 @@ def _of_run(directory: Path) -> Iterator[tuple[str, Path]]:
             for name in (RUN, PARQUET):
                 if (part / name).is_file():
                     yield f"{inside}/{part.name}/{name}", part / name
+
+
+def _of_scenario(path: Path) -> Iterator[tuple[str, Path]]:
+    """The scenario, and the site facts that it includes."""
+    included = read_scenario(path).included
+    yield f"{SCENARIOS}/{path.name}", path
+    if included:
+        yield f"{SCENARIOS}/{included}", path.parent / included
 
 
 def _of_publication(path: Path) -> Iterator[tuple[str, Path]]:

@@ -14,21 +14,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from energybench.analysis.energy.boundary import Ranges
 from energybench.errors import BadInput
-from energybench.model import Comparison, Measurement, Study
+from energybench.model import Comparison, Grade, Measurement, Projection, Study
 from energybench.proof import contents
 from energybench.proof.archive import Contents
 from energybench.proof.comparisons import comparison_again, study_again
+from energybench.proof.derived import (
+    Sources,
+    comparisons_again,
+    grade_again,
+    missing_for,
+    projection_again,
+)
 from energybench.proof.differences import differences
 from energybench.proof.learning import learn, replaced
 from energybench.proof.pages import drawn, renderer
 from energybench.proof.pseudonyms import Pseudonyms
 from energybench.proof.runs import again
+from energybench.proof.scenarios import StatedScenario, read_scenario
 from energybench.store import digests, document_file, reader, samples, strict
 from energybench.store.document_file import Content
 from energybench.store.embedded import suffix_of
@@ -41,6 +49,14 @@ from energybench.store.study import read_study
 
 _Runs = dict[str, tuple[Path, Measurement]]
 """Directory and result of each run by its id."""
+
+
+class _Made(NamedTuple):
+    """Runs with pseudonyms, and the results from which projections and grades are made."""
+
+    runs: _Runs
+    sources: Sources
+
 
 _SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
 _TEXTS = (".toml", ".svg")  # files of which the text is replaced as it stands
@@ -58,25 +74,37 @@ def redacted(
     for noun in _nouns(files):
         learn(noun, names)
     new: contents.Files = {}
-    # studies, comparisons and reports are made of runs
-    ordered = sorted(files, key=lambda one: (not _is_of_a_run(one), one))
-    runs: _Runs = {}
-    for name in ordered:
-        if not runs and not _is_of_a_run(name):
-            runs = _made_again(new, ranges)
-        renamed = "/".join(names.text(part) for part in name.split("/"))
-        target = folder / renamed
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if renamed in new:
-            raise BadInput(name, "has the name of another file once names are replaced")
+    ordered = sorted(files)
+    # runs first, and scenarios: all other results are made of them
+    of_runs = [name for name in ordered if _is_of_a_run(name)]
+    of_scenarios = [name for name in ordered if name.startswith(f"{contents.SCENARIOS}/")]
+    others = [name for name in ordered if name not in {*of_runs, *of_scenarios}]
+
+    def add(name: str, content: bytes) -> None:
+        new[_renamed(name, folder, new, names)].write_bytes(content)
+
+    for name in of_runs:
         if PurePosixPath(name).name == PARQUET:
-            _write_samples(files[name].parent, target, names)
+            _write_samples(files[name].parent, new[_renamed(name, folder, new, names)], names)
         else:
-            target.write_bytes(_content(name, files[name], runs, names))
-        new[renamed] = target
-    if not runs:
-        _made_again(new, ranges)
+            add(name, _of_a_run(name, files[name], names))
+    runs = _made_again(new, ranges)
+    for name in of_scenarios:
+        add(name, _text(files[name], names))
+    made = _Made(runs, _sources(files, new, runs, names))
+    for name in others:
+        add(name, _content(name, files[name], made, names))
     return new
+
+
+def _renamed(name: str, folder: Path, new: contents.Files, names: Pseudonyms) -> str:
+    """The name of a file with pseudonyms, whose place is noted. Raises BadInput."""
+    renamed = "/".join(names.text(part) for part in name.split("/"))
+    if renamed in new:
+        raise BadInput(name, "has the name of another file once names are replaced")
+    new[renamed] = folder / renamed
+    new[renamed].parent.mkdir(parents=True, exist_ok=True)
+    return renamed
 
 
 def refuse_originals(members: Contents, names: Pseudonyms) -> None:
@@ -154,47 +182,81 @@ def _made_again(new: contents.Files, ranges: Ranges) -> _Runs:
     return runs
 
 
-def _result_again(stated: Any, runs: _Runs) -> Any:
+def _sources(files: contents.Files, new: contents.Files, runs: _Runs, names: Pseudonyms) -> Sources:
+    """The results from which projections and grades are made, with pseudonyms."""
+    measured = {name: run for name, (_, run) in runs.items()}
+    kinds = (contents.RESULTS, contents.DOCUMENTS)
+    paths = [path for kind in kinds for path in contents.of_kind(files, kind).values()]
+    comparisons = [
+        replaced(result, names)
+        for path in paths
+        for result in document_file.read_content(path).results
+        if isinstance(result, Comparison)
+    ]
+    scenarios = {}
+    for name, path in contents.of_kind(new, contents.SCENARIOS).items():
+        scenario = read_scenario(path).scenario
+        if scenario is not None:
+            scenarios[scenario.name] = StatedScenario(scenario, name)
+    return Sources(measured, comparisons_again(comparisons, measured), scenarios)
+
+
+def _grade_again(stated: Grade, sources: Sources) -> Grade:
+    """A grade, made of the run with pseudonyms; as stated if the run is not there."""
+    run = sources.runs.get(stated.measurement)
+    return stated if run is None else grade_again(stated, run)
+
+
+def _result_again(stated: Any, made: _Made) -> Any:
     """A result of a file, made of the runs with pseudonyms; as stated if a run is not there."""
+    if isinstance(stated, Projection):
+        missing = missing_for(stated, made.sources)
+        return stated if missing else projection_again(stated, made.sources)
     if isinstance(stated, Measurement):
-        return runs[stated.id][1] if stated.id in runs else stated
+        return made.sources.runs.get(stated.id, stated)
     if isinstance(stated, Study):
-        return study_again(stated, {name: run for name, (_, run) in runs.items()})
+        return study_again(stated, made.sources.runs)
     if not isinstance(stated, Comparison):
         return stated
-    first, second = runs.get(stated.baseline), runs.get(stated.candidate)
+    first, second = made.runs.get(stated.baseline), made.runs.get(stated.candidate)
     if first is None or second is None:
         return msgspec.structs.replace(stated, digests=None)
-    made = comparison_again(stated, first[1], second[1])
+    again_made = comparison_again(stated, first[1], second[1])
     if stated.digests is None:
-        return made
-    return digests.with_digests(made, first[0], second[0])
+        return again_made
+    return digests.with_digests(again_made, first[0], second[0])
 
 
 # ---------------------------------------------------------------- writing
 
 
-def _content(name: str, path: Path, runs: _Runs, names: Pseudonyms) -> bytes:
-    place = PurePosixPath(name)
-    if place.name == RUN:
+def _of_a_run(name: str, path: Path, names: Pseudonyms) -> bytes:
+    """A file of a run or job, without its samples."""
+    kind = PurePosixPath(name).name
+    if kind == RUN:
         return pretty(replaced(reader.read_run(path.parent), names)).encode()
-    if place.name == JOB:
+    if kind == JOB:
         return pretty(replaced(read_job(path.parent), names)).encode()
-    if place.name == WINDOWS:
+    if kind == WINDOWS:
         lines = (encode(replaced(line, names)) + b"\n" for line in read_lines(path.parent))
         return b"".join(lines)
-    if place.name == INDEX:
-        study = _result_again(replaced(read_study(path.parent), names), runs)
+    return pretty(replaced(strict.load(path), names)).encode()  # clocks and silent nodes of a job
+
+
+def _text(path: Path, names: Pseudonyms) -> bytes:
+    return names.text(path.read_text("utf-8")).encode()
+
+
+def _content(name: str, path: Path, made: _Made, names: Pseudonyms) -> bytes:
+    """A study, result, report, or file of a publication."""
+    if PurePosixPath(name).name == INDEX:
+        study = _result_again(replaced(read_study(path.parent), names), made)
         return msgspec.json.format(encode(study), indent=1) + b"\n"
     if name.startswith((f"{contents.RESULTS}/", f"{contents.DOCUMENTS}/")):
-        return _rendered(path, runs, names)
-    if place.suffix == ".toml" and name == contents.PUBLICATION_FILE:
+        return _rendered(path, made, names)
+    if name == contents.PUBLICATION_FILE:
         read_publication(path)
-    if place.suffix in _TEXTS:
-        return names.text(path.read_text("utf-8")).encode()
-    if place.suffix == ".json":  # clocks and silent nodes of a job
-        return pretty(replaced(strict.load(path), names)).encode()
-    return path.read_bytes()  # a logo
+    return _text(path, names) if path.suffix in _TEXTS else path.read_bytes()  # a logo
 
 
 def _write_samples(directory: Path, target: Path, names: Pseudonyms) -> None:
@@ -203,10 +265,13 @@ def _write_samples(directory: Path, target: Path, names: Pseudonyms) -> None:
     samples.write_parquet(target, table, blob)
 
 
-def _rendered(path: Path, runs: _Runs, names: Pseudonyms) -> bytes:
+def _rendered(path: Path, made: _Made, names: Pseudonyms) -> bytes:
     """A result or a report, rendered anew from its document with pseudonyms."""
     content = Content(*replaced(tuple(document_file.read_content(path)), names))
-    content = content._replace(results=tuple(_result_again(one, runs) for one in content.results))
+    content = content._replace(
+        results=tuple(_result_again(one, made) for one in content.results),
+        grades=tuple(_grade_again(one, made.sources) for one in content.grades),
+    )
     if not content.results and len(content.grades) == 1:
         return pretty(content.grades[0]).encode()
     suffix = suffix_of(path.read_bytes())
@@ -215,8 +280,9 @@ def _rendered(path: Path, runs: _Runs, names: Pseudonyms) -> bytes:
         raise BadInput(str(path), f"no report of this installation writes {suffix}", "leave it out")
     document = content.document()
     measured: tuple[Measurement, ...] = document.of(Measurement)
-    if getattr(report, "timelines", False) and all(one.id in runs for one in measured):
-        document = msgspec.structs.replace(document, timelines=drawn(document, runs))
+    if getattr(report, "timelines", False) and all(one.id in made.runs for one in measured):
+        timelines = drawn(document, made.runs)
+        document = msgspec.structs.replace(document, timelines=timelines)
     rendered = report.render(document)
     if not isinstance(rendered, bytes):
         raise BadInput(str(path), f"{suffix} is written as several files", "leave it out")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,32 +17,7 @@ from energybench.proof.checking import check
 from energybench.proof.proof import Proof
 from tests.cli.process import in_process, one_line
 from tests.proof.conftest import Results
-
-Change = Callable[[Path], None]
-
-
-def unpacked(bundle: Path, folder: Path) -> archive.Opened:
-    folder.mkdir()
-    return archive.unpack(bundle, folder, folder.with_suffix(".again"))
-
-
-def rebuilt(results: Results, tmp_path: Path, change: Change, *, sums: bool) -> Path:
-    """The bundle after a change of its unpacked files, written as energybench writes one.
-
-    sums  whether the sums are made anew, as a forger would
-    """
-    opened = unpacked(results.bundle, tmp_path / "bundle")
-    change(opened.folder)
-    files = {
-        str(path.relative_to(opened.folder)): path
-        for path in opened.folder.rglob("*")
-        if path.is_file() and not (sums and path.name == manifest.SUMS)
-    }
-    contents: dict[str, Path | bytes] = dict(files)
-    if sums:
-        contents[manifest.SUMS] = manifest.sums(files)
-    archive.write(tmp_path / "changed.zip", contents, opened.moment)
-    return tmp_path / "changed.zip"
+from tests.proof.forging import Change, edit, rebuilt, replace, unpacked
 
 
 def proof(path: Path) -> Proof:
@@ -57,30 +30,6 @@ def outcome(path: Path) -> str:
         return proof(path).outcome
     except BadInput as why:
         return str(why)
-
-
-def edit(pattern: str, change: Callable[[Any], None]) -> Change:
-    """Change the JSON of the first file with this name."""
-
-    def apply(folder: Path) -> None:
-        path = sorted(folder.rglob(pattern))[0]
-        content = json.loads(path.read_text())
-        change(content)
-        path.write_text(json.dumps(content, indent=1))
-
-    return apply
-
-
-def replace(pattern: str, old: str, new: str) -> Change:
-    """Change the text of the first file with this name."""
-
-    def apply(folder: Path) -> None:
-        path = sorted(folder.rglob(pattern))[0]
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
-
-    return apply
 
 
 def narrower(run: Any) -> None:
@@ -156,7 +105,7 @@ def test_a_forger_who_makes_the_sums_anew(
     results: Results, tmp_path: Path, change: Change, place: str
 ) -> None:
     """Numbers, doubts, verdicts and text do not fit the samples, and exit code 1 says where."""
-    path = rebuilt(results, tmp_path, change, sums=True)
+    path = rebuilt(results.bundle, tmp_path, change, sums=True)
     found = proof(path)
     assert found.outcome == "differs"
     assert any(finding.place.startswith(place) for finding in found.findings), found.findings
@@ -182,7 +131,7 @@ def test_files_that_the_sums_do_not_fit(
     results: Results, tmp_path: Path, change: Change, words: str
 ) -> None:
     """A changed, added or missing file, the manifest and the sums themselves."""
-    found = proof(rebuilt(results, tmp_path, change, sums=False))
+    found = proof(rebuilt(results.bundle, tmp_path, change, sums=False))
     assert found.outcome == "differs"
     assert any(words in finding.what for finding in found.findings), found.findings
 
@@ -211,7 +160,7 @@ def test_another_version(results: Results, tmp_path: Path) -> None:
         (folder / "results/comparison.json").unlink()
         shutil.rmtree(folder / "tables")
 
-    path = rebuilt(results, tmp_path, older, sums=True)
+    path = rebuilt(results.bundle, tmp_path, older, sums=True)
     found = proof(path)
     assert found.outcome == "differs-by-version"
     assert all(finding.by_version for finding in found.findings)
@@ -228,7 +177,7 @@ def test_another_version_excuses_no_contradiction_inside(results: Results, tmp_p
         edit("manifest.json", lambda m: m.update(energybench="0.0.1"))(folder)
         edit("run.json", lambda run: run.update(label="other"))(folder)
 
-    assert proof(rebuilt(results, tmp_path, older, sums=True)).outcome == "differs"
+    assert proof(rebuilt(results.bundle, tmp_path, older, sums=True)).outcome == "differs"
 
 
 # ---------------------------------------------------------------- the command line

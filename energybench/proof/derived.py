@@ -1,0 +1,132 @@
+"""Projections and grades, made again from the scenarios, comparisons and runs of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from energybench.analysis.comparison.compare import compare
+from energybench.errors import BadInput
+from energybench.grading.rule_books import grade
+from energybench.model import Comparison, Grade, Measurement, Projection
+from energybench.projecting import scenario_files
+from energybench.projecting.project import project
+from energybench.proof.comparisons import comparison_again
+from energybench.proof.differences import differences, of_doubts
+from energybench.proof.proof import Notes
+from energybench.proof.runs import shortened
+from energybench.proof.scenarios import StatedScenario
+
+Pair = tuple[str, str]
+
+
+class Sources(NamedTuple):
+    """Results that were made again, from which others follow.
+
+    runs         by their ids
+    comparisons  by the ids of baseline and candidate
+    scenarios    of the bundle, by their names
+    """
+
+    runs: Mapping[str, Measurement]
+    comparisons: Mapping[Pair, Comparison]
+    scenarios: Mapping[str, StatedScenario]
+
+
+def comparisons_again(
+    stated: Iterable[Comparison], runs: Mapping[str, Measurement]
+) -> dict[Pair, Comparison]:
+    """The comparisons of runs that are at hand; of several of one pair, the first. A comparison
+    that cannot be made is left out.
+    """
+    made: dict[Pair, Comparison] = {}
+    for one in stated:
+        pair = one.baseline, one.candidate
+        if pair in made or not runs.keys() >= {*pair}:
+            continue
+        try:
+            made[pair] = comparison_again(one, runs[one.baseline], runs[one.candidate])
+        except BadInput:
+            continue
+    return made
+
+
+# ---------------------------------------------------------------- projections
+
+
+def missing_for(stated: Projection, sources: Sources) -> str:
+    """The things that a projection needs and that are not at hand, in words; "" if all are."""
+    if stated.scenario not in sources.scenarios and stated.scenario not in scenario_files.names():
+        return f"its scenario {stated.scenario!r}"
+    runs = {run for pair in stated.comparisons for run in pair}
+    return "a run of its comparisons" if not sources.runs.keys() >= runs else ""
+
+
+def projection_again(stated: Projection, sources: Sources) -> Projection:
+    """The projection of a scenario with comparisons; nothing may be missing. Raises BadInput."""
+    comparisons = []
+    for baseline, candidate in stated.comparisons:
+        made = sources.comparisons.get((baseline, candidate))
+        comparisons.append(made or compare(sources.runs[baseline], sources.runs[candidate]))
+    return project(
+        _scenario(stated, sources).scenario,
+        comparisons,
+        stated.scenario,
+        with_sensitivity=stated.sensitivity is not None,
+    )
+
+
+def _scenario(stated: Projection, sources: Sources) -> StatedScenario:
+    """The scenario of the bundle; without one, the scenario of this name that ships with
+    energybench.
+    """
+    of_bundle = sources.scenarios.get(stated.scenario)
+    return of_bundle or StatedScenario(scenario_files.read(stated.scenario))
+
+
+def check_projection(
+    place: str, stated: Projection, sources: Sources, notes: Notes, *, by_version: bool
+) -> None:
+    """Check a projection; differences become findings."""
+    words = f"the projection {stated.title!r}"
+    if missing := missing_for(stated, sources):
+        notes.not_checked.append(f"{place}: {words}: {missing} is not in the bundle")
+        return
+    try:
+        made = projection_again(stated, sources)
+    except BadInput as why:
+        notes.differs(place, f"{words}: cannot be made: {why}", by_version=by_version)
+        return
+    found = [*differences(stated, made), *of_doubts(stated.doubts, made.doubts)]
+    for difference in shortened(list(found)):
+        notes.differs(place, f"{words}: {difference}", by_version=by_version)
+    if not found:
+        file = _scenario(stated, sources).place
+        source = file or f"the scenario {stated.scenario} of energybench"
+        if stated.comparisons:
+            source += f" and {len(stated.comparisons)} comparisons"
+        notes.checked.append(f"{place}: {words}, made again from {source}")
+
+
+# ---------------------------------------------------------------- grades
+
+
+def grade_again(stated: Grade, run: Measurement) -> Grade:
+    """The grade of a run, with the stated number of nodes of the machine."""
+    return grade(run, stated.machine_nodes)
+
+
+def check_grade(
+    place: str, stated: Grade, sources: Sources, notes: Notes, *, by_version: bool
+) -> None:
+    """Check a grade; differences become findings."""
+    words = f"the grade of {stated.measurement}"
+    run = sources.runs.get(stated.measurement)
+    if run is None:
+        notes.not_checked.append(f"{place}: {words}, a run which is not in the bundle")
+        return
+    found = list(differences(stated, grade_again(stated, run)))
+    for difference in shortened(list(found)):
+        notes.differs(place, f"{words}: {difference}", by_version=by_version)
+    if not found:
+        notes.checked.append(f"{place}: {words}, made again from the run")
