@@ -47,6 +47,13 @@ class NothingToRecover(BadInput):
     """A store without an unfinished run."""
 
 
+class NotInstalled(BadInput):
+    """A library that is not installed, so that a file cannot be written or read here."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__(library, "is not installed", "pip install 'energybench[report]'")
+
+
 class Refused(BadInput):
     """Two results that are not comparable.
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 import base64
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any
 
-from energybench.errors import BadInput
 from energybench.foreign_text import escaped
 from energybench.grading.statable import check
 from energybench.model import Document, Logo
+from energybench_reports import pdf_pieces
 from energybench_reports.charts.outside_browser import svg
 from energybench_reports.charts.theme import PRINT
 from energybench_reports.embedded_document import embedded_json
@@ -35,6 +34,12 @@ from energybench_reports.view.layout import (
 )
 from energybench_reports.view.wording import plain
 
+# Forms of a document, in the keywords of the PDF.
+_REPORT, _STATEMENT, _DRAFT = (
+    "energybench report",
+    "energybench statement",
+    "energybench draft statement",
+)
 _FIGURE_PX = 640  # at 0.75 pt a px, as wide as the text of a page
 _PT_PER_PX = 0.75  # CSS Values and Units 3, 6.2
 
@@ -58,7 +63,7 @@ class Pdf:
             "view": data(view._replace(sections=())),
             "sections": sections,
         }
-        return pdf("report.typ", contents, attachment(document), _words_of(drawings))
+        return pdf("report.typ", _REPORT, contents, attachment(document), _words_of(drawings))
 
     def statement(self, document: Document, *, draft: bool) -> bytes:
         """Two pages and an appendix. Raises BadInput if the results cannot be stated."""
@@ -72,11 +77,23 @@ class Pdf:
             "statement": data(made),
             "marked": draft,
         }
-        return pdf("statement.typ", contents, attachment(document), ())
+        form = _DRAFT if draft else _STATEMENT
+        return pdf("statement.typ", form, contents, attachment(document), ())
 
     def pieces(self, rendered: bytes) -> Sequence[str]:
-        """For `energybench verify`: the lines of all pages."""
-        return lines_of(rendered)
+        """For `energybench verify`: see pdf_pieces."""
+        return pdf_pieces.pieces(rendered)
+
+    def again(self, document: Document, rendered: bytes) -> bytes:
+        """The document in the form of a PDF, which its keywords name: a report or a statement."""
+        form = next(iter(pdf_pieces.keywords(rendered)), "")
+        if form in (_STATEMENT, _DRAFT):
+            return self.statement(document, draft=form == _DRAFT)
+        return self.render(document)
+
+    def drawn_elsewhere(self, rendered: bytes) -> bool:
+        """Whether a PDF states that other versions of the libraries drew it."""
+        return pdf_pieces.drawn_elsewhere(pdf_pieces.keywords(rendered))
 
 
 def page(document: Document, view: View) -> dict[str, Any]:
@@ -154,18 +171,3 @@ def _logo(logo: Logo | None) -> dict[str, Any] | None:
 def _words_of(drawings: list[str]) -> list[str]:
     """Every text of the drawings."""
     return ["".join(ET.fromstring(drawing).itertext()) for drawing in drawings]
-
-
-def lines_of(rendered: bytes) -> list[str]:
-    """The lines of text of a PDF, page by page. Raises ValueError for a damaged file."""
-    try:
-        import pypdf
-    except ImportError:
-        raise BadInput(
-            "report 'pdf'", "pypdf is not installed", "pip install 'energybench[report]'"
-        ) from None
-    try:
-        pages = pypdf.PdfReader(BytesIO(rendered)).pages
-        return [line for one in pages for line in one.extract_text().splitlines()]
-    except Exception as error:  # a damaged PDF fails in any part of the library
-        raise ValueError(f"its text cannot be read: {error}") from None

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from energybench import __version__
 from energybench.analysis.energy.boundary import Ranges
-from energybench.errors import BadInput
+from energybench.errors import BadInput, NotInstalled
 from energybench.model import Comparison, Projection
 from energybench.proof import archive, contents, manifest, tables
 from energybench.proof.comparisons import check_result
 from energybench.proof.derived import Sources, check_grade, check_projection, comparisons_again
 from energybench.proof.manifest import MANIFEST, SUMS, Manifest
-from energybench.proof.pages import compared, renderer
+from energybench.proof.pages import HasForms, compared, renderer
 from energybench.proof.proof import Notes, Proof
 from energybench.proof.runs import CheckedRun, check_runs
 from energybench.proof.scenarios import StatedScenario, read_scenario
@@ -88,11 +88,15 @@ def _check_page(
     if report is None:
         notes.not_checked.append(f"{place}: no report of this installation writes {suffix}")
         return
+    by_version = by_version or (isinstance(report, HasForms) and report.drawn_elsewhere(page))
     at_hand = {name: (run.directory, run.stated) for name, run in runs.items()}
     try:
         result = compared(page, content, report, at_hand)
-    except BadInput as why:
+    except NotInstalled as why:
         notes.not_checked.append(f"{place}: its text: {why}")
+        return
+    except BadInput as why:
+        notes.differs(place, f"its document cannot be rendered: {why}", by_version=by_version)
         return
     for difference in result.differences:
         notes.differs(place, difference, by_version=by_version)

@@ -40,6 +40,17 @@ class InPieces(Protocol):
         """
 
 
+@runtime_checkable
+class HasForms(Protocol):
+    """Optional beside it, for a report that writes a document in several forms."""
+
+    def again(self, document: Document, rendered: bytes) -> bytes:
+        """The document in the form of a file. Raises BadInput as `render` does."""
+
+    def drawn_elsewhere(self, rendered: bytes) -> bool:
+        """Whether a file states that other versions of the libraries drew it."""
+
+
 def renderer(suffix: str) -> Report | None:
     """The report that writes files with this suffix; None if none is installed."""
     points = registered("reports")
@@ -92,13 +103,23 @@ def drawn(document: Document, runs: Mapping[str, tuple[Path, Measurement]]) -> t
     return tuple(line for one in measured[:MOST_TIMELINES] for line in timelines(*runs[one.id]))
 
 
+def rendered_again(page: bytes, report: Report, document: Document) -> bytes:
+    """The document, rendered in the form of a page. Raises BadInput."""
+    rendered: Rendered
+    if isinstance(report, HasForms):
+        rendered = report.again(document, page)
+    else:
+        rendered = report.render(document)
+    if not isinstance(rendered, bytes):
+        raise BadInput(f"report {report.name!r}", "writes several files", "leave it out")
+    return rendered
+
+
 # ---------------------------------------------------------------- pieces
 
 
 def _differences(page: bytes, report: Report, document: Document) -> tuple[str, ...]:
-    rendered: Rendered = report.render(document)
-    if not isinstance(rendered, bytes):
-        raise BadInput(f"report {report.name!r}", "writes several files", "it cannot be compared")
+    rendered = rendered_again(page, report, document)
     if rendered == page:
         return ()
     assert isinstance(report, InPieces)

@@ -33,7 +33,7 @@ from energybench.proof.derived import (
 )
 from energybench.proof.differences import differences
 from energybench.proof.learning import learn, replaced
-from energybench.proof.pages import drawn, renderer
+from energybench.proof.pages import drawn, rendered_again, renderer
 from energybench.proof.pseudonyms import Pseudonyms
 from energybench.proof.runs import again
 from energybench.proof.scenarios import StatedScenario, read_scenario
@@ -274,19 +274,17 @@ def _rendered(path: Path, made: _Made, names: Pseudonyms) -> bytes:
     )
     if not content.results and len(content.grades) == 1:
         return pretty(content.grades[0]).encode()
-    suffix = suffix_of(path.read_bytes())
+    page = path.read_bytes()
+    suffix = suffix_of(page)
     report = renderer(suffix)
     if report is None:
         raise BadInput(str(path), f"no report of this installation writes {suffix}", "leave it out")
     document = content.document()
     measured: tuple[Measurement, ...] = document.of(Measurement)
-    if getattr(report, "timelines", False) and all(one.id in made.runs for one in measured):
+    if document.timelines and all(one.id in made.runs for one in measured):
         timelines = drawn(document, made.runs)
         document = msgspec.structs.replace(document, timelines=timelines)
-    rendered = report.render(document)
-    if not isinstance(rendered, bytes):
-        raise BadInput(str(path), f"{suffix} is written as several files", "leave it out")
-    return rendered
+    return rendered_again(page, report, document)
 
 
 # ---------------------------------------------------------------- searching

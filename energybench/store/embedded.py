@@ -15,7 +15,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any, NamedTuple
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, NotInstalled
 from energybench.model import EMBEDDED_NAME
 from energybench.regular_file import LIMIT_S, within
 from energybench.store import strict
@@ -85,9 +85,7 @@ def _of_pdf(content: bytes, where: str) -> bytes:
     try:
         import pypdf
     except ImportError:
-        raise BadInput(
-            where, "is a PDF, and pypdf is not installed", "pip install 'energybench[report]'"
-        ) from None
+        raise NotInstalled("pypdf") from None
     # its warnings about damaged files are not for the person: the refusal is one line
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from energybench.errors import BadInput
+from energybench.errors import NotInstalled
 from energybench_reports.charts.theme import COLOURS, GRID, INK, LIGHT, OTHERS, Theme
 from energybench_reports.view.layout import Figure
 
@@ -53,11 +53,11 @@ _COLOUR = re.compile(r'"(#[0-9a-f]{6}|white)"')
 
 
 def library(name: str) -> Any:
-    """altair or vl_convert. Raises BadInput with the remedy if the library is not installed."""
+    """altair or vl_convert. Raises NotInstalled."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise BadInput(name, "is not installed", "pip install 'energybench[report]'") from error
+        raise NotInstalled(name) from error
 
 
 def component_colours(keys: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, NotInstalled
 
 FOLDER = Path(__file__).parent / "fonts"
 # first the font of all text, then those that supply further characters
@@ -37,9 +37,7 @@ def font_tools() -> Any:
     try:
         import fontTools.ttLib as library
     except ImportError:
-        raise BadInput(
-            "fonttools", "is not installed", "pip install 'energybench[report]'"
-        ) from None
+        raise NotInstalled("fonttools") from None
     return library
 
 

@@ -7,23 +7,39 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, NotInstalled
 from energybench.model import EMBEDDED_NAME
 from energybench_reports.typesetting import page_data
 from energybench_reports.typesetting.code_boxes import MOST, NAME, write_font
 from energybench_reports.typesetting.fonts import FOLDER, missing
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
+_LIBRARIES = ("altair", "typst", "vl-convert-python")  # of which the drawing depends
 _NAMED = 8  # characters without a glyph that a note names
 
 
-def pdf(template: str, data: Mapping[str, Any], attachment: str, foreign: Sequence[str]) -> bytes:
+def library_versions() -> tuple[str, ...]:
+    """Names and versions of the libraries that draw, for the keywords of a PDF."""
+    installed = []
+    for name in _LIBRARIES:
+        try:
+            installed.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return tuple(installed)
+
+
+def pdf(
+    template: str, form: str, data: Mapping[str, Any], attachment: str, foreign: Sequence[str]
+) -> bytes:
     """The PDF, with a document attached.
 
     template    file name below `reports/templates`
+    form        first keyword of the PDF: which of the forms of a document it is
     data        what the template reads, as values of JSON
     attachment  JSON of the document
     foreign     texts of drawings, whose characters are looked up with those of the data
@@ -33,10 +49,12 @@ def pdf(template: str, data: Mapping[str, Any], attachment: str, foreign: Sequen
     try:
         import typst
     except ImportError:
-        raise BadInput("typst", "is not installed", "pip install 'energybench[report]'") from None
+        raise NotInstalled("typst") from None
+    stated = {"keywords": [form, *library_versions()]}
     without = missing([*page_data.texts(data), *foreign])
     inputs = {
         **data,
+        **stated,
         "boxes": NAME,
         "attachment": {"name": EMBEDDED_NAME, "text": attachment},
         "glyph_note": _glyph_note(without),

@@ -38,6 +38,7 @@ def test_json_is_one_document(tmp_path: Path) -> None:
         "scenario",
         "title",
         "about",
+        "comparisons",
         "mode",
         "boundary",
         "solution",

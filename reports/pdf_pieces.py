@@ -1,0 +1,100 @@
+"""The pieces of a PDF that a reader sees or a viewer runs, for `energybench verify`: the lines of
+text of all pages, and digests of everything that is drawn or runs beside the text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from typing import Any
+
+from energybench.errors import NotInstalled
+from energybench_reports.typesetting.typst_pdf import library_versions
+
+# Entries of the catalogue that draw and run nothing: the pages have pieces of their own, the
+# tree of the structure and the outline repeat their text, and the metadata state dates.
+_OF_TEXT = frozenset(("/Pages", "/StructTreeRoot", "/Outlines", "/Metadata"))
+_ATTACHED = "/EF"  # of an attachment: the document, which is compared as what it gives
+_ABOVE = frozenset(("/Parent", "/P", "/Length", "/Filter", "/DecodeParms"))
+
+
+def pieces(rendered: bytes) -> Sequence[str]:
+    """The lines of text, page by page; then a digest for each page and one for the rest.
+
+    Raises ValueError for a damaged file.
+    """
+    try:
+        opened = _reader(rendered)
+        lines = [line for page in opened.pages for line in page.extract_text().splitlines()]
+        drawn = [
+            f"page {number}, whose drawing has the SHA-256 {_digest(page)}"
+            for number, page in enumerate(opened.pages, 1)
+        ]
+        catalogue = {
+            name: value
+            for name, value in opened.trailer["/Root"].get_object().items()
+            if name not in _OF_TEXT
+        }
+        rest = f"entries {', '.join(sorted(catalogue))}, with the SHA-256 {_digest(catalogue)}"
+    except NotInstalled:
+        raise
+    except Exception as error:  # a damaged PDF fails in any part of the library
+        raise ValueError(f"its text cannot be read: {error}") from None
+    return [*lines, *drawn, rest]
+
+
+def keywords(rendered: bytes) -> Sequence[str]:
+    """The keywords of a PDF; none for a damaged file."""
+    try:
+        stated = _reader(rendered).metadata
+        return str((stated or {}).get("/Keywords", "")).split(", ")
+    except NotInstalled:
+        raise
+    except Exception:  # as above
+        return ()
+
+
+def drawn_elsewhere(stated: Sequence[str]) -> bool:
+    """Whether the keywords name other versions of the libraries that draw."""
+    return not {*library_versions()} <= {*stated}
+
+
+def _reader(rendered: bytes) -> Any:
+    try:
+        import pypdf
+    except ImportError:
+        raise NotInstalled("pypdf") from None
+    return pypdf.PdfReader(BytesIO(rendered))
+
+
+def _digest(content: Any) -> str:
+    digest = hashlib.sha256()
+    for part in _parts(content, set()):
+        digest.update(part)
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _parts(content: Any, known: set[tuple[int, int]]) -> Iterator[bytes]:
+    """The names, values and streams of an object of a PDF and of the objects that it refers to."""
+    place = getattr(content, "idnum", None)
+    if place is not None:
+        if (place, content.generation) in known:
+            yield b"again"
+            return
+        known.add((place, content.generation))
+        content = content.get_object()
+    if isinstance(content, dict):
+        for name in sorted(content):
+            if name not in _ABOVE and name != _ATTACHED:
+                yield name.encode("utf-8", "surrogatepass")
+                # `content[name]` would follow a reference
+                yield from _parts(dict.__getitem__(content, name), known)
+        if hasattr(content, "get_data"):
+            yield content.get_data()
+    elif isinstance(content, list):
+        for entry in content:
+            yield from _parts(entry, known)
+    else:
+        yield repr(content).encode("utf-8", "surrogatepass")
