@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from energybench.analysis.comparison.study_cells import ratios_of, run_of
 from energybench.errors import BadInput, DoesNotFit, NotHere
 from energybench.measuring.bench import Bench
@@ -25,6 +27,7 @@ from energybench.model import (
     StudyPlan,
     StudyRun,
 )
+from energybench.store import digests
 from energybench.store.layout import new_id
 
 _LEAST_BLOCKS = 2  # of every variant, for keeping a cell after a signal
@@ -122,7 +125,8 @@ def _result(cell: Cell, turns: Turns, memories: dict[int, Memory | None]) -> Mea
             runs.append(_without(variant.name, turns.failures[i]))
             continue
         measurements[variant.name] = outcome.measurement
-        runs.append(run_of(cell, variant.name, outcome.measurement, memories.get(i)))
+        result = run_of(cell, variant.name, outcome.measurement, memories.get(i))
+        runs.append(msgspec.structs.replace(result, digests=digests.of_run(outcome.directory)))
     return MeasuredCell(
         cell=StudyCell(cell=cell, runs=tuple(runs), ratios=ratios_of(runs, measurements)),
         host=next((measurement.host for measurement in measurements.values()), None),

@@ -15,7 +15,7 @@ from energybench.model.publication import Publication
 from energybench.model.sensing import Window
 from energybench.model.stamps import Stamp
 from energybench.model.study import Study
-from energybench.model.values import Estimate
+from energybench.model.values import Estimate, FileDigest
 
 Passed = Literal["pass", "fail", "unknown"]
 
@@ -37,16 +37,6 @@ class RatioLine(Noun, frozen=True, kw_only=True):
 
     label: str
     energy_ratio: Estimate
-
-
-class FileDigest(Noun, frozen=True, kw_only=True):
-    """A file of a run directory, by its path inside the directory.
-
-    sha256  of the content, in hexadecimal digits
-    """
-
-    path: str
-    sha256: str
 
 
 class Comparison(Noun, frozen=True, kw_only=True):

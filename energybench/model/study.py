@@ -15,7 +15,7 @@ from energybench.model.base import NonNegative, Noun, Positive, Quality
 from energybench.model.doubts import Doubt
 from energybench.model.host import Host
 from energybench.model.stamps import Stamp
-from energybench.model.values import Estimate, Verification
+from energybench.model.values import Estimate, FileDigest, Verification
 
 Scalar = str | int | float | bool
 Quantity = Literal["speedup", "energy_ratio", "memory_ratio", "extra_memory_ratio", "time_s"]
@@ -141,6 +141,7 @@ class StudyRun(Noun, frozen=True, kw_only=True):
 
     why      reason of the state
     run      name of the run directory
+    digests  of the files of the run directory; None if the result was made from no files
     figures  figures of the workload's own record, exact for this run ("epsilon")
     """
 
@@ -156,6 +157,7 @@ class StudyRun(Noun, frozen=True, kw_only=True):
     verification: tuple[Verification, ...] = ()
     figures: dict[str, float] = {}
     repeats: int = 0
+    digests: tuple[FileDigest, ...] | None = None
 
 
 class StudyRatio(Noun, frozen=True, kw_only=True):

@@ -122,3 +122,13 @@ class Boundary(Noun, frozen=True, kw_only=True):
 
     name: BoundaryName
     parts: tuple[Part, ...]
+
+
+class FileDigest(Noun, frozen=True, kw_only=True):
+    """A file of a run directory, by its path inside the directory.
+
+    sha256  of the content, in hexadecimal digits
+    """
+
+    path: str
+    sha256: str

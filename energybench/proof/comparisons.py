@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from energybench.analysis.comparison.compare import compare
 from energybench.analysis.comparison.study_cells import ratios_of, run_of
 from energybench.analysis.comparison.study_claims import against_claims
 from energybench.errors import BadInput
-from energybench.model import Comparison, Measurement, Study, StudyCell
+from energybench.model import Comparison, FileDigest, Measurement, Study, StudyCell
 from energybench.proof.differences import differences, of_doubts
 from energybench.proof.proof import Notes
 from energybench.proof.runs import CheckedRun, shortened
@@ -18,6 +18,7 @@ from energybench.store import digests
 from energybench.store.document_file import Result
 
 Runs = Mapping[str, CheckedRun]
+_NAMED_FILES = ", whose files it names by their SHA-256"
 
 
 def check_result(place: str, result: Result, runs: Runs, notes: Notes, *, by_version: bool) -> None:
@@ -90,11 +91,16 @@ def _check_digests(
     if stated.digests is None:
         return ""
     for digest, run in zip(stated.digests, (first, second), strict=True):
-        present = {one.path: one.sha256 for one in digests.of_run(run.directory)}
-        for one in digest:
-            if present.get(one.path) != one.sha256:
-                notes.differs(place, f"{one.path} of {run.stated.id} is not the file compared")
-    return ", whose files it names by their SHA-256"
+        _check_files(place, digest, run, notes)
+    return _NAMED_FILES
+
+
+def _check_files(place: str, stated: Sequence[FileDigest], run: CheckedRun, notes: Notes) -> None:
+    """Check the digests that a result states of the files of a run."""
+    present = {one.path: one.sha256 for one in digests.of_run(run.directory)}
+    for one in stated:
+        if present.get(one.path) != one.sha256:
+            notes.differs(place, f"{one.path} of {run.stated.id} is not the file compared")
 
 
 def study_again(stated: Study, runs: Mapping[str, Measurement]) -> Study:
@@ -109,7 +115,10 @@ def study_again(stated: Study, runs: Mapping[str, Measurement]) -> Study:
             if variant.run is not None and variant.run in runs
         }
         variants = tuple(
-            run_of(cell.cell, variant.variant, measured[variant.variant], variant.memory)
+            msgspec.structs.replace(
+                run_of(cell.cell, variant.variant, measured[variant.variant], variant.memory),
+                digests=variant.digests,  # of files, which no analysis changes
+            )
             if variant.variant in measured
             else variant
             for variant in cell.runs
@@ -130,9 +139,13 @@ def _check_study(place: str, stated: Study, runs: Runs, notes: Notes, *, by_vers
     )
     for difference in shortened(list(found)):
         notes.differs(place, difference, by_version=by_version)
+    variants = [variant for cell in stated.cells for variant in cell.runs if variant.run in runs]
+    for variant in variants:
+        _check_files(place, variant.digests or (), runs[variant.run or ""], notes)
     if not found:
+        complete = variants and all(variant.digests for variant in variants)
         notes.checked.append(
             f"{place}: {len(stated.cells)} cells of the study, their ratios and claims, from "
-            f"{len(named - set(missing))} runs"
+            f"{len(variants)} runs{_NAMED_FILES if complete else ''}"
         )
     notes.not_checked.append(f"{place}: the memory of a step, which is not among the samples")

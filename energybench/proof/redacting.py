@@ -215,7 +215,8 @@ def _result_again(stated: Any, made: _Made) -> Any:
     if isinstance(stated, Measurement):
         return made.sources.runs.get(stated.id, stated)
     if isinstance(stated, Study):
-        return study_again(stated, made.sources.runs)
+        directories = {name: directory for name, (directory, _) in made.runs.items()}
+        return digests.study_with_digests(study_again(stated, made.sources.runs), directories)
     if not isinstance(stated, Comparison):
         return stated
     first, second = made.runs.get(stated.baseline), made.runs.get(stated.candidate)

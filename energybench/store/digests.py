@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from energybench.model import Comparison, FileDigest
+from energybench.model import Comparison, FileDigest, Study
 from energybench.store.layout import NODE, PARQUET, RUN
 
 
@@ -33,6 +33,23 @@ def of_run(directory: Path) -> tuple[FileDigest, ...]:
 def with_digests(comparison: Comparison, baseline: Path, candidate: Path) -> Comparison:
     """The comparison with the digests of the run directories from which it was made."""
     return msgspec.structs.replace(comparison, digests=(of_run(baseline), of_run(candidate)))
+
+
+def study_with_digests(study: Study, directories: Mapping[str, Path]) -> Study:
+    """The study with the digests of its runs, in place of those that it states. A variant whose
+    run has no directory has none.
+
+    directories  of finished runs, by the ids of their measurements
+    """
+    cells = []
+    for cell in study.cells:
+        runs = []
+        for variant in cell.runs:
+            directory = directories.get(variant.run or "")
+            present = None if directory is None else of_run(directory)
+            runs.append(msgspec.structs.replace(variant, digests=present))
+        cells.append(msgspec.structs.replace(cell, runs=tuple(runs)))
+    return msgspec.structs.replace(study, cells=tuple(cells))
 
 
 def of_stored(
