@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from urllib.parse import unquote
 
-# RFC 9562; with the words that drivers write before the UUID of a board or of a part of one
+# RFC 9562; with the words that drivers write before the UUID of a board or of a part of one. The
+# 32 digits stand alone in /etc/machine-id and in some tools' output.
 UUID = re.compile(
     r"(?<![0-9A-Fa-f])(?:(?:GPU|MIG)-)?"
-    r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+    r"[0-9A-Fa-f]{8}(?:(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{24})(?![0-9A-Fa-f])"
 )
-_UUID_LENGTH = 36
+_UUID_LENGTH, _UUID_DIGITS = 36, 32
+# with colons, with hyphens, and in groups of four as switches write it
 MAC = re.compile(
-    r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})"
-    r"(?![0-9A-Fa-f:-])"
+    r"(?<![0-9A-Fa-f:.-])(?:[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})"
+    r"|(?=[\d.]*[A-Fa-f])[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2})(?![0-9A-Fa-f:-])"
 )
 # domain:bus:device.function, as sysfs (4 digits of domain) and NVML (8) write it
 PCI = re.compile(
@@ -22,7 +25,13 @@ PCI = re.compile(
     r"(?![0-9A-Fa-f])"
 )
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-ADDRESS = re.compile(rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{3}}(?![\d.]*\d)")
+_GROUP = "[0-9A-Fa-f]{1,4}"
+# IPv4; IPv6 whole, or with :: after a first group of three digits or more (RFC 4291, 2.2)
+ADDRESS = re.compile(
+    rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{3}}(?![\d.]*\d)"
+    rf"|(?<![\w:.])(?:(?:{_GROUP}:){{7}}{_GROUP}"
+    rf"|[0-9A-Fa-f]{{3,4}}(?::{_GROUP}){{0,5}}::(?:{_GROUP}(?::{_GROUP}){{0,5}})?)(?![\w:])"
+)
 DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)(?:T\d{2}[-:]\d{2}[-:]\d{2})?")
 _SYSTEM = ("sys", "proc", "dev", "usr", "bin", "sbin", "lib", "lib64", "etc", "run", "boot")
 _PART = r"[^\s/\\:;,'\"`<>|()\[\]{}=&?*#]+"
@@ -39,6 +48,41 @@ _OF_USERS = frozenset(
     ("home", "homes", "users", "user", "scratch", "work", "project", "projects", "lustre", "u")
 )
 _COMMON = frozenset(("results", "shared", "public", "data", "tmp", "bin", "src", "root", "home"))
+
+
+# Characters that are written as escapes: of addresses (RFC 3986, 2.1), of JSON (RFC 8259, 7) and of
+# a shell; and words, in which a shell's escaped space may stand.
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\[/ ]")
+_WORD = re.compile(r"(?:\\ |\S)+")
+_MOST_TIMES = 4  # that a text was escaped
+
+
+def escaped_words(text: str) -> Iterator[re.Match[str]]:
+    """The words of a text in which an escape stands."""
+    return (match for match in _WORD.finditer(text) if _ESCAPE.search(match[0]))
+
+
+def unescaped(text: str) -> str:
+    """The text with the characters that its escapes stand for; a space is written as %20, so that
+    a path stays one word.
+    """
+    for _ in range(_MOST_TIMES):
+        plain = _BYTES.sub(_character, text)
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+_BYTES = re.compile(r"(?:%(?!20)[0-9A-Fa-f]{2})+|\\u[0-9A-Fa-f]{4}|\\[/ ]")
+
+
+def _character(match: re.Match[str]) -> str:
+    escape = match[0]
+    if escape.startswith("%"):
+        return unquote(escape, errors="surrogateescape").replace(" ", "%20")
+    character = chr(int(escape[2:], 16)) if escape.startswith("\\u") else escape[1]
+    return "%20" if character == " " else character
 
 
 def is_of_the_system(path: str) -> bool:
@@ -86,7 +130,9 @@ def canonical(kind: str, name: str) -> str:
     and without a word before it.
     """
     if kind == "uuid":
-        return name.lower()[-_UUID_LENGTH:]
+        return name.lower().replace("-", "")[-_UUID_DIGITS:]
+    if kind == "mac":
+        return re.sub("[:.-]", "", name.lower())
     if kind != "pci":
         return name.lower()
     domain, _, rest = name.lower().partition(":")
@@ -95,11 +141,15 @@ def canonical(kind: str, name: str) -> str:
 
 def in_form(kind: str, name: str, digits: str) -> str:
     """Hexadecimal digits in the form of the name."""
+    if kind == "uuid" and "-" not in name[-_UUID_DIGITS:]:
+        return name[:-_UUID_DIGITS] + digits[:_UUID_DIGITS]
     if kind == "uuid":
         ends = (0, 8, 12, 16, 20, 32)
         return name[:-_UUID_LENGTH] + "-".join(digits[a:b] for a, b in pairwise(ends))
     if kind == "mac":
         # a locally administered address (IEEE 802), with the separators of the name
+        if "." in name:
+            return f"02{digits[:2]}.{digits[2:6]}.{digits[6:10]}"
         return name[2].join(["02", *(digits[i : i + 2] for i in range(0, 10, 2))])
     if kind == "pci":
         domain = digits[:4].rjust(name.index(":"), "0")

@@ -79,7 +79,7 @@ def _learn_board(gpu: Gpu, names: Pseudonyms) -> None:
         return
     domain, bus, device = gpu.pci_bus_id.split(":")
     for form in (f"{domain[-4:]}:{bus}:{device}", f"{domain.rjust(8, '0')}:{bus}:{device}"):
-        names.learn("pci", form)
+        names.learn_board(form)
 
 
 def nouns_in(value: Any) -> Iterator[msgspec.Struct]:

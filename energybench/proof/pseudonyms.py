@@ -12,6 +12,7 @@ import hmac
 import os
 import re
 import secrets
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -77,7 +78,7 @@ class Pseudonyms:
 
     def learn(self, kind: Kind, name: str | None) -> None:
         """Replace this name from now on."""
-        name = (name or "").strip()
+        name = unicodedata.normalize("NFC", (name or "").strip())
         if len(name) < 2 or name.lower() in self._known:
             return
         if kind == "run" and not _STAMP.match(name):
@@ -87,8 +88,15 @@ class Pseudonyms:
         if kind == "job" and name.replace("_", "").isdigit() and len(name) < _SHORT_NUMBER:
             self._jobs[name] = pseudonym
             return
-        for form in {name, *forms.in_file_names(name)}:
+        for form in {name, name.replace(" ", "%20"), *forms.in_file_names(name)}:
             self._known.setdefault(form.lower(), pseudonym)
+
+    def learn_board(self, address: str) -> None:
+        """Replace the PCI address of a board, also without its domain, as lspci writes it."""
+        self.learn("pci", address)
+        pseudonym = self._known.get(address.lower())
+        if pseudonym is not None:
+            self._known.setdefault(_without_domain(address.lower()), _without_domain(pseudonym))
 
     def keep(self, words: Iterable[str]) -> None:
         """Words of energybench, which are never replaced, though a name may be a part of one."""
@@ -97,6 +105,12 @@ class Pseudonyms:
 
     def learn_from(self, text: str) -> None:
         """Learn the users in the paths of a text, and the paths as they stand in ids of runs."""
+        text = forms.unescaped(unicodedata.normalize("NFC", text))
+        for match in forms.MAC.finditer(text):
+            bare = forms.canonical("mac", match[0])
+            digits = forms.canonical("mac", self._made("mac", match[0]))
+            self._known.setdefault(bare, digits)
+            self._pattern = None
         for match in forms.PATH.finditer(text):
             path = match[0]
             if forms.is_of_the_system(path):
@@ -116,7 +130,24 @@ class Pseudonyms:
             return self._note(text, self._jobs[text])
         if self._pattern is None:
             self._pattern = self._alternatives()
-        return self._pattern.sub(self._replacement, text)
+        pieces = []
+        place = 0
+        for match in forms.escaped_words(text):
+            pieces += [self._plain(text[place : match.start()]), self._escaped(match[0])]
+            place = match.end()
+        return "".join([*pieces, self._plain(text[place:])])
+
+    def _escaped(self, word: str) -> str:
+        """A word with escapes; without them if a name stands in it."""
+        plain = forms.unescaped(word)
+        new = self._plain(plain)
+        return word if new == plain else new
+
+    def _plain(self, text: str) -> str:
+        assert self._pattern is not None
+        composed = unicodedata.normalize("NFC", text)
+        new = self._pattern.sub(self._replacement, composed)
+        return text if new == composed else new
 
     def path(self, word: str) -> str:
         """A word that is a path as a whole, which may hold spaces."""
@@ -126,7 +157,8 @@ class Pseudonyms:
 
     def remaining(self, text: str) -> str | None:
         """A name that was replaced elsewhere and still stands in the text."""
-        folded = text.lower()
+        composed = unicodedata.normalize("NFC", text)
+        folded = f"{composed}\n{forms.unescaped(composed)}".lower()
         for name in self.used:
             lower = name.lower()
             if _is_short(lower) or lower not in folded:
@@ -183,6 +215,10 @@ class Pseudonyms:
         if kind == "run":
             return f"{name[:_STAMP_LENGTH]}_run_{digits[:10]}"
         return forms.in_form(kind, name, digits)
+
+
+def _without_domain(address: str) -> str:
+    return address.partition(":")[2]
 
 
 def _is_short(name: str) -> bool:

@@ -17,7 +17,7 @@ import pytest
 
 from energybench.analysis.comparison.compare import compare
 from energybench.measuring.session import ranges
-from energybench.model import Gpu, Job
+from energybench.model import Doubt, Gpu, Job
 from energybench.proof.checking import check
 from energybench.store import digests, reader, samples
 from energybench.store.layout import PARQUET, RUN
@@ -33,9 +33,17 @@ SERIAL, PCI, MAC = "1652823055456", "00000000:3B:00.0", "9c:5c:8e:01:23:45"
 DMI, BOOT, ADDRESS = "00c0ffee00c0ffee", "5ca1ab1e5ca1ab1e", "10.17.3.4"
 CLUSTER, JOB, NODES = "bigiron", "4812345", "gx[4711-4712]"
 PARTNER = "quuxcorp"
+# Names that stand in one doubt alone, and there with escapes or without separators.
+GUEST, DECOMPOSED = "hesperia", "Jo\u0308rmunda"
+ODD = (
+    f"see https://x.example/?at=%2Fhome%2F{GUEST}%2Fx and "
+    rf'{{"at": "\/home\/J\u00f6rmunda\/x"}} and /home/{DECOMPOSED}/y, '
+    f"board {UUID.replace('-', '')} at 3b:00.0, card 9c5c.8e01.2345"
+)
 ORIGINALS = (
     *(HOST, DOMAIN, USER, PROJECT, UUID, SERIAL, PCI, "0000:3b:00.0", MAC, DMI, BOOT, ADDRESS),
     *(CLUSTER, JOB, NODES, "/scratch/", "my input.dat", PARTNER),
+    *(GUEST, "rmunda", UUID.replace("-", ""), "3b:00.0", "9c5c.8e01.2345"),
 )
 
 
@@ -66,18 +74,14 @@ def with_names(source: Path, store: Path, number: int) -> Path:
         f"--log=~{USER}/slurm-{JOB}.out",
     )
     job = Job(launcher="slurm", cluster=CLUSTER, id=JOB, nodes=1, node_names=NODES)
+    note = f"{HOST}: see /home/{USER}/x/notes.txt of job {JOB}; {ODD}"
     changes: dict[str, Any] = {
         "id": identity,
         "label": label,
         "host": host,
         "command": command,
         "job": job,
-        "doubts": tuple(
-            msgspec.structs.replace(
-                one, message=f"{HOST}: {one.message}, see /home/{USER}/x/notes.txt of job {JOB}"
-            )
-            for one in header.doubts
-        ),
+        "doubts": (*header.doubts, Doubt(code="sensor-note", message=note, remedy=f"ask {USER}")),
     }
 
     def renamed(noun: Any, kind: Any) -> Any:
@@ -107,7 +111,9 @@ def folder(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
         f'schema = "energybench-publication/1"\nbaseline = "{HOST}, as bought"\n'
         f'why_baseline = "our users\' machine"\ncontact = "energy@example.net"\n'
     )
-    (folder / "site.toml").write_text(f'title = "of {HOST}"\n# /home/{USER}/site/prices\n')
+    (folder / "site.toml").write_text(
+        f'schema = "energybench-site/1"\nname = "of {HOST}"\n# /home/{USER}/site/prices\n'
+    )
     page = ("report", "results", f"{HOST}.json", "--format", "html", "--out", "page.html")
     more = ("--publication", "pub.toml", "--note", f"/home/{USER}/runs/of/{HOST}", "--date", DATE)
     assert in_process(*page, *more, cwd=folder).code == 0
