@@ -96,7 +96,9 @@ def _check_page(
         notes.not_checked.append(f"{place}: its text: {why}")
         return
     except BadInput as why:
-        notes.differs(place, f"its document cannot be rendered: {why}", by_version=by_version)
+        # `where` of it is a place in a temporary folder
+        words = f"its document cannot be rendered: {why.what}"
+        notes.differs(place, words, by_version=by_version)
         return
     for difference in result.differences:
         notes.differs(place, difference, by_version=by_version)
@@ -159,11 +161,23 @@ def _check_contents(files: contents.Files, stated: Manifest, ranges: Ranges, not
         if name.startswith(f"{contents.DOCUMENTS}/"):
             page, other = files[name].read_bytes(), content.version not in ("", __version__)
             _check_page(name, page, content, runs, notes, by_version=other or other_drawing)
-    publication = files.get(contents.PUBLICATION_FILE)
-    if publication is not None:
-        _readable(contents.PUBLICATION_FILE, notes, partial(read_publication, publication))
-        notes.not_checked.append(f"{contents.PUBLICATION_FILE}: statements of the publisher")
+    logo = _check_publication(files, notes)
+    for name in contents.not_of_a_bundle(files, logo):
+        notes.differs(name, "is not a file that a bundle has: nothing in it is checked")
     _check_tables(files, stated, notes, by_version=other_version)
+
+
+def _check_publication(files: contents.Files, notes: Notes) -> str:
+    """Check that a publication can be read; the file name of its logo, "" without one."""
+    name = contents.PUBLICATION_FILE
+    if name not in files:
+        return ""
+    # before the logo is read: a name with folders would lead out of the bundle
+    logo = _readable(name, notes, partial(contents.logo_name, files[name]))
+    if logo is None or _readable(name, notes, partial(read_publication, files[name])) is None:
+        return ""
+    notes.not_checked.append(f"{name}: statements of the publisher")
+    return logo
 
 
 def _stated_results(files: contents.Files, notes: Notes) -> dict[str, Content]:

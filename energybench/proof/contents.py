@@ -11,6 +11,7 @@ publication/            publication.toml and the logo that it names
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -31,6 +32,14 @@ from energybench.store.study import is_study, read_study, studies
 STUDIES, RESULTS, DOCUMENTS = "studies", "results", "documents"
 TABLES, SCENARIOS, PUBLICATION = "tables", "scenarios", "publication"
 PUBLICATION_FILE = f"{PUBLICATION}/publication.toml"
+
+_OF_A_RUN = "|".join(map(re.escape, (RUN, PARQUET, JOB, WINDOWS, CLOCKS, SILENT)))
+_OF_A_NODE = "|".join(map(re.escape, (RUN, PARQUET)))
+_OF_A_BUNDLE = re.compile(
+    rf"(?:{STUDIES}/[^/]+/)?{RUNS}/[^/]+/(?:(?:{_OF_A_RUN})|{NODE}[^/]*/(?:{_OF_A_NODE}))"
+    rf"|{STUDIES}/[^/]+/{re.escape(INDEX)}"
+    rf"|(?:{RESULTS}|{DOCUMENTS}|{TABLES}|{SCENARIOS})/[^/]+"
+)
 
 Files = dict[str, Path]
 
@@ -166,6 +175,15 @@ def study_folders(files: Mapping[str, Path]) -> dict[str, Path]:
         for name, path in sorted(files.items())
         if PurePosixPath(name).name == INDEX and name.startswith(f"{STUDIES}/")
     }
+
+
+def not_of_a_bundle(files: Mapping[str, Path], logo: str) -> list[str]:
+    """The files that `bundle` does not write, so that nothing about them is checked.
+
+    logo  file name of the publication's logo; "" without a logo
+    """
+    stated = {PUBLICATION_FILE, f"{PUBLICATION}/{logo}"}
+    return [name for name in files if name not in stated and not _OF_A_BUNDLE.fullmatch(name)]
 
 
 def of_kind(files: Mapping[str, Path], kind: str) -> dict[str, Path]:

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from energybench.errors import BadInput
@@ -15,6 +17,7 @@ from energybench.measuring.session import ranges
 from energybench.proof import archive, manifest
 from energybench.proof.checking import check
 from energybench.proof.proof import Proof
+from energybench.store.layout import PARQUET
 from tests.cli.process import in_process, one_line
 from tests.proof.conftest import Results
 from tests.proof.forging import Change, edit, rebuilt, replace, unpacked
@@ -36,6 +39,29 @@ def narrower(run: Any) -> None:
     """An interval that is narrower by a ten-thousandth, in a number that no other one follows."""
     estimate = run["net_energy_j"]
     estimate["low"] += 1e-4 * (estimate["value"] - estimate["low"])
+
+
+def a_jump(folder: Path) -> None:
+    """All sensors count a little more in the middle of the run."""
+    path = sorted(folder.rglob(PARQUET))[0]
+    table, footer = pq.read_table(path), pq.read_metadata(path).metadata
+    counts = table.column("raw").to_pylist()
+    middle = len(counts) // 2
+    counts[middle:] = [None if count is None else count + 10_000_000 for count in counts[middle:]]
+    number = table.schema.get_field_index("raw")
+    field = table.schema.field(number)
+    changed = table.set_column(number, field, pa.array(counts, type=field.type))
+    pq.write_table(changed.replace_schema_metadata(footer), path)
+
+
+def added(name: str) -> Change:
+    """Add a file that no bundle has."""
+
+    def apply(folder: Path) -> None:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("ten times better")
+
+    return apply
 
 
 # ---------------------------------------------------------------- whole
@@ -99,6 +125,10 @@ def test_the_sums_are_those_of_sha256sum(results: Results, tmp_path: Path) -> No
         (replace("page.html", "</script>", ";alert(1)</script>"), "documents/page.html"),
         (replace("page.html", "<main>", "<!-- more --><main>"), "documents/page.html"),
         (replace("csv.csv", "kind", "sort"), "tables/csv.csv"),
+        (a_jump, "runs/"),
+        (added("README.txt"), "README.txt"),
+        (added("runs/x/notes.txt"), "runs/x/notes.txt"),
+        (added("publication/logo.svg"), "publication/logo.svg"),
     ],
 )
 def test_a_forger_who_makes_the_sums_anew(
