@@ -30,6 +30,14 @@ TABLE = "!!document.querySelector('#chosen table')"
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     store = some_runs(tmp_path_factory.mktemp("store"))
+    write_run(
+        store,
+        "2026-02-01T10-00-00Z_a_name_that_is_longer_than_its_column_00000009",
+        label="a run whose name is longer than a column of the table",
+        host="a-node-with-a-long-name-01.cluster.example.org",
+        boundary="node-ac",
+        doubts=["memory-modelled", "one-node"],
+    )
     for number in range(60):
         write_run(store, f"2025-01-01T00-00-{number:02}Z_many_{number:08x}", 1.1, label="many")
     with served(store) as running:
@@ -177,9 +185,11 @@ def test_a_hostile_label_stays_text(browser: Browser, page: Page) -> None:
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits_the_screen(browser: Browser, width: int, dark: bool) -> None:
-    """No sideways scrolling on a phone; light and dark differ."""
+    """No sideways scrolling, also of the table, with long names; light and dark differ."""
     browser.size(width, 900, dark=dark)
     assert browser.value("document.documentElement.scrollWidth") <= width
+    table = "document.querySelector('.scroll')"
+    assert browser.value(f"{table}.scrollWidth <= {table}.clientWidth")
     colour = browser.value("getComputedStyle(document.body).backgroundColor")
     assert colour == ("rgb(18, 21, 25)" if dark else "rgb(252, 252, 250)")
     assert browser.picture().startswith(b"\x89PNG")
