@@ -300,8 +300,8 @@ def _budget_words(stated: Stated) -> str:
 
 def _verify_words(stated: Stated) -> str:
     words = (
-        "the results are attached to this PDF as energybench.json: `energybench report FILE.pdf` "
-        "shows them; the owner's samples give every number again"
+        "the results are attached to this PDF as energybench.json: `energybench verify FILE.pdf` "
+        "compares its pages with them; the owner's samples give every number again"
     )
     known = [entry.digests for entry in stated.comparisons if entry.digests is not None]
     if known:

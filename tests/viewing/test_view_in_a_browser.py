@@ -32,7 +32,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     store = some_runs(tmp_path_factory.mktemp("store"))
     write_run(
         store,
-        "2026-02-01T10-00-00Z_a_name_that_is_longer_than_its_column_00000009",
+        "2026-01-01T10-00-00Z_a_name_that_is_longer_than_its_column_00000009",
+        1.2,
         label="a run whose name is longer than a column of the table",
         host="a-node-with-a-long-name-01.cluster.example.org",
         boundary="node-ac",
