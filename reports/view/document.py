@@ -21,6 +21,7 @@ from energybench_reports.view import (
     nodes,
     projection,
     publication,
+    questions,
     record,
     study,
     study_headline,
@@ -163,6 +164,7 @@ def _sections(document: Document, names: Mapping[str, str], *, detail: bool) -> 
     if len(comparisons) > 1:
         nodes_power = nodes_power._replace(rows=())
     return (
+        *((questions.section(document),) if detail else ()),
         publication.section(document.publication),
         *study.sections(studies),
         comparison.ratios(comparisons, nodes_power),

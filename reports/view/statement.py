@@ -19,6 +19,7 @@ from energybench_reports.view.labels import labels
 from energybench_reports.view.layout import Table, ratio_axis
 from energybench_reports.view.node_power import node_power
 from energybench_reports.view.publication import section as publication_section
+from energybench_reports.view.questions import energy_answers
 from energybench_reports.view.statement_books import rule_books
 from energybench_reports.view.statement_sentence import Stated
 from energybench_reports.view.wording import (
@@ -243,36 +244,14 @@ def _disclosures(document: Document) -> tuple[tuple[str, TableCell], ...]:
 
 
 def _answers(stated: Stated) -> tuple[tuple[str, str], ...]:
-    """(question, answer): boundary, meters, runs, mean, quality, budget, left out, verification."""
+    """(question, answer): boundary, meters, mean, energy left out, budget, verification."""
     boundary = (
         stated.comparisons[0].boundary if stated.comparisons else stated.runs[0].boundary.name
     )
-    missing = facts.missing_parts(stated.runs)
-    omitted = [facts.left_out(boundary)[0], facts.ALWAYS_LEFT_OUT]
-    if missing:
-        omitted.insert(0, f"without a sensor: {missing}")
-    days = facts.dates(stated.runs) or "not known"
-    answers = [
-        ("boundary", f"{plain(boundary)}; {facts.quality(stated.runs)}"),
-        ("read by", f"{facts.meters(stated.runs) or 'not known'}; {facts.accuracy(stated.runs)}"),
-        ("measured on", days),
-        ("mean", _mean_words(stated)),
-        ("largest parts of the uncertainty", _budget_words(stated)),
-        ("left out", "; ".join(omitted)),
-        ("how to verify", _verify_words(stated)),
-    ]
-    return tuple(answers)
-
-
-def _mean_words(stated: Stated) -> str:
-    within = "each energy is the arithmetic mean of its repeats"
-    if len(stated.comparisons) < 2:
-        return f"{within}; gross, not net of idle power"
-    if reason := no_mean(stated.comparisons):
-        return f"{within}; the ratios have no common mean, because {reason}"
     return (
-        f"{within}; energy-weighted mean of the ratios: total energy over total energy with the "
-        "same node-hours of the baseline for each application"
+        *energy_answers(stated.comparisons, stated.runs, (boundary,)),
+        ("largest parts of the uncertainty", _budget_words(stated)),
+        ("how to verify", _verify_words(stated)),
     )
 
 

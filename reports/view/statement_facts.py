@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from energybench.grading.facts import facts
-from energybench.model import Measurement
+from energybench.model import Measurement, PartState
 from energybench_reports.view.wording import component_words, counted, listed, ordered, plain
 
 # Energy outside each boundary, in words and in few words.
@@ -27,6 +27,17 @@ LEFT_OUT = {
     ),
     "node-ac": ("switches, storage, cooling", "switches, storage, cooling"),
 }
+_INSIDE = {
+    "device": "the accelerators alone",
+    "compute": "processors, memory and accelerators of the nodes",
+    "node-dc": "whole nodes, behind their power supplies",
+    "node-ac": "whole nodes, at the plug",
+}
+_STATES: dict[PartState, str] = {
+    "measured": "measured",
+    "modelled": "modelled, not measured",
+    "missing": "without a sensor",
+}
 ALWAYS_LEFT_OUT = "energy to make the hardware; time in which the nodes wait for work"
 
 
@@ -36,13 +47,20 @@ def left_out(boundary: str) -> tuple[str, str]:
     return LEFT_OUT.get(boundary, (words, words))
 
 
-def missing_parts(runs: Sequence[Measurement]) -> str:
-    """Parts of the boundary that a sensor should have read and none did; "" if there are none."""
+def boundary_words(name: str) -> str:
+    """'compute (processors, memory and accelerators of the nodes)'."""
+    return f"{plain(name)} ({_INSIDE[name]})" if name in _INSIDE else plain(name)
+
+
+def parts_that_are(state: PartState, runs: Sequence[Measurement]) -> str:
+    """The components of the boundary in a state, "missing" if a sensor should have read them and
+    none did; "" if there are none.
+    """
     names = [
         component_words(part.component)
         for run in runs
         for part in run.boundary.parts
-        if part.state == "missing"
+        if part.state == state
     ]
     return listed(ordered(names))
 
@@ -81,12 +99,18 @@ def accuracy(runs: Sequence[Measurement]) -> str:
 def quality(runs: Sequence[Measurement]) -> str:
     """'8 parts measured, 1 modelled, 1 missing'."""
     states = [part.state for run in runs for part in run.boundary.parts for _ in range(part.count)]
-    counts = [
-        f"{states.count(state)} {state}"
-        for state in ("measured", "modelled", "missing")
-        if state in states
-    ]
+    counts = [f"{states.count(state)} {state}" for state in _STATES if state in states]
     return f"{', '.join(counts)} of {counted(len(states), 'part')}" if counts else "no parts listed"
+
+
+def named_quality(runs: Sequence[Measurement]) -> str:
+    """'measured: gpu.board and cpu.package; modelled, not measured: cpu.dram'."""
+    pieces = [
+        f"{words}: {names}"
+        for state, words in _STATES.items()
+        if (names := parts_that_are(state, runs))
+    ]
+    return "; ".join(pieces) or "no parts listed"
 
 
 def dates(runs: Iterable[Measurement]) -> str:

@@ -72,7 +72,7 @@ def long_sentence(stated: Stated) -> str:
     by = f" by {cut(stated.tester, 60)}" if stated.tester else ""
     parts.append(f"Measured {when}{by}; parts of the boundary: {facts.quality(stated.runs)}.")
     omitted = facts.left_out(boundary)[0]
-    if missing := facts.missing_parts(stated.runs):
+    if missing := facts.parts_that_are("missing", stated.runs):
         omitted += f"; without a sensor: {missing}"
     parts.append(f"Left out: {omitted}. energybench {plain(stated.version)}".rstrip() + ".")
     draft = f"Draft, not for publication ({cut(stated.draft, 160)}). " if stated.draft else ""

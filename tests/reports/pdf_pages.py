@@ -8,12 +8,25 @@ from typing import Any
 
 import pytest
 
+from energybench_reports.view.layout import View
+
 _LINE_PT = 3.0  # text of one line has its lowest points within this height
 
 
 def squeezed(text: str) -> str:
     """The text without white space: a line break may stand anywhere."""
     return re.sub(r"\s+", "", text.replace("\u00a0", " "))
+
+
+def headings(view: View) -> set[str]:
+    """Titles of the parts of a report, and the heads of its tables."""
+    tables = [*view.overview, *(table for section in view.sections for table in section.tables)]
+    found = {"Overview", "Doubts", "Method", *(section.title for section in view.sections)}
+    found |= {table.title for table in tables} | {" ".join(table.head) for table in tables}
+    found |= {answer.title for answer in view.answers}
+    for weakness in view.weaknesses:
+        found |= {weakness.title, f"{weakness.title} {weakness.code}"}
+    return found
 
 
 class Pages:

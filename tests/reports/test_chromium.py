@@ -13,9 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from energybench.model import Publication
 from energybench_reports.html import Html
 from energybench_reports.view.document import build
 from tests.reports.pages import Page
+from tests.reports.pdf_pages import Pages, headings
 from tests.reports.sample_many import applications, odd_labels
 from tests.reports.sample_odd import HOSTILE
 from tests.reports.samples import SAMPLES
@@ -234,3 +236,15 @@ def test_the_button_saves_a_compressed_document_as_json(tmp_path: Path) -> None:
     ]
     assert results == list(document.results)
     assert (saved["title"], saved["kind"]) == (document.title, "document")
+
+
+@pytest.mark.parametrize("paper", ["a4", "letter"])
+def test_no_heading_stands_alone_at_the_foot_of_a_printed_page(paper: str, tmp_path: Path) -> None:
+    """Titles of sections, tables, doubts and results stand with what follows them."""
+    pytest.importorskip("altair")
+    document = msgspec.structs.replace(
+        SAMPLES["comparison"](), publication=Publication(paper=paper)
+    )
+    out = tmp_path / "page.pdf"
+    browse(Html().render(document), tmp_path, f"--print-to-pdf={out}", "--no-pdf-header-footer")
+    assert Pages(out.read_bytes()).stranded(headings(build(document))) == []

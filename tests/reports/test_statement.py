@@ -114,7 +114,8 @@ def test_the_pages_answer_the_questions_of_a_reader() -> None:
     text = squeezed("".join(front(Pdf().statement(stated(2), draft=False))))
     for words in (
         "application 0 on CPUs",
-        "compute; 18 measured, 2 modelled, 2 missing",
+        "compute (processors, memory and accelerators of the nodes)",
+        "modelled, not measured: cpu.dram; without a sensor: network",
         "nvml (gpu.board), rapl (cpu.package",
         "repeats",
         "nodes",

@@ -158,3 +158,19 @@ def test_a_column_in_which_all_runs_say_the_same_is_a_sentence() -> None:
     changed = tables(Document(title="", results=(other, *many[1:])))["run"]
     assert "boundary" in changed.head
     assert "check" not in changed.head
+
+
+def test_a_full_report_begins_with_questions_and_answers() -> None:
+    """Of boundary, runs, sensors, assumptions, energy left out, verification and publisher."""
+    document = SAMPLES["comparison"]()
+    section = build(document).sections[0]
+    answers = {row[0].text: row[1].text for row in section.tables[0].rows}
+    assert answers["runs"] == "2 runs, each of 8 repeats on 1 node"
+    assert "processors, memory and accelerators" in answers["boundary"]
+    assert "modelled, not measured: cpu.dram" in answers["measured or assumed"]
+    assert "rapl (cpu.package, cpu.dram)" in answers["read by"]
+    assert "cooling" in answers["left out"]
+    assert answers["by whom"].startswith("not stated")
+    stated = replace(document, publication=Publication(tuned="by the vendor"))
+    assert "by whom" not in {row[0].text for row in build(stated).sections[0].tables[0].rows}
+    assert build(document, detail=False).sections[0].key != "questions"

@@ -1,0 +1,122 @@
+"""What somebody asks who has never seen these results, with short answers: the first section of a
+full report, and a part of a statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from energybench.analysis.comparison.means import no_mean
+from energybench.model import Comparison, Document, Measurement
+from energybench_reports.view import statement_facts as facts
+from energybench_reports.view.layout import Section, Table
+from energybench_reports.view.wording import TableCell, counted, listed, plain
+
+_MOST_NAMED = 3  # different works or nodes; more are counted
+_HOW = (
+    "`energybench verify FILE` makes the text of an html or pdf report again from the results that "
+    "it holds; a bundle (`energybench bundle`) has the samples too, from which every number follows"
+)
+_BY_WHOM = (
+    "not stated: who tested, who tuned the baseline and who paid is in a publication file "
+    "(`energybench report --publication FILE`)"
+)
+
+
+def section(document: Document) -> Section:
+    """The questions and answers of the runs of a document; an empty section without runs."""
+    comparisons: tuple[Comparison, ...] = document.of(Comparison)
+    sides = {run for pair in comparisons for run in (pair.baseline, pair.candidate)}
+    runs: list[Measurement] = list(document.of(Measurement))
+    runs = [run for run in runs if run.id in sides] or runs
+    rows: list[tuple[str, TableCell]] = []
+    if runs:
+        boundaries = dict.fromkeys(run.boundary.name for run in runs)
+        rows = [
+            (_subject(comparisons), TableCell(_work(runs))),
+            ("on", TableCell(_nodes(runs))),
+            ("runs", TableCell(_counts(runs))),
+            *(
+                (question, TableCell(answer))
+                for question, answer in energy_answers(comparisons, runs, tuple(boundaries))
+            ),
+            ("how to verify", TableCell(_HOW, tone="prose")),
+        ]
+        if document.publication is None:
+            rows.append(("by whom", TableCell(_BY_WHOM, tone="prose")))
+    table = Table("", ("question", "answer"), tuple((TableCell(name), cell) for name, cell in rows))
+    about = "For a reader who has not seen these results before."
+    return Section("questions", "Questions and answers", about, (table,))
+
+
+def energy_answers(
+    comparisons: Sequence[Comparison], runs: Sequence[Measurement], boundaries: Sequence[str]
+) -> list[tuple[str, str]]:
+    """(question, answer): boundary, quality, meters, date, mean, and energy that is left out."""
+    omitted = [facts.left_out(name)[0] for name in boundaries]
+    if len(boundaries) > 1:
+        omitted = [
+            f"of {plain(name)}: {words}" for name, words in zip(boundaries, omitted, strict=True)
+        ]
+    if missing := facts.parts_that_are("missing", runs):
+        omitted.insert(0, f"without a sensor: {missing}")
+    return [
+        ("boundary", "; ".join(facts.boundary_words(name) for name in boundaries)),
+        ("measured or assumed", facts.named_quality(runs)),
+        ("read by", f"{facts.meters(runs) or 'no sensor'}; {facts.accuracy(runs)}"),
+        ("measured on", facts.dates(runs) or "not known"),
+        ("mean", _mean(comparisons)),
+        ("left out", "; ".join([*omitted, facts.ALWAYS_LEFT_OUT])),
+    ]
+
+
+def _subject(comparisons: Sequence[Comparison]) -> str:
+    return "work that was compared" if comparisons else "work that was measured"
+
+
+def _work(runs: Sequence[Measurement]) -> str:
+    return _named([facts.work_words(run) for run in runs], "work")
+
+
+def _nodes(runs: Sequence[Measurement]) -> str:
+    return _named([facts.node_words(run) for run in runs], "kind of node")
+
+
+def _named(words: Sequence[str], noun: str) -> str:
+    """The different words, each once; of many, the first ones and the number of all."""
+    different = list(dict.fromkeys(words))
+    shown = "; ".join(different[:_MOST_NAMED])
+    if len(different) <= _MOST_NAMED:
+        return shown
+    return f"{shown}; and {counted(len(different) - _MOST_NAMED, f'more {noun}')}"
+
+
+def _counts(runs: Sequence[Measurement]) -> str:
+    """'2 runs, each of 8 repeats on 1 node'."""
+    shapes = list(dict.fromkeys((len(run.repeats), run.nodes) for run in runs))
+    words = [
+        f"{counted(repeats, 'repeat')} on {counted(nodes, 'node')}" for repeats, nodes in shapes
+    ]
+    number = counted(len(runs), "run")
+    if len(words) == 1:
+        return f"{number}{', each' if len(runs) > 1 else ''} of {words[0]}"
+    if len(words) <= _MOST_NAMED:
+        return f"{number}, of {listed(words)}"
+    repeats_of = sorted(repeats for repeats, _ in shapes)
+    nodes_of = sorted(nodes for _, nodes in shapes)
+    return (
+        f"{number}, of {repeats_of[0]} to {repeats_of[-1]} repeats on {nodes_of[0]} to "
+        f"{nodes_of[-1]} nodes"
+    )
+
+
+def _mean(comparisons: Sequence[Comparison]) -> str:
+    within = "each energy is the arithmetic mean of its repeats"
+    if len(comparisons) < 2:
+        return f"{within}; gross, not net of idle power"
+    if reason := no_mean(comparisons):
+        return f"{within}; the ratios have no common mean, because {reason}"
+    return (
+        f"{within}; energy-weighted mean of the ratios: total energy over total energy with the "
+        "same node-hours of the baseline for each application"
+    )
