@@ -19,7 +19,14 @@ from energybench.analysis.sensors.mirrored_counters import mirrors
 from energybench.analysis.traces.curve import Curve, curve
 from energybench.analysis.uncertainty.effects import Z95
 from energybench.errors import BadInput
-from energybench.meters import attached_run, clock_offset, smoothing, suggestions
+from energybench.meters import (
+    attached_run,
+    clock_offset,
+    gain_effects,
+    prior_contradiction,
+    smoothing,
+    suggestions,
+)
 from energybench.meters.attached_run import FinishedRun, Meter, Readings
 from energybench.meters.meter_file import read
 from energybench.meters.readings import Undecided
@@ -106,6 +113,10 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
     if meter.scope == "node":
         shown = clock_offset.level(by_meter, inside, offset.offset_s)
         _check_level(series, shown, run.measurement)
+    else:
+        _check_board_level(
+            series, clock_offset.level(by_meter, inside, offset.offset_s), run, meter
+        )
     _check_zeros(series, t_s, run)
     # a reading stands half its averaging time earlier
     margin = 2 * spacing + averaging
@@ -160,6 +171,31 @@ def _check_level(
         )
 
 
+def _check_board_level(
+    series: MeterSeries, shown: tuple[float, float] | None, run: FinishedRun, meter: Meter
+) -> None:
+    """Raises BadInput for a meter whose power is not that of the board's own sensor."""
+    points = gain_effects.curves(run.traces)
+    for channel in _board_channels(run, meter)[:1]:
+        if channel.id in points:
+            sensor = gain_effects.energies(points[channel.id], run.repeats)
+            prior_contradiction.check_attached_board(
+                shown, sensor, meter.accuracy_rel, series.where
+            )
+
+
+def _board_channels(run: FinishedRun, meter: Meter) -> list[Channel]:
+    """The channels of the meter's board that count, a counter first."""
+    board = [
+        trace.channel
+        for trace in run.traces
+        if trace.channel.device == meter.device
+        and trace.channel.component == GPU
+        and trace.channel.counts
+    ]
+    return sorted(board, key=lambda channel: channel.kind != "counter")
+
+
 def _anchor(run: FinishedRun) -> float:
     """Wall-clock seconds since 1970 at time 0 of the run's monotonic clock.
 
@@ -208,13 +244,7 @@ def _curves(run: FinishedRun, meter: Meter, ranges: Ranges) -> list[Curve]:
     measured = run.measurement
     channels = [trace.channel for trace in run.traces]
     if meter.scope == "gpu":
-        board = [
-            channel
-            for channel in channels
-            if channel.device == meter.device and channel.component == GPU and channel.counts
-        ]
-        counters_first = sorted(board, key=lambda channel: channel.kind != "counter")
-        wanted = {channel.id for channel in counters_first[:1]}
+        wanted = {channel.id for channel in _board_channels(run, meter)[:1]}
     else:
         chosen = cover(
             measured.boundary.name, channels, measured.host, ranges, mirrors(run.traces).repeated

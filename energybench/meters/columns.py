@@ -21,6 +21,7 @@ from energybench.units import whole_number
 _SAMPLE = 60  # rows that tell what a column holds
 _MOST = 0.8  # share of a column's cells that are of its kind
 _TIME = re.compile(r"time|date|epoch|utc|^(t|ts)(_?(m|u|n)?s)?$|zeit|datum|last_changed", re.I)
+_BOARD_UUID = re.compile(r"GPU-[0-9A-Fa-f]+(?:-[0-9A-Fa-f]+)*")  # as nvidia-smi writes it
 _POWER = re.compile(r"power|watt|leistung|puissance|potencia|\bpwr\b|^p$", re.I)
 # columns of limits and extremes are no readings
 _LIMIT = re.compile(r"limit|(?:^|[\W_])cap(?:$|[\W_])|setpoint|tdp|budget|rated|nameplate", re.I)
@@ -78,11 +79,24 @@ def _selected(table: Table, choice: Choice, rows: list[Row]) -> list[Row]:
                 options,
             )
         rows = fitting
-    if choice.board and not choice.select:
-        for column in range(len(table.names)):
-            fitting = [row for row in rows if row.cells[column].strip() == choice.board]
-            if fitting:
-                return fitting
+    return _of_board(table, choice.board, rows) if choice.board else rows
+
+
+def _of_board(table: Table, board: str, rows: list[Row]) -> list[Row]:
+    """The rows of the board, if a column names boards. Raises BadInput if all are of others."""
+    for column in range(len(table.names)):
+        fitting = [row for row in rows if row.cells[column].strip() == board]
+        if fitting:
+            return fitting
+    for column in range(len(table.names)):
+        cells = dict.fromkeys(row.cells[column].strip() for row in rows)
+        if _BOARD_UUID.fullmatch(board) and all(map(_BOARD_UUID.fullmatch, cells)) and rows:
+            raise BadInput(
+                f"--board {board}",
+                f"the rows of {table.path} are of another board: column {table.names[column]!r} "
+                f"holds {', '.join(list(cells)[:4])}",
+                "the --board of these rows, or the --select and the file of this board",
+            )
     return rows
 
 

@@ -18,7 +18,7 @@ from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.effects import combine
 from energybench.analysis.uncertainty.repeats import scatter_effect
 from energybench.errors import BadInput
-from energybench.meters import gain_remedies, node_scale
+from energybench.meters import gain_remedies, node_scale, prior_contradiction
 from energybench.meters.gain_effects import (
     Energies,
     curves,
@@ -66,7 +66,7 @@ def of_board(
 ) -> Findings:
     """Gain of each of a board's channels over the repeats.
 
-    Raises BadInput if no gain is known better than before.
+    Raises BadInput if no gain is known better than before, or if a gain contradicts its prior.
     """
     repeats = [window for window in windows if window.label == REPEAT]
     points = curves(traces)
@@ -77,20 +77,27 @@ def of_board(
             "the reference meter shows no energy in a repeat",
             "attach a meter that saw the load",
         )
-    gains = {
-        channel: _board_gain(energies(points[channel.id], repeats), meter, reference)
+    shown = [
+        energies(points[channel.id], repeats)
         for channel in _board_channels(traces, reference)
         if channel.id in points
+    ]
+    gains = {
+        sensor.channel: _board_gain(sensor, meter, reference)
+        for sensor in shown
+        if sum(sensor.joules) > 0
     }
     if not gains:
         raise BadInput(
             where,
-            f"no sensor of {reference.device} was read in it",
+            f"no sensor of {reference.device} showed energy in it",
             "measure with NVML, then attach",
         )
     prior_rel = max(channel.gain.u_rel for channel in gains)
     best = min(gains.values(), key=relative_u)
     _check_improvement(best, prior_rel, where, gain_remedies.of_board)
+    for channel, gain in gains.items():
+        prior_contradiction.check_board(gain, channel, where)
     improved = [
         Finding(
             channel,
@@ -140,7 +147,8 @@ def of_node(
     """The common scale of the sensors that `chosen` (the boundary compute) sums. psu: efficiency of
     the power supply, if a person states it.
 
-    Raises BadInput if the scale cannot be told, or is not known better than before.
+    Raises BadInput if the scale cannot be told, is not known better than before, or contradicts the
+    priors of the sensors.
     """
     spans = [
         window for window in windows if window.label in (IDLE, REPEAT) and window.duration_s > 0
@@ -168,6 +176,7 @@ def of_node(
     ]
     prior_rel = node_scale.prior(sources, shares)
     _check_improvement(scale, prior_rel, where, gain_remedies.of_node(chosen, rise_w))
+    prior_contradiction.check_node(scale, sources, shares.tolist(), where)
     findings += _same_sensors(traces, points, findings, spans)
     return Findings(tuple(findings), scale, line.fixed_w, len(spans))
 

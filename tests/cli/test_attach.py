@@ -465,6 +465,17 @@ def test_a_board_calibrated_against_its_meter_gives_the_true_energy(tmp_path: Pa
     assert again.half_width < 0.025 * again.value
 
 
+def test_a_meter_of_another_load_than_the_board_is_refused(tmp_path: Path) -> None:
+    """One of two feeds, mW taken for W, and twice the board: told with both powers."""
+    run = measured(tmp_path, 0.95, gpu=True)
+    for factor in (0.5, 0.001, 2.0):
+        file = meter(tmp_path / f"{factor}.csv", lambda t: factor * GPU.energy_j(t))  # noqa: B023
+        assert "W where the board's own sensor shows" in one_line(
+            attach(run, file, "--board", BOARD, "--max-offset", "0", scope="gpu")
+        )
+    assert not run.attached().exists()
+
+
 def _remeasured(run: Run, traces: Any, folder: Path) -> Any:
     """The run's own samples under the profiles."""
     from energybench.analysis.measurement.measure import Record, measure

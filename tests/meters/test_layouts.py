@@ -375,6 +375,20 @@ def test_the_board_of_the_option_is_chosen_by_its_uuid(tmp_path: Path) -> None:
     assert set((meter.raw * meter.resolution).tolist()) == {200.5}
 
 
+@pytest.mark.parametrize("others", [("GPU-1a", "GPU-2b"), ("GPU-1a",)])
+@pytest.mark.parametrize("select", [(), (("index", "1"),)])
+def test_rows_of_another_board_are_refused(
+    tmp_path: Path, others: tuple[str, ...], select: tuple[tuple[str, str], ...]
+) -> None:
+    """Whether or not --select takes them: the UUID in the file contradicts --board."""
+    text = "timestamp, index, uuid, power.draw [W]\n" + "".join(
+        f"2026/03/01 10:00:0{i}.000, 1, {board}, 71.5 W\n" for i in range(5) for board in others
+    )
+    choice = UTC._replace(board="GPU-3c", select=select)
+    with pytest.raises(BadInput, match="are of another board: column 'uuid' holds GPU-1a"):
+        series(tmp_path / "m.csv", text, choice, None)
+
+
 def test_a_quantity_beside_the_power_is_no_device(tmp_path: Path) -> None:
     """Temperatures, states and clocks take few values too, and power is not theirs."""
     text = "time,power_w,temperature.gpu,pstate,fan\n" + "".join(

@@ -73,7 +73,7 @@ def against_board(
         board(
             0,
             energy,
-            gain * 1.02,
+            gain * 1.01,
             kind="power",
             quantity="power_instant",
             window_s=0.025,
@@ -92,7 +92,7 @@ def test_a_boards_gain_is_recovered(gain: float) -> None:
     counter, power = against_board(gain).channels
     assert counter.gain.low <= gain <= counter.gain.high
     assert counter.gain.value == pytest.approx(gain, rel=0.003)
-    assert power.gain.value == pytest.approx(gain * 1.02, rel=0.005)
+    assert power.gain.value == pytest.approx(gain * 1.01, rel=0.003)
     assert 0.01 / math.sqrt(3) * 0.9 < counter.u_rel < 0.012
 
 
@@ -116,6 +116,40 @@ def test_a_gain_that_was_taken_off_before_is_counted_in() -> None:
     assert of_board([constant, reference], WINDOWS, reference.channel, "run").channels[
         0
     ].gain.value == pytest.approx(0.9, rel=0.003)
+
+
+@pytest.mark.parametrize("gain", [0.001, 0.5, 0.85, 1.2, 2.0, 8.5])
+def test_a_gain_that_no_board_has_is_refused(gain: float) -> None:
+    """One of two feeds, watts taken for milliwatts, another board: the meter is wrong, and no
+    sensor. The message has the gain, the belief and the likely causes.
+    """
+    with pytest.raises(
+        BadInput, match=r"contradicts .*: shown / true .*, believed 1 ± 4\.0%"
+    ) as no:
+        against_board(gain)
+    assert "one of several feeds" in no.value.remedy
+    assert "unit" in no.value.remedy
+
+
+def test_a_gain_that_contradicts_an_earlier_calibration_names_it() -> None:
+    """A sensor that was calibrated to 1 % does not move by 5 %."""
+    shown = board(0, load(50.0, 400.0), 0.9)
+    calibrated = Trace(
+        channel=channel(device="GPU-0", gain=Gain(value=0.95, u_rel=0.01, key="k")),
+        t_s=shown.t_s,
+        raw=shown.raw,
+        ok=shown.ok,
+    )
+    reference = meter(load(50.0, 400.0), "gpu.board", "GPU-0")
+    with pytest.raises(BadInput, match="the earlier calibration of the sensor is wrong"):
+        of_board([calibrated, reference], WINDOWS, reference.channel, "run")
+
+
+def test_a_sensor_that_showed_no_energy_gets_no_gain() -> None:
+    energy = load(0.0, 0.0)
+    reference = meter(load(50.0, 400.0), "gpu.board", "GPU-0")
+    with pytest.raises(BadInput, match="no sensor of GPU-0 showed energy"):
+        of_board([board(0, energy, 1.0), reference], WINDOWS, reference.channel, "run")
 
 
 def test_a_meter_no_better_than_the_prior_is_refused() -> None:
@@ -196,6 +230,13 @@ def test_behind_the_supply_there_is_no_efficiency_to_know() -> None:
     assert findings.scale is not None
     assert findings.scale.low <= 0.95 <= findings.scale.high
     assert not any("supply" in effect.name for effect in findings.scale.effects)
+
+
+@pytest.mark.parametrize("gain", [0.5, 0.85, 1.2, 2.0])
+def test_a_scale_that_no_node_has_is_refused(gain: float) -> None:
+    """Two of four supplies, or another node behind the meter."""
+    with pytest.raises(BadInput, match=r"contradicts the 2 sensors.*believed 1 ± 4\.0%"):
+        scale(*node([gain, gain], component="node", efficiency=1.0))
 
 
 def test_four_boards_share_a_scale_and_each_is_known_less_well() -> None:
