@@ -23,6 +23,7 @@ from energybench.meters import (
     attached_run,
     clock_offset,
     gain_effects,
+    meter_doubts,
     prior_contradiction,
     smoothing,
     suggestions,
@@ -85,7 +86,9 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
 
     # the new run; checked last: mistakes in the meter's file or options are told first
     attached_run.check_new(run)
-    path, measured, channel = attached_run.write(run, meter, readings, ranges)
+    path, measured, channel = attached_run.write(
+        run, meter, readings, meter_doubts.of(meter, readings), ranges
+    )
     return Attached(path, measured, readings.offset, channel)
 
 

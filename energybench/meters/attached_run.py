@@ -16,10 +16,9 @@ import numpy.typing as npt
 from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import GPU, NODE, NODE_AC, Ranges
 from energybench.analysis.measurement.measure import Record, measure
-from energybench.analysis.uncertainty.effects import Z95
 from energybench.errors import BadInput
 from energybench.meters.clock_offset import MAX_OFFSET_S, Offset
-from energybench.meters.readings import Choice, LeftOut
+from energybench.meters.readings import Choice
 from energybench.meters.series import MeterSeries
 from energybench.model import (
     REPEAT,
@@ -37,8 +36,6 @@ from energybench.store.layout import ATTACHED, HEADER, PARQUET
 from energybench.store.liveness import Lock, process_started, refuse_if_alive
 from energybench.store.run import Header, read_header
 from energybench.store.writer import RunWriter
-
-_SHOWN = 3  # rows that a doubt names
 
 
 class Meter(NamedTuple):
@@ -96,18 +93,18 @@ def check_new(run: FinishedRun) -> None:
 
 
 def write(
-    run: FinishedRun, meter: Meter, readings: Readings, ranges: Ranges
+    run: FinishedRun,
+    meter: Meter,
+    readings: Readings,
+    of_meter: Sequence[Doubt],
+    ranges: Ranges,
 ) -> tuple[Path, Measurement, Channel]:
-    """Write and analyse the new run. Raises BadInput; then nothing was written."""
+    """Write and analyse the new run. of_meter: doubts about the meter and its file.
+
+    Raises BadInput; then nothing was written.
+    """
     channel = _channel(meter, readings)
-    doubts = (
-        _attached_doubt(meter, readings),
-        *_doubts_of_the_run(run, ranges),
-        *_offset_doubts(readings.offset, meter),
-        *_left_out_doubts(readings),
-        *_spike_doubts(readings),
-        *readings.doubts,
-    )
+    doubts = (*_doubts_of_the_run(run, ranges), *of_meter)
     writer = RunWriter(run.directory.parent, _header(run, meter, channel, doubts))
     if writer.directory.exists():
         _refuse_attempt(writer.directory)
@@ -189,6 +186,7 @@ def _channel(meter: Meter, readings: Readings) -> Channel:
         kind=series.kind,
         quantity="" if node else meter.name,
         resolution=series.resolution,
+        reading_step_w=series.reading_step_w,
         gain=Gain(  # a maker's limit of error, taken as rectangular: GUM 4.3.7
             u_rel=meter.accuracy_rel / math.sqrt(3),
             distribution="rectangular",
@@ -256,96 +254,3 @@ def _doubts_of_the_run(run: FinishedRun, ranges: Ranges) -> tuple[Doubt, ...]:
     )
     analysed = {doubt.code for doubt in measure(record, run.traces, ranges).doubts}
     return tuple(doubt for doubt in measured.doubts if doubt.code not in analysed)
-
-
-def _attached_doubt(meter: Meter, readings: Readings) -> Doubt:
-    series, offset = readings.series, readings.offset
-    if meter.scope == "node":
-        load = "the node, whose energy this is"
-    else:
-        load = f"board {meter.device}, as a reference beside its own sensor"
-    mean = "energy"
-    if series.held:
-        mean = "power that holds until the next reading,"
-    elif series.kind == "power":
-        mean = f"power averaged over {readings.averaging_s:.3g} s"
-    places = series.places[readings.keep]
-    if offset.determined:
-        clock = (
-            f"{offset.offset_s:+.3f} s ± {Z95 * offset.u_s:.3f} s off (correlation "
-            f"{offset.correlation:.3f})"
-        )
-    else:
-        clock = f"is taken as right, ±{offset.u_s * math.sqrt(3):.3g} s"
-    return Doubt(
-        code="attached",
-        message=f"a meter of {load}, was attached from a file: {meter.name} ({series.where}, "
-        f"{series.what}, {series.word}s {places[0]}-{places[-1]}), {mean} every "
-        f"{readings.spacing_s:.3g} s, limit of error ±{meter.accuracy_rel:.3g}; its clock {clock}",
-        remedy="the run it was attached to stands unchanged beside this one",
-    )
-
-
-def _left_out_doubts(readings: Readings) -> tuple[Doubt, ...]:
-    """The rows of the file during the run that hold no reading."""
-    series = readings.series
-    places = series.places[readings.keep]
-    first, last = places.min(), places.max()
-    rows = [row for row in series.left_out if first - 1 <= row.place <= last + 1]
-    if not rows:
-        return ()
-    neighbour = "before" if series.held else "after"
-    return (
-        Doubt(
-            code="meter-rows-left-out",
-            message=f"{len(rows)} of {len(rows) + places.size} rows of {series.where} hold no "
-            f"reading and were left out ({_listed(series, rows)})",
-            remedy=f"look at the meter and its logger; the reading {neighbour} a row stands for "
-            "its time as well",
-        ),
-    )
-
-
-def _listed(series: MeterSeries, rows: Sequence[LeftOut]) -> str:
-    """The first rows with their reasons, and the number of the others."""
-    shown = "; ".join(f"{series.word} {row.place}: {row.reason}" for row in rows[:_SHOWN])
-    return shown + (f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
-
-
-def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
-    """Single readings during the run that are far above both of their neighbours."""
-    series = readings.series
-    places = series.places[readings.keep]
-    rows = [row for row in series.spikes if places.min() <= row.place <= places.max()]
-    if not rows:
-        return ()
-    return (
-        Doubt(
-            code="meter-spike",
-            message=f"{len(rows)} reading(s) of {series.where} are ten times both of their "
-            f"neighbours and count in the energy ({_listed(series, rows)})",
-            remedy="look at the lines: if the meter failed, empty these cells and attach again",
-        ),
-    )
-
-
-def _offset_doubts(offset: Offset, meter: Meter) -> tuple[Doubt, ...]:
-    if offset.determined and offset.distinct:
-        return ()
-    if offset.determined:
-        message = (
-            f"offsets of the meter's clock within {Z95 * offset.u_s:.2g} s of "
-            f"{offset.offset_s:+.2f} s fit this run nearly alike"
-        )
-    elif meter.max_offset_s:
-        message = (
-            "the run's own power is too even to tell the offset of the meter's clock, taken as 0 "
-            f"± {meter.max_offset_s:g} s"
-        )
-    else:
-        return ()
-    remedy = (
-        "the energy hardly depends on the offset here; measure with --idle 30, or state with "
-        "--max-offset how well the clocks agree"
-    )
-    return (Doubt(code="clock-offset", message=message, remedy=remedy),)

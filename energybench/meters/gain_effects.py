@@ -37,10 +37,24 @@ class Energies(NamedTuple):
         return np.asarray(np.sqrt(squares) / seconds)
 
     def common_u_w(self, seconds: Floats) -> Floats:
-        """Error of each window's mean power, W, if all common effects are off by their u."""
-        return (
-            np.asarray([sum(effect.u for effect in cell.common) for cell in self.cells]) / seconds
-        )
+        """Error of each window's mean power, W, if all common effects are off by their u, without
+        the steps of the readings.
+        """
+        sums = [
+            sum(effect.u for effect in cell.common if effect.kind != "rounding")
+            for cell in self.cells
+        ]
+        return np.asarray(sums) / seconds
+
+    def rounding_u_w(self, seconds: Floats) -> Floats:
+        """Standard uncertainty of each window's mean power, W, from the steps of the readings: the
+        same error in windows of the same power, another one in windows of another power.
+        """
+        squares = [
+            sum(effect.u**2 for effect in cell.common if effect.kind == "rounding")
+            for cell in self.cells
+        ]
+        return np.asarray(np.sqrt(squares) / seconds)
 
 
 def energies(points: Curve, windows: Sequence[Window]) -> Energies:

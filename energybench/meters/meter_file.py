@@ -22,6 +22,7 @@ from energybench.meters import (
     json_records,
     log_lines,
     prometheus_answer,
+    reading_steps,
     screening,
     stretch,
     text_files,
@@ -174,7 +175,9 @@ def _series(
     place = f"{path} {logged.word}"
     if per_interval and kind == "power":
         raise BadInput("--per-interval", f"{logged.what} holds power", "leave the option out")
+    row_step_w = None
     if per_interval:
+        row_step_w = _row_step_w(read, factor)
         read = interval_energy.added_up(place, logged.what, read, most_w)
     elif kind == "counter":
         interval_energy.check_rises(place, logged.what, read)
@@ -188,6 +191,7 @@ def _series(
         ) from None
     numbers = [reading.value for reading in screened.values if reading.value is not None]
     resolution = _resolution(numbers, factor)
+    step = reading_steps.evident_step(numbers, resolution) if kind == "power" else None
     counts = [int((number / resolution).to_integral_value()) for number in numbers]
     first, last = sorted((readings[0].place, readings[-1].place))
     odd = [row for row in logged.odd if first - 1 <= row.place <= last + 1]
@@ -197,6 +201,7 @@ def _series(
         word=logged.word,
         kind=kind,
         resolution=float(resolution),
+        reading_step_w=row_step_w if step is None else float(step),
         t_s=np.array([reading.t_s for reading in screened.values], dtype=np.float64),
         raw=np.array(counts, dtype=np.int64),
         places=np.array([reading.place for reading in screened.values], dtype=np.int64),
@@ -263,6 +268,16 @@ def _resolution(numbers: Sequence[Decimal], factor: Decimal) -> Decimal:
     while largest / resolution >= _LARGEST:
         resolution *= 10
     return resolution
+
+
+def _row_step_w(rows: Sequence[Value], factor: Decimal) -> float | None:
+    """Step of the energies of single rows, as power over the usual time between two rows, W."""
+    numbers = [row.value for row in rows if row.value is not None]
+    usual_s = float(np.median(np.diff([row.t_s for row in rows]))) if len(rows) > 1 else 0.0
+    if not numbers or usual_s <= 0:
+        return None
+    digit = _resolution(numbers, factor)
+    return float(reading_steps.evident_step(numbers, digit) or digit) / usual_s
 
 
 def _exponent(number: Decimal) -> int:

@@ -60,6 +60,11 @@ def line(sensors: Sequence[Energies], meter: Energies, seconds: Floats) -> Line:
         rest = y - fixed_w - slope * x
         scatter = math.sqrt(float(rest @ rest) / dof * float(weight @ weight))
         slope_u = max(slope_u, scatter * student_quantile(dof) / Z95)
+    # steps of the readings: one error for the windows of high power, another for those of low power
+    for channel, factor in ((meter, 1.0), *((channel, slope) for channel in sensors)):
+        errors = factor * weight * channel.rounding_u_w(seconds)
+        high, low = float(errors[away > 0].sum()), float(errors[away <= 0].sum())
+        slope_u = math.hypot(slope_u, high, low)
     # an offset of the meter's clock is the same error in every window
     slope_u += abs(float(weight @ meter.common_u_w(seconds)))
     return Line(slope, slope_u, fixed_w)

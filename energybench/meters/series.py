@@ -40,6 +40,8 @@ class MeterSeries(NamedTuple):
     """Shapes [n]: `t_s` strictly ascending; `raw` in counts of `resolution` (J of a counter, W of a
     power reading); `places` of the file.
 
+    reading_step_w  step between two values, W, if coarser than the resolution; of energies of
+                    single rows, over the usual time between two rows
     held      each power is that of the time since the reading before
     left_out  rows without a reading; spikes: readings far above both of their neighbours
     where     the file; what: its column or series; word: the name of a place ("line", "value")
@@ -53,6 +55,7 @@ class MeterSeries(NamedTuple):
     t_s: Floats
     raw: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
+    reading_step_w: float | None = None
     left_out: tuple[LeftOut, ...] = ()
     spikes: tuple[LeftOut, ...] = ()
     held: bool = False

@@ -17,6 +17,7 @@ EffectKind = Literal[
     "saturated",  # power above the largest value that a power sensor shows
     "in-step",  # a load that repeats with the period of a part-time sensor
     "resolution",  # whole counts at both edges of a window
+    "rounding",  # the step of power readings, in which every reading of a steady load errs alike
     "lag",  # delay between the load and its appearance in the sensor
     "clock-offset",  # offset of an attached meter's clock against the run's clock
     "counter-against-power",  # the energy counter and the power readings of one device disagree

@@ -41,6 +41,8 @@ class Channel(Noun, frozen=True, kw_only=True):
     device           stable id (GPU UUID, "package-0"), never an index
     component        "cpu.package", "cpu.dram", "gpu.board", "module", "node", …
     resolution       J for each count of a counter, W for each count of a power reading
+    reading_step_w   step between two power readings, W, if coarser than the resolution; None: the
+                     resolution of a power sensor
     quantity         distinguishes channels of one device: "energy", "power_instant"
     update_period_s  period with which the sensor publishes; None if not known
     window_s         averaging window: a power reading at t is the mean over
@@ -74,6 +76,7 @@ class Channel(Noun, frozen=True, kw_only=True):
     kind: Kind
     resolution: Positive
     gain: Gain
+    reading_step_w: Positive | None = None
     quantity: str = ""
     update_period_s: NonNegative | None = None
     window_s: NonNegative = 0.0

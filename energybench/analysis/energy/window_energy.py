@@ -17,6 +17,7 @@ from energybench.analysis.energy.average_edges import reading_times_j
 from energybench.analysis.energy.edge import Edge
 from energybench.analysis.energy.edge_lag import lag_u_s, step_between_edges_w
 from energybench.analysis.energy.reading_holes import unread_power
+from energybench.analysis.energy.reading_steps import rounding
 from energybench.analysis.energy.window_edges import edges
 from energybench.analysis.sensors.part_time_sensors import in_step_j, unseen_j
 from energybench.analysis.traces.curve import Curve
@@ -103,6 +104,7 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
         *_reading_times(curve, start, end),
         *_unseen(curve, start, end),
         *_resolution(curve),
+        *rounding(curve, start, end),
         *_lag(curve, start, end),
         *_above_readings(curve, start, end),
         *unread_power(curve, start, end),
@@ -194,7 +196,7 @@ def _unseen(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
 
 
 def _resolution(curve: Curve) -> tuple[Effect, ...]:
-    """A counter shows whole counts at both edges (GUM F.2.2.1); counts of power average out."""
+    """A counter shows whole counts at both edges (GUM F.2.2.1); `rounding` is that of power."""
     if curve.channel.kind != "counter":
         return ()
     half_j = curve.channel.resolution / 2 * math.sqrt(2)

@@ -96,6 +96,14 @@ KINDS: Mapping[EffectKind, Behaviour] = {
         by_window=True,
         remedies={"meter": f"{_LONGER}, or a meter with more digits", None: _LONGER},
     ),
+    "rounding": Behaviour(
+        "readings in steps of {detail}",
+        label="steps of its readings",
+        remedies={
+            "meter": "log every digit that the meter has, or a meter with finer steps",
+            None: "a node meter (`energybench attach`), or a sensor with finer steps",
+        },
+    ),
     "lag": Behaviour(
         "lag",
         falls="1/t",

@@ -1,0 +1,119 @@
+"""Doubts about an attached meter: its clock, and rows of its file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from energybench.analysis.uncertainty.effects import Z95
+from energybench.meters.attached_run import Meter, Readings
+from energybench.meters.clock_offset import Offset
+from energybench.meters.readings import LeftOut
+from energybench.meters.series import MeterSeries
+from energybench.model import Doubt
+
+_SHOWN = 3  # rows that a doubt names
+
+
+def of(meter: Meter, readings: Readings) -> tuple[Doubt, ...]:
+    """The doubts about a meter whose readings are attached."""
+    return (
+        _attached_doubt(meter, readings),
+        *_offset_doubts(readings.offset, meter),
+        *_left_out_doubts(readings),
+        *_spike_doubts(readings),
+        *readings.doubts,
+    )
+
+
+def _attached_doubt(meter: Meter, readings: Readings) -> Doubt:
+    series, offset = readings.series, readings.offset
+    if meter.scope == "node":
+        load = "the node, whose energy this is"
+    else:
+        load = f"board {meter.device}, as a reference beside its own sensor"
+    mean = "energy"
+    if series.held:
+        mean = "power that holds until the next reading,"
+    elif series.kind == "power":
+        mean = f"power averaged over {readings.averaging_s:.3g} s"
+    places = series.places[readings.keep]
+    if offset.determined:
+        clock = (
+            f"{offset.offset_s:+.3f} s ± {Z95 * offset.u_s:.3f} s off (correlation "
+            f"{offset.correlation:.3f})"
+        )
+    else:
+        clock = f"is taken as right, ±{offset.u_s * math.sqrt(3):.3g} s"
+    return Doubt(
+        code="attached",
+        message=f"a meter of {load}, was attached from a file: {meter.name} ({series.where}, "
+        f"{series.what}, {series.word}s {places[0]}-{places[-1]}), {mean} every "
+        f"{readings.spacing_s:.3g} s, limit of error ±{meter.accuracy_rel:.3g}; its clock {clock}",
+        remedy="the run it was attached to stands unchanged beside this one",
+    )
+
+
+def _left_out_doubts(readings: Readings) -> tuple[Doubt, ...]:
+    """The rows of the file during the run that hold no reading."""
+    series = readings.series
+    places = series.places[readings.keep]
+    first, last = places.min(), places.max()
+    rows = [row for row in series.left_out if first - 1 <= row.place <= last + 1]
+    if not rows:
+        return ()
+    neighbour = "before" if series.held else "after"
+    return (
+        Doubt(
+            code="meter-rows-left-out",
+            message=f"{len(rows)} of {len(rows) + places.size} rows of {series.where} hold no "
+            f"reading and were left out ({_listed(series, rows)})",
+            remedy=f"look at the meter and its logger; the reading {neighbour} a row stands for "
+            "its time as well",
+        ),
+    )
+
+
+def _listed(series: MeterSeries, rows: Sequence[LeftOut]) -> str:
+    """The first rows with their reasons, and the number of the others."""
+    shown = "; ".join(f"{series.word} {row.place}: {row.reason}" for row in rows[:_SHOWN])
+    return shown + (f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
+
+
+def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
+    """Single readings during the run that are far above both of their neighbours."""
+    series = readings.series
+    places = series.places[readings.keep]
+    rows = [row for row in series.spikes if places.min() <= row.place <= places.max()]
+    if not rows:
+        return ()
+    return (
+        Doubt(
+            code="meter-spike",
+            message=f"{len(rows)} reading(s) of {series.where} are ten times both of their "
+            f"neighbours and count in the energy ({_listed(series, rows)})",
+            remedy="look at the lines: if the meter failed, empty these cells and attach again",
+        ),
+    )
+
+
+def _offset_doubts(offset: Offset, meter: Meter) -> tuple[Doubt, ...]:
+    if offset.determined and offset.distinct:
+        return ()
+    if offset.determined:
+        message = (
+            f"offsets of the meter's clock within {Z95 * offset.u_s:.2g} s of "
+            f"{offset.offset_s:+.2f} s fit this run nearly alike"
+        )
+    elif meter.max_offset_s:
+        message = (
+            "the run's own power is too even to tell the offset of the meter's clock, taken as 0 "
+            f"± {meter.max_offset_s:g} s"
+        )
+    else:
+        return ()
+    remedy = (
+        "the energy hardly depends on the offset here; measure with --idle 30, or state with "
+        "--max-offset how well the clocks agree"
+    )
+    return (Doubt(code="clock-offset", message=message, remedy=remedy),)
