@@ -1,7 +1,7 @@
 """Wrong verdicts at a true ratio of 1, right verdicts at 1.05 and 1.10, and the coverage of the
 ratio's interval, by the number of repeats on either side and their scatter.
 
-    python benchmarks/verdicts.py [--runs 300] [--draws 4000] [--power]
+    python benchmarks/verdicts.py [--runs 300] [--draws 4000] [--seed 0] [--power]
 
 Each run has a counter of the CPU package and one of the memory, read at the times at which a run
 reads them; energy and time of its repeats scatter about a known truth. The real `measure` and
@@ -37,6 +37,7 @@ PAUSE_S = 0.8
 EDGE_S = 0.1  # fast polls on either side of an edge
 COUNT_J = 1e-6
 TICK_S = 1e-3
+_SEED_STEP = 1_000_000  # between the numbers of the runs of two seeds
 RANGES = {
     "memory_w_per_gb": (0.2, 0.5, "not used"),
     "gpu_w": (0.0, 1000.0, "not used"),
@@ -71,7 +72,8 @@ def simulated_run(
     side: int, repeats: int, scatter: float, ratio: float, number: int
 ) -> Measurement:
     """Run `number` of one side. Its repeats have the mean energy `ratio` x 400 J; energy and time
-    scatter apart. Cells that share a side's repeats share its runs.
+    scatter apart. Cells that share a side's repeats share its runs. Another seed begins at another
+    number.
     """
     rng = np.random.default_rng([side, repeats, round(1e6 * scatter), number])
     energies = ratio * (1 + scatter * rng.standard_normal(repeats))
@@ -137,11 +139,11 @@ def _channel(component: str) -> Channel:
     )
 
 
-def judged(cell: Cell, runs: int) -> Judged:
+def judged(cell: Cell, runs: int, seed: int) -> Judged:
     """Compare `runs` pairs of independent runs of one node."""
     verdicts: Counter[str] = Counter()
     covered = 0
-    for number in range(runs):
+    for number in range(seed * _SEED_STEP, seed * _SEED_STEP + runs):
         comparison = compare(
             simulated_run(0, cell.baseline, cell.scatter, cell.ratio, number),
             simulated_run(1, cell.candidate, cell.scatter, 1.0, number),
@@ -154,9 +156,9 @@ def judged(cell: Cell, runs: int) -> Judged:
     return found
 
 
-def judged_all(cells: Sequence[Cell], runs: int) -> list[Judged]:
+def judged_all(cells: Sequence[Cell], runs: int, seed: int) -> list[Judged]:
     """Cells of one scatter, one after the other: they share their runs."""
-    return [judged(cell, runs) for cell in cells]
+    return [judged(cell, runs, seed) for cell in cells]
 
 
 def fewer_draws(count: int) -> None:
@@ -172,6 +174,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--draws", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=0, help="other runs")
     parser.add_argument("--power", action="store_true", help="ratios of 1.05 and 1.10 instead")
     options = parser.parse_args()
     repeats = (3, 8) if options.power else REPEATS
@@ -184,7 +187,8 @@ def main() -> None:
         for scatter in SCATTERS
     ]
     with multiprocessing.Pool(None, fewer_draws, (options.draws,)) as pool:
-        found = pool.starmap(judged_all, [(cells, options.runs) for cells in shares], chunksize=1)
+        work = [(cells, options.runs, options.seed) for cells in shares]
+        found = pool.starmap(judged_all, work, chunksize=1)
     _print_table([entry for row in zip(*found, strict=True) for entry in row], options.runs)
 
 
