@@ -25,6 +25,7 @@ from energybench.meters import (
     gain_effects,
     meter_doubts,
     prior_contradiction,
+    single_moments,
     smoothing,
     suggestions,
 )
@@ -121,6 +122,8 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
             series, clock_offset.level(by_meter, inside, offset.offset_s), run, meter
         )
     _check_zeros(series, t_s, run)
+    shown_s = averaging if averaging > spacing else meter.averaging_s
+    doubts += single_moments.doubts(series, t_s, shown_s, inside, run.repeats)
     # a reading stands half its averaging time earlier
     margin = 2 * spacing + averaging
     keep = (t_s >= start_s - margin) & (t_s <= end_s + margin)
