@@ -1,8 +1,9 @@
 """Results that contradict themselves: files that no energybench wrote, or that somebody changed.
 
 The types of the model refuse a number that is no number, and a value outside its interval. Here
-stand the statements between several fields: quantities that physics keeps above 0, and totals that
-have to follow from the parts in the same file. Net energy and uncertainties may be negative.
+stand the statements between several fields: quantities that physics keeps above 0, and totals and
+intervals that have to follow from the parts and effects in the same file. Net energy and
+uncertainties may be negative.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from energybench.model import (
     StudyRun,
     Window,
 )
+from energybench.store import interval_check
 
 # Totals and parts are stored with all digits of a double, so that only the order of a sum may
 # differ: some 1e-13. A difference of 1e-6 shows in no figure that energybench prints.
@@ -69,6 +71,7 @@ def of_measurement(result: Measurement) -> Iterator[Contradiction]:
     yield from _quotients(result)
     yield from _of_idle(result)
     yield from _of_shares(result)
+    yield from itertools.starmap(Contradiction, interval_check.of_measurement(result))
 
 
 # ---------------------------------------------------------------- numbers that cannot be

@@ -535,7 +535,11 @@ BAD = [
         "scenario nor a mean (did you mean Alpha?)",
     ),
     ("of = 'Alpha'", 'of = "mean"', "claims.c.of: 'mean' is neither an application"),
-    ("of = 'Alpha'", 'op = "more"', "claims.c.op: invalid enum value 'more' (one of =, at least"),
+    (
+        "of = 'Alpha'",
+        'op = "more"',
+        "invalid enum value 'more' (one of =, about, at least",
+    ),
     ("of = 'Alpha'", 'kind = "rumour"', "claims.c.kind: invalid enum value 'rumour'"),
     ("of = 'Alpha'", "circular = 1", "claims.c.circular: expected 'bool'"),
     ('derived = "y"', "circular = true", "claims.c.circular: stands without derived"),

@@ -97,7 +97,7 @@ def a_component_of_nothing(document: dict[str, Any]) -> None:
 
 
 def times(factor: float, *keys: Any) -> Change:
-    """An estimate times a factor, with its interval."""
+    """An estimate times a factor, with its interval and effects."""
 
     def change(document: dict[str, Any]) -> None:
         place: Any = document
@@ -105,6 +105,31 @@ def times(factor: float, *keys: Any) -> Change:
             place = place[key]
         low, high = sorted((place["low"] * factor, place["high"] * factor))
         place.update(value=place["value"] * factor, low=low, high=high)
+        for effect in place["effects"]:
+            effect["u"] *= factor
+
+    return change
+
+
+def narrower(*keys: Any) -> Change:
+    """An estimate with half its interval, and with all its effects."""
+
+    def change(document: dict[str, Any]) -> None:
+        place: Any = document
+        for key in keys:
+            place = place[key]
+        value, low, high = place["value"], place["low"], place["high"]
+        place.update(low=(value + low) / 2, high=(value + high) / 2)
+
+    return change
+
+
+def without_largest_effect(*keys: Any) -> Change:
+    def change(document: dict[str, Any]) -> None:
+        place: Any = document
+        for key in keys:
+            place = place[key]
+        place["effects"].remove(max(place["effects"], key=lambda effect: abs(effect["u"])))
 
     return change
 
@@ -141,6 +166,12 @@ def times(factor: float, *keys: Any) -> Change:
         (put("nodes", to=0), "nodes: is 0"),
         (put("channels", 0, "failed", to=-1), "channels[0].failed: is -1"),
         (put("energy_j", "low", to=1e12), "energy_j: value"),
+        (put("energy_j", "effects", to=[]), "energy_j: has the interval ["),
+        (put("components_j", "cpu.dram", "effects", to=[]), "components_j.cpu.dram: has the"),
+        (put("idles", 0, "power_w", "effects", to=[]), "idles[0].power_w: has the interval ["),
+        (narrower("energy_per_work_j"), "energy_per_work_j: has the interval ["),
+        (narrower("energy_j"), "effects give ["),
+        (without_largest_effect("energy_j"), "energy_j: has the interval ["),
     ],
 )
 def test_a_run_that_contradicts_itself_is_refused(
@@ -256,7 +287,7 @@ def test_net_energy_below_zero_is_no_contradiction(
         times(100, "idle_power_w")(content)
         idle_w, time_s = content["idle_power_w"]["value"], content["time_s"]["value"]
         net_j = content["energy_j"]["value"] - idle_w * time_s
-        content["net_energy_j"].update(value=net_j, low=net_j - 1, high=net_j + 1)
+        content["net_energy_j"].update(value=net_j, low=net_j, high=net_j, effects=[])
 
     net = reader.read_run(written(tmp_path, document, busy_idle)).net_energy_j
     assert net is not None
