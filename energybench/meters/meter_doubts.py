@@ -22,6 +22,7 @@ def of(meter: Meter, readings: Readings) -> tuple[Doubt, ...]:
         *_offset_doubts(readings.offset, meter),
         *_left_out_doubts(readings),
         *_spike_doubts(readings),
+        *_recurring_doubts(readings),
         *readings.doubts,
     )
 
@@ -95,6 +96,32 @@ def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
             remedy="look at the lines: if the meter failed, empty these cells and attach again",
         ),
     )
+
+
+def _recurring_doubts(readings: Readings) -> tuple[Doubt, ...]:
+    """Values that come back during the run exactly alike, far from the readings beside them."""
+    series = readings.series
+    during = series.places[readings.keep]
+    first, last = during.min(), during.max()
+    doubts = []
+    for value in series.recurring:
+        places = [place for place in value.places if first <= place <= last]
+        if places:
+            shown = ", ".join(str(place) for place in places[:_SHOWN])
+            message = (
+                f"the value {value.text} stands {len(places)} time(s) in {series.where} during the "
+                "run, each time far from the readings beside it, and no other reading is near it; "
+                f"it counts in the energy ({series.word}s {shown}"
+            )
+            doubts.append(
+                Doubt(
+                    code="meter-spike",
+                    message=message + (", …)" if len(places) > _SHOWN else ")"),
+                    remedy="if the meter shows this value for a failed reading, empty these cells "
+                    "and attach again",
+                )
+            )
+    return tuple(doubts)
 
 
 def _offset_doubts(offset: Offset, meter: Meter) -> tuple[Doubt, ...]:

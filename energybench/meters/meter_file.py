@@ -23,6 +23,7 @@ from energybench.meters import (
     log_lines,
     prometheus_answer,
     reading_steps,
+    recurring_values,
     screening,
     stretch,
     text_files,
@@ -207,6 +208,7 @@ def _series(
         places=np.array([reading.place for reading in screened.values], dtype=np.int64),
         left_out=(*odd, *doubled, *screened.left_out),
         spikes=tuple(screened.spikes),
+        recurring=recurring_values.recurring(screened.values) if kind == "power" else (),
     )
 
 

@@ -136,6 +136,12 @@ def _sentinels(values: Sequence[Value], good: Sequence[int]) -> dict[int, str]:
             continue
         if not _near(_watts(values[i]), beside):
             reasons[i] = f"{values[i].text} stands for a failed reading"
+    # a number that stands for no reading once does so wherever it stands, also within a load that
+    # is like it
+    failed = {values[i].value for i in reasons}
+    for i in suspects:
+        if values[i].value in failed:
+            reasons[i] = f"{values[i].text} stands for a failed reading"
     return reasons
 
 

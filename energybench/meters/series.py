@@ -15,6 +15,7 @@ import numpy.typing as npt
 from energybench.analysis.arrays import Floats
 from energybench.errors import BadInput
 from energybench.meters.readings import LeftOut, Undecided
+from energybench.meters.recurring_values import Recurring
 from energybench.model import Kind, Window
 
 # share of a repeat that may be without a reading: the energy of a longer hole is a guess, and would
@@ -44,6 +45,7 @@ class MeterSeries(NamedTuple):
                     single rows, over the usual time between two rows
     held      each power is that of the time since the reading before
     left_out  rows without a reading; spikes: readings far above both of their neighbours
+    recurring  values that stand again and again, alone and far from the readings beside them
     where     the file; what: its column or series; word: the name of a place ("line", "value")
     """
 
@@ -58,6 +60,7 @@ class MeterSeries(NamedTuple):
     reading_step_w: float | None = None
     left_out: tuple[LeftOut, ...] = ()
     spikes: tuple[LeftOut, ...] = ()
+    recurring: tuple[Recurring, ...] = ()
     held: bool = False
 
     def place(self, i: int) -> str:

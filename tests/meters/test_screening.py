@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,43 @@ def test_a_counter_may_miss_a_reading(tmp_path: Path, bad: str, reason: str) -> 
         BadInput, match=r"line 8: column 'energy_j': the energy falls from 150 to 100"
     ):
         series(tmp_path, values, "time,energy_j")
+
+
+def loaded(every: int, value: str, load_w: float = 636.0) -> list[str]:
+    """Idle and load with noise, and a value in every so many rows."""
+    chance = random.Random(3)
+    watts = [chance.gauss(load_w if 30 <= i < 150 else load_w / 3, 4.0) for i in range(180)]
+    return [value if i % every == 5 else f"{w:.1f}" for i, w in enumerate(watts)]
+
+
+@pytest.mark.parametrize("value", ["999.9", "655.35", "9999", "3276.7"])
+@pytest.mark.parametrize("every", [11, 17])
+def test_a_sentinel_is_left_out_everywhere(tmp_path: Path, value: str, every: int) -> None:
+    """Also in a load that is like it, for it stands between readings of the idle node as well."""
+    rows = loaded(every, value)
+    meter = series(tmp_path, rows)
+    assert len(meter.left_out) == rows.count(value) > 9
+    assert not meter.recurring
+
+
+@pytest.mark.parametrize("value", ["1000", "999", "500", "88.8"])
+@pytest.mark.parametrize("every", [11, 40])
+def test_a_value_that_comes_back_alone_is_named_and_stays(
+    tmp_path: Path, value: str, every: int
+) -> None:
+    """With the number of its rows; nobody knows whether it is a reading."""
+    rows = loaded(every, value)
+    meter = series(tmp_path, rows)
+    named = [(found.text, len(found.places)) for found in meter.recurring]
+    assert named == [(value, rows.count(value))]
+    assert not meter.left_out
+
+
+def test_loads_that_jump_have_no_value_that_comes_back(tmp_path: Path) -> None:
+    """Peaks that vary as other readings do, levels without noise, and readings in coarse steps."""
+    chance = random.Random(5)
+    peaks = [f"{chance.gauss(1000.0 if i % 11 == 5 else 500.0, 4.0):.0f}" for i in range(300)]
+    exact = ["900.0" if i % 4 == 0 else "300.0" for i in range(100)]
+    coarse = [f"{100 * round(float(peak) / 100)}" for peak in peaks]
+    for rows in (peaks, exact, coarse):
+        assert series(tmp_path, rows).recurring == ()
