@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.meters import moments
+from energybench.meters import feeds, moments
 from energybench.meters.csv_file import is_time
 from energybench.meters.devices import check_devices
 from energybench.meters.readings import Choice, Row, Table, Undecided, cell_unit, known_unit
@@ -246,13 +246,28 @@ def _value(
     if len(columns) == 1:
         return _only(table, rows, columns[0])
     names = [table.names[i] for i in columns]
+    raise _several(table, names)
+
+
+def _several(table: Table, names: Sequence[str]) -> Undecided:
+    """The refusal of several columns of readings: with the column of their total, or with those
+    that may be tried. One feed of several is not suggested, even if the others show too little.
+    """
+    what, remedy = f"has {len(names)} value columns", "a column of readings"
+    if names:
+        remedy = f"--column, one of {', '.join(names)}"
     first = sorted(names, key=lambda name: not _POWER.search(name))
-    raise Undecided(
-        table.where,
-        f"has {len(columns)} value columns",
-        f"--column, one of {', '.join(names)}" if names else "a column of readings",
-        [("--column", name) for name in first],
-    )
+    if (whole := feeds.total(names)) is not None:
+        first = [whole]
+    elif feeds.are_feeds(names):
+        first = []
+    parts = feeds.are_parts(names)
+    if parts:
+        what += f", which may be parts of one load: {', '.join(names)}"
+        remedy = "write their sum into one column, if several of them feed the load; --column NAME,"
+        remedy += " if one of them feeds all of it"
+    options = [("--column", name) for name in first]
+    return Undecided(table.where, what, remedy, options, parts=parts)
 
 
 def _only(table: Table, rows: Sequence[Row], column: int) -> tuple[int, str | None]:

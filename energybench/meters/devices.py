@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from energybench.meters import feeds
 from energybench.meters.readings import Row, Table, Undecided, known_unit
 from energybench.meters.values import split_unit
 
@@ -90,7 +91,7 @@ _STATE = re.compile(r"state|status|mode|quality|flag|reason|mark|valid|unit", re
 
 def check_devices(table: Table, rows: Sequence[Row], used: set[int]) -> None:
     """Refuse rows of several devices. Raises Undecided with a choice for each of some devices."""
-    several = []
+    several: list[tuple[int, list[str]]] = []
     for column in range(len(table.names)):
         if column in used or known_unit(table.names[column]):
             continue
@@ -104,12 +105,18 @@ def check_devices(table: Table, rows: Sequence[Row], used: set[int]) -> None:
     name = table.names[column]
     shown = ", ".join(values[:6]) + (", …" if len(values) > 6 else "")
     also = "".join(f", as does {table.names[other]!r}" for other, _ in several[1:3])
+    remedy = f"--select '{name}={values[0]}'"
+    options = [("--select", f"{name}={one}") for one in values[:8]]
+    if feeds.names_feeds(name):
+        options = []
+        remedy = f"write the sum of the rows of one time into one column; {remedy}, if that one "
+        remedy += "feeds the whole load"
     first = next(row for row in rows if row.cells[column].strip() == values[1])
     raise Undecided(
         f"{table.path} {table.word} {first.place}",
         f"has rows of several devices: column {name!r} takes the values {shown} in turn{also}",
-        f"--select '{name}={values[0]}'",
-        [("--select", f"{name}={one}") for one in values[:8]],
+        remedy,
+        options,
     )
 
 

@@ -23,6 +23,7 @@ def of(meter: Meter, readings: Readings) -> tuple[Doubt, ...]:
         *_left_out_doubts(readings),
         *_spike_doubts(readings),
         *_recurring_doubts(readings),
+        *_feed_doubts(readings.series),
         *readings.doubts,
     )
 
@@ -122,6 +123,22 @@ def _recurring_doubts(readings: Readings) -> tuple[Doubt, ...]:
                 )
             )
     return tuple(doubts)
+
+
+def _feed_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
+    """One of several feeds of a file was attached."""
+    if not series.other_feeds:
+        return ()
+    beside = ", ".join(series.other_feeds[:_SHOWN])
+    return (
+        Doubt(
+            code="meter-one-feed",
+            message=f"{series.what} of {series.where} is one of several feeds: if {beside} feed "
+            "the same load, the energy is too low by theirs",
+            remedy="attach a column of the sum of all feeds; nothing, if this one feeds all of the "
+            "load",
+        ),
+    )
 
 
 def _offset_doubts(offset: Offset, meter: Meter) -> tuple[Doubt, ...]:

@@ -18,6 +18,7 @@ from energybench.errors import BadInput
 from energybench.meters import (
     columns,
     csv_file,
+    feeds,
     interval_energy,
     json_records,
     log_lines,
@@ -65,6 +66,7 @@ class _Logged(NamedTuple):
     mark: str
     readings: list[LoggedReading]
     odd: list[LeftOut]
+    other_feeds: tuple[str, ...] = ()
 
 
 def read(path: Path, choice: Choice, around: Around | None = None) -> MeterSeries:
@@ -141,7 +143,8 @@ def _from_table(table: Table, choice: Choice, near_s: float | None) -> _Logged:
     what = f"column {name!r}"
     if choice.select:
         what += " of " + ", ".join("=".join(pair) for pair in choice.select)
-    return _Logged(what, table.word, unit, mark, readings, odd)
+    beside = feeds.others(table, choice, chosen.value)
+    return _Logged(what, table.word, unit, mark, readings, odd, beside)
 
 
 def _check_odd(table: Table, odd: Sequence[LeftOut], failed: BadInput | None, count: int) -> None:
@@ -207,6 +210,7 @@ def _series(
         raw=np.array(counts, dtype=np.int64),
         places=np.array([reading.place for reading in screened.values], dtype=np.int64),
         left_out=(*odd, *doubled, *screened.left_out),
+        other_feeds=logged.other_feeds,
         spikes=tuple(screened.spikes),
         recurring=recurring_values.recurring(screened.values) if kind == "power" else (),
     )

@@ -81,15 +81,23 @@ class NotATime(BadInput):
 class Undecided(BadInput):
     """A file that can be read in several ways.
 
+    parts    the options may be parts of one load, of which only the sum is right
     options  command-line options (with their value), each of which may do
     works    options with which the file is read
     """
 
     def __init__(
-        self, where: str, what: str, remedy: str, options: Sequence[tuple[str, ...]] = ()
+        self,
+        where: str,
+        what: str,
+        remedy: str,
+        options: Sequence[tuple[str, ...]] = (),
+        *,
+        parts: bool = False,
     ) -> None:
         super().__init__(where, what, remedy)
         self.options = tuple(options)
+        self.parts = parts
         self.works: tuple[tuple[str, ...], ...] = ()
 
 

@@ -46,6 +46,7 @@ class MeterSeries(NamedTuple):
     held      each power is that of the time since the reading before
     left_out  rows without a reading; spikes: readings far above both of their neighbours
     recurring  values that stand again and again, alone and far from the readings beside them
+    other_feeds  feeds in the file beside the chosen one
     where     the file; what: its column or series; word: the name of a place ("line", "value")
     """
 
@@ -61,6 +62,7 @@ class MeterSeries(NamedTuple):
     left_out: tuple[LeftOut, ...] = ()
     spikes: tuple[LeftOut, ...] = ()
     recurring: tuple[Recurring, ...] = ()
+    other_feeds: tuple[str, ...] = ()
     held: bool = False
 
     def place(self, i: int) -> str:

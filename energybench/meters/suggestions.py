@@ -38,6 +38,7 @@ def _search(
     error: Undecided, meter: Meter, attempt: Callable[[Meter], float], depth: int, tries: list[int]
 ) -> _Found | None:
     best: _Found | None = None
+    count = 0
     for option in error.options:
         if tries[0] <= 0:
             break
@@ -53,6 +54,10 @@ def _search(
             continue
         if suggestion is None:
             continue
+        count += 1
+        if error.parts and count > 1:
+            # several parts follow the run: each alone would be too little
+            return None
         if best is None or suggestion.follows > best.follows:
             best = _Found((option, *suggestion.options), suggestion.follows)
         if option[0] not in _CHOOSING:
