@@ -297,7 +297,7 @@ def _check_unknown_offset(
     """An offset that the data leave open must not change the energy much. Raises BadInput."""
     if (offset.determined and offset.distinct) or meter.max_offset_s == 0:
         return
-    reach, why = meter.max_offset_s, "the run's own power is too even"
+    reach, why = meter.max_offset_s, clock_offset.why_unknown(offset)
     if offset.determined:
         reach, why = min(Z95 * offset.u_s, meter.max_offset_s), "several offsets fit alike"
     change = clock_offset.swing(by_meter, run.repeats, offset.offset_s, reach)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ MAX_OFFSET_S = 120.0  # clocks of BMCs and PDUs without NTP are by_meter minutes
 # meter beyond its own steps
 _VARIES = 0.02
 _FOLLOWS = 0.7  # correlation: below it the run explains less than half of the meter's variance
+_MOVES = 2.0  # steps of a meter by which a load moves its reading in any case
 _ENOUGH = 5  # readings: slope, intercept and offset take three
 _MOST = 2000  # readings of the coarse search; the fine search takes every reading
 # local maxima of the coarse search to refine: equal repeats give a maximum per repeat
@@ -55,6 +56,8 @@ class Offset(NamedTuple):
     determined: bool
     # False: other offsets, a reading or more away, fit nearly as well; u_s then spans them
     distinct: bool = True
+    # the side whose power is too even to tell the offset; "" if it is determined, or not searched
+    even: Literal["run", "meter", ""] = ""
 
 
 def run_power(curves: Sequence[Curve], start_s: float, end_s: float) -> RunPower | None:
@@ -105,7 +108,12 @@ def fit(
     rough = np.array(
         [correlation(thinned, run, offset, max(_ENOUGH, int(needed * share))) for offset in coarse]
     )
-    if not varies(thinned, run) or not np.isfinite(rough).any():
+    if not varies(thinned, run):
+        return unknown._replace(even="run")
+    if thinned.power_w.size and np.ptp(thinned.power_w) == 0:
+        _refuse_constant(series, thinned, run)
+        return unknown._replace(even="meter")
+    if not np.isfinite(rough).any():
         return unknown
     fine = _refined(coarse, rough, coarse_step, step)
     nearby = near(by_meter, run, max_offset_s)
@@ -116,6 +124,28 @@ def fit(
     best = int(np.argmax(r))
     _refuse(series, float(offsets[best]), float(r[best]), max_offset_s, coarse_step)
     return _estimate(offsets, r, best, _independent(nearby, run, float(offsets[best])), step, run)
+
+
+def _refuse_constant(series: MeterSeries, by_meter: MeterSteps, run: RunPower) -> None:
+    """Raise BadInput for a constant meter beside a run that moves by more than the meter's step."""
+    run_w, _ = _pair(by_meter, run, 0.0)
+    step_w = series.reading_step_w or series.resolution
+    if series.kind == "power" and run_w.size >= _ENOUGH and np.ptp(run_w) > _MOVES * step_w:
+        raise BadInput(
+            series.where,
+            f"does not follow this run: its readings all show {by_meter.power_w[0]:.4g} W, and the "
+            f"run's own sensors show {run_w.min():.4g} to {run_w.max():.4g} W",
+            "another node's or board's meter, another column, or a meter that stood still",
+        )
+
+
+def why_unknown(offset: Offset) -> str:
+    """The reason why nothing tells the offset, in words."""
+    if offset.even == "meter":
+        return "the meter's readings are all alike, although the run's power varies"
+    if offset.even == "run":
+        return "the run's own power is too even"
+    return "the meter and the run's sensors have too few readings in common"
 
 
 def level(

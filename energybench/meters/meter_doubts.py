@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from energybench.analysis.uncertainty.effects import Z95
 from energybench.meters.attached_run import Meter, Readings
-from energybench.meters.clock_offset import Offset
+from energybench.meters.clock_offset import Offset, why_unknown
 from energybench.meters.readings import LeftOut
 from energybench.meters.series import MeterSeries
 from energybench.model import Doubt
@@ -151,8 +151,8 @@ def _offset_doubts(offset: Offset, meter: Meter) -> tuple[Doubt, ...]:
         )
     elif meter.max_offset_s:
         message = (
-            "the run's own power is too even to tell the offset of the meter's clock, taken as 0 "
-            f"± {meter.max_offset_s:g} s"
+            f"this run does not tell the offset of the meter's clock ({why_unknown(offset)}): it "
+            f"is taken as 0 ± {meter.max_offset_s:g} s"
         )
     else:
         return ()

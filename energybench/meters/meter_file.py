@@ -245,21 +245,29 @@ def _values(
 
 
 def _single(path: str, word: str, read: list[Value]) -> tuple[list[Value], list[LeftOut]]:
-    """Readings of distinct times: a row that stands twice is taken once. Raises BadInput."""
+    """Readings of distinct times: a row that stands twice is taken once.
+
+    Raises BadInput if many rows have the time of the row before and another value.
+    """
     single: list[Value] = []
-    doubled = []
+    doubled, differ = [], []
     for reading in read:
         if not single or reading.t_s > single[-1].t_s:
             single.append(reading)
             continue
+        if reading.value is not None and reading.value == single[-1].value:
+            doubled.append(LeftOut(reading.place, "repeats the row before, with its time"))
+            continue
         if single[-1].value is None:
             single[-1] = reading
-        doubled.append(LeftOut(reading.place, "has the same time as the reading before"))
-    if len(doubled) > screening.MOST_LEFT_OUT * len(read) or len(single) < 2:
-        place = doubled[0].place if doubled else read[0].place
+        differ.append(LeftOut(reading.place, "has the same time as the reading before"))
+    doubled = sorted((*doubled, *differ))
+    if len(differ) > screening.MOST_LEFT_OUT * len(read) or len(single) < 2:
+        faults = differ or doubled
+        place = faults[0].place if faults else read[0].place
         raise BadInput(
             f"{path} {word} {place}",
-            doubled[0].reason if doubled else f"holds {len(single)} reading(s)",
+            faults[0].reason if faults else f"holds {len(single)} reading(s)",
             "a clock that was set, rows of several devices, or times without fractions of a "
             "second: log with more digits, or cut the file",
         )

@@ -11,7 +11,7 @@ import pytest
 
 from energybench.analysis.traces.curve import curve
 from energybench.errors import BadInput
-from energybench.meters.clock_offset import Offset, RunPower, fit, run_power, swing
+from energybench.meters.clock_offset import Offset, RunPower, fit, run_power, swing, why_unknown
 from energybench.meters.series import (
     MeterSeries,
     MeterSteps,
@@ -127,7 +127,19 @@ def test_an_even_load_leaves_the_offset_unknown() -> None:
     """Then it is 0, with what --max-offset allows."""
     energy = constant(200.0)
     got = found(meter(energy, 5.0, 1.0, noise_w=2.0), energy, 30.0)
-    assert got == Offset(0.0, 30.0 / np.sqrt(3), None, False)
+    assert got == Offset(0.0, 30.0 / np.sqrt(3), None, False, even="run")
+    assert "the run's own power" in why_unknown(got)
+
+
+def test_a_constant_meter_beside_a_load_that_steps_is_refused() -> None:
+    """As the meter of another board, which idles; a meter of coarse steps may show no change."""
+    idle = meter(constant(71.0), 0.0, 1.0)
+    with pytest.raises(BadInput, match=r"its readings all show 171.3 W, and the run's own sensors"):
+        found(idle, work(), 30.0)
+    got = found(idle._replace(reading_step_w=500.0), work(), 30.0)
+    assert not got.determined
+    assert got.even == "meter"
+    assert "the meter's readings" in why_unknown(got)
 
 
 def test_repeats_that_all_look_alike_are_told_as_such() -> None:

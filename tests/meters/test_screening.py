@@ -200,3 +200,21 @@ def test_loads_that_jump_have_no_value_that_comes_back(tmp_path: Path) -> None:
     coarse = [f"{100 * round(float(peak) / 100)}" for peak in peaks]
     for rows in (peaks, exact, coarse):
         assert series(tmp_path, rows).recurring == ()
+
+
+@pytest.mark.parametrize("every", [2, 7])
+def test_a_row_that_repeats_the_row_before_is_left_out(tmp_path: Path, every: int) -> None:
+    """However many there are; another value with the same time is a fault of the clock."""
+    path = tmp_path / "m.csv"
+    rows = [f"{T0 + i},{100 + i}" for i in range(60)]
+    twice = [row for i, row in enumerate(rows) for row in [row] * (2 if i % every == 0 else 1)]
+    path.write_text("\n".join(["time,power_w", *twice]), "utf-8")
+    meter = read(path, Choice())
+    assert (meter.raw * meter.resolution).tolist() == [100.0 + i for i in range(60)]
+    assert {row.reason for row in meter.left_out} == {"repeats the row before, with its time"}
+    assert len(meter.left_out) == len(twice) - 60
+
+    changed = [row for i, row in enumerate(rows) for row in [row] + [f"{T0 + i},9"] * (i % 2)]
+    path.write_text("\n".join(["time,power_w", *changed]), "utf-8")
+    with pytest.raises(BadInput, match="line 4: has the same time as the reading before"):
+        read(path, Choice())
