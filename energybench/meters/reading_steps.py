@@ -7,12 +7,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 # Chance that values without such a step are all multiples of one, below which the step is evident.
 # Values of a real load fall on all digits alike.
 _CHANCE = 1e-3
 # A meter with several ranges may have a coarser step for its larger readings.
 _LOAD = Decimal("0.5")
+# Of multiples that were rounded: values, and counts of a step, at least; steps in the smallest
+# difference, at most; and half a count, with the error of a fitted step.
+_FEWEST, _STEPS, _HALF = 4, 3, 0.6
 
 
 def evident_step(numbers: Sequence[Decimal], digit: Decimal) -> Decimal | None:
@@ -21,8 +25,10 @@ def evident_step(numbers: Sequence[Decimal], digit: Decimal) -> Decimal | None:
     """
     counts = {int((number / digit).to_integral_value()) for number in numbers if number > 0}
     largest = max(counts, default=0)
-    found = max(_common_step(counts), _common_step({n for n in counts if n >= _LOAD * largest}))
-    return digit * found if found > 1 else None
+    found = 1.0
+    for some in (counts, {n for n in counts if n >= _LOAD * largest}):
+        found = max(found, _common_step(some), _rounded_step(some))
+    return digit * Decimal(found) if found > 1 else None
 
 
 def _common_step(counts: set[int]) -> int:
@@ -35,3 +41,30 @@ def _common_step(counts: set[int]) -> int:
     if step < 2 or k < 2:
         return 1
     return step if -(k - 1) * math.log(step) - math.log(k - 1) < math.log(_CHANCE) else 1
+
+
+def _rounded_step(counts: set[int]) -> float:
+    """The step of which all counts are multiples that were rounded to whole counts, as of 0.1 A at
+    117.3 V; 1 if there is none, or if it may be chance.
+
+    The smallest difference of two counts is one step, or a few. A count lies within half a count of
+    a multiple of g with a probability of 1/g.
+    """
+    ordered, k = sorted(counts), len(counts)
+    if k < _FEWEST:
+        return 1.0
+    smallest = min(b - a for a, b in pairwise(ordered))
+    for steps in range(1, _STEPS + 1):
+        step, products, squares = smallest / steps, 0.0, 0.0
+        if step < _FEWEST:
+            break
+        # from the smallest count on, each multiple makes the step more exact
+        for count in ordered:
+            times = round(count / step)
+            products, squares = products + times * count, squares + times**2
+            step = products / squares if squares else step
+        fits = all(abs(count - round(count / step) * step) <= _HALF for count in ordered)
+        tried = _STEPS * (k - 1)
+        if fits and math.log(tried) - (k - 1) * math.log(step) < math.log(_CHANCE):
+            return step
+    return 1.0
