@@ -16,12 +16,15 @@ NOT_STORED = "(not stored)"
 
 Scalar = TypeVar("Scalar", bound=str | int | float | bool | None)
 
-# The words by which programs name their secrets in options, variables and headers.
+# The words by which programs name their secrets in options, variables and headers. Long words also
+# end a longer word (DBPASSWORD); a short word stands alone (GITHUB_PAT, but not "spat").
 _WORDS = (
-    r"(?:[A-Za-z0-9]*(?:password|passwd|passphrase|passcode|pwd|token|secret|credentials?|"
-    r"(?:api|access|private|secret|session|account|master|shared|encryption|signing|licen[cs]e)"
-    r"[-_.]?key(?:[-_.]?id)?)|pass|auth(?:entication|orization)?|bearer|cookie|signature|key|pin|"
-    r"otp)"
+    r"(?:[A-Za-z0-9]*(?:password|passwd|passphrase|passcode|passkey|pwd|token|secret|credentials?|"
+    r"signature|apikey|privkey|"
+    r"(?:api|access|private|secret|session|account|master|shared|encryption|decryption|signing|"
+    r"licen[cs]e|client|deploy|service|storage|webhook|ssh|gpg|tls|ssl|host)"
+    r"[-_.]?key(?:[-_.]?id)?)|pass|passw|pw|pswd|psw|creds?|auth(?:entication|orization)?|bearer|"
+    r"cookie|session[-_.]?id|sessid|sid|csrf|xsrf|jwt|pat|sas|sig|hmac|psk|pkey|key|pin|otp|totp|mfa)"
 )
 # The word has to end the name: --tokenizer and --max-tokens hold no secret, --secret-file a path.
 _NAME = rf"(?:[A-Za-z0-9]+[-_.])*{_WORDS}"
