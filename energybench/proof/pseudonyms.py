@@ -32,8 +32,7 @@ _SALT = re.compile(r"[0-9a-f]{64}\n?")
 # A name of fewer characters is replaced where it stands as a word of its own, since it may be a
 # part of any other word. Numbers of fewer digits are replaced beside words for a job only.
 _SHORT, _SHORT_NUMBER = 5, 9
-_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z")  # begins the id of a run
-_STAMP_LENGTH = 20
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d{3})?Z")  # begins the id of a run
 _ATTACHED = "_attached"
 
 
@@ -212,8 +211,8 @@ class Pseudonyms:
         digits = hmac.new(self._salt, message, hashlib.sha256).hexdigest()
         if kind in _WORDS:
             return f"{kind}-{digits[:10]}"
-        if kind == "run":
-            return f"{name[:_STAMP_LENGTH]}_run_{digits[:10]}"
+        if kind == "run" and (stamp := _STAMP.match(name)):
+            return f"{stamp[0]}_run_{digits[:10]}"
         return forms.in_form(kind, name, digits)
 
 

@@ -1,8 +1,8 @@
 """The directory of a job that is read on all of its nodes.
 
-results/.partial-2026-11-23T10-15-02Z_app_ebtest-71-r0/    job.json, windows.jsonl, and while the
+results/.partial-2026-11-23T10-15-02.125Z_app_ebtest-71-r0/   job.json, windows.jsonl, and while a
     node is read  .partial-node-cpu1/                      job is measured: the nodes' own runs
-results/2026-11-23T10-15-02Z_app_ebtest-71-r0/             run.json, job.json, windows.jsonl,
+results/2026-11-23T10-15-02.125Z_app_ebtest-71-r0/             run.json, job.json, windows.jsonl,
                                                            clocks.json, silent.json
     node-cpu1/  node-cpu2/                                 the nodes' own runs; each never changes
 

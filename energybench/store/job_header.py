@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from energybench.errors import BadInput
 from energybench.model import BoundaryName, Doubt, Host, Job, Noun, WorkloadRef
 from energybench.store import strict, unknown_fields
-from energybench.store.layout import JOB, file_word
+from energybench.store.layout import JOB, file_word, id_time
 from energybench.store.liveness import Writer
 
 
@@ -48,9 +47,8 @@ class JobHeader(Noun, frozen=True, kw_only=True):
 
 
 def new_job_id(label: str, job: Job) -> str:
-    """'2026-11-23T10-15-02Z_app_ebtest-71-r0': sorts by time, and names the job."""
-    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    return "_".join([stamp, file_word(label), file_word(job.key)])
+    """'2026-11-23T10-15-02.125Z_app_ebtest-71-r0': sorts by time, and names the job."""
+    return "_".join([id_time(), file_word(label), file_word(job.key)])
 
 
 def is_job(directory: Path) -> bool:

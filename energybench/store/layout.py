@@ -1,8 +1,8 @@
 """Names of runs, and the files of a run directory.
 
-results/.partial-2026-11-23T10-15-02Z_milc_cpu_4f2a9c01/   header.json, windows.jsonl,
+results/.partial-2026-11-23T10-15-02.125Z_milc_cpu_4f2a9c01/   header.json, windows.jsonl,
     samples.arrows while the run is measured
-results/2026-11-23T10-15-02Z_milc_cpu_4f2a9c01/            run.json, samples.parquet
+results/2026-11-23T10-15-02.125Z_milc_cpu_4f2a9c01/            run.json, samples.parquet
     when the run is finished; never changes
 """
 
@@ -31,14 +31,19 @@ _LABEL_BYTES = 120
 _RANDOM = re.compile(r"_[0-9a-f]{8}$")  # last part of an id
 
 
+def id_time() -> str:
+    """The present time, as it begins the id of a run. A program may begin several runs a second."""
+    now = datetime.now(UTC)
+    return f"{now:%Y-%m-%dT%H-%M-%S}.{now.microsecond // 1000:03}Z"
+
+
 def new_id(label: str) -> str:
-    """'2026-11-23T10-15-02Z_milc_cpu_4f2a9c01': sorts by time, safe on any file system, unlikely to
-    occur twice.
+    """'2026-11-23T10-15-02.125Z_milc_cpu_4f2a9c01': sorts by time, safe on any file system, and
+    unlikely to occur twice.
     """
-    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     name = re.sub(r"[^\w.-]+", "_", label).strip("_.")[:60]
     safe = name.encode()[:_LABEL_BYTES].decode("utf-8", "ignore") or "run"
-    return f"{stamp}_{safe}_{secrets.token_hex(4)}"
+    return f"{id_time()}_{safe}_{secrets.token_hex(4)}"
 
 
 def another_id(taken: str) -> str | None:

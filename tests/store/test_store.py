@@ -300,7 +300,11 @@ def test_a_recovered_run_states_how_many_repeats_are_whole(
 
 
 def test_ids_sort_by_time_and_are_safe_names() -> None:
-    """No slash, no space, never two the same."""
+    """Also two of one second, whatever their labels; no slash, no space, never two the same."""
+    earlier = layout.new_id("z")
+    while layout.id_time() == earlier[: len(layout.id_time())]:
+        pass
+    assert earlier < layout.new_id("a")
     ids = {layout.new_id("../a b/ü") for _ in range(50)}
     assert len(ids) == 50
     assert all("/" not in name and " " not in name and not name.startswith(".") for name in ids)
