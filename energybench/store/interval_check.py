@@ -23,35 +23,17 @@ _NORMAL, _RECTANGULAR = 1.959964, 0.95 * math.sqrt(3.0)
 
 
 def of_measurement(result: Measurement) -> Iterator[tuple[str, str]]:
-    """Fields whose interval is not that of their effects, and the reason in words.
-
-    Shares of the nodes of a job state no effects.
+    """The energy, on which verdicts rest, if its interval is not that of its effects: field, and
+    the reason in words.
     """
-    for field, estimate in _estimates(result):
-        ends = ends_from_effects(estimate) if estimate is not None else None
-        if estimate is not None and ends is not None:
-            stated = f"[{estimate.low:.9g}, {estimate.high:.9g}]"
-            yield (
-                field,
-                f"has the interval {stated}, and its {len(estimate.effects)} effects give "
-                f"[{ends[0]:.9g}, {ends[1]:.9g}]",
-            )
-
-
-def _estimates(result: Measurement) -> Iterator[tuple[str, Estimate | None]]:
-    yield "energy_j", result.energy_j
-    for name, energy_j in result.components_j.items():
-        yield f"components_j.{name}", energy_j
-    yield "time_s", result.time_s
-    yield "power_w", result.power_w
-    yield "idle_power_w", result.idle_power_w
-    yield "net_energy_j", result.net_energy_j
-    yield "energy_per_work_j", result.energy_per_work_j
-    yield "work_per_s", result.work_per_s
-    for number, idle in enumerate(result.idles):
-        yield f"idles[{number}].power_w", idle.power_w
-    for number, region in enumerate(result.regions):
-        yield f"regions[{number}].energy_j", region.energy_j
+    estimate = result.energy_j
+    ends = ends_from_effects(estimate) if estimate is not None else None
+    if estimate is not None and ends is not None:
+        yield (
+            "energy_j",
+            f"has the interval [{estimate.low:.9g}, {estimate.high:.9g}], and its "
+            f"{len(estimate.effects)} effects give [{ends[0]:.9g}, {ends[1]:.9g}]",
+        )
 
 
 def ends_from_effects(estimate: Estimate) -> tuple[float, float] | None:
