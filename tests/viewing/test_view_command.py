@@ -170,7 +170,6 @@ def test_what_is_not_a_store(tmp_path: Path) -> None:
         "file": "is not a folder",
         "store/run": "is a single run or study, not a store",
         "loop": "no such folder",
-        "a\0b": "null byte",
     }.items():
         assert words in refused(name, cwd=tmp_path), name
     assert "results: no such folder" in refused(cwd=tmp_path)
