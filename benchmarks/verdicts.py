@@ -139,7 +139,7 @@ def _channel(component: str) -> Channel:
     )
 
 
-def judged(cell: Cell, runs: int, seed: int) -> Judged:
+def judged(cell: Cell, runs: int, seed: int = 0) -> Judged:
     """Compare `runs` pairs of independent runs of one node."""
     verdicts: Counter[str] = Counter()
     covered = 0
