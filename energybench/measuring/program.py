@@ -75,7 +75,9 @@ class Program:
 
     def done(self) -> bool:
         """Whether the program has ended."""
-        return self._process is None or self._process.done()
+        if self._process is not None and self._process.ended is None:
+            self._look(self._process, 0.0)
+        return self._process is None or self._process.ended is not None
 
     def ended(self) -> Moment:
         """Moment of the end. Raises RuntimeError if the program has not ended."""
@@ -99,12 +101,17 @@ class Program:
         if process is None or process.ended is not None:
             wait(seconds, self._signals, fds)
             return
-        before_s = time.monotonic()
+        self._look(process, seconds, fds)
+
+    def _look(self, process: Process, seconds: float, fds: tuple[int, ...] = ()) -> None:
+        """Wait as `wait` does. An end that is seen after a SIGCONT may have been at any time since
+        the program was last seen to run.
+        """
         process.wait(seconds, (self._signals.fileno(), *fds))
         self._signals.poll(process.pid, process.send_signal)
         continued_s = self._signals.continued_s
-        if process.ended is not None and continued_s is not None and continued_s >= before_s:
-            process.may_have_ended(before_s, time.monotonic())
+        if process.ended is not None and continued_s is not None and continued_s >= process.ran_s:
+            process.may_have_ended(process.ran_s, time.monotonic())
 
     def reap(self) -> int:
         """The program's exit code as in a shell: 128 + N for signal N."""

@@ -73,6 +73,11 @@ class Process:
         """Moment of the end, once `wait` has seen it; None: not yet."""
         return self._ended
 
+    @property
+    def ran_s(self) -> float:
+        """Last time at which the process is known to have run."""
+        return self._alive_s
+
     def may_have_ended(self, earliest_s: float, latest_s: float) -> None:
         """State that the process ended between two times, of which this process was stopped for a
         part.

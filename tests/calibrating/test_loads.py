@@ -190,7 +190,7 @@ def test_a_process_that_is_kept_from_its_core_leaves_a_gap_that_is_stated(
     (tmp_path / "board-0.trace").write_text("")
     with LoadChild("cuda", f"{BOARD}/") as load:
         start_s = time.monotonic() + 0.2
-        load.drive([(start_s, start_s + 0.5)])
+        load.drive([(start_s, start_s + 2.0)])  # stopped long before its end
         while not drawn(tmp_path / "board-0.trace", start_s):
             time.sleep(0.005)
         load._child.send_signal(signal.SIGSTOP)
