@@ -4,7 +4,10 @@ looks until the measuring side closes the connection.
 
 from __future__ import annotations
 
+import math
+import signal
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from typing import Any, NamedTuple
@@ -78,8 +81,27 @@ def serve(task: Task, reads: Line, looks: Line, ticks_fd: int) -> None:
     threading.Thread(target=_answer_looks, args=(collector, looks), daemon=True).start()
     count = len(answer["channels"])
     ticks = TickSender(ticks_fd, count)
-    core = CoreWait()
-    Polling(collector, count, context.clock.now, ticks, work.become, core.total_s).serve(reads)
+    core, stops = CoreWait(), _Stops()
+    told = work.become
+    Polling(
+        collector, count, context.clock.now, ticks, told, core.total_s, stops.continued_s
+    ).serve(reads)
+
+
+class _Stops:
+    """When this process went on after a stop (SIGSTOP, Ctrl-Z)."""
+
+    def __init__(self) -> None:
+        self._continued_s = -math.inf
+        signal.signal(signal.SIGCONT, self._continue)
+        signal.siginterrupt(signal.SIGCONT, False)  # a driver's call goes on
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCONT})
+
+    def _continue(self, *_: object) -> None:
+        self._continued_s = time.monotonic()
+
+    def continued_s(self) -> float:
+        return self._continued_s
 
 
 class _Work:

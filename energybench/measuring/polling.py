@@ -67,6 +67,7 @@ class Polling:
 
     told         is called with the process number of the work at every order
     core_wait_s  total time for which this process has waited for a core, s; None: not counted
+    continued_s  time of the last SIGCONT, which ends a stop of this process; -inf: none has come
     """
 
     def __init__(
@@ -77,9 +78,11 @@ class Polling:
         ticks: Sender,
         told: Callable[[int | None], None],
         core_wait_s: Callable[[], float | None] = lambda: None,
+        continued_s: Callable[[], float] = lambda: -math.inf,
     ) -> None:
         self._collector, self._channels, self._now = collector, channels, now
-        self._ticks, self._told, self._core_wait_s = ticks, told, core_wait_s
+        self._ticks, self._told = ticks, told
+        self._core_wait_s, self._continued_s = core_wait_s, continued_s
         self._pause: Pause | None = None
         self._schedule: Schedule | None = None
         self._due_s = math.inf
@@ -133,14 +136,18 @@ class Polling:
         if pause is not None:
             self._pause, missed = None, 0
         readings = stamped(self._collector, self._channels, self._now)
-        late_s = now_s - due_s
+        late_s, read_s = now_s - due_s, self._now()
+        if read_s - now_s > STOPPED_S and self._continued_s() >= now_s:
+            # The stop fell into the reading, whose time is not known: read again.
+            pause = pause or Pause(start_s=now_s, end_s=read_s)
+            readings, missed = stamped(self._collector, self._channels, self._now), 0
         self._ticks.send(Tick(due_s, late_s, schedule.burst, missed, slow, readings, pause))
         next_s, end_s = due_s + period_s, self._now()
         if schedule.burst:
             self._set_due(max(next_s, end_s))
             return
         free_s = max(next_s, _after(schedule, end_s))
-        self._slow = round((free_s - next_s) / period_s)
+        self._slow = 0 if pause is not None else round((free_s - next_s) / period_s)
         self._set_due(free_s)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
@@ -169,3 +170,46 @@ def test_polls_outlive_a_full_pipe_and_the_end_of_the_process() -> None:
     assert receiver.take(2, 4) == []
     assert receiver.ended
     receiver.close()
+
+
+class Stopped(Slow):
+    """A collector in whose tenth read the process is stopped for 2 s, or the driver takes 2 s."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock, 0.001)
+        self._clock, self._reads = clock, 0
+        self.continued_s = -math.inf
+
+    def read(self) -> list[int | Reading | None]:
+        self._reads += 1
+        if self._reads == 10:
+            self._clock.advance(self._clock.now() + 2.0)
+            self.continued_s = self._clock.now()
+        return super().read()
+
+
+@pytest.mark.parametrize("burst", [True, False])
+@pytest.mark.parametrize("by_signal", [True, False])
+def test_a_stop_in_the_middle_of_a_read_is_a_pause(burst: bool, by_signal: bool) -> None:
+    """And no reading is kept whose time is not known; without a SIGCONT the driver was slow."""
+    clock, kept = VirtualClock(100.0), Kept()
+    collector = Stopped(clock)
+    schedule = Schedule(100.0, 0.083, 1000.0, burst)
+    orders = Orders(clock, [(100.0, Order(1, 5, schedule)), (105.0, Order(2, 5))], 0.0)
+    continued_s = (lambda: collector.continued_s) if by_signal else (lambda: -math.inf)
+    polling = Polling(
+        collector, 1, clock.now, kept, lambda pid: None, lambda: 0.0, continued_s=continued_s
+    )
+    with pytest.raises(EOFError):
+        polling.serve(orders)
+    pauses = [tick for tick in kept.ticks if tick.pause is not None]
+    slow = sum(tick.slow for tick in kept.ticks)
+    if not by_signal:
+        assert not pauses
+        assert burst or slow >= 20
+        return
+    (tick,) = pauses
+    assert tick.pause is not None
+    assert 2.0 <= tick.pause.end_s - tick.pause.start_s <= 2.1
+    assert tick.readings[0].t_s >= tick.pause.end_s - 0.01
+    assert slow == 0
