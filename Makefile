@@ -15,14 +15,15 @@ quickstart: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(SELECT)
 
-# Tests on a real Slurm on this machine, in one process: the clusters are started once. apt-get as root, if it is there.
+# Tests on a real Slurm on this machine, in two processes, each with clusters of its own: most of the time is waiting.
+# apt-get as root, if it is there.
 # Slurm's daemons have time-outs of their own, and four nodes share the cores: a test that failed is run once more.
 SLURM_PACKAGES := slurm-wlm munge slurmdbd mariadb-server openmpi-bin gcc libc6-dev libfuse3-dev pkg-config
 test-slurm: $(STAMP)
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && ! dpkg -s $(SLURM_PACKAGES) >/dev/null 2>&1; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq \
 	    --no-install-recommends $(SLURM_PACKAGES); fi
-	$(BIN)/python -m pytest tests/cluster -m slurm || \
+	$(BIN)/python -m pytest tests/cluster -m slurm -n 2 --dist loadfile || \
 	  $(BIN)/python -m pytest tests/cluster -m slurm --last-failed --last-failed-no-failures none
 
 check: $(STAMP)

@@ -133,10 +133,12 @@ def test_a_statement_of_exclusive_and_shared_jobs(slurm: Cluster) -> None:
     shared = slurm.sbatch("srun sleep 2", partition="gpu", ntasks=1)
     for job in (alone, shared):
         slurm.sacct(job.wait())
+    # The accounts show a job in the answer for a time a second later than in that for the job.
+    shown = {alone.id, shared.id}.issubset
+    wait_until(lambda: shown(line["job"] for line in statement(slurm)["jobs"]), "both jobs")
     document = statement(slurm)
     by_job = {line["job"]: line for line in document["jobs"]}
     assert document["questions"] == 1
-    assert {alone.id, shared.id} <= set(by_job), (by_job, slurm.sacct(alone))
     assert by_job[alone.id]["flags"] == ["exclusive"]
     assert by_job[alone.id]["summed"]
     assert by_job[alone.id]["name"] == "a|=b"
