@@ -56,19 +56,25 @@ def _attached_doubt(meter: Meter, readings: Readings) -> Doubt:
     )
 
 
+def _places(readings: Readings) -> tuple[int, int]:
+    """The first and the last place in the file whose reading belongs to the run."""
+    places = readings.series.places[readings.keep]
+    return int(places.min()), int(places.max())
+
+
 def _left_out_doubts(readings: Readings) -> tuple[Doubt, ...]:
     """The rows of the file during the run that hold no reading."""
     series = readings.series
-    places = series.places[readings.keep]
-    first, last = places.min(), places.max()
+    first, last = _places(readings)
     rows = [row for row in series.left_out if first - 1 <= row.place <= last + 1]
     if not rows:
         return ()
+    kept = series.places[readings.keep].size
     neighbour = "before" if series.held else "after"
     return (
         Doubt(
             code="meter-rows-left-out",
-            message=f"{len(rows)} of {len(rows) + places.size} rows of {series.where} hold no "
+            message=f"{len(rows)} of {len(rows) + kept} rows of {series.where} hold no "
             f"reading and were left out ({_listed(series, rows)})",
             remedy=f"look at the meter and its logger; the reading {neighbour} a row stands for "
             "its time as well",
@@ -85,8 +91,8 @@ def _listed(series: MeterSeries, rows: Sequence[LeftOut]) -> str:
 def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
     """Single readings during the run that are far above both of their neighbours."""
     series = readings.series
-    places = series.places[readings.keep]
-    rows = [row for row in series.spikes if places.min() <= row.place <= places.max()]
+    first, last = _places(readings)
+    rows = [row for row in series.spikes if first <= row.place <= last]
     if not rows:
         return ()
     return (
@@ -102,8 +108,7 @@ def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
 def _recurring_doubts(readings: Readings) -> tuple[Doubt, ...]:
     """Values that come back during the run exactly alike, far from the readings beside them."""
     series = readings.series
-    during = series.places[readings.keep]
-    first, last = during.min(), during.max()
+    first, last = _places(readings)
     doubts = []
     for value in series.recurring:
         places = [place for place in value.places if first <= place <= last]

@@ -18,7 +18,7 @@ from energybench.model import Doubt, Window
 # Share of the energy that moments may miss before it is a doubt: one half of the target of
 # `sensor_doubts`, as for power between the samples of a sensor of the node.
 _HIDDEN = 0.01
-# Readings that average over this share of their spacing leave no moments between them.
+# A reading that averages over this share of the time to the next reading misses next to nothing.
 _WHOLE = 0.9
 # The phase between the load and the readings is known no better than the clock of the meter, so
 # that every phase is tried.

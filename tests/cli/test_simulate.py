@@ -1,4 +1,4 @@
-"""`energybench simulate`: its text, its document, and its refusals in one line."""
+"""`energybench simulate`: the printed text, the JSON document, and bad input in one line."""
 
 from __future__ import annotations
 

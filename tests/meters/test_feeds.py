@@ -1,4 +1,4 @@
-"""Feeds of one load: only their sum is its power."""
+"""Meters with a column for each feed of a load: the power of the load is the sum of the feeds."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def studied(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("redact", [(), ("--redact",)])
 def test_a_study_is_verified(studied: Path, redact: tuple[str, ...]) -> None:
-    """Its variants and ratios from its runs, which are the files that it names."""
+    """Variants and ratios are computed again from the runs, whose files the study names."""
     found = check(bundle(studied, "study.zip", *redact), ranges())
     assert found.outcome == "verified", found.findings
     words = "from 2 runs, whose files it names by their SHA-256"

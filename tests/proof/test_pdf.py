@@ -95,7 +95,7 @@ def retold(writer: Any) -> None:
 
 
 def without_mark(writer: Any) -> None:
-    """The keyword of a statement that is no draft; its pages still say that it is one."""
+    """Remove the word "draft" from the keywords of the PDF. The pages still say "draft"."""
     text = str(writer.metadata["/Keywords"]).replace("draft ", "")
     writer.add_metadata({"/Keywords": text})
 
@@ -122,7 +122,7 @@ def runs(writer: Any) -> None:
 def test_a_pdf_that_was_changed(
     folder: Path, tmp_path: Path, change: Callable[[Any], Any], outcome: str
 ) -> None:
-    """In what is seen, what runs and what is attached."""
+    """A change to the visible page, to a script or to the attached document is found."""
     writer = pypdf.PdfWriter(clone_from=folder / "statement.pdf")
     change(writer)
     writer.write(tmp_path / "changed.pdf")

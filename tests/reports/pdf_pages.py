@@ -10,7 +10,7 @@ import pytest
 
 from energybench_reports.view.layout import View
 
-_LINE_PT = 3.0  # text of one line has its lowest points within this height
+_LINE_PT = 3.0  # letters whose lowest points differ by less belong to one line
 
 
 def squeezed(text: str) -> str:

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from energybench.analysis.comparison import comparable
+from energybench.analysis.comparison.node_time import node_hours, work_amount
 from energybench.analysis.comparison.pairs import paired, paired_log
 from energybench.analysis.energy.boundary import component_name
 from energybench.analysis.uncertainty.effects import scale, student, uncombined
@@ -42,7 +43,6 @@ from energybench.model import (
     Repeat,
     Verdict,
 )
-from energybench.units import S_PER_H
 
 MARGIN = 0.05  # ±m within which two energies count as equal, unless the user states another margin
 
@@ -84,7 +84,7 @@ def compare(
         energy_ratio=energy,
         speedup=speedup(baseline, candidate),
         net_energy_ratio=_net(baseline, candidate),
-        node_hours=_node_hours(baseline, candidate),
+        node_hours=node_hours(baseline, candidate),
         energy_delay_ratio=_energy_delay(baseline, candidate),
         verdict=None if estimated or miscounted else _verdict(energy, margin, sides),
         margin=margin,
@@ -129,12 +129,6 @@ def _quality(baseline: Measurement, candidate: Measurement) -> Quality | None:
     if baseline.quality == candidate.quality:
         return baseline.quality
     return "mixed"
-
-
-def _amount(side: Measurement) -> float:
-    """Units of work in one repeat; 1 if the run does not state its work."""
-    amounts = [repeat.work.amount for repeat in side.repeats if repeat.work is not None]
-    return arithmetic_mean(amounts) if amounts else 1.0
 
 
 def _without_scatter(estimate: Estimate) -> Estimate:
@@ -213,7 +207,7 @@ def _ratio(
         "below": scale(below, sides.factors[1]) if sides.factors[1] != 1.0 else below,
         "scatter": uncombined(0.0, scatter),
     }
-    equal_work = _amount(candidate) / _amount(baseline)
+    equal_work = work_amount(candidate) / work_amount(baseline)
 
     def formula(x: Mapping[str, Any]) -> Any:
         return x["above"] / x["below"] * equal_work * np.exp(x["scatter"])
@@ -241,15 +235,6 @@ def _workload(side: Measurement) -> str:
     return side.workload.name if side.workload is not None else ""
 
 
-def _node_hours(baseline: Measurement, candidate: Measurement) -> tuple[float, float]:
-    """Node-hours of either side for the work of one repeat of the baseline."""
-    equal_work = _amount(baseline) / _amount(candidate)
-    return (
-        baseline.time_s.value * baseline.nodes / S_PER_H,
-        candidate.time_s.value * equal_work * candidate.nodes / S_PER_H,
-    )
-
-
 def _energy_delay(baseline: Measurement, candidate: Measurement) -> Estimate | None:
     """(E·T)_baseline / (E·T)_candidate for equal work."""
     products = [
@@ -268,7 +253,7 @@ def _energy_delay(baseline: Measurement, candidate: Measurement) -> Estimate | N
 
     ratio = _ratio(products[0], products[1], energy_delay, baseline, candidate)
     # Energy and time are both per unit of work: the ratio takes the factor of equal work twice.
-    return scale(ratio, _amount(candidate) / _amount(baseline))
+    return scale(ratio, work_amount(candidate) / work_amount(baseline))
 
 
 # ---------------------------------------------------------------- without idle accelerators
