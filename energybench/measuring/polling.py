@@ -87,32 +87,38 @@ class Polling:
         self._schedule: Schedule | None = None
         self._due_s = math.inf
         self._slow = 0
+        self._stamp()
+
+    def _stamp(self) -> None:
+        """Note the time, and the wait for a core until now: later, a stop since then shows."""
+        self._waited_s = self._core_wait_s()
+        self._stamp_s = self._now()
 
     def serve(self, line: Line) -> None:
         """Poll until the connection is closed."""
         while True:
-            if self._ready(line, min(self._due_s - self._now(), _FOREVER_S)):
+            if self._ready(line):
                 order = line.receive(_FOREVER_S)
                 assert isinstance(order, Order)
                 self._obey(order, line)
             elif self._schedule is not None:
                 self._poll(self._schedule)
 
-    def _ready(self, line: Line, seconds: float) -> bool:
-        """Wait for an order, at most some seconds; notes a pause."""
-        before_s, waited_s = self._now(), self._core_wait_s()
-        ready = line.ready(seconds)
-        now_s = self._now()
-        late_s = now_s - before_s - max(seconds, 0.0)
+    def _ready(self, line: Line) -> bool:
+        """Wait for an order until a poll is due; notes a pause since the last stamp."""
+        since_s, waited_s = self._stamp_s, self._waited_s
+        ready = line.ready(min(self._due_s - self._now(), _FOREVER_S))
+        self._stamp()
+        late_s = self._stamp_s - max(self._due_s, since_s)
         if late_s > STOPPED_S and waited_s is not None:
-            late_s -= (self._core_wait_s() or 0.0) - waited_s
+            late_s -= (self._waited_s or 0.0) - waited_s
             if late_s > STOPPED_S:
-                self._pause = Pause(start_s=before_s, end_s=now_s)
+                self._pause = Pause(start_s=since_s, end_s=self._stamp_s)
         return ready
 
     def _obey(self, order: Order, line: Line) -> None:
         self._told(order.work_pid)
-        now_s = self._now()
+        now_s = self._stamp_s
         self._schedule = order.schedule
         if order.schedule is not None:
             self._slow = 0
@@ -129,26 +135,31 @@ class Polling:
         self._due_s = math.inf if over else due_s
 
     def _poll(self, schedule: Schedule) -> None:
-        now_s, period_s, missed = self._now(), schedule.period_s, 0
+        now_s, period_s, missed = self._stamp_s, schedule.period_s, 0
         if not schedule.burst:
             missed = max(int((now_s - self._due_s) / period_s), 0)
         due_s, slow, pause = self._due_s + missed * period_s, self._slow, self._pause
         if pause is not None:
             self._pause, missed = None, 0
-        readings = stamped(self._collector, self._channels, self._now)
-        late_s, read_s = now_s - due_s, self._now()
-        if read_s - now_s > STOPPED_S and self._continued_s() >= now_s:
+        readings = self._read()
+        if self._stamp_s - now_s > STOPPED_S and self._continued_s() >= now_s:
             # The stop fell into the reading, whose time is not known: read again.
-            pause = pause or Pause(start_s=now_s, end_s=read_s)
-            readings, missed = stamped(self._collector, self._channels, self._now), 0
+            pause = pause or Pause(start_s=now_s, end_s=self._stamp_s)
+            readings, missed = self._read(), 0
+        late_s = now_s - due_s
         self._ticks.send(Tick(due_s, late_s, schedule.burst, missed, slow, readings, pause))
-        next_s, end_s = due_s + period_s, self._now()
+        next_s = due_s + period_s
         if schedule.burst:
-            self._set_due(max(next_s, end_s))
+            self._set_due(max(next_s, self._stamp_s))
             return
-        free_s = max(next_s, _after(schedule, end_s))
+        free_s = max(next_s, _after(schedule, self._stamp_s))
         self._slow = 0 if pause is not None else round((free_s - next_s) / period_s)
         self._set_due(free_s)
+
+    def _read(self) -> list[Reading]:
+        readings = stamped(self._collector, self._channels, self._now)
+        self._stamp()
+        return readings
 
 
 def _after(schedule: Schedule, now_s: float) -> float:

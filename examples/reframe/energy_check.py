@@ -1,4 +1,4 @@
-"""A ReFrame test that records the energy of a program, with the ends of its 95 % interval.
+"""A ReFrame test that records energy and time of a program, with the ends of its 95 % interval.
 
     reframe -c energy_check.py -r --performance-report
     reframe -c energy_check.py -r -S program='./solver input.xml' -S repeats=8
@@ -68,6 +68,14 @@ class EnergyOfProgram(rfm.RunOnlyRegressionTest):
     @performance_function("s")
     def time(self) -> Any:
         return self.result()["time_s"]["value"]
+
+    @performance_function("s")
+    def time_low(self) -> Any:
+        return self.result()["time_s"]["low"]
+
+    @performance_function("s")
+    def time_high(self) -> Any:
+        return self.result()["time_s"]["high"]
 
     def result(self) -> Any:
         """The document that energybench printed, alone, on the standard output."""

@@ -213,3 +213,51 @@ def test_a_stop_in_the_middle_of_a_read_is_a_pause(burst: bool, by_signal: bool)
     assert 2.0 <= tick.pause.end_s - tick.pause.start_s <= 2.1
     assert tick.readings[0].t_s >= tick.pause.end_s - 0.01
     assert slow == 0
+
+
+class StoppedAt:
+    """A clock at whose look of one number, counted from 1, the process is stopped for 2 s."""
+
+    def __init__(self, number: int) -> None:
+        self.clock = VirtualClock(100.0)
+        self._left = number
+        self.stop_s = self.continued_s = -math.inf
+
+    def now(self) -> float:
+        self._left -= 1
+        if self._left == 0:
+            self.stop_s = self.clock.now()
+            self.clock.advance(self.stop_s + 2.0)
+            self.continued_s = self.clock.now()
+        return self.clock.now()
+
+    def core_wait_s(self) -> float:
+        self.now()
+        return 0.0
+
+
+@pytest.mark.parametrize("burst", [True, False])
+@pytest.mark.parametrize("number", range(6, 60))
+def test_a_stop_at_any_moment_is_a_pause(burst: bool, number: int) -> None:
+    """Between any two steps of the process: neither missed nor slow polls, and one pause."""
+    clock, kept = StoppedAt(number), Kept()
+    schedule = Schedule(100.0, 0.083, 1000.0, burst)
+    orders = Orders(clock.clock, [(100.0, Order(1, 5, schedule)), (105.0, Order(2, 5))], 0.0)
+    polling = Polling(
+        Slow(clock.clock, 0.001),
+        1,
+        clock.now,
+        kept,
+        lambda pid: None,
+        clock.core_wait_s,
+        lambda: clock.continued_s,
+    )
+    with pytest.raises(EOFError):
+        polling.serve(orders)
+    assert 100.0 <= clock.stop_s < clock.continued_s < 105.0
+    (tick,) = [tick for tick in kept.ticks if tick.pause is not None]
+    assert tick.pause is not None
+    assert tick.pause.start_s <= clock.stop_s
+    assert clock.continued_s <= tick.pause.end_s <= tick.readings[0].t_s
+    assert tick.pause.end_s - tick.pause.start_s <= 2.1
+    assert sum(tick.missed + tick.slow for tick in kept.ticks) == orders.answers[0].slow == 0
