@@ -27,9 +27,9 @@ import numpy as np
 from energybench.analysis.comparison.compare import compare
 from energybench.analysis.measurement.quantities import net as net_energy
 from energybench.analysis.uncertainty.budget import budget
+from energybench.analysis.uncertainty.coverage_factors import BOUND_SPAN
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.analysis.uncertainty.effects import (
-    BOUND_SPAN,
     bound,
     combine,
     exact,

@@ -19,7 +19,6 @@ e  200 comparisons take less than 10 s
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from collections import Counter
@@ -36,6 +35,7 @@ from energybench.gating.compare import compare_pairs, compare_saved
 from energybench.gating.records import HostIdentity, Record, record
 from energybench.gating.verdicts import GateVerdict, confirm
 from energybench.model import Channel, Gain, Host, Trace, Window, Work
+from energybench.simulating.study import wilson
 
 THRESHOLD = 0.05
 PAIRS, ROUNDS = 5, 5
@@ -213,19 +213,11 @@ class Figure(NamedTuple):
         sign = "≤" if self.most else "≥"
         mark = "ok    " if self.holds else "MISSED"
         share = 100 * self.count / self.of
-        low, high = interval(self.count, self.of)
+        low, high = wilson(self.count, self.of)
         return (
             f"{mark} {self.words}: {share:.2f} % [{100 * low:.2f}, {100 * high:.2f}] "
             f"({self.count} of {self.of}; {sign} {100 * self.limit:g} %)"
         )
-
-
-def interval(count: int, of: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    z, share = 1.96, count / of
-    centre = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def in_pairs(name: str, where: Node, seed: int, sessions: int, tests: int) -> list[Figure]:

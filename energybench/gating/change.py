@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from energybench.analysis.comparison.pairs import paired_log
-from energybench.analysis.uncertainty.effects import Z95
+from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.analysis.uncertainty.repeats import LogRatio, log_scatter
 from energybench.gating.records import Record, totals_j
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
-from energybench.analysis.uncertainty.effects import BOUND_SPAN, Z95
+from energybench.analysis.uncertainty.coverage_factors import BOUND_SPAN, Z95
 from energybench.model import ChannelStats, Measurement, Part, Passed
 
 # Kinds of effects that state a limit of error of a scale.

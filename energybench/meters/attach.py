@@ -17,7 +17,7 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import GPU, Ranges, cover
 from energybench.analysis.sensors.mirrored_counters import mirrors
 from energybench.analysis.traces.curve import Curve, curve
-from energybench.analysis.uncertainty.effects import Z95
+from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.errors import BadInput
 from energybench.meters import (
     attached_run,

@@ -16,7 +16,7 @@ import numpy as np
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.curve import Curve
-from energybench.analysis.uncertainty.effects import CONFIDENCE
+from energybench.analysis.uncertainty.coverage_factors import CONFIDENCE
 from energybench.errors import BadInput
 from energybench.meters.series import MeterSeries, MeterSteps
 from energybench.model import Window

@@ -16,8 +16,9 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.analysis.uncertainty.effect_kinds import Place
-from energybench.analysis.uncertainty.effects import Z95, effect, scaled
+from energybench.analysis.uncertainty.effects import effect, scaled
 from energybench.model import Channel, Effect, Estimate, Trace, Window
 
 

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from energybench.analysis.energy.boundary import CPU, GPU, MEMORY, Cover, Model
 from energybench.analysis.uncertainty import effect_kinds
-from energybench.analysis.uncertainty.effects import Z95
-from energybench.analysis.uncertainty.repeats import student_quantile
+from energybench.analysis.uncertainty.coverage_factors import Z95, student_quantile
 from energybench.model import EffectKind, Estimate
 
 _BOARD = "a meter of one board (`attach --scope gpu --board UUID`)"

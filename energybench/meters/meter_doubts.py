@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from energybench.analysis.uncertainty.effects import Z95
+from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.meters.attached_run import Meter, Readings
 from energybench.meters.clock_offset import Offset, why_unknown
 from energybench.meters.readings import LeftOut

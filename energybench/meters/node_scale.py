@@ -17,8 +17,8 @@ import numpy as np
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import NODE_AC, Cover
-from energybench.analysis.uncertainty.effects import Z95, combine, normal, rectangular
-from energybench.analysis.uncertainty.repeats import student_quantile
+from energybench.analysis.uncertainty.coverage_factors import Z95, student_quantile
+from energybench.analysis.uncertainty.effects import combine, normal, rectangular
 from energybench.meters.gain_effects import Energies, limit_of_error
 from energybench.model import Channel, Estimate
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from energybench.analysis.arrays import Floats
-from energybench.analysis.uncertainty.effects import Z95
+from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.meters.clock_offset import RunPower
 from energybench.meters.series import MeterSeries, spacing_s
 from energybench.model import Doubt, Window

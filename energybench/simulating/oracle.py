@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
-from energybench.analysis.uncertainty.effects import CONFIDENCE
+from energybench.analysis.uncertainty.coverage_factors import CONFIDENCE
 from energybench.simulating.experiment import FIELDS, Outcomes
 from energybench.simulating.sensors import GainMode, PriorMode
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from energybench.analysis.uncertainty.effects import Z95
+from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.model import Noun
 from energybench.process_pool import mapped
 from energybench.simulating.experiment import (

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from energybench.analysis.uncertainty.repeats import MIN_REPEATS, LogRatio, student_quantile
+from energybench.analysis.uncertainty.coverage_factors import student_quantile
+from energybench.analysis.uncertainty.repeats import MIN_REPEATS, LogRatio
 from energybench.model import Measurement, Repeat
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.window_energy import WindowEnergy
+from energybench.analysis.uncertainty.coverage_factors import student_quantile
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.analysis.uncertainty.effects import bound
-from energybench.analysis.uncertainty.repeats import student_quantile
 from energybench.model import Doubt
 
 # A counter and a power integral that differ by more than this share, beyond their own uncertainty,

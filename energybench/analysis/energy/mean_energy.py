@@ -8,13 +8,9 @@ from collections.abc import Sequence
 import msgspec
 
 from energybench.analysis.energy.boundary_parts import Row, mean_effects, total_j
-from energybench.analysis.uncertainty.effects import Z95, combine, not_negative, scaled
-from energybench.analysis.uncertainty.repeats import (
-    MIN_REPEATS,
-    arithmetic_mean,
-    scatter_effect,
-    student_quantile,
-)
+from energybench.analysis.uncertainty.coverage_factors import Z95, student_quantile
+from energybench.analysis.uncertainty.effects import combine, not_negative, scaled
+from energybench.analysis.uncertainty.repeats import MIN_REPEATS, arithmetic_mean, scatter_effect
 from energybench.model import Effect, Estimate
 
 

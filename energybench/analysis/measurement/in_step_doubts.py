@@ -15,18 +15,14 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median
 from energybench.analysis.sensors.part_time_sensors import unseen_alike_j
 from energybench.analysis.traces.curve import Curve
+from energybench.analysis.uncertainty.coverage_factors import Z95, student_quantile
 from energybench.analysis.uncertainty.effect_kinds import place_of
-from energybench.analysis.uncertainty.repeats import (
-    arithmetic_mean,
-    scatter_effect,
-    student_quantile,
-)
+from energybench.analysis.uncertainty.repeats import arithmetic_mean, scatter_effect
 from energybench.model import Doubt, Window
 
 # Share of the energy that may hide alike in all windows, above which it is a doubt: one half of the
 # target of `sensor_doubts`.
 _HIDDEN = 0.01
-_SIGMAS = 1.96  # half of a 95 % interval
 # A sensor that publishes so many times between two readings is read too seldom to be seen whole.
 _SELDOM = 1.5
 # Readings no further apart than this many periods of the sensor miss none of its values.
@@ -80,7 +76,7 @@ def _repeats_rel(curve: Curve, windows: Sequence[Window]) -> float:
     if joules <= 0:
         return 0.0
     points = [_points(curve, window) for window in windows]
-    return _SIGMAS * unseen_alike_j(curve, points) * len(windows) / joules
+    return Z95 * unseen_alike_j(curve, points) * len(windows) / joules
 
 
 def _points(curve: Curve, window: Window) -> tuple[int, int]:

@@ -12,8 +12,8 @@ from energybench.analysis.energy.reading_holes import holes, longest_s
 from energybench.analysis.measurement import unseen_doubts
 from energybench.analysis.measurement.pause_doubts import paused_s
 from energybench.analysis.traces.curve import Curve
+from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.analysis.uncertainty.effect_kinds import KINDS, place_of
-from energybench.analysis.uncertainty.effects import Z95
 from energybench.model import Doubt, Pause, Window
 
 # Half-width of the 95 % interval that sampling may take, relative to the energy. The same figure as

@@ -21,6 +21,7 @@ from energybench.analysis.energy.edge_lag import (
 from energybench.analysis.measurement.in_step_doubts import of_in_step, scatter_rel
 from energybench.analysis.quantiles import quantiles_of_values
 from energybench.analysis.traces.curve import Curve
+from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.model import Doubt, Window
 
@@ -49,7 +50,6 @@ _SHIFTED = 0.005
 # Lags for which the energy is tried, s. The longest lag of a board that was seen is below 0.1 s
 # (calibrating/window_fit.py); half as much again is plausible for a board that nobody calibrated.
 _LAGS_S = (0.05, 0.1, 0.15)
-_SIGMAS = 1.96  # half of a 95 % interval
 
 
 def of_unseen(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
@@ -183,7 +183,7 @@ def _lag_unseen(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
         for lag_s in _LAGS_S
         if lag_s <= longest_s
     ]
-    allowed_j = _SIGMAS * abs(
+    allowed_j = Z95 * abs(
         sum(lag_u_s(curve, *edge) * step_between_edges_w(curve, *edge) for edge in edges)
     )
     if max(shifts_j, default=0.0) <= max(allowed_j, _SHIFTED * joules):

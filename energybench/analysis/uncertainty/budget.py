@@ -13,16 +13,19 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from energybench.analysis.uncertainty import effect_kinds
-from energybench.analysis.uncertainty.effects import BOUND_SPAN, Z95, combine
+from energybench.analysis.uncertainty.coverage_factors import (
+    BOUND_SPAN,
+    coverage_factor,
+    student_quantile,
+)
+from energybench.analysis.uncertainty.effects import combine
 from energybench.analysis.uncertainty.node_sums import is_share
-from energybench.analysis.uncertainty.repeats import student_quantile
 from energybench.model import Distribution, Effect, EffectKind, Estimate
 from energybench.units import show_value
 
 # Lines of a budget. Recombining takes milliseconds for each line, and effects smaller than the
 # eighth line do not change the interval visibly.
 LINES = 8
-_RECTANGULAR = 0.95 * math.sqrt(3.0)  # 95 % of a rectangle's half-width, over u
 
 
 class Contribution(NamedTuple):
@@ -199,14 +202,7 @@ def _reach(group: Sequence[Effect]) -> float:
     """Approximate half-width of the interval that the group would make alone."""
     if group[0].distribution == "bound":
         return abs(_u(group)) * BOUND_SPAN / 2
-    return math.sqrt(sum((effect.u * _factor(effect)) ** 2 for effect in group))
-
-
-def _factor(effect: Effect) -> float:
-    """Half-width of the 95 % interval of a random effect, over u."""
-    if effect.distribution == "student":
-        return student_quantile(effect.dof or 1.0)
-    return _RECTANGULAR if effect.distribution == "rectangular" else Z95
+    return math.sqrt(sum((effect.u * coverage_factor(effect)) ** 2 for effect in group))
 
 
 # ---------------------------------------------------------------- remedies

@@ -11,13 +11,13 @@ intervals take its whole range, on its side only.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 
 from energybench.analysis.quantiles import quantiles_of_values
+from energybench.analysis.uncertainty.coverage_factors import BOUND_SPAN, CONFIDENCE, Z95
 from energybench.analysis.uncertainty.draws import (
     DRAWS,
     probabilities,
@@ -27,10 +27,6 @@ from energybench.analysis.uncertainty.draws import (
 from energybench.analysis.uncertainty.effect_kinds import NOWHERE, Place, effect_name
 from energybench.analysis.uncertainty.folding import FOLD_ABOVE, normal_u, replaceable
 from energybench.model import Distribution, Effect, EffectKind, Estimate, RangeMeaning
-
-CONFIDENCE = 0.95
-Z95 = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)  # 1.959964
-BOUND_SPAN = math.sqrt(12.0)  # a uniform distribution of width w has standard deviation w/√12
 
 
 def normal(

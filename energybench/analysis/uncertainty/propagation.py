@@ -17,8 +17,8 @@ import numpy as np
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import quantiles_of_values
+from energybench.analysis.uncertainty.coverage_factors import BOUND_SPAN, CONFIDENCE
 from energybench.analysis.uncertainty.draws import standard_draws
-from energybench.analysis.uncertainty.effects import BOUND_SPAN, CONFIDENCE
 from energybench.analysis.uncertainty.folding import FOLD_ABOVE, normal_u, replaceable
 from energybench.model import Effect, Estimate
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from energybench.analysis.uncertainty.effects import CONFIDENCE, student
+from energybench.analysis.uncertainty.coverage_factors import CONFIDENCE, student_quantile
+from energybench.analysis.uncertainty.effects import student
 from energybench.model import Effect, Verdict
 
 # Least number of repeats before the stopping rule may stop. A stopping rule on the width of the
@@ -38,13 +39,6 @@ def summary(values: Sequence[float]) -> Summary:
     data = np.asarray(values, dtype=np.float64)
     deviation = float(data.std(ddof=1)) if data.size > 1 else None
     return Summary(float(data.mean()), deviation, int(data.size))
-
-
-def student_quantile(dof: float, confidence: float = CONFIDENCE) -> float:
-    """Two-sided Student factor t(dof)."""
-    from scipy import special
-
-    return float(special.stdtrit(dof, (1 + confidence) / 2))
 
 
 def scatter_effect(values: Sequence[float]) -> Effect | None:

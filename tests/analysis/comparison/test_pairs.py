@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from energybench.analysis.comparison.compare import compare
 from energybench.analysis.comparison.pairs import half_width, paired, paired_log, wants_more
-from energybench.analysis.uncertainty.repeats import log_scatter, student_quantile
+from energybench.analysis.uncertainty.coverage_factors import student_quantile
+from energybench.analysis.uncertainty.repeats import log_scatter
 from energybench.model import Measurement
 from tests.analysis.runs import run, work
 

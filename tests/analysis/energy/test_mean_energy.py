@@ -9,8 +9,9 @@ import pytest
 from energybench.analysis.energy.boundary_parts import Row
 from energybench.analysis.energy.mean_energy import mean, single
 from energybench.analysis.energy.window_energy import WindowEnergy
+from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.analysis.uncertainty.effect_kinds import Place
-from energybench.analysis.uncertainty.effects import Z95, normal
+from energybench.analysis.uncertainty.effects import normal
 from energybench.model import Part
 
 PLACE = Place("gpu.board", "GPU-0")

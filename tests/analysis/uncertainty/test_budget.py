@@ -88,7 +88,7 @@ def test_the_repeats_that_are_asked_for_do_halve_the_scatter() -> None:
     """`--repeats N` is the smallest number whose Student interval is half as wide, by the scatter
     alone.
     """
-    from energybench.analysis.uncertainty.repeats import student_quantile
+    from energybench.analysis.uncertainty.coverage_factors import student_quantile
 
     for n, asked in ((2, 3), (8, 25)):
         (line,) = budget(combine(100.0, [student(1.0, n - 1)]))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from energybench.analysis.uncertainty.coverage_factors import BOUND_SPAN
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.analysis.uncertainty.effects import (
-    BOUND_SPAN,
     bound,
     combine,
     exact,
