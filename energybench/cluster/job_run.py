@@ -238,7 +238,9 @@ class JobRun:
         self._writer.pause(pause)
 
     def discard(self) -> None:
-        """Remove the directory of a job in which nothing was measured."""
+        """Remove the directory of a job in which nothing was measured. Every reader removes its own
+        part at the end of its step.
+        """
         self._step.close()
         self._writer.discard()
 

@@ -66,6 +66,7 @@ class NodeReader:
         self._node = node_name(environment)
         self._lines = Lines(sys.stdin.fileno())
         self._session: Session | None = None
+        self._has_run = False  # whether the program was started
 
     # ------------------------------------------------------------ messages
 
@@ -133,6 +134,11 @@ class NodeReader:
             while (message := self._next()) is not None and message["do"] != "finish":
                 self._handle(session, message)
                 session.sampler.base(self._waiting)
+            if message is None and not self._has_run:
+                # The head node's process has given up before the program was started, or is gone:
+                # nothing was measured, and nothing can be completed later.
+                session.discard()
+                return
             try:
                 directory, _ = session.finish()
             except (BadInput, StorageFailed) as error:
@@ -164,6 +170,7 @@ class NodeReader:
             if self._poll_fast(session, {"begun", "cancelled"}) != "begun":
                 return
             self._lines.next()
+            self._has_run = True
             begun_s = self._clock.now()
             session.writer.opening(REPEAT, self._clock.now(), number)
             sample_program(session.sampler, self._clock, self._waiting)

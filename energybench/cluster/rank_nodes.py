@@ -95,6 +95,21 @@ class Launches:
         ]
 
 
+def of_unread_ranks(own_job: Job, missing: int) -> list[Doubt]:
+    """A doubt about the ranks on this node that were not started with `energybench rank`."""
+    if missing < 1:
+        return []
+    return [
+        Doubt(
+            code="ranks-unread",
+            message=f"{missing} of {own_job.ranks_here} ranks on this node were not started with "
+            "`energybench rank`: if they ran longer than the others, the energy is too small",
+            remedy="`energybench rank -- PROGRAM` before every rank; in a file of `srun "
+            "--multi-prog` in every line",
+        )
+    ]
+
+
 def _folders(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())

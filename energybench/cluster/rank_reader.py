@@ -16,7 +16,13 @@ from typing import Any
 
 from energybench.cluster.messages import Lines, Message, line
 from energybench.cluster.node_reader import sample_program
-from energybench.cluster.rank_nodes import Launches, launched_alone, names_of_nodes, peer
+from energybench.cluster.rank_nodes import (
+    Launches,
+    launched_alone,
+    names_of_nodes,
+    of_unread_ranks,
+    peer,
+)
 from energybench.errors import BadInput, StorageFailed, in_one_line
 from energybench.launch import job, launch_name, node_name
 from energybench.measuring.clock import MonotonicClock
@@ -28,8 +34,9 @@ from energybench.measuring.session import Session
 from energybench.measuring.signals import Signals
 from energybench.measuring.spawning import wait_for
 from energybench.measuring.started_collectors import StartedCollectors
-from energybench.model import Job, Verification
+from energybench.model import Doubt, Job, Verification
 from energybench.store.job_parts import node_folder
+from energybench.store.layout import PARTIAL
 from energybench.store.rank_job import ensure_rank_job, rank_job_folder
 
 _LONGEST_WAIT_S = 60.0
@@ -124,16 +131,18 @@ class RankReader:
         """Whether every rank so far is over, so that the last one has to wait for the result: Slurm
         ends this process with the last rank. A launcher may say that more ranks come.
         """
-        expected = self._job.ranks_here if self._job is not None else None
-        joined = sum(rank.joined for rank in self._ranks)
-        return all(rank.over for rank in self._ranks) and joined >= (expected or 0)
+        return all(rank.over for rank in self._ranks) and not self._to_come()
+
+    def _to_come(self) -> int:
+        """Ranks on this node that have not joined, if the launcher says how many there are."""
+        expected = (self._job.ranks_here if self._job is not None else None) or 0
+        return max(expected - sum(rank.joined for rank in self._ranks), 0)
 
     def _all_over(self) -> bool:
         """Whether no rank runs, and no further one is awaited."""
         if not self._ranks or not all(rank.over for rank in self._ranks):
             return False
-        expected = self._job.ranks_here if self._job is not None else None
-        if expected is not None and sum(rank.joined for rank in self._ranks) >= expected:
+        if self._job is not None and self._job.ranks_here is not None and not self._to_come():
             return True
         return self._clock.now() - self._last_end_s >= _MORE_RANKS_S
 
@@ -174,9 +183,8 @@ class RankReader:
                     if rank.joined:
                         rank.tell("go")
                 sample_program(session.sampler, self._clock, self._done)
-                if self._launches is not None and self._job is not None:
-                    for doubt in self._launches.doubts(self._job):
-                        session.writer.doubt(doubt)
+                for doubt in self._doubts():
+                    session.writer.doubt(doubt)
                 starts = [rank.start for rank in self._ranks if rank.start is not None]
                 ends = [rank.end for rank in self._ranks if rank.end is not None]
                 if not starts:
@@ -189,6 +197,13 @@ class RankReader:
             session.check((self._check(),))
             session.finish()
             self._folder = str(plan.store)
+
+    def _doubts(self) -> list[Doubt]:
+        """Doubts about the work that nobody reads: on other nodes, or in other ranks."""
+        if self._job is None:
+            return []
+        doubts = self._launches.doubts(self._job) if self._launches is not None else []
+        return [*doubts, *of_unread_ranks(self._job, self._to_come())]
 
     def _check(self) -> Verification:
         """The exit status: of the ranks, the first that is not zero."""
@@ -229,6 +244,21 @@ def plan_of(message: Message, own_job: Job | None, environment: Mapping[str, str
     )
 
 
+def _refuse_second_launch(plan: Plan) -> None:
+    """Raise BadInput if the result of this launch, or of its part on this node, is there already:
+    the batch script or a task starts `energybench rank` several times.
+    """
+    finished = plan.store.with_name(plan.store.name.removeprefix(PARTIAL))
+    part = plan.run_id or ""
+    for path in (finished, plan.store / part, plan.store / (PARTIAL + part)):
+        if path.exists():
+            raise BadInput(
+                str(path),
+                "exists: this label was measured already in this job step",
+                "energybench rank --label NAME for each further run in the same step",
+            )
+
+
 def serve_ranks(signals: Signals, start: Callable[[Plan], StartedCollectors]) -> int:
     """Read this node for its ranks."""
     reader = RankReader(signals, os.environ)
@@ -238,6 +268,7 @@ def serve_ranks(signals: Signals, start: Callable[[Plan], StartedCollectors]) ->
     try:
         own_job = job(os.environ) or Job(launcher="openmpi", nodes=1)
         plan = plan_of(message, own_job, os.environ)
+        _refuse_second_launch(plan)
         ensure_rank_job(
             plan.store,
             label=plan.label,

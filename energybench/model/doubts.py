@@ -103,6 +103,7 @@ DoubtCode = Literal[
     "output-unmatched",
     "output-unread",
     "program-gone",
+    "ranks-unread",
     "recovered",
     "region-work",
     "replayed",

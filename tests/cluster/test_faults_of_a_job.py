@@ -176,6 +176,27 @@ def test_a_boundary_that_no_node_covers_is_refused_before_the_program(slurm: Clu
     assert list((job.folder / "store").iterdir()) == []
 
 
+def test_nothing_is_left_of_a_job_in_which_nothing_was_measured(slurm: Cluster) -> None:
+    """An input that only the first repeat would find, and a signal before the program: readers that
+    had begun remove their parts.
+    """
+    script = f"""
+        echo x | {MEASURE} --repeats 2 -- cat; echo code $?
+        {MEASURE} --idle 600 -- srun touch ran & measuring=$!
+        until [ $(ls store/.partial*/.partial-node*/header.json | wc -l) = 2 ]; do
+            sleep 0.1
+        done 2> /dev/null
+        kill -TERM $measuring; wait $measuring; echo code $?
+    """
+    job = slurm.sbatch(script, partition="cpu", nodes=2, ntasks=2).wait()
+    assert [line for line in job.output.splitlines() if line.startswith("code")] == [
+        "code 2",
+        "code 143",
+    ], job.output
+    assert not (job.folder / "ran").exists()
+    assert list((job.folder / "store").iterdir()) == []
+
+
 def test_where_no_step_can_be_had_the_head_node_is_read(slurm: Cluster, tmp_path: Path) -> None:
     """No controller, or a site that grants no steps beside the program's: srun fails. The result is
     that of the head node, with a range for the other, and says why.

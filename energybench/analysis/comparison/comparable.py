@@ -11,9 +11,11 @@ from energybench.analysis.measurement import roofline
 from energybench.errors import Refused
 from energybench.model import Doubt, DoubtCode, Host, Measurement
 
-# Doubts on how often, and for whom, a node's energy was counted: the ratio is off by a factor that
-# no interval states, and gives no energy verdict.
-_MISCOUNTED: frozenset[DoubtCode] = frozenset({"counted-again", "nodes-unread", "shared-node"})
+# Doubts on how often, for whom and until when a node's energy was counted: the ratio is off by a
+# factor that no interval states, and gives no energy verdict.
+_MISCOUNTED: frozenset[DoubtCode] = frozenset(
+    {"counted-again", "nodes-unread", "ranks-unread", "shared-node"}
+)
 # Between-node variance is that of a partition from five nodes of a kind on.
 _ENOUGH_NODES = 5
 _LEAST_COVERED = 0.95  # share of a job's node-seconds that has to be read for a verdict
