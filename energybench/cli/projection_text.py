@@ -31,7 +31,8 @@ def text(result: Projection) -> str:
         rows += ["claims", *(row for claim in result.claims for row in _claim(claim))]
         rows += _score(result.claims)
     if result.solution is not None:
-        rows += _solution(result.solution)
+        partly = [claim.name for claim in result.claims if claim.untested]
+        rows += _solution(result.solution, partly)
     if result.lines:
         rows += ["lines", *_lines(result.lines)]
     if result.base_inputs:
@@ -123,10 +124,13 @@ def _score(claims: Sequence[Claim]) -> list[str]:
 # ---------------------------------------------------------------- the solution
 
 
-def _solution(solution: Solution) -> list[str]:
+def _solution(solution: Solution, partly: Sequence[str]) -> list[str]:
+    """partly: names of claims that were tested over a part of their applications."""
     rows = ["solution"]
     if solution.holds:
         rows.append(f"  values with which these hold together: {'; '.join(solution.holds)}")
+        if of_a_part := [name for name in solution.holds if name in partly]:
+            rows.append(f"  tested over a part of the applications: {'; '.join(of_a_part)}")
         rows.append(
             "  each quantity over all solutions (and in the one nearest to the likely values)"
         )

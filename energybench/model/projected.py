@@ -116,6 +116,8 @@ class Claim(Noun, frozen=True, kw_only=True):
               solutions, with its value in one of them, and not an interval
     by_mean   the derived figure under each mean, if the publication does not name its mean
     tested    label of the comparisons that gave the derived figure; "" for published inputs
+    untested  applications of the figure of which no comparison was given: a figure that was tested
+              over a part of its applications is never "consistent"
     needs     conditions under which the figure holds, for the verdict "needs"
     """
 
@@ -132,6 +134,7 @@ class Claim(Noun, frozen=True, kw_only=True):
     solved: bool = False
     by_mean: tuple[MeanValue, ...] = ()
     tested: str = ""
+    untested: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     unit: str = ""
     source: str = ""

@@ -28,14 +28,16 @@ _MEAN: Mapping[str, Callable[[Any], Any]] = {
 class Derivation(NamedTuple):
     """A formula over the inputs of one frame, or its mean over several frames.
 
-    mean    a name of MEANS, or _LARGEST; "" if there is a single frame
-    tested  label of the comparisons behind the frames; "" for published inputs
+    mean      a name of MEANS, or _LARGEST; "" if there is a single frame
+    tested    label of the comparisons behind the frames; "" for published inputs
+    untested  applications that the figure is about and of which there is no comparison
     """
 
     formula: Formula
     frames: tuple[LineChain, ...]
     mean: str = ""
     tested: str = ""
+    untested: tuple[str, ...] = ()
 
     @property
     def unknowns(self) -> list[str]:
@@ -131,14 +133,14 @@ class ClaimFrames:
             return ()
         if whole.replaced and len(self._matching) < len(self._comparisons):
             whole = Derivation(formula, (self._measured(self._matching),))
+        untested = self._untested(claim, of_mean) if whole.replaced else ()
         tested = ", ".join(mix.label(one) for one in self._matching)
-        if of_mean:
-            tested += self._coverage()
-        whole = whole._replace(tested=tested)
+        tested += self._coverage(untested, of_mean)
+        whole = whole._replace(tested=tested, untested=untested)
         several = len(self._matching) > 1 and whole.replaced
         if several and claim.op == "up to" and not claim.of:
             frames = tuple(self._measured([one]) for one in self._matching)
-            return (Derivation(formula, frames, _LARGEST, tested),)
+            return (Derivation(formula, frames, _LARGEST, tested, untested),)
         if not of_mean or not several:
             return (whole._replace(mean=claim.of) if claim.of in MEANS else whole,)
         means = MEANS if claim.of == NOT_SAID else (claim.of,)
@@ -146,7 +148,7 @@ class ClaimFrames:
         return tuple(
             whole._replace(mean=mean)
             if mean == "energy-weighted"
-            else Derivation(formula, frames, mean, tested)
+            else Derivation(formula, frames, mean, tested, untested)
             for mean in means
         )
 
@@ -156,17 +158,28 @@ class ClaimFrames:
         """
         return not self._matching and Derivation(formula, (self._chain,)).replaced
 
-    def _coverage(self) -> str:
-        """' (2 of the 4 applications)' if the comparisons lack an application of the scenario."""
+    def _untested(self, claim: PublishedClaim, of_mean: bool) -> tuple[str, ...]:
+        """Applications of a figure over several applications of which there is no comparison.
+
+        A mean, and a limit for every application, is over all applications of the scenario. A
+        figure of the whole is over those of [mix], of which every one has a comparison.
+        """
         applications = self._scenario.applications
-        compared = [
+        if self._scenario.mix and not of_mean and claim.op != "up to":
+            return ()
+        return tuple(
             name
             for name in applications
-            if any(mix.is_application(one, name) for one in self._matching)
-        ]
-        if len(compared) == len(applications):
+            if not any(mix.is_application(one, name) for one in self._matching)
+        )
+
+    def _coverage(self, untested: Sequence[str], of_mean: bool) -> str:
+        """' (2 of the 4 applications)' if the comparisons lack an application of the scenario."""
+        if not untested:
             return ""
-        return f" ({len(compared)} of the {len(applications)} applications of the mean)"
+        count = len(self._scenario.applications)
+        words = f"{count - len(untested)} of the {count} applications"
+        return f" ({words} of the mean)" if of_mean else f" ({words})"
 
     def _published(self, formula: Formula) -> tuple[Derivation, ...]:
         """The scenario's own inputs, none replaced."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from energybench.errors import BadInput
 from energybench.model import (
@@ -17,12 +17,13 @@ from energybench.model import (
     MeanValue,
     Solution,
 )
-from energybench.projecting import figure_texts
+from energybench.projecting import claim_reasons, figure_texts
 from energybench.projecting.claim_frames import ClaimFrames, Derivation
+from energybench.projecting.claim_reasons import Fit
 from energybench.projecting.line_chain import LineChain
 from energybench.projecting.open_claims import OpenClaim, OpenLine, Solved, solve
 from energybench.projecting.scenario import PublishedClaim, ScenarioUnknown
-from energybench.units import show_beside, show_figure, show_range
+from energybench.units import show_range
 
 _OPERATORS: Mapping[str, ClaimOperator] = {
     "=": "=",
@@ -35,21 +36,12 @@ _KINDS: Mapping[str, ClaimKind] = {
     "published": "published",
     "plausibility check": "plausibility-check",
 }
-_OPERATOR_WORDS = {
-    "=": "",
-    "about": "about ",
-    "at least": "at least ",
-    "at most": "at most ",
-    "up to": "at most ",
-}
 _CIRCULAR = "inputs that were inferred from the figure itself"
 _NOT_PUBLISHED = "its inputs were not published"
 _OTHER_WORK = (
     "no comparison is of one of the applications of this scenario: there is nothing to test the "
     "figure against"
 )
-# whether an interval holds a figure: everywhere, at the value, in a part only, nowhere
-_Fit = Literal["value", "part", "none"]
 
 
 class CheckedClaims(NamedTuple):
@@ -140,7 +132,7 @@ def _open_lines(chain: LineChain) -> list[OpenLine]:
     return lines
 
 
-def _fit(claim: PublishedClaim, derived: Estimate) -> _Fit:
+def _fit(claim: PublishedClaim, derived: Estimate) -> Fit:
     """Whether a figure is consistent with a derived interval. An equation needs any common value;
     an inequality must hold for the derived value itself.
     """
@@ -174,7 +166,7 @@ class _Writer:
         self, claim: PublishedClaim, values: Sequence[tuple[Derivation, Estimate]]
     ) -> Claim:
         """A claim all of whose inputs are known: once, or under several means."""
-        order: Sequence[_Fit] = ("value", "part", "none")
+        order: Sequence[Fit] = ("value", "part", "none")
         fits = [_fit(claim, value) for _, value in values]
         fit = min(fits, key=order.index)
         chosen = [entry for entry, one in zip(values, fits, strict=True) if one == fit]
@@ -186,9 +178,10 @@ class _Writer:
             seen = all(entry.evidence in ("seen", None) for _, entry in derivation.inputs)
             contradicts = fit == "none" and seen and claim.kind == "published"
             verdict = "contradicts" if contradicts else "needs"
-            needs = () if contradicts else (_needed(claim, value, derivation),)
+            needs = () if contradicts else (claim_reasons.needed(claim, value, derivation),)
         elif claim.circular:
             verdict, needs = "needs", (_CIRCULAR,)
+        verdict, needs = claim_reasons.of_a_part(claim, derivation, verdict, needs)
         by_mean: tuple[MeanValue, ...] = ()
         if len(values) > 1:
             by_mean = tuple(
@@ -197,9 +190,16 @@ class _Writer:
             )
         why = self._why(claim, derivation, fits=fit == "value")
         if not why:
-            why = _reason(claim, value, derivation, fit, by_mean)
+            why = claim_reasons.reason(claim, value, derivation, fit, by_mean)
         return self._claim(
-            claim, value, verdict, why, needs=needs, by_mean=by_mean, tested=_tested(derivation)
+            claim,
+            value,
+            verdict,
+            why,
+            needs=needs,
+            by_mean=by_mean,
+            tested=_tested(derivation),
+            untested=derivation.untested,
         )
 
     def solved(self, claim: PublishedClaim, solved: Solved, derivation: Derivation) -> Claim:
@@ -231,6 +231,7 @@ class _Writer:
             )
         why = self._why(claim, derivation, fits=solved.holds) or reason
         tested = _tested(derivation)
+        verdict, needs = claim_reasons.of_a_part(claim, derivation, verdict, needs)
         return self._claim(
             claim,
             value,
@@ -238,6 +239,7 @@ class _Writer:
             why,
             needs=needs,
             tested=tested,
+            untested=derivation.untested,
             fixes=solved.fixes,
             solved=True,
         )
@@ -264,6 +266,7 @@ class _Writer:
         needs: Iterable[str] = (),
         by_mean: tuple[MeanValue, ...] = (),
         tested: str = "",
+        untested: tuple[str, ...] = (),
         fixes: tuple[str, ...] = (),
         solved: bool = False,
     ) -> Claim:
@@ -279,6 +282,7 @@ class _Writer:
             derived=derived,
             by_mean=by_mean,
             tested=tested,
+            untested=untested,
             verdict=verdict,
             why=figure_texts.filled(why, self._shown),
             needs=tuple(needs),
@@ -289,51 +293,3 @@ class _Writer:
 
 def _tested(derivation: Derivation) -> str:
     return derivation.tested if derivation.replaced else ""
-
-
-def _needed(claim: PublishedClaim, value: Estimate, derivation: Derivation) -> str:
-    """'at least 4 000 000 USD, where its inputs give 3 951 429 USD [2 090 000, 4 840 000]'"""
-    giver = "the comparison gives" if derivation.replaced else "its inputs give"
-    figure = show_figure(claim.claimed, claim.unit)
-    derived = show_beside(value, claim.claimed, claim.unit)
-    return f"{_OPERATOR_WORDS[claim.op]}{figure}, where {giver} {derived}"
-
-
-def _reason(
-    claim: PublishedClaim,
-    value: Estimate,
-    derivation: Derivation,
-    fit: _Fit,
-    by_mean: Sequence[MeanValue],
-) -> str:
-    if by_mean:
-        holding = [mean.mean for mean in by_mean if mean.holds]
-        if holding:
-            reason = f"the mean is not said; it holds as the {' and the '.join(holding)} mean"
-        else:
-            reason = "the mean is not said; it holds under none of the three"
-    elif fit == "part":
-        reason = "only a part of the derived interval satisfies the claim, and its value does not"
-    elif fit == "none":
-        reason = "the derived interval does not contain the claim"
-        if claim.op not in ("=", "about"):
-            reason = "the derived interval does not satisfy the claim"
-    elif claim.op in ("=", "about"):
-        low, high = claim.band
-        reason = "the derived interval contains the claim"
-        if not value.low <= claim.claimed <= value.high:
-            span = f"{show_figure(low)} to {show_figure(high)}"
-            if low <= value.value <= high:
-                reason = f"the derived value is within the rounding of the claim, {span}"
-            else:
-                reason = (
-                    "the derived value is outside the rounding of the claim, "
-                    f"{span}, and a part of its interval is inside"
-                )
-    elif claim.op == "up to":
-        reason = "the derived value is no more than the largest that is claimed"
-    else:
-        reason = "the derived value satisfies the claim"
-    if not derivation.replaced:
-        return reason
-    return f"tested against {derivation.tested}: {reason}"

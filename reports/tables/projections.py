@@ -108,7 +108,7 @@ def _claim(about: Result, claim: Claim) -> Iterator[Row]:
             claim.unit,
             of=claim.name,
             variant=one.mean,
-            verdict="consistent" if one.holds else "contradicts",
+            verdict="consistent" if one.holds and not claim.untested else "needs",
         )
 
 

@@ -172,7 +172,11 @@ def sections(projections: Sequence[Projection]) -> tuple[Section, ...]:
         table
         for projection in projections
         if projection.solution is not None
-        for table in projection_solution.tables(projection.solution, heading(projection))
+        for table in projection_solution.tables(
+            projection.solution,
+            heading(projection),
+            [claim.name for claim in projection.claims if claim.untested],
+        )
         if table.rows
     )
     solution_about = (
@@ -290,6 +294,9 @@ def _claims(projection: Projection) -> Table:
 def _under_mean(claim: Claim, one: MeanValue) -> tuple[TableCell, Estimate, str, Tone, TableCell]:
     """Name, figure, verdict with its tone, and an empty reason."""
     name = TableCell(f"{plain(claim.name)} as {plain(one.mean)} mean")
+    if claim.untested:
+        holds = "holds" if one.holds else "does not hold"
+        return name, one.value, f"{holds} over a part of the applications", "warn", TableCell("")
     if one.holds:
         return name, one.value, "holds", "good", TableCell("")
     return name, one.value, "does not hold", "bad", TableCell("")

@@ -4,14 +4,19 @@ claims that need a quantity outside its plausible range.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from energybench.model import Solution, Unknown
 from energybench.units import show_figure, show_range, show_within
 from energybench_reports.view.layout import Table
 from energybench_reports.view.wording import TableCell, plain
 
 
-def tables(solution: Solution, title: str) -> tuple[Table, ...]:
-    """Unknowns and lines in the solution, then the tensions."""
+def tables(solution: Solution, title: str, partly: Sequence[str]) -> tuple[Table, ...]:
+    """Unknowns and lines in the solution, then the tensions.
+
+    partly  names of claims that were tested over a part of their applications
+    """
     rows = [_unknown(unknown) for unknown in solution.unknowns]
     rows += [
         (
@@ -26,6 +31,8 @@ def tables(solution: Solution, title: str) -> tuple[Table, ...]:
     about = f"These claims hold together: {plain('; '.join(solution.holds))}."
     if not solution.holds:
         about = "No claim holds with values in the plausible ranges."
+    if of_a_part := [name for name in solution.holds if name in partly]:
+        about += f" Tested over a part of the applications: {plain('; '.join(of_a_part))}."
     if solution.fails:
         about += (
             " No values in the plausible ranges satisfy "

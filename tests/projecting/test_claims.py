@@ -205,6 +205,43 @@ def test_a_mean_over_some_of_the_applications_says_so() -> None:
     assert "of the mean" not in only(run(*tables, comparisons=APPS)).tested
 
 
+@pytest.mark.parametrize("of", ["not said", "arithmetic", "geometric", "energy-weighted", ""])
+@pytest.mark.parametrize("claimed", [4.0, 9.0])
+def test_a_part_of_the_applications_confirms_no_figure_over_all_of_them(
+    of: str, claimed: float
+) -> None:
+    """The word is "needs", whether the figure agrees with the part or not; the need is named."""
+    tables = (RATIO, claim("c", claimed, "speedup * cpu / gpu", of=of))
+    some = only(run(*tables, comparisons=APPS[:1]))
+    assert (some.verdict, some.untested) == ("needs", ("Beta code",))
+    assert some.needs[0] == "comparisons of Beta code as well"
+    assert "1 of the 2 applications" in some.why
+    assert only(run(*tables, comparisons=APPS)).untested == ()
+
+
+def test_a_part_of_the_applications_breaks_a_limit_and_does_not_confirm_it() -> None:
+    """ "Up to" holds for every application: one refutes it, and no part of them shows it."""
+    tables = (RATIO, claim("c", 8, "speedup * cpu / cpu * gpu / gpu", op="up to"))
+    some = only(run(*tables, comparisons=APPS[:1]))
+    assert (some.verdict, some.needs) == ("needs", ("comparisons of Beta code as well",))
+    tables = (RATIO, claim("c", 7, "speedup * cpu / cpu * gpu / gpu", op="up to"))
+    assert not any("comparisons" in need for need in only(run(*tables, comparisons=APPS[:1])).needs)
+
+
+def test_a_solved_figure_of_the_whole_needs_all_applications() -> None:
+    """Open quantities beside a comparison of one application do not make the figure consistent;
+    [mix] states the applications of the whole, and not those of a mean.
+    """
+    tables = (RATIO, unknown("n", 1, 9), claim("c", 12, "n * speedup * cpu / gpu"))
+    some = only(run(*tables, comparisons=APPS[:1]))
+    assert (some.solved, some.verdict, some.untested) == (True, "needs", ("Beta code",))
+    whole = only(run(*tables, "[mix]\nAlpha = 1.0\n", comparisons=APPS[:1]))
+    assert (whole.verdict, whole.untested) == ("consistent", ())
+    of_mean = (RATIO, claim("c", 4, "speedup * cpu / gpu", of="arithmetic"))
+    mean = only(run(*of_mean, "[mix]\nAlpha = 1.0\n", comparisons=APPS[:1]))
+    assert (mean.verdict, mean.untested) == ("needs", ("Beta code",))
+
+
 def test_a_comparison_of_another_application_is_a_doubt() -> None:
     """Work that the scenario does not name cannot confirm its claims silently."""
     tables = (RATIO, claim("c", 4, "speedup * cpu / gpu", of="not said"))
@@ -256,7 +293,7 @@ def test_a_recorded_workload_refutes_a_label() -> None:
         assert only(run(*of_alpha, comparisons=(mislabelled,))).tested == ""
     for agreed in (("alpha", "Alpha"), ("", ""), ("alpha_large", "alpha")):
         same = structs.replace(APPS[0], workloads=agreed)
-        projection = run(*tables, comparisons=(same,))
+        projection = run(*of_alpha, comparisons=(same,))
         assert only(projection).verdict == "consistent"
         assert "label-contradicts-workload" not in codes(projection.doubts)
 
@@ -464,7 +501,7 @@ def test_a_comparison_makes_an_unknown_known() -> None:
     assert compared.solution is None
     assert compared.lines[0].value.value == pytest.approx(16)
     assert only(compared).derived is not None
-    assert only(compared).tested == "ALPHA cpu → ALPHA cuda"
+    assert only(compared).tested.startswith("ALPHA cpu → ALPHA cuda (1 of the 2")
     assert "claims-with-own-inputs" in codes(compared.doubts)
 
 
