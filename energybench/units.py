@@ -34,8 +34,14 @@ _PREFIXES = (
 _SCALED = {"J", "W", "s", "J s", "Wh", "flop/s", "flop", "B", "B/s"}
 # Things that exist as wholes: a number of them has no decimals.
 WHOLE = frozenset({"boards", "cars", "GPUs", "homes", "instances", "nodes", "servers", "sockets"})
+_PLURALS = WHOLE | {"days", "months", "years"}  # units that are one letter shorter for a single one
 SHARE = "share"  # a number between 0 and 1, which a reader sees as a percentage
 _MOST_DIGITS = 5  # significant digits of a value, however narrow its interval
+
+
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """'1 node', '4 nodes': a number of things. nouns: the plural, if it is not `noun` with an s."""
+    return f"{number} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def whole_number(text: str) -> int | None:
@@ -118,10 +124,12 @@ def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
         exact_places = next((p for p in range(4) if round(value, p) == value), None)
         if exact_places is None:
             exact_places = min(decimals(abs(value), 4), 6)
-        return Rounded(number(value, min(exact_places, _most_places(value, unit))), label)
+        text = number(value, min(exact_places, _most_places(value, unit)))
+        return Rounded(text, _unit_of(text, label))
     places = min(decimals((high - low) / 2), _most_places(value, unit))
     lost = value != 0 and places < min(decimals(abs(value)), 6)
     parts = [_two_digits(x) if lost and x else number(x, places) for x in (value, low, high)]
+    label = _unit_of(parts[0], label)
     if unit in WHOLE and len(set(parts)) == 1:
         return Rounded(parts[0], label)
     return Rounded(parts[0], label, parts[1], parts[2])
@@ -224,7 +232,12 @@ def _trimmed(text: str) -> str:
 
 
 def _with_unit(text: str, unit: str) -> str:
-    return f"{text} {unit}" if unit else text
+    return f"{text} {_unit_of(text, unit)}" if unit else text
+
+
+def _unit_of(text: str, unit: str) -> str:
+    """The unit of a number as it is shown: '1 node', and '2 nodes'."""
+    return unit[:-1] if text in ("1", "-1") and unit in _PLURALS else unit
 
 
 def _two_digits(x: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from energybench.errors import BadInput
 from energybench.model import Doubt
+from energybench.units import counted
 
 # A last loss above this multiple of the first loss (or of 1 nat) is doubted: far beyond the effect
 # of noise on a training that learns
@@ -80,7 +81,9 @@ def steps_due(steps: int, checkpoint: str, total: int, done: int, why: str = "")
     if total <= done:
         remedy = "train no further, or begin anew with another file"
         raise BadInput(
-            f"--set total={total}", f"{checkpoint} holds {done} steps, these are done{why}", remedy
+            f"--set total={total}",
+            f"{checkpoint} holds {counted(done, 'step')}, already done{why}",
+            remedy,
         )
     return min(steps, total - done)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from energybench.adapters.adapter_file import Pattern
 from energybench.foreign_text import visible
 from energybench.model.adapter import Take
+from energybench.units import counted
 
 _CPU_LIMIT_S = 10.0  # of all patterns together
 _MOST_TEXT = 200  # characters of a value
@@ -72,7 +73,10 @@ def _stated(pattern: Pattern, text: bytes, until_s: float) -> dict[str, str] | s
         if take == "first":
             break
         if count % 64 == 0 and time.thread_time() > until_s:
-            return f"matched {count} times within {_CPU_LIMIT_S:g} s of CPU time, and was given up"
+            return (
+                f"matched {counted(count, 'time')} within {_CPU_LIMIT_S:g} s of CPU time, and "
+                "was given up"
+            )
     if take == "count":
         return dict.fromkeys(pattern.names, str(count))
     if not count:

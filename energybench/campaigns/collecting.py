@@ -28,6 +28,7 @@ from energybench.projecting.project import project
 from energybench.projecting.scenario_files import names as built_in_scenarios
 from energybench.projecting.scenario_files import read as read_scenario
 from energybench.store.digests import of_stored
+from energybench.units import counted
 
 MEANS = {
     "ratio_arithmetic_mean": "arithmetic mean",
@@ -168,7 +169,9 @@ def _ratio_over_nodes(
         candidate=runs[1].name,
         energy_ratio=propagate(lambda x: x["b"] / x["c"], {"b": means[0], "c": means[1]}),
         nodes=counts,
-        about="nodes of the platforms" if enough else f"these {counts[0]} and {counts[1]} nodes",
+        about="nodes of the platforms"
+        if enough
+        else f"these {counts[0]} and {counted(counts[1], 'node')}",
     )
 
 

@@ -18,6 +18,7 @@ from energybench.campaigns.script import script
 from energybench.cluster.slurm_programs import NoAnswer, output, path_of
 from energybench.errors import BadInput, StorageFailed
 from energybench.store.durable import replace_file
+from energybench.units import counted
 
 Say = Callable[[str], None]
 
@@ -154,7 +155,7 @@ def run_here(campaign: Campaign, folder: CampaignFolder, say: Say) -> int:
 
 def _not_here(campaign: Campaign, job: PlannedJob) -> str | None:
     if job.nodes > 1:
-        return f"each case needs {job.nodes} nodes"
+        return f"each case needs {counted(job.nodes, 'node')}"
     if any(value is not None for value in job.setting):
         return f"Slurm sets the power cap and clocks ({', '.join(job.setting.words)})"
     return None

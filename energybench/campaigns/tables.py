@@ -190,7 +190,11 @@ def node_difference(run: PlannedRun, measurements: Sequence[Measurement]) -> Nod
         energies_j=energies_j,
         scatter=scatter,
         mean_j=mean_j,
-        about="nodes of the platform" if enough else f"these {len(known)} nodes",
+        about="nodes of the platform"
+        if enough
+        else f"these {len(known)} nodes"
+        if len(known) > 1
+        else "this node",
     )
 
 

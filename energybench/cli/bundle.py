@@ -11,6 +11,7 @@ import typer
 
 from energybench.cli import common, options
 from energybench.errors import BadInput
+from energybench.units import counted
 
 _TABLES = ("csv", "json")  # reports that write the tables of a bundle
 
@@ -80,7 +81,12 @@ def bundle(
     if json:
         common.print_json({"file": str(out), **made._asdict()})
     else:
-        common.show([f"{out}: {made.files} files, {made.bytes} bytes", f"  SHA-256 {made.sha256}"])
+        common.show(
+            [
+                f"{out}: {counted(made.files, 'file')}, {made.bytes} bytes",
+                f"  SHA-256 {made.sha256}",
+            ]
+        )
     if redact:
         common.say(
             f"  {made.names} names replaced. Keep {salt_file} to yourself: whoever has it can test "

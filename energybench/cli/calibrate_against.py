@@ -70,6 +70,7 @@ def _profiles(
 
     from energybench.analysis.measurement.profiles import state
     from energybench.model import ChannelProfile, SiteGain
+    from energybench.units import counted
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     name = reference.quantity if reference.component == "gpu.board" else reference.device
@@ -78,7 +79,8 @@ def _profiles(
     if findings.scale is not None:
         supply = f"; power supply's efficiency {psu:g}, as stated" if psu is not None else ""
         notes = (
-            f"common scale of {len(findings.channels)} channels over {findings.windows} windows "
+            f"common scale of {counted(len(findings.channels), 'channel')} over "
+            f"{counted(findings.windows, 'window')} "
             f"of a node meter{supply}",
         )
     gains = []
@@ -136,11 +138,12 @@ def _document(
 def _text(
     findings: Findings, reference: Channel, measured: Measurement, written: tuple[Path, ...]
 ) -> str:
-    from energybench.units import show
+    from energybench.units import counted, show
 
     name = reference.quantity if reference.component == "gpu.board" else reference.device
     lines = [
-        f"{measured.host.name}: sensors against {name}, {findings.windows} windows of {measured.id}"
+        f"{measured.host.name}: sensors against {name}, {counted(findings.windows, 'window')} of "
+        f"{measured.id}"
     ]
     if findings.scale is not None:
         lines += _scale_lines(findings.scale, findings.fixed_w)

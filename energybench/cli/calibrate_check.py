@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from energybench.errors import BadInput
 from energybench.foreign_text import visible
+from energybench.units import counted
 
 if TYPE_CHECKING:
     from energybench.model import ChannelProfile, DeviceLimits, Host
@@ -112,7 +113,11 @@ def text(findings: dict[str, Any], folder: Path) -> str:
     """A line for every profile, with the reason for a refusal."""
     lines = [f"{findings['host']}, profiles in {findings['folder']}"]
     for row in findings["profiles"]:
-        age = "age not known" if row["age_days"] is None else f"{row['age_days']:.0f} days old"
+        age = (
+            "age not known"
+            if row["age_days"] is None
+            else f"{counted(round(row['age_days']), 'day')} old"
+        )
         lines.append(f"  {'refused' if row['refused'] else 'fits':<8} {row['channel']} ({age})")
         if row["refused"]:
             lines.append(f"{'':11}{row['refused']}")

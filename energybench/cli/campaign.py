@@ -10,6 +10,7 @@ import typer
 
 from energybench.cli import common, options
 from energybench.errors import BadInput
+from energybench.units import counted
 
 if TYPE_CHECKING:
     from energybench.campaigns.campaign import Campaign
@@ -43,7 +44,10 @@ def plan(file: File, local: Local = False) -> None:
         print(f"# ---- {job.name}.sh")
         print(script(campaign, job, folder.store, local=local))
     runs = sum(len(job.runs) for job in jobs)
-    common.say(f"{campaign.name}: {runs} runs in {len(jobs)} jobs; results go to {folder.path}")
+    common.say(
+        f"{campaign.name}: {counted(runs, 'run')} in {counted(len(jobs), 'job')}; results go to "
+        f"{folder.path}"
+    )
 
 
 @app.command("submit")
@@ -85,7 +89,8 @@ def status(file: File, local: Local = False, json: options.Json = False) -> None
         for run in result.runs
     ]
     done = sum(run.state == "done" for run in result.runs)
-    common.show([*rows, f"{done} of {len(result.runs)} runs are done; results in {result.folder}"])
+    whole = f"{done} of {counted(len(result.runs), 'run')}"
+    common.show([*rows, f"{whole} done; results in {result.folder}"])
 
 
 @app.command("collect")

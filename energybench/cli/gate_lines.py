@@ -25,6 +25,7 @@ def kept_scatter(measured: BetweenRuns | None) -> str:
     """Keep the scatter between runs of unchanged code: what came of it, in one line."""
     from energybench.errors import StorageFailed
     from energybench.gating.between_runs import LEAST_PROCESSES, keep
+    from energybench.units import counted
 
     if measured is None:
         return (
@@ -32,7 +33,8 @@ def kept_scatter(measured: BetweenRuns | None) -> str:
             f"{LEAST_PROCESSES} processes"
         )
     figure = (
-        f"{100 * measured.scatter_rel:.2g} % (upper 95 % limit, {measured.processes} processes)"
+        f"{100 * measured.scatter_rel:.2g} % (upper 95 % limit, "
+        f"{counted(measured.processes, 'process', 'processes')})"
     )
     try:
         path = keep(measured)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from energybench.model import Measurement, NodeShare
-from energybench.units import show, show_value
+from energybench.units import counted, show, show_value
 
 _STATES = {"measured": "all of the time", "partial": "a part of the time", "missing": "not read"}
 _WIDTH = 96  # of a line of names
@@ -19,7 +19,7 @@ def coverage_line(result: Measurement) -> str:
     read = coverage(result)
     if read is None:
         return ""
-    words = f"{read.whole} of {read.nodes} nodes read"
+    words = f"{read.whole} of {counted(read.nodes, 'node')} read"
     if read.nodes == 1:
         words = f"{read.whole} of 1 node read"
     if read.partly:

@@ -25,6 +25,7 @@ from energybench.measuring.plan import (
     Plan,
     Request,
 )
+from energybench.units import counted
 
 if TYPE_CHECKING:
     from energybench.measuring.bench import RunOutcome
@@ -119,7 +120,7 @@ def run(
     if replay is not None:
         _replay(replay, runs, label, json)
     if len(runs) > 1:
-        title = f"{label or workload}: {len(runs)} variants"
+        title = f"{label or workload}: {counted(len(runs), 'variant')}"
         _run_in_turns(runs, Blocks(seed=seed, settle_s=settle), title, json)
     outcome = _execute(*runs[0])
     if outcome.part:

@@ -10,7 +10,7 @@ import typer
 
 from energybench.cli import common, number_options, options
 from energybench.errors import BadInput
-from energybench.units import decimal_number, whole_number
+from energybench.units import counted, decimal_number, whole_number
 
 if TYPE_CHECKING:
     from energybench.simulating.result import Group, Simulation
@@ -213,7 +213,8 @@ def _text(summed: Simulation) -> Iterable[str]:
     yield (
         f"coverage {_percent(over.coverage)} ({_percent(over.coverage_low)} to "
         f"{_percent(over.coverage_high)}), flagged unusable {flagged:.1%}, "
-        f"{_against(over.ratio)}{summed.poor_cells} of {len(summed.cells)} cells cover less than "
+        f"{_against(over.ratio)}{summed.poor_cells} of {counted(len(summed.cells), 'cell')} "
+        "cover less than "
         f"{POOR:.0%}, "
         f"in {summed.flagged_cells} most experiments are flagged"
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from energybench.cluster.statement import FLAGS
-from energybench.units import show, show_value
+from energybench.units import counted, show, show_value
 
 if TYPE_CHECKING:
     from energybench.cluster.checking import CountedWith, JobCheck
@@ -93,7 +93,9 @@ def _row_lines(row: Reconciled) -> Iterator[str]:
 
 def _some(nodes: Sequence[str]) -> str:
     more = len(nodes) - _MOST_NAMES
-    return ", ".join(nodes[:_MOST_NAMES]) + (f" and {more} more nodes" if more > 0 else "")
+    return ", ".join(nodes[:_MOST_NAMES]) + (
+        f" and {counted(more, 'more node')}" if more > 0 else ""
+    )
 
 
 # ---------------------------------------------------------------- statement

@@ -14,6 +14,7 @@ from energybench.cli.run import check_workload
 from energybench.cli.variants import pairs
 from energybench.errors import BadInput
 from energybench.measuring.plan import SEED, Blocks, Plan
+from energybench.units import counted
 
 if TYPE_CHECKING:
     from energybench.measuring.plan import Progress
@@ -154,12 +155,13 @@ def _show(ended: Ended, workload: str, json: bool) -> None:
         print(rendered.decode("utf-8"), end="")
     if ended.kept:
         common.say(
-            f"  {ended.kept} of {len(study.cells)} cells were measured before, from "
+            f"  {ended.kept} of {counted(len(study.cells), 'cell')} were measured before, from "
             f"{study.created_utc}; another --out measures them again"
         )
     if not study.complete:
         common.say(
-            f"  {len(study.cells)} of {len(study.plan.cells)} cells; go on with: energybench study "
+            f"  {len(study.cells)} of {counted(len(study.plan.cells), 'cell')}; go on with: "
+            "energybench study "
             f"{workload} --resume {directory}"
         )
     common.say(
@@ -177,7 +179,8 @@ class _Lines:
         variant_s = _VARIANT_S + plan.repeats * (_REPEAT_S + plan.min_window_s)
         already = f"; {kept} cells are measured already" if kept else ""
         common.say(
-            f"energybench: {plan.title}: {len(plan.cells)} cells, {runs} runs, about "
+            f"energybench: {plan.title}: {counted(len(plan.cells), 'cell')}, "
+            f"{counted(runs, 'run')}, about "
             f"{_duration(runs * left * variant_s)} on a quiet machine{already}"
         )
         common.say(f"  index: {directory}")

@@ -18,6 +18,7 @@ import typer
 
 from energybench.cli import common, number_options, options
 from energybench.errors import BadInput
+from energybench.units import counted
 
 if TYPE_CHECKING:
     import socket
@@ -117,7 +118,8 @@ def _announce(index: Index, address: str, target: str, port: int, *, json: bool)
     login = f"{_user()}@{platform.node()}"
     forward = shlex.join(["ssh", "-N", "-L", f"{port}:{target}", login])
     common.say(
-        f"{len(rows)} entries of {os.fsdecode(index.store)}; the address is yours alone and can be "
+        f"{counted(len(rows), 'entry', 'entries')} of {os.fsdecode(index.store)}; the address is "
+        "yours alone and can be "
         "opened once; Ctrl-C ends"
     )
     common.say(f"from your own machine: {forward}   and then open the same address there")

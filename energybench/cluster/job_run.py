@@ -38,6 +38,7 @@ from energybench.model import (
 from energybench.plugins import Clock
 from energybench.store.job_files import JobWriter
 from energybench.store.job_header import JobHeader, new_job_id
+from energybench.units import counted
 
 _LONGEST_WAIT_S = 60.0
 _MOST_NAMES = 8  # of nodes in a message
@@ -261,7 +262,8 @@ class JobRun:
             if unwritten:
                 raise StorageFailed(
                     f"{directory}: the storage did not take the results of {len(unwritten)} of "
-                    f"{len(self._step.nodes)} nodes ({', '.join(unwritten[:_MOST_NAMES])}); the "
+                    f"{counted(len(self._step.nodes), 'node')} "
+                    f"({', '.join(unwritten[:_MOST_NAMES])}); the "
                     f"samples so far stay (with space again: energybench recover {directory})"
                 ) from None
             reasons = "; ".join(

@@ -16,6 +16,7 @@ from energybench.launch import MeetingPlace
 from energybench.measuring.child import WorkFailed
 from energybench.measuring.signals import Signals, wait
 from energybench.measuring.spawning import wait_for
+from energybench.units import counted
 
 # srun starts the tasks within seconds; Python from a shared file system may take minutes.
 JOIN_PATIENCE_S = 300.0
@@ -91,7 +92,8 @@ def gather(place: MeetingPlace, hello: Hello, signals: Signals) -> list[Connecti
                 pending = _sorted_out(pending, place, hello, found)
                 if time.monotonic() >= until_s:
                     raise WorkFailed(
-                        f"{place.nodes - 1 - len(found)} of {place.nodes} tasks did not come "
+                        f"{place.nodes - 1 - len(found)} of {counted(place.nodes, 'task')} did "
+                        "not come "
                         f"within {JOIN_PATIENCE_S:.0f} s; are all of them `energybench run`?"
                     )
     except (BadInput, WorkFailed):

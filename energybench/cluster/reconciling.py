@@ -20,6 +20,7 @@ from energybench.analysis.measurement.node_table import Fill
 from energybench.analysis.uncertainty.effects import bound, combine, exact, rectangular, scale
 from energybench.cluster.row_windows import RowKind, RowWindow
 from energybench.model import Effect, Estimate, Noun
+from energybench.units import counted
 
 Finding = Literal[
     "reconciled",
@@ -286,7 +287,10 @@ def _why(own: OwnEnergy) -> str:
     """Words on the nodes that were not read."""
     if not own.unread:
         return ""
-    return f": {len(own.unread)} of its {len(own.row.nodes)} nodes were not read ({_some(own)})"
+    return (
+        f": {len(own.unread)} of its {counted(len(own.row.nodes), 'node')} were not read "
+        f"({_some(own)})"
+    )
 
 
 def _some(own: OwnEnergy) -> str:

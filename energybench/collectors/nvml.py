@@ -31,6 +31,7 @@ from energybench.collectors.nvml_channels import channel, scope_doubts, unreadab
 from energybench.collectors.nvml_fields import BoardReader, probe
 from energybench.model import Channel, Condition, Doubt, Gpu
 from energybench.plugins import Context, Reading, Unavailable
+from energybench.units import counted
 
 _LIBRARY = "libnvidia-ml.so.1"
 
@@ -152,7 +153,8 @@ class Nvml:
         if self._gpus:
             why = dict.fromkeys(doubt.remedy for doubt in self._doubts)
             return Unavailable(
-                f"none of {len(self._gpus)} GPUs answers a power or energy query", "; ".join(why)
+                f"none of {counted(len(self._gpus), 'GPU')} answers a power or energy query",
+                "; ".join(why),
             )
         boards = _nvidia_boards(context)
         cause = nvml_reasons.no_board(boards)

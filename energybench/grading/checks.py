@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from energybench.grading.facts import Facts, at_least, at_most, figure
 from energybench.model import Aspect, Check, Measurement, Passed
+from energybench.units import counted
 
 ACCURACY_NOTE = (
     "Meter accuracy is taken as the limit of error of the gains: √3·u of a rectangular effect, "
@@ -111,7 +112,8 @@ def all_nodes(measurement: Measurement, facts: Facts) -> Check:
         return power_check(facts, requirement, finding, "fail")
     whole = sum(share.state == "measured" for share in measurement.shares)
     if whole < len(measurement.shares):
-        finding = f"{boundary}: {whole} of {measurement.nodes} nodes were read for all of the time"
+        nodes = counted(measurement.nodes, "node")
+        finding = f"{boundary}: {whole} of {nodes} read for all of the time"
         return Check(asked=requirement, found=finding, result="fail")
     if measurement.workload is None and measurement.nodes == 1 and not measurement.shares:
         finding = f"this node ({boundary}); whether the program used others is not recorded"
@@ -136,7 +138,7 @@ def _network(measurement: Measurement, estimates: bool) -> tuple[str, Passed]:
         enough = states == {"measured"} or (estimates and "missing" not in states)
         return ", ".join(sorted(states)), "pass" if enough else "fail"
     if measurement.nodes > 1:
-        return f"{measurement.nodes} nodes, and no switch in the boundary", "fail"
+        return f"{counted(measurement.nodes, 'node')}, and no switch in the boundary", "fail"
     if measurement.workload is not None:
         return "none takes part: the work ran on this node alone", "pass"
     return "whether the program used a network is not recorded", "unknown"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from energybench.errors import BadInput
 from energybench.model import Comparison, Document, Measurement, Projection, Study
+from energybench.units import counted
 
 MOST = 6  # comparisons on two pages
 WHERE = "the statement"
@@ -31,7 +32,7 @@ def check(document: Document, *, draft: bool) -> None:
         problem = f"has the run {alone[0].label}, which no comparison names"
         raise BadInput(WHERE, problem, "leave it out, or compare it: energybench compare --json")
     if len(alone) > 1:
-        problem = f"has {len(alone)} runs and no comparison"
+        problem = f"has {counted(len(alone), 'run')} and no comparison"
         raise BadInput(WHERE, problem, "energybench compare BASELINE CANDIDATE --json > cmp.json")
     if len(comparisons) > MOST:
         raise BadInput(WHERE, f"has {len(comparisons)} comparisons", f"at most {MOST} on two pages")

@@ -64,7 +64,8 @@ class EvidenceCount:
 
     def words(self, evidence: Evidence) -> str:
         """'3 of 17 inputs assumed', in the words of the stamp and of the doubt."""
-        return f"{self.evidence.count(evidence)} of {len(self.inputs)} inputs {evidence}"
+        noun = "input" if len(self.inputs) == 1 else "inputs"
+        return f"{self.evidence.count(evidence)} of {len(self.inputs)} {noun} {evidence}"
 
     def names(self, evidence: Evidence) -> list[str]:
         return [entry.name for entry in self.inputs if entry.evidence == evidence]

@@ -16,6 +16,7 @@ from energybench.proof.proof import Notes
 from energybench.proof.runs import CheckedRun, shortened
 from energybench.store import digests
 from energybench.store.document_file import Result
+from energybench.units import counted
 
 Runs = Mapping[str, CheckedRun]
 _NAMED_FILES = ", whose files it names by their SHA-256"
@@ -133,7 +134,7 @@ def study_again(stated: Study, runs: Mapping[str, Measurement]) -> Study:
 def _check_study(place: str, stated: Study, runs: Runs, notes: Notes, *, by_version: bool) -> None:
     named = {variant.run for cell in stated.cells for variant in cell.runs if variant.run}
     if missing := sorted(named - runs.keys()):
-        notes.not_checked.append(f"{place}: {len(missing)} runs, which are not in the bundle")
+        notes.not_checked.append(f"{place}: {counted(len(missing), 'run')} not in the bundle")
     found = list(
         differences(stated, study_again(stated, {name: runs[name].again for name in runs}))
     )
@@ -145,7 +146,8 @@ def _check_study(place: str, stated: Study, runs: Runs, notes: Notes, *, by_vers
     if not found:
         complete = variants and all(variant.digests for variant in variants)
         notes.checked.append(
-            f"{place}: {len(stated.cells)} cells of the study, their ratios and claims, from "
-            f"{len(variants)} runs{_NAMED_FILES if complete else ''}"
+            f"{place}: {counted(len(stated.cells), 'cell')} of the study, their ratios and "
+            "claims, from "
+            f"{counted(len(variants), 'run')}{_NAMED_FILES if complete else ''}"
         )
     notes.not_checked.append(f"{place}: the memory of a step, which is not among the samples")

@@ -16,6 +16,7 @@ from energybench.proof.differences import differences, of_doubts
 from energybench.proof.proof import Notes
 from energybench.proof.runs import shortened
 from energybench.proof.scenarios import StatedScenario
+from energybench.units import counted
 
 Pair = tuple[str, str]
 
@@ -104,7 +105,7 @@ def check_projection(
         file = _scenario(stated, sources).place
         source = file or f"the scenario {stated.scenario} of energybench"
         if stated.comparisons:
-            source += f" and {len(stated.comparisons)} comparisons"
+            source += f" and {counted(len(stated.comparisons), 'comparison')}"
         notes.checked.append(f"{place}: {words}, made again from {source}")
 
 

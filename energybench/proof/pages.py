@@ -23,6 +23,7 @@ from energybench.plugins import Rendered, Report
 from energybench.registry import load, registered
 from energybench.store.document import MOST_TIMELINES, timelines
 from energybench.store.document_file import Content
+from energybench.units import counted
 
 _MOST_PIECES = 5  # pieces that are shown, of those that differ
 _MOST_SHOWN = 80  # characters of a piece
@@ -137,7 +138,10 @@ def _shown_pairs(stated: Sequence[str], again: Sequence[str]) -> list[str]:
     if len(stated) != len(again):
         return words[:1]
     if len(words) > _MOST_PIECES:
-        return [*words[:_MOST_PIECES], f"and {len(words) - _MOST_PIECES} more pieces differ"]
+        return [
+            *words[:_MOST_PIECES],
+            f"and {counted(len(words) - _MOST_PIECES, 'more difference')}",
+        ]
     return words
 
 

@@ -15,6 +15,7 @@ from energybench.store import job_merging, reader
 from energybench.store.job_header import is_job
 from energybench.store.layout import ATTACHED, NODE, PARQUET
 from energybench.store.recomputed import recomputed
+from energybench.units import counted
 
 # A row takes some bytes of a file of samples: more rows are those of a file made to fill memory.
 _MOST_ROWS_PER_BYTE = 200
@@ -63,7 +64,7 @@ def shortened(found: list[object]) -> list[object]:
     """The first differences, and the number of the others."""
     if len(found) <= _MOST_SHOWN:
         return found
-    return [*found[:_MOST_SHOWN], f"and {len(found) - _MOST_SHOWN} more fields differ"]
+    return [*found[:_MOST_SHOWN], f"and {counted(len(found) - _MOST_SHOWN, 'more difference')}"]
 
 
 def again(directory: Path, stated: Measurement, ranges: Ranges) -> Measurement:
@@ -89,7 +90,9 @@ def _state(name: str, directory: Path, stated: Measurement, notes: Notes) -> Non
     record = f"taken from its record: {_of_the_record(stated)}"
     if is_job(directory):
         parts, without = _parts(directory)
-        source = f"merged from {len(parts)} nodes" + ("" if without else ", each from its samples")
+        source = f"merged from {counted(len(parts), 'node')}" + (
+            "" if without else ", each from its samples"
+        )
         notes.checked.append(f"{name}: a job, {source}; {record}, windows of the head node")
         if without:
             words = f"{', '.join(without[:3])}{' and others' if len(without) > 3 else ''}"
@@ -115,7 +118,7 @@ def _of_the_record(stated: Measurement) -> str:
     """What an analysis of samples cannot find, as far as the run has it."""
     words = ["machine", "work" if stated.work is not None else "", "program or workload"]
     if stated.verification:
-        words.append(f"{len(stated.verification)} checks of its result")
+        words.append(f"{counted(len(stated.verification), 'check')} of its result")
     if stated.record is not None:
         words.append(f"the workload's own record ({stated.record.title})")
     if stated.others:

@@ -25,6 +25,7 @@ from energybench.store.document_file import Content, Result, read_content
 from energybench.store.job_timeline import job_timelines
 from energybench.store.layout import INDEX, RUN, find, runs
 from energybench.store.study import is_study, read_study, studies
+from energybench.units import counted
 
 _MOST_NAMED = 3  # results whose names make a title
 MOST_TIMELINES = IN_FULL  # a report draws the power of the runs that it shows in full
@@ -116,7 +117,7 @@ def _add_store(path: Path, content: Gathered, reading: _Timelines) -> None:
             f"a run has a {RUN}; unfinished runs: energybench recover",
         )
     if not whole:
-        many = f"none of {len(broken)} runs can be read, the first because"
+        many = f"none of {counted(len(broken), 'run')} can be read, the first because"
         raise BadInput(
             str(path), f"{many if len(broken) > 1 else 'the only run is broken'}: {broken[0]}"
         )
@@ -125,7 +126,8 @@ def _add_store(path: Path, content: Gathered, reading: _Timelines) -> None:
     )
     if len(broken) > _MOST_LEFT_OUT:
         content.notes.append(
-            f"Left out, too: {len(broken) - _MOST_LEFT_OUT} more runs that cannot be read."
+            f"Left out, too: {counted(len(broken) - _MOST_LEFT_OUT, 'more run')} that cannot be "
+            "read."
         )
 
 

@@ -17,6 +17,7 @@ from energybench.analysis.energy.boundary import Ranges
 from energybench.model import Doubt, Host, Job, Measurement, Window
 from energybench.store import part_files
 from energybench.store.layout import ATTACHED, HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS
+from energybench.units import counted
 
 CLOCKS = "clocks.json"  # how well each node's clock was known against the head node's
 SILENT = "silent.json"  # nodes without a result, each with the reason that the head node knew
@@ -110,8 +111,9 @@ def doubts(parts: Parts, head: HeadNode) -> list[Doubt]:
         found.append(
             Doubt(
                 code="part-left-out",
-                message=f"{len(more)} more entries of the job's directory are not counted: {names}"
-                + (" and others" if len(more) > _MOST_DOUBTS else ""),
+                message=f"{counted(len(more), 'more entry', 'more entries')} of the job's "
+                "directory: "
+                f"not counted: {names}" + (" and others" if len(more) > _MOST_DOUBTS else ""),
                 remedy=remedy,
             )
         )
@@ -200,7 +202,7 @@ def _of_other_commands(part: Measurement, repeats: Sequence[Window]) -> str:
     if part.partial or not repeats or any(window.cut is not None for window in repeats):
         return ""
     if len(part.repeats) > len(repeats):
-        return f"it has {len(part.repeats)} repeats, and the job {len(repeats)}"
+        return f"it has {counted(len(part.repeats), 'repeat')}, and the job {len(repeats)}"
     for number, (own, window) in enumerate(zip(part.repeats, repeats, strict=False), 1):
         if not math.isclose(
             own.time_s, window.duration_s, rel_tol=_SAME_TIME_REL, abs_tol=_SAME_TIME_S

@@ -68,7 +68,7 @@ def job_timelines(directory: Path, job: Measurement) -> list[Timeline]:
     windows = _windows(job, start_s)
     timelines = []
     if whole:
-        words = f"all {len(whole)} nodes together"
+        words = f"all {len(whole)} nodes together" if len(whole) > 1 else "the only node"
         if len(whole) < len(job.shares):
             words = f"{len(whole)} of {len(job.shares)} nodes together"
         total_w = np.sum([powers_w[name] for name in whole], axis=0)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from energybench.errors import BadInput
+from energybench.units import counted
 
 STORE = Path("results")
 PARTIAL = ".partial-"
@@ -109,7 +110,7 @@ def _at(path: Path, name: str) -> Path:
         return inside[0]
     raise BadInput(
         name,
-        f"is not a run but a folder with {len(inside)} runs",
+        f"is not a run but a folder with {counted(len(inside), 'run')}",
         "name one of the runs" if inside else f"a run has a {RUN}",
     )
 

@@ -14,6 +14,7 @@ import msgspec
 from energybench.errors import BadInput, brief
 from energybench.process_pool import mapped
 from energybench.store.layout import HEADER, INDEX, JOB, RUN
+from energybench.units import counted
 from energybench.viewing import cache
 from energybench.viewing.cache import CacheFolder
 from energybench.viewing.rows import Row, key_of, read_row
@@ -99,7 +100,7 @@ class Index:
         tasks = [(self.store, place) for place in changed]
         for number, row in enumerate(mapped(read_row, tasks, jobs, _CHUNK), 1):
             read[row.path] = row
-            progress(f"reading {len(changed)} runs", number / len(changed))
+            progress(f"reading {counted(len(changed), 'run')}", number / len(changed))
         return [read.get(place.path) or _renewed(earlier[place.path], place) for place in places]
 
     def _keep(self, rows: Sequence[Row]) -> None:

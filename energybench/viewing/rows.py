@@ -15,6 +15,7 @@ from energybench.errors import BadInput
 from energybench.foreign_text import shortened, visible
 from energybench.model import Estimate, Measurement, Study
 from energybench.store.layout import HEADER
+from energybench.units import counted
 from energybench.viewing.scanning import Found, link_out
 
 Kind = Literal["run", "job", "study", "unfinished", "damaged"]
@@ -156,7 +157,7 @@ def _of_run(found: Found, run: Measurement) -> Row:
 
 
 def _of_study(found: Found, study: Study) -> Row:
-    cells = f"{len(study.cells)} of {len(study.plan.cells)} cells"
+    cells = f"{len(study.cells)} of {counted(len(study.plan.cells), 'cell')}"
     return Row(
         path=found.path,
         stamp=found.stamp,

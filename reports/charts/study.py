@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from energybench.model import Estimate, Study, StudyCell, StudyRatio
-from energybench.units import show
+from energybench.units import counted, show
 from energybench_reports.charts import curves
 from energybench_reports.charts.figure import finished
 from energybench_reports.charts.theme import INK
@@ -243,4 +243,4 @@ def _undecided(values: Sequence[Estimate]) -> bool:
 def _ratio_words(values: Sequence[Estimate]) -> str:
     if len(values) == 1:
         return show(values[0])
-    return f"{_mean(values):.3g}, geometric mean of {len(values)} cells"
+    return f"{_mean(values):.3g}, geometric mean of {counted(len(values), 'cell')}"

@@ -11,7 +11,7 @@ from energybench.model import IN_FULL, Comparison, Document, Doubt, Measurement,
 from energybench_reports.view.comparison import pair
 from energybench_reports.view.layout import Weakness
 from energybench_reports.view.projection import heading
-from energybench_reports.view.wording import plain
+from energybench_reports.view.wording import counted, plain
 
 
 def weaknesses(document: Document, names: Mapping[str, str]) -> tuple[Weakness, ...]:
@@ -55,7 +55,7 @@ def _first(
         more = [f"{len(names) - most} more"] if len(names) > most else []
         shown.append((message, (*names[:most], *more)))
     if len(messages) > most:
-        shown.append((f"{len(messages) - most} more messages of this kind", ()))
+        shown.append((f"{counted(len(messages) - most, 'more message')} of this kind", ()))
     return tuple(shown)
 
 

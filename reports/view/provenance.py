@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from energybench.model import Comparison, Gpu, Host, Measurement
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import TableCell, gibibytes, known, plain
+from energybench_reports.view.wording import TableCell, counted, gibibytes, known, plain
 
 Names = Mapping[str, str]
 _MOST_NAMES = 8  # of nodes of one kind
@@ -99,7 +99,7 @@ def _kinds(m: Measurement) -> list[_Kind]:
         names = [share.node for share in m.shares if share.host == number]
         words = ", ".join(names[:_MOST_NAMES])
         if len(names) > _MOST_NAMES:
-            words += f" and {len(names) - _MOST_NAMES} more nodes"
+            words += f" and {counted(len(names) - _MOST_NAMES, 'more node')}"
         if len(m.hosts) > 1:
             words = f"kind {number + 1}: {words}"
         kinds.append(_Kind(host, words, len(names)))

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from energybench.foreign_text import shortened, visible
 from energybench.model import UNUSED, Estimate, Part, Work
 from energybench.units import SHARE, decimals, number, show, show_value
+from energybench.units import counted as counted
 
 NOT_MEASURED = "not measured"
 # "prose": words with `commands` in backticks.
@@ -109,10 +110,6 @@ def signed(x: float, unit: str = "") -> str:
 def amount(work: Work) -> str:
     """'1 solve to residual 1e-10', '4096 × token'."""
     return f"{work.amount:g} {'' if work.amount == 1 else '× '}{plain(work.unit)}"
-
-
-def counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def listed(words: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from energybench.model import Said
+from energybench.units import counted
 from energybench_workloads.dpsgd import privacy
 from energybench_workloads.dpsgd.privacy import Spent
 from energybench_workloads.dpsgd.spec import DEFAULT_SEED, Spec
@@ -99,7 +100,8 @@ def _covered(spec: Spec, steps: int) -> str:
         return f"all {steps} steps"
     return (
         f"{spec.steps} steps, which is the most it may take; it stopped at step {steps} by its "
-        f"accuracy, which depends on the weights, so that the ε of {steps} steps would be no "
+        f"accuracy, which depends on the weights, so that the ε of {counted(steps, 'step')} "
+        "would be no "
         "guarantee (Rogers et al., arXiv:1605.08294)"
     )
 
@@ -123,7 +125,8 @@ def _sampling(spec: Spec, spent: Spent, guaranteed: int) -> str:
             f"{guaranteed} steps"
         )
     return (
-        f"shuffled batches of {spec.batch} of {spec.examples} units, {guaranteed} steps in "
+        f"shuffled batches of {spec.batch} of {spec.examples} units, "
+        f"{counted(guaranteed, 'step')} in "
         f"{spent.times} passes"
     )
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from energybench.errors import BadInput
 from energybench.model import Axes, Cell, Scalar, StudyPlan, Variant
-from energybench.units import whole_number
+from energybench.units import counted, whole_number
 from energybench_workloads.dpsgd.spec import MODES, PLAIN_LR, PRIVATE_LR, SIZES, read
 from energybench_workloads.dpsgd.statement import GUESSED, terms
 from energybench_workloads.grids import Lists
@@ -152,7 +152,8 @@ def _accuracy(settings: Mapping[str, str]) -> StudyPlan:
             "both sides alike.",
             f"ε is that of the {most} steps that a side may take at most: when it stops depends on "
             "its weights, so the ε of the steps it took is no guarantee.",
-            f"A side that does not reach the goal within {most} steps fails its check and enters "
+            f"A side that does not reach the goal within {counted(most, 'step')} fails its check "
+            "and enters "
             "no ratio.",
             f"Learning rates: {rates}. A goal that is easy for one side's rate and not for the "
             "other's says more of the rates than of privacy.",

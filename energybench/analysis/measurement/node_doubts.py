@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from energybench.model import Doubt, NodeShare
+from energybench.units import counted
 
 if TYPE_CHECKING:
     from energybench.analysis.measurement.node_table import NodePart
@@ -117,4 +118,7 @@ def _names(names: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(names))
     if len(distinct) <= _MOST_NAMES:
         return ", ".join(distinct)
-    return f"{', '.join(distinct[:_MOST_NAMES])} and {len(distinct) - _MOST_NAMES} more nodes"
+    return (
+        f"{', '.join(distinct[:_MOST_NAMES])} and "
+        f"{counted(len(distinct) - _MOST_NAMES, 'more node')}"
+    )

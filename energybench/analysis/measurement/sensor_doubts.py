@@ -15,6 +15,7 @@ from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.analysis.uncertainty.effect_kinds import KINDS, place_of
 from energybench.model import Doubt, Pause, Window
+from energybench.units import counted
 
 # Half-width of the 95 % interval that sampling may take, relative to the energy. The same figure as
 # the scatter at which `run` stops by default.
@@ -85,7 +86,8 @@ def of_sampling(
             code="sampling-error",
             message=f"power that the sensors did not see leaves ±{Z95 * uncertainty.rel:.1%} open "
             f"at {n} repeat(s) of {length_s:.3g} s",
-            remedy=f"about {_two_digits(longer_s)} s of work in a repeat, or {repeats} repeats"
+            remedy=f"about {_two_digits(longer_s)} s of work in a repeat, or "
+            f"{counted(repeats, 'repeat')}"
             f"{spread}, for ±{TARGET_REL:.0%}",
         )
     ]

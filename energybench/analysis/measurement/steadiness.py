@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from energybench.analysis.uncertainty.repeats import arithmetic_mean
 from energybench.model import Condition, Doubt, OtherLoad, Window
+from energybench.units import counted
 
 # States that are not throttling: an idle board, no limit at all, or a clock that somebody chose
 # (applications clocks, nvmlClocksThrottleReasons in nvml.h).
@@ -115,7 +116,7 @@ def of_others(others: Sequence[OtherLoad], repeats: Sequence[Window]) -> list[Do
 
 def _program_words(program: _Program, repeats: int) -> str:
     pids = sorted({load.pid for loads in program.loads.values() for load in loads})
-    during = f"during {len(program.loads)} of {repeats} repeats"
+    during = f"during {len(program.loads)} of {counted(repeats, 'repeat')}"
     if program.device != "cpu":
         return f"{program.name} ({_pids(pids)}) was at work on {program.device} {during}"
     cores = _cores(program.busy / len(program.loads))
@@ -168,10 +169,10 @@ def _throttled(by_repeat: _ByRepeat, repeats: int) -> list[Doubt]:
         counts = _repeats_by_reason(readings)
         cap = counts.pop(_POWER_CAP, 0)
         if cap:
-            capped.append(f"{device} in {cap} of {repeats} repeats")
+            capped.append(f"{device} in {cap} of {counted(repeats, 'repeat')}")
         if counts:
             words = [
-                f"{reason} in {count} of {repeats} repeats"
+                f"{reason} in {count} of {counted(repeats, 'repeat')}"
                 for reason, count in sorted(counts.items())
             ]
             slowed.append(f"{device} by {' and '.join(words)}")
