@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from datetime import date
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 # A key, an item of a list, or "[...]": any value of a table with free keys.
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
 _TYPE_REMEDIES = {
     "float": "a number, without quotes",
@@ -42,6 +45,20 @@ def load(text: str, where: str) -> dict[str, Any]:
         raise BadInput(where, "is nested too deeply") from None
     except ValueError as error:
         raise BadInput(where, f"is not TOML: {error}") from None
+
+
+def first_day(text: str) -> date | None:
+    """The first day of a day ("2026-11-01"), month ("2026-11") or year ("2026"); None if the text
+    is none of them.
+    """
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day = match.groups()
+    try:
+        return date(int(year), int(month or 1), int(day or 1))
+    except ValueError:
+        return None
 
 
 def convert(value: Any, kind: type[T], where: str, separator: str = ".") -> T:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from energybench.model import Estimate
-from energybench.units import figure, show, show_range, show_value, show_within, whole_number
+from energybench.units import (
+    WHOLE,
+    counted,
+    figure,
+    rounded,
+    show,
+    show_figure,
+    show_range,
+    show_value,
+    show_within,
+    whole_number,
+)
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "²", "٣", "", "-1", "1_0", " 1", "1.0", "9" * 19])
@@ -87,3 +98,21 @@ def test_a_very_small_value_has_an_exponent() -> None:
     assert show_value(1e-8) == "1e-08"
     assert show_value(0.0) == "0"
     assert show_value(1.5e-3, "kg") == "0.00150 kg"
+
+
+@pytest.mark.parametrize("unit", sorted(WHOLE | {"days", "months", "years"}))
+def test_a_single_thing_has_its_singular(unit: str) -> None:
+    """One node is "1 node", in every way to show a number with its unit; others have the plural."""
+    one, two = (Estimate(value=n, low=n, high=n) for n in (1.0, 2.0))
+    single = unit.removesuffix("s")
+    shown = [show(one, unit), show_value(1.0, unit, 1), show_figure(1.0, unit)]
+    shown += [show_range(1.0, 1.0, unit), " ".join(rounded(1.0, 1.0, 1.0, unit)[:2])]
+    assert set(shown) == {f"1 {single}"}
+    assert show(two, unit) == f"2 {unit}"
+    assert show(Estimate(value=1.1, low=1.0, high=2.0), unit).startswith("1")
+    assert f" {unit} " in show(Estimate(value=1.4, low=1.1, high=2.0), unit) + " " or unit in WHOLE
+
+
+def test_numbers_of_things() -> None:
+    assert [counted(n, "run") for n in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
+    assert [counted(n, "entry", "entries") for n in (1, 3)] == ["1 entry", "3 entries"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -189,7 +190,7 @@ def _projections(
         place = name
         if name not in built_in_scenarios():
             place = os.path.relpath(campaign.folder / name)
-        scenario = read_scenario(place)
+        scenario = read_scenario(place, datetime.now(UTC).date())
         try:
             projections.append(project(scenario, comparisons, place))
         except BadInput as why:

@@ -68,12 +68,15 @@ def bundle(
     from energybench.proof.bundling import make
     from energybench.proof.contents import Wanted
     from energybench.proof.pseudonyms import Pseudonyms, salt_of
+    from energybench.store.publication_file import check_tested, read_publication
 
     if not redact and (salt is not None or hide):
         raise BadInput("--salt" if salt is not None else "--hide", "needs --redact")
     if not out.parent.is_dir():
         raise BadInput(f"--out {out}", f"there is no folder {out.parent}")
     created_utc = stated_date(date, os.environ) or datetime.now(UTC).isoformat(timespec="seconds")
+    if publication is not None:
+        check_tested(read_publication(publication), created_utc, str(publication))
     wanted = Wanted(results, document or (), scenario or (), publication)
     salt_file = salt or out.with_name(f"{out.name}.salt")
     pseudonyms = Pseudonyms(salt_of(salt_file), hide or ()) if redact else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +45,7 @@ def project(
     names = comparisons or []
     if names.count(_STDIN) > 1:
         raise BadInput(_STDIN, "stands twice", "stdin holds one comparison")
-    loaded = read(scenario)
+    loaded = read(scenario, datetime.now(UTC).date())
     given = [_comparison(name) for name in names]
     result = project_comparisons(loaded, given, scenario, with_sensitivity=sensitivity)
     if json:

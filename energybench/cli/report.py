@@ -40,7 +40,7 @@ def report(
     from energybench.cli.report_date import stated_date
     from energybench.registry import load
     from energybench.store.document import MOST_TIMELINES, document, gather, title_of
-    from energybench.store.publication_file import read_publication
+    from energybench.store.publication_file import check_tested, read_publication
 
     renderer = load("reports", "json" if json else form)
     created_utc = stated_date(date, os.environ)
@@ -64,4 +64,6 @@ def report(
         grades=gathered.grades,
         all_in_full=every,
     )
+    if published is not None:
+        check_tested(published, contents.created_utc, str(publication or "publication"))
     deliver(renderer, renderer.render(contents), out)

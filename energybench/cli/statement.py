@@ -51,7 +51,7 @@ def statement(
     from energybench.plugins import MakesStatements
     from energybench.registry import load
     from energybench.store.document import document, gather, title_of
-    from energybench.store.publication_file import read_publication
+    from energybench.store.publication_file import check_tested, read_publication
 
     if out.suffix.lower() != ".pdf":
         raise BadInput(f"--out {out}", "is not a PDF", "name a file that ends with .pdf")
@@ -70,6 +70,8 @@ def statement(
         grades=gathered.grades,
         all_in_full=True,
     )
+    if published is not None:
+        check_tested(published, contents.created_utc, str(publication or "publication"))
     report = load("reports", _FORMAT)
     if not isinstance(report, MakesStatements):
         raise BadInput(f"report {_FORMAT!r}", "makes no statements", "uninstall the other plugin")

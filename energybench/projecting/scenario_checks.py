@@ -13,6 +13,7 @@ from energybench.formula import parse
 from energybench.projecting import currencies, figure_texts
 from energybench.projecting.fleet_inputs import STANDARD
 from energybench.projecting.scenario import MEANS, NOT_SAID, PublishedClaim, Scenario
+from energybench.units import WHOLE
 
 MOST_UNKNOWNS = 8
 
@@ -21,6 +22,7 @@ def check(scenario: Scenario, where: str) -> None:
     """Raises BadInput, in one line with file, key, problem and remedy."""
     _check_names(scenario, where)
     _check_units(scenario, where)
+    _check_whole(scenario, where)
     _check_measured(scenario, where)
     _check_claims(scenario, where)
     _check_unknowns(scenario, where)
@@ -96,6 +98,21 @@ def _check_units(scenario: Scenario, where: str) -> None:
         currencies.check_unit(unit, currency, f"{where}: {key}.unit")
         if currency is None and (codes := currencies.of_unit(unit)):
             currency = codes[0]
+
+
+def _check_whole(scenario: Scenario, where: str) -> None:
+    """Things that exist as wholes are stated as wholes, and so are the ends of their ranges."""
+    for entry in scenario.inputs:
+        if entry.unit not in WHOLE or entry.value is None:
+            continue
+        stated = entry.stated or (entry.value.value,)
+        for number in (entry.value.value, *stated):
+            if number < 0 or not number.is_integer():
+                raise BadInput(
+                    f"{where}: inputs.{entry.name}",
+                    f"{number:g} {entry.unit} is not a number of whole {entry.unit}",
+                    "a whole number; a mean number of them is a quantity of another unit",
+                )
 
 
 # ---------------------------------------------------------------- claims and unknowns

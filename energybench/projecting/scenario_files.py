@@ -7,6 +7,7 @@ every key.
 from __future__ import annotations
 
 import difflib
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +30,7 @@ from energybench.projecting.scenario_inputs import check_name, scenario_input
 from energybench.projecting.scenario_unknowns import scenario_unknown
 from energybench.projecting.site_file import Site, read_site
 from energybench.regular_file import read_text
-from energybench.toml_tables import convert, load
+from energybench.toml_tables import convert, first_day, load
 
 MAX_BYTES = 1_000_000
 SCHEMA = "energybench-scenario/1"
@@ -69,8 +70,13 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in entries))
 
 
-def read(name: str) -> Scenario:
-    """A built-in scenario by name, or a scenario from a file. Raises BadInput."""
+def read(name: str, today: date | None = None) -> Scenario:
+    """A built-in scenario by name, or a scenario from a file.
+
+    today  dates of seen and inferred values may not lie after it; None: dates are not checked
+
+    Raises BadInput.
+    """
     if name in names():
         built_in = files("energybench.data").joinpath("scenarios", f"{name}.toml")
         return parse(built_in.read_text("utf-8"), name)
@@ -83,7 +89,25 @@ def read(name: str) -> Scenario:
             "no such scenario",
             f"{suggestion}have {', '.join(names())}; or a .toml file",
         )
-    return parse(_text(path), str(path), path.parent)
+    scenario = parse(_text(path), str(path), path.parent)
+    if today is not None:
+        _refuse_future(scenario, today, str(path))
+    return scenario
+
+
+def _refuse_future(scenario: Scenario, today: date, where: str) -> None:
+    """Raises BadInput for a value of a later date that is not stated as assumed: nobody has read
+    it. A day more is left for dates of other time zones.
+    """
+    for entry in scenario.inputs:
+        day = first_day(entry.date)
+        if day is None or day <= today + timedelta(days=1) or entry.evidence == "assumed":
+            continue
+        raise BadInput(
+            f"{where}: inputs.{entry.name}.date",
+            f"{entry.date} lies in the future",
+            'the date of the value; evidence = "assumed" for a value that is foreseen or agreed',
+        )
 
 
 def _text(path: Path) -> str:

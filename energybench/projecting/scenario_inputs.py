@@ -4,7 +4,6 @@ measured value.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from energybench.projecting import currencies
 from energybench.projecting import dated_tables as tables
 from energybench.projecting.mix import QUANTITIES
 from energybench.projecting.scenario import ScenarioInput, Stated
-from energybench.toml_tables import convert
+from energybench.toml_tables import convert, first_day
 
 # JCGM 101:2008, 6.4.2.1: of a quantity of which only the limits are known, any value between them
 # is equally likely
@@ -196,12 +195,8 @@ def _date(text: str, where: str) -> str:
     """The day, month or year to which a value belongs: "2026-11-01", "2026-11", "2026". Raises
     BadInput.
     """
-    year, *rest = text.split("-")
-    try:
-        whole = "-".join([year, *rest, *("01", "01")[len(rest) :]])
-        datetime.date.fromisoformat(whole)
-    except ValueError:
-        raise BadInput(f"{where}.date", f"{text!r} is not a date", '"2026-11-01"') from None
+    if first_day(text) is None:
+        raise BadInput(f"{where}.date", f"{text!r} is not a date", '"2026-11-01"')
     return text
 
 

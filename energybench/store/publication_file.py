@@ -4,8 +4,7 @@ and why. Read strictly: a mistake is one line with file and key. docs/reports.md
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from energybench.foreign_text import MOST_SHOWN
 from energybench.model import Logo, NonNegative, Noun, Paper, Publication
 from energybench.regular_file import read_text
 from energybench.store.logo import check_logo, read_logo
-from energybench.toml_tables import convert, load
+from energybench.toml_tables import convert, first_day, load
 
 SCHEMA = "energybench-publication/1"
 MOST_BYTES = 200_000
@@ -24,7 +23,6 @@ MOST_PROVISIONED = 1000
 
 _DATES = ("tested", "hardware_available", "software_available")
 _DATE_REMEDY = 'a date as "2026-11-29", "2026-11" or "2026", or two with " to " between them'
-_PARTS = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
 
 class _File(Noun, frozen=True, kw_only=True):
@@ -106,6 +104,22 @@ def check_publication(publication: Publication, where: str) -> None:
         check_logo(publication.logo, f"{where}: logo")
 
 
+def check_tested(publication: Publication, created_utc: str, where: str) -> None:
+    """Raise BadInput if a test is dated after its report.
+
+    created_utc  of the report; a day more is left for dates of other time zones
+    """
+    tested = publication.tested.split(" to ")[-1]
+    day = first_day(tested)
+    if day is None or day <= date.fromisoformat(created_utc[:10]) + timedelta(days=1):
+        return
+    raise BadInput(
+        f"{where}: tested",
+        f"{tested} lies after the date of the report, {created_utc[:10]}",
+        "the day of the measurements",
+    )
+
+
 def _check_length(text: str, where: str) -> None:
     """Raise BadInput for a text of which a report would show the beginning alone."""
     if len(text) > MOST_SHOWN:
@@ -125,22 +139,10 @@ def _date_text(stated: Any, where: str) -> str:
         raise BadInput(where, "is neither a date nor text", _DATE_REMEDY)
     text = " ".join(stated.split())
     ends = text.split(" to ") if text else []
-    firsts = [_first_day(end) for end in ends]
+    firsts = [first_day(end) for end in ends]
     if len(ends) > 2 or None in firsts:
         raise BadInput(where, f"{text!r} is not a date", _DATE_REMEDY)
     days = [day for day in firsts if day is not None]
     if days != sorted(days):
         raise BadInput(where, f"{text!r} ends before it begins", _DATE_REMEDY)
     return text
-
-
-def _first_day(text: str) -> date | None:
-    """The first day of a day, month or year; None if there is no such date."""
-    match = _PARTS.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day = match.groups()
-    try:
-        return date(int(year), int(month or 1), int(day or 1))
-    except ValueError:
-        return None

@@ -165,7 +165,7 @@ def _sections(document: Document, names: Mapping[str, str], *, detail: bool) -> 
         nodes_power = nodes_power._replace(rows=())
     return (
         *((questions.section(document),) if detail else ()),
-        publication.section(document.publication),
+        publication.section(document.publication, document.created_utc),
         *study.sections(studies),
         comparison.ratios(comparisons, nodes_power),
         measurement.side_by_side(measurements, names),

@@ -26,14 +26,19 @@ _STATEMENTS = {
     "licence": "licence",
 }
 
+_AVAILABLE = ("hardware_available", "software_available")
 
-def section(publication: Publication | None) -> Section:
-    """The statements and the footnotes; an empty section without a publication."""
+
+def section(publication: Publication | None, created_utc: str) -> Section:
+    """The statements and the footnotes; an empty section without a publication.
+
+    created_utc  date of the report, which availability may follow; ""
+    """
     about = "Statements of the publisher. energybench cannot check them."
     if publication is None:
         return Section("publication", "Publication", about, ())
     rows = tuple(
-        (TableCell(words), _statement(getattr(publication, field)))
+        (TableCell(words), _statement(field, getattr(publication, field), created_utc[:10]))
         for field, words in _STATEMENTS.items()
     )
     footnotes = tuple(
@@ -46,9 +51,18 @@ def section(publication: Publication | None) -> Section:
     return Section("publication", "Publication", about, tuple(tables))
 
 
-def _statement(stated: str) -> TableCell:
+def _statement(field: str, stated: str, created: str) -> TableCell:
+    """A statement in the publisher's words. Nobody can obtain what will be available after the date
+    of the report: the cell says so.
+    """
     words = plain(stated)
-    return TableCell(words) if words else TableCell(NOT_STATED, tone="warn")
+    if not words:
+        return TableCell(NOT_STATED, tone="warn")
+    # dates of equal form are in the order of their texts
+    first = stated.partition(" to ")[0]
+    if field in _AVAILABLE and created and first > created[: len(first)]:
+        return TableCell(words, f"after the date of this report, {created}", tone="warn")
+    return TableCell(words)
 
 
 def logo_address(publication: Publication | None) -> str:

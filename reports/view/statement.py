@@ -239,7 +239,7 @@ def _side(role: str, label: str, run: Measurement | None) -> tuple[TableCell, ..
 
 
 def _disclosures(document: Document) -> tuple[tuple[str, TableCell], ...]:
-    shown = publication_section(document.publication or Publication())
+    shown = publication_section(document.publication or Publication(), document.created_utc)
     return tuple((row[0].text, row[1]) for row in shown.tables[0].rows)
 
 

@@ -52,3 +52,28 @@ def test_a_title_stands_once_above_a_single_result(tmp_path: Path, files: list[s
     page = (tmp_path / "p.html").read_text("utf-8").partition("<main>")[2]
     body = page.partition("<footer>")[0]
     assert body.count("application 0 on CPUs → application 0 on GPUs") <= 3
+
+
+def test_a_publication_of_a_later_test_is_refused(tmp_path: Path, files: list[str]) -> None:
+    """By report, statement and bundle, in one line; what can be bought later is marked as such."""
+    head = 'schema = "energybench-publication/1"\n'
+    (tmp_path / "pub.toml").write_text(head + 'tested = "2026-12-05"\n')
+    for words in (
+        ("report", files[0]),
+        ("statement", files[0], "--out", "s.pdf"),
+        ("bundle", files[0], "--out", "b.zip"),
+    ):
+        call = (*words, "--publication", "pub.toml", "--date", "2026-11-29")
+        refused = in_process(*call, cwd=tmp_path)
+        assert refused.code == 2
+        if words[0] != "statement":  # which needs the runs of a comparison before
+            assert "pub.toml: tested: 2026-12-05 lies after the date of the report" in refused.err
+    (tmp_path / "pub.toml").write_text(
+        head + 'hardware_available = "2027-03"\nsoftware_available = "2026-11"\n'
+    )
+    call = ("report", files[0], "--publication", "pub.toml", "--date", "2026-11-29")
+    text = in_process(*call, "--format", "markdown", cwd=tmp_path).out
+    (hardware,) = [row for row in text.splitlines() if "hardware available" in row]
+    (software,) = [row for row in text.splitlines() if "software available" in row]
+    assert "after the date of this report, 2026-11-29" in hardware
+    assert "after the date" not in software

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from energybench.errors import BadInput
 from energybench.model import Claim, Estimate, Line
 from energybench.projecting.project import project
 from energybench.projecting.scenario_files import parse, read
+from energybench.units import WHOLE
 
 GOOD = """
 schema = "energybench-scenario/1"
@@ -279,3 +281,64 @@ def test_a_misspelt_name_in_a_text_of_a_fleet(old: str, new: str, message: str) 
         project(parse(FLEET.replace(old, new, 1), "f.toml"), (), "f.toml")
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("unit", sorted(WHOLE))
+@pytest.mark.parametrize("stated", ["value = 2.5", "value = 3\nlow = 2.5", "value = -1"])
+def test_whole_things_are_stated_as_wholes(unit: str, stated: str) -> None:
+    """2.5 nodes, boards or servers are a mistake, at the value and at the ends of its range."""
+    table = f'[inputs.n]\n{stated}\nunit = "{unit}"\nsource = "s"\n'
+    line = '[[lines]]\nname = "l"\nformula = "2 * n"\n'
+    head = FLEET.partition("model")[0]
+    with pytest.raises(BadInput, match=rf"inputs.n: .* {unit} is not a number of whole {unit}"):
+        parse(head + table + line, "f.toml")
+    parse(head + table.replace("2.5", "2").replace("-1", "1") + line, "f.toml")
+
+
+def test_the_nodes_of_a_fleet_are_whole() -> None:
+    with pytest.raises(BadInput, match=r"nodes_baseline: 2.5 nodes is not a number of whole nodes"):
+        parse(FLEET.replace("value = 100", "value = 2.5"), "f.toml")
+
+
+@pytest.mark.parametrize("stated", ["2026-11-30", "2026-12", "2027", "2026-11-29"])
+def test_a_value_of_a_later_day_was_not_read(tmp_path: Path, stated: str) -> None:
+    """A price, tariff or carbon figure of the future is refused, unless it is stated as assumed; so
+    is a fact of a site. The clock counts for files that a person gives, and not for a projection
+    that is made again.
+    """
+    table = 'price = {value = 0.1, unit = "EUR/kWh", source = "s", date = "DATE"MORE}\n'
+    line = '[[lines]]\nname = "p"\nformula = "price"\n[[claims]]'
+    scenario = FLEET.replace("[[claims]]", line).replace(
+        "utilisation_candidate", table + "utilisation_candidate"
+    )
+    scenario = scenario.replace("DATE", stated)
+    today = date(2026, 11, 29)
+    path = tmp_path / "f.toml"
+    path.write_text(scenario.replace("MORE", ""))
+    parse(path.read_text(), "f.toml")
+    if stated <= "2026-11-30":
+        read(str(path), today)
+    else:
+        with pytest.raises(BadInput, match=f"inputs.price.date: {stated} lies in the future"):
+            read(str(path), today)
+    read(str(path))
+    path.write_text(scenario.replace("MORE", ', evidence = "assumed"'))
+    read(str(path), today)
+    # the fact of a site
+    head = 'schema = "energybench-site/1"\nname = "s"\ncurrency = "EUR"\n[inputs]\n'
+    fact = table.replace("DATE", stated).replace("MORE", "")
+    (tmp_path / "site.toml").write_text(head + fact)
+    included = scenario.replace(table.replace("DATE", stated), "")
+    path.write_text(included.replace("[inputs]", 'include = "site.toml"\n[inputs]'))
+    if stated > "2026-11-30":
+        with pytest.raises(BadInput, match=f"inputs.price.date: {stated} lies in the future"):
+            read(str(path), today)
+
+
+@pytest.mark.parametrize("stated", ["2026-W01-1", "20261101", "2026-1", "2026-11-1", "२०२६", ""])
+def test_a_date_is_a_day_a_month_or_a_year(stated: str) -> None:
+    """In the one form that a publication has, too."""
+    dated = 'speedup = {value = 9, unit = "", source = "s", date = "DATE"}'
+    bad = FLEET.replace('speedup = {value = 9, unit = "", source = "s"}', dated)
+    with pytest.raises(BadInput, match="is not a date"):
+        parse(bad.replace("DATE", stated), "f.toml")

@@ -14,7 +14,12 @@ import pytest
 from energybench.errors import BadInput
 from energybench.model import Logo, Publication
 from energybench.store.logo import MOST_BYTES, logo
-from energybench.store.publication_file import _File, check_publication, read_publication
+from energybench.store.publication_file import (
+    _File,
+    check_publication,
+    check_tested,
+    read_publication,
+)
 
 SCHEMA = 'schema = "energybench-publication/1"\n'
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{}</svg>'
@@ -261,3 +266,24 @@ def test_a_publication_from_elsewhere_is_checked_too(changes: dict[str, object],
     with pytest.raises(BadInput) as refused:
         check_publication(Publication(**changes), "p")  # type: ignore[arg-type]
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("tested", "created", "refused"),
+    [
+        ("2026-11-12", "2026-11-29T10:00:00Z", False),
+        ("2026-11-30", "2026-11-29T23:00:00Z", False),  # another time zone
+        ("2026-12-01", "2026-11-29T10:00:00Z", True),
+        ("2026-11-10 to 2026-12-02", "2026-11-29", True),
+        ("2026", "2026-11-29", False),
+        ("2027", "2026-11-29", True),
+        ("", "2026-11-29", False),
+    ],
+)
+def test_a_test_is_not_later_than_its_report(tested: str, created: str, refused: bool) -> None:
+    publication = Publication(tested=tested)
+    if not refused:
+        check_tested(publication, created, "p")
+        return
+    with pytest.raises(BadInput, match=r"p: tested: .* lies after the date of the report"):
+        check_tested(publication, created, "p")
