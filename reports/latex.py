@@ -262,7 +262,7 @@ def _main(document: Document, files: Sequence[str]) -> Iterator[str]:
     for note in filter(None, (*map(line, document.notes), unused_labels(document))):
         yield rf"\noindent {escape(note, MOST_SHOWN)}\par"
     if document.publication is not None:
-        yield from _publication(document.publication)
+        yield from _publication(document.publication, document.created_utc)
     for file in files:
         yield rf"\bigskip\noindent\input{{{file}}}\par"
     if not files:
@@ -302,13 +302,14 @@ def _ticked(text: str) -> str:
     )
 
 
-def _publication(publication: Publication) -> Iterator[str]:
+def _publication(publication: Publication, created_utc: str) -> Iterator[str]:
     """The statements of the publisher and the footnotes, in the words of every format."""
-    section = statements(publication)
+    section = statements(publication, created_utc)
     yield rf"\subsection*{{{escape(section.title)}}}"
     yield rf"\noindent {escape(section.about)}\par"
     for part in section.tables:
         yield r"\begin{itemize}\raggedright"
         for name, stated in part.rows:
-            yield rf"\item {escape(name.text)}: {escape(stated.text, MOST_SHOWN)}"
+            note = f" ({escape(stated.note)})" if stated.note else ""
+            yield rf"\item {escape(name.text)}: {escape(stated.text, MOST_SHOWN)}{note}"
         yield r"\end{itemize}"

@@ -19,7 +19,7 @@ from energybench.proof.derived import Sources, check_grade, check_projection, co
 from energybench.proof.manifest import MANIFEST, SUMS, Manifest
 from energybench.proof.pages import HasForms, compared, renderer
 from energybench.proof.proof import Notes, Proof
-from energybench.proof.runs import CheckedRun, check_runs
+from energybench.proof.runs import CheckedRun, check_runs, renamed
 from energybench.proof.scenarios import StatedScenario, read_scenario
 from energybench.registry import registered
 from energybench.regular_file import read_bytes
@@ -147,6 +147,8 @@ def _check_contents(files: contents.Files, stated: Manifest, ranges: Ranges, not
     for name, directory in contents.study_folders(files).items():
         study = _readable(name, notes, partial(read_study, directory))
         if study is not None:
+            if PurePosixPath(name).name != study.id:
+                notes.differs(name, renamed(study.id))
             check_result(name, study, runs, notes, by_version=other_version)
     stated_results = _stated_results(files, notes)
     sources = _sources(files, stated_results, runs, notes, by_version=other_version)

@@ -41,6 +41,7 @@ _OF_A_BUNDLE = re.compile(
     rf"|(?:{RESULTS}|{DOCUMENTS}|{TABLES}|{SCENARIOS})/[^/]+"
 )
 
+_FOLDER = re.compile(r"(?!\.)[^/\\\0]+")
 Files = dict[str, Path]
 
 
@@ -107,8 +108,7 @@ def _of_result(name: str, store: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _of_study(directory: Path) -> Iterator[tuple[str, Path]]:
-    read_study(directory)
-    inside = f"{STUDIES}/{directory.resolve().name}"
+    inside = f"{STUDIES}/{_folder(read_study(directory).id, directory)}"
     yield f"{inside}/{INDEX}", directory / INDEX
     for run in runs(directory / RUNS):
         for name, path in _of_run(run):
@@ -116,9 +116,10 @@ def _of_study(directory: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _of_run(directory: Path) -> Iterator[tuple[str, Path]]:
-    """The files of a run: those that its result was made from, and no others."""
-    reader.read_run(directory)
-    inside = f"{RUNS}/{directory.resolve().name}"
+    """The files of a run: those that its result was made from, and no others. The folder has the
+    id of the run, whatever the run's directory is called. Raises BadInput.
+    """
+    inside = f"{RUNS}/{_folder(reader.read_run(directory).id, directory)}"
     names = (RUN, JOB, WINDOWS, CLOCKS, SILENT) if is_job(directory) else (RUN, PARQUET)
     for name in names:
         if (directory / name).is_file():
@@ -128,6 +129,13 @@ def _of_run(directory: Path) -> Iterator[tuple[str, Path]]:
             for name in (RUN, PARQUET):
                 if (part / name).is_file():
                     yield f"{inside}/{part.name}/{name}", part / name
+
+
+def _folder(own: str, directory: Path) -> str:
+    """The id of a run or study as the name of its folder. Raises BadInput."""
+    if not _FOLDER.fullmatch(own):
+        raise BadInput(str(directory), f"has an id that is not the name of a folder: {own!r}")
+    return own
 
 
 def _of_scenario(path: Path) -> Iterator[tuple[str, Path]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from energybench.analysis.energy.boundary import Ranges
@@ -13,7 +13,7 @@ from energybench.proof.differences import differences, of_doubts
 from energybench.proof.proof import Notes
 from energybench.store import job_merging, reader
 from energybench.store.job_header import is_job
-from energybench.store.layout import ATTACHED, NODE, PARQUET
+from energybench.store.layout import ATTACHED, NODE, PARQUET, RUN
 from energybench.store.recomputed import recomputed
 from energybench.units import counted
 
@@ -45,6 +45,9 @@ def check_runs(
         except BadInput as why:
             notes.differs(name, _inside(why, directory))
             continue
+        for folder, own in _ids(name, directory, stated):
+            if PurePosixPath(folder).name != own:
+                notes.differs(folder, renamed(own))
         if stated.id in runs and runs[stated.id].stated != stated:
             notes.differs(name, f"another run of the bundle has its id {stated.id}")
         try:
@@ -58,6 +61,28 @@ def check_runs(
         _state(name, directory, stated, notes)
         runs[stated.id] = CheckedRun(directory, stated, made)
     return runs
+
+
+def renamed(own: str) -> str:
+    """Words on a folder whose name is not the id inside it, under which other files refer to it."""
+    return f"holds {own}: the folder was renamed, or its content exchanged"
+
+
+def _ids(name: str, directory: Path, stated: Measurement) -> Iterator[tuple[str, str]]:
+    """Folder and id of a run, and of each node of a job."""
+    yield name, stated.id
+    if is_job(directory):
+        for part in _parts(directory)[0]:
+            if (part / RUN).is_file():
+                yield f"{name}/{part.name}", _id(part)
+
+
+def _id(part: Path) -> str:
+    """The id of a node's own run; that of its folder if its result cannot be read."""
+    try:
+        return reader.read_run(part).id
+    except BadInput:
+        return part.name
 
 
 def shortened(found: list[object]) -> list[object]:

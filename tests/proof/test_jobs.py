@@ -13,6 +13,7 @@ from energybench.proof.checking import check
 from energybench.proof.proof import Proof
 from energybench.store.layout import PARQUET
 from tests.cli.process import in_process
+from tests.proof.forging import rebuilt
 from tests.simulators.job_directory import JOB, Node, finished_job
 
 TWO = {"alpha1": Node(), "beta2": Node(busy_w=250.0, clock_s=5000.0, gpus=2)}
@@ -68,3 +69,19 @@ def test_a_result_that_its_nodes_do_not_give(tmp_path: Path) -> None:
     found = proof_of(tmp_path)
     assert found.outcome == "differs"
     assert any("shares[0].covered_s" in finding.what for finding in found.findings)
+
+
+def test_nodes_that_exchanged_their_folders_are_found(tmp_path: Path) -> None:
+    """The folder of a node has the id of its run."""
+    finished_job(tmp_path / "results", TWO)
+    assert proof_of(tmp_path).outcome == "verified"
+
+    def exchanged(folder: Path) -> None:
+        (job,) = (folder / "runs").iterdir()
+        for old, new in (("alpha1", "aside"), ("beta2", "alpha1"), ("aside", "beta2")):
+            (job / f"node-{old}").rename(job / f"node-{new}")
+
+    found = check(rebuilt(tmp_path / "job.zip", tmp_path, exchanged, sums=True), ranges())
+    assert found.outcome == "differs"
+    renamed = [finding.place for finding in found.findings if "was renamed" in finding.what]
+    assert [Path(place).name for place in renamed] == ["node-alpha1", "node-beta2"]

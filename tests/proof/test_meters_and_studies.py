@@ -117,3 +117,15 @@ def test_a_study_that_was_changed(studied: Path, tmp_path: Path, change: Change)
     found = check(rebuilt(path, tmp_path, change, sums=True), ranges())
     assert found.outcome == "differs"
     assert all(finding.place.startswith("studies/") for finding in found.findings), found.findings
+
+
+def test_a_renamed_study_is_found(studied: Path, tmp_path: Path) -> None:
+    """The folder of a study has the id of the study."""
+
+    def renamed(folder: Path) -> None:
+        (study,) = (folder / "studies").iterdir()
+        study.rename(study.with_name("another"))
+
+    found = check(rebuilt(bundle(studied, "study.zip"), tmp_path, renamed, sums=True), ranges())
+    assert found.outcome == "differs"
+    assert any("was renamed" in finding.what for finding in found.findings), found.findings

@@ -92,8 +92,8 @@ def test_projections_and_grades_are_made_again(whole: Path, results: Results) ->
     found = proof(whole)
     assert found.outcome == "verified", found.findings
     words = "\n".join(found.checked)
-    assert "made again from scenarios/own.toml and 1 comparisons" in words
-    assert "made again from the scenario example-centre of energybench and 1 comparisons" in words
+    assert "made again from scenarios/own.toml and 1 comparison" in words
+    assert "made again from the scenario example-centre of energybench and 1 comparison" in words
     assert "made again from the scenario ai-inference-2023 of energybench" in words
     assert f"the grade of {results.runs[0].name}, made again from the run" in words
 

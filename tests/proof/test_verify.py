@@ -263,3 +263,36 @@ def test_bundle_refuses_what_it_cannot_prove(results: Results, tmp_path: Path) -
         one_line(in_process("bundle", *arguments, "--out", out, cwd=folder))
     one_line(in_process("bundle", "results", "--out", "no/folder/x.zip", cwd=folder))
     assert not Path(out).exists()
+
+
+def moved(first: str, second: str) -> Change:
+    """Give a folder another name, or exchange two folders."""
+
+    def apply(folder: Path) -> None:
+        (folder / first).rename(folder / "aside")
+        if (folder / second).exists():
+            (folder / second).rename(folder / first)
+        (folder / "aside").rename(folder / second)
+
+    return apply
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_a_renamed_run_is_found(results: Results, tmp_path: Path, exchanged: bool) -> None:
+    """A folder of another name than its run, also if two runs exchanged their folders."""
+    first, second = (f"runs/{run.name}" for run in results.runs)
+    target = second if exchanged else f"{first}-better"
+    found = proof(rebuilt(results.bundle, tmp_path, moved(first, target), sums=True))
+    assert found.outcome == "differs"
+    renamed = [finding.place for finding in found.findings if "was renamed" in finding.what]
+    assert target in renamed
+    assert (first in renamed) == exchanged
+
+
+def test_a_bundle_names_folders_by_ids(results: Results, tmp_path: Path) -> None:
+    """Whatever the directory of the run is called."""
+    shutil.copytree(results.runs[0], tmp_path / "my-run")
+    assert in_process("bundle", "my-run", "--out", "b.zip", cwd=tmp_path).code == 0
+    found = proof(tmp_path / "b.zip")
+    assert found.outcome == "verified", found.findings
+    assert any(words.startswith(f"runs/{results.runs[0].name}") for words in found.checked)
