@@ -64,7 +64,7 @@ def shell(line: str, folder: Path) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
     assert done.returncode == 0, (line, done.stderr)
     return done.stdout
@@ -192,7 +192,7 @@ def test_the_picture_is_that_of_the_replays(tmp_path: Path) -> None:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=280,
+        timeout=800,
     )
     assert target.read_text() == (ROOT / "docs/images/trace.svg").read_text()
 

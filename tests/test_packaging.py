@@ -94,7 +94,7 @@ def test_the_wheel_runs_from_another_directory(wheel: Path, tmp_path: Path) -> N
             env=env,
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=800,
         )
 
     origin = subprocess.run(

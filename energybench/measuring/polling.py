@@ -109,11 +109,14 @@ class Polling:
         since_s, waited_s = self._stamp_s, self._waited_s
         ready = line.ready(min(self._due_s - self._now(), _FOREVER_S))
         self._stamp()
-        late_s = self._stamp_s - max(self._due_s, since_s)
+        late_s, continued_s = self._stamp_s - max(self._due_s, since_s), self._continued_s()
         if late_s > STOPPED_S and waited_s is not None:
             late_s -= (self._waited_s or 0.0) - waited_s
             if late_s > STOPPED_S:
                 self._pause = Pause(start_s=since_s, end_s=self._stamp_s)
+        elif continued_s - since_s > STOPPED_S and self._schedule is None:
+            # No poll was due, which would show by its lateness that this process was stopped.
+            self._pause = Pause(start_s=since_s, end_s=continued_s)
         return ready
 
     def _obey(self, order: Order, line: Line) -> None:

@@ -83,7 +83,7 @@ class Node(NamedTuple):
         return self.finished(self.start(source, options=options, **environment))
 
     def finished(self, process: subprocess.Popen[str]) -> Caller:
-        out, error = process.communicate(timeout=300)
+        out, error = process.communicate(timeout=800)
         return Caller(process.returncode, out, error, self.store)
 
 

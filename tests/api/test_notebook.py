@@ -70,7 +70,7 @@ def test_the_example_notebook_runs(tmp_path: Path) -> None:
     pytest.importorskip("ipykernel")
     notebook = nbformat.read(EXAMPLE, as_version=4)
     nbclient.NotebookClient(
-        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=800, resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     shown = [
         output["data"]["text/html"]

@@ -85,7 +85,7 @@ def command(*arguments: str) -> Sequence[str]:
     return [sys.executable, "-m", "energybench", *arguments]
 
 
-def until(found: Callable[[], Any], seconds: float = 240.0) -> Any:
+def until(found: Callable[[], Any], seconds: float = 800.0) -> Any:
     """Wait for something to become true; the limit is for a hang, not for a busy machine."""
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:

@@ -222,7 +222,7 @@ def test_a_signal_removes_the_worktree(project: Project, number: int) -> None:
     process = started(project, "--pairs", "1000", "--", *PYTEST, *SHORT)
     until(lambda: project.left and running_in(project.left[0]))
     process.send_signal(number)
-    _, err = process.communicate(timeout=280)
+    _, err = process.communicate(timeout=800)
     assert process.returncode == 128 + number, err
     assert project.left == []
     assert project.state == before
@@ -246,7 +246,7 @@ def test_the_next_one_removes_the_worktree_of_a_killed_one(project: Project) -> 
     assert ran.code == 2
     assert project.left == [kept]
     running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=280)
+    running.communicate(timeout=800)
     assert project.left == []
     assert project.state == before
 

@@ -161,7 +161,7 @@ def test_a_signal_in_the_check_of_what_is_saved_leaves_no_step_unstated(
     )
     until(lambda: worked(tmp_path) >= 2)
     ran.send_signal(signal.SIGTERM)
-    out, _ = ran.communicate(timeout=280)
+    out, _ = ran.communicate(timeout=800)
     assert ran.returncode == 128 + signal.SIGTERM
     result = json.loads(out)
     assert result["record"]["progress"]["last"] == steps(tmp_path / "ck") == 4

@@ -85,7 +85,7 @@ def test_a_small_address_space_is_one_line(tmp_path: Path, megabytes: int) -> No
         preexec_fn=limit,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
     assert done.returncode == 125, done.stderr
     (line,) = done.stderr.splitlines()

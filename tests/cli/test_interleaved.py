@@ -198,7 +198,7 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
     workers = psutil.Process(ran.pid).children()
     assert workers
     os.killpg(ran.pid, signal.SIGINT)
-    out, err = ran.communicate(timeout=280)
+    out, err = ran.communicate(timeout=800)
     assert ran.returncode == 130, err
     assert "Traceback" not in err
     runs = measured(json.loads(out))
@@ -206,7 +206,7 @@ def test_ctrl_c_saves_all(tmp_path: Path, env: dict[str, str]) -> None:
     for outcome_json in runs:
         assert 1 <= len(outcome_json["repeats"]) < 50
         assert "interrupted" in {doubt["code"] for doubt in outcome_json["doubts"]}
-    assert not psutil.wait_procs(workers, timeout=280)[1]
+    assert not psutil.wait_procs(workers, timeout=800)[1]
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_a_signal_leaves_an_honest_partial_result(tmp_path: Path, number: signal
     time.sleep(0.5)
     signalled_s = time.monotonic()
     ran.send_signal(number)
-    out, err = ran.communicate(timeout=280)
+    out, err = ran.communicate(timeout=800)
     ended_s = time.monotonic()
     assert ran.returncode == 128 + number, err
     result = json.loads(out)
@@ -207,7 +207,7 @@ def test_a_program_that_handles_the_signal_ends_as_it_likes(tmp_path: Path) -> N
     )
     until(lambda: (tmp_path / "ready").exists())
     ran.send_signal(signal.SIGTERM)
-    out, _ = ran.communicate(timeout=280)
+    out, _ = ran.communicate(timeout=800)
     assert ran.returncode == 7
     assert json.loads(out)["verification"][0]["value"] == 7
 
@@ -263,7 +263,7 @@ def test_repeats_that_were_cut_are_in_no_mean_and_in_no_comparison(tmp_path: Pat
     part = start(tmp_path, "measure", "--json", "--label", "part", "--", "sh", "-c", handled)
     until(lambda: (tmp_path / "ready").exists())
     part.send_signal(signal.SIGTERM)
-    out, _ = part.communicate(timeout=240)
+    out, _ = part.communicate(timeout=800)
     until(lambda: repeats_begun("nine") >= 3)
     nine.kill()
     nine.wait()
@@ -296,7 +296,7 @@ def test_recover_refuses_what_still_runs(tmp_path: Path) -> None:
     assert refused.code == 2
     assert f"process {ran.pid}" in refused.err
     ran.send_signal(signal.SIGTERM)
-    ran.wait(timeout=280)
+    ran.wait(timeout=800)
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.02, 0.1])
@@ -309,7 +309,7 @@ def test_a_signal_just_before_the_program_starts_is_not_lost(tmp_path: Path, wai
     until(lambda: (left / "header.json").exists())
     time.sleep(wait_s)
     ran.send_signal(signal.SIGTERM)
-    assert ran.wait(timeout=280) == 128 + signal.SIGTERM
+    assert ran.wait(timeout=800) == 128 + signal.SIGTERM
 
 
 def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_no_privilege_is_needed(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["kind"] == "measurement"

@@ -100,7 +100,7 @@ def test_a_signal_reaches_the_program_once(tmp_path: Path, listening: Any) -> No
             os.kill(pid, everyone)
     until(lambda: everyone in noted(tmp_path))
     os.kill(listening.pid, LAST)  # whatever was sent on came before
-    out, err = listening.communicate(timeout=280)
+    out, err = listening.communicate(timeout=800)
     assert listening.returncode == 3, err
     assert noted(tmp_path) == [alone, group, everyone]
     assert json.loads(out)["repeats"]
@@ -115,7 +115,7 @@ def test_no_signal_ends_the_measuring_side(tmp_path: Path, listening: Any) -> No
         os.kill(listening.pid, number)
         until(lambda number=number: number in noted(tmp_path))
     os.kill(listening.pid, LAST)
-    out, err = listening.communicate(timeout=280)
+    out, err = listening.communicate(timeout=800)
     assert listening.returncode == 3, err
     assert sorted(noted(tmp_path)) == sent
     assert "interrupted" in {doubt["code"] for doubt in json.loads(out)["doubts"]}
@@ -127,7 +127,7 @@ def test_a_program_that_handles_sigterm_ends_with_its_own_code(tmp_path: Path) -
     running = start(tmp_path, "measure", "--json", "--", "sh", "-c", script)
     until((tmp_path / "started").exists)
     os.kill(running.pid, signal.SIGTERM)
-    out, err = running.communicate(timeout=280)
+    out, err = running.communicate(timeout=800)
     assert running.returncode == 0, err
     messages = {doubt["code"]: doubt["message"] for doubt in json.loads(out)["doubts"]}
     assert re.fullmatch(
@@ -164,7 +164,7 @@ def test_how_a_program_ended_after_a_signal_is_told_apart(
         else:
             os.kill(running.pid, signal.SIGTERM)
         (tmp_path / "go").touch()
-        out, err = running.communicate(timeout=280)
+        out, err = running.communicate(timeout=800)
         assert running.returncode == code, err
         document = json.loads(out)
         assert document["partial"]
@@ -228,7 +228,7 @@ def test_a_driver_that_crashes_takes_only_its_own_process(tmp_path: Path) -> Non
         os.kill(readers[0], signal.SIGKILL)
         until(lambda: readers[0] not in descendants(running.pid))
         (tmp_path / "end").touch()
-        out, err = running.communicate(timeout=280)
+        out, err = running.communicate(timeout=800)
     assert running.returncode == 4, err
     result = json.loads(out)
     (message,) = [d["message"] for d in result["doubts"] if d["code"] == "sensor-silent"]
@@ -244,7 +244,7 @@ def test_a_driver_that_does_not_even_start_can_be_interrupted(tmp_path: Path) ->
         )
         until(lambda: "reader of nvml" in descendants(running.pid).values())
         os.kill(running.pid, signal.SIGTERM)
-        _, err = running.communicate(timeout=280)
+        _, err = running.communicate(timeout=800)
     assert running.returncode == 143
     assert "nothing was measured" in err
     assert not (tmp_path / "started").exists()
@@ -265,7 +265,7 @@ def with_files_of(most_bytes: int, cwd: Path, *arguments: str) -> subprocess.Com
         preexec_fn=limit,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
 
 
@@ -304,7 +304,7 @@ def test_open_files_are_inherited(tmp_path: Path) -> None:
         pass_fds=(reading,),
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
     os.close(reading)
     assert (done.returncode, done.stdout) == (0, "through the pipe\n"), done.stderr

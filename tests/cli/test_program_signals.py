@@ -61,7 +61,7 @@ def test_a_signal_to_the_measuring_side_ends_the_program(tmp_path: Path, number:
     """A program without a handler ends by the signal, whichever it is."""
     running = job(tmp_path, "touch started; exec sleep 600")
     os.kill(running.pid, number)
-    running.communicate(timeout=280)
+    running.communicate(timeout=800)
     assert running.returncode == 128 + number
 
 
@@ -71,7 +71,7 @@ def test_a_hang_up_that_is_ignored_does_not_end_the_run(tmp_path: Path) -> None:
     running = job(tmp_path, script, "--repeats", "2", ignored=(signal.SIGHUP,))
     os.kill(running.pid, signal.SIGHUP)
     (tmp_path / "go").touch()
-    out, err = running.communicate(timeout=280)
+    out, err = running.communicate(timeout=800)
     assert running.returncode == 0, err
     assert len(json.loads(out)["repeats"]) == 2
 
@@ -87,7 +87,7 @@ def test_ctrl_z_stops_the_program_and_the_measuring_side(tmp_path: Path, to_grou
     send(running.pid, signal.SIGCONT)
     until(lambda: "T" not in [state(pid) for pid in pids])
     os.kill(running.pid, signal.SIGTERM)
-    running.communicate(timeout=280)
+    running.communicate(timeout=800)
     assert running.returncode == 143
 
 
@@ -100,7 +100,7 @@ def test_a_stop_of_the_whole_job_is_named(tmp_path: Path) -> None:
         time.sleep(STOP_S)  # the stop itself
         os.killpg(running.pid, signal.SIGCONT)
         (tmp_path / "go").touch()
-        out, err = running.communicate(timeout=280)
+        out, err = running.communicate(timeout=800)
     assert running.returncode == 0, err
     result = json.loads(out)
     codes = {doubt["code"] for doubt in result["doubts"]}
@@ -122,7 +122,7 @@ def test_an_end_during_a_stop_of_the_measuring_side_may_be_at_any_time(tmp_path:
         until(lambda: state(int((tmp_path / "pid").read_text())) == "Z")
         time.sleep(STOP_S)  # the stop itself
         os.kill(running.pid, signal.SIGCONT)
-        out, err = running.communicate(timeout=280)
+        out, err = running.communicate(timeout=800)
     assert running.returncode == 0, err
     result = json.loads(out)
     assert "measuring-stopped" in {doubt["code"] for doubt in result["doubts"]}

@@ -92,7 +92,7 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     )
     until(lambda: partial(tmp_path, '"repeat"'))
     os.killpg(ran.pid, signal.SIGINT)
-    _, err = ran.communicate(timeout=280)
+    _, err = ran.communicate(timeout=800)
     assert ran.returncode == 130, err
     assert "Traceback" not in err
     assert not (tmp_path / "results" / "quickstart" / "report.html").exists()

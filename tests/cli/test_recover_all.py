@@ -59,4 +59,4 @@ def test_a_run_that_cannot_be_completed_stops_no_other(tmp_path: Path) -> None:
     assert "over: energy" in done.out
     assert [path.name.split("_")[1] for path in runs(tmp_path / "results")] == ["over"]
     running.terminate()
-    running.wait(timeout=280)
+    running.wait(timeout=800)

@@ -18,7 +18,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env=with_env({"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}),
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
 
 

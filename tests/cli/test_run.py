@@ -233,7 +233,7 @@ def test_a_failed_run_has_both_idle_phases_and_an_interrupted_one_the_first(
     ran = start(tmp_path, env)
     wait_for(tmp_path, '"verification":[{')
     ran.send_signal(signal.SIGINT)
-    out, err = ran.communicate(timeout=280)
+    out, err = ran.communicate(timeout=800)
     assert ran.returncode == 130, err
     assert [idle["state"].split(",")[0] for idle in json.loads(out)["idles"]] == ["before the work"]
 
@@ -243,7 +243,7 @@ def test_interrupted_between_repeats(tmp_path: Path, env: dict[str, str]) -> Non
     ran = start(tmp_path, env, "--idle", "0")
     wait_for(tmp_path, '"verification":[{')
     ran.send_signal(signal.SIGINT)
-    out, err = ran.communicate(timeout=280)
+    out, err = ran.communicate(timeout=800)
     assert ran.returncode == 130, err
     result = json.loads(out)
     assert "interrupted" in codes(result)
@@ -279,7 +279,7 @@ def test_a_killed_measuring_side_ends_its_worker(tmp_path: Path, env: dict[str, 
     children = until(lambda: psutil.Process(ran.pid).children())
     ran.kill()
     ran.wait()
-    _, alive = psutil.wait_procs(children, timeout=280)
+    _, alive = psutil.wait_procs(children, timeout=800)
     assert not alive
 
 
@@ -293,7 +293,7 @@ def test_ctrl_c_reaches_the_whole_group_and_ends_the_run(
     ran = start(tmp_path, env, "--idle", "1")
     wait_for(tmp_path, written)
     os.killpg(ran.pid, signal.SIGINT)
-    out, err = ran.communicate(timeout=280)
+    out, err = ran.communicate(timeout=800)
     assert ran.returncode == 130, err
     assert "Traceback" not in err
     assert "work-failed" not in out

@@ -24,7 +24,7 @@ def measured(cwd: Path, stdin: int, *more: str) -> subprocess.CompletedProcess[s
         stdin=stdin,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
     )
 
 
@@ -44,7 +44,7 @@ def test_both_commands_read_the_whole_file(tmp_path: Path) -> None:
     words = ("ab", "--blocks", "2", "--settle", "0", "--", "sh", "-c", READS, ":::", "cat")
     with (tmp_path / "in").open("rb") as file:
         done = subprocess.run(
-            command(*words), cwd=tmp_path, stdin=file, capture_output=True, text=True, timeout=280
+            command(*words), cwd=tmp_path, stdin=file, capture_output=True, text=True, timeout=800
         )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "got").read_text() == "body\n.\n" * 3
@@ -65,7 +65,7 @@ def test_a_pipe_that_ends_in_the_rehearsal_is_a_doubt(tmp_path: Path) -> None:
     os.write(writing, b"body\n")
     os.close(writing)
     os.close(reading)
-    out, _ = process.communicate(timeout=280)
+    out, _ = process.communicate(timeout=800)
     assert process.returncode == 0
     assert "[stdin-once]" in out
     assert "ended in the rehearsal of sh" in out
@@ -116,7 +116,7 @@ def test_a_pipe_that_ends_within_a_repeat_is_doubted(tmp_path: Path) -> None:
         text=True,
     )
     until((tmp_path / "started").exists)
-    out, err = running.communicate("late\n", timeout=280)
+    out, err = running.communicate("late\n", timeout=800)
     assert running.returncode == 0, err
     assert (tmp_path / "got").read_text() == "late\n.\n.\n.\n"
     assert "ended in repeat 1: the 2 repeat(s) after it found it empty" in out

@@ -68,7 +68,7 @@ def energybench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **SLURM},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
 

@@ -70,7 +70,7 @@ def browse(page: bytes, folder: Path, *flags: str) -> str:
     file = folder / "page.html"
     file.write_bytes(page)
     command = [BROWSER, *FLAGS, f"--user-data-dir={folder / 'profile'}", *flags, file.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=800, check=True).stdout
 
 
 def rendered(sample: str) -> bytes:

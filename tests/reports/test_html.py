@@ -178,7 +178,7 @@ def test_without_altair_there_is_a_remedy() -> None:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=True,
     )
     assert done.stdout == "altair: is not installed (pip install 'energybench[report]')\n"

@@ -152,6 +152,6 @@ def run_nvml(env: dict[str, str], **request: Any) -> Any:
     `reads` times, every `every_s` seconds.
     """
     command = [sys.executable, str(HERE / "nvml_session.py"), json.dumps(request)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -55,7 +55,7 @@ class Page:
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> Got:
         """The answer to one request, without the cookie; headers with `_` for `-`."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=200)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=800)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, headers=named)

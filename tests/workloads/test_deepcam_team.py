@@ -102,7 +102,7 @@ def test_two_nodes_by_the_environment_of_a_launch() -> None:
         together.meet()
         trained = compare(alone, together)
         assert together.agreed(3) == 3
-    said, _ = other.communicate(timeout=280)
+    said, _ = other.communicate(timeout=800)
     assert other.returncode == 0
     assert said.split()[:2] == ["3", "1"]
     assert [float(loss) for loss in said.split()[2:]] == list(trained.losses)

@@ -104,7 +104,7 @@ def test_two_nodes_solve_what_one_node_solves(ranks: str) -> None:
     alone.setup("smoke", "cpu", lambda label: contextlib.nullcontext(), SETTINGS)
     work = alone.run(lambda label: contextlib.nullcontext())
     for node in nodes:
-        said = json.loads(node.communicate(timeout=280)[0])
+        said = json.loads(node.communicate(timeout=800)[0])
         assert said["failed"] == []
         assert said["fingerprint"] == work.fingerprint
         assert said["flops"] == work.flops

@@ -106,7 +106,7 @@ def test_the_other_processes_end_with_a_worker_that_is_killed() -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            timeout=280,
+            timeout=800,
             check=False,
         )
     assert done.returncode == -signal.SIGKILL

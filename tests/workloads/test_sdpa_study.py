@@ -265,7 +265,7 @@ QUICK = ("--idle", "0", "--repeats", "2", "--min-window", "0.01", "--max-warm-up
 
 
 def measured(folder: Path, *arguments: str) -> Any:
-    ran = energybench("study", "sdpa", "--json", *arguments, *QUICK, cwd=folder, timeout=280)
+    ran = energybench("study", "sdpa", "--json", *arguments, *QUICK, cwd=folder, timeout=800)
     assert ran.code == 0, ran.err
     return ran.json
 
