@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from energybench.analysis.energy.window_edges import edges
 from energybench.analysis.sensors.counter_kinds import informed
-from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import IDLE, REPEAT, Trace, Window
 from energybench.store.reader import read_traces
 

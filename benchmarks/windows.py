@@ -21,7 +21,7 @@ import numpy as np
 from node import ENERGYBENCH, node
 
 from energybench.analysis.energy.window_energy import energy
-from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.store.reader import read_traces
 
 PERIOD_S, LOW_W, HIGH_W = 1.3, 100.0, 500.0

@@ -22,7 +22,7 @@ from energybench.plugins import Report
 from energybench.registry import load, registered
 from tests.reports.foreign import with_texts
 from tests.reports.pdf_pages import Pages
-from tests.reports.sample_nodes import gpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_odd import estimated
 from tests.reports.sample_published import claims_2023
 from tests.reports.samples import SAMPLES

@@ -1,8 +1,8 @@
 """One rank of a job, run by `energybench rank -- PROGRAM`, where no reader step can be had.
 
-The ranks of a node elect one reader: the first to bind an abstract socket (unix(7)) whose name
-holds job, restart, step and host. No rank number decides, for under mpirun several ranks may have
-the number 0; and nothing is left behind, for the name is gone with the last process that holds it.
+The ranks of a node elect one reader: the first to bind an abstract socket whose name holds job,
+restart, step and host. No rank number decides, for under mpirun several ranks may have the number
+0; and nothing is left behind, for the name is gone with the last process that holds it.
 The winner hands the socket to a reader process of its own; every rank, the winner too, then speaks
 to the reader over a connection of its own:
 
@@ -28,6 +28,7 @@ from typing import Any
 from energybench.cluster.messages import Lines, Message, line
 from energybench.errors import brief
 from energybench.launch import job, launch_name, node_name
+from energybench.measuring import abstract_socket
 from energybench.measuring.program import CannotStart, Program
 from energybench.measuring.signals import Signals, wait
 from energybench.measuring.spawning import spawn
@@ -46,7 +47,7 @@ def socket_name(environment: Mapping[str, str], own_job: Job | None) -> str:
     node = node_name(environment)
     words = (str(os.getuid()), key, launch_name(environment), node, boot_id() or "")
     digest = hashlib.blake2b("\0".join(words).encode(), digest_size=12).hexdigest()
-    return f"\0energybench-rank-{digest}"
+    return f"energybench-rank-{digest}"
 
 
 class Rank:
@@ -102,9 +103,9 @@ class Rank:
         name = socket_name(os.environ, own_job)
         until_s = time.monotonic() + _CONNECT_PATIENCE_S
         while True:
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            connection = abstract_socket.new()
             try:
-                connection.connect(name)
+                connection.connect(abstract_socket.address(name))
                 return connection
             except ConnectionRefusedError:
                 connection.close()
@@ -115,12 +116,10 @@ class Rank:
 
     def _elect(self, name: str) -> None:
         """Start the reader if this rank is the first to take the name."""
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        listening = abstract_socket.bound(name)
+        if listening is None:
+            return  # another rank won
         with listening:
-            try:
-                listening.bind(name)
-            except OSError:
-                return  # another rank won
             listening.listen(4096)
             null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
             try:

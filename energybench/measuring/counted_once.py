@@ -21,6 +21,7 @@ from pathlib import Path
 from energybench.collectors.process_tree import stat
 from energybench.collectors.sysfs import link
 from energybench.launch import job, node_name, slurm_numbers
+from energybench.measuring import abstract_socket
 from energybench.model import Doubt, Job
 from energybench.store.liveness import boot_id
 
@@ -47,7 +48,8 @@ class CountedOnce:
         if self.job is not None:
             name = _PREFIX + _place(self.job, node_name(environment))
             self._holders = re.compile(rf" @{name}-(\d{{1,10}})$".encode(), re.MULTILINE)
-            self._held = _bound(f"{name}-{os.getpid()}")
+            # None if the same process number in another container holds the name
+            self._held = abstract_socket.bound(f"{name}-{os.getpid()}")
             self.look()
 
     def look(self) -> None:
@@ -173,19 +175,6 @@ def _place(job: Job, node: str) -> str:
     """
     words = (boot_id() or "", node, job.cluster or "", job.id or "", str(job.restart), job.launcher)
     return hashlib.blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
-
-
-def _bound(name: str) -> socket.socket | None:
-    """A socket with an abstract name; None if the name is taken, as by the same process number in
-    another container.
-    """
-    held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        held.bind("\0" + name)
-    except OSError:
-        held.close()
-        return None
-    return held
 
 
 def _family(pids: Iterable[int]) -> set[int]:

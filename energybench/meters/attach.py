@@ -16,7 +16,8 @@ import numpy as np
 from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import GPU, Ranges, cover
 from energybench.analysis.sensors.mirrored_counters import mirrors
-from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.errors import BadInput
 from energybench.meters import (

@@ -15,7 +15,8 @@ import numpy as np
 from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.sensors.counter_kinds import informed
-from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.analysis.uncertainty.effects import effect, scaled

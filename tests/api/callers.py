@@ -108,3 +108,7 @@ def true_j(measurement: Measurement) -> float:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
+
+
+def package_j(measurement: Measurement) -> float:
+    return measurement.components_j["cpu.package"].value

@@ -5,19 +5,12 @@ code are its own, and what was measured is kept.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from energybench.store.layout import runs
-from tests.api.callers import Node, kill, node, wait_until
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Node]:
-    with node(tmp_path) as live:
-        yield live
+from tests.api.callers import Node, kill, wait_until
 
 
 @pytest.mark.parametrize("end", ["os._exit(9)", "os.kill(os.getpid(), 9)", "os.abort()"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +10,7 @@ import energybench
 from energybench.errors import BadInput
 from energybench.model import Estimate
 from energybench.model.effects import Effect
-from tests.api.callers import Node, node
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Node]:
-    with node(tmp_path) as live:
-        yield live
+from tests.api.callers import Node
 
 
 def test_a_stopped_sampler_is_replaced(machine: Node) -> None:

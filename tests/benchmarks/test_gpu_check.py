@@ -186,7 +186,7 @@ def test_links_of_the_reference_run_moved_at_the_rate_of_pageable_memory(
 ) -> None:
     """That run was measured before its links lay in page-locked memory: the goal is missed."""
     run = json.loads((ROOT / "reports/reference/milc-32-h200/run.json").read_text())
-    rows = summary.Check(write(tmp_path, "milc", run)).rows("milc")
+    rows = summary.rows(summary.Check(write(tmp_path, "milc", run)), "milc")
     assert rows[-1].figure == "links from page-locked memory: 6.05 GB/s"
     assert rows[-1].met is False
     assert [row.met for row in rows[:-1]] == [None, True]
@@ -213,7 +213,7 @@ def test_a_goal_is_decided_by_the_whole_interval(
     summary: ModuleType, tmp_path: Path, low: float, high: float, met: bool | None
 ) -> None:
     folder = write(tmp_path, "deepcam-L8", _training("L", [2.0], low, high))
-    assert summary.Check(folder).rows("deepcam-L8")[0].met is met
+    assert summary.rows(summary.Check(folder), "deepcam-L8")[0].met is met
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_recorded_passes_have_to_train_alike(
     launched = _training("launched", [2.0, 1.0], 0.3, 0.4)
     results = [launched, _training("recorded", recorded, 0.3, 0.4)]
     folder = write(tmp_path, "deepcam-L", {"kind": "document", "results": results})
-    assert summary.Check(folder).rows("deepcam-L")[-1].met is met
+    assert summary.rows(summary.Check(folder), "deepcam-L")[-1].met is met
 
 
 @pytest.mark.parametrize(
@@ -242,13 +242,13 @@ def test_skipped_tests_are_not_green(
 ) -> None:
     attributes = " ".join(f'{name}="{count}"' for name, count in counts.items())
     (tmp_path / "tests.xml").write_text(f"<testsuites><testsuite {attributes}/></testsuites>")
-    (row,) = summary.Check(write(tmp_path, "doctor", {})).rows("tests")
+    (row,) = summary.rows(summary.Check(write(tmp_path, "doctor", {})), "tests")
     assert row.met is met
 
 
 def test_goals_of_a_gpu_are_not_asked_of_a_cpu(summary: ModuleType, tmp_path: Path) -> None:
     folder = write(tmp_path, "deepcam-L8", _training("L", [2.0], 0.1, 0.2), device="cpu")
-    assert not any(row.goal for row in summary.Check(folder).rows("deepcam-L8"))
+    assert not any(row.goal for row in summary.rows(summary.Check(folder), "deepcam-L8"))
 
 
 # ---------------------------------------------------------------- what the check needs

@@ -1,203 +1,35 @@
-"""Attaching a meter's file to a run and calibrating against it, as a person does, on replayed
-sensors whose truth is known.
-"""
+"""Attaching a meter's file to a run, as a person does, on replayed sensors whose truth is known."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import shutil
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from energybench.cli.main import main
-from energybench.collectors.waveforms import Steps, Wave
-from energybench.model import Trace
+from energybench.collectors.waveforms import Steps
 from energybench.store import reader
 from energybench.store.layout import HEADER, PARQUET, RUN
 from energybench.store.liveness import Lock
 from energybench.store.samples import read_parquet
-from tests.cli import process
-from tests.cli.process import Ran, in_process, one_line
+from tests.cli.metered_runs import (
+    BOARD,
+    FIXED_W,
+    GPU,
+    PSU,
+    STARTED,
+    Run,
+    attach,
+    copied,
+    mean_j,
+    measured,
+    meter,
+    node_j,
+)
+from tests.cli.process import in_process, one_line
 
 pytestmark = pytest.mark.xdist_group("attach")  # the fixtures are made once
-
-STARTED = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
-REPEATS = [(40.0, 60.2), (65.0, 85.1), (90.0, 110.3)]
-BOARD = "GPU-11111111-2222-3333-4444-555555555555"
-PSU, FIXED_W = 0.94, 90.0
-
-
-def levels(idle_w: float, load_w: float) -> Wave:
-    """Idle for 40 s, then three repeats of 20 s with breaks of 5 s."""
-    return Steps(
-        [(0.0, idle_w)]
-        + [(t, w) for start, end in REPEATS for t, w in ((start, load_w), (end, idle_w))]
-    )
-
-
-CPU, MEMORY, GPU = levels(60.0, 250.0), levels(10.0, 30.0), levels(50.0, 400.0)
-
-
-def energybench(*arguments: str, cwd: Path) -> Ran:
-    """The command line in this process, from its arguments to what it prints: a start of Python
-    each would be most of the time.
-    """
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(arguments)
-    return Ran(code, out.getvalue(), err.getvalue())
-
-
-class Run(NamedTuple):
-    """A finished run. mean_j: of a wave over the repeats, as it really was."""
-
-    folder: Path
-    id: str
-
-    @property
-    def directory(self) -> Path:
-        return self.folder / "results" / self.id
-
-    def attached(self) -> Path:
-        return self.folder / "results" / f"{self.id}_attached"
-
-
-def mean_j(energy_j: Callable[[float], float]) -> float:
-    return sum(energy_j(end) - energy_j(start) for start, end in REPEATS) / len(REPEATS)
-
-
-def node_j(t: float) -> float:
-    """Energy at the plug: fixed power, the sensors' parts, and the supply's losses."""
-    return (FIXED_W * t + CPU.energy_j(t) + MEMORY.energy_j(t)) / PSU
-
-
-def toml(
-    path: Path,
-    gain: float,
-    *,
-    gpu: bool = False,
-    anchor: str | None = "2026-03-01T10:00:00.000+00:00",
-    wave: str | None = None,
-) -> Path:
-    """A replay file. Its virtual time 0 is the run's 1 s, which the anchor ties to 10:00:00 UTC."""
-    head = f"""schema = "energybench-replay/1"
-label = "solver"
-idle = [0.0, 35.0]
-repeats = {[list(span) for span in REPEATS]}
-work = {{ amount = 1.0, unit = "solve", fingerprint = "f", precision = "equal-accuracy" }}
-[host]
-name = "n1"
-sockets = 1
-memory_bytes = 1000000000
-"""
-    if anchor is not None:
-        head += f'started_utc = "{anchor}"\nstarted_s = 1.0\n'
-    if gpu:
-        head += f'gpus = [{{ uuid = "{BOARD}", name = "board", driver = "570.1" }}]\n'
-    channels = [
-        (
-            "rapl",
-            "package-0",
-            "cpu.package",
-            "counter",
-            "",
-            1e-6,
-            "rapl.package",
-            60.0,
-            250.0,
-            0.001,
-        )
-    ]
-    channels += [
-        ("rapl", "package-0", "cpu.dram", "counter", "", 1e-6, "rapl.dram", 10.0, 30.0, 0.001)
-    ]
-    if gpu:
-        channels += [
-            ("nvml", BOARD, "gpu.board", "counter", "energy", 1e-3, "nvml.gain", 50.0, 400.0, 0.1)
-        ]
-        channels += [
-            (
-                "nvml",
-                BOARD,
-                "gpu.board",
-                "power",
-                "power_instant",
-                1e-3,
-                "nvml.gain",
-                50.0,
-                400.0,
-                0.1,
-            )
-        ]
-    for (
-        collector,
-        device,
-        component,
-        kind,
-        quantity,
-        resolution,
-        prior,
-        idle_w,
-        load_w,
-        period_s,
-    ) in channels:
-        steps = wave or [[0.0, idle_w]] + [
-            [t, w] for start, end in REPEATS for t, w in ((start, load_w), (end, idle_w))
-        ]
-        shape = f'{{ kind = "steps", steps = {steps} }}' if wave is None else wave
-        head += f"""[[channels]]
-collector = "{collector}"
-device = "{device}"
-component = "{component}"
-kind = "{kind}"
-quantity = "{quantity}"
-resolution = {resolution}
-period_s = {period_s}
-window_s = {0.025 if kind == "power" else 0.0}
-gain = {gain}
-prior = "{prior}"
-counts = {"true" if kind == "counter" else "false"}
-wave = {shape}
-"""
-    path.write_text(head, "utf-8")
-    return path
-
-
-def measured(folder: Path, gain: float = 1.0, **changes: Any) -> Run:
-    ran = energybench(
-        "measure",
-        "--replay",
-        str(toml(folder / "node.toml", gain, **changes)),
-        "--json",
-        cwd=folder,
-    )
-    assert ran.code == 0, ran.err
-    return Run(folder, ran.json["id"])
-
-
-def meter(
-    path: Path,
-    energy_j: Callable[[float], float],
-    offset_s: float = 0.0,
-    spacing: float = 1.0,
-    first: float = -40.3,
-    last: float = 150.0,
-) -> Path:
-    """A meter's CSV, its clock `offset_s` ahead."""
-    lines, t = ["time,power_w"], first
-    while t < last:
-        watts = (energy_j(t) - energy_j(t - spacing)) / spacing
-        stamp = (STARTED + timedelta(seconds=t + offset_s)).isoformat(timespec="milliseconds")
-        lines.append(f"{stamp},{watts:.1f}")
-        t += spacing
-    path.write_text("\n".join(lines) + "\n", "utf-8")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -208,23 +40,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def node(finished: Run, tmp_path: Path) -> Run:
-    shutil.copytree(finished.directory, tmp_path / "results" / finished.id)
-    return Run(tmp_path, finished.id)
-
-
-def attach(run: Run, file: Path, *more: str, scope: str = "node") -> Any:
-    return in_process(
-        "attach",
-        run.id,
-        "--meter",
-        str(file),
-        "--scope",
-        scope,
-        "--accuracy",
-        "1%",
-        *more,
-        cwd=run.folder,
-    )
+    return copied(finished, tmp_path)
 
 
 def test_a_node_meter_becomes_a_run_of_its_own(node: Run) -> None:
@@ -429,42 +245,6 @@ def test_an_even_run_needs_a_clock_that_is_known(tmp_path: Path) -> None:
     assert attach(run, tmp_path / "pdu.csv", "--max-offset", "0").code == 0
 
 
-def test_a_board_calibrated_against_its_meter_gives_the_true_energy(tmp_path: Path) -> None:
-    """The sensors show 0.9 of the truth.
-
-    Attach the board's meter, calibrate, measure again: the board's joules are right, and narrower.
-    """
-    run = measured(tmp_path, 0.9, gpu=True)
-    ran = attach(
-        run,
-        meter(tmp_path / "riser.csv", GPU.energy_j, -7.4, 0.1),
-        "--board",
-        BOARD,
-        "--json",
-        scope="gpu",
-    )
-    assert ran.code == 0, ran.err
-    assert ran.json["boundary"]["name"] == "compute"
-    assert ran.json["components_j"]["gpu.board"]["value"] == pytest.approx(
-        0.9 * mean_j(GPU.energy_j), rel=0.003
-    )
-    env = {"ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
-    against = process.energybench(
-        "calibrate", "--against", f"{run.id}_attached", "--json", cwd=tmp_path, env=env
-    )
-    assert against.code == 0, against.err
-    gains = {channel["channel"].split("/")[-1]: channel for channel in against.json["channels"]}
-    assert set(gains) == {"energy", "power_instant"}
-    for one in gains.values():
-        assert one["low"] <= 0.9 <= one["high"]
-        assert one["gain"] == pytest.approx(0.9, rel=0.005)
-        assert 0.004 < one["u_rel"] < 0.012
-    traces, _ = reader.read_traces(run.directory)
-    again = _remeasured(run, traces, tmp_path / "profiles")
-    assert again.low <= mean_j(GPU.energy_j) <= again.high
-    assert again.half_width < 0.025 * again.value
-
-
 def test_a_meter_of_another_load_than_the_board_is_refused(tmp_path: Path) -> None:
     """One of two feeds, mW taken for W, and twice the board: told with both powers."""
     run = measured(tmp_path, 0.95, gpu=True)
@@ -474,89 +254,6 @@ def test_a_meter_of_another_load_than_the_board_is_refused(tmp_path: Path) -> No
             attach(run, file, "--board", BOARD, "--max-offset", "0", scope="gpu")
         )
     assert not run.attached().exists()
-
-
-def _remeasured(run: Run, traces: Any, folder: Path) -> Any:
-    """The run's own samples under the profiles."""
-    from energybench.analysis.measurement.measure import Record, measure
-    from energybench.analysis.measurement.profiles import apply
-    from energybench.measuring.session import ranges
-    from energybench.store import profiles
-
-    old = reader.read_run(run.directory)
-    _, windows = reader.read_traces(run.directory)
-    channels, doubts = apply(
-        profiles.read(folder),
-        [trace.channel for trace in traces],
-        old.host,
-        datetime.now(UTC).isoformat(),
-    )
-    assert not doubts
-    assert {channel.gain.value != 1.0 for channel in channels if channel.collector == "nvml"} == {
-        True
-    }
-    profiles_made = tuple(
-        Trace(channel=channel, t_s=trace.t_s, raw=trace.raw, ok=trace.ok)
-        for trace, channel in zip(traces, channels, strict=True)
-    )
-    works = tuple(repeat.work for repeat in old.repeats)
-    record = Record(old.id, old.label, None, None, "compute", old.host, windows, works, ())
-    return measure(record, profiles_made, ranges()).components_j["gpu.board"]
-
-
-def test_a_node_meter_tells_the_common_scale_where_the_supply_is_known(node: Run) -> None:
-    """The sensors' sum shows 1.06 of the truth; with the supply's efficiency stated the scale's
-    interval holds it, and both channels have it.
-    """
-    assert attach(node, meter(node.folder / "pdu.csv", node_j, 0.8)).code == 0
-    ran = energybench(
-        "calibrate",
-        "--against",
-        f"{node.id}_attached",
-        "--psu-efficiency",
-        "0.94",
-        "--out",
-        "profiles",
-        "--json",
-        cwd=node.folder,
-    )
-    assert ran.code == 0, ran.err
-    scale = ran.json["scale"]
-    assert scale["low"] <= 1.06 <= scale["high"]
-    assert {channel["gain"] for channel in ran.json["channels"]} == {scale["value"]}
-    assert ran.json["fixed_w"] == pytest.approx(FIXED_W / PSU, rel=0.02)
-    by = {channel["channel"].split("/")[2]: channel for channel in ran.json["channels"]}
-    assert by["cpu.package"]["u_rel"] < by["cpu.package"]["prior_rel"]
-    assert (
-        by["cpu.dram"]["u_rel"] > by["cpu.package"]["u_rel"]
-    )  # a small part of the sum is hardly known better
-    assert [path.name for path in (node.folder / "profiles").iterdir()] == ["n1_package-0.json"]
-    text = energybench(
-        "calibrate",
-        "--against",
-        f"{node.id}_attached",
-        "--psu-efficiency",
-        "0.94",
-        "--out",
-        "profiles",
-        cwd=node.folder,
-    ).out
-    assert "sum of the sensors: shown / true" in text
-
-
-def test_a_reference_that_tells_nothing_new_is_refused(node: Run) -> None:
-    """An unknown supply hides what RAPL is believed to know; a run without a meter has nothing to
-    compare with.
-    """
-    assert "has no reference meter" in one_line(
-        energybench("calibrate", "--against", node.id, "--out", "p", cwd=node.folder)
-    )
-    assert attach(node, meter(node.folder / "pdu.csv", node_j)).code == 0
-    line = one_line(
-        energybench("calibrate", "--against", f"{node.id}_attached", "--out", "p", cwd=node.folder)
-    )
-    assert "this reference does not improve on the prior: 1.1" in line
-    assert not (node.folder / "p").exists()
 
 
 def test_another_attach_that_is_under_way_is_not_called_a_rest(node: Run) -> None:

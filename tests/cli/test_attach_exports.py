@@ -5,14 +5,13 @@ is right, or the file is refused with a command that reads it.
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.cli.metered_runs import STARTED, Run, copied, mean_j, measured, node_j
 from tests.cli.process import Ran, in_process, one_line
-from tests.cli.test_attach import STARTED, Run, mean_j, measured, node_j
 from tests.cli.test_attach_layouts import log, stamp, times, watts
 
 TRUTH_J = mean_j(node_j)
@@ -26,8 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def node(finished: Run, tmp_path: Path) -> Run:
-    shutil.copytree(finished.directory, tmp_path / "results" / finished.id)
-    return Run(tmp_path, finished.id)
+    return copied(finished, tmp_path)
 
 
 def attach(run: Run, file: Path, *options: str) -> Ran:

@@ -15,18 +15,19 @@ from typing import Any
 
 import pytest
 
-from tests.cli.process import Ran, one_line
-from tests.cli.test_attach import (
+from tests.cli.metered_runs import (
     BOARD,
     GPU,
     STARTED,
     Run,
     attach,
+    copied,
     energybench,
     mean_j,
     measured,
     node_j,
 )
+from tests.cli.process import Ran, one_line
 
 TRUTH_J = mean_j(node_j)
 
@@ -38,8 +39,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def node(finished: Run, tmp_path: Path) -> Run:
-    shutil.copytree(finished.directory, tmp_path / "results" / finished.id)
-    return Run(tmp_path, finished.id)
+    return copied(finished, tmp_path)
 
 
 def stamp(t: float, layout: str = "%Y-%m-%dT%H:%M:%S.%f") -> str:

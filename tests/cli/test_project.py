@@ -10,7 +10,7 @@ import msgspec
 
 from energybench.model import Comparison, Projection
 from tests.cli.process import in_process, one_line
-from tests.projecting.test_project import comparison
+from tests.projecting.scenarios import comparison
 
 
 def written(path: Path, document: Comparison) -> str:

@@ -15,7 +15,7 @@ from energybench.cluster.rank_nodes import Launches, launched_alone, names_of_no
 from energybench.launch import job, node_name
 from energybench.model import Job
 from energybench.store.rank_job import unread_nodes
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 from tests.simulators.slurm.processes import wait_until
 
 BATCH = {

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.errors import BadInput
 from energybench.meters.clock_offset import Offset, RunPower, fit, run_power, swing, why_unknown
 from energybench.meters.series import (

@@ -13,7 +13,7 @@ from energybench.errors import BadInput
 from energybench.meters.meter_file import read
 from energybench.meters.readings import Choice
 from energybench.meters.stretch import Around
-from tests.meters.test_layouts import KNOWN, T0
+from tests.meters.logger_files import KNOWN, T0
 
 PIECES = (
     *(b"0", b"-1", b"65535", b"1e999999", b"NaN", b"9" * 400, b"1.2.3", b'"', b";", b",", b"\t"),

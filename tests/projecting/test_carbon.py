@@ -12,7 +12,7 @@ from energybench.errors import BadInput
 from energybench.model import Line, Projection
 from energybench.projecting.project import project
 from energybench.projecting.scenario_files import parse
-from tests.projecting.test_project import codes
+from tests.projecting.scenarios import codes
 
 FLEET = """
 schema = "energybench-scenario/1"

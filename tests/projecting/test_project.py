@@ -1,121 +1,20 @@
-"""Projecting keeps errors that inputs share, names mistakes, and tests claims against their own
-inputs.
+"""Projecting keeps errors that inputs share, names mistakes, and tests claims against the inputs
+of the scenario.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import pytest
 
-from energybench.analysis.uncertainty.effects import combine, exact, normal, ranged, rectangular
+from energybench.analysis.uncertainty.effects import combine, exact, normal, rectangular
 from energybench.errors import BadInput
-from energybench.formula import Step
-from energybench.model import Comparison, Doubt, Estimate, Line, RangeMeaning
+from energybench.model import Estimate
 from energybench.projecting.project import project
 from energybench.projecting.scenario import (
     PublishedClaim,
     Results,
-    Scenario,
-    ScenarioInput,
 )
-
-
-def stated_input(
-    name: str, value: Estimate | float | None, unit: str = "", **more: Any
-) -> ScenarioInput:
-    """An input; a plain number is exact."""
-    estimate = exact(float(value)) if isinstance(value, int | float) else value
-    return ScenarioInput(name=name, value=estimate, unit=unit, source="a test", **more)
-
-
-def stated_range(
-    name: str,
-    value: float,
-    low: float,
-    high: float,
-    unit: str = "",
-    meaning: RangeMeaning = "uniform",
-) -> ScenarioInput:
-    """An input with a stated range, as a scenario file gives it."""
-    estimate = ranged(name, value, low, high, meaning=meaning)
-    return stated_input(name, estimate, unit, stated=(low, high), range=meaning)
-
-
-def scenario(
-    *inputs: ScenarioInput, lines: Sequence[tuple[str, ...]] = (), **more: Any
-) -> Scenario:
-    """lines: (name, formula, unit)."""
-    steps = tuple(
-        Step(name=name, formula=formula, unit=unit[0] if unit else "")
-        for name, formula, *unit in lines
-    )
-    return Scenario(
-        **{
-            "name": "s",
-            "title": "S",
-            "about": "",
-            "mode": "throughput",
-            "inputs": inputs,
-            "lines": steps,
-            **more,
-        }
-    )
-
-
-def comparison(
-    name: str = "milc",
-    *,
-    speedup: Estimate | float = 12.0,
-    power_w: tuple[Estimate | float, Estimate | float] = (600.0, 1440.0),
-    idle_w: tuple[Estimate | float | None, Estimate | float | None] = (200.0, 500.0),
-    nodes: tuple[int, int] = (1, 1),
-    **changes: Any,
-) -> Comparison:
-    """A comparison whose energy ratio is S · P_baseline / P_candidate, node for node."""
-
-    def estimate(value: Estimate | float | None) -> Estimate | None:
-        return exact(value) if isinstance(value, int | float) else value
-
-    times, baseline_w, candidate_w = (
-        estimate(speedup),
-        estimate(power_w[0]),
-        estimate(power_w[1]),
-    )
-    assert times is not None
-    assert baseline_w is not None
-    assert candidate_w is not None
-    node_for_node = times.value * nodes[0] / nodes[1]
-    stated: dict[str, Any] = {
-        "title": "energy ratio",
-        "baseline": f"{name}-a",
-        "candidate": f"{name}-b",
-        "labels": (f"{name} cpu", f"{name} cuda"),
-        "boundary": "node-ac",
-        "quality": "measured",
-        "energy_ratio": exact(node_for_node * baseline_w.value / candidate_w.value),
-        "speedup": times,
-        "net_energy_ratio": None,
-        "node_hours": (node_for_node, 1.0),
-        "energy_delay_ratio": None,
-        "verdict": "better",
-        "margin": 0.05,
-        "second_lines": (),
-        "power_w": (baseline_w, candidate_w),
-        "idle_power_w": (estimate(idle_w[0]), estimate(idle_w[1])),
-        "doubts": (),
-    }
-    return Comparison(**{**stated, **changes})
-
-
-def line(lines: Sequence[Line], name: str) -> Line:
-    return next(entry for entry in lines if entry.name == name)
-
-
-def codes(doubts: Sequence[Doubt]) -> list[str]:
-    return [doubt.code for doubt in doubts]
-
+from tests.projecting.scenarios import codes, line, scenario, stated_input, stated_range
 
 # ---------------------------------------------------------------- lines
 
@@ -340,125 +239,6 @@ def test_a_bad_claim_is_named() -> None:
         )
 
 
-def test_claims_with_a_comparison() -> None:
-    """The scenario's reasons are about the scenario's inputs: with a measured input, they are not
-    repeated.
-    """
-    plan = scenario(
-        stated_input("r", 5, measured="energy_ratio"),
-        stated_input("x", 1),
-        claims=tuple(
-            PublishedClaim(name=n, claimed=5, derived=n, why_fits="as published") for n in "rx"
-        ),
-    )
-    assert project(plan).claims[0].why == "as published"
-    projection = project(plan, [comparison()])
-    assert (
-        projection.claims[0].why
-        == "tested against milc cpu → milc cuda: the derived interval contains the claim"
-    )
-    assert projection.claims[1].verdict == "contradicts"
-    assert "claims-with-own-inputs" in codes(projection.doubts)
-
-
-# ---------------------------------------------------------------- comparisons
-
-
-def test_a_comparison_replaces_measured_inputs() -> None:
-    """Measured value, unit and source replace those of the scenario."""
-    plan = scenario(
-        stated_input("r", 2, measured="energy_ratio"),
-        stated_input("p", None, "W", measured="power_candidate_w"),
-        lines=[("a", "r * p", "W")],
-    )
-    projection = project(plan, [comparison()])
-    ratio, power = projection.lines[0].inputs
-    assert (ratio.value.value, power.value.value) == (5.0, 1440.0)
-    assert (ratio.evidence, ratio.source) == ("measured", "milc cpu → milc cuda, boundary node-ac")
-    assert projection.title == "S: milc cpu → milc cuda"
-    assert line(projection.lines, "a").value.value == pytest.approx(7200)
-
-
-def test_speedup_is_node_for_node() -> None:
-    """Eight baseline nodes against two candidate nodes: the speedup of a node is four times the
-    speedup of the job.
-    """
-    plan = scenario(stated_input("s", None, measured="speedup"), lines=[("a", "s")])
-    assert project(plan, [comparison(speedup=3.0, nodes=(8, 2))]).lines[
-        0
-    ].value.value == pytest.approx(12.0)
-
-
-def test_without_its_comparison() -> None:
-    """A missing comparison is asked for; a scenario without measured inputs takes no comparison."""
-    with pytest.raises(
-        BadInput,
-        match=r"inputs\.s: comes from a comparison, and no comparison was given \(energybench",
-    ):
-        project(scenario(stated_input("s", None, measured="speedup"), lines=[("a", "s")]))
-    with pytest.raises(BadInput, match="takes no comparison"):
-        project(scenario(stated_input("s", 1), lines=[("a", "s")]), [comparison()])
-    with pytest.raises(BadInput, match="the comparison has no idle_power_baseline_w"):
-        project(
-            scenario(
-                stated_input("i", None, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]
-            ),
-            [comparison(idle_w=(None, None))],
-        )
-
-
-def test_fallback_is_a_doubt() -> None:
-    """An idle power that the comparison lacks comes from the scenario, with a doubt."""
-    projection = project(
-        scenario(stated_input("i", 150, "W", measured="idle_power_baseline_w"), lines=[("a", "i")]),
-        [comparison(idle_w=(None, 1.0))],
-    )
-    assert projection.lines[0].value.value == 150
-    assert "comparison-incomplete" in codes(projection.doubts)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"title": "time x assumed power", "quality": "mixed"},
-        {"quality": "estimated"},
-        {"quality": None},
-    ],
-)
-def test_estimated_sides(changes: dict[str, Any]) -> None:
-    """For a side without sensor, title, source and a doubt say: time x assumed power."""
-    projection = project(
-        scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")]),
-        [comparison(**changes)],
-    )
-    assert "(time x assumed power)" in projection.title
-    assert "time-x-assumed-power" in codes(projection.doubts)
-    assert projection.lines[0].inputs[0].source.startswith("time x assumed power: ")
-
-
-def test_doubts_are_carried_once() -> None:
-    """Doubts of the comparisons are carried over, with their application if there are several."""
-    doubt = Doubt(code="one-node", message="these nodes", remedy="more nodes")
-    plan = scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")])
-    assert doubt in project(plan, [comparison(doubts=(doubt, doubt))]).doubts
-    several = project(
-        plan, [comparison(doubts=(doubt,)), comparison("sdpa", doubts=(doubt,))]
-    ).doubts
-    assert [d.message for d in several if d.code == "one-node"] == [
-        "milc cpu → milc cuda: these nodes",
-        "sdpa cpu → sdpa cuda: these nodes",
-    ]
-
-
-def test_inconsistent_comparison() -> None:
-    """An energy ratio that contradicts speedup and powers is a doubt."""
-    plan = scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")])
-    assert "ratio-inconsistent" in codes(
-        project(plan, [comparison(energy_ratio=exact(7.0))]).doubts
-    )
-    assert "ratio-inconsistent" not in codes(project(plan, [comparison()]).doubts)
-
-
 def test_doubts_and_stamps_count_the_same_inputs() -> None:
     """Inferred and assumed inputs of lines and of claims: one count and one list of names."""
     inputs = [
@@ -489,17 +269,3 @@ def test_doubts_and_stamps_count_the_same_inputs() -> None:
 def test_no_input_at_all() -> None:
     """A scenario may be arithmetic alone."""
     assert project(scenario(lines=[("a", "2 + 2")])).lines[0].value == exact(4.0)
-
-
-def test_a_comparison_of_single_repeats_shows_no_saving() -> None:
-    """The interval lacks the run-to-run scatter, however far from 0 it lies."""
-    for known in (True, False):
-        projection = project(
-            scenario(
-                stated_input("x", None, measured="energy_ratio"),
-                lines=[("e", "x - 1", "MWh")],
-                results=Results(saved_mwh_per_month="e"),
-            ),
-            [comparison(scatter_known=known)],
-        )
-        assert ("saving-not-shown" in codes(projection.doubts)) is not known

@@ -21,7 +21,7 @@ from energybench.projecting.project import project
 from energybench.projecting.scenario import MEANS, PublishedClaim, Results, ScenarioUnknown
 from energybench.projecting.scenario_files import names, read
 from energybench.units import show
-from tests.projecting.test_project import codes, comparison, line
+from tests.projecting.scenarios import codes, comparison, line
 
 
 @pytest.fixture(scope="module")

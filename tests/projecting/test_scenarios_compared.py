@@ -12,7 +12,7 @@ from energybench.model import Comparison
 from energybench.projecting.project import project
 from energybench.projecting.scenario_files import read
 from tests.cli.process import in_process
-from tests.projecting.test_project import codes, comparison, line
+from tests.projecting.scenarios import codes, comparison, line
 
 
 @pytest.fixture(scope="module")

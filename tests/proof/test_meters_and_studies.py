@@ -13,8 +13,8 @@ from energybench.model import Axes, Cell, Study, StudyCell, StudyPlan, Variant
 from energybench.proof.checking import check
 from energybench.store import digests, reader
 from energybench.store.study import StudyStore
+from tests.cli.metered_runs import Run, attach, measured, meter, node_j
 from tests.cli.process import in_process
-from tests.cli.test_attach import Run, attach, measured, meter, node_j
 from tests.proof.conftest import Results
 from tests.proof.forging import Change, edit, rebuilt
 

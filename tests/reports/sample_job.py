@@ -22,7 +22,8 @@ from energybench.model import (
     Timeline,
     Window,
 )
-from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 
 
 def job_document() -> Document:

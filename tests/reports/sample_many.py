@@ -8,7 +8,8 @@ import msgspec
 
 from energybench.analysis.uncertainty.effects import scale
 from energybench.model import Comparison, Document, Measurement
-from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_pair import compared
 
 replace = msgspec.structs.replace

@@ -28,17 +28,10 @@ from energybench.model import (
     Window,
     WorkRecord,
 )
-from tests.reports.sample_nodes import (
-    A100,
-    SOLVE,
-    about,
-    cpu_node,
-    gpu_node,
-    interval,
-    repeats_of,
-    scatter,
-)
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_pair import compared
+from tests.reports.sample_values import A100, SOLVE, about, interval, repeats_of, scatter
 
 HOSTILE = (
     "</script><script>document.title='owned';alert(1)</script>",

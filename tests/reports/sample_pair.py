@@ -17,7 +17,7 @@ from energybench.model import (
     Timeline,
     Window,
 )
-from tests.reports.sample_nodes import A100, about, scatter
+from tests.reports.sample_values import A100, about, scatter
 
 
 def compared(baseline: Measurement, candidate: Measurement) -> Comparison:

@@ -21,7 +21,7 @@ from energybench.model import (
     Variant,
     WorkRecord,
 )
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.sample_study import HOST, about, exact
 
 

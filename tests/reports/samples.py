@@ -5,9 +5,10 @@ sensor, hostile text, an empty document.
 from __future__ import annotations
 
 from energybench.model import Document
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_job import job_document
 from tests.reports.sample_limits import BOARDS, CPU, beside
-from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_odd import estimated, hostile, partial
 from tests.reports.sample_pair import compared, cpu_timeline, gpu_timeline
 from tests.reports.sample_published import claims_2023

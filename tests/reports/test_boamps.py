@@ -15,7 +15,7 @@ from energybench.model import Document, Estimate, Publication
 from energybench_reports.boamps import BoAmps
 from tests.reports.boamps_schema import REPORT, closed
 from tests.reports.foreign import LABELS, labelled
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.samples import SAMPLES
 
 replace = msgspec.structs.replace

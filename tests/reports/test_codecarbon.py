@@ -15,7 +15,8 @@ from codecarbon.output_methods.file import FileOutput
 from energybench.model import Document
 from energybench_reports.codecarbon_report import COLUMNS, CodeCarbon
 from tests.reports.foreign import LABELS, labelled
-from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.samples import SAMPLES
 
 

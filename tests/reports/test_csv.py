@@ -19,7 +19,7 @@ from energybench_reports.csv_report import Csv, text_cell
 from energybench_reports.json_report import Json
 from energybench_reports.tables.row import COLUMNS
 from tests.reports.foreign import LABELS, labelled
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.samples import SAMPLES
 
 NUMBERS = ("value", "low", "high", "confidence")

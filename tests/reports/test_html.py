@@ -17,7 +17,7 @@ from energybench_reports.charts.javascript import packed as library
 from energybench_reports.html import Html, for_json, for_script, policy
 from energybench_reports.view.document import build
 from tests.reports.pages import Page
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.samples import SAMPLES
 
 pytest.importorskip("altair")

@@ -15,7 +15,7 @@ from energybench_reports.latex import MAIN, Latex
 from energybench_reports.latex_text import _COMMANDS, escape, value_and_interval
 from energybench_reports.tables.row import Result, estimate, exact, limits
 from tests.reports.foreign import LABELS, labelled
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.samples import SAMPLES
 
 ABOUT = Result("measurement", "id", "label")

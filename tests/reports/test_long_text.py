@@ -19,8 +19,8 @@ from energybench_reports.json_report import Json
 from energybench_reports.markdown import Markdown
 from energybench_reports.terminal import Terminal
 from tests.reports.pages import Page
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.sample_many import ODD_LABELS, odd_labels
-from tests.reports.sample_nodes import cpu_node
 
 TEXTS = {"one word": "x" * 1_000_000, "words": "x y " * 250_000}
 DATA = re.compile(r"<script.*?</script>", re.DOTALL)  # the page's programs and data

@@ -11,7 +11,7 @@ from energybench.model import Document
 from energybench_reports.openmetrics import OpenMetrics
 from energybench_reports.tables.table import table
 from tests.reports.foreign import LABELS, labelled
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.samples import SAMPLES
 
 

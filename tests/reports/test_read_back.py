@@ -24,8 +24,8 @@ from energybench_reports.html import Html
 from energybench_reports.packed_results import packed
 from energybench_reports.pdf import Pdf
 from tests.reports.consistent import consistent
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.sample_many import applications, odd_labels, runs
-from tests.reports.sample_nodes import cpu_node
 from tests.reports.samples import SAMPLES
 
 pytest.importorskip("altair")

@@ -32,7 +32,8 @@ from energybench_reports.openmetrics import OpenMetrics
 from energybench_reports.terminal import Terminal
 from energybench_reports.view.comparison import answer, ratios, verdict_cell
 from energybench_reports.view.layout import Table
-from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_odd import estimated
 from tests.reports.sample_pair import compared
 from tests.reports.sample_published import claims_2023

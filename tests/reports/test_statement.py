@@ -17,8 +17,9 @@ from energybench_reports.view.statement import statement
 from energybench_reports.view.statement_sentence import MOST
 from tests.reports.foreign import LABELS, with_texts
 from tests.reports.pdf_pages import Pages, squeezed
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_many import applications, runs
-from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_odd import estimated
 from tests.reports.sample_pair import compared
 from tests.reports.samples import SAMPLES

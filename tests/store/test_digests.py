@@ -10,7 +10,8 @@ import msgspec
 from energybench.store.digests import of_run, of_stored
 from energybench.store.layout import PARQUET, RUN
 from energybench_reports.view.provenance import section
-from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_pair import compared
 
 

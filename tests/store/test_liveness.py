@@ -19,7 +19,7 @@ from energybench.store import layout, reader
 from energybench.store.run import Header, pretty, read_header
 from energybench.store.study import StudyStore
 from energybench.store.writer import RunWriter
-from tests.store.test_store import fill, header
+from tests.store.filled_runs import fill, header
 
 
 def test_an_open_run_is_not_recovered(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_killed_writer_lets_go(tmp_path: Path) -> None:
     script = (
         "import sys, os, pathlib\n"
         "from energybench.store.writer import RunWriter\n"
-        "from tests.store.test_store import fill, header\n"
+        "from tests.store.filled_runs import fill, header\n"
         "writer = RunWriter(pathlib.Path(sys.argv[1]), header()).__enter__()\n"
         "fill(writer); writer._log().flush(); os.kill(os.getpid(), 9)\n"
     )

@@ -10,7 +10,7 @@ from energybench.measuring.session import ranges
 from energybench.model import WorkloadRef
 from energybench.store.secrets import NOT_STORED, without_secret_settings, without_secrets
 from energybench.store.writer import RunWriter
-from tests.store.test_store import fill, header
+from tests.store.filled_runs import fill, header
 
 SECRET = "hunter2xyz"
 

@@ -10,50 +10,13 @@ import pytest
 from energybench.cli.main import main
 from energybench.errors import BadInput
 from energybench.measuring.session import ranges
-from energybench.model import CutBy, Host, Verification, Window, Work, WorkloadRef
+from energybench.model import CutBy, Verification, Window, Work, WorkloadRef
 from energybench.plugins import Reading
-from energybench.store import layout, reader, samples, strict
-from energybench.store.run import Header
+from energybench.store import layout, reader, samples
 from energybench.store.sample_log import SampleLog
 from energybench.store.traces import StoredTraces
 from energybench.store.writer import RunWriter
-from tests.analysis.truth import channel
-
-CHANNELS = (
-    channel(
-        collector="rapl",
-        device="package-0",
-        component="cpu.package",
-        resolution=1e-6,
-        update_period_s=0.001,
-    ),
-)
-
-
-def header(**changes: object) -> Header:
-    stated: dict[str, object] = {
-        "id": layout.new_id("a label/with spaces"),
-        "label": "a label/with spaces",
-        "workload": None,
-        "command": ("true",),
-        "boundary": "compute",
-        "host": Host(name="n", sockets=1, memory_bytes=10**9),
-        "channels": CHANNELS,
-        "pid": 1,
-        "pid_started": None,
-    }
-    return Header(**{**stated, **changes})  # type: ignore[arg-type]
-
-
-def fill(writer: RunWriter, seconds: float = 3.0, watts: float = 100.0) -> None:
-    """A constant load at 10 Hz, and one repeat from 1 s to 2 s."""
-    for i in range(int(seconds * 10)):
-        raw = None if i == 7 else int(watts * i * 0.1 * 1e6)
-        writer.poll([Reading(raw, i * 0.1)], 0.001, False, 0)
-    writer.opening("repeat", 1.0, 0)
-    writer.window(Window(label="repeat", start_s=1.0, end_s=2.0, repeat=0))
-    writer.work(Work(amount=1.0, unit="nap", fingerprint="f", precision="equal-accuracy"))
-    writer.verification((Verification(quantity="q", value=0.0, tolerance=0.0, passed=True),))
+from tests.store.filled_runs import CHANNELS, fill, header
 
 
 def test_a_run_is_renamed_into_place_and_reads_back(tmp_path: Path) -> None:
@@ -324,38 +287,3 @@ def test_find_by_id_part_and_latest(tmp_path: Path) -> None:
     assert layout.find(str(directories[0] / layout.RUN), tmp_path) == directories[0]
     with pytest.raises(BadInput, match="fits 2 runs"):
         layout.find("2026", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ('{"a": 1, "a": 2}', "stands twice"),
-        ('{"a": NaN}', "NaN"),
-        ('{"a": Infinity}', "Infinity"),
-        ('{"a": 1', "line 1"),
-        ("  ", "empty"),
-    ],
-)
-def test_strict_json(text: str, says: str) -> None:
-    """Duplicate keys, NaN, cut off, empty."""
-    with pytest.raises(BadInput, match=says):
-        strict.loads(text, "file.json")
-
-
-def test_deep_nesting_is_refused() -> None:
-    """Not a crash."""
-    with pytest.raises(BadInput):
-        strict.loads("[" * 100_000, "file.json")
-
-
-def test_half_of_a_surrogate_pair_is_refused() -> None:
-    """A whole pair is a character."""
-    assert strict.loads(r'{"a": "\ud83d\ude00"}', "file.json") == {"a": "\U0001f600"}
-    with pytest.raises(BadInput, match="half of a surrogate pair"):
-        strict.loads(r'{"a": "\ud800"}', "file.json")
-
-
-def test_an_endless_number_is_refused() -> None:
-    """Python itself refuses to read more than 4300 digits."""
-    with pytest.raises(BadInput, match="too many digits"):
-        strict.loads('{"a": ' + "9" * 5000 + "}", "file.json")

@@ -16,7 +16,7 @@ from energybench.store import layout, profiles, reader, unknown_fields
 from energybench.store.study import StudyStore, read_study
 from energybench.store.writer import RunWriter
 from tests.reports import sample_study
-from tests.store.test_store import fill, header
+from tests.store.filled_runs import fill, header
 
 
 class Inner(Noun, frozen=True, kw_only=True):

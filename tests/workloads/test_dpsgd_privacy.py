@@ -22,7 +22,7 @@ from energybench_workloads.dpsgd.spec import read, sealed
 from energybench_workloads.dpsgd.statement import statement
 from energybench_workloads.dpsgd.studies import plan
 from energybench_workloads.dpsgd.training import Trained
-from tests.store.test_store import fill, header
+from tests.store.filled_runs import fill, header
 
 SECRET = str(2**61 + 5)
 DIGEST = "0" * 64

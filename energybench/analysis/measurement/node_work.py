@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from energybench.analysis.energy import mean_energy
-from energybench.analysis.uncertainty.effects import (
-    combine,
-    not_negative,
-    rectangular,
-    scaled,
-)
-from energybench.analysis.uncertainty.repeats import arithmetic_mean, scatter_effect
+from energybench.analysis.measurement import quantities
+from energybench.analysis.uncertainty.effects import scaled
+from energybench.analysis.uncertainty.repeats import arithmetic_mean
 from energybench.model import Effect, Estimate, Window, Work
 
 
@@ -33,14 +29,9 @@ def energy_per_unit(
 
 
 def rate(works: Sequence[Work] | None, windows: Sequence[Window]) -> Estimate | None:
-    """Units of work for each second, with the scatter of the repeats."""
+    """Units of work for each second; None if a repeat states no work, or lasted no time."""
     times_s = [window.duration_s for window in windows]
     if not works or not all(times_s):
         return None
-    value = sum(work.amount for work in works) / sum(times_s)
     half_s = sum(window.start_half_s + window.end_half_s for window in windows)
-    scatter = scatter_effect(
-        [work.amount / seconds for work, seconds in zip(works, times_s, strict=True)]
-    )
-    edges = rectangular("time-edges", half_s * value / sum(times_s))
-    return not_negative(combine(value, (scatter or edges,)))
+    return quantities.rate_of(works, times_s, half_s)

@@ -179,16 +179,24 @@ def energy_per(
 
 
 def work_rate(repeats: Repeats) -> Estimate | None:
-    """Units of work for each second: all work over all time, with the scatter of the rates."""
+    """Units of work for each second; None if the work of a repeat is not known."""
     works = repeats.all_works()
     if works is None:
         return None
     times_s = repeats.times_s
+    return rate_of(works, times_s, repeats.time_half_s * len(times_s))
+
+
+def rate_of(works: Sequence[Work], times_s: Sequence[float], half_s: float) -> Estimate:
+    """Units of work for each second: all work over all time, with the scatter of the rates.
+
+    half_s  half-width of the sum of the times
+    """
     rate = sum(work.amount for work in works) / sum(times_s)
     scatter = scatter_effect(
         [work.amount / seconds for work, seconds in zip(works, times_s, strict=True)]
     )
-    edges = rectangular("time-edges", repeats.time_half_s * len(times_s) * rate / sum(times_s))
+    edges = rectangular("time-edges", half_s * rate / sum(times_s))
     return not_negative(combine(rate, (scatter or edges,)))
 
 

@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median
-from energybench.analysis.traces.curve import Curve, as_samples
+from energybench.analysis.traces.counter_curve import as_samples
+from energybench.analysis.traces.curve import Curve
 
 Flags = npt.NDArray[np.bool_]
 

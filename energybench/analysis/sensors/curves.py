@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from energybench.analysis.sensors.counter_kinds import informed
-from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Channel, Trace
 
 # Bytes of curves that stay in memory while another is made: those of an hour of a dozen channels.

@@ -29,6 +29,9 @@ _COUNTED = 0.25
 # however many ticks agree on the beat, the sensor's own timer is not better than this share of a
 # reading's spacing
 _SNAP = 0.2
+# A sensor that updates faster than this share of the spacing of the readings needs no ticks: every
+# reading is new.
+NO_TICKS_BELOW = 0.5
 
 
 class Ticks(NamedTuple):

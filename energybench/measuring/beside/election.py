@@ -1,7 +1,6 @@
 """Of several ranks on a node one measures: the first sampling process to take the job's name.
 
-The name is an abstract socket (unix(7)): atomic to take, seen by all processes of the node, and
-gone with the process that holds it.
+The name is that of an abstract socket; the process that holds it tells the others what it measures.
 """
 
 from __future__ import annotations
@@ -10,8 +9,11 @@ import os
 import socket
 import threading
 
+from energybench.measuring import abstract_socket
+
 _PATIENCE_S = 2.0  # with the process that holds the name
 _UNKNOWN = "another rank"
+_MOST_CHARACTERS = 99  # of a name: an address of a socket has 108 bytes
 
 
 class Election:
@@ -26,12 +28,9 @@ class Election:
         """
         if self._held is not None:
             return None
-        name = f"\0energybench-{os.getuid()}-{job}"[:100]
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        try:
-            listening.bind(name)
-        except OSError:
-            listening.close()
+        name = f"energybench-{os.getuid()}-{job}"[:_MOST_CHARACTERS]
+        listening = abstract_socket.bound(name)
+        if listening is None:
             return _asked(name)
         listening.listen(64)
         self._held = listening
@@ -52,10 +51,10 @@ def _tell(listening: socket.socket, text: bytes) -> None:
 
 def _asked(name: str) -> str:
     """What the holder of the name says of itself."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+    with abstract_socket.new() as connection:
         connection.settimeout(_PATIENCE_S)
         try:
-            connection.connect(name)
+            connection.connect(abstract_socket.address(name))
             return connection.recv(4096).decode("utf-8", "replace") or _UNKNOWN
         except OSError:
             return _UNKNOWN

@@ -19,7 +19,7 @@ from energybench.model import (
     StudyRun,
     Variant,
 )
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 
 
 def cell(key: str, low: float, value: float, high: float) -> StudyCell:

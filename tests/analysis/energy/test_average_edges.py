@@ -10,7 +10,8 @@ import pytest
 from energybench.analysis.energy.average_edges import steps_from_plateau
 from energybench.analysis.energy.window_energy import energy
 from energybench.analysis.measurement.measure import Record, measure
-from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Host, Trace, Window
 from tests.analysis.truth import Energy, Floats, Sensor, channel, constant, square, trace
 

@@ -7,7 +7,8 @@ import pytest
 
 from energybench.analysis.energy.edge_lag import apparent_lag_s
 from energybench.analysis.energy.window_energy import energy
-from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.collectors import nvml_channels
 from energybench.model import Window
 from tests.analysis.truth import Energy, Sensor, channel, polls, square, trace

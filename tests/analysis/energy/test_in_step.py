@@ -8,7 +8,8 @@ import numpy as np
 
 from energybench.analysis.energy.window_energy import energy
 from energybench.analysis.sensors.counter_kinds import informed
-from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Window
 from tests.analysis.truth import Energy, Sensor, channel, constant, polls, square, trace
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
-from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.analysis.uncertainty.effects import combine
 from energybench.model import Window
 from tests.analysis.truth import channel, trace

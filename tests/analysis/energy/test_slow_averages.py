@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from energybench.analysis.energy.window_energy import energy
-from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Window
 from tests.analysis.energy.test_window_edges import work
 from tests.analysis.truth import Sensor, channel, trace

@@ -7,7 +7,7 @@ import pytest
 
 from energybench.analysis.energy.window_energy import energy
 from energybench.analysis.sensors.counter_kinds import informed
-from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Window
 from tests.analysis.truth import Energy, Floats, Sensor, channel, constant, polls, square, trace
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from energybench.analysis.energy.counter_check import cross_check
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.sensors.counter_kinds import informed
-from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.model import CutBy, Window
 from tests.analysis.truth import Energy, Sensor, channel, constant, polls, square, trace

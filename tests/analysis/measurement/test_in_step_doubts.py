@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from energybench.analysis.measurement.in_step_doubts import of_in_step
-from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Window
 from tests.analysis.truth import Energy, Floats, Sensor, channel, constant, polls, trace
 

@@ -8,7 +8,7 @@ import pytest
 from energybench.analysis.sensors import curves as under_test
 from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.sensors.curves import Curves
-from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Trace
 from tests.analysis.truth import channel
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energybench.analysis.arrays import Floats
-from energybench.analysis.traces.curve import Curve, curve
+from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.power_steps import Readings, Together, added, in_steps, readings
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Trace
 from tests.analysis.truth import channel
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from energybench.analysis.energy.window_energy import energy
-from energybench.analysis.traces.curve import curve
 from energybench.analysis.traces.saturation import saturated_w
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Window
 from tests.analysis.truth import Floats, Sensor, channel, polls, square, trace
 

@@ -8,8 +8,8 @@ import pytest
 
 from energybench.analysis.energy.window_energy import energy
 from energybench.analysis.measurement.measure import Record, measure
-from energybench.analysis.traces.curve import curve
 from energybench.analysis.traces.slow_updates import slower_period_s
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Host, Trace, Window
 from tests.analysis.truth import Floats, Sensor, channel, polls, square, trace
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from energybench.analysis.measurement.measure import Record, measure
-from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Gpu, Host, Measurement, Trace, Window
 from tests.analysis.runs import RANGES
 from tests.analysis.truth import Floats, Sensor, channel, constant, polls, trace

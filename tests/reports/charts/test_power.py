@@ -14,7 +14,7 @@ from energybench_reports.charts.power import power
 from energybench_reports.figures import figures
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import Figure
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.samples import SAMPLES
 
 alt = pytest.importorskip("altair")

@@ -9,8 +9,9 @@ import pytest
 from energybench.model import Measurement
 from energybench_reports.view import limits as view_limits
 from energybench_reports.view.wording import TableCell
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_limits import BOARDS, CPU, beside
-from tests.reports.sample_nodes import cpu_node, gpu_node
 
 
 def rows(*measurements: Measurement) -> dict[str, tuple[TableCell, ...]]:

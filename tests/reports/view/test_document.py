@@ -19,7 +19,8 @@ from energybench.model import (
 from energybench_reports.view.document import build
 from energybench_reports.view.layout import ratio_axis
 from energybench_reports.view.wording import TableCell
-from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_pair import compared
 from tests.reports.sample_published import claims_2023
 from tests.reports.samples import SAMPLES

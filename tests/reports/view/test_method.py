@@ -6,7 +6,7 @@ import msgspec
 
 from energybench.model import Document
 from energybench_reports.view.method import terms
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.samples import SAMPLES
 
 

@@ -10,8 +10,9 @@ import pytest
 from energybench.model import IN_FULL, Comparison, Document, Measurement, Publication
 from energybench_reports.view.document import build, in_full
 from energybench_reports.view.layout import Table
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_many import applications, runs
-from tests.reports.sample_nodes import cpu_node, gpu_node
 from tests.reports.sample_pair import compared
 from tests.reports.samples import SAMPLES
 

@@ -15,7 +15,8 @@ from energybench_reports.view.document import build
 from energybench_reports.view.layout import Section
 from energybench_reports.view.machine_state import age_days
 from energybench_reports.view.wording import TableCell
-from tests.reports.sample_nodes import cpu_node, gpu_node
+from tests.reports.sample_cpu_node import cpu_node
+from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_pair import compared
 from tests.reports.samples import SAMPLES
 

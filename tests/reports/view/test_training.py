@@ -10,7 +10,7 @@ from energybench_reports.charts.curves import figures
 from energybench_reports.charts.figure import spec
 from energybench_reports.view.training import tables
 from tests.reports import sample_training
-from tests.reports.sample_nodes import cpu_node
+from tests.reports.sample_cpu_node import cpu_node
 
 WORK = 2.0  # amount a step
 

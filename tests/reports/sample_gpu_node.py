@@ -1,11 +1,9 @@
-"""Two measured nodes for the samples: a CPU node, and a node with four A100.
+"""A measured node with four A100 for the samples, some of which may be unused.
 
 Synthetic numbers, measured nowhere.
 """
 
 from __future__ import annotations
-
-import math
 
 from energybench.model import (
     Boundary,
@@ -13,7 +11,6 @@ from energybench.model import (
     Condition,
     Doubt,
     Effect,
-    Estimate,
     Gpu,
     Host,
     Idle,
@@ -21,201 +18,18 @@ from energybench.model import (
     OtherLoad,
     Part,
     Region,
-    Repeat,
     Verification,
-    Work,
     WorkloadRef,
 )
-
-A100 = tuple(f"GPU-6d1f0c7a-52e{i}-4b1c-9a77-0f3e5b2c88d{i}" for i in range(4))
-
-
-def interval(value: float, *effects: Effect, k: float = 2.0) -> Estimate:
-    """A value whose interval is k times its effects' root sum of squares; bounds stretch it upward
-    only.
-    """
-    both = k * math.sqrt(sum(e.u**2 for e in effects if e.distribution != "bound"))
-    up = sum(e.u * math.sqrt(12) for e in effects if e.distribution == "bound")
-    return Estimate(value=value, low=value - both, high=value + both + up, effects=effects)
-
-
-def about(value: float, low: float, high: float) -> Estimate:
-    return Estimate(value=value, low=low, high=high)
-
-
-def scatter(u: float, n: int = 8) -> Effect:
-    return Effect(
-        name=f"scatter of {n} repeats", u=u, distribution="student", dof=n - 1, kind="scatter"
-    )
-
-
-def repeats_of(
-    mean_j: float,
-    mean_s: float,
-    offsets: tuple[float, ...],
-    shares: dict[str, float],
-    work: Work | None,
-    start_s: float,
-) -> tuple[Repeat, ...]:
-    repeats = []
-    for offset in offsets:
-        energy = mean_j * (1 + offset)
-        time = mean_s * (1 + offset / 3)
-        repeats.append(
-            Repeat(
-                start_s=start_s,
-                end_s=start_s + time,
-                energy_j=energy,
-                components_j={name: energy * share for name, share in shares.items()},
-                work=work,
-            )
-        )
-        start_s += time + 1.5
-    return tuple(repeats)
-
-
-SOLVE = Work(
-    amount=1.0,
-    unit="solve to residual 1e-10",
-    fingerprint="milc-M-7f3a9c21e0b4",
-    precision="equal-accuracy",
-    flops=2.62e13,
-    bytes=2.9e13,
+from tests.reports.sample_values import (
+    A100,
+    OFFSETS_GPU,
+    SOLVE,
+    about,
+    interval,
+    repeats_of,
+    scatter,
 )
-OFFSETS_CPU = (0.0061, -0.0042, 0.0009, 0.0035, -0.0071, 0.0018, -0.0034, 0.0024)
-OFFSETS_GPU = (0.0215, 0.0062, -0.0058, 0.0011, -0.0094, -0.0037, -0.0102, 0.0003)
-
-
-def cpu_node() -> Measurement:
-    shares = {"cpu.package": 0.862, "cpu.dram": 0.138}
-    energy = interval(
-        58_420.0,
-        scatter(92.0),
-        Effect(
-            name="cpu.package package-0: gain",
-            u=756.0,
-            key="gain:nid001-package-0",
-            kind="gain",
-            component="cpu.package",
-            device="package-0",
-            sensor="counter",
-        ),
-        Effect(
-            name="cpu.package package-1: gain",
-            u=749.0,
-            key="gain:nid001-package-1",
-            kind="gain",
-            component="cpu.package",
-            device="package-1",
-            sensor="counter",
-        ),
-        Effect(
-            name="cpu.dram package-0: gain",
-            u=243.0,
-            key="gain:nid001-dram-0",
-            kind="gain",
-            component="cpu.dram",
-            device="package-0",
-            sensor="counter",
-        ),
-        Effect(
-            name="cpu.dram package-1: gain",
-            u=241.0,
-            key="gain:nid001-dram-1",
-            kind="gain",
-            component="cpu.dram",
-            device="package-1",
-            sensor="counter",
-        ),
-    )
-    devices = ("package-0", "package-1")
-    return Measurement(
-        id="2026-03-02T10-15-02Z_milc_cpu_4f2a",
-        label="CPU node",
-        workload=WorkloadRef(
-            name="milc",
-            size="M",
-            device="cpu",
-            settings={"mass": 0.008, "threads": 64, "mixed": True},
-        ),
-        command=None,
-        boundary=Boundary(
-            name="compute",
-            parts=tuple(
-                Part(component=c, device=d, state="measured")
-                for c in ("cpu.package", "cpu.dram")
-                for d in devices
-            ),
-        ),
-        quality="measured",
-        energy_j=energy,
-        components_j={
-            "cpu.package": interval(
-                50_358.0,
-                scatter(80.0),
-                Effect(name="gain", u=1064.0, key="gain:packages", kind="gain", sensor="counter"),
-            ),
-            "cpu.dram": interval(
-                8_062.0,
-                scatter(12.0),
-                Effect(name="gain", u=342.0, key="gain:dram", kind="gain", sensor="counter"),
-            ),
-        },
-        time_s=interval(124.31, scatter(0.09)),
-        power_w=about(469.96, 452.1, 487.8),
-        idle_power_w=about(172.4, 164.0, 180.8),
-        idle_state="before the work, no context held, sensors polled",
-        net_energy_j=about(36_989.0, 34_300.0, 39_700.0),
-        work=SOLVE,
-        energy_per_work_j=energy,
-        verification=(
-            Verification(quantity="true residual", value=6.4e-11, tolerance=1e-10, passed=True),
-        ),
-        repeats=repeats_of(58_420.0, 124.31, OFFSETS_CPU, shares, SOLVE, 45.0),
-        regions=(
-            Region(label="transfer", energy_j=None, time_s=0.004, count=8),
-            Region(
-                label="compile",
-                energy_j=about(9_840.0, 9_480.0, 10_200.0),
-                time_s=31.2,
-                in_repeat=False,
-            ),
-        ),
-        channels=tuple(
-            ChannelStats(
-                collector="rapl",
-                device=d,
-                component=c,
-                kind="counter",
-                period_s=0.1,
-                jitter_s=0.0008,
-                samples=11_842,
-                missed=3,
-                failed=0,
-                update_period_s=0.001,
-            )
-            for c in ("cpu.package", "cpu.dram")
-            for d in devices
-        ),
-        nodes=1,
-        host=Host(
-            name="nid001",
-            cpu="Intel Xeon Platinum 8358",
-            sockets=2,
-            cores=64,
-            threads=128,
-            threads_allowed=64,
-            memory_bytes=512 * 2**30,
-            governor="performance",
-            kernel="5.14.21",
-            os="SLES 15 SP5",
-            python="3.11.7",
-            libraries={"torch": "2.13.0", "numpy": "2.4.6"},
-            started_utc="2026-03-02T10:15:02Z",
-            started_s=512_004.2,
-        ),
-        doubts=(),
-    )
 
 
 def gpu_node(used: int = 4) -> Measurement:

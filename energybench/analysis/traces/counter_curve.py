@@ -1,0 +1,93 @@
+"""The curve of an energy counter.
+
+A counter that updates every T shows the energy at its last tick. If it only adds up the readings of
+a part-time power sensor, it never sees the rest of each period.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from energybench.analysis.quantiles import median, quantiles_of_values
+from energybench.analysis.traces.curve import Curve, empty_curve, rising
+from energybench.analysis.traces.slow_updates import single_update, slower_period_s
+from energybench.analysis.traces.stopped_counters import without_stops
+from energybench.analysis.traces.ticks import NO_TICKS_BELOW, ticks
+from energybench.analysis.traces.unwrap import Counter, unwrap
+from energybench.model import Channel, Trace
+
+# Ticks of a counter that were placed closer together than this share of its period are not both
+# right: no sensor that was seen publishes so unevenly.
+_APART = 0.1
+
+
+def counter_curve(trace: Trace) -> Curve:
+    """The curve of a counter, without points if there are no readings."""
+    channel = trace.channel
+    counter = unwrap(trace)
+    stated_s, slower_s = channel.update_period_s, None
+    if channel.timing == "prior":
+        slower_s = slower_period_s(counter.t_s, counter.energy_j, stated_s)
+    if channel.quality == "measured":
+        counter = without_stops(counter, slower_s or stated_s or 0.0, channel.resolution)
+    t, energy = counter.t_s, counter.energy_j / channel.gain.value
+    changed = np.flatnonzero(np.diff(energy) > 0) + 1
+    updates = ticks(t, changed, stated_s, slower_s, every_update_changes=True)
+    spacings = np.diff(t)
+    closest = float(quantiles_of_values(spacings, 0.1)[0]) if spacings.size else 0.0
+    if slower_s is not None and changed.size == 1:
+        points, joules, fuzz = single_update(updates, energy, channel.lag_s)
+    elif updates.period_s <= NO_TICKS_BELOW * closest or changed.size < 2:
+        # Every reading is new, or the counter was read too briefly to change.
+        typical = median(spacings) if spacings.size else 0.0
+        stale = min(updates.period_s, typical) / 2
+        points, joules, fuzz = rising(t - stale - channel.lag_s, energy, np.full(t.size, stale))
+    else:
+        points, joules, fuzz = rising(
+            updates.t_s - channel.lag_s,
+            energy[changed],
+            updates.fuzz_s,
+            apart_s=_APART * updates.period_s,
+        )
+    energy_curve = with_findings(counter, channel)._replace(
+        t_s=points,
+        energy_j=joules,
+        fuzz_s=fuzz,
+        period_s=updates.period_s,
+        inferred=updates.measured and channel.timing == "prior",
+    )
+    if 0 < channel.window_s < updates.period_s and points.size >= 2:
+        return as_samples(energy_curve, channel.window_s)
+    return energy_curve
+
+
+def as_samples(counter: Curve, window_s: float) -> Curve:
+    """The curve of a counter that only adds up readings of `window_s`, each of which stands for the
+    whole period that it ends: the curve of a power sensor.
+
+    A reading stands for one half of a period on either side of its middle, and the counter added it
+    as a whole at its tick. The energy between two readings is therefore the counter's own, less one
+    half of the later reading and plus one half of the earlier one. An error of the time between two
+    ticks does not change it.
+    """
+    period_s = counter.period_s
+    lengths, joules = np.diff(counter.t_s), np.diff(counter.energy_j)
+    whole = np.maximum(np.round(lengths / period_s), 1.0) * period_s
+    fuzz = counter.fuzz_s[1:] + counter.fuzz_s[:-1]
+    watts = np.asarray(joules / np.where(np.abs(lengths - whole) <= fuzz, whole, lengths))
+    t, power, fuzz_s = counter.t_s[1:] - window_s / 2, watts, counter.fuzz_s[1:]
+    energy = counter.energy_j[1:] - watts * period_s / 2
+    return counter._replace(
+        t_s=t,
+        energy_j=np.maximum.accumulate(energy),
+        fuzz_s=fuzz_s,
+        power_w=power,
+        window_s=window_s,
+    )
+
+
+def with_findings(counter: Counter, channel: Channel) -> Curve:
+    """A curve without points, with the findings of unwrapping."""
+    return empty_curve(channel, counter.dropped)._replace(
+        wraps=counter.wraps, spans=counter.ambiguous + counter.resets + counter.stops
+    )

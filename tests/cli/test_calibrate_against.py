@@ -1,0 +1,162 @@
+"""Sensors calibrated against a meter that was attached to a run, on replayed sensors whose truth is
+known.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energybench.model import Trace
+from energybench.store import reader
+from tests.cli import process
+from tests.cli.metered_runs import (
+    BOARD,
+    FIXED_W,
+    GPU,
+    PSU,
+    Run,
+    attach,
+    copied,
+    energybench,
+    mean_j,
+    measured,
+    meter,
+    node_j,
+)
+from tests.cli.process import one_line
+
+pytestmark = pytest.mark.xdist_group("calibrate_against")  # the fixtures are made once
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A CPU node measured once; its sensors show 6 % too much."""
+    return measured(tmp_path_factory.mktemp("node"), 1.06)
+
+
+@pytest.fixture
+def node(finished: Run, tmp_path: Path) -> Run:
+    return copied(finished, tmp_path)
+
+
+def test_a_board_calibrated_against_its_meter_gives_the_true_energy(tmp_path: Path) -> None:
+    """The sensors show 0.9 of the truth.
+
+    Attach the board's meter, calibrate, measure again: the board's joules are right, and narrower.
+    """
+    run = measured(tmp_path, 0.9, gpu=True)
+    ran = attach(
+        run,
+        meter(tmp_path / "riser.csv", GPU.energy_j, -7.4, 0.1),
+        "--board",
+        BOARD,
+        "--json",
+        scope="gpu",
+    )
+    assert ran.code == 0, ran.err
+    assert ran.json["boundary"]["name"] == "compute"
+    assert ran.json["components_j"]["gpu.board"]["value"] == pytest.approx(
+        0.9 * mean_j(GPU.energy_j), rel=0.003
+    )
+    env = {"ENERGYBENCH_PROFILES": str(tmp_path / "profiles")}
+    against = process.energybench(
+        "calibrate", "--against", f"{run.id}_attached", "--json", cwd=tmp_path, env=env
+    )
+    assert against.code == 0, against.err
+    gains = {channel["channel"].split("/")[-1]: channel for channel in against.json["channels"]}
+    assert set(gains) == {"energy", "power_instant"}
+    for one in gains.values():
+        assert one["low"] <= 0.9 <= one["high"]
+        assert one["gain"] == pytest.approx(0.9, rel=0.005)
+        assert 0.004 < one["u_rel"] < 0.012
+    traces, _ = reader.read_traces(run.directory)
+    again = _remeasured(run, traces, tmp_path / "profiles")
+    assert again.low <= mean_j(GPU.energy_j) <= again.high
+    assert again.half_width < 0.025 * again.value
+
+
+def _remeasured(run: Run, traces: Any, folder: Path) -> Any:
+    """The run's own samples under the profiles."""
+    from energybench.analysis.measurement.measure import Record, measure
+    from energybench.analysis.measurement.profiles import apply
+    from energybench.measuring.session import ranges
+    from energybench.store import profiles
+
+    old = reader.read_run(run.directory)
+    _, windows = reader.read_traces(run.directory)
+    channels, doubts = apply(
+        profiles.read(folder),
+        [trace.channel for trace in traces],
+        old.host,
+        datetime.now(UTC).isoformat(),
+    )
+    assert not doubts
+    assert {channel.gain.value != 1.0 for channel in channels if channel.collector == "nvml"} == {
+        True
+    }
+    profiles_made = tuple(
+        Trace(channel=channel, t_s=trace.t_s, raw=trace.raw, ok=trace.ok)
+        for trace, channel in zip(traces, channels, strict=True)
+    )
+    works = tuple(repeat.work for repeat in old.repeats)
+    record = Record(old.id, old.label, None, None, "compute", old.host, windows, works, ())
+    return measure(record, profiles_made, ranges()).components_j["gpu.board"]
+
+
+def test_a_node_meter_tells_the_common_scale_where_the_supply_is_known(node: Run) -> None:
+    """The sensors' sum shows 1.06 of the truth; with the supply's efficiency stated the scale's
+    interval holds it, and both channels have it.
+    """
+    assert attach(node, meter(node.folder / "pdu.csv", node_j, 0.8)).code == 0
+    ran = energybench(
+        "calibrate",
+        "--against",
+        f"{node.id}_attached",
+        "--psu-efficiency",
+        "0.94",
+        "--out",
+        "profiles",
+        "--json",
+        cwd=node.folder,
+    )
+    assert ran.code == 0, ran.err
+    scale = ran.json["scale"]
+    assert scale["low"] <= 1.06 <= scale["high"]
+    assert {channel["gain"] for channel in ran.json["channels"]} == {scale["value"]}
+    assert ran.json["fixed_w"] == pytest.approx(FIXED_W / PSU, rel=0.02)
+    by = {channel["channel"].split("/")[2]: channel for channel in ran.json["channels"]}
+    assert by["cpu.package"]["u_rel"] < by["cpu.package"]["prior_rel"]
+    assert (
+        by["cpu.dram"]["u_rel"] > by["cpu.package"]["u_rel"]
+    )  # a small part of the sum is hardly known better
+    assert [path.name for path in (node.folder / "profiles").iterdir()] == ["n1_package-0.json"]
+    text = energybench(
+        "calibrate",
+        "--against",
+        f"{node.id}_attached",
+        "--psu-efficiency",
+        "0.94",
+        "--out",
+        "profiles",
+        cwd=node.folder,
+    ).out
+    assert "sum of the sensors: shown / true" in text
+
+
+def test_a_reference_that_tells_nothing_new_is_refused(node: Run) -> None:
+    """An unknown supply hides what RAPL is believed to know; a run without a meter has nothing to
+    compare with.
+    """
+    assert "has no reference meter" in one_line(
+        energybench("calibrate", "--against", node.id, "--out", "p", cwd=node.folder)
+    )
+    assert attach(node, meter(node.folder / "pdu.csv", node_j)).code == 0
+    line = one_line(
+        energybench("calibrate", "--against", f"{node.id}_attached", "--out", "p", cwd=node.folder)
+    )
+    assert "this reference does not improve on the prior: 1.1" in line
+    assert not (node.folder / "p").exists()
