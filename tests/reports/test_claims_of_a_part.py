@@ -8,7 +8,7 @@ from energybench.projecting.project import project
 from energybench.projecting.scenario_files import parse
 from energybench.registry import load
 from energybench_reports.tables.table import table
-from tests.projecting.test_claims import APPS, HEAD, RATIO, claim, only
+from tests.projecting.claim_files import APPS, HEAD, RATIO, claim, only
 
 
 def test_each_mean_of_a_part_is_of_a_part() -> None:
