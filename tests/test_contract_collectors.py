@@ -11,10 +11,11 @@ import pytest
 from energybench.model import Channel, Doubt, DoubtCode
 from energybench.plugins import Collector, DescribesHost, Unavailable
 from energybench.registry import load, registered
-from tests.simulators import context
+from tests.simulators import context, pm_tree
 
 NAMES = sorted(registered("collectors"))
 ROOT = Path(__file__).parents[1]
+_SLOW_S = 0.05
 
 
 def test_the_built_in_collectors_are_registered() -> None:
@@ -76,6 +77,20 @@ def test_opens_or_says_why_not(name: str, root: str, tmp_path: Path) -> None:
         list(collector.gpus())
     collector.close()
     collector.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_slow_sensor_states_how_well_its_lag_is_known(name: str, tmp_path: Path) -> None:
+    """A value that is renewed ten times a second or more seldom may be late by a part of that time,
+    which moves energy across the edges of the work.
+    """
+    pm_tree(tmp_path, {"energy": "100 J", "power": "300 W", "cpu_energy": "50 J"})
+    for root in (tmp_path, Path("/")):
+        collector, channels, _ = opened(name, root)
+        collector.close()
+        for channel in channels:
+            if channel.timing == "prior" and (channel.update_period_s or 0.0) >= _SLOW_S:
+                assert channel.lag_u_s > 0, channel.id
 
 
 @pytest.mark.parametrize("name", NAMES)

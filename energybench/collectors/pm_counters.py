@@ -10,6 +10,7 @@ Compute Node Power Data"; Martin et al., CUG 2014, 2018.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import time
@@ -315,6 +316,8 @@ def _channel(
         resolution=1.0,
         gain=context.gain("pm_counters.gain", f"pm_counters:{part or 'node'}@{host}"),
         update_period_s=period_s,
+        # No source says how long before its stamp a value was sampled: within half a scan.
+        lag_u_s=period_s / math.sqrt(12.0),
         counts=quantity == "energy" and not repeats,
         contains=contains,
     )

@@ -36,6 +36,7 @@ from energybench.meters.readings import Undecided
 from energybench.meters.series import (
     MeterSeries,
     MeterSteps,
+    check_counts,
     check_near,
     check_sampling,
     held,
@@ -102,6 +103,7 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
     around = Around(start_s + zero_s - reach_s, end_s + zero_s + reach_s, _most_w(run, meter))
     series = read(meter.path, meter.choice, around)
     check_near(series, start_s + zero_s, end_s + zero_s, meter.max_offset_s)
+    check_counts(series, start_s + zero_s - meter.max_offset_s, end_s + zero_s + meter.max_offset_s)
     if meter.holds:
         series = held(series)
 

@@ -195,8 +195,12 @@ def _series(
         ) from None
     numbers = [reading.value for reading in screened.values if reading.value is not None]
     resolution = _resolution(numbers, factor)
-    step = reading_steps.evident_step(numbers, resolution) if kind == "power" else None
-    counts = [int((number / resolution).to_integral_value()) for number in numbers]
+    step = None
+    if kind == "power":
+        step = reading_steps.evident_step(numbers, resolution)
+    elif not per_interval:
+        resolution = reading_steps.counted_step(numbers, resolution)
+    counts = _counts(numbers, resolution)
     first, last = sorted((readings[0].place, readings[-1].place))
     odd = [row for row in logged.odd if first - 1 <= row.place <= last + 1]
     return MeterSeries(
@@ -282,6 +286,16 @@ def _resolution(numbers: Sequence[Decimal], factor: Decimal) -> Decimal:
     while largest / resolution >= _LARGEST:
         resolution *= 10
     return resolution
+
+
+def _counts(numbers: Sequence[Decimal], resolution: Decimal) -> list[int]:
+    """Whole counts. A counter may stand between two multiples of its step: it counts from its first
+    value on.
+    """
+    first = numbers[0]
+    counted = [(number - first) / resolution for number in numbers]
+    start = int((first / resolution).to_integral_value())
+    return [start + int(count.to_integral_value()) for count in counted]
 
 
 def _row_step_w(rows: Sequence[Value], factor: Decimal) -> float | None:

@@ -1,5 +1,5 @@
 """The step in which a meter's values come, if the values themselves show one that is coarser than
-their last digit: 50 W, or tenths of an ampere at 230 V.
+their last digit: 50 W, tenths of an ampere at 230 V, or a counter that counts every 10 Wh.
 """
 
 from __future__ import annotations
@@ -29,6 +29,19 @@ def evident_step(numbers: Sequence[Decimal], digit: Decimal) -> Decimal | None:
     for some in (counts, {n for n in counts if n >= _LOAD * largest}):
         found = max(found, _common_step(some), _rounded_step(some))
     return digit * Decimal(found) if found > 1 else None
+
+
+def counted_step(numbers: Sequence[Decimal], digit: Decimal) -> Decimal:
+    """The step by which a counter counts, in its own unit: the digit, or a coarser step of which
+    all differences of its values are multiples.
+
+    The counter may have begun between two multiples of its step.
+    """
+    first = min(numbers)
+    counts = {int(((number - first) / digit).to_integral_value()) for number in numbers}
+    if len(counts) < _FEWEST:
+        return digit
+    return digit * Decimal(max(_common_step(counts), _rounded_step(counts)))
 
 
 def _common_step(counts: set[int]) -> int:

@@ -181,6 +181,27 @@ def check_near(series: MeterSeries, start_s: float, end_s: float, reach_s: float
         )
 
 
+def check_counts(series: MeterSeries, start_s: float, end_s: float) -> None:
+    """Enough rises of a counter between two times (s since 1970) to show a power. Raises BadInput.
+
+    Too few rises do not show in which step the counter counts.
+    """
+    if series.kind != "counter":
+        return
+    rises = np.diff(series.raw[(series.t_s >= start_s) & (series.t_s <= end_s)])
+    # few readings rise few times: `check_sampling` judges them
+    enough = min(_COUNTS, rises.size / 2)
+    if min(np.count_nonzero(rises), rises.sum()) >= enough:
+        return
+    raise BadInput(
+        series.where,
+        f"{series.what} rose {np.count_nonzero(rises)} times in the {end_s - start_s:.0f} s of the "
+        "run, which shows no power",
+        "another column or --unit, every digit that the meter has, its power in place of its "
+        "energy, or a longer run",
+    )
+
+
 def check_sampling(
     series: MeterSeries, t_s: Floats, repeats: Sequence[Window], start_s: float
 ) -> None:

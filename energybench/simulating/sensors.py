@@ -154,7 +154,15 @@ SENSORS: Mapping[str, Sensor] = {
             "node counter at 10 Hz in whole joules, with time stamps",
             "pm_counters",
             "pm_counters.gain",
-            (Dial("energy", "counter", 1.0, Stated(0.1, stamped=True), Does(0.1, stamped=True)),),
+            (
+                Dial(
+                    "energy",
+                    "counter",
+                    1.0,
+                    Stated(0.1, lag_u_s=LAG_U_S, stamped=True),
+                    Does(0.1, stamped=True),
+                ),
+            ),
             component="node",
             boundary="node-dc",
             max_power_w=None,

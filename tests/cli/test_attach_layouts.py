@@ -138,6 +138,23 @@ def test_logs_of_power_tools_give_the_energy(
     assert energy["low"] <= TRUTH_J <= energy["high"]
 
 
+@pytest.mark.parametrize(
+    ("column", "unit_j", "step", "digits"),
+    [("energy_kwh", 3.6e6, 1.0, 0), ("wh", 3600.0, 50.0, 1), ("wh", 3600.0, 20.0, 2)],
+)
+def test_a_counter_too_coarse_for_the_run_is_refused(
+    node: Run, column: str, unit_j: float, step: float, digits: int
+) -> None:
+    """Neither taken for another node's meter, nor attached with an interval that says nothing."""
+    lines = [f"time,{column}"]
+    for t in times():
+        joules = 1e9 + (node_j(t) if t > 0 else node_j(1.0) * t)
+        lines.append(f"{stamp(t)}Z,{joules // (step * unit_j) * step:.{digits}f}")
+    refused = attach(node, log(node, lines), "--max-offset", "1")
+    assert f"column {column!r} rose " in one_line(refused)
+    assert "which shows no power" in one_line(refused)
+
+
 def test_a_row_per_outlet_is_refused_and_the_outlet_that_follows_the_run_is_suggested(
     node: Run,
 ) -> None:

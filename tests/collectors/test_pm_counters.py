@@ -56,6 +56,8 @@ def test_parts_of_a_node(tmp_path: Path) -> None:
     ]
     assert {"cpu.package", "cpu.dram", "gpu.board"} <= set(channels[0].contains)
     assert {(c.resolution, c.update_period_s) for c in channels} == {(1.0, 0.2)}
+    # how old a value is when it is stamped: nobody says, within a scan
+    assert all(c.lag_u_s == pytest.approx(0.2 / 12**0.5) for c in channels)
 
 
 def test_values_carry_the_time_they_were_published(tmp_path: Path) -> None:

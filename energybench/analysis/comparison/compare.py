@@ -19,7 +19,7 @@ from energybench.analysis.comparison import comparable
 from energybench.analysis.comparison.node_time import node_hours, work_amount
 from energybench.analysis.comparison.pairs import paired, paired_log
 from energybench.analysis.energy.boundary import component_name
-from energybench.analysis.uncertainty.effects import scale, student, uncombined
+from energybench.analysis.uncertainty.effects import not_negative, scale, student, uncombined
 from energybench.analysis.uncertainty.propagation import propagate
 from energybench.analysis.uncertainty.repeats import (
     LogRatio,
@@ -213,7 +213,7 @@ def _ratio(
         return x["above"] / x["below"] * equal_work * np.exp(x["scatter"])
 
     try:
-        return propagate(formula, inputs)
+        return not_negative(propagate(formula, inputs))
     except (ValueError, ZeroDivisionError):
         raise Refused(
             f"{baseline.id} against {candidate.id}",

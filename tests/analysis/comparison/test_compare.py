@@ -78,6 +78,18 @@ def test_a_ratio_that_two_wild_repeats_leave_open_is_still_a_number_on_the_termi
     assert float(shown) == pytest.approx(found.energy_delay_ratio.value, rel=0.1)
 
 
+def test_a_ratio_of_energies_that_are_hardly_known_is_not_below_zero() -> None:
+    """No energy is negative, however wide its interval is."""
+    a, b = (run(name, host=name, gain_u=0.8, power_factor=SCATTER) for name in "ab")
+    found = compare(a, b)
+    assert found.energy_ratio is not None
+    assert found.energy_ratio.low == 0
+    assert found.energy_ratio.high > 2
+    assert found.energy_delay_ratio is not None
+    assert found.energy_delay_ratio.low == 0
+    assert found.verdict == "inconclusive"
+
+
 def test_gains_of_two_nodes_do_not_cancel() -> None:
     """Package 0 of one node and package 0 of another are two sensors."""
     found = compare(*pair())
