@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from energybench.analysis.energy.window_energy import energy
-from energybench.analysis.traces.curve import curve
+from energybench.analysis.traces.trace_curve import curve
 from energybench.analysis.uncertainty.effects import combine
 from energybench.meters.meter_file import read
 from energybench.meters.reading_steps import evident_step
