@@ -92,7 +92,9 @@ def test_ctrl_z_stops_the_program_and_the_measuring_side(tmp_path: Path, to_grou
 
 
 def test_a_stop_of_the_whole_job_is_named(tmp_path: Path) -> None:
-    """Ctrl-Z and fg: neither a busy machine nor a counter that was reset."""
+    """Ctrl-Z and fg: not a counter that was reset. (That a busy machine is not blamed for the stop is
+    tested with a clock of the test's own: on a busy machine it may be to blame as well.)
+    """
     with live_node(tmp_path / "root", ZONES):
         script = "touch started; while [ ! -e go ]; do sleep 0.05; done"
         running = job(tmp_path, script, "--root", str(tmp_path / "root"))
@@ -105,7 +107,7 @@ def test_a_stop_of_the_whole_job_is_named(tmp_path: Path) -> None:
     result = json.loads(out)
     codes = {doubt["code"] for doubt in result["doubts"]}
     assert "measuring-stopped" in codes
-    assert {"reading-gap", "counter-reset", "missed-samples"}.isdisjoint(codes)
+    assert "counter-reset" not in codes
     package, time_s = result["components_j"]["cpu.package"], result["time_s"]
     assert time_s["high"] >= STOP_S
     assert package["low"] <= 60 * time_s["high"]
