@@ -147,7 +147,7 @@ def test_a_rehearsal_leaves_no_trace_and_a_budget_is_kept(tmp_path: Path) -> Non
     progress = rehearsed.record().progress
     assert progress is not None
     assert (progress.first, progress.last) == (0, 3)
-    with pytest.raises(BadInput, match="holds 3 steps, these are done"):
+    with pytest.raises(BadInput, match="holds 3 steps, already done"):
         set_up(checkpoint=str(path), total="3")
 
 

@@ -202,7 +202,7 @@ def test_a_budget_is_not_overdrawn(tmp_path: Path, settings: dict[str, str]) -> 
     assert workload.finished()
     assert workload._last_run().steps == 3
     assert workload.record().figures.get("epsilon", 0.0) <= 4
-    with pytest.raises(BadInput, match="these are done"):
+    with pytest.raises(BadInput, match="already done"):
         workload.run(Regions())
 
 
