@@ -36,7 +36,11 @@ def mapped(
 
 
 def _follow(parent: int) -> None:
-    """Leave Ctrl-C to the parent process, and end when the parent has ended."""
+    """Leave Ctrl-C to the parent process, and end when the parent has ended. numpy, which is not
+    imported yet, gets a single thread: those of its linear algebra would take the cores from the
+    other processes of the pool.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:

@@ -103,11 +103,14 @@ def counted_period(t_s: Floats, changed: npt.NDArray[np.intp]) -> UpdatePeriod |
         return None
     gaps = np.diff(t_s)[changed - 1]
     widest_s = float(np.diff(t_s[changed[0] - 1 : changed[-1] + 1]).max())
-    middles, number = t_s[changed] - gaps / 2, np.arange(changed.size)
-    period, start = (float(value) for value in np.polyfit(number, middles, 1))
+    # The least squares of a line, from both means: a general fit takes a fifth of all the time of
+    # an analysis, and its linear algebra starts threads.
+    middles, number = t_s[changed] - gaps / 2, np.arange(changed.size) - (changed.size - 1) / 2
+    middles -= middles.mean()
+    period = float((number * middles).sum() / (number * number).sum())
     if period < _SLOWER * widest_s:
         return None
-    if float(np.abs(start + number * period - middles).max()) > period / 2:
+    if float(np.abs(number * period - middles).max()) > period / 2:
         return None
     u_s = float(gaps.max()) / math.sqrt(12.0) * math.sqrt(12.0 / changed.size) / changed.size
     return UpdatePeriod(period, u_s)
