@@ -49,11 +49,12 @@ def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput
     """
     sound: list[ChannelProfile] = []
     broken = []
-    if folder.exists() and not folder.is_dir():
-        broken.append(
-            BadInput(str(folder), "is not a folder", "ENERGYBENCH_PROFILES=FOLDER, or unset it")
-        )
-    elif not folder.exists() and str(folder) == os.environ.get("ENERGYBENCH_PROFILES"):
+    paths: list[Path] = []
+    try:
+        paths = _files(folder)
+    except BadInput as error:
+        broken.append(error)
+    if str(folder) == os.environ.get("ENERGYBENCH_PROFILES") and not (broken or folder.exists()):
         broken.append(
             BadInput(
                 str(folder),
@@ -61,7 +62,7 @@ def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput
                 "correct or unset ENERGYBENCH_PROFILES; `energybench calibrate` makes the folder",
             )
         )
-    for path in _files(folder):
+    for path in paths:
         try:
             sound += read_file(path).channels
         except BadInput as error:
@@ -72,7 +73,11 @@ def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput
 def read_limits(folder: Path) -> tuple[DeviceLimits, ...]:
     """The limits of every device; broken files are passed over (`read_sound` returns mistakes)."""
     profiles = []
-    for path in _files(folder):
+    try:
+        paths = _files(folder)
+    except BadInput:
+        return ()
+    for path in paths:
         try:
             profiles.append(read_file(path))
         except BadInput:
@@ -253,9 +258,23 @@ def has_timing(profile: ChannelProfile) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    """The files of profiles; none if the folder does not exist.
+
+    Raises BadInput if the folder cannot be read: a home directory is not there on every node, nor
+    open to every user.
+    """
+    remedy = "ENERGYBENCH_PROFILES=FOLDER names another folder"
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
         return []
-    return sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+    except NotADirectoryError:
+        raise BadInput(str(folder), "is not a folder", remedy) from None
+    except OSError as error:
+        raise BadInput(str(folder), f"cannot be read: {error.strerror}", remedy) from None
+    return sorted(
+        folder / name for name in names if name.endswith(".json") and not name.startswith(".")
+    )
 
 
 def _safe(name: str) -> str:

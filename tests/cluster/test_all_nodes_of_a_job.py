@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,17 @@ def result(job: Job) -> Any:
     return document
 
 
-def window_j(cluster: Cluster, host: Any, window: Any, node: str | None = None) -> float:
-    """True energy of a node in a window on the clock of a host."""
+def window_j(
+    cluster: Cluster,
+    host: Any,
+    window: Any,
+    node: str | None = None,
+    parts: Sequence[str] | None = None,
+) -> float:
+    """True energy of a node, or of some of its parts, in a window on the clock of a host."""
     zero_s = datetime.fromisoformat(host["started_utc"]).timestamp() - host["started_s"]
     return cluster.truth_j(
-        node or host["name"], zero_s + window["start_s"], zero_s + window["end_s"]
+        node or host["name"], zero_s + window["start_s"], zero_s + window["end_s"], parts
     )
 
 

@@ -143,6 +143,18 @@ def test_a_broken_file_is_named_with_its_key(tmp_path: Path, change, where: str)
     assert path.read_text() == broken
 
 
+def test_a_folder_that_cannot_be_read_is_named_and_costs_the_profiles_alone(tmp_path: Path) -> None:
+    """As the home directory of another user; a name that is too long fails for every user."""
+    unreadable = tmp_path / ("x" * 300)
+    sound, (error,) = profiles.read_sound(unreadable)
+    assert sound == ()
+    assert error.where == str(unreadable)
+    assert error.what.startswith("cannot be read: ")
+    assert profiles.read_limits(unreadable) == ()
+    with pytest.raises(BadInput, match="cannot be read"):
+        profiles.read(unreadable)
+
+
 @pytest.mark.parametrize("kind", ["missing", "file"])
 def test_a_stated_folder_that_is_none_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
