@@ -101,8 +101,9 @@ class NodeReader:
         fds = (*fds, self._lines.fd, self._signals.fileno())
         if self._signals.fileno() in wait_for(fds, seconds):
             self._signals.poll()
-            if self._session is not None and self._signals.received is not None:
-                self._session.writer.flush()  # Slurm may end this process soon
+            if self._session is not None:
+                # of any number: a site or a user warns by SIGUSR1 too that the end is near
+                self._session.writer.flush()
         self._take()
 
     def _next(self) -> Message | None:

@@ -41,7 +41,13 @@ from energybench.store.job_header import JobHeader, is_job, read_job
 from energybench.store.job_merging import collect, merged
 from energybench.store.job_parts import CLOCKS, SILENT
 from energybench.store.layout import HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS
-from energybench.store.liveness import Lock, boot_id, process_started, refuse_if_alive
+from energybench.store.liveness import (
+    QUIET_S,
+    Lock,
+    boot_id,
+    process_started,
+    refuse_if_alive,
+)
 from energybench.store.run import Opening, RecordLine, encode, pretty, read_header
 from energybench.store.secrets import without_secret_settings, without_secrets
 
@@ -219,11 +225,15 @@ def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
     try:
         if header.windows_by == "head":
             refuse_if_alive(str(directory), directory, lock, header.writer)
-        else:
-            _refuse_living_parts(directory)
-        return complete_job(directory, _recovered(directory, ranges))
-    except ValueError as error:
-        raise BadInput(str(directory), f"cannot be completed: {error}") from None
+        # without the head node's process a reader writes its result and ends
+        _refuse_living_parts(directory)
+        reasons = _recovered(directory, ranges)
+        try:
+            return complete_job(directory, reasons)
+        except ValueError as error:
+            words = "; ".join(f"{node}: {why}" for node, why in list(reasons.items())[:3])
+            why = f"{error}{f' ({words})' if words else ''}"
+            raise BadInput(str(directory), f"cannot be completed: {why}") from None
     finally:
         lock.close()
 
@@ -233,7 +243,15 @@ def _refuse_living_parts(directory: Path) -> None:
     for part in _begun(directory):
         held = Lock.on(part / HEADER)
         try:
-            refuse_if_alive(str(part), part, held, read_header(part).writer)
+            writer = read_header(part).writer
+        except BadInput:
+            writer = None  # damaged: as full storage left it
+        try:
+            refuse_if_alive(str(part), part, held, writer)
+        except BadInput as why:
+            # no node can see the processes of all others
+            remedy = f"wait until the job's readers have ended; or for {QUIET_S:.0f} s"
+            raise BadInput(why.where, why.what, remedy) from None
         finally:
             held.close()
 

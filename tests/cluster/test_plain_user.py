@@ -42,7 +42,7 @@ def readable_copies(cluster: Cluster) -> str:
     return (
         f"export PYTHONPATH={place}/tree:{place}/packages TMPDIR=/tmp\n"
         f"export LD_LIBRARY_PATH={place}/python/lib:$LD_LIBRARY_PATH\n"
-        f"energybench() {{ {place}/python/bin/{interpreter} -m energybench \"$@\"; }}\n"
+        f'energybench() {{ {place}/python/bin/{interpreter} -m energybench "$@"; }}\n'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import pytest
 from msgspec import structs
 
 from energybench.analysis.comparison.compare import compare
+from energybench.errors import BadInput
 from energybench.measuring.session import ranges
 from energybench.model import Measurement
 from energybench.store import reader
+from energybench.store.job_files import recover_job
 from energybench.store.job_merging import collect
+from energybench.store.layout import HEADER, PARTIAL
+from energybench.store.liveness import boot_id
 from tests.simulators.job_directory import (
     JOB,
     Node,
@@ -166,6 +171,36 @@ def test_names_of_nodes_that_the_head_node_did_not_know(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- merging again
+
+
+def test_recovering_waits_for_the_readers_of_other_nodes(tmp_path: Path) -> None:
+    """After the head node's process was killed, readers go on until their results are written: a
+    node is never left out because it is a moment late.
+    """
+    nodes = {"cpu1": Node(), "cpu2": Node(finished=False)}
+    with open_job(tmp_path, nodes) as writer:
+        directory = writer.directory
+        part = write_part(directory, "cpu2", Node(), ((2.0, 7.0), (8.0, 13.0)), cut_off=True)
+    header, own = part / HEADER, boot_id()
+    assert own is not None
+    header.write_text(header.read_text().replace(own, "of-another-node"))
+    with pytest.raises(BadInput, match="which may be alive.*wait until the job's readers"):
+        recover_job(directory, ranges())
+    for path in directory.rglob("*"):
+        os.utime(path, (0, 0))
+    _, measured = recover_job(directory, ranges())
+    assert [share.state for share in measured.shares] == ["measured", "measured"]
+
+
+def test_a_job_without_samples_says_why_it_cannot_be_completed(tmp_path: Path) -> None:
+    """As full storage leaves it: a damaged header is a reason, and keeps no other node waiting."""
+    with open_job(tmp_path, {"cpu1": Node(finished=False)}) as writer:
+        directory = writer.directory
+        part = directory / f"{PARTIAL}node-cpu1"
+        part.mkdir()
+        (part / HEADER).write_text("")
+    with pytest.raises(BadInput, match="no node gave a result .cpu1: .*header"):
+        recover_job(directory, ranges())
 
 
 def test_collecting_again_changes_nothing(tmp_path: Path) -> None:
