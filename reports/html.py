@@ -20,11 +20,11 @@ import jinja2
 from markupsafe import Markup
 
 from energybench.model import Document
+from energybench_reports import html_pieces
 from energybench_reports.charts import javascript, theme
 from energybench_reports.charts.figure import colours, spec
 from energybench_reports.embedded_document import block
 from energybench_reports.figures import illustrated
-from energybench_reports.html_pieces import pieces
 from energybench_reports.view import method
 from energybench_reports.view.document import build, in_full
 from energybench_reports.view.layout import EXPLAINED, arranged
@@ -82,6 +82,7 @@ class Html:
             folded=FOLDED,
             # a page without charts does not have the library
             library=Markup(javascript.packed()) if charts else None,
+            drawn_by=javascript.versions() if charts else (),
             spec=lambda figure: for_json(spec(figure)),
             style=Markup((TEMPLATES / "report.css").read_text("utf-8")),
             chart_style=Markup(theme.style(colours(charts))),
@@ -94,7 +95,20 @@ class Html:
 
     def pieces(self, rendered: bytes) -> Sequence[str]:
         """For `energybench verify`: see html_pieces."""
-        return pieces(rendered)
+        return html_pieces.pieces(rendered)
+
+    def again(self, document: Document, rendered: bytes) -> bytes:
+        """The document as a page, which has one form."""
+        return self.render(document)
+
+    def drawn_elsewhere(self, rendered: bytes) -> bool:
+        """Whether a page states that other versions of the libraries drew it."""
+        stated = html_pieces.drawn_by(rendered)
+        return stated is not None and stated != ", ".join(javascript.versions())
+
+    def is_drawing(self, piece: str) -> bool:
+        """Whether a piece follows from the version of a library that draws."""
+        return piece.startswith(html_pieces.DRAWING)
 
 
 def for_script(code: str) -> str:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
+import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
 _DATA = '<script type="application/json" id="results">'  # before the document as JSON
+# Begins the pieces that follow from a version of a library that draws: the specification of each
+# chart, the library with the hash by which the page runs it, and the statement of the versions.
+DRAWING = "drawn by a library: "
+_CHART = '<script type="application/json" id='
+_LIBRARY = '<script type="application/gzip" id="library">'
+_GENERATOR = '<meta name="generator" content="'
+_POLICY = '<meta http-equiv="Content-Security-Policy" '
 _PACKED = '<script type="application/gzip" id="results">'  # before the same, packed
 
 
@@ -21,7 +30,10 @@ class _Pieces(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         words = "".join(f' {name}="{value}"' for name, value in attrs)
-        self.pieces.append(f"<{tag}{words}>")
+        piece = f"<{tag}{words}>"
+        if piece.startswith((_GENERATOR, _POLICY)):
+            piece = DRAWING + piece
+        self.pieces.append(piece)
 
     def handle_endtag(self, tag: str) -> None:
         self.pieces.append(f"</{tag}>")
@@ -33,6 +45,9 @@ class _Pieces(HTMLParser):
         if self.pieces[-1:] in ([_DATA], [_PACKED]):
             # a whole number is written alike whether it was read from a file or computed
             data = json.dumps(json.loads(data, parse_int=float))
+        last = self.pieces[-1] if self.pieces else ""
+        if last == _LIBRARY or (last.startswith(_CHART) and last != _DATA):
+            data = DRAWING + data
         if data.strip():
             self.pieces.append(data)
 
@@ -47,6 +62,12 @@ class _Pieces(HTMLParser):
 
     def unknown_decl(self, data: str) -> None:
         self.pieces.append(f"<![{data}]>")
+
+
+def drawn_by(page: bytes) -> str | None:
+    """The libraries that drew a page, as the page states them; None if it does not."""
+    found = re.search(rb'<meta name="generator" content="([^"<>]*)">', page)
+    return html.unescape(found[1].decode("utf-8", "replace")) if found is not None else None
 
 
 def pieces(page: bytes) -> Sequence[str]:

@@ -95,6 +95,12 @@ class Pdf:
         """Whether a PDF states that other versions of the libraries drew it."""
         return pdf_pieces.drawn_elsewhere(pdf_pieces.keywords(rendered))
 
+    def is_drawing(self, piece: str) -> bool:
+        """Whether a piece follows from the version of a library that draws: typst sets all of it,
+        and breaks the lines.
+        """
+        return True
+
 
 def page(document: Document, view: View) -> dict[str, Any]:
     """What the templates of every PDF read: title, author, date, paper, logo, method."""

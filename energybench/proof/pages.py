@@ -6,7 +6,7 @@ Nothing of the file is executed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -51,6 +51,9 @@ class HasForms(Protocol):
     def drawn_elsewhere(self, rendered: bytes) -> bool:
         """Whether a file states that other versions of the libraries drew it."""
 
+    def is_drawing(self, piece: str) -> bool:
+        """Whether a piece follows from the versions of these libraries."""
+
 
 def renderer(suffix: str) -> Report | None:
     """The report that writes files with this suffix; None if none is installed."""
@@ -65,14 +68,20 @@ def renderer(suffix: str) -> Report | None:
     return None
 
 
+class PieceDifference(NamedTuple):
+    """A difference in words. drawing: whether another version of a library may be the cause."""
+
+    words: str
+    drawing: bool = False
+
+
 class Compared(NamedTuple):
     """The result of a comparison.
 
-    differences  in words; empty: none
-    without      what was not compared, in words; "" if everything was
+    without  what was not compared, in words; "" if everything was
     """
 
-    differences: tuple[str, ...]
+    differences: tuple[PieceDifference, ...]
     without: str = ""
 
 
@@ -119,7 +128,7 @@ def rendered_again(page: bytes, report: Report, document: Document) -> bytes:
 # ---------------------------------------------------------------- pieces
 
 
-def _differences(page: bytes, report: Report, document: Document) -> tuple[str, ...]:
+def _differences(page: bytes, report: Report, document: Document) -> tuple[PieceDifference, ...]:
     rendered = rendered_again(page, report, document)
     if rendered == page:
         return ()
@@ -127,22 +136,37 @@ def _differences(page: bytes, report: Report, document: Document) -> tuple[str, 
     try:
         stated, again = (report.pieces(side) for side in (page, rendered))
     except ValueError as error:
-        return (f"cannot be taken apart: {error}",)
-    return tuple(_shown_pairs(stated, again))
+        return (PieceDifference(f"cannot be taken apart: {error}"),)
+    is_drawing = report.is_drawing if isinstance(report, HasForms) else _never
+    return tuple(_shown_pairs(stated, again, is_drawing))
 
 
-def _shown_pairs(stated: Sequence[str], again: Sequence[str]) -> list[str]:
-    """The first pieces that differ; after one that is too much or missing, the rest is not."""
-    pairs = [pair for pair in zip_longest(stated, again, fillvalue="") if pair[0] != pair[1]]
-    words = [f"has {_shown(left)}, and its document gives {_shown(right)}" for left, right in pairs]
+def _never(piece: str) -> bool:
+    return False
+
+
+def _shown_pairs(
+    stated: Sequence[str], again: Sequence[str], is_drawing: Callable[[str], bool]
+) -> list[PieceDifference]:
+    """The first pieces that differ, text before drawings; after one that is too much or missing,
+    the rest is not shown.
+    """
+    found = [
+        PieceDifference(
+            f"has {_shown(left)}, and its document gives {_shown(right)}",
+            is_drawing(left) and is_drawing(right),
+        )
+        for left, right in zip_longest(stated, again, fillvalue="")
+        if left != right
+    ]
+    found.sort(key=lambda difference: difference.drawing)
     if len(stated) != len(again):
-        return words[:1]
-    if len(words) > _MOST_PIECES:
-        return [
-            *words[:_MOST_PIECES],
-            f"and {counted(len(words) - _MOST_PIECES, 'more difference')}",
-        ]
-    return words
+        return found[:1]
+    if len(found) <= _MOST_PIECES:
+        return found
+    more = found[_MOST_PIECES:]
+    words = f"and {counted(len(more), 'more difference')}"
+    return [*found[:_MOST_PIECES], PieceDifference(words, all(one.drawing for one in more))]
 
 
 def _shown(piece: str) -> str:

@@ -10,11 +10,19 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
+from importlib.metadata import version
 from pathlib import Path
 
 FILE = Path(__file__).parent / "vega" / "vega.js.gz"
 # The version inside. To renew it: pytest tests/reports/charts/test_javascript.py --update-golden
 VEGA_LITE = "6.4"
+
+
+def versions() -> tuple[str, ...]:
+    """Names and versions of the libraries that a page with charts depends on."""
+    digest = hashlib.sha256(FILE.read_bytes()).hexdigest()
+    return f"altair {version('altair')}", f"Vega-Lite {VEGA_LITE} ({digest[:12]})"
 
 
 def code() -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -198,6 +200,52 @@ def test_another_version(results: Results, tmp_path: Path) -> None:
     assert ran.code == 0
     assert "differs by version, and is not verified" in ran.out
     assert "pip install energybench==0.0.1" in ran.out
+
+
+def drawn_by(version: str, *more: tuple[str, str]) -> Callable[[str], str]:
+    """The page as another version of altair would have drawn it, and further changes."""
+
+    def changed(page: str) -> str:
+        assert 'content="altair ' in page
+        page = re.sub(r'content="altair [^,"]*', f'content="altair {version}', page)
+        for old, new in more:
+            assert old in page
+            page = page.replace(old, new, 1)
+        return page
+
+    return changed
+
+
+_CHART = ('"mark":{"type":"bar"', '"mark":{"cornerRadius":0,"type":"bar"')
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (drawn_by("0.0.1", _CHART), "differs-by-version"),
+        (drawn_by("0.0.1"), "differs-by-version"),
+        (drawn_by("0.0.1", _CHART, ("<h1>", "<h1>Ten times better: ")), "differs"),
+        (drawn_by("0.0.1", ("<main>", "<main><p>more</p>")), "differs"),
+        (lambda page: page.replace(*_CHART, 1), "differs"),
+    ],
+)
+def test_charts_of_another_library(
+    results: Results, tmp_path: Path, change: Callable[[str], str], expected: str
+) -> None:
+    """Charts of a page that names another version of a library differ by version; its text does
+    not, and nor does a chart of the versions that are installed.
+    """
+    page = (results.folder / "page.html").read_text()
+    changed = change(page)
+    assert changed != page
+    (tmp_path / "page.html").write_text(changed)
+    found = proof(tmp_path / "page.html")
+    assert found.outcome == expected, found.findings
+
+    def put(folder: Path) -> None:
+        (folder / "documents/page.html").write_text(changed)
+
+    assert proof(rebuilt(results.bundle, tmp_path, put, sums=True)).outcome == expected
 
 
 def test_another_version_excuses_no_contradiction_inside(results: Results, tmp_path: Path) -> None:

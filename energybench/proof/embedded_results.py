@@ -1,0 +1,154 @@
+"""Results of a report that stands alone, made again from the other results of its document.
+
+A document holds its runs without their samples: energies and intervals of a run stand as stated,
+and everything that follows from them is computed again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from energybench.errors import BadInput
+from energybench.formula import parse
+from energybench.model import Comparison, Estimate, Grade, Measurement, Projection, Study
+from energybench.projecting import scenario_files
+from energybench.proof.comparisons import comparison_again, study_again
+from energybench.proof.derived import (
+    Sources,
+    comparisons_again,
+    grade_again,
+    missing_for,
+    projection_again,
+)
+from energybench.proof.differences import REL, Difference, differences, of_doubts
+from energybench.proof.proof import Notes
+from energybench.proof.runs import shortened
+from energybench.store.document_file import Content
+from energybench.units import counted
+
+
+def check_results(place: str, content: Content, notes: Notes, *, by_version: bool) -> None:
+    """Check comparisons, studies, projections and grades; differences become findings."""
+    runs = {one.id: one for one in content.results if isinstance(one, Measurement)}
+    comparisons = [one for one in content.results if isinstance(one, Comparison)]
+    sources = Sources(runs, comparisons_again(comparisons, runs), {})
+    checks = _Checks(place, sources, notes, by_version)
+    for result in content.results:
+        if isinstance(result, Comparison):
+            checks.comparison(result)
+        elif isinstance(result, Projection):
+            checks.projection(result)
+        elif isinstance(result, Study):
+            checks.study(result)
+    for grade in content.grades:
+        checks.grade(grade)
+
+
+class _Checks:
+    def __init__(self, place: str, sources: Sources, notes: Notes, by_version: bool) -> None:
+        self._place, self._sources, self._notes = place, sources, notes
+        self._by_version = by_version
+
+    def comparison(self, stated: Comparison) -> None:
+        words = f"the comparison of {stated.baseline} and {stated.candidate}"
+        runs = self._sources.runs
+        if not runs.keys() >= {stated.baseline, stated.candidate}:
+            self._not_checked(f"{words}: a run of it is not in the document")
+            return
+        try:
+            made = comparison_again(stated, runs[stated.baseline], runs[stated.candidate])
+        except BadInput as why:
+            self._differ([f"cannot be made: {why}"], words)
+            return
+        # the digests are those of files
+        plain = msgspec.structs.replace(stated, digests=None)
+        found = [*differences(plain, made), *of_doubts(stated.doubts, made.doubts)]
+        self._differ(found, words, "made again from the intervals of its two runs")
+
+    def projection(self, stated: Projection) -> None:
+        """From its scenario, if that ships with energybench and the runs are at hand; else each
+        line at the values of its inputs.
+        """
+        words = f"the projection {stated.title!r}"
+        if not missing_for(stated, self._sources):
+            made = projection_again(stated, self._sources)
+            if not [*differences(stated, made), *of_doubts(stated.doubts, made.doubts)]:
+                self._checked(f"{words}, made again from the scenario {stated.scenario}")
+                return
+        found = [*_of_lines(stated), *_of_answers(stated)]
+        self._differ(found, words, f"{counted(len(stated.lines), 'line')} at the values of inputs")
+        known = stated.scenario in scenario_files.names()
+        lacking = "its comparisons" if known else f"its scenario {stated.scenario!r}"
+        self._not_checked(f"{words}: intervals and claims, which need {lacking}")
+
+    def study(self, stated: Study) -> None:
+        words = f"the study {stated.id}"
+        found = list(differences(stated, study_again(stated, self._sources.runs)))
+        self._differ(found, words, "its claims, from its cells")
+
+    def grade(self, stated: Grade) -> None:
+        words = f"the grade of {stated.measurement}"
+        run = self._sources.runs.get(stated.measurement)
+        if run is None:
+            self._not_checked(f"{words}: the run is not in the document")
+            return
+        found = list(differences(stated, grade_again(stated, run)))
+        self._differ(found, words, "made again from its run")
+
+    def _differ(self, found: list[Any], words: str, checked: str = "") -> None:
+        for difference in shortened(found):
+            what = f"{words}: {difference}"
+            self._notes.differs(self._place, what, by_version=self._by_version)
+        if not found:
+            self._checked(f"{words}, {checked}")
+
+    def _checked(self, words: str) -> None:
+        self._notes.checked.append(f"{self._place}: {words}")
+
+    def _not_checked(self, words: str) -> None:
+        self._notes.not_checked.append(f"{self._place}: {words}")
+
+
+# ---------------------------------------------------------------- lines of a projection
+
+
+def _of_lines(stated: Projection) -> Iterator[Difference]:
+    """Lines whose value is not that of the formula at the values of the inputs, and inputs that are
+    not the line above whose value they state.
+    """
+    above: dict[str, Estimate] = {}
+    for line in stated.lines:
+        values = {entry.name: entry.value.value for entry in line.inputs}
+        for entry in line.inputs:
+            if entry.above and above.get(entry.name) != entry.value:
+                earlier = above.get(entry.name)
+                line_above = f"{earlier.value:.9g}" if earlier is not None else "no line above"
+                name = f"the input {entry.name} of the line {line.name}"
+                yield Difference(name, f"{entry.value.value:.9g}", line_above)
+        try:
+            made = parse(line.formula, line.name).value(values, line.name)
+        except (BadInput, KeyError) as why:
+            yield Difference(f"the line {line.name}", "stated", f"not computable ({why})")
+            continue
+        if not math.isclose(made, line.value.value, rel_tol=REL, abs_tol=1e-12):
+            yield Difference(f"the line {line.name}", f"{line.value.value:.9g}", f"{made:.9g}")
+        above[line.name] = line.value
+
+
+def _of_answers(stated: Projection) -> Iterator[Difference]:
+    """Answers that are no line of the projection in their unit."""
+    answers = {
+        "saved_mwh_per_month": "MWh",
+        "saved_cost_per_month": stated.currency,
+        "saved_tco2e_per_month": "t CO2e",
+    }
+    for name, unit in answers.items():
+        answer = getattr(stated, name)
+        if answer is None:
+            continue
+        if not any(line.unit == unit and line.value == answer for line in stated.lines):
+            yield Difference(name, f"{answer.value:.9g}", "the value of no line")
