@@ -24,7 +24,16 @@ from energybench.campaigns.tables import (
     tables,
 )
 from energybench.errors import BadInput, Refused
-from energybench.model import Comparison, Estimate, Measurement, Noun, Projection
+from energybench.model import (
+    ARITHMETIC_MEAN,
+    ENERGY_WEIGHTED_MEAN,
+    GEOMETRIC_MEAN,
+    Comparison,
+    Estimate,
+    Measurement,
+    Noun,
+    Projection,
+)
 from energybench.projecting.project import project
 from energybench.projecting.scenario_files import names as built_in_scenarios
 from energybench.projecting.scenario_files import read as read_scenario
@@ -32,9 +41,9 @@ from energybench.store.digests import of_stored
 from energybench.units import counted
 
 MEANS = {
-    "ratio_arithmetic_mean": "arithmetic mean",
-    "ratio_geometric_mean": "geometric mean",
-    "ratio_energy_weighted": "energy-weighted (harmonic) mean",
+    ARITHMETIC_MEAN: "arithmetic mean",
+    GEOMETRIC_MEAN: "geometric mean",
+    ENERGY_WEIGHTED_MEAN: "energy-weighted (harmonic) mean",
 }
 
 

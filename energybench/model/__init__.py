@@ -54,6 +54,9 @@ from energybench.model.measured import (
     Repeat,
 )
 from energybench.model.projected import (
+    ARITHMETIC_MEAN,
+    ENERGY_WEIGHTED_MEAN,
+    GEOMETRIC_MEAN,
     AnswerName,
     BreakEven,
     CarbonBasis,
@@ -122,8 +125,11 @@ from energybench.model.values import (
 )
 
 __all__ = [
+    "ARITHMETIC_MEAN",
     "EMBEDDED_NAME",
     "ENERGY_RATIO",
+    "ENERGY_WEIGHTED_MEAN",
+    "GEOMETRIC_MEAN",
     "IDLE",
     "IN_FULL",
     "MISCOUNTED",

@@ -33,6 +33,12 @@ ClaimVerdict = Literal["consistent", "needs", "contradicts", "cannot-be-derived"
 Mode = Literal["throughput", "time-to-solution"]
 
 
+# Names of the lines with the means of the energy ratios of several comparisons.
+ARITHMETIC_MEAN = "ratio_arithmetic_mean"
+GEOMETRIC_MEAN = "ratio_geometric_mean"
+ENERGY_WEIGHTED_MEAN = "ratio_energy_weighted"
+
+
 class Input(Noun, frozen=True, kw_only=True):
     """An input of a line of a projection, with its source.
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from energybench.formula import Step
+from energybench.model import ARITHMETIC_MEAN, ENERGY_WEIGHTED_MEAN, GEOMETRIC_MEAN
 
 GROUP = "mix of the applications"
 # quantities of which an energy ratio can be computed
@@ -54,21 +55,21 @@ def mean_lines(applications: int, wanted: Collection[str]) -> list[Step]:
     product = " * ".join(ratio.replace("#", str(i)) for i in numbers)
     return [
         Step(
-            name="ratio_arithmetic_mean",
+            name=ARITHMETIC_MEAN,
             formula=f"{_sum(ratio, numbers)} / {applications}",
             label="arithmetic mean of the energy ratios",
             note=note,
             group=GROUP,
         ),
         Step(
-            name="ratio_geometric_mean",
+            name=GEOMETRIC_MEAN,
             formula=f"({product}) ** (1 / {applications})",
             label="geometric mean of the energy ratios",
             note=note,
             group=GROUP,
         ),
         Step(
-            name="ratio_energy_weighted",
+            name=ENERGY_WEIGHTED_MEAN,
             formula=weighted,
             label="energy-weighted (harmonic) mean of the energy ratios",
             note="total energy over total energy",

@@ -4,10 +4,22 @@ nodes beside its limits, and runs.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 
 from energybench.analysis.comparison.means import means, no_mean
-from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Document, Estimate, Measurement
+from energybench.model import (
+    ARITHMETIC_MEAN,
+    ENERGY_WEIGHTED_MEAN,
+    GEOMETRIC_MEAN,
+    TIME_X_ASSUMED_POWER,
+    Comparison,
+    Document,
+    Estimate,
+    Measurement,
+    Projection,
+)
 from energybench_reports.view import comparison as words
 from energybench_reports.view import measurement as runs
 from energybench_reports.view.layout import Table, ratio_axis
@@ -15,6 +27,7 @@ from energybench_reports.view.node_power import node_power
 from energybench_reports.view.wording import TableCell, Tone, counted, known, or_dash, plain, value
 
 Names = Mapping[str, str]
+_SAME = 0.02  # relative: quotient and mean over repeats in another order
 MANY = 3  # rows, above which a column of equal cells is a sentence
 _WEIGHTED = (
     "The energy-weighted mean is total energy over total energy, each application with the same "
@@ -32,7 +45,9 @@ def overview(document: Document, names: Names) -> tuple[Table, ...]:
     measurements: tuple[Measurement, ...] = document.of(Measurement)
     tables = []
     if len(comparisons) > 1:
-        tables.append(_comparisons(comparisons, {m.id: m for m in measurements}))
+        projections: tuple[Projection, ...] = document.of(Projection)
+        by_id = {m.id: m for m in measurements}
+        tables.append(_comparisons(comparisons, by_id, projections))
         tables.append(node_power(document))
     compared = {run for pair in comparisons for run in (pair.baseline, pair.candidate)}
     others = [m for m in measurements if m.id not in compared]
@@ -45,11 +60,13 @@ def overview(document: Document, names: Names) -> tuple[Table, ...]:
 
 
 def _comparisons(
-    comparisons: Sequence[Comparison], measurements: Mapping[str, Measurement]
+    comparisons: Sequence[Comparison],
+    measurements: Mapping[str, Measurement],
+    projections: Sequence[Projection],
 ) -> Table:
     """A row for each comparison and each mean; energy ratios and speedups on one axis."""
     tones: list[Tone] = [words.tone_of(comparison) for comparison in comparisons]
-    averages = _means(comparisons)
+    averages = _means(comparisons, projections)
     energies = [comparison.energy_ratio for comparison in comparisons]
     energies += [estimate for _, estimate in averages]
     speedups: list[Estimate | None] = [comparison.speedup for comparison in comparisons]
@@ -96,14 +113,50 @@ def _row(comparison: Comparison, measurements: Mapping[str, Measurement]) -> tup
     )
 
 
-def _means(comparisons: Sequence[Comparison]) -> list[tuple[str, Estimate]]:
+def _means(
+    comparisons: Sequence[Comparison], projections: Sequence[Projection]
+) -> list[tuple[str, Estimate]]:
+    """The means by their names. A mean that a projection of the same comparisons states has the
+    value and the interval of the projection, so that a page has one of each.
+    """
     averages = means(comparisons)
     if averages is None:
         return []
-    named = [("arithmetic mean", averages.arithmetic), ("geometric mean", averages.geometric)]
+    named = {"arithmetic mean": averages.arithmetic, "geometric mean": averages.geometric}
     if averages.energy_weighted is not None:
-        named.append(("energy-weighted mean", averages.energy_weighted))
-    return named
+        named["energy-weighted mean"] = averages.energy_weighted
+    pairs = {(comparison.baseline, comparison.candidate) for comparison in comparisons}
+    for projection in projections:
+        if {*projection.comparisons} == pairs:
+            stated = _means_of(projection)
+            return [
+                (name, stated[name] if name in stated and _same(stated[name], own) else own)
+                for name, own in named.items()
+            ]
+    return list(named.items())
+
+
+def _same(stated: Estimate, own: Estimate) -> bool:
+    """Whether two means are of the same ratios: a projection may compute R = S · P_b / P_c, and has
+    a doubt (`ratio-inconsistent`) if that is another ratio.
+    """
+    return math.isclose(stated.value, own.value, rel_tol=_SAME)
+
+
+def _means_of(projection: Projection) -> dict[str, Estimate]:
+    """The means of a projection by their names; the energy-weighted mean only if all applications
+    have the same share, as in an overview.
+    """
+    lines = {line.name: line.value for line in projection.lines}
+    shares = {
+        entry.value.value
+        for entry in projection.base_inputs
+        if re.fullmatch(r"share_\d+", entry.name)
+    }
+    names = {"arithmetic mean": ARITHMETIC_MEAN, "geometric mean": GEOMETRIC_MEAN}
+    if len(shares) == 1:
+        names["energy-weighted mean"] = ENERGY_WEIGHTED_MEAN
+    return {words: lines[name] for words, name in names.items() if name in lines}
 
 
 def _mean_row(name: str, estimate: Estimate) -> tuple[TableCell, ...]:

@@ -7,9 +7,22 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from energybench.model import IN_FULL, Comparison, Document, Measurement, Publication
+from energybench.model import (
+    ARITHMETIC_MEAN,
+    ENERGY_WEIGHTED_MEAN,
+    GEOMETRIC_MEAN,
+    IN_FULL,
+    Comparison,
+    Document,
+    Measurement,
+    Publication,
+)
+from energybench.projecting.project import project
+from energybench.projecting.scenario_files import read
 from energybench_reports.view.document import build, in_full
 from energybench_reports.view.layout import Table
+from energybench_reports.view.overview import overview
+from energybench_reports.view.wording import value
 from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_many import applications, runs
@@ -175,3 +188,39 @@ def test_a_full_report_begins_with_questions_and_answers() -> None:
     stated = replace(document, publication=Publication(tuned="by the vendor"))
     assert "by whom" not in {row[0].text for row in build(stated).sections[0].tables[0].rows}
     assert build(document, detail=False).sections[0].key != "questions"
+
+
+@pytest.mark.parametrize("scenario", ["example-centre", "nersc-2023"])
+def test_a_page_has_one_interval_of_a_mean(scenario: str) -> None:
+    """The means of an overview are those of a projection of the same comparisons, which carries
+    the errors that powers and speedups share; without one, those of the comparisons.
+    """
+    document = applications(3)
+    names = {run.id: run.label for run in document.of(Measurement)}
+    # node-hours that fit the speedup of each, as one node a side has them
+    pairs = tuple(
+        replace(pair, node_hours=(pair.speedup.value * pair.node_hours[1], pair.node_hours[1]))
+        for pair in document.of(Comparison)
+    )
+    document = replace(document, results=(*pairs, *document.of(Measurement)))
+    projection = project(read(scenario), pairs, scenario)
+    of_lines = {line.name: line.value for line in projection.lines}
+    both = replace(document, results=(*document.results, projection))
+    rows = {row[0].text: row[1] for row in overview(both, names)[0].rows}
+    for words, name in (
+        ("arithmetic mean", ARITHMETIC_MEAN),
+        ("geometric mean", GEOMETRIC_MEAN),
+        ("energy-weighted mean", ENERGY_WEIGHTED_MEAN),
+    ):
+        assert rows[words] == value(of_lines[name])
+    # a projection of some of them has other means
+    some = project(read(scenario), pairs[:2], scenario)
+    beside = replace(document, results=(*document.results, some))
+    alone = overview(document, names)[0].rows
+    assert overview(beside, names)[0].rows[-3:] == alone[-3:]
+    # shares of [mix] weight the energy-weighted mean of the projection alone
+    shares = {f"application {i}": share for i, share in enumerate((0.2, 0.3, 0.5))}
+    mixed = project(replace(read(scenario), mix=shares), pairs, scenario)
+    weighted = replace(document, results=(*document.results, mixed))
+    assert overview(weighted, names)[0].rows[-1] == alone[-1]
+    assert overview(weighted, names)[0].rows[-3][1] == value(of_lines[ARITHMETIC_MEAN])
