@@ -184,7 +184,7 @@ def test_recovering_waits_for_the_readers_of_other_nodes(tmp_path: Path) -> None
     header, own = part / HEADER, boot_id()
     assert own is not None
     header.write_text(header.read_text().replace(own, "of-another-node"))
-    with pytest.raises(BadInput, match="which may be alive.*wait until the job's readers"):
+    with pytest.raises(BadInput, match=r"which may be alive.*wait until the job's readers"):
         recover_job(directory, ranges())
     for path in directory.rglob("*"):
         os.utime(path, (0, 0))
@@ -199,7 +199,7 @@ def test_a_job_without_samples_says_why_it_cannot_be_completed(tmp_path: Path) -
         part = directory / f"{PARTIAL}node-cpu1"
         part.mkdir()
         (part / HEADER).write_text("")
-    with pytest.raises(BadInput, match="no node gave a result .cpu1: .*header"):
+    with pytest.raises(BadInput, match=r"no node gave a result .cpu1: .*header"):
         recover_job(directory, ranges())
 
 
