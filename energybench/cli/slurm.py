@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -101,6 +102,7 @@ def statement(
         components=config.components,
         since_utc=stating.utc(since_s) or "",
         until_utc=stating.utc(until_s) or "",
+        settling=time.time() - until_s < stating.SETTLED_S,
         account=account,
         user=user,
         questions=questions,

@@ -133,6 +133,11 @@ def statement_lines(result: Statement) -> Iterator[str]:
     if sums.left_out_jobs:
         reasons = ", ".join(f"{count} {flag}" for flag, count in sorted(sums.left_out.items()))
         yield f"left out: {sums.left_out_jobs} job(s) ({reasons})"
+    if result.settling:
+        yield (
+            "jobs that began or ended in the last minute may be missing, or stand as running: "
+            "Slurm's accounts learn of them late"
+        )
     used = {flag for line in result.jobs for flag in line.flags}
     yield from (f"  {flag}: {words}" for flag, words in FLAGS.items() if flag in used)
 

@@ -52,6 +52,9 @@ FLAGS: Mapping[Flag, str] = {
     "requeued": "the job was started several times; the figure is the sum",
     "partial": "the job still runs, or ran beyond the time of the statement",
 }
+# slurmctld tells slurmdbd of a job some seconds after it began or ended, and keeps the messages for
+# a slurmdbd that does not answer (slurm.conf(5), MaxDBDMsgs).
+SETTLED_S = 60
 # These keep a job out of the sum.
 _NOT_SUMMED: frozenset[Flag] = frozenset(
     {
@@ -114,6 +117,8 @@ class Statement(Noun, frozen=True, kw_only=True):
 
     components  parts of the nodes that the plug-ins read, as far as is known
     questions   how often the accounts were asked
+    settling    whether the time ends within SETTLED_S before the question: jobs that began or ended
+                in the last moments may not be in the accounts yet
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -124,6 +129,7 @@ class Statement(Noun, frozen=True, kw_only=True):
     components: tuple[str, ...]
     since_utc: str
     until_utc: str
+    settling: bool
     account: str | None
     user: str | None
     questions: int

@@ -139,6 +139,9 @@ def test_a_statement_of_exclusive_and_shared_jobs(slurm: Cluster) -> None:
     document = statement(slurm)
     by_job = {line["job"]: line for line in document["jobs"]}
     assert document["questions"] == 1
+    assert document["settling"] is True
+    now = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() - 120))
+    assert statement(slurm, "--until", now)["settling"] is False
     assert by_job[alone.id]["flags"] == ["exclusive"]
     assert by_job[alone.id]["summed"]
     assert by_job[alone.id]["name"] == "a|=b"

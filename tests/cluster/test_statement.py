@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from energybench.cli.slurm_text import statement_csv, statement_lines
@@ -268,6 +269,7 @@ def document(jobs: list[Line]) -> Statement:
         components=("cpu.package", "cpu.dram"),
         since_utc="",
         until_utc="",
+        settling=False,
         account=None,
         user=None,
         questions=1,
@@ -296,6 +298,14 @@ def test_text_says_what_is_left_out() -> None:
     text = "\n".join(statement_lines(document(jobs)))
     assert "sum over 1 exclusive, measured job(s): 5.000 kJ" in text
     assert "left out: 1 job(s) (1 shared, 1 time-without-step)" in text
+
+
+@pytest.mark.parametrize("settling", [False, True])
+def test_text_says_that_the_last_jobs_may_be_missing(settling: bool) -> None:
+    """Only of a time that reaches up to the question."""
+    stating_now = msgspec.structs.replace(document(stated([line()])), settling=settling)
+    text = "\n".join(statement_lines(stating_now))
+    assert ("in the last minute may be missing" in text) is settling
 
 
 def test_flags_are_explained() -> None:
