@@ -34,7 +34,8 @@ _NAME_REMEDY = "a letter, then letters, digits, _ and -; at most 40 characters"
 _OPTION = re.compile(r"[A-Za-z0-9_.,:&|*()\[\]=@%/+~!-]{1,200}")
 _OPTION_REMEDY = "letters, digits and _ . , : & | * ( ) [ ] = @ % / + ~ ! -"
 _OPTIONS = ("partition", "constraint", "account", "qos", "reservation", "gpu_type")
-# Options of sbatch that a campaign states itself
+# Options of sbatch that a campaign states itself, and options with which sbatch submits nothing,
+# waits for the job's end, or submits to a cluster that `status` does not ask
 _OWN = (
     "--job-name",
     "--output",
@@ -44,6 +45,12 @@ _OWN = (
     "--array",
     "--wrap",
     "--parsable",
+    "--test-only",
+    "--help",
+    "--usage",
+    "--version",
+    "--wait",
+    "--clusters",
 )
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?|node")
 
@@ -200,7 +207,7 @@ def _check_platform(platform: Platform, where: str) -> None:
             raise BadInput(
                 f"{where}.sbatch",
                 f"{option!r} cannot stand here",
-                'a long option that the campaign does not state itself, as "--switches=1"',
+                'a long option that leaves the submission to the campaign, as "--switches=1"',
             )
     for line in platform.setup:
         if not _is_line(line) or line.lstrip().startswith("#SBATCH"):

@@ -16,7 +16,7 @@ from energybench.campaigns.progress import is_done, known_jobs
 from energybench.campaigns.queue import own_jobs
 from energybench.campaigns.script import script
 from energybench.cluster.slurm_programs import NoAnswer, output, path_of
-from energybench.errors import BadInput, StorageFailed
+from energybench.errors import BadInput, StorageFailed, brief
 from energybench.store.durable import replace_file
 from energybench.units import counted
 
@@ -48,7 +48,15 @@ def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[Submi
             )
             state = with_job(state, entry)
             folder.write(state)  # before sbatch: a kill in between must not lose the job
-            number = _sbatch(["--parsable"], job, file, folder, where).strip().partition(";")[0]
+            text = _sbatch(["--parsable"], job, file, folder, where)
+            number = job_number(text)
+            if number is None:
+                # the next `submit` looks the job up by its name
+                raise BadInput(
+                    f"{where}: platforms.{job.platform}",
+                    f"sbatch printed no number of a job: {brief(' '.join(text.split()), 200)!r}",
+                    "see squeue, and submit again",
+                )
             entry = SubmittedJob(
                 id=number, name=entry.name, keys=entry.keys, submitted_utc=entry.submitted_utc
             )
@@ -127,6 +135,17 @@ def _sbatch(
             f"is refused: {why}",
             "nothing was submitted" if "--test-only" in options else "submit again",
         ) from None
+
+
+def job_number(text: str) -> str | None:
+    """The number that sbatch printed, of "71" or "71;cluster"; None: none. A wrapper of the site
+    may print more lines.
+    """
+    for line in reversed(text.splitlines()):
+        number = line.strip().partition(";")[0]
+        if number.isascii() and number.isdigit():
+            return number
+    return None
 
 
 # ---------------------------------------------------------------- on this machine
