@@ -8,8 +8,10 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from energybench.analysis.energy import counter_jumps
 from energybench.analysis.energy.boundary import Cover, Model, Source, component_name
 from energybench.analysis.energy.counter_check import cross_check
+from energybench.analysis.energy.counter_jumps import Lack
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.plausible import limit_w
@@ -65,15 +67,25 @@ def sensor_rows(source: Source, curves: CurveOf, groups: Sequence[Sequence[Windo
     A sensor that gave nothing in any window leaves a missing part with a range.
     """
     rows = []
+    lacks = _lacks(source, curves)
     for windows in groups:
-        row = _sensed(source, curves, windows)
+        row = _sensed(source, curves, windows, lacks)
         if all(cell.energy_j is None for cell in row.cells):
             row = _silent(source, row, windows)
         rows.append(row)
     return rows
 
 
-def _sensed(source: Source, curves: CurveOf, windows: Sequence[Window]) -> Row:
+def _lacks(source: Source, curves: CurveOf) -> tuple[Lack, ...]:
+    """Energy that the counter lacks by the power readings of its device."""
+    counter = curves.get(source.channel.id)
+    check = curves.get(source.check.id) if source.check else None
+    return counter_jumps.lacks(counter, check) if counter and check else ()
+
+
+def _sensed(
+    source: Source, curves: CurveOf, windows: Sequence[Window], lacks: Sequence[Lack]
+) -> Row:
     """A part with a sensor."""
     channel = source.channel
     counter = curves.get(channel.id)
@@ -81,6 +93,7 @@ def _sensed(source: Source, curves: CurveOf, windows: Sequence[Window]) -> Row:
     check = curves.get(source.check.id) if source.check else None
     if check is not None:
         power = tuple(energy(check, window) for window in windows)
+        cells = counter_jumps.widened(cells, windows, lacks, place_of(channel))
         checked = cross_check(cells, power, place_of(channel))
         # The power readings stand in for windows in which the counter was lost, with the doubt that
         # it was.
