@@ -1,6 +1,7 @@
 """Errors of a person's input (one line on stderr, exit code 2), and the one warning."""
 
 import re
+from collections.abc import Iterable
 
 # Most characters of a word or of a quoted value in an error line: a path and its key, but not the
 # whole of a foreign value.
@@ -100,3 +101,13 @@ class UnknownFields(UserWarning):
             f"{brief(subject)} fields that this version does not know: {names}; "
             "written by a later energybench?"
         )
+
+    @classmethod
+    def of_all(cls, notes: Iterable["UnknownFields"]) -> "UnknownFields | None":
+        """One warning in place of several; None: there is none."""
+        places: dict[str, None] = {}
+        fields: dict[str, None] = {}
+        for note in notes:
+            places.update(dict.fromkeys(note.places))
+            fields.update(dict.fromkeys(note.fields))
+        return cls((*places,), (*fields,)) if fields else None

@@ -5,25 +5,26 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Sequence
-from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from energybench.api import open_blocks
+from energybench.api.block_doubts import options_of_a_region, work_of_a_region
 from energybench.api.caller_run import CallerRun, Options
 from energybench.api.edges import Sync, wait_for_devices
 from energybench.api.event_loop import beside_the_loop
+from energybench.api.innermost import current, enclosing
 from energybench.api.stated import bad_input, checked, checked_options, checked_work, clean_label
 from energybench.real_clock import monotonic
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from energybench.api.results import Result
     from energybench.model import Doubt, Estimate, Measurement
 
 STORE = "results"
 
-# The innermost open block of this thread or task.
-current: ContextVar[Block | None] = ContextVar("energybench_block", default=None)
 _open_children = threading.Lock()
 
 
@@ -33,6 +34,8 @@ class Block:
 
     label  name of the block
     """
+
+    _remedy = "enter it by `with`"  # of a block that has not begun
 
     def __init__(self, label: str, options: Options, sync: Sync | None = None) -> None:
         self.label = clean_label(label)
@@ -97,6 +100,7 @@ class Block:
         outer = enclosing()
         if outer is not None:
             self._outer, self._run = outer, outer.run
+            options_of_a_region(self._run, self.label, self._options)
             outer.child_begins(self.label)
             return False
         self._run = CallerRun(self.label, self._options)
@@ -206,7 +210,7 @@ class Block:
         work = checked_work(self.label, amount, unit, fingerprint, more)
         self._refuse_if_asked("work")
         if self._outer is not None:
-            self.run.region_states_work(self.label)
+            work_of_a_region(self.run, self.label)
             return
         self._work = work
         if self._end_s is not None:
@@ -243,7 +247,7 @@ class Block:
         if self._outer is not None:
             return self._region_result()
         if self._run is None or self._start_s is None:
-            raise bad_input(self.label, "has not begun: there is no result", "enter it by `with`")
+            raise bad_input(self.label, "has not begun: there is no result", self._remedy)
         if self._end_s is None:
             raise bad_input(
                 self.label, "has not ended: there is no result yet", "so_far() reads before the end"
@@ -305,18 +309,17 @@ class Block:
             return f"<energybench block {self.label!r}, {state}>"
         return repr(self.result())
 
-    def _repr_html_(self) -> str:
-        return self.result()._repr_html_()
+    def _repr_html_(self) -> str | None:
+        """None before the end: the notebook shows the text of `repr`."""
+        return None if self._end_s is None else self.result()._repr_html_()
 
-
-def enclosing() -> Block | None:
-    """The open block in which a new block lies; None: a new block is outermost. In a forked child
-    the blocks of the parent do not count: their runs belong to the parent.
-    """
-    outer = current.get()
-    if outer is None or not outer.is_open or outer.run.elsewhere:
-        return None
-    return outer
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """A block that has ended is pickled and copied as its result, which has the same numbers:
+        the connection to the sampling process belongs to this process.
+        """
+        if self._end_s is None:
+            raise TypeError(f"the block {self.label!r} has not ended: no result can be copied")
+        return self.result().__reduce__()
 
 
 def measure(

@@ -71,7 +71,7 @@ class CallerRun:
         self._result: Result | None = None
         self._windows = 0  # begun so far
         self._retried = self._held_up = False
-        self._regions_with_work: set[str] = set()
+        self._doubted: set[tuple[str, str]] = set()
 
     # ------------------------------------------------------------ windows
 
@@ -177,18 +177,11 @@ class CallerRun:
             other,
         )
 
-    def region_states_work(self, label: str) -> None:
-        """A block inside the block of the run stated its work: only runs have work."""
-        if label in self._regions_with_work:
-            return
-        self._regions_with_work.add(label)
-        self.doubt(
-            "region-work",
-            f"the block {label!r} lies inside another one and stated its work, which is left out: "
-            "a region has an energy and no work of its own",
-            "state the work of the outermost block, or divide the energy of the region by it",
-            label,
-        )
+    def doubt_once(self, code: str, message: str, remedy: str, subject: str) -> None:
+        """The doubt about the subject, however often it is stated."""
+        if (code, subject) not in self._doubted:
+            self._doubted.add((code, subject))
+            self.doubt(code, message, remedy, subject)
 
     def wants_more(self, target_rel: float, at_most: int) -> bool:
         """Whether the scatter of the repeats asks for a further repeat."""

@@ -9,6 +9,10 @@ from energybench.api.blocks import measure
 _LINE_LABEL = 60  # characters of a line that name its run
 
 
+class CellFailed(Exception):
+    """The cell or line raised a SyntaxError, which was shown."""
+
+
 def load_ipython_extension(ipython: Any) -> None:
     """Register the magic `energy`, called by `%load_ext energybench`."""
 
@@ -30,6 +34,8 @@ def load_ipython_extension(ipython: Any) -> None:
             failure = outcome.error_before_exec or outcome.error_in_exec
             if failure is not None:
                 # raised, so that "run all cells" ends here, and not shown a second time
+                if isinstance(failure, SyntaxError):  # which IPython shows in any case
+                    failure = CellFailed(str(failure))
                 failure._render_traceback_ = list
                 raise failure
         return block.result()

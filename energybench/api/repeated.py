@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from energybench.api import open_blocks
-from energybench.api.blocks import STORE, Block, current, enclosing
+from energybench.api.block_doubts import work_of_a_region
+from energybench.api.blocks import STORE, Block
 from energybench.api.caller_run import CallerRun, Options
 from energybench.api.edges import Sync, wait_for_devices
+from energybench.api.innermost import current, enclosing
 from energybench.api.stated import bad_input, checked_options, checked_work, share, whole
 from energybench.real_clock import monotonic
 
@@ -31,8 +33,15 @@ class Repeats(Block):
         at_most: int,
     ) -> None:
         super().__init__(label, options, sync)
+        self._remedy = f"for turn in energybench.repeats({self.label!r})"
         self._count, self._target_rel, self._at_most = count, target_rel, at_most
         self.complete = 0  # number of measured repeats
+
+    def __enter__(self) -> Repeats:
+        raise bad_input(self.label, "is a loop", self._remedy)
+
+    async def __aenter__(self) -> Repeats:
+        return self.__enter__()
 
     def __iter__(self) -> Iterator[Repeats]:
         if self._run is not None:
@@ -93,7 +102,7 @@ class Repeats(Block):
         """
         work = checked_work(self.label, amount, unit, fingerprint, more)
         if self._outer is not None:
-            self.run.region_states_work(self.label)
+            work_of_a_region(self.run, self.label)
         elif self.is_open:
             self._work = work
         else:

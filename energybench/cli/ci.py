@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -91,6 +92,8 @@ def compare(
         )
         for name, records in now.items()
     ]
+    for later in kept.later_fields:
+        warnings.warn(later, stacklevel=2)
     for refusal in kept.refusals:
         common.say(f"energybench: {refusal}")
     if json:

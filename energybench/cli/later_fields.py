@@ -15,8 +15,7 @@ from energybench.foreign_text import visible
 @contextmanager
 def announced() -> Iterator[None]:
     """Collect the warnings about unknown fields, and print a single one when the command ends."""
-    places: dict[str, None] = {}
-    fields: dict[str, None] = {}
+    notes: list[UnknownFields] = []
 
     def show(
         message: Warning | str,
@@ -27,8 +26,7 @@ def announced() -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if isinstance(message, UnknownFields):
-            places.update(dict.fromkeys(message.places))
-            fields.update(dict.fromkeys(message.fields))
+            notes.append(message)
         else:
             show_others(message, category, filename, lineno, file, line)
 
@@ -41,6 +39,5 @@ def announced() -> Iterator[None]:
         try:
             yield
         finally:
-            if fields:
-                note = visible(str(UnknownFields((*places,), (*fields,))))
-                print(f"energybench: {note}", file=sys.stderr)
+            if (note := UnknownFields.of_all(notes)) is not None:
+                print(f"energybench: {visible(str(note))}", file=sys.stderr)

@@ -25,7 +25,7 @@ The name of the test is `fullname` of pytest-benchmark.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from energybench.errors import BadInput
@@ -107,10 +107,13 @@ def complete(document: dict[str, Any], documents: Mapping[str, str]) -> list[str
 
 
 def scalars(energies: Mapping[str, Any]) -> dict[str, float]:
-    """Energy and both ends of its interval by name; empty without energy."""
-    if "energy_j" not in energies:
+    """Energy and both ends of its interval by name; empty without energy, and for what a test wrote
+    under our name.
+    """
+    stated = energies.get("energy_j")
+    if not isinstance(stated, list | tuple) or len(stated) != 3:
         return {}
-    value, low, high = energies["energy_j"]
+    value, low, high = stated
     return {"energy_j": value, "energy_j_low": low, "energy_j_high": high}
 
 
@@ -140,8 +143,10 @@ def _record(fields: dict[str, Any], name: str) -> dict[str, Any]:
     kept = {k: v for k, v in fields.items() if k not in _FOR_PEOPLE and v is not None}
     iterations = kept.get("iterations")
     if isinstance(iterations, int | float):
-        rows: Iterable[Any] = (kept.get("windows_j") or {}).values()
-        kept["iterations"] = [iterations] * max((len(row) for row in rows), default=1)
+        windows_j = kept.get("windows_j")
+        rows = windows_j.values() if isinstance(windows_j, dict) else ()
+        lengths = [len(row) for row in rows if isinstance(row, list)]
+        kept["iterations"] = [iterations] * max(lengths, default=1)
     return {"schema": SCHEMA, "name": name, **kept}
 
 

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from energybench.analysis.measurement.profiles import age_days
-from energybench.errors import BadInput, StorageFailed
+from energybench.errors import BadInput, StorageFailed, UnknownFields
 from energybench.gating.change import BETWEEN_RUN_REL, between_run_rel
 from energybench.gating.comparable import Common, common
 from energybench.gating.history import FOLDER
@@ -101,13 +101,15 @@ def keep(measured: BetweenRuns, folder: Path = FOLDER) -> Path:
 class KeptScatter:
     """The measurements of a folder. Constructing it reads nothing.
 
-    refusals  lines about measurements that were not used, after `of`
+    refusals      lines about measurements that were not used, after `of`
+    later_fields  files with fields of a later version, which were passed over, after `of`
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder / _SUBFOLDER
         self._measured: list[BetweenRuns] | None = None
         self.refusals: dict[str, None] = {}  # ordered, each once
+        self.later_fields: list[UnknownFields] = []
 
     def of(self, candidate: Record) -> RunScatter:
         """The between-run effect for a run. The newest measurement of the run's machine and sensors
@@ -134,9 +136,13 @@ class KeptScatter:
         for path in sorted(self._folder.glob("*.json"), reverse=True):
             try:
                 content = strict.load(path)
-                measured.append(unknown_fields.convert(content, BetweenRuns, str(path)))
+                one, later = unknown_fields.known(content, BetweenRuns, str(path))
             except BadInput as error:
                 self.refusals[f"{error.where}: {error.what}"] = None
+                continue
+            measured.append(one)
+            if later is not None:
+                self.later_fields.append(later)
         return measured
 
 

@@ -10,8 +10,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from energybench.errors import BadInput, StorageFailed
-from energybench.gating.record_files import read_session, write_session
+from energybench.errors import BadInput, StorageFailed, UnknownFields
+from energybench.gating.record_files import session_and_later_fields, write_session
 from energybench.gating.records import Record, Session
 
 FOLDER = Path(".energybench")
@@ -23,26 +23,33 @@ LAST = 60
 class History:
     """The history in a folder. Constructing it reads nothing.
 
-    faults  files that could not be read, after `sessions`
+    faults        files that could not be read, after `sessions`
+    later_fields  files with fields of a later version, which were passed over, after `sessions`
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder / _HISTORY
         self._sessions: tuple[Session, ...] | None = None
         self.faults: tuple[BadInput, ...] = ()
+        self.later_fields: tuple[UnknownFields, ...] = ()
 
     def sessions(self, last: int = LAST) -> tuple[Session, ...]:
         """The last sessions, the oldest first. A broken file costs its session only."""
         sessions: list[Session] = []
         faults: list[BadInput] = []
+        later_fields: list[UnknownFields] = []
         for path in sorted(self._folder.glob("*.json"), reverse=True):
             if len(sessions) == last:
                 break
             try:
-                sessions.append(read_session(path))
+                session, later = session_and_later_fields(path)
             except BadInput as error:
                 faults.append(error)
-        self.faults = tuple(faults)
+                continue
+            sessions.append(session)
+            if later is not None:
+                later_fields.append(later)
+        self.faults, self.later_fields = tuple(faults), tuple(later_fields)
         return tuple(reversed(sessions))
 
     @property

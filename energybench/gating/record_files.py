@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from energybench.errors import BadInput
+from energybench.errors import BadInput, UnknownFields
 from energybench.gating import benchmark_file
 from energybench.gating.records import SCHEMA, Session
 from energybench.store import durable, strict, unknown_fields
@@ -21,11 +22,21 @@ def read_session(path: Path) -> Session:
 
     Raises BadInput for a file that is not JSON, of another schema, or without any energy.
     """
+    session, later = session_and_later_fields(path)
+    if later is not None:
+        warnings.warn(later, stacklevel=2)
+    return session
+
+
+def session_and_later_fields(path: Path) -> tuple[Session, UnknownFields | None]:
+    """The records of a file, and the warning about fields of a later version, for the caller to
+    show. Raises BadInput as `read_session` does.
+    """
     value = _session_of(strict.load(path), str(path))
-    session = unknown_fields.convert(value, Session, str(path))
+    session, later = unknown_fields.known(value, Session, str(path))
     if all(record.energy_j is None for record in session.tests):
         raise BadInput(str(path), "holds no energy of any test", _REMEDY)
-    return session
+    return session, later
 
 
 def write_session(session: Session, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from energybench.errors import BadInput
@@ -26,6 +27,8 @@ def read_side(path: Path) -> dict[str, tuple[Record, ...]]:
         return _by_name([record(one, session=one.id) for one in measurements])
     history = History(path)
     sessions = history.sessions()
+    for later in history.later_fields:
+        warnings.warn(later, stacklevel=2)
     if not sessions and history.faults:
         raise history.faults[0]
     if not sessions:

@@ -17,6 +17,9 @@ from energybench.model import Estimate
 from energybench.openmetrics_text import END, Sample, family
 from energybench.units import show
 
+# The energy of a part of the work is not the energy of the test.
+_CUT = "not measured: the run ended before its work was done"
+_SINGLE = "its interval holds no scatter between rounds"
 # Characters that Markdown or HTML would obey in a cell (GitHub Flavored Markdown, 6.1 and 4.10).
 _OBEYED = {ord(sign): f"&#{ord(sign)};" for sign in "|<>&`*_[]\\~"}
 
@@ -28,13 +31,10 @@ def github(records: Sequence[Record], verdicts: Sequence[GateVerdict] = ()) -> s
     head += ["gate"] if by_name else []
     rows = [head, ["---"] * len(head)]
     for record in records:
-        energy = "cut off" if record.cut else show(_estimate(record), "J")
         row = [
             _cell(record.name),
-            energy,
-            str(record.rounds or ""),
-            record.quality or "",
-            _cell(" + ".join(sorted(record.windows_j))),
+            _CUT if record.cut else show(_estimate(record), "J"),
+            *(["", "", ""] if record.cut else _evidence(record)),
         ]
         if by_name:
             verdict = by_name.get(record.name)
@@ -115,12 +115,18 @@ def summary(records: Sequence[Record], name: str) -> str:
 
 
 def _measured(records: Sequence[Record]) -> list[tuple[Record, Estimate]]:
-    pairs = ((record, _estimate(record)) for record in records)
+    pairs = ((record, _estimate(record)) for record in records if not record.cut)
     return [(record, energy) for record, energy in pairs if energy is not None]
 
 
+def _evidence(record: Record) -> list[str]:
+    """Cells of the rounds, of the quality and of the measured components."""
+    rounds = f"1 ({_SINGLE})" if record.rounds == 1 else str(record.rounds or "")
+    return [rounds, record.quality or "", _cell(" + ".join(sorted(record.windows_j)))]
+
+
 def _counted(rounds: int) -> str:
-    return "1 round" if rounds == 1 else f"{rounds} rounds"
+    return f"1 round ({_SINGLE})" if rounds == 1 else f"{rounds} rounds"
 
 
 def _estimate(record: Record) -> Estimate | None:

@@ -105,6 +105,7 @@ DoubtCode = Literal[
     "program-gone",
     "ranks-unread",
     "recovered",
+    "region-options",
     "region-work",
     "replayed",
     "requeued",
@@ -120,6 +121,7 @@ DoubtCode = Literal[
     "trend",
     "verification-failed",
     "work-failed",
+    "work-later",
     # workloads
     "bf16-emulated",
     "crowded",

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from energybench.errors import BadInput, StorageFailed, UnknownFields
 from energybench.pytest_plugin.record import Record, short
 
 if TYPE_CHECKING:
+    from energybench.gating import records as gating
     from energybench.gating.between_runs import KeptScatter
     from energybench.gating.history import History
     from energybench.gating.verdicts import GateVerdict
@@ -33,6 +35,7 @@ class Gates:
     off               True: no gate is applied, whatever the options and the markers say
     saved             records of sessions that pytest-benchmark compares with, the oldest first
     faults            lines about saved sessions that cannot be read
+    later_fields      warnings about fields of a later version in saved sessions
     """
 
     threshold: float | None
@@ -40,19 +43,32 @@ class Gates:
     fails_on_single: bool
     saves: bool
     off: bool = False
-    saved: list[dict[str, Any]] = field(default_factory=list)
+    saved: list[gating.Record] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    later_fields: list[UnknownFields] = field(default_factory=list)
 
     def take_saved(self, compared: dict[str, Any]) -> None:
         """A saved JSON of pytest-benchmark. Tests that were saved without energy have no record."""
-        from energybench.errors import BadInput
         from energybench.gating import benchmark_file
+        from energybench.gating.records import Record
+        from energybench.store import unknown_fields
 
         session = f"the saved session of {short(compared.get('datetime', 'an unknown time'))}"
         try:
-            self.saved += benchmark_file.records(compared, session)
+            tests = benchmark_file.records(compared, session)
         except BadInput as error:
             self.faults.append(f"{error.where} is no baseline: it {error.what}")
+            return
+        for test in tests:
+            where = f"{short(test['name'])} in {session}"
+            try:
+                saved, later = unknown_fields.known(test, Record, where)
+            except BadInput as error:
+                self.faults.append(f"{error.where} is no baseline: {error.what}")
+                continue
+            self.saved.append(saved)
+            if later is not None:
+                self.later_fields.append(UnknownFields((session,), later.fields))
 
     def wanted(self, records: Iterable[Record]) -> bool:
         """Whether a gate or the history is asked for."""
@@ -63,8 +79,9 @@ class Gates:
         )
 
     def judged(self, records: Sequence[Record]) -> tuple[list[GateVerdict], list[str]]:
-        """The verdicts, and lines about baselines that are not used. A test that would fail, and
-        was measured once more, fails only if both verdicts agree.
+        """The verdicts, and lines about baselines: those that are not used, and fields of a later
+        version. A test that would fail, and was measured once more, fails only if both verdicts
+        agree.
         """
         from energybench.gating.between_runs import KeptScatter
         from energybench.gating.history import History
@@ -82,11 +99,18 @@ class Gates:
         compares = any(verdict.outcome == "no baseline" for verdict in verdicts)
         if compares and not self.saved and history.is_empty:
             folder = Path(self.folder)
-            state = "holds no saved session" if folder.is_dir() else "is not there"
+            state = "is not there"
+            if folder.exists():
+                state = "holds no saved session" if folder.is_dir() else "is not a folder"
             faults.append(
                 f"the history {folder} {state}: save sessions of the main branch with "
                 "--benchmark-energy-save, or name another folder with --benchmark-energy-history"
             )
+        later = UnknownFields.of_all(
+            [*self.later_fields, *history.later_fields, *kept.later_fields]
+        )
+        if later is not None:
+            faults.append(str(later))
         return verdicts, [*self.faults, *faults, *kept.refusals]
 
     def _of_one(
@@ -94,15 +118,19 @@ class Gates:
     ) -> list[GateVerdict]:
         """The verdicts on one measurement of a test."""
         from energybench.gating.compare import compare_saved
-        from energybench.gating.verdicts import limit
+        from energybench.gating.verdicts import GateVerdict, limit
 
+        threshold = record.get("max_regression", self.threshold)
         candidate = _candidate(record, key)
         if candidate is None:
-            return []
+            if key == CI_AGAIN or ("max_j" not in record and threshold is None):
+                return []
+            name = f"{record['test']} {record['label']}".strip()
+            why = record.get("unpassed") or record.get("why", "no energy")
+            return [GateVerdict(name=name, outcome="off", reason=why)]
         verdicts = [limit(candidate, record["max_j"])] if "max_j" in record else []
-        threshold = record.get("max_regression", self.threshold)
         if threshold is not None:
-            baselines = [some for some in decoded(self.saved) if some.name == candidate.name]
+            baselines = [some for some in self.saved if some.name == candidate.name]
             verdicts.append(
                 compare_saved(
                     baselines or history.of(candidate.name),
@@ -123,7 +151,6 @@ class Gates:
 
     def saved_to(self, records: Sequence[Record]) -> str:
         """Add the session to the history; what came of it, in one line."""
-        from energybench.errors import BadInput, StorageFailed
         from energybench.gating.history import History
         from energybench.gating.records import Session
 
@@ -140,13 +167,14 @@ class Gates:
 
 
 def _candidate(record: Record, key: str = CI_RECORD) -> Any:
-    """The gate's record of a test; None: there is none."""
-    readable = decoded([record[key]]) if key in record else []
+    """The gate's record of a test; None: there is none, or the test did not pass."""
+    usable = key in record and "unpassed" not in record
+    readable = decoded([record[key]]) if usable else []
     return readable[0] if readable else None
 
 
 def decoded(values: Iterable[dict[str, Any]]) -> list[Any]:
-    """Records; a record that this version cannot read is no baseline."""
+    """Records of this session, but for those that a worker of another version made."""
     import msgspec
 
     from energybench.gating import records

@@ -185,20 +185,23 @@ def without_switch(config: pytest.Config) -> str:
     """A line about gates that have no effect without --benchmark-energy; empty if there are
     none.
     """
-    if config.getoption("benchmark_energy"):
+    stated = gates(config)
+    if config.getoption("benchmark_energy") or not stated:
         return ""
-    gates = [
+    verb = "has" if len(stated) == 1 else "have"
+    return (
+        f"energybench: {', '.join(stated)} {verb} no effect without --benchmark-energy: no energy "
+        "was measured"
+    )
+
+
+def gates(config: pytest.Config) -> list[str]:
+    """The options that have no effect if nothing is measured."""
+    return [
         f"--benchmark-energy-{name}"
         for name in ("fail", "save", "precision")
         if config.getoption(f"benchmark_energy_{name}")
     ]
-    if not gates:
-        return ""
-    verb = "has" if len(gates) == 1 else "have"
-    return (
-        f"energybench: {', '.join(gates)} {verb} no effect without --benchmark-energy: no energy "
-        "was measured"
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,10 +21,9 @@ from energybench.pytest_plugin.measuring import EnergyPass, Outcome, confirm_by,
 from energybench.pytest_plugin.pedantic import Rounds, measured_rounds
 from energybench.pytest_plugin.plugin import SESSION
 from energybench.pytest_plugin.session import EnergySession
+from energybench.pytest_plugin.used_fixtures import replaced
 from energybench.pytest_plugin.windows import Calls, drive
 from energybench.real_clock import monotonic
-
-_COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 
 @pytest.fixture
@@ -33,11 +32,8 @@ def benchmark(benchmark: Any, request: pytest.FixtureRequest) -> Any:
     session = request.config.pluginmanager.get_plugin(SESSION)
     if session is None or session.off is not None:
         return benchmark
-    if type(benchmark) is not BenchmarkFixture:
-        blank = session.blank(request.node)
-        name = f"{type(benchmark).__module__}.{type(benchmark).__qualname__}"
-        why = f"the fixture benchmark is {name}, not pytest-benchmark's"
-        session.take(request.node, records.of_refusal(blank, why))
+    if (why := replaced(benchmark)) is not None:
+        session.take(request.node, records.of_refusal(session.blank(request.node), why))
         return benchmark
     benchmark.__class__ = EnergyFixture
     benchmark.energybench = Energy(session, request.node, benchmark)
@@ -50,12 +46,15 @@ class EnergyFixture(BenchmarkFixture):  # type: ignore[misc]
     energybench: Energy
 
     def __call__(self, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         start_s = monotonic()
         result = super().__call__(function_to_benchmark, *args, **kwargs)
-        self.energybench.calls(function_to_benchmark, args, kwargs, monotonic() - start_s)
+        elapsed_s = monotonic() - start_s
+        self.energybench.calls(function_to_benchmark, args, kwargs, elapsed_s, result)
         return result
 
     def pedantic(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         return self.energybench.pedantic(super().pedantic, target, args, kwargs)
 
 
@@ -71,10 +70,11 @@ class Energy:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         elapsed_s: float,
+        result: object,
     ) -> None:
-        """The energy pass after the timing pass, which took `elapsed_s`."""
+        """The energy pass after the timing pass, which took `elapsed_s` and returned `result`."""
         session = self._session
-        blank = session.blank(self._item, group=self._fixture.group)
+        blank = session.blank(self._item, group_of_times=self._fixture.group)
         calls = Calls(
             prepared=lambda: loop_of(function, args, kwargs), without_gc=self._without_gc()
         )
@@ -86,11 +86,7 @@ class Energy:
             with EnergyPass(session, self._item, blank, call_s) as again:
                 again.windows = drive(again.steps, calls)
             confirm_by(measured.record, again.outcome.record)
-        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-        if flags & _COROUTINE:
-            records.note(
-                measured.record, "coroutines are made and not awaited: use energy_benchmark"
-            )
+        records.note_later_work(measured.record, result)
         self._take(measured)
 
     def pedantic(
@@ -100,20 +96,27 @@ class Energy:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
+        __tracebackhide__ = True
         session = self._session
-        blank = session.blank(self._item, group=self._fixture.group)
+        blank = session.blank(self._item, group_of_times=self._fixture.group)
         run = open_run(self._item.nodeid, session.settings, session.store)
+
+        def of_the_test(measured_target: Callable[..., Any]) -> Any:
+            __tracebackhide__ = True
+            return pedantic(measured_target, *args, **kwargs)
+
         result, measured = measured_rounds(
             self._fixture,
             run,
             session.settings,
-            lambda measured_target: pedantic(measured_target, *args, **kwargs),
+            of_the_test,
             target,
             _rounds(target, args, kwargs),
             blank,
             session.id,
             keep=session.keeps_runs,
         )
+        records.note_later_work(measured.record, result)
         self._take(measured)
         return result
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from energybench.api.later_work import is_coroutine_function
 from energybench.pytest_plugin.loops import awaited_loop_of, loop_of
+from energybench.pytest_plugin.record import note_later_work
 from energybench.real_clock import monotonic
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from energybench.pytest_plugin.measuring import EnergyPass
     from energybench.pytest_plugin.session import EnergySession
 
-_COROUTINE = 0x80  # inspect.CO_COROUTINE
 SetUp = Callable[[], Any]
 
 
@@ -55,6 +56,7 @@ class EnergyBenchmark:
 
     def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """The result of the function, whose energy is measured."""
+        __tracebackhide__ = True
         return self.use()(function, *args, **kwargs)
 
     def use(
@@ -142,9 +144,9 @@ class Use:
         """
         if self._used:
             raise RuntimeError("this use of energy_benchmark was called before: make another one")
+        __tracebackhide__ = True
         self._used = True
-        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-        if not flags & _COROUTINE:
+        if not is_coroutine_function(function):
             return self._plain(function, args, kwargs)
         import asyncio
 
@@ -158,6 +160,7 @@ class Use:
     def _plain(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        __tracebackhide__ = True
         own_args, own_kwargs = self._set_up(args, kwargs)
         start_s = monotonic()
         try:
@@ -179,6 +182,7 @@ class Use:
             if again is not None:
                 with again:
                     again.windows = drive(again.steps, calls)
+            note_later_work(energy.outcome.record, result)
             self._take(energy, again)
         return result
 
@@ -188,6 +192,7 @@ class Use:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
+        __tracebackhide__ = True
         own_args, own_kwargs = self._set_up(args, kwargs)
         start_s = monotonic()
         try:

@@ -48,6 +48,7 @@ def measured_rounds(
     keep: bool,
 ) -> tuple[Any, Outcome]:
     """The result of the test's own call of pedantic, and the energy of its rounds."""
+    __tracebackhide__ = True
     described = run.sensors()
     least_s = max(wish.window_s, 0.0 if described is None else float(described["shortest_s"]))
     timer = getattr(fixture, "_timer", None)
@@ -149,6 +150,7 @@ class Edges:
         self._iterations, self._warmup, self._left = 1, 0, 1
 
         def measured(*args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
             self._before_round()
             result = target(*args, **kwargs)
             self._after_round()

@@ -14,6 +14,7 @@ Keys, all optional but `test` and `label`:
     doubts       codes of further doubts
     notes        what the plugin itself has to say
     max_j, max_regression             limits that the test's marker states
+    unpassed     that the test did not pass, in words
     ci, ci_again record of a gate, as in energybench.gating.records, and that of a second
                  measurement to confirm a failure
 
@@ -23,6 +24,8 @@ PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from energybench.api.later_work import later_work
 
 if TYPE_CHECKING:
     from energybench.model import Estimate, Measurement
@@ -99,6 +102,15 @@ def note(record: Record, text: str) -> None:
     notes = record.setdefault("notes", [])
     if len(notes) < _MOST_NOTES:
         notes.append(short(text))
+
+
+def note_later_work(record: Record, result: object) -> None:
+    """Say that the calls did no work yet, if the result of a call shows that."""
+    kind = later_work(result)
+    if kind == "coroutine":
+        note(record, "coroutines are made and not awaited: use energy_benchmark(function)")
+    elif kind is not None:
+        note(record, f"{kind}s are made and not run: give a function that runs the loop")
 
 
 def is_estimated(record: Record) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -19,12 +19,12 @@ from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin import table
 from energybench.pytest_plugin.gates import Gates
 from energybench.pytest_plugin.machine_lock import Machine, Stay
-from energybench.pytest_plugin.options import Limits, Settings, limits, settings
+from energybench.pytest_plugin.options import Limits, Settings, gates, limits, settings
 from energybench.pytest_plugin.plugin import BENCHMARK, SESSION, SIDE
 from energybench.pytest_plugin.record import Record
+from energybench.pytest_plugin.used_fixtures import measures, unused
 from energybench.pytest_plugin.windows import empty_loop_s
 
-_FIXTURES = ("benchmark", "energy_benchmark")
 _EXTRA = "energybench"  # name of the records in reports
 _NOTABLE_WAIT_S = 1.0
 # Environment variable in a test that has its stay on the machine: a session inside, in this process
@@ -46,7 +46,7 @@ def begin(config: pytest.Config) -> None:
     if config.getoption("benchmark_energy_side") is not None:
         from energybench.pytest_plugin.side import Side
 
-        config.pluginmanager.register(Side(config, session, _EXTRA, _measures), SIDE)
+        config.pluginmanager.register(Side(config, session, _EXTRA, measures), SIDE)
 
 
 def _off(config: pytest.Config) -> str | None:
@@ -85,6 +85,7 @@ class EnergySession:
         self.documents: dict[str, str] = {}  # of pytest-benchmark's tests, by node id
         self._verdicts: list[str] = []
         self._records: list[Record] = []
+        self._unpassed: dict[str, str] = {}  # tests that did not pass, in words
         self._notices: list[str] = []
         self._store = None if off is not None else self._kept_store()
         self._temporary: str | None = None
@@ -130,16 +131,29 @@ class EnergySession:
             with tempfile.TemporaryFile(dir=store):
                 pass
         except OSError as error:
-            self._notices.append(f"the samples are not kept: {error}")
+            folder = store or "a folder without a name"
+            self._notices.append(f"the samples are not kept in {folder}: {error.strerror}")
             return None
         return store
 
-    def blank(self, item: pytest.Item, label: str = "", group: str | None = None) -> Record:
-        """A record without a result."""
+    def blank(
+        self,
+        item: pytest.Item,
+        label: str = "",
+        group: str | None = None,
+        group_of_times: str | None = None,
+    ) -> Record:
+        """A record without a result.
+
+        group           stated in the test, before that of its marker
+        group_of_times  in the table of pytest-benchmark, if no other is stated
+        """
         limit = item.stash.get(_limits, Limits())
         record: Record = {"test": item.nodeid, "label": records.short(label)}
-        if group is not None or limit.group is not None:
-            record["group"] = records.short(group if group is not None else str(limit.group))
+        groups = (group, limit.group, group_of_times)
+        stated = next((one for one in groups if one is not None), None)
+        if stated is not None:
+            record["group"] = records.short(stated)
         if limit.max_j is not None:
             record["max_j"] = limit.max_j
         if limit.max_regression is not None:
@@ -172,7 +186,7 @@ class EnergySession:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         if self.off is not None:
             return (yield)
-        with self._machine.stay(alone=_measures(item), name=item.nodeid) as stay:
+        with self._machine.stay(alone=measures(item), name=item.nodeid) as stay:
             item.stash[_stay] = stay
             outer = os.environ.get(_INSIDE)
             os.environ[_INSIDE] = outer or "1"
@@ -199,16 +213,21 @@ class EnergySession:
         report = yield
         if call.when == "call" and self.off is None:
             taken = item.stash.get(_taken, [])
-            if not taken and report.passed and _measures(item):
-                taken = [records.of_refusal(self.blank(item), "the test did not use its fixture")]
+            if not taken and report.passed and (why := unused(item)) is not None:
+                taken = [records.of_refusal(self.blank(item), why)]
             if taken:
                 setattr(report, _EXTRA, taken)
             item.stash[_taken] = []
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if not self._worker:
-            self._records += getattr(report, _EXTRA, [])
+        if self._worker:
+            return
+        self._records += getattr(report, _EXTRA, [])
+        if report.failed:
+            self._unpassed[report.nodeid] = "the test failed"
+        elif report.when == "call" and not report.passed:
+            self._unpassed.setdefault(report.nodeid, "the test did not pass")
 
     # ------------------------------------------------------------ results of the session
 
@@ -236,7 +255,12 @@ class EnergySession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judge the energies, before the summary is printed and JUnit's file is written."""
-        if self._worker or self.off is not None or not self._gates.wanted(self._records):
+        if self._worker or self.off is not None:
+            return
+        for record in self._records:
+            if record["test"] in self._unpassed:
+                record["unpassed"] = self._unpassed[record["test"]]
+        if not self._gates.wanted(self._records):
             return
         verdicts, faults = self._gates.judged(self._records)
         self._notices += faults
@@ -286,7 +310,8 @@ class EnergySession:
             self._print(terminalreporter)
 
     def _print(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.off is not None and self._config.get_verbosity() < 0:  # without a header
+        # without a header, or with a gate that must not look like one that passed
+        if self.off is not None and (self._config.get_verbosity() < 0 or gates(self._config)):
             terminalreporter.write_line(self.pytest_report_header())
         if not self._records:
             return
@@ -323,9 +348,3 @@ class EnergySession:
 def _gate_name(record: Record) -> str:
     """The name of a record in the verdicts of the gates."""
     return f"{record['test']} {record['label']}".strip()
-
-
-def _measures(item: pytest.Item) -> bool:
-    """Whether a test uses a fixture whose energy is measured."""
-    names: Sequence[str] = getattr(item, "fixturenames", ())
-    return any(name in names for name in _FIXTURES)

@@ -96,6 +96,8 @@ def _places(half_width: float, value: float) -> int:
 def remarks(record: Record) -> list[str]:
     """Everything that a person must know beside the numbers, in whole lines."""
     text = []
+    if "unpassed" in record:
+        text.append(f"{record['unpassed']}: its energy is neither judged nor saved")
     if is_estimated(record):
         text.append("estimated: time x assumed power, not measured; no gate is applied")
     if "others" in record:

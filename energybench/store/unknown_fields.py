@@ -25,16 +25,26 @@ def convert(value: Any, kind: type[T], where: str) -> T:
 
     Raises BadInput for any other mistake, as `strict.convert` does.
     """
+    noun, unknown = known(value, kind, where)
+    if unknown is not None:
+        warnings.warn(unknown, stacklevel=2)
+    return noun
+
+
+def known(value: Any, kind: type[T], where: str) -> tuple[T, UnknownFields | None]:
+    """The value as a noun, and the warning about unknown fields that were passed over, for the
+    caller to show: a program that runs the user's code must not warn in the name of that code.
+
+    Raises BadInput as `convert` does.
+    """
     strict.check_schema(value, kind, where)
     try:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(value, kind), None
     except msgspec.ValidationError as error:
         reduced, fields = without_unknown(value, kind)
         if not fields:
             raise strict.misfit(error, where) from None
-    noun = strict.convert(reduced, kind, where)
-    warnings.warn(UnknownFields((where,), fields), stacklevel=2)
-    return noun
+    return strict.convert(reduced, kind, where), UnknownFields((where,), fields)
 
 
 def refuse(value: Any, kind: type[Any], where: str, remedy: str) -> None:

@@ -47,7 +47,21 @@ def test_a_cell_that_raises_has_its_own_error_and_no_result(
         assert not outcome.success
         assert isinstance(outcome.error_in_exec, ZeroDivisionError)
         assert capsys.readouterr().out.count("division by zero") == 1
-    assert not shell.run_cell("%%energy worse\n1 +\n").success
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["%%energy worse\n1 +\n", "%energy 1 +", "%%energy\nif 1:\npass\n", "%%energy\nexec('1 +')\n"],
+)
+def test_a_syntax_error_is_shown_once(
+    shell: Any, capsys: pytest.CaptureFixture[str], cell: str
+) -> None:
+    """As it is without the magic: of the cell, of a line, and of code that the cell runs."""
+    outcome = shell.run_cell(cell)
+    assert not outcome.success
+    shown = capsys.readouterr()
+    assert len(re.findall(r"(Syntax|Indentation)Error", shown.out + shown.err)) == 1
+    assert shell.run_cell("%%energy good\n1 + 1\n").success
 
 
 def test_an_option_is_refused_before_the_cell_runs(

@@ -155,7 +155,8 @@ def summary_of(tmp_path: Path, form: str) -> str:
     tests = (
         record_of(rounds(), name=FOREIGN, energy_j=(0.00125, 0.0012, 0.0013)),
         record_of([], name="test_none", energy_j=None, windows_j={}, quality=None, parts={}),
-        record_of([], name="test_cut", energy_j=None, windows_j={}, quality=None, cut=True),
+        record_of([], name="cut", energy_j=None, windows_j={}, quality=None, cut=True),
+        record_of(rounds(), name="cut late", cut=True),
     )
     write_session(Session(session="s", tests=tests), tmp_path / "s.json")
     ran = in_process("ci-summary", "s.json", "--format", form, cwd=tmp_path)
@@ -164,14 +165,27 @@ def summary_of(tmp_path: Path, form: str) -> str:
 
 
 def test_a_table_for_github(tmp_path: Path) -> None:
-    """A name breaks neither the table nor the page; a test without energy is not 0 J."""
+    """A name breaks neither the table nor the page; a test without energy is not 0 J. Of a run that
+    was cut off, the table says why there is no energy, and shows no figure of its part.
+    """
     text = summary_of(tmp_path, "github")
-    row, other, cut = text.splitlines()[4:]
+    row, other, *cut = text.splitlines()[4:]
     assert row.count("|") == 6
     assert "1.250 mJ [1.200, 1.300]" in row
     assert not set("<`\x1b") & set(row)
     assert "not measured" in other
-    assert "cut off" in cut
+    for name, line in zip(("cut", "cut late"), cut, strict=True):
+        assert line == f"| {name} | not measured: the run ended before its work was done |  |  |  |"
+
+
+def test_a_single_round_is_told_from_several(tmp_path: Path) -> None:
+    """Its interval is without the scatter between rounds, which stands beside the number."""
+    words = "1 (its interval holds no scatter between rounds)"
+    for number, cell in ((1, words), (2, "2")):
+        session = Session(session="s", tests=(record_of([1.0] * number),))
+        write_session(session, tmp_path / "some.json")
+        ran = in_process("ci-summary", "some.json", cwd=tmp_path)
+        assert ran.out.splitlines()[-1].split(" | ")[2] == cell
 
 
 def test_github_action_benchmark(tmp_path: Path) -> None:
@@ -183,7 +197,8 @@ def test_github_action_benchmark(tmp_path: Path) -> None:
     assert entry["extra"] == "5 rounds, measured"
     write_session(Session(session="s", tests=(record_of([1.0]),)), tmp_path / "one.json")
     ran = in_process("ci-summary", "one.json", "--format", "action-benchmark", cwd=tmp_path)
-    assert json.loads(ran.out)[0]["extra"] == "1 round, measured"
+    extra = json.loads(ran.out)[0]["extra"]
+    assert extra == "1 round (its interval holds no scatter between rounds), measured"
 
 
 def test_bencher(tmp_path: Path) -> None:

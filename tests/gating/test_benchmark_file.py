@@ -12,6 +12,7 @@ import pytest
 from energybench.errors import BadInput, UnknownFields
 from energybench.gating import benchmark_file
 from energybench.gating.benchmark_file import KEY, VERSION
+from energybench.gating.compare import compare_saved
 from energybench.gating.record_files import read_session
 from energybench.gating.records import Record, record
 from energybench.gating.sensor_errors import rounded
@@ -163,6 +164,41 @@ def test_new_fields_of_the_same_version_are_passed_over(tmp_path: Path) -> None:
     with pytest.warns(UnknownFields) as notes:
         assert read_session(tmp_path / "a.json").tests == tuple(map(five_digits, written))
     assert len(notes) == 1
+
+
+ODD = (None, 5, -1.5, "x", True, [], [5], [None], [[1]], {}, {"a": None}, {"a": [None]}, {"a": {}})
+
+
+@pytest.mark.filterwarnings("ignore::energybench.errors.UnknownFields")
+@pytest.mark.parametrize("odd", ODD, ids=json.dumps)
+def test_an_odd_value_of_any_field_is_one_line_or_a_baseline(odd: Any, tmp_path: Path) -> None:
+    """Of a test, and of the session: refused in one line, or compared without an error."""
+    (written,), whole = document(node())
+    now = msgspec.structs.replace(written, session="now")
+    own = json.loads(whole["benchmarks"][0]["extra_info"][KEY])
+    for place, fields in (("test", own), ("session", whole[KEY])):
+        for key in fields:
+            changed = json.loads(json.dumps(whole))
+            if place == "session":
+                changed[KEY][key] = odd
+            else:
+                changed["benchmarks"][0]["extra_info"][KEY] = json.dumps({**own, key: odd})
+            (tmp_path / "a.json").write_text(json.dumps(changed))
+            try:
+                saved = read_session(tmp_path / "a.json").tests
+                line = compare_saved(saved, now, 0.05).line
+            except BadInput as error:
+                line = str(error)
+            assert "\n" not in line
+
+
+@pytest.mark.parametrize("energy", ODD, ids=json.dumps)
+def test_what_a_test_wrote_under_our_name_stops_no_session(energy: Any) -> None:
+    """A document of our version with something else in the place of the energy."""
+    written = json.dumps({"v": VERSION, "energy_j": energy})
+    test = {"fullname": "f", "extra_info": {KEY: written}, "stats": {"min": 1.0}}
+    benchmark_file.complete({"benchmarks": [test]}, {})
+    assert test["stats"] == {"min": 1.0}
 
 
 @pytest.mark.parametrize("value", ["text", 3, [], {}, None, '{"energy_j": [1, 1, 1]}'])

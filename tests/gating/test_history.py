@@ -55,6 +55,23 @@ def test_fields_of_a_later_version_are_passed_over_with_one_warning(tmp_path: Pa
     }
 
 
+def test_a_history_tells_of_later_fields_and_warns_of_none(tmp_path: Path) -> None:
+    """The reader of a history may run inside a test, in whose name Python would warn."""
+    history = History(tmp_path)
+    for number in (1, 2):
+        path = history.add(session(number))
+        value = json.loads(path.read_text())
+        value["tests"][0]["host"]["rack"] = value["runner"] = 3
+        path.write_text(json.dumps(value))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(history.of(sample().name)) == 2
+    merged = UnknownFields.of_all(history.later_fields)
+    assert merged is not None
+    assert len(merged.places) == 2
+    assert set(merged.fields) == {"runner", "tests[].host.rack"}
+
+
 def test_a_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     """Fields that are added later have defaults: the name and the schema are enough."""
     value = {"schema": "energybench-ci/1", "name": "t", "energy_j": [1.0, 0.9, 1.1]}

@@ -1,0 +1,46 @@
+"""Whether a test has a fixture whose energy is measured, and whether the test used it.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+_FIXTURES = ("benchmark", "energy_benchmark")
+_OURS = "energybench.pytest_plugin.override.EnergyFixture"
+_OF_PYTEST_BENCHMARK = "pytest_benchmark.fixture.BenchmarkFixture"
+
+
+def measures(item: pytest.Item) -> bool:
+    """Whether a test uses a fixture whose energy is measured."""
+    names: Sequence[str] = getattr(item, "fixturenames", ())
+    return any(name in names for name in _FIXTURES)
+
+
+def unused(item: pytest.Item) -> str | None:
+    """Why a test that passed has no energy; None: the test has neither a fixture nor a limit of its
+    own.
+    """
+    if measures(item):
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        foreign = None if fixture is None else replaced(fixture)
+        return foreign or "the test did not use its fixture"
+    marker = item.get_closest_marker("energy")
+    # a marker of a class or of a module is meant for the energy tests among its tests
+    if marker in item.own_markers and {"max_j", "max_regression"} & marker.kwargs.keys():
+        return "the test has no fixture whose energy is measured: benchmark or energy_benchmark"
+    return None
+
+
+def replaced(fixture: Any) -> str | None:
+    """Why a fixture `benchmark` is not measured: it is another than pytest-benchmark's; None: it is
+    not another.
+    """
+    name = f"{type(fixture).__module__}.{type(fixture).__qualname__}"
+    if name in (_OURS, _OF_PYTEST_BENCHMARK):
+        return None
+    return f"the fixture benchmark is {name}, not pytest-benchmark's"
