@@ -13,7 +13,6 @@ import pytest
 
 from energybench.api.later_work import is_coroutine_function
 from energybench.pytest_plugin.loops import awaited_loop_of, loop_of
-from energybench.pytest_plugin.record import note_later_work
 from energybench.real_clock import monotonic
 
 if TYPE_CHECKING:
@@ -170,6 +169,7 @@ class Use:
             self._tear_down()
         energy = self._energy_pass(call_s)
         if energy is not None:
+            from energybench.pytest_plugin.record import note_later_work
             from energybench.pytest_plugin.windows import Calls, drive
 
             calls = Calls(

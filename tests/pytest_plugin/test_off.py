@@ -57,6 +57,8 @@ def test_installed_and_not_asked_for_imports_nothing(newest: Pytest) -> None:
             names = {name for name in sys.modules if name.startswith("energybench")}
             assert names == {
                 "energybench",
+                "energybench.api",
+                "energybench.api.later_work",
                 "energybench.pytest_plugin",
                 "energybench.pytest_plugin.options",
                 "energybench.pytest_plugin.plugin",
