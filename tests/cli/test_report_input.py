@@ -253,8 +253,8 @@ def test_a_date_that_is_none(store: Path, stated: str) -> None:
 
 def test_the_date_of_a_build(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SOURCE_DATE_EPOCH is that of other tools; an option comes before the variable."""
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1764374400")
-    assert report(store, "doc.json", date=()).json["created_utc"] == "2025-11-29T00:00:00+00:00"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795910400")
+    assert report(store, "doc.json", date=()).json["created_utc"] == "2026-11-29T00:00:00+00:00"
     assert report(store, "doc.json").json["created_utc"] == "2026-11-29"
     for wrong in ("soon", "-1", "1e9", "٣", "9" * 30):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", wrong)
