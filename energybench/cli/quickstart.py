@@ -15,7 +15,7 @@ from energybench.errors import BadInput
 from energybench.measuring.plan import MIN_WINDOW_S
 
 if TYPE_CHECKING:
-    from energybench.measuring.bench import RunOutcome
+    from energybench.measuring.run_outcome import RunOutcome
 
 STORE = Path("results/quickstart")
 SCENARIO = "example-centre"

@@ -28,8 +28,8 @@ from energybench.measuring.plan import (
 from energybench.units import counted
 
 if TYPE_CHECKING:
-    from energybench.measuring.bench import RunOutcome
     from energybench.measuring.plan import Progress
+    from energybench.measuring.run_outcome import RunOutcome
     from energybench.measuring.signals import Signals
 
 

@@ -4,21 +4,23 @@ node, and writes this node's part of the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from energybench.cluster.meeting import Connection
 from energybench.cluster.messages import Message
 from energybench.errors import BadInput
-from energybench.measuring.bench import Bench, RunOutcome
+from energybench.measuring.bench import Bench
 from energybench.measuring.child import Interrupted, Link, WorkFailed
+from energybench.measuring.peers import NoPeers
+from energybench.measuring.run_outcome import RunOutcome
 
 _ENDED = "the first node has ended the run"
 
 
-class FirstNode:
-    """The process on the first node, as that of another node sees it; implements `Peers` for a
-    bench that waits for no other node.
+class FirstNode(NoPeers):
+    """The process on the first node, as that of another node sees it. The bench of the other node
+    waits for no node itself: it does what the first node says.
 
     ended  whether the first node has ended the run, or is gone
     """
@@ -59,21 +61,6 @@ class FirstNode:
 
     def link(self, start: Callable[[], Link]) -> Link:
         return FollowingLink(start(), self)
-
-    def approach(self, number: int, of: int | None) -> None:
-        pass
-
-    def ready(self) -> bool:
-        return True
-
-    def keep(self, *, kept: bool) -> None:
-        pass
-
-    def closed(self) -> bool:
-        return True
-
-    def of_all_nodes(self, own_j: Sequence[float]) -> Sequence[float]:
-        return own_j
 
 
 class FollowingLink:
@@ -178,10 +165,10 @@ class FollowingBench(Bench):
             message = self._next()
             if message is None:
                 raise WorkFailed(_ENDED)
-            child = self._running()
-            child.send(do="run", times=message["times"])
-            window.sample(child.answered)
-            reply = child.answer()
+            link = self._worker.link
+            link.send(do="run", times=message["times"])
+            window.sample(link.answered)
+            reply = link.answer()
             self.peers.tell("answered")
             self._poll_fast(self.peers.waiting)
             verdict = self._next()

@@ -25,11 +25,11 @@ from energybench.cluster.meeting import (
 from energybench.cluster.other_nodes import OtherNodes
 from energybench.errors import BadInput, StorageFailed
 from energybench.launch import MeetingPlace, job, node_name
-from energybench.measuring.bench import RunOutcome
 from energybench.measuring.child import WorkFailed
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.host import describe
 from energybench.measuring.plan import Plan, Progress, Request
+from energybench.measuring.run_outcome import RunOutcome
 from energybench.measuring.session import ranges
 from energybench.measuring.signals import Signals
 from energybench.measuring.workload import run_workload

@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,18 +18,19 @@ import msgspec
 from energybench.analysis.measurement.workload_nodes import multiplied
 from energybench.errors import BadInput
 from energybench.measuring import bench_doubts
+from energybench.measuring.bench_worker import BenchWorker
 from energybench.measuring.child import Child, Link, WorkFailed, devices
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.copies import refuse_copies
 from energybench.measuring.peers import NoPeers, Peers
 from energybench.measuring.plan import Plan, Progress, Request
+from energybench.measuring.run_outcome import RunOutcome
 from energybench.measuring.session import Session
-from energybench.measuring.signals import Signals, wait
+from energybench.measuring.signals import Signals
 from energybench.measuring.warming import times_for, warm_up
 from energybench.measuring.windows import OpenWindow
 from energybench.model import (
     DoubtCode,
-    Measurement,
     Memory,
     Verification,
     Window,
@@ -46,22 +47,6 @@ _CHECK_AFTER_SIGNAL_S = 20.0
 # every restart does not keep to any length.
 _RESTARTS = 5
 _SHORTEST_CUT_S = 0.1  # of an interrupted first repeat, beside the edges, to be worth keeping
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunOutcome:
-    """A finished run.
-
-    directory    directory of the run
-    measurement  result of the run
-    code         exit code: 0, 1 if the work or a check failed, 128 + N after signal N
-    part         whether this is one node's part of a result that another node shows
-    """
-
-    directory: Path
-    measurement: Measurement
-    code: int
-    part: bool = False
 
 
 class Bench:
@@ -106,18 +91,18 @@ class Bench:
         self._worked = 0  # repeats with known work; the last repeat may lack a check
         self._runs = 1  # of the workload in a repeat
         self._shortest_s = math.inf  # of the repeats
-        self._stopped_s: float | None = None  # when the worker was ended
         self._stack = ExitStack()
-        self._child: Link | None = None
         # a copy is not to look for the other tasks of the launch
         alone = {"RANK": "0", "WORLD_SIZE": "1"} if request.copies else {}
         environment = {**environment, **alone, **self.peers.environment()}
-        self._start = link or (lambda: self.peers.link(lambda: Child(environment, signals)))
+        clock = MonotonicClock()
+        start = link or (lambda: self.peers.link(lambda: Child(environment, signals)))
+        self._worker = BenchWorker(start, clock, signals)
         self.session = Session(
             plan,
-            MonotonicClock(),
+            clock,
             self._wait,
-            lambda: self._child.pid if self._child else None,
+            lambda: self._worker.pid,
             progress,
             counts_repeats=request.repeats is None,
             given_up=self.signals.ending,
@@ -138,11 +123,7 @@ class Bench:
 
     def _wait(self, until_s: float, fds: tuple[int, ...] = (), /) -> None:
         seconds = until_s - self.session.clock.now()
-        fds = (*fds, *self.peers.fds)
-        if self._child is not None:
-            self._child.wait(seconds, fds)
-        else:
-            wait(seconds, self.signals, fds)
+        self._worker.wait(seconds, (*fds, *self.peers.fds))
 
     def interrupted(self) -> bool:
         return self.signals.received is not None
@@ -157,7 +138,7 @@ class Bench:
     def set_up(self) -> None:
         """Start the worker and set the workload up. Raises as `prepare`."""
         request = self.request
-        self._child = self._start()
+        self._worker.start()
         self.progress(f"{self.name}: set-up", None)
         try:
             ready = self._ask(
@@ -222,16 +203,16 @@ class Bench:
         Later repeats keep the first repeat's amount of work, because the scatter is to be the
         scatter of a single quantity.
         """
-        child = self._running()
+        link = self._worker.link
         restarts = _RESTARTS if number == 0 and not self.checkpoint else 0
         while True:
             place = number if block is None else block
             self.peers.approach(number, of)
             with self.session.windows.repeat(number, place=place, of=of, block=block) as window:
                 self._poll_fast(self.peers.ready)
-                child.send(do="run", times=self._runs)
-                window.sample(child.answered)
-                reply = child.answer()
+                link.send(do="run", times=self._runs)
+                window.sample(link.answered)
+                reply = link.answer()
                 duration_s = max(float(reply["end_s"] - reply["start_s"]), 1e-6)
                 kept = restarts == 0 or duration_s >= self.request.min_window_s
                 self.peers.keep(kept=kept)
@@ -288,10 +269,7 @@ class Bench:
 
     def stop(self) -> None:
         """End the worker."""
-        if self._child is not None:
-            self._stopped_s = self.session.clock.now()
-            self._child.close()
-            self._child = None
+        self._worker.stop()
 
     def failed(self, error: WorkFailed | BadInput) -> None:
         """Keep the repeats before a failure."""
@@ -323,7 +301,7 @@ class Bench:
 
     def _keep_cut_off(self) -> bool:
         """Close the interrupted repeat; False if the repeat is too short to keep."""
-        end_s = self._stopped_s or self.session.clock.now()
+        end_s = self._worker.stopped_s or self.session.clock.now()
         window: OpenWindow | None = self.session.windows.cut_off
         shortest_s = 2 * self.session.sampler.edge_s + _SHORTEST_CUT_S
         if window is None or end_s - window.start_s < shortest_s:
@@ -346,19 +324,9 @@ class Bench:
 
     # ------------------------------------------------------------ the worker
 
-    def _running(self) -> Link:
-        if self._child is None:
-            raise WorkFailed("the worker was not started")
-        return self._child
-
     def _ask(self, late_s: float = 0.0, **command: Any) -> dict[str, Any]:
-        """Send a command and sample at the base rate until the reply comes, after a signal for at
-        most `late_s`.
-        """
-        child = self._running()
-        child.send(**command)
-        self.session.sampler.base(child.answered)
-        return child.answer(late_s)
+        """The worker's reply, see `BenchWorker.ask`."""
+        return self._worker.ask(self.session.sampler, late_s, **command)
 
     def _regions(self, reply: Mapping[str, Any], repeat: int | None) -> None:
         for region in reply["regions"]:

@@ -16,9 +16,10 @@ from typing import TypeVar
 
 from energybench.analysis.comparison.pairs import half_width, wants_more
 from energybench.errors import BadInput
-from energybench.measuring.bench import Bench, RunOutcome
+from energybench.measuring.bench import Bench
 from energybench.measuring.child import Interrupted, WorkFailed
 from energybench.measuring.plan import Blocks, Plan, Progress, Request
+from energybench.measuring.run_outcome import RunOutcome
 from energybench.measuring.signals import Signals
 from energybench.measuring.workload import nothing_measured
 from energybench.store.layout import new_id

@@ -44,10 +44,15 @@ class Peers(Protocol):
 
 
 class NoPeers:
-    """A workload on one node."""
+    """A bench that waits for no other node, as that of a workload on one node."""
 
-    fds: tuple[int, ...] = ()
-    parts = 1
+    @property
+    def fds(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def parts(self) -> int:
+        return 1
 
     def environment(self) -> Mapping[str, str]:
         return {}

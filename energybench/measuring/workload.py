@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from energybench.errors import BadInput
-from energybench.measuring.bench import Bench, RunOutcome
+from energybench.measuring.bench import Bench
 from energybench.measuring.child import Interrupted, WorkFailed
 from energybench.measuring.peers import Peers
 from energybench.measuring.plan import Plan, Progress, Request
+from energybench.measuring.run_outcome import RunOutcome
 from energybench.measuring.signals import Signals
 from energybench.measuring.stopping import Stopping
 
