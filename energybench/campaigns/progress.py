@@ -10,6 +10,7 @@ from energybench.campaigns.campaign_folder import CampaignFolder, State, whole
 from energybench.campaigns.planned_runs import PlannedJob, PlannedRun, planned_jobs
 from energybench.campaigns.queue import QueuedJob, ended_jobs, own_jobs
 from energybench.model import Measurement, Noun
+from energybench.units import counted
 
 RunState = Literal["done", "waiting", "running", "ended without a result", "not submitted"]
 
@@ -109,4 +110,4 @@ def _why(measured: Sequence[Measurement]) -> str:
         return "a check failed"
     if any(one.partial for one in measured):
         return "no repeat is whole"
-    return f"measured on {len(whole(measured))} node(s)"
+    return f"measured on {counted(len(whole(measured)), 'node')}"

@@ -197,7 +197,7 @@ def fraction(accuracy: str) -> float:
         raise BadInput(
             f"--accuracy {accuracy}",
             "is not a limit of error",
-            "a percentage of the reading above 0 and up to 50, with its sign: 1%",
+            "a percentage of the reading, above 0 % and up to 50 %, such as 1%",
         )
     return value
 

@@ -66,7 +66,7 @@ def submit(file: File, local: Local = False) -> None:
         raise typer.Exit(code)
     jobs = submitting.submit(campaign, folder, str(file))
     for job in jobs:
-        common.say(f"job {job.id}: {job.name}, {len(job.keys)} run(s)")
+        common.say(f"job {job.id}: {job.name}, {counted(len(job.keys), 'run')}")
     if not jobs:
         common.say("nothing to submit: every run is measured, waiting or running")
 

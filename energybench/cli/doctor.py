@@ -11,6 +11,7 @@ import typer
 
 from energybench.cli import common, options
 from energybench.foreign_text import visible
+from energybench.units import counted
 
 if TYPE_CHECKING:
     from energybench.measuring.sensors import Sensors
@@ -154,11 +155,15 @@ def text(findings: dict[str, Any]) -> str:
     return "\n".join(map(visible, rows))
 
 
+def _number(number: int | None, noun: str) -> str:
+    return counted(number, noun) if number else f"? {noun}s"
+
+
 def _host_lines(host: Host, parts: Iterable[Part]) -> Iterator[str]:
     memory = f"{host.memory_bytes / 2**30:.0f} GiB" if host.memory_bytes else "memory not known"
     yield (
-        f"{host.name}: {host.cpu or 'CPU not known'}, {host.sockets or '?'} socket(s), "
-        f"{host.threads or '?'} threads, {memory}"
+        f"{host.name}: {host.cpu or 'CPU not known'}, "
+        f"{_number(host.sockets, 'socket')}, {_number(host.threads, 'thread')}, {memory}"
     )
     if host.virtual:
         yield (

@@ -45,7 +45,7 @@ def grade(
     if machine_nodes is not None and machine_nodes < result.nodes:
         raise BadInput(
             f"--machine-nodes {machine_nodes}",
-            f"is less than the {result.nodes} node(s) measured",
+            f"is less than the number of nodes that were measured, {result.nodes}",
             "the compute nodes of the whole machine",
         )
     graded = grade_measurement(result, machine_nodes)

@@ -43,27 +43,30 @@ def check_lines(result: JobCheck) -> Iterator[str]:
     yield from (f"note: {note}" for note in result.notes)
 
 
-def _counted_lines(counted: CountedWith) -> Iterator[str]:
-    plug_ins = ", ".join(counted.plug_ins) or "no energy plug-in"
-    components = ", ".join(counted.components)
+def _counted_lines(counted_with: CountedWith) -> Iterator[str]:
+    plug_ins = ", ".join(counted_with.plug_ins) or "no energy plug-in"
+    components = ", ".join(counted_with.components)
     yield (
-        f"  Slurm {counted.version or '(version not known)'} of {counted.cluster or '?'} counts "
-        f"with {plug_ins}{f' ({components})' if components else ''}; PrologFlags "
-        f"{','.join(counted.prolog_flags) or '(none)'}"
+        f"  Slurm {counted_with.version or '(version not known)'} of "
+        f"{counted_with.cluster or '?'} counts with {plug_ins}"
+        f"{f' ({components})' if components else ''}; PrologFlags "
+        f"{','.join(counted_with.prolog_flags) or '(none)'}"
     )
-    node = f"{counted.node_period_s:g} s" if counted.node_period_s else "only when asked"
-    task = f", of a task every {counted.task_period_s:g} s" if counted.task_period_s else ""
+    node = f"{counted_with.node_period_s:g} s" if counted_with.node_period_s else "only when asked"
+    task = (
+        f", of a task every {counted_with.task_period_s:g} s" if counted_with.task_period_s else ""
+    )
     yield (
         f"  readings of a node: {node}{task}; a row's edge may use one that is "
-        f"{counted.period_s:g} s old"
+        f"{counted_with.period_s:g} s old"
     )
-    for bug in counted.bugs:
+    for bug in counted_with.bugs:
         yield f"  known fault of this version: {bug.name} ({bug.effect})"
 
 
 def _row_lines(row: Reconciled) -> Iterator[str]:
     start = f", start {row.restart + 1}" if row.restart else ""
-    nodes = f"{len(row.nodes)} node(s)" if row.nodes else "no nodes"
+    nodes = counted(len(row.nodes), "node") if row.nodes else "no nodes"
     seconds = f"{row.elapsed_s} s" if row.elapsed_s is not None else "no time"
     figure = "blank" if row.slurm_j is None else show_value(row.slurm_j, "J", 4)
     yield f"{row.label} ({row.kind}{start}, {row.state}, {seconds}, {nodes}): Slurm {figure}"
@@ -106,8 +109,8 @@ def statement_lines(result: Statement) -> Iterator[str]:
     choice += [f"user {result.user}"] if result.user else []
     yield (
         f"{result.cluster}, {result.since_utc} to {result.until_utc}"
-        f"{', ' if choice else ''}{', '.join(choice)}: {len(result.jobs)} job(s), Slurm "
-        f"{result.version or '?'} with {', '.join(result.plug_ins) or 'no energy plug-in'}"
+        f"{', ' if choice else ''}{', '.join(choice)}: {counted(len(result.jobs), 'job')}, "
+        f"Slurm {result.version or '?'} with {', '.join(result.plug_ins) or 'no energy plug-in'}"
     )
     if result.components:
         yield f"energy of {', '.join(result.components)} alone: the rest of a node is not in it"
@@ -120,7 +123,7 @@ def statement_lines(result: Statement) -> Iterator[str]:
         yield f"the last {_MOST_JOBS} jobs; --csv lists all"
     sums = result.sums
     yield (
-        f"sum over {sums.jobs} exclusive, measured job(s): "
+        f"sum over {counted(sums.jobs, 'exclusive, measured job')}: "
         f"{show_value(sums.energy_j, 'J', 4)}, "
         f"{sums.node_s / 3600:.2f} node-hours"
         f"{f', {sums.mean_node_w:.0f} W a node' if sums.mean_node_w else ''}"
@@ -132,7 +135,7 @@ def statement_lines(result: Statement) -> Iterator[str]:
         )
     if sums.left_out_jobs:
         reasons = ", ".join(f"{count} {flag}" for flag, count in sorted(sums.left_out.items()))
-        yield f"left out: {sums.left_out_jobs} job(s) ({reasons})"
+        yield f"left out: {counted(sums.left_out_jobs, 'job')} ({reasons})"
     if result.settling:
         yield (
             "jobs that began or ended in the last minute may be missing, or stand as running: "
@@ -181,11 +184,11 @@ def _cell(value: object) -> object:
 
 
 def doctor_lines(
-    counted: CountedWith, config: Configuration, findings: Sequence[PartitionFinding]
+    counted_with: CountedWith, config: Configuration, findings: Sequence[PartitionFinding]
 ) -> Iterator[str]:
-    yield f"cluster {counted.cluster or '?'}"
-    yield from _counted_lines(counted)
-    if not counted.contain and counted.plug_ins:
+    yield f"cluster {counted_with.cluster or '?'}"
+    yield from _counted_lines(counted_with)
+    if not counted_with.contain and counted_with.plug_ins:
         yield "  without PrologFlags=Contain a job's row is the sum of its steps"
     devices = {True: "yes", False: "no", None: "not stated"}[config.constrains_devices]
     yield (
@@ -195,7 +198,7 @@ def doctor_lines(
     for finding in findings:
         yield ""
         boards = f", asked for {finding.boards_asked} GPU" if finding.boards_asked else ""
-        yield f"partition {finding.partition} ({finding.nodes} node(s){boards})"
+        yield f"partition {finding.partition} ({counted(finding.nodes, 'node')}{boards})"
         if finding.facts is None:
             yield f"  no answer: {finding.why}"
         else:

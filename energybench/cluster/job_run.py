@@ -118,7 +118,7 @@ class JobRun:
         )
         self._writer = JobWriter(plan.store.absolute(), header)
         self._writer.__enter__()
-        self._progress(f"starting a reader on each of {len(header.nodes)} node(s)", None)
+        self._progress(f"starting a reader on {counted(len(header.nodes), 'node')}", None)
         self._step = ReaderStep(self._wait)
         self._step.start(
             components,

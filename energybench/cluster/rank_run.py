@@ -180,7 +180,7 @@ def plan_of_rank(
     root: Path,
     argv: Sequence[str],
 ) -> dict[str, Any]:
-    """What a rank tells the reader of its node."""
+    """The plan that a rank sends to the reader of its node."""
     return {
         "store": str(store.absolute()),
         "label": label,

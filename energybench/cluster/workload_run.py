@@ -37,6 +37,7 @@ from energybench.model import Job, Measurement
 from energybench.store.job_files import JobWriter
 from energybench.store.job_header import JobHeader, new_job_id
 from energybench.store.job_parts import node_folder
+from energybench.units import counted
 
 _BEGIN_PATIENCE_S = 300.0  # for the other nodes, and the job's directory
 _DONE_PATIENCE_S = 120.0  # for the merging of all parts
@@ -54,7 +55,7 @@ def run_on_all_nodes(
     hello = Hello(node_name(os.environ), _options(request, plan))
     if place.node > 0:
         return _follow(request, plan, place, hello, signals)
-    progress(f"waiting for {place.nodes - 1} other node(s)", None)
+    progress(f"waiting for {counted(place.nodes - 1, 'other node')}", None)
     return _lead(request, plan, gather(place, hello, signals), place, hello, signals, progress)
 
 

@@ -20,6 +20,7 @@ from energybench.grading.checks import (
 )
 from energybench.grading.facts import Facts
 from energybench.model import Aspect, Check, Measurement, RuleBook
+from energybench.units import counted
 
 _SAMPLES, _ACCURACY = 60, 5.0  # samples in a run; %
 # As the owner asks of everybody who uses the name: mlcommons/policies, MLPerf Results Messaging
@@ -109,6 +110,8 @@ def _summed(facts: Facts) -> Check:
 
 
 def _same_run(measurement: Measurement, facts: Facts) -> Check:
-    finding = facts.cut or f"time and energy of the same {len(measurement.repeats)} repeat(s)"
+    finding = facts.cut or (
+        f"time and energy of the same {counted(len(measurement.repeats), 'repeat')}"
+    )
     requirement = "performance and power from the same run"
     return power_check(facts, requirement, finding, "fail" if facts.cut else "pass")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from energybench.analysis.measurement.doubts import beyond
 from energybench.measuring.session import Session
+from energybench.units import counted
 
 
 def work_failed(session: Session, error: Exception, complete: int) -> None:
@@ -42,7 +43,7 @@ def interrupted(
     """
     if worked:
         unchecked = ", the last of them not checked" if worked > complete else ""
-        message = f"{signal} came after {worked} repeat(s){unchecked}"
+        message = f"{signal} came after {counted(worked, 'repeat')}{unchecked}"
     else:
         message = (
             f"{signal} came in the first repeat: this is the energy of a part of it, and of no "
@@ -60,8 +61,8 @@ def finished(session: Session, complete: int) -> None:
     """The checkpoint holds all work before the scatter is small enough."""
     session.doubt(
         "finished",
-        f"its checkpoint holds all that was asked for after {complete} repeat(s); more were "
-        "wanted, for a narrower interval",
+        f"its checkpoint holds all that was asked for after {counted(complete, 'repeat')}; "
+        "more were wanted, for a narrower interval",
         "shorter runs, such as fewer steps",
     )
 

@@ -17,7 +17,7 @@ from energybench.errors import BadInput, DoesNotFit, NotHere
 from energybench.measuring.compile_cache import compile_cache
 from energybench.measuring.signals import Signals, wait
 from energybench.measuring.spawning import spawn, wait_for
-from energybench.units import whole_number
+from energybench.units import counted, whole_number
 
 _END_PATIENCE_S = 5.0  # for a worker that is asked to end
 _NO_ANSWER_S = 0.05  # longest wait at a time for a worker that has ended
@@ -52,7 +52,7 @@ def devices(device: str, environment: Mapping[str, str]) -> tuple[str, dict[str,
     if number >= len(listed):
         raise BadInput(
             f"--device {device}",
-            f"CUDA_VISIBLE_DEVICES shows {len(listed)} device(s)",
+            f"CUDA_VISIBLE_DEVICES shows {counted(len(listed), 'device')}",
             "name one of those",
         )
     return "cuda:0", {**order, "CUDA_VISIBLE_DEVICES": listed[number]}

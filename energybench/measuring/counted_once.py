@@ -24,6 +24,7 @@ from energybench.launch import job, node_name, slurm_numbers
 from energybench.measuring import abstract_socket
 from energybench.model import Doubt, Job
 from energybench.store.liveness import boot_id
+from energybench.units import counted
 
 _NAMES = Path("/proc/net/unix")  # of this network namespace; not part of a mounted host's files
 _PREFIX = "energybench-measures-"
@@ -121,7 +122,9 @@ class CountedOnce:
         factor = f", up to {threads / cpus:.3g} times its own" if part and threads and cpus else ""
         if self._jobs:
             names = ", ".join(sorted(self._jobs, key=int)[:5])
-            cause = f"{len(self._jobs)} other job(s) ran on this node during the run ({names})"
+            cause = (
+                f"{counted(len(self._jobs), 'other job')} ran on this node during the run ({names})"
+            )
         elif part and not self._sees_processes:
             cause = "other jobs may have run on this node; they cannot be seen from here"
         else:

@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 
 from energybench.collectors.process_tree import stat
 from energybench.model import DoubtCode
+from energybench.units import counted
 
 _LEAST = 2**62  # µs
 _PROCESS_NUMBERS = 2**22  # PID_MAX_LIMIT of Linux
@@ -126,8 +127,8 @@ class LeftRunning:
         others = len(self._repeats) - 1
         run.doubt(
             "descendants-run",
-            f"{len(left)} process(es) that the program had started still ran when it ended, in "
-            f"repeat {repeat}{f' and {others} other(s)' if others else ''}: "
+            f"{counted(len(left), 'process', 'processes')} that the program had started still ran "
+            f"when it ended, in repeat {repeat}{f' and {others} more' if others else ''}: "
             f"{', '.join(names[:_MOST_NAMES])}{more}. Their energy after the end of the program is "
             "not in the repeat",
             "have the program wait for what it starts (`wait` in a shell, no daemon mode); start a "

@@ -23,6 +23,7 @@ from energybench.measuring.run_outcome import RunOutcome
 from energybench.measuring.signals import Signals
 from energybench.measuring.workload import nothing_measured
 from energybench.store.layout import new_id
+from energybench.units import counted
 
 T = TypeVar("T")
 
@@ -116,7 +117,7 @@ class Turns:
         except Interrupted:
             return
         message = (
-            f"interleaved with {len(self.alive) - 1} other variant(s), whose processes held their "
+            f"interleaved with {counted(len(self.alive) - 1, 'other variant')}, which stayed in "
             f"memory; the order was drawn with seed {self._blocks.seed}"
         )
         for bench in self.alive if len(self.alive) > 1 else ():

@@ -22,6 +22,7 @@ from energybench.measuring.signals import Signals
 from energybench.measuring.standard_input import StandardInput
 from energybench.measuring.stopping import Stopping
 from energybench.model import Measurement, Verification
+from energybench.units import counted
 
 _EXIT_STATUS = "exit status"
 _PATIENCE_S = 10.0  # between two looks at a program that goes on after a failure of our own
@@ -129,8 +130,8 @@ class _Measuring:
             if 0 < self._stdin_ended < self.complete:
                 session.doubt(
                     "stdin-once",
-                    f"standard input was a pipe that ended in repeat {self._stdin_ended}: the "
-                    f"{self.complete - self._stdin_ended} repeat(s) after it found it empty",
+                    f"standard input was a pipe that ended in repeat {self._stdin_ended}, and was "
+                    f"empty for {counted(self.complete - self._stdin_ended, 'repeat')} after it",
                     "measure … < FILE, which every repeat reads from its beginning; or < /dev/null "
                     "if the program reads no input",
                 )

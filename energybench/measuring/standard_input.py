@@ -52,7 +52,9 @@ class StandardInput:
         self._open = self._is_pipe and not self._at_end()
 
     def ended(self) -> bool:
-        """Whether a pipe that was open at the last `begin` has nothing for another repeat."""
+        """Whether standard input is a pipe that was open at the last `begin` and has ended since:
+        a further repeat would find it empty.
+        """
         return self._open and self._at_end()
 
     def _at_end(self) -> bool:

@@ -40,9 +40,9 @@ def with_work_device(sensors: Sensors, device: str) -> Sensors:
 
 
 def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
-    """The sensors with the accelerators that the kernel lists and no collector describes.
+    """The sensors, and the accelerators that the kernel lists and no collector describes.
 
-    The doubts are about accelerators beyond those that collectors read under names of their own.
+    A doubt is added for such an accelerator unless a collector reads it under another name.
     """
     listed = accelerators.accelerators(context.root)
     addresses = {accelerators.normal_bus_id(gpu.pci_bus_id or "") for gpu in sensors.gpus}

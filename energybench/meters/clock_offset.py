@@ -46,8 +46,11 @@ class RunPower(NamedTuple):
 
 
 class Offset(NamedTuple):
-    """The meter's clock less the true time. determined: told by the data; otherwise the offset is 0
-    within --max-offset.
+    """How far the meter's clock is ahead of the true time.
+
+    u_s          standard uncertainty of `offset_s`
+    correlation  of the meter's power with the run's own power at this offset; None: not compared
+    determined   whether the data show the offset; if not, it is 0 within --max-offset
     """
 
     offset_s: float

@@ -12,6 +12,7 @@ from energybench.analysis.energy.boundary import CPU, GPU, MEMORY, Cover, Model
 from energybench.analysis.uncertainty import effect_kinds
 from energybench.analysis.uncertainty.coverage_factors import Z95, student_quantile
 from energybench.model import EffectKind, Estimate
+from energybench.units import counted
 
 _BOARD = "a meter of one board (`attach --scope gpu --board UUID`)"
 _LONGER = "longer repeats (more work in each, or `run --min-window`)"
@@ -25,8 +26,8 @@ _REMEDIES: Mapping[EffectKind, str] = {
     "lag": "`energybench calibrate`, which measures the lag of the sensor",
 }
 _OPEN: Mapping[str, tuple[str, str]] = {
-    CPU: ("CPU package(s)", "open RAPL (`energybench doctor`)"),
-    GPU: ("board(s)", "open NVML (`energybench doctor`)"),
+    CPU: ("CPU package", "open RAPL (`energybench doctor`)"),
+    GPU: ("board", "open NVML (`energybench doctor`)"),
 }
 
 # The remedy for a kind of effect, if the effect may have at most this relative uncertainty for the
@@ -111,8 +112,12 @@ def _without_sensor(
     """
     opened = sorted({model.part.component for model in models} & set(_OPEN))
     if opened:
-        remedies = (_OPEN[component] for component in opened)
-        return "; ".join(f"{parts} without a sensor: {remedy}" for parts, remedy in remedies)
+        of_parts = [model.part.component for model in models]
+        remedies = ((*_OPEN[component], of_parts.count(component)) for component in opened)
+        return "; ".join(
+            f"{counted(number, part)} without a sensor: {remedy}"
+            for part, remedy, number in remedies
+        )
     low_w = sum(model.part.low_w or 0.0 for model in models)
     high_w = sum(model.part.high_w or 0.0 for model in models)
     memory = any(model.part.component == MEMORY for model in models)

@@ -21,7 +21,10 @@ _GAP = 1.5
 
 
 def check_rises(place: str, what: str, values: Sequence[Value]) -> None:
-    """Raises Undecided for energies that fall again and again. place: 'meter.csv line'."""
+    """Raises Undecided if the energies fall so often that they may be energies of intervals.
+
+    place  begins the place of a reading in the message, as 'meter.csv line'
+    """
     numbers = [value for value in values if value.value is not None and value.value >= 0]
     falls = [(a, b) for a, b in pairwise(numbers) if (b.value or 0) < (a.value or 0)]
     if len(falls) < _FALLS or len(falls) <= _SHARE * len(numbers):

@@ -11,6 +11,7 @@ from energybench.meters.clock_offset import Offset, why_unknown
 from energybench.meters.readings import LeftOut
 from energybench.meters.series import MeterSeries
 from energybench.model import Doubt
+from energybench.units import counted
 
 _SHOWN = 3  # rows that a doubt names
 
@@ -98,8 +99,9 @@ def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
     return (
         Doubt(
             code="meter-spike",
-            message=f"{len(rows)} reading(s) of {series.where} are ten times both of their "
-            f"neighbours and count in the energy ({_listed(series, rows)})",
+            message=f"{counted(len(rows), 'reading')} of {series.where}, ten times as high as both "
+            f"neighbours, {'counts' if len(rows) == 1 else 'count'} in the energy "
+            f"({_listed(series, rows)})",
             remedy="look at the lines: if the meter failed, empty these cells and attach again",
         ),
     )
@@ -115,9 +117,9 @@ def _recurring_doubts(readings: Readings) -> tuple[Doubt, ...]:
         if places:
             shown = ", ".join(str(place) for place in places[:_SHOWN])
             message = (
-                f"the value {value.text} stands {len(places)} time(s) in {series.where} during the "
-                "run, each time far from the readings beside it, and no other reading is near it; "
-                f"it counts in the energy ({series.word}s {shown}"
+                f"the value {value.text} stands {counted(len(places), 'time')} in {series.where} "
+                "during the run, each time far from the readings beside it, and no other reading "
+                f"is near it; it counts in the energy ({series.word}s {shown}"
             )
             doubts.append(
                 Doubt(

@@ -47,6 +47,7 @@ from energybench.meters.stretch import Around
 from energybench.meters.times import Times
 from energybench.model import Kind
 from energybench.store import strict
+from energybench.units import counted
 
 # W or J of one count: smaller digits come from the writer's arithmetic, and counts have to fit 63
 # bits
@@ -173,7 +174,7 @@ def _series(
 ) -> MeterSeries:
     """Checked readings as whole counts. Raises BadInput."""
     if not readings:
-        raise BadInput(path, "holds 0 reading(s)", "a series has at least two")
+        raise BadInput(path, "holds no reading", "a series has at least two")
     read, kind, factor = _values(path, logged, readings)
     most_w = around.most_w if around else None
     place = f"{path} {logged.word}"
@@ -271,7 +272,7 @@ def _single(path: str, word: str, read: list[Value]) -> tuple[list[Value], list[
         place = faults[0].place if faults else read[0].place
         raise BadInput(
             f"{path} {word} {place}",
-            faults[0].reason if faults else f"holds {len(single)} reading(s)",
+            faults[0].reason if faults else f"holds {counted(len(single), 'reading')}",
             "a clock that was set, rows of several devices, or times without fractions of a "
             "second: log with more digits, or cut the file",
         )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from energybench.errors import BadInput
 from energybench.meters.readings import LeftOut
 from energybench.model import Kind
+from energybench.units import counted
 
 # More than this share of the readings, and more than this number, are no exceptions.
 MOST_LEFT_OUT, _MANY = 0.1, 3
@@ -83,7 +84,7 @@ def screen(
     check_few(f"{where} {word}", left_out, len(values))
     kept = [reading for i, reading in enumerate(values) if i not in reasons]
     if len(kept) < 2:
-        place, what = where, f"holds {len(kept)} reading(s)"
+        place, what = where, f"holds {counted(len(kept), 'reading')}"
         if left_out:
             place, what = (
                 f"{where} {word} {left_out[0].place}",

@@ -17,6 +17,7 @@ from energybench.errors import BadInput
 from energybench.meters.readings import LeftOut, Undecided
 from energybench.meters.recurring_values import Recurring
 from energybench.model import Kind, Window
+from energybench.units import counted
 
 # share of a repeat that may be without a reading: the energy of a longer hole is a guess, and would
 # pass for scatter between the repeats
@@ -167,7 +168,9 @@ def check_near(series: MeterSeries, start_s: float, end_s: float, reach_s: float
     """Some readings within reach of [start_s, end_s] (s since 1970). Raises BadInput."""
     if series.t_s.size < 2:
         raise BadInput(
-            series.where, f"holds {series.t_s.size} reading(s)", "a series has at least two"
+            series.where,
+            f"holds {counted(series.t_s.size, 'reading')}",
+            "a series has at least two",
         )
     if not ((series.t_s >= start_s - reach_s) & (series.t_s <= end_s + reach_s)).any():
         what = (

@@ -196,7 +196,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
 
     @property
     def failed_checks(self) -> tuple[str, ...]:
-        """Quantities whose check failed: the work was not done, and its energy has no price per
+        """Quantities whose check failed: the work was not done, and the energy is not that of any
         unit of work.
         """
         return tuple(check.quantity for check in self.verification if not check.passed)

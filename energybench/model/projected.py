@@ -214,7 +214,7 @@ class Solution(Noun, frozen=True, kw_only=True):
     """Values of the unknowns with which the published claims hold together.
 
     holds     names of the claims that hold together at `best`
-    fails     names of the claims that do not hold with them for any values in the plausible ranges
+    fails     names of the claims that hold beside those in `holds` for no plausible values
     tensions  claims that need a value out of a plausible range
     implied   lines that depend on unknowns
     """

@@ -44,7 +44,7 @@ class Figure(NamedTuple):
 
 
 class ClaimSystem:
-    """Figures over the variables of a system."""
+    """Published figures, each a band for a relation between the variables of a system."""
 
     def __init__(self, system: System, figures: Sequence[Figure]) -> None:
         self.system, self.figures = system, tuple(figures)

@@ -142,7 +142,7 @@ def _source(entry: _Entry, basis: CarbonBasis | None, where: str) -> str:
 
 
 def _check_dated(entry: _Entry, unit: str, where: str) -> None:
-    """Raises BadInput for a price or carbon figure without a date: none of them holds for ever."""
+    """Raises BadInput for a price or carbon figure without a date, because both change."""
     noun = "a price" if currencies.is_money(unit) else "a carbon figure"
     if entry.date is None and (currencies.is_money(unit) or currencies.is_carbon(unit)):
         raise BadInput(

@@ -145,7 +145,9 @@ class Energy:
 
 
 def _rounds(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rounds:
-    """What a test asks of pedantic. Raises the TypeError of a wrong call."""
+    """The rounds and iterations for which a test calls `benchmark.pedantic`. Raises the TypeError
+    of a wrong call.
+    """
     signature = inspect.signature(BenchmarkFixture.pedantic)
     bound = signature.bind(None, target, *args, **kwargs)
     bound.apply_defaults()

@@ -28,7 +28,7 @@ _LAYOUTS = ("", "src", "lib", "python")
 
 
 class Side:
-    """The plugin of one side.
+    """The pytest plugin that measures one side of a comparison, and writes its file.
 
     records   name under which records travel in reports
     measures  whether a test uses a fixture whose energy is measured

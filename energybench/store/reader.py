@@ -23,6 +23,7 @@ from energybench.store.run import (
 )
 from energybench.store.traces import StoredTraces
 from energybench.store.writer import complete
+from energybench.units import counted
 
 
 def read_run(directory: Path) -> Measurement:
@@ -134,6 +135,12 @@ def _of(header: Header) -> str:
     return f" of {header.repeats}" if header.repeats is not None else ""
 
 
+def _whole_repeats(whole: int, header: Header) -> str:
+    if header.repeats is None:
+        return counted(whole, "repeat")
+    return f"{whole} of {counted(header.repeats, 'repeat')}"
+
+
 def _recovery_doubts(
     header: Header, lines: Sequence[RecordLine], last_s: float | None
 ) -> tuple[Doubt, ...]:
@@ -144,7 +151,7 @@ def _recovery_doubts(
             code="recovered",
             message="the measuring side ended before it could write the result (killed, or its "
             "disk was full); this run was completed from its samples and windows on disk, with "
-            f"{whole}{_of(header)} repeat(s) measured to their end",
+            f"{_whole_repeats(whole, header)} measured to the end",
             remedy="repeat the run",
         )
     ]

@@ -18,7 +18,7 @@ from energybench_reports.tables.row import (
 
 
 def ratio_name(title: str) -> str:
-    """Quantity of a ratio of energies: that of an estimated side is no ratio of energies."""
+    """Name of the ratio. A ratio with an estimated side is not called a ratio of energies."""
     return "time_x_assumed_power" if title == TIME_X_ASSUMED_POWER else "energy_ratio"
 
 

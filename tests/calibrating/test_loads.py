@@ -220,7 +220,7 @@ def test_a_driver_that_no_longer_takes_the_oldest_target(
     ("cuda", "board", "said"),
     [
         ("init=100\n", f"{BOARD}/", "cuInit: no CUDA-capable device is detected"),
-        ("", "GPU-somebody-elses/0000:99:00.0", "CUDA shows 1 board(s) and not this one"),
+        ("", "GPU-somebody-elses/0000:99:00.0", "CUDA does not show this board (boards shown: 1)"),
         ("refuses=.target\n", f"{BOARD}/", "cuModuleLoadData"),
     ],
 )

@@ -254,7 +254,7 @@ def test_a_board_that_cuda_does_not_show(
     _, env, ran = calibrated
     (missing,) = [device for device in ran.json["devices"] if device["not_driven"]]
     assert missing["device"] == HIDDEN
-    assert "CUDA shows 1 board(s) and not this one" in missing["not_driven"]["reason"]
+    assert "CUDA does not show this board (boards shown: 1)" in missing["not_driven"]["reason"]
     line = one_line(
         energybench(
             "calibrate",

@@ -11,7 +11,7 @@ BOARDS = [f"gpu.board GPU-0003000{i}-0000-0000-0000-00000300000{i}" for i in ran
 def kind(subject: str, words: str = "sees all power") -> Doubt:
     return Doubt(
         code="counter-kind",
-        message=f"1 window(s) do not show whether the energy counter of {subject} {words}",
+        message=f"the run (1 window) does not show whether the energy counter of {subject} {words}",
         remedy="`energybench calibrate` settles it",
         subject=subject,
     )
@@ -20,7 +20,7 @@ def kind(subject: str, words: str = "sees all power") -> Doubt:
 def test_the_same_doubt_about_several_boards_and_nodes_is_one_line() -> None:
     own = [kind(BOARDS[0]).carried_from("gpu1"), *(kind(b).carried_from("gpu2") for b in BOARDS)]
     (line,) = doubts(tuple(own))
-    assert line.startswith("  doubt [counter-kind] gpu1: 1 window(s) do not show whether")
+    assert line.startswith("  doubt [counter-kind] gpu1: the run (1 window) does not show whether")
     assert f"; the same of 6 more: gpu2: {BOARDS[0]}, gpu2: {BOARDS[1]}, " in line
     assert line.endswith(" and 3 more → `energybench calibrate` settles it")
 

@@ -122,7 +122,7 @@ def test_each_is_a_run_of_its_own(together: tuple[Path, Any], env: dict[str, str
         (message,) = [
             doubt["message"] for doubt in result["doubts"] if doubt["code"] == "interleaved"
         ]
-        assert "1 other variant(s), whose processes held their memory" in message
+        assert "1 other variant, which stayed in memory" in message
     again = in_process("compare", runs[0]["id"], runs[1]["id"], "--json", cwd=folder).json
     assert again["paired"] == 4
     assert again["speedup"] == outcome_json["results"][0]["speedup"]

@@ -119,7 +119,7 @@ def test_a_pipe_that_ends_within_a_repeat_is_doubted(tmp_path: Path) -> None:
     out, err = running.communicate("late\n", timeout=800)
     assert running.returncode == 0, err
     assert (tmp_path / "got").read_text() == "late\n.\n.\n.\n"
-    assert "ended in repeat 1: the 2 repeat(s) after it found it empty" in out
+    assert "ended in repeat 1, and was empty for 2 repeats after it" in out
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])

@@ -296,8 +296,8 @@ def test_text_says_what_is_left_out() -> None:
         ]
     )
     text = "\n".join(statement_lines(document(jobs)))
-    assert "sum over 1 exclusive, measured job(s): 5.000 kJ" in text
-    assert "left out: 1 job(s) (1 shared, 1 time-without-step)" in text
+    assert "sum over 1 exclusive, measured job: 5.000 kJ" in text
+    assert "left out: 1 job (1 shared, 1 time-without-step)" in text
 
 
 @pytest.mark.parametrize("settling", [False, True])

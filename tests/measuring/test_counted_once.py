@@ -127,7 +127,7 @@ def test_other_jobs_on_the_node_are_named(tmp_path: Path, job: dict[str, str]) -
     counted = CountedOnce({**job, "SLURM_CPUS_ON_NODE": "16"}, proc(tmp_path, steps))
     (doubt,) = counted.doubts(threads=64)
     assert doubt.code == "shared-node"
-    assert "2 other job(s)" in doubt.message
+    assert "2 other jobs" in doubt.message
     assert "(99, 100)" in doubt.message
     assert "up to 4 times" in doubt.message
     counted.close()

@@ -237,7 +237,7 @@ def test_files_that_hold_nothing(tmp_path: Path) -> None:
         read(tmp_path / "none.csv", Choice())
     assert "is empty" in refused(tmp_path, "  \n")
     assert "has no header" in refused(tmp_path, "# only\n")
-    assert "0 reading(s)" in refused(tmp_path, "time,power_w\n")
+    assert "holds no reading" in refused(tmp_path, "time,power_w\n")
     (tmp_path / "b.csv").write_bytes(b"time,power_w\n1772359200,\xff\xfe\x01\n")
     with pytest.raises(BadInput, match=r"b.csv line 2: is not text"):
         read(tmp_path / "b.csv", Choice())

@@ -114,7 +114,7 @@ def test_readings_that_a_load_explains_stay(tmp_path: Path, values: list[str]) -
     [
         (["500", "n/a"] * 10, r"line 3: 'n/a' is not a number, and 9 more of 20 rows"),
         (["-500"] * 20, r"line 2: the value is negative .*exchange the meter's terminals"),
-        (["n/a"] * 3, r"line 2: 'n/a' is not a number; holds 0 reading\(s\)"),
+        (["n/a"] * 3, r"line 2: 'n/a' is not a number; holds 0 readings"),
     ],
 )
 def test_many_failed_readings_refuse_the_file(tmp_path: Path, values: list[str], what: str) -> None:

@@ -87,7 +87,8 @@ def test_a_recovered_run_says_how_many_repeats_are_whole(
         writer.opening("repeat", 1.0 + 2 * whole, whole)
     _, measured = reader.recover(str(tmp_path), ranges())
     (doubt,) = [doubt for doubt in measured.doubts if doubt.code == "recovered"]
-    assert f"with {whole}{of} repeat(s) measured to their end" in doubt.message
+    noun = "repeat" if (asked or whole) == 1 else "repeats"
+    assert f"with {whole}{of} {noun} measured to the end" in doubt.message
 
 
 def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_part_of_a_repeat_beside_whole_ones_is_no_repeat(tmp_path: Path) -> No
     assert recovered.energy_per_work_j is not None
     assert recovered.energy_per_work_j.value == pytest.approx(50, rel=0.02)
     (doubt,) = [doubt for doubt in recovered.doubts if doubt.code == "cut-off"]
-    assert "1 repeat(s), ended after 1 s, are left out" in doubt.message
+    assert "left out of this result: 1 repeat, ended after 1 s" in doubt.message
 
 
 @pytest.mark.parametrize("cut", ["signal", "program-killed", "no-end"])
@@ -245,7 +246,7 @@ def test_nothing_to_recover(tmp_path: Path) -> None:
         reader.recover(str(tmp_path / "nosuch"), ranges())
 
 
-@pytest.mark.parametrize(("planned", "of"), [(3, "1 of 3"), (None, "1")])
+@pytest.mark.parametrize(("planned", "of"), [(3, "1 of 3 repeats"), (None, "1 repeat")])
 def test_a_recovered_run_states_how_many_repeats_are_whole(
     tmp_path: Path, planned: int | None, of: str
 ) -> None:
@@ -259,7 +260,7 @@ def test_a_recovered_run_states_how_many_repeats_are_whole(
         left = writer.directory
     _, recovered = reader.recover(str(left), ranges())
     messages = {doubt.code: doubt.message for doubt in recovered.doubts}
-    assert f"with {of} repeat(s) measured to their end" in messages["recovered"]
+    assert f"with {of} measured to the end" in messages["recovered"]
 
 
 def test_ids_sort_by_time_and_are_safe_names() -> None:

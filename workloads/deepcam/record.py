@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from energybench.model import Doubt, Image, Progress, Said, Series, WorkRecord
+from energybench.units import counted
 from energybench_workloads.common import cpus, native_bf16
 from energybench_workloads.deepcam import cost, picture, quality
 from energybench_workloads.deepcam.fields import CHANNELS
@@ -133,8 +134,8 @@ def _doubts(member: Member, outcome: TrainingOutcome) -> list[Doubt]:
         )
     if member.device.type == "cpu" and outcome.ranks > len(cpus()):
         message = (
-            f"{outcome.ranks} processes share {len(cpus())} core(s): they wait for each other, and "
-            "cost more than fewer processes would"
+            f"{outcome.ranks} processes share {counted(len(cpus()), 'core')}: they wait for each "
+            "other, and cost more than fewer processes would"
         )
         doubts.append(
             Doubt(code="crowded", message=message, remedy=f"--set ranks={len(cpus())} or fewer")

@@ -82,8 +82,8 @@ class Choices(NamedTuple):
         return INNER[self.inner] if self.precision == "mixed" else self.high
 
     def systems(self) -> tuple[float, ...]:
-        """0 and then 4 m² · 4^k: the shifted systems of a multi-shift solve. Without shifts, no
-        systems.
+        """Shifts of the systems of a multi-shift solve: 0, then 4 m² · 4^k. Empty if the solve has
+        no shifts.
         """
         base = 4 * self.mass**2
         return tuple(0.0 if k == 0 else base * SHIFT_STEP**k for k in range(self.shifts))

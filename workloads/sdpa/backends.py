@@ -97,7 +97,7 @@ def require_backend(
     dtype: torch.dtype,
     device: torch.device,
 ) -> None:
-    """Raises NotHere if torch lacks the backend's kernel for this device, dtype and head dim: a
+    """Raises NotHere if torch lacks the backend's kernel for this device, dtype and head dim, as a
     trial on a few tokens shows.
     """
     import torch

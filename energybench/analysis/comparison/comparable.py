@@ -10,6 +10,7 @@ from typing import NamedTuple
 from energybench.analysis.measurement import roofline
 from energybench.errors import Refused
 from energybench.model import Doubt, DoubtCode, Host, Measurement
+from energybench.units import counted
 
 # Doubts on how often, for whom and until when a node's energy was counted: the ratio is off by a
 # factor that no interval states, and gives no energy verdict.
@@ -298,8 +299,8 @@ def _lowered_limits(side: Measurement) -> list[Doubt]:
     lowered, default = limits[0]
     doubt = Doubt(
         code="power-capped",
-        message=f"{len(limits)} accelerator(s) ran under a power cap, {lowered:.0f} W instead of "
-        f"{default:.0f} W",
+        message=f"{counted(len(limits), 'accelerator')} ran under a power cap, "
+        f"{lowered:.0f} W instead of {default:.0f} W",
         remedy="state the cap beside the ratio, or lift it",
     )
     return [doubt.carried_from(side.label)]

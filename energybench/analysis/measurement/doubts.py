@@ -23,6 +23,7 @@ from energybench.model import (
     Verification,
     Window,
 )
+from energybench.units import counted
 
 # Interpolation at the edges is a large part of windows shorter than this many sensor periods: SC24
 # (arXiv 2312.02741) asks for 5 s, or 32 repeats of short windows.
@@ -79,8 +80,8 @@ def of_cut_repeats(repeats: Sequence[Window], left_out: Sequence[Window]) -> lis
         doubts.append(
             Doubt(
                 code="cut-off",
-                message=f"{len(left_out)} repeat(s), ended after {lengths}, are left out of this "
-                f"result: {'; '.join(causes)}",
+                message=f"left out of this result: {counted(len(left_out), 'repeat')}, ended after "
+                f"{lengths}: {'; '.join(causes)}",
                 remedy="repeat the run if all of its repeats are wanted",
                 subject="left out",
             )
@@ -166,8 +167,9 @@ def of_parts(rows: Sequence[Row]) -> list[Doubt]:
         doubts.append(
             Doubt(
                 code="idle-accelerators",
-                message=f"{len(idle)} accelerator(s) of this node had no part in the work; their "
-                f"energy is included ({', '.join(idle)})",
+                message=f"{counted(len(idle), 'accelerator')} of this node had no part in the "
+                f"work, and the energy includes {'it' if len(idle) == 1 else 'them'} "
+                f"({', '.join(idle)})",
                 remedy="take a CPU-only baseline on a CPU-only node",
                 subject=UNUSED,
             )
@@ -188,8 +190,8 @@ def of_channels(stats: Sequence[ChannelStats], dropped: int) -> list[Doubt]:
         doubts.append(
             Doubt(
                 code="failed-reads",
-                message=f"{failed} sensor read(s) failed, {worst.failed} of them {name}; they were "
-                "passed over",
+                message=f"{counted(failed, 'read')} of sensors failed and gave no reading, "
+                f"{worst.failed} of {name}",
                 remedy="see `energybench doctor`",
                 subject=name,
             )
@@ -198,7 +200,7 @@ def of_channels(stats: Sequence[ChannelStats], dropped: int) -> list[Doubt]:
         doubts.append(
             Doubt(
                 code="implausible-reads",
-                message=f"{dropped} reading(s) that no real power explains were dropped",
+                message=f"dropped: {counted(dropped, 'reading')} that no real power explains",
                 remedy="see the raw samples; update the driver or firmware",
             )
         )

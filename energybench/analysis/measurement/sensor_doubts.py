@@ -65,8 +65,8 @@ def sampling(rows: Sequence[Row], repeats: int) -> Sampling | None:
 def of_sampling(
     uncertainty: Sampling | None, windows: Sequence[Window], period_s: float
 ) -> list[Doubt]:
-    """A doubt if sampling leaves more open than the target, with the length or the number of
-    repeats that would reach the target.
+    """A doubt if the uncertainty from sampling exceeds the target, with the length or the number
+    of repeats that would reach the target.
 
     period_s  update period of the slowest sensor
     """
@@ -85,7 +85,7 @@ def of_sampling(
         Doubt(
             code="sampling-error",
             message=f"power that the sensors did not see leaves ±{Z95 * uncertainty.rel:.1%} open "
-            f"at {n} repeat(s) of {length_s:.3g} s",
+            f"at {counted(n, 'repeat')} of {length_s:.3g} s",
             remedy=f"about {_two_digits(longer_s)} s of work in a repeat, or "
             f"{counted(repeats, 'repeat')}"
             f"{spread}, for ±{TARGET_REL:.0%}",

@@ -24,6 +24,7 @@ from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.model import Doubt, Window
+from energybench.units import counted
 
 # Share of each period that a counter may miss, above which the interval is mostly that.
 _MATTERS = 0.1
@@ -69,8 +70,8 @@ def _few_windows(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
             Doubt(
                 code="in-step-unseen",
                 message=f"{name} averages over {curve.window_s:.3g} s: a load that repeats within "
-                f"that time looks constant, and {len(windows)} window(s) do not show where in its "
-                "wave the work began and ended",
+                f"that time looks constant, and the run ({counted(len(windows), 'window')}) does "
+                "not show where in its wave the work began and ended",
                 remedy="longer work, or several repeats (`run`, or `measure --repeats 8`)",
                 subject=name,
             )
@@ -84,8 +85,8 @@ def _few_windows(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
         return [
             Doubt(
                 code="in-step-unseen",
-                message=f"{len(windows)} window(s), and {name} is seen for {seen:.0%} of the time: "
-                f"a load in step with its {curve.period_s * 1e3:.3g} ms is not seen",
+                message=f"{counted(len(windows), 'window')}, and {name} is seen for {seen:.0%} of "
+                f"the time: a load in step with its {curve.period_s * 1e3:.3g} ms is not seen",
                 remedy="several repeats with spread starts (`run`, or `measure --repeats 8`)",
                 subject=name,
             )
@@ -101,8 +102,9 @@ def _few_windows(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
     return [
         Doubt(
             code="counter-kind",
-            message=f"{len(windows)} window(s) do not show whether the energy counter of {name} "
-            "sees all power or adds up samples, which may miss peaks of the power",
+            message=f"the run ({counted(len(windows), 'window')}) does not show whether the energy "
+            f"counter of {name} sees all power or adds up samples, which may miss peaks of the "
+            "power",
             remedy="`energybench calibrate` settles it",
             subject=name,
         )

@@ -80,7 +80,7 @@ def _all(cores: list[int], phases: list[Phase]) -> tuple[list[list[Phase]], floa
 def main(cores: list[int]) -> None:
     """Serve one wave."""
     die_with_parent()
-    say(ready=f"{len(cores)} spinning core(s)")
+    say(ready=f"spinning on cores: {len(cores)}")
     phases = asked()
     if phases:
         taken, busy = _all(cores, phases)

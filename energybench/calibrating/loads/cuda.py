@@ -150,7 +150,7 @@ class Kernel:
             ):
                 return device
         raise Missing(
-            f"CUDA shows {count.value} board(s) and not this one",
+            f"CUDA does not show this board (boards shown: {count.value})",
             "name it in CUDA_VISIBLE_DEVICES, or ask for it in the job",
         )
 
