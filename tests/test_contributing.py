@@ -180,3 +180,17 @@ def test_the_examples_are_typed(tree: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_names_the_layers_in_the_order_of_the_contract() -> None:
+    """Every folder and module of the contract that import-linter holds, from the top."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contract = settings["tool"]["importlinter"]["contracts"][0]
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    section = page.partition("## Who may know whom")[2].partition("\n`energybench` never")[0]
+    named = re.findall(r"`(\w+)`", section)
+    for layer in contract["layers"]:
+        modules = {name.removeprefix("energybench.") for name in layer.split(" | ")}
+        assert set(named[: len(modules)]) == modules
+        del named[: len(modules)]
+    assert named == []
