@@ -30,7 +30,7 @@ def ab(
     context: typer.Context,
     commands: Annotated[
         list[str] | None,
-        typer.Argument(help="Two commands after --, with ::: in between; of --baseline: one."),
+        typer.Argument(help="Two commands after --, with ::: in between; with --baseline one."),
     ] = None,
     baseline: Annotated[
         str | None,
@@ -38,7 +38,8 @@ def ab(
             "--baseline",
             metavar="REF",
             help="A is this git revision, in a worktree of its own that is removed afterwards; B "
-            "is the working tree as it is. Of pytest, each energy test is compared.",
+            "is the working tree as it is. If the command is pytest, each "
+            "energy test is compared.",
         ),
     ] = None,
     setup: Annotated[
@@ -57,21 +58,22 @@ def ab(
             "--blocks",
             low=2,
             high=1000,
-            help="Pairs of processes to measure. Default: 8, of pytest 5.",
+            help="Pairs of processes to measure. Default: 8, or 5 of pytest.",
         ),
     ] = None,
     same: Annotated[
         bool,
         typer.Option(
             "--same",
-            help="One command against itself: what this machine can tell. The scatter between "
-            "runs is kept (.energybench) for gates on one saved run.",
+            help="Compare one command with itself, to see the smallest difference that this "
+            "machine can show. The scatter between runs is kept (.energybench) for gates on one "
+            "saved run.",
         ),
     ] = False,
     fail: Annotated[
         str | None,
         typer.Option(
-            "--fail", help="End with 1 if B costs more energy than A by over this share, as 5%."
+            "--fail", help="End with 1 if B uses more energy than A by more than this: 5%."
         ),
     ] = None,
     seed: options.OrderSeed = SEED,

@@ -22,63 +22,73 @@ def attach(
     meter: Annotated[
         Path,
         typer.Option(
-            "--meter", help="Its file: CSV, JSON, or the log of a power tool (docs/attach.md)."
+            "--meter",
+            help="File of the meter: CSV, JSON, or the log of a power tool (docs/attach.md).",
         ),
     ],
     scope: Annotated[
-        str, typer.Option("--scope", help="What the meter sees: node, or gpu (with --board).")
+        str, typer.Option("--scope", help="The meter measures the node, or one gpu (with --board).")
     ],
     accuracy: Annotated[
-        str, typer.Option("--accuracy", help="Its limit of error, as its maker states it: 1%.")
+        str,
+        typer.Option("--accuracy", help="The meter's limit of error, as its maker states it: 1%."),
     ],
     name: Annotated[
         str | None,
         typer.Option(
             "--name",
-            help="Of the meter, the same in every run it is attached to; default: the file's.",
+            help="Name of the meter, the same in every run that it is attached to; default: the "
+            "name of the file.",
         ),
     ] = None,
     board: Annotated[
-        str | None, typer.Option("--board", help="With --scope gpu: UUID of the board it sees.")
+        str | None,
+        typer.Option("--board", help="With --scope gpu: UUID of the board that is measured."),
     ] = None,
     dc: Annotated[
         bool, typer.Option("--dc", help="The node meter sits behind the power supply (a BMC).")
     ] = False,
     column: Annotated[
-        str | None, typer.Option("--column", help="The value column, where there are several.")
+        str | None, typer.Option("--column", help="Column of the values, if there are several.")
     ] = None,
     unit: Annotated[
         str | None,
         typer.Option(
-            "--unit", help="W, kW, mW, J, kJ, Wh or kWh, where the column's name does not say it."
+            "--unit",
+            help="Unit of the values, if the column's name does not state it: W, kW, mW, J, kJ, Wh "
+            "or kWh.",
         ),
     ] = None,
     time_column: Annotated[
         list[str] | None,
         typer.Option(
             "--time-column",
-            help="The column of the times; twice for a column of dates and one of times.",
+            help="Column of the times; state it twice for a column of dates and one of times.",
         ),
     ] = None,
     time_format: Annotated[
         str | None,
         typer.Option(
-            "--time-format", help="Of the times, as Python's strptime takes it: %d/%m/%Y %H:%M:%S."
+            "--time-format",
+            help="Format of the times for Python's strptime, such as %d/%m/%Y %H:%M:%S.",
         ),
     ] = None,
     timezone: Annotated[
-        str | None, typer.Option("--timezone", help="Of times without a zone: Europe/Berlin, UTC.")
+        str | None,
+        typer.Option("--timezone", help="Zone of times that state none: Europe/Berlin, UTC."),
     ] = None,
     select: Annotated[
         list[str] | None,
         typer.Option(
             "--select",
-            help="COLUMN=VALUE of the rows (LABEL=VALUE of the series) to take; repeatable.",
+            help="COLUMN=VALUE of the rows to take, LABEL=VALUE of the series (may be repeated).",
         ),
     ] = None,
     holds: Annotated[
         bool,
-        typer.Option("--holds", help="The meter logs changes alone: a power holds until the next."),
+        typer.Option(
+            "--holds", help="The meter logs changes only: a power holds until the next one."
+        ),
     ] = False,
     per_interval: Annotated[
         bool,
@@ -90,7 +100,8 @@ def attach(
             "--averaging",
             low=0.0,
             high=3600.0,
-            help="Seconds that a power reading averages over; default: its spacing.",
+            help="Seconds over which a power reading averages; default: the spacing of the "
+            "readings.",
         ),
     ] = None,
     max_offset: Annotated[
@@ -104,7 +115,7 @@ def attach(
 ) -> None:
     """Add the readings of your own power meter to a finished run.
 
-    A job gets the meter of one of its nodes, by --node.
+    For a job on several nodes, name the part of the meter's node: JOB/node-NAME.
 
     Aligns the meter's file with the run by their clocks, and writes a new run (…_attached) beside
     the first.

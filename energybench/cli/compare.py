@@ -14,7 +14,7 @@ def compare(
     candidate: Annotated[str, typer.Argument(help="Run directory, run.json or id.")],
     margin: options.Margin = 0.05,
     force: Annotated[
-        bool, typer.Option("--force", help="Compare what is not comparable, with that doubt.")
+        bool, typer.Option("--force", help="Compare different work all the same, with a doubt.")
     ] = False,
     store: options.Store = options.STORE,
     json: options.Json = False,

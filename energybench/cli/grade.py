@@ -26,7 +26,7 @@ def grade(
             "--machine-nodes",
             low=1,
             high=_MOST_NODES,
-            help="Compute nodes of the whole machine: what the fraction measured is taken of.",
+            help="Number of compute nodes of the whole machine, of which a fraction was measured.",
         ),
     ] = None,
     store: options.Store = options.STORE,

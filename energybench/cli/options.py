@@ -176,8 +176,8 @@ Root = Annotated[
     typer.Option(
         "--root",
         envvar=ROOT_VARIABLE,
-        help="Folder that /sys, /proc and /dev lie in: where a container sees its host's, say "
-        "/host.",
+        help="Folder with the /sys, /proc and /dev to read, such as /host if a container sees "
+        "those of its host there.",
     ),
 ]
 Replay = Annotated[

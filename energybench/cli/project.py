@@ -30,7 +30,11 @@ def project(
     ] = None,
     sensitivity: Annotated[
         bool,
-        typer.Option("--sensitivity", help="Add swings, break-evens and the four fleet questions."),
+        typer.Option(
+            "--sensitivity",
+            help="Add the answer at both ends of each input, break-evens, and fleets of equal "
+            "nodes, power, budget or performance.",
+        ),
     ] = False,
     json: options.Json = False,
 ) -> None:

@@ -24,7 +24,7 @@ def rank(
 ) -> None:
     """Run a rank of a job; one reader on each node measures it.
 
-    Written before each rank: srun energybench rank -- PROGRAM. `measure --nodes job` is the better
+    Start each rank with it: srun energybench rank -- PROGRAM. `measure --nodes job` is the better
     way wherever the cluster grants overlapping steps. The parts are merged afterwards by
     `energybench recover`.
     """

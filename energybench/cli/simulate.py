@@ -37,7 +37,7 @@ def simulate(
             "--experiments",
             low=1,
             high=1_000_000,
-            help="Experiments in each cell; 2000 tell the coverage to 1 %.",
+            help="Experiments in each cell; 2000 give the coverage to ±1 %.",
         ),
     ] = SMALL,
     sensor: Annotated[

@@ -52,7 +52,8 @@ def check(
 @app.command("statement")
 def statement(
     since: Annotated[
-        str, typer.Option("--since", help="Begin: a day or time (2026-11-23T10:15), or 7d, 12h.")
+        str,
+        typer.Option("--since", help="Start: a day or time (2026-11-23T10:15), or 7d or 12h ago."),
     ],
     until: Annotated[
         str | None, typer.Option("--until", help="End, as --since. Default: now.")

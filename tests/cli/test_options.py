@@ -111,3 +111,28 @@ def test_every_command_has_help(tmp_path: Path, command: str) -> None:
     text = narrow(command, folder=tmp_path)
     assert text.startswith(f"Usage: energybench {command} ")
     assert "--help" in text
+
+
+def every_command(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands, and those of groups such as `slurm`."""
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from every_command(inner, f"{name} {word}".strip())
+    if name:
+        yield name, command
+
+
+def test_help_names_only_options_that_exist() -> None:
+    """A text that names an option of no command sends a person to an error."""
+    commands = list(every_command(typer.main.get_command(app)))
+    known = {option for _, command in commands for one in command.params for option in one.opts}
+    known |= {
+        option for _, command in commands for one in command.params for option in one.secondary_opts
+    }
+    unknown = {
+        (name, option)
+        for name, command in commands
+        for text in (command.help, *(getattr(one, "help", None) for one in command.params))
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text or "")
+        if option not in known
+    }
+    assert unknown == set()

@@ -92,8 +92,8 @@ def test_ctrl_z_stops_the_program_and_the_measuring_side(tmp_path: Path, to_grou
 
 
 def test_a_stop_of_the_whole_job_is_named(tmp_path: Path) -> None:
-    """Ctrl-Z and fg: not a counter that was reset. (That a busy machine is not blamed for the stop is
-    tested with a clock of the test's own: on a busy machine it may be to blame as well.)
+    """Ctrl-Z and fg: not a counter that was reset. (That a busy machine is not blamed for the stop
+    is tested with a clock of the test's own: on a busy machine it may be to blame as well.)
     """
     with live_node(tmp_path / "root", ZONES):
         script = "touch started; while [ ! -e go ]; do sleep 0.05; done"

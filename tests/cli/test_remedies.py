@@ -27,7 +27,7 @@ RAISED_BY = {
     "target-missed": MEASURING,
 }
 GROUPS = {"Workloads": ("run",), "Profiles and machine limits from a calibration": ("calibrate",)}
-FOREIGN = {"--exclusive", "--gpus", "--nv"}  # of Slurm and of containers
+FOREIGN = {"--exclusive", "--gpus", "--multi-prog", "--nv"}  # of Slurm and of containers
 # A measurement has to be repeated with this option, whatever the command that raised the doubt.
 MEASURED_AGAIN = {option for name, option, _ in options() if name == "measure"} & {
     option for name, option, _ in options() if name == "run"
