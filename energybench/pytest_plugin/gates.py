@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energybench.errors import BadInput, StorageFailed, UnknownFields
-from energybench.pytest_plugin.record import Record, short
+from energybench.pytest_plugin.record import Record, full_name, short
 
 if TYPE_CHECKING:
     from energybench.gating import records as gating
@@ -125,9 +125,8 @@ class Gates:
         if candidate is None:
             if key == CI_AGAIN or ("max_j" not in record and threshold is None):
                 return []
-            name = f"{record['test']} {record['label']}".strip()
             why = record.get("unpassed") or record.get("why", "no energy")
-            return [GateVerdict(name=name, outcome="off", reason=why)]
+            return [GateVerdict(name=full_name(record), outcome="off", reason=why)]
         verdicts = [limit(candidate, record["max_j"])] if "max_j" in record else []
         if threshold is not None:
             baselines = [some for some in self.saved if some.name == candidate.name]

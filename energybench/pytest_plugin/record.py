@@ -50,6 +50,11 @@ _STANDING = frozenset(
 )
 
 
+def full_name(record: Record) -> str:
+    """The name of a use of a test in the verdicts of the gates."""
+    return f"{record['test']} {record['label']}".strip()
+
+
 def of_refusal(record: Record, why: str) -> Record:
     """A record without energy."""
     return {**record, "why": short(why)}

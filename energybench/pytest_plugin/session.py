@@ -223,6 +223,10 @@ class EnergySession:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self._worker:
             return
+        if str(report.outcome) == "rerun":  # of pytest-rerunfailures: the next attempt counts
+            self._records = [one for one in self._records if one["test"] != report.nodeid]
+            self._unpassed.pop(report.nodeid, None)
+            return
         self._records += getattr(report, _EXTRA, [])
         if report.failed:
             self._unpassed[report.nodeid] = "the test failed"
@@ -281,7 +285,8 @@ class EnergySession:
         --last-failed come from reports.
         """
         test = next(
-            (one["test"] for one in self._records if _gate_name(one) == name), name.split(" ")[0]
+            (one["test"] for one in self._records if records.full_name(one) == name),
+            name.split(" ")[0],
         )
         file, _, rest = test.partition("::")
         report = pytest.TestReport(
@@ -343,8 +348,3 @@ class EnergySession:
             return
         with capture.global_and_fixture_disabled():
             print(line, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _gate_name(record: Record) -> str:
-    """The name of a record in the verdicts of the gates."""
-    return f"{record['test']} {record['label']}".strip()

@@ -79,6 +79,60 @@ def test_tests_that_did_not_pass_are_neither_judged_nor_saved(
     assert saved == ["test_it.py::test_good"]
 
 
+def test_of_repeated_attempts_the_last_counts(alone: Pytest) -> None:
+    """As pytest-rerunfailures reports them: outcome "rerun" of the phase that failed, be it the
+    call or the tear-down. A test that passed in the end is judged and saved, once.
+    """
+    alone.write(
+        """
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):
+            for attempt in (1, 2):
+                item._initrequest()
+                reports = runtestprotocol(item, nextitem=nextitem, log=False)
+                again = attempt == 1 and any(report.failed for report in reports)
+                for report in reports:
+                    if again and report.failed:
+                        report.outcome = "rerun"
+                    item.ihook.pytest_runtest_logreport(report=report)
+                if not again:
+                    return True
+        """,
+        "conftest.py",
+    )
+    alone.write(
+        """
+        import time
+        import pytest
+
+        begun = []
+
+        @pytest.fixture
+        def breaks_once():
+            yield
+            begun.append("torn")
+            assert begun.count("torn") > 1
+
+        def test_call(energy_benchmark):
+            begun.append("call")
+            energy_benchmark(time.sleep, 0.002)
+            assert begun.count("call") > 1
+
+        def test_torn(energy_benchmark, breaks_once):
+            energy_benchmark(time.sleep, 0.002)
+        """
+    )
+    session = alone.measure(GATE, "--benchmark-energy-save")
+    assert session.code == 0, session.out
+    for name in ("test_call", "test_torn"):
+        assert session.has_energy(f"{name} ")
+        assert "no baseline" in verdicts(session)[name]
+    (path,) = Path(alone.folder / ".energybench/history").iterdir()
+    saved = [test["name"] for test in json.loads(path.read_text())["tests"]]
+    assert saved == ["test_it.py::test_call", "test_it.py::test_torn"]
+
+
 def test_a_test_without_energy_turns_its_gate_off_in_a_line(newest: Pytest) -> None:
     """Whatever the reason is; a test without a gate has no such line."""
     newest.write(
