@@ -7,6 +7,7 @@ was set during the run changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -80,11 +81,14 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     try:
         readings = _readings(run, meter, ranges)
     except Undecided as error:
-        error.works = suggestions.working(
-            error,
-            meter,
-            lambda other: _readings(run, other, ranges).offset.correlation or 0.0,
-        )
+
+        def follows(other: Meter) -> float:
+            return _readings(run, other, ranges).offset.correlation or 0.0
+
+        error.works = suggestions.working(error, meter, follows)
+        further = () if error.works else suggestions.beside(error, meter, follows)
+        if further:
+            raise _together(meter.path, error, further) from None
         raise
 
     # the new run; checked last: mistakes in the meter's file or options are told first
@@ -93,6 +97,18 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
         run, meter, readings, meter_doubts.of(meter, readings), ranges
     )
     return Attached(path, measured, readings.offset, channel)
+
+
+def _together(path: Path, error: BadInput, further: Sequence[BadInput]) -> BadInput:
+    """All faults of a meter's file in one error."""
+    places = [fault.where.removeprefix(str(path)).strip() for fault in further]
+    faults = [error.what]
+    faults += [
+        f"{place}: {fault.what}" if place else fault.what
+        for place, fault in zip(places, further, strict=True)
+    ]
+    remedies = dict.fromkeys([error.remedy, *(fault.remedy for fault in further)])
+    return BadInput(error.where, "; and ".join(faults), "; ".join(remedies))
 
 
 def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:

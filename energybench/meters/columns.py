@@ -25,6 +25,8 @@ _BOARD_UUID = re.compile(r"GPU-[0-9A-Fa-f]+(?:-[0-9A-Fa-f]+)*")  # as nvidia-smi
 _POWER = re.compile(r"power|watt|leistung|puissance|potencia|\bpwr\b|^p$", re.I)
 # columns of limits and extremes are no readings
 _LIMIT = re.compile(r"limit|(?:^|[\W_])cap(?:$|[\W_])|setpoint|tdp|budget|rated|nameplate", re.I)
+_EXTREME = re.compile(r"(?:^|[\W_])(?:max(?:imum)?|peak|(?<!\d.)min(?:imum)?)(?:$|[\W_])", re.I)
+_MEAN = re.compile(r"avg|average|mean", re.I)
 _NOT_NOW = re.compile(r"limit|\bcap\b|\bmax|\bmin|peak|rated|default|apparent|reactive", re.I)
 
 
@@ -278,6 +280,13 @@ def _only(table: Table, rows: Sequence[Row], column: int) -> tuple[int, str | No
             table.where,
             f"its only column of readings is {name!r}, which is a limit by its name",
             f"log the power itself; --column {name!r}, if the column is the power",
+        )
+    if _EXTREME.search(name) and not _MEAN.search(name):
+        raise BadInput(
+            table.where,
+            f"its only column of readings is {name!r}, which by its name holds the extremes "
+            "between two rows",
+            f"log the mean or the energy; --column {name!r}, if the column is the mean",
         )
     return column, _unit(table, rows, column)
 

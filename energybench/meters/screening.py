@@ -17,6 +17,8 @@ from energybench.units import counted
 
 # More than this share of the readings, and more than this number, are no exceptions.
 MOST_LEFT_OUT, _MANY = 0.1, 3
+# Values within a reason, and reasons that are named beside the first.
+_VALUES, _REASONS = re.compile(r"\(.*?\)|'.*?'|-?\d[\d.,]*"), 3
 # Words of a register that was not read: all ones, the largest signed value, and rows of nines
 # (IPMI and SNMP use 0xFFFF, hwmon of Grace 0xFFFFFFFF mW, Modbus meters 0x7FFF).
 _REGISTER = frozenset(
@@ -95,17 +97,24 @@ def screen(
 
 
 def check_few(where: str, left_out: Sequence[LeftOut], count: int) -> None:
-    """Raises BadInput if many rows hold no reading. where: 'meter.csv line'."""
+    """Raises BadInput if many rows hold no reading, with the first row of each reason. where:
+    'meter.csv line'.
+    """
     if len(left_out) <= max(_MANY, MOST_LEFT_OUT * count):
         return
-    first = left_out[0]
-    others = f", and {len(left_out) - 1} more of {count} rows are no readings"
-    remedy = "name another column, or cut out the rows without a reading"
-    if "negative" in first.reason:
-        remedy = (
+    firsts: dict[str, LeftOut] = {}
+    for row in left_out:
+        firsts.setdefault(_VALUES.sub("", row.reason).strip(), row)
+    first, *others = firsts.values()
+    beside = "".join(f"; {row.place}: {row.reason}" for row in others[:_REASONS])
+    what = f"{first.reason}, and {len(left_out) - 1} more of {count} rows are no readings{beside}"
+    remedies = ["name another column, or cut out the rows without a reading"]
+    if any("negative" in row.reason for row in firsts.values()):
+        negative = (
             "a load draws no negative power: exchange the meter's terminals, or name another column"
         )
-    raise BadInput(f"{where} {first.place}", f"{first.reason}{others}", remedy)
+        remedies = [negative, *(["cut out the other rows"] if others else [])]
+    raise BadInput(f"{where} {first.place}", what, "; ".join(remedies))
 
 
 def _power(values: Sequence[Value], bad: dict[int, str], most_w: float | None) -> dict[int, str]:

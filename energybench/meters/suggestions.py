@@ -12,8 +12,37 @@ from energybench.meters.attached_run import Meter
 from energybench.meters.readings import Undecided
 
 _DEPTH, _TRIES = 4, 24
+# Options that are tried for a fault that all of them leave: W and kW of the possible units.
+_ALIKE = 2
+# Options that state a fact of the file, and do not choose among readings or guess their meaning.
+_STATING = ("--unit", "--timezone")
 # options that choose among readings: of several that are read, the best one is suggested
 _CHOOSING = ("--select", "--column", "--time-column")
+
+
+def beside(
+    error: Undecided, meter: Meter, attempt: Callable[[Meter], float], depth: int = _DEPTH
+) -> tuple[BadInput, ...]:
+    """Further faults of the file, which stay whichever option resolves the error: a person who
+    states the option would meet them next.
+    """
+    further: list[tuple[BadInput, Meter]] = []
+    if any(option[0] not in _STATING for option in error.options):
+        return ()
+    for option in error.options[:_ALIKE]:
+        other = _with(meter, option)
+        try:
+            attempt(other)
+        except BadInput as next_error:
+            further.append((next_error, other))
+        else:
+            return ()
+    if not further or len({next_error.what for next_error, _ in further}) > 1:
+        return ()
+    first, other = further[0]
+    if isinstance(first, Undecided) and depth > 1:
+        return (first, *beside(first, other, attempt, depth - 1))
+    return (first,)
 
 
 class _Found(NamedTuple):

@@ -139,6 +139,45 @@ def test_logs_of_power_tools_give_the_energy(
 
 
 @pytest.mark.parametrize(
+    ("head", "zone", "value", "faults"),
+    [
+        ("power", "Z", lambda w: f"{-w:.1f}", ("has no unit", "the value is negative")),
+        ("power_w", "", lambda w: f"{-w:.1f}", ("has no zone", "the value is negative")),
+        (
+            "power",
+            "",
+            lambda w: f"{-w:.1f}",
+            ("has no unit", "has no zone", "the value is negative"),
+        ),
+        ("power", "Z", lambda w: "n/a", ("has no unit", "'n/a' is not a number")),
+        ("power_w", "", lambda w: f"{-w:.1f}" if w > 300 else "n/a", ("has no zone", "negative")),
+    ],
+)
+def test_all_faults_of_a_file_stand_in_one_refusal(
+    node: Run, head: str, zone: str, value: Callable[[float], str], faults: tuple[str, ...]
+) -> None:
+    """Also those that would show only once the first were resolved, each with its line."""
+    lines = [f"time,{head}", *(f"{stamp(t)}{zone},{value(watts(t))}" for t in times())]
+    refused = one_line(attach(node, log(node, lines)))
+    assert "line 2" in refused
+    for fault in faults:
+        assert fault in refused
+
+
+def test_a_column_of_extremes_is_not_the_power(node: Run) -> None:
+    """The largest power between two rows, alone in the file; `--column` takes it all the same."""
+    lines = ["time,power_max_w", *(f"{stamp(t)}Z,{watts(t) * 1.2:.1f}" for t in times())]
+    file = log(node, lines)
+    assert "'power_max_w', which by its name holds the extremes" in one_line(attach(node, file))
+    assert attach(node, file, "--column", "power_max_w").code == 0
+    for mean in ("power 1 min (W)", "max load: mean power (W)"):
+        shutil.rmtree(node.attached(), ignore_errors=True)
+        attached(
+            node, log(node, [f"time,{mean}", *(f"{stamp(t)}Z,{watts(t):.1f}" for t in times())])
+        )
+
+
+@pytest.mark.parametrize(
     ("column", "unit_j", "step", "digits"),
     [("energy_kwh", 3.6e6, 1.0, 0), ("wh", 3600.0, 50.0, 1), ("wh", 3600.0, 20.0, 2)],
 )
