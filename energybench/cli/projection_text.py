@@ -8,7 +8,16 @@ from collections.abc import Iterable, Sequence
 
 from energybench.cli import doubt_lines, sensitivity_text, summary
 from energybench.foreign_text import visible
-from energybench.model import Claim, Input, Line, Projection, Solution, Unknown, stamp_words
+from energybench.model import (
+    Claim,
+    Input,
+    Line,
+    Projection,
+    Solution,
+    Unknown,
+    carbon_basis,
+    stamp_words,
+)
 from energybench.units import show, show_beside, show_figure, show_range, show_within
 
 _EFFECTS = 3  # the number of largest effects to name
@@ -51,11 +60,11 @@ def text(result: Projection) -> str:
 
 def _answer(result: Projection) -> list[str]:
     saved = [
-        f"{name} {show(value, unit)}"
-        for name, value, unit in (
-            ("energy", result.saved_mwh_per_month, "MWh"),
-            ("money", result.saved_cost_per_month, result.currency or ""),
-            ("carbon", result.saved_tco2e_per_month, "t CO2e"),
+        f"{name} {show(value, unit)}{f' ({kind})' if kind else ''}"
+        for name, value, unit, kind in (
+            ("energy", result.saved_mwh_per_month, "MWh", ""),
+            ("money", result.saved_cost_per_month, result.currency or "", _of_money(result)),
+            ("carbon", result.saved_tco2e_per_month, "t CO2e", carbon_basis(result)),
         )
         if value is not None
     ]
@@ -73,6 +82,14 @@ def _answer(result: Projection) -> list[str]:
             + ", ".join(f"{effect.name} {abs(effect.u):.2g} MWh" for effect in largest)
         )
     return rows
+
+
+def _of_money(result: Projection) -> str:
+    """The kind of money: the label of the line that holds the answer."""
+    for line in result.lines:
+        if line.value == result.saved_cost_per_month:
+            return line.label or line.note
+    return ""
 
 
 # ---------------------------------------------------------------- published figures

@@ -7,6 +7,7 @@ packages stand on it. Read sensing, effects, values, doubts, measured, derived, 
 """
 
 from energybench.model.adapter import Adapter
+from energybench.model.answers import BASIS_WORDS, carbon_basis
 from energybench.model.base import (
     ENERGY_RATIO,
     SCHEMA,
@@ -126,6 +127,7 @@ from energybench.model.values import (
 
 __all__ = [
     "ARITHMETIC_MEAN",
+    "BASIS_WORDS",
     "EMBEDDED_NAME",
     "ENERGY_RATIO",
     "ENERGY_WEIGHTED_MEAN",
@@ -249,6 +251,7 @@ __all__ = [
     "WorkRecord",
     "WorkloadRef",
     "base_inputs",
+    "carbon_basis",
     "same_identity",
     "stamp_words",
 ]

@@ -131,6 +131,13 @@ def _quantities(comparison: Comparison, where: str) -> dict[str, Estimate | None
         quantities[f"power_{side}_w"] = comparison.power_w[i]
         quantities[f"idle_power_{side}_w"] = comparison.idle_power_w[i]
     for quantity, value in quantities.items():
+        if value is not None and value.low < value.high and not value.effects:
+            raise BadInput(
+                where,
+                f"the {quantity} of the comparison {label(comparison)} has an interval without "
+                "effects: a projection would lose it",
+                "compare the runs again: energybench compare A B --json",
+            )
         if quantity not in _IDLE and (value is None or value.value <= 0):
             raise BadInput(
                 where,

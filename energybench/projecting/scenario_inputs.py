@@ -4,13 +4,13 @@ measured value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from energybench.analysis.uncertainty.effects import ranged
 from energybench.errors import BadInput
 from energybench.formula import is_name
-from energybench.model import CarbonBasis, Noun, PueCategory, RangeMeaning
+from energybench.model import BASIS_WORDS, CarbonBasis, Noun, PueCategory, RangeMeaning
 from energybench.projecting import currencies
 from energybench.projecting import dated_tables as tables
 from energybench.projecting.mix import QUANTITIES
@@ -20,11 +20,6 @@ from energybench.toml_tables import convert, first_day
 # JCGM 101:2008, 6.4.2.1: of a quantity of which only the limits are known, any value between them
 # is equally likely
 DEFAULT_RANGE: RangeMeaning = "uniform"
-BASIS_WORDS: Mapping[CarbonBasis, str] = {
-    "location": "location-based",
-    "market": "market-based",
-    "own": "own figure",
-}
 _LOOK_UPS = {"sku": tables.price, "carbon": tables.carbon, "equivalence": tables.equivalence}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from energybench.model import Claim, Projection, Sensitivity, Solution
+from energybench.model import Claim, Projection, Sensitivity, Solution, carbon_basis
 from energybench_reports.tables.row import Result, Row, codes, estimate, exact, limits, line, words
 
 
@@ -21,7 +21,8 @@ def rows(projection: Projection) -> Iterator[Row]:
     currency = projection.currency or ""
     yield estimate(about, "saved_energy_per_month", projection.saved_mwh_per_month, "MWh")
     yield estimate(about, "saved_cost_per_month", projection.saved_cost_per_month, currency)
-    yield estimate(about, "saved_co2e_per_month", projection.saved_tco2e_per_month, "t")
+    basis, carbon = carbon_basis(projection), projection.saved_tco2e_per_month
+    yield estimate(about, "saved_co2e_per_month", carbon, "t", source=basis)
     for step in projection.lines:
         yield estimate(about, "line", step.value, step.unit, of=step.name, source=step.formula)
     yield from _inputs(about, projection)

@@ -7,7 +7,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from energybench.model import Claim, Estimate, Input, Line, MeanValue, Projection, stamp_words
+from energybench.model import (
+    Claim,
+    Estimate,
+    Input,
+    Line,
+    MeanValue,
+    Projection,
+    carbon_basis,
+    stamp_words,
+)
 from energybench.units import show, show_beside, show_range
 from energybench_reports.view import projection_solution, sensitivity
 from energybench_reports.view.layout import Answer, Section, Table, ratio_axis
@@ -93,7 +102,8 @@ def _facts(projection: Projection) -> tuple[Fact, ...]:
         facts.append(("money saved a month", _money(projection, projection.saved_cost_per_month)))
     if projection.saved_tco2e_per_month is not None:
         carbon = value(projection.saved_tco2e_per_month, "t CO2e")
-        facts.append(("carbon saved a month", carbon))
+        note = f"{carbon.note} ({carbon_basis(projection)})".strip()
+        facts.append(("carbon saved a month", carbon._replace(note=note)))
     return tuple(facts)
 
 

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from energybench.cli import projection_text
 from energybench.errors import BadInput
-from energybench.model import Line, Projection
+from energybench.model import Document, Line, Projection, carbon_basis
 from energybench.projecting.project import project
 from energybench.projecting.scenario_files import parse
+from energybench_reports.markdown import Markdown
+from energybench_reports.tables.table import table
+from energybench_reports.terminal import Terminal
 from tests.projecting.scenarios import codes
 
 FLEET = """
@@ -226,3 +230,49 @@ def test_utilisation_is_that_of_node_hours() -> None:
     count.
     """
     assert "node-hours allocated" in lines(fleet())["nodes_busy"].note
+
+
+OWN = """
+[inputs.saved_mwh]
+value = 10
+unit = "MWh"
+source = "s"
+[[lines]]
+name = "kg"
+formula = "saved_mwh * intensity"
+unit = "kg CO2e"
+[[lines]]
+name = "co2"
+label = "carbon that nobody emits"
+formula = "kg / 1000"
+unit = "t CO2e"
+[results]
+saved_tco2e_per_month = "co2"
+"""
+
+
+@pytest.mark.parametrize(
+    ("unit", "basis", "words"),
+    [
+        ("g/kWh", "location", "location-based"),
+        ("g/kWh", "market", "market-based"),
+        ("g/kWh", "", "own figure"),
+        ("", "", "basis not stated"),
+    ],
+)
+def test_every_answer_of_carbon_has_its_basis(unit: str, basis: str, words: str) -> None:
+    """Also of lines of one's own, whatever their label says, in words, pages and tables."""
+    head = FLEET.replace('model = "fleet"\n', "")
+    own = parse(head + entry("intensity", 20, unit, basis=basis) + OWN, "f.toml")
+    result = project(own, (), "f.toml")
+    assert carbon_basis(result) == words
+    answer = next(
+        row for row in projection_text.text(result).splitlines() if "saved a month" in row
+    )
+    assert f"t CO2e ({words})" in answer
+    document = Document(title="t", results=(result,))
+    for report in (Markdown(), Terminal()):
+        words_of_page = " ".join(report.render(document).decode().split())
+        assert f"carbon saved a month 0.2 t CO2e ({words})" in words_of_page.replace("**", "")
+    (row,) = [row for row in table(document) if row.quantity == "saved_co2e_per_month"]
+    assert row.source == words

@@ -50,6 +50,9 @@ def no_mean(comparisons: Sequence[Comparison]) -> str:
         for comparison in comparisons
     ):
         return "an energy was not measured"
+    ratios = [comparison.energy_ratio for comparison in comparisons if comparison.energy_ratio]
+    if any(ratio.low < ratio.high and not ratio.effects for ratio in ratios):
+        return "an interval stands without its effects"
     if len(comparisons) > MOST:
         return f"there are more than {MOST}"
     return ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from energybench.errors import BadInput
 from energybench.model import (
     ARITHMETIC_MEAN,
     ENERGY_WEIGHTED_MEAN,
@@ -14,6 +15,7 @@ from energybench.model import (
     IN_FULL,
     Comparison,
     Document,
+    Estimate,
     Measurement,
     Publication,
 )
@@ -27,6 +29,7 @@ from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_many import applications, runs
 from tests.reports.sample_pair import compared
+from tests.reports.sample_values import interval, scatter
 from tests.reports.samples import SAMPLES
 
 replace = msgspec.structs.replace
@@ -190,6 +193,27 @@ def test_a_full_report_begins_with_questions_and_answers() -> None:
     assert build(document, detail=False).sections[0].key != "questions"
 
 
+def from_effects(estimate: Estimate | None) -> Estimate | None:
+    """The estimate with an effect that gives its interval."""
+    if estimate is None:
+        return None
+    return interval(estimate.value, scatter((estimate.high - estimate.low) / 4))
+
+
+def test_ratios_without_effects_have_no_mean() -> None:
+    """An interval of which the effects are lacking would be lost in a mean, and in a projection."""
+    document = applications(2)
+    first, *others = document.results
+    assert isinstance(first, Comparison)
+    assert first.energy_ratio is not None
+    bare = replace(first, energy_ratio=replace(first.energy_ratio, effects=()))
+    table = tables(replace(document, results=(bare, *others)))["comparison"]
+    assert len(table.rows) == 2
+    assert "no common mean, because an interval stands without its effects" in table.about
+    with pytest.raises(BadInput, match="has an interval without effects"):
+        project(read("example-centre"), (bare,), "example-centre")
+
+
 @pytest.mark.parametrize("scenario", ["example-centre", "nersc-2023"])
 def test_a_page_has_one_interval_of_a_mean(scenario: str) -> None:
     """The means of an overview are those of a projection of the same comparisons, which carries
@@ -199,7 +223,13 @@ def test_a_page_has_one_interval_of_a_mean(scenario: str) -> None:
     names = {run.id: run.label for run in document.of(Measurement)}
     # node-hours that fit the speedup of each, as one node a side has them
     pairs = tuple(
-        replace(pair, node_hours=(pair.speedup.value * pair.node_hours[1], pair.node_hours[1]))
+        replace(
+            pair,
+            node_hours=(pair.speedup.value * pair.node_hours[1], pair.node_hours[1]),
+            speedup=from_effects(pair.speedup),
+            power_w=tuple(map(from_effects, pair.power_w)),
+            idle_power_w=tuple(map(from_effects, pair.idle_power_w)),
+        )
         for pair in document.of(Comparison)
     )
     document = replace(document, results=(*pairs, *document.of(Measurement)))
