@@ -12,6 +12,7 @@ from pathlib import Path
 from energybench.cluster.slurm_programs import NoAnswer, host_names
 from energybench.errors import BadInput
 from energybench.launch import by_srun, node_lists, node_name, tasks
+from energybench.measuring.started_launchers import names_among
 from energybench.model import Doubt, Job
 
 # Programs that start processes on other nodes, as the kernel names them (15 characters): srun(1),
@@ -71,14 +72,7 @@ class Launches:
         if now_s < self._next_s or self.names:
             return
         self._next_s = now_s + _PERIOD_S
-        waiting = [pid for pid in pids if pid]
-        while waiting:
-            pid = waiting.pop()
-            name = _text(self._proc / str(pid) / "comm")
-            if name in _LAUNCHERS:
-                self.names.add(name)
-            for task in _folders(self._proc / str(pid) / "task"):
-                waiting += map(int, _text(task / "children").split())
+        self.names = names_among(self._proc, pids, _LAUNCHERS)
 
     def doubts(self, own_job: Job) -> list[Doubt]:
         if not self.names or (own_job.nodes or 1) < 2:
@@ -104,21 +98,7 @@ def of_unread_ranks(own_job: Job, missing: int) -> list[Doubt]:
             code="ranks-unread",
             message=f"{missing} of {own_job.ranks_here} ranks on this node were not started with "
             "`energybench rank`: if they ran longer than the others, the energy is too small",
-            remedy="`energybench rank -- PROGRAM` before every rank; in a file of `srun "
-            "--multi-prog` in every line",
+            remedy="start every rank with `energybench rank -- PROGRAM`; in a file of `srun "
+            "--multi-prog`, in every line",
         )
     ]
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace").strip()
-    except OSError:
-        return ""

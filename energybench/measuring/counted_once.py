@@ -7,6 +7,8 @@ are looked for while the run goes on:
   names of all others stand in /proc/net/unix. A name is gone with its process.
 - slurmstepd, the process of Slurm that holds a job step, shows job and step as its command line:
   "slurmstepd: [123.batch]".
+
+Outside a job, as on a log-in node, a program that starts a job of its own works on other nodes.
 """
 
 from __future__ import annotations
@@ -15,30 +17,44 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from energybench.collectors.process_tree import stat
 from energybench.collectors.sysfs import link
 from energybench.launch import job, node_name, slurm_numbers
 from energybench.measuring import abstract_socket
+from energybench.measuring.started_launchers import names_among
 from energybench.model import Doubt, Job
 from energybench.store.liveness import boot_id
 from energybench.units import counted
 
 _NAMES = Path("/proc/net/unix")  # of this network namespace; not part of a mounted host's files
 _PREFIX = "energybench-measures-"
+# Programs that start a job, outside of one: srun(1), salloc(1), sbatch(1).
+_STARTS_A_JOB = frozenset({"srun", "salloc", "sbatch"})
 _STEP = re.compile(rb"slurmstepd: \[(\d+)\.")
 
 
 class CountedOnce:
     """Looks for other measuring processes of the same job, and for other jobs, on this node.
 
-    job  the job of this process; None: it belongs to no job, and nothing is looked for
+    job  the job of this process; None: it belongs to no job
+
+    work_pid  process number of the work; None: it does not run
+    program   name or path of the work's program; "": not known
     """
 
-    def __init__(self, environment: Mapping[str, str], root: Path) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        root: Path,
+        work_pid: Callable[[], int | None] = lambda: None,
+        program: str = "",
+    ) -> None:
         self.job = job(environment)
+        self._work_pid = work_pid
+        self._started_by = {Path(program).name} & _STARTS_A_JOB
         self._own_numbers = slurm_numbers(environment)
         self._proc = root / "proc"
         self._held: socket.socket | None = None
@@ -56,6 +72,8 @@ class CountedOnce:
     def look(self) -> None:
         """Look once; a process or job that was ever seen beside the run counts."""
         if self.job is None:
+            if not self._started_by and (pid := self._work_pid()) is not None:
+                self._started_by = names_among(self._proc, [pid], _STARTS_A_JOB)
             return
         others = self._others()
         family = _family(others) if others else set()
@@ -75,7 +93,7 @@ class CountedOnce:
         threads         hardware threads of this node; None: not known
         """
         if self.job is None:
-            return []
+            return self._of_started_job()
         doubts = [*self._of_unread_nodes()] if reads_one_node else []
         return [*doubts, *self._of_copies(), *self._of_other_jobs(threads)]
 
@@ -94,6 +112,19 @@ class CountedOnce:
                 f"of them, its energy is about {nodes} times as large",
                 remedy="`energybench measure --nodes job -- PROGRAM`, in the batch script and "
                 "before srun or mpirun",
+            )
+        ]
+
+    def _of_started_job(self) -> list[Doubt]:
+        if not self._started_by:
+            return []
+        return [
+            Doubt(
+                code="nodes-unread",
+                message=f"the program started {', '.join(sorted(self._started_by))} outside a "
+                "job: the energy is that of this node, and nothing of the nodes on which Slurm "
+                "runs the job is in it",
+                remedy="`energybench measure --nodes job -- PROGRAM` in the job's own script",
             )
         ]
 

@@ -184,7 +184,8 @@ class Session:
 
     def counted_once(self) -> CountedOnce:
         """Looks whether this node is counted once in its job; a replay belongs to no job."""
-        return CountedOnce(os.environ, self.plan.root)
+        program = self.plan.command[0] if self.plan.command else ""
+        return CountedOnce(os.environ, self.plan.root, self._pid, program)
 
     def run_files(self, header: Header) -> RunFiles:
         """The files of the run."""

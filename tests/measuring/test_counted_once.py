@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from energybench.measuring.counted_once import CountedOnce
+from tests.simulators.slurm.processes import wait_until
 
 ROOT = Path("/")
 JOB = {"SLURM_JOB_ID": "71", "SLURM_CLUSTER_NAME": "perl", "SLURM_JOB_NUM_NODES": "1"}
@@ -63,6 +66,34 @@ def test_outside_a_job_nothing_is_looked_for() -> None:
     counted = CountedOnce({}, ROOT)
     counted.look()
     assert codes(counted) == []
+
+
+@pytest.mark.parametrize("name", ["srun", "salloc", "sbatch", "sleep"])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_job_that_is_started_outside_a_job_is_not_read(
+    tmp_path: Path, name: str, wrapped: bool
+) -> None:
+    """On a log-in node: the measured program is srun, or a script that starts it."""
+    program = shutil.copy("/bin/sleep", tmp_path / name)
+    words = ["sh", "-c", f"{program} 60 & wait"] if wrapped else [program, "60"]
+    with subprocess.Popen(words, start_new_session=True) as work:
+        try:
+            counted = CountedOnce({}, ROOT, lambda: work.pid, words[0])
+
+            def child() -> bool:
+                children = Path(f"/proc/{work.pid}/task/{work.pid}/children").read_text().split()
+                return any(Path(f"/proc/{pid}/comm").read_text() == f"{name}\n" for pid in children)
+
+            if wrapped:
+                wait_until(child, "the child")
+            counted.look()
+        finally:
+            os.killpg(work.pid, signal.SIGKILL)
+    assert codes(counted) == ["nodes-unread"] * (name != "sleep")
+    # inside a job of one node the program's steps are on this node
+    inside = CountedOnce(JOB, ROOT, lambda: None, words[0])
+    assert codes(inside) == []
+    inside.close()
 
 
 def test_a_second_process_of_the_job_is_seen_even_after_it_ended(
