@@ -132,7 +132,7 @@ class EnergySession:
                 pass
         except OSError as error:
             folder = store or "a folder without a name"
-            self._notices.append(f"the samples are not kept in {folder}: {error.strerror}")
+            self._notices.append(f"the samples are not kept: {folder}: {error.strerror}")
             return None
         return store
 
