@@ -161,12 +161,15 @@ def _saturated(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
     ):
         return []
     name = place_of(curve.channel).words
+    remedy = "use the energy counter of the device, or a node meter"
+    if curve.channel.reference:
+        remedy = "a meter with a larger range"
     return [
         Doubt(
             code="power-saturated",
             message=f"the power readings of {name} stop at {curve.saturated_w:.4g} W: the true "
             "power may have been above it",
-            remedy="use the energy counter of the device, or a node meter",
+            remedy=remedy,
             subject=name,
         )
     ]

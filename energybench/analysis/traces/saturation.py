@@ -41,12 +41,14 @@ def saturated_w(watts: Floats, power_limit_w: float | None) -> float | None:
     many = count >= _SHARE * watts.size
     if many and power_limit_w is not None and abs(top_w / power_limit_w - 1) <= _AT_LIMIT:
         return top_w
-    different = np.unique(others).size >= _DIFFERENT * others.size
+    values, counts = np.unique(others, return_counts=True)
+    recurs = int(counts.max(initial=0))
+    # values of a coarse step come back by chance, each far less often than the end of a range
+    different = values.size >= _DIFFERENT * others.size or count >= _OFTEN * recurs
     moves = np.count_nonzero(others < _BELOW * top_w) >= _MOVES * watts.size
     if many and different and moves:
         return top_w
     beside = others[others >= _BELOW * top_w]
     if beside.size < max(_BESIDE, _MOVES * watts.size):
         return None
-    recurs = int(np.unique(others, return_counts=True)[1].max())
     return top_w if count >= _OFTEN * recurs else None

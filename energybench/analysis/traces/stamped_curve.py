@@ -13,6 +13,7 @@ from energybench.analysis.traces.power_curve import (
     plausible_power,
     whole_means,
 )
+from energybench.analysis.traces.saturation import saturated_w
 from energybench.analysis.traces.stopped_counters import without_stops
 from energybench.analysis.traces.unwrap import unwrap
 from energybench.model import Trace
@@ -32,6 +33,7 @@ def stamped_curve(trace: Trace) -> Curve:
             np.zeros(t.size),
             _stamped_period_s(trace, t),
         )
+        empty = empty._replace(saturated_w=saturated_w(watts, channel.power_limit_w))
         if abs(channel.window_s - period) > _WHOLE * period:
             return integral(empty, t, watts, fuzz, period, channel.window_s)
         return whole_means(empty, t, watts, fuzz, period)

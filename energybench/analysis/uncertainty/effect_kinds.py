@@ -88,7 +88,10 @@ KINDS: Mapping[EffectKind, Behaviour] = {
     "saturated": Behaviour(
         "power above {detail}, where its readings stop",
         label="power above its readings",
-        remedies={None: "a node meter (`--boundary node-dc` or `node-ac`)"},
+        remedies={
+            "meter": "a meter with a larger range",
+            None: "a node meter (`--boundary node-dc` or `node-ac`)",
+        },
     ),
     "resolution": Behaviour(
         "resolution",

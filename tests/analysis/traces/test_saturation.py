@@ -8,6 +8,7 @@ import pytest
 from energybench.analysis.energy.window_energy import energy
 from energybench.analysis.traces.saturation import saturated_w
 from energybench.analysis.traces.trace_curve import curve
+from energybench.analysis.uncertainty.effects import combine
 from energybench.model import Window
 from tests.analysis.truth import Floats, Sensor, channel, polls, square, trace
 
@@ -67,3 +68,34 @@ def test_peaks_that_are_cut_off_just_above_the_noise_of_the_load(
     assert saturated_w(low, None) is None
     assert saturated_w(np.round(low), None) is None
     assert saturated_w(watts, None) is None
+
+
+@pytest.mark.parametrize("step_w", [0.1, 1.0])
+@pytest.mark.parametrize("top_w", [450.0, 500.0])
+def test_a_meter_at_the_end_of_its_range(step_w: float, top_w: float) -> None:
+    """A meter with time stamps, work of 600 W and a noise of 5 % beside an idle phase: the interval
+    reaches the truth, and does not say so of a meter that shows it all.
+    """
+    chance = np.random.default_rng(3)
+    t_s = np.arange(1.0, 121.0)
+    watts = np.where((t_s > 40) & (t_s <= 100), 600.0, 200.0) * chance.normal(1.0, 0.05, t_s.size)
+    made = channel(
+        collector="meter",
+        component="node.ac",
+        kind="power",
+        resolution=step_w,
+        stamped=True,
+        window_s=1.0,
+        update_period_s=1.0,
+    )
+    window = Window(label="repeat", start_s=40.0, end_s=100.0)
+    true_j = float(watts[(t_s > 40) & (t_s <= 100)].sum())
+    for shown_w in (watts, np.minimum(watts, top_w)):
+        points = curve(trace(made, t_s, np.round(shown_w / step_w).astype(np.int64)))
+        assert points is not None
+        cell = energy(points, window)
+        assert cell.energy_j is not None
+        interval = combine(cell.energy_j, cell.effects)
+        assert interval.low <= true_j <= interval.high
+        stops = any(effect.kind == "saturated" for effect in cell.effects)
+        assert stops is (shown_w is not watts)
