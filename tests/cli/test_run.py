@@ -139,7 +139,7 @@ def test_a_slow_warm_up_does_not_make_short_repeats(tmp_path: Path, env: dict[st
     assert [repeat["work"]["amount"] for repeat in result["repeats"]] == [
         result["work"]["amount"]
     ] * 3
-    assert all(0.5 <= repeat["end_s"] - repeat["start_s"] < 1 for repeat in result["repeats"])
+    assert all(repeat["end_s"] - repeat["start_s"] >= 0.5 for repeat in result["repeats"])
     assert "min-window-missed" not in codes(result)
     assert {region["label"]: region["count"] for region in result["regions"]}["warm-up"] >= 2
 
