@@ -64,7 +64,7 @@ def ends_from_effects(estimate: Estimate) -> tuple[float, float] | None:
     value = estimate.value
     random = [term for term in estimate.effects if term.distribution != "bound"]
     for reach in (_half_width_in_quadrature(random), _half_width_from_cumulants(random)):
-        if reach is not None and _agrees(estimate, value - reach - below, value + reach + above):
+        if _agrees(estimate, value - reach - below, value + reach + above):
             return None
     drawn = combine(value, estimate.effects)
     return None if _agrees(estimate, drawn.low, drawn.high) else (drawn.low, drawn.high)
@@ -77,16 +77,21 @@ def _half_width_in_quadrature(effects: Sequence[Effect]) -> float:
     )
 
 
-def _half_width_from_cumulants(effects: Sequence[Effect]) -> float | None:
+def _half_width_from_cumulants(effects: Sequence[Effect]) -> float:
     """Close if several effects are rectangular: Cornish and Fisher (1938) up to the sixth cumulant,
-    0.6 % too large for two equal rectangles. None for Student's distributions.
+    0.6 % too large for two equal rectangles. A Student's distribution counts as the normal one of
+    the same 95 % interval: with one to three rectangles beside it, 2 % too large in the median of
+    600 drawn budgets, and from 4 % too small to 14 % too large.
     """
-    if any(term.distribution == "student" for term in effects):
-        return None
-    variance = sum(term.u**2 for term in effects)
+    normal = [
+        coverage_factor(term, approximate=True) * term.u / Z95
+        for term in effects
+        if term.distribution != "rectangular"
+    ]
+    rectangles = [term.u for term in effects if term.distribution == "rectangular"]
+    variance = sum(u**2 for u in (*normal, *rectangles))
     if not variance:
         return 0.0
-    rectangles = [term.u for term in effects if term.distribution == "rectangular"]
     # cumulants of a rectangle of standard deviation 1: -6/5 and 48/7
     fourth = -1.2 * sum(u**4 for u in rectangles) / variance**2
     sixth = 48 / 7 * sum(u**6 for u in rectangles) / variance**3
