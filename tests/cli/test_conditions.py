@@ -259,4 +259,4 @@ def test_conditions_are_written_as_they_come(tmp_path: Path) -> None:
     (left,) = (tmp_path / "results").glob(".partial-*")
     result = in_process("recover", str(left), "--json", cwd=tmp_path).json
     assert result["conditions"][0]["throttle"] == "hw-thermal"
-    assert f"{UUIDS[0]} by hw-thermal in 1 of 1 repeats" in doubts(result)["throttled"]
+    assert f"{UUIDS[0]} by hw-thermal in 1 of 1 repeat" in doubts(result)["throttled"]

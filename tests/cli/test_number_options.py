@@ -31,7 +31,7 @@ TEXTS = {
     "--between-runs": (("ci", "compare", "a", "b", "--between-runs", "TEXT"), "at most 100 %"),
     "--accuracy": (
         ("attach", "run", "--meter", "m.csv", "--scope", "node", "--accuracy", "TEXT"),
-        "above 0 and up to 50",
+        "above 0 % and up to 50 %",
     ),
     "--window": (("simulate", "--window", "TEXT"), "0.05 to 3600 seconds"),
     "--run-repeats": (("simulate", "--run-repeats", "TEXT"), "1 to 1000"),

@@ -18,7 +18,7 @@ import torch
 
 from energybench.errors import BadInput
 from energybench_workloads.common import cpus, native_bf16
-from energybench_workloads.deepcam import Deepcam, cost, picture, quality, record
+from energybench_workloads.deepcam import Deepcam, cost, network, picture, quality, record
 from tests.workloads.test_deepcam_data import write_cam5
 
 # fp32: a processor without AVX-512 takes six times as long in bf16
@@ -39,6 +39,14 @@ class Regions(Counter[str]):
     def __call__(self, label: str) -> Iterator[None]:
         yield
         self[label] += 1
+
+
+@pytest.fixture(autouse=True)
+def _fewer_middle_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the sixteen equal blocks: setting, copying and storing 56 million parameters takes
+    most of the time of these tests. tests/workloads/test_deepcam_network.py has all sixteen.
+    """
+    monkeypatch.setattr(network, "MIDDLE_BLOCKS", 1)
 
 
 def set_up(**settings: str) -> Deepcam:
