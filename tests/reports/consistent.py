@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from energybench.analysis.uncertainty.effects import scale
+from energybench.analysis.uncertainty.effects import combine, not_negative, scale
 from energybench.model import Document, Estimate, Measurement, Repeat
 
 replace = msgspec.structs.replace
@@ -19,10 +19,32 @@ replace = msgspec.structs.replace
 def consistent(document: Document) -> Document:
     """The document with measurements that do not contradict themselves."""
     results = tuple(
-        _consistent(result) if isinstance(result, Measurement) else result
+        _from_effects(_consistent(result)) if isinstance(result, Measurement) else result
         for result in document.results
     )
     return replace(document, results=results)
+
+
+def _from_effects(run: Measurement) -> Measurement:
+    """The measurement whose intervals are those of their effects."""
+    names = ("energy_j", "time_s", "power_w", "idle_power_w", "net_energy_j", "energy_per_work_j")
+    changed: dict[str, Any] = {
+        name: _combined(estimate)
+        for name in (*names, "work_per_s")
+        if (estimate := getattr(run, name)) is not None
+    }
+    changed["components_j"] = {name: _combined(e) for name, e in run.components_j.items()}
+    changed["idles"] = tuple(replace(idle, power_w=_combined(idle.power_w)) for idle in run.idles)
+    changed["regions"] = tuple(
+        region if region.energy_j is None else replace(region, energy_j=_combined(region.energy_j))
+        for region in run.regions
+    )
+    return replace(run, **changed)
+
+
+def _combined(estimate: Estimate) -> Estimate:
+    combined = combine(estimate.value, estimate.effects)
+    return not_negative(combined) if estimate.low >= 0 else combined
 
 
 def _consistent(run: Measurement) -> Measurement:
