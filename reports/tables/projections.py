@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from energybench.model import Claim, Projection, Sensitivity, Solution, carbon_basis
+from energybench.model import Claim, MeanValue, Projection, Sensitivity, Solution, carbon_basis
 from energybench_reports.tables.row import Result, Row, codes, estimate, exact, limits, line, words
 
 
@@ -63,6 +63,13 @@ def _inputs(about: Result, projection: Projection) -> Iterator[Row]:
         )
 
 
+def _under_one_mean(claim: Claim, one: MeanValue) -> str:
+    """A figure over several applications that was tested with some of them is left open."""
+    if claim.untested:
+        return "needs"
+    return "consistent" if one.holds else "contradicts"
+
+
 def _claim(about: Result, claim: Claim) -> Iterator[Row]:
     """The published figure, exact as published, and the derived one."""
     published = "claim_plausibility" if claim.kind == "plausibility-check" else "claim_published"
@@ -109,7 +116,7 @@ def _claim(about: Result, claim: Claim) -> Iterator[Row]:
             claim.unit,
             of=claim.name,
             variant=one.mean,
-            verdict="consistent" if one.holds and not claim.untested else "needs",
+            verdict=_under_one_mean(claim, one),
         )
 
 
