@@ -34,7 +34,8 @@ _PREFIXES = (
 _SCALED = {"J", "W", "s", "J s", "Wh", "flop/s", "flop", "B", "B/s"}
 # Things that exist as wholes: a number of them has no decimals.
 WHOLE = frozenset({"boards", "cars", "GPUs", "homes", "instances", "nodes", "servers", "sockets"})
-_PLURALS = WHOLE | {"days", "months", "years"}  # units that are one letter shorter for a single one
+# Units that are plurals ending in s: "2 nodes" but "1 node".
+_PLURALS = WHOLE | {"days", "months", "years"}
 SHARE = "share"  # a number between 0 and 1, which a reader sees as a percentage
 _MOST_DIGITS = 5  # significant digits of a value, however narrow its interval
 

@@ -45,7 +45,7 @@ class HostIdentity(Noun, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
-    """The energy of one test, as one process measured it in one session of pytest.
+    """The energy of one test in one session of pytest, measured by one process.
 
     energy_j    energy of one iteration over the whole boundary: value, low, high; None: not
                 measured

@@ -115,7 +115,7 @@ class Polling:
             if late_s > STOPPED_S:
                 self._pause = Pause(start_s=since_s, end_s=self._stamp_s)
         elif continued_s - since_s > STOPPED_S and self._schedule is None:
-            # No poll was due, which would show by its lateness that this process was stopped.
+            # A stop makes the next poll late. Without a schedule no poll is late: SIGCONT tells.
             self._pause = Pause(start_s=since_s, end_s=continued_s)
         return ready
 

@@ -1,4 +1,4 @@
-"""Blocks that repeat: their scatter, their end at a target, and their energy so far."""
+"""`energybench.repeats`: scatter from run to run, the end at a target, and the energy so far."""
 
 from __future__ import annotations
 

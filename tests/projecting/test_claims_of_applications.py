@@ -84,7 +84,9 @@ def test_a_part_of_the_applications_confirms_no_figure_over_all_of_them(
 
 
 def test_a_part_of_the_applications_breaks_a_limit_and_does_not_confirm_it() -> None:
-    """ "Up to" holds for every application: one refutes it, and no part of them shows it."""
+    """An "up to" limits every application: one application above the limit refutes the claim, and
+    comparisons of some applications cannot confirm the claim.
+    """
     tables = (RATIO, claim("c", 8, "speedup * cpu / cpu * gpu / gpu", op="up to"))
     some = only(run(*tables, comparisons=APPS[:1]))
     assert (some.verdict, some.needs) == ("needs", ("comparisons of Beta code as well",))

@@ -1,4 +1,6 @@
-"""A fleet that runs several applications: their shares, their means and their shared errors."""
+"""Projections of a fleet that runs several applications: shares of the applications, means of the
+ratios, and errors that several comparisons share.
+"""
 
 from __future__ import annotations
 

@@ -100,7 +100,9 @@ def answer(results: list[Any]) -> None:
 def test_a_page_of_a_changed_document_is_found(
     document: Path, tmp_path: Path, change: Callable[[list[Any]], None]
 ) -> None:
-    """Its text follows from its document, and its document does not follow from its runs."""
+    """A page whose text agrees with the embedded document, but whose embedded document disagrees
+    with the runs inside the document.
+    """
     found = proof_of(document, tmp_path, change)
     assert found.outcome == "differs"
     assert not any("its text" in finding.what for finding in found.findings), found.findings

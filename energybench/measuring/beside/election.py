@@ -1,6 +1,7 @@
 """Of several ranks on a node one measures: the first sampling process to take the job's name.
 
-The name is that of an abstract socket; the process that holds it tells the others what it measures.
+The name is the address of an abstract socket. The process that holds the socket answers every other
+rank with a line that says what is measured.
 """
 
 from __future__ import annotations
