@@ -38,6 +38,7 @@ from energybench.model import (
 from energybench.plugins import Clock
 from energybench.store.job_files import JobWriter
 from energybench.store.job_header import JobHeader, new_job_id
+from energybench.store.job_parts import with_samples
 from energybench.units import counted
 
 _LONGEST_WAIT_S = 60.0
@@ -260,16 +261,25 @@ class JobRun:
         except ValueError as error:
             directory, unwritten = self._writer.directory, sorted(self._step.unwritten)
             if unwritten:
+                names = ", ".join(unwritten[:_MOST_NAMES])
                 raise StorageFailed(
                     f"{directory}: the storage did not take the results of {len(unwritten)} of "
-                    f"{counted(len(self._step.nodes), 'node')} "
-                    f"({', '.join(unwritten[:_MOST_NAMES])}); the "
-                    f"samples so far stay (with space again: energybench recover {directory})"
+                    f"{counted(len(self._step.nodes), 'node')} ({names}); "
+                    f"{_what_stays(directory, unwritten)}"
                 ) from None
             reasons = "; ".join(
                 f"{node}: {why}" for node, why in list(self._step.refused.items())[:3]
             )
             raise BadInput(str(directory), f"{error}{f' ({reasons})' if reasons else ''}") from None
+
+
+def _what_stays(directory: Path, nodes: Sequence[str]) -> str:
+    """What the storage holds of nodes that could not write their results."""
+    kept = len(with_samples(directory, nodes))
+    if kept == 0:
+        return "no samples reached it either: the energy of this job is lost"
+    whose = "" if kept == len(nodes) else f" of {counted(kept, 'node')}"
+    return f"the samples so far{whose} stay (with space again: energybench recover {directory})"
 
 
 def job_here(store: Path) -> Job:

@@ -114,8 +114,8 @@ class Polling:
             late_s -= (self._waited_s or 0.0) - waited_s
             if late_s > STOPPED_S:
                 self._pause = Pause(start_s=since_s, end_s=self._stamp_s)
-        elif continued_s - since_s > STOPPED_S and self._schedule is None:
-            # A stop makes the next poll late. Without a schedule no poll is late: SIGCONT tells.
+        elif continued_s - since_s > STOPPED_S and self._due_s == math.inf:
+            # A stop makes the next poll late. If none is due, none is late: SIGCONT tells.
             self._pause = Pause(start_s=since_s, end_s=continued_s)
         return ready
 

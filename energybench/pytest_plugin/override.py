@@ -25,6 +25,8 @@ from energybench.pytest_plugin.used_fixtures import replaced
 from energybench.pytest_plugin.windows import Calls, drive
 from energybench.real_clock import monotonic
 
+_NAMES_FOR_GROUPS = ("group", "name", "fullname", "param", "params")
+
 
 @pytest.fixture
 def benchmark(benchmark: Any, request: pytest.FixtureRequest) -> Any:
@@ -74,7 +76,7 @@ class Energy:
     ) -> None:
         """The energy pass after the timing pass, which took `elapsed_s` and returned `result`."""
         session = self._session
-        blank = session.blank(self._item, group_of_times=self._fixture.group)
+        blank = session.blank(self._item, group_of_times=self._group_of_times())
         calls = Calls(
             prepared=lambda: loop_of(function, args, kwargs), without_gc=self._without_gc()
         )
@@ -98,7 +100,7 @@ class Energy:
     ) -> Any:
         __tracebackhide__ = True
         session = self._session
-        blank = session.blank(self._item, group_of_times=self._fixture.group)
+        blank = session.blank(self._item, group_of_times=self._group_of_times())
         run = open_run(self._item.nodeid, session.settings, session.store)
 
         def of_the_test(measured_target: Callable[..., Any]) -> Any:
@@ -126,6 +128,21 @@ class Energy:
         self._session.documents[self._item.nodeid] = document
         benchmark_file.put(self._fixture.extra_info, document)
         self._session.take(self._item, measured.record)
+
+    def _group_of_times(self) -> str | None:
+        """The test's group in the table of times, by `--benchmark-group-by` and users' hooks."""
+        fixture, config = self._fixture, self._item.config
+        way = config.getoption("benchmark_group_by", "group")
+        if way == "group":
+            return fixture.group  # type: ignore[no-any-return]
+        benchmark = {name: getattr(fixture, name) for name in _NAMES_FOR_GROUPS}
+        try:
+            ((group, _),) = config.hook.pytest_benchmark_group_stats(
+                config=config, benchmarks=[benchmark], group_by=way
+            )
+        except Exception:  # the hook is foreign code; pytest-benchmark itself shows its error
+            return fixture.group  # type: ignore[no-any-return]
+        return None if group is None else str(group)
 
     def _call_s(self, elapsed_s: float) -> float:
         """Time of a call, at most: of the timing pass, or of the only call if there was none. The

@@ -13,9 +13,9 @@ _HEAD = ("Name", "Energy", "Interval", "Power", "Parts", "Windows")
 
 
 def lines(records: Sequence[Record]) -> list[str]:
-    """The lines of the table, by group."""
+    """The lines of the table, by group: in the order of their names, as in the table of times."""
     text: list[str] = []
-    for group in dict.fromkeys(record.get("group") for record in records):
+    for group in sorted({record.get("group") for record in records}, key=lambda name: name or ""):
         members = [record for record in records if record.get("group") == group]
         if group is not None:
             text.append(f"group {group}:")

@@ -257,10 +257,8 @@ def test_a_full_disk_costs_the_result_alone(slurm: Cluster, free_kib: int) -> No
         shutil.rmtree(store, ignore_errors=True)
 
 
-def test_a_quota_that_is_reached_in_mid_job_costs_the_rest_alone(slurm: Cluster) -> None:
-    """Not even a line can be written any more. The samples until then, which a signal had written
-    out at once, become the energy of a part of the work.
-    """
+def _job_with_a_quota(slurm: Cluster) -> Job:
+    """A job on two nodes, whose storage takes nothing more once there is a file `reached`."""
     program = "trap : USR1; echo ready; until [ -e reached ]; do sleep 0.1; done; exit 3"
     script = f"""
         export QUOTA_FOLDER=$PWD/store QUOTA_REACHED=$PWD/reached
@@ -268,7 +266,26 @@ def test_a_quota_that_is_reached_in_mid_job_costs_the_rest_alone(slurm: Cluster)
         energybench measure --nodes job --out store -- srun --ntasks-per-node=1 bash -c '{program}'
         echo code $?
     """
-    job = slurm.sbatch(script, partition="cpu", nodes=2, ntasks=2).wait_for_output("ready", 2)
+    job = slurm.sbatch(script, partition="cpu", nodes=2, ntasks=2)
+    return job.wait_for_output("ready", 2)
+
+
+def test_a_quota_before_the_first_samples_leaves_no_promise(slurm: Cluster) -> None:
+    job = _job_with_a_quota(slurm)
+    (job.folder / "reached").touch()
+    job.wait()
+    assert "code 3" in job.output, job.output
+    (line,) = [line for line in job.output.splitlines() if line.startswith("energybench:")]
+    assert "the storage did not take the results of 2 of 2 nodes (cpu1, cpu2)" in line
+    assert "no samples reached it either" in line
+    assert "recover" not in line
+
+
+def test_a_quota_that_is_reached_in_mid_job_costs_the_rest_alone(slurm: Cluster) -> None:
+    """Not even a line can be written any more. The samples until then, which a signal had written
+    out at once, become the energy of a part of the work.
+    """
+    job = _job_with_a_quota(slurm)
     (folder,) = (job.folder / "store").iterdir()
     streams = [folder / f".partial-node-cpu{number}/samples.arrows" for number in (1, 2)]
     heads = [stream.stat().st_size for stream in streams]

@@ -236,13 +236,10 @@ class StoppedAt:
         return 0.0
 
 
-@pytest.mark.parametrize("burst", [True, False])
-@pytest.mark.parametrize("number", range(3, 60))
-def test_a_stop_at_any_moment_is_a_pause(burst: bool, number: int) -> None:
-    """Between any two steps of the process: neither missed nor slow polls, and one pause."""
+def stopped_at(number: int, orders: list[tuple[float, Order]]) -> tuple[StoppedAt, list[Tick], int]:
+    """The clock, the polls, and the slow polls of the answers."""
     clock, kept = StoppedAt(number), Kept()
-    schedule = Schedule(100.0, 0.083, 1000.0, burst)
-    orders = Orders(clock.clock, [(100.0, Order(1, 5, schedule)), (105.0, Order(2, 5))], 0.0)
+    line = Orders(clock.clock, orders, 0.0)
     polling = Polling(
         Slow(clock.clock, 0.001),
         1,
@@ -253,11 +250,36 @@ def test_a_stop_at_any_moment_is_a_pause(burst: bool, number: int) -> None:
         lambda: clock.continued_s,
     )
     with pytest.raises(EOFError):
-        polling.serve(orders)
-    assert 100.0 <= clock.stop_s < clock.continued_s < 105.0
-    (tick,) = [tick for tick in kept.ticks if tick.pause is not None]
+        polling.serve(line)
+    return clock, kept.ticks, sum(answer.slow for answer in line.answers)
+
+
+def assert_one_pause(clock: StoppedAt, ticks: list[Tick], slow: int) -> None:
+    (tick,) = [tick for tick in ticks if tick.pause is not None]
     assert tick.pause is not None
     assert tick.pause.start_s <= clock.stop_s
     assert clock.continued_s <= tick.pause.end_s <= tick.readings[0].t_s
-    assert tick.pause.end_s - tick.pause.start_s <= 2.1
-    assert sum(tick.missed + tick.slow for tick in kept.ticks) == orders.answers[0].slow == 0
+    assert sum(tick.missed + tick.slow for tick in ticks) == slow == 0
+
+
+@pytest.mark.parametrize("burst", [True, False])
+@pytest.mark.parametrize("number", range(3, 60))
+def test_a_stop_at_any_moment_is_a_pause(burst: bool, number: int) -> None:
+    """Between any two steps of the process: neither missed nor slow polls, and one pause."""
+    schedule = Schedule(100.0, 0.083, 1000.0, burst)
+    clock, ticks, slow = stopped_at(number, [(100.0, Order(1, 5, schedule)), (105.0, Order(2, 5))])
+    assert 100.0 <= clock.stop_s < clock.continued_s < 105.0
+    assert_one_pause(clock, ticks, slow)
+    assert max(tick.pause.end_s - tick.pause.start_s for tick in ticks if tick.pause) <= 2.1
+
+
+@pytest.mark.parametrize("rests", [True, False])
+@pytest.mark.parametrize("number", range(3, 60))
+def test_a_stop_between_two_schedules_is_a_pause(rests: bool, number: int) -> None:
+    """The fast polls at the start of a window are over, and the next order has not come yet, or
+    the process rests: no poll is due that could be late.
+    """
+    fast, usual = Schedule(100.0, 0.05, 100.3, True), Schedule(100.0, 0.1, 1000.0, False)
+    rest = [(100.4, Order(2, 5))] if rests else []
+    orders = [(100.0, Order(1, 5, fast)), *rest, (100.5, Order(3, 5, usual)), (105.0, Order(4, 5))]
+    assert_one_pause(*stopped_at(number, orders))

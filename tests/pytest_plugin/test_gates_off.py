@@ -238,3 +238,38 @@ def test_the_marker_s_group_is_that_of_the_energies(newest: Pytest) -> None:
     session = newest.measure(*QUICK)
     groups = [line for line in session.table if line.startswith("group ")]
     assert groups == ["group mine:", "group times:"]
+
+
+@pytest.mark.parametrize(
+    ("way", "groups"),
+    [
+        ("param", ["group large:", "group small:"]),
+        ("param:size", ["group size=large:", "group size=small:"]),
+        ("func", ["group test_one:", "group test_two:"]),
+        ("group,func", ["group mine:", "group times test_one:"]),
+    ],
+)
+def test_the_option_for_groups_of_times_is_followed(
+    newest: Pytest, way: str, groups: list[str]
+) -> None:
+    """A group that the marker of energies states stays."""
+    mine = '@pytest.mark.energy(group="mine")' if "," in way else ""
+    newest.write(
+        f"""
+        import pytest
+
+        sizes = pytest.mark.parametrize("size", ["small", "large"])
+
+        @pytest.mark.benchmark(group="times")
+        @sizes
+        def test_one(benchmark, size):
+            benchmark(len, [])
+
+        @sizes
+        {mine}
+        def test_two(benchmark, size):
+            benchmark(len, [])
+        """
+    )
+    session = newest.measure(*QUICK, f"--benchmark-group-by={way}")
+    assert [line for line in session.table if line.startswith("group ")] == groups
