@@ -18,20 +18,22 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
 from itertools import repeat
 from pathlib import Path
 
 STARTS = 15
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 CALLS = 200_000
 TURNS = 25
 
 
-def start_cpu_s(environment: dict[str, str], folder: str, *options: str) -> float:
+def start_cpu_s(python: str, environment: dict[str, str], folder: str, *options: str) -> float:
     """CPU time of one start of pytest that collects nothing."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "--co", "-p", "no:cacheprovider"),
+            *(python, "-m", "pytest", "-q", "--co", "-p", "no:cacheprovider"),
             *("-c", os.devnull, *options, folder),
         ],
         env=environment,
@@ -42,32 +44,37 @@ def start_cpu_s(environment: dict[str, str], folder: str, *options: str) -> floa
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def pytest_alone(folder: Path) -> str:
+    """The Python of a new environment that has pytest and nothing else."""
+    venv.create(folder)
+    python = str(folder / "bin" / "python")
+    subprocess.run([*PIP, "--python", python, "install", "-q", "pytest"], check=True)
+    return python
+
+
 def start(wheel: str | None) -> None:
     """With the plugin against without, alternating."""
     with tempfile.TemporaryDirectory() as temporary:
         empty = Path(temporary, "tests")
         empty.mkdir()
-        environment = dict(os.environ)
+        python, environment = sys.executable, dict(os.environ)
         without = dict(os.environ)
         if wheel is not None:
+            python = pytest_alone(Path(temporary, "venv"))
             target = str(Path(temporary, "site"))
             subprocess.run(
-                [
-                    *(sys.executable, "-m", "pip", "install", "-q", "--no-deps"),
-                    *("--target", target, wheel),
-                ],
-                check=True,
+                [*PIP, "install", "-q", "--no-deps", "--target", target, wheel], check=True
             )
             environment["PYTHONPATH"] = target
             without.pop("PYTHONPATH", None)
         options = () if wheel is not None else ("-p", "no:energybench")
         for _ in range(2):  # compiled files, and files in memory
-            start_cpu_s(environment, str(empty))
-            start_cpu_s(without, str(empty), *options)
+            start_cpu_s(python, environment, str(empty))
+            start_cpu_s(python, without, str(empty), *options)
         pairs = [
             (
-                start_cpu_s(environment, str(empty)),
-                start_cpu_s(without, str(empty), *options),
+                start_cpu_s(python, environment, str(empty)),
+                start_cpu_s(python, without, str(empty), *options),
             )
             for _ in range(STARTS)
         ]
@@ -125,7 +132,9 @@ def loops() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--wheel", help="install this wheel, instead of the present environment")
+    parser.add_argument(
+        "--wheel", help="install this wheel beside pytest alone, instead of the present environment"
+    )
     wheel = parser.parse_args().wheel
     start(wheel)
     loops()

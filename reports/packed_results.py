@@ -31,8 +31,9 @@ Result = Measurement | Comparison | Projection | Study
 
 PLACE = "\x01"  # JSON escapes this character in strings: the text holds none
 # A number of ten or more characters between the marks of JSON, as msgspec and JavaScript both write
-# it: with a fraction, without the exponent of a large number.
-_LONG = re.compile(r"(?<=[:,\[])(?=[-.\de]{10})(?!-?\d+\.0[,\]}])(-?\d+\.\d+(?:e-\d+)?)(?=[,\]}])")
+# it: with a fraction, without the exponent of a large number. The mark before it belongs to the
+# match, because a search for one of three characters is twice as fast as a look behind each place.
+_LONG = re.compile(r"([:,\[])(?=[-.\de]{10})(?!-?\d+\.0[,\]}])(-?\d+\.\d+(?:e-\d+)?)(?=[,\]}])")
 
 
 def packed(results: Sequence[Result]) -> dict[str, Any]:
@@ -69,10 +70,11 @@ def packed(results: Sequence[Result]) -> dict[str, Any]:
 def _without_long(text: str) -> tuple[str, list[float]]:
     """The text with a mark in the place of each long number, and the numbers."""
     pieces = _LONG.split(text)
-    digits = pieces[1::2]
+    digits = pieces[2::3]
     numbers = [float(number) for number in digits]
     if msgspec.json.encode(numbers).decode() == f"[{','.join(digits)}]":
-        return PLACE.join(pieces[::2]), numbers
+        between = [before + mark for before, mark in zip(pieces[:-1:3], pieces[1::3], strict=True)]
+        return PLACE.join([*between, pieces[-1]]), numbers
     # the digits in a string of somebody may be written in another way, such as 0.1000000000
     return text, []
 

@@ -18,7 +18,6 @@ from energybench.api.link import (
     Link,
     link,
 )
-from energybench.launch import local_ranks
 
 if TYPE_CHECKING:
     from energybench.api.results import Result
@@ -77,6 +76,8 @@ class CallerRun:
 
     def open(self) -> None:
         """Open the run in the sampling process, which is started if there is none."""
+        from energybench.launch import local_ranks  # a third of the time of the import
+
         finish_ended()
         ranks = local_ranks(os.environ)
         try:
