@@ -1,7 +1,7 @@
 """What `measure --nodes job` costs a job: the wait before the program starts, the wait after its
 end, and the CPU time and memory of the reader on each node.
 
-    python -m benchmarks.job_readers [--seconds 30] [--repeats 3]
+    python benchmarks/job_readers.py [--seconds 30] [--repeats 3]
 
 Needs root and Slurm (`make test-slurm` installs it): four simulated nodes on this machine, so that
 several nodes share its cores. The times of an idle machine count. Figures that users were promised:

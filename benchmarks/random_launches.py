@@ -1,7 +1,7 @@
 """Launches drawn at random on a real Slurm with simulated nodes, each measured and compared with
 the true energy: is a node ever counted twice, or not at all, without a word?
 
-    python -m benchmarks.random_launches [--launches 40] [--first 1] [--seed 1] [--seconds 3]
+    python benchmarks/random_launches.py [--launches 40] [--first 1] [--seed 1] [--seconds 3]
 
 A launch is an allocation (1 to 4 nodes, perhaps heterogeneous or a task of an array), a launcher
 (srun, mpirun, or the variables of torchrun) with 1 to 8 ranks on some of its nodes, and a way to
