@@ -206,7 +206,8 @@ def show_range(low: float, high: float, unit: str = "") -> str:
     places = _range_places(low, high, unit)
     ends = number(low, places), number(high, places)
     if ends[0] != ends[1]:
-        return _with_unit(f"{ends[0]} to {ends[1]}", unit)
+        missing = " (no whole number)" if _between_whole_numbers(low, high, unit) else ""
+        return _with_unit(f"{ends[0]} to {ends[1]}", unit) + missing
     return _with_unit(_trimmed(ends[0]), unit)
 
 
@@ -224,7 +225,13 @@ def _range_places(low: float, high: float, unit: str) -> int:
     places = max(places, decimals(largest, 3))
     if smallest >= largest / 4:
         places = max(places, min(decimals(smallest, 3), decimals(largest, 4)))
-    return min(places, 0 if unit in WHOLE else 6)
+    whole = unit in WHOLE and not _between_whole_numbers(low, high, unit)
+    return min(places, 0 if whole else 6)
+
+
+def _between_whole_numbers(low: float, high: float, unit: str) -> bool:
+    """Whether a range of things that are counted holds no whole number of them: 161.6 to 161.9."""
+    return unit in WHOLE and math.floor(high) < math.ceil(low)
 
 
 def _trimmed(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from energybench.errors import BadInput
+from energybench.grading.statable import is_measured
 from energybench.model import Document, Estimate, Measurement, Publication
 from energybench_reports.conversions import (
     carbon_intensity,
@@ -55,10 +56,9 @@ class BoAmps:
                 "describes runs, and no run of the document has an energy",
                 "name a run that was measured",
             )
-        intensity = carbon_intensity(document)
         files: dict[str, bytes] = {}
         for run in runs:
-            report = _report(run, run.energy_j, document, intensity)
+            report = _report(run, run.energy_j, document, carbon_intensity(document, run))
             encoded = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
             files[_file_name(run.id, files)] = encoded
         return files
@@ -118,7 +118,7 @@ def _header(run: Measurement, document: Document) -> dict[str, Any]:
         "formatVersionSpecificationUri": SPECIFICATION,
         "reportId": line(run.id),
         "reportDatetime": utc(document.created_utc, _TIME) or NOT_STATED,
-        "reportStatus": "draft" if document.publication is None else "final",
+        "reportStatus": "final" if document.publication and is_measured(run) else "draft",
     }
     if publication.publisher:
         # a publication is a statement for outsiders

@@ -96,8 +96,10 @@ class CodeCarbon:
     timelines = False
 
     def render(self, document: Document) -> Mapping[str, bytes]:
-        intensity = carbon_intensity(document)
-        runs = [(run, _estimates(run, intensity)) for run in document.of(Measurement)]
+        runs = [
+            (run, _estimates(run, carbon_intensity(document, run)))
+            for run in document.of(Measurement)
+        ]
         emissions = [_emissions(run, estimates) for run, estimates in runs]
         intervals = [row for run, estimates in runs for row in _intervals(run, estimates)]
         return {

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from energybench.analysis.uncertainty.effects import scale
 from energybench.analysis.uncertainty.propagation import propagate
-from energybench.model import Document, Estimate, Host, Measurement
+from energybench.model import Document, Estimate, Host, Measurement, Projection
 
 J_PER_KWH = 3.6e6
 INTENSITY_UNIT = "g/kWh"
@@ -53,13 +53,15 @@ def idle_j(run: Measurement) -> tuple[Estimate, float] | None:
     return scale(run.idle_power_w, seconds), seconds
 
 
-def carbon_intensity(document: Document) -> Estimate | None:
-    """The carbon intensity that the projections of the document state, g/kWh; None if they state
-    none or several: no run says where its electricity came from.
+def carbon_intensity(document: Document, run: Measurement) -> Estimate | None:
+    """The carbon intensity in the projections of the document that carry this run, g/kWh; None if
+    they state none or several: no run says where its electricity came from.
     """
     stated: dict[tuple[float, float, float], Estimate] = {}
-    for projection in document.results:
-        for step in getattr(projection, "lines", ()):
+    for projection in document.of(Projection):
+        if not any(run.id in pair for pair in projection.comparisons):
+            continue
+        for step in projection.lines:
             for entry in step.inputs:
                 if entry.unit == INTENSITY_UNIT and not entry.above:
                     value = entry.value

@@ -30,6 +30,7 @@ _OF_RUNS = {
     "power": "mean power of a node",
     "idle_power": "idle power of a node",
 }
+_PER_WORK = frozenset({"energy_per_work"})
 _OF_STUDIES = {
     "time": "time",
     "energy": "energy",
@@ -77,7 +78,7 @@ class Latex:
                 (
                     "runs",
                     "Runs",
-                    f"Run & Quantity & {_NUMBERS} & Quality",
+                    f"Run & Quantity & {_NUMBERS} & Quality of the run",
                     _runs(rows),
                     ("measurement",),
                 ),
@@ -145,6 +146,8 @@ def _runs(rows: Sequence[Row]) -> list[Cells]:
         )
         for row in rows
         if row.about.kind == "measurement" and row.quantity in _OF_RUNS
+        # of a program that states no work there is no energy per work
+        if row.of or row.quantity not in _PER_WORK
     ]
 
 
@@ -154,11 +157,17 @@ def _named(rows: Sequence[Row], kind: str, words: Mapping[str, str]) -> list[Cel
             row.about.label,
             f"{words[row.quantity]} {row.of}".strip(),
             *value_and_interval(row),
-            row.verdict,
+            _verdict(row),
         )
         for row in rows
         if row.about.kind == kind and row.quantity in words
     ]
+
+
+def _verdict(row: Row) -> str:
+    """'better, of a recording' where a side was replayed."""
+    recorded = row.verdict and "replayed" in row.about.stamps.split()
+    return f"{row.verdict}, of a recording" if recorded else row.verdict
 
 
 def _projections(rows: Sequence[Row]) -> list[Cells]:

@@ -38,6 +38,17 @@ def options_of_a_region(run: CallerRun, label: str, stated: Options) -> None:
     )
 
 
+def region_cut(run: CallerRun, label: str) -> None:
+    """A block inside another was left by an exception, or a loop inside by `break`."""
+    run.doubt_once(
+        "region-cut",
+        f"a block {label!r} inside {run.label!r} was left before its end: it is not in the result "
+        "of its region",
+        "let the work of the block end",
+        label,
+    )
+
+
 def work_after_the_call(run: CallerRun, label: str, kind: str) -> None:
     """A decorated function returned a coroutine or a generator."""
     run.doubt_once(

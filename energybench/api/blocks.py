@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from energybench.api import open_blocks
-from energybench.api.block_doubts import options_of_a_region, work_of_a_region
+from energybench.api.block_doubts import options_of_a_region, region_cut, work_of_a_region
 from energybench.api.caller_run import CallerRun, Options
 from energybench.api.edges import Sync, wait_for_devices
 from energybench.api.event_loop import beside_the_loop
@@ -134,7 +134,9 @@ class Block:
         self._leave_context()
         if self._outer is not None:
             self._outer.child_ended()
-            if self._outer.is_open:
+            if kind is not None:
+                region_cut(self._run, self.label)
+            elif self._outer.is_open:
                 self._run.region(self.label, self._start_s, end_s)
             return False
         open_blocks.closed(self._run)

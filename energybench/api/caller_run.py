@@ -66,6 +66,7 @@ class CallerRun:
         self._counts_repeats = counts_repeats
         self._pid = os.getpid()
         self._link: Link | None = None
+        self._result_lock = threading.RLock()  # several threads may ask for the result
         self._asked: int | None = None  # number of the question for the result
         self._result: Result | None = None
         self._windows = 0  # begun so far
@@ -102,6 +103,10 @@ class CallerRun:
                 raise Gone("the sampling process does not read its messages")
         except Gone as gone:
             self._gone(gone)
+        # what `work`, `so_far` and the result need, while the sampling process opens its sensors:
+        # the first import inside a block would be a part of the block
+        import energybench.api.results
+        import energybench.model  # noqa: F401
 
     def sensors(self) -> dict[str, Any] | None:
         """The open sensors, as `Readers.description` states them; None: nothing is measured."""
@@ -206,15 +211,24 @@ class CallerRun:
 
     def finish(self) -> None:
         """Have the result made, without waiting for it."""
-        if self.asked or self._link is None or self.refusal is not None or self.elsewhere:
+        if self.elsewhere:  # a thread of the parent may have held the lock
             return
-        try:
-            self._asked = self._link.post(do="finish", run=self.number)
-        except Gone as gone:
-            self._gone(gone)
+        with self._result_lock:
+            if self.asked or self._link is None or self.refusal is not None:
+                return
+            try:
+                self._asked = self._link.post(do="finish", run=self.number)
+            except Gone as gone:
+                self._gone(gone)
 
     def result(self) -> Result:
         """The result, waited for."""
+        if self.elsewhere:
+            return self._waited_for()
+        with self._result_lock:
+            return self._waited_for()
+
+    def _waited_for(self) -> Result:
         from pathlib import Path
 
         from energybench.api.results import Result

@@ -170,15 +170,15 @@ class _Regions:
         self._turn.__enter__()
         return self._repeats
 
-    def _close(self) -> None:
+    def _close(self, *, cut: bool = False) -> None:
         if self._turn is not None:
             turn, self._turn = self._turn, None
-            turn.__exit__(None, None, None)
-            self._repeats.complete += 1
+            turn.__exit__(GeneratorExit if cut else None, None, None)
+            self._repeats.complete += not cut
             self._repeats.takes_edges(turn)
 
     def __del__(self) -> None:
-        self._close()
+        self._close(cut=True)
 
 
 def repeats(

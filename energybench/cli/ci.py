@@ -104,13 +104,14 @@ def compare(
 
 
 def _same_session(baseline: Path, candidate: Path, before: _Side, now: _Side) -> bool:
-    """Whether the baseline is a file, and holds no other session than the candidate. A history or a
-    store of which that is true has only begun.
+    """Whether both are the same file, or the same store of several sessions, or the baseline is a
+    file that holds no other session than the candidate. A history or a store of one session alone
+    has only begun.
     """
-    if not baseline.is_file():
-        return False
     tests = [*before.values(), *now.values()]
     sessions = {record.session for records in tests for record in records}
+    if not baseline.is_file():
+        return baseline.samefile(candidate) and len(sessions) > 1
     return baseline.samefile(candidate) or (len(sessions) == 1 and "" not in sessions)
 
 

@@ -76,11 +76,16 @@ def put(extra: dict[str, Any], own: str) -> bool:
     return True
 
 
-def complete(document: dict[str, Any], documents: Mapping[str, str]) -> list[str]:
+def complete(
+    document: dict[str, Any],
+    documents: Mapping[str, str],
+    unpassed: Mapping[str, str] | None = None,
+) -> list[str]:
     """Move the facts of the tests into one record of the session, and add the energies to the
     statistics. Changes a JSON of pytest-benchmark that is about to be written.
 
     documents  the document of each test, by its full name
+    unpassed   why a test has no energy although it was measured: it did not pass
     Returns the tests that wrote a value of their own under the name of ours.
     """
     facts: dict[str, Any] = {}
@@ -92,6 +97,9 @@ def complete(document: dict[str, Any], documents: Mapping[str, str]) -> list[str
             put(test["extra_info"], documents[name])
             if KEEP in test["extra_info"]:
                 renamed.append(str(name))
+            if unpassed and name in unpassed:  # neither judged nor a baseline
+                why = f"{unpassed[name]}: its energy is neither judged nor saved"
+                test["extra_info"][KEY] = _compact({"v": VERSION, "why": why})
         own = _decoded((test.get("extra_info") or {}).get(KEY))
         if own is None or "energy_j" not in own:
             continue

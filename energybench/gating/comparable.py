@@ -35,7 +35,9 @@ def common(baseline: Record, candidate: Record) -> Common | NotComparable:
     unusable = without_energy(candidate, "this run") or without_energy(baseline, "the baseline")
     if unusable is not None:
         return unusable
-    reason = _machine(baseline, candidate) or _parts(baseline, candidate)
+    reason = (
+        _work(baseline, candidate) or _machine(baseline, candidate) or _parts(baseline, candidate)
+    )
     if reason is not None:
         return NotComparable(False, reason)
     measured = tuple(name for name in candidate.windows_j if name in baseline.windows_j)
@@ -63,6 +65,8 @@ def without_energy(some: Record, words: str) -> NotComparable | None:
     """
     if some.cut:
         return NotComparable(True, f"{words} was cut off before its work was done")
+    if some.failed:
+        return NotComparable(True, f"{words} failed a check: its energy is not that of the work")
     if some.quality is None or some.energy_j is None:
         return NotComparable(True, f"{words} has no measured energy")
     if some.quality == "estimated":
@@ -75,6 +79,14 @@ def same_host(first: HostIdentity, second: HostIdentity) -> bool:
     if set(first.gpus) & set(second.gpus):
         return True
     return same_identity(first.ids, second.ids) is True
+
+
+def _work(baseline: Record, candidate: Record) -> str | None:
+    """The reason by the work: energies of other units of work, or of another problem."""
+    if baseline.work == candidate.work:
+        return None
+    works = [side.work or "no stated work" for side in (baseline, candidate)]
+    return f"other work: {works[0]} in the baseline, now {works[1]}"
 
 
 def _machine(baseline: Record, candidate: Record) -> str | None:

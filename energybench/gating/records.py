@@ -26,6 +26,7 @@ from energybench.model import (
     PartState,
     Quality,
     Repeat,
+    Work,
 )
 
 SCHEMA: Literal["energybench-ci/1"] = "energybench-ci/1"
@@ -52,6 +53,10 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
     windows_j   energy of one iteration in each window (round), by measured component; the same
                 number of windows in each
     iterations  iterations in each window
+    work        unit and digest of the problem of a run whose energies are those of a unit of its
+                work; "" for a test, whose iterations are named by the test, and for a run that
+                states no work
+    failed      whether the run failed a check of its own: its energy is not that of the work
     cut         whether the run ended before its work was done: it has the energy of a part of the
                 work, which is left out
     parts       state of each component of the boundary: "missing" if no part of the component
@@ -73,6 +78,8 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
     energy_j: tuple[float, float, float] | None = None
     windows_j: dict[str, tuple[float, ...]] = {}
     iterations: tuple[float, ...] = ()
+    work: str = ""
+    failed: bool = False
     cut: bool = False
     quality: Quality | None = None
     boundary: BoundaryName = "compute"
@@ -88,6 +95,10 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.energy_j is not None:
+            value, low, high = self.energy_j
+            if not low <= value <= high:
+                raise ValueError("energy_j is not [value, low, high] with low <= value <= high")
         for component, cells in self.windows_j.items():
             if len(cells) != len(self.iterations) or not cells:
                 raise ValueError(f"windows_j.{component} has another length than iterations")
@@ -147,6 +158,8 @@ def record(
             for component in measured
         },
         iterations=tuple(amounts),
+        work="" if name else _work(measurement.work),
+        failed=bool(measurement.failed_checks),
         cut=measurement.partial,
         quality=measurement.quality if windows else None,
         boundary=measurement.boundary.name,
@@ -196,6 +209,13 @@ def totals_j(some: Record, measured: Sequence[str]) -> list[float]:
     """Energy of one iteration over the named components, in each window."""
     rows = [some.windows_j[name] for name in measured]
     return [math.fsum(cells) for cells in zip(*rows, strict=True)]
+
+
+def _work(work: Work | None) -> str:
+    """Unit and digest of the problem."""
+    if work is None:
+        return ""
+    return f"{work.unit} {digest(work.fingerprint)}" if work.fingerprint else work.unit
 
 
 # ---------------------------------------------------------------- parts and energies

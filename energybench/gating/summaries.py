@@ -17,8 +17,9 @@ from energybench.model import Estimate
 from energybench.openmetrics_text import END, Sample, family
 from energybench.units import show
 
-# The energy of a part of the work is not the energy of the test.
+# The energy of a part of the work, or of wrong work, is not the energy of the test.
 _CUT = "not measured: the run ended before its work was done"
+_FAILED = "not the energy of the work: a check of the run failed"
 _SINGLE = "its interval holds no scatter between rounds"
 # Characters that Markdown or HTML would obey in a cell (GitHub Flavored Markdown, 6.1 and 4.10).
 _OBEYED = {ord(sign): f"&#{ord(sign)};" for sign in "|<>&`*_[]\\~"}
@@ -33,8 +34,8 @@ def github(records: Sequence[Record], verdicts: Sequence[GateVerdict] = ()) -> s
     for record in records:
         row = [
             _cell(record.name),
-            _CUT if record.cut else show(_estimate(record), "J"),
-            *(["", "", ""] if record.cut else _evidence(record)),
+            _without(record) or show(_estimate(record), "J"),
+            *(["", "", ""] if _without(record) else _evidence(record)),
         ]
         if by_name:
             verdict = by_name.get(record.name)
@@ -114,8 +115,15 @@ def summary(records: Sequence[Record], name: str) -> str:
     return FORMATS[name](list(last.values()))
 
 
+def _without(record: Record) -> str:
+    """Why the record has no energy of the work; "" if it has."""
+    if record.cut:
+        return _CUT
+    return _FAILED if record.failed else ""
+
+
 def _measured(records: Sequence[Record]) -> list[tuple[Record, Estimate]]:
-    pairs = ((record, _estimate(record)) for record in records if not record.cut)
+    pairs = ((record, _estimate(record)) for record in records if not _without(record))
     return [(record, energy) for record, energy in pairs if energy is not None]
 
 

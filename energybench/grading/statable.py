@@ -4,7 +4,8 @@ with runs, boundary and sensors known. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from energybench.errors import BadInput
 from energybench.model import Comparison, Document, Measurement, Projection, Study
@@ -14,6 +15,8 @@ MOST = 6  # comparisons on two pages
 WHERE = "the statement"
 # Codes of stamps that say that a figure is not that of a measurement of comparable work.
 _NOT_MEASURED = frozenset({"replayed", "estimated", "forced"})
+# A year, month or day in the words of a publisher.
+_DATE = re.compile(r"\b(?:19|20)\d\d(?:-\d\d(?:-\d\d)?)?\b")
 _DRAFT = "--draft marks every page as not for publication"
 
 
@@ -53,6 +56,12 @@ def check(document: Document, *, draft: bool) -> None:
         raise BadInput(WHERE, reason, _DRAFT)
 
 
+def is_measured(run: Measurement) -> bool:
+    """Whether a run is a measurement of whole work that passed its checks."""
+    stamped = any(stamp.code in _NOT_MEASURED for stamp in run.stamps)
+    return not (stamped or run.failed_checks or run.partial)
+
+
 def _check_kinds(document: Document) -> None:
     for result in document.results:
         if isinstance(result, Projection | Study):
@@ -65,21 +74,37 @@ def _check_kinds(document: Document) -> None:
 def against_publication(document: Document) -> Iterator[str]:
     """Reasons for which the results are not for publication, as clauses."""
     runs: dict[str, Measurement] = {run.id: run for run in document.of(Measurement)}
+    said: set[tuple[str, str]] = set()  # runs, with the stamps that their comparison has as well
     for pair in document.of(Comparison):
         name = " → ".join(pair.labels)
         for stamp in pair.stamps:
             if stamp.code in _NOT_MEASURED:
                 yield f"{name} is {stamp.words}"
+                said |= {(pair.baseline, stamp.code), (pair.candidate, stamp.code)}
         if not pair.counted_once:
             yield f"an energy of {name} may be that of too few nodes or of other jobs as well"
         for run in (pair.baseline, pair.candidate):
             if run not in runs:
                 yield f"the run {run} of {name} is not known: name its folder, or its --store"
+    yield from _of_dates(document, runs.values())
     for run_id, measurement in runs.items():
         for stamp in measurement.stamps:
-            if stamp.code in _NOT_MEASURED:
+            if stamp.code in _NOT_MEASURED and (run_id, stamp.code) not in said:
                 yield f"{measurement.label} is {stamp.words}"
         if measurement.failed_checks:
             yield f"{measurement.label} failed the check of {', '.join(measurement.failed_checks)}"
         if measurement.partial:
             yield f"{measurement.label or run_id} is a part of a repeat, not the whole work"
+
+
+def _of_dates(document: Document, runs: Iterable[Measurement]) -> Iterator[str]:
+    """A date of the test that the recorded dates of the runs contradict."""
+    tested = document.publication.tested if document.publication is not None else ""
+    stated = _DATE.findall(tested)
+    recorded = sorted({run.host.started_utc[:10] for run in runs if run.host.started_utc})
+    if not stated or not recorded:
+        return
+    first, last = min(stated), max(stated)
+    if recorded[0][: len(first)] < first or recorded[-1][: len(last)] > last:
+        days = " to ".join(dict.fromkeys((recorded[0], recorded[-1])))
+        yield f"the publication says tested = {tested!r}, and the runs were measured on {days}"

@@ -106,6 +106,7 @@ DoubtCode = Literal[
     "ranks-unread",
     "recovered",
     "region-options",
+    "region-cut",
     "region-work",
     "replayed",
     "requeued",
@@ -153,6 +154,7 @@ DoubtCode = Literal[
     "work-unproven",
     # projections
     "assumed-inputs",
+    "unstated-inputs",
     "claims-with-own-inputs",
     "comparison-incomplete",
     "components-only",

@@ -17,7 +17,7 @@ from energybench.model.values import Estimate
 
 # How a value is known. The first three are those of a comparison: its energies were measured,
 # were read from a recording, or rest on assumed powers.
-Evidence = Literal["measured", "replayed", "estimated", "seen", "inferred", "assumed"]
+Evidence = Literal["measured", "replayed", "estimated", "seen", "inferred", "assumed", "unstated"]
 # "uniform": any value of the range is equally likely. "limits": the value may lie anywhere in the
 # range, and nothing is said about where.
 RangeMeaning = Literal["uniform", "limits"]
@@ -43,7 +43,8 @@ class Input(Noun, frozen=True, kw_only=True):
     """An input of a line of a projection, with its source.
 
     label     words for a reader; "" if the scenario gives none
-    evidence  how the value is known; None for an exact constant and for an earlier line
+    evidence  how the value is known, "unstated" if the scenario does not say; None for an exact
+              constant and for an earlier line
     date      the day, month or year to which the value belongs; ""
     above     whether the input is the value of an earlier line
     stated    (low, high) as the scenario states them; None without a range

@@ -28,6 +28,7 @@ StampCode = Literal[
     "stated-inputs",
     "assumed-inputs",
     "inferred-inputs",
+    "unstated-inputs",
 ]
 
 # Reasons for which two runs are not comparable, in the words of the stamp "forced".
@@ -65,7 +66,8 @@ class EvidenceCount:
     def words(self, evidence: Evidence) -> str:
         """'3 of 17 inputs assumed', in the words of the stamp and of the doubt."""
         noun = "input" if len(self.inputs) == 1 else "inputs"
-        return f"{self.evidence.count(evidence)} of {len(self.inputs)} {noun} {evidence}"
+        how = "without stated evidence" if evidence == "unstated" else evidence
+        return f"{self.evidence.count(evidence)} of {len(self.inputs)} {noun} {how}"
 
     def names(self, evidence: Evidence) -> list[str]:
         return [entry.name for entry in self.inputs if entry.evidence == evidence]
@@ -130,6 +132,7 @@ def of_projection(result: Projection) -> tuple[Stamp, ...]:
         (_SINGLE_REPEAT, "scatter-unknown" in codes),
         (_stamp("assumed-inputs", count.words("assumed")), "assumed" in evidence),
         (_stamp("inferred-inputs", count.words("inferred")), "inferred" in evidence),
+        (_stamp("unstated-inputs", count.words("unstated")), "unstated" in evidence),
     )
 
 

@@ -10,10 +10,24 @@ from energybench.projecting import mix
 from energybench.projecting.scenario import Scenario, ScenarioInput
 
 _EVIDENCE_CODES: Mapping[
-    Literal["inferred", "assumed"], Literal["inferred-inputs", "assumed-inputs"]
+    Literal["inferred", "assumed", "unstated"],
+    Literal["inferred-inputs", "assumed-inputs", "unstated-inputs"],
 ] = {
     "inferred": "inferred-inputs",
     "assumed": "assumed-inputs",
+    "unstated": "unstated-inputs",
+}
+
+_SOURCE = {
+    "inferred": ", not read in a source",
+    "assumed": ", not read in a source",
+    "unstated": " (the scenario does not say whether they were seen, inferred or assumed)",
+}
+_OWN_VALUES = "state values of your own, with low and high"
+_REMEDY = {
+    "inferred": _OWN_VALUES,
+    "assumed": _OWN_VALUES,
+    "unstated": 'state evidence = "seen", "inferred" or "assumed" for each of them',
 }
 
 
@@ -110,8 +124,8 @@ def _of_evidence(inputs: Sequence[Input]) -> Iterable[Doubt]:
         if names := count.names(evidence):
             yield Doubt(
                 code=code,
-                message=f"{count.words(evidence)}, not read in a source: {', '.join(names)}",
-                remedy="state values of your own, with low and high",
+                message=f"{count.words(evidence)}{_SOURCE[evidence]}: {', '.join(names)}",
+                remedy=_REMEDY[evidence],
             )
 
 

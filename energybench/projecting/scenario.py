@@ -14,6 +14,7 @@ from energybench.model import (
     CarbonBasis,
     Doubt,
     Estimate,
+    Evidence,
     Input,
     Mode,
     NonNegative,
@@ -25,7 +26,8 @@ from energybench.model import (
 
 _ABOUT = 0.1  # relative tolerance of a figure that is published as "about"
 
-Stated = Literal["seen", "inferred", "assumed"]  # how a scenario knows a value
+# How a scenario knows a value; "exact": a constant by definition.
+Stated = Literal["seen", "inferred", "assumed", "exact"]
 
 
 class ScenarioInput(Noun, frozen=True, kw_only=True):
@@ -44,7 +46,7 @@ class ScenarioInput(Noun, frozen=True, kw_only=True):
     unit: str
     source: str
     label: str = ""
-    evidence: Stated | None = None
+    evidence: Evidence | None = None
     date: str = ""
     measured: str | None = None
     stated: tuple[float, float] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from energybench.analysis.uncertainty.effects import ranged
 from energybench.errors import BadInput
 from energybench.formula import is_name
-from energybench.model import BASIS_WORDS, CarbonBasis, Noun, PueCategory, RangeMeaning
+from energybench.model import BASIS_WORDS, CarbonBasis, Evidence, Noun, PueCategory, RangeMeaning
 from energybench.projecting import currencies
 from energybench.projecting import dated_tables as tables
 from energybench.projecting.mix import QUANTITIES
@@ -116,7 +116,7 @@ def _stated(name: str, entry: _Entry, where: str) -> ScenarioInput:
         unit=unit,
         source=_source(entry, basis, where),
         label=entry.label,
-        evidence=entry.evidence,
+        evidence=_evidence(entry, where),
         date=entry.date or "",
         measured=entry.measured,
         stated=(low, high) if low < high else None,
@@ -210,6 +210,19 @@ def _range(value: float, low: float | None, high: float | None, where: str) -> t
 
 
 # ---------------------------------------------------------------- values from the dated tables
+
+
+def _evidence(entry: _Entry, where: str) -> Evidence | None:
+    """None of an exact constant. Raises BadInput for a constant with a range."""
+    if entry.evidence != "exact":
+        return entry.evidence or "unstated"
+    if (entry.low, entry.high) != (None, None):
+        raise BadInput(
+            f"{where}.evidence",
+            '"exact" is for a constant by definition, which has no range',
+            "seen, inferred or assumed",
+        )
+    return None
 
 
 def _looked_up(

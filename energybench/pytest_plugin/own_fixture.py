@@ -5,7 +5,7 @@ PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +87,8 @@ class EnergyBenchmark:
         for name, function in (("setup", setup), ("teardown", teardown)):
             if function is not None and not callable(function):
                 raise ValueError(f"{name}={function!r} is not a function")
-        taken = {use.label for use in self._uses}
-        label = " ".join(str(label).split())  # one line
-        name, number = label, 1
-        while name in taken:
-            number += 1
-            name = f"{label} {number}".strip()
+        one_line = " ".join(str(label).split())
+        name = numbered(one_line, {use.label for use in self._uses})
         wish = Wish(
             setup=setup, teardown=teardown, idle_s=idle, iterations=iterations, windows=windows
         )
@@ -119,6 +115,15 @@ class EnergyBenchmark:
 
         # for equal numbers of calls: the amounts of work are part of the measurements
         return compare(above, below, force=True).energy_ratio
+
+
+def numbered(label: str, taken: Collection[str]) -> str:
+    """The label, with a number if another use in the test has it."""
+    name, number = label, 1
+    while name in taken:
+        number += 1
+        name = f"{label} {number}".strip()
+    return name
 
 
 class Use:

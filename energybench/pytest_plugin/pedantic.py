@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _AT_MOST = 30  # windows
 # Time between the rounds of a window above which the window is said to hold more than the function.
 _OUTSIDE_SHARE = 0.02
+# Above which the energy of a window is not taken for that of the function. A judgement.
+_MOST_OUTSIDE_SHARE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +76,12 @@ def measured_rounds(
         why = "this pytest-benchmark has no timer where energybench looks for it (_timer)"
         return result, Outcome(record=records.of_refusal(blank, f"pedantic: {why}"))
     measured = concluded(run, blank, session, keep=keep)
+    if edges.outside > _MOST_OUTSIDE_SHARE:
+        why = (
+            f"pedantic: {edges.outside:.0%} of the time of its windows lies between the rounds "
+            "(set-up), and nobody knows which part of their energy that time took"
+        )
+        return result, Outcome(record=records.of_refusal(blank, why))
     if "energy_j" in measured.record:
         edges.note(measured.record)
     return result, measured
@@ -158,11 +166,17 @@ class Edges:
 
         return measured
 
+    @property
+    def outside(self) -> float:
+        """Share of the windows' time that lies between the rounds."""
+        return 1 - self._inside_s / self._all_s if self._all_s else 0.0
+
     def note(self, record: Record) -> None:
         """Say what the windows hold beside the function."""
         records.note(record, "pedantic: measured in place")
         if self.windows == 1:
             records.note(record, "single window: the scatter is not known")
-        outside = 1 - self._inside_s / self._all_s if self._all_s else 0.0
-        if outside > _OUTSIDE_SHARE:
-            records.note(record, f"{outside:.0%} of the time lies between the rounds (set-up)")
+        if self.outside > _OUTSIDE_SHARE:
+            records.note(record, f"{self.outside:.0%} of the time lies between the rounds (set-up)")
+            value, low, high = record["energy_j"]
+            record["energy_j"] = [value, low - self.outside * value, high]  # all of that time's

@@ -20,6 +20,7 @@ from energybench.pytest_plugin import table
 from energybench.pytest_plugin.gates import Gates
 from energybench.pytest_plugin.machine_lock import Machine, Stay
 from energybench.pytest_plugin.options import Limits, Settings, gates, limits, settings
+from energybench.pytest_plugin.own_fixture import numbered
 from energybench.pytest_plugin.plugin import BENCHMARK, SESSION, SIDE
 from energybench.pytest_plugin.record import Record
 from energybench.pytest_plugin.used_fixtures import measures, unused
@@ -149,7 +150,9 @@ class EnergySession:
         group_of_times  in the table of pytest-benchmark, if no other is stated
         """
         limit = item.stash.get(_limits, Limits())
-        record: Record = {"test": item.nodeid, "label": records.short(label)}
+        taken = {record["label"] for record in item.stash.get(_taken, [])}
+        name = numbered(records.short(label), taken)
+        record: Record = {"test": item.nodeid, "label": name}
         groups = (group, limit.group, group_of_times)
         stated = next((one for one in groups if one is not None), None)
         if stated is not None:
@@ -243,7 +246,7 @@ class EnergySession:
         from energybench.gating import benchmark_file
 
         if self.off is None:
-            for test in benchmark_file.complete(output_json, self.documents):
+            for test in benchmark_file.complete(output_json, self.documents, self._unpassed):
                 notice = (
                     f"{test}: extra_info['{benchmark_file.KEY}'] of the test stands in the JSON as "
                     f"'{benchmark_file.KEEP}'"

@@ -34,6 +34,7 @@ _ROUNDING = 1e-6  # J, s, W and their quotients; times since boot have this many
 # Most that a repeat may begin before the first sample or end after the last: some polls, which come
 # seconds apart at most, and a last batch that a full disk lost.
 _UNSAMPLED_S = 10.0
+REPLAY = "replay"  # collector of recordings
 _REMEDY = "it was edited, or energybench did not write it"
 
 
@@ -63,6 +64,7 @@ def of_measurement(result: Measurement) -> Iterator[Contradiction]:
         yield Contradiction("repeats", "is empty: a result has the repeats that it comes from")
         return
     yield from _impossible(result)
+    yield from _of_recordings(result)
     # the time for which a node of a job was not read has an energy and no components
     whole = all(share.state == "measured" for share in result.shares)
     yield from _of_repeats(result.repeats, components_add_up=whole)
@@ -98,6 +100,15 @@ def _impossible(result: Measurement) -> Iterator[Contradiction]:
                 )
     if result.nodes < 1:
         yield Contradiction("nodes", f"is {result.nodes}, and a run has at least one node")
+
+
+def _of_recordings(result: Measurement) -> Iterator[Contradiction]:
+    """Readings of a recording in a result that does not say so."""
+    replayed = any(channel.collector == REPLAY and channel.samples for channel in result.channels)
+    if replayed and not any(doubt.code == "replayed" for doubt in result.doubts):
+        yield Contradiction(
+            "doubts", f"lack 'replayed', and channels are of the collector {REPLAY!r}"
+        )
 
 
 def _below_zero(field: str, estimate: Estimate | None) -> Iterator[Contradiction]:

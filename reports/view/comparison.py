@@ -28,6 +28,9 @@ from energybench_reports.view.wording import (
 )
 
 MEASURED_TITLE = "energy ratio"
+# Stamps of a ratio that is not that of measurements of comparable work.
+WEAK: tuple[StampCode, ...] = ("estimated", "replayed", "forced")
+ON_TRUST = "That both did the same work is taken on trust: nothing of it was checked."
 _TONES: dict[str | None, Tone] = {
     "better": "good",
     "worse": "bad",
@@ -64,12 +67,13 @@ def _has_stamp(comparison: Comparison, *codes: StampCode) -> bool:
     return any(stamp.code in codes for stamp in comparison.stamps)
 
 
-def _title(comparison: Comparison) -> str:
+def title_of(comparison: Comparison) -> str:
+    """'energy ratio', or what the ratio is where a power was assumed."""
     return plain(comparison.title) or MEASURED_TITLE
 
 
 def tone_of(comparison: Comparison) -> Tone:
-    weak = _has_stamp(comparison, "estimated", "replayed", "forced")
+    weak = _has_stamp(comparison, *WEAK)
     return "warn" if weak else _TONES[comparison.verdict]
 
 
@@ -119,7 +123,7 @@ def answer(comparison: Comparison, measurements: Measurements) -> Answer:
     measurements  runs of the document by their ids
     """
     baseline, candidate = pair(comparison)
-    title, ratio = _title(comparison), comparison.energy_ratio
+    title, ratio = title_of(comparison), comparison.energy_ratio
     verdict = _verdict(comparison)
     verdict_line = f"verdict: {verdict}" if verdict else "no energy verdict"
     shown = show(ratio) if ratio is not None else NOT_MEASURED
@@ -161,10 +165,10 @@ def _sentence(comparison: Comparison) -> str:
             f"The time x assumed power of {baseline} is {times} that of {candidate}. No sensor "
             f"measured the power of at least one side; {boundary}."
         )
-    work = "For the same work"
-    if any(doubt.code == "forced-work" for doubt in comparison.doubts):
-        work = "For other work"
-    return f"{work}, {baseline} used {times} the energy of {candidate} (gross; {boundary})."
+    energy = f"{baseline} used {times} the energy of {candidate} (gross; {boundary})."
+    if on_trust(comparison):
+        return f"{energy} {ON_TRUST}"
+    return f"For {_work(comparison)}, {energy}"
 
 
 def _verdict_words(comparison: Comparison) -> str:
@@ -178,12 +182,15 @@ def _verdict_words(comparison: Comparison) -> str:
         return "The times were measured. The energy of at least one side was only estimated."
     if not comparison.scatter_known:
         return f"These runs do not decide the question: {SCATTER_UNKNOWN} both sides."
-    work = "the same work"
-    if any(doubt.code == "forced-work" for doubt in comparison.doubts):
-        work = "other work"
+    work = _work(comparison)
+    trusted = on_trust(comparison)
     words = {
-        "better": f"{candidate} does {work} with less energy.",
-        "worse": f"{candidate} needs more energy for {work}.",
+        "better": f"{candidate} used less energy."
+        if trusted
+        else f"{candidate} does {work} with less energy.",
+        "worse": f"{candidate} used more energy."
+        if trusted
+        else f"{candidate} needs more energy for {work}.",
         "equivalent": f"The two need the same energy within {margin}.",
         "inconclusive": "These runs do not decide the question: the interval of the ratio allows "
         f"more than one verdict (margin {margin}).",
@@ -191,6 +198,32 @@ def _verdict_words(comparison: Comparison) -> str:
     if _has_stamp(comparison, "replayed"):
         words += " The verdict is that of a recording: nothing was measured here."
     return words
+
+
+def weaknesses(comparisons: Sequence[Comparison]) -> str:
+    """'1 of 3 ratios replayed from a recording, not measured here', for a mean of ratios; "" if
+    all of them were measured.
+    """
+    stamps = [
+        stamp.words
+        for comparison in comparisons
+        for stamp in comparison.stamps
+        if stamp.code in WEAK
+    ]
+    number = counted(len(comparisons), "ratio")
+    return "; ".join(
+        f"{stamps.count(text)} of {number} {plain(text)}" for text in dict.fromkeys(stamps)
+    )
+
+
+def on_trust(comparison: Comparison) -> bool:
+    """Whether nothing shows that both sides did the same work."""
+    return any(doubt.code == "work-unproven" for doubt in comparison.doubts)
+
+
+def _work(comparison: Comparison) -> str:
+    forced = any(doubt.code == "forced-work" for doubt in comparison.doubts)
+    return "other work" if forced else "the same work"
 
 
 def _facts(comparison: Comparison, measurements: Measurements) -> tuple[tuple[str, TableCell], ...]:
@@ -254,7 +287,7 @@ def _table(comparison: Comparison, comparisons: int) -> Table:
 
 
 def _rows(comparison: Comparison) -> list[_Ratio]:
-    name = _title(comparison)
+    name = title_of(comparison)
     gross, net = "E baseline / E candidate", "E − P idle · T, baseline / candidate"
     return [
         _Ratio(f"{name}, gross", comparison.energy_ratio, gross),

@@ -47,12 +47,23 @@ def node_power(document: Document) -> Table:
                 value(side.power_w, "W"),
                 value(side.idle_w, "W"),
                 rated(side.measurement),
-                known(None) if stated is None else TableCell(f"{number(stated, 0)} W"),
+                _provisioned(stated, side.power_w),
                 limit,
             )
         )
     head = ("node", "measured", "idle", "rated", "provisioned", "share of its limit")
     return Table("Power of a node", head, tuple(rows), _ABOUT)
+
+
+def _provisioned(stated: float | None, measured: Estimate | None) -> TableCell:
+    if stated is None:
+        return known(None)
+    below = measured is not None and stated < measured.low
+    return TableCell(
+        f"{number(stated, 0)} W",
+        "less than the power that was measured" if below else "",
+        tone="warn" if below else "",
+    )
 
 
 def unused_labels(document: Document) -> str:

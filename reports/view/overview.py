@@ -79,7 +79,8 @@ def _comparisons(
         tones,
     )
     rows = [_row(comparison, measurements) for comparison in comparisons]
-    rows += [_mean_row(name, estimate) for name, estimate in averages]
+    weak = words.weaknesses(comparisons)
+    rows += [_mean_row(name, estimate, weak) for name, estimate in averages]
     about = "Baseline / candidate: a value above 1 is in the candidate's favour. "
     head = ["comparison", "energy ratio", "speedup", "verdict", "time x nodes", "boundary"]
     boundaries = {comparison.boundary for comparison in comparisons}
@@ -159,8 +160,8 @@ def _means_of(projection: Projection) -> dict[str, Estimate]:
     return {words: lines[name] for words, name in names.items() if name in lines}
 
 
-def _mean_row(name: str, estimate: Estimate) -> tuple[TableCell, ...]:
-    return (TableCell(name), value(estimate), *(known(None) for _ in range(4)))
+def _mean_row(name: str, estimate: Estimate, weak: str) -> tuple[TableCell, ...]:
+    return (TableCell(name, weak), value(estimate), *(known(None) for _ in range(4)))
 
 
 # ---------------------------------------------------------------- runs

@@ -11,6 +11,11 @@ from energybench.units import show_figure, show_range, show_within
 from energybench_reports.view.layout import Table
 from energybench_reports.view.wording import TableCell, plain
 
+_AS_PRINTED = (
+    "What lets a claim hold exactly as it is printed, without its rounding, together with the "
+    "claims above."
+)
+
 
 def tables(solution: Solution, title: str, partly: Sequence[str]) -> tuple[Table, ...]:
     """Unknowns and lines in the solution, then the tensions.
@@ -46,7 +51,7 @@ def tables(solution: Solution, title: str, partly: Sequence[str]) -> tuple[Table
     head = ("quantity", "over all solutions", "nearest to likely values", "plausible", "source")
     return (
         Table(title, head, tuple(rows), about),
-        Table(f"Tensions of {title}", ("claim", "needs one of"), tensions),
+        Table(f"Tensions of {title}", ("claim", "needs one of"), tensions, _AS_PRINTED),
     )
 
 

@@ -12,6 +12,7 @@ from energybench_reports.view import statement_facts as facts
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import TableCell, counted, listed, plain
 
+_CHECKED = "both sides state the same problem, by its fingerprint"
 _MOST_NAMED = 3  # different works or nodes; more are counted
 _HOW = (
     "`energybench verify FILE` makes the text of an html or pdf report again from the results that "
@@ -60,7 +61,9 @@ def energy_answers(
         ]
     if missing := facts.parts_that_are("missing", runs):
         omitted.insert(0, f"without a sensor: {missing}")
+    same = [("same work", _same_work(comparisons))] if comparisons else []
     return [
+        *same,
         ("boundary", "; ".join(facts.boundary_words(name) for name in boundaries)),
         ("measured or assumed", facts.named_quality(runs)),
         ("read by", f"{facts.meters(runs) or 'no sensor'}; {facts.accuracy(runs)}"),
@@ -108,6 +111,23 @@ def _counts(runs: Sequence[Measurement]) -> str:
         f"{number}, of {repeats_of[0]} to {repeats_of[-1]} repeats on {nodes_of[0]} to "
         f"{nodes_of[-1]} nodes"
     )
+
+
+def _same_work(comparisons: Sequence[Comparison]) -> str:
+    """How it is known that both sides did the same work."""
+    words = {
+        "forced-work": "no: other work was compared on purpose",
+        "work-unproven": "taken on trust: the programs do not say what they did",
+    }
+    found = [
+        next((words[doubt.code] for doubt in pair.doubts if doubt.code in words), _CHECKED)
+        for pair in comparisons
+    ]
+    different = list(dict.fromkeys(found))
+    if len(different) == 1:
+        return different[0]
+    counts = [f"{words} ({found.count(words)} of {len(found)})" for words in different]
+    return "; ".join(counts)
 
 
 def _mean(comparisons: Sequence[Comparison]) -> str:

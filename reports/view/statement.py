@@ -122,7 +122,7 @@ def _figure(stated: Stated) -> tuple[str, TableCell]:
         unit = "" if stated.comparisons else "J"
         name = made.name
         if stated.comparisons:
-            name += ": energy of the baseline / energy of the candidate"
+            name += f": {sentences.noun(stated)} of the baseline / that of the candidate"
         return name, value(made.estimate, unit)
     ratios = sorted(
         (entry.energy_ratio for entry in stated.comparisons if entry.energy_ratio is not None),
@@ -144,7 +144,12 @@ def _verdict(stated: Stated) -> tuple[str, Tone, str]:
     return (
         f"Verdicts: {listed(counts)}",
         "",
-        "A ratio above 1: the candidate used less energy for the same work.",
+        "A ratio above 1: the candidate used less energy"
+        + (
+            f". {comparing.ON_TRUST}"
+            if any(comparing.on_trust(entry) for entry in stated.comparisons)
+            else " for the same work."
+        ),
     )
 
 
@@ -166,7 +171,8 @@ def _chart(stated: Stated) -> Table:
             ("geometric mean", averages.geometric),
             ("arithmetic mean", averages.arithmetic),
         )
-        rows += [(name, mean, none, none) for name, mean in named if mean is not None]
+        weak = comparing.weaknesses(stated.comparisons)
+        rows += [(name, mean, none, TableCell(weak)) for name, mean in named if mean is not None]
     tones = [comparing.tone_of(entry) for entry in stated.comparisons]
     margins = {entry.margin for entry in stated.comparisons}
     axis, marks = ratio_axis(
@@ -269,12 +275,16 @@ def _budget_words(stated: Stated) -> str:
         half = abs(estimate.half_width / estimate.value) if estimate.value else 0.0
         shares = [
             f"{plain(line.effect)} "
-            f"({'one-sided bound' if line.share is None else percent(line.share)})"
+            f"({'one-sided bound' if line.share is None else _share(line.share)})"
             for line in lines
         ]
         if shares:
             return f"{'; '.join(shares)}; half-width now {percent(half)}"
     return "the effects of the figure are not known"
+
+
+def _share(share: float) -> str:
+    return f"{percent(share)} of the variance"
 
 
 def _verify_words(stated: Stated) -> str:

@@ -38,6 +38,7 @@ _STATES: dict[PartState, str] = {
     "modelled": "modelled, not measured",
     "missing": "without a sensor",
 }
+_MOST_LABELS = 2
 ALWAYS_LEFT_OUT = "energy to make the hardware; time in which the nodes wait for work"
 
 
@@ -56,13 +57,23 @@ def parts_that_are(state: PartState, runs: Sequence[Measurement]) -> str:
     """The components of the boundary in a state, "missing" if a sensor should have read them and
     none did; "" if there are none.
     """
-    names = [
-        component_words(part.component)
-        for run in runs
-        for part in run.boundary.parts
-        if part.state == state
-    ]
-    return listed(ordered(names))
+    states: dict[str, set[PartState]] = {}
+    labels: dict[str, dict[str, None]] = {}  # of the runs in which the component is in this state
+    for run in runs:
+        for part in run.boundary.parts:
+            states.setdefault(part.component, set()).add(part.state)
+            if part.state == state:
+                labels.setdefault(part.component, {})[plain(run.label) or plain(run.id)] = None
+    return listed(
+        component_words(name)
+        + (f" of {_few(labels[name])}" if len(states[name]) > 1 and len(runs) > 1 else "")
+        for name in ordered(labels)
+    )
+
+
+def _few(labels: Iterable[str]) -> str:
+    names = list(labels)
+    return listed(names) if len(names) <= _MOST_LABELS else counted(len(names), "run")
 
 
 def meters(runs: Sequence[Measurement]) -> str:
@@ -93,7 +104,7 @@ def accuracy(runs: Sequence[Measurement]) -> str:
     worst = max(known, key=lambda entry: entry.error_rel or 0.0)
     assert worst.error_rel is not None
     component = component_words(worst.worst)
-    return f"limit of error up to ±{100 * worst.error_rel:.2g} % ({component})"
+    return f"limit of error of a sensor up to ±{100 * worst.error_rel:.2g} % ({component})"
 
 
 def quality(runs: Sequence[Measurement]) -> str:

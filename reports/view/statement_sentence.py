@@ -9,13 +9,15 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from energybench.analysis.comparison.means import means
-from energybench.model import Comparison, Estimate, Measurement
+from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Estimate, Measurement
 from energybench.units import show
 from energybench_reports.view import statement_facts as facts
-from energybench_reports.view.comparison import pair
+from energybench_reports.view.comparison import assumed, on_trust, pair, title_of
 from energybench_reports.view.wording import counted, listed, percent, plain
 
 MOST = 280  # characters of the short sentence
+ENERGY = "energy"
+SAME = "the same work"
 _SHORTEST_LABEL, _LONGEST_LABEL = 6, 40
 _MOST_COLLECTORS = 3
 
@@ -44,7 +46,7 @@ def figure(stated: Stated) -> Figure | None:
     """
     if len(stated.comparisons) == 1:
         ratio = stated.comparisons[0].energy_ratio
-        return Figure(ratio, "energy ratio") if ratio is not None else None
+        return Figure(ratio, title_of(stated.comparisons[0])) if ratio is not None else None
     if stated.comparisons:
         averages = means(stated.comparisons)
         if averages is None:
@@ -63,12 +65,12 @@ def long_sentence(stated: Stated) -> str:
     boundary = (
         stated.comparisons[0].boundary if stated.comparisons else stated.runs[0].boundary.name
     )
-    made = "gross energy, boundary " + plain(boundary)
+    made = f"gross {noun(stated)}, boundary {plain(boundary)}"
     parts = [f"{_claim(stated, _LONGEST_LABEL)} ({made}; {_confidence(stated)} interval)."]
     parts.append(
         f"{_runs_words(stated)}, read by {facts.meters(stated.runs) or 'sensors not known'}."
     )
-    when = stated.tested or facts.dates(stated.runs) or "on a date that is not known"
+    when = _when(stated) or "on a date that is not known"
     by = f" by {cut(stated.tester, 60)}" if stated.tester else ""
     parts.append(f"Measured {when}{by}; parts of the boundary: {facts.quality(stated.runs)}.")
     omitted = facts.left_out(boundary)[0]
@@ -94,7 +96,7 @@ def _short(stated: Stated, length: int) -> str:
     )
     names = facts.collectors(stated.runs)
     read = "+".join(names) if len(names) <= _MOST_COLLECTORS else f"{len(names)} kinds of sensors"
-    when = stated.tested or facts.dates(stated.runs) or "date not known"
+    when = _when(stated) or "date not known"
     return (
         f"{'DRAFT: ' if stated.draft else ''}{_brief_claim(stated, length)}; gross, boundary "
         f"{plain(boundary)}, {_confidence(stated)} interval; {_brief_runs(stated)}; "
@@ -116,8 +118,8 @@ def _claim(stated: Stated, length: int) -> str:
         only = stated.comparisons[0]
         baseline, candidate = (cut(label, length) for label in pair(only))
         return (
-            f"For the same work ({_work(stated)}), {baseline} used {show(only.energy_ratio)} times "
-            f"the energy of {candidate}{_decided(only)}"
+            f"For {_same(stated)} ({_work(stated)}), {baseline} used {show(only.energy_ratio)} "
+            f"times the {noun(stated)} of {candidate}{_decided(only)}"
         )
     made = figure(stated)
     every = listed(
@@ -125,11 +127,16 @@ def _claim(stated: Stated, length: int) -> str:
         for entry in stated.comparisons
     )
     number = counted(len(stated.comparisons), "application")
+    trusted = "" if _same(stated) == SAME else f"; {_same(stated)}"
+    compared = noun(stated)
     if made is None:
-        return f"Energy of the baseline over that of the candidate, {number}: {every}; no mean"
+        return (
+            f"{compared[0].upper()}{compared[1:]} of the baseline over that of the candidate, "
+            f"{number}: {every}; no mean{trusted}"
+        )
     return (
-        f"Over {number}, the baseline used {show(made.estimate)} times the energy of the candidate "
-        f"as {made.name}: {every}"
+        f"Over {number}, the baseline used {show(made.estimate)} times the {compared} of the "
+        f"candidate as {made.name}: {every}{trusted}"
     )
 
 
@@ -148,20 +155,24 @@ def _brief_claim(stated: Stated, length: int) -> str:
         baseline, candidate = (cut(label, length) for label in pair(only))
         undecided = " (undecided)" if only.verdict == "inconclusive" else ""
         ratio = show(only.energy_ratio)
-        return f"{baseline} / {candidate}, same work: energy ratio {ratio}{undecided}"
+        work = "same work" if _same(stated) == SAME else _same(stated)
+        return f"{baseline} / {candidate}, {work}: {title_of(only)} {ratio}{undecided}"
     pairs = list(dict.fromkeys(pair(entry) for entry in stated.comparisons))
     sides = " / ".join(cut(label, length) for label in pairs[0])
     if len(pairs) > 1:
         sides += f" and {len(pairs) - 1} more"
     made = figure(stated)
     number = counted(len(stated.comparisons), "application")
+    if _same(stated) != SAME:
+        number += f", {_same(stated)}"
+    ratio = f"{noun(stated)} ratio" if noun(stated) == ENERGY else f"ratio of {noun(stated)}"
     if made is not None:
-        return f"{sides}, {number}: energy ratio {show(made.estimate)}, {made.name}"
+        return f"{sides}, {number}: {ratio} {show(made.estimate)}, {made.name}"
     ratios = sorted(
         (entry.energy_ratio for entry in stated.comparisons if entry.energy_ratio is not None),
         key=lambda ratio: ratio.value,
     )
-    return f"{sides}, {number}: energy ratios {show(ratios[0])} to {show(ratios[-1])}"
+    return f"{sides}, {number}: {ratio}, {show(ratios[0])} to {show(ratios[-1])}"
 
 
 def _decided(comparison: Comparison) -> str:
@@ -174,6 +185,28 @@ def _decided(comparison: Comparison) -> str:
 
 
 # ---------------------------------------------------------------- the qualifiers
+
+
+def noun(stated: Stated) -> str:
+    """What the ratios compare."""
+    estimated = any(assumed(entry) for entry in stated.comparisons)
+    return TIME_X_ASSUMED_POWER if estimated else ENERGY
+
+
+def _same(stated: Stated) -> str:
+    """Whether the two sides did the same work."""
+    codes = {doubt.code for entry in stated.comparisons for doubt in entry.doubts}
+    if "forced-work" in codes:
+        return "other work"
+    if any(on_trust(entry) for entry in stated.comparisons):
+        return "work taken on trust to be the same"
+    return SAME
+
+
+def _when(stated: Stated) -> str:
+    """The dates that the runs recorded, else that of the publisher; "" if nobody knows."""
+    recorded = facts.dates(stated.runs)
+    return recorded or (f"{stated.tested} (as the publisher states)" if stated.tested else "")
 
 
 def _work(stated: Stated) -> str:
@@ -218,7 +251,8 @@ def _brief_runs(stated: Stated) -> str:
         return "runs not known"
     repeats = [_range(len(run.repeats) for run in runs) for runs in groups]
     nodes = [_range(run.nodes for run in runs) for runs in groups]
-    return f"{'+'.join(repeats)} repeats on {'+'.join(nodes)} nodes"
+    word = "node" if nodes == ["1"] else "nodes"
+    return f"{'+'.join(repeats)} repeats on {'+'.join(nodes)} {word}"
 
 
 def _range(numbers: Iterable[int]) -> str:

@@ -106,6 +106,10 @@ def test_stores_of_runs(tmp_path: Path) -> None:
     ran = in_process("ci", "compare", "a", "b", cwd=tmp_path)
     assert (ran.code, ran.err) == (0, "")
     assert "lbl: no regression over 5 %: +0.0 %" in ran.out
+    assert in_process(*words[:-1], "a", cwd=tmp_path).code == 0
+    itself = in_process("ci", "compare", "a", "a", cwd=tmp_path)
+    assert itself.code == 2
+    assert "hold the same session" in itself.err
 
 
 @pytest.mark.parametrize(

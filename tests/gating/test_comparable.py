@@ -7,9 +7,10 @@ import pytest
 
 from energybench.gating.comparable import Common, NotComparable, common
 from energybench.gating.compare import compare_pairs, compare_saved
-from energybench.gating.records import HostIdentity, Record
+from energybench.gating.records import HostIdentity, Record, record
 from energybench.gating.verdicts import limit
-from tests.gating.samples import MACHINE, sample
+from energybench.model import Verification, Work
+from tests.gating.samples import MACHINE, measured, sample
 
 
 def changed(some: Record, **changes: object) -> Record:
@@ -139,3 +140,40 @@ def test_one_foreign_process_among_the_pairs_is_not_compared() -> None:
     here, there = sample(), sample(ids=("dmi:ffff",))
     verdict = compare_pairs([here, here, here], [here, there, here], 0.05)
     assert (verdict.outcome, verdict.fails) == ("not compared", False)
+
+
+def test_energies_of_other_work_are_refused() -> None:
+    """Another unit, another problem, or work that only one side states."""
+    works = ["", "item 0123456789ab", "item", "solve 0123456789ab", "item ba9876543210"]
+    for first in works:
+        for second in works:
+            both = common(changed(sample(), work=first), changed(sample(), work=second))
+            assert isinstance(both, Common) == (first == second)
+            assert isinstance(both, Common) or "other work" in both.reason
+
+
+def test_a_failed_check_is_not_judged() -> None:
+    failed = changed(sample(), failed=True)
+    assert refused(sample(), failed).off
+    assert "this run failed a check" in refused(sample(), failed).reason
+    assert "the baseline failed a check" in refused(failed, sample()).reason
+
+
+def test_the_record_of_a_run_has_its_work_and_its_checks() -> None:
+    """Not that of a test, whose name stands for its work."""
+    run = measured()
+    work = Work(amount=1.0, unit="item", fingerprint="problem/1", precision="equal-precision")
+    check = Verification(quantity="loss", value=2.0, tolerance=1.0, passed=False)
+    run = msgspec.structs.replace(run, work=work, verification=(check,))
+    of_run, of_test = record(run), record(run, "test_it")
+    assert of_run.work.startswith("item ")
+    assert "problem" not in of_run.work
+    assert of_test.work == ""
+    assert of_run.failed
+    assert of_test.failed
+
+
+@pytest.mark.parametrize("energy_j", [(1.0, 2.0, 0.5), (1.0, 1.5, 2.0), (1.0, 0.0, 0.5)])
+def test_an_energy_outside_its_interval_is_no_record(energy_j: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="low <= value <= high"):
+        changed(sample(), energy_j=energy_j)

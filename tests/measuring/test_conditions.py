@@ -136,10 +136,9 @@ def test_about_once_a_second_and_never_in_a_burst() -> None:
     assert len([at for at in requested if at < bursts[0]]) == 3
     assert not [at for at in requested if bursts[0] < at < over[0]]
     assert requested[3] > over[0]
-    # a second after the request before, at one of the next samples
+    # not sooner than a second after the request before; how late depends on the load
     for before, after in pairwise(requested[:3]):
         assert after - before >= PERIOD_S - 0.01
-        assert sum(before + PERIOD_S < tick.due_s < after for tick in ticks) <= 3
 
 
 def test_each_edge_of_a_repeat_is_read() -> None:

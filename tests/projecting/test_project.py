@@ -246,20 +246,23 @@ def test_doubts_and_stamps_count_the_same_inputs() -> None:
         stated_input("b", 1, evidence="assumed"),
         stated_input("c", 1, evidence="assumed"),
         stated_input("d", 1, evidence="seen"),
+        stated_input("f", 1, evidence="unstated"),
         stated_input("constant", 1),
     ]
     projection = project(
         scenario(
             *inputs,
-            lines=[("e", "a * b * d * constant", "MWh")],
+            lines=[("e", "a * b * d * f * constant", "MWh")],
             results=Results(saved_mwh_per_month="e"),
             claims=(PublishedClaim(name="x", claimed=1, derived="c"),),
         )
     )
     doubts = {doubt.code: doubt.message for doubt in projection.doubts}
     assert doubts == {
-        "inferred-inputs": "1 of 4 inputs inferred, not read in a source: a",
-        "assumed-inputs": "2 of 4 inputs assumed, not read in a source: b, c",
+        "inferred-inputs": "1 of 5 inputs inferred, not read in a source: a",
+        "assumed-inputs": "2 of 5 inputs assumed, not read in a source: b, c",
+        "unstated-inputs": "1 of 5 inputs without stated evidence (the scenario does not say "
+        "whether they were seen, inferred or assumed): f",
     }
     stamps = {stamp.code: stamp.words for stamp in projection.stamps}
     assert all(message.startswith(stamps[code]) for code, message in doubts.items())

@@ -83,6 +83,11 @@ BAD = [
     ),
     (
         'source = "s"',
+        'source = "s"\nevidence = "exact"',
+        'f.toml: inputs.x.evidence: "exact" is for a constant by definition, which has no range',
+    ),
+    (
+        'source = "s"',
         'source = "s"\nmeasured = "energy"',
         "f.toml: inputs.x.measured: 'energy' is not a quantity of a comparison (one of energy_r",
     ),

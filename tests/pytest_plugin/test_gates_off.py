@@ -273,3 +273,38 @@ def test_the_option_for_groups_of_times_is_followed(
     )
     session = newest.measure(*QUICK, f"--benchmark-group-by={way}")
     assert [line for line in session.table if line.startswith("group ")] == groups
+
+
+def test_both_fixtures_in_one_test_have_records_of_their_own(newest: Pytest) -> None:
+    newest.write(
+        """
+        def test_both(benchmark, energy_benchmark):
+            benchmark(sum, range(100))
+            energy_benchmark(sum, range(1000))
+        """
+    )
+    session = newest.measure(*QUICK, "--benchmark-json=out.json", "--junitxml=junit.xml")
+    assert session.code == 0, session.out
+    assert [session.has_energy(name) for name in ("test_both  ", "test_both 2  ")] == [True, True]
+    names = {name for name in session.properties["test_both"] if name.endswith("energy_j")}
+    assert names == {"energy_j", "2.energy_j"}
+
+
+def test_a_test_that_failed_has_no_energy_in_the_file_of_pytest_benchmark(newest: Pytest) -> None:
+    """Neither for `ci compare` nor as a baseline."""
+    newest.write(
+        """
+        def test_fails(benchmark):
+            assert benchmark(sum, range(100)) == 0
+
+        def test_passes(benchmark):
+            benchmark(sum, range(100))
+        """
+    )
+    session = newest.measure(*QUICK, "--benchmark-json=out.json", "--junitxml=junit.xml")
+    assert session.code == 1, session.out
+    failed, passed = session.energies["test_fails"], session.energies["test_passes"]
+    assert failed.keys() == {"v", "why"}
+    assert failed["why"].startswith("the test failed")
+    assert "energy_j" not in session.benchmarks["test_fails"]["stats"]
+    assert "energy_j" in passed

@@ -4,7 +4,9 @@ sensor, hostile text, an empty document.
 
 from __future__ import annotations
 
-from energybench.model import Document
+import msgspec
+
+from energybench.model import Comparison, Document, Projection
 from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_job import job_document
@@ -30,6 +32,18 @@ def comparison() -> Document:
         created_utc="2026-03-02T12:10:00Z",
         version="0.1.0",
     )
+
+
+def carried(document: Document) -> Document:
+    """The document with projections that carry its comparisons."""
+    pairs = tuple((pair.baseline, pair.candidate) for pair in document.of(Comparison))
+    results = tuple(
+        msgspec.structs.replace(result, comparisons=pairs)
+        if isinstance(result, Projection)
+        else result
+        for result in document.results
+    )
+    return msgspec.structs.replace(document, results=results)
 
 
 def unused() -> Document:

@@ -11,12 +11,12 @@ import pytest
 from codecarbon.output_methods.boamps.models import BoAmpsReport
 
 from energybench.errors import BadInput
-from energybench.model import Document, Estimate, Publication
+from energybench.model import Document, Doubt, Estimate, Publication
 from energybench_reports.boamps import BoAmps
 from tests.reports.boamps_schema import REPORT, closed
 from tests.reports.foreign import LABELS, labelled
 from tests.reports.sample_cpu_node import cpu_node
-from tests.reports.samples import SAMPLES
+from tests.reports.samples import SAMPLES, carried
 
 replace = msgspec.structs.replace
 VALIDATOR = jsonschema.Draft4Validator(REPORT)
@@ -78,8 +78,10 @@ def test_the_unknown_is_not_invented() -> None:
 
 
 def test_a_stated_carbon_intensity_is_passed_on() -> None:
-    """The one intensity of a projection in the document; of two, none."""
-    first, second = reports(SAMPLES["comparison"]())
+    """The intensity of a projection that carries the run; not that of one about other runs."""
+    for report in reports(SAMPLES["comparison"]()):
+        assert "environment" not in report
+    first, second = reports(carried(SAMPLES["comparison"]()))
     for report in (first, second):
         assert report["environment"]["powerSourceCarbonIntensity"] == 179.0
         assert report["energybench"]["intervals"]["powerSourceCarbonIntensity"]["low"] == 150.0
@@ -101,6 +103,11 @@ def test_the_publisher_is_named() -> None:
     [report] = reports(Document(title="t", results=(cpu_node(),), publication=statement))
     assert report["header"]["publisher"] == {"name": "A centre", "confidentialityLevel": "public"}
     assert report["header"]["licensing"] == "CC BY 4.0"
+    assert report["header"]["reportStatus"] == "final"
+    doubt = Doubt(code="replayed", message="a recording", remedy="measure")
+    replayed = replace(cpu_node(), doubts=(doubt,))
+    [draft] = reports(Document(title="t", results=(replayed,), publication=statement))
+    assert draft["header"]["reportStatus"] == "draft"
     VALIDATOR.validate(report)
 
 

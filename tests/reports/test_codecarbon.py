@@ -17,7 +17,7 @@ from energybench_reports.codecarbon_report import COLUMNS, CodeCarbon
 from tests.reports.foreign import LABELS, labelled
 from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.sample_gpu_node import gpu_node
-from tests.reports.samples import SAMPLES
+from tests.reports.samples import SAMPLES, carried
 
 
 def read(document: Document, file: str = "emissions.csv") -> list[dict[str, str]]:
@@ -60,10 +60,12 @@ def test_energies_are_in_kilowatt_hours_and_powers_in_watts() -> None:
 
 
 def test_emissions_need_a_stated_carbon_intensity() -> None:
-    """Without a projection they are empty; with one, kWh x g/kWh as kg, and kg/s."""
+    """Without a projection of this run they are empty; with one, kWh x g/kWh as kg, and kg/s."""
     [alone] = read(Document(title="t", results=(cpu_node(),)))
     assert alone["emissions"] == alone["emissions_rate"] == ""
-    row = read(SAMPLES["comparison"]())[0]
+    other = read(SAMPLES["comparison"]())[0]
+    assert other["emissions"] == ""
+    row = read(carried(SAMPLES["comparison"]()))[0]
     expected_kg = float(row["energy_consumed"]) * 179.0 / 1000
     assert float(row["emissions"]) == pytest.approx(expected_kg)
     assert float(row["emissions_rate"]) == pytest.approx(expected_kg / float(row["duration"]))

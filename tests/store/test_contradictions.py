@@ -178,6 +178,7 @@ def without_largest_effect(*keys: Any) -> Change:
         (narrower("regions", 0, "energy_j"), "regions[0].energy_j: has the interval ["),
         (narrower("energy_j"), "effects give ["),
         (without_largest_effect("energy_j"), "energy_j: has the interval ["),
+        (put("doubts", to=[]), "doubts"),  # readings of a recording
     ],
 )
 def test_a_run_that_contradicts_itself_is_refused(

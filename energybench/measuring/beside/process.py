@@ -55,6 +55,7 @@ from energybench.measuring.readings import Tick  # noqa: E402
 from energybench.measuring.spawning import wait_for  # noqa: E402
 
 _FOREVER_S = 1e6
+_LONGEST_END_S = 10.0  # longest sampling after the end of a block
 _LAST_FINISH_S = 120.0  # patience with the storage after the caller has ended
 
 
@@ -68,6 +69,7 @@ class Beside:
         self._readers = Readers(self._clock, self._sink, self._wait, caller_pid)
         self._runs: dict[int, BesideRun] = {}
         self._refusals: dict[int, Refusal] = {}
+        self._finished: set[int] = set()  # runs whose results were asked for
         self._finishing = Finishing()
         self._inbox: list[dict[str, Any]] = []
         self._caller_gone = False
@@ -157,6 +159,7 @@ class Beside:
         if run is None:
             raise self._refusals.get(number) or Refusal("no such run", "")
         if task == "finish":
+            self._finished.add(number)
             run.leave_open_window()
             run.when_left(lambda: self._finish(run, message["n"]))
         elif task == "sensors":
@@ -178,6 +181,8 @@ class Beside:
         try:
             self._say_here(opening=True)
             try:
+                if not self._readers.fits(message):
+                    self._sample_ends()
                 reader = self._readers.fitting(message, busy=bool(self._runs))
             finally:
                 self._say_here()
@@ -186,6 +191,18 @@ class Beside:
             raise Refusal(f"{error.where}: {error.what}", error.remedy) from None
         except StorageFailed as error:
             raise Refusal(str(error), "name a store that can be written") from None
+
+    def _sample_ends(self) -> None:
+        """Let the runs go whose blocks are over and whose results are asked for: their sensors may
+        then be closed.
+        """
+        inbox, self._inbox = self._inbox, []
+        until_s = self._clock.now() + _LONGEST_END_S
+        while not self._finished.isdisjoint(self._runs) and self._clock.now() < until_s:
+            self._turn()
+            inbox += self._inbox  # a message that waits would end every turn at once
+            self._inbox = []
+        self._inbox = inbox
 
     def _elect(self, message: dict[str, Any]) -> None:
         """Raises Refusal if another rank of the job measures this node."""
@@ -219,7 +236,8 @@ class Beside:
 
     def _finish(self, run: BesideRun, n: int | None) -> None:
         """Hand a run over to be analysed and written, beside the sampling."""
-        del self._runs[run.number]
+        if self._runs.pop(run.number, None) is None:
+            return  # the question came twice
         run.before_finish(self._readers)
         self._finishing.begin(run, n)
 

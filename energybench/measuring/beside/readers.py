@@ -59,12 +59,7 @@ class Readers:
 
         Raises Refusal and BadInput.
         """
-        wanted = (
-            message["visible_devices"],
-            message["device_order"],
-            tuple(message["collectors"]),
-            message["root"],
-        )
+        wanted = _wanted(message)
         if self.reader is not None and wanted == self._wanted and (busy or not self._silent()):
             return self.reader
         if self.reader is not None and busy:
@@ -77,6 +72,10 @@ class Readers:
         self._wanted = wanted
         assert self.reader is not None
         return self.reader
+
+    def fits(self, message: Mapping[str, Any]) -> bool:
+        """Whether the present reader sees what a block asks for."""
+        return self.reader is None or _wanted(message) == self._wanted
 
     def _silent(self) -> bool:
         assert self.reader is not None
@@ -139,3 +138,13 @@ class Readers:
         """Close the sensors."""
         self._stack.close()
         self.reader = None
+
+
+def _wanted(message: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The devices and sensors that a block asks for."""
+    return (
+        message["visible_devices"],
+        message["device_order"],
+        tuple(message["collectors"]),
+        message["root"],
+    )
