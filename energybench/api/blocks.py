@@ -207,16 +207,19 @@ class Block:
         fingerprint  names the problem: two blocks with the same fingerprint did the same work
         more         precision, flops, bytes, arithmetic, as fields of energybench.model.Work
 
-        Raises BadInput if the result was made already, or if a value is not possible.
+        Raises BadInput if the result was made already, if work was stated before and the block is
+        over, or if a value is not possible.
         """
         work = checked_work(self.label, amount, unit, fingerprint, more)
         self._refuse_if_asked("work")
         if self._outer is not None:
             work_of_a_region(self.run, self.label)
             return
-        self._work = work
         if self._end_s is not None:
+            if self._work is not None:
+                raise bad_input(self.label, "states work a second time", "state it once, in all")
             self.run.work(0, work)
+        self._work = work
 
     def check(self, quantity: str, value: float, tolerance: float) -> None:
         """State a check of the result: passed if |value| <= tolerance.

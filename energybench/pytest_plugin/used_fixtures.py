@@ -28,7 +28,7 @@ def unused(item: pytest.Item) -> str | None:
     if measures(item):
         fixture = getattr(item, "funcargs", {}).get("benchmark")
         foreign = None if fixture is None else replaced(fixture)
-        return foreign or "the test did not use its fixture"
+        return foreign or "its fixture was not called, or the function that it called raised"
     marker = item.get_closest_marker("energy")
     # a marker of a class or of a module is meant for the energy tests among its tests
     if marker in item.own_markers and {"max_j", "max_regression"} & marker.kwargs.keys():

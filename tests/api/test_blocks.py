@@ -195,6 +195,7 @@ def test_an_exception_leaves_a_part(machine: Node) -> None:
         ("block.work(float('nan'), 'sample')", "the work's amount"),
         ("block.energy_j; block.check('x', 1, 2)", "is finished: no check can be added"),
         ("block.energy_j; block.work(1, 'x')", "is finished: no work can be added"),
+        ("block.work(1, 'x'); block.work(2, 'x')", "states work a second time"),
         ("block.__enter__()", "was used before"),
         ("energybench.measure('x', boundary='rack')", "boundary='rack' is unknown"),
         ("energybench.measure('x', idle=-1)", "idle=-1 is not a length of time"),

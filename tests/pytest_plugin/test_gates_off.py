@@ -168,7 +168,7 @@ def test_a_test_without_energy_turns_its_gate_off_in_a_line(newest: Pytest) -> N
     )
     words = {
         "test_raises_later": "off: the function raised in the energy pass: SystemExit: 3",
-        "test_unused": "off: the test did not use its fixture",
+        "test_unused": "off: its fixture was not called, or the function that it called raised",
         "test_without_fixture": "off: the test has no fixture whose energy is measured: "
         "benchmark or energy_benchmark",
     }
