@@ -102,8 +102,9 @@ def test_a_stated_range_is_printed_as_stated(tmp_path: Path) -> None:
         '[[lines]]\nname = "a"\nformula = "power * price"\n'
     )
     ran = in_process("project", "--scenario", "s.toml", cwd=tmp_path)
-    assert "  power: 428 W (stated range 373 to 483)   unstated: a page" in ran.out.splitlines()
-    assert "  price: 0.1 (stated range 0.066 to 0.1864, limits)   unstated: b" in ran.out.splitlines()
+    lines = ran.out.splitlines()
+    assert "  power: 428 W (stated range 373 to 483)   unstated: a page" in lines
+    assert "  price: 0.1 (stated range 0.066 to 0.1864, limits)   unstated: b" in lines
 
 
 def test_comparisons_from_files_and_stdin(tmp_path: Path) -> None:
