@@ -275,11 +275,14 @@ class JobRun:
 
 def _what_stays(directory: Path, nodes: Sequence[str]) -> str:
     """What the storage holds of nodes that could not write their results."""
-    kept = len(with_samples(directory, nodes))
+    kept, command = len(with_samples(directory, nodes)), f"energybench recover {directory}"
     if kept == 0:
-        return "no samples reached it either: the energy of this job is lost"
+        return (
+            "no samples reached it either, so that the energy of this job is lost (with space "
+            f"again, for its times alone: {command})"
+        )
     whose = "" if kept == len(nodes) else f" of {counted(kept, 'node')}"
-    return f"the samples so far{whose} stay (with space again: energybench recover {directory})"
+    return f"the samples so far{whose} stay (with space again: {command})"
 
 
 def job_here(store: Path) -> Job:
