@@ -30,7 +30,6 @@ _OF_RUNS = {
     "power": "mean power of a node",
     "idle_power": "idle power of a node",
 }
-_PER_WORK = frozenset({"energy_per_work"})
 _OF_STUDIES = {
     "time": "time",
     "energy": "energy",
@@ -147,7 +146,7 @@ def _runs(rows: Sequence[Row]) -> list[Cells]:
         for row in rows
         if row.about.kind == "measurement" and row.quantity in _OF_RUNS
         # of a program that states no work there is no energy per work
-        if row.of or row.quantity not in _PER_WORK
+        if row.of or row.quantity != "energy_per_work"
     ]
 
 

@@ -274,7 +274,7 @@ class JobRun:
 
 
 def _what_stays(directory: Path, nodes: Sequence[str]) -> str:
-    """What the storage holds of nodes that could not write their results."""
+    """In words, which samples of these nodes are on disk; their results could not be written."""
     kept, command = len(with_samples(directory, nodes)), f"energybench recover {directory}"
     if kept == 0:
         return (

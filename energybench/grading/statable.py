@@ -14,7 +14,7 @@ from energybench.units import counted
 MOST = 6  # comparisons on two pages
 WHERE = "the statement"
 # Codes of stamps that say that a figure is not that of a measurement of comparable work.
-_NOT_MEASURED = frozenset({"replayed", "estimated", "forced"})
+NOT_STATABLE = frozenset({"replayed", "estimated", "forced"})
 # A year, month or day in the words of a publisher.
 _DATE = re.compile(r"\b(?:19|20)\d\d(?:-\d\d(?:-\d\d)?)?\b")
 _DRAFT = "--draft marks every page as not for publication"
@@ -58,7 +58,7 @@ def check(document: Document, *, draft: bool) -> None:
 
 def is_measured(run: Measurement) -> bool:
     """Whether a run is a measurement of whole work that passed its checks."""
-    stamped = any(stamp.code in _NOT_MEASURED for stamp in run.stamps)
+    stamped = any(stamp.code in NOT_STATABLE for stamp in run.stamps)
     return not (stamped or run.failed_checks or run.partial)
 
 
@@ -74,11 +74,11 @@ def _check_kinds(document: Document) -> None:
 def against_publication(document: Document) -> Iterator[str]:
     """Reasons for which the results are not for publication, as clauses."""
     runs: dict[str, Measurement] = {run.id: run for run in document.of(Measurement)}
-    said: set[tuple[str, str]] = set()  # runs, with the stamps that their comparison has as well
+    said: set[tuple[str, str]] = set()  # (run, stamp) that the clause of a comparison names
     for pair in document.of(Comparison):
         name = " → ".join(pair.labels)
         for stamp in pair.stamps:
-            if stamp.code in _NOT_MEASURED:
+            if stamp.code in NOT_STATABLE:
                 yield f"{name} is {stamp.words}"
                 said |= {(pair.baseline, stamp.code), (pair.candidate, stamp.code)}
         if not pair.counted_once:
@@ -89,7 +89,7 @@ def against_publication(document: Document) -> Iterator[str]:
     yield from _of_dates(document, runs.values())
     for run_id, measurement in runs.items():
         for stamp in measurement.stamps:
-            if stamp.code in _NOT_MEASURED and (run_id, stamp.code) not in said:
+            if stamp.code in NOT_STATABLE and (run_id, stamp.code) not in said:
                 yield f"{measurement.label} is {stamp.words}"
         if measurement.failed_checks:
             yield f"{measurement.label} failed the check of {', '.join(measurement.failed_checks)}"
@@ -97,11 +97,16 @@ def against_publication(document: Document) -> Iterator[str]:
             yield f"{measurement.label or run_id} is a part of a repeat, not the whole work"
 
 
+def recorded_days(runs: Iterable[Measurement]) -> list[str]:
+    """The days on which the runs began, in order, each once; runs that know no date have none."""
+    return sorted({run.host.started_utc[:10] for run in runs if run.host.started_utc})
+
+
 def _of_dates(document: Document, runs: Iterable[Measurement]) -> Iterator[str]:
     """A date of the test that the recorded dates of the runs contradict."""
     tested = document.publication.tested if document.publication is not None else ""
     stated = _DATE.findall(tested)
-    recorded = sorted({run.host.started_utc[:10] for run in runs if run.host.started_utc})
+    recorded = recorded_days(runs)
     if not stated or not recorded:
         return
     first, last = min(stated), max(stated)

@@ -34,7 +34,7 @@ _ROUNDING = 1e-6  # J, s, W and their quotients; times since boot have this many
 # Most that a repeat may begin before the first sample or end after the last: some polls, which come
 # seconds apart at most, and a last batch that a full disk lost.
 _UNSAMPLED_S = 10.0
-REPLAY = "replay"  # collector of recordings
+_REPLAY = "replay"  # collector of recordings
 _REMEDY = "it was edited, or energybench did not write it"
 
 
@@ -104,10 +104,10 @@ def _impossible(result: Measurement) -> Iterator[Contradiction]:
 
 def _of_recordings(result: Measurement) -> Iterator[Contradiction]:
     """Readings of a recording in a result that does not say so."""
-    replayed = any(channel.collector == REPLAY and channel.samples for channel in result.channels)
+    replayed = any(channel.collector == _REPLAY and channel.samples for channel in result.channels)
     if replayed and not any(doubt.code == "replayed" for doubt in result.doubts):
         yield Contradiction(
-            "doubts", f"lack 'replayed', and channels are of the collector {REPLAY!r}"
+            "doubts", f"lack 'replayed', and channels are of the collector {_REPLAY!r}"
         )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from energybench.analysis.comparison.node_time import node_time_ratio
+from energybench.grading.statable import NOT_STATABLE
 from energybench.model import (
     MISCOUNTED,
     SCATTER_UNKNOWN,
@@ -28,8 +29,7 @@ from energybench_reports.view.wording import (
 )
 
 MEASURED_TITLE = "energy ratio"
-# Stamps of a ratio that is not that of measurements of comparable work.
-WEAK: tuple[StampCode, ...] = ("estimated", "replayed", "forced")
+Sameness = Literal["same", "on-trust", "other"]
 ON_TRUST = "That both did the same work is taken on trust: nothing of it was checked."
 _TONES: dict[str | None, Tone] = {
     "better": "good",
@@ -73,7 +73,7 @@ def title_of(comparison: Comparison) -> str:
 
 
 def tone_of(comparison: Comparison) -> Tone:
-    weak = _has_stamp(comparison, *WEAK)
+    weak = any(stamp.code in NOT_STATABLE for stamp in comparison.stamps)
     return "warn" if weak else _TONES[comparison.verdict]
 
 
@@ -208,7 +208,7 @@ def weaknesses(comparisons: Sequence[Comparison]) -> str:
         stamp.words
         for comparison in comparisons
         for stamp in comparison.stamps
-        if stamp.code in WEAK
+        if stamp.code in NOT_STATABLE
     ]
     number = counted(len(comparisons), "ratio")
     return "; ".join(
@@ -216,14 +216,21 @@ def weaknesses(comparisons: Sequence[Comparison]) -> str:
     )
 
 
+def sameness(comparison: Comparison) -> Sameness:
+    """Whether both sides did the same work, other work, or work that nobody checked."""
+    codes = {doubt.code for doubt in comparison.doubts}
+    if "forced-work" in codes:
+        return "other"
+    return "on-trust" if "work-unproven" in codes else "same"
+
+
 def on_trust(comparison: Comparison) -> bool:
     """Whether nothing shows that both sides did the same work."""
-    return any(doubt.code == "work-unproven" for doubt in comparison.doubts)
+    return sameness(comparison) == "on-trust"
 
 
 def _work(comparison: Comparison) -> str:
-    forced = any(doubt.code == "forced-work" for doubt in comparison.doubts)
-    return "other work" if forced else "the same work"
+    return "other work" if sameness(comparison) == "other" else "the same work"
 
 
 def _facts(comparison: Comparison, measurements: Measurements) -> tuple[tuple[str, TableCell], ...]:

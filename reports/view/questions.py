@@ -9,10 +9,15 @@ from collections.abc import Sequence
 from energybench.analysis.comparison.means import no_mean
 from energybench.model import Comparison, Document, Measurement
 from energybench_reports.view import statement_facts as facts
+from energybench_reports.view.comparison import Sameness, sameness
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import TableCell, counted, listed, plain
 
-_CHECKED = "both sides state the same problem, by its fingerprint"
+_SAMENESS: dict[Sameness, str] = {
+    "same": "both sides state the same problem, by its fingerprint",
+    "on-trust": "taken on trust: the programs do not say what they did",
+    "other": "no: other work was compared on purpose",
+}
 _MOST_NAMED = 3  # different works or nodes; more are counted
 _HOW = (
     "`energybench verify FILE` makes the text of an html or pdf report again from the results that "
@@ -114,15 +119,8 @@ def _counts(runs: Sequence[Measurement]) -> str:
 
 
 def _same_work(comparisons: Sequence[Comparison]) -> str:
-    """How it is known that both sides did the same work."""
-    words = {
-        "forced-work": "no: other work was compared on purpose",
-        "work-unproven": "taken on trust: the programs do not say what they did",
-    }
-    found = [
-        next((words[doubt.code] for doubt in pair.doubts if doubt.code in words), _CHECKED)
-        for pair in comparisons
-    ]
+    """In words, whether the sides of each comparison did the same work, and how that is known."""
+    found = [_SAMENESS[sameness(pair)] for pair in comparisons]
     different = list(dict.fromkeys(found))
     if len(different) == 1:
         return different[0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from energybench.grading.facts import facts
+from energybench.grading.statable import recorded_days
 from energybench.model import Measurement, PartState
 from energybench_reports.view.wording import component_words, counted, listed, ordered, plain
 
@@ -58,7 +59,7 @@ def parts_that_are(state: PartState, runs: Sequence[Measurement]) -> str:
     none did; "" if there are none.
     """
     states: dict[str, set[PartState]] = {}
-    labels: dict[str, dict[str, None]] = {}  # of the runs in which the component is in this state
+    labels: dict[str, dict[str, None]] = {}  # by component, the runs that have it in `state`
     for run in runs:
         for part in run.boundary.parts:
             states.setdefault(part.component, set()).add(part.state)
@@ -126,7 +127,7 @@ def named_quality(runs: Sequence[Measurement]) -> str:
 
 def dates(runs: Iterable[Measurement]) -> str:
     """'2026-03-02', or '2026-03-02 to 2026-03-04', of the starts; "" if no run knows its date."""
-    days = sorted({run.host.started_utc[:10] for run in runs if run.host.started_utc})
+    days = recorded_days(runs)
     if len(days) > 1:
         return f"{plain(days[0])} to {plain(days[-1])}"
     return plain(days[0]) if days else ""

@@ -12,7 +12,7 @@ from energybench.analysis.comparison.means import means
 from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Estimate, Measurement
 from energybench.units import show
 from energybench_reports.view import statement_facts as facts
-from energybench_reports.view.comparison import assumed, on_trust, pair, title_of
+from energybench_reports.view.comparison import assumed, pair, sameness, title_of
 from energybench_reports.view.wording import counted, listed, percent, plain
 
 MOST = 280  # characters of the short sentence
@@ -195,12 +195,10 @@ def noun(stated: Stated) -> str:
 
 def _same(stated: Stated) -> str:
     """Whether the two sides did the same work."""
-    codes = {doubt.code for entry in stated.comparisons for doubt in entry.doubts}
-    if "forced-work" in codes:
+    kinds = {sameness(entry) for entry in stated.comparisons}
+    if "other" in kinds:
         return "other work"
-    if any(on_trust(entry) for entry in stated.comparisons):
-        return "work taken on trust to be the same"
-    return SAME
+    return "work taken on trust to be the same" if "on-trust" in kinds else SAME
 
 
 def _when(stated: Stated) -> str:

@@ -143,7 +143,7 @@ def test_one_foreign_process_among_the_pairs_is_not_compared() -> None:
 
 
 def test_energies_of_other_work_are_refused() -> None:
-    """Another unit, another problem, or work that only one side states."""
+    """The sides state another unit or another problem, or only one side states its work."""
     works = ["", "item 0123456789ab", "item", "solve 0123456789ab", "item ba9876543210"]
     for first in works:
         for second in works:
@@ -160,7 +160,7 @@ def test_a_failed_check_is_not_judged() -> None:
 
 
 def test_the_record_of_a_run_has_its_work_and_its_checks() -> None:
-    """Not that of a test, whose name stands for its work."""
+    """The record of a test has no work: the name of the test stands for the work."""
     run = measured()
     work = Work(amount=1.0, unit="item", fingerprint="problem/1", precision="equal-precision")
     check = Verification(quantity="loss", value=2.0, tolerance=1.0, passed=False)

@@ -78,7 +78,7 @@ def test_the_unknown_is_not_invented() -> None:
 
 
 def test_a_stated_carbon_intensity_is_passed_on() -> None:
-    """The intensity of a projection that carries the run; not that of one about other runs."""
+    """A run has the intensity of its own projection, and none of a projection of other runs."""
     for report in reports(SAMPLES["comparison"]()):
         assert "environment" not in report
     first, second = reports(carried(SAMPLES["comparison"]()))
