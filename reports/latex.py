@@ -77,7 +77,7 @@ class Latex:
                 (
                     "runs",
                     "Runs",
-                    f"Run & Quantity & {_NUMBERS} & Quality of the run",
+                    f"Run & Quantity & {_NUMBERS} & Quality",
                     _runs(rows),
                     ("measurement",),
                 ),
@@ -141,7 +141,7 @@ def _runs(rows: Sequence[Row]) -> list[Cells]:
             row.about.label,
             f"{_OF_RUNS[row.quantity]} {row.of}".strip(),
             *value_and_interval(row),
-            row.about.quality,
+            row.quality,
         )
         for row in rows
         if row.about.kind == "measurement" and row.quantity in _OF_RUNS

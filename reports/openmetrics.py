@@ -114,7 +114,7 @@ def _labels(row: Row, unit: str) -> dict[str, str]:
         "variant": row.variant,
         "kind": row.kind,
         "verdict": row.verdict,
-        "quality": about.quality,
+        "quality": row.quality,
         "boundary": about.boundary,
     }
     if not unit:

@@ -14,7 +14,6 @@ from typing import Literal
 
 import msgspec
 
-from energybench.analysis.energy.boundary import component_name
 from energybench.gating import sensor_errors
 from energybench.gating.sensor_errors import digest, rounded
 from energybench.model import (
@@ -227,7 +226,7 @@ def _states(parts: Iterable[Part]) -> dict[str, PartState]:
     """
     states: dict[str, set[PartState]] = {}
     for part in parts:
-        states.setdefault(component_name(part), set()).add(part.state)
+        states.setdefault(part.reported_as, set()).add(part.state)
     order: tuple[PartState, ...] = ("modelled", "measured", "missing")
     return {
         component: next(state for state in order if state in present)

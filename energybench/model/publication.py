@@ -24,7 +24,8 @@ class Publication(Noun, frozen=True, kw_only=True):
                        dates from which anybody can buy or obtain what was tested
     baseline, why_baseline
                        the baseline, and the reason for the choice
-    tuned              who tuned the baseline's side, and how
+    tuned, tuned_candidate
+                       who tuned the side of the baseline and that of the candidate, and how
     provisioned_w      power that the operator sets aside for a node, by the label of its run
     footnotes          printed under the first page, in the given order
     """
@@ -41,6 +42,7 @@ class Publication(Noun, frozen=True, kw_only=True):
     baseline: str = ""
     why_baseline: str = ""
     tuned: str = ""
+    tuned_candidate: str = ""
     provisioned_w: dict[str, NonNegative] = {}
     logo: Logo | None = None
     footnotes: tuple[str, ...] = ()

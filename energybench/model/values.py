@@ -113,6 +113,15 @@ class Part(Noun, frozen=True, kw_only=True):
     used: bool = True
     count: Annotated[int, msgspec.Meta(ge=1)] = 1
 
+    @property
+    def reported_as(self) -> str:
+        """The component under which the energy of the part is reported: that of unused devices
+        stands apart.
+        """
+        if self.used or self.component.endswith(UNUSED):
+            return self.component
+        return self.component + UNUSED
+
 
 class Boundary(Noun, frozen=True, kw_only=True):
     """The hardware whose energy is counted.

@@ -41,6 +41,7 @@ class _File(Noun, frozen=True, kw_only=True):
     baseline: str = ""
     why_baseline: str = ""
     tuned: str = ""
+    tuned_candidate: str = ""
     provisioned_w: dict[str, NonNegative] = {}
     logo: str = ""
     footnotes: tuple[str, ...] = ()

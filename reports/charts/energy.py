@@ -14,7 +14,6 @@ from energybench_reports.view.layout import Figure
 from energybench_reports.view.wording import (
     amount,
     bare,
-    component,
     component_words,
     listed,
     ordered,
@@ -88,7 +87,7 @@ def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, 
     """A piece of the bar for every component, from the end of the component before. The last piece
     is that of node-seconds that were not read, so that a bar ends at its total.
     """
-    modelled = {component(part) for part in measurement.boundary.parts if part.state == "modelled"}
+    modelled = {part.reported_as for part in measurement.boundary.parts if part.state == "modelled"}
     rows = []
     start = 0.0
     for key in ordered(measurement.components_j):
@@ -156,10 +155,10 @@ def _caption(shown: Sequence[Measurement], names: Names) -> str:
 def _runs_with(state: str, shown: Sequence[Measurement], names: Names) -> dict[str, list[str]]:
     """Component → names of the runs with a part of the component in `state`."""
     runs_of: dict[str, list[str]] = {
-        key: [] for key in ordered(component(part) for m in shown for part in m.boundary.parts)
+        key: [] for key in ordered(part.reported_as for m in shown for part in m.boundary.parts)
     }
     for m in shown:
-        keys = {component(part) for part in m.boundary.parts if part.state == state}
+        keys = {part.reported_as for part in m.boundary.parts if part.state == state}
         for key in keys:
             runs_of[key].append(names[m.id])
     return {key: runs for key, runs in runs_of.items() if runs}

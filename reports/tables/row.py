@@ -53,6 +53,7 @@ class Row(NamedTuple):
     verdict   verdict of a comparison, claim or check; state of a run of a study
     evidence  how an input of a projection is known
     source    where an input or a published figure comes from
+    own_quality  of a component, whose parts may be better known than the whole; "": the result's
     """
 
     about: Result
@@ -68,6 +69,11 @@ class Row(NamedTuple):
     verdict: str = ""
     evidence: str = ""
     source: str = ""
+    own_quality: str = ""
+
+    @property
+    def quality(self) -> str:
+        return self.own_quality or self.about.quality
 
     def cells(self) -> dict[str, str | float | None]:
         """The row by the names of COLUMNS: texts, and numbers or None."""
@@ -88,7 +94,7 @@ class Row(NamedTuple):
             "unit": self.unit,
             "kind": self.kind,
             "confidence": self.confidence,
-            "quality": about.quality,
+            "quality": self.quality,
             "boundary": about.boundary,
             "verdict": self.verdict,
             "evidence": self.evidence,

@@ -13,7 +13,6 @@ from energybench_reports.view.wording import (
     NOT_MEASURED,
     TableCell,
     bare,
-    component,
     component_words,
     counted,
     listed,
@@ -35,7 +34,7 @@ def components(measurements: Sequence[Measurement], names: Names) -> Section:
     keys = ordered(
         key
         for m in measurements
-        for key in (*m.components_j, *(component(part) for part in m.boundary.parts))
+        for key in (*m.components_j, *(part.reported_as for part in m.boundary.parts))
     )
     rows = tuple(
         (TableCell(component_words(key)), *(_component(m, key) for m in measurements))
@@ -57,7 +56,7 @@ def components(measurements: Sequence[Measurement], names: Names) -> Section:
 
 def _component(measurement: Measurement, key: str) -> TableCell:
     """Energy of a component, with number and state of the parts."""
-    parts = [part for part in measurement.boundary.parts if component(part) == key]
+    parts = [part for part in measurement.boundary.parts if part.reported_as == key]
     missing = _missing_words([part for part in parts if part.state == "missing"])
     estimate = measurement.components_j.get(key)
     if estimate is None and not parts:

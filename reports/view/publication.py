@@ -22,6 +22,7 @@ _STATEMENTS = {
     "baseline": "baseline",
     "why_baseline": "reason for this baseline",
     "tuned": "tuning of the baseline",
+    "tuned_candidate": "tuning of the candidate",
     "contact": "contact",
     "licence": "licence",
 }

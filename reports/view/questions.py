@@ -24,7 +24,7 @@ _HOW = (
     "it holds; a bundle (`energybench bundle`) has the samples too, from which every number follows"
 )
 _BY_WHOM = (
-    "not stated: who tested, who tuned the baseline and who paid is in a publication file "
+    "not stated: who tested, who tuned each side and who paid is in a publication file "
     "(`energybench report --publication FILE`)"
 )
 

@@ -120,11 +120,6 @@ def listed(words: Iterable[str]) -> str:
     return ", ".join(items[:-1]) + " and " + items[-1]
 
 
-def component(part: Part) -> str:
-    """The name of the part's component among the energies."""
-    return part.component + ("" if part.used or part.component.endswith(UNUSED) else UNUSED)
-
-
 def component_words(name: str) -> str:
     """'gpu.board.unused' → 'gpu.board, unused'."""
     return plain(name.removesuffix(UNUSED)) + (", unused" if name.endswith(UNUSED) else "")

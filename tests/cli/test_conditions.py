@@ -21,7 +21,7 @@ BUSY = "while True: pass"
 # threads without the interpreter's lock: on a busy machine too, a share of a core that counts
 NEIGHBOUR = (
     "import hashlib, threading\n"
-    "for _ in range(8):\n"
+    "for _ in range(2):\n"
     "    work = lambda: hashlib.pbkdf2_hmac('sha256', b'', b'', 1 << 30)\n"
     "    threading.Thread(target=work).start()\n"
 )

@@ -251,10 +251,14 @@ def test_mig_instance_charges_the_whole_board_with_a_doubt(tmp_path: Path) -> No
     assert remedy
 
 
-def test_sampling_costs_far_below_a_percent(tmp_path: Path) -> None:
-    """8 boards whose driver takes 200 µs a call, read at 10 Hz: under 1 % of a core."""
+def test_a_driver_that_takes_its_time_is_waited_for_asleep(tmp_path: Path) -> None:
+    """8 boards whose driver takes 200 µs a call: reading takes less CPU time than the driver takes
+    by the clock. `benchmarks/sampling_cost.py` measures the share of a core.
+    """
+    reads, latency_s = 20, 200e-6
     answer = run_nvml(
-        nvml_environment(tmp_path, "count=8\nlatency_us=200\ncc=9.0\n"), reads=20, every_s=0.1
+        nvml_environment(tmp_path, "count=8\nlatency_us=200\ncc=9.0\n"), reads=reads, every_s=0.1
     )
-    assert len(answer["samples"][0]) == 24
-    assert answer["cpu_s"] / answer["wall_s"] < 0.01
+    channels = len(answer["samples"][0])
+    assert channels == 24
+    assert answer["cpu_s"] < reads * channels * latency_s

@@ -55,6 +55,24 @@ def numbers(content: Any) -> Iterator[float]:
         yield content
 
 
+def test_a_component_has_the_quality_of_its_own_parts() -> None:
+    """Beside a modelled part the run is mixed, but the energy of a sensor is measured."""
+    node = cpu_node()
+    parts = tuple(
+        msgspec.structs.replace(part, state="modelled", low_w=5.0, high_w=13.0)
+        if part.component == "cpu.dram"
+        else part
+        for part in node.boundary.parts
+    )
+    boundary = msgspec.structs.replace(node.boundary, parts=parts)
+    mixed = msgspec.structs.replace(node, quality="mixed", boundary=boundary)
+    rows = parsed(Document(title="a node", results=(mixed,), version="0.1.0"))
+    qualities = {(row["quantity"], row["of"]): row["quality"] for row in rows}
+    assert qualities["energy", ""] == "mixed"
+    assert qualities["component_energy", "cpu.package"] == "measured"
+    assert qualities["component_energy", "cpu.dram"] == "estimated"
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_holds_every_estimate_of_the_json_and_no_other_number(sample: str) -> None:
     """The numbers are those of `json`, digit by digit: none is lost, none is made, none is

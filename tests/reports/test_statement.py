@@ -98,7 +98,10 @@ def test_two_pages_with_the_longest_publication(paper: str) -> None:
     the appendix has the whole.
     """
     fields = ("publisher", "sponsor", "tester", "contact", "licence", "baseline", "why_baseline")
-    long = {name: f"{name} {'words ' * 100}"[:590] + " the end" for name in (*fields, "tuned")}
+    long = {
+        name: f"{name} {'words ' * 100}"[:590] + " the end"
+        for name in (*fields, "tuned", "tuned_candidate")
+    }
     publication = msgspec.convert({**long, "paper": paper}, Publication)
     document = replace(stated(6), publication=publication)
     content = Pdf().statement(document, draft=False)

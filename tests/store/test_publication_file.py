@@ -67,7 +67,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     """Texts, dates as TOML or text, logo, footnotes, paper."""
     (tmp_path / "logo.svg").write_text(SVG.format(SHAPES))
     texts = ("title", "publisher", "sponsor", "tester", "contact", "licence", "baseline")
-    texts += ("why_baseline", "tuned")
+    texts += ("why_baseline", "tuned", "tuned_candidate")
     lines = [f'{key} = "the {key}"' for key in texts]
     lines += ["tested = 2026-11-12", 'hardware_available = "2025-06"']
     lines += ['software_available = "2025 to 2026-03-01"', 'logo = "logo.svg"']

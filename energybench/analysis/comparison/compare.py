@@ -18,7 +18,6 @@ import numpy as np
 from energybench.analysis.comparison import comparable
 from energybench.analysis.comparison.node_time import node_hours, work_amount
 from energybench.analysis.comparison.pairs import paired, paired_log
-from energybench.analysis.energy.boundary import component_name
 from energybench.analysis.uncertainty.effects import not_negative, scale, student, uncombined
 from energybench.analysis.uncertainty.propagation import propagate
 from energybench.analysis.uncertainty.repeats import (
@@ -281,7 +280,7 @@ def _without_idle(baseline: Measurement, candidate: Measurement) -> tuple[RatioL
 
 def _unused(side: Measurement) -> frozenset[str]:
     """Names of the components that had no part in the work."""
-    return frozenset(component_name(part) for part in side.boundary.parts if not part.used)
+    return frozenset(part.reported_as for part in side.boundary.parts if not part.used)
 
 
 def _used_energy_of_repeat(repeat: Repeat, unused: frozenset[str]) -> float | None:

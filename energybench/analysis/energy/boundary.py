@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.model import UNUSED, Boundary, BoundaryName, Channel, Gpu, Host, Part, PartState
+from energybench.model import Boundary, BoundaryName, Channel, Gpu, Host, Part, PartState
 
 CPU, MEMORY, GPU, MODULE, NODE, NODE_AC = (
     "cpu.package",
@@ -319,8 +319,3 @@ def _missing_gpu(gpu: Gpu, ranges: Ranges) -> Model:
         used=gpu.used,
     )
     return Model(part, f"{GPU}:{gpu.uuid}", source)
-
-
-def component_name(part: Part) -> str:
-    """The name under which the energy of a part is reported: idle accelerators stand apart."""
-    return part.component if part.used else part.component + UNUSED

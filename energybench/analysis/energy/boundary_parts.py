@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from energybench.analysis.energy import counter_jumps
-from energybench.analysis.energy.boundary import Cover, Model, Source, component_name
+from energybench.analysis.energy.boundary import Cover, Model, Source
 from energybench.analysis.energy.counter_check import cross_check
 from energybench.analysis.energy.counter_jumps import Lack
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
     @property
     def component(self) -> str:
-        return component_name(self.part)
+        return self.part.reported_as
 
 
 class CurveOf(Protocol):

@@ -16,7 +16,6 @@ from energybench_reports.view.wording import (
     TableCell,
     amount,
     bare,
-    component,
     component_words,
     known,
     listed,
@@ -114,7 +113,7 @@ def test_small_words() -> None:
 def test_parts_that_the_work_did_not_use_are_named_so() -> None:
     """An unused accelerator is a separate component, and a range has only the stated ends."""
     board = Part(component="gpu.board", state="measured", used=False)
-    assert component(board) == "gpu.board.unused"
+    assert board.reported_as == "gpu.board.unused"
     assert component_words("gpu.board.unused") == "gpu.board, unused"
     assert watts(board) == ""
     assert (
