@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from energybench.api import open_blocks
+from energybench.api.answers import Answers
 from energybench.api.block_doubts import options_of_a_region, region_cut, work_of_a_region
 from energybench.api.caller_run import CallerRun, Options
 from energybench.api.edges import Sync, wait_for_devices
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
     from contextvars import Token
 
     from energybench.api.results import Result
-    from energybench.model import Doubt, Estimate, Measurement
 
 STORE = "results"
 
 _open_children = threading.Lock()
 
 
-class Block:
+class Block(Answers):
     """A measured block of a program. An outermost block is a run with a directory of its own; a
     block inside is a region of that run.
 
@@ -278,35 +278,6 @@ class Block:
             return self.result()
         with open_blocks.waiting(self.run):
             return self.run.so_far()
-
-    @property
-    def measurement(self) -> Measurement | None:
-        """The whole result; None: not measured."""
-        return self.result().measurement
-
-    @property
-    def energy_j(self) -> Estimate | None:
-        """Energy of the block with its interval, J; None: not measured."""
-        return self.result().energy_j
-
-    @property
-    def power_w(self) -> Estimate | None:
-        """Mean power, W; None: not measured."""
-        return self.result().power_w
-
-    @property
-    def time_s(self) -> Estimate | None:
-        """Time of the block, s; None: not measured."""
-        return self.result().time_s
-
-    @property
-    def doubts(self) -> tuple[Doubt, ...]:
-        """Everything that weakens the result, or why there is none."""
-        return self.result().doubts
-
-    def flat(self) -> dict[str, float]:
-        """The numbers of the result by name, for loggers."""
-        return self.result().flat()
 
     def __repr__(self) -> str:
         if self._end_s is None:

@@ -16,7 +16,7 @@ import pytest
 
 from energybench.foreign_text import visible
 from energybench.pytest_plugin import record as records
-from energybench.pytest_plugin import table
+from energybench.pytest_plugin import summary
 from energybench.pytest_plugin.gates import Gates
 from energybench.pytest_plugin.machine_lock import Machine, Stay
 from energybench.pytest_plugin.options import Limits, Settings, gates, limits, settings
@@ -291,20 +291,7 @@ class EnergySession:
             (one["test"] for one in self._records if records.full_name(one) == name),
             name.split(" ")[0],
         )
-        file, _, rest = test.partition("::")
-        report = pytest.TestReport(
-            nodeid=test,
-            location=(file, None, rest.replace("::", ".")),
-            keywords={},
-            outcome="failed",
-            longrepr=f"energy gate: {line}",
-            when="call",
-            sections=(),
-            duration=0.0,
-            start=0.0,
-            stop=0.0,
-            user_properties=[],
-        )
+        report = summary.failure(test, line)
         session.config.hook.pytest_runtest_logreport(report=report)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -324,16 +311,7 @@ class EnergySession:
         if not self._records:
             return
         title = f"energy per iteration ({self.settings.boundary}, 95 % intervals)"
-        terminalreporter.ensure_newline()
-        terminalreporter.section(title, sep="-", yellow=True)
-        for line in table.lines(self._records):
-            terminalreporter.write_line(line)
-        if self._verdicts:
-            terminalreporter.section("energy gates", sep="-", yellow=True)
-        for line in self._verdicts:
-            terminalreporter.write_line(line)
-        for notice in self._notices:
-            terminalreporter.write_line(f"energybench: {notice}")
+        summary.write(terminalreporter, title, self._records, self._verdicts, self._notices)
 
     def pytest_unconfigure(self) -> None:
         self._machine.close()
