@@ -83,7 +83,7 @@ def _report(
         "measures": [_measure(run, document) | {name: n.value for name, n in numbers.items()}],
         "system": _without_blanks({"os": "linux", "distribution": line(run.host.os or "")}),
         "infrastructure": {"infraType": "other", "components": _components(run)},
-        "quality": _quality(energy_j),
+        "quality": _quality(energy_j, measured=is_measured(run)),
     }
     if intensity is not None:
         report["environment"] = {
@@ -202,9 +202,12 @@ def _components(run: Measurement) -> list[dict[str, Any]]:
     return components
 
 
-def _quality(energy_j: Estimate) -> str:
-    """The schema's word for the error of the energy; "" for an error that has no word."""
+def _quality(energy_j: Estimate, *, measured: bool) -> str:
+    """The schema's word for the error of the energy; "" for an error that has no word. What is no
+    measurement of whole work that passed its checks is at most "low".
+    """
     if energy_j.value <= 0:
         return ""
     apart = max(energy_j.high - energy_j.value, energy_j.value - energy_j.low) / energy_j.value
-    return next((word for most, word in _QUALITY if apart <= most), "")
+    word = next((word for most, word in _QUALITY if apart <= most), "")
+    return word if measured or not word else "low"

@@ -97,6 +97,14 @@ def test_quality_is_the_error_of_the_energy(half_width: float, word: str | None)
     assert report.get("quality") == word
 
 
+def test_the_quality_of_what_was_replayed_is_low() -> None:
+    """However narrow its interval is."""
+    doubt = Doubt(code="replayed", message="a recording", remedy="measure")
+    run = replace(cpu_node(), doubts=(doubt,))
+    [report] = reports(Document(title="t", results=(run,)))
+    assert report["quality"] == "low"
+
+
 def test_the_publisher_is_named() -> None:
     """A publication states who publishes, and under which licence."""
     statement = Publication(publisher="A centre", licence="CC BY 4.0")
