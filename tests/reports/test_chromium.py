@@ -169,8 +169,13 @@ const out = [...document.querySelectorAll("main *")].filter(e => !e.closest("svg
   .map(([e, box]) => `${e.tagName}.${e.className} ${e.textContent.slice(0, 40)} ${box.right}`);
 const seen = [...document.querySelectorAll("td, .verdict")]
   .filter(e => e.getBoundingClientRect().width > 0).map(e => e.textContent.trim());
+// a cell of a card is a line as wide as the card
+const narrow = [...document.querySelectorAll("tbody th, td")]
+  .map(e => [e, e.getBoundingClientRect().width, e.parentElement.getBoundingClientRect().width])
+  .filter(([e, own, row]) => own > 0 && own < 0.95 * row).map(([e]) => e.textContent.slice(0, 40));
 const root = document.documentElement;
-parent.postMessage({ screen: innerWidth, wide: root.scrollWidth, out: out.slice(0, 5), seen }, "*");
+parent.postMessage({ screen: innerWidth, wide: root.scrollWidth, out: out.slice(0, 5), seen,
+  narrow: narrow.slice(0, 5) }, "*");
 """
 # A window of the browser has at least 500 pixels; a frame may be narrower.
 PHONE = """<!doctype html>
@@ -195,6 +200,7 @@ def test_a_phone_shows_every_cell(sample: str, tmp_path: Path) -> None:
     measured = json.loads(root["data-measured"] or "")
     assert measured["screen"] == 390
     assert measured["out"] == []
+    assert measured["narrow"] == []
     assert measured["wide"] <= 390
     seen = measured["seen"]
     words = {answer.verdict for answer in build(document).answers} - {""}
