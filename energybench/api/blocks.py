@@ -270,7 +270,7 @@ class Block(Answers):
         run = outermost.run
         with open_blocks.waiting(run):
             whole = run.so_far(regions=True) if outermost.is_open else run.result()
-        return Result.region(self.label, whole, run.refusal)
+        return Result.region(self.label, outermost.label, whole, run.refusal)
 
     def so_far(self) -> Result | None:
         """The result of an open block up to now, without the regions inside; None: not measured."""

@@ -198,7 +198,8 @@ class CallerRun:
 
     def warn(self) -> None:
         """Tell the program's log if the run is not measured."""
-        if self.refusal is not None:
+        # at the end of the interpreter, which closes generators with open blocks, nobody has a log
+        if self.refusal is not None and not sys.is_finalizing():
             import logging
 
             log = logging.getLogger("energybench")

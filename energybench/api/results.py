@@ -65,16 +65,17 @@ class Result:
 
     @classmethod
     def region(
-        cls, label: str, whole: Result | None, refusal: tuple[str, str, str] | None
+        cls, label: str, outermost: str, whole: Result | None, refusal: tuple[str, str, str] | None
     ) -> Result:
         """The result of a block inside another: the mean of all blocks of the same label.
 
-        whole    result of the outermost block; None: there is none yet
-        refusal  why the outermost block is not measured; None: it is
+        outermost  label of the outermost block
+        whole      result of the outermost block; None: there is none yet
+        refusal    why the outermost block is not measured; None: it is
         """
         if whole is None:
-            early = "the sensors have told too little of the outermost block up to now"
-            remedy = "read the result after the outermost block"
+            early = f"its outermost block {outermost!r} is open, too short a time for the sensors"
+            remedy = "read the result after the end of the outermost block"
             return cls.of(label, None, refusal or ("block-not-measured", early, remedy))
         regions = whole.measurement.regions if whole.measurement is not None else ()
         region = next((region for region in regions if region.label == label), None)

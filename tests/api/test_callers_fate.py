@@ -139,6 +139,33 @@ def test_a_store_that_cannot_be_written(machine: Node) -> None:
     assert len(caller.out.strip().split("\n")) == 1
 
 
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_generator_that_is_closed_by_the_end_of_the_program(
+    machine: Node, measured: bool
+) -> None:
+    """Its open block is outermost for blocks of the program, as their reason says, and the end of
+    the interpreter, which closes it, prints nothing.
+    """
+    if not measured:
+        machine.store.write_text("a file, not a folder")
+    caller = machine.run(
+        """
+        def items():
+            with energybench.measure("generator", **OPTIONS):
+                yield 1
+        kept = items()
+        next(kept)
+        with energybench.measure("block", **OPTIONS) as block:
+            pass
+        print("measured" if block.energy_j else block.doubts[0].message)
+        """
+    )
+    assert (caller.code, caller.error) == (0, "")
+    # on a busy machine the sensors may have told enough
+    reasons = ("outermost block 'generator' is open", "measured") if measured else ("the store ",)
+    assert any(reason in caller.out for reason in reasons)
+
+
 def test_a_caller_that_waits_for_its_children(machine: Node) -> None:
     """The sampling process is no child: `os.wait` does not wait for it."""
     caller = machine.run(
