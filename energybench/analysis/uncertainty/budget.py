@@ -156,7 +156,8 @@ def _line(
 
 # ---------------------------------------------------------------- grouping
 
-_Group = tuple[str, EffectKind | str, bool]  # component; kind, or the name; bound upward or not
+# Component; kind, or the name; 0 of random effects, +1 of bounds upward and -1 of those downward.
+_Group = tuple[str, EffectKind | str, int]
 
 
 def _groups(effects: Iterable[Effect]) -> list[list[Effect]]:
@@ -164,8 +165,10 @@ def _groups(effects: Iterable[Effect]) -> list[list[Effect]]:
     groups: dict[_Group, list[Effect]] = {}
     for effect in effects:
         if effect.u:
-            upward = effect.distribution == "bound" and effect.u > 0
-            groups.setdefault((effect.component, _sort(effect), upward), []).append(effect)
+            side = 0
+            if effect.distribution == "bound":
+                side = 1 if effect.u > 0 else -1
+            groups.setdefault((effect.component, _sort(effect), side), []).append(effect)
     return sorted(groups.values(), key=lambda group: -_reach(group))
 
 

@@ -180,16 +180,24 @@ def test_a_line_says_if_nothing_changes_without_it() -> None:
     assert "without it ±" not in shown
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(-50, 50), st.booleans()), max_size=12))
-def test_no_line_makes_the_interval_wider(made: list[tuple[str, float, bool]]) -> None:
+_MADE = st.tuples(
+    st.sampled_from("abcd"),
+    st.floats(-50, 50),
+    st.booleans(),
+    st.sampled_from(("missing", "gain")),
+)
+
+
+@given(st.lists(_MADE, max_size=12))
+def test_no_line_makes_the_interval_wider(made: list[tuple[str, float, bool, EffectKind]]) -> None:
     """Without an effect an interval is never wider than with it, whatever the effects and their
-    signs.
+    signs, also if a component has bounds and random effects of one kind.
     """
     effects = [
-        bound("missing", u, Place(c, "d"))
+        bound(kind, u, Place(c, "d"))
         if is_bound
-        else normal("gain", u, Place(c, "d"), key=f"{c}{i}")
-        for i, (c, u, is_bound) in enumerate(made)
+        else normal(kind, u, Place(c, "d"), key=f"{c}{i}")
+        for i, (c, u, is_bound, kind) in enumerate(made)
     ]
     estimate: Estimate = combine(100.0, effects)
     for line in budget(estimate, 4):
