@@ -11,7 +11,7 @@ import numpy as np
 from energybench.analysis.quantiles import median, quantiles_of_values
 from energybench.analysis.traces.curve import Curve, empty_curve, rising
 from energybench.analysis.traces.slow_updates import single_update, slower_period_s
-from energybench.analysis.traces.stopped_counters import without_stops
+from energybench.analysis.traces.stopped_counters import without_short_stops, without_stops
 from energybench.analysis.traces.ticks import NO_TICKS_BELOW, ticks
 from energybench.analysis.traces.unwrap import Counter, unwrap
 from energybench.model import Channel, Trace
@@ -25,6 +25,8 @@ def counter_curve(trace: Trace) -> Curve:
     """The curve of a counter, without points if there are no readings."""
     channel = trace.channel
     counter = unwrap(trace)
+    if channel.quality == "measured":
+        counter = without_short_stops(counter, channel.resolution)
     stated_s, slower_s = channel.update_period_s, None
     if channel.timing == "prior":
         slower_s = slower_period_s(counter.t_s, counter.energy_j, stated_s)

@@ -14,7 +14,7 @@ from energybench.analysis.traces.power_curve import (
     whole_means,
 )
 from energybench.analysis.traces.saturation import saturated_w
-from energybench.analysis.traces.stopped_counters import without_stops
+from energybench.analysis.traces.stopped_counters import without_short_stops, without_stops
 from energybench.analysis.traces.unwrap import unwrap
 from energybench.model import Trace
 
@@ -38,6 +38,7 @@ def stamped_curve(trace: Trace) -> Curve:
             return integral(empty, t, watts, fuzz, period, channel.window_s)
         return whole_means(empty, t, watts, fuzz, period)
     counter = unwrap(trace)
+    counter = without_short_stops(counter, channel.resolution)
     counter = without_stops(counter, channel.update_period_s or 0.0, channel.resolution)
     t, energy = counter.t_s, counter.energy_j / channel.gain.value
     points, joules, fuzz = rising(t - channel.lag_s, energy, np.zeros(t.size))

@@ -20,6 +20,13 @@ _PERIODS_WITHOUT_ANY = 2.2
 # Least power of a part that is switched on, W, and the counts that it has to make in the stretch:
 # a counter of whole joules may stand still for seconds.
 _LEAST_W, _COUNTS = 1.0, 3.0
+# A counter that showed so many new values in a row updates at least as often as they came; it
+# stopped if it then shows none for so many of these periods, whatever period is stated.
+_IN_A_ROW, _SEEN_PERIODS = (6, 12), 1.8
+_LEAST_SEEN_S = 0.09  # a stretch without a new value between two readings at 10 Hz
+# Such a counter shows a new value at each reading, so that the power beside a stretch tells what
+# the stretch had to count: the least of the powers over so many new values before and after.
+_BESIDE, _CAUGHT_UP_BESIDE = 3, 0.7
 # A counter that was only not updated for a while catches up: the energy of the stretch is then at
 # least this share of what the mean power of the other time makes.
 _CAUGHT_UP = 0.5
@@ -59,6 +66,60 @@ def without_stops(counter: Counter, period_s: float, resolution_j: float) -> Cou
             if not _caught_up(t_s, energy_j, int(first[i]), after):
                 spans.append(Span(float(t_s[first[i]]), float(t_s[after]), None, "stuck-sensor"))
     return counter._replace(t_s=t_s[keep], energy_j=energy_j[keep], stops=(*counter.stops, *spans))
+
+
+def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
+    """The counter with the short stretches as spans in which a counter, seen to update often, stood
+    still and did not catch up.
+
+    Such a stretch is shorter than `without_stops` looks for, which knows only the stated period. A
+    counter of a slow virtual machine catches up, and is left as it is.
+    """
+    t_s, energy_j = counter.t_s, counter.energy_j
+    seen_s = _seen_period_s(t_s, energy_j)
+    if seen_s is None:
+        return counter
+    longest_s = max(_SEEN_PERIODS * seen_s, _LEAST_SEEN_S, _COUNTS * resolution_j / _LEAST_W)
+    changes = np.flatnonzero(np.diff(energy_j) > 0)
+    first = np.concatenate(([0], changes + 1))  # the reading of each new value
+    last = np.concatenate((changes, [t_s.size - 1]))
+    keep = np.ones(t_s.size, dtype=np.bool_)
+    spans = []
+    for i in np.flatnonzero(t_s[last] - t_s[first] > longest_s).tolist():
+        if not _BESIDE <= i < first.size - 1 - _BESIDE:
+            continue
+        after = int(first[i + 1])
+        beside_w = min(
+            _power_w(t_s, energy_j, int(first[i - _BESIDE]), int(first[i - 1])),
+            _power_w(t_s, energy_j, after, int(first[i + 1 + _BESIDE])),
+        )
+        # the stop began between the last reading before the stretch and its first reading
+        before = int(first[i]) - 1
+        shown_w = _power_w(t_s, energy_j, before, after)
+        if shown_w < _CAUGHT_UP_BESIDE * beside_w:
+            keep[first[i] : last[i] + 1] = False
+            spans.append(Span(float(t_s[before]), float(t_s[after]), None, "stuck-sensor"))
+    if not spans:
+        return counter
+    return counter._replace(t_s=t_s[keep], energy_j=energy_j[keep], stops=(*counter.stops, *spans))
+
+
+def _seen_period_s(t_s: Floats, energy_j: Floats) -> float | None:
+    """The longest period that a counter can have which shows so many new values in a row, as it
+    does where it was read fastest; None if it never does.
+    """
+    new = np.concatenate(([0], np.cumsum(np.diff(energy_j) > 0)))
+    periods = [
+        float(lengths.min()) / (count - 1)
+        for count in _IN_A_ROW
+        if count < t_s.size
+        and (lengths := (t_s[count:] - t_s[:-count])[new[count:] - new[:-count] == count]).size
+    ]
+    return min(periods, default=None)
+
+
+def _power_w(t_s: Floats, energy_j: Floats, start: int, end: int) -> float:
+    return float((energy_j[end] - energy_j[start]) / (t_s[end] - t_s[start]))
 
 
 def _caught_up(t_s: Floats, energy_j: Floats, first: int, after: int) -> bool:

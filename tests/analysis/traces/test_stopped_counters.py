@@ -9,7 +9,7 @@ from energybench.analysis.measurement.measure import Record, measure
 from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Gpu, Host, Measurement, Trace, Window
 from tests.analysis.runs import RANGES
-from tests.analysis.truth import Floats, Sensor, channel, constant, polls, trace
+from tests.analysis.truth import Floats, Sensor, channel, constant, polls, square, trace
 
 POLLS = np.concatenate((np.arange(1.0, 2.7, 0.1), polls(3.0, 15.0)))
 
@@ -164,3 +164,48 @@ def test_no_new_value_in_a_short_run_is_no_energy(seconds: float) -> None:
     t_s = np.arange(0.0, seconds, 0.005)
     energy_curve = curve(trace(still, t_s, np.full(t_s.size, 10**6)))
     assert energy_curve is None or energy_curve.t_s.size == 0
+
+
+def stalling(every_s: float, still_s: float, watts: float = 60.0, *, catches_up: bool) -> Trace:
+    """A package whose counter stands still at the end of every period of time; the energy of the
+    stops comes at their end, or never.
+    """
+    made = package(watts=watts)
+    whole, rest_s = np.divmod(POLLS, every_s)
+    going_s = every_s - still_s
+    counted_s = whole * (every_s if catches_up else going_s) + np.minimum(rest_s, going_s)
+    return trace(made.channel, POLLS, np.round(watts * counted_s / 1e-6).astype(np.int64))
+
+
+STOPS = [(1.53, 0.25), (1.07, 0.5), (2.03, 0.83), (3.1, 0.37)]
+
+
+@pytest.mark.parametrize(("every_s", "still_s"), STOPS)
+def test_short_stops_that_lose_energy_are_a_bound(every_s: float, still_s: float) -> None:
+    """A counter of 1 ms that shows nothing new for some tenths of a second, time and again, and
+    goes on from where it stood.
+    """
+    result = measured(stalling(every_s, still_s, catches_up=False))
+    energy, truth_j = result.components_j["cpu.package"], 60.0 * result.time_s.value
+    assert energy.value < 0.96 * truth_j < truth_j < energy.high
+    assert "stuck-sensor" in {doubt.code for doubt in result.doubts}
+
+
+@pytest.mark.parametrize(("every_s", "still_s"), STOPS)
+def test_short_stops_after_which_a_counter_catches_up_lose_nothing(
+    every_s: float, still_s: float
+) -> None:
+    """As the counters of virtual machines that the host feeds late."""
+    result = measured(stalling(every_s, still_s, catches_up=True))
+    energy, truth_j = result.components_j["cpu.package"], 60.0 * result.time_s.value
+    assert energy.value == pytest.approx(truth_j, rel=0.02)
+    assert "stuck-sensor" not in {doubt.code for doubt in result.doubts}
+
+
+@pytest.mark.parametrize("period_s", [0.02, 0.083, 0.11, 0.25, 1.0])
+def test_a_wave_beside_a_slow_counter_is_no_stop(period_s: float) -> None:
+    """A counter that updates more slowly than stated shows nothing new between its updates."""
+    load = square(10.0, 200.0, 0.61)
+    raw = Sensor(load, period_s=period_s).counts(POLLS, 1e-6)
+    result = measured(trace(package().channel, POLLS, raw))
+    assert "stuck-sensor" not in {doubt.code for doubt in result.doubts}

@@ -194,9 +194,7 @@ def test_no_line_makes_the_interval_wider(made: list[tuple[str, float, bool, Eff
     signs, also if a component has bounds and random effects of one kind.
     """
     effects = [
-        bound(kind, u, Place(c, "d"))
-        if is_bound
-        else normal(kind, u, Place(c, "d"), key=f"{c}{i}")
+        bound(kind, u, Place(c, "d")) if is_bound else normal(kind, u, Place(c, "d"), key=f"{c}{i}")
         for i, (c, u, is_bound, kind) in enumerate(made)
     ]
     estimate: Estimate = combine(100.0, effects)
