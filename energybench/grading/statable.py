@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from energybench.errors import BadInput
-from energybench.model import Comparison, Document, Measurement, Projection, Study
+from energybench.model import MISCOUNTED, Comparison, Document, Measurement, Projection, Study
 from energybench.units import counted
 
 MOST = 6  # comparisons on two pages
@@ -82,7 +82,7 @@ def against_publication(document: Document) -> Iterator[str]:
                 yield f"{name} is {stamp.words}"
                 said |= {(pair.baseline, stamp.code), (pair.candidate, stamp.code)}
         if not pair.counted_once:
-            yield f"an energy of {name} may be that of too few nodes or of other jobs as well"
+            yield f"{name} has no verdict: {MISCOUNTED}"
         for run in (pair.baseline, pair.candidate):
             if run not in runs:
                 yield f"the run {run} of {name} is not known: name its folder, or its --store"

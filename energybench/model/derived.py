@@ -24,8 +24,8 @@ IN_FULL = 12
 
 # Reason why a comparison has no verdict if a side was not counted once.
 MISCOUNTED = (
-    "the energy of a side may be that of too few nodes, of a node counted several times, or of "
-    "other jobs as well"
+    "the energy of a side may be that of too few nodes, boards or feeds, of a node counted several "
+    "times, of other jobs as well, or of a sensor that shows no possible power"
 )
 
 # Reason of the verdict "inconclusive" if a side has a single repeat.
@@ -48,8 +48,9 @@ class Comparison(Noun, frozen=True, kw_only=True):
     energy_ratio           E_baseline / E_candidate
     speedup                T_baseline / T_candidate
     verdict                None if no energy verdict can be given
-    counted_once           False if the energy of a side may be that of too few nodes, of a node
-                           counted several times, or of other jobs as well: then there is no verdict
+    counted_once           False if the energy of a side may be that of too few nodes, boards or
+                           feeds, of a node counted several times, of other jobs as well, or of a
+                           sensor that shows no possible power: then there is no verdict
     scatter_known          whether both sides were repeated. If not, the verdict is "inconclusive",
                            and no interval of this comparison holds the run-to-run scatter of both
     paired                 number of blocks of interleaved runs that were analysed as pairs; None

@@ -7,19 +7,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from energybench.analysis.comparison.counted import boards, boards_apart, same_nodes
 from energybench.analysis.measurement import roofline
 from energybench.errors import Refused
 from energybench.model import Doubt, DoubtCode, Host, Measurement
 from energybench.units import counted
 
-# Doubts on how often, for whom and until when a node's energy was counted: the ratio is off by a
-# factor that no interval states, and gives no energy verdict.
-_MISCOUNTED: frozenset[DoubtCode] = frozenset(
-    {"counted-again", "nodes-unread", "ranks-unread", "shared-node"}
-)
 # Between-node variance is that of a partition from five nodes of a kind on.
 _ENOUGH_NODES = 5
-_LEAST_COVERED = 0.95  # share of a job's node-seconds that has to be read for a verdict
 _LIBRARIES = ("torch", "triton", "numpy")
 
 
@@ -66,18 +61,6 @@ def check(baseline: Measurement, candidate: Measurement, force: bool) -> list[Do
         *_side(candidate),
         *_hosts(baseline, candidate),
     ]
-
-
-def miscounted(side: Measurement) -> bool:
-    """Whether the energy may be that of too few nodes, of a node counted several times, or of other
-    jobs as well; or whether too little of a job was read: nobody knows that the other nodes drew
-    what those that were read drew, for they may be of another kind.
-    """
-    window_s = sum(share.window_s for share in side.shares)
-    covered_s = sum(share.covered_s for share in side.shares)
-    if covered_s < _LEAST_COVERED * window_s:
-        return True
-    return any(doubt.code in _MISCOUNTED for doubt in side.doubts)
 
 
 # ---------------------------------------------------------------- reasons to refuse
@@ -243,6 +226,16 @@ def _cores_unused(host: Host) -> bool:
 
 def _hosts(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
     doubts = _few_nodes(baseline, candidate)
+    if boards_apart(baseline, candidate):
+        counts = f"{boards(baseline)} and {boards(candidate)}"
+        doubts.append(
+            Doubt(
+                code="boards-differ",
+                message=f"one machine, with {counts} accelerators in the boundary of the sides: "
+                "the others were hidden from one side, and drew power all the same",
+                remedy="measure both sides with all boards visible (container, cgroup, driver)",
+            )
+        )
     doubts += [*_lowered_limits(baseline), *_lowered_limits(candidate)]
     doubts += _versions(baseline.host, candidate.host)
     governors = (baseline.host.governor, candidate.host.governor)
@@ -258,7 +251,7 @@ def _few_nodes(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
     """A doubt if the sides ran on other nodes, and one of them on too few to stand for a
     partition.
     """
-    if _same_nodes(baseline, candidate) or min(baseline.nodes, candidate.nodes) >= _ENOUGH_NODES:
+    if same_nodes(baseline, candidate) or min(baseline.nodes, candidate.nodes) >= _ENOUGH_NODES:
         return []
     these = "these two nodes"
     if max(baseline.nodes, candidate.nodes) > 1:
@@ -271,16 +264,6 @@ def _few_nodes(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
             remedy="five or more nodes of each kind",
         )
     ]
-
-
-def _same_nodes(baseline: Measurement, candidate: Measurement) -> bool:
-    """Whether both sides ran on the same nodes; jobs by the names of the nodes."""
-    if baseline.nodes != candidate.nodes:
-        return False
-    if baseline.nodes == 1:
-        return baseline.host.same_machine(candidate.host)
-    names = [{share.node for share in side.shares} for side in (baseline, candidate)]
-    return names[0] == names[1]
 
 
 def _lowered_limits(side: Measurement) -> list[Doubt]:

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from energybench.analysis.comparison import comparable
+from energybench.analysis.comparison.counted import boards_apart, is_miscounted
 from energybench.analysis.comparison.node_time import node_hours, work_amount
 from energybench.analysis.comparison.pairs import paired, paired_log
 from energybench.analysis.uncertainty.effects import not_negative, scale, student, uncombined
@@ -64,7 +65,7 @@ def compare(
     sides = _sides(baseline, candidate, _energy)
     qualities = (baseline.quality, candidate.quality)
     estimated = "estimated" in qualities or None in qualities
-    miscounted = any(comparable.miscounted(side) for side in (baseline, candidate))
+    miscounted = boards_apart(baseline, candidate) or any(map(is_miscounted, (baseline, candidate)))
     energy = _ratio(
         _without_scatter(baseline.energy_j),
         _without_scatter(candidate.energy_j),

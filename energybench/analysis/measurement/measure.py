@@ -19,6 +19,7 @@ from energybench.analysis.energy.boundary_parts import (
 from energybench.analysis.measurement import (
     doubts,
     pause_doubts,
+    plausible_power,
     quantities,
     roofline,
     sensor_doubts,
@@ -166,6 +167,8 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
             *sensor_doubts.of_sampling(
                 sensor_doubts.sampling(rows, len(windows)), windows, slowest_s
             ),
+            *plausible_power.of_sensors(chosen.sources, rows, windows),
+            *_of_node(chosen, curves, rows, windows, traces),
             *still_sensors.of_still(traces, {source.channel.id for source in chosen.sources}),
             *pause_doubts.of_pauses(
                 record.pauses, windows, [source.channel for source in chosen.sources]
@@ -199,6 +202,20 @@ def _tables(
     return [
         with_models(chosen, [rows[i] for rows in sensed], groups[i]) for i in range(len(groups))
     ], doubts_of_sensors
+
+
+def _of_node(
+    chosen: Cover,
+    curves: Curves,
+    rows: Sequence[Row],
+    windows: Sequence[Window],
+    traces: Sequence[Trace],
+) -> list[Doubt]:
+    """Doubts about a node meter beside the sensors of the parts inside."""
+    if chosen.name not in ("node-dc", "node-ac"):
+        return []
+    repeated = mirrors(traces).repeated
+    return plausible_power.of_node(rows, curves.channels, repeated, curves, windows)
 
 
 def _record_doubts(record: Record, rows: Sequence[Row]) -> list[Doubt]:

@@ -1,0 +1,129 @@
+"""Doubts about powers that no part can draw, over the time of whole repeats.
+
+A sensor whose unit or scale is wrong, or whose register is fed with something else, gives readings
+that look like a power and are none. Single readings are dropped elsewhere (traces/plausible.py);
+here it is the mean over the repeats that cannot be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from energybench.analysis.energy.boundary import Source
+from energybench.analysis.energy.boundary_parts import CurveOf, Row
+from energybench.analysis.energy.window_energy import energy
+from energybench.analysis.uncertainty.effect_kinds import place_of
+from energybench.model import Channel, Doubt, Window
+
+# Watts that a part which is switched on draws at least. A mobile package in its deepest state draws
+# some tenths of a watt, a board some watts, and a node without load more than a watt.
+_LEAST_W = {"cpu.package": 0.1, "gpu.board": 1.0, "module": 0.5, "node": 1.0, "node.ac": 1.0}
+# A board keeps its power limit on average over a second; the tolerance of its own sensor is 5 %.
+_ABOVE_LIMIT = 1.25
+_LEAST_S = 1.0  # time of the repeats for which a mean power counts
+# A node draws at least what its parts draw; gains of both, as at an attached meter.
+_LEAST_OF_PARTS = 0.8
+_INSIDE = ("cpu.package", "cpu.dram", "gpu.board", "module")
+
+
+def of_sensors(
+    sources: Sequence[Source], rows: Sequence[Row], windows: Sequence[Window]
+) -> list[Doubt]:
+    """Doubts about sensors whose mean power over the repeats is too low or too high for their part.
+
+    rows  one for each source, in the same order; further rows have no sensor
+    """
+    doubts = []
+    for source, row in zip(sources, rows, strict=False):
+        watts = _mean_w(row, windows)
+        if row.part.state != "measured" or watts is None:
+            continue
+        channel, name = source.channel, place_of(source.channel).words
+        least_w, limit_w = _LEAST_W.get(channel.component, 0.0), channel.power_limit_w
+        if 0 < watts < least_w:
+            why = f"less than the {least_w:g} W that a part draws which is switched on"
+        elif channel.component == "gpu.board" and limit_w and watts > _ABOVE_LIMIT * limit_w:
+            why = f"above its power limit of {limit_w:.4g} W, which a board keeps on average"
+        else:
+            continue
+        doubts.append(
+            Doubt(
+                code="power-implausible",
+                message=f"{name} shows {watts:.3g} W on average over the repeats, {why}: unit or "
+                "scale of the sensor may be wrong",
+                remedy="calibrate shows the sensor beside a known load; update driver or firmware",
+                subject=name,
+            )
+        )
+    return doubts
+
+
+def of_node(
+    rows: Sequence[Row],
+    channels: Sequence[Channel],
+    repeated: frozenset[str],
+    curves: CurveOf,
+    windows: Sequence[Window],
+) -> list[Doubt]:
+    """A doubt about a node meter that shows less than the sensors of the parts inside.
+
+    repeated  ids of channels that show the register of another channel
+    """
+    doubts = []
+    for row in rows:
+        watts = _mean_w(row, windows)
+        if row.part.component not in ("node", "node.ac") or watts is None:
+            continue
+        inside_w = _inside_w(channels, repeated, curves, windows)
+        if watts >= _LEAST_OF_PARTS * inside_w:
+            continue
+        name = f"{row.part.component} {row.part.device}".strip()
+        doubts.append(
+            Doubt(
+                code="power-implausible",
+                message=f"{name} shows {watts:.4g} W on average over the repeats, and the sensors "
+                f"of the parts inside {inside_w:.4g} W: one of them is wrong",
+                remedy="compare with another meter (attach); update the firmware of the meter",
+                subject=name,
+            )
+        )
+    return doubts
+
+
+def _mean_w(row: Row, windows: Sequence[Window]) -> float | None:
+    """Mean power over the repeats that have an energy; None for too short a time."""
+    known = [
+        (cell.energy_j, window.duration_s)
+        for cell, window in zip(row.cells, windows, strict=True)
+        if cell.energy_j is not None
+    ]
+    seconds = sum(duration_s for _, duration_s in known)
+    return sum(energy_j for energy_j, _ in known) / seconds if seconds >= _LEAST_S else None
+
+
+def _inside_w(
+    channels: Sequence[Channel],
+    repeated: frozenset[str],
+    curves: CurveOf,
+    windows: Sequence[Window],
+) -> float:
+    """Mean power of the parts that have sensors of their own. Of several collectors that read one
+    component the least counts: some may not read all of its devices.
+    """
+    sums: dict[str, dict[str, float]] = {}
+    seen: set[tuple[str, str, str]] = set()
+    for channel in channels:
+        place = (channel.collector, channel.component, channel.device)
+        if channel.component not in _INSIDE or not channel.counts or channel.id in repeated:
+            continue
+        if channel.quality != "measured" or place in seen:
+            continue
+        seen.add(place)
+        curve = curves.get(channel.id)
+        energies = [energy(curve, window).energy_j if curve else None for window in windows]
+        seconds = sum(window.duration_s for window in windows)
+        if seconds > 0 and all(one is not None for one in energies):
+            by_collector = sums.setdefault(channel.component, {})
+            watts = sum(one for one in energies if one is not None) / seconds
+            by_collector[channel.collector] = by_collector.get(channel.collector, 0.0) + watts
+    return sum(min(by_collector.values()) for by_collector in sums.values())
