@@ -10,6 +10,7 @@ that thread writes.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -24,8 +25,9 @@ from energybench.plugins import Clock, Watches
 # power more often.
 PERIOD_S = 1.0
 # Share of the time for the questions. Measuring may cost 1 % of a core: devices may take a half,
-# /proc three twentieths. At edges ten times as much.
-_DEVICES, _PROCESSES, _AT_EDGE = 0.005, 0.0015, 10
+# the processes of /proc three twentieths, and the look for other jobs one. At edges ten times as
+# much.
+_DEVICES, _PROCESSES, _JOBS, _AT_EDGE = 0.005, 0.0015, 0.001, 10
 _PATIENCE_S = 1.0  # for the last reading of a run; a hanging driver is then left alone
 
 
@@ -68,7 +70,7 @@ class Watch:
     ) -> None:
         self._look_at_job = look_at_job
         self._devices, self._neighbours, self._clock = tuple(devices), neighbours, clock
-        self._sources = (ConditionSource(_DEVICES), ConditionSource(_PROCESSES))
+        self._sources = tuple(map(ConditionSource, (_DEVICES, _PROCESSES, _JOBS)))
         self._wake = threading.Event()
         self._edge = self._over = False
         self._looks: deque[Look] = deque()
@@ -133,7 +135,13 @@ class Watch:
         """Ask the sources that are due; at the end, every source."""
         conditions: list[Condition] = []
         piece: Slice | None = None
-        devices, processes = self._sources
+        devices, processes, jobs = self._sources
+        # a job of seconds has to be seen, and slow devices or many processes are asked less often
+        start_s, before_s = self._clock.now(), time.thread_time()
+        if last or jobs.wants(start_s, edge=edge):
+            with contextlib.suppress(Exception):
+                self._look_at_job()
+            jobs.took(start_s, time.thread_time() - before_s)
         start_s = self._clock.now()
         if last or devices.wants(start_s, edge=edge):
             for device in self._devices:
@@ -145,7 +153,6 @@ class Watch:
         start_s, before_s = self._clock.now(), time.thread_time()
         if last or processes.wants(start_s, edge=edge):
             try:
-                self._look_at_job()
                 piece = self._neighbours.look() if self._neighbours is not None else None
             except Exception:  # an unforeseen /proc: foreign load is then not known
                 self._neighbours = None

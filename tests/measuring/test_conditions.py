@@ -20,6 +20,50 @@ from energybench.plugins import Context
 from tests.analysis.truth import channel
 from tests.simulators import context
 
+# ---------------------------------------------------------------- the watch alone
+
+
+class Stepped:
+    """A clock that the test moves on."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def now(self) -> float:
+        return self.now_s
+
+
+class ManyProcesses:
+    """Neighbours whose look takes a hundredth of a second of CPU time."""
+
+    cpus = 1
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def look(self) -> None:
+        self.looks += 1
+        until_s = time.thread_time() + 0.01
+        while time.thread_time() < until_s:
+            pass
+
+
+def test_other_jobs_are_looked_for_every_second_beside_many_processes() -> None:
+    """A look at all processes that may happen once in many seconds does not hold up the look for
+    other jobs, which is short.
+    """
+    clock, processes, jobs = Stepped(), ManyProcesses(), []
+    with Watch((), processes, clock, lambda: jobs.append(clock.now_s)) as watch:  # type: ignore[arg-type]
+        for second in range(5):
+            clock.now_s = float(second)
+            deadline_s = time.monotonic() + 60
+            while len(jobs) <= second and time.monotonic() < deadline_s:
+                watch.sampled()
+                time.sleep(0.001)
+        assert jobs == [0.0, 1.0, 2.0, 3.0, 4.0]
+        assert processes.looks <= 2
+
+
 # ---------------------------------------------------------------- the watch beside the sampler
 
 
