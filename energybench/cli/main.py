@@ -149,6 +149,9 @@ def _run(words: list[str]) -> int:
     except (ArithmeticError, NotFinite) as error:
         # of files whose numbers are valid one by one
         return _fail(f"the numbers in the input are too extreme to be computed with: {error}", 2)
+    except UnicodeEncodeError as error:
+        # a lone surrogate, which no argument of a shell has, but one of a caller in Python may have
+        return _fail(f"an argument cannot be a name: {brief(ascii(error.object), 240)}", 2)
     except OSError as error:
         if error.errno == errno.EMFILE:
             return _fail("there are too few file descriptors (ulimit -n 64, or more)", OWN_FAILURE)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from energybench.cli.main import main
 from tests.cli.process import REPLAYS, energybench, in_process, one_line
 
 SCENARIOS = REPLAYS.parent / "scenarios"
@@ -288,3 +289,13 @@ def test_help_and_version(tmp_path: Path) -> None:
 def test_numbers_that_python_cannot_read(words: tuple[str, ...], number: str, store: Path) -> None:
     """Thousands of digits, and digits of other scripts, are a mistake like any other."""
     one_line(in_process(*(word.format(number) for word in words), cwd=store))
+
+
+@pytest.mark.parametrize("option", ["--root", "--out", "--replay"])
+def test_text_that_no_name_of_a_file_can_be(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A lone surrogate, as a caller in Python may pass it."""
+    assert main(["measure", option, "\ud800", "--", "true"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert r"'\ud800'" in line or r"\ud800" in line
