@@ -78,7 +78,7 @@ class Channel(Noun, frozen=True, kw_only=True):
     gain: Gain
     reading_step_w: Positive | None = None
     quantity: str = ""
-    update_period_s: NonNegative | None = None
+    update_period_s: Positive | None = None
     window_s: NonNegative = 0.0
     lag_s: NonNegative = 0.0
     lag_u_s: NonNegative = 0.0
