@@ -22,7 +22,7 @@ def joined(first: Measurement, second: Measurement) -> Measurement:
     Idle phases are those of the first part, conditions and readings of the host those of the
     second. Regions are left out: a region may lie in both parts.
     """
-    time_s = combine(first.time_s.value + second.time_s.value, second.time_s.effects)
+    time_s = not_negative(combine(first.time_s.value + second.time_s.value, second.time_s.effects))
     energy_j = _sum(first.energy_j, second.energy_j)
     net_j, net_doubts = quantities.net(energy_j, first.idle_power_w, time_s)
     doubts = (*first.doubts, *second.doubts, *net_doubts)

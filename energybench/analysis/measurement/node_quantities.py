@@ -26,7 +26,7 @@ def time(windows: Sequence[Window]) -> Estimate:
     half_s = arithmetic_mean([window.start_half_s + window.end_half_s for window in windows])
     scatter = scatter_effect(durations_s)
     effect = scatter if scatter is not None else rectangular("time-edges", half_s)
-    return combine(arithmetic_mean(durations_s), (effect,))
+    return not_negative(combine(arithmetic_mean(durations_s), (effect,)))
 
 
 def power(

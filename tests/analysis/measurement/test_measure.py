@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from energybench.model import Verification
+from energybench.analysis.measurement import node_quantities
+from energybench.model import Verification, Window
 from tests.analysis.runs import run, work
 
 
@@ -120,3 +121,13 @@ def test_a_trend_over_the_repeats_is_a_doubt() -> None:
 def test_short_windows_are_a_doubt() -> None:
     """Half a second on a counter of 100 ms leans on interpolation."""
     assert "short-window" in codes(run("r", gpu_w=[300], times_s=(0.5,) * 8))
+
+
+def test_no_time_is_below_nothing() -> None:
+    """Two repeats of very different lengths, on one node and on several."""
+    windows = [
+        Window(label="repeat", start_s=0, end_s=0.5),
+        Window(label="repeat", start_s=1, end_s=3),
+    ]
+    assert node_quantities.time(windows).low == 0.0
+    assert run("uneven", times_s=(2.0, 9.0)).time_s.low == 0.0
