@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +15,6 @@ from energybench.plugins import HasAdapter, Workload
 from energybench.registry import load, registered
 
 NAMES = sorted(registered("workloads"))
-# tests of one workload that share its first run stay in one process of pytest-xdist
-TOGETHER = [pytest.param(name, marks=pytest.mark.xdist_group(f"contract-{name}")) for name in NAMES]
 ROOT = Path(__file__).parents[1]
 
 
@@ -42,12 +39,6 @@ def region(label: str) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-@functools.cache
-def once(name: str) -> tuple[Workload, Work]:
-    """The result of `run_once`, shared by the tests that only look at it."""
-    return run_once(name)
-
-
 def run_once(name: str) -> tuple[Workload, Work]:
     """A workload after one run of its smallest size on the CPU."""
     workload = set_up(name)
@@ -64,10 +55,12 @@ def set_up(name: str) -> Workload:
     return workload
 
 
-@pytest.mark.parametrize("name", TOGETHER)
+@pytest.mark.parametrize("name", NAMES)
 def test_smoke_size_runs_and_passes_its_own_checks(name: str) -> None:
-    """The size "smoke" does verified work, and a second run does the same work."""
-    workload, work = once(name)
+    """The size "smoke" does verified work, and a second run does the same work. The settings are
+    plain values that can stand in a result, and include those that nobody set.
+    """
+    workload, work = run_once(name)
     assert workload.name == name
     assert "smoke" in workload.sizes
     assert work.amount > 0
@@ -76,19 +69,14 @@ def test_smoke_size_runs_and_passes_its_own_checks(name: str) -> None:
     checks = workload.verify()
     assert checks
     assert [check for check in checks if not check.passed] == []
-    _, second = run_once(name)
-    assert second.fingerprint == work.fingerprint
-    assert (second.amount, second.unit) == (work.amount, work.unit)
-
-
-@pytest.mark.parametrize("name", TOGETHER)
-def test_settings_are_plain_scalars_and_name_the_defaults(name: str) -> None:
-    """The settings can stand in a result, and include those that nobody set."""
-    settings = once(name)[0].settings()
+    settings = workload.settings()
     assert settings
     for key, value in settings.items():
         assert isinstance(key, str)
         assert value is None or type(value) in (str, int, float, bool)
+    _, second = run_once(name)
+    assert second.fingerprint == work.fingerprint
+    assert (second.amount, second.unit) == (work.amount, work.unit)
 
 
 @pytest.mark.parametrize("name", NAMES)
