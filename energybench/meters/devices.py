@@ -110,6 +110,9 @@ def check_devices(table: Table, rows: Sequence[Row], used: set[int]) -> None:
     options = [("--select", choice) for choice in choices[:8]]
     one = f"--select '{choices[0]}'" if choices else "clean the values of this column"
     remedy = one
+    if 0 < len(choices) < len(values):
+        one += ", or a file without control characters in this column"
+        remedy = one
     parts = feeds.tells_parts_apart(name, values)
     if parts:
         remedy = "write the sum of the rows of one time into one column, if several of them feed "
