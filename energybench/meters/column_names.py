@@ -46,7 +46,9 @@ def says(name: str, stated_unit: str | None, unit: str | None = None) -> str:
         return ""
     unit = known_unit(name) or unit
     if unit is None:
-        scale = unknown_unit(name)
+        scale = unknown_unit(name) or ""
+        if len(scale) == 1 and not re.search(r"[\[(]", name):
+            return ""  # feed_a is not a current in A
         return f"readings in {scale!r}, of which --unit says {stated_unit}" if scale else ""
     return f"readings in {unit}, of which --unit says {stated_unit}" if unit != stated_unit else ""
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 # feed    parts of one load by a word of their name
 # part    parts of one load, as far as their names tell
@@ -88,43 +89,64 @@ _FAMILIES = (
     frozenset(("i", "ii", "iii", "iv")),
 )
 _COPY = re.compile(r"\.\d+")  # as a table of pandas names the second column of one name
+_COPY_AT_END = re.compile(r"\.\d+$")
 _ADDRESS = re.compile(r"\d+(?:\.\d+){3}(?::\d+)?")
 
 
-def words(name: str) -> list[str]:
+class _Name(NamedTuple):
+    """The words and numbers of a name, in small letters, and the characters around them."""
+
+    words: tuple[str, ...]
+    between: tuple[str, ...]
+
+
+def words(name: str) -> tuple[str, ...]:
     """The words and numbers of a name, in small letters."""
-    return [word for word, _, _ in _spans(name)]
+    return _split(name).words
 
 
 def relation(one: str, other: str, before: str = "") -> Relation | None:
     """How two names are related; None if they differ in more than the parts that they name, or name
     parts of other loads. before: a word in front of the names, such as that of their column.
     """
-    if one == other or (_ADDRESS.fullmatch(one) and _ADDRESS.fullmatch(other)):
+    ours, theirs = _split(one), _split(other)
+    if ours.between != theirs.between:
+        first, second = sorted((one, other), key=len)
+        copied = second.startswith(first) and _COPY.fullmatch(second[len(first) :])
+        return "part" if copied else None
+    if _ADDRESS.fullmatch(one) and _ADDRESS.fullmatch(other):
         return None
-    first, second = sorted((one, other), key=len)
-    if second.startswith(first) and _COPY.fullmatch(second[len(first) :]):
-        return "part"
-    ours, theirs = _spans(one), _spans(other)
-    if _between(one, ours) != _between(other, theirs):
-        return None
-    kinds: set[Relation | None] = set()
-    ours_words, their_words = [span[0] for span in ours], [span[0] for span in theirs]
-    for i, (word, their_word) in enumerate(zip(ours_words, their_words, strict=True)):
-        if word != their_word:
-            ahead = ours_words[i - 1] if i else before
-            behind = ours_words[i + 1] if i + 1 < len(ours) else ""
-            kinds.add(_difference(word, their_word, ahead, behind))
-    if None in kinds or not kinds:
-        return None
-    if "outlet" in kinds:
-        return "outlet"
-    return "feed" if _FEED & {*ours_words, before} else "part"
+    kinds: set[Relation] = set()
+    for i, (word, their_word) in enumerate(zip(ours.words, theirs.words, strict=True)):
+        if word == their_word:
+            continue
+        ahead = ours.words[i - 1] if i else before
+        behind = ours.words[i + 1] if i + 1 < len(ours.words) else ""
+        kind = _difference(word, their_word, ahead, behind)
+        if kind is None:
+            return None
+        kinds.add(kind)
+    if not kinds or "outlet" in kinds:
+        return "outlet" if kinds else None
+    return "feed" if before in _FEED or not _FEED.isdisjoint(ours.words) else "part"
 
 
 def among(names: Sequence[str], kinds: Sequence[Relation]) -> list[str]:
     """The names that are related in one of these ways to another of the names."""
-    return [name for name in names if any(relation(name, other) in kinds for other in names)]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        alike.setdefault(_split(_without_copy(name)).between, []).append(name)
+    return [
+        name
+        for name in names
+        if any(
+            relation(name, other) in kinds for other in alike[_split(_without_copy(name)).between]
+        )
+    ]
+
+
+def _without_copy(name: str) -> str:
+    return _COPY_AT_END.sub("", name)
 
 
 def is_component_or_node(word: str) -> bool:
@@ -135,24 +157,18 @@ def is_feed(word: str) -> bool:
     return word in _FEED
 
 
-def _spans(name: str) -> list[tuple[str, int, int]]:
-    """(word, start, end) of the words and numbers of a name."""
-    spans = []
+@lru_cache(maxsize=4096)
+def _split(name: str) -> _Name:
+    found, between, end = list[str](), list[str](), 0
     for match in _WORD.finditer(name):
         start = match.start()
         for piece in _CAMEL.split(match[0]):
             glued = _GLUED.fullmatch(piece.lower())
             for part in glued.groups() if glued else (piece,):
-                spans.append((part.lower(), start, start + len(part)))
-                start += len(part)
-    return spans
-
-
-def _between(name: str, spans: Sequence[tuple[str, int, int]]) -> list[str]:
-    """The characters around the words of a name."""
-    starts = [0, *(end for _, _, end in spans)]
-    ends = [*(start for _, start, _ in spans), len(name)]
-    return [name[start:end] for start, end in zip(starts, ends, strict=True)]
+                found.append(part.lower())
+                between.append(name[end:start])
+                start = end = start + len(part)
+    return _Name(tuple(found), (*between, name[end:]))
 
 
 def _difference(word: str, other: str, ahead: str, behind: str) -> Relation | None:

@@ -124,6 +124,9 @@ def test_a_name_without_a_unit_has_suggestions(name: str, first: str) -> None:
     [
         ("power [hW]", "kW", "readings in 'hW', of which --unit says kW"),
         ("power_kw", "W", "readings in kW, of which --unit says W"),
+        ("power [A]", "W", "readings in 'A', of which --unit says W"),
+        ("power [0.1 W]", "W", "readings in '0.1 W', of which --unit says W"),
+        ("feed_a", "W", ""),
         ("power_w", "W", ""),
         ("power", "kW", ""),
         ("power (rack 7)", "kW", ""),
