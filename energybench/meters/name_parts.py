@@ -45,7 +45,8 @@ _NODE = frozenset(
         *("node", "nodes", "nodename", "n", "host", "hosts", "hostname", "server", "machine"),
         *("instance", "exporter", "target", "job", "blade", "sled", "chassis", "rack", "cluster"),
         *("system", "computer", "pc", "vm", "pod", "container", "namespace", "client", "site"),
-        *("room", "row", "box", "rank", "worker", "user"),
+        *("room", "row", "box", "rank", "worker", "user", "xname", "nid", "compute", "mac", "ip"),
+        *("address", "addr", "model", "asset", "location", "hpc"),
     )
 )
 # Components inside a node, of which a person chooses one on purpose.
@@ -90,7 +91,12 @@ _FAMILIES = (
 )
 _COPY = re.compile(r"\.\d+")  # as a table of pandas names the second column of one name
 _COPY_AT_END = re.compile(r"\.\d+$")
-_ADDRESS = re.compile(r"\d+(?:\.\d+){3}(?::\d+)?")
+# an address of a network, or the name of a node of a Cray
+_ADDRESS = re.compile(
+    r"\d+(?:\.\d+){3}(?::\d+)?|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|x\d+c\d+s\d+b\d+(?:n\d+)?",
+    re.IGNORECASE,
+)
+_MOST_DIGITS = 2  # of the number of a part; nid001234 is a node
 
 
 class _Name(NamedTuple):
@@ -182,6 +188,8 @@ def _difference(word: str, other: str, ahead: str, behind: str) -> Relation | No
     if around & _NODE or around & _COMPONENT:
         return None
     if numbers:
+        if ahead and ahead not in _FEED and max(len(word), len(other)) > _MOST_DIGITS:
+            return None
         if behind in _MEASURE:
             return None
         if ahead in _PERCENTILE and max(int(word), int(other)) >= _LEAST_PERCENTILE:

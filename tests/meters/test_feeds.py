@@ -179,6 +179,7 @@ FEEDS_BY_VALUE = [
     ("ph", "R", "S"),
     ("psu", "left", "7"),
     ("id", "12", "13"),
+    ("id", "112", "113"),
     ("id", "PSU.Slot.1", "PSU.Slot.2"),
 ]
 OTHERS_BY_VALUE = [
@@ -193,6 +194,11 @@ OTHERS_BY_VALUE = [
     ("device", "card0", "card1"),
     ("source", "10.0.0.1", "10.0.0.2"),
     ("source", "node17:9100", "node18:9100"),
+    ("source", "00:11:22:33:44:55", "00:11:22:33:44:66"),
+    ("source", "x1000c0s0b0n0", "x1000c0s0b1n0"),
+    ("name", "nid001234", "nid001235"),
+    ("name", "dev112", "dev113"),
+    ("location", "1", "2"),
     ("name", "PS1 Input", "Fan1 Power"),
     ("psu", "total", "1"),
     ("topic", "tele/plug7/SENSOR", "tele/plug8/SENSOR"),
