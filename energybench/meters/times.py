@@ -198,7 +198,8 @@ class Times:
             if named:
                 return named[0].timestamp()
             for one in (early.timestamp(), late.timestamp()):
-                if self._last_s is not None and 0 < one - self._last_s < _FOLLOWS_S:
+                # a log of the newest first goes back in time
+                if self._last_s is not None and abs(one - self._last_s) < _FOLLOWS_S:
                     return one
         what = "was shown twice by the clock" if twice else "was never shown by the clock"
         # a zone of one offset reads each of the two hours

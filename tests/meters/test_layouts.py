@@ -91,6 +91,11 @@ def test_an_hour_that_the_clock_showed_twice_follows_the_readings_before(tmp_pat
     with pytest.raises(Undecided, match="was shown twice by the clock of Europe/Berlin") as caught:
         series(tmp_path / "m.csv", "time,power_w\n" + "".join(lines + after), BERLIN, None)
     assert caught.value.options == (("--timezone", "Etc/GMT-2"), ("--timezone", "Etc/GMT-1"))
+    # the newest first, and rows that have the time of the row before
+    for every in ((before + lines + lines + after)[::-1], [*before, *lines, *lines[-1:], *lines]):
+        text = "time,power_w\n" + "".join(every)
+        meter = series(tmp_path / "m.csv", text, BERLIN, None)
+        assert set((meter.t_s[1:] - meter.t_s[:-1]).tolist()) == {300.0}
     spring = "time,power_w\n2026-03-29 01:59:59,1\n2026-03-29 03:00:00,1\n"
     assert series(tmp_path / "m.csv", spring, BERLIN, None).t_s.tolist() == [
         1_774_745_999,
