@@ -174,7 +174,10 @@ def attach(
             "--max-offset": max_offset if max_offset != _MAX_OFFSET_S else None,
             "--store": None if store == options.STORE else str(store),
         }
-        command = shlex.join([*_command(run, stated), *chain(*error.works)])
+        # an option that works takes the place of the stated one; --select may stand several times
+        replaced = {option[0] for option in error.works if option[0] != "--select"}
+        kept = {flag: value for flag, value in stated.items() if flag not in replaced}
+        command = shlex.join([*_command(run, kept), *chain(*error.works)])
         raise BadInput(error.where, error.what, f"for example: {command}") from None
     if json:
         common.print_json(attached.measurement)

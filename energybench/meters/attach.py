@@ -25,6 +25,7 @@ from energybench.meters import (
     attached_run,
     clock_offset,
     gain_effects,
+    interleaved,
     meter_doubts,
     prior_contradiction,
     single_moments,
@@ -119,6 +120,7 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
     around = Around(start_s + zero_s - reach_s, end_s + zero_s + reach_s, _most_w(run, meter))
     series = read(meter.path, meter.choice, around)
     check_near(series, start_s + zero_s, end_s + zero_s, meter.max_offset_s)
+    as_logged = series
     check_counts(series, start_s + zero_s - meter.max_offset_s, end_s + zero_s + meter.max_offset_s)
     if meter.holds:
         series = held(series)
@@ -143,6 +145,12 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
     _check_zeros(series, t_s, run)
     shown_s = averaging if averaging > spacing else meter.averaging_s
     doubts += single_moments.doubts(series, t_s, shown_s, inside, run.repeats)
+    doubts += interleaved.doubts(
+        as_logged,
+        as_logged.t_s - zero_s - offset.offset_s,
+        run.repeats,
+        per_interval=meter.choice.per_interval,
+    )
     # a reading stands half its averaging time earlier
     margin = 2 * spacing + averaging
     keep = (t_s >= start_s - margin) & (t_s <= end_s + margin)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.meters import feeds, moments
+from energybench.meters import column_names, feeds, moments
 from energybench.meters.csv_file import is_time
 from energybench.meters.devices import check_devices
 from energybench.meters.readings import Choice, Row, Table, Undecided, cell_unit, known_unit
@@ -23,21 +23,20 @@ _MOST = 0.8  # share of a column's cells that are of its kind
 _TIME = re.compile(r"time|date|epoch|utc|^(t|ts)(_?(m|u|n)?s)?$|zeit|datum|last_changed", re.I)
 _BOARD_UUID = re.compile(r"GPU-[0-9A-Fa-f]+(?:-[0-9A-Fa-f]+)*")  # as nvidia-smi writes it
 _POWER = re.compile(r"power|watt|leistung|puissance|potencia|\bpwr\b|^p$", re.I)
-# columns of limits and extremes are no readings
-_LIMIT = re.compile(r"limit|(?:^|[\W_])cap(?:$|[\W_])|setpoint|tdp|budget|rated|nameplate", re.I)
-_EXTREME = re.compile(r"(?:^|[\W_])(?:max(?:imum)?|peak|(?<!\d.)min(?:imum)?)(?:$|[\W_])", re.I)
-_MEAN = re.compile(r"avg|average|mean", re.I)
 _NOT_NOW = re.compile(r"limit|\bcap\b|\bmax|\bmin|peak|rated|default|apparent|reactive", re.I)
 
 
 class Columns(NamedTuple):
-    """Indices of the times and of the readings, and the rows that the choice takes."""
+    """Indices of the times, of the readings, and of the columns of --select; and the rows that the
+    choice takes.
+    """
 
     times: tuple[int, ...]
     value: int
     unit: str | None
     rows: list[Row]
     odd: list[Row]
+    selected: tuple[int, ...] = ()
 
 
 def choose(table: Table, choice: Choice) -> Columns:
@@ -59,7 +58,8 @@ def choose(table: Table, choice: Choice) -> Columns:
         # records of other kinds, such as those of a plug's radio, are no readings
         rows = [row for row in rows if all(row.cells[i] for i in (*times, value))]
     check_devices(table, rows, {*times, value})
-    return Columns(times, value, unit, rows, odd)
+    selected = tuple(index(table, label, "--select") for label, _ in choice.select)
+    return Columns(times, value, unit, rows, odd, selected)
 
 
 # ---------------------------------------------------------------- rows
@@ -73,7 +73,8 @@ def _selected(table: Table, choice: Choice, rows: list[Row]) -> list[Row]:
         if not fitting:
             values = dict.fromkeys(row.cells[column].strip() for row in rows)
             shown = ", ".join(list(values)[:8])
-            options = [("--select", f"{table.names[column]}={one}") for one in list(values)[:2]]
+            name = column_names.as_option(table.names, column)
+            options = [("--select", f"{name}={one}") for one in list(values)[:2]]
             raise Undecided(
                 f"--select {label}={wanted}",
                 f"no row of {table.path} has it",
@@ -118,7 +119,7 @@ def index(table: Table, name: str, option: str) -> int:
     raise BadInput(f"{option} {name}", what, f"it has {', '.join(table.names)}")
 
 
-def _sample(rows: Sequence[Row], column: int) -> list[str]:
+def sample(rows: Sequence[Row], column: int) -> list[str]:
     """Cells of rows from the whole file that are not empty."""
     step = max(1, len(rows) // _SAMPLE)
     cells = (row.cells[column].strip() for row in rows[::step])
@@ -138,8 +139,8 @@ def _times(table: Table, choice: Choice, rows: Sequence[Row]) -> tuple[int, ...]
     whole = [i for i in width if _is_moment(table, choice, rows, i)]
     if whole:
         return (_one_time(table, rows, whole),)
-    dates = [i for i in width if _share(_sample(rows, i), moments.is_date)]
-    clocks = [i for i in width if _share(_sample(rows, i), moments.is_clock)]
+    dates = [i for i in width if _share(sample(rows, i), moments.is_date)]
+    clocks = [i for i in width if _share(sample(rows, i), moments.is_clock)]
     if len(dates) == len(clocks) == 1:
         return (dates[0], clocks[0])
     if clocks and not dates:
@@ -154,14 +155,14 @@ def _times(table: Table, choice: Choice, rows: Sequence[Row]) -> tuple[int, ...]
 
 
 def _date_first(rows: Sequence[Row], chosen: list[int]) -> list[int]:
-    if len(chosen) == 2 and _share(_sample(rows, chosen[0]), moments.is_clock):
+    if len(chosen) == 2 and _share(sample(rows, chosen[0]), moments.is_clock):
         chosen.reverse()
     return chosen
 
 
 def _is_moment(table: Table, choice: Choice, rows: Sequence[Row], column: int) -> bool:
     """Whether a column holds dates with times, or seconds since 1970."""
-    cells = _sample(rows, column)
+    cells = sample(rows, column)
     if choice.time_format is not None:
         return _share(cells, lambda cell: _fits(cell, choice.time_format or ""))
     if table.units.get(table.names[column]) or (
@@ -200,15 +201,16 @@ def _one_time(table: Table, rows: Sequence[Row], whole: list[int]) -> int:
         whole = named or whole
     if len(whole) > 1:
         # times with a zone, or since 1970, need no further word
-        zoned = [i for i in whole if _certain(_sample(rows, i)[0])]
+        zoned = [i for i in whole if _certain(sample(rows, i)[0])]
         whole = zoned or whole
     if len(whole) > 1:
         names = [table.names[i] for i in whole]
+        options = [column_names.as_option(table.names, i) for i in whole]
         raise Undecided(
             table.where,
             f"columns {', '.join(map(repr, names))} all hold times",
-            f"--time-column, one of {', '.join(names)}",
-            [("--time-column", name) for name in reversed(names)],
+            f"--time-column, one of {', '.join(options)}",
+            [("--time-column", option) for option in reversed(options)],
         )
     return whole[0]
 
@@ -229,85 +231,101 @@ def _value(
     columns = [i for i in range(len(table.names)) if i not in times and not _all_times(rows, i)]
     if choice.column is not None:
         column = index(table, choice.column, "--column")
-        return column, _unit(table, rows, column)
+        return column, column_unit(table, rows, column)
     if table.value is not None:
         column = table.names.index(table.value)
-        return column, _unit(table, rows, column)
+        return column, column_unit(table, rows, column)
     columns = [i for i in columns if i not in selected]
     if len(columns) > 1:
-        columns = [i for i in columns if _share(_sample(rows, i), split_unit)] or columns
+        columns = [i for i in columns if _share(sample(rows, i), split_unit)] or columns
+    # apparent power, limits and extremes are not readings, unless a person names their column
+    plain = [i for i in columns if column_names.contradiction(table.names[i]) is None]
+    if columns and not plain:
+        raise _no_reading(table, columns)
+    columns = plain
     for narrowed in (
-        [i for i in columns if _unit(table, rows, i) and not _NOT_NOW.search(table.names[i])],
+        [i for i in columns if column_unit(table, rows, i) and not _NOT_NOW.search(table.names[i])],
         [i for i in columns if _POWER.search(table.names[i])],
     ):
         if len(narrowed) == 1:
-            return _only(table, rows, narrowed[0])
+            return narrowed[0], column_unit(table, rows, narrowed[0])
         if narrowed:
             columns = narrowed
             break
     if len(columns) == 1:
-        return _only(table, rows, columns[0])
-    names = [table.names[i] for i in columns]
-    raise _several(table, names)
+        return columns[0], column_unit(table, rows, columns[0])
+    raise _several(table, columns)
 
 
-def _several(table: Table, names: Sequence[str]) -> Undecided:
+def _several(table: Table, columns: Sequence[int]) -> Undecided:
     """The refusal of several columns of readings: with the column of their total, or with those
     that may be tried. One feed of several is not suggested, even if the others show too little.
     """
-    what, remedy = f"has {len(names)} value columns", "a column of readings"
-    if names:
-        remedy = f"--column, one of {', '.join(names)}"
-    first = sorted(names, key=lambda name: not _POWER.search(name))
-    if (whole := feeds.total(names)) is not None:
-        first = [whole]
-    elif feeds.are_feeds(names):
-        first = []
-    parts = feeds.are_parts(names)
+    names = [table.names[i] for i in columns]
+    options = [column_names.as_option(table.names, i) for i in columns]
+    what, remedy = f"has {len(columns)} value columns", "a column of readings"
+    if options:
+        remedy = f"--column, one of {', '.join(options)}"
+    whole, one_feed = feeds.total(names), _one_of_several(table, names)
+    first = [
+        (name, option)
+        for name, option in zip(names, options, strict=True)
+        if (name == whole if whole is not None else name not in one_feed)
+    ]
+    first.sort(key=lambda pair: not _POWER.search(pair[0]))
+    parts = [] if table.headerless else feeds.parts_among(names)
     if parts:
-        what += f", which may be parts of one load: {', '.join(names)}"
-        remedy = "write their sum into one column, if several of them feed the load; --column NAME,"
-        remedy += " if one of them feeds all of it"
-    options = [("--column", name) for name in first]
-    return Undecided(table.where, what, remedy, options, parts=parts)
+        what += f", which may be parts of one load: {', '.join(parts)}"
+        if len(parts) < len(names):
+            what = f"has {len(columns)} value columns, of which {', '.join(parts)} may be parts of "
+            what += "one load"
+        remedy = "write their sum into one column, if several of them feed the load; "
+        remedy += f"--column, one of {', '.join(options)}, if one of them feeds all of it"
+    return Undecided(
+        table.where,
+        what,
+        remedy,
+        [("--column", option) for _, option in first],
+        parts=bool(parts),
+    )
 
 
-def _only(table: Table, rows: Sequence[Row], column: int) -> tuple[int, str | None]:
-    """The only column that can be the readings, and its unit. Raises BadInput for a limit."""
-    name = table.names[column]
-    if _LIMIT.search(name):
-        raise BadInput(
-            table.where,
-            f"its only column of readings is {name!r}, which is a limit by its name",
-            f"log the power itself; --column {name!r}, if the column is the power",
-        )
-    if _EXTREME.search(name) and not _MEAN.search(name):
-        raise BadInput(
-            table.where,
-            f"its only column of readings is {name!r}, which by its name holds the extremes "
-            "between two rows",
-            f"log the mean or the energy; --column {name!r}, if the column is the mean",
-        )
-    return column, _unit(table, rows, column)
+def _one_of_several(table: Table, names: Sequence[str]) -> list[str]:
+    """The names that are one feed of several; numbers of columns are not."""
+    return [] if table.headerless else feeds.feeds_among(names, by_word=False)
+
+
+def _no_reading(table: Table, columns: Sequence[int]) -> BadInput:
+    """The refusal of columns that hold, by their names, neither the mean power nor energy."""
+    name, option = table.names[columns[0]], column_names.as_option(table.names, columns[0])
+    what = f"its only column of readings is {name!r}"
+    if len(columns) > 1:
+        what = f"has {len(columns)} value columns: {', '.join(table.names[i] for i in columns)}; "
+        what += f"the first is {name!r}"
+    return BadInput(
+        table.where,
+        f"{what}, which by its name holds {column_names.contradiction(name)}",
+        f"log the mean active power or the energy; --column {option!r}, if the column holds that",
+    )
 
 
 def _all_times(rows: Sequence[Row], column: int) -> bool:
-    cells = _sample(rows, column)
+    cells = sample(rows, column)
     return _share(cells, lambda cell: not cell.isdigit() and is_time(cell))
 
 
-def _unit(table: Table, rows: Sequence[Row], column: int) -> str | None:
+def column_unit(table: Table, rows: Sequence[Row], column: int) -> str | None:
     """The unit of a column: of the layout, of its name, or of its cells."""
     name = table.names[column]
     stated = table.units.get(name) or known_unit(name)
     if stated:
         return stated
-    cells = _sample(rows, column)
+    cells = sample(rows, column)
     units = [
         unit for cell in cells if (split := split_unit(cell)) and (unit := cell_unit(split[1]))
     ]
     if units and len(units) >= _MOST * len(cells):
         return units[0]
     # a unit in a column of its own, behind the numbers: 23.4,Joules
-    behind = set(_sample(rows, column + 1)) if column + 1 < len(table.names) else set()
+    behind = set(sample(rows, column + 1)) if column + 1 < len(table.names) else set()
     return cell_unit(behind.pop()) if len(behind) == 1 else None

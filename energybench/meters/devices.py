@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from energybench.meters import feeds
+from energybench.meters import column_names, feeds
 from energybench.meters.readings import Row, Table, Undecided, known_unit
 from energybench.meters.values import split_unit
 
@@ -102,21 +102,30 @@ def check_devices(table: Table, rows: Sequence[Row], used: set[int]) -> None:
     if not several:
         return
     column, values = several[0]
-    name = table.names[column]
+    name, option = table.names[column], column_names.as_option(table.names, column)
     shown = ", ".join(values[:6]) + (", …" if len(values) > 6 else "")
     also = "".join(f", as does {table.names[other]!r}" for other, _ in several[1:3])
-    remedy = f"--select '{name}={values[0]}'"
-    options = [("--select", f"{name}={one}") for one in values[:8]]
-    if feeds.names_feeds(name):
+    # a value with a control character cannot be typed
+    choices = [f"{option}={value}" for value in values if value.isprintable()]
+    options = [("--select", choice) for choice in choices[:8]]
+    one = f"--select '{choices[0]}'" if choices else "clean the values of this column"
+    remedy = one
+    if 0 < len(choices) < len(values):
+        one += ", or a file without control characters in this column"
+        remedy = one
+    parts = feeds.tells_parts_apart(name, values)
+    if parts:
+        remedy = "write the sum of the rows of one time into one column, if several of them feed "
+        remedy += f"the load; {one}, if that one feeds the whole load"
+    if feeds.tells_feeds_apart(name, values):
         options = []
-        remedy = f"write the sum of the rows of one time into one column; {remedy}, if that one "
-        remedy += "feeds the whole load"
     first = next(row for row in rows if row.cells[column].strip() == values[1])
     raise Undecided(
         f"{table.path} {table.word} {first.place}",
         f"has rows of several devices: column {name!r} takes the values {shown} in turn{also}",
         remedy,
         options,
+        parts=parts,
     )
 
 

@@ -5,17 +5,18 @@ phases of a line, the outlets of a PDU. Only their sum is the power of the load.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from energybench.meters.readings import Choice, Table
+from energybench.meters import name_parts
+from energybench.meters.values import split_unit
 
-_FEED = r"psu|ps|pdu|(?:power)?supply|feed|inlet|input|phase|line|leg|rail|l"
-_OUTLET = r"outlet|socket|plug|port|channel|ch"
-_NUMBER = r"[\s_#.-]*(?:\d{1,2}|[a-d])(?![a-z0-9])"
-_NUMBERED_FEED = re.compile(rf"(?<![a-z])(?:{_FEED}){_NUMBER}", re.IGNORECASE)
-_NUMBERED_PART = re.compile(rf"(?<![a-z])(?:{_FEED}|{_OUTLET}){_NUMBER}", re.IGNORECASE)
-_NAMES_FEEDS = re.compile(rf"(?:{_FEED})(?:[\s_-]*(?:id|no|nr|name|number|index))?", re.IGNORECASE)
 _TOTAL = re.compile(r"(?<![a-z])(?:total|sum|gesamt|overall|combined|node|system)(?![a-z])", re.I)
+# values of a row that is the sum of the others
+_SUM = re.compile(r"(?<![a-z])(?:total|sum|summe|gesamt|overall|combined|all)(?![a-z])", re.I)
+# words of a label that say nothing about the kind of its values
+_GENERIC = frozenset(("id", "no", "nr", "name", "number", "num", "label", "tag", "key"))
+_STATISTICS = frozenset(("quantile", "percentile", "le", "window", "interval", "statistic", "stat"))
+_NAMES_ALONE = frozenset(("index", "idx"))
 
 
 def total(names: Sequence[str]) -> str | None:
@@ -24,45 +25,75 @@ def total(names: Sequence[str]) -> str | None:
     return totals[0] if len(totals) == 1 < len(names) else None
 
 
-def are_feeds(names: Sequence[str]) -> bool:
-    """Whether the columns are numbered feeds, alike but for the number."""
-    return _alike(names, _NUMBERED_FEED)
+def feeds_among(names: Sequence[str], *, by_word: bool = True) -> list[str]:
+    """The names that differ from another name in the part of a feed alone. by_word: only names with
+    a word of feeds, such as psu.
+    """
+    return name_parts.among(names, ("feed",) if by_word else ("feed", "part"))
 
 
-def are_parts(names: Sequence[str]) -> bool:
-    """Whether the columns are numbered feeds or outlets, alike but for the number."""
-    return _alike(names, _NUMBERED_PART)
+def parts_among(names: Sequence[str]) -> list[str]:
+    """The names that may be parts of one load, feeds or outlets."""
+    return name_parts.among(names, ("feed", "part", "outlet"))
 
 
-def _alike(names: Sequence[str], numbered: re.Pattern[str]) -> bool:
-    stems = {_without_number(name, numbered) for name in names}
-    return len(names) > 1 and len(stems) == 1 and None not in stems
+def are_alike(name: str, other: str) -> bool:
+    """Whether two columns may be feeds of one load by their names."""
+    return name_parts.relation(name, other) in ("feed", "part")
 
 
-def names_feeds(column: str) -> bool:
-    """Whether a column, by its name, tells the rows of several feeds apart."""
-    return _NAMES_FEEDS.fullmatch(column.strip()) is not None
+def tells_feeds_apart(label: str, values: Sequence[str]) -> bool:
+    """Whether a column, by its name or by its values, tells feeds of one load apart."""
+    kind = _kind(label)
+    if name_parts.is_component_or_node(kind):
+        return False
+    return name_parts.is_feed(kind) or bool(feeds_among(values))
 
 
-def others(table: Table, choice: Choice, value: int) -> tuple[str, ...]:
-    """The other feeds beside the chosen column, or beside the rows that --select takes."""
-    name = table.names[value]
-    stem = _without_number(name, _NUMBERED_FEED)
-    if stem is not None:
-        return tuple(
-            repr(other)
-            for other in table.names
-            if other != name and _without_number(other, _NUMBERED_FEED) == stem
-        )
-    for label, wanted in choice.select:
-        if label in table.names and names_feeds(label):
-            column = table.names.index(label)
-            cells = (row.cells[column].strip() for row in table.rows if column < len(row.cells))
-            return tuple(f"{label}={cell}" for cell in dict.fromkeys(cells) if cell != wanted)
-    return ()
+def tells_parts_apart(label: str, values: Sequence[str]) -> bool:
+    """Whether a column with these values may tell parts of one load apart: feeds, or outlets."""
+    kind = _kind(label)
+    if name_parts.is_component_or_node(kind):
+        return False
+    return name_parts.is_feed(kind) or bool(parts_among(values))
 
 
-def _without_number(name: str, numbered: re.Pattern[str]) -> str | None:
-    """The name without the number of the part; None if the name has none."""
-    match = numbered.search(name)
-    return None if match is None else f"{name[: match.start()]}#{name[match.end() :]}".lower()
+def other_feed(labels: Mapping[str, str], other: Mapping[str, str]) -> str:
+    """What tells another feed of the load that has these labels: 'psu=2', 'id=13, name=PS2'; "" for
+    a series of another load, of another quantity, or of the sum of the feeds.
+    """
+    differing = [label for label in {**labels, **other} if labels.get(label) != other.get(label)]
+    for label in differing:
+        if label not in labels or label not in other:
+            return ""
+        if not _alike_values(label, labels[label], other[label]):
+            return ""
+    return ", ".join(f"{label}={other[label]}" for label in differing)
+
+
+def draws_power(texts: Iterable[str]) -> bool:
+    """Whether one of the cells holds another number than 0: the feed of a supply that is not
+    plugged in adds nothing.
+    """
+    return any(
+        split is not None and any(digit in "123456789" for digit in split[0])
+        for split in map(split_unit, texts)
+    )
+
+
+def _alike_values(label: str, value: str, other: str) -> bool:
+    kind = _kind(label)
+    if name_parts.is_component_or_node(kind) or kind in _STATISTICS:
+        return False
+    if name_parts.is_feed(kind):
+        return not _SUM.search(value) and not _SUM.search(other)
+    return name_parts.relation(value, other, kind) in ("feed", "part")
+
+
+def _kind(label: str) -> str:
+    """The word of a label that says what its values name: "psu" of psu_id, "host" of
+    metadata.host.
+    """
+    every = [word for word in name_parts.words(label) if not word.isdigit()]
+    telling = [word for word in every if word not in _GENERIC | _NAMES_ALONE]
+    return (telling or [word for word in every if word in _NAMES_ALONE] or [""])[-1]

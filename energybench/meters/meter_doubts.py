@@ -25,6 +25,7 @@ def of(meter: Meter, readings: Readings) -> tuple[Doubt, ...]:
         *_spike_doubts(readings),
         *_recurring_doubts(readings),
         *_feed_doubts(readings.series),
+        *_name_doubts(readings.series),
         *readings.doubts,
     )
 
@@ -142,8 +143,23 @@ def _feed_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
             code="meter-one-feed",
             message=f"{series.what} of {series.where} is one of several feeds: if {beside} feed "
             "the same load, the energy is too low by theirs",
-            remedy="attach a column of the sum of all feeds; nothing, if this one feeds all of the "
-            "load",
+            remedy="attach the sum of all feeds (a column of its own, or `sum` in the query of "
+            "Prometheus); nothing, if this one feeds all of the load",
+        ),
+    )
+
+
+def _name_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
+    """A column that holds, by its name, something else than it was attached as."""
+    if not series.name_says:
+        return ()
+    return (
+        Doubt(
+            code="meter-name-contradicts",
+            message=f"{series.what} of {series.where} holds, by its name, {series.name_says}; it "
+            f"was attached as {'power' if series.kind == 'power' else 'energy'}",
+            remedy="attach a column of the mean active power or of the energy; nothing, if the "
+            "name of this one is wrong",
         ),
     )
 

@@ -16,12 +16,13 @@ import numpy as np
 
 from energybench.errors import BadInput
 from energybench.meters import (
+    column_names,
     columns,
     csv_file,
-    feeds,
     interval_energy,
     json_records,
     log_lines,
+    other_feeds,
     prometheus_answer,
     reading_steps,
     recurring_values,
@@ -68,6 +69,7 @@ class _Logged(NamedTuple):
     readings: list[LoggedReading]
     odd: list[LeftOut]
     other_feeds: tuple[str, ...] = ()
+    name_says: str = ""
 
 
 def read(path: Path, choice: Choice, around: Around | None = None) -> MeterSeries:
@@ -105,8 +107,17 @@ def _logged(path: str, text: str, choice: Choice, around: Around | None) -> _Log
         else:
             table = json_records.read_document(path, document)
             if table is None:
-                what, unit, logged = prometheus_answer.read(path, document, choice)
-                return _Logged(what, "value", unit, ".", logged, [])
+                answer = prometheus_answer.read(path, document, choice)
+                return _Logged(
+                    what=answer.what,
+                    word="value",
+                    unit=answer.unit,
+                    mark=".",
+                    readings=answer.readings,
+                    odd=[],
+                    other_feeds=answer.other_feeds,
+                    name_says=column_names.says(answer.name, choice.unit),
+                )
     table = table or json_records.read_lines(path, lines) or log_lines.read(path, lines)
     return _from_table(table or csv_file.read(path, lines), choice, near_s)
 
@@ -144,8 +155,9 @@ def _from_table(table: Table, choice: Choice, near_s: float | None) -> _Logged:
     what = f"column {name!r}"
     if choice.select:
         what += " of " + ", ".join("=".join(pair) for pair in choice.select)
-    beside = feeds.others(table, choice, chosen.value)
-    return _Logged(what, table.word, unit, mark, readings, odd, beside)
+    beside = other_feeds.of_table(table, chosen)
+    says = column_names.says(name, choice.unit, table.units.get(name))
+    return _Logged(what, table.word, unit, mark, readings, odd, beside, says)
 
 
 def _check_odd(table: Table, odd: Sequence[LeftOut], failed: BadInput | None, count: int) -> None:
@@ -216,6 +228,7 @@ def _series(
         places=np.array([reading.place for reading in screened.values], dtype=np.int64),
         left_out=(*odd, *doubled, *screened.left_out),
         other_feeds=logged.other_feeds,
+        name_says=logged.name_says,
         spikes=tuple(screened.spikes),
         recurring=recurring_values.recurring(screened.values) if kind == "power" else (),
     )

@@ -5,24 +5,37 @@ Source: Prometheus, "HTTP API", range vectors.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
+from energybench.meters import feeds
 from energybench.meters.readings import Choice, LoggedReading, Undecided, Unit, unit_of
 from energybench.meters.times import Times
 
+_MOST_COMPARED = 64  # series of an answer that are compared with each other
 _SAVE = "save the answer of /api/v1/query_range"
 
 
-def read(path: str, document: Any, choice: Choice) -> tuple[str, Unit, list[LoggedReading]]:
-    """Series' name, unit and readings. Raises BadInput."""
+class Answer(NamedTuple):
+    """The chosen series: its labels and its name, unit and readings, and other feeds beside it."""
+
+    what: str
+    name: str
+    unit: Unit
+    readings: list[LoggedReading]
+    other_feeds: tuple[str, ...]
+
+
+def read(path: str, document: Any, choice: Choice) -> Answer:
+    """The series that the choice takes. Raises BadInput."""
     if choice.column is not None:
         raise BadInput(
             "--column",
             "chooses a column of a CSV; this file is JSON",
             "--select label=value chooses a series",
         )
-    series = _chosen(_matrix(path, document), choice, path)
+    result = _matrix(path, document)
+    series = _chosen(result, choice, path)
     metric = series.get("metric")
     name = str(metric.get("__name__", "")) if isinstance(metric, dict) else ""
     unit = unit_of(name or "(no name)", choice.unit, path)
@@ -35,7 +48,29 @@ def read(path: str, document: Any, choice: Choice) -> tuple[str, Unit, list[Logg
         )
     times = Times(path, choice, "value")
     readings = [_reading(path, place, pair, times) for place, pair in enumerate(values, 1)]
-    return f"series {_labels(series)}", unit, readings
+    return Answer(f"series {_labels(series)}", name, unit, readings, _other_feeds(series, result))
+
+
+def _other_feeds(series: dict[str, Any], result: list[Any]) -> tuple[str, ...]:
+    """The labels that tell other feeds of the load of this series, if those draw power."""
+    others: dict[str, None] = {}
+    for one in result:
+        other = feeds.other_feed(_texts(series), _texts(one)) if isinstance(one, dict) else ""
+        if other:
+            values = one.get("values")
+            pairs = values if isinstance(values, list) else []
+            if feeds.draws_power(
+                str(pair[-1]) for pair in pairs if isinstance(pair, list) and pair
+            ):
+                others[other] = None
+    return tuple(others)
+
+
+def _texts(series: dict[str, Any]) -> dict[str, str]:
+    """The labels of a series."""
+    metric = series.get("metric")
+    labels = metric if isinstance(metric, dict) else {}
+    return {str(label): str(value) for label, value in labels.items()}
 
 
 def _matrix(path: str, answer: Any) -> list[Any]:
@@ -68,7 +103,13 @@ def _chosen(result: list[Any], choice: Choice, path: str) -> dict[str, Any]:
         what = f"{len(fitting)} of its {len(result)} series fit {chosen}"
     names = "; ".join(_labels(series) for series in every[:4])
     options = [("--select", pair) for pair in _telling(every)]
-    raise Undecided(path, what, f"--select label=value for one of: {names or 'none'}", options)
+    remedy = f"--select label=value for one of: {names or 'none'}"
+    looked_at = [_texts(series) for series in (fitting or every)[:_MOST_COMPARED]]
+    parts = any(feeds.other_feed(one, other) for one in looked_at for other in looked_at)
+    if parts:
+        remedy = "query their sum, if several of them feed the load (`sum by (instance) (…)`); "
+        remedy += f"--select label=value, if one of them feeds all of it: {names}"
+    raise Undecided(path, what, remedy, options, parts=parts)
 
 
 def _telling(every: list[dict[str, Any]]) -> list[str]:

@@ -165,28 +165,39 @@ def unit_of(name: str, stated: str | None, where: str) -> Unit:
     what = f"column {name!r} has no unit"
     if bracketed:
         what = f"column {name!r}: {bracketed!r} is not a known unit"
-    if (quantity := _other_quantity(name)) is not None:
+    if bracketed in _MEGA:
+        # a mega stands for a milli in names: a node draws no megawatt
+        raise Undecided(where, what, "--unit, or W or J", [("--unit", _MEGA[bracketed])])
+    if (quantity := unknown_unit(name)) is not None:
+        # no unit is suggested: one of another scale may fit the run
         if not bracketed:
             what = f"column {name!r} says {quantity!r}, which is no unit of power or energy"
-        remedy = "name a column of power or energy; --unit, if the name means something else"
-        raise BadInput(where, what, remedy)
+        remedy = "name a column of power or energy, or convert this one to W or J; --unit, if the "
+        raise BadInput(where, what, f"{remedy}name means something else")
     options = [("--unit", unit) for unit in _likely_units(name)]
     raise Undecided(where, what, f"--unit, one of {', '.join(UNITS)}", options)
 
 
+_MEGA = {"MW": "mW", "MJ": "mJ", "MWh": "kWh"}
 # Words of a name that state another quantity than power or energy, or a scale of their own:
 # current, voltage, apparent and reactive power, heat, frequency, temperature, shares.
 _OTHER_QUANTITY = re.compile(
     r"m?a|amps?|amperes?|current|[mk]?v|volts?|voltage|[km]?va|[km]?var|btus?|[kmg]?hz|"
-    r"deg\w?|celsius|temp\w*|percent|pct|rpm|pf|factor|cos|[dc]w|dbm?|hp|x10+|%",
+    r"deg\w?|celsius|temp\w*|percent|pct|rpm|pf|factor|cos|dbm?|hp|x10+|%|"
+    r"[cdghmt]w|daw|[gmt]j|[gmtµμ]wh|k?cal|k?ev|ergs?",
     re.IGNORECASE,
 )
+# a multiple of a unit: [0.1 W], [W/10]
+_SCALED = re.compile(r"\d\s*[x×*·]?\s*[kmuµμ]?(?:wh?|j)\b|\b[kmuµμ]?(?:wh?|j)\s*[/x×*·]\s*\d", re.I)
 
 
-def _other_quantity(name: str) -> str | None:
-    """The first word of a column's name, after the first of several, that states another quantity;
-    None: none does.
+def unknown_unit(name: str) -> str | None:
+    """The first word of a column's name, after the first of several, that states another quantity
+    or a scale that is not known; None: none does.
     """
+    bracketed = _bracketed(name)
+    if bracketed and _SCALED.search(bracketed):
+        return bracketed
     words = [word for word in re.split(r"[^\w%]+|_", name) if word]
     parts = [part for word in words for part in re.split(r"(?<=[a-z])(?=[A-Z])", word)]
     for word in (*(words[1:] or words), *(parts[1:] or parts)):

@@ -48,6 +48,8 @@ class MeterSeries(NamedTuple):
     left_out  rows without a reading; spikes: readings far above both of their neighbours
     recurring  values that stand again and again, alone and far from the readings beside them
     other_feeds  feeds in the file beside the chosen one
+    name_says  the content of the column by its name, if that is not the power or energy that was
+              read from it ("apparent power, in VA"); "": its name agrees
     where     the file; what: its column or series; word: the name of a place ("line", "value")
     """
 
@@ -64,6 +66,7 @@ class MeterSeries(NamedTuple):
     spikes: tuple[LeftOut, ...] = ()
     recurring: tuple[Recurring, ...] = ()
     other_feeds: tuple[str, ...] = ()
+    name_says: str = ""
     held: bool = False
 
     def place(self, i: int) -> str:

@@ -6,6 +6,7 @@ the readings before tell which.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,9 +28,12 @@ _EPOCHS = (
     ("ns since 1970", 1_000_000_000),
 )
 # a zone of each offset, in hours; the Etc names have the sign of POSIX: Etc/GMT-1 is ahead of UTC
-_OFFSETS_H = {
+_FIXED_H = {
     "UTC": 0.0,
     **{f"Etc/GMT{-hours:+d}": float(hours) for hours in range(-12, 15) if hours},
+}
+_OFFSETS_H = {
+    **_FIXED_H,
     "America/St_Johns": -3.5,
     "Asia/Tehran": 3.5,
     "Asia/Kabul": 4.5,
@@ -40,6 +44,8 @@ _OFFSETS_H = {
 }
 # a reading that the clock showed twice follows the reading before within this time
 _FOLLOWS_S = 600.0
+# clocks are set back by half an hour at least (Lord Howe Island)
+_CHANGES_BY = timedelta(minutes=20)
 # Days since 1899-12-30, as spreadsheets write a date and time that lost its format. Whole numbers,
 # and numbers far from the run, may count the seconds of a log.
 _DAYS, _DAY_ZERO, _DAY_S, _NEAR_DAYS = "days since 1899-12-30", datetime(1899, 12, 30), 86_400, 3
@@ -69,10 +75,14 @@ class Times:
         self._last_s: float | None = None
 
     def prepare(self, texts: Sequence[str]) -> None:
-        """Learn from all texts whether the month stands first in dates such as 03/13/2026."""
+        """Learn from all texts whether the month stands first in dates such as 03/13/2026, and in
+        which of two hours a log begins that the clock showed twice.
+        """
         if self._month_first is None:
             day_first = moments.day_before_month(list(texts))
             self._month_first = None if day_first is None else not day_first
+        if self._zone is not None and self._format is None:
+            self._last_s = _before_the_change(texts, self._zone, self._month_first)
 
     def of(self, text: str, place: int) -> float:
         """Seconds since 1970. Raises BadInput."""
@@ -182,18 +192,63 @@ class Times:
         early, late = (moment.replace(tzinfo=self._zone, fold=fold) for fold in (0, 1))
         if early.utcoffset() == late.utcoffset():
             return early.timestamp()
-        back = early.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None)
-        twice = abs(back - moment) < timedelta(microseconds=1)
-        if twice and self._last_s is not None:
+        twice = _shown_twice(moment, self._zone)
+        if twice:
+            named = [one for one in (early, late) if one.tzname() == read.abbreviation]
+            if named:
+                return named[0].timestamp()
             for one in (early.timestamp(), late.timestamp()):
-                if 0 < one - self._last_s < _FOLLOWS_S:
+                # a log of the newest first goes back in time
+                if self._last_s is not None and abs(one - self._last_s) < _FOLLOWS_S:
                     return one
         what = "was shown twice by the clock" if twice else "was never shown by the clock"
-        raise BadInput(
+        # a zone of one offset reads each of the two hours
+        zones = [zone for one in (early, late) if (zone := _of_offset(one.utcoffset())) is not None]
+        remedy = "log in UTC"
+        if zones:
+            remedy += f"; --timezone {' or '.join(zones)} reads a file of one offset from UTC"
+        raise Undecided(
             where,
             f"{text[:40]} {what} of {self._name}: daylight saving changed",
-            "log in UTC, or cut these lines out",
+            remedy,
+            [("--timezone", zone) for zone in zones],
         )
+
+
+def _before_the_change(
+    texts: Sequence[str], zone: ZoneInfo, month_first: bool | None
+) -> float | None:
+    """A time just before the first text, s since 1970, if the log begins in an hour that the clock
+    showed twice, and goes back in it: it then begins in the first of the two. None: another log.
+    """
+    first: datetime | None = None
+    before: datetime | None = None
+    for text in texts:
+        read = moments.moment(text, month_first=month_first)
+        if read is None or read.zone is not None or read.either is not None:
+            if first is None:
+                return None
+            continue
+        if not _shown_twice(read.local, zone):
+            return None
+        first = first or read.local
+        if before is not None and before - read.local > _CHANGES_BY:
+            return first.replace(tzinfo=zone, fold=0).timestamp() - 1.0
+        before = read.local
+    return None
+
+
+def _shown_twice(local: datetime, zone: ZoneInfo) -> bool:
+    early, late = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    back = early.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+    same = early.utcoffset() == late.utcoffset()
+    return not same and abs(back - local) < timedelta(microseconds=1)
+
+
+def _of_offset(offset: timedelta | None) -> str | None:
+    """A zone that is always this far from UTC, or None."""
+    hours = offset.total_seconds() / 3600 if offset is not None else math.nan
+    return next((name for name, ahead_h in _FIXED_H.items() if ahead_h == hours), None)
 
 
 def likely_zones(local: datetime, near_s: float | None) -> list[str]:

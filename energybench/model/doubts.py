@@ -31,6 +31,8 @@ DoubtCode = Literal[
     "measuring-stopped",
     "meter-unreadable",
     "meter-rows-left-out",
+    "meter-interleaved",
+    "meter-name-contradicts",
     "meter-one-feed",
     "meter-smooths",
     "meter-spike",

@@ -19,6 +19,9 @@ MEASURING = ("measure", "run")
 RAISED_BY = {
     "attached": ("attach",),
     "clock-offset": ("attach",),
+    "meter-interleaved": ("attach",),
+    "meter-name-contradicts": ("attach",),
+    "meter-one-feed": ("attach",),
     "meter-rows-left-out": ("attach",),
     "meter-smooths": ("attach",),
     "min-window-missed": ("run",),

@@ -88,13 +88,56 @@ def test_an_hour_that_the_clock_showed_twice_follows_the_readings_before(tmp_pat
     text = "time,power_w\n" + "".join(before + lines + lines + after)
     meter = series(tmp_path / "m.csv", text, BERLIN, None)
     assert set((meter.t_s[1:] - meter.t_s[:-1]).tolist()) == {300.0}
-    with pytest.raises(BadInput, match="was shown twice by the clock of Europe/Berlin"):
+    with pytest.raises(Undecided, match="was shown twice by the clock of Europe/Berlin") as caught:
         series(tmp_path / "m.csv", "time,power_w\n" + "".join(lines + after), BERLIN, None)
+    assert caught.value.options == (("--timezone", "Etc/GMT-2"), ("--timezone", "Etc/GMT-1"))
+    # the newest first, and rows that have the time of the row before
+    for every in ((before + lines + lines + after)[::-1], [*before, *lines, *lines[-1:], *lines]):
+        text = "time,power_w\n" + "".join(every)
+        meter = series(tmp_path / "m.csv", text, BERLIN, None)
+        assert set((meter.t_s[1:] - meter.t_s[:-1]).tolist()) == {300.0}
     spring = "time,power_w\n2026-03-29 01:59:59,1\n2026-03-29 03:00:00,1\n"
     assert series(tmp_path / "m.csv", spring, BERLIN, None).t_s.tolist() == [
         1_774_745_999,
         1_774_746_000,
     ]
+
+
+def test_a_log_that_begins_in_the_first_of_two_hours(tmp_path: Path) -> None:
+    """The clock goes back within the log, or abbreviations tell: the hours follow each other."""
+    first = [f"2026-10-25 02:{m:02d}:00" for m in range(35, 60, 5)]
+    second = [f"2026-10-25 02:{m:02d}:00" for m in range(0, 60, 5)]
+    begins_s = 1_792_888_500  # 00:35 UTC
+    text = "time,power_w\n" + "".join(f"{one},1\n" for one in first + second)
+    meter = series(tmp_path / "m.csv", text, BERLIN, None)
+    assert meter.t_s.tolist() == [begins_s + 300.0 * i for i in range(17)]
+    named = [*(f"{one} CEST" for one in first), *(f"{one} CET" for one in second)]
+    for rows_of_a_log in (named, named[5:], named[:5]):
+        text = "time,power_w\n" + "".join(f"{one},1\n" for one in rows_of_a_log)
+        meter = series(tmp_path / "m.csv", text, BERLIN, None)
+        late_s = 1500.0 if rows_of_a_log[0].endswith("CET") else 0.0
+        assert meter.t_s[0] == begins_s + late_s
+        assert set((meter.t_s[1:] - meter.t_s[:-1]).tolist()) == {300.0}
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "zones"),
+    [
+        ("America/New_York", "2026-11-01 01:30:00", ("Etc/GMT+4", "Etc/GMT+5")),
+        ("Europe/London", "2026-10-25 01:30:00", ("Etc/GMT-1", "UTC")),
+        ("Australia/Lord_Howe", "2026-04-05 01:45:00", ("Etc/GMT-11",)),
+        ("America/St_Johns", "2026-11-01 01:30:00", ()),
+        ("Europe/Berlin", "2026-03-29 02:30:00", ("Etc/GMT-1", "Etc/GMT-2")),
+    ],
+)
+def test_an_hour_that_came_twice_or_never_is_read_in_zones_of_one_offset(
+    tmp_path: Path, zone: str, local: str, zones: tuple[str, ...]
+) -> None:
+    text = f"time,power_w\n{local},1\n{local}.5,1\n"
+    with pytest.raises(Undecided, match=r"was (shown twice|never shown) by the clock") as caught:
+        series(tmp_path / "m.csv", text, Choice(timezone=zone), None)
+    assert sorted(caught.value.options) == sorted(("--timezone", one) for one in zones)
+    assert all(one in caught.value.remedy for one in ("log in UTC", *zones))
 
 
 @pytest.mark.parametrize(

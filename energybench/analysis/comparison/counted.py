@@ -11,6 +11,8 @@ from energybench.model import DoubtCode, Measurement
 _MISCOUNTED: frozenset[DoubtCode] = frozenset(
     {
         "counted-again",
+        "meter-interleaved",
+        "meter-name-contradicts",
         "meter-one-feed",
         "nodes-unread",
         "power-implausible",
@@ -23,7 +25,7 @@ _LEAST_COVERED = 0.95  # share of a job's node-seconds that has to be read for a
 
 def is_miscounted(side: Measurement) -> bool:
     """Whether the energy may be that of too few nodes, of a node counted several times, of other
-    jobs as well, of one of several feeds, or of a sensor that shows no possible power; or whether
+    jobs as well, of one of several feeds or meters, or of a sensor that shows no possible power; or whether
     too little of a job was read: nobody knows that the other nodes drew what those that were read
     drew, for they may be of another kind.
     """

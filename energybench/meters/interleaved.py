@@ -1,0 +1,102 @@
+"""Two to four meters that write into one file in turn, without a column that tells them apart: the
+readings step from level to level, row by row, as those of a single load do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from energybench.analysis.arrays import Floats
+from energybench.meters.series import MeterSeries
+from energybench.model import Doubt, Window
+
+_METERS = (2, 3, 4)
+# Rows that are compared at a time: a row that is missing exchanges the meters from there on.
+_BLOCK, _LEAST = 16, 12
+# Steps from row to row that are looked at, at least, and the share of them that is as in turn.
+_ROWS, _MOST = 24, 0.8
+# The largest step from meter to meter: a share of the power, and a number of the file's own counts.
+_APART, _STEPS = 0.02, 3.0
+# A step is as in turn if it is within this share of the largest step.
+_NEAR = 0.25
+
+
+def doubts(
+    series: MeterSeries, t_s: Floats, repeats: Sequence[Window], *, per_interval: bool
+) -> tuple[Doubt, ...]:
+    """A doubt if nearly all rows of the repeats alternate between the levels of several meters.
+
+    series        as in the file, before readings are left out
+    t_s           times of the readings, on the run's clock
+    per_interval  each energy of the file is that since the row before
+    """
+    values: Floats = np.asarray(series.raw, dtype=np.float64)
+    step = 1.0
+    if per_interval:
+        values, t_s = np.diff(values), t_s[1:]
+    elif series.kind != "power":
+        return ()
+    elif series.reading_step_w is not None:
+        step = max(series.reading_step_w / series.resolution, 1.0)
+    count = _meters(values, t_s, repeats, step)
+    if count is None:
+        return ()
+    of_all = "the mean of theirs"
+    if per_interval:
+        of_all = "the sum of theirs"
+    return (
+        Doubt(
+            code="meter-interleaved",
+            message=f"the readings of {series.where} come in turn at {count} levels, row by row: "
+            f"if {count} meters write into this file, the energy is {of_all}",
+            remedy="log into a file for each meter, or a column that names the meter, and take one "
+            "with --select; nothing, if the load itself repeats every "
+            f"{count} rows",
+        ),
+    )
+
+
+def _meters(values: Floats, t_s: Floats, repeats: Sequence[Window], step: float) -> int | None:
+    """The number of meters in turn; None if the rows are not in turn."""
+    blocks = list(_blocks(values, t_s, repeats))
+    for count in _METERS:
+        every = [_as_in_turn(block, count, step) for block in blocks]
+        rows = np.concatenate(every) if every else np.zeros(0, dtype=bool)
+        if rows.size >= _ROWS and float(rows.mean()) >= _MOST:
+            return count
+    return None
+
+
+def _blocks(values: Floats, t_s: Floats, repeats: Sequence[Window]) -> Iterator[Floats]:
+    """Values of successive rows within the repeats; of all rows from the first repeat to the last
+    if a repeat has few rows.
+    """
+    spans = [(window.start_s, window.end_s) for window in repeats]
+    inside = [int(((t_s > start) & (t_s < end)).sum()) for start, end in spans]
+    if np.median(inside) < _LEAST:
+        spans = [(min(start for start, _ in spans), max(end for _, end in spans))]
+    for start, end in spans:
+        rows = values[(t_s > start) & (t_s < end)]
+        for piece in np.array_split(rows, max(1, rows.size // _BLOCK)):
+            if piece.size >= _LEAST:
+                yield piece
+
+
+def _as_in_turn(values: Floats, count: int, step: float) -> npt.NDArray[np.bool_]:
+    """Whether each step of a block, from a row to the next, is that from meter to meter."""
+    # Relative to the power, so that meters which see a share of one load keep their steps. A step
+    # of the load itself falls on one of them.
+    means = np.maximum((values[1:] + values[:-1]) / 2, 1e-9)
+    steps = np.diff(values) / means
+    turn = np.arange(steps.size) % count
+    usual = np.array([np.median(steps[turn == i]) for i in range(count)])
+    largest = float(np.abs(usual).max())
+    if largest < max(_APART, _STEPS * step / float(np.median(means))):
+        return np.zeros(steps.size, dtype=bool)
+    if abs(float(usual.sum())) > _NEAR * largest:
+        # after a round of meters the first comes again, at its own level
+        return np.zeros(steps.size, dtype=bool)
+    return np.asarray(np.abs(steps - usual[turn]) <= _NEAR * largest)
