@@ -25,9 +25,9 @@ _LEAST_COVERED = 0.95  # share of a job's node-seconds that has to be read for a
 
 def is_miscounted(side: Measurement) -> bool:
     """Whether the energy may be that of too few nodes, of a node counted several times, of other
-    jobs as well, of one of several feeds or meters, or of a sensor that shows no possible power; or whether
-    too little of a job was read: nobody knows that the other nodes drew what those that were read
-    drew, for they may be of another kind.
+    jobs as well, of one of several feeds, of another quantity or meter, or of a sensor that shows
+    no possible power; or whether too little of a job was read: nobody knows that the other nodes
+    drew what those that were read drew, for they may be of another kind.
     """
     window_s = sum(share.window_s for share in side.shares)
     covered_s = sum(share.covered_s for share in side.shares)

@@ -34,7 +34,9 @@ def test_two_machines_may_have_other_numbers_of_boards() -> None:
     assert "boards-differ" not in {doubt.code for doubt in found.doubts}
 
 
-@pytest.mark.parametrize("code", ["power-implausible", "meter-interleaved", "meter-one-feed", "shared-node"])
+@pytest.mark.parametrize(
+    "code", ["power-implausible", "meter-interleaved", "meter-one-feed", "shared-node"]
+)
 @pytest.mark.parametrize("doubted", [0, 1])
 def test_a_doubt_on_what_was_counted_leaves_no_verdict(code: DoubtCode, doubted: int) -> None:
     sides = [node("before", 2), node("after", 2)]
