@@ -96,13 +96,8 @@ def of_measurement(result: Measurement) -> tuple[Stamp, ...]:
 
 
 def of_comparison(result: Comparison) -> tuple[Stamp, ...]:
-    """Stamps of a comparison, from the doubts of both sides too.
-
-    The verdict "inconclusive" names an unknown scatter in its own words; without a verdict the
-    stamp does.
-    """
+    """Stamps of a comparison, from the doubts of both sides too."""
     codes = _codes(result.doubts)
-    reasons = [words for code, words in _FORCED.items() if code in codes]
     has_energy = result.energy_ratio is not None
     estimated = has_energy and (
         result.title != ENERGY_RATIO
@@ -113,8 +108,8 @@ def of_comparison(result: Comparison) -> tuple[Stamp, ...]:
     return _chosen(
         (_REPLAYED, "replayed" in codes),
         (_ESTIMATED, estimated),
-        (_stamp("forced", f"compared by force: {', '.join(reasons)}"), bool(reasons)),
-        (_SINGLE_REPEAT, has_energy and not result.scatter_known and result.verdict is None),
+        *_forced(codes),
+        (_SINGLE_REPEAT, has_energy and not result.scatter_known),
     )
 
 
@@ -127,6 +122,7 @@ def of_projection(result: Projection) -> tuple[Stamp, ...]:
     return _chosen(
         (_REPLAYED, "replayed" in codes or "replayed" in evidence),
         (_ESTIMATED, "time-x-assumed-power" in codes or "estimated" in evidence),
+        *_forced(codes),
         (_CLAIM, bool(result.claims) and not compared),
         (_STATED_INPUTS, bool(result.lines) and not result.claims and not compared),
         (_SINGLE_REPEAT, "scatter-unknown" in codes),
@@ -141,6 +137,12 @@ def of_study(result: Study) -> tuple[Stamp, ...]:
     codes = _codes(result.doubts)
     qualities = [run.quality for cell in result.cells for run in cell.runs]
     return _chosen((_REPLAYED, "replayed" in codes), (_ESTIMATED, "estimated" in qualities))
+
+
+def _forced(codes: frozenset[DoubtCode]) -> list[tuple[Stamp, bool]]:
+    """The stamp of a comparison that was forced, also of what was computed from it."""
+    reasons = [words for code, words in _FORCED.items() if code in codes]
+    return [(_stamp("forced", f"compared by force: {', '.join(reasons)}"), bool(reasons))]
 
 
 def _codes(doubts: Sequence[Doubt]) -> frozenset[DoubtCode]:

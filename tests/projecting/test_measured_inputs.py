@@ -8,7 +8,7 @@ import pytest
 
 from energybench.analysis.uncertainty.effects import exact
 from energybench.errors import BadInput
-from energybench.model import Doubt
+from energybench.model import Doubt, DoubtCode
 from energybench.projecting.project import project
 from energybench.projecting.scenario import (
     PublishedClaim,
@@ -122,6 +122,15 @@ def test_doubts_are_carried_once() -> None:
         "milc cpu → milc cuda: these nodes",
         "sdpa cpu → sdpa cuda: these nodes",
     ]
+
+
+@pytest.mark.parametrize("code", ["forced-work", "forced-verification", "forced-boundary"])
+def test_a_comparison_by_force_stamps_its_projection(code: DoubtCode) -> None:
+    doubt = Doubt(code=code, message="compared all the same", remedy="compare the same work")
+    plan = scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")])
+    stamps = {stamp.code for stamp in project(plan, [comparison(doubts=(doubt,))]).stamps}
+    assert "forced" in stamps
+    assert "forced" not in {stamp.code for stamp in project(plan, [comparison()]).stamps}
 
 
 def test_inconsistent_comparison() -> None:

@@ -73,7 +73,7 @@ def text(report: Any, *results: Any) -> str:
         (lambda: pair(verdict=None), ["estimated"]),
         (lambda: pair(verdict=None, counted_once=False), []),
         (lambda: pair("forced-work", "forced-boundary"), ["forced"]),
-        (lambda: pair(scatter_known=False, verdict="inconclusive"), []),
+        (lambda: pair(scatter_known=False, verdict="inconclusive"), ["single-repeat"]),
         (lambda: pair(scatter_known=False, verdict=None), ["estimated", "single-repeat"]),
         (lambda: gpu_node(), []),
         (lambda: msgspec.structs.replace(gpu_node(), doubts=(doubt("replayed"),)), ["replayed"]),
