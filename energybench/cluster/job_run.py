@@ -253,7 +253,7 @@ class JobRun:
         """
         self._progress("writing the result", None)
         self._step.finish()
-        self._writer.clocks(self._step.clock_halves_s)
+        self._writer.clocks(self._step.clock_halves_s, self._step.clock_offsets_s)
         try:
             return self._writer.finish(
                 self._step.refused, ranges(), have_ended=self._step.have_ended

@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from energybench.analysis.energy.boundary import Ranges
+from energybench.analysis.measurement.node_doubts import first_names
 from energybench.analysis.measurement.node_table import NodePart
 from energybench.analysis.measurement.nodes import JobRecord, merge
 from energybench.analysis.measurement.workload_nodes import checks_of_nodes, statement
 from energybench.errors import BadInput, StorageFailed
 from energybench.model import REPEAT, Doubt, Measurement, Verification, Window
 from energybench.store import job_parts, part_files
+from energybench.store.cut_parts import HeadWindows, in_windows_of_the_job
 from energybench.store.durable import replace_file
 from energybench.store.job_header import JobHeader, read_job
-from energybench.store.job_parts import CLOCKS, SILENT, HeadNode, Parts, node_folder
+from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT, HeadNode, Parts, node_folder
 from energybench.store.layout import NODE, RUN
-from energybench.store.rank_job import unread_nodes, windows_of_nodes
+from energybench.store.rank_job import (
+    doubts_of_clocks,
+    nodes_apart,
+    unread_nodes,
+    windows_of_nodes,
+    words_on,
+)
 from energybench.store.run import (
     RecordLine,
     last_record,
@@ -24,6 +32,7 @@ from energybench.store.run import (
     read_lines,
     works_of_whole_repeats,
 )
+from energybench.store.window_overlap import Apart
 
 
 def merged(
@@ -47,14 +56,23 @@ def merged(
     found = job_parts.find_parts(directory, head, ranges, jobs)
     reasons = {**part_files.words_of(directory / SILENT), **(silent or {})}
     clocks = part_files.numbers_of(directory / CLOCKS)
+    names = _names(header, found)
+    apart: dict[str, Apart] = {}
+    if header.windows_by == "nodes":
+        apart = nodes_apart(found.by_folder, header.host)
+    measured, unfit = _fitting(directory, header, found, names, head, ranges)
+    for folder, each in apart.items():
+        unfit[folder] = words_on(each)
+        del measured[folder]
     parts: list[NodePart] = []
-    for folder, node in _names(header, found).items():
+    for folder, node in names.items():
         parts.append(
             NodePart(
                 node=node,
                 directory=folder if folder in found.by_folder else "",
-                measurement=found.by_folder.get(folder),
-                why=reasons.get(node)
+                measurement=measured.get(folder),
+                why=unfit.get(folder)
+                or reasons.get(node)
                 or found.why(folder)
                 or job_parts.unfinished(directory, folder),
                 clock_half_s=clocks.get(node),
@@ -66,9 +84,13 @@ def merged(
             NodePart(node=f"unknown-{number}", why="no reader of its ranks left a part")
             for number in range(1, count + 1)
         ]
-    by_head, own = header.windows_by == "head", tuple(found.by_folder.values())
     stated = [line.doubt for line in lines if line.doubt is not None]
-    windows = _windows(lines, found) if by_head else windows_of_nodes(own, header.host)
+    stated += doubts_of_clocks(apart)
+    by_head = header.windows_by == "head"
+    if by_head:
+        windows = _windows(lines, found)
+    else:
+        windows = windows_of_nodes(tuple(measured.values()), header.host)
     if header.workload is not None:
         said = (*header.doubts, *stated, *job_parts.doubts(found, head))
         return merge(_of_workload(header, parts, said), parts)
@@ -81,8 +103,15 @@ def merged(
         case=header.case,
         host=header.host,
         windows=windows,
-        verification=_checks(lines) if by_head else checks_of_nodes(own),
-        doubts=(*header.doubts, *stated, *job_parts.doubts(found, head)),
+        verification=_checks(lines)
+        if by_head
+        else checks_of_nodes(tuple(found.by_folder.values())),
+        doubts=(
+            *header.doubts,
+            *stated,
+            *job_parts.doubts(found, head),
+            *_of_clocks(parts, header),
+        ),
         works=works_of_whole_repeats(lines, windows),
         kept=last_record(lines),
     )
@@ -111,6 +140,24 @@ def _of_workload(
     )
 
 
+def _of_clocks(parts: Sequence[NodePart], header: JobHeader) -> list[Doubt]:
+    """A doubt about the nodes of a program whose clocks nobody states an error of."""
+    unknown = [
+        part.node for part in parts if part.measurement is not None and part.clock_half_s is None
+    ]
+    if not unknown or header.windows_by != "head":
+        return []
+    return [
+        Doubt(
+            code="clock-error-unknown",
+            message=f"{CLOCKS} does not state how well the clock of {first_names(unknown)} was "
+            "known against the head node's; the edges of the repeats hold its error as the node's "
+            "own result states it",
+            remedy="bring the file back, then: energybench collect; or repeat the job",
+        )
+    ]
+
+
 def _names(header: JobHeader, found: Parts) -> dict[str, str]:
     """Name of each node of the job, by the name of its part's directory.
 
@@ -122,6 +169,37 @@ def _names(header: JobHeader, found: Parts) -> dict[str, str]:
         return names
     places = list(names.items())[len(told) :]
     return {**told, **dict(places)}
+
+
+def _fitting(
+    directory: Path,
+    header: JobHeader,
+    found: Parts,
+    names: dict[str, str],
+    head: HeadNode,
+    ranges: Ranges | None,
+) -> tuple[dict[str, Measurement], dict[str, str]]:
+    """The measurements of the parts in the windows of the job, and the words on each part that has
+    none; by the names of the directories.
+    """
+    if header.windows_by != "head" or header.workload is not None:
+        return dict(found.by_folder), {}
+    windows = HeadWindows(
+        head.repeats,
+        head.host,
+        part_files.numbers_of(directory / OFFSETS),
+        part_files.numbers_of(directory / CLOCKS),
+    )
+    measured: dict[str, Measurement] = {}
+    unfit: dict[str, str] = {}
+    for folder, part in found.by_folder.items():
+        node = names.get(folder, folder)
+        fitted = in_windows_of_the_job(directory / folder, node, part, windows, ranges)
+        if isinstance(fitted, str):
+            unfit[folder] = fitted
+        else:
+            measured[folder] = fitted
+    return measured, unfit
 
 
 def _windows(lines: Sequence[RecordLine], found: Parts) -> tuple[Window, ...]:

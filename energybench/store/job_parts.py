@@ -22,8 +22,9 @@ from energybench.store.samples import read_stream
 from energybench.units import counted
 
 CLOCKS = "clocks.json"  # how well each node's clock was known against the head node's
+OFFSETS = "offsets.json"  # each node's clock less the head node's, as last compared
 SILENT = "silent.json"  # nodes without a result, each with the reason that the head node knew
-_OWN_FILES = frozenset({JOB, WINDOWS, RUN, CLOCKS, SILENT})
+_OWN_FILES = frozenset({JOB, WINDOWS, RUN, CLOCKS, OFFSETS, SILENT})
 # Times of one repeat on two clocks: crystals differ by some 1e-4, and a reader that learnt of the
 # edges from messages alone is late by some tenths of a second.
 _SAME_TIME_REL, _SAME_TIME_S = 0.01, 1.0

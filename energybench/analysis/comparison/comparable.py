@@ -15,7 +15,7 @@ from energybench.units import counted
 # Doubts on how often, for whom and until when a node's energy was counted: the ratio is off by a
 # factor that no interval states, and gives no energy verdict.
 _MISCOUNTED: frozenset[DoubtCode] = frozenset(
-    {"counted-again", "nodes-unread", "ranks-unread", "shared-node"}
+    {"clocks-apart", "counted-again", "nodes-unread", "ranks-unread", "shared-node"}
 )
 # Between-node variance is that of a partition from five nodes of a kind on.
 _ENOUGH_NODES = 5

@@ -72,7 +72,7 @@ def _partial(part: NodePart, share: NodeShare) -> Doubt:
 
 def _many(short: Sequence[tuple[NodePart, NodeShare]], first: Doubt) -> Doubt:
     """One doubt for many nodes: their number, some names, and the words on the first."""
-    names = _names([share.node for _, share in short])
+    names = first_names([share.node for _, share in short])
     return msgspec.structs.replace(
         first, message=f"{len(short)} nodes ({names}); of the first: {first.message}", subject=""
     )
@@ -91,7 +91,9 @@ def _own(nodes: Sequence[NodePart]) -> list[Doubt]:
             first.setdefault(place, doubt)
     # one doubt of each code and wording; figures differ from node to node, and the code alone
     # decides beyond a few nodes
-    return [first[place].carried_from(_names(names)) for place, names in _thinned(holders, first)]
+    return [
+        first[place].carried_from(first_names(names)) for place, names in _thinned(holders, first)
+    ]
 
 
 def _thinned(
@@ -114,7 +116,8 @@ def _thinned(
         yield shown[-1], [*holders[shown[-1]], *rest]
 
 
-def _names(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
+    """'cpu1, cpu2', and the number of the others beyond a few."""
     distinct = list(dict.fromkeys(names))
     if len(distinct) <= _MOST_NAMES:
         return ", ".join(distinct)

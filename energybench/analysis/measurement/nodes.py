@@ -86,7 +86,7 @@ def merge(record: JobRecord, nodes: Sequence[NodePart]) -> Measurement:
     if not windows or not read:
         raise ValueError("no repeat was completed" if not windows else "no node gave a result")
     times_s = [window.duration_s for window in windows]
-    own = [own_repeats(part.measurement, len(windows)) for part in nodes]
+    own = [own_repeats(part.measurement, times_s) for part in nodes]
     fill = fill_of(read)
     tables = [
         NodeTable(repeats, times_s, fill, own_edges=has_own_edges(record.workload, part))
