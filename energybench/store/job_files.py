@@ -192,9 +192,11 @@ class JobWriter:
 # ---------------------------------------------------------------- completing
 
 
-def complete_job(directory: Path, silent: dict[str, str]) -> tuple[Path, Measurement]:
+def complete_job(
+    directory: Path, silent: dict[str, str], *, times_alone: bool = False
+) -> tuple[Path, Measurement]:
     """Write run.json and rename the directory into place. Raises as `merged`, and StorageFailed."""
-    measurement = merged(directory, silent)
+    measurement = merged(directory, silent, times_alone=times_alone)
     final = directory.with_name(measurement.id)
     try:
         if silent:
@@ -231,7 +233,7 @@ def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
         _refuse_living_parts(directory)
         reasons = _recovered(directory, ranges)
         try:
-            return complete_job(directory, reasons)
+            return complete_job(directory, reasons, times_alone=True)
         except ValueError as error:
             words = "; ".join(f"{node}: {why}" for node, why in list(reasons.items())[:3])
             why = f"{error}{f' ({words})' if words else ''}"
@@ -296,6 +298,9 @@ def _recovered(directory: Path, ranges: Ranges, *, have_ended: bool = False) -> 
                 "its reader ended before its result was written (killed, or storage was full), and "
                 "the result was completed from its samples"
             )
-        except (BadInput, StorageFailed) as why:
+        except BadInput as why:
+            file = f"{Path(why.where).name}: " if Path(why.where) != part else ""
+            reasons[node] = f"{file}{why.what}{f' ({why.remedy})' if why.remedy else ''}"
+        except StorageFailed as why:
             reasons[node] = str(why)
     return reasons

@@ -40,10 +40,13 @@ def merged(
     silent: dict[str, str] | None = None,
     ranges: Ranges | None = None,
     jobs: int = 1,
+    *,
+    times_alone: bool = False,
 ) -> Measurement:
     """The measurement of all nodes from the parts in a job's directory.
 
     silent        nodes without a result as far as the head node knows, each with the reason
+    times_alone   whether the times count if no node gave a result
     ranges, jobs  see `job_parts.find_parts`
     Raises BadInput, and ValueError as `merge`.
     """
@@ -115,7 +118,7 @@ def merged(
         works=works_of_whole_repeats(lines, windows),
         kept=last_record(lines),
     )
-    return merge(record, parts)
+    return merge(record, parts, times_alone=times_alone)
 
 
 def _of_workload(
@@ -203,8 +206,8 @@ def _fitting(
 
 
 def _windows(lines: Sequence[RecordLine], found: Parts) -> tuple[Window, ...]:
-    """The windows, and the window that was open when the head node's process ended: it lasts as
-    long as the longest part of it on a node.
+    """The windows, and the window whose end the head node did not state: it lasts as long as the
+    longest part of it on a node.
     """
     windows = [line.window for line in lines if line.window is not None]
     closed = {window.repeat for window in windows if window.label == REPEAT}
@@ -213,18 +216,18 @@ def _windows(lines: Sequence[RecordLine], found: Parts) -> tuple[Window, ...]:
         for line in lines
         if line.opening is not None and line.opening.repeat not in closed
     ]
-    if open_now:
+    durations_s = [
+        part.repeats[len(closed)].time_s
+        for part in found.by_folder.values()
+        if len(part.repeats) > len(closed)
+    ]
+    if open_now and durations_s:
         opening = open_now[-1]
-        durations_s = [
-            part.repeats[-1].time_s
-            for part in found.by_folder.values()
-            if part.partial and part.repeats
-        ]
         windows.append(
             Window(
                 label=REPEAT,
                 start_s=opening.start_s,
-                end_s=opening.start_s + max(durations_s, default=0.0),
+                end_s=opening.start_s + max(durations_s),
                 repeat=opening.repeat,
                 cut="no-end",
             )

@@ -27,18 +27,24 @@ _OF_THE_JOB = frozenset(
 )
 
 
-def of_nodes(nodes: Sequence[NodePart], shares: Sequence[NodeShare]) -> list[Doubt]:
+def of_nodes(
+    nodes: Sequence[NodePart], shares: Sequence[NodeShare], *, measured: bool
+) -> list[Doubt]:
     """Doubts about missing and partial nodes, then the nodes' own doubts. Equal doubts of several
     nodes are one doubt.
+
+    measured  whether the energy of some node is known
     """
-    return [*_not_read(nodes, shares), *_own(nodes)]
+    return [*_not_read(nodes, shares, measured=measured), *_own(nodes)]
 
 
-def _not_read(nodes: Sequence[NodePart], shares: Sequence[NodeShare]) -> list[Doubt]:
+def _not_read(
+    nodes: Sequence[NodePart], shares: Sequence[NodeShare], *, measured: bool
+) -> list[Doubt]:
     """A doubt for each of a few nodes; one for many."""
     pairs = list(zip(nodes, shares, strict=True))
     doubts = []
-    for state, words in (("missing", _missing), ("partial", _partial)):
+    for state, words in (("missing", _missing if measured else _nothing), ("partial", _partial)):
         short = [pair for pair in pairs if pair[1].state == state]
         shown = short if len(short) <= _MOST_NAMES else []
         doubts += [words(part, share) for part, share in shown]
@@ -54,6 +60,18 @@ def _missing(part: NodePart, share: NodeShare) -> Doubt:
         code="node-missing",
         message=f"node {share.node} gave no {nothing}{why}; its energy is taken from the power of "
         "the other nodes, as if it were of their kind",
+        remedy="repeat the job",
+        subject=share.node,
+    )
+
+
+def _nothing(part: NodePart, share: NodeShare) -> Doubt:
+    """Of a node of a job whose energy is not known from any node."""
+    why = f": {part.why}" if part.why else ""
+    return Doubt(
+        code="node-missing",
+        message=f"node {share.node} gave no energy{why}; no node did, so that the energy of the "
+        "job is not known",
         remedy="repeat the job",
         subject=share.node,
     )
