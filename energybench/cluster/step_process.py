@@ -119,6 +119,8 @@ class StepProcess:
         process, self._process = self._process, None
         if process is None:
             return True
+        # a stopped srun (SIGSTOP) hands on the messages that wait in it, and the readers finish
+        process.send_signal(signal.SIGCONT)
         by_itself = process.reap(patience_s) is not None
         for number in () if by_itself else (signal.SIGTERM, signal.SIGKILL):
             process.send_signal(number)
