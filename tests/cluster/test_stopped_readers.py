@@ -1,6 +1,4 @@
-"""The srun of the readers is stopped in mid-job: the readers read on, and no energy of theirs beyond
-the program is counted.
-"""
+"""The srun of the readers is stopped in mid-job: energy beyond the program is not counted."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ def recovered(cluster: Cluster, job: Job) -> None:
     def written(node: str) -> Path | None:
         return next(folder.glob(f"node-{node}/{RUN}"), None)
 
-    wait_until(lambda: written("gpu1") and written("gpu2") or _old(folder), "the parts", 60)
+    wait_until(lambda: (written("gpu1") and written("gpu2")) or _old(folder), "the parts", 60)
     if any(folder.glob(f"{PARTIAL}node-*")):
         cluster.run("energybench", "recover", str(folder))
     else:
