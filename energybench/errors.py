@@ -14,9 +14,19 @@ _MOST_OF_A_PLACE = 240
 
 
 def brief(text: str, most: int = _MOST_OF_A_PART) -> str:
-    """The text without the middle of long words and quoted values, and at most `most` long."""
+    """The text without the middle of long words and quoted values, and at most `most` long: it is
+    cut between words.
+    """
     text = _LONG.sub(lambda match: _middle_out(match[0], _MOST), text)
-    return _middle_out(text, most) if len(text) > most else text
+    if len(text) <= most:
+        return text
+    half = (most - 3) // 2
+    first, last = text[:half], text[-half:]
+    if not text[half].isspace() and " " in first:
+        first = first.rsplit(" ", 1)[0]
+    if not text[-half - 1].isspace() and " " in last:
+        last = last.split(" ", 1)[1]
+    return f"{first.rstrip()} … {last.lstrip()}"
 
 
 def _middle_out(text: str, most: int) -> str:

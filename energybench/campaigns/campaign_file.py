@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def parse(text: str, where: str, folder: Path) -> Campaign:
         raise BadInput(f"{where}: schema", problem, f'schema = "{SCHEMA}"')
     raw = toml_tables.convert(table, _File, where, ": ")
     _check_name(raw.name, f"{where}: name")
+    for key, words in (("title", raw.title), ("about", raw.about)):
+        _check_line(words, f"{where}: {key}")
     cases = {
         name: toml_tables.convert(entry, Case, _entry(name, "cases", where))
         for name, entry in raw.cases.items()
@@ -131,6 +134,9 @@ def parse(text: str, where: str, folder: Path) -> Campaign:
             for number, entry in enumerate(raw.published, 1)
         ),
     )
+    for number, entry in enumerate(campaign.published, 1):
+        _check_line(entry.name, f"{where}: published[{number}].name")
+        _check_line(entry.source, f"{where}: published[{number}].source")
     compared_runs(campaign, where)
     return campaign
 
@@ -144,6 +150,16 @@ def _entry(name: str, table: str, where: str) -> str:
 def _check_name(name: str, where: str) -> None:
     if not _NAME.fullmatch(name):
         raise BadInput(where, f"{name!r} cannot be a name", _NAME_REMEDY)
+
+
+def _check_line(words: str, where: str) -> None:
+    """Titles stand in a line of a table or heading."""
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in words):
+        raise BadInput(
+            where,
+            "holds a line break or another control character",
+            'one line; in TOML a backslash at the end of a line of a """ text joins it to the next',
+        )
 
 
 # ---------------------------------------------------------------- cases

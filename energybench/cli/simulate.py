@@ -118,7 +118,7 @@ def simulate(
         levels,
         seed,
         priors,
-        {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()},
+        data.stated_ranges(),
     )
     with common.progress() as progress:
         tables = study.run(

@@ -38,7 +38,7 @@ from energybench.model import (
 from energybench.plugins import Clock
 from energybench.store.job_files import JobWriter
 from energybench.store.job_header import JobHeader, new_job_id
-from energybench.store.job_parts import with_samples
+from energybench.store.remains import remains_of
 from energybench.units import counted
 
 _LONGEST_WAIT_S = 60.0
@@ -253,7 +253,7 @@ class JobRun:
         """
         self._progress("writing the result", None)
         self._step.finish()
-        self._writer.clocks(self._step.clock_halves_s)
+        self._writer.clocks(self._step.clock_halves_s, self._step.clock_offsets_s)
         try:
             return self._writer.finish(
                 self._step.refused, ranges(), have_ended=self._step.have_ended
@@ -275,12 +275,15 @@ class JobRun:
 
 def _what_stays(directory: Path, nodes: Sequence[str]) -> str:
     """In words, which samples of these nodes are on disk; their results could not be written."""
-    kept, command = len(with_samples(directory, nodes)), f"energybench recover {directory}"
-    if kept == 0:
+    remains, command = remains_of(directory, nodes), f"energybench recover {directory}"
+    kept = len(remains.nodes)
+    if kept == 0 and remains.times:
         return (
             "no samples reached it either, so that the energy of this job is lost (with space "
             f"again, for its times alone: {command})"
         )
+    if kept == 0:
+        return "no samples and no times reached it either: nothing of this job was saved"
     whose = "" if kept == len(nodes) else f" of {counted(kept, 'node')}"
     return f"the samples so far{whose} stay (with space again: {command})"
 

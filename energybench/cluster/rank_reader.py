@@ -119,6 +119,7 @@ class RankReader:
             if message["start"] is not None:
                 rank.start, rank.end = Moment(*message["start"]), Moment(*message["end"])
             rank.code = message["code"]
+            rank.tell("heard")
             self._over(rank)
 
     def _over(self, rank: _Connection) -> None:

@@ -8,7 +8,8 @@ to the reader over a connection of its own:
 
     rank                      reader
     join {plan}               go              the sensors are polled fast: start
-    ended {start, end, code}  bye             the last rank of the node waits for the result
+    ended {start, end, code}  heard           a reader that hangs is known by its silence
+                              bye             the last rank of the node waits for the result
 
 Whatever fails costs the result, never the rank: it runs its program, and ends with its code.
 """
@@ -36,7 +37,10 @@ from energybench.model import Job
 from energybench.store.liveness import boot_id
 
 _GO_PATIENCE_S = 60.0  # for the sensors; the program then starts unmeasured
-_BYE_PATIENCE_S = 120.0  # for the node's result
+# For a word of the reader after the end of the program: no longer than `measure --nodes job` waits
+# for readers that do not answer. A reader that has answered may take longer for the node's result.
+_HEARD_PATIENCE_S = 20.0
+_BYE_PATIENCE_S = 120.0
 _CONNECT_PATIENCE_S = 5.0
 _LONGEST_WAIT_S = 60.0
 
@@ -53,11 +57,21 @@ def socket_name(environment: Mapping[str, str], own_job: Job | None) -> str:
 class Rank:
     """This rank: its program, and its connection to the reader of the node.
 
-    refused  why nothing is measured; "": the reader measures
+    refused   why nothing is measured; "": the reader measures
+    heard_s   patience with a reader that does not answer after the end of the program
+    result_s  patience with a reader that has answered, for the node's result
     """
 
-    def __init__(self, plan: Mapping[str, Any], signals: Signals) -> None:
+    def __init__(
+        self,
+        plan: Mapping[str, Any],
+        signals: Signals,
+        *,
+        heard_s: float = _HEARD_PATIENCE_S,
+        result_s: float = _BYE_PATIENCE_S,
+    ) -> None:
         self._plan, self._signals = plan, signals
+        self._heard_s, self._result_s = heard_s, result_s
         self._connection: socket.socket | None = None
         self._lines: Lines | None = None
         self.refused = ""
@@ -77,13 +91,35 @@ class Rank:
         ended = program.ended()
         code = program.reap()
         self._tell("ended", start=started, end=ended, code=code)
-        bye = self._await("bye", _BYE_PATIENCE_S)
+        bye = self._bye()
         if bye is not None and bye.get("folder"):  # the last rank of the node
             words = f"this node's part is in {bye['folder']}; once all ranks have ended: "
             print(  # noqa: T201
                 f"energybench: {words}energybench recover {bye['folder']}", file=sys.stderr
             )
         return code
+
+    def _bye(self) -> Message | None:
+        """The reader's last word; None: nothing was measured, which is then said."""
+        if self._awaited("heard", self._heard_s) is None:
+            return None
+        return self._awaited("bye", self._result_s)
+
+    def _awaited(self, do: str, patience_s: float) -> Message | None:
+        """The reader's answer after the end of the program; None: it has not come, which is said,
+        or nothing was measured.
+        """
+        if self._lines is None:
+            return None
+        answer = self._await(do, patience_s)
+        if answer is None and self._lines.ended:
+            self._refuse("the reader of this node ended before it had written its result")
+        elif answer is None:
+            self._refuse(
+                f"the reader of this node did not answer within {patience_s:g} s after the end of "
+                "the program"
+            )
+        return answer
 
     def _join(self) -> None:
         try:

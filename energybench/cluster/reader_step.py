@@ -178,6 +178,11 @@ class ReaderStep:
         """Of each node, the half-width with which its clock was known at the last repeat's end."""
         return dict(self._halves_s)
 
+    @property
+    def clock_offsets_s(self) -> dict[str, float]:
+        """Of each node, its clock less the head node's, as it was last compared."""
+        return {node: offset.seconds for node, (offset, _) in self._offsets.items()}
+
     def compare_clocks(self) -> None:
         """Ask every node for its time, a few times, and keep the best answer."""
         best: dict[str, Offset] = {}

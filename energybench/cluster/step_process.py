@@ -5,6 +5,7 @@ their answers.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,19 @@ from energybench.measuring.spawning import Process, spawn, wait_to_write
 
 _WRITE_PATIENCE_S = 5.0
 _END_PATIENCE_S = 10.0  # for srun, at each of three ways to end it
+_REAP_PATIENCE_S = 2.0  # for the end of a process that has closed its pipes
 _MOST_REMARK = 2000  # characters at the end of stderr that are looked at
+# Lines that srun writes about a step that goes on: src/srun and src/api/step_launch.c of Slurm. The
+# reason why a step ended is in none of them.
+_INFORMS = re.compile(
+    r"srun: (cluster configuration lacks support for cpu binding"
+    r"|job \S+ (queued and waiting for resources|has been allocated resources)"
+    r"|(Job|Step) \S+ step creation (temporarily disabled|still disabled), retrying"
+    r"|Job step creation (temporarily disabled|still disabled), retrying"
+    r"|Step created for "
+    r"|Warning: can't run )",
+    re.IGNORECASE,
+)
 # One task on each node, beside the program's own steps, with all boards of the job, and with no
 # limits of its own: srun(1).
 _OPTIONS = (
@@ -57,6 +70,7 @@ class StepProcess:
         self, nodes: Sequence[str], het_group: int | None = None, *, here: bool = False
     ) -> None:
         self.nodes, self.lost = tuple(nodes), ""
+        self._name = "its reader" if here else "srun"
         self._remarks_fd = os.memfd_create("remarks of srun")
         to_readers, self._tell_fd = os.pipe2(os.O_CLOEXEC)
         from_readers, answers = os.pipe2(os.O_CLOEXEC)
@@ -72,7 +86,7 @@ class StepProcess:
                 process_group=True,  # a signal of the terminal is for the program alone
             )
         except OSError as error:
-            self._lose(f"{'its reader' if here else 'srun'} cannot be run: {error.strerror}")
+            self._lose(f"{self._name} cannot be run: {error.strerror}")
         finally:
             os.close(to_readers)
             os.close(answers)
@@ -87,13 +101,13 @@ class StepProcess:
                 if not wait_to_write(self._tell_fd, _WRITE_PATIENCE_S):
                     self._lose("its step does not read its messages")
             except OSError:
-                self._lose(self._last_remark() or "its step has ended")
+                self._lose(self._why_ended())
 
     def read(self) -> None:
         """Take what the readers have said."""
         self.lines.read()
         if self.lines.ended and not self.lost:
-            self._lose(self._last_remark() or "its step has ended")
+            self._lose(self._why_ended())
 
     def close(self, patience_s: float = _END_PATIENCE_S) -> bool:
         """End the step: the readers see the end of their input. Whether srun ended by itself, and
@@ -105,6 +119,8 @@ class StepProcess:
         process, self._process = self._process, None
         if process is None:
             return True
+        # a stopped srun (SIGSTOP) hands on the messages that wait in it, and the readers finish
+        process.send_signal(signal.SIGCONT)
         by_itself = process.reap(patience_s) is not None
         for number in () if by_itself else (signal.SIGTERM, signal.SIGKILL):
             process.send_signal(number)
@@ -120,9 +136,27 @@ class StepProcess:
             os.close(self._tell_fd)
         self._tell_fd = -1
 
+    def _why_ended(self) -> str:
+        """In words, how the process ended: its signal or exit code, and its own last words."""
+        code = self._process.reap(_REAP_PATIENCE_S) if self._process is not None else None
+        ending = "" if not code else f"{self._name} {_ending(code)}"
+        return ": ".join(filter(None, (ending, self._last_remark()))) or "its step has ended"
+
     def _last_remark(self) -> str:
-        """The last line that srun or a reader wrote on stderr; "" if there is none."""
+        """The last line that srun or a reader wrote on stderr, without what srun says of any step;
+        "" if there is none.
+        """
         size = os.lseek(self._remarks_fd, 0, os.SEEK_END)
         text = os.pread(self._remarks_fd, _MOST_REMARK, max(size - _MOST_REMARK, 0))
-        lines = [words for words in text.decode("utf-8", "replace").splitlines() if words.strip()]
-        return lines[-1].strip() if lines else ""
+        lines = [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
+        return next((line for line in reversed(lines) if line and not _INFORMS.match(line)), "")
+
+
+def _ending(code: int) -> str:
+    """'was ended by SIGKILL', 'ended with exit code 1'."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"

@@ -48,6 +48,11 @@ def part_ranges(text: str | None = None) -> dict[str, Range]:
     return ranges
 
 
+def stated_ranges() -> dict[str, tuple[float, float, str]]:
+    """Low power, high power (W) and source of each part that may have no sensor."""
+    return {name: (row.low, row.high, row.source) for name, row in part_ranges().items()}
+
+
 def _tables(text: str | None) -> dict[str, dict[str, Any]]:
     if text is None:
         text = files(__package__).joinpath(PRIORS).read_text("utf-8")

@@ -58,7 +58,7 @@ _IDLE_LOOK_S = 60.0  # end of the idle phase from which decisions take the idle 
 
 def ranges() -> dict[str, tuple[float, float, str]]:
     """Stated power ranges of parts without a sensor: low W, high W, source."""
-    return {name: (row.low, row.high, row.source) for name, row in data.part_ranges().items()}
+    return data.stated_ranges()
 
 
 class Session:

@@ -84,6 +84,8 @@ DoubtCode = Literal[
     "read-in-block",
     "checkpoint-beyond",
     "clock-drift",
+    "clock-error-unknown",
+    "clocks-apart",
     "counted-again",
     "cut-off",
     "descendants-run",

@@ -41,7 +41,7 @@ from energybench.store import digests, document_file, reader, samples, strict
 from energybench.store.document_file import Content
 from energybench.store.embedded import suffix_of
 from energybench.store.job_header import read_job
-from energybench.store.job_parts import CLOCKS, SILENT
+from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT
 from energybench.store.layout import INDEX, JOB, PARQUET, RUN, WINDOWS
 from energybench.store.publication_file import read_publication
 from energybench.store.run import encode, pretty, read_lines
@@ -123,7 +123,7 @@ def refuse_originals(members: Contents, names: Pseudonyms) -> None:
 
 
 def _is_of_a_run(name: str) -> bool:
-    return PurePosixPath(name).name in (RUN, PARQUET, JOB, WINDOWS, CLOCKS, SILENT)
+    return PurePosixPath(name).name in (*(RUN, PARQUET, JOB, WINDOWS, CLOCKS, OFFSETS, SILENT),)
 
 
 def _nouns(files: contents.Files) -> Iterator[Any]:
@@ -241,7 +241,7 @@ def _of_a_run(name: str, path: Path, names: Pseudonyms) -> bytes:
     if kind == WINDOWS:
         lines = (encode(replaced(line, names)) + b"\n" for line in read_lines(path.parent))
         return b"".join(lines)
-    return pretty(replaced(strict.load(path), names)).encode()  # clocks and silent nodes of a job
+    return pretty(replaced(strict.load(path), names)).encode()  # clocks, silent nodes
 
 
 def _text(path: Path, names: Pseudonyms) -> bytes:

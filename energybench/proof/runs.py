@@ -103,7 +103,11 @@ def again(directory: Path, stated: Measurement, ranges: Ranges) -> Measurement:
         for part in parts:
             if part.name not in without:
                 _rows(part / PARQUET)
-        return job_merging.merged(directory, ranges=None if without else ranges)
+        return job_merging.merged(
+            directory,
+            ranges=None if without else ranges,
+            times_alone=not any(share.part for share in stated.shares),
+        )
     if not (directory / PARQUET).is_file():
         return stated
     _rows(directory / PARQUET)

@@ -3,7 +3,8 @@
 results/.partial-2026-11-23T10-15-02.125Z_app_ebtest-71-r0/   job.json, windows.jsonl, and while a
     node is read  .partial-node-cpu1/                      job is measured: the nodes' own runs
 results/2026-11-23T10-15-02.125Z_app_ebtest-71-r0/             run.json, job.json, windows.jsonl,
-                                                           clocks.json, silent.json
+                                                           clocks.json, offsets.json,
+                                                           silent.json
     node-cpu1/  node-cpu2/                                 the nodes' own runs; each never changes
 
 A name holds the time, the label and the job (cluster, number, restart), and nothing random: of a
@@ -39,7 +40,7 @@ from energybench.store.careful_file import CarefulFile, write_all
 from energybench.store.durable import flush_to_disk, replace_file
 from energybench.store.job_header import JobHeader, is_job, read_job
 from energybench.store.job_merging import collect, merged
-from energybench.store.job_parts import CLOCKS, SILENT
+from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT
 from energybench.store.layout import HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS
 from energybench.store.liveness import (
     QUIET_S,
@@ -146,10 +147,11 @@ class JobWriter:
     def doubt(self, doubt: Doubt) -> None:
         self._line(RecordLine(doubt=doubt))
 
-    def clocks(self, half_s: dict[str, float]) -> None:
-        """Write down how well the nodes' clocks are known, s, against the head node's."""
+    def clocks(self, half_s: dict[str, float], offsets_s: dict[str, float]) -> None:
+        """Write down the nodes' clocks less the head node's, s, and how well they are known."""
         with suppress(OSError):  # full storage is told where the result is written
             (self.directory / CLOCKS).write_bytes(encode(half_s))
+            (self.directory / OFFSETS).write_bytes(encode(offsets_s))
 
     def _line(self, line: RecordLine) -> None:
         if self._lines is not None:
@@ -190,9 +192,11 @@ class JobWriter:
 # ---------------------------------------------------------------- completing
 
 
-def complete_job(directory: Path, silent: dict[str, str]) -> tuple[Path, Measurement]:
+def complete_job(
+    directory: Path, silent: dict[str, str], *, times_alone: bool = False
+) -> tuple[Path, Measurement]:
     """Write run.json and rename the directory into place. Raises as `merged`, and StorageFailed."""
-    measurement = merged(directory, silent)
+    measurement = merged(directory, silent, times_alone=times_alone)
     final = directory.with_name(measurement.id)
     try:
         if silent:
@@ -229,7 +233,7 @@ def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
         _refuse_living_parts(directory)
         reasons = _recovered(directory, ranges)
         try:
-            return complete_job(directory, reasons)
+            return complete_job(directory, reasons, times_alone=True)
         except ValueError as error:
             words = "; ".join(f"{node}: {why}" for node, why in list(reasons.items())[:3])
             why = f"{error}{f' ({words})' if words else ''}"
@@ -294,6 +298,9 @@ def _recovered(directory: Path, ranges: Ranges, *, have_ended: bool = False) -> 
                 "its reader ended before its result was written (killed, or storage was full), and "
                 "the result was completed from its samples"
             )
-        except (BadInput, StorageFailed) as why:
+        except BadInput as why:
+            file = f"{Path(why.where).name}: " if Path(why.where) != part else ""
+            reasons[node] = f"{file}{why.what}{f' ({why.remedy})' if why.remedy else ''}"
+        except StorageFailed as why:
             reasons[node] = str(why)
     return reasons

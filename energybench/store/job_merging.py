@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from energybench.analysis.energy.boundary import Ranges
+from energybench.analysis.measurement.node_doubts import first_names
 from energybench.analysis.measurement.node_table import NodePart
 from energybench.analysis.measurement.nodes import JobRecord, merge
 from energybench.analysis.measurement.workload_nodes import checks_of_nodes, statement
 from energybench.errors import BadInput, StorageFailed
 from energybench.model import REPEAT, Doubt, Measurement, Verification, Window
 from energybench.store import job_parts, part_files
+from energybench.store.cut_parts import HeadWindows, in_windows_of_the_job
 from energybench.store.durable import replace_file
 from energybench.store.job_header import JobHeader, read_job
-from energybench.store.job_parts import CLOCKS, SILENT, HeadNode, Parts, node_folder
+from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT, HeadNode, Parts, node_folder
 from energybench.store.layout import NODE, RUN
-from energybench.store.rank_job import unread_nodes, windows_of_nodes
+from energybench.store.rank_job import (
+    doubts_of_clocks,
+    nodes_apart,
+    unread_nodes,
+    windows_of_nodes,
+    words_on,
+)
 from energybench.store.run import (
     RecordLine,
     last_record,
@@ -24,6 +32,7 @@ from energybench.store.run import (
     read_lines,
     works_of_whole_repeats,
 )
+from energybench.store.window_overlap import Apart
 
 
 def merged(
@@ -31,10 +40,13 @@ def merged(
     silent: dict[str, str] | None = None,
     ranges: Ranges | None = None,
     jobs: int = 1,
+    *,
+    times_alone: bool = False,
 ) -> Measurement:
     """The measurement of all nodes from the parts in a job's directory.
 
     silent        nodes without a result as far as the head node knows, each with the reason
+    times_alone   whether the times count if no node gave a result
     ranges, jobs  see `job_parts.find_parts`
     Raises BadInput, and ValueError as `merge`.
     """
@@ -47,14 +59,23 @@ def merged(
     found = job_parts.find_parts(directory, head, ranges, jobs)
     reasons = {**part_files.words_of(directory / SILENT), **(silent or {})}
     clocks = part_files.numbers_of(directory / CLOCKS)
+    names = _names(header, found)
+    apart: dict[str, Apart] = {}
+    if header.windows_by == "nodes":
+        apart = nodes_apart(found.by_folder, header.host)
+    measured, unfit = _fitting(directory, header, found, names, head, ranges)
+    for folder, each in apart.items():
+        unfit[folder] = words_on(each)
+        del measured[folder]
     parts: list[NodePart] = []
-    for folder, node in _names(header, found).items():
+    for folder, node in names.items():
         parts.append(
             NodePart(
                 node=node,
                 directory=folder if folder in found.by_folder else "",
-                measurement=found.by_folder.get(folder),
-                why=reasons.get(node)
+                measurement=measured.get(folder),
+                why=unfit.get(folder)
+                or reasons.get(node)
                 or found.why(folder)
                 or job_parts.unfinished(directory, folder),
                 clock_half_s=clocks.get(node),
@@ -66,9 +87,13 @@ def merged(
             NodePart(node=f"unknown-{number}", why="no reader of its ranks left a part")
             for number in range(1, count + 1)
         ]
-    by_head, own = header.windows_by == "head", tuple(found.by_folder.values())
     stated = [line.doubt for line in lines if line.doubt is not None]
-    windows = _windows(lines, found) if by_head else windows_of_nodes(own, header.host)
+    stated += doubts_of_clocks(apart)
+    by_head = header.windows_by == "head"
+    if by_head:
+        windows = _windows(lines, found)
+    else:
+        windows = windows_of_nodes(tuple(measured.values()), header.host)
     if header.workload is not None:
         said = (*header.doubts, *stated, *job_parts.doubts(found, head))
         return merge(_of_workload(header, parts, said), parts)
@@ -81,12 +106,19 @@ def merged(
         case=header.case,
         host=header.host,
         windows=windows,
-        verification=_checks(lines) if by_head else checks_of_nodes(own),
-        doubts=(*header.doubts, *stated, *job_parts.doubts(found, head)),
+        verification=_checks(lines)
+        if by_head
+        else checks_of_nodes(tuple(found.by_folder.values())),
+        doubts=(
+            *header.doubts,
+            *stated,
+            *job_parts.doubts(found, head),
+            *_of_clocks(parts, header),
+        ),
         works=works_of_whole_repeats(lines, windows),
         kept=last_record(lines),
     )
-    return merge(record, parts)
+    return merge(record, parts, times_alone=times_alone)
 
 
 def _of_workload(
@@ -111,6 +143,24 @@ def _of_workload(
     )
 
 
+def _of_clocks(parts: Sequence[NodePart], header: JobHeader) -> list[Doubt]:
+    """A doubt about the nodes of a program whose clocks nobody states an error of."""
+    unknown = [
+        part.node for part in parts if part.measurement is not None and part.clock_half_s is None
+    ]
+    if not unknown or header.windows_by != "head":
+        return []
+    return [
+        Doubt(
+            code="clock-error-unknown",
+            message=f"{CLOCKS} does not state how well the clock of {first_names(unknown)} was "
+            "known against the head node's; the edges of the repeats hold its error as the node's "
+            "own result states it",
+            remedy="bring the file back, then: energybench collect; or repeat the job",
+        )
+    ]
+
+
 def _names(header: JobHeader, found: Parts) -> dict[str, str]:
     """Name of each node of the job, by the name of its part's directory.
 
@@ -124,9 +174,40 @@ def _names(header: JobHeader, found: Parts) -> dict[str, str]:
     return {**told, **dict(places)}
 
 
+def _fitting(
+    directory: Path,
+    header: JobHeader,
+    found: Parts,
+    names: dict[str, str],
+    head: HeadNode,
+    ranges: Ranges | None,
+) -> tuple[dict[str, Measurement], dict[str, str]]:
+    """The measurements of the parts in the windows of the job, and the words on each part that has
+    none; by the names of the directories.
+    """
+    if header.windows_by != "head" or header.workload is not None:
+        return dict(found.by_folder), {}
+    windows = HeadWindows(
+        head.repeats,
+        head.host,
+        part_files.numbers_of(directory / OFFSETS),
+        part_files.numbers_of(directory / CLOCKS),
+    )
+    measured: dict[str, Measurement] = {}
+    unfit: dict[str, str] = {}
+    for folder, part in found.by_folder.items():
+        node = names.get(folder, folder)
+        fitted = in_windows_of_the_job(directory / folder, node, part, windows, ranges)
+        if isinstance(fitted, str):
+            unfit[folder] = fitted
+        else:
+            measured[folder] = fitted
+    return measured, unfit
+
+
 def _windows(lines: Sequence[RecordLine], found: Parts) -> tuple[Window, ...]:
-    """The windows, and the window that was open when the head node's process ended: it lasts as
-    long as the longest part of it on a node.
+    """The windows, and the window whose end the head node did not state: it lasts as long as the
+    longest part of it on a node.
     """
     windows = [line.window for line in lines if line.window is not None]
     closed = {window.repeat for window in windows if window.label == REPEAT}
@@ -135,18 +216,18 @@ def _windows(lines: Sequence[RecordLine], found: Parts) -> tuple[Window, ...]:
         for line in lines
         if line.opening is not None and line.opening.repeat not in closed
     ]
-    if open_now:
+    durations_s = [
+        part.repeats[len(closed)].time_s
+        for part in found.by_folder.values()
+        if len(part.repeats) > len(closed)
+    ]
+    if open_now and durations_s:
         opening = open_now[-1]
-        durations_s = [
-            part.repeats[-1].time_s
-            for part in found.by_folder.values()
-            if part.partial and part.repeats
-        ]
         windows.append(
             Window(
                 label=REPEAT,
                 start_s=opening.start_s,
-                end_s=opening.start_s + max(durations_s, default=0.0),
+                end_s=opening.start_s + max(durations_s),
                 repeat=opening.repeat,
                 cut="no-end",
             )

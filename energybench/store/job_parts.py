@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from energybench.analysis.energy.boundary import Ranges
-from energybench.errors import BadInput
 from energybench.model import Doubt, Host, Job, Measurement, Window
 from energybench.store import part_files
-from energybench.store.layout import ATTACHED, HEADER, JOB, NODE, PARTIAL, RUN, SAMPLES, WINDOWS
-from energybench.store.samples import read_stream
+from energybench.store.layout import ATTACHED, HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS
 from energybench.units import counted
 
 CLOCKS = "clocks.json"  # how well each node's clock was known against the head node's
+OFFSETS = "offsets.json"  # each node's clock less the head node's, as last compared
 SILENT = "silent.json"  # nodes without a result, each with the reason that the head node knew
-_OWN_FILES = frozenset({JOB, WINDOWS, RUN, CLOCKS, SILENT})
+_OWN_FILES = frozenset({JOB, WINDOWS, RUN, CLOCKS, OFFSETS, SILENT})
 # Times of one repeat on two clocks: crystals differ by some 1e-4, and a reader that learnt of the
 # edges from messages alone is late by some tenths of a second.
 _SAME_TIME_REL, _SAME_TIME_S = 0.01, 1.0
@@ -283,17 +282,3 @@ def unfinished(directory: Path, folder: str) -> str:
     if not begun.is_dir():
         return ""
     return f"its reader ended before it could write its result ({begun.name}: energybench recover)"
-
-
-def with_samples(directory: Path, nodes: Iterable[str]) -> list[str]:
-    """The nodes of which the storage took samples, though not the result."""
-    return [
-        node for node in nodes if _has_samples(directory / (PARTIAL + node_folder(node)) / SAMPLES)
-    ]
-
-
-def _has_samples(stream: Path) -> bool:
-    try:
-        return any(True for _ in read_stream(stream).blocks("t_s"))
-    except BadInput:
-        return False

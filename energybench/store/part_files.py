@@ -95,7 +95,7 @@ def numbers_of(path: Path) -> dict[str, float]:
     return {
         node: float(number)
         for node, number in _of_file(path).items()
-        if isinstance(number, int | float)
+        if isinstance(number, int | float) and not isinstance(number, bool)
     }
 
 

@@ -8,17 +8,20 @@ unfinished until `energybench recover` merges the parts, after the job's last ra
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from energybench.errors import StorageFailed
 from energybench.foreign_text import unicode_text
-from energybench.model import REPEAT, BoundaryName, Host, Job, Measurement, Window
+from energybench.model import REPEAT, BoundaryName, Doubt, Host, Job, Measurement, Window
 from energybench.store.job_header import JobHeader
 from energybench.store.layout import JOB, PARTIAL, file_word
 from energybench.store.part_files import zero_s
 from energybench.store.run import pretty
 from energybench.store.secrets import without_secrets
+from energybench.store.window_overlap import Apart, Span, windows_apart
+
+_MOST_DOUBTS = 20  # nodes that have a doubt of their own
 
 
 def rank_job_folder(store: Path, label: str, own_job: Job | None, launch: str) -> Path:
@@ -79,15 +82,58 @@ def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> int:
     return -(-max(own_job.ranks - sum(known), 0) // max(known))
 
 
+def nodes_apart(by_folder: Mapping[str, Measurement], host: Host) -> dict[str, Apart]:
+    """The parts whose windows, by the nodes' wall clocks, cannot be of the same launch as those of
+    the other parts.
+
+    host  the node that made the directory
+    """
+    spans = {
+        folder: span for folder, part in by_folder.items() if (span := _span(part)) is not None
+    }
+    first = next((name for name in spans if by_folder[name].host.name == host.name), None)
+    return windows_apart(spans, first)
+
+
+def doubts_of_clocks(apart: Mapping[str, Apart]) -> list[Doubt]:
+    """A doubt for each of the first nodes whose windows do not fit; the first says of how many."""
+    number = f" (one of {len(apart)} nodes)" if len(apart) > _MOST_DOUBTS else ""
+    return [
+        Doubt(
+            code="clocks-apart",
+            message=f"{folder}{number}: {words_on(each)}. Either the clocks of the nodes differ, "
+            "or the node began so far from the others; its part is not counted",
+            remedy="compare and synchronise the clocks of the nodes (`srun date +%s.%N`; NTP, "
+            "chrony), and repeat the job",
+            subject=folder,
+        )
+        for folder, each in list(apart.items())[:_MOST_DOUBTS]
+    ]
+
+
+def words_on(apart: Apart) -> str:
+    """In words, where the window of a node lies."""
+    side = "later" if apart.later_s > 0 else "earlier"
+    return (
+        f"by its own time of day its ranks started {abs(apart.later_s):.4g} s {side} than those of "
+        f"{apart.reference}, and ran beside them for {apart.overlap_s:.3g} of "
+        f"{apart.shorter_s:.3g} s"
+    )
+
+
+def _span(part: Measurement) -> Span | None:
+    """The window of a node's ranks by its wall clock; None: not known."""
+    zero = zero_s(part.host)
+    if zero is None or not part.repeats:
+        return None
+    return Span(zero + part.repeats[0].start_s, zero + part.repeats[0].end_s)
+
+
 def windows_of_nodes(parts: Sequence[Measurement], host: Host) -> tuple[Window, ...]:
     """The job's window: from the first start on any node to the last end, by the nodes' wall
     clocks, stated on the clock of `host`.
     """
-    spans = [
-        (zero + part.repeats[0].start_s, zero + part.repeats[0].end_s)
-        for part in parts
-        if part.repeats and (zero := zero_s(part.host)) is not None
-    ]
+    spans = [span for part in parts if (span := _span(part)) is not None]
     own_zero = zero_s(host)
     if not spans or own_zero is None:
         return ()
@@ -95,8 +141,8 @@ def windows_of_nodes(parts: Sequence[Measurement], host: Host) -> tuple[Window, 
     return (
         Window(
             label=REPEAT,
-            start_s=min(start for start, _ in spans) - own_zero,
-            end_s=max(end for _, end in spans) - own_zero,
+            start_s=min(span.start_s for span in spans) - own_zero,
+            end_s=max(span.end_s for span in spans) - own_zero,
             repeat=0,
             cut="no-end" if cut else None,
         ),

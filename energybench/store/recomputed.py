@@ -14,21 +14,30 @@ import msgspec
 from energybench.analysis.energy.boundary import Ranges
 from energybench.analysis.measurement.measure import measure
 from energybench.analysis.measurement.record import Record
-from energybench.model import Measurement
+from energybench.model import Measurement, Window
 from energybench.store import reader, samples
 from energybench.store.run import Header, RecordLine
 from energybench.store.traces import StoredTraces
 
 
-def recomputed(directory: Path, measured: Measurement, ranges: Ranges) -> Measurement:
+def recomputed(
+    directory: Path,
+    measured: Measurement,
+    ranges: Ranges,
+    windows: tuple[Window, ...] | None = None,
+) -> Measurement:
     """The measurement of the run directory of one node, by the analysis that `complete` uses.
 
     measured  the result in the run's own run.json
+    windows   measure these windows, of a program; None: those of the run
     Doubts of the run's course, which no analysis makes, stay. Raises BadInput, also for a job, and
     ValueError if no repeat was completed.
     """
     table, header, lines = reader.read_samples(directory)
     record = _record(measured, table, header, lines)
+    if windows is not None:
+        record = record._replace(windows=windows)
+        record = record._replace(works=(None,) * len(record.repeats))
     again = measure(record, StoredTraces(table, header.channels), ranges)
     codes = {doubt.code for doubt in again.doubts}
     course = tuple(doubt for doubt in measured.doubts if doubt.code not in codes)

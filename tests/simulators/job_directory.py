@@ -28,6 +28,7 @@ BEGAN_UTC = datetime(2026, 3, 2, 10, 15, tzinfo=UTC)
 JOB = Job(launcher="slurm", cluster="ebtest", id="71", nodes=2)
 CLOCK_HALF_S = 0.0002
 MEMORY_W = 20.0
+MESSAGE_S = 0.02  # from the head node to another
 
 
 class Node(NamedTuple):
@@ -40,6 +41,7 @@ class Node(NamedTuple):
     finished  False: the node left nothing behind
     case      the run of a campaign that the node names
     gpus      boards at a third of the package's power each
+    lost_in   the repeat in which the head node's messages ended: the node reads on until `ends_s`
     """
 
     watts: float = 100.0
@@ -51,6 +53,7 @@ class Node(NamedTuple):
     case: str | None = None
     gpus: int = 0
     cpu: str = "EPYC 7763"
+    lost_in: int | None = None
 
 
 def host(name: str, node: Node, boot: int = 1) -> Host:
@@ -149,8 +152,21 @@ def write_part(
             ]
             writer.poll(readings, 0.001, False, 0)
         for number, (start_s, end_s) in enumerate(repeats):
-            writer.opening(REPEAT, start_s + node.clock_s, number)
-            if end_s <= last_s:
+            if node.lost_in is not None and number > node.lost_in:
+                break
+            arrived_s = MESSAGE_S if number == node.lost_in else 0.0
+            writer.opening(REPEAT, start_s + arrived_s + node.clock_s, number)
+            if number == node.lost_in:
+                writer.window(
+                    Window(
+                        label=REPEAT,
+                        start_s=start_s + arrived_s + node.clock_s,
+                        end_s=last_s + node.clock_s,
+                        repeat=number,
+                        cut="caller-ended",
+                    )
+                )
+            elif end_s <= last_s:
                 writer.window(
                     Window(
                         label=REPEAT,
@@ -207,7 +223,10 @@ def open_job(
             writer.window(
                 Window(label=REPEAT, start_s=start_s + head_s, end_s=end_s + head_s, repeat=number)
             )
-        writer.clocks({name: 0.0 if name == first else CLOCK_HALF_S for name in nodes})
+        writer.clocks(
+            {name: 0.0 if name == first else CLOCK_HALF_S for name in nodes},
+            {name: node.clock_s - head_s for name, node in nodes.items()},
+        )
         yield writer
 
 

@@ -192,15 +192,22 @@ def test_recovering_waits_for_the_readers_of_other_nodes(tmp_path: Path) -> None
     assert [share.state for share in measured.shares] == ["measured", "measured"]
 
 
-def test_a_job_without_samples_says_why_it_cannot_be_completed(tmp_path: Path) -> None:
+def test_a_job_without_samples_has_its_times(tmp_path: Path) -> None:
     """As full storage leaves it: a damaged header is a reason, and keeps no other node waiting."""
     with open_job(tmp_path, {"cpu1": Node(finished=False)}) as writer:
         directory = writer.directory
         part = directory / f"{PARTIAL}node-cpu1"
         part.mkdir()
         (part / HEADER).write_text("")
-    with pytest.raises(BadInput, match=r"no node gave a result .cpu1: .*header"):
-        recover_job(directory, ranges())
+    finished, measured = recover_job(directory, ranges())
+    assert measured.time_s.value == pytest.approx(5.0)
+    assert [repeat.time_s for repeat in measured.repeats] == pytest.approx([5.0, 5.0])
+    assert measured.energy_j is None
+    assert [share.state for share in measured.shares] == ["missing"]
+    (doubt,) = [doubt for doubt in measured.doubts if doubt.code == "node-missing"]
+    assert "header" in doubt.message
+    assert "the energy of the job is not known" in doubt.message
+    assert reader.read_run(finished) == measured
 
 
 def test_collecting_again_changes_nothing(tmp_path: Path) -> None:

@@ -27,18 +27,24 @@ _OF_THE_JOB = frozenset(
 )
 
 
-def of_nodes(nodes: Sequence[NodePart], shares: Sequence[NodeShare]) -> list[Doubt]:
+def of_nodes(
+    nodes: Sequence[NodePart], shares: Sequence[NodeShare], *, measured: bool
+) -> list[Doubt]:
     """Doubts about missing and partial nodes, then the nodes' own doubts. Equal doubts of several
     nodes are one doubt.
+
+    measured  whether the energy of some node is known
     """
-    return [*_not_read(nodes, shares), *_own(nodes)]
+    return [*_not_read(nodes, shares, measured=measured), *_own(nodes)]
 
 
-def _not_read(nodes: Sequence[NodePart], shares: Sequence[NodeShare]) -> list[Doubt]:
+def _not_read(
+    nodes: Sequence[NodePart], shares: Sequence[NodeShare], *, measured: bool
+) -> list[Doubt]:
     """A doubt for each of a few nodes; one for many."""
     pairs = list(zip(nodes, shares, strict=True))
     doubts = []
-    for state, words in (("missing", _missing), ("partial", _partial)):
+    for state, words in (("missing", _missing if measured else _nothing), ("partial", _partial)):
         short = [pair for pair in pairs if pair[1].state == state]
         shown = short if len(short) <= _MOST_NAMES else []
         doubts += [words(part, share) for part, share in shown]
@@ -59,6 +65,18 @@ def _missing(part: NodePart, share: NodeShare) -> Doubt:
     )
 
 
+def _nothing(part: NodePart, share: NodeShare) -> Doubt:
+    """Of a node of a job whose energy is not known from any node."""
+    why = f": {part.why}" if part.why else ""
+    return Doubt(
+        code="node-missing",
+        message=f"node {share.node} gave no energy{why}; no node did, so that the energy of the "
+        "job is not known",
+        remedy="repeat the job",
+        subject=share.node,
+    )
+
+
 def _partial(part: NodePart, share: NodeShare) -> Doubt:
     why = f": {part.why}" if part.why else ""
     return Doubt(
@@ -72,7 +90,7 @@ def _partial(part: NodePart, share: NodeShare) -> Doubt:
 
 def _many(short: Sequence[tuple[NodePart, NodeShare]], first: Doubt) -> Doubt:
     """One doubt for many nodes: their number, some names, and the words on the first."""
-    names = _names([share.node for _, share in short])
+    names = first_names([share.node for _, share in short])
     return msgspec.structs.replace(
         first, message=f"{len(short)} nodes ({names}); of the first: {first.message}", subject=""
     )
@@ -91,7 +109,9 @@ def _own(nodes: Sequence[NodePart]) -> list[Doubt]:
             first.setdefault(place, doubt)
     # one doubt of each code and wording; figures differ from node to node, and the code alone
     # decides beyond a few nodes
-    return [first[place].carried_from(_names(names)) for place, names in _thinned(holders, first)]
+    return [
+        first[place].carried_from(first_names(names)) for place, names in _thinned(holders, first)
+    ]
 
 
 def _thinned(
@@ -114,7 +134,8 @@ def _thinned(
         yield shown[-1], [*holders[shown[-1]], *rest]
 
 
-def _names(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
+    """'cpu1, cpu2', and the number of the others beyond a few."""
     distinct = list(dict.fromkeys(names))
     if len(distinct) <= _MOST_NAMES:
         return ", ".join(distinct)

@@ -14,6 +14,7 @@ COVERED = 0.995  # share of the time for which a node is read that counts as all
 # Identical boards under identical work differ by 22 % at most (arXiv 2208.11035, "Not All GPUs Are
 # Created Equal"): by as much a node that was not read may lie outside the range of those that were.
 _SPREAD = 1.22
+_LONGER_REL, _LONGER_S = 0.01, 1.0
 
 
 class NodePart(NamedTuple):
@@ -47,10 +48,22 @@ class Fill(NamedTuple):
         return cls(likely_w, min(powers_w) / _SPREAD, max(powers_w) * _SPREAD)
 
 
-def own_repeats(measurement: Measurement | None, count: int) -> list[Repeat | None]:
-    """The node's repeats in the order of the job's; None: the node has no such repeat."""
+def own_repeats(measurement: Measurement | None, times_s: Sequence[float]) -> list[Repeat | None]:
+    """The node's repeats in the order of the job's; None: the node has no such repeat, or one that
+    is longer than the job's and so holds other energy.
+    """
     own = list(measurement.repeats) if measurement is not None else []
-    return [own[i] if i < len(own) else None for i in range(count)]
+    return [
+        own[i] if i < len(own) and own[i].time_s <= _longest_s(times_s[i]) else None
+        for i in range(len(times_s))
+    ]
+
+
+def _longest_s(time_s: float) -> float:
+    """Most time that a node may state of a repeat of this length: edges that its own processes saw
+    lie some tenths of a second apart.
+    """
+    return time_s * (1 + _LONGER_REL) + _LONGER_S
 
 
 def fill_of(read: Sequence[NodePart]) -> Fill | None:

@@ -75,18 +75,23 @@ class JobRecord(NamedTuple):
     workload: WorkloadRef | None = None
 
 
-def merge(record: JobRecord, nodes: Sequence[NodePart]) -> Measurement:
+def merge(
+    record: JobRecord, nodes: Sequence[NodePart], *, times_alone: bool = False
+) -> Measurement:
     """The measurement of all nodes together.
 
+    times_alone  whether the head node's times are a result if no node gave one
     Raises ValueError if no repeat was completed, or no node gave a result.
     """
     windows = sorted(counted_repeats(record.windows), key=lambda window: window.start_s)
     partial = any(window.cut is not None for window in windows)
     read = [part for part in nodes if part.measurement is not None]
-    if not windows or not read:
-        raise ValueError("no repeat was completed" if not windows else "no node gave a result")
+    if not windows:
+        raise ValueError("no repeat was completed")
+    if not read and not times_alone:
+        raise ValueError("no node gave a result")
     times_s = [window.duration_s for window in windows]
-    own = [own_repeats(part.measurement, len(windows)) for part in nodes]
+    own = [own_repeats(part.measurement, times_s) for part in nodes]
     fill = fill_of(read)
     tables = [
         NodeTable(repeats, times_s, fill, own_edges=has_own_edges(record.workload, part))
@@ -120,7 +125,7 @@ def merge(record: JobRecord, nodes: Sequence[NodePart]) -> Measurement:
         time_s=time_s,
         power_w=node_quantities.power(energy_j, totals_j, times_s, len(nodes)),
         idle_power_w=idle_w,
-        idle_state=read[0].measurement.idle_state if read[0].measurement is not None else None,
+        idle_state=_idle_state(read),
         net_energy_j=net_j,
         work=quantities.mean_work(record.works[: len(windows)]),
         energy_per_work_j=node_work.energy_per_unit(works, totals_j, without_scatter(energy_j))
@@ -151,7 +156,7 @@ def merge(record: JobRecord, nodes: Sequence[NodePart]) -> Measurement:
         record=record.kept,
         doubts=(
             *record.doubts,
-            *of_nodes(nodes, shares),
+            *of_nodes(nodes, shares, measured=measured),
             *doubts.of_verification(record.verification),
             *doubts.of_cut_repeats(windows, parts_left_out(record.windows)),
             *doubts.of_repeats(windows, totals_j, 0.0),
@@ -172,6 +177,12 @@ def _energy(
         for part, table in zip(nodes, tables, strict=True)
     ]
     return not_negative(sum_of_nodes(of_nodes_j, scatter_effect(totals_j)))
+
+
+def _idle_state(read: Sequence[NodePart]) -> str | None:
+    """As the first node states it."""
+    states = [part.measurement.idle_state for part in read if part.measurement is not None]
+    return states[0] if states else None
 
 
 def _cases(read: Sequence[NodePart]) -> list[str]:

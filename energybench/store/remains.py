@@ -1,0 +1,62 @@
+"""What `energybench recover` can make of a job whose results its storage did not take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from energybench.errors import BadInput
+from energybench.model import REPEAT
+from energybench.store import samples
+from energybench.store.job_header import read_job
+from energybench.store.job_parts import node_folder
+from energybench.store.layout import PARTIAL, SAMPLES
+from energybench.store.run import read_header, read_lines, record
+
+
+class Remains(NamedTuple):
+    """What is on disk of a job.
+
+    nodes  nodes whose samples give the energy of a repeat, or of a part of one
+    times  whether the times of a repeat, or of a part of one, are there
+    """
+
+    nodes: tuple[str, ...]
+    times: bool
+
+
+def remains_of(directory: Path, nodes: Iterable[str]) -> Remains:
+    """What is on disk of these nodes, which have no result. Without the head node's word that a
+    repeat began, the nodes' files are of no use.
+    """
+    try:
+        read_job(directory)
+        lines = read_lines(directory)
+    except BadInput:
+        return Remains((), times=False)
+    times = any(line.window is not None and line.window.label == REPEAT for line in lines)
+    if not times and not any(line.opening is not None for line in lines):
+        return Remains((), times=False)
+    parts = {node: directory / (PARTIAL + node_folder(node)) for node in nodes}
+    last_s = {node: _last_s(part) for node, part in parts.items()}
+    of_use = [node for node, part in parts.items() if _has_repeat(part, last_s[node])]
+    return Remains(
+        tuple(node for node in of_use if last_s[node] is not None), times=times or bool(of_use)
+    )
+
+
+def _last_s(part: Path) -> float | None:
+    """Time of the last sample; None: there is none."""
+    try:
+        return samples.last_s(samples.read_stream(part / SAMPLES))
+    except BadInput:
+        return None
+
+
+def _has_repeat(part: Path, last_s: float | None) -> bool:
+    """Whether the part states a repeat, or a part of one."""
+    try:
+        return bool(record(read_header(part), read_lines(part), last_s=last_s).repeats)
+    except BadInput:
+        return False
