@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -40,6 +41,11 @@ def needed(claim: PublishedClaim, value: Estimate, derivation: Derivation) -> st
     return f"{_OPERATOR_WORDS[claim.op]}{figure}, where {giver} {derived}"
 
 
+def _only_by_tolerance(claim: PublishedClaim, value: float) -> bool:
+    """Whether a value is on the other side of the limit that is claimed."""
+    return value < claim.claimed if claim.op == "at least" else value > claim.claimed
+
+
 def reason(
     claim: PublishedClaim,
     value: Estimate,
@@ -71,6 +77,12 @@ def reason(
                     "the derived value is outside the rounding of the claim, "
                     f"{span}, and a part of its interval is inside"
                 )
+    elif _only_by_tolerance(claim, value.value):
+        low, high = claim.band
+        limit = (
+            f"at least {show_figure(low)}" if math.isfinite(low) else f"at most {show_figure(high)}"
+        )
+        reason = f"the derived value satisfies the claim within its stated tolerance, {limit}"
     elif claim.op == "up to":
         reason = "the derived value is no more than the largest that is claimed"
     else:

@@ -162,3 +162,20 @@ def test_a_line_with_a_comparison_alone() -> None:
     compared = run(*tables, comparisons=(APPS[0],))
     assert compared.saved_mwh_per_month is not None
     assert compared.saved_mwh_per_month.value == pytest.approx(160)
+
+
+@pytest.mark.parametrize(
+    ("op", "claimed", "words"),
+    [
+        ("up to", 9.5, "within its stated tolerance, at most 10.4"),
+        ("at most", 9.5, "within its stated tolerance, at most 10.4"),
+        ("at least", 10.5, "within its stated tolerance, at least 9.45"),
+        ("up to", 10.5, "no more than the largest that is claimed"),
+        ("at least", 9.5, "the derived value satisfies the claim"),
+    ],
+)
+def test_a_tolerance_that_decides_is_named(op: str, claimed: float, words: str) -> None:
+    """A derived 10 does not satisfy 'up to 9.5' by itself."""
+    found = only(run(inputs(x=10.0), claim("c", claimed, "x", op=op, tolerance=0.1)))
+    assert found.verdict == "consistent"
+    assert words in found.why
