@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from energybench.analysis.comparison.means import means, no_mean
 from energybench.model import (
@@ -28,11 +28,18 @@ from energybench_reports.view.wording import TableCell, Tone, counted, known, or
 
 Names = Mapping[str, str]
 _SAME = 0.02  # relative: quotient and mean over repeats in another order
+_ENERGY_WEIGHTED = "energy-weighted mean"
+_EQUAL_SHARES = "energy-weighted mean, equal node-hours"
 MANY = 3  # rows, above which a column of equal cells is a sentence
+_GEOMETRIC = "The geometric mean is the mean for normalised scores."
 _WEIGHTED = (
     "The energy-weighted mean is total energy over total energy, each application with the same "
-    "node-hours on the baseline: it alone gives the energy saved. The geometric mean is the mean "
-    "for normalised scores."
+    f"node-hours on the baseline: it alone gives the energy saved. {_GEOMETRIC}"
+)
+_OTHER_SHARES = (
+    "The energy-weighted mean is total energy over total energy, here with the same node-hours on "
+    "the baseline for each application. The projection of these comparisons has other shares: its "
+    f"own energy-weighted mean gives the energy saved. {_GEOMETRIC}"
 )
 
 
@@ -88,7 +95,10 @@ def _comparisons(
         about = f"All {len(comparisons)} comparisons: boundary {boundaries.pop()}. {about}"
         head, rows = head[:-1], [row[:-1] for row in rows]
     reason = no_mean(comparisons)
-    about += f"The ratios have no common mean, because {reason}." if reason else _WEIGHTED
+    if reason:
+        about += f"The ratios have no common mean, because {reason}."
+    else:
+        about += _OTHER_SHARES if _has_other_shares(comparisons, projections) else _WEIGHTED
     return Table(
         f"{counted(len(comparisons), 'comparison')} on one axis",
         tuple(head),
@@ -125,16 +135,37 @@ def _means(
         return []
     named = {"arithmetic mean": averages.arithmetic, "geometric mean": averages.geometric}
     if averages.energy_weighted is not None:
-        named["energy-weighted mean"] = averages.energy_weighted
-    pairs = {(comparison.baseline, comparison.candidate) for comparison in comparisons}
-    for projection in projections:
-        if {*projection.comparisons} == pairs:
-            stated = _means_of(projection)
-            return [
-                (name, stated[name] if name in stated and _same(stated[name], own) else own)
-                for name, own in named.items()
-            ]
+        other = _has_other_shares(comparisons, projections)
+        named[_EQUAL_SHARES if other else _ENERGY_WEIGHTED] = averages.energy_weighted
+    for projection in _of(comparisons, projections):
+        stated = _means_of(projection)
+        return [
+            (name, stated[name] if name in stated and _same(stated[name], own) else own)
+            for name, own in named.items()
+        ]
     return list(named.items())
+
+
+def _of(
+    comparisons: Sequence[Comparison], projections: Sequence[Projection]
+) -> Iterator[Projection]:
+    """The projections of exactly these comparisons."""
+    pairs = {(comparison.baseline, comparison.candidate) for comparison in comparisons}
+    return (projection for projection in projections if {*projection.comparisons} == pairs)
+
+
+def _has_other_shares(comparisons: Sequence[Comparison], projections: Sequence[Projection]) -> bool:
+    """Whether a projection of the comparisons weights the applications by other node-hours."""
+    return any(len(_shares(projection)) > 1 for projection in _of(comparisons, projections))
+
+
+def _shares(projection: Projection) -> set[float]:
+    """The different shares of the applications in a mix."""
+    return {
+        entry.value.value
+        for entry in projection.base_inputs
+        if re.fullmatch(r"share_\d+", entry.name)
+    }
 
 
 def _same(stated: Estimate, own: Estimate) -> bool:
@@ -149,14 +180,9 @@ def _means_of(projection: Projection) -> dict[str, Estimate]:
     have the same share, as in an overview.
     """
     lines = {line.name: line.value for line in projection.lines}
-    shares = {
-        entry.value.value
-        for entry in projection.base_inputs
-        if re.fullmatch(r"share_\d+", entry.name)
-    }
     names = {"arithmetic mean": ARITHMETIC_MEAN, "geometric mean": GEOMETRIC_MEAN}
-    if len(shares) == 1:
-        names["energy-weighted mean"] = ENERGY_WEIGHTED_MEAN
+    if len(_shares(projection)) == 1:
+        names[_ENERGY_WEIGHTED] = ENERGY_WEIGHTED_MEAN
     return {words: lines[name] for words, name in names.items() if name in lines}
 
 

@@ -252,5 +252,10 @@ def test_a_page_has_one_interval_of_a_mean(scenario: str) -> None:
     shares = {f"application {i}": share for i, share in enumerate((0.2, 0.3, 0.5))}
     mixed = project(replace(read(scenario), mix=shares), pairs, scenario)
     weighted = replace(document, results=(*document.results, mixed))
-    assert overview(weighted, names)[0].rows[-1] == alone[-1]
+    table = overview(weighted, names)[0]
+    name, *cells = table.rows[-1]
+    assert name.text == "energy-weighted mean, equal node-hours"
+    assert tuple(cells) == alone[-1][1:]
+    assert "its own energy-weighted mean gives the energy saved" in table.about
+    assert "it alone gives the energy saved" not in table.about
     assert overview(weighted, names)[0].rows[-3][1] == value(of_lines[ARITHMETIC_MEAN])
