@@ -76,14 +76,18 @@ class _Checks:
         words = f"the projection {stated.title!r}"
         if not missing_for(stated, self._sources):
             made = projection_again(stated, self._sources)
-            if not [*differences(stated, made), *of_doubts(stated.doubts, made.doubts)]:
-                self._checked(f"{words}, made again from the scenario {stated.scenario}")
+            found = [*differences(stated, made), *of_doubts(stated.doubts, made.doubts)]
+            # the document does not say how its comparisons were made
+            if not found or not stated.comparisons:
+                self._differ(found, words, f"made again from the scenario {stated.scenario}")
                 return
         found = [*_of_lines(stated), *_of_answers(stated)]
         self._differ(found, words, f"{counted(len(stated.lines), 'line')} at the values of inputs")
         known = stated.scenario in scenario_files.names()
         lacking = "its comparisons" if known else f"its scenario {stated.scenario!r}"
-        self._not_checked(f"{words}: intervals and claims, which need {lacking}")
+        self._not_checked(
+            f"{words}: intervals, claims, sensitivity and doubts, which need {lacking}"
+        )
 
     def study(self, stated: Study) -> None:
         words = f"the study {stated.id}"

@@ -106,3 +106,27 @@ def test_a_page_of_a_changed_document_is_found(
     found = proof_of(document, tmp_path, change)
     assert found.outcome == "differs"
     assert not any("its text" in finding.what for finding in found.findings), found.findings
+
+
+def a_claim(results: list[Any]) -> None:
+    claims = results[0]["claims"]
+    one = next(claim for claim in claims if claim["verdict"] != "consistent")
+    one["verdict"] = "consistent"
+
+
+def a_doubt(results: list[Any]) -> None:
+    results[0]["doubts"].pop()
+
+
+@pytest.mark.parametrize("change", [a_claim, a_doubt])
+def test_a_shipped_scenario_alone_is_made_again_as_a_whole(
+    tmp_path: Path, change: Callable[[list[Any]], None]
+) -> None:
+    """Claims and doubts follow from the scenario, without any comparison."""
+    ran = in_process("project", "--scenario", "nersc-2023", "--json", cwd=tmp_path)
+    (tmp_path / "nersc.json").write_text(ran.out)
+    words = ("report", "nersc.json", "--format", "json", "--date", DATE)
+    (tmp_path / "document.json").write_text(in_process(*words, cwd=tmp_path).out)
+    document = tmp_path / "document.json"
+    assert proof_of(document, tmp_path, lambda results: None).outcome == "verified"
+    assert proof_of(document, tmp_path, change).outcome == "differs"
