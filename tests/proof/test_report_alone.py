@@ -123,9 +123,12 @@ def test_a_shipped_scenario_alone_is_made_again_as_a_whole(
     tmp_path: Path, change: Callable[[list[Any]], None]
 ) -> None:
     """Claims and doubts follow from the scenario, without any comparison."""
-    ran = in_process("project", "--scenario", "nersc-2023", "--json", cwd=tmp_path)
-    (tmp_path / "nersc.json").write_text(ran.out)
-    words = ("report", "nersc.json", "--format", "json", "--date", DATE)
+    names = ("nersc-2023", "ai-inference-2023")
+    for name in names:
+        ran = in_process("project", "--scenario", name, "--json", cwd=tmp_path)
+        (tmp_path / f"{name}.json").write_text(ran.out)
+    files = (f"{name}.json" for name in names)
+    words = ("report", *files, "--format", "json", "--date", DATE)
     (tmp_path / "document.json").write_text(in_process(*words, cwd=tmp_path).out)
     document = tmp_path / "document.json"
     assert proof_of(document, tmp_path, lambda results: None).outcome == "verified"
