@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from energybench.analysis.uncertainty.coverage_factors import BOUND_SPAN, Z95
 from energybench.errors import BadInput
 from energybench.model import (
     Claim,
@@ -36,6 +37,7 @@ _KINDS: Mapping[str, ClaimKind] = {
     "published": "published",
     "plausibility check": "plausibility-check",
 }
+_TO_THE_END = math.sqrt(3.0)  # standard deviations from the middle of a uniform range to its end
 _CIRCULAR = "inputs that were inferred from the figure itself"
 _NOT_PUBLISHED = "its inputs were not published"
 _OTHER_WORK = (
@@ -144,6 +146,25 @@ def _fit(claim: PublishedClaim, derived: Estimate) -> Fit:
     return "part"
 
 
+def _is_possible(claim: PublishedClaim, derived: Estimate) -> bool:
+    """Whether a figure holds for a value within all stated ranges at once: an interval of 95 %
+    leaves out the ends of a range, and the ends do not contradict the publication.
+    """
+    low, high = claim.band
+    below = above = 0.0
+    squares = 0.0
+    for effect in derived.effects:
+        if effect.distribution == "rectangular":
+            below, above = below + abs(effect.u) * _TO_THE_END, above + abs(effect.u) * _TO_THE_END
+        elif effect.distribution == "bound":
+            reach = effect.u * BOUND_SPAN
+            below, above = below + max(-reach, 0.0), above + max(reach, 0.0)
+        else:
+            squares += effect.u**2
+    random = Z95 * math.sqrt(squares)
+    return derived.value - below - random <= high and derived.value + above + random >= low
+
+
 class _Writer:
     """Claims with verdict and reason."""
 
@@ -176,7 +197,8 @@ class _Writer:
         needs: tuple[str, ...] = ()
         if fit != "value":
             seen = all(entry.evidence in ("seen", None) for _, entry in derivation.inputs)
-            contradicts = fit == "none" and seen and claim.kind == "published"
+            excluded = fit == "none" and not any(_is_possible(claim, one) for _, one in values)
+            contradicts = excluded and seen and claim.kind == "published"
             verdict = "contradicts" if contradicts else "needs"
             needs = () if contradicts else (claim_reasons.needed(claim, value, derivation),)
         elif claim.circular:

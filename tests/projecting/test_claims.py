@@ -179,3 +179,23 @@ def test_a_tolerance_that_decides_is_named(op: str, claimed: float, words: str) 
     found = only(run(inputs(x=10.0), claim("c", claimed, "x", op=op, tolerance=0.1)))
     assert found.verdict == "consistent"
     assert words in found.why
+
+
+@pytest.mark.parametrize(
+    ("claimed", "op", "verdict"),
+    [
+        (351.0, "=", "needs"),
+        (351.0, "at most", "needs"),
+        (449.5, "at least", "needs"),
+        (349.0, "=", "contradicts"),
+        (451.0, "at least", "contradicts"),
+        (349.0, "at most", "contradicts"),
+        (360.0, "=", "consistent"),
+    ],
+)
+def test_an_end_of_a_stated_range_contradicts_nothing(
+    claimed: float, op: str, verdict: str
+) -> None:
+    """The interval of 95 % of a range from 350 to 450 is narrower than the range."""
+    found = only(run(inputs(p=(400.0, 350.0, 450.0)), claim("c", claimed, "p", op=op)))
+    assert found.verdict == verdict
