@@ -46,7 +46,10 @@ def crossings(function: Callable[[Any], Any], low: float, high: float) -> Crossi
     for i, (start, end) in enumerate(steps):
         number = len(steps) - i
         if start == end:
-            return Crossings(float(places[start]), number, jumps=False)
+            first = float(places[start])
+            if start and math.isfinite(values[start - 1]):
+                first = _first_zero(function, float(places[start - 1]), first)
+            return Crossings(first, number, jumps=False)
         place = _root(function, float(places[start]), float(places[end]))
         scale = max(abs(float(values[start])), abs(float(values[end])))
         beside = _least_beside(function, place, low, high) / scale
@@ -76,6 +79,18 @@ def _steps(values: Floats) -> list[tuple[int, int]]:
         elif value * before < 0:
             steps.append((i - 1, i))
     return steps
+
+
+def _first_zero(function: Callable[[Any], Any], start: float, end: float) -> float:
+    """The first place between start, where the function is not 0, and end, where it is: whole nodes
+    and machines make functions that stay 0 for a stretch.
+    """
+    while (middle := (start + end) / 2) not in (start, end):
+        if float(function(middle)) == 0:
+            end = middle
+        else:
+            start = middle
+    return end
 
 
 def _root(function: Callable[[Any], Any], start: float, end: float) -> float:

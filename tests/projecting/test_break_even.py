@@ -160,3 +160,11 @@ def test_a_pole_is_no_crossing() -> None:
     """1/(x − 2) changes sign and is 0 nowhere."""
     result = crossings(lambda x: 1.0 / (np.asarray(x) - 2.0000001), 0.1, 10.0)
     assert result.first is None
+
+
+@pytest.mark.parametrize("edge", [1.2345678, 3.0, 7.77])
+def test_a_function_that_stays_0_crosses_at_the_first_place(edge: float) -> None:
+    """Also if it jumps to 0 between two points of the scan, and stays there."""
+    stays = crossings(lambda x: np.where(np.asarray(x) < edge, -5.0, 0.0), 0.1, 10.0)
+    assert stays.first == pytest.approx(edge, rel=1e-12)
+    assert stays.number == 1
