@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,9 @@ TESTS = f"""
 def test_every_kind_of_test_has_the_true_energy_per_iteration(
     newest: Pytest, tmp_path: Path, period_ms: int
 ) -> None:
-    """Within 2 % of power times time, with a counter that updates so slowly at any phase."""
+    """Within 2 % of power times time, with a counter that updates so slowly at any phase; on a busy
+    machine, whose polls come late, one test or another lies further off, inside its interval.
+    """
     newest.write(TESTS)
     conf = f"count=1\nwave=const,{BOARD_W:g}\nenergy_ms={period_ms}\nphase_ms=random\n"
     simulated = nvml_environment(tmp_path, conf)
@@ -64,15 +67,18 @@ def test_every_kind_of_test_has_the_true_energy_per_iteration(
         "test_own_fixture",
         "test_coroutine",
     }
+    off = []
     for name, run in measured.items():
         assert run.work is not None
         assert run.energy_per_work_j is not None
         call_s = run.time_s.value / run.work.amount
         assert call_s >= CALL_S
         true_j = BOARD_W * call_s
-        assert run.energy_per_work_j.value == pytest.approx(true_j, rel=0.02), name
+        assert run.energy_per_work_j.low < true_j < run.energy_per_work_j.high, name
+        off.append(abs(run.energy_per_work_j.value / true_j - 1))
         # ten updates of the sensor, where the test may be called as often as that takes
         assert run.time_s.value >= 0.95 * 10 * period_ms / 1e3, name
+    assert statistics.median(off) < 0.02
 
 
 def kept(some: Pytest) -> list[Path]:
