@@ -56,11 +56,15 @@ class Model(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """All parts of a boundary on one host: parts with a sensor, and parts without."""
+    """All parts of a boundary on one host: parts with a sensor, and parts without.
+
+    inside  of a node boundary, the channels of the parts inside the node, each part once
+    """
 
     name: BoundaryName
     sources: tuple[Source, ...]
     models: tuple[Model, ...]
+    inside: tuple[Channel, ...] = ()
 
     @property
     def boundary(self) -> Boundary:
@@ -113,7 +117,16 @@ def _node(name: BoundaryName, usable: Sequence[Channel], channels: Sequence[Chan
             f"{name}: no node meter of that kind works here",
             f"see `energybench doctor`, or use --boundary {instead}",
         )
-    return Cover(name, tuple(_source(channel, channels) for channel in meters), ())
+    modules = _pick(usable, MODULE)
+    contained = {component for module in modules for component in module.contains}
+    others = [
+        channel
+        for component in (CPU, MEMORY, GPU)
+        if component not in contained
+        for channel in _pick(usable, component)
+    ]
+    sources = tuple(_source(channel, channels) for channel in meters)
+    return Cover(name, sources, (), tuple(modules) + tuple(others))
 
 
 def _processors(

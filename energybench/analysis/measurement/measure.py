@@ -168,7 +168,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
                 sensor_doubts.sampling(rows, len(windows)), windows, slowest_s
             ),
             *plausible_power.of_sensors(chosen.sources, rows, windows),
-            *_of_node(chosen, curves, rows, windows, traces),
+            *plausible_power.of_node(chosen.inside, rows, curves, windows),
             *still_sensors.of_still(traces, {source.channel.id for source in chosen.sources}),
             *pause_doubts.of_pauses(
                 record.pauses, windows, [source.channel for source in chosen.sources]
@@ -202,20 +202,6 @@ def _tables(
     return [
         with_models(chosen, [rows[i] for rows in sensed], groups[i]) for i in range(len(groups))
     ], doubts_of_sensors
-
-
-def _of_node(
-    chosen: Cover,
-    curves: Curves,
-    rows: Sequence[Row],
-    windows: Sequence[Window],
-    traces: Sequence[Trace],
-) -> list[Doubt]:
-    """Doubts about a node meter beside the sensors of the parts inside."""
-    if chosen.name not in ("node-dc", "node-ac"):
-        return []
-    repeated = mirrors(traces).repeated
-    return plausible_power.of_node(rows, curves.channels, repeated, curves, windows)
 
 
 def _record_doubts(record: Record, rows: Sequence[Row]) -> list[Doubt]:

@@ -23,7 +23,6 @@ _ABOVE_LIMIT = 1.25
 _LEAST_S = 1.0  # time of the repeats for which a mean power counts
 # A node draws at least what its parts draw; gains of both, as at an attached meter.
 _LEAST_OF_PARTS = 0.8
-_INSIDE = ("cpu.package", "cpu.dram", "gpu.board", "module")
 
 
 def of_sensors(
@@ -59,22 +58,18 @@ def of_sensors(
 
 
 def of_node(
-    rows: Sequence[Row],
-    channels: Sequence[Channel],
-    repeated: frozenset[str],
-    curves: CurveOf,
-    windows: Sequence[Window],
+    inside: Sequence[Channel], rows: Sequence[Row], curves: CurveOf, windows: Sequence[Window]
 ) -> list[Doubt]:
     """A doubt about a node meter that shows less than the sensors of the parts inside.
 
-    repeated  ids of channels that show the register of another channel
+    inside  channels of these parts, each part once
     """
     doubts = []
     for row in rows:
         watts = _mean_w(row, windows)
         if row.part.component not in ("node", "node.ac") or watts is None:
             continue
-        inside_w = _inside_w(channels, repeated, curves, windows)
+        inside_w = _inside_w(inside, curves, windows)
         if watts >= _LEAST_OF_PARTS * inside_w:
             continue
         name = f"{row.part.component} {row.part.device}".strip()
@@ -101,29 +96,14 @@ def _mean_w(row: Row, windows: Sequence[Window]) -> float | None:
     return sum(energy_j for energy_j, _ in known) / seconds if seconds >= _LEAST_S else None
 
 
-def _inside_w(
-    channels: Sequence[Channel],
-    repeated: frozenset[str],
-    curves: CurveOf,
-    windows: Sequence[Window],
-) -> float:
-    """Mean power of the parts that have sensors of their own. Of several collectors that read one
-    component the least counts: some may not read all of its devices.
-    """
-    sums: dict[str, dict[str, float]] = {}
-    seen: set[tuple[str, str, str]] = set()
-    for channel in channels:
-        place = (channel.collector, channel.component, channel.device)
-        if channel.component not in _INSIDE or not channel.counts or channel.id in repeated:
-            continue
-        if channel.quality != "measured" or place in seen:
-            continue
-        seen.add(place)
-        curve = curves.get(channel.id)
-        energies = [energy(curve, window).energy_j if curve else None for window in windows]
-        seconds = sum(window.duration_s for window in windows)
-        if seconds > 0 and all(one is not None for one in energies):
-            by_collector = sums.setdefault(channel.component, {})
-            watts = sum(one for one in energies if one is not None) / seconds
-            by_collector[channel.collector] = by_collector.get(channel.collector, 0.0) + watts
-    return sum(min(by_collector.values()) for by_collector in sums.values())
+def _inside_w(inside: Sequence[Channel], curves: CurveOf, windows: Sequence[Window]) -> float:
+    """Mean power of the parts whose sensors told the energy of every repeat."""
+    seconds = sum(window.duration_s for window in windows)
+    watts = 0.0
+    for channel in inside:
+        curve = curves.get(channel.id) if channel.quality == "measured" else None
+        energies = [energy(curve, window).energy_j for window in windows] if curve else []
+        known = [joules for joules in energies if joules is not None]
+        if known and len(known) == len(windows):
+            watts += sum(known) / seconds
+    return watts

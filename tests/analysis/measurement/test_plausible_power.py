@@ -41,6 +41,11 @@ def node(watts: float) -> Trace:
     return sensor(watts, "node", "node", "pm_counters")
 
 
+def module(watts: float) -> Trace:
+    inside = ("cpu.package", "gpu.board")
+    return sensor(watts, "module", "GPU-1", "nvml", contains=inside)
+
+
 def measured(*traces: Trace, boundary: str = "compute", end_s: float = 8.83) -> Measurement:
     gpus = tuple(
         Gpu(uuid=made.channel.device, name="A100")
@@ -99,6 +104,9 @@ def test_a_peak_of_less_than_a_second_counts_for_nothing() -> None:
         # two collectors that read the same packages are not added up
         (350.0, (package(150.0), package(150.0, 0, "perf_rapl"), board(150.0)), False),
         (90.0, (), False),
+        # the sensor of a module holds its processor and its board
+        (650.0, (module(600.0), package(200.0), board(350.0)), False),
+        (400.0, (module(600.0), package(200.0), board(350.0)), True),
     ],
 )
 def test_a_node_meter_beside_the_parts_inside(
