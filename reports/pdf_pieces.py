@@ -20,7 +20,7 @@ _OF_TEXT = frozenset(("/Pages", "/StructTreeRoot", "/Outlines", "/Metadata"))
 # Metadata that state which libraries wrote the file.
 _OF_LIBRARY = frozenset(("/Producer", "/Creator", "/Keywords"))
 _FOOT = re.compile(r"\bpage \d+( of \d+)?\b|^\s*\d+\s*(/|of)\s*\d+\s*$")
-_HYPHEN = re.compile("[-\u00ad\u2010]\n|[-\u00ad\u2010]")
+_HYPHEN = re.compile("[-\u00ad\u2010]\n?")
 _ATTACHED = "/EF"  # of an attachment: the document, which is compared as what it gives
 _ABOVE = frozenset(("/Parent", "/P", "/Length", "/Filter", "/DecodeParms"))
 
@@ -67,7 +67,7 @@ def words(rendered: bytes) -> Counter[str]:
     except Exception:  # as above
         return Counter()
     lines = [line for text in texts for line in text.splitlines() if not _FOOT.search(line)]
-    return Counter(" ".join(_HYPHEN.sub("", "\n".join(lines)).split()).split())
+    return Counter(_HYPHEN.sub("", "\n".join(lines)).split())
 
 
 def keywords(rendered: bytes) -> Sequence[str]:

@@ -28,7 +28,7 @@ def open_watch(
 ) -> Watch:
     """The watch of the devices' conditions and of foreign load; `stack` closes its sensors.
 
-    look_at_job  is called whenever the watch looks for foreign load
+    look_at_job  is called about once a second
     """
     cpu = CpuState()
     cpu.open(context)

@@ -87,8 +87,8 @@ def _blocks(values: Floats, t_s: Floats, repeats: Sequence[Window]) -> Iterator[
 
 def _as_in_turn(values: Floats, count: int, step: float) -> npt.NDArray[np.bool_]:
     """Whether each step of a block, from a row to the next, is that from meter to meter."""
-    # Relative to the power, so that meters which see a share of one load keep their steps. A step
-    # of the load itself falls on one of them.
+    # Steps are shares of the power: when the load changes, two meters that each see a share of the
+    # load still differ by the same share. The step of the load itself is one step of many.
     means = np.maximum((values[1:] + values[:-1]) / 2, 1e-9)
     steps = np.diff(values) / means
     turn = np.arange(steps.size) % count

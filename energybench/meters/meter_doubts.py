@@ -150,7 +150,7 @@ def _feed_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
 
 
 def _name_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
-    """A column that holds, by its name, something else than it was attached as."""
+    """A doubt about a column that was attached as power or energy and whose name says otherwise."""
     if not series.name_says:
         return ()
     return (

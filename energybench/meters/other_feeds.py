@@ -15,7 +15,9 @@ def of_table(table: Table, chosen: Columns) -> tuple[str, ...]:
 
 
 def _columns(table: Table, chosen: Columns) -> list[str]:
-    """Columns of the same unit that differ from the chosen one in the part that they name."""
+    """Columns with the unit of the chosen column whose names differ from its name in one part, as
+    psu1_w and psu2_w do.
+    """
     name, rows = table.names[chosen.value], chosen.rows
     others: list[str] = []
     if table.headerless:

@@ -123,6 +123,7 @@ from energybench.model.values import (
     Verification,
     Work,
     WorkloadRef,
+    quality_of,
 )
 
 __all__ = [
@@ -252,6 +253,7 @@ __all__ = [
     "WorkloadRef",
     "base_inputs",
     "carbon_basis",
+    "quality_of",
     "same_identity",
     "stamp_words",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,7 @@ from energybench.model.base import (
     PartState,
     Positive,
     PrecisionPolicy,
+    Quality,
 )
 from energybench.model.effects import Effect
 
@@ -121,6 +123,16 @@ class Part(Noun, frozen=True, kw_only=True):
         if self.used or self.component.endswith(UNUSED):
             return self.component
         return self.component + UNUSED
+
+
+def quality_of(parts: Iterable[Part]) -> Quality | None:
+    """Quality of the energy of some parts; None if none of them is measured or modelled."""
+    states = {part.state for part in parts if part.state != "missing"}
+    if not states:
+        return None
+    if "measured" not in states:
+        return "estimated"
+    return "measured" if states == {"measured"} else "mixed"
 
 
 class Boundary(Noun, frozen=True, kw_only=True):

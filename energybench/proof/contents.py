@@ -23,8 +23,8 @@ from energybench.regular_file import read_bytes
 from energybench.store import document_file, reader
 from energybench.store.embedded import document_text
 from energybench.store.job_header import is_job
-from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT
-from energybench.store.layout import INDEX, JOB, NODE, PARQUET, RUN, RUNS, WINDOWS, find, runs
+from energybench.store.job_parts import OWN_FILES
+from energybench.store.layout import INDEX, NODE, PARQUET, RUN, RUNS, find, runs
 from energybench.store.publication_file import read_publication
 from energybench.store.strict import MOST_BYTES
 from energybench.store.study import is_study, read_study, studies
@@ -33,7 +33,7 @@ STUDIES, RESULTS, DOCUMENTS = "studies", "results", "documents"
 TABLES, SCENARIOS, PUBLICATION = "tables", "scenarios", "publication"
 PUBLICATION_FILE = f"{PUBLICATION}/publication.toml"
 
-_OF_A_RUN = "|".join(map(re.escape, (RUN, PARQUET, JOB, WINDOWS, CLOCKS, OFFSETS, SILENT)))
+_OF_A_RUN = "|".join(map(re.escape, (*OWN_FILES, PARQUET)))
 _OF_A_NODE = "|".join(map(re.escape, (RUN, PARQUET)))
 _OF_A_BUNDLE = re.compile(
     rf"(?:{STUDIES}/[^/]+/)?{RUNS}/[^/]+/(?:(?:{_OF_A_RUN})|{NODE}[^/]*/(?:{_OF_A_NODE}))"
@@ -120,7 +120,7 @@ def _of_run(directory: Path) -> Iterator[tuple[str, Path]]:
     id of the run, whatever the run's directory is called. Raises BadInput.
     """
     inside = f"{RUNS}/{_folder(reader.read_run(directory).id, directory)}"
-    names = (RUN, JOB, WINDOWS, CLOCKS, OFFSETS, SILENT) if is_job(directory) else (RUN, PARQUET)
+    names = OWN_FILES if is_job(directory) else (RUN, PARQUET)
     for name in names:
         if (directory / name).is_file():
             yield f"{inside}/{name}", directory / name

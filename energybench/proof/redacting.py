@@ -41,7 +41,7 @@ from energybench.store import digests, document_file, reader, samples, strict
 from energybench.store.document_file import Content
 from energybench.store.embedded import suffix_of
 from energybench.store.job_header import read_job
-from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT
+from energybench.store.job_parts import OWN_FILES
 from energybench.store.layout import INDEX, JOB, PARQUET, RUN, WINDOWS
 from energybench.store.publication_file import read_publication
 from energybench.store.run import encode, pretty, read_lines
@@ -123,7 +123,7 @@ def refuse_originals(members: Contents, names: Pseudonyms) -> None:
 
 
 def _is_of_a_run(name: str) -> bool:
-    return PurePosixPath(name).name in (*(RUN, PARQUET, JOB, WINDOWS, CLOCKS, OFFSETS, SILENT),)
+    return PurePosixPath(name).name in (*OWN_FILES, PARQUET)
 
 
 def _nouns(files: contents.Files) -> Iterator[Any]:

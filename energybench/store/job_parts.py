@@ -22,7 +22,7 @@ from energybench.units import counted
 CLOCKS = "clocks.json"  # how well each node's clock was known against the head node's
 OFFSETS = "offsets.json"  # each node's clock less the head node's, as last compared
 SILENT = "silent.json"  # nodes without a result, each with the reason that the head node knew
-_OWN_FILES = frozenset({JOB, WINDOWS, RUN, CLOCKS, OFFSETS, SILENT})
+OWN_FILES = (RUN, JOB, WINDOWS, CLOCKS, OFFSETS, SILENT)  # of a job, beside its parts
 # Times of one repeat on two clocks: crystals differ by some 1e-4, and a reader that learnt of the
 # edges from messages alone is late by some tenths of a second.
 _SAME_TIME_REL, _SAME_TIME_S = 0.01, 1.0
@@ -149,7 +149,7 @@ def _entries(directory: Path) -> tuple[list[str], list[LeftOut]]:
     folders: list[str] = []
     left_out: list[LeftOut] = []
     for entry in sorted(directory.iterdir()):
-        if entry.name in _OWN_FILES or entry.name.startswith(".") or _attached(entry):
+        if entry.name in OWN_FILES or entry.name.startswith(".") or _attached(entry):
             continue
         if not entry.name.startswith(NODE):
             left_out.append(LeftOut(entry.name, "it does not belong to the directory of a job"))

@@ -64,8 +64,9 @@ def windows_apart(spans: Mapping[str, Span], first: str | None) -> dict[str, Apa
 
     first  the node that counts as one of the most if as many nodes fit another
     """
-    if len(spans) < 2:
-        return {}
+    likely = spans.get(first or "") or next(iter(spans.values()), None)
+    if likely is None or all(map(likely.fits, spans.values())):
+        return {}  # as a rule; a node that fits all is one of the most
     fitting = {
         name: sum(span.fits(other) for other in spans.values()) for name, span in spans.items()
     }

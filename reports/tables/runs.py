@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from energybench.model import Measurement, Quality, Roofline
+from energybench.model import Measurement, Roofline, quality_of
 from energybench_reports.tables.row import Result, Row, codes, estimate, exact, line, words
 
 
@@ -24,7 +24,8 @@ def rows(run: Measurement) -> Iterator[Row]:
     yield estimate(about, "work_rate", run.work_per_s, "1/s", of=unit_of_work)
     for component, energy_j in run.components_j.items():
         row = estimate(about, "component_energy", energy_j, "J", of=component)
-        yield row._replace(own_quality=_component_quality(run, component) or "")
+        own = quality_of(part for part in run.boundary.parts if part.reported_as == component)
+        yield row._replace(own_quality=own or "")
     for share in run.shares:
         yield estimate(about, "node_energy", share.energy_j, "J", of=share.node)
     for region in run.regions:
@@ -47,17 +48,6 @@ def rows(run: Measurement) -> Iterator[Row]:
     if run.record is not None:
         for name, figure in run.record.figures.items():
             yield exact(about, "record_figure", figure, of=name)
-
-
-def _component_quality(run: Measurement, component: str) -> Quality | None:
-    """Quality of the energy of one component; None if no part of it is measured or modelled."""
-    states = {part.state for part in run.boundary.parts if part.reported_as == component}
-    states -= {"missing"}
-    if states == {"modelled"}:
-        return "estimated"
-    if states == {"measured"}:
-        return "measured"
-    return "mixed" if states else None
 
 
 def _about(run: Measurement) -> Result:

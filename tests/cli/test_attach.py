@@ -21,7 +21,6 @@ from tests.cli.metered_runs import (
     STARTED,
     Run,
     attach,
-    copied,
     mean_j,
     measured,
     meter,
@@ -36,11 +35,6 @@ pytestmark = pytest.mark.xdist_group("attach")  # the fixtures are made once
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A CPU node measured once; its sensors show 6 % too much."""
     return measured(tmp_path_factory.mktemp("node"), 1.06)
-
-
-@pytest.fixture
-def node(finished: Run, tmp_path: Path) -> Run:
-    return copied(finished, tmp_path)
 
 
 def test_a_node_meter_becomes_a_run_of_its_own(node: Run) -> None:

@@ -10,22 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.metered_runs import STARTED, Run, copied, mean_j, measured, node_j
+from tests.cli.metered_runs import STARTED, Run, mean_j, node_j
 from tests.cli.process import Ran, in_process, one_line
 from tests.cli.test_attach_layouts import log, stamp, times, watts
 
 TRUTH_J = mean_j(node_j)
 DAY_ZERO_S = 2_209_161_600  # from 1899-12-30 to 1970-01-01
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return measured(tmp_path_factory.mktemp("node"))
-
-
-@pytest.fixture
-def node(finished: Run, tmp_path: Path) -> Run:
-    return copied(finished, tmp_path)
 
 
 def attach(run: Run, file: Path, *options: str) -> Ran:

@@ -21,7 +21,6 @@ from tests.cli.metered_runs import (
     STARTED,
     Run,
     attach,
-    copied,
     energybench,
     mean_j,
     measured,
@@ -30,16 +29,6 @@ from tests.cli.metered_runs import (
 from tests.cli.process import Ran, one_line
 
 TRUTH_J = mean_j(node_j)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return measured(tmp_path_factory.mktemp("node"))
-
-
-@pytest.fixture
-def node(finished: Run, tmp_path: Path) -> Run:
-    return copied(finished, tmp_path)
 
 
 def stamp(t: float, layout: str = "%Y-%m-%dT%H:%M:%S.%f") -> str:

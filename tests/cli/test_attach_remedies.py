@@ -18,7 +18,6 @@ from tests.cli.metered_runs import (
     STARTED,
     Run,
     attach,
-    copied,
     energybench,
     mean_j,
     measured,
@@ -28,16 +27,6 @@ from tests.cli.process import Ran, one_line
 from tests.cli.test_attach_layouts import codes, log, stamp, times, watts
 
 TRUTH_J = mean_j(node_j)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return measured(tmp_path_factory.mktemp("node"))
-
-
-@pytest.fixture
-def node(finished: Run, tmp_path: Path) -> Run:
-    return copied(finished, tmp_path)
 
 
 def table(run: Run, head: str, cells: Callable[[float], str]) -> Path:

@@ -20,7 +20,6 @@ from tests.cli.metered_runs import (
     PSU,
     Run,
     attach,
-    copied,
     energybench,
     mean_j,
     measured,
@@ -36,11 +35,6 @@ pytestmark = pytest.mark.xdist_group("calibrate_against")  # the fixtures are ma
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A CPU node measured once; its sensors show 6 % too much."""
     return measured(tmp_path_factory.mktemp("node"), 1.06)
-
-
-@pytest.fixture
-def node(finished: Run, tmp_path: Path) -> Run:
-    return copied(finished, tmp_path)
 
 
 def test_a_board_calibrated_against_its_meter_gives_the_true_energy(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def hear(lines: Lines) -> str:
 
 @contextmanager
 def reader(answers: Answers) -> Iterator[None]:
-    """A reader of this node that answers its only rank in one of several ways."""
+    """A stand-in for the reader of this node, which talks to one rank as `answers` says."""
     listening = abstract_socket.bound(socket_name(os.environ, job(os.environ)))
     assert listening is not None
     listening.listen(1)

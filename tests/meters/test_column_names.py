@@ -71,7 +71,9 @@ def test_active_power_without_a_unit_is_the_column_of_which_the_unit_is_asked(
 def test_such_a_column_alone_is_refused_whatever_its_unit(
     tmp_path: Path, name: str, says: str
 ) -> None:
-    """`--column` and `--unit` together take it all the same; its name goes with it."""
+    """A column of apparent power that `--column` and `--unit` name is read, and the series states
+    what its name says.
+    """
     for choice in (Choice(), Choice(unit="W")):
         with pytest.raises(BadInput, match=f"which by its name holds {says}") as caught:
             series(tmp_path, f"time,{name}", choice)

@@ -87,7 +87,9 @@ def test_a_value_that_holds_for_some_rows_is_not_several() -> None:
 
 
 def test_energies_of_intervals_in_turn() -> None:
-    """Their sum is attached; a counter that is read faster than it counts has levels of its own."""
+    """Energies since the row before are looked at as powers are; a counter that is read faster than
+    it counts steps from level to level, and has no doubt.
+    """
     t_s = times(1.0, 2, 0.5)
     joules = np.cumsum(np.resize((300.0, 180.0), t_s.size)) * 10
     counter = {"kind": "counter", "raw": joules.astype(np.int64)}

@@ -29,7 +29,7 @@ def test_short_programs_need_not_overlap() -> None:
 
 
 def test_a_node_may_end_early_or_start_late() -> None:
-    """Its window lies inside those of the others, however late it is."""
+    """The window of a node that ends early, or starts late, lies inside those of the others."""
     assert apart(a=(0.0, 600.0), b=(0.5, 20.0), c=(300.0, 590.0)) == {}
 
 

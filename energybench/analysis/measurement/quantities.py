@@ -14,7 +14,16 @@ from energybench.analysis.measurement.roofline import Counted, roofline
 from energybench.analysis.uncertainty.effects import combine, not_negative, rectangular, scaled
 from energybench.analysis.uncertainty.propagation import propagate
 from energybench.analysis.uncertainty.repeats import arithmetic_mean, scatter_effect
-from energybench.model import DeviceLimits, Doubt, Estimate, Quality, Roofline, Window, Work
+from energybench.model import (
+    DeviceLimits,
+    Doubt,
+    Estimate,
+    Quality,
+    Roofline,
+    Window,
+    Work,
+    quality_of,
+)
 
 # Half-width of the error of the time of the work, s: a program is loaded after its start, and its
 # memory given back before its end. The effect enters only if no scatter contains it.
@@ -216,9 +225,4 @@ def run_roofline(
 
 def quality(rows: Sequence[Row]) -> Quality | None:
     """measured, estimated or mixed; None if nothing was measured or modelled."""
-    states = {row.part.state for row in rows if row.part.state != "missing"}
-    if not states:
-        return None
-    if "measured" not in states:
-        return "estimated"
-    return "measured" if states == {"measured"} else "mixed"
+    return quality_of(row.part for row in rows)

@@ -8,6 +8,7 @@ time without readings, and never a power of 0 W.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.unwrap import Counter, Span
@@ -47,9 +48,7 @@ def without_stops(counter: Counter, period_s: float, resolution_j: float) -> Cou
     changes = np.flatnonzero(np.diff(energy_j) > 0)
     if not changes.size:
         longest_s = max(_PERIODS_WITHOUT_ANY * period_s, counted_s)
-    # Stretches of equal values: the index of the first and of the last reading of each.
-    first = np.concatenate(([0], changes + 1))
-    last = np.concatenate((changes, [t_s.size - 1]))
+    first, last = _stretches(changes, t_s.size)
     stopped = np.flatnonzero(t_s[last] - t_s[first] > longest_s)
     if not stopped.size:
         return counter
@@ -80,9 +79,7 @@ def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
     if seen_s is None:
         return counter
     longest_s = max(_SEEN_PERIODS * seen_s, _LEAST_SEEN_S, _COUNTS * resolution_j / _LEAST_W)
-    changes = np.flatnonzero(np.diff(energy_j) > 0)
-    first = np.concatenate(([0], changes + 1))  # the reading of each new value
-    last = np.concatenate((changes, [t_s.size - 1]))
+    first, last = _stretches(np.flatnonzero(np.diff(energy_j) > 0), t_s.size)
     keep = np.ones(t_s.size, dtype=np.bool_)
     spans = []
     for i in np.flatnonzero(t_s[last] - t_s[first] > longest_s).tolist():
@@ -102,6 +99,16 @@ def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
     if not spans:
         return counter
     return counter._replace(t_s=t_s[keep], energy_j=energy_j[keep], stops=(*counter.stops, *spans))
+
+
+def _stretches(
+    changes: npt.NDArray[np.intp], size: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Index of the first and of the last reading of each stretch of equal values.
+
+    changes  index of the last reading before each new value
+    """
+    return np.concatenate(([0], changes + 1)), np.concatenate((changes, [size - 1]))
 
 
 def _seen_period_s(t_s: Floats, energy_j: Floats) -> float | None:
