@@ -102,7 +102,7 @@ def test_exit_code_and_output_are_the_program_s(slurm: Cluster) -> None:
     job = slurm.sbatch(script.replace(" --json", ""), partition="cpu", nodes=2, ntasks=4).wait()
     text = job.output
     assert text.splitlines().count("code 3") == 2, text
-    assert all(text.count(f"out {rank}") == 2 for rank in range(4)), text
+    assert all(text.splitlines().count(f"out {rank}") == 2 for rank in range(4)), text
 
 
 def test_repeats_and_idle_power_of_all_nodes(slurm: Cluster) -> None:
