@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 
-from energybench.model import Document, Estimate, Measurement
+from energybench.model import Document, Estimate, Measurement, stamp_words
 from energybench_reports.conversions import (
     carbon_intensity,
     component_j,
@@ -76,6 +76,7 @@ INTERVALS = (
 _CPU = ("cpu.package",)
 _GPU = ("gpu.board", "gpu.board.unused")
 _MEMORY = ("cpu.dram",)
+_DURATION = "duration"
 _GIB = 2**30  # codecarbon's GB of memory
 
 Cell = str | float | int | None
@@ -115,7 +116,7 @@ def _estimates(run: Measurement, intensity: Estimate | None) -> dict[str, Estima
     energy_kwh = kilowatt_hours(run.energy_j)
     emitted_kg = product(energy_kwh, intensity, 1e-3)
     estimates = {
-        "duration": run.time_s,
+        _DURATION: run.time_s,
         "emissions": emitted_kg,
         "emissions_rate": mean_power_w(emitted_kg, run.time_s),
         **{f"{part}_power": mean_power_w(j, run.time_s) for part, j in energies.items()},
@@ -132,7 +133,8 @@ def _known(run: Measurement) -> dict[str, Cell]:
     models = [f"{boards.count(name)} x {name}" for name in dict.fromkeys(boards)]
     return {
         "timestamp": start_of(run, "%Y-%m-%dT%H:%M:%S"),
-        "project_name": line(run.label),
+        # the only column for words of one's own; a reader of this file alone sees no other mark
+        "project_name": line(f"{stamp_words(run.stamps)}{run.label}"),
         "run_id": line(run.id),
         "experiment_id": line(run.case or ""),
         "os": f"Linux-{line(host.kernel)}" if host.kernel else "",
@@ -154,7 +156,6 @@ def _emissions(run: Measurement, estimates: Mapping[str, Estimate]) -> list[Cell
 
 def _intervals(run: Measurement, estimates: Mapping[str, Estimate]) -> Iterable[list[Cell]]:
     tail: list[Cell] = [
-        run.quality or "",
         run.boundary.name,
         codes(run.doubts),
         codes(run.stamps),
@@ -166,9 +167,10 @@ def _intervals(run: Measurement, estimates: Mapping[str, Estimate]) -> Iterable[
         head: list[Cell] = [line(run.id), name]
         if number is not None:
             values: list[Cell] = [number.value, number.low, number.high]
-            yield [*head, *values, "interval", number.confidence, *tail]
+            quality = "measured" if name == _DURATION else run.quality or ""
+            yield [*head, *values, "interval", number.confidence, quality, *tail]
         elif isinstance(cell, int | float):
-            yield [*head, cell, cell, cell, "exact", None, *tail]
+            yield [*head, cell, cell, cell, "exact", None, "", *tail]
 
 
 def _csv(head: Iterable[str], rows: Iterable[Iterable[Cell]]) -> bytes:

@@ -121,7 +121,7 @@ class Latex:
                     "Rule books",
                     "Rule book & Aspect & & & Result",
                     _grades(rows),
-                    (),
+                    ("grade",),
                 ),
             )
             if cells
@@ -156,17 +156,11 @@ def _named(rows: Sequence[Row], kind: str, words: Mapping[str, str]) -> list[Cel
             row.about.label,
             f"{words[row.quantity]} {row.of}".strip(),
             *value_and_interval(row),
-            _verdict(row),
+            row.decided,
         )
         for row in rows
         if row.about.kind == kind and row.quantity in words
     ]
-
-
-def _verdict(row: Row) -> str:
-    """'better, of a recording' where a side was replayed."""
-    recorded = row.verdict and "replayed" in row.about.stamps.split()
-    return f"{row.verdict}, of a recording" if recorded else row.verdict
 
 
 def _projections(rows: Sequence[Row]) -> list[Cells]:

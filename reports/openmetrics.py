@@ -113,7 +113,7 @@ def _labels(row: Row, unit: str) -> dict[str, str]:
         "of": row.of,
         "variant": row.variant,
         "kind": row.kind,
-        "verdict": row.verdict,
+        "verdict": row.decided,
         "quality": row.quality,
         "boundary": about.boundary,
     }
@@ -126,7 +126,8 @@ def _judgement(row: Row) -> dict[str, str]:
     """Rule book, aspect ("" for the grade of the whole rule book) and result as labels."""
     about = row.about
     labels = {"result": about.result, "label": about.label}
-    return labels | {"of": row.of, "variant": row.variant, "verdict": row.verdict}
+    labels |= {"of": row.of, "variant": row.variant, "verdict": row.verdict}
+    return labels | ({"stamp_words": about.stamped} if about.stamped else {})
 
 
 def _statements(publication: Publication) -> dict[str, str]:

@@ -21,7 +21,7 @@ from energybench_reports.view.wording import TableCell
 WIDTH = 100
 SIDE_BY_SIDE = 3  # most measurements side by side; further measurements follow below
 MANY = 50  # most rows of a grid of the overview
-_ORDINARY = 12  # columns of the longest word that is kept on a line
+_ORDINARY = 15  # columns of the longest word that is kept on a line
 _GAP = 3  # between two columns of rich's SIMPLE_HEAD box
 # Characters of the private use area stand for spaces at which rich must not break a line. Foreign
 # text has been cleaned of the private use area.
@@ -124,7 +124,7 @@ def _any_size(console: Console, table: Table) -> None:
     console.print()
     _say(console, table.title)
     for row in table.rows:
-        figures = ", ".join(
+        figures = "; ".join(
             f"{name} {cell.text}" for name, cell in zip(table.head[1:], row[1:], strict=True)
         )
         _say(console, f"{row[0].line}: {figures}", hang=2)
@@ -132,12 +132,31 @@ def _any_size(console: Console, table: Table) -> None:
         _say(console, table.about)
 
 
+def _listed(console: Console, table: Table) -> None:
+    """A paragraph below the name of each row."""
+    for row in table.rows:
+        _say(console, row[0].line, hang=2)
+        cells = zip(table.head[1:], row[1:], strict=True)
+        _say(console, "; ".join(f"{name}: {cell.line}" for name, cell in cells), indent=2)
+
+
+def _is_too_wide(table: Table, columns: Columns, stacked: bool) -> bool:
+    """Whether numbers or words would break in the middle at the width of the page."""
+    return sum(_floors(table, columns, stacked)) + _GAP * (len(columns) - 1) > WIDTH
+
+
 def _grid(console: Console, table: Table) -> None:
+    """A grid; a paragraph for each row if even stacked figures are too wide for a grid."""
     console.print()
     if table.title:
         _say(console, table.title)
     columns = tuple(zip(*table.rows, strict=True))
-    stacked = sum(_floors(table, columns, stacked=False)) + _GAP * (len(columns) - 1) > WIDTH
+    stacked = _is_too_wide(table, columns, stacked=False)
+    if stacked and _is_too_wide(table, columns, stacked=True):
+        _listed(console, table)
+        if table.about:
+            _say(console, table.about)
+        return
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name, width in zip(table.head, _widths(table, columns, stacked), strict=True):
         grid.add_column(
@@ -171,14 +190,17 @@ def _floors(table: Table, columns: Columns, stacked: bool) -> list[int]:
             for line in _lines(cell, stacked)
         ]
         figures = max(widths, default=0)
-        least = 14 if figures == 0 and not stacked else _longest_word(column)
+        least = 14 if figures == 0 and not stacked else _longest_word(name, column)
         floors.append(max(min(figures, WIDTH // 2), min(cell_len(name), 12), least))
     return floors
 
 
-def _longest_word(column: Sequence[TableCell]) -> int:
-    """Width of the longest of the ordinary words of a column, at least 6; identifiers may break."""
-    words = [cell_len(word) for cell in column for word in cell.line.split()]
+def _longest_word(name: str, column: Sequence[TableCell]) -> int:
+    """Width of the longest of the ordinary words of a column and of its name, at least 6;
+    identifiers may break.
+    """
+    lines = (name, *(cell.line for cell in column))
+    words = [cell_len(word) for line in lines for word in line.split()]
     return max([6, *(width for width in words if width <= _ORDINARY)])
 
 

@@ -57,10 +57,12 @@ def grade(
 
 def text(graded: Grade) -> str:
     """Each rule book with its aspects; one line for each check, with requirement and finding."""
+    from energybench.model import stamp_words
+
     legends = dict.fromkeys(book.legend for book in graded.books if book.legend)
     return "\n\n".join(
         [
-            visible(f"{graded.label} ({graded.measurement})"),
+            visible(f"{stamp_words(graded.stamps)}{graded.label} ({graded.measurement})"),
             *(_book(book) for book in graded.books),
             *("\n".join(wrapped(legend, "", _WIDTH)) for legend in legends),
         ]
@@ -69,7 +71,9 @@ def text(graded: Grade) -> str:
 
 def _book(book: RuleBook) -> str:
     lines = [
-        visible(f"{book.name}: {book.gives or 'no grade is given: an aspect is not known'}"),
+        visible(
+            f"{book.name}: {book.gives or 'no grade is given, because not every aspect is known'}"
+        ),
         *wrapped(visible(book.edition), "  ", _WIDTH),
         *wrapped(visible(book.why), "  ", _WIDTH),
     ]

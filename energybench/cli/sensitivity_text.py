@@ -46,10 +46,11 @@ def _tornado(swings: Sequence[Swing]) -> list[str]:
 
 
 def _range(swing: Swing) -> str:
-    """A stated range with the digits of the scenario, a measured interval with three."""
+    """A stated range with the digits of the scenario, the interval of a value with three."""
     low, high = swing.stated
-    if swing.measured:
-        return f"{_value(low)} to {_exact(high, swing.input_unit)} (95 % interval, measured)"
+    if swing.interval_of is not None:
+        span = f"{_value(low)} to {_exact(high, swing.input_unit)}"
+        return f"{span} (95 % interval, {swing.interval_of})"
     return f"{show_figure(low)} to {show_figure(high, swing.input_unit)}"
 
 

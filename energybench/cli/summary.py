@@ -74,9 +74,9 @@ def measurement(result: Measurement) -> str:
         f"{0 if result.partial else len(result.repeats)}",
     ]
     if result.idle_power_w is not None:
-        lines.append(
-            f"  idle {show(result.idle_power_w, 'W')}{node}   net {show(result.net_energy_j, 'J')}"
-        )
+        # net energy is computed, not measured; the doubts say why it is refused
+        net = show(result.net_energy_j, "J") if result.net_energy_j is not None else "not given"
+        lines.append(f"  idle {show(result.idle_power_w, 'W')}{node}   net {net}")
     lines += node_summary.table(result)
     lines += _work(result) + _roofline(result.roofline)
     lines += [f"  {name:<18} {show(energy, 'J')}" for name, energy in result.components_j.items()]

@@ -27,5 +27,6 @@ def grade(measurement: Measurement, machine_nodes: int | None = None) -> Grade:
         measurement=measurement.id,
         label=measurement.label,
         machine_nodes=machine_nodes,
+        stamps=measurement.stamps,
         books=books,
     )

@@ -29,7 +29,7 @@ MISCOUNTED = (
 )
 
 # Reason of the verdict "inconclusive" if a side has a single repeat.
-SCATTER_UNKNOWN = "run-to-run scatter is not known: repeat"
+SCATTER_UNKNOWN = "the run-to-run scatter is not known; measure several repeats"
 
 
 class RatioLine(Noun, frozen=True, kw_only=True):
@@ -137,6 +137,7 @@ class Grade(Noun, frozen=True, kw_only=True):
     """The judgement of the rule books of the field on a measurement.
 
     machine_nodes  compute nodes of the whole machine; None if nobody stated them
+    stamps         those of the measurement
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -144,6 +145,7 @@ class Grade(Noun, frozen=True, kw_only=True):
     measurement: str
     label: str
     machine_nodes: int | None = None
+    stamps: tuple[Stamp, ...] = ()
     books: tuple[RuleBook, ...]
 
 

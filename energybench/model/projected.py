@@ -234,7 +234,7 @@ class Swing(Noun, frozen=True, kw_only=True):
     """A bar of a tornado: an answer at both ends of the range of one input.
 
     stated           the range: as the scenario states it, or the 95 % interval of a measured value
-    measured         whether the range is the interval of a measured value
+    interval_of      how the value is known whose interval the range is; None for a stated range
     at_low, at_high  the answer with the input at the low and at the high end, the others unchanged
     label            words for the input
     unit, input_unit  of the answer, and of the input
@@ -248,7 +248,7 @@ class Swing(Noun, frozen=True, kw_only=True):
     unit: str
     label: str = ""
     input_unit: str = ""
-    measured: bool = False
+    interval_of: Evidence | None = None
 
 
 class BreakEven(Noun, frozen=True, kw_only=True):

@@ -23,6 +23,8 @@ StampCode = Literal[
     "replayed",
     "estimated",
     "forced",
+    "failed-check",
+    "part-of-a-repeat",
     "single-repeat",
     "claim",
     "stated-inputs",
@@ -79,18 +81,23 @@ def _stamp(code: StampCode, words: str) -> Stamp:
 
 _REPLAYED = _stamp("replayed", "replayed from a recording, not measured here")
 _ESTIMATED = _stamp("estimated", "estimated, not measured")
+_FAILED_CHECK = _stamp("failed-check", "check failed: not the energy of the work")
+_PART = _stamp("part-of-a-repeat", "part of a repeat: not the energy of the whole work")
+_PERHAPS_PART = _stamp("part-of-a-repeat", "perhaps only a part of a repeat")
 _SINGLE_REPEAT = _stamp("single-repeat", "single repeat: run-to-run scatter not known")
 _CLAIM = _stamp("claim", "claim, not a measurement")
 _STATED_INPUTS = _stamp("stated-inputs", "from stated inputs, not from a measurement")
 
 
 def of_measurement(result: Measurement) -> tuple[Stamp, ...]:
-    """Stamps of a run. A part of a repeat is named in the headline itself."""
+    """Stamps of a run."""
     codes = _codes(result.doubts)
     single = len(result.repeats) == 1 and not result.partial
     return _chosen(
         (_REPLAYED, "replayed" in codes),
         (_ESTIMATED, result.quality == "estimated"),
+        (_FAILED_CHECK, bool(result.failed_checks)),
+        (_PERHAPS_PART if result.perhaps_whole else _PART, result.partial),
         (_SINGLE_REPEAT, single and result.energy_j is not None),
     )
 

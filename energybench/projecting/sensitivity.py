@@ -105,7 +105,9 @@ def _swings(chain: LineChain, answer: AnswerName, line: str, unit: str) -> Seque
             at_high=swing.at_high,
             unit=unit,
             input_unit=swing.entry.unit,
-            measured=swing.entry.stated is None,
+            interval_of=(swing.entry.evidence or "unstated")
+            if swing.entry.stated is None
+            else None,
         )
         for swing in swings
     ]

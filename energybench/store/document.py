@@ -28,6 +28,13 @@ from energybench.store.study import is_study, read_study, studies
 from energybench.units import counted
 
 _MOST_NAMED = 3  # results whose names make a title
+_NOUNS = {
+    "measurement": ("run",),
+    "comparison": ("comparison",),
+    "projection": ("projection",),
+    "study": ("study", "studies"),
+    "grade": ("grade",),
+}
 MOST_TIMELINES = IN_FULL  # a report draws the power of the runs that it shows in full
 _MOST_LEFT_OUT = 20  # runs that cannot be read, each with its reason; the rest are counted
 
@@ -171,7 +178,10 @@ def title_of(results: Sequence[Result | Grade]) -> str:
     names = list(dict.fromkeys(_name(result) for result in others))
     if not names:
         return "energybench"
-    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(results)} results"
+    if len(names) <= _MOST_NAMED:
+        return ", ".join(names)
+    kinds = [_NOUNS[other.kind] for other in others]
+    return ", ".join(counted(kinds.count(noun), *noun) for noun in dict.fromkeys(kinds))
 
 
 def _name(result: Result | Grade) -> str:

@@ -13,6 +13,7 @@ from energybench_reports.tables.row import (
     estimate,
     exact,
     line,
+    timed,
     words,
 )
 
@@ -36,7 +37,7 @@ def rows(pair: Comparison) -> Iterator[Row]:
     )
     verdict = pair.verdict or ""
     yield estimate(about, ratio_name(pair.title), pair.energy_ratio, verdict=verdict)
-    yield estimate(about, "speedup", pair.speedup)
+    yield timed(estimate(about, "speedup", pair.speedup))
     yield estimate(about, "net_energy_ratio", pair.net_energy_ratio)
     yield estimate(about, "energy_delay_ratio", pair.energy_delay_ratio)
     for second in pair.second_lines:
@@ -53,7 +54,13 @@ def rows(pair: Comparison) -> Iterator[Row]:
 
 def grade_rows(grade: Grade) -> Iterator[Row]:
     """The grade of each rule book, and the result of each of its aspects."""
-    about = Result(kind="grade", result=line(grade.measurement), label=line(grade.label))
+    about = Result(
+        kind="grade",
+        result=line(grade.measurement),
+        label=line(grade.label),
+        stamps=codes(grade.stamps),
+        stamped=words(grade.stamps),
+    )
     for book in grade.books:
         name = line(f"{book.name}, {book.edition}")
         yield Row(

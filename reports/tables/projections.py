@@ -181,7 +181,7 @@ def _sensitivity(about: Result, sensitivity: Sensitivity) -> Iterator[Row]:
             swing.input_unit,
             of=swing.answer,
             variant=swing.input,
-            evidence="measured" if swing.measured else "",
+            evidence=swing.interval_of or "",
         )
     for even in sensitivity.break_evens:
         yield limits(

@@ -53,7 +53,8 @@ class Row(NamedTuple):
     verdict   verdict of a comparison, claim or check; state of a run of a study
     evidence  how an input of a projection is known
     source    where an input or a published figure comes from
-    own_quality  of a component, whose parts may be better known than the whole; "": the result's
+    own_quality  of a figure that may be better known than the energy of the result, such as its
+                 time or one component; "": the result's
     """
 
     about: Result
@@ -74,6 +75,14 @@ class Row(NamedTuple):
     @property
     def quality(self) -> str:
         return self.own_quality or self.about.quality
+
+    @property
+    def decided(self) -> str:
+        """The verdict for a reader of this row alone: 'better, of a recording' if a side was
+        replayed.
+        """
+        recorded = self.verdict and "replayed" in self.about.stamps.split()
+        return f"{self.verdict}, of a recording" if recorded else self.verdict
 
     def cells(self) -> dict[str, str | float | None]:
         """The row by the names of COLUMNS: texts, and numbers or None."""
@@ -158,6 +167,11 @@ def estimate(
         high=number.high,
         confidence=None if without_width else number.confidence,
     )
+
+
+def timed(row: Row) -> Row:
+    """A row of times alone: these were measured, whatever is known of the energy."""
+    return row if row.kind == "missing" else row._replace(own_quality="measured")
 
 
 def exact(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from energybench.model import Measurement, Roofline, quality_of
-from energybench_reports.tables.row import Result, Row, codes, estimate, exact, line, words
+from energybench_reports.tables.row import (
+    Result,
+    Row,
+    codes,
+    estimate,
+    exact,
+    line,
+    timed,
+    words,
+)
 
 
 def rows(run: Measurement) -> Iterator[Row]:
@@ -15,13 +24,17 @@ def rows(run: Measurement) -> Iterator[Row]:
     """
     about = _about(run)
     unit_of_work = run.work.unit if run.work else ""
+    # neither price nor rate of work that was not done
+    per_work_j, rate = run.energy_per_work_j, run.work_per_s
+    if run.failed_checks:
+        per_work_j, rate = None, None
     yield estimate(about, "energy", run.energy_j, "J")
     yield estimate(about, "net_energy", run.net_energy_j, "J")
-    yield estimate(about, "time", run.time_s, "s")
+    yield timed(estimate(about, "time", run.time_s, "s"))
     yield estimate(about, "power", run.power_w, "W")
     yield estimate(about, "idle_power", run.idle_power_w, "W")
-    yield estimate(about, "energy_per_work", run.energy_per_work_j, "J", of=unit_of_work)
-    yield estimate(about, "work_rate", run.work_per_s, "1/s", of=unit_of_work)
+    yield estimate(about, "energy_per_work", per_work_j, "J", of=unit_of_work)
+    yield timed(estimate(about, "work_rate", rate, "1/s", of=unit_of_work))
     for component, energy_j in run.components_j.items():
         row = estimate(about, "component_energy", energy_j, "J", of=component)
         own = quality_of(part for part in run.boundary.parts if part.reported_as == component)

@@ -79,6 +79,12 @@ def _table(title: str, estimate: Estimate, unit: str, lines: Sequence[Contributi
     )
 
 
+def _uncertainty(line: Contribution, unit: str) -> TableCell:
+    """The standard uncertainty, with a sign only for a bound, which lies on one side."""
+    u = signed(line.u, unit) if line.distribution == "bound" else show_value(abs(line.u), unit)
+    return TableCell(u, percent(abs(line.u_rel)) if line.u_rel is not None else "")
+
+
 def _row(line: Contribution, estimate: Estimate, unit: str) -> tuple[TableCell, ...]:
     distribution = _NAMES[line.distribution]
     if line.devices > 1:
@@ -89,7 +95,7 @@ def _row(line: Contribution, estimate: Estimate, unit: str) -> tuple[TableCell, 
     width = line.half_width_without
     return (
         TableCell(plain(line.effect), distribution),
-        TableCell(signed(line.u, unit), percent(abs(line.u_rel)) if line.u_rel is not None else ""),
+        _uncertainty(line, unit),
         share,
         TableCell(
             f"±{show_value(width, unit)}",

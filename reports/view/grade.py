@@ -34,11 +34,18 @@ def sections(document: Document, names: Mapping[str, str]) -> tuple[Section, Sec
         for book in (stated.get(m.id) or grade(m)).books:
             books.setdefault(book.name, []).append(_Graded(names[m.id], book))
     of_others = [entry for entry in document.grades if entry.measurement not in names]
+    # the runs themselves, whose headlines have the stamps, are not on the page
+    stamped = dict.fromkeys(
+        f"{plain(entry.label) or plain(entry.measurement)}: "
+        f"{'; '.join(plain(stamp.words) for stamp in entry.stamps)}."
+        for entry in of_others
+        if entry.stamps
+    )
     for entry in of_others:
         for book in entry.books:
             name = plain(entry.label) or plain(entry.measurement)
             books.setdefault(book.name, []).append(_Graded(name, book))
-    return _compact(list(books.values())), _detailed(list(books.values()))
+    return _compact(list(books.values()), " ".join(stamped)), _detailed(list(books.values()))
 
 
 def _grouped(said: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -63,8 +70,9 @@ def _together(said: Sequence[tuple[str, str]]) -> str:
 # ---------------------------------------------------------------- a row an aspect
 
 
-def _compact(books: Sequence[Sequence[_Graded]]) -> Section:
-    about = (
+def _compact(books: Sequence[Sequence[_Graded]], stamped: str) -> Section:
+    about = f"{stamped} " if stamped else ""
+    about += (
         "The requirements of the field's rule books, aspect by aspect, for the runs of this page "
         "together. A grade is given only if the result of every aspect is known. Figures are never "
         "rounded across a limit. `energybench grade` prints every check."
@@ -74,7 +82,8 @@ def _compact(books: Sequence[Sequence[_Graded]]) -> Section:
     grades = [_grades(graded, "no grade is given") for graded in books]
     legends = dict.fromkeys(plain(entry.book.legend) for graded in books for entry in graded)
     table = Table("", head, rows, " ".join((*(f"{words}." for words in grades), *legends)).strip())
-    brief = (*(f"{_grades(graded, 'no grade')}." for graded in books), *filter(None, legends))
+    said = (f"{_grades(graded, 'no grade')}." for graded in books)
+    brief = tuple(filter(None, (stamped, *said, *legends)))
     return Section("grade", "Rule books", about, (table,), brief=brief)
 
 

@@ -90,11 +90,12 @@ def _tornado(title: str, words: str, swings: Sequence[Swing], answer: float) -> 
 
 
 def _range(swing: Swing) -> TableCell:
-    """A stated range with the digits of the scenario, a measured interval with three."""
+    """A stated range with the digits of the scenario, the interval of a value with three."""
     low, high = swing.stated
     unit = plain(swing.input_unit)
-    if swing.measured:
-        return TableCell(f"{_number(low)} to {_exact(high, unit)}", "95 % interval, measured")
+    if swing.interval_of is not None:
+        words = f"95 % interval, {swing.interval_of}"
+        return TableCell(f"{_number(low)} to {_exact(high, unit)}", words)
     return TableCell(f"{published(low)} to {published(high, unit)}", "stated range")
 
 

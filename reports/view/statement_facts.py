@@ -34,11 +34,6 @@ _INSIDE = {
     "node-dc": "whole nodes, behind their power supplies",
     "node-ac": "whole nodes, at the plug",
 }
-_STATES: dict[PartState, str] = {
-    "measured": "measured",
-    "modelled": "modelled, not measured",
-    "missing": "without a sensor",
-}
 _MOST_LABELS = 2
 ALWAYS_LEFT_OUT = "energy to make the hardware; time in which the nodes wait for work"
 
@@ -108,21 +103,37 @@ def accuracy(runs: Sequence[Measurement]) -> str:
     return f"limit of error of a sensor up to ±{100 * worst.error_rel:.2g} % ({component})"
 
 
+def is_replayed(run: Measurement) -> bool:
+    """Whether the run comes from a recording."""
+    return any(stamp.code == "replayed" for stamp in run.stamps)
+
+
 def quality(runs: Sequence[Measurement]) -> str:
-    """'8 parts measured, 1 modelled, 1 missing'."""
-    states = [part.state for run in runs for part in run.boundary.parts for _ in range(part.count)]
-    counts = [f"{states.count(state)} {state}" for state in _STATES if state in states]
+    """'8 measured, 1 modelled of 9 parts'; parts with a sensor in a replay are 'replayed'."""
+    states = [
+        "replayed" if part.state == "measured" and is_replayed(run) else part.state
+        for run in runs
+        for part in run.boundary.parts
+        for _ in range(part.count)
+    ]
+    order = ("measured", "replayed", "modelled", "missing")
+    counts = [f"{states.count(state)} {state}" for state in order if state in states]
     return f"{', '.join(counts)} of {counted(len(states), 'part')}" if counts else "no parts listed"
 
 
 def named_quality(runs: Sequence[Measurement]) -> str:
-    """'measured: gpu.board and cpu.package; modelled, not measured: cpu.dram'."""
-    pieces = [
-        f"{words}: {names}"
-        for state, words in _STATES.items()
-        if (names := parts_that_are(state, runs))
+    """'measured: gpu.board and cpu.package; modelled, not measured: cpu.dram'. What a replay has
+    read from a recording is named as such.
+    """
+    replayed = [run for run in runs if is_replayed(run)]
+    here = [run for run in runs if not is_replayed(run)]
+    named = [
+        ("measured", parts_that_are("measured", here)),
+        ("replayed from a recording, not measured here", parts_that_are("measured", replayed)),
+        ("modelled, not measured", parts_that_are("modelled", runs)),
+        ("without a sensor", parts_that_are("missing", runs)),
     ]
-    return "; ".join(pieces) or "no parts listed"
+    return "; ".join(f"{words}: {names}" for words, names in named if names) or "no parts listed"
 
 
 def dates(runs: Iterable[Measurement]) -> str:

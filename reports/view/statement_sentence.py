@@ -20,6 +20,7 @@ ENERGY = "energy"
 SAME = "the same work"
 _SHORTEST_LABEL, _LONGEST_LABEL = 6, 40
 _MOST_COLLECTORS = 3
+_LONGEST_DATE = 24  # characters: two days with a word between them
 
 
 class Stated(NamedTuple):
@@ -72,7 +73,7 @@ def long_sentence(stated: Stated) -> str:
     )
     when = _when(stated) or "on a date that is not known"
     by = f" by {cut(stated.tester, 60)}" if stated.tester else ""
-    parts.append(f"Measured {when}{by}; parts of the boundary: {facts.quality(stated.runs)}.")
+    parts.append(f"{_how(stated)} {when}{by}; parts of the boundary: {facts.quality(stated.runs)}.")
     omitted = facts.left_out(boundary)[0]
     if missing := facts.parts_that_are("missing", stated.runs):
         omitted += f"; without a sensor: {missing}"
@@ -96,11 +97,10 @@ def _short(stated: Stated, length: int) -> str:
     )
     names = facts.collectors(stated.runs)
     read = "+".join(names) if len(names) <= _MOST_COLLECTORS else f"{len(names)} kinds of sensors"
-    when = _when(stated) or "date not known"
     return (
         f"{'DRAFT: ' if stated.draft else ''}{_brief_claim(stated, length)}; gross, boundary "
         f"{plain(boundary)}, {_confidence(stated)} interval; {_brief_runs(stated)}; "
-        f"{cut(read, 24) or 'sensors not known'}; {cut(when, 24)}; without "
+        f"{cut(read, 24) or 'sensors not known'}; {_brief_when(stated)}; without "
         f"{facts.left_out(boundary)[1]}"
     )
 
@@ -201,10 +201,27 @@ def _same(stated: Stated) -> str:
     return "work taken on trust to be the same" if "on-trust" in kinds else SAME
 
 
+def _how(stated: Stated) -> str:
+    """'Measured'; 'Timed' if no sensor read any energy; 'Recorded' for replays."""
+    if any(facts.is_replayed(run) for run in stated.runs):
+        return "Recorded"
+    states = {part.state for run in stated.runs for part in run.boundary.parts}
+    return "Measured" if "measured" in states else "Timed"
+
+
 def _when(stated: Stated) -> str:
     """The dates that the runs recorded, else that of the publisher; "" if nobody knows."""
     recorded = facts.dates(stated.runs)
     return recorded or (f"{stated.tested} (as the publisher states)" if stated.tested else "")
+
+
+def _brief_when(stated: Stated) -> str:
+    """The same in few words. A date is never cut: what does not fit is left to the page."""
+    recorded = facts.dates(stated.runs)
+    if recorded or not stated.tested:
+        return recorded or "date not known"
+    tested = plain(stated.tested)
+    return f"{tested} (stated)" if len(tested) <= _LONGEST_DATE else "dated in the statement"
 
 
 def _work(stated: Stated) -> str:
@@ -240,7 +257,7 @@ def _side(runs: Sequence[Measurement]) -> str:
         return "an unknown number of repeats"
     repeats = listed(dict.fromkeys(str(len(run.repeats)) for run in runs))
     nodes = listed(dict.fromkeys(counted(run.nodes, "node") for run in runs))
-    return f"{repeats} repeats on {nodes}"
+    return f"{repeats} {'repeat' if repeats == '1' else 'repeats'} on {nodes}"
 
 
 def _brief_runs(stated: Stated) -> str:
@@ -249,8 +266,9 @@ def _brief_runs(stated: Stated) -> str:
         return "runs not known"
     repeats = [_range(len(run.repeats) for run in runs) for runs in groups]
     nodes = [_range(run.nodes for run in runs) for runs in groups]
-    word = "node" if nodes == ["1"] else "nodes"
-    return f"{'+'.join(repeats)} repeats on {'+'.join(nodes)} {word}"
+    of_repeats = "repeat" if repeats == ["1"] else "repeats"
+    of_nodes = "node" if nodes == ["1"] else "nodes"
+    return f"{'+'.join(repeats)} {of_repeats} on {'+'.join(nodes)} {of_nodes}"
 
 
 def _range(numbers: Iterable[int]) -> str:

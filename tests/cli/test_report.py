@@ -39,7 +39,7 @@ def test_the_title_names_few_results_and_counts_many(tmp_path: Path, files: list
     one = in_process("report", files[0], "--format", "markdown", cwd=tmp_path).out
     assert one.startswith("# application 0 on CPUs → application 0 on GPUs\n")
     many = in_process("report", *files, "--format", "markdown", cwd=tmp_path).out
-    assert many.startswith("# 13 results\n")
+    assert many.startswith("# 13 comparisons\n")
     named = in_process("report", *files, "--title", "Mine", "--format", "markdown", cwd=tmp_path)
     assert named.out.startswith("# Mine\n")
 

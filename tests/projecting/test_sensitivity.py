@@ -60,7 +60,7 @@ def test_a_measured_value_swings_over_its_interval() -> None:
     result = project(parse(text, "f.toml"), (measured,), "f.toml", with_sensitivity=True)
     assert result.sensitivity is not None
     (swing,) = result.sensitivity.swings
-    assert (swing.input, swing.measured) == ("speedup", True)
+    assert (swing.input, swing.interval_of) == ("speedup", "measured")
     assert swing.stated == pytest.approx((10 - 0.98, 10 + 0.98), abs=0.01)
 
 

@@ -96,7 +96,7 @@ def sensitivity() -> Sensitivity:
                 at_high=569.0,
                 unit="MWh",
                 input_unit="W",
-                measured=True,
+                interval_of="measured",
             ),
         ),
         break_evens=(

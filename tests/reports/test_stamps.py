@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,8 @@ import msgspec
 import pytest
 
 from energybench.cli import projection_text, summary
+from energybench.cli.grade import text as grade_text
+from energybench.grading.rule_books import grade
 from energybench.model import (
     Comparison,
     Document,
@@ -19,6 +23,7 @@ from energybench.model import (
     Projection,
     Stamp,
     Study,
+    Verification,
 )
 from energybench_reports.boamps import BoAmps
 from energybench_reports.codecarbon_report import CodeCarbon
@@ -29,9 +34,13 @@ from energybench_reports.latex import MAIN, Latex
 from energybench_reports.latex_text import escape as latex_escape
 from energybench_reports.markdown import Markdown, escape
 from energybench_reports.openmetrics import OpenMetrics
+from energybench_reports.tables.table import table
 from energybench_reports.terminal import Terminal
+from energybench_reports.view import statement_facts as facts
 from energybench_reports.view.comparison import answer, ratios, verdict_cell
 from energybench_reports.view.layout import Table
+from energybench_reports.view.questions import energy_answers
+from energybench_reports.view.statement_sentence import Stated, long_sentence
 from tests.reports.sample_cpu_node import cpu_node
 from tests.reports.sample_gpu_node import gpu_node
 from tests.reports.sample_odd import estimated
@@ -64,10 +73,27 @@ def text(report: Any, *results: Any) -> str:
     return " ".join(page.split())
 
 
+def failed(run: Measurement) -> Measurement:
+    """The run with a check that failed."""
+    check = Verification(quantity="exit status", value=3.0, tolerance=0.0, passed=False)
+    return msgspec.structs.replace(run, verification=(check,))
+
+
+def cut(run: Measurement, *doubts: DoubtCode) -> Measurement:
+    """The run, cut in its first repeat."""
+    return msgspec.structs.replace(
+        run, partial=True, repeats=run.repeats[:1], doubts=tuple(map(doubt, doubts))
+    )
+
+
 @pytest.mark.parametrize(
     ("result", "expected"),
     [
         (lambda: pair(), []),
+        (lambda: failed(gpu_node()), ["failed-check"]),
+        (lambda: cut(gpu_node()), ["part-of-a-repeat"]),
+        (lambda: cut(failed(gpu_node())), ["failed-check", "part-of-a-repeat"]),
+        (lambda: cut(gpu_node(), "signal-handled"), ["part-of-a-repeat"]),
         (lambda: pair("replayed"), ["replayed"]),
         (lambda: pair("time-x-assumed-power"), ["estimated"]),
         (lambda: pair(verdict=None), ["estimated"]),
@@ -159,6 +185,9 @@ def test_the_evidence_of_inputs_decides(evidence: Any, expected: set[str]) -> No
             msgspec.structs.replace(gpu_node(), repeats=gpu_node().repeats[:1]),
             "single repeat: run-to-run scatter not known",
         ),
+        (failed(gpu_node()), "check failed: not the energy of the work"),
+        (cut(gpu_node()), "part of a repeat: not the energy of the whole work"),
+        (cut(gpu_node(), "signal-handled"), "perhaps only a part of a repeat"),
     ],
 )
 def test_every_format_prints_the_stamp_in_the_headline(result: Any, words: str) -> None:
@@ -177,6 +206,7 @@ def test_every_format_prints_the_stamp_in_the_headline(result: Any, words: str) 
     if isinstance(result, Measurement):
         exported = CodeCarbon().render(Document(title="t", results=(result,)))
         assert words in exported["intervals.csv"].decode()
+        assert words in exported["emissions.csv"].decode()
         (boamps,) = BoAmps().render(Document(title="t", results=(result,))).values()
         assert words in boamps.decode()
     pytest.importorskip("altair")
@@ -200,6 +230,75 @@ def test_a_replayed_side_has_no_toned_verdict(verdict: Any) -> None:
     assert {mark.tone for mark in marks if mark} <= {"warn", ""}
     cell = verdict_cell(pair("replayed", verdict=verdict))
     assert cell == (f"{verdict}, of a recording", REPLAYED, "warn", None)
+
+
+@pytest.mark.parametrize("verdict", ["better", "worse", "equivalent"])
+def test_a_verdict_that_stands_alone_says_of_a_recording(verdict: Any) -> None:
+    """A sample of OpenMetrics and a row of LaTeX are read without the stamps beside them."""
+    recorded = pair("replayed", verdict=verdict)
+    (line,) = [
+        line
+        for line in OpenMetrics().render(Document(title="t", results=(recorded,))).splitlines()
+        if line.startswith(b"energybench_comparison_energy_ratio{")
+    ]
+    assert f'verdict="{verdict}, of a recording"'.encode() in line
+    tables = Latex().render(Document(title="t", results=(recorded,)))
+    assert f"{verdict}, of a recording".encode() in tables["comparisons.tex"]
+
+
+def test_work_that_was_not_done_has_neither_price_nor_rate() -> None:
+    """In no export; its energy stays, with the stamp."""
+    run = failed(gpu_node())
+    assert run.energy_per_work_j is not None
+    rows = {row.quantity: row for row in table(Document(title="t", results=(run,)))}
+    assert rows["energy"].value is not None
+    assert rows["energy_per_work"].value is None
+    assert rows["work_rate"].value is None
+
+
+def test_the_time_of_an_estimated_run_was_measured() -> None:
+    """Its energy was not."""
+    for row in table(estimated()):
+        known = row.quantity in ("time", "speedup", "work_rate") and row.value is not None
+        if row.about.kind != "projection" and row.kind == "interval":
+            assert row.quality == ("measured" if known else "estimated"), row
+    exported = CodeCarbon().render(estimated())["intervals.csv"].decode()
+    qualities = {
+        (row["column"] == "duration", row["quality"])
+        for row in csv.DictReader(io.StringIO(exported))
+        if row["kind"] == "interval"
+    }
+    assert qualities == {(True, "measured"), (False, "estimated")}
+
+
+def test_a_grade_has_the_stamps_of_its_run() -> None:
+    """On the command line, and in every format of a grade alone."""
+    run = msgspec.structs.replace(gpu_node(), doubts=(doubt("replayed"),))
+    graded = grade(run)
+    assert graded.stamps == run.stamps
+    assert grade_text(graded).startswith(f"[{REPLAYED}] ")
+    document = Document(title="t", results=(), grades=(graded,))
+    for report in (Json(), Markdown(), Terminal(), Csv(), OpenMetrics()):
+        assert REPLAYED in " ".join(report.render(document).decode().split()), report.name
+    tables = Latex().render(document)
+    assert REPLAYED.encode() in tables["grades.tex"]
+
+
+def test_a_replay_is_not_answered_as_measured() -> None:
+    """A reader who asks whether a figure was measured, and a sentence to quote."""
+    replayed = msgspec.structs.replace(gpu_node(), doubts=(doubt("replayed"),))
+    for runs in ([replayed], [replayed, cpu_node()]):
+        answers = dict(energy_answers([], runs, ["compute"]))["measured or assumed"]
+        assert f"{REPLAYED}: " in answers
+        assert answers.startswith("measured: ") == (len(runs) > 1)
+        assert " replayed" in facts.quality(runs)
+    assert "measured" not in facts.quality([replayed])
+    quoted = long_sentence(Stated((), (replayed,)))
+    assert "Recorded " in quoted
+    assert "Measured" not in quoted
+    (first, *_) = estimated().of(Measurement)
+    assert "Timed " in long_sentence(Stated((), (first,)))
+    assert "Measured " in long_sentence(Stated((), (gpu_node(),)))
 
 
 def test_other_work_is_not_called_the_same() -> None:

@@ -92,6 +92,15 @@ def test_two_pages_with_any_label(label: str) -> None:
     check_two_pages(Pdf().statement(document, draft=True))
 
 
+@pytest.mark.parametrize("count", [4, 5, 6])
+@pytest.mark.parametrize("length", [190, 500])
+def test_two_pages_with_every_text_long(count: int, length: int) -> None:
+    """More than the smallest type can hold: the arrangement is scaled down."""
+    text = ("lattice solver of the spring " * 20)[:length]
+    document = with_texts(stated(count), Document, lambda old: f"{old} {text}" if old else old)
+    check_two_pages(Pdf().statement(document, draft=True))
+
+
 @pytest.mark.parametrize("paper", ["a4", "letter"])
 def test_two_pages_with_the_longest_publication(paper: str) -> None:
     """Every statement has the 600 characters that a publication file allows: the page folds them,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import unicodedata
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
-from energybench_reports.terminal import WIDTH, Terminal
+from energybench_reports.terminal import WIDTH, Terminal, _grid
 from energybench_reports.view.document import build
+from energybench_reports.view.layout import Table
+from energybench_reports.view.wording import TableCell
 from tests.reports.samples import SAMPLES
 
 
@@ -46,6 +50,31 @@ def test_a_brief_section_says_its_lines(sample: str) -> None:
     for section in build(SAMPLES[sample]()).sections:
         for line in section.brief:
             assert "".join(line.split()) in "".join(text.split())
+
+
+def wide(columns: int) -> Table:
+    """Many columns of large figures with intervals, and one of long words."""
+    figures = [
+        TableCell(f"{column + 1}\u202f290\u202f000 USD", note="[-4\u202f800, 10\u202f700]")
+        for column in range(columns)
+    ]
+    name = TableCell("energy-weighted, location-based", note="of a scenario")
+    return Table("Wide", ("what", *map("column {}".format, range(columns))), ((name, *figures),))
+
+
+@pytest.mark.parametrize("columns", range(1, 12))
+def test_neither_a_figure_nor_a_word_breaks_in_the_middle(columns: int) -> None:
+    """However many columns a table has."""
+    page = io.StringIO()
+    console = Console(file=page, width=WIDTH, color_system=None, markup=False, _environ={})
+    _grid(console, wide(columns))
+    text = page.getvalue().replace("\ue000", "\u202f").replace("\ue001", " ")
+    assert text.count("[-4\u202f800, 10\u202f700]") == columns
+    for column in range(columns):
+        assert f"{column + 1}\u202f290\u202f000" in text
+    assert "energy-weighted" in text
+    assert "location-based" in text
+    assert max(cell_len(line) for line in text.split("\n")) <= WIDTH
 
 
 def test_intervals_are_not_broken() -> None:
