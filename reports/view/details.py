@@ -64,8 +64,8 @@ def _budgets(
         "Each effect with its standard uncertainty u in the unit of the value. Effects with equal "
         "keys are one common error, in this table and in others: they add linearly in a sum and "
         "cancel in a ratio. Share: u² divided by the sum of all u². A one-sided bound: the true "
-        "value lies anywhere up to u·√12 beyond the value. A negative u: the effect changes the value "
-        "the other way than the other effects with its key do."
+        "value lies anywhere up to u·√12 beyond the value. A negative u: the effect changes the "
+        "value the other way than the other effects with its key do."
     )
     complete = tuple(table for table in tables if table is not None)
     return Section("budget", "Uncertainty budgets", about, complete, detail=True)
