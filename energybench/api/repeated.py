@@ -48,7 +48,7 @@ class Repeats(Block):
             raise RuntimeError(f"the repeats {self.label!r} were used before: make new ones")
         outer = enclosing()
         if outer is not None:
-            self._outer, self._run = outer, outer.run
+            self.lie_in(outer)
             return _Regions(self)
         self._run = CallerRun(self.label, self._options, counts_repeats=self._count is None)
         self._run.open()

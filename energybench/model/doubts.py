@@ -113,6 +113,7 @@ DoubtCode = Literal[
     "region-options",
     "region-cut",
     "region-work",
+    "regions-left-out",
     "replayed",
     "requeued",
     "sampler-gone",

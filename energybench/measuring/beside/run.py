@@ -162,7 +162,7 @@ class BesideRun:
             "begun": self._begun,
             "ended": self._ended,
             "settle": lambda message: self._begin(self._settle(message["n"])),
-            "region": self._region,
+            "regions": self._regions,
             "work": lambda message: self._take_work(message["repeat"], message["work"]),
             "check": lambda message: self._check(msgspec.convert(message["check"], Verification)),
             "doubt": lambda message: self._doubt(msgspec.convert(message["doubt"], Doubt)),
@@ -283,14 +283,9 @@ class BesideRun:
         yield from self._idle(AFTER)
         self._answers.append({"n": n, "go": True})
 
-    def _region(self, message: dict[str, Any]) -> None:
-        window = Window(
-            label=message["label"],
-            start_s=message["start_s"],
-            end_s=message["end_s"],
-            repeat=self._repeat,
-        )
-        self.files.window(window)
+    def _regions(self, message: dict[str, Any]) -> None:
+        for label, repeat, start_s, end_s in message["regions"]:
+            self.files.window(Window(label=label, start_s=start_s, end_s=end_s, repeat=repeat))
 
     def _take_work(self, repeat: int, work: dict[str, Any]) -> None:
         self._works.state(repeat, msgspec.convert(work, Work))
