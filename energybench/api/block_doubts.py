@@ -56,8 +56,8 @@ def region_outlives(run: CallerRun, label: str) -> tuple[str, str, str]:
     """
     code = "region-cut"
     message = (
-        f"the block {label!r} began inside {run.label!r} and ended outside: it is in no result, for "
-        f"its energy is measured with that of {run.label!r}"
+        f"the block {label!r} began inside {run.label!r} and ended outside: it is in no result, "
+        f"for its energy is measured with that of {run.label!r}"
     )
     remedy = f"end the block inside {run.label!r}, or begin it outside"
     run.doubt_once(code, message, remedy, label)

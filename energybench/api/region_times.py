@@ -93,8 +93,8 @@ class RegionTimes:
             return None
         return (
             "regions-left-out",
-            f"{self.left_out} blocks inside {label!r}, beyond the first {MOST}, are in no result of "
-            "their region",
+            f"{self.left_out} blocks inside {label!r}, beyond the first {MOST}, are in no result "
+            "of their region",
             "measure a loop over the short blocks, or a part of them",
             label,
         )

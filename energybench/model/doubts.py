@@ -112,6 +112,7 @@ DoubtCode = Literal[
     "recovered",
     "region-options",
     "region-cut",
+    "region-short",
     "region-work",
     "regions-left-out",
     "replayed",

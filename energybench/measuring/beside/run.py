@@ -284,8 +284,8 @@ class BesideRun:
         self._answers.append({"n": n, "go": True})
 
     def _regions(self, message: dict[str, Any]) -> None:
-        for label, repeat, start_s, end_s in message["regions"]:
-            self.files.window(Window(label=label, start_s=start_s, end_s=end_s, repeat=repeat))
+        for label, repeat, start, end in message["regions"]:
+            self.files.window(Window(label=label, start_s=start, end_s=end, repeat=repeat))
 
     def _take_work(self, repeat: int, work: dict[str, Any]) -> None:
         self._works.state(repeat, msgspec.convert(work, Work))
