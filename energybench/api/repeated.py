@@ -80,7 +80,7 @@ class Repeats(Block):
         end_s = self._end_s = monotonic()
         work = None if cut else self._work
         open_blocks.closed(self.run)
-        self.run.ended(self._start_s, end_s, cut="exception" if cut else None, work=work)
+        self.run.ended(self._start_s, end_s, cut="loop-left" if cut else None, work=work)
         self._doubt_edges(failure)
         self.complete += not cut
 

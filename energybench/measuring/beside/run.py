@@ -28,7 +28,7 @@ from energybench.measuring.sampler import BASE_PERIOD_S, BURST_PERIOD_S, smear_s
 from energybench.measuring.session import ranges
 from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s
 from energybench.measuring.windows import MOST_BURSTS, SLOW_UPDATES, UPDATES, located
-from energybench.model import IDLE, REPEAT, Doubt, Host, Verification, Window, Work
+from energybench.model import IDLE, REPEAT, CutBy, Doubt, Host, Verification, Window, Work
 from energybench.plugins import Clock
 from energybench.store.layout import new_id
 from energybench.store.liveness import process_started
@@ -320,7 +320,7 @@ class BesideRun:
             )
         )
 
-    def leave_open_window(self, cut: str = "exception") -> None:
+    def leave_open_window(self, cut: CutBy = "end-unknown") -> None:
         """End a window that the caller did not end."""
         if self.window_open:
             self._ended(
