@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from energybench.api.link import Link
 
-# Blocks inside one outermost block whose times are kept: some seconds of analysis. Of blocks beyond
-# that only the number is kept.
-MOST = 200_000
+# Blocks inside one outermost block whose times are kept, and their labels: each some seconds of
+# analysis for a sensor. Of blocks beyond that only the number is kept.
+MOST, MOST_LABELS = 200_000, 1_000
 _APART_S = 0.05  # between two groups
 # Characters of a group, which must be one packet (`packets.py`): a longer message would wait for
 # the other side. Of an entry: its two times and its number, and six characters for each of the
@@ -46,17 +46,19 @@ class RegionTimes:
     def __init__(self) -> None:
         self._waiting: deque[RegionTime] = deque()
         self._lock = threading.Lock()
-        self._count = 0
+        self._count, self._labels = 0, set[str]()
         self._told_s = 0.0
         self.left_out = 0
 
     def add(self, region: RegionTime) -> bool:
         """Keep the times of a block that has ended now; whether a group is to be told."""
         with self._lock:
-            if self._count >= MOST:
+            labels = self._labels
+            if self._count >= MOST or (region.label not in labels and len(labels) >= MOST_LABELS):
                 self.left_out += 1
                 return False
             self._count += 1
+            labels.add(region.label)
             self._waiting.append(region)
             due = region.end_s - self._told_s >= _APART_S
             if due:
@@ -93,8 +95,8 @@ class RegionTimes:
             return None
         return (
             "regions-left-out",
-            f"{self.left_out} blocks inside {label!r}, beyond the first {MOST}, are in no result "
-            "of their region",
-            "measure a loop over the short blocks, or a part of them",
+            f"{self.left_out} blocks inside {label!r}, beyond the first {MOST} or the first "
+            f"{MOST_LABELS} labels, are in no result of their region",
+            "one label for blocks of the same work; one block around a loop of short ones",
             label,
         )

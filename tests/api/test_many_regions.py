@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from energybench.api.link import Link
-from energybench.api.region_times import MOST, RegionTime, RegionTimes
+from energybench.api.region_times import MOST, MOST_LABELS, RegionTime, RegionTimes
 from energybench.measuring.beside.packets import pair
 from tests.api.callers import Node
 
@@ -161,3 +161,12 @@ def test_regions_beyond_the_most_are_counted_in_a_doubt() -> None:
         assert not times.add(RegionTime("x", 0, 0.0, 9.0))
     code, message, _, subject = times.doubt("block") or ("", "", "", "")
     assert (code, subject, message.split()[0]) == ("regions-left-out", "block", "3")
+
+
+def test_labels_beyond_the_most_are_counted_too() -> None:
+    """Blocks of a label that is kept are kept on."""
+    times = RegionTimes()
+    for i in range(MOST_LABELS + 5):
+        times.add(RegionTime(f"step {i}", 0, 0.0, 0.0))
+        times.add(RegionTime("step 0", 0, 0.0, 0.0))
+    assert times.left_out == 5

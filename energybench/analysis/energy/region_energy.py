@@ -54,11 +54,13 @@ def _alone(curve: Curve, starts_s: Floats, ends_s: Floats) -> Flags:
     without readings.
     """
     times_s = curve.t_s
-    lengths_s = np.diff(times_s)
-    last = lengths_s.size - 1
-    first_s = lengths_s[np.clip(np.searchsorted(times_s, starts_s, side="right") - 1, 0, last)]
-    last_s = lengths_s[np.clip(np.searchsorted(times_s, ends_s, side="right") - 1, 0, last)]
-    longest_s = np.maximum(np.maximum(first_s, last_s), max(curve.period_s, curve.window_s))
+
+    def segment_s(t_s: Floats) -> Floats:
+        place = np.clip(np.searchsorted(times_s, t_s, side="right") - 1, 0, times_s.size - 2)
+        return np.asarray(times_s[place + 1] - times_s[place])
+
+    edges_s = np.maximum(segment_s(starts_s), segment_s(ends_s))
+    longest_s = np.maximum(edges_s, max(curve.period_s, curve.window_s))
     alone = ends_s - starts_s >= _SEGMENTS * longest_s
     alone |= (starts_s < times_s[0]) | (ends_s > times_s[-1])
     for span in curve.spans:

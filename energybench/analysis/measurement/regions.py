@@ -131,7 +131,9 @@ def of_regions(found: Sequence[Region], stats: Sequence[ChannelStats]) -> list[D
     limits = {
         region.label: region.energy_j
         for region in found
-        if region.energy_j is not None and _shared_j(region.energy_j) > 0
+        if region.in_repeat
+        and region.energy_j is not None
+        and _shared_j(region.energy_j) > 0
     }
     if not limits:
         return []

@@ -89,9 +89,7 @@ def work(
     edges_s.append(now_s + 5)
     watts.append(BASE_W)
     joules = np.concatenate(([0.0], np.cumsum(np.diff(edges_s) * watts)))
-    board = channel(
-        device=BOARD, **{"update_period_s": period_s, "max_power_w": 800.0, **sensor}
-    )
+    board = channel(device=BOARD, **{"update_period_s": period_s, "max_power_w": 800.0, **sensor})
     simulated = Sensor(
         lambda t: np.interp(t, edges_s, joules),
         period_s=period_s,
