@@ -8,9 +8,10 @@ The energy of all occurrences together has limits that hold for every load (`sha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from energybench.analysis.arrays import Flags, Floats
 from energybench.analysis.energy.shared_segments import Shared, shared
@@ -20,10 +21,16 @@ from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.analysis.uncertainty.effects import bound, normal
 from energybench.model import Window
 
+Places = npt.NDArray[np.intp]
+
 # Effects of the edges of a window alone, in place of which the limits stand.
 _OF_EDGES = frozenset({"window-edges", "load-at-edges"})
-# An occurrence shorter than this many segments of the curve is not analysed as a window of its own.
+# Effects of readings that one occurrence lacks, and the next one may have.
+_OF_READINGS = frozenset({"sensor-lost", "gap"})
+# An occurrence of at least this many segments of the curve is analysed as a window of its own, and
+# of very many occurrences this many at least.
 _SEGMENTS = 2.0
+_MOST_ALONE = 1_000
 
 
 def energies(curve: Curve, windows: Sequence[Window]) -> tuple[WindowEnergy, ...]:
@@ -32,16 +39,13 @@ def energies(curve: Curve, windows: Sequence[Window]) -> tuple[WindowEnergy, ...
     """
     starts_s = np.array([window.start_s for window in windows])
     ends_s = np.array([window.end_s for window in windows])
-    alone = _alone(curve, starts_s, ends_s)
     interpolated_j = np.interp(ends_s, curve.t_s, curve.energy_j) - np.interp(
         starts_s, curve.t_s, curve.energy_j
     )
-    cells = [
-        _without_edges(energy(curve, window))
-        if alone[i]
-        else WindowEnergy(float(interpolated_j[i]))
-        for i, window in enumerate(windows)
-    ]
+    cells = [WindowEnergy(joules) for joules in interpolated_j.tolist()]
+
+    unread = np.flatnonzero(_is_unread(curve, starts_s, ends_s))
+    _analyse_alone(curve, windows, cells, np.flatnonzero(_is_long(curve, starts_s, ends_s)), unread)
     together = [i for i, cell in enumerate(cells) if not _lost(cell)]
     if together:
         sum_of = shared(curve, starts_s[together], ends_s[together])
@@ -49,10 +53,28 @@ def energies(curve: Curve, windows: Sequence[Window]) -> tuple[WindowEnergy, ...
     return tuple(cells)
 
 
-def _alone(curve: Curve, starts_s: Floats, ends_s: Floats) -> Flags:
-    """Whether an occurrence is analysed as a window of its own: it is long, or lies in a time
-    without readings.
+def _analyse_alone(
+    curve: Curve, windows: Sequence[Window], cells: list[WindowEnergy], long: Places, unread: Places
+) -> None:
+    """Give the occurrences the effects of the sensor, which the interpolated energies lack. Of very
+    many occurrences those in between have the effects of the one before.
+
+    long, unread  places of the occurrences of either kind
     """
+    every = max(-(-long.size // _MOST_ALONE), 1)
+    for i in {*long[::every].tolist(), *unread.tolist()}:
+        cells[i] = _without(_OF_EDGES, energy(curve, windows[i]))
+    analysed = set(unread.tolist())
+    before = WindowEnergy(None)
+    for place, i in enumerate(long.tolist()):
+        if place % every == 0:
+            before = _without(_OF_READINGS, cells[i])
+        elif i not in analysed:
+            cells[i] = cells[i]._replace(effects=before.effects)
+
+
+def _is_long(curve: Curve, starts_s: Floats, ends_s: Floats) -> Flags:
+    """Whether an occurrence lasts several segments."""
     times_s = curve.t_s
 
     def segment_s(t_s: Floats) -> Floats:
@@ -61,15 +83,21 @@ def _alone(curve: Curve, starts_s: Floats, ends_s: Floats) -> Flags:
 
     edges_s = np.maximum(segment_s(starts_s), segment_s(ends_s))
     longest_s = np.maximum(edges_s, max(curve.period_s, curve.window_s))
-    alone = ends_s - starts_s >= _SEGMENTS * longest_s
-    alone |= (starts_s < times_s[0]) | (ends_s > times_s[-1])
+    return np.asarray(ends_s - starts_s >= _SEGMENTS * longest_s)
+
+
+def _is_unread(curve: Curve, starts_s: Floats, ends_s: Floats) -> Flags:
+    """Whether an occurrence lies in a time without readings, or with readings that are not
+    certain.
+    """
+    unread = (starts_s < curve.t_s[0]) | (ends_s > curve.t_s[-1])
     for span in curve.spans:
-        alone |= (starts_s < span.end_s) & (ends_s > span.start_s)
-    return np.asarray(alone)
+        unread |= (starts_s < span.end_s) & (ends_s > span.start_s)
+    return np.asarray(unread)
 
 
-def _without_edges(cell: WindowEnergy) -> WindowEnergy:
-    effects = tuple(effect for effect in cell.effects if effect.kind not in _OF_EDGES)
+def _without(kinds: Collection[str], cell: WindowEnergy) -> WindowEnergy:
+    effects = tuple(effect for effect in cell.effects if effect.kind not in kinds)
     return cell._replace(effects=effects)
 
 

@@ -22,6 +22,8 @@ from energybench.analysis.traces.plausible import limit_w
 # Spans less than this apart follow one another at once, s: leaving a block of a Python program and
 # entering the next one takes some 0.02 ms, and a garbage collection between them about 1 ms.
 _AT_ONCE_S = 1e-3
+# Spans at one time that are analysed with their neighbours; further ones are analysed alone.
+_MOST_LAYERS = 8
 
 
 class Shared(NamedTuple):
@@ -48,32 +50,64 @@ class Shared(NamedTuple):
 def shared(curve: Curve, starts_s: Floats, ends_s: Floats) -> Shared:
     """Energy of spans of time by the curve. Time that several spans hold counts in each.
 
-    starts_s, ends_s  shape [n], n > 0, not before the first point of the curve and not after the
-                      last one by more than its last power may be taken to go on
+    starts_s, ends_s  shape [n], not before the first point of the curve and not after the last one
+                      by more than its power there may be taken to go on
     """
-    total = Shared(0.0, 0.0, 0.0, 0.0)
-    for layer_starts_s, layer_ends_s in _layers(starts_s, ends_s):
-        total += _Segments.of(curve, layer_starts_s, layer_ends_s).energy()
-    return total
-
-
-def _layers(starts_s: Floats, ends_s: Floats) -> list[tuple[Floats, Floats]]:
-    """The spans in as few groups as there are spans at one time at most, without overlap in any."""
     order = np.argsort(starts_s, kind="stable")
     starts_s, ends_s = starts_s[order], ends_s[order]
-    layers = []
-    while starts_s.size:
-        if (starts_s[1:] >= ends_s[:-1]).all():
-            mine = np.ones(starts_s.size, dtype=np.bool_)
-        else:
-            mine = np.zeros(starts_s.size, dtype=np.bool_)
-            free_s = -np.inf
-            for i, (start_s, end_s) in enumerate(zip(starts_s, ends_s, strict=True)):
-                if start_s >= free_s:
-                    mine[i], free_s = True, end_s
-        layers.append((starts_s[mine], ends_s[mine]))
-        starts_s, ends_s = starts_s[~mine], ends_s[~mine]
-    return layers
+    total = Shared(0.0, 0.0, 0.0, 0.0)
+    for _ in range(_MOST_LAYERS):
+        if starts_s.size:
+            mine = _without_overlap(starts_s, ends_s)
+            total += _Segments.of(curve, starts_s[mine], ends_s[mine]).energy()
+            starts_s, ends_s = starts_s[~mine], ends_s[~mine]
+    return total + _each_alone(curve, starts_s, ends_s) if starts_s.size else total
+
+
+def _without_overlap(starts_s: Floats, ends_s: Floats) -> Flags:
+    """The first span, and each later one that begins when the one taken before is over."""
+    if (starts_s[1:] >= ends_s[:-1]).all():
+        return np.ones(starts_s.size, dtype=np.bool_)
+    mine = np.zeros(starts_s.size, dtype=np.bool_)
+    free_s = -np.inf
+    for i, (start_s, end_s) in enumerate(zip(starts_s.tolist(), ends_s.tolist(), strict=True)):
+        if start_s >= free_s:
+            mine[i], free_s = True, end_s
+    return mine
+
+
+def _each_alone(curve: Curve, starts_s: Floats, ends_s: Floats) -> Shared:
+    """Energy of spans of which many hold the same time: between that of the segments inside each
+    and that of all segments that it touches.
+    """
+    times_s, joules, fuzz_s = _points(curve, float(starts_s[0]), float(ends_s.max()))
+    early_s = np.maximum.accumulate(times_s - fuzz_s)
+    late_s = np.maximum.accumulate(times_s + fuzz_s)
+    last = times_s.size - 1
+    before = np.maximum(np.searchsorted(late_s, starts_s, side="right") - 1, 0)
+    after = np.minimum(np.searchsorted(early_s, ends_s), last)
+    first_inside = np.minimum(np.searchsorted(early_s, starts_s), last)
+    last_inside = np.maximum(np.searchsorted(late_s, ends_s, side="right") - 1, first_inside)
+    values_j = np.interp(ends_s, times_s, joules) - np.interp(starts_s, times_s, joules)
+    most_j = limit_w(curve.channel) * (ends_s - starts_s)
+    unseen = _unseen(curve)
+    touched_s = times_s[after] - times_s[before]
+    touched_j = (1 - unseen) * (joules[after] - joules[before])
+    high_j = np.minimum(touched_j + unseen * limit_w(curve.channel) * touched_s, most_j)
+    low_j = (1 - unseen) * (joules[last_inside] - joules[first_inside])
+    beyond = (starts_s < curve.t_s[0]) | (ends_s > curve.t_s[-1])
+    high_j, low_j = np.where(beyond, most_j, high_j), np.where(beyond, 0.0, low_j)
+    return Shared(
+        float(values_j.sum()),
+        float(np.minimum(low_j, values_j).sum()),
+        float(np.maximum(high_j, values_j).sum()),
+        0.0,
+    )
+
+
+def _unseen(curve: Curve) -> float:
+    """Share of each segment that the sensor does not see."""
+    return min(max(curve.may_miss, 0.0), 1.0)
 
 
 class _Spans:
@@ -144,7 +178,7 @@ class _Segments(NamedTuple):
         stretch_most_s = stretches.covered_s(late_s) - stretches.covered_s(early_s)
         return cls(
             limit_w=limit_w(curve.channel),
-            unseen=min(max(curve.may_miss, 0.0), 1.0),
+            unseen=_unseen(curve),
             slack_j=curve.channel.resolution if curve.channel.kind == "counter" else 0.0,
             stretches=stretches,
             joules=np.diff(joules),

@@ -131,9 +131,7 @@ def of_regions(found: Sequence[Region], stats: Sequence[ChannelStats]) -> list[D
     limits = {
         region.label: region.energy_j
         for region in found
-        if region.in_repeat
-        and region.energy_j is not None
-        and _shared_j(region.energy_j) > 0
+        if region.in_repeat and region.energy_j is not None and _shared_j(region.energy_j) > 0
     }
     if not limits:
         return []
@@ -143,8 +141,8 @@ def of_regions(found: Sequence[Region], stats: Sequence[ChannelStats]) -> list[D
     ]
     if len(limits) > _NAMED:
         named.append(f"{len(limits) - _NAMED} more")
-    apart_s = max((channel.period_s or 0.0 for channel in stats), default=0.0)
-    apart_s = max(apart_s, *(channel.update_period_s or 0.0 for channel in stats))
+    periods_s = ((channel.period_s, channel.update_period_s) for channel in stats)
+    apart_s = max(period_s or 0.0 for both in periods_s for period_s in both)
     return [
         Doubt(
             code="region-short",
