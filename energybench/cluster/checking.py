@@ -122,7 +122,7 @@ class _StartCheck(NamedTuple):
             node_s=place.node_s if place is not None else None,
             read_node_s=own.read_node_s if own is not None else None,
             slurm_j=row.energy_j,
-            finding="end-unknown",
+            finding="not-ended",
             why=_unended(row),
             results=tuple(dict.fromkeys(own.results.values())) if own is not None else (),
             unread=own.unread if own is not None and own.nodes else (),

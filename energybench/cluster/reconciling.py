@@ -31,7 +31,7 @@ Finding = Literal[
     "uncovered",
     "no-result",
     "not-measured",
-    "end-unknown",
+    "not-ended",
 ]
 # Which energy a row holds: its own, the sum of the job's steps, or that of the step `extern`, which
 # ended before the job.
