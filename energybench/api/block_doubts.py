@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from energybench.api.caller_run import CallerRun, Options
+from energybench.api.log import log_not_measured
 from energybench.sensor_root import default_root
 
 
@@ -49,6 +50,45 @@ def region_cut(run: CallerRun, label: str) -> None:
     )
 
 
+def region_outlives(run: CallerRun, label: str) -> tuple[str, str, str]:
+    """A block inside the block of the run ended after it, or after the turn in which it began:
+    code, message and remedy of the doubt, which the run has as well if its result is not made yet.
+    """
+    code = "region-cut"
+    message = (
+        f"the block {label!r} began inside {run.label!r} and ended outside: it is in no result, "
+        f"for its energy is measured with that of {run.label!r}"
+    )
+    remedy = f"end the block inside {run.label!r}, or begin it outside"
+    run.doubt_once(code, message, remedy, label)
+    log_not_measured(label, message)
+    return code, message, remedy
+
+
+def blocks_inside_overlap(run: CallerRun, outer: str, label: str) -> None:
+    """A block began directly inside another while a block there was open."""
+    run.doubt_once(
+        "blocks-overlap",
+        f"blocks inside {outer!r} ran in the same time ({label!r} beside another): the energy of "
+        "the machine in that time is in both regions",
+        "measure a block that holds both, or one after the other",
+        outer,
+    )
+
+
+def edges_unsynchronised(run: CallerRun, label: str, failure: str) -> None:
+    """The devices could not be waited for at an edge of a block.
+
+    failure  why, in one line
+    """
+    run.doubt_once(
+        "edges-unsynchronised",
+        f"at the edge of the block {label!r} the devices could not be waited for: {failure}",
+        "see the error of the device; state sync= for devices other than those of torch",
+        label,
+    )
+
+
 def work_after_the_call(run: CallerRun, label: str, kind: str) -> None:
     """A decorated function returned a coroutine or a generator."""
     run.doubt_once(
@@ -57,4 +97,15 @@ def work_after_the_call(run: CallerRun, label: str, kind: str) -> None:
         "the block",
         "decorate the asynchronous function itself, or measure the loop over the generator",
         label,
+    )
+
+
+def read_in_block(run: CallerRun, other: str, waited_s: float) -> None:
+    """The program waited for the result of another block while the block of the run was open."""
+    run.doubt_once(
+        "read-in-block",
+        f"the program waited {waited_s:.2g} s for the result of the block {other!r} while this "
+        "block was open: the wait is in its time and its energy",
+        "read results after the block; `await block.answer()` in asyncio",
+        "",
     )

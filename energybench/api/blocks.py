@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from energybench.api import open_blocks
 from energybench.api.answers import Answers
-from energybench.api.block_doubts import options_of_a_region, region_cut, work_of_a_region
+from energybench.api.block_doubts import (
+    blocks_inside_overlap,
+    edges_unsynchronised,
+    options_of_a_region,
+    region_cut,
+    region_outlives,
+    work_of_a_region,
+)
 from energybench.api.caller_run import CallerRun, Options
 from energybench.api.edges import Sync, wait_for_devices
 from energybench.api.event_loop import beside_the_loop
@@ -47,7 +54,8 @@ class Block(Answers):
         self._end_s: float | None = None
         self._work: dict[str, Any] | None = None
         self._inside = 0  # open blocks directly inside
-        self._edges_doubted = False
+        self._outer_start_s: float | None = None  # of the outer block, which may have several turns
+        self._refusal: tuple[str, str, str] | None = None  # of a region alone
 
     # ------------------------------------------------------------ entering and leaving
 
@@ -99,8 +107,8 @@ class Block(Answers):
             raise RuntimeError(f"the block {self.label!r} was used before: make a new one")
         outer = enclosing()
         if outer is not None:
-            self._outer, self._run = outer, outer.run
-            options_of_a_region(self._run, self.label, self._options)
+            self.lie_in(outer)
+            options_of_a_region(outer.run, self.label, self._options)
             outer.child_begins(self.label)
             return False
         self._run = CallerRun(self.label, self._options)
@@ -134,9 +142,11 @@ class Block(Answers):
         self._leave_context()
         if self._outer is not None:
             self._outer.child_ended()
-            if kind is not None:
+            if not self._lies_inside:
+                self._refusal = region_outlives(self._run, self.label)
+            elif kind is not None:
                 region_cut(self._run, self.label)
-            elif self._outer.is_open:
+            else:
                 self._run.region(self.label, self._start_s, end_s)
             return False
         open_blocks.closed(self._run)
@@ -155,23 +165,30 @@ class Block(Answers):
 
     def _doubt_edges(self, failure: str | None) -> None:
         """Add a doubt if the devices could not be waited for."""
-        if failure is None or self._edges_doubted:
-            return
-        self._edges_doubted = True
-        assert self._run is not None
-        self._run.doubt(
-            "edges-unsynchronised",
-            f"at the edge of the block {self.label!r} the devices could not be waited for: "
-            f"{failure}",
-            "see the error of the device; state sync= for devices other than those of torch",
-            self.label,
-        )
+        if failure is not None:
+            assert self._run is not None
+            edges_unsynchronised(self._run, self.label, failure)
 
     # ------------------------------------------------------------ blocks inside
 
     @property
     def is_open(self) -> bool:
         return self._start_s is not None and self._end_s is None
+
+    def lie_in(self, outer: Block) -> None:
+        """The block is a region of an open one."""
+        self._outer, self._run, self._outer_start_s = outer, outer.run, outer._start_s
+
+    @property
+    def run_is_open(self) -> bool:
+        """Whether this block and all around it are open, in the same turns as at the beginning."""
+        return self.is_open and self._lies_inside
+
+    @property
+    def _lies_inside(self) -> bool:
+        """Whether the blocks around this one are still those in which it began."""
+        outer = self._outer
+        return outer is None or (outer.run_is_open and outer._start_s == self._outer_start_s)
 
     @property
     def run(self) -> CallerRun:
@@ -185,13 +202,7 @@ class Block(Answers):
             self._inside += 1
             overlap = self._inside > 1
         if overlap:
-            self.run.doubt(
-                "blocks-overlap",
-                f"blocks inside {self.label!r} ran in the same time ({label!r} beside another): "
-                "the energy of the machine in that time is in both regions",
-                "measure a block that holds both, or one after the other",
-                self.label,
-            )
+            blocks_inside_overlap(self.run, self.label, label)
 
     def child_ended(self) -> None:
         with _open_children:
@@ -263,6 +274,8 @@ class Block(Answers):
     def _region_result(self) -> Result:
         from energybench.api.results import Result
 
+        if self._refusal is not None:
+            return Result.of(self.label, None, self._refusal)
         outermost = self._outer
         while outermost is not None and outermost._outer is not None:
             outermost = outermost._outer

@@ -18,12 +18,15 @@ from energybench.api.link import (
     Link,
     link,
 )
+from energybench.api.log import log_not_measured
+from energybench.api.region_times import RegionTime, RegionTimes
 
 if TYPE_CHECKING:
     from energybench.api.results import Result
 
 _numbers = itertools.count()
 _REST_S = 30.0  # longest rest and edges around an idle phase after the work
+_SILENT = "the sampling process has ended or does not read its messages"
 
 # Runs whose blocks have ended, and whose results nobody has asked for yet.
 _ended: weakref.WeakSet[CallerRun] = weakref.WeakSet()
@@ -69,9 +72,9 @@ class CallerRun:
         self._result_lock = threading.RLock()  # several threads may ask for the result
         self._asked: int | None = None  # number of the question for the result
         self._result: Result | None = None
-        self._windows = 0  # begun so far
-        self._retried = self._held_up = False
+        self._windows, self._retried = 0, False  # windows that have begun
         self._doubted: set[tuple[str, str]] = set()
+        self._regions = RegionTimes()
 
     # ------------------------------------------------------------ windows
 
@@ -100,7 +103,7 @@ class CallerRun:
                 counts_repeats=self._counts_repeats,
             )
             if not opened:
-                raise Gone("the sampling process does not read its messages")
+                raise Gone(_SILENT)
         except Gone as gone:
             self._gone(gone)
         # what `work`, `so_far` and the result need, while the sampling process opens its sensors:
@@ -143,6 +146,7 @@ class CallerRun:
             work=work,
             block=self.options.block,
         )
+        self._tell_regions()
 
     def settle(self) -> None:
         """Wait for the idle phase after the work, if one is asked for."""
@@ -158,7 +162,13 @@ class CallerRun:
             _ended.add(self)
 
     def region(self, label: str, start_s: float, end_s: float) -> None:
-        self._tell(do="region", label=label, start_s=start_s, end_s=end_s)
+        """A block inside has ended, of the present repeat."""
+        if self._regions.add(RegionTime(label, self._windows - 1, start_s, end_s)):
+            self._tell_regions()
+
+    def _tell_regions(self) -> None:
+        if (connection := self._connection()) is not None:
+            self._regions.tell(connection, self.number)
 
     def work(self, repeat: int, work: Mapping[str, Any]) -> None:
         self._tell(do="work", repeat=repeat, work=work)
@@ -169,19 +179,6 @@ class CallerRun:
     def doubt(self, code: str, message: str, remedy: str, subject: str = "") -> None:
         doubt = {"code": code, "message": message, "remedy": remedy, "subject": subject}
         self._tell(do="doubt", doubt=doubt)
-
-    def held_up(self, other: str, waited_s: float) -> None:
-        """The program waited for the result of another block while this one was open."""
-        if self._held_up:
-            return
-        self._held_up = True
-        self.doubt(
-            "read-in-block",
-            f"the program waited {waited_s:.2g} s for the result of the block {other!r} while this "
-            "block was open: the wait is in its time and its energy",
-            "read results after the block; `await block.answer()` in asyncio",
-            other,
-        )
 
     def doubt_once(self, code: str, message: str, remedy: str, subject: str) -> None:
         """The doubt about the subject, however often it is stated."""
@@ -198,12 +195,8 @@ class CallerRun:
 
     def warn(self) -> None:
         """Tell the program's log if the run is not measured."""
-        # at the end of the interpreter, which closes generators with open blocks, nobody has a log
-        if self.refusal is not None and not sys.is_finalizing():
-            import logging
-
-            log = logging.getLogger("energybench")
-            log.warning("%s is not measured: %s", self.label, self.refusal[1])
+        if self.refusal is not None:
+            log_not_measured(self.label, self.refusal[1])
 
     @property
     def asked(self) -> bool:
@@ -217,6 +210,9 @@ class CallerRun:
         with self._result_lock:
             if self.asked or self._link is None or self.refusal is not None:
                 return
+            self._regions.owe(self._link, self.number)
+            if (left_out := self._regions.doubt(self.label)) is not None:
+                self.doubt(*left_out)
             try:
                 self._asked = self._link.post(do="finish", run=self.number)
             except Gone as gone:
@@ -261,6 +257,8 @@ class CallerRun:
 
         regions  whether the result has regions, for which all samples so far are read
         """
+        if regions and (connection := self._connection()) is not None:
+            self._regions.owe(connection, self.number)
         number = self._post(do="so_far", regions=regions)
         # imported while the sampling process works, because the caller's block goes on
         from energybench.api.results import Result
@@ -277,11 +275,14 @@ class CallerRun:
         """Whether this is a forked child, to whose parent the run belongs."""
         return os.getpid() != self._pid
 
+    def _connection(self) -> Link | None:
+        """The connection over which the run goes on; None: it does not."""
+        return None if self.refusal is not None or self.elsewhere else self._link
+
     def _tell(self, **message: Any) -> None:
-        if self._link is None or self.refusal is not None or self.elsewhere:
-            return
-        if not self._link.tell(run=self.number, **message):
-            self._gone(Gone("the sampling process has ended or does not read its messages"))
+        connection = self._connection()
+        if connection is not None and not connection.tell(run=self.number, **message):
+            self._gone(Gone(_SILENT))
 
     def _ask(self, patience_s: float, **message: Any) -> dict[str, Any] | None:
         number = self._post(**message)
@@ -294,16 +295,16 @@ class CallerRun:
         answer = self._ask(patience_s, **message)
         if self._windows or self.refusal is None or self._retried:
             return answer
-        self.refusal, self._retried = None, True
+        self.refusal, self._retried, self.number = None, True, next(_numbers)
         self.open()
         return self._ask(patience_s, **message)
 
     def _post(self, **message: Any) -> int | None:
         """Send a question; the number for `_answer`, None: nobody answers."""
-        if self._link is None or self.refusal is not None or self.elsewhere:
+        if (connection := self._connection()) is None:
             return None
         try:
-            return self._link.post(run=self.number, **message)
+            return connection.post(run=self.number, **message)
         except Gone as gone:
             self._gone(gone)
             return None
@@ -323,6 +324,9 @@ class CallerRun:
             str(gone),
             f"samples taken before stay in {store}: energybench recover {store}",
         )
+        if self._link is not None and not self.elsewhere:
+            # a process that goes on must not hold the block open
+            self._link.owe(do="finish", run=self.number, n=None)
 
     def _refuse(self, code: str, message: str, remedy: str) -> None:
         if self.refusal is None:

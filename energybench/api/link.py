@@ -13,6 +13,7 @@ import os
 import select
 import sys
 import threading
+from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -44,6 +45,8 @@ _ASK_AFTER_S = 1.0
 _SILENT_S, _SILENT_WHILE_OPENING_S = 5.0, 30.0
 # A wait counts as at most this long, s: the caller may have been stopped too.
 _LONGEST_TURN_S = 0.2
+# Messages that may wait for a process that reads none: some MB.
+_MOST_OWED = 20_000
 # After a process that was lost before its first block, the next one is started once this multiple
 # of the time that its caller waited is over: waiting takes at most 5 % of the program's time.
 _REST_FACTOR = 20.0
@@ -78,6 +81,7 @@ class Link:
         self._asked = self._opening = False  # asked whether it runs; it opens drivers
         self._silent_s = 0.0  # waited for the present answer without a message of the process
         self._behind = False  # it did not take a message, and sent nothing since
+        self._owed: deque[dict[str, Any]] = deque()  # messages that it has not taken yet
         self._pidfd: int | None = None
         self.pid: int | None = None  # of the process, once it has said so
         self.served = False  # whether it has answered a question
@@ -104,11 +108,39 @@ class Link:
         )
 
     def tell(self, **message: Any) -> bool:
-        """Send a message that has no answer; False if it is lost."""
+        """Send a message that has no answer, without waiting: a process that does not take it now
+        is sent it before the next messages. False if the message is lost.
+        """
+        with self._lock:
+            if self._send(message):
+                return True
+            if self._failure or len(self._owed) >= _MOST_OWED:
+                return False
+            self._owed.append(message)
+            return True
+
+    def offer(self, **message: Any) -> bool:
+        """Send a message if the process takes it now; whether it did."""
         with self._lock:
             return self._send(message)
 
+    def owe(self, **message: Any) -> None:
+        """Send a message that has to come, however many wait."""
+        with self._lock:
+            if not self._send(message):
+                self._owed.append(message)
+
     def _send(self, message: dict[str, Any]) -> bool:
+        """Send a message after those that wait; whether it was taken."""
+        return self._send_owed() and self._packet(message)
+
+    def _send_owed(self) -> bool:
+        """Send the messages that wait; whether none waits any more."""
+        while self._owed and self._packet(self._owed[0]):
+            self._owed.popleft()
+        return not self._owed
+
+    def _packet(self, message: dict[str, Any]) -> bool:
         if self._failure:
             return False
         try:
@@ -126,9 +158,9 @@ class Link:
     def post(self, **message: Any) -> int:
         """Send a message whose answer is wanted later; the number for `answer`. Raises Gone."""
         number = next(self._numbers)
-        with self._lock:
-            if not self._send({**message, "n": number}):
-                raise Gone(self._failure or "the sampling process does not read its messages")
+        self.owe(**message, n=number)
+        if self._failure:
+            raise Gone(self._failure)
         return number
 
     def answer(self, number: int, patience_s: float) -> dict[str, Any]:
@@ -143,6 +175,7 @@ class Link:
                     self.served = True
                     return self._answers.pop(number)
                 self._check()
+                self._send_owed()
                 if self._failure:
                     raise Gone(self._failure)
                 # another thread may close the connection from here on
@@ -159,6 +192,7 @@ class Link:
             while not self._failure and self._silent_s > 0:
                 self._take_answers()
                 self._check()
+                self._send_owed()
                 if not self._failure and self._silent_s > 0:
                     self._wait(self._packets.fileno(), _LONGEST_TURN_S)
 
@@ -169,7 +203,7 @@ class Link:
         if self._silent_s < _ASK_AFTER_S or self._failure:
             return
         if not self._asked:
-            self._asked = self._send({"do": "here"})
+            self._asked = self._packet({"do": "here"})  # before those that wait
         starts = self.pid is None
         limit_s = _SILENT_WHILE_OPENING_S if starts or self._opening else _SILENT_S
         if self._silent_s > _ASK_AFTER_S + limit_s:
@@ -191,7 +225,8 @@ class Link:
         closed and opened anew costs one short wait.
         """
         poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
+        # a process that takes messages runs, and is sent those that wait
+        poll.register(descriptor, select.POLLIN | (select.POLLOUT if self._owed else 0))
         begin_s = monotonic()
         # another thread may take this thread's answer, so that no wait is long
         if not poll.poll(min(seconds, 0.05) * 1000):
@@ -236,6 +271,8 @@ class Link:
             self.check()
         until_s = monotonic() + patience_s
         with self._lock:
+            while not self._send_owed() and not self._failure and monotonic() < until_s:
+                self._wait(self._packets.fileno(), _LONGEST_TURN_S)
             self._packets.shut()
             while not self._failure and (left_s := until_s - monotonic()) > 0:
                 self._wait(self._packets.fileno(), left_s)
@@ -246,6 +283,7 @@ class Link:
     def forget(self) -> None:
         """In a forked child: the process belongs to the parent."""
         self._lock = threading.Lock()  # another thread of the parent may have held the lock
+        self._owed.clear()
         self._close_descriptors()
         self._failure = "this process was forked inside the block"
 

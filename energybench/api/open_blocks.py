@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from energybench.api.block_doubts import read_in_block
 from energybench.real_clock import monotonic
 
 if TYPE_CHECKING:
@@ -46,4 +47,4 @@ def waiting(asked: CallerRun) -> Iterator[None]:
         if waited_s >= _NOTABLE_S:
             for run in list(_open.get(threading.get_ident(), {}).values()):
                 if run is not asked:
-                    run.held_up(asked.label, waited_s)
+                    read_in_block(run, asked.label, waited_s)

@@ -48,7 +48,7 @@ class Repeats(Block):
             raise RuntimeError(f"the repeats {self.label!r} were used before: make new ones")
         outer = enclosing()
         if outer is not None:
-            self._outer, self._run = outer, outer.run
+            self.lie_in(outer)
             return _Regions(self)
         self._run = CallerRun(self.label, self._options, counts_repeats=self._count is None)
         self._run.open()
@@ -80,7 +80,7 @@ class Repeats(Block):
         end_s = self._end_s = monotonic()
         work = None if cut else self._work
         open_blocks.closed(self.run)
-        self.run.ended(self._start_s, end_s, cut="exception" if cut else None, work=work)
+        self.run.ended(self._start_s, end_s, cut="loop-left" if cut else None, work=work)
         self._doubt_edges(failure)
         self.complete += not cut
 

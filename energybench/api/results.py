@@ -8,10 +8,20 @@ from typing import Any
 
 import msgspec
 
-from energybench.model import Doubt, Estimate, Measurement, Region
+from energybench.model import Doubt, DoubtCode, Estimate, Measurement, Region
 from energybench.units import show
 
 _RUN = "run.json"
+# Doubts that say why a result has no energy: the plainest one first.
+_REASONS: tuple[DoubtCode, ...] = (
+    "block-not-measured",
+    "sampler-gone",
+    "measured-elsewhere",
+    "region-cut",
+    "not-measured",
+    "sensor-lost",
+    "sensor-silent",
+)
 
 
 class Result:
@@ -110,8 +120,7 @@ class Result:
 
     def __repr__(self) -> str:
         if self.energy_j is None:
-            why = self.doubts[0].message if self.doubts else "no sensor gave a reading"
-            return f"<energybench {self.label!r}: not measured: {why}>"
+            return f"<energybench {self.label!r}: not measured: {self._reason()}>"
         parts = [show(self.energy_j, "J")]
         if self.time_s is not None:
             parts.append(f"in {show(self.time_s, 's')}")
@@ -119,6 +128,17 @@ class Result:
             parts.append(f"at {show(self.power_w, 'W')}")
         doubts = f"; doubts: {', '.join(doubt.code for doubt in self.doubts)}" * bool(self.doubts)
         return f"<energybench {self.label!r}: {' '.join(parts)}{doubts}>"
+
+    def _reason(self) -> str:
+        """Why there is no energy, from the doubts that can say so."""
+        messages: dict[DoubtCode, str] = {}
+        for doubt in self.doubts:
+            cut = doubt.code == "region-cut"
+            # another block inside may have been cut, or one of several of this label
+            if not cut or (self._region is None and doubt.subject in ("", self.label)):
+                messages.setdefault(doubt.code, doubt.message)
+        stated = [messages[code] for code in _REASONS if code in messages]
+        return stated[0] if stated else "no sensor gave a reading in its time"
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""

@@ -12,6 +12,7 @@ EffectKind = Literal[
     "assumed-power",  # scale of a power model that stands in place of a sensor
     "window-edges",  # where the edges of one window fell between the sensor's updates
     "load-at-edges",  # the load at the edges, alike in all repeats of the same work
+    "region-share",  # energy between two readings, which a region and the work around it share
     "reading-times",  # when the readings of a power average within a window were published
     "unseen",  # power between the samples of a part-time sensor
     "saturated",  # power above the largest value that a power sensor shows

@@ -40,7 +40,7 @@ class Repeat(Noun, frozen=True, kw_only=True):
 class Region(Noun, frozen=True, kw_only=True):
     """Mean of `count` occurrences of a region.
 
-    energy_j   None if the region is too short for the sensors
+    energy_j   None if it was not measured in every occurrence
     in_repeat  False for set-up, compilation and warm-up, which are not part of the
                energy-to-solution
     """

@@ -129,13 +129,16 @@ CutBy = Literal[
     "descendants",
     "no-end",
     "exception",
+    "loop-left",
+    "end-unknown",
     "caller-ended",
 ]
 """Why a repeat is not known to be whole: a signal ended the run; a signal came, and the program
 then ended by itself, which may be at the end of its work or before; a signal ended the program
 alone; the program ended, and processes that it had started went on working; the measuring side
 ended first, and the window ends at the last sample; an exception left the block of a Python
-program; or that program ended in its block.
+program; `break` or an exception left its loop over repeats, which Python does not tell apart; the
+end of its block is not known; or it ended in its block.
 """
 
 

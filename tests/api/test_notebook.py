@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,87 @@ def test_an_option_is_refused_before_the_cell_runs(
     assert "y" not in shell.user_ns
     assert not (tmp_path / "results").exists()
     assert shell.run_line_magic("energy", "-3").measurement.label == "-3"
+
+
+def test_errors_that_are_shown_in_other_ways_are_shown_once(
+    shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A group of errors, a magic that does not exist, and an error that the cell itself shows."""
+    cells = {
+        "%%energy\nraise ExceptionGroup('several', [ValueError('one')])\n": "| ValueError: one",
+        "%%energy\n%nosuchmagic\n": "nosuchmagic",
+        "%%energy\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n"
+        "    get_ipython().showtraceback()\n": "division by zero",
+    }
+    for cell, words in cells.items():
+        shell.run_cell(cell)
+        shown = capsys.readouterr()
+        assert (shown.out + shown.err).count(words) == 1, cell
+    assert not {"_showtraceback", "show_usage_error"} & set(vars(shell))
+
+
+class Kernel:
+    """A kernel of Jupyter, which runs its cells inside an event loop."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def messages(self, code: str) -> list[dict[str, Any]]:
+        """Messages to the notebook while a cell runs."""
+        messages: list[dict[str, Any]] = []
+        self._client.execute_interactive(code, output_hook=messages.append, timeout=300)
+        return messages
+
+    def errors(self, code: str) -> list[dict[str, Any]]:
+        """Content of the error messages."""
+        return [
+            message["content"]
+            for message in self.messages(code)
+            if message["header"]["msg_type"] == "error"
+        ]
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Kernel]:
+    manager = pytest.importorskip("jupyter_client.manager")
+    pytest.importorskip("ipykernel")
+    running, client = manager.start_new_kernel(kernel_name="python3", cwd=str(tmp_path))
+    try:
+        kernel = Kernel(client)
+        assert not kernel.errors("%load_ext energybench")
+        yield kernel
+    finally:
+        client.stop_channels()
+        running.shutdown_kernel(now=True)
+
+
+def test_a_kernel_is_sent_one_error_with_its_traceback(kernel: Kernel) -> None:
+    """The cell's own error, as the cell alone sends it."""
+    (alone,) = kernel.errors("1 / 0")
+    (measured,) = kernel.errors("%%energy bad\n1 / 0\n")
+    assert (measured["ename"], measured["evalue"]) == (alone["ename"], alone["evalue"])
+    text = "\n".join(measured["traceback"])
+    assert "ZeroDivisionError" in text
+    assert "notebook.py" not in text
+    (syntax,) = kernel.errors("%%energy worse\n1 +\n")
+    assert "SyntaxError" in "\n".join(syntax["traceback"])
+
+
+def test_await_outside_of_a_function_is_refused_in_a_kernel(kernel: Kernel) -> None:
+    """In one line that names the way; the cell does not run, and `async with` in it does."""
+    shown = kernel.messages("%%energy\nimport asyncio\nran = 1\nawait asyncio.sleep(0)\n")
+    text = "".join(message["content"].get("text", "") for message in shown)
+    assert "async with energybench.measure" in text
+    (error,) = kernel.errors("ran")
+    assert error["ename"] == "NameError"
+    cell = """
+import asyncio, energybench
+async with energybench.measure("cell") as cell:
+    await asyncio.sleep(0.1)
+assert cell.result().measurement is not None
+"""
+    assert not kernel.errors(cell)
+    assert not kernel.errors("%%energy\nasync def later():\n    await asyncio.sleep(0)\n")
 
 
 def test_the_example_notebook_runs(tmp_path: Path) -> None:

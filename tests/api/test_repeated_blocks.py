@@ -35,6 +35,30 @@ def test_repeats_have_a_scatter(machine: Node) -> None:
     assert "cut-off" in {doubt.code for doubt in broken.doubts}
 
 
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("for turn in LOOP: spend(0.2); break", "its loop was left by `break` or an exception"),
+        ("for turn in LOOP: spend(0.2); 1 / 0", "its loop was left by `break` or an exception"),
+        ("with BLOCK: spend(0.2); 1 / 0", "an exception left its block"),
+        ("BLOCK.__enter__(); spend(0.2)", "the program ended in its block"),
+    ],
+)
+def test_a_part_says_how_it_was_left(machine: Node, program: str, words: str) -> None:
+    """`break` is not called an exception."""
+    caller = machine.run(
+        f"""
+        LOOP = energybench.repeats("part", 3, **OPTIONS)
+        BLOCK = energybench.measure("part", **OPTIONS)
+        {program}
+        """
+    )
+    assert caller.code == int("1 / 0" in program), caller.error
+    (run,) = caller.runs
+    (message,) = [doubt.message for doubt in run.doubts if doubt.code == "cut-off"]
+    assert words in message
+
+
 def test_repeats_to_a_target_stop_early(machine: Node) -> None:
     """A steady loop stops at the least number of repeats."""
     caller = machine.run(

@@ -50,7 +50,7 @@ def test_a_sampler_stopped_before_a_block(machine: Node, full: bool) -> None:
         one.result()
         os.kill(sampler(), signal.SIGSTOP)
         from energybench.api.link import link
-        while {full} and link().tell(do="here", filling="x" * 1000):
+        while {full} and link().offer(do="here", filling="x" * 1000):
             pass
         with energybench.measure("two", **OPTIONS) as two:
             spend(0.2)

@@ -36,6 +36,14 @@ class Row(NamedTuple):
         return self.part.reported_as
 
 
+class Energies(Protocol):
+    """Energy of a sensor in each of some windows."""
+
+    def __call__(
+        self, source: Source, curves: CurveOf, windows: Sequence[Window], /
+    ) -> tuple[WindowEnergy, ...]: ...
+
+
 class CurveOf(Protocol):
     """The curves of a run."""
 
@@ -49,10 +57,16 @@ def table(cover: Cover, curves: CurveOf, windows: Sequence[Window]) -> tuple[Row
 
 
 def tables(
-    cover: Cover, curves: CurveOf, groups: Sequence[Sequence[Window]]
+    cover: Cover,
+    curves: CurveOf,
+    groups: Sequence[Sequence[Window]],
+    energies: Energies | None = None,
 ) -> list[tuple[Row, ...]]:
-    """A table for each group of windows. Each sensor's curve is asked for once, for all groups."""
-    sensed = [sensor_rows(source, curves, groups) for source in cover.sources]
+    """A table for each group of windows. Each sensor's curve is asked for once, for all groups.
+
+    energies  how a sensor is analysed; None: each window alone
+    """
+    sensed = [sensor_rows(source, curves, groups, energies) for source in cover.sources]
     return [with_models(cover, [rows[i] for rows in sensed], groups[i]) for i in range(len(groups))]
 
 
@@ -61,54 +75,78 @@ def with_models(cover: Cover, sensed: Sequence[Row], windows: Sequence[Window]) 
     return (*sensed, *(_modelled(model, windows) for model in cover.models))
 
 
-def sensor_rows(source: Source, curves: CurveOf, groups: Sequence[Sequence[Window]]) -> list[Row]:
+def sensor_rows(
+    source: Source,
+    curves: CurveOf,
+    groups: Sequence[Sequence[Window]],
+    energies: Energies | None = None,
+) -> list[Row]:
     """The row of a sensor in the table of each group of windows.
 
     A sensor that gave nothing in any window leaves a missing part with a range.
     """
     rows = []
-    lacks = _lacks(source, curves)
+    energies = energies or _checked(lacks(source, curves))
     for windows in groups:
-        row = _sensed(source, curves, windows, lacks)
+        row = _sensed(source, energies(source, curves, windows), windows)
         if all(cell.energy_j is None for cell in row.cells):
             row = _silent(source, row, windows)
         rows.append(row)
     return rows
 
 
-def _lacks(source: Source, curves: CurveOf) -> tuple[Lack, ...]:
+def lacks(source: Source, curves: CurveOf) -> tuple[Lack, ...]:
     """Energy that the counter lacks by the power readings of its device."""
     counter = curves.get(source.channel.id)
     check = curves.get(source.check.id) if source.check else None
     return counter_jumps.lacks(counter, check) if counter and check else ()
 
 
-def _sensed(
-    source: Source, curves: CurveOf, windows: Sequence[Window], lacks: Sequence[Lack]
-) -> Row:
+def _checked(lacking: Sequence[Lack]) -> Energies:
+    """Energies of each window alone, held against the power readings of the same device."""
+
+    def energies(
+        source: Source, curves: CurveOf, windows: Sequence[Window], /
+    ) -> tuple[WindowEnergy, ...]:
+        place = place_of(source.channel)
+        cells = _energies(curves.get(source.channel.id), windows)
+        check = curves.get(source.check.id) if source.check else None
+        if check is None:
+            return cells
+        power = _energies(check, windows)
+        cells = counter_jumps.widened(cells, windows, lacking, place)
+        return in_place_of_lost(cross_check(cells, power, place), power)
+
+    return energies
+
+
+def _energies(curve: Curve | None, windows: Sequence[Window]) -> tuple[WindowEnergy, ...]:
+    return tuple(energy(curve, window) if curve else WindowEnergy(None) for window in windows)
+
+
+def in_place_of_lost(
+    counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy]
+) -> tuple[WindowEnergy, ...]:
+    """The power readings stand in for windows in which the counter was lost, with the doubt that it
+    was.
+    """
+    return tuple(
+        other._replace(doubts=(*mine.doubts, *other.doubts))
+        if mine.lost and not other.lost
+        else mine
+        for mine, other in zip(counter, power, strict=True)
+    )
+
+
+def _sensed(source: Source, cells: Sequence[WindowEnergy], windows: Sequence[Window]) -> Row:
     """A part with a sensor."""
     channel = source.channel
-    counter = curves.get(channel.id)
-    cells = tuple(energy(counter, window) if counter else WindowEnergy(None) for window in windows)
-    check = curves.get(source.check.id) if source.check else None
-    if check is not None:
-        power = tuple(energy(check, window) for window in windows)
-        cells = counter_jumps.widened(cells, windows, lacks, place_of(channel))
-        checked = cross_check(cells, power, place_of(channel))
-        # The power readings stand in for windows in which the counter was lost, with the doubt that
-        # it was.
-        cells = tuple(
-            other._replace(doubts=(*mine.doubts, *other.doubts))
-            if mine.lost and not other.lost
-            else mine
-            for mine, other in zip(checked, power, strict=True)
-        )
     if source.may_repeat:
         cells = tuple(_down_to_nothing(cell, place_of(channel)) for cell in cells)
     part = source.part
     if part.state != "measured":
         part = _with_range(part, cells, windows, channel.gain.u_rel * math.sqrt(3.0))
-    return Row(part, cells, _scale_rel(channel))
+    return Row(part, tuple(cells), _scale_rel(channel))
 
 
 def _down_to_nothing(cell: WindowEnergy, place: Place) -> WindowEnergy:

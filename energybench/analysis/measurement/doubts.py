@@ -44,6 +44,8 @@ _CUT_BY: Mapping[CutBy, str] = {
     "descendants": "processes that the program had started went on working when it ended",
     "no-end": "the measuring side ended first, and the repeat is taken to its last sample",
     "exception": "an exception left its block",
+    "loop-left": "its loop was left by `break` or an exception",
+    "end-unknown": "the end of its block is not known",
     "caller-ended": "the program ended in its block",
 }
 

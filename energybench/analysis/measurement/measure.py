@@ -28,7 +28,12 @@ from energybench.analysis.measurement import (
 )
 from energybench.analysis.measurement.quantities import Repeats
 from energybench.analysis.measurement.record import Record
-from energybench.analysis.measurement.regions import SamplingStats, channel_stats, regions
+from energybench.analysis.measurement.regions import (
+    SamplingStats,
+    channel_stats,
+    of_regions,
+    regions,
+)
 from energybench.analysis.sensors.curves import Curves
 from energybench.analysis.sensors.mirrored_counters import mirrors
 from energybench.analysis.uncertainty.effects import scaled
@@ -125,6 +130,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
 
     stats = channel_stats(traces, record.sampling, curves.findings)
     slowest_s = _slowest_update_s(chosen, curves)
+    run_regions = regions(chosen, curves, _regions_of_counted(record), rows)
 
     return Measurement(
         id=record.id,
@@ -147,7 +153,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         roofline=run_roofline,
         verification=record.verification,
         repeats=_repeats(repeats, has_energy=energy_j is not None),
-        regions=regions(chosen, curves, _regions_of_counted(record), slowest_s),
+        regions=run_regions,
         channels=stats,
         nodes=1,
         host=record.host,
@@ -178,6 +184,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
             *steadiness.of_conditions(record.conditions, windows, repeats.energies_j),
             *steadiness.of_others(record.others, windows),
             *doubts.of_channels(stats, _dropped(chosen, curves)),
+            *of_regions(run_regions, stats),
             *roofline.doubts(run_roofline, record.limits),
             *net_doubts,
             *idle_power.doubts(phases),

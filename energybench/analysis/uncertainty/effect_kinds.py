@@ -68,6 +68,14 @@ KINDS: Mapping[EffectKind, Behaviour] = {
         falls="1/t",
         remedies={None: f"{_LONGER}: repeats of one work begin and end alike"},
     ),
+    "region-share": Behaviour(
+        "{detail} of the energy between two readings",
+        label="share of the energy between two readings",
+        remedies={
+            None: "longer regions (several readings of the sensor, 0.1 s apart, in each), or "
+            "a region around a loop",
+        },
+    ),
     "reading-times": Behaviour(
         "times of its readings", falls="1/√t", by_window=True, remedies={None: _LONGER}
     ),

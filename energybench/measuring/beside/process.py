@@ -16,12 +16,13 @@ number:
     {"do": "begun", "run", "start_s"}   the window has begun
     {"do": "ended", "run", "start_s", "end_s", "cut", "work"}
     {"do": "settle", "run", "n"}        → {"n", "go": true} once the idle phase after is measured
-    {"do": "region", "run", "label", "start_s", "end_s"}
+    {"do": "regions", "run", "regions"} each [label, repeat, start_s, end_s]
     {"do": "work" | "check" | "doubt", "run", …}
     {"do": "more", "run", "n", "target_rel", "at_most"}  → {"n", "more"}
     {"do": "so_far", "run", "n", "regions"}              → {"n", "measurement": {…} or null}
     {"do": "sensors", "run", "n"}       → {"n", "sensors", "absent", "estimated", "shortest_s"}
-    {"do": "finish", "run", "n"}        → {"n", "directory", "measurement"} or {"n", "refused": …}
+    {"do": "finish", "run", "n"}        → {"n", "directory"} or {"n", "refused": …}; "n" null: the
+                                          caller has given the run up, and wants no answer
 
 The process ends when its caller ends (the pidfd tells, because a forked child of the caller may
 hold the socket), and saves what there is. No signal but SIGKILL ends the process before.
@@ -96,7 +97,10 @@ class Beside:
     def _receive(self) -> None:
         try:
             while (message := self._packets.receive()) is not None:
-                self._inbox.append(message)
+                if message["do"] == "regions":
+                    self._take(message)  # at once: the sampling goes on meanwhile
+                else:
+                    self._inbox.append(message)
         except Closed:
             self._caller_gone = True
 
@@ -136,16 +140,20 @@ class Beside:
             message = self._inbox.pop(0)
             if message["do"] == "here":
                 self._say_here()
-                continue
-            try:
-                self._handle(message)
-            except Refusal as refusal:
-                self._refuse(message, refusal)
-            except Exception as error:  # costs this run, and no other
-                self._runs.pop(message["run"], None)
-                failure = Refusal(f"the sampling process failed: {in_one_line(error)}", "")
-                self._refusals[message["run"]] = failure
-                self._refuse(message, failure)
+            else:
+                self._take(message)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        """A message about a run."""
+        try:
+            self._handle(message)
+        except Refusal as refusal:
+            self._refuse(message, refusal)
+        except Exception as error:  # costs this run, and no other
+            self._runs.pop(message["run"], None)
+            failure = Refusal(f"the sampling process failed: {in_one_line(error)}", "")
+            self._refusals[message["run"]] = failure
+            self._refuse(message, failure)
 
     def _handle(self, message: dict[str, Any]) -> None:
         number, task = message["run"], message["do"]

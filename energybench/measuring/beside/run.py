@@ -28,7 +28,7 @@ from energybench.measuring.sampler import BASE_PERIOD_S, BURST_PERIOD_S, smear_s
 from energybench.measuring.session import ranges
 from energybench.measuring.stagger import GOLDEN, part_time, phase, start_s
 from energybench.measuring.windows import MOST_BURSTS, SLOW_UPDATES, UPDATES, located
-from energybench.model import IDLE, REPEAT, Doubt, Host, Verification, Window, Work
+from energybench.model import IDLE, REPEAT, CutBy, Doubt, Host, Verification, Window, Work
 from energybench.plugins import Clock
 from energybench.store.layout import new_id
 from energybench.store.liveness import process_started
@@ -162,7 +162,7 @@ class BesideRun:
             "begun": self._begun,
             "ended": self._ended,
             "settle": lambda message: self._begin(self._settle(message["n"])),
-            "region": self._region,
+            "regions": self._regions,
             "work": lambda message: self._take_work(message["repeat"], message["work"]),
             "check": lambda message: self._check(msgspec.convert(message["check"], Verification)),
             "doubt": lambda message: self._doubt(msgspec.convert(message["doubt"], Doubt)),
@@ -283,14 +283,9 @@ class BesideRun:
         yield from self._idle(AFTER)
         self._answers.append({"n": n, "go": True})
 
-    def _region(self, message: dict[str, Any]) -> None:
-        window = Window(
-            label=message["label"],
-            start_s=message["start_s"],
-            end_s=message["end_s"],
-            repeat=self._repeat,
-        )
-        self.files.window(window)
+    def _regions(self, message: dict[str, Any]) -> None:
+        for label, repeat, start, end in message["regions"]:
+            self.files.window(Window(label=label, start_s=start, end_s=end, repeat=repeat))
 
     def _take_work(self, repeat: int, work: dict[str, Any]) -> None:
         self._works.state(repeat, msgspec.convert(work, Work))
@@ -325,7 +320,7 @@ class BesideRun:
             )
         )
 
-    def leave_open_window(self, cut: str = "exception") -> None:
+    def leave_open_window(self, cut: CutBy = "end-unknown") -> None:
         """End a window that the caller did not end."""
         if self.window_open:
             self._ended(

@@ -49,7 +49,7 @@ def test_scatter_enters_with_several_repeats_and_edges_with_one() -> None:
 
 def test_a_region_has_its_energy_and_interval() -> None:
     """4 of 10 s at 820 W with gains of 3 % on every part: mean of the occurrences, with the gains
-    that all share and their scatter; too short: none.
+    that all share and their scatter; too short: its limits, and a doubt.
     """
     parts = {"solve": (3.0, 7.0), "blink": (1.0, 1.05)}
     found = run(
@@ -72,7 +72,11 @@ def test_a_region_has_its_energy_and_interval() -> None:
     assert {effect.key for effect in solve.effects} == {
         effect.key for effect in found.energy_j.effects
     }
-    assert regions["blink"].energy_j is None
+    blink = regions["blink"].energy_j
+    assert blink is not None
+    assert blink.low < 820 * 0.05 < blink.high
+    assert blink.half_width / blink.value > 0.5
+    assert [doubt.subject for doubt in found.doubts if doubt.code == "region-short"] == ["blink"]
 
 
 def test_idle_accelerators_are_included_and_named() -> None:
