@@ -83,12 +83,15 @@ class Result:
         whole      result of the outermost block; None: there is none yet
         refusal    why the outermost block is not measured; None: it is
         """
-        if whole is None:
+        measured = whole.measurement if whole is not None else None
+        regions = measured.regions if measured is not None else ()
+        region = next((region for region in regions if region.label == label), None)
+        has_energy = region is not None and region.energy_j is not None
+        # the result of a block that is open has no directory
+        if whole is None or (measured is not None and whole.directory is None and not has_energy):
             early = f"its outermost block {outermost!r} is open, too short a time for the sensors"
             remedy = "read the result after the end of the outermost block"
             return cls.of(label, None, refusal or ("block-not-measured", early, remedy))
-        regions = whole.measurement.regions if whole.measurement is not None else ()
-        region = next((region for region in regions if region.label == label), None)
         return cls(label, None, whole.doubts, whole.directory, region)
 
     def flat(self) -> dict[str, float]:

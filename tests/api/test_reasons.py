@@ -8,6 +8,7 @@ import pytest
 
 from energybench.api.results import Result
 from energybench.model import Doubt, DoubtCode
+from tests.analysis.runs import run
 from tests.api.callers import Node
 
 
@@ -60,3 +61,14 @@ def test_doubts_about_something_else_are_no_reason(code: DoubtCode) -> None:
     assert "not measured: the reason>" in repr(Result.region("x", "outer", whole, None))
     few = Result("outer", None, whole.doubts[:2], Path())
     assert "no sensor gave a reading" in repr(Result.region("x", "outer", few, None))
+
+
+def test_a_region_of_an_open_block_names_no_doubt_about_that(tmp_path: Path) -> None:
+    """The latest reading may lie before the region: it is read after the end."""
+    whole = run("outer", times_s=(10.0,))
+    assert whole.doubts
+    open_result = Result("outer", whole, whole.doubts)
+    region = Result.region("inner", "outer", open_result, None)
+    assert "outermost block 'outer' is open" in repr(region)
+    ended = Result.region("inner", "outer", Result("outer", whole, whole.doubts, tmp_path), None)
+    assert "no sensor gave a reading" in repr(ended)
