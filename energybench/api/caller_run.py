@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 import threading
 import weakref
@@ -18,6 +17,9 @@ from energybench.api.link import (
     Link,
     link,
 )
+from energybench.api.opening import NoWorkingDirectory, opening
+from energybench.errors import in_one_line
+from energybench.real_system import getpid
 
 if TYPE_CHECKING:
     from energybench.api.results import Result
@@ -64,7 +66,7 @@ class CallerRun:
         self.number = next(_numbers)
         self.refusal: tuple[str, str, str] | None = None
         self._counts_repeats = counts_repeats
-        self._pid = os.getpid()
+        self._pid = getpid()
         self._link: Link | None = None
         self._result_lock = threading.RLock()  # several threads may ask for the result
         self._asked: int | None = None  # number of the question for the result
@@ -77,32 +79,23 @@ class CallerRun:
 
     def open(self) -> None:
         """Open the run in the sampling process, which is started if there is none."""
-        from energybench.launch import local_ranks  # a third of the time of the import
-
         finish_ended()
-        ranks = local_ranks(os.environ)
         try:
-            self._link = link()
-            opened = self._link.tell(
-                do="open",
-                run=self.number,
-                label=self.label,
-                store=os.path.abspath(self.options.store),
-                boundary=self.options.boundary,
-                idle_s=self.options.idle_s,
-                command=[os.fsdecode(word) for word in _command()],
-                collectors=list(self.options.collectors),
-                root=self.options.root,
-                session=self.options.session,
-                visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
-                device_order=os.environ.get("CUDA_DEVICE_ORDER"),
-                ranks=None if ranks is None else [ranks.job, ranks.rank, ranks.total],
-                counts_repeats=self._counts_repeats,
-            )
-            if not opened:
-                raise Gone("the sampling process does not read its messages")
+            self._open()
         except Gone as gone:
             self._gone(gone)
+        except NoWorkingDirectory as gone:
+            self._refuse("block-not-measured", str(gone), "name an absolute path as the store")
+        except (OSError, ImportError) as error:  # the descriptors are used up
+            if isinstance(error, OSError) and error.errno is None:
+                raise  # by a signal handler of the program, such as a TimeoutError
+            self._refuse("block-not-measured", f"not opened: {in_one_line(error)}", "")
+
+    def _open(self) -> None:
+        message = opening(self.label, self.options, counts_repeats=self._counts_repeats)
+        self._link = link()
+        if not self._link.tell(run=self.number, **message):
+            raise Gone("the sampling process does not read its messages")
         # what `work`, `so_far` and the result need, while the sampling process opens its sensors:
         # the first import inside a block would be a part of the block
         import energybench.api.results
@@ -200,8 +193,10 @@ class CallerRun:
         """Tell the program's log if the run is not measured."""
         # at the end of the interpreter, which closes generators with open blocks, nobody has a log
         if self.refusal is not None and not sys.is_finalizing():
-            import logging
-
+            try:
+                import logging
+            except OSError:  # no descriptor is left to read the module
+                return
             log = logging.getLogger("energybench")
             log.warning("%s is not measured: %s", self.label, self.refusal[1])
 
@@ -275,13 +270,13 @@ class CallerRun:
     @property
     def elsewhere(self) -> bool:
         """Whether this is a forked child, to whose parent the run belongs."""
-        return os.getpid() != self._pid
+        return getpid() != self._pid
 
     def _tell(self, **message: Any) -> None:
         if self._link is None or self.refusal is not None or self.elsewhere:
             return
         if not self._link.tell(run=self.number, **message):
-            self._gone(Gone("the sampling process has ended or does not read its messages"))
+            self._gone(Gone(self._link.failure or "the sampling process does not read its messages"))
 
     def _ask(self, patience_s: float, **message: Any) -> dict[str, Any] | None:
         number = self._post(**message)
@@ -317,12 +312,14 @@ class CallerRun:
             return None
 
     def _gone(self, gone: Gone) -> None:
-        store = self.options.store
-        self._refuse(
-            "sampler-gone",
-            str(gone),
-            f"samples taken before stay in {store}: energybench recover {store}",
-        )
+        if self._link is None:
+            remedy = (
+                "let the program start a process and open files (limits, filter of a container)"
+            )
+        else:
+            store = self.options.store
+            remedy = f"samples taken before stay in {store}: energybench recover {store}"
+        self._refuse("sampler-gone", str(gone), remedy)
 
     def _refuse(self, code: str, message: str, remedy: str) -> None:
         if self.refusal is None:
@@ -337,7 +334,3 @@ def finish_ended() -> None:
     for run in runs:
         run.finish()
 
-
-def _command() -> list[str]:
-    """Program and arguments of this process."""
-    return list(getattr(sys, "orig_argv", sys.argv)) or [""]

@@ -1,8 +1,8 @@
 """The sampling process beside a Python program.
 
-Started by `energybench.api.link` with two descriptors: a socket to the caller, and a pidfd of the
-caller. The caller stamps its own times and states them afterwards; only before a block begins does
-the caller wait for an answer. Messages of the caller, all but the first about the run with a
+Started by `energybench.api.starting` with two descriptors: a socket to the caller, and a pidfd of
+the caller. The caller stamps its own times and states them afterwards; only before a block begins
+does the caller wait for an answer. Messages of the caller, all but the first about the run with a
 number:
 
     {"do": "here"}                      → {"here", "opening"}: the process runs. "opening": it is
@@ -53,6 +53,7 @@ from energybench.measuring.beside.run import BesideRun  # noqa: E402
 from energybench.measuring.clock import MonotonicClock  # noqa: E402
 from energybench.measuring.readings import Tick  # noqa: E402
 from energybench.measuring.spawning import wait_for  # noqa: E402
+from energybench.store.liveness import process_started  # noqa: E402
 
 _FOREVER_S = 1e6
 _LONGEST_END_S = 10.0  # longest sampling after the end of a block
@@ -75,7 +76,7 @@ class Beside:
         self._caller_gone = False
 
     def serve(self) -> None:
-        self._send({"pid": os.getpid()})
+        self._send({"pid": os.getpid(), "began": process_started(os.getpid())})
         while not self._caller_gone:
             self._take_messages()
             self._answer_finished()
