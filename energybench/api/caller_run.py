@@ -43,6 +43,7 @@ class Options(NamedTuple):
     root        prefix of /sys, /proc and /dev
     session     identifier shared by interleaved runs; None: a run alone
     block       block of the interleaved runs; None: a run alone
+    temporary   whether the store is removed if the program ends without removing it
     """
 
     store: str
@@ -52,6 +53,7 @@ class Options(NamedTuple):
     root: str = "/"
     session: str | None = None
     block: int | None = None
+    temporary: bool = False
 
 
 class CallerRun:
@@ -276,7 +278,9 @@ class CallerRun:
         if self._link is None or self.refusal is not None or self.elsewhere:
             return
         if not self._link.tell(run=self.number, **message):
-            self._gone(Gone(self._link.failure or "the sampling process does not read its messages"))
+            self._gone(
+                Gone(self._link.failure or "the sampling process does not read its messages")
+            )
 
     def _ask(self, patience_s: float, **message: Any) -> dict[str, Any] | None:
         number = self._post(**message)
@@ -333,4 +337,3 @@ def finish_ended() -> None:
         _ended.clear()
     for run in runs:
         run.finish()
-

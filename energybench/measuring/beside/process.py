@@ -8,8 +8,9 @@ number:
     {"do": "here"}                      → {"here", "opening"}: the process runs. "opening": it is
                                           about to open drivers, which may take a while
 
-    {"do": "open", "run", "label", "store", "boundary", "idle_s", "command", "collectors",
-        "visible_devices", "device_order", "root", "session", "ranks", "counts_repeats"}
+    {"do": "open", "run", "label", "store", "temporary", "boundary", "idle_s", "command",
+        "collectors", "visible_devices", "device_order", "root", "session", "ranks",
+        "counts_repeats"}
                                         no answer; a failure is told to `approach`
     {"do": "approach", "run", "n"}      → {"n", "go": true} once the edge is sampled fast, or
                                           {"n", "refused": [code, message, remedy]}
@@ -24,13 +25,15 @@ number:
     {"do": "finish", "run", "n"}        → {"n", "directory", "measurement"} or {"n", "refused": …}
 
 The process ends when its caller ends (the pidfd tells, because a forked child of the caller may
-hold the socket), and saves what there is. No signal but SIGKILL ends the process before.
+hold the socket), and saves what there is; a temporary store is removed if the caller has ended. No
+signal but SIGKILL ends the process before.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -73,6 +76,7 @@ class Beside:
         self._finished: set[int] = set()  # runs whose results were asked for
         self._finishing = Finishing()
         self._inbox: list[dict[str, Any]] = []
+        self._temporary: set[str] = set()  # stores
         self._caller_gone = False
 
     def serve(self) -> None:
@@ -177,6 +181,8 @@ class Beside:
         self._send({"here": True, "opening": opening})
 
     def _opened(self, message: dict[str, Any]) -> BesideRun:
+        if message["temporary"]:
+            self._temporary.add(message["store"])
         if message["ranks"] is not None:
             self._elect(message)
         try:
@@ -257,6 +263,10 @@ class Beside:
             self._finish(run, None)
         self._finishing.wait_for_all(_LAST_FINISH_S)
         self._readers.close()
+        # a caller that goes on, and has only closed the connection, uses the store
+        if self._temporary and wait_for((self._caller_fd,), 0.0):
+            for store in self._temporary:
+                shutil.rmtree(store, ignore_errors=True)
 
 
 def main() -> None:
