@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from _socket import socket
+from contextlib import suppress
 
 from energybench.measuring.beside.packets import pair
 from energybench.real_clock import monotonic, sleep
@@ -99,22 +100,21 @@ def _run(end: int, caller: int) -> None:
 def _waited_for(pid: int) -> int:
     """The status of a child at its end. Raises NotStarted."""
     until_s = monotonic() + _PATIENCE_S
-    ended = False
     try:
-        while monotonic() < until_s:
+        while True:
             ended_pid, status = waitpid(pid, _WNOHANG)
-            ended = ended_pid != 0
-            if ended:
+            if ended_pid:
                 return status
+            if monotonic() > until_s:
+                raise NotStarted(f"the sampling process was not started within {_PATIENCE_S:g} s")
             sleep(_LOOK_S)
     except ChildProcessError:  # the program collects all its children
-        ended = True
         return 0
-    finally:
-        if not ended:
+    except BaseException:
+        with suppress(OSError):
             kill(pid, _SIGKILL)
             waitpid(pid, 0)
-    raise NotStarted(f"the sampling process was not started within {_PATIENCE_S:g} s")
+        raise
 
 
 def _not_started(error: Exception, what: str) -> NotStarted:

@@ -88,7 +88,7 @@ def complete(
     statistics. Changes a JSON of pytest-benchmark that is about to be written.
 
     documents  the document of each test, by its full name
-    unpassed   why a test has no energy although it was measured: it did not pass
+    unpassed   why a test has no energy although it was measured: it, or its gate, did not pass
     Returns the tests that wrote a value of their own under the name of ours.
     """
     facts: dict[str, Any] = {}
@@ -100,8 +100,8 @@ def complete(
             put(test["extra_info"], documents[name])
             if KEEP in test["extra_info"]:
                 renamed.append(str(name))
-            if unpassed and name in unpassed:  # neither judged nor a baseline
-                why = f"{unpassed[name]}: its energy is neither judged nor saved"
+            if unpassed and name in unpassed:
+                why = f"{unpassed[name]}: its energy is no baseline"
                 test["extra_info"][KEY] = _compact({"v": VERSION, "why": why})
         own = _decoded((test.get("extra_info") or {}).get(KEY))
         if own is None or "energy_j" not in own:

@@ -177,12 +177,16 @@ class Gates:
 
         failed  tests whose gates failed. They are left out: as a baseline, the regression would
                 hide itself.
+
+        Of a test that was measured once more the second measurement is saved: the first was chosen
+        for being high.
         """
         from energybench.gating.history import History
         from energybench.gating.records import Session
 
         passed = [record for record in records if record["test"] not in failed]
-        tests = [candidate for record in passed if (candidate := _candidate(record)) is not None]
+        candidates = [_candidate(record, CI_AGAIN) or _candidate(record) for record in passed]
+        tests = [candidate for candidate in candidates if candidate is not None]
         number = f"{len(failed)} test" + "s" * (len(failed) != 1)
         without = f", without {number} whose gate failed" if failed else ""
         if not tests:

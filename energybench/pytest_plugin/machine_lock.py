@@ -60,7 +60,8 @@ class Machine:
             self._paths = str(folder / "turnstile"), str(folder / "room")
         except OSError as error:
             self.trouble = f"tests are not kept apart: {error}"
-        if self._open_files() is not None:
+        if self._paths is not None:
+            self._open_files()
             # a lock belongs to the open file: a child that lives on would hold it, and a child that
             # goes on with the tests would free the lock of its parent
             os.register_at_fork(after_in_child=self.close)
@@ -106,6 +107,11 @@ class Machine:
         finally:
             if inside:
                 _unlock(room)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the present test has closed the files of the locks, and so has freed them."""
+        return self._files is not None and not all(file.is_ours for file in self._files)
 
     def _lock(self, file: Descriptor, kind: int, until_s: float, name: str) -> bool:
         announce_s = monotonic() + _VISIBLE_S

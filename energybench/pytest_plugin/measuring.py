@@ -21,6 +21,7 @@ from energybench.pytest_plugin.gates import CI_AGAIN, CI_RECORD
 from energybench.pytest_plugin.record import Record
 from energybench.pytest_plugin.run_store import RunStore
 from energybench.pytest_plugin.windows import Failed, Plan, Windows, plan
+from energybench.units import show_value
 
 if TYPE_CHECKING:
     from energybench.model import Measurement
@@ -147,9 +148,13 @@ def measured(run: CallerRun, blank: Record, session: str) -> Outcome:
 
 
 def confirm_by(record: Record, again: Record) -> None:
-    """Add a second measurement of the same test, which a gate asked for."""
+    """Add a second measurement of the same test, which a gate asked for. The table shows the first,
+    and the line of the gate the second.
+    """
     if CI_RECORD in again:
         record[CI_AGAIN] = again[CI_RECORD]
+        value, low, high = (show_value(joules, "J") for joules in again["energy_j"])
+        records.note(record, f"measured once more for its gate: {value} [{low}, {high}]")
 
 
 def note_windows(record: Record, windows: Windows, empty_s: float) -> None:

@@ -17,15 +17,14 @@ from energybench.real_system import getpid
 class RunStore:
     """The folder for the runs.
 
-    keeps      whether the runs are kept
-    temporary  whether this process has made the folder, and removes it
-    fault      why a folder that the user named is not used; None: it is used, or none was named
+    keeps  whether the runs are kept
+    fault  why a folder that the user named is not used; None: it is used, or none was named
     """
 
     def __init__(self, wanted: str | None) -> None:
         self.fault = None if wanted is None else _fault(wanted)
         self.keeps = wanted is not None and self.fault is None
-        self.temporary = False
+        self._made = False
         self._folder = os.path.abspath(wanted) if self.keeps and wanted is not None else None
         self._pid = getpid()
 
@@ -35,14 +34,14 @@ class RunStore:
         if self._folder is None:
             try:
                 self._folder = tempfile.mkdtemp(prefix="energybench-pytest-")
-                self.temporary = True
+                self._made = True
             except OSError:  # the sampling process cannot write there either, and says so
                 self._folder = f"/tmp/energybench-pytest-{getpid()}"
         return self._folder
 
     def clear(self) -> None:
         """Remove the runs of a test that is over, unless they are kept."""
-        if not self._removes:
+        if not self.temporary:
             return
         names: list[str] = []
         with suppress(OSError):
@@ -52,13 +51,13 @@ class RunStore:
 
     def remove(self) -> None:
         """Remove the temporary folder."""
-        if self._removes:
+        if self.temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
-    def _removes(self) -> bool:
-        """Not in a child that a test has forked."""
-        return self.temporary and self._pid == getpid()
+    def temporary(self) -> bool:
+        """Whether this process has made the folder, and removes it: not a child of a test."""
+        return self._made and self._pid == getpid()
 
 
 def _fault(wanted: str) -> str | None:

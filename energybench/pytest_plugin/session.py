@@ -162,6 +162,8 @@ class EnergySession:
         stay = item.stash.get(_stay, Stay(waited_s=0.0, alone=True))
         if not stay.alone:
             records.note(record, self._machine.trouble or "not alone: other tests did not end")
+        elif self._machine.lost:
+            records.note(record, "not alone: the test closed the lock that keeps other tests away")
         elif stay.waited_s > _NOTABLE_WAIT_S:
             records.note(record, f"waited {stay.waited_s:.0f} s for the machine")
         item.stash.setdefault(_taken, []).append(record)
@@ -273,15 +275,19 @@ class EnergySession:
         self._verdicts = [
             ("FAILED " if verdict.fails else "") + visible(verdict.line) for verdict in verdicts
         ]
-        failed = [verdict for verdict in verdicts if verdict.fails]
         tests = {records.full_name(record): record["test"] for record in self._records}
-        for verdict in failed:
-            summary.fail(session, tests[verdict.name], visible(verdict.line))
+        failed: set[str] = set()
+        for verdict in verdicts:
+            if verdict.fails:
+                test = tests.get(verdict.name, verdict.name.split(" ")[0])
+                summary.fail(session, test, visible(verdict.line))
+                failed.add(test)
+        # for pytest-benchmark's JSON, which is written later
+        self._unpassed.update(dict.fromkeys(failed, "its energy gate failed"))
         if failed and not session.exitstatus:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._gates.saves:
-            without = {tests[verdict.name] for verdict in failed}
-            self._notices.append(self._gates.saved_to(self._records, without))
+            self._notices.append(self._gates.saved_to(self._records, failed))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_terminal_summary(

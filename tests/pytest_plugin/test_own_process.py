@@ -241,6 +241,8 @@ def test_tests_that_close_all_descriptors(newest: Pytest) -> None:
     assert "7 passed" in session.lines[-1], session.out
     assert "Exception ignored" not in session.out
     assert are_measured(session, "test_before", "test_fixture", "test_after"), session.out
+    lost = "    not alone: the test closed the lock that keeps other tests away"
+    assert session.table.count(lost) == 2, session.out  # test_pedantic and the second use
 
 
 def test_an_error_of_energybench_costs_the_energy_alone(newest: Pytest) -> None:
