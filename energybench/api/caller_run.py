@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import sys
 import threading
 import weakref
 from collections.abc import Mapping
@@ -19,7 +17,10 @@ from energybench.api.link import (
     link,
 )
 from energybench.api.log import log_not_measured
+from energybench.api.opening import NoWorkingDirectory, opening
 from energybench.api.region_times import RegionTime, RegionTimes
+from energybench.errors import in_one_line
+from energybench.real_system import getpid
 
 if TYPE_CHECKING:
     from energybench.api.results import Result
@@ -44,6 +45,7 @@ class Options(NamedTuple):
     root        prefix of /sys, /proc and /dev
     session     identifier shared by interleaved runs; None: a run alone
     block       block of the interleaved runs; None: a run alone
+    temporary   whether the store is removed if the program ends without removing it
     """
 
     store: str
@@ -53,6 +55,7 @@ class Options(NamedTuple):
     root: str = "/"
     session: str | None = None
     block: int | None = None
+    temporary: bool = False
 
 
 class CallerRun:
@@ -67,7 +70,7 @@ class CallerRun:
         self.number = next(_numbers)
         self.refusal: tuple[str, str, str] | None = None
         self._counts_repeats = counts_repeats
-        self._pid = os.getpid()
+        self._pid = getpid()
         self._link: Link | None = None
         self._result_lock = threading.RLock()  # several threads may ask for the result
         self._asked: int | None = None  # number of the question for the result
@@ -80,32 +83,23 @@ class CallerRun:
 
     def open(self) -> None:
         """Open the run in the sampling process, which is started if there is none."""
-        from energybench.launch import local_ranks  # a third of the time of the import
-
         finish_ended()
-        ranks = local_ranks(os.environ)
         try:
-            self._link = link()
-            opened = self._link.tell(
-                do="open",
-                run=self.number,
-                label=self.label,
-                store=os.path.abspath(self.options.store),
-                boundary=self.options.boundary,
-                idle_s=self.options.idle_s,
-                command=[os.fsdecode(word) for word in _command()],
-                collectors=list(self.options.collectors),
-                root=self.options.root,
-                session=self.options.session,
-                visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
-                device_order=os.environ.get("CUDA_DEVICE_ORDER"),
-                ranks=None if ranks is None else [ranks.job, ranks.rank, ranks.total],
-                counts_repeats=self._counts_repeats,
-            )
-            if not opened:
-                raise Gone(_SILENT)
+            self._open()
         except Gone as gone:
             self._gone(gone)
+        except NoWorkingDirectory as gone:
+            self._refuse("block-not-measured", str(gone), "name an absolute path as the store")
+        except (OSError, ImportError) as error:  # the descriptors are used up
+            if isinstance(error, OSError) and error.errno is None:
+                raise  # by a signal handler of the program, such as a TimeoutError
+            self._refuse("block-not-measured", f"not opened: {in_one_line(error)}", "")
+
+    def _open(self) -> None:
+        message = opening(self.label, self.options, counts_repeats=self._counts_repeats)
+        self._link = link()
+        if not self._link.tell(run=self.number, **message):
+            raise Gone(_SILENT)
         # what `work`, `so_far` and the result need, while the sampling process opens its sensors:
         # the first import inside a block would be a part of the block
         import energybench.api.results
@@ -273,7 +267,7 @@ class CallerRun:
     @property
     def elsewhere(self) -> bool:
         """Whether this is a forked child, to whose parent the run belongs."""
-        return os.getpid() != self._pid
+        return getpid() != self._pid
 
     def _connection(self) -> Link | None:
         """The connection over which the run goes on; None: it does not."""
@@ -282,7 +276,7 @@ class CallerRun:
     def _tell(self, **message: Any) -> None:
         connection = self._connection()
         if connection is not None and not connection.tell(run=self.number, **message):
-            self._gone(Gone(_SILENT))
+            self._gone(Gone(connection.failure or _SILENT))
 
     def _ask(self, patience_s: float, **message: Any) -> dict[str, Any] | None:
         number = self._post(**message)
@@ -318,12 +312,14 @@ class CallerRun:
             return None
 
     def _gone(self, gone: Gone) -> None:
-        store = self.options.store
-        self._refuse(
-            "sampler-gone",
-            str(gone),
-            f"samples taken before stay in {store}: energybench recover {store}",
-        )
+        if self._link is None:
+            remedy = (
+                "let the program start a process and open files (limits, filter of a container)"
+            )
+        else:
+            store = self.options.store
+            remedy = f"samples taken before stay in {store}: energybench recover {store}"
+        self._refuse("sampler-gone", str(gone), remedy)
         if self._link is not None and not self.elsewhere:
             # a process that goes on must not hold the block open
             self._link.owe(do="finish", run=self.number, n=None)
@@ -340,8 +336,3 @@ def finish_ended() -> None:
         _ended.clear()
     for run in runs:
         run.finish()
-
-
-def _command() -> list[str]:
-    """Program and arguments of this process."""
-    return list(getattr(sys, "orig_argv", sys.argv)) or [""]

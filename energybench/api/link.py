@@ -1,8 +1,8 @@
 """The caller's connection to its sampling process.
 
-The process is started at the first block, by a new Python and not by a fork: the caller may have
-threads, CUDA contexts and open files. Whatever happens to the process costs results, and neither
-the caller's work nor its exit code. Imports next to nothing.
+The process is started at the first block. Whatever happens to the process, and whatever the caller
+does to its own process, costs results, and neither the caller's work nor its exit code. Imports
+next to nothing.
 """
 
 from __future__ import annotations
@@ -11,33 +11,22 @@ import atexit
 import itertools
 import os
 import select
-import sys
 import threading
 from collections import deque
 from contextlib import suppress
 from typing import Any
 
-from energybench.measuring.beside.packets import Closed, Packets, pair
+from energybench.api.starting import NotStarted, started
+from energybench.measuring.beside.packets import Closed, ClosedHere, Packets
 from energybench.real_clock import monotonic
+from energybench.real_system import close, pidfd_open, poll, read_file
 
-# The process is no child of the caller, whose `os.wait()` would wait for it: a forked process goes
-# on, and the process that was started ends at once.
-_START = """
-import os, sys
-if os.fork(): os._exit(0)
-sys.path += [path for path in {paths!r} if path not in sys.path]
-from energybench.measuring.beside.process import main
-main()
-"""
-# Folder of the package; pathlib would take longer to import than all of this.
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Patience with the answer of a sampling process that runs, s: opening drivers may take 20 s, and a
 # storage that does not answer is waited for 60 s.
 OPEN_PATIENCE_S = 30.0
 ANSWER_PATIENCE_S = 60.0
 RESULT_PATIENCE_S = 120.0
 _EXIT_PATIENCE_S = 30.0
-_START_PATIENCE_S = 20.0  # for a new Python, on a file system under load
 # A process that sends nothing for this long while its caller waits is asked whether it runs, s.
 _ASK_AFTER_S = 1.0
 # A process that does not say within this time that it runs is lost, s. It says so from a loop whose
@@ -61,18 +50,10 @@ class Link:
 
     def __init__(self) -> None:
         """Start the process. Raises Gone."""
-        ours, theirs = pair()
-        caller = os.pidfd_open(os.getpid())
-        paths = [_ROOT, *(entry for entry in sys.path[1:] if entry)]
-        numbers = [theirs.fileno(), caller]
         try:
-            self._start([*numbers, os.getpid()], numbers, paths)
-        except Exception as error:
-            ours.close()
-            raise Gone(f"the sampling process cannot be started: {error}") from None
-        finally:
-            theirs.close()
-            os.close(caller)
+            ours = started()
+        except NotStarted as error:
+            raise Gone(str(error)) from None
         self._packets = Packets(ours)
         self._numbers = itertools.count()
         self._lock = threading.Lock()  # of the packets and of `_answers`
@@ -82,30 +63,14 @@ class Link:
         self._silent_s = 0.0  # waited for the present answer without a message of the process
         self._behind = False  # it did not take a message, and sent nothing since
         self._owed: deque[dict[str, Any]] = deque()  # messages that it has not taken yet
-        self._pidfd: int | None = None
         self.pid: int | None = None  # of the process, once it has said so
+        self._began: int | None = None  # start of the process, clock ticks since boot
         self.served = False  # whether it has answered a question
 
-    @staticmethod
-    def _start(arguments: list[int], pass_fds: list[int], paths: list[str]) -> None:
-        import subprocess
-
-        subprocess.run(
-            [
-                sys.executable,
-                "-P",  # a file json.py in the working directory is not meant
-                "-c",
-                _START.format(paths=paths),
-                *map(str, arguments),
-            ],
-            pass_fds=pass_fds,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            process_group=0,  # Ctrl-C is the caller's
-            timeout=_START_PATIENCE_S,
-            check=True,
-        )
+    @property
+    def failure(self) -> str:
+        """Why the process serves no more; empty: it serves."""
+        return self._failure
 
     def tell(self, **message: Any) -> bool:
         """Send a message that has no answer, without waiting: a process that does not take it now
@@ -145,8 +110,8 @@ class Link:
             return False
         try:
             taken = self._packets.send(message)
-        except Closed:
-            self._failure = "the sampling process has ended"
+        except Closed as closed:
+            self._failure = _failure(closed)
             return False
         self._behind = self._behind or not taken
         return taken
@@ -212,11 +177,8 @@ class Link:
     def _lose(self, waited_s: float) -> None:
         """Give the process up: it is killed, so that it does not go on with what it was asked."""
         self._failure = f"the sampling process did not run for {waited_s:g} s and was ended"
-        if self._pidfd is not None:
-            import signal
-
-            with suppress(OSError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        if self.pid is not None:
+            _kill(self.pid, self._began)
         if not self.served:
             _rest(self._failure, _REST_FACTOR * waited_s)
 
@@ -224,12 +186,12 @@ class Link:
         """Wait for a packet. A closed descriptor ends the wait at once, and a descriptor that was
         closed and opened anew costs one short wait.
         """
-        poll = select.poll()
+        packet = poll()
         # a process that takes messages runs, and is sent those that wait
-        poll.register(descriptor, select.POLLIN | (select.POLLOUT if self._owed else 0))
+        packet.register(descriptor, select.POLLIN | (select.POLLOUT if self._owed else 0))
         begin_s = monotonic()
         # another thread may take this thread's answer, so that no wait is long
-        if not poll.poll(min(seconds, 0.05) * 1000):
+        if not packet.poll(min(seconds, 0.05) * 1000):
             self._silent_s += min(monotonic() - begin_s, _LONGEST_TURN_S)
 
     def _take_answers(self) -> None:
@@ -237,21 +199,15 @@ class Link:
             while (answer := self._packets.receive()) is not None:
                 self._silent_s, self._asked, self._behind = 0.0, False, False
                 if "pid" in answer:
-                    self.pid = answer["pid"]
-                    self._open_pidfd()
+                    self.pid, self._began = answer["pid"], answer["began"]
                 elif "here" in answer:
                     self._opening = answer["opening"]
                 elif answer["n"] < 0:
                     self._failure = str(answer["refused"][1])
                 else:
                     self._answers[answer["n"]] = answer
-        except Closed:
-            self._failure = self._failure or "the sampling process has ended"
-
-    def _open_pidfd(self) -> None:
-        assert self.pid is not None
-        with suppress(OSError):  # it has ended since
-            self._pidfd = os.pidfd_open(self.pid)
+        except Closed as closed:
+            self._failure = self._failure or _failure(closed)
 
     @property
     def alive(self) -> bool:
@@ -278,20 +234,38 @@ class Link:
                 self._wait(self._packets.fileno(), left_s)
                 self._take_answers()
             self._failure = self._failure or "the sampling process was closed"
-            self._close_descriptors()
+            self._packets.close()
 
     def forget(self) -> None:
         """In a forked child: the process belongs to the parent."""
         self._lock = threading.Lock()  # another thread of the parent may have held the lock
         self._owed.clear()
-        self._close_descriptors()
+        self._packets.close()
         self._failure = "this process was forked inside the block"
 
-    def _close_descriptors(self) -> None:
-        self._packets.close()
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-            self._pidfd = None
+
+def _failure(closed: Closed) -> str:
+    """Why a connection is closed, in words."""
+    if isinstance(closed, ClosedHere):
+        return "the program closed a descriptor of energybench, its connection to the sensors"
+    return "the sampling process has ended"
+
+
+def _kill(pid: int, began: int | None) -> None:
+    """Kill a process, unless it has ended and its number is that of a later process.
+
+    began  start of the process, clock ticks since boot
+    """
+    import signal
+
+    with suppress(OSError, ValueError):
+        descriptor = pidfd_open(pid)
+        try:
+            words = read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+            if int(words[19]) == began:  # proc_pid_stat(5), field 22
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            close(descriptor)
 
 
 _present: Link | None = None
@@ -313,8 +287,6 @@ def link() -> Link:
             _present.close(0.0)
             _present = None
         if _present is None:
-            if not sys.executable:
-                raise Gone("this Python does not know its own program (sys.executable is empty)")
             free_s, failure = _not_before
             if (rest_s := free_s - monotonic()) > 0:
                 raise Gone(f"{failure}; no other is started for {rest_s:.0f} s")

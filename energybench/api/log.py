@@ -9,6 +9,8 @@ def log_not_measured(label: str, why: str) -> None:
     """A block has no result."""
     # at the end of the interpreter, which closes generators with open blocks, nobody has a log
     if not sys.is_finalizing():
-        import logging
-
+        try:
+            import logging
+        except OSError:  # no descriptor is left to read the module
+            return
         logging.getLogger("energybench").warning("%s is not measured: %s", label, why)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from energybench.model import Doubt, DoubtCode, Estimate, Measurement, Region
+from energybench.real_system import read_file
 from energybench.units import show
 
 _RUN = "run.json"
@@ -59,9 +60,18 @@ class Result:
     def of(cls, label: str, directory: Path | None, refusal: tuple[str, str, str] | None) -> Result:
         """The result in a finished run directory, or why there is none."""
         if directory is not None:
-            content = (directory / _RUN).read_bytes()
-            measurement = msgspec.json.decode(content, type=Measurement)
-            return cls(label, measurement, measurement.doubts, directory)
+            try:
+                content = read_file(str(directory / _RUN))
+                measurement = msgspec.json.decode(content, type=Measurement)
+                return cls(label, measurement, measurement.doubts, directory)
+            except (OSError, msgspec.DecodeError) as error:  # removed since, or written over
+                reason = getattr(error, "strerror", None) or error
+                gone = f"the result in {directory} cannot be read: {reason}"
+                refusal = (
+                    "block-not-measured",
+                    gone,
+                    "read the result before its store is removed",
+                )
         code, message, remedy = refusal or ("block-not-measured", "the block did not begin", "")
         stated = {"code": code, "message": message, "remedy": remedy or "repeat the measurement"}
         doubt = msgspec.convert(stated, Doubt)

@@ -44,6 +44,9 @@ _FACTS = (
 # Significant digits: of values for people, as many as tables show; of the energy of a window, one
 # part in 100,000, far below the scatter of any test.
 _DIGITS_FOR_PEOPLE, _DIGITS_OF_WINDOW = 4, 5
+# taken at import: a test that is measured may have replaced json.dumps
+_compact = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_from_text = json.JSONDecoder().decode
 # Keys of a document for people only, which are no fields of a record.
 _FOR_PEOPLE = ("v", "why", "power_w", "time_s", "components_j", "doubts")
 
@@ -85,7 +88,7 @@ def complete(
     statistics. Changes a JSON of pytest-benchmark that is about to be written.
 
     documents  the document of each test, by its full name
-    unpassed   why a test has no energy although it was measured: it did not pass
+    unpassed   why a test has no energy although it was measured: it, or its gate, did not pass
     Returns the tests that wrote a value of their own under the name of ours.
     """
     facts: dict[str, Any] = {}
@@ -97,8 +100,8 @@ def complete(
             put(test["extra_info"], documents[name])
             if KEEP in test["extra_info"]:
                 renamed.append(str(name))
-            if unpassed and name in unpassed:  # neither judged nor a baseline
-                why = f"{unpassed[name]}: its energy is neither judged nor saved"
+            if unpassed and name in unpassed:
+                why = f"{unpassed[name]}: its energy is no baseline"
                 test["extra_info"][KEY] = _compact({"v": VERSION, "why": why})
         own = _decoded((test.get("extra_info") or {}).get(KEY))
         if own is None or "energy_j" not in own:
@@ -161,7 +164,7 @@ def _record(fields: dict[str, Any], name: str) -> dict[str, Any]:
 def _decoded(value: Any) -> dict[str, Any] | None:
     """The document of a test, in whatever version; None: not one of ours."""
     try:
-        document = json.loads(value) if isinstance(value, str) else value
+        document = _from_text(value) if isinstance(value, str) else value
     except ValueError:
         return None
     return document if isinstance(document, dict) and "v" in document else None
@@ -186,7 +189,3 @@ def _rounded(value: Any, digits: int) -> Any:
     if isinstance(value, list | tuple):
         return [_rounded(item, digits) for item in value]
     return rounded(value, digits) if isinstance(value, float) else value
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)

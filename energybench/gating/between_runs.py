@@ -115,10 +115,8 @@ class KeptScatter:
         """The between-run effect for a run. The newest measurement of the run's machine and sensors
         counts if it is not too old. Without one, the effect is assumed.
         """
-        if self._measured is None:
-            self._measured = self._read()
         first_refusal = None
-        for measured in self._measured:
+        for measured in self.read():
             day = measured.example.time_utc[:10]
             refusal = _refusal(measured, candidate)
             if refusal is None:
@@ -130,8 +128,14 @@ class KeptScatter:
             self.refusals[first_refusal] = None
         return ASSUMED
 
-    def _read(self) -> list[BetweenRuns]:
-        """The measurements, the newest first. A broken file costs its measurement only."""
+    def read(self) -> list[BetweenRuns]:
+        """The measurements, the newest first, whose files are read once."""
+        if self._measured is None:
+            self._measured = self._from_files()
+        return self._measured
+
+    def _from_files(self) -> list[BetweenRuns]:
+        """A broken file costs its measurement only."""
         measured = []
         for path in sorted(self._folder.glob("*.json"), reverse=True):
             try:

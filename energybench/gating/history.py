@@ -52,18 +52,20 @@ class History:
         self.faults, self.later_fields = tuple(faults), tuple(later_fields)
         return tuple(reversed(sessions))
 
+    def read(self) -> tuple[Session, ...]:
+        """The sessions, whose files are read once."""
+        if self._sessions is None:
+            self._sessions = self.sessions()
+        return self._sessions
+
     @property
     def is_empty(self) -> bool:
         """Whether the folder has no readable session, or is not there."""
-        if self._sessions is None:
-            self._sessions = self.sessions()
-        return not self._sessions
+        return not self.read()
 
     def of(self, name: str, last: int = LAST) -> tuple[Record, ...]:
         """The records of a test in the last sessions, the oldest first. Files are read once."""
-        if self._sessions is None:
-            self._sessions = self.sessions()
-        records = (session.of(name) for session in self._sessions)
+        records = (session.of(name) for session in self.read())
         return tuple(record for record in records if record is not None)[-last:]
 
     def add(self, session: Session) -> Path:

@@ -84,7 +84,8 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
     def line(self) -> str:
         """The verdict in one line, with its evidence."""
         if self.change is None or self.threshold is None or self.evidence is None:
-            return f"{self.name}: {self.outcome}" + (f": {self.reason}" if self.reason else "")
+            reason = f": {self.reason}" if self.reason else ""
+            return f"{self.name}: {self.outcome}{reason}" + self._confirmation()
         over = f" over {_percent(self.threshold)}" if self.outcome == "no regression" else ""
         parts = [f"{self.name}: {self.outcome}{over}: {_signed(self.change)}", self._evidence()]
         if self.left_out:
@@ -93,9 +94,12 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
             parts.append(self._remedy())
         elif self._only_warns:
             parts.append("a warning: one saved run does not fail a build")
-        if self.confirmed is not None:
-            parts.append("confirmed" if self.confirmed else "not confirmed")
-        return "; ".join(parts)
+        return "; ".join(parts) + self._confirmation()
+
+    def _confirmation(self) -> str:
+        if self.confirmed is None:
+            return ""
+        return "; confirmed" if self.confirmed else "; not confirmed"
 
     @property
     def _only_warns(self) -> bool:

@@ -6,7 +6,7 @@ comparison with one saved run. PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,8 @@ class Gates:
     saved             records of sessions that pytest-benchmark compares with, the oldest first
     faults            lines about saved sessions that cannot be read
     later_fields      warnings about fields of a later version in saved sessions
+
+    The folder is that of the working directory in which the object is made: a test may change it.
     """
 
     threshold: float | None
@@ -46,6 +48,31 @@ class Gates:
     saved: list[gating.Record] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     later_fields: list[UnknownFields] = field(default_factory=list)
+    _place: Path = field(init=False)
+    _read: tuple[History, KeptScatter] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._place = Path(self.folder).absolute()
+
+    def read(self, *, marked: bool) -> None:
+        """Read the history before a test that may be judged, whose files the test may hide.
+
+        marked  whether the test states limits
+        """
+        if not self.off and (marked or self.threshold is not None):
+            self._history_and_scatter()
+
+    def _history_and_scatter(self) -> tuple[History, KeptScatter]:
+        """The saved sessions, and the scatter between runs, as they were when first asked for."""
+        from energybench.gating.between_runs import KeptScatter
+        from energybench.gating.history import History
+
+        if self._read is None:
+            history, kept = History(self._place), KeptScatter(self._place)
+            history.read()
+            kept.read()
+            self._read = history, kept
+        return self._read
 
     def take_saved(self, compared: dict[str, Any]) -> None:
         """A saved JSON of pytest-benchmark. Tests that were saved without energy have no record."""
@@ -83,11 +110,9 @@ class Gates:
         version. A test that would fail, and was measured once more, fails only if both verdicts
         agree.
         """
-        from energybench.gating.between_runs import KeptScatter
-        from energybench.gating.history import History
         from energybench.gating.verdicts import confirm
 
-        history, kept = History(Path(self.folder)), KeptScatter(Path(self.folder))
+        history, kept = self._history_and_scatter()
         verdicts: list[GateVerdict] = []
         for record in records:
             first = self._of_one(record, CI_RECORD, history, kept)
@@ -98,12 +123,11 @@ class Gates:
         faults = [f"{fault.where}: {fault.what}" for fault in history.faults]
         compares = any(verdict.outcome == "no baseline" for verdict in verdicts)
         if compares and not self.saved and history.is_empty:
-            folder = Path(self.folder)
             state = "is not there"
-            if folder.exists():
-                state = "holds no saved session" if folder.is_dir() else "is not a folder"
+            if self._place.exists():
+                state = "holds no saved session" if self._place.is_dir() else "is not a folder"
             faults.append(
-                f"the history {folder} {state}: save sessions of the main branch with "
+                f"the history {Path(self.folder)} {state}: save sessions of the main branch with "
                 "--benchmark-energy-save, or name another folder with --benchmark-energy-history"
             )
         later = UnknownFields.of_all(
@@ -148,17 +172,28 @@ class Gates:
             return False
         return any(verdict.fails for verdict in self.judged([record])[0])
 
-    def saved_to(self, records: Sequence[Record]) -> str:
-        """Add the session to the history; what came of it, in one line."""
+    def saved_to(self, records: Sequence[Record], failed: Collection[str] = ()) -> str:
+        """Add the session to the history; what came of it, in one line.
+
+        failed  tests whose gates failed. They are left out: as a baseline, the regression would
+                hide itself.
+
+        Of a test that was measured once more the second measurement is saved: the first was chosen
+        for being high.
+        """
         from energybench.gating.history import History
         from energybench.gating.records import Session
 
-        tests = [candidate for record in records if (candidate := _candidate(record)) is not None]
+        passed = [record for record in records if record["test"] not in failed]
+        candidates = [_candidate(record, CI_AGAIN) or _candidate(record) for record in passed]
+        tests = [candidate for candidate in candidates if candidate is not None]
+        number = f"{len(failed)} test" + "s" * (len(failed) != 1)
+        without = f", without {number} whose gate failed" if failed else ""
         if not tests:
-            return "no energy of any test: the history stays as it was"
+            return f"no energy of any test{without}: the history stays as it was"
         session = Session(session=tests[0].session, time_utc=tests[0].time_utc, tests=tuple(tests))
         try:
-            return f"saved as {History(Path(self.folder)).add(session)}"
+            return f"saved as {History(self._place).add(session)}{without}"
         except StorageFailed as error:
             return f"the history is not written: {error}"
         except BadInput as error:

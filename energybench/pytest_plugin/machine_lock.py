@@ -3,7 +3,8 @@
 Two locks in a folder of this user, of flock(2), which the kernel frees with the process: `room` is
 shared by ordinary tests and exclusive for an energy test; everybody passes `turnstile`, which a
 waiting energy test holds, so that ordinary tests that come later do not overtake. Every wait has an
-end, after which the test goes on and says so. PYTEST_DONT_REWRITE
+end, after which the test goes on and says so. A test may close all descriptors of the process: the
+locks are then free, and the files are opened anew for the next test. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from energybench.real_clock import monotonic, sleep
+from energybench.real_system import Descriptor, flock, open_file
 
 _LOOK_S = 0.02  # between two tries
 _VISIBLE_S = 5.0  # a longer wait is announced
@@ -44,54 +46,83 @@ class Machine:
 
     def __init__(self, patience_s: float, announce: Callable[[str], None]) -> None:
         self._patience_s, self._announce = patience_s, announce
-        self._files: tuple[int, int] | None = None
+        self._paths: tuple[str, str] | None = None
+        self._files: tuple[Descriptor, Descriptor] | None = None
         self.trouble: str | None = None
 
     def open(self) -> None:
-        folder = Path(tempfile.gettempdir()) / f"energybench-locks-{os.getuid()}"
         try:
+            folder = Path(tempfile.gettempdir()) / f"energybench-locks-{os.getuid()}"
             folder.mkdir(mode=0o700, exist_ok=True)
             status = folder.lstat()
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
                 raise OSError(f"{folder} belongs to somebody else")
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            turnstile, room = (
-                os.open(folder / name, flags, 0o600) for name in ("turnstile", "room")
-            )
-            self._files = turnstile, room
+            self._paths = str(folder / "turnstile"), str(folder / "room")
+        except OSError as error:
+            self.trouble = f"tests are not kept apart: {error}"
+        if self._paths is not None:
+            self._open_files()
             # a lock belongs to the open file: a child that lives on would hold it, and a child that
             # goes on with the tests would free the lock of its parent
             os.register_at_fork(after_in_child=self.close)
+
+    def _open_files(self) -> tuple[Descriptor, Descriptor] | None:
+        """The files of the locks, opened anew if a test has closed them; None: see `trouble`."""
+        if self._files is not None and all(file.is_ours for file in self._files):
+            return self._files
+        self.close()
+        if self._paths is None:
+            return None
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        opened: list[Descriptor] = []
+        try:
+            opened.extend(Descriptor(open_file(path, flags, 0o600)) for path in self._paths)
         except OSError as error:
             self.trouble = f"tests are not kept apart: {error}"
+            for file in opened:
+                file.close()
+            return None
+        self.trouble = None
+        turnstile, room = opened
+        self._files = turnstile, room
+        return self._files
 
     @contextmanager
     def stay(self, *, alone: bool, name: str) -> Iterator[Stay]:
         """The machine for a test: alone, or together with other ordinary tests."""
-        if self._files is None:
+        files = self._open_files()
+        if files is None:
             yield Stay(waited_s=0.0, alone=self.trouble is None)
             return
-        turnstile, room = self._files
+        turnstile, room = files
         start_s = monotonic()
         until_s = start_s + self._patience_s
         kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
         through = self._lock(turnstile, fcntl.LOCK_EX, until_s, name)
         inside = through and self._lock(room, kind, until_s, name)
         if through:
-            fcntl.flock(turnstile, fcntl.LOCK_UN)
+            _unlock(turnstile)
         try:
             yield Stay(waited_s=monotonic() - start_s, alone=inside)
         finally:
-            if inside and self._files is not None:
-                fcntl.flock(room, fcntl.LOCK_UN)
+            if inside:
+                _unlock(room)
 
-    def _lock(self, file: int, kind: int, until_s: float, name: str) -> bool:
+    @property
+    def lost(self) -> bool:
+        """Whether the present test has closed the files of the locks, and so has freed them."""
+        return self._files is not None and not all(file.is_ours for file in self._files)
+
+    def _lock(self, file: Descriptor, kind: int, until_s: float, name: str) -> bool:
         announce_s = monotonic() + _VISIBLE_S
         while True:
             try:
-                fcntl.flock(file, kind | fcntl.LOCK_NB)
+                flock(file.number, kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 now_s = monotonic()
+            except OSError as error:  # a file system without locks
+                self.trouble = f"tests are not kept apart: {error}"
+                return False
             else:
                 return True
             if now_s >= until_s:
@@ -103,5 +134,11 @@ class Machine:
 
     def close(self) -> None:
         for file in self._files or ():
-            os.close(file)
+            file.close()
         self._files = None
+
+
+def _unlock(file: Descriptor) -> None:
+    """Free a lock, unless the test has closed its file and so has freed the lock."""
+    if file.is_ours:
+        flock(file.number, fcntl.LOCK_UN)

@@ -5,7 +5,7 @@ PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -14,11 +14,14 @@ import msgspec
 import pytest
 
 from energybench.api.caller_run import CallerRun, Options
+from energybench.errors import in_one_line
 from energybench.gating.records import record as gate_record
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin.gates import CI_AGAIN, CI_RECORD
 from energybench.pytest_plugin.record import Record
-from energybench.pytest_plugin.windows import Windows, plan
+from energybench.pytest_plugin.run_store import RunStore
+from energybench.pytest_plugin.windows import Failed, Plan, Windows, plan
+from energybench.units import show_value
 
 if TYPE_CHECKING:
     from energybench.model import Measurement
@@ -46,20 +49,25 @@ class Outcome:
     measurement: Measurement | None = None
 
 
-def open_run(label: str, wish: Settings, store: str, idle_s: float = 0.0) -> CallerRun:
-    """A run that is begun in the sampling process."""
-    options = Options(store=store, boundary=wish.boundary, idle_s=idle_s, root=wish.root)
-    run = CallerRun(label, options, counts_repeats=wish.precision_rel is not None)
-    run.open()
-    return run
+def new_run(label: str, wish: Settings, store: RunStore, idle_s: float = 0.0) -> CallerRun:
+    """A run that is to be opened."""
+    options = Options(
+        store=store.folder,
+        boundary=wish.boundary,
+        idle_s=idle_s,
+        root=wish.root,
+        temporary=store.temporary,
+    )
+    return CallerRun(label, options, counts_repeats=wish.precision_rel is not None)
 
 
 class EnergyPass:
     """Windows of calls after the test's own calls, under `with`: the block sets `windows`, and
     `outcome` holds the result after it.
 
-    An error of the function in the block costs the energy, and is no error of the test: the test's
-    own calls have succeeded before.
+    An error in the block costs the energy, and is no error of the test: the test's own calls have
+    succeeded before. Neither is an error of energybench, whose functions the test may have
+    replaced.
 
     steps    plan to drive
     windows  what the drive returned
@@ -78,10 +86,14 @@ class EnergyPass:
     ) -> None:
         self._session, self._blank = session, dict(blank)
         wish = wish or session.settings
-        self._run = open_run(f"{item.nodeid} {blank['label']}", wish, session.store, idle_s)
-        self.steps = plan(self._run, wish, call_s, calls)
+        self._run = new_run(f"{item.nodeid} {blank['label']}", wish, session.store, idle_s)
+        self.steps = self._opened_plan(wish, call_s, calls)
         self.windows: Windows | None = None
         self.outcome = Outcome(record=blank)
+
+    def _opened_plan(self, wish: Settings, call_s: float, calls: int | None) -> Plan:
+        self._run.open()
+        return (yield from plan(self._run, wish, call_s, calls))
 
     def __enter__(self) -> EnergyPass:
         return self
@@ -96,23 +108,34 @@ class EnergyPass:
             self._run.finish()
             if error is None or isinstance(error, _END_OF_SESSION):
                 return False
-            why = f"the function raised in the energy pass: {type(error).__name__}: {error}"
+            why = f"the function raised in the energy pass: {in_one_line(error)}"
+            if isinstance(error, Failed):
+                why = str(error)
             self.outcome = Outcome(record=records.of_refusal(self._blank, why))
             return True
-        self._run.settle()
-        self.outcome = concluded(
-            self._run, self._blank, self._session.id, keep=self._session.keeps_runs
-        )
-        if "energy_j" in self.outcome.record:
-            note_windows(self.outcome.record, self.windows, self._session.empty_s)
+        windows = self.windows
+        self.outcome = concluded(self._blank, lambda: self._measured(windows))
         return False
 
+    def _measured(self, windows: Windows) -> Outcome:
+        self._run.settle()
+        outcome = measured(self._run, self._blank, self._session.id)
+        if "energy_j" in outcome.record:
+            note_windows(outcome.record, windows, self._session.empty_s)
+        return outcome
 
-def concluded(run: CallerRun, blank: Record, session: str, *, keep: bool) -> Outcome:
+
+def concluded(blank: Record, conclude: Callable[[], Outcome]) -> Outcome:
+    """The outcome of windows that are over. An error costs the energy alone."""
+    try:
+        return conclude()
+    except Exception as error:  # the test may have replaced any function
+        return Outcome(record=records.of_refusal(blank, str(Failed(error))))
+
+
+def measured(run: CallerRun, blank: Record, session: str) -> Outcome:
     """The record of a run whose windows are over."""
     result = run.result()
-    if result.directory is not None and not keep:
-        shutil.rmtree(result.directory, ignore_errors=True)
     if result.measurement is None:
         return Outcome(record=records.of_refusal(blank, result.doubts[0].message))
     measurement = result.measurement
@@ -125,9 +148,13 @@ def concluded(run: CallerRun, blank: Record, session: str, *, keep: bool) -> Out
 
 
 def confirm_by(record: Record, again: Record) -> None:
-    """Add a second measurement of the same test, which a gate asked for."""
+    """Add a second measurement of the same test, which a gate asked for. The table shows the first,
+    and the line of the gate the second.
+    """
     if CI_RECORD in again:
         record[CI_AGAIN] = again[CI_RECORD]
+        value, low, high = (show_value(joules, "J") for joules in again["energy_j"])
+        records.note(record, f"measured once more for its gate: {value} [{low}, {high}]")
 
 
 def note_windows(record: Record, windows: Windows, empty_s: float) -> None:

@@ -17,7 +17,7 @@ from energybench.gating import benchmark_file
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin.gates import CI_RECORD
 from energybench.pytest_plugin.loops import loop_of
-from energybench.pytest_plugin.measuring import EnergyPass, Outcome, confirm_by, open_run
+from energybench.pytest_plugin.measuring import EnergyPass, Outcome, confirm_by, new_run
 from energybench.pytest_plugin.pedantic import Rounds, measured_rounds
 from energybench.pytest_plugin.plugin import SESSION
 from energybench.pytest_plugin.session import EnergySession
@@ -37,6 +37,7 @@ def benchmark(benchmark: Any, request: pytest.FixtureRequest) -> Any:
     if (why := replaced(benchmark)) is not None:
         session.take(request.node, records.of_refusal(session.blank(request.node), why))
         return benchmark
+    session.prepare(request.node)  # a test may ask for the fixture while it runs
     benchmark.__class__ = EnergyFixture
     benchmark.energybench = Energy(session, request.node, benchmark)
     return benchmark
@@ -101,7 +102,7 @@ class Energy:
         __tracebackhide__ = True
         session = self._session
         blank = session.blank(self._item, group_of_times=self._group_of_times())
-        run = open_run(self._item.nodeid, session.settings, session.store)
+        run = new_run(self._item.nodeid, session.settings, session.store)
 
         def of_the_test(measured_target: Callable[..., Any]) -> Any:
             __tracebackhide__ = True
@@ -116,7 +117,6 @@ class Energy:
             _rounds(target, args, kwargs),
             blank,
             session.id,
-            keep=session.keeps_runs,
         )
         records.note_later_work(measured.record, result)
         self._take(measured)

@@ -50,6 +50,8 @@ class EnergyBenchmark:
     def __init__(self, item: pytest.Item, session: EnergySession | None) -> None:
         measures = session is not None and session.off is None
         self._item, self._session = item, session if measures else None
+        if self._session is not None:
+            self._session.prepare(item)  # a test may ask for the fixture while it runs
         self._uses: list[Use] = []
         self.group: str | None = None
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from energybench.pytest_plugin import record as records
-from energybench.pytest_plugin.measuring import Outcome, concluded
+from energybench.pytest_plugin.measuring import Outcome, concluded, measured
 from energybench.pytest_plugin.record import Record
-from energybench.pytest_plugin.windows import work
+from energybench.pytest_plugin.windows import Failed, work
 from energybench.real_clock import monotonic
 
 if TYPE_CHECKING:
@@ -46,15 +46,11 @@ def measured_rounds(
     rounds: Rounds,
     blank: Record,
     session: str,
-    *,
-    keep: bool,
 ) -> tuple[Any, Outcome]:
     """The result of the test's own call of pedantic, and the energy of its rounds."""
     __tracebackhide__ = True
-    described = run.sensors()
-    least_s = max(wish.window_s, 0.0 if described is None else float(described["shortest_s"]))
     timer = getattr(fixture, "_timer", None)
-    edges = Edges(run, least_s, timer, rounds)
+    edges = Edges(run, wish, timer, rounds)
     over = False
     try:
         if fixture.disabled:
@@ -72,30 +68,40 @@ def measured_rounds(
         if not over:
             run.finish()
     if not fixture.disabled and not callable(timer):
-        run.finish()
         why = "this pytest-benchmark has no timer where energybench looks for it (_timer)"
         return result, Outcome(record=records.of_refusal(blank, f"pedantic: {why}"))
-    measured = concluded(run, blank, session, keep=keep)
+    return result, concluded(blank, lambda: _measured(edges, run, blank, session))
+
+
+def _measured(edges: Edges, run: CallerRun, blank: Record, session: str) -> Outcome:
+    if edges.failure is not None:
+        run.finish()
+        return Outcome(record=records.of_refusal(blank, edges.failure))
+    outcome = measured(run, blank, session)
     if edges.outside > _MOST_OUTSIDE_SHARE:
         why = (
             f"pedantic: {edges.outside:.0%} of the time of its windows lies between the rounds "
             "(set-up), and nobody knows which part of their energy that time took"
         )
-        return result, Outcome(record=records.of_refusal(blank, why))
-    if "energy_j" in measured.record:
-        edges.note(measured.record)
-    return result, measured
+        return Outcome(record=records.of_refusal(blank, why))
+    if "energy_j" in outcome.record:
+        edges.note(outcome.record)
+    return outcome
 
 
 class Edges:
     """A timer that begins and ends windows.
 
-    A window holds as many rounds as fill `least_s`. The sensors' approach to a window lies before
-    the start of a round, outside of the round's time.
+    A window holds as many rounds as fill the time that the sensors need. The sensors' approach to a
+    window lies before the start of a round, outside of the round's time.
+
+    failure  why nothing more is measured; None: all went well
     """
 
-    def __init__(self, run: CallerRun, least_s: float, timer: Any, rounds: Rounds) -> None:
-        self._run, self._least_s, self._timer = run, least_s, timer
+    def __init__(self, run: CallerRun, wish: Settings, timer: Any, rounds: Rounds) -> None:
+        self._run, self._wish, self._timer = run, wish, timer
+        self.failure: str | None = None
+        self._least_s: float | None = None  # length of a window, once the run is opened
         self.__name__ = getattr(timer, "__name__", str(timer))  # stands in pytest-benchmark's JSON
         self._iterations = rounds.iterations
         self._warmup, self._left = rounds.warmup, rounds.measured  # rounds that are to come
@@ -110,14 +116,27 @@ class Edges:
     def __call__(self) -> Any:
         if not self._in_round:
             self._in_round = True
-            self._before_round()
+            self._safely(self._before_round)
             return self._timer()
         value = self._timer()
         self._in_round = False
-        self._after_round()
+        self._safely(self._after_round)
         return value
 
+    def _safely(self, step: Callable[[], None]) -> None:
+        """An error of energybench is no error of the test, which may have replaced any function."""
+        if self.failure is None:
+            try:
+                step()
+            except Exception as error:
+                self.failure = str(Failed(error))
+
     def _before_round(self) -> None:
+        if self._least_s is None:
+            self._run.open()
+            described = self._run.sensors()
+            shortest_s = 0.0 if described is None else float(described["shortest_s"])
+            self._least_s = max(self._wish.window_s, shortest_s)
         if self._warmup:
             return
         fills = self._wanted is None or self._left >= self._wanted
@@ -138,7 +157,7 @@ class Edges:
         self._held += 1
         self._inside_s += self._end_s - self._round_s
         full = self._held == self._wanted
-        if self._wanted is None:
+        if self._wanted is None and self._least_s is not None:
             full = self._end_s - self._window_s >= self._least_s
         if full or self._left <= 0:
             self._wanted = self._held
@@ -159,9 +178,9 @@ class Edges:
 
         def measured(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            self._before_round()
+            self._safely(self._before_round)
             result = target(*args, **kwargs)
-            self._after_round()
+            self._safely(self._after_round)
             return result
 
         return measured

@@ -7,8 +7,6 @@ PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Generator
 from typing import Any
 
@@ -23,6 +21,7 @@ from energybench.pytest_plugin.options import Limits, Settings, gates, limits, s
 from energybench.pytest_plugin.own_fixture import numbered
 from energybench.pytest_plugin.plugin import BENCHMARK, SESSION, SIDE
 from energybench.pytest_plugin.record import Record
+from energybench.pytest_plugin.run_store import RunStore
 from energybench.pytest_plugin.used_fixtures import measures, unused
 from energybench.pytest_plugin.windows import empty_loop_s
 
@@ -68,6 +67,7 @@ class EnergySession:
     off       why nothing is measured; None: tests are measured
     documents energies for pytest-benchmark's JSON, by node id
     settings  how tests are measured
+    store     folder for the directories of the runs
     """
 
     def __init__(self, config: pytest.Config, off: str | None) -> None:
@@ -88,8 +88,10 @@ class EnergySession:
         self._records: list[Record] = []
         self._unpassed: dict[str, str] = {}  # tests that did not pass, in words
         self._notices: list[str] = []
-        self._store = None if off is not None else self._kept_store()
-        self._temporary: str | None = None
+        self.store = RunStore(self.settings.store if off is None else None)
+        if self.store.fault is not None:
+            self._notices.append(f"the samples are not kept: {self.store.fault}")
+        self._sensors: str | None = None
         self._empty_s: float | None = None
         self._machine = Machine(self.settings.wait_s, self._announce)
         if _INSIDE in os.environ:
@@ -100,12 +102,23 @@ class EnergySession:
 
     # ------------------------------------------------------------ for the fixtures
 
-    @property
-    def store(self) -> str:
-        """Folder for the directories of the runs."""
-        if self._store is None:
-            self._store = self._temporary = tempfile.mkdtemp(prefix="energybench-pytest-")
-        return self._store
+    def prepare(self, item: pytest.Item) -> None:
+        """Before a test that measures: start the sampling process, make the folder, load modules
+        and read the history. The test may replace the functions for it, count their calls, or count
+        the descriptors of the process.
+        """
+        try:
+            self._prepare(item)
+        except Exception:  # the energy pass of the test meets the same, and the line says so
+            pass
+
+    def _prepare(self, item: pytest.Item) -> None:
+        from energybench.pytest_plugin.preparing import connect, sensors_line
+
+        if self._sensors is None:
+            self._sensors = sensors_line(self.settings, self.store)
+        connect()
+        self._gates.read(marked=item.get_closest_marker("energy") is not None)
 
     @property
     def empty_s(self) -> float:
@@ -117,25 +130,6 @@ class EnergySession:
     def would_fail(self, record: Record) -> bool:
         """Whether a gate would fail by this record: the test is then measured once more."""
         return self._gates.would_fail(record)
-
-    @property
-    def keeps_runs(self) -> bool:
-        return self._store is not None and self._temporary is None
-
-    def _kept_store(self) -> str | None:
-        """The folder in which the user wants to keep the samples; None: no such folder."""
-        store = self.settings.store
-        if store is None:
-            return None
-        try:
-            os.makedirs(store, exist_ok=True)
-            with tempfile.TemporaryFile(dir=store):
-                pass
-        except OSError as error:
-            folder = store or "a folder without a name"
-            self._notices.append(f"the samples are not kept: {folder}: {error.strerror}")
-            return None
-        return store
 
     def blank(
         self,
@@ -168,6 +162,8 @@ class EnergySession:
         stay = item.stash.get(_stay, Stay(waited_s=0.0, alone=True))
         if not stay.alone:
             records.note(record, self._machine.trouble or "not alone: other tests did not end")
+        elif self._machine.lost:
+            records.note(record, "not alone: the test closed the lock that keeps other tests away")
         elif stay.waited_s > _NOTABLE_WAIT_S:
             records.note(record, f"waited {stay.waited_s:.0f} s for the machine")
         item.stash.setdefault(_taken, []).append(record)
@@ -181,15 +177,19 @@ class EnergySession:
     def pytest_report_header(self) -> str:
         if self.off is not None:
             return f"energybench: energy is off: {self.off}"
-        from energybench.pytest_plugin.sensors_line import sensors_line
+        from energybench.pytest_plugin.preparing import sensors_line
 
-        return f"energybench: {sensors_line(self.settings)}"
+        self._sensors = sensors_line(self.settings, self.store)
+        return f"energybench: {self._sensors}"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         if self.off is not None:
             return (yield)
-        with self._machine.stay(alone=measures(item), name=item.nodeid) as stay:
+        alone = measures(item)
+        with self._machine.stay(alone=alone, name=item.nodeid) as stay:
+            if alone:
+                self.prepare(item)
             item.stash[_stay] = stay
             outer = os.environ.get(_INSIDE)
             os.environ[_INSIDE] = outer or "1"
@@ -198,6 +198,7 @@ class EnergySession:
             finally:
                 if outer is None:
                     os.environ.pop(_INSIDE, None)
+                self.store.clear()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -274,25 +275,19 @@ class EnergySession:
         self._verdicts = [
             ("FAILED " if verdict.fails else "") + visible(verdict.line) for verdict in verdicts
         ]
+        tests = {records.full_name(record): record["test"] for record in self._records}
+        failed: set[str] = set()
         for verdict in verdicts:
             if verdict.fails:
-                self._fail(session, verdict.name, visible(verdict.line))
-        if any(verdict.fails for verdict in verdicts) and not session.exitstatus:
+                test = tests.get(verdict.name, verdict.name.split(" ")[0])
+                summary.fail(session, test, visible(verdict.line))
+                failed.add(test)
+        # for pytest-benchmark's JSON, which is written later
+        self._unpassed.update(dict.fromkeys(failed, "its energy gate failed"))
+        if failed and not session.exitstatus:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._gates.saves:
-            self._notices.append(self._gates.saved_to(self._records))
-
-    def _fail(self, session: pytest.Session, name: str, line: str) -> None:
-        """Report the failure of a gate as a second outcome of its test, as pytest reports an error
-        of the tear-down: the counts of the last line, the list of failures, JUnit's file and
-        --last-failed come from reports.
-        """
-        test = next(
-            (one["test"] for one in self._records if records.full_name(one) == name),
-            name.split(" ")[0],
-        )
-        report = summary.failure(test, line)
-        session.config.hook.pytest_runtest_logreport(report=report)
+            self._notices.append(self._gates.saved_to(self._records, failed))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_terminal_summary(
@@ -315,8 +310,7 @@ class EnergySession:
 
     def pytest_unconfigure(self) -> None:
         self._machine.close()
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+        self.store.remove()
 
     # ------------------------------------------------------------ a visible wait
 

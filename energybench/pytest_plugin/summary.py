@@ -33,8 +33,22 @@ def write(
         reporter.write_line(f"energybench: {notice}")
 
 
-def failure(test: str, line: str) -> pytest.TestReport:
-    """The report of a gate that failed, as a second outcome of its test."""
+def fail(session: pytest.Session, test: str, line: str) -> None:
+    """Report the failure of a gate as a second outcome of its test, as pytest reports an error of
+    the tear-down: the counts of the last line, the list of failures, JUnit's file and --last-failed
+    come from reports. All tests have run: --maxfail has nothing to stop, and must not say that it
+    did.
+    """
+    option = session.config.option
+    most, option.maxfail = option.maxfail, 0
+    try:
+        session.config.hook.pytest_runtest_logreport(report=_failure(test, line))
+    finally:
+        option.maxfail = most
+
+
+def _failure(test: str, line: str) -> pytest.TestReport:
+    """The report of a gate that failed."""
     file, _, rest = test.partition("::")
     return pytest.TestReport(
         nodeid=test,

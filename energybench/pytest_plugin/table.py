@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from energybench.pytest_plugin.record import Record, is_estimated
 
+# A longer name stands in a line of its own: it would make every line of the table as long.
+_LONGEST_NAME = 100  # characters
 _HEAD = ("Name", "Energy", "Interval", "Power", "Parts", "Windows")
 
 
@@ -34,6 +36,8 @@ def _group(records: Sequence[Record]) -> list[str]:
         if "energy_j" not in record:
             text.append(f"{names[_key(record)]}: not measured: {record['why']}")
         else:
+            if len(names[_key(record)]) > _LONGEST_NAME:
+                text.append(names[_key(record)])
             text.append(_line(next(body), widths))
         text += [f"    {remark}" for remark in remarks(record)]
     return text
@@ -77,7 +81,7 @@ def _cells(name: str, record: Record) -> tuple[str, ...]:
     )
     power_w = record.get("power_w")
     return (
-        name,
+        name if len(name) <= _LONGEST_NAME else "",
         f"~{energy}" if is_estimated(record) else energy,
         interval,
         "" if power_w is None else show_value(power_w[0], "W"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from energybench.errors import in_one_line
 from energybench.pytest_plugin.instrumentation import undisturbed
 from energybench.pytest_plugin.loops import Span
 from energybench.real_clock import monotonic
@@ -154,6 +155,13 @@ class Calls:
     without_gc: bool = False
 
 
+class Failed(Exception):
+    """An error of energybench and not of the measured function; the message is for the table."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"energybench failed in this test: {in_one_line(error)}")
+
+
 class _Steps:
     """A plan under way. A StopIteration of the measured function is not the end of the plan.
 
@@ -165,12 +173,14 @@ class _Steps:
         self.windows: Windows | None = None
 
     def turn(self, last: Span | None) -> Turn | None:
-        """The next turn, after the last one; None: the plan is over."""
+        """The next turn, after the last one; None: the plan is over. Raises Failed."""
         try:
             return next(self._steps) if last is None else self._steps.send(last)
         except StopIteration as stop:
             self.windows = stop.value
             return None
+        except Exception as error:
+            raise Failed(error) from error
 
 
 def drive(plan: Plan, calls: Calls) -> Windows | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.pytest_plugin.runs import ZONES, Pytest, entry, installed
+from tests.pytest_plugin.spending import counting
 from tests.simulators import live_node
 
 PAIRS = {
@@ -53,3 +54,10 @@ def newest(cache: Path, folder: Path, root: Path) -> Pytest:
 def alone(cache: Path, folder: Path, root: Path) -> Pytest:
     """The project's own pytest, without pytest-benchmark."""
     return Pytest((entry(cache),), folder, root)
+
+
+@pytest.fixture
+def spending(alone: Pytest) -> Iterator[Pytest]:
+    """Sessions on a node whose package uses what the tests state."""
+    with counting(alone) as sessions:
+        yield sessions

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.pytest_plugin.runs import QUICK, Finished, Pytest
-from tests.simulators import live_node
+from tests.pytest_plugin.runs import QUICK, Pytest
+from tests.pytest_plugin.spending import GATE, SIX, SPENDS, counting, verdict
 
 SLEEPS = """
     import os
@@ -21,48 +19,6 @@ SLEEPS = """
     def test_it(energy_benchmark):
         energy_benchmark(time.sleep, float(os.environ["SLEEP_S"]))
 """
-# A call adds joules to the counter in the middle of its time: a busy machine makes it longer, and
-# its energy no other.
-SPENDS = """
-    import os
-    import time
-
-    def spend(joules):
-        time.sleep(0.005)
-        with open("spent", "ab") as spent:
-            spent.write(b"J" * joules)
-        time.sleep(0.005)
-
-    def test_it({fixture}):
-        {fixture}(spend, int(os.environ["JOULES"]))
-"""
-GATE = "--benchmark-energy-fail=20%"
-SIX = "--benchmark-energy-windows=6"
-
-
-def verdict(session: Finished) -> str:
-    """The only line below the title of the gates."""
-    at = next(i for i, line in enumerate(session.lines) if " energy gates " in line)
-    return session.lines[at + 1]
-
-
-@contextmanager
-def counting(sessions: Pytest) -> Iterator[Pytest]:
-    """The sessions on a node whose package uses what the tests add to the file "spent", and 1 W."""
-    spent = sessions.folder / "spent"
-    spent.touch()
-    zones = {
-        "intel-rapl:0": {"name": "package-0", "watts": 1, "spent": str(spent)},
-        "intel-rapl:0:0": {"name": "dram", "watts": 1},
-    }
-    with live_node(sessions.folder.parent / "counting", zones) as node:
-        yield sessions._replace(root=node.root)
-
-
-@pytest.fixture
-def spending(alone: Pytest) -> Iterator[Pytest]:
-    with counting(alone) as sessions:
-        yield sessions
 
 
 def test_history_fails_a_build_and_one_saved_run_does_not(spending: Pytest) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.pytest_plugin.runs import WATTS, Pytest
+from tests.pytest_plugin.runs import ENERGY_CELLS, WATTS, Pytest
 
 USES = """
     import asyncio
@@ -169,3 +169,22 @@ def test_without_sensors_every_line_is_marked_estimated(alone: Pytest) -> None:
     if "energy is not measured" not in header[0]:
         row = session.row("test_it")
         assert "~" in row or "not measured" in row
+
+
+def test_a_long_name_stands_in_a_line_of_its_own(alone: Pytest) -> None:
+    """It makes no other line longer, and its figures follow it."""
+    alone.write(
+        """
+        def test_it(energy_benchmark):
+            energy_benchmark(sum, [1])
+            for _ in range(2):
+                energy_benchmark.use("x" * 500)(sum, [1])
+        """
+    )
+    session = alone.measure("-q")
+    assert session.code == 0, session.out
+    (at,) = [i for i, line in enumerate(session.table) if line.startswith("test_it xxx")][:1]
+    assert ENERGY_CELLS.search(session.table[at + 1])
+    figures = [line for line in session.table if ENERGY_CELLS.search(line)]
+    assert len(figures) == 3
+    assert max(map(len, figures)) < 130, session.out

@@ -1,18 +1,20 @@
 """Messages between a caller and its sampler: JSON over a socket that keeps packets whole.
 
 Nothing here blocks on the other side or raises a signal: a message that cannot be sent is lost, and
-the sender is told. Imports next to nothing, because a caller pays for the import.
+the sender is told. The sockets are those of the module in C, because a test may replace the class
+of `socket`. Imports next to nothing, because a caller pays for the import.
 """
 
 from __future__ import annotations
 
 import json
 import select
-import socket
+from _socket import AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR, SOCK_SEQPACKET, socket, socketpair
 from contextlib import suppress
 from typing import Any
 
 from energybench.real_clock import monotonic
+from energybench.real_system import Descriptor, moved_up, poll
 
 # Bytes of a packet. Linux refuses a packet above the socket's send buffer, by default 208 kB
 # (socket(7), net.core.wmem_default).
@@ -21,41 +23,69 @@ _MORE, _LAST = b"+", b"."
 # Patience of a sender with a reader that has fallen behind, s, only for a message of several
 # packets that was begun.
 _BEHIND_S = 1.0
+_encoded, _decoded = json.JSONEncoder().encode, json.JSONDecoder().decode
 
 
 class Closed(Exception):
     """The other side has closed the connection or has ended."""
 
 
-def pair() -> tuple[socket.socket, socket.socket]:
-    """Two connected ends."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+class ClosedHere(Closed):
+    """Something in this process has closed our end of the connection."""
+
+
+def pair(least: int) -> tuple[socket, socket]:
+    """Two connected ends, whose descriptors have numbers from `least` on. Raises OSError."""
+    ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+    try:
+        ours = _from(ours, least)
+        theirs = _from(theirs, least)
+    except OSError:
+        ours.close()
+        theirs.close()
+        raise
+    return ours, theirs
+
+
+def _from(end: socket, least: int) -> socket:
+    return socket(AF_UNIX, SOCK_SEQPACKET, 0, moved_up(end.detach(), least))
 
 
 class Packets:
     """One end of the connection."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket) -> None:
+        end.setblocking(False)  # a default time limit of the program's sockets would be waited for
         self._end = end
+        self._descriptor = Descriptor(end.fileno())
         self._parts: list[bytes] = []
 
     def fileno(self) -> int:
-        return self._end.fileno()
+        """The number of the descriptor. Something else in the process may have closed it."""
+        return self._descriptor.number
 
     def close(self) -> None:
-        self._end.close()
+        self._end.detach()  # which would close the number, whosesoever it is
+        self._descriptor.close()
 
     def shut(self) -> None:
         """Say that no message follows; messages of the other side can still come."""
-        with suppress(OSError):
-            self._end.shutdown(socket.SHUT_WR)
+        if self._descriptor.is_ours:
+            with suppress(OSError):
+                self._end.shutdown(SHUT_WR)
+
+    def _check(self) -> None:
+        """Raises ClosedHere, before the number of a file of the program is used."""
+        if not self._descriptor.is_ours:
+            raise ClosedHere
 
     def send(self, message: dict[str, Any]) -> bool:
         """Send without waiting; False if the message is lost because the other side does not read.
 
         Raises Closed.
         """
-        text = json.dumps(message).encode()
+        self._check()
+        text = _encoded(message).encode()
         pieces = [text[i : i + _PACKET] for i in range(0, len(text), _PACKET)]
         for place, piece in enumerate(pieces):
             last = place == len(pieces) - 1
@@ -67,13 +97,15 @@ class Packets:
         until_s = monotonic() + _BEHIND_S
         while True:
             try:
-                self._end.send(packet, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+                self._end.send(packet, MSG_NOSIGNAL | MSG_DONTWAIT)
             except BlockingIOError:
                 if not begun:
                     return False
                 if monotonic() >= until_s:
                     raise Closed from None  # a message cut in the middle cannot be mended
-                select.select([], [self._end], [], _BEHIND_S)
+                waiting = poll()
+                waiting.register(self.fileno(), select.POLLOUT)
+                waiting.poll(_BEHIND_S * 1000)
             except OSError:
                 raise Closed from None
             else:
@@ -81,9 +113,10 @@ class Packets:
 
     def receive(self) -> dict[str, Any] | None:
         """The next message that has come; None: none yet. Raises Closed."""
+        self._check()
         while True:
             try:
-                packet = self._end.recv(_PACKET + 1, socket.MSG_DONTWAIT)
+                packet = self._end.recv(_PACKET + 1, MSG_DONTWAIT)
             except BlockingIOError:
                 return None
             except OSError:
@@ -94,5 +127,5 @@ class Packets:
             if packet[:1] == _LAST:
                 text = b"".join(self._parts)
                 self._parts = []
-                message: dict[str, Any] = json.loads(text)
+                message: dict[str, Any] = _decoded(text.decode())
                 return message

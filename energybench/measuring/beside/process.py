@@ -1,15 +1,16 @@
 """The sampling process beside a Python program.
 
-Started by `energybench.api.link` with two descriptors: a socket to the caller, and a pidfd of the
-caller. The caller stamps its own times and states them afterwards; only before a block begins does
-the caller wait for an answer. Messages of the caller, all but the first about the run with a
+Started by `energybench.api.starting` with two descriptors: a socket to the caller, and a pidfd of
+the caller. The caller stamps its own times and states them afterwards; only before a block begins
+does the caller wait for an answer. Messages of the caller, all but the first about the run with a
 number:
 
     {"do": "here"}                      → {"here", "opening"}: the process runs. "opening": it is
                                           about to open drivers, which may take a while
 
-    {"do": "open", "run", "label", "store", "boundary", "idle_s", "command", "collectors",
-        "visible_devices", "device_order", "root", "session", "ranks", "counts_repeats"}
+    {"do": "open", "run", "label", "store", "temporary", "boundary", "idle_s", "command",
+        "collectors", "visible_devices", "device_order", "root", "session", "ranks",
+        "counts_repeats"}
                                         no answer; a failure is told to `approach`
     {"do": "approach", "run", "n"}      → {"n", "go": true} once the edge is sampled fast, or
                                           {"n", "refused": [code, message, remedy]}
@@ -25,13 +26,15 @@ number:
                                           caller has given the run up, and wants no answer
 
 The process ends when its caller ends (the pidfd tells, because a forked child of the caller may
-hold the socket), and saves what there is. No signal but SIGKILL ends the process before.
+hold the socket), and saves what there is; a temporary store is removed if the caller has ended. No
+signal but SIGKILL ends the process before.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -54,6 +57,7 @@ from energybench.measuring.beside.run import BesideRun  # noqa: E402
 from energybench.measuring.clock import MonotonicClock  # noqa: E402
 from energybench.measuring.readings import Tick  # noqa: E402
 from energybench.measuring.spawning import wait_for  # noqa: E402
+from energybench.store.liveness import process_started  # noqa: E402
 
 _FOREVER_S = 1e6
 _LONGEST_END_S = 10.0  # longest sampling after the end of a block
@@ -73,10 +77,11 @@ class Beside:
         self._finished: set[int] = set()  # runs whose results were asked for
         self._finishing = Finishing()
         self._inbox: list[dict[str, Any]] = []
+        self._temporary: set[str] = set()  # stores
         self._caller_gone = False
 
     def serve(self) -> None:
-        self._send({"pid": os.getpid()})
+        self._send({"pid": os.getpid(), "began": process_started(os.getpid())})
         while not self._caller_gone:
             self._take_messages()
             self._answer_finished()
@@ -184,6 +189,8 @@ class Beside:
         self._send({"here": True, "opening": opening})
 
     def _opened(self, message: dict[str, Any]) -> BesideRun:
+        if message["temporary"]:
+            self._temporary.add(message["store"])
         if message["ranks"] is not None:
             self._elect(message)
         try:
@@ -264,6 +271,10 @@ class Beside:
             self._finish(run, None)
         self._finishing.wait_for_all(_LAST_FINISH_S)
         self._readers.close()
+        # a caller that goes on, and has only closed the connection, uses the store
+        if self._temporary and wait_for((self._caller_fd,), 0.0):
+            for store in self._temporary:
+                shutil.rmtree(store, ignore_errors=True)
 
 
 def main() -> None:
