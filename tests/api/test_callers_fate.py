@@ -163,7 +163,7 @@ def test_a_generator_that_is_closed_by_the_end_of_the_program(
     assert (caller.code, caller.error) == (0, "")
     # on a busy machine the sensors may have told enough
     reasons = ("outermost block 'generator' is open", "measured") if measured else ("the store ",)
-    assert any(reason in caller.out for reason in reasons)
+    assert any(reason in caller.out for reason in reasons), caller.out
 
 
 def test_a_caller_that_waits_for_its_children(machine: Node) -> None:

@@ -144,7 +144,7 @@ def test_a_group_is_one_packet(label: str) -> None:
         times.add(RegionTime(label, 10**9, 1e9 / 3, 1e9 / 7))
     listener = Listener(takes=10**9)
     times.tell(cast(Link, listener), 10**9)
-    ours, theirs = pair()
+    ours, theirs = pair(3)
     with ours, theirs:
         for message in listener.messages:
             ours.send(json.dumps(message).encode())
