@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, cast
 
@@ -136,7 +137,9 @@ def test_times_that_are_not_taken_are_told_later_in_order() -> None:
     assert some.starts_s + rest.starts_s == [float(i) for i in range(3_000)]
 
 
-@pytest.mark.parametrize("label", ["x", "\N{SNOWMAN}" * 200, "\N{GRINNING FACE}" * 200])
+@pytest.mark.parametrize(
+    "label", ["x", "\N{SNOWMAN}" * 200, "\N{GRINNING FACE}" * 200], ids=["x", "snowmen", "faces"]
+)
 def test_a_group_is_one_packet(label: str) -> None:
     """A message of several packets would wait for a process that does not read."""
     times = RegionTimes()
@@ -145,7 +148,7 @@ def test_a_group_is_one_packet(label: str) -> None:
     listener = Listener(takes=10**9)
     times.tell(cast(Link, listener), 10**9)
     ours, theirs = pair(3)
-    with ours, theirs:
+    with contextlib.closing(ours), contextlib.closing(theirs):
         for message in listener.messages:
             ours.send(json.dumps(message).encode())
             assert json.loads(theirs.recv(60_000))["regions"][0][0] == label
