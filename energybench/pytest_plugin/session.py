@@ -7,8 +7,8 @@ PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,6 +24,9 @@ from energybench.pytest_plugin.record import Record
 from energybench.pytest_plugin.run_store import RunStore
 from energybench.pytest_plugin.used_fixtures import measures, unused
 from energybench.pytest_plugin.windows import empty_loop_s
+
+if TYPE_CHECKING:
+    from energybench.gating.verdicts import GateVerdict
 
 _EXTRA = "energybench"  # name of the records in reports
 _NOTABLE_WAIT_S = 1.0
@@ -247,7 +250,11 @@ class EnergySession:
         from energybench.gating import benchmark_file
 
         if self.off is None:
-            for test in benchmark_file.complete(output_json, self.documents, self._unpassed):
+            # pytest-benchmark writes its file before it compares: verdicts against the sessions
+            # that it compares with come later
+            failed = dict.fromkeys(self._failed(self._judged()[0]), "its energy gate failed")
+            unpassed = {**failed, **self._unpassed}
+            for test in benchmark_file.complete(output_json, self.documents, unpassed):
                 notice = (
                     f"{test}: extra_info['{benchmark_file.KEY}'] of the test stands in the JSON as "
                     f"'{benchmark_file.KEEP}'"
@@ -265,29 +272,36 @@ class EnergySession:
         """Judge the energies, before the summary is printed and JUnit's file is written."""
         if self._worker or self.off is not None:
             return
-        for record in self._records:
-            if record["test"] in self._unpassed:
-                record["unpassed"] = self._unpassed[record["test"]]
-        if not self._gates.wanted(self._records):
-            return
-        verdicts, faults = self._gates.judged(self._records)
+        verdicts, faults = self._judged()
         self._notices += faults
         self._verdicts = [
             ("FAILED " if verdict.fails else "") + visible(verdict.line) for verdict in verdicts
         ]
-        tests = {records.full_name(record): record["test"] for record in self._records}
-        failed: set[str] = set()
+        failed = self._failed(verdicts)
         for verdict in verdicts:
             if verdict.fails:
-                test = tests.get(verdict.name, verdict.name.split(" ")[0])
-                summary.fail(session, test, visible(verdict.line))
-                failed.add(test)
-        # for pytest-benchmark's JSON, which is written later
-        self._unpassed.update(dict.fromkeys(failed, "its energy gate failed"))
+                summary.fail(session, self._test_of(verdict), visible(verdict.line))
         if failed and not session.exitstatus:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if self._gates.saves:
+        if self._gates.saves and not self._gates.off:
             self._notices.append(self._gates.saved_to(self._records, failed))
+
+    def _judged(self) -> tuple[Sequence[GateVerdict], list[str]]:
+        """The verdicts of the gates, and lines about their baselines."""
+        for record in self._records:
+            if record["test"] in self._unpassed:
+                record["unpassed"] = self._unpassed[record["test"]]
+        if not self._gates.wanted(self._records):
+            return (), []
+        return self._gates.judged(self._records)
+
+    def _failed(self, verdicts: Sequence[GateVerdict]) -> set[str]:
+        """The tests whose gates failed."""
+        return {self._test_of(verdict) for verdict in verdicts if verdict.fails}
+
+    def _test_of(self, verdict: GateVerdict) -> str:
+        tests = (one["test"] for one in self._records if records.full_name(one) == verdict.name)
+        return next(tests, verdict.name.split(" ")[0])
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_terminal_summary(
@@ -308,6 +322,7 @@ class EnergySession:
         title = f"energy per iteration ({self.settings.boundary}, 95 % intervals)"
         summary.write(terminalreporter, title, self._records, self._verdicts, self._notices)
 
+    @pytest.hookimpl(tryfirst=True)  # a test that closes descriptors ends pytest's own in an error
     def pytest_unconfigure(self) -> None:
         self._machine.close()
         self.store.remove()

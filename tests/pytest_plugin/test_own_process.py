@@ -175,7 +175,7 @@ def test_a_check_of_descriptors(newest: Pytest) -> None:
         assert descriptors() == before
     """
     )
-    session = newest.measure(*QUICK, "-q", "-p", "no:faulthandler")
+    session = newest.measure(*QUICK, "-q", "-p", "no:faulthandler", "-p", "no:logging")
     assert session.code == 0, session.out
     assert are_measured(session, "test_first", "test_next"), session.out
 
@@ -236,7 +236,7 @@ def test_tests_that_close_all_descriptors(newest: Pytest) -> None:
         benchmark(sum, [1])
     """
     )
-    session = newest.measure(*QUICK, "-p", "no:faulthandler")
+    session = newest.measure(*QUICK, "-p", "no:faulthandler", "-p", "no:logging")
     assert session.code == 0, session.out
     assert "7 passed" in session.lines[-1], session.out
     assert "Exception ignored" not in session.out

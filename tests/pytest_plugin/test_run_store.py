@@ -26,7 +26,10 @@ ENDS = """
             os._exit(9)
 
     def test_closes(energy_benchmark):
-        os.closerange(10, 200)
+        for number in os.listdir("/proc/self/fd"):
+            path = "/proc/self/fd/" + number
+            if os.path.lexists(path) and os.readlink(path).startswith("socket:"):
+                os.close(int(number))
         energy_benchmark(time.sleep, 0.002)
 """
 
@@ -43,7 +46,7 @@ def test_nothing_is_left(alone: Pytest, end: str, options: tuple[str, ...]) -> N
     does one whose tests close the connection to the sampling process.
     """
     alone.write(ENDS.format(end=end))
-    session = alone.measure(*options, "-p", "no:faulthandler")
+    session = alone.measure(*options)
     assert ("3 passed" in session.out) is (end == "none"), session.out
     while folders(alone):  # until the sampling process has ended, too
         time.sleep(0.02)

@@ -61,6 +61,7 @@ from energybench.store.liveness import process_started  # noqa: E402
 
 _FOREVER_S = 1e6
 _LONGEST_END_S = 10.0  # longest sampling after the end of a block
+_CALLER_ENDS_S = 10.0  # from the end of the connection to the end of the process, on a busy machine
 _LAST_FINISH_S = 120.0  # patience with the storage after the caller has ended
 
 
@@ -271,8 +272,14 @@ class Beside:
             self._finish(run, None)
         self._finishing.wait_for_all(_LAST_FINISH_S)
         self._readers.close()
-        # a caller that goes on, and has only closed the connection, uses the store
-        if self._temporary and wait_for((self._caller_fd,), 0.0):
+        self._remove_temporary()
+
+    def _remove_temporary(self) -> None:
+        """Remove temporary stores if the caller has ended. A process that ends closes its files a
+        moment before; one that goes on, and has only closed the connection, uses the stores.
+        """
+        self._packets.close()  # for whose end the caller waits
+        if self._temporary and wait_for((self._caller_fd,), _CALLER_ENDS_S):
             for store in self._temporary:
                 shutil.rmtree(store, ignore_errors=True)
 
