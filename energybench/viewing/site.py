@@ -56,6 +56,10 @@ class Site:
             return self._open(request)
         if not self.access.knows(request.cookies) or not access.is_own_site(request.fetch_site):
             return messages.text(HTTPStatus.FORBIDDEN, _OPEN_AGAIN)
+        return self._page(name, request)._replace(to_owner=True)
+
+    def _page(self, name: str, request: Request) -> Answer:
+        """A page for the owner."""
         if name in pages.FILES:
             return pages.file(name)
         if name not in self._pages:
@@ -80,7 +84,7 @@ class Site:
         # A redirection would be part of the navigation of a foreign page, such as a terminal in the
         # browser, to which a cookie that is SameSite=Strict is not sent. A page of ours is not.
         page = pages.message(HTTPStatus.OK, "Opening the store", "", [_BACK], refresh="./")
-        return page
+        return page._replace(to_owner=True)
 
     # -------------------------------------------------- the table
 
