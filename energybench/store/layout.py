@@ -8,6 +8,7 @@ results/2026-11-23T10-15-02.125Z_milc_cpu_4f2a9c01/            run.json, samples
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from datetime import UTC, datetime
@@ -64,11 +65,15 @@ def file_word(text: str, most: int = 60) -> str:
 
 
 def runs(store: Path) -> list[Path]:
-    """Finished runs of a store, oldest first."""
+    """Finished runs of a store, oldest first: the directories with a run.json, also if it is
+    damaged, or is no file.
+    """
     if not store.is_dir():
         return []
     return sorted(
-        path for path in store.iterdir() if not path.name.startswith(".") and (path / RUN).is_file()
+        path
+        for path in store.iterdir()
+        if not path.name.startswith(".") and os.path.lexists(path / RUN)
     )
 
 

@@ -46,8 +46,12 @@ def is_study(path: Path) -> bool:
 
 
 def studies(store: Path) -> list[Path]:
-    """The study directories of a store."""
-    return sorted(path for path in store.iterdir() if is_study(path)) if store.is_dir() else []
+    """The study directories of a store: those with an index, also if it is damaged, or is no
+    file.
+    """
+    if not store.is_dir():
+        return []
+    return sorted(path for path in store.iterdir() if os.path.lexists(path / INDEX))
 
 
 def read_study(path: Path) -> Study:

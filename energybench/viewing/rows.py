@@ -128,12 +128,23 @@ def read_row(task: tuple[bytes, Found]) -> Row:
             inside=found.inside,
             label=_text(os.path.basename(os.fsdecode(found.path))),
             date=_date_of_path(found.path),
-            reason=_text(_inside_the_store(str(why), store), 400),
+            reason=_text(str(_without_the_store(why, store)), 400),
         )
 
 
-def _inside_the_store(message: str, store: bytes) -> str:
-    return message.replace(os.path.join(os.fsdecode(store), ""), "")
+def _without_the_store(why: Exception, store: bytes) -> Exception:
+    return in_the_store(why, store) if isinstance(why, BadInput) else why
+
+
+def in_the_store(why: BadInput, store: bytes) -> BadInput:
+    """The same mistake, of a path inside the store."""
+    parts = (why.where, why.what, why.remedy)
+    return BadInput(*(path_in_the_store(part, store) for part in parts))
+
+
+def path_in_the_store(text: str, store: bytes) -> str:
+    """A text about a file, with its path inside the store in place of the whole path."""
+    return text.replace(os.path.join(os.fsdecode(store), ""), "")
 
 
 def _of_run(found: Found, run: Measurement) -> Row:

@@ -232,9 +232,11 @@ def test_a_link_that_appears_later_is_not_followed(tmp_path: Path) -> None:
         samples = store / "2026-01-05T10-00-00.125Z_alpha_00000001" / "samples.parquet"
         samples.unlink()
         samples.symlink_to(outside / "samples.parquet")
-        got = page.get("save", page.key("alpha"), format="json")
-        assert got.status == 400
-        assert "leads out of the store" in got.text
+        for name in ("save", "report", "comparison"):
+            got = page.get(name, page.key("alpha"), page.key("beta"), format="json")
+            assert got.status == 400
+            assert "leads out of the store" in got.text
+            assert str(tmp_path) not in got.text
 
 
 def test_new_runs_appear_without_a_restart(tmp_path: Path) -> None:
