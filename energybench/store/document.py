@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from energybench.store import reader
 from energybench.store.device_power import device_power
 from energybench.store.document_file import Content, Result, read_content
 from energybench.store.job_timeline import job_timelines
-from energybench.store.layout import INDEX, RUN, find, runs
+from energybench.store.layout import INDEX, RUN, find, is_run, runs
 from energybench.store.study import is_study, read_study, studies
 from energybench.units import counted
 
@@ -69,7 +68,7 @@ def gather(
             content.results.append(read_study(path))
         elif path.is_file() and path.name != RUN:
             content = _with_file(content, read_content(path), draws=most_timelines != 0)
-        elif not path.is_dir() or (path / RUN).is_file():
+        elif not path.is_dir() or is_run(path):
             reading.add(*_run(find(name, store)))
         else:
             _add_store(path, content, reading)
@@ -143,7 +142,7 @@ def _add_readable(
     broken = []
     for directory in directories:
         try:
-            if os.path.lexists(directory / INDEX):
+            if is_study(directory):
                 content.results.append(read_study(directory))
             else:
                 reading.add(*_run(directory))

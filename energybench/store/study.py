@@ -42,16 +42,13 @@ def directory_for(store: Path, workload: str, device: str, boundary: str, plan: 
 
 
 def is_study(path: Path) -> bool:
-    return (path / INDEX).is_file()
+    """Whether a directory has an index, also if it is damaged, or is no file."""
+    return os.path.lexists(path / INDEX)
 
 
 def studies(store: Path) -> list[Path]:
-    """The study directories of a store: those with an index, also if it is damaged, or is no
-    file.
-    """
-    if not store.is_dir():
-        return []
-    return sorted(path for path in store.iterdir() if os.path.lexists(path / INDEX))
+    """The study directories of a store."""
+    return sorted(path for path in store.iterdir() if is_study(path)) if store.is_dir() else []
 
 
 def read_study(path: Path) -> Study:

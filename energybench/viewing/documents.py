@@ -109,9 +109,7 @@ def comparison(index: Index, rows: Sequence[Row], form: str, margin: float, *, f
         return _rendered(renderer, form, _document(index, whole), "comparison")
 
 
-def _gathered(
-    index: Index, rows: Sequence[Row], renderer: Any
-) -> tuple[Gathered, list[BadInput]]:
+def _gathered(index: Index, rows: Sequence[Row], renderer: Any) -> tuple[Gathered, list[BadInput]]:
     """The content of a report of the rows, and why some of them cannot be read."""
     from energybench.store.document import gather_directories
 

@@ -23,9 +23,7 @@ Kind = Literal["run", "job", "study", "unfinished", "damaged"]
 _LONGEST = 200  # characters of a text of a row
 # Begins the id of a run: `id_time` of the store's layout, which earlier versions wrote without
 # milliseconds.
-_ID_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d)-(\d\d)-(\d\d)(?:\.\d{3})?Z", re.ASCII
-)
+_ID_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d)-(\d\d)-(\d\d)(?:\.\d{3})?Z", re.ASCII)
 
 
 class Interval(msgspec.Struct, frozen=True, array_like=True):
