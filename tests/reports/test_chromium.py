@@ -14,8 +14,9 @@ import msgspec
 import pytest
 
 from energybench.model import Publication
+from energybench_reports.figures import illustrated
 from energybench_reports.html import Html
-from energybench_reports.view.document import build
+from energybench_reports.view.document import build, in_full
 from tests.reports.pages import Page
 from tests.reports.pdf_pages import Pages, headings
 from tests.reports.sample_many import applications, odd_labels
@@ -214,6 +215,54 @@ def test_a_narrow_screen_shows_every_cell(sample: str, width: int, tmp_path: Pat
     words |= {row[-1].text for s in claims for table in s.tables for row in table.rows}
     for word in words:
         assert any(word in cell for cell in seen), word
+
+
+# Words of charts, with the part of the page, that lie outside their drawing; once all are drawn.
+WORDS = """
+const look = () => {
+  const [drawn, all] = document.documentElement.dataset.charts.split("/");
+  if (drawn !== all) { return setTimeout(look, 50); }
+  const out = [...document.querySelectorAll(".chart svg text")].filter(word => {
+    const own = word.getBoundingClientRect();
+    const place = word.ownerSVGElement.getBoundingClientRect();
+    return own.right > place.right + 1 || own.left < place.left - 1 || own.top < place.top - 1
+      || own.bottom > place.bottom + 1;
+  }).map(word => `${word.closest("section").id}: ${word.textContent}`);
+  const words = [...document.querySelectorAll("#components .chart svg text")]
+    .map(word => word.textContent);
+  parent.postMessage({ screen: innerWidth, drawn, out, words }, "*");
+};
+look();
+"""
+
+
+@pytest.mark.parametrize("width", [PHONE, 768, 1280])
+@pytest.mark.parametrize("sample", ["comparison", "job", "estimated", "applications", "odd"])
+def test_every_word_of_a_chart_is_inside_it(sample: str, width: int, tmp_path: Path) -> None:
+    """Legends take as many lines as they need, and the energy above a bar is whole, however narrow
+    the screen and however long the labels are.
+    """
+    pytest.importorskip("altair")
+    document = NARROW[sample]()
+    page = Html().render(document).replace(b"Content-Security-Policy", b"x-none")
+    page += f"<script>addEventListener('load', () => {{{WORDS}}})</script>".encode()
+    (tmp_path / "narrow.html").write_bytes(page)
+    frame = FRAME.replace("{}", str(width), 1)
+    dump = Page(browse(frame.encode(), tmp_path, "--window-size=1400,3000", "--dump-dom"))
+    root = next(attributes for tag, attributes in dump.tags if tag == "html")
+    measured = json.loads(root["data-measured"] or "")
+    assert measured["screen"] == width
+    assert int(measured["drawn"]) > 1
+    assert measured["out"] == []
+    shown = illustrated(in_full(document), build(document))
+    (chart,) = (
+        figure
+        for section in shown.sections
+        for figure in section.figures
+        if figure.section == "components"
+    )
+    for row in chart.data["sums"]:
+        assert row["energy"] in measured["words"]
 
 
 def test_prints(tmp_path: Path) -> None:
