@@ -80,7 +80,7 @@ def _layered(alt: Any, runs: Sequence[str], colours: Any, unit: str) -> Any:
         over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="low:Q", y=y),
         over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="high:Q", y=y),
     ]
-    for field, above_px in (("name", 30), ("energy", 15)):
+    for field, above_px in (("name", 28), ("energy", 15)):
         text = over.mark_text(
             align="left",
             baseline="bottom",
@@ -90,7 +90,7 @@ def _layered(alt: Any, runs: Sequence[str], colours: Any, unit: str) -> Any:
             limit={"expr": "width"},
         )
         layers.append(text.encode(x=alt.value(0), y=y, text=f"{field}:N"))
-    return alt.layer(*layers).properties(width="container", height=alt.Step(74))
+    return alt.layer(*layers).properties(width="container", height=alt.Step(66))
 
 
 def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, Any]]:
