@@ -192,11 +192,11 @@ def load(store: str | Path = "results") -> Frames:
     Raises BadInput if there is no such folder, or if a run cannot be read.
     """
     from energybench.errors import BadInput
-    from energybench.store.layout import RUN, runs
+    from energybench.store.layout import is_run, runs
     from energybench.store.reader import read_run
 
     path = Path(store)
     if not path.is_dir():
         raise BadInput(str(path), "is no folder", "the folder that --out or store= named")
-    directories = [path] if (path / RUN).is_file() else runs(path)
+    directories = [path] if is_run(path) else runs(path)
     return Frames([(directory, read_run(directory)) for directory in directories])

@@ -24,7 +24,7 @@ from energybench.store import document_file, reader
 from energybench.store.embedded import document_text
 from energybench.store.job_header import is_job
 from energybench.store.job_parts import OWN_FILES
-from energybench.store.layout import INDEX, NODE, PARQUET, RUN, RUNS, find, runs
+from energybench.store.layout import INDEX, NODE, PARQUET, RUN, RUNS, find, is_run, runs
 from energybench.store.publication_file import read_publication
 from energybench.store.strict import MOST_BYTES
 from energybench.store.study import is_study, read_study, studies
@@ -98,7 +98,7 @@ def _of_result(name: str, store: Path) -> Iterator[tuple[str, Path]]:
         kind = RESULTS if document_text(read_bytes(path, MOST_BYTES), name) is None else DOCUMENTS
         document_file.read_content(path)
         yield f"{kind}/{path.name}", path
-    elif path.is_dir() and not (path / RUN).is_file() and (runs(path) or studies(path)):
+    elif path.is_dir() and not is_run(path) and (runs(path) or studies(path)):
         for study in studies(path):
             yield from _of_study(study)
         for directory in runs(path):

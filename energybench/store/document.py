@@ -23,7 +23,7 @@ from energybench.store import reader
 from energybench.store.device_power import device_power
 from energybench.store.document_file import Content, Result, read_content
 from energybench.store.job_timeline import job_timelines
-from energybench.store.layout import INDEX, RUN, find, runs
+from energybench.store.layout import INDEX, RUN, find, is_run, runs
 from energybench.store.study import is_study, read_study, studies
 from energybench.units import counted
 
@@ -75,14 +75,11 @@ def gather(
             content.results.append(read_study(path))
         elif path.is_file() and path.name != RUN:
             content = _with_file(content, read_content(path), draws=most_timelines != 0)
-        elif not path.is_dir() or (path / RUN).is_file():
+        elif not path.is_dir() or is_run(path):
             reading.add(*_run(find(name, store)))
         else:
             _add_store(path, content, reading)
-    if most_timelines and most_timelines < reading.runs:
-        content.notes.append(
-            f"Power over time is shown for the first {most_timelines} of {reading.runs} runs."
-        )
+    reading.note_how_many()
     return content
 
 
@@ -101,41 +98,64 @@ def _with_file(content: Gathered, file: Content, *, draws: bool) -> Gathered:
     return content._replace(publication=file.publication or content.publication)
 
 
+def gather_directories(
+    directories: Sequence[Path], most_timelines: int
+) -> tuple[Gathered, list[BadInput]]:
+    """Results and timelines of directories of runs and studies, in their order, and why others of
+    them cannot be read.
+
+    most_timelines  as for `gather`
+    """
+    content = Gathered([], [], [], [], [])
+    reading = _Timelines(content, most_timelines)
+    broken = _add_readable(directories, content, reading)
+    reading.note_how_many()
+    return content, broken
+
+
+def left_out(reasons: Sequence[BadInput]) -> list[str]:
+    """Notes about results that cannot be read: the first ones with their reasons, and how many
+    more there are.
+    """
+    notes = [f"Left out, because it cannot be read: {why}" for why in reasons[:_MOST_LEFT_OUT]]
+    more = len(reasons) - _MOST_LEFT_OUT
+    if more > 0:
+        notes.append(f"Left out, too: {counted(more, 'more run')} that cannot be read.")
+    return notes
+
+
 def _add_store(path: Path, content: Gathered, reading: _Timelines) -> None:
     """Add the studies and runs of a folder. Raises BadInput if there are none, or none is whole."""
-    broken: list[BadInput] = []
-    whole = 0
-    for study in studies(path):
-        try:
-            content.results.append(read_study(study))
-            whole += 1
-        except BadInput as why:
-            broken.append(why)
-    for directory in runs(path):
-        try:
-            reading.add(*_run(directory))
-            whole += 1
-        except BadInput as why:
-            broken.append(why)
-    if not whole and not broken:
+    directories = list(dict.fromkeys([*studies(path), *runs(path)]))
+    if not directories:
         raise BadInput(
             str(path),
             "holds no finished run",
             f"a run has a {RUN}; unfinished runs: energybench recover",
         )
-    if not whole:
+    broken = _add_readable(directories, content, reading)
+    if len(broken) == len(directories):
         many = f"none of {counted(len(broken), 'run')} can be read, the first because"
         raise BadInput(
             str(path), f"{many if len(broken) > 1 else 'the only run is broken'}: {broken[0]}"
         )
-    content.notes.extend(
-        f"Left out, because it cannot be read: {why}" for why in broken[:_MOST_LEFT_OUT]
-    )
-    if len(broken) > _MOST_LEFT_OUT:
-        content.notes.append(
-            f"Left out, too: {counted(len(broken) - _MOST_LEFT_OUT, 'more run')} that cannot be "
-            "read."
-        )
+    content.notes.extend(left_out(broken))
+
+
+def _add_readable(
+    directories: Sequence[Path], content: Gathered, reading: _Timelines
+) -> list[BadInput]:
+    """Add the runs and studies that can be read, and return why the others cannot."""
+    broken = []
+    for directory in directories:
+        try:
+            if is_study(directory):
+                content.results.append(read_study(directory))
+            else:
+                reading.add(*_run(directory))
+        except BadInput as why:
+            broken.append(why)
+    return broken
 
 
 class _Timelines:
@@ -157,6 +177,13 @@ class _Timelines:
             self._content.timelines.extend(timelines(directory, measured))
         except BadInput as why:
             self._content.notes.append(f"Power over time of {measured.label} is not shown: {why}")
+
+    def note_how_many(self) -> None:
+        """Add a note if the power of some runs is not shown because they are many."""
+        if self._most and self._most < self.runs:
+            self._content.notes.append(
+                f"Power over time is shown for the first {self._most} of {self.runs} runs."
+            )
 
 
 def timelines(directory: Path, measured: Measurement) -> list[Timeline]:

@@ -8,6 +8,7 @@ results/2026-11-23T10-15-02.125Z_milc_cpu_4f2a9c01/            run.json, samples
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from datetime import UTC, datetime
@@ -63,12 +64,19 @@ def file_word(text: str, most: int = 60) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("_.")[:most] or "job"
 
 
+def is_run(path: Path) -> bool:
+    """Whether a directory has a run.json, also if it is damaged, or is no file: the reader says
+    why it cannot be read.
+    """
+    return os.path.lexists(path / RUN)
+
+
 def runs(store: Path) -> list[Path]:
     """Finished runs of a store, oldest first."""
     if not store.is_dir():
         return []
     return sorted(
-        path for path in store.iterdir() if not path.name.startswith(".") and (path / RUN).is_file()
+        path for path in store.iterdir() if not path.name.startswith(".") and is_run(path)
     )
 
 
@@ -93,7 +101,7 @@ def _at(path: Path, name: str) -> Path:
     """The run that an existing path names. Raises BadInput that says what the path is instead."""
     if path.name == RUN and path.is_file():
         return path.parent
-    if (path / RUN).is_file():
+    if is_run(path):
         return path
     if (path / HEADER).is_file() or (path / JOB).is_file():
         raise BadInput(name, "this run was not finished", f"energybench recover {name}")

@@ -42,7 +42,8 @@ def directory_for(store: Path, workload: str, device: str, boundary: str, plan: 
 
 
 def is_study(path: Path) -> bool:
-    return (path / INDEX).is_file()
+    """Whether a directory has an index, also if it is damaged, or is no file."""
+    return os.path.lexists(path / INDEX)
 
 
 def studies(store: Path) -> list[Path]:

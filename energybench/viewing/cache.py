@@ -17,7 +17,7 @@ import msgspec
 from energybench import __version__
 from energybench.viewing.rows import Row
 
-_FORMAT = 1  # of the file; another number when `Row` changes its meaning
+_FORMAT = 2  # of the file; another number when `Row` changes its meaning
 _DIGEST_BYTES = 32
 _MOST_BYTES = 512_000_000
 

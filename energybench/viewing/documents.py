@@ -6,15 +6,19 @@ import io
 import os
 import threading
 import zipfile
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energybench.errors import BadInput
 from energybench.model import Comparison, Document
 from energybench.registry import load, registered
 from energybench.viewing.index import Index
-from energybench.viewing.rows import Row
+from energybench.viewing.rows import Row, in_the_store, path_in_the_store
 from energybench.viewing.scanning import link_out
+
+if TYPE_CHECKING:
+    from energybench.store.document import Gathered
 
 MOST_TOGETHER = 24  # runs of one report on the screen
 MOST_SAVED = 5000  # runs of one file
@@ -43,20 +47,33 @@ def formats() -> tuple[str, ...]:
 
 
 def report(index: Index, rows: Sequence[Row], form: str) -> File:
-    """The report of runs, jobs and studies, as `energybench report` makes it. Raises BadInput."""
-    # late, here and below: the table of runs needs no numpy
-    from energybench.store.document import document, gather, title_of
-
-    paths = _paths(index, rows)
-
-    def contents(renderer: Any) -> Document:
-        gathered = gather(paths, _store(index), _timelines(renderer, len(rows)))
-        return document(
-            title_of(gathered.results), gathered.results, gathered.timelines, gathered.notes
-        )
-
+    """The report of chosen runs, jobs and studies, as `energybench report` makes it of their names.
+    Raises BadInput, also if one of them cannot be read.
+    """
+    renderer = load("reports", form)
     name = rows[0].name.rpartition("/")[2] if len(rows) == 1 else f"{len(rows)}-runs"
-    return _rendered(contents, form, name)
+    with _one_at_a_time:
+        gathered, reasons = _gathered(index, rows, renderer)
+        if reasons:
+            raise reasons[0]
+        return _rendered(renderer, form, _document(index, gathered), name)
+
+
+def report_of_readable(index: Index, rows: Sequence[Row], form: str) -> File:
+    """The report of all runs of a table, as `energybench report` makes it of a store: a run that
+    cannot be read costs a note. Raises BadInput if none can be read.
+    """
+    from energybench.store.document import left_out
+
+    renderer = load("reports", form)
+    with _one_at_a_time:
+        gathered, reasons = _gathered(index, rows, renderer)
+        count = len(gathered.results)
+        if not count:
+            raise BadInput("the table", f"shows no run that can be read; {reasons[0]}")
+        gathered.notes.extend(left_out(reasons))
+        name = f"{count}-of-{len(rows)}-runs" if reasons else f"{count}-runs"
+        return _rendered(renderer, form, _document(index, gathered), name)
 
 
 def compared(index: Index, rows: Sequence[Row], margin: float, *, force: bool) -> Comparison:
@@ -64,12 +81,17 @@ def compared(index: Index, rows: Sequence[Row], margin: float, *, force: bool) -
 
     Raises BadInput, and Refused if the runs are not comparable and `force` is False.
     """
+    # late, here and below: the table of runs needs no numpy
     from energybench.analysis.comparison.compare import compare
     from energybench.store import digests, reader
 
     if len(rows) != 2 or not all(row.comparable for row in rows):
         raise BadInput("compare", "takes exactly two runs", "choose two finished runs")
-    (first, before), (second, after) = (reader.measurement(path) for path in _paths(index, rows))
+    first, second = (_directory(index, row) for row in rows)
+    try:
+        before, after = reader.read_run(first), reader.read_run(second)
+    except BadInput as why:
+        raise in_the_store(why, index.store) from None
     return digests.with_digests(compare(before, after, margin, force=force), first, second)
 
 
@@ -77,22 +99,39 @@ def comparison(index: Index, rows: Sequence[Row], form: str, margin: float, *, f
     """The report of a comparison and its two runs, as `energybench report` makes it of the file of
     `compare --json` and the runs. Raises as `compared`.
     """
-    from energybench.store.document import document, gather, title_of
-
     result = compared(index, rows, margin, force=force)
-
-    def contents(renderer: Any) -> Document:
-        gathered = gather(_paths(index, rows), _store(index), _timelines(renderer, 2))
-        results = [result, *gathered.results]
-        return document(title_of(results), results, gathered.timelines, gathered.notes)
-
-    return _rendered(contents, form, "comparison")
-
-
-def _rendered(contents: Callable[[Any], Document], form: str, name: str) -> File:
     renderer = load("reports", form)
     with _one_at_a_time:
-        rendered = renderer.render(contents(renderer))
+        gathered, reasons = _gathered(index, rows, renderer)
+        if reasons:
+            raise reasons[0]
+        whole = gathered._replace(results=[result, *gathered.results])
+        return _rendered(renderer, form, _document(index, whole), "comparison")
+
+
+def _gathered(index: Index, rows: Sequence[Row], renderer: Any) -> tuple[Gathered, list[BadInput]]:
+    """The content of a report of the rows, and why some of them cannot be read."""
+    from energybench.store.document import gather_directories
+
+    directories, reasons = [], []
+    for row in rows:
+        try:
+            directories.append(_directory(index, row))
+        except BadInput as why:
+            reasons.append(why)
+    gathered, unreadable = gather_directories(directories, _timelines(renderer, len(rows)))
+    return gathered, [*reasons, *(in_the_store(why, index.store) for why in unreadable)]
+
+
+def _document(index: Index, gathered: Gathered) -> Document:
+    from energybench.store.document import document, title_of
+
+    notes = [path_in_the_store(note, index.store) for note in gathered.notes]
+    return document(title_of(gathered.results), gathered.results, gathered.timelines, notes)
+
+
+def _rendered(renderer: Any, form: str, contents: Document, name: str) -> File:
+    rendered = renderer.render(contents)
     if isinstance(rendered, bytes):
         media_type = _MEDIA_TYPES.get(renderer.suffix, "application/octet-stream")
         return File(name + renderer.suffix, rendered, media_type)
@@ -113,18 +152,15 @@ def _timelines(renderer: Any, runs: int) -> int:
     return min(runs, MOST_TOGETHER) if getattr(renderer, "timelines", True) else 0
 
 
-def _paths(index: Index, rows: Sequence[Row]) -> list[str]:
-    """The paths of rows, of which none leads out of the store. Raises BadInput."""
-    for row in rows:
-        if not row.readable:
-            raise BadInput(row.name, row.reason or "was not finished")
-        out = link_out(index.store, row.path)
-        if out is not None:
-            raise BadInput(
-                os.fsdecode(out), "is a link that leads out of the store, which is not followed"
-            )
-    return [str(index.path(row)) for row in rows]
-
-
-def _store(index: Index) -> Any:
-    return index.path(Row(path=b"", stamp=(0, 0), kind="run"))
+def _directory(index: Index, row: Row) -> Path:
+    """The directory of a row, which does not lead out of the store. Raises BadInput."""
+    if row.kind == "damaged":
+        raise BadInput("", row.reason)
+    if not row.readable:
+        raise BadInput(row.name, "was not finished")
+    out = link_out(index.store, row.path)
+    if out is not None:
+        raise BadInput(
+            os.fsdecode(out), "is a link that leads out of the store, which is not followed"
+        )
+    return index.path(row)

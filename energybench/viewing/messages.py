@@ -41,11 +41,18 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """An answer to a request.
+
+    to_owner  whether the request showed the secret of the page. A connection whose request did not
+              is closed after the answer
+    """
+
     status: HTTPStatus
     body: bytes
     content_type: str = HTML
     policy: str = PAGE_POLICY
     headers: tuple[tuple[str, str], ...] = ()
+    to_owner: bool = False
 
 
 def target(text: str) -> tuple[str, Mapping[str, Sequence[str]]]:

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import jinja2
 
 from energybench.data.doubt_catalogue import catalogue
-from energybench.units import show
+from energybench.units import counted, show
 from energybench.viewing import query as queries
 from energybench.viewing.index import Index, Snapshot
 from energybench.viewing.messages import Answer
@@ -78,6 +78,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["counted"] = counted
     environment.filters["quantity"] = quantity
     environment.filters["written"] = written
     return environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -106,7 +107,7 @@ def parsed(parameters: Mapping[str, Sequence[str]]) -> Query:
     if sort not in COLUMNS:
         raise BadInput("sort", "is not a column of the table", ", ".join(COLUMNS))
     for name in ("since", "until"):
-        if not _DAY.fullmatch(given.get(name, "2026")):
+        if not _is_date(given.get(name, "2026")):
             raise BadInput(name, "is not a date", "2026, 2026-11 or 2026-11-23")
     size = _whole(given, "size", 50)
     if size not in SIZES:
@@ -123,6 +124,17 @@ def parsed(parameters: Mapping[str, Sequence[str]]) -> Query:
         page=max(1, _whole(given, "page", 1)),
         size=size,
     )
+
+
+def _is_date(text: str) -> bool:
+    """Whether a text is a year, a month or a day of the calendar."""
+    if not _DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(f"{text}-01-01"[: len("2026-11-23")])
+    except ValueError:
+        return False
+    return True
 
 
 def _whole(given: Mapping[str, str], name: str, default: int) -> int:

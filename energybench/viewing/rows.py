@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -13,14 +14,16 @@ import msgspec
 
 from energybench.errors import BadInput
 from energybench.foreign_text import shortened, visible
-from energybench.model import Estimate, Measurement, Study
-from energybench.store.layout import HEADER
+from energybench.model import Estimate, Measurement, Stamp, Study
+from energybench.store.layout import HEADER, PARTIAL
 from energybench.units import counted
 from energybench.viewing.scanning import Found, link_out
 
 Kind = Literal["run", "job", "study", "unfinished", "damaged"]
 _LONGEST = 200  # characters of a text of a row
-_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d)-(\d\d)-(\d\d)Z")  # begins the id of a run
+# Begins the id of a run: `id_time` of the store's layout, which earlier versions wrote without
+# milliseconds.
+_ID_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d)-(\d\d)-(\d\d)(?:\.\d{3})?Z", re.ASCII)
 
 
 class Interval(msgspec.Struct, frozen=True, array_like=True):
@@ -42,6 +45,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     date       "2026-11-23T10:15:02Z"; empty if not known
     work_unit  unit of the work in `per_work_j`
     reason     why a run has no figures, or how complete a study is
+    stamps     words of the result's stamps
     Texts are foreign: on one line and shortened, but not escaped for any format.
     """
 
@@ -66,6 +70,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     nodes: int = 1
     part_of_a_repeat: bool = False
     failed_checks: bool = False
+    stamps: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     reason: str = ""
 
@@ -120,13 +125,24 @@ def read_row(task: tuple[bytes, Found]) -> Row:
             kind="damaged",
             inside=found.inside,
             label=_text(os.path.basename(os.fsdecode(found.path))),
-            date=_date("", directory.name),
-            reason=_text(_inside_the_store(str(why), store), 400),
+            date=_date_of_path(found.path),
+            reason=_text(str(_without_the_store(why, store)), 400),
         )
 
 
-def _inside_the_store(message: str, store: bytes) -> str:
-    return message.replace(os.path.join(os.fsdecode(store), ""), "")
+def _without_the_store(why: Exception, store: bytes) -> Exception:
+    return in_the_store(why, store) if isinstance(why, BadInput) else why
+
+
+def in_the_store(why: BadInput, store: bytes) -> BadInput:
+    """The same mistake, of a path inside the store."""
+    parts = (why.where, why.what, why.remedy)
+    return BadInput(*(path_in_the_store(part, store) for part in parts))
+
+
+def path_in_the_store(text: str, store: bytes) -> str:
+    """A text about a file, with its path inside the store in place of the whole path."""
+    return text.replace(os.path.join(os.fsdecode(store), ""), "")
 
 
 def _of_run(found: Found, run: Measurement) -> Row:
@@ -152,6 +168,7 @@ def _of_run(found: Found, run: Measurement) -> Row:
         nodes=run.nodes,
         part_of_a_repeat=run.partial,
         failed_checks=bool(run.failed_checks),
+        stamps=_words(run.stamps),
         doubts=tuple(dict.fromkeys(doubt.code for doubt in run.doubts)),
     )
 
@@ -166,6 +183,7 @@ def _of_study(found: Found, study: Study) -> Row:
         workload=_text(f"{study.workload} {study.device}"),
         host=_text(study.host.name),
         date=_date(study.created_utc, ""),
+        stamps=_words(study.stamps),
         doubts=tuple(dict.fromkeys(doubt.code for doubt in study.doubts)),
         reason=cells if study.complete else f"{cells}: not complete",
     )
@@ -209,11 +227,15 @@ def _text(text: str, most: int = _LONGEST) -> str:
     return visible(shortened(" ".join(text.split()), most))
 
 
+def _words(stamps: Sequence[Stamp]) -> tuple[str, ...]:
+    return tuple(_text(stamp.words) for stamp in stamps)
+
+
 def _date(stated: str | None, run: str) -> str:
     """The time in the id of a run, else a stated time, in UTC to the second; empty if neither is
     one.
     """
-    if match := _STAMP.match(run):
+    if match := _ID_TIME.match(run):
         year, month, day, *clock = match.groups()
         stated = f"{year}-{month}-{day}T{':'.join(clock)}Z"
     try:
@@ -221,3 +243,11 @@ def _date(stated: str | None, run: str) -> str:
         return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):
         return ""
+
+
+def _date_of_path(path: bytes) -> str:
+    """The time in the name of a directory, else in that of the nearest folder around it: a node of
+    a job lies in the directory of the job. Empty if no name has a time.
+    """
+    names = (name.removeprefix(PARTIAL) for name in reversed(os.fsdecode(path).split(os.sep)))
+    return next((date for name in names if (date := _date("", name))), "")

@@ -1,7 +1,11 @@
 """HTTP/1.1 over a listening socket, for GET and HEAD, with a thread for each connection.
 
-No client can hold the others up: a request must arrive within a time, a client that does not read
-its answer is dropped, and the connection that has waited longest makes room for a new one.
+No client can hold the others up. A request must arrive within a time, and its answer must be read
+within a time. The connection of a client that did not show the secret of the page is closed after
+one answer, which is short enough for the buffer of a socket: nothing is computed for such a client,
+and no thread waits until it reads. When all connections are taken, the one whose client has kept
+the server waiting longest makes room for a new one, whether for a request or for the reading of an
+answer.
 """
 
 from __future__ import annotations
@@ -49,8 +53,10 @@ class Server(ThreadingHTTPServer):
         self.socket = listening
         self.respond, self.failed = respond, failed
         self._wait_s, self._most = wait_s, most_connections
-        # connections that wait for a request, each with the time since when, and all of them
+        # connections that wait for their client, each with the time since when, by what they wait
+        # for: a request, or that an answer is read; and all connections
         self._waiting: dict[socket.socket, float] = {}
+        self._sending: dict[socket.socket, float] = {}
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
 
@@ -73,9 +79,11 @@ class Server(ThreadingHTTPServer):
             return False
         with self._lock:
             if len(self._open) >= self._most:
-                if not self._waiting:
+                # a client that reads slowly has shown the secret: it comes after the others
+                held = self._waiting or self._sending
+                if not held:
                     return False
-                _end(min(self._waiting, key=lambda connection: self._waiting[connection]))
+                self._end(min(held, key=lambda connection: held[connection]))
             self._open.add(request)
             self._waiting[request] = time.monotonic()
         return True
@@ -86,11 +94,12 @@ class Server(ThreadingHTTPServer):
         with self._lock:
             for connection, since_s in list(self._waiting.items()):
                 if since_s < limit_s:
-                    _end(connection)
+                    self._end(connection)
 
     def waits(self, connection: socket.socket) -> None:
         """A request is awaited from now on."""
         with self._lock:
+            self._sending.pop(connection, None)
             if connection in self._open:
                 self._waiting[connection] = time.monotonic()
 
@@ -99,23 +108,36 @@ class Server(ThreadingHTTPServer):
         with self._lock:
             self._waiting.pop(connection, None)
 
+    def sends(self, connection: socket.socket) -> None:
+        """An answer is sent from now on."""
+        with self._lock:
+            self._waiting.pop(connection, None)
+            if connection in self._open:
+                self._sending[connection] = time.monotonic()
+
     def shutdown_request(self, request: Any) -> None:
         with self._lock:
-            self._waiting.pop(request, None)
-            self._open.discard(request)
+            self._forget(request)
         super().shutdown_request(request)
+
+    def _forget(self, connection: socket.socket) -> None:
+        self._waiting.pop(connection, None)
+        self._sending.pop(connection, None)
+        self._open.discard(connection)
+
+    def _end(self, connection: socket.socket) -> None:
+        """Wake the thread that reads from or writes to a connection; the thread closes the
+        connection. Its place is free at once.
+        """
+        self._forget(connection)
+        try:
+            connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it ended by itself
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection broke: nothing to say."""
         del request, client_address
-
-
-def _end(connection: socket.socket) -> None:
-    """Wake the thread that reads from a connection; the thread closes the connection."""
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it ended by itself
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -153,7 +175,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _made(self, *, is_head: bool) -> Answer:
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
-            self.close_connection = True
             return messages.text(HTTPStatus.BAD_REQUEST, "A request with a body is not read here.")
         hosts = self.headers.get_all("Host", [])
         path, parameters = messages.target(self.path)
@@ -168,6 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.respond(request)
 
     def _send(self, answer: Answer, *, is_head: bool) -> None:
+        self.server.sends(self.connection)
         self.send_response(answer.status)
         for name, value in (
             ("Content-Type", answer.content_type),
@@ -181,6 +203,8 @@ class _Handler(BaseHTTPRequestHandler):
             *answer.headers,
         ):
             self.send_header(name, value)
+        if not answer.to_owner:
+            self.send_header("Connection", "close")  # which http.server then does
         self.end_headers()
         if not is_head:
             self.wfile.write(answer.body)
@@ -188,12 +212,11 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """A request that is not HTTP, or has another method than GET and HEAD."""
         del message, explain
-        self.close_connection = True
         status = HTTPStatus(code)
-        headers: tuple[tuple[str, str], ...] = (("Connection", "close"),)
+        headers: tuple[tuple[str, str], ...] = ()
         if status == HTTPStatus.NOT_IMPLEMENTED:
             status = HTTPStatus.METHOD_NOT_ALLOWED
-            headers += (("Allow", "GET, HEAD"),)
+            headers = (("Allow", "GET, HEAD"),)
         answer = messages.text(status, f"{status.phrase}: this page is for reading only.")
         is_head = getattr(self, "command", None) == "HEAD"
         self._send(answer._replace(headers=headers), is_head=is_head)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from energybench.errors import BadInput, Refused
-from energybench.units import decimal_number
+from energybench.units import counted, decimal_number
 from energybench.viewing import access, documents, messages, pages
 from energybench.viewing.access import Access
 from energybench.viewing.index import Index
@@ -56,6 +56,10 @@ class Site:
             return self._open(request)
         if not self.access.knows(request.cookies) or not access.is_own_site(request.fetch_site):
             return messages.text(HTTPStatus.FORBIDDEN, _OPEN_AGAIN)
+        return self._page(name, request)._replace(to_owner=True)
+
+    def _page(self, name: str, request: Request) -> Answer:
+        """A page for the owner."""
         if name in pages.FILES:
             return pages.file(name)
         if name not in self._pages:
@@ -80,7 +84,7 @@ class Site:
         # A redirection would be part of the navigation of a foreign page, such as a terminal in the
         # browser, to which a cookie that is SameSite=Strict is not sent. A page of ours is not.
         page = pages.message(HTTPStatus.OK, "Opening the store", "", [_BACK], refresh="./")
-        return page
+        return page._replace(to_owner=True)
 
     # -------------------------------------------------- the table
 
@@ -152,7 +156,7 @@ class Site:
         elif request.parameters.get("id"):
             saved = documents.report(self.index, self._rows(request, documents.MOST_SAVED), form)
         else:
-            saved = documents.report(self.index, self._of_the_table(request), form)
+            saved = documents.report_of_readable(self.index, self._of_the_table(request), form)
         name = saved.name.encode("ascii", "replace").decode().translate(_NO_NAME)
         headers = (("Content-Disposition", f'attachment; filename="{name}"'),)
         return Answer(
@@ -171,15 +175,16 @@ class Site:
         return [self.index.row(key) for key in keys]
 
     def _of_the_table(self, request: Request) -> list[Row]:
+        """The finished rows of the table, also the damaged ones. Raises BadInput."""
         rows = select(self.index.refresh().rows, parsed(request.parameters))
-        readable = [row for row in rows if row.readable]
-        if not 0 < len(readable) <= documents.MOST_SAVED:
+        finished = [row for row in rows if row.kind != "unfinished"]
+        if not 0 < len(finished) <= documents.MOST_SAVED:
             raise BadInput(
                 "the table",
-                f"shows {len(readable)} finished runs",
+                f"shows {counted(len(finished), 'finished run')}",
                 f"filter it, or choose runs: 1 to {documents.MOST_SAVED}",
             )
-        return readable
+        return finished
 
     def _sides(self, request: Request) -> tuple[list[Row], float, bool]:
         """Baseline and candidate, margin, and whether to compare in spite of a refusal."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from energybench.model import TIME_X_ASSUMED_POWER, Measurement
 from energybench.units import prefix, show
-from energybench_reports.charts.figure import SHAPES, component_colours, cycled, finished
-from energybench_reports.charts.theme import GREY, HATCH, INK, TONES, WHITE
+from energybench_reports.charts import distinction
+from energybench_reports.charts.figure import component_colours, finished
+from energybench_reports.charts.theme import GREY, HATCH, INK, WHITE
 from energybench_reports.view.energy import UNREAD, mean_energy, unread_j
 from energybench_reports.view.layout import Figure
 from energybench_reports.view.wording import (
@@ -34,7 +35,8 @@ def energy(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figur
     bars = [row for m in shown for row in _bars(m, names[m.id], factor)]
     sums = [_sum(m, names[m.id], factor) for m in shown]
     chart = _layered(alt, [row["run"] for row in sums], _colours(alt, shown), unit)
-    text = f"Energy of one repeat by component: {'; '.join(row['text'] for row in sums)}."
+    words = "; ".join(f"{row['name']}: {row['energy']}" for row in sums)
+    text = f"Energy of one repeat by component: {words}."
     caption = f"Whisker: interval of the total energy. {_caption(shown, names)}".strip()
     data = {"bars": bars, "sums": sums}
     return finished("components", chart, data, caption, text)
@@ -49,12 +51,13 @@ def _colours(alt: Any, shown: Sequence[Measurement]) -> Any:
         "part:N",
         title=None,
         scale=alt.Scale(domain=list(colours), range=list(colours.values())),
+        legend=distinction.legend(alt, list(colours)),
     )
 
 
 def _layered(alt: Any, runs: Sequence[str], colours: Any, unit: str) -> Any:
-    """Coloured bars, a hatching over modelled parts, the interval of the sum, and a line of text
-    above each bar.
+    """Coloured bars, a hatching over modelled parts, the interval of the sum, and above each bar
+    the name of the run and its energy, on a line each: a narrow chart cuts a name, never a number.
     """
     x = alt.X(
         "from:Q",
@@ -76,11 +79,18 @@ def _layered(alt: Any, runs: Sequence[str], colours: Any, unit: str) -> Any:
         over.mark_rule(strokeWidth=1.5, color=INK).encode(x="low:Q", x2="high:Q", y=y),
         over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="low:Q", y=y),
         over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="high:Q", y=y),
-        over.mark_text(
-            align="left", baseline="bottom", dy=-15, dx=0, fontSize=12, color=INK
-        ).encode(x=alt.value(0), y=y, text="text:N"),
     ]
-    return alt.layer(*layers).properties(width="container", height=alt.Step(58))
+    for field, above_px in (("name", 28), ("energy", 15)):
+        text = over.mark_text(
+            align="left",
+            baseline="bottom",
+            dy=-above_px,
+            fontSize=12,
+            color=INK,
+            limit={"expr": "width"},
+        )
+        layers.append(text.encode(x=alt.value(0), y=y, text=f"{field}:N"))
+    return alt.layer(*layers).properties(width="container", height=alt.Step(66))
 
 
 def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, Any]]:
@@ -112,16 +122,22 @@ def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, 
 
 
 def _sum(measurement: Measurement, name: str, factor: float) -> dict[str, Any]:
-    """The interval of the sum, and the line of text above the bar."""
+    """The interval of the sum, and the two lines of text above the bar."""
     total, work = measurement.energy_j, measurement.work
     assert total is not None
-    text = f"{_beginning(name)}: {show(total, 'J')}"
+    text = show(total, "J")
+    if measurement.quality == "estimated":
+        text += f", {TIME_X_ASSUMED_POWER}"
     # The repeats of two measurements may hold different amounts of the same work.
     if work and work.amount != 1:
         text += f" for {_beginning(amount(work))}"
-    if measurement.quality == "estimated":
-        text += f", {TIME_X_ASSUMED_POWER}"
-    return {"run": name, "low": total.low / factor, "high": total.high / factor, "text": text}
+    return {
+        "run": name,
+        "low": total.low / factor,
+        "high": total.high / factor,
+        "name": _beginning(name),
+        "energy": text,
+    }
 
 
 def _beginning(name: str) -> str:
@@ -183,8 +199,7 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figu
     zero = (
         alt.Chart(alt.NamedData("mean")).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="off:Q")
     )
-    colours = alt.Scale(domain=runs, range=cycled(TONES, len(runs)))
-    shapes = alt.Scale(domain=runs, range=cycled(SHAPES, len(runs)))
+    legend = distinction.legend(alt, runs)
     points = (
         alt.Chart(alt.NamedData("repeats"))
         .mark_point(size=70, filled=True, opacity=0.9)
@@ -192,8 +207,20 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figu
             x=alt.X("repeat:O", title="repeat", axis=alt.Axis(labelAngle=0)),
             xOffset=alt.XOffset("run:N", sort=runs),
             y=alt.Y("off:Q", title="energy, % from the mean", axis=alt.Axis(tickCount=5)),
-            color=alt.Color("run:N", title=None, sort=runs, scale=colours),
-            shape=alt.Shape("run:N", title=None, sort=runs, scale=shapes),
+            color=alt.Color(
+                "run:N",
+                title=None,
+                sort=runs,
+                scale=distinction.colours(alt, runs),
+                legend=legend,
+            ),
+            shape=alt.Shape(
+                "run:N",
+                title=None,
+                sort=runs,
+                scale=distinction.shapes(alt, runs),
+                legend=legend,
+            ),
             tooltip=[
                 alt.Tooltip("run:N"),
                 alt.Tooltip("repeat:O"),

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from energybench.errors import NotInstalled
+from energybench_reports.charts.distinction import ROOM
 from energybench_reports.charts.theme import COLOURS, GRID, INK, LIGHT, OTHERS, Theme
 from energybench_reports.view.layout import Figure
 
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _ON_PAGE = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 # vl-convert has Liberation Sans inside, whose letters are as wide as those of Arial.
 _OUTSIDE = "'Liberation Sans', Arial, Helvetica, sans-serif"
@@ -66,11 +66,6 @@ def component_colours(keys: Sequence[str]) -> dict[str, str]:
     return {key: COLOURS.get(key) or next(others) for key in keys}
 
 
-def cycled(values: Sequence[str], count: int) -> list[str]:
-    """`count` colours or shapes: the sequence, repeated as often as necessary."""
-    return list(tuple(values) * (count // len(values) + 1))[:count]
-
-
 def finished(
     section: str,
     chart: Any,
@@ -106,15 +101,25 @@ def spec(figure: Figure, theme: Theme = LIGHT, width: int | None = None) -> dict
     elif figure.panel_px is None:
         drawing["width"] = "container" if width is None else width
         drawing["autosize"] = {"type": "fit-x", "contains": "padding"}
+        drawing["params"] = [_room(width)]
     config = {"background": background, "font": font, "view": {"stroke": "transparent"}}
     config |= {"axis": _AXIS, "legend": _LEGEND if width is None else _within(width)}
     themed = _recoloured(drawing | {"config": config}, theme.colours)
     return {**themed, "datasets": figure.data, "description": figure.alt}
 
 
+def _room(width: int | None) -> dict[str, Any]:
+    """The parameter ROOM. On the page, its value is computed again whenever the chart has another
+    width.
+    """
+    if width is None:
+        return {"name": ROOM, "expr": "containerSize()[0] + 0 * width"}
+    return {"name": ROOM, "value": width}
+
+
 def _within(width: int) -> dict[str, Any]:
-    """The legend of a drawing: lines of as many labels as fit, and long labels shortened. On the
-    page, a reader scrolls to a label that does not fit.
+    """Legends of charts of panels: lines of as many labels as fit, and long labels shortened. Other
+    charts state their legends themselves (`distinction.legend`).
     """
     columns = max(width // _LABEL_PX, 1)
     return _LEGEND | {"columns": columns, "labelLimit": width // columns - _BESIDE_LABEL_PX}

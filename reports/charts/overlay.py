@@ -9,16 +9,13 @@ import numpy as np
 
 from energybench.analysis.arrays import Floats
 from energybench.model import REPEAT, UNUSED, PowerSeries, Timeline
-from energybench_reports.charts import ticks
-from energybench_reports.charts.figure import cycled, finished
-from energybench_reports.charts.theme import TONES
+from energybench_reports.charts import distinction, ticks
+from energybench_reports.charts.figure import finished
 from energybench_reports.view.layout import Figure
 from energybench_reports.view.wording import plain
 
 _STEPS = 900  # of a line; a chart is about a thousand pixels wide
 _HEADROOM = 1.08
-# A run beyond the colours has the colour of another, and other dashes.
-_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 
 
 class _Run(NamedTuple):
@@ -44,8 +41,7 @@ def overlay(alt: Any, timelines: Sequence[Timeline], names: Mapping[str, str]) -
     highest_w = max(float(np.nanmax(run.power_w)) for run in runs)
     second, unit = ticks.of_time(end_s - begin_s)
     labels = [run.name for run in runs]
-    dashes = [_DASHES[number // len(TONES) % len(_DASHES)] for number in range(len(runs))]
-    legend = alt.Legend(columns={"expr": "max(1, floor(width / 190))"})
+    legend = distinction.legend(alt, labels)
     chart = (
         alt.layer(
             alt.Chart(alt.NamedData("start"))
@@ -70,13 +66,13 @@ def overlay(alt: Any, timelines: Sequence[Timeline], names: Mapping[str, str]) -
                 color=alt.Color(
                     "run:N",
                     title=None,
-                    scale=alt.Scale(domain=labels, range=cycled(TONES, len(runs))),
+                    scale=distinction.colours(alt, labels),
                     legend=legend,
                 ),
                 strokeDash=alt.StrokeDash(
                     "run:N",
                     title=None,
-                    scale=alt.Scale(domain=labels, range=dashes),
+                    scale=distinction.dashes(alt, labels),
                     legend=legend,
                 ),
                 tooltip=[

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from energybench.model import UNUSED, Part, PowerSeries, Timeline
 from energybench.units import prefix
-from energybench_reports.charts import ticks
+from energybench_reports.charts import distinction, ticks
 from energybench_reports.charts.downsample import stepped
 from energybench_reports.charts.figure import component_colours, finished
 from energybench_reports.charts.theme import COLOURS, shade
@@ -136,7 +136,7 @@ def _rounded(watts: float) -> float:
 def _line_layers(alt: Any, lines: Sequence[_Line], axes: _Axes) -> list[Any]:
     """Light areas between the lowest and the highest readings, thin lines, bold lines."""
     names = [line.name for line in lines]
-    legend = alt.Legend(columns={"expr": "max(1, floor(width / 190))"})
+    legend = distinction.legend(alt, names)
     tones = alt.Scale(domain=names, range=[line.colour for line in lines])
     dashes = alt.Scale(domain=names, range=[line.dash for line in lines])
     rows = alt.Chart(alt.NamedData("lines")).transform_flatten(["t", "w", "low", "high"])

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from energybench.model import Measurement, Series
+from energybench_reports.charts import distinction
 from energybench_reports.charts.downsample import LIMIT, thin
-from energybench_reports.charts.figure import cycled, finished
-from energybench_reports.charts.theme import TONES
+from energybench_reports.charts.figure import finished
 from energybench_reports.view.layout import Figure
 from energybench_reports.view.record import KEY, energy_at
 from energybench_reports.view.wording import listed, plain
@@ -56,7 +56,7 @@ def _curves(
 def _figure(alt: Any, axes: _Axes, rows: Sequence[dict[str, Any]]) -> Figure:
     name, x_title, y_title = axes
     runs = list(dict.fromkeys(row["run"] for row in rows))
-    colours = alt.Scale(domain=runs, range=cycled(TONES, len(runs)))
+    legend = distinction.legend(alt, runs)
     line = (
         alt.Chart(alt.NamedData("curves"))
         .transform_flatten(["x", "y"])
@@ -69,7 +69,20 @@ def _figure(alt: Any, axes: _Axes, rows: Sequence[dict[str, Any]]) -> Figure:
                 scale=alt.Scale(zero=False),
                 axis=alt.Axis(tickCount=5),
             ),
-            color=alt.Color("run:N", title=None, sort=runs, scale=colours),
+            color=alt.Color(
+                "run:N",
+                title=None,
+                sort=runs,
+                scale=distinction.colours(alt, runs),
+                legend=legend,
+            ),
+            strokeDash=alt.StrokeDash(
+                "run:N",
+                title=None,
+                sort=runs,
+                scale=distinction.dashes(alt, runs),
+                legend=legend,
+            ),
             tooltip=[
                 alt.Tooltip("run:N"),
                 alt.Tooltip("x:Q", title=x_title or "x"),

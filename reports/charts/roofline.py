@@ -10,9 +10,9 @@ from typing import Any
 
 from energybench.model import Measurement, Roofline
 from energybench.units import prefix, show_value
-from energybench_reports.charts import ticks
-from energybench_reports.charts.figure import SHAPES, cycled, finished
-from energybench_reports.charts.theme import INK, TONES
+from energybench_reports.charts import distinction, ticks
+from energybench_reports.charts.figure import finished
+from energybench_reports.charts.theme import INK
 from energybench_reports.view.layout import Figure
 from energybench_reports.view.limits import KEY
 from energybench_reports.view.wording import listed, plain
@@ -55,9 +55,15 @@ def roofline(
         scale=alt.Scale(type="log", domain=[lowest, highest], nice=False),
         axis=alt.Axis(values=ticks.logarithmic(lowest, highest), format="~g"),
     )
-    tones = alt.Scale(domain=titles, range=cycled(TONES, len(titles)))
-    colour = alt.Color("device:N", title=None, sort=titles, scale=tones)
-    shape = alt.Shape("run:N", title=None, legend=None, scale=alt.Scale(range=list(SHAPES)))
+    colour = alt.Color(
+        "device:N",
+        title=None,
+        sort=titles,
+        scale=distinction.colours(alt, titles),
+        legend=distinction.legend(alt, titles),
+    )
+    runs = [name for name, _ in shown]
+    shape = alt.Shape("run:N", title=None, legend=None, scale=distinction.shapes(alt, runs))
     tip = [
         alt.Tooltip("run:N"),
         alt.Tooltip("i:Q", title="flop/B", format=".3g"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -50,6 +51,26 @@ def test_one_whole_run_does_not_hide_the_broken_one(broken: Path) -> None:
     content = report(broken, "results").json
     assert content["kind"] == "document"
     assert len(content["notes"]) == 1
+
+
+ODD = {
+    "is a pipe": os.mkfifo,
+    "is a folder": Path.mkdir,
+    "no such file": lambda path: path.symlink_to("nowhere"),
+}
+
+
+@pytest.mark.parametrize("name", ["run.json", "study.json"])
+@pytest.mark.parametrize("words", ODD)
+def test_a_result_that_is_no_file_costs_a_line(broken: Path, words: str, name: str) -> None:
+    """As `energybench view` lists it; named alone, it is refused for the same reason."""
+    odd = broken / "results" / "2026_odd"
+    odd.mkdir()
+    ODD[words](odd / name)
+    notes = report(broken, "results").json["notes"]
+    assert len(notes) == 2
+    assert any(f"2026_odd/{name}: {words}" in note for note in notes)
+    assert f"2026_odd/{name}: {words}" in refused(broken, "results/2026_odd")
 
 
 def test_many_broken_runs_are_counted(broken: Path) -> None:

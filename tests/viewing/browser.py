@@ -57,8 +57,9 @@ class Browser:
         os.close(from_browser)
         words = [BROWSER, *_FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
         log = os.open(folder / "browser.log", os.O_WRONLY | os.O_CREAT, 0o600)
-        # the browser reads commands from descriptor 3, and writes answers to 4
-        moves = [(ends[0], 3), (ends[1], 4), (log, 1), (log, 2)]
+        # the browser reads commands from descriptor 3, and writes answers to 4; the log comes
+        # first, because its own descriptor may be one of the two
+        moves = [(log, 1), (log, 2), (ends[0], 3), (ends[1], 4)]
         actions = [(os.POSIX_SPAWN_DUP2, *move) for move in moves]
         self._pid = os.posix_spawn(BROWSER, words, os.environ, file_actions=actions, setsid=True)
         for descriptor in (*ends, log):

@@ -36,17 +36,17 @@ def write_run(store: Path, name: str, factor: float = 1.0, **fields: Any) -> Pat
 
 def some_runs(store: Path) -> Path:
     """Four runs that differ in everything that the table can filter and sort by."""
-    write_run(store, "2026-01-05T10-00-00Z_alpha_00000001", 1.0, label="alpha", host="node-a")
-    write_run(store, "2026-02-05T10-00-00Z_beta_00000002", 3.0, label="beta", host="node-b")
+    write_run(store, "2026-01-05T10-00-00.125Z_alpha_00000001", 1.0, label="alpha", host="node-a")
+    write_run(store, "2026-02-05T10-00-00.125Z_beta_00000002", 3.0, label="beta", host="node-b")
     write_run(
         store,
-        "2026-03-05T10-00-00Z_gamma_00000003",
+        "2026-03-05T10-00-00.125Z_gamma_00000003",
         2.0,
         label="gamma",
         host="node-b",
         size="16",
         doubts=["one-node", "interrupted"],
     )
-    last = "2026-03-06T10-00-00Z_delta_00000004"
+    last = "2026-03-06T10-00-00.125Z_delta_00000004"
     write_run(store, last, 1.5, label="delta", boundary="device", doubts=[])
     return store

@@ -57,7 +57,7 @@ def read_anew(index: Index) -> int:
 
 def test_a_run_has_the_figures_of_its_file(tmp_path: Path) -> None:
     """Value and interval; the date is that of the id."""
-    run = look(index_of(some_runs(tmp_path)))["2026-02-05T10-00-00Z_beta_00000002"]
+    run = look(index_of(some_runs(tmp_path)))["2026-02-05T10-00-00.125Z_beta_00000002"]
     assert (run.kind, run.label, run.host, run.boundary) == ("run", "beta", "node-b", "compute")
     assert (run.workload, run.quality, run.repeats) == ("milc 32 cuda", "mixed", 3)
     assert run.date == "2026-02-05T10:00:00Z"
@@ -92,15 +92,15 @@ def test_whatever_cannot_be_read_has_a_row_with_its_reason(tmp_path: Path) -> No
 def test_jobs_studies_and_unfinished_runs(tmp_path: Path) -> None:
     """A job with the parts of its nodes; a run that is still measured, by its header."""
     job = finished_job(tmp_path, {"cpu1": Node(), "cpu2": Node()})
-    write_run(tmp_path / "campaign" / "runs", "2026-01-05T10-00-00Z_inner_00000001")
-    unfinished = tmp_path / ".partial-2026-01-06T10-00-00Z_x_00000001"
+    write_run(tmp_path / "campaign" / "runs", "2026-01-05T10-00-00.125Z_inner_00000001")
+    unfinished = tmp_path / ".partial-2026-01-06T10-00-00.125Z_x_00000001"
     unfinished.mkdir()
     (unfinished / "header.json").write_text('{"schema": "energybench-run/1"')
     expected = {
         job.name: "job",
         f"{job.name}/node-cpu1": "run",
         f"{job.name}/node-cpu2": "run",
-        "campaign/runs/2026-01-05T10-00-00Z_inner_00000001": "run",
+        "campaign/runs/2026-01-05T10-00-00.125Z_inner_00000001": "run",
         unfinished.name: "damaged",
     }
     index = index_of(tmp_path)
@@ -115,7 +115,7 @@ def test_a_study_and_its_runs(tmp_path: Path) -> None:
     study = StudyStore(tmp_path / "study_x")
     study.save(SAMPLES["study"]().of(Study)[0])
     study.close()
-    write_run(tmp_path / "study_x" / "runs", "2026-01-05T10-00-00Z_cell_00000001", label="cell")
+    write_run(tmp_path / "study_x" / "runs", "2026-01-05T10-00-00.125Z_cell_00000001", label="cell")
     rows = look(index_of(tmp_path))
     assert rows["study_x"].kind == "study"
     assert "cells" in rows["study_x"].reason
@@ -145,13 +145,13 @@ def test_new_changed_and_removed_runs(tmp_path: Path) -> None:
     before = index.refresh()
     assert read_anew(index) == 0
     assert index.snapshot.number == before.number
-    write_run(tmp_path, "2026-04-01T10-00-00Z_new_00000005")
+    write_run(tmp_path, "2026-04-01T10-00-00.125Z_new_00000005")
     assert read_anew(index) == 1
     assert index.snapshot.number > before.number
     assert len(index.snapshot.rows) == 5
-    changed = tmp_path / "2026-04-01T10-00-00Z_new_00000005" / "run.json"
+    changed = tmp_path / "2026-04-01T10-00-00.125Z_new_00000005" / "run.json"
     changed.write_text("{")
-    assert look(index)["2026-04-01T10-00-00Z_new_00000005"].kind == "damaged"
+    assert look(index)["2026-04-01T10-00-00.125Z_new_00000005"].kind == "damaged"
     shutil.rmtree(changed.parent)
     assert len(look(index)) == 4
 
@@ -211,7 +211,7 @@ def test_the_cache_of_another_version_or_store_is_not_used(tmp_path: Path, field
     assert cache.load(file, store) == list(rows)
     body = file.read_bytes()[32:]
     changes = {
-        "format": (b"\x94\x01", b"\x94\x02"),  # the list of four begins with the format
+        "format": (b"\x94\x02", b"\x94\x03"),  # the list of four begins with the format
         "version": (__version__.encode(), b"9" * len(__version__)),
         "store": (store, store[:-1] + b"X"),
     }
@@ -250,9 +250,9 @@ def test_links_that_lead_out_of_the_store_are_not_followed(tmp_path: Path) -> No
     """Neither a directory, nor the run.json of a directory, nor its samples; each has a row that
     says so, and no value of the other place.
     """
-    outside = write_run(tmp_path / "outside", "2026-01-05T10-00-00Z_x_00000009", label="secret")
+    outside = write_run(tmp_path / "outside", "2026-01-05T10-00-00.125Z_x_00000009", label="secret")
     store = tmp_path / "store"
-    run = write_run(store, "2026-01-05T10-00-00Z_own_00000001", label="own")
+    run = write_run(store, "2026-01-05T10-00-00.125Z_own_00000001", label="own")
     (store / "directory").symlink_to(outside)
     (store / "file").mkdir()
     (store / "file" / "run.json").symlink_to(outside / "run.json")
@@ -306,6 +306,6 @@ def test_an_unknown_key_leads_to_no_path(tmp_path: Path) -> None:
     """A key is looked up, and never a part of a path."""
     index = index_of(some_runs(tmp_path / "store"))
     look(index)
-    for key in ("", "..", "../store", "2026-01-05T10-00-00Z_alpha_00000001", "%2e%2e", "\0"):
+    for key in ("", "..", "../store", "2026-01-05T10-00-00.125Z_alpha_00000001", "%2e%2e", "\0"):
         with pytest.raises(BadInput, match="names no run of the store"):
             index.row(key)

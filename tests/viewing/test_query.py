@@ -45,6 +45,7 @@ def labels(address: str) -> str:
         ("since=2026-02", "cb"),
         ("until=2026-02-05", "ba"),
         ("until=2026", "cba"),
+        ("since=2024-02-29", "cba"),
         ("since=2026-02-05&until=2026-02-05", "b"),
         ("q=MDRUN+gmx", "d"),
         ("q=mdrun+beta", ""),
@@ -66,6 +67,11 @@ def test_the_rows_that_an_address_asks_for(address: str, expected: str) -> None:
         ("size=7", "size: is not a number of rows"),
         ("since=tomorrow", "since: is not a date"),
         ("until=2026-1", "until: is not a date"),
+        ("since=2026-13", "since: is not a date"),
+        ("since=2026-00", "since: is not a date"),
+        ("until=2026-99-99", "until: is not a date"),
+        ("until=2026-02-29", "until: is not a date"),
+        ("since=0000", "since: is not a date"),
     ],
 )
 def test_an_address_that_asks_for_nonsense(address: str, words: str) -> None:

@@ -9,10 +9,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
+from energybench.viewing import sockets
+from energybench.viewing.messages import Answer
+from energybench.viewing.server import Server
 from tests.viewing.served import Page, served
 from tests.viewing.stores import some_runs
 
@@ -122,6 +126,78 @@ def test_idle_and_slow_clients_hold_nobody_up(store: Path) -> None:
             if number % 2:
                 slow.sendall(b"GET / HTTP/1.1\r\nHost: loc")
         assert page.get().status == 200
+
+
+REFUSED = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        REFUSED,
+        b"GET /favicon.ico HTTP/1.1\r\nHost: evil.example\r\nConnection: keep-alive\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)
+def test_a_stranger_gets_one_answer_for_a_connection(page: Page, request_text: bytes) -> None:
+    """Whatever else was sent over it is not read."""
+    with page.connect() as connection:
+        connection.sendall(request_text + REFUSED * 3)
+        answer = b""
+        # the end of the connection may be a reset, because of the requests that were not read
+        with contextlib.suppress(ConnectionResetError):
+            while piece := connection.recv(65536):
+                answer += piece
+        assert answer.count(b"HTTP/1.1 4") == 1
+        assert b"Connection: close" in answer
+
+
+def test_strangers_who_never_read_hold_nobody_up(store: Path) -> None:
+    """More connections than are allowed at once, each with requests without end whose answers
+    nobody reads: each is ended by the server, and the page is answered all the while.
+    """
+    with served(store, most=8) as page, ExitStack() as ends:
+        page.open()
+        strangers = []
+        for _ in range(20):
+            stranger = ends.enter_context(socket.socket())
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            stranger.settimeout(100)
+            stranger.connect(("127.0.0.1", page.port))
+            strangers.append(stranger)
+        for stranger in strangers:
+            _send_until_ended(stranger)
+            assert page.get("state").status == 200
+
+
+def _send_until_ended(connection: socket.socket) -> None:
+    try:
+        while True:
+            connection.sendall(REFUSED * 200)
+    except (BrokenPipeError, ConnectionResetError):
+        return
+
+
+def test_readers_who_stop_make_room(tmp_path: Path) -> None:
+    """Also clients with the secret that begin to read and then stop, as a browser that sleeps: of
+    them the one whose answer was begun first makes room.
+    """
+    long = Answer(HTTPStatus.OK, bytes(50_000_000), to_owner=True)  # beyond all buffers
+    server = Server(sockets.on_loopback(0), lambda request: long, print, most_connections=4)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        with ExitStack() as ends:
+            for _ in range(9):
+                port = server.socket.getsockname()[1]
+                sleeper = socket.create_connection(("127.0.0.1", port), 100)
+                ends.enter_context(sleeper)
+                sleeper.sendall(REFUSED)
+                assert sleeper.recv(15) == b"HTTP/1.1 200 OK"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_a_request_that_never_ends_is_ended(store: Path) -> None:

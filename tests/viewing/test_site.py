@@ -62,7 +62,7 @@ def test_a_wrong_parameter_is_a_sentence(page: Page) -> None:
     [
         ("runs", (), "names no run"),
         ("runs", ("../../etc/passwd",), "names no run of the store"),
-        ("report", ("2026-01-05T10-00-00Z_alpha_00000001",), "names no run of the store"),
+        ("report", ("2026-01-05T10-00-00.125Z_alpha_00000001",), "names no run of the store"),
         ("compare", ("one",), "names no run of the store"),
         ("save", (), "format: is not installed"),
         ("runs", tuple(str(number) for number in range(25)), "names 25 runs"),
@@ -79,7 +79,7 @@ def test_an_address_that_names_no_run(
 def test_a_run_s_report_is_that_of_the_command(page: Page, store: Path) -> None:
     """The same bytes as `energybench report RUN --format html`, apart from the moment."""
     pytest.importorskip("altair")
-    run = "2026-01-05T10-00-00Z_alpha_00000001"
+    run = "2026-01-05T10-00-00.125Z_alpha_00000001"
     out = store.parent / "report.html"
     assert (
         in_process(
@@ -105,7 +105,7 @@ def test_a_comparison_is_that_of_the_commands(page: Page, store: Path) -> None:
     """`compare --json > FILE`, then `report FILE RUN RUN`; the store stays as it is."""
     pytest.importorskip("altair")
     before = files(store)
-    runs = [f"2026-0{n}-05T10-00-00Z_{name}" for n, name in ((1, "alpha"), (2, "beta"))]
+    runs = [f"2026-0{n}-05T10-00-00.125Z_{name}" for n, name in ((1, "alpha"), (2, "beta"))]
     compared = in_process("compare", *runs, "--store", str(store), "--json", cwd=store)
     assert compared.code == 0, compared.err
     comparison, out = store.parent / "cmp.json", store.parent / "cmp.html"
@@ -163,7 +163,7 @@ def test_files_to_save_come_in_every_format(page: Page) -> None:
         got = page.get("save", page.key("alpha"), format=form)
         assert got.status == 200, (form, got.text)
         assert got.headers["Content-Disposition"].startswith(
-            'attachment; filename="2026-01-05T10-00-00Z_alpha_00000001'
+            'attachment; filename="2026-01-05T10-00-00.125Z_alpha_00000001'
         )
         assert got.body
     several = json.loads(page.get("save", page.key("alpha"), page.key("beta"), format="json").body)
@@ -229,12 +229,14 @@ def test_a_link_that_appears_later_is_not_followed(tmp_path: Path) -> None:
     outside = write_run(tmp_path, "outside", label="secret")
     with served(store) as page:
         page.open()
-        samples = store / "2026-01-05T10-00-00Z_alpha_00000001" / "samples.parquet"
+        samples = store / "2026-01-05T10-00-00.125Z_alpha_00000001" / "samples.parquet"
         samples.unlink()
         samples.symlink_to(outside / "samples.parquet")
-        got = page.get("save", page.key("alpha"), format="json")
-        assert got.status == 400
-        assert "leads out of the store" in got.text
+        for name in ("save", "report", "comparison"):
+            got = page.get(name, page.key("alpha"), page.key("beta"), format="json")
+            assert got.status == 400
+            assert "leads out of the store" in got.text
+            assert str(tmp_path) not in got.text
 
 
 def test_new_runs_appear_without_a_restart(tmp_path: Path) -> None:
@@ -243,7 +245,7 @@ def test_new_runs_appear_without_a_restart(tmp_path: Path) -> None:
     with served(store) as page:
         page.open()
         before = json.loads(page.get("state").body)["number"]
-        write_run(store, "2026-09-05T10-00-00Z_new_00000009", label="new")
+        write_run(store, "2026-09-05T10-00-00.125Z_new_00000009", label="new")
         page.index._next_s = 0.0
         assert labels(page.get().text)[0] == "new"
         assert json.loads(page.get("state").body)["number"] > before

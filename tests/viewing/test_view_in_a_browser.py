@@ -32,7 +32,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     store = some_runs(tmp_path_factory.mktemp("store"))
     write_run(
         store,
-        "2026-01-01T10-00-00Z_a_name_that_is_longer_than_its_column_00000009",
+        "2026-01-01T10-00-00.125Z_a_name_that_is_longer_than_its_column_00000009",
         1.2,
         label="a run whose name is longer than a column of the table",
         host="a-node-with-a-long-name-01.cluster.example.org",
@@ -40,7 +40,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         doubts=["memory-modelled", "one-node"],
     )
     for number in range(60):
-        write_run(store, f"2025-01-01T00-00-{number:02}Z_many_{number:08x}", 1.1, label="many")
+        write_run(store, f"2025-01-01T00-00-{number:02}.125Z_many_{number:08x}", 1.1, label="many")
     with served(store) as running:
         yield running
 
@@ -156,7 +156,7 @@ def test_new_runs_appear_by_themselves(browser: Browser, page: Page) -> None:
     """Without a reload, and without losing what was chosen."""
     browser.click(box(page, "beta"))
     store = Path(page.index.store.decode())
-    run = write_run(store, "2026-09-09T00-00-00Z_later_00000099", label="later")
+    run = write_run(store, "2026-09-09T00-00-00.125Z_later_00000099", label="later")
     try:
         browser.until(f"({LABELS}).startsWith('later')")
         assert browser.value(f'document.querySelector("{box(page, "beta")}").checked')
@@ -169,7 +169,7 @@ def test_new_runs_appear_by_themselves(browser: Browser, page: Page) -> None:
 def test_a_hostile_label_stays_text(browser: Browser, page: Page) -> None:
     """In the table and in the words about the choice, which a script of the page writes."""
     store = Path(page.index.store.decode())
-    run = write_run(store, "2026-09-09T00-00-00Z_hostile_00000098", label=HOSTILE)
+    run = write_run(store, "2026-09-09T00-00-00.125Z_hostile_00000098", label=HOSTILE)
     try:
         page.index._next_s = 0.0
         browser.open(f"http://127.0.0.1:{page.port}{page.access.base}?size=25")
@@ -184,7 +184,7 @@ def test_a_hostile_label_stays_text(browser: Browser, page: Page) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [360, 390, 768, 1024, 1240, 1280])
 def test_the_page_fits_the_screen(browser: Browser, width: int, dark: bool) -> None:
     """No sideways scrolling, also of the table, with long names; light and dark differ."""
     browser.size(width, 900, dark=dark)
