@@ -17,6 +17,27 @@ _LETTER_PX, _WIDE_PX, _LONGEST_PX, _BESIDE_PX, _AXIS_PX = 7, 13, 400, 50, 70
 ROOM = "room"  # parameter of every drawing: the width of its place in px
 
 
+def marks_of_runs(alt: Any, runs: Sequence[str]) -> dict[str, Any]:
+    """The encodings of points by their field "run": colour and shape, with one legend."""
+    return _encodings(runs, color=(alt.Color, colours), shape=(alt.Shape, shapes), alt=alt)
+
+
+def lines_of_runs(alt: Any, runs: Sequence[str]) -> dict[str, Any]:
+    """The encodings of lines by their field "run": colour and dashes, with one legend."""
+    return _encodings(
+        runs, color=(alt.Color, colours), strokeDash=(alt.StrokeDash, dashes), alt=alt
+    )
+
+
+def _encodings(runs: Sequence[str], *, alt: Any, **channels: tuple[Any, Any]) -> dict[str, Any]:
+    """By the name of each channel: (its class, the function that makes its scale)."""
+    common = {"title": None, "sort": list(runs), "legend": legend(alt, runs)}
+    return {
+        name: channel("run:N", scale=scale(alt, runs), **common)
+        for name, (channel, scale) in channels.items()
+    }
+
+
 def colours(alt: Any, names: Sequence[str]) -> Any:
     """A colour for each name; a colour is taken again after as many as there are."""
     return alt.Scale(domain=list(names), range=[TONES[n % len(TONES)] for n in range(len(names))])

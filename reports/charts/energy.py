@@ -199,7 +199,6 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figu
     zero = (
         alt.Chart(alt.NamedData("mean")).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="off:Q")
     )
-    legend = distinction.legend(alt, runs)
     points = (
         alt.Chart(alt.NamedData("repeats"))
         .mark_point(size=70, filled=True, opacity=0.9)
@@ -207,20 +206,7 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figu
             x=alt.X("repeat:O", title="repeat", axis=alt.Axis(labelAngle=0)),
             xOffset=alt.XOffset("run:N", sort=runs),
             y=alt.Y("off:Q", title="energy, % from the mean", axis=alt.Axis(tickCount=5)),
-            color=alt.Color(
-                "run:N",
-                title=None,
-                sort=runs,
-                scale=distinction.colours(alt, runs),
-                legend=legend,
-            ),
-            shape=alt.Shape(
-                "run:N",
-                title=None,
-                sort=runs,
-                scale=distinction.shapes(alt, runs),
-                legend=legend,
-            ),
+            **distinction.marks_of_runs(alt, runs),
             tooltip=[
                 alt.Tooltip("run:N"),
                 alt.Tooltip("repeat:O"),

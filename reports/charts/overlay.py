@@ -41,7 +41,6 @@ def overlay(alt: Any, timelines: Sequence[Timeline], names: Mapping[str, str]) -
     highest_w = max(float(np.nanmax(run.power_w)) for run in runs)
     second, unit = ticks.of_time(end_s - begin_s)
     labels = [run.name for run in runs]
-    legend = distinction.legend(alt, labels)
     chart = (
         alt.layer(
             alt.Chart(alt.NamedData("start"))
@@ -63,18 +62,7 @@ def overlay(alt: Any, timelines: Sequence[Timeline], names: Mapping[str, str]) -
                     scale=alt.Scale(domain=[0, _HEADROOM * highest_w or 1], nice=False),
                     axis=alt.Axis(tickCount=5, format="~f"),
                 ),
-                color=alt.Color(
-                    "run:N",
-                    title=None,
-                    scale=distinction.colours(alt, labels),
-                    legend=legend,
-                ),
-                strokeDash=alt.StrokeDash(
-                    "run:N",
-                    title=None,
-                    scale=distinction.dashes(alt, labels),
-                    legend=legend,
-                ),
+                **distinction.lines_of_runs(alt, labels),
                 tooltip=[
                     alt.Tooltip("run:N"),
                     alt.Tooltip("t:Q", title=unit),

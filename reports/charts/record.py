@@ -56,7 +56,6 @@ def _curves(
 def _figure(alt: Any, axes: _Axes, rows: Sequence[dict[str, Any]]) -> Figure:
     name, x_title, y_title = axes
     runs = list(dict.fromkeys(row["run"] for row in rows))
-    legend = distinction.legend(alt, runs)
     line = (
         alt.Chart(alt.NamedData("curves"))
         .transform_flatten(["x", "y"])
@@ -69,20 +68,7 @@ def _figure(alt: Any, axes: _Axes, rows: Sequence[dict[str, Any]]) -> Figure:
                 scale=alt.Scale(zero=False),
                 axis=alt.Axis(tickCount=5),
             ),
-            color=alt.Color(
-                "run:N",
-                title=None,
-                sort=runs,
-                scale=distinction.colours(alt, runs),
-                legend=legend,
-            ),
-            strokeDash=alt.StrokeDash(
-                "run:N",
-                title=None,
-                sort=runs,
-                scale=distinction.dashes(alt, runs),
-                legend=legend,
-            ),
+            **distinction.lines_of_runs(alt, runs),
             tooltip=[
                 alt.Tooltip("run:N"),
                 alt.Tooltip("x:Q", title=x_title or "x"),
