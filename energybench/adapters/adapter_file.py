@@ -31,7 +31,8 @@ class Pattern(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self.groups)
+        product = (self.rule.product,) if self.rule.product else ()
+        return (*self.groups, *product)
 
 
 class LoadedAdapter(NamedTuple):
@@ -82,10 +83,11 @@ def _patterns(rules: Iterable[ValuePattern], where: str) -> tuple[Pattern, ...]:
         groups = {name.decode(): number for name, number in expression.groupindex.items()}
         if not groups:
             raise BadInput(place, "has no named group", "(?P<name>…) around each value")
-        for name in groups:
+        named = [*groups, rule.product] if rule.product else list(groups)
+        for name in named:
             if not formula.is_name(name):
                 raise BadInput(place, f"{name!r} cannot be a name in a formula", "another name")
-            if any(name in other.names for other in patterns):
+            if named.count(name) > 1 or any(name in other.names for other in patterns):
                 raise BadInput(place, f"the value {name!r} is stated twice", "one name a value")
         patterns.append(Pattern(rule, expression, groups))
     return tuple(patterns)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from energybench.adapters.adapter_file import Pattern
@@ -66,7 +66,7 @@ def _stated(pattern: Pattern, text: bytes, until_s: float) -> dict[str, str] | s
     if time.thread_time() > until_s:
         return f"was not tried: the others took {_CPU_LIMIT_S:g} s of CPU time"
     take = pattern.rule.take
-    count, taken = 0, _Taken(take, pattern.groups)
+    count, taken = 0, _Taken(take, pattern.groups, pattern.rule.product)
     for match in pattern.expression.finditer(text):
         count += 1
         taken.add(match)
@@ -84,23 +84,38 @@ def _stated(pattern: Pattern, text: bytes, until_s: float) -> dict[str, str] | s
     return taken.texts
 
 
+def _product(words: Iterable[str]) -> str:
+    """The product of the numbers; the first word that is not a number, to be told later."""
+    total = 1.0
+    for word in words:
+        factor = number(word)
+        if factor is None:
+            return word
+        total *= factor
+    return f"{total:.15g}"
+
+
 class _Taken:
     """The values of the matches so far: the first, the last, their sum, or the largest."""
 
-    def __init__(self, take: Take, groups: Mapping[str, int]) -> None:
-        self._take, self._groups = take, groups
+    def __init__(self, take: Take, groups: Mapping[str, int], product: str) -> None:
+        self._take, self._groups, self._product = take, groups, product
         self.texts: dict[str, str] = {}
 
     def add(self, match: Any) -> None:
+        words = {}
         for name, number_of_group in self._groups.items():
             group: bytes | None = match.group(number_of_group)
-            if group is None:  # of an alternative that did not match
-                continue
-            word = visible(group[:_MOST_TEXT].decode("utf-8", "replace")).strip()
+            if group is not None:  # else of an alternative that did not match
+                words[name] = visible(group[:_MOST_TEXT].decode("utf-8", "replace")).strip()
+        if self._product and words:
+            words[self._product] = _product(words.values())
+        for name, word in words.items():
             before = self.texts.get(name)
+            taken = word
             if before is not None and self._take in ("sum", "largest"):
-                word = self._joined(before, word)
-            self.texts[name] = word
+                taken = self._joined(before, word)
+            self.texts[name] = taken
 
     def _joined(self, before: str, word: str) -> str:
         """Sum or largest; a word that is not a finite number stays, to be told later."""

@@ -34,11 +34,14 @@ class OutputPlace(Noun, frozen=True, kw_only=True):
 class ValuePattern(Noun, frozen=True, kw_only=True):
     """A regular expression in the syntax of RE2. Each named group is a value.
 
+    product   name of one more value: the product of all groups of a match, which are numbers. Its
+              sum is the work of a program that states sizes and steps of several stages.
     take      the value if the pattern matches several times; count: the number of matches
     required  whether an output without a match is a failed check
     """
 
     pattern: str
+    product: str = ""
     take: Take = "last"
     required: bool = True
 

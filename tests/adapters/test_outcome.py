@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from energybench.adapters.adapter_file import parse
 from energybench.adapters.excerpt import Excerpt
+from energybench.adapters.look_up import find
 from energybench.adapters.outcome import Outcome, outcome
 from energybench.adapters.problem import Inputs
 from energybench.adapters.values import number
-from tests.adapters.files import OUTPUT, solver
+from tests.adapters.files import OUTPUT, SOLVER, solver
 
 
 def told(output: bytes, before: str = "", after: str = "", **excerpt: object) -> Outcome:
@@ -37,6 +40,55 @@ def test_work_figure_and_checks() -> None:
         "solver: status": (0.0, True),
     }
     assert result.doubts == ()
+
+
+STAGES = b"""
+solved 100 cells in 7 steps, 2.5 GF/s
+solved 6400 cells in 2 steps, 2.5 GF/s
+status: converged
+"""
+
+
+@pytest.mark.parametrize(
+    ("take", "amount"),
+    [("sum", 13500.0), ("last", 12800.0), ("first", 700.0), ("largest", 12800.0)],
+)
+def test_the_work_of_stages_of_other_sizes_is_a_sum_of_products(take: str, amount: float) -> None:
+    """The size of the last stage times the steps of all would be four times too much."""
+    text = SOLVER.replace(
+        "steps, (?P<gflops>\\S+) GF/s$'''",
+        f"""steps, \\S+ GF/s$'''
+product = "cell_steps"
+take = "{take}\"""",
+    )
+    text = text.replace('"cells * steps"', '"cell_steps"').replace(
+        'value = "gflops"', 'value = "1"'
+    )
+    result = outcome(parse(text, "s.toml", Path()), Excerpt(STAGES), Inputs())
+    assert result.work is not None
+    assert result.work.amount == amount
+
+
+def test_a_product_of_words_is_a_work_that_is_not_known() -> None:
+    text = SOLVER.replace("(?P<steps>\\d+)", "(?P<steps>\\S+)").replace(
+        "GF/s$'''", 'GF/s$\'\'\'\nproduct = "cell_steps"\ntake = "sum"', 1
+    )
+    loaded = parse(text.replace('"cells * steps"', '"cell_steps"'), "s.toml", Path())
+    result = outcome(loaded, Excerpt(STAGES.replace(b"7 steps", b"many steps")), Inputs())
+    assert result.work is None
+
+
+def test_lammps_adds_up_runs_of_other_numbers_of_atoms() -> None:
+    """As after `replicate`: 1000 atoms for 10 000 steps, then 64 000 for 100."""
+    runs = "".join(
+        f"Loop time of 1.5 on 1 procs for {steps} steps with {atoms} atoms\n"
+        for steps, atoms in ((10_000, 1000), (100, 64_000), (0, 64_000))
+    )
+    output = f"{runs}Total wall time: 0:00:03\n".encode()
+    result = outcome(find("lammps"), Excerpt(output), Inputs())
+    assert result.work is not None
+    assert result.work.amount == 10_000 * 1000 + 100 * 64_000
+    assert result.work.fingerprint.endswith("atoms=64000 steps=10100 atom_steps=16400000")
 
 
 @pytest.mark.parametrize(
