@@ -73,29 +73,33 @@ class Row(NamedTuple):
         return self.end_s is not None and self.state not in _UNENDED
 
 
-def rows(text: str) -> list[Row]:
-    """The rows of `sacct -P --format=FIELDS`, with its line of heads. Raises BadInput.
+def rows(text: str, delimiter: str = "|") -> list[Row]:
+    """The rows of `sacct -P --format=FIELDS --delimiter=…`, with its line of heads. Raises
+    BadInput.
 
-    A newline in a job's name continues the line before: such a line begins with no number.
+    A newline in a job's name continues the line before: such a line has no cells.
+
+    delimiter  between two cells; a name that holds it and a newline could pretend to be a row
     """
     heads, *lines = text.split("\n") if text.strip() else [""]
-    if [name.lower() for name in heads.split("|")] != [name.lower() for name in FIELDS]:
+    if [name.lower() for name in heads.split(delimiter)] != [name.lower() for name in FIELDS]:
         raise BadInput(
             "sacct",
             f"printed other columns than were asked for: {heads[:120]!r}",
             "see whether `sacct --helpformat` names them all",
         )
-    return [row for cells in _cells(lines) if (row := _row(cells)) is not None]
+    return [row for cells in _cells(lines, delimiter) if (row := _row(cells)) is not None]
 
 
-def _cells(lines: Sequence[str]) -> Iterator[list[str]]:
+def _cells(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:
     """The cells of each row; a line that begins no row belongs to the name in the row before."""
     cells: list[str] | None = None
     for line in lines:
-        if line.count("|") >= len(FIELDS) - 1 and re.match(r"\d+(?:\.\w+)?\|", line):
+        of_line = line.split(delimiter, len(FIELDS) - 1)
+        if len(of_line) == len(FIELDS) and re.fullmatch(r"\d+(?:\.\w+)?", of_line[0]):
             if cells is not None:
                 yield cells
-            cells = line.split("|", len(FIELDS) - 1)
+            cells = of_line
         elif cells is not None and line:
             cells[-1] += f" {line}"
     if cells is not None:

@@ -109,13 +109,16 @@ def slack_s(place: RowWindow) -> float:
 
 
 def lasts_as_long(step: Row, place: RowWindow) -> bool:
-    """Whether a step has all nodes and all the time of its job.
+    """Whether a step has all nodes and all the time of its job, whose last seconds it may miss.
 
     Slurm holds the step `extern` by a process that sleeps, and a signal to the whole job
     (scancel --signal) ends that process: the step then ends, and counts, before the job does.
     """
     own = window(step)
-    return own is not None and own.node_s >= place.node_s - slack_s(place)
+    if own is None or not set(own.nodes) >= set(place.nodes):
+        return False
+    missed_s = (place.end_s - place.start_s) - (own.end_s - own.start_s)
+    return missed_s * len(place.nodes) <= slack_s(place)
 
 
 def overlap_s(windows: Sequence[RowWindow]) -> float:

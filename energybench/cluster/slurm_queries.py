@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from energybench.cluster.accounts import FIELDS, TIME_FORMAT, Row, rows
 from energybench.cluster.slurm_configuration import Configuration, configuration
@@ -59,7 +60,7 @@ def rows_between(
     since_s: int, until_s: int, options: Sequence[str], patience_s: float
 ) -> list[Row]:
     """The rows of all jobs of a time, with their steps, in one question. Raises NoAnswer."""
-    times = [f"--starttime={_local(since_s)}", f"--endtime={_local(until_s)}"]
+    times = [f"--starttime={_utc(since_s)}", f"--endtime={_utc(until_s)}"]
     return _asked(["--duplicates", *times, *options], patience_s, tell_no_answer=True)
 
 
@@ -87,7 +88,10 @@ def cpus_by_node(text: str) -> dict[str, int]:
 
 
 def _asked(options: Sequence[str], patience_s: float, *, tell_no_answer: bool = False) -> list[Row]:
-    command = ["sacct", "--parsable2", f"--format={','.join(FIELDS)}", *options]
+    # nobody who names a job can know it: a name with a newline pretends to be no row
+    delimiter = f"|{secrets.token_hex(8)}|"
+    form = [f"--format={','.join(FIELDS)}", f"--delimiter={delimiter}"]
+    command = ["sacct", "--parsable2", *form, *options]
     try:
         text = output(command, environment=_environment(), patience_s=patience_s)
     except NoAnswer as why:
@@ -96,15 +100,17 @@ def _asked(options: Sequence[str], patience_s: float, *, tell_no_answer: bool = 
         raise BadInput(
             "sacct", f"Slurm's accounts give no answer: {why}", "sacctmgr ping; try again later"
         ) from None
-    return rows(text)
+    return rows(text, delimiter)
 
 
 def _environment() -> dict[str, str]:
-    """Without the variables that change what sacct shows (sacct(1), "Environment variables")."""
+    """Without the variables that change what sacct shows (sacct(1), "Environment variables"). sacct
+    takes times of the zone TZ; in UTC no hour comes twice.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SACCT_")}
-    return {**kept, **TIME_FORMAT}
+    return {**kept, **TIME_FORMAT, "TZ": "UTC"}
 
 
-def _local(seconds: int) -> str:
-    """A time as sacct takes it: of this machine's time zone."""
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%dT%H:%M:%S")
+def _utc(seconds: int) -> str:
+    """A time as sacct takes it in the zone UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -232,15 +232,16 @@ def _energy(start: Start, plug_ins: Sequence[str]) -> tuple[float | None, Source
     energy_j = start.job.energy_j
     source: Source = "steps"
     batch = next((step for step in start.steps if step.step == "batch"), None)
-    extern = start.extern
+    # a step extern that counted nothing leaves the sum of the steps in the job's row
+    extern = start.extern if start.extern is not None and start.extern.energy_j else None
     if extern is not None and (place is None or lasts_as_long(extern, place)):
         # of a start that ended with a requeue the job's own row is blank
-        energy_j, source = extern.energy_j or energy_j, "extern"
+        energy_j, source = extern.energy_j, "extern"
     elif batch is not None and (place is None or lasts_as_long(batch, place)):
         # on the only node of the job
         energy_j, source = batch.energy_j, "batch"
     elif extern is not None:
-        energy_j, source = extern.energy_j or energy_j, "extern"
+        energy_j, source = extern.energy_j, "extern"
         flags.append("extern-ended-early")
     elif place is not None:
         flags += _steps_flags(start, place)
@@ -258,7 +259,8 @@ def _steps_flags(start: Start, place: RowWindow) -> list[Flag]:
     flags: list[Flag] = []
     if twice_s > slack_s(place):
         flags.append("overlapping-steps")
-    if once_s < place.node_s - slack_s(place):
+    nodes = {node for step in steps for node in step.nodes}
+    if once_s < place.node_s - slack_s(place) or not nodes >= set(place.nodes):
         flags.append("time-without-step")
     return flags
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from energybench.cluster.accounts import FIELDS, Row, quantity, rows, time_s
 from energybench.cluster.node_names import expanded
 from energybench.cluster.row_windows import overlap_s, starts, window
 from energybench.cluster.slurm_configuration import configuration, version
+from energybench.cluster.slurm_queries import rows_between
 from energybench.errors import BadInput
 
 SAVED = Path(__file__).parent / "saved"
@@ -104,6 +106,38 @@ def test_a_newline_in_a_name_begins_no_row() -> None:
     found = rows(f"{HEAD}\n{line(JobName='a')}\nrest|of it\n{line(JobIDRaw='121')}\n")
     assert [row.job for row in found] == [120, 121]
     assert found[0].job_name == "a rest|of it"
+
+
+def test_a_name_that_looks_like_a_row_begins_no_row() -> None:
+    """Whoever names a job does not know the delimiter of the question."""
+    mark = "|3f9a|"
+    head, real = HEAD.replace("|", mark), line(JobName="x").replace("|", mark)
+    forged = line(JobIDRaw="777", JobID="777", User="victim", ConsumedEnergyRaw="20000")
+    found = rows(f"{head}\n{real}\n{forged}\n", mark)
+    assert [row.job for row in found] == [120]
+    assert found[0].job_name.startswith("x 777|777|")
+
+
+def test_the_question_to_the_accounts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each has a delimiter of its own, and times in UTC, where no hour comes twice."""
+    asked = tmp_path / "asked"
+    sacct = tmp_path / "sacct"
+    sacct.write_text(f"""#!/bin/sh
+echo "$TZ $*" >> {asked}
+for word; do case $word in --delimiter=*) mark=${{word#--delimiter=}}; esac; done
+echo '{HEAD}' | sed "s/|/$mark/g"
+""")
+    sacct.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    # summer time ends within this hour
+    since_s, until_s = 1792887000, 1792890300  # 2026-10-25 00:10 and 01:05 UTC
+    for _ in range(2):
+        assert rows_between(since_s, until_s, [], 30.0) == []
+    first, second = asked.read_text().splitlines()
+    assert first.startswith("UTC ")
+    assert "--starttime=2026-10-25T00:10:00 --endtime=2026-10-25T01:05:00" in first
+    assert first != second
 
 
 def test_no_rows_and_other_columns() -> None:

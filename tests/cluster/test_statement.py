@@ -93,6 +93,32 @@ def test_an_exclusive_job_is_summed() -> None:
             ],
             ("exclusive", "extern-ended-early"),
         ),
+        # the step extern counted nothing, so that the job's row is the sum of its steps
+        (
+            [
+                line(NodeList="n[1-2]", NNodes="2", AllocTRES="cpu=16,node=2"),
+                extern(NodeList="n[1-2]", ConsumedEnergyRaw="0", ConsumedEnergy="0"),
+                step("0", NodeList="n[1-2]"),
+                step("1", NodeList="n[1-2]"),
+            ],
+            ("exclusive", "overlapping-steps"),
+        ),
+        (
+            [
+                line(NodeList="n[1-2]", NNodes="2", AllocTRES="cpu=16,node=2"),
+                extern(NodeList="n[1-2]", ConsumedEnergyRaw="", ConsumedEnergy=""),
+                step("0", NodeList="n1"),
+            ],
+            ("exclusive", "time-without-step"),
+        ),
+        # so short that every step fills the job's time: the step lacks a node all the same
+        (
+            [
+                line(NodeList="n[1-3]", NNodes="3", AllocTRES="cpu=24,node=3", End="102"),
+                step("0", NodeList="n1", End="102"),
+            ],
+            ("exclusive", "time-without-step"),
+        ),
         # the batch step ended early as well, and steps of srun filled half of the time
         (
             [line(), step("batch", End="200"), step("0", End="200")],
@@ -118,6 +144,21 @@ def test_steps_one_after_the_other_are_summed() -> None:
     assert answer.flags == ("exclusive",)
     assert answer.energy_from == "steps"
     assert answer.summed
+
+
+@pytest.mark.parametrize("length_s", [1, 2, 4, 20, 200])
+@pytest.mark.parametrize("nodes", [2, 3])
+def test_the_batch_step_stands_for_no_other_node(length_s: int, nodes: int) -> None:
+    """However short the job is: its batch step has one node of several."""
+    names, end = f"n[1-{nodes}]", str(100 + length_s)
+    several = {"NodeList": names, "NNodes": str(nodes), "AllocTRES": f"cpu={8 * nodes},node=x"}
+    joules = str(50 * length_s * nodes)
+    answer = one(
+        line(**several, End=end, ConsumedEnergyRaw=joules),
+        step("batch", NodeList="n1", End=end, ConsumedEnergyRaw=str(50 * length_s)),
+        step("0", NodeList=names, End=end, ConsumedEnergyRaw=joules),
+    )
+    assert (answer.energy_from, answer.energy_j) == ("steps", float(joules))
 
 
 def test_a_job_on_one_node_without_contain_takes_its_batch_step() -> None:
