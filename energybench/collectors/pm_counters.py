@@ -9,9 +9,7 @@ Compute Node Power Data"; Martin et al., CUG 2014, 2018.
 
 from __future__ import annotations
 
-import errno
 import math
-import os
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,18 +18,22 @@ from typing import NamedTuple
 
 import msgspec
 
-from energybench.collectors import absence, ranks
+from energybench.collectors import pm_reasons, ranks
 from energybench.collectors.host_identity import host_identity
+from energybench.collectors.pm_reasons import ACCELERATORS, PM_COUNTERS
 from energybench.collectors.sysfs import NumberFile, text
-from energybench.model import Channel, Doubt, DoubtCode, Gpu
-from energybench.plugins import Clock, Context, Reading, Unavailable
+from energybench.model import Channel, Doubt, Gpu
+from energybench.plugins import Clock, Context, Reading
+from energybench.real_clock import monotonic, sleep
 
-PM_COUNTERS = "sys/cray/pm_counters"
 _TRIES = 3  # most reads of all files until the files come from a single scan
 _DEFAULT_SCAN_HZ = 10.0
 # ten scans: an older stamp, or a stamp from the future, comes from another clock than this host's
 _OLDEST_STAMP_S = 1.0
 _STAMP_SLACK_S = 0.01
+# A value that has just come is at most this many scans old by its stamp, if both clocks agree.
+_MOST_FRESH_SCANS = 1.0
+_WAITED_SCANS, _LOOK_S = 3.0, 0.002
 # change of the wall clock between two reads, far more than a slew: the wall clock of the host was
 # set, and the clock of the blade was not
 _JUMP_S = 0.1
@@ -42,7 +44,6 @@ _LINE = re.compile(rb"(\d+) (J|W)(?: (\d+) us)?\s*")
 # MI300A have files for each CPU and accelerator as well.
 _FILE = re.compile(r"(?:(cpu\d*|memory|accel\d*)_)?(energy|power)")
 _COMPONENTS = {"": "node", "cpu": "cpu.package", "memory": "cpu.dram", "accel": "gpu.board"}
-_ACCELERATORS = "accel"  # all accelerators together; reads 0 on a node without accelerators
 _IN_NODE = ("cpu.package", "cpu.dram", "gpu.board", "gpu.memory", "module", "platform")
 
 
@@ -92,7 +93,7 @@ class PmCounters:
         folder = context.root / PM_COUNTERS
         names = _names(folder)
         if not names:
-            raise _no_files(context.root)
+            raise pm_reasons.no_files(context.root)
         host, period_s = host_identity(context.root), _period_s(folder)
         channels, stamps = [], []
         faults: dict[str, str] = {}  # file → why it cannot be used
@@ -101,7 +102,7 @@ class PmCounters:
         for name in _present(names, values):
             line, value = lines.pop(name), values[name]
             if value is None:
-                faults[name] = _fault(folder / name, line.error)
+                faults[name] = pm_reasons.fault(folder / name, line.error)
             # An accelerator whose meter cannot be read is missing, and not absent.
             if value is None and not _of_one_accelerator(name):
                 line.close()
@@ -113,28 +114,54 @@ class PmCounters:
             line.close()
         if not any(value is not None for value in values.values()) or not channels:
             self.close()
-            raise _unreadable(context.root, faults)
+            raise pm_reasons.unreadable(context.root, faults)
         self._clock = context.clock
         self._freshness = self._line(folder / "freshness")
         self._last = [None] * len(channels)
-        self._stamped, self._doubts = self._judge(stamps)
-        self._doubts += [_doubt(context.root, name, why) for name, why in faults.items()]
+        stated = [stamp for stamp in stamps if stamp is not None]
+        fresh_s = self._fresh_age_s(max(stated), period_s) if stated else None
+        self._stamped, self._doubts = self._judge(stated, fresh_s, period_s)
+        self._doubts += [pm_reasons.doubt(context.root, name, why) for name, why in faults.items()]
         self._anchor_s, self._jumped_s = None, 0.0
         return [
-            msgspec.structs.replace(channel, stamped=self._stamped and stamp is not None)
+            _timed(channel, fresh_s or 0.0) if self._stamped and stamp is not None else channel
             for channel, stamp in zip(channels, stamps, strict=True)
         ]
 
-    def _judge(self, stamps: Sequence[int | None]) -> tuple[bool, list[Doubt]]:
+    def _fresh_age_s(self, newest_us: int, period_s: float) -> float | None:
+        """Age by its stamp of a value that has just come, s; None if none comes within some scans.
+        Of values that seem old the youngest counts: on a busy machine a look may be late.
+
+        newest_us  stamp of the newest value so far
+        """
+        youngest_s: float | None = None
+        until_s = monotonic() + _WAITED_SCANS * period_s
+        while monotonic() < until_s:
+            values = [_parse(line.read()) for line in self._lines]
+            stamps = [value.stamp_us for value in values if value is not None and value.stamp_us]
+            if stamps and max(stamps) != newest_us:
+                newest_us = max(stamps)
+                age_s = self._wall() - newest_us / 1e6
+                youngest_s = age_s if youngest_s is None else min(youngest_s, age_s)
+                if youngest_s <= _MOST_FRESH_SCANS * period_s:
+                    break
+            sleep(_LOOK_S)
+        return youngest_s
+
+    def _judge(
+        self, stated: Sequence[int], fresh_s: float | None, period_s: float
+    ) -> tuple[bool, list[Doubt]]:
         """Whether the stamps follow this host's wall clock, and a doubt if they do not.
 
-        Some controllers count from the start of the controller.
+        Some controllers count from the start of the controller; the clocks of others are behind.
+
+        fresh_s  age by its stamp of a value that has just come; None: none came
         """
-        stated = [stamp for stamp in stamps if stamp is not None]
         if not stated:
             return False, []
-        age_s = self._wall() - max(stated) / 1e6
-        if -_STAMP_SLACK_S <= age_s <= _OLDEST_STAMP_S:
+        age_s = self._wall() - max(stated) / 1e6 if fresh_s is None else fresh_s
+        oldest_s = _OLDEST_STAMP_S if fresh_s is None else _MOST_FRESH_SCANS * period_s
+        if -_STAMP_SLACK_S <= age_s <= oldest_s:
             return True, []
         message = (
             f"the time stamps of pm_counters lie {age_s:.3g} s from this host's clock, so values "
@@ -214,63 +241,14 @@ def _names(folder: Path) -> list[str]:
 
 def _present(names: Sequence[str], values: Mapping[str, _Value | None]) -> list[str]:
     """The files of parts that exist: the file of all accelerators reads 0 without accelerators."""
-    readings = [values[name] for name in names if name.startswith(f"{_ACCELERATORS}_")]
+    readings = [values[name] for name in names if name.startswith(f"{ACCELERATORS}_")]
     if any(reading is None or reading.raw for reading in readings):
         return list(names)
-    return [name for name in names if not name.startswith(f"{_ACCELERATORS}_")]
+    return [name for name in names if not name.startswith(f"{ACCELERATORS}_")]
 
 
 def _of_one_accelerator(name: str) -> bool:
     return re.fullmatch(r"accel\d*_energy", name) is not None
-
-
-def _no_files(root: Path) -> Unavailable:
-    """The reason why there are no files of meters, by what the folder shows."""
-    folder = root / PM_COUNTERS
-    names, error = absence.entries(folder)
-    if absence.denied(error):
-        return Unavailable(
-            f"{folder} cannot be listed: permission denied",
-            f"ask the site for read access to /{PM_COUNTERS}; many sites allow it to everybody",
-        )
-    if error is None:
-        what = "is empty" if not names else "holds no file of energy or power"
-        return Unavailable(f"{folder} {what}", absence.unmask(root, PM_COUNTERS))
-    if os.path.lexists(folder):
-        return Unavailable(f"{folder} leads nowhere", absence.unmask(root, PM_COUNTERS))
-    return Unavailable(
-        f"no {folder}", "nothing to do: only HPE Cray blades (XC, EX) have these meters"
-    )
-
-
-def _fault(file: Path, error: OSError | None) -> str:
-    if error is None and text(file):
-        return "it holds no line such as '100 J 1734094386462336 us'"
-    return absence.file_fault(file, error)
-
-
-def _unreadable(root: Path, faults: Mapping[str, str]) -> Unavailable:
-    why = "; ".join(dict.fromkeys(faults.values()))
-    return Unavailable(f"{root / PM_COUNTERS} cannot be read: {why}", _remedy(root, why))
-
-
-def _remedy(root: Path, why: str) -> str:
-    if why in (os.strerror(errno.EACCES), os.strerror(errno.EPERM)):
-        return f"ask the site for read access to /{PM_COUNTERS}; many sites allow it to everybody"
-    if absence.container(root):
-        return absence.unmask(root, PM_COUNTERS)
-    return "ask the site: the blade controller does not feed this meter"
-
-
-def _doubt(root: Path, name: str, why: str) -> Doubt:
-    """The doubt about a file that exists and cannot be used."""
-    code: DoubtCode = "gpu-unreadable" if name.startswith(_ACCELERATORS) else "meter-unreadable"
-    return Doubt(
-        code=code,
-        message=f"the meter pm_counters/{name} of this blade exists and cannot be read: {why}",
-        remedy=_remedy(root, why),
-        subject=name,
-    )
 
 
 def _order(file: re.Match[str]) -> tuple[bool, bool, int, str]:
@@ -282,6 +260,16 @@ def _period_s(folder: Path) -> float:
     rate = re.match(r"(\d+(?:\.\d+)?)", text(folder / "raw_scan_hz") or "")
     hz = float(rate[1]) if rate else 0.0
     return 1 / (hz or _DEFAULT_SCAN_HZ)
+
+
+def _timed(channel: Channel, fresh_s: float) -> Channel:
+    """A channel whose values have the time of their stamps.
+
+    fresh_s  age by its stamp of a value that has just come: either it comes that late, or the clock
+             of the blade is that far behind
+    """
+    lag_u_s = math.hypot(channel.lag_u_s, 2 * max(fresh_s, 0.0) / math.sqrt(12.0))
+    return msgspec.structs.replace(channel, stamped=True, lag_u_s=lag_u_s)
 
 
 def _channel(
@@ -300,7 +288,7 @@ def _channel(
     repeats = False
     if not part:
         contains = _IN_NODE
-    elif kind == _ACCELERATORS and not number:
+    elif kind == ACCELERATORS and not number:
         contains = ("gpu.board",)  # of every board
         repeats = any(re.fullmatch(r"accel\d+_energy", other) for other in names)
     elif kind == "cpu" and number:

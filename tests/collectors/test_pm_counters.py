@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from energybench.collectors.pm_counters import PM_COUNTERS, PmCounters
+from energybench.collectors.pm_counters import PmCounters
+from energybench.collectors.pm_reasons import PM_COUNTERS
 from energybench.collectors.sysfs import NumberFile
 from energybench.plugins import Reading, Unavailable
 from tests.simulators import VirtualClock, context, live_node, pm_tree
@@ -110,6 +111,41 @@ def test_stamps_of_another_clock_are_not_believed(tmp_path: Path, stamp: str) ->
     pm.open(context(tmp_path, clock=clock))
     assert pm.read() == [12044825101]
     assert [doubt.code for doubt in pm.doubts()] == ["pm-clock"]
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "believed"),
+    [(-0.05, False), (0.0, True), (0.06, True), (0.17, False), (0.3, False), (0.95, False)],
+)
+def test_a_clock_that_is_behind_shows_in_values_that_have_just_come(
+    tmp_path: Path, behind_s: float, believed: bool
+) -> None:
+    """By up to a scan the stamps are believed, and the lag is known the less; beyond it the values
+    have the time of the read, and a doubt says so. A value of the last second may be that old.
+    """
+    wall_s = [WALL_S]
+    scans = iter(range(1, 1_000_000))
+
+    class Published(NumberFile):
+        """A blade that publishes with every read: each value has just come."""
+
+        def read(self) -> bytes | None:
+            wall_s[0] += 0.1
+            stamp_us = round((wall_s[0] - behind_s) * 1e6)
+            return f"{next(scans)} J {stamp_us} us".encode()
+
+    pm_tree(tmp_path, {"energy": stamped(100)})
+    pm = PmCounters(wall=lambda: wall_s[0], line=Published)
+    (channel,) = pm.open(context(tmp_path))
+    assert channel.stamped == believed
+    assert [doubt.code for doubt in pm.doubts()] == ([] if believed else ["pm-clock"])
+    scan_u_s = 0.1 / 12**0.5
+    if believed:
+        # uniform limits hold the whole distance of the clocks
+        assert channel.lag_u_s * 3**0.5 >= behind_s
+        assert channel.lag_u_s >= scan_u_s
+    else:
+        assert channel.lag_u_s == pytest.approx(scan_u_s)
 
 
 class Blade:
