@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import pytest
 
-from energybench.analysis.uncertainty.effects import combine, exact, normal
+from energybench.analysis.uncertainty.effects import combine, exact, normal, scale
 from energybench.campaigns.planned_runs import planned_runs
 from energybench.campaigns.table_rows import node_rows, table_rows
 from energybench.campaigns.tables import (
@@ -17,7 +20,7 @@ from energybench.campaigns.tables import (
     node_difference,
     tables,
 )
-from energybench.model import Estimate
+from energybench.model import Estimate, Measurement, WorkloadRef
 from tests.analysis.runs import run, work
 from tests.campaigns.examples import HEAD, campaign
 
@@ -30,15 +33,26 @@ nodes = [4, 1, 2]
 """
 
 
-def scaled(scaling: str) -> Table:
-    """Times 16, 9 and 6 s on 1, 2 and 4 nodes."""
+def scaled(scaling: str, change: Callable[[Measurement, int], Measurement] | None = None) -> Table:
+    """Times 16, 9 and 6 s on 1, 2 and 4 nodes. change: of the measurement on a number of nodes."""
     of = campaign(HEAD + SCALING.replace("SCALING", scaling))
     times_s = {1: 16.0, 2: 9.0, 4: 6.0}
-    measured = [
-        (planned, [run("r", times_s=(times_s[planned.nodes],) * 3)]) for planned in planned_runs(of)
-    ]
+    measured = []
+    for planned in planned_runs(of):
+        one = run("r", times_s=(times_s[planned.nodes],) * 3)
+        measured.append((planned, [change(one, planned.nodes) if change else one]))
     (table,) = tables(of, measured)
     return table
+
+
+def counted(measured: Measurement, amount: float, **changes: Any) -> Measurement:
+    """A measurement whose repeats did some amount of work."""
+    assert measured.energy_j is not None
+    return msgspec.structs.replace(
+        measured,
+        work=work(amount=amount, unit="site", **changes),
+        energy_per_work_j=scale(measured.energy_j, 1 / amount),
+    )
 
 
 def about(estimate: Estimate | None) -> float:
@@ -64,9 +78,49 @@ def test_strong_scaling() -> None:
 
 
 def test_weak_scaling() -> None:
-    """The problem grows with the nodes: at best the time stays the same."""
+    """The problem grows with the nodes: at best the time stays the same. No row did the work of
+    another one, so that no speedup is stated.
+    """
     table = scaled("weak")
     assert [about(row.efficiency) for row in table.rows[1:]] == [1.778, 2.667]
+    assert [row.speedup for row in table.rows] == [None, None, None]
+
+
+@pytest.mark.parametrize("grows", [True, False], ids=["sites", "steps"])
+def test_weak_scaling_does_not_depend_on_the_unit_that_an_adapter_counts(grows: bool) -> None:
+    """Sites, whose number grows with the problem, or steps, whose number stays the same: a repeat
+    of a command is the whole problem.
+    """
+
+    def count(measured: Measurement, nodes: int) -> Measurement:
+        return counted(measured, 1000.0 * (nodes if grows else 1))
+
+    table = scaled("weak", count)
+    assert table.rows[0].per == "site"
+    assert [about(row.efficiency) for row in table.rows[1:]] == [1.778, 2.667]
+
+
+@pytest.mark.parametrize("flops", [1e12, None])
+def test_weak_scaling_of_a_workload_compares_the_operations_per_second_and_node(
+    flops: float | None,
+) -> None:
+    """A repeat of a workload holds as many runs of the problem as a window needs, here three on one
+    node and one on the others.
+    """
+
+    def count(measured: Measurement, nodes: int) -> Measurement:
+        runs = 3 if nodes == 1 else 1
+        operations = {} if flops is None else {"flops": flops * nodes * runs}
+        solved = counted(measured, runs, **operations)
+        reference = WorkloadRef(name="w", size="S", device="cpu")
+        return msgspec.structs.replace(solved, command=None, workload=reference)
+
+    table = scaled("weak", count)
+    if flops is None:
+        assert [row.efficiency for row in table.rows] == [None, None, None]
+    else:
+        # 16/3, 9 and 6 s for one run of the problem
+        assert [about(row.efficiency) for row in table.rows[1:]] == [0.593, 0.889]
 
 
 def test_rows_by_power_setting() -> None:
