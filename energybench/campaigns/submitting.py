@@ -14,13 +14,21 @@ from energybench.campaigns.campaign_folder import CampaignFolder, State, Submitt
 from energybench.campaigns.planned_runs import PlannedJob, planned_jobs
 from energybench.campaigns.progress import is_done, known_jobs
 from energybench.campaigns.queue import own_jobs
-from energybench.campaigns.script import script
+from energybench.campaigns.script import directives, script
+from energybench.cluster.slurm_environment import of_new_job
 from energybench.cluster.slurm_programs import NoAnswer, output, path_of
 from energybench.errors import BadInput, StorageFailed, brief
 from energybench.store.durable import replace_file
 from energybench.units import counted
 
 Say = Callable[[str], None]
+# Variables that some sites ask their users to set. They shape no result, and stand for a key that
+# the platform leaves out. All other variables SBATCH_* are options that no campaign states.
+_OF_THE_SITE = {
+    "SBATCH_ACCOUNT": "account",
+    "SBATCH_QOS": "qos",
+    "SBATCH_RESERVATION": "reservation",
+}
 
 
 def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[SubmittedJob]:
@@ -37,7 +45,7 @@ def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[Submi
         jobs = missing(campaign, folder, busy)
         files = [_write_script(campaign, job, folder) for job in jobs]
         for job, file in zip(jobs, files, strict=True):
-            _sbatch(["--test-only"], job, file, folder, where)
+            _sbatch(["--test-only"], campaign, job, file, folder, where)
         submitted = []
         for job, file in zip(jobs, files, strict=True):
             entry = SubmittedJob(
@@ -48,7 +56,7 @@ def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[Submi
             )
             state = with_job(state, entry)
             folder.write(state)  # before sbatch: a kill in between must not lose the job
-            text = _sbatch(["--parsable"], job, file, folder, where)
+            text = _sbatch(["--parsable"], campaign, job, file, folder, where)
             number = job_number(text)
             if number is None:
                 # the next `submit` looks the job up by its name
@@ -124,17 +132,40 @@ def _write_script(
 
 
 def _sbatch(
-    options: list[str], job: PlannedJob, file: Path, folder: CampaignFolder, where: str
+    options: list[str],
+    campaign: Campaign,
+    job: PlannedJob,
+    file: Path,
+    folder: CampaignFolder,
+    where: str,
 ) -> str:
     """Output of sbatch, in the folder that gets the job's output. Raises BadInput."""
     try:
-        return output(["sbatch", *options, str(file)], folder=folder.output)
+        return output(
+            ["sbatch", *options, str(file)],
+            environment=of_new_job(os.environ),
+            options=_site_options(campaign, job),
+            folder=folder.output,
+        )
     except NoAnswer as why:
         raise BadInput(
             f"{where}: platforms.{job.platform}",
             f"is refused: {why}",
             "nothing was submitted" if "--test-only" in options else "submit again",
         ) from None
+
+
+def _site_options(campaign: Campaign, job: PlannedJob) -> dict[str, str]:
+    """The account, QOS and reservation of the user's shell that the script does not state: sbatch
+    prefers variables to the directives of a script.
+    """
+    # sbatch takes an option by the beginning of its name too
+    stated = [name for name, _ in directives(campaign, job)]
+    return {
+        variable: os.environ[variable]
+        for variable, option in _OF_THE_SITE.items()
+        if variable in os.environ and not any(option.startswith(name) for name in stated)
+    }
 
 
 def job_number(text: str) -> str | None:

@@ -4,7 +4,6 @@ no answer.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -89,7 +88,7 @@ def cpus_by_node(text: str) -> dict[str, int]:
 def _asked(options: Sequence[str], patience_s: float, *, tell_no_answer: bool = False) -> list[Row]:
     command = ["sacct", "--parsable2", f"--format={','.join(FIELDS)}", *options]
     try:
-        text = output(command, environment=_environment(), patience_s=patience_s)
+        text = output(command, options=TIME_FORMAT, patience_s=patience_s)
     except NoAnswer as why:
         if tell_no_answer:
             raise
@@ -97,12 +96,6 @@ def _asked(options: Sequence[str], patience_s: float, *, tell_no_answer: bool = 
             "sacct", f"Slurm's accounts give no answer: {why}", "sacctmgr ping; try again later"
         ) from None
     return rows(text)
-
-
-def _environment() -> dict[str, str]:
-    """Without the variables that change what sacct shows (sacct(1), "Environment variables")."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SACCT_")}
-    return {**kept, **TIME_FORMAT}
 
 
 def _local(seconds: int) -> str:
