@@ -104,8 +104,10 @@ def test_a_stated_account_stands_against_that_of_the_shell(
 
 @pytest.mark.parametrize(
     "name",
-    ["SQUEUE_USERS", "SACCT_LOCAL", "SINFO_PARTITION", "SCANCEL_STATE", "SALLOC_QOS", "SRUN_X"]
-    + ["SCONTROL_ALL", "SBATCH_TIMELIMIT", "SLURM_TIME_FORMAT", "SLURM_BITSTR_LEN"],
+    [
+        *("SQUEUE_USERS", "SACCT_LOCAL", "SINFO_PARTITION", "SCANCEL_STATE", "SALLOC_QOS"),
+        *("SRUN_X", "SCONTROL_ALL", "SBATCH_TIMELIMIT", "SLURM_TIME_FORMAT", "SLURM_BITSTR_LEN"),
+    ],
 )
 def test_options_of_every_program_are_left_out(name: str) -> None:
     """Variables of Slurm that are no options, and those of others, stay."""
