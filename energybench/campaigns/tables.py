@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from energybench.analysis.uncertainty.effects import not_negative, scale, student
 from energybench.analysis.uncertainty.propagation import propagate
 from energybench.campaigns.campaign import Campaign, Scaling
-from energybench.campaigns.planned_runs import PlannedRun
+from energybench.campaigns.planned_runs import PlannedRun, PowerSetting
 from energybench.model import Estimate, Measurement, Noun
 from energybench.units import S_PER_H
 
@@ -62,7 +62,9 @@ class Row(Noun, frozen=True, kw_only=True):
 
 
 class Table(Noun, frozen=True, kw_only=True):
-    """A case on a platform: its rows by number of nodes, or by power setting."""
+    """A case on a platform: its rows by number of nodes, all with one power setting, or by power
+    setting, all on one number of nodes.
+    """
 
     case: str
     platform: str
@@ -100,25 +102,34 @@ class _MeasuredRun(NamedTuple):
 def tables(
     campaign: Campaign, measured: Sequence[tuple[PlannedRun, Sequence[Measurement]]]
 ) -> list[Table]:
-    """A table for each case on each platform that was measured."""
+    """The tables of each case on each platform that was measured. If both the number of nodes and
+    the power setting vary, each setting has a table by number of nodes: one row differs from
+    another one in one thing alone.
+    """
     groups: dict[tuple[str, str], list[_MeasuredRun]] = {}
     for run, measurements in measured:
         if measurements:
             pair = _MeasuredRun(run, middle(measurements))
             groups.setdefault((run.case, run.platform), []).append(pair)
-    return [_table(campaign, case, platform, runs) for (case, platform), runs in groups.items()]
+    found = []
+    for (case, platform), runs in groups.items():
+        if len({pair.run.nodes for pair in runs}) > 1:
+            by_setting: dict[PowerSetting, list[_MeasuredRun]] = {}
+            for pair in runs:
+                by_setting.setdefault(pair.run.setting, []).append(pair)
+            scaling = campaign.cases[case].scaling
+            found += [_by_nodes(case, platform, some, scaling) for some in by_setting.values()]
+        else:
+            rows = tuple(_relative_row(pair, runs[0], None) for pair in runs)
+            by: Literal["setting", "alone"] = "setting" if len(rows) > 1 else "alone"
+            found.append(Table(case=case, platform=platform, by=by, rows=rows))
+    return found
 
 
-def _table(campaign: Campaign, case: str, platform: str, runs: Sequence[_MeasuredRun]) -> Table:
-    scaling = campaign.cases[case].scaling
-    if len({pair.run.nodes for pair in runs}) > 1:
-        ordered = sorted(runs, key=lambda pair: pair.run.nodes)
-        compared = tuple(_relative_row(pair, ordered[0], scaling) for pair in ordered)
-        return Table(case=case, platform=platform, by="nodes", scaling=scaling, rows=compared)
-    rows = tuple(_relative_row(pair, runs[0], None) for pair in runs)
-    return Table(
-        case=case, platform=platform, by="setting" if len(rows) > 1 else "alone", rows=rows
-    )
+def _by_nodes(case: str, platform: str, runs: Sequence[_MeasuredRun], scaling: Scaling) -> Table:
+    ordered = sorted(runs, key=lambda pair: pair.run.nodes)
+    rows = tuple(_relative_row(pair, ordered[0], scaling) for pair in ordered)
+    return Table(case=case, platform=platform, by="nodes", scaling=scaling, rows=rows)
 
 
 def _relative_row(this: _MeasuredRun, first: _MeasuredRun, scaling: Scaling | None) -> Row:

@@ -144,6 +144,48 @@ def test_rows_by_power_setting() -> None:
     assert table_rows(table)[2].startswith("  200 W")
 
 
+def test_nodes_and_power_settings_have_a_table_by_nodes_for_each_setting() -> None:
+    """Speedup and efficiency are relative to the fewest nodes at the same cap, which stands in
+    the title. A cap of which one number of nodes was measured has a table of its own too.
+    """
+    of = campaign(
+        HEAD
+        + '[cases.app]\ncommand = ["app"]\n'
+        + "[platforms.gpu]\ngpus_per_node = 4\nnodes = [1, 2]\ngpu_power_w = [300, 200]\n"
+    )
+    times_s = {(1, 300): 8.0, (2, 300): 4.0, (1, 200): 12.0, (2, 200): 8.0}
+    measured = [
+        (planned, [run("r", times_s=(times_s[planned.nodes, planned.setting.gpu_power_w],) * 3)])
+        for planned in planned_runs(of)
+    ]
+    first, second = tables(of, measured)
+    for table, cap, efficiency in ((first, "300 W", 1.0), (second, "200 W", 0.75)):
+        assert [row.nodes for row in table.rows] == [1, 2]
+        assert about(table.rows[1].efficiency) == efficiency
+        title, *rows = table_rows(table)
+        assert title == f"app on gpu at {cap} by number of nodes (strong scaling), per repeat"
+        assert [row.split("   ")[0].strip() for row in rows] == ["1 node", "2 nodes"]
+    without_one = [pair for pair in measured if pair[0].name != "app@gpu.1-nodes.200W"]
+    assert [len(table.rows) for table in tables(of, without_one)] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "title"),
+    [
+        ("nodes = 2\ngpu_power_w = [300, 200]", "app on gpu on 2 nodes by power setting"),
+        ("nodes = 2\ngpu_power_w = 300", "app on gpu on 2 nodes at 300 W"),
+        ("gpu_clock_mhz = 1410", "app on gpu at 1410 MHz"),
+    ],
+)
+def test_a_title_names_what_all_rows_have_in_common(lines: str, title: str) -> None:
+    """The number of nodes and the power setting, if the file states them once."""
+    of = campaign(
+        HEAD + f'[cases.app]\ncommand = ["app"]\n[platforms.gpu]\ngpus_per_node = 4\n{lines}\n'
+    )
+    (table,) = tables(of, [(planned, [run("r")]) for planned in planned_runs(of)])
+    assert table_rows(table)[0] == f"{title}, per repeat"
+
+
 def nodes(count: int, gain_u: float = 0.0) -> list[Estimate]:
     """Energies of nodes, each with an error of its own and one that all share."""
     common = normal("gain", 1.0, key="model")
