@@ -83,7 +83,7 @@ class CampaignFolder(NamedTuple):
             raise StorageFailed(f"{self.path}: cannot be written: {error.strerror}") from None
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[Lock]:
         """Keep other commands from submitting the same campaign at the same time.
 
         Raises BadInput if another command does, and StorageFailed.
@@ -96,9 +96,14 @@ class CampaignFolder(NamedTuple):
             raise StorageFailed(f"{place}: cannot be written: {error.strerror}") from None
         try:
             if lock.held is False:
-                raise BadInput(str(self.path), "another command submits this campaign", "wait")
-            yield
+                raise BadInput(
+                    str(self.path),
+                    "another command submits this campaign, or programs that it started go on",
+                    "wait, or end them",
+                )
+            yield lock
         finally:
+            lock.release()
             lock.close()
 
     def state(self, campaign: Campaign) -> State:
